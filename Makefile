@@ -1,0 +1,49 @@
+# Vigil. `make` lists the targets.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+export UV_CACHE_DIR ?= $(HOME)/.cache/vigil/uv
+export MPLCONFIGDIR ?= $(HOME)/.cache/vigil/matplotlib
+export YOLO_CONFIG_DIR ?= $(HOME)/.cache/vigil/ultralytics
+
+.PHONY: help
+help: ## This list
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.PHONY: run
+run: ## Vigil on this machine, no cluster: make run [CAMERA=rtsp://…] [MODEL=path] [PORT=8000] [DEMO=0]
+	@bash tools/setup.sh .venvs/standalone locks/standalone.txt
+	@exec .venvs/standalone/bin/vigil run
+
+.PHONY: setup
+setup: ## The environment for development, in .venv
+	@bash tools/setup.sh .venv locks/dev.txt
+
+.PHONY: test
+test: setup ## Everything that CI runs: lint, types, and all tests
+	@exec bash tools/test.sh
+
+.PHONY: test-fast
+test-fast: setup ## The unit tests only
+	@$(PYTHON) -m pytest tests/unit
+
+.PHONY: lint
+lint: setup ## ruff, mypy --strict and the import contracts
+	@exec bash tools/lint.sh
+
+.PHONY: format
+format: setup ## Puts the code into shape
+	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+
+.PHONY: lock
+lock: ## Resolves locks/*.txt anew from pyproject.toml (UPGRADE=1: to the newest versions)
+	@exec bash tools/lock.sh
+
+.PHONY: schema
+schema: setup ## Writes docs/openapi.yaml from the backend's code
+	@cd backend && ../$(PYTHON) manage.py spectacular --file ../docs/openapi.yaml --validate --fail-on-warn
+
+.PHONY: clean
+clean: ## Removes the environments and build outputs; keeps data/
+	@rm -rf .venv .venvs .tools build .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Writes locks/*.txt from pyproject.toml: every package with its version and hashes, for each way to install Vigil.
+# The versions agree between the files, since each is resolved under the whole's constraints.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export UV_CACHE_DIR="${UV_CACHE_DIR:-$HOME/.cache/vigil/uv}"
+bash tools/bootstrap.sh
+uv=.tools/bin/uv
+
+compile() { # compile OUTPUT ARGUMENT…
+  local output=$1
+  shift
+  "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+    --no-emit-index-url --no-emit-find-links "$@" --output-file "$output" pyproject.toml
+  printf 'lock: %s: %s packages\n' "$output" "$(grep -c '^[a-z0-9].*==' "$output")"
+}
+
+upgrade=()
+[ "${UPGRADE:-0}" = 1 ] && upgrade=(--upgrade)
+compile locks/all.txt "${upgrade[@]}" --all-extras
+pins=$(mktemp)
+trap 'rm -f "$pins"' EXIT
+grep -E '^[a-zA-Z0-9].*==' locks/all.txt | sed 's/ *\\$//' >"$pins"
+for extra in backend operator detector; do
+  compile "locks/$extra.txt" --upgrade --constraint "$pins" --extra "$extra"
+done
+compile locks/ultralytics.txt --upgrade --constraint "$pins" --extra detector --extra ultralytics
+compile locks/standalone.txt --upgrade --constraint "$pins" --extra backend --extra detector
+compile locks/dev.txt --upgrade --constraint "$pins" --extra backend --extra operator --extra detector --extra dev
