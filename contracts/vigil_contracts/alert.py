@@ -1,0 +1,39 @@
+"""An alert on its way from a detector to the API: the fields of `POST /api/send-alert/`."""
+
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from vigil_contracts.camera import Fraction
+from vigil_contracts.names import AlertType
+
+EventId = Annotated[str, Field(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$")]
+
+
+class Box(BaseModel):
+    """A rectangle in fractions of the picture's width and height; the origin is the top left corner."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    x_min: Fraction
+    y_min: Fraction
+    x_max: Fraction
+    y_max: Fraction
+
+
+class AlertSubmission(BaseModel):
+    """One event that a detector has seen. `event_id` makes repeating the POST harmless."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    event_id: EventId
+    camera: int
+    alert_type: AlertType
+    confidence: Fraction
+    timestamp: AwareDatetime = Field(description="When the frame that shows it was received.")
+    label: str = Field(default="", max_length=64, description="The model's class.")
+    box: Box | None = None
+    track: str = Field(default="", max_length=64, description="The detector's name for the object.")
+    zone: str = Field(default="", max_length=64)
+    rule: str = Field(default="", max_length=64)
+    description: str = Field(default="", max_length=500)

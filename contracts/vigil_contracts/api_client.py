@@ -1,0 +1,194 @@
+"""The one client of Vigil's API, for detectors (threads) and for the operator (asyncio).
+
+Both classes share one way to build requests and one way to read answers, so that an error means the same to both.
+A token travels in the `Authorization` header only; errors name the method, the path and the status, nothing else.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+import httpx
+
+from vigil_contracts.alert import AlertSubmission
+from vigil_contracts.camera import CameraConfiguration, Heartbeat
+
+T = TypeVar("T")
+
+TIMEOUT = httpx.Timeout(10.0, connect=3.0)
+
+
+class ApiError(Exception):
+    """The API could not be reached, or answered with an error. `status` is None where there was no answer."""
+
+    def __init__(self, message: str, status: int | None = None, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after_seconds = retry_after_seconds
+
+    @property
+    def is_permanent(self) -> bool:
+        """Whether repeating the very same request can never succeed.
+
+        Not so for 401, 403 and 404: a token may be put right and a camera's rights given back, and an alert that
+        waits is better than one thrown away; nor for 408, 425 and 429, which ask for another try.
+        """
+        return self.status is not None and self.status in {400, 405, 409, 410, 411, 413, 414, 415, 422}
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched(Generic[T]):
+    """An answer with its entity tag; `value` is None when nothing changed since `etag` (304)."""
+
+    value: T | None
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: Mapping[str, Any]
+
+
+def _fetch(path: str, etag: str, group: str = "") -> _Request:
+    headers = {"If-None-Match": etag} if etag else {}
+    return _Request("GET", path, headers, {"params": {"group": group}} if group else {})
+
+
+def _send_alert(alert: AlertSubmission, image_jpeg: bytes | None) -> _Request:
+    fields = {
+        name: json.dumps(value) if isinstance(value, dict) else str(value)
+        for name, value in alert.model_dump(mode="json").items()
+        if value not in (None, "")
+    }
+    files: dict[str, Any] = {name: (None, value) for name, value in fields.items()}
+    if image_jpeg is not None:
+        files["image"] = ("snapshot.jpg", image_jpeg, "image/jpeg")
+    return _Request("POST", "/api/send-alert/", {}, {"files": files})
+
+
+def _heartbeat(camera_id: int, heartbeat: Heartbeat) -> _Request:
+    return _Request(
+        "POST",
+        f"/api/cameras/{camera_id}/heartbeat/",
+        {},
+        {"json": heartbeat.model_dump(mode="json", exclude_none=True)},
+    )
+
+
+def _detail(response: httpx.Response) -> str:
+    """The API's own words about a refused request, cut to a line."""
+    if not response.headers.get("content-type", "").startswith("application/json"):
+        return ""
+    return f": {response.text[:500]}"
+
+
+def _check(request: _Request, response: httpx.Response) -> httpx.Response:
+    if response.is_success or response.status_code == httpx.codes.NOT_MODIFIED:
+        return response
+    retry_after = response.headers.get("retry-after", "")
+    raise ApiError(
+        f"{request.method} {request.path}: {response.status_code} {response.reason_phrase}{_detail(response)}",
+        status=response.status_code,
+        retry_after_seconds=float(retry_after) if retry_after.isdigit() else None,
+    )
+
+
+def _unreachable(request: _Request, error: httpx.HTTPError) -> ApiError:
+    return ApiError(f"{request.method} {request.path}: {type(error).__name__}: {error}")
+
+
+def _configurations(response: httpx.Response) -> Fetched[list[CameraConfiguration]]:
+    etag = response.headers.get("etag", "")
+    if response.status_code == httpx.codes.NOT_MODIFIED:
+        return Fetched(None, etag)
+    return Fetched([CameraConfiguration.model_validate(item) for item in response.json()], etag)
+
+
+def _configuration(response: httpx.Response) -> Fetched[CameraConfiguration]:
+    etag = response.headers.get("etag", "")
+    if response.status_code == httpx.codes.NOT_MODIFIED:
+        return Fetched(None, etag)
+    return Fetched(CameraConfiguration.model_validate(response.json()), etag)
+
+
+def _options(base_url: str, token: str) -> dict[str, Any]:
+    return {
+        "base_url": base_url.rstrip("/"),
+        "headers": {"Authorization": f"Token {token}", "Accept": "application/json"},
+        "timeout": TIMEOUT,
+        "follow_redirects": False,
+    }
+
+
+class ApiClient:
+    """For threads; may be shared between them. Every method raises `ApiError`."""
+
+    def __init__(self, base_url: str, token: str) -> None:
+        self._http = httpx.Client(**_options(base_url, token))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def active_cameras(self, group: str = "", etag: str = "") -> Fetched[list[CameraConfiguration]]:
+        """Every active camera (of `group`, where one is given) with credentials."""
+        return _configurations(self._send(_fetch("/api/active-cameras/", etag, group)))
+
+    def camera_configuration(self, camera_id: int, etag: str = "") -> Fetched[CameraConfiguration]:
+        """One camera's configuration; 404 once the camera is inactive, deleted or not this token's."""
+        return _configuration(self._send(_fetch(f"/api/cameras/{camera_id}/configuration/", etag)))
+
+    def send_alert(self, alert: AlertSubmission, image_jpeg: bytes | None) -> bool:
+        """Stores the alert; True: it is new, False: the API had it already."""
+        return self._send(_send_alert(alert, image_jpeg)).status_code == httpx.codes.CREATED
+
+    def heartbeat(self, camera_id: int, heartbeat: Heartbeat) -> None:
+        """Reports a camera's health."""
+        self._send(_heartbeat(camera_id, heartbeat))
+
+    def _send(self, request: _Request) -> httpx.Response:
+        try:
+            response = self._http.request(request.method, request.path, headers=request.headers, **request.body)
+        except httpx.HTTPError as error:
+            raise _unreachable(request, error) from error
+        return _check(request, response)
+
+
+class AsyncApiClient:
+    """For asyncio. Every method raises `ApiError`."""
+
+    def __init__(self, base_url: str, token: str) -> None:
+        self._http = httpx.AsyncClient(**_options(base_url, token))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        await self._http.aclose()
+
+    async def active_cameras(self, etag: str = "") -> Fetched[list[CameraConfiguration]]:
+        """Every active camera with credentials."""
+        return _configurations(await self._send(_fetch("/api/active-cameras/", etag)))
+
+    async def issue_detector_token(self, camera_id: int) -> str:
+        """A new token that reaches this one camera; the camera's former detector tokens end soon after."""
+        response = await self._send(_Request("POST", f"/api/cameras/{camera_id}/detector-token/", {}, {}))
+        return str(response.json()["token"])
+
+    async def _send(self, request: _Request) -> httpx.Response:
+        try:
+            response = await self._http.request(request.method, request.path, headers=request.headers, **request.body)
+        except httpx.HTTPError as error:
+            raise _unreachable(request, error) from error
+        return _check(request, response)

@@ -1,0 +1,71 @@
+"""A camera's configuration as detectors and the operator receive it, and the health that they report back."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
+
+from vigil_contracts.names import CameraPhase, Reason, StreamTransport
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Detection(BaseModel):
+    """What to look for in a camera's pictures."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = Field(default="", max_length=500, description="Model to use; empty: the detector's own default.")
+    frames_per_second: float = Field(
+        default=5.0, gt=0, le=30, description="How many frames are analysed in each second at most."
+    )
+    minimum_confidence: Fraction = Field(
+        default=0.5, description="A detection below this (0.0 to 1.0) starts no alert."
+    )
+    classes: tuple[str, ...] = Field(
+        default=(),
+        description="Labels of the model to look for, such as `person`; empty: all that have an alert type.",
+    )
+
+
+class CameraConfiguration(BaseModel):
+    """One active camera, credentials included: answered only to tokens that need them."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    id: int
+    name: str
+    group: str = ""
+    rtsp_url: SecretStr
+    transport: StreamTransport = StreamTransport.TCP
+    detection: Detection = Detection()
+    detector_class_name: str = ""
+    managed_by: str = "backend"
+    revision: str = Field(description="Changes whenever anything in this configuration changes.")
+
+
+class StreamHealth(BaseModel):
+    """What the detector sees of the stream itself."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    width: int | None = Field(default=None, ge=1)
+    height: int | None = Field(default=None, ge=1)
+    codec: str | None = Field(default=None, max_length=32)
+    frames_per_second: float | None = Field(default=None, ge=0)
+    last_frame_time: AwareDatetime | None = None
+
+
+class Heartbeat(BaseModel):
+    """Sent by a detector every 10 s, and at once when the phase or the reason changes."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    phase: CameraPhase
+    reason: Reason
+    message: str = Field(default="", max_length=500, description="Details for a person; holds no credentials.")
+    stream: StreamHealth = StreamHealth()
+    spooled_alerts: int = Field(default=0, ge=0)
+    detector: str = Field(default="", max_length=253, description="Name of the pod or host that watches.")
+    revision: str = Field(default="", description="Revision of the configuration in use.")
+    sent_at: datetime | None = None

@@ -1,0 +1,89 @@
+"""The closed vocabularies: alert types, phases, reasons. Values are wire format; never rename one."""
+
+from enum import StrEnum
+
+
+class AlertType(StrEnum):
+    """What an alert says happened."""
+
+    PERSON = "person"
+    VEHICLE = "vehicle"
+    INTRUSION = "intrusion"
+    LOITERING = "loitering"
+    LINE_CROSSING = "line_crossing"
+    FIRE = "fire"
+    SMOKE = "smoke"
+    VIOLENCE = "violence"
+    WEAPON = "weapon"
+    ANIMAL = "animal"
+    TAMPER = "tamper"
+    CAMERA_OFFLINE = "camera_offline"
+    OTHER = "other"
+
+
+class CameraPhase(StrEnum):
+    """A camera's state in one word: `status.phase` of the resource and `health.phase` of the API."""
+
+    INACTIVE = "Inactive"
+    PENDING = "Pending"
+    STARTING = "Starting"
+    STREAMING = "Streaming"
+    DEGRADED = "Degraded"
+    FAILED = "Failed"
+
+
+class StreamTransport(StrEnum):
+    """How RTP packets travel (RFC 2326): interleaved in the RTSP connection, or as datagrams."""
+
+    TCP = "tcp"
+    UDP = "udp"
+
+
+class Reason(StrEnum):
+    """Why a camera is in its phase: condition reasons (CamelCase by Kubernetes convention), metric label values."""
+
+    INACTIVE = "Inactive"
+    STARTING = "Starting"
+    STREAMING = "Streaming"
+    STREAM_UNAUTHORIZED = "StreamUnauthorized"
+    STREAM_NOT_FOUND = "StreamNotFound"
+    STREAM_UNREACHABLE = "StreamUnreachable"
+    STREAM_TIMEOUT = "StreamTimeout"
+    STREAM_ENDED = "StreamEnded"
+    STREAM_FROZEN = "StreamFrozen"
+    STREAM_UNSUPPORTED = "StreamUnsupported"
+    STREAM_FORBIDDEN = "StreamForbidden"
+    MODEL_INVALID = "ModelInvalid"
+    BACKEND_UNREACHABLE = "BackendUnreachable"
+    DETECTOR_NOT_REPORTING = "DetectorNotReporting"
+    INVALID_SPEC = "InvalidSpec"
+    INSUFFICIENT_GPU = "InsufficientGPU"
+    INSUFFICIENT_RESOURCES = "InsufficientResources"
+    DETECTOR_CLASS_NOT_FOUND = "DetectorClassNotFound"
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    DETECTOR_CRASHING = "DetectorCrashing"
+
+
+REASON_TEXTS: dict[Reason, str] = {
+    Reason.INACTIVE: "The camera is switched off. Activate it to watch it.",
+    Reason.STARTING: "The detector is starting.",
+    Reason.STREAMING: "Pictures arrive.",
+    Reason.STREAM_UNAUTHORIZED: "The camera refuses the user or password. Enter the camera's credentials again.",
+    Reason.STREAM_NOT_FOUND: "The camera answers but knows no such stream. Check the path in the RTSP URL.",
+    Reason.STREAM_UNREACHABLE: "The camera's address does not answer. Check its power, network, host name and port.",
+    Reason.STREAM_TIMEOUT: "The camera stopped sending. Check its network and load; reconnecting.",
+    Reason.STREAM_ENDED: "The camera ended the stream; reconnecting.",
+    Reason.STREAM_FROZEN: "The camera sends the same picture again and again. Restart the camera.",
+    Reason.STREAM_UNSUPPORTED: "The stream cannot be decoded. Set the camera to H.264, H.265 or MJPEG.",
+    Reason.STREAM_FORBIDDEN: "The stream's address is outside the allowed networks. An administrator can allow it.",
+    Reason.MODEL_INVALID: "The detection model cannot be loaded. Check the model's path and SHA-256.",
+    Reason.BACKEND_UNREACHABLE: "The detector cannot reach the API. Alerts wait on its disk.",
+    Reason.DETECTOR_NOT_REPORTING: "No detector has reported for this camera. Check that the pipeline runs.",
+    Reason.INVALID_SPEC: "The camera's specification is not valid. The message names the field.",
+    Reason.INSUFFICIENT_GPU: "No node has a free GPU of the kind that the detector class asks for.",
+    Reason.INSUFFICIENT_RESOURCES: "No node has room for the detector. The message says what is short.",
+    Reason.DETECTOR_CLASS_NOT_FOUND: "The detector class does not exist. Create it or name another.",
+    Reason.IMAGE_PULL_FAILED: "The detector's image cannot be pulled. Check its name and the pull secret.",
+    Reason.DETECTOR_CRASHING: "The detector ends again and again. The message holds its last words.",
+}
+"""One sentence for each reason, the same wherever a person reads it (dashboard, `kubectl`, logs)."""
