@@ -1,0 +1,111 @@
+"""Child processes that are started, watched, restarted with back-off, and ended in order.
+
+Each child leads a session of its own, so that Ctrl-C reaches the supervisor alone and the supervisor decides the
+order; the kernel ends a child whose supervisor was killed (Linux `PR_SET_PDEATHSIG`), so that none is left behind.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import IO
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_RESTART_DELAYS_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
+_HEALTHY_AFTER_SECONDS = 60.0
+
+
+_NOT_INHERITED = ("CAMERA", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS")
+"""What the supervisor was told on its command line: an RTSP URL there may hold a password."""
+
+
+def inherited_environment() -> dict[str, str]:
+    """The environment that children start from."""
+    return {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+
+
+def _end_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@dataclass
+class Child:
+    """One program that has to be up. `on_line` gets each line that it prints."""
+
+    name: str
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+    on_line: Callable[[str, str], None]
+    stop_timeout_seconds: float = 8.0
+    _process: subprocess.Popen[str] | None = field(default=None, init=False)
+    _reader: threading.Thread | None = field(default=None, init=False)
+    _started_at: float = field(default=0.0, init=False)
+    _restart_at: float | None = field(default=None, init=False)
+    _failures: int = field(default=0, init=False)
+
+    def start(self) -> None:
+        """Starts the program."""
+        self._restart_at = None
+        self._started_at = time.monotonic()
+        self._process = subprocess.Popen(
+            self.arguments,
+            env={**inherited_environment(), **self.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            preexec_fn=_end_with_parent,
+        )
+        assert self._process.stdout is not None
+        self._reader = threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True)
+        self._reader.start()
+
+    def _read(self, output: IO[str]) -> None:
+        with output:
+            for line in output:
+                self.on_line(self.name, line.rstrip())
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the program is up at this moment."""
+        return self._process is not None and self._process.poll() is None
+
+    def watch(self) -> None:
+        """Restarts a program that has ended, later and later if it keeps ending. Call it often."""
+        now = time.monotonic()
+        if self.is_running:
+            if now - self._started_at > _HEALTHY_AFTER_SECONDS:
+                self._failures = 0
+            return
+        if self._restart_at is None:
+            delay = _RESTART_DELAYS_SECONDS[min(self._failures, len(_RESTART_DELAYS_SECONDS) - 1)]
+            self._failures += 1
+            self._restart_at = now + delay
+            status = self._process.returncode if self._process else "none"
+            self.on_line(self.name, f"ended with status {status}; starting it again in {delay:.0f} s")
+        elif now >= self._restart_at:
+            self.start()
+
+    def stop(self) -> None:
+        """Asks the program to end, and ends it if it does not within `stop_timeout_seconds`."""
+        process = self._process
+        if process is None:
+            return
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(self.stop_timeout_seconds)
+            except subprocess.TimeoutExpired:
+                self.on_line(self.name, "does not end; killing it")
+                process.kill()
+                process.wait()
+        if self._reader is not None:
+            self._reader.join(timeout=2)

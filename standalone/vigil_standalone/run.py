@@ -1,0 +1,250 @@
+"""Brings the parts up in order, keeps them up, and takes them down in order.
+
+Order up: database, backend, demo camera, pipeline. Order down: pipeline (so that it hands over what it has seen),
+demo camera, backend.
+"""
+
+import fcntl
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+
+import httpx
+
+from vigil_standalone.cameras import Cameras, RegistrationError
+from vigil_standalone.console import say, say_for, step
+from vigil_standalone.processes import Child, inherited_environment
+from vigil_standalone.settings import Settings
+from vigil_standalone.state import DataDirectory
+
+USER = "admin"
+DEMO_CAMERA = "Demo yard"
+OWN_CAMERA = "My camera"
+_BACKEND_READY_SECONDS = 60
+_DEMO_READY_SECONDS = 120
+
+
+class StartError(Exception):
+    """Something that is needed did not start; the message says what and what to do."""
+
+
+def run(settings: Settings) -> int:
+    """Runs until SIGINT or SIGTERM; returns the exit status. Raises `StartError`."""
+    data = DataDirectory(settings.vigil_data_dir)
+    data.prepare()
+    with ExitStack() as stack:
+        stack.enter_context(_exclusive(data))
+        stop = stack.enter_context(_stop_on_signals())
+        _check_port_is_free(settings.port)
+        base_url = f"http://127.0.0.1:{settings.port}"
+        environment = _backend_environment(settings, data)
+
+        with step("preparing the database"):
+            _manage(environment, "migrate", "--verbosity=0")
+            password = {"VIGIL_PASSWORD": data.read_secret("admin-password")}
+            _manage(
+                {**environment, **password},
+                *("ensure_user", "--username", USER, "--superuser", "--password-env", "VIGIL_PASSWORD"),
+            )
+
+        children: list[Child] = []
+        stack.callback(_stop_all, children)
+        with step("starting the backend"):
+            _start(children, _backend(settings, environment))
+            _wait(children[-1], lambda: _is_ready(base_url), _BACKEND_READY_SECONDS, stop)
+        if stop.is_set():
+            return 0
+
+        cameras = Cameras(base_url, _token(data, environment, base_url, scope="user"))
+        stack.callback(cameras.close)
+        _add_cameras(settings, data, cameras, children, stop)
+        _start(children, _pipeline(settings, data, base_url, _token(data, environment, base_url, scope="pipeline")))
+
+        say(f"Dashboard: {base_url}/dashboard/")
+        say(f"User: {USER}")
+        say(f"Password: {data.read_secret('admin-password')}")
+        while not stop.wait(0.5):
+            for child in children:
+                child.watch()
+        say("vigil: stopping …")
+    say("vigil: stopped")
+    return 0
+
+
+def _add_cameras(
+    settings: Settings, data: DataDirectory, cameras: Cameras, children: list[Child], stop: threading.Event
+) -> None:
+    try:
+        if settings.demo:
+            with step("starting the demo camera (its clip is rendered at the first start)"):
+                url = _start_demo_camera(data, children, stop)
+            cameras.ensure(DEMO_CAMERA, url, detection={"model": "demo"})
+        else:
+            cameras.deactivate(DEMO_CAMERA)
+        if settings.camera is not None:
+            how = cameras.ensure(OWN_CAMERA, settings.camera.get_secret_value())
+            say(f"vigil: camera «{OWN_CAMERA}» is {how}")
+    except RegistrationError as error:
+        raise StartError(f"a camera cannot be added: {error}") from error
+
+
+def _start_demo_camera(data: DataDirectory, children: list[Child], stop: threading.Event) -> str:
+    port = _free_port(8554)
+    ready = threading.Event()
+
+    def on_line(name: str, line: str) -> None:
+        if line.startswith("rtsp://"):
+            ready.set()
+        else:
+            say_for(name, line)
+
+    _start(
+        children,
+        Child(
+            "demo",
+            [sys.executable, "-m", "vigil_demo.camera", "--port", str(port), "--data-dir", str(data.demo)],
+            {},
+            on_line,
+        ),
+    )
+    _wait(children[-1], ready.is_set, _DEMO_READY_SECONDS, stop)
+    return f"rtsp://127.0.0.1:{port}/demo"
+
+
+def _backend_environment(settings: Settings, data: DataDirectory) -> dict[str, str]:
+    return {
+        "DJANGO_SETTINGS_MODULE": "surveillance_backend.settings",
+        "VIGIL_DATA_DIR": str(data.root),
+        "VIGIL_SECRET_KEY_FILE": str(data.secret_file("secret-key")),
+        "VIGIL_CREDENTIAL_KEYS_FILE": str(data.secret_file("credential-keys")),
+        "VIGIL_INSECURE_HTTP": "1",
+    }
+
+
+def _backend(settings: Settings, environment: dict[str, str]) -> Child:
+    arguments = [
+        *(sys.executable, "-m", "gunicorn", "surveillance_backend.asgi:application"),
+        *("--config", "python:surveillance_backend.gunicorn_conf"),
+        *("--bind", f"127.0.0.1:{settings.port}", "--workers", "1"),
+    ]
+    return Child("backend", arguments, environment, say_for)
+
+
+def _pipeline(settings: Settings, data: DataDirectory, base_url: str, token: str) -> Child:
+    data.write_secret("pipeline-token", token)
+    environment = {
+        "VIGIL_API_URL": base_url,
+        "VIGIL_TOKEN_FILE": str(data.secret_file("pipeline-token")),
+        "VIGIL_MODEL": settings.model,
+        "VIGIL_SPOOL_DIR": str(data.spool),
+        "VIGIL_METRICS_PORT": str(_free_port(9464)),
+        "VIGIL_LOG_FORMAT": "text",
+    }
+    return Child("pipeline", [sys.executable, "-m", "cctv"], environment, say_for)
+
+
+def _token(data: DataDirectory, environment: dict[str, str], base_url: str, *, scope: str) -> str:
+    """The token kept from an earlier start if it is still good, else a new one."""
+    token = data.read_secret(f"{scope}-token")
+    path = "/api/cameras/" if scope == "user" else "/api/active-cameras/"
+    if token:
+        answer = httpx.get(base_url + path, headers={"Authorization": f"Token {token}"}, timeout=10)
+        if answer.status_code == httpx.codes.OK:
+            return token
+    token = _manage(environment, "create_token", "--user", USER, "--scope", scope, "--name", "standalone").strip()
+    data.write_secret(f"{scope}-token", token)
+    return token
+
+
+def _manage(environment: dict[str, str], *arguments: str) -> str:
+    finished = subprocess.run(
+        [sys.executable, "-m", "django", *arguments],
+        env={**inherited_environment(), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if finished.returncode != 0:
+        raise StartError(f"`{arguments[0]}` failed:\n{finished.stderr.strip()}")
+    return finished.stdout
+
+
+def _start(children: list[Child], child: Child) -> None:
+    children.append(child)
+    child.start()
+
+
+def _stop_all(children: list[Child]) -> None:
+    for child in reversed(children):
+        child.stop()
+
+
+def _wait(child: Child, is_done: Callable[[], bool], timeout_seconds: float, stop: threading.Event) -> None:
+    deadline = time.monotonic() + timeout_seconds
+    while not is_done() and not stop.wait(0.1):
+        if not child.is_running:
+            raise StartError(f"the {child.name} ended while starting; its last lines are above")
+        if time.monotonic() > deadline:
+            raise StartError(f"the {child.name} is not ready after {timeout_seconds:.0f} s")
+
+
+def _is_ready(base_url: str) -> bool:
+    try:
+        return httpx.get(f"{base_url}/readyz", timeout=2).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
+
+
+def _check_port_is_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise StartError(f"port {port} is taken; choose another: make run PORT={port + 1}") from error
+
+
+def _free_port(preferred: int) -> int:
+    """`preferred` if nobody has it, else one that the system chooses."""
+    for port in (preferred, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise StartError("no port is free on 127.0.0.1")
+
+
+@contextmanager
+def _exclusive(data: DataDirectory) -> Iterator[None]:
+    """Refuses a second Vigil over the same data."""
+    with Path(data.root / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StartError(f"another `vigil run` uses {data.root} already") from error
+        yield
+
+
+@contextmanager
+def _stop_on_signals() -> Iterator[threading.Event]:
+    stop = threading.Event()
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    former = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

@@ -1,0 +1,53 @@
+"""What `vigil run` can be told, through the environment (`make run NAME=value` sets it)."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from vigil_contracts.stream_url import validate_stream_url
+
+
+class Settings(BaseSettings):
+    """Each setting, declared once. An unset or empty variable means its default."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
+
+    camera: SecretStr | None = Field(
+        default=None, description="RTSP URL of one's own camera, added at the start if it is not there yet."
+    )
+    model: str = Field(
+        default="yolov8n",
+        description="Model for every camera but the demo one: a name, or the path of an OpenVINO, ONNX or .pt model.",
+    )
+    port: int = Field(default=8000, ge=1, le=65535, description="Port of the dashboard and the API, on loopback.")
+    demo: bool = Field(default=True, description="Whether the demo camera runs.")
+    vigil_data_dir: Path = Field(
+        default=Path("data"), description="Where the database, pictures, spool and secrets are kept."
+    )
+
+    @field_validator("camera")
+    @classmethod
+    def _is_stream_url(cls, value: SecretStr | None) -> SecretStr | None:
+        return None if value is None else SecretStr(validate_stream_url(value.get_secret_value()))
+
+    @field_validator("vigil_data_dir")
+    @classmethod
+    def _is_absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+
+class InvalidSettingsError(ValueError):
+    """One line for each variable that is wrong; never the value, which may hold a password."""
+
+
+def load() -> Settings:
+    """The settings, or `InvalidSettingsError`."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [
+            f"{str(problem['loc'][0]).upper()}: {problem['msg'].removeprefix('Value error, ')}"
+            for problem in error.errors(include_input=False, include_url=False)
+        ]
+        raise InvalidSettingsError("\n".join(lines)) from None

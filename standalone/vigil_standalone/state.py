@@ -1,0 +1,58 @@
+"""The data directory: secrets made once at the first start, readable by their owner only."""
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+
+
+@dataclass(frozen=True, slots=True)
+class DataDirectory:
+    """Where each thing of a standalone Vigil is kept."""
+
+    root: Path
+
+    @property
+    def media(self) -> Path:
+        """Pictures of alerts."""
+        return self.root / "media"
+
+    @property
+    def spool(self) -> Path:
+        """Alerts that the API has not yet stored."""
+        return self.root / "spool"
+
+    @property
+    def demo(self) -> Path:
+        """The demo camera's rendered clip."""
+        return self.root / "demo"
+
+    def secret_file(self, name: str) -> Path:
+        """Path of the secret `name`."""
+        return self.root / "secrets" / name
+
+    def prepare(self) -> None:
+        """Makes the directories and the secrets that do not exist yet."""
+        for directory in (self.root, self.root / "secrets", self.media, self.spool, self.demo):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make_once("secret-key", secrets.token_urlsafe(50))
+        self._make_once("credential-keys", Fernet.generate_key().decode())
+        self._make_once("admin-password", secrets.token_urlsafe(12))
+
+    def read_secret(self, name: str) -> str:
+        """The secret's text; empty where there is none yet."""
+        path = self.secret_file(name)
+        return path.read_text().strip() if path.exists() else ""
+
+    def write_secret(self, name: str, value: str) -> None:
+        """Replaces the secret, so that a reader sees the old one or the new one and nothing between."""
+        path = self.secret_file(name)
+        new = path.with_suffix(".new")
+        new.touch(mode=0o600)
+        new.write_text(value + "\n")
+        new.replace(path)
+
+    def _make_once(self, name: str, value: str) -> None:
+        if not self.read_secret(name):
+            self.write_secret(name, value)

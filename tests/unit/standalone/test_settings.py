@@ -1,0 +1,46 @@
+"""`make run NAME=value`: bad values are named, and a camera's password is never repeated."""
+
+from pathlib import Path
+
+import pytest
+
+from vigil_standalone.settings import InvalidSettingsError, load
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CAMERA", "MODEL", "PORT", "DEMO", "VIGIL_DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_defaults() -> None:
+    settings = load()
+    assert settings.camera is None
+    assert settings.demo
+    assert settings.port == 8000
+    assert settings.vigil_data_dir == Path.cwd() / "data"
+
+
+def test_demo_zero_means_no_demo_and_empty_means_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEMO", "0")
+    monkeypatch.setenv("PORT", "")
+    settings = load()
+    assert not settings.demo
+    assert settings.port == 8000
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("PORT", "99999", "PORT: Input should be less than or equal to 65535"),
+        ("PORT", "http", "PORT: Input should be a valid integer"),
+        ("DEMO", "maybe", "DEMO: Input should be a valid boolean"),
+        ("CAMERA", "http://u:marked-password@camera/", "CAMERA: must begin with rtsp:// or rtsps://"),
+    ],
+)
+def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidSettingsError, match=words) as caught:
+        load()
+    assert "marked-password" not in str(caught.value)
+    assert caught.value.__cause__ is None
