@@ -1,0 +1,87 @@
+"""Requests and answers of the API's client, over a transport in memory."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from vigil_contracts.alert import AlertSubmission, Box
+from vigil_contracts.api_client import ApiClient, ApiError
+from vigil_contracts.names import AlertType
+
+
+def client(handler: Any) -> ApiClient:
+    made = ApiClient("http://api.example", "secret-token")
+    made._http._transport = httpx.MockTransport(handler)
+    made._http._mounts = {}
+    return made
+
+
+ALERT = AlertSubmission(
+    event_id="event-0001",
+    camera=7,
+    alert_type=AlertType.PERSON,
+    confidence=0.9,
+    timestamp=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    box=Box(x_min=0.1, y_min=0.2, x_max=0.3, y_max=0.4),
+)
+
+
+@pytest.mark.parametrize(("status", "is_new"), [(201, True), (200, False)])
+def test_a_stored_alert_is_new_or_known(status: int, is_new: bool) -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(status, json={})
+
+    with client(answer) as api:
+        assert api.send_alert(ALERT, b"\xff\xd8picture") is is_new
+    body = seen[0].read()
+    assert b'name="event_id"\r\n\r\nevent-0001' in body
+    assert b'name="box"\r\n\r\n{"x_min": 0.1' in body
+    assert b'name="image"; filename="snapshot.jpg"' in body
+    assert b'name="zone"' not in body
+    assert seen[0].headers["authorization"] == "Token secret-token"
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_refusal_for_ever_is_permanent_and_keeps_the_apis_words(status: int) -> None:
+    with (
+        client(lambda _: httpx.Response(status, json={"confidence": ["too much"]})) as api,
+        pytest.raises(ApiError, match="too much") as caught,
+    ):
+        api.send_alert(ALERT, None)
+    assert caught.value.is_permanent
+    assert "secret-token" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 408, 429, 500, 502, 503])
+def test_what_may_pass_is_not_permanent(status: int) -> None:
+    with (
+        client(lambda _: httpx.Response(status, headers={"retry-after": "7"})) as api,
+        pytest.raises(ApiError) as caught,
+    ):
+        api.send_alert(ALERT, None)
+    assert not caught.value.is_permanent
+    assert caught.value.retry_after_seconds == 7
+
+
+def test_no_answer_is_an_api_error_without_status() -> None:
+    def refuse(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    with client(refuse) as api, pytest.raises(ApiError, match="GET /api/active-cameras/: ConnectError") as caught:
+        api.active_cameras()
+    assert caught.value.status is None
+    assert not caught.value.is_permanent
+
+
+def test_not_modified_has_no_value() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.headers["if-none-match"] == '"a"'
+        return httpx.Response(304, headers={"etag": '"a"'})
+
+    with client(answer) as api:
+        assert api.active_cameras(etag='"a"').value is None
