@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Everything that CI runs, the fast parts first. Each step says what it does and how long it took.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export UV_CACHE_DIR="${UV_CACHE_DIR:-$HOME/.cache/vigil/uv}"
+export MPLCONFIGDIR="${MPLCONFIGDIR:-$HOME/.cache/vigil/matplotlib}"
+export YOLO_CONFIG_DIR="${YOLO_CONFIG_DIR:-$HOME/.cache/vigil/ultralytics}"
+
+step() { # step NAME COMMAND…
+  local name=$1 began
+  shift
+  began=$(date +%s)
+  printf '\n== %s\n' "$name"
+  "$@"
+  printf '== %s: %s s\n' "$name" "$(($(date +%s) - began))"
+}
+
+whole=$(date +%s)
+step "lint and types" bash tools/lint.sh
+step "unit tests" .venv/bin/python -m pytest tests/unit
+step "system packages for the real services" .venv/bin/python tools/system_packages.py
+step "environment of the ultralytics runtime" bash tools/setup.sh .venvs/ultralytics locks/ultralytics.txt
+step "Kubernetes binaries" .venv/bin/python -m tests.cluster.binaries
+step "integration and end-to-end tests" .venv/bin/python -m pytest tests/integration tests/e2e --durations=15
+printf '\n== the whole suite: %s s\n' "$(($(date +%s) - whole))"
