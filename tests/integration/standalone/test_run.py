@@ -1,0 +1,144 @@
+"""`vigil run` as a user starts it: the printed lines, alerts with pictures, Ctrl-C, and a second start."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Run:
+    """One `vigil run`, with all that it has printed."""
+
+    def __init__(self, data: Path, port: int, **settings: str) -> None:
+        self.lines: list[str] = []
+        self.began = time.monotonic()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "vigil_standalone", "run"],
+            env={**os.environ, "PORT": str(port), "VIGIL_DATA_DIR": str(data), **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as output:
+            self.lines.extend(line.rstrip("\n") for line in output)
+
+    def value(self, name: str, timeout_seconds: float = 90) -> str:
+        """The text after `name: ` on a line of its own."""
+        deadline = time.monotonic() + timeout_seconds
+        while time.monotonic() < deadline:
+            for line in list(self.lines):
+                if line.startswith(f"{name}: "):
+                    return line.removeprefix(f"{name}: ")
+            assert self.process.poll() is None, "\n".join(self.lines)
+            time.sleep(0.1)
+        pytest.fail(f"no line {name!r} after {timeout_seconds} s:\n" + "\n".join(self.lines))
+
+    def children(self) -> list[int]:
+        listed = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True, check=False
+        )
+        return [int(pid) for pid in listed.stdout.split()]
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGINT)
+        status = self.process.wait(30)
+        self.reader.join(5)
+        return status
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def started() -> Iterator[list[Run]]:
+    runs: list[Run] = []
+    yield runs
+    for run in runs:
+        if run.process.poll() is None:
+            run.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(360)
+def test_the_first_run_shows_alerts_and_the_second_keeps_them(data: Path, started: list[Run]) -> None:
+    port = free_port()
+    first = Run(data, port)
+    started.append(first)
+    dashboard, user, password = (first.value(name) for name in ("Dashboard", "User", "Password"))
+    ready = time.monotonic()
+    assert dashboard == f"http://127.0.0.1:{port}/dashboard/"
+    assert len(password) >= 12
+
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as api:
+        token = api.post("/api/token/", json={"username": user, "password": password}).json()["token"]
+        api.headers["Authorization"] = f"Token {token}"
+        alerts: list[dict[str, object]] = []
+        while not alerts:
+            assert time.monotonic() - ready < 120, "\n".join(first.lines)
+            alerts = api.get("/api/alerts/").json()["results"]
+            time.sleep(0.5)
+        picture = api.get(str(alerts[-1]["image"]))
+        assert picture.headers["content-type"] == "image/jpeg"
+        assert picture.content.startswith(b"\xff\xd8")
+        camera = api.get("/api/cameras/").json()["results"][0]
+        assert camera["name"] == "Demo yard"
+        assert camera["health"]["phase"] == "Streaming"
+
+    children = first.children()
+    assert len(children) == 3
+    assert first.stop() == 0
+    assert first.lines[-1] == "vigil: stopped"
+    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+    assert not re.search("Traceback", "\n".join(first.lines))
+
+    second = Run(data, port, DEMO="0")
+    started.append(second)
+    assert second.value("Password") == password
+    assert time.monotonic() - second.began < 20
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Token {token}"}) as api:
+        kept = api.get("/api/alerts/").json()["results"]
+        assert {alert["id"] for alert in alerts} <= {alert["id"] for alert in kept}
+        assert not api.get("/api/cameras/").json()["results"][0]["is_active"]
+    assert second.stop() == 0
+
+
+def test_a_taken_port_and_a_second_run_are_said_clearly(data: Path) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = int(holder.getsockname()[1])
+        run = Run(data, port)
+        assert run.process.wait(30) == 1
+        run.reader.join(5)
+    assert run.lines[-1] == f"vigil: port {port} is taken; choose another: make run PORT={port + 1}"
+
+
+def test_a_bad_camera_is_named_and_its_password_is_not(data: Path) -> None:
+    run = Run(data, free_port(), CAMERA="https://u:marked-password@camera/")
+    assert run.process.wait(30) == 2
+    run.reader.join(5)
+    assert run.lines == ["CAMERA: must begin with rtsp:// or rtsps://"]
+    assert not data.exists()
