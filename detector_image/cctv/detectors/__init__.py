@@ -1,0 +1,1 @@
+"""Object detection behind one interface (`model`), one file per runtime."""

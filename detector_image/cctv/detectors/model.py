@@ -1,0 +1,66 @@
+"""The one interface to object detection models, and the way from a model's name to a loaded model."""
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from cctv.frame import Frame
+
+
+class ModelInvalidError(Exception):
+    """A model cannot be used. The message names the file or the setting and says what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """What a model found in one picture: row i of each array is one detection, the most confident first."""
+
+    boxes: npt.NDArray[np.float32]
+    """(N, 4): x_min, y_min, x_max, y_max in fractions of the picture."""
+    confidences: npt.NDArray[np.float32]
+    """(N,), 0.0 to 1.0."""
+    class_ids: npt.NDArray[np.int32]
+    """(N,), indexes into the model's labels."""
+
+    @classmethod
+    def none(cls) -> "Detections":
+        """No detection at all."""
+        return cls(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int32))
+
+    def __len__(self) -> int:
+        return len(self.confidences)
+
+
+@runtime_checkable
+class Model(Protocol):
+    """A loaded model. Safe to be called from several threads: cameras share one."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes' names, by class id."""
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """(width, height) of the pictures that the network takes, in pixels."""
+
+    def submit(self, frame: Frame) -> Future[Detections]:
+        """Starts a detection; requests of several cameras run together. Errors come out of the future."""
+
+    def detect(self, frame: Frame) -> Detections:
+        """`submit` and wait."""
+
+    def close(self) -> None:
+        """Gives memory and threads back; the model must not be used afterwards."""
+
+
+def load_model(name: str | Path = "", *, device: str = "", sha256: str | None = None) -> Model:
+    """Loads a model by path or name, with the runtime that its kind of file asks for.
+
+    `""` and `demo` name the demo model that ships with Vigil; `yolov8n` and its like are looked up in the model
+    folder and fetched where they are missing. Raises `ModelInvalidError`.
+    """
+    raise NotImplementedError

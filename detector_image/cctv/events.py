@@ -1,0 +1,49 @@
+"""What the detector has to say: one event per object and rule, whichever frames it was seen in."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from vigil_contracts.alert import AlertSubmission, Box
+from vigil_contracts.names import AlertType
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened before the camera, with its best picture so far."""
+
+    event_id: str
+    alert_type: AlertType
+    label: str
+    """The model's class; empty where no model was asked (`tamper`)."""
+    confidence: float
+    timestamp: datetime
+    """When the frame that shows it was received; aware."""
+    box: Box | None
+    track: str
+    zone: str = ""
+    rule: str = ""
+    description: str = ""
+    snapshot_jpeg: bytes = b""
+    """The picture with the object boxed; empty where there is none."""
+
+    def to_submission(self, camera_id: int) -> AlertSubmission:
+        """The event as the API takes it; the picture travels beside it."""
+        return AlertSubmission(
+            event_id=self.event_id,
+            camera=camera_id,
+            alert_type=self.alert_type,
+            confidence=self.confidence,
+            timestamp=self.timestamp,
+            label=self.label[:64],
+            box=self.box,
+            track=self.track[:64],
+            zone=self.zone[:64],
+            rule=self.rule[:64],
+            description=self.description[:500],
+        )
+
+
+def new_event_id() -> str:
+    """Unique over all detectors and restarts; sorts by time only by chance, so nothing may rely on that."""
+    return uuid.uuid4().hex

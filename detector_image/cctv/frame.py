@@ -1,0 +1,116 @@
+"""A picture of a camera on its way through the pipeline, converted only as far as somebody looks at it.
+
+A decoded picture arrives as planes (mostly YUV 4:2:0). Motion needs the luma plane alone, which is looked at in
+place; the model needs a small RGB picture, which is scaled and converted in one pass; only a snapshot needs all
+pixels in colour. Nothing is converted before it is asked for, and nothing twice.
+"""
+
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Self, cast
+
+import av
+import cv2
+import numpy as np
+import numpy.typing as npt
+from av.video.reformatter import Interpolation, VideoReformatter
+
+Image = npt.NDArray[np.uint8]
+
+_LUMA_FIRST = frozenset(
+    f"{family}{layout}p" for family in ("yuv", "yuvj") for layout in ("420", "422", "444", "440", "411", "410")
+) | {"nv12", "nv21", "nv16", "nv24", "gray", "gray8"}
+"""Pixel formats of libav whose first plane is 8 bit luma, one byte a pixel."""
+
+_reformatters = threading.local()
+
+
+def _reformatter(*key: object) -> VideoReformatter:
+    """libswscale's context is dear to make and cheap to use again, but only for one geometry and in one thread."""
+    cache: dict[tuple[object, ...], VideoReformatter] = _reformatters.__dict__.setdefault("cache", {})
+    if key not in cache:
+        if len(cache) >= 32:  # cameras come and go; a thread must not remember all of them
+            cache.clear()
+        cache[key] = VideoReformatter()
+    return cache[key]
+
+
+@dataclass(slots=True)
+class _Pixels:
+    """Where the picture is and what has been made of it; the only mutable part of a frame."""
+
+    av_frame: av.VideoFrame | None = None
+    bgr: Image | None = None
+    luma: Image | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture with the times that belong to it.
+
+    `received_at` is wall-clock time (aware), for people. `monotonic_seconds` never jumps and is what tracking and
+    rules measure with; over a file it is the picture's position. `sequence` counts the stream's pictures.
+    Arrays that a frame gives out are shared: nobody may write to them.
+    """
+
+    width: int
+    height: int
+    received_at: datetime
+    monotonic_seconds: float
+    sequence: int
+    _pixels: _Pixels = field(repr=False, compare=False)
+
+    @classmethod
+    def from_av(
+        cls, video_frame: av.VideoFrame, received_at: datetime, monotonic_seconds: float, sequence: int
+    ) -> Self:
+        """Wraps a decoded picture without touching its pixels; keeps it alive."""
+        pixels = _Pixels(av_frame=video_frame)
+        return cls(video_frame.width, video_frame.height, received_at, monotonic_seconds, sequence, pixels)
+
+    @classmethod
+    def from_bgr(cls, bgr: Image, received_at: datetime, monotonic_seconds: float, sequence: int) -> Self:
+        """Wraps a picture (H, W, 3), uint8, blue-green-red, without copying it."""
+        height, width = bgr.shape[:2]
+        return cls(width, height, received_at, monotonic_seconds, sequence, _Pixels(bgr=bgr))
+
+    def luma(self) -> Image:
+        """Brightness, (H, W), uint8: a view of the decoder's own plane where the format has one."""
+        if self._pixels.luma is None:
+            self._pixels.luma = self._make_luma()
+        return self._pixels.luma
+
+    def bgr(self) -> Image:
+        """The whole picture, (H, W, 3), uint8, blue-green-red."""
+        if self._pixels.bgr is None:
+            self._pixels.bgr = self._reformat(self.width, self.height, "bgr24")
+        return self._pixels.bgr
+
+    def scaled_rgb(self, width: int, height: int) -> Image:
+        """The picture stretched to (height, width, 3), uint8, red-green-blue, in one pass from the planes."""
+        if self._pixels.av_frame is not None and self._pixels.bgr is None:
+            return self._reformat(width, height, "rgb24")
+        bgr = self.bgr()
+        if (width, height) != (self.width, self.height):
+            bgr = cv2.resize(bgr, (width, height), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
+        return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+
+    def _make_luma(self) -> Image:
+        source = self._pixels.av_frame
+        if source is None:
+            return cv2.cvtColor(self.bgr(), cv2.COLOR_BGR2GRAY)  # type: ignore[return-value]
+        if source.format.name not in _LUMA_FIRST:
+            return self._reformat(self.width, self.height, "gray")
+        plane = source.planes[0]
+        rows: Image = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        return rows[: self.height, : self.width]
+
+    def _reformat(self, width: int, height: int, pixel_format: str) -> Image:
+        source = self._pixels.av_frame
+        if source is None:
+            raise ValueError("a frame made from BGR has no planes")
+        reformatter = _reformatter(source.width, source.height, source.format.name, width, height, pixel_format)
+        # libswscale's cheapest filter that still averages what it drops.
+        converted = reformatter.reformat(source, width, height, pixel_format, interpolation=Interpolation.BILINEAR)
+        return cast("Image", converted.to_ndarray())
