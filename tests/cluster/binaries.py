@@ -1,0 +1,92 @@
+"""Where the programs of a Kubernetes control plane come from.
+
+    python -m tests.cluster.binaries        # finds or builds them, says how long it took, prints where they are
+
+Looked for in this order, each place whole or not at all, since versions must not be mixed:
+1. the folder that `KUBEBUILDER_ASSETS` names,
+2. the PATH,
+3. the cache under ~/.cache/vigil/kubernetes, filled by building Debian's source package (`debian_kubernetes`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
+
+
+class BinariesUnavailableError(RuntimeError):
+    """There is no control plane to be had on this machine; the message says what was tried and what is missing."""
+
+
+@dataclass(frozen=True)
+class Binaries:
+    """The programs of one control plane, of one Kubernetes version, for example (1, 20)."""
+
+    folder: Path
+    version: tuple[int, int]
+    origin: str
+
+    def path(self, program: str) -> Path:
+        """The program's file. Raises FileNotFoundError for one that this set lacks (kubelet may be)."""
+        path = self.folder / program
+        if not path.exists():
+            raise FileNotFoundError(f"{self.origin} has no {program}")
+        return path
+
+
+def ensure_binaries() -> Binaries:
+    """Finds the programs, or builds them where nothing has them. Raises BinariesUnavailableError."""
+    assets = os.environ.get("KUBEBUILDER_ASSETS")
+    if assets:
+        lacking = _lacking(Path(assets))
+        if not lacking:
+            return _binaries(Path(assets), "KUBEBUILDER_ASSETS")
+        say(f"KUBEBUILDER_ASSETS lacks {', '.join(lacking)}: not used, since versions must not be mixed")
+    server = shutil.which("kube-apiserver")
+    if server and not _lacking(Path(server).parent):
+        return _binaries(Path(server).parent, "the PATH")
+
+    from tests.cluster import debian_kubernetes
+
+    return _binaries(debian_kubernetes.ensure_built(), f"Debian's kubernetes {debian_kubernetes.VERSION}")
+
+
+def say(text: str) -> None:
+    print(f"kubernetes: {text}", flush=True)
+
+
+def _lacking(folder: Path) -> list[str]:
+    return [program for program in PROGRAMS if not os.access(folder / program, os.X_OK)]
+
+
+def _binaries(folder: Path, origin: str) -> Binaries:
+    command = [str(folder / "kube-apiserver"), "--version"]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout
+    found = re.search(r"v(\d+)\.(\d+)", answer)
+    if found is None:
+        raise BinariesUnavailableError(f"{command[0]} --version answers {answer.strip()!r}, which names no version")
+    return Binaries(folder, (int(found[1]), int(found[2])), origin)
+
+
+def main() -> int:
+    began = time.monotonic()
+    try:
+        binaries = ensure_binaries()
+    except BinariesUnavailableError as error:
+        print(error, file=sys.stderr)
+        return 1
+    major, minor = binaries.version
+    say(f"{major}.{minor} from {binaries.origin} in {binaries.folder} after {time.monotonic() - began:.1f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""A Kubernetes cluster as tests see it: kubectl, namespaces, users with few rights.
+
+`Cluster` is any cluster that one may break; `control_plane.ControlPlane` is one that runs on this machine, whose
+servers can be killed and frozen and whose nodes and GPUs are made up.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tests.cluster.http import Access, ApiError, Document, KubernetesHttp
+from tests.cluster.kubeconfig import clean_environment, write_kubeconfig
+
+
+class KubectlError(RuntimeError):
+    """kubectl ended with an error; the message is what it said."""
+
+
+class Cluster:
+    """`kubeconfig` is the administrator's. Further kubeconfigs are written into `folder`."""
+
+    def __init__(self, kubectl: Path, kubeconfig: Path, folder: Path) -> None:
+        self.kubeconfig = kubeconfig
+        self.folder = folder
+        self._kubectl = kubectl
+        self._access = Access.from_kubeconfig(kubeconfig)
+        self.http = KubernetesHttp(self._access, "vigil-tests")
+
+    # kubectl
+
+    def kubectl(
+        self,
+        *arguments: str,
+        stdin: str | None = None,
+        check: bool = True,
+        kubeconfig: Path | None = None,
+        timeout_seconds: float = 60,
+    ) -> str:
+        """Runs kubectl as administrator, or as another kubeconfig's user, and answers its standard output.
+
+        Raises KubectlError with what kubectl said when it fails; with `check=False` that text is the answer.
+        """
+        command = [str(self._kubectl), "--kubeconfig", str(kubeconfig or self.kubeconfig), *arguments]
+        done = subprocess.run(
+            command,
+            check=False,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            env=clean_environment(),
+            timeout=timeout_seconds,
+        )
+        if done.returncode == 0:
+            return done.stdout
+        if check:
+            raise KubectlError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
+        return done.stdout + done.stderr
+
+    def kubectl_json(self, *arguments: str, kubeconfig: Path | None = None) -> Document:
+        """Runs kubectl with `-o json` and answers the object that it prints."""
+        document: Document = json.loads(self.kubectl(*arguments, "--output=json", kubeconfig=kubeconfig))
+        return document
+
+    def apply(self, manifest: str | Path | Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
+        """Applies YAML text, a YAML file, an object or several; waits until CRDs among them are served."""
+        documents = _documents(manifest)
+        crds = [document for document in documents if document["kind"] == "CustomResourceDefinition"]
+        # Kubernetes 1.20's kubectl refuses a CRD with CEL rules, which its server would merely drop.
+        validate = ["--validate=false"] if crds else []
+        self.kubectl("apply", *validate, "--filename=-", stdin=yaml.safe_dump_all(documents))
+        for crd in crds:
+            name = crd["metadata"]["name"]
+            self.kubectl("wait", "--for=condition=Established", "--timeout=30s", f"crd/{name}")
+
+    # namespaces and users
+
+    def create_namespace(self, name: str, labels: Mapping[str, str] | None = None) -> str:
+        """Makes a namespace and waits until pods can be made in it, that is until it has its ServiceAccount."""
+        self.http.create("/api/v1/namespaces", {"metadata": {"name": name, "labels": dict(labels or {})}})
+        self._wait_for_service_account(name, "default")
+        return name
+
+    def delete_namespace(self, name: str, *, wait: bool = True) -> None:
+        self.kubectl("delete", "namespace", name, "--ignore-not-found", f"--wait={str(wait).lower()}")
+
+    def service_account_kubeconfig(self, namespace: str, name: str, *, lifetime_seconds: int = 86_400) -> Path:
+        """A kubeconfig that acts as a ServiceAccount (made when it does not exist), with the rights bound to it."""
+        try:
+            self.http.create(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": name}})
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest"}
+        answer = self.http.create(
+            f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token",
+            {**request, "spec": {"audiences": [], "expirationSeconds": lifetime_seconds}},
+        )
+        path = self.folder / f"{namespace}-{name}.kubeconfig"
+        authority = self.folder / "authority.crt"
+        authority.write_text(self._access.authority)
+        return write_kubeconfig(path, self._access.server, authority, token=answer["status"]["token"])
+
+    def _wait_for_service_account(self, namespace: str, name: str) -> None:
+        self._wait_for(f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}")
+
+    def _wait_for_namespace(self, name: str) -> None:
+        self._wait_for(f"/api/v1/namespaces/{name}")
+
+    def _wait_for(self, path: str, timeout_seconds: float = 30) -> None:
+        """Waits for an object that a controller makes. Raises ApiError (404) when it never does."""
+        deadline = time.monotonic() + timeout_seconds
+        while True:
+            try:
+                self.http.get(path)
+            except ApiError as error:
+                if error.code != 404 or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
+
+    def close(self) -> None:
+        self.http.close()
+
+
+def _documents(manifest: str | Path | Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> list[Document]:
+    documents: Iterable[Any]
+    if isinstance(manifest, Path):
+        documents = yaml.safe_load_all(manifest.read_text())
+    elif isinstance(manifest, str):
+        documents = yaml.safe_load_all(manifest)
+    elif isinstance(manifest, Mapping):
+        documents = [manifest]
+    else:
+        documents = manifest
+    return [dict(document) for document in documents if document]

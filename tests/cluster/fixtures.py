@@ -1,0 +1,69 @@
+"""The pytest fixtures `cluster`, `any_cluster` and `namespace`; tests/conftest.py loads them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.cluster.binaries import Binaries, BinariesUnavailableError, ensure_binaries
+from tests.cluster.cluster import Cluster
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.kubeconfig import require_test_cluster
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNS = ROOT / "build" / "cluster"
+
+
+@pytest.fixture(scope="session")
+def kubernetes_binaries() -> Binaries:
+    """The control plane's programs, built when need be. Skips, with what is missing, where there can be none."""
+    try:
+        return ensure_binaries()
+    except BinariesUnavailableError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def cluster(kubernetes_binaries: Binaries) -> Iterator[ControlPlane]:
+    """One control plane for the whole run. Tests share it: each works in a namespace and with nodes of its own."""
+    with ControlPlane(kubernetes_binaries, run_folder("session")) as control_plane:
+        yield control_plane
+
+
+@pytest.fixture(scope="session")
+def any_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """The cluster of VIGIL_TEST_KUBECONFIG where that is set, else `cluster`: for tests that need only kubectl.
+
+    No other kubeconfig of the environment is ever read, and a cluster that is not marked as one for tests is refused.
+    """
+    external = os.environ.get("VIGIL_TEST_KUBECONFIG")
+    if not external:
+        yield request.getfixturevalue("cluster")
+        return
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        pytest.skip("VIGIL_TEST_KUBECONFIG is set, but there is no kubectl on the PATH")
+    require_test_cluster(Path(kubectl), Path(external))
+    found = Cluster(Path(kubectl), Path(external), run_folder("external"))
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def namespace(any_cluster: Cluster) -> Iterator[str]:
+    """A namespace of the test's own, deleted afterwards."""
+    name = any_cluster.create_namespace(f"test-{secrets.token_hex(4)}")
+    yield name
+    any_cluster.delete_namespace(name, wait=False)
+
+
+def run_folder(name: str) -> Path:
+    """A new folder for one cluster's logs and kubeconfigs, build/cluster/<time>-<process>-<name>."""
+    folder = RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{name}"
+    folder.mkdir(parents=True)
+    return folder

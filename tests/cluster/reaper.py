@@ -1,0 +1,72 @@
+"""Ends the processes of a test cluster when the test run that started them is gone, even by `kill -9`.
+
+Runs as a child in a session of its own, so that Ctrl-C in the terminal does not reach it. It reads `+PID START` and
+`-PID` lines from its standard input, where START is the process's start time in clock ticks after boot (field 22 of
+/proc/PID/stat: it tells a process from a later one with the same number). When the input ends, as it does when the
+parent dies, every process group that is still listed is killed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+
+def start_ticks(pid: int) -> str | None:
+    """The process's start time in clock ticks after boot, or None when there is no such process."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    return stat.rpartition(")")[2].split()[19]
+
+
+class Reaper:
+    """The parent's end: `watch` a process group's leader, `forget` it once it has been ended."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process = subprocess.Popen(
+            [sys.executable, "-S", __file__], stdin=subprocess.PIPE, text=True, start_new_session=True
+        )
+
+    def watch(self, pid: int) -> None:
+        self._tell(f"+{pid} {start_ticks(pid)}")
+
+    def forget(self, pid: int) -> None:
+        self._tell(f"-{pid}")
+
+    def close(self) -> None:
+        """Ends the reaper, and with it whatever is still watched."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait(timeout=10)
+
+    def _tell(self, line: str) -> None:
+        with self._lock:
+            if self._process.stdin is not None:
+                self._process.stdin.write(line + "\n")
+                self._process.stdin.flush()
+
+
+def _main() -> None:
+    watched: dict[int, str] = {}
+    for line in sys.stdin:
+        if line.startswith("+"):
+            pid, ticks = line[1:].split()
+            watched[int(pid)] = ticks
+        else:
+            watched.pop(int(line[1:]), None)
+    for pid, ticks in watched.items():
+        if start_ticks(pid) == ticks:
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,180 @@
+"""The test cluster is a real Kubernetes: it schedules, collects garbage, refuses and survives as one."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from tests.cluster.audit import WRITE_VERBS
+from tests.cluster.cluster import KubectlError
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.polling import eventually
+
+
+def deployment(name: str, replicas: int, limits: dict[str, Any] | None = None) -> dict[str, Any]:
+    container = {"name": "main", "image": "example.test/none:1", "resources": {"limits": limits or {}}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": {"app": name}},
+            "template": {
+                "metadata": {"labels": {"app": name}},
+                "spec": {"containers": [container], "terminationGracePeriodSeconds": 5},
+            },
+        },
+    }
+
+
+def create(cluster: ControlPlane, namespace: str, manifest: dict[str, Any]) -> None:
+    cluster.http.create(f"/apis/apps/v1/namespaces/{namespace}/deployments", manifest)
+
+
+def pods_of(cluster: ControlPlane, namespace: str) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = cluster.http.get(f"/api/v1/namespaces/{namespace}/pods")["items"]
+    return items
+
+
+def condition(pod: dict[str, Any], kind: str) -> dict[str, Any]:
+    return next((each for each in pod["status"].get("conditions", []) if each["type"] == kind), {})
+
+
+def test_two_gpus_take_two_of_three_pods(cluster: ControlPlane, namespace: str) -> None:
+    with cluster.add_node("gpu-two", gpus={"nvidia.com/gpu": 2}):
+        create(cluster, namespace, deployment("greedy", 3, {"nvidia.com/gpu": "1"}))
+
+        def scheduled_and_not() -> bool:
+            pods = pods_of(cluster, namespace)
+            verdicts = sorted(condition(pod, "PodScheduled").get("status", "") for pod in pods)
+            assert verdicts == ["False", "True", "True"]
+            return True
+
+        eventually(scheduled_and_not)
+        waiting = [pod for pod in pods_of(cluster, namespace) if condition(pod, "PodScheduled")["status"] == "False"]
+        assert condition(waiting[0], "PodScheduled")["reason"] == "Unschedulable"
+        assert "Insufficient nvidia.com/gpu" in condition(waiting[0], "PodScheduled")["message"]
+
+
+def test_a_freed_gpu_goes_to_the_pod_that_waits(cluster: ControlPlane, namespace: str) -> None:
+    with cluster.add_node("gpu-one", gpus={"nvidia.com/gpu": 1}):
+        create(cluster, namespace, deployment("first", 1, {"nvidia.com/gpu": "1"}))
+        eventually(lambda: _ready(cluster, namespace) == {"first": 1})
+        create(cluster, namespace, deployment("second", 1, {"nvidia.com/gpu": "1"}))
+        eventually(lambda: len(pods_of(cluster, namespace)) == 2)
+        assert _ready(cluster, namespace).get("second", 0) == 0
+        cluster.kubectl("delete", "deployment", "first", "--namespace", namespace)
+        eventually(lambda: _ready(cluster, namespace) == {"second": 1})
+
+
+def test_the_api_server_survives_a_kill(cluster: ControlPlane, namespace: str) -> None:
+    cluster.kubectl("create", "configmap", "kept", "--from-literal=a=1", "--namespace", namespace)
+    away_seconds = cluster.restart_apiserver(kill=True)
+    assert away_seconds < 60
+    kept = cluster.kubectl_json("get", "configmap", "kept", "--namespace", namespace)
+    assert kept["data"] == {"a": "1"}
+    # The controllers and the stand-in kubelet find their way back.
+    with cluster.add_node("after-kill"):
+        create(cluster, namespace, deployment("after", 1))
+        eventually(lambda: _ready(cluster, namespace) == {"after": 1}, timeout_seconds=60)
+
+
+def test_a_frozen_etcd_refuses_writes_and_thaws(cluster: ControlPlane, namespace: str) -> None:
+    with cluster.etcd_frozen(), pytest.raises(KubectlError):
+        cluster.kubectl(
+            "create", "configmap", "late", "--from-literal=a=1", "--namespace", namespace, "--request-timeout=3s"
+        )
+    eventually(lambda: cluster.kubectl("create", "configmap", "thawed", "--namespace", namespace, check=False))
+    assert cluster.kubectl_json("get", "configmap", "thawed", "--namespace", namespace)
+
+
+def test_the_audit_log_says_who_wrote_what(cluster: ControlPlane, namespace: str) -> None:
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": {"name": "writer", "namespace": namespace},
+    }
+    rules = {"rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]}]}
+    cluster.apply(role | rules)
+    subject = f"system:serviceaccount:{namespace}:writer"
+    cluster.kubectl(
+        "create",
+        "rolebinding",
+        "writer",
+        "--role=writer",
+        f"--serviceaccount={namespace}:writer",
+        "--namespace",
+        namespace,
+    )
+    kubeconfig = cluster.service_account_kubeconfig(namespace, "writer")
+    mark = cluster.audit_mark()
+
+    cluster.kubectl(
+        "create", "configmap", "note", "--from-literal=a=1", "--namespace", namespace, kubeconfig=kubeconfig
+    )
+    with pytest.raises(KubectlError, match="forbidden"):
+        cluster.kubectl("delete", "configmap", "note", "--namespace", namespace, kubeconfig=kubeconfig)
+
+    writes = eventually(
+        lambda: (found := cluster.audit_events(since=mark, user=subject, verbs=WRITE_VERBS))[1:] and found
+    )
+    assert [(event.verb, event.resource, event.name, event.code) for event in writes] == [
+        ("create", "configmaps", "note", 201),
+        ("delete", "configmaps", "note", 403),
+    ]
+    assert writes[0].body["data"] == {"a": "1"}
+
+
+def test_a_user_has_only_the_rights_bound_to_it(cluster: ControlPlane, namespace: str) -> None:
+    kubeconfig = cluster.user_kubeconfig("somebody", ["guests"])
+    with pytest.raises(KubectlError, match='User "somebody" cannot list resource "secrets"'):
+        cluster.kubectl("get", "secrets", "--namespace", namespace, kubeconfig=kubeconfig)
+
+
+def test_etcd_contents_show_what_is_stored(cluster: ControlPlane, namespace: str) -> None:
+    cluster.kubectl("create", "configmap", "marked", "--from-literal=a=x7f3marked", "--namespace", namespace)
+    holders = [key for key, value in cluster.etcd_contents() if b"x7f3marked" in value]
+    assert holders == [f"/registry/configmaps/{namespace}/marked"]
+
+
+def test_a_custom_resource_with_cel_rules_is_served(cluster: ControlPlane, namespace: str) -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "spec": {
+                "type": "object",
+                "properties": {"size": {"type": "integer", "minimum": 1}},
+                "x-kubernetes-validations": [{"rule": "self.size < 10", "message": "size must be below 10"}],
+            }
+        },
+    }
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    names = {"plural": "widgets", "singular": "widget", "kind": "Widget"}
+    cluster.apply(
+        {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": "widgets.test.vigil.dev"},
+            "spec": {"group": "test.vigil.dev", "scope": "Namespaced", "names": names, "versions": [version]},
+        }
+    )
+    widget = {"apiVersion": "test.vigil.dev/v1", "kind": "Widget", "metadata": {"name": "w", "namespace": namespace}}
+    cluster.apply(widget | {"spec": {"size": 3}})
+    with pytest.raises(KubectlError, match=r"spec\.size"):
+        cluster.apply(widget | {"spec": {"size": 0}})
+    cluster.kubectl("delete", "crd", "widgets.test.vigil.dev")
+
+
+def test_a_lost_node_is_noticed(cluster: ControlPlane) -> None:
+    with cluster.add_node("doomed") as node:
+        node.stop_heartbeat()
+        began = time.monotonic()
+        eventually(lambda: not node.is_ready(), timeout_seconds=90, poll_seconds=1)
+        assert time.monotonic() - began > 10, "heartbeats of the past should have counted for a while"
+
+
+def _ready(cluster: ControlPlane, namespace: str) -> dict[str, int]:
+    items = cluster.http.get(f"/apis/apps/v1/namespaces/{namespace}/deployments")["items"]
+    return {item["metadata"]["name"]: item["status"].get("readyReplicas", 0) for item in items}

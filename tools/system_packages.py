@@ -1,0 +1,178 @@
+"""The Debian packages that the tests need beside the Python environment, and what each is for.
+
+    python3 -m tools.system_packages                      # lists the sets and what of them is missing
+    python3 -m tools.system_packages kubernetes-build     # installs what is missing of one set or several
+
+Root on Debian installs; anybody else is told which packages are missing, what for, and the line to run. A package is
+installed without starting any service that it brings. Daemons of which only the program is wanted (etcd,
+containerd) are not installed at all but unpacked into a folder (`unpack`), so that no service of theirs exists.
+
+Standard library only: it runs before the environment does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+PACKAGE_SETS: Mapping[str, Mapping[str, str]] = {
+    "kubernetes-build": {
+        "dpkg-dev": "unpacks Debian's Kubernetes source",
+        "gcc": "Go's build of the code generators",
+        "golang-go": "compiles Kubernetes",
+        "make": "drives the Kubernetes build",
+        "rsync": "the Kubernetes build copies its generated files with it",
+    },
+    "container-node": {
+        "buildah": "builds container images without a daemon",
+        "debootstrap": "makes the Debian base of the images",
+        "iproute2": "the pods' bridge and network namespaces",
+        "iptables": "the pods' way out of the bridge",
+        "conntrack": "the kubelet's check of its host",
+    },
+}
+"""Named sets of packages: package -> why it is needed."""
+
+_POLICY_FILE = Path("/usr/sbin/policy-rc.d")
+_LOCK_TIMEOUT_SECONDS = 300
+_INSTALL_TIMEOUT_SECONDS = 900
+
+
+class MissingPackagesError(RuntimeError):
+    """Packages are missing and cannot be installed here; the message names them, their reason and the line to run."""
+
+
+@dataclass(frozen=True)
+class MissingPackage:
+    name: str
+    reason: str
+
+
+def say(text: str) -> None:
+    print(f"packages: {text}", flush=True)
+
+
+def missing_packages(set_names: Iterable[str]) -> list[MissingPackage]:
+    """The packages of the named sets that are not installed. Raises KeyError for a set that does not exist."""
+    wanted = {name: reason for set_name in set_names for name, reason in PACKAGE_SETS[set_name].items()}
+    installed = _installed(wanted)
+    return [MissingPackage(name, reason) for name, reason in sorted(wanted.items()) if name not in installed]
+
+
+def ensure(*set_names: str) -> None:
+    """Installs what is missing of the named sets.
+
+    Raises MissingPackagesError where that cannot be done here: not root, or no apt-get.
+    """
+    missing = missing_packages(set_names)
+    if not missing:
+        return
+    listing = "\n".join(f"  {package.name}: {package.reason}" for package in missing)
+    names = [package.name for package in missing]
+    if shutil.which("apt-get") is None:
+        raise MissingPackagesError(f"These Debian packages are missing and there is no apt-get here:\n{listing}")
+    if os.geteuid() != 0:
+        line = f"sudo apt-get install --no-install-recommends {' '.join(names)}"
+        raise MissingPackagesError(f"These Debian packages are missing:\n{listing}\nTo install them: {line}")
+    say(f"installing {len(names)} for {', '.join(set_names)}:\n{listing}")
+    began = time.monotonic()
+    with _ServicesStayOff():
+        _apt_after_update("install", "--yes", "--no-install-recommends", *names)
+    say(f"installed after {time.monotonic() - began:.0f} s")
+
+
+def unpack(packages: Sequence[str], into: Path) -> None:
+    """Puts the files of Debian packages under `into`, without installing them: no scripts run, no service exists.
+
+    Needs no root. Raises MissingPackagesError when there is no apt-get.
+    """
+    if shutil.which("apt-get") is None:
+        raise MissingPackagesError(f"There is no apt-get here to fetch {', '.join(packages)} with")
+    into.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        sandbox = ["-o", "APT::Sandbox::User=root"] if os.geteuid() == 0 else []
+        _apt_after_update("download", *sandbox, *packages, cwd=Path(folder))
+        for archive in sorted(Path(folder).glob("*.deb")):
+            subprocess.run(["dpkg-deb", "--extract", archive, into], check=True)
+
+
+def _apt_after_update(*arguments: str, cwd: Path | None = None) -> None:
+    """Runs apt-get; should it fail, once more with fresh lists, since old ones name packages that are gone."""
+    try:
+        _apt(*arguments, cwd=cwd)
+    except RuntimeError:
+        if os.geteuid() != 0:
+            raise
+        say("refreshing apt's lists")
+        _apt("update")
+        _apt(*arguments, cwd=cwd)
+
+
+def _installed(names: Iterable[str]) -> set[str]:
+    if shutil.which("dpkg-query") is None:
+        return set()
+    query = ["dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Status}\n", *names]
+    answer = subprocess.run(query, check=False, capture_output=True, text=True)
+    rows = (line.split() for line in answer.stdout.splitlines())
+    return {row[0] for row in rows if row[1:] == ["installed"]}
+
+
+def _apt(*arguments: str, cwd: Path | None = None) -> None:
+    command = ["apt-get", "--quiet=2", "-o", f"DPkg::Lock::Timeout={_LOCK_TIMEOUT_SECONDS}", *arguments]
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(
+        command,
+        check=False,
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=_INSTALL_TIMEOUT_SECONDS,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+
+
+class _ServicesStayOff:
+    """While it is held, installing a package starts no service (Debian's policy-rc.d, exit status 101)."""
+
+    def __enter__(self) -> None:
+        self._ours = not _POLICY_FILE.exists()
+        if self._ours:
+            _POLICY_FILE.write_text("#!/bin/sh\nexit 101\n")
+            _POLICY_FILE.chmod(0o755)
+
+    def __exit__(self, *_: object) -> None:
+        if self._ours:
+            _POLICY_FILE.unlink(missing_ok=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="tools.system_packages", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("sets", nargs="*", choices=[*PACKAGE_SETS, []], help=f"any of {', '.join(PACKAGE_SETS)}")
+    chosen: list[str] = parser.parse_args(arguments).sets
+    if not chosen:
+        for name in PACKAGE_SETS:
+            missing = [package.name for package in missing_packages([name])]
+            say(f"{name}: {'complete' if not missing else 'missing ' + ', '.join(missing)}")
+        return 0
+    try:
+        ensure(*chosen)
+    except (MissingPackagesError, RuntimeError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    say(f"complete: {', '.join(chosen)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
