@@ -62,6 +62,9 @@ class Reason(StrEnum):
     DETECTOR_CLASS_NOT_FOUND = "DetectorClassNotFound"
     IMAGE_PULL_FAILED = "ImagePullFailed"
     DETECTOR_CRASHING = "DetectorCrashing"
+    SYNCED = "Synced"
+    SCHEDULED = "Scheduled"
+    NOT_REGISTERED = "NotRegistered"
 
 
 REASON_TEXTS: dict[Reason, str] = {
@@ -85,5 +88,8 @@ REASON_TEXTS: dict[Reason, str] = {
     Reason.DETECTOR_CLASS_NOT_FOUND: "The detector class does not exist. Create it or name another.",
     Reason.IMAGE_PULL_FAILED: "The detector's image cannot be pulled. Check its name and the pull secret.",
     Reason.DETECTOR_CRASHING: "The detector ends again and again. The message holds its last words.",
+    Reason.SYNCED: "The API and the resource agree.",
+    Reason.SCHEDULED: "The detector has a node.",
+    Reason.NOT_REGISTERED: "The API does not know the camera yet, so no detector can report for it.",
 }
 """One sentence for each reason, the same wherever a person reads it (dashboard, `kubectl`, logs)."""

@@ -1,0 +1,53 @@
+"""`vigil-operator`: the command line."""
+
+import argparse
+import asyncio
+import sys
+
+from pydantic import ValidationError
+
+from vigil_operator.logs import configure_logging
+from vigil_operator.settings import OperatorSettings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a subcommand; the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="vigil-operator",
+        description="Runs one detector for each active camera. Settings come from the environment (VIGIL_…).",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="run the operator until it is told to stop")
+    parser.parse_args(arguments)
+    try:
+        settings = OperatorSettings()
+        settings.read_token()
+    except (ValidationError, ValueError) as error:
+        print(f"vigil-operator: {_readable(error)}", file=sys.stderr)
+        return 2
+    return _run(settings)
+
+
+def _run(settings: OperatorSettings) -> int:
+    from vigil_operator.app import run_operator  # the libraries take a second to load; --help need not wait
+    from vigil_operator.kube.access import AccessError
+
+    configure_logging(settings.log_level, settings.log_format)
+    try:
+        asyncio.run(run_operator(settings))
+    except AccessError as error:
+        print(f"vigil-operator: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _readable(error: Exception) -> str:
+    """Each wrong setting by the name of its variable."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    problems = error.errors(include_url=False, include_input=False)
+    return "; ".join(f"VIGIL_{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in problems)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

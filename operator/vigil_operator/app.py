@@ -1,0 +1,117 @@
+"""Puts the operator together and runs it."""
+
+import asyncio
+import logging
+import signal
+
+from vigil_contracts.api_client import AsyncApiClient
+from vigil_operator.health import Health, Heartbeat, build_application, serve
+from vigil_operator.kube.access import Login, kopf_login, load_configuration
+from vigil_operator.kube.client import AioTransport, KubeClient
+from vigil_operator.kube.events import EventRecorder
+from vigil_operator.kube.queue import WorkQueue
+from vigil_operator.kube.reconciler import Reconciler
+from vigil_operator.kube.resync import Resync
+from vigil_operator.kube.store import Store
+from vigil_operator.kube.watch import build_registry, watch_forever
+from vigil_operator.metrics import Metrics
+from vigil_operator.settings import OperatorSettings
+from vigil_operator.sync.directory import Directory
+from vigil_operator.sync.poller import Poller
+
+logger = logging.getLogger(__name__)
+
+POLL_LIMIT_SECONDS = 120.0
+RESYNC_LIMIT_FACTOR = 4.0
+
+
+async def run_operator(settings: OperatorSettings) -> None:
+    """Runs until SIGTERM or SIGINT."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    work = asyncio.create_task(_run(settings), name="operator")
+    stop = asyncio.create_task(stopping.wait(), name="signals")
+    await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    if not work.done():
+        logger.info("stopping")
+        work.cancel()
+    await asyncio.gather(work, return_exceptions=stopping.is_set())
+
+
+async def _run(settings: OperatorSettings) -> None:
+    configuration = await load_configuration(settings.kubeconfig)
+    store = Store()
+    health = Health()
+    metrics = Metrics(lambda: (camera.phase for camera in store.cameras.values()))
+    kube = KubeClient(AioTransport(configuration))
+    server = await serve(build_application(health, metrics.registry), settings.health_host, settings.health_port)
+    try:
+        async with AsyncApiClient(settings.api_url, settings.read_token()) as api:
+            login = kopf_login(configuration)
+            await _work(settings, login=login, store=store, health=health, metrics=metrics, kube=kube, api=api)
+    finally:
+        await kube.close()
+        await server.cleanup()
+
+
+async def _work(
+    settings: OperatorSettings,
+    *,
+    login: Login,
+    store: Store,
+    health: Health,
+    metrics: Metrics,
+    kube: KubeClient,
+    api: AsyncApiClient,
+) -> None:
+    """What the active replica does. Ends only by being cancelled, or by an error that nobody has foreseen."""
+    queue = WorkQueue()
+    directory = Directory()
+    events = EventRecorder(kube)
+    resync = Resync(
+        kube=kube,
+        store=store,
+        queue=queue,
+        namespace=settings.namespace,
+        interval_seconds=settings.resync_interval_seconds,
+    )
+    poller = Poller(
+        api=api,
+        kube=kube,
+        store=store,
+        directory=directory,
+        queue=queue,
+        events=events,
+        metrics=metrics,
+        namespace=settings.namespace,
+        interval_seconds=settings.sync_interval_seconds,
+    )
+    reconciler = Reconciler(
+        kube=kube,
+        store=store,
+        queue=queue,
+        api=api,
+        knowledge=directory,
+        events=events,
+        metrics=metrics,
+        settings=settings.workload(),
+    )
+    await resync.first()
+    # Before the first decision, so that it rests on what the API says, where the API says anything.
+    await poller.round()
+    health.ready = True
+    health.expect(
+        {
+            "sync": Heartbeat(lambda: poller.last_round, POLL_LIMIT_SECONDS),
+            "resync": Heartbeat(lambda: resync.last_success, settings.resync_interval_seconds * RESYNC_LIMIT_FACTOR),
+        }
+    )
+    logger.info("active: %d cameras in namespace %s", len(store.cameras), settings.namespace)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(reconciler.run(settings.workers), name="reconcile")
+        group.create_task(watch_forever(build_registry(store, queue, login), settings.namespace), name="watch")
+        group.create_task(resync.run(), name="resync")
+        group.create_task(poller.run(), name="sync")

@@ -1,0 +1,47 @@
+"""Which DetectorClass a camera gets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from vigil_contracts.names import Reason
+from vigil_operator.core.observed import DetectorClass
+from vigil_operator.core.specs import DetectorClassSpec, InvalidSpecError, parse_class_spec
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenClass:
+    """A class that exists and can be used."""
+
+    name: str
+    spec: DetectorClassSpec
+
+
+@dataclass(frozen=True, slots=True)
+class NoClass:
+    """Why there is none."""
+
+    reason: Reason
+    details: str
+
+
+def choose_class(wanted: str, classes: Mapping[str, DetectorClass]) -> ChosenClass | NoClass:
+    """The class named `wanted`, or the default one where the camera names none.
+
+    Of several defaults the first by name is taken: a choice that every replica of the operator makes alike.
+    """
+    name = wanted or default_class_name(classes)
+    if not name:
+        return NoClass(
+            Reason.DETECTOR_CLASS_NOT_FOUND, "The camera names none, and none is annotated as the default."
+        )
+    if name not in classes:
+        return NoClass(Reason.DETECTOR_CLASS_NOT_FOUND, f"Its name is {name!r}.")
+    try:
+        return ChosenClass(name, parse_class_spec(classes[name].spec))
+    except InvalidSpecError as error:
+        return NoClass(Reason.INVALID_SPEC, f"DetectorClass {name!r}: {error}")
+
+
+def default_class_name(classes: Mapping[str, DetectorClass]) -> str:
+    """Name of the default class; empty where there is none."""
+    return min((name for name, found in classes.items() if found.is_default), default="")

@@ -1,0 +1,47 @@
+"""Whether an object already is what we want, so that nothing is written when nothing changed."""
+
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+IDENTITIES = ("name", "mountPath", "topologyKey", "type")
+"""Keys by which Kubernetes tells list items apart (containers and env by name, mounts by path, …)."""
+
+
+def covers(observed: object, desired: object) -> bool:
+    """Whether all that `desired` says is so in `observed`; what it does not mention is nobody's business of ours.
+
+    Items of a list are matched by their identity where they have one, so that a side car or a variable that somebody
+    else has added is no difference. What we no longer want is noticed by `desired_hash`, kept in an annotation.
+    """
+    if isinstance(desired, Mapping):
+        return isinstance(observed, Mapping) and all(
+            name in observed and covers(observed[name], value) for name, value in desired.items()
+        )
+    if isinstance(desired, str) or not isinstance(desired, Sequence):
+        return observed == desired
+    if isinstance(observed, str) or not isinstance(observed, Sequence):
+        return False
+    return _covers_items(observed, desired)
+
+
+def desired_hash(manifest: Mapping[str, Any]) -> str:
+    """A short digest of a manifest that holds no secret."""
+    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+    return sha256(text.encode()).hexdigest()[:16]
+
+
+def _covers_items(observed: Sequence[Any], desired: Sequence[Any]) -> bool:
+    identity = _identity(desired)
+    if identity is None:
+        return len(observed) == len(desired) and all(map(covers, observed, desired))
+    by_identity = {item.get(identity): item for item in observed if isinstance(item, Mapping)}
+    return all(covers(by_identity.get(item[identity]), item) for item in desired)
+
+
+def _identity(items: Sequence[Any]) -> str | None:
+    for name in IDENTITIES:
+        if items and all(isinstance(item, Mapping) and name in item for item in items):
+            return name
+    return None

@@ -1,0 +1,71 @@
+"""Conditions as Kubernetes defines them (API conventions, "Typical status properties").
+
+A condition changes only when something changed, and `lastTransitionTime` only when its status did.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from vigil_contracts.names import REASON_TEXTS, Reason
+
+
+class ConditionType(StrEnum):
+    """The aspects of a camera, in the order in which they are listed."""
+
+    READY = "Ready"
+    SYNCED = "Synced"
+    SCHEDULED = "Scheduled"
+    STREAMING = "Streaming"
+
+
+class ConditionStatus(StrEnum):
+    """Whether it holds."""
+
+    TRUE = "True"
+    FALSE = "False"
+    UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One aspect. `details` is added to the reason's own sentence."""
+
+    type: ConditionType
+    status: ConditionStatus
+    reason: Reason
+    details: str = ""
+
+    @property
+    def message(self) -> str:
+        """What to do, then what exactly was seen."""
+        return f"{REASON_TEXTS[self.reason]} {self.details}".strip()
+
+
+def rfc3339(moment: datetime) -> str:
+    """`moment` as Kubernetes writes times: UTC, whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def render_conditions(
+    wanted: Iterable[Condition], previous: Iterable[Mapping[str, Any]], generation: int, now: datetime
+) -> list[dict[str, Any]]:
+    """`status.conditions`, given what stands there already. Foreign condition types are left to who set them."""
+    before = {condition.get("type"): condition for condition in previous}
+    rendered = []
+    for condition in wanted:
+        former = before.get(condition.type.value, {})
+        unchanged = former.get("status") == condition.status.value and former.get("lastTransitionTime")
+        rendered.append(
+            {
+                "type": condition.type.value,
+                "status": condition.status.value,
+                "reason": condition.reason.value,
+                "message": condition.message,
+                "observedGeneration": generation,
+                "lastTransitionTime": former["lastTransitionTime"] if unchanged else rfc3339(now),
+            }
+        )
+    return rendered

@@ -1,0 +1,214 @@
+"""The Deployment of a camera's detector: one replica, never two at once.
+
+`strategy: Recreate` ends the old pod before the new one starts: two detectors of one camera would both alert. A
+Deployment rather than a bare pod, because a pod on a lost node stays `Terminating` until the node object goes, and
+its name with it.
+"""
+
+from typing import Any
+
+from vigil_operator.core.desired.secret import TOKEN_KEY, credentials_checksum
+from vigil_operator.core.desired.workload import DetectorPlan, Manifest, metadata, with_hash
+from vigil_operator.core.names import (
+    ANNOTATION_CREDENTIALS,
+    APP_NAME,
+    LABEL_DETECTOR_CLASS,
+    LABEL_NAME,
+    camera_labels,
+    selector_labels,
+    workload_name,
+)
+from vigil_operator.core.quantities import canonical_quantity
+from vigil_operator.core.specs import DetectorClassSpec, ResourcesSpec
+
+USER_ID = 10001
+"""The image's unprivileged user."""
+
+METRICS_PORT = 9464
+TOKEN_DIRECTORY = "/var/run/secrets/vigil.dev/detector"  # noqa: S105 - a path
+SPOOL_DIRECTORY = "/var/lib/vigil/spool"
+SCRATCH_DIRECTORY = "/tmp"  # noqa: S108 - a mount in the container
+
+TERMINATION_GRACE_PERIOD_SECONDS = 30
+"""Long enough to send what the spool holds when the API answers."""
+
+UNREACHABLE_SECONDS = 30
+"""A detector on a lost node is replaced after this instead of Kubernetes' 300 s."""
+
+DEFAULT_RESOURCES = ResourcesSpec(
+    requests={"cpu": "500m", "memory": "512Mi"}, limits={"memory": "2Gi", "ephemeral-storage": "2Gi"}
+)
+
+
+def build_deployment(plan: DetectorPlan) -> Manifest:
+    """The Deployment; two plans that differ in nothing that a detector can see give the same pod template."""
+    return with_hash(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": metadata(plan),
+            "spec": {
+                "replicas": 1,
+                "revisionHistoryLimit": 1,
+                "strategy": {"type": "Recreate"},
+                "selector": {"matchLabels": selector_labels(plan.camera.name)},
+                "template": {
+                    "metadata": {
+                        "labels": {**camera_labels(plan.camera.name), LABEL_DETECTOR_CLASS: plan.class_name},
+                        "annotations": {ANNOTATION_CREDENTIALS: credentials_checksum(plan.secrets)},
+                    },
+                    "spec": _pod_spec(plan),
+                },
+            },
+        }
+    )
+
+
+def _pod_spec(plan: DetectorPlan) -> Manifest:
+    chosen = plan.detector_class
+    spec: Manifest = {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": TERMINATION_GRACE_PERIOD_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER_ID,
+            "runAsGroup": USER_ID,
+            "fsGroup": USER_ID,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "tolerations": _tolerations(chosen),
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": {LABEL_NAME: APP_NAME}},
+            }
+        ],
+        "containers": [_container(plan)],
+        "volumes": _volumes(plan),
+    }
+    optional = {
+        "nodeSelector": chosen.node_selector,
+        "runtimeClassName": chosen.runtime_class_name,
+        "priorityClassName": chosen.priority_class_name,
+        "imagePullSecrets": [secret.to_resource() for secret in chosen.image_pull_secrets],
+        "resourceClaims": _resource_claims(chosen),
+    }
+    return spec | {name: value for name, value in optional.items() if value}
+
+
+def _container(plan: DetectorPlan) -> Manifest:
+    chosen = plan.detector_class
+    container: Manifest = {
+        "name": "detector",
+        "image": chosen.image or plan.settings.detector_image,
+        "args": ["--camera", str(plan.camera_id)],
+        "env": _environment(plan),
+        "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
+        "resources": _resources(chosen),
+        # Loading a model on a cold node takes its time: five minutes to come up, then five seconds to be found dead.
+        "startupProbe": _probe("/livez", period_seconds=5, failure_threshold=60),
+        "livenessProbe": _probe("/livez", period_seconds=10, failure_threshold=3),
+        "readinessProbe": _probe("/readyz", period_seconds=5, failure_threshold=2),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "token", "mountPath": TOKEN_DIRECTORY, "readOnly": True},
+            {"name": "spool", "mountPath": SPOOL_DIRECTORY},
+            {"name": "scratch", "mountPath": SCRATCH_DIRECTORY},
+        ],
+    }
+    if chosen.image_pull_policy is not None:
+        container["imagePullPolicy"] = chosen.image_pull_policy
+    return container
+
+
+def _environment(plan: DetectorPlan) -> list[Manifest]:
+    chosen = plan.detector_class
+    values = {
+        "VIGIL_API_URL": plan.settings.api_url,
+        "VIGIL_TOKEN_FILE": f"{TOKEN_DIRECTORY}/{TOKEN_KEY}",
+        "VIGIL_SPOOL_DIR": SPOOL_DIRECTORY,
+        "VIGIL_METRICS_PORT": str(METRICS_PORT),
+        "VIGIL_LOG_FORMAT": "json",
+    }
+    model = plan.spec.detection.model or chosen.model
+    if model:
+        values["VIGIL_MODEL"] = model
+    if chosen.triton is not None:
+        values["VIGIL_TRITON_URL"] = chosen.triton.url
+    if chosen.gpu is None:
+        # NVIDIA's container runtime shows every GPU to a pod that asked for none, unless it is told otherwise.
+        values["NVIDIA_VISIBLE_DEVICES"] = "void"
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def _resources(chosen: DetectorClassSpec) -> Manifest:
+    given = chosen.resources
+    requests: dict[str, Any] = given.requests or DEFAULT_RESOURCES.requests
+    limits: dict[str, Any] = given.limits or DEFAULT_RESOURCES.limits
+    if chosen.gpu is not None and chosen.gpu.resource_name is not None:
+        # Extended resources cannot be overcommitted: the API server wants request and limit to be equal.
+        gpu = {chosen.gpu.resource_name: chosen.gpu.count}
+        requests, limits = {**requests, **gpu}, {**limits, **gpu}
+    resources: Manifest = {
+        "requests": {name: canonical_quantity(value) for name, value in requests.items()},
+        "limits": {name: canonical_quantity(value) for name, value in limits.items()},
+    }
+    if chosen.gpu is not None and chosen.gpu.resource_claim_template_name is not None:
+        resources["claims"] = [{"name": "gpu"}]
+    return resources
+
+
+def _resource_claims(chosen: DetectorClassSpec) -> list[Manifest]:
+    if chosen.gpu is None or chosen.gpu.resource_claim_template_name is None:
+        return []
+    return [{"name": "gpu", "resourceClaimTemplateName": chosen.gpu.resource_claim_template_name}]
+
+
+def _tolerations(chosen: DetectorClassSpec) -> list[Manifest]:
+    lost_node = [
+        {
+            "key": f"node.kubernetes.io/{state}",
+            "operator": "Exists",
+            "effect": "NoExecute",
+            "tolerationSeconds": UNREACHABLE_SECONDS,
+        }
+        for state in ("not-ready", "unreachable")
+    ]
+    return [*lost_node, *(dict(toleration) for toleration in chosen.tolerations)]
+
+
+def _volumes(plan: DetectorPlan) -> list[Manifest]:
+    name = workload_name(plan.camera.name)
+    spool = plan.detector_class.spool
+    if spool.persistent_volume_claim is not None:
+        spool_source: Manifest = {"persistentVolumeClaim": {"claimName": name}}
+    else:
+        spool_source = {"emptyDir": {"sizeLimit": canonical_quantity(spool.size_limit)}}
+    return [
+        {
+            "name": "token",
+            # The token alone: the camera's credentials reach the detector with its configuration.
+            "secret": {"secretName": name, "defaultMode": 0o440, "items": [{"key": TOKEN_KEY, "path": TOKEN_KEY}]},
+        },
+        {"name": "spool", **spool_source},
+        {"name": "scratch", "emptyDir": {"sizeLimit": "64Mi"}},
+    ]
+
+
+def _probe(path: str, *, period_seconds: int, failure_threshold: int) -> Manifest:
+    return {
+        "httpGet": {"path": path, "port": "metrics", "scheme": "HTTP"},
+        "periodSeconds": period_seconds,
+        "failureThreshold": failure_threshold,
+        "timeoutSeconds": 3,
+        "successThreshold": 1,
+    }

@@ -1,0 +1,70 @@
+"""Names that the operator gives and reads: group, labels, annotations, and what the objects of a camera are called.
+
+All are part of the contract with the cluster: renaming one strands the objects of running installations.
+"""
+
+from collections.abc import Container
+
+GROUP = "vigil.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+FIELD_MANAGER = "vigil-operator"
+
+LABEL_CAMERA = "vigil.dev/camera"
+LABEL_CAMERA_ID = "vigil.dev/camera-id"
+LABEL_MANAGED_BY = "vigil.dev/managed-by"
+LABEL_DETECTOR_CLASS = "vigil.dev/detector-class"
+LABEL_NAME = "app.kubernetes.io/name"
+LABEL_INSTANCE = "app.kubernetes.io/instance"
+LABEL_COMPONENT = "app.kubernetes.io/component"
+LABEL_PART_OF = "app.kubernetes.io/part-of"
+LABEL_APP_MANAGED_BY = "app.kubernetes.io/managed-by"
+
+MANAGED_BY_BACKEND = "backend"
+APP_NAME = "vigil-detector"
+
+ANNOTATION_DEFAULT_CLASS = "detectorclass.vigil.dev/is-default-class"
+ANNOTATION_DESIRED = "vigil.dev/desired-hash"
+ANNOTATION_CREDENTIALS = "vigil.dev/credentials-checksum"
+
+OUR_OBJECTS = f"{LABEL_APP_MANAGED_BY}={FIELD_MANAGER}"
+"""Label selector of all that the operator makes for cameras."""
+
+MAX_CAMERA_NAME_LENGTH = 52
+"""A Deployment's name ends up in labels of its pods (63 characters at most): camera + `-detector` must fit."""
+
+
+def camera_resource_name(camera_id: int, taken: Container[str] = ()) -> str:
+    """The name of the resource of the API's camera `camera_id`.
+
+    Ids are never used twice, so `cam-<id>` is stable and free of collisions among the API's cameras. Where somebody
+    has made a camera of that very name with kubectl (`taken`), theirs stays and ours becomes `cam-<id>-api`, ….
+    """
+    name = f"cam-{camera_id}"
+    suffix = ""
+    while f"{name}{suffix}" in taken:
+        suffix += "-api"
+    return f"{name}{suffix}"
+
+
+def workload_name(camera: str) -> str:
+    """The name of the camera's Deployment, Secret and NetworkPolicy."""
+    return f"{camera}-detector"
+
+
+def camera_labels(camera: str) -> dict[str, str]:
+    """Labels of all that belongs to one camera's detector."""
+    return {
+        LABEL_NAME: APP_NAME,
+        LABEL_INSTANCE: camera,
+        LABEL_COMPONENT: "detector",
+        LABEL_PART_OF: "vigil",
+        LABEL_APP_MANAGED_BY: FIELD_MANAGER,
+        LABEL_CAMERA: camera,
+    }
+
+
+def selector_labels(camera: str) -> dict[str, str]:
+    """What a camera's Deployment selects its pods by. Immutable in Kubernetes: never change this."""
+    return {LABEL_NAME: APP_NAME, LABEL_CAMERA: camera}

@@ -1,0 +1,93 @@
+"""From a detector's pod to a reason: what Kubernetes says, in the words that people read everywhere else."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from vigil_contracts.names import Reason
+from vigil_operator.core.observed import Pod
+from vigil_operator.core.specs import GpuSpec
+
+CRASHES_UNTIL_SAID = 2
+"""One restart happens (a node reboots, a model is fetched late); two in a row are worth a person's time."""
+
+MAX_DETAILS_LENGTH = 500
+
+IMAGE_REASONS = frozenset(
+    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
+)
+CONFIGURATION_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+
+
+@dataclass(frozen=True, slots=True)
+class PodState:
+    """Where a detector is on its way: placed or not, running or not, and why not."""
+
+    scheduled: bool | None
+    scheduled_reason: Reason
+    scheduled_details: str
+    running: bool | None
+    running_reason: Reason
+    running_details: str
+
+
+NO_POD = PodState(None, Reason.STARTING, "", None, Reason.STARTING, "")
+
+
+def newest(pods: Iterable[Pod]) -> Pod | None:
+    """The pod that speaks for the camera: the newest that is not on its way out, else the newest."""
+    ordered = sorted(pods, key=lambda pod: (not pod.meta.deleting, pod.created, pod.key))
+    return ordered[-1] if ordered else None
+
+
+def classify(pod: Pod | None, gpu: GpuSpec | None) -> PodState:
+    """What the pod's state means. `gpu`: what its class asks for, None for a CPU class."""
+    if pod is None:
+        return NO_POD
+    if pod.scheduled is not True and not pod.node:
+        reason, details = _unscheduled(pod, gpu)
+        return PodState(False if pod.scheduled is False else None, reason, details, False, reason, details)
+    if pod.phase == "Failed" and pod.reason == "UnexpectedAdmissionError":
+        # The kubelet found the GPU taken after the scheduler had given it away; the ReplicaSet makes a new pod.
+        details = _cut(pod.message)
+        return PodState(False, Reason.INSUFFICIENT_GPU, details, False, Reason.INSUFFICIENT_GPU, details)
+    running, reason, details = _running(pod)
+    return PodState(True, Reason.SCHEDULED, f"Node {pod.node}.", running, reason, details)
+
+
+def _unscheduled(pod: Pod, gpu: GpuSpec | None) -> tuple[Reason, str]:
+    message = pod.unscheduled_message
+    if pod.scheduled is None or pod.unscheduled_reason != "Unschedulable":
+        return Reason.STARTING, _cut(message)
+    if gpu is None:
+        return Reason.INSUFFICIENT_RESOURCES, _cut(message)
+    if gpu.resource_name is not None:
+        short = f"Insufficient {gpu.resource_name}" in message
+        asked = f"Asked for {gpu.count} x {gpu.resource_name}."
+    else:
+        # Dynamic resource allocation words it as "cannot allocate all claims".
+        short = "claim" in message
+        asked = f"Asked for a claim from {gpu.resource_claim_template_name}."
+    if short:
+        return Reason.INSUFFICIENT_GPU, f"{asked} {_cut(message)}"
+    return Reason.INSUFFICIENT_RESOURCES, _cut(message)
+
+
+def _running(pod: Pod) -> tuple[bool | None, Reason, str]:
+    container = pod.container
+    if container.waiting_reason in IMAGE_REASONS:
+        return False, Reason.IMAGE_PULL_FAILED, _cut(container.waiting_message)
+    if container.waiting_reason in CONFIGURATION_REASONS:
+        return False, Reason.DETECTOR_CRASHING, _cut(container.waiting_message)
+    if pod.ready:
+        return True, Reason.STREAMING, ""
+    crashing = container.waiting_reason == "CrashLoopBackOff" or container.restarts >= CRASHES_UNTIL_SAID
+    if crashing or pod.phase == "Failed":
+        code = "" if container.last_exit_code is None else f"Exit code {container.last_exit_code}. "
+        return False, Reason.DETECTOR_CRASHING, f"{code}{_cut(container.last_words or pod.message)}".strip()
+    return None, Reason.STARTING, ""
+
+
+def _cut(text: str) -> str:
+    """The end of a long text: of a crash, the last lines are the ones that tell."""
+    text = text.strip()
+    return text if len(text) <= MAX_DETAILS_LENGTH else f"…{text[-MAX_DETAILS_LENGTH:]}"

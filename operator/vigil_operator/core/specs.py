@@ -1,0 +1,251 @@
+"""The `spec` of Camera and DetectorClass as typed values, with the checks that an API server may not have made.
+
+Servers before 1.25 ignore CEL rules, and nobody stops an administrator from editing a CRD: what reaches the
+operator is checked again here, and an error names the field as the user wrote it (`spec.stream.url`).
+"""
+
+import re
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic.alias_generators import to_camel
+
+from vigil_contracts.names import StreamTransport
+from vigil_contracts.stream_url import InvalidStreamUrlError, split_credentials, validate_stream_url
+from vigil_operator.core.names import MAX_CAMERA_NAME_LENGTH
+
+SECRET_QUERY = re.compile(r"[?&](user|username|pass|passwd|password|pwd|token|auth|key)=", re.IGNORECASE)
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Quantity = int | str
+
+
+class InvalidSpecError(ValueError):
+    """A spec that cannot be run. The message names the field and what would be right, and holds no value."""
+
+
+class Spec(BaseModel):
+    """Base of all parts of a spec: camelCase outside, snake_case inside.
+
+    Unknown fields are dropped, as the API server drops them: a newer CRD must not stop an older operator.
+    """
+
+    model_config = ConfigDict(
+        extra="ignore",
+        frozen=True,
+        alias_generator=AliasGenerator(alias=to_camel),
+        populate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+    def to_resource(self) -> dict[str, Any]:
+        """As it is written in a resource, without what is unset or empty."""
+        dumped: dict[str, Any] = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return {key: value for key, value in dumped.items() if value not in ("", [], {})}
+
+
+class NamedReference(Spec):
+    """Names an object in the same namespace."""
+
+    name: str = Field(min_length=1, max_length=253)
+
+
+class Point(Spec):
+    """A point in fractions of the picture's width and height; the origin is the top left corner."""
+
+    x: Fraction
+    y: Fraction
+
+
+class StreamSpec(Spec):
+    """`spec.stream`."""
+
+    url: str
+    credentials_secret_ref: NamedReference | None = None
+    transport: StreamTransport = StreamTransport.TCP
+
+    @field_validator("url")
+    @classmethod
+    def _without_credentials(cls, url: str) -> str:
+        try:
+            url = validate_stream_url(url)
+        except InvalidStreamUrlError as error:
+            raise ValueError(str(error)) from None
+        if split_credentials(url)[1] is not None or SECRET_QUERY.search(url):
+            raise ValueError(
+                "must hold no credentials: put them into a Secret with the keys username and password and name it "
+                "in spec.stream.credentialsSecretRef"
+            )
+        return url
+
+
+class ZoneSpec(Spec):
+    """`spec.detection.zones[]`: a polygon."""
+
+    name: str = Field(min_length=1, max_length=64)
+    points: tuple[Point, ...] = Field(min_length=3, max_length=64)
+
+
+class RuleSpec(Spec):
+    """`spec.detection.rules[]`."""
+
+    name: str = Field(min_length=1, max_length=64)
+    type: Literal["intrusion", "loitering", "line_crossing"]
+    zone: str | None = None
+    line: tuple[Point, ...] | None = Field(default=None, min_length=2, max_length=2)
+    direction: Literal["either", "left_to_right", "right_to_left"] | None = None
+    seconds: float | None = Field(default=None, ge=1, le=86400)
+    classes: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.type == "line_crossing" and self.line is None:
+            raise ValueError("a line_crossing rule needs line, with its two ends")
+        if self.type != "line_crossing" and self.zone is None:
+            raise ValueError("an intrusion or loitering rule needs zone, the name of one of zones")
+        if self.type == "loitering" and self.seconds is None:
+            raise ValueError("a loitering rule needs seconds")
+        return self
+
+
+class WindowSpec(Spec):
+    """`spec.detection.schedule.windows[]`: HH:MM to HH:MM; one whose end is not after its start ends a day later."""
+
+    days: tuple[str, ...] = Field(min_length=1, max_length=7)
+    start: str = Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
+    end: str = Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")
+
+
+class ScheduleSpec(Spec):
+    """`spec.detection.schedule`."""
+
+    time_zone: str = Field(min_length=1, max_length=64)
+    windows: tuple[WindowSpec, ...] = Field(min_length=1, max_length=32)
+
+
+class DetectionSpec(Spec):
+    """`spec.detection`."""
+
+    model: str = Field(default="", max_length=500)
+    frames_per_second: float = Field(default=5.0, gt=0, le=30)
+    minimum_confidence: Fraction = 0.5
+    classes: tuple[str, ...] = Field(default=(), max_length=100)
+    zones: tuple[ZoneSpec, ...] = Field(default=(), max_length=32)
+    rules: tuple[RuleSpec, ...] = Field(default=(), max_length=32)
+    schedule: ScheduleSpec | None = None
+
+    @model_validator(mode="after")
+    def _zones_exist(self) -> Self:
+        names = [zone.name for zone in self.zones]
+        if len(set(names)) != len(names):
+            raise ValueError("zones must have names that differ")
+        for rule in self.rules:
+            if rule.zone is not None and rule.zone not in names:
+                raise ValueError(f"the zone of rule {rule.name!r} must be the name of one of zones")
+        return self
+
+
+class CameraSpec(Spec):
+    """`Camera.spec`."""
+
+    display_name: str = Field(default="", max_length=200)
+    active: bool = True
+    stream: StreamSpec
+    detection: DetectionSpec = DetectionSpec()
+    detector_class_name: str = Field(default="", max_length=253)
+
+
+class GpuSpec(Spec):
+    """`DetectorClass.spec.gpu`: an extended resource or a claim template, not both."""
+
+    resource_name: str | None = None
+    count: int = Field(default=1, ge=1, le=16)
+    resource_claim_template_name: str | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.resource_name is None) == (self.resource_claim_template_name is None):
+            raise ValueError("give resourceName or resourceClaimTemplateName, and not both")
+        return self
+
+
+class ResourcesSpec(Spec):
+    """`DetectorClass.spec.resources`: Kubernetes quantities by resource name."""
+
+    requests: dict[str, Quantity] = {}
+    limits: dict[str, Quantity] = {}
+
+
+class VolumeClaimSpec(Spec):
+    """`DetectorClass.spec.spool.persistentVolumeClaim`."""
+
+    storage_class_name: str | None = None
+
+
+class SpoolSpec(Spec):
+    """`DetectorClass.spec.spool`."""
+
+    size_limit: Quantity = "1Gi"
+    persistent_volume_claim: VolumeClaimSpec | None = None
+
+
+class FallbackSpec(Spec):
+    """`DetectorClass.spec.fallback`."""
+
+    class_name: str = Field(min_length=1, max_length=253)
+    after_seconds: int = Field(default=300, ge=10, le=86400)
+
+
+class TritonSpec(Spec):
+    """`DetectorClass.spec.triton`."""
+
+    url: str = Field(pattern=r"^(http|grpc)://[^\s/?#@]+(/\S*)?$", max_length=500)
+
+
+class DetectorClassSpec(Spec):
+    """`DetectorClass.spec`."""
+
+    image: str = ""
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
+    image_pull_secrets: tuple[NamedReference, ...] = ()
+    model: str = ""
+    runtime: Literal["openvino", "ultralytics", "triton"] = "openvino"
+    triton: TritonSpec | None = None
+    resources: ResourcesSpec = ResourcesSpec()
+    gpu: GpuSpec | None = None
+    runtime_class_name: str | None = None
+    node_selector: dict[str, str] = {}
+    tolerations: tuple[dict[str, Any], ...] = ()
+    priority_class_name: str | None = None
+    spool: SpoolSpec = SpoolSpec()
+    fallback: FallbackSpec | None = None
+
+    @model_validator(mode="after")
+    def _triton_is_named(self) -> Self:
+        if self.runtime == "triton" and self.triton is None:
+            raise ValueError("triton must be given when runtime is triton")
+        return self
+
+
+def parse_camera_spec(name: str, spec: object) -> CameraSpec:
+    """The camera's spec, or `InvalidSpecError`. `name`: the resource's, from which others derive."""
+    if len(name) > MAX_CAMERA_NAME_LENGTH:
+        raise InvalidSpecError(f"metadata.name: must have {MAX_CAMERA_NAME_LENGTH} characters or fewer")
+    return _parse(CameraSpec, spec)
+
+
+def parse_class_spec(spec: object) -> DetectorClassSpec:
+    """The class's spec, or `InvalidSpecError`."""
+    return _parse(DetectorClassSpec, spec)
+
+
+SpecT = TypeVar("SpecT", bound=Spec)
+
+
+def _parse(model: type[SpecT], spec: object) -> SpecT:
+    try:
+        return model.model_validate(spec)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        raise InvalidSpecError(f"spec{path}: {message[:1].lower()}{message[1:]}") from None

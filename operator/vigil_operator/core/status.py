@@ -1,0 +1,119 @@
+"""From what is known about a camera to `status`: phase, conditions, where its detector runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from vigil_contracts.names import CameraPhase, Reason
+from vigil_operator.core.conditions import Condition, ConditionStatus, ConditionType, render_conditions
+from vigil_operator.core.pods import PodState
+
+FAILED_REASONS = frozenset(
+    {Reason.INVALID_SPEC, Reason.IMAGE_PULL_FAILED, Reason.DETECTOR_CRASHING, Reason.MODEL_INVALID}
+)
+"""Reasons that go away only when somebody does something in the cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A camera's state, before it is written down."""
+
+    phase: CameraPhase
+    conditions: tuple[Condition, ...]
+    camera_id: int | None = None
+    class_name: str = ""
+    pod: str = ""
+    node: str = ""
+
+
+def synced(reason: Reason, details: str = "") -> Condition:
+    """Whether the API and the resource agree."""
+    status = ConditionStatus.TRUE if reason is Reason.SYNCED else ConditionStatus.FALSE
+    return Condition(ConditionType.SYNCED, status, reason, details)
+
+
+def stopped(reason: Reason, details: str, sync: Condition, camera_id: int | None) -> Verdict:
+    """A camera for which no detector is wanted, or none can be made: switched off, or its spec stands in the way."""
+    if reason is Reason.INACTIVE:
+        phase = CameraPhase.INACTIVE
+    else:
+        phase = CameraPhase.FAILED if reason in FAILED_REASONS else CameraPhase.PENDING
+    return Verdict(
+        phase,
+        (
+            Condition(ConditionType.READY, ConditionStatus.FALSE, reason, details),
+            sync,
+            Condition(ConditionType.SCHEDULED, ConditionStatus.FALSE, reason),
+            Condition(ConditionType.STREAMING, ConditionStatus.FALSE, reason),
+        ),
+        camera_id,
+    )
+
+
+def watched(state: PodState, sync: Condition, *, camera_id: int, class_name: str, pod: str, node: str) -> Verdict:
+    """A camera whose detector is wanted, by what its pod says."""
+    ready = _ready(state)
+    return Verdict(
+        _phase(state, ready),
+        (
+            ready,
+            sync,
+            Condition(
+                ConditionType.SCHEDULED, _ternary(state.scheduled), state.scheduled_reason, state.scheduled_details
+            ),
+            Condition(ConditionType.STREAMING, _ternary(state.running), state.running_reason, state.running_details),
+        ),
+        camera_id,
+        class_name,
+        pod,
+        node,
+    )
+
+
+def render_status(verdict: Verdict, *, previous: Mapping[str, Any], generation: int, now: datetime) -> dict[str, Any]:
+    """`status` as it is written; the same verdict over its own rendering gives the same status again."""
+    status: dict[str, Any] = {
+        "observedGeneration": generation,
+        "phase": verdict.phase.value,
+        "conditions": render_conditions(verdict.conditions, previous.get("conditions") or [], generation, now),
+    }
+    detector = {
+        name: value
+        for name, value in (("pod", verdict.pod), ("node", verdict.node), ("class", verdict.class_name))
+        if value
+    }
+    if detector:
+        status["detector"] = detector
+    if verdict.camera_id is not None:
+        status["cameraId"] = verdict.camera_id
+    return status
+
+
+def ready_of(verdict: Verdict) -> Condition:
+    """The condition that sums the others up."""
+    return verdict.conditions[0]
+
+
+def _ready(state: PodState) -> Condition:
+    """True when pictures arrive; otherwise the first thing on the detector's way that is not right."""
+    if state.scheduled is not True:
+        return Condition(ConditionType.READY, ConditionStatus.FALSE, state.scheduled_reason, state.scheduled_details)
+    status = ConditionStatus.TRUE if state.running is True else ConditionStatus.FALSE
+    return Condition(ConditionType.READY, status, state.running_reason, state.running_details)
+
+
+def _phase(state: PodState, ready: Condition) -> CameraPhase:
+    if ready.status is ConditionStatus.TRUE:
+        return CameraPhase.STREAMING
+    if state.scheduled is not True:
+        return CameraPhase.PENDING
+    if ready.reason in FAILED_REASONS:
+        return CameraPhase.FAILED
+    return CameraPhase.STARTING if ready.reason is Reason.STARTING else CameraPhase.DEGRADED
+
+
+def _ternary(value: bool | None) -> ConditionStatus:
+    if value is None:
+        return ConditionStatus.UNKNOWN
+    return ConditionStatus.TRUE if value else ConditionStatus.FALSE

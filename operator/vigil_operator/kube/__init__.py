@@ -1,0 +1,1 @@
+"""The edge to Kubernetes: watching through kopf, writing through one client."""

@@ -1,0 +1,62 @@
+"""How to reach the API server: one configuration, for our own client and for kopf's watches."""
+
+import os
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import kopf
+from kubernetes.aio import client as kubernetes_client
+from kubernetes.aio import config as kubernetes_config
+
+MAX_CONNECTIONS = 32
+LOGIN_LIFETIME = timedelta(minutes=10)
+"""A service account's token is renewed on disk long before it ends; kopf asks for it again this often."""
+
+
+Login = Callable[[], Awaitable[kopf.ConnectionInfo]]
+
+
+class AccessError(Exception):
+    """No way to the API server is configured."""
+
+
+async def load_configuration(kubeconfig: str) -> Any:
+    """By the kubeconfig named, else by the pod's service account, else by $KUBECONFIG or ~/.kube/config."""
+    configuration = kubernetes_client.Configuration()
+    try:
+        if kubeconfig or "KUBERNETES_SERVICE_HOST" not in os.environ:
+            await kubernetes_config.load_kube_config(
+                config_file=kubeconfig or None, client_configuration=configuration
+            )
+        else:
+            kubernetes_config.load_incluster_config(client_configuration=configuration)
+    except kubernetes_config.ConfigException as error:
+        raise AccessError(f"no Kubernetes API server: {error}") from error
+    configuration.connection_pool_maxsize = MAX_CONNECTIONS
+    # Repeating is the work queue's business: it spreads the load and never repeats what is no longer wanted.
+    configuration.retries = None
+    return configuration
+
+
+def kopf_login(configuration: Any) -> Login:
+    """A login for kopf with the same rights."""
+
+    async def login() -> kopf.ConnectionInfo:
+        header = configuration.get_api_key_with_prefix("BearerToken")
+        if hasattr(header, "__await__"):
+            header = await header
+        scheme, _, token = (header or "").rpartition(" ")
+        return kopf.ConnectionInfo(
+            server=configuration.host,
+            ca_path=configuration.ssl_ca_cert,
+            ca_data=configuration.ca_cert_data,
+            insecure=not configuration.verify_ssl,
+            scheme=scheme or None,
+            token=token or None,
+            certificate_path=configuration.cert_file,
+            private_key_path=configuration.key_file,
+            expiration=datetime.now(UTC) + LOGIN_LIFETIME,
+        )
+
+    return login

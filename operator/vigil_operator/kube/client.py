@@ -1,0 +1,205 @@
+"""The one place that talks to the API server, but for kopf's watches.
+
+Requests go through the transport of `kubernetes.aio` (its configuration, TLS and token refresh) as plain
+dictionaries: decisions are made over manifests, and models of every field would cost a core at ten thousand cameras.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio import client as kubernetes_client
+
+from vigil_operator.core.names import FIELD_MANAGER
+from vigil_operator.core.observed import Key
+from vigil_operator.kube.kinds import BY_NAME, CAMERA, Kind
+
+Body = dict[str, Any]
+
+REQUEST_TIMEOUT_SECONDS = 20.0
+APPLY_PATCH = "application/apply-patch+yaml"
+JSON_PATCH = "application/json-patch+json"
+
+
+class KubeError(Exception):
+    """The API server could not be reached (`status` is None) or refused. The message holds no object's content."""
+
+    def __init__(self, message: str, status: int | None = None, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after_seconds = retry_after_seconds
+
+    @property
+    def reason(self) -> str:
+        """A bounded vocabulary, for metrics."""
+        known = {
+            400: "invalid",
+            403: "forbidden",
+            404: "not_found",
+            409: "conflict",
+            422: "invalid",
+            429: "throttled",
+        }
+        if self.status is None:
+            return "unreachable"
+        return known.get(self.status, "server_error" if self.status >= 500 else "refused")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A collection as of one resource version."""
+
+    items: list[Body]
+    resource_version: str
+
+
+class Transport(Protocol):
+    """One HTTP request: `(status, headers, body)`."""
+
+    async def request(
+        self, method: str, path: str, content_type: str, body: object | None
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Raises `KubeError` where there is no answer."""
+
+    async def close(self) -> None:
+        """Closes the connections."""
+
+
+class AioTransport:
+    """The transport of the official client."""
+
+    def __init__(self, configuration: Any) -> None:
+        self._api = kubernetes_client.ApiClient(configuration)
+        self._api.user_agent = FIELD_MANAGER
+
+    async def request(
+        self, method: str, path: str, content_type: str, body: object | None
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """See `Transport`."""
+        headers = {"Accept": "application/json", "Content-Type": content_type}
+        try:
+            prepared = await self._api.param_serialize(
+                method, path, header_params=headers, auth_settings=["BearerToken"]
+            )
+            response = await self._api.call_api(
+                prepared[0], prepared[1], prepared[2], body, _request_timeout=REQUEST_TIMEOUT_SECONDS
+            )
+            data: bytes = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise KubeError(f"{method} {path.partition('?')[0]}: {type(error).__name__}") from error
+        return response.status, response.headers, data
+
+    async def close(self) -> None:
+        """See `Transport`."""
+        await self._api.close()
+
+
+class KubeClient:
+    """Reads, and writes under our field manager. Before each write `fence` may raise: only a leader writes."""
+
+    def __init__(self, transport: Transport, fence: Callable[[], None] = lambda: None) -> None:
+        self._transport = transport
+        self._fence = fence
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._transport.close()
+
+    async def get(self, kind: Kind, key: Key) -> Body | None:
+        """One object, None where there is none."""
+        try:
+            return await self._read(kind.path(key.namespace, key.name))
+        except KubeError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def list_all(self, kind: Kind, namespace: str = "", selector: str = "") -> Listing:
+        """Every object of a kind, from the server's watch cache: as new as any watch, and no load on etcd."""
+        query = {"resourceVersion": "0"} | ({"labelSelector": selector} if selector else {})
+        answer = await self._read(f"{kind.path(namespace)}?{urlencode(query)}")
+        return Listing(answer.get("items") or [], (answer.get("metadata") or {}).get("resourceVersion", "0"))
+
+    async def apply(self, manifest: Mapping[str, Any]) -> Body:
+        """Server-side apply: sets what the manifest says, takes back what an earlier one said, leaves the rest."""
+        metadata = manifest["metadata"]
+        path = BY_NAME[manifest["kind"]].path(metadata.get("namespace", ""), metadata["name"])
+        return await self._apply(path, manifest)
+
+    async def apply_status(self, key: Key, uid: str, status: Mapping[str, Any]) -> Body:
+        """Writes a camera's status, and only this very camera's: after a re-creation, `uid` makes it a conflict."""
+        manifest = {
+            "apiVersion": f"{CAMERA.group}/{CAMERA.version}",
+            "kind": CAMERA.name,
+            "metadata": {"name": key.name, "namespace": key.namespace, "uid": uid},
+            "status": status,
+        }
+        return await self._apply(CAMERA.path(key.namespace, key.name, "status"), manifest)
+
+    async def replace_spec(self, kind: Kind, key: Key, spec: Mapping[str, Any]) -> Body:
+        """Makes `spec` exactly this: fields that somebody else has added go too."""
+        patch = [{"op": "replace", "path": "/spec", "value": spec}]
+        path = f"{kind.path(key.namespace, key.name)}?{urlencode({'fieldManager': FIELD_MANAGER})}"
+        return await self._write("PATCH", path, JSON_PATCH, patch)
+
+    async def create(self, kind: Kind, body: Mapping[str, Any]) -> Body:
+        """POST; a conflict where the name is taken."""
+        return await self._write("POST", kind.path(body["metadata"].get("namespace", "")), "application/json", body)
+
+    async def replace(self, kind: Kind, body: Mapping[str, Any]) -> Body:
+        """PUT; a conflict where the object has changed since its `resourceVersion`."""
+        metadata = body["metadata"]
+        path = kind.path(metadata.get("namespace", ""), metadata["name"])
+        return await self._write("PUT", path, "application/json", body)
+
+    async def delete(self, kind: Kind, key: Key, uid: str) -> bool:
+        """Deletes this very object, and in the background what it owns. False: it was gone, or another's by then."""
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": uid},
+        }
+        try:
+            await self._write("DELETE", kind.path(key.namespace, key.name), "application/json", options)
+        except KubeError as error:
+            if error.status in {404, 409}:
+                return False
+            raise
+        return True
+
+    async def _apply(self, path: str, manifest: Mapping[str, Any]) -> Body:
+        query = urlencode({"fieldManager": FIELD_MANAGER, "force": "true"})
+        return await self._write("PATCH", f"{path}?{query}", APPLY_PATCH, manifest)
+
+    async def _read(self, path: str) -> Body:
+        return _checked("GET", path, *await self._transport.request("GET", path, "application/json", None))
+
+    async def _write(self, method: str, path: str, content_type: str, body: object) -> Body:
+        self._fence()
+        return _checked(method, path, *await self._transport.request(method, path, content_type, body))
+
+
+def _checked(method: str, path: str, status: int, headers: Mapping[str, str], data: bytes) -> Body:
+    parsed = _parsed(data)
+    if status < 300:
+        return parsed
+    retry_after = headers.get("Retry-After", "")
+    # A refusal may quote the object (a Secret's data never, a spec's value sometimes): only its first line is kept.
+    why = str(parsed.get("message", "")).partition("\n")[0][:300]
+    raise KubeError(
+        f"{method} {path.partition('?')[0]}: {status} {why}".strip(),
+        status,
+        float(retry_after) if retry_after.isdigit() else None,
+    )
+
+
+def _parsed(data: bytes) -> Body:
+    try:
+        parsed = json.loads(data)
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}

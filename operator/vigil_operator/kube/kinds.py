@@ -1,0 +1,38 @@
+"""The kinds of object that the operator deals with, and where the API server keeps them."""
+
+from dataclasses import dataclass
+
+from vigil_operator.core.names import GROUP, VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A resource type. `group` is empty for the core API."""
+
+    name: str
+    group: str
+    version: str
+    plural: str
+    namespaced: bool = True
+
+    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """The URL path of the collection, of one object, or of a part of it."""
+        parts = ["/api" if not self.group else f"/apis/{self.group}", self.version]
+        if self.namespaced:
+            parts += ["namespaces", namespace]
+        parts += [part for part in (self.plural, name, subresource) if part]
+        return "/".join(parts)
+
+
+CAMERA = Kind("Camera", GROUP, VERSION, "cameras")
+DETECTOR_CLASS = Kind("DetectorClass", GROUP, VERSION, "detectorclasses", namespaced=False)
+DEPLOYMENT = Kind("Deployment", "apps", "v1", "deployments")
+NETWORK_POLICY = Kind("NetworkPolicy", "networking.k8s.io", "v1", "networkpolicies")
+SECRET = Kind("Secret", "", "v1", "secrets")
+POD = Kind("Pod", "", "v1", "pods")
+EVENT = Kind("Event", "", "v1", "events")
+LEASE = Kind("Lease", "coordination.k8s.io", "v1", "leases")
+
+BY_NAME = {
+    kind.name: kind for kind in (CAMERA, DETECTOR_CLASS, DEPLOYMENT, NETWORK_POLICY, SECRET, POD, EVENT, LEASE)
+}

@@ -1,0 +1,84 @@
+"""A work queue of cameras: each at most once in line, never two workers on one, failures later and later.
+
+kopf's own retries keep their state in annotations of the object; for a thousand cameras that is a thousand writes
+that say nothing. This is the queue of controller-runtime in asyncio.
+"""
+
+import asyncio
+import random
+from collections import deque
+
+from vigil_operator.core.observed import Key
+
+FIRST_BACKOFF_SECONDS = 0.5
+MAX_BACKOFF_SECONDS = 30.0
+
+
+class WorkQueue:
+    """For one event loop; not thread-safe."""
+
+    def __init__(self) -> None:
+        self._line: deque[Key] = deque()
+        self._dirty: set[Key] = set()
+        self._working: set[Key] = set()
+        self._failures: dict[Key, int] = {}
+        self._timers: dict[Key, asyncio.TimerHandle] = {}
+        self._filled = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._dirty)
+
+    def add(self, key: Key) -> None:
+        """Puts a camera in line, or marks it for another round if it is being worked on."""
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+        if key in self._dirty:
+            return
+        self._dirty.add(key)
+        if key not in self._working:
+            self._line.append(key)
+            self._filled.set()
+
+    def add_after(self, key: Key, seconds: float) -> None:
+        """Puts a camera in line later, unless it is put there sooner."""
+        if key in self._dirty:
+            return
+        loop = asyncio.get_running_loop()
+        due = loop.time() + seconds
+        timer = self._timers.get(key)
+        if timer is not None:
+            if timer.when() <= due:
+                return
+            timer.cancel()
+        self._timers[key] = loop.call_at(due, self.add, key)
+
+    def retry(self, key: Key, at_least_seconds: float = 0.0) -> float:
+        """Puts a camera that failed in line with exponential back-off and jitter; the seconds it will wait."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        backoff = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(failures, 10))
+        seconds: float = max(at_least_seconds, backoff) * random.uniform(1.0, 1.5)  # noqa: S311
+        self.add_after(key, seconds)
+        return seconds
+
+    def succeeded(self, key: Key) -> None:
+        """The next failure counts as the first."""
+        self._failures.pop(key, None)
+
+    async def get(self) -> Key:
+        """The next camera; the caller ends with `done`."""
+        while not self._line:
+            self._filled.clear()
+            await self._filled.wait()
+        key = self._line.popleft()
+        self._dirty.discard(key)
+        self._working.add(key)
+        return key
+
+    def done(self, key: Key) -> None:
+        """Gives the camera back; it goes in line again if it was added in the meantime."""
+        self._working.discard(key)
+        if key in self._dirty:
+            self._line.append(key)
+            self._filled.set()

@@ -1,0 +1,190 @@
+"""Carries decisions out: takes cameras from the queue, asks `core.reconcile`, writes what it wants."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+from vigil_contracts.api_client import ApiError
+from vigil_contracts.names import Reason
+from vigil_operator.clock import Clock, utc_now
+from vigil_operator.core.conditions import ConditionStatus
+from vigil_operator.core.desired.workload import WorkloadSettings
+from vigil_operator.core.names import workload_name
+from vigil_operator.core.observed import Camera, Key
+from vigil_operator.core.reconcile import ApiView, Decision, Removal, Situation, decide, removals_without_camera
+from vigil_operator.core.status import Verdict, ready_of
+from vigil_operator.kube.client import KubeClient, KubeError
+from vigil_operator.kube.events import EventRecorder
+from vigil_operator.kube.kinds import BY_NAME, CAMERA
+from vigil_operator.kube.queue import WorkQueue
+from vigil_operator.kube.store import Store
+from vigil_operator.logs import about_camera
+from vigil_operator.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+
+class TokenIssuer(Protocol):
+    """The part of the API client that a reconciliation needs."""
+
+    async def issue_detector_token(self, camera_id: int) -> str:
+        """See `AsyncApiClient`."""
+
+
+class ApiKnowledge(Protocol):
+    """What the sync has learnt."""
+
+    def view(self, camera_id: int | None) -> ApiView:
+        """What the API says about one camera."""
+
+
+class Reconciler:
+    """Works on as many cameras at once as it has workers; on each camera alone."""
+
+    def __init__(
+        self,
+        *,
+        kube: KubeClient,
+        store: Store,
+        queue: WorkQueue,
+        api: TokenIssuer,
+        knowledge: ApiKnowledge,
+        events: EventRecorder,
+        metrics: Metrics,
+        settings: WorkloadSettings,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._kube = kube
+        self._store = store
+        self._queue = queue
+        self._api = api
+        self._knowledge = knowledge
+        self._events = events
+        self._metrics = metrics
+        self._settings = settings
+        self._clock = clock
+
+    async def run(self, workers: int) -> None:
+        """Never returns, unless a worker meets an error that nobody has foreseen."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(self._work())
+
+    async def _work(self) -> None:
+        while True:
+            key = await self._queue.get()
+            with about_camera(key.name):
+                try:
+                    await self._attempt(key)
+                finally:
+                    self._queue.done(key)
+                    self._metrics.queue_length.set(len(self._queue))
+
+    async def _attempt(self, key: Key) -> None:
+        began = time.perf_counter()
+        try:
+            await self.reconcile(key)
+        except KubeError as error:
+            self._failed(key, error.reason, str(error), error.retry_after_seconds)
+        except ApiError as error:
+            self._failed(key, "backend", str(error), error.retry_after_seconds)
+        else:
+            self._queue.succeeded(key)
+        self._metrics.reconcile_seconds.observe(time.perf_counter() - began)
+
+    def _failed(self, key: Key, reason: str, message: str, retry_after_seconds: float | None) -> None:
+        self._metrics.reconcile_errors.labels(reason).inc()
+        seconds = self._queue.retry(key, retry_after_seconds or 0.0)
+        logger.warning("%s; again in %.1f s", message, seconds)
+
+    async def reconcile(self, key: Key) -> None:
+        """Brings one camera to where it should be. Idempotent; raises `KubeError` and `ApiError`."""
+        camera = self._store.cameras.get(key)
+        if camera is None or camera.meta.deleting:
+            await self._clean_up(key)
+            return
+        decision = decide(self._situation(camera))
+        if decision.needs_token:
+            decision = await self._with_token(camera)
+        await self._carry_out(camera, decision)
+
+    def _situation(self, camera: Camera) -> Situation:
+        return Situation(
+            camera=camera,
+            children=self._store.children(camera.key, workload_name(camera.key.name)),
+            classes=self._store.class_map(),
+            api=self._knowledge.view(camera.camera_id),
+            settings=self._settings,
+            now=self._clock(),
+        )
+
+    async def _with_token(self, camera: Camera) -> Decision:
+        situation = self._situation(camera)
+        camera_id = camera.camera_id
+        if camera_id is None:
+            raise RuntimeError("a token is wanted for a camera that the API does not know")
+        token = await self._api.issue_detector_token(camera_id)
+        return decide(replace(situation, api=replace(situation.api, issued_token=token)))
+
+    async def _carry_out(self, camera: Camera, decision: Decision) -> None:
+        for removal in decision.remove:
+            await self._remove(removal)
+        for manifest in decision.apply:
+            self._notice(manifest["kind"], await self._kube.apply(manifest))
+            logger.info("%s written", manifest["kind"])
+        if decision.status is not None:
+            await self._write_status(camera, decision.verdict, decision.status)
+
+    async def _write_status(self, camera: Camera, verdict: Verdict, status: Mapping[str, Any]) -> None:
+        try:
+            body = await self._kube.apply_status(camera.key, camera.meta.uid, status)
+        except KubeError as error:
+            if error.status in {404, 409} and self._store.cameras.get(camera.key) != camera:
+                # Deleted, or deleted and made anew, since it was looked at; the change is in line already.
+                return
+            raise
+        self._notice(CAMERA.name, body)
+        await self._announce(camera, verdict)
+
+    async def _announce(self, camera: Camera, verdict: Verdict) -> None:
+        """An event where the summary has turned, for better or worse; not for each step on the way up."""
+        ready = ready_of(verdict)
+        before = camera.status
+        was: Mapping[str, Any] = next(
+            (known for known in before.get("conditions") or [] if known.get("type") == "Ready"), {}
+        )
+        if was.get("reason") == ready.reason.value:
+            return
+        logger.info("%s: %s %s", verdict.phase.value, ready.reason.value, ready.message)
+        if ready.status is ConditionStatus.TRUE:
+            await self._events.tell(camera, ready.reason.value, ready.message)
+        elif ready.reason not in {Reason.STARTING, Reason.INACTIVE}:
+            await self._events.warn(camera, ready.reason.value, ready.message)
+
+    async def _clean_up(self, key: Key) -> None:
+        """Removes what is left of a camera that is gone, sooner than the garbage collector would."""
+        removals = removals_without_camera(self._store.children(key, workload_name(key.name)))
+        if not removals:
+            return
+        # What is in memory may be behind: the API server itself must say that the camera is gone.
+        body = await self._kube.get(CAMERA, key)
+        if body is not None and "deletionTimestamp" not in body["metadata"]:
+            self._notice(CAMERA.name, body)
+            self._queue.add(key)
+            return
+        for removal in removals:
+            await self._remove(removal)
+
+    async def _remove(self, removal: Removal) -> None:
+        kind = BY_NAME[removal.kind]
+        if await self._kube.delete(kind, Key(removal.namespace, removal.name), removal.uid):
+            self._metrics.writes.labels(removal.kind).inc()
+            logger.info("%s removed", removal.kind)
+
+    def _notice(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Takes our own write's answer in. It is no news to ourselves, so nobody is put in line for it."""
+        self._metrics.writes.labels(kind).inc()
+        self._store.observe(BY_NAME[kind], body)

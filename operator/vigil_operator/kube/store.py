@@ -1,0 +1,175 @@
+"""The cluster as last seen: every object that the operator cares about, in memory, indexed by camera.
+
+Three sources feed it: kopf's watches, answers to our own writes (so that the next decision does not rest on what was
+there before them), and a full listing once a minute (a watch can die silently, and a deletion during a reconnection
+is never told). An older version of an object never replaces a newer one: resource versions are compared as numbers,
+as etcd makes them and as Kubernetes promises since 1.35.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol, TypeVar
+
+from vigil_operator.core.names import LABEL_CAMERA
+from vigil_operator.core.observed import (
+    Camera,
+    DetectorClass,
+    Key,
+    Meta,
+    Pod,
+    Workload,
+    camera_from_body,
+    class_from_body,
+    pod_from_body,
+    workload_from_body,
+)
+from vigil_operator.core.reconcile import Children
+from vigil_operator.kube.kinds import CAMERA, DEPLOYMENT, DETECTOR_CLASS, POD, SECRET, Kind
+
+Body = Mapping[str, Any]
+
+
+class _HasMeta(Protocol):
+    @property
+    def meta(self) -> Meta: ...
+
+
+ObjectT = TypeVar("ObjectT", bound=_HasMeta)
+
+
+def version_of(resource_version: str) -> int:
+    """A resource version as a number; 0 where it is none."""
+    return int(resource_version) if resource_version.isdigit() else 0
+
+
+class Collection(dict[Key, ObjectT]):
+    """The objects of one kind."""
+
+    def __init__(self, parse: Callable[[Body], ObjectT]) -> None:
+        super().__init__()
+        self._parse = parse
+        self._deleted: set[str] = set()
+
+    def observe(self, body: Body) -> ObjectT | None:
+        """Takes an object in; None when it is no news."""
+        found = self._parse(body)
+        known = self.get(found.meta.key)
+        if found.meta.uid in self._deleted:
+            return None
+        if known is not None and version_of(known.meta.resource_version) >= version_of(found.meta.resource_version):
+            return None
+        self[found.meta.key] = found
+        return found
+
+    def forget(self, key: Key, uid: str) -> ObjectT | None:
+        """Takes an object out; None when it was not there."""
+        self._deleted.add(uid)
+        known = self.get(key)
+        return self.pop(key) if known is not None and known.meta.uid == uid else None
+
+    def replace(self, bodies: Iterable[Body], resource_version: str) -> list[ObjectT]:
+        """Takes a full listing in; everything that has changed by it, whether new, changed or gone."""
+        changed: list[ObjectT] = []
+        listed = set()
+        for body in bodies:
+            found = self.observe(body)
+            metadata = body["metadata"]
+            listed.add(Key(metadata.get("namespace", ""), metadata["name"]))
+            if found is not None:
+                changed.append(found)
+        as_of = version_of(resource_version)
+        # What is newer than the listing came by a watch in the meantime.
+        gone = [
+            key
+            for key, known in self.items()
+            if key not in listed and version_of(known.meta.resource_version) <= as_of
+        ]
+        changed += [self.pop(key) for key in gone]
+        self._deleted.clear()
+        return changed
+
+
+class Store:
+    """All collections, and which cameras a change concerns."""
+
+    def __init__(self) -> None:
+        self.cameras: Collection[Camera] = Collection(camera_from_body)
+        self.classes: Collection[DetectorClass] = Collection(class_from_body)
+        self.deployments: Collection[Workload] = Collection(workload_from_body)
+        self.secrets: Collection[Workload] = Collection(workload_from_body)
+        self.pods: Collection[Pod] = Collection(pod_from_body)
+        self._collections: dict[Kind, Collection[Any]] = {
+            CAMERA: self.cameras,
+            DETECTOR_CLASS: self.classes,
+            DEPLOYMENT: self.deployments,
+            SECRET: self.secrets,
+            POD: self.pods,
+        }
+        self._pods_of: defaultdict[Key, set[Key]] = defaultdict(set)
+        self.camera_changes = 0
+        """Grows with each change to a Camera: tells the sync that there may be something to put right."""
+
+    def observe(self, kind: Kind, body: Body) -> set[Key]:
+        """Takes an object in; the cameras to look at because of it."""
+        changed = self._collection(kind).observe(body)
+        return self._concerned(kind, [changed] if changed else [])
+
+    def forget(self, kind: Kind, key: Key, uid: str) -> set[Key]:
+        """Takes an object out; the cameras to look at because of it."""
+        gone = self._collection(kind).forget(key, uid)
+        return self._concerned(kind, [gone] if gone else [])
+
+    def replace(self, kind: Kind, bodies: Iterable[Body], resource_version: str) -> set[Key]:
+        """Takes a full listing in; the cameras to look at because of it."""
+        return self._concerned(kind, self._collection(kind).replace(bodies, resource_version))
+
+    def children(self, camera: Key, workload: str) -> Children:
+        """What exists of a camera's objects."""
+        key = Key(camera.namespace, workload)
+        pods = (self.pods.get(pod) for pod in sorted(self._pods_of.get(camera, ())))
+        return Children(
+            deployment=self.deployments.get(key),
+            secret=self.secrets.get(key),
+            pods=tuple(pod for pod in pods if pod is not None),
+        )
+
+    def class_map(self) -> dict[str, DetectorClass]:
+        """The classes by name."""
+        return {key.name: found for key, found in self.classes.items()}
+
+    def all_cameras(self) -> set[Key]:
+        """Every camera, and every one of which only objects are left."""
+        orphans = {
+            Key(workload.key.namespace, workload.meta.camera)
+            for collection in (self.deployments, self.secrets)
+            for workload in collection.values()
+            if workload.meta.camera
+        }
+        return set(self.cameras) | orphans
+
+    def _collection(self, kind: Kind) -> Collection[Any]:
+        return self._collections[kind]
+
+    def _concerned(self, kind: Kind, changed: list[Any]) -> set[Key]:
+        if kind is DETECTOR_CLASS:
+            return self.all_cameras() if changed else set()
+        if kind is CAMERA:
+            self.camera_changes += len(changed)
+            return {found.meta.key for found in changed}
+        if kind is POD:
+            for pod in changed:
+                self._index_pod(pod)
+        return {
+            Key(found.meta.key.namespace, found.meta.labels[LABEL_CAMERA])
+            for found in changed
+            if LABEL_CAMERA in found.meta.labels
+        }
+
+    def _index_pod(self, pod: Pod) -> None:
+        camera = Key(pod.key.namespace, pod.meta.camera)
+        if pod.key in self.pods:
+            self._pods_of[camera].add(pod.key)
+            return
+        self._pods_of[camera].discard(pod.key)
+        if not self._pods_of[camera]:
+            del self._pods_of[camera]

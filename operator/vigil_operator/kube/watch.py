@@ -1,0 +1,97 @@
+"""Watching through kopf: its handlers do nothing but put what happened into the store and the cameras in line.
+
+kopf is good at keeping watches alive: reconnecting, starting over after 410, noticing a silent stream. Its handlers
+of causes (`on.create`, `on.update`) are not used: they keep the last handled spec in an annotation, block deletion by
+a finalizer, and tell of changes rather than of states.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import kopf
+
+from vigil_operator.core.names import OUR_OBJECTS
+from vigil_operator.core.observed import Key
+from vigil_operator.kube.access import Login
+from vigil_operator.kube.kinds import CAMERA, DEPLOYMENT, DETECTOR_CLASS, POD, SECRET, Kind
+from vigil_operator.kube.queue import WorkQueue
+from vigil_operator.kube.store import Store
+
+logger = logging.getLogger(__name__)
+
+WATCHED = (CAMERA, DETECTOR_CLASS, DEPLOYMENT, SECRET, POD)
+OURS_ONLY = frozenset({DEPLOYMENT, SECRET, POD})
+"""Watched by label: other people's Secrets and pods are none of our business."""
+
+SERVER_TIMEOUT_SECONDS = 240
+CLIENT_TIMEOUT_SECONDS = 270
+INACTIVITY_TIMEOUT_SECONDS = 75
+"""The server sends a bookmark each minute: a stream with none for longer is dead."""
+
+RESTART_SECONDS = 2.0
+
+
+def selector_of(kind: Kind) -> str:
+    """The label selector by which a kind is listed and watched."""
+    return OUR_OBJECTS if kind in OURS_ONLY else ""
+
+
+def build_registry(store: Store, queue: WorkQueue, login: Login) -> kopf.OperatorRegistry:
+    """All handlers: one for every watched kind, each the same."""
+    registry = kopf.OperatorRegistry()
+    kopf.on.login(registry=registry)(_login_handler(login))
+    for kind in WATCHED:
+        kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)(_handler(kind, store, queue))
+    return registry
+
+
+def build_settings() -> kopf.OperatorSettings:
+    """kopf as a watcher only: no peering, no scanning of CRDs (which needs cluster-wide rights), no events."""
+    settings = kopf.OperatorSettings()
+    settings.peering.standalone = True
+    settings.scanning.disabled = True
+    settings.posting.enabled = False
+    settings.watching.server_timeout = SERVER_TIMEOUT_SECONDS
+    settings.watching.client_timeout = CLIENT_TIMEOUT_SECONDS
+    settings.watching.connect_timeout = 10
+    settings.watching.inactivity_timeout = INACTIVITY_TIMEOUT_SECONDS
+    settings.networking.request_timeout = 30
+    settings.persistence.finalizer = "vigil.dev/operator"
+    for kind in OURS_ONLY:
+        settings.watching.label_selectors[kind.group, kind.version, kind.plural] = OUR_OBJECTS
+    return settings
+
+
+async def watch_forever(registry: kopf.OperatorRegistry, namespace: str) -> None:
+    """Runs kopf, and runs it again when it gives up (a CRD that was taken away, an API server that refuses)."""
+    while True:
+        try:
+            await kopf.operator(registry=registry, settings=build_settings(), namespaces=[namespace], standalone=True)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - kopf ends by whatever its watches met; all are retried
+            logger.warning("watching ended: %s: %s", type(error).__name__, str(error)[:300])
+        await asyncio.sleep(RESTART_SECONDS)
+
+
+def _handler(kind: Kind, store: Store, queue: WorkQueue) -> Callable[..., Any]:
+    async def on_event(event: Any, **_: Any) -> None:
+        body = event["object"]
+        metadata = body["metadata"]
+        if event["type"] == "DELETED":
+            keys = store.forget(kind, Key(metadata.get("namespace", ""), metadata["name"]), metadata["uid"])
+        else:
+            keys = store.observe(kind, body)
+        for key in keys:
+            queue.add(key)
+
+    return on_event
+
+
+def _login_handler(login: Login) -> Callable[..., Any]:
+    async def on_login(**_: Any) -> kopf.ConnectionInfo:
+        return await login()
+
+    return on_login

@@ -1,0 +1,66 @@
+"""Logs with the camera in every line: JSON for machines, one readable line for a terminal."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+
+_camera: ContextVar[str] = ContextVar("camera", default="")
+
+QUIET_LIBRARIES = ("httpx", "httpcore", "aiohttp.access", "asyncio")
+
+
+@contextmanager
+def about_camera(name: object) -> Iterator[None]:
+    """Every line logged inside carries the camera's name."""
+    token = _camera.set(str(name))
+    try:
+        yield
+    finally:
+        _camera.reset(token)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See the class."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if _camera.get():
+            line["camera"] = _camera.get()
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+class TextFormatter(logging.Formatter):
+    """`12:00:01 INFO    cam-7: text`."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See the class."""
+        text = super().format(record)
+        camera = _camera.get()
+        return text if not camera else text.replace(record.levelname, f"{record.levelname} [{camera}]", 1)
+
+
+def configure_logging(level: str, style: str) -> None:
+    """Sends everything to standard error. `style`: json, text or auto (text where a person is looking)."""
+    handler = logging.StreamHandler(sys.stderr)
+    readable = style == "text" or (style == "auto" and sys.stderr.isatty())
+    handler.setFormatter(TextFormatter() if readable else JsonFormatter())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in QUIET_LIBRARIES:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # kopf tells of each watch that it begins; its warnings are what matters here.
+    logging.getLogger("kopf").setLevel(logging.WARNING if level != "DEBUG" else logging.DEBUG)

@@ -1,0 +1,70 @@
+"""The operator's settings, from the environment (`VIGIL_…`); each says what happens when it changes."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from vigil_operator.core.desired.workload import WorkloadSettings
+
+
+class OperatorSettings(BaseSettings):
+    """Read once at the start."""
+
+    model_config = SettingsConfigDict(env_prefix="VIGIL_", extra="ignore", hide_input_in_errors=True)
+
+    api_url: str = Field(description="Where the operator reaches Vigil's API, such as http://vigil-backend:8000.")
+    detector_api_url: str = Field(
+        default="",
+        description="Where detectors reach it; empty: the same. Changing it restarts every detector.",
+    )
+    token_file: Path | None = Field(
+        default=None, description="File with the operator's API token; read again at each start."
+    )
+    token: SecretStr | None = Field(default=None, description="The token itself, where there is no file.")
+    namespace: str = Field(
+        default="vigil-cameras",
+        description="Namespace of cameras and their detectors. It should hold nothing else: who may create pods "
+        "there may read the cameras' credentials.",
+    )
+    kubeconfig: str = Field(
+        default="", description="Path of a kubeconfig; empty: the pod's own service account, else $KUBECONFIG."
+    )
+    detector_image: str = Field(
+        default="vigil-detector:latest",
+        description="Image of classes that name none. Changing it restarts their detectors.",
+    )
+    sync_interval_seconds: float = Field(default=2.0, gt=0, le=300, description="How often the API is asked.")
+    resync_interval_seconds: float = Field(
+        default=45.0, gt=0, le=300, description="How often everything is listed and looked at again; jittered."
+    )
+    workers: int = Field(default=16, ge=1, le=256, description="How many cameras are worked on at once.")
+    health_port: int = Field(default=9465, ge=0, le=65535, description="Port of /healthz, /readyz and /metrics.")
+    health_host: str = Field(default="", description="Address to serve them on; empty: all.")
+    log_format: Literal["auto", "json", "text"] = Field(
+        default="auto", description="json in a cluster, text in a terminal; auto finds out."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("api_url", "detector_api_url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        if url and not url.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return url.rstrip("/")
+
+    def read_token(self) -> str:
+        """The operator's API token. Raises `ValueError` where there is none."""
+        if self.token_file is not None:
+            try:
+                return self.token_file.read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise ValueError(f"VIGIL_TOKEN_FILE: cannot be read: {error.strerror}") from None
+        if self.token is not None:
+            return self.token.get_secret_value().strip()
+        raise ValueError("VIGIL_TOKEN_FILE or VIGIL_TOKEN must be set to the operator's API token")
+
+    def workload(self) -> WorkloadSettings:
+        """What shows in manifests."""
+        return WorkloadSettings(api_url=self.detector_api_url or self.api_url, detector_image=self.detector_image)

@@ -1,0 +1,1 @@
+"""The edge to Vigil's API: which cameras are to be watched."""

@@ -1,0 +1,202 @@
+"""API → Camera resources: asks for the active cameras every few seconds and makes the cluster say the same.
+
+An unchanged answer costs the API a 304 and the operator nothing. While the API is away, what runs goes on running.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from vigil_contracts.api_client import ApiError, Fetched
+from vigil_contracts.camera import CameraConfiguration
+from vigil_operator.core.compare import desired_hash
+from vigil_operator.core.observed import Camera, Key, camera_from_body
+from vigil_operator.core.sync_plan import SyncPlan, is_same, plan_sync
+from vigil_operator.kube.client import KubeClient, KubeError
+from vigil_operator.kube.events import EventRecorder
+from vigil_operator.kube.kinds import CAMERA
+from vigil_operator.kube.queue import WorkQueue
+from vigil_operator.kube.store import Store
+from vigil_operator.logs import about_camera
+from vigil_operator.metrics import Metrics
+from vigil_operator.sync.directory import Directory
+
+logger = logging.getLogger(__name__)
+
+PARALLEL_WRITES = 8
+MAX_PAUSE_SECONDS = 15.0
+"""However long the API has been away, it is asked again this often."""
+
+AWAY_SAID_AFTER_SECONDS = 20.0
+"""A restart of the API is nobody's business; a thousand status writes for it would be."""
+
+REVERTED = (
+    "The API owns this camera: an edit of the resource was put back. Change the camera in the dashboard or the API."
+)
+
+
+class ActiveCameras(Protocol):
+    """The part of the API client that the sync needs."""
+
+    async def active_cameras(self, etag: str = "") -> Fetched[list[CameraConfiguration]]:
+        """See `AsyncApiClient`."""
+
+
+class Poller:
+    """The sync from the API."""
+
+    def __init__(
+        self,
+        *,
+        api: ActiveCameras,
+        kube: KubeClient,
+        store: Store,
+        directory: Directory,
+        queue: WorkQueue,
+        events: EventRecorder,
+        metrics: Metrics,
+        namespace: str,
+        interval_seconds: float,
+        wall_clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._api = api
+        self._kube = kube
+        self._store = store
+        self._directory = directory
+        self._queue = queue
+        self._events = events
+        self._metrics = metrics
+        self._namespace = namespace
+        self._interval_seconds = interval_seconds
+        self._wall_clock = wall_clock
+        self._monotonic = monotonic
+        self._etag = ""
+        self._answered = False
+        self._settled_changes = -1
+        self._failures = 0
+        self._away_since = 0.0
+        self._written: dict[Key, str] = {}
+        self.last_round = monotonic()
+
+    async def run(self) -> None:
+        """Never returns."""
+        while True:
+            await self.round()
+            self.last_round = self._monotonic()
+            await asyncio.sleep(min(MAX_PAUSE_SECONDS, self._interval_seconds * 2 ** min(self._failures, 6)))
+
+    async def round(self) -> None:
+        """Asks once, and writes what differs."""
+        try:
+            fetched = await self._api.active_cameras(self._etag)
+        except (ApiError, ValueError) as error:
+            self._api_is_away(error)
+            return
+        self._api_is_back()
+        if fetched.value is not None:
+            self._take_in(fetched.value)
+            self._etag = fetched.etag
+        if self._answered and self._settled_changes != self._store.camera_changes:
+            await self._settle()
+        else:
+            self._metrics.sync_last_success.set(self._wall_clock())
+
+    def _take_in(self, configurations: list[CameraConfiguration]) -> None:
+        changed = self._directory.update(configurations)
+        self._answered = True
+        self._settled_changes = -1
+        for camera in self._store.cameras.values():
+            if camera.camera_id in changed:
+                self._queue.add(camera.key)
+
+    async def _settle(self) -> None:
+        began = time.perf_counter()
+        changes = self._store.camera_changes
+        cameras = [camera for camera in self._store.cameras.values() if camera.key.namespace == self._namespace]
+        plan = plan_sync(self._directory.all(), cameras, self._namespace)
+        if await self._carry_out(plan):
+            # Our own writes come back as changes and cause one more round, which finds nothing to do.
+            self._settled_changes = changes
+            self._metrics.sync_last_success.set(self._wall_clock())
+        self._metrics.sync_seconds.observe(time.perf_counter() - began)
+
+    async def _carry_out(self, plan: SyncPlan) -> bool:
+        gate = asyncio.Semaphore(PARALLEL_WRITES)
+        results = await asyncio.gather(
+            *(self._guarded(gate, self._remove(camera), camera.key.name) for camera in plan.remove),
+            *(self._guarded(gate, self._apply(manifest), manifest["metadata"]["name"]) for manifest in plan.apply),
+        )
+        return all(results)
+
+    async def _guarded(self, gate: asyncio.Semaphore, work: Awaitable[None], name: str) -> bool:
+        """One camera's failure is that camera's alone; it is tried again in the next round."""
+        async with gate:
+            with about_camera(name):
+                try:
+                    await work
+                except KubeError as error:
+                    logger.warning("sync: %s", error)
+                    self._metrics.reconcile_errors.labels(error.reason).inc()
+                    return False
+        return True
+
+    async def _apply(self, manifest: Mapping[str, Any]) -> None:
+        key = Key(manifest["metadata"]["namespace"], manifest["metadata"]["name"])
+        before = self._store.cameras.get(key)
+        digest = desired_hash(manifest)
+        body = await self._write(key, manifest)
+        after = camera_from_body(body)
+        for found in self._store.observe(CAMERA, body):
+            self._queue.add(found)
+        if before is None:
+            logger.info("created, as the API says")
+        elif self._written.get(key) == digest and before.meta.generation != after.meta.generation:
+            await self._events.warn(before, "EditReverted", REVERTED)
+            logger.warning("an edit was put back")
+        else:
+            logger.info("changed, as the API says")
+        self._written[key] = digest
+
+    async def _write(self, key: Key, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+        body = await self._kube.apply(manifest)
+        self._metrics.writes.labels(CAMERA.name).inc()
+        if is_same(camera_from_body(body), manifest):
+            return body
+        # Fields that another manager has added outlive an apply.
+        self._metrics.writes.labels(CAMERA.name).inc()
+        return await self._kube.replace_spec(CAMERA, key, manifest["spec"])
+
+    async def _remove(self, camera: Camera) -> None:
+        await self._kube.delete(CAMERA, camera.key, camera.meta.uid)
+        self._metrics.writes.labels(CAMERA.name).inc()
+        self._written.pop(camera.key, None)
+        # Known here before any watch tells it: otherwise the detector might be made anew for a camera that is gone.
+        for key in self._store.forget(CAMERA, camera.key, camera.meta.uid):
+            self._queue.add(key)
+        logger.info("removed, since it is not active in the API")
+
+    def _api_is_away(self, error: Exception) -> None:
+        # The error's text names method, path and status; a ValueError (an answer that cannot be read) may quote it.
+        text = str(error) if isinstance(error, ApiError) else "The API's answer is not what this version understands."
+        self._failures += 1
+        if self._failures == 1:
+            self._away_since = self._monotonic()
+            logger.warning("the API is away: %s", text)
+        if self._monotonic() - self._away_since >= AWAY_SAID_AFTER_SECONDS and not self._directory.problem:
+            self._directory.problem = text
+            self._enqueue_all()
+
+    def _api_is_back(self) -> None:
+        if self._failures:
+            logger.info("the API answers again")
+        self._failures = 0
+        if self._directory.problem:
+            self._directory.problem = ""
+            self._enqueue_all()
+
+    def _enqueue_all(self) -> None:
+        for key in self._store.all_cameras():
+            self._queue.add(key)
