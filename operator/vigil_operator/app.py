@@ -3,10 +3,12 @@
 import asyncio
 import logging
 import signal
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from vigil_contracts.api_client import AsyncApiClient
 from vigil_operator.health import Health, Heartbeat, build_application, serve
-from vigil_operator.kube.access import Login, kopf_login, load_configuration
+from vigil_operator.kube.access import kopf_login, load_configuration
 from vigil_operator.kube.client import AioTransport, KubeClient
 from vigil_operator.kube.events import EventRecorder
 from vigil_operator.kube.queue import WorkQueue
@@ -29,9 +31,13 @@ async def run_operator(settings: OperatorSettings) -> None:
     """Runs until SIGTERM or SIGINT."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    work = asyncio.create_task(_run(settings), name="operator")
+
+    def own_signals() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
+
+    own_signals()
+    work = asyncio.create_task(_run(settings, own_signals), name="operator")
     stop = asyncio.create_task(stopping.wait(), name="signals")
     await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
     stop.cancel()
@@ -41,17 +47,19 @@ async def run_operator(settings: OperatorSettings) -> None:
     await asyncio.gather(work, return_exceptions=stopping.is_set())
 
 
-async def _run(settings: OperatorSettings) -> None:
+async def _run(settings: OperatorSettings, own_signals: Callable[[], None]) -> None:
     configuration = await load_configuration(settings.kubeconfig)
     store = Store()
+    queue = WorkQueue()
     health = Health()
     metrics = Metrics(lambda: (camera.phase for camera in store.cameras.values()))
     kube = KubeClient(AioTransport(configuration))
     server = await serve(build_application(health, metrics.registry), settings.health_host, settings.health_port)
     try:
         async with AsyncApiClient(settings.api_url, settings.read_token()) as api:
-            login = kopf_login(configuration)
-            await _work(settings, login=login, store=store, health=health, metrics=metrics, kube=kube, api=api)
+            registry = build_registry(store, queue, kopf_login(configuration), own_signals)
+            watch = watch_forever(registry, settings.namespace)
+            await _work(settings, store, queue, watch, health=health, metrics=metrics, kube=kube, api=api)
     finally:
         await kube.close()
         await server.cleanup()
@@ -59,16 +67,16 @@ async def _run(settings: OperatorSettings) -> None:
 
 async def _work(
     settings: OperatorSettings,
-    *,
-    login: Login,
     store: Store,
+    queue: WorkQueue,
+    watch: Coroutine[Any, Any, None],
+    *,
     health: Health,
     metrics: Metrics,
     kube: KubeClient,
     api: AsyncApiClient,
 ) -> None:
     """What the active replica does. Ends only by being cancelled, or by an error that nobody has foreseen."""
-    queue = WorkQueue()
     directory = Directory()
     events = EventRecorder(kube)
     resync = Resync(
@@ -112,6 +120,6 @@ async def _work(
     logger.info("active: %d cameras in namespace %s", len(store.cameras), settings.namespace)
     async with asyncio.TaskGroup() as group:
         group.create_task(reconciler.run(settings.workers), name="reconcile")
-        group.create_task(watch_forever(build_registry(store, queue, login), settings.namespace), name="watch")
+        group.create_task(watch, name="watch")
         group.create_task(resync.run(), name="resync")
         group.create_task(poller.run(), name="sync")

@@ -10,6 +10,9 @@ VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 
 FIELD_MANAGER = "vigil-operator"
+STATUS_MANAGER = "vigil-operator-status"
+"""Servers before 1.22 keep one set of fields a manager, whatever the subresource: an apply of the status under the
+same name would forget which fields of the spec are ours."""
 
 LABEL_CAMERA = "vigil.dev/camera"
 LABEL_CAMERA_ID = "vigil.dev/camera-id"

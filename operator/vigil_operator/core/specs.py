@@ -16,6 +16,9 @@ from vigil_operator.core.names import MAX_CAMERA_NAME_LENGTH
 
 SECRET_QUERY = re.compile(r"[?&](user|username|pass|passwd|password|pwd|token|auth|key)=", re.IGNORECASE)
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Point = tuple[Fraction, Fraction]
+"""`[x, y]` in fractions of the picture's width and height from the top left (no keys: YAML 1.1 reads `y` as true)."""
+
 Quantity = int | str
 
 
@@ -47,13 +50,6 @@ class NamedReference(Spec):
     """Names an object in the same namespace."""
 
     name: str = Field(min_length=1, max_length=253)
-
-
-class Point(Spec):
-    """A point in fractions of the picture's width and height; the origin is the top left corner."""
-
-    x: Fraction
-    y: Fraction
 
 
 class StreamSpec(Spec):

@@ -116,11 +116,14 @@ def is_same(present: Camera, manifest: Mapping[str, Any]) -> bool:
 
 
 def _detection(configuration: CameraConfiguration) -> Manifest:
-    """`spec.detection`: every field written, so that one that the API takes back is taken back here."""
+    """`spec.detection`. What is empty is left out: by server-side apply, that takes an earlier value back."""
     detection = configuration.detection
-    return {
-        "model": detection.model,
+    written: Manifest = {
         "framesPerSecond": detection.frames_per_second,
         "minimumConfidence": detection.minimum_confidence,
-        "classes": list(detection.classes),
     }
+    if detection.model:
+        written["model"] = detection.model
+    if detection.classes:
+        written["classes"] = list(detection.classes)
+    return written

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import aiohttp
 from kubernetes.aio import client as kubernetes_client
 
-from vigil_operator.core.names import FIELD_MANAGER
+from vigil_operator.core.names import FIELD_MANAGER, STATUS_MANAGER
 from vigil_operator.core.observed import Key
 from vigil_operator.kube.kinds import BY_NAME, CAMERA, Kind
 
@@ -127,7 +127,7 @@ class KubeClient:
         """Server-side apply: sets what the manifest says, takes back what an earlier one said, leaves the rest."""
         metadata = manifest["metadata"]
         path = BY_NAME[manifest["kind"]].path(metadata.get("namespace", ""), metadata["name"])
-        return await self._apply(path, manifest)
+        return await self._apply(path, manifest, FIELD_MANAGER)
 
     async def apply_status(self, key: Key, uid: str, status: Mapping[str, Any]) -> Body:
         """Writes a camera's status, and only this very camera's: after a re-creation, `uid` makes it a conflict."""
@@ -137,7 +137,7 @@ class KubeClient:
             "metadata": {"name": key.name, "namespace": key.namespace, "uid": uid},
             "status": status,
         }
-        return await self._apply(CAMERA.path(key.namespace, key.name, "status"), manifest)
+        return await self._apply(CAMERA.path(key.namespace, key.name, "status"), manifest, STATUS_MANAGER)
 
     async def replace_spec(self, kind: Kind, key: Key, spec: Mapping[str, Any]) -> Body:
         """Makes `spec` exactly this: fields that somebody else has added go too."""
@@ -171,8 +171,8 @@ class KubeClient:
             raise
         return True
 
-    async def _apply(self, path: str, manifest: Mapping[str, Any]) -> Body:
-        query = urlencode({"fieldManager": FIELD_MANAGER, "force": "true"})
+    async def _apply(self, path: str, manifest: Mapping[str, Any], manager: str) -> Body:
+        query = urlencode({"fieldManager": manager, "force": "true"})
         return await self._write("PATCH", f"{path}?{query}", APPLY_PATCH, manifest)
 
     async def _read(self, path: str) -> Body:

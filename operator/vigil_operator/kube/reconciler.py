@@ -153,10 +153,8 @@ class Reconciler:
         """An event where the summary has turned, for better or worse; not for each step on the way up."""
         ready = ready_of(verdict)
         before = camera.status
-        was: Mapping[str, Any] = next(
-            (known for known in before.get("conditions") or [] if known.get("type") == "Ready"), {}
-        )
-        if was.get("reason") == ready.reason.value:
+        former = [known for known in before.get("conditions") or [] if known.get("type") == ready.type.value]
+        if former and former[0].get("reason") == ready.reason.value:
             return
         logger.info("%s: %s %s", verdict.phase.value, ready.reason.value, ready.message)
         if ready.status is ConditionStatus.TRUE:

@@ -38,9 +38,15 @@ def selector_of(kind: Kind) -> str:
     return OUR_OBJECTS if kind in OURS_ONLY else ""
 
 
-def build_registry(store: Store, queue: WorkQueue, login: Login) -> kopf.OperatorRegistry:
-    """All handlers: one for every watched kind, each the same."""
+def build_registry(
+    store: Store, queue: WorkQueue, login: Login, own_signals: Callable[[], None]
+) -> kopf.OperatorRegistry:
+    """All handlers: one for every watched kind, each the same.
+
+    kopf takes SIGTERM and SIGINT for itself as it starts, and would end alone; `own_signals` takes them back.
+    """
     registry = kopf.OperatorRegistry()
+    kopf.on.startup(registry=registry)(_startup_handler(own_signals))
     kopf.on.login(registry=registry)(_login_handler(login))
     for kind in WATCHED:
         kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)(_handler(kind, store, queue))
@@ -58,6 +64,8 @@ def build_settings() -> kopf.OperatorSettings:
     settings.watching.connect_timeout = 10
     settings.watching.inactivity_timeout = INACTIVITY_TIMEOUT_SECONDS
     settings.networking.request_timeout = 30
+    # kopf would kill the whole process ten minutes after it has ended, though we may have started it again.
+    settings.process.ultimate_exiting_timeout = None
     settings.persistence.finalizer = "vigil.dev/operator"
     for kind in OURS_ONLY:
         settings.watching.label_selectors[kind.group, kind.version, kind.plural] = OUR_OBJECTS
@@ -88,6 +96,13 @@ def _handler(kind: Kind, store: Store, queue: WorkQueue) -> Callable[..., Any]:
             queue.add(key)
 
     return on_event
+
+
+def _startup_handler(own_signals: Callable[[], None]) -> Callable[..., Any]:
+    async def on_startup(**_: Any) -> None:
+        own_signals()
+
+    return on_startup
 
 
 def _login_handler(login: Login) -> Callable[..., Any]:

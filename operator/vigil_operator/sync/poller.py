@@ -79,6 +79,7 @@ class Poller:
         self._failures = 0
         self._away_since = 0.0
         self._written: dict[Key, str] = {}
+        self._complaints: dict[str, str] = {}
         self.last_round = monotonic()
 
     async def run(self) -> None:
@@ -138,9 +139,12 @@ class Poller:
                 try:
                     await work
                 except KubeError as error:
-                    logger.warning("sync: %s", error)
                     self._metrics.reconcile_errors.labels(error.reason).inc()
+                    if self._complaints.get(name) != str(error):
+                        logger.warning("sync: %s; tried again until it works", error)
+                        self._complaints[name] = str(error)
                     return False
+                self._complaints.pop(name, None)
         return True
 
     async def _apply(self, manifest: Mapping[str, Any]) -> None:
