@@ -40,9 +40,11 @@ format: setup ## Puts the code into shape
 lock: ## Resolves locks/*.txt anew from pyproject.toml (UPGRADE=1: to the newest versions)
 	@exec bash tools/lock.sh
 
+NO_KEY := AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
 .PHONY: schema
 schema: setup ## Writes docs/openapi.yaml from the backend's code
-	@cd backend && ../$(PYTHON) manage.py spectacular --file ../docs/openapi.yaml --validate --fail-on-warn
+	@cd backend && DATABASE_URL=sqlite://:memory: VIGIL_SECRET_KEY=none VIGIL_CREDENTIAL_KEYS=$(NO_KEY) \
+	  ../$(PYTHON) manage.py spectacular --file ../docs/openapi.yaml --validate --fail-on-warn
 
 .PHONY: clean
 clean: ## Removes the environments and build outputs; keeps data/

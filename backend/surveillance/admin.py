@@ -1,0 +1,81 @@
+"""Cameras and alerts in Django's admin. Stream URLs are shown without credentials and typed anew to be changed."""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+
+from surveillance.core.validation import InvalidInputError, parse, stream_url
+from surveillance.models import Alert, Camera
+from vigil_contracts.camera import Detection
+
+if TYPE_CHECKING:  # generic for the type checker only
+    CameraModelForm = forms.ModelForm[Camera]
+    CameraModelAdmin = admin.ModelAdmin[Camera]
+    AlertModelAdmin = admin.ModelAdmin[Alert]
+else:
+    CameraModelForm = forms.ModelForm
+    CameraModelAdmin = AlertModelAdmin = admin.ModelAdmin
+
+
+class CameraForm(CameraModelForm):
+    """The camera's form; an empty stream URL leaves the stored one."""
+
+    rtsp_url = forms.CharField(
+        required=False,
+        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "off"}),
+        label="New stream URL",
+        help_text="rtsp://user:password@host:554/path. Leave it empty to keep the stored one.",
+    )
+
+    class Meta:
+        model = Camera
+        fields = ("user", "name", "group", "rtsp_url", "is_active", "transport", "detection", "detector_class_name")
+
+    def clean_rtsp_url(self) -> str:
+        """The URL to store."""
+        stored = self.instance.rtsp_url if self.instance.pk else None
+        sent = self.cleaned_data["rtsp_url"]
+        if not sent and stored:
+            return stored
+        return str(_checked(stream_url, sent, stored=stored))
+
+    def clean_detection(self) -> dict[str, object]:
+        """The detection settings, whole."""
+        sent = self.cleaned_data["detection"] or {}
+        return dict(_checked(parse, Detection, sent, prefix="detection").model_dump(mode="json"))
+
+
+def _checked(function: Any, *args: Any, **kwargs: Any) -> Any:
+    try:
+        return function(*args, **kwargs)
+    except InvalidInputError as error:
+        raise forms.ValidationError(str(error)) from None
+
+
+@admin.register(Camera)
+class CameraAdmin(CameraModelAdmin):
+    """Cameras of all users."""
+
+    form = CameraForm
+    list_display = ("name", "user", "group", "masked_rtsp_url", "is_active", "managed_by", "updated_at")
+    list_filter = ("is_active", "managed_by", "group")
+    list_select_related = ("user",)
+    search_fields = ("name", "user__username")
+    readonly_fields = ("masked_rtsp_url", "managed_by", "created_at", "updated_at")
+
+
+@admin.register(Alert)
+class AlertAdmin(AlertModelAdmin):
+    """Alerts, to look at."""
+
+    list_display = ("id", "camera", "alert_type", "confidence", "timestamp", "acknowledged")
+    list_filter = ("alert_type", "acknowledged")
+    list_select_related = ("camera",)
+    show_full_result_count = False
+    readonly_fields: ClassVar[tuple[str, ...]] = tuple(field.name for field in Alert._meta.fields)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Alerts come from detectors."""
+        return False

@@ -1,0 +1,112 @@
+"""A user's cameras."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from surveillance.api.access import USER, USER_AND_OPERATOR, user_of, visible_camera, visible_cameras
+from surveillance.api.errors import answered
+from surveillance.api.filters import CameraFilter
+from surveillance.api.pagination import OldestFirstPagination
+from surveillance.api.serializers import CameraSerializer
+from surveillance.models import Camera
+from surveillance.services.cameras import camera_create, camera_delete, camera_set_active, camera_update
+
+
+class CameraListView(ListAPIView[Camera]):
+    """The cameras that the token may see."""
+
+    scopes = {"GET": USER_AND_OPERATOR, "POST": USER}  # noqa: RUF012 read only
+    serializer_class = CameraSerializer
+    pagination_class = OldestFirstPagination
+    filter_backends = (DjangoFilterBackend,)
+    filterset_class = CameraFilter
+
+    def get_queryset(self) -> QuerySet[Camera]:
+        """With their health, in one query."""
+        return visible_cameras(self.request).select_related("health_report")
+
+    @extend_schema(summary="Cameras")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Pages of cameras, in the order in which they were made."""
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(summary="Add a camera", responses={201: CameraSerializer})
+    def post(self, request: Request) -> Response:
+        """Adds a camera of your own. It is watched once it is active."""
+        sent = CameraSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        with answered():
+            camera = camera_create(user=user_of(request), values=sent.validated_data)
+        return Response(CameraSerializer(camera).data, status=201)
+
+
+class CameraView(APIView):
+    """One camera."""
+
+    scopes = {"GET": USER_AND_OPERATOR, "PUT": USER, "PATCH": USER, "DELETE": USER}  # noqa: RUF012
+
+    @extend_schema(summary="A camera", responses=CameraSerializer)
+    def get(self, request: Request, camera_id: int) -> Response:
+        """The camera with its health."""
+        return Response(CameraSerializer(visible_camera(request, camera_id)).data)
+
+    @extend_schema(summary="Replace a camera", request=CameraSerializer, responses=CameraSerializer)
+    def put(self, request: Request, camera_id: int) -> Response:
+        """Replaces what can be set; a masked `rtsp_url` that comes back unchanged stays as it is."""
+        return self._write(request, camera_id, partial=False)
+
+    @extend_schema(summary="Change a camera", request=CameraSerializer, responses=CameraSerializer)
+    def patch(self, request: Request, camera_id: int) -> Response:
+        """Changes the given fields."""
+        return self._write(request, camera_id, partial=True)
+
+    @extend_schema(summary="Delete a camera", responses={204: None})
+    def delete(self, request: Request, camera_id: int) -> Response:
+        """Deletes the camera, its alerts and their pictures."""
+        with answered():
+            camera_delete(camera=visible_camera(request, camera_id))
+        return Response(status=204)
+
+    def _write(self, request: Request, camera_id: int, *, partial: bool) -> Response:
+        camera = visible_camera(request, camera_id)
+        sent = CameraSerializer(camera, data=request.data, partial=partial)
+        sent.is_valid(raise_exception=True)
+        with answered():
+            camera = camera_update(camera=camera, values=sent.validated_data).camera
+        return Response(CameraSerializer(camera).data)
+
+
+class ActivateView(APIView):
+    """Switching a camera on."""
+
+    scopes = {"POST": USER}  # noqa: RUF012
+
+    @extend_schema(summary="Activate a camera", request=None, responses=CameraSerializer)
+    def post(self, request: Request, camera_id: int) -> Response:
+        """From now on a detector watches the camera."""
+        return _set_active(request, camera_id, is_active=True)
+
+
+class DeactivateView(APIView):
+    """Switching a camera off."""
+
+    scopes = {"POST": USER}  # noqa: RUF012
+
+    @extend_schema(summary="Deactivate a camera", request=None, responses=CameraSerializer)
+    def post(self, request: Request, camera_id: int) -> Response:
+        """The camera is watched no more."""
+        return _set_active(request, camera_id, is_active=False)
+
+
+def _set_active(request: Request, camera_id: int, *, is_active: bool) -> Response:
+    camera = visible_camera(request, camera_id)
+    with answered():
+        camera = camera_set_active(camera=camera, is_active=is_active).camera
+    return Response(CameraSerializer(camera).data)

@@ -1,0 +1,164 @@
+"""What detectors and the operator ask for and send."""
+
+import json
+from typing import Any, cast
+
+from django.http import Http404, QueryDict
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from django.utils.cache import get_conditional_response, patch_cache_control
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.permissions import scope_of
+from accounts.scopes import SERVICE_SCOPES
+from accounts.services import detector_token_rotate
+from surveillance import metrics
+from surveillance.api.access import DETECTOR, OPERATOR, SENDERS, USER_AND_SERVICES, visible_camera, visible_cameras
+from surveillance.api.errors import answered
+from surveillance.api.serializers import AlertFieldsSerializer, AlertSerializer, DetectorTokenSerializer
+from surveillance.core.validation import InvalidInputError, parse
+from surveillance.selectors.cameras import CONFIGURATION_FORMAT, active_cameras, camera_list_version, configuration
+from surveillance.services.alerts import alert_store
+from surveillance.services.heartbeats import heartbeat_record
+from vigil_contracts.alert import AlertSubmission
+from vigil_contracts.camera import CameraConfiguration, Heartbeat
+
+_IF_NONE_MATCH = OpenApiParameter("If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER)
+
+
+class ActiveCamerasView(APIView):
+    """What there is to watch."""
+
+    scopes = {"GET": USER_AND_SERVICES}  # noqa: RUF012 read only
+
+    @extend_schema(
+        summary="Active cameras",
+        parameters=[
+            OpenApiParameter("group", OpenApiTypes.STR, description="Only the cameras of this group."),
+            _IF_NONE_MATCH,
+        ],
+        responses={200: CameraConfiguration, 304: None},
+    )
+    def get(self, request: Request) -> HttpResponseBase:
+        """The active cameras; with credentials for a pipeline's or the operator's token, and for no other.
+
+        Send the answer's ETag as If-None-Match: 304 says that nothing has changed.
+        """
+        scope = scope_of(request)
+        group = request.query_params.get("group", "")[:64]
+        version = camera_list_version()  # before the list: an answer may be newer than its tag, never older
+        etag = f'"{CONFIGURATION_FORMAT}-{version}-{scope}-{request.user.pk}-{group.encode().hex()}"'
+        unchanged = get_conditional_response(request._request, etag=etag)
+        if unchanged is not None:
+            return unchanged
+        cameras = active_cameras(cameras=visible_cameras(request), group=group)
+        with_credentials = scope in SERVICE_SCOPES
+        body = [configuration(camera=camera, with_credentials=with_credentials) for camera in cameras]
+        return _tagged(body, etag)
+
+
+class ConfigurationView(APIView):
+    """One camera's configuration, for its detector."""
+
+    scopes = {"GET": DETECTOR}  # noqa: RUF012
+
+    @extend_schema(
+        summary="A camera's configuration",
+        parameters=[_IF_NONE_MATCH],
+        responses={200: CameraConfiguration, 304: None},
+    )
+    def get(self, request: Request, camera_id: int) -> HttpResponseBase:
+        """The configuration with credentials; 404 when the camera is not active or not this token's."""
+        camera = visible_camera(request, camera_id)
+        if not camera.is_active:
+            raise Http404
+        body = configuration(camera=camera, with_credentials=True)
+        etag = f'"{body["revision"]}"'
+        unchanged = get_conditional_response(request._request, etag=etag)
+        return unchanged if unchanged is not None else _tagged(body, etag)
+
+
+class DetectorTokenView(APIView):
+    """Tokens for detectors."""
+
+    scopes = {"POST": OPERATOR}  # noqa: RUF012
+
+    @extend_schema(summary="Issue a detector's token", request=None, responses={201: DetectorTokenSerializer})
+    def post(self, request: Request, camera_id: int) -> Response:
+        """A new token for the camera's detector; former ones end ten minutes later."""
+        camera = visible_camera(request, camera_id)
+        token = detector_token_rotate(user=camera.user, camera_id=camera.pk, name="operator")
+        response = Response({"token": token}, status=201)
+        patch_cache_control(response, no_store=True)
+        return response
+
+
+class HeartbeatView(APIView):
+    """A camera's health, as its detector sees it."""
+
+    scopes = {"POST": SENDERS}  # noqa: RUF012
+
+    @extend_schema(summary="Report a camera's health", request=Heartbeat, responses={204: None})
+    def post(self, request: Request, camera_id: int) -> Response:
+        """Keeps the report. Send one every 10 s; after 30 s without, the camera counts as not watched."""
+        camera = visible_camera(request, camera_id)
+        with answered():
+            heartbeat = parse(Heartbeat, request.data)
+        heartbeat_record(camera=camera, heartbeat=heartbeat, now=timezone.now())
+        return Response(status=204)
+
+
+class SendAlertView(APIView):
+    """Alerts on their way in."""
+
+    scopes = {"POST": SENDERS}  # noqa: RUF012
+    parser_classes = (MultiPartParser,)
+
+    @extend_schema(
+        summary="Store an alert",
+        request={"multipart/form-data": AlertFieldsSerializer},
+        responses={201: AlertSerializer, 200: AlertSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Stores an alert once: 201, and 200 with the first one when its `event_id` is known already."""
+        with answered(), metrics.ALERT_INGEST_SECONDS.time():
+            submission = parse(AlertSubmission, _submitted(request))
+            camera = visible_camera(request, submission.camera)
+            stored = alert_store(camera=camera, submission=submission, image=_image(request), now=timezone.now())
+        if stored.is_new:
+            metrics.ALERTS.labels(stored.alert.alert_type).inc()
+        return Response(AlertSerializer(stored.alert).data, status=201 if stored.is_new else 200)
+
+
+def _submitted(request: Request) -> dict[str, Any]:
+    """The form's fields. Whose camera it is, a detector's token says; a body that says otherwise is not believed."""
+    data = cast("QueryDict", request.data)
+    values: dict[str, Any] = {name: data[name] for name in data if name not in request.FILES}
+    if "box" in values:
+        try:
+            values["box"] = json.loads(values["box"])
+        except ValueError:
+            raise InvalidInputError({"box": ["must be JSON"]}) from None
+    token_camera = getattr(request.auth, "camera_id", None)
+    if token_camera is not None:
+        values.setdefault("camera", token_camera)
+    return values
+
+
+def _image(request: Request) -> bytes | None:
+    if "image" in request.FILES:
+        return bytes(request.FILES["image"].read())
+    if "image" in request.data:
+        raise InvalidInputError({"image": ["must be sent as a file"]})
+    return None
+
+
+def _tagged(body: object, etag: str) -> Response:
+    response = Response(body, headers={"ETag": etag})
+    patch_cache_control(response, private=True, no_cache=True)
+    return response

@@ -1,0 +1,31 @@
+"""Errors of the core as answers of the API."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rest_framework.exceptions import APIException, ValidationError
+
+from surveillance.core.validation import InvalidInputError
+from surveillance.pictures import StorageUnavailableError
+from surveillance.services.cameras import ReadOnlyCameraError
+from surveillance_backend.api_errors import ServiceUnavailableError
+
+
+class ConflictError(APIException):
+    """The request is right, but not for this object as it is."""
+
+    status_code = 409
+    default_code = "conflict"
+
+
+@contextmanager
+def answered() -> Iterator[None]:
+    """Errors raised inside become 400 with the fields' names, 409, or 503."""
+    try:
+        yield
+    except InvalidInputError as error:
+        raise ValidationError(error.errors) from None
+    except ReadOnlyCameraError:
+        raise ConflictError("This camera is managed by kubectl; change its resource in the cluster.") from None
+    except StorageUnavailableError as error:
+        raise ServiceUnavailableError(str(error)) from None

@@ -1,0 +1,38 @@
+"""Query parameters of lists."""
+
+from typing import ClassVar
+
+import django_filters
+
+from surveillance.choices import ALERT_TYPES
+from surveillance.models import Alert, Camera
+
+
+class AlertFilter(django_filters.FilterSet):  # type: ignore[misc] # it has no types
+    """Filters of `alerts/`. A camera that the request may not see simply has no alerts."""
+
+    camera = django_filters.NumberFilter(field_name="camera_id", min_value=1, max_value=2**63 - 1, decimal_places=0)
+    alert_type = django_filters.MultipleChoiceFilter(choices=ALERT_TYPES)
+    after = django_filters.IsoDateTimeFilter(field_name="timestamp", lookup_expr="gte", label="Not before this time.")
+    before = django_filters.IsoDateTimeFilter(field_name="timestamp", lookup_expr="lt", label="Before this time.")
+    acknowledged = django_filters.BooleanFilter()
+    minimum_confidence = django_filters.NumberFilter(
+        field_name="confidence", lookup_expr="gte", min_value=0, max_value=1
+    )
+    zone = django_filters.CharFilter(max_length=64)
+
+    class Meta:
+        model = Alert
+        fields: ClassVar[list[str]] = []
+
+
+class CameraFilter(django_filters.FilterSet):  # type: ignore[misc] # it has no types
+    """Filters of `cameras/`."""
+
+    is_active = django_filters.BooleanFilter()
+    group = django_filters.CharFilter(max_length=64)
+    name = django_filters.CharFilter(max_length=100)
+
+    class Meta:
+        model = Camera
+        fields: ClassVar[list[str]] = []

@@ -1,0 +1,163 @@
+"""Shapes of what the endpoints take and answer."""
+
+from typing import Any, cast
+
+from django.urls import reverse
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from surveillance.choices import ALERT_TYPES, PHASES, REASONS, TRANSPORTS
+from surveillance.models import Alert, Camera
+from surveillance.selectors.cameras import health_of
+from vigil_contracts.alert import Box
+from vigil_contracts.camera import Detection
+
+
+class CameraStreamSerializer(serializers.Serializer[Any]):
+    """The stream as the detector sees it."""
+
+    width = serializers.IntegerField(allow_null=True, help_text="Pixels.")
+    height = serializers.IntegerField(allow_null=True, help_text="Pixels.")
+    codec = serializers.CharField(allow_null=True)
+    frames_per_second = serializers.FloatField(allow_null=True)
+    last_frame_time = serializers.DateTimeField(allow_null=True)
+
+
+class HealthSerializer(serializers.Serializer[Any]):
+    """A camera's state, and why."""
+
+    phase = serializers.ChoiceField(choices=PHASES)
+    reason = serializers.ChoiceField(choices=REASONS)
+    message = serializers.CharField(help_text="One sentence for a person.")
+    stream = CameraStreamSerializer()
+    reported_at = serializers.DateTimeField(allow_null=True)
+
+
+@extend_schema_field(cast("Any", Detection))
+class DetectionField(serializers.JSONField):
+    """Checked by the service against `vigil_contracts.camera.Detection`, with errors that name the nested field."""
+
+
+class CameraSerializer(serializers.ModelSerializer[Camera]):
+    """A camera. `rtsp_url` is shown without its credentials."""
+
+    rtsp_url = serializers.CharField(
+        max_length=2000,
+        help_text="rtsp:// or rtsps://. Answers show rtsp://***@host/…; sent back like that it stays as it is.",
+    )
+    detection = DetectionField(required=False)
+    transport = serializers.ChoiceField(choices=TRANSPORTS, required=False)
+    health = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Camera
+        fields = (
+            "id",
+            "user",
+            "name",
+            "group",
+            "rtsp_url",
+            "is_active",
+            "transport",
+            "detection",
+            "detector_class_name",
+            "managed_by",
+            "created_at",
+            "updated_at",
+            "health",
+        )
+        read_only_fields = ("id", "user", "managed_by", "created_at", "updated_at")
+
+    @extend_schema_field(HealthSerializer)
+    def get_health(self, camera: Camera) -> Any:
+        """The health at this moment."""
+        return HealthSerializer(health_of(camera=camera, now=timezone.now())).data
+
+    def to_representation(self, instance: Camera) -> dict[str, Any]:
+        """The camera with its URL masked."""
+        shown = super().to_representation(instance)
+        shown["rtsp_url"] = instance.masked_rtsp_url
+        return shown
+
+
+@extend_schema_field(cast("Any", Box))
+class BoxField(serializers.JSONField):
+    """A rectangle in fractions of the picture."""
+
+
+class AlertSerializer(serializers.ModelSerializer[Alert]):
+    """An alert as people read it."""
+
+    camera_name = serializers.CharField(source="camera.name", read_only=True)
+    box = BoxField(allow_null=True, read_only=True)
+    image = serializers.SerializerMethodField(help_text="Path of the picture, or null.")
+    acknowledged_by: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        slug_field="username", read_only=True, allow_null=True
+    )
+
+    class Meta:
+        model = Alert
+        fields = (
+            "id",
+            "camera",
+            "camera_name",
+            "event_id",
+            "alert_type",
+            "confidence",
+            "timestamp",
+            "received_at",
+            "description",
+            "label",
+            "box",
+            "track",
+            "zone",
+            "rule",
+            "image",
+            "clip",
+            "acknowledged",
+            "acknowledged_by",
+            "acknowledged_at",
+        )
+        read_only_fields = fields
+
+    def get_image(self, alert: Alert) -> str | None:
+        """The path below this host; it answers to whoever may see the alert."""
+        return reverse("alert-image", args=[alert.pk]) if alert.image else None
+
+
+class AlertFieldsSerializer(serializers.Serializer[Any]):
+    """What `send-alert/` takes, for the schema; `vigil_contracts.alert.AlertSubmission` is what checks it."""
+
+    event_id = serializers.RegexField(r"^[A-Za-z0-9._:-]+$", min_length=8, max_length=64)
+    camera = serializers.IntegerField(required=False, help_text="May be left out with a detector's token.")
+    alert_type = serializers.ChoiceField(choices=ALERT_TYPES)
+    confidence = serializers.FloatField(min_value=0.0, max_value=1.0)
+    timestamp = serializers.DateTimeField(help_text="With time zone.")
+    label = serializers.CharField(required=False, max_length=64)  # type: ignore[assignment] # the base's `label`
+    box = BoxField(required=False, help_text="JSON.")
+    track = serializers.CharField(required=False, max_length=64)
+    zone = serializers.CharField(required=False, max_length=64)
+    rule = serializers.CharField(required=False, max_length=64)
+    description = serializers.CharField(required=False, max_length=500)
+    image = serializers.FileField(required=False, help_text="JPEG or PNG, at most 2 MB and 4096 x 4096 pixels.")
+
+
+class AcknowledgeSerializer(serializers.Serializer[Any]):
+    """Which alerts to acknowledge."""
+
+    ids = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), min_length=1, max_length=1000
+    )
+
+
+class AcknowledgedSerializer(serializers.Serializer[Any]):
+    """How many were acknowledged by this request."""
+
+    acknowledged = serializers.IntegerField()
+
+
+class DetectorTokenSerializer(serializers.Serializer[Any]):
+    """A detector's new token: shown once."""
+
+    token = serializers.CharField()

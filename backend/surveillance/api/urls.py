@@ -1,0 +1,26 @@
+"""Paths of cameras and alerts, below `/api/`."""
+
+from django.urls import path
+
+from surveillance.api import alerts, cameras, detectors
+
+urlpatterns = [
+    path("cameras/", cameras.CameraListView.as_view(), name="camera-list"),
+    path("cameras/<int:camera_id>/", cameras.CameraView.as_view(), name="camera"),
+    path("cameras/<int:camera_id>/activate/", cameras.ActivateView.as_view(), name="camera-activate"),
+    path("cameras/<int:camera_id>/deactivate/", cameras.DeactivateView.as_view(), name="camera-deactivate"),
+    path(
+        "cameras/<int:camera_id>/configuration/", detectors.ConfigurationView.as_view(), name="camera-configuration"
+    ),
+    path(
+        "cameras/<int:camera_id>/detector-token/", detectors.DetectorTokenView.as_view(), name="camera-detector-token"
+    ),
+    path("cameras/<int:camera_id>/heartbeat/", detectors.HeartbeatView.as_view(), name="camera-heartbeat"),
+    path("active-cameras/", detectors.ActiveCamerasView.as_view(), name="active-cameras"),
+    path("send-alert/", detectors.SendAlertView.as_view(), name="send-alert"),
+    path("alerts/", alerts.AlertListView.as_view(), name="alert-list"),
+    path("alerts/acknowledge/", alerts.AcknowledgeManyView.as_view(), name="alerts-acknowledge"),
+    path("alerts/<int:alert_id>/", alerts.AlertView.as_view(), name="alert"),
+    path("alerts/<int:alert_id>/acknowledge/", alerts.AcknowledgeView.as_view(), name="alert-acknowledge"),
+    path("alerts/<int:alert_id>/image/", alerts.ImageView.as_view(), name="alert-image"),
+]

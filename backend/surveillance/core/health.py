@@ -1,0 +1,60 @@
+"""A camera's health as people see it, from what its detector said last and when."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from vigil_contracts.camera import StreamHealth
+from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason
+
+REPORT_VALID_FOR = timedelta(seconds=30)
+"""A detector reports every 10 s; three reports missed in a row mean that nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The last heartbeat; `reported_at` by the server's clock."""
+
+    phase: CameraPhase
+    reason: Reason
+    detail: str
+    stream: StreamHealth
+    reported_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What the API answers as `health`; `message` is one sentence for a person."""
+
+    phase: CameraPhase
+    reason: Reason
+    message: str
+    stream: StreamHealth = field(default_factory=StreamHealth)
+    reported_at: datetime | None = None
+
+
+def camera_health(*, is_active: bool, activated_at: datetime | None, report: Report | None, now: datetime) -> Health:
+    """The health at `now`.
+
+    An inactive camera is Inactive whatever was reported. A report from before the activation does not count. Until
+    the first report a camera is Pending; when reports stop coming it is Failed, both for DetectorNotReporting.
+    """
+    reported_at = report.reported_at if report is not None else None
+    if not is_active:
+        return Health(CameraPhase.INACTIVE, Reason.INACTIVE, REASON_TEXTS[Reason.INACTIVE], reported_at=reported_at)
+    if report is None or (activated_at is not None and report.reported_at < activated_at):
+        return _not_reporting(CameraPhase.PENDING, reported_at)
+    if now - report.reported_at > REPORT_VALID_FOR:
+        return _not_reporting(CameraPhase.FAILED, reported_at)
+    return Health(report.phase, report.reason, message(report.reason, report.detail), report.stream, reported_at)
+
+
+def message(reason: Reason, detail: str) -> str:
+    """The reason's sentence, with the detail where there is one that says more."""
+    text = REASON_TEXTS[reason]
+    detail = detail.strip()
+    return f"{text} ({detail})" if detail and detail != text else text
+
+
+def _not_reporting(phase: CameraPhase, reported_at: datetime | None) -> Health:
+    reason = Reason.DETECTOR_NOT_REPORTING
+    return Health(phase, reason, REASON_TEXTS[reason], reported_at=reported_at)

@@ -1,0 +1,91 @@
+"""Checks of what comes from outside; every error names the field and says what would be right."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from vigil_contracts.stream_url import MASK, InvalidStreamUrlError, mask_stream_url, validate_stream_url
+
+MAX_URL_LENGTH = 2000
+Errors = dict[str, list[str]]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class InvalidInputError(Exception):
+    """`errors`: field (dotted where it is nested) to what is wrong with it. Holds no value that was sent."""
+
+    def __init__(self, errors: Mapping[str, list[str]]) -> None:
+        super().__init__("; ".join(f"{name}: {' '.join(texts)}" for name, texts in errors.items()))
+        self.errors: Errors = dict(errors)
+
+
+def parse(model: type[Model], values: object, *, prefix: str = "") -> Model:
+    """`values` as `model`. Raises InvalidInputError whose fields start with `prefix`, as in `detection.classes`."""
+    try:
+        parsed = model.model_validate(values)
+    except ValidationError as error:
+        raise InvalidInputError(_field_errors(error, prefix)) from None
+    unstorable = [name for name, value in _texts(parsed.model_dump(mode="python")) if not is_storable(value)]
+    if unstorable:
+        raise InvalidInputError({_join(prefix, name): [NOT_STORABLE] for name in unstorable})
+    return parsed
+
+
+NOT_STORABLE = "must not contain NUL characters or unpaired surrogates"
+
+
+def is_storable(text: str) -> bool:
+    """Whether PostgreSQL can hold the text."""
+    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def stream_url(sent: str, *, stored: str | None = None) -> str:
+    """The stream URL to store: `sent`, or `stored` when `sent` is how `stored` is shown.
+
+    Raises InvalidInputError. A mask with anything else changed is refused: the credentials of one host are never
+    sent to another because somebody edited what they were shown.
+    """
+    try:
+        url = validate_stream_url(sent)
+    except InvalidStreamUrlError as error:
+        raise InvalidInputError({"rtsp_url": [str(error)]}) from None
+    if len(url) > MAX_URL_LENGTH or not is_storable(url):
+        raise InvalidInputError({"rtsp_url": [f"must be at most {MAX_URL_LENGTH} characters of plain text"]})
+    if stored is not None and url == mask_stream_url(stored):
+        return stored
+    authority = url.partition("://")[2].partition("/")[0].partition("?")[0]
+    if authority.startswith(f"{MASK}@") or url.endswith(f"?{MASK}"):
+        raise InvalidInputError(
+            {"rtsp_url": [f"holds {MASK} in place of the credentials; enter the user and password again"]}
+        )
+    return url
+
+
+def _field_errors(error: ValidationError, prefix: str) -> Errors:
+    errors: Errors = {}
+    for item in error.errors(include_input=False, include_url=False, include_context=False):
+        name = ".".join(str(part) for part in item["loc"])
+        errors.setdefault(_join(prefix, name) or "non_field_errors", []).append(item["msg"])
+    return errors
+
+
+def _join(prefix: str, name: str) -> str:
+    return ".".join(part for part in (prefix, name) if part)
+
+
+def _texts(values: object, name: str = "") -> list[tuple[str, str]]:
+    if isinstance(values, str):
+        return [(name, values)]
+    if isinstance(values, dict):
+        return [found for key, value in values.items() for found in _texts(value, _join(name, str(key)))]
+    if isinstance(values, list | tuple):
+        return [found for index, value in enumerate(values) for found in _texts(value, _join(name, str(index)))]
+    return []
+
+
+def as_json_object(value: Any, *, field: str) -> dict[str, Any]:
+    """`value` if it is a JSON object. Raises InvalidInputError."""
+    if not isinstance(value, dict):
+        raise InvalidInputError({field: ["must be a JSON object"]})
+    return value

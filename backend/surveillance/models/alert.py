@@ -1,0 +1,50 @@
+"""An event that a detector has seen."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import CheckConstraint, Q, UniqueConstraint
+
+from surveillance.choices import ALERT_TYPES
+from surveillance.models.camera import Camera
+
+
+class Alert(models.Model):
+    """One alert. `event_id` is the detector's name for the event: the database holds it once per camera."""
+
+    camera = models.ForeignKey(Camera, on_delete=models.CASCADE, related_name="alerts")
+    event_id = models.CharField(max_length=64)
+    alert_type = models.CharField(max_length=32, choices=ALERT_TYPES)
+    confidence = models.FloatField()
+    timestamp = models.DateTimeField(help_text="When the frame that shows it was received, by the detector's clock.")
+    received_at = models.DateTimeField(auto_now_add=True, help_text="When it was stored, by the server's clock.")
+    description = models.CharField(max_length=500, blank=True)
+    label = models.CharField(max_length=64, blank=True)
+    box = models.JSONField(null=True, blank=True)
+    track = models.CharField(max_length=64, blank=True)
+    zone = models.CharField(max_length=64, blank=True)
+    rule = models.CharField(max_length=64, blank=True)
+    image = models.CharField(max_length=200, blank=True, help_text="Key of the picture in the storage.")
+    clip = models.CharField(max_length=200, blank=True, help_text="Key of the clip in the storage.")
+    acknowledged = models.BooleanField(default=False)
+    acknowledged_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        # The order in which alerts were stored: a camera's clock that is wrong moves no alert out of sight.
+        ordering: ClassVar[list[str]] = ["-id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            UniqueConstraint(fields=["camera", "event_id"], name="alert_event_unique_per_camera"),
+            CheckConstraint(condition=Q(confidence__gte=0.0, confidence__lte=1.0), name="alert_confidence_0_to_1"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["camera", "-id"], name="alert_camera_newest"),
+            models.Index(fields=["-timestamp", "-id"], name="alert_latest"),
+            models.Index(fields=["-id"], name="alert_open_newest", condition=Q(acknowledged=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.alert_type} {self.event_id}"

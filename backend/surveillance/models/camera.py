@@ -1,0 +1,78 @@
+"""A camera as its owner describes it."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import UniqueConstraint
+
+from surveillance.choices import TRANSPORTS
+from surveillance.credentials import EncryptedTextField
+from vigil_contracts.camera import Detection
+from vigil_contracts.names import StreamTransport
+from vigil_contracts.stream_url import mask_stream_url
+
+dns_label = RegexValidator(
+    r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$",
+    "must be a Kubernetes name: lower-case letters, digits, - and . only",
+)
+group_name = RegexValidator(r"^[A-Za-z0-9._-]+$", "may hold letters, digits, -, . and _ only")
+
+
+def default_detection() -> dict[str, object]:
+    """The detection settings of a camera for which none were given."""
+    return Detection().model_dump(mode="json")
+
+
+class ManagedBy(models.TextChoices):
+    """Where the camera's description is kept: the other side shows it read-only."""
+
+    BACKEND = "backend", "Backend"
+    KUBECTL = "kubectl", "kubectl"
+
+
+class Camera(models.Model):
+    """One camera of one user."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="cameras")
+    name = models.CharField(max_length=100)
+    group = models.CharField(max_length=64, blank=True, db_index=True, validators=[group_name])
+    rtsp_url = EncryptedTextField()
+    is_active = models.BooleanField(default=False)
+    activated_at = models.DateTimeField(null=True, blank=True, editable=False)
+    transport = models.CharField(max_length=8, choices=TRANSPORTS, default=StreamTransport.TCP.value)
+    detection = models.JSONField(default=default_detection)
+    detector_class_name = models.CharField(max_length=63, blank=True, validators=[dns_label])
+    managed_by = models.CharField(max_length=16, choices=ManagedBy.choices, default=ManagedBy.BACKEND, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["name", "id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            UniqueConstraint(fields=["user", "name"], name="camera_name_unique_per_user"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["is_active", "id"], name="camera_active"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def masked_rtsp_url(self) -> str:
+        """The URL as people may see it."""
+        return mask_stream_url(self.rtsp_url)
+
+
+class CameraListVersion(models.Model):
+    """One row whose number grows with every change to any camera: the entity tag of `active-cameras/`.
+
+    Times will not do: two changes in one microsecond, or hosts whose clocks differ, would share one.
+    """
+
+    number = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.number)

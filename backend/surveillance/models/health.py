@@ -1,0 +1,32 @@
+"""What a camera's detector reported last. A table of its own: heartbeats come every 10 s and touch no camera row."""
+
+from typing import ClassVar
+
+from django.db import models
+
+from surveillance.choices import PHASES, REASONS
+from surveillance.models.camera import Camera
+
+
+class CameraHealth(models.Model):
+    """The last heartbeat."""
+
+    camera = models.OneToOneField(Camera, primary_key=True, on_delete=models.CASCADE, related_name="health_report")
+    phase = models.CharField(max_length=16, choices=PHASES)
+    reason = models.CharField(max_length=32, choices=REASONS)
+    message = models.CharField(max_length=500, blank=True)
+    width = models.PositiveIntegerField(null=True, blank=True)
+    height = models.PositiveIntegerField(null=True, blank=True)
+    codec = models.CharField(max_length=32, blank=True)
+    frames_per_second = models.FloatField(null=True, blank=True)
+    last_frame_time = models.DateTimeField(null=True, blank=True)
+    spooled_alerts = models.PositiveBigIntegerField(default=0)
+    detector = models.CharField(max_length=253, blank=True)
+    revision = models.CharField(max_length=64, blank=True)
+    reported_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural: ClassVar[str] = "camera health"
+
+    def __str__(self) -> str:
+        return f"{self.phase}/{self.reason}"

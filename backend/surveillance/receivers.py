@@ -1,0 +1,26 @@
+"""What must happen whichever way a row changes: service, admin, or the deletion of its user."""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.signals import post_delete, post_save
+from django.dispatch import receiver
+
+from surveillance import pictures
+from surveillance.models import Alert, Camera, CameraListVersion
+
+
+@receiver([post_save, post_delete], sender=Camera, dispatch_uid="camera_list_version")
+def bump_camera_list_version(**_: Any) -> None:
+    """Changes the entity tag of `active-cameras/`, in the transaction of the change."""
+    if not CameraListVersion.objects.filter(pk=1).update(number=F("number") + 1):
+        CameraListVersion.objects.get_or_create(pk=1, defaults={"number": 1})
+
+
+@receiver(post_delete, sender=Alert, dispatch_uid="alert_picture")
+def delete_picture(instance: Alert, **_: Any) -> None:
+    """Removes the picture once the row's deletion is certain."""
+    if instance.image:
+        key = instance.image
+        transaction.on_commit(lambda: pictures.delete(key), robust=True)

@@ -1,0 +1,1 @@
+"""Reads. Whoever has no right to a row does not find it."""

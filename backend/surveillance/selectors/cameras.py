@@ -1,0 +1,80 @@
+"""Reads of cameras."""
+
+import hashlib
+from datetime import datetime
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import QuerySet
+
+from accounts.scopes import SERVICE_SCOPES, Scope
+from surveillance.core.health import Health, Report, camera_health
+from surveillance.models import Camera, CameraHealth, CameraListVersion
+from vigil_contracts.camera import CameraConfiguration, Detection, StreamHealth
+from vigil_contracts.names import CameraPhase, Reason
+
+CONFIGURATION_FORMAT = 1
+"""Grows when the answer's shape changes, so that no client keeps an answer of the old shape."""
+
+
+def cameras_visible_to(
+    *, user: User | AnonymousUser, scope: Scope | None, camera_id: int | None = None
+) -> QuerySet[Camera]:
+    """The cameras that a request may see. `camera_id` is that of a detector's token."""
+    if scope in SERVICE_SCOPES:
+        return Camera.objects.all()
+    if scope == Scope.DETECTOR and camera_id is not None:
+        return Camera.objects.filter(pk=camera_id)
+    if scope == Scope.USER and isinstance(user, User):
+        return Camera.objects.all() if user.is_superuser else Camera.objects.filter(user=user)
+    return Camera.objects.none()
+
+
+def camera_list_version() -> int:
+    """Grows with every change to any camera. Read it before the list that it is to stand for."""
+    return CameraListVersion.objects.filter(pk=1).values_list("number", flat=True).first() or 0
+
+
+def active_cameras(*, cameras: QuerySet[Camera], group: str = "") -> QuerySet[Camera]:
+    """Those that are to be watched, in the order in which they were made."""
+    active = cameras.filter(is_active=True).order_by("id")
+    return active.filter(group=group) if group else active
+
+
+def configuration(*, camera: Camera, with_credentials: bool) -> dict[str, object]:
+    """The camera as detectors and the operator receive it (`vigil_contracts.camera.CameraConfiguration`)."""
+    values: dict[str, object] = {
+        "id": camera.pk,
+        "name": camera.name,
+        "group": camera.group,
+        "rtsp_url": camera.rtsp_url if with_credentials else camera.masked_rtsp_url,
+        "transport": camera.transport,
+        "detection": Detection.model_validate(camera.detection).model_dump(mode="json"),
+        "detector_class_name": camera.detector_class_name,
+        "managed_by": camera.managed_by,
+    }
+    text = repr((CONFIGURATION_FORMAT, sorted(values.items()), camera.rtsp_url))
+    values["revision"] = hashlib.sha256(text.encode()).hexdigest()[:16]
+    CameraConfiguration.model_validate(values)
+    return values
+
+
+def health_of(*, camera: Camera, now: datetime) -> Health:
+    """The camera's health; `camera` is best loaded with `select_related("health_report")`."""
+    return camera_health(
+        is_active=camera.is_active, activated_at=camera.activated_at, report=_report(camera), now=now
+    )
+
+
+def _report(camera: Camera) -> Report | None:
+    try:
+        stored = camera.health_report
+    except CameraHealth.DoesNotExist:
+        return None
+    stream = StreamHealth(
+        width=stored.width,
+        height=stored.height,
+        codec=stored.codec or None,
+        frames_per_second=stored.frames_per_second,
+        last_frame_time=stored.last_frame_time,
+    )
+    return Report(CameraPhase(stored.phase), Reason(stored.reason), stored.message, stream, stored.reported_at)

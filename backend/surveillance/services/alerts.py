@@ -1,0 +1,71 @@
+"""Writes of alerts."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+
+from surveillance import pictures
+from surveillance.core.pictures import InvalidPictureError, clean_picture
+from surveillance.core.validation import InvalidInputError
+from surveillance.models import Alert, Camera
+from vigil_contracts.alert import AlertSubmission
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The row of an event, and whether this call made it."""
+
+    alert: Alert
+    is_new: bool
+
+
+def alert_store(*, camera: Camera, submission: AlertSubmission, image: bytes | None, now: datetime) -> Stored:
+    """Stores the event once: the first call makes the row, every other one finds it.
+
+    The picture is written before the row is committed and removed when that fails, so that no row ever lacks its
+    picture and no picture its row. Raises InvalidInputError, or pictures.StorageUnavailableError.
+    """
+    known = _known(camera, submission.event_id)
+    if known is not None:
+        return Stored(known, is_new=False)
+    key = pictures.save(_clean(image), now=now) if image is not None else ""
+    try:
+        with transaction.atomic():
+            alert = Alert.objects.create(camera=camera, image=key, **_columns(submission))
+    except BaseException as error:
+        if key:
+            pictures.delete(key)
+        if isinstance(error, IntegrityError):  # the same event came twice at the same moment, or the camera is gone
+            known = _known(camera, submission.event_id)
+            if known is not None:
+                return Stored(known, is_new=False)
+        raise
+    return Stored(alert, is_new=True)
+
+
+def alerts_acknowledge(*, alerts: QuerySet[Alert], ids: Collection[int], user: User, now: datetime) -> int:
+    """Acknowledges those of `ids` that are in `alerts` and open; the first to do so stays noted. Returns how many."""
+    return alerts.filter(pk__in=ids, acknowledged=False).update(
+        acknowledged=True, acknowledged_by=user, acknowledged_at=now
+    )
+
+
+def _known(camera: Camera, event_id: str) -> Alert | None:
+    return Alert.objects.filter(camera=camera, event_id=event_id).first()
+
+
+def _clean(image: bytes) -> bytes:
+    try:
+        return clean_picture(image)
+    except InvalidPictureError as error:
+        raise InvalidInputError({"image": [str(error)]}) from None
+
+
+def _columns(submission: AlertSubmission) -> dict[str, object]:
+    columns = submission.model_dump(mode="python", exclude={"camera", "box"})
+    box = submission.box.model_dump() if submission.box is not None else None
+    return {**columns, "alert_type": submission.alert_type.value, "box": box}

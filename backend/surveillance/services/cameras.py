@@ -1,0 +1,93 @@
+"""Writes of cameras."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from surveillance.core.validation import InvalidInputError, as_json_object, parse, stream_url
+from surveillance.models import Camera, ManagedBy
+from vigil_contracts.camera import Detection
+
+WRITABLE = ("name", "group", "rtsp_url", "is_active", "transport", "detection", "detector_class_name")
+NAME_TAKEN = "You have a camera with this name already."
+
+
+class ReadOnlyCameraError(Exception):
+    """The camera's resource in Kubernetes is its source of truth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A camera after a write, and whether the write changed anything."""
+
+    camera: Camera
+    is_changed: bool
+
+
+def camera_create(*, user: User, values: dict[str, Any], managed_by: ManagedBy = ManagedBy.BACKEND) -> Camera:
+    """Stores a new camera. Raises InvalidInputError that names the field."""
+    if not values.get("rtsp_url"):
+        raise InvalidInputError({"rtsp_url": ["is required, as in rtsp://host:554/path"]})
+    return _write(Camera(user=user, managed_by=managed_by), values).camera
+
+
+def camera_update(*, camera: Camera, values: dict[str, Any]) -> Change:
+    """Changes the given fields. Raises InvalidInputError, or ReadOnlyCameraError."""
+    if camera.managed_by != ManagedBy.BACKEND:
+        raise ReadOnlyCameraError
+    return _write(camera, values)
+
+
+def camera_set_active(*, camera: Camera, is_active: bool) -> Change:
+    """Switches the camera on or off; doing so twice changes nothing."""
+    return camera_update(camera=camera, values={"is_active": is_active})
+
+
+def camera_delete(*, camera: Camera) -> None:
+    """Deletes the camera with its alerts and their pictures. Raises ReadOnlyCameraError."""
+    if camera.managed_by != ManagedBy.BACKEND:
+        raise ReadOnlyCameraError
+    with transaction.atomic():
+        camera.delete()
+
+
+def _write(camera: Camera, values: dict[str, Any]) -> Change:
+    before = {name: getattr(camera, name) for name in WRITABLE}
+    for name, value in _checked(camera, values).items():
+        setattr(camera, name, value)
+    if camera.is_active and (camera.pk is None or not before["is_active"]):
+        camera.activated_at = timezone.now()
+    try:
+        camera.clean_fields()
+    except ValidationError as error:
+        raise InvalidInputError(error.message_dict) from None
+    is_changed = camera.pk is None or any(getattr(camera, name) != before[name] for name in WRITABLE)
+    if is_changed:
+        _save(camera)
+    return Change(camera, is_changed)
+
+
+def _checked(camera: Camera, values: dict[str, Any]) -> dict[str, Any]:
+    checked = {name: value for name, value in values.items() if name in WRITABLE}
+    if "rtsp_url" in checked:
+        stored = camera.rtsp_url if camera.pk is not None else None
+        checked["rtsp_url"] = stream_url(checked["rtsp_url"], stored=stored)
+    if "detection" in checked:
+        sent = as_json_object(checked["detection"], field="detection")
+        checked["detection"] = parse(Detection, sent, prefix="detection").model_dump(mode="json")
+    return checked
+
+
+def _save(camera: Camera) -> None:
+    try:
+        with transaction.atomic():
+            camera.save()
+    except IntegrityError:
+        taken = Camera.objects.filter(user=camera.user, name=camera.name).exclude(pk=camera.pk)
+        if not taken.exists():
+            raise
+        raise InvalidInputError({"name": [NAME_TAKEN]}) from None

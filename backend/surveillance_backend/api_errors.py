@@ -1,0 +1,36 @@
+"""Errors of the API: JSON that names the field, and 503 where another try later will do."""
+
+import logging
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, OperationalError
+from rest_framework.exceptions import APIException
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER_SECONDS = 2
+
+
+class ServiceUnavailableError(APIException):
+    """The database or the storage is away for now; the same request may be sent again."""
+
+    status_code = 503
+    default_detail = "The service is not available at the moment. Send the request again."
+    default_code = "unavailable"
+    wait = RETRY_AFTER_SECONDS
+
+
+def handle(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's handler, plus: a database that is away or busy is 503, so that a detector keeps its alert and retries."""
+    if isinstance(error, OperationalError | InterfaceError):
+        logger.error("database not available: %s", type(error).__name__, extra={"view": _name(context)})
+        error = ServiceUnavailableError()
+    elif isinstance(error, DatabaseError):
+        logger.error("database refused: %s", type(error).__name__, extra={"view": _name(context)})
+    return exception_handler(error, context)
+
+
+def _name(context: dict[str, Any]) -> str:
+    return type(context.get("view")).__name__

@@ -1,0 +1,21 @@
+"""The ASGI application that gunicorn's uvicorn workers run."""
+
+import os
+from typing import Any, cast
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "surveillance_backend.settings")
+_django = get_asgi_application()
+
+from django.conf import settings  # noqa: E402 only once Django is set up
+from django.core.exceptions import ImproperlyConfigured  # noqa: E402
+
+from surveillance_backend.body_limit import BodyLimit  # noqa: E402
+from surveillance_backend.checks import configuration_errors  # noqa: E402
+
+_errors = configuration_errors()
+if _errors:  # gunicorn runs no system checks: without this the first request would fail instead of the start
+    raise ImproperlyConfigured(" ".join(f"{error.msg} {error.hint or ''}" for error in _errors))
+
+application = BodyLimit(cast("Any", _django), settings.VIGIL_MAX_REQUEST_BYTES)

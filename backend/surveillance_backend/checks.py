@@ -1,0 +1,78 @@
+"""System checks of the configuration: each says what is missing and how to put it right."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cryptography.fernet import Fernet
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+from django.core.exceptions import ImproperlyConfigured
+
+_MAKE_KEY = "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+
+
+def configuration_errors() -> list[CheckMessage]:
+    """What keeps the backend from running at all."""
+    found: list[CheckMessage] = []
+    if not _secret_key():
+        found.append(
+            Error(
+                "VIGIL_SECRET_KEY or VIGIL_SECRET_KEY_FILE is not set.",
+                hint="It signs sessions; there is no default. Use 50 random characters or more.",
+                id="vigil.E001",
+            )
+        )
+    if not settings.VIGIL_CREDENTIAL_KEYS:
+        found.append(
+            Error(
+                "VIGIL_CREDENTIAL_KEYS or VIGIL_CREDENTIAL_KEYS_FILE is not set.",
+                hint=f"It encrypts the cameras' credentials. Make a key with: {_MAKE_KEY}",
+                id="vigil.E002",
+            )
+        )
+    elif not all(_is_fernet_key(key) for key in settings.VIGIL_CREDENTIAL_KEYS):
+        found.append(
+            Error(
+                "VIGIL_CREDENTIAL_KEYS holds something that is no Fernet key.",
+                hint=f"Make one with: {_MAKE_KEY}",
+                id="vigil.E003",
+            )
+        )
+    directory = _sqlite_directory()
+    if directory is not None and not directory.is_dir():
+        found.append(
+            Error(
+                f"The directory of the database, {directory}, does not exist.",
+                hint="Create it, or set VIGIL_DATA_DIR or DATABASE_URL.",
+                id="vigil.E004",
+            )
+        )
+    return found
+
+
+@register("vigil")
+def check_configuration(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """The errors as Django's system check."""
+    return configuration_errors()
+
+
+def _secret_key() -> str:
+    try:
+        return str(settings.SECRET_KEY)
+    except ImproperlyConfigured:  # Django's answer to an empty one; the message here says more
+        return ""
+
+
+def _is_fernet_key(key: str) -> bool:
+    try:
+        Fernet(key)
+    except ValueError:
+        return False
+    return True
+
+
+def _sqlite_directory() -> Path | None:
+    name = settings.DATABASES["default"]["NAME"]
+    return name.parent if isinstance(name, Path) else None

@@ -1,0 +1,137 @@
+"""Every setting of the backend, declared once, read from the environment (`VIGIL_…` and `DATABASE_URL`).
+
+Nothing here has an unsafe default: there is no default secret key, cookies are secure, hosts are named.
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+class Environment(BaseSettings):
+    """The settings; `load` reads them and names the variable that is wrong."""
+
+    model_config = SettingsConfigDict(env_prefix="VIGIL_", extra="ignore", hide_input_in_errors=True)
+
+    data_dir: Path = Field(default=Path("data"), description="Directory of the SQLite database and of pictures.")
+    media_dir: Path | None = Field(default=None, description="Directory of pictures; default: `media` in DATA_DIR.")
+    database_url: SecretStr | None = Field(
+        default=None, validation_alias="DATABASE_URL", description="postgres://…; default: SQLite in DATA_DIR."
+    )
+
+    secret_key: SecretStr | None = Field(default=None, description="Signs sessions. Changing it logs everybody out.")
+    secret_key_file: Path | None = Field(default=None, description="A file that holds the secret key.")
+    credential_keys: SecretStr | None = Field(
+        default=None,
+        description="Fernet keys for stream URLs, comma-separated, newest first. Losing them loses the URLs.",
+    )
+    credential_keys_file: Path | None = Field(default=None, description="A file of such keys, one a line.")
+
+    debug: bool = Field(default=False, description="Django's DEBUG. Never where others can reach it.")
+    insecure_http: bool = Field(
+        default=False, description="Cookies work without TLS. For one machine's own browser (loopback) only."
+    )
+    behind_tls_proxy: bool = Field(
+        default=False, description="A proxy in front ends TLS and sets X-Forwarded-Proto, removing a client's own."
+    )
+    allowed_hosts: CommaSeparated = Field(
+        default=("localhost", "127.0.0.1"), description="Host names under which the backend is reached."
+    )
+    csrf_trusted_origins: CommaSeparated = Field(default=(), description="Origins such as https://vigil.example.")
+    admin_enabled: bool = Field(default=True, description="Whether Django's admin is served.")
+    admin_path: str = Field(default="admin/", pattern=r"^[A-Za-z0-9_\-/]+/$", description="Its path, ending with /.")
+
+    token_lifetime_days: int = Field(
+        default=90, ge=1, le=3650, description="How long a token from `POST /api/token/` is good."
+    )
+    max_request_bytes: int = Field(
+        default=4 * 1024 * 1024, ge=64 * 1024, description="A request with a longer body is refused with 413."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level logged.")
+    log_format: Literal["json", "text"] = Field(default="json", description="One JSON object a line, or plain text.")
+
+    @field_validator("allowed_hosts", "csrf_trusted_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @cached_property
+    def secret_key_text(self) -> str:
+        """The secret key; empty when none is set (Django then refuses to use it)."""
+        return _secret(self.secret_key, self.secret_key_file, "VIGIL_SECRET_KEY_FILE")
+
+    @cached_property
+    def credential_key_list(self) -> tuple[str, ...]:
+        """The Fernet keys, newest first; empty when none is set."""
+        text = _secret(self.credential_keys, self.credential_keys_file, "VIGIL_CREDENTIAL_KEYS_FILE")
+        return tuple(text.replace(",", " ").split())
+
+    @property
+    def media_root(self) -> Path:
+        """Where pictures are kept."""
+        return (self.media_dir or self.data_dir / "media").absolute()
+
+    def database(self) -> dict[str, Any]:
+        """Django's entry for the database."""
+        if self.database_url is not None and self.database_url.get_secret_value():
+            try:
+                parsed = dj_database_url.parse(self.database_url.get_secret_value(), conn_max_age=0)
+            except (dj_database_url.ParseError, ValueError):
+                # The reason is left out: it would repeat the URL with its password.
+                raise ImproperlyConfigured(
+                    "DATABASE_URL cannot be read; it must be like postgres://user:password@host:5432/name"
+                ) from None
+            if "sqlite3" not in parsed.get("ENGINE", ""):
+                return dict(parsed)
+            name = str(parsed["NAME"])
+            return sqlite_database(name if name == ":memory:" else Path(name))
+        return sqlite_database(self.data_dir.absolute() / "vigil.sqlite3")
+
+
+def sqlite_database(path: Path | str) -> dict[str, Any]:
+    """SQLite as a server needs it.
+
+    WAL: readers go on while one writes. IMMEDIATE: a transaction takes the write lock at its start, where waiting
+    works, and not in its middle, where SQLite fails at once. FULL: what was answered with 2xx survives a power cut.
+    """
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": path,
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,  # seconds to wait for the write lock
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16000;",
+        },
+    }
+
+
+def load() -> Environment:
+    """Reads the environment. Raises ImproperlyConfigured that names each wrong variable and no value."""
+    try:
+        return Environment()
+    except ValidationError as error:
+        problems = "; ".join(f"{_variable(item['loc'])}: {item['msg']}" for item in error.errors(include_input=False))
+        raise ImproperlyConfigured(problems) from None
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    name = str(location[0])
+    return name if name == "DATABASE_URL" else f"VIGIL_{name.upper()}"
+
+
+def _secret(value: SecretStr | None, file: Path | None, variable: str) -> str:
+    if value is not None:
+        return value.get_secret_value().strip()
+    if file is None:
+        return ""
+    try:
+        return file.read_text().strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{variable}: {file} cannot be read: {error.strerror}") from error

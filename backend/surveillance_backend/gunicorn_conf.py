@@ -1,0 +1,32 @@
+"""gunicorn's configuration, named as `--config python:surveillance_backend.gunicorn_conf`."""
+
+import os
+import tempfile
+
+worker_class = "uvicorn_worker.UvicornWorker"
+bind = os.environ.get("VIGIL_BIND", "127.0.0.1:8000")
+workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
+timeout = 60
+graceful_timeout = 20
+keepalive = 15
+accesslog = None  # requests are counted and timed in /metrics
+errorlog = "-"
+loglevel = "warning"
+forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
+# gunicorn's control socket (another way into the process) is not used.
+no_control_socket = True
+_MEMORY = "/dev/shm"  # noqa: S108 gunicorn's own advice: no disk behind the workers' heartbeat files
+if os.path.isdir(_MEMORY):  # noqa: PTH112 gunicorn takes a text
+    worker_tmp_dir = _MEMORY
+
+if workers > 1:
+    # Each worker counts for itself; /metrics adds them up from files here.
+    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="vigil-metrics-"))
+
+
+def child_exit(server: object, worker: object) -> None:
+    """Forgets the gauges of a worker that has ended."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        from prometheus_client import multiprocess
+
+        multiprocess.mark_process_dead(worker.pid)  # type: ignore[attr-defined, no-untyped-call]

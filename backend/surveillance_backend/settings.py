@@ -1,0 +1,155 @@
+"""Django's settings. What a deployment may choose is declared in `environment.py`; here it is put to use."""
+
+from datetime import timedelta
+from typing import Any
+
+from surveillance_backend import environment as _environment
+from surveillance_backend.log_settings import logging_configuration
+
+ENVIRONMENT = _environment.load()
+
+DEBUG = ENVIRONMENT.debug
+SECRET_KEY = ENVIRONMENT.secret_key_text
+ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts)
+CSRF_TRUSTED_ORIGINS = list(ENVIRONMENT.csrf_trusted_origins)
+ROOT_URLCONF = "surveillance_backend.urls"
+ASGI_APPLICATION = "surveillance_backend.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_filters",
+    "django_htmx",
+    "django_prometheus",
+    "drf_spectacular",
+    "knox",
+    "rest_framework",
+    "accounts",
+    "surveillance",
+]
+
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "surveillance_backend.middleware.ContentSecurityPolicyMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+DATABASES = {"default": ENVIRONMENT.database()}
+
+# Pictures have no URL of their own: an authorised view answers them.
+STORAGES = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": ENVIRONMENT.media_root, "base_url": None},
+    },
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+MEDIA_ROOT = str(ENVIRONMENT.media_root)
+STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = True  # no `collectstatic` step: files are served from where they are installed
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+LOGIN_URL = "/dashboard/login/"
+LOGIN_REDIRECT_URL = "/dashboard/"
+LOGOUT_REDIRECT_URL = "/dashboard/login/"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+# Credentials of cameras, newest key first: see surveillance/credentials.py.
+VIGIL_CREDENTIAL_KEYS = ENVIRONMENT.credential_key_list
+VIGIL_MAX_REQUEST_BYTES = ENVIRONMENT.max_request_bytes
+VIGIL_ADMIN_PATH = ENVIRONMENT.admin_path if ENVIRONMENT.admin_enabled else None
+
+_secure = not ENVIRONMENT.insecure_http
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _secure
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_SSL_REDIRECT = _secure
+# Programs are not redirected: a token that came in the clear is known already, and the cluster's own network speaks
+# plain HTTP to these paths.
+SECURE_REDIRECT_EXEMPT = [r"^api/", r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _secure else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _secure
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENVIRONMENT.behind_tls_proxy else None
+X_FRAME_OPTIONS = "DENY"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "surveillance_backend.error_pages.NoValuesFilter"
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = ENVIRONMENT.max_request_bytes
+FILE_UPLOAD_MAX_MEMORY_SIZE = ENVIRONMENT.max_request_bytes  # pictures are checked in memory, never in /tmp
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+
+KNOX_TOKEN_MODEL = "accounts.AuthToken"  # noqa: S105 the model's name, no secret
+REST_KNOX = {
+    "TOKEN_TTL": timedelta(days=ENVIRONMENT.token_lifetime_days),
+    "AUTH_HEADER_PREFIX": "Token",
+}
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.ScopedTokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    # A view that names no scopes answers nobody.
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "surveillance_backend.api_errors.handle",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Vigil",
+    "DESCRIPTION": "Cameras become alerts: the API of Vigil's backend. Send `Authorization: Token <token>`.",
+    "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": r"/api/",
+    "ENUM_NAME_OVERRIDES": {
+        "AlertTypeEnum": "vigil_contracts.names.AlertType",
+        "CameraPhaseEnum": "vigil_contracts.names.CameraPhase",
+        "ReasonEnum": "vigil_contracts.names.Reason",
+        "StreamTransportEnum": "vigil_contracts.names.StreamTransport",
+    },
+}
+
+PROMETHEUS_EXPORT_MIGRATIONS = False
+LOGGING = logging_configuration(level=ENVIRONMENT.log_level, log_format=ENVIRONMENT.log_format)

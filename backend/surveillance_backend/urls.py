@@ -1,0 +1,26 @@
+"""Every path of the backend."""
+
+from importlib.util import find_spec
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
+from django_prometheus.exports import ExportToDjangoView
+from drf_spectacular.views import SpectacularAPIView
+
+from surveillance_backend import probes
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", RedirectView.as_view(url="/dashboard/"), name="home"),
+    path("healthz", probes.healthz, name="healthz"),
+    path("readyz", probes.readyz, name="readyz"),
+    path("metrics", ExportToDjangoView, name="metrics"),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/", include("accounts.api.urls")),
+    path("api/", include("surveillance.api.urls")),
+]
+if find_spec("surveillance.dashboard") is not None and find_spec("surveillance.dashboard.urls") is not None:
+    urlpatterns.append(path("dashboard/", include("surveillance.dashboard.urls")))
+if settings.VIGIL_ADMIN_PATH:
+    urlpatterns.append(path(settings.VIGIL_ADMIN_PATH, admin.site.urls))
