@@ -1,5 +1,6 @@
 """The one interface to object detection models, and the way from a model's name to a loaded model."""
 
+import importlib.util
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +9,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from cctv.detectors.errors import ModelInvalidError as ModelInvalidError
+from cctv.detectors.model_files import ModelFile, find_model
 from cctv.frame import Frame
-
-
-class ModelInvalidError(Exception):
-    """A model cannot be used. The message names the file or the setting and says what would be right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Model(Protocol):
 
     @property
     def input_size(self) -> tuple[int, int]:
-        """(width, height) of the pictures that the network takes, in pixels."""
+        """(width, height) of the largest picture that the network takes, in pixels."""
 
     def submit(self, frame: Frame) -> Future[Detections]:
         """Starts a detection; requests of several cameras run together. Errors come out of the future."""
@@ -57,10 +56,44 @@ class Model(Protocol):
         """Gives memory and threads back; the model must not be used afterwards."""
 
 
-def load_model(name: str | Path = "", *, device: str = "", sha256: str | None = None) -> Model:
+def load_model(
+    name: str | Path = "", *, device: str = "", sha256: str | None = None, prompts: tuple[str, ...] = ()
+) -> Model:
     """Loads a model by path or name, with the runtime that its kind of file asks for.
 
     `""` and `demo` name the demo model that ships with Vigil; `yolov8n` and its like are looked up in the model
-    folder and fetched where they are missing. Raises `ModelInvalidError`.
+    folder and fetched where they are missing. `device` is OpenVINO's (`CPU`, `GPU`, `NPU`, `AUTO`) or torch's (`cpu`,
+    `cuda:0`); empty: the best that there is. Raises `ModelInvalidError`.
     """
-    raise NotImplementedError
+    file = find_model(name, sha256)
+    suffix = file.path.suffix.lower()
+    if suffix == ".xml" or (suffix == ".onnx" and not _has_ultralytics()):
+        return _openvino(file, device, prompts)
+    if suffix in {".pt", ".onnx", ".engine"}:
+        return _ultralytics(file, device, prompts)
+    raise ModelInvalidError(
+        f"{file.path}: is no model: it must be an OpenVINO folder or .xml, or a file .onnx, .engine or .pt"
+    )
+
+
+def _openvino(file: ModelFile, device: str, prompts: tuple[str, ...]) -> Model:
+    from cctv.detectors.openvino_runtime import OpenVinoModel
+
+    if prompts:
+        raise ModelInvalidError(f"{file.path}: `prompts` need an open-vocabulary model such as yolov8s-worldv2.pt")
+    return OpenVinoModel(file.path, device.upper() or "CPU")
+
+
+def _ultralytics(file: ModelFile, device: str, prompts: tuple[str, ...]) -> Model:
+    if file.path.suffix.lower() == ".pt" and file.sha256 is None:
+        raise ModelInvalidError(
+            f"{file.path}: a .pt file can run any code when it is loaded, so it needs its SHA-256 pinned;"
+            " set it beside the model, or use an ONNX or OpenVINO export"
+        )
+    from cctv.detectors.ultralytics_runtime import UltralyticsModel
+
+    return UltralyticsModel(file.path, device, prompts)
+
+
+def _has_ultralytics() -> bool:
+    return importlib.util.find_spec("ultralytics") is not None

@@ -1,0 +1,48 @@
+"""Which alert type a model's class belongs to: the one table, and a camera's or model's own additions to it."""
+
+from collections.abc import Mapping
+
+from vigil_contracts.names import AlertType
+
+ALERT_TYPES: Mapping[str, AlertType] = {
+    **dict.fromkeys(("person", "pedestrian", "human"), AlertType.PERSON),
+    **dict.fromkeys(
+        ("bicycle", "car", "motorcycle", "bus", "train", "truck", "van", "boat", "airplane", "vehicle"),
+        AlertType.VEHICLE,
+    ),
+    **dict.fromkeys(
+        ("bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "animal"),
+        AlertType.ANIMAL,
+    ),
+    **dict.fromkeys(("fire", "flame"), AlertType.FIRE),
+    "smoke": AlertType.SMOKE,
+    **dict.fromkeys(("weapon", "gun", "pistol", "rifle", "handgun"), AlertType.WEAPON),
+    **dict.fromkeys(("violence", "fight", "fighting", "assault"), AlertType.VIOLENCE),
+}
+"""By label in lower case. COCO's knife is missing on purpose: it lies on most kitchen tables."""
+
+
+def alert_types_by_class_id(
+    labels: tuple[str, ...], wanted: tuple[str, ...] = (), own: Mapping[str, AlertType] | None = None
+) -> dict[int, AlertType]:
+    """The alert type of each class that is looked for, by class id.
+
+    `wanted` names labels or alert types (`vehicle` stands for car, bus, …); empty: all that have an alert type. A
+    label that is wanted by name and has no alert type becomes `other`. `own` comes before the table.
+    """
+    table = {**ALERT_TYPES, **{label.lower(): kind for label, kind in (own or {}).items()}}
+    names = {name.strip().lower() for name in wanted}
+    found: dict[int, AlertType] = {}
+    for class_id, label in enumerate(labels):
+        kind = table.get(label.lower())
+        if label.lower() in names:
+            found[class_id] = kind or AlertType.OTHER
+        elif kind is not None and (not names or kind.value in names):
+            found[class_id] = kind
+    return found
+
+
+def unknown_classes(labels: tuple[str, ...], wanted: tuple[str, ...]) -> list[str]:
+    """Those of `wanted` that the model can never find: settings that a person should hear about."""
+    known = {label.lower() for label in labels} | {kind.value for kind in alert_types_by_class_id(labels).values()}
+    return [name for name in wanted if name.strip().lower() not in known]

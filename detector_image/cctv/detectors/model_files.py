@@ -1,0 +1,121 @@
+"""Where model files are: paths, the demo model, and known names that are looked up or fetched, checked by SHA-256."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from cctv.detectors.errors import ModelInvalidError
+
+DEMO_FOLDER = Path(__file__).parents[1] / "models" / "demo"
+DEMO_NAMES = frozenset({"", "demo"})
+_ASSETS = "https://github.com/ultralytics/assets/releases/download/v8.3.0"
+_FETCH_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A model that its makers publish, and the file's SHA-256."""
+
+    url: str
+    sha256: str
+
+
+PUBLISHED = {
+    "yolov8n": Published(f"{_ASSETS}/yolov8n.pt", "f59b3d833e2ff32e194b5bb8e08d211dc7c5bdf144b90d2c8412c47ccfc83b36"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A file that exists. `sha256` is what it is known to be; None where nobody pinned it."""
+
+    path: Path
+    sha256: str | None = None
+
+
+def model_folder() -> Path:
+    """Where models are looked up by name and fetched to: `VIGIL_MODEL_DIR`, else `~/.cache/vigil/models`."""
+    return Path(os.environ.get("VIGIL_MODEL_DIR") or Path.home() / ".cache" / "vigil" / "models")
+
+
+def find_model(name: str | Path, sha256: str | None = None) -> ModelFile:
+    """The file that a model's name or path stands for, checked against `sha256`. Raises `ModelInvalidError`."""
+    if str(name) in DEMO_NAMES:
+        return ModelFile(_network_in(DEMO_FOLDER), sha256)
+    path = Path(name)
+    if path.exists():
+        found = ModelFile(_network_in(path) if path.is_dir() else path, sha256)
+    elif path.name != str(name) or path.suffix:
+        raise ModelInvalidError(f"{path}: no such model file; give a path that exists or a name such as yolov8n")
+    else:
+        found = _by_name(str(name), sha256)
+    if found.sha256 is not None:
+        check_sha256(found.path, found.sha256)
+    return found
+
+
+def check_sha256(path: Path, expected: str) -> None:
+    """Raises `ModelInvalidError` unless the file is the one that was pinned."""
+    with path.open("rb") as file:
+        actual = hashlib.file_digest(file, "sha256").hexdigest()
+    if actual != expected.strip().lower():
+        raise ModelInvalidError(
+            f"{path}: its SHA-256 is {actual}, not the pinned {expected}; it is another file or was changed"
+        )
+
+
+def _network_in(folder: Path) -> Path:
+    """The one network in a folder that an export made."""
+    networks = sorted(folder.glob("*.xml")) or sorted(folder.glob("*.onnx"))
+    if len(networks) != 1:
+        raise ModelInvalidError(
+            f"{folder}: holds {len(networks)} networks; a model folder must hold exactly one .xml (OpenVINO) or .onnx"
+        )
+    return networks[0]
+
+
+def _by_name(name: str, sha256: str | None) -> ModelFile:
+    folder = model_folder()
+    exports = [folder / f"{name}{suffix}_openvino_model" for suffix in ("_int8", "")]
+    for export in [*exports, folder / name]:
+        if export.is_dir():
+            return ModelFile(_network_in(export), sha256)
+    for suffix in (".onnx", ".engine"):
+        if (folder / f"{name}{suffix}").is_file():
+            return ModelFile(folder / f"{name}{suffix}", sha256)
+    published = PUBLISHED.get(name)
+    if published is None:
+        raise ModelInvalidError(
+            f"{name}: no such model: {folder} holds no {exports[0].name}, and only"
+            f" {', '.join(sorted(PUBLISHED))} can be fetched; put an export there or give a path"
+        )
+    weights = folder / f"{name}.pt"
+    if not weights.is_file():
+        _fetch(published, weights)
+    return ModelFile(weights, sha256 or published.sha256)
+
+
+def _fetch(published: Published, target: Path) -> None:
+    """Downloads to a file beside the target and moves it there once its SHA-256 is right."""
+    part = target.with_suffix(f".{os.getpid()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            part.open("wb") as file,
+            httpx.stream("GET", published.url, follow_redirects=True, timeout=_FETCH_TIMEOUT) as response,
+        ):
+            response.raise_for_status()
+            for block in response.iter_bytes():
+                file.write(block)
+        check_sha256(part, published.sha256)
+        part.replace(target)
+    except (httpx.HTTPError, OSError) as error:
+        raise ModelInvalidError(
+            f"{target.stem}: not in {target.parent}, and it could not be fetched from {published.url}"
+            f" ({type(error).__name__}: {error}); fetch it where there is a network and put it there"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)

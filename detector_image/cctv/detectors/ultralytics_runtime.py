@@ -1,0 +1,130 @@
+"""Models that need `ultralytics` (and torch): `.pt`, `.onnx` and TensorRT's `.engine`, mostly on a GPU.
+
+One thread owns the network. It takes all pictures that wait, of whichever camera, as one batch: a GPU works on eight
+pictures in little more time than on one.
+"""
+
+import queue
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cctv.detectors.model import Detections, ModelInvalidError
+from cctv.detectors.yolo_output import LOWEST_CONFIDENCE, MOST_DETECTIONS, OVERLAP_FOR_DUPLICATE
+from cctv.frame import Frame
+
+LARGEST_BATCH = 32
+
+_Waiting = tuple[Frame, Future[Detections]]
+
+
+class UltralyticsModel:
+    """A model run by ultralytics; see `cctv.detectors.model.Model`. The caller has checked the file's SHA-256."""
+
+    def __init__(self, path: Path, device: str = "", prompts: tuple[str, ...] = ()) -> None:
+        self.path = path
+        self._network, self._device, self._half = _open(path, device)
+        if prompts:
+            _set_prompts(self._network, path, prompts)
+        names: dict[int, str] = self._network.names
+        self.labels = tuple(str(names[key]) for key in sorted(names))
+        self.input_size = (640, 640)
+        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._batch_size = 1 if path.suffix in {".onnx", ".engine"} else LARGEST_BATCH
+        self._thread = threading.Thread(target=self._serve, name=f"model {path.name}", daemon=True)
+        self._thread.start()
+
+    def submit(self, frame: Frame) -> Future[Detections]:
+        """Starts a detection; it joins the batch that is about to begin."""
+        future: Future[Detections] = Future()
+        self._waiting.put((frame, future))
+        return future
+
+    def detect(self, frame: Frame) -> Detections:
+        """`submit` and wait."""
+        return self.submit(frame).result()
+
+    def close(self) -> None:
+        """Ends the thread once the waiting pictures are done."""
+        self._waiting.put(None)
+        self._thread.join(timeout=30)
+
+    def _serve(self) -> None:
+        while True:
+            first = self._waiting.get()
+            if first is None:
+                return
+            batch, ends = self._gather(first)
+            try:
+                answers = self._detect_batch([frame for frame, _ in batch])
+            except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, and the thread go on
+                for _, future in batch:
+                    future.set_exception(error)
+            else:
+                for (_, future), answer in zip(batch, answers, strict=True):
+                    future.set_result(answer)
+            if ends:
+                return
+
+    def _gather(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
+        batch = [first]
+        while len(batch) < self._batch_size:
+            try:
+                item = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if item is None:
+                return batch, True
+            batch.append(item)
+        return batch, False
+
+    def _detect_batch(self, frames: list[Frame]) -> list[Detections]:
+        results = self._network.predict(
+            [frame.bgr() for frame in frames],
+            device=self._device or None,
+            half=self._half,
+            conf=LOWEST_CONFIDENCE,
+            iou=OVERLAP_FOR_DUPLICATE,
+            max_det=MOST_DETECTIONS,
+            verbose=False,
+        )
+        return [_detections(result) for result in results]
+
+
+def _open(path: Path, device: str) -> tuple[Any, str, bool]:
+    """The network, the device that it runs on and whether with 16 bit floats."""
+    try:
+        import torch
+        import ultralytics
+    except ImportError as error:
+        raise ModelInvalidError(
+            f"{path}: {path.suffix} models need the `ultralytics` extra, which is not installed here;"
+            " use an OpenVINO export (`cctv export`) or install vigil-cctv[ultralytics]"
+        ) from error
+    on_gpu = torch.cuda.is_available() if device in {"", "GPU"} else device.startswith("cuda")
+    try:
+        network = ultralytics.YOLO(str(path), task="detect")
+    except Exception as error:  # ultralytics and torch raise whatever they like for a broken file
+        raise ModelInvalidError(f"{path}: ultralytics cannot load it: {type(error).__name__}: {error}") from error
+    if not on_gpu:
+        return network, "cpu", False
+    return network, device if device.startswith("cuda") else "cuda:0", path.suffix != ".onnx"
+
+
+def _set_prompts(network: Any, path: Path, prompts: tuple[str, ...]) -> None:
+    if not hasattr(network, "set_classes"):
+        raise ModelInvalidError(f"{path}: is no open-vocabulary model; `prompts` need one such as yolov8s-worldv2.pt")
+    network.set_classes(list(prompts))
+
+
+def _detections(result: Any) -> Detections:
+    boxes = result.boxes
+    order = np.argsort(-boxes.conf.cpu().numpy(), kind="stable")
+    return Detections(
+        np.clip(boxes.xyxyn.cpu().numpy().astype(np.float32)[order], 0.0, 1.0),
+        boxes.conf.cpu().numpy().astype(np.float32)[order],
+        boxes.cls.cpu().numpy().astype(np.int32)[order],
+    )
