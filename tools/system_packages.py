@@ -1,7 +1,8 @@
 """The Debian packages that the tests need beside the Python environment, and what each is for.
 
-    python3 -m tools.system_packages                      # lists the sets and what of them is missing
-    python3 -m tools.system_packages kubernetes-build     # installs what is missing of one set or several
+    python3 tools/system_packages.py                      # installs what is missing of every set
+    python3 tools/system_packages.py kubernetes-build     # of one set or several
+    python3 tools/system_packages.py --list               # only says what is missing
 
 Root on Debian installs; anybody else is told which packages are missing, what for, and the line to run. A package is
 installed without starting any service that it brings. Daemons of which only the program is wanted (etcd,
@@ -157,20 +158,23 @@ class _ServicesStayOff:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="tools.system_packages", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("sets", nargs="*", choices=[*PACKAGE_SETS, []], help=f"any of {', '.join(PACKAGE_SETS)}")
-    chosen: list[str] = parser.parse_args(arguments).sets
-    if not chosen:
-        for name in PACKAGE_SETS:
-            missing = [package.name for package in missing_packages([name])]
-            say(f"{name}: {'complete' if not missing else 'missing ' + ', '.join(missing)}")
-        return 0
+    parser = argparse.ArgumentParser(prog="system_packages", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("sets", nargs="*", metavar="SET", help=f"any of {', '.join(PACKAGE_SETS)}; none: all")
+    parser.add_argument("--list", action="store_true", help="only says what is missing")
+    options = parser.parse_args(arguments)
+    sets: list[str] = options.sets or list(PACKAGE_SETS)
+    unknown = [name for name in sets if name not in PACKAGE_SETS]
+    if unknown:
+        parser.error(f"there is no set {', '.join(unknown)}; there are {', '.join(PACKAGE_SETS)}")
     try:
-        ensure(*chosen)
+        if not options.list:
+            ensure(*sets)
     except (MissingPackagesError, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 1
-    say(f"complete: {', '.join(chosen)}")
+    for name in sets:
+        missing = [package.name for package in missing_packages([name])]
+        say(f"{name}: {'complete' if not missing else 'missing ' + ', '.join(missing)}")
     return 0
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import httpx
 import yaml
 
@@ -94,41 +95,53 @@ class KubernetesHttp:
 
 
 class AsyncKubernetesHttp:
-    """The requests that the stand-in kubelet makes, on one event loop."""
+    """The requests that the stand-in kubelet makes. Make it on the event loop that it is to be used on.
+
+    With aiohttp, which takes a fifth of httpx's CPU for a request.
+    """
 
     def __init__(self, access: Access, user_agent: str) -> None:
-        headers = {**access.headers, "User-Agent": user_agent}
-        self._client = httpx.AsyncClient(
-            base_url=access.server, verify=access.context, headers=headers, timeout=30, trust_env=False
+        self._session = aiohttp.ClientSession(
+            base_url=access.server,
+            connector=aiohttp.TCPConnector(ssl=access.context),
+            headers={**access.headers, "User-Agent": user_agent},
+            timeout=aiohttp.ClientTimeout(total=30),
+            read_bufsize=8 * 1024**2,  # the longest line of a watch, that is the largest object
         )
 
     async def get(self, path: str, **query: str) -> Document:
-        return _document(await self._client.get(path, params=query))
+        async with self._session.get(path, params=query) as response:
+            await _check(response)
+            document: Document = await response.json()
+            return document
 
     async def patch(self, path: str, body: Mapping[str, Any], *, kind: str = STRATEGIC) -> None:
-        response = await self._client.patch(path, content=json.dumps(body), headers={"Content-Type": kind})
-        _raise_for_error(response)
+        async with self._session.patch(path, data=json.dumps(body), headers={"Content-Type": kind}) as response:
+            await _check(response)
 
     async def delete(self, path: str, body: Mapping[str, Any]) -> None:
-        _raise_for_error(await self._client.request("DELETE", path, json=body))
+        async with self._session.delete(path, json=body) as response:
+            await _check(response)
 
     async def watch(self, path: str, resource_version: str, **query: str) -> AsyncIterator[Document]:
         """Watch events ({type, object}) until the server ends the watch. Raises ApiError, for 410 Gone too."""
         query |= {"watch": "true", "resourceVersion": resource_version, "timeoutSeconds": "300"}
-        timeout = httpx.Timeout(30, read=330)
-        async with self._client.stream("GET", path, params=query, timeout=timeout) as response:
-            if response.is_error:
-                await response.aread()
-                _raise_for_error(response)
-            async for line in response.aiter_lines():
+        timeout = aiohttp.ClientTimeout(total=330)
+        async with self._session.get(path, params=query, timeout=timeout) as response:
+            await _check(response)
+            async for line in response.content:
                 event: Document = json.loads(line)
                 if event["type"] == "ERROR":
-                    status = event["object"]
-                    raise ApiError(status.get("code", 500), status.get("reason", ""), status.get("message", ""))
+                    raise _error(event["object"])
                 yield event
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._session.close()
+
+
+async def _check(response: aiohttp.ClientResponse) -> None:
+    if response.status >= 400:
+        raise _error(_status(response.status, str(response.reason), await response.text()))
 
 
 def _document(response: httpx.Response) -> Document:
@@ -138,13 +151,21 @@ def _document(response: httpx.Response) -> Document:
 
 
 def _raise_for_error(response: httpx.Response) -> None:
-    if not response.is_error:
-        return
+    if response.is_error:
+        raise _error(_status(response.status_code, response.reason_phrase, response.text))
+
+
+def _status(code: int, reason: str, text: str) -> Document:
+    """The Status object of a refused request; made up where the answer is plain text, as a proxy's is."""
     try:
-        status = response.json()
+        status = json.loads(text)
     except ValueError:
-        status = {"reason": response.reason_phrase, "message": response.text[:300]}
-    raise ApiError(response.status_code, str(status.get("reason", "")), str(status.get("message", "")))
+        status = None
+    return {"code": code, **(status if isinstance(status, dict) else {"reason": reason, "message": text[:300]})}
+
+
+def _error(status: Document) -> ApiError:
+    return ApiError(int(status.get("code", 500)), str(status.get("reason", "")), str(status.get("message", "")))
 
 
 def _named(entries: list[Document], name: str) -> Document:

@@ -21,13 +21,19 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import TypeVar
 
-import httpx
+import aiohttp
 from tests.cluster.behaviours import Behaviour, Runs
 from tests.cluster.certificates import KeyPair
 from tests.cluster.http import Access, ApiError, AsyncKubernetesHttp, Document
 from tests.cluster.kubelet_logs import LogServer
 
 _RETRY_SECONDS = 0.3
+_REQUESTS_AT_ONCE = 16
+_UNANSWERED = (
+    aiohttp.ClientError,
+    TimeoutError,
+    ValueError,
+)  # the last: a watch that was cut in the middle of a line
 _BOUND_PODS = {"fieldSelector": "spec.nodeName!="}
 
 T = TypeVar("T")
@@ -80,6 +86,7 @@ class StandinKubelet:
         self._loop = asyncio.new_event_loop()
         self._logs = LogServer(self._log_of, certificate)
         self.port = self._logs.port
+        self._slots = asyncio.Semaphore(_REQUESTS_AT_ONCE)
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, name="standin-kubelet", daemon=True)
         self._thread.start()
@@ -140,7 +147,6 @@ class StandinKubelet:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._http = AsyncKubernetesHttp(self._access, "standin-kubelet")
         self._main = self._loop.create_task(self._watch_for_ever())
         self._started.set()
         with suppress(asyncio.CancelledError):
@@ -155,6 +161,7 @@ class StandinKubelet:
 
     async def _watch_for_ever(self) -> None:
         """Lists, then watches; after whatever goes wrong, an API server that is killed for example, lists again."""
+        self._http = AsyncKubernetesHttp(self._access, "standin-kubelet")
         while True:
             try:
                 listing = await self._http.get("/api/v1/pods", **_BOUND_PODS)
@@ -165,7 +172,7 @@ class StandinKubelet:
                         self._drop(event["object"]["metadata"]["uid"])
                     else:
                         self._see(event["object"])
-            except (ApiError, httpx.HTTPError):
+            except (ApiError, *_UNANSWERED):
                 await asyncio.sleep(_RETRY_SECONDS)
 
     def _replace_all(self, pods: list[Document]) -> None:
@@ -205,32 +212,35 @@ class StandinKubelet:
     async def _live(self, pod: Document, ip: str, behaviour: Behaviour) -> None:
         for step in behaviour.steps(pod, ip):
             await asyncio.sleep(step.after_seconds)
-            await _insist(partial(self._http.patch, f"{_path(pod)}/status", {"status": step.status}))
+            await self._insist(partial(self._http.patch, f"{_path(pod)}/status", {"status": step.status}))
 
     async def _end(self, pod: Document, behaviour: Behaviour) -> None:
         """Removes the pod for good, as a kubelet does once its containers have ended."""
         await asyncio.sleep(behaviour.termination_seconds)
         for_good = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}}
-        await _insist(partial(self._http.delete, _path(pod), for_good))
+        await self._insist(partial(self._http.delete, _path(pod), for_good))
+
+    async def _insist(self, request: Callable[[], Awaitable[None]]) -> None:
+        """Repeats a request until it is answered; for a pod that is gone or replaced (404, 409) there is no need."""
+        # A request that is cancelled half-way costs its connection, so it is let finish.
+        while True:
+            if await asyncio.shield(self._loop.create_task(self._is_answered(request))):
+                return
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _is_answered(self, request: Callable[[], Awaitable[None]]) -> bool:
+        async with self._slots:
+            try:
+                await request()
+            except ApiError as error:
+                return error.code in (404, 409, 422)
+            except _UNANSWERED:
+                return False
+            return True
 
     def _next_address(self) -> str:
         number = next(self._addresses)
         return f"10.128.{number // 250 % 256}.{number % 250 + 1}"
-
-
-async def _insist(request: Callable[[], Awaitable[None]]) -> None:
-    """Repeats a request until it is answered. A pod that is gone or was replaced (404, 409) needs none any more."""
-    while True:
-        try:
-            await request()
-        except ApiError as error:
-            if error.code in (404, 409, 422):
-                return
-        except httpx.HTTPError:
-            pass
-        else:
-            return
-        await asyncio.sleep(_RETRY_SECONDS)
 
 
 def _path(pod: Document) -> str:

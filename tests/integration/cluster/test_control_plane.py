@@ -3,48 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import pytest
 from tests.cluster.audit import WRITE_VERBS
 from tests.cluster.cluster import KubectlError
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.polling import eventually
-
-
-def deployment(name: str, replicas: int, limits: dict[str, Any] | None = None) -> dict[str, Any]:
-    container = {"name": "main", "image": "example.test/none:1", "resources": {"limits": limits or {}}}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": name},
-        "spec": {
-            "replicas": replicas,
-            "selector": {"matchLabels": {"app": name}},
-            "template": {
-                "metadata": {"labels": {"app": name}},
-                "spec": {"containers": [container], "terminationGracePeriodSeconds": 5},
-            },
-        },
-    }
-
-
-def create(cluster: ControlPlane, namespace: str, manifest: dict[str, Any]) -> None:
-    cluster.http.create(f"/apis/apps/v1/namespaces/{namespace}/deployments", manifest)
-
-
-def pods_of(cluster: ControlPlane, namespace: str) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = cluster.http.get(f"/api/v1/namespaces/{namespace}/pods")["items"]
-    return items
-
-
-def condition(pod: dict[str, Any], kind: str) -> dict[str, Any]:
-    return next((each for each in pod["status"].get("conditions", []) if each["type"] == kind), {})
+from tests.integration.cluster.manifests import condition, create_deployment, deployment, pods_of, ready_replicas
 
 
 def test_two_gpus_take_two_of_three_pods(cluster: ControlPlane, namespace: str) -> None:
     with cluster.add_node("gpu-two", gpus={"nvidia.com/gpu": 2}):
-        create(cluster, namespace, deployment("greedy", 3, {"nvidia.com/gpu": "1"}))
+        create_deployment(cluster, namespace, deployment("greedy", 3, {"nvidia.com/gpu": "1"}))
 
         def scheduled_and_not() -> bool:
             pods = pods_of(cluster, namespace)
@@ -60,13 +30,13 @@ def test_two_gpus_take_two_of_three_pods(cluster: ControlPlane, namespace: str) 
 
 def test_a_freed_gpu_goes_to_the_pod_that_waits(cluster: ControlPlane, namespace: str) -> None:
     with cluster.add_node("gpu-one", gpus={"nvidia.com/gpu": 1}):
-        create(cluster, namespace, deployment("first", 1, {"nvidia.com/gpu": "1"}))
-        eventually(lambda: _ready(cluster, namespace) == {"first": 1})
-        create(cluster, namespace, deployment("second", 1, {"nvidia.com/gpu": "1"}))
+        create_deployment(cluster, namespace, deployment("first", 1, {"nvidia.com/gpu": "1"}))
+        eventually(lambda: ready_replicas(cluster, namespace) == {"first": 1})
+        create_deployment(cluster, namespace, deployment("second", 1, {"nvidia.com/gpu": "1"}))
         eventually(lambda: len(pods_of(cluster, namespace)) == 2)
-        assert _ready(cluster, namespace).get("second", 0) == 0
+        assert ready_replicas(cluster, namespace).get("second", 0) == 0
         cluster.kubectl("delete", "deployment", "first", "--namespace", namespace)
-        eventually(lambda: _ready(cluster, namespace) == {"second": 1})
+        eventually(lambda: ready_replicas(cluster, namespace) == {"second": 1})
 
 
 def test_the_api_server_survives_a_kill(cluster: ControlPlane, namespace: str) -> None:
@@ -77,8 +47,8 @@ def test_the_api_server_survives_a_kill(cluster: ControlPlane, namespace: str) -
     assert kept["data"] == {"a": "1"}
     # The controllers and the stand-in kubelet find their way back.
     with cluster.add_node("after-kill"):
-        create(cluster, namespace, deployment("after", 1))
-        eventually(lambda: _ready(cluster, namespace) == {"after": 1}, timeout_seconds=60)
+        create_deployment(cluster, namespace, deployment("after", 1))
+        eventually(lambda: ready_replicas(cluster, namespace) == {"after": 1}, timeout_seconds=60)
 
 
 def test_a_frozen_etcd_refuses_writes_and_thaws(cluster: ControlPlane, namespace: str) -> None:
@@ -173,8 +143,3 @@ def test_a_lost_node_is_noticed(cluster: ControlPlane) -> None:
         began = time.monotonic()
         eventually(lambda: not node.is_ready(), timeout_seconds=90, poll_seconds=1)
         assert time.monotonic() - began > 10, "heartbeats of the past should have counted for a while"
-
-
-def _ready(cluster: ControlPlane, namespace: str) -> dict[str, int]:
-    items = cluster.http.get(f"/apis/apps/v1/namespaces/{namespace}/deployments")["items"]
-    return {item["metadata"]["name"]: item["status"].get("readyReplicas", 0) for item in items}
