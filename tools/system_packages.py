@@ -32,6 +32,17 @@ PACKAGE_SETS: Mapping[str, Mapping[str, str]] = {
         "make": "drives the Kubernetes build",
         "rsync": "the Kubernetes build copies its generated files with it",
     },
+    "postgresql": {
+        "postgresql": "the backend's database; the tests start servers of their own",
+    },
+    "rtsp-camera": {
+        "gir1.2-gst-rtsp-server-1.0": "GStreamer's RTSP server: a camera that is not our own code",
+        "gstreamer1.0-plugins-bad": "parses H.264",
+        "gstreamer1.0-plugins-base": "plays clips",
+        "gstreamer1.0-plugins-good": "packs H.264 into RTP",
+        "gstreamer1.0-plugins-ugly": "encodes H.264",
+        "python3-gi": "drives GStreamer from the system's Python",
+    },
     "container-node": {
         "buildah": "builds container images without a daemon",
         "debootstrap": "makes the Debian base of the images",

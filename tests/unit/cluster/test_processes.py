@@ -1,0 +1,119 @@
+"""Servers that tests start do not outlive them, whatever ends the run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.cluster.processes import ProcessFailedError, ServerProcess, free_ports, is_listening, wait_until_free
+from tests.cluster.reaper import Reaper, start_ticks
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def reaper() -> Iterator[Reaper]:
+    watcher = Reaper()
+    yield watcher
+    watcher.close()
+
+
+def test_a_run_that_is_killed_leaves_no_server_behind(tmp_path: Path) -> None:
+    program = f"""
+import time
+from pathlib import Path
+from tests.cluster.processes import ServerProcess
+from tests.cluster.reaper import Reaper
+server = ServerProcess("sleep", ["sh", "-c", "sleep 300 & wait"], Path({str(tmp_path / "log")!r}), Reaper())
+server.start()
+print(server.pid, flush=True)
+time.sleep(300)
+"""
+    run = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert run.stdout is not None
+    with run, run.stdout as output:
+        pid = int(output.readline())
+        assert start_ticks(pid) is not None
+        run.kill()
+    deadline = time.monotonic() + 10
+    while _group_lives(pid):
+        assert time.monotonic() < deadline, "the server outlived its run"
+        time.sleep(0.02)
+
+
+def test_a_server_that_ends_early_shows_its_log(tmp_path: Path, reaper: Reaper) -> None:
+    command = ["sh", "-c", "echo no such flag; exit 3"]
+    server = ServerProcess("broken", command, tmp_path / "log", reaper)
+    server.start()
+    with pytest.raises(ProcessFailedError, match="broken ended with status 3") as raised:
+        server.wait_until(lambda: False, 10)
+    assert "no such flag" in str(raised.value)
+
+
+def test_a_server_that_never_answers_is_given_up(tmp_path: Path, reaper: Reaper) -> None:
+    server = ServerProcess("silent", ["sleep", "60"], tmp_path / "log", reaper)
+    server.start()
+    with pytest.raises(ProcessFailedError, match="silent was not ready"):
+        server.wait_until(lambda: False, 0.1)
+    server.kill()
+
+
+def test_kill_ends_children_and_frozen_servers_too(tmp_path: Path, reaper: Reaper) -> None:
+    server = ServerProcess("family", ["sh", "-c", "sleep 300 & wait"], tmp_path / "log", reaper)
+    server.start()
+    pid = server.pid
+    server.freeze()
+    server.kill()
+    assert not server.is_running
+    assert not _group_lives(pid)
+
+
+def test_a_server_can_be_started_again(tmp_path: Path, reaper: Reaper) -> None:
+    server = ServerProcess("sleep", ["sleep", "60"], tmp_path / "log", reaper)
+    server.start()
+    with pytest.raises(ProcessFailedError, match="runs already"):
+        server.start()
+    server.kill()
+    server.start()
+    assert server.is_running
+    server.stop()
+    with pytest.raises(ProcessFailedError, match="not running"):
+        _ = server.pid
+
+
+def test_the_reaper_spares_a_stranger_with_the_same_number(reaper: Reaper) -> None:
+    stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    reaper._tell(f"+{stranger.pid} 1")  # watched under another start time: the number was given out again
+    reaper.close()
+    assert stranger.poll() is None
+    stranger.kill()
+    stranger.wait()
+
+
+def test_free_ports_differ_and_lie_below_outgoing_ones() -> None:
+    ports = free_ports(20)
+    assert len(set(ports)) == 20
+    assert all(20_000 <= port < 32_000 for port in ports)
+    assert not any(is_listening(port) for port in ports)
+    wait_until_free(ports[0])
+
+
+def _group_lives(pid: int) -> bool:
+    """Whether a process of the group still exists; one that has ended but was not waited for does not count."""
+    try:
+        os.killpg(pid, 0)
+    except ProcessLookupError:
+        return False
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[2]) == pid and fields[0] != "Z":
+            return True
+    return False
