@@ -1,0 +1,157 @@
+"""What the templates show: rows turned into frozen values, with no query left to happen while a page renders."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from surveillance.core.health import Health
+from surveillance.dashboard.vocabulary import (
+    ALERT_KINDS,
+    PHASE_LOOKS,
+    TROUBLED_PHASES,
+    AlertKind,
+    Tone,
+    Words,
+)
+from surveillance.models import Alert, Camera, CameraHealth, ManagedBy
+from vigil_contracts.camera import Detection
+from vigil_contracts.names import AlertType
+
+
+@dataclass(frozen=True, slots=True)
+class AlertCard:
+    """One alert."""
+
+    id: int
+    camera_id: int
+    camera_name: str
+    kind: AlertKind
+    confidence_percent: int
+    timestamp: datetime
+    received_at: datetime
+    has_image: bool
+    acknowledged: bool
+    acknowledged_by: str
+    acknowledged_at: datetime | None
+    description: str
+    label: str
+    zone: str
+    rule: str
+    track: str
+    event_id: str
+
+    @property
+    def picture_text(self) -> str:
+        """The picture in words, for those who cannot see it."""
+        return self.description or f"{self.kind.text}, {self.camera_name}"
+
+
+@dataclass(frozen=True, slots=True)
+class CameraCard:
+    """One camera in a list."""
+
+    id: int
+    name: str
+    group: str
+    is_active: bool
+    is_editable: bool
+    phase_text: Words
+    tone: Tone
+    trouble_rank: int
+    is_trouble: bool
+    message: str
+    picture_alert_id: int | None
+    picture_at: datetime | None
+    last_alert_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CameraPage(CameraCard):
+    """One camera on its own page; `masked_rtsp_url` holds no credentials."""
+
+    masked_rtsp_url: str
+    width: int | None
+    height: int | None
+    codec: str
+    frames_per_second: float | None
+    last_frame_time: datetime | None
+    detector: str
+    classes: tuple[str, ...]
+    minimum_confidence_percent: int
+    analysed_per_second: float
+
+
+def alert_card(alert: Alert) -> AlertCard:
+    """`alert` with `camera` and `acknowledged_by` loaded."""
+    return AlertCard(
+        id=alert.pk,
+        camera_id=alert.camera_id,
+        camera_name=alert.camera.name,
+        kind=ALERT_KINDS[AlertType(alert.alert_type)],
+        confidence_percent=round(alert.confidence * 100),
+        timestamp=alert.timestamp,
+        received_at=alert.received_at,
+        has_image=bool(alert.image),
+        acknowledged=alert.acknowledged,
+        acknowledged_by=alert.acknowledged_by.get_username() if alert.acknowledged_by else "",
+        acknowledged_at=alert.acknowledged_at,
+        description=alert.description,
+        label=alert.label,
+        zone=alert.zone,
+        rule=alert.rule,
+        track=alert.track,
+        event_id=alert.event_id,
+    )
+
+
+def camera_card(
+    camera: Camera,
+    health: Health,
+    *,
+    picture_alert_id: int | None,
+    picture_at: datetime | None,
+    last_alert_at: datetime | None,
+) -> CameraCard:
+    """`camera` in the state `health`; the picture is that of an alert."""
+    look = PHASE_LOOKS[health.phase]
+    return CameraCard(
+        id=camera.pk,
+        name=camera.name,
+        group=camera.group,
+        is_active=camera.is_active,
+        is_editable=camera.managed_by == ManagedBy.BACKEND,
+        phase_text=look.text,
+        tone=look.tone,
+        trouble_rank=look.trouble_rank,
+        is_trouble=health.phase in TROUBLED_PHASES,
+        message=health.message,
+        picture_alert_id=picture_alert_id,
+        picture_at=picture_at,
+        last_alert_at=last_alert_at,
+        created_at=camera.created_at,
+    )
+
+
+def camera_page(card: CameraCard, camera: Camera, health: Health, report: CameraHealth | None) -> CameraPage:
+    """`card` with the stream as the detector sees it and the detection settings."""
+    detection = Detection.model_validate(camera.detection)
+    stream = health.stream
+    common = {name: getattr(card, name) for name in CameraCard.__dataclass_fields__}
+    return CameraPage(
+        **common,
+        masked_rtsp_url=camera.masked_rtsp_url,
+        width=stream.width,
+        height=stream.height,
+        codec=stream.codec or "",
+        frames_per_second=stream.frames_per_second,
+        last_frame_time=stream.last_frame_time,
+        detector=report.detector if report is not None else "",
+        classes=detection.classes,
+        minimum_confidence_percent=round(detection.minimum_confidence * 100),
+        analysed_per_second=detection.frames_per_second,
+    )
+
+
+def in_order_of_trouble(cards: list[CameraCard]) -> list[CameraCard]:
+    """What needs a person first; then by name."""
+    return sorted(cards, key=lambda card: (card.trouble_rank, card.name.casefold(), card.id))

@@ -1,0 +1,122 @@
+"""Forms. Checking cameras is the services' work; a form only carries texts there and the errors back."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import AuthenticationForm
+from django.utils.translation import gettext_lazy as _
+
+from surveillance.choices import TRANSPORTS
+from surveillance.core.validation import Errors
+from surveillance.models import Camera
+from vigil_contracts.camera import Detection
+
+REQUIRED = {"required": _("is required.")}
+DETECTION_FIELDS = ("classes", "minimum_confidence", "frames_per_second")
+
+
+class SignInForm(AuthenticationForm):
+    """Name and password; a wrong one is told without saying which of the two."""
+
+    error_messages = {  # noqa: RUF012 as Django declares it
+        "invalid_login": _("This user name and password do not match. Both are case-sensitive."),
+        "inactive": _("This account is not active."),
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("username", "password"):
+            self.fields[name].error_messages.update({key: str(text) for key, text in REQUIRED.items()})
+
+
+class CameraForm(forms.Form):
+    """A camera as a person describes it."""
+
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=100,
+        error_messages=REQUIRED,
+        widget=forms.TextInput(attrs={"placeholder": _("Front gate"), "autofocus": True}),
+    )
+    rtsp_url = forms.CharField(
+        label=_("RTSP address"),
+        error_messages=REQUIRED,
+        help_text=_("User and password belong into it. They are stored encrypted and never shown again."),
+        widget=forms.TextInput(
+            attrs={
+                "placeholder": "rtsp://user:password@192.168.1.20:554/stream1",
+                "spellcheck": "false",
+                "autocapitalize": "none",
+                "inputmode": "url",
+            }
+        ),
+    )
+    group = forms.CharField(label=_("Group"), required=False, max_length=64, help_text=_("Such as a site: yard"))
+    transport = forms.ChoiceField(label=_("Transport"), choices=TRANSPORTS, help_text=_("TCP fits nearly always."))
+    classes = forms.CharField(
+        label=_("Look for"),
+        required=False,
+        help_text=_("Labels of the model, with commas: person, car. Empty: everything that has an alert type."),
+    )
+    minimum_confidence = forms.FloatField(
+        label=_("Minimum confidence"),
+        initial=0.5,
+        error_messages={**REQUIRED, "invalid": _("must be a number between 0 and 1.")},
+        help_text=_("Between 0 and 1; fewer false alerts with more."),
+        widget=forms.NumberInput(attrs={"step": "0.05", "min": "0", "max": "1"}),
+    )
+    frames_per_second = forms.FloatField(
+        label=_("Frames per second"),
+        initial=5.0,
+        error_messages={**REQUIRED, "invalid": _("must be a number, more than 0 and at most 30.")},
+        help_text=_("How many are analysed, at most 30."),
+        widget=forms.NumberInput(attrs={"step": "0.5", "min": "0.5", "max": "30"}),
+    )
+    activate = forms.BooleanField(
+        label=_("Watch it at once"),
+        required=False,
+        initial=True,
+        help_text=_("Otherwise the camera stays off until it is activated."),
+    )
+
+    def values(self, *, camera: Camera | None = None) -> dict[str, Any]:
+        """What the services take. Settings of the detection that this form does not show stay as they are."""
+        sent = self.cleaned_data
+        detection = Detection.model_validate(camera.detection) if camera is not None else Detection()
+        values: dict[str, Any] = {name: sent[name] for name in ("name", "rtsp_url", "group", "transport")}
+        values["detection"] = {
+            **detection.model_dump(mode="json"),
+            "classes": [label.strip() for label in sent["classes"].split(",") if label.strip()],
+            "minimum_confidence": sent["minimum_confidence"],
+            "frames_per_second": sent["frames_per_second"],
+        }
+        if camera is None:
+            values["is_active"] = sent["activate"]
+        return values
+
+    def add_errors(self, errors: Errors) -> None:
+        """Puts the services' errors at the fields that they name."""
+        for path, texts in errors.items():
+            parts = path.split(".")
+            name = parts[1] if parts[0] == "detection" and len(parts) > 1 else parts[0]
+            for text in texts:
+                self.add_error(name if name in self.fields else None, text)
+
+    @property
+    def has_detection_errors(self) -> bool:
+        """Whether the folded part of the form holds an error, and so must be open."""
+        return any(name in self.errors for name in DETECTION_FIELDS)
+
+
+def initial_of(camera: Camera) -> dict[str, Any]:
+    """The form's beginning for a camera that exists; its address without the credentials."""
+    detection = Detection.model_validate(camera.detection)
+    return {
+        "name": camera.name,
+        "rtsp_url": camera.masked_rtsp_url,
+        "group": camera.group,
+        "transport": camera.transport,
+        "classes": ", ".join(detection.classes),
+        "minimum_confidence": detection.minimum_confidence,
+        "frames_per_second": detection.frames_per_second,
+    }

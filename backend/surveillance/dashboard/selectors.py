@@ -1,0 +1,126 @@
+"""Reads for the pages: a fixed number of queries each, whatever the number of cameras and alerts."""
+
+from datetime import UTC, datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import TruncHour
+from django.http import Http404
+
+from accounts.scopes import Scope
+from surveillance.dashboard.cards import (
+    AlertCard,
+    CameraCard,
+    CameraPage,
+    alert_card,
+    camera_card,
+    camera_page,
+    in_order_of_trouble,
+)
+from surveillance.dashboard.figures import HOURS, MANY
+from surveillance.models import Alert, Camera, CameraHealth
+from surveillance.selectors.alerts import alerts_visible_to
+from surveillance.selectors.cameras import cameras_visible_to, health_of
+
+HOUR_COUNTS_VALID_SECONDS = 5
+"""Counting a day's alerts is the dearest query of the overview; many viewers share it for this long."""
+
+
+def visible_alerts(user: User) -> QuerySet[Alert]:
+    """The alerts that the user may see."""
+    return alerts_visible_to(user=user, scope=Scope.USER)
+
+
+def visible_alert(user: User, alert_id: int) -> Alert:
+    """One of them. Raises Http404."""
+    alert = visible_alerts(user).filter(pk=alert_id).first()
+    if alert is None:
+        raise Http404
+    return alert
+
+
+def visible_camera(user: User, camera_id: int) -> Camera:
+    """One of the user's cameras. Raises Http404."""
+    camera = cameras_visible_to(user=user, scope=Scope.USER).select_related("health_report").filter(pk=camera_id)
+    found = camera.first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def newest_alerts(user: User, *, limit: int, camera_id: int | None = None) -> list[AlertCard]:
+    """The alerts stored last."""
+    alerts = visible_alerts(user)
+    if camera_id is not None:
+        alerts = alerts.filter(camera_id=camera_id)
+    return [alert_card(alert) for alert in alerts.order_by("-id")[:limit]]
+
+
+def open_alerts_count(user: User) -> int:
+    """How many alerts nobody has acknowledged, counted up to `MANY`."""
+    return visible_alerts(user).filter(acknowledged=False).order_by()[:MANY].count()
+
+
+def camera_cards(user: User, *, now: datetime) -> list[CameraCard]:
+    """The user's cameras, trouble first."""
+    cameras = _with_newest_alert(cameras_visible_to(user=user, scope=Scope.USER)).defer("rtsp_url")
+    return in_order_of_trouble([_card(camera, now) for camera in cameras])
+
+
+def camera_page_of(user: User, camera_id: int, *, now: datetime) -> CameraPage:
+    """One camera. Raises Http404."""
+    camera = _with_newest_alert(cameras_visible_to(user=user, scope=Scope.USER)).filter(pk=camera_id).first()
+    if camera is None:
+        raise Http404
+    return camera_page(_card(camera, now), camera, health_of(camera=camera, now=now), _report(camera))
+
+
+def alerts_per_hour(user: User, *, now: datetime) -> dict[datetime, int]:
+    """The beginning of each of the last 24 hours (UTC) that has alerts, to their number."""
+    key = f"dashboard-hours-{user.pk}"
+    known: dict[datetime, int] | None = cache.get(key)
+    if known is not None:
+        return known
+    since = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
+    rows = (
+        visible_alerts(user)
+        .select_related(None)
+        .defer(None)
+        .filter(timestamp__gte=since)
+        .annotate(hour=TruncHour("timestamp", tzinfo=UTC))
+        .order_by()
+        .values("hour")
+        .annotate(count=Count("id"))
+        .values_list("hour", "count")
+    )
+    counts = dict(rows)
+    cache.set(key, counts, HOUR_COUNTS_VALID_SECONDS)
+    return counts
+
+
+def _with_newest_alert(cameras: QuerySet[Camera]) -> QuerySet[Camera]:
+    newest = Alert.objects.filter(camera=OuterRef("pk")).order_by("-id")
+    with_picture = newest.exclude(image="")
+    return cameras.select_related("health_report").annotate(
+        picture_alert_id=Subquery(with_picture.values("id")[:1]),
+        picture_at=Subquery(with_picture.values("timestamp")[:1]),
+        last_alert_at=Subquery(newest.values("timestamp")[:1]),
+    )
+
+
+def _card(camera: Camera, now: datetime) -> CameraCard:
+    return camera_card(
+        camera,
+        health_of(camera=camera, now=now),
+        picture_alert_id=getattr(camera, "picture_alert_id", None),
+        picture_at=getattr(camera, "picture_at", None),
+        last_alert_at=getattr(camera, "last_alert_at", None),
+    )
+
+
+def _report(camera: Camera) -> CameraHealth | None:
+    try:
+        return camera.health_report
+    except CameraHealth.DoesNotExist:
+        return None

@@ -1,0 +1,37 @@
+"""Small versions of stored pictures, made when they are first asked for and kept in Django's cache."""
+
+import hashlib
+import io
+
+from django.core.cache import cache
+from PIL import Image
+
+from surveillance import pictures
+
+SIZE_PIXELS = (480, 480)
+QUALITY = 80
+KEPT_SECONDS = 3600
+
+
+def shrink(content: bytes) -> bytes:
+    """A JPEG that fits into `SIZE_PIXELS`. `content` is a JPEG that was cleaned when it was stored."""
+    with Image.open(io.BytesIO(content), formats=["JPEG"]) as picture:
+        picture.draft("RGB", SIZE_PIXELS)  # decodes at a fraction of the size, which is most of the work saved
+        picture.thumbnail(SIZE_PIXELS)
+        output = io.BytesIO()
+        picture.convert("RGB").save(output, format="JPEG", quality=QUALITY)
+    return output.getvalue()
+
+
+def thumbnail(key: str) -> bytes | None:
+    """The small picture of the stored one, or None when that is not there. Raises StorageUnavailableError."""
+    name = f"thumbnail-{hashlib.sha256(key.encode()).hexdigest()}"
+    known: bytes | None = cache.get(name)
+    if known is not None:
+        return known
+    content = pictures.read(key)
+    if content is None:
+        return None
+    small = shrink(content)
+    cache.set(name, small, KEPT_SECONDS)
+    return small

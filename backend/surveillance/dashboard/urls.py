@@ -1,0 +1,27 @@
+"""Paths of the dashboard, below `/dashboard/`."""
+
+from django.urls import path
+
+from surveillance.dashboard.views import alerts, cameras, overview, sessions
+
+app_name = "dashboard"
+
+urlpatterns = [
+    path("", overview.overview, name="overview"),
+    path("live/", overview.overview_live, name="overview-live"),
+    path("login/", sessions.SignInView.as_view(), name="login"),
+    path("logout/", sessions.SignOutView.as_view(), name="logout"),
+    path("cameras/", cameras.cameras, name="cameras"),
+    path("cameras/live/", cameras.cameras_live, name="cameras-live"),
+    path("cameras/add/", cameras.camera_add, name="camera-add"),
+    path("cameras/<int:camera_id>/", cameras.camera, name="camera"),
+    path("cameras/<int:camera_id>/live/", cameras.camera_live, name="camera-live"),
+    path("cameras/<int:camera_id>/edit/", cameras.camera_edit, name="camera-edit"),
+    path("cameras/<int:camera_id>/activate/", cameras.camera_activate, name="camera-activate"),
+    path("cameras/<int:camera_id>/deactivate/", cameras.camera_deactivate, name="camera-deactivate"),
+    path("cameras/<int:camera_id>/delete/", cameras.camera_remove, name="camera-delete"),
+    path("alerts/acknowledge/", alerts.alerts_acknowledge_many, name="alerts-acknowledge"),
+    path("alerts/<int:alert_id>/", alerts.alert, name="alert"),
+    path("alerts/<int:alert_id>/thumbnail/", alerts.alert_thumbnail, name="alert-thumbnail"),
+    path("alerts/<int:alert_id>/acknowledge/", alerts.alert_acknowledge, name="alert-acknowledge"),
+]

@@ -1,0 +1,1 @@
+"""Thin views: who asks, what they may see, which template."""

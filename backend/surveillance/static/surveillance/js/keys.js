@@ -1,0 +1,45 @@
+// j and k walk through the alerts, a acknowledges, o opens; the chosen alert is the one that has the focus.
+const cards = () => [...document.querySelectorAll("[data-alerts] [data-alert]")];
+let chosenId = null;
+
+const chosen = () => document.activeElement?.closest?.("[data-alert]") ?? null;
+
+function choose(card) {
+  if (!card) return;
+  card.focus({ preventScroll: true });
+  card.scrollIntoView({ block: "nearest" });
+}
+
+function step(by) {
+  const all = cards();
+  const at = all.findIndex((card) => card.dataset.alert === (chosen()?.dataset.alert ?? chosenId));
+  choose(all[at < 0 ? 0 : Math.min(Math.max(at + by, 0), all.length - 1)]);
+}
+
+const actions = {
+  j: () => step(1),
+  k: () => step(-1),
+  a: () => (chosen() ?? (cards().length ? null : document))?.querySelector("[data-acknowledge]")?.click(),
+  o: () => chosen()?.querySelector("a")?.click(),
+  t: () => window.vigilToggleTheme(),
+  "?": () => document.getElementById("keys-dialog")?.showModal(),
+};
+
+const isTyping = (target) => target.closest?.("input, textarea, select, [contenteditable], dialog[open]");
+
+export function start() {
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    const action = actions[event.key];
+    if (!action) return;
+    event.preventDefault();
+    action();
+  });
+  document.addEventListener("focusin", () => { chosenId = chosen()?.dataset.alert ?? chosenId; });
+  // A swap may take the focused button away: the alert that it belonged to keeps the place.
+  document.addEventListener("htmx:afterSettle", () => {
+    if (document.activeElement === document.body && chosenId && !document.querySelector("dialog[open]")) {
+      document.getElementById(`alert-${chosenId}`)?.focus({ preventScroll: true });
+    }
+  });
+}

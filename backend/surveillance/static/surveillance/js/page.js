@@ -1,0 +1,29 @@
+// Dialogs, toasts, the theme's button: what every page has.
+import { refresh } from "./poll.js";
+
+export function start() {
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-open]");
+    if (opener) document.getElementById(opener.dataset.open)?.showModal();
+    if (event.target.closest("[data-toggle-theme]")) window.vigilToggleTheme();
+    if (event.target instanceof HTMLDialogElement) event.target.close(); // a click beside it
+  });
+  for (const message of document.querySelectorAll("[data-toast]")) setTimeout(() => message.remove(), 6000);
+  document.addEventListener("vigil:changed", refresh);
+  document.addEventListener("htmx:responseError", (event) => {
+    if (event.target.matches("[data-poll]")) return;
+    toast(`${event.detail.xhr.status}: the server refused this. Nothing was changed.`);
+  });
+  document.addEventListener("htmx:sendError", (event) => {
+    if (event.target.matches("[data-poll]")) return;
+    toast("The server cannot be reached. Nothing was changed; try again.");
+  });
+}
+
+export function toast(text) {
+  const message = document.createElement("div");
+  message.className = "toast tone-danger";
+  message.textContent = text;
+  document.getElementById("toasts").append(message);
+  setTimeout(() => message.remove(), 6000);
+}
