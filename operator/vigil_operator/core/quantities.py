@@ -27,6 +27,20 @@ def canonical_quantity(value: int | str) -> str:
     return _largest(int(milli), DECIMAL, 1000)
 
 
+def quantity_bytes(value: int | str) -> int:
+    """A quantity as a whole number. Raises `ValueError` where it is none."""
+    match = _PATTERN.match(str(value))
+    if match is None:
+        raise ValueError("must be a quantity such as 500Mi or 1Gi")
+    number, suffix = Decimal(match[1]), match[2] or ""
+    factor = (
+        Decimal(1024) ** (BINARY.index(suffix) + 1)
+        if suffix in BINARY
+        else Decimal(1000) ** (DECIMAL.index(suffix) - 1)
+    )
+    return int(number * factor)
+
+
 def _largest(amount: int, suffixes: tuple[str, ...], step: int) -> str:
     """`amount` of the smallest of `suffixes`, in the largest of them that leaves no fraction."""
     position = 0

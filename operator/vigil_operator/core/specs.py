@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 from vigil_contracts.names import StreamTransport
 from vigil_contracts.stream_url import InvalidStreamUrlError, split_credentials, validate_stream_url
 from vigil_operator.core.names import MAX_CAMERA_NAME_LENGTH
+from vigil_operator.core.quantities import quantity_bytes
 
 SECRET_QUERY = re.compile(r"[?&](user|username|pass|passwd|password|pwd|token|auth|key)=", re.IGNORECASE)
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -182,6 +183,12 @@ class SpoolSpec(Spec):
 
     size_limit: Quantity = "1Gi"
     persistent_volume_claim: VolumeClaimSpec | None = None
+
+    @field_validator("size_limit")
+    @classmethod
+    def _is_quantity(cls, value: Quantity) -> Quantity:
+        quantity_bytes(value)
+        return value
 
 
 class FallbackSpec(Spec):

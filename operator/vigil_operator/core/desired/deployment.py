@@ -18,7 +18,7 @@ from vigil_operator.core.names import (
     selector_labels,
     workload_name,
 )
-from vigil_operator.core.quantities import canonical_quantity
+from vigil_operator.core.quantities import canonical_quantity, quantity_bytes
 from vigil_operator.core.specs import DetectorClassSpec, ResourcesSpec
 
 USER_ID = 10001
@@ -105,13 +105,14 @@ def _container(plan: DetectorPlan) -> Manifest:
     container: Manifest = {
         "name": "detector",
         "image": chosen.image or plan.settings.detector_image,
+        "command": ["cctv"],
         "args": ["--camera", str(plan.camera_id)],
         "env": _environment(plan),
         "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
         "resources": _resources(chosen),
         # Loading a model on a cold node takes its time: five minutes to come up, then five seconds to be found dead.
-        "startupProbe": _probe("/livez", period_seconds=5, failure_threshold=60),
-        "livenessProbe": _probe("/livez", period_seconds=10, failure_threshold=3),
+        "startupProbe": _probe("/healthz", period_seconds=5, failure_threshold=60),
+        "livenessProbe": _probe("/healthz", period_seconds=10, failure_threshold=3),
         "readinessProbe": _probe("/readyz", period_seconds=5, failure_threshold=2),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": {
@@ -136,6 +137,8 @@ def _environment(plan: DetectorPlan) -> list[Manifest]:
         "VIGIL_API_URL": plan.settings.api_url,
         "VIGIL_TOKEN_FILE": f"{TOKEN_DIRECTORY}/{TOKEN_KEY}",
         "VIGIL_SPOOL_DIR": SPOOL_DIRECTORY,
+        "VIGIL_SPOOL_MAX_BYTES": str(spool_bytes(chosen)),
+        "VIGIL_METRICS_ADDRESS": "0.0.0.0",  # noqa: S104 - within the pod; the NetworkPolicy says who gets there
         "VIGIL_METRICS_PORT": str(METRICS_PORT),
         "VIGIL_LOG_FORMAT": "json",
     }
@@ -147,7 +150,13 @@ def _environment(plan: DetectorPlan) -> list[Manifest]:
     if chosen.gpu is None:
         # NVIDIA's container runtime shows every GPU to a pod that asked for none, unless it is told otherwise.
         values["NVIDIA_VISIBLE_DEVICES"] = "void"
-    return [{"name": name, "value": value} for name, value in values.items()]
+    pod_name = {"name": "VIGIL_DETECTOR_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+    return [*({"name": name, "value": value} for name, value in values.items()), pod_name]
+
+
+def spool_bytes(chosen: DetectorClassSpec) -> int:
+    """How much the detector may keep: less than the volume holds, since a full emptyDir costs the pod its life."""
+    return quantity_bytes(chosen.spool.size_limit) * 9 // 10
 
 
 def _resources(chosen: DetectorClassSpec) -> Manifest:

@@ -1,0 +1,117 @@
+"""The custom resource definitions: described to the last field, and meaning what the operator's own models mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from vigil_contracts.camera import Detection
+from vigil_contracts.names import CameraPhase, StreamTransport
+from vigil_operator.core.specs import CameraSpec, DetectorClassSpec, Spec
+
+ROOT = Path(__file__).parents[3]
+FOLDER = ROOT / "charts" / "vigil" / "crds"
+FILES = sorted(FOLDER.glob("*.yaml"))
+
+
+def load(plural: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((FOLDER / f"{plural}.vigil.dev.yaml").read_text())
+    return found
+
+
+def schema(plural: str) -> dict[str, Any]:
+    found: dict[str, Any] = load(plural)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return found
+
+
+def fields(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, child in node.get("properties", {}).items():
+        yield f"{path}.{name}", child
+        yield from fields(child, f"{path}.{name}")
+    if isinstance(node.get("items"), dict):
+        yield from fields(node["items"], f"{path}[]")
+
+
+def test_manifests_hold_the_same_definitions() -> None:
+    copies = {path.name: path.read_text() for path in (ROOT / "manifests" / "crds").glob("*.yaml")}
+    assert copies == {path.name: path.read_text() for path in FILES}
+
+
+@pytest.mark.parametrize("version", [f"1.{minor}" for minor in range(28, 37)])
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_supported_kubernetes_takes_them(path: Path, version: str) -> None:
+    kubernetes_validate.validate(yaml.safe_load(path.read_text()), version, strict=True)
+
+
+@pytest.mark.parametrize("plural", ["cameras", "detectorclasses"])
+def test_every_field_is_described(plural: str) -> None:
+    bare = [path for path, node in fields(schema(plural)) if not node.get("description") and path != ".metadata"]
+    assert bare == []
+
+
+@pytest.mark.parametrize("plural", ["cameras", "detectorclasses"])
+def test_every_text_list_and_map_of_a_spec_has_a_limit(plural: str) -> None:
+    """A CEL rule over something unlimited costs more than API servers allow; and etcd is no place for novels."""
+    limits = {"string": ("maxLength", "enum", "format"), "array": ("maxItems",)}
+    unlimited = [
+        path
+        for path, node in fields(schema(plural)["properties"]["spec"], "spec")
+        if node.get("type") in limits and not any(limit in node for limit in limits[node["type"]])
+    ]
+    assert unlimited == []
+
+
+@pytest.mark.parametrize("plural", ["cameras", "detectorclasses"])
+def test_status_is_a_subresource(plural: str) -> None:
+    assert load(plural)["spec"]["versions"][0]["subresources"] == {"status": {}}
+
+
+def test_names_are_those_of_the_design() -> None:
+    cameras, classes = load("cameras")["spec"], load("detectorclasses")["spec"]
+    assert (cameras["group"], cameras["scope"], cameras["names"]["shortNames"]) == (
+        "vigil.dev",
+        "Namespaced",
+        ["cam"],
+    )
+    assert (classes["group"], classes["scope"]) == ("vigil.dev", "Cluster")
+    columns = [column["name"] for column in cameras["versions"][0]["additionalPrinterColumns"]]
+    assert columns[:6] == ["Active", "Phase", "Class", "FPS", "Last alert", "Age"]
+
+
+def test_phases_and_transports_are_those_of_the_contracts() -> None:
+    properties = schema("cameras")["properties"]
+    assert properties["status"]["properties"]["phase"]["enum"] == [phase.value for phase in CameraPhase]
+    transport = properties["spec"]["properties"]["stream"]["properties"]["transport"]
+    assert transport["enum"] == [choice.value for choice in StreamTransport]
+
+
+@pytest.mark.parametrize(("plural", "model"), [("cameras", CameraSpec), ("detectorclasses", DetectorClassSpec)])
+def test_models_have_the_fields_of_the_schema(plural: str, model: type[Spec]) -> None:
+    properties = schema(plural)["properties"]["spec"]["properties"]
+    assert_same_fields(model, properties)
+
+
+def assert_same_fields(model: type[Spec], properties: dict[str, Any]) -> None:
+    assert {field.alias or name for name, field in model.model_fields.items()} == set(properties)
+    for name, field in model.model_fields.items():
+        node = properties[field.alias or name]
+        for inner in models_in(field.annotation):
+            assert_same_fields(inner, node.get("items", node)["properties"])
+
+
+def models_in(annotation: Any) -> list[type[Spec]]:
+    """`ZoneSpec` of `tuple[ZoneSpec, ...]`, `ScheduleSpec` of `ScheduleSpec | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, Spec):
+        return [annotation]
+    return [model for argument in get_args(annotation) for model in models_in(argument)]
+
+
+def test_defaults_are_those_of_the_models() -> None:
+    detection = schema("cameras")["properties"]["spec"]["properties"]["detection"]["properties"]
+    assert detection["framesPerSecond"]["default"] == Detection().frames_per_second
+    assert detection["minimumConfidence"]["default"] == Detection().minimum_confidence

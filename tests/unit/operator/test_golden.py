@@ -1,0 +1,84 @@
+"""What is written into the cluster, for a reviewer to see: regenerate with `VIGIL_UPDATE_GOLDEN=1 pytest …`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from tests.unit.operator.builders import PASSWORD, camera_spec, configuration, plan
+
+from vigil_operator.core.desired.deployment import build_deployment
+from vigil_operator.core.desired.secret import build_secret
+from vigil_operator.core.sync_plan import build_camera
+
+GOLDEN = Path(__file__).parent / "golden"
+SUPPORTED = ["1.28", "1.29", "1.30", "1.31", "1.32", "1.33", "1.34", "1.35", "1.36"]
+
+DEPLOYMENTS: dict[str, dict[str, Any]] = {
+    "deployment-gpu": {
+        "gpu": {"resourceName": "nvidia.com/gpu", "count": 1},
+        "runtime": "ultralytics",
+        "model": "yolov8n.engine",
+        "runtimeClassName": "nvidia",
+        "nodeSelector": {"vigil.dev/pool": "gpu"},
+        "priorityClassName": "vigil-detectors",
+        "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
+        "resources": {"requests": {"cpu": "0.5", "memory": "1024Mi"}, "limits": {"memory": "4Gi"}},
+    },
+    "deployment-cpu": {"resources": {"requests": {"cpu": 1, "memory": "512Mi"}, "limits": {"memory": "2Gi"}}},
+    "deployment-claim": {
+        "gpu": {"resourceClaimTemplateName": "gpu-slice"},
+        "spool": {"persistentVolumeClaim": {}},
+        "imagePullSecrets": [{"name": "registry"}],
+        "imagePullPolicy": "IfNotPresent",
+    },
+}
+
+
+def check(name: str, manifest: dict[str, Any]) -> None:
+    path = GOLDEN / f"{name}.yaml"
+    text = yaml.safe_dump(manifest, sort_keys=True, width=110)
+    if os.environ.get("VIGIL_UPDATE_GOLDEN"):
+        path.write_text(text)
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_deployment(name: str) -> None:
+    check(name, build_deployment(plan(class_name=name.removeprefix("deployment-"), **DEPLOYMENTS[name])))
+
+
+def test_secret() -> None:
+    check("secret", build_secret(plan()))
+
+
+def test_camera_of_the_api() -> None:
+    found = configuration(detector_class_name="cpu", url="rtsp://u:p@10.0.0.7/s?channel=1&password=p")
+    check("camera", build_camera(found, "vigil-cameras", "cam-7"))
+
+
+def schemas_of(name: str) -> list[str]:
+    """Dynamic resource allocation is GA since 1.34; before 1.31 it was written in another way."""
+    return SUPPORTED[6:] if name == "deployment-claim" else SUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("name", "version"), [(name, version) for name in [*DEPLOYMENTS, "secret"] for version in schemas_of(name)]
+)
+def test_every_supported_kubernetes_takes_it(name: str, version: str) -> None:
+    manifest = yaml.safe_load((GOLDEN / f"{name}.yaml").read_text())
+    kubernetes_validate.validate(manifest, version, strict=True)
+
+
+def test_no_secret_stands_outside_the_secret() -> None:
+    deployment = yaml.safe_dump(build_deployment(plan(spec=camera_spec())))
+    assert PASSWORD not in deployment
+    assert "token-of-cam-7" not in deployment
+    resource = yaml.safe_dump(build_camera(configuration(), "vigil-cameras", "cam-7"))
+    assert PASSWORD not in resource
+    assert PASSWORD.replace("@", "%40") not in resource
+    assert "admin" not in resource

@@ -1,0 +1,196 @@
+"""The decision about one camera, and that it comes to rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.unit.operator.builders import (
+    NOW,
+    PASSWORD,
+    SETTINGS,
+    camera,
+    camera_body,
+    camera_spec,
+    configuration,
+    detector_class,
+    encoded,
+    pod,
+    stored,
+)
+
+from vigil_contracts.names import CameraPhase
+from vigil_operator.core.observed import Camera, Pod, camera_from_body
+from vigil_operator.core.reconcile import ApiView, Children, Decision, Situation, decide
+
+NO_GPU = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
+
+
+def situation(seen: Camera | None = None, **changes: Any) -> Situation:
+    base = Situation(
+        camera=seen or camera(),
+        children=Children(),
+        classes={"gpu": detector_class(), "cpu": detector_class("cpu", default=False, runtime="openvino")},
+        api=ApiView(configuration(), issued_token="issued"),
+        settings=SETTINGS,
+        now=NOW,
+    )
+    return replace(base, **changes)
+
+
+def carried_out(before: Situation, decision: Decision, pods: tuple[Pod, ...] = ()) -> Situation:
+    """The situation after what was decided, as the cluster would show it."""
+    found = {manifest["kind"]: stored(manifest) for manifest in decision.apply}
+    body = camera_body(
+        before.camera.key.name,
+        spec=before.camera.spec,
+        status=dict(decision.status) if decision.status is not None else before.camera.status,
+    )
+    children = Children(
+        found.get("Deployment", before.children.deployment), found.get("Secret", before.children.secret), pods
+    )
+    return replace(
+        before,
+        camera=camera_from_body(body),
+        children=children,
+        api=replace(before.api, issued_token=""),
+        now=before.now + timedelta(seconds=30),
+    )
+
+
+def condition(decision: Decision, name: str) -> dict[str, Any]:
+    assert decision.status is not None
+    found: dict[str, Any] = next(item for item in decision.status["conditions"] if item["type"] == name)
+    return found
+
+
+def kinds(decision: Decision) -> list[str]:
+    return [manifest["kind"] for manifest in decision.apply]
+
+
+def test_a_token_is_asked_for_before_anything_is_made() -> None:
+    decision = decide(situation(api=ApiView(configuration())))
+    assert decision.needs_token
+    assert (decision.apply, decision.status) == ((), None)
+
+
+def test_a_new_camera_gets_its_secret_and_then_its_deployment() -> None:
+    decision = decide(situation())
+    assert kinds(decision) == ["Secret", "Deployment"]
+    assert decision.apply[0]["data"]["password"] == encoded(PASSWORD)
+    assert decision.status is not None
+    assert (decision.status["phase"], decision.status["cameraId"]) == ("Pending", 7)
+
+
+@pytest.mark.parametrize(
+    "pods", [(), (pod(),), (pod(unschedulable=NO_GPU),), (pod(ready=False),)], ids=["none", "runs", "waits", "starts"]
+)
+def test_carried_out_there_is_nothing_left_to_do(pods: tuple[Pod, ...]) -> None:
+    start = situation()
+    second = carried_out(start, decide(start), pods)
+    third = carried_out(second, decide(second), pods)
+    rest = decide(third)
+    assert (rest.apply, rest.remove, rest.status, rest.needs_token) == ((), (), None, False)
+
+
+def test_without_a_gpu_the_camera_says_so_in_the_schedulers_words() -> None:
+    start = situation()
+    decision = decide(carried_out(start, decide(start), (pod(unschedulable=NO_GPU),)))
+    assert decision.status is not None
+    assert decision.status["phase"] == CameraPhase.PENDING
+    scheduled = condition(decision, "Scheduled")
+    assert (scheduled["status"], scheduled["reason"]) == ("False", "InsufficientGPU")
+    assert NO_GPU in scheduled["message"]
+    assert condition(decision, "Ready")["reason"] == "InsufficientGPU"
+
+
+def test_a_ready_pod_is_a_streaming_camera() -> None:
+    start = situation()
+    decision = decide(carried_out(start, decide(start), (pod(),)))
+    assert decision.status is not None
+    assert decision.status["phase"] == "Streaming"
+    assert decision.status["detector"] == {"pod": "cam-7-detector-abc", "node": "node-1", "class": "gpu"}
+    assert {item["status"] for item in decision.status["conditions"]} == {"True"}
+
+
+def test_switched_off_its_objects_go() -> None:
+    start = situation()
+    running = carried_out(start, decide(start), (pod(),))
+    off = camera_from_body(camera_body(spec=camera_spec(active=False), status=running.camera.status, generation=2))
+    decision = decide(replace(running, camera=off))
+    assert [removal.kind for removal in decision.remove] == ["Deployment", "Secret"]
+    assert decision.status is not None
+    assert (decision.status["phase"], decision.status["observedGeneration"]) == ("Inactive", 2)
+    assert "detector" not in decision.status
+
+
+def test_an_invalid_edit_blinds_nobody() -> None:
+    start = situation()
+    running = carried_out(start, decide(start), (pod(),))
+    broken = camera_from_body(camera_body(spec=camera_spec(detection={"minimumConfidence": 2})))
+    decision = decide(replace(running, camera=broken))
+    assert (decision.apply, decision.remove) == ((), ())
+    assert condition(decision, "Ready")["reason"] == "InvalidSpec"
+    assert "spec.detection.minimumConfidence" in condition(decision, "Ready")["message"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "classes", "reason"),
+    [
+        ("absent", {"gpu": detector_class()}, "DetectorClassNotFound"),
+        ("", {"gpu": detector_class(default=False)}, "DetectorClassNotFound"),
+        ("", {"gpu": detector_class(gpu={"count": 1})}, "InvalidSpec"),
+    ],
+)
+def test_a_class_that_cannot_be_used_is_said(wanted: str, classes: dict[str, Any], reason: str) -> None:
+    seen = camera(spec=camera_spec(detectorClassName=wanted))
+    decision = decide(situation(seen, classes=classes))
+    assert decision.apply == ()
+    assert condition(decision, "Ready")["reason"] == reason
+
+
+def test_a_camera_of_kubectl_waits_for_its_row() -> None:
+    decision = decide(situation(camera("gate", camera_id=None), api=ApiView()))
+    assert (decision.apply, decision.needs_token) == ((), False)
+    assert condition(decision, "Synced")["reason"] == "NotRegistered"
+
+
+def test_a_changed_password_changes_secret_and_pod_template() -> None:
+    start = situation()
+    running = carried_out(start, decide(start), (pod(),))
+    changed = replace(running, api=ApiView(configuration(url="rtsp://admin:other@10.0.0.7:554/s", revision="r2")))
+    assert kinds(decide(changed)) == ["Secret", "Deployment"]
+
+
+def test_while_the_api_is_away_nothing_is_restarted() -> None:
+    start = situation()
+    running = carried_out(start, decide(start), (pod(),))
+    settled = carried_out(running, decide(running), (pod(),))
+    decision = decide(replace(settled, api=ApiView(None, problem="GET /api/active-cameras/: ConnectError")))
+    assert (decision.apply, decision.remove) == ((), ())
+    assert condition(decision, "Synced")["reason"] == "BackendUnreachable"
+    assert condition(decision, "Ready")["status"] == "True"
+
+
+def test_a_change_of_hand_in_our_fields_is_put_right() -> None:
+    start = situation()
+    running = carried_out(start, decide(start), (pod(),))
+    assert running.children.deployment is not None
+    edited = running.children.deployment.content
+    edited["spec"]["replicas"] = 0
+    changed = replace(running.children.deployment, content_json=__import__("json").dumps(edited))
+    assert kinds(decide(replace(running, children=replace(running.children, deployment=changed)))) == ["Deployment"]
+
+
+def test_objects_of_a_former_camera_of_the_name_go_first() -> None:
+    start = situation()
+    running = carried_out(start, decide(start))
+    again = camera_from_body(camera_body(uid="another"))
+    decision = decide(replace(running, camera=again))
+    assert [(removal.kind, removal.uid) for removal in decision.remove] == [
+        ("Deployment", "uid-Deployment"),
+        ("Secret", "uid-Secret"),
+    ]
+    assert decision.apply == ()

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from tests.unit.operator.builders import NAMESPACE, camera_body, plan
+
+from vigil_operator.core.desired.deployment import build_deployment
+from vigil_operator.core.observed import Key
+from vigil_operator.kube.kinds import CAMERA, DEPLOYMENT, DETECTOR_CLASS, POD
+from vigil_operator.kube.store import Store
+
+KEY = Key(NAMESPACE, "cam-7")
+
+
+def pod_body(version: int = 5, uid: str = "p") -> dict[str, object]:
+    return {
+        "metadata": {
+            "name": "cam-7-detector-x",
+            "namespace": NAMESPACE,
+            "uid": uid,
+            "resourceVersion": str(version),
+            "labels": {"vigil.dev/camera": "cam-7"},
+        }
+    }
+
+
+def test_a_change_names_its_camera_and_a_repetition_nobody() -> None:
+    store = Store()
+    assert store.observe(CAMERA, camera_body()) == {KEY}
+    assert store.observe(CAMERA, camera_body()) == set()
+    assert store.observe(POD, pod_body()) == {KEY}
+    assert store.observe(DEPLOYMENT, build_deployment(plan())) == {KEY}
+    assert store.children(KEY, "cam-7-detector").deployment is not None
+    assert len(store.children(KEY, "cam-7-detector").pods) == 1
+
+
+def test_an_older_version_never_replaces_a_newer_one() -> None:
+    store = Store()
+    store.observe(CAMERA, camera_body(version=11, generation=2))
+    assert store.observe(CAMERA, camera_body(version=10)) == set()
+    assert store.cameras[KEY].meta.generation == 2
+
+
+def test_a_deletion_told_late_does_not_take_the_successor() -> None:
+    store = Store()
+    store.observe(CAMERA, camera_body(uid="new", version=20))
+    assert store.forget(CAMERA, KEY, "old") == set()
+    assert KEY in store.cameras
+    assert store.forget(CAMERA, KEY, "new") == {KEY}
+
+
+def test_what_was_deleted_does_not_come_back_with_a_late_listing() -> None:
+    store = Store()
+    store.observe(CAMERA, camera_body(version=10))
+    store.forget(CAMERA, KEY, "uid-7")
+    store.replace(CAMERA, [camera_body(version=10)], "15")
+    assert KEY not in store.cameras
+
+
+def test_a_listing_takes_out_what_is_gone_but_not_what_is_newer_than_it() -> None:
+    store = Store()
+    store.observe(CAMERA, camera_body("gone", uid="g", version=5))
+    store.observe(CAMERA, camera_body("newer", uid="n", version=50))
+    assert store.replace(CAMERA, [], "20") == {Key(NAMESPACE, "gone")}
+    assert set(store.cameras) == {Key(NAMESPACE, "newer")}
+
+
+def test_pods_that_a_listing_takes_out_are_no_longer_a_cameras() -> None:
+    store = Store()
+    store.observe(POD, pod_body())
+    assert store.replace(POD, [], "9") == {KEY}
+    assert store.children(KEY, "cam-7-detector").pods == ()
+
+
+def test_a_class_concerns_every_camera_and_every_orphan() -> None:
+    store = Store()
+    store.observe(CAMERA, camera_body("a", uid="a"))
+    store.observe(DEPLOYMENT, build_deployment(plan()))
+    found = store.observe(DETECTOR_CLASS, {"metadata": {"name": "gpu", "uid": "c", "resourceVersion": "1"}})
+    assert found == {Key(NAMESPACE, "a"), KEY}

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.operator.builders import NAMESPACE, PASSWORD, camera, camera_body, configuration
+
+from vigil_operator.core.names import camera_resource_name, workload_name
+from vigil_operator.core.observed import Camera, camera_from_body
+from vigil_operator.core.sync_plan import build_camera, plan_sync
+
+
+def resource(camera_id: int, **changes: Any) -> Camera:
+    """The API's camera as it comes back from the server, defaults filled in."""
+    manifest = build_camera(configuration(camera_id), NAMESPACE, f"cam-{camera_id}")
+    body = camera_body(
+        f"cam-{camera_id}", uid=f"uid-{camera_id}", camera_id=camera_id, spec=manifest["spec"] | changes
+    )
+    return camera_from_body(body)
+
+
+def test_new_cameras_are_made() -> None:
+    plan = plan_sync([configuration(2), configuration(1)], [], NAMESPACE)
+    assert [manifest["metadata"]["name"] for manifest in plan.apply] == ["cam-1", "cam-2"]
+    assert plan.remove == ()
+
+
+def test_what_is_right_is_left_alone() -> None:
+    plan = plan_sync([configuration(1)], [resource(1)], NAMESPACE)
+    assert (plan.apply, plan.remove) == ((), ())
+
+
+def test_what_the_api_no_longer_names_goes() -> None:
+    gone = resource(1)
+    assert plan_sync([], [gone], NAMESPACE).remove == (gone,)
+
+
+def test_cameras_of_kubectl_are_never_touched() -> None:
+    assert plan_sync([], [camera("gate", camera_id=None)], NAMESPACE).remove == ()
+
+
+def test_a_name_that_somebody_took_is_not_taken_from_them() -> None:
+    plan = plan_sync([configuration(7)], [camera("cam-7", camera_id=None)], NAMESPACE)
+    assert [manifest["metadata"]["name"] for manifest in plan.apply] == ["cam-7-api"]
+
+
+def test_an_edit_is_put_back_whatever_it_was() -> None:
+    edits: list[dict[str, Any]] = [
+        {"active": False},
+        {"detectorClassName": "gpu-shared"},
+        {"detection": {"framesPerSecond": 30, "minimumConfidence": 0.5}},
+        {"detection": {"zones": [{"name": "z", "points": [[0, 0], [1, 0], [1, 1]]}]}},
+        {"stream": {"url": "rtsp://elsewhere/s", "transport": "tcp"}},
+        {"stream": {"url": "not an url"}},
+    ]
+    for edit in edits:
+        assert len(plan_sync([configuration(1)], [resource(1, **edit)], NAMESPACE).apply) == 1, edit
+
+
+def test_two_resources_that_claim_one_camera_become_one() -> None:
+    body = camera_body("copy", uid="copy", camera_id=1)
+    plan = plan_sync([configuration(1)], [camera_from_body(body), resource(1)], NAMESPACE)
+    assert [found.key.name for found in plan.remove] == ["copy"]
+
+
+def test_cameras_that_kubectl_owns_are_not_sent_back_to_it() -> None:
+    assert plan_sync([configuration(1, managed_by="kubernetes")], [], NAMESPACE).apply == ()
+
+
+def test_the_url_loses_credentials_and_query() -> None:
+    found = configuration(
+        url=f"rtsp://admin:{PASSWORD}@h:554/s?user=a&password={PASSWORD}#x".replace("s3cr3t-p@ss", "pw")
+    )
+    spec = build_camera(found, NAMESPACE, "cam-7")["spec"]
+    assert spec["stream"]["url"] == "rtsp://h:554/s"
+    assert spec["stream"]["credentialsSecretRef"] == {"name": workload_name("cam-7")}
+
+
+@given(st.integers(min_value=1, max_value=2**62), st.integers(min_value=1, max_value=2**62))
+def test_names_are_dns_safe_stable_and_collide_for_no_two_ids(first: int, second: int) -> None:
+    names = [camera_resource_name(camera_id) for camera_id in (first, second)]
+    assert all(len(name) <= 52 and name.replace("-", "").isalnum() and name == name.lower() for name in names)
+    assert (names[0] == names[1]) is (first == second)
+    assert len(workload_name(names[0])) <= 63
