@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.cluster.fixtures"]
+pytest_plugins = [
+    "tests.cluster.fixtures",
+    "tests.integration.services.backend",
+    "tests.integration.services.postgres",
+]
 
 ROOT = Path(__file__).parents[1]
 

@@ -1,6 +1,7 @@
 """The ASGI application that gunicorn's uvicorn workers run."""
 
 import os
+import warnings
 from typing import Any, cast
 
 from django.core.asgi import get_asgi_application
@@ -17,5 +18,8 @@ from surveillance_backend.checks import configuration_errors  # noqa: E402
 _errors = configuration_errors()
 if _errors:  # gunicorn runs no system checks: without this the first request would fail instead of the start
     raise ImproperlyConfigured(" ".join(f"{error.msg} {error.hint or ''}" for error in _errors))
+
+# Static files are small and read at once; Django warns each time that their iterator is not asynchronous.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
 application = BodyLimit(cast("Any", _django), settings.VIGIL_MAX_REQUEST_BYTES)

@@ -6,6 +6,7 @@ import tempfile
 worker_class = "uvicorn_worker.UvicornWorker"
 bind = os.environ.get("VIGIL_BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
+preload_app = True  # imported once: workers start at once and share memory
 timeout = 60
 graceful_timeout = 20
 keepalive = 15

@@ -1,15 +1,15 @@
 """Reads of cameras."""
 
-import hashlib
 from datetime import datetime
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import QuerySet
+from django.utils.crypto import salted_hmac
 
 from accounts.scopes import SERVICE_SCOPES, Scope
 from surveillance.core.health import Health, Report, camera_health
 from surveillance.models import Camera, CameraHealth, CameraListVersion
-from vigil_contracts.camera import CameraConfiguration, Detection, StreamHealth
+from vigil_contracts.camera import Detection, StreamHealth
 from vigil_contracts.names import CameraPhase, Reason
 
 CONFIGURATION_FORMAT = 1
@@ -46,15 +46,17 @@ def configuration(*, camera: Camera, with_credentials: bool) -> dict[str, object
         "id": camera.pk,
         "name": camera.name,
         "group": camera.group,
-        "rtsp_url": camera.rtsp_url if with_credentials else camera.masked_rtsp_url,
+        "rtsp_url": camera.rtsp_url,
         "transport": camera.transport,
         "detection": Detection.model_validate(camera.detection).model_dump(mode="json"),
         "detector_class_name": camera.detector_class_name,
         "managed_by": camera.managed_by,
     }
-    text = repr((CONFIGURATION_FORMAT, sorted(values.items()), camera.rtsp_url))
-    values["revision"] = hashlib.sha256(text.encode()).hexdigest()[:16]
-    CameraConfiguration.model_validate(values)
+    # Keyed: a plain hash of a text with a password in it could be guessed at.
+    text = repr((CONFIGURATION_FORMAT, sorted(values.items())))
+    values["revision"] = salted_hmac("vigil.camera.revision", text, algorithm="sha256").hexdigest()[:16]
+    if not with_credentials:
+        values["rtsp_url"] = camera.masked_rtsp_url
     return values
 
 

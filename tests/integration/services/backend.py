@@ -1,0 +1,177 @@
+"""The real backend as a process: migrated, under gunicorn, on a free port.
+
+    with backend_server(tmp_path, database_url=url) as backend:
+        user = backend.create_user("anna")
+        client = backend.client(user.token)           # httpx, with the token
+        pipeline = backend.token("anna", "pipeline")
+        backend.kill()                                 # kill -9
+        backend.start()                                # again, on the same port, with the same data
+
+Without a `database_url` it runs on SQLite in `directory`.
+"""
+
+import contextlib
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cryptography.fernet import Fernet
+
+from tests.cluster.processes import ServerProcess, free_ports
+from tests.cluster.reaper import Reaper
+
+
+@dataclass(frozen=True, slots=True)
+class BackendUser:
+    """A user with a token of their own."""
+
+    username: str
+    password: str
+    token: str
+
+
+class BackendServer:
+    """One backend. `start` waits until it is ready."""
+
+    def __init__(
+        self,
+        directory: Path,
+        reaper: Reaper,
+        *,
+        database_url: str = "",
+        workers: int = 1,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        (self.port,) = free_ports(1)
+        self.directory = directory
+        self.log = directory / "backend.log"
+        self.environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "surveillance_backend.settings",
+            "VIGIL_SECRET_KEY": secrets.token_urlsafe(50),
+            "VIGIL_CREDENTIAL_KEYS": Fernet.generate_key().decode(),
+            "VIGIL_DATA_DIR": str(directory),
+            "VIGIL_INSECURE_HTTP": "1",
+            **({"DATABASE_URL": database_url} if database_url else {}),
+            **(environment or {}),
+        }
+        command = [
+            *(sys.executable, "-m", "gunicorn", "surveillance_backend.asgi:application"),
+            *("--config", "python:surveillance_backend.gunicorn_conf"),
+            *("--bind", f"127.0.0.1:{self.port}", "--workers", str(workers)),
+        ]
+        self.process = ServerProcess("backend", command, self.log, reaper, environment=self.environment)
+
+    @property
+    def url(self) -> str:
+        """The base of every path, without a slash at its end."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def media(self) -> Path:
+        """Directory of the pictures."""
+        return self.directory / "media"
+
+    def pictures(self) -> list[Path]:
+        """Every file in the storage."""
+        return sorted(path for path in self.media.rglob("*") if path.is_file())
+
+    def start(self) -> None:
+        """Starts gunicorn and waits until `/readyz` says 200."""
+        self.process.start()
+        self.process.wait_until(self.is_ready, timeout_seconds=60)
+
+    def kill(self) -> None:
+        """`kill -9` of gunicorn and its workers."""
+        self.process.kill()
+
+    def stop(self) -> None:
+        """Asks it to end."""
+        self.process.stop()
+
+    def is_ready(self) -> bool:
+        """Whether `/readyz` says 200."""
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    def manage(self, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
+        """Runs a management command against the same data; returns what it printed."""
+        finished = subprocess.run(
+            [sys.executable, "-m", "django", *arguments],
+            env={**self.environment, **(environment or {})},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert finished.returncode == 0, finished.stderr
+        return finished.stdout.strip()
+
+    def create_user(self, username: str, *, is_superuser: bool = False) -> BackendUser:
+        """A user with a random password and a token of scope `user`, asked for through the running API."""
+        password = secrets.token_urlsafe(12)
+        options = ["--superuser"] if is_superuser else []
+        self.manage(
+            *("ensure_user", "--username", username, "--password-env", "NEW_PASSWORD", *options),
+            environment={"NEW_PASSWORD": password},
+        )
+        with self.client() as client:
+            answer = client.post("/api/token/", json={"username": username, "password": password})
+        assert answer.status_code == httpx.codes.OK, answer.text
+        return BackendUser(username, password, answer.json()["token"])
+
+    def token(self, username: str, scope: str) -> str:
+        """A token for the user: scope `user`, `pipeline` or `operator`."""
+        return self.manage("create_token", "--user", username, "--scope", scope, "--name", "test")
+
+    def client(self, token: str = "", **options: Any) -> httpx.Client:
+        """An HTTP client with the token; close it."""
+        headers = {"Authorization": f"Token {token}"} if token else {}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30, **options)
+
+    def add_camera(self, token: str, *, name: str, rtsp_url: str, is_active: bool = True, **fields: Any) -> int:
+        """Adds a camera through the API and returns its id."""
+        with self.client(token) as client:
+            body = {"name": name, "rtsp_url": rtsp_url, "is_active": is_active, **fields}
+            answer = client.post("/api/cameras/", json=body)
+        assert answer.status_code == httpx.codes.CREATED, answer.text
+        return int(answer.json()["id"])
+
+
+@contextlib.contextmanager
+def backend_server(
+    directory: Path,
+    *,
+    database_url: str = "",
+    workers: int = 1,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[BackendServer]:
+    """A migrated, running backend; ended afterwards, its data stay in `directory`."""
+    reaper = Reaper()
+    try:
+        backend = BackendServer(
+            directory, reaper, database_url=database_url, workers=workers, environment=environment
+        )
+        backend.manage("migrate", "--verbosity=0")
+        backend.start()
+        yield backend
+        backend.stop()
+    finally:
+        reaper.close()
+
+
+@pytest.fixture
+def backend(tmp_path: Path, database_url: str) -> Iterator[BackendServer]:
+    """The backend on PostgreSQL, with two workers."""
+    with backend_server(tmp_path / "backend", database_url=database_url, workers=2) as server:
+        yield server

@@ -1,0 +1,148 @@
+"""A real PostgreSQL for the tests: Debian's, in a temporary directory, on a free port of the loopback interface.
+
+    def test_something(database_url: str): ...      # an empty database of this test's own
+    def test_restart(postgres: PostgresServer): postgres.kill(); postgres.start()
+
+It never runs as root: started by root, it runs as `postgres` or `nobody`. Data is not synced to disk, so that it is
+fast; a killed server recovers all the same, since the kernel keeps what was written.
+"""
+
+import contextlib
+import os
+import pwd
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from tests.cluster.processes import ServerProcess, free_ports
+from tests.cluster.reaper import Reaper
+
+_VERSIONS = Path("/usr/lib/postgresql")
+_OPTIONS = (
+    *("-c", "fsync=off", "-c", "full_page_writes=off"),
+    *("-c", "max_connections=200", "-c", "shared_buffers=128MB", "-c", "timezone=UTC"),
+    *("-c", "jit=off", "-c", "log_min_messages=warning", "-c", "unix_socket_directories="),
+)
+
+
+class PostgresServer:
+    """One server. `kill` ends it as a power cut would; `start` brings it back on the same port."""
+
+    def __init__(self, binaries: Path, directory: Path, reaper: Reaper) -> None:
+        (self.port,) = free_ports(1)
+        self._binaries = binaries
+        self._directory = directory
+        self._as_user = _as_unprivileged_user(directory)
+        self._initialise()
+        command = [*self._as_user, binaries / "postgres", "-D", self._data, "-h", "127.0.0.1", "-p", str(self.port)]
+        self.process = ServerProcess("postgres", [*command, *_OPTIONS], directory / "postgres.log", reaper)
+
+    @property
+    def _data(self) -> Path:
+        return self._directory / "data"
+
+    def start(self) -> None:
+        """Starts it and waits until it answers."""
+        self.process.start()
+        self.process.wait_until(self._answers, timeout_seconds=60)
+
+    def stop(self) -> None:
+        """Ends it in order, breaking connections (SIGINT: PostgreSQL's fast shutdown needs no client to agree)."""
+        self.process.stop(timeout_seconds=20)
+
+    def kill(self) -> None:
+        """Ends it with SIGKILL, its children too."""
+        self.process.kill()
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
+
+    def create_database(self) -> str:
+        """Makes an empty database and returns its URL."""
+        name = f"test_{secrets.token_hex(6)}"
+        with contextlib.closing(psycopg2.connect(self.url("postgres"))) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def url(self, database: str) -> str:
+        """The URL of a database on this server."""
+        return f"postgres://vigil@127.0.0.1:{self.port}/{database}"
+
+    def _answers(self) -> bool:
+        try:
+            psycopg2.connect(self.url("postgres"), connect_timeout=2).close()
+        except psycopg2.OperationalError:
+            return False
+        return True
+
+    def _initialise(self) -> None:
+        subprocess.run(
+            [
+                *(*self._as_user, self._binaries / "initdb", "-D", self._data, "--username=vigil", "--auth=trust"),
+                *("--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"),
+            ],
+            check=True,
+            capture_output=True,
+            cwd=self._directory,
+            timeout=120,
+        )
+
+
+def find_binaries() -> Path | None:
+    """The directory of the newest PostgreSQL's programs, or None."""
+    found = sorted(_VERSIONS.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    return found[-1].parent if found else None
+
+
+@contextlib.contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """A running server; its data go with it."""
+    binaries = find_binaries()
+    if binaries is None:
+        pytest.skip(f"needs PostgreSQL: nothing in {_VERSIONS}/*/bin (Debian package postgresql)")
+    directory = Path(tempfile.mkdtemp(prefix="vigil-postgres-"))
+    reaper = Reaper()
+    try:
+        server = PostgresServer(binaries, directory, reaper)
+        server.start()
+        yield server
+        server.kill()
+    finally:
+        reaper.close()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """The session's PostgreSQL."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def database_url(postgres: PostgresServer) -> str:
+    """An empty PostgreSQL database of the test's own."""
+    return postgres.create_database()
+
+
+def _as_unprivileged_user(directory: Path) -> list[str]:
+    if os.geteuid() != 0:
+        return []
+    names = [name for name in ("postgres", "nobody") if _exists(name)]
+    account = pwd.getpwnam(names[0])
+    os.chown(directory, account.pw_uid, account.pw_gid)
+    return ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups", "--"]
+
+
+def _exists(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
