@@ -1,0 +1,53 @@
+"""`cctv`: watches cameras (poll mode), or one camera with `--camera` (pod mode)."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+EXIT_INVALID_SETTING = 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    from cctv.config import describe_settings
+
+    parser = argparse.ArgumentParser(
+        prog="cctv",
+        description="Watches cameras with YOLOv8 and sends what happens to Vigil's API. Without --camera: every "
+        "active camera of the group, in this one process.",
+        epilog=f"settings, from the environment:\n{describe_settings()}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--camera", type=int, metavar="ID", help="watch this camera alone, with its own token")
+    parser.add_argument("--group", default=None, metavar="NAME", help="watch the cameras of this group (VIGIL_GROUP)")
+    return parser
+
+
+def watch(arguments: Sequence[str]) -> int:
+    """Runs the detector until a signal; the exit status."""
+    chosen = _parser().parse_args(arguments)
+    # Imported late: `--help` must not wait for OpenVINO.
+    from cctv import logs
+    from cctv.app import Detector, ended_by_signals
+    from cctv.config import InvalidSettingError, load_settings
+
+    try:
+        settings = load_settings()
+        if chosen.group is not None:
+            settings = settings.model_copy(update={"group": chosen.group})
+        logs.set_up(settings.log_format, settings.log_level)
+        detector = Detector(settings, chosen.camera)
+    except InvalidSettingError as error:
+        print(f"cctv: {error}", file=sys.stderr)
+        return EXIT_INVALID_SETTING
+    with ended_by_signals(detector):
+        detector.run()
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The program's entry point."""
+    sys.exit(watch(sys.argv[1:] if arguments is None else arguments))
+
+
+if __name__ == "__main__":
+    main()

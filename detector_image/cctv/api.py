@@ -1,0 +1,56 @@
+"""The API for all threads of a detector: one client, whose token is read again when it is refused."""
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from cctv.config import Settings
+from cctv.logs import redactor
+from cctv.metrics import Metrics
+from vigil_contracts.api_client import ApiClient, ApiError
+
+T = TypeVar("T")
+
+
+class Api:
+    """Calls go through `call`, so that a rotated token is taken up wherever it is noticed first."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._settings, self._metrics = settings, metrics
+        self._lock = threading.Lock()
+        self._token = self._read_token()
+        self._client = ApiClient(settings.api_url, self._token)
+
+    def call(self, request: Callable[[ApiClient], T]) -> T:
+        """`request` with the client, once more where a new token has come. Raises `ApiError`."""
+        client = self._client
+        try:
+            return request(client)
+        except ApiError as error:
+            self._metrics.api_errors.labels(str(error.status or 0)).inc()
+            if error.status != 401 or not self._renew(client):
+                raise
+        return request(self._client)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._client.close()
+
+    def _renew(self, refused: ApiClient) -> bool:
+        """Whether there is another token than the refused one; the former client ends with its last request."""
+        with self._lock:
+            if self._client is not refused:
+                return True
+            try:
+                token = self._read_token()
+            except OSError:
+                return False
+            if not token or token == self._token:
+                return False
+            self._token, self._client = token, ApiClient(self._settings.api_url, token)
+            return True
+
+    def _read_token(self) -> str:
+        token = self._settings.read_token()
+        redactor.add([token])
+        return token

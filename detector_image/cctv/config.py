@@ -1,0 +1,151 @@
+"""The detector's settings: environment variables `VIGIL_…`, each declared once.
+
+A setting that makes no sense ends the program before it does anything, with one line that names the variable.
+"""
+
+import ipaddress
+import socket
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import ByteSize, Field, SecretStr, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from cctv.addresses import AddressPolicy, Network
+
+PREFIX = "VIGIL_"
+_HTTP = ("http://", "https://")
+
+
+class InvalidSettingError(Exception):
+    """A setting is missing or wrong. The message is one line that names the variable; it repeats no secret."""
+
+
+class Settings(BaseSettings):
+    """Everything that an operator of a detector can decide."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    api_url: str = Field(default="http://127.0.0.1:8000", description="Where the API is, without `/api`.")
+    token: SecretStr = Field(default=SecretStr(""), description="The API token. Rather use VIGIL_TOKEN_FILE.")
+    token_file: Path | None = Field(
+        default=None, description="File with the API token; read again when the API refuses the token (rotation)."
+    )
+    group: str = Field(
+        default="", max_length=64, description="Poll mode: watch the cameras of this group; empty: all."
+    )
+
+    model: str = Field(
+        default="", description="Model for cameras that name none: a path or name; empty: the demo model."
+    )
+    model_device: str = Field(
+        default="", description="Where the model runs, in its runtime's words; empty: automatic."
+    )
+    model_sha256: str = Field(
+        default="",
+        pattern=r"^([0-9a-fA-F]{64})?$",
+        description="SHA-256 of VIGIL_MODEL; must be set for a `.pt` file.",
+    )
+
+    spool_dir: Path = Field(
+        default=Path("spool"), description="Folder on a lasting disk in which alerts wait until the API has them."
+    )
+    spool_max_bytes: ByteSize = Field(
+        default=ByteSize(1024**3), gt=0, description="Past this the oldest waiting alerts are dropped, and counted."
+    )
+    spool_max_age_hours: float = Field(default=168.0, gt=0, description="An alert that waited longer is dropped.")
+
+    metrics_port: int = Field(
+        default=9464, ge=0, le=65535, description="Port of /metrics, /healthz and /readyz; 0: any free one."
+    )
+    metrics_address: str = Field(
+        default="127.0.0.1", description="Address of that port. It asks for no password: 0.0.0.0 in a pod only."
+    )
+    log_format: Literal["json", "text"] = Field(default="text", description="How log lines look.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least that is said."
+    )
+    detector_name: str = Field(
+        default_factory=socket.gethostname, max_length=253, description="How this detector calls itself to the API."
+    )
+
+    stream_allowed_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
+        default=(),
+        description="Networks that streams may come from (10.0.0.0/8,192.168.1.7); empty: any but this machine "
+        "itself, link-local, multicast and reserved addresses.",
+    )
+    rtsps_ca_file: Path | None = Field(
+        default=None, description="Certificates (PEM) that rtsps cameras are checked with; default: the system's."
+    )
+    stream_open_timeout_seconds: float = Field(
+        default=10.0, gt=0, le=60, description="Patience for the first packet."
+    )
+    stream_read_timeout_seconds: float = Field(default=10.0, gt=0, le=60, description="Patience for the next packet.")
+    frozen_after_seconds: float = Field(
+        default=20.0, ge=0, description="The very same picture for so long means a frozen camera; 0: never."
+    )
+    poll_interval_seconds: float = Field(
+        default=2.0, gt=0, le=8, description="How often the API is asked for changes."
+    )
+    heartbeat_interval_seconds: float = Field(default=10.0, gt=0, le=60, description="How often health is reported.")
+
+    @field_validator("api_url")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        if not value.startswith(_HTTP):
+            raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/")
+
+    @field_validator("stream_allowed_networks", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return tuple(ipaddress.ip_network(item.strip()) for item in value.split(",") if item.strip())
+        except ValueError as error:
+            raise ValueError(f"must be networks like 10.0.0.0/8, separated by commas; {error}") from None
+
+    @field_validator("token_file", "rtsps_ca_file")
+    @classmethod
+    def _is_file(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError(f"must be a file, and {value} is none")
+        return value
+
+    @model_validator(mode="after")
+    def _has_token(self) -> Self:
+        if self.token_file is None and not self.token.get_secret_value():
+            raise ValueError("set VIGIL_TOKEN_FILE (or VIGIL_TOKEN) to an API token for pipelines or of one camera")
+        return self
+
+    def read_token(self) -> str:
+        """The token as it is now. Raises OSError where the file cannot be read."""
+        if self.token_file is not None:
+            return self.token_file.read_text(encoding="utf-8").strip()
+        return self.token.get_secret_value()
+
+    def address_policy(self) -> AddressPolicy:
+        """Which addresses streams may come from."""
+        return AddressPolicy(self.stream_allowed_networks)
+
+
+def load_settings() -> Settings:
+    """The settings of this process's environment. Raises `InvalidSettingError` about the first that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        message = str(first["msg"]).removeprefix("Value error, ")
+        name = f"{PREFIX}{str(first['loc'][0]).upper()}: " if first["loc"] else ""
+        raise InvalidSettingError(f"{name}{message}") from None
+
+
+def describe_settings() -> str:
+    """One paragraph a setting, for `cctv --help`."""
+    lines = []
+    for name, info in Settings.model_fields.items():
+        default = "" if info.default_factory or info.is_required() else TypeAdapter(object).dump_python(info.default)
+        shown = f" [{default}]" if default not in ("", None, ()) and name != "token" else ""
+        lines.append(f"  {PREFIX}{name.upper()}{shown}\n      {info.description}")
+    return "\n".join(lines)

@@ -1,0 +1,75 @@
+"""/metrics, /healthz and /readyz, for Prometheus and for probes. No password: bind it to where only they reach it."""
+
+import threading
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+Check = Callable[[], str]
+"""Empty: all is well; otherwise a sentence for the person who asks."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: "StatusServer"
+    timeout = 5.0
+    server_version = "Vigil"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        if path == "/metrics":
+            self.server.refresh()
+            encode, content_type = choose_encoder(self.headers.get("Accept", ""))
+            self._answer(HTTPStatus.OK, content_type, encode(self.server.registry))
+        elif path in ("/healthz", "/readyz"):
+            trouble = self.server.alive() if path == "/healthz" else self.server.ready()
+            status = HTTPStatus.SERVICE_UNAVAILABLE if trouble else HTTPStatus.OK
+            self._answer(status, "text/plain; charset=utf-8", f"{trouble or 'ok'}\n".encode())
+        else:
+            self._answer(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"/metrics, /healthz or /readyz\n")
+
+    def _answer(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Probes are no news."""
+
+
+class StatusServer(ThreadingHTTPServer):
+    """Serves until `close`. Raises OSError where the address cannot be had."""
+
+    daemon_threads = True
+
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        registry: CollectorRegistry,
+        *,
+        alive: Check,
+        ready: Check,
+        refresh: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.registry, self.alive, self.ready, self.refresh = registry, alive, ready, refresh
+        super().__init__((address, port), _Handler)
+        self._thread = threading.Thread(target=self.serve_forever, name="status", daemon=True)
+
+    def start(self) -> None:
+        """Begins to answer."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Ends."""
+        if self._thread.is_alive():
+            self.shutdown()
+        self.server_close()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that went away is no news."""

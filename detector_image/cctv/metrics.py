@@ -1,0 +1,79 @@
+"""What Prometheus can ask a detector. The only label that people choose is the camera's id."""
+
+from prometheus_client import GC_COLLECTOR, PROCESS_COLLECTOR, CollectorRegistry, Counter, Gauge, Histogram
+
+from vigil_contracts.names import Reason
+
+STAGES = ("received", "gated", "analysed", "dropped")
+_SECONDS = (0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0)
+_DELIVERY_SECONDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)
+
+
+class Metrics:
+    """All collectors of one process, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        for collector in (PROCESS_COLLECTOR, GC_COLLECTOR):
+            registry.register(collector)
+        camera = ["camera"]
+        self.stream_up = Gauge("vigil_stream_up", "1 while pictures arrive.", camera, registry=registry)
+        self.stream_reconnects = Counter(
+            "vigil_stream_reconnects_total", "Streams that ended or failed.", [*camera, "reason"], registry=registry
+        )
+        self.last_frame = Gauge(
+            "vigil_stream_last_frame_timestamp_seconds", "When the last picture came.", camera, registry=registry
+        )
+        self.frames = Counter("vigil_frames_total", "Pictures by stage.", [*camera, "stage"], registry=registry)
+        self.frame_age = Histogram(
+            "vigil_frame_age_seconds",
+            "A picture's age when analysis begins.",
+            camera,
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.inference = Histogram(
+            "vigil_inference_seconds", "Time in the model.", camera, buckets=_SECONDS, registry=registry
+        )
+        self.detections = Counter(
+            "vigil_detections_total", "Objects found in pictures.", [*camera, "label"], registry=registry
+        )
+        self.events = Counter("vigil_events_total", "Events by alert type.", [*camera, "type"], registry=registry)
+        self.delivery = Histogram(
+            "vigil_alert_delivery_seconds",
+            "From the picture's arrival until the API has stored the alert.",
+            camera,
+            buckets=_DELIVERY_SECONDS,
+            registry=registry,
+        )
+        self.spool_alerts = Gauge("vigil_spool_alerts", "Alerts that wait on disk.", camera, registry=registry)
+        self.spool_bytes = Gauge("vigil_spool_bytes", "Bytes of waiting alerts.", camera, registry=registry)
+        self.spool_dropped = Counter(
+            "vigil_spool_dropped_total", "Alerts given up, by why.", [*camera, "reason"], registry=registry
+        )
+        self.dead_letters = Counter(
+            "vigil_dead_letters_total", "Alerts that the API will never take.", camera, registry=registry
+        )
+        self.api_errors = Counter(
+            "vigil_api_errors_total", "Requests that failed, by status (0: no answer).", ["status"], registry=registry
+        )
+        self._by_camera = (
+            *(self.stream_up, self.stream_reconnects, self.last_frame, self.frames, self.frame_age, self.inference),
+            *(self.detections, self.events, self.delivery, self.spool_alerts, self.spool_bytes),
+            *(self.spool_dropped, self.dead_letters),
+        )
+
+    def begin(self, camera_id: int) -> None:
+        """Series that exist from the start, so that a rate over them is right from the first event on."""
+        camera = str(camera_id)
+        self.stream_up.labels(camera).set(0)
+        for stage in STAGES:
+            self.frames.labels(camera, stage)
+        for reason in Reason:
+            if reason.value.startswith("Stream") and reason is not Reason.STREAMING:
+                self.stream_reconnects.labels(camera, reason)
+
+    def forget(self, camera_id: int) -> None:
+        """Takes a camera's series away."""
+        for collector in self._by_camera:
+            collector.remove_by_labels({"camera": str(camera_id)})

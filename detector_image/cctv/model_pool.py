@@ -1,0 +1,82 @@
+"""The models of a process: each loaded once, however many cameras use it, and measured per camera."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from cctv.detectors.model import Detections, Model, ModelInvalidError, load_model
+from cctv.frame import Frame
+from cctv.metrics import Metrics
+
+Loader = Callable[[str], Model]
+
+
+class Models:
+    """Thread-safe. A model that could not be loaded is tried again by the next who asks, but not more than once at
+    a time."""
+
+    def __init__(self, default: str, *, device: str = "", sha256: str = "", load: Loader | None = None) -> None:
+        self._default, self._device, self._sha256 = default, device, sha256
+        self._load = load or self._load_by_name
+        self._lock = threading.Lock()
+        self._loaded: dict[str, Model] = {}
+
+    def get(self, name: str) -> Model:
+        """The model of that name; `""`: the default. Raises `ModelInvalidError`."""
+        name = name or self._default
+        with self._lock:
+            if name not in self._loaded:
+                self._loaded[name] = self._load(name)
+            return self._loaded[name]
+
+    def close(self) -> None:
+        """Gives all of them back."""
+        with self._lock:
+            for model in self._loaded.values():
+                model.close()
+            self._loaded.clear()
+
+    def _load_by_name(self, name: str) -> Model:
+        sha256 = self._sha256 if name == self._default else ""
+        return load_model(name, device=self._device, sha256=sha256 or None)
+
+
+class MeasuredModel:
+    """A model as one camera uses it: the same, with its time and findings counted."""
+
+    def __init__(self, model: Model, metrics: Metrics, camera_id: int) -> None:
+        self._model, self._metrics, self._camera = model, metrics, str(camera_id)
+        self.uses = 0
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self._model.labels
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        return self._model.input_size
+
+    def submit(self, frame: Frame) -> Future[Detections]:
+        self.uses += 1
+        began = time.perf_counter()
+        future = self._model.submit(frame)
+        future.add_done_callback(lambda done: self._count(done, time.perf_counter() - began))
+        return future
+
+    def detect(self, frame: Frame) -> Detections:
+        return self.submit(frame).result()
+
+    def close(self) -> None:
+        """Nothing: the model belongs to all cameras."""
+
+    def _count(self, done: Future[Detections], seconds: float) -> None:
+        self._metrics.inference.labels(self._camera).observe(seconds)
+        if done.cancelled() or done.exception() is not None:
+            return
+        found = done.result()
+        for class_id in found.class_ids.tolist():
+            self._metrics.detections.labels(self._camera, self._model.labels[class_id]).inc()
+
+
+__all__ = ["Loader", "MeasuredModel", "ModelInvalidError", "Models"]

@@ -1,0 +1,218 @@
+"""One camera, from its stream to its spooled alerts: a reader, a mailbox, an analysing thread.
+
+Cameras share nothing but the model, the spool and the metrics, each of them thread-safe: whatever goes wrong in one
+pipeline stays in it.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cctv.analyser import Analyser
+from cctv.backoff import Backoff
+from cctv.events import Event
+from cctv.faults import StreamFault
+from cctv.frame import Frame
+from cctv.health import CameraHealth
+from cctv.logs import camera_logger, redactor
+from cctv.mailbox import Mailbox
+from cctv.metrics import Metrics
+from cctv.model_pool import MeasuredModel, ModelInvalidError, Models
+from cctv.reader import Reader, ReaderOptions, SourceFactory
+from cctv.source import Source
+from cctv.spool import Spool
+from cctv.state_store import StateStore
+from vigil_contracts.camera import CameraConfiguration, Heartbeat
+from vigil_contracts.names import Reason
+from vigil_contracts.stream_url import secrets_of
+
+_STATE_EVERY_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all cameras of a process use together."""
+
+    models: Models
+    spool: Spool
+    states: StateStore
+    metrics: Metrics
+    make_source: Callable[[CameraConfiguration], Source]
+    spooled: Callable[[], None]
+    changed: Callable[[int], None]
+    detector_name: str
+    reader_options: ReaderOptions
+
+
+class CameraPipeline:
+    """Watches one camera from `start` to `stop`. `stop` returns only when nothing more will be spooled."""
+
+    def __init__(self, camera: CameraConfiguration, shared: Shared) -> None:
+        self._camera, self._shared = camera, shared
+        self._log = camera_logger(camera.id)
+        self._health = CameraHealth(lambda: shared.changed(camera.id))
+        self._mailbox: Mailbox[Frame] = Mailbox()
+        self._reader = Reader(
+            camera.id,
+            self._source_factory(camera),
+            camera.detection.frames_per_second,
+            self._mailbox,
+            self._health,
+            shared.metrics,
+            shared.reader_options,
+        )
+        self._next: CameraConfiguration | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"analysis-{camera.id}", daemon=True)
+
+    @property
+    def camera(self) -> CameraConfiguration:
+        """The configuration in use, or about to be."""
+        return self._next or self._camera
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether pictures arrive."""
+        return self._health.is_streaming
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the analysing thread runs."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begins to watch."""
+        self._shared.metrics.begin(self._camera.id)
+        self._shared.changed(self._camera.id)
+        self._thread.start()
+
+    def reconfigure(self, camera: CameraConfiguration) -> None:
+        """Other settings; the stream goes on unless its own settings changed."""
+        former, self._next = self.camera, camera
+        if (former.rtsp_url, former.transport) != (camera.rtsp_url, camera.transport):
+            self._reader.retarget(self._source_factory(camera))
+        if former.detection.frames_per_second != camera.detection.frames_per_second:
+            self._reader.limit(camera.detection.frames_per_second)
+
+    def check(self) -> None:
+        """For the watchdog, about once a second."""
+        self._reader.check()
+
+    def heartbeat(self) -> Heartbeat:
+        """How the camera is now."""
+        waiting = self._shared.spool.waiting(self._camera.id)
+        return self._health.heartbeat(self._shared.detector_name, self._camera.revision, waiting.alerts)
+
+    def stop(self, timeout_seconds: float) -> None:
+        """Ends the watching."""
+        deadline = time.monotonic() + timeout_seconds
+        self._stopping.set()
+        self._mailbox.close()
+        if not self._reader.stop(timeout_seconds):
+            self._log.error("the reader did not end in time")
+        self._thread.join(max(0.1, deadline - time.monotonic()))
+        if self._thread.is_alive():
+            self._log.error("the analysis did not end in time")
+
+    def _source_factory(self, camera: CameraConfiguration) -> SourceFactory:
+        redactor.add(secrets_of(camera.rtsp_url.get_secret_value()))
+        return lambda: self._shared.make_source(camera)
+
+    def _run(self) -> None:
+        analysis = self._load()
+        if analysis is None:
+            return
+        self._reader.start()
+        saved_at = time.monotonic()
+        while not self._stopping.is_set():
+            if self._next is not None:
+                analysis = self._apply(self._next, analysis)
+            frame = self._mailbox.take(timeout_seconds=0.5)
+            if frame is not None and not self._stopping.is_set():
+                self._analyse(frame, analysis)
+            if time.monotonic() - saved_at >= _STATE_EVERY_SECONDS:
+                saved_at = time.monotonic()
+                analysis.save()
+        analysis.save()
+
+    def _load(self) -> "_Analysis | None":
+        """The model and what uses it; waits until the model can be had. None: the end came first."""
+        backoff = Backoff(5.0, 60.0)
+        while not self._stopping.is_set():
+            camera, self._next = self.camera, None
+            self._camera = camera
+            try:
+                return _Analysis(camera, self._shared)
+            except ModelInvalidError as error:
+                if self._health.reason is not Reason.MODEL_INVALID:
+                    self._log.error("%s", error)
+                self._health.fault(StreamFault(Reason.MODEL_INVALID, str(error)))
+                self._stopping.wait(backoff.next_seconds())
+        return None
+
+    def _apply(self, camera: CameraConfiguration, analysis: "_Analysis") -> "_Analysis":
+        """Takes up new settings; where they ask for a model that cannot be had, the former stays in use."""
+        same_model = camera.detection.model == self._camera.detection.model
+        self._camera, self._next = camera, None
+        self._log.info("new settings, revision %s", camera.revision)
+        try:
+            if not same_model:
+                analysis = _Analysis(camera, self._shared)
+            else:
+                analysis.analyser.reconfigure(camera)
+        except ModelInvalidError as error:
+            self._log.error("the former model stays in use: %s", error)
+        self._shared.changed(camera.id)
+        return analysis
+
+    def _analyse(self, frame: Frame, analysis: "_Analysis") -> None:
+        metrics, camera = self._shared.metrics, str(self._camera.id)
+        metrics.frame_age.labels(camera).observe(time.monotonic() - frame.monotonic_seconds)
+        uses = analysis.model.uses
+        try:
+            events = analysis.analyser.process(frame)
+        except Exception:  # noqa: BLE001 - one bad picture must not end the watching
+            self._log.exception("a picture could not be analysed")
+            return
+        metrics.frames.labels(camera, "analysed" if analysis.model.uses > uses else "gated").inc()
+        for event in events:
+            self._accept(event)
+        if events:
+            analysis.save()
+
+    def _accept(self, event: Event) -> None:
+        self._shared.metrics.events.labels(str(self._camera.id), event.alert_type).inc()
+        try:
+            kept = self._shared.spool.append(event.to_submission(self._camera.id), event.snapshot_jpeg)
+        except OSError:
+            self._log.exception("an alert could not be written to the disk and is lost")
+            return
+        if not kept:
+            self._log.error("the spool has no room for an alert; it is lost")
+            return
+        self._log.info("%s: %s (%.0f %%)", event.alert_type, event.description, event.confidence * 100)
+        self._shared.spooled()
+
+
+class _Analysis:
+    """An analyser with its model, and its memory on disk."""
+
+    def __init__(self, camera: CameraConfiguration, shared: Shared) -> None:
+        self.model = MeasuredModel(shared.models.get(camera.detection.model), shared.metrics, camera.id)
+        self.analyser = Analyser(camera, self.model)
+        self._camera_id, self._states = camera.id, shared.states
+        self._saved = ""
+        state: dict[str, Any] = shared.states.load(camera.id)
+        if state:
+            self.analyser.restore(state)
+
+    def save(self) -> None:
+        """Writes the memory down where it has changed."""
+        state = self.analyser.state()
+        text = json.dumps(state, sort_keys=True)
+        if text != self._saved:
+            self._saved = text
+            self._states.save(self._camera_id, state)

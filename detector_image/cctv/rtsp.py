@@ -1,0 +1,116 @@
+"""The RTSP source: libav's client behind the gate, decoding one video stream.
+
+Decoding is done with one thread and without delay: a camera's pictures have no reordering worth waiting for, and many
+cameras share the machine.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from fractions import Fraction
+
+import av
+import av.container
+import av.error
+import av.logging
+
+from cctv.faults import StreamFault, from_libav
+from cctv.rtsp_gate import GateOptions, RtspGate
+from cctv.source import StreamInfo
+from vigil_contracts.names import Reason, StreamTransport
+
+av.logging.set_level(None)  # libav's own words reach no output: they may repeat what a camera sent
+
+_LIBAV_ERRORS = (av.error.FFmpegError, OSError, ValueError)
+
+_DAMAGED_IN_A_ROW = 250
+"""Packets in a row that cannot be decoded until the stream is given up: ten seconds of an ordinary camera."""
+
+
+class RtspSource:
+    """One try at a camera's stream; see `cctv.source.Source`."""
+
+    def __init__(
+        self,
+        url: str,
+        transport: StreamTransport,
+        gate_options: GateOptions,
+        *,
+        open_timeout_seconds: float = 10.0,
+        read_timeout_seconds: float = 10.0,
+    ) -> None:
+        self._gate = RtspGate(url, gate_options)
+        self._transport = transport
+        self._open_timeout = open_timeout_seconds
+        self._read_timeout = read_timeout_seconds
+        self._container: av.container.InputContainer | None = None
+
+    def open(self) -> StreamInfo:
+        self._gate.open()
+        try:
+            self._container = av.open(
+                self._gate.local_url,
+                mode="r",
+                format="rtsp",
+                timeout=(self._open_timeout, self._read_timeout),
+                options={
+                    "rtsp_transport": str(self._transport),
+                    "allowed_media_types": "video",
+                    "user_agent": self._gate.user_agent,
+                    "protocol_whitelist": "rtsp,rtp,udp,tcp",
+                    "analyzeduration": "500000",
+                    "fpsprobesize": "0",
+                    "fflags": "+genpts+discardcorrupt",
+                    "max_delay": "500000",
+                },
+            )
+        except _LIBAV_ERRORS as error:
+            raise self._fault(error) from None
+        if not self._container.streams.video:
+            raise StreamFault(Reason.STREAM_UNSUPPORTED, "it has no video")
+        stream = self._container.streams.video[0]
+        with contextlib.suppress(ValueError):  # a codec without a decoder has no context
+            stream.codec_context.thread_count = 1
+        return self.info()
+
+    def pictures(self) -> Iterator[av.VideoFrame]:
+        assert self._container is not None, "open first"
+        stream = self._container.streams.video[0]
+        damaged = 0
+        try:
+            for packet in self._container.demux(stream):
+                try:
+                    pictures = packet.decode()
+                except av.error.InvalidDataError:
+                    damaged += 1
+                    if damaged >= _DAMAGED_IN_A_ROW:
+                        raise StreamFault(Reason.STREAM_UNSUPPORTED, "nothing can be decoded") from None
+                    continue
+                for picture in pictures:
+                    damaged = 0
+                    yield picture
+        except _LIBAV_ERRORS as error:
+            raise self._fault(error) from None
+        raise self._gate.fault or StreamFault(Reason.STREAM_ENDED)
+
+    def info(self) -> StreamInfo:
+        assert self._container is not None, "open first"
+        stream = self._container.streams.video[0]
+        rate: Fraction | None = stream.average_rate
+        return StreamInfo(
+            width=stream.codec_context.width,
+            height=stream.codec_context.height,
+            codec=stream.codec_context.name,
+            frames_per_second=float(rate) if rate else None,
+        )
+
+    def interrupt(self) -> None:
+        self._gate.close()
+
+    def close(self) -> None:
+        self._gate.close()
+        if self._container is not None:
+            self._container.close()
+            self._container = None
+
+    def _fault(self, error: Exception) -> StreamFault:
+        return self._gate.fault or from_libav(error)

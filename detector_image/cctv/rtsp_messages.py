@@ -1,0 +1,151 @@
+"""RTSP's wire format (RFC 2326): cutting a byte stream into messages and interleaved packets, and writing them.
+
+Pure: bytes in, values out. Both directions use the same format, so one splitter serves both.
+"""
+
+from dataclasses import dataclass
+
+_HEAD_LIMIT = 64 * 1024
+_BODY_LIMIT = 1024 * 1024
+_INTERLEAVED = 0x24  # "$", RFC 2326 section 10.12
+_BEGINNINGS = (
+    *(b"RTSP/", b"OPTIONS ", b"DESCRIBE ", b"SETUP ", b"PLAY ", b"PAUSE ", b"TEARDOWN ", b"GET_PARAMETER "),
+    *(b"SET_PARAMETER ", b"ANNOUNCE ", b"REDIRECT ", b"RECORD ", b"PLAY_NOTIFY ", b"\r\n"),
+)
+
+
+class NotRtspError(ValueError):
+    """The bytes are no RTSP: a head or a body without an end."""
+
+
+@dataclass(slots=True)
+class Message:
+    """A request or an answer. Header names keep their spelling; several of one name stay several."""
+
+    first_line: str
+    headers: list[tuple[str, str]]
+    body: bytes = b""
+
+    @property
+    def status(self) -> int:
+        """An answer's status; 0 for a request."""
+        words = self.first_line.split(" ", 2)
+        return int(words[1]) if self.first_line.startswith("RTSP/") and words[1:] and words[1].isdigit() else 0
+
+    @property
+    def method(self) -> str:
+        """A request's method, in capitals."""
+        return self.first_line.split(" ", 1)[0].upper()
+
+    @property
+    def uri(self) -> str:
+        """A request's URI."""
+        words = self.first_line.split(" ")
+        return words[1] if len(words) > 1 else ""
+
+    def get_all(self, name: str) -> list[str]:
+        """The values of a header, in their order."""
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+    def get(self, name: str) -> str:
+        """The first value of a header; empty where it is missing."""
+        return next(iter(self.get_all(name)), "")
+
+    def remove(self, name: str) -> None:
+        """Takes a header out."""
+        self.headers = [(key, value) for key, value in self.headers if key.lower() != name.lower()]
+
+    def set(self, name: str, value: str) -> None:
+        """Puts a header in place of all of its name."""
+        self.remove(name)
+        self.headers.append((name, value))
+
+    def encode(self) -> bytes:
+        """The message as it goes over the wire."""
+        lines = [self.first_line, *(f"{name}: {value}" for name, value in self.headers), "", ""]
+        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+
+
+def parse_head(head: bytes) -> Message:
+    """A message without its body, from the bytes before the empty line."""
+    lines = head.decode("utf-8", "surrogateescape").replace("\r\n", "\n").split("\n")
+    headers = []
+    for line in lines[1:]:
+        name, colon, value = line.partition(":")
+        if colon:
+            headers.append((name.strip(), value.strip()))
+    return Message(lines[0].strip(), headers)
+
+
+class Splitter:
+    """Cuts a byte stream at its messages. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes | memoryview) -> list[Message | bytes]:
+        """The messages that `data` completes, and between them the bytes of whole interleaved packets.
+
+        Bytes that are neither (a camera that lost its place) are passed on as they are, up to the next thing that
+        can be understood. Raises `NotRtspError`.
+        """
+        self._buffer += data
+        found: list[Message | bytes] = []
+        while self._buffer:
+            packets = self._interleaved_length()
+            if packets:
+                found.append(self._take(packets))
+                continue
+            if self._buffer[0] == _INTERLEAVED:
+                break  # an unfinished packet
+            if not self._looks_like_text():
+                found.append(self._take(self._garbage_length()))
+                continue
+            message = self._message()
+            if message is None:
+                break
+            found.append(message)
+        return found
+
+    def _take(self, length: int) -> bytes:
+        taken = bytes(self._buffer[:length])
+        del self._buffer[:length]
+        return taken
+
+    def _interleaved_length(self) -> int:
+        """The length of all whole packets at the front of the buffer."""
+        buffer, end, position = self._buffer, len(self._buffer), 0
+        while position + 4 <= end and buffer[position] == _INTERLEAVED:
+            following = position + 4 + (buffer[position + 2] << 8 | buffer[position + 3])
+            if following > end:
+                break
+            position = following
+        return position
+
+    def _looks_like_text(self) -> bool:
+        """Whether the bytes at hand are, or can become, the beginning of a message."""
+        front = bytes(self._buffer[:16])
+        return any(front.startswith(word) or word.startswith(front) for word in _BEGINNINGS)
+
+    def _garbage_length(self) -> int:
+        candidates = [place for place in (self._buffer.find(b"$", 1), self._buffer.find(b"RTSP/", 1)) if place > 0]
+        return min(candidates, default=len(self._buffer))
+
+    def _message(self) -> Message | None:
+        while self._buffer[:2] == b"\r\n":  # empty lines before a message are to be ignored
+            del self._buffer[:2]
+        end = self._buffer.find(b"\r\n\r\n")
+        if end < 0:
+            if len(self._buffer) > _HEAD_LIMIT:
+                raise NotRtspError("a message's head does not end")
+            return None
+        message = parse_head(bytes(self._buffer[:end]))
+        length_text = message.get("Content-Length") or "0"
+        if not length_text.isdigit() or int(length_text) > _BODY_LIMIT:
+            raise NotRtspError("a message's length makes no sense")
+        whole = end + 4 + int(length_text)
+        if len(self._buffer) < whole:
+            return None
+        message.body = bytes(self._buffer[end + 4 : whole])
+        del self._buffer[:whole]
+        return message

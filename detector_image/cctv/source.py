@@ -1,0 +1,36 @@
+"""Where pictures come from: the interface between a stream (or a file) and the reader that feeds analysis."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import av
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """What a stream says about itself."""
+
+    width: int
+    height: int
+    codec: str
+    frames_per_second: float | None
+
+
+class Source(Protocol):
+    """One try at one stream. Used by one thread, but for `interrupt`."""
+
+    def open(self) -> StreamInfo:
+        """Connects. Raises `StreamFault`."""
+
+    def pictures(self) -> Iterator[av.VideoFrame]:
+        """The decoded pictures, in the order of their showing; ends by `StreamFault`, a clean end included."""
+
+    def info(self) -> StreamInfo:
+        """As `open` returned it, but of now: cameras change resolution in the middle of a stream."""
+
+    def interrupt(self) -> None:
+        """Makes a blocked `open` or `pictures` end soon; from any thread."""
+
+    def close(self) -> None:
+        """Gives everything back."""

@@ -1,0 +1,117 @@
+"""A real RTSP server (GStreamer's) that plays one file; a program of its own, run by Debian's Python.
+
+    /usr/bin/python3 gst_rtsp_server.py '{"clip": "…", "path": "/cam", "plays": 1, …}'
+
+GStreamer's bindings are Debian packages, which the tests' environment does not see; hence the separate process. It
+prints `port <n>` once it listens and ends with its standard input. See `tests/integration/services/rtsp.py`.
+"""
+
+import functools
+import json
+import operator
+import sys
+import threading
+from typing import Any
+
+import gi
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtsp", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import Gio, GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
+
+PARSERS = {
+    "h264": ("h264parse", "rtph264pay"),
+    "h265": ("h265parse", "rtph265pay"),
+    "mjpeg": ("jpegparse", "rtpjpegpay"),
+}
+
+
+def launch_line(options: dict[str, Any]) -> str:
+    """The pipeline in gst-launch's words. Packets leave when their time has come, since the media is played live."""
+    parser, payloader = PARSERS[options["codec"]]
+    extra = "config-interval=-1 " if payloader != "rtpjpegpay" else ""
+    location = json.dumps(options["clip"])
+    return f"( filesrc location={location} ! qtdemux ! {parser} ! queue ! {payloader} name=pay0 pt=96 {extra})"
+
+
+class Plays:
+    """Counts the clients that were given the stream, says so, and turns away those after the last."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._begun = most, 0
+
+    def watch(self, _server: object, client: GstRtspServer.RTSPClient) -> None:
+        """A client has connected."""
+        client.connect("pre-describe-request", self._may_describe)
+        client.connect("play-request", self._began)
+        client.connect("closed", lambda _client: print("closed", flush=True))
+
+    def _may_describe(self, _client: object, _context: object) -> GstRtsp.RTSPStatusCode:
+        over = self._most and self._begun >= self._most
+        return GstRtsp.RTSPStatusCode.NOT_FOUND if over else GstRtsp.RTSPStatusCode.OK
+
+    def _began(self, _client: object, _context: object) -> None:
+        self._begun += 1
+        print(f"play {self._begun}", flush=True)
+
+
+def make_factory(options: dict[str, Any]) -> GstRtspServer.RTSPMediaFactory:
+    """What makes the media for each client, or one for all of them."""
+    factory = GstRtspServer.RTSPMediaFactory()
+    factory.set_launch(launch_line(options))
+    factory.set_shared(bool(options["shared"]))
+    flags = {"tcp": GstRtsp.RTSPLowerTrans.TCP, "udp": GstRtsp.RTSPLowerTrans.UDP}
+    factory.set_protocols(functools.reduce(operator.or_, (flags[name] for name in options["transports"])))
+    return factory
+
+
+def protect(
+    server: GstRtspServer.RTSPServer, factory: GstRtspServer.RTSPMediaFactory, options: dict[str, Any]
+) -> None:
+    """Digest or basic authentication, and TLS, where asked for."""
+    if not options["username"] and not options["tls_certificate"]:
+        return
+    auth = GstRtspServer.RTSPAuth()
+    role = "viewer"
+    token = GstRtspServer.RTSPToken()
+    token.set_string("media.factory.role", role)
+    if options["tls_certificate"]:
+        auth.set_tls_certificate(Gio.TlsCertificate.new_from_files(options["tls_certificate"], options["tls_key"]))
+    if not options["username"]:
+        auth.set_default_token(token)
+    elif options["basic"]:
+        auth.set_supported_methods(GstRtsp.RTSPAuthMethod.BASIC)
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(options["username"], options["password"]), token)
+    else:
+        auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+        auth.add_digest(options["username"], options["password"], token)
+    permissions = GstRtspServer.RTSPPermissions.new()
+    permissions.add_role(role)
+    permissions.add_permission_for_role(role, "media.factory.access", True)
+    permissions.add_permission_for_role(role, "media.factory.construct", True)
+    factory.set_permissions(permissions)
+    server.set_auth(auth)
+
+
+def main() -> None:
+    """Serves until standard input ends."""
+    options = json.loads(sys.argv[1])
+    Gst.init(None)
+    server = GstRtspServer.RTSPServer()
+    server.set_address("127.0.0.1")
+    server.set_service(str(options["port"]))
+    factory = make_factory(options)
+    server.connect("client-connected", Plays(options["plays"]).watch)
+    server.get_mount_points().add_factory(options["path"], factory)
+    protect(server, factory, options)
+    if server.attach(None) == 0:
+        sys.exit("cannot listen")
+    loop = GLib.MainLoop()
+    print(f"port {server.get_bound_port()}", flush=True)
+    threading.Thread(target=lambda: (sys.stdin.read(), loop.quit()), daemon=True).start()
+    loop.run()
+
+
+if __name__ == "__main__":
+    main()

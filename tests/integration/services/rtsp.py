@@ -1,0 +1,139 @@
+"""Real RTSP servers for the tests: GStreamer's, playing clips in real time.
+
+with gst_rtsp_server(clip) as server:     # plays the clip once, to the first client, then knows no such stream
+    server.url
+
+with gst_rtsp_server(clip, plays=0):      # plays it from the start to every client
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+PROGRAM = Path(__file__).with_name("gst_rtsp_server.py")
+DEBIAN_PYTHON = Path("/usr/bin/python3")
+_START_TIMEOUT_SECONDS = 20.0
+
+
+@dataclass
+class RtspServer:
+    """A running server. `lines` is what it has said so far: `play <n>`, `closed`."""
+
+    host: str
+    port: int
+    path: str
+    scheme: str
+    username: str
+    password: str
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """The stream's URL, with percent-encoded credentials where the server asks for them."""
+        user = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}@" if self.username else ""
+        return f"{self.scheme}://{user}{self.host}:{self.port}{self.path}"
+
+    @property
+    def bare_url(self) -> str:
+        """The stream's URL without credentials."""
+        return f"{self.scheme}://{self.host}:{self.port}{self.path}"
+
+    @property
+    def plays(self) -> int:
+        """How many times a client was given the clip."""
+        return sum(line.startswith("play ") for line in self.lines)
+
+    def wait_for(self, line: str, timeout_seconds: float) -> None:
+        """Waits until the server has said `line`."""
+        deadline = time.monotonic() + timeout_seconds
+        while line not in self.lines:
+            assert time.monotonic() < deadline, f"the RTSP server did not say {line!r} but {self.lines}"
+            time.sleep(0.05)
+
+
+def _bindings_missing() -> str:
+    if not DEBIAN_PYTHON.exists():
+        return "Debian's Python"
+    probe = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
+    done = subprocess.run([DEBIAN_PYTHON, "-c", probe], capture_output=True, check=False, timeout=30)
+    return "" if done.returncode == 0 else "gir1.2-gst-rtsp-server-1.0 and python3-gi (tools/system_packages.py)"
+
+
+@contextlib.contextmanager
+def gst_rtsp_server(
+    clip: Path,
+    *,
+    plays: int = 1,
+    shared: bool = False,
+    codec: str = "h264",
+    path: str = "/cam",
+    username: str = "",
+    password: str = "",
+    basic: bool = False,
+    transports: Sequence[str] = ("tcp", "udp"),
+    port: int = 0,
+    tls: tuple[Path, Path] | None = None,
+) -> Iterator[RtspServer]:
+    """Serves `clip` (an MP4 with H.264, H.265 or MJPEG) in real time from its beginning to each client.
+
+    `plays`: after so many clients the path is gone (404); 0: without end. `shared`: clients share one play.
+    With a `username`, digest authentication is asked for, or basic. `tls`: certificate and key files; `rtsps`.
+    """
+    missing = _bindings_missing()
+    if missing:
+        pytest.skip(f"needs GStreamer's RTSP server: {missing} missing")
+    options = {
+        "clip": str(clip),
+        "plays": plays,
+        "shared": shared,
+        "codec": codec,
+        "path": path,
+        "username": username,
+        "password": password,
+        "basic": basic,
+        "transports": list(transports),
+        "port": port,
+        "tls_certificate": str(tls[0]) if tls else "",
+        "tls_key": str(tls[1]) if tls else "",
+    }
+    environment = {**os.environ, "GST_REGISTRY_FORK": "no"}
+    with subprocess.Popen(
+        [DEBIAN_PYTHON, PROGRAM, json.dumps(options)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        scheme = "rtsps" if tls else "rtsp"
+        server = RtspServer("127.0.0.1", 0, path, scheme, username, password, process)
+        listening = threading.Event()
+
+        def read() -> None:
+            assert process.stdout is not None
+            for line in process.stdout:
+                server.lines.append(line.strip())
+                if line.startswith("port "):
+                    server.port = int(line.split()[1])
+                    listening.set()
+            listening.set()
+
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
+        try:
+            assert listening.wait(_START_TIMEOUT_SECONDS), "the RTSP server did not start"
+            assert server.port, f"the RTSP server ended with {process.wait(5)}"
+            yield server
+        finally:
+            process.terminate()
+            process.wait(10)
+            reader.join(5)
