@@ -21,10 +21,6 @@ class Cameras:
         """Closes the connection."""
         self._http.close()
 
-    def is_authorized(self) -> bool:
-        """Whether the token is (still) good."""
-        return self._http.get("/api/cameras/").status_code == httpx.codes.OK
-
     def ensure(self, name: str, rtsp_url: str, **fields: Any) -> str:
         """Makes the camera `name` exist, active, with this URL. Returns `added` or `known`."""
         known = self.find(name)

@@ -5,6 +5,7 @@ demo camera, backend.
 """
 
 import fcntl
+import json
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import cast
 
 import httpx
 
@@ -22,9 +24,8 @@ from vigil_standalone.cameras import Cameras, RegistrationError
 from vigil_standalone.console import say, say_for, step
 from vigil_standalone.processes import Child, inherited_environment
 from vigil_standalone.settings import Settings
-from vigil_standalone.state import DataDirectory
+from vigil_standalone.state import USER, DataDirectory
 
-USER = "admin"
 DEMO_CAMERA = "Demo yard"
 OWN_CAMERA = "My camera"
 _BACKEND_READY_SECONDS = 60
@@ -47,12 +48,7 @@ def run(settings: Settings) -> int:
         environment = _backend_environment(settings, data)
 
         with step("preparing the database"):
-            _manage(environment, "migrate", "--verbosity=0")
-            password = {"VIGIL_PASSWORD": data.read_secret("admin-password")}
-            _manage(
-                {**environment, **password},
-                *("ensure_user", "--username", USER, "--superuser", "--password-env", "VIGIL_PASSWORD"),
-            )
+            prepared = _prepare(environment)
 
         children: list[Child] = []
         stack.callback(_stop_all, children)
@@ -62,14 +58,15 @@ def run(settings: Settings) -> int:
         if stop.is_set():
             return 0
 
-        cameras = Cameras(base_url, _token(data, environment, base_url, scope="user"))
+        cameras = Cameras(base_url, data.read_secret("user-token"))
         stack.callback(cameras.close)
         _add_cameras(settings, data, cameras, children, stop)
-        _start(children, _pipeline(settings, data, base_url, _token(data, environment, base_url, scope="pipeline")))
+        _start(children, _pipeline(settings, data, base_url))
 
         say(f"Dashboard: {base_url}/dashboard/")
         say(f"User: {USER}")
-        say(f"Password: {data.read_secret('admin-password')}")
+        password = data.read_secret("admin-password") if prepared["password_is_current"] else "(changed since)"
+        say(f"Password: {password}")
         while not stop.wait(0.5):
             for child in children:
                 child.watch()
@@ -137,8 +134,7 @@ def _backend(settings: Settings, environment: dict[str, str]) -> Child:
     return Child("backend", arguments, environment, say_for)
 
 
-def _pipeline(settings: Settings, data: DataDirectory, base_url: str, token: str) -> Child:
-    data.write_secret("pipeline-token", token)
+def _pipeline(settings: Settings, data: DataDirectory, base_url: str) -> Child:
     environment = {
         "VIGIL_API_URL": base_url,
         "VIGIL_TOKEN_FILE": str(data.secret_file("pipeline-token")),
@@ -150,30 +146,17 @@ def _pipeline(settings: Settings, data: DataDirectory, base_url: str, token: str
     return Child("pipeline", [sys.executable, "-m", "cctv"], environment, say_for)
 
 
-def _token(data: DataDirectory, environment: dict[str, str], base_url: str, *, scope: str) -> str:
-    """The token kept from an earlier start if it is still good, else a new one."""
-    token = data.read_secret(f"{scope}-token")
-    path = "/api/cameras/" if scope == "user" else "/api/active-cameras/"
-    if token:
-        answer = httpx.get(base_url + path, headers={"Authorization": f"Token {token}"}, timeout=10)
-        if answer.status_code == httpx.codes.OK:
-            return token
-    token = _manage(environment, "create_token", "--user", USER, "--scope", scope, "--name", "standalone").strip()
-    data.write_secret(f"{scope}-token", token)
-    return token
-
-
-def _manage(environment: dict[str, str], *arguments: str) -> str:
+def _prepare(environment: dict[str, str]) -> dict[str, bool]:
     finished = subprocess.run(
-        [sys.executable, "-m", "django", *arguments],
+        [sys.executable, "-m", "vigil_standalone.prepare"],
         env={**inherited_environment(), **environment},
         capture_output=True,
         text=True,
         check=False,
     )
     if finished.returncode != 0:
-        raise StartError(f"`{arguments[0]}` failed:\n{finished.stderr.strip()}")
-    return finished.stdout
+        raise StartError(f"the database cannot be prepared:\n{finished.stderr.strip()}")
+    return cast("dict[str, bool]", json.loads(finished.stdout))
 
 
 def _start(children: list[Child], child: Child) -> None:

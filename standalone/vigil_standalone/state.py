@@ -6,6 +6,9 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
+USER = "admin"
+"""Name of the first user."""
+
 
 @dataclass(frozen=True, slots=True)
 class DataDirectory:
