@@ -1,0 +1,67 @@
+"""The OpenVINO runtime on a real network."""
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from tests.integration.detector.vision.clips import PERSONS, frames_of
+
+from cctv.detectors.model import Model, ModelInvalidError, load_model
+from cctv.frame import Frame
+
+
+@pytest.fixture(scope="module")
+def person(shared: Path) -> Frame:
+    return next(islice(frames_of(shared / "videos" / PERSONS), 130, None))
+
+
+def frame_of(picture: np.ndarray) -> Frame:  # type: ignore[type-arg]
+    return Frame.from_bgr(picture, datetime.now(UTC), 0.0, 0)
+
+
+def test_it_finds_the_person(model: Model, person: Frame) -> None:
+    found = model.detect(person)
+    assert model.labels[found.class_ids[0]] == "person"
+    assert found.confidences[0] > 0.85
+    np.testing.assert_allclose(found.boxes[0], [0.50, 0.04, 0.68, 0.91], atol=0.03)
+
+
+@pytest.mark.parametrize(("width", "height"), [(768, 432), (1920, 1080), (640, 480), (500, 500)])
+def test_pictures_of_any_proportions_give_the_same_boxes(
+    model: Model, person: Frame, width: int, height: int
+) -> None:
+    """The person, pasted into a grey canvas of other proportions, is found where it was pasted."""
+    canvas = np.full((height, width, 3), 114, np.uint8)
+    scale = min(width / 768, height / 432)
+    pasted = cv2.resize(person.bgr(), (round(768 * scale), round(432 * scale)))
+    canvas[: pasted.shape[0], : pasted.shape[1]] = pasted
+    found = model.detect(frame_of(canvas))
+    share = np.array([pasted.shape[1] / width, pasted.shape[0] / height] * 2)
+    assert model.labels[found.class_ids[0]] == "person"
+    np.testing.assert_allclose(found.boxes[0], np.array([0.50, 0.04, 0.68, 0.91]) * share, atol=0.04)
+
+
+def test_several_cameras_at_once_get_their_own_answers(model: Model, person: Frame) -> None:
+    empty = frame_of(np.full((432, 768, 3), 90, np.uint8))
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(model.detect, [person, empty] * 12))
+    assert all(len(answer) >= 1 for answer in answers[::2])
+    assert all(len(answer) == 0 for answer in answers[1::2])
+
+
+def test_names_that_do_not_fit_the_network_are_refused(model_folder: Path, tmp_path: Path) -> None:
+    for name in ("yolov8n.xml", "yolov8n.bin"):
+        shutil.copyfile(model_folder / name, tmp_path / name)
+    (tmp_path / "metadata.yaml").write_text("names: {0: person}\n")
+    with pytest.raises(ModelInvalidError, match=r"no YOLOv8 detection model of 1 classes: its output must be"):
+        load_model(tmp_path)
+
+
+def test_an_unknown_device_is_refused(model_folder: Path) -> None:
+    with pytest.raises(ModelInvalidError, match="OpenVINO runs on CPU, GPU, NPU or AUTO"):
+        load_model(model_folder, device="abacus")

@@ -1,0 +1,84 @@
+"""Frames and models made by hand."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from cctv.detectors.model import Detections
+from cctv.frame import Frame
+from vigil_contracts.camera import CameraConfiguration, Detection
+
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+Found = tuple[str, float, tuple[float, float, float, float]]
+"""Label, confidence, box."""
+
+
+class ScriptedModel:
+    """A model whose answers a test writes down, by the frame's time."""
+
+    labels = ("person", "car", "cell phone", "dog", "fire")
+    input_size = (64, 64)
+
+    def __init__(self, script: Callable[[float], list[Found]]) -> None:
+        self.script = script
+        self.asked = 0
+
+    def submit(self, frame: Frame) -> Future[Detections]:
+        self.asked += 1
+        future: Future[Detections] = Future()
+        future.set_result(detections(self.script(frame.monotonic_seconds), self.labels))
+        return future
+
+    def detect(self, frame: Frame) -> Detections:
+        return self.submit(frame).result()
+
+    def close(self) -> None:
+        pass
+
+
+def detections(found: list[Found], labels: tuple[str, ...] = ScriptedModel.labels) -> Detections:
+    ordered = sorted(found, key=lambda one: -one[1])
+    return Detections(
+        np.array([one[2] for one in ordered], np.float32).reshape(-1, 4),
+        np.array([one[1] for one in ordered], np.float32),
+        np.array([labels.index(one[0]) for one in ordered], np.int32),
+    )
+
+
+@pytest.fixture
+def scripted_model() -> type[ScriptedModel]:
+    return ScriptedModel
+
+
+@pytest.fixture
+def make_detections() -> Callable[[list[Found]], Detections]:
+    return detections
+
+
+@pytest.fixture
+def make_frame() -> Callable[..., Frame]:
+    def make(seconds: float = 0.0, picture: np.ndarray | None = None) -> Frame:  # type: ignore[type-arg]
+        if picture is None:
+            # Noise that differs from frame to frame: something always moves.
+            picture = np.random.default_rng(int(seconds * 1000)).integers(0, 255, (90, 160, 3), dtype=np.uint8)
+        return Frame.from_bgr(picture, START + timedelta(seconds=seconds), seconds, int(seconds * 100))
+
+    return make
+
+
+@pytest.fixture
+def make_camera() -> Callable[..., CameraConfiguration]:
+    def make(**detection: object) -> CameraConfiguration:
+        return CameraConfiguration(
+            id=1,
+            name="Yard",
+            rtsp_url="rtsp://host/stream",  # type: ignore[arg-type]
+            revision="1",
+            detection=Detection(**detection),  # type: ignore[arg-type]
+        )
+
+    return make

@@ -1,0 +1,62 @@
+"""Frames convert lazily, once, and without copying where they can."""
+
+from datetime import UTC, datetime
+
+import av
+import numpy as np
+import pytest
+
+from cctv.frame import Frame
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def picture() -> np.ndarray:  # type: ignore[type-arg]
+    """Left half red, right half grey, in BGR; 50 pixels wide, so that libav's rows are padded."""
+    pixels = np.full((36, 50, 3), 128, np.uint8)
+    pixels[:, :25] = (0, 0, 250)
+    return pixels
+
+
+def decoded(pixel_format: str) -> Frame:
+    video_frame = av.VideoFrame.from_ndarray(picture(), format="bgr24").reformat(format=pixel_format)
+    return Frame.from_av(video_frame, NOW, 1.0, 7)
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuvj420p", "nv12", "yuv422p", "gray", "bgr24", "rgba"])
+def test_luma_is_the_brightness_whatever_the_format(pixel_format: str) -> None:
+    luma = decoded(pixel_format).luma()
+    assert luma.shape == (36, 50)
+    assert luma.dtype == np.uint8
+    assert abs(int(luma[10, 40]) - 128) < 12
+    assert int(luma[10, 5]) < 100
+
+
+def test_luma_looks_into_the_decoders_own_memory() -> None:
+    luma = decoded("yuv420p").luma()
+    assert not luma.flags.owndata
+    assert luma.strides[0] >= 50
+
+
+def test_colours_come_out_in_the_order_that_is_promised() -> None:
+    frame = decoded("yuv444p")
+    blue, green, red = (int(value) for value in frame.bgr()[10, 5])
+    assert red > 200
+    assert blue < 60
+    assert green < 60
+    red, green, blue = (int(value) for value in frame.scaled_rgb(25, 18)[5, 2])
+    assert red > 200
+    assert blue < 60
+
+
+def test_scaled_pictures_are_the_same_from_planes_and_from_bgr() -> None:
+    from_planes = decoded("yuv444p").scaled_rgb(25, 18).astype(int)
+    from_bgr = Frame.from_bgr(picture(), NOW, 1.0, 7).scaled_rgb(25, 18).astype(int)
+    assert from_planes.shape == from_bgr.shape == (18, 25, 3)
+    assert np.abs(from_planes - from_bgr)[:, [2, 20]].max() < 12
+
+
+def test_conversions_are_made_once() -> None:
+    frame = decoded("yuv420p")
+    assert frame.bgr() is frame.bgr()
+    assert frame.luma() is frame.luma()

@@ -1,0 +1,109 @@
+"""Models are found by path or name, and refused with a sentence that says what would be right."""
+
+import hashlib
+from pathlib import Path
+
+import httpx
+import pytest
+
+from cctv.detectors import model_files
+from cctv.detectors.model import ModelInvalidError, load_model
+from cctv.detectors.model_files import Published, find_model
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    models = tmp_path / "models"
+    monkeypatch.setenv("VIGIL_MODEL_DIR", str(models))
+    return models
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def test_a_missing_path_is_named() -> None:
+    with pytest.raises(ModelInvalidError, match=r"/nowhere/x\.xml: no such model file"):
+        load_model("/nowhere/x.xml")
+
+
+def test_an_unknown_name_says_where_exports_belong(folder: Path) -> None:
+    with pytest.raises(ModelInvalidError, match=rf"{folder} holds no parrot_int8_openvino_model"):
+        load_model("parrot")
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.bin"
+    path.write_bytes(b"?")
+    with pytest.raises(ModelInvalidError, match="must be an OpenVINO folder"):
+        load_model(path)
+
+
+def test_a_broken_network_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.xml"
+    path.write_text("<net")
+    with pytest.raises(ModelInvalidError, match="OpenVINO cannot read it"):
+        load_model(path)
+
+
+def test_pickles_need_a_pinned_sha256(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pt"
+    path.write_bytes(b"pickle")
+    with pytest.raises(ModelInvalidError, match="needs its SHA-256 pinned"):
+        load_model(path)
+    with pytest.raises(ModelInvalidError, match="not the pinned"):
+        load_model(path, sha256="0" * 64)
+
+
+def test_a_pinned_sha256_is_checked_for_every_kind(tmp_path: Path) -> None:
+    (tmp_path / "net.xml").write_text("<net/>")
+    with pytest.raises(ModelInvalidError, match="not the pinned"):
+        find_model(tmp_path, sha256="0" * 64)
+    assert find_model(tmp_path, sha256=sha256(b"<net/>").upper()).path.name == "net.xml"
+
+
+def test_a_folder_must_hold_one_network(tmp_path: Path) -> None:
+    with pytest.raises(ModelInvalidError, match="holds 0 networks"):
+        load_model(tmp_path)
+
+
+def test_a_name_prefers_the_export_that_is_there(folder: Path) -> None:
+    export = folder / "yolov8n_int8_openvino_model"
+    export.mkdir(parents=True)
+    (export / "yolov8n.xml").write_text("<net/>")
+    assert find_model("yolov8n").path == export / "yolov8n.xml"
+
+
+class _Download:
+    """Stands for the publisher's server, which tests must not call."""
+
+    def __init__(self, content: bytes) -> None:
+        self.transport = httpx.MockTransport(lambda _: httpx.Response(200, content=content))
+
+    def stream(self, method: str, url: str, **options: object):  # type: ignore[no-untyped-def]
+        options.pop("timeout")
+        return httpx.Client(transport=self.transport, follow_redirects=bool(options.pop("follow_redirects"))).stream(
+            method, url
+        )
+
+
+def test_a_known_name_is_fetched_and_checked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = Published("https://example.org/known.pt", sha256(b"weights"))
+    monkeypatch.setitem(model_files.PUBLISHED, "known", good)
+    monkeypatch.setattr(model_files.httpx, "stream", _Download(b"trojan").stream)
+    with pytest.raises(ModelInvalidError, match="not the pinned"):
+        find_model("known")
+    assert list(folder.iterdir()) == []
+    monkeypatch.setattr(model_files.httpx, "stream", _Download(b"weights").stream)
+    found = find_model("known")
+    assert found.path.read_bytes() == b"weights"
+    assert found.sha256 == good.sha256
+
+
+def test_no_network_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise httpx.ConnectError("no route")
+
+    monkeypatch.setattr(model_files.httpx, "stream", unreachable)
+    with pytest.raises(ModelInvalidError, match="fetch it where there is a network and put it there"):
+        find_model("yolov8n")
