@@ -14,9 +14,21 @@ from cctv.observations import overlap
 from cctv.tracking import TrackedObject
 from vigil_contracts.names import AlertType
 
-MOVING_REMEMBERED = timedelta(seconds=5)
-STILL_REMEMBERED = timedelta(seconds=60)
-PARKED_REMEMBERED = timedelta(minutes=30)
+ABSENCE_BETWEEN_PICTURES = timedelta(seconds=1)
+"""While no picture comes nobody is seen to leave: a gap counts as an absence of this length at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """How long an object is remembered: by how long pictures came without it, and in all."""
+
+    absent: timedelta
+    in_all: timedelta
+
+
+MOVING_REMEMBERED = Span(absent=timedelta(seconds=5), in_all=timedelta(seconds=30))
+STILL_REMEMBERED = Span(absent=timedelta(seconds=60), in_all=timedelta(minutes=5))
+PARKED_REMEMBERED = Span(absent=timedelta(minutes=30), in_all=timedelta(minutes=30))
 """For vehicles, which stand where they stand; a person who comes to the same place is likely another."""
 STILL_AFTER_SECONDS = 5.0
 SAME_PLACE_MOVING = 0.2
@@ -36,27 +48,30 @@ class Remembered:
     anchor: Place
     still_since: datetime
     last_seen: datetime
+    absent: timedelta = timedelta()
+    """For how long pictures have come without it."""
 
     def see(self, box: Place, now: datetime) -> None:
         """It is in view, at `box`."""
         if float(overlap(box, [self.anchor])[0]) < SAME_PLACE_STILL:
             self.anchor, self.still_since = box, now
-        self.box, self.last_seen = box, now
+        self.box, self.last_seen, self.absent = box, now, timedelta()
 
     @property
     def is_still(self) -> bool:
         """Whether it stood at one place when it was last seen."""
         return (self.last_seen - self.still_since).total_seconds() >= STILL_AFTER_SECONDS
 
-    def remembered_for(self) -> timedelta:
-        """How long after its last sight it is taken to be the same object."""
-        if not self.is_still:
-            return MOVING_REMEMBERED
-        return PARKED_REMEMBERED if self.kind == AlertType.VEHICLE else STILL_REMEMBERED
+    def is_over(self, now: datetime) -> bool:
+        """Whether whoever comes to its place now is taken for another."""
+        span = MOVING_REMEMBERED
+        if self.is_still:
+            span = PARKED_REMEMBERED if self.kind == AlertType.VEHICLE else STILL_REMEMBERED
+        return self.absent > span.absent or now - self.last_seen > span.in_all
 
     def may_be(self, boxes: list[Place], kind: AlertType, now: datetime) -> bool:
         """Whether an object that was at `boxes` can be this one."""
-        if kind != self.kind or now - self.last_seen > self.remembered_for():
+        if kind != self.kind or self.is_over(now):
             return False
         needed = SAME_PLACE_STILL if self.is_still else SAME_PLACE_MOVING
         return float(overlap(self.box, boxes).max()) >= needed
@@ -80,15 +95,20 @@ class Memory:
 
     def __init__(self) -> None:
         self._reported: dict[str, Remembered] = {}
+        self._newest: datetime | None = None
 
     def see(self, things: list[TrackedObject], now: datetime) -> None:
         """Notes where the reported ones among the objects in view are, and forgets what is long gone."""
-        for thing in things:
-            known = self._reported.get(thing.name)
-            if known is not None:
-                known.see(thing.last.box, now)
-        for track in [track for track, known in self._reported.items() if _is_over(known, now)]:
-            del self._reported[track]
+        passed = min(ABSENCE_BETWEEN_PICTURES, max(timedelta(), now - (self._newest or now)))
+        self._newest = now
+        boxes = {thing.name: thing.last.box for thing in things}
+        for known in list(self._reported.values()):
+            if known.track in boxes:
+                known.see(boxes[known.track], now)
+            else:
+                known.absent += passed
+            if known.is_over(now):
+                del self._reported[known.track]
 
     def __contains__(self, track: str) -> bool:
         """Whether this very track has been reported."""
@@ -141,7 +161,3 @@ class Memory:
             self._reported[one.track] = Remembered(
                 one.track, one.kind, one.box, one.anchor, one.still_since, one.last_seen
             )
-
-
-def _is_over(known: Remembered, now: datetime) -> bool:
-    return now - known.last_seen > known.remembered_for()
