@@ -38,13 +38,17 @@ def _unwrapped(address: Address) -> Address:
 @dataclass(frozen=True, slots=True)
 class AddressPolicy:
     """`allowed`: only these networks. Empty: any host of a private or public network, but not this machine itself,
-    link-local addresses (clouds serve credentials there), multicast or reserved ones."""
+    link-local addresses (clouds serve credentials there), multicast or reserved ones. `loopback` lets this machine in
+    besides: where cameras, detector and backend share one."""
 
     allowed: tuple[Network, ...] = ()
+    loopback: bool = False
 
     def permits(self, address: str) -> bool:
         """Whether a stream may come from `address` (in text, without a zone)."""
         carried = _unwrapped(ipaddress.ip_address(address))
+        if self.loopback and carried.is_loopback:
+            return True
         if self.allowed:
             return any(carried.version == network.version and carried in network for network in self.allowed)
         return not (

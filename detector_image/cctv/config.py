@@ -74,6 +74,9 @@ class Settings(BaseSettings):
         description="Networks that streams may come from (10.0.0.0/8,192.168.1.7); empty: any but this machine "
         "itself, link-local, multicast and reserved addresses.",
     )
+    stream_allow_loopback: bool = Field(
+        default=False, description="Whether streams may also come from this machine itself (127.0.0.0/8, ::1)."
+    )
     rtsps_ca_file: Path | None = Field(
         default=None, description="Certificates (PEM) that rtsps cameras are checked with; default: the system's."
     )
@@ -127,7 +130,7 @@ class Settings(BaseSettings):
 
     def address_policy(self) -> AddressPolicy:
         """Which addresses streams may come from."""
-        return AddressPolicy(self.stream_allowed_networks)
+        return AddressPolicy(self.stream_allowed_networks, self.stream_allow_loopback)
 
 
 def load_settings() -> Settings:

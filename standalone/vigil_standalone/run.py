@@ -139,6 +139,7 @@ def _pipeline(settings: Settings, data: DataDirectory, base_url: str) -> Child:
         "VIGIL_API_URL": base_url,
         "VIGIL_TOKEN_FILE": str(data.secret_file("pipeline-token")),
         "VIGIL_MODEL": settings.model,
+        "VIGIL_STREAM_ALLOW_LOOPBACK": "1",
         "VIGIL_SPOOL_DIR": str(data.spool),
         "VIGIL_METRICS_PORT": str(_free_port(9464)),
         "VIGIL_LOG_FORMAT": "text",
