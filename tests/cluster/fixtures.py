@@ -1,4 +1,4 @@
-"""The pytest fixtures `cluster`, `any_cluster` and `namespace`; tests/conftest.py loads them."""
+"""The pytest fixtures `cluster`, `container_cluster`, `any_cluster`, `namespace`; tests/conftest.py loads them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from tests.cluster.binaries import Binaries, BinariesUnavailableError, ensure_bi
 from tests.cluster.cluster import Cluster
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.kubeconfig import require_test_cluster
+from tests.cluster.machine import MachineUnavailableError
+from tests.cluster.node import ContainerCluster
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = ROOT / "build" / "cluster"
@@ -33,6 +35,17 @@ def cluster(kubernetes_binaries: Binaries) -> Iterator[ControlPlane]:
     """One control plane for the whole run. Tests share it: each works in a namespace and with nodes of its own."""
     with ControlPlane(kubernetes_binaries, run_folder("session")) as control_plane:
         yield control_plane
+
+
+@pytest.fixture(scope="session")
+def container_cluster(kubernetes_binaries: Binaries) -> Iterator[ContainerCluster]:
+    """A control plane and a node with real containers. Skips, with what is missing, where there can be none."""
+    try:
+        found = ContainerCluster(kubernetes_binaries, run_folder("containers"))
+    except MachineUnavailableError as error:
+        pytest.skip(str(error))
+    yield found
+    found.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,79 @@
+"""Container images without a registry or a daemon: built by buildah, handed over as OCI archives."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.cluster.kubeconfig import clean_environment
+from tools import system_packages
+
+CACHE = Path.home() / ".cache" / "vigil" / "images"
+TOOLS_IMAGE = "localhost/vigil-test-tools:1"
+"""A static busybox: the pause container of every pod, and a shell, wget and httpd for tests."""
+
+_BUILD_TIMEOUT_SECONDS = 900
+
+
+class ImageBuildError(RuntimeError):
+    """buildah failed; the message carries the end of what it said."""
+
+
+def build_image(context: Path, tag: str, archive: Path, *, arguments: Mapping[str, str] | None = None) -> Path:
+    """Builds the Dockerfile in `context` as `tag` and writes it to `archive`, an OCI archive.
+
+    `arguments` are build arguments, the base image for example. Raises ImageBuildError.
+    """
+    flags = [f"--build-arg={name}={value}" for name, value in (arguments or {}).items()]
+    # chroot isolation: RUN steps need no container runtime of their own.
+    _buildah("bud", "--isolation=chroot", "--layers", "--network=host", *flags, f"--tag={tag}", str(context))
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    partial = archive.with_suffix(".part")
+    _buildah("push", "--format=oci", tag, f"oci-archive:{partial}:{tag}")
+    partial.rename(archive)
+    return archive
+
+
+def tools_archive() -> Path:
+    """The archive of TOOLS_IMAGE, built when it is not in the cache. Needs Debian's busybox-static, unpacked only."""
+    archive = CACHE / "tools-1.tar"
+    if archive.exists():
+        return archive
+    context = CACHE / "tools"
+    system_packages.unpack(["busybox-static"], context / "package")
+    (context / "Dockerfile").write_text(
+        "FROM scratch\n"
+        "COPY package/bin/busybox /bin/busybox\n"
+        f"{_links()}"
+        'ENV PATH=/bin\nENTRYPOINT ["/bin/busybox"]\nCMD ["sleep", "2147483647"]\n'
+    )
+    return build_image(context, TOOLS_IMAGE, archive)
+
+
+def _links() -> str:
+    applets = ["sh", "wget", "httpd", "sleep", "cat", "id", "touch", "nc", "nslookup", "env", "ls", "echo"]
+    command = [
+        "/bin/busybox",
+        "sh",
+        "-c",
+        f"cd /bin && for a in {' '.join(applets)}; do /bin/busybox ln -s busybox $a; done",
+    ]
+    return f"RUN {json.dumps(command)}\n"
+
+
+def _buildah(*arguments: str) -> None:
+    storage = ["--root", str(CACHE / "storage"), "--runroot", str(CACHE / "run"), "--storage-driver=overlay"]
+    environment = {**clean_environment(), "BUILDAH_ISOLATION": "chroot"}
+    done = subprocess.run(
+        ["buildah", *storage, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=_BUILD_TIMEOUT_SECONDS,
+    )
+    if done.returncode != 0:
+        raise ImageBuildError(f"buildah {' '.join(arguments)}:{os.linesep}{(done.stdout + done.stderr)[-3000:]}")
