@@ -19,6 +19,7 @@ from tests.cluster.node import ContainerCluster
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = ROOT / "build" / "cluster"
+_KEPT_RUNS = 30
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +77,9 @@ def namespace(any_cluster: Cluster) -> Iterator[str]:
 
 
 def run_folder(name: str) -> Path:
-    """A new folder for one cluster's logs and kubeconfigs, build/cluster/<time>-<process>-<name>."""
+    """A new folder for one cluster's logs and kubeconfigs, build/cluster/<time>-<process>-<name>; old ones go."""
+    for old in sorted(RUNS.glob("*"))[:-_KEPT_RUNS]:
+        shutil.rmtree(old, ignore_errors=True)
     folder = RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{name}"
     folder.mkdir(parents=True)
     return folder

@@ -4,9 +4,9 @@
         cluster.node.import_image(build_image(Path("detector_image"), "localhost/detector:test", archive))
         cluster.apply(…)          # imagePullPolicy: Never or IfNotPresent; no registry can be reached
 
-Pods get addresses of POD_SUBNET, reach each other, Services (by address, as environment variables give it: there is
-no cluster DNS), and this machine at HOST_ADDRESS; tests reach pods and Services directly. Needs Linux, root and
-Debian's packages; nothing on the host is changed, and everything is gone with the run, however that ends.
+Pods get addresses of POD_SUBNET and reach each other, Services (by address and by name) and this machine at
+HOST_ADDRESS; tests reach pods and Services directly. Needs Linux, root and Debian's packages; nothing on the host is
+changed, and everything is gone with the run, however that ends.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import yaml
 from tests.cluster.binaries import Binaries
 from tests.cluster.certificates import KeyPair
 from tests.cluster.control_plane import ControlPlane
+from tests.cluster.dns import DOMAIN, DnsServer, service_addresses
 from tests.cluster.images import TOOLS_IMAGE, tools_archive
 from tests.cluster.machine import (
     ADDRESS,
@@ -103,6 +105,7 @@ class ContainerCluster(ControlPlane):
         self._cable = Cable()
         super().__init__(binaries, folder, ControlPlaneOptions(address=HOST_ADDRESS))
         try:
+            self._dns = DnsServer(HOST_ADDRESS, partial(service_addresses, self.http))
             self.node = ContainerNode(binaries, self.servers, self._cable, folder)
             eventually(self._is_ready, timeout_seconds=START_TIMEOUT_SECONDS)
         except BaseException:
@@ -119,6 +122,9 @@ class ContainerCluster(ControlPlane):
         node = getattr(self, "node", None)
         if node is not None:
             node.close()
+        dns = getattr(self, "_dns", None)
+        if dns is not None:
+            dns.close()
         super().close()
         self._cable.remove()
 
@@ -210,6 +216,8 @@ def _kubelet_command(
         "authorization": {"mode": "AlwaysAllow"},
         "cgroupDriver": "cgroupfs",
         "cgroupRoot": cgroup_root,
+        "clusterDNS": [HOST_ADDRESS],
+        "clusterDomain": DOMAIN,
         "enforceNodeAllocatable": ["pods"],
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%"},
         "failSwapOn": False,

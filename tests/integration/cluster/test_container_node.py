@@ -107,7 +107,7 @@ def test_pods_are_reached_and_reach_services_and_the_host(
 
     (tmp_path / "index.html").write_text("from the host\n")
     with host_server(tmp_path) as port:
-        script = f"wget -qO- http://{address}:8080/; wget -qO- http://{service_address}/; wget -qO- http://{HOST_ADDRESS}:{port}/"
+        script = f"wget -qO- http://{address}:8080/; wget -qO- http://web/; wget -qO- http://{HOST_ADDRESS}:{port}/"
         run_pod(container_cluster, space, pod("client", script))
     log = container_cluster.kubectl("logs", "client", "--namespace", space)
     assert log == "from the pod\nfrom the pod\nfrom the host\n"
