@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, NoReturn
 
 from vigil_contracts.api_client import AsyncApiClient
 from vigil_operator.health import Health, Heartbeat, build_application, serve
 from vigil_operator.kube.access import kopf_login, load_configuration
 from vigil_operator.kube.client import AioTransport, KubeClient
 from vigil_operator.kube.events import EventRecorder
+from vigil_operator.kube.leader import Leadership, NotLeaderError
 from vigil_operator.kube.queue import WorkQueue
 from vigil_operator.kube.reconciler import Reconciler
 from vigil_operator.kube.resync import Resync
@@ -53,16 +55,63 @@ async def _run(settings: OperatorSettings, own_signals: Callable[[], None]) -> N
     queue = WorkQueue()
     health = Health()
     metrics = Metrics(lambda: (camera.phase for camera in store.cameras.values()))
-    kube = KubeClient(AioTransport(configuration))
+    transport = AioTransport(configuration)
+    leadership = Leadership(KubeClient(transport), namespace=settings.lease_namespace, identity=settings.identity)
+    fence = _exit_when_lost(leadership)
+    kube = KubeClient(transport, fence)
     server = await serve(build_application(health, metrics.registry), settings.health_host, settings.health_port)
     try:
         async with AsyncApiClient(settings.api_url, settings.read_token()) as api:
+            health.role = "standby"
+            await leadership.acquire()
+            metrics.leader.set(1)
             registry = build_registry(store, queue, kopf_login(configuration), own_signals)
-            watch = watch_forever(registry, settings.namespace)
-            await _work(settings, store, queue, watch, health=health, metrics=metrics, kube=kube, api=api)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_hold(leadership), name="lease")
+                group.create_task(
+                    _work(
+                        settings,
+                        store,
+                        queue,
+                        watch_forever(registry, settings.namespace),
+                        health=health,
+                        metrics=metrics,
+                        kube=kube,
+                        api=api,
+                        fence=fence,
+                    ),
+                    name="work",
+                )
     finally:
-        await kube.close()
+        await leadership.release()
+        await transport.close()
         await server.cleanup()
+
+
+async def _hold(leadership: Leadership) -> None:
+    try:
+        await leadership.hold()
+    except NotLeaderError as error:
+        _exit(error)
+
+
+def _exit_when_lost(leadership: Leadership) -> Callable[[], None]:
+    """The fence before every write."""
+
+    def fence() -> None:
+        try:
+            leadership.check()
+        except NotLeaderError as error:
+            _exit(error)
+
+    return fence
+
+
+def _exit(error: NotLeaderError) -> NoReturn:
+    """Ends the process here and now: an orderly end would leave time for one more write."""
+    logger.critical("leadership lost: %s", error)
+    logging.shutdown()
+    os._exit(1)
 
 
 async def _work(
@@ -75,6 +124,7 @@ async def _work(
     metrics: Metrics,
     kube: KubeClient,
     api: AsyncApiClient,
+    fence: Callable[[], None],
 ) -> None:
     """What the active replica does. Ends only by being cancelled, or by an error that nobody has foreseen."""
     directory = Directory()
@@ -106,11 +156,12 @@ async def _work(
         events=events,
         metrics=metrics,
         settings=settings.workload(),
+        fence=fence,
     )
     await resync.first()
     # Before the first decision, so that it rests on what the API says, where the API says anything.
     await poller.round()
-    health.ready = True
+    health.role = "active"
     health.expect(
         {
             "sync": Heartbeat(lambda: poller.last_round, POLL_LIMIT_SECONDS),

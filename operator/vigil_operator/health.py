@@ -26,7 +26,8 @@ class Health:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._heartbeats: dict[str, Heartbeat] = {}
         self._monotonic = monotonic
-        self.ready = False
+        self.role = "starting"
+        """`standby` while another replica is the leader, `active` once this one has seen everything."""
 
     def expect(self, heartbeats: Mapping[str, Heartbeat]) -> None:
         """From now on."""
@@ -51,7 +52,7 @@ def build_application(health: Health, registry: CollectorRegistry) -> web.Applic
         return web.Response(text="\n".join(problems) or "ok", status=503 if problems else 200)
 
     async def readyz(_: web.Request) -> web.Response:
-        return web.Response(text="ok" if health.ready else "starting", status=200 if health.ready else 503)
+        return web.Response(text=health.role, status=503 if health.role == "starting" else 200)
 
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,5 +1,6 @@
 """The operator's settings, from the environment (`VIGIL_…`); each says what happens when it changes."""
 
+import socket
 from pathlib import Path
 from typing import Literal
 
@@ -27,6 +28,15 @@ class OperatorSettings(BaseSettings):
         default="vigil-cameras",
         description="Namespace of cameras and their detectors. It should hold nothing else: who may create pods "
         "there may read the cameras' credentials.",
+    )
+    lease_namespace: str = Field(
+        default="vigil-system", description="Namespace of the Lease by which replicas agree on which one is active."
+    )
+    identity: str = Field(
+        default_factory=socket.gethostname,
+        min_length=1,
+        max_length=253,
+        description="This replica's name in the Lease; must differ between replicas.",
     )
     kubeconfig: str = Field(
         default="", description="Path of a kubeconfig; empty: the pod's own service account, else $KUBECONFIG."

@@ -6,6 +6,7 @@ dictionaries: decisions are made over manifests, and models of every field would
 
 import json
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlencode
@@ -22,6 +23,27 @@ Body = dict[str, Any]
 REQUEST_TIMEOUT_SECONDS = 20.0
 APPLY_PATCH = "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"
+
+
+_fence_of_request: ContextVar[Callable[[], None] | None] = ContextVar("fence_of_request", default=None)
+
+
+def _fence_at_the_socket() -> aiohttp.TraceConfig:
+    """Asks the fence once more when a request has its connection.
+
+    A request may have waited for one, and the process may have been frozen in the meantime; from here to the socket
+    there is no other pause.
+    """
+
+    async def check(*_: object) -> None:
+        fence = _fence_of_request.get()
+        if fence is not None:
+            fence()
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_end.append(check)
+    trace.on_connection_reuseconn.append(check)
+    return trace
 
 
 class KubeError(Exception):
@@ -72,6 +94,7 @@ class AioTransport:
     """The transport of the official client."""
 
     def __init__(self, configuration: Any) -> None:
+        configuration.trace_configs = [_fence_at_the_socket()]
         self._api = kubernetes_client.ApiClient(configuration)
         self._api.user_agent = FIELD_MANAGER
 
@@ -179,8 +202,12 @@ class KubeClient:
         return _checked("GET", path, *await self._transport.request("GET", path, "application/json", None))
 
     async def _write(self, method: str, path: str, content_type: str, body: object) -> Body:
-        self._fence()
-        return _checked(method, path, *await self._transport.request(method, path, content_type, body))
+        token = _fence_of_request.set(self._fence)
+        try:
+            self._fence()
+            return _checked(method, path, *await self._transport.request(method, path, content_type, body))
+        finally:
+            _fence_of_request.reset(token)
 
 
 def _checked(method: str, path: str, status: int, headers: Mapping[str, str], data: bytes) -> Body:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -55,6 +55,7 @@ class Reconciler:
         events: EventRecorder,
         metrics: Metrics,
         settings: WorkloadSettings,
+        fence: Callable[[], None] = lambda: None,
         clock: Clock = utc_now,
     ) -> None:
         self._kube = kube
@@ -65,6 +66,7 @@ class Reconciler:
         self._events = events
         self._metrics = metrics
         self._settings = settings
+        self._fence = fence
         self._clock = clock
 
     async def run(self, workers: int) -> None:
@@ -126,6 +128,7 @@ class Reconciler:
         camera_id = camera.camera_id
         if camera_id is None:
             raise RuntimeError("a token is wanted for a camera that the API does not know")
+        self._fence()
         token = await self._api.issue_detector_token(camera_id)
         return decide(replace(situation, api=replace(situation.api, issued_token=token)))
 

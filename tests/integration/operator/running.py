@@ -1,0 +1,169 @@
+"""The operator as a process of its own, with the rights of its manifests and no others; what tests ask about it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+from tests.cluster.audit import WRITE_VERBS, AuditEvent
+from tests.cluster.cluster import KubectlError
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.polling import eventually
+from tests.cluster.processes import ServerProcess, free_ports
+from tests.cluster.reaper import Reaper
+
+ROOT = Path(__file__).parents[3]
+Document = dict[str, Any]
+
+
+def install_definitions(cluster: ControlPlane) -> None:
+    """The CRDs and the sample classes."""
+    paths = sorted((ROOT / "manifests" / "crds").glob("*.yaml"))
+    for path in [*paths, ROOT / "manifests" / "samples" / "detector-classes.yaml"]:
+        eventually(partial(_applied, cluster, path), timeout_seconds=60)
+
+
+def _applied(cluster: ControlPlane, path: Path) -> bool:
+    """A definition that has just been made may not have a status to wait for yet: applied again, it has."""
+    try:
+        cluster.apply(path)
+    except KubectlError as error:
+        raise AssertionError(str(error)) from error
+    return True
+
+
+def install_rights(cluster: ControlPlane, system: str, cameras: str) -> None:
+    """manifests/operator/rbac.yaml with the test's namespaces in place of the usual ones."""
+    text = (ROOT / "manifests" / "operator" / "rbac.yaml").read_text()
+    documents = list(yaml.safe_load_all(text.replace("vigil-system", system).replace("vigil-cameras", cameras)))
+    for document in documents:
+        if document["kind"].startswith("Cluster"):
+            document["metadata"]["name"] += f"-{system}"
+            if "roleRef" in document:
+                document["roleRef"]["name"] += f"-{system}"
+    cluster.apply(documents)
+
+
+@dataclass
+class Operator:
+    """One replica."""
+
+    cluster: ControlPlane
+    system: str
+    namespace: str
+    api_url: str
+    token: str
+    reaper: Reaper
+    identity: str = "operator-1"
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        (self.port,) = free_ports(1)
+        kubeconfig = self.cluster.service_account_kubeconfig(self.system, "vigil-operator")
+        self.log = self.cluster.folder / f"{self.system}-{self.identity}.log"
+        self.process = ServerProcess(
+            self.identity,
+            [sys.executable, "-m", "vigil_operator", "run"],
+            self.log,
+            self.reaper,
+            environment={
+                **os.environ,
+                "VIGIL_API_URL": self.api_url,
+                "VIGIL_TOKEN": self.token,
+                "VIGIL_KUBECONFIG": str(kubeconfig),
+                "VIGIL_NAMESPACE": self.namespace,
+                "VIGIL_LEASE_NAMESPACE": self.system,
+                "VIGIL_IDENTITY": self.identity,
+                "VIGIL_HEALTH_HOST": "127.0.0.1",
+                "VIGIL_HEALTH_PORT": str(self.port),
+                "VIGIL_LOG_FORMAT": "json",
+                "VIGIL_SYNC_INTERVAL_SECONDS": "0.5",
+                "VIGIL_RESYNC_INTERVAL_SECONDS": "10",
+                **self.environment,
+            },
+        )
+
+    def start(self, *, wait: bool = True) -> None:
+        """Starts it; with `wait`, until it is the active one and has seen everything."""
+        self.process.start()
+        self.process.wait_until(self.is_ready if wait else self.answers, timeout_seconds=60)
+
+    def answers(self) -> bool:
+        return self.get("/healthz") is not None
+
+    def is_ready(self) -> bool:
+        answer = self.get("/readyz")
+        return answer is not None and answer.text == "active"
+
+    def get(self, path: str) -> httpx.Response | None:
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=5)
+        except httpx.HTTPError:
+            return None
+
+    def metric(self, line: str) -> float:
+        """The value of the metric that is written so: `vigil_cameras{phase="Pending"}`."""
+        answer = self.get("/metrics")
+        assert answer is not None
+        found = [text for text in answer.text.splitlines() if text.startswith(f"{line} ")]
+        assert found, f"no {line}"
+        return float(found[0].rpartition(" ")[2])
+
+    def writes(self, since: int) -> list[AuditEvent]:
+        """What it has written since a mark in the audit log, its Lease aside."""
+        user = f"system:serviceaccount:{self.system}:vigil-operator"
+        events = self.cluster.audit_events(since=since, user=user, verbs=WRITE_VERBS)
+        return [event for event in events if event.resource != "leases"]
+
+
+@dataclass(frozen=True)
+class View:
+    """What the cluster says of one namespace's cameras."""
+
+    cluster: ControlPlane
+    namespace: str
+
+    def cameras(self) -> dict[str, Document]:
+        return self._by_name("/apis/vigil.dev/v1alpha1", "cameras")
+
+    def camera(self, name: str) -> Document:
+        found = self.cameras()
+        assert name in found, f"{name} is not among {sorted(found)}"
+        return found[name]
+
+    def deployments(self) -> dict[str, Document]:
+        return self._by_name("/apis/apps/v1", "deployments")
+
+    def pods(self) -> dict[str, Document]:
+        return self._by_name("/api/v1", "pods")
+
+    def secrets(self) -> dict[str, Document]:
+        found = self._by_name("/api/v1", "secrets")
+        return {name: item for name, item in found.items() if item["type"] == "Opaque"}
+
+    def events(self) -> list[Document]:
+        items: list[Document] = self.cluster.http.get(f"/api/v1/namespaces/{self.namespace}/events")["items"]
+        return [item for item in items if item["involvedObject"]["kind"] == "Camera"]
+
+    def phases(self) -> dict[str, str]:
+        return {name: item.get("status", {}).get("phase", "") for name, item in self.cameras().items()}
+
+    def condition(self, name: str, kind: str) -> Document:
+        conditions: list[Document] = self.camera(name).get("status", {}).get("conditions", [])
+        return next(
+            (item for item in conditions if item["type"] == kind), {"status": "", "reason": "", "message": ""}
+        )
+
+    def pods_on_nodes(self) -> list[str]:
+        return [name for name, item in self.pods().items() if item["spec"].get("nodeName")]
+
+    def _by_name(self, prefix: str, plural: str) -> dict[str, Document]:
+        items = self.cluster.http.get(f"{prefix}/namespaces/{self.namespace}/{plural}")["items"]
+        return {item["metadata"]["name"]: item for item in items}

@@ -1,0 +1,77 @@
+"""Two replicas on a real API server: one is active, and a former leader writes nothing. The audit log is the proof."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from tests.cluster.audit import WRITE_VERBS
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.polling import eventually
+from tests.integration.operator.running import Operator, View
+from tests.integration.services.backend import BackendServer, BackendUser
+
+pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
+
+TAKEOVER_SECONDS = 20
+
+
+def holder(cluster: ControlPlane, system: str) -> str:
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{system}/leases/vigil-operator"
+    return str(cluster.http.get(path)["spec"]["holderIdentity"])
+
+
+@pytest.mark.parametrize("fault", ["kill", "freeze"])
+def test_the_second_takes_over_and_the_first_writes_no_more(
+    fault: str,
+    vigil_cluster: ControlPlane,
+    system: str,
+    namespace: str,
+    backend: BackendServer,
+    user: BackendUser,
+    make_operator: Callable[..., Operator],
+    view: View,
+) -> None:
+    first, second = make_operator("operator-1"), make_operator("operator-2")
+    first.start()
+    second.start(wait=False)
+    backend.add_camera(user.token, name="before", rtsp_url="rtsp://10.0.0.1/s")
+    eventually(lambda: len(view.deployments()) == 1)
+    assert holder(vigil_cluster, system) == "operator-1"
+
+    getattr(first.process, fault)()
+    began = time.monotonic()
+    eventually(lambda: holder(vigil_cluster, system) == "operator-2", timeout_seconds=TAKEOVER_SECONDS)
+    took = time.monotonic() - began
+    backend.add_camera(user.token, name="after", rtsp_url="rtsp://10.0.0.2/s")
+    eventually(lambda: len(view.deployments()) == 2, timeout_seconds=30)
+    print(f"{fault}: taken over after {took:.1f} s, working after {time.monotonic() - began:.1f} s")
+    assert took <= TAKEOVER_SECONDS
+
+    if fault == "freeze":
+        second.process.stop()
+        mark = vigil_cluster.audit_mark()
+        # Drift and a new camera: a former leader that still thought itself one would have much to write.
+        backend.add_camera(user.token, name="later", rtsp_url="rtsp://10.0.0.3/s")
+        name = next(iter(view.deployments()))
+        vigil_cluster.kubectl("scale", "deployment", name, "--replicas=0", "--namespace", namespace)
+        first.process.thaw()
+        eventually(lambda: not first.process.is_running, timeout_seconds=15)
+        assert first.writes(mark) == []
+        leases = vigil_cluster.audit_events(since=mark, verbs=WRITE_VERBS, resource="leases", namespace=system)
+        assert [event.code for event in leases if event.code < 300] == []
+
+
+def test_an_orderly_end_hands_over_at_once(
+    vigil_cluster: ControlPlane, system: str, make_operator: Callable[..., Operator]
+) -> None:
+    first, second = make_operator("operator-1"), make_operator("operator-2")
+    first.start()
+    second.start(wait=False)
+    assert second.get("/readyz") is not None
+    began = time.monotonic()
+    first.process.stop()
+    eventually(second.is_ready, timeout_seconds=15)
+    print(f"handed over after {time.monotonic() - began:.1f} s")
+    assert holder(vigil_cluster, system) == "operator-2"
