@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 pytest_plugins = [
     "tests.cluster.fixtures",
@@ -12,6 +13,10 @@ pytest_plugins = [
 ]
 
 ROOT = Path(__file__).parents[1]
+
+# There are no default keys; these are for tests in this process. `VIGIL_…` variables are read before this file is.
+settings.SECRET_KEY = "for-tests-only-" + "x" * 50
+settings.VIGIL_CREDENTIAL_KEYS = ("A" * 43 + "=",)
 
 
 @pytest.fixture(scope="session")

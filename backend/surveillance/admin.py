@@ -28,6 +28,7 @@ class CameraForm(CameraModelForm):
         label="New stream URL",
         help_text="rtsp://user:password@host:554/path. Leave it empty to keep the stored one.",
     )
+    detection = forms.JSONField(required=False, help_text="Empty: the defaults.")
 
     class Meta:
         model = Camera

@@ -138,7 +138,7 @@ class SendAlertView(APIView):
 def _submitted(request: Request) -> dict[str, Any]:
     """The form's fields. Whose camera it is, a detector's token says; a body that says otherwise is not believed."""
     data = cast("QueryDict", request.data)
-    values: dict[str, Any] = {name: data[name] for name in data if name not in request.FILES}
+    values: dict[str, Any] = {name: data[name] for name in data if name != "image"}
     if "box" in values:
         try:
             values["box"] = json.loads(values["box"])

@@ -47,7 +47,10 @@ class CameraSerializer(serializers.ModelSerializer[Camera]):
         help_text="rtsp:// or rtsps://. Answers show rtsp://***@host/…; sent back like that it stays as it is.",
     )
     detection = DetectionField(required=False)
-    transport = serializers.ChoiceField(choices=TRANSPORTS, required=False)
+    # DRF's own words repeat what was sent, and a stream URL may be put into the wrong field.
+    transport = serializers.ChoiceField(
+        choices=TRANSPORTS, required=False, error_messages={"invalid_choice": "must be tcp or udp"}
+    )
     health = serializers.SerializerMethodField()
 
     class Meta:

@@ -13,6 +13,7 @@ MAX_BYTES = 2 * 1024 * 1024
 MAX_SIDE_PIXELS = 4096
 FORMATS = ("JPEG", "PNG")
 QUALITY = 88
+TOO_MANY_PIXELS = f"must be at most {MAX_SIDE_PIXELS} x {MAX_SIDE_PIXELS} pixels"
 
 
 class InvalidPictureError(ValueError):
@@ -30,13 +31,15 @@ def clean_picture(content: bytes) -> bytes:
         try:
             with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
                 if max(picture.size) > MAX_SIDE_PIXELS:
-                    raise InvalidPictureError(f"must be at most {MAX_SIDE_PIXELS} x {MAX_SIDE_PIXELS} pixels")
+                    raise InvalidPictureError(TOO_MANY_PIXELS)
                 output = io.BytesIO()
                 picture.convert("RGB").save(output, format="JPEG", quality=QUALITY)
         except InvalidPictureError:
             raise
+        except Image.DecompressionBombError:
+            raise InvalidPictureError(TOO_MANY_PIXELS) from None
         except UnidentifiedImageError:
             raise InvalidPictureError("is no picture; send a JPEG or PNG") from None
-        except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError):
+        except (OSError, ValueError, SyntaxError, EOFError):
             raise InvalidPictureError("is damaged or incomplete; send a whole JPEG or PNG") from None
     return output.getvalue()

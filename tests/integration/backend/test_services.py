@@ -4,7 +4,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-
 from tests.integration.services.backend import BackendServer, backend_server
 from tests.integration.services.postgres import PostgresServer
 

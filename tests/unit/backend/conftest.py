@@ -1,0 +1,163 @@
+"""The backend in this process: Django's test client, a database of the test's own, keys that are good for nothing."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from PIL import Image
+from pytest_django import Settings
+from rest_framework.test import APIClient
+
+from accounts.scopes import Scope
+from accounts.services import token_create
+from surveillance.models import Alert, Camera
+
+URL = "rtsp://root:Pa55word@camera.example:554/stream"
+
+
+@pytest.fixture(autouse=True)
+def backend_settings(settings: Settings, tmp_path: Path) -> Settings:
+    """Settings as behind a proxy that ends TLS, with pictures in the test's directory."""
+    settings.SECURE_SSL_REDIRECT = False
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": tmp_path / "media", "base_url": None},
+        },
+    }
+    return settings
+
+
+@pytest.fixture
+def media(tmp_path: Path) -> Path:
+    """Where the pictures are."""
+    return tmp_path / "media"
+
+
+def files_in(directory: Path) -> list[Path]:
+    """Every file below the directory."""
+    return sorted(path for path in directory.rglob("*") if path.is_file())
+
+
+@dataclass(frozen=True)
+class Party:
+    """Somebody who asks: a client that sends their token."""
+
+    user: User
+    client: APIClient
+    token: str
+
+
+def client_with(token: str) -> APIClient:
+    """A client that sends the token."""
+    client = APIClient(raise_request_exception=False)
+    client.credentials(HTTP_AUTHORIZATION=f"Token {token}")
+    return client
+
+
+def party(user: User, scope: Scope = Scope.USER, camera: Camera | None = None) -> Party:
+    """The user with a new token of that scope."""
+    token = token_create(user=user, scope=scope, camera_id=camera.pk if camera else None)
+    return Party(user, client_with(token), token)
+
+
+@pytest.fixture
+def make_user(db: None) -> Callable[..., User]:
+    """Makes users: `make_user("anna", is_superuser=True)`."""
+
+    def make(username: str, **fields: Any) -> User:
+        user = User(username=username, **fields)
+        user.set_password("correct horse battery")
+        user.save()
+        return user
+
+    return make
+
+
+@pytest.fixture
+def anna(make_user: Callable[..., User]) -> Party:
+    """A user."""
+    return party(make_user("anna"))
+
+
+@pytest.fixture
+def ben(make_user: Callable[..., User]) -> Party:
+    """Another user."""
+    return party(make_user("ben"))
+
+
+@pytest.fixture
+def root(make_user: Callable[..., User]) -> Party:
+    """A superuser."""
+    return party(make_user("root", is_superuser=True, is_staff=True))
+
+
+@pytest.fixture
+def camera(anna: Party) -> Camera:
+    """Anna's camera, active."""
+    return Camera.objects.create(user=anna.user, name="Gate", rtsp_url=URL, is_active=True, group="yard")
+
+
+@pytest.fixture
+def detector(camera: Camera) -> Party:
+    """The detector of Anna's camera."""
+    return party(camera.user, Scope.DETECTOR, camera)
+
+
+@pytest.fixture
+def pipeline(make_user: Callable[..., User]) -> Party:
+    """The standalone pipeline."""
+    return party(make_user("pipeline"), Scope.PIPELINE)
+
+
+@pytest.fixture
+def operator(make_user: Callable[..., User]) -> Party:
+    """The operator."""
+    return party(make_user("operator"), Scope.OPERATOR)
+
+
+def picture(width: int = 64, height: int = 48, *, format_name: str = "JPEG", **options: Any) -> bytes:
+    """A small picture, encoded."""
+    output = io.BytesIO()
+    Image.new("RGB", (width, height), (200, 30, 30)).save(output, format=format_name, **options)
+    return output.getvalue()
+
+
+def alert_fields(camera: Camera, /, **changes: Any) -> dict[str, Any]:
+    """What a detector sends, without a picture."""
+    fields = {
+        "event_id": "event-0001",
+        "camera": str(camera.pk),
+        "alert_type": "person",
+        "confidence": "0.87",
+        "timestamp": "2026-11-23T12:00:00Z",
+        "label": "person",
+        "box": '{"x_min": 0.1, "y_min": 0.2, "x_max": 0.3, "y_max": 0.9}',
+    }
+    return {name: value for name, value in {**fields, **changes}.items() if value is not None}
+
+
+@pytest.fixture
+def alert(camera: Camera, detector: Party) -> Alert:
+    """An alert of Anna's camera, with a picture."""
+    answer = send(detector, camera, image=picture())
+    assert answer.status_code == 201, answer.content
+    return Alert.objects.get()
+
+
+def send(sender: Party, camera: Camera, /, *, image: bytes | str | None = None, **changes: Any) -> Any:
+    """Sends an alert as a detector does."""
+    fields = alert_fields(camera, **changes)
+    if isinstance(image, str):
+        fields["image"] = image
+    elif image is not None:
+        file = io.BytesIO(image)
+        file.name = "snapshot.jpg"
+        fields["image"] = file
+    return sender.client.post("/api/send-alert/", fields, format="multipart")

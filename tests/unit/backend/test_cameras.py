@@ -1,0 +1,178 @@
+"""Cameras: what is taken, what is shown, and what is refused with which words."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from tests.unit.backend.conftest import URL, Party
+
+from surveillance.models import Camera
+
+MASKED = "rtsp://***@camera.example:554/stream"
+
+
+def _body(**changes: Any) -> dict[str, Any]:
+    return {"name": "Gate", "rtsp_url": URL, **changes}
+
+
+def test_new_camera_is_shown_with_a_masked_url(anna: Party) -> None:
+    answer = anna.client.post("/api/cameras/", _body(group="yard", detection={"classes": ["person"]}))
+    assert answer.status_code == 201
+    shown = answer.json()
+    assert shown["rtsp_url"] == MASKED
+    assert shown["is_active"] is False
+    assert shown["user"] == anna.user.pk
+    assert shown["detection"] == {
+        "model": "",
+        "frames_per_second": 5.0,
+        "minimum_confidence": 0.5,
+        "classes": ["person"],
+    }
+    assert shown["health"]["phase"] == "Inactive"
+    assert Camera.objects.get().rtsp_url == URL
+
+
+def test_url_is_encrypted_in_the_database(anna: Party) -> None:
+    anna.client.post("/api/cameras/", _body())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rtsp_url FROM surveillance_camera")
+        (stored,) = cursor.fetchone()
+    assert "Pa55word" not in stored
+    assert "camera.example" not in stored
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "words"),
+    [
+        ({"rtsp_url": "http://camera.example/1"}, "rtsp_url", "must begin with rtsp:// or rtsps://"),
+        ({"rtsp_url": "rtsp:///stream"}, "rtsp_url", "must name a host"),
+        ({"rtsp_url": "rtsp://host:0/x"}, "rtsp_url", "port between 1 and 65535"),
+        ({"rtsp_url": "rtsp://host/a b"}, "rtsp_url", "must not contain spaces"),
+        ({"rtsp_url": ""}, "rtsp_url", "may not be blank"),
+        ({"rtsp_url": None}, "rtsp_url", "may not be null"),
+        ({"rtsp_url": MASKED}, "rtsp_url", "enter the user and password again"),
+        ({"rtsp_url": "rtsp://host/x?***"}, "rtsp_url", "enter the user and password again"),
+        ({"rtsp_url": "rtsp://host/" + "x" * 3000}, "rtsp_url", "2000 characters"),
+        ({"name": ""}, "name", "may not be blank"),
+        ({"name": "x" * 101}, "name", "100 characters"),
+        ({"group": "a b"}, "group", "letters, digits"),
+        ({"transport": "http"}, "transport", "must be tcp or udp"),
+        ({"detector_class_name": "GPU!"}, "detector_class_name", "Kubernetes name"),
+        ({"detection": {"minimum_confidence": 1.5}}, "detection.minimum_confidence", "less than or equal to 1"),
+        ({"detection": {"frames_per_second": 0}}, "detection.frames_per_second", "greater than 0"),
+        ({"detection": {"classes": "person"}}, "detection.classes", "tuple"),
+        ({"detection": {"speed": 3}}, "detection.speed", "not permitted"),
+        ({"detection": {"model": "a\x00b"}}, "detection.model", "NUL"),
+        ({"detection": [1]}, "detection", "must be a JSON object"),
+        ({"is_active": "perhaps"}, "is_active", "valid boolean"),
+    ],
+)
+def test_bad_input_names_the_field_and_stores_nothing(
+    anna: Party, changes: dict[str, Any], field: str, words: str
+) -> None:
+    answer = anna.client.post("/api/cameras/", _body(**changes))
+    assert answer.status_code == 400
+    assert list(answer.json()) == [field]
+    assert words in " ".join(answer.json()[field])
+    assert not Camera.objects.exists()
+
+
+def test_missing_fields_are_named(anna: Party) -> None:
+    answer = anna.client.post("/api/cameras/", {})
+    assert answer.status_code == 400
+    assert set(answer.json()) == {"name", "rtsp_url"}
+
+
+def test_bad_change_changes_nothing(anna: Party, camera: Camera) -> None:
+    answer = anna.client.patch(
+        f"/api/cameras/{camera.pk}/", {"name": "New", "detection": {"minimum_confidence": 1.5}}
+    )
+    assert answer.status_code == 400
+    assert "detection.minimum_confidence" in answer.json()
+    camera.refresh_from_db()
+    assert camera.name == "Gate"
+
+
+def test_name_is_unique_for_a_user_and_free_for_another(anna: Party, ben: Party, camera: Camera) -> None:
+    answer = anna.client.post("/api/cameras/", _body())
+    assert (answer.status_code, answer.json()) == (400, {"name": ["You have a camera with this name already."]})
+    assert ben.client.post("/api/cameras/", _body()).status_code == 201
+
+
+def test_patch_without_url_keeps_it(anna: Party, camera: Camera) -> None:
+    answer = anna.client.patch(f"/api/cameras/{camera.pk}/", {"name": "Door"})
+    assert (answer.status_code, answer.json()["name"]) == (200, "Door")
+    camera.refresh_from_db()
+    assert camera.rtsp_url == URL
+
+
+def test_put_of_what_was_shown_keeps_the_credentials(anna: Party, camera: Camera) -> None:
+    shown = anna.client.get(f"/api/cameras/{camera.pk}/").json()
+    answer = anna.client.put(f"/api/cameras/{camera.pk}/", {**shown, "name": "Door"})
+    assert (answer.status_code, answer.json()["rtsp_url"]) == (200, MASKED)
+    camera.refresh_from_db()
+    assert camera.rtsp_url == URL
+
+
+def test_masked_credentials_never_go_to_another_host(anna: Party, camera: Camera) -> None:
+    answer = anna.client.patch(f"/api/cameras/{camera.pk}/", {"rtsp_url": "rtsp://***@evil.example:554/stream"})
+    assert answer.status_code == 400
+    assert "enter the user and password again" in answer.json()["rtsp_url"][0]
+    camera.refresh_from_db()
+    assert camera.rtsp_url == URL
+
+
+def test_url_can_be_replaced(anna: Party, camera: Camera) -> None:
+    new = "rtsps://root:other@camera.example/2"
+    assert anna.client.patch(f"/api/cameras/{camera.pk}/", {"rtsp_url": new}).status_code == 200
+    camera.refresh_from_db()
+    assert camera.rtsp_url == new
+
+
+def test_activation_can_be_repeated(anna: Party, camera: Camera) -> None:
+    for path, is_active in (("deactivate", False), ("deactivate", False), ("activate", True), ("activate", True)):
+        answer = anna.client.post(f"/api/cameras/{camera.pk}/{path}/")
+        assert (answer.status_code, answer.json()["is_active"]) == (200, is_active)
+
+
+def test_read_only_fields_are_left_alone(anna: Party, ben: Party, camera: Camera) -> None:
+    body = {"user": ben.user.pk, "managed_by": "kubectl", "id": 999}
+    answer = anna.client.patch(f"/api/cameras/{camera.pk}/", body)
+    assert answer.status_code == 200
+    camera.refresh_from_db()
+    assert (camera.user, camera.managed_by) == (anna.user, "backend")
+
+
+def test_camera_of_kubectl_is_read_only(anna: Party, camera: Camera) -> None:
+    Camera.objects.update(managed_by="kubectl")
+    for answer in (
+        anna.client.patch(f"/api/cameras/{camera.pk}/", {"name": "x"}),
+        anna.client.post(f"/api/cameras/{camera.pk}/deactivate/"),
+        anna.client.delete(f"/api/cameras/{camera.pk}/"),
+    ):
+        assert answer.status_code == 409
+        assert "managed by kubectl" in answer.json()["detail"]
+    assert Camera.objects.get().name == "Gate"
+
+
+def test_list_is_paged_and_filtered(anna: Party, ben: Party) -> None:
+    for number in range(5):
+        Camera.objects.create(
+            user=anna.user, name=f"c{number}", rtsp_url=URL, group="even" if number % 2 == 0 else ""
+        )
+    Camera.objects.create(user=ben.user, name="b", rtsp_url=URL)
+    names: list[str] = []
+    url = "/api/cameras/?page_size=2"
+    while url:
+        page = anna.client.get(url).json()
+        names += [row["name"] for row in page["results"]]
+        url = page["next"]
+    assert names == ["c0", "c1", "c2", "c3", "c4"]
+    even = anna.client.get("/api/cameras/?group=even").json()["results"]
+    assert [row["name"] for row in even] == ["c0", "c2", "c4"]
+
+
+def test_deletion(anna: Party, camera: Camera) -> None:
+    assert anna.client.delete(f"/api/cameras/{camera.pk}/").status_code == 204
+    assert anna.client.get(f"/api/cameras/{camera.pk}/").status_code == 404
+    assert not Camera.objects.exists()

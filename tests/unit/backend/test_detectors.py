@@ -1,0 +1,180 @@
+"""What detectors and the operator ask for: configurations, entity tags, tokens, heartbeats."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from tests.unit.backend.conftest import URL, Party, client_with
+
+from accounts.models import AuthToken
+from surveillance.models import Camera, CameraHealth
+from vigil_contracts.camera import CameraConfiguration
+
+HEARTBEAT = {
+    "phase": "Streaming",
+    "reason": "Streaming",
+    "stream": {"width": 1920, "height": 1080, "codec": "h264", "frames_per_second": 25.0},
+    "spooled_alerts": 3,
+    "detector": "cctv-7",
+}
+
+
+def test_active_cameras_carry_credentials_to_services_only(
+    anna: Party, pipeline: Party, operator: Party, camera: Camera
+) -> None:
+    for service in (pipeline, operator):
+        (row,) = service.client.get("/api/active-cameras/").json()
+        assert row["rtsp_url"] == URL
+        assert CameraConfiguration.model_validate(row).id == camera.pk
+    (row,) = anna.client.get("/api/active-cameras/").json()
+    assert row["rtsp_url"] == "rtsp://***@camera.example:554/stream"
+
+
+def test_active_cameras_by_group(pipeline: Party, camera: Camera) -> None:
+    Camera.objects.create(user=camera.user, name="Other", rtsp_url=URL, is_active=True)
+    Camera.objects.create(user=camera.user, name="Off", rtsp_url=URL, is_active=False, group="yard")
+    assert len(pipeline.client.get("/api/active-cameras/").json()) == 2
+    assert [row["name"] for row in pipeline.client.get("/api/active-cameras/?group=yard").json()] == ["Gate"]
+    assert pipeline.client.get("/api/active-cameras/?group=none").json() == []
+
+
+CHANGES: list[Callable[[Camera], Any]] = [
+    lambda camera: Camera.objects.create(user=camera.user, name="New", rtsp_url=URL),
+    lambda camera: camera.delete(),
+    lambda camera: _save(camera, name="Renamed"),
+    lambda camera: _save(camera, rtsp_url="rtsp://root:changed@camera.example/1"),
+    lambda camera: _save(camera, is_active=False),
+    lambda camera: User.objects.filter(pk=camera.user_id).delete(),
+]
+
+
+def _save(camera: Camera, **values: Any) -> None:
+    for name, value in values.items():
+        setattr(camera, name, value)
+    camera.save()
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_entity_tag_changes_with_every_change(
+    pipeline: Party, camera: Camera, change: Callable[[Camera], Any]
+) -> None:
+    etag = pipeline.client.get("/api/active-cameras/").headers["ETag"]
+    unchanged = pipeline.client.get("/api/active-cameras/", headers={"If-None-Match": etag})
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
+    change(camera)
+    changed = pipeline.client.get("/api/active-cameras/", headers={"If-None-Match": etag})
+    assert changed.status_code == 200
+    assert changed.headers["ETag"] != etag
+
+
+def test_entity_tag_is_no_one_elses(anna: Party, pipeline: Party, camera: Camera) -> None:
+    etag = anna.client.get("/api/active-cameras/").headers["ETag"]
+    assert pipeline.client.get("/api/active-cameras/", headers={"If-None-Match": etag}).status_code == 200
+
+
+def test_heartbeat_leaves_the_entity_tag(pipeline: Party, camera: Camera) -> None:
+    etag = pipeline.client.get("/api/active-cameras/").headers["ETag"]
+    assert pipeline.client.post(f"/api/cameras/{camera.pk}/heartbeat/", HEARTBEAT).status_code == 204
+    assert pipeline.client.get("/api/active-cameras/", headers={"If-None-Match": etag}).status_code == 304
+
+
+def test_configuration_of_the_token_own_camera(detector: Party, camera: Camera) -> None:
+    answer = detector.client.get(f"/api/cameras/{camera.pk}/configuration/")
+    assert answer.json()["rtsp_url"] == URL
+    again = detector.client.get(
+        f"/api/cameras/{camera.pk}/configuration/", headers={"If-None-Match": answer.headers["ETag"]}
+    )
+    assert again.status_code == 304
+    _save(camera, detection={"minimum_confidence": 0.9})
+    changed = detector.client.get(
+        f"/api/cameras/{camera.pk}/configuration/", headers={"If-None-Match": answer.headers["ETag"]}
+    )
+    assert changed.json()["detection"]["minimum_confidence"] == 0.9
+    _save(camera, is_active=False)
+    assert detector.client.get(f"/api/cameras/{camera.pk}/configuration/").status_code == 404
+
+
+def test_configuration_of_another_camera_is_404(detector: Party, ben: Party) -> None:
+    other = Camera.objects.create(user=ben.user, name="b", rtsp_url=URL, is_active=True)
+    assert detector.client.get(f"/api/cameras/{other.pk}/configuration/").status_code == 404
+
+
+def test_revision_tells_nothing_of_the_password(pipeline: Party, camera: Camera, settings: Any) -> None:
+    before = pipeline.client.get("/api/active-cameras/").json()[0]["revision"]
+    settings.SECRET_KEY = "another-key-" + "y" * 50
+    assert pipeline.client.get("/api/active-cameras/").json()[0]["revision"] != before
+
+
+def test_operator_issues_a_token_and_the_former_one_ends_soon(
+    operator: Party, detector: Party, camera: Camera
+) -> None:
+    answer = operator.client.post(f"/api/cameras/{camera.pk}/detector-token/")
+    assert answer.status_code == 201
+    assert answer.headers["Cache-Control"] == "no-store"
+    new = client_with(answer.json()["token"])
+    path = f"/api/cameras/{camera.pk}/configuration/"
+    assert new.get(path).status_code == 200
+    assert detector.client.get(path).status_code == 200, "the former token works while the detector is replaced"
+    ends = [token.expiry for token in AuthToken.objects.filter(camera=camera).order_by("created")]
+    assert ends[0] is not None
+    assert ends[0] <= timezone.now() + timedelta(minutes=10)
+    assert ends[1] is None
+    AuthToken.objects.filter(expiry__isnull=False).update(expiry=timezone.now())
+    assert detector.client.get(path).status_code == 401
+    assert new.get(path).status_code == 200
+
+
+def test_token_of_a_deleted_camera_is_gone(detector: Party, camera: Camera) -> None:
+    path = f"/api/cameras/{camera.pk}/configuration/"
+    camera.delete()
+    assert detector.client.get(path).status_code == 401
+
+
+def test_heartbeat_becomes_the_camera_health(anna: Party, detector: Party, camera: Camera) -> None:
+    assert detector.client.post(f"/api/cameras/{camera.pk}/heartbeat/", HEARTBEAT).status_code == 204
+    health = anna.client.get(f"/api/cameras/{camera.pk}/").json()["health"]
+    assert (health["phase"], health["reason"], health["message"]) == ("Streaming", "Streaming", "Pictures arrive.")
+    assert health["stream"] == {**HEARTBEAT["stream"], "last_frame_time": None}  # type: ignore[dict-item]
+    assert health["reported_at"] is not None
+
+
+def test_second_heartbeat_replaces_the_first(detector: Party, camera: Camera) -> None:
+    for reason in ("StreamTimeout", "StreamFrozen"):
+        body = {"phase": "Degraded", "reason": reason, "message": "x"}
+        assert detector.client.post(f"/api/cameras/{camera.pk}/heartbeat/", body).status_code == 204
+    assert CameraHealth.objects.get().reason == "StreamFrozen"
+
+
+def test_health_message_holds_no_credentials(anna: Party, detector: Party, camera: Camera) -> None:
+    body = {"phase": "Failed", "reason": "StreamUnauthorized", "message": f"cannot open {URL}: 401"}
+    detector.client.post(f"/api/cameras/{camera.pk}/heartbeat/", body)
+    health = anna.client.get(f"/api/cameras/{camera.pk}/").json()["health"]
+    assert "Pa55word" not in health["message"]
+    assert health["message"].startswith("The camera refuses the user or password.")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"phase": "Happy"}, "phase"),
+        ({"reason": "Because"}, "reason"),
+        ({"message": "x" * 501}, "message"),
+        ({"stream": {"width": 0}}, "stream.width"),
+        ({"spooled_alerts": -1}, "spooled_alerts"),
+        ({"detector": "a\x00"}, "detector"),
+    ],
+)
+def test_bad_heartbeat_names_the_field(detector: Party, camera: Camera, changes: dict[str, Any], field: str) -> None:
+    answer = detector.client.post(f"/api/cameras/{camera.pk}/heartbeat/", {**HEARTBEAT, **changes})
+    assert answer.status_code == 400
+    assert list(answer.json()) == [field]
+    assert not CameraHealth.objects.exists()
+
+
+def test_heartbeat_that_is_no_object(detector: Party, camera: Camera) -> None:
+    answer = detector.client.post(f"/api/cameras/{camera.pk}/heartbeat/", [1])
+    assert answer.status_code == 400
+    assert list(answer.json()) == ["non_field_errors"]

@@ -1,0 +1,132 @@
+"""The project around the apps: headers, probes, metrics, configuration, schema, migrations."""
+
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.test import Client
+from tests.unit.backend.conftest import Party
+
+from surveillance.credentials import CredentialsUnreadableError, decrypt, encrypt
+from surveillance_backend.checks import configuration_errors
+from surveillance_backend.environment import Environment, load
+
+SCHEMA = Path(__file__).parents[3] / "docs/openapi.yaml"
+
+
+def test_every_answer_has_the_headers(anna: Party) -> None:
+    for answer in (anna.client.get("/api/cameras/"), Client().get("/healthz"), Client().get("/nothing-here")):
+        assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+        assert "unsafe" not in answer.headers["Content-Security-Policy"]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["X-Frame-Options"] == "DENY"
+        assert answer.headers["Referrer-Policy"] == "same-origin"
+
+
+def test_plain_http_goes_to_https_for_people_and_not_for_programs(db: None, settings: Any) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    assert Client().get("/dashboard/").status_code == 301
+    assert Client().get("/healthz").status_code == 200
+    assert Client().get("/api/cameras/").status_code == 401
+
+
+def test_foreign_host_is_refused(db: None, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["vigil.example"]
+    assert Client().get("/api/cameras/", HTTP_HOST="evil.example").status_code == 400
+    assert Client().get("/api/cameras/", HTTP_HOST="vigil.example").status_code == 401
+
+
+def test_probes(db: None, settings: Any, media: Path) -> None:
+    assert Client().get("/healthz").json() == {"status": "ok"}
+    assert Client().get("/readyz").json() == {"status": "ok"}
+    media.rmdir()
+    media.write_text("no directory")
+    answer = Client().get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["storage"].startswith("not writable")
+
+
+def test_metrics_name_alerts_by_type(alert: Any) -> None:
+    text = Client().get("/metrics").content.decode()
+    assert 'vigil_alerts_total{type="person"}' in text
+    assert "vigil_alert_ingest_seconds_bucket" in text
+    assert "Gate" not in text
+
+
+def test_schema_is_the_committed_one(tmp_path: Path) -> None:
+    fresh = tmp_path / "openapi.yaml"
+    call_command("spectacular", "--file", str(fresh), "--validate", "--fail-on-warn", stdout=StringIO())
+    assert fresh.read_text() == SCHEMA.read_text(), "run `make schema` and commit docs/openapi.yaml"
+
+
+def test_models_have_their_migrations(db: None) -> None:
+    call_command("makemigrations", "--check", "--dry-run", stdout=StringIO())
+
+
+def test_errors_of_the_configuration_are_named(settings: Any) -> None:
+    assert configuration_errors() == []
+    settings.SECRET_KEY = ""
+    settings.VIGIL_CREDENTIAL_KEYS = ()
+    assert {error.id for error in configuration_errors()} == {"vigil.E001", "vigil.E002"}
+    settings.VIGIL_CREDENTIAL_KEYS = ("no key",)
+    assert {error.id for error in configuration_errors()} == {"vigil.E001", "vigil.E003"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("VIGIL_DEBUG", "perhaps"),
+        ("VIGIL_TOKEN_LIFETIME_DAYS", "0"),
+        ("VIGIL_LOG_LEVEL", "LOUD"),
+        ("VIGIL_ADMIN_PATH", "no slash"),
+    ],
+)
+def test_wrong_variable_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ImproperlyConfigured, match=name) as error:
+        load()
+    assert value not in str(error.value) or len(value) == 1
+
+
+def test_database_url_that_cannot_be_read_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "nonsense://user:hunter2@host/x")
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_URL") as error:
+        load().database()
+    assert "hunter2" not in str(error.value)
+
+
+def test_secrets_from_files(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("from a file\n")
+    keys = tmp_path / "keys"
+    keys.write_text("new\nold\n")
+    environment = Environment(secret_key_file=file, credential_keys_file=keys)
+    assert environment.secret_key_text == "from a file"
+    assert environment.credential_key_list == ("new", "old")
+    with pytest.raises(ImproperlyConfigured, match="VIGIL_SECRET_KEY_FILE"):
+        _ = Environment(secret_key_file=tmp_path / "none").secret_key_text
+
+
+def test_environment_shows_no_secret() -> None:
+    shown = repr(
+        Environment(secret_key="hunter2", credential_keys="hunter2", DATABASE_URL="postgres://u:hunter2@h/x")
+    )  # type: ignore[arg-type, call-arg]
+    assert "hunter2" not in shown
+
+
+def test_keys_rotate(settings: Any) -> None:
+    from cryptography.fernet import Fernet
+
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    settings.VIGIL_CREDENTIAL_KEYS = (old,)
+    stored = encrypt("rtsp://u:p@h/1")
+    settings.VIGIL_CREDENTIAL_KEYS = (new, old)
+    assert decrypt(stored) == "rtsp://u:p@h/1"
+    again = encrypt(decrypt(stored))
+    settings.VIGIL_CREDENTIAL_KEYS = (new,)
+    assert decrypt(again) == "rtsp://u:p@h/1"
+    with pytest.raises(CredentialsUnreadableError):
+        decrypt(stored)

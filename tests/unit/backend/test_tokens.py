@@ -1,0 +1,140 @@
+"""Tokens: made, shown once, hashed, ended; and the commands that make them."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+from rest_framework.test import APIClient
+from tests.unit.backend.conftest import Party, client_with
+
+from accounts.models import AuthToken
+from accounts.scopes import Scope
+from accounts.services import expired_tokens_delete, token_create
+from surveillance.models import Camera
+
+
+def test_token_by_password(make_user: Callable[..., User]) -> None:
+    make_user("anna")
+    answer = APIClient().post("/api/token/", {"username": "anna", "password": "correct horse battery"})
+    assert answer.status_code == 200
+    token = answer.json()["token"]
+    assert client_with(token).get("/api/cameras/").status_code == 200
+    stored = AuthToken.objects.get()
+    assert stored.scope == Scope.USER
+    assert stored.expiry is not None
+    assert timedelta(days=89) < stored.expiry - timezone.now() <= timedelta(days=90)
+
+
+@pytest.mark.parametrize(("username", "password"), [("anna", "wrong"), ("nobody", "correct horse battery")])
+def test_wrong_password_is_401_with_the_same_words(
+    make_user: Callable[..., User], username: str, password: str
+) -> None:
+    make_user("anna")
+    answer = APIClient().post("/api/token/", {"username": username, "password": password})
+    assert (answer.status_code, answer.json()) == (401, {"detail": "User name or password is wrong."})
+    assert not AuthToken.objects.exists()
+
+
+def test_missing_password_is_named(db: None) -> None:
+    answer = APIClient().post("/api/token/", {"username": "anna"})
+    assert (answer.status_code, list(answer.json())) == (400, ["password"])
+
+
+def test_database_holds_no_token(anna: Party) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM accounts_authtoken")
+        rows = repr(cursor.fetchall())
+    assert anna.token not in rows
+    assert anna.token[16:] not in rows
+
+
+def test_expired_token_is_out_and_swept(anna: Party) -> None:
+    AuthToken.objects.update(expiry=timezone.now())
+    assert anna.client.get("/api/cameras/").status_code == 401
+    assert expired_tokens_delete(now=timezone.now()) == 1
+    assert not AuthToken.objects.exists()
+
+
+def test_last_use_is_noted_once_a_minute(anna: Party, django_assert_num_queries: Any) -> None:
+    anna.client.get("/api/cameras/")
+    first = AuthToken.objects.get().last_used_at
+    assert first is not None
+    with django_assert_num_queries(2):
+        anna.client.get("/api/cameras/")
+    assert AuthToken.objects.get().last_used_at == first
+    AuthToken.objects.update(last_used_at=first - timedelta(minutes=2))
+    anna.client.get("/api/cameras/")
+    noted = AuthToken.objects.get().last_used_at
+    assert noted is not None
+    assert noted >= first
+
+
+def test_a_thousand_tokens_cost_a_user_nothing(anna: Party, django_assert_num_queries: Any) -> None:
+    for _ in range(50):
+        token_create(user=anna.user, scope=Scope.USER)
+    anna.client.get("/api/cameras/")
+    with django_assert_num_queries(2):
+        anna.client.get("/api/cameras/")
+
+
+@pytest.mark.parametrize(
+    ("scope", "with_camera"), [(Scope.DETECTOR, False), (Scope.USER, True), (Scope.PIPELINE, True)]
+)
+def test_database_refuses_a_scope_that_does_not_fit(camera: Camera, scope: Scope, with_camera: bool) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        token_create(user=camera.user, scope=scope, camera_id=camera.pk if with_camera else None)
+
+
+def test_command_prints_the_token_alone(make_user: Callable[..., User]) -> None:
+    make_user("anna")
+    output = StringIO()
+    call_command("create_token", "--user", "anna", "--scope", "pipeline", "--name", "yard", stdout=output)
+    (token,) = output.getvalue().splitlines()
+    assert client_with(token).get("/api/active-cameras/").status_code == 200
+    stored = AuthToken.objects.get()
+    assert (stored.scope, stored.name, stored.expiry) == ("pipeline", "yard", None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--user", "nobody", "--scope", "user"), "no active user 'nobody'"),
+        (("--user", "anna", "--scope", "detector"), "invalid choice"),
+        (("--user", "anna", "--scope", "user", "--expires-days", "0"), "must be 1 or more"),
+    ],
+)
+def test_command_says_what_is_wrong(make_user: Callable[..., User], arguments: tuple[str, ...], words: str) -> None:
+    make_user("anna")
+    with pytest.raises(CommandError, match=words):
+        call_command("create_token", *arguments)
+    assert not AuthToken.objects.exists()
+
+
+def test_ensure_user_may_be_repeated(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "password"
+    file.write_text("first password\n")
+    arguments = ("ensure_user", "--username", "admin", "--superuser")
+    call_command(*arguments, "--password-file", str(file), stderr=StringIO())
+    first = User.objects.get()
+    assert first.is_superuser
+    assert first.check_password("first password")
+    call_command(*arguments, "--password-file", str(file), stderr=StringIO())
+    assert User.objects.get().password == first.password, "sessions stay valid"
+    monkeypatch.setenv("NEW", "second password")
+    call_command(*arguments, "--password-env", "NEW", stderr=StringIO())
+    assert User.objects.get().check_password("second password")
+
+
+def test_ensure_user_wants_a_password(db: None, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="cannot be read"):
+        call_command("ensure_user", "--username", "a", "--password-file", str(tmp_path / "none"))
+    with pytest.raises(CommandError, match="empty"):
+        call_command("ensure_user", "--username", "a", "--password-env", "NOT_SET_ANYWHERE")
+    assert not User.objects.exists()
