@@ -193,7 +193,7 @@ class CameraPipeline:
         if not kept:
             self._log.error("the spool has no room for an alert; it is lost")
             return
-        self._log.info("%s: %s (%.0f %%)", event.alert_type, event.description, event.confidence * 100)
+        self._log.info("%s: %s", event.alert_type, event.description)
         self._shared.spooled()
 
 

@@ -1,0 +1,156 @@
+"""What the six people's test is made of: a stage with one camera, and the judgement over its alerts."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import psycopg2
+from tests.integration.services.backend import BackendServer
+from tests.integration.services.detector import DetectorProcess, wait_until
+from tests.integration.services.rtsp import RtspServer, gst_rtsp_server
+
+from cctv.detectors.model import Model
+from cctv.frame import Frame
+from cctv.metrics import STAGES
+from cctv.observations import overlap
+
+CLIP_SECONDS = 139.0
+VISITS_SECONDS = ((6, 20), (23, 45), (50, 70), (75, 87), (92, 120), (124, 136))
+"""When each of the six is in the picture, by eye."""
+
+SLACK_SECONDS = 4.0
+PASSWORD = "p@ss:w/rd %é"
+DETECTION = {"frames_per_second": 5, "classes": ["person"], "minimum_confidence": 0.5}
+
+
+@dataclass
+class Stage:
+    """A camera that plays the clip once, and the detector that watches it. `played_at`: wall-clock time."""
+
+    name: str
+    backend: BackendServer
+    database_url: str
+    user_token: str
+    camera_id: int
+    camera: RtspServer
+    cctv: DetectorProcess
+    played_at: float = 0.0
+    frames: dict[str, float] = field(default_factory=dict)
+    """Pictures by stage, over the whole clip: a machine that is too slow shows here."""
+
+    def wait_for_play(self) -> None:
+        """Waits until the detector has been given the clip."""
+        self.camera.wait_for("play 1", timeout_seconds=60)
+        self.played_at = time.time()
+
+    def wait_for_end(self) -> None:
+        """Waits until the clip is over and everything that it gave has been delivered."""
+        left = self.played_at + CLIP_SECONDS - time.time()
+        ended = lambda: self.cctv.metric(  # noqa: E731
+            "vigil_stream_reconnects_total", camera=str(self.camera_id), reason="StreamEnded"
+        )
+        wait_until(lambda: ended() >= 1, max(0.0, left) + 30, f"{self.name}: the clip ends")
+        self.frames = {
+            each: self.cctv.metric("vigil_frames_total", camera=str(self.camera_id), stage=each) for each in STAGES
+        }
+        waiting = lambda: self.cctv.metric("vigil_spool_alerts", camera=str(self.camera_id))  # noqa: E731
+        wait_until(lambda: waiting() == 0, 30, f"{self.name}: the spool is empty")
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """What the database holds of this camera, the oldest first: type, label, timestamp, event id."""
+        with contextlib.closing(psycopg2.connect(self.database_url)) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT alert_type, label, timestamp, event_id FROM surveillance_alert"
+                " WHERE camera_id = %s ORDER BY timestamp",
+                (self.camera_id,),
+            )
+            return cursor.fetchall()
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """The camera's alerts by the API, the oldest first, each with its picture as `jpeg`."""
+        with self.backend.client(self.user_token) as client:
+            answer = client.get("/api/alerts/", params={"camera": self.camera_id})
+            answer.raise_for_status()
+            found: list[dict[str, Any]] = sorted(answer.json()["results"], key=lambda alert: alert["timestamp"])
+            for alert in found:
+                picture = client.get(alert["image"])
+                picture.raise_for_status()
+                alert["jpeg"] = picture.content
+        return found
+
+
+@contextlib.contextmanager
+def stage(
+    name: str, directory: Path, shared: Path, backend: BackendServer, database_url: str, *, pod: bool
+) -> Iterator[Stage]:
+    """A camera of a user and a group of its own, to be watched in pod mode or in poll mode once `cctv` is started."""
+    user = backend.create_user(name)
+    clip = shared / "videos" / "one-by-one-person-detection.mp4"
+    with gst_rtsp_server(clip, username="viewer", password=PASSWORD) as camera:
+        camera_id = backend.add_camera(
+            user.token, name=name, rtsp_url=camera.url, is_active=True, group=name, detection=DETECTION
+        )
+        token = _detector_token(backend, name, camera_id) if pod else backend.token(name, "pipeline")
+        settings = {"VIGIL_MODEL": str(shared / "models" / "yolov8n_int8_openvino_model"), "VIGIL_GROUP": name}
+        watched = camera_id if pod else None
+        cctv = DetectorProcess(directory / name, backend.url, token, watched, settings)
+        try:
+            yield Stage(name, backend, database_url, user.token, camera_id, camera, cctv)
+        finally:
+            cctv.end()
+
+
+def _detector_token(backend: BackendServer, username: str, camera_id: int) -> str:
+    """What the operator does for a pod: a token that reaches one camera."""
+    with backend.client(backend.token(username, "operator")) as client:
+        answer = client.post(f"/api/cameras/{camera_id}/detector-token/")
+        answer.raise_for_status()
+        return str(answer.json()["token"])
+
+
+def check_visits(alerts: list[dict[str, Any]], played_at: float) -> None:
+    """Each alert shows another of the six visits."""
+    for alert, (begin, end) in zip(alerts, VISITS_SECONDS, strict=True):
+        at = datetime.fromisoformat(alert["timestamp"]).timestamp() - played_at
+        assert begin - SLACK_SECONDS <= at <= end + SLACK_SECONDS, f"{at:.1f} s is not within {begin}-{end} s"
+
+
+def check_picture(alert: dict[str, Any], model: Model) -> None:
+    """The picture shows a person, and a box is drawn around that person."""
+    image = cv2.imdecode(np.frombuffer(alert["jpeg"], np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None, "the picture cannot be decoded"
+    assert image.shape == (432, 768, 3)
+    box = tuple(alert["box"][name] for name in ("x_min", "y_min", "x_max", "y_max"))
+    found = model.detect(Frame.from_bgr(image, datetime.now(UTC), 0.0, 0))  # type: ignore[arg-type]
+    people = found.boxes[(found.class_ids == model.labels.index("person")) & (found.confidences > 0.3)]
+    best = max((float(overlap(box, [tuple(person)])[0]) for person in people), default=0.0)
+    assert best > 0.5, f"no person at the alert's box: overlap {best:.2f}"
+    assert drawn_share(image, box) > 0.8, f"the box is drawn around {drawn_share(image, box):.0%} of the person"
+
+
+def drawn_share(image: npt.NDArray[Any], box: tuple[float, ...]) -> float:
+    """Which part of the box's outline has a line of one strong colour on it (looked for within 3 pixels)."""
+    height, width = image.shape[:2]
+    left, top, right, bottom = (
+        round(edge * side) for edge, side in zip(box, (width, height, width, height), strict=True)
+    )
+    saturation = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)[:, :, 1]
+    near = cv2.dilate(saturation, np.ones((7, 7), np.uint8))
+    rows, columns = np.arange(top, bottom).clip(0, height - 1), np.arange(left, right).clip(0, width - 1)
+    last_row, last_column = height - 1, width - 1
+    outline = np.concatenate(
+        [
+            near[rows, max(left, 0)],
+            near[rows, min(right, last_column)],
+            near[max(top, 0), columns],
+            near[min(bottom, last_row), columns],
+        ]
+    )
+    return float((outline > 150).mean())

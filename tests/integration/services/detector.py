@@ -1,0 +1,160 @@
+"""The real `cctv` as a process, with its settings, its status port and what it says.
+
+with detector(tmp_path, api_url=backend.url, token=token) as cctv:               # poll mode
+with detector(tmp_path, api_url=backend.url, token=token, camera_id=3) as cctv:  # pod mode
+    cctv.wait_ready(30)
+    cctv.metric("vigil_spool_alerts", camera="3")
+"""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+from tests.cluster.processes import free_ports
+
+Predicate = Callable[[], bool]
+
+
+def wait_until(condition: Predicate, timeout_seconds: float, what: str) -> None:
+    """Polls until `condition` holds."""
+    deadline = time.monotonic() + timeout_seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {timeout_seconds} s: {what}"
+        time.sleep(0.05)
+
+
+class DetectorProcess:
+    """One `cctv`. Killing and starting it again keeps its spool and its status port."""
+
+    def __init__(
+        self, directory: Path, api_url: str, token: str, camera_id: int | None, settings: Mapping[str, str]
+    ) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory, self.camera_id = directory, camera_id
+        (self.status_port,) = free_ports(1)
+        self.token_file = directory / "token"
+        self.token_file.write_text(token)
+        self.log = directory / "cctv.log"
+        self.spool = directory / "spool"
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("VIGIL_")}
+        self.environment = {
+            **inherited,
+            "VIGIL_API_URL": api_url,
+            "VIGIL_TOKEN_FILE": str(self.token_file),
+            "VIGIL_SPOOL_DIR": str(self.spool),
+            "VIGIL_METRICS_PORT": str(self.status_port),
+            "VIGIL_STREAM_ALLOWED_NETWORKS": "127.0.0.0/8",
+            "PYTHONWARNINGS": "error",
+            **settings,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it; its output is added to the log."""
+        command = [sys.executable, "-m", "cctv"]
+        if self.camera_id is not None:
+            command += ["--camera", str(self.camera_id)]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self, timeout_seconds: float = 15.0) -> int:
+        """SIGTERM; returns the exit status."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout_seconds)
+
+    def end(self) -> None:
+        """Ends it, whatever it takes; harmless where it does not run."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        try:
+            self.stop()
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    @property
+    def output(self) -> str:
+        """Everything that it has said."""
+        return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
+
+    def get(self, path: str) -> httpx.Response:
+        """Asks its status port."""
+        return httpx.get(f"http://127.0.0.1:{self.status_port}{path}", timeout=5)
+
+    def is_ready(self) -> bool:
+        """Whether `/readyz` says 200."""
+        assert self.process is not None
+        assert self.process.poll() is None, f"cctv ended with {self.process.returncode}:\n{self.output[-3000:]}"
+        try:
+            return self.get("/readyz").status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    def wait_ready(self, timeout_seconds: float) -> None:
+        """Waits until pictures arrive."""
+        wait_until(self.is_ready, timeout_seconds, f"cctv is ready; it said:\n{self.output[-3000:]}")
+
+    def metric(self, name: str, **labels: str) -> float:
+        """A sample of /metrics; 0.0 where there is none."""
+        for family in text_string_to_metric_families(self.get("/metrics").text):
+            for sample in family.samples:
+                if sample.name == name and labels.items() <= sample.labels.items():
+                    return float(sample.value)
+        return 0.0
+
+    def cpu_seconds(self) -> float:
+        """CPU time that the process has used."""
+        assert self.process is not None
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def memory_bytes(self) -> int:
+        """Resident memory."""
+        assert self.process is not None
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        found = re.search(r"VmRSS:\s+(\d+) kB", status)
+        assert found is not None
+        return int(found[1]) * 1024
+
+    def threads(self) -> int:
+        """Threads of the process."""
+        assert self.process is not None
+        return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
+
+    def open_files(self) -> int:
+        """File descriptors of the process."""
+        assert self.process is not None
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
+
+@contextlib.contextmanager
+def detector(
+    directory: Path,
+    *,
+    api_url: str,
+    token: str,
+    camera_id: int | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[DetectorProcess]:
+    """A running detector; asked to end afterwards."""
+    process = DetectorProcess(directory, api_url, token, camera_id, settings or {})
+    process.start()
+    try:
+        yield process
+    finally:
+        process.end()

@@ -1,0 +1,185 @@
+"""The spool: what is accepted stays, in order, within bounds."""
+
+import errno
+import os
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cctv.spool import DamagedAlertError, Entry, Spool, SpoolInUseError
+from vigil_contracts.alert import AlertSubmission
+from vigil_contracts.names import AlertType
+
+MEGABYTE = 1024 * 1024
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[..., Spool]]:
+    """Opens spools, and closes them all in the end."""
+    spools: list[Spool] = []
+
+    def open_spool(folder: Path, max_bytes: int, **options: Any) -> Spool:
+        spools.append(Spool(folder, max_bytes, **options))
+        return spools[-1]
+
+    yield open_spool
+    for spool in spools:
+        spool.close()
+
+
+def alert(camera: int = 1, event_id: str = "") -> AlertSubmission:
+    return AlertSubmission(
+        event_id=event_id or uuid.uuid4().hex,
+        camera=camera,
+        alert_type=AlertType.PERSON,
+        confidence=0.9,
+        timestamp=datetime.now(UTC),
+    )
+
+
+def head(spool: Spool, camera: int = 1) -> Entry:
+    entry = spool.head(camera)
+    assert entry is not None
+    return entry
+
+
+def drain(spool: Spool, camera: int = 1) -> list[str]:
+    found = []
+    while (entry := spool.head(camera)) is not None:
+        found.append(spool.read(entry)[0].event_id)
+        spool.done(entry)
+    return found
+
+
+def test_first_in_first_out_per_camera_over_a_restart(opened: Callable[..., Spool], tmp_path: Path) -> None:
+    spool = opened(tmp_path, MEGABYTE)
+    names = [f"event-{number:04}" for number in range(50)]
+    for name in names:
+        assert spool.append(alert(1, name), b"one")
+        assert spool.append(alert(2, name), b"two")
+    spool.close()
+
+    again = opened(tmp_path, MEGABYTE)
+
+    assert again.append(alert(1, "event-last"), b"")
+    assert drain(again, 1) == [*names, "event-last"]
+    assert drain(again, 2) == names
+    assert again.waiting().alerts == 0
+    assert again.waiting().size_bytes == 0
+
+
+def test_what_comes_out_is_what_went_in(opened: Callable[..., Spool], tmp_path: Path) -> None:
+    spool = opened(tmp_path, MEGABYTE)
+    picture = random.Random(1).randbytes(5000) + b"\n\n"
+    sent = alert()
+    spool.append(sent, picture)
+
+    assert spool.read(head(spool)) == (sent, picture)
+
+
+def test_a_full_spool_drops_the_oldest_and_says_so(opened: Callable[..., Spool], tmp_path: Path) -> None:
+    dropped: list[tuple[int, str]] = []
+    spool = opened(tmp_path, 10_000, dropped=lambda camera_id, why: dropped.append((camera_id, why)))
+    for number in range(20):
+        assert spool.append(alert(1 + number % 2, f"event-{number:04}"), b"x" * 1000)
+
+    waiting = spool.waiting()
+    assert waiting.size_bytes <= 10_000
+    assert len(dropped) == 20 - waiting.alerts
+    assert {why for _, why in dropped} == {"full"}
+    left = sorted(drain(spool, 1) + drain(spool, 2))
+    assert left == [f"event-{number:04}" for number in range(len(dropped), 20)]
+
+
+def test_an_alert_larger_than_the_spool_is_not_accepted(opened: Callable[..., Spool], tmp_path: Path) -> None:
+    dropped: list[int] = []
+    spool = opened(tmp_path, 1000, dropped=lambda camera_id, why: dropped.append(camera_id))
+
+    assert not spool.append(alert(7), b"x" * 2000)
+    assert dropped == [7]
+
+
+def test_old_alerts_are_dropped(opened: Callable[..., Spool], tmp_path: Path) -> None:
+    dropped: list[str] = []
+    spool = opened(tmp_path, MEGABYTE, max_age_seconds=60, dropped=lambda camera_id, why: dropped.append(why))
+    spool.append(alert(1, "event-old"), b"")
+    spool.append(alert(1, "event-new"), b"")
+    old = head(spool).path
+    os.utime(old, (time.time() - 120, time.time() - 120))
+
+    assert drain(spool) == ["event-new"]
+    assert dropped == ["old"]
+
+
+def test_a_dead_letter_is_kept_aside_with_its_reason(opened: Callable[..., Spool], tmp_path: Path) -> None:
+    spool = opened(tmp_path, MEGABYTE)
+    spool.append(alert(1, "event-bad"), b"picture")
+    spool.append(alert(1, "event-good"), b"")
+    spool.bury(head(spool), "POST /api/send-alert/: 400")
+
+    assert drain(spool) == ["event-good"]
+    (reason,) = tmp_path.glob("dead/1/*.reason")
+    assert reason.read_text() == "POST /api/send-alert/: 400\n"
+    assert (reason.parent / reason.name.removesuffix(".reason")).read_bytes().endswith(b"picture")
+
+
+def test_dead_letters_are_bounded(opened: Callable[..., Spool], tmp_path: Path) -> None:
+    spool = opened(tmp_path, 100_000)
+    for number in range(30):
+        spool.append(alert(1, f"event-{number:04}"), b"x" * 1000)
+        spool.bury(head(spool), "no")
+
+    letters = sorted(tmp_path.glob("dead/1/*.alert"))
+    assert 5 <= len(letters) <= 10
+    assert letters[-1].name.endswith("event-0029.alert")
+    assert len(list(tmp_path.glob("dead/1/*.reason"))) == len(letters)
+
+
+def test_a_damaged_file_is_told(opened: Callable[..., Spool], tmp_path: Path) -> None:
+    spool = opened(tmp_path, MEGABYTE)
+    spool.append(alert(), b"x" * 100)
+    entry = head(spool)
+    data = bytearray(entry.path.read_bytes())
+    data[-1] ^= 1
+    entry.path.write_bytes(data)
+
+    with pytest.raises(DamagedAlertError):
+        spool.read(entry)
+
+
+def test_unfinished_files_of_a_killed_process_go(opened: Callable[..., Spool], tmp_path: Path) -> None:
+    (tmp_path / "waiting" / "1").mkdir(parents=True)
+    (tmp_path / "waiting" / "1" / "000000000001-event-torn.alert.part").write_bytes(b"{")
+
+    spool = opened(tmp_path, MEGABYTE)
+
+    assert spool.waiting().alerts == 0
+    assert not list(tmp_path.glob("waiting/1/*"))
+
+
+def test_two_processes_do_not_share_a_spool(opened: Callable[..., Spool], tmp_path: Path) -> None:
+    spool = opened(tmp_path, MEGABYTE)
+    with pytest.raises(SpoolInUseError, match="VIGIL_SPOOL_DIR"):
+        opened(tmp_path, MEGABYTE)
+    spool.close()
+    opened(tmp_path, MEGABYTE).close()
+
+
+def test_a_disk_that_fails_is_told(
+    opened: Callable[..., Spool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = opened(tmp_path, MEGABYTE)
+
+    def fails(descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(OSError, match="Input/output"):
+        spool.append(alert(), b"")
+    assert spool.waiting().alerts == 0
