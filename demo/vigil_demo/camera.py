@@ -1,0 +1,107 @@
+"""The demo camera: `python -m vigil_demo.camera --port 8554 --data-dir DIR`.
+
+Prints progress while it renders its clip (the first start only), then one line with its URL once it can be watched.
+Ends on SIGINT or SIGTERM. A user name and password can be asked for by the environment variables
+`VIGIL_DEMO_CAMERA_USER` and `VIGIL_DEMO_CAMERA_PASSWORD`; they are never printed.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+
+from vigil_demo.clip import load_clip
+from vigil_demo.rtsp_messages import DigestAuthentication
+from vigil_demo.rtsp_server import RtspServer
+from vigil_demo.yard_clip import ensure_yard_clip
+
+PATH = "/demo"
+_PROGRESS_SECONDS = 3.0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+class _Progress:
+    """Says how far the rendering is, every few seconds."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._began = self._said = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._said < _PROGRESS_SECONDS and done < total:
+            return
+        self._said = now
+        left = (now - self._began) / done * (total - done)
+        self._say(f"rendering the demo clip: {done} of {total} pictures, about {left:.0f} s left")
+
+
+def prepare_clip(data_dir: Path, say: Callable[[str], None] = _say) -> Path:
+    """Renders the clip into `data_dir` unless it is there. Raises `OSError` when the folder cannot be written."""
+    return ensure_yard_clip(data_dir, _Progress(say))
+
+
+def authentication_from(environment: Mapping[str, str]) -> DigestAuthentication | None:
+    """As the environment asks. Raises `ValueError` when only half of it is set."""
+    user, password = environment.get("VIGIL_DEMO_CAMERA_USER", ""), environment.get("VIGIL_DEMO_CAMERA_PASSWORD", "")
+    if not user and not password:
+        return None
+    if not user or not password:
+        raise ValueError("VIGIL_DEMO_CAMERA_USER and VIGIL_DEMO_CAMERA_PASSWORD: set both or none")
+    return DigestAuthentication(user, password)
+
+
+async def serve(clip: Path, host: str, port: int, authentication: DigestAuthentication | None = None) -> None:
+    """Streams the clip in a loop until SIGINT or SIGTERM. Raises `OSError` when the port is taken."""
+    server = RtspServer(load_clip(clip), path=PATH, title="Vigil demo yard", authentication=authentication)
+    shown_host = f"[{host}]" if ":" in host else host
+    serving = asyncio.ensure_future(
+        server.serve(host, port, lambda bound_port: _say(f"rtsp://{shown_host}:{bound_port}{PATH}"))
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, serving.cancel)
+    with suppress(asyncio.CancelledError):
+        await serving
+
+
+def _stop_rendering(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status 0 after a signal, 1 when something is in the way, 2 when an option is wrong."""
+    parser = argparse.ArgumentParser(prog="vigil_demo.camera", description="A camera in a rendered yard, over RTSP.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8554, help="port, 0 for a free one (default: %(default)s)")
+    parser.add_argument("--data-dir", type=Path, required=True, help="folder for the rendered clip")
+    options = parser.parse_args(arguments)
+    if not 0 <= options.port <= 65535:
+        parser.error(f"--port: must be 0 to 65535, is {options.port}")
+    signal.signal(signal.SIGTERM, _stop_rendering)
+    try:
+        authentication = authentication_from(os.environ)
+        clip = prepare_clip(options.data_dir)
+        asyncio.run(serve(clip, options.host, options.port, authentication))
+    except KeyboardInterrupt:
+        return 0
+    except ValueError as error:
+        parser.error(str(error))
+    except OSError as error:
+        sys.stderr.write(f"vigil_demo.camera: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

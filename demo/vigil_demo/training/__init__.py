@@ -1,0 +1,1 @@
+"""Training of the demo model: data set, fitting, export, evaluation, model card."""

@@ -1,0 +1,42 @@
+"""Fits a small YOLOv8 to the rendered pictures with Ultralytics, from random weights."""
+
+import shutil
+from pathlib import Path
+
+import yaml
+
+INPUT_SIZE_PX = 320
+"""A 16:9 picture then fills 320 × 180 of the network's input: 320 × 192 in whole strides of 32."""
+WIDTH_MULTIPLE = 0.125
+DEPTH_MULTIPLE = 0.33
+"""YOLOv8n is 0.25 wide and 0.33 deep; half its width is enough for four classes of one kind of scene."""
+
+
+def _architecture(folder: Path) -> Path:
+    """YOLOv8's own description with our scale and number of classes."""
+    from ultralytics.utils import ROOT
+
+    content = yaml.safe_load((ROOT / "cfg" / "models" / "v8" / "yolov8.yaml").read_text())
+    content["nc"] = 4
+    content["scales"] = {"n": [DEPTH_MULTIPLE, WIDTH_MULTIPLE, 1024]}
+    target = folder / "yolov8n-demo.yaml"
+    target.write_text(yaml.safe_dump(content, sort_keys=False))
+    return target
+
+
+def fit(data: Path, folder: Path, *, minutes: float, epochs: int, seed: int, batch: int = 16) -> Path:
+    """Trains for `minutes` of wall-clock time (or `epochs` when that is 0); returns the best weights (`.pt`)."""
+    from ultralytics import YOLO
+
+    model = YOLO(str(_architecture(folder)), task="detect")
+    runs = folder / "runs"
+    shutil.rmtree(runs, ignore_errors=True)
+    model.train(
+        data=str(data), project=str(runs), name="fit", exist_ok=True, seed=seed, deterministic=True, device="cpu",
+        imgsz=INPUT_SIZE_PX, rect=True, batch=batch, nbs=batch, workers=1, cache="ram", amp=False, pretrained=False,
+        epochs=epochs, time=minutes / 60 if minutes else None, patience=0,
+        optimizer="AdamW", lr0=0.003, lrf=0.02, cos_lr=True, warmup_epochs=1.0, weight_decay=0.0005,
+        mosaic=0.0, degrees=0.0, translate=0.08, scale=0.3, fliplr=0.5, hsv_h=0.01, hsv_s=0.4, hsv_v=0.3, erasing=0.0,
+        plots=False, verbose=False,
+    )  # fmt: skip
+    return runs / "fit" / "weights" / "best.pt"

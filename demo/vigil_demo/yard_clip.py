@@ -1,0 +1,106 @@
+"""The demo camera's clip: the story, rendered and encoded once, then kept in a folder."""
+
+import hashlib
+import json
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+
+from vigil_demo.scene import story
+from vigil_demo.scene.types import Picture, Truth
+
+FRAMES_PER_SECOND = 10
+_ENCODER_OPTIONS = {
+    "preset": "veryfast", "profile": "high", "crf": "24", "bf": "0", "g": str(FRAMES_PER_SECOND), "sc_threshold": "0",
+    "maxrate": "1500k", "bufsize": "1500k", "threads": "2",
+}  # fmt: skip
+"""A keyframe each second; no B-frames, as a camera sends pictures in the order in which they happen."""
+_WORKERS = 2
+_LOOKAHEAD = 8
+
+Progress = Callable[[int, int], None]
+"""Called with the pictures done and the pictures in all."""
+
+
+def ensure_yard_clip(folder: Path, on_progress: Progress | None = None) -> Path:
+    """The demo clip (MP4, H.264) in `folder`; rendered if it is missing or was made by another version of the scene.
+
+    Raises `OSError` when the folder cannot be written.
+    """
+    path = folder / f"demo-yard-{_fingerprint()}.mp4"
+    if path.exists() and truth_path(path).exists():
+        return path
+    folder.mkdir(parents=True, exist_ok=True)
+    # Written beside and renamed, so that a run that is broken off leaves no half clip behind.
+    half_done = folder / f"{path.name}.{os.getpid()}.part"
+    try:
+        truths = _write(half_done, _rendered(on_progress))
+        truth_path(path).write_text(json.dumps([[asdict(truth) for truth in picture] for picture in truths]))
+        half_done.replace(path)
+    finally:
+        half_done.unlink(missing_ok=True)
+    return path
+
+
+def truth_path(clip: Path) -> Path:
+    """Where the labels and boxes of each of the clip's pictures are."""
+    return clip.with_suffix(".truth.json")
+
+
+def read_truths(clip: Path) -> list[tuple[Truth, ...]]:
+    """For each picture of the clip what is really in it."""
+    pictures = json.loads(truth_path(clip).read_text())
+    return [tuple(Truth(row["label"], tuple(row["box"]), row["visible"]) for row in rows) for rows in pictures]
+
+
+def _fingerprint() -> str:
+    digest = hashlib.sha256(repr((FRAMES_PER_SECOND, _ENCODER_OPTIONS)).encode())
+    for source in sorted(Path(story.__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _rendered(on_progress: Progress | None) -> Iterator[Picture]:
+    """The story's pictures in order, from two threads: numpy and OpenCV work without the interpreter's lock."""
+    scene = story.Story()
+    total = round(story.DURATION_SECONDS * FRAMES_PER_SECOND)
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    waiting: deque[Future[Picture]] = deque()
+    executor = ThreadPoolExecutor(_WORKERS)
+    try:
+        for number in range(total):
+            waiting.append(executor.submit(scene.picture, number / FRAMES_PER_SECOND))
+            if len(waiting) >= _LOOKAHEAD:
+                yield waiting.popleft().result()
+            if on_progress is not None:
+                on_progress(number + 1, total)
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+        cv2.setNumThreads(threads)
+
+
+def _write(path: Path, pictures: Iterator[Picture]) -> list[tuple[Truth, ...]]:
+    """Encodes the pictures into an MP4; returns their truths."""
+    truths = []
+    with av.open(str(path), "w", format="mp4") as output:
+        stream = output.add_stream("libx264", rate=FRAMES_PER_SECOND, options=_ENCODER_OPTIONS)
+        stream.pix_fmt = "yuv420p"
+        for number, picture in enumerate(pictures):
+            if number == 0:
+                stream.height, stream.width = picture.image.shape[:2]
+            frame = av.VideoFrame.from_ndarray(picture.image, format="bgr24")
+            frame.pts, frame.time_base = number, Fraction(1, FRAMES_PER_SECOND)
+            output.mux(stream.encode(frame))
+            truths.append(picture.truths)
+        output.mux(stream.encode(None))
+    return truths
