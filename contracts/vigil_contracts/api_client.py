@@ -13,10 +13,11 @@ from typing import Any, Generic, Self, TypeVar
 import httpx
 
 from vigil_contracts.alert import AlertSubmission
-from vigil_contracts.camera import CameraConfiguration, Heartbeat
+from vigil_contracts.camera import CameraConfiguration, HealthReport, Heartbeat
 
 T = TypeVar("T")
 
+HEALTH_PAGE_SIZE = 500
 TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 
 
@@ -180,6 +181,17 @@ class AsyncApiClient:
     async def active_cameras(self, etag: str = "") -> Fetched[list[CameraConfiguration]]:
         """Every active camera with credentials."""
         return _configurations(await self._send(_fetch("/api/active-cameras/", etag)))
+
+    async def active_camera_health(self) -> dict[int, HealthReport]:
+        """The health of every active camera that the token may see, by the camera's id."""
+        found: dict[int, HealthReport] = {}
+        query: Mapping[str, Any] = {"is_active": "true", "page_size": HEALTH_PAGE_SIZE}
+        while True:
+            page = (await self._send(_Request("GET", "/api/cameras/", {}, {"params": query}))).json()
+            found |= {item["id"]: HealthReport.model_validate(item["health"]) for item in page["results"]}
+            if not page.get("next"):
+                return found
+            query = dict(httpx.URL(page["next"]).params)
 
     async def issue_detector_token(self, camera_id: int) -> str:
         """A new token that reaches this one camera; the camera's former detector tokens end soon after."""

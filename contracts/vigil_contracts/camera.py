@@ -56,6 +56,18 @@ class StreamHealth(BaseModel):
     last_frame_time: AwareDatetime | None = None
 
 
+class HealthReport(BaseModel):
+    """A camera's health as the API tells it: from the detector's last heartbeat, and from how old that is."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    phase: CameraPhase
+    reason: Reason
+    message: str = ""
+    stream: StreamHealth = StreamHealth()
+    reported_at: AwareDatetime | None = None
+
+
 class Heartbeat(BaseModel):
     """Sent by a detector every 10 s, and at once when the phase or the reason changes."""
 

@@ -146,6 +146,7 @@ async def _work(
         metrics=metrics,
         namespace=settings.namespace,
         interval_seconds=settings.sync_interval_seconds,
+        health_interval_seconds=settings.health_interval_seconds,
     )
     reconciler = Reconciler(
         kube=kube,

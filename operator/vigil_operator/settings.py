@@ -46,6 +46,9 @@ class OperatorSettings(BaseSettings):
         description="Image of classes that name none. Changing it restarts their detectors.",
     )
     sync_interval_seconds: float = Field(default=2.0, gt=0, le=300, description="How often the API is asked.")
+    health_interval_seconds: float = Field(
+        default=10.0, gt=0, le=300, description="How often the API is asked for the cameras' health."
+    )
     resync_interval_seconds: float = Field(
         default=45.0, gt=0, le=300, description="How often everything is listed and looked at again; jittered."
     )

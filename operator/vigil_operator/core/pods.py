@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from vigil_contracts.names import Reason
+from vigil_contracts.names import CameraPhase, Reason
 from vigil_operator.core.observed import Pod
 from vigil_operator.core.specs import GpuSpec
 
@@ -28,6 +28,8 @@ class PodState:
     running: bool | None
     running_reason: Reason
     running_details: str
+    phase: CameraPhase | None = None
+    """As the detector itself puts it; None: by the rest."""
 
 
 NO_POD = PodState(None, Reason.STARTING, "", None, Reason.STARTING, "")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from vigil_contracts.camera import CameraConfiguration
+from vigil_contracts.camera import CameraConfiguration, HealthReport
 from vigil_contracts.names import CameraPhase, Reason
 from vigil_contracts.stream_url import split_credentials
 from vigil_operator.core.classes import ChosenClass, NoClass, choose_class
@@ -21,6 +21,7 @@ from vigil_operator.core.observed import Camera, DetectorClass, Pod, Workload, s
 from vigil_operator.core.pods import classify, newest
 from vigil_operator.core.specs import CameraSpec, InvalidSpecError, parse_camera_spec
 from vigil_operator.core.status import Verdict, render_status, stopped, synced, watched
+from vigil_operator.core.streams import heard, joined, stream_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class ApiView:
     """What the API says about the camera. `configuration`: as it was last answered, None if the API has not yet."""
 
     configuration: CameraConfiguration | None = None
+    health: HealthReport | None = None
     problem: str = ""
     issued_token: str = field(default="", repr=False)
 
@@ -129,13 +131,15 @@ def _decide_watched(situation: Situation, spec: CameraSpec) -> Decision:
 
 def _observe(situation: Situation, chosen: ChosenClass, camera_id: int) -> Verdict:
     pod = newest(situation.children.pods)
+    report = heard(situation.api.health)
     return watched(
-        classify(pod, chosen.spec.gpu),
+        joined(classify(pod, chosen.spec.gpu), report),
         _sync(situation),
         camera_id=camera_id,
         class_name=chosen.name,
         pod=pod.key.name if pod else "",
         node=pod.node if pod else "",
+        stream=stream_status(report, situation.camera.status.get("stream") or {}),
     )
 
 

@@ -1,7 +1,7 @@
 """From what is known about a camera to `status`: phase, conditions, where its detector runs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ class Verdict:
     class_name: str = ""
     pod: str = ""
     node: str = ""
+    stream: Mapping[str, Any] = field(default_factory=dict)
 
 
 def synced(reason: Reason, details: str = "") -> Condition:
@@ -51,7 +52,16 @@ def stopped(reason: Reason, details: str, sync: Condition, camera_id: int | None
     )
 
 
-def watched(state: PodState, sync: Condition, *, camera_id: int, class_name: str, pod: str, node: str) -> Verdict:
+def watched(
+    state: PodState,
+    sync: Condition,
+    *,
+    camera_id: int,
+    class_name: str,
+    pod: str,
+    node: str,
+    stream: Mapping[str, Any],
+) -> Verdict:
     """A camera whose detector is wanted, by what its pod says."""
     ready = _ready(state)
     return Verdict(
@@ -68,6 +78,7 @@ def watched(state: PodState, sync: Condition, *, camera_id: int, class_name: str
         class_name,
         pod,
         node,
+        stream,
     )
 
 
@@ -85,6 +96,8 @@ def render_status(verdict: Verdict, *, previous: Mapping[str, Any], generation: 
     }
     if detector:
         status["detector"] = detector
+    if verdict.stream:
+        status["stream"] = dict(verdict.stream)
     if verdict.camera_id is not None:
         status["cameraId"] = verdict.camera_id
     return status
@@ -104,6 +117,8 @@ def _ready(state: PodState) -> Condition:
 
 
 def _phase(state: PodState, ready: Condition) -> CameraPhase:
+    if state.phase is not None:
+        return state.phase
     if ready.status is ConditionStatus.TRUE:
         return CameraPhase.STREAMING
     if state.scheduled is not True:

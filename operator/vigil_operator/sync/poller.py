@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from vigil_contracts.api_client import ApiError, Fetched
-from vigil_contracts.camera import CameraConfiguration
+from vigil_contracts.camera import CameraConfiguration, HealthReport
 from vigil_operator.core.compare import desired_hash
 from vigil_operator.core.observed import Camera, Key, camera_from_body
 from vigil_operator.core.sync_plan import SyncPlan, is_same, plan_sync
@@ -43,6 +43,9 @@ class ActiveCameras(Protocol):
     async def active_cameras(self, etag: str = "") -> Fetched[list[CameraConfiguration]]:
         """See `AsyncApiClient`."""
 
+    async def active_camera_health(self) -> dict[int, HealthReport]:
+        """See `AsyncApiClient`."""
+
 
 class Poller:
     """The sync from the API."""
@@ -59,6 +62,7 @@ class Poller:
         metrics: Metrics,
         namespace: str,
         interval_seconds: float,
+        health_interval_seconds: float,
         wall_clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -71,6 +75,8 @@ class Poller:
         self._metrics = metrics
         self._namespace = namespace
         self._interval_seconds = interval_seconds
+        self._health_interval_seconds = health_interval_seconds
+        self._health_asked = -health_interval_seconds
         self._wall_clock = wall_clock
         self._monotonic = monotonic
         self._etag = ""
@@ -100,18 +106,33 @@ class Poller:
         if fetched.value is not None:
             self._take_in(fetched.value)
             self._etag = fetched.etag
+        await self._ask_for_health()
         if self._answered and self._settled_changes != self._store.camera_changes:
             await self._settle()
         else:
             self._metrics.sync_last_success.set(self._wall_clock())
 
+    async def _ask_for_health(self) -> None:
+        if self._monotonic() - self._health_asked < self._health_interval_seconds:
+            return
+        self._health_asked = self._monotonic()
+        try:
+            changed = self._directory.update_health(await self._api.active_camera_health())
+        except (ApiError, ValueError) as error:
+            logger.info("the cameras' health was not told: %s", type(error).__name__)
+            return
+        self._enqueue(changed)
+
+    def _enqueue(self, camera_ids: set[int]) -> None:
+        for camera in self._store.cameras.values():
+            if camera.camera_id in camera_ids:
+                self._queue.add(camera.key)
+
     def _take_in(self, configurations: list[CameraConfiguration]) -> None:
         changed = self._directory.update(configurations)
         self._answered = True
         self._settled_changes = -1
-        for camera in self._store.cameras.values():
-            if camera.camera_id in changed:
-                self._queue.add(camera.key)
+        self._enqueue(changed)
 
     async def _settle(self) -> None:
         began = time.perf_counter()

@@ -1,0 +1,75 @@
+"""What the detector itself says, joined with what Kubernetes says of its pod, and `status.stream` from it.
+
+The pod comes first: while it has no node, crashes or cannot be started, nothing else matters. Once it runs, the
+detector knows better: its readiness says only whether pictures arrive, its heartbeat says why they do not.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from vigil_contracts.camera import HealthReport
+from vigil_contracts.names import CameraPhase, Reason
+from vigil_operator.core.conditions import rfc3339
+from vigil_operator.core.pods import PodState
+
+FPS_TOLERANCE = 0.2
+"""A measured frame rate wobbles; it is written anew when it is off by more than a fifth."""
+
+
+def heard(report: HealthReport | None) -> HealthReport | None:
+    """The report, if a detector stands behind it: before the first heartbeat the API can only say Pending."""
+    if report is None or report.phase in {CameraPhase.PENDING, CameraPhase.INACTIVE}:
+        return None
+    return report
+
+
+def joined(state: PodState, report: HealthReport | None) -> PodState:
+    """`state` with the detector's own words where the pod runs. `report`: as `heard` lets it through."""
+    if report is None or state.scheduled is not True:
+        return state
+    if state.running is False:
+        # It crashes or has no image: an older heartbeat that spoke of something else is past.
+        return state
+    if report.reason is Reason.DETECTOR_NOT_REPORTING:
+        return replace(state, running=None, running_reason=report.reason, running_details="")
+    running = {CameraPhase.STREAMING: True, CameraPhase.STARTING: None}.get(report.phase, False)
+    return replace(
+        state,
+        running=running,
+        running_reason=report.reason,
+        running_details=_details(report),
+        phase=report.phase,
+    )
+
+
+def stream_status(report: HealthReport | None, previous: Mapping[str, Any]) -> dict[str, Any]:
+    """`status.stream`. What moves all the time while all is well is left as it was: a thousand cameras would be a
+    thousand writes a minute that tell nobody anything."""
+    if report is None:
+        return dict(previous)
+    stream = report.stream
+    values = {
+        "width": stream.width,
+        "height": stream.height,
+        "codec": stream.codec,
+        "fps": _steady(stream.frames_per_second, previous.get("fps")),
+        "lastFrameTime": rfc3339(stream.last_frame_time) if stream.last_frame_time else None,
+    }
+    if report.phase is CameraPhase.STREAMING and "lastFrameTime" in previous:
+        values["lastFrameTime"] = previous["lastFrameTime"]
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _steady(fps: float | None, before: float | None) -> float | None:
+    if fps is None:
+        return None
+    if before is not None and abs(fps - before) <= FPS_TOLERANCE * max(before, 1.0):
+        return before
+    return round(fps, 1)
+
+
+def _details(report: HealthReport) -> str:
+    """The API puts the detail in brackets behind the reason's own sentence, which conditions begin with anyway."""
+    _, bracket, detail = report.message.partition(" (")
+    return detail.removesuffix(")") if bracket else ""

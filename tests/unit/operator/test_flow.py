@@ -1,0 +1,236 @@
+"""The moving parts together in one process: poller, store, queue and reconciler over an API server in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+
+import pytest
+from pydantic import SecretStr
+from tests.unit.operator.builders import NAMESPACE, NOW, PASSWORD, SETTINGS, camera_spec, configuration
+from tests.unit.operator.kube_server import MemoryTransport
+
+from vigil_contracts.api_client import ApiError, Fetched
+from vigil_contracts.camera import CameraConfiguration, HealthReport
+from vigil_contracts.names import CameraPhase, Reason
+from vigil_operator.core.observed import Key
+from vigil_operator.kube.client import KubeClient
+from vigil_operator.kube.events import EventRecorder
+from vigil_operator.kube.kinds import CAMERA, DEPLOYMENT
+from vigil_operator.kube.queue import WorkQueue
+from vigil_operator.kube.reconciler import Reconciler
+from vigil_operator.kube.resync import Resync
+from vigil_operator.kube.store import Store
+from vigil_operator.metrics import Metrics
+from vigil_operator.sync.directory import Directory
+from vigil_operator.sync.poller import AWAY_SAID_AFTER_SECONDS, Poller
+
+CAMERA_PATH = CAMERA.path(NAMESPACE, "cam-7")
+DEPLOYMENT_PATH = DEPLOYMENT.path(NAMESPACE, "cam-7-detector")
+CLASS_PATH = "/apis/vigil.dev/v1alpha1/detectorclasses/gpu"
+
+
+@dataclass
+class Api:
+    cameras: list[CameraConfiguration] = field(default_factory=list)
+    health: dict[int, HealthReport] = field(default_factory=dict)
+    away: bool = False
+    tokens: int = 0
+
+    async def active_cameras(self, etag: str = "") -> Fetched[list[CameraConfiguration]]:
+        if self.away:
+            raise ApiError("GET /api/active-cameras/: ConnectError")
+        return Fetched(list(self.cameras), "etag")
+
+    async def active_camera_health(self) -> dict[int, HealthReport]:
+        return self.health
+
+    async def issue_detector_token(self, camera_id: int) -> str:
+        if self.away:
+            raise ApiError("POST /api/cameras/7/detector-token/: ConnectError")
+        self.tokens += 1
+        return f"token-{self.tokens}"
+
+
+class World:
+    """Everything but kopf's watches, in whose place `settle` lists."""
+
+    def __init__(self) -> None:
+        self.server = MemoryTransport()
+        self.server.objects[CLASS_PATH] = {
+            "metadata": {
+                "name": "gpu",
+                "uid": "c",
+                "resourceVersion": "1",
+                "annotations": {"detectorclass.vigil.dev/is-default-class": "true"},
+            },
+            "spec": {"gpu": {"resourceName": "nvidia.com/gpu"}},
+        }
+        self.api = Api([configuration(7)])
+        self.now = 0.0
+        self.restart()
+
+    def restart(self) -> None:
+        """A new process: nothing is remembered."""
+        kube = KubeClient(self.server)
+        self.store, self.queue, self.directory = Store(), WorkQueue(), Directory()
+        events, metrics = EventRecorder(kube, clock=lambda: NOW), Metrics()
+        self.resync = Resync(kube=kube, store=self.store, queue=self.queue, namespace=NAMESPACE, interval_seconds=60)
+        self.poller = Poller(
+            api=self.api, kube=kube, store=self.store, directory=self.directory, queue=self.queue, events=events,
+            metrics=metrics, namespace=NAMESPACE, interval_seconds=1, health_interval_seconds=0,
+            monotonic=lambda: self.now,
+        )  # fmt: skip
+        self.reconciler = Reconciler(
+            kube=kube, store=self.store, queue=self.queue, api=self.api, knowledge=self.directory, events=events,
+            metrics=metrics, settings=SETTINGS, clock=lambda: NOW,
+        )  # fmt: skip
+
+    def settle(self, rounds: int = 3) -> None:
+        """Lists, asks the API and works the queue off, some times over."""
+
+        async def main() -> None:
+            for _ in range(rounds):
+                await self.resync.first()
+                await self.poller.round()
+                while len(self.queue):
+                    key = await self.queue.get()
+                    try:
+                        await self.reconciler.reconcile(key)
+                    finally:
+                        self.queue.done(key)
+
+        asyncio.run(asyncio.wait_for(main(), timeout=10))
+
+    def quiet(self) -> list[tuple[str, str]]:
+        """What is written by one more round when nothing has changed: nothing."""
+        before = len(self.server.writes)
+        self.settle(2)
+        return self.server.writes[before:]
+
+    def ready_reason(self) -> str:
+        conditions = self.server.objects[CAMERA_PATH]["status"]["conditions"]
+        return str(next(item["reason"] for item in conditions if item["type"] == "Ready"))
+
+
+@pytest.fixture
+def world() -> World:
+    made = World()
+    made.settle()
+    return made
+
+
+def test_a_camera_of_the_api_becomes_resource_secret_and_deployment(world: World) -> None:
+    assert {CAMERA_PATH, DEPLOYMENT_PATH} <= set(world.server.objects)
+    assert world.server.objects[CAMERA_PATH]["status"]["phase"] == "Pending"
+    assert world.api.tokens == 1
+    assert world.quiet() == []
+
+
+def test_a_new_process_writes_nothing_and_asks_for_no_token(world: World) -> None:
+    world.restart()
+    assert world.quiet() == []
+    assert world.api.tokens == 1
+
+
+def test_switched_off_in_the_api_everything_goes(world: World) -> None:
+    world.api.cameras = []
+    world.settle()
+    assert [path for path in world.server.objects if "cam-7" in path] == []
+    assert world.quiet() == []
+
+
+def test_what_was_deleted_while_nobody_watched_is_made_again_with_the_same_token(world: World) -> None:
+    del world.server.objects[DEPLOYMENT_PATH]
+    world.settle()
+    assert DEPLOYMENT_PATH in world.server.objects
+    assert world.api.tokens == 1
+
+
+def test_an_edit_of_an_owned_spec_is_put_back_and_said(world: World) -> None:
+    edited = world.server.objects[CAMERA_PATH]
+    edited["spec"] = camera_spec(active=False)
+    edited["metadata"] = {**edited["metadata"], "resourceVersion": "900", "generation": 5}
+    world.server._version = 1000
+    world.settle()
+    assert world.server.objects[CAMERA_PATH]["spec"]["active"] is True
+    events = [item for path, item in world.server.objects.items() if "/events/" in path]
+    assert [event["reason"] for event in events].count("EditReverted") == 1
+
+
+def test_a_rotated_password_reaches_the_secret_and_restarts_the_pod(world: World) -> None:
+    before = world.server.objects[DEPLOYMENT_PATH]["spec"]["template"]
+    world.api.cameras = [configuration(7, rtsp_url=SecretStr("rtsp://admin:rotated@10.0.0.7/s"), revision="r2")]
+    world.settle()
+    after = world.server.objects[DEPLOYMENT_PATH]["spec"]["template"]
+    assert before["metadata"]["annotations"] != after["metadata"]["annotations"]
+    assert before["spec"] == after["spec"]
+    assert world.api.tokens == 1
+
+
+def test_an_api_that_is_away_is_said_after_a_while_and_harms_nothing(world: World) -> None:
+    world.api.away = True
+    world.settle(1)
+    assert world.ready_reason() == "Starting"
+    world.now += AWAY_SAID_AFTER_SECONDS
+    world.settle()
+    conditions = world.server.objects[CAMERA_PATH]["status"]["conditions"]
+    assert next(item["reason"] for item in conditions if item["type"] == "Synced") == "BackendUnreachable"
+    assert DEPLOYMENT_PATH in world.server.objects
+    assert world.quiet() == []
+    world.api.away = False
+    world.settle()
+    conditions = world.server.objects[CAMERA_PATH]["status"]["conditions"]
+    assert next(item["reason"] for item in conditions if item["type"] == "Synced") == "Synced"
+
+
+def test_a_failed_write_is_tried_again(world: World) -> None:
+    world.api.cameras = [configuration(7), configuration(8)]
+    world.server.fail = lambda method, path: 500 if method == "PATCH" and path.endswith("cam-8") else None
+    world.settle(1)
+    assert CAMERA.path(NAMESPACE, "cam-8") not in world.server.objects
+    world.server.fail = lambda method, path: None
+    world.settle()
+    assert CAMERA.path(NAMESPACE, "cam-8") in world.server.objects
+
+
+def test_a_deleted_camera_leaves_nothing_behind_even_without_a_garbage_collector(world: World) -> None:
+    world.server.objects[CAMERA.path(NAMESPACE, "gone")] = {
+        "metadata": {"name": "gone", "namespace": NAMESPACE, "uid": "g", "resourceVersion": "50"},
+        "spec": camera_spec(),
+    }
+    world.settle()
+    orphan = json.loads(json.dumps(world.server.objects[DEPLOYMENT_PATH]).replace("cam-7", "gone"))
+    orphan["metadata"] |= {"uid": "orphan", "resourceVersion": "60"}
+    world.server.objects[DEPLOYMENT.path(NAMESPACE, "gone-detector")] = orphan
+    del world.server.objects[CAMERA.path(NAMESPACE, "gone")]
+    world.settle()
+    assert [path for path in world.server.objects if "gone" in path and "/events/" not in path] == []
+
+
+def test_no_answer_of_the_server_and_no_event_repeats_a_password(world: World) -> None:
+    outside = {path: item for path, item in world.server.objects.items() if "/secrets/" not in path}
+    assert PASSWORD not in json.dumps(outside)
+
+
+def test_the_detectors_words_reach_the_status(world: World) -> None:
+    world.server.objects["/api/v1/namespaces/vigil-cameras/pods/p"] = {
+        "metadata": {
+            "name": "p",
+            "namespace": NAMESPACE,
+            "uid": "p",
+            "resourceVersion": "40",
+            "labels": {"vigil.dev/camera": "cam-7"},
+        },
+        "spec": {"nodeName": "n"},
+        "status": {"conditions": [{"type": "PodScheduled", "status": "True"}]},
+    }
+    world.api.health = {
+        7: HealthReport(phase=CameraPhase.FAILED, reason=Reason.STREAM_UNAUTHORIZED, message="x", reported_at=NOW)
+    }
+    world.settle()
+    assert world.ready_reason() == "StreamUnauthorized"
+    assert world.server.objects[CAMERA_PATH]["status"]["phase"] == "Failed"
+    assert Key(NAMESPACE, "cam-7") in world.store.cameras
+    assert world.quiet() == []

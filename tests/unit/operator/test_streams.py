@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from tests.unit.operator.builders import NOW, pod
+
+from vigil_contracts.camera import HealthReport, StreamHealth
+from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason
+from vigil_operator.core.pods import classify
+from vigil_operator.core.streams import heard, joined, stream_status
+
+
+def report(phase: CameraPhase, reason: Reason, *, detail: str = "", **stream: object) -> HealthReport:
+    text = REASON_TEXTS[reason] + (f" ({detail})" if detail else "")
+    return HealthReport(
+        phase=phase, reason=reason, message=text, stream=StreamHealth.model_validate(stream), reported_at=NOW
+    )
+
+
+GOOD = report(CameraPhase.STREAMING, Reason.STREAMING)
+
+
+def test_before_the_first_heartbeat_the_pod_speaks() -> None:
+    assert heard(report(CameraPhase.PENDING, Reason.DETECTOR_NOT_REPORTING)) is None
+    assert heard(None) is None
+    assert heard(GOOD) is GOOD
+
+
+@pytest.mark.parametrize(
+    ("phase", "reason", "running"),
+    [
+        (CameraPhase.STREAMING, Reason.STREAMING, True),
+        (CameraPhase.STARTING, Reason.STARTING, None),
+        (CameraPhase.DEGRADED, Reason.STREAM_TIMEOUT, False),
+        (CameraPhase.FAILED, Reason.STREAM_UNAUTHORIZED, False),
+    ],
+)
+def test_a_detector_that_runs_knows_better(phase: CameraPhase, reason: Reason, running: bool | None) -> None:
+    state = joined(classify(pod(ready=False), None), report(phase, reason, detail="401 from 10.0.0.7"))
+    assert (state.running, state.running_reason, state.phase) == (running, reason, phase)
+    assert state.running_details == "401 from 10.0.0.7"
+
+
+def test_a_pod_that_crashes_or_has_no_node_is_believed_first() -> None:
+    crashing = classify(pod(ready=False, container={"restartCount": 5}), None)
+    unplaced = classify(pod(unschedulable="0/1 nodes are available: 1 Insufficient memory."), None)
+    assert joined(crashing, GOOD) is crashing
+    assert joined(unplaced, GOOD) is unplaced
+
+
+def test_a_detector_that_fell_silent_is_not_called_streaming() -> None:
+    state = joined(classify(pod(), None), report(CameraPhase.FAILED, Reason.DETECTOR_NOT_REPORTING))
+    assert (state.running, state.running_reason, state.phase) == (None, Reason.DETECTOR_NOT_REPORTING, None)
+
+
+def test_what_moves_while_all_is_well_is_left_alone() -> None:
+    first = report(
+        CameraPhase.STREAMING, Reason.STREAMING, width=768, height=432, codec="h264", frames_per_second=12.0,
+        last_frame_time=NOW,
+    )  # fmt: skip
+    written = stream_status(first, {})
+    assert written == {
+        "width": 768,
+        "height": 432,
+        "codec": "h264",
+        "fps": 12.0,
+        "lastFrameTime": "2026-03-01T12:00:00Z",
+    }
+    later = NOW + timedelta(minutes=3)
+    wobble = first.model_copy(
+        update={"stream": first.stream.model_copy(update={"frames_per_second": 11.1, "last_frame_time": later})}
+    )
+    assert stream_status(wobble, written) == written
+    slower = first.model_copy(update={"stream": first.stream.model_copy(update={"frames_per_second": 6.04})})
+    assert stream_status(slower, written)["fps"] == 6.0
+    stopped = wobble.model_copy(update={"phase": CameraPhase.DEGRADED, "reason": Reason.STREAM_TIMEOUT})
+    assert stream_status(stopped, written)["lastFrameTime"] == "2026-03-01T12:03:00Z"
+
+
+def test_without_news_the_stream_stays_as_it_was_said() -> None:
+    assert stream_status(None, {"width": 768}) == {"width": 768}
