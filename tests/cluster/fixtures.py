@@ -38,9 +38,12 @@ def cluster(kubernetes_binaries: Binaries) -> Iterator[ControlPlane]:
         yield control_plane
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def container_cluster(kubernetes_binaries: Binaries) -> Iterator[ContainerCluster]:
-    """A control plane and a node with real containers. Skips, with what is missing, where there can be none."""
+    """A control plane and a node with real containers, one at a time on a machine: hence for one module of tests.
+
+    Skips, with what is missing, where there can be none.
+    """
     try:
         found = ContainerCluster(kubernetes_binaries, run_folder("containers"))
     except MachineUnavailableError as error:

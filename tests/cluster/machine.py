@@ -7,6 +7,7 @@ of virtual interfaces: the machine and its pods reach servers that listen on `HO
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 from tests.cluster import machine_init
 from tests.cluster.kubeconfig import clean_environment
@@ -31,6 +33,7 @@ SERVICE_SUBNET = "10.96.0.0/16"
 _HOST_INTERFACE = "vigil-host"
 _NODE_INTERFACE = "vigil-node"
 _CGROUP = "vigil-node"
+_LOCK_FILE = Path.home() / ".cache" / "vigil" / "node.lock"
 
 
 class MachineUnavailableError(RuntimeError):
@@ -49,10 +52,15 @@ def require_linux_root() -> None:
 
 
 class Cable:
-    """The two ends, to be laid before the API server starts, which listens on this one."""
+    """The two ends, to be laid before the API server starts, which listens on this one.
 
-    def __init__(self) -> None:
+    There is one at a time on this machine, since its addresses are fixed: a second test run waits for the first, and
+    raises MachineUnavailableError when that does not end in time.
+    """
+
+    def __init__(self, *, timeout_seconds: float = 60) -> None:
         require_linux_root()
+        self._lock = _lock(timeout_seconds)
         self.remove()  # of a run that was killed before its machine was up
         _ip("link", "add", _HOST_INTERFACE, "type", "veth", "peer", "name", _NODE_INTERFACE)
         _ip("address", "add", f"{HOST_ADDRESS}/30", "dev", _HOST_INTERFACE)
@@ -73,6 +81,10 @@ class Cable:
 
     def remove(self) -> None:
         subprocess.run(["ip", "link", "delete", _HOST_INTERFACE], check=False, capture_output=True)
+
+    def close(self) -> None:
+        self.remove()
+        self._lock.close()
 
 
 class Machine:
@@ -124,6 +136,23 @@ class Machine:
     def _inside(self, command: Sequence[str | Path]) -> list[str]:
         target = f"--target={self.first_process}"
         return ["nsenter", target, "--mount", "--pid", "--net", "--uts", "--ipc", "--", *map(str, command)]
+
+
+def _lock(timeout_seconds: float) -> TextIO:
+    """Holds the lock file until it is closed; the kernel lets go of it when the process dies."""
+    _LOCK_FILE.parent.mkdir(parents=True, exist_ok=True)
+    file = _LOCK_FILE.open("w")
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                file.close()
+                raise MachineUnavailableError("another test run on this machine holds the node") from None
+            time.sleep(0.2)
+        else:
+            return file
 
 
 def _make_cgroups() -> str:

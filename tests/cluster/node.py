@@ -61,6 +61,13 @@ class ContainerNode:
         kubelet = _kubelet_command(binaries, servers, self._data, self._socket, self.machine.cgroup_root)
         self.kubelet = self.machine.program("kubelet", kubelet, path=programs)
         self.proxy = self.machine.program("kube-proxy", _proxy_command(binaries, servers, self._data), path=programs)
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self) -> None:
         self.containerd.start()
         self.containerd.wait_until(self._answers, START_TIMEOUT_SECONDS)
         self.import_image(tools_archive())
@@ -103,7 +110,11 @@ class ContainerCluster(ControlPlane):
         _ensure_runtime()
         folder.mkdir(parents=True, exist_ok=True)
         self._cable = Cable()
-        super().__init__(binaries, folder, ControlPlaneOptions(address=HOST_ADDRESS))
+        try:
+            super().__init__(binaries, folder, ControlPlaneOptions(address=HOST_ADDRESS))
+        except BaseException:
+            self._cable.close()
+            raise
         try:
             self._dns = DnsServer(HOST_ADDRESS, partial(service_addresses, self.http))
             self.node = ContainerNode(binaries, self.servers, self._cable, folder)
@@ -126,7 +137,7 @@ class ContainerCluster(ControlPlane):
         if dns is not None:
             dns.close()
         super().close()
-        self._cable.remove()
+        self._cable.close()
 
     def _is_ready(self) -> bool:
         nodes = self.http.get("/api/v1/nodes")["items"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,18 @@ def _can_run_here() -> None:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
-    (tmp_path / "data").mkdir()
+    with running_machine(tmp_path) as found:
+        yield found
+
+
+@contextmanager
+def running_machine(folder: Path) -> Iterator[Machine]:
+    (folder / "data").mkdir()
     cable, reaper = Cable(), Reaper()
-    found = Machine(tmp_path, tmp_path / "data", cable, reaper)
+    found = Machine(folder, folder / "data", cable, reaper)
     yield found
     found.close()
-    cable.remove()
+    cable.close()
     reaper.close()
 
 
@@ -52,14 +59,20 @@ def test_a_machine_ends_with_all_that_runs_in_it(machine: Machine) -> None:
     assert not list(Path("/sys/fs/cgroup").glob("**/vigil-node"))
 
 
-def test_a_killed_run_leaves_no_machine(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
+def test_there_is_one_machine_at_a_time(machine: Machine) -> None:
+    with pytest.raises(MachineUnavailableError, match="another test run"):
+        Cable(timeout_seconds=0.1)
+    assert machine.run(["ip", "address"]).count(ADDRESS) == 1, "the one that runs keeps its cable"
+
+
+def test_a_killed_run_leaves_no_machine_and_the_next_one_starts(tmp_path: Path) -> None:
+    (tmp_path / "killed" / "data").mkdir(parents=True)
     program = f"""
 import time
 from pathlib import Path
 from tests.cluster.machine import Cable, Machine
 from tests.cluster.reaper import Reaper
-folder = Path({str(tmp_path)!r})
+folder = Path({str(tmp_path / "killed")!r})
 machine = Machine(folder, folder / "data", Cable(), Reaper())
 machine.run(["sh", "-c", "setsid sleep 7654321 >/dev/null 2>&1 &"])
 print("up", flush=True)
@@ -72,6 +85,10 @@ time.sleep(300)
         run.kill()
     eventually(lambda: not _sleepers(), timeout_seconds=10)
     eventually(lambda: "vigil-host" not in _links(), timeout_seconds=10)  # its far end went with the machine
+
+    with running_machine(tmp_path) as machine:
+        assert ADDRESS in machine.run(["ip", "address"])
+    assert not list(Path("/sys/fs/cgroup").glob("**/vigil-node"))
 
 
 def _links() -> str:
