@@ -3,12 +3,14 @@
 import logging
 from typing import Any
 
+from cctv.attention import Attention
 from cctv.detectors.alert_types import alert_types_by_class_id, unknown_classes
 from cctv.detectors.model import Model
 from cctv.events import Event, new_event_id
 from cctv.frame import Frame
 from cctv.memory import Memory
-from cctv.observations import Observation, observe
+from cctv.motion import MotionGate
+from cctv.observations import observe
 from cctv.recognition import real_confidence, weak_confidence
 from cctv.snapshot import Picture, render_jpeg
 from cctv.tracking import ObjectTracker, TrackedObject
@@ -28,17 +30,19 @@ class Analyser:
         self._kinds = self._classes_looked_for()
         self._tracker: ObjectTracker | None = None
         self._memory = Memory()
+        self._gate = MotionGate()
+        self._attention = Attention()
         self._pictures: dict[str, Picture] = {}
         """The best picture so far of each object that is not reported yet, by track."""
 
     def process(self, frame: Frame) -> list[Event]:
         """Takes the next frame (their times rise) and returns the events that it completed."""
-        detection = self._camera.detection
-        detections = self._model.detect(frame)
-        observations = observe(
-            detections, self._model.labels, self._kinds, weak_confidence(detection.minimum_confidence)
-        )
-        seen = self._track(observations, frame)
+        if not self._wants_look(frame):
+            if self._tracker is not None:
+                self._tracker.carry(frame.monotonic_seconds)
+                self._memory.see(self._tracker.in_view(frame.monotonic_seconds), frame.received_at)
+            return []
+        seen = self._look(frame)
         self._memory.see(seen, frame.received_at)
         events = [event for thing in seen if (event := self._report(thing, seen, frame)) is not None]
         self._drop_pictures()
@@ -63,13 +67,25 @@ class Analyser:
             log.warning("camera %s: the model knows no class %r; nothing will be found for it", self._camera.id, name)
         return alert_types_by_class_id(self._model.labels, wanted)
 
-    def _track(self, observations: list[Observation], frame: Frame) -> list[TrackedObject]:
-        if self._tracker is None:
-            if not observations:
-                return []
-            detection = self._camera.detection
-            self._tracker = ObjectTracker(detection.frames_per_second, weak_confidence(detection.minimum_confidence))
-        return self._tracker.update(observations, frame.monotonic_seconds)
+    def _wants_look(self, frame: Frame) -> bool:
+        motion = self._gate.compare(frame.luma())
+        things = self._tracker.objects if self._tracker is not None else []
+        known = {thing.name for thing in things if thing.name in self._memory}
+        return self._attention.wants_look(motion, things, known, frame.monotonic_seconds)
+
+    def _look(self, frame: Frame) -> list[TrackedObject]:
+        """Asks the model, and returns the objects that it sees."""
+        self._gate.looked()
+        weakest = weak_confidence(self._camera.detection.minimum_confidence)
+        observations = observe(self._model.detect(frame), self._model.labels, self._kinds, weakest)
+        seen: list[TrackedObject] = []
+        if observations and self._tracker is None:
+            self._tracker = ObjectTracker(self._camera.detection.frames_per_second, weakest)
+        if self._tracker is not None:
+            seen = self._tracker.update(observations, frame.monotonic_seconds)
+            self._attention.forget(thing.name for thing in self._tracker.objects)
+        self._attention.looked(len(observations), seen, frame.monotonic_seconds)
+        return seen
 
     def _report(self, thing: TrackedObject, seen: list[TrackedObject], frame: Frame) -> Event | None:
         """The event of an object that has become certain with this frame, unless it is an old acquaintance."""

@@ -88,6 +88,10 @@ class ObjectTracker:
         """All that are in view, or were until a moment ago."""
         return list(self._objects.values())
 
+    def in_view(self, seconds: float) -> list[TrackedObject]:
+        """Those that were seen, or carried on, at this time."""
+        return [thing for thing in self._objects.values() if thing.last_seen_seconds == seconds]
+
     def update(self, observations: Sequence[Observation], seconds: float) -> list[TrackedObject]:
         """Takes one picture's observations and returns the objects seen in it."""
         boxes = np.array([seen.box for seen in observations], np.float32)

@@ -1,0 +1,114 @@
+"""The model is asked when something may have happened, and left alone when not."""
+
+import numpy as np
+import pytest
+
+from cctv.analyser import Analyser
+from cctv.motion import MotionGate
+
+HERE = (0.3, 0.2, 0.5, 0.8)
+
+
+def scene(*boxes: tuple[float, float, float, float], light: int = 0, noise: int = 0) -> np.ndarray:  # type: ignore[type-arg]
+    """A luma plane, 320×180, with dark things in it; `noise` seeds the sensor's grain."""
+    picture = np.random.default_rng(noise).normal(150 + light, 3, (180, 320))
+    for x_min, y_min, x_max, y_max in boxes:
+        picture[int(y_min * 180) : int(y_max * 180), int(x_min * 320) : int(x_max * 320)] -= 80
+    return picture.clip(0, 255).astype(np.uint8)
+
+
+def test_the_first_picture_is_new_and_grain_is_no_motion() -> None:
+    gate = MotionGate()
+    assert gate.compare(scene()).is_new
+    gate.looked()
+    assert not any(gate.compare(scene(noise=seed)) for seed in range(1, 30))
+
+
+def test_motion_is_where_something_came_or_went() -> None:
+    gate = MotionGate()
+    gate.compare(scene())
+    gate.looked()
+    (place,) = gate.compare(scene(HERE)).places
+    np.testing.assert_allclose(place, HERE, atol=0.06)
+    gate.looked()
+    assert not gate.compare(scene(HERE, noise=1)), "what the model has seen is no news"
+    assert gate.compare(scene()), "but its going is"
+    gate.looked()
+    assert not gate.compare(scene(noise=1)), "and leaves no ghost"
+
+
+def test_slow_changes_add_up() -> None:
+    gate = MotionGate()
+    gate.compare(scene())
+    gate.looked()
+    brightening = [bool(gate.compare(scene(light=level))) for level in range(0, 60, 2)]
+    assert not any(brightening[:5])
+    assert brightening[-1]
+
+
+def test_masked_motion_does_not_count() -> None:
+    tree = ((0.2, 0.1), (0.6, 0.1), (0.6, 0.9), (0.2, 0.9))
+    gate = MotionGate([tree])
+    gate.compare(scene())
+    gate.looked()
+    assert not gate.compare(scene(HERE))
+    assert gate.compare(scene((0.8, 0.2, 0.9, 0.8)))
+
+
+def test_another_picture_size_begins_anew() -> None:
+    gate = MotionGate()
+    gate.compare(scene())
+    gate.looked()
+    assert gate.compare(np.zeros((360, 640), np.uint8)).is_new
+
+
+@pytest.fixture
+def looks(make_frame, make_camera, scripted_model):  # type: ignore[no-untyped-def]
+    """Runs pictures and a model that sees what is in them; returns the looks in each second and the events."""
+
+    def run(boxes_at, end, frames_per_second=5.0):  # type: ignore[no-untyped-def]
+        model = scripted_model(lambda t: [("person", 0.9, box) for box in boxes_at(t)])
+        analyser = Analyser(make_camera(frames_per_second=frames_per_second), model)
+        counts, events = [0] * int(np.ceil(end)), []
+        for number in range(round(end * frames_per_second)):
+            seconds = number / frames_per_second
+            picture = np.repeat(scene(*boxes_at(seconds), noise=number)[:, :, None], 3, axis=2)
+            asked = model.asked
+            events += analyser.process(make_frame(seconds, picture))
+            counts[int(seconds)] += model.asked - asked
+        return counts, events
+
+    return run
+
+
+def test_a_still_empty_scene_costs_next_to_nothing(looks) -> None:  # type: ignore[no-untyped-def]
+    counts, _ = looks(lambda t: [], 50)
+    assert sum(counts) <= 5
+
+
+def test_who_stands_still_is_seldom_looked_at_and_reported_once(looks) -> None:  # type: ignore[no-untyped-def]
+    counts, events = looks(lambda t: [HERE] if t >= 5 else [], 60)
+    assert len(events) == 1
+    assert counts[5] >= 4
+    assert sum(counts[10:]) <= 8
+
+
+def test_somebody_who_was_there_from_the_start_is_found(looks) -> None:  # type: ignore[no-untyped-def]
+    _, events = looks(lambda t: [HERE], 5)
+    assert len(events) == 1
+
+
+def test_who_moves_is_looked_at_in_every_picture(looks) -> None:  # type: ignore[no-untyped-def]
+    def walking(t):  # type: ignore[no-untyped-def]
+        x = 0.05 + t * 0.05
+        return [(x, 0.2, x + 0.15, 0.8)]
+
+    counts, events = looks(walking, 14)
+    assert min(counts[1:]) == 5
+    assert len(events) == 1
+
+
+def test_a_second_person_beside_one_who_stands_is_seen_at_once(looks) -> None:  # type: ignore[no-untyped-def]
+    counts, events = looks(lambda t: [HERE, (0.7, 0.2, 0.85, 0.8)] if t >= 20 else [HERE], 25)
+    assert len(events) == 2
+    assert counts[20] >= 4
