@@ -45,6 +45,9 @@ class OperatorSettings(BaseSettings):
         default="vigil-detector:latest",
         description="Image of classes that name none. Changing it restarts their detectors.",
     )
+    network_policies: bool = Field(
+        default=True, description="Whether each detector gets a NetworkPolicy; off: for networks of one's own design."
+    )
     sync_interval_seconds: float = Field(default=2.0, gt=0, le=300, description="How often the API is asked.")
     health_interval_seconds: float = Field(
         default=10.0, gt=0, le=300, description="How often the API is asked for the cameras' health."
@@ -80,4 +83,8 @@ class OperatorSettings(BaseSettings):
 
     def workload(self) -> WorkloadSettings:
         """What shows in manifests."""
-        return WorkloadSettings(api_url=self.detector_api_url or self.api_url, detector_image=self.detector_image)
+        return WorkloadSettings(
+            api_url=self.detector_api_url or self.api_url,
+            detector_image=self.detector_image,
+            network_policies=self.network_policies,
+        )

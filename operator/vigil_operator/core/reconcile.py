@@ -15,8 +15,11 @@ from vigil_contracts.stream_url import split_credentials
 from vigil_operator.core.classes import ChosenClass, NoClass, choose_class
 from vigil_operator.core.compare import covers
 from vigil_operator.core.desired.deployment import build_deployment
+from vigil_operator.core.desired.network_policy import build_network_policy
 from vigil_operator.core.desired.secret import PASSWORD_KEY, TOKEN_KEY, USERNAME_KEY, build_secret
+from vigil_operator.core.desired.volume import build_volume_claim
 from vigil_operator.core.desired.workload import DetectorPlan, DetectorSecrets, Manifest, WorkloadSettings
+from vigil_operator.core.fallback import with_fallback
 from vigil_operator.core.observed import Camera, DetectorClass, Pod, Workload, secret_values
 from vigil_operator.core.pods import classify, newest
 from vigil_operator.core.specs import CameraSpec, InvalidSpecError, parse_camera_spec
@@ -30,11 +33,18 @@ class Children:
 
     deployment: Workload | None = None
     secret: Workload | None = None
+    network_policy: Workload | None = None
+    volume_claim: Workload | None = None
     pods: tuple[Pod, ...] = ()
 
     def owned(self) -> tuple[tuple[str, Workload], ...]:
         """Those that we make ourselves (pods are the Deployment's), with their kinds; dependants first."""
-        found = (("Deployment", self.deployment), ("Secret", self.secret))
+        found = (
+            ("Deployment", self.deployment),
+            ("Secret", self.secret),
+            ("NetworkPolicy", self.network_policy),
+            ("PersistentVolumeClaim", self.volume_claim),
+        )
         return tuple((kind, workload) for kind, workload in found if workload is not None)
 
 
@@ -110,6 +120,7 @@ def _decide_watched(situation: Situation, spec: CameraSpec) -> Decision:
         return _settle(
             situation, stopped(chosen.reason, chosen.details, _sync(situation), situation.camera.camera_id)
         )
+    chosen = with_fallback(chosen, situation.camera, situation.classes, situation.now)
     camera_id = situation.camera.camera_id
     if camera_id is None:
         return _settle(situation, stopped(Reason.NOT_REGISTERED, situation.api.problem, _sync(situation), None))
@@ -156,8 +167,15 @@ def _settle(
 
 
 def _changes(plan: DetectorPlan, children: Children) -> tuple[Manifest, ...]:
-    """The manifests that differ from what is there; the Secret first, since the pod mounts it."""
-    wanted = ((build_secret(plan), children.secret), (build_deployment(plan), children.deployment))
+    """The manifests that differ from what is there; the Deployment last, since its pod needs the others."""
+    wanted = [(build_secret(plan), children.secret)]
+    claim = build_volume_claim(plan)
+    if claim is not None and children.volume_claim is None:
+        # A claim cannot be changed once it is bound: a new size or class is for new cameras.
+        wanted.append((claim, None))
+    if plan.settings.network_policies:
+        wanted.append((build_network_policy(plan), children.network_policy))
+    wanted.append((build_deployment(plan), children.deployment))
     return tuple(manifest for manifest, existing in wanted if existing is None or not _is_covered(existing, manifest))
 
 

@@ -28,11 +28,13 @@ CAMERA = Kind("Camera", GROUP, VERSION, "cameras")
 DETECTOR_CLASS = Kind("DetectorClass", GROUP, VERSION, "detectorclasses", namespaced=False)
 DEPLOYMENT = Kind("Deployment", "apps", "v1", "deployments")
 NETWORK_POLICY = Kind("NetworkPolicy", "networking.k8s.io", "v1", "networkpolicies")
+VOLUME_CLAIM = Kind("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims")
 SECRET = Kind("Secret", "", "v1", "secrets")
 POD = Kind("Pod", "", "v1", "pods")
 EVENT = Kind("Event", "", "v1", "events")
 LEASE = Kind("Lease", "coordination.k8s.io", "v1", "leases")
 
 BY_NAME = {
-    kind.name: kind for kind in (CAMERA, DETECTOR_CLASS, DEPLOYMENT, NETWORK_POLICY, SECRET, POD, EVENT, LEASE)
+    kind.name: kind
+    for kind in (CAMERA, DETECTOR_CLASS, DEPLOYMENT, NETWORK_POLICY, VOLUME_CLAIM, SECRET, POD, EVENT, LEASE)
 }

@@ -24,7 +24,16 @@ from vigil_operator.core.observed import (
     workload_from_body,
 )
 from vigil_operator.core.reconcile import Children
-from vigil_operator.kube.kinds import CAMERA, DEPLOYMENT, DETECTOR_CLASS, POD, SECRET, Kind
+from vigil_operator.kube.kinds import (
+    CAMERA,
+    DEPLOYMENT,
+    DETECTOR_CLASS,
+    NETWORK_POLICY,
+    POD,
+    SECRET,
+    VOLUME_CLAIM,
+    Kind,
+)
 
 Body = Mapping[str, Any]
 
@@ -97,12 +106,16 @@ class Store:
         self.classes: Collection[DetectorClass] = Collection(class_from_body)
         self.deployments: Collection[Workload] = Collection(workload_from_body)
         self.secrets: Collection[Workload] = Collection(workload_from_body)
+        self.network_policies: Collection[Workload] = Collection(workload_from_body)
+        self.volume_claims: Collection[Workload] = Collection(workload_from_body)
         self.pods: Collection[Pod] = Collection(pod_from_body)
         self._collections: dict[Kind, Collection[Any]] = {
             CAMERA: self.cameras,
             DETECTOR_CLASS: self.classes,
             DEPLOYMENT: self.deployments,
             SECRET: self.secrets,
+            NETWORK_POLICY: self.network_policies,
+            VOLUME_CLAIM: self.volume_claims,
             POD: self.pods,
         }
         self._pods_of: defaultdict[Key, set[Key]] = defaultdict(set)
@@ -130,6 +143,8 @@ class Store:
         return Children(
             deployment=self.deployments.get(key),
             secret=self.secrets.get(key),
+            network_policy=self.network_policies.get(key),
+            volume_claim=self.volume_claims.get(key),
             pods=tuple(pod for pod in pods if pod is not None),
         )
 
@@ -141,7 +156,7 @@ class Store:
         """Every camera, and every one of which only objects are left."""
         orphans = {
             Key(workload.key.namespace, workload.meta.camera)
-            for collection in (self.deployments, self.secrets)
+            for collection in (self.deployments, self.secrets, self.network_policies, self.volume_claims)
             for workload in collection.values()
             if workload.meta.camera
         }

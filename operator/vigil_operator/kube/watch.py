@@ -15,14 +15,23 @@ import kopf
 from vigil_operator.core.names import OUR_OBJECTS
 from vigil_operator.core.observed import Key
 from vigil_operator.kube.access import Login
-from vigil_operator.kube.kinds import CAMERA, DEPLOYMENT, DETECTOR_CLASS, POD, SECRET, Kind
+from vigil_operator.kube.kinds import (
+    CAMERA,
+    DEPLOYMENT,
+    DETECTOR_CLASS,
+    NETWORK_POLICY,
+    POD,
+    SECRET,
+    VOLUME_CLAIM,
+    Kind,
+)
 from vigil_operator.kube.queue import WorkQueue
 from vigil_operator.kube.store import Store
 
 logger = logging.getLogger(__name__)
 
-WATCHED = (CAMERA, DETECTOR_CLASS, DEPLOYMENT, SECRET, POD)
-OURS_ONLY = frozenset({DEPLOYMENT, SECRET, POD})
+WATCHED = (CAMERA, DETECTOR_CLASS, SECRET, VOLUME_CLAIM, NETWORK_POLICY, DEPLOYMENT, POD)
+OURS_ONLY = frozenset(WATCHED) - {CAMERA, DETECTOR_CLASS}
 """Watched by label: other people's Secrets and pods are none of our business."""
 
 SERVER_TIMEOUT_SECONDS = 240

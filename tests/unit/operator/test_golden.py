@@ -12,7 +12,9 @@ import yaml
 from tests.unit.operator.builders import PASSWORD, camera_spec, configuration, plan
 
 from vigil_operator.core.desired.deployment import build_deployment
+from vigil_operator.core.desired.network_policy import build_network_policy
 from vigil_operator.core.desired.secret import build_secret
+from vigil_operator.core.desired.volume import build_volume_claim
 from vigil_operator.core.sync_plan import build_camera
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -56,6 +58,19 @@ def test_secret() -> None:
     check("secret", build_secret(plan()))
 
 
+def test_network_policy() -> None:
+    check("network-policy", build_network_policy(plan()))
+
+
+def test_volume_claim() -> None:
+    claim = build_volume_claim(
+        plan(spool={"sizeLimit": "2Gi", "persistentVolumeClaim": {"storageClassName": "fast"}})
+    )
+    assert claim is not None
+    check("volume-claim", claim)
+    assert build_volume_claim(plan()) is None
+
+
 def test_camera_of_the_api() -> None:
     found = configuration(detector_class_name="cpu", url="rtsp://u:p@10.0.0.7/s?channel=1&password=p")
     check("camera", build_camera(found, "vigil-cameras", "cam-7"))
@@ -67,7 +82,12 @@ def schemas_of(name: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "version"), [(name, version) for name in [*DEPLOYMENTS, "secret"] for version in schemas_of(name)]
+    ("name", "version"),
+    [
+        (name, version)
+        for name in [*DEPLOYMENTS, "secret", "network-policy", "volume-claim"]
+        for version in schemas_of(name)
+    ],
 )
 def test_every_supported_kubernetes_takes_it(name: str, version: str) -> None:
     manifest = yaml.safe_load((GOLDEN / f"{name}.yaml").read_text())

@@ -49,7 +49,11 @@ def carried_out(before: Situation, decision: Decision, pods: tuple[Pod, ...] = (
         status=dict(decision.status) if decision.status is not None else before.camera.status,
     )
     children = Children(
-        found.get("Deployment", before.children.deployment), found.get("Secret", before.children.secret), pods
+        found.get("Deployment", before.children.deployment),
+        found.get("Secret", before.children.secret),
+        found.get("NetworkPolicy", before.children.network_policy),
+        found.get("PersistentVolumeClaim", before.children.volume_claim),
+        pods,
     )
     return replace(
         before,
@@ -78,7 +82,7 @@ def test_a_token_is_asked_for_before_anything_is_made() -> None:
 
 def test_a_new_camera_gets_its_secret_and_then_its_deployment() -> None:
     decision = decide(situation())
-    assert kinds(decision) == ["Secret", "Deployment"]
+    assert kinds(decision) == ["Secret", "NetworkPolicy", "Deployment"]
     assert decision.apply[0]["data"]["password"] == encoded(PASSWORD)
     assert decision.status is not None
     assert (decision.status["phase"], decision.status["cameraId"]) == ("Pending", 7)
@@ -120,7 +124,7 @@ def test_switched_off_its_objects_go() -> None:
     running = carried_out(start, decide(start), (pod(),))
     off = camera_from_body(camera_body(spec=camera_spec(active=False), status=running.camera.status, generation=2))
     decision = decide(replace(running, camera=off))
-    assert [removal.kind for removal in decision.remove] == ["Deployment", "Secret"]
+    assert [removal.kind for removal in decision.remove] == ["Deployment", "Secret", "NetworkPolicy"]
     assert decision.status is not None
     assert (decision.status["phase"], decision.status["observedGeneration"]) == ("Inactive", 2)
     assert "detector" not in decision.status
@@ -192,5 +196,43 @@ def test_objects_of_a_former_camera_of_the_name_go_first() -> None:
     assert [(removal.kind, removal.uid) for removal in decision.remove] == [
         ("Deployment", "uid-Deployment"),
         ("Secret", "uid-Secret"),
+        ("NetworkPolicy", "uid-NetworkPolicy"),
     ]
     assert decision.apply == ()
+
+
+def falling_back(after_seconds: int = 60) -> dict[str, Any]:
+    gpu: dict[str, Any] = {
+        "gpu": {"resourceName": "nvidia.com/gpu"},
+        "fallback": {"className": "cpu", "afterSeconds": after_seconds},
+    }
+    return {"gpu": detector_class(**gpu), "cpu": detector_class("cpu", default=False, runtime="openvino")}
+
+
+def test_without_a_gpu_for_long_enough_the_fallback_is_taken_and_kept() -> None:
+    waiting = pod(unschedulable=NO_GPU)
+    start = situation(classes=falling_back())
+    first = carried_out(start, decide(start), (waiting,))
+    second = carried_out(first, decide(first), (waiting,))
+    assert decide(second).apply == ()
+    late = replace(second, now=second.now + timedelta(seconds=61))
+    decision = decide(late)
+    assert kinds(decision) == ["Deployment"]
+    limits = decision.apply[0]["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]
+    assert "nvidia.com/gpu" not in limits
+    running = carried_out(late, decision, (pod(),))
+    settled = carried_out(running, decide(running), (pod(),))
+    rest = decide(settled)
+    assert (rest.apply, rest.status) == ((), None)
+    assert settled.camera.status["detector"]["class"] == "cpu"
+    edited = camera_from_body(camera_body(status=settled.camera.status, generation=2))
+    assert kinds(decide(replace(settled, camera=edited))) == ["Deployment"]
+
+
+def test_an_absent_fallback_changes_nothing() -> None:
+    classes = falling_back()
+    del classes["cpu"]
+    start = situation(classes=classes)
+    first = carried_out(start, decide(start), (pod(unschedulable=NO_GPU),))
+    second = carried_out(first, decide(first), (pod(unschedulable=NO_GPU),))
+    assert decide(replace(second, now=second.now + timedelta(hours=1))).apply == ()

@@ -18,7 +18,6 @@ class WorkloadSettings:
 
     api_url: str
     detector_image: str
-    api_pod_selector: Mapping[str, str] = field(default_factory=dict)
     network_policies: bool = True
 
 

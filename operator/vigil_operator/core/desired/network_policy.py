@@ -1,0 +1,82 @@
+"""The NetworkPolicy of a camera's detector: it reaches its camera, DNS and the API, and nothing else.
+
+A detector decodes what a camera sends, and cameras are the least trusted machines of a network: whoever takes one
+over finds no way on. A policy knows addresses, not names: where the camera's URL has a name, its port on any address
+is let through, since the name may point elsewhere tomorrow.
+"""
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from vigil_contracts.names import StreamTransport
+from vigil_operator.core.desired.deployment import METRICS_PORT
+from vigil_operator.core.desired.workload import DetectorPlan, Manifest, metadata, with_hash
+from vigil_operator.core.names import selector_labels
+
+DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "grpc": 8001}
+DNS_PORT = 53
+
+
+def build_network_policy(plan: DetectorPlan) -> Manifest:
+    """The NetworkPolicy. It does not show in the pod, so that changing it restarts nothing."""
+    egress = [_dns(), _camera(plan), _service(plan.settings.api_url)]
+    if plan.detector_class.triton is not None:
+        egress.append(_service(plan.detector_class.triton.url))
+    return with_hash(
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": metadata(plan),
+            "spec": {
+                "podSelector": {"matchLabels": selector_labels(plan.camera.name)},
+                "policyTypes": ["Ingress", "Egress"],
+                "ingress": [{"ports": [_port("TCP", METRICS_PORT)]}],
+                "egress": egress,
+            },
+        }
+    )
+
+
+def _dns() -> Manifest:
+    return {"ports": [_port("UDP", DNS_PORT), _port("TCP", DNS_PORT)]}
+
+
+def _camera(plan: DetectorPlan) -> Manifest:
+    url = urlsplit(plan.spec.stream.url)
+    rule: Manifest = {"ports": [_port("TCP", url.port or DEFAULT_PORTS[url.scheme.lower()])]}
+    block = _block(url.hostname or "")
+    if block:
+        rule["to"] = [block]
+        if plan.spec.stream.transport is StreamTransport.UDP:
+            # RTP's ports are agreed on in the RTSP dialogue; nobody knows them beforehand.
+            rule["ports"].append({"protocol": "UDP"})
+    return rule
+
+
+def _service(url: str) -> Manifest:
+    """The way to a service. A service's port is not its pods', so that inside the cluster the namespace decides."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = _port("TCP", parts.port or DEFAULT_PORTS[parts.scheme])
+    block = _block(host)
+    if block:
+        return {"to": [block], "ports": [port]}
+    labels = host.split(".")
+    if len(labels) == 1:
+        return {"to": [{"podSelector": {}}]}
+    if len(labels) == 2 or labels[2] == "svc":
+        return {"to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": labels[1]}}}]}
+    return {"ports": [port]}
+
+
+def _port(protocol: str, port: int) -> Manifest:
+    return {"protocol": protocol, "port": port}
+
+
+def _block(host: str) -> Manifest | None:
+    """One address as a block, None where the host is a name."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return None
+    return {"ipBlock": {"cidr": f"{address}/{address.max_prefixlen}"}}
