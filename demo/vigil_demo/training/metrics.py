@@ -1,0 +1,86 @@
+"""Precision, recall and average precision of boxes, per class, as PASCAL VOC (2010) and COCO define them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vigil_demo.scene.types import Truth
+
+Box = tuple[float, float, float, float]
+MATCH_IOU = 0.5
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What a model says is in a picture."""
+
+    label: str
+    box: Box
+    """x1, y1, x2, y2 as fractions of the picture."""
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How well one class is found."""
+
+    objects: int
+    precision: float
+    """Share of the detections that are right, at the asked confidence; 1.0 when there are none."""
+    recall: float
+    """Share of the objects that are found, at the asked confidence; 1.0 when there are none."""
+    average_precision: float
+    """Area under the curve of precision over recall, all confidences, IoU 0.5 (AP50)."""
+
+
+def iou(a: Box, b: Box) -> float:
+    """Intersection over union, 0..1."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    both = width * height
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
+
+
+def figures(
+    pictures: Sequence[tuple[Sequence[Truth], Sequence[Detection]]], label: str, confidence: float
+) -> Figures:
+    """The figures of one class over pictures with their truths and detections."""
+    objects, marks = 0, list[tuple[float, bool]]()
+    for truths, detections in pictures:
+        boxes = [truth.box for truth in truths if truth.label == label]
+        objects += len(boxes)
+        marks += _judge(boxes, [detection for detection in detections if detection.label == label])
+    marks.sort(key=lambda mark: -mark[0])
+    confident = [right for score, right in marks if score >= confidence]
+    right = sum(confident)
+    return Figures(
+        objects,
+        right / len(confident) if confident else 1.0,
+        right / objects if objects else 1.0,
+        _average_precision([right for _, right in marks], objects),
+    )
+
+
+def _judge(truths: list[Box], detections: list[Detection]) -> list[tuple[float, bool]]:
+    """Confidence and rightness of each detection: the most confident takes the best object that is left."""
+    left, marks = list(truths), []
+    for detection in sorted(detections, key=lambda detection: -detection.confidence):
+        best = max(left, key=lambda box: iou(box, detection.box), default=None)
+        right = best is not None and iou(best, detection.box) >= MATCH_IOU
+        if right and best is not None:
+            left.remove(best)
+        marks.append((detection.confidence, right))
+    return marks
+
+
+def _average_precision(rightness: list[bool], objects: int) -> float:
+    if not objects or not rightness:
+        return 0.0
+    right = np.cumsum(rightness)
+    precision = right / np.arange(1, len(rightness) + 1)
+    # Precision is made to fall monotonously, then summed over the steps of recall.
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(envelope[np.array(rightness)].sum() / objects)

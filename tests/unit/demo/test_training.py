@@ -1,0 +1,50 @@
+"""Labels are written as Ultralytics reads them, and figures are what their definitions say."""
+
+import pytest
+
+from vigil_demo.scene.types import Truth
+from vigil_demo.training.dataset import label_lines
+from vigil_demo.training.metrics import Detection, figures, iou
+
+
+def truth(label: str, *box: float) -> Truth:
+    return Truth(label, (box[0], box[1], box[2], box[3]), 1.0)
+
+
+def found(label: str, confidence: float, *box: float) -> Detection:
+    return Detection(label, (box[0], box[1], box[2], box[3]), confidence)
+
+
+def test_labels_are_class_numbers_with_centres_and_sizes() -> None:
+    text = label_lines((truth("person", 0.1, 0.2, 0.3, 0.6), truth("smoke", 0.0, 0.0, 1.0, 0.5)))
+    assert text == "0 0.200000 0.400000 0.200000 0.400000\n3 0.500000 0.250000 1.000000 0.500000\n"
+    assert label_lines(()) == ""
+
+
+def test_intersection_over_union() -> None:
+    assert iou((0, 0, 0.2, 0.2), (0.1, 0, 0.3, 0.2)) == pytest.approx(1 / 3)
+    assert iou((0, 0, 0.2, 0.2), (0.2, 0, 0.3, 0.2)) == 0
+    assert iou((0, 0, 0.2, 0.2), (0, 0, 0.2, 0.2)) == pytest.approx(1)
+
+
+def test_figures_of_a_case_worked_out_by_hand() -> None:
+    here, there = (0.0, 0.0, 0.2, 0.2), (0.5, 0.5, 0.8, 0.8)
+    pictures = [
+        (
+            (truth("person", *here), truth("person", *there)),
+            (found("person", 0.9, *here), found("person", 0.6, *here)),
+        ),
+        ((truth("person", *here), truth("fire", *there)), (found("person", 0.3, *here), found("fire", 0.8, *here))),
+    ]
+    person = figures(pictures, "person", 0.5)
+    # Right at 0.9, a duplicate at 0.6, right at 0.3; one of three objects is never found.
+    assert (person.objects, person.precision) == (3, 0.5)
+    assert person.recall == pytest.approx(1 / 3)
+    assert person.average_precision == pytest.approx((1 + 2 / 3) / 3)
+    fire = figures(pictures, "fire", 0.5)
+    assert (fire.objects, fire.precision, fire.recall, fire.average_precision) == (1, 0.0, 0.0, 0.0)
+
+
+def test_no_object_and_no_detection_is_no_mistake() -> None:
+    nothing = figures([((), ())], "smoke", 0.5)
+    assert (nothing.objects, nothing.precision, nothing.recall) == (0, 1.0, 1.0)
