@@ -179,6 +179,7 @@ class _Watch(threading.Thread):
     def _read(self, source: Source) -> None:
         info = source.open()
         reader = self._reader
+        reader.freeze.begin_stream()
         self.progress_at = time.monotonic()
         for number, picture in enumerate(source.pictures()):
             if self._stopping:
@@ -201,7 +202,7 @@ class _Watch(threading.Thread):
                 reader.health.picture(info, received_at)
             return
         # A camera that was frozen has to show something new before it is well again.
-        if reader.health.reason is Reason.STREAM_FROZEN and not reader.freeze.has_changed(now):
+        if reader.health.reason is Reason.STREAM_FROZEN and not reader.freeze.has_changed:
             return
         if not reader.health.is_streaming:
             reader.log.info("pictures arrive: %s, %s × %s", info.codec, info.width, info.height)
@@ -226,4 +227,3 @@ class _Watch(threading.Thread):
         while not self._wake.is_set() and (left := paused_at + pause - time.monotonic()) > 0:
             self.progress_at = time.monotonic()
             self._wake.wait(min(left, 5.0))
-        reader.freeze.forget_pause(time.monotonic() - paused_at)

@@ -5,6 +5,7 @@ cameras share the machine.
 """
 
 import contextlib
+import time
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -22,8 +23,8 @@ av.logging.set_level(None)  # libav's own words reach no output: they may repeat
 
 _LIBAV_ERRORS = (av.error.FFmpegError, OSError, ValueError)
 
-_DAMAGED_IN_A_ROW = 250
-"""Packets in a row that cannot be decoded until the stream is given up: ten seconds of an ordinary camera."""
+PICTURELESS_SECONDS = 45.0
+"""How long packets may come without a picture: more than the longest usual distance of keyframes."""
 
 
 class RtspSource:
@@ -46,6 +47,7 @@ class RtspSource:
 
     def open(self) -> StreamInfo:
         self._gate.open()
+        began = time.monotonic()
         try:
             self._container = av.open(
                 self._gate.local_url,
@@ -64,6 +66,11 @@ class RtspSource:
                 },
             )
         except _LIBAV_ERRORS as error:
+            # libav calls an interrupted handshake "invalid data"; how long it took tells the truth.
+            if self._gate.fault is None and time.monotonic() - began >= self._open_timeout:
+                raise StreamFault(
+                    Reason.STREAM_TIMEOUT, "the camera accepts the connection but says nothing"
+                ) from None
             raise self._fault(error) from None
         if not self._container.streams.video:
             raise StreamFault(Reason.STREAM_UNSUPPORTED, "it has no video")
@@ -75,19 +82,15 @@ class RtspSource:
     def pictures(self) -> Iterator[av.VideoFrame]:
         assert self._container is not None, "open first"
         stream = self._container.streams.video[0]
-        damaged = 0
+        last_picture_at = time.monotonic()
         try:
             for packet in self._container.demux(stream):
-                try:
-                    pictures = packet.decode()
-                except av.error.InvalidDataError:
-                    damaged += 1
-                    if damaged >= _DAMAGED_IN_A_ROW:
-                        raise StreamFault(Reason.STREAM_UNSUPPORTED, "nothing can be decoded") from None
-                    continue
-                for picture in pictures:
-                    damaged = 0
-                    yield picture
+                pictures = _decoded(packet)
+                if pictures:
+                    last_picture_at = time.monotonic()
+                elif time.monotonic() - last_picture_at > PICTURELESS_SECONDS:
+                    raise StreamFault(Reason.STREAM_UNSUPPORTED, "packets come, but no picture can be decoded")
+                yield from pictures
         except _LIBAV_ERRORS as error:
             raise self._fault(error) from None
         raise self._gate.fault or StreamFault(Reason.STREAM_ENDED)
@@ -114,3 +117,11 @@ class RtspSource:
 
     def _fault(self, error: Exception) -> StreamFault:
         return self._gate.fault or from_libav(error)
+
+
+def _decoded(packet: "av.Packet[av.VideoStream]") -> list[av.VideoFrame]:
+    """The pictures that a packet completes; a damaged packet gives none."""
+    try:
+        return packet.decode()
+    except av.error.InvalidDataError:
+        return []

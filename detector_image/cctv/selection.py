@@ -35,6 +35,8 @@ class FreezeDetector:
         self._fingerprint: int | None = None
         self._timestamp: int | None = None
         self._changed_at: float | None = None
+        self.has_changed = True
+        """Whether the newest picture differed from the one before it, on a former connection if need be."""
 
     def is_frozen(self, fingerprint: Callable[[], int], timestamp: int | None, now_seconds: float) -> bool:
         """Takes the next picture: its fingerprint and its presentation time in any unit (None: it has none)."""
@@ -42,19 +44,15 @@ class FreezeDetector:
             return False
         print_now = fingerprint()
         clock_stands = timestamp is not None and timestamp == self._timestamp
-        if self._changed_at is None or (print_now != self._fingerprint and not clock_stands):
+        self.has_changed = print_now != self._fingerprint and not clock_stands
+        if self._changed_at is None or self.has_changed:
             self._changed_at = now_seconds
         self._fingerprint, self._timestamp = print_now, timestamp
         return now_seconds - self._changed_at >= self._after_seconds
 
-    def has_changed(self, now_seconds: float) -> bool:
-        """Whether the picture that was taken at `now_seconds` differed from the one before."""
-        return not self._after_seconds or self._changed_at == now_seconds
-
-    def forget_pause(self, seconds: float) -> None:
-        """Time without a stream is not time in which the picture could have changed."""
-        if self._changed_at is not None:
-            self._changed_at += seconds
+    def begin_stream(self) -> None:
+        """A new connection has its own time in which the picture may change."""
+        self._changed_at = None
 
 
 _EVERY = 4

@@ -53,15 +53,16 @@ class Stage:
     def wait_for_end(self) -> None:
         """Waits until the clip is over and everything that it gave has been delivered."""
         left = self.played_at + CLIP_SECONDS - time.time()
-        ended = lambda: self.cctv.metric(  # noqa: E731
-            "vigil_stream_reconnects_total", camera=str(self.camera_id), reason="StreamEnded"
+        camera = str(self.camera_id)
+
+        def ended() -> bool:
+            return self.cctv.metric("vigil_stream_reconnects_total", camera=camera, reason="StreamEnded") >= 1
+
+        wait_until(ended, max(0.0, left) + 30, f"{self.name}: the clip ends")
+        self.frames = {each: self.cctv.metric("vigil_frames_total", camera=camera, stage=each) for each in STAGES}
+        wait_until(
+            lambda: self.cctv.metric("vigil_spool_alerts", camera=camera) == 0, 30, f"{self.name} is delivered"
         )
-        wait_until(lambda: ended() >= 1, max(0.0, left) + 30, f"{self.name}: the clip ends")
-        self.frames = {
-            each: self.cctv.metric("vigil_frames_total", camera=str(self.camera_id), stage=each) for each in STAGES
-        }
-        waiting = lambda: self.cctv.metric("vigil_spool_alerts", camera=str(self.camera_id))  # noqa: E731
-        wait_until(lambda: waiting() == 0, 30, f"{self.name}: the spool is empty")
 
     def rows(self) -> list[tuple[Any, ...]]:
         """What the database holds of this camera, the oldest first: type, label, timestamp, event id."""
@@ -71,7 +72,8 @@ class Stage:
                 " WHERE camera_id = %s ORDER BY timestamp",
                 (self.camera_id,),
             )
-            return cursor.fetchall()
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+            return rows
 
     def alerts(self) -> list[dict[str, Any]]:
         """The camera's alerts by the API, the oldest first, each with its picture as `jpeg`."""

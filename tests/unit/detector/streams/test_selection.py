@@ -60,13 +60,16 @@ def test_noise_and_missing_timestamps_are_not_frozen() -> None:
     assert not any(freeze.is_frozen(lambda: second, None, float(second)) for second in range(100))  # noqa: B023
 
 
-def test_a_pause_is_not_time_in_which_the_picture_stood_still() -> None:
+def test_a_new_connection_has_its_own_time_to_change_but_the_old_picture_is_known() -> None:
     freeze = FreezeDetector(20.0)
     freeze.is_frozen(lambda: 7, 0, 0.0)
-    freeze.forget_pause(60.0)
+    freeze.begin_stream()
 
     assert not freeze.is_frozen(lambda: 7, 1, 65.0)
-    assert freeze.is_frozen(lambda: 7, 2, 80.5)
+    assert not freeze.has_changed
+    assert freeze.is_frozen(lambda: 7, 2, 85.0)
+    assert not freeze.is_frozen(lambda: 8, 3, 86.0)
+    assert freeze.has_changed
 
 
 def test_zero_turns_it_off() -> None:

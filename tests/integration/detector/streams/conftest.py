@@ -1,0 +1,105 @@
+"""What the tests of streams share: clips, and a reader with little patience."""
+
+import ipaddress
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from tests.integration.services.made_clips import make_clip
+
+from cctv.addresses import AddressPolicy
+from cctv.frame import Frame
+from cctv.health import CameraHealth
+from cctv.mailbox import Mailbox
+from cctv.metrics import Metrics
+from cctv.reader import Reader, ReaderOptions
+from cctv.rtsp import RtspSource
+from cctv.rtsp_gate import GateOptions
+from vigil_contracts.names import Reason, StreamTransport
+from vigil_demo.clip import Clip, load_clip
+
+LOOPBACK = GateOptions(policy=AddressPolicy((ipaddress.ip_network("127.0.0.0/8"),)), connect_timeout_seconds=2.0)
+PATIENCE_SECONDS = 1.5
+
+
+@pytest.fixture(scope="session")
+def clip_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_clip(tmp_path_factory.mktemp("clips") / "small.mp4")
+
+
+@pytest.fixture(scope="session")
+def clip(clip_path: Path) -> Clip:
+    """Four seconds, 320 × 192, 10 pictures/s, a keyframe each second."""
+    return load_clip(clip_path)
+
+
+@dataclass
+class Watched:
+    """A reader at work, and what it found out: every reason in its order, every frame that was taken."""
+
+    reader: Reader
+    health: CameraHealth
+    metrics: Metrics
+    reasons: list[Reason] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)
+
+    def failures(self, reason: Reason) -> float:
+        """How often the stream ended for this reason."""
+        labels = {"camera": "1", "reason": str(reason)}
+        return self.metrics.registry.get_sample_value("vigil_stream_reconnects_total", labels) or 0.0
+
+
+Watch = Callable[..., Watched]
+
+
+@pytest.fixture
+def watch() -> Iterator[Watch]:
+    """Starts readers; all end with the test."""
+    ends: list[Callable[[], None]] = []
+
+    def start(url: str, *, transport: StreamTransport = StreamTransport.TCP, **options: float) -> Watched:
+        mailbox: Mailbox[Frame] = Mailbox()
+        metrics = Metrics()
+        health = CameraHealth(lambda: watched.reasons.append(health.reason))
+        defaults = ReaderOptions(frozen_after_seconds=0.0, first_pause_seconds=0.1, longest_pause_seconds=0.5)
+        reader = Reader(
+            1,
+            lambda: RtspSource(
+                url,
+                transport,
+                LOOPBACK,
+                open_timeout_seconds=PATIENCE_SECONDS,
+                read_timeout_seconds=PATIENCE_SECONDS,
+            ),
+            30.0,
+            mailbox,
+            health,
+            metrics,
+            replace(defaults, **options),
+        )
+        watched = Watched(reader, health, metrics)
+        stopping = threading.Event()
+
+        def collect() -> None:
+            while not stopping.is_set():
+                frame = mailbox.take(0.1)
+                if frame is not None:
+                    watched.frames.append(frame)
+
+        collector = threading.Thread(target=collect)
+        collector.start()
+        reader.start()
+
+        def end() -> None:
+            stopping.set()
+            assert reader.stop(5.0), "the reader's thread did not end"
+            collector.join(5)
+
+        ends.append(end)
+        return watched
+
+    yield start
+    for end in ends:
+        end()

@@ -1,0 +1,231 @@
+"""Every fault of a stream, made on purpose by a server: it is named rightly, and the stream comes back."""
+
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from tests.integration.detector.streams.conftest import LOOPBACK, Watch
+from tests.integration.services.detector import wait_until
+from tests.integration.services.made_clips import make_clip
+from tests.integration.services.misbehaving_rtsp import Script, misbehaving_camera
+
+from cctv.faults import StreamFault
+from cctv.rtsp import RtspSource
+from cctv.rtsp_gate import GateOptions
+from vigil_contracts.names import Reason, StreamTransport
+from vigil_demo.clip import Clip, load_clip
+
+
+def fault_of(url: str, options: GateOptions = LOOPBACK) -> StreamFault:
+    """What one try at the stream ends with."""
+    source = RtspSource(url, StreamTransport.TCP, options, open_timeout_seconds=1.5, read_timeout_seconds=1.5)
+    try:
+        source.open()
+        for _ in source.pictures():
+            pass
+    except StreamFault as fault:
+        return fault
+    finally:
+        source.close()
+    raise AssertionError("a stream ends by a fault")
+
+
+def test_connection_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+    fault = fault_of(f"rtsp://user:marked-secret@127.0.0.1:{port}/cam")
+
+    assert fault.reason is Reason.STREAM_UNREACHABLE
+    assert "refused" in str(fault)
+    assert "marked-secret" not in repr(fault)
+
+
+def test_unknown_host_name() -> None:
+    fault = fault_of("rtsp://user:marked-secret@camera.invalid/cam")
+
+    assert fault.reason is Reason.STREAM_UNREACHABLE
+    assert "host name" in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        ({"DESCRIBE": 401}, Reason.STREAM_UNAUTHORIZED),
+        ({"OPTIONS": 401}, Reason.STREAM_UNAUTHORIZED),
+        ({"DESCRIBE": 403}, Reason.STREAM_UNAUTHORIZED),
+        ({"DESCRIBE": 404}, Reason.STREAM_NOT_FOUND),
+        ({"SETUP": 404}, Reason.STREAM_NOT_FOUND),
+        ({"SETUP": 461}, Reason.STREAM_UNSUPPORTED),
+        ({"DESCRIBE": 503}, Reason.STREAM_UNREACHABLE),
+        ({"PLAY": 500}, Reason.STREAM_UNREACHABLE),
+    ],
+)
+def test_what_the_camera_answers(clip: Clip, status: dict[str, int], reason: Reason) -> None:
+    with misbehaving_camera(Script(clip=clip, status=status)) as camera:
+        assert fault_of(camera.url).reason is reason
+
+
+@pytest.mark.parametrize("challenge", ['Basic realm="x"', 'Digest realm="x", nonce="1"', "Negotiate"])
+def test_a_wrong_password_is_tried_once(clip: Clip, challenge: str) -> None:
+    script = Script(clip=clip, status={"DESCRIBE": 401}, challenge=challenge)
+    with misbehaving_camera(script) as camera:
+        fault = fault_of(camera.url.replace("//", "//user:wrong@"))
+
+        assert fault.reason is Reason.STREAM_UNAUTHORIZED
+        assert camera.requests.count("DESCRIBE") <= 2, "a camera locks out who tries on and on"
+
+
+def test_a_camera_without_options_is_watched_all_the_same(clip: Clip) -> None:
+    with misbehaving_camera(Script(clip=clip, once=True)) as camera:
+        assert fault_of(camera.url).reason is Reason.STREAM_ENDED
+
+
+@pytest.mark.parametrize("silent_at", ["connect", "OPTIONS", "DESCRIBE", "SETUP", "PLAY"])
+def test_a_server_that_accepts_and_says_nothing(clip: Clip, silent_at: str) -> None:
+    with misbehaving_camera(Script(clip=clip, silent_at=silent_at)) as camera:
+        began = time.monotonic()
+
+        assert fault_of(camera.url).reason is Reason.STREAM_TIMEOUT
+        assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(
+    "first_bytes", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x00\x01\x02\x03" * 100, b"SSH-2.0-OpenSSH_9.2\r\n"]
+)
+def test_a_server_that_is_no_camera(clip: Clip, first_bytes: bytes) -> None:
+    with misbehaving_camera(Script(clip=clip, first_bytes=first_bytes)) as camera:
+        assert fault_of(camera.url).reason is Reason.STREAM_UNSUPPORTED
+
+
+def test_a_redirect_is_refused_and_not_followed(clip: Clip) -> None:
+    with misbehaving_camera(Script(clip=clip)) as target:
+        script = Script(clip=clip, status={"DESCRIBE": 302}, location=target.url)
+        with misbehaving_camera(script) as camera:
+            assert fault_of(camera.url).reason is Reason.STREAM_FORBIDDEN
+        assert target.connections == 0
+
+
+def test_an_address_outside_the_allowed_networks_is_not_even_connected_to(clip: Clip) -> None:
+    with misbehaving_camera(Script(clip=clip)) as camera:
+        fault = fault_of(camera.url, GateOptions())
+
+        assert fault.reason is Reason.STREAM_FORBIDDEN
+        assert camera.connections == 0
+
+
+def test_a_name_that_changes_its_address_is_judged_and_pinned_at_the_connection(clip: Clip) -> None:
+    answers = [["127.0.0.1"], ["169.254.169.254"]]
+    options = GateOptions(policy=LOOPBACK.policy, resolver=lambda host, port: answers.pop(0))
+    with misbehaving_camera(Script(clip=clip, once=True)) as camera:
+        url = camera.url.replace("127.0.0.1", "camera.example")
+
+        assert fault_of(url, options).reason is Reason.STREAM_ENDED
+        assert camera.last["DESCRIBE"].uri.startswith("rtsp://camera.example:")
+        assert fault_of(url, options).reason is Reason.STREAM_FORBIDDEN
+        assert camera.connections == 1
+
+
+def test_a_clean_end_brings_the_stream_back_at_once(
+    clip: Clip, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cctv.reader.STEADY_SECONDS", 2.0)
+    with misbehaving_camera(Script(clip=clip, once=True)) as camera:
+        watched = watch(camera.url, first_pause_seconds=30.0, longest_pause_seconds=60.0)
+
+        wait_until(lambda: camera.connections >= 2, 15, "reconnected without the pause")
+        wait_until(lambda: watched.health.is_streaming, 5, "streaming again")
+    assert watched.reasons[:3] == [Reason.STREAMING, Reason.STREAM_ENDED, Reason.STREAMING]
+
+
+def test_a_stream_that_stops_sending(clip: Clip, watch: Watch) -> None:
+    with misbehaving_camera(Script(clip=clip, stops_after_seconds=1.0)) as camera:
+        watched = watch(camera.url)
+
+        wait_until(lambda: camera.connections >= 2, 15, "reconnected")
+        wait_until(lambda: watched.reasons.count(Reason.STREAMING) >= 2, 15, "streaming again")
+    assert Reason.STREAM_TIMEOUT in watched.reasons
+
+
+def test_a_connection_that_breaks(clip: Clip, watch: Watch) -> None:
+    with misbehaving_camera(Script(clip=clip, breaks_after_seconds=1.0)) as camera:
+        watched = watch(camera.url)
+
+        wait_until(lambda: watched.reasons.count(Reason.STREAMING) >= 2, 15, "streaming again")
+    assert set(watched.reasons) <= {Reason.STREAMING, Reason.STREAM_ENDED}
+
+
+@pytest.mark.parametrize("clock_stands", [False, True])
+def test_a_frozen_picture_is_told_and_tried_again(clip: Clip, watch: Watch, clock_stands: bool) -> None:
+    script = Script(clip=clip, freezes_after_seconds=1.0, clock_stands=clock_stands)
+    with misbehaving_camera(script) as camera:
+        watched = watch(camera.url, frozen_after_seconds=2.0)
+
+        wait_until(lambda: Reason.STREAM_FROZEN in watched.reasons, 15, "frozen is told")
+        # The new connection shows moving pictures for a second, so the camera is well again.
+        wait_until(lambda: watched.reasons.count(Reason.STREAMING) >= 2, 15, "streaming again")
+    assert camera.connections >= 2
+
+
+def test_a_camera_that_stays_frozen_stays_said_to_be(clip: Clip, watch: Watch) -> None:
+    with misbehaving_camera(Script(clip=clip, freezes_after_seconds=0.0)) as camera:
+        watched = watch(camera.url, frozen_after_seconds=1.5)
+
+        wait_until(lambda: camera.connections >= 3, 30, "reconnected twice")
+    assert watched.reasons == [Reason.STREAMING, Reason.STREAM_FROZEN]
+
+
+def test_another_resolution_in_the_middle_of_the_stream(clip: Clip, watch: Watch, tmp_path: Path) -> None:
+    other = load_clip(make_clip(tmp_path / "other.mp4", size=(640, 352), seed=2))
+    with misbehaving_camera(Script(clip=clip, then_clip=other, then_after_seconds=4.0)) as camera:
+        watched = watch(camera.url)
+
+        wait_until(lambda: any(frame.width == 640 for frame in watched.frames), 20, "pictures of the other size")
+        assert camera.connections <= 2, "at most one restart"
+    sizes = [(frame.width, frame.height) for frame in watched.frames]
+    assert set(sizes) == {(320, 192), (640, 352)}
+    heartbeat = watched.health.heartbeat("test", "1", 0)
+    assert heartbeat.stream.width == 640
+    assert watched.frames[-1].bgr().shape == (352, 640, 3)
+
+
+@pytest.mark.parametrize("fault", [{"lost_share": 0.1}, {"garbled_share": 0.3}])
+def test_lost_and_garbled_packets_cost_pictures_not_the_stream(
+    clip: Clip, watch: Watch, fault: dict[str, float]
+) -> None:
+    with misbehaving_camera(Script(clip=clip, **fault)) as camera:  # type: ignore[arg-type]
+        watched = watch(camera.url)
+
+        wait_until(lambda: len(watched.frames) >= 40, 30, "pictures")
+        assert camera.connections == 1
+
+
+def test_timestamps_that_jump_back_an_hour(clip: Clip, watch: Watch) -> None:
+    with misbehaving_camera(Script(clip=clip, jumps_back_after_seconds=2.0)) as camera:
+        watched = watch(camera.url, frozen_after_seconds=3.0)
+
+        wait_until(lambda: len(watched.frames) >= 60, 30, "pictures")
+        assert camera.connections == 1
+    times = [frame.monotonic_seconds for frame in watched.frames]
+    assert times == sorted(times)
+
+
+def test_a_keyframe_every_thirty_seconds_is_waited_for(watch: Watch, tmp_path: Path) -> None:
+    rare = load_clip(make_clip(tmp_path / "rare.mp4", seconds=8, keyframe_every=300))
+    with misbehaving_camera(Script(clip=rare, skips_keyframes=False)) as camera:
+        watched = watch(camera.url)
+        wait_until(lambda: len(watched.frames) >= 60, 30, "pictures from the first keyframe on")
+        assert camera.connections == 1
+    assert watched.failures(Reason.STREAM_UNSUPPORTED) == 0
+
+
+def test_a_stream_without_any_keyframe_is_told_apart(
+    watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cctv.rtsp.PICTURELESS_SECONDS", 3.0)
+    rare = load_clip(make_clip(tmp_path / "rare.mp4", seconds=8, keyframe_every=300))
+    with misbehaving_camera(Script(clip=rare, skips_keyframes=True)) as camera:
+        fault = fault_of(camera.url)
+
+    assert fault.reason is Reason.STREAM_UNSUPPORTED

@@ -1,0 +1,41 @@
+"""Small clips made on the spot: a noisy picture on which a bright square moves."""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import av
+import numpy as np
+
+
+def make_clip(
+    path: Path,
+    *,
+    seconds: float = 4.0,
+    rate: int = 10,
+    size: tuple[int, int] = (320, 192),
+    keyframe_every: int = 10,
+    codec: str = "libx264",
+    seed: int = 1,
+) -> Path:
+    """Writes a clip (MP4) and returns its path. `size` is width and height in pixels."""
+    width, height = size
+    random = np.random.default_rng(seed)
+    options = {"bf": "0", "g": str(keyframe_every), "preset": "ultrafast"}
+    if codec == "libx265":
+        options["x265-params"] = f"bframes=0:keyint={keyframe_every}:log-level=none"
+    with av.open(str(path), "w") as output:
+        stream = cast(
+            "av.VideoStream", output.add_stream(codec, rate=rate, options={} if codec == "mjpeg" else options)
+        )
+        stream.width, stream.height = width, height
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        for number in range(round(seconds * rate)):
+            picture = random.integers(0, 40, (height, width, 3), dtype=np.uint8)
+            left = 8 * number % (width - 64)
+            picture[40:104, left : left + 64] = 220
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, rate)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode())
+    return path

@@ -1,0 +1,266 @@
+"""A camera that misbehaves on purpose: a small RTSP server of its own kind, in threads, with its faults as a script.
+
+    with misbehaving_camera(Script(clip=load_clip(path), status={"DESCRIBE": 404})) as camera:
+        camera.url
+
+RTP and SDP are those of the demo camera; what a real camera does wrong is done here.
+"""
+
+import contextlib
+import random
+import select
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from cctv.rtsp_messages import Message, Splitter
+from vigil_demo.clip import AccessUnit, Clip
+from vigil_demo.rtp import RtpSender, describe
+
+
+@dataclass(frozen=True)
+class Script:
+    """What the camera does, and what it does wrong. Seconds count from PLAY."""
+
+    clip: Clip | None = None
+    once: bool = False
+    """End after one round, with an RTCP BYE, as a camera does that is switched off properly."""
+    status: Mapping[str, int] = field(default_factory=dict)
+    """Methods that are answered with an error, or a redirect."""
+    location: str = ""
+    """Where a redirect points to."""
+    challenge: str = ""
+    """`WWW-Authenticate` of a 401."""
+    silent_at: str = ""
+    """The method from which on nothing is said; `connect`: from the beginning."""
+    first_bytes: bytes = b""
+    """What is sent instead of an answer to the first request."""
+    stops_after_seconds: float | None = None
+    """Sends no more, but keeps the connection."""
+    breaks_after_seconds: float | None = None
+    """Closes the connection in the middle of a packet."""
+    freezes_after_seconds: float | None = None
+    """Shows the same keyframe for ever."""
+    clock_stands: bool = False
+    """A frozen picture's timestamps stand still too."""
+    jumps_back_after_seconds: float | None = None
+    jump_seconds: float = 3600.0
+    then_clip: Clip | None = None
+    then_after_seconds: float = 0.0
+    """Another clip (resolution, parameter sets) from then on."""
+    lost_share: float = 0.0
+    garbled_share: float = 0.0
+    skips_keyframes: bool = False
+
+
+@dataclass
+class Camera:
+    """A running camera. `requests` are the methods that clients asked for, `headers` their last headers by method."""
+
+    port: int
+    requests: list[str] = field(default_factory=list)
+    last: dict[str, Message] = field(default_factory=dict)
+    connections: int = 0
+    open_connections: int = 0
+
+    @property
+    def url(self) -> str:
+        """The stream's URL."""
+        return f"rtsp://127.0.0.1:{self.port}/cam"
+
+
+@contextlib.contextmanager
+def misbehaving_camera(script: Script) -> Iterator[Camera]:
+    """Runs the camera on a free loopback port."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=32)
+    camera = Camera(listener.getsockname()[1])
+    stopping = threading.Event()
+    threads: list[threading.Thread] = []
+
+    def accept() -> None:
+        while not stopping.is_set():
+            readable, _, _ = select.select([listener], [], [], 0.1)
+            if readable:
+                connection, _ = listener.accept()
+                thread = threading.Thread(target=_Client(connection, script, camera, stopping).run)
+                thread.start()
+                threads.append(thread)
+
+    acceptor = threading.Thread(target=accept)
+    acceptor.start()
+    try:
+        yield camera
+    finally:
+        stopping.set()
+        acceptor.join(5)
+        for thread in threads:
+            thread.join(5)
+        listener.close()
+
+
+class _Client:
+    """One connection."""
+
+    def __init__(self, connection: socket.socket, script: Script, camera: Camera, stopping: threading.Event) -> None:
+        self._socket, self._script, self._camera, self._stopping = connection, script, camera, stopping
+        self._splitter = Splitter()
+        self._random = random.Random(5)
+        self._playing = False
+
+    def run(self) -> None:
+        self._camera.connections += 1
+        self._camera.open_connections += 1
+        try:
+            with self._socket:
+                self._converse()
+        except OSError:
+            pass  # the client went
+        finally:
+            self._camera.open_connections -= 1
+
+    def _converse(self) -> None:
+        if self._script.silent_at == "connect":
+            self._stay_silent()
+            return
+        while not self._stopping.is_set() and not self._playing:
+            for message in self._received(0.2):
+                self._camera.requests.append(message.method)
+                self._camera.last[message.method] = message
+                if message.method == self._script.silent_at:
+                    self._stay_silent()
+                    return
+                self._socket.sendall(self._answer(message))
+                self._playing = self._playing or (message.method == "PLAY" and "PLAY" not in self._script.status)
+        if self._playing:
+            _Show(self._script, self._send, self._pause).run()
+        if self._script.stops_after_seconds is not None:
+            self._stay_silent()
+
+    def _received(self, timeout_seconds: float) -> list[Message]:
+        readable, _, _ = select.select([self._socket], [], [], timeout_seconds)
+        if not readable:
+            return []
+        data = self._socket.recv(65536)
+        if not data:
+            raise ConnectionResetError
+        return [item for item in self._splitter.feed(data) if isinstance(item, Message)]
+
+    def _stay_silent(self) -> None:
+        while not self._stopping.is_set():
+            self._received(0.2)
+
+    def _pause(self, seconds: float) -> bool:
+        """Answers keep-alives meanwhile; False: the end."""
+        until = time.monotonic() + seconds
+        while not self._stopping.is_set():
+            for message in self._received(max(0.0, min(0.2, until - time.monotonic()))):
+                self._camera.requests.append(message.method)
+                if message.method == "TEARDOWN":
+                    return False
+                self._socket.sendall(self._answer(message))
+            if time.monotonic() >= until:
+                return True
+        return False
+
+    def _send(self, data: bytes) -> None:
+        self._socket.sendall(data)
+
+    def _answer(self, message: Message) -> bytes:
+        script = self._script
+        if script.first_bytes:
+            return script.first_bytes
+        status = script.status.get(message.method, 200)
+        answer = Message(f"RTSP/1.0 {status} Whatever", [("CSeq", message.get("CSeq"))])
+        if script.location:
+            answer.set("Location", script.location)
+        if status == 401 and script.challenge:
+            answer.set("WWW-Authenticate", script.challenge)
+        if status == 200:
+            self._fill(answer, message)
+        return answer.encode()
+
+    def _fill(self, answer: Message, message: Message) -> None:
+        if message.method == "OPTIONS":
+            answer.set("Public", "OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, TEARDOWN")
+        elif message.method == "DESCRIBE":
+            assert self._script.clip is not None
+            answer.body = describe(self._script.clip, "misbehaving").encode()
+            answer.set("Content-Type", "application/sdp")
+            answer.set("Content-Base", message.uri.rstrip("/") + "/")
+            answer.set("Content-Length", str(len(answer.body)))
+        elif message.method == "SETUP":
+            answer.set("Transport", "RTP/AVP/TCP;unicast;interleaved=0-1")
+            answer.set("Session", "1234;timeout=60")
+        elif message.method == "PLAY":
+            answer.set("Session", "1234")
+
+
+class _Show:
+    """The media after PLAY."""
+
+    def __init__(self, script: Script, send: Callable[[bytes], None], pause: Callable[[float], bool]) -> None:
+        self._script, self._send, self._pause = script, send, pause
+        self._sender = RtpSender()
+        self._random = random.Random(5)
+
+    def run(self) -> None:
+        """Returns at the end that the script has."""
+        assert self._script.clip is not None
+        began = time.monotonic()
+        for unit, at in self._units():
+            if not self._pause(began + at - time.monotonic()):
+                return
+            if _is_over(self._script.stops_after_seconds, at):
+                return
+            packets = list(self._packets(unit, self._clock(at)))
+            if _is_over(self._script.breaks_after_seconds, at):
+                self._send(_interleaved(0, packets[0])[:-5])
+                return
+            self._send(b"".join(packets))
+        bye = struct.pack("!BBHI", 0x81, 203, 1, self._sender.ssrc)
+        self._send(_interleaved(1, self._sender.sender_report(0.0) + bye))
+        self._pause(1.0)
+
+    def _units(self) -> Iterator[tuple[AccessUnit, float]]:
+        """Pictures and their moments."""
+        script, round_began = self._script, 0.0
+        assert script.clip is not None
+        keyframe = next(unit for unit in script.clip.access_units if unit.is_keyframe)
+        while True:
+            clip = script.clip
+            if script.then_clip is not None and _is_over(script.then_after_seconds, round_began):
+                clip = script.then_clip
+            for unit in clip.access_units:
+                at = round_began + unit.timestamp_seconds
+                if script.skips_keyframes and unit.is_keyframe:
+                    continue
+                yield (keyframe if _is_over(script.freezes_after_seconds, at) else unit), at
+            round_began += clip.duration_seconds
+            if script.once:
+                return
+
+    def _clock(self, at: float) -> float:
+        script = self._script
+        if script.clock_stands and script.freezes_after_seconds is not None:
+            return min(at, script.freezes_after_seconds)
+        return at - (script.jump_seconds if _is_over(script.jumps_back_after_seconds, at) else 0.0)
+
+    def _packets(self, unit: AccessUnit, clock: float) -> Iterator[bytes]:
+        for packet in self._sender.packets(unit, clock):
+            if self._random.random() < self._script.lost_share:
+                continue
+            if self._random.random() < self._script.garbled_share:
+                place = self._random.randrange(14, max(15, len(packet)))
+                packet = packet[:place] + self._random.randbytes(min(40, len(packet) - place)) + packet[place + 40 :]
+            yield _interleaved(0, packet)
+
+
+def _interleaved(channel: int, packet: bytes) -> bytes:
+    return b"$" + bytes((channel,)) + len(packet).to_bytes(2, "big") + packet
+
+
+def _is_over(limit_seconds: float | None, at: float) -> bool:
+    return limit_seconds is not None and at >= limit_seconds
