@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.cluster.binaries import PROGRAMS, BinariesUnavailableError, say
+from tests.cluster.reaper import Reaper
 from tools import system_packages
 
 VERSION = "1.20.2"
@@ -62,6 +62,8 @@ def _build(folder: Path) -> None:
         system_packages.ensure("kubernetes-build")
     except system_packages.MissingPackagesError as error:
         raise BinariesUnavailableError(f"Kubernetes cannot be built here. {error}") from error
+    for abandoned in CACHE.glob("build-*"):  # of a build that was killed; we hold the lock
+        shutil.rmtree(abandoned)
     say(f"building {VERSION} from Debian's source, once: six to nine minutes on two cores")
     with tempfile.TemporaryDirectory(prefix="build-", dir=CACHE) as scratch_name:
         scratch = Path(scratch_name)
@@ -127,7 +129,7 @@ def _put_in_place(built: Path, etcd: Path, result: Path, folder: Path) -> None:
     result.mkdir()
     for program in [*(built / command for command in COMMANDS), etcd]:
         shutil.move(program, result / program.name)
-    for name in ("etcd", "kube-apiserver", "kubelet"):
+    for name in {"etcd", *COMMANDS} - {"kubectl"}:  # which knows no such flag
         subprocess.run([result / name, "--version"], check=True, capture_output=True, timeout=30)
     (result / "stamp").write_text(f"kubernetes {VERSION}, recipe {RECIPE}\n")
     if folder.exists():
@@ -153,13 +155,15 @@ def _only_one_builder() -> Iterator[None]:
 def _run_with_progress(
     what: str, command: Sequence[str | Path], *, cwd: Path, environment: Mapping[str, str] | None = None
 ) -> None:
-    """Runs the command and says every ten seconds that it still does. Interrupted, it ends it and its children."""
+    """Runs the command and says every ten seconds that it still does. The command does not outlive us."""
     began = time.monotonic()
     log = cwd / "progress.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
             command, cwd=cwd, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
+    reaper = Reaper()
+    reaper.watch(process.pid)
     try:
         while process.poll() is None:
             with suppress(subprocess.TimeoutExpired):
@@ -169,9 +173,10 @@ def _run_with_progress(
             if time.monotonic() - began > _BUILD_TIMEOUT_SECONDS:
                 raise BinariesUnavailableError(f"{what} takes longer than {_BUILD_TIMEOUT_SECONDS} s: given up")
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        if process.poll() is not None:
+            reaper.forget(process.pid)
+        reaper.close()  # kills the command where it still runs
+        process.wait()
     if process.returncode != 0:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
         raise BinariesUnavailableError(f"{what} failed with status {process.returncode}:\n{tail}")

@@ -137,6 +137,7 @@ def test_a_custom_resource_with_cel_rules_is_served(cluster: ControlPlane, names
     cluster.kubectl("delete", "crd", "widgets.test.vigil.dev")
 
 
+@pytest.mark.slow
 def test_a_lost_node_is_noticed(cluster: ControlPlane) -> None:
     with cluster.add_node("doomed") as node:
         node.stop_heartbeat()
