@@ -29,7 +29,7 @@ from vigil_standalone.state import USER, DataDirectory
 DEMO_CAMERA = "Demo yard"
 OWN_CAMERA = "My camera"
 _BACKEND_READY_SECONDS = 60
-_DEMO_READY_SECONDS = 120
+_DEMO_READY_SECONDS = 600  # its clip is rendered at the first start, which a slow machine takes its time for
 
 
 class StartError(Exception):
@@ -61,6 +61,8 @@ def run(settings: Settings) -> int:
         cameras = Cameras(base_url, data.read_secret("user-token"))
         stack.callback(cameras.close)
         _add_cameras(settings, data, cameras, children, stop)
+        if stop.is_set():
+            return 0
         _start(children, _pipeline(settings, data, base_url))
 
         say(f"Dashboard: {base_url}/dashboard/")
@@ -82,6 +84,8 @@ def _add_cameras(
         if settings.demo:
             with step("starting the demo camera (its clip is rendered at the first start)"):
                 url = _start_demo_camera(data, children, stop)
+            if stop.is_set():
+                return
             cameras.ensure(DEMO_CAMERA, url, detection={"model": "demo"})
         else:
             cameras.deactivate(DEMO_CAMERA)
