@@ -28,6 +28,11 @@ test: setup ## Everything that CI runs: lint, types, and all tests
 test-fast: setup ## The unit tests only
 	@$(PYTHON) -m pytest tests/unit
 
+.PHONY: bench
+bench: setup ## Measures against the goals: make bench BENCH=detector (writes build/bench/<name>.json)
+	@if [ "$(BENCH)" = detector ]; then bash tools/setup.sh .venvs/ultralytics locks/ultralytics.txt; fi
+	@exec $(PYTHON) -m tests.bench.run $(BENCH)
+
 .PHONY: lint
 lint: setup ## ruff, mypy --strict and the import contracts
 	@exec bash tools/lint.sh
@@ -41,6 +46,10 @@ lock: ## Resolves locks/*.txt anew from pyproject.toml (UPGRADE=1: to the newest
 	@exec bash tools/lock.sh
 
 NO_KEY := AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+.PHONY: screenshots
+screenshots: setup ## Takes docs/images/*.png anew, with the demo scene
+	@$(PYTHON) -m tools.screenshots
+
 .PHONY: schema
 schema: setup ## Writes docs/openapi.yaml from the backend's code
 	@cd backend && DATABASE_URL=sqlite://:memory: VIGIL_SECRET_KEY=none VIGIL_CREDENTIAL_KEYS=$(NO_KEY) \

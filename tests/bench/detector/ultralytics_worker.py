@@ -1,0 +1,32 @@
+"""The usual loop, as a process of its own: `YOLO.track(stream=True)` over a file; prints one line of JSON.
+
+Arguments: clip, model, stride in frames, most analysed frames. Runs in the environment of the ultralytics runtime.
+"""
+
+import json
+import sys
+import time
+
+from ultralytics import YOLO
+
+
+def main() -> None:
+    """Runs and reports."""
+    clip, model_path, stride, most = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    model = YOLO(model_path, task="detect")
+    analysed, first_cpu, tracks = 0, 0.0, set()
+    for result in model.track(clip, stream=True, vid_stride=stride, classes=[0], verbose=False):
+        analysed += 1
+        if analysed == 1:
+            first_cpu = time.process_time()
+        if result.boxes.id is not None:
+            tracks |= set(result.boxes.id.int().tolist())
+        if analysed >= most:
+            break
+    print(
+        json.dumps({"analysed": analysed, "first_cpu": first_cpu, "cpu": time.process_time(), "tracks": len(tracks)})
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""A one-camera detector over a file, as a process of its own: prints one line of JSON at its end.
+
+Arguments: clip, model, analysed frames per second, seconds of the clip, cameras that share the model.
+"""
+
+import json
+import sys
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+BEGAN = time.time()
+
+
+def resident_megabytes() -> float:
+    """Resident memory, shared libraries included."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1000
+
+
+def main() -> None:
+    """Runs and reports."""
+    import av
+
+    import cctv.app  # noqa: F401 - a detector has all of this in memory
+    from cctv.analyser import Analyser
+    from cctv.detectors.model import load_model
+    from cctv.detectors.openvino_runtime import OpenVinoModel
+    from cctv.frame import Frame
+    from vigil_contracts.camera import CameraConfiguration, Detection
+
+    clip, model_path = sys.argv[1:3]
+    frames_per_second, seconds, cameras = float(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5])
+    model = load_model(model_path)
+    figures: dict[str, float] = {"analysed": 0, "looks": 0, "events": 0}
+    counting = threading.Lock()
+
+    class Counting:
+        labels, input_size = model.labels, model.input_size
+
+        def detect(self, frame: Frame):  # type: ignore[no-untyped-def]
+            with counting:
+                figures["looks"] += 1
+            return model.detect(frame)
+
+    def watch(number: int) -> None:
+        camera = CameraConfiguration(
+            id=number,
+            name="bench",
+            rtsp_url="rtsp://host/stream",  # type: ignore[arg-type]
+            revision="1",
+            detection=Detection(frames_per_second=frames_per_second, classes=("person",)),
+        )
+        analyser = Analyser(camera, Counting())  # type: ignore[arg-type]
+        start, due = datetime.now(UTC), 0.0
+        with av.open(clip) as container:
+            for sequence, picture in enumerate(container.decode(video=0)):
+                at = float(picture.time or 0.0)
+                if at >= seconds:
+                    break
+                if at < due - 1e-6:
+                    continue
+                due += 1 / frames_per_second
+                events = analyser.process(Frame.from_av(picture, start + timedelta(seconds=at), at, sequence))
+                with counting:
+                    figures["analysed"] += 1
+                    figures["events"] += len(events)
+                    if "first_seconds" not in figures:
+                        figures["first_seconds"] = time.time() - BEGAN
+                        figures["first_cpu"] = time.process_time()
+
+    threads = [threading.Thread(target=watch, args=(number,)) for number in range(1, cameras + 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    figures["cpu"] = time.process_time()
+    figures["resident_megabytes"] = resident_megabytes()
+    if isinstance(model, OpenVinoModel):
+        figures["bare_model_cpu"] = model.bare_cpu_seconds(768, 432, repetitions=30)
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
