@@ -31,3 +31,10 @@ def child_exit(server: object, worker: object) -> None:
         from prometheus_client import multiprocess
 
         multiprocess.mark_process_dead(worker.pid)  # type: ignore[attr-defined, no-untyped-call]
+
+
+def post_worker_init(worker: object) -> None:
+    """Starts the worker's background thread, once Django is set up."""
+    from surveillance import background
+
+    background.start()

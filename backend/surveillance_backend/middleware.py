@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.middleware.locale import LocaleMiddleware
 
 POLICY = "; ".join(
     (
@@ -33,3 +34,16 @@ class ContentSecurityPolicyMiddleware:
         response.headers.setdefault("Content-Security-Policy", POLICY)
         response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
         return response
+
+
+class PageLocaleMiddleware(LocaleMiddleware):
+    """Pages speak the viewer's language (`Accept-Language`, or the language cookie); the API always speaks English."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Chooses the language of a page."""
+        if not request.path_info.startswith("/api/"):
+            super().process_request(request)
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """Notes in a page's headers that it depends on the language."""
+        return response if request.path_info.startswith("/api/") else super().process_response(request, response)

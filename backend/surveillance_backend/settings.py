@@ -39,6 +39,7 @@ MIDDLEWARE = [
     "surveillance_backend.middleware.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "surveillance_backend.middleware.PageLocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -76,7 +77,8 @@ MEDIA_ROOT = str(ENVIRONMENT.media_root)
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True  # no `collectstatic` step: files are served from where they are installed
 
-LANGUAGE_CODE = "en-us"
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 TIME_ZONE = "UTC"
 USE_TZ = True
 

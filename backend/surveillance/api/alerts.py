@@ -18,9 +18,21 @@ from surveillance.api.access import USER, user_of, visible_alert, visible_alerts
 from surveillance.api.errors import answered
 from surveillance.api.filters import AlertFilter
 from surveillance.api.pagination import ByIdPagination
-from surveillance.api.serializers import AcknowledgedSerializer, AcknowledgeSerializer, AlertSerializer
+from surveillance.api.serializers import (
+    AcknowledgedSerializer,
+    AcknowledgeSerializer,
+    AlertSerializer,
+    CommentSerializer,
+    RuleQualitySerializer,
+)
 from surveillance.models import Alert
-from surveillance.services.alerts import alerts_acknowledge
+from surveillance.selectors.alerts import rule_quality
+from surveillance.services.alerts import (
+    alert_comment,
+    alert_mark_false_positive,
+    alerts_acknowledge,
+    alerts_resolve,
+)
 
 
 class AlertListView(ListAPIView[Alert]):
@@ -64,6 +76,73 @@ class AcknowledgeView(APIView):
         visible_alert(request, alert_id)
         alerts_acknowledge(alerts=visible_alerts(request), ids=[alert_id], user=user_of(request), now=timezone.now())
         return Response(AlertSerializer(visible_alert(request, alert_id)).data)
+
+
+class ResolveView(APIView):
+    """Closing an alert."""
+
+    scopes = {"POST": USER}  # noqa: RUF012
+
+    @extend_schema(summary="Resolve an alert", request=None, responses=AlertSerializer)
+    def post(self, request: Request, alert_id: int) -> Response:
+        """Resolves the alert, which acknowledges it too; who did so first stays noted."""
+        visible_alert(request, alert_id)
+        alerts_resolve(alerts=visible_alerts(request), ids=[alert_id], user=user_of(request), now=timezone.now())
+        return Response(AlertSerializer(visible_alert(request, alert_id)).data)
+
+
+class FalsePositiveView(APIView):
+    """Saying that the detector was wrong."""
+
+    scopes = {"POST": USER, "DELETE": USER}  # noqa: RUF012
+
+    @extend_schema(summary="Mark as a false positive", request=None, responses=AlertSerializer)
+    def post(self, request: Request, alert_id: int) -> Response:
+        """There was nothing: counts against the rule."""
+        return self._mark(request, alert_id, is_false_positive=True)
+
+    @extend_schema(summary="Take that back", request=None, responses={200: AlertSerializer})
+    def delete(self, request: Request, alert_id: int) -> Response:
+        """There was something after all."""
+        return self._mark(request, alert_id, is_false_positive=False)
+
+    def _mark(self, request: Request, alert_id: int, *, is_false_positive: bool) -> Response:
+        alert = visible_alert(request, alert_id)
+        alert_mark_false_positive(alert=alert, is_false_positive=is_false_positive)
+        return Response(AlertSerializer(alert).data)
+
+
+class CommentsView(APIView):
+    """What people say about an alert."""
+
+    scopes = {"GET": USER, "POST": USER}  # noqa: RUF012
+
+    @extend_schema(summary="Comments on an alert", responses=CommentSerializer(many=True))
+    def get(self, request: Request, alert_id: int) -> Response:
+        """The comments, oldest first."""
+        comments = visible_alert(request, alert_id).comments.select_related("author")
+        return Response(CommentSerializer(comments, many=True).data)
+
+    @extend_schema(summary="Comment on an alert", request=CommentSerializer, responses={201: CommentSerializer})
+    def post(self, request: Request, alert_id: int) -> Response:
+        """Adds a comment."""
+        alert = visible_alert(request, alert_id)
+        sent = CommentSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        comment = alert_comment(alert=alert, author=user_of(request), text=sent.validated_data["text"])
+        return Response(CommentSerializer(comment).data, status=201)
+
+
+class RuleQualityView(APIView):
+    """Which rules are wrong how often."""
+
+    scopes = {"GET": USER}  # noqa: RUF012
+
+    @extend_schema(summary="False positives of each rule", responses=RuleQualitySerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """For each camera and rule: how many alerts, and how many were false. The worst first, at most 200."""
+        rows = rule_quality(alerts=visible_alerts(request))[:200]
+        return Response(RuleQualitySerializer(rows, many=True).data)
 
 
 class AcknowledgeManyView(APIView):

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 import django_filters
+from django.db.models import Q, QuerySet
 
 from surveillance.choices import ALERT_TYPES
 from surveillance.models import Alert, Camera
@@ -20,10 +21,22 @@ class AlertFilter(django_filters.FilterSet):  # type: ignore[misc] # it has no t
         field_name="confidence", lookup_expr="gte", min_value=0, max_value=1
     )
     zone = django_filters.CharFilter(max_length=64)
+    rule = django_filters.CharFilter(max_length=64)
+    resolved = django_filters.BooleanFilter()
+    is_false_positive = django_filters.BooleanFilter()
+    search = django_filters.CharFilter(
+        method="find", max_length=100, label="Words of the description or of the camera's name."
+    )
 
     class Meta:
         model = Alert
         fields: ClassVar[list[str]] = []
+
+    def find(self, alerts: QuerySet[Alert], name: str, value: str) -> QuerySet[Alert]:
+        """Alerts that hold every word, in whatever case."""
+        for word in value.split():
+            alerts = alerts.filter(Q(description__icontains=word) | Q(camera__name__icontains=word))
+        return alerts
 
 
 class CameraFilter(django_filters.FilterSet):  # type: ignore[misc] # it has no types

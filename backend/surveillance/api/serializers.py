@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from surveillance.choices import ALERT_TYPES, PHASES, REASONS, TRANSPORTS
-from surveillance.models import Alert, Camera
+from surveillance.models import Alert, AlertComment, Camera
 from surveillance.selectors.cameras import health_of
 from vigil_contracts.alert import Box
 from vigil_contracts.camera import Detection
@@ -95,6 +95,9 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
     camera_name = serializers.CharField(source="camera.name", read_only=True)
     box = BoxField(allow_null=True, read_only=True)
     image = serializers.SerializerMethodField(help_text="Path of the picture, or null.")
+    resolved_by: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        slug_field="username", read_only=True, allow_null=True
+    )
     acknowledged_by: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
         slug_field="username", read_only=True, allow_null=True
     )
@@ -121,6 +124,10 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
             "acknowledged",
             "acknowledged_by",
             "acknowledged_at",
+            "resolved",
+            "resolved_by",
+            "resolved_at",
+            "is_false_positive",
         )
         read_only_fields = fields
 
@@ -158,6 +165,30 @@ class AcknowledgedSerializer(serializers.Serializer[Any]):
     """How many were acknowledged by this request."""
 
     acknowledged = serializers.IntegerField()
+
+
+class CommentSerializer(serializers.ModelSerializer[AlertComment]):
+    """A comment on an alert."""
+
+    author: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        slug_field="username", read_only=True, allow_null=True
+    )
+
+    class Meta:
+        model = AlertComment
+        fields = ("id", "author", "text", "created_at")
+        read_only_fields = ("id", "author", "created_at")
+
+
+class RuleQualitySerializer(serializers.Serializer[Any]):
+    """How often a camera's rule was wrong, by what people have said."""
+
+    camera = serializers.IntegerField()
+    camera_name = serializers.CharField(source="camera__name")
+    rule = serializers.CharField()
+    alert_type = serializers.ChoiceField(choices=ALERT_TYPES)
+    alerts = serializers.IntegerField()
+    false_positives = serializers.IntegerField()
 
 
 class DetectorTokenSerializer(serializers.Serializer[Any]):

@@ -22,5 +22,9 @@ urlpatterns = [
     path("alerts/acknowledge/", alerts.AcknowledgeManyView.as_view(), name="alerts-acknowledge"),
     path("alerts/<int:alert_id>/", alerts.AlertView.as_view(), name="alert"),
     path("alerts/<int:alert_id>/acknowledge/", alerts.AcknowledgeView.as_view(), name="alert-acknowledge"),
+    path("alerts/<int:alert_id>/resolve/", alerts.ResolveView.as_view(), name="alert-resolve"),
+    path("alerts/<int:alert_id>/false-positive/", alerts.FalsePositiveView.as_view(), name="alert-false-positive"),
+    path("alerts/<int:alert_id>/comments/", alerts.CommentsView.as_view(), name="alert-comments"),
+    path("alerts/rules/", alerts.RuleQualityView.as_view(), name="alert-rules"),
     path("alerts/<int:alert_id>/image/", alerts.ImageView.as_view(), name="alert-image"),
 ]

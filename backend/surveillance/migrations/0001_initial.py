@@ -49,8 +49,8 @@ class Migration(migrations.Migration):
             name='CameraHealth',
             fields=[
                 ('camera', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='health_report', serialize=False, to='surveillance.camera')),
-                ('phase', models.CharField(choices=[('Inactive', 'Inactive'), ('Pending', 'Pending'), ('Starting', 'Starting'), ('Streaming', 'Streaming'), ('Degraded', 'Degraded'), ('Failed', 'Failed')], max_length=16)),
-                ('reason', models.CharField(choices=[('Inactive', 'Inactive'), ('Starting', 'Starting'), ('Streaming', 'Streaming'), ('StreamUnauthorized', 'StreamUnauthorized'), ('StreamNotFound', 'StreamNotFound'), ('StreamUnreachable', 'StreamUnreachable'), ('StreamTimeout', 'StreamTimeout'), ('StreamEnded', 'StreamEnded'), ('StreamFrozen', 'StreamFrozen'), ('StreamUnsupported', 'StreamUnsupported'), ('StreamForbidden', 'StreamForbidden'), ('ModelInvalid', 'ModelInvalid'), ('BackendUnreachable', 'BackendUnreachable'), ('DetectorNotReporting', 'DetectorNotReporting'), ('InvalidSpec', 'InvalidSpec'), ('InsufficientGPU', 'InsufficientGPU'), ('InsufficientResources', 'InsufficientResources'), ('DetectorClassNotFound', 'DetectorClassNotFound'), ('ImagePullFailed', 'ImagePullFailed'), ('DetectorCrashing', 'DetectorCrashing'), ('Synced', 'Synced'), ('Scheduled', 'Scheduled'), ('NotRegistered', 'NotRegistered')], max_length=32)),
+                ('phase', models.CharField(max_length=16)),
+                ('reason', models.CharField(max_length=32)),
                 ('message', models.CharField(blank=True, max_length=500)),
                 ('width', models.PositiveIntegerField(blank=True, null=True)),
                 ('height', models.PositiveIntegerField(blank=True, null=True)),

@@ -8,6 +8,7 @@ from django.db.models import CheckConstraint, Q, UniqueConstraint
 
 from surveillance.choices import ALERT_TYPES
 from surveillance.models.camera import Camera
+from vigil_contracts.names import AlertType
 
 
 class Alert(models.Model):
@@ -32,6 +33,12 @@ class Alert(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     acknowledged_at = models.DateTimeField(null=True, blank=True)
+    resolved = models.BooleanField(default=False)
+    resolved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    is_false_positive = models.BooleanField(default=False)
 
     class Meta:
         # The order in which alerts were stored: a camera's clock that is wrong moves no alert out of sight.
@@ -44,7 +51,27 @@ class Alert(models.Model):
             models.Index(fields=["camera", "-id"], name="alert_camera_newest"),
             models.Index(fields=["-timestamp", "-id"], name="alert_latest"),
             models.Index(fields=["-id"], name="alert_open_newest", condition=Q(acknowledged=False)),
+            models.Index(
+                fields=["camera"],
+                name="alert_offline_open",
+                condition=Q(alert_type=AlertType.CAMERA_OFFLINE.value, resolved=False),
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.alert_type} {self.event_id}"
+
+
+class AlertComment(models.Model):
+    """What somebody has to say about an alert."""
+
+    alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="comments")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    text = models.CharField(max_length=2000)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["id"]
+
+    def __str__(self) -> str:
+        return f"comment {self.pk} on alert {self.alert_id}"

@@ -1,7 +1,7 @@
 """Reads of alerts."""
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from accounts.scopes import Scope
 from surveillance.models import Alert
@@ -11,5 +11,14 @@ def alerts_visible_to(*, user: User | AnonymousUser, scope: Scope | None) -> Que
     """The alerts that a request may see: those of the user's cameras; a superuser sees all."""
     if scope != Scope.USER or not isinstance(user, User):
         return Alert.objects.none()
-    alerts = Alert.objects.select_related("camera", "acknowledged_by").defer("camera__rtsp_url")
+    alerts = Alert.objects.select_related("camera", "acknowledged_by", "resolved_by").defer("camera__rtsp_url")
     return alerts if user.is_superuser else alerts.filter(camera__user=user)
+
+
+def rule_quality(*, alerts: QuerySet[Alert]) -> QuerySet[Alert, dict[str, object]]:
+    """For each camera and rule how many alerts there were and how many were false: the worst rule first."""
+    counted = alerts.order_by().values("camera", "camera__name", "rule", "alert_type")
+    false = Count("id", filter=Q(is_false_positive=True))
+    return counted.annotate(alerts=Count("id"), false_positives=false).order_by(
+        "-false_positives", "camera", "rule", "alert_type"
+    )

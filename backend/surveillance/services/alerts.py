@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from surveillance import pictures
 from surveillance.core.pictures import InvalidPictureError, clean_picture
 from surveillance.core.validation import InvalidInputError
-from surveillance.models import Alert, Camera
+from surveillance.models import Alert, AlertComment, Camera
 from vigil_contracts.alert import AlertSubmission
 
 
@@ -52,6 +52,39 @@ def alerts_acknowledge(*, alerts: QuerySet[Alert], ids: Collection[int], user: U
     return alerts.filter(pk__in=ids, acknowledged=False).update(
         acknowledged=True, acknowledged_by=user, acknowledged_at=now
     )
+
+
+def alerts_reopen(*, alerts: QuerySet[Alert], ids: Collection[int], user: User) -> int:
+    """Takes an acknowledgement back: of those of `ids` that are in `alerts` and that this user acknowledged."""
+    return alerts.filter(pk__in=ids, acknowledged=True, acknowledged_by=user).update(
+        acknowledged=False, acknowledged_by=None, acknowledged_at=None
+    )
+
+
+def alerts_resolve(*, alerts: QuerySet[Alert], ids: Collection[int], user: User | None, now: datetime) -> int:
+    """Resolves those of `ids` that are in `alerts` and not resolved; that acknowledges them too. Returns how many.
+
+    `user` None: the alert resolved by itself.
+    """
+    open_ids = list(alerts.filter(pk__in=ids, resolved=False).values_list("pk", flat=True))
+    with transaction.atomic():
+        Alert.objects.filter(pk__in=open_ids, acknowledged=False).update(
+            acknowledged=True, acknowledged_by=user, acknowledged_at=now
+        )
+        return Alert.objects.filter(pk__in=open_ids, resolved=False).update(
+            resolved=True, resolved_by=user, resolved_at=now
+        )
+
+
+def alert_mark_false_positive(*, alert: Alert, is_false_positive: bool) -> None:
+    """Says that the detector was wrong, or takes that back."""
+    Alert.objects.filter(pk=alert.pk).update(is_false_positive=is_false_positive)
+    alert.is_false_positive = is_false_positive
+
+
+def alert_comment(*, alert: Alert, author: User, text: str) -> AlertComment:
+    """Adds a comment."""
+    return AlertComment.objects.create(alert=alert, author=author, text=text)
 
 
 def _known(camera: Camera, event_id: str) -> Alert | None:

@@ -7,6 +7,8 @@ import pytest
 from tests.integration.services.backend import BackendServer, backend_server
 from tests.integration.services.postgres import PostgresServer
 
+pytestmark = pytest.mark.timeout(400)
+
 
 def _works(backend: BackendServer) -> None:
     anna = backend.create_user("anna")

@@ -23,7 +23,6 @@ from typing import Any
 import httpx
 import pytest
 from cryptography.fernet import Fernet
-
 from tests.cluster.processes import ServerProcess, free_ports
 from tests.cluster.reaper import Reaper
 
@@ -87,7 +86,7 @@ class BackendServer:
     def start(self) -> None:
         """Starts gunicorn and waits until `/readyz` says 200."""
         self.process.start()
-        self.process.wait_until(self.is_ready, timeout_seconds=60)
+        self.process.wait_until(self.is_ready, timeout_seconds=120)
 
     def kill(self) -> None:
         """`kill -9` of gunicorn and its workers."""
@@ -112,7 +111,7 @@ class BackendServer:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=240,
         )
         assert finished.returncode == 0, finished.stderr
         return finished.stdout.strip()

@@ -19,7 +19,6 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-
 from tests.cluster.processes import ServerProcess, free_ports
 from tests.cluster.reaper import Reaper
 
@@ -40,7 +39,16 @@ class PostgresServer:
         self._directory = directory
         self._as_user = _as_unprivileged_user(directory)
         self._initialise()
-        command = [*self._as_user, binaries / "postgres", "-D", self._data, "-h", "127.0.0.1", "-p", str(self.port)]
+        command: list[str | Path] = [
+            *self._as_user,
+            binaries / "postgres",
+            "-D",
+            self._data,
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+        ]
         self.process = ServerProcess("postgres", [*command, *_OPTIONS], directory / "postgres.log", reaper)
 
     @property
@@ -82,11 +90,12 @@ class PostgresServer:
         return True
 
     def _initialise(self) -> None:
+        command: list[str | Path] = [
+            *(*self._as_user, self._binaries / "initdb", "-D", self._data, "--username=vigil", "--auth=trust"),
+            *("--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"),
+        ]
         subprocess.run(
-            [
-                *(*self._as_user, self._binaries / "initdb", "-D", self._data, "--username=vigil", "--auth=trust"),
-                *("--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"),
-            ],
+            command,
             check=True,
             capture_output=True,
             cwd=self._directory,

@@ -41,6 +41,12 @@ ROWS: dict[tuple[str, str], tuple[int, ...]] = {
     ("POST", "alerts/acknowledge/"): (401, 400, 400, 400, 403, 403, 403, 403),
     ("GET", "alerts/{alert}/"): (401, 404, LET_IN, LET_IN, 403, 403, 403, 403),
     ("POST", "alerts/{alert}/acknowledge/"): (401, 404, LET_IN, LET_IN, 403, 403, 403, 403),
+    ("POST", "alerts/{alert}/resolve/"): (401, 404, LET_IN, LET_IN, 403, 403, 403, 403),
+    ("POST", "alerts/{alert}/false-positive/"): (401, 404, LET_IN, LET_IN, 403, 403, 403, 403),
+    ("DELETE", "alerts/{alert}/false-positive/"): (401, 404, LET_IN, LET_IN, 403, 403, 403, 403),
+    ("GET", "alerts/{alert}/comments/"): (401, 404, LET_IN, LET_IN, 403, 403, 403, 403),
+    ("POST", "alerts/{alert}/comments/"): (401, 404, 400, 400, 403, 403, 403, 403),
+    ("GET", "alerts/rules/"): (401, LET_IN, LET_IN, LET_IN, 403, 403, 403, 403),
     ("GET", "alerts/{alert}/image/"): (401, 404, LET_IN, LET_IN, 403, 403, 403, 403),
 }
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -103,7 +109,7 @@ def test_access(parties: dict[str, APIClient], alert: Alert, method: str, path: 
             assert answer.status_code == expected, (column, answer.content)
             after = (list(Camera.objects.values("id", "name", "is_active")), list(Alert.objects.values()))
             assert before == after, column
-        if method == "DELETE" and answer.status_code < 300:
+        if (method, path) == ("DELETE", "cameras/{camera}/") and answer.status_code < 300:
             break  # the superuser's turn would find nothing left
 
 

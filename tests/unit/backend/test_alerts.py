@@ -15,7 +15,6 @@ from PIL import Image
 from tests.unit.backend.conftest import Party, files_in, picture, send
 
 from surveillance.models import Alert, Camera
-from surveillance.services import alerts as alert_services
 from vigil_contracts.alert import AlertSubmission, Box
 from vigil_contracts.api_client import _send_alert
 from vigil_contracts.names import AlertType
@@ -178,7 +177,7 @@ def test_no_picture_stays_when_the_row_fails(
         assert len(files_in(media)) == 1, "the picture is written before the row"
         raise RuntimeError("the transaction failed")
 
-    monkeypatch.setattr(alert_services.Alert.objects, "create", fail)
+    monkeypatch.setattr(Alert.objects, "create", fail)
     assert send(detector, camera, image=picture()).status_code == 500
     assert not files_in(media)
 
@@ -189,7 +188,7 @@ def test_other_database_error_is_not_taken_for_a_repetition(
     def fail(**_: Any) -> Alert:
         raise IntegrityError("another constraint")
 
-    monkeypatch.setattr(alert_services.Alert.objects, "create", fail)
+    monkeypatch.setattr(Alert.objects, "create", fail)
     assert send(detector, camera, image=picture()).status_code == 500
 
 

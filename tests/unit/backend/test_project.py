@@ -113,7 +113,7 @@ def test_secrets_from_files(tmp_path: Path) -> None:
 def test_environment_shows_no_secret() -> None:
     shown = repr(
         Environment(secret_key="hunter2", credential_keys="hunter2", DATABASE_URL="postgres://u:hunter2@h/x")
-    )  # type: ignore[arg-type, call-arg]
+    )
     assert "hunter2" not in shown
 
 

@@ -1,0 +1,57 @@
+"""What has to happen without a request: a thread in each gunicorn worker, whose work several may do at once."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from django.db import close_old_connections
+from django.utils import timezone
+
+from surveillance.services.offline import offline_alerts_update
+
+logger = logging.getLogger(__name__)
+
+PERIOD_SECONDS = 5.0
+SETTLING_SECONDS = 45.0
+"""After a start, or a fault of the database, detectors are given this long to report before silence counts."""
+
+
+class Background(threading.Thread):
+    """Runs `work` every `PERIOD_SECONDS` until `stop`."""
+
+    def __init__(self, work: Callable[[], object], clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(name="background", daemon=True)
+        self._work = work
+        self._clock = clock
+        self._settled_at = clock() + SETTLING_SECONDS
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """The loop."""
+        while not self._stopping.wait(PERIOD_SECONDS):
+            self.turn()
+
+    def turn(self) -> None:
+        """One turn. An error is logged, and silence starts to count anew."""
+        if self._clock() < self._settled_at:
+            return
+        try:
+            close_old_connections()
+            self._work()
+        except Exception as error:  # noqa: BLE001 the thread must outlive whatever goes wrong in a turn
+            logger.warning("background work failed: %s", type(error).__name__)
+            self._settled_at = self._clock() + SETTLING_SECONDS
+        finally:
+            close_old_connections()
+
+    def stop(self) -> None:
+        """Ends the loop."""
+        self._stopping.set()
+
+
+def start() -> Background:
+    """Starts the thread of this process."""
+    thread = Background(lambda: offline_alerts_update(now=timezone.now()))
+    thread.start()
+    return thread

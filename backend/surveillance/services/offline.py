@@ -1,0 +1,52 @@
+"""`camera_offline` alerts: made once for each outage, resolved when it is over."""
+
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from surveillance import metrics
+from surveillance.core.offline import Watch, event_id, offline_since
+from surveillance.models import Alert, Camera
+from surveillance.services.alerts import alerts_resolve
+from vigil_contracts.names import REASON_TEXTS, AlertType, Reason
+
+
+def offline_alerts_update(*, now: datetime) -> tuple[int, int]:
+    """Makes and resolves alerts; returns how many of each. Several processes may do so at the same time."""
+    made = 0
+    offline: set[int] = set()
+    for camera in _active_cameras():
+        since = offline_since(_watch(camera), now=now)
+        if since is not None:
+            offline.add(camera.pk)
+            made += _make(camera, since)
+    over = Alert.objects.filter(alert_type=AlertType.CAMERA_OFFLINE.value, resolved=False).exclude(
+        camera_id__in=offline
+    )
+    ids = list(over.values_list("pk", flat=True))
+    return made, alerts_resolve(alerts=over, ids=ids, user=None, now=now) if ids else 0
+
+
+def _make(camera: Camera, since: datetime) -> int:
+    alert, is_new = Alert.objects.get_or_create(
+        camera=camera,
+        event_id=event_id(since),
+        defaults={
+            "alert_type": AlertType.CAMERA_OFFLINE.value,
+            "confidence": 1.0,
+            "timestamp": since,
+            "description": REASON_TEXTS[Reason.DETECTOR_NOT_REPORTING],
+        },
+    )
+    if is_new:
+        metrics.ALERTS.labels(alert.alert_type).inc()
+    return int(is_new)
+
+
+def _active_cameras() -> QuerySet[Camera]:
+    return Camera.objects.filter(is_active=True).select_related("health_report").defer("rtsp_url")
+
+
+def _watch(camera: Camera) -> Watch:
+    report = getattr(camera, "health_report", None)
+    return Watch(camera.activated_at, report.reported_at if report is not None else None)

@@ -1,0 +1,26 @@
+"""The backend's own tests once more, on PostgreSQL: constraints, JSON, text and locking differ from SQLite's."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_unit_tests_pass_on_postgresql(database_url: str) -> None:
+    finished = subprocess.run(
+        [sys.executable, "-m", "pytest", "tests/unit/backend", "-q", "-p", "no:cacheprovider"],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": database_url},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=580,
+    )
+    assert finished.returncode == 0, finished.stdout[-6000:]
+    assert " passed" in finished.stdout

@@ -1,0 +1,155 @@
+"""An alert's life: acknowledged, resolved, commented on, found false; and cameras that nobody watches."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from tests.unit.backend.conftest import Party, send
+
+from surveillance.background import SETTLING_SECONDS, Background
+from surveillance.core.offline import STARTING_MAY_TAKE, Watch, event_id, offline_since
+from surveillance.models import Alert, AlertComment, Camera, CameraHealth
+from surveillance.services.offline import offline_alerts_update
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+def test_resolving_acknowledges_too_and_keeps_who_did_so_first(anna: Party, root: Party, alert: Alert) -> None:
+    first = anna.client.post(f"/api/alerts/{alert.pk}/resolve/").json()
+    assert (first["resolved"], first["resolved_by"], first["acknowledged"], first["acknowledged_by"]) == (
+        True,
+        "anna",
+        True,
+        "anna",
+    )
+    again = root.client.post(f"/api/alerts/{alert.pk}/resolve/").json()
+    assert (again["resolved_by"], again["resolved_at"]) == ("anna", first["resolved_at"])
+
+
+def test_resolving_leaves_who_acknowledged(anna: Party, root: Party, alert: Alert) -> None:
+    root.client.post(f"/api/alerts/{alert.pk}/acknowledge/")
+    shown = anna.client.post(f"/api/alerts/{alert.pk}/resolve/").json()
+    assert (shown["acknowledged_by"], shown["resolved_by"]) == ("root", "anna")
+
+
+def test_comments(anna: Party, ben: Party, alert: Alert) -> None:
+    url = f"/api/alerts/{alert.pk}/comments/"
+    assert anna.client.post(url, {"text": "The postman."}).status_code == 201
+    assert ben.client.post(url, {"text": "x"}).status_code == 404
+    (comment,) = anna.client.get(url).json()
+    assert (comment["author"], comment["text"]) == ("anna", "The postman.")
+    for text in ("", " ", "x" * 2001, None, "a\x00"):
+        answer = anna.client.post(url, {"text": text})
+        assert (answer.status_code, list(answer.json())) == (400, ["text"])
+    assert AlertComment.objects.count() == 1
+
+
+def test_false_positives_count_against_their_rule(anna: Party, detector: Party, camera: Camera) -> None:
+    for number in range(5):
+        send(detector, camera, event_id=f"event-000{number}", rule="good" if number < 2 else "bad")
+    for alert in Alert.objects.filter(rule="bad")[:2]:
+        assert anna.client.post(f"/api/alerts/{alert.pk}/false-positive/").json()["is_false_positive"] is True
+    rows = anna.client.get("/api/alerts/rules/").json()
+    assert [(row["rule"], row["alerts"], row["false_positives"]) for row in rows] == [("bad", 3, 2), ("good", 2, 0)]
+    for alert in Alert.objects.filter(is_false_positive=True):
+        assert anna.client.delete(f"/api/alerts/{alert.pk}/false-positive/").json()["is_false_positive"] is False
+    assert {row["false_positives"] for row in anna.client.get("/api/alerts/rules/").json()} == {0}
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [("PARCEL", 1), ("parcel door", 1), ("parcel window", 0), ("gate", 2), ("%", 0), ("'; --", 0)],
+)
+def test_search(anna: Party, detector: Party, camera: Camera, query: str, count: int) -> None:
+    send(detector, camera, event_id="event-1a", description="A parcel at the door")
+    send(detector, camera, event_id="event-2a", description="A cat")
+    answer = anna.client.get("/api/alerts/", {"search": query})
+    assert len(answer.json()["results"]) == count
+
+
+@pytest.mark.parametrize(
+    ("watch", "since"),
+    [
+        (Watch(None, NOW - 30 * SECOND), None),
+        (Watch(None, NOW - 31 * SECOND), NOW - 31 * SECOND),
+        (Watch(NOW - 20 * SECOND, NOW - 60 * SECOND), None),
+        (Watch(NOW - STARTING_MAY_TAKE, None), None),
+        (Watch(NOW - STARTING_MAY_TAKE - SECOND, None), NOW - STARTING_MAY_TAKE - SECOND),
+        (Watch(NOW - 40 * SECOND, NOW - 35 * SECOND), NOW - 35 * SECOND),
+        (Watch(None, None), None),
+    ],
+)
+def test_offline_since(watch: Watch, since: datetime | None) -> None:
+    assert offline_since(watch, now=NOW) == since
+
+
+def test_outage_keeps_its_name() -> None:
+    watch = Watch(None, NOW)
+    later = offline_since(watch, now=NOW + timedelta(minutes=1))
+    much_later = offline_since(watch, now=NOW + timedelta(hours=1))
+    assert later is not None
+    assert much_later is not None
+    assert event_id(later) == event_id(much_later)
+
+
+def _report(camera: Camera, at: datetime) -> None:
+    values = {"phase": "Streaming", "reason": "Streaming", "reported_at": at}
+    CameraHealth.objects.update_or_create(camera=camera, defaults=values)
+
+
+def test_silence_becomes_one_alert_and_resolves_by_itself(camera: Camera) -> None:
+    _report(camera, NOW)
+    assert offline_alerts_update(now=NOW + 30 * SECOND) == (0, 0)
+    assert offline_alerts_update(now=NOW + 31 * SECOND) == (1, 0)
+    assert offline_alerts_update(now=NOW + 99 * SECOND) == (0, 0)
+    alert = Alert.objects.get()
+    assert (alert.alert_type, alert.timestamp, alert.resolved) == ("camera_offline", NOW, False)
+    _report(camera, NOW + 100 * SECOND)
+    assert offline_alerts_update(now=NOW + 101 * SECOND) == (0, 1)
+    alert.refresh_from_db()
+    assert (alert.resolved, alert.resolved_by, alert.resolved_at) == (True, None, NOW + 101 * SECOND)
+    assert offline_alerts_update(now=NOW + 200 * SECOND) == (1, 0), "the next outage is another alert"
+
+
+def test_camera_that_is_switched_off_is_not_offline(camera: Camera) -> None:
+    _report(camera, NOW)
+    assert offline_alerts_update(now=NOW + 60 * SECOND) == (1, 0)
+    Camera.objects.update(is_active=False)
+    assert offline_alerts_update(now=NOW + 61 * SECOND) == (0, 1)
+
+
+def test_number_of_queries_does_not_grow_with_cameras_that_are_well(
+    camera: Camera, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(20):
+        _report(
+            Camera.objects.create(user=camera.user, name=f"c{number}", rtsp_url="rtsp://h/1", is_active=True), NOW
+        )
+    with django_assert_max_num_queries(3):
+        offline_alerts_update(now=NOW + SECOND)
+
+
+def test_silence_counts_only_after_the_backend_itself_was_up(db: None) -> None:
+    clock, turns, fails = [0.0], [0], [False]
+
+    def work() -> None:
+        turns[0] += 1
+        if fails[0]:
+            raise OperationalError("away")
+
+    background = Background(work, clock=lambda: clock[0])
+    background.turn()
+    assert turns == [0], "detectors could not report while the backend was down"
+    clock[0] = SETTLING_SECONDS
+    fails[0] = True
+    background.turn()
+    assert turns == [1]
+    fails[0] = False
+    clock[0] += 1
+    background.turn()
+    assert turns == [1], "nor while the database was"
+    clock[0] += SETTLING_SECONDS
+    background.turn()
+    assert turns == [2]
