@@ -13,7 +13,7 @@ from typing import Any, Generic, Self, TypeVar
 import httpx
 
 from vigil_contracts.alert import AlertSubmission
-from vigil_contracts.camera import CameraConfiguration, HealthReport, Heartbeat
+from vigil_contracts.camera import CameraConfiguration, CameraSummary, HealthReport, Heartbeat
 
 T = TypeVar("T")
 
@@ -192,6 +192,11 @@ class AsyncApiClient:
             if not page.get("next"):
                 return found
             query = dict(httpx.URL(page["next"]).params)
+
+    async def camera(self, camera_id: int) -> CameraSummary:
+        """One camera, active or not, and its health."""
+        response = await self._send(_Request("GET", f"/api/cameras/{camera_id}/", {}, {}))
+        return CameraSummary.model_validate(response.json())
 
     async def issue_detector_token(self, camera_id: int) -> str:
         """A new token that reaches this one camera; the camera's former detector tokens end soon after."""

@@ -68,6 +68,18 @@ class HealthReport(BaseModel):
     reported_at: AwareDatetime | None = None
 
 
+class CameraSummary(BaseModel):
+    """A camera as `GET /api/cameras/<id>/` answers it, without its stream."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    id: int
+    name: str
+    is_active: bool
+    managed_by: str = "backend"
+    health: HealthReport
+
+
 class Heartbeat(BaseModel):
     """Sent by a detector every 10 s, and at once when the phase or the reason changes."""
 

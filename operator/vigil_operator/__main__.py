@@ -18,14 +18,32 @@ def main(arguments: list[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="run the operator until it is told to stop")
-    parser.parse_args(arguments)
+    report = commands.add_parser("diagnose", help="say why a camera gives no alerts")
+    report.add_argument("camera", help="name of the Camera resource, or the camera's id in the API")
+    report.add_argument("--output", choices=["text", "json"], default="text", help="default: text")
+    given = parser.parse_args(arguments)
     try:
         settings = OperatorSettings()
         settings.read_token()
     except (ValidationError, ValueError) as error:
         print(f"vigil-operator: {_readable(error)}", file=sys.stderr)
         return 2
+    if given.command == "diagnose":
+        return _diagnose(settings, given.camera, given.output)
     return _run(settings)
+
+
+def _diagnose(settings: OperatorSettings, camera: str, output: str) -> int:
+    from vigil_operator.diagnose import run_diagnose
+    from vigil_operator.kube.access import AccessError
+    from vigil_operator.kube.client import KubeError
+
+    configure_logging("WARNING", settings.log_format)
+    try:
+        return asyncio.run(run_diagnose(settings, camera, output))
+    except (AccessError, KubeError) as error:
+        print(f"vigil-operator: {error}", file=sys.stderr)
+        return 2
 
 
 def _run(settings: OperatorSettings) -> int:

@@ -68,27 +68,31 @@ class Operator:
         (self.port,) = free_ports(1)
         kubeconfig = self.cluster.service_account_kubeconfig(self.system, "vigil-operator")
         self.log = self.cluster.folder / f"{self.system}-{self.identity}.log"
+        self.variables = self._variables(kubeconfig)
         self.process = ServerProcess(
             self.identity,
             [sys.executable, "-m", "vigil_operator", "run"],
             self.log,
             self.reaper,
-            environment={
-                **os.environ,
-                "VIGIL_API_URL": self.api_url,
-                "VIGIL_TOKEN": self.token,
-                "VIGIL_KUBECONFIG": str(kubeconfig),
-                "VIGIL_NAMESPACE": self.namespace,
-                "VIGIL_LEASE_NAMESPACE": self.system,
-                "VIGIL_IDENTITY": self.identity,
-                "VIGIL_HEALTH_HOST": "127.0.0.1",
-                "VIGIL_HEALTH_PORT": str(self.port),
-                "VIGIL_LOG_FORMAT": "json",
-                "VIGIL_SYNC_INTERVAL_SECONDS": "0.5",
-                "VIGIL_RESYNC_INTERVAL_SECONDS": "10",
-                **self.environment,
-            },
+            environment=self.variables,
         )
+
+    def _variables(self, kubeconfig: Path) -> dict[str, str]:
+        return {
+            **os.environ,
+            "VIGIL_API_URL": self.api_url,
+            "VIGIL_TOKEN": self.token,
+            "VIGIL_KUBECONFIG": str(kubeconfig),
+            "VIGIL_NAMESPACE": self.namespace,
+            "VIGIL_LEASE_NAMESPACE": self.system,
+            "VIGIL_IDENTITY": self.identity,
+            "VIGIL_HEALTH_HOST": "127.0.0.1",
+            "VIGIL_HEALTH_PORT": str(self.port),
+            "VIGIL_LOG_FORMAT": "json",
+            "VIGIL_SYNC_INTERVAL_SECONDS": "0.5",
+            "VIGIL_RESYNC_INTERVAL_SECONDS": "10",
+            **self.environment,
+        }
 
     def start(self, *, wait: bool = True) -> None:
         """Starts it; with `wait`, until it is the active one and has seen everything."""

@@ -11,7 +11,7 @@ from tests.cluster.polling import eventually
 from tests.integration.operator.running import Operator, View
 from tests.integration.services.backend import BackendServer, BackendUser
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 PASSWORD = "marked-password-4711"
 
 

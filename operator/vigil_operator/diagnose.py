@@ -1,0 +1,91 @@
+"""`vigil-operator diagnose CAMERA`: asks the cluster and the API, changes nothing, prints one page."""
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from vigil_contracts.api_client import ApiError, AsyncApiClient
+from vigil_contracts.camera import CameraSummary
+from vigil_operator.clock import utc_now
+from vigil_operator.core.diagnosis import Diagnosis, Facts, StepState, diagnose, find_camera
+from vigil_operator.core.names import workload_name
+from vigil_operator.core.observed import Camera, Key
+from vigil_operator.core.reconcile import Children
+from vigil_operator.kube.access import load_configuration
+from vigil_operator.kube.client import AioTransport, KubeClient
+from vigil_operator.kube.kinds import LEASE
+from vigil_operator.kube.leader import LEASE_NAME
+from vigil_operator.kube.store import Store
+from vigil_operator.kube.watch import WATCHED, selector_of
+from vigil_operator.settings import OperatorSettings
+
+COLOURS = {
+    StepState.OK: "green",
+    StepState.WAITING: "yellow",
+    StepState.UNKNOWN: "yellow",
+    StepState.FAILED: "bold red",
+}
+
+
+async def run_diagnose(settings: OperatorSettings, wanted: str, output: str) -> int:
+    """The exit status: 0 where nothing is wrong, 1 where something is."""
+    transport = AioTransport(await load_configuration(settings.kubeconfig))
+    try:
+        async with AsyncApiClient(settings.api_url, settings.read_token()) as api:
+            found = diagnose(await _gather(settings, KubeClient(transport), api, wanted))
+    finally:
+        await transport.close()
+    if output == "json":
+        print(json.dumps(found.to_json(), ensure_ascii=False, indent=2))
+    else:
+        _print(found)
+    return 0 if all(step.state is StepState.OK for step in found.steps) else 1
+
+
+async def _gather(settings: OperatorSettings, kube: KubeClient, api: AsyncApiClient, wanted: str) -> Facts:
+    store = Store()
+    for kind in WATCHED:
+        listing = await kube.list_all(kind, settings.namespace if kind.namespaced else "", selector_of(kind))
+        store.replace(kind, listing.items, listing.resource_version)
+    camera = find_camera(wanted, store.cameras)
+    row, problem = await _row(api, camera, wanted)
+    lease = await kube.get(LEASE, Key(settings.lease_namespace, LEASE_NAME))
+    spec: dict[str, Any] = (lease or {}).get("spec") or {}
+    return Facts(
+        wanted=wanted,
+        camera=camera,
+        children=store.children(camera.key, workload_name(camera.key.name)) if camera else Children(),
+        classes=store.class_map(),
+        row=row,
+        row_problem=problem,
+        lease_holder=spec.get("holderIdentity") or "",
+        now=utc_now(),
+    )
+
+
+async def _row(api: AsyncApiClient, camera: Camera | None, wanted: str) -> tuple[CameraSummary | None, str]:
+    camera_id = camera.camera_id if camera is not None else None
+    digits = wanted.removeprefix("cam-")
+    if camera_id is None and digits.isdigit():
+        camera_id = int(digits)
+    if camera_id is None:
+        return None, ""
+    try:
+        return await api.camera(camera_id), ""
+    except ApiError as error:
+        return None, "" if error.status == 404 else str(error)
+
+
+def _print(found: Diagnosis) -> None:
+    console = Console()
+    table = Table(title=f"Camera {found.camera}", title_justify="left", show_lines=False)
+    table.add_column("step")
+    table.add_column("state")
+    table.add_column("what was found", overflow="fold")
+    for step in found.steps:
+        colour = COLOURS[step.state]
+        table.add_row(step.name, f"[{colour}]{step.state.value}[/]", step.text, style=None)
+    console.print(table)
+    console.print(found.verdict, markup=False, highlight=False)

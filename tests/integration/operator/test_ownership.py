@@ -1,0 +1,108 @@
+"""Who owns what: edits of the API's cameras are put back, others' labels stay, a rotation restarts one pod."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.polling import eventually
+from tests.integration.operator.running import Document, Operator, View
+from tests.integration.services.backend import BackendServer, BackendUser
+
+pytestmark = pytest.mark.timeout(600)
+
+NEW_PASSWORD = "rotated-password-0815"
+
+
+def test_edits_rotation_and_diagnosis(
+    vigil_cluster: ControlPlane,
+    namespace: str,
+    system: str,
+    backend: BackendServer,
+    user: BackendUser,
+    operator: Operator,
+    view: View,
+) -> None:
+    with vigil_cluster.add_node(f"{namespace}-node", gpus={"nvidia.com/gpu": 4}), backend.client(user.token) as api:
+        ids = [
+            backend.add_camera(user.token, name=f"{number}", rtsp_url=f"rtsp://u:first@10.0.0.{number}/s")
+            for number in (1, 2)
+        ]
+        first, second = (f"cam-{camera_id}" for camera_id in ids)
+        eventually(lambda: list(view.phases().values()) == ["Streaming"] * 2, timeout_seconds=60)
+
+        # An edit of what the API owns is put back, with an event; a label of somebody else's stays.
+        vigil_cluster.kubectl("label", "cam", first, "team=gate", "--namespace", namespace)
+        patch = json.dumps({"spec": {"active": False, "detectorClassName": "cpu"}})
+        vigil_cluster.kubectl("patch", "cam", first, "--type=merge", f"--patch={patch}", "--namespace", namespace)
+        eventually(lambda: view.camera(first)["spec"]["active"] is True)
+        eventually(lambda: "detectorClassName" not in view.camera(first)["spec"])
+        assert view.camera(first)["metadata"]["labels"]["team"] == "gate"
+        reverted = [item for item in view.events() if item["reason"] == "EditReverted"]
+        assert [item["involvedObject"]["name"] for item in reverted] == [first]
+
+        # So is an edit of what the operator owns.
+        vigil_cluster.kubectl("scale", "deployment", f"{first}-detector", "--replicas=0", "--namespace", namespace)
+        eventually(lambda: view.deployments()[f"{first}-detector"]["spec"]["replicas"] == 1)
+
+        # A new password restarts its own camera's detector and no other.
+        eventually(lambda: list(view.phases().values()) == ["Streaming"] * 2, timeout_seconds=60)
+        before = view.pods()
+        answer = api.patch(f"/api/cameras/{ids[0]}/", json={"rtsp_url": f"rtsp://u:{NEW_PASSWORD}@10.0.0.1/s"})
+        assert answer.status_code == 200, answer.text
+        began = time.monotonic()
+        eventually(lambda: _pods_of(view, first) and not (_pods_of(view, first) & set(before)), timeout_seconds=60)
+        print(f"a rotated password was in use after {time.monotonic() - began:.1f} s")
+        assert _pods_of(view, second) <= set(before)
+        holding = [key for key, value in vigil_cluster.etcd_contents() if NEW_PASSWORD.encode() in value]
+        assert all("/secrets/" in key for key in holding), holding
+
+        eventually(lambda: list(view.phases().values()) == ["Streaming"] * 2, timeout_seconds=60)
+        status, found = _diagnose(operator, first)
+        states = {step["step"]: step["state"] for step in found["steps"]}
+        assert states["Scheduling"] == states["Detector"] == states["API"] == states["Operator"] == "ok"
+        # The stand-in kubelet runs no detector, so that none has reported; and the page says just that.
+        assert (status, found["verdict"]) == (1, "Stream: The detector has not reported yet.")
+
+
+def test_an_api_server_that_is_killed_is_survived(
+    vigil_cluster: ControlPlane,
+    namespace: str,
+    backend: BackendServer,
+    user: BackendUser,
+    operator: Operator,
+    view: View,
+) -> None:
+    with vigil_cluster.add_node(f"{namespace}-node", gpus={"nvidia.com/gpu": 4}):
+        camera_id = backend.add_camera(user.token, name="before", rtsp_url="rtsp://10.0.0.1/s")
+        eventually(lambda: view.phases() == {f"cam-{camera_id}": "Streaming"}, timeout_seconds=60)
+        uid = view.deployments()[f"cam-{camera_id}-detector"]["metadata"]["uid"]
+        vigil_cluster.kill_apiserver()
+        new = backend.add_camera(user.token, name="meanwhile", rtsp_url="rtsp://10.0.0.2/s")
+        vigil_cluster.start_apiserver()
+        began = time.monotonic()
+        eventually(lambda: f"cam-{new}-detector" in view.deployments(), timeout_seconds=30)
+        print(f"reconciled {time.monotonic() - began:.1f} s after the API server was back")
+        assert operator.process.is_running
+        assert view.deployments()[f"cam-{camera_id}-detector"]["metadata"]["uid"] == uid
+
+
+def _pods_of(view: View, camera: str) -> set[str]:
+    return {name for name, item in view.pods().items() if item["metadata"]["labels"]["vigil.dev/camera"] == camera}
+
+
+def _diagnose(operator: Operator, camera: str) -> tuple[int, Document]:
+    done = subprocess.run(
+        [sys.executable, "-m", "vigil_operator", "diagnose", camera, "--output", "json"],
+        env=operator.variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
