@@ -37,7 +37,7 @@ class ContentSecurityPolicyMiddleware:
 
 
 class PageLocaleMiddleware(LocaleMiddleware):
-    """Pages speak the viewer's language (`Accept-Language`, or the language cookie); the API always speaks English."""
+    """Pages speak the viewer's language (`Accept-Language`, or the language cookie); the API speaks English."""
 
     def process_request(self, request: HttpRequest) -> None:
         """Chooses the language of a page."""

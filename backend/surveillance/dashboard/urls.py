@@ -20,8 +20,12 @@ urlpatterns = [
     path("cameras/<int:camera_id>/activate/", cameras.camera_activate, name="camera-activate"),
     path("cameras/<int:camera_id>/deactivate/", cameras.camera_deactivate, name="camera-deactivate"),
     path("cameras/<int:camera_id>/delete/", cameras.camera_remove, name="camera-delete"),
+    path("alerts/", alerts.alerts, name="alerts"),
+    path("alerts/new/", alerts.alerts_new, name="alerts-new"),
+    path("alerts/undo/", alerts.alerts_undo, name="alerts-undo"),
     path("alerts/acknowledge/", alerts.alerts_acknowledge_many, name="alerts-acknowledge"),
     path("alerts/<int:alert_id>/", alerts.alert, name="alert"),
+    path("alerts/<int:alert_id>/preview/", alerts.alert_preview, name="alert-preview"),
     path("alerts/<int:alert_id>/thumbnail/", alerts.alert_thumbnail, name="alert-thumbnail"),
     path("alerts/<int:alert_id>/acknowledge/", alerts.alert_acknowledge, name="alert-acknowledge"),
 ]

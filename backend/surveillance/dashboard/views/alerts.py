@@ -1,5 +1,6 @@
-"""Alerts: one on its page, its small picture, and acknowledging."""
+"""Alerts: the inbox, one on its page, its small picture, acknowledging and taking that back."""
 
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -9,10 +10,49 @@ from django_htmx.http import trigger_client_event
 from surveillance import pictures
 from surveillance.dashboard import selectors, thumbnails
 from surveillance.dashboard.cards import alert_card
+from surveillance.dashboard.inbox import InboxFilter, inbox_newer, inbox_page
 from surveillance.dashboard.views.base import UserRequest, signed_in
-from surveillance.services.alerts import alerts_acknowledge
+from surveillance.models import Alert
+from surveillance.services.alerts import alerts_acknowledge, alerts_reopen
 
 MAX_AT_ONCE = 1000
+
+
+@require_GET
+@signed_in
+def alerts(request: UserRequest) -> HttpResponse:
+    """The inbox; with `before` the part of its list that follows."""
+    asked = InboxFilter(request.GET, user=request.user)
+    before = _id(request.GET.get("before", ""))
+    page = inbox_page(request.user, asked, now=timezone.now(), before=before)
+    query = request.GET.copy()
+    query.pop("before", None)
+    context = {"section": "alerts", "filter": asked, "page": page, "query": query.urlencode()}
+    if before is not None:
+        return render(request, "surveillance/components/inbox_rows.html", context)
+    newest = selectors.visible_alerts(request.user).order_by("-id").values_list("id", flat=True).first()
+    context |= {"newest_id": newest or 0, "open_alerts": selectors.open_alerts_count(request.user)}
+    return render(request, "surveillance/alerts.html", context)
+
+
+@require_GET
+@signed_in
+def alerts_new(request: UserRequest) -> HttpResponse:
+    """What came to the inbox since the alert `after`: rows, or 204 when there is nothing."""
+    asked = InboxFilter(request.GET, user=request.user)
+    after = _id(request.GET.get("after", "")) or 0
+    found = inbox_newer(request.user, asked, now=timezone.now(), after=after)
+    if not found:
+        return HttpResponse(status=204)
+    return render(request, "surveillance/components/inbox_rows.html", {"page": {"alerts": found}, "filter": asked})
+
+
+@require_GET
+@signed_in
+def alert_preview(request: UserRequest, alert_id: int) -> HttpResponse:
+    """One alert as it is shown beside the list."""
+    card = alert_card(selectors.visible_alert(request.user, alert_id))
+    return render(request, "surveillance/components/alert_detail.html", {"alert": card})
 
 
 @require_GET
@@ -42,30 +82,51 @@ def alert_thumbnail(request: UserRequest, alert_id: int) -> HttpResponse:
 @require_POST
 @signed_in
 def alert_acknowledge(request: UserRequest, alert_id: int) -> HttpResponse:
-    """Acknowledges one; answers its card anew."""
+    """Acknowledges one; answers it anew as a card, or as a row of the inbox (`as=row`)."""
     selectors.visible_alert(request.user, alert_id)
     _acknowledge(request, [alert_id])
     if not request.htmx:
-        return redirect(_back(request))
+        return redirect("dashboard:overview")
     card = alert_card(selectors.visible_alert(request.user, alert_id))
-    return render(request, "surveillance/components/alert_card.html", {"alert": card})
+    template = "inbox_row" if request.GET.get("as") == "row" else "alert_card"
+    return render(request, f"surveillance/components/{template}.html", {"alert": card})
 
 
 @require_POST
 @signed_in
 def alerts_acknowledge_many(request: UserRequest) -> HttpResponse:
-    """Acknowledges those whose ids are sent; what is not the user's is left as it is."""
-    ids = [int(text) for text in request.POST.getlist("ids")[:MAX_AT_ONCE] if text.isdecimal() and len(text) < 19]
-    _acknowledge(request, ids)
+    """Acknowledges those whose ids are sent, and tells which they were; others' are left as they are."""
+    ids = _acknowledge(request, _ids(request))
     if not request.htmx:
-        return redirect(_back(request))
-    return trigger_client_event(HttpResponse(status=204), "vigil:changed")
+        return redirect("dashboard:overview")
+    answer = HttpResponse(status=204)
+    return trigger_client_event(answer, "vigil:acknowledged", {"ids": ids})
 
 
-def _acknowledge(request: UserRequest, ids: list[int]) -> None:
-    user = request.user
-    alerts_acknowledge(alerts=selectors.visible_alerts(user), ids=ids, user=user, now=timezone.now())
+@require_POST
+@signed_in
+def alerts_undo(request: UserRequest) -> HttpResponse:
+    """Takes back what the user acknowledged."""
+    alerts_reopen(alerts=_own(request), ids=_ids(request), user=request.user)
+    return trigger_client_event(HttpResponse(status=204), "vigil:reopened")
 
 
-def _back(request: UserRequest) -> str:
-    return "dashboard:overview"
+def _acknowledge(request: UserRequest, ids: list[int]) -> list[int]:
+    """Returns the ids of those that were open until now."""
+    visible = _own(request)
+    was_open = list(visible.filter(pk__in=ids, acknowledged=False).values_list("id", flat=True))
+    alerts_acknowledge(alerts=visible, ids=was_open, user=request.user, now=timezone.now())
+    return was_open
+
+
+def _own(request: UserRequest) -> QuerySet[Alert]:
+    return selectors.visible_alerts(request.user)
+
+
+def _ids(request: UserRequest) -> list[int]:
+    found = (_id(text) for text in request.POST.getlist("ids")[:MAX_AT_ONCE])
+    return [number for number in found if number is not None]
+
+
+def _id(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None

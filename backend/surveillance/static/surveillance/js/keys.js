@@ -20,12 +20,13 @@ const actions = {
   j: () => step(1),
   k: () => step(-1),
   a: () => (chosen() ?? (cards().length ? null : document))?.querySelector("[data-acknowledge]")?.click(),
-  o: () => chosen()?.querySelector("a")?.click(),
+  o: () => chosen()?.querySelector("a.alert-picture, a.row-open")?.click(),
+  x: () => chosen()?.querySelector(".row-check input")?.click(),
   t: () => window.vigilToggleTheme(),
   "?": () => document.getElementById("keys-dialog")?.showModal(),
 };
 
-const isTyping = (target) => target.closest?.("input, textarea, select, [contenteditable], dialog[open]");
+const isTyping = (target) => target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable], dialog[open]");
 
 export function start() {
   document.addEventListener("keydown", (event) => {

@@ -9,7 +9,7 @@ export function start() {
     if (event.target instanceof HTMLDialogElement) event.target.close(); // a click beside it
   });
   for (const message of document.querySelectorAll("[data-toast]")) setTimeout(() => message.remove(), 6000);
-  document.addEventListener("vigil:changed", refresh);
+  document.addEventListener("vigil:acknowledged", refresh);
   document.addEventListener("htmx:responseError", (event) => {
     if (event.target.matches("[data-poll]")) return;
     toast(`${event.detail.xhr.status}: the server refused this. Nothing was changed.`);

@@ -23,6 +23,12 @@ function showCount() {
   if (document.title !== title) document.title = title;
 }
 
+export function report(isAnswered) {
+  if (isAnswered) lastAnswer = Date.now();
+  isLost = !isAnswered && !document.hidden;
+  show();
+}
+
 export function start() {
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (isPoll(event.target) && document.hidden) event.preventDefault();
@@ -35,13 +41,7 @@ export function start() {
     if (!isPoll(event.target)) return;
     const { xhr } = event.detail;
     if (xhr.status === 200) etags.set(event.target, xhr.getResponseHeader("ETag") ?? "");
-    if (xhr.status === 200 || xhr.status === 304) {
-      lastAnswer = Date.now();
-      isLost = false;
-    } else if (!document.hidden) {
-      isLost = true;
-    }
-    show();
+    report(xhr.status === 200 || xhr.status === 304);
   });
   document.addEventListener("htmx:afterSettle", showCount);
   document.addEventListener("visibilitychange", () => {

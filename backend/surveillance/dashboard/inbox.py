@@ -1,0 +1,101 @@
+"""The inbox: alerts by filters that live in the URL, a page at a time, each page after a row, not after a number."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from accounts.scopes import Scope
+from surveillance.dashboard.cards import AlertCard, alert_card
+from surveillance.dashboard.selectors import visible_alerts
+from surveillance.dashboard.vocabulary import ALERT_KINDS
+from surveillance.models import Alert
+from surveillance.selectors.cameras import cameras_visible_to
+
+PAGE_SIZE = 40
+STATES = [("open", _("New")), ("done", _("Acknowledged")), ("all", _("All"))]
+PERIODS = [("", _("Any time")), ("1", _("Last hour")), ("24", _("Last 24 hours")), ("168", _("Last 7 days"))]
+
+
+class InboxFilter(forms.Form):
+    """What of the alerts is shown. Every field may be missing; what is not valid is as if it were missing."""
+
+    state = forms.ChoiceField(label=_("State"), choices=STATES, required=False)
+    alert_type = forms.ChoiceField(label=_("Type"), required=False)
+    camera = forms.TypedChoiceField(label=_("Camera"), required=False, coerce=int, empty_value=None)
+    hours = forms.TypedChoiceField(label=_("Time"), choices=PERIODS, required=False, coerce=int, empty_value=None)
+    q = forms.CharField(
+        label=_("Search"),
+        required=False,
+        max_length=100,
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": _("Search")}),
+    )
+
+    def __init__(self, data: QueryDict, *, user: User) -> None:
+        super().__init__(data)
+        types: Any = self.fields["alert_type"]
+        types.choices = [("", _("Every type")), *((kind.value, look.text) for kind, look in ALERT_KINDS.items())]
+        cameras: Any = self.fields["camera"]
+        names = cameras_visible_to(user=user, scope=Scope.USER).order_by("name").values_list("id", "name")
+        cameras.choices = [("", _("Every camera")), *names]
+        self.is_valid()
+
+    @property
+    def state_shown(self) -> str:
+        """`open` unless another is asked for."""
+        return str(self.cleaned_data.get("state") or "open")
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether anything but the state is filtered."""
+        return any(self.cleaned_data.get(name) for name in ("alert_type", "camera", "hours", "q"))
+
+    def apply(self, alerts: QuerySet[Alert], *, now: datetime) -> QuerySet[Alert]:
+        """Those of `alerts` that are asked for."""
+        asked = self.cleaned_data
+        if self.state_shown != "all":
+            alerts = alerts.filter(acknowledged=self.state_shown == "done")
+        if asked.get("alert_type"):
+            alerts = alerts.filter(alert_type=asked["alert_type"])
+        if asked.get("camera"):
+            alerts = alerts.filter(camera_id=asked["camera"])
+        if asked.get("hours"):
+            alerts = alerts.filter(timestamp__gte=now - timedelta(hours=asked["hours"]))
+        if asked.get("q"):
+            words = asked["q"]
+            alerts = alerts.filter(
+                Q(description__icontains=words)
+                | Q(label__icontains=words)
+                | Q(zone__icontains=words)
+                | Q(camera__name__icontains=words)
+            )
+        return alerts
+
+
+@dataclass(frozen=True, slots=True)
+class InboxPage:
+    """Alerts, newest first; `next_before` is the id before which the next page begins, None at the end."""
+
+    alerts: list[AlertCard]
+    next_before: int | None
+
+
+def inbox_page(user: User, asked: InboxFilter, *, now: datetime, before: int | None = None) -> InboxPage:
+    """A page of what is asked for."""
+    alerts = asked.apply(visible_alerts(user), now=now)
+    if before is not None:
+        alerts = alerts.filter(pk__lt=before)
+    found = [alert_card(alert) for alert in alerts.order_by("-id")[: PAGE_SIZE + 1]]
+    shown = found[:PAGE_SIZE]
+    return InboxPage(shown, shown[-1].id if len(found) > PAGE_SIZE else None)
+
+
+def inbox_newer(user: User, asked: InboxFilter, *, now: datetime, after: int) -> list[AlertCard]:
+    """What came since the alert with the id `after`, newest first, a page at most."""
+    alerts = asked.apply(visible_alerts(user), now=now).filter(pk__gt=after)
+    return [alert_card(alert) for alert in alerts.order_by("-id")[:PAGE_SIZE]]

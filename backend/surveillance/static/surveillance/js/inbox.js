@@ -1,0 +1,121 @@
+// The inbox: new rows come in at the top without moving what one looks at, many are chosen at once, undo.
+import { localise } from "./time.js";
+import { report } from "./poll.js";
+
+const PERIOD_MS = 2000;
+const rows = document.querySelector("[data-inbox]");
+const bulk = document.getElementById("inbox-actions");
+const pill = document.querySelector("[data-show-new]");
+let newest = Number(rows.dataset.newest);
+let waiting = []; // rows that came while one was further down, oldest first
+const isAtTop = () => window.scrollY < 80;
+
+function insert(fragments) {
+  rows.querySelector("[data-empty]")?.remove();
+  for (const html of fragments) {
+    const holder = document.createElement("template");
+    holder.innerHTML = html;
+    const fresh = [...holder.content.children].filter((row) => !document.getElementById(row.id));
+    rows.prepend(...fresh);
+    for (const row of fresh) window.htmx.process(row);
+  }
+  localise(rows);
+}
+
+function showPill() {
+  const count = waiting.reduce((sum, html) => sum + html.split("data-alert=").length - 1, 0);
+  pill.hidden = count === 0;
+  pill.querySelector("[data-new-count]").textContent = String(count);
+}
+
+async function look() {
+  if (document.hidden) return;
+  const query = new URLSearchParams(rows.dataset.query);
+  query.set("after", String(newest));
+  try {
+    const answer = await fetch(`${rows.dataset.inbox}?${query}`, {
+      headers: { "HX-Request": "true" },
+      signal: AbortSignal.timeout(10000),
+    });
+    const elsewhere = answer.headers.get("HX-Redirect");
+    if (elsewhere) return void window.location.assign(elsewhere);
+    report(answer.ok);
+    if (answer.status !== 200) return;
+    const html = await answer.text();
+    const ids = [...html.matchAll(/data-alert="(\d+)"/g)].map((match) => Number(match[1]));
+    newest = Math.max(newest, ...ids);
+    if (isAtTop() && waiting.length === 0) insert([html]);
+    else waiting.push(html);
+    showPill();
+  } catch {
+    report(false);
+  }
+}
+
+function showNew() {
+  insert(waiting);
+  waiting = [];
+  showPill();
+  window.scrollTo({ top: 0 });
+}
+
+const chosen = () => [...rows.querySelectorAll(".row-check input:checked")];
+
+function showChosen() {
+  const count = chosen().length;
+  bulk.hidden = count === 0;
+  bulk.querySelector("[data-chosen-count]").textContent = String(count);
+}
+
+function chooseNone() {
+  for (const box of chosen()) box.checked = false;
+  showChosen();
+}
+
+function offerUndo(ids) {
+  const message = document.createElement("div");
+  message.className = "toast";
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = rows.dataset.undoText;
+  button.addEventListener("click", () => {
+    window.htmx.ajax("POST", rows.dataset.undo, { values: { ids }, swap: "none", source: rows });
+    message.remove();
+  });
+  message.append(`${rows.dataset.acknowledgedText} ${ids.length}`, button);
+  document.getElementById("toasts").append(message);
+  setTimeout(() => message.remove(), 10000);
+}
+
+document.addEventListener("vigil:acknowledged", (event) => {
+  const ids = event.detail.ids ?? [];
+  chooseNone();
+  for (const id of ids) {
+    const row = document.getElementById(`alert-${id}`);
+    row?.classList.replace("is-new", "is-done");
+    row?.querySelector("[data-acknowledge]")?.remove();
+  }
+  if (ids.length) offerUndo(ids);
+});
+document.addEventListener("vigil:reopened", () => window.location.reload());
+document.addEventListener("htmx:afterRequest", (event) => {
+  const { xhr, requestConfig } = event.detail;
+  const one = requestConfig?.path?.match(/\/alerts\/(\d+)\/acknowledge\//);
+  if (one && xhr.status === 200) offerUndo([Number(one[1])]);
+});
+rows.addEventListener("change", showChosen);
+rows.addEventListener("click", (event) => {
+  // On a wide screen a click shows the alert beside the list; its own page is a second click (or o) away.
+  const link = event.target.closest(".row-open");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const row = link.closest("[data-alert]");
+  const preview = document.getElementById("preview");
+  if (!event.isTrusted || getComputedStyle(preview).display === "none") return;
+  if (preview.querySelector(`[data-shown="${row.dataset.alert}"]`)) return;
+  event.preventDefault();
+  row.focus();
+});
+pill.addEventListener("click", showNew);
+document.querySelector("[data-choose-none]").addEventListener("click", chooseNone);
+document.querySelector("[data-filters]").addEventListener("change", (event) => event.currentTarget.requestSubmit());
+setInterval(look, PERIOD_MS);

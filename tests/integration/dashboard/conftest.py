@@ -1,0 +1,230 @@
+"""A real backend and a real browser. Whatever the browser complains about fails the test that made it complain."""
+
+import io
+import json
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from PIL import Image, ImageDraw
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from tests.integration.services.backend import BackendServer, backend_server
+from tests.integration.services.backend import BackendUser as User
+
+DESKTOP: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+SIZES = {"desktop": DESKTOP, "phone": PHONE}
+
+expect.set_options(timeout=20_000)
+
+
+@dataclass
+class Problems:
+    """What the browser complained about. A status that a test provokes is named in `expected_statuses`."""
+
+    found: list[str] = field(default_factory=list)
+    expected_statuses: set[int] = field(default_factory=set)
+
+    def watch(self, page: Page) -> None:
+        page.on("console", lambda message: self._console(message.type, message.text))
+        page.on("pageerror", lambda error: self.found.append(f"script: {error}"))
+
+    def _console(self, kind: str, text: str) -> None:
+        if kind not in {"error", "warning"}:
+            return
+        if any(f"status of {status}" in text for status in self.expected_statuses):
+            return
+        self.found.append(f"{kind}: {text}")
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A page that is signed in, with the user behind it."""
+
+    page: Page
+    user: User
+    problems: Problems
+    server: BackendServer
+
+    def open(self, path: str) -> None:
+        self.page.goto(f"{self.server.url}{path}")
+
+    def api(self) -> httpx.Client:
+        return self.server.client(self.user.token)
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """The pipeline's side: sends alerts and heartbeats as a detector does."""
+
+    server: BackendServer
+    token: str
+
+    def send_alert(self, camera_id: int, *, alert_type: str = "person", picture: bool = True, **fields: str) -> int:
+        values = {
+            "event_id": secrets.token_hex(8),
+            "camera": str(camera_id),
+            "alert_type": alert_type,
+            "confidence": "0.87",
+            "timestamp": datetime.now(UTC).isoformat(),
+            **fields,
+        }
+        files = {"image": ("snapshot.jpg", snapshot_jpeg(), "image/jpeg")} if picture else None
+        with self.server.client(self.token) as client:
+            answer = client.post("/api/send-alert/", data=values, files=files)
+        assert answer.status_code == httpx.codes.CREATED, answer.text
+        return int(answer.json()["id"])
+
+    def report(self, camera_id: int, phase: str, reason: str) -> None:
+        with self.server.client(self.token) as client:
+            body = {
+                "phase": phase,
+                "reason": reason,
+                "stream": {"width": 1280, "height": 720, "codec": "h264", "frames_per_second": 25.0},
+            }
+            answer = client.post(f"/api/cameras/{camera_id}/heartbeat/", json=body)
+        assert answer.is_success, answer.text
+
+
+def snapshot_jpeg() -> bytes:
+    """A picture of 1280 x 720 with a box in it."""
+    picture = Image.new("RGB", (1280, 720), (38, 52, 70))
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((0, 460, 1280, 720), fill=(70, 78, 84))
+    draw.ellipse((600, 200, 680, 280), fill=(214, 170, 140))
+    draw.rectangle((580, 280, 700, 520), fill=(30, 60, 140))
+    draw.rectangle((560, 180, 720, 540), outline=(58, 211, 192), width=5)
+    output = io.BytesIO()
+    picture.save(output, format="JPEG", quality=88)
+    return output.getvalue()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BackendServer]:
+    with backend_server(tmp_path_factory.mktemp("dashboard")) as running:
+        yield running
+
+
+# One browser for each module and not for the session: while it is open, an event loop runs in this thread, and
+# tests of other parts could not start theirs.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+_MAKE_USERS = """
+import json
+from accounts.scopes import Scope
+from accounts.services import token_create
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import User
+hashed = make_password({password!r})
+made = []
+for name, is_superuser in {wanted!r}:
+    user = User.objects.create(username=name, password=hashed, is_superuser=is_superuser, is_staff=is_superuser)
+    made.append((name, token_create(user=user, scope=Scope.USER)))
+print("USERS" + json.dumps([made, token_create(user=user, scope=Scope.PIPELINE)]))
+"""
+
+
+class UserPool:
+    """Users made many at a time: each management command costs the start of a Django."""
+
+    def __init__(self, server: BackendServer) -> None:
+        self._server = server
+        self._ready: dict[bool, list[User]] = {False: [], True: []}
+        self.pipeline_token = ""
+        self._make()
+
+    def take(self, *, is_superuser: bool = False) -> User:
+        """A user whom no test has had."""
+        if not self._ready[is_superuser]:
+            self._make()
+        return self._ready[is_superuser].pop()
+
+    def _make(self) -> None:
+        password = secrets.token_urlsafe(12)  # one for all of them, since hashing is slow on purpose
+        wanted = [(f"user-{secrets.token_hex(4)}", number >= 60) for number in range(64)]
+        output = self._server.manage("shell", "--command", _MAKE_USERS.format(wanted=wanted, password=password))
+        made, self.pipeline_token = json.loads(output.partition("USERS")[2])
+        for (_, is_superuser), (name, token) in zip(wanted, made, strict=True):
+            self._ready[is_superuser].append(User(name, password, token))
+
+
+@pytest.fixture(scope="session")
+def users(server: BackendServer) -> UserPool:
+    return UserPool(server)
+
+
+@pytest.fixture(scope="session")
+def watcher(server: BackendServer, users: UserPool) -> Watcher:
+    return Watcher(server, users.pipeline_token)
+
+
+SignIn = Callable[..., AbstractContextManager[Visit]]
+
+
+@pytest.fixture
+def sign_in(browser: Browser, server: BackendServer, users: UserPool) -> SignIn:
+    """`with sign_in(user, size=PHONE) as visit:`; without a user it is a new one with no camera."""
+
+    @contextmanager
+    def visit_as(
+        user: User | None = None,
+        *,
+        size: ViewportSize = DESKTOP,
+        theme: str = "dark",
+        anonymous: bool = False,
+        locale: str = "en-GB",
+        own: BackendServer | None = None,
+    ) -> Iterator[Visit]:
+        used = own or server
+        known = user or (own.create_user("anna") if own is not None else users.take())
+        context = browser.new_context(
+            viewport=size,
+            color_scheme="light" if theme == "light" else "dark",
+            timezone_id="Asia/Tokyo",
+            locale=locale,
+            has_touch=size is PHONE,
+        )
+        problems = Problems()
+        context.set_default_timeout(60_000)
+        page = context.new_page()
+        problems.watch(page)
+        visit = Visit(page, known, problems, used)
+        try:
+            if not anonymous:
+                enter(visit)
+            yield visit
+            assert problems.found == []
+        finally:
+            context.close()
+
+    return visit_as
+
+
+def enter(visit: Visit, path: str = "/dashboard/") -> None:
+    """Signs in by the page's own form."""
+    visit.open(path)
+    visit.page.fill("#id_username", visit.user.username)
+    visit.page.fill("#id_password", visit.user.password)
+    visit.page.click("button[type=submit]")
+    visit.page.wait_for_url(f"**{path}")
+
+
+@pytest.fixture
+def visit(sign_in: SignIn) -> Iterator[Visit]:
+    """A new user on a desktop."""
+    with sign_in() as signed_in:
+        yield signed_in

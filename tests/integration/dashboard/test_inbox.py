@@ -1,0 +1,144 @@
+"""The inbox: filters in the URL, keys, many at once, undo, endless scrolling, new rows that move nothing."""
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.integration.dashboard.conftest import PHONE, SignIn, Visit, Watcher
+
+# On a busy machine the start of a backend alone takes a minute.
+pytestmark = pytest.mark.timeout(300)
+
+
+def add_camera(visit: Visit, name: str = "Gate") -> int:
+    return visit.server.add_camera(visit.user.token, name=name, rtsp_url="rtsp://192.0.2.7/stream")
+
+
+def shown(page: Page) -> list[int]:
+    return [
+        int(text) for text in page.locator("[data-alert]").evaluate_all("rows => rows.map(row => row.dataset.alert)")
+    ]
+
+
+def test_filters_live_in_the_url(visit: Visit, watcher: Watcher) -> None:
+    gate, dock = add_camera(visit, "Gate"), add_camera(visit, "Dock")
+    person = watcher.send_alert(gate, picture=False)
+    fire = watcher.send_alert(dock, alert_type="fire", picture=False, description="Flames at 100 % <dock>")
+    page = visit.page
+    visit.open("/dashboard/alerts/")
+    assert shown(page) == [fire, person]
+    page.get_by_label("Type").select_option("fire")
+    page.wait_for_url("**alert_type=fire**")
+    assert shown(page) == [fire]
+    page.reload()
+    assert shown(page) == [fire]
+    page.get_by_label("Camera", exact=True).select_option("Gate")
+    expect(page.get_by_text("Nothing fits these filters")).to_be_visible()
+    page.get_by_role("link", name="Clear").click()
+    expect(page.locator("[data-alert]")).to_have_count(2)
+    page.get_by_label("Search").fill("100 % <")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**q=100**")
+    assert shown(page) == [fire]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["state=nonsense&camera=999999999&hours=x", "before=99999999999999999999", "before=x", "q=%00", "camera=-1"],
+)
+def test_odd_filters_harm_nothing(visit: Visit, query: str) -> None:
+    visit.open(f"/dashboard/alerts/?{query}")
+    expect(visit.page.locator("body")).not_to_contain_text("Error")
+
+
+def test_keys_show_acknowledge_and_undo(visit: Visit, watcher: Watcher) -> None:
+    camera_id = add_camera(visit)
+    first, second = (watcher.send_alert(camera_id, rule=f"rule-{number}") for number in (1, 2))
+    page = visit.page
+    visit.open("/dashboard/alerts/")
+    page.keyboard.press("j")
+    expect(page.locator("#preview")).to_contain_text("rule-2")
+    page.keyboard.press("j")
+    expect(page.locator("#preview")).to_contain_text("rule-1")
+    page.keyboard.press("a")
+    expect(page.locator(f"#alert-{first}")).to_contain_text("Seen")
+    with visit.api() as api:
+        assert api.get(f"/api/alerts/{first}/").json()["acknowledged"] is True
+        page.get_by_role("button", name="Undo").click()
+        expect(page.locator(f"#alert-{first}").get_by_role("button", name="Acknowledge")).to_be_visible()
+        stored = api.get(f"/api/alerts/{first}/").json()
+    assert (stored["acknowledged"], stored["acknowledged_by"]) == (False, None)
+    assert shown(page) == [second, first]
+
+
+def test_many_at_once_and_undo_takes_back_only_those(visit: Visit, watcher: Watcher) -> None:
+    camera_id = add_camera(visit)
+    ids = [watcher.send_alert(camera_id, picture=False) for _ in range(4)]
+    with visit.api() as api:
+        api.post(f"/api/alerts/{ids[0]}/acknowledge/")
+        visit.open("/dashboard/alerts/?state=all")
+        for alert_id in ids[:3]:
+            visit.page.locator(f"#alert-{alert_id} input").check()
+        bulk = visit.page.locator("#inbox-actions")
+        expect(bulk).to_contain_text("3 chosen")
+        bulk.get_by_role("button", name="Acknowledge").click()
+        expect(visit.page.locator(".row.is-done")).to_have_count(3)
+        visit.page.get_by_role("button", name="Undo").click()
+        expect(visit.page.locator(".row.is-done")).to_have_count(1)
+        states = [api.get(f"/api/alerts/{alert_id}/").json()["acknowledged"] for alert_id in ids]
+    assert states == [True, False, False, False]
+
+
+def test_older_ones_come_as_one_scrolls_each_once(visit: Visit, watcher: Watcher) -> None:
+    camera_id = add_camera(visit)
+    ids = [watcher.send_alert(camera_id, picture=False) for _ in range(90)]
+    visit.open("/dashboard/alerts/")
+    assert len(shown(visit.page)) < len(ids)
+    for _ in range(20):
+        visit.page.mouse.wheel(0, 4000)
+        visit.page.wait_for_timeout(300)
+        if len(shown(visit.page)) == len(ids):
+            break
+    assert shown(visit.page) == ids[::-1]
+
+
+def test_new_rows_wait_while_one_is_further_down(visit: Visit, watcher: Watcher) -> None:
+    camera_id = add_camera(visit)
+    for _ in range(20):
+        watcher.send_alert(camera_id, picture=False)
+    page = visit.page
+    visit.open("/dashboard/alerts/")
+    fresh = watcher.send_alert(camera_id, picture=False)
+    expect(page.locator(f"#alert-{fresh}")).to_be_visible()
+    page.evaluate("window.scrollTo(0, 600)")
+    before = page.evaluate("scrollY")
+    later = watcher.send_alert(camera_id, picture=False)
+    expect(page.get_by_role("button", name="new: show")).to_be_visible()
+    assert page.evaluate("scrollY") == before
+    assert later not in shown(page)
+    page.get_by_role("button", name="new: show").click()
+    expect(page.locator(f"#alert-{later}")).to_be_visible()
+    assert shown(page)[:2] == [later, fresh]
+
+
+def test_nobody_takes_back_what_another_did(visit: Visit, sign_in: SignIn, watcher: Watcher) -> None:
+    alert_id = watcher.send_alert(add_camera(visit), picture=False)
+    with visit.api() as api:
+        api.post(f"/api/alerts/{alert_id}/acknowledge/")
+        with sign_in() as other:
+            token = other.page.context.cookies()
+            crumbs = {cookie["name"]: cookie["value"] for cookie in token}
+            answer = other.page.request.post(
+                f"{other.server.url}/dashboard/alerts/undo/",
+                form={"ids": str(alert_id)},
+                headers={"X-CSRFToken": crumbs["csrftoken"], "Referer": other.server.url},
+            )
+            assert answer.status == 204
+        assert api.get(f"/api/alerts/{alert_id}/").json()["acknowledged"] is True
+
+
+def test_on_a_phone_a_tap_opens_the_alert(sign_in: SignIn, watcher: Watcher) -> None:
+    with sign_in(size=PHONE) as visit:
+        alert_id = watcher.send_alert(add_camera(visit))
+        visit.open("/dashboard/alerts/")
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        visit.page.locator(f"#alert-{alert_id} .row-open").tap()
+        visit.page.wait_for_url(f"**/dashboard/alerts/{alert_id}/")

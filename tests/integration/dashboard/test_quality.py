@@ -1,0 +1,88 @@
+"""For everybody and everywhere: axe, sizes, themes, and a backend that is away."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+from tests.integration.dashboard.conftest import SIZES, SignIn, Visit, Watcher
+from tests.integration.services.backend import backend_server
+
+pytestmark = pytest.mark.timeout(300)  # on a busy machine the start of a backend alone takes a minute
+
+PAGES = {
+    "overview": "/dashboard/",
+    "cameras": "/dashboard/cameras/",
+    "camera": "/dashboard/cameras/{camera}/",
+    "camera-edit": "/dashboard/cameras/{camera}/edit/",
+    "camera-add": "/dashboard/cameras/add/",
+    "alert": "/dashboard/alerts/{alert}/",
+}
+
+
+def furnish(visit: Visit, watcher: Watcher) -> dict[str, int]:
+    """A user with cameras in several states and a few alerts."""
+    ids = [
+        visit.server.add_camera(visit.user.token, name=f"Camera {number}", rtsp_url=f"rtsp://192.0.2.{number}/1")
+        for number in range(1, 5)
+    ]
+    for camera_id, state in zip(ids, ("Streaming", "StreamFrozen", "StreamUnauthorized", "Starting"), strict=True):
+        phase = {"StreamFrozen": "Degraded", "StreamUnauthorized": "Failed"}.get(state, state)
+        watcher.report(camera_id, phase, state)
+    alerts = [watcher.send_alert(ids[0], alert_type=kind) for kind in ("person", "fire", "animal", "other")]
+    return {"camera": ids[0], "alert": alerts[0]}
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("size", SIZES)
+def test_axe_finds_nothing_serious_and_nothing_overflows(
+    sign_in: SignIn, watcher: Watcher, size: str, theme: str
+) -> None:
+    with sign_in(size=SIZES[size], theme=theme) as visit:
+        ids = furnish(visit, watcher)
+        for name, path in PAGES.items():
+            visit.open(path.format(**ids))
+            expect(visit.page.get_by_role("heading", level=1)).to_be_visible()
+            found = Axe().run(visit.page).response["violations"]
+            serious = [
+                (item["id"], [node["target"] for node in item["nodes"]][:3])
+                for item in found
+                if item["impact"] in {"serious", "critical"}
+            ]
+            assert serious == [], name
+            width = visit.page.evaluate("document.documentElement.scrollWidth")
+            assert width <= SIZES[size]["width"], f"{name} is {width} px wide"
+
+
+def test_the_sign_in_page_is_fine_for_axe_too(sign_in: SignIn) -> None:
+    with sign_in(anonymous=True) as visit:
+        visit.open("/dashboard/login/")
+        found = Axe().run(visit.page).response["violations"]
+        assert [item["id"] for item in found if item["impact"] in {"serious", "critical"}] == []
+
+
+def test_the_chosen_theme_is_kept(visit: Visit) -> None:
+    html = visit.page.locator("html")
+    expect(html).to_have_attribute("data-theme", "dark")
+    visit.page.get_by_role("button", name="Theme").click()
+    expect(html).to_have_attribute("data-theme", "light")
+    visit.page.reload()
+    expect(html).to_have_attribute("data-theme", "light")
+
+
+def test_keys_are_explained(visit: Visit) -> None:
+    visit.page.keyboard.press("?")
+    expect(visit.page.get_by_role("dialog")).to_contain_text("Next alert")
+    visit.page.keyboard.press("Escape")
+    expect(visit.page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_a_backend_that_is_away_is_told_and_found_again(
+    sign_in: SignIn, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with backend_server(tmp_path_factory.mktemp("away")) as own, sign_in(own=own) as visit:
+        indicator = visit.page.locator("#live-indicator")
+        expect(indicator).to_have_text("Live")
+        own.kill()
+        expect(indicator).to_have_text("Reconnecting")
+        own.start()
+        expect(indicator).to_have_text("Live")
+        visit.problems.found[:] = [text for text in visit.problems.found if "ERR_CONNECTION_REFUSED" not in text]

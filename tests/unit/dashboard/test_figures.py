@@ -1,0 +1,65 @@
+"""The overview's figures: counted from what was read, right at their edges."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from surveillance.core.health import Health
+from surveillance.dashboard.cards import CameraCard, camera_card, in_order_of_trouble
+from surveillance.dashboard.figures import BAR_MAX, BAR_MIN, HOURS, MANY, figures_of, hour_bars
+from surveillance.models import Camera
+from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason
+
+NOW = datetime(2026, 3, 1, 12, 34, 56, tzinfo=UTC)
+HOUR = NOW.replace(minute=0, second=0)
+
+
+def card(name: str, phase: CameraPhase, reason: Reason = Reason.STREAMING) -> CameraCard:
+    camera = Camera(pk=len(name), name=name, is_active=phase is not CameraPhase.INACTIVE, created_at=NOW)
+    health = Health(phase, reason, REASON_TEXTS[reason])
+    return camera_card(camera, health, picture_alert_id=None, picture_at=None, last_alert_at=None)
+
+
+def test_bars_hold_the_last_24_hours_with_the_present_one_last() -> None:
+    counts = {HOUR: 3, HOUR - timedelta(hours=23): 1, HOUR - timedelta(hours=24): 99}
+    bars = hour_bars(counts, NOW)
+    assert [bar.count for bar in bars] == [1, *[0] * 22, 3]
+    assert bars[-1].height == BAR_MAX
+
+
+@given(st.dictionaries(st.integers(0, HOURS - 1), st.integers(0, 10**6)))
+def test_bars_stay_inside_the_drawing(counts_by_age: dict[int, int]) -> None:
+    bars = hour_bars({HOUR - timedelta(hours=age): count for age, count in counts_by_age.items()}, NOW)
+    assert len(bars) == HOURS
+    for bar in bars:
+        assert BAR_MIN <= bar.height <= BAR_MAX
+        assert abs(bar.y + bar.height - BAR_MAX) < 1e-6
+
+
+def test_figures_count_cameras_by_state_and_name_the_troubled_ones() -> None:
+    cards = [
+        card("Gate", CameraPhase.STREAMING),
+        card("Dock", CameraPhase.FAILED, Reason.STREAM_UNAUTHORIZED),
+        card("Roof", CameraPhase.PENDING, Reason.INSUFFICIENT_GPU),
+        card("Lobby", CameraPhase.INACTIVE, Reason.INACTIVE),
+    ]
+    figures = figures_of(cards, open_alerts=7, hour_counts={HOUR: 2}, now=NOW)
+    assert (figures.cameras, figures.active, figures.streaming, figures.trouble) == (4, 3, 1, 2)
+    assert figures.trouble_names == "Dock, Roof"
+    assert (figures.open_alerts_text, figures.alerts_day) == ("7", 2)
+
+
+def test_counting_stops_at_many() -> None:
+    assert figures_of([], open_alerts=MANY, hour_counts={}, now=NOW).open_alerts_text == "999+"
+
+
+def test_trouble_comes_first_then_names() -> None:
+    cards = [
+        card("b", CameraPhase.STREAMING),
+        card("A", CameraPhase.STREAMING),
+        card("off", CameraPhase.INACTIVE, Reason.INACTIVE),
+        card("frozen", CameraPhase.DEGRADED, Reason.STREAM_FROZEN),
+        card("dead", CameraPhase.FAILED, Reason.STREAM_UNREACHABLE),
+    ]
+    assert [c.name for c in in_order_of_trouble(cards)] == ["dead", "frozen", "A", "b", "off"]

@@ -1,0 +1,50 @@
+"""The camera's form: texts in, values for the services out, errors back at their fields."""
+
+from surveillance.dashboard.forms import CameraForm, initial_of
+from surveillance.models import Camera
+
+SENT = {
+    "name": "Gate",
+    "rtsp_url": "rtsp://host/stream",
+    "group": "",
+    "transport": "tcp",
+    "classes": " person, ,car ",
+    "minimum_confidence": "0.6",
+    "frames_per_second": "4",
+}
+
+
+def test_a_new_camera_is_watched_only_when_asked_for() -> None:
+    form = CameraForm(SENT)
+    assert form.is_valid(), form.errors
+    values = form.values()
+    assert values["is_active"] is False
+    assert values["detection"]["classes"] == ["person", "car"]
+
+
+def test_settings_that_the_form_does_not_show_survive_an_edit() -> None:
+    camera = Camera(name="Gate", detection={"model": "yard.onnx", "classes": ["car"]}, is_active=True)
+    form = CameraForm(SENT)
+    assert form.is_valid(), form.errors
+    values = form.values(camera=camera)
+    assert values["detection"]["model"] == "yard.onnx"
+    assert "is_active" not in values
+
+
+def test_errors_of_the_services_come_back_at_their_fields() -> None:
+    form = CameraForm(SENT)
+    assert form.is_valid()
+    form.add_errors(
+        {"detection.minimum_confidence": ["too much"], "rtsp_url": ["must begin with rtsp://"], "unknown": ["odd"]}
+    )
+    assert form.errors["minimum_confidence"] == ["too much"]
+    assert form.errors["rtsp_url"] == ["must begin with rtsp://"]
+    assert form.non_field_errors() == ["odd"]
+    assert form.has_detection_errors
+
+
+def test_credentials_never_enter_the_form() -> None:
+    camera = Camera(name="Gate", rtsp_url="rtsp://anna:hunter2@host/stream")
+    initial = initial_of(camera)
+    assert initial["rtsp_url"] == "rtsp://***@host/stream"
+    assert "hunter2" not in str(CameraForm(initial=initial))

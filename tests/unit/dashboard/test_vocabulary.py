@@ -1,0 +1,33 @@
+"""Every word of the vocabularies has a look, and every look exists."""
+
+import re
+from pathlib import Path
+
+import surveillance
+from surveillance.dashboard.vocabulary import ALERT_KINDS, PHASE_LOOKS, TROUBLED_PHASES
+from vigil_contracts.names import AlertType, CameraPhase
+
+APP = Path(surveillance.__file__).parent
+ICONS = set(re.findall(r'<symbol id="([a-z-]+)"', (APP / "static/surveillance/icons.svg").read_text()))
+TEMPLATES = sorted((APP / "templates").rglob("*.html"))
+
+
+def test_every_alert_type_and_phase_has_a_look() -> None:
+    assert set(ALERT_KINDS) == set(AlertType)
+    assert set(PHASE_LOOKS) == set(CameraPhase)
+    assert set(PHASE_LOOKS) > TROUBLED_PHASES
+
+
+def test_every_icon_that_is_named_is_drawn() -> None:
+    named = {kind.icon for kind in ALERT_KINDS.values()}
+    for template in TEMPLATES:
+        text = template.read_text()
+        named |= set(re.findall(r'{% icon "([a-z-]+)"', text)) | set(re.findall(r'icon_name="([a-z-]+)"', text))
+    assert named <= ICONS, named - ICONS
+
+
+def test_templates_hold_nothing_that_the_content_security_policy_forbids() -> None:
+    forbidden = re.compile(r"""\sstyle=|\son[a-z]+=|<style|<script(?![^>]*\ssrc=)|(?:src|href)=["']?https?:""")
+    for template in TEMPLATES:
+        found = forbidden.search(template.read_text())
+        assert found is None, f"{template.name}: {found.group() if found else ''}"

@@ -1,0 +1,114 @@
+"""Takes the pictures under `docs/images/` anew, from a `vigil run` of its own with the demo scene.
+
+    python -m tools.screenshots
+
+Waits until the demo camera has given some alerts, so it takes a few minutes. Needs Chromium.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+IMAGES = Path(__file__).parents[1] / "docs/images"
+ALERTS_WANTED = 9
+TIMEOUT_SECONDS = 480
+
+
+@dataclass(frozen=True)
+class Running:
+    """Where it is and how to get in."""
+
+    url: str
+    username: str
+    password: str
+
+
+@contextmanager
+def vigil_run() -> Iterator[Running]:
+    """`vigil run` with fresh data on a free port; ended as Ctrl-C ends it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "vigil_standalone", "run"],
+            env={**os.environ, "PORT": str(port), "VIGIL_DATA_DIR": folder},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield _said(process)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=60)
+
+
+def _said(process: subprocess.Popen[str]) -> Running:
+    found: dict[str, str] = {}
+    assert process.stdout is not None
+    for line in process.stdout:
+        print(line, end="")
+        name, _, value = line.strip().partition(": ")
+        if name in {"Dashboard", "User", "Password"}:
+            found[name] = value
+        if len(found) == 3:
+            return Running(found["Dashboard"], found["User"], found["Password"])
+    raise SystemExit("vigil run ended before it said where the dashboard is")
+
+
+def wait_for_alerts(page: Page) -> None:
+    """Until the overview shows enough of them."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while page.locator("[data-alert]").count() < ALERTS_WANTED:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"fewer than {ALERTS_WANTED} alerts after {TIMEOUT_SECONDS} s")
+        page.wait_for_timeout(2000)
+
+
+def main() -> None:
+    program = shutil.which("chromium")
+    if program is None:
+        raise SystemExit("Chromium is missing: apt-get install chromium")
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with vigil_run() as running, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        state = None
+        for name, path, width, height in (
+            ("dashboard", "", 1440, 900),
+            ("alerts", "alerts/", 1440, 900),
+            ("cameras", "cameras/", 1440, 900),
+            ("phone", "", 390, 844),
+        ):
+            context = browser.new_context(
+                viewport={"width": width, "height": height}, color_scheme="dark", storage_state=state
+            )
+            page = context.new_page()
+            page.goto(running.url + path)
+            if state is None:
+                page.fill("#id_username", running.username)
+                page.fill("#id_password", running.password)
+                page.click("button[type=submit]")
+                wait_for_alerts(page)
+                state = context.storage_state()
+            if name == "alerts":
+                page.keyboard.press("j")
+            page.wait_for_timeout(3000)
+            page.screenshot(path=IMAGES / f"{name}.png")
+            print(f"docs/images/{name}.png")
+            context.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
