@@ -13,6 +13,8 @@ CLOCK_HZ = 90_000
 PAYLOAD_TYPE = 96
 MAX_PAYLOAD_BYTES = 1400
 NAL_TYPE_FU_A = 28
+TRACK = "trackID=0"
+"""The end of the one track's URL."""
 _NTP_EPOCH_OFFSET_SECONDS = 2_208_988_800  # 1900-01-01 to 1970-01-01
 
 
@@ -80,6 +82,6 @@ def describe(clip: Clip, title: str) -> str:
         f"m=video 0 RTP/AVP {PAYLOAD_TYPE}",
         f"a=rtpmap:{PAYLOAD_TYPE} H264/{CLOCK_HZ}",
         f"a=fmtp:{PAYLOAD_TYPE} packetization-mode=1;profile-level-id={profile};sprop-parameter-sets={sets}",
-        "a=control:trackID=0",
+        f"a=control:{TRACK}",
     ]
     return "\r\n".join(lines) + "\r\n"

@@ -13,7 +13,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from vigil_demo.clip import AccessUnit, Clip
-from vigil_demo.rtp import RtpSender, describe
+from vigil_demo.rtp import TRACK, RtpSender, describe
 from vigil_demo.rtsp_messages import (
     MAX_HEADER_BYTES,
     DigestAuthentication,
@@ -207,7 +207,7 @@ class Connection:
         authentication = self._server.authentication
         if authentication is not None and request.method != "OPTIONS" and not authentication.accepts(request):
             return Response(401, {"WWW-Authenticate": authentication.challenge})
-        if request.url != "*" and not urlsplit(request.url).path.startswith(self._server.path):
+        if request.url != "*" and not self._server.has(request.url):
             return Response(404)
         if request.headers.get("session", self._session_id).partition(";")[0] != self._session_id:
             return Response(454)
@@ -295,6 +295,14 @@ class RtspServer:
         self.title = title
         self.authentication = authentication
         self._connections: set[asyncio.Task[None]] = set()
+
+    def has(self, url: str) -> bool:
+        """Whether a request's URL means the stream or its one track."""
+        try:
+            path = urlsplit(url).path.rstrip("/")
+        except ValueError:
+            return False
+        return path in (self.path, f"{self.path}/{TRACK}")
 
     async def serve(self, host: str, port: int, on_ready: Callable[[int], None]) -> None:
         """Serves until cancelled; `on_ready` gets the port (`port` 0: one that the system chooses)."""

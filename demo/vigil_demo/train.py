@@ -102,8 +102,8 @@ def make_model(plan: Plan, work_dir: Path, output: Path, weights: Path | None = 
     )
     write_card(output, making, held_out, story)
     _say(f"written: {output}")
-    for name, evaluation in (("held-out yards", held_out), ("demo clip", story)):
-        for label, figures in evaluation.classes.items():
+    for name, classes in (("held-out yards, clear", held_out.clear), ("demo clip", story.classes)):
+        for label, figures in classes.items():
             _say(f"{name}, {label}: precision {figures.precision:.3f}, recall {figures.recall:.3f}")
 
 

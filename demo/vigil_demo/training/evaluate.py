@@ -29,6 +29,9 @@ class Evaluation:
     pictures: int
     confidence: float
     classes: dict[str, Figures]
+    """Over all objects."""
+    clear: dict[str, Figures]
+    """Over the clear ones (`metrics.is_clear`)."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -67,4 +70,9 @@ def evaluate(model_path: Path, pictures: Iterable[Picture], confidence: float = 
         judged: Judged = [(picture.truths, detect(model, picture.image)) for picture in pictures]
     finally:
         model.close()
-    return Evaluation(len(judged), confidence, {label: figures(judged, label, confidence) for label in LABELS})
+    return Evaluation(
+        len(judged),
+        confidence,
+        {label: figures(judged, label, confidence) for label in LABELS},
+        {label: figures(judged, label, confidence, clear_only=True) for label in LABELS},
+    )

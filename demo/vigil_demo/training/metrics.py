@@ -9,6 +9,13 @@ from vigil_demo.scene.types import Truth
 
 Box = tuple[float, float, float, float]
 MATCH_IOU = 0.5
+CLEAR_VISIBLE = 0.5
+CLEAR_HEIGHT = 24 / 360
+"""An object is clear when at least half of it can be seen and it is 24 pixels high in a picture of 360.
+
+As in KITTI's levels, objects below that are left out of the clear figures: to find them is no mistake and to miss
+them neither.
+"""
 
 
 @dataclass(frozen=True)
@@ -44,15 +51,26 @@ def iou(a: Box, b: Box) -> float:
     return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
 
 
+def is_clear(truth: Truth) -> bool:
+    """Whether the object is large and free enough to be expected of any detector."""
+    return truth.visible >= CLEAR_VISIBLE and truth.box[3] - truth.box[1] >= CLEAR_HEIGHT
+
+
 def figures(
-    pictures: Sequence[tuple[Sequence[Truth], Sequence[Detection]]], label: str, confidence: float
+    pictures: Sequence[tuple[Sequence[Truth], Sequence[Detection]]],
+    label: str,
+    confidence: float,
+    *,
+    clear_only: bool = False,
 ) -> Figures:
     """The figures of one class over pictures with their truths and detections."""
     objects, marks = 0, list[tuple[float, bool]]()
     for truths, detections in pictures:
-        boxes = [truth.box for truth in truths if truth.label == label]
-        objects += len(boxes)
-        marks += _judge(boxes, [detection for detection in detections if detection.label == label])
+        of_class = [truth for truth in truths if truth.label == label]
+        counted = [truth.box for truth in of_class if is_clear(truth) or not clear_only]
+        left_out = [truth.box for truth in of_class if not is_clear(truth) and clear_only]
+        objects += len(counted)
+        marks += _judge(counted, left_out, [detection for detection in detections if detection.label == label])
     marks.sort(key=lambda mark: -mark[0])
     confident = [right for score, right in marks if score >= confidence]
     right = sum(confident)
@@ -64,14 +82,19 @@ def figures(
     )
 
 
-def _judge(truths: list[Box], detections: list[Detection]) -> list[tuple[float, bool]]:
-    """Confidence and rightness of each detection: the most confident takes the best object that is left."""
-    left, marks = list(truths), []
+def _judge(counted: list[Box], left_out: list[Box], detections: list[Detection]) -> list[tuple[float, bool]]:
+    """Confidence and rightness of each detection: the most confident takes the best object that is left.
+
+    A detection of an object that is left out is no mark at all.
+    """
+    left, marks = list(counted), []
     for detection in sorted(detections, key=lambda detection: -detection.confidence):
         best = max(left, key=lambda box: iou(box, detection.box), default=None)
         right = best is not None and iou(best, detection.box) >= MATCH_IOU
         if right and best is not None:
             left.remove(best)
+        elif any(iou(box, detection.box) >= MATCH_IOU for box in left_out):
+            continue
         marks.append((detection.confidence, right))
     return marks
 

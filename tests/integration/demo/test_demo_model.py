@@ -1,7 +1,7 @@
 """The shipped model is what its card says, measured anew on pictures that neither training nor card have seen."""
 
 import json
-from itertools import pairwise
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -16,8 +16,8 @@ from vigil_demo.training.evaluate import CONFIDENCE, detect, evaluate, held_out_
 from vigil_demo.training.metrics import Detection, iou
 
 UNSEEN_SEED = FIRST_SEED["test"] + 500_000
-MARGIN = 0.15
-"""40 pictures hold about 20 to 60 objects of a class: a share of 0.9 wavers by 0.05 (one standard deviation)."""
+MARGIN = 0.1
+"""64 pictures hold about 30 to 80 objects of a class: a share of 0.9 wavers by 0.05 (one standard deviation)."""
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -49,10 +49,10 @@ def test_the_metadata_names_the_classes_and_the_input() -> None:
 
 
 def test_on_unseen_yards_it_is_as_good_as_its_card_says() -> None:
-    said = json.loads((DEMO_FOLDER / FIGURES_NAME).read_text())["held_out"]["classes"]
-    measured = evaluate(DEMO_FOLDER, held_out_pictures(10, UNSEEN_SEED))
+    said = json.loads((DEMO_FOLDER / FIGURES_NAME).read_text())["held_out"]["clear"]
+    measured = evaluate(DEMO_FOLDER, held_out_pictures(16, UNSEEN_SEED))
     for label in LABELS:
-        figures = measured.classes[label]
+        figures = measured.clear[label]
         assert figures.objects >= 10, label
         assert figures.precision >= said[label]["precision"] - MARGIN, (label, figures)
         assert figures.recall >= said[label]["recall"] - MARGIN, (label, figures)
@@ -82,14 +82,7 @@ def test_in_the_demo_clip_each_class_is_found_in_consecutive_pictures(
         boxes = [truth.box for truth in picture.truths if truth.label == label]
         found = [detection.box for detection in confident(detections) if detection.label == label]
         hits.append(any(iou(box, other) >= 0.5 for box in boxes for other in found))
-    runs, longest = 0, 0
-    for before, now in pairwise([False, *hits]):
-        runs += now and not before
-    current = 0
-    for hit in hits:
-        current = current + 1 if hit else 0
-        longest = max(longest, current)
-    assert runs >= 1
+    longest = max((len(list(run)) for hit, run in groupby(hits) if hit), default=0)
     assert longest >= 6  # three seconds without a gap
 
 

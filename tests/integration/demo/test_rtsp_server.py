@@ -114,9 +114,10 @@ def test_a_password_is_asked_for(clip: Clip) -> None:
             play(f"rtsp://127.0.0.1:{port}/demo", "tcp", 1)
 
 
-def test_another_path_is_not_found(clip: Clip) -> None:
+@pytest.mark.parametrize("path", ["other", "demolition", "demo/other", ""])
+def test_another_path_is_not_found(clip: Clip, path: str) -> None:
     with serving(clip) as port, pytest.raises(av.error.HTTPNotFoundError):
-        play(f"rtsp://127.0.0.1:{port}/other", "tcp", 1)
+        play(f"rtsp://127.0.0.1:{port}/{path}", "tcp", 1)
 
 
 def test_a_file_without_h264_is_refused_by_name(tmp_path: Path) -> None:

@@ -48,3 +48,17 @@ def test_figures_of_a_case_worked_out_by_hand() -> None:
 def test_no_object_and_no_detection_is_no_mistake() -> None:
     nothing = figures([((), ())], "smoke", 0.5)
     assert (nothing.objects, nothing.precision, nothing.recall) == (0, 1.0, 1.0)
+
+
+def test_what_is_not_clear_is_neither_right_nor_wrong() -> None:
+    clear, tiny = truth("person", 0.0, 0.0, 0.1, 0.2), truth("person", 0.5, 0.5, 0.52, 0.55)
+    hidden = Truth("person", (0.7, 0.1, 0.8, 0.4), 0.4)
+    detections = (
+        found("person", 0.9, *tiny.box),
+        found("person", 0.8, *clear.box),
+        found("person", 0.7, *hidden.box),
+    )
+    pictures = [((clear, tiny, hidden), detections), ((tiny,), (found("person", 0.6, 0.2, 0.6, 0.3, 0.9),))]
+    person = figures(pictures, "person", 0.5, clear_only=True)
+    assert (person.objects, person.precision, person.recall) == (1, 0.5, 1.0)
+    assert figures(pictures, "person", 0.5).objects == 4
