@@ -116,6 +116,7 @@ class Detector:
                 stuck_seconds=settings.stream_open_timeout_seconds + settings.stream_read_timeout_seconds + 5.0,
                 frozen_after_seconds=settings.frozen_after_seconds,
             ),
+            offline_alert_after_seconds=settings.offline_alert_after_seconds,
         )
 
     def _source_maker(self) -> "_SourceMaker":

@@ -87,6 +87,11 @@ class Settings(BaseSettings):
     frozen_after_seconds: float = Field(
         default=20.0, ge=0, description="The very same picture for so long means a frozen camera; 0: never."
     )
+    offline_alert_after_seconds: float = Field(
+        default=60.0,
+        ge=0,
+        description="A camera without a picture for so long gives a camera_offline alert; 0: never.",
+    )
     poll_interval_seconds: float = Field(
         default=2.0, gt=0, le=8, description="How often the API is asked for changes."
     )

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from cctv.analyser import Analyser
@@ -21,12 +22,13 @@ from cctv.logs import camera_logger, redactor
 from cctv.mailbox import Mailbox
 from cctv.metrics import Metrics
 from cctv.model_pool import MeasuredModel, ModelInvalidError, Models
+from cctv.offline import OutageWatch
 from cctv.reader import Reader, ReaderOptions, SourceFactory
 from cctv.source import Source
 from cctv.spool import Spool
 from cctv.state_store import StateStore
 from vigil_contracts.camera import CameraConfiguration, Heartbeat
-from vigil_contracts.names import Reason
+from vigil_contracts.names import REASON_TEXTS, Reason
 from vigil_contracts.stream_url import secrets_of
 
 _STATE_EVERY_SECONDS = 10.0
@@ -45,6 +47,7 @@ class Shared:
     changed: Callable[[int], None]
     detector_name: str
     reader_options: ReaderOptions
+    offline_alert_after_seconds: float = 60.0
 
 
 class CameraPipeline:
@@ -133,6 +136,7 @@ class CameraPipeline:
             frame = self._mailbox.take(timeout_seconds=0.5)
             if frame is not None and not self._stopping.is_set():
                 self._analyse(frame, analysis)
+            self._look_for_outage(analysis)
             if time.monotonic() - saved_at >= _STATE_EVERY_SECONDS:
                 saved_at = time.monotonic()
                 analysis.save()
@@ -160,6 +164,7 @@ class CameraPipeline:
         self._log.info("new settings, revision %s", camera.revision)
         try:
             if not same_model:
+                analysis.save()
                 analysis = _Analysis(camera, self._shared)
             else:
                 analysis.analyser.reconfigure(camera)
@@ -183,6 +188,14 @@ class CameraPipeline:
         if events:
             analysis.save()
 
+    def _look_for_outage(self, analysis: "_Analysis") -> None:
+        health = self._health
+        why = REASON_TEXTS[health.reason]
+        event = analysis.outage.check(health.is_streaming, health.seconds_without_picture(), why, datetime.now(UTC))
+        if event is not None and not self._stopping.is_set():
+            self._accept(event)
+            analysis.save()
+
     def _accept(self, event: Event) -> None:
         self._shared.metrics.events.labels(str(self._camera.id), event.alert_type).inc()
         try:
@@ -203,15 +216,17 @@ class _Analysis:
     def __init__(self, camera: CameraConfiguration, shared: Shared) -> None:
         self.model = MeasuredModel(shared.models.get(camera.detection.model), shared.metrics, camera.id)
         self.analyser = Analyser(camera, self.model)
+        self.outage = OutageWatch(shared.offline_alert_after_seconds)
         self._camera_id, self._states = camera.id, shared.states
         self._saved = ""
         state: dict[str, Any] = shared.states.load(camera.id)
         if state:
-            self.analyser.restore(state)
+            self.analyser.restore(state.get("analyser", {}))
+            self.outage.restore(state.get("outage", {}))
 
     def save(self) -> None:
         """Writes the memory down where it has changed."""
-        state = self.analyser.state()
+        state = {"analyser": self.analyser.state(), "outage": self.outage.state()}
         text = json.dumps(state, sort_keys=True)
         if text != self._saved:
             self._saved = text
