@@ -79,35 +79,79 @@ def _lamps(rng: np.random.Generator, number: int) -> tuple[Lamp, ...]:
     )
 
 
-def make_light(rng: np.random.Generator, weather: str) -> Light:
-    """A light for one of `WEATHERS`."""
-    white = (1.0, 0.99, 0.97)
-    if weather == "sunny":
-        blue = rng.uniform(0.75, 0.95)
-        return Light(
-            weather, _tinted(rng.uniform(0.5, 0.62), 1.03, 1.0, 0.96),
-            _tinted(rng.uniform(0.4, 0.6), 0.88, 0.96, 1.0),
-            _sun(rng, 0.5, 1.2), rng.uniform(0.35, 0.55), (blue, 0.68, 0.45), (0.95, 0.88, 0.78), (0.9, 0.87, 0.82),
-            0.0015, 0.0,
-        )  # fmt: skip
-    if weather == "dusk":
-        return Light(
-            weather, _tinted(rng.uniform(0.35, 0.5), 1.08, 0.96, 1.0), _tinted(rng.uniform(0.15, 0.3), 0.6, 0.8, 1.0),
-            _sun(rng, 0.2, 0.5), 0.2, (0.55, 0.4, 0.36), (0.5, 0.62, 0.85), (0.55, 0.52, 0.55), 0.003, 0.0,
-            _lamps(rng, int(rng.integers(0, 2))),
-        )  # fmt: skip
-    if weather == "night":
-        return Light(
-            weather, _tinted(rng.uniform(0.17, 0.32), 1.25, 1.0, 0.9), (0.0, 0.0, 0.0), (0.0, 1.0, 0.0), 0.15,
-            (0.09, 0.06, 0.05), (0.16, 0.12, 0.1), (0.1, 0.09, 0.08), 0.003, 0.0,
-            _lamps(rng, int(rng.integers(1, 4))),
-        )  # fmt: skip
+_WHITE = (1.0, 0.99, 0.97)
+
+
+def _sunny(rng: np.random.Generator) -> Light:
+    blue = rng.uniform(0.75, 0.95)
+    return Light(
+        weather="sunny",
+        ambient=_tinted(rng.uniform(0.5, 0.62), 1.03, 1.0, 0.96),
+        sun=_tinted(rng.uniform(0.4, 0.6), 0.88, 0.96, 1.0),
+        sun_direction=_sun(rng, 0.5, 1.2),
+        shadow=rng.uniform(0.35, 0.55),
+        sky_top=(blue, 0.68, 0.45),
+        sky_bottom=(0.95, 0.88, 0.78),
+        fog=(0.9, 0.87, 0.82),
+        fog_per_m=0.0015,
+        rain=0.0,
+    )
+
+
+def _dusk(rng: np.random.Generator) -> Light:
+    return Light(
+        weather="dusk",
+        ambient=_tinted(rng.uniform(0.35, 0.5), 1.08, 0.96, 1.0),
+        sun=_tinted(rng.uniform(0.15, 0.3), 0.6, 0.8, 1.0),
+        sun_direction=_sun(rng, 0.2, 0.5),
+        shadow=0.2,
+        sky_top=(0.55, 0.4, 0.36),
+        sky_bottom=(0.5, 0.62, 0.85),
+        fog=(0.55, 0.52, 0.55),
+        fog_per_m=0.003,
+        rain=0.0,
+        lamps=_lamps(rng, int(rng.integers(0, 2))),
+    )
+
+
+def _night(rng: np.random.Generator) -> Light:
+    return Light(
+        weather="night",
+        ambient=_tinted(rng.uniform(0.17, 0.32), 1.25, 1.0, 0.9),
+        sun=(0.0, 0.0, 0.0),
+        sun_direction=(0.0, 1.0, 0.0),
+        shadow=0.15,
+        sky_top=(0.09, 0.06, 0.05),
+        sky_bottom=(0.16, 0.12, 0.1),
+        fog=(0.1, 0.09, 0.08),
+        fog_per_m=0.003,
+        rain=0.0,
+        lamps=_lamps(rng, int(rng.integers(1, 4))),
+    )
+
+
+def _grey_day(rng: np.random.Generator, weather: str) -> Light:
+    """Overcast, rain or fog: a sky without a sun."""
     dark = rng.uniform(0.6, 0.95)
     sky = _tinted(dark, 0.84, 0.82, 0.8)
     fog_per_m = rng.uniform(0.015, 0.045) if weather == "fog" else 0.004
     return Light(
-        weather, _tinted(rng.uniform(0.62, 0.85), *white), _tinted(rng.uniform(0.03, 0.12), *white),
-        _sun(rng, 0.8, 1.4),
-        rng.uniform(0.05, 0.2), _tinted(dark, 0.78, 0.74, 0.7), sky, sky, fog_per_m,
-        rng.uniform(0.4, 1.0) if weather == "rain" else 0.0,
-    )  # fmt: skip
+        weather=weather,
+        ambient=_tinted(rng.uniform(0.62, 0.85), *_WHITE),
+        sun=_tinted(rng.uniform(0.03, 0.12), *_WHITE),
+        sun_direction=_sun(rng, 0.8, 1.4),
+        shadow=rng.uniform(0.05, 0.2),
+        sky_top=_tinted(dark, 0.78, 0.74, 0.7),
+        sky_bottom=sky,
+        fog=sky,
+        fog_per_m=fog_per_m,
+        rain=rng.uniform(0.4, 1.0) if weather == "rain" else 0.0,
+    )
+
+
+def make_light(rng: np.random.Generator, weather: str) -> Light:
+    """A light for one of `WEATHERS`. Raises `ValueError` for any other name."""
+    if weather not in WEATHERS:
+        raise ValueError(f"weather: must be one of {', '.join(WEATHERS)}, is {weather!r}")
+    special = {"sunny": _sunny, "dusk": _dusk, "night": _night}.get(weather)
+    return special(rng) if special is not None else _grey_day(rng, weather)

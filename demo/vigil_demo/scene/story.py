@@ -25,9 +25,17 @@ STORY_SEED = 7_000_000
 
 _VIEW = Viewpoint(640, 360, 540.0, 4.6, float(np.radians(16.5)))
 _LIGHT = Light(
-    "sunny", (0.7, 0.68, 0.65), (0.5, 0.57, 0.62), (0.52, 0.72, -0.46), 0.42, (0.85, 0.66, 0.45), (0.95, 0.88, 0.78),
-    (0.9, 0.87, 0.82), 0.0015, 0.0,
-)  # fmt: skip
+    weather="sunny",
+    ambient=(0.7, 0.68, 0.65),
+    sun=(0.5, 0.57, 0.62),
+    sun_direction=(0.52, 0.72, -0.46),
+    shadow=0.42,
+    sky_top=(0.85, 0.66, 0.45),
+    sky_bottom=(0.95, 0.88, 0.78),
+    fog=(0.9, 0.87, 0.82),
+    fog_per_m=0.0015,
+    rain=0.0,
+)
 _LOOK = CameraLook(gain=(0.98, 0.99, 1.0), vignette=0.14, blur_px=0.35, noise=0.008, lettering="DEMO YARD")
 
 _BARREL = (3.3, 12.2)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vigil_demo.scene.shapes import Outline, Placement, extrusion, face
-from vigil_demo.scene.types import Colour, Face, Hull, Primitive, Solid
+from vigil_demo.scene.types import Colour, Primitive, Solid
 
 KINDS = ("hatchback", "saloon", "suv", "van", "pickup", "lorry")
 _PAINT: tuple[Colour, ...] = (
@@ -22,7 +22,7 @@ _DARK: Colour = (0.12, 0.12, 0.12)
 
 @dataclass(frozen=True)
 class _Body:
-    """Outlines (forward, up) in m for a vehicle of length 1 scaled later; cabin None where the body includes it."""
+    """Outlines are (forward, up) in m; the cabin is None where the body includes it."""
 
     length_m: float
     width_m: float
@@ -248,6 +248,3 @@ def _ends(place: Placement, body: _Body, half: float, look: Look, *, lights: boo
         plate = [(end, 0.42, -0.26), (end, 0.42, 0.26), (end, 0.54, 0.26), (end, 0.54, -0.26)]
         parts.append(face(place, plate, (math.copysign(1, end), 0, 0), (0.8, 0.8, 0.8), 4))
     return parts
-
-
-__all__ = ["KINDS", "Face", "Hull", "Look", "make_look", "vehicle"]
