@@ -12,6 +12,7 @@ from types import FrameType
 from cctv.api import Api
 from cctv.cameras import Cameras
 from cctv.config import InvalidSettingError, Settings
+from cctv.hardware import HardwareDecoding
 from cctv.heartbeat import Heart
 from cctv.http_server import StatusServer
 from cctv.metrics import Metrics
@@ -126,7 +127,7 @@ class Detector:
         except (OSError, ssl.SSLError):
             raise InvalidSettingError("VIGIL_RTSPS_CA_FILE: must hold certificates in PEM form") from None
         options = GateOptions(settings.address_policy(), tls)
-        return _SourceMaker(options, settings.stream_open_timeout_seconds, settings.stream_read_timeout_seconds)
+        return _SourceMaker(options, settings, HardwareDecoding(settings.hardware_decoder))
 
     def _open_spool(self) -> Spool:
         settings = self._settings
@@ -177,16 +178,17 @@ class Detector:
 class _SourceMaker:
     """Makes one try at a camera's stream."""
 
-    def __init__(self, options: GateOptions, open_timeout_seconds: float, read_timeout_seconds: float) -> None:
-        self._options, self._open, self._read = options, open_timeout_seconds, read_timeout_seconds
+    def __init__(self, options: GateOptions, settings: Settings, hardware: HardwareDecoding) -> None:
+        self._options, self._settings, self._hardware = options, settings, hardware
 
     def __call__(self, camera: CameraConfiguration) -> Source:
         return RtspSource(
             camera.rtsp_url.get_secret_value(),
             camera.transport,
             self._options,
-            open_timeout_seconds=self._open,
-            read_timeout_seconds=self._read,
+            open_timeout_seconds=self._settings.stream_open_timeout_seconds,
+            read_timeout_seconds=self._settings.stream_read_timeout_seconds,
+            hardware=self._hardware,
         )
 
 

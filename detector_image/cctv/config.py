@@ -84,6 +84,9 @@ class Settings(BaseSettings):
         default=10.0, gt=0, le=60, description="Patience for the first packet."
     )
     stream_read_timeout_seconds: float = Field(default=10.0, gt=0, le=60, description="Patience for the next packet.")
+    hardware_decoder: Literal["", "cuda", "vaapi", "qsv"] = Field(
+        default="", description="Device that decodes the streams: cuda (NVDEC), vaapi or qsv; empty: the processor."
+    )
     frozen_after_seconds: float = Field(
         default=20.0, ge=0, description="The very same picture for so long means a frozen camera; 0: never."
     )

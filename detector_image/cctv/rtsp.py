@@ -15,6 +15,7 @@ import av.error
 import av.logging
 
 from cctv.faults import StreamFault, from_libav
+from cctv.hardware import HardwareDecoding
 from cctv.rtsp_gate import GateOptions, RtspGate
 from cctv.source import StreamInfo
 from vigil_contracts.names import Reason, StreamTransport
@@ -38,11 +39,13 @@ class RtspSource:
         *,
         open_timeout_seconds: float = 10.0,
         read_timeout_seconds: float = 10.0,
+        hardware: HardwareDecoding | None = None,
     ) -> None:
         self._gate = RtspGate(url, gate_options)
         self._transport = transport
         self._open_timeout = open_timeout_seconds
         self._read_timeout = read_timeout_seconds
+        self._hardware = hardware
         self._container: av.container.InputContainer | None = None
 
     def open(self) -> StreamInfo:
@@ -54,6 +57,7 @@ class RtspSource:
                 mode="r",
                 format="rtsp",
                 timeout=(self._open_timeout, self._read_timeout),
+                hwaccel=self._hardware.accelerator() if self._hardware else None,
                 options={
                     "rtsp_transport": str(self._transport),
                     "allowed_media_types": "video",

@@ -88,30 +88,44 @@ class Stage:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who owns a backend's cameras, with a token of each kind that is needed."""
+
+    user_token: str
+    pipeline_token: str
+    operator_token: str
+
+    @classmethod
+    def of(cls, backend: BackendServer) -> "Owner":
+        """A new user."""
+        user = backend.create_user("anna")
+        return cls(user.token, backend.token("anna", "pipeline"), backend.token("anna", "operator"))
+
+
 @contextlib.contextmanager
 def stage(
-    name: str, directory: Path, shared: Path, backend: BackendServer, database_url: str, *, pod: bool
+    name: str, directory: Path, shared: Path, backend: BackendServer, database_url: str, owner: Owner, *, pod: bool
 ) -> Iterator[Stage]:
-    """A camera of a user and a group of its own, to be watched in pod mode or in poll mode once `cctv` is started."""
-    user = backend.create_user(name)
+    """A camera in a group of its own, to be watched in pod mode or in poll mode once `cctv` is started."""
     clip = shared / "videos" / "one-by-one-person-detection.mp4"
     with gst_rtsp_server(clip, username="viewer", password=PASSWORD) as camera:
         camera_id = backend.add_camera(
-            user.token, name=name, rtsp_url=camera.url, is_active=True, group=name, detection=DETECTION
+            owner.user_token, name=name, rtsp_url=camera.url, is_active=True, group=name, detection=DETECTION
         )
-        token = _detector_token(backend, name, camera_id) if pod else backend.token(name, "pipeline")
+        token = _detector_token(backend, owner, camera_id) if pod else owner.pipeline_token
         settings = {"VIGIL_MODEL": str(shared / "models" / "yolov8n_int8_openvino_model"), "VIGIL_GROUP": name}
         watched = camera_id if pod else None
         cctv = DetectorProcess(directory / name, backend.url, token, watched, settings)
         try:
-            yield Stage(name, backend, database_url, user.token, camera_id, camera, cctv)
+            yield Stage(name, backend, database_url, owner.user_token, camera_id, camera, cctv)
         finally:
             cctv.end()
 
 
-def _detector_token(backend: BackendServer, username: str, camera_id: int) -> str:
+def _detector_token(backend: BackendServer, owner: Owner, camera_id: int) -> str:
     """What the operator does for a pod: a token that reaches one camera."""
-    with backend.client(backend.token(username, "operator")) as client:
+    with backend.client(owner.operator_token) as client:
         answer = client.post(f"/api/cameras/{camera_id}/detector-token/")
         answer.raise_for_status()
         return str(answer.json()["token"])

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.six_people import Stage, check_picture, check_visits, stage
+from tests.e2e.six_people import Owner, Stage, check_picture, check_visits, stage
 from tests.integration.services.backend import backend_server
 from tests.integration.services.postgres import PostgresServer
 
@@ -32,10 +32,11 @@ def stages(
         steady_url, broken_url = postgres.create_database(), postgres.create_database()
         steady = stack.enter_context(backend_server(directory / "steady", database_url=steady_url))
         broken = stack.enter_context(backend_server(directory / "broken", database_url=broken_url))
+        anna, other = Owner.of(steady), Owner.of(broken)
         made = [
-            stack.enter_context(stage("pod", directory, shared, steady, steady_url, pod=True)),
-            stack.enter_context(stage("poll", directory, shared, steady, steady_url, pod=False)),
-            stack.enter_context(stage("outage", directory, shared, broken, broken_url, pod=True)),
+            stack.enter_context(stage("pod", directory, shared, steady, steady_url, anna, pod=True)),
+            stack.enter_context(stage("poll", directory, shared, steady, steady_url, anna, pod=False)),
+            stack.enter_context(stage("outage", directory, shared, broken, broken_url, other, pod=True)),
         ]
         for each in made:
             each.cctv.start()
@@ -43,7 +44,7 @@ def stages(
             each.wait_for_play()
         time.sleep(OUTAGE_BEGINS_SECONDS)
         broken.kill()
-        time.sleep(OUTAGE_SECONDS)
+        time.sleep(OUTAGE_SECONDS)  # the length of the outage is what is tested
         assert made[2].cctv.metric("vigil_spool_alerts") >= 1, "nothing happened during the outage"
         broken.start()
         for each in made:

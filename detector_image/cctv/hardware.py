@@ -1,0 +1,48 @@
+"""Decoding by hardware (NVDEC by `cuda`, VAAPI, Quick Sync), where it was asked for and can be had."""
+
+import logging
+from collections.abc import Callable
+
+import av
+from av.codec.hwaccel import HWAccel
+
+log = logging.getLogger("cctv")
+
+_PROBED_CODEC = "h264"
+
+
+class HardwareDecoding:
+    """Found out once a process: either every camera's decoder uses the device, or one line says why none does.
+
+    A stream whose codec the device does not know is decoded by software all the same.
+    """
+
+    def __init__(self, device_type: str) -> None:
+        self._device_type = device_type if device_type and _works(device_type) else ""
+
+    @property
+    def is_used(self) -> bool:
+        """Whether there is a device."""
+        return bool(self._device_type)
+
+    def accelerator(self) -> HWAccel | None:
+        """What `av.open` takes; None: decode by software."""
+        return HWAccel(self._device_type, allow_software_fallback=True) if self._device_type else None
+
+
+Probe = Callable[[str], None]
+
+
+def _probe(device_type: str) -> None:
+    HWAccel(device_type).create(av.Codec(_PROBED_CODEC, "r"))
+
+
+def _works(device_type: str, probe: Probe = _probe) -> bool:
+    try:
+        probe(device_type)
+    except (OSError, ValueError, NotImplementedError, RuntimeError) as error:
+        log.warning(
+            "VIGIL_HARDWARE_DECODER=%s cannot be used (%s); decoding by software", device_type, type(error).__name__
+        )
+        return False
+    return True

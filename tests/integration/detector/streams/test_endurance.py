@@ -1,0 +1,199 @@
+"""A long life: reconnections without end, dead cameras, an API that was away, a disk that is full."""
+
+import contextlib
+import ctypes
+import gc
+import os
+import subprocess
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from tests.integration.detector.streams.conftest import Watch
+from tests.integration.services.backend import BackendServer
+from tests.integration.services.detector import detector, wait_until
+from tests.integration.services.misbehaving_rtsp import Script, misbehaving_camera
+
+from cctv.api import Api
+from cctv.config import Settings
+from cctv.metrics import Metrics
+from cctv.sender import Sender
+from cctv.spool import Spool
+from vigil_contracts.alert import AlertSubmission
+from vigil_contracts.names import AlertType
+from vigil_demo.clip import Clip
+
+MEGABYTE = 1024 * 1024
+RECONNECTIONS = 200
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def resident_bytes() -> int:
+    gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_two_hundred_reconnections_leak_nothing(clip: Clip, watch: Watch) -> None:
+    """Half of the connections are refused after DESCRIBE, the others break in the middle of a picture."""
+    with (
+        misbehaving_camera(Script(clip=clip, breaks_after_seconds=0.1)) as breaking,
+        misbehaving_camera(Script(clip=clip, status={"DESCRIBE": 404})) as refusing,
+    ):
+        readers = [
+            watch(camera.url, first_pause_seconds=0.01, longest_pause_seconds=0.01) for camera in (breaking, refusing)
+        ]
+        for watched in readers:
+            watched.frames = _Forgetful()
+
+        def connections() -> int:
+            return min(breaking.connections, refusing.connections)
+
+        wait_until(lambda: connections() >= 30, 120, "warm")
+        threads, files, memory = threading.active_count(), open_files(), resident_bytes()
+        wait_until(lambda: connections() >= 30 + RECONNECTIONS // 2, 200, "two hundred reconnections")
+
+        # What is open at any moment belongs to at most two connections: gate, both servers, libav.
+        assert threading.active_count() <= threads + 6
+        assert open_files() <= files + 12
+        assert resident_bytes() <= memory + 8 * MEGABYTE
+
+
+class _Forgetful(list):  # type: ignore[type-arg]
+    def append(self, _: object) -> None:
+        """Frames that are kept would look like a leak."""
+
+
+@pytest.mark.slow
+def test_a_dead_camera_costs_under_one_percent_of_a_core(
+    backend: BackendServer, shared: Path, tmp_path: Path
+) -> None:
+    user, pipeline = backend.create_user("anna"), ""
+    pipeline = backend.token("anna", "pipeline")
+    for number in range(10):
+        backend.add_camera(user.token, name=f"dead {number}", rtsp_url=f"rtsp://127.0.0.1:{number + 1}/cam")
+    settings = {"VIGIL_MODEL": str(shared / "models" / "yolov8n_int8_openvino_model")}
+    with detector(tmp_path / "cctv", api_url=backend.url, token=pipeline, settings=settings) as cctv:
+        wait_until(lambda: cctv.output.count("StreamUnreachable") >= 10, 60, "all ten are found dead")
+        time.sleep(5)
+        before, began = cctv.cpu_seconds(), time.monotonic()
+        time.sleep(15)
+        used = (cctv.cpu_seconds() - before) / (time.monotonic() - began)
+
+    assert used / 10 < 0.01, f"{used / 10:.2%} of a core for each dead camera"
+
+
+@contextlib.contextmanager
+def sending(spool: Spool, backend: BackendServer, token: str) -> Iterator[Sender]:
+    """A sender of the spool's alerts to the backend."""
+    metrics = Metrics()
+    api = Api(Settings(api_url=backend.url, token=token), metrics)
+    sender = Sender(spool, lambda alert, image: api.call(lambda client: client.send_alert(alert, image)), metrics)
+    sender.start()
+    try:
+        yield sender
+    finally:
+        sender.stop(5)
+        api.close()
+
+
+def alert(camera: int) -> AlertSubmission:
+    return AlertSubmission(
+        event_id=uuid.uuid4().hex,
+        camera=camera,
+        alert_type=AlertType.PERSON,
+        confidence=0.9,
+        timestamp=datetime.now(UTC),
+    )
+
+
+def stored(backend: BackendServer, token: str) -> int:
+    with backend.client(token) as client:
+        return int(client.get("/api/alerts/").json()["count"])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_thousands_of_waiting_alerts_are_delivered_once_each_though_both_ends_are_killed(
+    backend: BackendServer, tmp_path: Path
+) -> None:
+    """2,000 alerts of four cameras; the backend is killed once while they drain, the sender ended and begun again."""
+    user = backend.create_user("anna")
+    pipeline = backend.token("anna", "pipeline")
+    cameras = [backend.add_camera(user.token, name=f"c{n}", rtsp_url="rtsp://10.0.0.1/x") for n in range(4)]
+    spool = Spool(tmp_path / "spool", 1000 * MEGABYTE)
+    count = 2000
+    for number in range(count):
+        spool.append(alert(cameras[number % 4]), b"")
+    with sending(spool, backend, pipeline):
+        wait_until(lambda: spool.waiting().alerts < count - 200, 120, "it drains")
+        backend.kill()
+        time.sleep(2)
+        assert spool.waiting().alerts > 0
+    backend.start()
+    began, left = time.monotonic(), spool.waiting().alerts
+    with sending(spool, backend, pipeline):
+        wait_until(lambda: spool.waiting().alerts == 0, 200, "all are delivered")
+    print(f"{left} alerts in {time.monotonic() - began:.1f} s")
+    spool.close()
+
+    assert stored(backend, user.token) == count
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 16 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        pytest.skip(f"needs the right to mount a tmpfs: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_drops_the_oldest_and_keeps_going(small_disk: Path) -> None:
+    dropped: list[str] = []
+    spool = Spool(small_disk / "spool", 1000 * MEGABYTE, dropped=lambda camera_id, why: dropped.append(why))
+    names = []
+    for _ in range(60):
+        submission = alert(1)
+        names.append(submission.event_id)
+        assert spool.append(submission, b"x" * 500_000), "a new alert is worth more than the oldest"
+
+    left = []
+    while (entry := spool.head(1)) is not None:
+        left.append(spool.read(entry)[0].event_id)
+        spool.done(entry)
+    spool.close()
+
+    assert len(dropped) == 60 - len(left)
+    assert set(dropped) == {"full"}
+    assert left == names[-len(left) :]
+    assert len(left) >= 25
+
+
+def test_a_disk_filled_by_others_loses_the_alert_and_says_so(small_disk: Path) -> None:
+    dropped: list[str] = []
+    spool = Spool(small_disk / "spool", 1000 * MEGABYTE, dropped=lambda camera_id, why: dropped.append(why))
+    with contextlib.suppress(OSError), (small_disk / "other").open("wb") as other:
+        while True:
+            other.write(b"x" * 65536)
+
+    assert not spool.append(alert(1), b"x" * 500_000)
+    assert dropped == ["full"]
+    (small_disk / "other").unlink()
+    assert spool.append(alert(1), b"x" * 500_000)
+    assert spool.waiting().alerts == 1
+    spool.close()

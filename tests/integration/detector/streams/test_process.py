@@ -1,0 +1,225 @@
+"""`cctv` as a process, from outside: settings, output, what it costs, and how it ends."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.integration.services.backend import BackendServer
+from tests.integration.services.detector import DetectorProcess, detector, wait_until
+from tests.integration.services.misbehaving_rtsp import Script, misbehaving_camera
+from tests.integration.services.rtsp import gst_rtsp_server
+
+from vigil_demo.clip import Clip
+
+SECRET = "marked:p@ss/w0rd%é"
+QUOTED = "marked%3Ap%40ss%2Fw0rd%25%C3%A9"
+FRAGMENTS = ("p@ss/w0rd", "p%40ss", "w0rd", "marked%3A", "marked:p")
+
+
+def run_cctv(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cctv", *arguments],
+        env={"PATH": "/usr/bin:/bin", "VIGIL_TOKEN": "t", **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"VIGIL_TOKEN": ""}, "cctv: set VIGIL_TOKEN_FILE"),
+        ({"VIGIL_TOKEN_FILE": "/nowhere"}, "cctv: VIGIL_TOKEN_FILE: must be a file"),
+        ({"VIGIL_API_URL": "localhost:8000"}, "cctv: VIGIL_API_URL: must begin with http:// or https://"),
+        ({"VIGIL_METRICS_PORT": "70000"}, "cctv: VIGIL_METRICS_PORT: "),
+        ({"VIGIL_METRICS_PORT": "many"}, "cctv: VIGIL_METRICS_PORT: "),
+        ({"VIGIL_LOG_FORMAT": "xml"}, "cctv: VIGIL_LOG_FORMAT: Input should be 'json' or 'text'"),
+        ({"VIGIL_STREAM_ALLOWED_NETWORKS": "10.0.0.0/99"}, "cctv: VIGIL_STREAM_ALLOWED_NETWORKS: must be networks"),
+        ({"VIGIL_SPOOL_MAX_BYTES": "-1"}, "cctv: VIGIL_SPOOL_MAX_BYTES: "),
+        ({"VIGIL_SPOOL_DIR": "/proc/nowhere"}, "cctv: VIGIL_SPOOL_DIR: "),
+        ({"VIGIL_MODEL_SHA256": "123"}, "cctv: VIGIL_MODEL_SHA256: "),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_line(settings: dict[str, str], said: str) -> None:
+    done = run_cctv(**settings)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(said), done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not done.stdout
+
+
+def test_help_explains_every_setting() -> None:
+    from cctv.config import Settings
+
+    done = run_cctv("--help")
+
+    assert done.returncode == 0
+    for name, info in Settings.model_fields.items():
+        assert f"VIGIL_{name.upper()}" in done.stdout
+        assert info.description, name
+
+
+@pytest.fixture(scope="module")
+def model(shared: Path) -> dict[str, str]:
+    return {"VIGIL_MODEL": str(shared / "models" / "yolov8n_int8_openvino_model")}
+
+
+@pytest.fixture
+def token(backend: BackendServer) -> tuple[str, str]:
+    """A user's token and a pipeline's."""
+    user = backend.create_user("anna")
+    return user.token, backend.token("anna", "pipeline")
+
+
+def health(backend: BackendServer, token: str, camera_id: int) -> dict[str, str]:
+    with backend.client(token) as client:
+        answer = client.get(f"/api/cameras/{camera_id}/")
+    answer.raise_for_status()
+    found: dict[str, str] = answer.json()["health"]
+    return found
+
+
+def test_cameras_come_change_and_go_without_disturbing_others(
+    backend: BackendServer, token: tuple[str, str], model: dict[str, str], tmp_path: Path, clip_path: Path
+) -> None:
+    with (
+        gst_rtsp_server(clip_path, plays=0) as first,
+        gst_rtsp_server(clip_path, plays=0) as second,
+        detector(tmp_path / "cctv", api_url=backend.url, token=token[1], settings=model) as cctv,
+    ):
+        steady = backend.add_camera(token[0], name="steady", rtsp_url=first.url)
+        wait_until(lambda: cctv.metric("vigil_stream_up", camera=str(steady)) == 1, 60, "the first camera streams")
+        other = backend.add_camera(token[0], name="other", rtsp_url=second.url.replace("/cam", "/wrong"))
+        wait_until(lambda: health(backend, token[0], other)["reason"] == "StreamNotFound", 30, "a wrong path is told")
+        assert health(backend, token[0], steady)["phase"] == "Streaming"
+
+        with backend.client(token[0]) as client:
+            client.patch(f"/api/cameras/{other}/", json={"rtsp_url": second.url}).raise_for_status()
+        wait_until(lambda: health(backend, token[0], other)["phase"] == "Streaming", 30, "the right path streams")
+
+        with backend.client(token[0]) as client:
+            client.post(f"/api/cameras/{other}/deactivate/").raise_for_status()
+        began = time.monotonic()
+        wait_until(lambda: second.lines.count("closed") >= 1 and _streams(cctv) == {str(steady)}, 10, "it is silent")
+        assert time.monotonic() - began < 10
+        assert cctv.metric("vigil_stream_up", camera=str(steady)) == 1
+
+
+def _streams(cctv: DetectorProcess) -> set[str]:
+    from prometheus_client.parser import text_string_to_metric_families
+
+    families = text_string_to_metric_families(cctv.get("/metrics").text)
+    return {
+        sample.labels["camera"]
+        for family in families
+        for sample in family.samples
+        if sample.name == "vigil_stream_up"
+    }
+
+
+def test_a_rotated_token_is_taken_up(
+    backend: BackendServer, token: tuple[str, str], model: dict[str, str], tmp_path: Path, clip_path: Path
+) -> None:
+    with gst_rtsp_server(clip_path, plays=0) as server:
+        camera = backend.add_camera(token[0], name="yard", rtsp_url=server.url)
+        with detector(tmp_path / "cctv", api_url=backend.url, token="not-yet-valid", settings=model) as cctv:
+            wait_until(lambda: "401" in cctv.output, 30, "the token is refused")
+            assert "set VIGIL_TOKEN" not in cctv.output
+            cctv.token_file.write_text(token[1])
+            wait_until(lambda: health(backend, token[0], camera)["phase"] == "Streaming", 60, "it streams")
+            assert "not-yet-valid" not in cctv.output
+            assert token[1] not in cctv.output
+
+
+def test_no_secret_in_any_output_over_all_faults(
+    backend: BackendServer, token: tuple[str, str], model: dict[str, str], tmp_path: Path, clip: Clip, clip_path: Path
+) -> None:
+    user = f"admin:{QUOTED}@"
+    with (
+        misbehaving_camera(Script(clip=clip, status={"DESCRIBE": 401}, challenge='Basic realm="x"')) as refusing,
+        misbehaving_camera(
+            Script(clip=clip, status={"DESCRIBE": 302}, location="rtsp://127.0.0.1:9/x")
+        ) as redirecting,
+        misbehaving_camera(Script(clip=clip, first_bytes=b"HTTP/1.1 400 Bad\r\n\r\n")) as web,
+        misbehaving_camera(Script(clip=clip, silent_at="DESCRIBE")) as silent,
+        misbehaving_camera(Script(clip=clip, garbled_share=0.5)) as garbling,
+        gst_rtsp_server(clip_path, plays=0, username="admin", password=SECRET) as good,
+    ):
+        urls = {
+            "refused": f"rtsp://{user}127.0.0.1:1/cam?token=w0rd-query",
+            "unknown": f"rtsp://{user}camera.invalid/cam",
+            "outside": f"rtsp://{user}169.254.169.254/cam",
+            **{
+                name: camera.url.replace("//", f"//{user}")
+                for name, camera in [
+                    ("401", refusing),
+                    ("302", redirecting),
+                    ("web", web),
+                    ("silent", silent),
+                    ("garbled", garbling),
+                ]
+            },
+            "good": good.url,
+        }
+        cameras = {
+            name: backend.add_camera(token[0], name=name, rtsp_url=url)
+            for name, url in urls.items()
+            if name != "outside" or _accepts(backend, token[0], url)
+        }
+        settings = {**model, "VIGIL_LOG_LEVEL": "debug", "VIGIL_STREAM_OPEN_TIMEOUT_SECONDS": "2"}
+        with detector(tmp_path / "cctv", api_url=backend.url, token=token[1], settings=settings) as cctv:
+            wait_until(lambda: health(backend, token[0], cameras["good"])["phase"] == "Streaming", 60, "one streams")
+            wait_until(lambda: health(backend, token[0], cameras["silent"])["reason"] == "StreamTimeout", 60, "told")
+            reasons = {name: health(backend, token[0], camera_id) for name, camera_id in cameras.items()}
+            pages = [cctv.get(path).text for path in ("/metrics", "/healthz", "/readyz", "/nowhere")]
+            arguments = Path(f"/proc/{cctv.process.pid}/cmdline").read_text() if cctv.process else ""
+        said = "\n".join([cctv.output, *pages, arguments, str(reasons), *_texts(cctv.spool)])
+
+    assert reasons["401"]["reason"] == "StreamUnauthorized"
+    assert reasons["302"]["reason"] == "StreamForbidden"
+    assert reasons["web"]["reason"] == "StreamUnsupported"
+    assert reasons["refused"]["reason"] == "StreamUnreachable"
+    for fragment in FRAGMENTS:
+        assert fragment not in said
+    assert token[1] not in said
+
+
+def _accepts(backend: BackendServer, token: str, url: str) -> bool:
+    """Whether the API lets such a camera be added at all."""
+    with backend.client(token) as client:
+        answer = client.post("/api/cameras/", json={"name": "probe", "rtsp_url": url, "is_active": False})
+    return answer.status_code == httpx.codes.CREATED
+
+
+def _texts(folder: Path) -> list[str]:
+    return [path.read_bytes().decode("latin-1") for path in folder.rglob("*") if path.is_file()]
+
+
+def test_an_api_that_is_away_loses_nothing_and_the_end_is_quick(
+    backend: BackendServer, token: tuple[str, str], model: dict[str, str], tmp_path: Path, shared: Path
+) -> None:
+    with gst_rtsp_server(shared / "videos" / "one-by-one-person-detection.mp4") as server:
+        camera = backend.add_camera(token[0], name="yard", rtsp_url=server.url)
+        with detector(tmp_path / "cctv", api_url=backend.url, token=token[1], settings=model) as cctv:
+            wait_until(lambda: cctv.metric("vigil_stream_up", camera=str(camera)) == 1, 60, "it streams")
+            backend.kill()
+            wait_until(lambda: cctv.metric("vigil_spool_alerts", camera=str(camera)) >= 1, 60, "an alert waits")
+            assert cctv.metric("vigil_stream_up", camera=str(camera)) == 1
+            began = time.monotonic()
+            assert cctv.stop() == 0
+            assert time.monotonic() - began < 6
+            backend.start()
+            cctv.start()
+            wait_until(lambda: _alerts(backend, token[0]) == 1, 60, "the alert of the former process is delivered")
+            wait_until(lambda: not list(cctv.spool.glob("waiting/*/*")), 10, "the spool is empty")
+
+
+def _alerts(backend: BackendServer, token: str) -> int:
+    with backend.client(token) as client:
+        return int(client.get("/api/alerts/").json()["count"])

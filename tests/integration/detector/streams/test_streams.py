@@ -1,0 +1,142 @@
+"""What streams may be like: codecs, transports, encryption, authentication; against GStreamer's RTSP server."""
+
+import datetime
+import ipaddress
+import ssl
+from pathlib import Path
+
+import av
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from tests.integration.detector.streams.conftest import LOOPBACK
+from tests.integration.services.made_clips import make_clip
+from tests.integration.services.rtsp import gst_rtsp_server
+
+from cctv.faults import StreamFault
+from cctv.rtsp import RtspSource
+from cctv.rtsp_gate import GateOptions
+from cctv.source import StreamInfo
+from vigil_contracts.names import Reason, StreamTransport
+
+SPECIAL = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~ é€"
+
+
+def watch_all(
+    url: str, transport: StreamTransport = StreamTransport.TCP, options: GateOptions = LOOPBACK
+) -> tuple[StreamInfo, list[av.VideoFrame], StreamFault]:
+    """The whole stream, and what it ended with."""
+    source = RtspSource(url, transport, options, open_timeout_seconds=5, read_timeout_seconds=3)
+    pictures: list[av.VideoFrame] = []
+    try:
+        info = source.open()
+        for picture in source.pictures():
+            pictures.append(picture)
+    except StreamFault as fault:
+        return info, pictures, fault
+    finally:
+        source.close()
+    raise AssertionError("a stream ends by a fault")
+
+
+@pytest.mark.parametrize(
+    ("codec", "encoder", "name"),
+    [("h264", "libx264", "h264"), ("h265", "libx265", "hevc"), ("mjpeg", "mjpeg", "mjpeg")],
+)
+def test_every_codec_gives_every_picture(tmp_path: Path, codec: str, encoder: str, name: str) -> None:
+    path = make_clip(tmp_path / "clip.mp4", seconds=2, codec=encoder)
+    with gst_rtsp_server(path, codec=codec) as server:
+        info, pictures, fault = watch_all(server.url)
+
+    assert (info.codec, info.width, info.height) == (name, 320, 192)
+    assert len(pictures) >= 19
+    assert fault.reason is Reason.STREAM_ENDED
+
+
+@pytest.mark.parametrize("codec", [("h264", "libx264"), ("h265", "libx265")])
+def test_datagrams(tmp_path: Path, codec: tuple[str, str]) -> None:
+    path = make_clip(tmp_path / "clip.mp4", seconds=3, codec=codec[1])
+    with gst_rtsp_server(path, codec=codec[0], transports=["udp"]) as server:
+        _, pictures, fault = watch_all(server.url, StreamTransport.UDP)
+
+    assert len(pictures) >= 25
+    assert fault.reason in {Reason.STREAM_ENDED, Reason.STREAM_TIMEOUT}
+
+
+def test_a_transport_that_the_camera_does_not_offer(clip_path: Path) -> None:
+    with gst_rtsp_server(clip_path, transports=["udp"]) as server, pytest.raises(StreamFault) as raised:
+        RtspSource(server.url, StreamTransport.TCP, LOOPBACK).open()
+
+    assert raised.value.reason is Reason.STREAM_UNSUPPORTED
+    assert "transport" in str(raised.value)
+
+
+@pytest.mark.parametrize("basic", [False, True], ids=["digest", "basic"])
+@pytest.mark.parametrize("password", ["plain", SPECIAL, "x" * 300], ids=["plain", "special", "long"])
+def test_authentication(tmp_path: Path, basic: bool, password: str) -> None:
+    path = make_clip(tmp_path / "clip.mp4", seconds=1)
+    with gst_rtsp_server(path, username="view.er", password=password, basic=basic) as server:
+        _, pictures, _ = watch_all(server.url)
+
+    assert len(pictures) >= 9
+
+
+@pytest.mark.parametrize("basic", [False, True], ids=["digest", "basic"])
+def test_a_wrong_or_missing_password(clip_path: Path, basic: bool) -> None:
+    with gst_rtsp_server(clip_path, plays=0, username="viewer", password="right", basic=basic) as server:
+        for url in (server.bare_url, server.url.replace("right", "wrong")):
+            source = RtspSource(url, StreamTransport.TCP, LOOPBACK)
+            with pytest.raises(StreamFault) as raised:
+                source.open()
+            source.close()
+            assert raised.value.reason is Reason.STREAM_UNAUTHORIZED
+            assert "wrong" not in str(raised.value)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that signs itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "camera")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    folder = tmp_path_factory.mktemp("tls")
+    (folder / "camera.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (folder / "camera.key").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return folder / "camera.pem", folder / "camera.key"
+
+
+def test_rtsps_with_a_trusted_certificate(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
+    path = make_clip(tmp_path / "clip.mp4", seconds=2)
+    trusting = GateOptions(LOOPBACK.policy, ssl.create_default_context(cafile=certificate[0]))
+    with gst_rtsp_server(path, tls=certificate, username="viewer", password=SPECIAL) as server:
+        assert server.url.startswith("rtsps://")
+        _, pictures, fault = watch_all(server.url, options=trusting)
+
+    assert len(pictures) >= 19
+    assert fault.reason is Reason.STREAM_ENDED
+
+
+def test_rtsps_with_a_certificate_that_nobody_vouches_for(clip_path: Path, certificate: tuple[Path, Path]) -> None:
+    with gst_rtsp_server(clip_path, tls=certificate) as server, pytest.raises(StreamFault) as raised:
+        RtspSource(server.url, StreamTransport.TCP, LOOPBACK).open()
+
+    assert raised.value.reason is Reason.STREAM_UNREACHABLE
+    assert "certificate is not trusted" in str(raised.value)
