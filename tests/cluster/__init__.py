@@ -14,5 +14,6 @@
 
 `namespace` is deleted after the test. Logs, kubeconfigs and the audit log are in build/cluster/<run>/. For a cluster
 with other options, or to oneself: `ControlPlane(kubernetes_binaries, run_folder("mine"), ControlPlaneOptions(…))`.
+`container_cluster` (module `node`) adds a node that runs real containers, from images built here by buildah.
 By hand: `python -m tests.cluster` starts one and prints the line that points kubectl at it.
 """
