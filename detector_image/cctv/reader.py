@@ -222,7 +222,8 @@ class _Watch(threading.Thread):
         clean = fault.reason is Reason.STREAM_ENDED and lasted_seconds >= STEADY_SECONDS
         pause = 0.0 if clean else self._backoff.next_seconds()
         say = reader.log.debug if known else reader.log.warning
-        say("%s %s Next try in %.0f s.", fault.reason, fault, pause)
+        # The text, not the exception: a log record that is kept would keep the pictures of its traceback alive.
+        say("%s %s Next try in %.0f s.", fault.reason, str(fault), pause)
         paused_at = time.monotonic()
         while not self._wake.is_set() and (left := paused_at + pause - time.monotonic()) > 0:
             self.progress_at = time.monotonic()
