@@ -6,6 +6,7 @@ camera in line may want. An edit of the camera, or switching it off and on, has 
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from vigil_contracts.names import Reason
 from vigil_operator.core.classes import ChosenClass, NoClass, choose_class
@@ -19,10 +20,18 @@ def with_fallback(
     fallback = chosen.spec.fallback
     if fallback is None or fallback.class_name == chosen.name:
         return chosen
-    if not (_has_fallen_back(camera, fallback.class_name) or _has_waited(camera, fallback.after_seconds, now)):
+    if not (_has_fallen_back(camera, fallback.class_name) or _has_waited(camera.status, fallback.after_seconds, now)):
         return chosen
     other = choose_class(fallback.class_name, classes)
     return chosen if isinstance(other, NoClass) else other
+
+
+def seconds_to_fallback(chosen: ChosenClass, status: Mapping[str, Any], now: datetime) -> float | None:
+    """How long until the camera falls back if it finds no GPU by then; None where it is not waiting for one."""
+    waited = _waited_seconds(status, now)
+    if chosen.spec.fallback is None or waited is None:
+        return None
+    return max(0.0, chosen.spec.fallback.after_seconds - waited)
 
 
 def _has_fallen_back(camera: Camera, class_name: str) -> bool:
@@ -31,10 +40,15 @@ def _has_fallen_back(camera: Camera, class_name: str) -> bool:
     return in_use == class_name and status.get("observedGeneration") == camera.meta.generation
 
 
-def _has_waited(camera: Camera, seconds: float, now: datetime) -> bool:
-    """Whether the condition Scheduled has been False for want of a GPU for so long."""
-    for condition in camera.status.get("conditions") or []:
+def _has_waited(status: Mapping[str, Any], seconds: float, now: datetime) -> bool:
+    waited = _waited_seconds(status, now)
+    return waited is not None and waited >= seconds
+
+
+def _waited_seconds(status: Mapping[str, Any], now: datetime) -> float | None:
+    """How long the condition Scheduled has been False for want of a GPU; None when it is not."""
+    for condition in status.get("conditions") or []:
         if condition.get("type") == "Scheduled" and condition.get("reason") == Reason.INSUFFICIENT_GPU.value:
             since = datetime.fromisoformat(condition["lastTransitionTime"])
-            return (now - since).total_seconds() >= seconds
-    return False
+            return (now - since).total_seconds()
+    return None

@@ -5,7 +5,7 @@ out in order: first what goes, then what is applied, then the status.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from vigil_operator.core.desired.network_policy import build_network_policy
 from vigil_operator.core.desired.secret import PASSWORD_KEY, TOKEN_KEY, USERNAME_KEY, build_secret
 from vigil_operator.core.desired.volume import build_volume_claim
 from vigil_operator.core.desired.workload import DetectorPlan, DetectorSecrets, Manifest, WorkloadSettings
-from vigil_operator.core.fallback import with_fallback
+from vigil_operator.core.fallback import seconds_to_fallback, with_fallback
 from vigil_operator.core.observed import Camera, DetectorClass, Pod, Workload, secret_values
 from vigil_operator.core.pods import classify, newest
 from vigil_operator.core.specs import CameraSpec, InvalidSpecError, parse_camera_spec
@@ -89,6 +89,8 @@ class Decision:
     apply: tuple[Manifest, ...] = ()
     remove: tuple[Removal, ...] = ()
     needs_token: bool = False
+    look_again_seconds: float | None = None
+    """When the passing of time alone will change the decision."""
 
 
 def decide(situation: Situation) -> Decision:
@@ -137,7 +139,9 @@ def _decide_watched(situation: Situation, spec: CameraSpec) -> Decision:
         secrets=secrets,
         settings=situation.settings,
     )
-    return _settle(situation, _observe(situation, chosen, camera_id), apply=_changes(plan, situation.children))
+    decision = _settle(situation, _observe(situation, chosen, camera_id), apply=_changes(plan, situation.children))
+    status = situation.camera.status if decision.status is None else decision.status
+    return replace(decision, look_again_seconds=seconds_to_fallback(chosen, status, situation.now))
 
 
 def _observe(situation: Situation, chosen: ChosenClass, camera_id: int) -> Verdict:

@@ -26,6 +26,9 @@ from vigil_operator.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
+LOOK_AGAIN_MARGIN_SECONDS = 1.0
+"""Times in a status are whole seconds: looking a second late is looking once."""
+
 
 class TokenIssuer(Protocol):
     """The part of the API client that a reconciliation needs."""
@@ -140,6 +143,8 @@ class Reconciler:
             logger.info("%s written", manifest["kind"])
         if decision.status is not None:
             await self._write_status(camera, decision.verdict, decision.status)
+        if decision.look_again_seconds is not None:
+            self._queue.add_after(camera.key, decision.look_again_seconds + LOOK_AGAIN_MARGIN_SECONDS)
 
     async def _write_status(self, camera: Camera, verdict: Verdict, status: Mapping[str, Any]) -> None:
         try:

@@ -1,10 +1,16 @@
-"""The full listing, once at the start and then every minute: whatever a watch has missed is mended here."""
+"""The full listing, once at the start and then every minute: whatever a watch has missed is mended here.
+
+What a listing shows to be another than before is looked at at once. All the rest is looked at only now and then,
+since a decision about the same things is the same decision.
+"""
 
 import asyncio
 import logging
 import random
 import time
+from itertools import count
 
+from vigil_operator.core.observed import Key
 from vigil_operator.kube.client import KubeClient, KubeError
 from vigil_operator.kube.queue import WorkQueue
 from vigil_operator.kube.store import Store
@@ -14,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 JITTER = 0.2
 RETRY_SECONDS = 2.0
+LOOK_AT_ALL_EVERY = 10
+"""Listings after which every camera is looked at, whether it has changed or not."""
 
 
 class Resync:
@@ -30,29 +38,33 @@ class Resync:
         self.last_success = time.monotonic()
 
     async def first(self) -> None:
-        """Fills the store; returns when all of it is known."""
-        while not await self._attempt():  # noqa: ASYNC110 - the pause between attempts, no polling of a flag
+        """Fills the store and puts every camera in line; returns when all of it is known."""
+        await self._until_listed(look_at_all=True)
+
+    async def _until_listed(self, *, look_at_all: bool) -> None:
+        while not await self._attempt(look_at_all=look_at_all):  # noqa: ASYNC110 - the pause between attempts, no polling of a flag
             await asyncio.sleep(RETRY_SECONDS)
 
     async def run(self) -> None:
         """Never returns."""
-        while True:
+        for number in count(1):
             pause = self._interval_seconds * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
             await asyncio.sleep(pause)
-            await self.first()
+            await self._until_listed(look_at_all=number % LOOK_AT_ALL_EVERY == 0)
 
-    async def _attempt(self) -> bool:
+    async def _attempt(self, *, look_at_all: bool) -> bool:
+        changed: set[Key] = set()
         try:
             for kind in WATCHED:
                 # Cameras first and their objects later: an object is never seen before its camera.
                 listing = await self._kube.list_all(
                     kind, self._namespace if kind.namespaced else "", selector_of(kind)
                 )
-                self._store.replace(kind, listing.items, listing.resource_version)
+                changed |= self._store.replace(kind, listing.items, listing.resource_version)
         except KubeError as error:
             logger.warning("listing failed: %s", error)
             return False
-        for key in self._store.all_cameras():
+        for key in self._store.all_cameras() if look_at_all else changed:
             self._queue.add(key)
         self.last_success = time.monotonic()
         return True

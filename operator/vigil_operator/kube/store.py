@@ -60,15 +60,17 @@ class Collection(dict[Key, ObjectT]):
         self._deleted: set[str] = set()
 
     def observe(self, body: Body) -> ObjectT | None:
-        """Takes an object in; None when it is no news."""
-        found = self._parse(body)
-        known = self.get(found.meta.key)
-        if found.meta.uid in self._deleted:
+        """Takes an object in; None when it is no news (which costs next to nothing: most of a listing is none)."""
+        metadata = body["metadata"]
+        if metadata.get("uid") in self._deleted:
             return None
-        if known is not None and version_of(known.meta.resource_version) >= version_of(found.meta.resource_version):
+        key = Key(metadata.get("namespace", ""), metadata["name"])
+        known = self.get(key)
+        version = version_of(metadata.get("resourceVersion", ""))
+        if known is not None and version_of(known.meta.resource_version) >= version:
             return None
-        self[found.meta.key] = found
-        return found
+        self[key] = self._parse(body)
+        return self[key]
 
     def forget(self, key: Key, uid: str) -> ObjectT | None:
         """Takes an object out; None when it was not there."""

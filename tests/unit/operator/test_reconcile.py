@@ -214,7 +214,9 @@ def test_without_a_gpu_for_long_enough_the_fallback_is_taken_and_kept() -> None:
     start = situation(classes=falling_back())
     first = carried_out(start, decide(start), (waiting,))
     second = carried_out(first, decide(first), (waiting,))
+    assert decide(first).look_again_seconds == 60
     assert decide(second).apply == ()
+    assert decide(second).look_again_seconds == 30
     late = replace(second, now=second.now + timedelta(seconds=61))
     decision = decide(late)
     assert kinds(decision) == ["Deployment"]
