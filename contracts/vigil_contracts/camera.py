@@ -1,13 +1,15 @@
 """A camera's configuration as detectors and the operator receive it, and the health that they report back."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from vigil_contracts.names import CameraPhase, Reason, StreamTransport
+from vigil_contracts.rules import Fraction as Fraction
+from vigil_contracts.rules import Polygon, Rule, Schedule, Zone, check_polygon
 
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Named = TypeVar("Named", Zone, Rule)
 
 
 class Detection(BaseModel):
@@ -26,6 +28,42 @@ class Detection(BaseModel):
         default=(),
         description="Labels of the model to look for, such as `person`; empty: all that have an alert type.",
     )
+    zones: tuple[Zone, ...] = Field(default=(), max_length=32, description="Parts of the picture, for rules.")
+    rules: tuple[Rule, ...] = Field(
+        default=(), max_length=32, description="What makes an alert; empty: every object of the classes."
+    )
+    schedule: Schedule | None = Field(default=None, description="When the rules are armed; none: always.")
+    motion_masks: tuple[Polygon, ...] = Field(
+        default=(), max_length=32, description="Where motion does not count: trees, flags, the clock in the picture."
+    )
+
+    @field_validator("zones", "rules")
+    @classmethod
+    def _names_differ(cls, named: tuple[Named, ...]) -> tuple[Named, ...]:
+        names = [one.name for one in named]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"each needs a name of its own; twice there is {twice[0]!r}")
+        return named
+
+    @field_validator("rules")
+    @classmethod
+    def _zones_exist(cls, rules: tuple[Rule, ...], info: ValidationInfo) -> tuple[Rule, ...]:
+        known = [zone.name for zone in info.data.get("zones", ())]
+        for rule in rules:
+            zone = getattr(rule, "zone", None)
+            if zone is not None and zone not in known:
+                there = ", ".join(known) or "none"
+                raise ValueError(
+                    f"the zone {zone!r} of rule {rule.name!r} must be the name of one of zones ({there})"
+                )
+        return rules
+
+    @field_validator("motion_masks")
+    @classmethod
+    def _enclose(cls, masks: tuple[Polygon, ...]) -> tuple[Polygon, ...]:
+        for mask in masks:
+            check_polygon(mask)
+        return masks
 
 
 class CameraConfiguration(BaseModel):

@@ -1,6 +1,7 @@
 """One camera's way from pictures to events: motion gate, model, tracks, rules, snapshot. No stream, no network."""
 
 import logging
+from functools import partial
 from typing import Any
 
 from cctv.attention import Attention
@@ -12,6 +13,8 @@ from cctv.memory import Memory
 from cctv.motion import MotionGate
 from cctv.observations import observe
 from cctv.recognition import real_confidence, weak_confidence
+from cctv.rule_book import Fired, RuleBook
+from cctv.rules.base import Subject
 from cctv.snapshot import Picture, render_jpeg
 from cctv.tracking import ObjectTracker, TrackedObject
 from vigil_contracts.alert import Box
@@ -30,36 +33,48 @@ class Analyser:
         self._kinds = self._classes_looked_for()
         self._tracker: ObjectTracker | None = None
         self._memory = Memory()
-        self._gate = MotionGate()
+        self._gate = MotionGate(camera.detection.motion_masks)
+        self._rules = RuleBook(camera.detection)
         self._attention = Attention()
         self._pictures: dict[str, Picture] = {}
         """The best picture so far of each object that is not reported yet, by track."""
 
     def process(self, frame: Frame) -> list[Event]:
         """Takes the next frame (their times rise) and returns the events that it completed."""
-        if not self._wants_look(frame):
-            if self._tracker is not None:
-                self._tracker.carry(frame.monotonic_seconds)
-                self._memory.see(self._tracker.in_view(frame.monotonic_seconds), frame.received_at)
+        if self._wants_look(frame):
+            seen = self._look(frame)
+        elif self._tracker is not None:
+            self._tracker.carry(frame.monotonic_seconds)
+            seen = self._tracker.in_view(frame.monotonic_seconds)
+        else:
             return []
-        seen = self._look(frame)
         self._memory.see(seen, frame.received_at)
-        events = [event for thing in seen if (event := self._report(thing, seen, frame)) is not None]
-        self._drop_pictures()
+        events = [event for thing in seen for event in self._judge(thing, seen, frame)]
+        self._forget()
         return events
 
     def reconfigure(self, camera: CameraConfiguration) -> None:
         """New settings from the next frame on; tracks and what was already reported are kept."""
+        former = self._camera.detection
         self._camera = camera
         self._kinds = self._classes_looked_for()
+        if camera.detection != former:
+            told = self._rules.state()
+            self._rules = RuleBook(camera.detection)
+            self._rules.restore(told)
+            self._gate = MotionGate(camera.detection.motion_masks)
 
     def state(self) -> dict[str, Any]:
         """What a restarted detector must know so that it does not report an object again; JSON-compatible."""
-        return self._memory.state()
+        return {"memory": self._memory.state(), "rules": self._rules.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Takes up a `state()`; what is too old or not understood is ignored."""
-        self._memory.restore(state)
+        try:
+            self._memory.restore(state.get("memory", {}))
+            self._rules.restore(state.get("rules", {}))
+        except (AttributeError, TypeError, ValueError):
+            log.warning("camera %s: its saved memory is not understood and left out", self._camera.id)
 
     def _classes_looked_for(self) -> dict[int, AlertType]:
         wanted = self._camera.detection.classes
@@ -87,41 +102,67 @@ class Analyser:
         self._attention.looked(len(observations), seen, frame.monotonic_seconds)
         return seen
 
-    def _report(self, thing: TrackedObject, seen: list[TrackedObject], frame: Frame) -> Event | None:
-        """The event of an object that has become certain with this frame, unless it is an old acquaintance."""
+    def _judge(self, thing: TrackedObject, seen: list[TrackedObject], frame: Frame) -> list[Event]:
+        """The events that an object in view gives now."""
         kind = thing.kind
-        if kind is None or thing.name in self._memory:
-            return None
-        newest = Picture.of(frame, thing.last)
-        best = self._pictures[thing.name].better_of(newest) if thing.name in self._pictures else newest
-        self._pictures[thing.name] = best
-        confidence = real_confidence(thing, self._camera.detection.minimum_confidence)
-        if confidence is None:
-            return None
-        in_view = {other.name for other in seen}
-        if self._memory.recognise(thing, kind, in_view, frame.received_at):
-            return None
-        self._memory.report(thing, kind, frame.received_at)
-        return _event(thing, kind, confidence, best)
+        if kind is None:
+            return []
+        picture = Picture.of(frame, thing.last) if thing.name not in self._memory else None
+        if picture is not None:
+            picture = self._pictures[thing.name] = self._best(thing, picture)
+            if not self._is_certain(thing, kind, seen, frame):
+                return []
+        minimum = self._camera.detection.minimum_confidence
+        confidence = real_confidence(thing, minimum) or max(minimum, thing.last.confidence)
+        subject = Subject(
+            thing.name,
+            kind,
+            thing.label,
+            confidence,
+            thing.last.box,
+            thing.first_seen_seconds,
+            frame.monotonic_seconds,
+        )
+        events = []
+        for fired in self._rules.apply(subject, partial(self._memory.was_told, thing.name), frame.received_at):
+            self._memory.tell(thing.name, fired.rule)
+            events.append(_event(subject, fired, picture or Picture(frame, thing.last, 0.0)))
+        return events
 
-    def _drop_pictures(self) -> None:
+    def _best(self, thing: TrackedObject, newest: Picture) -> Picture:
+        return self._pictures[thing.name].better_of(newest) if thing.name in self._pictures else newest
+
+    def _is_certain(self, thing: TrackedObject, kind: AlertType, seen: list[TrackedObject], frame: Frame) -> bool:
+        """Whether it has become certain; if it is an old acquaintance, it goes on under its former name."""
+        if real_confidence(thing, self._camera.detection.minimum_confidence) is None:
+            return False
+        in_view = {other.name for other in seen}
+        if not self._memory.recognise(thing, kind, in_view, frame.received_at):
+            self._memory.admit(thing, kind, frame.received_at)
+        return True
+
+    def _forget(self) -> None:
+        """Drops what belongs to objects that are gone, and pictures that nobody waits for."""
         tracked = {thing.name for thing in self._tracker.objects} if self._tracker else set()
+        self._rules.forget(tracked)
         waiting = {name for name in tracked if name not in self._memory}
         for name in [name for name in self._pictures if name not in waiting]:
             del self._pictures[name]
 
 
-def _event(thing: TrackedObject, kind: AlertType, confidence: float, picture: Picture) -> Event:
-    label = thing.label
+def _event(subject: Subject, fired: Fired, picture: Picture) -> Event:
     x_min, y_min, x_max, y_max = picture.observation.box
+    caption = f"{subject.label} {subject.confidence:.0%}"
     return Event(
         event_id=new_event_id(),
-        alert_type=kind,
-        label=label,
-        confidence=confidence,
+        alert_type=fired.hit.alert_type,
+        label=subject.label,
+        confidence=subject.confidence,
         timestamp=picture.frame.received_at,
         box=Box(x_min=x_min, y_min=y_min, x_max=x_max, y_max=y_max),
-        track=thing.name,
-        description=f"{label} seen ({confidence:.0%})",
-        snapshot_jpeg=render_jpeg(picture.frame, picture.observation.box, f"{label} {confidence:.0%}"),
+        track=subject.track,
+        zone=fired.hit.zone,
+        rule=fired.rule,
+        description=fired.hit.description,
+        snapshot_jpeg=render_jpeg(picture.frame, picture.observation.box, caption),
     )

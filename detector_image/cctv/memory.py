@@ -1,10 +1,11 @@
-"""Remembers which objects have been reported, so that nothing is reported twice because it was lost for a moment.
+"""Remembers the certain objects and what was told of them, so that nothing is told twice because it was lost for a
+moment.
 
 A tracker forgets after a few seconds, a stream breaks, a detector restarts: the object at the same place afterwards
 is still the same. What moved is remembered for seconds, since somebody else may come; what stood still, for longer.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,7 +41,7 @@ Place = tuple[float, float, float, float]
 
 @dataclass(slots=True)
 class Remembered:
-    """A reported object. `still_since` is when it came to where it is, within half a box."""
+    """A certain object. `still_since` is when it came to where it is, within half a box."""
 
     track: str
     kind: AlertType
@@ -48,6 +49,8 @@ class Remembered:
     anchor: Place
     still_since: datetime
     last_seen: datetime
+    told: set[str] = field(default_factory=set)
+    """Names of the rules that have told of it."""
     absent: timedelta = timedelta()
     """For how long pictures have come without it."""
 
@@ -84,57 +87,66 @@ class _Saved(BaseModel):
     anchor: Place
     still_since: AwareDatetime
     last_seen: AwareDatetime
+    told: list[str]
 
 
 class _SavedMemory(BaseModel):
-    reported: list[_Saved] = []
+    objects: list[_Saved] = []
 
 
 class Memory:
-    """The reported objects of one camera. Measures with the frames' own wall-clock times."""
+    """The certain objects of one camera. Measures with the frames' own wall-clock times."""
 
     def __init__(self) -> None:
-        self._reported: dict[str, Remembered] = {}
+        self._objects: dict[str, Remembered] = {}
         self._newest: datetime | None = None
 
     def see(self, things: list[TrackedObject], now: datetime) -> None:
-        """Notes where the reported ones among the objects in view are, and forgets what is long gone."""
+        """Notes where the certain ones among the objects in view are, and forgets what is long gone."""
         passed = min(ABSENCE_BETWEEN_PICTURES, max(timedelta(), now - (self._newest or now)))
         self._newest = now
         boxes = {thing.name: thing.last.box for thing in things}
-        for known in list(self._reported.values()):
+        for known in list(self._objects.values()):
             if known.track in boxes:
                 known.see(boxes[known.track], now)
             else:
                 known.absent += passed
             if known.is_over(now):
-                del self._reported[known.track]
+                del self._objects[known.track]
 
     def __contains__(self, track: str) -> bool:
-        """Whether this very track has been reported."""
-        return track in self._reported
+        """Whether this very track is certain."""
+        return track in self._objects
 
     def recognise(self, thing: TrackedObject, kind: AlertType, in_view: set[str], now: datetime) -> bool:
-        """Whether `thing` is a reported object that had been lost; if so it goes on under its former name.
+        """Whether `thing` is a certain object that had been lost; if so it goes on under its former name.
 
         `in_view` names the tracks that are seen now: two things in one picture are two.
         """
         boxes = [thing.first.box, thing.last.box]
-        for known in list(self._reported.values()):
+        for known in list(self._objects.values()):
             if known.track not in in_view and known.may_be(boxes, kind, now):
-                del self._reported[known.track]
+                del self._objects[known.track]
                 thing.name = known.track
-                self._reported[known.track] = known
+                self._objects[known.track] = known
                 known.see(thing.last.box, now)
                 return True
         return False
 
-    def report(self, thing: TrackedObject, kind: AlertType, now: datetime) -> None:
-        """`thing` has been reported."""
+    def admit(self, thing: TrackedObject, kind: AlertType, now: datetime) -> None:
+        """`thing` is certain, and nobody has seen it before."""
         box = thing.last.box
-        self._reported[thing.name] = Remembered(thing.name, kind, box, box, now, now)
-        while len(self._reported) > MOST_REMEMBERED:
-            del self._reported[next(iter(self._reported))]
+        self._objects[thing.name] = Remembered(thing.name, kind, box, box, now, now)
+        while len(self._objects) > MOST_REMEMBERED:
+            del self._objects[next(iter(self._objects))]
+
+    def was_told(self, track: str, rule: str) -> bool:
+        """Whether that rule has told of it."""
+        return track in self._objects and rule in self._objects[track].told
+
+    def tell(self, track: str, rule: str) -> None:
+        """That rule tells of it now."""
+        self._objects[track].told.add(rule)
 
     def state(self) -> dict[str, Any]:
         """All that is remembered, JSON-compatible."""
@@ -146,10 +158,11 @@ class Memory:
                 anchor=known.anchor,
                 still_since=known.still_since,
                 last_seen=known.last_seen,
+                told=sorted(known.told),
             )
-            for known in self._reported.values()
+            for known in self._objects.values()
         ]
-        return _SavedMemory(reported=saved).model_dump(mode="json")
+        return _SavedMemory(objects=saved).model_dump(mode="json")
 
     def restore(self, state: dict[str, Any]) -> None:
         """Takes up a `state()`. What is not understood is ignored: better an alert too many than none."""
@@ -157,7 +170,7 @@ class Memory:
             saved = _SavedMemory.model_validate(state)
         except ValidationError:
             return
-        for one in saved.reported:
-            self._reported[one.track] = Remembered(
-                one.track, one.kind, one.box, one.anchor, one.still_since, one.last_seen
+        for one in saved.objects:
+            self._objects[one.track] = Remembered(
+                one.track, one.kind, one.box, one.anchor, one.still_since, one.last_seen, set(one.told)
             )

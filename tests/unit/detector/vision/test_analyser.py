@@ -117,7 +117,7 @@ def test_a_restarted_detector_knows_what_was_reported(run, make_camera, scripted
     second.restore(state)
     assert run(script, begin=14, end=24, analyser=second)[0] == []
     stranger = Analyser(make_camera(), scripted_model(script))
-    stranger.restore({"reported": [{"track": 5}], "version": "?"})
+    stranger.restore({"memory": {"objects": [{"track": 5}]}, "rules": 7})
     assert len(run(script, begin=14, end=24, analyser=stranger)[0]) == 1
 
 

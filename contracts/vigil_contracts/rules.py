@@ -1,0 +1,142 @@
+"""What makes a sighting an alert: the zones, rules and schedule of one camera, as users write them.
+
+Coordinates are fractions of the picture's width and height; the origin is the top left corner.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Point = tuple[Fraction, Fraction]
+Polygon = Annotated[tuple[Point, ...], Field(min_length=3, max_length=64)]
+Name = Annotated[str, Field(min_length=1, max_length=64)]
+
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+def check_polygon(polygon: tuple[Point, ...]) -> tuple[Point, ...]:
+    """Raises `ValueError` unless the corners enclose an area (shoelace formula)."""
+    following = [*polygon[1:], polygon[0]]
+    doubled = sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in zip(polygon, following, strict=True))
+    if abs(doubled) < 2e-6:
+        raise ValueError("the corners must enclose an area; they lie on one line, or the outline crosses itself")
+    return polygon
+
+
+class Zone(BaseModel):
+    """A part of the picture. An object is in it when the middle of its box's lower edge is."""
+
+    model_config = _STRICT
+
+    name: Name
+    points: Polygon = Field(description="Its corners, at least three, each [x, y].")
+
+    _encloses = field_validator("points")(check_polygon)
+
+
+class Day(StrEnum):
+    """A day of the week."""
+
+    MONDAY = "mon"
+    TUESDAY = "tue"
+    WEDNESDAY = "wed"
+    THURSDAY = "thu"
+    FRIDAY = "fri"
+    SATURDAY = "sat"
+    SUNDAY = "sun"
+
+
+class Window(BaseModel):
+    """A time of day, HH:MM to HH:MM. One whose end is not after its start ends on the next day."""
+
+    model_config = _STRICT
+
+    days: tuple[Day, ...] = Field(min_length=1, max_length=7, description="Days on which it begins.")
+    start: str = Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
+    end: str = Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")
+
+
+class Schedule(BaseModel):
+    """When a camera's rules are armed."""
+
+    model_config = _STRICT
+
+    time_zone: str = Field(min_length=1, max_length=64, description="From the IANA database, as in Europe/Berlin.")
+    windows: tuple[Window, ...] = Field(min_length=1, max_length=32)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError("must be a time zone of the IANA database, such as Europe/Berlin or UTC") from error
+        return name
+
+
+class BaseRule(BaseModel):
+    """What all rules ask of an object."""
+
+    model_config = _STRICT
+
+    name: Name
+    classes: tuple[str, ...] = Field(
+        default=(), max_length=100, description="Labels or alert types; empty: all that are detected."
+    )
+    minimum_confidence: Fraction = Field(default=0.0, description="Beyond the camera's own minimum.")
+    minimum_size: Fraction = Field(default=0.0, description="Least share of the picture that the object covers.")
+    minimum_seconds: float = Field(default=0.0, ge=0, le=3600, description="Least time in view.")
+    cooldown_seconds: float = Field(
+        default=0.0, ge=0, le=86400, description="After an alert of this rule, none for this long."
+    )
+
+
+class ObjectRule(BaseRule):
+    """An object appears, in a zone or anywhere; the alert's type is the object's."""
+
+    type: Literal["object"]
+    zone: Name | None = Field(default=None, description="Name of one of zones; none: the whole picture.")
+
+
+class IntrusionRule(BaseRule):
+    """An object is in a restricted zone while the rule is armed."""
+
+    type: Literal["intrusion"]
+    zone: Name = Field(description="Name of one of zones.")
+
+
+class LoiteringRule(BaseRule):
+    """An object stays in a zone for long."""
+
+    type: Literal["loitering"]
+    zone: Name = Field(description="Name of one of zones.")
+    seconds: float = Field(ge=1, le=86400, description="How long it may stay.")
+
+
+class Direction(StrEnum):
+    """Which crossings count; left and right as seen from the line's first end towards its second."""
+
+    EITHER = "either"
+    LEFT_TO_RIGHT = "left_to_right"
+    RIGHT_TO_LEFT = "right_to_left"
+
+
+class LineCrossingRule(BaseRule):
+    """An object crosses a line."""
+
+    type: Literal["line_crossing"]
+    line: tuple[Point, Point] = Field(description="Its two ends, each [x, y].")
+    direction: Direction = Direction.EITHER
+
+    @field_validator("line")
+    @classmethod
+    def _is_long(cls, line: tuple[Point, Point]) -> tuple[Point, Point]:
+        if line[0] == line[1]:
+            raise ValueError("its two ends must differ")
+        return line
+
+
+Rule = Annotated[ObjectRule | IntrusionRule | LoiteringRule | LineCrossingRule, Field(discriminator="type")]

@@ -1,0 +1,73 @@
+"""A camera's rules at work: which come true for an object, each once for an object and not during its cool-down."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from cctv.rules import check_of
+from cctv.rules.base import Check, Hit, Subject
+from cctv.rules.schedule import is_armed
+from vigil_contracts.camera import Detection
+from vigil_contracts.rules import ObjectRule, Rule
+
+EVERYTHING = ObjectRule(name="everything", type="object")
+"""The rule of a camera that has none; its alerts name no rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """A rule that has come true. `rule` is its name; empty for a camera without rules."""
+
+    rule: str
+    hit: Hit
+
+
+class RuleBook:
+    """The rules of one camera with what they keep in mind."""
+
+    def __init__(self, detection: Detection) -> None:
+        self._detection = detection
+        self._rules: list[tuple[str, Rule, Check]] = [
+            (rule.name, rule, check_of(rule, detection.zones)) for rule in detection.rules
+        ] or [("", EVERYTHING, check_of(EVERYTHING, ()))]
+        self._fired_at: dict[str, datetime] = {}
+
+    def apply(self, subject: Subject, was_told: Callable[[str], bool], now: datetime) -> list[Fired]:
+        """The rules that come true for `subject` now. `was_told` says which have been told of it before."""
+        armed = is_armed(self._detection.schedule, now)
+        fired = []
+        for name, rule, check in self._rules:
+            if not _concerns(rule, subject):
+                continue
+            hit = check.check(subject)  # also while unarmed: a line crossing needs to know where the object was
+            if hit is None or not armed or (not check.repeats and was_told(name)):
+                continue
+            if name in self._fired_at and (now - self._fired_at[name]).total_seconds() < rule.cooldown_seconds:
+                continue
+            self._fired_at[name] = now
+            fired.append(Fired(name, hit))
+        return fired
+
+    def forget(self, tracks: set[str]) -> None:
+        """Keeps only what belongs to these tracks."""
+        for _, _, check in self._rules:
+            check.forget(tracks)
+
+    def state(self) -> dict[str, str]:
+        """When each rule came true last, for its cool-down; JSON-compatible."""
+        return {name: at.isoformat() for name, at in self._fired_at.items()}
+
+    def restore(self, state: dict[str, str]) -> None:
+        """Takes up a `state()`; what belongs to no rule of today is left out."""
+        names = {name for name, _, _ in self._rules}
+        self._fired_at = {name: datetime.fromisoformat(at) for name, at in state.items() if name in names}
+
+
+def _concerns(rule: Rule, subject: Subject) -> bool:
+    names = {name.lower() for name in rule.classes}
+    return (
+        (not names or subject.label.lower() in names or subject.kind.value in names)
+        and subject.confidence >= rule.minimum_confidence
+        and subject.size >= rule.minimum_size
+        and subject.seconds - subject.first_seen_seconds >= rule.minimum_seconds
+    )

@@ -1,0 +1,55 @@
+"""What a rule sees of an object, and what it answers."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from vigil_contracts.names import AlertType
+
+Box = tuple[float, float, float, float]
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A certain object now. Boxes are x_min, y_min, x_max, y_max in fractions of the picture."""
+
+    track: str
+    kind: AlertType
+    label: str
+    confidence: float
+    box: Box
+    first_seen_seconds: float
+    seconds: float
+    """Now; monotonic."""
+
+    @property
+    def foot(self) -> Point:
+        """Where it stands: the middle of its box's lower edge."""
+        return (self.box[0] + self.box[2]) / 2, self.box[3]
+
+    @property
+    def size(self) -> float:
+        """Share of the picture that it covers."""
+        return (self.box[2] - self.box[0]) * (self.box[3] - self.box[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A rule has come true for an object."""
+
+    alert_type: AlertType
+    description: str
+    zone: str = ""
+
+
+class Check(Protocol):
+    """A rule's own condition. Called for each object in view with each picture; keeps what it must per track."""
+
+    repeats: bool
+    """Whether it may come true more than once for one object."""
+
+    def check(self, subject: Subject) -> Hit | None:
+        """Whether it comes true now."""
+
+    def forget(self, tracks: set[str]) -> None:
+        """Keeps only what belongs to these tracks."""

@@ -1,0 +1,24 @@
+"""An object is in a restricted zone."""
+
+from cctv.rules.base import Hit, Subject
+from cctv.rules.geometry import Point, is_inside
+from vigil_contracts.names import AlertType
+from vigil_contracts.rules import IntrusionRule
+
+
+class IntrusionCheck:
+    """Comes true for each object once, however it came there."""
+
+    repeats = False
+
+    def __init__(self, rule: IntrusionRule, polygon: tuple[Point, ...]) -> None:
+        self._zone, self._polygon = rule.zone, polygon
+
+    def check(self, subject: Subject) -> Hit | None:
+        """Whether the object stands in the zone."""
+        if not is_inside(subject.foot, self._polygon):
+            return None
+        return Hit(AlertType.INTRUSION, f"{subject.label} entered {self._zone}", self._zone)
+
+    def forget(self, tracks: set[str]) -> None:
+        """Nothing is kept."""

@@ -1,0 +1,37 @@
+"""An object stays in a zone for long."""
+
+from cctv.rules.base import Hit, Subject
+from cctv.rules.geometry import Point, is_inside
+from vigil_contracts.names import AlertType
+from vigil_contracts.rules import LoiteringRule
+
+STEPS_OUT_SECONDS = 2.0
+"""Shorter absences from the zone do not count: a box trembles at the zone's edge."""
+
+
+class LoiteringCheck:
+    """Comes true for each object once, after its time in the zone."""
+
+    repeats = False
+
+    def __init__(self, rule: LoiteringRule, polygon: tuple[Point, ...]) -> None:
+        self._rule, self._polygon = rule, polygon
+        self._stays: dict[str, tuple[float, float]] = {}
+        """By track: since when, and when it was last in the zone, in seconds."""
+
+    def check(self, subject: Subject) -> Hit | None:
+        """Whether the object has been in the zone for long enough."""
+        since, last = self._stays.get(subject.track, (subject.seconds, subject.seconds))
+        if not is_inside(subject.foot, self._polygon):
+            if subject.seconds - last > STEPS_OUT_SECONDS:
+                self._stays.pop(subject.track, None)
+            return None
+        self._stays[subject.track] = (since, subject.seconds)
+        stayed = subject.seconds - since
+        if stayed < self._rule.seconds:
+            return None
+        return Hit(AlertType.LOITERING, f"{subject.label} in {self._rule.zone} for {stayed:.0f} s", self._rule.zone)
+
+    def forget(self, tracks: set[str]) -> None:
+        """Keeps only what belongs to these tracks."""
+        self._stays = {track: stay for track, stay in self._stays.items() if track in tracks}

@@ -1,0 +1,24 @@
+"""An object appears, in a zone or anywhere."""
+
+from cctv.rules.base import Hit, Subject
+from cctv.rules.geometry import Point, is_inside
+from vigil_contracts.rules import ObjectRule
+
+
+class ObjectCheck:
+    """Comes true for each object once; the alert's type is the object's."""
+
+    repeats = False
+
+    def __init__(self, rule: ObjectRule, polygon: tuple[Point, ...] | None) -> None:
+        self._zone, self._polygon = rule.zone or "", polygon
+
+    def check(self, subject: Subject) -> Hit | None:
+        """Whether the object is where the rule looks."""
+        if self._polygon is not None and not is_inside(subject.foot, self._polygon):
+            return None
+        where = f" in {self._zone}" if self._zone else ""
+        return Hit(subject.kind, f"{subject.label} seen{where} ({subject.confidence:.0%})", self._zone)
+
+    def forget(self, tracks: set[str]) -> None:
+        """Nothing is kept."""
