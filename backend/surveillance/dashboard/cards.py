@@ -32,6 +32,10 @@ class AlertCard:
     acknowledged: bool
     acknowledged_by: str
     acknowledged_at: datetime | None
+    resolved: bool
+    resolved_by: str
+    resolved_at: datetime | None
+    is_false_positive: bool
     description: str
     label: str
     zone: str
@@ -82,7 +86,7 @@ class CameraPage(CameraCard):
 
 
 def alert_card(alert: Alert) -> AlertCard:
-    """`alert` with `camera` and `acknowledged_by` loaded."""
+    """`alert` with `camera`, `acknowledged_by` and `resolved_by` loaded."""
     return AlertCard(
         id=alert.pk,
         camera_id=alert.camera_id,
@@ -95,6 +99,10 @@ def alert_card(alert: Alert) -> AlertCard:
         acknowledged=alert.acknowledged,
         acknowledged_by=alert.acknowledged_by.get_username() if alert.acknowledged_by else "",
         acknowledged_at=alert.acknowledged_at,
+        resolved=alert.resolved,
+        resolved_by=alert.resolved_by.get_username() if alert.resolved_by else "",
+        resolved_at=alert.resolved_at,
+        is_false_positive=alert.is_false_positive,
         description=alert.description,
         label=alert.label,
         zone=alert.zone,

@@ -18,7 +18,20 @@ from surveillance.models import Alert
 from surveillance.selectors.cameras import cameras_visible_to
 
 PAGE_SIZE = 40
-STATES = [("open", _("New")), ("done", _("Acknowledged")), ("all", _("All"))]
+STATES = [
+    ("open", _("New")),
+    ("seen", _("Acknowledged")),
+    ("resolved", _("Resolved")),
+    ("false", _("False alarms")),
+    ("all", _("All")),
+]
+_CONDITIONS = {
+    "open": Q(acknowledged=False),
+    "seen": Q(acknowledged=True, resolved=False),
+    "resolved": Q(resolved=True),
+    "false": Q(is_false_positive=True),
+    "all": Q(),
+}
 PERIODS = [("", _("Any time")), ("1", _("Last hour")), ("24", _("Last 24 hours")), ("168", _("Last 7 days"))]
 
 
@@ -58,8 +71,7 @@ class InboxFilter(forms.Form):
     def apply(self, alerts: QuerySet[Alert], *, now: datetime) -> QuerySet[Alert]:
         """Those of `alerts` that are asked for."""
         asked = self.cleaned_data
-        if self.state_shown != "all":
-            alerts = alerts.filter(acknowledged=self.state_shown == "done")
+        alerts = alerts.filter(_CONDITIONS[self.state_shown])
         if asked.get("alert_type"):
             alerts = alerts.filter(alert_type=asked["alert_type"])
         if asked.get("camera"):

@@ -27,5 +27,8 @@ urlpatterns = [
     path("alerts/<int:alert_id>/", alerts.alert, name="alert"),
     path("alerts/<int:alert_id>/preview/", alerts.alert_preview, name="alert-preview"),
     path("alerts/<int:alert_id>/thumbnail/", alerts.alert_thumbnail, name="alert-thumbnail"),
+    path("alerts/<int:alert_id>/resolve/", alerts.alert_resolve, name="alert-resolve"),
+    path("alerts/<int:alert_id>/false-positive/", alerts.alert_false_positive, name="alert-false-positive"),
+    path("alerts/<int:alert_id>/comment/", alerts.alert_add_comment, name="alert-comment"),
     path("alerts/<int:alert_id>/acknowledge/", alerts.alert_acknowledge, name="alert-acknowledge"),
 ]

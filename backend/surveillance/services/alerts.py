@@ -55,8 +55,8 @@ def alerts_acknowledge(*, alerts: QuerySet[Alert], ids: Collection[int], user: U
 
 
 def alerts_reopen(*, alerts: QuerySet[Alert], ids: Collection[int], user: User) -> int:
-    """Takes an acknowledgement back: of those of `ids` that are in `alerts` and that this user acknowledged."""
-    return alerts.filter(pk__in=ids, acknowledged=True, acknowledged_by=user).update(
+    """Takes an acknowledgement back: of those of `ids` that this user acknowledged and nobody has resolved since."""
+    return alerts.filter(pk__in=ids, acknowledged=True, acknowledged_by=user, resolved=False).update(
         acknowledged=False, acknowledged_by=None, acknowledged_at=None
     )
 

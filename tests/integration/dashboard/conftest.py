@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -74,9 +75,11 @@ class Watcher:
             "timestamp": datetime.now(UTC).isoformat(),
             **fields,
         }
-        files = {"image": ("snapshot.jpg", snapshot_jpeg(), "image/jpeg")} if picture else None
+        parts: dict[str, Any] = {name: (None, value) for name, value in values.items()}
+        if picture:
+            parts["image"] = ("snapshot.jpg", snapshot_jpeg(), "image/jpeg")
         with self.server.client(self.token) as client:
-            answer = client.post("/api/send-alert/", data=values, files=files)
+            answer = client.post("/api/send-alert/", files=parts)
         assert answer.status_code == httpx.codes.CREATED, answer.text
         return int(answer.json()["id"])
 

@@ -20,6 +20,9 @@ POST_ONLY = {
     "alert-acknowledge",
     "alerts-acknowledge",
     "alerts-undo",
+    "alert-resolve",
+    "alert-false-positive",
+    "alert-comment",
     "logout",
 }
 OPEN_TO_ALL = {"login", "logout"}

@@ -14,6 +14,7 @@ PAGES = {
     "camera": "/dashboard/cameras/{camera}/",
     "camera-edit": "/dashboard/cameras/{camera}/edit/",
     "camera-add": "/dashboard/cameras/add/",
+    "alerts": "/dashboard/alerts/?state=all",
     "alert": "/dashboard/alerts/{alert}/",
 }
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from surveillance.core.health import Health
@@ -28,6 +28,7 @@ def test_bars_hold_the_last_24_hours_with_the_present_one_last() -> None:
     assert bars[-1].height == BAR_MAX
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # the machine may be busy
 @given(st.dictionaries(st.integers(0, HOURS - 1), st.integers(0, 10**6)))
 def test_bars_stay_inside_the_drawing(counts_by_age: dict[int, int]) -> None:
     bars = hour_bars({HOUR - timedelta(hours=age): count for age, count in counts_by_age.items()}, NOW)

@@ -1,4 +1,6 @@
-"""Alerts: the inbox, one on its page, its small picture, acknowledging and taking that back."""
+"""Alerts: the inbox, one on its page, its small picture, and what one does about it."""
+
+from typing import Any
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
@@ -13,9 +15,16 @@ from surveillance.dashboard.cards import alert_card
 from surveillance.dashboard.inbox import InboxFilter, inbox_newer, inbox_page
 from surveillance.dashboard.views.base import UserRequest, signed_in
 from surveillance.models import Alert
-from surveillance.services.alerts import alerts_acknowledge, alerts_reopen
+from surveillance.services.alerts import (
+    alert_comment,
+    alert_mark_false_positive,
+    alerts_acknowledge,
+    alerts_reopen,
+    alerts_resolve,
+)
 
 MAX_AT_ONCE = 1000
+MAX_COMMENTS, MAX_COMMENT_LENGTH = 200, 2000
 
 
 @require_GET
@@ -51,16 +60,15 @@ def alerts_new(request: UserRequest) -> HttpResponse:
 @signed_in
 def alert_preview(request: UserRequest, alert_id: int) -> HttpResponse:
     """One alert as it is shown beside the list."""
-    card = alert_card(selectors.visible_alert(request.user, alert_id))
-    return render(request, "surveillance/components/alert_detail.html", {"alert": card})
+    return render(request, "surveillance/components/alert_detail.html", _detail(request, alert_id))
 
 
 @require_GET
 @signed_in
 def alert(request: UserRequest, alert_id: int) -> HttpResponse:
     """One alert."""
-    card = alert_card(selectors.visible_alert(request.user, alert_id))
-    context = {"section": "overview", "alert": card, "open_alerts": selectors.open_alerts_count(request.user)}
+    context = _detail(request, alert_id)
+    context |= {"section": "alerts", "open_alerts": selectors.open_alerts_count(request.user)}
     return render(request, "surveillance/alert.html", context)
 
 
@@ -82,14 +90,42 @@ def alert_thumbnail(request: UserRequest, alert_id: int) -> HttpResponse:
 @require_POST
 @signed_in
 def alert_acknowledge(request: UserRequest, alert_id: int) -> HttpResponse:
-    """Acknowledges one; answers it anew as a card, or as a row of the inbox (`as=row`)."""
+    """Acknowledges one."""
     selectors.visible_alert(request.user, alert_id)
     _acknowledge(request, [alert_id])
+    return _anew(request, alert_id)
+
+
+@require_POST
+@signed_in
+def alert_resolve(request: UserRequest, alert_id: int) -> HttpResponse:
+    """Says that one is dealt with."""
+    selectors.visible_alert(request.user, alert_id)
+    alerts_resolve(alerts=_own(request), ids=[alert_id], user=request.user, now=timezone.now())
+    return _anew(request, alert_id)
+
+
+@require_POST
+@signed_in
+def alert_false_positive(request: UserRequest, alert_id: int) -> HttpResponse:
+    """Says that the detector was wrong, or takes that back; either way somebody has seen the alert."""
+    found = selectors.visible_alert(request.user, alert_id)
+    _acknowledge(request, [alert_id])
+    alert_mark_false_positive(alert=found, is_false_positive=not found.is_false_positive)
+    return _anew(request, alert_id)
+
+
+@require_POST
+@signed_in
+def alert_add_comment(request: UserRequest, alert_id: int) -> HttpResponse:
+    """Adds a comment; an empty one is none."""
+    found = selectors.visible_alert(request.user, alert_id)
+    text = request.POST.get("text", "").replace("\x00", "").strip()[:MAX_COMMENT_LENGTH]
+    if text:
+        alert_comment(alert=found, author=request.user, text=text)
     if not request.htmx:
-        return redirect("dashboard:overview")
-    card = alert_card(selectors.visible_alert(request.user, alert_id))
-    template = "inbox_row" if request.GET.get("as") == "row" else "alert_card"
-    return render(request, f"surveillance/components/{template}.html", {"alert": card})
+        return redirect("dashboard:alert", alert_id)
+    return render(request, "surveillance/components/alert_detail.html", _detail(request, alert_id))
 
 
 @require_POST
@@ -109,6 +145,21 @@ def alerts_undo(request: UserRequest) -> HttpResponse:
     """Takes back what the user acknowledged."""
     alerts_reopen(alerts=_own(request), ids=_ids(request), user=request.user)
     return trigger_client_event(HttpResponse(status=204), "vigil:reopened")
+
+
+def _anew(request: UserRequest, alert_id: int) -> HttpResponse:
+    """The alert after a change: as a card, or as a row of the inbox (`as=row`); the whole page without htmx."""
+    if not request.htmx:
+        return redirect("dashboard:alert", alert_id)
+    card = alert_card(selectors.visible_alert(request.user, alert_id))
+    template = "inbox_row" if request.GET.get("as") == "row" else "alert_card"
+    return render(request, f"surveillance/components/{template}.html", {"alert": card})
+
+
+def _detail(request: UserRequest, alert_id: int) -> dict[str, Any]:
+    found = selectors.visible_alert(request.user, alert_id)
+    comments = list(found.comments.select_related("author")[:MAX_COMMENTS])
+    return {"alert": alert_card(found), "comments": comments}
 
 
 def _acknowledge(request: UserRequest, ids: list[int]) -> list[int]:

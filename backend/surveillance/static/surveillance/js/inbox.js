@@ -103,6 +103,21 @@ document.addEventListener("htmx:afterRequest", (event) => {
   const one = requestConfig?.path?.match(/\/alerts\/(\d+)\/acknowledge\//);
   if (one && xhr.status === 200) offerUndo([Number(one[1])]);
 });
+document.getElementById("preview").addEventListener("click", (event) => {
+  // The buttons beside the list do what the row's keys do, and the row shows it.
+  const button = event.target.closest("[data-act]");
+  const own = button && document.querySelector(`#alert-${button.dataset.for} [data-${button.dataset.act}]`);
+  if (!own) return;
+  event.preventDefault();
+  own.click();
+});
+document.addEventListener("htmx:afterSettle", (event) => {
+  // What changed in the list is shown beside it too.
+  const shown = document.querySelector("#preview [data-shown]")?.dataset.shown;
+  if (!shown || event.detail.requestConfig?.verb !== "post") return;
+  if (!event.detail.requestConfig.path.includes(`/alerts/${shown}/`) || event.target.id === "preview") return;
+  window.htmx.ajax("GET", document.getElementById(`alert-${shown}`).getAttribute("hx-get"), "#preview");
+});
 rows.addEventListener("change", showChosen);
 rows.addEventListener("click", (event) => {
   // On a wide screen a click shows the alert beside the list; its own page is a second click (or o) away.

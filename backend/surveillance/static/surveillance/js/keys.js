@@ -16,10 +16,16 @@ function step(by) {
   choose(all[at < 0 ? 0 : Math.min(Math.max(at + by, 0), all.length - 1)]);
 }
 
+// In the inbox the row's own hidden button acts; on an alert's page the visible one does.
+const press = (name) => (chosen()?.querySelector(`[data-${name}]`) ?? document.querySelector(`main [data-act="${name}"]`))?.click();
+
 const actions = {
   j: () => step(1),
   k: () => step(-1),
   a: () => (chosen() ?? (cards().length ? null : document))?.querySelector("[data-acknowledge]")?.click(),
+  r: () => press("resolve"),
+  f: () => press("false-positive"),
+  c: () => document.querySelector("[data-comment]")?.focus(),
   o: () => chosen()?.querySelector("a.alert-picture, a.row-open")?.click(),
   x: () => chosen()?.querySelector(".row-check input")?.click(),
   t: () => window.vigilToggleTheme(),

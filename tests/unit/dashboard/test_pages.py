@@ -1,0 +1,135 @@
+"""The pages' answers: as many queries for many rows as for few, 304 when nothing changed, and what one does."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from surveillance.dashboard.inbox import PAGE_SIZE
+from surveillance.models import Alert, Camera
+from surveillance.services.cameras import camera_create
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LISTS = [f"/dashboard/{path}" for path in ("", "live/", "cameras/", "cameras/live/", "alerts/", "alerts/?state=all")]
+
+
+def add_camera(user: User, name: str = "Gate") -> Camera:
+    values = {"name": name, "rtsp_url": "rtsp://root:Pa55word@camera.example/1", "is_active": True}
+    return camera_create(user=user, values=values)
+
+
+def add_alerts(camera: Camera, count: int, *, first: int = 0, **fields: object) -> list[int]:
+    rows = [
+        Alert(
+            camera=camera,
+            event_id=f"event-{camera.pk}-{number}",
+            confidence=0.9,
+            timestamp=NOW + timedelta(seconds=number),
+            **{"alert_type": "person", **fields},
+        )
+        for number in range(first, first + count)
+    ]
+    return [alert.pk for alert in Alert.objects.bulk_create(rows)]
+
+
+def queries_of(client: Client, path: str) -> int:
+    cache.clear()
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(path).status_code == 200
+    return len(queries)
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_many_rows_take_no_more_queries_than_few(client: Client, anna: User, path: str) -> None:
+    add_alerts(add_camera(anna), 2)
+    few = queries_of(client, path)
+    for number in range(12):
+        add_alerts(add_camera(anna, f"Camera {number}"), 10)
+    assert queries_of(client, path) == few
+
+
+@pytest.mark.parametrize("part", ["", "cameras/", "cameras/{camera}/"])
+def test_a_fragment_that_did_not_change_is_304(client: Client, anna: User, part: str) -> None:
+    camera = add_camera(anna)
+    path = f"/dashboard/{part.format(camera=camera.pk)}live/"
+    first = client.get(path, headers={"HX-Request": "true"})
+    headers = {"HX-Request": "true", "If-None-Match": first["ETag"]}
+    again = client.get(path, headers=headers)
+    assert (again.status_code, again.content) == (304, b"")
+    add_alerts(camera, 1)
+    cache.clear()
+    assert client.get(path, headers=headers).status_code == 200
+
+
+def test_no_page_holds_credentials(client: Client, anna: User) -> None:
+    camera = add_camera(anna)
+    for path in (*LISTS, f"/dashboard/cameras/{camera.pk}/", f"/dashboard/cameras/{camera.pk}/edit/"):
+        assert b"Pa55word" not in client.get(path).content
+    answer = client.post("/dashboard/cameras/add/", {"name": "x", "rtsp_url": "http://root:Pa55word@host/"})
+    assert answer.status_code == 422
+    assert b"Pa55word" not in answer.content.replace(b'value="http://root:Pa55word@host/"', b"")
+
+
+def test_pages_of_the_inbox_hold_each_alert_once(client: Client, anna: User) -> None:
+    ids = add_alerts(add_camera(anna), PAGE_SIZE * 2 + 5)
+    seen: list[int] = []
+    path: str | None = "/dashboard/alerts/?alert_type=person"
+    while path is not None:
+        page = client.get(path).context["page"]
+        seen += [card.id for card in page.alerts]
+        path = f"/dashboard/alerts/?alert_type=person&before={page.next_before}" if page.next_before else None
+    assert seen == ids[::-1]
+
+
+def test_what_is_new_is_what_came_since_and_fits_the_filters(client: Client, anna: User) -> None:
+    camera = add_camera(anna)
+    (old,) = add_alerts(camera, 1)
+    path = f"/dashboard/alerts/new/?alert_type=fire&after={old}"
+    add_alerts(camera, 1, first=1)
+    assert client.get(path).status_code == 204
+    (fire,) = add_alerts(camera, 1, first=2, alert_type="fire")
+    assert [card.id for card in client.get(path).context["page"]["alerts"]] == [fire]
+
+
+@pytest.mark.parametrize(
+    "query", ["state=nonsense&camera=99&hours=x", "before=99999999999999999999", "before=x", "q=%00", "camera=-1"]
+)
+def test_odd_filters_harm_nothing(client: Client, query: str) -> None:
+    assert client.get(f"/dashboard/alerts/?{query}").status_code == 200
+
+
+def test_resolving_judging_and_undoing(client: Client, anna: User) -> None:
+    first, second = add_alerts(add_camera(anna), 2)
+    client.post(f"/dashboard/alerts/{first}/resolve/")
+    client.post(f"/dashboard/alerts/{second}/false-positive/")
+    assert Alert.objects.get(pk=first).resolved
+    judged = Alert.objects.get(pk=second)
+    assert (judged.is_false_positive, judged.acknowledged) == (True, True)
+    client.post("/dashboard/alerts/undo/", {"ids": [first, second, "x", -1]})
+    assert Alert.objects.get(pk=first).acknowledged, "what is resolved is not taken back with its acknowledgement"
+    assert not Alert.objects.get(pk=second).acknowledged
+
+
+def test_comments_are_kept_and_shown_as_text(client: Client, anna: User) -> None:
+    (alert_id,) = add_alerts(add_camera(anna), 1)
+    for text in ("  ", "<b>The postman</b>\x00", "x" * 5000):
+        assert client.post(f"/dashboard/alerts/{alert_id}/comment/", {"text": text}).status_code == 302
+    stored = list(Alert.objects.get(pk=alert_id).comments.values_list("text", flat=True))
+    assert stored == ["<b>The postman</b>", "x" * 2000]
+    page = client.get(f"/dashboard/alerts/{alert_id}/").content
+    assert b"&lt;b&gt;The postman&lt;/b&gt;" in page
+
+
+def test_somebody_elses_alert_is_not_touched(client: Client) -> None:
+    (alert_id,) = add_alerts(add_camera(User.objects.create_user("ben")), 1)
+    for action in ("acknowledge", "resolve", "false-positive", "comment"):
+        answer = client.post(f"/dashboard/alerts/{alert_id}/{action}/", {"text": "x"})
+        assert answer.status_code == 404, action
+    client.post("/dashboard/alerts/acknowledge/", {"ids": [alert_id]})
+    alert = Alert.objects.get(pk=alert_id)
+    assert (alert.acknowledged, alert.resolved, alert.is_false_positive) == (False, False, False)
+    assert not alert.comments.exists()
