@@ -1,0 +1,57 @@
+"""The word for a camera's state."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from cctv.faults import NEEDS_A_PERSON, StreamFault
+from cctv.health import FAILED_AFTER_SECONDS, CameraHealth, phase_of
+from cctv.source import StreamInfo
+from vigil_contracts.names import CameraPhase, Reason
+
+INFO = StreamInfo(768, 432, "h264", 10.0)
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+class Clock:
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason.startswith("Stream")])
+def test_every_reason_of_a_stream_has_a_phase(reason: Reason) -> None:
+    at_once, later = phase_of(reason, 1.0), phase_of(reason, FAILED_AFTER_SECONDS + 1)
+    if reason is Reason.STREAMING:
+        assert (at_once, later) == (CameraPhase.STREAMING, CameraPhase.STREAMING)
+    elif reason in NEEDS_A_PERSON:
+        assert (at_once, later) == (CameraPhase.FAILED, CameraPhase.FAILED)
+    else:
+        assert (at_once, later) == (CameraPhase.DEGRADED, CameraPhase.FAILED)
+
+
+def test_a_camera_s_life() -> None:
+    clock, changes = Clock(), []
+    health = CameraHealth(lambda: changes.append(health.reason), clock)
+    assert health.heartbeat("pod", "r1", 0).phase is CameraPhase.STARTING
+
+    for _ in range(50):
+        clock.seconds += 0.2
+        health.picture(INFO, NOW)
+    beat = health.heartbeat("pod", "r1", 3)
+    assert (beat.phase, beat.reason, beat.spooled_alerts) == (CameraPhase.STREAMING, Reason.STREAMING, 3)
+    assert (beat.stream.width, beat.stream.height, beat.stream.codec) == (768, 432, "h264")
+    assert beat.stream.frames_per_second == pytest.approx(5.0, abs=0.1)
+    assert beat.stream.last_frame_time == NOW
+
+    health.fault(StreamFault(Reason.STREAM_TIMEOUT))
+    health.fault(StreamFault(Reason.STREAM_TIMEOUT))
+    assert health.heartbeat("pod", "r1", 0).phase is CameraPhase.DEGRADED
+    assert health.heartbeat("pod", "r1", 0).stream.frames_per_second is None
+    clock.seconds += 100
+    assert health.heartbeat("pod", "r1", 0).phase is CameraPhase.FAILED
+    assert health.heartbeat("pod", "r1", 0).message
+
+    health.picture(INFO, NOW)
+    assert changes == [Reason.STREAMING, Reason.STREAM_TIMEOUT, Reason.STREAMING]

@@ -1,0 +1,75 @@
+"""What to watch, asked of the API."""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import pytest
+
+from cctv.api import Api
+from cctv.poll import REFUSED_SECONDS, OneCamera, Poller
+from vigil_contracts.api_client import ApiError, Fetched
+from vigil_contracts.camera import CameraConfiguration
+
+CAMERA = CameraConfiguration(id=3, name="yard", rtsp_url="rtsp://h/", revision="1")  # type: ignore[arg-type]
+
+
+class Answers:
+    """Stands for the API: answers in turn; an `ApiError` is raised."""
+
+    def __init__(self, *answers: Any) -> None:
+        self._answers = list(answers)
+
+    def call(self, _: Callable[..., Any]) -> Any:
+        answer = self._answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def asked(*answers: Any) -> OneCamera:
+    return OneCamera(cast("Api", Answers(*answers)), 3)
+
+
+def test_one_camera_that_is_active_unchanged_gone_and_back() -> None:
+    ask = asked(Fetched([CAMERA], "a"), Fetched(None, "a"), ApiError("404", status=404), Fetched(CAMERA, "b"))
+
+    assert ask() is not None
+    assert ask() is None
+    assert ask() == []
+    assert ask() == [CAMERA]
+
+
+def test_a_refused_token_may_be_replaced_for_two_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    ask = asked(*[ApiError("401", status=401)] * 3)
+
+    with pytest.raises(ApiError):
+        ask()
+    clock[0] += REFUSED_SECONDS - 1
+    with pytest.raises(ApiError):
+        ask()
+    clock[0] += 2
+    assert ask() == []
+
+
+def test_an_api_that_is_away_changes_nothing() -> None:
+    wanted: list[Sequence[CameraConfiguration]] = []
+    stopping = threading.Event()
+    answers: list[Any] = [[CAMERA], ApiError("no answer"), ValueError("nonsense"), None]
+
+    def ask() -> Sequence[CameraConfiguration] | None:
+        answer = answers.pop(0)
+        if not answers:
+            stopping.set()
+        if isinstance(answer, Exception):
+            raise answer
+        return cast("Sequence[CameraConfiguration] | None", answer)
+
+    poller = Poller(ask, wanted.append, 0.01, lambda: None)
+    assert not poller.has_answer
+    poller.run(stopping)
+
+    assert wanted == [[CAMERA]]
+    assert poller.has_answer
