@@ -117,8 +117,8 @@ def _keep_out_of_the_home_folder() -> None:
 
 
 def _command(plan: Plan) -> str:
-    words = ["python", "-m", "vigil_demo.train", "--minutes", f"{plan.minutes:g}", *(["--int8"] if plan.int8 else [])]
-    return shlex.join(words)
+    size = ["--minutes", f"{plan.minutes:g}"] if plan.minutes else ["--quick"]
+    return shlex.join(["python", "-m", "vigil_demo.train", *size, *(["--int8"] if plan.int8 else [])])
 
 
 def _epochs(weights: Path) -> str:

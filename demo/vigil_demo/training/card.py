@@ -103,7 +103,8 @@ Licence: AGPL-3.0, as Vigil's and that of Ultralytics' YOLOv8, with whose code i
 
 def _table(classes: Mapping[str, Figures]) -> str:
     rows = [
-        f"| {label} | {row.objects} | {row.precision:.3f} | {row.recall:.3f} | {row.average_precision:.3f} |"
+        f"| {label} | {row.objects} | {f'{row.precision:.3f}' if row.detections else '–'} | {row.recall:.3f} "
+        f"| {row.average_precision:.3f} |"
         for label, row in classes.items()
     ]
     mean = sum(row.average_precision for row in classes.values()) / len(classes)

@@ -33,6 +33,8 @@ class Figures:
     """How well one class is found."""
 
     objects: int
+    detections: int
+    """At the asked confidence."""
     precision: float
     """Share of the detections that are right, at the asked confidence; 1.0 when there are none."""
     recall: float
@@ -76,6 +78,7 @@ def figures(
     right = sum(confident)
     return Figures(
         objects,
+        len(confident),
         right / len(confident) if confident else 1.0,
         right / objects if objects else 1.0,
         _average_precision([right for _, right in marks], objects),

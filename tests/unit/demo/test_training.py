@@ -3,6 +3,7 @@
 import pytest
 
 from vigil_demo.scene.types import Truth
+from vigil_demo.train import main
 from vigil_demo.training.dataset import label_lines
 from vigil_demo.training.metrics import Detection, figures, iou
 
@@ -42,12 +43,14 @@ def test_figures_of_a_case_worked_out_by_hand() -> None:
     assert person.recall == pytest.approx(1 / 3)
     assert person.average_precision == pytest.approx((1 + 2 / 3) / 3)
     fire = figures(pictures, "fire", 0.5)
-    assert (fire.objects, fire.precision, fire.recall, fire.average_precision) == (1, 0.0, 0.0, 0.0)
+    assert (fire.objects, fire.detections) == (1, 1)
+    assert (fire.precision, fire.recall, fire.average_precision) == (0.0, 0.0, 0.0)
 
 
 def test_no_object_and_no_detection_is_no_mistake() -> None:
     nothing = figures([((), ())], "smoke", 0.5)
-    assert (nothing.objects, nothing.precision, nothing.recall) == (0, 1.0, 1.0)
+    assert (nothing.objects, nothing.detections) == (0, 0)
+    assert (nothing.precision, nothing.recall) == (1.0, 1.0)
 
 
 def test_what_is_not_clear_is_neither_right_nor_wrong() -> None:
@@ -62,3 +65,19 @@ def test_what_is_not_clear_is_neither_right_nor_wrong() -> None:
     person = figures(pictures, "person", 0.5, clear_only=True)
     assert (person.objects, person.precision, person.recall) == (1, 0.5, 1.0)
     assert figures(pictures, "person", 0.5).objects == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--minutes", "0"], "--minutes: must be more than 0"),
+        (["--weights", "none.pt"], "--weights: none.pt is no file"),
+    ],
+)
+def test_a_bad_option_is_named_before_anything_is_done(
+    options: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(options)
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err
