@@ -48,7 +48,7 @@ def main() -> None:
         camera = CameraConfiguration(
             id=number,
             name="bench",
-            rtsp_url="rtsp://host/stream",  # type: ignore[arg-type]
+            rtsp_url="rtsp://host/stream",
             revision="1",
             detection=Detection(frames_per_second=frames_per_second, classes=("person",)),
         )

@@ -31,7 +31,7 @@ class RememberingModel:
         self._model = model
         self.labels, self.input_size = model.labels, model.input_size
         self._known: dict[int, Detections] = {}
-        self._last: tuple[np.ndarray, Detections] | None = None  # type: ignore[type-arg]
+        self._last: tuple[np.ndarray, Detections] | None = None
 
     def detect(self, frame: Frame) -> Detections:
         if frame.sequence not in self._known:

@@ -41,9 +41,9 @@ def camera() -> Callable[..., CameraConfiguration]:
         return CameraConfiguration(
             id=1,
             name="Yard",
-            rtsp_url="rtsp://host/stream",  # type: ignore[arg-type]
+            rtsp_url="rtsp://host/stream",
             revision="1",
-            detection=Detection(**detection),  # type: ignore[arg-type]
+            detection=Detection(**detection),
         )
 
     return make

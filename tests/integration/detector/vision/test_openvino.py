@@ -20,7 +20,7 @@ def person(shared: Path) -> Frame:
     return next(islice(frames_of(shared / "videos" / PERSONS), 130, None))
 
 
-def frame_of(picture: np.ndarray) -> Frame:  # type: ignore[type-arg]
+def frame_of(picture: np.ndarray) -> Frame:
     return Frame.from_bgr(picture, datetime.now(UTC), 0.0, 0)
 
 

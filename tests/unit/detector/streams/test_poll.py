@@ -11,7 +11,7 @@ from cctv.poll import REFUSED_SECONDS, OneCamera, Poller
 from vigil_contracts.api_client import ApiError, Fetched
 from vigil_contracts.camera import CameraConfiguration
 
-CAMERA = CameraConfiguration(id=3, name="yard", rtsp_url="rtsp://h/", revision="1")  # type: ignore[arg-type]
+CAMERA = CameraConfiguration(id=3, name="yard", rtsp_url="rtsp://h/", revision="1")
 
 
 class Answers:

@@ -61,7 +61,7 @@ def make_detections() -> Callable[[list[Found]], Detections]:
 
 @pytest.fixture
 def make_frame() -> Callable[..., Frame]:
-    def make(seconds: float = 0.0, picture: np.ndarray | None = None) -> Frame:  # type: ignore[type-arg]
+    def make(seconds: float = 0.0, picture: np.ndarray | None = None) -> Frame:
         if picture is None:
             # Noise that differs from frame to frame: something always moves.
             picture = np.random.default_rng(int(seconds * 1000)).integers(0, 255, (90, 160, 3), dtype=np.uint8)
@@ -76,9 +76,9 @@ def make_camera() -> Callable[..., CameraConfiguration]:
         return CameraConfiguration(
             id=1,
             name="Yard",
-            rtsp_url="rtsp://host/stream",  # type: ignore[arg-type]
+            rtsp_url="rtsp://host/stream",
             revision="1",
-            detection=Detection(**detection),  # type: ignore[arg-type]
+            detection=Detection(**detection),
         )
 
     return make

@@ -41,6 +41,7 @@ def test_an_object_gives_one_event_within_a_second(run) -> None:  # type: ignore
     assert submission.camera == 7
     assert submission.box.x_min == pytest.approx(0.3)
     picture = cv2.imdecode(np.frombuffer(event.snapshot_jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
     assert picture.shape == (90, 160, 3)
 
 

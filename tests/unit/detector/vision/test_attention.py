@@ -9,7 +9,7 @@ from cctv.motion import MotionGate
 HERE = (0.3, 0.2, 0.5, 0.8)
 
 
-def scene(*boxes: tuple[float, float, float, float], light: int = 0, noise: int = 0) -> np.ndarray:  # type: ignore[type-arg]
+def scene(*boxes: tuple[float, float, float, float], light: int = 0, noise: int = 0) -> np.ndarray:
     """A luma plane, 320×180, with dark things in it; `noise` seeds the sensor's grain."""
     picture = np.random.default_rng(noise).normal(150 + light, 3, (180, 320))
     for x_min, y_min, x_max, y_max in boxes:

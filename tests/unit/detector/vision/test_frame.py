@@ -11,7 +11,7 @@ from cctv.frame import Frame
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def picture() -> np.ndarray:  # type: ignore[type-arg]
+def picture() -> np.ndarray:
     """Left half red, right half grey, in BGR; 50 pixels wide, so that libav's rows are padded."""
     pixels = np.full((36, 50, 3), 128, np.uint8)
     pixels[:, :25] = (0, 0, 250)

@@ -90,11 +90,11 @@ class _Download:
 def test_a_known_name_is_fetched_and_checked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good = Published("https://example.org/known.pt", sha256(b"weights"))
     monkeypatch.setitem(model_files.PUBLISHED, "known", good)
-    monkeypatch.setattr(model_files.httpx, "stream", _Download(b"trojan").stream)
+    monkeypatch.setattr("httpx.stream", _Download(b"trojan").stream)
     with pytest.raises(ModelInvalidError, match="not the pinned"):
         find_model("known")
     assert list(folder.iterdir()) == []
-    monkeypatch.setattr(model_files.httpx, "stream", _Download(b"weights").stream)
+    monkeypatch.setattr("httpx.stream", _Download(b"weights").stream)
     found = find_model("known")
     assert found.path.read_bytes() == b"weights"
     assert found.sha256 == good.sha256
@@ -104,6 +104,6 @@ def test_no_network_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(*_: object, **__: object) -> None:
         raise httpx.ConnectError("no route")
 
-    monkeypatch.setattr(model_files.httpx, "stream", unreachable)
+    monkeypatch.setattr("httpx.stream", unreachable)
     with pytest.raises(ModelInvalidError, match="fetch it where there is a network and put it there"):
         find_model("yolov8n")

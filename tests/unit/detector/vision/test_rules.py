@@ -1,18 +1,23 @@
 """Zones, dwell times, crossings, schedules and cool-downs."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from cctv.analyser import Analyser
+from cctv.events import Event
 from cctv.rules import CHECKS
 from cctv.rules.geometry import crossing, is_inside
 from cctv.rules.schedule import is_armed
 from vigil_contracts.camera import Detection
 from vigil_contracts.names import AlertType
 from vigil_contracts.rules import Schedule
+
+EventsOf = Callable[..., list[tuple[float, Event]]]
 
 LEFT = {"name": "Gate", "points": [[0.0, 0.0], [0.5, 0.0], [0.5, 1.0], [0.0, 1.0]]}
 MIDDLE = [[0.5, 0.0], [0.5, 1.0]]  # its first end is above: its left is the picture's right
@@ -29,8 +34,10 @@ def standing(_: float) -> list[tuple[str, float, tuple[float, float, float, floa
 
 
 @pytest.fixture
-def events_of(make_frame, make_camera, scripted_model):  # type: ignore[no-untyped-def]
-    def run(script, end=12.0, frames_per_second=5.0, **detection):  # type: ignore[no-untyped-def]
+def events_of(make_frame: Any, make_camera: Any, scripted_model: Any) -> EventsOf:
+    def run(
+        script: Any, end: float = 12.0, frames_per_second: float = 5.0, **detection: Any
+    ) -> list[tuple[float, Event]]:
         camera = make_camera(frames_per_second=frames_per_second, **detection)
         analyser = Analyser(camera, scripted_model(script))
         times = np.arange(0, end, 1 / frames_per_second)
@@ -39,7 +46,7 @@ def events_of(make_frame, make_camera, scripted_model):  # type: ignore[no-untyp
     return run
 
 
-def test_a_zone_keeps_out_what_is_outside(events_of) -> None:  # type: ignore[no-untyped-def]
+def test_a_zone_keeps_out_what_is_outside(events_of: EventsOf) -> None:
     inside = {"name": "seen", "type": "object", "zone": "Gate"}
     ((_, event),) = events_of(standing, zones=[LEFT], rules=[inside])
     assert (event.alert_type, event.zone, event.rule) == (AlertType.PERSON, "Gate", "seen")
@@ -49,7 +56,7 @@ def test_a_zone_keeps_out_what_is_outside(events_of) -> None:  # type: ignore[no
     assert 4 < seconds < 6, "it is told when the person comes in"
 
 
-def test_intrusion_and_object_are_told_of_one_object_each_once(events_of) -> None:  # type: ignore[no-untyped-def]
+def test_intrusion_and_object_are_told_of_one_object_each_once(events_of: EventsOf) -> None:
     rules = [{"name": "yard", "type": "intrusion", "zone": "Gate"}, {"name": "all", "type": "object"}]
     events = [event for _, event in events_of(standing, zones=[LEFT], rules=rules)]
     assert {(event.rule, event.alert_type) for event in events} == {
@@ -60,7 +67,7 @@ def test_intrusion_and_object_are_told_of_one_object_each_once(events_of) -> Non
     assert len({event.track for event in events}) == 1
 
 
-def test_loitering_takes_its_time_even_in_a_still_picture(events_of, make_frame) -> None:  # type: ignore[no-untyped-def]
+def test_loitering_takes_its_time_even_in_a_still_picture(events_of: EventsOf, make_frame: Any) -> None:
     rule = {"name": "linger", "type": "loitering", "zone": "Gate", "seconds": 8}
     ((seconds, event),) = events_of(standing, end=20, zones=[LEFT], rules=[rule])
     assert 8 <= seconds < 10
@@ -71,8 +78,8 @@ def test_loitering_takes_its_time_even_in_a_still_picture(events_of, make_frame)
 @pytest.mark.parametrize(("direction", "count"), [("either", 1), ("right_to_left", 1), ("left_to_right", 0)])
 @pytest.mark.parametrize("frames_per_second", [1.0, 5.0])
 def test_a_line_counts_its_direction_at_any_rate(
-    events_of, direction: str, count: int, frames_per_second: float
-) -> None:  # type: ignore[no-untyped-def]
+    events_of: EventsOf, direction: str, count: int, frames_per_second: float
+) -> None:
     rule = {"name": "door", "type": "line_crossing", "line": MIDDLE, "direction": direction}
     events = events_of(walking, frames_per_second=frames_per_second, rules=[rule])
     assert len(events) == count
@@ -98,13 +105,13 @@ def test_zones_may_have_any_shape() -> None:
     "limits",
     [{"minimum_confidence": 0.95}, {"minimum_size": 0.2}, {"minimum_seconds": 60}, {"classes": ["vehicle"]}],
 )
-def test_an_object_must_meet_all_limits(events_of, limits: dict[str, object]) -> None:  # type: ignore[no-untyped-def]
+def test_an_object_must_meet_all_limits(events_of: EventsOf, limits: dict[str, object]) -> None:
     assert events_of(standing, rules=[{"name": "r", "type": "object", **limits}]) == []
     assert len(events_of(standing, rules=[{"name": "r", "type": "object", "classes": ["person"]}])) == 1
 
 
-def test_a_rule_rests_during_its_cool_down(events_of) -> None:  # type: ignore[no-untyped-def]
-    def two(t):  # type: ignore[no-untyped-def]
+def test_a_rule_rests_during_its_cool_down(events_of: EventsOf) -> None:
+    def two(t: float) -> Any:
         return standing(t) + ([("person", 0.9, (0.7, 0.2, 0.85, 0.8))] if t > 5 else [])
 
     assert len(events_of(two, rules=[{"name": "r", "type": "object"}])) == 2
@@ -123,7 +130,7 @@ def test_schedules_follow_the_cameras_clock_and_go_past_midnight() -> None:
     assert is_armed(None, datetime(2026, 7, 3, tzinfo=UTC))
 
 
-def test_an_unarmed_camera_is_silent(events_of) -> None:  # type: ignore[no-untyped-def]
+def test_an_unarmed_camera_is_silent(events_of: EventsOf) -> None:
     at_night = {"time_zone": "UTC", "windows": [{"days": ["sun"], "start": "20:00", "end": "24:00"}]}
     assert events_of(standing, schedule=at_night) == []
     at_noon = {"time_zone": "UTC", "windows": [{"days": ["sun"], "start": "11:00", "end": "13:00"}]}
