@@ -1,0 +1,68 @@
+"""manifests/: right for every supported Kubernetes, rights that are just enough, samples that the operator takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from tests.unit.operator.test_golden import SUPPORTED
+
+from vigil_operator.core.specs import parse_camera_spec, parse_class_spec
+from vigil_operator.kube.kinds import DETECTOR_CLASS
+from vigil_operator.kube.watch import WATCHED
+
+FOLDER = Path(__file__).parents[3] / "manifests"
+
+
+def documents(path: str) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all((FOLDER / path).read_text()))
+
+
+@pytest.mark.parametrize("version", SUPPORTED)
+@pytest.mark.parametrize("path", ["operator/rbac.yaml", "operator/deployment.yaml", "operator/namespaces.yaml"])
+def test_every_supported_kubernetes_takes_them(path: str, version: str) -> None:
+    for document in documents(path):
+        kubernetes_validate.validate(document, version, strict=True)
+
+
+def rules(kind: str, namespace: str = "") -> list[dict[str, Any]]:
+    return [
+        rule
+        for document in documents("operator/rbac.yaml")
+        if document["kind"] == kind and document["metadata"].get("namespace", "") == namespace
+        for rule in document["rules"]
+    ]
+
+
+def test_no_right_is_a_wildcard() -> None:
+    everything = [*rules("Role", "vigil-cameras"), *rules("Role", "vigil-system"), *rules("ClusterRole")]
+    assert all("*" not in rule[part] for rule in everything for part in ("apiGroups", "resources", "verbs"))
+
+
+@pytest.mark.parametrize("kind", WATCHED, ids=lambda kind: kind.plural)
+def test_what_is_watched_may_be_watched(kind: Any) -> None:
+    found = rules("ClusterRole") if kind is DETECTOR_CLASS else rules("Role", "vigil-cameras")
+    assert any(
+        kind.group in rule["apiGroups"]
+        and kind.plural in rule["resources"]
+        and {"list", "watch"} <= set(rule["verbs"])
+        for rule in found
+    )
+
+
+def test_secrets_can_be_read_in_the_cameras_namespace_only() -> None:
+    assert not any("secrets" in rule["resources"] for rule in [*rules("ClusterRole"), *rules("Role", "vigil-system")])
+
+
+def test_samples_are_valid_and_name_one_default_class() -> None:
+    classes = documents("samples/detector-classes.yaml")
+    assert [item["metadata"]["name"] for item in classes] == ["gpu", "gpu-shared", "cpu"]
+    for item in classes:
+        parse_class_spec(item["spec"])
+    defaults = [item["metadata"]["name"] for item in classes if item["metadata"].get("annotations")]
+    assert defaults == ["gpu"]
+    (_, camera) = documents("samples/camera.yaml")
+    assert parse_camera_spec(camera["metadata"]["name"], camera["spec"]).detection.zones[0].name == "driveway"
