@@ -3,11 +3,15 @@
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import numpy as np
 
 from cctv.detectors.model import Detections, Model, ModelInvalidError, load_model
 from cctv.frame import Frame
 from cctv.metrics import Metrics
+from cctv.tracking import ObjectTracker
 
 Loader = Callable[[str], Model]
 
@@ -27,7 +31,7 @@ class Models:
         name = name or self._default
         with self._lock:
             if name not in self._loaded:
-                self._loaded[name] = self._load(name)
+                self._loaded[name] = self._warmed_up(name)
             return self._loaded[name]
 
     def close(self) -> None:
@@ -36,6 +40,21 @@ class Models:
             for model in self._loaded.values():
                 model.close()
             self._loaded.clear()
+
+    def _warmed_up(self, name: str) -> Model:
+        """A loaded model that has worked once.
+
+        First uses are slow: the runtime prepares its network, and tracking imports half of SciPy, seconds on a busy
+        machine. Whoever passes the camera meanwhile would be missed, so it is done before a stream is opened.
+        """
+        with ThreadPoolExecutor(1) as pool:
+            tracking = pool.submit(ObjectTracker, 5.0, 0.1)
+            model = self._load(name)
+            width, height = model.input_size
+            blank = np.zeros((height, width, 3), np.uint8)
+            model.detect(Frame.from_bgr(blank, datetime.now(UTC), time.monotonic(), 0))
+            tracking.result()
+        return model
 
     def _load_by_name(self, name: str) -> Model:
         sha256 = self._sha256 if name == self._default else ""

@@ -19,7 +19,7 @@ from cctv.detectors.model import Model, load_model
 OUTAGE_BEGINS_SECONDS = 45.0
 OUTAGE_SECONDS = 60.0
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(580)]
 
 
 @pytest.fixture(scope="module")
