@@ -12,6 +12,7 @@ _django = get_asgi_application()
 from django.conf import settings  # noqa: E402 only once Django is set up
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 
+from surveillance.stream.handoff import EventStreams  # noqa: E402
 from surveillance_backend.body_limit import BodyLimit  # noqa: E402
 from surveillance_backend.checks import configuration_errors  # noqa: E402
 
@@ -22,4 +23,4 @@ if _errors:  # gunicorn runs no system checks: without this the first request wo
 # Static files are small and read at once; Django warns each time that their iterator is not asynchronous.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
-application = BodyLimit(cast("Any", _django), settings.VIGIL_MAX_REQUEST_BYTES)
+application = BodyLimit(cast("Any", EventStreams(cast("Any", _django))), settings.VIGIL_MAX_REQUEST_BYTES)

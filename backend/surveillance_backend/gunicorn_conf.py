@@ -3,7 +3,7 @@
 import os
 import tempfile
 
-worker_class = "uvicorn_worker.UvicornWorker"
+worker_class = "surveillance_backend.worker.Worker"
 bind = os.environ.get("VIGIL_BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
 preload_app = True  # imported once: workers start at once and share memory

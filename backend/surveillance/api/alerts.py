@@ -141,7 +141,7 @@ class RuleQualityView(APIView):
     @extend_schema(summary="False positives of each rule", responses=RuleQualitySerializer(many=True))
     def get(self, request: Request) -> Response:
         """For each camera and rule: how many alerts, and how many were false. The worst first, at most 200."""
-        rows = rule_quality(alerts=visible_alerts(request))[:200]
+        rows = rule_quality(alerts=visible_alerts(request), limit=200)
         return Response(RuleQualitySerializer(rows, many=True).data)
 
 

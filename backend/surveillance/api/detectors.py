@@ -22,6 +22,7 @@ from surveillance.api.access import DETECTOR, OPERATOR, SENDERS, USER_AND_SERVIC
 from surveillance.api.errors import answered
 from surveillance.api.serializers import AlertFieldsSerializer, AlertSerializer, DetectorTokenSerializer
 from surveillance.core.validation import InvalidInputError, parse
+from surveillance.models import Camera
 from surveillance.selectors.cameras import CONFIGURATION_FORMAT, active_cameras, camera_list_version, configuration
 from surveillance.services.alerts import alert_store
 from surveillance.services.heartbeats import heartbeat_record
@@ -128,11 +129,19 @@ class SendAlertView(APIView):
         """Stores an alert once: 201, and 200 with the first one when its `event_id` is known already."""
         with answered(), metrics.ALERT_INGEST_SECONDS.time():
             submission = parse(AlertSubmission, _submitted(request))
-            camera = visible_camera(request, submission.camera)
+            camera = _camera_by_name_only(request, submission.camera)
             stored = alert_store(camera=camera, submission=submission, image=_image(request), now=timezone.now())
         if stored.is_new:
             metrics.ALERTS.labels(stored.alert.alert_type).inc()
         return Response(AlertSerializer(stored.alert).data, status=201 if stored.is_new else 200)
+
+
+def _camera_by_name_only(request: Request, camera_id: int) -> Camera:
+    """The camera without its URL: an alert is stored also when the keys to the credentials are gone."""
+    camera = visible_cameras(request).defer("rtsp_url").filter(pk=camera_id).first()
+    if camera is None:
+        raise Http404
+    return camera
 
 
 def _submitted(request: Request) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from surveillance.api import alerts, cameras, detectors
+from surveillance.api import alerts, cameras, detectors, stream
 
 urlpatterns = [
     path("cameras/", cameras.CameraListView.as_view(), name="camera-list"),
@@ -25,6 +25,7 @@ urlpatterns = [
     path("alerts/<int:alert_id>/resolve/", alerts.ResolveView.as_view(), name="alert-resolve"),
     path("alerts/<int:alert_id>/false-positive/", alerts.FalsePositiveView.as_view(), name="alert-false-positive"),
     path("alerts/<int:alert_id>/comments/", alerts.CommentsView.as_view(), name="alert-comments"),
+    path("alerts/stream/", stream.AlertStreamView.as_view(), name="alert-stream"),
     path("alerts/rules/", alerts.RuleQualityView.as_view(), name="alert-rules"),
     path("alerts/<int:alert_id>/image/", alerts.ImageView.as_view(), name="alert-image"),
 ]

@@ -1,5 +1,7 @@
 """Reads of alerts."""
 
+from collections.abc import Mapping
+
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Count, Q, QuerySet
 
@@ -15,10 +17,9 @@ def alerts_visible_to(*, user: User | AnonymousUser, scope: Scope | None) -> Que
     return alerts if user.is_superuser else alerts.filter(camera__user=user)
 
 
-def rule_quality(*, alerts: QuerySet[Alert]) -> QuerySet[Alert, dict[str, object]]:
+def rule_quality(*, alerts: QuerySet[Alert], limit: int) -> list[Mapping[str, object]]:
     """For each camera and rule how many alerts there were and how many were false: the worst rule first."""
     counted = alerts.order_by().values("camera", "camera__name", "rule", "alert_type")
     false = Count("id", filter=Q(is_false_positive=True))
-    return counted.annotate(alerts=Count("id"), false_positives=false).order_by(
-        "-false_positives", "camera", "rule", "alert_type"
-    )
+    rows = counted.annotate(alerts=Count("id"), false_positives=false)
+    return list(rows.order_by("-false_positives", "camera", "rule", "alert_type")[:limit])

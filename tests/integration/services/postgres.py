@@ -90,10 +90,8 @@ class PostgresServer:
         return True
 
     def _initialise(self) -> None:
-        command: list[str | Path] = [
-            *(*self._as_user, self._binaries / "initdb", "-D", self._data, "--username=vigil", "--auth=trust"),
-            *("--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"),
-        ]
+        command = [*self._as_user, str(self._binaries / "initdb"), "-D", str(self._data)]
+        command += ["--username=vigil", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"]
         subprocess.run(
             command,
             check=True,

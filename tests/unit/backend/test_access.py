@@ -46,6 +46,7 @@ ROWS: dict[tuple[str, str], tuple[int, ...]] = {
     ("DELETE", "alerts/{alert}/false-positive/"): (401, 404, LET_IN, LET_IN, 403, 403, 403, 403),
     ("GET", "alerts/{alert}/comments/"): (401, 404, LET_IN, LET_IN, 403, 403, 403, 403),
     ("POST", "alerts/{alert}/comments/"): (401, 404, 400, 400, 403, 403, 403, 403),
+    ("GET", "alerts/stream/"): (401, LET_IN, LET_IN, LET_IN, 403, 403, 403, 403),
     ("GET", "alerts/rules/"): (401, LET_IN, LET_IN, LET_IN, 403, 403, 403, 403),
     ("GET", "alerts/{alert}/image/"): (401, 404, LET_IN, LET_IN, 403, 403, 403, 403),
 }

@@ -1,0 +1,65 @@
+"""The live stream of alerts: this view says who may see what; `surveillance.stream.handoff` writes the events."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import ValidationError
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from surveillance.api.access import USER, user_of
+from surveillance.stream.events import Viewer
+from surveillance.stream.handoff import HEADER, header_value
+
+
+class EventStreamRenderer(JSONRenderer):
+    """Lets `Accept: text/event-stream` in, as browsers send it; only errors are ever rendered, as JSON."""
+
+    media_type = "text/event-stream"
+    format = "event-stream"
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> bytes:
+        """The error."""
+        return bytes(super().render(data, "application/json", renderer_context))
+
+
+class AlertStreamView(APIView):
+    """Alerts as they are stored."""
+
+    scopes = {"GET": USER}  # noqa: RUF012 read only
+    renderer_classes = (EventStreamRenderer, JSONRenderer)
+
+    @extend_schema(
+        summary="Alerts as they come in",
+        parameters=[
+            OpenApiParameter("Last-Event-ID", OpenApiTypes.INT, OpenApiParameter.HEADER),
+            OpenApiParameter("last_event_id", OpenApiTypes.INT, description="The same, where no header can be set."),
+        ],
+        responses={(200, "text/event-stream"): OpenApiTypes.STR},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """Server-sent events, each an alert as `alerts/` shows it. After a break send the last event's id.
+
+        Nothing is left out then, and nothing comes twice. The stream ends about every ten minutes; come back.
+        """
+        user = user_of(request)
+        viewer = Viewer(user.pk, user.is_superuser, _last_event_id(request))
+        return HttpResponse(
+            content_type="text/event-stream",
+            headers={HEADER: header_value(viewer), "Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+
+
+def _last_event_id(request: Request) -> int | None:
+    sent = request.headers.get("Last-Event-ID") or request.query_params.get("last_event_id") or ""
+    if not sent:
+        return None
+    if not (sent.isascii() and sent.isdigit() and len(sent) < 19):
+        raise ValidationError({"last_event_id": ["must be the id of an event of this stream"]})
+    return int(sent)

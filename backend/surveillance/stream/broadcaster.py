@@ -1,0 +1,84 @@
+"""One reader of the database for all viewers of a process: what it finds, it hands to each of them."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
+
+from surveillance.core.sequence import PATIENCE_SECONDS, InOrder
+from surveillance.stream import events
+from surveillance.stream.events import Event, Viewer
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+POLL_SECONDS = 0.3
+QUEUE_LENGTH = 500
+"""A viewer that is further behind is hung up on; it comes back with the id of the last event that it has."""
+
+
+@dataclass(eq=False, slots=True)
+class Subscription:
+    """A viewer's events after `position`. `is_behind`: some were left out, hang up."""
+
+    viewer: Viewer
+    position: int
+    queue: asyncio.Queue[Event] = field(default_factory=lambda: asyncio.Queue(QUEUE_LENGTH))
+    is_behind: bool = False
+
+    def offer(self, event: Event) -> None:
+        """Puts the event into the queue, if it is the viewer's."""
+        if not self.viewer.may_see(event.owner_id):
+            return
+        try:
+            self.queue.put_nowait(event)
+        except asyncio.QueueFull:
+            self.is_behind = True
+
+
+class Broadcaster:
+    """Polls while there are viewers. Polling, and not a database's notifications: it works on every database."""
+
+    def __init__(self) -> None:
+        self._subscriptions: set[Subscription] = set()
+        self._executor = ThreadPoolExecutor(2, thread_name_prefix="alerts-stream")
+        self._order: InOrder[Event] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
+
+    async def subscribe(self, viewer: Viewer) -> Subscription:
+        """A subscription from this moment on; give it back to `unsubscribe`."""
+        async with self._starting:
+            if self._order is None:
+                newest = await self.in_thread(events.newest_id)
+                await asyncio.sleep(PATIENCE_SECONDS)  # older ids that are still being committed appear meanwhile
+                self._order = InOrder(newest)
+            subscription = Subscription(viewer, self._order.position)
+            self._subscriptions.add(subscription)
+            if self._task is None or self._task.done():
+                self._task = asyncio.create_task(self._run())
+        return subscription
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Forgets the viewer."""
+        self._subscriptions.discard(subscription)
+
+    async def in_thread(self, function: Callable[[], T]) -> T:
+        """Runs a read of the database in one of two threads, however many viewers there are."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, function)
+
+    async def _run(self) -> None:
+        while self._subscriptions and self._order is not None:
+            try:
+                found = await self.in_thread(partial(events.events_after, self._order.position))
+                for event in self._order.take(found, now=time.monotonic()):
+                    for subscription in self._subscriptions:
+                        subscription.offer(event)
+            except Exception as error:  # noqa: BLE001 streams outlive a database that is away
+                logger.warning("alerts cannot be read: %s", type(error).__name__)
+            await asyncio.sleep(POLL_SECONDS)
+        self._order = None

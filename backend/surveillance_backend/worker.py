@@ -1,0 +1,11 @@
+"""gunicorn's worker."""
+
+from typing import Any, ClassVar
+
+from uvicorn_worker import UvicornWorker
+
+
+class Worker(UvicornWorker):  # type: ignore[misc] # it has no types
+    """uvicorn's, which does not wait for open event streams when it is to end."""
+
+    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {**UvicornWorker.CONFIG_KWARGS, "timeout_graceful_shutdown": 3}
