@@ -6,11 +6,12 @@ The stand-in kubelet answers for a thousand pods while the operator is being mea
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,7 @@ class AsyncKubernetesHttp:
         async with self._session.delete(path, json=body) as response:
             await _check(response)
 
-    async def watch(self, path: str, resource_version: str, **query: str) -> AsyncIterator[Document]:
+    async def watch(self, path: str, resource_version: str, **query: str) -> AsyncGenerator[Document, None]:
         """Watch events ({type, object}) until the server ends the watch. Raises ApiError, for 410 Gone too."""
         query |= {"watch": "true", "resourceVersion": resource_version, "timeoutSeconds": "300"}
         timeout = aiohttp.ClientTimeout(total=330)
@@ -137,6 +138,7 @@ class AsyncKubernetesHttp:
 
     async def close(self) -> None:
         await self._session.close()
+        await asyncio.sleep(0.25)  # aiohttp's documentation: TLS connections need a moment to close
 
 
 async def _check(response: aiohttp.ClientResponse) -> None:

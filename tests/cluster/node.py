@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -50,9 +48,9 @@ class ContainerNode:
 
     def __init__(self, binaries: Binaries, servers: Servers, cable: Cable, folder: Path) -> None:
         self.name = NODE_NAME
-        self._data = Path(tempfile.mkdtemp(prefix="vigil-node-"))
-        self._socket = self._data / "containerd.sock"
         self._reaper = Reaper()
+        self._data = self._reaper.temporary_folder("vigil-node-")
+        self._socket = self._data / "containerd.sock"
         self.machine = Machine(folder, self._data, cable, self._reaper)
         programs = f"{RUNTIME}/usr/bin:{RUNTIME}/usr/sbin:{os.environ['PATH']}:/usr/sbin:/sbin"
         config = _write_containerd_config(self._data, self._socket)
@@ -82,7 +80,6 @@ class ContainerNode:
     def close(self) -> None:
         self.machine.close()
         self._reaper.close()
-        shutil.rmtree(self._data, ignore_errors=True)
 
     def _answers(self) -> bool:
         try:

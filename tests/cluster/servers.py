@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -42,8 +40,8 @@ class Servers:
         self.audit_log = folder / "audit.log"
         self._binaries = binaries
         self._options = options
-        self._data = Path(tempfile.mkdtemp(prefix="vigil-etcd-"))
         self._reaper = Reaper()
+        self._data = self._reaper.temporary_folder("vigil-etcd-")
         self._token_key = self.authority.signing_key("service-account-tokens")
         etcd, etcd_peer, self.port, manager, scheduler = free_ports(5)
         self.url = f"https://{options.address}:{self.port}"
@@ -80,7 +78,6 @@ class Servers:
         for server in (self.scheduler, self.controller_manager, self.apiserver, self.etcd):
             server.kill()
         self._reaper.close()
-        shutil.rmtree(self._data, ignore_errors=True)
 
     def _server(self, program: str, flags: Mapping[str, object]) -> ServerProcess:
         arguments = [f"--{name}" if value is True else f"--{name}={value}" for name, value in flags.items()]

@@ -15,7 +15,7 @@ import asyncio
 import itertools
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
@@ -155,8 +155,8 @@ class StandinKubelet:
         for task in tasks:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        self._loop.run_until_complete(self._http.close())
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.run_until_complete(self._http.close())
         self._loop.close()
 
     async def _watch_for_ever(self) -> None:
@@ -167,11 +167,12 @@ class StandinKubelet:
                 listing = await self._http.get("/api/v1/pods", **_BOUND_PODS)
                 self._replace_all(listing["items"])
                 version = listing["metadata"]["resourceVersion"]
-                async for event in self._http.watch("/api/v1/pods", version, **_BOUND_PODS):
-                    if event["type"] == "DELETED":
-                        self._drop(event["object"]["metadata"]["uid"])
-                    else:
-                        self._see(event["object"])
+                async with aclosing(self._http.watch("/api/v1/pods", version, **_BOUND_PODS)) as events:
+                    async for event in events:
+                        if event["type"] == "DELETED":
+                            self._drop(event["object"]["metadata"]["uid"])
+                        else:
+                            self._see(event["object"])
             except (ApiError, *_UNANSWERED):
                 await asyncio.sleep(_RETRY_SECONDS)
 

@@ -23,26 +23,31 @@ def reaper() -> Iterator[Reaper]:
     watcher.close()
 
 
-def test_a_run_that_is_killed_leaves_no_server_behind(tmp_path: Path) -> None:
+def test_a_run_that_is_killed_leaves_no_server_and_no_data_behind(tmp_path: Path) -> None:
     program = f"""
 import time
 from pathlib import Path
 from tests.cluster.processes import ServerProcess
 from tests.cluster.reaper import Reaper
-server = ServerProcess("sleep", ["sh", "-c", "sleep 300 & wait"], Path({str(tmp_path / "log")!r}), Reaper())
+reaper = Reaper()
+folder = reaper.temporary_folder("vigil-test-")
+(folder / "data").write_text("something")
+server = ServerProcess("sleep", ["sh", "-c", "sleep 300 & wait"], Path({str(tmp_path / "log")!r}), reaper)
 server.start()
-print(server.pid, flush=True)
+print(server.pid, folder, flush=True)
 time.sleep(300)
 """
     run = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert run.stdout is not None
     with run, run.stdout as output:
-        pid = int(output.readline())
+        number, folder = output.readline().split()
+        pid = int(number)
+        assert Path(folder, "data").exists()
         assert start_ticks(pid) is not None
         run.kill()
     deadline = time.monotonic() + 10
-    while _group_lives(pid):
-        assert time.monotonic() < deadline, "the server outlived its run"
+    while _group_lives(pid) or Path(folder).exists():
+        assert time.monotonic() < deadline, "the server or its data outlived its run"
         time.sleep(0.02)
 
 
