@@ -30,7 +30,7 @@ def test_an_alert_arrives_without_a_reload(visit: Visit, watcher: Watcher) -> No
     expect(card).to_contain_text("Gate")
     expect(card).to_contain_text("87 %")
     expect(card).to_contain_text("yard")
-    visit.page.wait_for_function(f"document.querySelector('#alert-{alert_id} img').naturalWidth === 480")
+    expect(card.locator("img")).to_have_js_property("naturalWidth", 480)
     assert visit.page.evaluate("window.unloaded") == "never"
     expect(visit.page).to_have_title("(1) Overview · Vigil")
 
@@ -112,7 +112,7 @@ def test_an_alerts_page_tells_when_in_the_viewers_zone(visit: Visit, watcher: Wa
     visit.open(f"/dashboard/alerts/{alert_id}/")
     expect(visit.page.get_by_role("main")).to_contain_text("2 Mar 2026, 05:15:30")
     expect(visit.page.get_by_role("main")).to_contain_text("Near the <gate>")
-    visit.page.wait_for_function("document.querySelector('.screen img').naturalWidth === 1280")
+    expect(visit.page.locator(".screen img")).to_have_js_property("naturalWidth", 1280)
     visit.page.get_by_role("button", name="Acknowledge").click()
     visit.page.wait_for_url("**/dashboard/")
     expect(visit.page.locator(f"#alert-{alert_id}")).to_contain_text("Seen")
