@@ -114,7 +114,12 @@ def stage(
             owner.user_token, name=name, rtsp_url=camera.url, is_active=True, group=name, detection=DETECTION
         )
         token = _detector_token(backend, owner, camera_id) if pod else owner.pipeline_token
-        settings = {"VIGIL_MODEL": str(shared / "models" / "yolov8n_int8_openvino_model"), "VIGIL_GROUP": name}
+        settings = {
+            "VIGIL_MODEL": str(shared / "models" / "yolov8n_int8_openvino_model"),
+            "VIGIL_GROUP": name,
+            # After the clip the camera is gone, which is no alert here.
+            "VIGIL_OFFLINE_ALERT_AFTER_SECONDS": "0",
+        }
         watched = camera_id if pod else None
         cctv = DetectorProcess(directory / name, backend.url, token, watched, settings)
         try:
