@@ -26,6 +26,8 @@ VISITS_SECONDS = ((6, 20), (23, 45), (50, 70), (75, 87), (92, 120), (124, 136))
 """When each of the six is in the picture, by eye."""
 
 SLACK_SECONDS = 4.0
+BOX_COLOUR_BGR = (251, 81, 163)
+"""The first colour of supervision's palette; nothing in the clip has it."""
 PASSWORD = "p@ss:w/rd %é"
 DETECTION = {"frames_per_second": 5, "classes": ["person"], "minimum_confidence": 0.5}
 
@@ -157,21 +159,13 @@ def check_picture(alert: dict[str, Any], model: Model) -> None:
 
 
 def drawn_share(image: npt.NDArray[Any], box: tuple[float, ...]) -> float:
-    """Which part of the box's outline has a line of one strong colour on it (looked for within 3 pixels)."""
+    """Which part of the box's outline has the annotator's colour on it (looked for within 4 pixels)."""
     height, width = image.shape[:2]
     left, top, right, bottom = (
-        round(edge * side) for edge, side in zip(box, (width, height, width, height), strict=True)
+        min(round(edge * side), side - 1) for edge, side in zip(box, (width, height, width, height), strict=True)
     )
-    saturation = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)[:, :, 1]
-    near = cv2.dilate(saturation, np.ones((7, 7), np.uint8))
-    rows, columns = np.arange(top, bottom).clip(0, height - 1), np.arange(left, right).clip(0, width - 1)
-    last_row, last_column = height - 1, width - 1
-    outline = np.concatenate(
-        [
-            near[rows, max(left, 0)],
-            near[rows, min(right, last_column)],
-            near[max(top, 0), columns],
-            near[min(bottom, last_row), columns],
-        ]
-    )
-    return float((outline > 150).mean())
+    distance = np.linalg.norm(image.astype(np.float32) - BOX_COLOUR_BGR, axis=2)
+    near = cv2.dilate((distance < 90).astype(np.uint8), np.ones((9, 9), np.uint8))
+    rows, columns = slice(top, bottom + 1), slice(left, right + 1)
+    outline = np.concatenate([near[rows, left], near[rows, right], near[top, columns], near[bottom, columns]])
+    return float(outline.mean())
