@@ -112,11 +112,13 @@ document.getElementById("preview").addEventListener("click", (event) => {
   own.click();
 });
 document.addEventListener("htmx:afterSettle", (event) => {
-  // What changed in the list is shown beside it too.
+  // What changed in the list is shown beside it too, after a preview that may still be on its way.
+  const changed = event.detail.requestConfig?.verb === "post" && event.detail.requestConfig.path.match(/\/alerts\/(\d+)\//);
+  const row = changed && document.getElementById(`alert-${changed[1]}`);
+  if (!row || event.target.id === "preview") return;
   const shown = document.querySelector("#preview [data-shown]")?.dataset.shown;
-  if (!shown || event.detail.requestConfig?.verb !== "post") return;
-  if (!event.detail.requestConfig.path.includes(`/alerts/${shown}/`) || event.target.id === "preview") return;
-  window.htmx.ajax("GET", document.getElementById(`alert-${shown}`).getAttribute("hx-get"), "#preview");
+  if (shown !== changed[1] && document.activeElement !== row) return;
+  window.htmx.ajax("GET", row.getAttribute("hx-get"), { source: row, target: "#preview" });
 });
 rows.addEventListener("change", showChosen);
 rows.addEventListener("click", (event) => {
