@@ -44,9 +44,20 @@ def watch(arguments: Sequence[str]) -> int:
     return 0
 
 
+def replay(arguments: Sequence[str]) -> int:
+    """`cctv replay`: the same analysis over a file; the exit status."""
+    from cctv.replay import add_arguments
+    from cctv.replay import main as replay_clip
+
+    parser = argparse.ArgumentParser(prog="cctv replay", description="Shows what a camera's rules make of a clip.")
+    add_arguments(parser)
+    return replay_clip(parser.parse_args(arguments))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The program's entry point."""
-    sys.exit(watch(sys.argv[1:] if arguments is None else arguments))
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    sys.exit(replay(words[1:]) if words[:1] == ["replay"] else watch(words))
 
 
 if __name__ == "__main__":
