@@ -110,8 +110,14 @@ class DetectorProcess:
         wait_until(self.is_ready, timeout_seconds, f"cctv is ready; it said:\n{self.output[-3000:]}")
 
     def metric(self, name: str, **labels: str) -> float:
-        """A sample of /metrics; 0.0 where there is none."""
-        for family in text_string_to_metric_families(self.get("/metrics").text):
+        """A sample of /metrics; 0.0 where there is none, or not yet. Fails where the process has ended."""
+        assert self.process is not None
+        assert self.process.poll() is None, f"cctv ended with {self.process.returncode}:\n{self.output[-3000:]}"
+        try:
+            text = self.get("/metrics").text
+        except httpx.TransportError:
+            return 0.0
+        for family in text_string_to_metric_families(text):
             for sample in family.samples:
                 if sample.name == name and labels.items() <= sample.labels.items():
                     return float(sample.value)
