@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vigil_demo.scene.types import LABELS
 from vigil_demo.training.evaluate import Evaluation
 from vigil_demo.training.metrics import Figures
 
@@ -22,11 +23,11 @@ class Making:
     architecture: str
     input_size_px: int
     precision: str
-    training_pictures: int
-    training_seeds: str
-    test_seeds: str
     trained: str
     """How long, on what."""
+    test_seeds: str
+    confidences: tuple[float, ...]
+    """What was made 0.5 of each class by calibration."""
     versions: str
 
 
@@ -82,9 +83,9 @@ The demo yard is none of the training's yards.
 
 `{making.command}`
 
-- {making.training_pictures} rendered training pictures, seeds {making.training_seeds}.
+- Trained for {making.trained}.
+- Scores calibrated on the validation split, so that 0.5 balances precision and recall: {_calibration(making)}.
 - Test seeds {making.test_seeds}.
-- Trained {making.trained}.
 - {making.versions}.
 
 The pictures follow from their seeds alone. Training with a limit of time is not repeatable to the bit: another
@@ -99,6 +100,11 @@ machine gets through another number of epochs.
 Licence: AGPL-3.0, as Vigil's and that of Ultralytics' YOLOv8, with whose code it was trained.
 """
     )
+
+
+def _calibration(making: Making) -> str:
+    pairs = zip(LABELS, making.confidences, strict=True)
+    return ", ".join(f"{label} (was {confidence:.2f})" for label, confidence in pairs)
 
 
 def _table(classes: Mapping[str, Figures]) -> str:

@@ -90,3 +90,18 @@ def render_dataset(folder: Path, yards: dict[str, int], workers: int) -> Path:
     }
     description.write_text(yaml.safe_dump(content, sort_keys=False))
     return description
+
+
+def part_of(data: Path, training_yards: int) -> Path:
+    """A `data.yaml` with the first yards of the training split only, and the whole validation split."""
+    content = yaml.safe_load(data.read_text())
+    first = FIRST_SEED["train"]
+    names = [
+        f"./images/train/{seed:07d}-{number}.jpg"
+        for seed in range(first, first + training_yards)
+        for number in range(PICTURES_PER_YARD)
+    ]
+    (data.parent / f"train-{training_yards}.txt").write_text("\n".join(names) + "\n")
+    target = data.with_name(f"data-{training_yards}.yaml")
+    target.write_text(yaml.safe_dump({**content, "train": f"train-{training_yards}.txt"}, sort_keys=False))
+    return target

@@ -24,19 +24,34 @@ def _architecture(folder: Path) -> Path:
     return target
 
 
-def fit(data: Path, folder: Path, *, minutes: float, epochs: int, seed: int, batch: int = 16) -> Path:
-    """Trains for `minutes` of wall-clock time (or `epochs` when that is 0); returns the best weights (`.pt`)."""
+def fit(
+    data: Path,
+    folder: Path,
+    *,
+    minutes: float,
+    epochs: int,
+    seed: int,
+    start_from: Path | None = None,
+    batch: int = 16,
+) -> Path:
+    """Trains for `minutes` of wall-clock time (or `epochs` when that is 0); returns the weights (`.pt`).
+
+    Begins with random weights and returns the last ones, or goes on from `start_from` with a smaller learning rate
+    and returns those that did best on the validation split.
+    """
     from ultralytics import YOLO
 
-    model = YOLO(str(_architecture(folder)), task="detect")
+    model = YOLO(str(start_from or _architecture(folder)), task="detect")
     runs = folder / "runs"
     shutil.rmtree(runs, ignore_errors=True)
     model.train(
         data=str(data), project=str(runs), name="fit", exist_ok=True, seed=seed, deterministic=True, device="cpu",
-        imgsz=INPUT_SIZE_PX, rect=True, batch=batch, nbs=batch, workers=1, cache="ram", amp=False, pretrained=False,
+        imgsz=INPUT_SIZE_PX, rect=True, batch=batch, nbs=batch, workers=1, cache="ram", amp=False,
+        pretrained=start_from is not None,
         epochs=epochs, time=minutes / 60 if minutes else None, patience=0,
-        optimizer="AdamW", lr0=0.003, lrf=0.02, cos_lr=True, warmup_epochs=1.0, weight_decay=0.0005,
+        optimizer="AdamW", lr0=0.0015 if start_from else 0.003, lrf=0.02, cos_lr=True,
+        warmup_epochs=0.3 if start_from else 1.0, weight_decay=0.0005,
         mosaic=0.0, degrees=0.0, translate=0.08, scale=0.3, fliplr=0.5, hsv_h=0.01, hsv_s=0.4, hsv_v=0.3, erasing=0.0,
         plots=False, verbose=False,
     )  # fmt: skip
-    return runs / "fit" / "weights" / "best.pt"
+    return runs / "fit" / "weights" / ("best.pt" if start_from else "last.pt")

@@ -4,6 +4,7 @@ import pytest
 
 from vigil_demo.scene.types import Truth
 from vigil_demo.train import main
+from vigil_demo.training.calibrate import best_confidence
 from vigil_demo.training.dataset import label_lines
 from vigil_demo.training.metrics import Detection, figures, iou
 
@@ -70,7 +71,7 @@ def test_what_is_not_clear_is_neither_right_nor_wrong() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--minutes", "0"], "--minutes: must be more than 0"),
+        (["--work-dir"], "--work-dir: expected one argument"),
         (["--weights", "none.pt"], "--weights: none.pt is no file"),
     ],
 )
@@ -81,3 +82,9 @@ def test_a_bad_option_is_named_before_anything_is_done(
         main(options)
     assert ended.value.code == 2
     assert words in capsys.readouterr().err
+
+
+def test_the_best_confidence_lies_between_what_is_right_and_what_is_wrong() -> None:
+    here, there = (0.0, 0.0, 0.2, 0.2), (0.5, 0.5, 0.8, 0.8)
+    pictures = [((truth("smoke", *here),), (found("smoke", 0.4, *here), found("smoke", 0.2, *there)))]
+    assert 0.2 < best_confidence(pictures, "smoke") <= 0.4

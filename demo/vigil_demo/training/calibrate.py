@@ -1,0 +1,60 @@
+"""Moves each class's scores so that 0.5 is where precision and recall balance best.
+
+A detector that was trained shortly ranks its boxes well but trusts them too little. Adding one number per class to
+the scores before the sigmoid (the bias of the head's last layer) changes no ranking and no AP50, only what 0.5 means.
+The numbers are chosen on the validation split, never on the test split.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from vigil_demo.scene.types import LABELS, Picture, Truth
+from vigil_demo.training.metrics import Detection, figures
+
+_CANDIDATES = np.linspace(0.12, 0.7, 59)
+
+
+def best_confidence(pictures: Sequence[tuple[Sequence[Truth], Sequence[Detection]]], label: str) -> float:
+    """The confidence with the highest F1 for clear objects; of equally good ones the middle one."""
+    scores = []
+    for confidence in _CANDIDATES:
+        row = figures(pictures, label, float(confidence), clear_only=True)
+        total = row.precision + row.recall
+        scores.append(2 * row.precision * row.recall / total if total else 0.0)
+    best = np.flatnonzero(np.array(scores) >= max(scores) - 1e-9)
+    return float(_CANDIDATES[best[len(best) // 2]])
+
+
+def logit(share: float) -> float:
+    """The inverse of the sigmoid."""
+    return math.log(share / (1 - share))
+
+
+def calibrate(weights: Path, target: Path, confidences: Sequence[float]) -> Path:
+    """Writes weights to `target` whose score 0.5 means what `confidences[class]` meant before."""
+    import torch
+    from ultralytics import YOLO
+
+    model = YOLO(str(weights))
+    shift = torch.tensor([-logit(confidence) for confidence in confidences])
+    with torch.no_grad():
+        for branch in model.model.model[-1].cv3:
+            branch[-1].bias += shift
+    model.save(str(target))
+    return target
+
+
+def measured_confidences(model_path: Path, pictures: Iterable[Picture]) -> list[float]:
+    """`best_confidence` of each class for an exported model, on validation pictures."""
+    from cctv.detectors.model import load_model
+    from vigil_demo.training.evaluate import detect
+
+    model = load_model(model_path)
+    try:
+        judged = [(picture.truths, detect(model, picture.image)) for picture in pictures]
+    finally:
+        model.close()
+    return [best_confidence(judged, label) for label in LABELS]
