@@ -40,7 +40,7 @@ def session_of(server: BackendServer, user: User) -> httpx.Client:
 
 def request(client: httpx.Client, name: str, path: str) -> httpx.Response:
     if name in POST_ONLY:
-        return client.post(path, headers={"X-CSRFToken": client.cookies.get("csrftoken", "")})
+        return client.post(path, headers={"X-CSRFToken": str(client.cookies.get("csrftoken", ""))})
     return client.get(path)
 
 
