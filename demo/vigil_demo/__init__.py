@@ -1,0 +1,1 @@
+"""The demo: a rendered yard, a camera that streams it over RTSP, and the training of the model that knows it."""
