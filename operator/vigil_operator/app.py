@@ -17,7 +17,7 @@ from vigil_operator.kube.queue import WorkQueue
 from vigil_operator.kube.reconciler import Reconciler
 from vigil_operator.kube.resync import Resync
 from vigil_operator.kube.store import Store
-from vigil_operator.kube.watch import build_registry, watch_forever
+from vigil_operator.kube.watch import deliver_to, watch_forever
 from vigil_operator.metrics import Metrics
 from vigil_operator.settings import OperatorSettings
 from vigil_operator.sync.directory import Directory
@@ -34,12 +34,9 @@ async def run_operator(settings: OperatorSettings) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def own_signals() -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopping.set)
-
-    own_signals()
-    work = asyncio.create_task(_run(settings, own_signals), name="operator")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    work = asyncio.create_task(_run(settings), name="operator")
     stop = asyncio.create_task(stopping.wait(), name="signals")
     await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
     stop.cancel()
@@ -49,7 +46,7 @@ async def run_operator(settings: OperatorSettings) -> None:
     await asyncio.gather(work, return_exceptions=stopping.is_set())
 
 
-async def _run(settings: OperatorSettings, own_signals: Callable[[], None]) -> None:
+async def _run(settings: OperatorSettings) -> None:
     configuration = await load_configuration(settings.kubeconfig)
     store = Store()
     queue = WorkQueue()
@@ -65,7 +62,7 @@ async def _run(settings: OperatorSettings, own_signals: Callable[[], None]) -> N
             health.role = "standby"
             await leadership.acquire()
             metrics.leader.set(1)
-            registry = build_registry(store, queue, kopf_login(configuration), own_signals)
+            watch = watch_forever(deliver_to(store, queue), kopf_login(configuration), settings.namespace)
             async with asyncio.TaskGroup() as group:
                 group.create_task(_hold(leadership), name="lease")
                 group.create_task(
@@ -73,7 +70,7 @@ async def _run(settings: OperatorSettings, own_signals: Callable[[], None]) -> N
                         settings,
                         store,
                         queue,
-                        watch_forever(registry, settings.namespace),
+                        watch,
                         health=health,
                         metrics=metrics,
                         kube=kube,

@@ -64,3 +64,5 @@ def configure_logging(level: str, style: str) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # kopf tells of each watch that it begins; its warnings are what matters here.
     logging.getLogger("kopf").setLevel(logging.WARNING if level != "DEBUG" else logging.DEBUG)
+    # It warns that it leaves signals alone, as it should.
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)

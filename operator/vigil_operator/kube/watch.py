@@ -7,13 +7,15 @@ a finalizer, and tell of changes rather than of states.
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import kopf
 
 from vigil_operator.core.names import OUR_OBJECTS
-from vigil_operator.core.observed import Key
+from vigil_operator.core.observed import Body, Key
 from vigil_operator.kube.access import Login
 from vigil_operator.kube.kinds import (
     CAMERA,
@@ -47,18 +49,31 @@ def selector_of(kind: Kind) -> str:
     return OUR_OBJECTS if kind in OURS_ONLY else ""
 
 
-def build_registry(
-    store: Store, queue: WorkQueue, login: Login, own_signals: Callable[[], None]
-) -> kopf.OperatorRegistry:
-    """All handlers: one for every watched kind, each the same.
+Deliver = Callable[[Kind, str, Body], None]
+"""Takes one event: the kind, its type (`ADDED`, `MODIFIED`, `DELETED`; empty for the first listing), the object."""
 
-    kopf takes SIGTERM and SIGINT for itself as it starts, and would end alone; `own_signals` takes them back.
-    """
+
+def deliver_to(store: Store, queue: WorkQueue) -> Deliver:
+    """Puts what happened into the store, and the cameras that it concerns in line."""
+
+    def deliver(kind: Kind, event_type: str, body: Body) -> None:
+        metadata = body["metadata"]
+        if event_type == "DELETED":
+            keys = store.forget(kind, Key(metadata.get("namespace", ""), metadata["name"]), metadata["uid"])
+        else:
+            keys = store.observe(kind, body)
+        for key in keys:
+            queue.add(key)
+
+    return deliver
+
+
+def build_registry(deliver: Deliver, login: Login) -> kopf.OperatorRegistry:
+    """All handlers: one for every watched kind, each the same."""
     registry = kopf.OperatorRegistry()
-    kopf.on.startup(registry=registry)(_startup_handler(own_signals))
     kopf.on.login(registry=registry)(_login_handler(login))
     for kind in WATCHED:
-        kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)(_handler(kind, store, queue))
+        kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)(_handler(kind, deliver))
     return registry
 
 
@@ -81,37 +96,45 @@ def build_settings() -> kopf.OperatorSettings:
     return settings
 
 
-async def watch_forever(registry: kopf.OperatorRegistry, namespace: str) -> None:
-    """Runs kopf, and runs it again when it gives up (a CRD that was taken away, an API server that refuses)."""
-    while True:
+async def watch_forever(deliver: Deliver, login: Login, namespace: str) -> None:
+    """Runs kopf until cancelled, in a thread with an event loop of its own; `deliver` is called in the caller's loop.
+
+    In one loop with us, kopf would take SIGTERM for itself, and when it ends it cancels every task that has begun
+    after it, ours included.
+    """
+    loop = asyncio.get_running_loop()
+    stop = threading.Event()
+
+    def hand_over(kind: Kind, event_type: str, body: Body) -> None:
+        with suppress(RuntimeError):  # the loop has ended: so will this thread
+            loop.call_soon_threadsafe(deliver, kind, event_type, body)
+
+    registry = build_registry(hand_over, login)
+    threading.Thread(target=_watch_thread, args=(registry, namespace, stop), name="kopf", daemon=True).start()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        stop.set()
+
+
+def _watch_thread(registry: kopf.OperatorRegistry, namespace: str, stop: threading.Event) -> None:
+    """Runs kopf, and again when it gives up (a CRD that was taken away, an API server that refuses)."""
+    while not stop.is_set():
         try:
-            await kopf.operator(registry=registry, settings=build_settings(), namespaces=[namespace], standalone=True)
-        except asyncio.CancelledError:
-            raise
+            operator = kopf.operator(
+                registry=registry, settings=build_settings(), namespaces=[namespace], standalone=True, stop_flag=stop
+            )
+            asyncio.run(operator)
         except Exception as error:  # noqa: BLE001 - kopf ends by whatever its watches met; all are retried
             logger.warning("watching ended: %s: %s", type(error).__name__, str(error)[:300])
-        await asyncio.sleep(RESTART_SECONDS)
+        stop.wait(RESTART_SECONDS)
 
 
-def _handler(kind: Kind, store: Store, queue: WorkQueue) -> Callable[..., Any]:
+def _handler(kind: Kind, deliver: Deliver) -> Callable[..., Any]:
     async def on_event(event: Any, **_: Any) -> None:
-        body = event["object"]
-        metadata = body["metadata"]
-        if event["type"] == "DELETED":
-            keys = store.forget(kind, Key(metadata.get("namespace", ""), metadata["name"]), metadata["uid"])
-        else:
-            keys = store.observe(kind, body)
-        for key in keys:
-            queue.add(key)
+        deliver(kind, event["type"] or "", event["object"])
 
     return on_event
-
-
-def _startup_handler(own_signals: Callable[[], None]) -> Callable[..., Any]:
-    async def on_startup(**_: Any) -> None:
-        own_signals()
-
-    return on_startup
 
 
 def _login_handler(login: Login) -> Callable[..., Any]:
