@@ -66,6 +66,8 @@ def test_nothing_changed_costs_nothing(visit: Visit, watcher: Watcher) -> None:
     visit.page.wait_for_timeout(7_000)
     assert [status for status, _ in answers][1:3] == [304, 304], answers
     assert all(length for status, length in answers if status == 304)
+    expect(visit.page.get_by_role("heading", name="No alerts yet")).to_be_visible()  # a 304 swaps nothing in
+    expect(visit.page.locator(".camera-row")).to_have_count(1)
 
 
 def test_acknowledging_by_button(visit: Visit, watcher: Watcher) -> None:
