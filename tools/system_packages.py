@@ -25,6 +25,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGE_SETS: Mapping[str, Mapping[str, str]] = {
+    "browser": {
+        "chromium": "the dashboard's tests and pictures run in a real browser",
+        "fonts-dejavu-core": "a face for the browser to write with",
+    },
     "kubernetes-build": {
         "dpkg-dev": "unpacks Debian's Kubernetes source",
         "gcc": "Go's build of the code generators",

@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 from tests.integration.services.backend import BackendServer, backend_server
 from tests.integration.services.backend import BackendUser as User
+from tools import system_packages
 
 DESKTOP: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -117,9 +118,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BackendServer]:
 # tests of other parts could not start theirs.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    if shutil.which("chromium") is None:
+        try:
+            system_packages.ensure("browser")
+        except (system_packages.MissingPackagesError, RuntimeError) as error:
+            pytest.skip(f"needs Chromium: {error}")
     program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield launched
