@@ -48,7 +48,7 @@ class OperatorSettings(BaseSettings):
     network_policies: bool = Field(
         default=True, description="Whether each detector gets a NetworkPolicy; off: for networks of one's own design."
     )
-    sync_interval_seconds: float = Field(default=2.0, gt=0, le=300, description="How often the API is asked.")
+    sync_interval_seconds: float = Field(default=1.5, gt=0, le=300, description="How often the API is asked.")
     health_interval_seconds: float = Field(
         default=10.0, gt=0, le=300, description="How often the API is asked for the cameras' health."
     )
