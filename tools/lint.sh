@@ -5,4 +5,4 @@ cd "$(dirname "$0")/.."
 .venv/bin/ruff format --check .
 .venv/bin/ruff check .
 .venv/bin/mypy contracts operator backend detector_image demo standalone tools tests
-.venv/bin/lint-imports --no-timing
+.venv/bin/lint-imports --no-logo
