@@ -115,7 +115,34 @@ class ServerProcess:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(20)
+        if how == signal.SIGKILL:
+            _wait_until_group_is_gone(process.pid)
         self._reaper.forget(process.pid)
+
+
+def group_lives(pid: int) -> bool:
+    """Whether a process of the group still exists; one that has ended but was not waited for does not count."""
+    try:
+        os.killpg(pid, 0)
+    except ProcessLookupError:
+        return False
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[2]) == pid and fields[0] != "Z":
+            return True
+    return False
+
+
+def _wait_until_group_is_gone(pid: int, timeout_seconds: float = 20) -> None:
+    """The leader's children end on their own time, after it."""
+    deadline = time.monotonic() + timeout_seconds
+    while group_lives(pid):
+        if time.monotonic() > deadline:
+            raise ProcessFailedError(f"the children of process {pid} outlived SIGKILL by {timeout_seconds:.0f} s")
+        time.sleep(0.01)
 
 
 def free_ports(count: int) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -10,7 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cluster.processes import ProcessFailedError, ServerProcess, free_ports, is_listening, wait_until_free
+from tests.cluster.processes import (
+    ProcessFailedError,
+    ServerProcess,
+    free_ports,
+    group_lives,
+    is_listening,
+    wait_until_free,
+)
 from tests.cluster.reaper import Reaper, start_ticks
 
 ROOT = Path(__file__).parents[3]
@@ -46,7 +52,7 @@ time.sleep(300)
         assert start_ticks(pid) is not None
         run.kill()
     deadline = time.monotonic() + 10
-    while _group_lives(pid) or Path(folder).exists():
+    while group_lives(pid) or Path(folder).exists():
         assert time.monotonic() < deadline, "the server or its data outlived its run"
         time.sleep(0.02)
 
@@ -75,7 +81,7 @@ def test_kill_ends_children_and_frozen_servers_too(tmp_path: Path, reaper: Reape
     server.freeze()
     server.kill()
     assert not server.is_running
-    assert not _group_lives(pid)
+    assert not group_lives(pid)
 
 
 def test_a_server_can_be_started_again(tmp_path: Path, reaper: Reaper) -> None:
@@ -106,19 +112,3 @@ def test_free_ports_differ_and_lie_below_outgoing_ones() -> None:
     assert all(20_000 <= port < 32_000 for port in ports)
     assert not any(is_listening(port) for port in ports)
     wait_until_free(ports[0])
-
-
-def _group_lives(pid: int) -> bool:
-    """Whether a process of the group still exists; one that has ended but was not waited for does not count."""
-    try:
-        os.killpg(pid, 0)
-    except ProcessLookupError:
-        return False
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[2]) == pid and fields[0] != "Z":
-            return True
-    return False
