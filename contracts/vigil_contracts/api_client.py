@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 import httpx
+from pydantic import ValidationError
 
 from vigil_contracts.alert import AlertSubmission
 from vigil_contracts.camera import CameraConfiguration, CameraSummary, HealthReport, Heartbeat
@@ -45,6 +46,18 @@ class Fetched(Generic[T]):
 
     value: T | None
     etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveCameras:
+    """An answer of `GET /api/active-cameras/`.
+
+    `unreadable`: cameras that are active but of whose configuration this version understands something not, such as
+    a rule of a newer backend. What is known of them from before stays in force; the others are not disturbed.
+    """
+
+    cameras: tuple[CameraConfiguration, ...]
+    unreadable: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +116,18 @@ def _unreachable(request: _Request, error: httpx.HTTPError) -> ApiError:
     return ApiError(f"{request.method} {request.path}: {type(error).__name__}: {error}")
 
 
-def _configurations(response: httpx.Response) -> Fetched[list[CameraConfiguration]]:
+def _active_cameras(response: httpx.Response) -> Fetched[ActiveCameras]:
     etag = response.headers.get("etag", "")
     if response.status_code == httpx.codes.NOT_MODIFIED:
         return Fetched(None, etag)
-    return Fetched([CameraConfiguration.model_validate(item) for item in response.json()], etag)
+    cameras: list[CameraConfiguration] = []
+    unreadable: set[int] = set()
+    for item in response.json():
+        try:
+            cameras.append(CameraConfiguration.model_validate(item))
+        except ValidationError:
+            unreadable.add(int(item["id"]))
+    return Fetched(ActiveCameras(tuple(cameras), frozenset(unreadable)), etag)
 
 
 def _configuration(response: httpx.Response) -> Fetched[CameraConfiguration]:
@@ -142,9 +162,9 @@ class ApiClient:
         """Closes the connections."""
         self._http.close()
 
-    def active_cameras(self, group: str = "", etag: str = "") -> Fetched[list[CameraConfiguration]]:
+    def active_cameras(self, group: str = "", etag: str = "") -> Fetched[ActiveCameras]:
         """Every active camera (of `group`, where one is given) with credentials."""
-        return _configurations(self._send(_fetch("/api/active-cameras/", etag, group)))
+        return _active_cameras(self._send(_fetch("/api/active-cameras/", etag, group)))
 
     def camera_configuration(self, camera_id: int, etag: str = "") -> Fetched[CameraConfiguration]:
         """One camera's configuration; 404 once the camera is inactive, deleted or not this token's."""
@@ -178,9 +198,9 @@ class AsyncApiClient:
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         await self._http.aclose()
 
-    async def active_cameras(self, etag: str = "") -> Fetched[list[CameraConfiguration]]:
+    async def active_cameras(self, etag: str = "") -> Fetched[ActiveCameras]:
         """Every active camera with credentials."""
-        return _configurations(await self._send(_fetch("/api/active-cameras/", etag)))
+        return _active_cameras(await self._send(_fetch("/api/active-cameras/", etag)))
 
     async def active_camera_health(self) -> dict[int, HealthReport]:
         """The health of every active camera that the token may see, by the camera's id."""

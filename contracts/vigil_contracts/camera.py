@@ -26,6 +26,7 @@ class Detection(BaseModel):
     )
     classes: tuple[str, ...] = Field(
         default=(),
+        max_length=100,
         description="Labels of the model to look for, such as `person`; empty: all that have an alert type.",
     )
     zones: tuple[Zone, ...] = Field(default=(), max_length=32, description="Parts of the picture, for rules.")

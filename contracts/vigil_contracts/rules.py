@@ -139,4 +139,15 @@ class LineCrossingRule(BaseRule):
         return line
 
 
+RULE_TYPES = frozenset({"object", "intrusion", "loitering", "line_crossing"})
 Rule = Annotated[ObjectRule | IntrusionRule | LoiteringRule | LineCrossingRule, Field(discriminator="type")]
+
+
+def without_rule_types(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Where a user finds the wrong field: pydantic says `rules.0.loitering.zone`, with the rule's type in it."""
+    return tuple(
+        part
+        for index, part in enumerate(location)
+        if not (index >= 2 and location[index - 2] == "rules" and isinstance(location[index - 1], int))
+        or part not in RULE_TYPES
+    )

@@ -18,7 +18,7 @@ from cctv.http_server import StatusServer
 from cctv.metrics import Metrics
 from cctv.model_pool import Models
 from cctv.pipeline import Shared
-from cctv.poll import ActiveCameras, OneCamera, Poller
+from cctv.poll import AllCameras, OneCamera, Poller
 from cctv.reader import ReaderOptions
 from cctv.rtsp import RtspSource
 from cctv.rtsp_gate import GateOptions
@@ -56,7 +56,7 @@ class Detector:
             settings.heartbeat_interval_seconds,
             answered=self._sender.api_is_back,
         )
-        ask = ActiveCameras(self._api, settings.group) if camera_id is None else OneCamera(self._api, camera_id)
+        ask = AllCameras(self._api, settings.group) if camera_id is None else OneCamera(self._api, camera_id)
         self._poller = Poller(ask, self._cameras.want, settings.poll_interval_seconds, self._sender.api_is_back)
         self._status = self._open_status()
 

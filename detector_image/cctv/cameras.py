@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from cctv.pipeline import CameraPipeline, Shared
+from vigil_contracts.api_client import ActiveCameras
 from vigil_contracts.camera import CameraConfiguration, Heartbeat
 
 log = logging.getLogger("cctv")
@@ -30,11 +31,14 @@ class Cameras:
         """Begins to look after the pipelines."""
         self._watchdog.start()
 
-    def want(self, wanted: Sequence[CameraConfiguration]) -> None:
+    def want(self, wanted: ActiveCameras) -> None:
         """Makes the watched cameras those of `wanted`; returns when those no longer wanted are silent."""
-        by_id = {camera.id: camera for camera in wanted}
+        by_id = {camera.id: camera for camera in wanted.cameras}
+        active = wanted.unreadable | by_id.keys()
         with self._lock:
-            gone = [self._pipelines.pop(camera_id) for camera_id in [*self._pipelines] if camera_id not in by_id]
+            gone = [self._pipelines.pop(camera_id) for camera_id in [*self._pipelines] if camera_id not in active]
+        for camera_id in sorted(wanted.unreadable):
+            log.error("camera %s has a configuration that this version does not understand", camera_id)
         self._end(gone)
         for camera in by_id.values():
             pipeline = self._pipelines.get(camera.id)
@@ -46,7 +50,7 @@ class Cameras:
     def stop(self) -> None:
         """Ends all pipelines."""
         self._stopping.set()
-        self.want([])
+        self.want(ActiveCameras(()))
 
     def reporters(self) -> Mapping[int, Callable[[], Heartbeat]]:
         """What makes each camera's heartbeat."""

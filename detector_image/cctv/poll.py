@@ -3,12 +3,11 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from cctv.api import Api
 from cctv.backoff import Backoff
-from vigil_contracts.api_client import ApiError
-from vigil_contracts.camera import CameraConfiguration
+from vigil_contracts.api_client import ActiveCameras, ApiError
 
 log = logging.getLogger("cctv")
 
@@ -18,19 +17,19 @@ _LONGEST_PAUSE_SECONDS = 8.0
 REFUSED_SECONDS = 120.0
 """A refused token may be about to be replaced; after so long a camera is taken to be none of ours any more."""
 
-Question = Callable[[], Sequence[CameraConfiguration] | None]
+Question = Callable[[], ActiveCameras | None]
 """Asks for the cameras to watch: None where nothing has changed. Raises `ApiError`."""
 
-Want = Callable[[Sequence[CameraConfiguration]], None]
+Want = Callable[[ActiveCameras], None]
 
 
-class ActiveCameras:
+class AllCameras:
     """Poll mode: every active camera, of one group where one is named."""
 
     def __init__(self, api: Api, group: str) -> None:
         self._api, self._group, self._etag = api, group, ""
 
-    def __call__(self) -> Sequence[CameraConfiguration] | None:
+    def __call__(self) -> ActiveCameras | None:
         answer = self._api.call(lambda client: client.active_cameras(self._group, self._etag))
         self._etag = answer.etag
         return answer.value
@@ -43,17 +42,17 @@ class OneCamera:
         self._api, self._camera_id, self._etag = api, camera_id, ""
         self._refused_since: float | None = None
 
-    def __call__(self) -> Sequence[CameraConfiguration] | None:
+    def __call__(self) -> ActiveCameras | None:
         try:
             answer = self._api.call(lambda client: client.camera_configuration(self._camera_id, self._etag))
         except ApiError as error:
             if not self._is_gone(error):
                 raise
             self._etag = ""
-            return []
+            return ActiveCameras(())
         self._refused_since = None
         self._etag = answer.etag
-        return None if answer.value is None else [answer.value]
+        return None if answer.value is None else ActiveCameras((answer.value,))
 
     def _is_gone(self, error: ApiError) -> bool:
         if error.status in {401, 403}:

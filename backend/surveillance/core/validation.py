@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from vigil_contracts.rules import without_rule_types
 from vigil_contracts.stream_url import MASK, InvalidStreamUrlError, mask_stream_url, validate_stream_url
 
 MAX_URL_LENGTH = 2000
@@ -65,7 +66,7 @@ def stream_url(sent: str, *, stored: str | None = None) -> str:
 def _field_errors(error: ValidationError, prefix: str) -> Errors:
     errors: Errors = {}
     for item in error.errors(include_input=False, include_url=False, include_context=False):
-        name = ".".join(str(part) for part in item["loc"])
+        name = ".".join(str(part) for part in without_rule_types(item["loc"]))
         errors.setdefault(_join(prefix, name) or "non_field_errors", []).append(item["msg"])
     return errors
 

@@ -7,19 +7,27 @@ operator is checked again here, and an error names the field as the user wrote i
 import re
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AliasGenerator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
+from vigil_contracts.camera import Detection
 from vigil_contracts.names import StreamTransport
+from vigil_contracts.rules import without_rule_types
 from vigil_contracts.stream_url import InvalidStreamUrlError, split_credentials, validate_stream_url
+from vigil_operator.core.keys import snake_case_keys
 from vigil_operator.core.names import MAX_CAMERA_NAME_LENGTH
 from vigil_operator.core.quantities import quantity_bytes
 
 SECRET_QUERY = re.compile(r"[?&](user|username|pass|passwd|password|pwd|token|auth|key)=", re.IGNORECASE)
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Point = tuple[Fraction, Fraction]
-"""`[x, y]` in fractions of the picture's width and height from the top left (no keys: YAML 1.1 reads `y` as true)."""
-
 Quantity = int | str
 
 
@@ -75,79 +83,13 @@ class StreamSpec(Spec):
         return url
 
 
-class ZoneSpec(Spec):
-    """`spec.detection.zones[]`: a polygon."""
-
-    name: str = Field(min_length=1, max_length=64)
-    points: tuple[Point, ...] = Field(min_length=3, max_length=64)
-
-
-class RuleSpec(Spec):
-    """`spec.detection.rules[]`."""
-
-    name: str = Field(min_length=1, max_length=64)
-    type: Literal["intrusion", "loitering", "line_crossing"]
-    zone: str | None = None
-    line: tuple[Point, ...] | None = Field(default=None, min_length=2, max_length=2)
-    direction: Literal["either", "left_to_right", "right_to_left"] | None = None
-    seconds: float | None = Field(default=None, ge=1, le=86400)
-    classes: tuple[str, ...] = ()
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if self.type == "line_crossing" and self.line is None:
-            raise ValueError("a line_crossing rule needs line, with its two ends")
-        if self.type != "line_crossing" and self.zone is None:
-            raise ValueError("an intrusion or loitering rule needs zone, the name of one of zones")
-        if self.type == "loitering" and self.seconds is None:
-            raise ValueError("a loitering rule needs seconds")
-        return self
-
-
-class WindowSpec(Spec):
-    """`spec.detection.schedule.windows[]`: HH:MM to HH:MM; one whose end is not after its start ends a day later."""
-
-    days: tuple[str, ...] = Field(min_length=1, max_length=7)
-    start: str = Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
-    end: str = Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")
-
-
-class ScheduleSpec(Spec):
-    """`spec.detection.schedule`."""
-
-    time_zone: str = Field(min_length=1, max_length=64)
-    windows: tuple[WindowSpec, ...] = Field(min_length=1, max_length=32)
-
-
-class DetectionSpec(Spec):
-    """`spec.detection`."""
-
-    model: str = Field(default="", max_length=500)
-    frames_per_second: float = Field(default=5.0, gt=0, le=30)
-    minimum_confidence: Fraction = 0.5
-    classes: tuple[str, ...] = Field(default=(), max_length=100)
-    zones: tuple[ZoneSpec, ...] = Field(default=(), max_length=32)
-    rules: tuple[RuleSpec, ...] = Field(default=(), max_length=32)
-    schedule: ScheduleSpec | None = None
-
-    @model_validator(mode="after")
-    def _zones_exist(self) -> Self:
-        names = [zone.name for zone in self.zones]
-        if len(set(names)) != len(names):
-            raise ValueError("zones must have names that differ")
-        for rule in self.rules:
-            if rule.zone is not None and rule.zone not in names:
-                raise ValueError(f"the zone of rule {rule.name!r} must be the name of one of zones")
-        return self
-
-
 class CameraSpec(Spec):
     """`Camera.spec`."""
 
     display_name: str = Field(default="", max_length=200)
     active: bool = True
     stream: StreamSpec
-    detection: DetectionSpec = DetectionSpec()
+    detection: Annotated[Detection, BeforeValidator(snake_case_keys)] = Detection()
     detector_class_name: str = Field(default="", max_length=253)
 
 
@@ -246,9 +188,10 @@ SpecT = TypeVar("SpecT", bound=Spec)
 
 def _parse(model: type[SpecT], spec: object) -> SpecT:
     try:
-        return model.model_validate(spec)
+        return model.model_validate(spec, extra="ignore")
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+        location = without_rule_types(first["loc"])
+        path = "".join(f"[{part}]" if isinstance(part, int) else f".{to_camel(part)}" for part in location)
         message = first["msg"].removeprefix("Value error, ")
         raise InvalidSpecError(f"spec{path}: {message[:1].lower()}{message[1:]}") from None

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from vigil_contracts.camera import CameraConfiguration
 from vigil_contracts.stream_url import split_credentials
 from vigil_operator.core.compare import covers
+from vigil_operator.core.keys import resource_fields
 from vigil_operator.core.names import (
     API_VERSION,
     FIELD_MANAGER,
@@ -78,8 +79,13 @@ def build_camera(configuration: CameraConfiguration, namespace: str, name: str) 
     }
 
 
-def plan_sync(configurations: Iterable[CameraConfiguration], existing: Iterable[Camera], namespace: str) -> SyncPlan:
-    """`existing`: every Camera of `namespace`, whoever owns it."""
+def plan_sync(
+    configurations: Iterable[CameraConfiguration],
+    existing: Iterable[Camera],
+    namespace: str,
+    unreadable: frozenset[int] = frozenset(),
+) -> SyncPlan:
+    """`existing`: every Camera of `namespace`, whoever owns it. Those of `unreadable` stay as they are."""
     existing = list(existing)
     ours = {camera.camera_id: camera for camera in existing if camera.managed_by_backend}
     foreign = {camera.key.name for camera in existing if not camera.managed_by_backend}
@@ -95,7 +101,11 @@ def plan_sync(configurations: Iterable[CameraConfiguration], existing: Iterable[
         elif not present.meta.deleting and not is_same(present, manifest):
             apply.append(manifest)
             reverted.append(name)
-    gone = [camera for camera in existing if camera.managed_by_backend and _is_gone(camera, wanted, ours)]
+    gone = [
+        camera
+        for camera in existing
+        if camera.managed_by_backend and camera.camera_id not in unreadable and _is_gone(camera, wanted, ours)
+    ]
     return SyncPlan(tuple(apply), tuple(camera for camera in gone if not camera.meta.deleting), tuple(reverted))
 
 
@@ -116,14 +126,10 @@ def is_same(present: Camera, manifest: Mapping[str, Any]) -> bool:
 
 
 def _detection(configuration: CameraConfiguration) -> Manifest:
-    """`spec.detection`. What is empty is left out: by server-side apply, that takes an earlier value back."""
+    """`spec.detection`. A default is left out: by server-side apply, that takes an earlier value back."""
     detection = configuration.detection
-    written: Manifest = {
+    always: Manifest = {
         "framesPerSecond": detection.frames_per_second,
         "minimumConfidence": detection.minimum_confidence,
     }
-    if detection.model:
-        written["model"] = detection.model
-    if detection.classes:
-        written["classes"] = list(detection.classes)
-    return written
+    return always | resource_fields(detection)

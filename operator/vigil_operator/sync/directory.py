@@ -1,7 +1,8 @@
 """The API's cameras as last answered, and how the API is doing: what the sync learns and the reconciler reads."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
+from vigil_contracts.api_client import ActiveCameras
 from vigil_contracts.camera import CameraConfiguration, HealthReport
 from vigil_operator.core.reconcile import ApiView
 
@@ -13,10 +14,13 @@ class Directory:
         self._configurations: dict[int, CameraConfiguration] = {}
         self._health: dict[int, HealthReport] = {}
         self.problem = ""
+        self.unreadable: frozenset[int] = frozenset()
+        """Active cameras whose configuration is not understood: what runs for them runs on."""
 
-    def update(self, configurations: Iterable[CameraConfiguration]) -> set[int]:
+    def update(self, answer: ActiveCameras) -> set[int]:
         """Takes an answer in; the ids whose configuration is another than before."""
-        fresh = {found.id: found for found in configurations}
+        fresh = {found.id: found for found in answer.cameras}
+        self.unreadable = answer.unreadable
         changed = {
             camera_id
             for camera_id, found in fresh.items()

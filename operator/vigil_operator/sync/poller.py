@@ -9,8 +9,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from vigil_contracts.api_client import ApiError, Fetched
-from vigil_contracts.camera import CameraConfiguration, HealthReport
+from vigil_contracts.api_client import ActiveCameras, ApiError, Fetched
+from vigil_contracts.camera import HealthReport
 from vigil_operator.core.compare import desired_hash
 from vigil_operator.core.observed import Camera, Key, camera_from_body
 from vigil_operator.core.sync_plan import SyncPlan, is_same, plan_sync
@@ -37,10 +37,10 @@ REVERTED = (
 )
 
 
-class ActiveCameras(Protocol):
+class CameraSource(Protocol):
     """The part of the API client that the sync needs."""
 
-    async def active_cameras(self, etag: str = "") -> Fetched[list[CameraConfiguration]]:
+    async def active_cameras(self, etag: str = "") -> Fetched[ActiveCameras]:
         """See `AsyncApiClient`."""
 
     async def active_camera_health(self) -> dict[int, HealthReport]:
@@ -53,7 +53,7 @@ class Poller:
     def __init__(
         self,
         *,
-        api: ActiveCameras,
+        api: CameraSource,
         kube: KubeClient,
         store: Store,
         directory: Directory,
@@ -128,8 +128,10 @@ class Poller:
             if camera.camera_id in camera_ids:
                 self._queue.add(camera.key)
 
-    def _take_in(self, configurations: list[CameraConfiguration]) -> None:
-        changed = self._directory.update(configurations)
+    def _take_in(self, answer: ActiveCameras) -> None:
+        for camera_id in sorted(answer.unreadable - self._directory.unreadable):
+            logger.error("camera %s of the API has a configuration that this version does not understand", camera_id)
+        changed = self._directory.update(answer)
         self._answered = True
         self._settled_changes = -1
         self._enqueue(changed)
@@ -138,7 +140,7 @@ class Poller:
         began = time.perf_counter()
         changes = self._store.camera_changes
         cameras = [camera for camera in self._store.cameras.values() if camera.key.namespace == self._namespace]
-        plan = plan_sync(self._directory.all(), cameras, self._namespace)
+        plan = plan_sync(self._directory.all(), cameras, self._namespace, self._directory.unreadable)
         if await self._carry_out(plan):
             # Our own writes come back as changes and cause one more round, which finds nothing to do.
             self._settled_changes = changes

@@ -59,6 +59,16 @@ def test_url_is_encrypted_in_the_database(anna: Party) -> None:
         ({"detection": {"frames_per_second": 0}}, "detection.frames_per_second", "greater than 0"),
         ({"detection": {"classes": "person"}}, "detection.classes", "tuple"),
         ({"detection": {"speed": 3}}, "detection.speed", "not permitted"),
+        (
+            {"detection": {"rules": [{"name": "r", "type": "loitering", "zone": "a", "seconds": 0}]}},
+            "detection.rules.0.seconds",
+            "greater than or equal to 1",
+        ),
+        (
+            {"detection": {"rules": [{"name": "r", "type": "intrusion", "zone": "a"}]}},
+            "detection.rules",
+            "the zone 'a' of rule 'r' must be the name of one of zones (none)",
+        ),
         ({"detection": {"model": "a\x00b"}}, "detection.model", "NUL"),
         ({"detection": [1]}, "detection", "must be a JSON object"),
         ({"is_active": "perhaps"}, "is_active", "valid boolean"),

@@ -85,3 +85,12 @@ def test_not_modified_has_no_value() -> None:
 
     with client(answer) as api:
         assert api.active_cameras(etag='"a"').value is None
+
+
+def test_one_camera_that_cannot_be_read_leaves_the_others() -> None:
+    good = {"id": 1, "name": "gate", "rtsp_url": "rtsp://h/", "revision": "a"}
+    newer = {**good, "id": 2, "detection": {"rules": [{"name": "r", "type": "levitation"}]}}
+    with client(lambda _: httpx.Response(200, json=[newer, good])) as api:
+        answer = api.active_cameras().value
+    assert answer is not None
+    assert ([camera.id for camera in answer.cameras], answer.unreadable) == ([1], frozenset({2}))

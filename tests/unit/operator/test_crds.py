@@ -9,10 +9,13 @@ from typing import Any, get_args
 import kubernetes_validate
 import pytest
 import yaml
+from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
 
 from vigil_contracts.camera import Detection
 from vigil_contracts.names import CameraPhase, StreamTransport
-from vigil_operator.core.specs import CameraSpec, DetectorClassSpec, Spec
+from vigil_contracts.rules import RULE_TYPES, Day, Direction, Rule
+from vigil_operator.core.specs import CameraSpec, DetectorClassSpec
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "charts" / "vigil" / "crds"
@@ -91,24 +94,46 @@ def test_phases_and_transports_are_those_of_the_contracts() -> None:
 
 
 @pytest.mark.parametrize(("plural", "model"), [("cameras", CameraSpec), ("detectorclasses", DetectorClassSpec)])
-def test_models_have_the_fields_of_the_schema(plural: str, model: type[Spec]) -> None:
+def test_models_have_the_fields_of_the_schema(plural: str, model: type[BaseModel]) -> None:
     properties = schema(plural)["properties"]["spec"]["properties"]
     assert_same_fields(model, properties)
 
 
-def assert_same_fields(model: type[Spec], properties: dict[str, Any]) -> None:
-    assert {field.alias or name for name, field in model.model_fields.items()} == set(properties)
+def assert_same_fields(model: type[BaseModel], properties: dict[str, Any]) -> None:
+    """Contracts have snake_case fields without aliases; a resource spells them in camelCase."""
+    assert {to_camel(name) for name in field_names(model)} == set(properties)
     for name, field in model.model_fields.items():
-        node = properties[field.alias or name]
-        for inner in models_in(field.annotation):
-            assert_same_fields(inner, node.get("items", node)["properties"])
+        node = properties[to_camel(name)]
+        if inner := models_in(field.annotation):
+            of_all = node.get("items", node)["properties"]
+            assert {to_camel(known) for one in inner for known in field_names(one)} == set(of_all)
+            for one in inner:
+                assert_same_fields(one, {key: of_all[key] for key in map(to_camel, field_names(one))})
 
 
-def models_in(annotation: Any) -> list[type[Spec]]:
-    """`ZoneSpec` of `tuple[ZoneSpec, ...]`, `ScheduleSpec` of `ScheduleSpec | None`."""
-    if isinstance(annotation, type) and issubclass(annotation, Spec):
+def field_names(model: type[BaseModel]) -> set[str]:
+    return set(model.model_fields)
+
+
+def models_in(annotation: Any) -> list[type[BaseModel]]:
+    """`Zone` of `tuple[Zone, ...]`, `Schedule` of `Schedule | None`, every kind of rule of `tuple[Rule, ...]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for argument in get_args(annotation) for model in models_in(argument)]
+
+
+def test_choices_are_those_of_the_contracts() -> None:
+    detection = schema("cameras")["properties"]["spec"]["properties"]["detection"]["properties"]
+    rule = detection["rules"]["items"]["properties"]
+    assert set(rule["type"]["enum"]) == RULE_TYPES
+    assert rule["direction"]["enum"] == [choice.value for choice in Direction]
+    window = detection["schedule"]["properties"]["windows"]["items"]["properties"]
+    assert window["days"]["items"]["enum"] == [day.value for day in Day]
+
+
+def test_every_rule_of_the_contracts_is_known_by_its_type() -> None:
+    kinds = get_args(get_args(Rule)[0])
+    assert {get_args(kind.model_fields["type"].annotation)[0] for kind in kinds} == RULE_TYPES
 
 
 def test_defaults_are_those_of_the_models() -> None:

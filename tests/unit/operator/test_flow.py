@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from tests.unit.operator.builders import NAMESPACE, NOW, PASSWORD, SETTINGS, camera_spec, configuration
 from tests.unit.operator.kube_server import MemoryTransport
 
-from vigil_contracts.api_client import ApiError, Fetched
+from vigil_contracts.api_client import ActiveCameras, ApiError, Fetched
 from vigil_contracts.camera import CameraConfiguration, HealthReport
 from vigil_contracts.names import CameraPhase, Reason
 from vigil_operator.core.observed import Key
@@ -35,13 +35,14 @@ CLASS_PATH = "/apis/vigil.dev/v1alpha1/detectorclasses/gpu"
 class Api:
     cameras: list[CameraConfiguration] = field(default_factory=list)
     health: dict[int, HealthReport] = field(default_factory=dict)
+    unreadable: frozenset[int] = frozenset()
     away: bool = False
     tokens: int = 0
 
-    async def active_cameras(self, etag: str = "") -> Fetched[list[CameraConfiguration]]:
+    async def active_cameras(self, etag: str = "") -> Fetched[ActiveCameras]:
         if self.away:
             raise ApiError("GET /api/active-cameras/: ConnectError")
-        return Fetched(list(self.cameras), "etag")
+        return Fetched(ActiveCameras(tuple(self.cameras), self.unreadable), "etag")
 
     async def active_camera_health(self) -> dict[int, HealthReport]:
         return self.health
@@ -183,6 +184,15 @@ def test_an_api_that_is_away_is_said_after_a_while_and_harms_nothing(world: Worl
     world.settle()
     conditions = world.server.objects[CAMERA_PATH]["status"]["conditions"]
     assert next(item["reason"] for item in conditions if item["type"] == "Synced") == "Synced"
+
+
+def test_a_camera_that_this_version_cannot_read_runs_on_as_it_is(world: World) -> None:
+    world.settle()
+    world.api.cameras, world.api.unreadable = [], frozenset({7})
+    assert world.quiet() == []
+    world.restart()
+    assert world.quiet() == []
+    assert DEPLOYMENT_PATH in world.server.objects
 
 
 def test_a_failed_write_is_tried_again(world: World) -> None:

@@ -31,11 +31,11 @@ def test_defaults_are_filled_in() -> None:
         ),
         (
             camera_spec(detection={"rules": [{"name": "r", "type": "intrusion", "zone": "nowhere"}]}),
-            "spec.detection: the zone of rule 'r' must be the name of one of zones",
+            "spec.detection.rules: the zone 'nowhere' of rule 'r' must be the name of one of zones",
         ),
         (
             camera_spec(detection={"rules": [{"name": "r", "type": "line_crossing"}]}),
-            "spec.detection.rules[0]: a line_crossing rule needs line",
+            "spec.detection.rules[0].line: field required",
         ),
     ],
 )

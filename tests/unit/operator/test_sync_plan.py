@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.operator.builders import NAMESPACE, PASSWORD, camera, camera_body, configuration
 
+from vigil_contracts.camera import Detection
 from vigil_operator.core.names import camera_resource_name, workload_name
 from vigil_operator.core.observed import Camera, camera_from_body
+from vigil_operator.core.specs import parse_camera_spec
 from vigil_operator.core.sync_plan import build_camera, plan_sync
 
 
@@ -56,6 +58,29 @@ def test_an_edit_is_put_back_whatever_it_was() -> None:
     ]
     for edit in edits:
         assert len(plan_sync([configuration(1)], [resource(1, **edit)], NAMESPACE).apply) == 1, edit
+
+
+def test_zones_rules_and_schedule_reach_the_resource_and_mean_the_same_there() -> None:
+    detection = Detection.model_validate(
+        {
+            "classes": ["person"],
+            "zones": [{"name": "yard", "points": [[0, 0], [1, 0], [1, 1]]}],
+            "rules": [
+                {"name": "stay", "type": "loitering", "zone": "yard", "seconds": 30, "cooldown_seconds": 60},
+                {"name": "over", "type": "line_crossing", "line": [[0, 0.5], [1, 0.5]], "direction": "left_to_right"},
+                {"name": "all", "type": "object", "minimum_size": 0.01},
+            ],
+            "schedule": {
+                "time_zone": "Europe/Berlin",
+                "windows": [{"days": ["mon", "sun"], "start": "22:00", "end": "06:00"}],
+            },
+            "motion_masks": [[[0, 0], [0.2, 0], [0.2, 0.1]]],
+        }
+    )
+    spec = build_camera(configuration(1, detection=detection), NAMESPACE, "cam-1")["spec"]
+    assert spec["detection"]["rules"][0]["cooldownSeconds"] == 60
+    assert spec["detection"]["schedule"]["timeZone"] == "Europe/Berlin"
+    assert parse_camera_spec("cam-1", spec).detection == detection
 
 
 def test_two_resources_that_claim_one_camera_become_one() -> None:

@@ -1,14 +1,14 @@
 """What to watch, asked of the API."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
 
 from cctv.api import Api
 from cctv.poll import REFUSED_SECONDS, OneCamera, Poller
-from vigil_contracts.api_client import ApiError, Fetched
+from vigil_contracts.api_client import ActiveCameras, ApiError, Fetched
 from vigil_contracts.camera import CameraConfiguration
 
 CAMERA = CameraConfiguration(id=3, name="yard", rtsp_url="rtsp://h/", revision="1")
@@ -36,8 +36,8 @@ def test_one_camera_that_is_active_unchanged_gone_and_back() -> None:
 
     assert ask() is not None
     assert ask() is None
-    assert ask() == []
-    assert ask() == [CAMERA]
+    assert ask() == ActiveCameras(())
+    assert ask() == ActiveCameras((CAMERA,))
 
 
 def test_a_refused_token_may_be_replaced_for_two_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,25 +51,25 @@ def test_a_refused_token_may_be_replaced_for_two_minutes(monkeypatch: pytest.Mon
     with pytest.raises(ApiError):
         ask()
     clock[0] += 2
-    assert ask() == []
+    assert ask() == ActiveCameras(())
 
 
 def test_an_api_that_is_away_changes_nothing() -> None:
-    wanted: list[Sequence[CameraConfiguration]] = []
+    wanted: list[ActiveCameras] = []
     stopping = threading.Event()
-    answers: list[Any] = [[CAMERA], ApiError("no answer"), ValueError("nonsense"), None]
+    answers: list[Any] = [ActiveCameras((CAMERA,)), ApiError("no answer"), ValueError("nonsense"), None]
 
-    def ask() -> Sequence[CameraConfiguration] | None:
+    def ask() -> ActiveCameras | None:
         answer = answers.pop(0)
         if not answers:
             stopping.set()
         if isinstance(answer, Exception):
             raise answer
-        return cast("Sequence[CameraConfiguration] | None", answer)
+        return cast("ActiveCameras | None", answer)
 
     poller = Poller(ask, wanted.append, 0.01, lambda: None)
     assert not poller.has_answer
     poller.run(stopping)
 
-    assert wanted == [[CAMERA]]
+    assert wanted == [ActiveCameras((CAMERA,))]
     assert poller.has_answer
