@@ -7,24 +7,30 @@ from django.db.models import QuerySet
 from surveillance import metrics
 from surveillance.core.offline import Watch, event_id, offline_since
 from surveillance.models import Alert, Camera
+from surveillance.selectors.cameras import health_of
 from surveillance.services.alerts import alerts_resolve
-from vigil_contracts.names import REASON_TEXTS, AlertType, Reason
+from vigil_contracts.names import REASON_TEXTS, AlertType, CameraPhase, Reason
 
 
 def offline_alerts_update(*, now: datetime) -> tuple[int, int]:
-    """Makes and resolves alerts; returns how many of each. Several processes may do so at the same time."""
+    """Makes and resolves alerts; returns how many of each. Several processes may do so at the same time.
+
+    Two things make a camera offline: nobody reports for it, which only this end can see, and a stream without
+    pictures, of which the detector sends the alert. Either alert is over when pictures arrive, or when the camera is
+    switched off; while one is open there is no second.
+    """
+    opened = Alert.objects.filter(alert_type=AlertType.CAMERA_OFFLINE.value, resolved=False)
+    already = set(opened.values_list("camera_id", flat=True))
     made = 0
-    offline: set[int] = set()
+    without_pictures: set[int] = set()
     for camera in _active_cameras():
+        if health_of(camera=camera, now=now).phase != CameraPhase.STREAMING:
+            without_pictures.add(camera.pk)
         since = offline_since(_watch(camera), now=now)
-        if since is not None:
-            offline.add(camera.pk)
+        if since is not None and camera.pk not in already:
             made += _make(camera, since)
-    over = Alert.objects.filter(alert_type=AlertType.CAMERA_OFFLINE.value, resolved=False).exclude(
-        camera_id__in=offline
-    )
-    ids = list(over.values_list("pk", flat=True))
-    return made, alerts_resolve(alerts=over, ids=ids, user=None, now=now) if ids else 0
+    ids = list(opened.exclude(camera_id__in=without_pictures).values_list("pk", flat=True))
+    return made, alerts_resolve(alerts=opened, ids=ids, user=None, now=now) if ids else 0
 
 
 def _make(camera: Camera, since: datetime) -> int:

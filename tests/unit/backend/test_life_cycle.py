@@ -94,8 +94,8 @@ def test_outage_keeps_its_name() -> None:
     assert event_id(later) == event_id(much_later)
 
 
-def _report(camera: Camera, at: datetime) -> None:
-    values = {"phase": "Streaming", "reason": "Streaming", "reported_at": at}
+def _report(camera: Camera, at: datetime, phase: str = "Streaming", reason: str = "Streaming") -> None:
+    values = {"phase": phase, "reason": reason, "reported_at": at}
     CameraHealth.objects.update_or_create(camera=camera, defaults=values)
 
 
@@ -111,6 +111,19 @@ def test_silence_becomes_one_alert_and_resolves_by_itself(camera: Camera) -> Non
     alert.refresh_from_db()
     assert (alert.resolved, alert.resolved_by, alert.resolved_at) == (True, None, NOW + 101 * SECOND)
     assert offline_alerts_update(now=NOW + 200 * SECOND) == (1, 0), "the next outage is another alert"
+
+
+def test_the_detectors_own_alert_is_open_until_pictures_arrive_and_no_second_one_is_made(camera: Camera) -> None:
+    Alert.objects.create(
+        camera=camera, event_id="outage-1", alert_type="camera_offline", confidence=1.0, timestamp=NOW
+    )
+    _report(camera, NOW, "Degraded", "StreamUnreachable")
+    assert offline_alerts_update(now=NOW + 5 * SECOND) == (0, 0)
+    assert offline_alerts_update(now=NOW + 300 * SECOND) == (0, 0), "the detector went silent too"
+    _report(camera, NOW + 400 * SECOND, "Starting", "Starting")
+    assert offline_alerts_update(now=NOW + 401 * SECOND) == (0, 0)
+    _report(camera, NOW + 410 * SECOND)
+    assert offline_alerts_update(now=NOW + 411 * SECOND) == (0, 1)
 
 
 def test_camera_that_is_switched_off_is_not_offline(camera: Camera) -> None:
