@@ -1,15 +1,16 @@
 """Each program imports in an environment that has only its own extra, and brings none of the others' libraries."""
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
 ROOT = Path(__file__).parents[3]
 
 IMPORT_ALL = """
 import importlib, importlib.metadata, importlib.util, os, pkgutil, sys
-os.environ.setdefault("VIGIL_SECRET_KEY", "only-for-importing")
 packages, forbidden = sys.argv[1].split(","), sys.argv[2].split(",")
 if "surveillance" in packages:
     os.environ["DJANGO_SETTINGS_MODULE"] = "surveillance_backend.settings"
@@ -28,6 +29,13 @@ loaded = {name for name in forbidden if name in sys.modules}
 assert not loaded, f"loaded: {loaded}"
 print(count, "modules")
 """
+
+SETTINGS = {
+    "VIGIL_SECRET_KEY": "only-for-importing-only-for-importing-only-for-importing",
+    "VIGIL_CREDENTIAL_KEYS": Fernet.generate_key().decode(),
+    "VIGIL_INSECURE_HTTP": "1",
+}
+"""Without these the backend's ASGI module refuses to load, and says so."""
 
 CASES = {
     "operator": ("vigil_contracts,vigil_operator", "django,torch,cv2,av"),
@@ -48,6 +56,7 @@ def test_program_imports_with_its_own_extra_alone(extra: str, tmp_path: Path) ->
     finished = subprocess.run(
         [environment / "bin/python", "-W", "ignore", "-c", IMPORT_ALL, packages, forbidden],
         cwd=tmp_path,
+        env={**os.environ, **SETTINGS, "VIGIL_DATA_DIR": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,

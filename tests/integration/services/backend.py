@@ -138,6 +138,17 @@ class BackendServer:
         headers = {"Authorization": f"Token {token}"} if token else {}
         return httpx.Client(base_url=self.url, headers=headers, timeout=30, **options)
 
+    def alerts(self, token: str) -> list[dict[str, Any]]:
+        """All alerts that the token may see, newest first, page after page."""
+        found: list[dict[str, Any]] = []
+        path: str | None = "/api/alerts/?page_size=500"
+        with self.client(token) as client:
+            while path is not None:
+                page = client.get(path).json()
+                found += page["results"]
+                path = page["next"]
+        return found
+
     def add_camera(self, token: str, *, name: str, rtsp_url: str, is_active: bool = True, **fields: Any) -> int:
         """Adds a camera through the API and returns its id."""
         with self.client(token) as client:

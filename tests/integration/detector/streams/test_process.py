@@ -216,10 +216,5 @@ def test_an_api_that_is_away_loses_nothing_and_the_end_is_quick(
             assert time.monotonic() - began < 6
             backend.start()
             cctv.start()
-            wait_until(lambda: _alerts(backend, token[0]) == 1, 60, "the alert of the former process is delivered")
+            wait_until(lambda: len(backend.alerts(token[0])) == 1, 60, "the alert of the former process is delivered")
             wait_until(lambda: not list(cctv.spool.glob("waiting/*/*")), 10, "the spool is empty")
-
-
-def _alerts(backend: BackendServer, token: str) -> int:
-    with backend.client(token) as client:
-        return int(client.get("/api/alerts/").json()["count"])
