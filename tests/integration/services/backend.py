@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg2
 import pytest
 from cryptography.fernet import Fernet
 from tests.cluster.processes import ServerProcess, free_ports
@@ -172,12 +173,37 @@ def backend_server(
         backend = BackendServer(
             directory, reaper, database_url=database_url, workers=workers, environment=environment
         )
-        backend.manage("migrate", "--verbosity=0")
+        _migrate(backend, database_url)
         backend.start()
         yield backend
         backend.stop()
     finally:
         reaper.close()
+
+
+_MIGRATED = "vigil_migrated"
+
+
+def _migrate(backend: BackendServer, database_url: str) -> None:
+    """Migrates the database; on a PostgreSQL that knows the result already, an empty one becomes its copy."""
+    if not database_url:
+        backend.manage("migrate", "--verbosity=0")
+        return
+    server, _, name = database_url.rpartition("/")
+    with contextlib.closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+        is_empty = cursor.fetchone() == (0,)
+    with contextlib.closing(psycopg2.connect(f"{server}/postgres")) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_database WHERE datname = %s", [_MIGRATED])
+            if is_empty and cursor.fetchone() == (1,):
+                cursor.execute(f"DROP DATABASE {name}")
+                cursor.execute(f"CREATE DATABASE {name} TEMPLATE {_MIGRATED}")
+                return
+            backend.manage("migrate", "--verbosity=0")
+            if is_empty:
+                cursor.execute(f"CREATE DATABASE {_MIGRATED} TEMPLATE {name}")
 
 
 @pytest.fixture
