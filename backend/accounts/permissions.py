@@ -7,6 +7,7 @@ the request may see, and what it may not see is 404.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from django.contrib.auth.models import User
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:  # rest_framework.views imports this module, by its setting
     from rest_framework.views import APIView
 
 ScopeMap = Mapping[str, frozenset[Scope]]
+USER = frozenset({Scope.USER})
 
 
 def scope_of(request: Request) -> Scope | None:
@@ -24,6 +26,12 @@ def scope_of(request: Request) -> Scope | None:
     if isinstance(request.auth, AuthToken):
         return Scope(request.auth.scope)
     return Scope.USER if request.user and request.user.is_authenticated else None
+
+
+def user_of(request: Request) -> User:
+    """The user behind the request."""
+    assert isinstance(request.user, User), "the view lets in nobody without a user"
+    return request.user
 
 
 class HasScope(BasePermission):

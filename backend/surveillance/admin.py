@@ -32,7 +32,17 @@ class CameraForm(CameraModelForm):
 
     class Meta:
         model = Camera
-        fields = ("user", "name", "group", "rtsp_url", "is_active", "transport", "detection", "detector_class_name")
+        fields = (
+            "user",
+            "name",
+            "site",
+            "group",
+            "rtsp_url",
+            "is_active",
+            "transport",
+            "detection",
+            "detector_class_name",
+        )
 
     def clean_rtsp_url(self) -> str:
         """The URL to store."""
@@ -60,9 +70,9 @@ class CameraAdmin(CameraModelAdmin):
     """Cameras of all users."""
 
     form = CameraForm
-    list_display = ("name", "user", "group", "masked_rtsp_url", "is_active", "managed_by", "updated_at")
-    list_filter = ("is_active", "managed_by", "group")
-    list_select_related = ("user",)
+    list_display = ("name", "user", "site", "group", "masked_rtsp_url", "is_active", "managed_by", "updated_at")
+    list_filter = ("is_active", "managed_by", "site", "group")
+    list_select_related = ("user", "site")
     search_fields = ("name", "user__username")
     readonly_fields = ("masked_rtsp_url", "managed_by", "created_at", "updated_at")
 

@@ -22,6 +22,13 @@ class ServiceUnavailableError(APIException):
     wait = RETRY_AFTER_SECONDS
 
 
+class ConflictError(APIException):
+    """The request is right, but not for this object as it is."""
+
+    status_code = 409
+    default_code = "conflict"
+
+
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's handler, plus: a database that is away or busy is 503, so that a detector keeps its alert and retries."""
     if isinstance(error, OperationalError | InterfaceError):

@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "knox",
     "rest_framework",
     "accounts",
+    "sites",
     "surveillance",
 ]
 

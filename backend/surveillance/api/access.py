@@ -1,29 +1,33 @@
 """What the request behind a view may see. Views ask here and nowhere else; what is not found is 404."""
 
-from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import Http404
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 
 from accounts.models import AuthToken
-from accounts.permissions import scope_of
+from accounts.permissions import USER, scope_of, user_of
 from accounts.scopes import Scope
+from sites.roles import Role
 from surveillance.models import Alert, Camera
 from surveillance.selectors.alerts import alerts_visible_to
 from surveillance.selectors.cameras import cameras_visible_to
 
 DETECTOR = frozenset({Scope.DETECTOR})
 OPERATOR = frozenset({Scope.OPERATOR})
-USER = frozenset({Scope.USER})
 USER_AND_OPERATOR = USER | OPERATOR
 USER_AND_SERVICES = USER | {Scope.OPERATOR, Scope.PIPELINE}
 SENDERS = frozenset({Scope.DETECTOR, Scope.PIPELINE})
+ROLE_TOO_SMALL = "Your role in this camera's site does not let you do that."
 
 
-def visible_cameras(request: Request) -> QuerySet[Camera]:
-    """The cameras that the request may see."""
+__all__ = ["USER", "user_of"]  # from accounts, for the views here
+
+
+def visible_cameras(request: Request, role: Role = Role.VIEWER) -> QuerySet[Camera]:
+    """The cameras that the request may see, or in which its user has the role."""
     camera_id = request.auth.camera_id if isinstance(request.auth, AuthToken) else None
-    return cameras_visible_to(user=request.user, scope=scope_of(request), camera_id=camera_id)
+    return cameras_visible_to(user=request.user, scope=scope_of(request), camera_id=camera_id, role=role)
 
 
 def visible_camera(request: Request, camera_id: int) -> Camera:
@@ -34,9 +38,22 @@ def visible_camera(request: Request, camera_id: int) -> Camera:
     return camera
 
 
-def visible_alerts(request: Request) -> QuerySet[Alert]:
-    """The alerts that the request may see."""
-    return alerts_visible_to(user=request.user, scope=scope_of(request))
+def camera_in_role(request: Request, camera_id: int, role: Role) -> Camera:
+    """A camera in which the user has the role: Http404 where they may not see it, PermissionDenied where they may."""
+    camera = visible_camera(request, camera_id)
+    if not visible_cameras(request, role).filter(pk=camera_id).exists():
+        raise PermissionDenied(ROLE_TOO_SMALL)
+    return camera
+
+
+def visible_alerts(request: Request, role: Role = Role.VIEWER) -> QuerySet[Alert]:
+    """The alerts that the request may see, or of the cameras in which its user has the role."""
+    return alerts_visible_to(user=request.user, scope=scope_of(request), role=role)
+
+
+def handled_alerts(request: Request) -> QuerySet[Alert]:
+    """The alerts that the user may acknowledge, resolve, judge and comment on."""
+    return visible_alerts(request, Role.OPERATOR)
 
 
 def visible_alert(request: Request, alert_id: int) -> Alert:
@@ -47,7 +64,10 @@ def visible_alert(request: Request, alert_id: int) -> Alert:
     return alert
 
 
-def user_of(request: Request) -> User:
-    """The user behind the request."""
-    assert isinstance(request.user, User), "the view lets in nobody without a user"
-    return request.user
+def handled_alert(request: Request, alert_id: int) -> Alert:
+    """One that the user may handle: Http404 where they may not see it, PermissionDenied where they only may."""
+    visible_alert(request, alert_id)
+    alert = handled_alerts(request).filter(pk=alert_id).first()
+    if alert is None:
+        raise PermissionDenied(ROLE_TOO_SMALL)
+    return alert

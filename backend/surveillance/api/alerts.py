@@ -14,10 +14,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from surveillance import pictures
-from surveillance.api.access import USER, user_of, visible_alert, visible_alerts
+from surveillance.api.access import USER, handled_alert, handled_alerts, user_of, visible_alert, visible_alerts
 from surveillance.api.errors import answered
 from surveillance.api.filters import AlertFilter
-from surveillance.api.pagination import ByIdPagination
 from surveillance.api.serializers import (
     AcknowledgedSerializer,
     AcknowledgeSerializer,
@@ -33,6 +32,7 @@ from surveillance.services.alerts import (
     alerts_acknowledge,
     alerts_resolve,
 )
+from surveillance_backend.pagination import ByIdPagination
 
 
 class AlertListView(ListAPIView[Alert]):
@@ -73,8 +73,8 @@ class AcknowledgeView(APIView):
     @extend_schema(summary="Acknowledge an alert", request=None, responses=AlertSerializer)
     def post(self, request: Request, alert_id: int) -> Response:
         """Acknowledges the alert; who did so first stays noted."""
-        visible_alert(request, alert_id)
-        alerts_acknowledge(alerts=visible_alerts(request), ids=[alert_id], user=user_of(request), now=timezone.now())
+        handled_alert(request, alert_id)
+        alerts_acknowledge(alerts=handled_alerts(request), ids=[alert_id], user=user_of(request), now=timezone.now())
         return Response(AlertSerializer(visible_alert(request, alert_id)).data)
 
 
@@ -86,8 +86,8 @@ class ResolveView(APIView):
     @extend_schema(summary="Resolve an alert", request=None, responses=AlertSerializer)
     def post(self, request: Request, alert_id: int) -> Response:
         """Resolves the alert, which acknowledges it too; who did so first stays noted."""
-        visible_alert(request, alert_id)
-        alerts_resolve(alerts=visible_alerts(request), ids=[alert_id], user=user_of(request), now=timezone.now())
+        handled_alert(request, alert_id)
+        alerts_resolve(alerts=handled_alerts(request), ids=[alert_id], user=user_of(request), now=timezone.now())
         return Response(AlertSerializer(visible_alert(request, alert_id)).data)
 
 
@@ -107,7 +107,7 @@ class FalsePositiveView(APIView):
         return self._mark(request, alert_id, is_false_positive=False)
 
     def _mark(self, request: Request, alert_id: int, *, is_false_positive: bool) -> Response:
-        alert = visible_alert(request, alert_id)
+        alert = handled_alert(request, alert_id)
         alert_mark_false_positive(alert=alert, is_false_positive=is_false_positive)
         return Response(AlertSerializer(alert).data)
 
@@ -126,7 +126,7 @@ class CommentsView(APIView):
     @extend_schema(summary="Comment on an alert", request=CommentSerializer, responses={201: CommentSerializer})
     def post(self, request: Request, alert_id: int) -> Response:
         """Adds a comment."""
-        alert = visible_alert(request, alert_id)
+        alert = handled_alert(request, alert_id)
         sent = CommentSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         comment = alert_comment(alert=alert, author=user_of(request), text=sent.validated_data["text"])
@@ -157,11 +157,11 @@ class AcknowledgeManyView(APIView):
         responses=AcknowledgedSerializer,
     )
     def post(self, request: Request) -> Response:
-        """Acknowledges up to 1,000 alerts; those that are not yours or acknowledged already are left as they are."""
+        """Acknowledges up to 1,000 alerts. Those that you may not handle, and those acknowledged already, stay as they are."""
         sent = AcknowledgeSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         count = alerts_acknowledge(
-            alerts=visible_alerts(request),
+            alerts=handled_alerts(request),
             ids=sent.validated_data["ids"],
             user=user_of(request),
             now=timezone.now(),

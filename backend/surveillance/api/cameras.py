@@ -1,4 +1,4 @@
-"""A user's cameras."""
+"""Cameras for people."""
 
 from typing import Any
 
@@ -10,13 +10,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from surveillance.api.access import USER, USER_AND_OPERATOR, user_of, visible_camera, visible_cameras
+from sites.roles import Role
+from surveillance.api.access import (
+    USER,
+    USER_AND_OPERATOR,
+    camera_in_role,
+    user_of,
+    visible_camera,
+    visible_cameras,
+)
 from surveillance.api.errors import answered
 from surveillance.api.filters import CameraFilter
-from surveillance.api.pagination import OldestFirstPagination
 from surveillance.api.serializers import CameraSerializer
 from surveillance.models import Camera
 from surveillance.services.cameras import camera_create, camera_delete, camera_set_active, camera_update
+from surveillance_backend.pagination import OldestFirstPagination
 
 
 class CameraListView(ListAPIView[Camera]):
@@ -71,15 +79,15 @@ class CameraView(APIView):
     def delete(self, request: Request, camera_id: int) -> Response:
         """Deletes the camera, its alerts and their pictures."""
         with answered():
-            camera_delete(camera=visible_camera(request, camera_id))
+            camera_delete(camera=camera_in_role(request, camera_id, Role.ADMIN))
         return Response(status=204)
 
     def _write(self, request: Request, camera_id: int, *, partial: bool) -> Response:
-        camera = visible_camera(request, camera_id)
+        camera = camera_in_role(request, camera_id, Role.ADMIN)
         sent = CameraSerializer(camera, data=request.data, partial=partial)
         sent.is_valid(raise_exception=True)
         with answered():
-            camera = camera_update(camera=camera, values=sent.validated_data).camera
+            camera = camera_update(camera=camera, values=sent.validated_data, user=user_of(request)).camera
         return Response(CameraSerializer(camera).data)
 
 
@@ -106,7 +114,7 @@ class DeactivateView(APIView):
 
 
 def _set_active(request: Request, camera_id: int, *, is_active: bool) -> Response:
-    camera = visible_camera(request, camera_id)
+    camera = camera_in_role(request, camera_id, Role.OPERATOR)
     with answered():
         camera = camera_set_active(camera=camera, is_active=is_active).camera
     return Response(CameraSerializer(camera).data)

@@ -3,19 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import ValidationError
 
 from surveillance.core.validation import InvalidInputError
 from surveillance.pictures import StorageUnavailableError
 from surveillance.services.cameras import ReadOnlyCameraError
-from surveillance_backend.api_errors import ServiceUnavailableError
-
-
-class ConflictError(APIException):
-    """The request is right, but not for this object as it is."""
-
-    status_code = 409
-    default_code = "conflict"
+from surveillance_backend.api_errors import ConflictError, ServiceUnavailableError
 
 
 @contextmanager

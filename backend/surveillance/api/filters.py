@@ -13,6 +13,9 @@ class AlertFilter(django_filters.FilterSet):  # type: ignore[misc] # it has no t
     """Filters of `alerts/`. A camera that the request may not see simply has no alerts."""
 
     camera = django_filters.NumberFilter(field_name="camera_id", min_value=1, max_value=2**63 - 1, decimal_places=0)
+    site = django_filters.NumberFilter(
+        field_name="camera__site_id", min_value=1, max_value=2**63 - 1, decimal_places=0
+    )
     alert_type = django_filters.MultipleChoiceFilter(choices=ALERT_TYPES)
     after = django_filters.IsoDateTimeFilter(field_name="timestamp", lookup_expr="gte", label="Not before this time.")
     before = django_filters.IsoDateTimeFilter(field_name="timestamp", lookup_expr="lt", label="Before this time.")
@@ -43,6 +46,7 @@ class CameraFilter(django_filters.FilterSet):  # type: ignore[misc] # it has no 
     """Filters of `cameras/`."""
 
     is_active = django_filters.BooleanFilter()
+    site = django_filters.NumberFilter(field_name="site_id", min_value=1, max_value=2**63 - 1, decimal_places=0)
     group = django_filters.CharFilter(max_length=64)
     name = django_filters.CharFilter(max_length=100)
 

@@ -46,6 +46,14 @@ class CameraSerializer(serializers.ModelSerializer[Camera]):
         max_length=2000,
         help_text="rtsp:// or rtsps://. Answers show rtsp://***@host/…; sent back like that it stays as it is.",
     )
+    site = serializers.IntegerField(
+        source="site_id",
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=2**63 - 1,
+        help_text="The site whose members share the camera; you must be its admin. Null: only its owner has it.",
+    )
     detection = DetectionField(required=False)
     # DRF's own words repeat what was sent, and a stream URL may be put into the wrong field.
     transport = serializers.ChoiceField(
@@ -59,6 +67,7 @@ class CameraSerializer(serializers.ModelSerializer[Camera]):
             "id",
             "user",
             "name",
+            "site",
             "group",
             "rtsp_url",
             "is_active",

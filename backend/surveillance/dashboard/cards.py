@@ -36,6 +36,7 @@ class AlertCard:
     resolved_by: str
     resolved_at: datetime | None
     is_false_positive: bool
+    may_handle: bool
     description: str
     label: str
     zone: str
@@ -58,6 +59,8 @@ class CameraCard:
     group: str
     is_active: bool
     is_editable: bool
+    is_switchable: bool
+    is_kept_elsewhere: bool
     phase_text: Words
     tone: Tone
     trouble_rank: int
@@ -86,7 +89,7 @@ class CameraPage(CameraCard):
 
 
 def alert_card(alert: Alert) -> AlertCard:
-    """`alert` with `camera`, `acknowledged_by` and `resolved_by` loaded."""
+    """`alert` with `camera`, `acknowledged_by` and `resolved_by` loaded, and annotated with `may_handle`."""
     return AlertCard(
         id=alert.pk,
         camera_id=alert.camera_id,
@@ -103,6 +106,7 @@ def alert_card(alert: Alert) -> AlertCard:
         resolved_by=alert.resolved_by.get_username() if alert.resolved_by else "",
         resolved_at=alert.resolved_at,
         is_false_positive=alert.is_false_positive,
+        may_handle=bool(getattr(alert, "may_handle", False)),
         description=alert.description,
         label=alert.label,
         zone=alert.zone,
@@ -119,15 +123,20 @@ def camera_card(
     picture_alert_id: int | None,
     picture_at: datetime | None,
     last_alert_at: datetime | None,
+    may_change: bool,
+    may_operate: bool,
 ) -> CameraCard:
-    """`camera` in the state `health`; the picture is that of an alert."""
+    """`camera` in the state `health`; the picture is that of an alert. `may_…`: what the viewer's role allows."""
     look = PHASE_LOOKS[health.phase]
+    is_ours = camera.managed_by == ManagedBy.BACKEND
     return CameraCard(
         id=camera.pk,
         name=camera.name,
         group=camera.group,
         is_active=camera.is_active,
-        is_editable=camera.managed_by == ManagedBy.BACKEND,
+        is_editable=is_ours and may_change,
+        is_switchable=is_ours and may_operate,
+        is_kept_elsewhere=not is_ours,
         phase_text=look.text,
         tone=look.tone,
         trouble_rank=look.trouble_rank,

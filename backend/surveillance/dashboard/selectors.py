@@ -1,14 +1,17 @@
 """Reads for the pages: a fixed number of queries each, whatever the number of cameras and alerts."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.cache import cache
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.core.exceptions import PermissionDenied
+from django.db.models import BooleanField, Count, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import TruncHour
 from django.http import Http404
 
 from accounts.scopes import Scope
+from sites.roles import Role
 from surveillance.dashboard.cards import (
     AlertCard,
     CameraCard,
@@ -21,15 +24,30 @@ from surveillance.dashboard.cards import (
 from surveillance.dashboard.figures import HOURS, MANY
 from surveillance.models import Alert, Camera, CameraHealth
 from surveillance.selectors.alerts import alerts_visible_to
-from surveillance.selectors.cameras import cameras_visible_to, health_of
+from surveillance.selectors.cameras import cameras_visible_to, health_of, reach
 
 HOUR_COUNTS_VALID_SECONDS = 5
 """Counting a day's alerts is the dearest query of the overview; many viewers share it for this long."""
 
 
 def visible_alerts(user: User) -> QuerySet[Alert]:
-    """The alerts that the user may see."""
-    return alerts_visible_to(user=user, scope=Scope.USER)
+    """The alerts that the user may see, each with `may_handle`: whether the user may do something about it."""
+    alerts = alerts_visible_to(user=user, scope=Scope.USER)
+    return alerts.annotate(may_handle=_has_role(user, Role.OPERATOR, prefix="camera__"))
+
+
+def handled_alerts(user: User) -> QuerySet[Alert]:
+    """The alerts that the user may acknowledge, resolve, judge and comment on."""
+    return alerts_visible_to(user=user, scope=Scope.USER, role=Role.OPERATOR)
+
+
+def handled_alert(user: User, alert_id: int) -> Alert:
+    """One of them. Raises Http404, or PermissionDenied where the user may only see it."""
+    visible_alert(user, alert_id)
+    alert = handled_alerts(user).filter(pk=alert_id).first()
+    if alert is None:
+        raise PermissionDenied
+    return alert
 
 
 def visible_alert(user: User, alert_id: int) -> Alert:
@@ -49,6 +67,14 @@ def visible_camera(user: User, camera_id: int) -> Camera:
     return found
 
 
+def camera_in_role(user: User, camera_id: int, role: Role) -> Camera:
+    """A camera in which the user has the role. Raises Http404, or PermissionDenied where the user may only see it."""
+    camera = visible_camera(user, camera_id)
+    if not cameras_visible_to(user=user, scope=Scope.USER, role=role).filter(pk=camera_id).exists():
+        raise PermissionDenied
+    return camera
+
+
 def newest_alerts(user: User, *, limit: int, camera_id: int | None = None) -> list[AlertCard]:
     """The alerts stored last."""
     alerts = visible_alerts(user)
@@ -64,13 +90,13 @@ def open_alerts_count(user: User) -> int:
 
 def camera_cards(user: User, *, now: datetime) -> list[CameraCard]:
     """The user's cameras, trouble first."""
-    cameras = _with_newest_alert(cameras_visible_to(user=user, scope=Scope.USER)).defer("rtsp_url")
+    cameras = _with_newest_alert(cameras_visible_to(user=user, scope=Scope.USER), user).defer("rtsp_url")
     return in_order_of_trouble([_card(camera, now) for camera in cameras])
 
 
 def camera_page_of(user: User, camera_id: int, *, now: datetime) -> CameraPage:
     """One camera. Raises Http404."""
-    camera = _with_newest_alert(cameras_visible_to(user=user, scope=Scope.USER)).filter(pk=camera_id).first()
+    camera = _with_newest_alert(cameras_visible_to(user=user, scope=Scope.USER), user).filter(pk=camera_id).first()
     if camera is None:
         raise Http404
     return camera_page(_card(camera, now), camera, health_of(camera=camera, now=now), _report(camera))
@@ -99,14 +125,21 @@ def alerts_per_hour(user: User, *, now: datetime) -> dict[datetime, int]:
     return counts
 
 
-def _with_newest_alert(cameras: QuerySet[Camera]) -> QuerySet[Camera]:
+def _with_newest_alert(cameras: QuerySet[Camera], user: User) -> QuerySet[Camera]:
     newest = Alert.objects.filter(camera=OuterRef("pk")).order_by("-id")
     with_picture = newest.exclude(image="")
     return cameras.select_related("health_report").annotate(
         picture_alert_id=Subquery(with_picture.values("id")[:1]),
         picture_at=Subquery(with_picture.values("timestamp")[:1]),
         last_alert_at=Subquery(newest.values("timestamp")[:1]),
+        may_change=_has_role(user, Role.ADMIN),
+        may_operate=_has_role(user, Role.OPERATOR),
     )
+
+
+def _has_role(user: User, role: Role, *, prefix: str = "") -> "ExpressionWrapper[Any]":
+    condition = Q() if user.is_superuser else reach(user_id=user.pk, role=role, prefix=prefix)
+    return ExpressionWrapper(Q(pk__isnull=False) & condition, output_field=BooleanField())
 
 
 def _card(camera: Camera, now: datetime) -> CameraCard:
@@ -116,6 +149,8 @@ def _card(camera: Camera, now: datetime) -> CameraCard:
         picture_alert_id=getattr(camera, "picture_alert_id", None),
         picture_at=getattr(camera, "picture_at", None),
         last_alert_at=getattr(camera, "last_alert_at", None),
+        may_change=bool(getattr(camera, "may_change", False)),
+        may_operate=bool(getattr(camera, "may_operate", False)),
     )
 
 

@@ -7,6 +7,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import UniqueConstraint
 
+from sites.models import Site
 from surveillance.choices import TRANSPORTS
 from surveillance.credentials import EncryptedTextField
 from vigil_contracts.camera import Detection
@@ -33,11 +34,25 @@ class ManagedBy(models.TextChoices):
 
 
 class Camera(models.Model):
-    """One camera of one user."""
+    """One camera: of the user who made it, and of a site if it is in one."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="cameras")
     name = models.CharField(max_length=100)
-    group = models.CharField(max_length=64, blank=True, db_index=True, validators=[group_name])
+    site = models.ForeignKey(
+        Site,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="cameras",
+        help_text="Whose members share the camera with its owner.",
+    )
+    group = models.CharField(
+        max_length=64,
+        blank=True,
+        db_index=True,
+        validators=[group_name],
+        help_text="By which detectors in poll mode share the work (`--group`). It gives nobody a right.",
+    )
     rtsp_url = EncryptedTextField()
     is_active = models.BooleanField(default=False)
     activated_at = models.DateTimeField(null=True, blank=True, editable=False)

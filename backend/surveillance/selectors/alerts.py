@@ -6,15 +6,19 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Count, Q, QuerySet
 
 from accounts.scopes import Scope
+from sites.roles import Role
 from surveillance.models import Alert
+from surveillance.selectors.cameras import reach
 
 
-def alerts_visible_to(*, user: User | AnonymousUser, scope: Scope | None) -> QuerySet[Alert]:
-    """The alerts that a request may see: those of the user's cameras; a superuser sees all."""
+def alerts_visible_to(
+    *, user: User | AnonymousUser, scope: Scope | None, role: Role = Role.VIEWER
+) -> QuerySet[Alert]:
+    """The alerts of the cameras that a request may see, or in which its user has the role; a superuser's are all."""
     if scope != Scope.USER or not isinstance(user, User):
         return Alert.objects.none()
     alerts = Alert.objects.select_related("camera", "acknowledged_by", "resolved_by").defer("camera__rtsp_url")
-    return alerts if user.is_superuser else alerts.filter(camera__user=user)
+    return alerts if user.is_superuser else alerts.filter(reach(user_id=user.pk, role=role, prefix="camera__"))
 
 
 def rule_quality(*, alerts: QuerySet[Alert], limit: int) -> list[Mapping[str, object]]:

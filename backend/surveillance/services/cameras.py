@@ -8,11 +8,14 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from sites.roles import Role
+from sites.selectors import sites_visible_to
 from surveillance.core.validation import InvalidInputError, as_json_object, parse, stream_url
 from surveillance.models import Camera, ManagedBy
 from vigil_contracts.camera import Detection
 
-WRITABLE = ("name", "group", "rtsp_url", "is_active", "transport", "detection", "detector_class_name")
+WRITABLE = ("name", "site_id", "group", "rtsp_url", "is_active", "transport", "detection", "detector_class_name")
+NOT_YOUR_SITE = "must be a site of which you are an admin, or null"
 NAME_TAKEN = "You have a camera with this name already."
 
 
@@ -32,14 +35,17 @@ def camera_create(*, user: User, values: dict[str, Any], managed_by: ManagedBy =
     """Stores a new camera. Raises InvalidInputError that names the field."""
     if not values.get("rtsp_url"):
         raise InvalidInputError({"rtsp_url": ["is required, as in rtsp://host:554/path"]})
-    return _write(Camera(user=user, managed_by=managed_by), values).camera
+    return _write(Camera(user=user, managed_by=managed_by), values, user).camera
 
 
-def camera_update(*, camera: Camera, values: dict[str, Any]) -> Change:
-    """Changes the given fields. Raises InvalidInputError, or ReadOnlyCameraError."""
+def camera_update(*, camera: Camera, values: dict[str, Any], user: User | None = None) -> Change:
+    """Changes the given fields. `user` is who asks for it; without one the site stays.
+
+    Raises InvalidInputError, or ReadOnlyCameraError.
+    """
     if camera.managed_by != ManagedBy.BACKEND:
         raise ReadOnlyCameraError
-    return _write(camera, values)
+    return _write(camera, values, user)
 
 
 def camera_set_active(*, camera: Camera, is_active: bool) -> Change:
@@ -55,9 +61,9 @@ def camera_delete(*, camera: Camera) -> None:
         camera.delete()
 
 
-def _write(camera: Camera, values: dict[str, Any]) -> Change:
+def _write(camera: Camera, values: dict[str, Any], user: User | None) -> Change:
     before = {name: getattr(camera, name) for name in WRITABLE}
-    for name, value in _checked(camera, values).items():
+    for name, value in _checked(camera, values, user).items():
         setattr(camera, name, value)
     if camera.is_active and (camera.pk is None or not before["is_active"]):
         camera.activated_at = timezone.now()
@@ -71,15 +77,25 @@ def _write(camera: Camera, values: dict[str, Any]) -> Change:
     return Change(camera, is_changed)
 
 
-def _checked(camera: Camera, values: dict[str, Any]) -> dict[str, Any]:
+def _checked(camera: Camera, values: dict[str, Any], user: User | None) -> dict[str, Any]:
     checked = {name: value for name, value in values.items() if name in WRITABLE}
     if "rtsp_url" in checked:
         stored = camera.rtsp_url if camera.pk is not None else None
         checked["rtsp_url"] = stream_url(checked["rtsp_url"], stored=stored)
+    if "site_id" in checked:
+        _check_site(checked["site_id"], stored=camera.site_id, user=user)
     if "detection" in checked:
         sent = as_json_object(checked["detection"], field="detection")
         checked["detection"] = parse(Detection, sent, prefix="detection").model_dump(mode="json")
     return checked
+
+
+def _check_site(site_id: int | None, *, stored: int | None, user: User | None) -> None:
+    """A camera comes only into a site whose admin says so. Out of one, whoever may change the camera takes it."""
+    if site_id in (None, stored):
+        return
+    if user is None or not sites_visible_to(user=user, role=Role.ADMIN).filter(pk=site_id).exists():
+        raise InvalidInputError({"site": [NOT_YOUR_SITE]})
 
 
 def _save(camera: Camera) -> None:

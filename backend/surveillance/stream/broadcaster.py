@@ -32,7 +32,7 @@ class Subscription:
 
     def offer(self, event: Event) -> None:
         """Puts the event into the queue, if it is the viewer's."""
-        if not self.viewer.may_see(event.owner_id):
+        if not self.viewer.may_see(event):
             return
         try:
             self.queue.put_nowait(event)

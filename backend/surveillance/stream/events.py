@@ -1,6 +1,6 @@
 """Alerts as events: read from the database in threads, written as the bytes that browsers read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -8,8 +8,10 @@ from django.db import close_old_connections
 from django.db.models import Max, QuerySet
 from rest_framework.renderers import JSONRenderer
 
+from sites.selectors import members_of
 from surveillance.api.serializers import AlertSerializer
 from surveillance.models import Alert
+from surveillance.selectors.cameras import reach
 
 BATCH = 200
 
@@ -22,9 +24,9 @@ class Viewer:
     is_superuser: bool
     last_event_id: int | None
 
-    def may_see(self, owner_id: int) -> bool:
-        """Whether the alert is the viewer's."""
-        return self.is_superuser or owner_id == self.user_id
+    def may_see(self, event: "Event") -> bool:
+        """Whether the viewer may see the alert."""
+        return self.is_superuser or self.user_id in event.viewer_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Event:
     """An alert, written once for all its viewers."""
 
     alert_id: int
-    owner_id: int
+    viewer_ids: frozenset[int]
     content: bytes
 
 
@@ -52,18 +54,20 @@ def newest_id() -> int:
 
 
 def events_after(position: int) -> dict[int, Event]:
-    """Up to `BATCH` events of any owner, by id."""
+    """Up to `BATCH` events of any owner, by id. Who may see them is read anew each time."""
     with _connection_of_this_thread():
-        return {event.alert_id: event for event in map(_event, _alerts().filter(pk__gt=position)[:BATCH])}
+        alerts = list(_alerts().filter(pk__gt=position)[:BATCH])
+        members = members_of({alert.camera.site_id for alert in alerts if alert.camera.site_id is not None})
+        return {alert.pk: _event(alert, members) for alert in alerts}
 
 
 def backlog(viewer: Viewer, *, after: int, until: int) -> list[Event]:
     """Up to `BATCH` of the viewer's events with `after` < id <= `until`, in order."""
     alerts = _alerts().filter(pk__gt=after, pk__lte=until)
     if not viewer.is_superuser:
-        alerts = alerts.filter(camera__user_id=viewer.user_id)
+        alerts = alerts.filter(reach(user_id=viewer.user_id, prefix="camera__"))
     with _connection_of_this_thread():
-        return [_event(alert) for alert in alerts[:BATCH]]
+        return [_event(alert, {}) for alert in alerts[:BATCH]]
 
 
 def _alerts() -> QuerySet[Alert]:
@@ -71,6 +75,7 @@ def _alerts() -> QuerySet[Alert]:
     return related.order_by("id")
 
 
-def _event(alert: Alert) -> Event:
+def _event(alert: Alert, members: Mapping[int, frozenset[int]]) -> Event:
     data = JSONRenderer().render(AlertSerializer(alert).data)
-    return Event(alert.pk, alert.camera.user_id, b"id: %d\nevent: alert\ndata: %s\n\n" % (alert.pk, data))
+    viewers = members.get(alert.camera.site_id or 0, frozenset()) | {alert.camera.user_id}
+    return Event(alert.pk, viewers, b"id: %d\nevent: alert\ndata: %s\n\n" % (alert.pk, data))

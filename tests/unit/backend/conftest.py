@@ -14,6 +14,9 @@ from rest_framework.test import APIClient
 
 from accounts.scopes import Scope
 from accounts.services import token_create
+from sites.models import Site
+from sites.roles import Role
+from sites.services import member_set, site_create
 from surveillance.models import Alert, Camera
 
 URL = "rtsp://root:Pa55word@camera.example:554/stream"
@@ -102,6 +105,39 @@ def root(make_user: Callable[..., User]) -> Party:
 def camera(anna: Party) -> Camera:
     """Anna's camera, active."""
     return Camera.objects.create(user=anna.user, name="Gate", rtsp_url=URL, is_active=True, group="yard")
+
+
+@pytest.fixture
+def site(camera: Camera) -> Site:
+    """Anna's site, which her camera is in; the users `viewer`, `site_operator` and `site_admin` are its members."""
+    made = site_create(user=camera.user, name="Yard")
+    Camera.objects.filter(pk=camera.pk).update(site=made)
+    camera.refresh_from_db()
+    return made
+
+
+@pytest.fixture
+def viewer(make_user: Callable[..., User], site: Site) -> Party:
+    """A viewer in the site of Anna's camera."""
+    return member(make_user("viewer"), site, Role.VIEWER)
+
+
+@pytest.fixture
+def site_operator(make_user: Callable[..., User], site: Site) -> Party:
+    """An operator there."""
+    return member(make_user("site_operator"), site, Role.OPERATOR)
+
+
+@pytest.fixture
+def site_admin(make_user: Callable[..., User], site: Site) -> Party:
+    """An admin there."""
+    return member(make_user("site_admin"), site, Role.ADMIN)
+
+
+def member(user: User, site: Site, role: Role) -> Party:
+    """The user as a member of the site, with a token."""
+    member_set(site=site, user=user, role=role)
+    return party(user)
 
 
 @pytest.fixture

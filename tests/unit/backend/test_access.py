@@ -4,51 +4,97 @@ The list of paths comes from the URL configuration: an endpoint without a row he
 """
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.test import APIClient
-from tests.unit.backend.conftest import Party, party
+from tests.unit.backend.conftest import Party, member, party
 
 from accounts.scopes import Scope
+from sites.models import Membership, Site
+from sites.roles import Role
 from surveillance.models import Alert, Camera
 
-# Columns: nobody, another user, owner, superuser, this camera's detector, another's, the pipeline, the operator.
 # A status below 300 stands for «let in»: what the request needs beyond the right is tested elsewhere.
-COLUMNS = ("anonymous", "other", "owner", "superuser", "detector", "other_detector", "pipeline", "operator")
-LET_IN = 0
-ROWS: dict[tuple[str, str], tuple[int, ...]] = {
-    ("POST", "token/"): (400,) * 8,
-    ("GET", "schema/"): (LET_IN,) * 8,
-    ("GET", "cameras/"): (401, LET_IN, LET_IN, LET_IN, 403, 403, 403, LET_IN),
-    ("POST", "cameras/"): (401, 400, 400, 400, 403, 403, 403, 403),
-    ("GET", "cameras/{camera}/"): (401, 404, LET_IN, LET_IN, 403, 403, 403, LET_IN),
-    ("PUT", "cameras/{camera}/"): (401, 404, 400, 400, 403, 403, 403, 403),
-    ("PATCH", "cameras/{camera}/"): (401, 404, LET_IN, LET_IN, 403, 403, 403, 403),
-    ("DELETE", "cameras/{camera}/"): (401, 404, LET_IN, LET_IN, 403, 403, 403, 403),
-    ("POST", "cameras/{camera}/activate/"): (401, 404, LET_IN, LET_IN, 403, 403, 403, 403),
-    ("POST", "cameras/{camera}/deactivate/"): (401, 404, LET_IN, LET_IN, 403, 403, 403, 403),
-    ("GET", "cameras/{camera}/configuration/"): (401, 403, 403, 403, LET_IN, 404, 403, 403),
-    ("POST", "cameras/{camera}/detector-token/"): (401, 403, 403, 403, 403, 403, 403, LET_IN),
-    ("POST", "cameras/{camera}/heartbeat/"): (401, 403, 403, 403, 400, 404, 400, 403),
-    ("GET", "active-cameras/"): (401, LET_IN, LET_IN, LET_IN, 403, 403, LET_IN, LET_IN),
-    ("POST", "send-alert/"): (401, 403, 403, 403, 400, 400, 400, 403),
-    ("GET", "alerts/"): (401, LET_IN, LET_IN, LET_IN, 403, 403, 403, 403),
-    ("POST", "alerts/acknowledge/"): (401, 400, 400, 400, 403, 403, 403, 403),
-    ("GET", "alerts/{alert}/"): (401, 404, LET_IN, LET_IN, 403, 403, 403, 403),
-    ("POST", "alerts/{alert}/acknowledge/"): (401, 404, LET_IN, LET_IN, 403, 403, 403, 403),
-    ("POST", "alerts/{alert}/resolve/"): (401, 404, LET_IN, LET_IN, 403, 403, 403, 403),
-    ("POST", "alerts/{alert}/false-positive/"): (401, 404, LET_IN, LET_IN, 403, 403, 403, 403),
-    ("DELETE", "alerts/{alert}/false-positive/"): (401, 404, LET_IN, LET_IN, 403, 403, 403, 403),
-    ("GET", "alerts/{alert}/comments/"): (401, 404, LET_IN, LET_IN, 403, 403, 403, 403),
-    ("POST", "alerts/{alert}/comments/"): (401, 404, 400, 400, 403, 403, 403, 403),
-    ("GET", "alerts/stream/"): (401, LET_IN, LET_IN, LET_IN, 403, 403, 403, 403),
-    ("GET", "alerts/rules/"): (401, LET_IN, LET_IN, LET_IN, 403, 403, 403, 403),
-    ("GET", "alerts/{alert}/image/"): (401, 404, LET_IN, LET_IN, 403, 403, 403, 403),
+COLUMNS = (
+    "anonymous",
+    "other",
+    "viewer",
+    "site_operator",
+    "site_admin",
+    "owner",
+    "superuser",
+    "detector",
+    "other_detector",
+    "pipeline",
+    "operator",
+)
+Row = tuple[int, ...]
+OK = 0
+
+
+def _row(*, anonymous: int = 401, people: tuple[int, int, int, int], services: tuple[int, int, int, int]) -> Row:
+    """`people`: another user, viewer, operator and admin of the site; owner and superuser fare as its admin.
+
+    `services`: this camera's detector, another's, the pipeline, the operator.
+    """
+    admin = people[3]
+    return (anonymous, *people, admin, admin, *services)
+
+
+NO_SERVICE = (403, 403, 403, 403)
+ALL = _row(anonymous=OK, people=(OK, OK, OK, OK), services=(OK, OK, OK, OK))
+OWN_LIST = _row(people=(OK, OK, OK, OK), services=NO_SERVICE)
+OWN_LIST_400 = _row(people=(400, 400, 400, 400), services=NO_SERVICE)
+VIEW = _row(people=(404, OK, OK, OK), services=NO_SERVICE)
+HANDLE = _row(people=(404, 403, OK, OK), services=NO_SERVICE)
+HANDLE_400 = _row(people=(404, 403, 400, 400), services=NO_SERVICE)
+ADMINISTER = _row(people=(404, 403, 403, OK), services=NO_SERVICE)
+ADMINISTER_400 = _row(people=(404, 403, 403, 400), services=NO_SERVICE)
+NO_PERSON = (403, 403, 403, 403)
+ROWS: dict[tuple[str, str], Row] = {
+    ("POST", "token/"): (400,) * len(COLUMNS),
+    ("GET", "schema/"): ALL,
+    ("GET", "sites/"): OWN_LIST,
+    ("POST", "sites/"): OWN_LIST_400,
+    ("GET", "sites/{site}/"): VIEW,
+    ("PATCH", "sites/{site}/"): ADMINISTER,
+    ("DELETE", "sites/{site}/"): ADMINISTER,
+    ("GET", "sites/{site}/members/"): VIEW,
+    ("POST", "sites/{site}/members/"): ADMINISTER_400,
+    ("PATCH", "sites/{site}/members/{user}/"): ADMINISTER_400,
+    ("DELETE", "sites/{site}/members/{user}/"): ADMINISTER,
+    ("GET", "cameras/"): _row(people=(OK, OK, OK, OK), services=(403, 403, 403, OK)),
+    ("POST", "cameras/"): OWN_LIST_400,
+    ("GET", "cameras/{camera}/"): _row(people=(404, OK, OK, OK), services=(403, 403, 403, OK)),
+    ("PUT", "cameras/{camera}/"): ADMINISTER_400,
+    ("PATCH", "cameras/{camera}/"): ADMINISTER,
+    ("DELETE", "cameras/{camera}/"): ADMINISTER,
+    ("POST", "cameras/{camera}/activate/"): HANDLE,
+    ("POST", "cameras/{camera}/deactivate/"): HANDLE,
+    ("GET", "cameras/{camera}/configuration/"): _row(people=NO_PERSON, services=(OK, 404, 403, 403)),
+    ("POST", "cameras/{camera}/detector-token/"): _row(people=NO_PERSON, services=(403, 403, 403, OK)),
+    ("POST", "cameras/{camera}/heartbeat/"): _row(people=NO_PERSON, services=(400, 404, 400, 403)),
+    ("GET", "active-cameras/"): _row(people=(OK, OK, OK, OK), services=(403, 403, OK, OK)),
+    ("POST", "send-alert/"): _row(people=NO_PERSON, services=(400, 400, 400, 403)),
+    ("GET", "alerts/"): OWN_LIST,
+    ("POST", "alerts/acknowledge/"): OWN_LIST_400,
+    ("GET", "alerts/{alert}/"): VIEW,
+    ("POST", "alerts/{alert}/acknowledge/"): HANDLE,
+    ("POST", "alerts/{alert}/resolve/"): HANDLE,
+    ("POST", "alerts/{alert}/false-positive/"): HANDLE,
+    ("DELETE", "alerts/{alert}/false-positive/"): HANDLE,
+    ("GET", "alerts/{alert}/comments/"): VIEW,
+    ("POST", "alerts/{alert}/comments/"): HANDLE_400,
+    ("GET", "alerts/stream/"): OWN_LIST,
+    ("GET", "alerts/rules/"): OWN_LIST,
+    ("GET", "alerts/{alert}/image/"): VIEW,
 }
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -65,7 +111,7 @@ def _patterns(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, Any]
 def _endpoints() -> set[tuple[str, str]]:
     found = set()
     for path, view in _patterns(get_resolver().url_patterns):
-        name = path.replace("<int:camera_id>", "{camera}").replace("<int:alert_id>", "{alert}")
+        name = re.sub(r"<int:(\w+)_id>", r"{\1}", path)
         for method in METHODS:
             if inspect.isfunction(getattr(view.cls, method.lower(), None)):
                 found.add((method, name))
@@ -80,6 +126,9 @@ def test_every_endpoint_has_its_row() -> None:
 def parties(
     anna: Party,
     ben: Party,
+    viewer: Party,
+    site_operator: Party,
+    site_admin: Party,
     root: Party,
     detector: Party,
     pipeline: Party,
@@ -89,6 +138,9 @@ def parties(
     return {
         "anonymous": APIClient(),
         "other": ben.client,
+        "viewer": viewer.client,
+        "site_operator": site_operator.client,
+        "site_admin": site_admin.client,
         "owner": anna.client,
         "superuser": root.client,
         "detector": detector.client,
@@ -98,42 +150,55 @@ def parties(
     }
 
 
+Url = Callable[[str], str]
+
+
+@pytest.fixture
+def url_of(alert: Alert, site: Site, make_user: Callable[..., User]) -> Url:
+    """The URL of a path of the matrix, with the ids of what Anna has; `{user}` is another viewer of her site."""
+    guest = member(make_user("guest"), site, Role.VIEWER).user
+    ids = {"camera": alert.camera_id, "alert": alert.pk, "site": site.pk, "user": guest.pk}
+    return lambda path: "/api/" + path.format(**ids)
+
+
+def _state() -> list[Any]:
+    cameras = list(Camera.objects.values("id", "name", "is_active", "site"))
+    return [cameras, list(Alert.objects.values()), list(Site.objects.values()), list(Membership.objects.values())]
+
+
 @pytest.mark.parametrize(("method", "path"), list(ROWS), ids=lambda value: str(value))
-def test_access(parties: dict[str, APIClient], alert: Alert, method: str, path: str) -> None:
+def test_access(parties: dict[str, APIClient], url_of: Url, method: str, path: str) -> None:
+    before = _state()
     for column, expected in zip(COLUMNS, ROWS[method, path], strict=True):
-        url = "/api/" + path.format(camera=alert.camera_id, alert=alert.pk)
-        before = (list(Camera.objects.values("id", "name", "is_active")), list(Alert.objects.values()))
-        answer = getattr(parties[column], method.lower())(url)
-        if expected == LET_IN:
-            assert answer.status_code < 300, (column, answer.content)
-        else:
-            assert answer.status_code == expected, (column, answer.content)
-            after = (list(Camera.objects.values("id", "name", "is_active")), list(Alert.objects.values()))
-            assert before == after, column
-        if (method, path) == ("DELETE", "cameras/{camera}/") and answer.status_code < 300:
-            break  # the superuser's turn would find nothing left
+        with transaction.atomic():  # each finds everything as it was
+            answer = getattr(parties[column], method.lower())(url_of(path))
+            if expected == OK:
+                assert answer.status_code < 300, (column, answer.content)
+            else:
+                assert answer.status_code == expected, (column, answer.content)
+                assert _state() == before, column
+            transaction.set_rollback(True)
 
 
 @pytest.mark.parametrize(("method", "path"), list(ROWS), ids=lambda value: str(value))
 def test_what_is_foreign_looks_like_what_does_not_exist(
-    parties: dict[str, APIClient], alert: Alert, method: str, path: str
+    parties: dict[str, APIClient], url_of: Url, method: str, path: str
 ) -> None:
     if "{" not in path:
         return
+    missing_url = "/api/" + re.sub(r"{\w+}", str(10**9), path)
     for column in ("other", "other_detector"):
-        foreign = getattr(parties[column], method.lower())(
-            "/api/" + path.format(camera=alert.camera_id, alert=alert.pk)
-        )
-        missing = getattr(parties[column], method.lower())("/api/" + path.format(camera=10**9, alert=10**9))
+        foreign = getattr(parties[column], method.lower())(url_of(path))
+        missing = getattr(parties[column], method.lower())(missing_url)
         assert (foreign.status_code, foreign.content) == (missing.status_code, missing.content), column
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_methods_without_a_row_are_refused(parties: dict[str, APIClient], alert: Alert, method: str) -> None:
+def test_methods_without_a_row_are_refused(parties: dict[str, APIClient], url_of: Url, method: str) -> None:
     for path in {path for _, path in ROWS}:
         if (method, path) in ROWS:
             continue
-        url = "/api/" + path.format(camera=alert.camera_id, alert=alert.pk)
+        url = url_of(path)
         for column, client in parties.items():
             assert getattr(client, method.lower())(url).status_code in {401, 403, 405}, (column, path)
 

@@ -1,10 +1,15 @@
 """The project around the apps: headers, probes, metrics, configuration, schema, migrations."""
 
+import os
+import secrets
+import subprocess
+import sys
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.test import Client
@@ -14,6 +19,7 @@ from surveillance.credentials import CredentialsUnreadableError, decrypt, encryp
 from surveillance_backend.checks import configuration_errors
 from surveillance_backend.environment import Environment, load
 
+BACKEND = Path(__file__).parents[3] / "backend"
 SCHEMA = Path(__file__).parents[3] / "docs/openapi.yaml"
 
 
@@ -60,6 +66,28 @@ def test_schema_is_the_committed_one(tmp_path: Path) -> None:
     fresh = tmp_path / "openapi.yaml"
     call_command("spectacular", "--file", str(fresh), "--validate", "--fail-on-warn", stdout=StringIO())
     assert fresh.read_text() == SCHEMA.read_text(), "run `make schema` and commit docs/openapi.yaml"
+
+
+def test_settings_of_production_pass_the_deployment_check(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("VIGIL_")}
+    environment |= {
+        "VIGIL_SECRET_KEY": secrets.token_urlsafe(50),
+        "VIGIL_CREDENTIAL_KEYS": Fernet.generate_key().decode(),
+        "VIGIL_DATA_DIR": str(tmp_path),
+        "VIGIL_ALLOWED_HOSTS": "vigil.example",
+        "VIGIL_BEHIND_TLS_PROXY": "1",
+    }
+    finished = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        cwd=BACKEND,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert "no issues (0 silenced)" in finished.stdout
 
 
 def test_models_have_their_migrations(db: None) -> None:
@@ -118,8 +146,6 @@ def test_environment_shows_no_secret() -> None:
 
 
 def test_keys_rotate(settings: Any) -> None:
-    from cryptography.fernet import Fernet
-
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     settings.VIGIL_CREDENTIAL_KEYS = (old,)
     stored = encrypt("rtsp://u:p@h/1")

@@ -11,6 +11,7 @@ from django.urls import reverse
 from tests.unit.backend.conftest import Party, picture, send
 from tests.unit.backend.test_access import ROWS
 
+from sites.services import site_create
 from surveillance.models import Camera
 from surveillance_backend.log_settings import JsonFormatter, TextFormatter, mask
 
@@ -59,6 +60,7 @@ def test_no_answer_page_or_log_line_holds_the_password(
     _clean("create", created.content.decode())
     camera = Camera.objects.get()
     assert camera.rtsp_url == URL
+    site = site_create(user=anna.user, name="Yard")
     alert_id = send(_pipeline(anna), camera, image=picture(), description="x").json()["id"]
 
     bodies: list[Any] = [
@@ -73,7 +75,7 @@ def test_no_answer_page_or_log_line_holds_the_password(
         for method, path in sorted(ROWS):
             if method == "DELETE":
                 continue
-            url = "/api/" + path.format(camera=camera.pk, alert=alert_id)
+            url = "/api/" + path.format(camera=camera.pk, alert=alert_id, site=site.pk, user=anna.user.pk)
             if path == "active-cameras/" and party is operator:
                 continue  # one of the two answers that are meant to hold credentials
             for body in bodies if method != "GET" else [None]:

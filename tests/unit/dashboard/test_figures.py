@@ -18,7 +18,15 @@ HOUR = NOW.replace(minute=0, second=0)
 def card(name: str, phase: CameraPhase, reason: Reason = Reason.STREAMING) -> CameraCard:
     camera = Camera(pk=len(name), name=name, is_active=phase is not CameraPhase.INACTIVE, created_at=NOW)
     health = Health(phase, reason, REASON_TEXTS[reason])
-    return camera_card(camera, health, picture_alert_id=None, picture_at=None, last_alert_at=None)
+    return camera_card(
+        camera,
+        health,
+        picture_alert_id=None,
+        picture_at=None,
+        last_alert_at=None,
+        may_change=True,
+        may_operate=True,
+    )
 
 
 def test_bars_hold_the_last_24_hours_with_the_present_one_last() -> None:

@@ -91,7 +91,7 @@ def alert_thumbnail(request: UserRequest, alert_id: int) -> HttpResponse:
 @signed_in
 def alert_acknowledge(request: UserRequest, alert_id: int) -> HttpResponse:
     """Acknowledges one."""
-    selectors.visible_alert(request.user, alert_id)
+    selectors.handled_alert(request.user, alert_id)
     _acknowledge(request, [alert_id])
     return _anew(request, alert_id)
 
@@ -100,8 +100,8 @@ def alert_acknowledge(request: UserRequest, alert_id: int) -> HttpResponse:
 @signed_in
 def alert_resolve(request: UserRequest, alert_id: int) -> HttpResponse:
     """Says that one is dealt with."""
-    selectors.visible_alert(request.user, alert_id)
-    alerts_resolve(alerts=_own(request), ids=[alert_id], user=request.user, now=timezone.now())
+    selectors.handled_alert(request.user, alert_id)
+    alerts_resolve(alerts=_handled(request), ids=[alert_id], user=request.user, now=timezone.now())
     return _anew(request, alert_id)
 
 
@@ -109,7 +109,7 @@ def alert_resolve(request: UserRequest, alert_id: int) -> HttpResponse:
 @signed_in
 def alert_false_positive(request: UserRequest, alert_id: int) -> HttpResponse:
     """Says that the detector was wrong, or takes that back; either way somebody has seen the alert."""
-    found = selectors.visible_alert(request.user, alert_id)
+    found = selectors.handled_alert(request.user, alert_id)
     _acknowledge(request, [alert_id])
     alert_mark_false_positive(alert=found, is_false_positive=not found.is_false_positive)
     return _anew(request, alert_id)
@@ -119,7 +119,7 @@ def alert_false_positive(request: UserRequest, alert_id: int) -> HttpResponse:
 @signed_in
 def alert_add_comment(request: UserRequest, alert_id: int) -> HttpResponse:
     """Adds a comment; an empty one is none."""
-    found = selectors.visible_alert(request.user, alert_id)
+    found = selectors.handled_alert(request.user, alert_id)
     text = request.POST.get("text", "").replace("\x00", "").strip()[:MAX_COMMENT_LENGTH]
     if text:
         alert_comment(alert=found, author=request.user, text=text)
@@ -143,7 +143,7 @@ def alerts_acknowledge_many(request: UserRequest) -> HttpResponse:
 @signed_in
 def alerts_undo(request: UserRequest) -> HttpResponse:
     """Takes back what the user acknowledged."""
-    alerts_reopen(alerts=_own(request), ids=_ids(request), user=request.user)
+    alerts_reopen(alerts=_handled(request), ids=_ids(request), user=request.user)
     return trigger_client_event(HttpResponse(status=204), "vigil:reopened")
 
 
@@ -164,14 +164,14 @@ def _detail(request: UserRequest, alert_id: int) -> dict[str, Any]:
 
 def _acknowledge(request: UserRequest, ids: list[int]) -> list[int]:
     """Returns the ids of those that were open until now."""
-    visible = _own(request)
+    visible = _handled(request)
     was_open = list(visible.filter(pk__in=ids, acknowledged=False).values_list("id", flat=True))
     alerts_acknowledge(alerts=visible, ids=was_open, user=request.user, now=timezone.now())
     return was_open
 
 
-def _own(request: UserRequest) -> QuerySet[Alert]:
-    return selectors.visible_alerts(request.user)
+def _handled(request: UserRequest) -> QuerySet[Alert]:
+    return selectors.handled_alerts(request.user)
 
 
 def _ids(request: UserRequest) -> list[int]:

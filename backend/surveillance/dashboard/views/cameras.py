@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from sites.roles import Role
 from surveillance.core.validation import InvalidInputError
 from surveillance.dashboard import selectors
 from surveillance.dashboard.forms import CameraForm, initial_of
@@ -76,7 +77,7 @@ def camera_add(request: UserRequest) -> HttpResponse:
 @signed_in
 def camera_edit(request: UserRequest, camera_id: int) -> HttpResponse:
     """Changing a camera."""
-    found = selectors.visible_camera(request.user, camera_id)
+    found = selectors.camera_in_role(request.user, camera_id, Role.ADMIN)
     form = CameraForm(request.POST or None, initial=initial_of(found))
     if request.method == "POST" and form.is_valid():
         try:
@@ -109,7 +110,7 @@ def camera_deactivate(request: UserRequest, camera_id: int) -> HttpResponse:
 @signed_in
 def camera_remove(request: UserRequest, camera_id: int) -> HttpResponse:
     """Deletes a camera with its alerts."""
-    found = selectors.visible_camera(request.user, camera_id)
+    found = selectors.camera_in_role(request.user, camera_id, Role.ADMIN)
     try:
         camera_delete(camera=found)
     except ReadOnlyCameraError:
@@ -119,7 +120,7 @@ def camera_remove(request: UserRequest, camera_id: int) -> HttpResponse:
 
 
 def _set_active(request: UserRequest, camera_id: int, *, is_active: bool) -> HttpResponse:
-    found = selectors.visible_camera(request.user, camera_id)
+    found = selectors.camera_in_role(request.user, camera_id, Role.OPERATOR)
     try:
         camera_set_active(camera=found, is_active=is_active)
     except ReadOnlyCameraError:

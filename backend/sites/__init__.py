@@ -1,0 +1,1 @@
+"""Sites: groups of people who share cameras, each in a role."""

@@ -1,0 +1,11 @@
+"""The app's configuration."""
+
+from django.apps import AppConfig
+
+
+class SitesConfig(AppConfig):
+    """Sites and their members."""
+
+    name = "sites"
+    label = "vigil_sites"  # `sites` is the label of Django's own app of that name
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,135 @@
+"""Every page and every button of the dashboard, for everybody who could ask.
+
+The list of paths comes from the URL configuration: a page without a row here fails the test.
+"""
+
+import re
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern
+
+from sites.roles import Role
+from sites.services import member_set, site_create
+from surveillance.dashboard.urls import urlpatterns
+from surveillance.models import Alert, Camera
+
+COLUMNS = ("anonymous", "other", "viewer", "site_operator", "site_admin", "owner", "superuser")
+Row = tuple[int, ...]
+OK = 0
+OPEN: Row = (OK,) * 7
+SIGNED_IN: Row = (302, OK, OK, OK, OK, OK, OK)
+SEE: Row = (302, 404, OK, OK, OK, OK, OK)
+HANDLE: Row = (302, 404, 403, OK, OK, OK, OK)
+ADMINISTER: Row = (302, 404, 403, 403, OK, OK, OK)
+ROWS: dict[str, tuple[str, Row]] = {
+    "overview": ("GET", SIGNED_IN),
+    "overview-live": ("GET", SIGNED_IN),
+    "login": ("GET", OPEN),
+    "logout": ("POST", OPEN),
+    "cameras": ("GET", SIGNED_IN),
+    "cameras-live": ("GET", SIGNED_IN),
+    "camera-add": ("GET", SIGNED_IN),
+    "camera": ("GET", SEE),
+    "camera-live": ("GET", SEE),
+    "camera-edit": ("GET", ADMINISTER),
+    "camera-activate": ("POST", HANDLE),
+    "camera-deactivate": ("POST", HANDLE),
+    "camera-delete": ("POST", ADMINISTER),
+    "alerts": ("GET", SIGNED_IN),
+    "alerts-new": ("GET", SIGNED_IN),
+    "alerts-undo": ("POST", SIGNED_IN),
+    "alerts-acknowledge": ("POST", SIGNED_IN),
+    "alert": ("GET", SEE),
+    "alert-preview": ("GET", SEE),
+    "alert-thumbnail": ("GET", (302, 404, 404, 404, 404, 404, 404)),  # it has no picture here
+    "alert-resolve": ("POST", HANDLE),
+    "alert-false-positive": ("POST", HANDLE),
+    "alert-comment": ("POST", HANDLE),
+    "alert-acknowledge": ("POST", HANDLE),
+}
+
+
+def test_every_page_has_its_row() -> None:
+    assert {str(pattern.name) for pattern in urlpatterns} == set(ROWS)
+
+
+@pytest.fixture
+def camera(anna: User) -> Camera:
+    site = site_create(user=anna, name="Yard")
+    for role in Role:
+        member_set(site=site, user=User.objects.create_user(f"site_{role.value}"), role=role)
+    User.objects.create_user("other")
+    User.objects.create_superuser("root")
+    return Camera.objects.create(user=anna, name="Gate", rtsp_url="rtsp://u:p@192.0.2.9/1", is_active=True, site=site)
+
+
+@pytest.fixture
+def alert(camera: Camera) -> Alert:
+    return Alert.objects.create(
+        camera=camera,
+        event_id="event-0001",
+        alert_type="person",
+        confidence=0.9,
+        timestamp=camera.created_at,
+    )
+
+
+NAMES = {"viewer": "site_viewer", "owner": "anna", "superuser": "root"}
+
+
+def _browser(column: str) -> Client:
+    browser = Client()
+    if column != "anonymous":
+        browser.force_login(User.objects.get(username=NAMES.get(column, column)))
+    return browser
+
+
+def _path(pattern: URLPattern, camera: Camera, alert: Alert) -> str:
+    ids = {"camera": camera.pk, "alert": alert.pk}
+    return "/dashboard/" + re.sub(r"<int:(\w+)_id>", lambda found: str(ids[found[1]]), str(pattern.pattern))
+
+
+@pytest.mark.parametrize("pattern", urlpatterns, ids=lambda pattern: str(pattern.name))
+def test_access(camera: Camera, alert: Alert, pattern: URLPattern) -> None:
+    method, row = ROWS[str(pattern.name)]
+    path = _path(pattern, camera, alert)
+    before = (list(Camera.objects.values()), list(Alert.objects.values()))
+    for column, expected in zip(COLUMNS, row, strict=True):
+        with transaction.atomic():
+            answer = getattr(_browser(column), method.lower())(path)
+            if expected == OK:
+                assert answer.status_code < 400, (column, answer.content)
+                assert not answer.headers.get("Location", "").startswith("/dashboard/login/?"), column
+            else:
+                assert answer.status_code == expected, (column, answer.content)
+                assert (list(Camera.objects.values()), list(Alert.objects.values())) == before, column
+            transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize(
+    ("column", "switches", "edits"),
+    [("viewer", False, False), ("site_operator", True, False), ("site_admin", True, True), ("owner", True, True)],
+)
+def test_page_offers_what_the_role_allows(
+    camera: Camera, alert: Alert, column: str, switches: bool, edits: bool
+) -> None:
+    page = _browser(column).get(f"/dashboard/cameras/{camera.pk}/").content.decode()
+    assert (f"/dashboard/cameras/{camera.pk}/deactivate/" in page) is switches
+    assert (f"/dashboard/cameras/{camera.pk}/edit/" in page) is edits
+    assert "kubectl" not in page
+    shown = _browser(column).get(f"/dashboard/alerts/{alert.pk}/").content.decode()
+    assert (f"/dashboard/alerts/{alert.pk}/resolve/" in shown) is switches
+    assert (f"/dashboard/alerts/{alert.pk}/comment/" in shown) is switches
+
+
+def test_site_admin_moves_no_camera_by_the_form(camera: Camera) -> None:
+    browser = _browser("site_admin")
+    form = {"name": "Renamed", "rtsp_url": "rtsp://***@192.0.2.9/1", "transport": "tcp"}
+    form |= {"minimum_confidence": "0.5", "frames_per_second": "5"}
+    assert browser.post(f"/dashboard/cameras/{camera.pk}/edit/", form).status_code == 302
+    before = camera.site_id
+    camera.refresh_from_db()
+    assert (camera.name, camera.site_id) == ("Renamed", before)
