@@ -40,11 +40,13 @@ PACKAGE_SETS: Mapping[str, Mapping[str, str]] = {
         "postgresql": "the backend's database; the tests start servers of their own",
     },
     "rtsp-camera": {
+        "ffmpeg": "a player that is not ours watches the demo camera",
         "gir1.2-gst-rtsp-server-1.0": "GStreamer's RTSP server: a camera that is not our own code",
         "gstreamer1.0-plugins-bad": "parses H.264",
         "gstreamer1.0-plugins-base": "plays clips",
         "gstreamer1.0-plugins-good": "packs H.264 into RTP",
         "gstreamer1.0-plugins-ugly": "encodes H.264",
+        "gstreamer1.0-tools": "another player that is not ours",
         "python3-gi": "drives GStreamer from the system's Python",
     },
     "container-node": {
