@@ -16,7 +16,7 @@ from surveillance.models import Alert, Camera, CameraListVersion
 @receiver(post_delete, sender=Site, dispatch_uid="camera_list_version_of_sites")
 @receiver([post_save, post_delete], sender=Camera, dispatch_uid="camera_list_version")
 def bump_camera_list_version(**_: Any) -> None:
-    """Changes the entity tag of `active-cameras/`, with a change of a camera or of who sees it, in its transaction."""
+    """Changes the entity tag of `active-cameras/` with a camera, or with who sees it, in the same transaction."""
     if not CameraListVersion.objects.filter(pk=1).update(number=F("number") + 1):
         CameraListVersion.objects.get_or_create(pk=1, defaults={"number": 1})
 

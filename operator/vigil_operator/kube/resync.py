@@ -8,6 +8,7 @@ import asyncio
 import logging
 import random
 import time
+from http import HTTPStatus
 from itertools import count
 
 from vigil_operator.core.observed import Key
@@ -17,6 +18,8 @@ from vigil_operator.kube.store import Store
 from vigil_operator.kube.watch import WATCHED, selector_of
 
 logger = logging.getLogger(__name__)
+
+NOT_INSTALLED = "; are the definitions installed (kubectl apply -f manifests/crds/)?"
 
 JITTER = 0.2
 RETRY_SECONDS = 2.0
@@ -42,7 +45,7 @@ class Resync:
         await self._until_listed(look_at_all=True)
 
     async def _until_listed(self, *, look_at_all: bool) -> None:
-        while not await self._attempt(look_at_all=look_at_all):  # noqa: ASYNC110 - the pause between attempts, no polling of a flag
+        while not await self.attempt(look_at_all=look_at_all):  # noqa: ASYNC110 - the pause between attempts, no polling of a flag
             await asyncio.sleep(RETRY_SECONDS)
 
     async def run(self) -> None:
@@ -52,7 +55,8 @@ class Resync:
             await asyncio.sleep(pause)
             await self._until_listed(look_at_all=number % LOOK_AT_ALL_EVERY == 0)
 
-    async def _attempt(self, *, look_at_all: bool) -> bool:
+    async def attempt(self, *, look_at_all: bool) -> bool:
+        """Lists once; whether that succeeded."""
         changed: set[Key] = set()
         try:
             for kind in WATCHED:
@@ -62,7 +66,9 @@ class Resync:
                 )
                 changed |= self._store.replace(kind, listing.items, listing.resource_version)
         except KubeError as error:
-            logger.warning("listing failed: %s", error)
+            logger.warning(
+                "listing failed: %s%s", error, NOT_INSTALLED if error.status == HTTPStatus.NOT_FOUND else ""
+            )
             return False
         for key in self._store.all_cameras() if look_at_all else changed:
             self._queue.add(key)

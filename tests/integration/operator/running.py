@@ -40,8 +40,8 @@ def _applied(cluster: ControlPlane, path: Path) -> bool:
 
 
 def install_rights(cluster: ControlPlane, system: str, cameras: str) -> None:
-    """manifests/operator/rbac.yaml with the test's namespaces in place of the usual ones."""
-    text = (ROOT / "manifests" / "operator" / "rbac.yaml").read_text()
+    """manifests/operator/10-rbac.yaml with the test's namespaces in place of the usual ones."""
+    text = (ROOT / "manifests" / "operator" / "10-rbac.yaml").read_text()
     documents = list(yaml.safe_load_all(text.replace("vigil-system", system).replace("vigil-cameras", cameras)))
     for document in documents:
         if document["kind"].startswith("Cluster"):

@@ -244,3 +244,13 @@ def test_the_detectors_words_reach_the_status(world: World) -> None:
     assert world.server.objects[CAMERA_PATH]["status"]["phase"] == "Failed"
     assert Key(NAMESPACE, "cam-7") in world.store.cameras
     assert world.quiet() == []
+
+
+def test_missing_definitions_are_named_with_the_line_that_installs_them(caplog: pytest.LogCaptureFixture) -> None:
+    server = MemoryTransport()
+    server.fail = lambda method, path: 404
+    resync = Resync(
+        kube=KubeClient(server), store=Store(), queue=WorkQueue(), namespace=NAMESPACE, interval_seconds=60
+    )
+    assert not asyncio.run(resync.attempt(look_at_all=True))
+    assert "kubectl apply -f manifests/crds/" in caplog.text

@@ -17,12 +17,14 @@ from vigil_operator.kube.watch import WATCHED
 FOLDER = Path(__file__).parents[3] / "manifests"
 
 
-def documents(path: str) -> list[dict[str, Any]]:
+def documents(path: str | Path) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all((FOLDER / path).read_text()))
 
 
 @pytest.mark.parametrize("version", SUPPORTED)
-@pytest.mark.parametrize("path", ["operator/rbac.yaml", "operator/deployment.yaml", "operator/namespaces.yaml"])
+@pytest.mark.parametrize(
+    "path", ["operator/10-rbac.yaml", "operator/20-deployment.yaml", "operator/00-namespaces.yaml"]
+)
 def test_every_supported_kubernetes_takes_them(path: str, version: str) -> None:
     for document in documents(path):
         kubernetes_validate.validate(document, version, strict=True)
@@ -31,7 +33,7 @@ def test_every_supported_kubernetes_takes_them(path: str, version: str) -> None:
 def rules(kind: str, namespace: str = "") -> list[dict[str, Any]]:
     return [
         rule
-        for document in documents("operator/rbac.yaml")
+        for document in documents("operator/10-rbac.yaml")
         if document["kind"] == kind and document["metadata"].get("namespace", "") == namespace
         for rule in document["rules"]
     ]
@@ -66,3 +68,15 @@ def test_samples_are_valid_and_name_one_default_class() -> None:
     assert defaults == ["gpu"]
     (_, camera) = documents("samples/camera.yaml")
     assert parse_camera_spec(camera["metadata"]["name"], camera["spec"]).detection.zones[0].name == "driveway"
+
+
+def test_files_are_applied_in_the_order_in_which_they_need_each_other() -> None:
+    """`kubectl apply -f` goes through a folder by name: namespaces come before what is in them."""
+    kinds = [
+        document["kind"] for path in sorted((FOLDER / "operator").glob("*.yaml")) for document in documents(path)
+    ]
+    assert (
+        kinds.index("Deployment")
+        > kinds.index("Role")
+        > max(index for index, kind in enumerate(kinds) if kind == "Namespace")
+    )
