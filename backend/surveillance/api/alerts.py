@@ -157,7 +157,7 @@ class AcknowledgeManyView(APIView):
         responses=AcknowledgedSerializer,
     )
     def post(self, request: Request) -> Response:
-        """Acknowledges up to 1,000 alerts. Those that you may not handle or that are acknowledged stay as they are."""
+        """Acknowledges up to 1,000 alerts. Those that you may not handle stay as they are."""
         sent = AcknowledgeSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         count = alerts_acknowledge(

@@ -66,9 +66,8 @@ class Resync:
                 )
                 changed |= self._store.replace(kind, listing.items, listing.resource_version)
         except KubeError as error:
-            logger.warning(
-                "listing failed: %s%s", error, NOT_INSTALLED if error.status == HTTPStatus.NOT_FOUND else ""
-            )
+            hint = NOT_INSTALLED if error.status == HTTPStatus.NOT_FOUND else ""
+            logger.warning("listing failed: %s%s", error, hint)
             return False
         for key in self._store.all_cameras() if look_at_all else changed:
             self._queue.add(key)

@@ -17,14 +17,12 @@ from vigil_operator.kube.watch import WATCHED
 FOLDER = Path(__file__).parents[3] / "manifests"
 
 
-def documents(path: str | Path) -> list[dict[str, Any]]:
+def documents(path: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all((FOLDER / path).read_text()))
 
 
 @pytest.mark.parametrize("version", SUPPORTED)
-@pytest.mark.parametrize(
-    "path", ["operator/10-rbac.yaml", "operator/20-deployment.yaml", "operator/00-namespaces.yaml"]
-)
+@pytest.mark.parametrize("path", [f"operator/{path.name}" for path in sorted((FOLDER / "operator").glob("*.yaml"))])
 def test_every_supported_kubernetes_takes_them(path: str, version: str) -> None:
     for document in documents(path):
         kubernetes_validate.validate(document, version, strict=True)
@@ -72,11 +70,7 @@ def test_samples_are_valid_and_name_one_default_class() -> None:
 
 def test_files_are_applied_in_the_order_in_which_they_need_each_other() -> None:
     """`kubectl apply -f` goes through a folder by name: namespaces come before what is in them."""
-    kinds = [
-        document["kind"] for path in sorted((FOLDER / "operator").glob("*.yaml")) for document in documents(path)
-    ]
-    assert (
-        kinds.index("Deployment")
-        > kinds.index("Role")
-        > max(index for index, kind in enumerate(kinds) if kind == "Namespace")
-    )
+    paths = sorted((FOLDER / "operator").glob("*.yaml"))
+    kinds = [document["kind"] for path in paths for document in documents(f"operator/{path.name}")]
+    last_namespace = max(index for index, kind in enumerate(kinds) if kind == "Namespace")
+    assert last_namespace < kinds.index("Role") < kinds.index("Deployment")
