@@ -26,3 +26,24 @@ def shared() -> Path:
     if not (path / "videos").is_dir():
         pytest.skip(f"needs the test clips and models: {path}/videos is missing (set VIGIL_SHARED)")
     return path
+
+
+LONGEST_FIRST = ("e2e", "integration/detector/streams", "integration/backend", "integration/dashboard")
+"""So that two workers end at about the same time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The parts of the system are tested side by side (`--numprocesses`), each part in one process and in its order."""
+
+    def place(item: pytest.Item) -> tuple[int, str]:
+        part = _part(item)
+        return (LONGEST_FIRST.index(part) if part in LONGEST_FIRST else len(LONGEST_FIRST), part)
+
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_part(item)))
+    items.sort(key=place)
+
+
+def _part(item: pytest.Item) -> str:
+    """`integration/backend`, `integration/detector/streams`, `e2e`: the test's folder."""
+    return item.path.parent.relative_to(Path(__file__).parent).as_posix()

@@ -17,9 +17,10 @@ step() { # step NAME COMMAND…
 
 whole=$(date +%s)
 step "lint and types" bash tools/lint.sh
-step "unit tests" .venv/bin/python -m pytest tests/unit
+step "unit tests" .venv/bin/python -m pytest tests/unit --numprocesses 2
 step "system packages for the real services" .venv/bin/python tools/system_packages.py
 step "environment of the ultralytics runtime" bash tools/setup.sh .venvs/ultralytics locks/ultralytics.txt
 step "Kubernetes binaries" .venv/bin/python -m tests.cluster.binaries
-step "integration and end-to-end tests" .venv/bin/python -m pytest tests/integration tests/e2e --durations=15
+step "integration and end-to-end tests" .venv/bin/python -m pytest tests/integration tests/e2e --durations=15 \
+  --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 printf '\n== the whole suite: %s s\n' "$(($(date +%s) - whole))"
