@@ -33,7 +33,7 @@ LONGEST_FIRST = ("e2e", "integration/detector/streams", "integration/backend", "
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The parts of the system are tested side by side (`--numprocesses`), each part in one process and in its order."""
+    """The parts are tested side by side (`--numprocesses`), each in one process and in its order."""
 
     def place(item: pytest.Item) -> tuple[int, str]:
         part = _part(item)
