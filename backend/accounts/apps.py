@@ -10,5 +10,8 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Registers the description of tokens in the OpenAPI schema."""
+        """Registers the description of tokens in the OpenAPI schema, and starts the audit."""
+        from accounts import audited
         from accounts.api import schema  # noqa: F401
+
+        audited.connect()

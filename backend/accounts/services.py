@@ -28,7 +28,9 @@ def detector_token_rotate(*, user: User, camera_id: int, name: str = "") -> str:
     """A new token for the camera's detector; the former ones end after `DETECTOR_GRACE`."""
     end = timezone.now() + DETECTOR_GRACE
     former = AuthToken.objects.filter(camera_id=camera_id, scope=Scope.DETECTOR)
-    former.filter(Q(expiry__isnull=True) | Q(expiry__gt=end)).update(expiry=end)
+    for token in former.filter(Q(expiry__isnull=True) | Q(expiry__gt=end)):
+        token.expiry = end
+        token.save(update_fields=["expiry"])
     return token_create(user=user, scope=Scope.DETECTOR, name=name, camera_id=camera_id)
 
 

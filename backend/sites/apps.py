@@ -9,3 +9,9 @@ class SitesConfig(AppConfig):
     name = "sites"
     label = "vigil_sites"  # `sites` is the label of Django's own app of that name
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Starts the audit."""
+        from sites import audited
+
+        audited.connect()

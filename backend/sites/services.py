@@ -26,8 +26,12 @@ def site_rename(*, site: Site, name: str) -> None:
         site.save(update_fields=["name"])
 
 
+@transaction.atomic
 def site_delete(*, site: Site) -> None:
     """Deletes the site. Its cameras stay with those who made them."""
+    for camera in site.cameras.all():  # one by one, so that each change is in the audit trail
+        camera.site = None
+        camera.save(update_fields=["site", "updated_at"])
     site.delete()
 
 

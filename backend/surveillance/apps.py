@@ -11,5 +11,7 @@ class SurveillanceConfig(AppConfig):
 
     def ready(self) -> None:
         """Connects the receivers, and registers the system checks."""
-        from surveillance import receivers  # noqa: F401
+        from surveillance import audited, receivers  # noqa: F401
         from surveillance_backend import checks  # noqa: F401
+
+        audited.connect()

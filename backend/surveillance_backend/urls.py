@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics", ExportToDjangoView, name="metrics"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/", include("accounts.api.urls")),
+    path("api/", include("audit.api.urls")),
     path("api/", include("sites.api.urls")),
     path("api/", include("surveillance.api.urls")),
 ]

@@ -61,6 +61,7 @@ NO_PERSON = (403, 403, 403, 403)
 ROWS: dict[tuple[str, str], Row] = {
     ("POST", "token/"): (400,) * len(COLUMNS),
     ("GET", "schema/"): ALL,
+    ("GET", "audit/"): _row(people=(403, 403, 403, OK), services=NO_SERVICE),
     ("GET", "sites/"): OWN_LIST,
     ("POST", "sites/"): OWN_LIST_400,
     ("GET", "sites/{site}/"): VIEW,
