@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.exceptions import ObjectDoesNotExist
 
-from accounts.models import AuthToken
+from accounts.models import AuthToken, Invitation
 from audit.tracking import Tracked, fingerprint, track
 
 _USER = ("username", "email", "is_active", "is_staff", "is_superuser")
@@ -33,7 +33,18 @@ def _user(user: User) -> dict[str, Any]:
     return {**shown, "password_fingerprint": fingerprint(user.password)}
 
 
+def _invitation(invitation: Invitation) -> dict[str, Any]:
+    return {
+        "name": invitation.name,
+        "site": invitation.site_id,
+        "role": invitation.role,
+        "expires_at": invitation.expires_at.isoformat(),
+        "used_by": invitation.used_by_id,
+    }
+
+
 def connect() -> None:
     """Starts tracking."""
     track(AuthToken, Tracked("token", _token, _site_id, lambda token: str(token.public_id)))
+    track(Invitation, Tracked("invitation", _invitation, lambda invitation: invitation.site_id))
     track(User, Tracked("user", _user))

@@ -1,13 +1,16 @@
-"""Tokens: hashed at rest (SHA-512 of 256 random bits), with a scope, an optional end, and the time of last use."""
+"""Tokens and invitations: hashed at rest (SHA-512 of 256 random bits), with an end; their text is shown once."""
 
 import uuid
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.db.models import CheckConstraint, Q
 from knox.models import AbstractAuthToken
 
 from accounts.scopes import Scope
+from sites.models import Site
+from sites.roles import Role
 
 
 class AuthToken(AbstractAuthToken):  # type: ignore[misc] # knox has no types
@@ -34,3 +37,28 @@ class AuthToken(AbstractAuthToken):  # type: ignore[misc] # knox has no types
 
     def __str__(self) -> str:
         return f"{self.scope} token {self.name or self.public_id}"
+
+
+class Invitation(models.Model):
+    """Lets one person in, once: into the backend, and into a site if it names one."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    digest = models.CharField(max_length=128, unique=True)
+    name = models.CharField(max_length=100, blank=True, help_text="For whom it is.")
+    site = models.ForeignKey(Site, null=True, blank=True, on_delete=models.CASCADE, related_name="invitations")
+    role = models.CharField(max_length=16, choices=Role.choices, default=Role.VIEWER)
+    invited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", editable=False
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+    used_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-id"]
+
+    def __str__(self) -> str:
+        return f"invitation {self.name or self.public_id}"

@@ -5,14 +5,14 @@ from typing import cast
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import AuthToken
 from accounts.scopes import Scope
 
-DETECTOR_GRACE = timedelta(minutes=10)
-"""How long a detector's former token stays good: until the pod that holds it has been replaced."""
+GRACE = timedelta(minutes=10)
+"""How long a former token stays good: until the pod that holds it is replaced, or its user has put in the new one."""
 
 
 def token_create(
@@ -25,13 +25,33 @@ def token_create(
 
 @transaction.atomic
 def detector_token_rotate(*, user: User, camera_id: int, name: str = "") -> str:
-    """A new token for the camera's detector; the former ones end after `DETECTOR_GRACE`."""
-    end = timezone.now() + DETECTOR_GRACE
-    former = AuthToken.objects.filter(camera_id=camera_id, scope=Scope.DETECTOR)
-    for token in former.filter(Q(expiry__isnull=True) | Q(expiry__gt=end)):
+    """A new token for the camera's detector; the former ones end after `GRACE`."""
+    _end(AuthToken.objects.filter(camera_id=camera_id, scope=Scope.DETECTOR), grace=GRACE)
+    return token_create(user=user, scope=Scope.DETECTOR, name=name, camera_id=camera_id)
+
+
+@transaction.atomic
+def token_rotate(*, token: AuthToken) -> str:
+    """A new token in the place of a user's: same name and lifetime. The former one ends after `GRACE`."""
+    lifetime = token.expiry - token.created if token.expiry is not None else None
+    _end(AuthToken.objects.filter(pk=token.pk), grace=GRACE)
+    return token_create(user=token.user, scope=Scope(token.scope), name=token.name, lifetime=lifetime)
+
+
+@transaction.atomic
+def service_token_replace(
+    *, user: User, scope: Scope, name: str, lifetime: timedelta | None, grace: timedelta
+) -> str:
+    """A new token for a service; former ones of the same user, scope and name end after `grace`."""
+    _end(AuthToken.objects.filter(user=user, scope=scope, name=name), grace=grace)
+    return token_create(user=user, scope=scope, name=name, lifetime=lifetime)
+
+
+def _end(tokens: QuerySet[AuthToken], *, grace: timedelta) -> None:
+    end = timezone.now() + grace
+    for token in tokens.filter(Q(expiry__isnull=True) | Q(expiry__gt=end)):  # saved one by one, for the audit trail
         token.expiry = end
         token.save(update_fields=["expiry"])
-    return token_create(user=user, scope=Scope.DETECTOR, name=name, camera_id=camera_id)
 
 
 def expired_tokens_delete(*, now: datetime) -> int:

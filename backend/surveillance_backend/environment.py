@@ -51,6 +51,9 @@ class Environment(BaseSettings):
     token_lifetime_days: int = Field(
         default=90, ge=1, le=3650, description="How long a token from `POST /api/token/` is good."
     )
+    self_registration: bool = Field(
+        default=False, description="Whether anybody who reaches the backend may make an account of their own."
+    )
     max_request_bytes: int = Field(
         default=4 * 1024 * 1024, ge=64 * 1024, description="A request with a longer body is refused with 413."
     )

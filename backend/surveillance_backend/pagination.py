@@ -9,7 +9,7 @@ class ByIdPagination(CursorPagination):
     Rows that come in meanwhile shift nothing, since ids only grow.
     """
 
-    ordering = "-id"
+    ordering: str | tuple[str, ...] = "-id"
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 500
@@ -20,3 +20,9 @@ class OldestFirstPagination(ByIdPagination):
 
     ordering = "id"
     page_size = 100
+
+
+class NewestTokenPagination(ByIdPagination):
+    """The same for tokens, whose key is a digest: by the time when they were made."""
+
+    ordering = ("-created", "public_id")

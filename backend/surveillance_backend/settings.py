@@ -97,6 +97,7 @@ AUTH_PASSWORD_VALIDATORS = [
 # Credentials of cameras, newest key first: see surveillance/credentials.py.
 VIGIL_CREDENTIAL_KEYS = ENVIRONMENT.credential_key_list
 VIGIL_MAX_REQUEST_BYTES = ENVIRONMENT.max_request_bytes
+VIGIL_SELF_REGISTRATION = ENVIRONMENT.self_registration
 VIGIL_ADMIN_PATH = ENVIRONMENT.admin_path if ENVIRONMENT.admin_enabled else None
 
 _secure = not ENVIRONMENT.insecure_http

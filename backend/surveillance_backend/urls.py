@@ -9,6 +9,7 @@ from django.views.generic import RedirectView
 from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.views import SpectacularAPIView
 
+from accounts.pages import InvitationPage
 from surveillance_backend import probes
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -16,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", probes.healthz, name="healthz"),
     path("readyz", probes.readyz, name="readyz"),
     path("metrics", ExportToDjangoView, name="metrics"),
+    path("invitation/<str:token>/", InvitationPage.as_view(), name="invitation"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/", include("accounts.api.urls")),
     path("api/", include("audit.api.urls")),

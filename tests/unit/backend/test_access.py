@@ -6,7 +6,9 @@ The list of paths comes from the URL configuration: an endpoint without a row he
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
@@ -16,7 +18,10 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.test import APIClient
 from tests.unit.backend.conftest import Party, member, party
 
+from accounts.invitations import invitation_create
+from accounts.models import AuthToken, Invitation
 from accounts.scopes import Scope
+from accounts.services import token_create
 from sites.models import Membership, Site
 from sites.roles import Role
 from surveillance.models import Alert, Camera
@@ -57,10 +62,22 @@ HANDLE = _row(people=(404, 403, OK, OK), services=NO_SERVICE)
 HANDLE_400 = _row(people=(404, 403, 400, 400), services=NO_SERVICE)
 ADMINISTER = _row(people=(404, 403, 403, OK), services=NO_SERVICE)
 ADMINISTER_400 = _row(people=(404, 403, 403, 400), services=NO_SERVICE)
+OWNER_ALONE = (401, 404, 404, 404, 404, OK, 404, *NO_SERVICE)
 NO_PERSON = (403, 403, 403, 403)
 ROWS: dict[tuple[str, str], Row] = {
     ("POST", "token/"): (400,) * len(COLUMNS),
     ("GET", "schema/"): ALL,
+    ("GET", "tokens/"): OWN_LIST,
+    ("POST", "tokens/"): OWN_LIST_400,
+    ("DELETE", "tokens/{token}/"): OWNER_ALONE,
+    ("POST", "tokens/{token}/rotate/"): OWNER_ALONE,
+    ("GET", "invitations/"): _row(people=(403, 403, 403, OK), services=NO_SERVICE),
+    # A site's admin has to say into which site; a superuser may invite into the backend alone.
+    ("POST", "invitations/"): (401, 403, 403, 403, 400, 400, OK, *NO_SERVICE),
+    ("DELETE", "invitations/{invitation}/"): _row(people=(404, 404, 404, OK), services=NO_SERVICE),
+    ("POST", "invitations/accept/"): OWN_LIST_400,
+    ("POST", "invitations/register/"): (400,) * len(COLUMNS),
+    ("POST", "register/"): (403,) * len(COLUMNS),
     ("GET", "audit/"): _row(people=(403, 403, 403, OK), services=NO_SERVICE),
     ("GET", "sites/"): OWN_LIST,
     ("POST", "sites/"): OWN_LIST_400,
@@ -112,7 +129,7 @@ def _patterns(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, Any]
 def _endpoints() -> set[tuple[str, str]]:
     found = set()
     for path, view in _patterns(get_resolver().url_patterns):
-        name = re.sub(r"<int:(\w+)_id>", r"{\1}", path)
+        name = re.sub(r"<(?:int|uuid):(\w+)_id>", r"{\1}", path)
         for method in METHODS:
             if inspect.isfunction(getattr(view.cls, method.lower(), None)):
                 found.add((method, name))
@@ -158,13 +175,28 @@ Url = Callable[[str], str]
 def url_of(alert: Alert, site: Site, make_user: Callable[..., User]) -> Url:
     """The URL of a path of the matrix, with the ids of what Anna has; `{user}` is another viewer of her site."""
     guest = member(make_user("guest"), site, Role.VIEWER).user
-    ids = {"camera": alert.camera_id, "alert": alert.pk, "site": site.pk, "user": guest.pk}
+    token_create(user=site.cameras.get().user, scope=Scope.USER, name="of the owner")
+    invitation = invitation_create(invited_by=guest, site=site, lifetime=timedelta(days=1)).invitation
+    ids = {
+        "camera": alert.camera_id,
+        "alert": alert.pk,
+        "site": site.pk,
+        "user": guest.pk,
+        "token": AuthToken.objects.get(name="of the owner").public_id,
+        "invitation": invitation.public_id,
+    }
     return lambda path: "/api/" + path.format(**ids)
 
 
 def _state() -> list[Any]:
     cameras = list(Camera.objects.values("id", "name", "is_active", "site"))
-    return [cameras, list(Alert.objects.values()), list(Site.objects.values()), list(Membership.objects.values())]
+    return [
+        cameras,
+        list(Alert.objects.values()),
+        list(Site.objects.values()),
+        list(Membership.objects.values()),
+        list(Invitation.objects.values()),
+    ]
 
 
 @pytest.mark.parametrize(("method", "path"), list(ROWS), ids=lambda value: str(value))
@@ -187,7 +219,8 @@ def test_what_is_foreign_looks_like_what_does_not_exist(
 ) -> None:
     if "{" not in path:
         return
-    missing_url = "/api/" + re.sub(r"{\w+}", str(10**9), path)
+    missing_url = "/api/" + re.sub(r"{(token|invitation)}", str(UUID(int=0)), path)
+    missing_url = re.sub(r"{\w+}", str(10**9), missing_url)
     for column in ("other", "other_detector"):
         foreign = getattr(parties[column], method.lower())(url_of(path))
         missing = getattr(parties[column], method.lower())(missing_url)
