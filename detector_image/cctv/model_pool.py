@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from datetime import UTC, datetime
 
 import numpy as np
@@ -11,28 +11,40 @@ import numpy as np
 from cctv.detectors.model import Detections, Model, ModelInvalidError, load_model
 from cctv.frame import Frame
 from cctv.metrics import Metrics
-from cctv.tracking import ObjectTracker
 
-Loader = Callable[[str], Model]
+Loader = Callable[[str, tuple[str, ...]], Model]
+"""Takes a name and prompts."""
+
+WARM_UP_PICTURE = (360, 640)
+"""Height and width. Nearly every camera is 16:9, and networks are prepared for proportions, not for sizes."""
 
 
 class Models:
     """Thread-safe. A model that could not be loaded is tried again by the next who asks, but not more than once at
     a time."""
 
-    def __init__(self, default: str, *, device: str = "", sha256: str = "", load: Loader | None = None) -> None:
-        self._default, self._device, self._sha256 = default, device, sha256
+    def __init__(
+        self,
+        default: str,
+        *,
+        device: str = "",
+        sha256: str = "",
+        pins: Mapping[str, str] | None = None,
+        load: Loader | None = None,
+    ) -> None:
+        self._default, self._device = default, device
+        self._pins = {**(pins or {}), **({default: sha256} if sha256 else {})}
         self._load = load or self._load_by_name
         self._lock = threading.Lock()
-        self._loaded: dict[str, Model] = {}
+        self._loaded: dict[tuple[str, tuple[str, ...]], Model] = {}
 
-    def get(self, name: str) -> Model:
-        """The model of that name; `""`: the default. Raises `ModelInvalidError`."""
-        name = name or self._default
+    def get(self, name: str, prompts: tuple[str, ...] = ()) -> Model:
+        """The model of that name (`""`: the default) that looks for these prompts. Raises `ModelInvalidError`."""
+        wanted = name or self._default, prompts
         with self._lock:
-            if name not in self._loaded:
-                self._loaded[name] = self._warmed_up(name)
-            return self._loaded[name]
+            if wanted not in self._loaded:
+                self._loaded[wanted] = self._warmed_up(*wanted)
+            return self._loaded[wanted]
 
     def close(self) -> None:
         """Gives all of them back."""
@@ -41,24 +53,19 @@ class Models:
                 model.close()
             self._loaded.clear()
 
-    def _warmed_up(self, name: str) -> Model:
+    def _warmed_up(self, name: str, prompts: tuple[str, ...]) -> Model:
         """A loaded model that has worked once.
 
-        First uses are slow: the runtime prepares its network, and tracking imports half of SciPy, seconds on a busy
-        machine. Whoever passes the camera meanwhile would be missed, so it is done before a stream is opened.
+        First uses are slow: the runtime prepares its network. Whoever passes the camera meanwhile would be missed, so
+        it is done before a stream is opened.
         """
-        with ThreadPoolExecutor(1) as pool:
-            tracking = pool.submit(ObjectTracker, 5.0, 0.1)
-            model = self._load(name)
-            width, height = model.input_size
-            blank = np.zeros((height, width, 3), np.uint8)
-            model.detect(Frame.from_bgr(blank, datetime.now(UTC), time.monotonic(), 0))
-            tracking.result()
+        model = self._load(name, prompts)
+        blank = np.zeros((*WARM_UP_PICTURE, 3), np.uint8)
+        model.detect(Frame.from_bgr(blank, datetime.now(UTC), time.monotonic(), 0))
         return model
 
-    def _load_by_name(self, name: str) -> Model:
-        sha256 = self._sha256 if name == self._default else ""
-        return load_model(name, device=self._device, sha256=sha256 or None)
+    def _load_by_name(self, name: str, prompts: tuple[str, ...]) -> Model:
+        return load_model(name, device=self._device, sha256=self._pins.get(name), prompts=prompts)
 
 
 class MeasuredModel:

@@ -1,5 +1,6 @@
 """One observation for each thing in a picture: what several classes say about the same place, put together."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,25 +24,48 @@ class Vote:
 @dataclass(frozen=True, slots=True)
 class Observation:
     """A thing in one picture. `box` is x_min, y_min, x_max, y_max in fractions; `confidence` is of its best class,
-    looked for or not; `votes` holds the best class of each alert type.
+    looked for or not; `votes` holds the best class of each alert type. `claims` has a bit for each model that saw it
+    and for each alert type that is voted for: two observations that share none are never the same thing.
     """
 
     box: tuple[float, float, float, float]
     confidence: float
     label: str
     votes: dict[AlertType, Vote]
+    claims: int = 1
+
+
+_KIND_BITS = {kind: 1 << (16 + position) for position, kind in enumerate(AlertType)}
+"""Above the models' bits, of which a camera has few."""
 
 
 def observe(
-    detections: Detections, labels: tuple[str, ...], kinds: dict[int, AlertType], weakest: float
+    detections: Detections,
+    labels: tuple[str, ...],
+    kinds: dict[int, AlertType],
+    weakest: float,
+    owners: Sequence[int] = (),
 ) -> list[Observation]:
-    """Puts a picture's detections (the most confident first) together; those below `weakest` are left out."""
+    """Puts a picture's detections (the most confident first) together; those below `weakest` are left out.
+
+    `owners` has the number of the model that each class belongs to; none: there is one model. A model that calls one
+    place two things means one of them; two models may both be right: a person, and the person's weapon.
+    """
+    claims = [
+        (1 << (owners[class_id] if owners else 0)) | _KIND_BITS.get(kinds.get(class_id), 0)  # type: ignore[arg-type]
+        for class_id in range(len(labels))
+    ]
     rows = [row for row in range(len(detections)) if detections.confidences[row] >= weakest]
     observations: list[Observation] = []
     while rows:
         first, rest = rows[0], rows[1:]
-        overlaps = overlap(detections.boxes[first], detections.boxes[rest])
-        same = [row for row, share in zip(rest, overlaps, strict=True) if share >= SAME_PLACE]
+        shares = overlap(detections.boxes[first], detections.boxes[rest])
+        claim = claims[int(detections.class_ids[first])]
+        same = []
+        for row, share in zip(rest, shares, strict=True):
+            if share >= SAME_PLACE and claims[int(detections.class_ids[row])] & claim:
+                same.append(row)
+                claim |= claims[int(detections.class_ids[row])]
         rows = [row for row in rest if row not in same]
         votes: dict[AlertType, Vote] = {}
         for row in [first, *same]:
@@ -55,6 +79,7 @@ def observe(
                 float(detections.confidences[first]),
                 labels[int(detections.class_ids[first])],
                 votes,
+                claim,
             )
         )
     return observations
@@ -62,8 +87,14 @@ def observe(
 
 def overlap(box: npt.ArrayLike, boxes: npt.ArrayLike) -> npt.NDArray[np.float32]:
     """Intersection over union of `box` (4,) with each of `boxes` (N, 4): (N,), 0.0 to 1.0."""
-    one, many = np.asarray(box, np.float32), np.asarray(boxes, np.float32).reshape(-1, 4)
-    low, high = np.maximum(one[:2], many[:, :2]), np.minimum(one[2:], many[:, 2:])
-    shared = np.prod(np.clip(high - low, 0, None), axis=1)
-    areas = np.prod(many[:, 2:] - many[:, :2], axis=1) + np.prod(one[2:] - one[:2])
+    return np.asarray(overlaps(np.asarray(box, np.float32)[None], boxes)[0], np.float32)
+
+
+def overlaps(these: npt.ArrayLike, those: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Intersection over union of each of `these` (M, 4) with each of `those` (N, 4): (M, N), 0.0 to 1.0."""
+    ones = np.asarray(these, np.float32).reshape(-1, 1, 4)
+    many = np.asarray(those, np.float32).reshape(1, -1, 4)
+    low, high = np.maximum(ones[..., :2], many[..., :2]), np.minimum(ones[..., 2:], many[..., 2:])
+    shared = np.prod(np.clip(high - low, 0, None), axis=2)
+    areas = np.prod(many[..., 2:] - many[..., :2], axis=2) + np.prod(ones[..., 2:] - ones[..., :2], axis=2)
     return np.asarray(shared / np.maximum(areas - shared, 1e-9), np.float32)

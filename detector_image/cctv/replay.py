@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import yaml
 from pydantic import ValidationError
-from rich.console import Console
-from rich.progress import track
+from tqdm import tqdm
 
 from cctv.analyser import Analyser
 from cctv.detectors.model import Model, ModelInvalidError, load_model
+from cctv.detectors.several import as_one
 from cctv.events import Event
 from cctv.frame import Frame
 from vigil_contracts.camera import CameraConfiguration, Detection
@@ -60,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `cctv replay`."""
     parser.add_argument("clip", type=Path, help="a video file")
     parser.add_argument("--rules", type=Path, metavar="FILE", help="YAML with a camera's `detection` settings")
-    parser.add_argument("--model", default="", metavar="NAME", help="path or name; default: the rules' model")
+    parser.add_argument("--model", default="", metavar="NAME", help="path or name; default: what the rules name")
     parser.add_argument(
         "--sha256", default=None, metavar="HEX", help="what the model file must be; .pt files need it"
     )
@@ -74,13 +75,17 @@ def main(arguments: argparse.Namespace) -> int:
     """Runs a replay; the exit status."""
     try:
         detection = read_rules(arguments.rules)
-        model = load_model(arguments.model or detection.model, sha256=arguments.sha256)
+        if arguments.model:
+            detection = detection.model_copy(update={"model": arguments.model, "models": ()})
+        models = _load(detection, arguments.sha256)
+        model = as_one(models)
         try:
             seen = replay(arguments.clip, detection, model, start=arguments.start)
             if arguments.video is not None:
                 write_video(arguments.clip, arguments.video, seen)
         finally:
-            model.close()
+            for loaded in models:
+                loaded.close()
     except (ReplayError, ModelInvalidError) as error:
         print(f"cctv replay: {error}", file=sys.stderr)
         return 2
@@ -91,6 +96,17 @@ def main(arguments: argparse.Namespace) -> int:
             (arguments.snapshots / name).write_bytes(one.event.snapshot_jpeg)
     print(json.dumps([one.row() for one in seen], indent=2) if arguments.output == "json" else table(seen))
     return 0
+
+
+def _load(detection: Detection, sha256: str | None) -> list[Model]:
+    """The models that the rules name; where there are several, the hash is that of the `.pt` among them."""
+    several = len(detection.chosen_models) > 1
+    return [
+        load_model(
+            one.model, sha256=None if several and not one.model.endswith(".pt") else sha256, prompts=one.prompts
+        )
+        for one in detection.chosen_models
+    ]
 
 
 def read_rules(path: Path | None) -> Detection:
@@ -133,7 +149,7 @@ def write_video(clip: Path, target: Path, seen: Sequence[Seen]) -> None:
         with av.open(str(target), "w") as container:
             stream: Any = None
             for picture in _pictures(clip, "writing video"):
-                canvas = picture.to_ndarray(format="bgr24")
+                canvas = np.asarray(picture.to_ndarray(format="bgr24"), np.uint8)
                 seconds = float(picture.time or 0.0)
                 shown = [one for one in seen if 0 <= seconds - one.seconds < SHOWN_SECONDS and one.event.box]
                 if shown:
@@ -179,8 +195,7 @@ def _pictures(clip: Path, doing: str) -> Iterator[av.VideoFrame]:
             if not container.streams.video:
                 raise ReplayError(f"{clip}: holds no video")
             total = container.streams.video[0].frames or None
-            console = Console(stderr=True)
-            yield from track(container.decode(video=0), description=doing, total=total, console=console)
+            yield from tqdm(container.decode(video=0), desc=doing, total=total, unit=" pictures", file=sys.stderr)
     except (av.FFmpegError, OSError) as error:
         raise ReplayError(f"{clip}: cannot be read as a video: {error}") from error
 

@@ -1,25 +1,21 @@
 """Follows objects from picture to picture, so that one object is one thing and not one per frame.
 
-The association is ByteTrack's (Zhang et al. 2022), from Roboflow's `trackers`, which measures with timestamps: weak
-detections keep a known object alive, only strong ones start a new one. Classes play no part in it: a car that a
-model calls a truck for two frames is still that car.
+The association is ByteTrack's (`cctv.association`): weak detections keep a known object alive, only strong ones start
+a new one. Classes play no part in it: a car that a model calls a truck for two frames is still that car.
 """
 
 import uuid
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from cctv.association import ByteTrack
 from cctv.observations import Observation
 from vigil_contracts.names import AlertType
 
-TRACK_SCALE = 1000.0
-"""ByteTrack's noise is meant for pixels: boxes in fractions are tracked as if pictures were this large."""
 LOST_AFTER_SECONDS = 5.0
 SCORES_KEPT = 10
 
@@ -73,14 +69,7 @@ class ObjectTracker:
     """The objects of one camera. Times rise from call to call; gaps and jitter are fine."""
 
     def __init__(self, frames_per_second: float, strong_confidence: float) -> None:
-        self._tracker = _byte_track()(
-            lost_track_buffer=round(LOST_AFTER_SECONDS * 30),  # counted in frames of 1/30 s, whatever the rate
-            frame_rate=frames_per_second,
-            track_activation_threshold=strong_confidence,
-            high_conf_det_threshold=strong_confidence,
-            minimum_consecutive_frames=1,
-            minimum_iou_threshold=0.1,
-        )
+        self._tracker = ByteTrack(frames_per_second, strong_confidence, LOST_AFTER_SECONDS)
         self._objects: dict[int, TrackedObject] = {}
 
     @property
@@ -94,10 +83,10 @@ class ObjectTracker:
 
     def update(self, observations: Sequence[Observation], seconds: float) -> list[TrackedObject]:
         """Takes one picture's observations and returns the objects seen in it."""
-        boxes = np.array([seen.box for seen in observations], np.float32)
+        boxes = np.array([seen.box for seen in observations], np.float32).reshape(-1, 4)
         confidences = np.array([seen.confidence for seen in observations], np.float32)
         found = []
-        for row, tracker_id in self._associate(boxes, confidences, seconds):
+        for row, tracker_id in self._tracker.update(boxes, confidences, seconds, _claims(observations)):
             observation = observations[row]
             thing = self._objects.get(tracker_id)
             if thing is None:
@@ -115,46 +104,23 @@ class ObjectTracker:
         if not present:
             return
         boxes = np.array([thing.last.box for thing in present], np.float32)
-        for row, tracker_id in self._associate(boxes, np.ones(len(present), np.float32), seconds):
+        certain, claims = np.ones(len(present), np.float32), _claims([thing.last for thing in present])
+        for row, tracker_id in self._tracker.update(boxes, certain, seconds, claims):
             thing = self._objects.get(tracker_id, present[row])
             thing.last = replace(thing.last, box=present[row].last.box)
             thing.last_seen_seconds = seconds
         self._forget()
 
-    def _associate(
-        self, boxes: npt.NDArray[np.float32], confidences: npt.NDArray[np.float32], seconds: float
-    ) -> list[tuple[int, int]]:
-        """Rows of `boxes` with the track that each belongs to."""
-        result = self._tracker.update(_supervision_detections(boxes, confidences), timestamp=seconds)
-        if not len(result):
-            return []
-        return [
-            (int(row), int(track))
-            for row, track in zip(result.data["row"], result.tracker_id, strict=True)
-            if int(track) >= 0
-        ]
-
     def _forget(self) -> None:
-        alive = {int(track.tracker_id) for track in self._tracker.tracks}
+        alive = self._tracker.numbers
         for tracker_id in [known for known in self._objects if known not in alive]:
             del self._objects[tracker_id]
+
+
+def _claims(observations: Sequence[Observation]) -> npt.NDArray[np.int64]:
+    return np.array([seen.claims for seen in observations], np.int64)
 
 
 def new_track_name() -> str:
     """A name for an object that no other detector gives."""
     return uuid.uuid4().hex[:12]
-
-
-@cache
-def _byte_track() -> Any:
-    """Imported when there is something to track: the library brings SciPy, 60 MB and two seconds."""
-    from trackers import ByteTrackTracker
-
-    return ByteTrackTracker
-
-
-def _supervision_detections(boxes: npt.NDArray[np.float32], confidences: npt.NDArray[np.float32]) -> Any:
-    from supervision import Detections
-
-    rows = np.arange(len(confidences))
-    return Detections(xyxy=boxes.reshape(-1, 4) * TRACK_SCALE, confidence=confidences, data={"row": rows})

@@ -27,7 +27,7 @@ VISITS_SECONDS = ((6, 20), (23, 45), (50, 70), (75, 87), (92, 120), (124, 136))
 
 SLACK_SECONDS = 4.0
 BOX_COLOUR_BGR = (251, 81, 163)
-"""The first colour of supervision's palette; nothing in the clip has it."""
+"""The colour of the detector's boxes; nothing in the clip has it."""
 PASSWORD = "p@ss:w/rd %é"
 DETECTION = {"frames_per_second": 5, "classes": ["person"], "minimum_confidence": 0.5}
 
