@@ -30,7 +30,8 @@ test-fast: setup ## The unit tests only
 
 .PHONY: bench
 bench: setup ## Measures against the goals: make bench BENCH=detector (writes build/bench/<name>.json)
-	@if [ "$(BENCH)" = detector ]; then bash tools/setup.sh .venvs/ultralytics locks/ultralytics.txt; fi
+	@if [ "$(BENCH)" = detector ]; then for name in detector ultralytics; do \
+	  bash tools/setup.sh .venvs/$$name locks/$$name.txt; done; fi
 	@exec $(PYTHON) -m tests.bench.run $(BENCH)
 
 .PHONY: lint

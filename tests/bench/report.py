@@ -33,6 +33,11 @@ class Measurement:
         return cls(name, round(value, 3), unit, f">= {goal:g}", value >= goal)
 
     @classmethod
+    def exactly(cls, name: str, value: float, unit: str, goal: float) -> "Measurement":
+        """A figure that should be its goal."""
+        return cls(name, round(value, 3), unit, f"= {goal:g}", value == goal)
+
+    @classmethod
     def plain(cls, name: str, value: float, unit: str) -> "Measurement":
         """A figure without a goal."""
         return cls(name, round(value, 3), unit)

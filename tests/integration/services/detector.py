@@ -35,10 +35,16 @@ class DetectorProcess:
     """One `cctv`. Killing and starting it again keeps its spool and its status port."""
 
     def __init__(
-        self, directory: Path, api_url: str, token: str, camera_id: int | None, settings: Mapping[str, str]
+        self,
+        directory: Path,
+        api_url: str,
+        token: str,
+        camera_id: int | None,
+        settings: Mapping[str, str],
+        python: str = sys.executable,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self.directory, self.camera_id = directory, camera_id
+        self.directory, self.camera_id, self.python = directory, camera_id, python
         (self.status_port,) = free_ports(1)
         self.token_file = directory / "token"
         self.token_file.write_text(token)
@@ -59,7 +65,7 @@ class DetectorProcess:
 
     def start(self) -> None:
         """Starts it; its output is added to the log."""
-        command = [sys.executable, "-m", "cctv"]
+        command = [self.python, "-m", "cctv"]
         if self.camera_id is not None:
             command += ["--camera", str(self.camera_id)]
         with self.log.open("ab") as log:
