@@ -5,8 +5,9 @@ from functools import partial
 from typing import Any
 
 from cctv.attention import Attention
-from cctv.detectors.alert_types import alert_types_by_class_id, unknown_classes
+from cctv.detectors.alert_types import alert_types_by_class_id, alert_types_of_prompts, unknown_classes
 from cctv.detectors.model import Model
+from cctv.detectors.several import SeveralModels
 from cctv.events import Event, new_event_id
 from cctv.frame import Frame
 from cctv.memory import Memory
@@ -30,6 +31,7 @@ class Analyser:
     def __init__(self, camera: CameraConfiguration, model: Model) -> None:
         self._camera = camera
         self._model = model
+        self._owners = model.owners if isinstance(model, SeveralModels) else ()
         self._kinds = self._classes_looked_for()
         self._tracker: ObjectTracker | None = None
         self._memory = Memory()
@@ -77,10 +79,24 @@ class Analyser:
             log.warning("camera %s: its saved memory is not understood and left out", self._camera.id)
 
     def _classes_looked_for(self) -> dict[int, AlertType]:
-        wanted = self._camera.detection.classes
-        for name in unknown_classes(self._model.labels, wanted):
+        """The alert type of each class that is looked for, by class id."""
+        detection = self._camera.detection
+        kinds: dict[int, AlertType] = {}
+        unknown_to_all, unknown_to_one = set(detection.classes), set[str]()
+        for number, chosen in enumerate(detection.chosen_models):
+            class_ids = [each for each in range(len(self._model.labels)) if self._owner(each) == number]
+            labels = tuple(self._model.labels[each] for each in class_ids)
+            own = alert_types_of_prompts(chosen.prompts) | {one.label: one.alert_type for one in chosen.alert_types}
+            found = alert_types_by_class_id(labels, chosen.classes or detection.classes, own)
+            kinds |= {class_ids[each]: kind for each, kind in found.items()}
+            unknown_to_all &= set(unknown_classes(labels, detection.classes, own))
+            unknown_to_one |= set(unknown_classes(labels, chosen.classes, own))
+        for name in sorted(unknown_to_all | unknown_to_one):
             log.warning("camera %s: the model knows no class %r; nothing will be found for it", self._camera.id, name)
-        return alert_types_by_class_id(self._model.labels, wanted)
+        return kinds
+
+    def _owner(self, class_id: int) -> int:
+        return self._owners[class_id] if self._owners else 0
 
     def _wants_look(self, frame: Frame) -> bool:
         motion = self._gate.compare(frame.luma())
@@ -92,7 +108,7 @@ class Analyser:
         """Asks the model, and returns the objects that it sees."""
         self._gate.looked()
         weakest = weak_confidence(self._camera.detection.minimum_confidence)
-        observations = observe(self._model.detect(frame), self._model.labels, self._kinds, weakest)
+        observations = observe(self._model.detect(frame), self._model.labels, self._kinds, weakest, self._owners)
         seen: list[TrackedObject] = []
         if observations and self._tracker is None:
             self._tracker = ObjectTracker(self._camera.detection.frames_per_second, weakest)

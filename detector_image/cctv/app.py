@@ -48,7 +48,12 @@ class Detector:
             lambda alert, image: self._api.call(lambda client: client.send_alert(alert, image)),
             self.metrics,
         )
-        self._models = Models(settings.model, device=settings.model_device, sha256=settings.model_sha256)
+        self._models = Models(
+            settings.model,
+            device=settings.model_device,
+            sha256=settings.model_sha256,
+            pins=settings.model_pins,
+        )
         self._cameras = Cameras(self._shared())
         self._heart = Heart(
             self._cameras.reporters,

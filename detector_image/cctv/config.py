@@ -4,6 +4,7 @@ A setting that makes no sense ends the program before it does anything, with one
 """
 
 import ipaddress
+import re
 import socket
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -45,6 +46,11 @@ class Settings(BaseSettings):
         default="",
         pattern=r"^([0-9a-fA-F]{64})?$",
         description="SHA-256 of VIGIL_MODEL; must be set for a `.pt` file.",
+    )
+    model_pins: Annotated[dict[str, str], NoDecode] = Field(
+        default={},
+        description="SHA-256 of models that cameras name (weapons.pt=ab12…,yolov8s-worldv2=cd34…); a `.pt` without "
+        "one is never loaded.",
     )
 
     spool_dir: Path = Field(
@@ -117,6 +123,19 @@ class Settings(BaseSettings):
         except ValueError as error:
             raise ValueError(f"must be networks like 10.0.0.0/8, separated by commas; {error}") from None
 
+    @field_validator("model_pins", mode="before")
+    @classmethod
+    def _pins(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pins = {}
+        for item in filter(None, (part.strip() for part in value.split(","))):
+            name, _, sha256 = item.rpartition("=")
+            if not name.strip() or not re.fullmatch("[0-9a-fA-F]{64}", sha256.strip()):
+                raise ValueError(f"must be NAME=SHA256 separated by commas, the hash as 64 hex digits; not {item!r}")
+            pins[name.strip()] = sha256.strip().lower()
+        return pins
+
     @field_validator("token_file", "rtsps_ca_file")
     @classmethod
     def _is_file(cls, value: Path | None) -> Path | None:
@@ -157,6 +176,6 @@ def describe_settings() -> str:
     lines = []
     for name, info in Settings.model_fields.items():
         default = "" if info.default_factory or info.is_required() else TypeAdapter(object).dump_python(info.default)
-        shown = f" [{default}]" if default not in ("", None, ()) and name != "token" else ""
+        shown = f" [{default}]" if default not in ("", None, (), {}) and name != "token" else ""
         lines.append(f"  {PREFIX}{name.upper()}{shown}\n      {info.description}")
     return "\n".join(lines)

@@ -14,6 +14,7 @@ from typing import Any
 
 from cctv.analyser import Analyser
 from cctv.backoff import Backoff
+from cctv.detectors.several import as_one
 from cctv.events import Event
 from cctv.faults import StreamFault
 from cctv.frame import Frame
@@ -159,11 +160,11 @@ class CameraPipeline:
 
     def _apply(self, camera: CameraConfiguration, analysis: "_Analysis") -> "_Analysis":
         """Takes up new settings; where they ask for a model that cannot be had, the former stays in use."""
-        same_model = camera.detection.model == self._camera.detection.model
+        same_models = _names(camera) == _names(self._camera)
         self._camera, self._next = camera, None
         self._log.info("new settings, revision %s", camera.revision)
         try:
-            if not same_model:
+            if not same_models:
                 analysis.save()
                 analysis = _Analysis(camera, self._shared)
             else:
@@ -176,13 +177,13 @@ class CameraPipeline:
     def _analyse(self, frame: Frame, analysis: "_Analysis") -> None:
         metrics, camera = self._shared.metrics, str(self._camera.id)
         metrics.frame_age.labels(camera).observe(time.monotonic() - frame.monotonic_seconds)
-        uses = analysis.model.uses
+        uses = analysis.uses
         try:
             events = analysis.analyser.process(frame)
         except Exception:  # noqa: BLE001 - one bad picture must not end the watching
             self._log.exception("a picture could not be analysed")
             return
-        metrics.frames.labels(camera, "analysed" if analysis.model.uses > uses else "gated").inc()
+        metrics.frames.labels(camera, "analysed" if analysis.uses > uses else "gated").inc()
         for event in events:
             self._accept(event)
         if events:
@@ -211,11 +212,11 @@ class CameraPipeline:
 
 
 class _Analysis:
-    """An analyser with its model, and its memory on disk."""
+    """An analyser with its models, and its memory on disk."""
 
     def __init__(self, camera: CameraConfiguration, shared: Shared) -> None:
-        self.model = MeasuredModel(shared.models.get(camera.detection.model), shared.metrics, camera.id)
-        self.analyser = Analyser(camera, self.model)
+        self._models = [MeasuredModel(shared.models.get(*name), shared.metrics, camera.id) for name in _names(camera)]
+        self.analyser = Analyser(camera, as_one(self._models))
         self.outage = OutageWatch(shared.offline_alert_after_seconds)
         self._camera_id, self._states = camera.id, shared.states
         self._saved = ""
@@ -224,6 +225,11 @@ class _Analysis:
             self.analyser.restore(state.get("analyser", {}))
             self.outage.restore(state.get("outage", {}))
 
+    @property
+    def uses(self) -> int:
+        """How often pictures were looked at, by one model or several."""
+        return self._models[0].uses
+
     def save(self) -> None:
         """Writes the memory down where it has changed."""
         state = {"analyser": self.analyser.state(), "outage": self.outage.state()}
@@ -231,3 +237,8 @@ class _Analysis:
         if text != self._saved:
             self._saved = text
             self._states.save(self._camera_id, state)
+
+
+def _names(camera: CameraConfiguration) -> list[tuple[str, tuple[str, ...]]]:
+    """The camera's models, by name and prompts."""
+    return [(one.model, one.prompts) for one in camera.detection.chosen_models]

@@ -1,6 +1,6 @@
 """Which alert type a model's class belongs to: the one table, and a camera's or model's own additions to it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from vigil_contracts.names import AlertType
 
@@ -42,7 +42,15 @@ def alert_types_by_class_id(
     return found
 
 
-def unknown_classes(labels: tuple[str, ...], wanted: tuple[str, ...]) -> list[str]:
+def alert_types_of_prompts(prompts: Iterable[str]) -> dict[str, AlertType]:
+    """Whatever is looked for in words is wanted: what the table does not know becomes `other`."""
+    return {prompt: ALERT_TYPES.get(prompt.strip().lower(), AlertType.OTHER) for prompt in prompts}
+
+
+def unknown_classes(
+    labels: tuple[str, ...], wanted: tuple[str, ...], own: Mapping[str, AlertType] | None = None
+) -> list[str]:
     """Those of `wanted` that the model can never find: settings that a person should hear about."""
-    known = {label.lower() for label in labels} | {kind.value for kind in alert_types_by_class_id(labels).values()}
+    kinds = alert_types_by_class_id(labels, own=own).values()
+    known = {label.lower() for label in labels} | {kind.value for kind in kinds}
     return [name for name in wanted if name.strip().lower() not in known]

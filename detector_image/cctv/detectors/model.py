@@ -87,8 +87,9 @@ def _openvino(file: ModelFile, device: str, prompts: tuple[str, ...]) -> Model:
 def _ultralytics(file: ModelFile, device: str, prompts: tuple[str, ...]) -> Model:
     if file.path.suffix.lower() == ".pt" and file.sha256 is None:
         raise ModelInvalidError(
-            f"{file.path}: a .pt file can run any code when it is loaded, so it needs its SHA-256 pinned;"
-            " set it beside the model, or use an ONNX or OpenVINO export"
+            f"{file.path}: a .pt file can run any code when it is loaded, so it needs its SHA-256 pinned:"
+            " VIGIL_MODEL_SHA256 for VIGIL_MODEL, VIGIL_MODEL_PINS for models that cameras name;"
+            " or use an ONNX or OpenVINO export"
         )
     from cctv.detectors.ultralytics_runtime import UltralyticsModel
 

@@ -86,15 +86,15 @@ def _by_name(name: str, sha256: str | None) -> ModelFile:
     for suffix in (".onnx", ".engine"):
         if (folder / f"{name}{suffix}").is_file():
             return ModelFile(folder / f"{name}{suffix}", sha256)
-    published = PUBLISHED.get(name)
+    published, weights = PUBLISHED.get(name), folder / f"{name}.pt"
+    if weights.is_file():
+        return ModelFile(weights, sha256 or (published.sha256 if published else None))
     if published is None:
         raise ModelInvalidError(
-            f"{name}: no such model: {folder} holds no {exports[0].name}, and only"
+            f"{name}: no such model: {folder} holds no {exports[0].name} and no {weights.name}, and only"
             f" {', '.join(sorted(PUBLISHED))} can be fetched; put an export there or give a path"
         )
-    weights = folder / f"{name}.pt"
-    if not weights.is_file():
-        _fetch(published, weights)
+    _fetch(published, weights)
     return ModelFile(weights, sha256 or published.sha256)
 
 

@@ -4,6 +4,7 @@ One thread owns the network. It takes all pictures that wait, of whichever camer
 pictures in little more time than on one.
 """
 
+import os
 import queue
 import threading
 from concurrent.futures import Future
@@ -96,6 +97,8 @@ class UltralyticsModel:
 
 def _open(path: Path, device: str) -> tuple[Any, str, bool]:
     """The network, the device that it runs on and whether with 16 bit floats."""
+    # Its other programs install packages from the network as they miss them; a detector must not.
+    os.environ.setdefault("YOLO_AUTOINSTALL", "false")
     try:
         import torch
         import ultralytics
@@ -115,9 +118,23 @@ def _open(path: Path, device: str) -> tuple[Any, str, bool]:
 
 
 def _set_prompts(network: Any, path: Path, prompts: tuple[str, ...]) -> None:
-    if not hasattr(network, "set_classes"):
+    """Makes an open-vocabulary network look for what the words say. Raises `ModelInvalidError`."""
+    if not hasattr(network, "set_classes") or not hasattr(network.model, "set_classes"):
         raise ModelInvalidError(f"{path}: is no open-vocabulary model; `prompts` need one such as yolov8s-worldv2.pt")
-    network.set_classes(list(prompts))
+    if list(network.names.values()) == list(prompts):
+        return  # they were built in when it was exported or saved
+    try:
+        network.set_classes(list(prompts))
+    except ImportError as error:
+        raise ModelInvalidError(
+            f"{path}: `prompts` need CLIP, which turns words into what the network understands and is not installed"
+            " here; install it from https://github.com/ultralytics/CLIP, or give a model that was saved with them"
+        ) from error
+    except Exception as error:  # whatever CLIP's download and torch raise
+        raise ModelInvalidError(
+            f"{path}: CLIP, which `prompts` need, cannot be loaded: {type(error).__name__}: {error};"
+            " fetch its weights where there is a network, or give a model that was saved with the prompts"
+        ) from error
 
 
 def _detections(result: Any) -> Detections:

@@ -70,6 +70,17 @@ def test_url_is_encrypted_in_the_database(anna: Party) -> None:
             "the zone 'a' of rule 'r' must be the name of one of zones (none)",
         ),
         ({"detection": {"model": "a\x00b"}}, "detection.model", "NUL"),
+        (
+            {"detection": {"model": "a", "models": [{"model": "b"}]}},
+            "detection.models",
+            "takes the place of model and prompts",
+        ),
+        (
+            {"detection": {"models": [{"alert_types": [{"label": "gate", "alert_type": "intrusion"}]}]}},
+            "detection.models.0.alert_types.0.alert_type",
+            "intrusion is nothing that a model sees",
+        ),
+        ({"detection": {"prompts": ["x" * 101]}}, "detection.prompts.0", "at most 100"),
         ({"detection": [1]}, "detection", "must be a JSON object"),
         ({"is_active": "perhaps"}, "is_active", "valid boolean"),
     ],

@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
-from vigil_contracts.camera import Detection
+from vigil_contracts.camera import SEEN_BY_MODELS, Detection
 from vigil_contracts.names import CameraPhase, StreamTransport
 from vigil_contracts.rules import RULE_TYPES, Day, Direction, Rule
 from vigil_operator.core.specs import CameraSpec, DetectorClassSpec
@@ -127,6 +127,8 @@ def test_choices_are_those_of_the_contracts() -> None:
     rule = detection["rules"]["items"]["properties"]
     assert set(rule["type"]["enum"]) == RULE_TYPES
     assert rule["direction"]["enum"] == [choice.value for choice in Direction]
+    meaning = detection["models"]["items"]["properties"]["alertTypes"]["items"]["properties"]
+    assert set(meaning["alertType"]["enum"]) == {kind.value for kind in SEEN_BY_MODELS}
     window = detection["schedule"]["properties"]["windows"]["items"]["properties"]
     assert window["days"]["items"]["enum"] == [day.value for day in Day]
 
