@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 
@@ -50,7 +51,7 @@ class CameraForm(CameraModelForm):
         sent = self.cleaned_data["rtsp_url"]
         if not sent and stored:
             return stored
-        return str(_checked(stream_url, sent, stored=stored))
+        return str(_checked(stream_url, sent, stored=stored, policy=settings.VIGIL_CAMERA_ADDRESSES))
 
     def clean_detection(self) -> dict[str, object]:
         """The detection settings, whole."""

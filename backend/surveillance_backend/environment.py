@@ -4,13 +4,17 @@ Nothing here has an unsafe default: there is no default secret key, cookies are 
 """
 
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import dj_database_url
+import limits
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from vigil_contracts.addresses import AddressPolicy
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
@@ -51,6 +55,24 @@ class Environment(BaseSettings):
     token_lifetime_days: int = Field(
         default=90, ge=1, le=3650, description="How long a token from `POST /api/token/` is good."
     )
+    camera_networks: CommaSeparated = Field(
+        default=(),
+        description="Only in these networks may cameras be, as in 10.0.0.0/8. Empty: anywhere but on this machine, "
+        "and on link-local and cloud metadata addresses.",
+    )
+    camera_allow_loopback: bool = Field(default=False, description="Cameras may be on this machine, as in a demo.")
+    rate_per_camera: str = Field(
+        default="1200/minute", description="Alerts of one camera; more are answered with 429 and come later."
+    )
+    rate_per_token: str = Field(default="6000/minute", description="Requests of one user's or detector's token.")
+    rate_per_address: str = Field(
+        default="60/minute", description="Requests of one address to what asks for no token, such as `/api/token/`."
+    )
+    redis_url: SecretStr | None = Field(
+        default=None,
+        validation_alias="REDIS_URL",
+        description="redis://…: cache and rate limits of all processes together. Default: each process its own.",
+    )
     self_registration: bool = Field(
         default=False, description="Whether anybody who reaches the backend may make an account of their own."
     )
@@ -60,7 +82,27 @@ class Environment(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level logged.")
     log_format: Literal["json", "text"] = Field(default="json", description="One JSON object a line, or plain text.")
 
-    @field_validator("allowed_hosts", "csrf_trusted_origins", mode="before")
+    @field_validator("rate_per_camera", "rate_per_token", "rate_per_address")
+    @classmethod
+    def _is_rate(cls, value: str) -> str:
+        if value:
+            try:
+                limits.parse(value)
+            except ValueError:
+                raise ValueError("must be like 600/minute, or empty for no limit") from None
+        return value
+
+    @field_validator("camera_networks")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                ip_network(text)
+            except ValueError:
+                raise ValueError("must be networks like 10.0.0.0/8, with commas between them") from None
+        return value
+
+    @field_validator("allowed_hosts", "csrf_trusted_origins", "camera_networks", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -75,6 +117,16 @@ class Environment(BaseSettings):
         """The Fernet keys, newest first; empty when none is set."""
         text = _secret(self.credential_keys, self.credential_keys_file, "VIGIL_CREDENTIAL_KEYS_FILE")
         return tuple(text.replace(",", " ").split())
+
+    @property
+    def camera_addresses(self) -> AddressPolicy:
+        """Where cameras may be."""
+        return AddressPolicy(tuple(map(ip_network, self.camera_networks)), self.camera_allow_loopback)
+
+    @property
+    def redis(self) -> str:
+        """The URL of Redis; empty when there is none."""
+        return self.redis_url.get_secret_value() if self.redis_url is not None else ""
 
     @property
     def media_root(self) -> Path:
@@ -126,7 +178,7 @@ def load() -> Environment:
 
 def _variable(location: tuple[int | str, ...]) -> str:
     name = str(location[0])
-    return name if name == "DATABASE_URL" else f"VIGIL_{name.upper()}"
+    return name if name in {"DATABASE_URL", "REDIS_URL"} else f"VIGIL_{name.upper()}"
 
 
 def _secret(value: SecretStr | None, file: Path | None, variable: str) -> str:

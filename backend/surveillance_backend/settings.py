@@ -17,6 +17,7 @@ ASGI_APPLICATION = "surveillance_backend.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
+    "axes",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -49,6 +50,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
@@ -67,6 +69,12 @@ TEMPLATES: list[dict[str, Any]] = [
 ]
 
 DATABASES = {"default": ENVIRONMENT.database()}
+
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": ENVIRONMENT.redis}
+    if ENVIRONMENT.redis
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
 
 # Pictures have no URL of their own: an authorised view answers them.
 STORAGES = {
@@ -88,6 +96,17 @@ USE_TZ = True
 LOGIN_URL = "/dashboard/login/"
 LOGIN_REDIRECT_URL = "/dashboard/"
 LOGOUT_REDIRECT_URL = "/dashboard/login/"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# Guessing passwords: by name and address together, so that nobody can lock somebody else out from elsewhere.
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_CALLABLE = "accounts.lockout.answer"
+AXES_CLIENT_IP_CALLABLE = "accounts.lockout.address_of_client"
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
@@ -97,6 +116,13 @@ AUTH_PASSWORD_VALIDATORS = [
 # Credentials of cameras, newest key first: see surveillance/credentials.py.
 VIGIL_CREDENTIAL_KEYS = ENVIRONMENT.credential_key_list
 VIGIL_MAX_REQUEST_BYTES = ENVIRONMENT.max_request_bytes
+VIGIL_CAMERA_ADDRESSES = ENVIRONMENT.camera_addresses
+VIGIL_RATES = {
+    "camera": ENVIRONMENT.rate_per_camera,
+    "token": ENVIRONMENT.rate_per_token,
+    "address": ENVIRONMENT.rate_per_address,
+}
+VIGIL_RATE_STORAGE = ENVIRONMENT.redis or "memory://"
 VIGIL_SELF_REGISTRATION = ENVIRONMENT.self_registration
 VIGIL_ADMIN_PATH = ENVIRONMENT.admin_path if ENVIRONMENT.admin_enabled else None
 
@@ -136,6 +162,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["surveillance_backend.rate_limits.RateLimit"],
     "EXCEPTION_HANDLER": "surveillance_backend.api_errors.handle",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",

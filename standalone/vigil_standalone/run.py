@@ -126,6 +126,7 @@ def _backend_environment(settings: Settings, data: DataDirectory) -> dict[str, s
         "VIGIL_SECRET_KEY_FILE": str(data.secret_file("secret-key")),
         "VIGIL_CREDENTIAL_KEYS_FILE": str(data.secret_file("credential-keys")),
         "VIGIL_INSECURE_HTTP": "1",
+        "VIGIL_CAMERA_ALLOW_LOOPBACK": "1",
     }
 
 

@@ -26,6 +26,7 @@ from surveillance.models import Camera
 from surveillance.selectors.cameras import CONFIGURATION_FORMAT, active_cameras, camera_list_version, configuration
 from surveillance.services.alerts import alert_store
 from surveillance.services.heartbeats import heartbeat_record
+from surveillance_backend.rate_limits import require_rate
 from vigil_contracts.alert import AlertSubmission
 from vigil_contracts.camera import CameraConfiguration, Heartbeat
 
@@ -130,6 +131,7 @@ class SendAlertView(APIView):
         with answered(), metrics.ALERT_INGEST_SECONDS.time():
             submission = parse(AlertSubmission, _submitted(request))
             camera = _camera_by_name_only(request, submission.camera)
+            require_rate("camera", str(camera.pk))
             stored = alert_store(camera=camera, submission=submission, image=_image(request), now=timezone.now())
         if stored.is_new:
             metrics.ALERTS.labels(stored.alert.alert_type).inc()

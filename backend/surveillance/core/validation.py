@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
+from vigil_contracts.addresses import AddressPolicy
 from vigil_contracts.rules import without_rule_types
 from vigil_contracts.stream_url import MASK, InvalidStreamUrlError, mask_stream_url, validate_stream_url
 
@@ -33,6 +35,9 @@ def parse(model: type[Model], values: object, *, prefix: str = "") -> Model:
     return parsed
 
 
+HOST_FORBIDDEN = (
+    "must not lead to this server itself, to link-local or cloud metadata addresses, nor out of VIGIL_CAMERA_NETWORKS"
+)
 NOT_STORABLE = "must not contain NUL characters or unpaired surrogates"
 
 
@@ -41,11 +46,11 @@ def is_storable(text: str) -> bool:
     return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def stream_url(sent: str, *, stored: str | None = None) -> str:
+def stream_url(sent: str, *, stored: str | None = None, policy: AddressPolicy | None = None) -> str:
     """The stream URL to store: `sent`, or `stored` when `sent` is how `stored` is shown.
 
     Raises InvalidInputError. A mask with anything else changed is refused: the credentials of one host are never
-    sent to another because somebody edited what they were shown.
+    sent to another because somebody edited what they were shown. `policy`: where cameras may be.
     """
     try:
         url = validate_stream_url(sent)
@@ -55,6 +60,8 @@ def stream_url(sent: str, *, stored: str | None = None) -> str:
         raise InvalidInputError({"rtsp_url": [f"must be at most {MAX_URL_LENGTH} characters of plain text"]})
     if stored is not None and url == mask_stream_url(stored):
         return stored
+    if not (policy or AddressPolicy()).permits_host(urlsplit(url).hostname or ""):
+        raise InvalidInputError({"rtsp_url": [HOST_FORBIDDEN]})
     authority = url.partition("://")[2].partition("/")[0].partition("?")[0]
     if authority.startswith(f"{MASK}@") or url.endswith(f"?{MASK}"):
         raise InvalidInputError(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -81,7 +82,7 @@ def _checked(camera: Camera, values: dict[str, Any], user: User | None) -> dict[
     checked = {name: value for name, value in values.items() if name in WRITABLE}
     if "rtsp_url" in checked:
         stored = camera.rtsp_url if camera.pk is not None else None
-        checked["rtsp_url"] = stream_url(checked["rtsp_url"], stored=stored)
+        checked["rtsp_url"] = stream_url(checked["rtsp_url"], stored=stored, policy=settings.VIGIL_CAMERA_ADDRESSES)
     if "site_id" in checked:
         _check_site(checked["site_id"], stored=camera.site_id, user=user)
     if "detection" in checked:

@@ -60,6 +60,10 @@ class BackendServer:
             "VIGIL_CREDENTIAL_KEYS": Fernet.generate_key().decode(),
             "VIGIL_DATA_DIR": str(directory),
             "VIGIL_INSECURE_HTTP": "1",
+            "VIGIL_CAMERA_ALLOW_LOOPBACK": "1",
+            "VIGIL_RATE_PER_CAMERA": "",  # tests are in a hurry; limits have tests of their own
+            "VIGIL_RATE_PER_TOKEN": "",
+            "VIGIL_RATE_PER_ADDRESS": "",
             **({"DATABASE_URL": database_url} if database_url else {}),
             **(environment or {}),
         }

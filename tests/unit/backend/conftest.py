@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from PIL import Image
 from pytest_django import Settings
 from rest_framework.test import APIClient
@@ -18,6 +19,7 @@ from sites.models import Site
 from sites.roles import Role
 from sites.services import member_set, site_create
 from surveillance.models import Alert, Camera
+from surveillance_backend import rate_limits
 
 URL = "rtsp://root:Pa55word@camera.example:554/stream"
 
@@ -26,6 +28,8 @@ URL = "rtsp://root:Pa55word@camera.example:554/stream"
 def backend_settings(settings: Settings, tmp_path: Path) -> Settings:
     """Settings as behind a proxy that ends TLS, with pictures in the test's directory."""
     settings.SECURE_SSL_REDIRECT = False
+    rate_limits.forget()
+    cache.clear()
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STORAGES = {
         **settings.STORAGES,

@@ -1,0 +1,93 @@
+"""Rate limits: exact under threads, one for each camera, token and address, and words that say when to come back."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.exceptions import ImproperlyConfigured
+from rest_framework.test import APIClient
+from tests.unit.backend.conftest import Party, party, send
+
+from accounts.scopes import Scope
+from surveillance.models import Alert, Camera
+from surveillance_backend.environment import load
+from surveillance_backend.rate_limits import seconds_to_wait
+
+
+@pytest.fixture
+def rates(settings: Any) -> Callable[..., None]:
+    """Sets limits; the kinds that are not named have none."""
+
+    def choose(**kinds: str) -> None:
+        settings.VIGIL_RATES = {"camera": "", "token": "", "address": "", **kinds}
+
+    return choose
+
+
+def test_requests_at_the_same_moment_are_counted_each(rates: Callable[..., None]) -> None:
+    rates(token="50/minute")
+    with ThreadPoolExecutor(16) as pool:
+        waits = list(pool.map(lambda _: seconds_to_wait("token", "t"), range(400)))
+    assert waits.count(0) == 50
+    assert all(0 <= wait <= 60 for wait in waits)
+
+
+def test_a_cameras_alerts_over_the_limit_come_later(
+    rates: Callable[..., None], camera: Camera, detector: Party, pipeline: Party
+) -> None:
+    rates(camera="2/minute")
+    other = Camera.objects.create(user=camera.user, name="Other", rtsp_url="rtsp://h/1")
+    assert [send(detector, camera, event_id=f"event-000{n}").status_code for n in range(2)] == [201, 201]
+    for sender in (detector, pipeline):  # the limit is the camera's, whoever sends
+        refused = send(sender, camera, event_id="event-0002")
+        assert refused.status_code == 429
+        assert 1 <= int(refused.headers["Retry-After"]) <= 60
+        assert "Request was throttled" in refused.json()["detail"]
+    assert send(pipeline, other, event_id="event-0002").status_code == 201
+    assert Alert.objects.count() == 3
+
+
+def test_each_token_has_its_own_limit(rates: Callable[..., None], anna: Party, ben: Party, camera: Camera) -> None:
+    rates(token="3/minute")
+    second = party(anna.user)
+    assert [anna.client.get("/api/cameras/").status_code for _ in range(4)] == [200, 200, 200, 429]
+    assert second.client.get("/api/cameras/").status_code == 200
+    assert ben.client.get("/api/cameras/").status_code == 200
+
+
+def test_services_are_limited_by_camera_alone(rates: Callable[..., None], pipeline: Party) -> None:
+    rates(token="1/minute")
+    assert {pipeline.client.get("/api/active-cameras/").status_code for _ in range(5)} == {200}
+
+
+def test_addresses_are_limited_where_no_token_is_asked_for(rates: Callable[..., None], db: None) -> None:
+    rates(address="2/minute")
+    body = {"username": "nobody", "password": "x"}
+
+    def status(address: str) -> int:
+        return int(APIClient().post("/api/token/", body, REMOTE_ADDR=address).status_code)
+
+    assert [status("192.0.2.1") for _ in range(3)] == [401, 401, 429]
+    assert status("192.0.2.2") == 401
+
+
+def test_storage_that_is_away_stops_nothing(rates: Callable[..., None], anna: Party, settings: Any) -> None:
+    rates(token="1/minute")
+    settings.VIGIL_RATE_STORAGE = "redis://127.0.0.1:1"
+    assert [anna.client.get("/api/cameras/").status_code for _ in range(3)] == [200, 200, 200]
+
+
+@pytest.mark.parametrize("value", ["many", "10", "10/fortnight"])
+def test_wrong_rate_is_named(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("VIGIL_RATE_PER_TOKEN", value)
+    with pytest.raises(ImproperlyConfigured, match=r"VIGIL_RATE_PER_TOKEN: .*must be like 600/minute"):
+        load()
+
+
+def test_detector_has_a_limit_too(rates: Callable[..., None], make_user: Callable[..., User], camera: Camera) -> None:
+    rates(token="1/minute")
+    detector = party(camera.user, Scope.DETECTOR, camera)
+    url = f"/api/cameras/{camera.pk}/configuration/"
+    assert [detector.client.get(url).status_code for _ in range(2)] == [200, 429]
