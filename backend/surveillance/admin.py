@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from surveillance.core.validation import InvalidInputError, parse, stream_url
-from surveillance.models import Alert, Camera
+from surveillance.models import Alert, Camera, ManagedBy
 from vigil_contracts.camera import Detection
 
 if TYPE_CHECKING:  # generic for the type checker only
@@ -76,6 +76,12 @@ class CameraAdmin(CameraModelAdmin):
     list_select_related = ("user", "site")
     search_fields = ("name", "user__username")
     readonly_fields = ("masked_rtsp_url", "managed_by", "created_at", "updated_at")
+
+    def has_change_permission(self, request: HttpRequest, obj: Camera | None = None) -> bool:
+        """A camera of kubectl is changed there. It may be deleted here, for when its cluster is gone for good."""
+        if obj is not None and obj.managed_by != ManagedBy.BACKEND:
+            return False
+        return super().has_change_permission(request, obj)
 
 
 @admin.register(Alert)

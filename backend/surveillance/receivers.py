@@ -3,13 +3,14 @@
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Value
+from django.db.models.functions import Greatest
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
 from sites.models import Membership, Site
 from surveillance import pictures
-from surveillance.models import Alert, Camera, CameraListVersion
+from surveillance.models import Alert, Camera, CameraAlerts, CameraListVersion
 
 
 @receiver([post_save, post_delete], sender=Membership, dispatch_uid="camera_list_version_of_members")
@@ -19,6 +20,18 @@ def bump_camera_list_version(**_: Any) -> None:
     """Changes the entity tag of `active-cameras/` with a camera, or with who sees it, in the same transaction."""
     if not CameraListVersion.objects.filter(pk=1).update(number=F("number") + 1):
         CameraListVersion.objects.get_or_create(pk=1, defaults={"number": 1})
+
+
+@receiver(post_save, sender=Alert, dispatch_uid="camera_alert_totals")
+def count_alert(instance: Alert, created: bool, **_: Any) -> None:
+    """Counts the alert in the transaction that stores it. A detector's clock that is ahead dates nothing ahead."""
+    if not created:
+        return
+    happened = min(instance.timestamp, instance.received_at)
+    CameraAlerts.objects.get_or_create(camera_id=instance.camera_id, defaults={"last_alert_at": happened})
+    CameraAlerts.objects.filter(camera_id=instance.camera_id).update(
+        total=F("total") + 1, last_alert_at=Greatest(F("last_alert_at"), Value(happened))
+    )
 
 
 @receiver(post_delete, sender=Alert, dispatch_uid="alert_picture")

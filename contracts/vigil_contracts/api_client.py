@@ -14,7 +14,14 @@ import httpx
 from pydantic import ValidationError
 
 from vigil_contracts.alert import AlertSubmission
-from vigil_contracts.camera import CameraConfiguration, CameraSummary, HealthReport, Heartbeat
+from vigil_contracts.camera import (
+    CameraConfiguration,
+    CameraSummary,
+    HealthReport,
+    Heartbeat,
+    RegisteredResource,
+    ResourceRegistration,
+)
 
 T = TypeVar("T")
 
@@ -217,6 +224,21 @@ class AsyncApiClient:
         """One camera, active or not, and its health."""
         response = await self._send(_Request("GET", f"/api/cameras/{camera_id}/", {}, {}))
         return CameraSummary.model_validate(response.json())
+
+    async def registered_resources(self, source: str) -> list[RegisteredResource]:
+        """The resources of one cluster and namespace that have a row in the API."""
+        request = _Request("GET", "/api/camera-resources/", {}, {"params": {"source": source}})
+        return [RegisteredResource.model_validate(item) for item in (await self._send(request)).json()]
+
+    async def register_resource(self, uid: str, registration: ResourceRegistration) -> RegisteredResource:
+        """Makes the row that stands for a resource, or brings it up to date."""
+        body = registration.model_dump(mode="json") | {"rtsp_url": registration.rtsp_url.get_secret_value()}
+        response = await self._send(_Request("PUT", f"/api/camera-resources/{uid}/", {}, {"json": body}))
+        return RegisteredResource.model_validate(response.json())
+
+    async def unregister_resource(self, uid: str) -> None:
+        """Deletes the row that stands for a resource; does nothing where there is none."""
+        await self._send(_Request("DELETE", f"/api/camera-resources/{uid}/", {}, {}))
 
     async def issue_detector_token(self, camera_id: int) -> str:
         """A new token that reaches this one camera; the camera's former detector tokens end soon after."""

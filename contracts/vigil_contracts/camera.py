@@ -163,6 +163,35 @@ class CameraConfiguration(BaseModel):
     revision: str = Field(description="Changes whenever anything in this configuration changes.")
 
 
+class ResourceRegistration(BaseModel):
+    """A Camera resource that came from `kubectl`, as the operator registers it: its row in the API says the same."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    source: str = Field(min_length=1, max_length=200, description="Cluster and namespace that the resource is in.")
+    resource: str = Field(min_length=1, max_length=253, description="The resource's name there.")
+    owner: str = Field(default="", max_length=150, description="User who owns the row; empty: the token's user.")
+    name: str = Field(min_length=1, max_length=100)
+    rtsp_url: SecretStr
+    is_active: bool = True
+    transport: StreamTransport = StreamTransport.TCP
+    detection: Detection = Detection()
+    detector_class_name: str = ""
+    digest: str = Field(
+        max_length=64, description="The operator's own mark of what it has sent; kept and given back."
+    )
+
+
+class RegisteredResource(BaseModel):
+    """A row that stands for a resource. `uid`: the resource's."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    uid: str
+    id: int
+    digest: str
+
+
 class StreamHealth(BaseModel):
     """What the detector sees of the stream itself."""
 
@@ -173,6 +202,15 @@ class StreamHealth(BaseModel):
     codec: str | None = Field(default=None, max_length=32)
     frames_per_second: float | None = Field(default=None, ge=0)
     last_frame_time: AwareDatetime | None = None
+
+
+class AlertTotals(BaseModel):
+    """The alerts that a camera has given; `last_alert_time` is None before the first."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    total: int = Field(default=0, ge=0)
+    last_alert_time: AwareDatetime | None = None
 
 
 class HealthReport(BaseModel):

@@ -32,7 +32,7 @@ def visible_cameras(request: Request, role: Role = Role.VIEWER) -> QuerySet[Came
 
 def visible_camera(request: Request, camera_id: int) -> Camera:
     """One of them, with its last health report. Raises Http404, which tells nothing about the camera."""
-    camera = visible_cameras(request).select_related("health_report").filter(pk=camera_id).first()
+    camera = visible_cameras(request).select_related("health_report", "alert_totals").filter(pk=camera_id).first()
     if camera is None:
         raise Http404
     return camera

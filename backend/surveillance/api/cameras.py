@@ -38,7 +38,7 @@ class CameraListView(ListAPIView[Camera]):
 
     def get_queryset(self) -> QuerySet[Camera]:
         """With their health, in one query."""
-        return visible_cameras(self.request).select_related("health_report")
+        return visible_cameras(self.request).select_related("health_report", "alert_totals")
 
     @extend_schema(summary="Cameras")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

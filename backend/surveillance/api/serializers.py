@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from surveillance.choices import ALERT_TYPES, PHASES, REASONS, TRANSPORTS
 from surveillance.models import Alert, AlertComment, Camera
-from surveillance.selectors.cameras import health_of
+from surveillance.selectors.cameras import alert_totals_of, health_of
 from vigil_contracts.alert import Box
 from vigil_contracts.camera import Detection
 
@@ -32,6 +32,21 @@ class HealthSerializer(serializers.Serializer[Any]):
     message = serializers.CharField(help_text="One sentence for a person.")
     stream = CameraStreamSerializer()
     reported_at = serializers.DateTimeField(allow_null=True)
+
+
+class RegisteredResourceSerializer(serializers.Serializer[Any]):
+    """A row that stands for a Camera resource of kubectl."""
+
+    uid = serializers.CharField(help_text="The resource's.")
+    id = serializers.IntegerField(help_text="The camera's in this API.")
+    digest = serializers.CharField(help_text="What the operator marked its last registration with.")
+
+
+class AlertTotalsSerializer(serializers.Serializer[Any]):
+    """The alerts that a camera has given."""
+
+    total = serializers.IntegerField(help_text="How many; those deleted since are counted, too.")
+    last_alert_time = serializers.DateTimeField(allow_null=True, help_text="When the newest one happened.")
 
 
 @extend_schema_field(cast("Any", Detection))
@@ -60,6 +75,7 @@ class CameraSerializer(serializers.ModelSerializer[Camera]):
         choices=TRANSPORTS, required=False, error_messages={"invalid_choice": "must be tcp or udp"}
     )
     health = serializers.SerializerMethodField()
+    alerts = serializers.SerializerMethodField()
 
     class Meta:
         model = Camera
@@ -78,6 +94,7 @@ class CameraSerializer(serializers.ModelSerializer[Camera]):
             "created_at",
             "updated_at",
             "health",
+            "alerts",
         )
         read_only_fields = ("id", "user", "managed_by", "created_at", "updated_at")
 
@@ -85,6 +102,11 @@ class CameraSerializer(serializers.ModelSerializer[Camera]):
     def get_health(self, camera: Camera) -> Any:
         """The health at this moment."""
         return HealthSerializer(health_of(camera=camera, now=timezone.now())).data
+
+    @extend_schema_field(AlertTotalsSerializer)
+    def get_alerts(self, camera: Camera) -> Any:
+        """How many alerts it has given, and when the last one."""
+        return AlertTotalsSerializer(alert_totals_of(camera=camera)).data
 
     def to_representation(self, instance: Camera) -> dict[str, Any]:
         """The camera with its URL masked."""

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from surveillance.api import alerts, cameras, detectors, stream
+from surveillance.api import alerts, cameras, detectors, resources, stream
 
 urlpatterns = [
     path("cameras/", cameras.CameraListView.as_view(), name="camera-list"),
@@ -17,6 +17,8 @@ urlpatterns = [
     ),
     path("cameras/<int:camera_id>/heartbeat/", detectors.HeartbeatView.as_view(), name="camera-heartbeat"),
     path("active-cameras/", detectors.ActiveCamerasView.as_view(), name="active-cameras"),
+    path("camera-resources/", resources.ResourceListView.as_view(), name="camera-resource-list"),
+    path("camera-resources/<slug:uid>/", resources.ResourceView.as_view(), name="camera-resource"),
     path("send-alert/", detectors.SendAlertView.as_view(), name="send-alert"),
     path("alerts/", alerts.AlertListView.as_view(), name="alert-list"),
     path("alerts/acknowledge/", alerts.AcknowledgeManyView.as_view(), name="alerts-acknowledge"),

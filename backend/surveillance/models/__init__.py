@@ -3,5 +3,16 @@
 from surveillance.models.alert import Alert, AlertComment
 from surveillance.models.camera import Camera, CameraListVersion, ManagedBy
 from surveillance.models.health import CameraHealth
+from surveillance.models.resource import CameraResource
+from surveillance.models.totals import CameraAlerts
 
-__all__ = ["Alert", "AlertComment", "Camera", "CameraHealth", "CameraListVersion", "ManagedBy"]
+__all__ = [
+    "Alert",
+    "AlertComment",
+    "Camera",
+    "CameraAlerts",
+    "CameraHealth",
+    "CameraListVersion",
+    "CameraResource",
+    "ManagedBy",
+]

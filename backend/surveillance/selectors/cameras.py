@@ -10,8 +10,8 @@ from accounts.scopes import SERVICE_SCOPES, Scope
 from sites.roles import Role
 from sites.selectors import site_ids_of
 from surveillance.core.health import Health, Report, camera_health
-from surveillance.models import Camera, CameraHealth, CameraListVersion
-from vigil_contracts.camera import Detection, StreamHealth
+from surveillance.models import Camera, CameraAlerts, CameraHealth, CameraListVersion
+from vigil_contracts.camera import AlertTotals, Detection, StreamHealth
 from vigil_contracts.names import CameraPhase, Reason
 
 CONFIGURATION_FORMAT = 1
@@ -83,6 +83,15 @@ def health_of(*, camera: Camera, now: datetime) -> Health:
     return camera_health(
         is_active=camera.is_active, activated_at=camera.activated_at, report=_report(camera), now=now
     )
+
+
+def alert_totals_of(*, camera: Camera) -> AlertTotals:
+    """How many alerts it has given; `camera` is best loaded with `select_related("alert_totals")`."""
+    try:
+        counted = camera.alert_totals
+    except CameraAlerts.DoesNotExist:
+        return AlertTotals()
+    return AlertTotals(total=counted.total, last_alert_time=counted.last_alert_at)
 
 
 def _report(camera: Camera) -> Report | None:

@@ -36,7 +36,7 @@ def camera_create(*, user: User, values: dict[str, Any], managed_by: ManagedBy =
     """Stores a new camera. Raises InvalidInputError that names the field."""
     if not values.get("rtsp_url"):
         raise InvalidInputError({"rtsp_url": ["is required, as in rtsp://host:554/path"]})
-    return _write(Camera(user=user, managed_by=managed_by), values, user).camera
+    return camera_write(Camera(user=user, managed_by=managed_by), values, user).camera
 
 
 def camera_update(*, camera: Camera, values: dict[str, Any], user: User | None = None) -> Change:
@@ -46,7 +46,7 @@ def camera_update(*, camera: Camera, values: dict[str, Any], user: User | None =
     """
     if camera.managed_by != ManagedBy.BACKEND:
         raise ReadOnlyCameraError
-    return _write(camera, values, user)
+    return camera_write(camera, values, user)
 
 
 def camera_set_active(*, camera: Camera, is_active: bool) -> Change:
@@ -62,7 +62,8 @@ def camera_delete(*, camera: Camera) -> None:
         camera.delete()
 
 
-def _write(camera: Camera, values: dict[str, Any], user: User | None) -> Change:
+def camera_write(camera: Camera, values: dict[str, Any], user: User | None) -> Change:
+    """Checks and stores, whoever keeps the camera's description. Raises InvalidInputError that names the field."""
     before = {name: getattr(camera, name) for name in WRITABLE}
     for name, value in _checked(camera, values, user).items():
         setattr(camera, name, value)

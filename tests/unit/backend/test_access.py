@@ -100,6 +100,9 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "cameras/{camera}/detector-token/"): _row(people=NO_PERSON, services=(403, 403, 403, OK)),
     ("POST", "cameras/{camera}/heartbeat/"): _row(people=NO_PERSON, services=(400, 404, 400, 403)),
     ("GET", "active-cameras/"): _row(people=(OK, OK, OK, OK), services=(403, 403, OK, OK)),
+    ("GET", "camera-resources/"): _row(people=NO_PERSON, services=(403, 403, 403, OK)),
+    ("PUT", "camera-resources/{uid}/"): _row(people=NO_PERSON, services=(403, 403, 403, 400)),
+    ("DELETE", "camera-resources/{uid}/"): _row(people=NO_PERSON, services=(403, 403, 403, OK)),
     ("POST", "send-alert/"): _row(people=NO_PERSON, services=(400, 400, 400, 403)),
     ("GET", "alerts/"): OWN_LIST,
     ("POST", "alerts/acknowledge/"): OWN_LIST_400,
@@ -129,7 +132,7 @@ def _patterns(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, Any]
 def _endpoints() -> set[tuple[str, str]]:
     found = set()
     for path, view in _patterns(get_resolver().url_patterns):
-        name = re.sub(r"<(?:int|uuid):(\w+)_id>", r"{\1}", path)
+        name = re.sub(r"<\w+:(\w+?)(_id)?>", r"{\1}", path)
         for method in METHODS:
             if inspect.isfunction(getattr(view.cls, method.lower(), None)):
                 found.add((method, name))
@@ -184,6 +187,7 @@ def url_of(alert: Alert, site: Site, make_user: Callable[..., User]) -> Url:
         "user": guest.pk,
         "token": AuthToken.objects.get(name="of the owner").public_id,
         "invitation": invitation.public_id,
+        "uid": "no-such-uid",
     }
     return lambda path: "/api/" + path.format(**ids)
 

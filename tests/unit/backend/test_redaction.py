@@ -83,6 +83,7 @@ def test_no_answer_page_or_log_line_holds_the_password(
                 user=anna.user.pk,
                 token=UUID(int=0),
                 invitation=UUID(int=0),
+                uid="u",
             )
             if path == "active-cameras/" and party is operator:
                 continue  # one of the two answers that are meant to hold credentials

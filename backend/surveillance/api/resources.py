@@ -1,0 +1,62 @@
+"""Camera resources of `kubectl`: the operator registers them here, and nobody else may."""
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from surveillance.api.access import OPERATOR, user_of
+from surveillance.api.errors import answered
+from surveillance.api.serializers import RegisteredResourceSerializer
+from surveillance.core.validation import InvalidInputError, parse
+from surveillance.selectors.resources import registered_resources
+from surveillance.services.registrations import resource_register, resource_unregister
+from vigil_contracts.camera import RegisteredResource, ResourceRegistration
+
+MAX_UID_LENGTH = 64
+
+
+class ResourceListView(APIView):
+    """The rows that stand for resources."""
+
+    scopes = {"GET": OPERATOR}  # noqa: RUF012
+
+    @extend_schema(
+        summary="Registered resources",
+        parameters=[
+            OpenApiParameter("source", OpenApiTypes.STR, required=True, description="Cluster and namespace.")
+        ],
+        responses=RegisteredResourceSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        """The resources of one cluster and namespace that have a row, with the row's id."""
+        source = request.query_params.get("source", "")
+        return Response(RegisteredResourceSerializer(registered_resources(source=source), many=True).data)
+
+
+class ResourceView(APIView):
+    """One resource, by its uid."""
+
+    scopes = {"PUT": OPERATOR, "DELETE": OPERATOR}  # noqa: RUF012
+
+    @extend_schema(
+        summary="Register a resource",
+        request=ResourceRegistration,
+        responses={200: RegisteredResource, 201: RegisteredResource},
+    )
+    def put(self, request: Request, uid: str) -> Response:
+        """Makes the camera that stands for the resource, or brings it up to date. Only the operator changes it."""
+        with answered():
+            if len(uid) > MAX_UID_LENGTH:
+                raise InvalidInputError({"uid": [f"must have {MAX_UID_LENGTH} characters or fewer"]})
+            registration = parse(ResourceRegistration, request.data)
+            done = resource_register(uid=uid, registration=registration, user=user_of(request))
+        answer = RegisteredResource(uid=uid, id=done.camera.pk, digest=registration.digest)
+        return Response(answer.model_dump(mode="json"), status=201 if done.is_new else 200)
+
+    @extend_schema(summary="Unregister a resource", responses={204: None})
+    def delete(self, request: Request, uid: str) -> Response:
+        """Deletes the camera that stands for the resource, with its alerts; 204 also where there is none."""
+        resource_unregister(uid=uid)
+        return Response(status=204)

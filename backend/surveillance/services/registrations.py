@@ -1,0 +1,94 @@
+"""Writes of the rows that stand for Camera resources of `kubectl`. The resource is their source of truth."""
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+
+from surveillance.core.validation import InvalidInputError
+from surveillance.models import Camera, CameraResource, ManagedBy
+from surveillance.services.cameras import camera_write
+from vigil_contracts.camera import ResourceRegistration
+
+NAME_LENGTH = 100
+NO_SUCH_OWNER = "must be the name of an active user; the operator's setting VIGIL_CAMERA_OWNER gives it"
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The resource's row, and whether this call made it."""
+
+    camera: Camera
+    is_new: bool
+
+
+def resource_register(*, uid: str, registration: ResourceRegistration, user: User) -> Registered:
+    """Makes the row that stands for the resource, or brings it up to date; doing so twice changes nothing.
+
+    `user`: who owns it where the registration names nobody. Raises InvalidInputError that names the field.
+    """
+    owner = _owner(registration.owner, user)
+    try:
+        return _register(uid, registration, owner)
+    except IntegrityError:  # two calls at once: the other one has made the row
+        return _register(uid, registration, owner)
+
+
+def resource_unregister(*, uid: str) -> bool:
+    """Deletes the resource's row with its alerts; False where there is none. Rows of the API itself have no uid."""
+    camera = Camera.objects.filter(resource__uid=uid, managed_by=ManagedBy.KUBECTL).first()
+    if camera is None:
+        return False
+    with transaction.atomic():
+        camera.delete()
+    return True
+
+
+@transaction.atomic
+def _register(uid: str, registration: ResourceRegistration, owner: User) -> Registered:
+    known = CameraResource.objects.select_for_update().filter(uid=uid).select_related("camera").first()
+    camera = known.camera if known is not None else Camera(managed_by=ManagedBy.KUBECTL)
+    is_moved = known is not None and camera.user_id != owner.pk
+    camera.user = owner
+    change = camera_write(camera, _values(camera, registration), owner)
+    if is_moved and not change.is_changed:
+        camera.save()
+    CameraResource.objects.update_or_create(
+        camera=change.camera,
+        defaults={
+            "uid": uid,
+            "source": registration.source,
+            "name": registration.resource,
+            "digest": registration.digest,
+        },
+    )
+    return Registered(change.camera, is_new=known is None)
+
+
+def _values(camera: Camera, registration: ResourceRegistration) -> dict[str, object]:
+    return {
+        "name": _free_name(camera, registration),
+        "rtsp_url": registration.rtsp_url.get_secret_value(),
+        "is_active": registration.is_active,
+        "transport": registration.transport.value,
+        "detection": registration.detection.model_dump(mode="json"),
+        "detector_class_name": registration.detector_class_name,
+    }
+
+
+def _free_name(camera: Camera, registration: ResourceRegistration) -> str:
+    """The name, or the name with the resource's behind it where the owner has another camera of that name."""
+    taken = Camera.objects.filter(user=camera.user, name=registration.name).exclude(pk=camera.pk)
+    if not taken.exists():
+        return registration.name
+    suffix = f" ({registration.resource})"[:NAME_LENGTH]
+    return registration.name[: NAME_LENGTH - len(suffix)] + suffix
+
+
+def _owner(name: str, user: User) -> User:
+    if not name:
+        return user
+    owner = User.objects.filter(username=name, is_active=True).first()
+    if owner is None:
+        raise InvalidInputError({"owner": [NO_SUCH_OWNER]})
+    return owner

@@ -1,0 +1,161 @@
+"""Camera resources of kubectl, as the operator registers them; their rows are read-only for everybody else."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from tests.unit.backend.conftest import Party, send
+
+from surveillance.models import Alert, Camera, CameraResource
+from surveillance.services.alerts import alert_store
+from vigil_contracts.alert import AlertSubmission
+
+UID = "0f1e2d3c-aaaa-bbbb-cccc-000000000001"
+PASSWORD = "marked-Pa55word"
+BODY = {
+    "source": "cluster/vigil-cameras",
+    "resource": "lobby",
+    "owner": "",
+    "name": "Lobby",
+    "rtsp_url": f"rtsp://root:{PASSWORD}@10.0.0.9/s",
+    "is_active": True,
+    "transport": "udp",
+    "detection": {"classes": ["person"]},
+    "detector_class_name": "cpu",
+    "digest": "d1",
+}
+
+
+def put(operator: Party, uid: str = UID, **changes: Any) -> Any:
+    return operator.client.put(f"/api/camera-resources/{uid}/", {**BODY, **changes})
+
+
+def test_a_resource_becomes_a_row_once(operator: Party) -> None:
+    first, second = put(operator), put(operator)
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert first.json() == second.json() == {"uid": UID, "id": Camera.objects.get().pk, "digest": "d1"}
+    camera = Camera.objects.get()
+    assert (camera.name, camera.managed_by, camera.user, camera.is_active) == (
+        "Lobby",
+        "kubectl",
+        operator.user,
+        True,
+    )
+    assert camera.rtsp_url == BODY["rtsp_url"]
+    assert camera.detection["classes"] == ["person"]
+    assert PASSWORD not in first.content.decode()
+
+
+def test_what_is_registered_again_changes_the_row_and_only_then(operator: Party, pipeline: Party) -> None:
+    put(operator)
+    etag = pipeline.client.get("/api/active-cameras/").headers["ETag"]
+    put(operator, digest="d2")
+    assert pipeline.client.get("/api/active-cameras/", headers={"If-None-Match": etag}).status_code == 304
+    put(operator, digest="d3", is_active=False, name="Hall")
+    camera = Camera.objects.get()
+    assert (camera.is_active, camera.name) == (False, "Hall")
+    listed = operator.client.get("/api/camera-resources/?source=cluster/vigil-cameras").json()
+    assert listed == [{"uid": UID, "id": camera.pk, "digest": "d3"}]
+    assert operator.client.get("/api/camera-resources/?source=elsewhere").json() == []
+
+
+def test_the_owner_is_the_one_who_is_named(operator: Party, anna: Party, ben: Party) -> None:
+    put(operator, owner="anna")
+    camera_id = Camera.objects.get().pk
+    assert anna.client.get(f"/api/cameras/{camera_id}/").json()["managed_by"] == "kubectl"
+    assert ben.client.get(f"/api/cameras/{camera_id}/").status_code == 404
+    put(operator, owner="ben")
+    assert anna.client.get(f"/api/cameras/{camera_id}/").status_code == 404
+    assert ben.client.get(f"/api/cameras/{camera_id}/").status_code == 200
+
+
+def test_a_name_that_the_owner_has_given_already_is_told_apart(operator: Party, camera: Camera) -> None:
+    put(operator, owner="anna", name=camera.name)
+    put(operator, owner="anna", name=camera.name)
+    assert Camera.objects.get(resource__uid=UID).name == f"{camera.name} (lobby)"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "words"),
+    [
+        ({"owner": "nobody"}, "owner", "must be the name of an active user"),
+        ({"rtsp_url": "http://x/"}, "rtsp_url", "must begin with rtsp://"),
+        ({"detector_class_name": "No Name"}, "detector_class_name", "must be a Kubernetes name"),
+        ({"detection": {"frames_per_second": 99}}, "detection.frames_per_second", "less than or equal to 30"),
+        ({"name": ""}, "name", "at least 1 character"),
+        ({"source": ""}, "source", "at least 1 character"),
+    ],
+)
+def test_what_is_wrong_is_named_and_changes_nothing(
+    operator: Party, changes: dict[str, Any], field: str, words: str
+) -> None:
+    answer = put(operator, **changes)
+    assert answer.status_code == 400
+    assert words in answer.json()[field][0]
+    assert PASSWORD not in answer.content.decode()
+    assert not Camera.objects.exists()
+    put(operator)
+    assert put(operator, digest="d2", **changes).status_code == 400
+    assert CameraResource.objects.get().digest == "d1"
+
+
+def test_unregistering_takes_the_row_and_nothing_else(operator: Party, camera: Camera) -> None:
+    put(operator)
+    for _ in range(2):
+        assert operator.client.delete(f"/api/camera-resources/{UID}/").status_code == 204
+    assert list(Camera.objects.all()) == [camera]
+
+
+def test_a_uid_that_is_too_long_is_refused(operator: Party) -> None:
+    answer = put(operator, uid="u" * 65)
+    assert (answer.status_code, answer.json()) == (400, {"uid": ["must have 64 characters or fewer"]})
+
+
+def test_everybody_else_may_only_read_the_row(operator: Party, anna: Party, root: Party) -> None:
+    put(operator, owner="anna")
+    camera_id = Camera.objects.get().pk
+    for client in (anna.client, root.client):
+        for answer in (
+            client.patch(f"/api/cameras/{camera_id}/", {"name": "x"}),
+            client.post(f"/api/cameras/{camera_id}/deactivate/"),
+            client.delete(f"/api/cameras/{camera_id}/"),
+        ):
+            assert answer.status_code == 409
+            assert "change its resource in the cluster" in answer.json()["detail"]
+    browser = Client()
+    browser.force_login(root.user)
+    page = browser.post(f"/admin/surveillance/camera/{camera_id}/change/", {"name": "x"})
+    assert page.status_code == 403
+    assert Camera.objects.get().name == "Lobby"
+
+
+def test_its_detector_has_a_token_and_reports_like_any_other(operator: Party, anna: Party) -> None:
+    put(operator, owner="anna")
+    camera = Camera.objects.get()
+    answer = operator.client.post(f"/api/cameras/{camera.pk}/detector-token/")
+    assert answer.status_code == 201
+
+
+def store(camera: Camera, event: str, happened: datetime) -> None:
+    submission = AlertSubmission.model_validate(
+        {"event_id": event, "camera": camera.pk, "alert_type": "person", "confidence": 0.9, "timestamp": happened}
+    )
+    alert_store(camera=camera, submission=submission, image=None, now=timezone.now())
+
+
+def test_alerts_are_counted_as_they_come(anna: Party, detector: Party, camera: Camera) -> None:
+    path = f"/api/cameras/{camera.pk}/"
+    assert anna.client.get(path).json()["alerts"] == {"total": 0, "last_alert_time": None}
+    happened = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    store(camera, "event-0001", happened)
+    store(camera, "event-0001", happened)
+    store(camera, "event-0000", happened - timedelta(hours=1))
+    assert anna.client.get(path).json()["alerts"] == {"total": 2, "last_alert_time": "2026-03-01T12:00:00Z"}
+    Alert.objects.all().delete()
+    assert anna.client.get(path).json()["alerts"]["total"] == 2
+    assert send(detector, camera, timestamp="2099-01-01T00:00:00Z", event_id="ahead-0001").status_code == 201
+    assert anna.client.get(path).json()["alerts"]["last_alert_time"] < "2099"
