@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from vigil_contracts.alert import AlertSubmission
 from vigil_contracts.camera import (
     CameraConfiguration,
+    CameraReport,
     CameraSummary,
-    HealthReport,
     Heartbeat,
     RegisteredResource,
     ResourceRegistration,
@@ -209,13 +209,13 @@ class AsyncApiClient:
         """Every active camera with credentials."""
         return _active_cameras(await self._send(_fetch("/api/active-cameras/", etag)))
 
-    async def active_camera_health(self) -> dict[int, HealthReport]:
-        """The health of every active camera that the token may see, by the camera's id."""
-        found: dict[int, HealthReport] = {}
+    async def active_camera_reports(self) -> dict[int, CameraReport]:
+        """Health and alerts of every active camera that the token may see, by the camera's id."""
+        found: dict[int, CameraReport] = {}
         query: Mapping[str, Any] = {"is_active": "true", "page_size": HEALTH_PAGE_SIZE}
         while True:
             page = (await self._send(_Request("GET", "/api/cameras/", {}, {"params": query}))).json()
-            found |= {item["id"]: HealthReport.model_validate(item["health"]) for item in page["results"]}
+            found |= {item["id"]: CameraReport.model_validate(item) for item in page["results"]}
             if not page.get("next"):
                 return found
             query = dict(httpx.URL(page["next"]).params)

@@ -225,6 +225,15 @@ class HealthReport(BaseModel):
     reported_at: AwareDatetime | None = None
 
 
+class CameraReport(BaseModel):
+    """What `GET /api/cameras/` tells of a camera beside its description."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    health: HealthReport
+    alerts: AlertTotals = AlertTotals()
+
+
 class CameraSummary(BaseModel):
     """A camera as `GET /api/cameras/<id>/` answers it, without its stream."""
 

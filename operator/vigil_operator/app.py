@@ -8,13 +8,15 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
 
 from vigil_contracts.api_client import AsyncApiClient
+from vigil_operator.core.registration import RegistrationSettings
 from vigil_operator.health import Health, Heartbeat, build_application, serve
-from vigil_operator.kube.access import kopf_login, load_configuration
+from vigil_operator.kube.access import cluster_identity, kopf_login, load_configuration
 from vigil_operator.kube.client import AioTransport, KubeClient
 from vigil_operator.kube.events import EventRecorder
 from vigil_operator.kube.leader import Leadership, NotLeaderError
 from vigil_operator.kube.queue import WorkQueue
 from vigil_operator.kube.reconciler import Reconciler
+from vigil_operator.kube.registrar import Registrar
 from vigil_operator.kube.resync import Resync
 from vigil_operator.kube.store import Store
 from vigil_operator.kube.watch import deliver_to, watch_forever
@@ -76,6 +78,7 @@ async def _run(settings: OperatorSettings) -> None:
                         kube=kube,
                         api=api,
                         fence=fence,
+                        registration=settings.registration(cluster_identity(configuration)),
                     ),
                     name="work",
                 )
@@ -122,6 +125,7 @@ async def _work(
     kube: KubeClient,
     api: AsyncApiClient,
     fence: Callable[[], None],
+    registration: RegistrationSettings,
 ) -> None:
     """What the active replica does. Ends only by being cancelled, or by an error that nobody has foreseen."""
     directory = Directory()
@@ -142,6 +146,8 @@ async def _work(
         events=events,
         metrics=metrics,
         namespace=settings.namespace,
+        source=registration.source,
+        fence=fence,
         interval_seconds=settings.sync_interval_seconds,
         health_interval_seconds=settings.health_interval_seconds,
     )
@@ -154,6 +160,10 @@ async def _work(
         events=events,
         metrics=metrics,
         settings=settings.workload(),
+        registrar=Registrar(
+            kube=kube, store=store, queue=queue, api=api, rows=directory, metrics=metrics, fence=fence
+        ),
+        registration=registration,
         fence=fence,
     )
     await resync.first()

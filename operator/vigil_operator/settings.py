@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from vigil_operator.core.desired.workload import WorkloadSettings
+from vigil_operator.core.registration import RegistrationSettings
 
 
 class OperatorSettings(BaseSettings):
@@ -45,6 +46,18 @@ class OperatorSettings(BaseSettings):
         default="vigil-detector:latest",
         description="Image of classes that name none. Changing it restarts their detectors.",
     )
+    camera_owner: str = Field(
+        default="",
+        max_length=150,
+        description="The API's user who owns the cameras that are made with kubectl in the namespace; empty: the "
+        "user of the operator's token. Changing it gives all of them to the other user.",
+    )
+    cluster_name: str = Field(
+        default="",
+        max_length=63,
+        description="Tells this cluster's cameras from those of other clusters that use the same API; empty: a "
+        "digest of the cluster's certificate authority. Two clusters must not have the same.",
+    )
     network_policies: bool = Field(
         default=True, description="Whether each detector gets a NetworkPolicy; off: for networks of one's own design."
     )
@@ -80,6 +93,14 @@ class OperatorSettings(BaseSettings):
         if self.token is not None:
             return self.token.get_secret_value().strip()
         raise ValueError("VIGIL_TOKEN_FILE or VIGIL_TOKEN must be set to the operator's API token")
+
+    def registration(self, cluster: str) -> RegistrationSettings:
+        """How cameras of kubectl are registered. `cluster`: its name, where none is set."""
+        return RegistrationSettings(
+            source=f"{self.cluster_name or cluster}/{self.namespace}",
+            owner=self.camera_owner,
+            key=self.read_token().encode(),
+        )
 
     def workload(self) -> WorkloadSettings:
         """What shows in manifests."""

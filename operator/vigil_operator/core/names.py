@@ -14,6 +14,12 @@ STATUS_MANAGER = "vigil-operator-status"
 """Servers before 1.22 keep one set of fields a manager, whatever the subresource: an apply of the status under the
 same name would forget which fields of the spec are ours."""
 
+CLAIM_MANAGER = "vigil-operator-claim"
+"""For the finalizer and the label of kubectl's cameras: applying their spec is none of our business."""
+
+FINALIZER = "vigil.dev/api-row"
+"""On kubectl's cameras only: their row in the API goes before them."""
+
 LABEL_CAMERA = "vigil.dev/camera"
 LABEL_CAMERA_ID = "vigil.dev/camera-id"
 LABEL_MANAGED_BY = "vigil.dev/managed-by"
@@ -25,6 +31,7 @@ LABEL_PART_OF = "app.kubernetes.io/part-of"
 LABEL_APP_MANAGED_BY = "app.kubernetes.io/managed-by"
 
 MANAGED_BY_BACKEND = "backend"
+MANAGED_BY_KUBECTL = "kubectl"
 APP_NAME = "vigil-detector"
 
 ANNOTATION_DEFAULT_CLASS = "detectorclass.vigil.dev/is-default-class"

@@ -18,6 +18,7 @@ from vigil_operator.core.names import (
 )
 
 Body = Mapping[str, Any]
+CREDENTIAL_KEYS = ("username", "password")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -43,6 +44,7 @@ class Meta:
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     owner_uid: str
+    finalizers: tuple[str, ...] = ()
 
     @property
     def camera(self) -> str:
@@ -57,6 +59,8 @@ class Camera:
     meta: Meta
     spec_json: str
     status_json: str
+    credentials_secret: str = ""
+    """Name of the Secret that `spec.stream.credentialsSecretRef` names; a change of it concerns the camera."""
 
     @property
     def key(self) -> Key:
@@ -178,12 +182,21 @@ def meta_from_body(body: Body) -> Meta:
         labels=dict(metadata.get("labels") or {}),
         annotations=_kept_annotations(metadata.get("annotations") or {}),
         owner_uid=next((owner.get("uid", "") for owner in owners if owner.get("controller")), ""),
+        finalizers=tuple(metadata.get("finalizers") or ()),
     )
 
 
 def camera_from_body(body: Body) -> Camera:
     """A Camera."""
-    return Camera(meta_from_body(body), _text(body.get("spec")), _text(body.get("status") or {}))
+    spec = body.get("spec")
+    return Camera(meta_from_body(body), _text(spec), _text(body.get("status") or {}), _credentials_secret(spec))
+
+
+def credentials_from_body(body: Body) -> Workload:
+    """A Secret of somebody else's, for cameras that name it: of its data, only what a camera may use is kept."""
+    data = body.get("data") or {}
+    kept = {name: data[name] for name in CREDENTIAL_KEYS if name in data}
+    return Workload(meta_from_body(body), _text({"data": kept}))
 
 
 def class_from_body(body: Body) -> DetectorClass:
@@ -242,6 +255,13 @@ def _container(status: Body) -> ContainerState:
         last_exit_code=ended.get("exitCode"),
         last_words=(ended.get("message") or "").strip(),
     )
+
+
+def _credentials_secret(spec: Any) -> str:
+    """Looked for in a spec that nobody has checked yet."""
+    for name in ("stream", "credentialsSecretRef", "name"):
+        spec = spec.get(name) if isinstance(spec, Mapping) else None
+    return spec if isinstance(spec, str) else ""
 
 
 def _kept_annotations(annotations: Mapping[str, str]) -> dict[str, str]:

@@ -9,7 +9,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from vigil_contracts.camera import CameraConfiguration, HealthReport
+from vigil_contracts.camera import (
+    AlertTotals,
+    CameraConfiguration,
+    HealthReport,
+    RegisteredResource,
+    ResourceRegistration,
+)
 from vigil_contracts.names import CameraPhase, Reason
 from vigil_contracts.stream_url import split_credentials
 from vigil_operator.core.classes import ChosenClass, NoClass, choose_class
@@ -22,9 +28,20 @@ from vigil_operator.core.desired.workload import DetectorPlan, DetectorSecrets, 
 from vigil_operator.core.fallback import seconds_to_fallback, with_fallback
 from vigil_operator.core.observed import Camera, DetectorClass, Pod, Workload, secret_values
 from vigil_operator.core.pods import classify, newest
+from vigil_operator.core.registration import (
+    RegistrationSettings,
+    build_registration,
+    credentials_of,
+    is_claimed,
+    is_registered,
+)
 from vigil_operator.core.specs import CameraSpec, InvalidSpecError, parse_camera_spec
 from vigil_operator.core.status import Verdict, render_status, stopped, synced, watched
 from vigil_operator.core.streams import heard, joined, stream_status
+from vigil_operator.core.totals import alerts_status
+
+REFUSED_AGAIN_SECONDS = 60.0
+"""What the API refuses may be put right there, such as an owner that does not exist yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +71,15 @@ class ApiView:
 
     configuration: CameraConfiguration | None = None
     health: HealthReport | None = None
+    alerts: AlertTotals | None = None
     problem: str = ""
+    row: RegisteredResource | None = None
+    """The row of a camera of kubectl."""
+    are_rows_known: bool = False
+    refusal: str = ""
+    """Why the API has just not taken the camera's registration."""
+    is_refused_for_good: bool = False
+    """It will not take the same one later either."""
     issued_token: str = field(default="", repr=False)
 
 
@@ -68,6 +93,16 @@ class Situation:
     api: ApiView
     settings: WorkloadSettings
     now: datetime
+    credentials: Workload | None = None
+    """The Secret that a camera of kubectl names."""
+    registration: RegistrationSettings = field(default_factory=RegistrationSettings)
+
+    @property
+    def camera_id(self) -> int | None:
+        """The camera's id in the API. What a status says is believed only while the API has said nothing else."""
+        if self.camera.managed_by_backend or not self.api.are_rows_known:
+            return self.api.row.id if self.api.row is not None else self.camera.camera_id
+        return self.api.row.id if self.api.row is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +123,10 @@ class Decision:
     status: Mapping[str, Any] | None
     apply: tuple[Manifest, ...] = ()
     remove: tuple[Removal, ...] = ()
+    needs_claim: bool = False
+    """Nothing else, before the resource carries our finalizer."""
+    register: ResourceRegistration | None = None
+    """Nothing else, before the API has been told this."""
     needs_token: bool = False
     look_again_seconds: float | None = None
     """When the passing of time alone will change the decision."""
@@ -98,17 +137,37 @@ def decide(situation: Situation) -> Decision:
     camera = situation.camera
     try:
         spec = parse_camera_spec(camera.key.name, camera.spec)
+        before = None if camera.managed_by_backend else _before_all_else(situation, spec)
     except InvalidSpecError as error:
         # What runs goes on running: a slip in an edit must not blind a camera.
-        return _settle(situation, stopped(Reason.INVALID_SPEC, str(error), _sync(situation), camera.camera_id))
+        return _settle(situation, stopped(Reason.INVALID_SPEC, str(error), _sync(situation), situation.camera_id))
+    if before is not None:
+        return before
     if not spec.active:
-        verdict = stopped(Reason.INACTIVE, "", _sync(situation), camera.camera_id)
+        verdict = stopped(Reason.INACTIVE, "", _sync(situation), situation.camera_id)
         return _settle(situation, verdict, remove=_removals(situation.children))
     strays = _strays(situation)
     if strays:
         # Objects of a former camera of this name: gone first, or they would be adopted while being collected.
         return _settle(situation, _waiting(situation), remove=strays)
     return _decide_watched(situation, spec)
+
+
+def _before_all_else(situation: Situation, spec: CameraSpec) -> Decision | None:
+    """What a camera of kubectl needs before its detector: our finalizer, then its row in the API."""
+    camera, api = situation.camera, situation.api
+    credentials = credentials_of(spec, situation.credentials)
+    registration = build_registration(camera, spec, credentials, situation.registration)
+    if is_registered(api.row, registration) and is_claimed(camera):
+        return None
+    if api.refusal:
+        if not api.is_refused_for_good:
+            return None
+        verdict = stopped(Reason.INVALID_SPEC, api.refusal, _sync(situation), situation.camera_id)
+        return _again_after(_settle(situation, verdict), REFUSED_AGAIN_SECONDS)
+    if not is_claimed(camera):
+        return Decision(_waiting(situation), None, needs_claim=True)
+    return Decision(_waiting(situation), None, register=registration)
 
 
 def removals_without_camera(children: Children) -> tuple[Removal, ...]:
@@ -119,15 +178,17 @@ def removals_without_camera(children: Children) -> tuple[Removal, ...]:
 def _decide_watched(situation: Situation, spec: CameraSpec) -> Decision:
     chosen = choose_class(spec.detector_class_name, situation.classes)
     if isinstance(chosen, NoClass):
-        return _settle(
-            situation, stopped(chosen.reason, chosen.details, _sync(situation), situation.camera.camera_id)
-        )
+        return _settle(situation, stopped(chosen.reason, chosen.details, _sync(situation), situation.camera_id))
     chosen = with_fallback(chosen, situation.camera, situation.classes, situation.now)
-    camera_id = situation.camera.camera_id
+    camera_id = situation.camera_id
     if camera_id is None:
-        return _settle(situation, stopped(Reason.NOT_REGISTERED, situation.api.problem, _sync(situation), None))
-    secrets = _secrets(situation)
+        why = situation.api.refusal or situation.api.problem
+        return _settle(situation, stopped(Reason.NOT_REGISTERED, why, _sync(situation), None))
+    secrets = _secrets(situation, spec)
     if secrets is None:
+        if not situation.camera.managed_by_backend and situation.api.row is None:
+            # A token is asked for by the id that the API gave, never by one that only a status says.
+            return _settle(situation, stopped(Reason.NOT_REGISTERED, "", _sync(situation), camera_id))
         return Decision(_waiting(situation), None, needs_token=True)
     plan = DetectorPlan(
         camera=situation.camera.key,
@@ -141,7 +202,7 @@ def _decide_watched(situation: Situation, spec: CameraSpec) -> Decision:
     )
     decision = _settle(situation, _observe(situation, chosen, camera_id), apply=_changes(plan, situation.children))
     status = situation.camera.status if decision.status is None else decision.status
-    return replace(decision, look_again_seconds=seconds_to_fallback(chosen, status, situation.now))
+    return _again_after(decision, seconds_to_fallback(chosen, status, situation.now))
 
 
 def _observe(situation: Situation, chosen: ChosenClass, camera_id: int) -> Verdict:
@@ -166,8 +227,16 @@ def _settle(
     remove: tuple[Removal, ...] = (),
 ) -> Decision:
     previous = situation.camera.status
+    alerts, again_seconds = alerts_status(situation.api.alerts, previous.get("alerts") or {}, situation.now)
+    verdict = replace(verdict, alerts=alerts)
     status = render_status(verdict, previous=previous, generation=situation.camera.meta.generation, now=situation.now)
-    return Decision(verdict, None if status == previous else status, apply, remove)
+    return Decision(verdict, None if status == previous else status, apply, remove, look_again_seconds=again_seconds)
+
+
+def _again_after(decision: Decision, seconds: float | None) -> Decision:
+    """The sooner of the two."""
+    due = [found for found in (decision.look_again_seconds, seconds) if found is not None]
+    return replace(decision, look_again_seconds=min(due, default=None))
 
 
 def _changes(plan: DetectorPlan, children: Children) -> tuple[Manifest, ...]:
@@ -188,15 +257,18 @@ def _is_covered(existing: Workload, manifest: Manifest) -> bool:
     return covers(existing.content, content)
 
 
-def _secrets(situation: Situation) -> DetectorSecrets | None:
+def _secrets(situation: Situation, spec: CameraSpec) -> DetectorSecrets | None:
     """Token and credentials, or None where a token must be issued first.
 
     While the API is away, what the Secret holds stays as it is: nothing is restarted for want of an answer.
     """
     held = secret_values(situation.children.secret) if situation.children.secret else {}
-    token = situation.api.issued_token or held.get(TOKEN_KEY, "")
+    token = situation.api.issued_token or (held.get(TOKEN_KEY, "") if _is_of_this_row(situation) else "")
     if not token:
         return None
+    if not situation.camera.managed_by_backend:
+        own = credentials_of(spec, situation.credentials)
+        return DetectorSecrets(token) if own is None else DetectorSecrets(token, own.username, own.password)
     if situation.api.configuration is None:
         return DetectorSecrets(token, held.get(USERNAME_KEY, ""), held.get(PASSWORD_KEY, ""))
     _, credentials = split_credentials(situation.api.configuration.rtsp_url.get_secret_value())
@@ -205,16 +277,24 @@ def _secrets(situation: Situation) -> DetectorSecrets | None:
     return DetectorSecrets(token, credentials.username, credentials.password)
 
 
+def _is_of_this_row(situation: Situation) -> bool:
+    """Whether the token that the Secret holds is for the row that the camera has now: a new row needs a new one."""
+    return situation.camera.status.get("cameraId") in (None, situation.camera_id)
+
+
 def _sync(situation: Situation) -> Any:
     if situation.api.problem:
         return synced(Reason.BACKEND_UNREACHABLE, situation.api.problem)
-    if situation.camera.camera_id is None:
-        return synced(Reason.NOT_REGISTERED)
+    if situation.camera_id is None:
+        return synced(Reason.NOT_REGISTERED, situation.api.refusal)
+    if situation.api.refusal:
+        reason = Reason.INVALID_SPEC if situation.api.is_refused_for_good else Reason.BACKEND_UNREACHABLE
+        return synced(reason, situation.api.refusal)
     return synced(Reason.SYNCED)
 
 
 def _waiting(situation: Situation) -> Verdict:
-    verdict = stopped(Reason.STARTING, "", _sync(situation), situation.camera.camera_id)
+    verdict = stopped(Reason.STARTING, "", _sync(situation), situation.camera_id)
     return Verdict(CameraPhase.PENDING, verdict.conditions, verdict.camera_id)
 
 

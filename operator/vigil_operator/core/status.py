@@ -26,6 +26,7 @@ class Verdict:
     pod: str = ""
     node: str = ""
     stream: Mapping[str, Any] = field(default_factory=dict)
+    alerts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def synced(reason: Reason, details: str = "") -> Condition:
@@ -98,6 +99,8 @@ def render_status(verdict: Verdict, *, previous: Mapping[str, Any], generation: 
         status["detector"] = detector
     if verdict.stream:
         status["stream"] = dict(verdict.stream)
+    if verdict.alerts:
+        status["alerts"] = dict(verdict.alerts)
     if verdict.camera_id is not None:
         status["cameraId"] = verdict.camera_id
     return status

@@ -1,8 +1,10 @@
 """How to reach the API server: one configuration, for our own client and for kopf's watches."""
 
+import hashlib
 import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import kopf
@@ -37,6 +39,16 @@ async def load_configuration(kubeconfig: str) -> Any:
     # Repeating is the work queue's business: it spreads the load and never repeats what is no longer wanted.
     configuration.retries = None
     return configuration
+
+
+def cluster_identity(configuration: Any) -> str:
+    """A name for the cluster that needs no right to be asked for: a digest of its certificate authority."""
+    authority = b""
+    if configuration.ca_cert_data:
+        authority = str(configuration.ca_cert_data).encode()
+    elif configuration.ssl_ca_cert:
+        authority = Path(configuration.ssl_ca_cert).read_bytes()
+    return hashlib.sha256(authority.strip() or str(configuration.host).encode()).hexdigest()[:16]
 
 
 def kopf_login(configuration: Any) -> Login:

@@ -14,8 +14,15 @@ from urllib.parse import urlencode
 import aiohttp
 from kubernetes.aio import client as kubernetes_client
 
-from vigil_operator.core.names import FIELD_MANAGER, STATUS_MANAGER
-from vigil_operator.core.observed import Key
+from vigil_operator.core.names import (
+    CLAIM_MANAGER,
+    FIELD_MANAGER,
+    FINALIZER,
+    LABEL_MANAGED_BY,
+    MANAGED_BY_KUBECTL,
+    STATUS_MANAGER,
+)
+from vigil_operator.core.observed import Camera, Key
 from vigil_operator.kube.kinds import BY_NAME, CAMERA, Kind
 
 Body = dict[str, Any]
@@ -161,6 +168,32 @@ class KubeClient:
             "status": status,
         }
         return await self._apply(CAMERA.path(key.namespace, key.name, "status"), manifest, STATUS_MANAGER)
+
+    async def claim(self, camera: Camera) -> Body:
+        """Puts our finalizer on a camera of kubectl, and the label that says whose it is."""
+        return await self._apply_claim(camera, [FINALIZER])
+
+    async def release(self, camera: Camera) -> None:
+        """Takes our finalizer off; a camera that is gone by then is as it should be."""
+        try:
+            await self._apply_claim(camera, [])
+        except KubeError as error:
+            if error.status not in {404, 409}:
+                raise
+
+    async def _apply_claim(self, camera: Camera, finalizers: list[str]) -> Body:
+        manifest = {
+            "apiVersion": f"{CAMERA.group}/{CAMERA.version}",
+            "kind": CAMERA.name,
+            "metadata": {
+                "name": camera.key.name,
+                "namespace": camera.key.namespace,
+                "uid": camera.meta.uid,
+                "labels": {LABEL_MANAGED_BY: MANAGED_BY_KUBECTL},
+                "finalizers": finalizers,
+            },
+        }
+        return await self._apply(CAMERA.path(camera.key.namespace, camera.key.name), manifest, CLAIM_MANAGER)
 
     async def replace_spec(self, kind: Kind, key: Key, spec: Mapping[str, Any]) -> Body:
         """Makes `spec` exactly this: fields that somebody else has added go too."""

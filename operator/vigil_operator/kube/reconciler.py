@@ -8,18 +8,21 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from vigil_contracts.api_client import ApiError
+from vigil_contracts.camera import ResourceRegistration
 from vigil_contracts.names import Reason
 from vigil_operator.clock import Clock, utc_now
 from vigil_operator.core.conditions import ConditionStatus
 from vigil_operator.core.desired.workload import WorkloadSettings
-from vigil_operator.core.names import workload_name
+from vigil_operator.core.names import FINALIZER, workload_name
 from vigil_operator.core.observed import Camera, Key
 from vigil_operator.core.reconcile import ApiView, Decision, Removal, Situation, decide, removals_without_camera
+from vigil_operator.core.registration import RegistrationSettings
 from vigil_operator.core.status import Verdict, ready_of
 from vigil_operator.kube.client import KubeClient, KubeError
 from vigil_operator.kube.events import EventRecorder
 from vigil_operator.kube.kinds import BY_NAME, CAMERA
 from vigil_operator.kube.queue import WorkQueue
+from vigil_operator.kube.registrar import Registrar, words_of
 from vigil_operator.kube.store import Store
 from vigil_operator.logs import about_camera
 from vigil_operator.metrics import Metrics
@@ -40,7 +43,7 @@ class TokenIssuer(Protocol):
 class ApiKnowledge(Protocol):
     """What the sync has learnt."""
 
-    def view(self, camera_id: int | None) -> ApiView:
+    def view(self, camera: Camera) -> ApiView:
         """What the API says about one camera."""
 
 
@@ -56,8 +59,10 @@ class Reconciler:
         api: TokenIssuer,
         knowledge: ApiKnowledge,
         events: EventRecorder,
+        registrar: Registrar,
         metrics: Metrics,
         settings: WorkloadSettings,
+        registration: RegistrationSettings = RegistrationSettings(),  # noqa: B008 - frozen
         fence: Callable[[], None] = lambda: None,
         clock: Clock = utc_now,
     ) -> None:
@@ -69,6 +74,8 @@ class Reconciler:
         self._events = events
         self._metrics = metrics
         self._settings = settings
+        self._registrar = registrar
+        self._registration = registration
         self._fence = fence
         self._clock = clock
 
@@ -110,25 +117,50 @@ class Reconciler:
         camera = self._store.cameras.get(key)
         if camera is None or camera.meta.deleting:
             await self._clean_up(key)
+            if camera is not None and FINALIZER in camera.meta.finalizers:
+                await self._registrar.let_go(camera)
             return
-        decision = decide(self._situation(camera))
+        situation = self._situation(camera)
+        decision = decide(situation)
+        if decision.needs_claim:
+            situation = self._situation(await self._registrar.claim(camera))
+            decision = decide(situation)
+        failure = None
+        if decision.register is not None:
+            situation, failure = await self._registered(situation.camera, decision.register)
+            decision = decide(situation)
         if decision.needs_token:
-            decision = await self._with_token(camera)
-        await self._carry_out(camera, decision)
+            decision = await self._with_token(situation)
+        await self._carry_out(situation.camera, decision)
+        if failure is not None and not failure.is_permanent:
+            raise failure
 
     def _situation(self, camera: Camera) -> Situation:
         return Situation(
             camera=camera,
             children=self._store.children(camera.key, workload_name(camera.key.name)),
             classes=self._store.class_map(),
-            api=self._knowledge.view(camera.camera_id),
+            api=self._knowledge.view(camera),
             settings=self._settings,
             now=self._clock(),
+            credentials=self._store.credentials_for(camera),
+            registration=self._registration,
         )
 
-    async def _with_token(self, camera: Camera) -> Decision:
-        situation = self._situation(camera)
-        camera_id = camera.camera_id
+    async def _registered(
+        self, camera: Camera, registration: ResourceRegistration
+    ) -> tuple[Situation, ApiError | None]:
+        """The situation after the API has been told, and why it did not take it."""
+        try:
+            await self._registrar.register(camera, registration)
+        except ApiError as error:
+            situation = self._situation(camera)
+            api = replace(situation.api, refusal=words_of(error), is_refused_for_good=error.is_permanent)
+            return replace(situation, api=api), error
+        return self._situation(camera), None
+
+    async def _with_token(self, situation: Situation) -> Decision:
+        camera_id = situation.camera_id
         if camera_id is None:
             raise RuntimeError("a token is wanted for a camera that the API does not know")
         self._fence()

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from vigil_operator.core.names import LABEL_CAMERA
+from vigil_operator.core.names import FIELD_MANAGER, LABEL_APP_MANAGED_BY, LABEL_CAMERA
 from vigil_operator.core.observed import (
     Camera,
     DetectorClass,
@@ -20,6 +20,7 @@ from vigil_operator.core.observed import (
     Workload,
     camera_from_body,
     class_from_body,
+    credentials_from_body,
     pod_from_body,
     workload_from_body,
 )
@@ -100,6 +101,10 @@ class Collection(dict[Key, ObjectT]):
         return changed
 
 
+def _is_foreign_secret(kind: Kind, body: Body) -> bool:
+    return kind is SECRET and (body["metadata"].get("labels") or {}).get(LABEL_APP_MANAGED_BY) != FIELD_MANAGER
+
+
 class Store:
     """All collections, and which cameras a change concerns."""
 
@@ -108,6 +113,8 @@ class Store:
         self.classes: Collection[DetectorClass] = Collection(class_from_body)
         self.deployments: Collection[Workload] = Collection(workload_from_body)
         self.secrets: Collection[Workload] = Collection(workload_from_body)
+        self.credentials: Collection[Workload] = Collection(credentials_from_body)
+        """Secrets of other people's in the cameras' namespace, for cameras of kubectl that name them."""
         self.network_policies: Collection[Workload] = Collection(workload_from_body)
         self.volume_claims: Collection[Workload] = Collection(workload_from_body)
         self.pods: Collection[Pod] = Collection(pod_from_body)
@@ -126,17 +133,30 @@ class Store:
 
     def observe(self, kind: Kind, body: Body) -> set[Key]:
         """Takes an object in; the cameras to look at because of it."""
+        if _is_foreign_secret(kind, body):
+            credentials = self.credentials.observe(body)
+            return self._cameras_that_name([credentials] if credentials else [])
         changed = self._collection(kind).observe(body)
         return self._concerned(kind, [changed] if changed else [])
 
     def forget(self, kind: Kind, key: Key, uid: str) -> set[Key]:
         """Takes an object out; the cameras to look at because of it."""
         gone = self._collection(kind).forget(key, uid)
+        if gone is None and kind is SECRET:
+            credentials = self.credentials.forget(key, uid)
+            return self._cameras_that_name([credentials] if credentials else [])
         return self._concerned(kind, [gone] if gone else [])
 
     def replace(self, kind: Kind, bodies: Iterable[Body], resource_version: str) -> set[Key]:
         """Takes a full listing in; the cameras to look at because of it."""
-        return self._concerned(kind, self._collection(kind).replace(bodies, resource_version))
+        if kind is not SECRET:
+            return self._concerned(kind, self._collection(kind).replace(bodies, resource_version))
+        bodies = list(bodies)
+        ours = [body for body in bodies if not _is_foreign_secret(kind, body)]
+        foreign = [body for body in bodies if _is_foreign_secret(kind, body)]
+        return self._concerned(kind, self.secrets.replace(ours, resource_version)) | self._cameras_that_name(
+            self.credentials.replace(foreign, resource_version)
+        )
 
     def children(self, camera: Key, workload: str) -> Children:
         """What exists of a camera's objects."""
@@ -163,6 +183,20 @@ class Store:
             if workload.meta.camera
         }
         return set(self.cameras) | orphans
+
+    def credentials_for(self, camera: Camera) -> Workload | None:
+        """The Secret that the camera names, where it exists and is nobody's detector's."""
+        return self.credentials.get(Key(camera.key.namespace, camera.credentials_secret))
+
+    def _cameras_that_name(self, secrets: list[Workload]) -> set[Key]:
+        keys = {secret.key for secret in secrets}
+        if not keys:
+            return set()
+        return {
+            camera.key
+            for camera in self.cameras.values()
+            if Key(camera.key.namespace, camera.credentials_secret) in keys
+        }
 
     def _collection(self, kind: Kind) -> Collection[Any]:
         return self._collections[kind]

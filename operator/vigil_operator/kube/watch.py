@@ -33,8 +33,8 @@ from vigil_operator.kube.store import Store
 logger = logging.getLogger(__name__)
 
 WATCHED = (CAMERA, DETECTOR_CLASS, SECRET, VOLUME_CLAIM, NETWORK_POLICY, DEPLOYMENT, POD)
-OURS_ONLY = frozenset(WATCHED) - {CAMERA, DETECTOR_CLASS}
-"""Watched by label: other people's Secrets and pods are none of our business."""
+OURS_ONLY = frozenset(WATCHED) - {CAMERA, DETECTOR_CLASS, SECRET}
+"""Watched by label: other people's pods are none of our business. Secrets are, since cameras of kubectl name them."""
 
 SERVER_TIMEOUT_SECONDS = 240
 CLIENT_TIMEOUT_SECONDS = 270

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from vigil_contracts.api_client import ActiveCameras, ApiError, Fetched
-from vigil_contracts.camera import HealthReport
+from vigil_contracts.camera import CameraReport, RegisteredResource
 from vigil_operator.core.compare import desired_hash
 from vigil_operator.core.observed import Camera, Key, camera_from_body
 from vigil_operator.core.sync_plan import SyncPlan, is_same, plan_sync
@@ -22,6 +22,7 @@ from vigil_operator.kube.store import Store
 from vigil_operator.logs import about_camera
 from vigil_operator.metrics import Metrics
 from vigil_operator.sync.directory import Directory
+from vigil_operator.sync.sweeper import Sweeper
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,13 @@ class CameraSource(Protocol):
     async def active_cameras(self, etag: str = "") -> Fetched[ActiveCameras]:
         """See `AsyncApiClient`."""
 
-    async def active_camera_health(self) -> dict[int, HealthReport]:
+    async def registered_resources(self, source: str) -> list[RegisteredResource]:
+        """See `AsyncApiClient`."""
+
+    async def unregister_resource(self, uid: str) -> None:
+        """See `AsyncApiClient`."""
+
+    async def active_camera_reports(self) -> dict[int, CameraReport]:
         """See `AsyncApiClient`."""
 
 
@@ -61,9 +68,11 @@ class Poller:
         events: EventRecorder,
         metrics: Metrics,
         namespace: str,
+        source: str,
         interval_seconds: float,
         health_interval_seconds: float,
         wall_clock: Callable[[], float] = time.time,
+        fence: Callable[[], None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api = api
@@ -76,6 +85,8 @@ class Poller:
         self._namespace = namespace
         self._interval_seconds = interval_seconds
         self._health_interval_seconds = health_interval_seconds
+        self._sweeper = Sweeper(api=api, store=store, directory=directory, source=source, monotonic=monotonic)
+        self._fence = fence
         self._health_asked = -health_interval_seconds
         self._wall_clock = wall_clock
         self._monotonic = monotonic
@@ -106,24 +117,37 @@ class Poller:
         if fetched.value is not None:
             self._take_in(fetched.value)
             self._etag = fetched.etag
+        await self._look_after_rows(is_due=fetched.value is not None)
         await self._ask_for_health()
         if self._answered and self._settled_changes != self._store.camera_changes:
             await self._settle()
         else:
             self._metrics.sync_last_success.set(self._wall_clock())
 
+    async def _look_after_rows(self, *, is_due: bool) -> None:
+        try:
+            uids = await self._sweeper.round(is_due=is_due, fence=self._fence)
+        except (ApiError, ValueError) as error:
+            logger.info("the rows of kubectl's cameras were not told: %s", type(error).__name__)
+            return
+        for camera in self._store.cameras.values():
+            if camera.meta.uid in uids:
+                self._queue.add(camera.key)
+
     async def _ask_for_health(self) -> None:
         if self._monotonic() - self._health_asked < self._health_interval_seconds:
             return
         self._health_asked = self._monotonic()
         try:
-            changed = self._directory.update_health(await self._api.active_camera_health())
+            changed = self._directory.update_reports(await self._api.active_camera_reports())
         except (ApiError, ValueError) as error:
             logger.info("the cameras' health was not told: %s", type(error).__name__)
             return
         self._enqueue(changed)
 
     def _enqueue(self, camera_ids: set[int]) -> None:
+        if not camera_ids:
+            return
         for camera in self._store.cameras.values():
             if camera.camera_id in camera_ids:
                 self._queue.add(camera.key)
@@ -209,6 +233,7 @@ class Poller:
         # The error's text names method, path and status; a ValueError (an answer that cannot be read) may quote it.
         text = str(error) if isinstance(error, ApiError) else "The API's answer is not what this version understands."
         self._failures += 1
+        self._directory.is_away = True
         if self._failures == 1:
             self._away_since = self._monotonic()
             logger.warning("the API is away: %s", text)
@@ -220,6 +245,7 @@ class Poller:
         if self._failures:
             logger.info("the API answers again")
         self._failures = 0
+        self._directory.is_away = False
         if self._directory.problem:
             self._directory.problem = ""
             self._enqueue_all()

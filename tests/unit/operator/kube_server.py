@@ -70,8 +70,19 @@ class MemoryTransport:
             return 200, self._store(where, {**known, "status": body["status"]})
         if isinstance(body, list):
             return 200, self._store(where, {**(known or {}), "spec": body[0]["value"]})
+        if known is not None and set(body) <= {"apiVersion", "kind", "metadata"}:
+            return self._patch_metadata(where, known, body["metadata"])
         merged = {**body, "status": known["status"]} if known and "status" in known else body
         return 200, self._store(where, merged)
+
+    def _patch_metadata(self, path: str, known: Document, metadata: Document) -> tuple[int, Document]:
+        if metadata["uid"] != known["metadata"]["uid"]:
+            return 409, {"message": "uid"}
+        if known["metadata"].get("deletionTimestamp") and not metadata["finalizers"]:
+            return 200, self.objects.pop(path)
+        labels = {**known["metadata"].get("labels", {}), **metadata["labels"]}
+        changed = {**known["metadata"], "labels": labels, "finalizers": metadata["finalizers"]}
+        return 200, self._store(path, {**known, "metadata": changed})
 
     def _delete(self, path: str, body: Document, content_type: str) -> tuple[int, Document]:
         known = self.objects.get(path)

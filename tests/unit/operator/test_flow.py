@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr
@@ -12,7 +14,14 @@ from tests.unit.operator.builders import NAMESPACE, NOW, PASSWORD, SETTINGS, cam
 from tests.unit.operator.kube_server import MemoryTransport
 
 from vigil_contracts.api_client import ActiveCameras, ApiError, Fetched
-from vigil_contracts.camera import CameraConfiguration, HealthReport
+from vigil_contracts.camera import (
+    AlertTotals,
+    CameraConfiguration,
+    CameraReport,
+    HealthReport,
+    RegisteredResource,
+    ResourceRegistration,
+)
 from vigil_contracts.names import CameraPhase, Reason
 from vigil_operator.core.observed import Key
 from vigil_operator.kube.client import KubeClient
@@ -20,6 +29,7 @@ from vigil_operator.kube.events import EventRecorder
 from vigil_operator.kube.kinds import CAMERA, DEPLOYMENT
 from vigil_operator.kube.queue import WorkQueue
 from vigil_operator.kube.reconciler import Reconciler
+from vigil_operator.kube.registrar import Registrar
 from vigil_operator.kube.resync import Resync
 from vigil_operator.kube.store import Store
 from vigil_operator.metrics import Metrics
@@ -35,17 +45,42 @@ CLASS_PATH = "/apis/vigil.dev/v1alpha1/detectorclasses/gpu"
 class Api:
     cameras: list[CameraConfiguration] = field(default_factory=list)
     health: dict[int, HealthReport] = field(default_factory=dict)
+    alerts: dict[int, AlertTotals] = field(default_factory=dict)
     unreadable: frozenset[int] = frozenset()
     away: bool = False
     tokens: int = 0
+    rows: dict[str, tuple[int, ResourceRegistration]] = field(default_factory=dict)
+    refusal: str = ""
+    registrations: int = 0
 
     async def active_cameras(self, etag: str = "") -> Fetched[ActiveCameras]:
         if self.away:
             raise ApiError("GET /api/active-cameras/: ConnectError")
         return Fetched(ActiveCameras(tuple(self.cameras), self.unreadable), "etag")
 
-    async def active_camera_health(self) -> dict[int, HealthReport]:
-        return self.health
+    async def registered_resources(self, source: str) -> list[RegisteredResource]:
+        return [RegisteredResource(uid=uid, id=row[0], digest=row[1].digest) for uid, row in self.rows.items()]
+
+    async def register_resource(self, uid: str, registration: ResourceRegistration) -> RegisteredResource:
+        if self.away:
+            raise ApiError("PUT /api/camera-resources/u/: ConnectError")
+        if self.refusal:
+            raise ApiError(f"PUT /api/camera-resources/u/: 400 Bad Request: {self.refusal}", status=400)
+        self.registrations += 1
+        number = self.rows[uid][0] if uid in self.rows else 100 + self.registrations
+        self.rows[uid] = (number, registration)
+        return RegisteredResource(uid=uid, id=number, digest=registration.digest)
+
+    async def unregister_resource(self, uid: str) -> None:
+        if self.away:
+            raise ApiError("DELETE /api/camera-resources/u/: ConnectError")
+        self.rows.pop(uid, None)
+
+    async def active_camera_reports(self) -> dict[int, CameraReport]:
+        return {
+            camera_id: CameraReport(health=report, alerts=self.alerts.get(camera_id, AlertTotals()))
+            for camera_id, report in self.health.items()
+        }
 
     async def issue_detector_token(self, camera_id: int) -> str:
         if self.away:
@@ -80,12 +115,15 @@ class World:
         self.resync = Resync(kube=kube, store=self.store, queue=self.queue, namespace=NAMESPACE, interval_seconds=60)
         self.poller = Poller(
             api=self.api, kube=kube, store=self.store, directory=self.directory, queue=self.queue, events=events,
-            metrics=metrics, namespace=NAMESPACE, interval_seconds=1, health_interval_seconds=0,
+            metrics=metrics, namespace=NAMESPACE, source="s", interval_seconds=1, health_interval_seconds=0,
             monotonic=lambda: self.now,
         )  # fmt: skip
         self.reconciler = Reconciler(
             kube=kube, store=self.store, queue=self.queue, api=self.api, knowledge=self.directory, events=events,
-            metrics=metrics, settings=SETTINGS, clock=lambda: NOW,
+            metrics=metrics, settings=SETTINGS, clock=lambda: NOW, registrar=Registrar(
+                kube=kube, store=self.store, queue=self.queue, api=self.api, rows=self.directory, metrics=metrics,
+                monotonic=lambda: self.now,
+            ),
         )  # fmt: skip
 
     def settle(self, rounds: int = 3) -> None:
@@ -97,10 +135,9 @@ class World:
                 await self.poller.round()
                 while len(self.queue):
                     key = await self.queue.get()
-                    try:
+                    with suppress(ApiError):  # tried again in the next round
                         await self.reconciler.reconcile(key)
-                    finally:
-                        self.queue.done(key)
+                    self.queue.done(key)
 
         asyncio.run(asyncio.wait_for(main(), timeout=10))
 
@@ -211,9 +248,7 @@ def test_a_deleted_camera_leaves_nothing_behind_even_without_a_garbage_collector
         "spec": camera_spec(),
     }
     world.settle()
-    orphan = json.loads(json.dumps(world.server.objects[DEPLOYMENT_PATH]).replace("cam-7", "gone"))
-    orphan["metadata"] |= {"uid": "orphan", "resourceVersion": "60"}
-    world.server.objects[DEPLOYMENT.path(NAMESPACE, "gone-detector")] = orphan
+    assert DEPLOYMENT.path(NAMESPACE, "gone-detector") in world.server.objects
     del world.server.objects[CAMERA.path(NAMESPACE, "gone")]
     world.settle()
     assert [path for path in world.server.objects if "gone" in path and "/events/" not in path] == []
@@ -222,6 +257,18 @@ def test_a_deleted_camera_leaves_nothing_behind_even_without_a_garbage_collector
 def test_no_answer_of_the_server_and_no_event_repeats_a_password(world: World) -> None:
     outside = {path: item for path, item in world.server.objects.items() if "/secrets/" not in path}
     assert PASSWORD not in json.dumps(outside)
+
+
+def test_alerts_reach_the_status_and_stay_when_it_is_switched_off_by_kubectl(world: World) -> None:
+    world.api.health = {7: HealthReport(phase=CameraPhase.STREAMING, reason=Reason.STREAMING, reported_at=NOW)}
+    world.api.alerts = {7: AlertTotals(total=3, last_alert_time=NOW - timedelta(hours=1))}
+    world.settle()
+    said = world.server.objects[CAMERA_PATH]["status"]["alerts"]
+    assert said == {"total": 3, "lastAlertTime": "2026-03-01T11:00:00Z"}
+    assert world.quiet() == []
+    world.api.health = {}
+    world.settle()
+    assert world.server.objects[CAMERA_PATH]["status"]["alerts"] == said
 
 
 def test_the_detectors_words_reach_the_status(world: World) -> None:

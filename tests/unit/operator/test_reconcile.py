@@ -156,7 +156,13 @@ def test_a_class_that_cannot_be_used_is_said(wanted: str, classes: dict[str, Any
 
 
 def test_a_camera_of_kubectl_waits_for_its_row() -> None:
-    decision = decide(situation(camera("gate", camera_id=None), api=ApiView()))
+    unclaimed = camera("gate", camera_id=None)
+    assert decide(situation(unclaimed, api=ApiView())).needs_claim
+    body = camera_body("gate", camera_id=None)
+    body["metadata"] |= {"finalizers": ["vigil.dev/api-row"], "labels": {"vigil.dev/managed-by": "kubectl"}}
+    claimed = situation(camera_from_body(body), api=ApiView())
+    assert decide(claimed).register is not None
+    decision = decide(replace(claimed, api=ApiView(refusal="ConnectError")))
     assert (decision.apply, decision.needs_token) == ((), False)
     assert condition(decision, "Synced")["reason"] == "NotRegistered"
 

@@ -1,0 +1,88 @@
+"""A Camera of `kubectl` as the API is to know it: what its row says, and when it has to be said again.
+
+The row is found by the resource's uid, so that it follows this very resource and no later one of its name. What was
+sent last is known by a digest that the API keeps: a restart of the operator sends nothing.
+"""
+
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass, field
+
+from pydantic import SecretStr, ValidationError
+
+from vigil_contracts.camera import RegisteredResource, ResourceRegistration
+from vigil_contracts.stream_url import Credentials, join_credentials
+from vigil_operator.core.desired.secret import PASSWORD_KEY, USERNAME_KEY
+from vigil_operator.core.names import FINALIZER, LABEL_MANAGED_BY, MANAGED_BY_KUBECTL
+from vigil_operator.core.observed import Camera, Workload, secret_values
+from vigil_operator.core.specs import CameraSpec, InvalidSpecError
+
+MAX_NAME_LENGTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationSettings:
+    """Where rows come from and whose they are. `key`: keeps digests from telling anything about passwords."""
+
+    source: str = "cluster/vigil-cameras"
+    owner: str = ""
+    key: bytes = field(default=b"", repr=False)
+
+
+def is_claimed(camera: Camera) -> bool:
+    """Whether the resource carries our finalizer and says who owns it."""
+    return FINALIZER in camera.meta.finalizers and camera.meta.labels.get(LABEL_MANAGED_BY) == MANAGED_BY_KUBECTL
+
+
+def credentials_of(spec: CameraSpec, secret: Workload | None) -> Credentials | None:
+    """The camera's user and password from the Secret that it names; None where it names none.
+
+    Raises `InvalidSpecError`, which says what is missing.
+    """
+    reference = spec.stream.credentials_secret_ref
+    if reference is None:
+        return None
+    where = "spec.stream.credentialsSecretRef.name"
+    if secret is None:
+        raise InvalidSpecError(f"{where}: there is no Secret {reference.name!r} in the camera's namespace")
+    try:
+        values = secret_values(secret)
+    except ValueError:
+        raise InvalidSpecError(f"{where}: Secret {reference.name!r} must hold text in UTF-8") from None
+    missing = [name for name in (USERNAME_KEY, PASSWORD_KEY) if name not in values]
+    if missing:
+        raise InvalidSpecError(f"{where}: Secret {reference.name!r} lacks the key {' and '.join(missing)}")
+    return Credentials(values[USERNAME_KEY], values[PASSWORD_KEY])
+
+
+def build_registration(
+    camera: Camera, spec: CameraSpec, credentials: Credentials | None, settings: RegistrationSettings
+) -> ResourceRegistration:
+    """What the API is to be told. Raises `InvalidSpecError`."""
+    url = join_credentials(spec.stream.url, credentials)
+    name = (spec.display_name or camera.key.name)[:MAX_NAME_LENGTH]
+    try:
+        registration = ResourceRegistration(
+            source=settings.source,
+            resource=camera.key.name,
+            owner=settings.owner,
+            name=name,
+            rtsp_url=SecretStr(url),
+            is_active=spec.active,
+            transport=spec.stream.transport,
+            detection=spec.detection,
+            detector_class_name=spec.detector_class_name,
+            digest="",
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        raise InvalidSpecError(f"spec: {first['loc'][0]}: {first['msg']}") from None
+    text = json.dumps([registration.model_dump(mode="json"), url], sort_keys=True)
+    digest = hmac.new(settings.key, text.encode(), hashlib.sha256).hexdigest()[:32]
+    return registration.model_copy(update={"digest": digest})
+
+
+def is_registered(row: RegisteredResource | None, registration: ResourceRegistration) -> bool:
+    """Whether the API has been told just this."""
+    return row is not None and row.digest == registration.digest

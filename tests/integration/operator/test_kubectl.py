@@ -1,0 +1,143 @@
+"""Cameras applied with kubectl: a row in the API that only the cluster changes, and that goes with the resource."""
+
+from __future__ import annotations
+
+import time
+from base64 import b64decode
+from typing import Any
+
+import httpx
+import pytest
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.polling import eventually
+from tests.integration.operator.running import Document, Operator, View
+from tests.integration.services.backend import BackendServer, BackendUser
+
+pytestmark = pytest.mark.timeout(600)
+
+PASSWORD = "marked-password-of-the-lobby"
+DELETED_WITHIN_SECONDS = 60
+
+
+def secret(namespace: str, password: str) -> Document:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "lobby-credentials", "namespace": namespace},
+        "stringData": {"username": "viewer", "password": password},
+    }
+
+
+def lobby(namespace: str, **spec: Any) -> Document:
+    stream = {"url": "rtsp://10.0.0.9:554/s", "credentialsSecretRef": {"name": "lobby-credentials"}}
+    return {
+        "apiVersion": "vigil.dev/v1alpha1",
+        "kind": "Camera",
+        "metadata": {"name": "lobby", "namespace": namespace},
+        "spec": {"displayName": "Lobby", "detectorClassName": "cpu", "stream": stream, **spec},
+    }
+
+
+def rows(api: httpx.Client) -> list[Document]:
+    found: list[Document] = api.get("/api/cameras/").json()["results"]
+    return [row for row in found if row["managed_by"] == "kubectl"]
+
+
+def detector_values(view: View) -> dict[str, str]:
+    found = view.secrets()
+    assert "lobby-detector" in found, sorted(found)
+    return {name: b64decode(value).decode() for name, value in found["lobby-detector"]["data"].items()}
+
+
+def url_in_the_api(backend: BackendServer, token: str) -> str:
+    with backend.client(token) as api:
+        (row,) = api.get("/api/active-cameras/").json()
+    return str(row["rtsp_url"])
+
+
+def test_a_camera_of_kubectl_from_apply_to_delete(
+    vigil_cluster: ControlPlane,
+    namespace: str,
+    backend: BackendServer,
+    user: BackendUser,
+    operator_token: str,
+    operator: Operator,
+    view: View,
+) -> None:
+    with vigil_cluster.add_node(f"{namespace}-node"), backend.client(user.token) as api:
+        # Without its Secret it says what is missing; with it, it is registered and watched.
+        vigil_cluster.apply(lobby(namespace))
+        eventually(lambda: "there is no Secret 'lobby-credentials'" in view.condition("lobby", "Ready")["message"])
+        vigil_cluster.apply(secret(namespace, PASSWORD))
+        eventually(lambda: view.phases() == {"lobby": "Streaming"}, timeout_seconds=60)
+        (row,) = rows(api)
+        assert (row["name"], row["is_active"], row["rtsp_url"]) == ("Lobby", True, "rtsp://***@10.0.0.9:554/s")
+        assert view.camera("lobby")["status"]["cameraId"] == row["id"]
+        assert view.condition("lobby", "Synced")["status"] == "True"
+        assert view.camera("lobby")["metadata"]["labels"]["vigil.dev/managed-by"] == "kubectl"
+        assert url_in_the_api(backend, operator_token) == f"rtsp://viewer:{PASSWORD}@10.0.0.9:554/s"
+
+        # The API shows it, and changes nothing of it.
+        path = f"/api/cameras/{row['id']}/"
+        for answer in (api.patch(path, json={"name": "x"}), api.post(f"{path}deactivate/"), api.delete(path)):
+            assert answer.status_code == 409
+            assert "managed by kubectl" in answer.json()["detail"]
+
+        # Its detector reports with a token of its own, and its alerts show in the resource.
+        with backend.client(detector_values(view)["token"]) as detector:
+            report = {"phase": "Streaming", "reason": "Streaming", "stream": {"width": 640, "frames_per_second": 25}}
+            assert detector.post(f"{path}heartbeat/", json=report).status_code == 204
+            alert = {"alert_type": "person", "confidence": "0.9", "timestamp": "2026-03-01T12:00:00Z"}
+            files = {name: (None, value) for name, value in {"event_id": "event-0001", **alert}.items()}
+            assert detector.post("/api/send-alert/", files=files).status_code == 201
+        said = {"total": 1, "lastAlertTime": "2026-03-01T12:00:00Z"}
+        eventually(lambda: view.camera("lobby")["status"].get("alerts") == said)
+        assert view.camera("lobby")["status"]["stream"]["width"] == 640
+        printed = vigil_cluster.kubectl("get", "cam", "lobby", "--namespace", namespace)
+        assert "<none>" not in printed, printed
+
+        # An edit and a new password reach the row; the camera keeps its id, its alert and its token.
+        token = detector_values(view)["token"]
+        vigil_cluster.apply(lobby(namespace, displayName="Hall"))
+        vigil_cluster.apply(secret(namespace, "rotated"))
+        eventually(lambda: [(row["id"], found["name"]) for found in rows(api)] == [(row["id"], "Hall")])
+        eventually(lambda: detector_values(view)["password"] == "rotated")
+        assert url_in_the_api(backend, operator_token) == "rtsp://viewer:rotated@10.0.0.9:554/s"
+        assert detector_values(view)["token"] == token
+        holding = [key for key, value in vigil_cluster.etcd_contents() if PASSWORD.encode() in value]
+        assert all("/secrets/" in key for key in holding), holding
+        assert PASSWORD not in operator.log.read_text()
+
+        vigil_cluster.kubectl("delete", "cam", "lobby", "--namespace", namespace)
+        assert rows(api) == []
+        eventually(lambda: "lobby-detector" not in view.deployments())
+
+
+def test_deleting_ends_though_the_api_is_gone_and_its_row_goes_when_it_is_back(
+    vigil_cluster: ControlPlane,
+    namespace: str,
+    backend: BackendServer,
+    user: BackendUser,
+    operator: Operator,
+    view: View,
+) -> None:
+    with vigil_cluster.add_node(f"{namespace}-node"):
+        vigil_cluster.apply(secret(namespace, PASSWORD))
+        vigil_cluster.apply(lobby(namespace))
+        eventually(lambda: view.phases() == {"lobby": "Streaming"}, timeout_seconds=60)
+        backend.kill()
+        began = time.monotonic()
+        vigil_cluster.kubectl("delete", "cam", "lobby", "--namespace", namespace, "--wait=false")
+        eventually(lambda: view.cameras() == {}, timeout_seconds=DELETED_WITHIN_SECONDS)
+        print(f"deleted without the API after {time.monotonic() - began:.1f} s")
+
+        # Meanwhile a new one cannot be registered, and says so.
+        vigil_cluster.apply(lobby(namespace))
+        eventually(lambda: view.condition("lobby", "Synced")["reason"] in {"NotRegistered", "BackendUnreachable"})
+        backend.start()
+        with backend.client(user.token) as api:
+            eventually(lambda: view.phases() == {"lobby": "Streaming"}, timeout_seconds=60)
+            eventually(lambda: len(rows(api)) == 1, timeout_seconds=60)
+            assert rows(api)[0]["id"] == view.camera("lobby")["status"]["cameraId"]
+            vigil_cluster.kubectl("delete", "cam", "lobby", "--namespace", namespace)
+            assert rows(api) == []
