@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from vigil_contracts.api_client import AsyncApiClient
 from vigil_operator.core.registration import RegistrationSettings
+from vigil_operator.core.rollout import RolloutGate
 from vigil_operator.health import Health, Heartbeat, build_application, serve
 from vigil_operator.kube.access import cluster_identity, kopf_login, load_configuration
 from vigil_operator.kube.client import AioTransport, KubeClient
@@ -163,6 +164,7 @@ async def _work(
         registrar=Registrar(
             kube=kube, store=store, queue=queue, api=api, rows=directory, metrics=metrics, fence=fence
         ),
+        gate=RolloutGate(settings.restarts_at_once),
         registration=registration,
         fence=fence,
     )

@@ -68,6 +68,13 @@ class OperatorSettings(BaseSettings):
     resync_interval_seconds: float = Field(
         default=45.0, gt=0, le=300, description="How often everything is listed and looked at again; jittered."
     )
+    restarts_at_once: int = Field(
+        default=5,
+        ge=1,
+        le=1000,
+        description="How many detectors are restarted at once because a DetectorClass or a setting here changed. The "
+        "next begins when one of them is ready.",
+    )
     workers: int = Field(default=16, ge=1, le=256, description="How many cameras are worked on at once.")
     health_port: int = Field(default=9465, ge=0, le=65535, description="Port of /healthz, /readyz and /metrics.")
     health_host: str = Field(default="", description="Address to serve them on; empty: all.")

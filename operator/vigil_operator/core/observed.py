@@ -125,6 +125,8 @@ class Workload:
 
     meta: Meta
     content_json: str
+    is_running: bool = False
+    """A Deployment whose newest template runs and is ready."""
 
     @property
     def key(self) -> Key:
@@ -213,7 +215,7 @@ def workload_from_body(body: Body) -> Workload:
     }
     kept = ("name", "namespace", "labels", "annotations", "ownerReferences")
     content["metadata"] = {name: metadata[name] for name in kept if metadata.get(name)}
-    return Workload(meta_from_body(body), _text(content))
+    return Workload(meta_from_body(body), _text(content), _is_running(body))
 
 
 def pod_from_body(body: Body) -> Pod:
@@ -255,6 +257,14 @@ def _container(status: Body) -> ContainerState:
         last_exit_code=ended.get("exitCode"),
         last_words=(ended.get("message") or "").strip(),
     )
+
+
+def _is_running(body: Body) -> bool:
+    status = body.get("status") or {}
+    generation = (body.get("metadata") or {}).get("generation", 0)
+    if not isinstance(status, Mapping) or status.get("observedGeneration", -1) < generation:
+        return False
+    return bool(status.get("updatedReplicas") and status.get("readyReplicas"))
 
 
 def _credentials_secret(spec: Any) -> str:

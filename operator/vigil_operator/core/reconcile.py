@@ -35,6 +35,7 @@ from vigil_operator.core.registration import (
     is_claimed,
     is_registered,
 )
+from vigil_operator.core.rollout import is_roll
 from vigil_operator.core.specs import CameraSpec, InvalidSpecError, parse_camera_spec
 from vigil_operator.core.status import Verdict, render_status, stopped, synced, watched
 from vigil_operator.core.streams import heard, joined, stream_status
@@ -95,6 +96,8 @@ class Situation:
     now: datetime
     credentials: Workload | None = None
     """The Secret that a camera of kubectl names."""
+    may_roll: bool = True
+    """Whether the detector may be restarted for a reason that is not its camera's; see `core.rollout`."""
     registration: RegistrationSettings = field(default_factory=RegistrationSettings)
 
     @property
@@ -128,6 +131,8 @@ class Decision:
     register: ResourceRegistration | None = None
     """Nothing else, before the API has been told this."""
     needs_token: bool = False
+    is_roll: bool = False
+    """The Deployment's change is one that waits for its turn: it is in `apply` only if `may_roll`."""
     look_again_seconds: float | None = None
     """When the passing of time alone will change the decision."""
 
@@ -200,7 +205,12 @@ def _decide_watched(situation: Situation, spec: CameraSpec) -> Decision:
         secrets=secrets,
         settings=situation.settings,
     )
-    decision = _settle(situation, _observe(situation, chosen, camera_id), apply=_changes(plan, situation.children))
+    changes = _changes(plan, situation.children)
+    rolls = [manifest for manifest in changes if _rolls(situation.children.deployment, manifest)]
+    if not situation.may_roll:
+        changes = tuple(manifest for manifest in changes if manifest not in rolls)
+    decision = _settle(situation, _observe(situation, chosen, camera_id), apply=changes)
+    decision = replace(decision, is_roll=bool(rolls))
     status = situation.camera.status if decision.status is None else decision.status
     return _again_after(decision, seconds_to_fallback(chosen, status, situation.now))
 
@@ -250,6 +260,12 @@ def _changes(plan: DetectorPlan, children: Children) -> tuple[Manifest, ...]:
         wanted.append((build_network_policy(plan), children.network_policy))
     wanted.append((build_deployment(plan), children.deployment))
     return tuple(manifest for manifest, existing in wanted if existing is None or not _is_covered(existing, manifest))
+
+
+def _rolls(deployment: Workload | None, manifest: Manifest) -> bool:
+    if deployment is None or manifest["kind"] != "Deployment":
+        return False
+    return is_roll(deployment.content, manifest)
 
 
 def _is_covered(existing: Workload, manifest: Manifest) -> bool:

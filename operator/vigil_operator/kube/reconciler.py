@@ -17,6 +17,7 @@ from vigil_operator.core.names import FINALIZER, workload_name
 from vigil_operator.core.observed import Camera, Key
 from vigil_operator.core.reconcile import ApiView, Decision, Removal, Situation, decide, removals_without_camera
 from vigil_operator.core.registration import RegistrationSettings
+from vigil_operator.core.rollout import RolloutGate
 from vigil_operator.core.status import Verdict, ready_of
 from vigil_operator.kube.client import KubeClient, KubeError
 from vigil_operator.kube.events import EventRecorder
@@ -31,6 +32,12 @@ logger = logging.getLogger(__name__)
 
 LOOK_AGAIN_MARGIN_SECONDS = 1.0
 """Times in a status are whole seconds: looking a second late is looking once."""
+
+NOT_THE_CLASSES_FAULT = frozenset(reason for reason in Reason if reason.value.startswith("Stream")) | {
+    Reason.INACTIVE,
+    Reason.BACKEND_UNREACHABLE,
+}
+"""With these, a detector that is not ready after its restart was restarted well: it runs and says what is wrong."""
 
 
 class TokenIssuer(Protocol):
@@ -62,6 +69,7 @@ class Reconciler:
         registrar: Registrar,
         metrics: Metrics,
         settings: WorkloadSettings,
+        gate: RolloutGate,
         registration: RegistrationSettings = RegistrationSettings(),  # noqa: B008 - frozen
         fence: Callable[[], None] = lambda: None,
         clock: Clock = utc_now,
@@ -76,6 +84,7 @@ class Reconciler:
         self._settings = settings
         self._registrar = registrar
         self._registration = registration
+        self._gate = gate
         self._fence = fence
         self._clock = clock
 
@@ -116,6 +125,7 @@ class Reconciler:
         """Brings one camera to where it should be. Idempotent; raises `KubeError` and `ApiError`."""
         camera = self._store.cameras.get(key)
         if camera is None or camera.meta.deleting:
+            self._rollout_settled(key)
             await self._clean_up(key)
             if camera is not None and FINALIZER in camera.meta.finalizers:
                 await self._registrar.let_go(camera)
@@ -131,7 +141,7 @@ class Reconciler:
             decision = decide(situation)
         if decision.needs_token:
             decision = await self._with_token(situation)
-        await self._carry_out(situation.camera, decision)
+        await self._carry_out(situation.camera, self._in_turn(situation, decision))
         if failure is not None and not failure.is_permanent:
             raise failure
 
@@ -146,6 +156,24 @@ class Reconciler:
             credentials=self._store.credentials_for(camera),
             registration=self._registration,
         )
+
+    def _in_turn(self, situation: Situation, decision: Decision) -> Decision:
+        """The decision, without the restart of a detector whose turn has not come."""
+        key, deployment = situation.camera.key, situation.children.deployment
+        is_running = deployment is not None and deployment.is_running
+        if not decision.is_roll:
+            if self._gate.is_rolling(key) and (
+                is_running or ready_of(decision.verdict).reason in NOT_THE_CLASSES_FAULT
+            ):
+                self._rollout_settled(key)
+            return decision
+        if self._gate.may_roll(key, is_running=is_running):
+            return decision
+        return decide(replace(situation, may_roll=False))
+
+    def _rollout_settled(self, key: Key) -> None:
+        for camera in self._gate.settled(key):
+            self._queue.add(camera)
 
     async def _registered(
         self, camera: Camera, registration: ResourceRegistration

@@ -24,6 +24,7 @@ from vigil_contracts.camera import (
 )
 from vigil_contracts.names import CameraPhase, Reason
 from vigil_operator.core.observed import Key
+from vigil_operator.core.rollout import RolloutGate
 from vigil_operator.kube.client import KubeClient
 from vigil_operator.kube.events import EventRecorder
 from vigil_operator.kube.kinds import CAMERA, DEPLOYMENT
@@ -120,7 +121,7 @@ class World:
         )  # fmt: skip
         self.reconciler = Reconciler(
             kube=kube, store=self.store, queue=self.queue, api=self.api, knowledge=self.directory, events=events,
-            metrics=metrics, settings=SETTINGS, clock=lambda: NOW, registrar=Registrar(
+            metrics=metrics, settings=SETTINGS, clock=lambda: NOW, gate=RolloutGate(2), registrar=Registrar(
                 kube=kube, store=self.store, queue=self.queue, api=self.api, rows=self.directory, metrics=metrics,
                 monotonic=lambda: self.now,
             ),
