@@ -152,6 +152,9 @@ class View:
         found = self._by_name("/api/v1", "secrets")
         return {name: item for name, item in found.items() if item["type"] == "Opaque"}
 
+    def network_policies(self) -> dict[str, Document]:
+        return self._by_name("/apis/networking.k8s.io/v1", "networkpolicies")
+
     def events(self) -> list[Document]:
         items: list[Document] = self.cluster.http.get(f"/api/v1/namespaces/{self.namespace}/events")["items"]
         return [item for item in items if item["involvedObject"]["kind"] == "Camera"]

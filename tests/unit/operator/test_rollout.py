@@ -14,7 +14,7 @@ from vigil_operator.core.observed import Key
 from vigil_operator.core.rollout import RolloutGate, is_roll
 from vigil_operator.kube.kinds import DEPLOYMENT
 
-GPU = {"gpu": {"resourceName": "nvidia.com/gpu", "count": 1}}
+GPU: dict[str, Any] = {"gpu": {"resourceName": "nvidia.com/gpu", "count": 1}}
 KEYS = [Key(NAMESPACE, f"cam-{number}") for number in range(6)]
 
 
