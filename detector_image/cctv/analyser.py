@@ -4,7 +4,7 @@ import logging
 from functools import partial
 from typing import Any
 
-from cctv.attention import Attention
+from cctv.attention import Attention, Decision
 from cctv.detectors.alert_types import alert_types_by_class_id, alert_types_of_prompts, unknown_classes
 from cctv.detectors.model import Model
 from cctv.detectors.several import SeveralModels
@@ -19,8 +19,9 @@ from cctv.rules.base import Subject
 from cctv.snapshot import Picture, render_jpeg
 from cctv.tracking import ObjectTracker, TrackedObject
 from vigil_contracts.alert import Box
-from vigil_contracts.camera import CameraConfiguration
+from vigil_contracts.camera import CameraConfiguration, Detection
 from vigil_contracts.names import AlertType
+from vigil_contracts.rules import ObjectRule
 
 log = logging.getLogger(__name__)
 
@@ -37,15 +38,16 @@ class Analyser:
         self._memory = Memory()
         self._gate = MotionGate(camera.detection.motion_masks)
         self._rules = RuleBook(camera.detection)
-        self._attention = Attention()
+        self._attention = Attention(_ask_for_positions(camera.detection))
         self._pictures: dict[str, Picture] = {}
         """The best picture so far of each object that is not reported yet, by track."""
 
     def process(self, frame: Frame) -> list[Event]:
         """Takes the next frame (their times rise) and returns the events that it completed."""
-        if self._wants_look(frame):
+        decision = self._decide(frame)
+        if decision is Decision.LOOK:
             seen = self._look(frame)
-        elif self._tracker is not None:
+        elif decision is Decision.SAME and self._tracker is not None:
             self._tracker.carry(frame.monotonic_seconds)
             seen = self._tracker.in_view(frame.monotonic_seconds)
         else:
@@ -65,6 +67,7 @@ class Analyser:
             self._rules = RuleBook(camera.detection)
             self._rules.restore(told)
             self._gate = MotionGate(camera.detection.motion_masks)
+            self._attention.exact = _ask_for_positions(camera.detection)
 
     def state(self) -> dict[str, Any]:
         """What a restarted detector must know so that it does not report an object again; JSON-compatible."""
@@ -98,11 +101,11 @@ class Analyser:
     def _owner(self, class_id: int) -> int:
         return self._owners[class_id] if self._owners else 0
 
-    def _wants_look(self, frame: Frame) -> bool:
+    def _decide(self, frame: Frame) -> Decision:
         motion = self._gate.compare(frame.luma())
         things = self._tracker.objects if self._tracker is not None else []
         known = {thing.name for thing in things if thing.name in self._memory}
-        return self._attention.wants_look(motion, things, known, frame.monotonic_seconds)
+        return self._attention.decide(motion, things, known, frame.monotonic_seconds)
 
     def _look(self, frame: Frame) -> list[TrackedObject]:
         """Asks the model, and returns the objects that it sees."""
@@ -164,6 +167,11 @@ class Analyser:
         waiting = {name for name in tracked if name not in self._memory}
         for name in [name for name in self._pictures if name not in waiting]:
             del self._pictures[name]
+
+
+def _ask_for_positions(detection: Detection) -> bool:
+    """Whether a rule needs to know where objects go once they are known."""
+    return any(not isinstance(rule, ObjectRule) or rule.zone is not None for rule in detection.rules)
 
 
 def _event(subject: Subject, fired: Fired, picture: Picture) -> Event:

@@ -18,7 +18,7 @@ import openvino as ov
 
 from cctv.detectors.letterbox import PADDING_GREY, Letterbox, smallest_input
 from cctv.detectors.model import Detections, ModelInvalidError
-from cctv.detectors.openvino_network import STRIDE, read_network, with_input_size
+from cctv.detectors.openvino_network import STRIDE, Network, read_network, with_input_size
 from cctv.detectors.yolo_output import decode
 from cctv.frame import Frame
 
@@ -82,6 +82,7 @@ class OpenVinoModel:
             raise ModelInvalidError(f"device {device!r}: OpenVINO runs on CPU, GPU, NPU or AUTO")
         self._device = device
         network = read_network(self._core, path)
+        self._unused: Network | None = network
         self.path = path
         self.labels = network.labels
         self.input_size = network.input_size
@@ -130,6 +131,7 @@ class OpenVinoModel:
             return self._compiled[size]
 
     def _compile(self, size: tuple[int, int]) -> _Compiled:
-        # Read anew rather than kept: a network that waits uncompiled costs as much memory as its weights.
-        network = read_network(self._core, self.path)
+        # Read anew for each further size rather than kept: a network that waits uncompiled costs as much memory as
+        # its weights.
+        network, self._unused = self._unused or read_network(self._core, self.path), None
         return _Compiled(self._core, with_input_size(network, size), size, self._device)

@@ -66,9 +66,9 @@ def test_another_picture_size_begins_anew() -> None:
 def looks(make_frame, make_camera, scripted_model):  # type: ignore[no-untyped-def]
     """Runs pictures and a model that sees what is in them; returns the looks in each second and the events."""
 
-    def run(boxes_at, end, frames_per_second=5.0):  # type: ignore[no-untyped-def]
+    def run(boxes_at, end, frames_per_second=5.0, **detection):  # type: ignore[no-untyped-def]
         model = scripted_model(lambda t: [("person", 0.9, box) for box in boxes_at(t)])
-        analyser = Analyser(make_camera(frames_per_second=frames_per_second), model)
+        analyser = Analyser(make_camera(frames_per_second=frames_per_second, **detection), model)
         counts, events = [0] * int(np.ceil(end)), []
         for number in range(round(end * frames_per_second)):
             seconds = number / frames_per_second
@@ -98,14 +98,33 @@ def test_somebody_who_was_there_from_the_start_is_found(looks) -> None:  # type:
     assert len(events) == 1
 
 
-def test_who_moves_is_looked_at_in_every_picture(looks) -> None:  # type: ignore[no-untyped-def]
-    def walking(t):  # type: ignore[no-untyped-def]
-        x = 0.05 + t * 0.05
-        return [(x, 0.2, x + 0.15, 0.8)]
+def walking(t):  # type: ignore[no-untyped-def]
+    x = 0.05 + t * 0.05
+    return [(x, 0.2, x + 0.15, 0.8)]
 
-    counts, events = looks(walking, 14)
+
+def test_who_walks_across_a_line_is_looked_at_in_every_picture(looks) -> None:  # type: ignore[no-untyped-def]
+    line = {"name": "gate", "type": "line_crossing", "line": [[0.5, 0], [0.5, 1]]}
+    counts, events = looks(walking, 14, rules=[line])
     assert min(counts[1:]) == 5
     assert len(events) == 1
+
+
+@pytest.mark.parametrize("frames_per_second", [5.0, 10.0])
+def test_who_is_known_and_walks_is_followed_at_half_the_work(looks, frames_per_second: float) -> None:  # type: ignore[no-untyped-def]
+    counts, events = looks(walking, 14, frames_per_second)
+    assert counts[0] >= 0.8 * frames_per_second, "until they are known"
+    assert all(2 <= count <= frames_per_second / 2 + 0.5 for count in counts[2:]), counts
+    assert len(events) == 1
+
+
+def test_who_comes_while_another_walks_is_seen_at_once(looks) -> None:  # type: ignore[no-untyped-def]
+    def two(t):  # type: ignore[no-untyped-def]
+        return [*walking(t), *([(0.8, 0.1, 0.95, 0.7)] if t >= 6 else [])]  # type: ignore[no-untyped-call]
+
+    counts, events = looks(two, 9)
+    assert len(events) == 2
+    assert counts[6] >= 4
 
 
 def test_a_second_person_beside_one_who_stands_is_seen_at_once(looks) -> None:  # type: ignore[no-untyped-def]
