@@ -1,0 +1,103 @@
+"""The parked car, told of once: whatever the light, the connection and the detector do."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cctv.analyser import Analyser
+from cctv.events import Event
+
+CAR = (0.3, 0.3, 0.6, 0.7)
+PARKED_AT = 2.0
+
+
+class Yard:
+    """Pictures of a yard in which a car has parked; `light` is a factor, and a change of it is motion everywhere."""
+
+    def __init__(self, make_frame: Any, make_camera: Any, scripted_model: Any, **detection: Any) -> None:
+        self._make_frame, self._jitter = make_frame, np.random.default_rng(3)
+        self.model = scripted_model(self.see)
+        self._camera = make_camera(**detection)
+        self.analyser = Analyser(self._camera, self.model)
+        self.second_car = False
+        self.seconds = 0.0
+
+    def see(self, seconds: float) -> list[Any]:
+        """What a model says of it: the box trembles, now and then it is a truck, or hardly anything."""
+        if seconds < PARKED_AT:
+            return []
+        box = tuple(np.array(CAR) + self._jitter.normal(0, 0.006, 4))
+        label, confidence = ("truck", 0.6) if self._jitter.random() < 0.2 else ("car", 0.85)
+        confidence = 0.3 if self._jitter.random() < 0.1 else confidence
+        return [(label, confidence, box), *([("car", 0.9, (0.7, 0.3, 0.95, 0.7))] if self.second_car else [])]
+
+    def watch(self, seconds: float, light: Any = lambda _: 1.0) -> list[Event]:
+        """The next pictures, five a second."""
+        events = []
+        for _ in range(round(seconds * 5)):
+            picture = np.full((90, 160, 3), 110, np.uint8)
+            if self.seconds >= PARKED_AT:
+                picture[27:63, 48:96] = 60
+            if self.second_car:
+                picture[27:63, 112:152] = 200
+            lit = (picture * light(self.seconds)).clip(0, 255).astype(np.uint8)
+            events += self.analyser.process(self._make_frame(self.seconds, lit))
+            self.seconds += 0.2
+        return events
+
+    def restart(self) -> None:
+        """The detector ends and starts again with what it had saved."""
+        saved = json.loads(json.dumps(self.analyser.state()))
+        self.analyser = Analyser(self._camera, self.model)
+        self.analyser.restore(saved)
+
+
+@pytest.fixture
+def yard(make_frame: Any, make_camera: Any, scripted_model: Any) -> Yard:
+    scripted_model.labels = ("person", "car", "truck", "dog", "fire")
+    made = Yard(make_frame, make_camera, scripted_model, classes=("vehicle",))
+    assert len(made.watch(10)) == 1, "it is told of when it parks"
+    return made
+
+
+@pytest.fixture(autouse=True)
+def _labels(scripted_model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scripted_model, "labels", scripted_model.labels)
+
+
+def test_nothing_is_told_while_the_light_changes(yard: Yard) -> None:
+    assert yard.watch(30, light=lambda t: 1.0 + 0.3 * np.sin(t / 2)) == [], "clouds"
+    assert yard.watch(10, light=lambda t: 1.0 if round(t * 5) % 2 else 0.6) == [], "a lamp that flickers"
+    assert yard.watch(30, light=lambda t: 0.4) == [], "dusk"
+
+
+@pytest.mark.parametrize("gap_seconds", [3, 40, 600])
+def test_nothing_is_told_after_a_reconnection(yard: Yard, gap_seconds: int) -> None:
+    yard.seconds += gap_seconds
+    assert yard.watch(20, light=lambda _: 0.8) == []
+
+
+@pytest.mark.parametrize("gap_seconds", [1, 120, 1200])
+def test_nothing_is_told_after_a_restart(yard: Yard, gap_seconds: int) -> None:
+    yard.restart()
+    yard.seconds += gap_seconds
+    assert yard.watch(20, light=lambda _: 1.2) == []
+
+
+def test_another_car_is_told_of_at_once(yard: Yard) -> None:
+    yard.watch(20)
+    yard.second_car = True
+    assert [event.label for event in yard.watch(3)] == ["car"]
+
+
+def test_a_restart_during_the_cool_down_keeps_it(make_frame: Any, make_camera: Any, scripted_model: Any) -> None:
+    scripted_model.labels = ("person", "car", "truck", "dog", "fire")
+    rule = {"name": "cars", "type": "object", "cooldown_seconds": 60}
+    cool = Yard(make_frame, make_camera, scripted_model, classes=("vehicle",), rules=[rule])
+    assert len(cool.watch(10)) == 1
+    cool.restart()
+    cool.second_car = True
+    assert cool.watch(10) == [], "another car within the minute"
+    assert len(cool.watch(60)) == 1, "and after it"
