@@ -53,6 +53,7 @@ def measure() -> list[Measurement]:
         *_memory(people, nobody, (four["resident_megabytes"] - one["resident_megabytes"]) / 3, latency),
         Measurement.at_most("start to first analysed frame", people["first_seconds"], "s", 3),
         *_delay(latency),
+        *_gpu(),
     ]
 
 
@@ -108,6 +109,22 @@ def _delay(latency: Latency) -> list[Measurement]:
         Measurement.plain("picture to stored alert: alerts", len(milliseconds), ""),
         Measurement.at_most("picture to stored alert: median", statistics.median(milliseconds), "ms", 250),
         Measurement.at_most("picture to stored alert: 95 %", late, "ms", 500),
+    ]
+
+
+def _gpu() -> list[Measurement]:
+    worker = Path(__file__).with_name("gpu_worker.py")
+    device, seconds, most = os.environ.get("VIGIL_BENCH_DEVICE", "cuda:0"), "5", "512"
+    found = _process(f"device {device}", [str(ULTRALYTICS), str(worker), device, seconds, most])
+    if not found:
+        return [Measurement.plain(f"{device}: no GPU here, nothing measured", 0, "")]
+    name = found["device"]
+    return [
+        *(
+            Measurement.plain(f"{name}: a 1080p picture in batches of {batch}", milliseconds, "ms")
+            for batch, milliseconds in found["milliseconds"].items()
+        ),
+        Measurement.plain(f"{name}: 1080p streams at 10 pictures/s, decoded already", found["streams"], ""),
     ]
 
 

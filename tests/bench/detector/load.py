@@ -1,0 +1,49 @@
+"""How many streams a model keeps up with: pure but for the clock, so that a test can ask it of a made-up model."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+Submit = Callable[[], "Future[Any]"]
+
+LATE_SHARE = 0.02
+"""A stream is kept up with while no more of its pictures than this are answered later than the next one comes."""
+
+
+def is_sustained(submit: Submit, streams: int, frames_per_second: float, seconds: float) -> bool:
+    """Whether `streams` streams get each picture's answer before their next picture comes; each has a thread."""
+    late = [0] * streams
+    each = round(seconds * frames_per_second)
+
+    def watch(stream: int) -> None:
+        interval = 1 / frames_per_second
+        # Streams do not send at the same moment.
+        due = time.monotonic() + 0.2 + interval * stream / streams
+        for _ in range(each):
+            time.sleep(max(0.0, due - time.monotonic()))
+            submit().result(timeout=60)
+            due += interval
+            late[stream] += time.monotonic() > due
+
+    threads = [threading.Thread(target=watch, args=(stream,)) for stream in range(streams)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(late) <= LATE_SHARE * streams * each
+
+
+def most_streams(holds: Callable[[int], bool], most: int) -> int:
+    """The largest number up to `most` that holds, where more never holds once fewer do not: doubled, then halved."""
+    good, bad = 0, most + 1
+    candidate = 1
+    while good + 1 < bad:
+        if holds(candidate):
+            good = candidate
+            candidate = min(2 * good, most) if bad > most else (good + bad) // 2
+        else:
+            bad = candidate
+            candidate = (good + bad) // 2
+    return good
