@@ -82,7 +82,7 @@ def main(arguments: argparse.Namespace) -> int:
         try:
             seen = replay(arguments.clip, detection, model, start=arguments.start)
             if arguments.video is not None:
-                write_video(arguments.clip, arguments.video, seen)
+                write_video(arguments.clip, arguments.video, detection, seen)
         finally:
             for loaded in models:
                 loaded.close()
@@ -141,15 +141,15 @@ def replay(clip: Path, detection: Detection, model: Model, *, start: datetime | 
     return seen
 
 
-def write_video(clip: Path, target: Path, seen: Sequence[Seen]) -> None:
-    """The clip as H.264 with each event's box and words drawn for a while. Raises `ReplayError`."""
-    from cctv.snapshot import draw_boxes
+def write_video(clip: Path, target: Path, detection: Detection, seen: Sequence[Seen]) -> None:
+    """The clip as H.264 with zones and lines, and each event's box and words for a while. Raises `ReplayError`."""
+    from cctv.drawing import draw_boxes, draw_places
 
     try:
         with av.open(str(target), "w") as container:
             stream: Any = None
             for picture in _pictures(clip, "writing video"):
-                canvas = np.asarray(picture.to_ndarray(format="bgr24"), np.uint8)
+                canvas = draw_places(np.asarray(picture.to_ndarray(format="bgr24"), np.uint8), detection)
                 seconds = float(picture.time or 0.0)
                 shown = [one for one in seen if 0 <= seconds - one.seconds < SHOWN_SECONDS and one.event.box]
                 if shown:

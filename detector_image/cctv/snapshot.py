@@ -5,14 +5,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cctv.frame import Frame, Image
+from cctv.drawing import draw_boxes
+from cctv.frame import Frame
 from cctv.observations import Observation
 
 WIDEST_PIXELS = 1280
 JPEG_QUALITY = 85
-BOX_COLOUR_BGR = (251, 81, 163)
-"""A violet that next to nothing in front of a camera has."""
-CAPTION_PADDING = 4
 EDGE = 0.005
 """An object whose box comes this near to the picture's border, in fractions, may be cut off by it."""
 CLEARLY_BETTER = 1.3
@@ -72,27 +70,3 @@ def render_jpeg(frame: Frame, box: tuple[float, float, float, float] | None, cap
     if not encoded:
         raise ValueError(f"OpenCV cannot encode a picture of {size[0]}×{size[1]} pixels as JPEG")
     return jpeg.tobytes()
-
-
-def draw_boxes(canvas: Image, boxes: list[tuple[float, float, float, float]], captions: list[str]) -> Image:
-    """Draws boxes (in fractions) with captions into `canvas`, (H, W, 3), uint8, BGR, and returns it."""
-    thickness = max(2, round(min(canvas.shape[:2]) / 300))
-    for box, caption in zip(boxes, captions, strict=True):
-        left, top, right, bottom = (
-            round(edge * side) for edge, side in zip(box, (*canvas.shape[1::-1],) * 2, strict=True)
-        )
-        cv2.rectangle(canvas, (left, top), (right, bottom), BOX_COLOUR_BGR, thickness)
-        _draw_caption(canvas, caption, (left, top), thickness)
-    return canvas
-
-
-def _draw_caption(canvas: Image, caption: str, corner: tuple[int, int], thickness: int) -> None:
-    """White words on the box's colour: above `corner` (x, y), or below where there is no room, never cut off."""
-    scale = 0.22 * thickness
-    (wide, high), below = cv2.getTextSize(caption, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
-    wide, high = wide + 2 * CAPTION_PADDING, high + below + 2 * CAPTION_PADDING
-    left = max(0, min(corner[0], canvas.shape[1] - wide))
-    top = corner[1] - high if corner[1] >= high else corner[1]
-    cv2.rectangle(canvas, (left, top), (left + wide, top + high), BOX_COLOUR_BGR, cv2.FILLED)
-    words_at = (left + CAPTION_PADDING, top + high - below - CAPTION_PADDING)
-    cv2.putText(canvas, caption, words_at, cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255), 1, cv2.LINE_AA)

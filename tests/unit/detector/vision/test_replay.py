@@ -76,3 +76,16 @@ def test_wrong_input_is_named(clip: Path, tmp_path: Path, capsys: pytest.Capture
     assert "minimum_confidence: Input should be less than or equal to 1" in capsys.readouterr().err
     assert run(str(rules)) == 2
     assert f"{rules}: cannot be read as a video" in capsys.readouterr().err
+
+
+def test_the_documented_rules_are_valid(tmp_path: Path) -> None:
+    """The file that made the picture, and each block of YAML in the text."""
+    docs = Path(__file__).parents[4] / "docs"
+    assert len(replay.read_rules(docs / "rules.yaml").rules) == 4
+    blocks = (docs / "rules.md").read_text().split("```yaml\n")[1:]
+    assert len(blocks) == 2
+    for block in blocks:
+        written = tmp_path / "rules.yaml"
+        written.write_text(block.partition("```")[0])
+        detection = replay.read_rules(written)
+        assert detection.rules or detection.models
