@@ -1,4 +1,4 @@
-"""`cctv`: watches cameras (poll mode), or one camera with `--camera` (pod mode)."""
+"""`cctv`: watches cameras (poll mode), or one camera with `--camera` (pod mode); `cctv replay` and `cctv export`."""
 
 import argparse
 import sys
@@ -13,7 +13,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cctv",
         description="Watches cameras with YOLOv8 and sends what happens to Vigil's API. Without --camera: every "
-        "active camera of the group, in this one process.",
+        "active camera of the group, in this one process. `cctv replay` shows what rules make of a clip, and "
+        "`cctv export` prepares a model; each has a --help of its own.",
         epilog=f"settings, from the environment:\n{describe_settings()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -54,10 +55,27 @@ def replay(arguments: Sequence[str]) -> int:
     return replay_clip(parser.parse_args(arguments))
 
 
+def export(arguments: Sequence[str]) -> int:
+    """`cctv export`: weights into what a detector runs fast; the exit status."""
+    from cctv.export import add_arguments
+    from cctv.export import main as export_model
+
+    parser = argparse.ArgumentParser(
+        prog="cctv export",
+        description="Makes an OpenVINO INT8 model or a TensorRT engine of weights, calibrated on one's own pictures.",
+    )
+    add_arguments(parser)
+    return export_model(parser.parse_args(arguments))
+
+
+PROGRAMS = {"replay": replay, "export": export}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The program's entry point."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    sys.exit(replay(words[1:]) if words[:1] == ["replay"] else watch(words))
+    program = PROGRAMS.get(words[0]) if words else None
+    sys.exit(program(words[1:]) if program else watch(words))
 
 
 if __name__ == "__main__":

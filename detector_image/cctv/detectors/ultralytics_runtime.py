@@ -29,7 +29,7 @@ class UltralyticsModel:
         self.path = path
         self._network, self._device, self._half = _open(path, device)
         if prompts:
-            _set_prompts(self._network, path, prompts)
+            set_prompts(self._network, path, prompts)
         names: dict[int, str] = self._network.names
         self.labels = tuple(str(names[key]) for key in sorted(names))
         self.input_size = (640, 640)
@@ -95,10 +95,11 @@ class UltralyticsModel:
         return [_detections(result) for result in results]
 
 
-def _open(path: Path, device: str) -> tuple[Any, str, bool]:
-    """The network, the device that it runs on and whether with 16 bit floats."""
-    # Its other programs install packages from the network as they miss them; a detector must not.
+def import_ultralytics(path: Path) -> tuple[Any, Any]:
+    """The modules `torch` and `ultralytics`, for the model at `path`. Raises `ModelInvalidError`."""
+    # It would install from the network whatever it misses; a detector must not.
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
+    os.environ.setdefault("YOLO_CONFIG_DIR", str(Path.home() / ".cache" / "vigil" / "ultralytics"))
     try:
         import torch
         import ultralytics
@@ -107,6 +108,12 @@ def _open(path: Path, device: str) -> tuple[Any, str, bool]:
             f"{path}: {path.suffix} models need the `ultralytics` extra, which is not installed here;"
             " use an OpenVINO export (`cctv export`) or install vigil-cctv[ultralytics]"
         ) from error
+    return torch, ultralytics
+
+
+def _open(path: Path, device: str) -> tuple[Any, str, bool]:
+    """The network, the device that it runs on and whether with 16 bit floats."""
+    torch, ultralytics = import_ultralytics(path)
     on_gpu = torch.cuda.is_available() if device in {"", "GPU"} else device.startswith("cuda")
     try:
         network = ultralytics.YOLO(str(path), task="detect")
@@ -117,7 +124,7 @@ def _open(path: Path, device: str) -> tuple[Any, str, bool]:
     return network, device if device.startswith("cuda") else "cuda:0", path.suffix != ".onnx"
 
 
-def _set_prompts(network: Any, path: Path, prompts: tuple[str, ...]) -> None:
+def set_prompts(network: Any, path: Path, prompts: tuple[str, ...]) -> None:
     """Makes an open-vocabulary network look for what the words say. Raises `ModelInvalidError`."""
     if not hasattr(network, "set_classes") or not hasattr(network.model, "set_classes"):
         raise ModelInvalidError(f"{path}: is no open-vocabulary model; `prompts` need one such as yolov8s-worldv2.pt")
