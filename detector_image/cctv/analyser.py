@@ -68,6 +68,7 @@ class Analyser:
             self._rules.restore(told)
             self._gate = MotionGate(camera.detection.motion_masks)
             self._attention.exact = _ask_for_positions(camera.detection)
+            self._attention.renew()
 
     def state(self) -> dict[str, Any]:
         """What a restarted detector must know so that it does not report an object again; JSON-compatible."""

@@ -86,6 +86,10 @@ class Attention:
             if anchor is None or float(overlap(thing.last.box, [anchor.box])[0]) < STEADY_OVERLAP:
                 self._anchors[thing.name] = _Anchor(thing.last.box, seconds)
 
+    def renew(self) -> None:
+        """Other things are asked for now: what stands there is looked at as if it had just come."""
+        self._anchors.clear()
+
     def forget(self, tracks: Iterable[str]) -> None:
         """Keeps only what belongs to these tracks."""
         alive = set(tracks)

@@ -98,13 +98,13 @@ def export(arguments: argparse.Namespace, work: Path) -> Report:
     suffix = "_int8_openvino_model" if arguments.format == "openvino" else ".engine"
     target = arguments.to or model_folder() / f"{weights.path.stem}{suffix}"
     prompts = tuple(arguments.prompts)
-    before = load_model(weights.path, device="cpu", sha256=weights.sha256, prompts=prompts)
+    before = load_model(weights.path, device="cpu", sha256=weights.sha256, prompts=prompts, size_px=arguments.size)
     try:
         calibration, held_back = gather(arguments.calibrate, work, arguments.pictures)
         made = export_weights(
             weights.path, arguments.format, calibration, work, size_px=arguments.size, prompts=prompts
         )
-        after = load_model(made, device="" if arguments.format == "tensorrt" else "CPU")
+        after = load_model(made, device="" if arguments.format == "tensorrt" else "CPU", size_px=arguments.size)
         try:
             report = _compare(before, after, held_back, arguments.confidence, str(target), calibration)
         finally:

@@ -57,20 +57,26 @@ class Model(Protocol):
 
 
 def load_model(
-    name: str | Path = "", *, device: str = "", sha256: str | None = None, prompts: tuple[str, ...] = ()
+    name: str | Path = "",
+    *,
+    device: str = "",
+    sha256: str | None = None,
+    prompts: tuple[str, ...] = (),
+    size_px: int = 640,
 ) -> Model:
     """Loads a model by path or name, with the runtime that its kind of file asks for.
 
     `""` and `demo` name the demo model that ships with Vigil; `yolov8n` and its like are looked up in the model
     folder and fetched where they are missing. `device` is OpenVINO's (`CPU`, `GPU`, `NPU`, `AUTO`) or torch's (`cpu`,
-    `cuda:0`); empty: the best that there is. Raises `ModelInvalidError`.
+    `cuda:0`); empty: the best that there is. `size_px` is the input of networks that take any. Raises
+    `ModelInvalidError`.
     """
     file = find_model(name, sha256)
     suffix = file.path.suffix.lower()
     if suffix == ".xml" or (suffix == ".onnx" and not _has_ultralytics()):
         return _openvino(file, device, prompts)
     if suffix in {".pt", ".onnx", ".engine"}:
-        return _ultralytics(file, device, prompts)
+        return _ultralytics(file, device, prompts, size_px)
     raise ModelInvalidError(
         f"{file.path}: is no model: it must be an OpenVINO folder or .xml, or a file .onnx, .engine or .pt"
     )
@@ -84,7 +90,7 @@ def _openvino(file: ModelFile, device: str, prompts: tuple[str, ...]) -> Model:
     return OpenVinoModel(file.path, device.upper() or "CPU")
 
 
-def _ultralytics(file: ModelFile, device: str, prompts: tuple[str, ...]) -> Model:
+def _ultralytics(file: ModelFile, device: str, prompts: tuple[str, ...], size_px: int) -> Model:
     if file.path.suffix.lower() == ".pt" and file.sha256 is None:
         raise ModelInvalidError(
             f"{file.path}: a .pt file can run any code when it is loaded, so it needs its SHA-256 pinned:"
@@ -93,7 +99,7 @@ def _ultralytics(file: ModelFile, device: str, prompts: tuple[str, ...]) -> Mode
         )
     from cctv.detectors.ultralytics_runtime import UltralyticsModel
 
-    return UltralyticsModel(file.path, device, prompts)
+    return UltralyticsModel(file.path, device, prompts, size_px)
 
 
 def _has_ultralytics() -> bool:

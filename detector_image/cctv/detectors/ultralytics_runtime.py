@@ -25,14 +25,14 @@ _Waiting = tuple[Frame, Future[Detections]]
 class UltralyticsModel:
     """A model run by ultralytics; see `cctv.detectors.model.Model`. The caller has checked the file's SHA-256."""
 
-    def __init__(self, path: Path, device: str = "", prompts: tuple[str, ...] = ()) -> None:
+    def __init__(self, path: Path, device: str = "", prompts: tuple[str, ...] = (), size_px: int = 640) -> None:
         self.path = path
         self._network, self._device, self._half = _open(path, device)
         if prompts:
             set_prompts(self._network, path, prompts)
         names: dict[int, str] = self._network.names
         self.labels = tuple(str(names[key]) for key in sorted(names))
-        self.input_size = (640, 640)
+        self.input_size = (size_px, size_px)
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._batch_size = 1 if path.suffix in {".onnx", ".engine"} else LARGEST_BATCH
         self._thread = threading.Thread(target=self._serve, name=f"model {path.name}", daemon=True)
@@ -86,6 +86,7 @@ class UltralyticsModel:
         results = self._network.predict(
             [frame.bgr() for frame in frames],
             device=self._device or None,
+            imgsz=self.input_size[0],
             half=self._half,
             conf=LOWEST_CONFIDENCE,
             iou=OVERLAP_FOR_DUPLICATE,

@@ -131,3 +131,21 @@ def test_a_second_person_beside_one_who_stands_is_seen_at_once(looks) -> None:  
     counts, events = looks(lambda t: [HERE, (0.7, 0.2, 0.85, 0.8)] if t >= 20 else [HERE], 25)
     assert len(events) == 2
     assert counts[20] >= 4
+
+
+@pytest.mark.parametrize("frames_per_second", [2.0, 5.0, 15.0])
+def test_new_settings_look_again_at_what_stands_there(  # type: ignore[no-untyped-def]
+    make_frame, make_camera, scripted_model, frames_per_second: float
+) -> None:
+    """A person whom nobody had asked for, in a picture in which nothing moves."""
+    model = scripted_model(lambda _: [("person", 0.9, HERE)])
+    analyser = Analyser(make_camera(frames_per_second=frames_per_second, classes=("vehicle",)), model)
+    picture = np.repeat(scene(HERE)[:, :, None], 3, axis=2)
+    times = np.arange(0, 40, 1 / frames_per_second)
+    assert [event for t in times for event in analyser.process(make_frame(float(t), picture))] == []
+    asked = model.asked
+
+    analyser.reconfigure(make_camera(frames_per_second=frames_per_second, classes=("person",)))
+    times = np.arange(40, 43, 1 / frames_per_second)
+    assert len([event for t in times for event in analyser.process(make_frame(float(t), picture))]) == 1
+    assert model.asked - asked < 3 * frames_per_second, "and then it is left alone"
