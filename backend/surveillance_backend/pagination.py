@@ -1,6 +1,37 @@
 """Pages of lists."""
 
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.filters import OrderingFilter
 from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+
+class StableOrderingFilter(OrderingFilter):
+    """`?ordering=` by the view's `ordering_fields`, with the id behind it, so that pages repeat no row."""
+
+    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: APIView) -> tuple[str, ...] | None:
+        """What is asked for. Raises ValidationError that names what may be; DRF would ignore it."""
+        asked = [
+            name.strip() for name in request.query_params.get(self.ordering_param, "").split(",") if name.strip()
+        ]
+        if not asked:
+            return None
+        allowed = getattr(view, "ordering_fields", ())
+        if len(asked) != 1 or asked[0].removeprefix("-") not in allowed:
+            names = ", ".join(f"{name}, -{name}" for name in allowed)
+            raise ValidationError({self.ordering_param: [f"must be one of {names}"]})
+        sign = "-" if asked[0].startswith("-") else ""
+        return (asked[0],) if asked[0].removeprefix("-") == "id" else (asked[0], f"{sign}id")
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """With the values that may be."""
+        values = [f"{sign}{name}" for name in view.ordering_fields for sign in ("", "-")]
+        parameter = {"name": self.ordering_param, "required": False, "in": "query"}
+        return [{**parameter, "description": "Order of the pages.", "schema": {"type": "string", "enum": values}}]
 
 
 class ByIdPagination(CursorPagination):
@@ -13,6 +44,13 @@ class ByIdPagination(CursorPagination):
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 500
+
+    def decode_cursor(self, request: Request) -> Any:
+        """The place of the page. Raises ValidationError: a cursor that is none is no missing page."""
+        try:
+            return super().decode_cursor(request)
+        except NotFound:
+            raise ValidationError({self.cursor_query_param: ["must come from `next` or `previous`"]}) from None
 
 
 class OldestFirstPagination(ByIdPagination):

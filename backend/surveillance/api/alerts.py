@@ -32,7 +32,7 @@ from surveillance.services.alerts import (
     alerts_acknowledge,
     alerts_resolve,
 )
-from surveillance_backend.pagination import ByIdPagination
+from surveillance_backend.pagination import ByIdPagination, StableOrderingFilter
 
 
 class AlertListView(ListAPIView[Alert]):
@@ -41,7 +41,8 @@ class AlertListView(ListAPIView[Alert]):
     scopes = {"GET": USER}  # noqa: RUF012 read only
     serializer_class = AlertSerializer
     pagination_class = ByIdPagination
-    filter_backends = (DjangoFilterBackend,)
+    filter_backends = (DjangoFilterBackend, StableOrderingFilter)
+    ordering_fields = ("id", "timestamp")
     filterset_class = AlertFilter
 
     def get_queryset(self) -> QuerySet[Alert]:
@@ -50,7 +51,7 @@ class AlertListView(ListAPIView[Alert]):
 
     @extend_schema(summary="Alerts")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Pages of alerts, the one stored last first."""
+        """Pages of alerts, the one stored last first; `ordering=-timestamp` goes by the detectors' clocks instead."""
         return super().get(request, *args, **kwargs)
 
 

@@ -24,7 +24,7 @@ from surveillance.api.filters import CameraFilter
 from surveillance.api.serializers import CameraSerializer
 from surveillance.models import Camera
 from surveillance.services.cameras import camera_create, camera_delete, camera_set_active, camera_update
-from surveillance_backend.pagination import OldestFirstPagination
+from surveillance_backend.pagination import OldestFirstPagination, StableOrderingFilter
 
 
 class CameraListView(ListAPIView[Camera]):
@@ -33,7 +33,8 @@ class CameraListView(ListAPIView[Camera]):
     scopes = {"GET": USER_AND_OPERATOR, "POST": USER}  # noqa: RUF012 read only
     serializer_class = CameraSerializer
     pagination_class = OldestFirstPagination
-    filter_backends = (DjangoFilterBackend,)
+    filter_backends = (DjangoFilterBackend, StableOrderingFilter)
+    ordering_fields = ("id", "name", "created_at", "updated_at")
     filterset_class = CameraFilter
 
     def get_queryset(self) -> QuerySet[Camera]:

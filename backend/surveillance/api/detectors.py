@@ -31,6 +31,7 @@ from vigil_contracts.alert import AlertSubmission
 from vigil_contracts.camera import CameraConfiguration, Heartbeat
 
 _IF_NONE_MATCH = OpenApiParameter("If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER)
+_CONFIGURATIONS = {"type": "array", "items": {"$ref": "#/components/schemas/CameraConfiguration"}}
 
 
 class ActiveCamerasView(APIView):
@@ -44,7 +45,7 @@ class ActiveCamerasView(APIView):
             OpenApiParameter("group", OpenApiTypes.STR, description="Only the cameras of this group."),
             _IF_NONE_MATCH,
         ],
-        responses={200: CameraConfiguration, 304: None},
+        responses={200: _CONFIGURATIONS, 304: None},
     )
     def get(self, request: Request) -> HttpResponseBase:
         """The active cameras; with credentials for a pipeline's or the operator's token, and for no other.

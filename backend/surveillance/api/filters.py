@@ -3,10 +3,11 @@
 from typing import ClassVar
 
 import django_filters
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from surveillance.choices import ALERT_TYPES
 from surveillance.models import Alert, Camera
+from surveillance.selectors.search import alerts_with_words
 
 
 class AlertFilter(django_filters.FilterSet):  # type: ignore[misc] # it has no types
@@ -28,7 +29,9 @@ class AlertFilter(django_filters.FilterSet):  # type: ignore[misc] # it has no t
     resolved = django_filters.BooleanFilter()
     is_false_positive = django_filters.BooleanFilter()
     search = django_filters.CharFilter(
-        method="find", max_length=100, label="Words of the description or of the camera's name."
+        method="find",
+        max_length=100,
+        label="Beginnings of words of the description, label, zone or rule, or the camera's name.",
     )
 
     class Meta:
@@ -37,9 +40,7 @@ class AlertFilter(django_filters.FilterSet):  # type: ignore[misc] # it has no t
 
     def find(self, alerts: QuerySet[Alert], name: str, value: str) -> QuerySet[Alert]:
         """Alerts that hold every word, in whatever case."""
-        for word in value.split():
-            alerts = alerts.filter(Q(description__icontains=word) | Q(camera__name__icontains=word))
-        return alerts
+        return alerts_with_words(alerts, value)
 
 
 class CameraFilter(django_filters.FilterSet):  # type: ignore[misc] # it has no types

@@ -16,6 +16,7 @@ from surveillance.dashboard.selectors import visible_alerts
 from surveillance.dashboard.vocabulary import ALERT_KINDS
 from surveillance.models import Alert
 from surveillance.selectors.cameras import cameras_visible_to
+from surveillance.selectors.search import alerts_with_words
 
 PAGE_SIZE = 40
 STATES = [
@@ -79,13 +80,7 @@ class InboxFilter(forms.Form):
         if asked.get("hours"):
             alerts = alerts.filter(timestamp__gte=now - timedelta(hours=asked["hours"]))
         if asked.get("q"):
-            words = asked["q"]
-            alerts = alerts.filter(
-                Q(description__icontains=words)
-                | Q(label__icontains=words)
-                | Q(zone__icontains=words)
-                | Q(camera__name__icontains=words)
-            )
+            alerts = alerts_with_words(alerts, asked["q"])
         return alerts
 
 

@@ -1,7 +1,5 @@
 """One's own tokens, invitations, and accounts that people make for themselves."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -9,13 +7,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from django.db import connection, connections
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 from tests.unit.backend.conftest import Party, client_with, party
 
-from accounts.invitations import InvalidInvitationError, account_create_invited, invitation_create
 from accounts.models import AuthToken, Invitation
 from accounts.scopes import Scope
 from accounts.services import token_create
@@ -167,25 +164,6 @@ def test_only_a_sites_admin_invites_into_it(site: Site, anna: Party, site_admin:
     nowhere = site_admin.client.post("/api/invitations/", {})
     assert (nowhere.status_code, list(nowhere.json())) == (400, ["site"])
     assert ben.client.get("/api/invitations/").json()["results"] == []
-
-
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="in memory it stands no two writers; PostgreSQL runs it")
-@pytest.mark.django_db(transaction=True)
-def test_two_people_at_the_same_moment_use_an_invitation_once(make_user: Callable[..., User]) -> None:
-    made = invitation_create(invited_by=make_user("anna"), lifetime=timedelta(days=1))
-
-    def accept(username: str) -> bool:
-        try:
-            account_create_invited(token=made.token, username=username, password=PASSWORD)
-        except InvalidInvitationError:
-            return False
-        finally:
-            connections.close_all()
-        return True
-
-    with ThreadPoolExecutor(2) as pool:
-        assert sorted(pool.map(accept, ("emil", "fritz"))) == [False, True]
-    assert User.objects.count() == 2
 
 
 def test_nobody_registers_unless_it_is_on(db: None, settings: Any) -> None:

@@ -1,0 +1,96 @@
+"""The OpenAPI description beyond what drf-spectacular reads off the views: errors, and an example for each body."""
+
+from typing import Any, Literal
+
+from drf_spectacular.openapi import AutoSchema
+from rest_framework.permissions import AllowAny
+
+from surveillance_backend.schema_examples import EXAMPLES
+
+_JSON = "application/json"
+_DETAIL = {"type": "object", "properties": {"detail": {"type": "string"}}, "required": ["detail"]}
+_FIELDS = {
+    "type": "object",
+    "description": "Field: what is wrong with it; or `detail`.",
+    "additionalProperties": True,
+}
+
+
+def _error(description: str, detail: str) -> dict[str, Any]:
+    return {"description": description, "content": {_JSON: {"schema": _DETAIL, "example": {"detail": detail}}}}
+
+
+BAD_REQUEST = {
+    "description": "Something sent is not right.",
+    "content": {_JSON: {"schema": _FIELDS, "example": {"name": ["This field is required."]}}},
+}
+ERRORS = {
+    "401": _error("No token, or not a good one.", "Invalid token."),
+    "403": _error("The token, or its user's role, may not do that.", "This token may not do that."),
+    "404": _error("It is not there, or not for you.", "Not found."),
+    "409": _error("The request is right, but not for this object as it is.", "A site needs an admin."),
+    "429": _error("Too many requests; see Retry-After.", "Request was throttled. Expected available in 3 seconds."),
+    "503": _error("Send the request again.", "The service is not available at the moment. Send the request again."),
+}
+
+
+class Schema(AutoSchema):
+    """Adds the errors that every view of the kind answers."""
+
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> Any:
+        bodies = super()._get_response_bodies(direction)
+        return {**bodies, **{status: body for status, body in self._errors().items() if status not in bodies}}
+
+    def _errors(self) -> dict[str, Any]:
+        is_open = AllowAny in getattr(self.view, "permission_classes", ())
+        statuses = ["403", "429", "503", *([] if is_open else ["401"])]
+        if is_open and self.path.endswith("/token/"):
+            statuses.append("401")
+        if "{" in self.path:
+            statuses.append("404")
+        if self.method in {"POST", "PUT", "PATCH", "DELETE"}:
+            statuses += ["409"] + (["404"] if self.path.endswith("/send-alert/") else [])
+        return {"400": BAD_REQUEST, **{status: ERRORS[status] for status in sorted(set(statuses))}}
+
+
+def add_examples(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Post-processing: puts the example of its component beside each body. Raises KeyError for one without."""
+    for methods in result["paths"].values():
+        for operation in methods.values():
+            if not isinstance(operation, dict) or "responses" not in operation:
+                continue
+            bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+            for content in (content for body in bodies for content in body.get("content", {}).values()):
+                if not {"example", "examples"} & set(content):
+                    content["example"] = example_of(content["schema"])
+    return result
+
+
+def nullable_as_of_3_1(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Post-processing: `nullable`, which DRF's pages still write, is no word of OpenAPI 3.1; a list of types is."""
+    _without_nullable(result)
+    return result
+
+
+def _without_nullable(node: Any) -> None:
+    if isinstance(node, list):
+        for item in node:
+            _without_nullable(item)
+    elif isinstance(node, dict):
+        if node.pop("nullable", False) and isinstance(node.get("type"), str):
+            node["type"] = [node["type"], "null"]
+        for item in node.values():
+            _without_nullable(item)
+
+
+def example_of(schema: dict[str, Any]) -> Any:
+    """The example of a body's schema: of the component that it names, in a list or a page where it says so."""
+    if schema.get("type") == "array":
+        return [example_of(schema["items"])]
+    if "$ref" not in schema:
+        return "(binary)" if schema.get("format") == "binary" else "id: 17\nevent: alert\ndata: {…}\n\n"
+    name = schema["$ref"].rpartition("/")[2]
+    if name.startswith("Paginated"):
+        inner = name.removeprefix("Paginated").removesuffix("List")
+        return {"next": None, "previous": None, "results": [EXAMPLES[inner]]}
+    return EXAMPLES[name]

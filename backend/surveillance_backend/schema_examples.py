@@ -1,0 +1,187 @@
+"""One example for each shape that the API takes or answers, by its name in the OpenAPI description.
+
+A test holds each against its schema, so that an example cannot lie; a new shape without one fails `make schema`.
+"""
+
+from typing import Any
+
+from vigil_contracts.camera import Detection
+
+_TIME, _LATER = "2026-11-23T12:00:00Z", "2026-11-30T12:00:00Z"
+_UUID = "7f8f9a52-9d5b-4b7e-9d3c-0a4f7e3c1b52"
+_TOKEN = "…64 characters, shown once…"  # noqa: S105 no token
+_BOX = {"x_min": 0.1, "y_min": 0.2, "x_max": 0.3, "y_max": 0.9}
+_STREAM = {"width": 1920, "height": 1080, "codec": "h264", "frames_per_second": 25.0, "last_frame_time": _TIME}
+_DETECTION = Detection().model_dump(mode="json")
+
+_CAMERA_REQUEST = {
+    "name": "Front gate",
+    "site": 1,
+    "group": "yard",
+    "rtsp_url": "rtsp://user:password@192.168.1.20:554/stream1",
+    "is_active": True,
+    "transport": "tcp",
+    "detection": _DETECTION,
+}
+_CAMERA = {
+    **_CAMERA_REQUEST,
+    "id": 7,
+    "user": 1,
+    "rtsp_url": "rtsp://***@192.168.1.20:554/stream1",
+    "detector_class_name": "",
+    "managed_by": "backend",
+    "created_at": _TIME,
+    "updated_at": _TIME,
+    "alerts": {"total": 12, "last_alert_time": _TIME},
+    "health": {
+        "phase": "Streaming",
+        "reason": "Streaming",
+        "message": "Pictures are arriving.",
+        "stream": _STREAM,
+        "reported_at": _TIME,
+    },
+}
+_CONFIGURATION = {
+    "id": 7,
+    "name": "Front gate",
+    "group": "yard",
+    "rtsp_url": "rtsp://***@192.168.1.20:554/stream1",
+    "transport": "tcp",
+    "detection": _DETECTION,
+    "detector_class_name": "",
+    "managed_by": "backend",
+    "revision": "0f3c9a51d2b47e86",
+}
+_HEARTBEAT = {
+    "phase": "Streaming",
+    "reason": "Streaming",
+    "message": "",
+    "stream": _STREAM,
+    "spooled_alerts": 0,
+    "detector": "cctv-7-5c9d",
+    "revision": "0f3c9a51d2b47e86",
+}
+_ALERT = {
+    "id": 17,
+    "camera": 7,
+    "camera_name": "Front gate",
+    "event_id": "7-20261123T120000-3",
+    "alert_type": "person",
+    "confidence": 0.87,
+    "timestamp": _TIME,
+    "received_at": _TIME,
+    "description": "A person at the front gate",
+    "label": "person",
+    "box": _BOX,
+    "track": "3",
+    "zone": "door",
+    "rule": "",
+    "image": "/api/alerts/17/image/",
+    "clip": "",
+    "acknowledged": True,
+    "acknowledged_by": "anna",
+    "acknowledged_at": _TIME,
+    "resolved": False,
+    "resolved_by": None,
+    "resolved_at": None,
+    "is_false_positive": False,
+}
+_INVITATION = {
+    "id": _UUID,
+    "name": "Emil",
+    "site": 1,
+    "role": "operator",
+    "invited_by": "anna",
+    "created_at": _TIME,
+    "expires_at": _LATER,
+    "used_at": None,
+    "used_by": None,
+}
+
+EXAMPLES: dict[str, Any] = {
+    "AcceptRequest": {"token": _TOKEN},
+    "AccountRequest": {"username": "emil", "password": "a long enough pass phrase"},
+    "AcknowledgeRequest": {"ids": [17, 18]},
+    "Acknowledged": {"acknowledged": 2},
+    "Alert": _ALERT,
+    "AlertFieldsRequest": {
+        "event_id": "7-20261123T120000-3",
+        "camera": 7,
+        "alert_type": "person",
+        "confidence": 0.87,
+        "timestamp": _TIME,
+        "label": "person",
+        "box": _BOX,
+    },
+    "AuditEntry": {
+        "id": 31,
+        "at": _TIME,
+        "actor_id": 1,
+        "actor_name": "anna",
+        "via": "token",
+        "token_name": "user token phone",
+        "address": "192.0.2.7",
+        "action": "changed",
+        "kind": "camera",
+        "object_id": "7",
+        "object_name": "Front gate",
+        "site_id": 1,
+        "changes": {"is_active": [False, True]},
+    },
+    "Camera": _CAMERA,
+    "CameraConfiguration": _CONFIGURATION,
+    "CameraRequest": _CAMERA_REQUEST,
+    "Comment": {"id": 3, "author": "anna", "text": "It was the postman.", "created_at": _TIME},
+    "CommentRequest": {"text": "It was the postman."},
+    "CredentialsRequest": {"username": "anna", "password": "a long enough pass phrase", "name": "phone"},
+    "DetectorToken": {"token": _TOKEN},
+    "HeartbeatRequest": _HEARTBEAT,
+    "Invitation": _INVITATION,
+    "InvitationRequestRequest": {"name": "Emil", "site": 1, "role": "operator", "expires_in_days": 7},
+    "InvitedAccountRequest": {"username": "emil", "password": "a long enough pass phrase", "token": _TOKEN},
+    "Member": {"user": 2, "username": "ben", "role": "viewer"},
+    "NewInvitation": {
+        "invitation": _INVITATION,
+        "token": _TOKEN,
+        "url": "https://vigil.example/invitation/…/",
+    },
+    "NewMemberRequest": {"username": "ben", "role": "viewer"},
+    "NewToken": {"token": _TOKEN, "expires_at": _LATER},
+    "PatchedCameraRequest": {"is_active": False},
+    "PatchedRoleRequest": {"role": "operator"},
+    "PatchedSiteRequest": {"name": "Harbour"},
+    "RegisteredResource": {"uid": _UUID, "id": 7, "digest": "5d41402abc4b2a76"},
+    "ResourceRegistrationRequest": {
+        "source": "production/cameras",
+        "resource": "front-gate",
+        "owner": "anna",
+        "name": "Front gate",
+        "rtsp_url": "rtsp://user:password@192.168.1.20:554/stream1",
+        "is_active": True,
+        "transport": "tcp",
+        "detection": _DETECTION,
+        "detector_class_name": "cpu",
+        "digest": "5d41402abc4b2a76",
+    },
+    "RuleQuality": {
+        "camera": 7,
+        "camera_name": "Front gate",
+        "rule": "long stay",
+        "alert_type": "loitering",
+        "alerts": 12,
+        "false_positives": 4,
+    },
+    "Site": {"id": 1, "name": "Yard", "role": "admin", "created_at": _TIME},
+    "SiteRequest": {"name": "Yard"},
+    "Token": {
+        "id": _UUID,
+        "name": "phone",
+        "scope": "user",
+        "created_at": _TIME,
+        "last_used_at": _TIME,
+        "expires_at": _LATER,
+        "is_current": False,
+    },
+    "TokenRequestRequest": {"name": "phone", "expires_in_days": 90},
+    "User": {"id": 2, "username": "emil"},
+}
