@@ -33,6 +33,9 @@ MAX_PAUSE_SECONDS = 15.0
 AWAY_SAID_AFTER_SECONDS = 20.0
 """A restart of the API is nobody's business; a thousand status writes for it would be."""
 
+ROWS = "/api/camera-resources/"
+"""Under which complaints about the rows are remembered; no camera has such a name."""
+
 REVERTED = (
     "The API owns this camera: an edit of the resource was put back. Change the camera in the dashboard or the API."
 )
@@ -128,7 +131,13 @@ class Poller:
         try:
             uids = await self._sweeper.round(is_due=is_due, fence=self._fence)
         except (ApiError, ValueError) as error:
-            logger.info("the rows of kubectl's cameras were not told: %s", type(error).__name__)
+            text = str(error) if isinstance(error, ApiError) else type(error).__name__
+            if self._complaints.get(ROWS) != text:
+                logger.warning("the rows of kubectl's cameras were not told: %s; asked again until they are", text)
+                self._complaints[ROWS] = text
+            return
+        self._complaints.pop(ROWS, None)
+        if not uids:
             return
         for camera in self._store.cameras.values():
             if camera.meta.uid in uids:
