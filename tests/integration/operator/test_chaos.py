@@ -11,7 +11,8 @@ import random
 import time
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import httpx
@@ -30,6 +31,16 @@ PAUSE_SECONDS = 0.15
 SETTLED_WITHIN_SECONDS = 150
 
 pytestmark = [pytest.mark.timeout(600 + SECONDS), pytest.mark.slow]
+
+
+@contextmanager
+def between_hands() -> Iterator[None]:
+    """What kubectl was to change may have gone, or changed, between its looking and its asking."""
+    try:
+        yield
+    except KubectlError as error:
+        if not any(text in str(error).lower() for text in ("not found", "notfound", "conflict", "already exists")):
+            raise
 
 
 class Chaos:
@@ -94,9 +105,10 @@ class Chaos:
         name = self._chance.choice(APPLIED)
         spec = {"active": self._chance.random() < 0.8, "stream": {"url": f"rtsp://10.9.0.{self._next()}/s"}}
         metadata = {"name": name, "namespace": self._view.namespace}
-        self._cluster.apply(
-            {"apiVersion": "vigil.dev/v1alpha1", "kind": "Camera", "metadata": metadata, "spec": spec}
-        )
+        with between_hands():
+            self._cluster.apply(
+                {"apiVersion": "vigil.dev/v1alpha1", "kind": "Camera", "metadata": metadata, "spec": spec}
+            )
 
     def unapply(self) -> None:
         name = self._chance.choice(APPLIED)
@@ -112,11 +124,8 @@ class Chaos:
             [("scale", "deployment", name, "--replicas=0"), ("delete", "deployment", name, "--wait=false"),
              ("delete", "secret", name, "--wait=false"), ("delete", "networkpolicy", name, "--wait=false")]
         )  # fmt: skip
-        try:
+        with between_hands():
             self._kubectl(*how)
-        except KubectlError as error:
-            if "not found" not in str(error).lower():
-                raise
 
     def kill_operator(self) -> None:
         self._operator.process.kill()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.cluster.cluster import KubectlError
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.http import Access
+from tests.cluster.http import Access, ApiError
 from tests.cluster.polling import eventually
 from tests.integration.operator.faulty_proxy import Answers, FaultyProxy, let_through
 from tests.integration.operator.running import Operator, View, install_definitions
@@ -146,7 +146,7 @@ def test_a_definition_that_is_made_anew_under_it(
     finally:
         install_definitions(vigil_cluster)
     began = time.monotonic()
-    eventually(lambda: view.camera(camera)["metadata"]["uid"] != uid, timeout_seconds=90)
+    eventually(partial(_is_another, view, camera, uid), timeout_seconds=90)
     eventually(partial(_is_owned_by, view, camera), timeout_seconds=90)
     print(f"the definition is back: its camera and Deployment after {time.monotonic() - began:.1f} s")
     assert operator.process.is_running
@@ -154,6 +154,13 @@ def test_a_definition_that_is_made_anew_under_it(
     vigil_cluster.kubectl("label", "cam", camera, "team=gate", "--namespace", namespace)
     scale_away(vigil_cluster, namespace, camera)
     eventually(lambda: replicas(view, camera) == 1)
+
+
+def _is_another(view: View, camera: str, uid: str) -> bool:
+    try:
+        return bool(view.camera(camera)["metadata"]["uid"] != uid)
+    except ApiError:  # the definition is not served yet
+        return False
 
 
 def _is_made(view: View, camera: str) -> bool:
