@@ -264,7 +264,9 @@ def _is_running(body: Body) -> bool:
     generation = (body.get("metadata") or {}).get("generation", 0)
     if not isinstance(status, Mapping) or status.get("observedGeneration", -1) < generation:
         return False
-    return bool(status.get("updatedReplicas") and status.get("readyReplicas"))
+    updated = status.get("updatedReplicas") or 0
+    # Ready ones of an older template may be counted yet, while the newest has none.
+    return bool(updated and status.get("replicas") == updated and status.get("readyReplicas"))
 
 
 def _credentials_secret(spec: Any) -> str:

@@ -8,9 +8,25 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
+from vigil_contracts.names import Reason
 from vigil_operator.core.compare import covers
 from vigil_operator.core.names import ANNOTATION_CREDENTIALS, ANNOTATION_DESIRED, LABEL_DETECTOR_CLASS
 from vigil_operator.core.observed import Key
+
+NOT_THE_CLASS = frozenset(
+    {
+        Reason.INACTIVE,
+        Reason.STREAM_UNAUTHORIZED,
+        Reason.STREAM_NOT_FOUND,
+        Reason.STREAM_UNREACHABLE,
+        Reason.STREAM_TIMEOUT,
+        Reason.STREAM_ENDED,
+        Reason.STREAM_FROZEN,
+        Reason.STREAM_UNSUPPORTED,
+        Reason.STREAM_FORBIDDEN,
+    }
+)
+"""With these a detector that is not ready after its restart was restarted well: it runs and says what is wrong."""
 
 
 def is_roll(existing: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from vigil_operator.core.names import FINALIZER, workload_name
 from vigil_operator.core.observed import Camera, Key
 from vigil_operator.core.reconcile import ApiView, Decision, Removal, Situation, decide, removals_without_camera
 from vigil_operator.core.registration import RegistrationSettings
-from vigil_operator.core.rollout import RolloutGate
+from vigil_operator.core.rollout import NOT_THE_CLASS, RolloutGate
 from vigil_operator.core.status import Verdict, ready_of
 from vigil_operator.kube.client import KubeClient, KubeError
 from vigil_operator.kube.events import EventRecorder
@@ -32,12 +32,6 @@ logger = logging.getLogger(__name__)
 
 LOOK_AGAIN_MARGIN_SECONDS = 1.0
 """Times in a status are whole seconds: looking a second late is looking once."""
-
-NOT_THE_CLASSES_FAULT = frozenset(reason for reason in Reason if reason.value.startswith("Stream")) | {
-    Reason.INACTIVE,
-    Reason.BACKEND_UNREACHABLE,
-}
-"""With these, a detector that is not ready after its restart was restarted well: it runs and says what is wrong."""
 
 
 class TokenIssuer(Protocol):
@@ -162,9 +156,7 @@ class Reconciler:
         key, deployment = situation.camera.key, situation.children.deployment
         is_running = deployment is not None and deployment.is_running
         if not decision.is_roll:
-            if self._gate.is_rolling(key) and (
-                is_running or ready_of(decision.verdict).reason in NOT_THE_CLASSES_FAULT
-            ):
+            if self._gate.is_rolling(key) and (is_running or ready_of(decision.verdict).reason in NOT_THE_CLASS):
                 self._rollout_settled(key)
             return decision
         if self._gate.may_roll(key, is_running=is_running):

@@ -10,7 +10,7 @@ from tests.unit.operator.test_flow import CLASS_PATH, World
 
 from vigil_operator.core.desired.deployment import build_deployment
 from vigil_operator.core.desired.workload import DetectorSecrets
-from vigil_operator.core.observed import Key
+from vigil_operator.core.observed import Key, workload_from_body
 from vigil_operator.core.rollout import RolloutGate, is_roll
 from vigil_operator.kube.kinds import DEPLOYMENT
 
@@ -78,13 +78,46 @@ def mark_ready(world: World, path: str) -> None:
     found = world.server.objects[path]
     world.server._version += 1
     metadata = {**found["metadata"], "resourceVersion": str(world.server._version)}
-    status = {"observedGeneration": metadata["generation"], "updatedReplicas": 1, "readyReplicas": 1}
+    status = {
+        "observedGeneration": metadata["generation"],
+        "replicas": 1,
+        "updatedReplicas": 1,
+        "readyReplicas": 1,
+    }
     world.server.objects[path] = {**found, "metadata": metadata, "status": status}
+    camera = metadata["labels"]["vigil.dev/camera"]
+    conditions = [{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": "True"}]
+    world.server.objects[f"/api/v1/namespaces/{NAMESPACE}/pods/{camera}"] = {
+        "metadata": {
+            "name": camera,
+            "namespace": NAMESPACE,
+            "uid": f"pod-{camera}",
+            "resourceVersion": str(world.server._version),
+            "labels": {"vigil.dev/camera": camera},
+        },
+        "spec": {"nodeName": "n"},
+        "status": {"conditions": conditions},
+    }
 
 
 def on(world: World, image: str) -> list[str]:
     found = deployments(world).items()
     return [path for path, item in found if item["spec"]["template"]["spec"]["containers"][0]["image"] == image]
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ({"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1}, True),
+        ({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1}, False),
+        ({"observedGeneration": 2, "replicas": 1, "readyReplicas": 1}, False),
+        ({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 1, "readyReplicas": 1}, False),
+        ({"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1}, False),
+        ({}, False),
+    ],
+)
+def test_when_a_deployment_runs_its_newest_template(status: dict[str, int], expected: bool) -> None:
+    assert workload_from_body({"metadata": {"generation": 2}, "status": status}).is_running is expected
 
 
 def test_a_changed_class_rolls_its_cameras_two_at_a_time() -> None:
