@@ -26,7 +26,8 @@ from tests.cluster.processes import free_ports
 Script = Callable[[str, str], int | None]
 """From method and path to the status to answer with; None: the request goes through."""
 
-PASSED_ON = ("Authorization", "Content-Type", "Accept", "User-Agent")
+NOT_PASSED_ON = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
+"""Of a request's headers; all others go on, repeated ones repeated: kopf accepts one form of an answer or another."""
 GONE = {"kind": "Status", "apiVersion": "v1", "code": 410, "reason": "Expired", "message": "too old resource version"}
 
 
@@ -108,7 +109,9 @@ class FaultyProxy:
 
     async def _begin(self) -> None:
         connector = aiohttp.TCPConnector(ssl=self._access.context, limit=0)
-        self._client = aiohttp.ClientSession(connector=connector, auto_decompress=False)
+        self._client = aiohttp.ClientSession(
+            connector=connector, skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+        )
         application = web.Application(client_max_size=16 * 1024**2)
         application.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
@@ -126,12 +129,12 @@ class FaultyProxy:
         if status is not None:
             body = {"kind": "Status", "code": status, "message": "made to fail"}
             return web.json_response(body, status=status, headers={"Retry-After": "1"})
-        headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
+        headers = [(name, value) for name, value in request.headers.items() if name.lower() not in NOT_PASSED_ON]
         url = f"{self._access.server}{request.path_qs}"
         timeout = aiohttp.ClientTimeout(total=None if "watch" in request.query else 60)
         try:
             async with self._client.request(
-                request.method, url, headers=headers, data=await request.read(), timeout=timeout
+                request.method, url, headers=headers, data=await request.read() or None, timeout=timeout
             ) as answer:
                 if "watch" in request.query and answer.status == 200:
                     return await self._watch(request, answer)
@@ -151,7 +154,7 @@ class FaultyProxy:
             while (chunk := await queue.get()) is not None:
                 await stream.write(chunk)
         except (ConnectionError, OSError):
-            pass
+            pass  # the caller has gone, as kopf does once it has read that its version is too old
         finally:
             self._watches.discard(queue)
             reader.cancel()
