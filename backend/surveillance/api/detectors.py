@@ -18,11 +18,20 @@ from accounts.permissions import scope_of
 from accounts.scopes import SERVICE_SCOPES
 from accounts.services import detector_token_rotate
 from surveillance import metrics
-from surveillance.api.access import DETECTOR, OPERATOR, SENDERS, USER_AND_SERVICES, visible_camera, visible_cameras
+from surveillance.api.access import (
+    DETECTOR,
+    OPERATOR,
+    SENDERS,
+    USER_AND_SERVICES,
+    user_of,
+    visible_camera,
+    visible_cameras,
+)
 from surveillance.api.errors import answered
 from surveillance.api.serializers import AlertFieldsSerializer, AlertSerializer, DetectorTokenSerializer
 from surveillance.core.validation import InvalidInputError, parse
 from surveillance.models import Camera
+from surveillance.selectors.active import cached_answer
 from surveillance.selectors.cameras import CONFIGURATION_FORMAT, active_cameras, camera_list_version, configuration
 from surveillance.services.alerts import alert_store
 from surveillance.services.heartbeats import heartbeat_record
@@ -55,14 +64,19 @@ class ActiveCamerasView(APIView):
         scope = scope_of(request)
         group = request.query_params.get("group", "")[:64]
         version = camera_list_version()  # before the list: an answer may be newer than its tag, never older
-        etag = f'"{CONFIGURATION_FORMAT}-{version}-{scope}-{request.user.pk}-{group.encode().hex()}"'
+        user = user_of(request)
+        asks = f"{user.pk}{'s' if user.is_superuser else ''}"
+        etag = f'"{CONFIGURATION_FORMAT}-{version}-{scope}-{asks}-{group.encode().hex()}"'
         unchanged = get_conditional_response(request._request, etag=etag)
         if unchanged is not None:
             return unchanged
-        cameras = active_cameras(cameras=visible_cameras(request), group=group)
         with_credentials = scope in SERVICE_SCOPES
-        body = [configuration(camera=camera, with_credentials=with_credentials) for camera in cameras]
-        return _tagged(body, etag)
+
+        def make() -> list[dict[str, object]]:
+            cameras = active_cameras(cameras=visible_cameras(request), group=group)
+            return [configuration(camera=camera, with_credentials=with_credentials) for camera in cameras]
+
+        return _tagged(cached_answer(tag=etag[1:-1], has_credentials=with_credentials, make=make), etag)
 
 
 class ConfigurationView(APIView):

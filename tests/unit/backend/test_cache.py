@@ -1,0 +1,150 @@
+"""What comes from the cache is what the database would say, after every write; and no credential is in the cache."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from tests.unit.backend.conftest import Party, party
+
+from accounts.scopes import Scope
+from sites.models import Membership, Site
+from sites.roles import Role
+from sites.services import member_remove, member_set, site_create, site_delete
+from surveillance.models import Camera
+from surveillance.selectors import active
+from surveillance.services.cameras import camera_create, camera_delete, camera_set_active, camera_update
+
+PASSWORD = "Pa55word"
+
+
+def _answers(people: list[Party]) -> list[Any]:
+    return [
+        person.client.get("/api/active-cameras/", query).json()
+        for person in people
+        for query in ({}, {"group": "yard"})
+    ]
+
+
+class _Writes:
+    """Random writes, each by the service that would do it."""
+
+    def __init__(self, users: list[User], chance: random.Random) -> None:
+        self._users, self._chance, self._number = users, chance, 0
+
+    def one(self) -> str:
+        """Does one and tells which."""
+        writes = [self.add, self.change, self.switch, self.move, self.join, self.leave, self.close, self.remove]
+        write = self._chance.choice(writes)
+        write()
+        return write.__name__
+
+    def add(self) -> None:
+        self._number += 1
+        values = {"name": f"c{self._number}", "rtsp_url": f"rtsp://u:{PASSWORD}@h/{self._number}", "is_active": True}
+        camera_create(user=self._chance.choice(self._users), values=values)
+
+    def change(self) -> None:
+        if camera := self._camera():
+            self._number += 1
+            values = {"rtsp_url": f"rtsp://u:{PASSWORD}@h/{self._number}", "group": self._chance.choice(["", "yard"])}
+            camera_update(camera=camera, values=values)
+
+    def switch(self) -> None:
+        if camera := self._camera():
+            camera_set_active(camera=camera, is_active=not camera.is_active)
+
+    def move(self) -> None:
+        if camera := self._camera():
+            site = site_create(user=camera.user, name="s")
+            camera_update(camera=camera, values={"site_id": site.pk}, user=camera.user)
+
+    def join(self) -> None:
+        if site := self._one(Site):
+            users = [user for user in self._users if not site.memberships.filter(user=user, role=Role.ADMIN).exists()]
+            if users:
+                member_set(site=site, user=self._chance.choice(users), role=self._chance.choice(list(Role)))
+
+    def leave(self) -> None:
+        members = list(Membership.objects.exclude(role=Role.ADMIN))
+        if members:
+            member_remove(member=self._chance.choice(members))
+
+    def close(self) -> None:
+        if site := self._one(Site):
+            site_delete(site=site)
+
+    def remove(self) -> None:
+        if Camera.objects.count() > 4 and (camera := self._camera()):
+            camera_delete(camera=camera)
+
+    def _camera(self) -> Camera | None:
+        return self._one(Camera)
+
+    def _one(self, model: Any) -> Any:
+        rows = list(model.objects.order_by("pk"))
+        return self._chance.choice(rows) if rows else None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_cached_and_fresh_agree_under_random_writes(
+    anna: Party, ben: Party, root: Party, pipeline: Party, operator: Party, seed: int
+) -> None:
+    people = [anna, ben, root, pipeline, operator]
+    writes = _Writes([anna.user, ben.user], random.Random(seed))
+    done = []
+    for _ in range(25):
+        done.append(writes.one())
+        cached = _answers(people)
+        again = _answers(people)
+        cache.clear()
+        fresh = _answers(people)
+        assert cached == again == fresh, done
+        # The next turn meets a cache that holds the answers of before its write.
+
+
+def test_second_answer_asks_the_database_for_no_camera(
+    pipeline: Party, camera: Camera, django_assert_num_queries: Any
+) -> None:
+    first = pipeline.client.get("/api/active-cameras/").json()
+    with django_assert_num_queries(2):  # the token, the version
+        assert pipeline.client.get("/api/active-cameras/").json() == first
+
+
+def test_cache_holds_no_credentials(pipeline: Party, anna: Party, camera: Camera, monkeypatch: Any) -> None:
+    kept: list[str] = []
+    monkeypatch.setattr(active, "_set", lambda tag, text: kept.append(tag + text))
+    assert PASSWORD in pipeline.client.get("/api/active-cameras/").content.decode()
+    anna.client.get("/api/active-cameras/")
+    assert len(kept) == 2
+    assert PASSWORD not in "".join(kept)
+    assert "camera.example" not in kept[0]
+
+
+def test_cache_that_is_away_or_cannot_be_decrypted_is_no_error(
+    pipeline: Party, camera: Camera, settings: Any, monkeypatch: Any
+) -> None:
+    first = pipeline.client.get("/api/active-cameras/").json()
+    from cryptography.fernet import Fernet
+
+    settings.VIGIL_CREDENTIAL_KEYS = (Fernet.generate_key().decode(),)
+    Camera.objects.filter(pk=camera.pk).update(rtsp_url=camera.rtsp_url)  # encrypted anew, the version as it was
+    assert pipeline.client.get("/api/active-cameras/").json() == first
+
+    def fail(*_: Any) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(active.cache, "get", fail)
+    monkeypatch.setattr(active.cache, "set", fail)
+    assert pipeline.client.get("/api/active-cameras/").json() == first
+
+
+def test_new_superuser_is_not_told_that_nothing_has_changed(make_user: Callable[..., User], camera: Camera) -> None:
+    user = make_user("dora")
+    dora = party(user, Scope.USER)
+    before = dora.client.get("/api/active-cameras/")
+    User.objects.filter(pk=user.pk).update(is_superuser=True)
+    after = dora.client.get("/api/active-cameras/", HTTP_IF_NONE_MATCH=before.headers["ETag"])
+    assert (before.json(), len(after.json())) == ([], 1)
