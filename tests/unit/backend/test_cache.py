@@ -81,7 +81,8 @@ class _Writes:
             camera_delete(camera=camera)
 
     def _camera(self) -> Camera | None:
-        return self._one(Camera)
+        found: Camera | None = self._one(Camera)
+        return found
 
     def _one(self, model: Any) -> Any:
         rows = list(model.objects.order_by("pk"))
@@ -136,8 +137,8 @@ def test_cache_that_is_away_or_cannot_be_decrypted_is_no_error(
     def fail(*_: Any) -> None:
         raise ConnectionError
 
-    monkeypatch.setattr(active.cache, "get", fail)
-    monkeypatch.setattr(active.cache, "set", fail)
+    monkeypatch.setattr("surveillance.selectors.active.cache.get", fail)
+    monkeypatch.setattr("surveillance.selectors.active.cache.set", fail)
     assert pipeline.client.get("/api/active-cameras/").json() == first
 
 
