@@ -85,7 +85,9 @@ def comers_clip(clip: Path, target: Path) -> Path:
     turn = PRESENT_SECONDS + ABSENT_SECONDS
     grain = np.random.default_rng(1)
     with av.open(str(target), "w") as container:
-        stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options={"preset": "veryfast", "bf": "0"})
+        stream = container.add_stream(
+            "libx264", rate=FRAMES_PER_SECOND, options={"preset": "veryfast", "bf": "0", "threads": "1"}
+        )
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for number in range(round(CLIP_SECONDS * FRAMES_PER_SECOND)):
             seconds = number / FRAMES_PER_SECOND
