@@ -1,4 +1,4 @@
-"""Pictures in storage: random names, written whole before their row is committed."""
+"""Pictures and clips in storage: random names, written whole before their row is committed."""
 
 import logging
 import uuid
@@ -14,30 +14,30 @@ class StorageUnavailableError(Exception):
     """The storage cannot be written or read at the moment."""
 
 
-def save(content: bytes, *, now: datetime) -> str:
-    """Stores a JPEG and returns its key. Raises StorageUnavailableError; nothing is left behind then."""
-    key = f"alerts/{now:%Y/%m/%d}/{uuid.uuid4().hex}.jpg"
+def save(content: bytes, *, now: datetime, extension: str = "jpg") -> str:
+    """Stores a JPEG or MP4 and returns its key. Raises StorageUnavailableError; nothing is left behind then."""
+    key = f"alerts/{now:%Y/%m/%d}/{uuid.uuid4().hex}.{extension}"
     try:
         return str(default_storage.save(key, ContentFile(content)))
     except OSError as error:
         delete(key)  # a disk that became full leaves a part of the file
-        raise StorageUnavailableError(f"the picture cannot be stored: {error.strerror}") from error
+        raise StorageUnavailableError(f"it cannot be stored: {error.strerror}") from error
 
 
 def read(key: str) -> bytes | None:
-    """The JPEG, or None when it is not there. Raises StorageUnavailableError."""
+    """The content, or None when it is not there. Raises StorageUnavailableError."""
     try:
         with default_storage.open(key) as file:
             return bytes(file.read())
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StorageUnavailableError(f"the picture cannot be read: {error.strerror}") from error
+        raise StorageUnavailableError(f"it cannot be read: {error.strerror}") from error
 
 
 def delete(key: str) -> None:
-    """Removes the picture; one that is not there is fine."""
+    """Removes it; what is not there is fine."""
     try:
         default_storage.delete(key)
     except OSError as error:
-        logger.warning("a picture could not be deleted: %s", error.strerror, extra={"key": key})
+        logger.warning("a file could not be deleted: %s", error.strerror, extra={"key": key})

@@ -1,5 +1,6 @@
 """What must happen whichever way a row changes: service, admin, or the deletion of its user."""
 
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -36,7 +37,7 @@ def count_alert(instance: Alert, created: bool, **_: Any) -> None:
 
 @receiver(post_delete, sender=Alert, dispatch_uid="alert_picture")
 def delete_picture(instance: Alert, **_: Any) -> None:
-    """Removes the picture once the row's deletion is certain."""
-    if instance.image:
-        key = instance.image
-        transaction.on_commit(lambda: pictures.delete(key), robust=True)
+    """Removes picture and clip once the row's deletion is certain."""
+    keys = [key for key in (instance.image, instance.clip) if key]
+    for key in keys:
+        transaction.on_commit(partial(pictures.delete, key), robust=True)

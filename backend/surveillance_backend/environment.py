@@ -77,7 +77,7 @@ class Environment(BaseSettings):
         default=False, description="Whether anybody who reaches the backend may make an account of their own."
     )
     max_request_bytes: int = Field(
-        default=4 * 1024 * 1024, ge=64 * 1024, description="A request with a longer body is refused with 413."
+        default=18 * 1024 * 1024, ge=64 * 1024, description="A request with a longer body is refused with 413."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level logged.")
     log_format: Literal["json", "text"] = Field(default="json", description="One JSON object a line, or plain text.")

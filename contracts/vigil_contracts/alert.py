@@ -37,3 +37,14 @@ class AlertSubmission(BaseModel):
     zone: str = Field(default="", max_length=64)
     rule: str = Field(default="", max_length=64)
     description: str = Field(default="", max_length=500)
+
+
+class ClipSubmission(BaseModel):
+    """The clip of an event: the fields of `POST /api/send-clip/`. It follows the event's alert."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    event_id: EventId
+    camera: int
+    started_at: AwareDatetime = Field(description="When its first picture was received.")
+    duration_seconds: float = Field(ge=0, le=600)

@@ -13,7 +13,7 @@ from typing import Any, Generic, Self, TypeVar
 import httpx
 from pydantic import ValidationError
 
-from vigil_contracts.alert import AlertSubmission
+from vigil_contracts.alert import AlertSubmission, ClipSubmission
 from vigil_contracts.camera import (
     CameraConfiguration,
     CameraReport,
@@ -90,6 +90,12 @@ def _send_alert(alert: AlertSubmission, image_jpeg: bytes | None) -> _Request:
     if image_jpeg is not None:
         files["image"] = ("snapshot.jpg", image_jpeg, "image/jpeg")
     return _Request("POST", "/api/send-alert/", {}, {"files": files})
+
+
+def _send_clip(clip: ClipSubmission, content_mp4: bytes) -> _Request:
+    files: dict[str, Any] = {name: (None, str(value)) for name, value in clip.model_dump(mode="json").items()}
+    files["clip"] = ("clip.mp4", content_mp4, "video/mp4")
+    return _Request("POST", "/api/send-clip/", {}, {"files": files})
 
 
 def _heartbeat(camera_id: int, heartbeat: Heartbeat) -> _Request:
@@ -180,6 +186,10 @@ class ApiClient:
     def send_alert(self, alert: AlertSubmission, image_jpeg: bytes | None) -> bool:
         """Stores the alert; True: it is new, False: the API had it already."""
         return self._send(_send_alert(alert, image_jpeg)).status_code == httpx.codes.CREATED
+
+    def send_clip(self, clip: ClipSubmission, content_mp4: bytes) -> bool:
+        """Stores the clip of an alert that the API has; True: it is new, False: the API had it already."""
+        return self._send(_send_clip(clip, content_mp4)).status_code == httpx.codes.CREATED
 
     def heartbeat(self, camera_id: int, heartbeat: Heartbeat) -> None:
         """Reports a camera's health."""

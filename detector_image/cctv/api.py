@@ -7,6 +7,8 @@ from typing import TypeVar
 from cctv.config import Settings
 from cctv.logs import redactor
 from cctv.metrics import Metrics
+from cctv.spool import Submission
+from vigil_contracts.alert import ClipSubmission
 from vigil_contracts.api_client import ApiClient, ApiError
 
 T = TypeVar("T")
@@ -31,6 +33,12 @@ class Api:
             if error.status != 401 or not self._renew(client):
                 raise
         return request(self._client)
+
+    def deliver(self, submission: Submission, content: bytes) -> bool:
+        """Brings an alert or a clip to the API; whether it was new. Raises `ApiError`."""
+        if isinstance(submission, ClipSubmission):
+            return self.call(lambda client: client.send_clip(submission, content))
+        return self.call(lambda client: client.send_alert(submission, content or None))
 
     def close(self) -> None:
         """Closes the connections."""

@@ -11,6 +11,7 @@ from types import FrameType
 
 from cctv.api import Api
 from cctv.cameras import Cameras
+from cctv.clips import ClipLimits, ClipRecorder
 from cctv.config import InvalidSettingError, Settings
 from cctv.hardware import HardwareDecoding
 from cctv.heartbeat import Heart
@@ -43,11 +44,7 @@ class Detector:
         self._stopping = threading.Event()
         self._spool = self._open_spool()
         self._api = Api(settings, self.metrics)
-        self._sender = Sender(
-            self._spool,
-            lambda alert, image: self._api.call(lambda client: client.send_alert(alert, image)),
-            self.metrics,
-        )
+        self._sender = Sender(self._spool, self._api.deliver, self.metrics)
         self._models = Models(
             settings.model,
             device=settings.model_device,
@@ -123,6 +120,9 @@ class Detector:
                 frozen_after_seconds=settings.frozen_after_seconds,
             ),
             offline_alert_after_seconds=settings.offline_alert_after_seconds,
+            clip_limits=ClipLimits(
+                settings.clip_seconds_before, settings.clip_seconds_after, int(settings.clip_max_bytes)
+            ),
         )
 
     def _source_maker(self) -> "_SourceMaker":
@@ -186,7 +186,7 @@ class _SourceMaker:
     def __init__(self, options: GateOptions, settings: Settings, hardware: HardwareDecoding) -> None:
         self._options, self._settings, self._hardware = options, settings, hardware
 
-    def __call__(self, camera: CameraConfiguration) -> Source:
+    def __call__(self, camera: CameraConfiguration, recorder: ClipRecorder) -> Source:
         return RtspSource(
             camera.rtsp_url.get_secret_value(),
             camera.transport,
@@ -194,6 +194,7 @@ class _SourceMaker:
             open_timeout_seconds=self._settings.stream_open_timeout_seconds,
             read_timeout_seconds=self._settings.stream_read_timeout_seconds,
             hardware=self._hardware,
+            recorder=recorder,
         )
 
 

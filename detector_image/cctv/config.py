@@ -101,6 +101,21 @@ class Settings(BaseSettings):
         ge=0,
         description="A camera without a picture for so long gives a camera_offline alert; 0: never.",
     )
+    clip_seconds_before: float = Field(
+        default=5.0,
+        ge=0,
+        le=30,
+        description="How much of a clip lies before its alert; with the next one 0: no clips.",
+    )
+    clip_seconds_after: float = Field(
+        default=5.0, ge=0, le=30, description="How much of a clip lies after its alert."
+    )
+    clip_max_bytes: ByteSize = Field(
+        default=ByteSize(8 * 1024**2),
+        ge=0,
+        le=16 * 1024**2,
+        description="The most that a clip may take, and that is kept of a camera's packets for it; 0: no clips.",
+    )
     poll_interval_seconds: float = Field(
         default=2.0, gt=0, le=8, description="How often the API is asked for changes."
     )

@@ -8,12 +8,13 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from cctv.analyser import Analyser
 from cctv.backoff import Backoff
+from cctv.clips import ClipLimits, ClipRecorder
 from cctv.detectors.several import as_one
 from cctv.events import Event
 from cctv.faults import StreamFault
@@ -28,6 +29,7 @@ from cctv.reader import Reader, ReaderOptions, SourceFactory
 from cctv.source import Source
 from cctv.spool import Spool
 from cctv.state_store import StateStore
+from vigil_contracts.alert import ClipSubmission
 from vigil_contracts.camera import CameraConfiguration, Heartbeat
 from vigil_contracts.names import REASON_TEXTS, Reason
 from vigil_contracts.stream_url import secrets_of
@@ -43,12 +45,13 @@ class Shared:
     spool: Spool
     states: StateStore
     metrics: Metrics
-    make_source: Callable[[CameraConfiguration], Source]
+    make_source: Callable[[CameraConfiguration, ClipRecorder], Source]
     spooled: Callable[[], None]
     changed: Callable[[int], None]
     detector_name: str
     reader_options: ReaderOptions
     offline_alert_after_seconds: float = 60.0
+    clip_limits: ClipLimits = field(default_factory=ClipLimits)
 
 
 class CameraPipeline:
@@ -59,6 +62,7 @@ class CameraPipeline:
         self._log = camera_logger(camera.id)
         self._health = CameraHealth(lambda: shared.changed(camera.id))
         self._mailbox: Mailbox[Frame] = Mailbox()
+        self._recorder = ClipRecorder(camera.id, shared.clip_limits, self._accept_clip)
         self._reader = Reader(
             camera.id,
             self._source_factory(camera),
@@ -123,7 +127,7 @@ class CameraPipeline:
 
     def _source_factory(self, camera: CameraConfiguration) -> SourceFactory:
         redactor.add(secrets_of(camera.rtsp_url.get_secret_value()))
-        return lambda: self._shared.make_source(camera)
+        return lambda: self._shared.make_source(camera, self._recorder)
 
     def _run(self) -> None:
         analysis = self._load()
@@ -185,7 +189,8 @@ class CameraPipeline:
             return
         metrics.frames.labels(camera, "analysed" if analysis.uses > uses else "gated").inc()
         for event in events:
-            self._accept(event)
+            if self._accept(event):
+                self._recorder.want(event.event_id, frame.monotonic_seconds)
         if events:
             analysis.save()
 
@@ -197,18 +202,25 @@ class CameraPipeline:
             self._accept(event)
             analysis.save()
 
-    def _accept(self, event: Event) -> None:
+    def _accept(self, event: Event) -> bool:
+        """Whether the alert is on the disk."""
         self._shared.metrics.events.labels(str(self._camera.id), event.alert_type).inc()
         try:
             kept = self._shared.spool.append(event.to_submission(self._camera.id), event.snapshot_jpeg)
         except OSError:
             self._log.exception("an alert could not be written to the disk and is lost")
-            return
+            return False
         if not kept:
             self._log.error("the spool has no room for an alert; it is lost")
-            return
+            return False
         self._log.info("%s: %s", event.alert_type, event.description)
         self._shared.spooled()
+        return True
+
+    def _accept_clip(self, clip: ClipSubmission, content: bytes) -> None:
+        """In the reading thread. Raises OSError; a clip that finds no room is counted by the spool."""
+        if self._shared.spool.append(clip, content):
+            self._shared.spooled()
 
 
 class _Analysis:

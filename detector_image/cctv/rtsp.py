@@ -14,6 +14,7 @@ import av.container
 import av.error
 import av.logging
 
+from cctv.clips import ClipRecorder, Recording
 from cctv.faults import StreamFault, from_libav
 from cctv.hardware import HardwareDecoding
 from cctv.rtsp_gate import GateOptions, RtspGate
@@ -40,12 +41,15 @@ class RtspSource:
         open_timeout_seconds: float = 10.0,
         read_timeout_seconds: float = 10.0,
         hardware: HardwareDecoding | None = None,
+        recorder: ClipRecorder | None = None,
     ) -> None:
         self._gate = RtspGate(url, gate_options)
         self._transport = transport
         self._open_timeout = open_timeout_seconds
         self._read_timeout = read_timeout_seconds
         self._hardware = hardware
+        self._recorder = recorder
+        self._recording: Recording | None = None
         self._container: av.container.InputContainer | None = None
 
     def open(self) -> StreamInfo:
@@ -81,6 +85,7 @@ class RtspSource:
         stream = self._container.streams.video[0]
         with contextlib.suppress(ValueError):  # a codec without a decoder has no context
             stream.codec_context.thread_count = 1
+            self._recording = self._recorder.recording(stream) if self._recorder else None
         return self.info()
 
     def pictures(self) -> Iterator[av.VideoFrame]:
@@ -89,6 +94,8 @@ class RtspSource:
         last_picture_at = time.monotonic()
         try:
             for packet in self._container.demux(stream):
+                if self._recording is not None:
+                    self._recording.add(packet)
                 pictures = _decoded(packet)
                 if pictures:
                     last_picture_at = time.monotonic()
@@ -115,6 +122,9 @@ class RtspSource:
 
     def close(self) -> None:
         self._gate.close()
+        if self._recording is not None:
+            self._recording.end()
+            self._recording = None
         if self._container is not None:
             self._container.close()
             self._container = None

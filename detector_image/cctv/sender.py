@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from cctv.backoff import Backoff
 from cctv.logs import camera_logger
 from cctv.metrics import Metrics
-from cctv.spool import DamagedAlertError, Entry, Spool
+from cctv.spool import DamagedAlertError, Entry, Spool, Submission
 from vigil_contracts.alert import AlertSubmission
 from vigil_contracts.api_client import ApiError
 
@@ -19,7 +19,8 @@ _WORKERS = 4
 _LONGEST_PAUSE_SECONDS = 15.0
 """An API that is back must not wait long for what happened meanwhile."""
 
-Post = Callable[[AlertSubmission, bytes | None], bool]
+Post = Callable[[Submission, bytes], bool]
+"""Brings an alert with its JPEG (empty: none), or a clip with its MP4. True: it was new. Raises `ApiError`."""
 
 
 class _Route:
@@ -109,14 +110,14 @@ class Sender:
                 self._wake.wait(None if nearest is None else nearest - now)
 
     def _send(self, entry: Entry, route: _Route) -> float | None:
-        """Sends one alert; returns how long this camera's next try has to wait, None: not at all."""
+        """Sends one alert or clip; returns how long this camera's next try has to wait, None: not at all."""
         try:
-            alert, image = self._spool.read(entry)
+            submission, content = self._spool.read(entry)
         except DamagedAlertError as error:
             self._bury(entry, f"damaged on disk: {error}")
             return None
         try:
-            self._post(alert, image or None)
+            self._post(submission, content)
         except ApiError as error:
             if error.is_permanent:
                 self._bury(entry, str(error))
@@ -129,11 +130,14 @@ class Sender:
         if route.failing:
             camera_logger(entry.camera_id).info("alerts are delivered again")
             self.api_is_back()
-        seconds = (datetime.now(UTC) - alert.timestamp).total_seconds()
-        self._metrics.delivery.labels(str(entry.camera_id)).observe(max(0.0, seconds))
+        if isinstance(submission, AlertSubmission):
+            seconds = (datetime.now(UTC) - submission.timestamp).total_seconds()
+            self._metrics.delivery.labels(str(entry.camera_id)).observe(max(0.0, seconds))
         return None
 
     def _bury(self, entry: Entry, reason: str) -> None:
         self._spool.bury(entry, reason)
         self._metrics.dead_letters.labels(str(entry.camera_id)).inc()
-        camera_logger(entry.camera_id).error("an alert that can never be delivered was put aside: %s", reason)
+        camera_logger(entry.camera_id).error(
+            "%s that can never be delivered was put aside: %s", "a clip" if entry.is_clip else "an alert", reason
+        )

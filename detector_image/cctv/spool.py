@@ -5,8 +5,11 @@ deleting one works on a full disk (a database must write to delete), a picture i
 person can look at what waits.
 
     <folder>/waiting/<camera>/<sequence>-<event id>.alert     a line of JSON, then the JPEG
+    <folder>/waiting/<camera>/<sequence>-<event id>.clip      likewise, with an MP4
     <folder>/dead/<camera>/<same name>, <same name>.reason    what the API will never take, and why
     <folder>/lock                                             one process at a time
+
+A clip is worth less than any alert: it is sent when no alert of its camera waits, and goes first when room is short.
 
 Kill the process at any instruction: an alert is accepted once `append` has returned, and then it is sent. It may be
 sent twice (killed between the API's answer and the deletion); the API knows it by its `event_id`.
@@ -28,9 +31,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from vigil_contracts.alert import AlertSubmission
+from vigil_contracts.alert import AlertSubmission, ClipSubmission
 
-_SUFFIX = ".alert"
+Submission = AlertSubmission | ClipSubmission
+
+_ALERT, _CLIP = ".alert", ".clip"
 _DEAD_SHARE = 10
 """Dead letters may take one part in so many of the room: they are for a person to look at, not to be sent."""
 
@@ -45,17 +50,22 @@ class DamagedAlertError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One waiting alert."""
+    """One waiting alert or clip."""
 
     camera_id: int
     path: Path
     sequence: int
     size_bytes: int
 
+    @property
+    def is_clip(self) -> bool:
+        """Whether it is a clip, which follows its alert."""
+        return self.path.suffix == _CLIP
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How much waits."""
+    """How much waits; `size_bytes` with the clips."""
 
     alerts: int
     size_bytes: int
@@ -90,20 +100,21 @@ class Spool:
         """Lets another process use the folder."""
         self._lock_file.close()
 
-    def append(self, alert: AlertSubmission, image_jpeg: bytes) -> bool:
-        """Accepts an alert: once this returns True it survives everything but the disk.
+    def append(self, submission: Submission, content: bytes) -> bool:
+        """Accepts an alert with its JPEG, or a clip with its MP4: once True is returned it survives all but the disk.
 
         False: there was no room even after everything older was dropped. Raises OSError for a disk that fails.
         """
-        data = _encode(alert, image_jpeg)
-        folder = self._waiting / str(alert.camera)
+        data = _encode(submission, content)
+        folder = self._waiting / str(submission.camera)
         with self._lock:
             sequence = next(self._sequences)
             self._make_room(len(data))
         if len(data) > self._max_bytes:
-            self._dropped(alert.camera, "full")
+            self._dropped(submission.camera, "full")
             return False
-        name = f"{sequence:012d}-{alert.event_id}{_SUFFIX}"
+        suffix = _CLIP if isinstance(submission, ClipSubmission) else _ALERT
+        name = f"{sequence:012d}-{submission.event_id}{suffix}"
         while True:
             try:
                 _write_durably(folder, name, data)
@@ -113,26 +124,27 @@ class Spool:
                     if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
                         raise
                     if not self._drop_oldest("full"):
-                        self._dropped(alert.camera, "full")
+                        self._dropped(submission.camera, "full")
                         return False
         with self._lock:
-            entry = Entry(alert.camera, folder / name, sequence, len(data))
-            self._queues.setdefault(alert.camera, deque()).append(entry)
+            entry = Entry(submission.camera, folder / name, sequence, len(data))
+            self._queues.setdefault(submission.camera, deque()).append(entry)
             self._bytes += entry.size_bytes
         return True
 
     def head(self, camera_id: int) -> Entry | None:
-        """The alert of a camera that is to be sent next."""
+        """What of a camera is to be sent next: its oldest alert, and its oldest clip when there is none."""
         with self._lock:
             queue = self._queues.get(camera_id)
             while queue:
-                if time.time() - _modified(queue[0].path) <= self._max_age_seconds:
-                    return queue[0]
-                self._remove(queue[0], "old")
+                following = next((entry for entry in queue if not entry.is_clip), queue[0])
+                if time.time() - _modified(following.path) <= self._max_age_seconds:
+                    return following
+                self._remove(following, "old")
             return None
 
-    def read(self, entry: Entry) -> tuple[AlertSubmission, bytes]:
-        """An alert and its picture. Raises `DamagedAlertError`."""
+    def read(self, entry: Entry) -> tuple[Submission, bytes]:
+        """An alert and its picture, or a clip's fields and its content. Raises `DamagedAlertError`."""
         try:
             return _decode(entry.path.read_bytes())
         except (ValueError, KeyError, OSError, ValidationError) as error:
@@ -164,7 +176,8 @@ class Spool:
         with self._lock:
             queues = self._queues.values() if camera_id is None else [self._queues.get(camera_id, deque())]
             entries = [entry for queue in queues for entry in queue]
-            return Waiting(len(entries), sum(entry.size_bytes for entry in entries))
+            alerts = sum(not entry.is_clip for entry in entries)
+            return Waiting(alerts, sum(entry.size_bytes for entry in entries))
 
     def _load(self) -> int:
         """Takes up what a former process left; returns the highest sequence."""
@@ -173,7 +186,7 @@ class Spool:
             entries = []
             for path in folder.iterdir():
                 number = path.name.split("-", 1)[0]
-                if path.suffix != _SUFFIX or not number.isdigit():
+                if path.suffix not in {_ALERT, _CLIP} or not number.isdigit():
                     path.unlink()  # unfinished: `append` never returned for it
                     continue
                 entries.append(Entry(int(folder.name), path, int(number), path.stat().st_size))
@@ -188,10 +201,11 @@ class Spool:
             pass
 
     def _drop_oldest(self, why: str) -> bool:
-        heads = [queue[0] for queue in self._queues.values() if queue]
-        if not heads:
+        """Clips first, the oldest of them; then the oldest alert."""
+        entries = [entry for queue in self._queues.values() for entry in queue]
+        if not entries:
             return False
-        self._remove(min(heads, key=lambda entry: entry.sequence), why)
+        self._remove(min(entries, key=lambda entry: (not entry.is_clip, entry.sequence)), why)
         return True
 
     def _remove(self, entry: Entry, dropped_because: str) -> None:
@@ -205,7 +219,8 @@ class Spool:
             self._dropped(entry.camera_id, dropped_because)
 
     def _trim_dead(self) -> None:
-        letters = sorted(self._dead.glob(f"*/*{_SUFFIX}"), key=_modified, reverse=True)
+        letters = [path for path in self._dead.glob("*/*") if path.suffix in {_ALERT, _CLIP}]
+        letters.sort(key=_modified, reverse=True)
         room = self._max_bytes // _DEAD_SHARE
         for path in letters:
             room -= path.stat().st_size
@@ -221,17 +236,20 @@ def _modified(path: Path) -> float:
         return time.time()
 
 
-def _encode(alert: AlertSubmission, image_jpeg: bytes) -> bytes:
-    header = {"alert": alert.model_dump(mode="json"), "image_bytes": len(image_jpeg), "crc32": zlib.crc32(image_jpeg)}
-    return json.dumps(header).encode() + b"\n" + image_jpeg
+def _encode(submission: Submission, content: bytes) -> bytes:
+    kind = "clip" if isinstance(submission, ClipSubmission) else "alert"
+    header = {kind: submission.model_dump(mode="json"), "image_bytes": len(content), "crc32": zlib.crc32(content)}
+    return json.dumps(header).encode() + b"\n" + content
 
 
-def _decode(data: bytes) -> tuple[AlertSubmission, bytes]:
-    line, _, image = data.partition(b"\n")
+def _decode(data: bytes) -> tuple[Submission, bytes]:
+    line, _, content = data.partition(b"\n")
     header = json.loads(line)
-    if len(image) != header["image_bytes"] or zlib.crc32(image) != header["crc32"]:
-        raise ValueError("the picture is not what was written")
-    return AlertSubmission.model_validate(header["alert"]), image
+    if len(content) != header["image_bytes"] or zlib.crc32(content) != header["crc32"]:
+        raise ValueError("the content is not what was written")
+    if "clip" in header:
+        return ClipSubmission.model_validate(header["clip"]), content
+    return AlertSubmission.model_validate(header["alert"]), content
 
 
 def _write_durably(folder: Path, name: str, data: bytes) -> None:

@@ -1,6 +1,7 @@
 """What the six people's test is made of: a stage with one camera, and the judgement over its alerts."""
 
 import contextlib
+import io
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -87,6 +89,8 @@ class Stage:
                 picture = client.get(alert["image"])
                 picture.raise_for_status()
                 alert["jpeg"] = picture.content
+                if alert["clip"]:
+                    alert["mp4"] = client.get(alert["clip"]).raise_for_status().content
         return found
 
 
@@ -156,6 +160,22 @@ def check_picture(alert: dict[str, Any], model: Model) -> None:
     best = max((float(overlap(box, [tuple(person)])[0]) for person in people), default=0.0)
     assert best > 0.5, f"no person at the alert's box: overlap {best:.2f}"
     assert drawn_share(image, box) > 0.8, f"the box is drawn around {drawn_share(image, box):.0%} of the person"
+
+
+def check_clip(alert: dict[str, Any], model: Model) -> None:
+    """The clip decodes from its first picture to its last, and a person is in it; keyframes decide how it begins."""
+    with av.open(io.BytesIO(alert["mp4"]), "r") as container:
+        pictures = list(container.decode(video=0))
+    assert not any(picture.is_corrupt for picture in pictures)
+    seconds = float((pictures[-1].pts - pictures[0].pts) * pictures[0].time_base)
+    assert 5.0 < seconds < 30.0, f"{seconds:.1f} s"
+    looked_at = (picture.to_ndarray(format="bgr24") for picture in pictures[:: max(1, len(pictures) // 20)])
+    assert any(_shows_person(image, model) for image in looked_at), "nobody is in the clip"
+
+
+def _shows_person(image: npt.NDArray[Any], model: Model) -> bool:
+    found = model.detect(Frame.from_bgr(image, datetime.now(UTC), 0.0, 0))
+    return bool(((found.class_ids == model.labels.index("person")) & (found.confidences > 0.5)).any())
 
 
 def drawn_share(image: npt.NDArray[Any], box: tuple[float, ...]) -> float:

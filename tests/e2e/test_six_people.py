@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.six_people import Owner, Stage, check_picture, check_visits, stage
+from tests.e2e.six_people import Owner, Stage, check_clip, check_picture, check_visits, stage
 from tests.integration.services.backend import backend_server
+from tests.integration.services.detector import wait_until
 from tests.integration.services.postgres import PostgresServer
 
 from cctv.detectors.model import Model, load_model
@@ -93,3 +94,10 @@ def test_a_running_detector_ends_within_five_seconds(stages: dict[str, Stage]) -
 
     assert stages["pod"].cctv.stop(timeout_seconds=10) == 0
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("name", ["pod", "poll", "outage"])
+def test_each_alert_has_a_clip_of_the_seconds_around_it(stages: dict[str, Stage], model: Model, name: str) -> None:
+    wait_until(lambda: all(alert["clip"] for alert in stages[name].alerts()), 30, "every alert has its clip")
+    for alert in stages[name].alerts():
+        check_clip(alert, model)

@@ -7,7 +7,7 @@ from django.http import Http404, HttpResponse
 from django.utils import timezone
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,6 +17,7 @@ from surveillance import pictures
 from surveillance.api.access import USER, handled_alert, handled_alerts, user_of, visible_alert, visible_alerts
 from surveillance.api.errors import answered
 from surveillance.api.filters import AlertFilter
+from surveillance.api.ranges import ranged_response
 from surveillance.api.serializers import (
     AcknowledgedSerializer,
     AcknowledgeSerializer,
@@ -168,6 +169,28 @@ class AcknowledgeManyView(APIView):
             now=timezone.now(),
         )
         return Response({"acknowledged": count})
+
+
+class ClipView(APIView):
+    """Clips, by the same right as their alert."""
+
+    scopes = {"GET": USER}  # noqa: RUF012
+
+    @extend_schema(
+        summary="An alert's clip",
+        parameters=[OpenApiParameter("Range", OpenApiTypes.STR, OpenApiParameter.HEADER)],
+        responses={(200, "video/mp4"): OpenApiTypes.BINARY, (206, "video/mp4"): OpenApiTypes.BINARY, 416: None},
+    )
+    def get(self, request: Request, alert_id: int) -> HttpResponse:
+        """The MP4, or a part of it: one range of bytes, as players ask for."""
+        alert = visible_alert(request, alert_id)
+        with answered():
+            content = pictures.read(alert.clip) if alert.clip else None
+        if content is None:
+            raise Http404
+        return ranged_response(
+            content, request.headers.get("Range", ""), content_type="video/mp4", name=f"alert-{alert.pk}.mp4"
+        )
 
 
 class ImageView(APIView):

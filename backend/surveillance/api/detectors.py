@@ -28,15 +28,21 @@ from surveillance.api.access import (
     visible_cameras,
 )
 from surveillance.api.errors import answered
-from surveillance.api.serializers import AlertFieldsSerializer, AlertSerializer, DetectorTokenSerializer
+from surveillance.api.serializers import (
+    AlertFieldsSerializer,
+    AlertSerializer,
+    ClipFieldsSerializer,
+    DetectorTokenSerializer,
+)
 from surveillance.core.validation import InvalidInputError, parse
 from surveillance.models import Camera
 from surveillance.selectors.active import cached_answer
 from surveillance.selectors.cameras import CONFIGURATION_FORMAT, active_cameras, camera_list_version, configuration
 from surveillance.services.alerts import alert_store
+from surveillance.services.clips import clip_store
 from surveillance.services.heartbeats import heartbeat_record
 from surveillance_backend.rate_limits import require_rate
-from vigil_contracts.alert import AlertSubmission
+from vigil_contracts.alert import AlertSubmission, ClipSubmission
 from vigil_contracts.camera import CameraConfiguration, Heartbeat
 
 _IF_NONE_MATCH = OpenApiParameter("If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER)
@@ -144,12 +150,37 @@ class SendAlertView(APIView):
     def post(self, request: Request) -> Response:
         """Stores an alert once: 201, and 200 with the first one when its `event_id` is known already."""
         with answered(), metrics.ALERT_INGEST_SECONDS.time():
-            submission = parse(AlertSubmission, _submitted(request))
+            submission = parse(AlertSubmission, _submitted(request, file="image"))
             camera = _camera_by_name_only(request, submission.camera)
             require_rate("camera", str(camera.pk))
-            stored = alert_store(camera=camera, submission=submission, image=_image(request), now=timezone.now())
+            stored = alert_store(
+                camera=camera, submission=submission, image=_file(request, "image"), now=timezone.now()
+            )
         if stored.is_new:
             metrics.ALERTS.labels(stored.alert.alert_type).inc()
+        return Response(AlertSerializer(stored.alert).data, status=201 if stored.is_new else 200)
+
+
+class SendClipView(APIView):
+    """Clips on their way in."""
+
+    scopes = {"POST": SENDERS}  # noqa: RUF012
+    parser_classes = (MultiPartParser,)
+
+    @extend_schema(
+        summary="Store an alert's clip",
+        request={"multipart/form-data": ClipFieldsSerializer},
+        responses={201: AlertSerializer, 200: AlertSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Stores the clip of an alert once: 201, and 200 when it has one. 409 where there is no such alert."""
+        with answered():
+            submission = parse(ClipSubmission, _submitted(request, file="clip"))
+            content = _file(request, "clip")
+            if content is None:
+                raise InvalidInputError({"clip": ["must be sent, as a file"]})
+            camera = _camera_by_name_only(request, submission.camera)
+            stored = clip_store(camera=camera, event_id=submission.event_id, content=content, now=timezone.now())
         return Response(AlertSerializer(stored.alert).data, status=201 if stored.is_new else 200)
 
 
@@ -161,10 +192,10 @@ def _camera_by_name_only(request: Request, camera_id: int) -> Camera:
     return camera
 
 
-def _submitted(request: Request) -> dict[str, Any]:
+def _submitted(request: Request, *, file: str) -> dict[str, Any]:
     """The form's fields. Whose camera it is, a detector's token says; a body that says otherwise is not believed."""
     data = cast("QueryDict", request.data)
-    values: dict[str, Any] = {name: data[name] for name in data if name != "image"}
+    values: dict[str, Any] = {name: data[name] for name in data if name != file}
     if "box" in values:
         try:
             values["box"] = json.loads(values["box"])
@@ -176,11 +207,11 @@ def _submitted(request: Request) -> dict[str, Any]:
     return values
 
 
-def _image(request: Request) -> bytes | None:
-    if "image" in request.FILES:
-        return bytes(request.FILES["image"].read())
-    if "image" in request.data:
-        raise InvalidInputError({"image": ["must be sent as a file"]})
+def _file(request: Request, name: str) -> bytes | None:
+    if name in request.FILES:
+        return bytes(request.FILES[name].read())
+    if name in request.data:
+        raise InvalidInputError({name: ["must be sent as a file"]})
     return None
 
 

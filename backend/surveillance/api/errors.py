@@ -8,6 +8,7 @@ from rest_framework.exceptions import ValidationError
 from surveillance.core.validation import InvalidInputError
 from surveillance.pictures import StorageUnavailableError
 from surveillance.services.cameras import ReadOnlyCameraError
+from surveillance.services.clips import UnknownEventError
 from surveillance_backend.api_errors import ConflictError, ServiceUnavailableError
 
 
@@ -18,6 +19,8 @@ def answered() -> Iterator[None]:
         yield
     except InvalidInputError as error:
         raise ValidationError(error.errors) from None
+    except UnknownEventError:
+        raise ConflictError("There is no alert of this event; send the alert first.") from None
     except ReadOnlyCameraError:
         raise ConflictError("This camera is managed by kubectl; change its resource in the cluster.") from None
     except StorageUnavailableError as error:

@@ -126,6 +126,7 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
     camera_name = serializers.CharField(source="camera.name", read_only=True)
     box = BoxField(allow_null=True, read_only=True)
     image = serializers.SerializerMethodField(help_text="Path of the picture, or null.")
+    clip = serializers.SerializerMethodField(help_text="Path of the clip, or null: it comes some seconds later.")
     resolved_by: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
         slug_field="username", read_only=True, allow_null=True
     )
@@ -165,6 +166,20 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
     def get_image(self, alert: Alert) -> str | None:
         """The path below this host; it answers to whoever may see the alert."""
         return reverse("alert-image", args=[alert.pk]) if alert.image else None
+
+    def get_clip(self, alert: Alert) -> str | None:
+        """The path below this host; it answers to whoever may see the alert."""
+        return reverse("alert-clip", args=[alert.pk]) if alert.clip else None
+
+
+class ClipFieldsSerializer(serializers.Serializer[Any]):
+    """What `send-clip/` takes, for the schema; `vigil_contracts.alert.ClipSubmission` is what checks it."""
+
+    event_id = serializers.RegexField(r"^[A-Za-z0-9._:-]+$", min_length=8, max_length=64)
+    camera = serializers.IntegerField(required=False, help_text="May be left out with a detector's token.")
+    started_at = serializers.DateTimeField(help_text="With time zone: when its first picture was received.")
+    duration_seconds = serializers.FloatField(min_value=0, max_value=600)
+    clip = serializers.FileField(help_text="An MP4 with H.264 or H.265, at most 16 MB.")
 
 
 class AlertFieldsSerializer(serializers.Serializer[Any]):

@@ -19,6 +19,7 @@ urlpatterns = [
     path("active-cameras/", detectors.ActiveCamerasView.as_view(), name="active-cameras"),
     path("camera-resources/", resources.ResourceListView.as_view(), name="camera-resource-list"),
     path("camera-resources/<slug:uid>/", resources.ResourceView.as_view(), name="camera-resource"),
+    path("send-clip/", detectors.SendClipView.as_view(), name="send-clip"),
     path("send-alert/", detectors.SendAlertView.as_view(), name="send-alert"),
     path("alerts/", alerts.AlertListView.as_view(), name="alert-list"),
     path("alerts/acknowledge/", alerts.AcknowledgeManyView.as_view(), name="alerts-acknowledge"),
@@ -29,5 +30,6 @@ urlpatterns = [
     path("alerts/<int:alert_id>/comments/", alerts.CommentsView.as_view(), name="alert-comments"),
     path("alerts/stream/", stream.AlertStreamView.as_view(), name="alert-stream"),
     path("alerts/rules/", alerts.RuleQualityView.as_view(), name="alert-rules"),
+    path("alerts/<int:alert_id>/clip/", alerts.ClipView.as_view(), name="alert-clip"),
     path("alerts/<int:alert_id>/image/", alerts.ImageView.as_view(), name="alert-image"),
 ]

@@ -29,6 +29,7 @@ class AlertCard:
     timestamp: datetime
     received_at: datetime
     has_image: bool
+    has_clip: bool
     acknowledged: bool
     acknowledged_by: str
     acknowledged_at: datetime | None
@@ -99,6 +100,7 @@ def alert_card(alert: Alert) -> AlertCard:
         timestamp=alert.timestamp,
         received_at=alert.received_at,
         has_image=bool(alert.image),
+        has_clip=bool(alert.clip),
         acknowledged=alert.acknowledged,
         acknowledged_by=alert.acknowledged_by.get_username() if alert.acknowledged_by else "",
         acknowledged_at=alert.acknowledged_at,

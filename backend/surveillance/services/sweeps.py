@@ -13,10 +13,10 @@ _BATCH = 500
 
 
 def orphans_delete(*, written_before: datetime) -> int:
-    """Deletes pictures that no row names; returns how many.
+    """Deletes pictures and clips that no row names; returns how many.
 
-    A process killed between picture and row leaves one. Only pictures written before that time are looked at: a
-    younger one's row may be on its way.
+    A process killed between file and row leaves one. Only files written before that time are looked at: a younger
+    one's row may be on its way.
     """
     deleted = 0
     batch: list[str] = []
@@ -31,6 +31,7 @@ def orphans_delete(*, written_before: datetime) -> int:
 
 def _delete_unnamed(keys: list[str]) -> int:
     named = set(Alert.objects.filter(image__in=keys).values_list("image", flat=True))
+    named |= set(Alert.objects.filter(clip__in=keys).values_list("clip", flat=True))
     unnamed = [key for key in keys if key not in named]
     for key in unnamed:
         pictures.delete(key)

@@ -66,6 +66,7 @@ class Watcher:
 
     server: BackendServer
     token: str
+    _events: dict[int, str] = field(default_factory=dict)
 
     def send_alert(self, camera_id: int, *, alert_type: str = "person", picture: bool = True, **fields: str) -> int:
         values = {
@@ -82,7 +83,24 @@ class Watcher:
         with self.server.client(self.token) as client:
             answer = client.post("/api/send-alert/", files=parts)
         assert answer.status_code == httpx.codes.CREATED, answer.text
-        return int(answer.json()["id"])
+        alert_id = int(answer.json()["id"])
+        self._events[alert_id] = values["event_id"]
+        return alert_id
+
+    def send_clip(self, camera_id: int, alert_id: int, content: bytes) -> None:
+        """The clip of an alert that has been sent."""
+        with self.server.client(self.token) as client:
+            event_id = self._events[alert_id]
+            values = {
+                "event_id": event_id,
+                "camera": str(camera_id),
+                "started_at": datetime.now(UTC).isoformat(),
+                "duration_seconds": "4",
+            }
+            parts: dict[str, Any] = {name: (None, value) for name, value in values.items()}
+            parts["clip"] = ("clip.mp4", content, "video/mp4")
+            answer = client.post("/api/send-clip/", files=parts)
+        assert answer.status_code == httpx.codes.CREATED, answer.text
 
     def report(self, camera_id: int, phase: str, reason: str) -> None:
         with self.server.client(self.token) as client:

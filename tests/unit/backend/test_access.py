@@ -116,6 +116,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "alerts/stream/"): OWN_LIST,
     ("GET", "alerts/rules/"): OWN_LIST,
     ("GET", "alerts/{alert}/image/"): VIEW,
+    ("GET", "alerts/{alert}/clip/"): VIEW,
+    ("POST", "send-clip/"): _row(people=NO_PERSON, services=(400, 400, 400, 403)),
 }
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -177,6 +179,7 @@ Url = Callable[[str], str]
 @pytest.fixture
 def url_of(alert: Alert, site: Site, make_user: Callable[..., User]) -> Url:
     """The URL of a path of the matrix, with the ids of what Anna has; `{user}` is another viewer of her site."""
+    Alert.objects.update(clip=alert.image)  # any file will do
     guest = member(make_user("guest"), site, Role.VIEWER).user
     token_create(user=site.cameras.get().user, scope=Scope.USER, name="of the owner")
     invitation = invitation_create(invited_by=guest, site=site, lifetime=timedelta(days=1)).invitation

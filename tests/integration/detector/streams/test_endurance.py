@@ -120,7 +120,7 @@ def sending(spool: Spool, backend: BackendServer, token: str) -> Iterator[Sender
     """A sender of the spool's alerts to the backend."""
     metrics = Metrics()
     api = Api(Settings(api_url=backend.url, token=token), metrics)
-    sender = Sender(spool, lambda alert, image: api.call(lambda client: client.send_alert(alert, image)), metrics)
+    sender = Sender(spool, api.deliver, metrics)
     sender.start()
     try:
         yield sender

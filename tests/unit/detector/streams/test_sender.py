@@ -11,7 +11,7 @@ import pytest
 
 from cctv.metrics import Metrics
 from cctv.sender import Sender
-from cctv.spool import Spool
+from cctv.spool import Spool, Submission
 from vigil_contracts.alert import AlertSubmission
 from vigil_contracts.api_client import ApiError
 from vigil_contracts.names import AlertType
@@ -27,7 +27,8 @@ class Api:
         self._lock = threading.Lock()
         self._busy: set[int] = set()
 
-    def post(self, alert: AlertSubmission, image: bytes | None) -> bool:
+    def post(self, alert: Submission, content: bytes) -> bool:
+        assert isinstance(alert, AlertSubmission)
         with self._lock:
             assert alert.camera not in self._busy, "two alerts of a camera on their way at once"
             self._busy.add(alert.camera)

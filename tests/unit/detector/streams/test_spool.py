@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cctv.spool import DamagedAlertError, Entry, Spool, SpoolInUseError
-from vigil_contracts.alert import AlertSubmission
+from vigil_contracts.alert import AlertSubmission, ClipSubmission
 from vigil_contracts.names import AlertType
 
 MEGABYTE = 1024 * 1024
@@ -41,6 +41,10 @@ def alert(camera: int = 1, event_id: str = "") -> AlertSubmission:
         confidence=0.9,
         timestamp=datetime.now(UTC),
     )
+
+
+def clip(camera: int, event_id: str) -> ClipSubmission:
+    return ClipSubmission(event_id=event_id, camera=camera, started_at=datetime.now(UTC), duration_seconds=10)
 
 
 def head(spool: Spool, camera: int = 1) -> Entry:
@@ -183,3 +187,37 @@ def test_a_disk_that_fails_is_told(
     with pytest.raises(OSError, match="Input/output"):
         spool.append(alert(), b"")
     assert spool.waiting().alerts == 0
+
+
+def test_clips_follow_the_alerts_and_survive_a_restart(opened: Callable[..., Spool], tmp_path: Path) -> None:
+    spool = opened(tmp_path, MEGABYTE)
+    spool.append(alert(1, "event-one"), b"")
+    spool.append(clip(1, "event-one"), b"mp4")
+    spool.append(alert(1, "event-two"), b"")
+    assert spool.waiting(1).alerts == 2
+    spool.close()
+
+    again = opened(tmp_path, MEGABYTE)
+    assert drain(again) == ["event-one", "event-two", "event-one"]
+    again.append(clip(1, "event-two"), b"mp4")
+    assert again.read(head(again)) == (clip_of(again), b"mp4")
+    assert again.waiting(1).alerts == 0
+
+
+def clip_of(spool: Spool) -> ClipSubmission:
+    submission, _ = spool.read(head(spool))
+    assert isinstance(submission, ClipSubmission)
+    return submission
+
+
+def test_clips_make_room_for_alerts_and_never_the_other_way_round(
+    opened: Callable[..., Spool], tmp_path: Path
+) -> None:
+    spool = opened(tmp_path, 10_000)
+    for number in range(4):
+        spool.append(alert(1, f"event-{number:04}"), b"x" * 1000)
+        spool.append(clip(2, f"event-{number:04}"), b"x" * 1000)
+    for number in range(4, 7):
+        assert spool.append(alert(1, f"event-{number:04}"), b"x" * 1000)
+    assert drain(spool, 1) == [f"event-{number:04}" for number in range(7)]
+    assert drain(spool, 2) == ["event-0003"]

@@ -1,0 +1,27 @@
+"""Parts of a file, as players of clips ask for them (RFC 9110, section 14)."""
+
+import re
+
+from django.http import HttpResponse
+
+_ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+def ranged_response(content: bytes, asked: str, *, content_type: str, name: str) -> HttpResponse:
+    """206 with the one range that is asked for, 416 where it lies beyond the end, and otherwise 200 with all."""
+    headers = {
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "private, max-age=86400, immutable",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Disposition": f'inline; filename="{name}"',
+    }
+    found = _ONE_RANGE.fullmatch(asked.strip())
+    if found is None or found[0] == "bytes=-":
+        return HttpResponse(content, content_type=content_type, headers=headers)
+    size = len(content)
+    first = int(found[1]) if found[1] else max(0, size - int(found[2]))
+    last = min(int(found[2]), size - 1) if found[1] and found[2] else size - 1
+    if first > last:
+        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}", "Accept-Ranges": "bytes"})
+    headers["Content-Range"] = f"bytes {first}-{last}/{size}"
+    return HttpResponse(content[first : last + 1], status=206, content_type=content_type, headers=headers)

@@ -1,0 +1,59 @@
+"""Clips from outside, known by their content: an MP4 (ISO/IEC 14496-12) whose boxes fit, with one video track.
+
+Nothing is decoded here: a browser does that, in its sandbox. What is checked is that the file is what it says and no
+other thing that a browser might take it for.
+"""
+
+import struct
+from collections.abc import Iterator
+
+MAX_BYTES = 16 * 1024 * 1024
+_CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl"}
+_PLAYABLE = {b"avc1", b"hvc1", b"hev1", b"av01"}
+_MOST_BOXES = 100_000
+NO_CLIP = "is no MP4 clip; send H.264 or H.265 in an MP4"
+
+
+class InvalidClipError(ValueError):
+    """The message says what is wrong and what would be right."""
+
+
+def check_clip(content: bytes) -> None:
+    """Raises InvalidClipError unless `content` is a whole MP4 with one video track that browsers play."""
+    if not content:
+        raise InvalidClipError("is empty; send an MP4 clip")
+    if len(content) > MAX_BYTES:
+        raise InvalidClipError(f"must be at most {MAX_BYTES // 1024 // 1024} MB")
+    kinds: list[bytes] = []
+    samples: list[bytes] = []
+    for number, (kind, path, body) in enumerate(_boxes(memoryview(content), ())):
+        if number > _MOST_BOXES:
+            raise InvalidClipError(NO_CLIP)
+        if not path:
+            kinds.append(kind)
+        if kind == b"stsd" and len(body) >= 16:
+            samples.append(bytes(body[12:16]))
+    if not kinds or kinds[0] != b"ftyp" or b"moov" not in kinds or b"mdat" not in kinds:
+        raise InvalidClipError(NO_CLIP)
+    if len(samples) != 1 or samples[0] not in _PLAYABLE:
+        raise InvalidClipError("must hold one video track, H.264 or H.265, and nothing else")
+
+
+def _boxes(data: memoryview, path: tuple[bytes, ...]) -> Iterator[tuple[bytes, tuple[bytes, ...], memoryview]]:
+    """Every box, with the boxes that it is in and its body. Raises InvalidClipError where sizes do not fit."""
+    at = 0
+    while at < len(data):
+        if len(data) - at < 8:
+            raise InvalidClipError("is damaged or incomplete; send a whole MP4")
+        size, kind = struct.unpack_from(">I4s", data, at)
+        header = 8
+        if size == 1 and len(data) - at >= 16:
+            (size,) = struct.unpack_from(">Q", data, at + 8)
+            header = 16
+        if size < header or at + size > len(data):
+            raise InvalidClipError("is damaged or incomplete; send a whole MP4" if at else NO_CLIP)
+        body = data[at + header : at + size]
+        yield kind, path, body
+        if kind in _CONTAINERS and len(path) < len(_CONTAINERS):
+            yield from _boxes(body, (*path, kind))
+        at += size

@@ -1,0 +1,40 @@
+"""Writes of alerts' clips."""
+
+from datetime import datetime
+
+from surveillance import pictures
+from surveillance.core.clips import InvalidClipError, check_clip
+from surveillance.core.validation import InvalidInputError
+from surveillance.models import Alert, Camera
+from surveillance.services.alerts import Stored
+
+
+class UnknownEventError(Exception):
+    """There is no alert of this event, and so nothing that the clip could belong to."""
+
+
+def clip_store(*, camera: Camera, event_id: str, content: bytes, now: datetime) -> Stored:
+    """Gives the event's alert its clip, once; the first one stays.
+
+    The clip is written before the row names it and removed when that fails. Raises UnknownEventError,
+    InvalidInputError, or pictures.StorageUnavailableError.
+    """
+    alert = Alert.objects.filter(camera=camera, event_id=event_id).select_related("camera").first()
+    if alert is None:
+        raise UnknownEventError
+    if alert.clip:
+        return Stored(alert, is_new=False)
+    try:
+        check_clip(content)
+    except InvalidClipError as error:
+        raise InvalidInputError({"clip": [str(error)]}) from None
+    key = pictures.save(content, now=now, extension="mp4")
+    try:
+        is_new = Alert.objects.filter(pk=alert.pk, clip="").update(clip=key) == 1
+    except BaseException:
+        pictures.delete(key)
+        raise
+    if not is_new:  # the same clip came twice at the same moment, or the alert is gone
+        pictures.delete(key)
+    alert.refresh_from_db(fields=["clip"])
+    return Stored(alert, is_new=is_new)

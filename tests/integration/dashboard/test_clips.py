@@ -1,0 +1,27 @@
+"""An alert's clip plays in a real browser."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+from tests.integration.dashboard.conftest import Visit, Watcher
+from tests.integration.services.made_clips import make_clip
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def test_the_clip_plays_in_place_and_can_be_wound(visit: Visit, watcher: Watcher, tmp_path: Path) -> None:
+    camera_id = visit.server.add_camera(visit.user.token, name="Gate", rtsp_url="rtsp://192.0.2.7/stream")
+    alert_id = watcher.send_alert(camera_id)
+    watcher.send_clip(camera_id, alert_id, make_clip(tmp_path / "clip.mp4", seconds=4).read_bytes())
+    page = visit.page
+    visit.open(f"/dashboard/alerts/{alert_id}/")
+    video = page.locator("video")
+    expect(video).to_be_visible()
+    expect(video).to_have_js_property("videoWidth", 320)
+    page.wait_for_function("document.querySelector('video').duration > 3.5")
+    video.evaluate("video => video.play()")
+    page.wait_for_function("document.querySelector('video').currentTime > 0.3")
+    video.evaluate("video => { video.pause(); video.currentTime = 3 }")
+    page.wait_for_function("video => !video.seeking && video.readyState >= 2", arg=video.element_handle())
+    assert video.evaluate("video => video.error") is None

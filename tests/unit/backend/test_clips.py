@@ -1,0 +1,184 @@
+"""Clips: one for each alert, known by their content, served in parts, gone with their alert."""
+
+import io
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from tests.integration.services.made_clips import make_clip
+from tests.unit.backend.conftest import Party, files_in
+
+from surveillance import pictures
+from surveillance.core.clips import MAX_BYTES, InvalidClipError, check_clip
+from surveillance.models import Alert, Camera
+from surveillance.services.sweeps import orphans_delete
+
+
+@pytest.fixture(scope="module")
+def mp4(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", seconds=1).read_bytes()
+
+
+def send_clip(sender: Party, camera: Camera, content: bytes | None, **changes: Any) -> Any:
+    fields: dict[str, Any] = {
+        "event_id": "event-0001",
+        "camera": str(camera.pk),
+        "started_at": "2026-11-23T12:00:00Z",
+        "duration_seconds": "10.0",
+        **changes,
+    }
+    if content is not None:
+        fields["clip"] = io.BytesIO(content)
+        fields["clip"].name = "clip.mp4"
+    return sender.client.post("/api/send-clip/", fields, format="multipart")
+
+
+def test_a_clip_follows_its_alert_once(
+    anna: Party, ben: Party, detector: Party, camera: Camera, alert: Alert, media: Path, mp4: bytes
+) -> None:
+    assert anna.client.get(f"/api/alerts/{alert.pk}/").json()["clip"] is None
+    first, again = send_clip(detector, camera, mp4), send_clip(detector, camera, mp4)
+    assert (first.status_code, again.status_code) == (201, 200)
+    path = first.json()["clip"]
+    assert path == f"/api/alerts/{alert.pk}/clip/"
+    assert len(files_in(media)) == 2, "picture and clip"
+    shown = anna.client.get(path)
+    assert (shown.status_code, shown["Content-Type"], shown.content) == (200, "video/mp4", mp4)
+    assert ben.client.get(path).status_code == 404
+
+
+def test_a_clip_without_its_alert_is_refused_for_good(detector: Party, camera: Camera, mp4: bytes) -> None:
+    answer = send_clip(detector, camera, mp4)
+    assert answer.status_code == 409
+    assert "send the alert first" in answer.json()["detail"]
+
+
+def test_a_detector_gives_clips_to_its_own_camera_only(
+    detector: Party, pipeline: Party, alert: Alert, mp4: bytes
+) -> None:
+    other = Camera.objects.create(user=alert.camera.user, name="Other", rtsp_url="rtsp://h/1")
+    assert send_clip(detector, other, mp4).status_code == 404
+    assert send_clip(pipeline, other, mp4).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "first", "last"),
+    [
+        ("bytes=0-99", 206, 0, 99),
+        ("bytes=100-", 206, 100, -1),
+        ("bytes=-50", 206, -50, -1),
+        ("bytes=0-99999999", 206, 0, -1),
+        ("bytes=99999999-", 416, 0, 0),
+        ("bytes=9-3", 416, 0, 0),
+        ("bytes=0-1,5-6", 200, 0, -1),
+        ("lines=1-2", 200, 0, -1),
+        ("bytes=-", 200, 0, -1),
+    ],
+)
+def test_players_get_the_part_that_they_ask_for(
+    anna: Party,
+    detector: Party,
+    camera: Camera,
+    alert: Alert,
+    mp4: bytes,
+    asked: str,
+    status: int,
+    first: int,
+    last: int,
+) -> None:
+    path = send_clip(detector, camera, mp4).json()["clip"]
+    answer = anna.client.get(path, headers={"Range": asked})
+    assert answer.status_code == status
+    assert answer["Accept-Ranges"] == "bytes"
+    if status == 416:
+        assert answer["Content-Range"] == f"bytes */{len(mp4)}"
+        return
+    begin, end = first % len(mp4), last % len(mp4)
+    assert answer.content == mp4[begin : end + 1]
+    if status == 206:
+        assert answer["Content-Range"] == f"bytes {begin}-{end}/{len(mp4)}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "words"),
+    [
+        ({"clip": "text"}, "clip", "must be sent as a file"),
+        ({}, "clip", "must be sent, as a file"),
+        ({"started_at": "yesterday"}, "started_at", "datetime"),
+        ({"duration_seconds": "-1"}, "duration_seconds", "greater than or equal to 0"),
+        ({"event_id": "x"}, "event_id", "at least 8 characters"),
+    ],
+)
+def test_bad_fields_are_named(
+    detector: Party, camera: Camera, alert: Alert, changes: dict[str, str], field: str, words: str
+) -> None:
+    answer = send_clip(detector, camera, None, **changes)
+    assert answer.status_code == 400
+    assert list(answer.json()) == [field]
+    assert words in answer.json()[field][0]
+
+
+def test_what_is_no_whole_mp4_of_one_playable_track_is_refused(mp4: bytes, tmp_path: Path) -> None:
+    check_clip(mp4)
+    mjpeg = make_clip(tmp_path / "mjpeg.mp4", seconds=1, codec="mjpeg").read_bytes()
+    refused = {
+        b"": "is empty",
+        mp4[:-7]: "damaged or incomplete",
+        mp4[: len(mp4) // 2]: "damaged or incomplete",
+        b"<html><script>alert(1)</script>" + mp4: "is no MP4",
+        mp4[8:]: "is no MP4",
+        mp4.replace(b"ftyp", b"free"): "is no MP4",
+        mjpeg: "one video track, H.264 or H.265",
+        b"\x00" * (MAX_BYTES + 1): "at most 16 MB",
+        b"\x00\x00\x00\x00moov": "is no MP4",
+    }
+    for content, words in refused.items():
+        with pytest.raises(InvalidClipError, match=words):
+            check_clip(content)
+
+
+def test_a_refused_clip_leaves_nothing(
+    detector: Party, camera: Camera, alert: Alert, media: Path, mp4: bytes
+) -> None:
+    answer = send_clip(detector, camera, mp4[:-1])
+    assert (answer.status_code, list(answer.json())) == (400, ["clip"])
+    alert.refresh_from_db()
+    assert alert.clip == ""
+    assert len(files_in(media)) == 1
+
+
+def test_two_at_the_same_moment_leave_one_file(
+    detector: Party, camera: Camera, alert: Alert, media: Path, mp4: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look and the write of one, the other has been stored."""
+    save = pictures.save
+
+    def slow_save(content: bytes, **options: Any) -> str:
+        key = save(content, **options)
+        Alert.objects.filter(pk=alert.pk).update(clip="alerts/theirs.mp4")
+        return key
+
+    monkeypatch.setattr(pictures, "save", slow_save)
+    assert send_clip(detector, camera, mp4).status_code == 200
+    alert.refresh_from_db()
+    assert alert.clip == "alerts/theirs.mp4"
+    assert len(files_in(media)) == 1
+
+
+def test_it_goes_with_its_alert_and_a_sweep_spares_it(
+    detector: Party,
+    camera: Camera,
+    alert: Alert,
+    media: Path,
+    mp4: bytes,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    send_clip(detector, camera, mp4)
+    pictures.save(b"left by a process that was killed", now=timezone.now(), extension="mp4")
+    assert orphans_delete(written_before=timezone.now() + timedelta(minutes=1)) == 1
+    assert len(files_in(media)) == 2
+    with django_capture_on_commit_callbacks(execute=True):
+        Alert.objects.get().delete()
+    assert files_in(media) == []
