@@ -167,7 +167,7 @@ def check_clip(alert: dict[str, Any], model: Model) -> None:
     with av.open(io.BytesIO(alert["mp4"]), "r") as container:
         pictures = list(container.decode(video=0))
     assert not any(picture.is_corrupt for picture in pictures)
-    seconds = float((pictures[-1].pts - pictures[0].pts) * pictures[0].time_base)
+    seconds = (pictures[-1].time or 0.0) - (pictures[0].time or 0.0)
     assert 5.0 < seconds < 30.0, f"{seconds:.1f} s"
     looked_at = (picture.to_ndarray(format="bgr24") for picture in pictures[:: max(1, len(pictures) // 20)])
     assert any(_shows_person(image, model) for image in looked_at), "nobody is in the clip"
