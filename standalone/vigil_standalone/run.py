@@ -58,17 +58,14 @@ def run(settings: Settings) -> int:
         if stop.is_set():
             return 0
 
-        cameras = Cameras(base_url, data.read_secret("user-token"))
-        stack.callback(cameras.close)
-        _add_cameras(settings, data, cameras, children, stop)
-        if stop.is_set():
-            return 0
-        _start(children, _pipeline(settings, data, base_url))
-
         say(f"Dashboard: {base_url}/dashboard/")
         say(f"User: {USER}")
         password = data.read_secret("admin-password") if prepared["password_is_current"] else "(changed since)"
         say(f"Password: {password}")
+        _start(children, _pipeline(settings, data, base_url))
+        cameras = Cameras(base_url, data.read_secret("user-token"))
+        stack.callback(cameras.close)
+        _add_cameras(settings, data, cameras, children, stop)
         while not stop.wait(0.5):
             for child in children:
                 child.watch()
@@ -81,17 +78,16 @@ def _add_cameras(
     settings: Settings, data: DataDirectory, cameras: Cameras, children: list[Child], stop: threading.Event
 ) -> None:
     try:
-        if settings.demo:
-            with step("starting the demo camera (its clip is rendered at the first start)"):
-                url = _start_demo_camera(data, children, stop)
-            if stop.is_set():
-                return
-            cameras.ensure(DEMO_CAMERA, url, detection={"model": "demo"})
-        else:
-            cameras.deactivate(DEMO_CAMERA)
         if settings.camera is not None:
             how = cameras.ensure(OWN_CAMERA, settings.camera.get_secret_value())
             say(f"vigil: camera «{OWN_CAMERA}» is {how}")
+        if not settings.demo:
+            cameras.deactivate(DEMO_CAMERA)
+            return
+        with step("starting the demo camera (its clip is rendered at the first start)"):
+            url = _start_demo_camera(data, children, stop)
+        if not stop.is_set():
+            cameras.ensure(DEMO_CAMERA, url, detection={"model": "demo"})
     except RegistrationError as error:
         raise StartError(f"a camera cannot be added: {error}") from error
 
