@@ -45,5 +45,5 @@ def _in_alert(word: str) -> Q:
 def _matches(word: str) -> Expression:
     """`word` holds letters, digits and underscores only, so that it is one lexeme and no operator."""
     lexeme = f"'{word}':*"
-    sql = RawSQL(f"{ALERT_VECTOR} @@ to_tsquery('simple'::regconfig, %s)", [lexeme])  # noqa: S611 a constant
+    sql = RawSQL(f"{ALERT_VECTOR} @@ to_tsquery('simple'::regconfig, %s)", [lexeme])  # noqa: S611  # nosec B611 - a constant
     return ExpressionWrapper(sql, output_field=BooleanField())
