@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from surveillance.api import alerts, cameras, detectors, resources, stream
+from surveillance.api import alerts, cameras, detectors, exports, resources, stream
 
 urlpatterns = [
     path("cameras/", cameras.CameraListView.as_view(), name="camera-list"),
@@ -22,6 +22,8 @@ urlpatterns = [
     path("send-clip/", detectors.SendClipView.as_view(), name="send-clip"),
     path("send-alert/", detectors.SendAlertView.as_view(), name="send-alert"),
     path("alerts/", alerts.AlertListView.as_view(), name="alert-list"),
+    path("alerts/export.csv", exports.CsvExportView.as_view(), name="alerts-csv"),
+    path("alerts/export.json", exports.JsonExportView.as_view(), name="alerts-json"),
     path("alerts/acknowledge/", alerts.AcknowledgeManyView.as_view(), name="alerts-acknowledge"),
     path("alerts/<int:alert_id>/", alerts.AlertView.as_view(), name="alert"),
     path("alerts/<int:alert_id>/acknowledge/", alerts.AcknowledgeView.as_view(), name="alert-acknowledge"),

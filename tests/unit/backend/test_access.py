@@ -114,6 +114,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "alerts/{alert}/comments/"): VIEW,
     ("POST", "alerts/{alert}/comments/"): HANDLE_400,
     ("GET", "alerts/stream/"): OWN_LIST,
+    ("GET", "alerts/export.csv"): OWN_LIST,
+    ("GET", "alerts/export.json"): OWN_LIST,
     ("GET", "alerts/rules/"): OWN_LIST,
     ("GET", "alerts/{alert}/image/"): VIEW,
     ("GET", "alerts/{alert}/clip/"): VIEW,

@@ -1,0 +1,102 @@
+"""All alerts that a filter finds, in one answer that is sent as it is read."""
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
+from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import GenericAPIView
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+
+from surveillance.api.access import USER, visible_alerts
+from surveillance.api.filters import AlertFilter
+from surveillance.api.serializers import AlertSerializer
+from surveillance.core.export import csv_lines
+from surveillance.models import Alert
+
+BATCH = 500
+Rows = list[Mapping[str, Any]]
+
+
+class ExportView(GenericAPIView[Alert]):
+    """What both forms share: the filters and rights of the list."""
+
+    scopes = {"GET": USER}  # noqa: RUF012 read only
+    serializer_class = AlertSerializer
+    pagination_class = None
+    filter_backends = (DjangoFilterBackend,)
+    filterset_class = AlertFilter
+
+    def get_queryset(self) -> QuerySet[Alert]:
+        """Those that the request may see."""
+        return visible_alerts(self.request)
+
+    def stream(
+        self, request: Request, chunks: Iterator[bytes], content_type: str, name: str
+    ) -> StreamingHttpResponse:
+        """The answer. Under ASGI Django would collect a plain iterator whole before it sends any of it."""
+        is_async = isinstance(request._request, ASGIRequest)
+        return StreamingHttpResponse(
+            _in_threads(chunks) if is_async else chunks,
+            content_type=content_type,
+            headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
+        )
+
+    def batches(self) -> Iterator[Rows]:
+        """The rows, the one stored last first; each batch is a query of its own, so that none stays open."""
+        return _batches(self.filter_queryset(self.get_queryset()).order_by("-id"))
+
+
+class CsvExportView(ExportView):
+    """CSV."""
+
+    @extend_schema(summary="Alerts as CSV", responses={(200, "text/csv"): OpenApiTypes.STR})
+    def get(self, request: Request) -> StreamingHttpResponse:
+        """All alerts that the filters find. Texts that a spreadsheet would take for a formula start with a quote."""
+        return self.stream(request, _as_csv(self.batches()), "text/csv; charset=utf-8", "alerts.csv")
+
+
+class JsonExportView(ExportView):
+    """JSON."""
+
+    @extend_schema(summary="Alerts as JSON", responses=AlertSerializer(many=True))
+    def get(self, request: Request) -> StreamingHttpResponse:
+        """All alerts that the filters find, as one array."""
+        return self.stream(request, _as_json(self.batches()), "application/json", "alerts.json")
+
+
+def _batches(alerts: QuerySet[Alert]) -> Iterator[Rows]:
+    page = alerts
+    while found := list(page[:BATCH]):
+        yield list(AlertSerializer(found, many=True).data)
+        page = alerts.filter(pk__lt=found[-1].pk)
+
+
+def _as_csv(batches: Iterable[Rows]) -> Iterator[bytes]:
+    columns = AlertSerializer.Meta.fields
+    yield csv_lines([], columns=columns, with_header=True)
+    for rows in batches:
+        yield csv_lines(rows, columns=columns, with_header=False)
+
+
+def _as_json(batches: Iterable[Rows]) -> Iterator[bytes]:
+    yield b"["
+    separator = b"\n"
+    for rows in batches:
+        yield separator + b",\n".join(JSONRenderer().render(row) for row in rows)
+        separator = b",\n"
+    yield b"\n]\n"
+
+
+async def _in_threads(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    def read() -> bytes | None:
+        return next(chunks, None)
+
+    while (chunk := await sync_to_async(read)()) is not None:
+        yield chunk
