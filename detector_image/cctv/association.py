@@ -1,83 +1,45 @@
 """Which box of a picture belongs to which known object: ByteTrack (Zhang et al. 2022, arXiv 2110.06864).
 
-Strong detections are matched with all tracks first, weak ones with what is left over; only strong ones begin a track.
-Positions are foretold by a Kalman filter of constant velocity that measures with time, so that gaps and jitter do no
-harm. Written here rather than taken from a tracking library because those bring SciPy: 58 MB and two seconds in each
-detector, for one assignment. That assignment is `lap`'s (Jonker and Volgenant 1987).
+It is Roboflow's, from `trackers`, which measures with timestamps. Weak detections keep a known object alive, only
+strong ones start a new one. What two models see are different things: each model's boxes have a tracker of their own.
 """
 
-from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
-import lap
 import numpy as np
 import numpy.typing as npt
 
-from cctv.observations import overlaps
-
 Boxes = npt.NDArray[np.float32]
 
+TRACK_SCALE = 1000.0
+"""ByteTrack's noise is meant for pixels: boxes in fractions are tracked as if pictures were this large."""
 SMALLEST_OVERLAP = 0.1
 """Intersection over union below which a box is not the foretold one."""
-TENTATIVE_MISSES = 1
-"""Pictures in which a track that was seen only once may be missing."""
-MEASUREMENT_VARIANCE = 1e-7
-DRIFT_VARIANCE = 1e-8
-"""Of positions (in fractions of the picture) and of velocities, for each frame interval; a thousandth of the picture
-is the unit in which both are 0.1 and 0.01."""
-INITIAL_VARIANCE = 1e-6
-
-
-class Motion:
-    """A box's four edges, each moving at a constant speed of its own. Their uncertainty is the same, so that one 2×2
-    covariance serves all four. Time is in frame intervals.
-    """
-
-    def __init__(self, box: Boxes) -> None:
-        self._state = np.vstack([box, np.zeros(4)])  # positions, velocities
-        self._covariance = np.eye(2) * INITIAL_VARIANCE
-
-    @property
-    def box(self) -> npt.NDArray[np.float64]:
-        """Where it is thought to be: x_min, y_min, x_max, y_max."""
-        return np.asarray(self._state[0], np.float64)
-
-    def predict(self, intervals: float) -> None:
-        """Time passes."""
-        forward = np.array([[1.0, intervals], [0.0, 1.0]])
-        self._state = forward @ self._state
-        self._covariance = forward @ self._covariance @ forward.T + np.eye(2) * DRIFT_VARIANCE * intervals
-
-    def correct(self, box: Boxes) -> None:
-        """It was seen at `box`."""
-        gain = self._covariance[:, 0] / (self._covariance[0, 0] + MEASUREMENT_VARIANCE)
-        self._state = self._state + np.outer(gain, box - self._state[0])
-        self._covariance = self._covariance - np.outer(gain, self._covariance[0])
-
-
-@dataclass(slots=True)
-class _Track:
-    motion: Motion
-    seen_seconds: float
-    claims: int
-    number: int = -1
-    """Given with the second look: a box that is seen once is nobody."""
-    misses: int = field(default=0)
 
 
 class ByteTrack:
     """The tracks of one camera. Times rise from call to call."""
 
     def __init__(self, frames_per_second: float, strong_confidence: float, lost_after_seconds: float) -> None:
-        self._frames_per_second, self._strong = frames_per_second, strong_confidence
-        self._lost_after_seconds = lost_after_seconds
-        self._tracks: list[_Track] = []
-        self._numbers = 0
-        self._seconds: float | None = None
+        self._options = {
+            "lost_track_buffer": round(lost_after_seconds * 30),  # counted in frames of 1/30 s, whatever the rate
+            "frame_rate": frames_per_second,
+            "track_activation_threshold": strong_confidence,
+            "high_conf_det_threshold": strong_confidence,
+            "minimum_consecutive_frames": 1,
+            "minimum_iou_threshold": SMALLEST_OVERLAP,
+        }
+        self._trackers: dict[int, Any] = {}
+        self._numbers: dict[tuple[int, int], int] = {}
 
     @property
     def numbers(self) -> set[int]:
         """Those of the tracks that are still followed."""
-        return {track.number for track in self._tracks if track.number >= 0}
+        followed = {
+            (model, int(track.tracker_id)) for model, tracker in self._trackers.items() for track in tracker.tracks
+        }
+        return {number for key, number in self._numbers.items() if key in followed}
 
     def update(
         self,
@@ -88,47 +50,50 @@ class ByteTrack:
     ) -> list[tuple[int, int]]:
         """Takes a picture's boxes (N, 4), in fractions, with confidences (N,): rows with their tracks' numbers.
 
-        `claims` (N,) are bits: a box and a track that share none are never matched. None: all share one.
+        The lowest bit of each of `claims` (N,) is that of the first model that sees it. None: there is one model.
         """
-        claims = claims if claims is not None else np.ones(len(boxes), np.int64)
-        self._pass_time(seconds)
-        strong = np.flatnonzero(confidences >= self._strong)
-        weak = np.flatnonzero(confidences < self._strong)
-        found, unmatched, new = self._match(self._tracks, boxes, strong, claims)
-        found_weakly, _, _ = self._match(unmatched, boxes, weak, claims)
-        answer = []
-        for row, track in [*found, *found_weakly]:
-            if track.number < 0:
-                track.number, self._numbers = self._numbers, self._numbers + 1
-            track.motion.correct(boxes[row])
-            track.seen_seconds, track.misses, track.claims = seconds, 0, int(claims[row])
-            answer.append((row, track.number))
-        self._tracks += [_Track(Motion(boxes[row]), seconds, int(claims[row])) for row in new]
-        self._tracks = [track for track in self._tracks if self._is_alive(track, seconds)]
+        models = claims & -claims if claims is not None else np.ones(len(boxes), np.int64)
+        answer: list[tuple[int, int]] = []
+        for model in sorted({*self._trackers, *(int(bit) for bit in models)} or {1}):
+            rows = np.flatnonzero(models == model)
+            answer += self._update_one(model, boxes[rows], confidences[rows], seconds, rows)
+        followed = self.numbers
+        self._numbers = {key: number for key, number in self._numbers.items() if number in followed}
         return answer
 
-    def _pass_time(self, seconds: float) -> None:
-        passed = max(0.0, seconds - (self._seconds if self._seconds is not None else seconds))
-        self._seconds = seconds
-        for track in self._tracks:
-            track.motion.predict(passed * self._frames_per_second)
-            track.misses += 1
-        self._tracks = [track for track in self._tracks if seconds - track.seen_seconds <= self._lost_after_seconds]
+    def _update_one(
+        self,
+        model: int,
+        boxes: Boxes,
+        confidences: npt.NDArray[np.float32],
+        seconds: float,
+        rows: npt.NDArray[np.intp],
+    ) -> list[tuple[int, int]]:
+        if model not in self._trackers:
+            self._trackers[model] = _tracker_class()(**self._options)
+        seen = _supervision_detections(boxes, confidences, rows)
+        result = self._trackers[model].update(seen, timestamp=seconds)
+        if not len(result):
+            return []
+        return [
+            (int(row), self._number(model, int(track)))
+            for row, track in zip(result.data["row"], result.tracker_id, strict=True)
+            if int(track) >= 0
+        ]
 
-    def _match(
-        self, tracks: list[_Track], boxes: Boxes, rows: npt.NDArray[np.intp], claims: npt.NDArray[np.int64]
-    ) -> tuple[list[tuple[int, _Track]], list[_Track], list[int]]:
-        """Pairs of row and track, the tracks left over, the rows left over."""
-        if not tracks or not len(rows):
-            return [], tracks, [int(row) for row in rows]
-        foretold = np.array([track.motion.box for track in tracks])
-        costs = 1.0 - overlaps(foretold, boxes[rows]).astype(np.float64)
-        shared = np.array([track.claims for track in tracks])[:, None] & claims[rows][None]
-        costs[shared == 0] = 1.0
-        _, columns, owners = lap.lapjv(costs, extend_cost=True, cost_limit=1.0 - SMALLEST_OVERLAP)
-        pairs = [(int(rows[column]), track) for track, column in zip(tracks, columns, strict=True) if column >= 0]
-        left = [track for track, column in zip(tracks, columns, strict=True) if column < 0]
-        return pairs, left, [int(row) for row, owner in zip(rows, owners, strict=True) if owner < 0]
+    def _number(self, model: int, tracker_id: int) -> int:
+        return self._numbers.setdefault((model, tracker_id), max(self._numbers.values(), default=-1) + 1)
 
-    def _is_alive(self, track: _Track, seconds: float) -> bool:
-        return track.number >= 0 or track.seen_seconds == seconds or track.misses <= TENTATIVE_MISSES
+
+@cache
+def _tracker_class() -> Any:
+    """Imported when there is something to track: the library brings SciPy, 60 MB and two seconds."""
+    from trackers import ByteTrackTracker
+
+    return ByteTrackTracker
+
+
+def _supervision_detections(boxes: Boxes, confidences: npt.NDArray[np.float32], rows: npt.NDArray[np.intp]) -> Any:
+    from supervision import Detections
+
+    return Detections(xyxy=boxes.reshape(-1, 4) * TRACK_SCALE, confidence=confidences, data={"row": rows})

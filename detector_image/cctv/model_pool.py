@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from cctv.detectors.model import Detections, Model, ModelInvalidError, load_model
 from cctv.frame import Frame
 from cctv.metrics import Metrics
+from cctv.tracking import ObjectTracker
 
 Loader = Callable[[str, tuple[str, ...]], Model]
 """Takes a name and prompts."""
@@ -56,12 +57,15 @@ class Models:
     def _warmed_up(self, name: str, prompts: tuple[str, ...]) -> Model:
         """A loaded model that has worked once.
 
-        First uses are slow: the runtime prepares its network. Whoever passes the camera meanwhile would be missed, so
-        it is done before a stream is opened.
+        First uses are slow: the runtime prepares its network, and tracking imports half of SciPy, seconds on a busy
+        machine. Whoever passes the camera meanwhile would be missed, so it is done before a stream is opened.
         """
-        model = self._load(name, prompts)
-        blank = np.zeros((*WARM_UP_PICTURE, 3), np.uint8)
-        model.detect(Frame.from_bgr(blank, datetime.now(UTC), time.monotonic(), 0))
+        with ThreadPoolExecutor(1) as pool:
+            tracking = pool.submit(ObjectTracker(5.0, 0.1).update, [], 0.0)
+            model = self._load(name, prompts)
+            blank = np.zeros((*WARM_UP_PICTURE, 3), np.uint8)
+            model.detect(Frame.from_bgr(blank, datetime.now(UTC), time.monotonic(), 0))
+            tracking.result()
         return model
 
     def _load_by_name(self, name: str, prompts: tuple[str, ...]) -> Model:
