@@ -2,13 +2,19 @@
 
 Django's ASGI handler spools a whole body to disk before any of its limits is looked at, so one client could fill the
 disk. This wrapper counts on the way in.
+
+The rest of a refused body is read and dropped for a while: a socket that is closed with bytes unread is reset, and
+the client would see a broken connection instead of the answer.
 """
 
+import asyncio
+import contextlib
 from typing import Any, cast
 
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, Scope
 
 _BODY = b'{"detail":"The request is too long."}'
+_LINGER_SECONDS = 5.0
 
 
 class _TooLongError(Exception):
@@ -28,7 +34,7 @@ class BodyLimit:
             return
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if not length.isdigit() or int(length) > self._max_bytes:
-            await _refuse(send)
+            await _refuse(receive, send)
             return
         received = 0
 
@@ -44,10 +50,21 @@ class BodyLimit:
         try:
             await self._application(scope, counted, send)
         except _TooLongError:
-            await _refuse(send)
+            await _refuse(receive, send)
 
 
-async def _refuse(send: ASGISendCallable) -> None:
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+async def _refuse(receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(_BODY)).encode()),
+        (b"connection", b"close"),
+    ]
     await send(cast("Any", {"type": "http.response.start", "status": 413, "headers": headers}))
-    await send(cast("Any", {"type": "http.response.body", "body": _BODY, "more_body": False}))
+    await send(cast("Any", {"type": "http.response.body", "body": _BODY, "more_body": True}))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER_SECONDS):
+            more = True
+            while more:
+                event = await receive()
+                more = event["type"] == "http.request" and event.get("more_body", False)
+    await send(cast("Any", {"type": "http.response.body", "body": b"", "more_body": False}))

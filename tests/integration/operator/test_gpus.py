@@ -43,13 +43,15 @@ def test_three_cameras_on_two_gpus(
             lambda: sorted(view.phases().values()) == ["Pending", "Streaming", "Streaming"], timeout_seconds=30
         )
         (waiting,) = [name for name, phase in view.phases().items() if phase == "Pending"]
+        eventually(lambda: view.condition(waiting, "Scheduled")["reason"] == "InsufficientGPU")
         scheduled = view.condition(waiting, "Scheduled")
-        assert (scheduled["status"], scheduled["reason"]) == ("False", "InsufficientGPU")
+        assert scheduled["status"] == "False"
         assert "Insufficient nvidia.com/gpu" in scheduled["message"]
         assert view.condition(waiting, "Ready")["reason"] == "InsufficientGPU"
         assert view.condition(waiting, "Synced")["status"] == "True"
         assert operator.metric('vigil_cameras{phase="Pending"}') == 1
         assert waiting in vigil_cluster.kubectl("get", "cam", "--namespace", namespace)
+        assert eventually(lambda: [item for item in view.events() if item["involvedObject"]["name"] == waiting])
         warnings = [item for item in view.events() if item["involvedObject"]["name"] == waiting]
         assert [item["reason"] for item in warnings] == ["InsufficientGPU"]
 
