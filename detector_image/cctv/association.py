@@ -1,14 +1,12 @@
 """Which box of a picture belongs to which known object: ByteTrack (Zhang et al. 2022, arXiv 2110.06864).
 
-It is Roboflow's, from `trackers`, which measures with timestamps. Weak detections keep a known object alive, only
-strong ones start a new one. What two models see are different things: each model's boxes have a tracker of their own.
+It is that of `trackforge`. Weak detections keep a known object alive, only strong ones start a new one. What two
+models see are different things: each model's boxes have a tracker of their own.
 """
-
-from functools import cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from trackforge import BYTETRACK
 
 Boxes = npt.NDArray[np.float32]
 
@@ -16,30 +14,25 @@ TRACK_SCALE = 1000.0
 """ByteTrack's noise is meant for pixels: boxes in fractions are tracked as if pictures were this large."""
 SMALLEST_OVERLAP = 0.1
 """Intersection over union below which a box is not the foretold one."""
+LEAP_INTERVALS = 2.5
+"""The tracker counts pictures, not seconds. Jitter, or a model that takes every other picture, is one step of it;
+after a longer gap it is told of the pictures that are missing, so that it foretells where things went."""
 
 
 class ByteTrack:
     """The tracks of one camera. Times rise from call to call."""
 
     def __init__(self, frames_per_second: float, strong_confidence: float, lost_after_seconds: float) -> None:
-        self._options = {
-            "lost_track_buffer": round(lost_after_seconds * 30),  # counted in frames of 1/30 s, whatever the rate
-            "frame_rate": frames_per_second,
-            "track_activation_threshold": strong_confidence,
-            "high_conf_det_threshold": strong_confidence,
-            "minimum_consecutive_frames": 1,
-            "minimum_iou_threshold": SMALLEST_OVERLAP,
-        }
-        self._trackers: dict[int, Any] = {}
+        self._frames_per_second, self._strong_confidence = frames_per_second, strong_confidence
+        self._lost_after_seconds = lost_after_seconds
+        self._models: dict[int, _ModelTracks] = {}
         self._numbers: dict[tuple[int, int], int] = {}
+        self._given = 0
 
     @property
     def numbers(self) -> set[int]:
         """Those of the tracks that are still followed."""
-        followed = {
-            (model, int(track.tracker_id)) for model, tracker in self._trackers.items() for track in tracker.tracks
-        }
-        return {number for key, number in self._numbers.items() if key in followed}
+        return set(self._numbers.values())
 
     def update(
         self,
@@ -54,46 +47,75 @@ class ByteTrack:
         """
         models = claims & -claims if claims is not None else np.ones(len(boxes), np.int64)
         answer: list[tuple[int, int]] = []
-        for model in sorted({*self._trackers, *(int(bit) for bit in models)} or {1}):
+        for model in sorted({*self._models, *(int(bit) for bit in models)} or {1}):
+            tracks = self._models.get(model)
+            if tracks is None:
+                tracks = self._models[model] = self._new_tracks()
             rows = np.flatnonzero(models == model)
-            answer += self._update_one(model, boxes[rows], confidences[rows], seconds, rows)
-        followed = self.numbers
-        self._numbers = {key: number for key, number in self._numbers.items() if number in followed}
+            for row, track in tracks.update(boxes[rows], confidences[rows], seconds):
+                answer.append((int(rows[row]), self._number(model, track)))
+        followed = {(model, track) for model, tracks in self._models.items() for track in tracks.followed}
+        self._numbers = {key: number for key, number in self._numbers.items() if key in followed}
         return answer
 
-    def _update_one(
-        self,
-        model: int,
-        boxes: Boxes,
-        confidences: npt.NDArray[np.float32],
-        seconds: float,
-        rows: npt.NDArray[np.intp],
-    ) -> list[tuple[int, int]]:
-        if model not in self._trackers:
-            self._trackers[model] = _tracker_class()(**self._options)
-        seen = _supervision_detections(boxes, confidences, rows)
-        result = self._trackers[model].update(seen, timestamp=seconds)
-        if not len(result):
-            return []
-        return [
-            (int(row), self._number(model, int(track)))
-            for row, track in zip(result.data["row"], result.tracker_id, strict=True)
-            if int(track) >= 0
-        ]
+    def _new_tracks(self) -> "_ModelTracks":
+        return _ModelTracks(self._frames_per_second, self._strong_confidence, self._lost_after_seconds)
 
-    def _number(self, model: int, tracker_id: int) -> int:
-        return self._numbers.setdefault((model, tracker_id), max(self._numbers.values(), default=-1) + 1)
+    def _number(self, model: int, track: int) -> int:
+        if (model, track) not in self._numbers:
+            self._numbers[model, track] = self._given
+            self._given += 1
+        return self._numbers[model, track]
 
 
-@cache
-def _tracker_class() -> Any:
-    """Imported when there is something to track: the library brings SciPy, 60 MB and two seconds."""
-    from trackers import ByteTrackTracker
+class _ModelTracks:
+    """The tracks of what one model sees."""
 
-    return ByteTrackTracker
+    def __init__(self, frames_per_second: float, strong_confidence: float, lost_after_seconds: float) -> None:
+        self._interval_seconds, self._lost_after_seconds = 1.0 / frames_per_second, lost_after_seconds
+        self._longest_steps = round(lost_after_seconds * frames_per_second)
+        self._tracker = BYTETRACK(
+            track_thresh=strong_confidence,
+            det_thresh=strong_confidence,
+            track_buffer=self._longest_steps,
+            match_thresh=1.0 - SMALLEST_OVERLAP,
+            second_match_thresh=1.0 - SMALLEST_OVERLAP,
+        )
+        self._updated_seconds: float | None = None
+        self._new: set[int] = set()
+        """Seen in the last picture for the first time: what is not seen in the next one was nothing."""
+        self._seen_seconds: dict[int, float] = {}
+
+    @property
+    def followed(self) -> set[int]:
+        """The tracks that were seen twice running, and not too long ago."""
+        return set(self._seen_seconds)
+
+    def update(self, boxes: Boxes, confidences: npt.NDArray[np.float32], seconds: float) -> list[tuple[int, int]]:
+        """Rows of (N, 4) boxes with the tracks that they belong to."""
+        missing = self._missing_pictures(seconds)
+        for _ in range(missing):
+            self._tracker.update([])
+        matched = {
+            track: row for track, _, _, _, row in self._tracker.update(_tlwh(boxes, confidences)) if row is not None
+        }
+        confirmed = {track for track in matched if track in self._seen_seconds or track in self._new}
+        self._new = set(matched) - confirmed
+        self._updated_seconds = seconds
+        self._seen_seconds.update(dict.fromkeys(confirmed, seconds))
+        oldest = seconds - self._lost_after_seconds
+        self._seen_seconds = {track: seen for track, seen in self._seen_seconds.items() if seen >= oldest}
+        return [(matched[track], track) for track in sorted(confirmed)]
+
+    def _missing_pictures(self, seconds: float) -> int:
+        if self._updated_seconds is None:
+            return 0
+        intervals = (seconds - self._updated_seconds) / self._interval_seconds
+        return 0 if intervals < LEAP_INTERVALS else min(round(intervals) - 1, self._longest_steps + 1)
 
 
-def _supervision_detections(boxes: Boxes, confidences: npt.NDArray[np.float32], rows: npt.NDArray[np.intp]) -> Any:
-    from supervision import Detections
-
-    return Detections(xyxy=boxes.reshape(-1, 4) * TRACK_SCALE, confidence=confidences, data={"row": rows})
+def _tlwh(boxes: Boxes, confidences: npt.NDArray[np.float32]) -> list[tuple[list[float], float, int]]:
+    """As the library takes them: ([left, top, width, height], confidence, class)."""
+    scaled = boxes.reshape(-1, 4) * TRACK_SCALE
+    scaled[:, 2:] -= scaled[:, :2]
+    return [(box, confidence, 0) for box, confidence in zip(scaled.tolist(), confidences.tolist(), strict=True)]

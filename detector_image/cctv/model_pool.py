@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from datetime import UTC, datetime
 
 import numpy as np
@@ -11,7 +11,6 @@ import numpy as np
 from cctv.detectors.model import Detections, Model, ModelInvalidError, load_model
 from cctv.frame import Frame
 from cctv.metrics import Metrics
-from cctv.tracking import ObjectTracker
 
 Loader = Callable[[str, tuple[str, ...]], Model]
 """Takes a name and prompts."""
@@ -55,17 +54,13 @@ class Models:
             self._loaded.clear()
 
     def _warmed_up(self, name: str, prompts: tuple[str, ...]) -> Model:
-        """A loaded model that has worked once.
+        """A loaded model that has worked once: the first use is slow, for the runtime prepares its network then.
 
-        First uses are slow: the runtime prepares its network, and tracking imports half of SciPy, seconds on a busy
-        machine. Whoever passes the camera meanwhile would be missed, so it is done before a stream is opened.
+        Whoever passes the camera meanwhile would be missed, so it is done before a stream is opened.
         """
-        with ThreadPoolExecutor(1) as pool:
-            tracking = pool.submit(ObjectTracker(5.0, 0.1).update, [], 0.0)
-            model = self._load(name, prompts)
-            blank = np.zeros((*WARM_UP_PICTURE, 3), np.uint8)
-            model.detect(Frame.from_bgr(blank, datetime.now(UTC), time.monotonic(), 0))
-            tracking.result()
+        model = self._load(name, prompts)
+        blank = np.zeros((*WARM_UP_PICTURE, 3), np.uint8)
+        model.detect(Frame.from_bgr(blank, datetime.now(UTC), time.monotonic(), 0))
         return model
 
     def _load_by_name(self, name: str, prompts: tuple[str, ...]) -> Model:
