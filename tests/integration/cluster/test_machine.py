@@ -53,7 +53,7 @@ def test_a_machine_has_its_own_processes_mounts_and_network(machine: Machine) ->
 
 def test_a_machine_ends_with_all_that_runs_in_it(machine: Machine) -> None:
     machine.run(["sh", "-c", "setsid sleep 7654321 >/dev/null 2>&1 &"])
-    assert _sleepers()
+    eventually(_sleepers, timeout_seconds=10)
     machine.close()
     eventually(lambda: not _sleepers(), timeout_seconds=10)
     assert not list(Path("/sys/fs/cgroup").glob("**/vigil-node"))

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from tests.integration.services.backend import BackendServer
 from tests.integration.services.detector import DetectorProcess, detector, wait_until
+from tests.integration.services.made_clips import make_clip
 from tests.integration.services.misbehaving_rtsp import Script, misbehaving_camera
 from tests.integration.services.rtsp import gst_rtsp_server
 
@@ -88,8 +89,9 @@ def health(backend: BackendServer, token: str, camera_id: int) -> dict[str, str]
 def test_cameras_come_change_and_go_without_disturbing_others(
     backend: BackendServer, token: tuple[str, str], model: dict[str, str], tmp_path: Path, clip_path: Path
 ) -> None:
+    long_clip = make_clip(tmp_path / "long.mp4", seconds=150, size=(160, 112))  # it must not end by itself
     with (
-        gst_rtsp_server(clip_path, plays=0) as first,
+        gst_rtsp_server(long_clip, plays=0) as first,
         gst_rtsp_server(clip_path, plays=0) as second,
         detector(tmp_path / "cctv", api_url=backend.url, token=token[1], settings=model) as cctv,
     ):
@@ -109,6 +111,7 @@ def test_cameras_come_change_and_go_without_disturbing_others(
         wait_until(lambda: second.lines.count("closed") >= 1 and _streams(cctv) == {str(steady)}, 10, "it is silent")
         assert time.monotonic() - began < 10
         assert cctv.metric("vigil_stream_up", camera=str(steady)) == 1
+        assert first.plays == 1, "the first camera was never connected again"
 
 
 def _streams(cctv: DetectorProcess) -> set[str]:
