@@ -102,6 +102,11 @@ class Detection(BaseModel):
     motion_masks: tuple[Polygon, ...] = Field(
         default=(), max_length=32, description="Where motion does not count: trees, flags, the clock in the picture."
     )
+    tamper: bool = Field(
+        default=True,
+        description="Whether a camera that is covered, blinded, defocused or moved is an alert; false for one that "
+        "turns by itself (PTZ).",
+    )
 
     @property
     def chosen_models(self) -> tuple[DetectionModel, ...]:

@@ -17,6 +17,7 @@ from cctv.recognition import real_confidence, weak_confidence
 from cctv.rule_book import Fired, RuleBook
 from cctv.rules.base import Subject
 from cctv.snapshot import Picture, render_jpeg
+from cctv.tamper import TEXTS, Tampering, TamperWatch
 from cctv.tracking import ObjectTracker, TrackedObject
 from vigil_contracts.alert import Box
 from vigil_contracts.camera import CameraConfiguration, Detection
@@ -37,6 +38,7 @@ class Analyser:
         self._tracker: ObjectTracker | None = None
         self._memory = Memory()
         self._gate = MotionGate(camera.detection.motion_masks)
+        self._tamper = TamperWatch()
         self._rules = RuleBook(camera.detection)
         self._attention = Attention(_ask_for_positions(camera.detection))
         self._pictures: dict[str, Picture] = {}
@@ -44,18 +46,7 @@ class Analyser:
 
     def process(self, frame: Frame) -> list[Event]:
         """Takes the next frame (their times rise) and returns the events that it completed."""
-        decision = self._decide(frame)
-        if decision is Decision.LOOK:
-            seen = self._look(frame)
-        elif decision is Decision.SAME and self._tracker is not None:
-            self._tracker.carry(frame.monotonic_seconds)
-            seen = self._tracker.in_view(frame.monotonic_seconds)
-        else:
-            return []
-        self._memory.see(seen, frame.received_at)
-        events = [event for thing in seen for event in self._judge(thing, seen, frame)]
-        self._forget()
-        return events
+        return self._guard(frame) + self._find(frame)
 
     def reconfigure(self, camera: CameraConfiguration) -> None:
         """New settings from the next frame on; tracks and what was already reported are kept."""
@@ -72,15 +63,38 @@ class Analyser:
 
     def state(self) -> dict[str, Any]:
         """What a restarted detector must know so that it does not report an object again; JSON-compatible."""
-        return {"memory": self._memory.state(), "rules": self._rules.state()}
+        return {"memory": self._memory.state(), "rules": self._rules.state(), "tamper": self._tamper.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Takes up a `state()`; what is too old or not understood is ignored."""
         try:
             self._memory.restore(state.get("memory", {}))
             self._rules.restore(state.get("rules", {}))
+            self._tamper.restore(state.get("tamper", {}))
         except (AttributeError, TypeError, ValueError):
             log.warning("camera %s: its saved memory is not understood and left out", self._camera.id)
+
+    def _guard(self, frame: Frame) -> list[Event]:
+        """What was done to the camera itself: always watched for, whatever its schedule and its rules."""
+        if not self._camera.detection.tamper:
+            return []
+        tampering = self._tamper.check(frame.luma(), frame.monotonic_seconds)
+        return [_tamper_event(tampering, frame)] if tampering else []
+
+    def _find(self, frame: Frame) -> list[Event]:
+        """The events of the objects in view."""
+        decision = self._decide(frame)
+        if decision is Decision.LOOK:
+            seen = self._look(frame)
+        elif decision is Decision.SAME and self._tracker is not None:
+            self._tracker.carry(frame.monotonic_seconds)
+            seen = self._tracker.in_view(frame.monotonic_seconds)
+        else:
+            return []
+        self._memory.see(seen, frame.received_at)
+        events = [event for thing in seen for event in self._judge(thing, seen, frame)]
+        self._forget()
+        return events
 
     def _classes_looked_for(self) -> dict[int, AlertType]:
         """The alert type of each class that is looked for, by class id."""
@@ -190,4 +204,18 @@ def _event(subject: Subject, fired: Fired, picture: Picture) -> Event:
         rule=fired.rule,
         description=fired.hit.description,
         snapshot_jpeg=render_jpeg(picture.frame, picture.observation.box, caption),
+    )
+
+
+def _tamper_event(tampering: Tampering, frame: Frame) -> Event:
+    return Event(
+        event_id=new_event_id(),
+        alert_type=AlertType.TAMPER,
+        label=tampering,
+        confidence=1.0,
+        timestamp=frame.received_at,
+        box=None,
+        track="",
+        description=TEXTS[tampering],
+        snapshot_jpeg=render_jpeg(frame, None, ""),
     )

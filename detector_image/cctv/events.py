@@ -15,7 +15,7 @@ class Event:
     event_id: str
     alert_type: AlertType
     label: str
-    """The model's class; empty where no model was asked (`tamper`)."""
+    """The model's class, or for `tamper` what was done; empty for `camera_offline`."""
     confidence: float
     timestamp: datetime
     """When the frame that shows it was received; aware."""

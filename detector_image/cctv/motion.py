@@ -63,13 +63,13 @@ class MotionGate:
         self._reference = self._newest
 
 
-def shrink(luma: Image) -> Image:
-    """About `ROWS` rows, by a whole factor: averaging whole blocks is what OpenCV does fastest."""
-    factor = max(1, luma.shape[0] // ROWS)
+def shrink(luma: Image, rows: int = ROWS, *, smooth: bool = True) -> Image:
+    """About that many rows, by a whole factor: averaging whole blocks is what OpenCV does fastest."""
+    factor = max(1, luma.shape[0] // rows)
     height, width = luma.shape[0] // factor, luma.shape[1] // factor
     whole = luma[: height * factor, : width * factor]
     small = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.blur(small, (3, 3)), np.uint8)
+    return np.asarray(cv2.blur(small, (3, 3)) if smooth else small, np.uint8)
 
 
 def _places(changed: Image) -> tuple[Place, ...]:
