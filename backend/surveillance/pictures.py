@@ -1,11 +1,15 @@
 """Pictures and clips in storage: random names, written whole before their row is committed."""
 
+import hashlib
 import logging
 import uuid
 from datetime import datetime
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+
+CACHE_CONTROL = "private, max-age=60"
+"""An alert's picture may be replaced by a better one while its object is in view; asking again costs little."""
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +37,11 @@ def read(key: str) -> bytes | None:
         return None
     except OSError as error:
         raise StorageUnavailableError(f"it cannot be read: {error.strerror}") from error
+
+
+def entity_tag(key: str) -> str:
+    """An HTTP entity tag that changes when another picture takes the place of this one; says nothing of its key."""
+    return f'"{hashlib.sha256(key.encode()).hexdigest()[:16]}"'
 
 
 def delete(key: str) -> None:

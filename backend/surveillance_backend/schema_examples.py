@@ -157,6 +157,12 @@ EXAMPLES: dict[str, Any] = {
     "PatchedCameraRequest": {"is_active": False},
     "PatchedRoleRequest": {"role": "operator"},
     "PatchedSiteRequest": {"name": "Harbour"},
+    "PictureFieldsRequest": {
+        "event_id": "7-20261123T120000-3",
+        "camera": 7,
+        "box": _BOX,
+        "image": "the JPEG",
+    },
     "RegisteredResource": {"uid": _UUID, "id": 7, "digest": "5d41402abc4b2a76"},
     "ResourceRegistrationRequest": {
         "source": "production/cameras",

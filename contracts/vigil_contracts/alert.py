@@ -39,6 +39,16 @@ class AlertSubmission(BaseModel):
     description: str = Field(default="", max_length=500)
 
 
+class PictureSubmission(BaseModel):
+    """A better picture of an event, in the place of its alert's own: the fields of `POST /api/send-picture/`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    event_id: EventId
+    camera: int
+    box: Box = Field(description="Where the object is in this picture.")
+
+
 class ClipSubmission(BaseModel):
     """The clip of an event: the fields of `POST /api/send-clip/`. It follows the event's alert."""
 

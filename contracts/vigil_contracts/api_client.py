@@ -13,7 +13,7 @@ from typing import Any, Generic, Self, TypeVar
 import httpx
 from pydantic import ValidationError
 
-from vigil_contracts.alert import AlertSubmission, ClipSubmission
+from vigil_contracts.alert import AlertSubmission, ClipSubmission, PictureSubmission
 from vigil_contracts.camera import (
     CameraConfiguration,
     CameraReport,
@@ -80,21 +80,29 @@ def _fetch(path: str, etag: str, group: str = "") -> _Request:
     return _Request("GET", path, headers, {"params": {"group": group}} if group else {})
 
 
-def _send_alert(alert: AlertSubmission, image_jpeg: bytes | None) -> _Request:
-    fields = {
-        name: json.dumps(value) if isinstance(value, dict) else str(value)
-        for name, value in alert.model_dump(mode="json").items()
+def _fields(submission: AlertSubmission | PictureSubmission | ClipSubmission) -> dict[str, Any]:
+    """A form's parts; what is empty is left out."""
+    return {
+        name: (None, json.dumps(value) if isinstance(value, dict) else str(value))
+        for name, value in submission.model_dump(mode="json").items()
         if value not in (None, "")
     }
-    files: dict[str, Any] = {name: (None, value) for name, value in fields.items()}
+
+
+def _send_alert(alert: AlertSubmission, image_jpeg: bytes | None) -> _Request:
+    files = _fields(alert)
     if image_jpeg is not None:
         files["image"] = ("snapshot.jpg", image_jpeg, "image/jpeg")
     return _Request("POST", "/api/send-alert/", {}, {"files": files})
 
 
+def _send_picture(picture: PictureSubmission, image_jpeg: bytes) -> _Request:
+    files = {**_fields(picture), "image": ("snapshot.jpg", image_jpeg, "image/jpeg")}
+    return _Request("POST", "/api/send-picture/", {}, {"files": files})
+
+
 def _send_clip(clip: ClipSubmission, content_mp4: bytes) -> _Request:
-    files: dict[str, Any] = {name: (None, str(value)) for name, value in clip.model_dump(mode="json").items()}
-    files["clip"] = ("clip.mp4", content_mp4, "video/mp4")
+    files = {**_fields(clip), "clip": ("clip.mp4", content_mp4, "video/mp4")}
     return _Request("POST", "/api/send-clip/", {}, {"files": files})
 
 
@@ -186,6 +194,10 @@ class ApiClient:
     def send_alert(self, alert: AlertSubmission, image_jpeg: bytes | None) -> bool:
         """Stores the alert; True: it is new, False: the API had it already."""
         return self._send(_send_alert(alert, image_jpeg)).status_code == httpx.codes.CREATED
+
+    def send_picture(self, picture: PictureSubmission, image_jpeg: bytes) -> None:
+        """Gives an alert that the API has a better picture. Harmless to repeat."""
+        self._send(_send_picture(picture, image_jpeg))
 
     def send_clip(self, clip: ClipSubmission, content_mp4: bytes) -> bool:
         """Stores the clip of an alert that the API has; True: it is new, False: the API had it already."""

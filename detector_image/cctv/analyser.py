@@ -8,11 +8,12 @@ from cctv.attention import Attention, Decision
 from cctv.detectors.alert_types import alert_types_by_class_id, alert_types_of_prompts, unknown_classes
 from cctv.detectors.model import Model
 from cctv.detectors.several import SeveralModels
-from cctv.events import Event, new_event_id
+from cctv.events import Event, EventPicture, new_event_id
 from cctv.frame import Frame
 from cctv.memory import Memory
 from cctv.motion import MotionGate
 from cctv.observations import observe
+from cctv.portraits import BetterPicture, Portraits
 from cctv.recognition import real_confidence, weak_confidence
 from cctv.rule_book import Fired, RuleBook
 from cctv.rules.base import Subject
@@ -43,10 +44,17 @@ class Analyser:
         self._attention = Attention(_ask_for_positions(camera.detection))
         self._pictures: dict[str, Picture] = {}
         """The best picture so far of each object that is not reported yet, by track."""
+        self._portraits = Portraits()
 
     def process(self, frame: Frame) -> list[Event]:
         """Takes the next frame (their times rise) and returns the events that it completed."""
         return self._guard(frame) + self._find(frame)
+
+    def better_pictures(self, *, is_last: bool = False) -> list[EventPicture]:
+        """Pictures that events of earlier frames should rather have, each once; `is_last`: no frame will follow."""
+        if is_last:
+            self._portraits.follow(set(), 0.0)
+        return [_event_picture(better) for better in self._portraits.take()]
 
     def reconfigure(self, camera: CameraConfiguration) -> None:
         """New settings from the next frame on; tracks and what was already reported are kept."""
@@ -93,7 +101,7 @@ class Analyser:
             return []
         self._memory.see(seen, frame.received_at)
         events = [event for thing in seen for event in self._judge(thing, seen, frame)]
-        self._forget()
+        self._forget(frame.monotonic_seconds)
         return events
 
     def _classes_looked_for(self) -> dict[int, AlertType]:
@@ -133,6 +141,8 @@ class Analyser:
         if self._tracker is not None:
             seen = self._tracker.update(observations, frame.monotonic_seconds)
             self._attention.forget(thing.name for thing in self._tracker.objects)
+        for thing in seen:
+            self._portraits.consider(thing.name, frame, thing.last)
         self._attention.looked(len(observations), seen, frame.monotonic_seconds)
         return seen
 
@@ -160,7 +170,10 @@ class Analyser:
         events = []
         for fired in self._rules.apply(subject, partial(self._memory.was_told, thing.name), frame.received_at):
             self._memory.tell(thing.name, fired.rule)
-            events.append(_event(subject, fired, picture or Picture(frame, thing.last, 0.0)))
+            shown = picture or Picture.of(frame, thing.last)
+            event = _event(subject, fired, shown)
+            self._portraits.begin(event.event_id, thing.name, _caption(subject), shown, frame.monotonic_seconds)
+            events.append(event)
         return events
 
     def _best(self, thing: TrackedObject, newest: Picture) -> Picture:
@@ -175,10 +188,11 @@ class Analyser:
             self._memory.admit(thing, kind, frame.received_at)
         return True
 
-    def _forget(self) -> None:
+    def _forget(self, now_seconds: float) -> None:
         """Drops what belongs to objects that are gone, and pictures that nobody waits for."""
         tracked = {thing.name for thing in self._tracker.objects} if self._tracker else set()
         self._rules.forget(tracked)
+        self._portraits.follow(tracked, now_seconds)
         waiting = {name for name in tracked if name not in self._memory}
         for name in [name for name in self._pictures if name not in waiting]:
             del self._pictures[name]
@@ -190,21 +204,34 @@ def _ask_for_positions(detection: Detection) -> bool:
 
 
 def _event(subject: Subject, fired: Fired, picture: Picture) -> Event:
-    x_min, y_min, x_max, y_max = picture.observation.box
-    caption = f"{subject.label} {subject.confidence:.0%}"
     return Event(
         event_id=new_event_id(),
         alert_type=fired.hit.alert_type,
         label=subject.label,
         confidence=subject.confidence,
         timestamp=picture.frame.received_at,
-        box=Box(x_min=x_min, y_min=y_min, x_max=x_max, y_max=y_max),
+        box=_box(picture),
         track=subject.track,
         zone=fired.hit.zone,
         rule=fired.rule,
         description=fired.hit.description,
-        snapshot_jpeg=render_jpeg(picture.frame, picture.observation.box, caption),
+        snapshot_jpeg=render_jpeg(picture.frame, picture.observation.box, _caption(subject)),
     )
+
+
+def _event_picture(better: BetterPicture) -> EventPicture:
+    picture = better.picture
+    jpeg = render_jpeg(picture.frame, picture.observation.box, better.caption)
+    return EventPicture(better.event_id, _box(picture), jpeg)
+
+
+def _caption(subject: Subject) -> str:
+    return f"{subject.label} {subject.confidence:.0%}"
+
+
+def _box(picture: Picture) -> Box:
+    x_min, y_min, x_max, y_max = picture.observation.box
+    return Box(x_min=x_min, y_min=y_min, x_max=x_max, y_max=y_max)
 
 
 def _tamper_event(tampering: Tampering, frame: Frame) -> Event:

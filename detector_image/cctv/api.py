@@ -8,7 +8,7 @@ from cctv.config import Settings
 from cctv.logs import redactor
 from cctv.metrics import Metrics
 from cctv.spool import Submission
-from vigil_contracts.alert import ClipSubmission
+from vigil_contracts.alert import ClipSubmission, PictureSubmission
 from vigil_contracts.api_client import ApiClient, ApiError
 
 T = TypeVar("T")
@@ -35,9 +35,12 @@ class Api:
         return request(self._client)
 
     def deliver(self, submission: Submission, content: bytes) -> bool:
-        """Brings an alert or a clip to the API; whether it was new. Raises `ApiError`."""
+        """Brings an alert, or what follows one, to the API; whether it was new. Raises `ApiError`."""
         if isinstance(submission, ClipSubmission):
             return self.call(lambda client: client.send_clip(submission, content))
+        if isinstance(submission, PictureSubmission):
+            self.call(lambda client: client.send_picture(submission, content))
+            return False
         return self.call(lambda client: client.send_alert(submission, content or None))
 
     def close(self) -> None:

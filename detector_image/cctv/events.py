@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from vigil_contracts.alert import AlertSubmission, Box
+from vigil_contracts.alert import AlertSubmission, Box, PictureSubmission
 from vigil_contracts.names import AlertType
 
 
@@ -42,6 +42,19 @@ class Event:
             rule=self.rule[:64],
             description=self.description[:500],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class EventPicture:
+    """A better picture of an event that was told before."""
+
+    event_id: str
+    box: Box
+    snapshot_jpeg: bytes
+
+    def to_submission(self, camera_id: int) -> PictureSubmission:
+        """The fields as the API takes them; the picture travels beside them."""
+        return PictureSubmission(event_id=self.event_id, camera=camera_id, box=self.box)
 
 
 def new_event_id() -> str:

@@ -29,7 +29,7 @@ from cctv.reader import Reader, ReaderOptions, SourceFactory
 from cctv.source import Source
 from cctv.spool import Spool
 from cctv.state_store import StateStore
-from vigil_contracts.alert import ClipSubmission
+from vigil_contracts.alert import ClipSubmission, PictureSubmission
 from vigil_contracts.camera import CameraConfiguration, Heartbeat
 from vigil_contracts.names import REASON_TEXTS, Reason
 from vigil_contracts.stream_url import secrets_of
@@ -62,7 +62,7 @@ class CameraPipeline:
         self._log = camera_logger(camera.id)
         self._health = CameraHealth(lambda: shared.changed(camera.id))
         self._mailbox: Mailbox[Frame] = Mailbox()
-        self._recorder = ClipRecorder(camera.id, shared.clip_limits, self._accept_clip)
+        self._recorder = ClipRecorder(camera.id, shared.clip_limits, self._accept_later)
         self._reader = Reader(
             camera.id,
             self._source_factory(camera),
@@ -145,6 +145,7 @@ class CameraPipeline:
             if time.monotonic() - saved_at >= _STATE_EVERY_SECONDS:
                 saved_at = time.monotonic()
                 analysis.save()
+        self._follow_up(analysis, is_last=True)
         analysis.save()
 
     def _load(self) -> "_Analysis | None":
@@ -169,6 +170,7 @@ class CameraPipeline:
         self._log.info("new settings, revision %s", camera.revision)
         try:
             if not same_models:
+                self._follow_up(analysis, is_last=True)
                 analysis.save()
                 analysis = _Analysis(camera, self._shared)
             else:
@@ -191,8 +193,17 @@ class CameraPipeline:
         for event in events:
             if self._accept(event):
                 self._recorder.want(event.event_id, frame.monotonic_seconds)
+        self._follow_up(analysis)
         if events:
             analysis.save()
+
+    def _follow_up(self, analysis: "_Analysis", *, is_last: bool = False) -> None:
+        """Better pictures of what was told before. One that is lost leaves the alert the picture that it has."""
+        for picture in analysis.analyser.better_pictures(is_last=is_last):
+            try:
+                self._accept_later(picture.to_submission(self._camera.id), picture.snapshot_jpeg)
+            except OSError:
+                self._log.exception("a better picture could not be written to the disk")
 
     def _look_for_outage(self, analysis: "_Analysis") -> None:
         health = self._health
@@ -217,9 +228,9 @@ class CameraPipeline:
         self._shared.spooled()
         return True
 
-    def _accept_clip(self, clip: ClipSubmission, content: bytes) -> None:
-        """In the reading thread. Raises OSError; a clip that finds no room is counted by the spool."""
-        if self._shared.spool.append(clip, content):
+    def _accept_later(self, submission: PictureSubmission | ClipSubmission, content: bytes) -> None:
+        """What follows an alert; from any thread. Raises OSError; what finds no room is counted by the spool."""
+        if self._shared.spool.append(submission, content):
             self._shared.spooled()
 
 

@@ -20,7 +20,7 @@ _LONGEST_PAUSE_SECONDS = 15.0
 """An API that is back must not wait long for what happened meanwhile."""
 
 Post = Callable[[Submission, bytes], bool]
-"""Brings an alert with its JPEG (empty: none), or a clip with its MP4. True: it was new. Raises `ApiError`."""
+"""Brings an alert with its JPEG (empty: none), or what follows one. True: it was new. Raises `ApiError`."""
 
 
 class _Route:
@@ -110,7 +110,7 @@ class Sender:
                 self._wake.wait(None if nearest is None else nearest - now)
 
     def _send(self, entry: Entry, route: _Route) -> float | None:
-        """Sends one alert or clip; returns how long this camera's next try has to wait, None: not at all."""
+        """Sends one entry; returns how long this camera's next try has to wait, None: not at all."""
         try:
             submission, content = self._spool.read(entry)
         except DamagedAlertError as error:
@@ -139,5 +139,5 @@ class Sender:
         self._spool.bury(entry, reason)
         self._metrics.dead_letters.labels(str(entry.camera_id)).inc()
         camera_logger(entry.camera_id).error(
-            "%s that can never be delivered was put aside: %s", "a clip" if entry.is_clip else "an alert", reason
+            "an event's %s that can never be delivered was put aside: %s", entry.kind, reason
         )

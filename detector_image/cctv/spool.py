@@ -5,11 +5,13 @@ deleting one works on a full disk (a database must write to delete), a picture i
 person can look at what waits.
 
     <folder>/waiting/<camera>/<sequence>-<event id>.alert     a line of JSON, then the JPEG
+    <folder>/waiting/<camera>/<sequence>-<event id>.picture   likewise: a better picture of that event
     <folder>/waiting/<camera>/<sequence>-<event id>.clip      likewise, with an MP4
     <folder>/dead/<camera>/<same name>, <same name>.reason    what the API will never take, and why
     <folder>/lock                                             one process at a time
 
-A clip is worth less than any alert: it is sent when no alert of its camera waits, and goes first when room is short.
+What follows an alert is worth less than any alert: it is sent when no alert of its camera waits, and goes first when
+room is short.
 
 Kill the process at any instruction: an alert is accepted once `append` has returned, and then it is sent. It may be
 sent twice (killed between the API's answer and the deletion); the API knows it by its `event_id`.
@@ -31,11 +33,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from vigil_contracts.alert import AlertSubmission, ClipSubmission
+from vigil_contracts.alert import AlertSubmission, ClipSubmission, PictureSubmission
 
-Submission = AlertSubmission | ClipSubmission
+Submission = AlertSubmission | PictureSubmission | ClipSubmission
 
-_ALERT, _CLIP = ".alert", ".clip"
+_KINDS: dict[str, type[Submission]] = {"alert": AlertSubmission, "picture": PictureSubmission, "clip": ClipSubmission}
+"""By the name that is a file's suffix and its header's key."""
+_SUFFIXES = frozenset(f".{kind}" for kind in _KINDS)
 _DEAD_SHARE = 10
 """Dead letters may take one part in so many of the room: they are for a person to look at, not to be sent."""
 
@@ -50,7 +54,7 @@ class DamagedAlertError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One waiting alert or clip."""
+    """One waiting alert, or a picture or clip that follows one."""
 
     camera_id: int
     path: Path
@@ -58,14 +62,19 @@ class Entry:
     size_bytes: int
 
     @property
-    def is_clip(self) -> bool:
-        """Whether it is a clip, which follows its alert."""
-        return self.path.suffix == _CLIP
+    def kind(self) -> str:
+        """`alert`, `picture` or `clip`."""
+        return self.path.suffix.removeprefix(".")
+
+    @property
+    def is_alert(self) -> bool:
+        """Whether it is an alert; all else follows one."""
+        return self.kind == "alert"
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How much waits; `size_bytes` with the clips."""
+    """How much waits; `size_bytes` with what follows the alerts."""
 
     alerts: int
     size_bytes: int
@@ -101,9 +110,10 @@ class Spool:
         self._lock_file.close()
 
     def append(self, submission: Submission, content: bytes) -> bool:
-        """Accepts an alert with its JPEG, or a clip with its MP4: once True is returned it survives all but the disk.
+        """Accepts an alert or a picture with its JPEG, or a clip with its MP4.
 
-        False: there was no room even after everything older was dropped. Raises OSError for a disk that fails.
+        Once True is returned it survives all but the disk. False: there was no room even after everything older was
+        dropped. Raises OSError for a disk that fails.
         """
         data = _encode(submission, content)
         folder = self._waiting / str(submission.camera)
@@ -113,8 +123,7 @@ class Spool:
         if len(data) > self._max_bytes:
             self._dropped(submission.camera, "full")
             return False
-        suffix = _CLIP if isinstance(submission, ClipSubmission) else _ALERT
-        name = f"{sequence:012d}-{submission.event_id}{suffix}"
+        name = f"{sequence:012d}-{submission.event_id}.{_kind_of(submission)}"
         while True:
             try:
                 _write_durably(folder, name, data)
@@ -133,21 +142,21 @@ class Spool:
         return True
 
     def head(self, camera_id: int) -> Entry | None:
-        """What of a camera is to be sent next: its oldest alert, and its oldest clip when there is none."""
+        """What of a camera is to be sent next: its oldest alert, and the oldest of the rest when there is none."""
         with self._lock:
             queue = self._queues.get(camera_id)
             while queue:
-                following = next((entry for entry in queue if not entry.is_clip), queue[0])
+                following = next((entry for entry in queue if entry.is_alert), queue[0])
                 if time.time() - _modified(following.path) <= self._max_age_seconds:
                     return following
                 self._remove(following, "old")
             return None
 
     def read(self, entry: Entry) -> tuple[Submission, bytes]:
-        """An alert and its picture, or a clip's fields and its content. Raises `DamagedAlertError`."""
+        """What was accepted, and its content. Raises `DamagedAlertError`."""
         try:
             return _decode(entry.path.read_bytes())
-        except (ValueError, KeyError, OSError, ValidationError) as error:
+        except (ValueError, KeyError, StopIteration, OSError, ValidationError) as error:
             raise DamagedAlertError(f"{type(error).__name__}") from error
 
     def done(self, entry: Entry) -> None:
@@ -176,7 +185,7 @@ class Spool:
         with self._lock:
             queues = self._queues.values() if camera_id is None else [self._queues.get(camera_id, deque())]
             entries = [entry for queue in queues for entry in queue]
-            alerts = sum(not entry.is_clip for entry in entries)
+            alerts = sum(entry.is_alert for entry in entries)
             return Waiting(alerts, sum(entry.size_bytes for entry in entries))
 
     def _load(self) -> int:
@@ -186,7 +195,7 @@ class Spool:
             entries = []
             for path in folder.iterdir():
                 number = path.name.split("-", 1)[0]
-                if path.suffix not in {_ALERT, _CLIP} or not number.isdigit():
+                if path.suffix not in _SUFFIXES or not number.isdigit():
                     path.unlink()  # unfinished: `append` never returned for it
                     continue
                 entries.append(Entry(int(folder.name), path, int(number), path.stat().st_size))
@@ -201,11 +210,11 @@ class Spool:
             pass
 
     def _drop_oldest(self, why: str) -> bool:
-        """Clips first, the oldest of them; then the oldest alert."""
+        """What follows alerts first, the oldest of it; then the oldest alert."""
         entries = [entry for queue in self._queues.values() for entry in queue]
         if not entries:
             return False
-        self._remove(min(entries, key=lambda entry: (not entry.is_clip, entry.sequence)), why)
+        self._remove(min(entries, key=lambda entry: (entry.is_alert, entry.sequence)), why)
         return True
 
     def _remove(self, entry: Entry, dropped_because: str) -> None:
@@ -219,7 +228,7 @@ class Spool:
             self._dropped(entry.camera_id, dropped_because)
 
     def _trim_dead(self) -> None:
-        letters = [path for path in self._dead.glob("*/*") if path.suffix in {_ALERT, _CLIP}]
+        letters = [path for path in self._dead.glob("*/*") if path.suffix in _SUFFIXES]
         letters.sort(key=_modified, reverse=True)
         room = self._max_bytes // _DEAD_SHARE
         for path in letters:
@@ -237,8 +246,11 @@ def _modified(path: Path) -> float:
 
 
 def _encode(submission: Submission, content: bytes) -> bytes:
-    kind = "clip" if isinstance(submission, ClipSubmission) else "alert"
-    header = {kind: submission.model_dump(mode="json"), "image_bytes": len(content), "crc32": zlib.crc32(content)}
+    header = {
+        _kind_of(submission): submission.model_dump(mode="json"),
+        "image_bytes": len(content),
+        "crc32": zlib.crc32(content),
+    }
     return json.dumps(header).encode() + b"\n" + content
 
 
@@ -247,9 +259,12 @@ def _decode(data: bytes) -> tuple[Submission, bytes]:
     header = json.loads(line)
     if len(content) != header["image_bytes"] or zlib.crc32(content) != header["crc32"]:
         raise ValueError("the content is not what was written")
-    if "clip" in header:
-        return ClipSubmission.model_validate(header["clip"]), content
-    return AlertSubmission.model_validate(header["alert"]), content
+    kind = next(kind for kind in _KINDS if kind in header)
+    return _KINDS[kind].model_validate(header[kind]), content
+
+
+def _kind_of(submission: Submission) -> str:
+    return next(kind for kind, one in _KINDS.items() if isinstance(submission, one))
 
 
 def _write_durably(folder: Path, name: str, data: bytes) -> None:

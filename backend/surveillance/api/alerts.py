@@ -5,6 +5,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.utils import timezone
+from django.utils.cache import get_conditional_response
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -202,6 +203,9 @@ class ImageView(APIView):
     def get(self, request: Request, alert_id: int) -> HttpResponse:
         """The JPEG."""
         alert = visible_alert(request, alert_id)
+        etag = pictures.entity_tag(alert.image)
+        if alert.image and (unchanged := get_conditional_response(request._request, etag=etag)) is not None:
+            return unchanged
         with answered():
             content = pictures.read(alert.image) if alert.image else None
         if content is None:
@@ -210,7 +214,8 @@ class ImageView(APIView):
             content,
             content_type="image/jpeg",
             headers={
-                "Cache-Control": "private, max-age=86400, immutable",
+                "Cache-Control": pictures.CACHE_CONTROL,
+                "ETag": etag,
                 "X-Content-Type-Options": "nosniff",
                 "Content-Disposition": f'inline; filename="alert-{alert.pk}.jpg"',
             },

@@ -33,16 +33,17 @@ from surveillance.api.serializers import (
     AlertSerializer,
     ClipFieldsSerializer,
     DetectorTokenSerializer,
+    PictureFieldsSerializer,
 )
 from surveillance.core.validation import InvalidInputError, parse
 from surveillance.models import Camera
 from surveillance.selectors.active import cached_answer
 from surveillance.selectors.cameras import CONFIGURATION_FORMAT, active_cameras, camera_list_version, configuration
-from surveillance.services.alerts import alert_store
+from surveillance.services.alerts import alert_replace_picture, alert_store
 from surveillance.services.clips import clip_store
 from surveillance.services.heartbeats import heartbeat_record
 from surveillance_backend.rate_limits import require_rate
-from vigil_contracts.alert import AlertSubmission, ClipSubmission
+from vigil_contracts.alert import AlertSubmission, ClipSubmission, PictureSubmission
 from vigil_contracts.camera import CameraConfiguration, Heartbeat
 
 _IF_NONE_MATCH = OpenApiParameter("If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER)
@@ -159,6 +160,30 @@ class SendAlertView(APIView):
         if stored.is_new:
             metrics.ALERTS.labels(stored.alert.alert_type).inc()
         return Response(AlertSerializer(stored.alert).data, status=201 if stored.is_new else 200)
+
+
+class SendPictureView(APIView):
+    """Better pictures of what was told before."""
+
+    scopes = {"POST": SENDERS}  # noqa: RUF012
+    parser_classes = (MultiPartParser,)
+
+    @extend_schema(
+        summary="Store an alert's better picture",
+        request={"multipart/form-data": PictureFieldsSerializer},
+        responses={200: AlertSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Puts the picture in the place of the alert's own, which is deleted. 409 where there is no such alert."""
+        with answered():
+            submission = parse(PictureSubmission, _submitted(request, file="image"))
+            image = _file(request, "image")
+            if image is None:
+                raise InvalidInputError({"image": ["must be sent, as a file"]})
+            camera = _camera_by_name_only(request, submission.camera)
+            require_rate("camera", str(camera.pk))
+            alert = alert_replace_picture(camera=camera, submission=submission, image=image, now=timezone.now())
+        return Response(AlertSerializer(alert).data)
 
 
 class SendClipView(APIView):

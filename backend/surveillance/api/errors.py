@@ -7,8 +7,8 @@ from rest_framework.exceptions import ValidationError
 
 from surveillance.core.validation import InvalidInputError
 from surveillance.pictures import StorageUnavailableError
+from surveillance.services.alerts import UnknownEventError
 from surveillance.services.cameras import ReadOnlyCameraError
-from surveillance.services.clips import UnknownEventError
 from surveillance_backend.api_errors import ConflictError, ServiceUnavailableError
 
 

@@ -172,6 +172,15 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
         return reverse("alert-clip", args=[alert.pk]) if alert.clip else None
 
 
+class PictureFieldsSerializer(serializers.Serializer[Any]):
+    """What `send-picture/` takes, for the schema; `vigil_contracts.alert.PictureSubmission` is what checks it."""
+
+    event_id = serializers.RegexField(r"^[A-Za-z0-9._:-]+$", min_length=8, max_length=64)
+    camera = serializers.IntegerField(required=False, help_text="May be left out with a detector's token.")
+    box = BoxField(help_text="JSON: where the object is in this picture.")
+    image = serializers.FileField(help_text="JPEG or PNG, at most 2 MB and 4096 x 4096 pixels.")
+
+
 class ClipFieldsSerializer(serializers.Serializer[Any]):
     """What `send-clip/` takes, for the schema; `vigil_contracts.alert.ClipSubmission` is what checks it."""
 

@@ -19,6 +19,7 @@ urlpatterns = [
     path("active-cameras/", detectors.ActiveCamerasView.as_view(), name="active-cameras"),
     path("camera-resources/", resources.ResourceListView.as_view(), name="camera-resource-list"),
     path("camera-resources/<slug:uid>/", resources.ResourceView.as_view(), name="camera-resource"),
+    path("send-picture/", detectors.SendPictureView.as_view(), name="send-picture"),
     path("send-clip/", detectors.SendClipView.as_view(), name="send-clip"),
     path("send-alert/", detectors.SendAlertView.as_view(), name="send-alert"),
     path("alerts/", alerts.AlertListView.as_view(), name="alert-list"),

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
@@ -12,7 +13,11 @@ from surveillance import pictures
 from surveillance.core.pictures import InvalidPictureError, clean_picture
 from surveillance.core.validation import InvalidInputError
 from surveillance.models import Alert, AlertComment, Camera
-from vigil_contracts.alert import AlertSubmission
+from vigil_contracts.alert import AlertSubmission, PictureSubmission
+
+
+class UnknownEventError(Exception):
+    """There is no alert of this event, and so nothing that a picture or a clip could belong to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,30 @@ def alert_store(*, camera: Camera, submission: AlertSubmission, image: bytes | N
                 return Stored(known, is_new=False)
         raise
     return Stored(alert, is_new=True)
+
+
+def alert_replace_picture(*, camera: Camera, submission: PictureSubmission, image: bytes, now: datetime) -> Alert:
+    """Gives the event's alert a better picture; the former one is deleted once that is certain. Harmless to repeat.
+
+    Raises UnknownEventError, InvalidInputError, or pictures.StorageUnavailableError.
+    """
+    known = _known(camera, submission.event_id)
+    if known is None:
+        raise UnknownEventError
+    key = pictures.save(_clean(image), now=now)
+    try:
+        with transaction.atomic():
+            alert = Alert.objects.select_for_update().filter(pk=known.pk).first()
+            if alert is None:
+                raise UnknownEventError
+            if alert.image:
+                transaction.on_commit(partial(pictures.delete, alert.image), robust=True)
+            alert.image, alert.box = key, submission.box.model_dump()
+            alert.save(update_fields=["image", "box"])
+    except BaseException:
+        pictures.delete(key)
+        raise
+    return alert
 
 
 def alerts_acknowledge(*, alerts: QuerySet[Alert], ids: Collection[int], user: User, now: datetime) -> int:

@@ -6,11 +6,7 @@ from surveillance import pictures
 from surveillance.core.clips import InvalidClipError, check_clip
 from surveillance.core.validation import InvalidInputError
 from surveillance.models import Alert, Camera
-from surveillance.services.alerts import Stored
-
-
-class UnknownEventError(Exception):
-    """There is no alert of this event, and so nothing that the clip could belong to."""
+from surveillance.services.alerts import Stored, UnknownEventError
 
 
 def clip_store(*, camera: Camera, event_id: str, content: bytes, now: datetime) -> Stored:

@@ -119,6 +119,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "alerts/rules/"): OWN_LIST,
     ("GET", "alerts/{alert}/image/"): VIEW,
     ("GET", "alerts/{alert}/clip/"): VIEW,
+    ("POST", "send-picture/"): _row(people=NO_PERSON, services=(400, 400, 400, 403)),
     ("POST", "send-clip/"): _row(people=NO_PERSON, services=(400, 400, 400, 403)),
 }
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
 
@@ -77,13 +78,16 @@ def alert(request: UserRequest, alert_id: int) -> HttpResponse:
 def alert_thumbnail(request: UserRequest, alert_id: int) -> HttpResponse:
     """The alert's picture as small as the cards show it, by the same right as the alert."""
     found = selectors.visible_alert(request.user, alert_id)
+    etag = pictures.entity_tag(found.image)
+    if found.image and (unchanged := get_conditional_response(request, etag=etag)) is not None:
+        return unchanged
     try:
         content = thumbnails.thumbnail(found.image) if found.image else None
     except pictures.StorageUnavailableError:
         return HttpResponse(status=503, headers={"Retry-After": "5"})
     if content is None:
         raise Http404
-    headers = {"Cache-Control": "private, max-age=86400, immutable", "X-Content-Type-Options": "nosniff"}
+    headers = {"Cache-Control": pictures.CACHE_CONTROL, "ETag": etag, "X-Content-Type-Options": "nosniff"}
     return HttpResponse(content, content_type="image/jpeg", headers=headers)
 
 

@@ -1,0 +1,93 @@
+"""An alert goes out at once; its picture is replaced when its object shows itself more clearly."""
+
+import cv2
+import numpy as np
+import pytest
+
+from cctv.analyser import Analyser
+from cctv.observations import Observation
+from cctv.portraits import MOST_PORTRAITS, PAUSE_SECONDS, Portraits
+from cctv.snapshot import Picture
+
+RATE = 5.0
+
+
+class Walk:
+    """Somebody who comes nearer: a box that grows, in a picture with texture."""
+
+    def __init__(self, make_frame, make_camera, scripted_model, size_at) -> None:  # type: ignore[no-untyped-def]
+        self.size_at, self.make_frame = size_at, make_frame
+        self.analyser = Analyser(make_camera(frames_per_second=RATE), scripted_model(self._see))
+        self.events, self.better = [], []  # type: ignore[var-annotated]
+
+    def _see(self, seconds: float):  # type: ignore[no-untyped-def]
+        sizes = self.size_at(seconds)
+        return [
+            ("person", 0.9, (0.5 * n + 0.25 - size / 4, 0.9 - size, 0.5 * n + 0.25 + size / 4, 0.9))
+            for n, size in enumerate(sizes)
+            if size
+        ]
+
+    def run(self, begin: float, end: float) -> None:
+        for seconds in np.arange(begin, end, 1 / RATE):
+            picture = np.random.default_rng(int(seconds * 10)).integers(0, 255, (180, 320, 3), dtype=np.uint8)
+            frame = self.make_frame(float(seconds), picture)
+            self.events += self.analyser.process(frame)
+            self.better += [(float(seconds), one) for one in self.analyser.better_pictures()]
+
+
+@pytest.fixture
+def walk(make_frame, make_camera, scripted_model):  # type: ignore[no-untyped-def]
+    return lambda size_at: Walk(make_frame, make_camera, scripted_model, size_at)
+
+
+def test_who_comes_nearer_is_shown_again_when_gone(walk) -> None:  # type: ignore[no-untyped-def]
+    come = walk(lambda t: [min(0.2 + 0.08 * t, 0.8)] if t < 8 else [])
+    come.run(0, 20)
+    (event,) = come.events
+    ((seconds, better),) = come.better
+    assert seconds >= 8, "it was gone by then"
+    assert better.event_id == event.event_id
+    assert better.box.y_max - better.box.y_min > 0.7 > event.box.y_max - event.box.y_min
+    shown = cv2.imdecode(np.frombuffer(better.snapshot_jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert shown is not None
+    assert shown.shape == (180, 320, 3)
+    assert better.to_submission(7).model_dump()["event_id"] == event.event_id
+
+
+def test_who_stays_is_shown_again_at_most_every_few_seconds(walk) -> None:  # type: ignore[no-untyped-def]
+    stay = walk(lambda t: [min(0.2 + 0.02 * t, 0.8)])
+    stay.run(0, 40)
+    times = [seconds for seconds, _ in stay.better]
+    assert len(stay.events) == 1
+    assert 2 <= len(times) <= 4
+    assert np.diff(times).min() >= PAUSE_SECONDS - 1 / RATE
+    sizes = [better.box.y_max - better.box.y_min for _, better in stay.better]
+    assert sizes == sorted(sizes)
+
+
+def test_who_goes_away_is_not_shown_worse(walk) -> None:  # type: ignore[no-untyped-def]
+    leave = walk(lambda t: [max(0.8 - 0.08 * t, 0.2)] if t < 8 else [])
+    leave.run(0, 20)
+    assert len(leave.events) == 1
+    assert leave.better == []
+
+
+def test_each_keeps_its_own_picture_and_the_end_sends_what_is_best(walk) -> None:  # type: ignore[no-untyped-def]
+    two = walk(lambda t: [0.2 + 0.05 * t, 0.7])
+    two.run(0, 6)
+    assert len(two.events) == 2
+    assert two.better == []
+    (better,) = two.analyser.better_pictures(is_last=True)
+    nearer = min(two.events, key=lambda event: event.box.x_min)
+    assert better.event_id == nearer.event_id
+    assert two.analyser.better_pictures(is_last=True) == []
+
+
+def test_the_number_of_pictures_that_are_kept_is_bounded(make_frame) -> None:  # type: ignore[no-untyped-def]
+    portraits = Portraits()
+    seen = Observation((0.1, 0.1, 0.9, 0.9), 0.9, "person", {})
+    for number in range(3 * MOST_PORTRAITS):
+        portraits.begin(f"event-{number}", f"track-{number}", "person", Picture(make_frame(), seen, 1e-9), 0.0)
+        portraits.consider(f"track-{number}", make_frame(float(number)), seen)
+    assert [better.event_id for better in portraits.take()] == [f"event-{n}" for n in range(2 * MOST_PORTRAITS)]
