@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cctv.spool import DamagedAlertError, Entry, Spool, SpoolInUseError
-from vigil_contracts.alert import AlertSubmission, ClipSubmission
+from vigil_contracts.alert import AlertSubmission, Box, ClipSubmission, PictureSubmission
 from vigil_contracts.names import AlertType
 
 MEGABYTE = 1024 * 1024
@@ -189,25 +189,27 @@ def test_a_disk_that_fails_is_told(
     assert spool.waiting().alerts == 0
 
 
-def test_clips_follow_the_alerts_and_survive_a_restart(opened: Callable[..., Spool], tmp_path: Path) -> None:
+def picture(camera: int, event_id: str) -> PictureSubmission:
+    return PictureSubmission(event_id=event_id, camera=camera, box=Box(x_min=0, y_min=0, x_max=0.5, y_max=1))
+
+
+@pytest.mark.parametrize("follower", [clip, picture])
+def test_what_follows_the_alerts_survives_a_restart(
+    opened: Callable[..., Spool], tmp_path: Path, follower: Callable[[int, str], ClipSubmission | PictureSubmission]
+) -> None:
     spool = opened(tmp_path, MEGABYTE)
     spool.append(alert(1, "event-one"), b"")
-    spool.append(clip(1, "event-one"), b"mp4")
+    spool.append(follower(1, "event-one"), b"content")
     spool.append(alert(1, "event-two"), b"")
     assert spool.waiting(1).alerts == 2
     spool.close()
 
     again = opened(tmp_path, MEGABYTE)
     assert drain(again) == ["event-one", "event-two", "event-one"]
-    again.append(clip(1, "event-two"), b"mp4")
-    assert again.read(head(again)) == (clip_of(again), b"mp4")
+    sent = follower(1, "event-two")
+    again.append(sent, b"content")
+    assert again.read(head(again)) == (sent, b"content")
     assert again.waiting(1).alerts == 0
-
-
-def clip_of(spool: Spool) -> ClipSubmission:
-    submission, _ = spool.read(head(spool))
-    assert isinstance(submission, ClipSubmission)
-    return submission
 
 
 def test_clips_make_room_for_alerts_and_never_the_other_way_round(
