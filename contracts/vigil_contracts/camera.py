@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, Val
 from vigil_contracts.names import AlertType, CameraPhase, Reason, StreamTransport
 from vigil_contracts.rules import Fraction as Fraction
 from vigil_contracts.rules import Polygon, Rule, Schedule, Zone, check_polygon
+from vigil_contracts.stream_url import check_stream_path, with_path
 
 Named = TypeVar("Named", Zone, Rule)
 
@@ -83,6 +84,12 @@ class Detection(BaseModel):
         max_length=4,
         description="Several models that look at the same pictures, instead of `model` and `prompts`.",
     )
+    stream_path: str = Field(
+        default="",
+        max_length=500,
+        description="Path of the camera's sub-stream to look at, such as `/Streaming/Channels/102`, on the same host "
+        "and with the same credentials; clips are still cut from the main stream. Empty: the main stream.",
+    )
     frames_per_second: float = Field(
         default=5.0, gt=0, le=30, description="How many frames are analysed in each second at most."
     )
@@ -112,6 +119,12 @@ class Detection(BaseModel):
     def chosen_models(self) -> tuple[DetectionModel, ...]:
         """All models that look, at least one."""
         return self.models or (DetectionModel(model=self.model, prompts=self.prompts),)
+
+    @field_validator("stream_path")
+    @classmethod
+    def _is_a_path(cls, path: str) -> str:
+        check_stream_path(path)
+        return path
 
     @field_validator("models")
     @classmethod
@@ -166,6 +179,11 @@ class CameraConfiguration(BaseModel):
     detector_class_name: str = ""
     managed_by: str = "backend"
     revision: str = Field(description="Changes whenever anything in this configuration changes.")
+
+    @property
+    def watched_url(self) -> SecretStr:
+        """The stream that is looked at: the sub-stream where the settings name one."""
+        return SecretStr(with_path(self.rtsp_url.get_secret_value(), self.detection.stream_path))
 
 
 class ResourceRegistration(BaseModel):

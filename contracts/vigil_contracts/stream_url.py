@@ -1,5 +1,6 @@
 """Stream URLs without their credentials: the only way in which a URL may be shown, logged or stored in a resource."""
 
+import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -38,6 +39,34 @@ def validate_stream_url(url: str) -> str:
     if port == 0:
         raise InvalidStreamUrlError("must have a port between 1 and 65535")
     return url
+
+
+_SECRET_PARAMETERS = frozenset(
+    ("auth", "key", "pass", "passwd", "password", "pwd", "secret", "token", "user", "username", "usr")
+)
+
+
+def check_stream_path(path: str) -> None:
+    """Raises ValueError unless `path` is empty, or may follow a camera's host and holds no credentials."""
+    if not path:
+        return
+    if not path.startswith("/") or path.startswith("//"):
+        raise ValueError("must be a path on the camera's host, such as /Streaming/Channels/102")
+    if any(character.isspace() or not character.isprintable() for character in path):
+        raise ValueError("must not contain spaces or control characters; write them as %20 and the like")
+    if "#" in path:
+        raise ValueError("must not contain #; write it as %23")
+    names = re.split(r"[?&;=]", path.partition("?")[2].lower())
+    if any(name.strip("_") in _SECRET_PARAMETERS for name in names):
+        raise ValueError("must not contain credentials; those of the camera's URL are used for this path too")
+
+
+def with_path(url: str, path: str) -> str:
+    """A valid stream URL with another path and query; `path` empty: `url` itself."""
+    if not path:
+        return url
+    parts, (bare, _, query) = urlsplit(url), path.partition("?")
+    return urlunsplit(parts._replace(path=bare, query=query))
 
 
 def split_credentials(url: str) -> tuple[str, Credentials | None]:

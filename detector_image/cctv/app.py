@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
+from pydantic import SecretStr
+
 from cctv.api import Api
 from cctv.cameras import Cameras
 from cctv.clips import ClipLimits, ClipRecorder
@@ -24,7 +26,7 @@ from cctv.reader import ReaderOptions
 from cctv.rtsp import RtspSource
 from cctv.rtsp_gate import GateOptions
 from cctv.sender import Sender
-from cctv.source import Source
+from cctv.source import PacketSource, Source
 from cctv.spool import Spool, SpoolInUseError
 from cctv.state_store import StateStore
 from vigil_contracts.camera import CameraConfiguration
@@ -105,13 +107,14 @@ class Detector:
         self._spool.close()
 
     def _shared(self) -> Shared:
-        settings = self._settings
+        settings, sources = self._settings, self._sources()
         return Shared(
             models=self._models,
             spool=self._spool,
             states=StateStore(settings.spool_dir / "state"),
             metrics=self.metrics,
-            make_source=self._source_maker(),
+            make_source=sources.watched,
+            make_clip_source=sources.for_clips,
             spooled=self._sender.notify,
             changed=lambda camera_id: self._heart.change(camera_id),
             detector_name=settings.detector_name,
@@ -125,14 +128,14 @@ class Detector:
             ),
         )
 
-    def _source_maker(self) -> "_SourceMaker":
+    def _sources(self) -> "_Sources":
         settings = self._settings
         try:
             tls = ssl.create_default_context(cafile=settings.rtsps_ca_file)
         except (OSError, ssl.SSLError):
             raise InvalidSettingError("VIGIL_RTSPS_CA_FILE: must hold certificates in PEM form") from None
         options = GateOptions(settings.address_policy(), tls)
-        return _SourceMaker(options, settings, HardwareDecoding(settings.hardware_decoder))
+        return _Sources(options, settings, HardwareDecoding(settings.hardware_decoder))
 
     def _open_spool(self) -> Spool:
         settings = self._settings
@@ -180,15 +183,23 @@ class Detector:
             self.metrics.spool_bytes.labels(str(camera_id)).set(waiting.size_bytes)
 
 
-class _SourceMaker:
+class _Sources:
     """Makes one try at a camera's stream."""
 
     def __init__(self, options: GateOptions, settings: Settings, hardware: HardwareDecoding) -> None:
         self._options, self._settings, self._hardware = options, settings, hardware
 
-    def __call__(self, camera: CameraConfiguration, recorder: ClipRecorder) -> Source:
+    def watched(self, camera: CameraConfiguration, recorder: ClipRecorder) -> Source:
+        """The stream that is looked at; `recorder` has it too unless the main stream is read for that."""
+        return self._make(camera, camera.watched_url, None if camera.detection.stream_path else recorder)
+
+    def for_clips(self, camera: CameraConfiguration, recorder: ClipRecorder) -> PacketSource:
+        """The main stream, beside the sub-stream that is looked at."""
+        return self._make(camera, camera.rtsp_url, recorder)
+
+    def _make(self, camera: CameraConfiguration, url: SecretStr, recorder: ClipRecorder | None) -> RtspSource:
         return RtspSource(
-            camera.rtsp_url.get_secret_value(),
+            url.get_secret_value(),
             camera.transport,
             self._options,
             open_timeout_seconds=self._settings.stream_open_timeout_seconds,

@@ -14,6 +14,7 @@ from typing import Any
 
 from cctv.analyser import Analyser
 from cctv.backoff import Backoff
+from cctv.clip_reader import ClipReader
 from cctv.clips import ClipLimits, ClipRecorder
 from cctv.detectors.several import as_one
 from cctv.events import Event
@@ -26,7 +27,7 @@ from cctv.metrics import Metrics
 from cctv.model_pool import MeasuredModel, ModelInvalidError, Models
 from cctv.offline import OutageWatch
 from cctv.reader import Reader, ReaderOptions, SourceFactory
-from cctv.source import Source
+from cctv.source import PacketSource, Source
 from cctv.spool import Spool
 from cctv.state_store import StateStore
 from vigil_contracts.alert import ClipSubmission, PictureSubmission
@@ -46,6 +47,7 @@ class Shared:
     states: StateStore
     metrics: Metrics
     make_source: Callable[[CameraConfiguration, ClipRecorder], Source]
+    make_clip_source: Callable[[CameraConfiguration, ClipRecorder], PacketSource]
     spooled: Callable[[], None]
     changed: Callable[[int], None]
     detector_name: str
@@ -72,6 +74,7 @@ class CameraPipeline:
             shared.metrics,
             shared.reader_options,
         )
+        self._clip_reader: ClipReader | None = None
         self._next: CameraConfiguration | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"analysis-{camera.id}", daemon=True)
@@ -100,14 +103,17 @@ class CameraPipeline:
     def reconfigure(self, camera: CameraConfiguration) -> None:
         """Other settings; the stream goes on unless its own settings changed."""
         former, self._next = self.camera, camera
-        if (former.rtsp_url, former.transport) != (camera.rtsp_url, camera.transport):
+        if _stream_of(former) != _stream_of(camera):
             self._reader.retarget(self._source_factory(camera))
+            self._read_for_clips(camera)
         if former.detection.frames_per_second != camera.detection.frames_per_second:
             self._reader.limit(camera.detection.frames_per_second)
 
     def check(self) -> None:
         """For the watchdog, about once a second."""
         self._reader.check()
+        if self._clip_reader is not None:
+            self._clip_reader.check()
 
     def heartbeat(self) -> Heartbeat:
         """How the camera is now."""
@@ -121,19 +127,35 @@ class CameraPipeline:
         self._mailbox.close()
         if not self._reader.stop(timeout_seconds):
             self._log.error("the reader did not end in time")
+        if self._clip_reader is not None:
+            self._clip_reader.stop(max(0.1, deadline - time.monotonic()))
         self._thread.join(max(0.1, deadline - time.monotonic()))
         if self._thread.is_alive():
             self._log.error("the analysis did not end in time")
 
     def _source_factory(self, camera: CameraConfiguration) -> SourceFactory:
         redactor.add(secrets_of(camera.rtsp_url.get_secret_value()))
+        redactor.add(secrets_of(camera.watched_url.get_secret_value()))
         return lambda: self._shared.make_source(camera, self._recorder)
+
+    def _read_for_clips(self, camera: CameraConfiguration) -> None:
+        """Reads the main stream beside the one that is looked at, where that is another."""
+        if self._clip_reader is not None:
+            self._clip_reader.stop(0.0)
+            self._clip_reader = None
+        if camera.detection.stream_path and self._recorder.limits.is_on and not self._stopping.is_set():
+            options = self._shared.reader_options
+            self._clip_reader = ClipReader(
+                camera.id, lambda: self._shared.make_clip_source(camera, self._recorder), options
+            )
+            self._clip_reader.start()
 
     def _run(self) -> None:
         analysis = self._load()
         if analysis is None:
             return
         self._reader.start()
+        self._read_for_clips(self.camera)
         saved_at = time.monotonic()
         while not self._stopping.is_set():
             if self._next is not None:
@@ -260,6 +282,10 @@ class _Analysis:
         if text != self._saved:
             self._saved = text
             self._states.save(self._camera_id, state)
+
+
+def _stream_of(camera: CameraConfiguration) -> tuple[object, ...]:
+    return camera.rtsp_url, camera.transport, camera.detection.stream_path
 
 
 def _names(camera: CameraConfiguration) -> list[tuple[str, tuple[str, ...]]]:

@@ -88,23 +88,29 @@ class RtspSource:
             self._recording = self._recorder.recording(stream) if self._recorder else None
         return self.info()
 
-    def pictures(self) -> Iterator[av.VideoFrame]:
+    def packets(self) -> "Iterator[av.Packet[av.VideoStream]]":
         assert self._container is not None, "open first"
-        stream = self._container.streams.video[0]
-        last_picture_at = time.monotonic()
         try:
-            for packet in self._container.demux(stream):
+            for packet in self._container.demux(self._container.streams.video[0]):
                 if self._recording is not None:
                     self._recording.add(packet)
-                pictures = _decoded(packet)
-                if pictures:
-                    last_picture_at = time.monotonic()
-                elif time.monotonic() - last_picture_at > PICTURELESS_SECONDS:
-                    raise StreamFault(Reason.STREAM_UNSUPPORTED, "packets come, but no picture can be decoded")
-                yield from pictures
+                yield packet
         except _LIBAV_ERRORS as error:
             raise self._fault(error) from None
         raise self._gate.fault or StreamFault(Reason.STREAM_ENDED)
+
+    def pictures(self) -> Iterator[av.VideoFrame]:
+        last_picture_at = time.monotonic()
+        for packet in self.packets():
+            try:
+                pictures = _decoded(packet)
+            except _LIBAV_ERRORS as error:
+                raise self._fault(error) from None
+            if pictures:
+                last_picture_at = time.monotonic()
+            elif time.monotonic() - last_picture_at > PICTURELESS_SECONDS:
+                raise StreamFault(Reason.STREAM_UNSUPPORTED, "packets come, but no picture can be decoded")
+            yield from pictures
 
     def info(self) -> StreamInfo:
         assert self._container is not None, "open first"

@@ -17,6 +17,22 @@ class StreamInfo:
     frames_per_second: float | None
 
 
+class PacketSource(Protocol):
+    """One try at one stream, of which nothing is decoded. Used by one thread, but for `interrupt`."""
+
+    def open(self) -> StreamInfo:
+        """Connects. Raises `StreamFault`."""
+
+    def packets(self) -> Iterator[object]:
+        """The packets as they come, kept for clips on their way; ends by `StreamFault`, a clean end included."""
+
+    def interrupt(self) -> None:
+        """Makes a blocked `open` or `packets` end soon; from any thread."""
+
+    def close(self) -> None:
+        """Gives everything back."""
+
+
 class Source(Protocol):
     """One try at one stream. Used by one thread, but for `interrupt`."""
 

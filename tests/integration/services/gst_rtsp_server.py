@@ -27,11 +27,11 @@ PARSERS = {
 }
 
 
-def launch_line(options: dict[str, Any]) -> str:
+def launch_line(options: dict[str, Any], clip: str) -> str:
     """The pipeline in gst-launch's words. Packets leave when their time has come, since the media is played live."""
     parser, payloader = PARSERS[options["codec"]]
     extra = "config-interval=-1 " if payloader != "rtpjpegpay" else ""
-    location = json.dumps(options["clip"])
+    location = json.dumps(clip)
     return f"( filesrc location={location} ! qtdemux ! {parser} ! queue ! {payloader} name=pay0 pt=96 {extra})"
 
 
@@ -56,10 +56,10 @@ class Plays:
         print(f"play {self._begun}", flush=True)
 
 
-def make_factory(options: dict[str, Any]) -> GstRtspServer.RTSPMediaFactory:
+def make_factory(options: dict[str, Any], clip: str) -> GstRtspServer.RTSPMediaFactory:
     """What makes the media for each client, or one for all of them."""
     factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch(launch_line(options))
+    factory.set_launch(launch_line(options, clip))
     factory.set_shared(bool(options["shared"]))
     flags = {"tcp": GstRtsp.RTSPLowerTrans.TCP, "udp": GstRtsp.RTSPLowerTrans.UDP}
     factory.set_protocols(functools.reduce(operator.or_, (flags[name] for name in options["transports"])))
@@ -67,7 +67,7 @@ def make_factory(options: dict[str, Any]) -> GstRtspServer.RTSPMediaFactory:
 
 
 def protect(
-    server: GstRtspServer.RTSPServer, factory: GstRtspServer.RTSPMediaFactory, options: dict[str, Any]
+    server: GstRtspServer.RTSPServer, factories: list[GstRtspServer.RTSPMediaFactory], options: dict[str, Any]
 ) -> None:
     """Digest or basic authentication, and TLS, where asked for."""
     if not options["username"] and not options["tls_certificate"]:
@@ -90,7 +90,8 @@ def protect(
     permissions.add_role(role)
     permissions.add_permission_for_role(role, "media.factory.access", True)
     permissions.add_permission_for_role(role, "media.factory.construct", True)
-    factory.set_permissions(permissions)
+    for factory in factories:
+        factory.set_permissions(permissions)
     server.set_auth(auth)
 
 
@@ -101,10 +102,11 @@ def main() -> None:
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service(str(options["port"]))
-    factory = make_factory(options)
+    factories = {path: make_factory(options, clip) for path, clip in options["clips"].items()}
     server.connect("client-connected", Plays(options["plays"]).watch)
-    server.get_mount_points().add_factory(options["path"], factory)
-    protect(server, factory, options)
+    for path, factory in factories.items():
+        server.get_mount_points().add_factory(path, factory)
+    protect(server, list(factories.values()), options)
     if server.attach(None) == 0:
         sys.exit("cannot listen")
     loop = GLib.MainLoop()

@@ -12,7 +12,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -77,6 +77,7 @@ def gst_rtsp_server(
     shared: bool = False,
     codec: str = "h264",
     path: str = "/cam",
+    others: Mapping[str, Path] | None = None,
     username: str = "",
     password: str = "",
     basic: bool = False,
@@ -86,18 +87,18 @@ def gst_rtsp_server(
 ) -> Iterator[RtspServer]:
     """Serves `clip` (an MP4 with H.264, H.265 or MJPEG) in real time from its beginning to each client.
 
-    `plays`: after so many clients the path is gone (404); 0: without end. `shared`: clients share one play.
-    With a `username`, digest authentication is asked for, or basic. `tls`: certificate and key files; `rtsps`.
+    `others`: clips at other paths of the same camera. `plays`: after so many clients the path is gone (404); 0:
+    without end. `shared`: clients share one play. With a `username`, digest authentication is asked for, or basic.
+    `tls`: certificate and key files; `rtsps`.
     """
     missing = _bindings_missing()
     if missing:
         pytest.skip(f"needs GStreamer's RTSP server: {missing} missing")
     options = {
-        "clip": str(clip),
+        "clips": {path: str(clip), **{other: str(its) for other, its in (others or {}).items()}},
         "plays": plays,
         "shared": shared,
         "codec": codec,
-        "path": path,
         "username": username,
         "password": password,
         "basic": basic,

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from vigil_contracts.stream_url import (
     Credentials,
     InvalidStreamUrlError,
+    check_stream_path,
     join_credentials,
     mask_stream_url,
     redact,
     secrets_of,
     split_credentials,
     validate_stream_url,
+    with_path,
 )
 
 any_text = st.text(alphabet=string.printable.strip() + "äß€", min_size=1, max_size=20)
@@ -61,3 +63,29 @@ def test_a_bad_url_is_refused_in_words_that_help(url: str, words: str) -> None:
 
 def test_a_good_url_is_returned_stripped() -> None:
     assert validate_stream_url("  rtsps://u:p@[::1]:322/x ") == "rtsps://u:p@[::1]:322/x"
+
+
+@pytest.mark.parametrize("path", ["", "/", "/sub", "/Streaming/Channels/102", "/cam/realmonitor?channel=1&subtype=1"])
+def test_a_sub_stream_is_on_the_same_host_with_the_same_credentials(path: str) -> None:
+    check_stream_path(path)
+    url = "rtsps://anna:p%40ss@camera:8554/main?x=1"
+    assert with_path(url, path) == (f"rtsps://anna:p%40ss@camera:8554{path}" if path else url)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("sub", "must be a path on the camera's host"),
+        ("rtsp://other/sub", "must be a path on the camera's host"),
+        ("//other/sub", "must be a path on the camera's host"),
+        ("/a b", "must not contain spaces"),
+        ("/a\nb", "must not contain spaces"),
+        ("/a#b", "write it as %23"),
+        ("/live?user=anna&password=secret", "must not contain credentials"),
+        ("/user=anna_password=secret?Pwd=x", "must not contain credentials"),
+    ],
+)
+def test_a_bad_path_is_refused_in_words_that_help(path: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words) as raised:
+        check_stream_path(path)
+    assert "secret" not in str(raised.value)

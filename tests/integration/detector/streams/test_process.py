@@ -1,10 +1,13 @@
 """`cctv` as a process, from outside: settings, output, what it costs, and how it ends."""
 
+import io
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import av
 import httpx
 import pytest
 from tests.integration.services.backend import BackendServer
@@ -79,10 +82,15 @@ def token(backend: BackendServer) -> tuple[str, str]:
 
 
 def health(backend: BackendServer, token: str, camera_id: int) -> dict[str, str]:
+    found: dict[str, str] = _camera(backend, token, camera_id)["health"]
+    return found
+
+
+def _camera(backend: BackendServer, token: str, camera_id: int) -> dict[str, Any]:
     with backend.client(token) as client:
         answer = client.get(f"/api/cameras/{camera_id}/")
     answer.raise_for_status()
-    found: dict[str, str] = answer.json()["health"]
+    found: dict[str, Any] = answer.json()
     return found
 
 
@@ -124,6 +132,37 @@ def _streams(cctv: DetectorProcess) -> set[str]:
         for sample in family.samples
         if sample.name == "vigil_stream_up"
     }
+
+
+def test_the_sub_stream_is_looked_at_and_the_main_stream_gives_the_clip(
+    backend: BackendServer, token: tuple[str, str], model: dict[str, str], tmp_path: Path, shared: Path
+) -> None:
+    """Both with the same credentials; the picture has the sub-stream's size and the clip the main stream's."""
+    main = make_clip(tmp_path / "main.mp4", seconds=90, size=(640, 384))
+    people = {"/sub": shared / "videos" / "one-by-one-person-detection.mp4"}
+    settings = {**model, "VIGIL_CLIP_SECONDS_BEFORE": "2", "VIGIL_CLIP_SECONDS_AFTER": "1"}
+    with (
+        gst_rtsp_server(main, plays=0, others=people, username="anna", password="p@ss") as server,
+        detector(tmp_path / "cctv", api_url=backend.url, token=token[1], settings=settings) as cctv,
+    ):
+        camera = backend.add_camera(token[0], name="yard", rtsp_url=server.url, detection={"stream_path": "/sub"})
+        wait_until(lambda: bool(backend.alerts(token[0])), 60, "somebody is seen")
+        wait_until(lambda: bool(backend.alerts(token[0])[0]["clip"]), 20, "the clip follows")
+        (alert, *_) = backend.alerts(token[0])
+        stream = _camera(backend, token[0], camera)["health"]["stream"]
+        assert (stream["width"], stream["height"]) == (768, 432)
+        with backend.client(token[0]) as client:
+            picture, clip = client.get(alert["image"]).content, client.get(alert["clip"]).content
+        assert _size(picture) == (768, 432)
+        assert _size(clip) == (640, 384)
+        assert "p@ss" not in cctv.output
+        assert "p%40ss" not in cctv.output
+
+
+def _size(content: bytes) -> tuple[int, int]:
+    with av.open(io.BytesIO(content)) as container:
+        video = container.streams.video[0]
+        return video.width, video.height
 
 
 def test_a_rotated_token_is_taken_up(
