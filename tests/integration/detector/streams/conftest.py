@@ -2,6 +2,7 @@
 
 import ipaddress
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -44,6 +45,8 @@ class Watched:
     metrics: Metrics
     reasons: list[Reason] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
+    ages_seconds: list[float] = field(default_factory=list)
+    """How old each of them was when it was taken."""
 
     def failures(self, reason: Reason) -> float:
         """How often the stream ended for this reason."""
@@ -56,10 +59,12 @@ Watch = Callable[..., Watched]
 
 @pytest.fixture
 def watch() -> Iterator[Watch]:
-    """Starts readers; all end with the test."""
+    """Starts readers whose frames are taken one by one, each for `model_seconds`; all end with the test."""
     ends: list[Callable[[], None]] = []
 
-    def start(url: str, *, transport: StreamTransport = StreamTransport.TCP, **options: float) -> Watched:
+    def start(
+        url: str, *, transport: StreamTransport = StreamTransport.TCP, model_seconds: float = 0.0, **options: float
+    ) -> Watched:
         mailbox: Mailbox[Frame] = Mailbox()
         metrics = Metrics()
         health = CameraHealth(lambda: watched.reasons.append(health.reason))
@@ -86,7 +91,9 @@ def watch() -> Iterator[Watch]:
             while not stopping.is_set():
                 frame = mailbox.take(0.1)
                 if frame is not None:
+                    watched.ages_seconds.append(time.monotonic() - frame.monotonic_seconds)
                     watched.frames.append(frame)
+                    time.sleep(model_seconds)
 
         collector = threading.Thread(target=collect)
         collector.start()

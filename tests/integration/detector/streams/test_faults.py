@@ -2,6 +2,7 @@
 
 import socket
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,20 @@ def test_a_clean_end_brings_the_stream_back_at_once(
         wait_until(lambda: camera.connections >= 2, 15, "reconnected without the pause")
         wait_until(lambda: watched.health.is_streaming, 5, "streaming again")
     assert watched.reasons[:3] == [Reason.STREAMING, Reason.STREAM_ENDED, Reason.STREAMING]
+
+
+def test_a_model_that_is_too_slow_drops_frames_and_sees_none_that_is_old(clip: Clip, watch: Watch) -> None:
+    """Ten frames a second, of which a third can be looked at: each is younger than two frame intervals."""
+    with misbehaving_camera(Script(clip=clip)) as camera:
+        watched = watch(camera.url, model_seconds=0.35)
+        wait_until(lambda: len(watched.frames) >= 15, 20, "fifteen are looked at")
+    ages_seconds = sorted(watched.ages_seconds[1:])
+    assert ages_seconds[-3] < 0.2, "but for two that this machine may have held up"
+    taken = [frame.sequence for frame in watched.frames]
+    assert all(later - earlier >= 2 for earlier, later in pairwise(taken[1:])), "frames in between were dropped"
+    dropped = watched.metrics.registry.get_sample_value("vigil_frames_total", {"camera": "1", "stage": "dropped"})
+    assert dropped is not None
+    assert dropped >= 20
 
 
 def test_a_stream_that_stops_sending(clip: Clip, watch: Watch) -> None:

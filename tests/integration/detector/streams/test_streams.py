@@ -16,6 +16,8 @@ from tests.integration.services.made_clips import make_clip
 from tests.integration.services.rtsp import gst_rtsp_server
 
 from cctv.faults import StreamFault
+from cctv.frame import Frame
+from cctv.hardware import HardwareDecoding
 from cctv.rtsp import RtspSource
 from cctv.rtsp_gate import GateOptions
 from cctv.source import StreamInfo
@@ -25,10 +27,13 @@ SPECIAL = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~ é€"
 
 
 def watch_all(
-    url: str, transport: StreamTransport = StreamTransport.TCP, options: GateOptions = LOOPBACK
+    url: str,
+    transport: StreamTransport = StreamTransport.TCP,
+    options: GateOptions = LOOPBACK,
+    hardware: HardwareDecoding | None = None,
 ) -> tuple[StreamInfo, list[av.VideoFrame], StreamFault]:
     """The whole stream, and what it ended with."""
-    source = RtspSource(url, transport, options, open_timeout_seconds=5, read_timeout_seconds=3)
+    source = RtspSource(url, transport, options, open_timeout_seconds=5, read_timeout_seconds=3, hardware=hardware)
     pictures: list[av.VideoFrame] = []
     try:
         info = source.open()
@@ -53,6 +58,23 @@ def test_every_codec_gives_every_picture(tmp_path: Path, codec: str, encoder: st
     assert (info.codec, info.width, info.height) == (name, 320, 192)
     assert len(pictures) >= 19
     assert fault.reason is Reason.STREAM_ENDED
+
+
+@pytest.mark.parametrize("device", ["cuda", "no such device"])
+def test_hardware_that_cannot_be_had_is_told_in_one_line_and_software_decodes(
+    clip_path: Path, caplog: pytest.LogCaptureFixture, device: str
+) -> None:
+    with gst_rtsp_server(clip_path, plays=0) as server:
+        hardware = HardwareDecoding(device)
+        for _ in range(2):
+            _, pictures, fault = watch_all(server.url, hardware=hardware)
+            assert len(pictures) >= 39
+            assert fault.reason is Reason.STREAM_ENDED
+            assert Frame.from_av(pictures[-1], datetime.datetime.now(datetime.UTC), 0.0, 1).luma().std() > 5
+    told = [record.getMessage() for record in caplog.records if "VIGIL_HARDWARE_DECODER" in record.getMessage()]
+    assert len(told) == (0 if hardware.is_used else 1), told
+    assert all(f"VIGIL_HARDWARE_DECODER={device} cannot be used" in line for line in told)
+    assert not (hardware.is_used and device == "no such device")
 
 
 @pytest.mark.parametrize("codec", [("h264", "libx264"), ("h265", "libx265")])
