@@ -11,7 +11,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tests.integration.detector.streams.conftest import LOOPBACK
+from tests.cluster.processes import free_ports
+from tests.integration.detector.streams.conftest import LOOPBACK, Watch
+from tests.integration.services.detector import wait_until
 from tests.integration.services.made_clips import make_clip
 from tests.integration.services.rtsp import gst_rtsp_server
 
@@ -58,6 +60,20 @@ def test_every_codec_gives_every_picture(tmp_path: Path, codec: str, encoder: st
     assert (info.codec, info.width, info.height) == (name, 320, 192)
     assert len(pictures) >= 19
     assert fault.reason is Reason.STREAM_ENDED
+
+
+def test_a_camera_that_is_set_to_another_codec_is_watched_on(watch: Watch, tmp_path: Path) -> None:
+    """Such a camera ends the connection, and what it sends after that is another thing than before."""
+    (port,) = free_ports(1)
+    first, then = make_clip(tmp_path / "h264.mp4"), make_clip(tmp_path / "h265.mp4", codec="libx265", size=(480, 288))
+    with gst_rtsp_server(first, plays=0, port=port) as server:
+        watched = watch(server.url, first_pause_seconds=0.2, longest_pause_seconds=0.5)
+        wait_until(lambda: len(watched.frames) >= 10, 20, "it is watched")
+    seen = len(watched.frames)
+    with gst_rtsp_server(then, plays=0, port=port, codec="h265"):
+        wait_until(lambda: len(watched.frames) >= seen + 10, 20, "it is watched again")
+    assert (watched.frames[0].width, watched.frames[-1].width) == (320, 480)
+    assert watched.health.heartbeat("here", "1", 0).stream.codec == "hevc"
 
 
 @pytest.mark.parametrize("device", ["cuda", "no such device"])

@@ -1,0 +1,120 @@
+"""A reader that hangs is ended from outside: asked first, and abandoned where that does not help."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import av
+import numpy as np
+import pytest
+
+from cctv.faults import StreamFault
+from cctv.frame import Frame
+from cctv.health import CameraHealth
+from cctv.mailbox import Mailbox
+from cctv.metrics import Metrics
+from cctv.reader import Reader, ReaderOptions
+from cctv.source import StreamInfo
+from vigil_contracts.names import Reason
+
+INFO = StreamInfo(64, 48, "h264", 10.0)
+OPTIONS = ReaderOptions(
+    stuck_seconds=0.3,
+    abandon_seconds=0.3,
+    frozen_after_seconds=0.0,
+    first_pause_seconds=0.05,
+    longest_pause_seconds=0.1,
+)
+
+
+class HangingSource:
+    """Gives one picture and then hangs; an obedient one ends when it is interrupted."""
+
+    def __init__(self, *, is_obedient: bool) -> None:
+        self.is_obedient, self.end = is_obedient, threading.Event()
+        self.is_closed = False
+
+    def open(self) -> StreamInfo:
+        return INFO
+
+    def info(self) -> StreamInfo:
+        return INFO
+
+    def pictures(self) -> Iterator[av.VideoFrame]:
+        yield av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
+        self.end.wait(30)
+        raise StreamFault(Reason.STREAM_TIMEOUT)
+
+    def interrupt(self) -> None:
+        if self.is_obedient:
+            self.end.set()
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+Started = Callable[[bool], tuple[Reader, list[HangingSource]]]
+
+
+@pytest.fixture
+def started() -> Iterator[Started]:
+    made: list[HangingSource] = []
+    readers: list[Reader] = []
+
+    def start(is_obedient: bool) -> tuple[Reader, list[HangingSource]]:
+        def make() -> HangingSource:
+            made.append(HangingSource(is_obedient=is_obedient))
+            return made[-1]
+
+        mailbox: Mailbox[Frame] = Mailbox()
+        reader = Reader(1, make, 30.0, mailbox, CameraHealth(lambda: None), Metrics(), OPTIONS)
+        readers.append(reader)
+        reader.start()
+        return reader, made
+
+    yield start
+    for source in made:
+        source.is_obedient = True
+        source.end.set()
+    for reader in readers:
+        assert reader.stop(5.0)
+
+
+def _watched_until(reader: Reader, condition: Callable[[], bool]) -> None:
+    """Checks as the watchdog does, only more often."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        reader.check()
+        time.sleep(0.02)
+
+
+def test_a_read_that_hangs_is_interrupted_and_the_next_try_begins(started: Started) -> None:
+    reader, made = started(True)
+    _watched_until(reader, lambda: len(made) >= 3)
+    assert all(source.is_closed for source in made[:2])
+    labels = {"camera": "1", "reason": "StreamTimeout"}
+    assert reader.metrics.registry.get_sample_value("vigil_stream_reconnects_total", labels) == 2.0
+
+
+def test_a_thread_that_does_not_come_back_is_abandoned_and_another_takes_over(
+    started: Started, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader, made = started(False)
+    _watched_until(reader, lambda: len(made) >= 2)
+    assert not made[0].is_closed, "nothing can end it"
+    assert "a reader does not come back; another takes over" in caplog.text
+
+    taken = reader.sequence
+    made[0].end.set()  # the abandoned one wakes up at last: it neither delivers nor tries again
+    time.sleep(0.3)
+    assert made[0].is_closed
+    assert reader.sequence <= taken + len(made)
+
+
+def test_a_reader_that_waits_for_its_next_try_does_not_hang(started: Started) -> None:
+    reader, made = started(True)
+    began = time.monotonic()
+    while time.monotonic() - began < 0.2:
+        reader.check()
+    assert len(made) == 1, "it is left in peace until then"
