@@ -39,6 +39,11 @@ PACKAGE_SETS: Mapping[str, Mapping[str, str]] = {
     "postgresql": {
         "postgresql": "the backend's database; the tests start servers of their own",
     },
+    "web": {
+        "nginx": "what stands before the backend: TLS, pictures, several backends",
+        "pgbouncer": "PostgreSQL's connections, shared between transactions",
+        "redis-server": "the cache, the rate limits and the queue that all processes share",
+    },
     "rtsp-camera": {
         "ffmpeg": "a player that is not ours watches the demo camera",
         "gir1.2-gst-rtsp-server-1.0": "GStreamer's RTSP server: a camera that is not our own code",

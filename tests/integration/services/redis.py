@@ -1,0 +1,91 @@
+"""A real Redis for the tests: Debian's, keeping nothing on disk, on a free port of the loopback interface.
+
+def test_something(redis: RedisServer): ...           # an empty one, the session's
+redis.kill(); redis.start()                            # kill -9; it comes back empty
+"""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from redis.exceptions import RedisError
+from tests.cluster.processes import ServerProcess, free_ports
+from tests.cluster.reaper import Reaper
+
+
+class RedisServer:
+    """One server. `kill` ends it as a power cut would; `start` brings it back on the same port, empty."""
+
+    def __init__(self, directory: Path, reaper: Reaper) -> None:
+        (self.port,) = free_ports(1)
+        command = [
+            *("redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(directory)),
+            *("--save", "", "--appendonly", "no", "--daemonize", "no"),
+        ]
+        self.process = ServerProcess("redis", command, directory / "redis.log", reaper)
+
+    @property
+    def url(self) -> str:
+        """The URL of its first database."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Starts it and waits until it answers."""
+        self.process.start()
+        self.process.wait_until(self._answers, timeout_seconds=30)
+
+    def kill(self) -> None:
+        """Ends it with SIGKILL."""
+        self.process.kill()
+
+    def empty(self) -> None:
+        """Forgets everything."""
+        with self.client() as client:
+            client.flushall()
+
+    def client(self) -> Redis:
+        """A client; close it."""
+        return Redis.from_url(self.url, socket_connect_timeout=2, socket_timeout=5)
+
+    def _answers(self) -> bool:
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except RedisError:
+            return False
+
+
+@contextlib.contextmanager
+def redis_server() -> Iterator[RedisServer]:
+    """A running server; its data go with it."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("needs Redis: no redis-server on the PATH (Debian package redis-server)")
+    directory = Path(tempfile.mkdtemp(prefix="vigil-redis-"))
+    reaper = Reaper()
+    try:
+        server = RedisServer(directory, reaper)
+        server.start()
+        yield server
+        server.kill()
+    finally:
+        reaper.close()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def _session_redis() -> Iterator[RedisServer]:
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+def redis(_session_redis: RedisServer) -> RedisServer:
+    """The session's Redis, emptied; running, whatever the test before has done to it."""
+    if not _session_redis.process.is_running:
+        _session_redis.start()
+    _session_redis.empty()
+    return _session_redis
