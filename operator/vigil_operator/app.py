@@ -54,7 +54,7 @@ async def _run(settings: OperatorSettings) -> None:
     store = Store()
     queue = WorkQueue()
     health = Health()
-    metrics = Metrics(lambda: (camera.phase for camera in store.cameras.values()))
+    metrics = Metrics(store.cameras.values)
     transport = AioTransport(configuration)
     leadership = Leadership(KubeClient(transport), namespace=settings.lease_namespace, identity=settings.identity)
     fence = _exit_when_lost(leadership)

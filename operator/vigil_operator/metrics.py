@@ -7,30 +7,42 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from vigil_contracts.names import CameraPhase
+from vigil_contracts.names import CameraPhase, Reason
+from vigil_operator.core.observed import Camera
 
 
-class PhaseCollector(Collector):
-    """`vigil_cameras{phase}`, counted when it is asked for: never out of step with what is known."""
+class CameraCollector(Collector):
+    """`vigil_cameras{phase}` and `vigil_cameras_not_ready{reason}`, counted when they are asked for.
 
-    def __init__(self, phases: Callable[[], Iterable[str]]) -> None:
-        self._phases = phases
+    So they are never out of step with what is known; and every series exists from the start, at zero.
+    """
+
+    def __init__(self, cameras: Callable[[], Iterable[Camera]]) -> None:
+        self._cameras = cameras
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """See the class."""
-        family = GaugeMetricFamily("vigil_cameras", "Camera resources by phase.", labels=["phase"])
-        tally = Tally(self._phases())
+        cameras = list(self._cameras())
+        phases = GaugeMetricFamily("vigil_cameras", "Camera resources by phase.", labels=["phase"])
+        by_phase = Tally(camera.phase for camera in cameras)
         for phase in CameraPhase:
-            family.add_metric([phase.value], tally[phase.value])
-        yield family
+            phases.add_metric([phase.value], by_phase[phase.value])
+        yield phases
+        reasons = GaugeMetricFamily(
+            "vigil_cameras_not_ready", "Camera resources that give no alerts, by why.", labels=["reason"]
+        )
+        by_reason = Tally(camera.not_ready_reason for camera in cameras)
+        for reason in Reason:
+            reasons.add_metric([reason.value], by_reason[reason.value])
+        yield reasons
 
 
 class Metrics:
     """One set for one process; tests make their own."""
 
-    def __init__(self, phases: Callable[[], Iterable[str]] = tuple) -> None:
+    def __init__(self, cameras: Callable[[], Iterable[Camera]] = tuple) -> None:
         self.registry = CollectorRegistry()
-        self.registry.register(PhaseCollector(phases))
+        self.registry.register(CameraCollector(cameras))
         self.reconcile_seconds = Histogram(
             "vigil_reconcile_seconds",
             "Time to look at one camera and put right what was wrong.",

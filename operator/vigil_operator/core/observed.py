@@ -83,6 +83,14 @@ class Camera:
         return str(self.status.get("phase", ""))
 
     @property
+    def not_ready_reason(self) -> str:
+        """Why it gives no alerts, by the `Ready` condition last written; empty when it does, or none stands."""
+        for condition in self.status.get("conditions") or ():
+            if condition.get("type") == "Ready" and condition.get("status") != "True":
+                return str(condition.get("reason", ""))
+        return ""
+
+    @property
     def managed_by_backend(self) -> bool:
         """Whether the API owns the spec."""
         return self.meta.labels.get(LABEL_MANAGED_BY) == MANAGED_BY_BACKEND
