@@ -52,11 +52,23 @@ class AlertCard:
 
 
 @dataclass(frozen=True, slots=True)
+class LastAlert:
+    """The newest alert of a camera, as far as a tile shows it."""
+
+    id: int
+    kind: AlertKind
+    at: datetime
+    acknowledged: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CameraCard:
     """One camera in a list."""
 
     id: int
     name: str
+    site_id: int | None
+    site_name: str
     group: str
     is_active: bool
     is_editable: bool
@@ -69,8 +81,18 @@ class CameraCard:
     message: str
     picture_alert_id: int | None
     picture_at: datetime | None
-    last_alert_at: datetime | None
+    last_alert: LastAlert | None
     created_at: datetime
+
+    @property
+    def last_alert_at(self) -> datetime | None:
+        """When it gave its newest alert."""
+        return self.last_alert.at if self.last_alert is not None else None
+
+    @property
+    def is_shown_live(self) -> bool:
+        """Whether there is a picture of now to ask for."""
+        return self.is_active and not self.is_trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +146,21 @@ def camera_card(
     *,
     picture_alert_id: int | None,
     picture_at: datetime | None,
-    last_alert_at: datetime | None,
+    last_alert: LastAlert | None,
     may_change: bool,
     may_operate: bool,
 ) -> CameraCard:
-    """`camera` in the state `health`; the picture is that of an alert. `may_…`: what the viewer's role allows."""
+    """`camera`, with its `site` loaded, in the state `health`; the picture is that of an alert.
+
+    `may_…`: what the viewer's role allows.
+    """
     look = PHASE_LOOKS[health.phase]
     is_ours = camera.managed_by == ManagedBy.BACKEND
     return CameraCard(
         id=camera.pk,
         name=camera.name,
+        site_id=camera.site_id,
+        site_name=camera.site.name if camera.site is not None else "",
         group=camera.group,
         is_active=camera.is_active,
         is_editable=is_ours and may_change,
@@ -146,7 +173,7 @@ def camera_card(
         message=health.message,
         picture_alert_id=picture_alert_id,
         picture_at=picture_at,
-        last_alert_at=last_alert_at,
+        last_alert=last_alert,
         created_at=camera.created_at,
     )
 

@@ -16,15 +16,18 @@ from surveillance.dashboard.cards import (
     AlertCard,
     CameraCard,
     CameraPage,
+    LastAlert,
     alert_card,
     camera_card,
     camera_page,
     in_order_of_trouble,
 )
 from surveillance.dashboard.figures import HOURS, MANY
+from surveillance.dashboard.vocabulary import ALERT_KINDS
 from surveillance.models import Alert, Camera, CameraHealth
 from surveillance.selectors.alerts import alerts_visible_to
 from surveillance.selectors.cameras import cameras_visible_to, health_of, reach
+from vigil_contracts.names import AlertType
 
 HOUR_COUNTS_VALID_SECONDS = 5
 """Counting a day's alerts is the dearest query of the overview; many viewers share it for this long."""
@@ -128,10 +131,13 @@ def alerts_per_hour(user: User, *, now: datetime) -> dict[datetime, int]:
 def _with_newest_alert(cameras: QuerySet[Camera], user: User) -> QuerySet[Camera]:
     newest = Alert.objects.filter(camera=OuterRef("pk")).order_by("-id")
     with_picture = newest.exclude(image="")
-    return cameras.select_related("health_report").annotate(
+    return cameras.select_related("health_report", "site").annotate(
         picture_alert_id=Subquery(with_picture.values("id")[:1]),
         picture_at=Subquery(with_picture.values("timestamp")[:1]),
+        last_alert_id=Subquery(newest.values("id")[:1]),
         last_alert_at=Subquery(newest.values("timestamp")[:1]),
+        last_alert_type=Subquery(newest.values("alert_type")[:1]),
+        last_alert_acknowledged=Subquery(newest.values("acknowledged")[:1]),
         may_change=_has_role(user, Role.ADMIN),
         may_operate=_has_role(user, Role.OPERATOR),
     )
@@ -148,10 +154,18 @@ def _card(camera: Camera, now: datetime) -> CameraCard:
         health_of(camera=camera, now=now),
         picture_alert_id=getattr(camera, "picture_alert_id", None),
         picture_at=getattr(camera, "picture_at", None),
-        last_alert_at=getattr(camera, "last_alert_at", None),
+        last_alert=_last_alert(camera),
         may_change=bool(getattr(camera, "may_change", False)),
         may_operate=bool(getattr(camera, "may_operate", False)),
     )
+
+
+def _last_alert(camera: Camera) -> LastAlert | None:
+    found: Any = camera  # with what `_with_newest_alert` has put on it
+    if found.last_alert_id is None:
+        return None
+    kind = ALERT_KINDS[AlertType(found.last_alert_type)]
+    return LastAlert(found.last_alert_id, kind, found.last_alert_at, found.last_alert_acknowledged)
 
 
 def _report(camera: Camera) -> CameraHealth | None:

@@ -23,7 +23,7 @@ def card(name: str, phase: CameraPhase, reason: Reason = Reason.STREAMING) -> Ca
         health,
         picture_alert_id=None,
         picture_at=None,
-        last_alert_at=None,
+        last_alert=None,
         may_change=True,
         may_operate=True,
     )

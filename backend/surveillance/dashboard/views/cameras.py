@@ -15,6 +15,7 @@ from surveillance.core.validation import InvalidInputError
 from surveillance.dashboard import selectors
 from surveillance.dashboard.forms import CameraForm, initial_of
 from surveillance.dashboard.views.base import UserRequest, fragment, signed_in
+from surveillance.dashboard.wall import wall_of
 from surveillance.models import Camera
 from surveillance.services.cameras import (
     ReadOnlyCameraError,
@@ -30,7 +31,7 @@ ALERTS_SHOWN = 12
 @require_GET
 @signed_in
 def cameras(request: UserRequest) -> HttpResponse:
-    """All cameras, trouble first."""
+    """The wall: all cameras, trouble first."""
     return render(request, "surveillance/cameras.html", _cameras_context(request))
 
 
@@ -147,7 +148,7 @@ def _form_page(request: UserRequest, form: CameraForm, found: Camera | None = No
 def _cameras_context(request: UserRequest) -> dict[str, Any]:
     return {
         "section": "cameras",
-        "cameras": selectors.camera_cards(request.user, now=timezone.now()),
+        "wall": wall_of(selectors.camera_cards(request.user, now=timezone.now()), request.GET),
         "open_alerts": selectors.open_alerts_count(request.user),
     }
 

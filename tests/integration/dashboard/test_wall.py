@@ -1,0 +1,131 @@
+"""The wall: pictures of now for what can be seen, at the cost of a few requests, and words for what gives none."""
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+from tests.integration.dashboard.conftest import PHONE, SignIn, Visit, Watcher, snapshot_jpeg
+
+from vigil_contracts.names import REASON_TEXTS, Reason
+
+pytestmark = pytest.mark.timeout(300)  # on a busy machine the start of a backend alone takes a minute
+
+
+class Pictures:
+    """Answers the wall's requests in the place of detectors, and notes what was asked for."""
+
+    def __init__(self, page: Page) -> None:
+        self.asked: list[int] = []
+        self.streams: list[int] = []
+        self.most_at_once = 0
+        self._running = 0
+        self._content = snapshot_jpeg()
+        page.route("**/api/cameras/*/snapshot/", self._snapshot)
+        page.route("**/api/cameras/*/live/", self._live)
+        page.on("request", self._began)
+        page.on("requestfinished", self._ended)
+        page.on("requestfailed", self._ended)
+
+    def _began(self, request: object) -> None:
+        if str(getattr(request, "url", "")).endswith("/snapshot/"):
+            self._running += 1
+            self.most_at_once = max(self.most_at_once, self._running)
+
+    def _ended(self, request: object) -> None:
+        if str(getattr(request, "url", "")).endswith("/snapshot/"):
+            self._running -= 1
+
+    def _snapshot(self, route: Route) -> None:
+        self.asked.append(int(route.request.url.split("/")[-3]))
+        route.fulfill(body=self._content, content_type="image/jpeg")
+
+    def _live(self, route: Route) -> None:
+        self.streams.append(int(route.request.url.split("/")[-3]))
+        route.fulfill(body=self._content, content_type="image/jpeg")
+
+
+def add_cameras(visit: Visit, watcher: Watcher, count: int) -> list[int]:
+    ids = []
+    for number in range(count):
+        ids.append(
+            visit.server.add_camera(visit.user.token, name=f"Camera {number:02}", rtsp_url="rtsp://192.0.2.7/1")
+        )
+        watcher.report(ids[-1], "Streaming", "Streaming")
+    return ids
+
+
+def test_only_tiles_that_can_be_seen_ask_and_only_a_few_at_a_time(visit: Visit, watcher: Watcher) -> None:
+    ids = add_cameras(visit, watcher, 24)
+    pictures = Pictures(visit.page)
+    visit.open("/dashboard/cameras/?columns=2")
+    expect(visit.page.locator('[data-shows="now"]').nth(3)).to_be_visible()
+    visit.page.wait_for_timeout(1500)
+    assert ids[0] in pictures.asked
+    assert ids[-1] not in pictures.asked
+    assert 0 < pictures.most_at_once <= 3
+    assert pictures.streams == []
+    visit.page.locator(".tile").last.scroll_into_view_if_needed()
+    expect(visit.page.locator(f"#camera-{ids[-1]} [data-shows='now']")).to_be_visible()
+    seen = len(pictures.asked)
+    visit.page.wait_for_timeout(1500)
+    assert ids[0] not in pictures.asked[seen + 3 :], "what was scrolled away asks no more"
+
+
+def test_few_tiles_are_streams_and_a_poll_does_not_end_them(visit: Visit, watcher: Watcher) -> None:
+    ids = add_cameras(visit, watcher, 2)
+    pictures = Pictures(visit.page)
+    visit.open("/dashboard/cameras/")
+    picture = visit.page.locator(f"#camera-{ids[0]} [data-live]")
+    expect(picture).to_have_attribute("src", f"/api/cameras/{ids[0]}/live/")
+    watcher.send_alert(ids[0], picture=False)
+    expect(visit.page.locator(f"#camera-{ids[0]} .tile-alert")).to_contain_text("Person")
+    assert picture.get_attribute("src") == f"/api/cameras/{ids[0]}/live/"
+    assert pictures.streams.count(ids[0]) == 1
+
+
+def test_trouble_comes_first_with_its_reason_and_asks_for_no_picture(visit: Visit, watcher: Watcher) -> None:
+    fine, broken = add_cameras(visit, watcher, 2)
+    watcher.report(broken, "Failed", "StreamUnauthorized")
+    pictures = Pictures(visit.page)
+    visit.open("/dashboard/cameras/")
+    tiles = visit.page.locator(".tile")
+    expect(tiles.first).to_contain_text(REASON_TEXTS[Reason.STREAM_UNAUTHORIZED])
+    visit.page.get_by_text("Trouble", exact=True).click()
+    visit.page.wait_for_url("**shown=trouble**")
+    expect(tiles).to_have_count(1)
+    watcher.report(broken, "Streaming", "Streaming")
+    expect(visit.page.get_by_text("No camera is in trouble")).to_be_visible()
+    assert set(pictures.asked) <= {fine}
+
+
+def test_one_is_shown_large_and_closed_by_a_key(visit: Visit, watcher: Watcher) -> None:
+    (camera_id,) = add_cameras(visit, watcher, 1)
+    Pictures(visit.page)
+    visit.open("/dashboard/cameras/")
+    visit.page.get_by_role("button", name="Enlarge Camera 00").focus()
+    visit.page.keyboard.press("Enter")
+    dialog = visit.page.get_by_role("dialog", name="Camera 00")
+    expect(dialog.locator("img")).to_have_attribute("src", f"/api/cameras/{camera_id}/live/")
+    visit.page.keyboard.press("Escape")
+    expect(visit.page.locator("#enlarged img")).not_to_have_attribute("src", "/.*/")
+
+
+def test_the_wall_fills_the_screen(visit: Visit, watcher: Watcher) -> None:
+    add_cameras(visit, watcher, 9)
+    Pictures(visit.page)
+    visit.open("/dashboard/cameras/")
+    visit.page.get_by_role("button", name="Full screen").click()
+    expect(visit.page.locator("#wall-stage.is-full")).to_be_visible()
+    boxes = [tile.bounding_box() for tile in visit.page.locator(".tile").all()]
+    lowest = max(box["y"] + box["height"] for box in boxes if box is not None)
+    assert lowest <= visit.page.evaluate("innerHeight")
+    assert len({round(box["x"]) for box in boxes if box is not None}) == 3, "nine tiles fill it as three by three"
+
+
+def test_on_a_phone_nothing_is_cut_off(sign_in: SignIn, watcher: Watcher) -> None:
+    with sign_in(size=PHONE) as visit:
+        ids = add_cameras(visit, watcher, 3)
+        watcher.report(ids[2], "Failed", "StreamUnauthorized")
+        Pictures(visit.page)
+        for query in ("", "?columns=8"):
+            visit.open(f"/dashboard/cameras/{query}")
+            expect(visit.page.locator(".tile")).to_have_count(3)
+            assert visit.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
