@@ -5,6 +5,7 @@ A token travels in the `Authorization` header only; errors name the method, the 
 """
 
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -220,6 +221,8 @@ class AsyncApiClient:
 
     def __init__(self, base_url: str, token: str) -> None:
         self._http = httpx.AsyncClient(**_options(base_url, token))
+        self.certificate_expiry_timestamp_seconds = 0.0
+        """Until when the certificate is good that the API showed last (Unix time); 0 without TLS."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -272,4 +275,12 @@ class AsyncApiClient:
             response = await self._http.request(request.method, request.path, headers=request.headers, **request.body)
         except httpx.HTTPError as error:
             raise _unreachable(request, error) from error
+        self.certificate_expiry_timestamp_seconds = _certificate_expiry(response)
         return _check(request, response)
+
+
+def _certificate_expiry(response: httpx.Response) -> float:
+    stream = response.extensions.get("network_stream")
+    tls = stream.get_extra_info("ssl_object") if stream is not None else None
+    certificate = tls.getpeercert() if tls is not None else None
+    return float(ssl.cert_time_to_seconds(certificate["notAfter"])) if certificate else 0.0

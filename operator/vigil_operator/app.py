@@ -62,6 +62,7 @@ async def _run(settings: OperatorSettings) -> None:
     server = await serve(build_application(health, metrics.registry), settings.health_host, settings.health_port)
     try:
         async with AsyncApiClient(settings.api_url, settings.read_token()) as api:
+            metrics.api_certificate_expiry.set_function(lambda: api.certificate_expiry_timestamp_seconds)
             health.role = "standby"
             await leadership.acquire()
             metrics.leader.set(1)

@@ -70,3 +70,8 @@ class Metrics:
             "vigil_reconcile_queue_length", "Cameras that wait to be looked at.", registry=self.registry
         )
         self.leader = Gauge("vigil_leader", "1 while this replica is the active one.", registry=self.registry)
+        self.api_certificate_expiry = Gauge(
+            "vigil_api_certificate_expiry_timestamp_seconds",
+            "Until when the API's certificate is good; 0 without TLS.",
+            registry=self.registry,
+        )
