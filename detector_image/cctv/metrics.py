@@ -5,6 +5,7 @@ from prometheus_client import GC_COLLECTOR, PROCESS_COLLECTOR, CollectorRegistry
 from vigil_contracts.names import Reason
 
 STAGES = ("received", "gated", "analysed", "dropped")
+DROPPED_BECAUSE = ("full", "old")
 _SECONDS = (0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0)
 _DELIVERY_SECONDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)
 
@@ -72,6 +73,9 @@ class Metrics:
         for reason in Reason:
             if reason.value.startswith("Stream") and reason is not Reason.STREAMING:
                 self.stream_reconnects.labels(camera, reason)
+        for why in DROPPED_BECAUSE:
+            self.spool_dropped.labels(camera, why)
+        self.dead_letters.labels(camera)
 
     def forget(self, camera_id: int) -> None:
         """Takes a camera's series away."""

@@ -1,0 +1,53 @@
+"""The alert rules: valid, each with tests that promtool runs, and each with a page that says what to do."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.integration.services.prometheus import promtool
+
+ROOT = Path(__file__).parents[3]
+RULES = ROOT / "charts/vigil/rules/vigil.yaml"
+RULES_TEST = Path(__file__).parent / "rules_test.yaml"
+RUNBOOKS = ROOT / "docs/runbooks"
+
+
+def _rules() -> list[dict[str, Any]]:
+    return [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
+
+
+def test_promtool_finds_nothing_wrong_with_the_rules(prometheus_programs: Path) -> None:
+    assert "SUCCESS" in promtool(prometheus_programs, "check", "rules", RULES)
+
+
+def test_each_alert_comes_when_it_must_and_only_then(prometheus_programs: Path) -> None:
+    promtool(prometheus_programs, "test", "rules", RULES_TEST)
+
+
+def test_each_rule_has_a_test_in_which_it_fires() -> None:
+    fired = {
+        case["alertname"]
+        for test in yaml.safe_load(RULES_TEST.read_text())["tests"]
+        for case in test["alert_rule_test"]
+        if case["exp_alerts"]
+    }
+    assert fired == {rule["alert"] for rule in _rules()}
+
+
+@pytest.mark.parametrize("rule", _rules(), ids=lambda rule: str(rule["alert"]))
+def test_each_alert_has_a_page_that_says_what_it_means_how_to_see_why_and_how_to_mend_it(
+    rule: dict[str, Any],
+) -> None:
+    assert rule["annotations"]["runbook_url"] == f"https://vigil.dev/runbooks/{rule['alert']}/"
+    page = (RUNBOOKS / f"{rule['alert']}.md").read_text()
+    assert page.startswith(f"# {rule['alert']}\n")
+    assert [line for line in page.splitlines() if line.startswith("## ")] == [
+        "## What it means",
+        "## See why",
+        "## Mend it",
+    ]
+
+
+def test_no_page_is_about_an_alert_that_is_no_more() -> None:
+    assert {page.stem for page in RUNBOOKS.glob("Vigil*.md")} == {rule["alert"] for rule in _rules()}

@@ -1,0 +1,148 @@
+"""A real Prometheus for the tests: Debian's, unpacked rather than installed, so that no service of it exists.
+
+with prometheus_server({"vigil-backend": [Target("127.0.0.1:8000/metrics")]}) as prometheus:
+    prometheus.query("up")
+"""
+
+import contextlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from tests.cluster.processes import ServerProcess, free_ports
+from tests.cluster.reaper import Reaper
+from tools import system_packages
+
+CACHE = Path.home() / ".cache" / "vigil" / "prometheus"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A program to scrape, with labels as a PodMonitor or ServiceMonitor would add them."""
+
+    address: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+class PrometheusServer:
+    """One server that scrapes every second."""
+
+    def __init__(
+        self,
+        programs: Path,
+        directory: Path,
+        jobs: Mapping[str, Sequence[Target]],
+        rules: Sequence[Path],
+        reaper: Reaper,
+    ) -> None:
+        (self.port,) = free_ports(1)
+        configuration = directory / "prometheus.yml"
+        configuration.write_text(
+            yaml.safe_dump(
+                {
+                    "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+                    "rule_files": [str(path) for path in rules],
+                    "scrape_configs": [
+                        {
+                            "job_name": name,
+                            "static_configs": [
+                                {"targets": [target.address], "labels": dict(target.labels)} for target in targets
+                            ],
+                        }
+                        for name, targets in jobs.items()
+                    ],
+                }
+            )
+        )
+        command: list[str | Path] = [
+            programs / "prometheus",
+            f"--config.file={configuration}",
+            f"--storage.tsdb.path={directory / 'data'}",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+        ]
+        self.process = ServerProcess("prometheus", command, directory / "prometheus.log", reaper)
+        self._http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10, trust_env=False)
+
+    def start(self) -> None:
+        """Starts it and waits until it answers."""
+        self.process.start()
+        self.process.wait_until(self._answers, timeout_seconds=30)
+
+    def close(self) -> None:
+        """Ends it."""
+        self._http.close()
+        self.process.kill()
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """The expression's series now. Raises `httpx.HTTPStatusError` with Prometheus' words for a bad one."""
+        answer = self._http.post("/api/v1/query", data={"query": expression})
+        if answer.is_error:
+            raise AssertionError(f"{expression}: {answer.text}")
+        data = answer.json()["data"]
+        return [{"value": data["result"]}] if data["resultType"] == "scalar" else list(data["result"])
+
+    def rules(self) -> list[dict[str, Any]]:
+        """Every rule with how its last evaluation went."""
+        groups = self._http.get("/api/v1/rules").json()["data"]["groups"]
+        return [rule for group in groups for rule in group["rules"]]
+
+    def _answers(self) -> bool:
+        try:
+            return self._http.get("/-/ready").status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+
+def ensure_programs() -> Path:
+    """The folder of `prometheus` and `promtool`. Raises MissingPackagesError where Debian's cannot be had."""
+    found = shutil.which("promtool")
+    if found and shutil.which("prometheus"):
+        return Path(found).parent
+    programs = CACHE / "usr" / "bin"
+    if not (programs / "promtool").exists():
+        fresh = CACHE.with_name(f"{CACHE.name}.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        system_packages.unpack(["prometheus"], fresh)
+        shutil.rmtree(CACHE, ignore_errors=True)
+        fresh.rename(CACHE)
+    return programs
+
+
+@contextlib.contextmanager
+def prometheus_server(jobs: Mapping[str, Sequence[Target]], rules: Sequence[Path] = ()) -> Iterator[PrometheusServer]:
+    """A running server; its data go with it."""
+    directory = Path(tempfile.mkdtemp(prefix="vigil-prometheus-"))
+    reaper = Reaper()
+    try:
+        server = PrometheusServer(ensure_programs(), directory, jobs, rules, reaper)
+        server.start()
+        yield server
+        server.close()
+    finally:
+        reaper.close()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def prometheus_programs() -> Path:
+    """Where `promtool` is."""
+    try:
+        return ensure_programs()
+    except (system_packages.MissingPackagesError, RuntimeError) as error:
+        pytest.skip(f"needs Prometheus: {error}")
+
+
+def promtool(programs: Path, *arguments: str | Path) -> str:
+    """Runs promtool; its words. Raises AssertionError with them when it fails."""
+    done = subprocess.run(
+        [programs / "promtool", *arguments], check=False, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

@@ -1,0 +1,156 @@
+"""Platform: the API, its database work, the notifications, the operator: what serves the cameras."""
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
+from tools.dashboards.parts import RED, YELLOW, label_variable, lines, new_dashboard, number, quantile, recent
+
+_IN = 'namespace=~"$namespace"'
+
+
+def platform() -> Dashboard:
+    """The dashboard."""
+    return (
+        new_dashboard("vigil-platform", "Vigil / Platform", "The API, the notifications and the operator.")
+        .with_variable(
+            label_variable(
+                "namespace", "Namespace", "label_values(django_http_requests_before_middlewares_total, namespace)"
+            )
+        )
+        .with_panel(
+            number("Alerts stored in the last hour", "none", f"sum(increase(vigil_alerts_total{{{_IN}}}[1h]))")
+        )
+        .with_panel(
+            number(
+                "Requests that failed",
+                "percentunit",
+                f'(sum(rate(django_http_responses_total_by_status_total{{{_IN}, status=~"5.."}}[5m])) or vector(0))'
+                f" / sum(rate(django_http_responses_total_by_status_total{{{_IN}}}[5m]))",
+                limits=[(0.01, YELLOW), (0.05, RED)],
+            )
+        )
+        .with_panel(
+            number("Notifications that wait", "none", f"max(vigil_outbox_pending{{{_IN}}})", limits=[(100, YELLOW)])
+        )
+        .with_panel(
+            number(
+                "Last sync",
+                "s",
+                f"time() - max(vigil_sync_last_success_timestamp_seconds{{{_IN}}})",
+                description="Seconds since the operator last brought the API's cameras into the cluster.",
+                limits=[(30, YELLOW), (180, RED)],
+            )
+        )
+        .with_panel(
+            number(
+                "Active operators",
+                "none",
+                f"sum(vigil_leader{{{_IN}}})",
+                description="Always one.",
+                limits=[(2, RED)],
+            )
+        )
+        .with_panel(
+            number(
+                "API's certificate ends in",
+                "s",
+                f"clamp_min(min(vigil_api_certificate_expiry_timestamp_seconds{{{_IN}}}) - time(), 0)",
+                description="0 without TLS.",
+            )
+        )
+        .with_row(Row("API"))
+        .with_panel(
+            lines(
+                "Requests by status",
+                "reqps",
+                {
+                    "{{status}}": "sum by (status) "
+                    f"(rate(django_http_responses_total_by_status_total{{{_IN}}}[$__rate_interval]))"
+                },
+                stacked=True,
+            )
+        )
+        .with_panel(
+            lines(
+                "Time of requests (95 %) by view",
+                "s",
+                {
+                    "{{view}}": "topk(10, "
+                    + quantile(0.95, "django_http_requests_latency_seconds_by_view_method", _IN, "le, view")
+                    + ")"
+                },
+            )
+        )
+        .with_panel(
+            lines(
+                "Time to store an alert",
+                "s",
+                {
+                    "median": quantile(0.5, "vigil_alert_ingest_seconds", _IN),
+                    "95 %": quantile(0.95, "vigil_alert_ingest_seconds", _IN),
+                },
+                limits=[(0.5, YELLOW)],
+            )
+        )
+        .with_panel(
+            lines(
+                "Alerts stored by type",
+                "none",
+                {"{{type}}": recent("vigil_alerts_total", _IN, "type")},
+                bars=True,
+                stacked=True,
+            )
+        )
+        .with_row(Row("Delivery"))
+        .with_panel(lines("Alerts that wait on detectors' disks", "none", {"all cameras": "sum(vigil_spool_alerts)"}))
+        .with_panel(
+            lines(
+                "Notifications",
+                "none",
+                {"{{channel}} {{outcome}}": recent("vigil_notifications_total", _IN, "channel, outcome")},
+                bars=True,
+                stacked=True,
+            )
+        )
+        .with_row(Row("Operator"))
+        .with_panel(
+            lines(
+                "Looks at cameras",
+                "ops",
+                {"looks": f"sum(rate(vigil_reconcile_seconds_count{{{_IN}}}[$__rate_interval]))"},
+            )
+        )
+        .with_panel(
+            lines(
+                "Time of a look, of a sync",
+                "s",
+                {
+                    "look (95 %)": quantile(0.95, "vigil_reconcile_seconds", _IN),
+                    "sync (95 %)": quantile(0.95, "vigil_sync_seconds", _IN),
+                },
+            )
+        )
+        .with_panel(
+            lines(
+                "Writes to Kubernetes by kind",
+                "wps",
+                {"{{kind}}": f"sum by (kind) (rate(vigil_kubernetes_writes_total{{{_IN}}}[$__rate_interval]))"},
+                stacked=True,
+            )
+        )
+        .with_panel(
+            lines(
+                "Cameras that wait to be looked at",
+                "none",
+                {"waiting": f"sum(vigil_reconcile_queue_length{{{_IN}}})"},
+            )
+        )
+        .with_panel(
+            lines(
+                "Failed looks",
+                "none",
+                {"{{reason}}": recent("vigil_reconcile_errors_total", _IN, "reason")},
+                bars=True,
+                stacked=True,
+                span=24,
+            )
+        )
+    )
