@@ -4,6 +4,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard, DashboardLink, 
 from grafana_foundation_sdk.models.dashboard import DashboardLinkType
 from tools.dashboards.parts import (
     RED,
+    STAGES,
     YELLOW,
     label_variable,
     lines,

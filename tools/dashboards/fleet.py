@@ -3,6 +3,7 @@
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 from tools.dashboards.parts import (
     RED,
+    STAGES,
     YELLOW,
     label_variable,
     lines,
