@@ -56,6 +56,10 @@ schema: setup ## Writes docs/openapi.yaml from the backend's code
 	@cd backend && DATABASE_URL=sqlite://:memory: VIGIL_SECRET_KEY=none VIGIL_CREDENTIAL_KEYS=$(NO_KEY) \
 	  ../$(PYTHON) manage.py spectacular --file ../docs/openapi.yaml --validate --fail-on-warn
 
+.PHONY: dashboards
+dashboards: setup ## Writes the chart's Grafana dashboards from tools/dashboards
+	@$(PYTHON) -m tools.dashboards
+
 .PHONY: clean
 clean: ## Removes the environments and build outputs; keeps data/
 	@rm -rf .venv .venvs .tools build .mypy_cache .ruff_cache .pytest_cache

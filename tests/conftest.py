@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.cluster.fixtures",
     "tests.integration.services.backend",
     "tests.integration.services.postgres",
+    "tests.integration.services.prometheus",
     "tests.integration.services.redis",
 ]
 
