@@ -60,6 +60,10 @@ schema: setup ## Writes docs/openapi.yaml from the backend's code
 dashboards: setup ## Writes the chart's Grafana dashboards from tools/dashboards
 	@$(PYTHON) -m tools.dashboards
 
+.PHONY: docs
+docs: setup ## Builds the documentation site into build/site
+	@NO_MKDOCS_2_WARNING=1 DISABLE_MKDOCS_2_WARNING=true .venv/bin/mkdocs build --strict --quiet && echo build/site/index.html
+
 .PHONY: clean
 clean: ## Removes the environments and build outputs; keeps data/
 	@rm -rf .venv .venvs .tools build .mypy_cache .ruff_cache .pytest_cache

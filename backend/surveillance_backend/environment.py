@@ -76,6 +76,12 @@ class Environment(BaseSettings):
     self_registration: bool = Field(
         default=False, description="Whether anybody who reaches the backend may make an account of their own."
     )
+    remote_user_header: str = Field(
+        default="",
+        pattern=r"^([A-Za-z][A-Za-z0-9-]*)?$",
+        description="Header in which a proxy in front names who is signed in, such as X-Forwarded-User. It "
+        "must remove a client's own. Empty: people sign in here, with a password.",
+    )
     max_request_bytes: int = Field(
         default=18 * 1024 * 1024, ge=64 * 1024, description="A request with a longer body is refused with 413."
     )

@@ -97,6 +97,13 @@ LOGIN_URL = "/dashboard/login/"
 LOGIN_REDIRECT_URL = "/dashboard/"
 LOGOUT_REDIRECT_URL = "/dashboard/login/"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+VIGIL_REMOTE_USER_HEADER = ENVIRONMENT.remote_user_header
+if VIGIL_REMOTE_USER_HEADER:
+    AUTHENTICATION_BACKENDS.append("accounts.single_sign_on.ProxyUserBackend")
+    MIDDLEWARE.insert(
+        MIDDLEWARE.index("django.contrib.auth.middleware.AuthenticationMiddleware") + 1,
+        "accounts.single_sign_on.ProxyUserMiddleware",
+    )
 # Guessing passwords: by name and address together, so that nobody can lock somebody else out from elsewhere.
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)

@@ -1,0 +1,54 @@
+"""The documentation site builds, every link in it leads somewhere, and its reference says what the sources say."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tools.documentation import metrics, resources, settings
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built site. `--strict`: a link or anchor that leads nowhere, or a page that no menu has, is an error."""
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1", "DISABLE_MKDOCS_2_WARNING": "true"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_every_page_is_there_and_loads_nothing_from_elsewhere(site: Path) -> None:
+    pages = list(site.rglob("*.html"))
+    assert len(pages) > 30
+    for page in pages:
+        loaded = re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=[\"']?(https?:[^\"' >]+)", page.read_text())
+        assert [url for url in loaded if not url.startswith("https://vigil.dev/")] == [], page
+
+
+def test_links_to_files_of_the_repository_lead_to_their_copies(site: Path) -> None:
+    assert (site / "repository/charts/vigil/rules/vigil.yaml").read_bytes() == (
+        ROOT / "charts/vigil/rules/vigil.yaml"
+    ).read_bytes()
+
+
+def test_the_reference_has_every_setting_metric_and_field() -> None:
+    text = settings.page()
+    for name in ("VIGIL_SPOOL_DIR", "VIGIL_LEASE_NAMESPACE", "DATABASE_URL", "VIGIL_SECRET_KEY"):
+        assert f"| `{name}` |" in text
+    assert text.count("\n| `") == sum(len(each.model_fields) for _, each in settings.PROGRAMS.values())
+    for name in ("vigil_stream_up", "vigil_cameras", "vigil_alerts_total", "vigil_alert_ingest_seconds"):
+        assert f"| `{name}` |" in metrics.page()
+    for field in ("spec.stream.credentialsSecretRef", "status.conditions[].reason", "spec.gpu.resourceName"):
+        assert f"| `{field}` |" in resources.page()

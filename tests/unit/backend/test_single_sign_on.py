@@ -1,0 +1,63 @@
+"""A proxy in front says who is signed in: only by its header, only where that is switched on."""
+
+import pytest
+from django.conf import LazySettings
+from django.contrib.auth import get_user_model
+from django.test import Client
+from pydantic import ValidationError
+
+from surveillance_backend.environment import Environment
+
+pytestmark = pytest.mark.django_db
+AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
+PROXY_USER = "accounts.single_sign_on.ProxyUserMiddleware"
+
+
+@pytest.fixture
+def proxied(settings: LazySettings) -> Client:
+    """A browser behind a proxy, with the setting as `VIGIL_REMOTE_USER_HEADER=X-Forwarded-User` makes it."""
+    settings.VIGIL_REMOTE_USER_HEADER = "X-Forwarded-User"
+    position = settings.MIDDLEWARE.index(AUTHENTICATION) + 1
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE[:position], PROXY_USER, *settings.MIDDLEWARE[position:]]
+    settings.AUTHENTICATION_BACKENDS = [
+        *settings.AUTHENTICATION_BACKENDS,
+        "accounts.single_sign_on.ProxyUserBackend",
+    ]
+    return Client()
+
+
+def test_who_is_named_is_signed_in_and_sees_nothing_of_others(proxied: Client) -> None:
+    answer = proxied.get("/dashboard/", headers={"x-forwarded-user": "grace"})
+
+    assert answer.status_code == 200
+    grace = get_user_model().objects.get(username="grace")
+    assert not grace.is_superuser
+    assert not grace.has_usable_password()
+    assert proxied.get("/api/cameras/", headers={"x-forwarded-user": "grace"}).json()["results"] == []
+
+
+def test_who_is_named_no_more_is_signed_out(proxied: Client) -> None:
+    proxied.get("/dashboard/", headers={"x-forwarded-user": "grace"})
+
+    answer = proxied.get("/dashboard/")
+
+    assert (answer.status_code, answer["location"].split("?")[0]) == (302, "/dashboard/login/")
+
+
+def test_another_name_is_another_person(proxied: Client) -> None:
+    proxied.get("/dashboard/", headers={"x-forwarded-user": "grace"})
+    proxied.get("/dashboard/", headers={"x-forwarded-user": "ada"})
+
+    assert proxied.session["_auth_user_id"] == str(get_user_model().objects.get(username="ada").pk)
+
+
+def test_the_header_is_nothing_where_it_is_not_switched_on(client: Client) -> None:
+    answer = client.get("/dashboard/", headers={"x-forwarded-user": "grace"})
+
+    assert answer.status_code == 302
+    assert not get_user_model().objects.filter(username="grace").exists()
+
+
+def test_a_header_that_cannot_be_one_is_refused_by_name() -> None:
+    with pytest.raises(ValidationError, match="remote_user_header"):
+        Environment(remote_user_header="X Forwarded: User")

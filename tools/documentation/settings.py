@@ -1,0 +1,53 @@
+"""Every setting of the three programs, from their declarations."""
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+from pydantic_settings import BaseSettings
+
+from cctv.config import Settings
+from surveillance_backend.environment import Environment
+from vigil_operator.settings import OperatorSettings
+
+PROGRAMS: dict[str, tuple[str, type[BaseSettings]]] = {
+    "Detector": ("`cctv`, in a pod or as the standalone pipeline.", Settings),
+    "Backend": ("The API and the dashboard.", Environment),
+    "Operator": ("`vigil-operator run`.", OperatorSettings),
+}
+
+
+def page() -> str:
+    """The page in Markdown."""
+    parts = [
+        "# Settings\n\nSettings are environment variables. A wrong one ends the program with a line that names it.\n"
+    ]
+    for title, (about, declared) in PROGRAMS.items():
+        parts.append(f"\n## {title}\n\n{about}\n\n| variable | what it does | default |\n| --- | --- | --- |\n")
+        parts += [
+            f"| `{_variable(name, field)}` | {_cell(field.description or '')} | {_default(field)} |\n"
+            for name, field in declared.model_fields.items()
+        ]
+    return "".join(parts)
+
+
+def _variable(name: str, field: FieldInfo) -> str:
+    return field.validation_alias if isinstance(field.validation_alias, str) else f"VIGIL_{name.upper()}"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default_factory is not None:
+        return "of the machine"
+    default = field.default
+    if default is PydanticUndefined:
+        return "**required**"
+    if isinstance(default, SecretStr):
+        default = default.get_secret_value()
+    if default is None or default in ("", (), {}):
+        return "none"
+    if isinstance(default, tuple):
+        default = ",".join(map(str, default))
+    return f"`{default}`"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
