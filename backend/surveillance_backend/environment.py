@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from vigil_contracts.addresses import AddressPolicy
+from vigil_contracts.addresses import AddressPolicy, PublicAddresses
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
@@ -68,10 +68,41 @@ class Environment(BaseSettings):
     rate_per_address: str = Field(
         default="60/minute", description="Requests of one address to what asks for no token, such as `/api/token/`."
     )
+    public_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s/]+)?/?$",
+        description="Where people reach the dashboard, as in https://vigil.example; notifications link to it.",
+    )
+    notify_networks: CommaSeparated = Field(
+        default=(),
+        description="Private networks that notifications may go to besides the internet, as in 192.168.1.0/24.",
+    )
+    notify_give_up_hours: float = Field(
+        default=24, gt=0, le=24 * 30, description="A message that nobody confirms is given up after this time."
+    )
+    worker_metrics_port: int = Field(
+        default=0, ge=0, le=65535, description="Port of the metrics of a Celery worker; 0: none."
+    )
+    vapid_key: SecretStr | None = Field(
+        default=None, description="Web Push's private key; `manage.py make_vapid_key` makes one. None: no Web Push."
+    )
+    vapid_key_file: Path | None = Field(default=None, description="A file that holds the key.")
+    email_host: str = Field(default="", description="Mail relay for notifications; empty: no e-mail.")
+    email_port: int = Field(default=587, ge=1, le=65535, description="Its port.")
+    email_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="TLS after a greeting (port 587), from the start (465), or none at all."
+    )
+    email_user: str = Field(default="", description="User name at the relay, if it asks for one.")
+    email_password: SecretStr | None = Field(default=None, description="Password at the relay.")
+    email_password_file: Path | None = Field(default=None, description="A file that holds it.")
+    email_from: str = Field(
+        default="vigil@localhost", description="Sender of mails, as in Vigil <vigil@example.org>."
+    )
     redis_url: SecretStr | None = Field(
         default=None,
         validation_alias="REDIS_URL",
-        description="redis://…: cache and rate limits of all processes together. Default: each process its own.",
+        description="redis://…: cache and rate limits of all processes together, and Celery sends the notifications. "
+        "Default: each process its own, and a thread sends them.",
     )
     self_registration: bool = Field(
         default=False, description="Whether anybody who reaches the backend may make an account of their own."
@@ -98,7 +129,7 @@ class Environment(BaseSettings):
                 raise ValueError("must be like 600/minute, or empty for no limit") from None
         return value
 
-    @field_validator("camera_networks")
+    @field_validator("camera_networks", "notify_networks")
     @classmethod
     def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for text in value:
@@ -108,7 +139,7 @@ class Environment(BaseSettings):
                 raise ValueError("must be networks like 10.0.0.0/8, with commas between them") from None
         return value
 
-    @field_validator("allowed_hosts", "csrf_trusted_origins", "camera_networks", mode="before")
+    @field_validator("allowed_hosts", "csrf_trusted_origins", "camera_networks", "notify_networks", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -128,6 +159,21 @@ class Environment(BaseSettings):
     def camera_addresses(self) -> AddressPolicy:
         """Where cameras may be."""
         return AddressPolicy(tuple(map(ip_network, self.camera_networks)), self.camera_allow_loopback)
+
+    @property
+    def notify_addresses(self) -> PublicAddresses:
+        """Where notifications may go."""
+        return PublicAddresses(tuple(map(ip_network, self.notify_networks)))
+
+    @cached_property
+    def vapid_key_text(self) -> str:
+        """Web Push's private key; empty when none is set."""
+        return _secret(self.vapid_key, self.vapid_key_file, "VIGIL_VAPID_KEY_FILE")
+
+    @cached_property
+    def email_password_text(self) -> str:
+        """The mail relay's password; empty when none is set."""
+        return _secret(self.email_password, self.email_password_file, "VIGIL_EMAIL_PASSWORD_FILE")
 
     @property
     def redis(self) -> str:

@@ -34,7 +34,9 @@ def child_exit(server: object, worker: object) -> None:
 
 
 def post_worker_init(worker: object) -> None:
-    """Starts the worker's background thread, once Django is set up."""
+    """Starts the worker's background threads, once Django is set up."""
+    from notifications import sender
     from surveillance import background
 
     background.start()
+    sender.start()

@@ -97,6 +97,34 @@ _INVITATION = {
     "used_at": None,
     "used_by": None,
 }
+_SUBSCRIPTION_REQUEST = {
+    "name": "Nights",
+    "channel": "webhook",
+    "target": {"url": "https://hooks.example/vigil/4f1c"},
+    "is_active": True,
+    "alert_types": ["person", "intrusion"],
+    "cameras": [7],
+    "sites": [1],
+    "minimum_confidence": 0.6,
+    "schedule": {
+        "time_zone": "Europe/Berlin",
+        "windows": [{"days": ["mon", "tue", "wed", "thu", "fri"], "start": "20:00", "end": "06:00"}],
+    },
+    "messages_per_hour": 60,
+    "digest_minutes": 0,
+}
+_SUBSCRIPTION = {
+    **_SUBSCRIPTION_REQUEST,
+    "id": 3,
+    "target": {"url": "https://hooks.example/***"},
+    "paused_until": None,
+    "created_at": _TIME,
+    "updated_at": _TIME,
+}
+_PUSH_KEYS = {
+    "p256dh": "BNcRdreALRFXTkOOUHK1EtK2wtaz5Ry4YfYCA_0QTpQtUbVlUls0VJXg7A8u-Ts1XbjhazAkj7I99e8QcYP7DkM",
+    "auth": "tBHItJI5svbpez7KI4CCXg",
+}
 
 EXAMPLES: dict[str, Any] = {
     "AcceptRequest": {"token": _TOKEN},
@@ -130,6 +158,14 @@ EXAMPLES: dict[str, Any] = {
     },
     "Camera": _CAMERA,
     "CameraConfiguration": _CONFIGURATION,
+    "Channel": {
+        "name": "webhook",
+        "title": "Webhook",
+        "is_available": True,
+        "problem": "",
+        "public_key": "",
+        "target": {"type": "object", "properties": {"url": {"type": "string"}}, "required": ["url"]},
+    },
     "CameraRequest": _CAMERA_REQUEST,
     "ClipFieldsRequest": {
         "event_id": "7-20261123T120000-3",
@@ -147,16 +183,29 @@ EXAMPLES: dict[str, Any] = {
     "InvitationRequestRequest": {"name": "Emil", "site": 1, "role": "operator", "expires_in_days": 7},
     "InvitedAccountRequest": {"username": "emil", "password": "a long enough pass phrase", "token": _TOKEN},
     "Member": {"user": 2, "username": "ben", "role": "viewer"},
+    "Message": {
+        "id": _UUID,
+        "kind": "alerts",
+        "state": "sent",
+        "attempts": 1,
+        "created_at": _TIME,
+        "next_attempt_at": _TIME,
+        "settled_at": _TIME,
+        "reason": "",
+        "alerts": [17],
+    },
     "NewInvitation": {
         "invitation": _INVITATION,
         "token": _TOKEN,
         "url": "https://vigil.example/invitation/…/",
     },
     "NewMemberRequest": {"username": "ben", "role": "viewer"},
+    "NewSubscription": {"subscription": _SUBSCRIPTION, "secret": "whsec_…shown once…"},
     "NewToken": {"token": _TOKEN, "expires_at": _LATER},
     "PatchedCameraRequest": {"is_active": False},
     "PatchedRoleRequest": {"role": "operator"},
     "PatchedSiteRequest": {"name": "Harbour"},
+    "PatchedSubscriptionRequest": {"is_active": False},
     "PictureFieldsRequest": {
         "event_id": "7-20261123T120000-3",
         "camera": 7,
@@ -186,6 +235,8 @@ EXAMPLES: dict[str, Any] = {
     },
     "Site": {"id": 1, "name": "Yard", "role": "admin", "created_at": _TIME},
     "SiteRequest": {"name": "Yard"},
+    "Subscription": _SUBSCRIPTION,
+    "SubscriptionRequest": _SUBSCRIPTION_REQUEST,
     "Token": {
         "id": _UUID,
         "name": "phone",
@@ -197,4 +248,5 @@ EXAMPLES: dict[str, Any] = {
     },
     "TokenRequestRequest": {"name": "phone", "expires_in_days": 90},
     "User": {"id": 2, "username": "emil"},
+    "WebPushRequest": {"endpoint": "https://push.example/send/9d1", "keys": _PUSH_KEYS, "name": "Phone"},
 }

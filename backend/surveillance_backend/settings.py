@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "accounts",
     "audit",
+    "notifications",
     "sites",
     "surveillance",
 ]
@@ -131,7 +132,21 @@ VIGIL_RATES = {
 }
 VIGIL_RATE_STORAGE = ENVIRONMENT.redis or "memory://"
 VIGIL_SELF_REGISTRATION = ENVIRONMENT.self_registration
+VIGIL_PUBLIC_URL = ENVIRONMENT.public_url.rstrip("/")
+VIGIL_NOTIFY_ADDRESSES = ENVIRONMENT.notify_addresses
+VIGIL_NOTIFY_GIVE_UP = timedelta(hours=ENVIRONMENT.notify_give_up_hours)
+VIGIL_VAPID_KEY = ENVIRONMENT.vapid_key_text
+VIGIL_REDIS_URL = ENVIRONMENT.redis
 VIGIL_ADMIN_PATH = ENVIRONMENT.admin_path if ENVIRONMENT.admin_enabled else None
+
+EMAIL_HOST = ENVIRONMENT.email_host
+EMAIL_PORT = ENVIRONMENT.email_port
+EMAIL_HOST_USER = ENVIRONMENT.email_user
+EMAIL_HOST_PASSWORD = ENVIRONMENT.email_password_text
+EMAIL_USE_TLS = ENVIRONMENT.email_security == "starttls"
+EMAIL_USE_SSL = ENVIRONMENT.email_security == "tls"
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = ENVIRONMENT.email_from
 
 _secure = not ENVIRONMENT.insecure_http
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _secure
@@ -190,6 +205,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/",
     "ENUM_NAME_OVERRIDES": {
         "AlertTypeEnum": "vigil_contracts.names.AlertType",
+        "ChannelNameEnum": "notifications.models.CHANNELS",
         "CameraPhaseEnum": "vigil_contracts.names.CameraPhase",
         "ReasonEnum": "vigil_contracts.names.Reason",
         "StreamTransportEnum": "vigil_contracts.names.StreamTransport",

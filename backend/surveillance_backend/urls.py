@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/", include("accounts.api.urls")),
     path("api/", include("audit.api.urls")),
+    path("api/", include("notifications.api.urls")),
     path("api/", include("sites.api.urls")),
     path("api/", include("surveillance.api.urls")),
 ]

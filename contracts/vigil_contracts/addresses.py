@@ -1,11 +1,14 @@
-"""Which network addresses a stream may come from. The backend asks it of what people write, the detector of every
-address that it is about to connect to: names resolve to something else later (DNS rebinding), so only that protects.
+"""Which network addresses a stream may come from, or a notification go to.
+
+Of streams, the backend asks it of what people write, the detector of every address that it is about to connect to:
+names resolve to something else later (DNS rebinding), so only that protects.
 
 `2130706433` and `0x7f.1` are 127.0.0.1, and IPv6 carries IPv4 in several ways (RFC 4291, 6052, 3056, 4380).
 """
 
 import ipaddress
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -62,13 +65,36 @@ class AddressPolicy:
 
     def permits_host(self, host: str) -> bool:
         """Whether the host of a URL may be stored. Asks no name server: of names it judges only well-known ones."""
-        name = host.lower().rstrip(".")
-        if name in _LOOPBACK_NAMES or name.endswith(".localhost"):
-            return self.loopback
-        if name in _METADATA_NAMES:
-            return False
-        literal = _literal(name)
-        return literal is None or self.permits(literal)
+        return _permits_host(host, self.permits, loopback=self.loopback)
+
+
+@dataclass(frozen=True, slots=True)
+class PublicAddresses:
+    """The public internet, and besides it the networks that an administrator names. For what users make a server
+    connect to: its own network is none of their business."""
+
+    also: tuple[Network, ...] = ()
+
+    def permits(self, address: str) -> bool:
+        """Whether a connection may go to `address` (in text, without a zone)."""
+        carried = unwrapped(ipaddress.ip_address(address))
+        if any(carried.version == network.version and carried in network for network in self.also):
+            return True
+        return carried.is_global and not (carried.is_multicast or carried.is_reserved or carried in _METADATA)
+
+    def permits_host(self, host: str) -> bool:
+        """Whether the host of a URL may be stored. Asks no name server: of names it judges only well-known ones."""
+        return _permits_host(host, self.permits, loopback=self.permits("127.0.0.1"))
+
+
+def _permits_host(host: str, permits: Callable[[str], bool], *, loopback: bool) -> bool:
+    name = host.lower().rstrip(".")
+    if name in _LOOPBACK_NAMES or name.endswith(".localhost"):
+        return loopback
+    if name in _METADATA_NAMES:
+        return False
+    literal = _literal(name)
+    return literal is None or permits(literal)
 
 
 def _literal(host: str) -> str | None:

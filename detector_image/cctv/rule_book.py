@@ -6,9 +6,9 @@ from datetime import datetime
 
 from cctv.rules import check_of
 from cctv.rules.base import Check, Hit, Subject
-from cctv.rules.schedule import is_armed
 from vigil_contracts.camera import Detection
 from vigil_contracts.rules import ObjectRule, Rule
+from vigil_contracts.schedule import is_armed
 
 EVERYTHING = ObjectRule(name="everything", type="object")
 """The rule of a camera that has none; its alerts name no rule."""

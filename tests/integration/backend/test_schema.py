@@ -21,6 +21,7 @@ from accounts.invitations import invitation_create
 from accounts.models import AuthToken
 from accounts.scopes import Scope
 from accounts.services import token_create
+from notifications.services.subscriptions import message_create_test, subscription_create
 from sites.services import site_create
 from surveillance.models import Alert, Camera
 from surveillance_backend import rate_limits
@@ -52,6 +53,9 @@ def scene(db: None, settings: Any, tmp_path: Path) -> dict[str, Any]:
     )
     token_create(user=root, scope=Scope.USER, name="another")
     invitation = invitation_create(invited_by=root, lifetime=settings.AXES_COOLOFF_TIME).invitation
+    subscription = subscription_create(
+        user=root, values={"name": "Nights", "channel": "webhook", "target": {"url": "https://hooks.example/4f1c"}}
+    )
     return {
         "tokens": {
             Scope.USER: token_create(user=root, scope=Scope.USER),
@@ -65,6 +69,8 @@ def scene(db: None, settings: Any, tmp_path: Path) -> dict[str, Any]:
             "user_id": root.pk,
             "token_id": str(AuthToken.objects.get(name="another").public_id),
             "invitation_id": str(invitation.public_id),
+            "subscription_id": subscription.pk,
+            "message_id": str(message_create_test(subscription=subscription).pk),
             "uid": "7f8f9a52-9d5b-4b7e-9d3c-0a4f7e3c1b52",
         },
     }

@@ -21,6 +21,7 @@ from sites.services import member_set, site_create
 from surveillance.models import Alert, Camera
 from surveillance_backend import rate_limits
 
+WEBHOOK = {"name": "Nights", "channel": "webhook", "target": {"url": "https://hooks.example/4f1c"}}
 URL = "rtsp://root:Pa55word@camera.example:554/stream"
 
 

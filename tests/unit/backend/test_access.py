@@ -16,12 +16,14 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.test import APIClient
-from tests.unit.backend.conftest import Party, member, party
+from tests.unit.backend.conftest import WEBHOOK, Party, member, party
 
 from accounts.invitations import invitation_create
 from accounts.models import AuthToken, Invitation
 from accounts.scopes import Scope
 from accounts.services import token_create
+from notifications.models import Message, Subscription
+from notifications.services.subscriptions import message_create_test, subscription_create
 from sites.models import Membership, Site
 from sites.roles import Role
 from surveillance.models import Alert, Camera
@@ -88,6 +90,16 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "sites/{site}/members/"): ADMINISTER_400,
     ("PATCH", "sites/{site}/members/{user}/"): ADMINISTER_400,
     ("DELETE", "sites/{site}/members/{user}/"): ADMINISTER,
+    ("GET", "notifications/"): OWN_LIST,
+    ("POST", "notifications/"): OWN_LIST_400,
+    ("GET", "notifications/channels/"): OWN_LIST,
+    ("POST", "notifications/web-push/"): OWN_LIST_400,
+    ("GET", "notifications/{subscription}/"): OWNER_ALONE,
+    ("PATCH", "notifications/{subscription}/"): OWNER_ALONE,
+    ("DELETE", "notifications/{subscription}/"): OWNER_ALONE,
+    ("POST", "notifications/{subscription}/test/"): OWNER_ALONE,
+    ("GET", "notifications/{subscription}/messages/"): OWNER_ALONE,
+    ("GET", "notifications/{subscription}/messages/{message}/"): OWNER_ALONE,
     ("GET", "cameras/"): _row(people=(OK, OK, OK, OK), services=(403, 403, 403, OK)),
     ("POST", "cameras/"): OWN_LIST_400,
     ("GET", "cameras/{camera}/"): _row(people=(404, OK, OK, OK), services=(403, 403, 403, OK)),
@@ -186,7 +198,10 @@ def url_of(alert: Alert, site: Site, make_user: Callable[..., User]) -> Url:
     guest = member(make_user("guest"), site, Role.VIEWER).user
     token_create(user=site.cameras.get().user, scope=Scope.USER, name="of the owner")
     invitation = invitation_create(invited_by=guest, site=site, lifetime=timedelta(days=1)).invitation
+    subscription = subscription_create(user=site.cameras.get().user, values=WEBHOOK)
     ids = {
+        "subscription": subscription.pk,
+        "message": message_create_test(subscription=subscription).pk,
         "camera": alert.camera_id,
         "alert": alert.pk,
         "site": site.pk,
@@ -206,6 +221,8 @@ def _state() -> list[Any]:
         list(Site.objects.values()),
         list(Membership.objects.values()),
         list(Invitation.objects.values()),
+        list(Subscription.objects.values("id", "name", "is_active")),
+        list(Message.objects.values()),
     ]
 
 
@@ -229,7 +246,7 @@ def test_what_is_foreign_looks_like_what_does_not_exist(
 ) -> None:
     if "{" not in path:
         return
-    missing_url = "/api/" + re.sub(r"{(token|invitation)}", str(UUID(int=0)), path)
+    missing_url = "/api/" + re.sub(r"{(token|invitation|message)}", str(UUID(int=0)), path)
     missing_url = re.sub(r"{\w+}", str(10**9), missing_url)
     for column in ("other", "other_detector"):
         foreign = getattr(parties[column], method.lower())(url_of(path))

@@ -84,6 +84,8 @@ def test_no_answer_page_or_log_line_holds_the_password(
                 token=UUID(int=0),
                 invitation=UUID(int=0),
                 uid="u",
+                subscription=0,
+                message=UUID(int=0),
             )
             if path == "active-cameras/" and party is operator:
                 continue  # one of the two answers that are meant to hold credentials

@@ -12,10 +12,10 @@ from cctv.analyser import Analyser
 from cctv.events import Event
 from cctv.rules import CHECKS
 from cctv.rules.geometry import crossing, is_inside
-from cctv.rules.schedule import is_armed
 from vigil_contracts.camera import Detection
 from vigil_contracts.names import AlertType
 from vigil_contracts.rules import Schedule
+from vigil_contracts.schedule import is_armed
 
 EventsOf = Callable[..., list[tuple[float, Event]]]
 

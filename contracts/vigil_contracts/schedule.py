@@ -1,4 +1,4 @@
-"""When rules are armed, by the clock on the camera's wall."""
+"""When a schedule is on, by the clock of its own time zone."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo

@@ -1,0 +1,16 @@
+"""The app's configuration."""
+
+from django.apps import AppConfig
+
+
+class NotificationsConfig(AppConfig):
+    """Subscriptions and the outbox."""
+
+    name = "notifications"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Listens to alerts, and starts the audit."""
+        from notifications import audited, receivers  # noqa: F401
+
+        audited.connect()

@@ -1,0 +1,144 @@
+"""Apprise, in a process of its own: reads one JSON object, sends one message, writes one JSON object, ends.
+
+An Apprise URL comes from a user, and there are plug-ins that connect to any host, read files that the URL names, or
+start programs. So before the URL is looked at, an audit hook (PEP 578) is set that nothing in the process can take
+away: connections only to addresses that may be reached, judged when they are made; files only of Python itself and
+of its TLS; no programs. Apprise is no enemy, which a hook would not hold; what comes through the URL is.
+"""
+
+import json
+import logging
+import os
+import re
+import site
+import ssl
+import sys
+import sysconfig
+from collections.abc import Callable, Mapping
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+from vigil_contracts.addresses import PublicAddresses
+
+_FORBIDDEN_EVENTS = frozenset(
+    ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "os.remove", "os.rename")
+) | frozenset(("os.mkdir", "os.rmdir", "os.chmod", "os.chown", "os.link", "os.symlink", "shutil.rmtree"))
+_LOCAL_SCHEMES = ("syslog", "dbus", "qt", "kde", "glib", "gnome", "macosx", "windows", "file", "vapid")
+_STATUS = re.compile(r"error=(\d{3})\b")
+
+
+class ForbiddenError(OSError):
+    """Something that the process may not do."""
+
+
+class _Guard:
+    """The hook. Remembers what it has refused, since plug-ins swallow errors."""
+
+    def __init__(self, addresses: PublicAddresses) -> None:
+        self.refused = ""
+        self._addresses = addresses
+        self._readable = tuple(_own_folders())
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event in {"socket.connect", "socket.sendto", "socket.sendmsg"}:
+            self._check_address(arguments[1])
+        elif event == "socket.bind":
+            self._refuse("it listens on the network")
+        elif event in _FORBIDDEN_EVENTS or event.startswith("syslog."):
+            self._refuse("it starts programs or changes files of this server")
+        elif event == "open":
+            self._check_file(arguments[0], arguments[1])
+
+    def _check_address(self, address: object) -> None:
+        host = address[0] if isinstance(address, tuple) and address else ""
+        try:
+            is_permitted = isinstance(host, str) and self._addresses.permits(host.partition("%")[0])
+        except ValueError:  # a name, which the operating system would resolve by itself, or a socket file
+            is_permitted = False
+        if not is_permitted:
+            self._refuse("its address is in a network that VIGIL_NOTIFY_NETWORKS does not allow")
+
+    def _check_file(self, path: object, mode: object) -> None:
+        if isinstance(path, int):
+            return
+        real = os.path.realpath(os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else "/")
+        if real == os.devnull:
+            return
+        if (isinstance(mode, str) and set(mode) & set("wax+")) or not real.startswith(self._readable):
+            self._refuse("it reads or writes files of this server")
+
+    def _refuse(self, what: str) -> None:
+        self.refused = self.refused or what
+        raise ForbiddenError(what)
+
+
+def _own_folders() -> list[str]:
+    paths = ssl.get_default_verify_paths()
+    found = [*sysconfig.get_paths().values(), *site.getsitepackages(), sys.prefix, sys.base_prefix]
+    found += [path for path in (paths.cafile, paths.openssl_cafile) if path]
+    found += [path for path in (paths.capath, paths.openssl_capath) if path]
+    found += ["/usr/share/zoneinfo", "/etc/mime.types", "/etc/services", "/etc/hosts", "/etc/nsswitch.conf"]
+    real = [Path(path).resolve() for path in found]
+    return [f"{path}/" if path.is_dir() else str(path) for path in real]
+
+
+class _Statuses(logging.Handler):
+    """Of all that Apprise logs, the HTTP status alone: the rest may repeat the URL or what a service says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        found = _STATUS.search(record.getMessage())
+        self.last = found[1] if found else self.last
+
+
+def answer(question: Mapping[str, Any]) -> dict[str, str]:
+    """Checks the URL and, where there is a body, sends it. `error` is missing where all went well."""
+    import apprise  # its plug-ins are read here, before the guard stands
+
+    manager = apprise.plugins.N_MGR
+    manager.load_modules()
+    statuses = _Statuses()
+    logger = logging.getLogger("apprise")
+    logger.handlers, logger.propagate = [statuses], False
+    guard = _Guard(PublicAddresses(tuple(map(ip_network, question["networks"]))))
+    sys.addaudithook(guard)
+    send = _instance(apprise, str(question["url"]))
+    if send is None:
+        return {"error": "invalid"}
+    if "body" not in question:
+        return {}
+    if send(body=question["body"], title=question["title"]):
+        return {}
+    if guard.refused:
+        return {"error": f"the service may not be used: {guard.refused}"}
+    return {"error": f"the service answered {statuses.last}" if statuses.last else "the service refused the message"}
+
+
+def _instance(apprise: Any, url: str) -> Callable[..., bool] | None:
+    if url.partition("://")[0].strip().lower() in _LOCAL_SCHEMES:
+        return None
+    try:
+        made = apprise.Apprise.instantiate(url, suppress_exceptions=True)
+    except Exception:  # noqa: BLE001 whatever a plug-in makes of what it is given
+        return None
+    return made.notify if made is not None else None
+
+
+def main() -> None:
+    """Whatever goes wrong, nothing but the answer is written."""
+    written = sys.stdout
+    sys.stdout = sys.stderr
+    question = json.load(sys.stdin)
+    try:
+        given = answer(question)
+    except Exception:  # noqa: BLE001
+        given = {"error": "Apprise failed"}
+    json.dump(given, written)
+
+
+if __name__ == "__main__":
+    main()

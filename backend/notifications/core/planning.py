@@ -1,0 +1,33 @@
+"""Which of the alerts that wait go into which message, and when."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+RATE_PERIOD = timedelta(hours=1)
+MOST_ALERTS = 500
+"""In one message; more come in the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a subscription's user wants to hear. `messages_per_hour` None: there is no limit."""
+
+    digest: timedelta = timedelta(0)
+    messages_per_hour: int | None = None
+
+
+def grouped(waiting_since: Sequence[datetime], pace: Pace, *, sent_within_period: int, now: datetime) -> list[range]:
+    """The messages to make at this moment, each as the range of the alerts that it takes, the oldest first.
+
+    Nothing is lost to the limit: what is beyond it waits, and the last message that is allowed takes all the rest.
+    """
+    count = min(len(waiting_since), MOST_ALERTS)
+    if not count or now - waiting_since[0] < pace.digest:
+        return []
+    allowed = count if pace.messages_per_hour is None else pace.messages_per_hour - sent_within_period
+    if allowed <= 0:
+        return []
+    messages = 1 if pace.digest else min(count, allowed)
+    singles = [range(index, index + 1) for index in range(messages - 1)]
+    return [*singles, range(messages - 1, count if pace.digest or count > allowed else messages)]

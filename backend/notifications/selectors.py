@@ -1,0 +1,57 @@
+"""Reads: what is whose, and what is due."""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
+
+from notifications.core.names import MessageState
+from notifications.models import Message, OutboxEntry, Subscription
+from sites.models import Membership
+from surveillance.models import Camera
+
+
+def subscriptions_of(*, user: User) -> QuerySet[Subscription]:
+    """A user's own; nobody else's, whatever rights one has: they say where somebody can be reached."""
+    return Subscription.objects.filter(user=user)
+
+
+def messages_of(*, subscription: Subscription) -> QuerySet[Message]:
+    """Its messages, the newest first."""
+    return subscription.messages.order_by("-created_at", "-id").prefetch_related("entries")
+
+
+def subscriptions_that_see(*, camera: Camera) -> QuerySet[Subscription]:
+    """The active subscriptions of everybody who may see the camera, without their targets, in one query."""
+    sees = Q(user=camera.user_id) | Q(user__is_superuser=True)
+    if camera.site_id is not None:
+        sees |= Q(user__in=Membership.objects.filter(site=camera.site_id).values("user"))
+    return Subscription.objects.filter(sees, is_active=True, user__is_active=True).defer("target")
+
+
+def waiting_subscriptions(*, among: Collection[int] | None = None) -> list[int]:
+    """Ids of subscriptions with alerts that are in no message yet."""
+    waiting = OutboxEntry.objects.filter(message=None)
+    if among is not None:
+        waiting = waiting.filter(subscription__in=among)
+    return list(waiting.order_by("subscription").values_list("subscription", flat=True).distinct())
+
+
+def is_due(*, now: datetime) -> Q:
+    """The condition on a message that somebody may send it at this moment."""
+    reachable = Q(subscription__paused_until=None) | Q(subscription__paused_until__lte=now)
+    return Q(state=MessageState.PENDING, next_attempt_at__lte=now) & reachable
+
+
+def due_messages(*, now: datetime, limit: int) -> list[UUID]:
+    """Ids of messages to send, those first that have waited longest."""
+    due = Message.objects.filter(is_due(now=now)).order_by("next_attempt_at", "id")
+    return list(due.values_list("id", flat=True)[:limit])
+
+
+def outbox_pending() -> int:
+    """How many alerts and messages wait to be told."""
+    waiting = OutboxEntry.objects.filter(message=None).count()
+    return waiting + Message.objects.filter(state=MessageState.PENDING).count()
