@@ -10,6 +10,12 @@ from prometheus_client.registry import Collector
 from vigil_contracts.names import CameraPhase, Reason
 from vigil_operator.core.observed import Camera
 
+ERRORS = (
+    *("backend", "conflict", "forbidden", "invalid", "not_found"),
+    *("refused", "server_error", "throttled", "unforeseen", "unreachable"),
+)
+"""Why a reconciliation fails: `KubeError.reason`, the API, or what nobody has foreseen."""
+
 
 class CameraCollector(Collector):
     """`vigil_cameras{phase}` and `vigil_cameras_not_ready{reason}`, counted when they are asked for.
@@ -55,6 +61,8 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        for reason in ERRORS:  # a rate is right from the first error on only where the series is there before it
+            self.reconcile_errors.labels(reason)
         self.sync_seconds = Histogram(
             "vigil_sync_seconds", "Time to bring the API's cameras into the cluster.", registry=self.registry
         )

@@ -22,7 +22,7 @@ def platform() -> Dashboard:
             number(
                 "Requests that failed",
                 "percentunit",
-                f'(sum(rate(django_http_responses_total_by_status_total{{{_IN}, status=~"5.."}}[5m])) or vector(0))'
+                f'1 - sum(rate(django_http_responses_total_by_status_total{{{_IN}, status!~"5.."}}[5m]))'
                 f" / sum(rate(django_http_responses_total_by_status_total{{{_IN}}}[5m]))",
                 limits=[(0.01, YELLOW), (0.05, RED)],
             )

@@ -106,6 +106,9 @@ class Reconciler:
             self._failed(key, error.reason, str(error), error.retry_after_seconds)
         except ApiError as error:
             self._failed(key, "backend", str(error), error.retry_after_seconds)
+        except Exception:  # one camera that nobody has foreseen must not end the care for all the others
+            logger.exception("an error that was not foreseen")
+            self._failed(key, "unforeseen", "the camera is left as it is", None)
         else:
             self._queue.succeeded(key)
         self._metrics.reconcile_seconds.observe(time.perf_counter() - began)

@@ -294,6 +294,36 @@ def test_the_detectors_words_reach_the_status(world: World) -> None:
     assert world.quiet() == []
 
 
+def test_a_camera_that_nobody_has_foreseen_does_not_end_the_care_for_the_others(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    reconcile, seen = world.reconciler.reconcile, []
+
+    async def fails_for_one(key: Key) -> None:
+        if key.name == "cam-odd":
+            raise ValueError("an odd camera")
+        await reconcile(key)
+        seen.append(key.name)
+
+    monkeypatch.setattr(world.reconciler, "reconcile", fails_for_one)
+
+    async def main() -> None:
+        world.queue.add(Key(NAMESPACE, "cam-odd"))
+        world.queue.add(Key(NAMESPACE, "cam-7"))
+        run = asyncio.create_task(world.reconciler.run(workers=1))
+        while not seen:
+            assert not run.done()
+            await asyncio.sleep(0.01)
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+
+    asyncio.run(asyncio.wait_for(main(), timeout=10))
+
+    assert seen == ["cam-7"]
+    assert "an error that was not foreseen" in caplog.text
+    assert "ValueError: an odd camera" in caplog.text
+
+
 def test_missing_definitions_are_named_with_the_line_that_installs_them(caplog: pytest.LogCaptureFixture) -> None:
     server = MemoryTransport()
     server.fail = lambda method, path: 404
