@@ -165,6 +165,9 @@ def _options(base_url: str, token: str) -> dict[str, Any]:
         "headers": {"Authorization": f"Token {token}", "Accept": "application/json"},
         "timeout": TIMEOUT,
         "follow_redirects": False,
+        "verify": base_url.startswith(
+            "https:"
+        ),  # without TLS there is nothing to verify, and reading the CAs takes time
     }
 
 

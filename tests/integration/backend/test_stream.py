@@ -119,7 +119,8 @@ def test_idle_viewers_cost_no_thread_each(backend: BackendServer) -> None:
         headers = {"Authorization": f"Token {anna.token}", "Accept": "text/event-stream"}
         gate = asyncio.Semaphore(20)
         ready = asyncio.Barrier(VIEWERS + 1)
-        async with httpx.AsyncClient(base_url=backend.url, headers=headers, limits=limits, timeout=120) as client:
+        options: dict[str, Any] = {"headers": headers, "limits": limits, "timeout": 120, "verify": False}
+        async with httpx.AsyncClient(base_url=backend.url, **options) as client:
 
             async def view() -> float:
                 async with gate:

@@ -108,7 +108,7 @@ class Operator:
 
     def get(self, path: str) -> httpx.Response | None:
         try:
-            return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=5)
+            return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=5, verify=False)
         except httpx.HTTPError:
             return None
 

@@ -68,7 +68,7 @@ class PrometheusServer:
             f"--web.listen-address=127.0.0.1:{self.port}",
         ]
         self.process = ServerProcess("prometheus", command, directory / "prometheus.log", reaper)
-        self._http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10, trust_env=False)
+        self._http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10, trust_env=False, verify=False)
 
     def start(self) -> None:
         """Starts it and waits until it answers."""

@@ -92,7 +92,7 @@ def test_the_first_run_shows_alerts_and_the_second_keeps_them(data: Path, starte
     assert dashboard == f"http://127.0.0.1:{port}/dashboard/"
     assert len(password) >= 12
 
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as api:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, verify=False) as api:
         token = api.post("/api/token/", json={"username": user, "password": password}).json()["token"]
         api.headers["Authorization"] = f"Token {token}"
         alerts: list[dict[str, object]] = []
