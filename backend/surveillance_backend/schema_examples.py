@@ -166,6 +166,7 @@ EXAMPLES: dict[str, Any] = {
         "public_key": "",
         "target": {"type": "object", "properties": {"url": {"type": "string"}}, "required": ["url"]},
     },
+    "CameraImportRequest": {"file": "name,rtsp_url\nFront gate,rtsp://192.168.1.20/stream1\n", "dry_run": True},
     "CameraRequest": _CAMERA_REQUEST,
     "ClipFieldsRequest": {
         "event_id": "7-20261123T120000-3",
@@ -179,6 +180,7 @@ EXAMPLES: dict[str, Any] = {
     "CredentialsRequest": {"username": "anna", "password": "a long enough pass phrase", "name": "phone"},
     "DetectorToken": {"token": _TOKEN},
     "HeartbeatRequest": _HEARTBEAT,
+    "Imported": {"dry_run": False, "cameras": [{"id": 7, "name": "Front gate"}]},
     "Invitation": _INVITATION,
     "InvitationRequestRequest": {"name": "Emil", "site": 1, "role": "operator", "expires_in_days": 7},
     "InvitedAccountRequest": {"username": "emil", "password": "a long enough pass phrase", "token": _TOKEN},

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from surveillance.api import alerts, cameras, detectors, exports, resources, stream
+from surveillance.api import alerts, camera_import, cameras, detectors, exports, resources, stream
 
 urlpatterns = [
     path("cameras/", cameras.CameraListView.as_view(), name="camera-list"),
+    path("cameras/import/", camera_import.CameraImportView.as_view(), name="camera-import"),
     path("cameras/<int:camera_id>/", cameras.CameraView.as_view(), name="camera"),
     path("cameras/<int:camera_id>/activate/", cameras.ActivateView.as_view(), name="camera-activate"),
     path("cameras/<int:camera_id>/deactivate/", cameras.DeactivateView.as_view(), name="camera-deactivate"),

@@ -102,6 +102,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "notifications/{subscription}/messages/{message}/"): OWNER_ALONE,
     ("GET", "cameras/"): _row(people=(OK, OK, OK, OK), services=(403, 403, 403, OK)),
     ("POST", "cameras/"): OWN_LIST_400,
+    ("POST", "cameras/import/"): OWN_LIST_400,
     ("GET", "cameras/{camera}/"): _row(people=(404, OK, OK, OK), services=(403, 403, 403, OK)),
     ("PUT", "cameras/{camera}/"): ADMINISTER_400,
     ("PATCH", "cameras/{camera}/"): ADMINISTER,

@@ -1,25 +1,35 @@
-"""`manage.py rotate_credentials`: encrypts every stream URL anew with the first key."""
+"""`manage.py rotate_credentials`: encrypts everything that is encrypted anew with the first key."""
 
 from typing import Any
 
+from django.apps import apps
 from django.core.management.base import BaseCommand
-from django.db import transaction
+from django.db import models, transaction
 
-from surveillance.models import Camera
+from surveillance.credentials import EncryptedTextField
 
 
 class Command(BaseCommand):
     """After a new key was put first: afterwards the old ones can be dropped. Runs while everything runs."""
 
-    help = "Encrypts every stream URL anew with the first of VIGIL_CREDENTIAL_KEYS."
+    help = "Encrypts stream URLs and all other secrets anew with the first of VIGIL_CREDENTIAL_KEYS."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Row by row, each under its lock, so that a change made meanwhile is not undone."""
-        ids = list(Camera.objects.order_by("pk").values_list("pk", flat=True))
-        for camera_id in ids:
-            with transaction.atomic():
-                camera = Camera.objects.select_for_update().filter(pk=camera_id).first()
-                if camera is not None:
-                    # `update`: the URL stays the same, so no detector needs to hear of it.
-                    Camera.objects.filter(pk=camera_id).update(rtsp_url=camera.rtsp_url)
-        self.stdout.write(f"{len(ids)} stream URLs encrypted with the first key")
+        """Model by model; which have such fields, the models say themselves."""
+        for model in apps.get_models():
+            names = [field.name for field in model._meta.local_fields if isinstance(field, EncryptedTextField)]
+            if names:
+                count = _rotate(model, names)
+                self.stdout.write(f"{model._meta.verbose_name}: {count} encrypted with the first key")
+
+
+def _rotate(model: type[models.Model], names: list[str]) -> int:
+    """Row by row, each under its lock, so that a change made meanwhile is not undone."""
+    keys = list(model._base_manager.order_by("pk").values_list("pk", flat=True))
+    for key in keys:
+        with transaction.atomic():
+            row = model._base_manager.select_for_update().filter(pk=key).first()
+            if row is not None:
+                # `update`: what is encrypted stays the same, so nobody needs to hear of it.
+                model._base_manager.filter(pk=key).update(**{name: getattr(row, name) for name in names})
+    return len(keys)

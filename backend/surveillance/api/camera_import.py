@@ -1,0 +1,67 @@
+"""Cameras from a CSV file."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from surveillance.api.access import USER, user_of
+from surveillance.core.camera_csv import MAX_BYTES
+from surveillance.services.camera_import import ImportRefusedError, cameras_import
+
+
+class CameraImportSerializer(serializers.Serializer[Any]):
+    """A file of cameras."""
+
+    file = serializers.FileField(
+        allow_empty_file=True,
+        help_text="CSV in UTF-8 with column names: name and rtsp_url; and group, site, is_active, transport, "
+        "detector_class_name and detection (JSON) where wanted. At most 1,000 cameras.",
+    )
+    dry_run = serializers.BooleanField(default=False, help_text="Check everything and keep nothing.")
+
+
+class ImportedCameraSerializer(serializers.Serializer[Any]):
+    """A camera of the file."""
+
+    id = serializers.IntegerField(allow_null=True, help_text="Null after a dry run.")
+    name = serializers.CharField()
+
+
+class ImportedSerializer(serializers.Serializer[Any]):
+    """What was added, or would be."""
+
+    dry_run = serializers.BooleanField()
+    cameras = ImportedCameraSerializer(many=True)
+
+
+class CameraImportView(APIView):
+    """Many cameras at once."""
+
+    scopes = {"POST": USER}  # noqa: RUF012 read only
+    parser_classes = (MultiPartParser,)
+
+    @extend_schema(
+        summary="Add cameras from a CSV file",
+        request={"multipart/form-data": CameraImportSerializer},
+        responses={200: ImportedSerializer, 201: ImportedSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Adds all cameras of the file as your own (201), or none (400: `errors` with line, field and message).
+
+        With `dry_run` everything is checked and nothing kept (200).
+        """
+        sent = CameraImportSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        file, is_dry_run = sent.validated_data["file"], sent.validated_data["dry_run"]
+        try:
+            cameras = cameras_import(user=user_of(request), content=file.read(MAX_BYTES + 1), is_dry_run=is_dry_run)
+        except ImportRefusedError as refused:
+            errors = [{"line": one.line, "field": one.field, "message": one.message} for one in refused.errors]
+            return Response({"errors": errors}, status=400)
+        shown = [{"id": None if is_dry_run else camera.pk, "name": camera.name} for camera in cameras]
+        return Response({"dry_run": is_dry_run, "cameras": shown}, status=200 if is_dry_run else 201)

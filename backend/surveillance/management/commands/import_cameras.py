@@ -1,0 +1,47 @@
+"""`manage.py import_cameras --user NAME FILE.csv`: adds the cameras of a CSV file, all of them or none."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from surveillance.core.camera_csv import COLUMNS, MAX_BYTES, REQUIRED
+from surveillance.services.camera_import import ImportRefusedError, cameras_import
+
+
+class Command(BaseCommand):
+    """The same as `POST /api/cameras/import/`, for files that lie on the server."""
+
+    help = (
+        f"Adds the cameras of a CSV file. Columns: {', '.join(COLUMNS)}; {' and '.join(REQUIRED)} are needed. "
+        "When anything is wrong, every error is told with its line and nothing is added."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The command's options."""
+        parser.add_argument("file", help="the CSV file; - for standard input")
+        parser.add_argument("--user", required=True, help="name of the user whose cameras they are to be")
+        parser.add_argument("--dry-run", action="store_true", help="check everything and add nothing")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Adds them."""
+        user = User.objects.filter(username=options["user"], is_active=True).first()
+        if user is None:
+            raise CommandError(f"--user: there is no active user {options['user']!r}")
+        try:
+            cameras = cameras_import(user=user, content=_read(options["file"]), is_dry_run=options["dry_run"])
+        except OSError as error:
+            raise CommandError(f"{options['file']}: {error.strerror}") from None
+        except ImportRefusedError as refused:
+            lines = "\n".join(map(str, refused.errors))
+            raise CommandError(f"{lines}\nNothing was added.") from None
+        self.stdout.write(f"{len(cameras)} cameras {'would be ' if options['dry_run'] else ''}added")
+
+
+def _read(name: str) -> bytes:
+    if name == "-":
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
+    with Path(name).open("rb") as file:
+        return file.read(MAX_BYTES + 1)
