@@ -29,10 +29,11 @@ def count_alert(instance: Alert, created: bool, **_: Any) -> None:
     if not created:
         return
     happened = min(instance.timestamp, instance.received_at)
-    CameraAlerts.objects.get_or_create(camera_id=instance.camera_id, defaults={"last_alert_at": happened})
-    CameraAlerts.objects.filter(camera_id=instance.camera_id).update(
-        total=F("total") + 1, last_alert_at=Greatest(F("last_alert_at"), Value(happened))
-    )
+    totals = CameraAlerts.objects.filter(camera_id=instance.camera_id)
+    counted = {"total": F("total") + 1, "last_alert_at": Greatest(F("last_alert_at"), Value(happened))}
+    if not totals.update(**counted):  # the camera's first
+        CameraAlerts.objects.get_or_create(camera_id=instance.camera_id, defaults={"last_alert_at": happened})
+        totals.update(**counted)
 
 
 @receiver(post_delete, sender=Alert, dispatch_uid="alert_picture")

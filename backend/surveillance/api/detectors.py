@@ -34,6 +34,7 @@ from surveillance.api.serializers import (
     ClipFieldsSerializer,
     DetectorTokenSerializer,
     PictureFieldsSerializer,
+    alert_shown,
 )
 from surveillance.core.validation import InvalidInputError, parse
 from surveillance.models import Camera
@@ -159,7 +160,7 @@ class SendAlertView(APIView):
             )
         if stored.is_new:
             metrics.ALERTS.labels(stored.alert.alert_type).inc()
-        return Response(AlertSerializer(stored.alert).data, status=201 if stored.is_new else 200)
+        return Response(alert_shown(stored.alert), status=201 if stored.is_new else 200)
 
 
 class SendPictureView(APIView):
@@ -183,7 +184,7 @@ class SendPictureView(APIView):
             camera = _camera_by_name_only(request, submission.camera)
             require_rate("camera", str(camera.pk))
             alert = alert_replace_picture(camera=camera, submission=submission, image=image, now=timezone.now())
-        return Response(AlertSerializer(alert).data)
+        return Response(alert_shown(alert))
 
 
 class SendClipView(APIView):
@@ -206,7 +207,7 @@ class SendClipView(APIView):
                 raise InvalidInputError({"clip": ["must be sent, as a file"]})
             camera = _camera_by_name_only(request, submission.camera)
             stored = clip_store(camera=camera, event_id=submission.event_id, content=content, now=timezone.now())
-        return Response(AlertSerializer(stored.alert).data, status=201 if stored.is_new else 200)
+        return Response(alert_shown(stored.alert), status=201 if stored.is_new else 200)
 
 
 def _camera_by_name_only(request: Request, camera_id: int) -> Camera:

@@ -172,6 +172,15 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
         return reverse("alert-clip", args=[alert.pk]) if alert.clip else None
 
 
+_ALERT = AlertSerializer()
+"""Kept: to make the fields of one costs more than to read an alert with them."""
+
+
+def alert_shown(alert: Alert) -> dict[str, Any]:
+    """The alert as `AlertSerializer` shows it."""
+    return dict(_ALERT.to_representation(alert))
+
+
 class PictureFieldsSerializer(serializers.Serializer[Any]):
     """What `send-picture/` takes, for the schema; `vigil_contracts.alert.PictureSubmission` is what checks it."""
 

@@ -8,6 +8,7 @@ import io
 import warnings
 
 from PIL import Image, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 
 MAX_BYTES = 2 * 1024 * 1024
 MAX_SIDE_PIXELS = 4096
@@ -32,8 +33,7 @@ def clean_picture(content: bytes) -> bytes:
             with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
                 if max(picture.size) > MAX_SIDE_PIXELS:
                     raise InvalidPictureError(TOO_MANY_PIXELS)
-                output = io.BytesIO()
-                picture.convert("RGB").save(output, format="JPEG", quality=QUALITY)
+                output = _encoded_anew(picture)
         except InvalidPictureError:
             raise
         except Image.DecompressionBombError:
@@ -42,4 +42,25 @@ def clean_picture(content: bytes) -> bytes:
             raise InvalidPictureError("is no picture; send a JPEG or PNG") from None
         except (OSError, ValueError, SyntaxError, EOFError):
             raise InvalidPictureError("is damaged or incomplete; send a whole JPEG or PNG") from None
+    return output
+
+
+def _encoded_anew(picture: ImageFile) -> bytes:
+    """The pixels as a JPEG of our own making.
+
+    A JPEG keeps its tables: encoding it finer than it came would add bytes and no detail. Its pixels stay in the
+    colour space that they are stored in, so that nothing is converted to and fro.
+    """
+    output = io.BytesIO()
+    if picture.format == "JPEG" and picture.mode == "RGB":
+        picture.draft("YCbCr", None)
+        picture.load()
+        picture.info.clear()
+        try:
+            picture.save(output, format="JPEG", quality="keep")
+        except ValueError:  # tables that a baseline JPEG cannot hold
+            output = io.BytesIO()
+        else:
+            return output.getvalue()
+    picture.convert("RGB").save(output, format="JPEG", quality=QUALITY)
     return output.getvalue()

@@ -9,7 +9,7 @@ from django.db.models import Max, QuerySet
 from rest_framework.renderers import JSONRenderer
 
 from sites.selectors import members_of
-from surveillance.api.serializers import AlertSerializer
+from surveillance.api.serializers import alert_shown
 from surveillance.models import Alert
 from surveillance.selectors.cameras import reach
 
@@ -76,6 +76,6 @@ def _alerts() -> QuerySet[Alert]:
 
 
 def _event(alert: Alert, members: Mapping[int, frozenset[int]]) -> Event:
-    data = JSONRenderer().render(AlertSerializer(alert).data)
+    data = JSONRenderer().render(alert_shown(alert))
     viewers = members.get(alert.camera.site_id or 0, frozenset()) | {alert.camera.user_id}
     return Event(alert.pk, viewers, b"id: %d\nevent: alert\ndata: %s\n\n" % (alert.pk, data))
