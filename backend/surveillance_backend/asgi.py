@@ -4,10 +4,10 @@ import os
 import warnings
 from typing import Any, cast
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "surveillance_backend.settings")
-_django = get_asgi_application()
+django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402 only once Django is set up
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 from surveillance.stream.handoff import EventStreams  # noqa: E402
 from surveillance_backend.body_limit import BodyLimit  # noqa: E402
 from surveillance_backend.checks import configuration_errors  # noqa: E402
+from surveillance_backend.handler import ThreadedHandler  # noqa: E402
 
 _errors = configuration_errors()
 if _errors:  # gunicorn runs no system checks: without this the first request would fail instead of the start
@@ -23,4 +24,4 @@ if _errors:  # gunicorn runs no system checks: without this the first request wo
 # Static files are small and read at once; Django warns each time that their iterator is not asynchronous.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
-application = BodyLimit(cast("Any", EventStreams(cast("Any", _django))), settings.VIGIL_MAX_REQUEST_BYTES)
+application = BodyLimit(cast("Any", EventStreams(cast("Any", ThreadedHandler()))), settings.VIGIL_MAX_REQUEST_BYTES)
