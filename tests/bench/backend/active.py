@@ -1,0 +1,51 @@
+"""`active-cameras/` of ten thousand cameras: nothing has changed, and how soon a change is seen."""
+
+import statistics
+import time
+from pathlib import Path
+
+import httpx
+from tests.bench.backend.load import get, one_by_one
+from tests.bench.backend.world import add_cameras, stream_url_at_rest, user_id_of, vigil
+from tests.bench.report import Measurement
+from tests.integration.services.postgres import PostgresServer
+
+CAMERAS = 10_000
+TIMES = 200
+CHANGES = 5
+
+
+def measure(folder: Path, postgres: PostgresServer) -> list[Measurement]:
+    """As a pipeline asks for it."""
+    url = postgres.create_database()
+    with vigil(folder, url) as backend:
+        user = backend.create_user("bench", is_superuser=True)
+        camera_id = backend.add_camera(user.token, name="first", rtsp_url="rtsp://10.0.0.1/1")
+        add_cameras(url, user_id_of(url, "bench"), CAMERAS - 1, url=stream_url_at_rest(url))
+        token = backend.token("bench", "pipeline")
+        with backend.client(token) as client, backend.client(user.token) as people:
+            client.timeout = people.timeout = httpx.Timeout(300)
+            began = time.perf_counter()
+            whole = client.get("/api/active-cameras/")
+            first_seconds = time.perf_counter() - began
+            assert len(whole.json()) == CAMERAS
+            etag = whole.headers["ETag"]
+            request = get("/api/active-cameras/", token, if_none_match=etag)
+            one_by_one(backend.port, lambda _: request, count=20)
+            answers = one_by_one(backend.port, lambda _: request, count=TIMES)
+            assert set(answers.statuses) == {httpx.codes.NOT_MODIFIED}, answers.statuses
+            seen = []
+            for number in range(CHANGES):
+                people.patch(f"/api/cameras/{camera_id}/", json={"group": f"g{number}"}).raise_for_status()
+                began = time.perf_counter()
+                while True:
+                    answer = client.get("/api/active-cameras/?group=" + f"g{number}", headers={"If-None-Match": etag})
+                    if answer.status_code == httpx.codes.OK and len(answer.json()) == 1:
+                        break
+                seen.append(time.perf_counter() - began)
+    return [
+        Measurement.plain("active cameras: whole answer made anew", first_seconds, "s"),
+        Measurement.at_most("active cameras: 304, 95 % within", answers.p95_ms, "ms", 5),
+        Measurement.plain("active cameras: 304, half within", answers.median_ms, "ms"),
+        Measurement.at_most("active cameras: a change is seen after", statistics.median(seen), "s", 1),
+    ]

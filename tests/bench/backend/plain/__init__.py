@@ -1,0 +1,1 @@
+"""What Vigil's backend is compared with: a plain `ModelViewSet` with an `ImageField`."""
