@@ -16,7 +16,7 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
 class AlertViewSet(viewsets.ModelViewSet[Alert]):
     """All methods."""
 
-    queryset = Alert.objects.order_by("-id")
+    queryset = Alert.objects.order_by("-id")  # type: ignore[attr-defined] # of no project that mypy knows
     serializer_class = AlertSerializer
 
 
