@@ -46,6 +46,10 @@ format: setup ## Puts the code into shape
 lock: ## Resolves locks/*.txt anew from pyproject.toml (UPGRADE=1: to the newest versions)
 	@exec bash tools/lock.sh
 
+.PHONY: manifests
+manifests: setup ## Writes manifests/operator and manifests/backend from the chart
+	@$(PYTHON) -m tests.chart.manifests
+
 NO_KEY := AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
 .PHONY: screenshots
 screenshots: setup ## Takes docs/images/*.png anew, with the demo scene

@@ -27,3 +27,8 @@ done
 compile locks/ultralytics.txt --upgrade --constraint "$pins" --extra detector --extra ultralytics
 compile locks/standalone.txt --upgrade --constraint "$pins" --extra backend --extra detector
 compile locks/dev.txt --upgrade --constraint "$pins" --extra backend --extra operator --extra detector --extra dev
+# What builds the wheel: pyproject.toml's [build-system].
+.tools/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' |
+  "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+    --no-emit-index-url --no-emit-find-links --output-file locks/build.txt -
+printf 'lock: locks/build.txt: %s packages\n' "$(grep -c '^[a-z0-9].*==' locks/build.txt)"

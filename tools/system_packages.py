@@ -29,6 +29,11 @@ PACKAGE_SETS: Mapping[str, Mapping[str, str]] = {
         "chromium": "the dashboard's tests and pictures run in a real browser",
         "fonts-dejavu-core": "a face for the browser to write with",
     },
+    "helm-templates": {
+        "golang-go": "compiles the renderer of the chart's templates",
+        "golang-github-masterminds-sprig-dev": "the function library that Helm's templates have",
+        "golang-k8s-sigs-yaml-dev": "YAML as Helm reads and writes it",
+    },
     "kubernetes-build": {
         "dpkg-dev": "unpacks Debian's Kubernetes source",
         "gcc": "Go's build of the code generators",

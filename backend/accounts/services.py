@@ -7,12 +7,17 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from knox.crypto import hash_token
+from knox.settings import CONSTANTS
 
 from accounts.models import AuthToken
 from accounts.scopes import Scope
 
 GRACE = timedelta(minutes=10)
 """How long a former token stays good: until the pod that holds it is replaced, or its user has put in the new one."""
+
+LEAST_TOKEN_LENGTH = 40
+"""Of a token that is not made here: 40 random letters and digits have 238 bits."""
 
 
 def token_create(
@@ -45,6 +50,27 @@ def service_token_replace(
     """A new token for a service; former ones of the same user, scope and name end after `grace`."""
     _end(AuthToken.objects.filter(user=user, scope=scope, name=name), grace=grace)
     return token_create(user=user, scope=scope, name=name, lifetime=lifetime)
+
+
+@transaction.atomic
+def service_token_set(*, user: User, scope: Scope, name: str, text: str) -> bool:
+    """Makes this very text good as a service's token, and ends others of the same user, scope and name after `GRACE`.
+
+    For installers that make a secret first and give it to both sides. Returns whether it is new; running it again
+    changes nothing. Raises `ValueError` for a text that could be guessed.
+    """
+    if len(text) < LEAST_TOKEN_LENGTH or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(f"a token must be {LEAST_TOKEN_LENGTH} or more printable characters without spaces")
+    digest = hash_token(text)
+    _end(AuthToken.objects.filter(user=user, scope=scope, name=name).exclude(digest=digest), grace=GRACE)
+    found = AuthToken.objects.filter(digest=digest).first()
+    if found is not None:
+        if (found.user_id, found.scope) != (user.pk, scope):
+            raise ValueError("this token is in use already, for another user or scope")
+        return False
+    token = AuthToken(user=user, scope=scope, name=name, digest=digest, token_key=text[: CONSTANTS.TOKEN_KEY_LENGTH])
+    token.save(force_insert=True)
+    return True
 
 
 def _end(tokens: QuerySet[AuthToken], *, grace: timedelta) -> None:

@@ -21,6 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     report = commands.add_parser("diagnose", help="say why a camera gives no alerts")
     report.add_argument("camera", help="name of the Camera resource, or the camera's id in the API")
     report.add_argument("--output", choices=["text", "json"], default="text", help="default: text")
+    commands.add_parser(
+        "release-cameras", help="before the operator is removed: delete the cameras made with kubectl"
+    )
     given = parser.parse_args(arguments)
     try:
         settings = OperatorSettings()
@@ -30,6 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if given.command == "diagnose":
         return _diagnose(settings, given.camera, given.output)
+    if given.command == "release-cameras":
+        return _release_cameras(settings)
     return _run(settings)
 
 
@@ -41,6 +46,19 @@ def _diagnose(settings: OperatorSettings, camera: str, output: str) -> int:
     configure_logging("WARNING", settings.log_format)
     try:
         return asyncio.run(run_diagnose(settings, camera, output))
+    except (AccessError, KubeError) as error:
+        print(f"vigil-operator: {error}", file=sys.stderr)
+        return 2
+
+
+def _release_cameras(settings: OperatorSettings) -> int:
+    from vigil_operator.kube.access import AccessError
+    from vigil_operator.kube.client import KubeError
+    from vigil_operator.release_cameras import run_release_cameras
+
+    configure_logging("WARNING", settings.log_format)
+    try:
+        return asyncio.run(run_release_cameras(settings))
     except (AccessError, KubeError) as error:
         print(f"vigil-operator: {error}", file=sys.stderr)
         return 2

@@ -22,19 +22,39 @@ class ImageBuildError(RuntimeError):
     """buildah failed; the message carries the end of what it said."""
 
 
-def build_image(context: Path, tag: str, archive: Path, *, arguments: Mapping[str, str] | None = None) -> Path:
-    """Builds the Dockerfile in `context` as `tag` and writes it to `archive`, an OCI archive.
+def build_image(
+    context: Path,
+    tag: str,
+    archive: Path | None = None,
+    *,
+    dockerfile: Path | None = None,
+    arguments: Mapping[str, str] | None = None,
+    volumes: Mapping[Path, str] | None = None,
+    timestamp: int | None = None,
+) -> None:
+    """Builds `dockerfile`, or the Dockerfile in `context`, as `tag`; writes it to `archive`, an OCI archive.
 
-    `arguments` are build arguments, the base image for example. Raises ImageBuildError.
+    `arguments` are build arguments, the base image for example; `volumes` are folders of this machine that RUN
+    steps see and the image does not, by the path that they see; `timestamp` is the time of all files, in seconds.
+    Raises ImageBuildError.
     """
     flags = [f"--build-arg={name}={value}" for name, value in (arguments or {}).items()]
+    flags += [f"--volume={source}:{target}" for source, target in (volumes or {}).items()]
+    flags += [f"--file={dockerfile}"] if dockerfile is not None else []
+    flags += [f"--timestamp={timestamp}"] if timestamp is not None else []
     # chroot isolation: RUN steps need no container runtime of their own.
-    _buildah("bud", "--isolation=chroot", "--layers", "--network=host", *flags, f"--tag={tag}", str(context))
+    buildah("bud", "--isolation=chroot", "--layers", "--network=host", *flags, f"--tag={tag}", str(context))
+    if archive is None:
+        return
     archive.parent.mkdir(parents=True, exist_ok=True)
-    partial = archive.with_suffix(".part")
-    _buildah("push", "--format=oci", tag, f"oci-archive:{partial}:{tag}")
+    partial = archive.with_suffix(f".{os.getpid()}.part")
+    buildah("push", "--format=oci", tag, f"oci-archive:{partial}:{tag}")
     partial.rename(archive)
-    return archive
+
+
+def image_exists(tag: str) -> bool:
+    """Whether the image is in the store of this machine's tests."""
+    return bool(buildah("images", "--quiet", "--filter", f"reference={tag}").strip())
 
 
 def tools_archive() -> Path:
@@ -50,7 +70,8 @@ def tools_archive() -> Path:
         f"{_links()}"
         'ENV PATH=/bin\nENTRYPOINT ["/bin/busybox"]\nCMD ["sleep", "2147483647"]\n'
     )
-    return build_image(context, TOOLS_IMAGE, archive)
+    build_image(context, TOOLS_IMAGE, archive)
+    return archive
 
 
 def _links() -> str:
@@ -64,7 +85,8 @@ def _links() -> str:
     return f"RUN {json.dumps(command)}\n"
 
 
-def _buildah(*arguments: str) -> None:
+def buildah(*arguments: str) -> str:
+    """Runs buildah on the store of this machine's tests; answers its output. Raises ImageBuildError."""
     storage = ["--root", str(CACHE / "storage"), "--runroot", str(CACHE / "run"), "--storage-driver=overlay"]
     environment = {**clean_environment(), "BUILDAH_ISOLATION": "chroot"}
     done = subprocess.run(
@@ -77,3 +99,4 @@ def _buildah(*arguments: str) -> None:
     )
     if done.returncode != 0:
         raise ImageBuildError(f"buildah {' '.join(arguments)}:{os.linesep}{(done.stdout + done.stderr)[-3000:]}")
+    return done.stdout

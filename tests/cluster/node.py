@@ -1,7 +1,7 @@
 """A node that runs real containers: containerd, runc, kubelet and kube-proxy in a `Machine` of Linux namespaces.
 
     with ContainerCluster(kubernetes_binaries, run_folder("containers")) as cluster:
-        cluster.node.import_image(build_image(Path("detector_image"), "localhost/detector:test", archive))
+        cluster.node.import_image(product_archive("detector"))            # module `product_images`
         cluster.apply(…)          # imagePullPolicy: Never or IfNotPresent; no registry can be reached
 
 Pods get addresses of POD_SUBNET and reach each other, Services (by address and by name) and this machine at

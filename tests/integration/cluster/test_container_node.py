@@ -122,7 +122,8 @@ def test_an_image_built_here_runs(container_cluster: ContainerCluster, space: st
     (tmp_path / "Dockerfile").write_text(
         f"ARG BASE\nFROM $BASE\nRUN echo built in > /note\nUSER 65534\n# {tmp_path}\n"
     )
-    archive = build_image(tmp_path, "localhost/built:1", tmp_path / "built.tar", arguments={"BASE": TOOLS_IMAGE})
+    archive = tmp_path / "built.tar"
+    build_image(tmp_path, "localhost/built:1", archive, arguments={"BASE": TOOLS_IMAGE})
     container_cluster.node.import_image(archive)
     run_pod(container_cluster, space, pod("built", "cat /note", image="localhost/built:1"))
     assert container_cluster.kubectl("logs", "built", "--namespace", space) == "built in\n"

@@ -1,0 +1,119 @@
+{{- define "vigil.name" -}}
+{{- if contains "vigil" .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}{{ else }}{{ printf "%s-vigil" (.Release.Name | trunc 34 | trimSuffix "-") }}{{ end -}}
+{{- end }}
+
+{{/* What a pod is selected by: call with (list $ "component"). */}}
+{{- define "vigil.selector" -}}
+app.kubernetes.io/name: vigil-{{ index . 1 }}
+app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
+{{- end }}
+
+{{- define "vigil.labels" -}}
+{{ include "vigil.selector" . }}
+app.kubernetes.io/component: {{ index . 1 }}
+app.kubernetes.io/part-of: vigil
+app.kubernetes.io/version: {{ (index . 0).Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ (index . 0).Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" (index . 0).Chart.Name (index . 0).Chart.Version }}
+{{- end }}
+
+{{/* An image of ours: call with (list $ "operator"). */}}
+{{- define "vigil.image" -}}
+{{- $root := index . 0 }}
+{{- $registry := $root.Values.image.registry }}
+{{- if $registry }}{{ $registry }}/{{ end }}{{ index $root.Values.image.names (index . 1) }}:{{ $root.Values.image.tag | default $root.Chart.AppVersion }}
+{{- end }}
+
+{{- define "vigil.pullSecrets" -}}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Pod Security `restricted`; call with the user's id. */}}
+{{- define "vigil.podSecurity" -}}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: {{ . }}
+  runAsGroup: {{ . }}
+  fsGroup: {{ . }}
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile: {type: RuntimeDefault}
+{{- end }}
+{{- define "vigil.containerSecurity" -}}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities: {drop: [ALL]}
+{{- end }}
+
+{{- define "vigil.backendSecret" -}}
+{{ .Values.backend.existingSecret | default (printf "%s-backend" (include "vigil.name" .)) }}
+{{- end }}
+{{- define "vigil.operatorSecret" -}}
+{{ .Values.operator.existingSecret | default (printf "%s-operator" (include "vigil.name" .)) }}
+{{- end }}
+{{- define "vigil.databaseSecret" -}}
+{{ .Values.database.existingSecret | default (printf "%s-postgresql" (include "vigil.name" .)) }}
+{{- end }}
+{{- define "vigil.redisSecret" -}}
+{{ .Values.redis.existingSecret | default (printf "%s-redis" (include "vigil.name" .)) }}
+{{- end }}
+
+{{/* A value of a Secret as it is in the cluster, else a new random one: call with (list $ secret key length). */}}
+{{- define "vigil.kept" -}}
+{{- $found := (lookup "v1" "Secret" (index . 0).Release.Namespace (index . 1)) | default dict }}
+{{- $data := get $found "data" | default dict }}
+{{- if hasKey $data (index . 2) }}{{ get $data (index . 2) | b64dec }}{{ else }}{{ randAlphaNum (int (index . 3)) }}{{ end -}}
+{{- end }}
+
+{{- define "vigil.hasTls" -}}
+{{- if or .Values.ingress.enabled .Values.gateway.enabled }}true{{ end -}}
+{{- end }}
+
+{{/* What every process of the backend needs: the web server, the bootstrap job, workers. */}}
+{{- define "vigil.backendEnv" -}}
+{{- $name := include "vigil.name" . }}
+- name: POD_IP
+  valueFrom: {fieldRef: {fieldPath: status.podIP}}
+- name: VIGIL_ALLOWED_HOSTS
+  # Prometheus asks by the pod's address.
+  value: {{ printf "$(POD_IP),localhost,127.0.0.1,%[1]s-backend,%[1]s-backend.%[2]s,%[1]s-backend.%[2]s.svc,%[1]s-backend.%[2]s.svc.cluster.local%[3]s" $name .Release.Namespace (include "vigil.hosts" .) | quote }}
+{{- if include "vigil.hasTls" . }}
+- {name: VIGIL_BEHIND_TLS_PROXY, value: "1"}
+- {name: FORWARDED_ALLOW_IPS, value: {{ .Values.backend.trustedProxies | quote }}}
+- name: VIGIL_CSRF_TRUSTED_ORIGINS
+  value: {{ printf "https://%s" (.Values.ingress.enabled | ternary .Values.ingress.host .Values.gateway.host) | quote }}
+{{- else }}
+# No TLS in front: reached through `kubectl port-forward`, over loopback.
+- {name: VIGIL_INSECURE_HTTP, value: "1"}
+{{- end }}
+- {name: VIGIL_SECRET_KEY_FILE, value: /var/run/secrets/vigil.dev/backend/secret-key}
+- {name: VIGIL_CREDENTIAL_KEYS_FILE, value: /var/run/secrets/vigil.dev/backend/credential-keys}
+- name: DATABASE_URL
+  valueFrom: {secretKeyRef: {name: {{ include "vigil.databaseSecret" . }}, key: url}}
+{{- if or .Values.redis.existingSecret .Values.redis.enabled }}
+- name: REDIS_URL
+  valueFrom: {secretKeyRef: {name: {{ include "vigil.redisSecret" . }}, key: url}}
+{{- end }}
+- {name: VIGIL_MEDIA_DIR, value: /var/lib/vigil/media}
+{{- range $key, $value := .Values.backend.env }}
+- {name: {{ $key }}, value: {{ $value | quote }}}
+{{- end }}
+{{- end }}
+{{- define "vigil.hosts" -}}
+{{- range .Values.backend.hosts }},{{ . }}{{ end }}
+{{- if .Values.ingress.enabled }},{{ .Values.ingress.host }}{{ end }}
+{{- if .Values.gateway.enabled }},{{ .Values.gateway.host }}{{ end }}
+{{- end }}
+{{- define "vigil.backendEnvFrom" -}}
+{{- with .Values.backend.envFromSecrets }}
+envFrom:
+  {{- range . }}
+  - secretRef: {name: {{ . }}}
+  {{- end }}
+{{- end }}
+{{- end }}

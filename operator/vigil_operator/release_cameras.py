@@ -1,0 +1,47 @@
+"""`vigil-operator release-cameras`: before the operator is removed, deletes the cameras that were made with kubectl.
+
+Their rows in the API go with them, by the operator that still runs. Once nobody is there to take the finalizer off,
+it would keep them, and their namespace, for ever: so what is left after a while has it taken off here.
+"""
+
+import asyncio
+import time
+
+from vigil_operator.core.names import FINALIZER, LABEL_MANAGED_BY, MANAGED_BY_KUBECTL
+from vigil_operator.core.observed import Camera, camera_from_body
+from vigil_operator.kube.access import load_configuration
+from vigil_operator.kube.client import AioTransport, KubeClient
+from vigil_operator.kube.kinds import CAMERA
+from vigil_operator.settings import OperatorSettings
+
+PATIENCE_SECONDS = 60.0
+"""Longer than the operator waits for the API before it lets a camera go."""
+
+_POLL_SECONDS = 1.0
+
+
+async def run_release_cameras(settings: OperatorSettings, patience_seconds: float = PATIENCE_SECONDS) -> int:
+    """The exit status: 0 once no camera has the finalizer. Raises `KubeError`."""
+    transport = AioTransport(await load_configuration(settings.kubeconfig))
+    kube = KubeClient(transport)
+    try:
+        cameras = await _cameras_of_kubectl(kube, settings.namespace)
+        for camera in cameras:
+            await kube.delete(CAMERA, camera.key, camera.meta.uid)
+        deadline = time.monotonic() + patience_seconds
+        while cameras and time.monotonic() < deadline:
+            await asyncio.sleep(_POLL_SECONDS)
+            cameras = [each for each in cameras if await kube.get(CAMERA, each.key) is not None]
+        for camera in cameras:
+            await kube.release(camera)
+            print(f"{camera.key.name}: let go; its row may still be in the API")
+    finally:
+        await transport.close()
+    print("No camera is left that waits for the operator.")
+    return 0
+
+
+async def _cameras_of_kubectl(kube: KubeClient, namespace: str) -> list[Camera]:
+    listing = await kube.list_all(CAMERA, namespace, f"{LABEL_MANAGED_BY}={MANAGED_BY_KUBECTL}")
+    found = [camera_from_body(body) for body in listing.items]
+    return [camera for camera in found if FINALIZER in camera.meta.finalizers]

@@ -1,0 +1,63 @@
+"""manifests/ for those without Helm, rendered from the chart: `python -m tests.chart.manifests` (`make manifests`).
+
+Of the chart's objects: the operator, and the backend with a database of one's own. What is random there (keys,
+passwords) is made by hand here, as docs/kubernetes.md says.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+
+import yaml
+from tests.chart.helm import CHART, ROOT, render
+
+FOLDER = ROOT / "manifests"
+_HEADER = "# Rendered from charts/vigil by `make manifests`: change it there.\n"
+_NAMESPACE = """\
+# The control plane's namespace, and the cameras' apart from it.
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: vigil-system
+  labels:
+    app.kubernetes.io/part-of: vigil
+    pod-security.kubernetes.io/enforce: restricted
+---
+"""
+FILES: Mapping[str, tuple[str, ...]] = {
+    "operator/00-namespaces.yaml": ("templates/detectors/namespace.yaml",),
+    "operator/10-rbac.yaml": ("templates/operator/rbac.yaml",),
+    "operator/20-deployment.yaml": ("templates/operator/deployment.yaml",),
+    "backend/10-bootstrap.yaml": ("templates/backend/bootstrap.yaml",),
+    "backend/20-deployment.yaml": ("templates/backend/deployment.yaml",),
+    "backend/30-network-policies.yaml": ("templates/network-policies.yaml",),
+}
+_HELMS_LABELS = re.compile(r"^ +(helm\.sh/[a-z-]+|app\.kubernetes\.io/managed-by): .*\n", re.MULTILINE)
+_EMPTY_ANNOTATIONS = re.compile(r"^ +annotations: \{helm\.sh/resource-policy: keep\}\n", re.MULTILINE)
+
+
+def manifests() -> dict[str, str]:
+    """Path below manifests/ -> what it must hold."""
+    values = yaml.safe_load((CHART / "ci" / "manifests-values.yaml").read_text())
+    rendered = render(values, release="vigil", namespace="vigil-system")
+    result = {}
+    for path, templates in FILES.items():
+        text = "---\n".join(rendered[name].strip("\n") + "\n" for name in templates)
+        text = _EMPTY_ANNOTATIONS.sub("", _HELMS_LABELS.sub("", text)).removeprefix("---\n")
+        text = "\n".join(line.rstrip() for line in text.splitlines() if line.strip()) + "\n"
+        result[path] = _HEADER + (_NAMESPACE if path.endswith("namespaces.yaml") else "") + text
+    return result
+
+
+def main() -> int:
+    for path, text in manifests().items():
+        (FOLDER / path).parent.mkdir(parents=True, exist_ok=True)
+        (FOLDER / path).write_text(text)
+        print(f"manifests/{path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,304 @@
+"""The chart: what it renders for every values file is right for each supported Kubernetes, and locked down."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from cryptography.fernet import Fernet
+from tests.chart.helm import CHART, ChartError, Document, documents, hooks, merge, render, renderer
+from tests.chart.manifests import FOLDER, manifests
+from tools.system_packages import MissingPackagesError
+
+from vigil_operator.core.specs import parse_class_spec
+
+OLDEST, NEWEST = "1.28", "1.36"
+VALUES: Mapping[str, dict[str, Any]] = {
+    "none": {},
+    **{path.name.removesuffix("-values.yaml"): yaml.safe_load(path.read_text()) for path in CHART.glob("ci/*.yaml")},
+}
+NOT_KUBERNETES_OWN = {"DetectorClass", "ServiceMonitor", "PodMonitor", "PrometheusRule", "HTTPRoute"}
+"""Kinds that the schemas of Kubernetes do not have."""
+
+WITH_A_TOKEN = {"Deployment/vigil-operator", "Job/vigil-uninstall"}
+"""Pods that speak to the API server: the operator, and the job that removes its cameras. No other has a token."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _can_render_here() -> None:
+    try:
+        renderer()
+    except MissingPackagesError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def rendered() -> dict[str, list[Document]]:
+    return {name: documents(render(values)) for name, values in VALUES.items()}
+
+
+def test_there_are_values_for_production_air_gapped_and_edge() -> None:
+    assert {"production", "air-gapped", "edge"} <= VALUES.keys()
+
+
+@pytest.mark.parametrize("version", [OLDEST, NEWEST])
+def test_every_object_is_valid_in_the_oldest_and_the_newest_kubernetes(
+    rendered: dict[str, list[Document]], version: str
+) -> None:
+    # Each different object once: validating is slow, and the values files share most.
+    different = {json.dumps(each, sort_keys=True): each for objects in rendered.values() for each in objects}
+    for each in different.values():
+        if each["kind"] not in {*NOT_KUBERNETES_OWN, "Secret"}:
+            kubernetes_validate.validate(each, version, strict=True)
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_no_object_is_there_twice(rendered: dict[str, list[Document]], name: str) -> None:
+    keys = [(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in rendered[name]]
+    assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_the_detector_classes_are_what_the_operator_takes(rendered: dict[str, list[Document]], name: str) -> None:
+    classes = {each["metadata"]["name"]: each for each in rendered[name] if each["kind"] == "DetectorClass"}
+    for each in classes.values():
+        spec = parse_class_spec(each["spec"])
+        assert spec.fallback is None or spec.fallback.class_name in classes
+    defaults = [each for each in classes.values() if each["metadata"].get("annotations")]
+    assert len(defaults) == 1
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_every_pod_keeps_to_pod_security_restricted(rendered: dict[str, list[Document]], name: str) -> None:
+    for where, spec in pods(rendered[name]):
+        security = spec["securityContext"]
+        assert security["runAsNonRoot"] is True, where
+        assert security["runAsUser"] > 0, where
+        assert security["seccompProfile"] == {"type": "RuntimeDefault"}, where
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys(), where
+        assert all("hostPath" not in volume for volume in spec.get("volumes", [])), where
+        for container in [*spec["containers"], *spec.get("initContainers", [])]:
+            own = container["securityContext"]
+            assert own == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }, where
+            assert container["resources"]["requests"].keys() >= {"cpu", "memory"}, where
+            assert "memory" in container["resources"]["limits"], where
+            assert "hostPort" not in str(container.get("ports", "")), where
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_only_the_operator_has_a_token_of_the_cluster(rendered: dict[str, list[Document]], name: str) -> None:
+    for where, spec in pods(rendered[name]):
+        assert spec["automountServiceAccountToken"] is (where in WITH_A_TOKEN), where
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_no_secret_is_an_argument_or_a_plain_variable(rendered: dict[str, list[Document]], name: str) -> None:
+    secrets = {
+        value
+        for each in rendered[name]
+        if each["kind"] == "Secret"
+        for key, value in each["stringData"].items()
+        if key != "redis.conf"
+    }
+    others = [json.dumps(each) for each in rendered[name] if each["kind"] != "Secret"]
+    assert not [secret for secret in secrets for other in others if secret in other]
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_long_running_pods_have_probes_and_pinned_images(rendered: dict[str, list[Document]], name: str) -> None:
+    for where, spec in pods(rendered[name]):
+        for container in spec["containers"]:
+            assert re.search(r":[^:/]+$", container["image"]), f"{where}: {container['image']}"
+            assert not container["image"].endswith(":latest"), where
+            if where.startswith(("Deployment", "StatefulSet")):
+                assert {"readinessProbe", "livenessProbe"} <= container.keys(), where
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_selectors_find_their_own_pods_and_no_others(rendered: dict[str, list[Document]], name: str) -> None:
+    labels = {where: found["metadata"]["labels"] for where, found in templates(rendered[name])}
+    for each in rendered[name]:
+        if each["kind"] == "Service":
+            found = [where for where, has in labels.items() if each["spec"]["selector"].items() <= has.items()]
+            assert len(found) == 1, (each["metadata"]["name"], found)
+
+
+def test_rights_are_just_enough_and_bound_to_the_operator_alone(rendered: dict[str, list[Document]]) -> None:
+    kinds = [each for each in rendered["none"] if each["kind"] in {"Role", "ClusterRole"}]
+    for role in kinds:
+        for rule in role["rules"]:
+            assert "*" not in [*rule["apiGroups"], *rule["resources"], *rule["verbs"]]
+            if "secrets" in rule["resources"]:
+                assert role["metadata"]["namespace"] == "vigil-cameras"
+    bindings = [each for each in rendered["none"] if each["kind"].endswith("RoleBinding")] + [
+        each for each in rendered["none"] if each["kind"] == "ClusterRoleBinding"
+    ]
+    subjects = {(each["name"], each["namespace"]) for binding in bindings for each in binding["subjects"]}
+    assert subjects == {("vigil-operator", "vigil-system")}
+
+
+def test_secrets_are_new_with_each_installation_and_of_the_right_form() -> None:
+    first, second = secrets_of({}), secrets_of({})
+    for name in ("vigil-backend", "vigil-operator", "vigil-postgresql", "vigil-redis"):
+        assert all(first[name][key] != second[name][key] for key in first[name]), name
+    Fernet(first["vigil-backend"]["credential-keys"])
+    assert len(base64.urlsafe_b64decode(first["vigil-backend"]["credential-keys"])) == 32
+    assert first["vigil-backend"]["operator-token"] == first["vigil-operator"]["token"]
+    assert first["vigil-postgresql"]["password"] in first["vigil-postgresql"]["url"]
+
+
+def test_the_operator_and_the_bootstrap_job_have_the_same_token_and_the_operator_nothing_else() -> None:
+    operator = {
+        name for where, spec in pods(documents(render())) if "operator" in where for name in secret_names(spec)
+    }
+    assert operator == {"vigil-operator"}
+
+
+def test_at_an_upgrade_the_database_is_migrated_before_the_pods_are_replaced() -> None:
+    installed, at_install = hooks(documents(render()))
+    upgraded, at_upgrade = hooks(documents(render(upgrade=True)))
+    assert "vigil-bootstrap" in names(installed, "Job")
+    assert "pre-install" not in at_install
+    assert "post-install" not in at_install, "`helm install --wait` would wait for ever"
+    assert names(upgraded, "Job") == set()
+    assert names(at_upgrade["pre-upgrade"], "Job") == {"vigil-bootstrap-upgrade"}
+    assert names(at_install["pre-delete"], "Job") == {"vigil-uninstall"}
+    assert names(at_install["test"], "Pod") == {"vigil-test"}
+
+
+def test_rules_and_dashboards_are_taken_as_they_are(tmp_path: Any) -> None:
+    chart = tmp_path / "vigil"
+    shutil.copytree(CHART, chart)
+    annotations = {"summary": "{{ $labels.camera }} is off"}
+    groups = [{"name": "g", "rules": [{"alert": "A", "expr": "up == 0", "annotations": annotations}]}]
+    (chart / "rules").mkdir(exist_ok=True)
+    (chart / "dashboards").mkdir(exist_ok=True)
+    (chart / "rules" / "extra.yaml").write_text(yaml.safe_dump({"groups": groups}))
+    (chart / "dashboards" / "extra.json").write_text('{"title": "{{camera}}"}')
+    found = documents(render({"monitoring": {"enabled": True, "labels": {"release": "prom"}}}, chart=chart))
+    (extra,) = [each for each in found if each["metadata"]["name"] == "vigil-extra"]
+    assert extra["spec"]["groups"][0]["rules"][0]["annotations"]["summary"] == "{{ $labels.camera }} is off"
+    assert extra["metadata"]["labels"]["release"] == "prom"
+    (board,) = [each for each in found if each["metadata"]["name"] == "vigil-dashboard-extra"]
+    assert json.loads(board["data"]["extra.json"]) == {"title": "{{camera}}"}
+    assert board["metadata"]["labels"]["grafana_dashboard"] == "1"
+
+
+def test_dashboards_and_rules_of_the_chart_are_read(rendered: dict[str, list[Document]]) -> None:
+    production = rendered["production"]
+    rules, boards = list(CHART.glob("rules/*.yaml")), list(CHART.glob("dashboards/*.json"))
+    assert len([each for each in production if each["kind"] == "PrometheusRule"]) == len(rules)
+    assert len([each for each in production if "grafana_dashboard" in each["metadata"]["labels"]]) == len(boards)
+
+
+def test_another_release_name_and_namespace_are_followed() -> None:
+    found = documents(render(release="yard", namespace="cctv"))
+    backend = [
+        each for each in found if each["kind"] == "Service" and each["metadata"]["name"] == "yard-vigil-backend"
+    ]
+    assert backend[0]["metadata"]["namespace"] == "cctv"
+    (operator,) = [spec for where, spec in pods(found) if where == "Deployment/yard-vigil-operator"]
+    url = {each["name"]: each.get("value") for each in operator["containers"][0]["env"]}["VIGIL_API_URL"]
+    assert url == "http://yard-vigil-backend.cctv.svc:8000"
+
+
+def test_tls_makes_cookies_secure_and_trusts_the_proxy() -> None:
+    (production,) = [spec for where, spec in pods(documents(render(VALUES["production"]))) if "backend" in where]
+    (plain,) = [spec for where, spec in pods(documents(render())) if where == "Deployment/vigil-backend"]
+    assert "VIGIL_INSECURE_HTTP" not in variables(production)
+    assert variables(production)["VIGIL_BEHIND_TLS_PROXY"] == "1"
+    assert variables(production)["VIGIL_ALLOWED_HOSTS"].endswith(",vigil.example.com")
+    assert variables(plain)["VIGIL_INSECURE_HTTP"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"backend": {"replicas": 0}}, "backend.replicas"),
+        ({"backnd": {}}, "backnd"),
+        ({"image": {"pullPolicy": "Sometimes"}}, "image.pullPolicy"),
+        ({"media": {"persistence": {"size": "lots"}}}, "media.persistence.size"),
+        ({"ingress": {"enabled": True}}, "ingress.host: must be the name"),
+        ({"ingress": {"enabled": True, "host": "a.example"}}, "ingress.tlsSecret: must name a Secret"),
+        ({"gateway": {"enabled": True, "host": "a.example"}}, "gateway.parentRefs: must name the Gateway"),
+        ({"backend": {"existingSecret": "mine"}}, "operator.existingSecret: must be set"),
+        ({"pgbouncer": {"enabled": True}}, "pgbouncer.existingSecret: must name a Secret"),
+    ],
+)
+def test_wrong_values_are_refused_with_the_name_of_the_value(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(ChartError, match=re.escape(words)):
+        render(values)
+
+
+def test_every_value_has_its_place_in_the_schema() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    assert values.keys() == schema["properties"].keys() - {"global"}
+    for name, given in values.items():
+        assert set(given) == set(schema["properties"][name].get("properties", given)), name
+
+
+def test_notes_say_the_next_three_commands() -> None:
+    notes = render()["templates/NOTES.txt"]
+    for command in ("rollout status deployment/vigil-backend", "get secret vigil-backend", "port-forward"):
+        assert command in notes
+    assert "No node offers nvidia.com/gpu" in notes
+    assert "https://vigil.example.com/dashboard/" in render(VALUES["production"])["templates/NOTES.txt"]
+
+
+def test_the_plain_manifests_are_the_charts() -> None:
+    for path, text in manifests().items():
+        assert (FOLDER / path).read_text() == text, f"manifests/{path} differs: run `make manifests`"
+
+
+def test_values_are_laid_over_one_another_as_helm_does() -> None:
+    assert merge({"a": {"b": 1, "c": 2}, "d": [1]}, {"a": {"b": None, "e": 3}, "d": [2]}) == {
+        "a": {"c": 2, "e": 3},
+        "d": [2],
+    }
+
+
+def templates(objects: list[Document]) -> Iterator[tuple[str, Document]]:
+    for each in objects:
+        where = f"{each['kind']}/{each['metadata']['name']}"
+        if each["kind"] == "Pod":
+            yield where, each
+        elif each["kind"] in {"Deployment", "StatefulSet", "Job"}:
+            yield where, each["spec"]["template"]
+
+
+def pods(objects: list[Document]) -> Iterator[tuple[str, Document]]:
+    return ((where, found["spec"]) for where, found in templates(objects))
+
+
+def names(objects: list[Document], kind: str) -> set[str]:
+    return {each["metadata"]["name"] for each in objects if each["kind"] == kind}
+
+
+def variables(spec: Document) -> dict[str, Any]:
+    return {each["name"]: each.get("value") for each in spec["containers"][0]["env"]}
+
+
+def secret_names(spec: Document) -> set[str]:
+    volumes = {each["secret"]["secretName"] for each in spec["volumes"] if "secret" in each}
+    return volumes | {
+        each["valueFrom"]["secretKeyRef"]["name"]
+        for each in spec["containers"][0]["env"]
+        if "secretKeyRef" in each.get("valueFrom", {})
+    }
+
+
+def secrets_of(values: dict[str, Any]) -> dict[str, dict[str, str]]:
+    found = documents(render(values))
+    return {each["metadata"]["name"]: each["stringData"] for each in found if each["kind"] == "Secret"}

@@ -1,0 +1,127 @@
+"""What the images leave out of the packages that they install, each with its reason."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+COMMON = {
+    "*/tests": "packages' own tests",
+    "*/*/tests": "packages' own tests",
+    "pip": "nothing is installed into a running image",
+    "pip-*": "likewise",
+    "setuptools": "likewise",
+    "setuptools-*": "likewise",
+    "_distutils_hack": "likewise",
+    "distutils-precedence.pth": "likewise",
+    "pkg_resources": "likewise",
+}
+_OTHER = "another program of the same distribution"
+OPERATOR = {
+    "cctv": _OTHER,
+    "accounts": _OTHER,
+    "audit": _OTHER,
+    "sites": _OTHER,
+    "surveillance": _OTHER,
+    "surveillance_backend": _OTHER,
+    "vigil_demo": _OTHER,
+    "vigil_standalone": _OTHER,
+    "kubernetes/client": "the operator uses the asynchronous client, kubernetes.aio",
+    "kubernetes/dynamic": "likewise",
+    "kubernetes/stream": "likewise",
+    "kubernetes/leaderelection": "likewise",
+    "kubernetes/docs": "documentation",
+}
+BACKEND = {"cctv": _OTHER, "vigil_operator": _OTHER, "vigil_demo": _OTHER, "vigil_standalone": _OTHER}
+DETECTOR = {
+    "vigil_operator": _OTHER,
+    "accounts": _OTHER,
+    "audit": _OTHER,
+    "sites": _OTHER,
+    "surveillance": _OTHER,
+    "surveillance_backend": _OTHER,
+    "vigil_standalone": _OTHER,
+}
+OPENVINO_CPU = {
+    **DETECTOR,
+    "openvino/libs/libopenvino_intel_gpu_plugin.so": "the detector of this image runs on the processor",
+    "openvino/libs/libopenvino_intel_npu_plugin.so": "likewise",
+    "openvino/libs/cache.json": "kernels of the GPU plug-in",
+    "openvino/libs/libopenvino_tensorflow_frontend.*": "models are OpenVINO's own or ONNX",
+    "openvino/libs/libopenvino_tensorflow_lite_frontend.*": "likewise",
+    "openvino/libs/libopenvino_pytorch_frontend.*": "likewise",
+    "openvino/libs/libopenvino_paddle_frontend.*": "likewise",
+    "openvino/libs/libopenvino_jax_frontend.*": "likewise",
+    "openvino/libs/libopenvino_gguf_frontend.*": "likewise",
+    "openvino/include": "for compiling against it",
+    "openvino/cmake": "likewise",
+    "openvino/libs/pkgconfig": "likewise",
+    "av/*.pyx": "sources of what is compiled",
+    "av/*/*.pyx": "likewise",
+    "av/*.pxd": "likewise",
+    "av/*/*.pxd": "likewise",
+    "av/include": "for compiling against it",
+    "numpy/_core/include": "likewise",
+    "numpy/_core/lib": "likewise",
+    "numpy/f2py": "compiles Fortran",
+    "numpy/distutils": "likewise",
+}
+PROFILES: Mapping[str, Mapping[str, str]] = {
+    "backend": BACKEND,
+    "operator": OPERATOR,
+    "openvino-cpu": OPENVINO_CPU,
+    "ultralytics": DETECTOR,
+}
+
+_FFMPEG = re.compile(r"(?P<name>lib(?:av|sw)[a-z]+)-[0-9a-f]+\.so\.(?P<major>\d+)")
+
+
+def prune(packages: Path, profile: str) -> None:
+    """Takes COMMON's and the profile's paths out of a site-packages folder."""
+    for pattern in {**COMMON, **PROFILES[profile]}:
+        for path in packages.glob(pattern):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+    if profile == "openvino-cpu":
+        _share_ffmpeg(packages)
+
+
+def _share_ffmpeg(packages: Path) -> None:
+    """OpenCV's FFmpeg becomes a link to PyAV's where both are of one ABI version, and what only it loaded goes.
+
+    The two wheels bring the same libraries once each: 30 MB on disk, and in memory as both are loaded.
+    """
+    ours = {_version(file): file for file in (packages / "av.libs").glob("lib*.so.*") if _version(file)}
+    folder = packages / "opencv_python_headless.libs"
+    for file in sorted(folder.glob("lib*.so.*")):
+        twin = ours.get(_version(file))
+        if twin is not None:
+            file.unlink()
+            file.symlink_to(Path("..") / "av.libs" / twin.name)
+    needed = _needed([packages / "cv2" / "cv2.abi3.so"], folder)
+    for file in folder.glob("lib*.so*"):
+        if file.name not in needed:
+            file.unlink()
+
+
+def _version(file: Path) -> tuple[str, str] | None:
+    found = _FFMPEG.match(file.name)
+    return (found["name"], found["major"]) if found else None
+
+
+def _needed(roots: list[Path], folder: Path) -> set[str]:
+    """The names of the libraries in `folder` that the roots load, and those that these load."""
+    seen: set[str] = set()
+    waiting = list(roots)
+    while waiting:
+        answer = subprocess.run(["ldd", str(waiting.pop())], check=True, capture_output=True, text=True).stdout
+        for name in re.findall(r"^\s*(\S+)", answer, re.MULTILINE):
+            if name not in seen and (folder / name).exists():
+                seen.add(name)
+                waiting.append(folder / name)
+    return seen
