@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 COMMON = {
+    "**/*.pyi": "for type checkers",
     "*/tests": "packages' own tests",
     "*/*/tests": "packages' own tests",
+    "pydantic/v1": "Pydantic 1 for programs that still use it",
     "pip": "nothing is installed into a running image",
     "pip-*": "likewise",
     "setuptools": "likewise",
@@ -58,6 +60,12 @@ OPENVINO_CPU = {
     "openvino/libs/libopenvino_gguf_frontend.*": "likewise",
     "openvino/include": "for compiling against it",
     "openvino/cmake": "likewise",
+    "openvino/libs/libopenvino_c.so*": "for programs in C",
+    "openvino/tools": "converts models, which is done elsewhere",
+    "openvino/frontend/[jpt]*": "likewise: for JAX, Paddle, PyTorch and TensorFlow",
+    "openvino/torch": "likewise",
+    "openvino/libs/libopenvino_hetero_plugin.so": "one device runs the whole network",
+    "openvino/libs/libopenvino_auto_batch_plugin.so": "likewise",
     "openvino/libs/pkgconfig": "likewise",
     "av/*.pyx": "sources of what is compiled",
     "av/*/*.pyx": "likewise",
@@ -66,6 +74,8 @@ OPENVINO_CPU = {
     "av/include": "for compiling against it",
     "numpy/_core/include": "likewise",
     "numpy/_core/lib": "likewise",
+    "numpy/_core/_simd.*": "for numpy's own tests",
+    "numpy/_core/_*_tests.*": "likewise",
     "numpy/f2py": "compiles Fortran",
     "numpy/distutils": "likewise",
 }
@@ -76,7 +86,7 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
     "ultralytics": DETECTOR,
 }
 
-_FFMPEG = re.compile(r"(?P<name>lib(?:av|sw)[a-z]+)-[0-9a-f]+\.so\.(?P<major>\d+)")
+_SHARED = re.compile(r"(?P<name>lib(?:av(?:codec|format|util)|sw[a-z]+|gfortran|quadmath))-.+\.so\.(?P<major>\d+)")
 
 
 def prune(packages: Path, profile: str) -> None:
@@ -88,21 +98,22 @@ def prune(packages: Path, profile: str) -> None:
             else:
                 path.unlink()
     if profile == "openvino-cpu":
-        _share_ffmpeg(packages)
+        _share_libraries(packages)
 
 
-def _share_ffmpeg(packages: Path) -> None:
-    """OpenCV's FFmpeg becomes a link to PyAV's where both are of one ABI version, and what only it loaded goes.
+def _share_libraries(packages: Path) -> None:
+    """OpenCV's FFmpeg and Fortran become links to PyAV's and numpy's of the same ABI version.
 
-    The two wheels bring the same libraries once each: 30 MB on disk, and in memory as both are loaded.
+    What only they loaded goes. The wheels bring the same libraries once each: 30 MB on disk, and in memory as both are loaded.
     """
-    ours = {_version(file): file for file in (packages / "av.libs").glob("lib*.so.*") if _version(file)}
+    wheels = [*(packages / "av.libs").glob("lib*.so.*"), *(packages / "numpy.libs").glob("lib*.so.*")]
+    ours = {_version(file): file for file in wheels if _version(file)}
     folder = packages / "opencv_python_headless.libs"
     for file in sorted(folder.glob("lib*.so.*")):
         twin = ours.get(_version(file))
         if twin is not None:
             file.unlink()
-            file.symlink_to(Path("..") / "av.libs" / twin.name)
+            file.symlink_to(Path("..") / twin.parent.name / twin.name)
     needed = _needed([packages / "cv2" / "cv2.abi3.so"], folder)
     for file in folder.glob("lib*.so*"):
         if file.name not in needed:
@@ -110,7 +121,7 @@ def _share_ffmpeg(packages: Path) -> None:
 
 
 def _version(file: Path) -> tuple[str, str] | None:
-    found = _FFMPEG.match(file.name)
+    found = _SHARED.match(file.name)
     return (found["name"], found["major"]) if found else None
 
 

@@ -27,8 +27,16 @@ _UNUSED_STDLIB = (
     "config-*",  # for embedding Python in other programs
     "dist-packages",
     "ensurepip",
+    "distutils",
     "idlelib",
     "lib2to3",
+    # Extension modules that bring libraries along and that nothing here imports.
+    "_curses*.so",
+    "_dbm.*.so",
+    "_gdbm.*.so",
+    "nis.*.so",
+    "ossaudiodev.*.so",
+    "readline.*.so",
     "pydoc_data",
     "site-packages",
     "test",
@@ -52,7 +60,7 @@ def build(environment: Path, output: Path, profile: str | None) -> None:
     _copy_tree(environment, output, skip=())
     if profile is not None:
         prune.prune(next((output / environment.relative_to("/")).glob("lib/python3*/site-packages")), profile)
-    _copy_python(output)
+    _copy_python(environment, output)
     copied = [file for name in _SYSTEM_FILES for file in _copy_system(Path(name), output)]
     copied += _copy_libraries(output)
     _write_accounts(output)
@@ -78,10 +86,14 @@ def _copy_tree(source: Path, output: Path, skip: Iterable[str]) -> None:
     shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*skip))
 
 
-def _copy_python(output: Path) -> None:
+def _copy_python(environment: Path, output: Path) -> None:
     """The interpreter at its own path, and the standard library without what no program of ours imports."""
     program = Path(sys.executable).resolve()
     _copy_file(program, output)
+    link = environment / "bin" / "python3"
+    while link.is_symlink():  # the environment's, /usr/bin/python3, and where that leads
+        link = link.parent / link.readlink()
+        _copy_file(link, output)
     for folder in {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}:
         _copy_tree(Path(folder), output, _UNUSED_STDLIB)
     sitecustomize = Path(sysconfig.get_path("stdlib")) / "sitecustomize.py"
