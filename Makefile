@@ -28,6 +28,11 @@ test: setup ## Everything that CI runs: lint, types, and all tests
 test-fast: setup ## The unit tests only
 	@$(PYTHON) -m pytest tests/unit
 
+.PHONY: e2e
+e2e: setup ## The chart on a real single-node cluster, from the installation to alerts (build/e2e/ keeps the logs)
+	@$(PYTHON) tools/system_packages.py
+	@VIGIL_E2E=1 $(PYTHON) -m pytest tests/e2e/kubernetes tests/integration/images -q --durations=10
+
 .PHONY: bench
 bench: setup ## Measures against the goals: make bench BENCH=detector (writes build/bench/<name>.json)
 	@if [ "$(BENCH)" = detector ]; then for name in detector ultralytics; do \
@@ -49,6 +54,10 @@ lock: ## Resolves locks/*.txt anew from pyproject.toml (UPGRADE=1: to the newest
 .PHONY: manifests
 manifests: setup ## Writes manifests/operator and manifests/backend from the chart
 	@$(PYTHON) -m tests.chart.manifests
+
+.PHONY: release
+release: setup ## Sets the version, and builds wheels, chart, manifests and notes: make release VERSION=0.2.0
+	@$(PYTHON) -m tools.release "$(VERSION)"
 
 NO_KEY := AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
 .PHONY: screenshots

@@ -104,7 +104,7 @@ def prune(packages: Path, profile: str) -> None:
 def _share_libraries(packages: Path) -> None:
     """OpenCV's FFmpeg and Fortran become links to PyAV's and numpy's of the same ABI version.
 
-    What only they loaded goes. The wheels bring the same libraries once each: 30 MB on disk, and in memory as both are loaded.
+    What only they loaded goes. Each wheel brings these libraries along: 30 MB on disk, and in memory once loaded.
     """
     wheels = [*(packages / "av.libs").glob("lib*.so.*"), *(packages / "numpy.libs").glob("lib*.so.*")]
     ours = {_version(file): file for file in wheels if _version(file)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,11 @@ from tests.cluster.product_images import product_archive, version
 from tests.integration.images.archive import Image, folders, unpack
 from tools.system_packages import MissingPackagesError
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1200),
+    pytest.mark.skipif(os.environ.get("VIGIL_E2E") != "1", reason="builds images for minutes: `make e2e` runs it"),
+]
 
 MEGABYTE = 1_000_000
 LIMITS_BYTES = {"operator": 250 * MEGABYTE, "backend": 250 * MEGABYTE, "detector": 450 * MEGABYTE}

@@ -100,7 +100,7 @@ def main() -> None:
     options = json.loads(sys.argv[1])
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
-    server.set_address("127.0.0.1")
+    server.set_address(options.get("host", "127.0.0.1"))
     server.set_service(str(options["port"]))
     factories = {path: make_factory(options, clip) for path, clip in options["clips"].items()}
     server.connect("client-connected", Plays(options["plays"]).watch)

@@ -83,6 +83,7 @@ def gst_rtsp_server(
     basic: bool = False,
     transports: Sequence[str] = ("tcp", "udp"),
     port: int = 0,
+    host: str = "127.0.0.1",
     tls: tuple[Path, Path] | None = None,
 ) -> Iterator[RtspServer]:
     """Serves `clip` (an MP4 with H.264, H.265 or MJPEG) in real time from its beginning to each client.
@@ -104,6 +105,7 @@ def gst_rtsp_server(
         "basic": basic,
         "transports": list(transports),
         "port": port,
+        "host": host,
         "tls_certificate": str(tls[0]) if tls else "",
         "tls_key": str(tls[1]) if tls else "",
     }
@@ -116,7 +118,7 @@ def gst_rtsp_server(
         env=environment,
     ) as process:
         scheme = "rtsps" if tls else "rtsp"
-        server = RtspServer("127.0.0.1", 0, path, scheme, username, password, process)
+        server = RtspServer(host, 0, path, scheme, username, password, process)
         listening = threading.Event()
 
         def read() -> None:

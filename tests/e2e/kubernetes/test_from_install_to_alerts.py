@@ -1,0 +1,210 @@
+"""From an installation of the chart to alerts, on a real node with real containers and no stand-in.
+
+Two cameras play the clip of the six people, one registered through the API and one by kubectl. Each process is killed
+with SIGKILL while they play: operator, backend, PostgreSQL, a detector and the kubelet. Each camera still has exactly
+six alerts, with pictures and clips. `make e2e` runs it (VIGIL_E2E=1).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.cluster.binaries import Binaries
+from tests.cluster.fixtures import run_folder
+from tests.cluster.machine import HOST_ADDRESS, MachineUnavailableError
+from tests.cluster.node import ContainerCluster
+from tests.cluster.polling import eventually
+from tests.e2e.kubernetes.installation import CAMERAS, SYSTEM, Installation, install
+from tests.integration.services.rtsp import RtspServer, gst_rtsp_server
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1500),
+    pytest.mark.skipif(os.environ.get("VIGIL_E2E") != "1", reason="takes 10 minutes: `make e2e` runs it"),
+]
+
+PASSWORD = "p@ss:w/rd %é"
+DETECTION = {"model": "yolov8n", "frames_per_second": 5, "classes": ["person"], "minimum_confidence": 0.5}
+CLIP_SECONDS = 139.0
+
+
+@pytest.fixture(scope="module")
+def installation(kubernetes_binaries: Binaries, shared: Path) -> Iterator[Installation]:
+    try:
+        cluster = ContainerCluster(kubernetes_binaries, run_folder("e2e"))
+    except MachineUnavailableError as error:
+        pytest.skip(str(error))
+    with cluster:
+        yield install(cluster, shared / "models" / "yolov8n_int8_openvino_model")
+
+
+@pytest.fixture(scope="module")
+def cameras(installation: Installation, shared: Path) -> Iterator[dict[str, int]]:
+    """Name -> id of both cameras, after their clips have been played and every process was killed once."""
+    clip = shared / "videos" / "one-by-one-person-detection.mp4"
+    with (
+        gst_rtsp_server(clip, username="viewer", password=PASSWORD, host=HOST_ADDRESS) as by_api,
+        gst_rtsp_server(clip, username="viewer", password=PASSWORD, host=HOST_ADDRESS) as by_kubectl,
+    ):
+        try:
+            _register(installation, by_api)
+            _apply(installation, by_kubectl)
+            for server in (by_api, by_kubectl):
+                server.wait_for("play 1", timeout_seconds=240)
+            _kill_one_after_another(installation, began=time.monotonic())
+            yield eventually(lambda: _ids(installation), timeout_seconds=60)
+        finally:
+            installation.keep_artefacts("six-people")
+
+
+def _register(installation: Installation, server: RtspServer) -> None:
+    with installation.api() as api:
+        camera = {"name": "By the API", "rtsp_url": server.url, "is_active": True, "detection": DETECTION}
+        answer = api.post("/api/cameras/", json=camera)
+        assert answer.status_code == 201, answer.text
+
+
+def _apply(installation: Installation, server: RtspServer) -> None:
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "gate-credentials", "namespace": CAMERAS},
+        "stringData": {"username": "viewer", "password": PASSWORD},
+    }
+    detection = {"model": "yolov8n", "framesPerSecond": 5, "classes": ["person"], "minimumConfidence": 0.5}
+    camera = {
+        "apiVersion": "vigil.dev/v1alpha1",
+        "kind": "Camera",
+        "metadata": {"name": "gate", "namespace": CAMERAS},
+        "spec": {
+            "displayName": "By kubectl",
+            "stream": {"url": server.bare_url, "credentialsSecretRef": {"name": "gate-credentials"}},
+            "detection": detection,
+        },
+    }
+    installation.cluster.apply([secret, camera])
+
+
+def _kill_one_after_another(installation: Installation, *, began: float) -> None:
+    """Between the visits and in their middle, whichever it happens to be: none may matter."""
+    for after_seconds, pattern in ((15, "vigil-operator run"), (40, "gunicorn"), (65, "postgres -D")):
+        time.sleep(max(0.0, began + after_seconds - time.monotonic()))  # the clip's time is what is waited for
+        assert installation.kill(pattern) >= 1, pattern
+    time.sleep(max(0.0, began + 90 - time.monotonic()))
+    kubelet = installation.cluster.node.kubelet
+    kubelet.kill()
+    kubelet.start()
+    time.sleep(max(0.0, began + CLIP_SECONDS + 5 - time.monotonic()))
+
+
+def _ids(installation: Installation) -> dict[str, int]:
+    with installation.api() as api:
+        found = {row["name"]: row["id"] for row in api.get("/api/cameras/").raise_for_status().json()["results"]}
+    assert {"By the API", "By kubectl"} <= found.keys()
+    return found
+
+
+def _alerts(installation: Installation, camera: int) -> list[dict[str, Any]]:
+    with installation.api() as api:
+        answer = api.get("/api/alerts/", params={"camera": camera, "alert_type": "person"}).raise_for_status()
+        found: list[dict[str, Any]] = answer.json()["results"]
+        return found
+
+
+@pytest.mark.parametrize("name", ["By the API", "By kubectl"])
+def test_six_people_give_exactly_six_alerts_whatever_is_killed(
+    installation: Installation, cameras: dict[str, int], name: str
+) -> None:
+    eventually(lambda: _has(installation, cameras[name], 6), timeout_seconds=120, poll_seconds=2)
+    assert len({alert["event_id"] for alert in _alerts(installation, cameras[name])}) == 6
+
+
+def _has(installation: Installation, camera: int, count: int) -> bool:
+    try:
+        found = _alerts(installation, camera)
+    except httpx.HTTPError as error:
+        raise AssertionError(str(error)) from error
+    assert len(found) == count, [alert["timestamp"] for alert in found]
+    assert all(alert["image"] and alert["clip"] for alert in found)
+    return True
+
+
+@pytest.mark.parametrize("name", ["By the API", "By kubectl"])
+def test_each_alert_has_a_picture_and_a_clip(installation: Installation, cameras: dict[str, int], name: str) -> None:
+    with installation.api() as api:
+        for alert in _alerts(installation, cameras[name]):
+            assert api.get(alert["image"]).content.startswith(b"\xff\xd8")
+            assert b"ftyp" in api.get(alert["clip"]).content[:16]
+
+
+def test_cameras_without_a_gpu_fall_back_to_the_processor_and_say_so(
+    installation: Installation, cameras: dict[str, int]
+) -> None:
+    items = installation.cluster.http.get(f"/apis/vigil.dev/v1alpha1/namespaces/{CAMERAS}/cameras")["items"]
+    assert {each["status"]["detector"]["class"] for each in items} == {"cpu"}
+
+
+def test_the_operator_was_refused_nothing(installation: Installation, cameras: dict[str, int]) -> None:
+    user = f"system:serviceaccount:{SYSTEM}:vigil-operator"
+    refused = {
+        (event.verb, event.resource, event.namespace)
+        for event in installation.cluster.audit_events(since=0, user=user)
+        if event.code == 403
+    }
+    assert refused == set()
+
+
+def test_no_credential_is_in_any_log(installation: Installation, cameras: dict[str, int]) -> None:
+    folder = installation.keep_artefacts("credentials")
+    for log in folder.glob("*.log"):
+        text = log.read_text()
+        assert "w/rd" not in text, log.name
+        assert "w%2Frd" not in text, log.name
+
+
+def test_the_charts_own_test_passes(installation: Installation, cameras: dict[str, int]) -> None:
+    (pod,) = installation.at["test"]
+    installation.cluster.apply([pod])
+    name = pod["metadata"]["name"]
+
+    def ended() -> bool:
+        phase = installation.cluster.kubectl_json("get", "pod", name, "--namespace", SYSTEM)["status"]["phase"]
+        assert phase in {"Succeeded", "Failed"}
+        return bool(phase == "Succeeded")
+
+    assert eventually(ended, timeout_seconds=90), installation.cluster.kubectl("logs", name, "--namespace", SYSTEM)
+    installation.cluster.kubectl("delete", "pod", name, "--namespace", SYSTEM)
+
+
+def test_an_uninstall_leaves_what_it_says_and_nothing_else(
+    installation: Installation, cameras: dict[str, int]
+) -> None:
+    installation.uninstall()
+
+    def left() -> set[str]:
+        found = installation.cluster.http.get("/api/v1/namespaces")["items"]
+        assert CAMERAS not in {each["metadata"]["name"] for each in found}
+        kinds = "deployments,statefulsets,services,secrets,configmaps,persistentvolumeclaims,jobs,roles,rolebindings"
+        items = installation.cluster.kubectl_json("get", kinds, "--namespace", SYSTEM)["items"]
+        names = {f"{each['kind']}/{each['metadata']['name']}" for each in items if each.get("type") != _TOKEN_TYPE}
+        names -= {"ConfigMap/kube-root-ca.crt"}
+        assert names == {
+            "Secret/vigil-backend",
+            "Secret/vigil-postgresql",
+            "PersistentVolumeClaim/vigil-media",
+            "PersistentVolumeClaim/data-vigil-postgresql-0",
+        }
+        return names
+
+    eventually(left, timeout_seconds=180, poll_seconds=2)
+    items = installation.cluster.kubectl_json("get", "clusterroles,clusterrolebindings")["items"]
+    assert not [each["metadata"]["name"] for each in items if each["metadata"]["name"].startswith("vigil")]
+
+
+_TOKEN_TYPE = "kubernetes.io/service-account-token"
