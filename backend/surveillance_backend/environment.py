@@ -196,14 +196,10 @@ class Environment(BaseSettings):
                     "DATABASE_URL cannot be read; it must be like postgres://user:password@host:5432/name"
                 ) from None
             if "sqlite3" not in parsed.get("ENGINE", ""):
-                return {**parsed, "CONN_HEALTH_CHECKS": True, "OPTIONS": {**parsed.get("OPTIONS", {}), "pool": POOL}}
+                return {**parsed, "ENGINE": "surveillance_backend.postgresql_pool"}
             name = str(parsed["NAME"])
             return sqlite_database(name if name == ":memory:" else Path(name))
         return sqlite_database(self.data_dir.absolute() / "vigil.sqlite3")
-
-
-POOL = {"min_size": 0, "max_size": 16, "timeout": 5.0}
-"""Connections of a process: a new one for each request would cost more than the request. Seconds to wait for one."""
 
 
 def sqlite_database(path: Path | str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import av
 import cv2
 import numpy as np
 import numpy.typing as npt
-import psycopg
+import psycopg2
 from tests.integration.services.backend import BackendServer
 from tests.integration.services.detector import DetectorProcess, wait_until
 from tests.integration.services.rtsp import RtspServer, gst_rtsp_server
@@ -70,13 +70,14 @@ class Stage:
 
     def rows(self) -> list[tuple[Any, ...]]:
         """What the database holds of this camera, the oldest first: type, label, timestamp, event id."""
-        with psycopg.connect(self.database_url) as connection:
-            found = connection.execute(
+        with contextlib.closing(psycopg2.connect(self.database_url)) as connection, connection.cursor() as cursor:
+            cursor.execute(
                 "SELECT alert_type, label, timestamp, event_id FROM surveillance_alert"
                 " WHERE camera_id = %s ORDER BY timestamp",
                 (self.camera_id,),
             )
-            return found.fetchall()
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+            return rows
 
     def alerts(self) -> list[dict[str, Any]]:
         """The camera's alerts by the API, the oldest first, each with its picture as `jpeg`."""

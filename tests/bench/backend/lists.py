@@ -10,9 +10,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 import httpx
-import psycopg
 from tests.bench.backend.load import get, one_by_one
-from tests.bench.backend.world import add_cameras, stream_url_at_rest, user_id_of, vigil
+from tests.bench.backend.world import add_cameras, cursor_of, stream_url_at_rest, user_id_of, vigil
 from tests.bench.report import Measurement
 from tests.integration.services.backend import BackendServer, BackendUser
 from tests.integration.services.postgres import PostgresServer
@@ -32,8 +31,8 @@ def measure(folder: Path, postgres: PostgresServer) -> list[Measurement]:
         backend.add_camera(owner.token, name="first", rtsp_url="rtsp://10.0.0.1/1")
         ids = add_cameras(url, user_id_of(url, "owner"), CAMERAS - 1, url=stream_url_at_rest(url), active=False)
         add_alerts(url, ids)
-        with psycopg.connect(url) as connection:
-            connection.execute(
+        with cursor_of(url) as cursor:
+            cursor.execute(
                 "UPDATE surveillance_camera SET user_id = %s WHERE id = %s", (user_id_of(url, "guest"), ids[0])
             )
         figures = [Measurement.plain("lists: alerts", ALERTS, "")]
@@ -44,8 +43,8 @@ def measure(folder: Path, postgres: PostgresServer) -> list[Measurement]:
 
 def add_alerts(database_url: str, camera_ids: list[int]) -> None:
     """The alerts, spread over the cameras and over 90 days, 1 in 50 of them open."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(
+    with cursor_of(database_url) as cursor:
+        cursor.execute(
             "INSERT INTO surveillance_alert (camera_id, event_id, alert_type, confidence, timestamp, received_at,"
             " description, label, track, zone, rule, image, clip, acknowledged, resolved, is_false_positive)"
             " SELECT (%s::bigint[])[1 + n %% %s], 'bench-' || n, (ARRAY['person','vehicle','animal'])[1 + n %% 3],"
@@ -55,7 +54,7 @@ def add_alerts(database_url: str, camera_ids: list[int]) -> None:
             "       FROM generate_series(1, %s) n) numbered",
             (camera_ids, len(camera_ids), ALERTS, ALERTS),
         )
-        connection.execute("VACUUM ANALYZE")
+        cursor.execute("VACUUM ANALYZE")
 
 
 def _pages(backend: BackendServer, user: BackendUser, name: str, middle: int) -> list[Measurement]:

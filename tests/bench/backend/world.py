@@ -1,5 +1,6 @@
 """What the measurements share: the database, Vigil's backend and the plain one, and how much they use."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -7,9 +8,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
-import psycopg
+import psycopg2
 from tests.cluster.processes import ServerProcess, free_ports
 from tests.cluster.reaper import Reaper
 from tests.integration.services.backend import BackendServer, backend_server
@@ -99,33 +101,45 @@ def plain(folder: Path, database_url: str, *, worker: str, workers: int = WORKER
         reaper.close()
 
 
+@contextmanager
+def cursor_of(database_url: str) -> Iterator[Any]:
+    """A cursor whose statements are each committed at once."""
+    with contextlib.closing(psycopg2.connect(database_url)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            yield cursor
+
+
 def add_cameras(database_url: str, user_id: int, count: int, *, url: str, active: bool = True) -> list[int]:
     """Cameras by SQL; `url` is an encrypted stream URL of the backend, which all of them get."""
-    with psycopg.connect(database_url) as connection:
-        rows = connection.execute(
+    with cursor_of(database_url) as cursor:
+        cursor.execute(
             'INSERT INTO surveillance_camera (user_id, name, "group", rtsp_url, is_active, activated_at, transport,'
             " detection, detector_class_name, managed_by, created_at, updated_at)"
             " SELECT %s, 'Bench ' || n, '', %s, %s, now(), 'tcp', detection, '', 'backend', now(), now()"
             " FROM generate_series(1, %s) n,"
             " (SELECT detection FROM surveillance_camera ORDER BY id LIMIT 1) model RETURNING id",
             (user_id, url, active, count),
-        ).fetchall()
-        connection.execute("UPDATE surveillance_cameralistversion SET number = number + 1")
+        )
+        rows = cursor.fetchall()
+        cursor.execute("UPDATE surveillance_cameralistversion SET number = number + 1")
     return sorted(row[0] for row in rows)
 
 
 def user_id_of(database_url: str, username: str) -> int:
     """The id of a user."""
-    with psycopg.connect(database_url) as connection:
-        row = connection.execute("SELECT id FROM auth_user WHERE username = %s", (username,)).fetchone()
+    with cursor_of(database_url) as cursor:
+        cursor.execute("SELECT id FROM auth_user WHERE username = %s", (username,))
+        row = cursor.fetchone()
     assert row is not None
     return int(row[0])
 
 
 def stream_url_at_rest(database_url: str) -> str:
     """The first camera's stream URL as the database holds it."""
-    with psycopg.connect(database_url) as connection:
-        row = connection.execute("SELECT rtsp_url FROM surveillance_camera ORDER BY id LIMIT 1").fetchone()
+    with cursor_of(database_url) as cursor:
+        cursor.execute("SELECT rtsp_url FROM surveillance_camera ORDER BY id LIMIT 1")
+        row = cursor.fetchone()
     assert row is not None
     return str(row[0])
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-import psycopg
+import psycopg2
 from tests.integration.services.backend import backend_server
 from tests.integration.services.detector import DetectorProcess
 from tests.integration.services.postgres import PostgresServer, postgres_server
@@ -106,16 +106,18 @@ def comers_clip(clip: Path, target: Path) -> Path:
 
 
 def _tell_commit_times(postgres: PostgresServer) -> None:
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
+    with contextlib.closing(psycopg2.connect(postgres.url("postgres"))) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER SYSTEM SET track_commit_timestamp = on")
     postgres.stop()
     postgres.start()
 
 
 def _note_inserts(database_url: str) -> None:
     """An alert's row is written again when its clip comes: its first commit is that of a note beside it."""
-    with psycopg.connect(database_url) as connection:
-        connection.execute(
+    with contextlib.closing(psycopg2.connect(database_url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(
             "CREATE TABLE bench_insert (alert_id bigint);"
             "CREATE FUNCTION bench_note() RETURNS trigger LANGUAGE plpgsql AS"
             " $$ BEGIN INSERT INTO bench_insert VALUES (NEW.id); RETURN NULL; END $$;"
@@ -124,14 +126,14 @@ def _note_inserts(database_url: str) -> None:
 
 
 def _seconds(database_url: str, camera_id: int) -> list[float]:
-    with psycopg.connect(database_url) as connection:
-        found = connection.execute(
+    with contextlib.closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
+        cursor.execute(
             "SELECT EXTRACT(EPOCH FROM pg_xact_commit_timestamp(note.xmin) - timestamp)"
             " FROM surveillance_alert JOIN bench_insert note ON alert_id = id"
             " WHERE camera_id = %s ORDER BY timestamp",
             (camera_id,),
         )
-        return [float(row[0]) for row in found.fetchall()]
+        return [float(row[0]) for row in cursor.fetchall()]
 
 
 def _resident_megabytes(cctv: DetectorProcess) -> float:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(600)
 def test_unit_tests_pass_on_postgresql(database_url: str) -> None:
     finished = subprocess.run(
         [sys.executable, "-m", "pytest", "tests/unit/backend", "-q", "-p", "no:cacheprovider"],
@@ -20,7 +20,7 @@ def test_unit_tests_pass_on_postgresql(database_url: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=1440,
+        timeout=580,
     )
     assert finished.returncode == 0, finished.stdout[-6000:]
     assert " passed" in finished.stdout

@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
+import psycopg2
 import pytest
 from cryptography.fernet import Fernet
-from psycopg import sql
 from tests.cluster.processes import ServerProcess, free_ports
 from tests.cluster.reaper import Reaper
 
@@ -195,19 +194,20 @@ def _migrate(backend: BackendServer, database_url: str) -> None:
         backend.manage("migrate", "--verbosity=0")
         return
     server, _, name = database_url.rpartition("/")
-    with psycopg.connect(database_url) as connection:
-        found = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
-        is_empty = found.fetchone() == (0,)
-    names = {"name": sql.Identifier(name), "migrated": sql.Identifier(_MIGRATED)}
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        found = connection.execute("SELECT count(*) FROM pg_database WHERE datname = %s", [_MIGRATED])
-        if is_empty and found.fetchone() == (1,):
-            connection.execute(sql.SQL("DROP DATABASE {name}").format(**names))
-            connection.execute(sql.SQL("CREATE DATABASE {name} TEMPLATE {migrated}").format(**names))
-            return
-        backend.manage("migrate", "--verbosity=0")
-        if is_empty:
-            connection.execute(sql.SQL("CREATE DATABASE {migrated} TEMPLATE {name}").format(**names))
+    with contextlib.closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+        is_empty = cursor.fetchone() == (0,)
+    with contextlib.closing(psycopg2.connect(f"{server}/postgres")) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_database WHERE datname = %s", [_MIGRATED])
+            if is_empty and cursor.fetchone() == (1,):
+                cursor.execute(f"DROP DATABASE {name}")
+                cursor.execute(f"CREATE DATABASE {name} TEMPLATE {_MIGRATED}")
+                return
+            backend.manage("migrate", "--verbosity=0")
+            if is_empty:
+                cursor.execute(f"CREATE DATABASE {_MIGRATED} TEMPLATE {name}")
 
 
 @pytest.fixture

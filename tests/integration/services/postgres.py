@@ -17,15 +17,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
+import psycopg2
 import pytest
-from psycopg import sql
 from tests.cluster.processes import ServerProcess, free_ports
 from tests.cluster.reaper import Reaper
 
 _VERSIONS = Path("/usr/lib/postgresql")
-_HASTY = ("-c", "fsync=off", "-c", "full_page_writes=off")
 _OPTIONS = (
+    *("-c", "fsync=off", "-c", "full_page_writes=off"),
     *("-c", "max_connections=200", "-c", "shared_buffers=128MB", "-c", "timezone=UTC"),
     *("-c", "jit=off", "-c", "log_min_messages=warning", "-c", "unix_socket_directories="),
 )
@@ -34,7 +33,7 @@ _OPTIONS = (
 class PostgresServer:
     """One server. `kill` ends it as a power cut would; `start` brings it back on the same port."""
 
-    def __init__(self, binaries: Path, directory: Path, reaper: Reaper, *, is_durable: bool = False) -> None:
+    def __init__(self, binaries: Path, directory: Path, reaper: Reaper) -> None:
         (self.port,) = free_ports(1)
         self._binaries = binaries
         self._directory = directory
@@ -50,8 +49,7 @@ class PostgresServer:
             "-p",
             str(self.port),
         ]
-        options = _OPTIONS if is_durable else (*_HASTY, *_OPTIONS)
-        self.process = ServerProcess("postgres", [*command, *options], directory / "postgres.log", reaper)
+        self.process = ServerProcess("postgres", [*command, *_OPTIONS], directory / "postgres.log", reaper)
 
     @property
     def _data(self) -> Path:
@@ -74,8 +72,10 @@ class PostgresServer:
     def create_database(self) -> str:
         """Makes an empty database and returns its URL."""
         name = f"test_{secrets.token_hex(6)}"
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        with contextlib.closing(psycopg2.connect(self.url("postgres"))) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(f"CREATE DATABASE {name}")
         return self.url(name)
 
     def url(self, database: str) -> str:
@@ -84,8 +84,8 @@ class PostgresServer:
 
     def _answers(self) -> bool:
         try:
-            psycopg.connect(self.url("postgres"), connect_timeout=2).close()
-        except psycopg.OperationalError:
+            psycopg2.connect(self.url("postgres"), connect_timeout=2).close()
+        except psycopg2.OperationalError:
             return False
         return True
 
@@ -108,15 +108,15 @@ def find_binaries() -> Path | None:
 
 
 @contextlib.contextmanager
-def postgres_server(*, is_durable: bool = False) -> Iterator[PostgresServer]:
-    """A running server; its data go with it. `is_durable`: synced to disk at each commit, as in production."""
+def postgres_server() -> Iterator[PostgresServer]:
+    """A running server; its data go with it."""
     binaries = find_binaries()
     if binaries is None:
         pytest.skip(f"needs PostgreSQL: nothing in {_VERSIONS}/*/bin (Debian package postgresql)")
     directory = Path(tempfile.mkdtemp(prefix="vigil-postgres-"))
     reaper = Reaper()
     try:
-        server = PostgresServer(binaries, directory, reaper, is_durable=is_durable)
+        server = PostgresServer(binaries, directory, reaper)
         server.start()
         yield server
         server.kill()

@@ -1,0 +1,1 @@
+"""A database engine of Django's: PostgreSQL by psycopg2, with connections that outlive a request."""

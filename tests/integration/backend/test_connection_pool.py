@@ -1,0 +1,125 @@
+"""Connections to PostgreSQL outlive a request, and nothing of one request reaches the next."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import dj_database_url
+import pytest
+from django.db import IntegrityError
+from django.db.utils import ConnectionHandler
+from tests.integration.services.postgres import PostgresServer
+
+from surveillance_backend.postgresql_pool.base import IDLE_CONNECTIONS
+
+
+@pytest.fixture(autouse=True)
+def _databases_are_allowed(django_db_blocker: Any) -> Iterator[None]:
+    """Databases of these tests' own, which pytest-django knows nothing of."""
+    with django_db_blocker.unblock():
+        yield
+
+
+def _handler(url: str) -> ConnectionHandler:
+    return ConnectionHandler(
+        {"default": {**dj_database_url.parse(url), "ENGINE": "surveillance_backend.postgresql_pool"}}  # type: ignore[dict-item]
+    )
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[Any]:
+    """Django's connection of this thread."""
+    made = _handler(database_url)["default"]
+    yield made
+    made.close()
+    made.close_pool()
+
+
+def _ask(connection: Any, sql: str) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone()[0]
+
+
+def _server_process(connection: Any) -> int:
+    return int(_ask(connection, "SELECT pg_backend_pid()"))
+
+
+def test_the_next_request_has_the_same_connection(connection: Any) -> None:
+    first = _server_process(connection)
+    connection.close()
+
+    assert connection.connection is None
+    assert _server_process(connection) == first
+
+
+def test_two_requests_at_once_have_two(connection: Any, database_url: str) -> None:
+    other = _handler(database_url)["default"]
+
+    assert _server_process(connection) != _server_process(other)
+    other.close()
+
+
+def test_what_a_request_left_open_is_rolled_back(connection: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE thing (id integer PRIMARY KEY)")
+    connection.set_autocommit(False)
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO thing VALUES (1)")
+    process = connection.connection.info.backend_pid
+    connection.close()
+
+    assert _ask(connection, "SELECT count(*) FROM thing") == 0
+    assert _server_process(connection) == process
+    assert connection.get_autocommit()
+
+
+def test_a_failed_transaction_harms_no_later_one(connection: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE thing (id integer PRIMARY KEY)")
+        cursor.execute("INSERT INTO thing VALUES (1)")
+    connection.set_autocommit(False)
+    with pytest.raises(IntegrityError), connection.cursor() as cursor:
+        cursor.execute("INSERT INTO thing VALUES (1)")
+    connection.close()
+
+    assert _ask(connection, "SELECT count(*) FROM thing") == 1
+
+
+def test_a_restarted_server_is_connected_to_anew(connection: Any, postgres: PostgresServer) -> None:
+    first = _server_process(connection)
+    connection.close()
+    postgres.kill()
+    postgres.start()
+
+    assert _server_process(connection) != first
+
+
+def test_a_forked_process_has_connections_of_its_own(connection: Any) -> None:
+    first = _server_process(connection)
+    connection.close()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, str(_server_process(connection)).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+
+    assert int(os.read(reading, 20)) != first
+    assert _server_process(connection) == first
+    os.close(reading)
+    os.close(writing)
+
+
+def test_only_so_many_are_kept(database_url: str) -> None:
+    used = [_handler(database_url)["default"] for _ in range(IDLE_CONNECTIONS + 3)]
+    for each in used:
+        each.ensure_connection()
+    for each in used:
+        each.close()
+
+    watcher = used[0]
+    kept = _ask(watcher, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+    assert kept <= IDLE_CONNECTIONS
+    watcher.close()
+    watcher.close_pool()
