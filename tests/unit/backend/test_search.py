@@ -114,3 +114,14 @@ def test_wrong_cursor_is_named(anna: Party, cursor: str) -> None:
 )
 def test_filters(anna: Party, query: dict[str, Any], count: int) -> None:
     assert len(anna.client.get("/api/alerts/", query).json()["results"]) == count
+
+
+@pytest.mark.parametrize("few", [0, 1, 100])
+def test_whoever_has_few_or_many_cameras_sees_the_same(
+    anna: Party, ben: Party, viewer: Party, alert: Alert, monkeypatch: Any, few: int
+) -> None:
+    monkeypatch.setattr("surveillance.selectors.alerts.FEW_CAMERAS", few)
+    for number in range(2):
+        Camera.objects.create(user=anna.user, name=f"Another {number}", rtsp_url="rtsp://h/1")
+    for party, expected in ((anna, 1), (viewer, 1), (ben, 0)):
+        assert len(party.client.get("/api/alerts/").json()["results"]) == expected
