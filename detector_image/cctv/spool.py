@@ -112,15 +112,16 @@ class Spool:
     def append(self, submission: Submission, content: bytes) -> bool:
         """Accepts an alert or a picture with its JPEG, or a clip with its MP4.
 
-        Once True is returned it survives all but the disk. False: there was no room even after everything older was
-        dropped. Raises OSError for a disk that fails.
+        Once True is returned it survives all but the disk. False: there was no room even after everything that is
+        worth less was dropped. Raises OSError for a disk that fails.
         """
         data = _encode(submission, content)
         folder = self._waiting / str(submission.camera)
+        is_alert = isinstance(submission, AlertSubmission)
         with self._lock:
             sequence = next(self._sequences)
-            self._make_room(len(data))
-        if len(data) > self._max_bytes:
+            has_room = self._make_room(len(data), for_alert=is_alert)
+        if not has_room:
             self._dropped(submission.camera, "full")
             return False
         name = f"{sequence:012d}-{submission.event_id}.{_kind_of(submission)}"
@@ -132,7 +133,7 @@ class Spool:
                 with self._lock:
                     if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
                         raise
-                    if not self._drop_oldest("full"):
+                    if not self._drop_oldest("full", for_alert=is_alert):
                         self._dropped(submission.camera, "full")
                         return False
         with self._lock:
@@ -205,13 +206,19 @@ class Spool:
             highest = max([highest, *(entry.sequence for entry in entries)])
         return highest
 
-    def _make_room(self, size_bytes: int) -> None:
-        while self._bytes + size_bytes > self._max_bytes and self._drop_oldest("full"):
-            pass
+    def _make_room(self, size_bytes: int, *, for_alert: bool) -> bool:
+        """Whether there is room now; what could never fit costs nobody theirs."""
+        if size_bytes > self._max_bytes:
+            return False
+        while self._bytes + size_bytes > self._max_bytes:
+            if not self._drop_oldest("full", for_alert=for_alert):
+                return False
+        return True
 
-    def _drop_oldest(self, why: str) -> bool:
-        """What follows alerts first, the oldest of it; then the oldest alert."""
-        entries = [entry for queue in self._queues.values() for entry in queue]
+    def _drop_oldest(self, why: str, *, for_alert: bool) -> bool:
+        """What follows alerts first, the oldest of it; then the oldest alert, but only for another alert."""
+        queues = self._queues.values()
+        entries = [entry for queue in queues for entry in queue if for_alert or not entry.is_alert]
         if not entries:
             return False
         self._remove(min(entries, key=lambda entry: (entry.is_alert, entry.sequence)), why)

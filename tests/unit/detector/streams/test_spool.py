@@ -223,3 +223,24 @@ def test_clips_make_room_for_alerts_and_never_the_other_way_round(
         assert spool.append(alert(1, f"event-{number:04}"), b"x" * 1000)
     assert drain(spool, 1) == [f"event-{number:04}" for number in range(7)]
     assert drain(spool, 2) == ["event-0003"]
+
+
+@pytest.mark.parametrize("follower", [clip, picture])
+def test_no_alert_goes_for_what_follows_another(
+    opened: Callable[..., Spool], tmp_path: Path, follower: Callable[[int, str], ClipSubmission | PictureSubmission]
+) -> None:
+    dropped: list[tuple[int, str]] = []
+    spool = opened(tmp_path, 10_000, dropped=lambda camera_id, why: dropped.append((camera_id, why)))
+    for number in range(7):
+        assert spool.append(alert(1, f"event-{number:04}"), b"x" * 1000)
+    assert not spool.append(follower(2, "event-0000"), b"x" * 5000)
+    assert dropped == [(2, "full")]
+    assert drain(spool) == [f"event-{number:04}" for number in range(7)]
+
+
+def test_what_never_fits_costs_nothing_else(opened: Callable[..., Spool], tmp_path: Path) -> None:
+    spool = opened(tmp_path, 10_000)
+    assert spool.append(alert(1, "event-one"), b"x" * 1000)
+    assert spool.append(clip(1, "event-one"), b"x" * 1000)
+    assert not spool.append(alert(1, "event-two"), b"x" * 20_000)
+    assert drain(spool) == ["event-one", "event-one"]
