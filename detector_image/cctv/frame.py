@@ -112,5 +112,8 @@ class Frame:
             raise ValueError("a frame made from BGR has no planes")
         reformatter = _reformatter(source.width, source.height, source.format.name, width, height, pixel_format)
         # libswscale's cheapest filter that still averages what it drops.
-        converted = reformatter.reformat(source, width, height, pixel_format, interpolation=Interpolation.BILINEAR)
+        # By itself it starts a thread for each processor and each geometry, and keeps them for as long as it lives.
+        converted = reformatter.reformat(
+            source, width, height, pixel_format, interpolation=Interpolation.BILINEAR, threads=1
+        )
         return cast("Image", converted.to_ndarray())

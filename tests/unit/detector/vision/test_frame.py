@@ -1,6 +1,7 @@
 """Frames convert lazily, once, and without copying where they can."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import av
 import numpy as np
@@ -60,3 +61,11 @@ def test_conversions_are_made_once() -> None:
     frame = decoded("yuv420p")
     assert frame.bgr() is frame.bgr()
     assert frame.luma() is frame.luma()
+
+
+def test_conversions_start_no_threads_of_their_own() -> None:
+    """libswscale starts one for each processor and geometry unless it is told not to, and keeps them."""
+    before = len(list(Path("/proc/self/task").iterdir()))
+    for width in range(16, 48, 2):
+        decoded("yuv420p").scaled_rgb(width, 18)
+    assert len(list(Path("/proc/self/task").iterdir())) == before
