@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from cctv.attention import Attention, Decision
+from cctv.clock import WallClock
 from cctv.detectors.alert_types import alert_types_by_class_id, alert_types_of_prompts, unknown_classes
 from cctv.detectors.model import Model
 from cctv.detectors.several import SeveralModels
@@ -37,6 +38,7 @@ class Analyser:
         self._owners = model.owners if isinstance(model, SeveralModels) else ()
         self._kinds = self._classes_looked_for()
         self._tracker: ObjectTracker | None = None
+        self._clock = WallClock()
         self._memory = Memory()
         self._gate = MotionGate(camera.detection.motion_masks)
         self._tamper = TamperWatch()
@@ -48,6 +50,9 @@ class Analyser:
 
     def process(self, frame: Frame) -> list[Event]:
         """Takes the next frame (their times rise) and returns the events that it completed."""
+        if step := self._clock.step(frame.received_at, frame.monotonic_seconds):
+            self._memory.shift(step)
+            self._rules.shift(step)
         return self._guard(frame) + self._find(frame)
 
     def better_pictures(self, *, is_last: bool = False) -> list[EventPicture]:

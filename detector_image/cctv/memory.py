@@ -114,6 +114,13 @@ class Memory:
             if known.is_over(now):
                 del self._objects[known.track]
 
+    def shift(self, step: timedelta) -> None:
+        """The clock was set: nobody has been here for longer or shorter because of that."""
+        self._newest = self._newest and self._newest + step
+        for known in self._objects.values():
+            known.last_seen += step
+            known.still_since += step
+
     def __contains__(self, track: str) -> bool:
         """Whether this very track is certain."""
         return track in self._objects

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cctv.rules import check_of
 from cctv.rules.base import Check, Hit, Subject
@@ -42,7 +42,7 @@ class RuleBook:
             hit = check.check(subject)  # also while unarmed: a line crossing needs to know where the object was
             if hit is None or not armed or (not check.repeats and was_told(name)):
                 continue
-            if name in self._fired_at and (now - self._fired_at[name]).total_seconds() < rule.cooldown_seconds:
+            if self._rests(name, rule.cooldown_seconds, now):
                 continue
             self._fired_at[name] = now
             fired.append(Fired(name, hit))
@@ -53,6 +53,10 @@ class RuleBook:
         for _, _, check in self._rules:
             check.forget(tracks)
 
+    def shift(self, step: timedelta) -> None:
+        """The clock was set: a cool-down ends neither sooner nor later for it."""
+        self._fired_at = {name: at + step for name, at in self._fired_at.items()}
+
     def state(self) -> dict[str, str]:
         """When each rule came true last, for its cool-down; JSON-compatible."""
         return {name: at.isoformat() for name, at in self._fired_at.items()}
@@ -61,6 +65,11 @@ class RuleBook:
         """Takes up a `state()`; what belongs to no rule of today is left out."""
         names = {name for name, _, _ in self._rules}
         self._fired_at = {name: datetime.fromisoformat(at) for name, at in state.items() if name in names}
+
+    def _rests(self, name: str, cooldown_seconds: float, now: datetime) -> bool:
+        """Whether the rule came true too short a time ago. A time to come is that of a clock that was set back."""
+        fired_at = self._fired_at.get(name)
+        return fired_at is not None and 0 <= (now - fired_at).total_seconds() < cooldown_seconds
 
 
 def _concerns(rule: Rule, subject: Subject) -> bool:

@@ -1,6 +1,8 @@
 """The parked car, told of once: whatever the light, the connection and the detector do."""
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -8,9 +10,15 @@ import pytest
 
 from cctv.analyser import Analyser
 from cctv.events import Event
+from cctv.memory import Memory
+from cctv.observations import Observation
+from cctv.tracking import TrackedObject
+from vigil_contracts.names import AlertType
 
 CAR = (0.3, 0.3, 0.6, 0.7)
 PARKED_AT = 2.0
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+SEEN = Observation(CAR, 0.9, "car", {})
 
 
 class Yard:
@@ -23,6 +31,7 @@ class Yard:
         self.analyser = Analyser(self._camera, self.model)
         self.second_car = False
         self.seconds = 0.0
+        self.clock_ahead = timedelta()
 
     def see(self, seconds: float) -> list[Any]:
         """What a model says of it: the box trembles, now and then it is a truck, or hardly anything."""
@@ -43,7 +52,9 @@ class Yard:
             if self.second_car:
                 picture[27:63, 112:152] = 200
             lit = (picture * light(self.seconds)).clip(0, 255).astype(np.uint8)
-            events += self.analyser.process(self._make_frame(self.seconds, lit))
+            frame = self._make_frame(self.seconds, lit)
+            frame = replace(frame, received_at=frame.received_at + self.clock_ahead)
+            events += self.analyser.process(frame)
             self.seconds += 0.2
         return events
 
@@ -101,3 +112,39 @@ def test_a_restart_during_the_cool_down_keeps_it(make_frame: Any, make_camera: A
     cool.second_car = True
     assert cool.watch(10) == [], "another car within the minute"
     assert len(cool.watch(60)) == 1, "and after it"
+
+
+@pytest.mark.parametrize("hours", [-2, 2])
+def test_who_is_hidden_when_the_clock_is_set_is_known_all_the_same(hours: int) -> None:
+    parked = TrackedObject("one", 0.0, 10.0, SEEN, SEEN)
+    memory, now = Memory(), START
+    memory.admit(parked, AlertType.VEHICLE, now)
+    for _ in range(10):
+        now += timedelta(seconds=1)
+        memory.see([parked], now)
+    now += timedelta(hours=hours)
+    memory.shift(timedelta(hours=hours))
+    for _ in range(10):
+        now += timedelta(seconds=1)
+        memory.see([], now)
+    again = TrackedObject("two", 20.0, 21.0, SEEN, SEEN)
+    assert memory.recognise(again, AlertType.VEHICLE, {"two"}, now)
+    assert again.name == "one"
+
+
+@pytest.mark.parametrize(("hours", "restarts"), [(2, False), (-2, False), (-2, True)])
+def test_a_clock_that_is_set_does_not_silence_a_rule(
+    make_frame: Any, make_camera: Any, scripted_model: Any, hours: int, restarts: bool
+) -> None:
+    scripted_model.labels = ("person", "car", "truck", "dog", "fire")
+    rule = {"name": "cars", "type": "object", "cooldown_seconds": 60}
+    cool = Yard(make_frame, make_camera, scripted_model, classes=("vehicle",), rules=[rule])
+    assert len(cool.watch(10)) == 1
+    cool.clock_ahead = timedelta(hours=hours)
+    if restarts:
+        cool.restart()
+    else:
+        cool.second_car = True
+        assert cool.watch(10) == [], "another car within the minute"
+    cool.second_car = True
+    assert len(cool.watch(70)) == 1, "and after it"
