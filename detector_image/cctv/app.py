@@ -82,7 +82,9 @@ class Detector:
     def alive(self) -> str:
         """Why the process should be started anew; empty: it need not."""
         silence = time.monotonic() - self._cameras.checked_at
-        return f"the watchdog has not run for {silence:.0f} s" if silence > _STUCK_AFTER_SECONDS else ""
+        if silence > _STUCK_AFTER_SECONDS:
+            return f"the watchdog has not run for {silence:.0f} s"
+        return self._cameras.trouble()  # of all cameras: a GPU in disorder is mended by a new process at best
 
     def ready(self) -> str:
         """Why the process does not do its work; empty: it does."""

@@ -63,9 +63,15 @@ class Cameras:
             return len(self._pipelines)
 
     def streaming(self) -> int:
-        """How many of them give pictures."""
+        """How many of them give pictures that are analysed."""
         with self._lock:
             return sum(pipeline.is_streaming for pipeline in self._pipelines.values())
+
+    def trouble(self) -> str:
+        """Why not one of the cameras' pictures is analysed; empty: those of some are."""
+        with self._lock:
+            troubles = [pipeline.trouble for pipeline in self._pipelines.values()]
+        return troubles[0] if troubles and all(troubles) else ""
 
     def _begin(self, camera: CameraConfiguration) -> None:
         pipeline = CameraPipeline(camera, self._shared)

@@ -36,6 +36,7 @@ class CameraHealth:
         self._changed, self._monotonic = changed, monotonic
         self._lock = threading.Lock()
         self._reason, self._message = Reason.STARTING, REASON_TEXTS[Reason.STARTING]
+        self._trouble = ""
         self._info: StreamInfo | None = None
         self._last_picture_at: datetime | None = None
         self._last_picture_seconds = self._since = monotonic()
@@ -74,15 +75,25 @@ class CameraHealth:
         """The stream has failed or ended, or cannot be looked at."""
         self._set(fault.reason, str(fault))
 
+    def analysis(self, trouble: str) -> None:
+        """Whether pictures that arrive are analysed; `trouble` says why not, empty: they are."""
+        with self._lock:
+            differs, self._trouble = trouble != self._trouble, trouble
+        if differs:
+            self._changed()
+
     def heartbeat(self, detector: str, revision: str, spooled_alerts: int) -> Heartbeat:
         """The state of now."""
         with self._lock:
             rate = 1.0 / self._interval_seconds if self._interval_seconds else None
             streaming, info = self._reason is Reason.STREAMING, self._info
+            reason, message = self._reason, self._message
+            if streaming and self._trouble:
+                reason, message = Reason.MODEL_INVALID, str(StreamFault(Reason.MODEL_INVALID, self._trouble))
             return Heartbeat(
-                phase=phase_of(self._reason, self._monotonic() - self._last_picture_seconds),
-                reason=self._reason,
-                message=self._message[:500],
+                phase=phase_of(reason, self._monotonic() - self._last_picture_seconds),
+                reason=reason,
+                message=message[:500],
                 stream=StreamHealth(
                     width=(info.width or None) if info else None,
                     height=(info.height or None) if info else None,

@@ -36,6 +36,9 @@ class Metrics:
         self.inference = Histogram(
             "vigil_inference_seconds", "Time in the model.", camera, buckets=_SECONDS, registry=registry
         )
+        self.analysis_errors = Counter(
+            "vigil_analysis_errors_total", "Pictures that could not be analysed.", camera, registry=registry
+        )
         self.detections = Counter(
             "vigil_detections_total", "Objects found in pictures.", [*camera, "label"], registry=registry
         )
@@ -61,7 +64,7 @@ class Metrics:
         self._by_camera = (
             *(self.stream_up, self.stream_reconnects, self.last_frame, self.frames, self.frame_age, self.inference),
             *(self.detections, self.events, self.delivery, self.spool_alerts, self.spool_bytes),
-            *(self.spool_dropped, self.dead_letters),
+            *(self.analysis_errors, self.spool_dropped, self.dead_letters),
         )
 
     def begin(self, camera_id: int) -> None:

@@ -58,9 +58,14 @@ class Models:
 
         Whoever passes the camera meanwhile would be missed, so it is done before a stream is opened.
         """
-        model = self._load(name, prompts)
         blank = np.zeros((*WARM_UP_PICTURE, 3), np.uint8)
-        model.detect(Frame.from_bgr(blank, datetime.now(UTC), time.monotonic(), 0))
+        try:
+            model = self._load(name, prompts)
+            model.detect(Frame.from_bgr(blank, datetime.now(UTC), time.monotonic(), 0))
+        except ModelInvalidError:
+            raise
+        except Exception as error:  # runtimes raise whatever they like, a GPU without memory for instance
+            raise ModelInvalidError(f"{name or 'demo'}: cannot be used: {type(error).__name__}: {error}") from error
         return model
 
     def _load_by_name(self, name: str, prompts: tuple[str, ...]) -> Model:

@@ -4,19 +4,16 @@ Cameras share nothing but the model, the spool and the metrics, each of them thr
 pipeline stays in it.
 """
 
-import json
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
-from cctv.analyser import Analyser
+from cctv.analysis import Analysis, names_of_models
 from cctv.backoff import Backoff
 from cctv.clip_reader import ClipReader
 from cctv.clips import ClipLimits, ClipRecorder
-from cctv.detectors.several import as_one
 from cctv.events import Event
 from cctv.faults import StreamFault
 from cctv.frame import Frame
@@ -24,18 +21,19 @@ from cctv.health import CameraHealth
 from cctv.logs import camera_logger, redactor
 from cctv.mailbox import Mailbox
 from cctv.metrics import Metrics
-from cctv.model_pool import MeasuredModel, ModelInvalidError, Models
-from cctv.offline import OutageWatch
+from cctv.model_pool import ModelInvalidError, Models
 from cctv.reader import Reader, ReaderOptions, SourceFactory
 from cctv.source import PacketSource, Source
 from cctv.spool import Spool
 from cctv.state_store import StateStore
+from cctv.work_watch import WorkWatch
 from vigil_contracts.alert import ClipSubmission, PictureSubmission
 from vigil_contracts.camera import CameraConfiguration, Heartbeat
 from vigil_contracts.names import REASON_TEXTS, Reason
 from vigil_contracts.stream_url import secrets_of
 
 _STATE_EVERY_SECONDS = 10.0
+_AGAIN_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +72,7 @@ class CameraPipeline:
             shared.metrics,
             shared.reader_options,
         )
+        self._work = WorkWatch()
         self._clip_reader: ClipReader | None = None
         self._next: CameraConfiguration | None = None
         self._stopping = threading.Event()
@@ -86,13 +85,13 @@ class CameraPipeline:
 
     @property
     def is_streaming(self) -> bool:
-        """Whether pictures arrive."""
-        return self._health.is_streaming
+        """Whether pictures arrive and are analysed."""
+        return self._health.is_streaming and not self.trouble
 
     @property
-    def is_alive(self) -> bool:
-        """Whether the analysing thread runs."""
-        return self._thread.is_alive()
+    def trouble(self) -> str:
+        """Why pictures are not analysed; empty: they are, as they come."""
+        return self._work.trouble()
 
     def start(self) -> None:
         """Begins to watch."""
@@ -112,6 +111,7 @@ class CameraPipeline:
     def check(self) -> None:
         """For the watchdog, about once a second."""
         self._reader.check()
+        self._health.analysis(self.trouble)
         if self._clip_reader is not None:
             self._clip_reader.check()
 
@@ -151,11 +151,21 @@ class CameraPipeline:
             self._clip_reader.start()
 
     def _run(self) -> None:
+        """A surprise must not leave a camera that is watched by nobody."""
+        while not self._stopping.is_set():
+            try:
+                self._watch()
+            except Exception:  # noqa: BLE001 - whatever it is
+                self._log.exception("the analysis broke off and begins anew")
+                self._stopping.wait(_AGAIN_SECONDS)
+
+    def _watch(self) -> None:
         analysis = self._load()
         if analysis is None:
             return
-        self._reader.start()
-        self._read_for_clips(self.camera)
+        if not self._reader.is_started:
+            self._reader.start()
+            self._read_for_clips(self.camera)
         saved_at = time.monotonic()
         while not self._stopping.is_set():
             if self._next is not None:
@@ -170,14 +180,18 @@ class CameraPipeline:
         self._follow_up(analysis, is_last=True)
         analysis.save()
 
-    def _load(self) -> "_Analysis | None":
+    def _make_analysis(self, camera: CameraConfiguration) -> Analysis:
+        shared = self._shared
+        return Analysis(camera, shared.models, shared.states, shared.metrics, shared.offline_alert_after_seconds)
+
+    def _load(self) -> Analysis | None:
         """The model and what uses it; waits until the model can be had. None: the end came first."""
         backoff = Backoff(5.0, 60.0)
         while not self._stopping.is_set():
             camera, self._next = self.camera, None
             self._camera = camera
             try:
-                return _Analysis(camera, self._shared)
+                return self._make_analysis(camera)
             except ModelInvalidError as error:
                 if self._health.reason is not Reason.MODEL_INVALID:
                     self._log.error("%s", error)
@@ -185,16 +199,16 @@ class CameraPipeline:
                 self._stopping.wait(backoff.next_seconds())
         return None
 
-    def _apply(self, camera: CameraConfiguration, analysis: "_Analysis") -> "_Analysis":
+    def _apply(self, camera: CameraConfiguration, analysis: Analysis) -> Analysis:
         """Takes up new settings; where they ask for a model that cannot be had, the former stays in use."""
-        same_models = _names(camera) == _names(self._camera)
+        same_models = names_of_models(camera) == names_of_models(self._camera)
         self._camera, self._next = camera, None
         self._log.info("new settings, revision %s", camera.revision)
         try:
             if not same_models:
                 self._follow_up(analysis, is_last=True)
                 analysis.save()
-                analysis = _Analysis(camera, self._shared)
+                analysis = self._make_analysis(camera)
             else:
                 analysis.analyser.reconfigure(camera)
         except ModelInvalidError as error:
@@ -202,15 +216,20 @@ class CameraPipeline:
         self._shared.changed(camera.id)
         return analysis
 
-    def _analyse(self, frame: Frame, analysis: "_Analysis") -> None:
+    def _analyse(self, frame: Frame, analysis: Analysis) -> None:
         metrics, camera = self._shared.metrics, str(self._camera.id)
         metrics.frame_age.labels(camera).observe(time.monotonic() - frame.monotonic_seconds)
         uses = analysis.uses
+        self._work.begin()
         try:
             events = analysis.analyser.process(frame)
-        except Exception:  # noqa: BLE001 - one bad picture must not end the watching
-            self._log.exception("a picture could not be analysed")
+        except Exception as error:  # noqa: BLE001 - one bad picture must not end the watching
+            metrics.analysis_errors.labels(camera).inc()
+            if self._work.failed(error):
+                self._log.exception("a picture could not be analysed")
             return
+        if self._work.done():
+            self._log.info("pictures are analysed again")
         metrics.frames.labels(camera, "analysed" if analysis.uses > uses else "gated").inc()
         for event in events:
             if self._accept(event):
@@ -219,7 +238,7 @@ class CameraPipeline:
         if events:
             analysis.save()
 
-    def _follow_up(self, analysis: "_Analysis", *, is_last: bool = False) -> None:
+    def _follow_up(self, analysis: Analysis, *, is_last: bool = False) -> None:
         """Better pictures of what was told before. One that is lost leaves the alert the picture that it has."""
         for picture in analysis.analyser.better_pictures(is_last=is_last):
             try:
@@ -227,7 +246,7 @@ class CameraPipeline:
             except OSError:
                 self._log.exception("a better picture could not be written to the disk")
 
-    def _look_for_outage(self, analysis: "_Analysis") -> None:
+    def _look_for_outage(self, analysis: Analysis) -> None:
         health = self._health
         why = REASON_TEXTS[health.reason]
         event = analysis.outage.check(health.is_streaming, health.seconds_without_picture(), why, datetime.now(UTC))
@@ -256,38 +275,5 @@ class CameraPipeline:
             self._shared.spooled()
 
 
-class _Analysis:
-    """An analyser with its models, and its memory on disk."""
-
-    def __init__(self, camera: CameraConfiguration, shared: Shared) -> None:
-        self._models = [MeasuredModel(shared.models.get(*name), shared.metrics, camera.id) for name in _names(camera)]
-        self.analyser = Analyser(camera, as_one(self._models))
-        self.outage = OutageWatch(shared.offline_alert_after_seconds)
-        self._camera_id, self._states = camera.id, shared.states
-        self._saved = ""
-        state: dict[str, Any] = shared.states.load(camera.id)
-        if state:
-            self.analyser.restore(state.get("analyser", {}))
-            self.outage.restore(state.get("outage", {}))
-
-    @property
-    def uses(self) -> int:
-        """How often pictures were looked at, by one model or several."""
-        return self._models[0].uses
-
-    def save(self) -> None:
-        """Writes the memory down where it has changed."""
-        state = {"analyser": self.analyser.state(), "outage": self.outage.state()}
-        text = json.dumps(state, sort_keys=True)
-        if text != self._saved:
-            self._saved = text
-            self._states.save(self._camera_id, state)
-
-
 def _stream_of(camera: CameraConfiguration) -> tuple[object, ...]:
     return camera.rtsp_url, camera.transport, camera.detection.stream_path
-
-
-def _names(camera: CameraConfiguration) -> list[tuple[str, tuple[str, ...]]]:
-    """The camera's models, by name and prompts."""
-    return [(one.model, one.prompts) for one in camera.detection.chosen_models]

@@ -74,6 +74,12 @@ class Reader:
             self._watch = _Watch(self)
             self._watch.start()
 
+    @property
+    def is_started(self) -> bool:
+        """Whether it reads, or tries to."""
+        with self._lock:
+            return self._watch is not None
+
     def retarget(self, make_source: SourceFactory) -> None:
         """Reads another stream from now on."""
         self.make_source = make_source

@@ -40,8 +40,7 @@ def read_network(core: ov.Core, path: Path) -> Network:
     try:
         model = core.read_model(path)
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-        raise ModelInvalidError(f"{path}: OpenVINO cannot read it: {reason}") from error
+        raise ModelInvalidError(f"{path}: OpenVINO cannot read it: {last_words(error)}") from error
     shape = model.inputs[0].get_partial_shape()
     if len(model.inputs) != 1 or len(shape) != 4:
         raise ModelInvalidError(f"{path}: is no detection model: it must take one picture as (1, 3, height, width)")
@@ -77,6 +76,12 @@ def with_input_size(network: Network, size: tuple[int, int]) -> ov.Model:
     steps.input().model().set_layout(ov.Layout("NCHW"))
     steps.input().preprocess().convert_element_type(ov.Type.f32).scale(255.0)
     return steps.build()
+
+
+def last_words(error: RuntimeError) -> str:
+    """The line of OpenVINO's long messages that says what is wrong."""
+    lines = str(error).strip().splitlines()
+    return lines[-1].strip() if lines else type(error).__name__
 
 
 def _anchors(size: tuple[int, int]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:

@@ -18,7 +18,7 @@ import openvino as ov
 
 from cctv.detectors.letterbox import PADDING_GREY, Letterbox, smallest_input
 from cctv.detectors.model import Detections, ModelInvalidError
-from cctv.detectors.openvino_network import STRIDE, Network, read_network, with_input_size
+from cctv.detectors.openvino_network import STRIDE, Network, last_words, read_network, with_input_size
 from cctv.detectors.yolo_output import decode
 from cctv.frame import Frame
 
@@ -134,4 +134,10 @@ class OpenVinoModel:
         # Read anew for each further size rather than kept: a network that waits uncompiled costs as much memory as
         # its weights.
         network, self._unused = self._unused or read_network(self._core, self.path), None
-        return _Compiled(self._core, with_input_size(network, size), size, self._device)
+        try:
+            return _Compiled(self._core, with_input_size(network, size), size, self._device)
+        except RuntimeError as error:
+            there = ", ".join(self._core.available_devices)
+            raise ModelInvalidError(
+                f"{self.path}: OpenVINO cannot run it on {self._device} (devices here: {there}): {last_words(error)}"
+            ) from error

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import openvino as ov
 import pytest
 from tests.integration.detector.vision.clips import PERSONS, frames_of
 
 from cctv.detectors.model import Model, ModelInvalidError, load_model
 from cctv.frame import Frame
+from cctv.model_pool import Models
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +62,13 @@ def test_names_that_do_not_fit_the_network_are_refused(model_folder: Path, tmp_p
     (tmp_path / "metadata.yaml").write_text("names: {0: person}\n")
     with pytest.raises(ModelInvalidError, match=r"no YOLOv8 detection model of 1 classes: its output must be"):
         load_model(tmp_path)
+
+
+def test_a_device_that_is_not_here_is_named_with_those_that_are(model_folder: Path) -> None:
+    if "GPU" in ov.Core().available_devices:
+        pytest.skip("needs a machine without a GPU that OpenVINO knows")
+    with pytest.raises(ModelInvalidError, match=r"OpenVINO cannot run it on GPU \(devices here: CPU"):
+        Models(str(model_folder), device="GPU").get("")
 
 
 def test_an_unknown_device_is_refused(model_folder: Path) -> None:

@@ -1,0 +1,52 @@
+"""An analyser with its models and its watch over outages, and their memory on disk."""
+
+import json
+from typing import Any
+
+from cctv.analyser import Analyser
+from cctv.detectors.several import as_one
+from cctv.metrics import Metrics
+from cctv.model_pool import MeasuredModel, Models
+from cctv.offline import OutageWatch
+from cctv.state_store import StateStore
+from vigil_contracts.camera import CameraConfiguration
+
+
+class Analysis:
+    """What one camera's analysing thread works with. Raises `ModelInvalidError` where a model cannot be had."""
+
+    def __init__(
+        self,
+        camera: CameraConfiguration,
+        models: Models,
+        states: StateStore,
+        metrics: Metrics,
+        offline_alert_after_seconds: float,
+    ) -> None:
+        self._models = [MeasuredModel(models.get(*name), metrics, camera.id) for name in names_of_models(camera)]
+        self.analyser = Analyser(camera, as_one(self._models))
+        self.outage = OutageWatch(offline_alert_after_seconds)
+        self._camera_id, self._states = camera.id, states
+        self._saved = ""
+        state: dict[str, Any] = states.load(camera.id)
+        if state:
+            self.analyser.restore(state.get("analyser", {}))
+            self.outage.restore(state.get("outage", {}))
+
+    @property
+    def uses(self) -> int:
+        """How often pictures were looked at, by one model or several."""
+        return self._models[0].uses
+
+    def save(self) -> None:
+        """Writes the memory down where it has changed."""
+        state = {"analyser": self.analyser.state(), "outage": self.outage.state()}
+        text = json.dumps(state, sort_keys=True)
+        if text != self._saved:
+            self._saved = text
+            self._states.save(self._camera_id, state)
+
+
+def names_of_models(camera: CameraConfiguration) -> list[tuple[str, tuple[str, ...]]]:
+    """The camera's models, by name and prompts."""
+    return [(one.model, one.prompts) for one in camera.detection.chosen_models]

@@ -1,0 +1,201 @@
+"""A camera whose pictures arrive and are not analysed says so, and comes back when they are."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from cctv.cameras import Cameras
+from cctv.detectors.model import Detections
+from cctv.frame import Frame
+from cctv.metrics import Metrics
+from cctv.model_pool import ModelInvalidError, Models
+from cctv.pipeline import CameraPipeline, Shared
+from cctv.reader import ReaderOptions
+from cctv.source import StreamInfo
+from cctv.spool import Spool
+from cctv.state_store import StateStore
+from vigil_contracts.api_client import ActiveCameras
+from vigil_contracts.camera import CameraConfiguration, Heartbeat
+from vigil_contracts.names import CameraPhase, Reason
+
+
+class MovingSource:
+    """Twenty pictures a second in which something moves, for ever."""
+
+    def __init__(self) -> None:
+        self._end = threading.Event()
+
+    def open(self) -> StreamInfo:
+        return self.info()
+
+    def info(self) -> StreamInfo:
+        return StreamInfo(64, 48, "h264", 20.0)
+
+    def pictures(self) -> Iterator[av.VideoFrame]:
+        number = 0
+        while not self._end.wait(0.05):
+            number += 1
+            picture = np.random.default_rng(number).integers(0, 255, (48, 64, 3), dtype=np.uint8)
+            yield av.VideoFrame.from_ndarray(picture, format="rgb24")
+
+    def interrupt(self) -> None:
+        self._end.set()
+
+    def close(self) -> None:
+        self._end.set()
+
+
+class TroubledModel:
+    """Does what a test says; the first picture, with which it is warmed up, is always answered."""
+
+    labels, input_size = ("person",), (64, 48)
+
+    def __init__(self) -> None:
+        self.trouble: Callable[[], None] = lambda: None
+        self.asked = 0
+
+    def submit(self, frame: Frame) -> Future[Detections]:
+        future: Future[Detections] = Future()
+        self.asked += 1
+        if self.asked > 1:
+            self.trouble()
+        future.set_result(Detections.none())
+        return future
+
+    def detect(self, frame: Frame) -> Detections:
+        return self.submit(frame).result()
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+class Stage:
+    """One camera that is watched with a troubled model."""
+
+    def __init__(self, folder: Path, model: TroubledModel) -> None:
+        self.model, self.metrics = model, Metrics()
+        self.spool = Spool(folder, 10**6)
+        self.loads: list[Exception] = []
+        self.shared = Shared(
+            models=Models("", load=self._load),
+            spool=self.spool,
+            states=StateStore(folder / "state"),
+            metrics=self.metrics,
+            make_source=lambda camera, recorder: MovingSource(),
+            make_clip_source=lambda camera, recorder: MovingSource(),  # type: ignore[arg-type,return-value]
+            spooled=lambda: None,
+            changed=lambda camera_id: None,
+            detector_name="here",
+            reader_options=ReaderOptions(frozen_after_seconds=0.0),
+        )
+        self.cameras = Cameras(self.shared)
+
+    def _load(self, name: str, prompts: tuple[str, ...]) -> TroubledModel:
+        if self.loads:
+            raise self.loads.pop()
+        return self.model
+
+    def begin(self) -> None:
+        camera = CameraConfiguration.model_validate(
+            {"id": 1, "name": "Yard", "rtsp_url": "rtsp://host/stream", "revision": "1"}
+        )
+        self.cameras.start()
+        self.cameras.want(ActiveCameras((camera,)))
+
+    def beat(self) -> Heartbeat:
+        return self.cameras.reporters()[1]()
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 10
+        while not condition():
+            assert time.monotonic() < deadline, self.beat()
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    monkeypatch.setattr("cctv.work_watch.FAILING_SECONDS", 0.3)
+    monkeypatch.setattr("cctv.work_watch.HUNG_SECONDS", 0.6)
+    monkeypatch.setattr("cctv.cameras._CHECK_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr("cctv.pipeline._AGAIN_SECONDS", 0.05)
+    made = Stage(tmp_path, TroubledModel())
+    yield made
+    made.model.trouble = lambda: None
+    made.cameras.stop()
+    made.spool.close()
+
+
+def _fails() -> None:
+    raise RuntimeError("CUDA error: device-side assert triggered")
+
+
+def test_a_model_that_fails_with_every_picture_is_told(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    stage.begin()
+    stage.until(lambda: stage.beat().reason is Reason.STREAMING)
+    assert stage.cameras.trouble() == ""
+
+    stage.model.trouble = _fails
+    stage.until(lambda: stage.beat().reason is Reason.MODEL_INVALID)
+    told = stage.beat()
+    assert told.phase is CameraPhase.FAILED
+    assert "the model fails with every picture: RuntimeError" in told.message
+    assert stage.cameras.trouble() == "the model fails with every picture: RuntimeError"
+    assert stage.cameras.streaming() == 0, "the detector is not ready"
+    assert stage.metrics.registry.get_sample_value("vigil_stream_up", {"camera": "1"}) == 1, "pictures do arrive"
+    failed = stage.metrics.registry.get_sample_value("vigil_analysis_errors_total", {"camera": "1"})
+    assert failed is not None
+    assert failed > 1
+    lines = [record for record in caplog.records if "could not be analysed" in record.getMessage()]
+    assert len(lines) == 1, "once for a row of failures"
+
+    stage.model.trouble = lambda: None
+    stage.until(lambda: stage.beat().reason is Reason.STREAMING)
+    assert stage.cameras.streaming() == 1
+
+
+def test_a_model_that_hangs_is_told(stage: Stage) -> None:
+    stage.begin()
+    stage.until(lambda: stage.beat().reason is Reason.STREAMING)
+    goes_on = threading.Event()
+    stage.model.trouble = lambda: (goes_on.wait(30), None)[1]
+    stage.until(lambda: "the model does not answer" in stage.beat().message)
+    assert stage.beat().phase is CameraPhase.FAILED
+
+    stage.model.trouble = lambda: None
+    goes_on.set()
+    stage.until(lambda: stage.beat().reason is Reason.STREAMING)
+
+
+@pytest.mark.parametrize("error", [ModelInvalidError("no such model"), RuntimeError("GPU out of memory")])
+def test_a_model_that_cannot_be_had_is_told_and_tried_again(
+    stage: Stage, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cctv.backoff.random.uniform", lambda low, high: 0.04)
+    stage.loads.append(error)
+    stage.begin()
+    stage.until(lambda: stage.beat().reason is Reason.MODEL_INVALID)
+    assert str(error) in stage.beat().message
+    stage.until(lambda: stage.beat().reason is Reason.STREAMING)
+
+
+def test_an_analysis_that_breaks_off_begins_anew(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    broke: list[str] = []
+
+    def breaks(pipeline: CameraPipeline, *_: Any) -> None:
+        if len(broke) < 2:
+            broke.append("once")
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(CameraPipeline, "_look_for_outage", breaks)
+    stage.begin()
+    stage.until(lambda: len(broke) == 2)
+    asked = stage.model.asked
+    stage.until(lambda: stage.model.asked > asked + 3)
+    assert stage.beat().reason is Reason.STREAMING
