@@ -1,11 +1,13 @@
 """An alert's clip plays in a real browser."""
 
+import json
+import subprocess
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 from tests.integration.dashboard.conftest import Visit, Watcher
-from tests.integration.services.made_clips import make_clip
+from tests.integration.services.made_clips import make_clip, recorded
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -13,7 +15,7 @@ pytestmark = pytest.mark.timeout(300)
 def test_the_clip_plays_in_place_and_can_be_wound(visit: Visit, watcher: Watcher, tmp_path: Path) -> None:
     camera_id = visit.server.add_camera(visit.user.token, name="Gate", rtsp_url="rtsp://192.0.2.7/stream")
     alert_id = watcher.send_alert(camera_id)
-    watcher.send_clip(camera_id, alert_id, make_clip(tmp_path / "clip.mp4", seconds=4).read_bytes())
+    watcher.send_clip(camera_id, alert_id, recorded(make_clip(tmp_path / "clip.mp4", seconds=4)))
     page = visit.page
     visit.open(f"/dashboard/alerts/{alert_id}/")
     video = page.locator("video")
@@ -37,3 +39,18 @@ def test_the_clip_plays_in_place_and_can_be_wound(visit: Visit, watcher: Watcher
     )
     assert wound == pytest.approx(3.0, abs=0.1)
     assert video.evaluate("video => video.error") is None
+
+
+@pytest.mark.parametrize(("codec", "name", "tag"), [("libx264", "h264", "avc1"), ("libx265", "hevc", "hvc1")])
+def test_a_clip_is_what_players_ask_for(tmp_path: Path, codec: str, name: str, tag: str) -> None:
+    """By a judge that is not ours; Debian's Chromium plays no H.265, other browsers do."""
+    path = tmp_path / "recorded.mp4"
+    path.write_bytes(recorded(make_clip(tmp_path / "clip.mp4", seconds=4, codec=codec)))
+    words = ("-v", "warning", "-count_frames", "-show_streams", "-show_format", "-of", "json")
+    found = subprocess.run(["ffprobe", *words, path], capture_output=True, text=True, check=True)
+    assert found.stderr == "", "nothing to complain of"
+    probed = json.loads(found.stdout)
+    (stream,) = probed["streams"]
+    assert (stream["codec_name"], stream["codec_tag_string"], stream["nb_read_frames"]) == (name, tag, "40")
+    assert (stream["width"], stream["height"], stream["start_time"]) == (320, 192, "0.000000")
+    assert float(probed["format"]["duration"]) == pytest.approx(4.0, abs=0.2)

@@ -1,11 +1,14 @@
 """Small clips made on the spot: a noisy picture on which a bright square moves."""
 
+import time
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
 import av
 import numpy as np
+
+from cctv.clips import ClipLimits, ClipRecorder
 
 
 def make_clip(
@@ -39,3 +42,18 @@ def make_clip(
             output.mux(stream.encode(frame))
         output.mux(stream.encode())
     return path
+
+
+def recorded(clip: Path) -> bytes:
+    """The clip as a detector cuts it from a stream's packets for an event: another MP4 than a file's."""
+    made: list[bytes] = []
+    recorder = ClipRecorder(1, ClipLimits(30.0, 30.0), lambda _, content: made.append(content))
+    with av.open(str(clip)) as container:
+        recording = recorder.recording(container.streams.video[0])
+        assert recording is not None, "of this codec there are no clips"
+        for packet in container.demux(video=0):
+            recording.add(packet)
+        recorder.want("event-0001", time.monotonic())
+        recording.end()
+    (content,) = made
+    return content
