@@ -244,3 +244,26 @@ def test_what_never_fits_costs_nothing_else(opened: Callable[..., Spool], tmp_pa
     assert spool.append(clip(1, "event-one"), b"x" * 1000)
     assert not spool.append(alert(1, "event-two"), b"x" * 20_000)
     assert drain(spool) == ["event-one", "event-one"]
+
+
+def test_thousands_that_wait_make_nothing_slower(
+    opened: Callable[..., Spool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processor time, without the disk's: after a night's outage it must send, not sort."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+    def cost(waiting: int) -> float:
+        spool = opened(tmp_path / str(waiting), 1000 * MEGABYTE)
+        for number in range(waiting):
+            spool.append(alert(1, f"event-{number:05}"), b"")
+        began = time.process_time()
+        for number in range(300):
+            entry = head(spool)
+            assert spool.read(entry)[0].event_id == f"event-{number:05}"
+            spool.done(entry)
+            spool.append(alert(1, f"later-{number:05}"), b"")
+        used = time.process_time() - began
+        assert spool.waiting().alerts == waiting
+        return used
+
+    assert cost(3000) < 3 * cost(300)
