@@ -45,6 +45,7 @@ PACKAGE_SETS: Mapping[str, Mapping[str, str]] = {
         "postgresql": "the backend's database; the tests start servers of their own",
     },
     "web": {
+        "mosquitto": "an MQTT broker that is not ours takes notifications",
         "nginx": "what stands before the backend: TLS, pictures, several backends",
         "pgbouncer": "PostgreSQL's connections, shared between transactions",
         "redis-server": "the cache, the rate limits and the queue that all processes share",

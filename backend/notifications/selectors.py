@@ -47,7 +47,7 @@ def is_due(*, now: datetime) -> Q:
 
 def due_messages(*, now: datetime, limit: int) -> list[UUID]:
     """Ids of messages to send, those first that have waited longest."""
-    due = Message.objects.filter(is_due(now=now)).order_by("next_attempt_at", "id")
+    due = Message.objects.filter(is_due(now=now)).order_by("next_attempt_at", "created_at")
     return list(due.values_list("id", flat=True)[:limit])
 
 

@@ -10,6 +10,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
+from notifications.vapid import is_key
+
 _MAKE_KEY = "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
 
 
@@ -38,6 +40,14 @@ def configuration_errors() -> list[CheckMessage]:
                 "VIGIL_CREDENTIAL_KEYS holds something that is no Fernet key.",
                 hint=f"Make one with: {_MAKE_KEY}",
                 id="vigil.E003",
+            )
+        )
+    if settings.VIGIL_VAPID_KEY and not is_key(settings.VIGIL_VAPID_KEY):
+        found.append(
+            Error(
+                "VIGIL_VAPID_KEY is no private key of P-256.",
+                hint="Make one with: manage.py make_vapid_key",
+                id="vigil.E005",
             )
         )
     directory = _sqlite_directory()

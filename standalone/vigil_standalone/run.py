@@ -121,6 +121,8 @@ def _backend_environment(settings: Settings, data: DataDirectory) -> dict[str, s
         "VIGIL_DATA_DIR": str(data.root),
         "VIGIL_SECRET_KEY_FILE": str(data.secret_file("secret-key")),
         "VIGIL_CREDENTIAL_KEYS_FILE": str(data.secret_file("credential-keys")),
+        "VIGIL_VAPID_KEY_FILE": str(data.secret_file("vapid-key")),
+        "VIGIL_PUBLIC_URL": f"http://127.0.0.1:{settings.port}",
         "VIGIL_INSECURE_HTTP": "1",
         "VIGIL_CAMERA_ALLOW_LOOPBACK": "1",
     }

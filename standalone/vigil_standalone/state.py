@@ -6,6 +6,8 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
+from notifications.vapid import new_key
+
 USER = "admin"
 """Name of the first user."""
 
@@ -41,6 +43,7 @@ class DataDirectory:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._make_once("secret-key", secrets.token_urlsafe(50))
         self._make_once("credential-keys", Fernet.generate_key().decode())
+        self._make_once("vapid-key", new_key())
         self._make_once("admin-password", secrets.token_urlsafe(12))
 
     def read_secret(self, name: str) -> str:
