@@ -5,6 +5,8 @@ name means a moment later (DNS rebinding) plays no part.
 """
 
 import socket
+import ssl
+import time
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
@@ -53,10 +55,14 @@ def permitted_addresses(host: str, port: int) -> list[str]:
 
 
 class PinnedBackend(httpcore.NetworkBackend):
-    """httpcore's sockets, which connect to addresses that were judged. TLS still checks the name of the URL."""
+    """httpcore's sockets, which connect to addresses that were judged. TLS still checks the name of the URL.
 
-    def __init__(self) -> None:
+    `ends_at`: the monotonic time at which everything is over, also with a receiver that sends a byte now and then.
+    """
+
+    def __init__(self, ends_at: float) -> None:
         self._backend = httpcore.SyncBackend()
+        self._ends_at = ends_at
 
     def connect_tcp(
         self,
@@ -70,11 +76,50 @@ class PinnedBackend(httpcore.NetworkBackend):
         failure: Exception | None = None
         for address in permitted_addresses(host, port)[:3]:
             try:
-                return self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
-            except httpcore.ConnectError as error:
+                stream = self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
+                return _BoundedStream(stream, self._ends_at)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         raise failure or httpcore.ConnectError("no address")
 
     def sleep(self, seconds: float) -> None:
         """As it is."""
         self._backend.sleep(seconds)
+
+
+class _BoundedStream(httpcore.NetworkStream):
+    """Each operation has its own limit in httpcore; here all of them together have one."""
+
+    def __init__(self, stream: httpcore.NetworkStream, ends_at: float) -> None:
+        self._stream = stream
+        self._ends_at = ends_at
+
+    def _left(self, timeout: float | None) -> float:
+        left = self._ends_at - time.monotonic()
+        if left <= 0:
+            raise httpcore.ReadTimeout("all the time is used up")
+        return left if timeout is None else min(timeout, left)
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Within what is left."""
+        return self._stream.read(max_bytes, self._left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Within what is left."""
+        self._stream.write(buffer, self._left(timeout))
+
+    def close(self) -> None:
+        """Closes the socket."""
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        """The same, encrypted."""
+        return _BoundedStream(
+            self._stream.start_tls(ssl_context, server_hostname, self._left(timeout)), self._ends_at
+        )
+
+    def get_extra_info(self, info: str) -> Any:
+        """Of the socket."""
+        return self._stream.get_extra_info(info)

@@ -30,7 +30,7 @@ def post(url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
     try:
         with (
             httpcore.ConnectionPool(
-                ssl_context=ssl.create_default_context(), network_backend=PinnedBackend(), max_connections=1
+                ssl_context=ssl.create_default_context(), network_backend=PinnedBackend(ends_at), max_connections=1
             ) as pool,
             pool.stream(
                 "POST",
@@ -40,7 +40,7 @@ def post(url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
                 extensions={"timeout": timeout},
             ) as response,
         ):
-            _read_on(response, ends_at)
+            _read_on(response)
             return Answer(response.status, _retry_after(response))
     except httpcore.TimeoutException:
         raise DeliveryError("the receiver did not answer in time") from None
@@ -65,12 +65,12 @@ def require_success(answer: Answer) -> None:
     )
 
 
-def _read_on(response: httpcore.Response, ends_at: float) -> None:
+def _read_on(response: httpcore.Response) -> None:
     """Reads a short answer to its end; the status alone counts, so a long one is left unread."""
     count = 0
     for part in response.iter_stream():
         count += len(part)
-        if count > _MOST_READ_BYTES or time.monotonic() > ends_at:
+        if count > _MOST_READ_BYTES:
             return
 
 

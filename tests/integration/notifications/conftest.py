@@ -1,0 +1,63 @@
+"""Contents to send, and this machine as a place to send them to."""
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.integration.services.http_receiver import Receiver, http_receiver
+
+from notifications.channels import base, http, mqtt
+from notifications.core.message import Content, ToldAlert
+from notifications.core.names import MessageKind
+from vigil_contracts.addresses import PublicAddresses
+from vigil_contracts.names import AlertType
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def reachable(settings: Any, tmp_path: Path) -> Any:
+    """Loopback is a place that an administrator allows; pictures are in the test's directory."""
+    settings.VIGIL_NOTIFY_ADDRESSES = PublicAddresses((ip_network("127.0.0.0/8"),))
+    storage = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path / "media"}}
+    settings.STORAGES = {**settings.STORAGES, "default": storage}
+    return settings
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> float:
+    """An attempt may take one second."""
+    for module in (base, http, mqtt):
+        monkeypatch.setattr(module, "SEND_SECONDS", 1.0)
+    return 1.0
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Without TLS."""
+    with http_receiver() as made:
+        yield made
+
+
+def content(*, image_key: str = "") -> Content:
+    """A message with one alert."""
+    alert = ToldAlert(
+        id=17,
+        camera=7,
+        camera_name="Front gate ä",
+        site=1,
+        alert_type=AlertType.PERSON,
+        confidence=0.87,
+        timestamp=NOW,
+        description="",
+        label="person",
+        zone="door",
+        rule="",
+        url="https://vigil.example/dashboard/alerts/17/",
+        image_key=image_key,
+    )
+    return Content(uuid.uuid4(), MessageKind.ALERTS, 3, "Nights", NOW, [alert])

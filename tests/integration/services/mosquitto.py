@@ -1,0 +1,55 @@
+"""A real MQTT broker for the tests: Debian's mosquitto, in a temporary directory, on a free port of loopback."""
+
+import contextlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.cluster.processes import ServerProcess, free_ports, is_listening
+from tests.cluster.reaper import Reaper
+
+USER, PASSWORD = "vigil", "br0ker-pass"
+
+
+class MosquittoServer:
+    """One broker, which asks for `USER` and `PASSWORD`."""
+
+    def __init__(self, directory: Path, reaper: Reaper) -> None:
+        (self.port,) = free_ports(1)
+        passwords, configuration = directory / "passwords", directory / "mosquitto.conf"
+        subprocess.run(["mosquitto_passwd", "-c", "-b", passwords, USER, PASSWORD], check=True, capture_output=True)
+        configuration.write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\nuser root\n"
+        )
+        command = ["mosquitto", "-c", configuration]
+        self.process = ServerProcess("mosquitto", command, directory / "mosquitto.log", reaper)
+
+    def start(self) -> None:
+        """Starts it and waits until it listens."""
+        self.process.start()
+        self.process.wait_until(lambda: is_listening(self.port), timeout_seconds=30)
+
+    def kill(self) -> None:
+        """Ends it with SIGKILL."""
+        self.process.kill()
+
+
+@contextlib.contextmanager
+def mosquitto_server() -> Iterator[MosquittoServer]:
+    """A running broker; its data go with it."""
+    if shutil.which("mosquitto") is None:
+        pytest.skip("needs an MQTT broker: no mosquitto on the PATH (Debian package mosquitto)")
+    directory = Path(tempfile.mkdtemp(prefix="vigil-mosquitto-"))
+    directory.chmod(0o755)
+    reaper = Reaper()
+    try:
+        server = MosquittoServer(directory, reaper)
+        server.start()
+        yield server
+        server.kill()
+    finally:
+        reaper.close()
+        shutil.rmtree(directory, ignore_errors=True)
