@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg2
+import psycopg
 import pytest
 from tests.cluster.polling import eventually
 from tests.cluster.processes import ServerProcess, free_ports
@@ -85,7 +85,7 @@ def celery_worker(backend: BackendServer, metrics_port: int = 0) -> Iterator[Ser
 
 def _lease_ends_now(database_url: str) -> None:
     """Nobody waits 90 seconds in a test: the claim's end is brought forward."""
-    with contextlib.closing(psycopg2.connect(database_url)) as connection, connection, connection.cursor() as cursor:
+    with contextlib.closing(psycopg.connect(database_url)) as connection, connection, connection.cursor() as cursor:
         cursor.execute("UPDATE notifications_message SET next_attempt_at = now() WHERE state = 'pending'")
 
 
