@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
+import psycopg2
 import pytest
 from tests.cluster.polling import eventually
 from tests.cluster.processes import ServerProcess, free_ports
@@ -85,7 +85,7 @@ def celery_worker(backend: BackendServer, metrics_port: int = 0) -> Iterator[Ser
 
 def _lease_ends_now(database_url: str) -> None:
     """Nobody waits 90 seconds in a test: the claim's end is brought forward."""
-    with contextlib.closing(psycopg.connect(database_url)) as connection, connection, connection.cursor() as cursor:
+    with contextlib.closing(psycopg2.connect(database_url)) as connection, connection, connection.cursor() as cursor:
         cursor.execute("UPDATE notifications_message SET next_attempt_at = now() WHERE state = 'pending'")
 
 
@@ -124,10 +124,11 @@ def test_worker_redis_and_receiver_die_and_nothing_is_lost_or_doubled(
             alerts.append(scene.alert())
             for _ in range(3):
                 eventually(lambda: scene.all_sent(5) or _lease_ends_now(database_url), timeout_seconds=WAIT_SECONDS)
-            text = httpx.get(f"http://127.0.0.1:{metrics_port}/metrics").text
+            metrics = f"http://127.0.0.1:{metrics_port}/metrics"
+            eventually(lambda: "vigil_outbox_pending 0.0" in httpx.get(metrics).text)
+            text = httpx.get(metrics).text
         assert 'vigil_notifications_total{channel="webhook",outcome="sent"} 4.0' in text
         assert 'vigil_notifications_total{channel="webhook",outcome="retried"} ' in text
-        assert "vigil_outbox_pending 0.0" in text
         messages = scene.messages()
         assert sorted(alert for message in messages for alert in message["alerts"]) == alerts
         assert set(receiver.ids) == {message["id"] for message in messages}
@@ -155,4 +156,4 @@ def test_embedded_backend_killed_in_the_middle_sends_the_rest(tmp_path: Path, re
         eventually(lambda: scene.all_sent(2), timeout_seconds=WAIT_SECONDS)
         assert receiver.ids[1] == receiver.ids[2]
         assert len(receiver.got) == 3
-        assert "vigil_outbox_pending 0" in httpx.get(f"{backend.url}/metrics").text
+        eventually(lambda: "vigil_outbox_pending 0" in httpx.get(f"{backend.url}/metrics").text)
