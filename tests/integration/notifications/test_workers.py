@@ -1,14 +1,23 @@
-"""The outbox under fire: the thread of the embedded mode on SQLite, killed with its backend in the middle."""
+"""The outbox under fire: real workers of Celery on a real Redis and PostgreSQL, killed in the middle; and the thread
+of the embedded mode on SQLite, killed with its backend."""
 
+import contextlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg2
 import pytest
 from tests.cluster.polling import eventually
+from tests.cluster.processes import ServerProcess, free_ports
+from tests.cluster.reaper import Reaper
 from tests.integration.services.backend import BackendServer, BackendUser, backend_server
 from tests.integration.services.http_receiver import Receiver
+from tests.integration.services.redis import RedisServer
 
 pytestmark = pytest.mark.timeout(400)
 ENVIRONMENT = {"VIGIL_NOTIFY_NETWORKS": "127.0.0.0/8"}
@@ -58,6 +67,70 @@ class Scene:
         """Whether there are so many messages, all of them confirmed."""
         found = self.messages()
         return len(found) == count and all(message["state"] == "sent" for message in found)
+
+
+@contextmanager
+def celery_worker(backend: BackendServer, metrics_port: int = 0) -> Iterator[ServerProcess]:
+    reaper = Reaper()
+    command = [sys.executable, "-m", "celery", "-A", "surveillance_backend", "worker", "--beat", "--loglevel=WARNING"]
+    environment = {**backend.environment, "VIGIL_WORKER_METRICS_PORT": str(metrics_port)}
+    worker = ServerProcess("celery", command, backend.directory / "celery.log", reaper, environment=environment)
+    try:
+        worker.start()
+        yield worker
+        worker.kill()
+    finally:
+        reaper.close()
+
+
+def _lease_ends_now(database_url: str) -> None:
+    """Nobody waits 90 seconds in a test: the claim's end is brought forward."""
+    with contextlib.closing(psycopg2.connect(database_url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE notifications_message SET next_attempt_at = now() WHERE state = 'pending'")
+
+
+@pytest.mark.slow
+def test_worker_redis_and_receiver_die_and_nothing_is_lost_or_doubled(
+    tmp_path: Path, database_url: str, redis: RedisServer, receiver: Receiver
+) -> None:
+    environment = {**ENVIRONMENT, "REDIS_URL": redis.url}
+    (metrics_port,) = free_ports(1)
+    with backend_server(tmp_path / "backend", database_url=database_url, environment=environment) as backend:
+        scene = Scene(backend, receiver)
+        with celery_worker(backend) as worker:
+            alerts = [scene.alert()]
+            eventually(lambda: scene.all_sent(1), timeout_seconds=WAIT_SECONDS)
+
+            # Killed while the receiver has the request and has not confirmed it.
+            receiver.plan, receiver.late_seconds = ["late"], 300
+            alerts.append(scene.alert())
+            eventually(lambda: len(receiver.got) == 2, timeout_seconds=WAIT_SECONDS)
+            worker.kill()
+        unconfirmed = receiver.ids[1]
+        receiver.late_seconds = 0
+        alerts.append(scene.alert())  # while there is no worker
+
+        with celery_worker(backend, metrics_port):
+            eventually(lambda: len(receiver.got) == 3, timeout_seconds=WAIT_SECONDS)
+            assert receiver.ids.count(unconfirmed) == 1, "it is claimed still"
+            _lease_ends_now(database_url)
+            eventually(lambda: scene.all_sent(3), timeout_seconds=WAIT_SECONDS)
+            assert receiver.ids.count(unconfirmed) == 2, "the same message, with the same id"
+
+            redis.kill()
+            alerts.append(scene.alert())  # stored at once, though nobody can be woken
+            redis.start()
+            receiver.plan = [503, "drop"]
+            alerts.append(scene.alert())
+            eventually(lambda: scene.all_sent(5), timeout_seconds=WAIT_SECONDS)
+            metrics = f"http://127.0.0.1:{metrics_port}/metrics"
+            eventually(lambda: "vigil_outbox_pending 0.0" in httpx.get(metrics).text)
+            text = httpx.get(metrics).text
+        assert 'vigil_notifications_total{channel="webhook",outcome="sent"} 4.0' in text
+        assert 'vigil_notifications_total{channel="webhook",outcome="retried"} ' in text
+        messages = scene.messages()
+        assert sorted(alert for message in messages for alert in message["alerts"]) == alerts
+        assert set(receiver.ids) == {message["id"] for message in messages}
 
 
 def test_embedded_backend_killed_in_the_middle_sends_the_rest(tmp_path: Path, receiver: Receiver) -> None:
