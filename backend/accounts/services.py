@@ -103,3 +103,10 @@ def user_ensure(*, username: str, password: str, is_superuser: bool) -> bool:
     if changed:
         user.save()
     return is_new
+
+
+def user_set_active(*, user: User, is_active: bool) -> None:
+    """Closes an account, or opens it again. A closed one's sessions and tokens are good for nothing from now on."""
+    if user.is_active != is_active:
+        user.is_active = is_active
+        user.save(update_fields=["is_active"])

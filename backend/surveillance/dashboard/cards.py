@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from surveillance.core.health import Health
+from surveillance.core.health import Health, message
 from surveillance.dashboard.vocabulary import (
     ALERT_KINDS,
     PHASE_LOOKS,
@@ -12,9 +12,9 @@ from surveillance.dashboard.vocabulary import (
     Tone,
     Words,
 )
-from surveillance.models import Alert, Camera, CameraHealth, ManagedBy
+from surveillance.models import Alert, Camera, CameraHealth, CameraHealthChange, CameraResource, ManagedBy
 from vigil_contracts.camera import Detection
-from vigil_contracts.names import AlertType
+from vigil_contracts.names import AlertType, CameraPhase, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,7 @@ class CameraCard:
     is_editable: bool
     is_switchable: bool
     is_kept_elsewhere: bool
+    is_administered: bool
     phase_text: Words
     tone: Tone
     trouble_rank: int
@@ -96,6 +97,32 @@ class CameraCard:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthChange:
+    """From when on a camera was how."""
+
+    at: datetime
+    phase_text: Words
+    tone: Tone
+    message: str
+
+
+def health_change(change: CameraHealthChange) -> HealthChange:
+    """One step of a camera's history."""
+    look = PHASE_LOOKS[CameraPhase(change.phase)]
+    return HealthChange(change.at, look.text, look.tone, message(Reason(change.reason), change.message))
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLine:
+    """One token of a camera's detector; its text is known to nobody."""
+
+    name: str
+    created_at: datetime
+    last_used_at: datetime | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class CameraPage(CameraCard):
     """One camera on its own page; `masked_rtsp_url` holds no credentials."""
 
@@ -109,6 +136,15 @@ class CameraPage(CameraCard):
     classes: tuple[str, ...]
     minimum_confidence_percent: int
     analysed_per_second: float
+    zones: int
+    rules: int
+    masks: int
+    is_scheduled: bool
+    spooled_alerts: int
+    reported_at: datetime | None
+    detector_class_name: str
+    resource_name: str
+    resource_source: str
 
 
 def alert_card(alert: Alert) -> AlertCard:
@@ -166,6 +202,7 @@ def camera_card(
         is_editable=is_ours and may_change,
         is_switchable=is_ours and may_operate,
         is_kept_elsewhere=not is_ours,
+        is_administered=may_change,
         phase_text=look.text,
         tone=look.tone,
         trouble_rank=look.trouble_rank,
@@ -178,8 +215,14 @@ def camera_card(
     )
 
 
-def camera_page(card: CameraCard, camera: Camera, health: Health, report: CameraHealth | None) -> CameraPage:
-    """`card` with the stream as the detector sees it and the detection settings."""
+def camera_page(
+    card: CameraCard,
+    camera: Camera,
+    health: Health,
+    report: CameraHealth | None,
+    resource: CameraResource | None,
+) -> CameraPage:
+    """`card` with the stream as the detector sees it, the detection settings, and the resource that it stands for."""
     detection = Detection.model_validate(camera.detection)
     stream = health.stream
     common = {name: getattr(card, name) for name in CameraCard.__dataclass_fields__}
@@ -195,6 +238,15 @@ def camera_page(card: CameraCard, camera: Camera, health: Health, report: Camera
         classes=detection.classes,
         minimum_confidence_percent=round(detection.minimum_confidence * 100),
         analysed_per_second=detection.frames_per_second,
+        zones=len(detection.zones),
+        rules=len(detection.rules),
+        masks=len(detection.motion_masks),
+        is_scheduled=detection.schedule is not None,
+        spooled_alerts=report.spooled_alerts if report is not None else 0,
+        reported_at=health.reported_at,
+        detector_class_name=camera.detector_class_name,
+        resource_name=resource.name if resource is not None else "",
+        resource_source=resource.source if resource is not None else "",
     )
 
 

@@ -33,7 +33,13 @@ _CONDITIONS = {
     "false": Q(is_false_positive=True),
     "all": Q(),
 }
-PERIODS = [("", _("Any time")), ("1", _("Last hour")), ("24", _("Last 24 hours")), ("168", _("Last 7 days"))]
+PERIODS = [
+    ("", _("Any time")),
+    ("1", _("Last hour")),
+    ("24", _("Last 24 hours")),
+    ("168", _("Last 7 days")),
+    ("720", _("Last 30 days")),
+]
 
 
 class InboxFilter(forms.Form):

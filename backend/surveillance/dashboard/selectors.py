@@ -10,25 +10,30 @@ from django.db.models import BooleanField, Count, ExpressionWrapper, OuterRef, Q
 from django.db.models.functions import TruncHour
 from django.http import Http404
 
+from accounts.models import AuthToken
 from accounts.scopes import Scope
 from sites.roles import Role
 from surveillance.dashboard.cards import (
     AlertCard,
     CameraCard,
     CameraPage,
+    HealthChange,
     LastAlert,
+    TokenLine,
     alert_card,
     camera_card,
     camera_page,
+    health_change,
     in_order_of_trouble,
 )
 from surveillance.dashboard.figures import HOURS, MANY
 from surveillance.dashboard.vocabulary import ALERT_KINDS
-from surveillance.models import Alert, Camera, CameraHealth
+from surveillance.models import Alert, Camera, CameraHealth, CameraHealthChange
 from surveillance.selectors.alerts import alerts_visible_to
 from surveillance.selectors.cameras import cameras_visible_to, health_of, reach
 from vigil_contracts.names import AlertType
 
+HISTORY_SHOWN, TOKENS_SHOWN = 20, 5
 HOUR_COUNTS_VALID_SECONDS = 5
 """Counting a day's alerts is the dearest query of the overview; many viewers share it for this long."""
 
@@ -99,10 +104,24 @@ def camera_cards(user: User, *, now: datetime) -> list[CameraCard]:
 
 def camera_page_of(user: User, camera_id: int, *, now: datetime) -> CameraPage:
     """One camera. Raises Http404."""
-    camera = _with_newest_alert(cameras_visible_to(user=user, scope=Scope.USER), user).filter(pk=camera_id).first()
+    cameras = _with_newest_alert(cameras_visible_to(user=user, scope=Scope.USER), user).select_related("resource")
+    camera = cameras.filter(pk=camera_id).first()
     if camera is None:
         raise Http404
-    return camera_page(_card(camera, now), camera, health_of(camera=camera, now=now), _report(camera))
+    health = health_of(camera=camera, now=now)
+    return camera_page(_card(camera, now), camera, health, _report(camera), getattr(camera, "resource", None))
+
+
+def health_history(camera_id: int) -> list[HealthChange]:
+    """The last changes of a camera that the user may see, the newest first."""
+    changes = CameraHealthChange.objects.filter(camera_id=camera_id)[:HISTORY_SHOWN]
+    return [health_change(change) for change in changes]
+
+
+def detector_tokens(camera_id: int, *, now: datetime) -> list[TokenLine]:
+    """The tokens that are good for this camera's detector; for its admins."""
+    tokens = AuthToken.objects.filter(Q(expiry__isnull=True) | Q(expiry__gt=now), camera_id=camera_id)
+    return [TokenLine(one.name, one.created, one.last_used_at, one.expiry) for one in tokens[:TOKENS_SHOWN]]
 
 
 def alerts_per_hour(user: User, *, now: datetime) -> dict[datetime, int]:

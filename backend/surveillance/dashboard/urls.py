@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from surveillance.dashboard.views import alerts, cameras, overview, sessions
+from surveillance.dashboard.views import alerts, cameras, overview, rules, sessions, settings
 
 app_name = "dashboard"
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
     path("live/", overview.overview_live, name="overview-live"),
+    path("statistics/", overview.statistics, name="statistics"),
     path("login/", sessions.SignInView.as_view(), name="login"),
     path("logout/", sessions.SignOutView.as_view(), name="logout"),
     path("cameras/", cameras.cameras, name="cameras"),
@@ -17,9 +18,18 @@ urlpatterns = [
     path("cameras/<int:camera_id>/", cameras.camera, name="camera"),
     path("cameras/<int:camera_id>/live/", cameras.camera_live, name="camera-live"),
     path("cameras/<int:camera_id>/edit/", cameras.camera_edit, name="camera-edit"),
+    path("cameras/<int:camera_id>/rules/", rules.camera_rules, name="camera-rules"),
+    path("cameras/<int:camera_id>/rules/preview/", rules.camera_rules_preview, name="camera-rules-preview"),
+    path("cameras/<int:camera_id>/rules/save/", rules.camera_rules_save, name="camera-rules-save"),
     path("cameras/<int:camera_id>/activate/", cameras.camera_activate, name="camera-activate"),
     path("cameras/<int:camera_id>/deactivate/", cameras.camera_deactivate, name="camera-deactivate"),
     path("cameras/<int:camera_id>/delete/", cameras.camera_remove, name="camera-delete"),
+    path("settings/", settings.sites, name="settings-sites"),
+    path("settings/tokens/", settings.tokens, name="settings-tokens"),
+    path("settings/people/", settings.people, name="settings-people"),
+    path("settings/people/<int:user_id>/switch/", settings.person_switch, name="settings-person-switch"),
+    path("settings/audit/", settings.audit, name="settings-audit"),
+    path("settings/system/", settings.system, name="settings-system"),
     path("alerts/", alerts.alerts, name="alerts"),
     path("alerts/new/", alerts.alerts_new, name="alerts-new"),
     path("alerts/undo/", alerts.alerts_undo, name="alerts-undo"),

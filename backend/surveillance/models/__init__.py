@@ -2,7 +2,7 @@
 
 from surveillance.models.alert import Alert, AlertComment
 from surveillance.models.camera import Camera, CameraListVersion, ManagedBy
-from surveillance.models.health import CameraHealth
+from surveillance.models.health import CameraHealth, CameraHealthChange
 from surveillance.models.resource import CameraResource
 from surveillance.models.totals import CameraAlerts
 
@@ -12,6 +12,7 @@ __all__ = [
     "Camera",
     "CameraAlerts",
     "CameraHealth",
+    "CameraHealthChange",
     "CameraListVersion",
     "CameraResource",
     "ManagedBy",

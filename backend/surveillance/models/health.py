@@ -30,3 +30,20 @@ class CameraHealth(models.Model):
 
     def __str__(self) -> str:
         return f"{self.phase}/{self.reason}"
+
+
+class CameraHealthChange(models.Model):
+    """From when on a camera was in another state than before: its history, for people."""
+
+    camera = models.ForeignKey(Camera, on_delete=models.CASCADE, related_name="health_changes")
+    at = models.DateTimeField()
+    phase = models.CharField(max_length=16)
+    reason = models.CharField(max_length=32)
+    message = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-id"]
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["camera", "-id"], name="health_change_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.phase}/{self.reason} at {self.at}"

@@ -2,9 +2,14 @@
 
 from datetime import datetime
 
-from surveillance.models import Camera, CameraHealth
+from surveillance.core.health import REPORT_VALID_FOR
+from surveillance.models import Camera, CameraHealth, CameraHealthChange
 from vigil_contracts.camera import Heartbeat
+from vigil_contracts.names import CameraPhase, Reason
 from vigil_contracts.stream_url import redact, secrets_of
+
+CHANGES_KEPT = 200
+"""Of each camera's history; a camera that flaps tells nothing new with its thousandth change."""
 
 _FIELDS = (
     "phase",
@@ -23,7 +28,8 @@ _FIELDS = (
 
 
 def heartbeat_record(*, camera: Camera, heartbeat: Heartbeat, now: datetime) -> None:
-    """Keeps the report as the camera's last one: one statement, which two detectors at once cannot break.
+    """Keeps the report as the camera's last one, in one statement that two detectors at once cannot break, and the
+    change of state in the camera's history.
 
     The detector's message is redacted by the camera's own credentials, should it hold them against its contract.
     """
@@ -43,6 +49,34 @@ def heartbeat_record(*, camera: Camera, heartbeat: Heartbeat, now: datetime) -> 
         revision=heartbeat.revision[:64],
         reported_at=now,
     )
+    _note_change(before=CameraHealth.objects.filter(camera=camera).first(), report=report)
     CameraHealth.objects.bulk_create(
         [report], update_conflicts=True, unique_fields=["camera"], update_fields=list(_FIELDS)
     )
+
+
+def _note_change(*, before: CameraHealth | None, report: CameraHealth) -> None:
+    """Adds to the history where the state is another one; a silence in between is told when it has ended.
+
+    Two detectors of one camera that report at once may note one change twice, which harms nothing.
+    """
+    changes = []
+    was_silent = before is not None and report.reported_at - before.reported_at > REPORT_VALID_FOR
+    if before is not None and was_silent:
+        silent_from = before.reported_at + REPORT_VALID_FOR
+        reason = Reason.DETECTOR_NOT_REPORTING.value
+        changes.append(_change(report, at=silent_from, phase=CameraPhase.FAILED.value, reason=reason, message=""))
+    if before is None or was_silent or (before.phase, before.reason) != (report.phase, report.reason):
+        state = {"phase": report.phase, "reason": report.reason, "message": report.message}
+        changes.append(_change(report, at=report.reported_at, **state))
+    if not changes:
+        return
+    CameraHealthChange.objects.bulk_create(changes)
+    of_camera = CameraHealthChange.objects.filter(camera_id=report.camera_id)
+    oldest_kept = of_camera.values_list("id", flat=True)[CHANGES_KEPT - 1 : CHANGES_KEPT].first()
+    if oldest_kept is not None:
+        of_camera.filter(pk__lt=oldest_kept).delete()
+
+
+def _change(report: CameraHealth, *, at: datetime, phase: str, reason: str, message: str) -> CameraHealthChange:
+    return CameraHealthChange(camera_id=report.camera_id, at=at, phase=phase, reason=reason, message=message)

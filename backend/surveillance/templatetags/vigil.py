@@ -37,3 +37,11 @@ def moment(value: datetime | None, style: str = "relative") -> SafeString | str:
         style,
         formats.date_format(utc, "Y-m-d H:i:s"),
     )
+
+
+@register.filter
+def duration(seconds: float) -> str:
+    """A length of time for people: «45 s», «3 min», «2 h»."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -12,8 +12,14 @@ PAGES = {
     "overview": "/dashboard/",
     "cameras": "/dashboard/cameras/",
     "camera": "/dashboard/cameras/{camera}/",
+    "camera-rules": "/dashboard/cameras/{camera}/rules/",
     "camera-edit": "/dashboard/cameras/{camera}/edit/",
     "camera-add": "/dashboard/cameras/add/",
+    "statistics": "/dashboard/statistics/",
+    "sites": "/dashboard/settings/",
+    "tokens": "/dashboard/settings/tokens/",
+    "people": "/dashboard/settings/people/",
+    "audit": "/dashboard/settings/audit/",
     "alerts": "/dashboard/alerts/?state=all",
     "alert": "/dashboard/alerts/{alert}/",
 }
@@ -28,6 +34,8 @@ def furnish(visit: Visit, watcher: Watcher) -> dict[str, int]:
     for camera_id, state in zip(ids, ("Streaming", "StreamFrozen", "StreamUnauthorized", "Starting"), strict=True):
         phase = {"StreamFrozen": "Degraded", "StreamUnauthorized": "Failed"}.get(state, state)
         watcher.report(camera_id, phase, state)
+    with visit.api() as api:
+        api.post("/api/sites/", json={"name": "Yard"})
     alerts = [watcher.send_alert(ids[0], alert_type=kind) for kind in ("person", "fire", "animal", "other")]
     return {"camera": ids[0], "alert": alerts[0]}
 

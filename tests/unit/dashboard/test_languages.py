@@ -29,8 +29,12 @@ def test_places_for_values_are_the_same() -> None:
 
 
 def test_the_compiled_catalogue_is_that_of_the_text() -> None:
+    whole = (CATALOGUE / "django.po").read_text()
     with (CATALOGUE / "django.mo").open("rb") as file:
         compiled = gettext.GNUTranslations(file)
+    text_of_plurals = {
+        text for text in entries() if re.search(rf'^msgid "{re.escape(text)}"\nmsgid_plural', whole, re.MULTILINE)
+    }
     for text, german in entries().items():
-        if "%(cameras)s" not in text:
+        if text not in text_of_plurals:
             assert compiled.gettext(text) == german

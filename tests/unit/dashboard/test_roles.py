@@ -24,6 +24,8 @@ SIGNED_IN: Row = (302, OK, OK, OK, OK, OK, OK)
 SEE: Row = (302, 404, OK, OK, OK, OK, OK)
 HANDLE: Row = (302, 404, 403, OK, OK, OK, OK)
 ADMINISTER: Row = (302, 404, 403, 403, OK, OK, OK)
+ADMINS_ANYWHERE: Row = (302, 403, 403, 403, OK, OK, OK)  # the owner made the site, and so is its admin
+SUPERUSERS: Row = (302, 403, 403, 403, 403, 403, OK)
 ROWS: dict[str, tuple[str, Row]] = {
     "overview": ("GET", SIGNED_IN),
     "overview-live": ("GET", SIGNED_IN),
@@ -35,9 +37,19 @@ ROWS: dict[str, tuple[str, Row]] = {
     "camera": ("GET", SEE),
     "camera-live": ("GET", SEE),
     "camera-edit": ("GET", ADMINISTER),
+    "camera-rules": ("GET", ADMINISTER),
+    "camera-rules-preview": ("POST", ADMINISTER),
+    "camera-rules-save": ("POST", (302, 404, 403, 403, 409, 409, 409)),  # without the version that was edited
     "camera-activate": ("POST", HANDLE),
     "camera-deactivate": ("POST", HANDLE),
     "camera-delete": ("POST", ADMINISTER),
+    "statistics": ("GET", SIGNED_IN),
+    "settings-sites": ("GET", SIGNED_IN),
+    "settings-tokens": ("GET", SIGNED_IN),
+    "settings-people": ("GET", ADMINS_ANYWHERE),
+    "settings-person-switch": ("POST", SUPERUSERS),
+    "settings-audit": ("GET", ADMINS_ANYWHERE),
+    "settings-system": ("GET", SUPERUSERS),
     "alerts": ("GET", SIGNED_IN),
     "alerts-new": ("GET", SIGNED_IN),
     "alerts-undo": ("POST", SIGNED_IN),
@@ -88,7 +100,7 @@ def _browser(column: str) -> Client:
 
 
 def _path(pattern: URLPattern, camera: Camera, alert: Alert) -> str:
-    ids = {"camera": camera.pk, "alert": alert.pk}
+    ids = {"camera": camera.pk, "alert": alert.pk, "user": camera.user_id}
     return "/dashboard/" + re.sub(r"<int:(\w+)_id>", lambda found: str(ids[found[1]]), str(pattern.pattern))
 
 

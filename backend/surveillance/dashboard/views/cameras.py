@@ -154,9 +154,13 @@ def _cameras_context(request: UserRequest) -> dict[str, Any]:
 
 
 def _camera_context(request: UserRequest, camera_id: int) -> dict[str, Any]:
+    now = timezone.now()
+    page = selectors.camera_page_of(request.user, camera_id, now=now)
     return {
         "section": "cameras",
-        "camera": selectors.camera_page_of(request.user, camera_id, now=timezone.now()),
+        "camera": page,
+        "history": selectors.health_history(camera_id),
+        "tokens": selectors.detector_tokens(camera_id, now=now) if page.is_administered else [],
         "alerts": selectors.newest_alerts(request.user, limit=ALERTS_SHOWN, camera_id=camera_id),
         "open_alerts": selectors.open_alerts_count(request.user),
     }

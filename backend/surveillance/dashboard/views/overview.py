@@ -1,4 +1,4 @@
-"""The first page: figures, newest alerts, cameras."""
+"""The first page: figures, newest alerts, cameras; and the figures over time."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET
 
 from surveillance.dashboard import selectors
 from surveillance.dashboard.figures import figures_of
+from surveillance.dashboard.statistics import DEFAULT_PERIOD, PERIODS, states_of, statistics_of
 from surveillance.dashboard.views.base import UserRequest, fragment, signed_in
 
 ALERTS_SHOWN = 24
@@ -26,6 +27,26 @@ def overview(request: UserRequest) -> HttpResponse:
 def overview_live(request: UserRequest) -> HttpResponse:
     """Its moving part."""
     return fragment(request, "surveillance/live/overview.html", _context(request))
+
+
+@require_GET
+@signed_in
+def statistics(request: UserRequest) -> HttpResponse:
+    """Alerts by hour, type and camera, cameras by state, response times."""
+    now = timezone.now()
+    period = request.GET.get("hours", "")
+    period = period if period in PERIODS else DEFAULT_PERIOD
+    found = statistics_of(request.user, period, now=now)
+    context = {
+        "section": "statistics",
+        "periods": [(name, text) for name, (text, _length, _step) in PERIODS.items()],
+        "period": period,
+        "statistics": found,
+        "chart": found.chart(),
+        "states": states_of(selectors.camera_cards(request.user, now=now)),
+        "open_alerts": selectors.open_alerts_count(request.user),
+    }
+    return render(request, "surveillance/statistics.html", context)
 
 
 def _context(request: UserRequest) -> dict[str, Any]:

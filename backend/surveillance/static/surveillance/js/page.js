@@ -20,9 +20,9 @@ export function start() {
   });
 }
 
-export function toast(text) {
+export function toast(text, tone = "danger") {
   const message = document.createElement("div");
-  message.className = "toast tone-danger";
+  message.className = `toast tone-${tone}`;
   message.textContent = text;
   document.getElementById("toasts").append(message);
   setTimeout(() => message.remove(), 6000);

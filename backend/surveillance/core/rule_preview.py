@@ -1,0 +1,140 @@
+"""What rules would have alerted on, as far as stored alerts can tell.
+
+An alert holds where its object was in one picture, and neither its way nor the objects that no rule told of. So every
+answer says how sure it is, and none pretends to be a replay (`cctv replay` is one).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import pairwise
+
+from vigil_contracts.alert import Box
+from vigil_contracts.camera import Detection
+from vigil_contracts.names import AlertType
+from vigil_contracts.rules import Direction, LineCrossingRule, LoiteringRule, ObjectRule, Rule
+from vigil_contracts.schedule import is_armed
+
+Point = tuple[float, float]
+EVERYTHING = ObjectRule(name="everything", type="object")
+"""The rule of a camera that has none."""
+
+
+class Certainty(StrEnum):
+    """How near a count is to what would have happened."""
+
+    COUNTED = "counted"
+    AT_MOST = "at_most"
+    AT_LEAST = "at_least"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Where an alert's object was. `track` is the detector's name for the object, or anything else of its own."""
+
+    alert_id: int
+    track: str
+    at: datetime
+    label: str
+    kind: AlertType
+    confidence: float
+    box: Box
+
+    @property
+    def foot(self) -> Point:
+        """Where the object stands: the middle of its box's lower edge."""
+        return (self.box.x_min + self.box.x_max) / 2, self.box.y_max
+
+    @property
+    def size(self) -> float:
+        """Its share of the picture."""
+        return (self.box.x_max - self.box.x_min) * (self.box.y_max - self.box.y_min)
+
+
+@dataclass(frozen=True, slots=True)
+class RulePreview:
+    """What one rule would have told of: the alert that shows each object, the oldest first."""
+
+    rule: str
+    alert_ids: tuple[int, ...]
+    certainty: Certainty
+
+
+def previews(detection: Detection, sightings: Iterable[Sighting]) -> list[RulePreview]:
+    """A preview of each rule of `detection`, in their order; of the rule for everything where there is none."""
+    in_order = sorted(sightings, key=lambda one: one.at)
+    by_track: dict[str, list[Sighting]] = {}
+    for one in in_order:
+        by_track.setdefault(one.track, []).append(one)
+    objects = list(by_track.values())
+    return [_preview(rule, detection, objects) for rule in detection.rules or (EVERYTHING,)]
+
+
+def _preview(rule: Rule, detection: Detection, objects: Sequence[Sequence[Sighting]]) -> RulePreview:
+    zones = {zone.name: zone.points for zone in detection.zones}
+    hits: list[Sighting] = []
+    for seen in objects:
+        fitting = [one for one in seen if _concerns(rule, detection, one)]
+        if isinstance(rule, LineCrossingRule):
+            hits += _crossings(rule, fitting)
+        else:
+            zone = zones[rule.zone] if rule.zone is not None else None
+            there = (one for one in fitting if zone is None or is_inside(one.foot, zone))
+            hits += [one for one in there if is_armed(detection.schedule, one.at)][:1]
+    if isinstance(rule, LineCrossingRule):
+        hits = [one for one in hits if is_armed(detection.schedule, one.at)]
+        certainty = Certainty.AT_LEAST
+    else:
+        must_stay = isinstance(rule, LoiteringRule) or rule.minimum_seconds > 0
+        certainty = Certainty.AT_MOST if must_stay else Certainty.COUNTED
+    return RulePreview(rule.name, tuple(one.alert_id for one in _after_cooldown(rule, hits)), certainty)
+
+
+def _concerns(rule: Rule, detection: Detection, one: Sighting) -> bool:
+    """As the detector has it: the camera's own classes and confidence first, then the rule's."""
+    words = {one.label.lower(), one.kind.value}
+    return all(
+        not (names := {name.lower() for name in classes}) or not words.isdisjoint(names)
+        for classes in (detection.classes, rule.classes)
+    ) and (
+        one.confidence >= max(detection.minimum_confidence, rule.minimum_confidence) and one.size >= rule.minimum_size
+    )
+
+
+def _after_cooldown(rule: Rule, hits: list[Sighting]) -> list[Sighting]:
+    told: list[Sighting] = []
+    for hit in sorted(hits, key=lambda one: one.at):
+        if not told or (hit.at - told[-1].at).total_seconds() >= rule.cooldown_seconds:
+            told.append(hit)
+    return told
+
+
+def _crossings(rule: LineCrossingRule, seen: Sequence[Sighting]) -> list[Sighting]:
+    signs = {Direction.LEFT_TO_RIGHT: {1}, Direction.RIGHT_TO_LEFT: {-1}, Direction.EITHER: {1, -1}}[rule.direction]
+    return [after for before, after in pairwise(seen) if crossing(before.foot, after.foot, rule.line) in signs]
+
+
+def is_inside(point: Point, polygon: Sequence[Point]) -> bool:
+    """Whether a point is in a polygon: a ray from it crosses the outline an odd number of times (Jordan)."""
+    x, y = point
+    inside = False
+    for (x1, y1), (x2, y2) in zip(polygon, [*polygon[1:], polygon[0]], strict=True):
+        if (y1 > y) != (y2 > y) and x < x1 + (y - y1) * (x2 - x1) / (y2 - y1):
+            inside = not inside
+    return inside
+
+
+def crossing(before: Point, after: Point, line: tuple[Point, Point]) -> int:
+    """1 where the way crosses `line` from left to right, -1 from right to left, else 0."""
+    was_left, is_left = _side(before, line) < 0, _side(after, line) < 0
+    way = (before, after)
+    if was_left == is_left or (_side(line[0], way) < 0) == (_side(line[1], way) < 0):
+        return 0
+    return 1 if was_left else -1
+
+
+def _side(point: Point, line: tuple[Point, Point]) -> float:
+    """Negative on the left of who looks along the line; y is down."""
+    (x1, y1), (x2, y2) = line
+    return (x2 - x1) * (point[1] - y1) - (y2 - y1) * (point[0] - x1)

@@ -1,0 +1,157 @@
+"""Figures over time: how many alerts, of what, from where, and how long people took to acknowledge them."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from statistics import quantiles
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.db.models import Count
+from django.db.models.functions import TruncDay, TruncHour
+from django.utils.translation import gettext_lazy as _
+
+from surveillance.dashboard.cards import CameraCard
+from surveillance.dashboard.selectors import visible_alerts
+from surveillance.dashboard.vocabulary import ALERT_KINDS, PHASE_LOOKS, Tone, Words
+from vigil_contracts.names import AlertType
+
+PERIODS: dict[str, tuple[Words, timedelta, timedelta]] = {
+    "24": (_("Last 24 hours"), timedelta(hours=24), timedelta(hours=1)),
+    "168": (_("Last 7 days"), timedelta(days=7), timedelta(hours=1)),
+    "720": (_("Last 30 days"), timedelta(days=30), timedelta(days=1)),
+}
+"""Name in the URL, to its words, its length and the length of one step."""
+DEFAULT_PERIOD = "168"
+VALID_SECONDS = 30
+CAMERAS_SHOWN = 10
+MAX_ANSWERS = 5000
+"""Response times are computed from the newest of this many: a median does not need more."""
+Rows = Sequence[tuple[datetime, str, int, str, int]]
+"""Beginning of the step, alert type, camera's id and name, alerts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One line of a list; `percent` of the largest one, for a bar."""
+
+    text: Words
+    count: int
+    percent: int
+    query: str
+    tone: Tone = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseTimes:
+    """Seconds from arrival to acknowledgement: half were faster than the median, nine in ten faster than p90."""
+
+    count: int
+    median_seconds: float
+    p90_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """All of it for one period. `starts` are Unix times in seconds; a series has a count for each."""
+
+    starts: list[int]
+    series: list[tuple[AlertType, list[int]]]
+    kinds: list[Share]
+    cameras: list[Share]
+    total: int
+    response: ResponseTimes | None
+
+    def chart(self) -> dict[str, Any]:
+        """For the page's script."""
+        series = [{"name": str(ALERT_KINDS[kind].text), "counts": counts} for kind, counts in self.series]
+        return {"starts": self.starts, "series": series}
+
+
+def statistics_of(user: User, period: str, *, now: datetime) -> Statistics:
+    """The figures of a period of `PERIODS`; many viewers share what was counted for some seconds."""
+    key = f"dashboard-statistics-{user.pk}-{period}"
+    known: tuple[list[Any], list[float], datetime] | None = cache.get(key)
+    if known is None:
+        _text, length, step = PERIODS[period]
+        known = (*_read(user, since=_start(now, step) - length + step, step=step), now)
+        cache.set(key, known, VALID_SECONDS)
+    rows, waits, at = known
+    return compute(rows, waits, period, now=at)
+
+
+def compute(rows: Rows, waits: Sequence[float], period: str, *, now: datetime) -> Statistics:
+    """The figures from what was counted; `waits` are the seconds until each acknowledgement."""
+    _text, length, step = PERIODS[period]
+    last = _start(now, step)
+    starts = [last - step * back for back in range(length // step - 1, -1, -1)]
+    place = {start: index for index, start in enumerate(starts)}
+    series: dict[AlertType, list[int]] = {}
+    of_kind: Counter[AlertType] = Counter()
+    of_camera: Counter[tuple[int, str]] = Counter()
+    for start, kind_name, camera_id, camera_name, count in rows:
+        if start not in place:
+            continue
+        kind = AlertType(kind_name)
+        series.setdefault(kind, [0] * len(starts))[place[start]] += count
+        of_kind[kind] += count
+        of_camera[camera_id, camera_name] += count
+    return Statistics(
+        starts=[int(start.timestamp()) for start in starts],
+        series=[(kind, series[kind]) for kind, _count in of_kind.most_common()],
+        kinds=_shares(
+            (ALERT_KINDS[kind].text, count, f"alert_type={kind.value}", ALERT_KINDS[kind].tone)
+            for kind, count in of_kind.most_common()
+        ),
+        cameras=_shares(
+            (name, count, f"camera={camera_id}", "info")
+            for (camera_id, name), count in of_camera.most_common(CAMERAS_SHOWN)
+        ),
+        total=of_kind.total(),
+        response=_response(waits),
+    )
+
+
+def states_of(cameras: Iterable[CameraCard]) -> list[Share]:
+    """How many cameras are in which state, trouble first."""
+    cards = list(cameras)
+    counts = Counter(str(card.phase_text) for card in cards)
+    looks = sorted(PHASE_LOOKS.values(), key=lambda look: look.trouble_rank)
+    return _shares((look.text, counts[str(look.text)], "", look.tone) for look in looks if counts[str(look.text)])
+
+
+def _shares(lines: Iterable[tuple[Words, int, str, Tone]]) -> list[Share]:
+    known = list(lines)
+    largest = max((count for _text, count, _query, _tone in known), default=0)
+    return [Share(text, count, round(100 * count / largest), query, tone) for text, count, query, tone in known]
+
+
+def _response(waits: Sequence[float]) -> ResponseTimes | None:
+    if not waits:
+        return None
+    if len(waits) == 1:
+        return ResponseTimes(1, waits[0], waits[0])
+    tenths = quantiles(waits, n=10, method="inclusive")
+    return ResponseTimes(len(waits), tenths[4], tenths[8])
+
+
+def _read(user: User, *, since: datetime, step: timedelta) -> tuple[list[Any], list[float]]:
+    alerts = visible_alerts(user).select_related(None).defer(None).order_by()
+    truncate = TruncHour if step < timedelta(days=1) else TruncDay
+    counted = (
+        alerts.filter(timestamp__gte=since)
+        .annotate(start=truncate("timestamp", tzinfo=UTC))
+        .values("start", "alert_type", "camera_id", "camera__name")
+        .annotate(count=Count("id"))
+        .values_list("start", "alert_type", "camera_id", "camera__name", "count")
+    )
+    answered = alerts.filter(timestamp__gte=since, acknowledged_by__isnull=False, acknowledged_at__isnull=False)
+    times = answered.order_by("-id").values_list("received_at", "acknowledged_at")[:MAX_ANSWERS]
+    return list(counted), [max(0.0, (seen - came).total_seconds()) for came, seen in times if seen is not None]
+
+
+def _start(moment: datetime, step: timedelta) -> datetime:
+    start = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return start.replace(hour=0) if step >= timedelta(days=1) else start

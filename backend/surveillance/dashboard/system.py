@@ -1,0 +1,85 @@
+"""How the backend itself is, for those who run it."""
+
+import platform
+import shutil
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
+from time import perf_counter
+
+import django
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.db import connection
+
+from surveillance.models import Alert, Camera, CameraHealth
+
+RECENT = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class SystemState:
+    """Figures of this process and of what it stands on; sizes in GB (10^9 bytes), times in ms."""
+
+    vigil_version: str
+    python_version: str
+    django_version: str
+    database: str
+    database_milliseconds: float
+    cache: str
+    cache_works: bool
+    disk_total_gigabytes: float
+    disk_free_gigabytes: float
+    cameras: int
+    active_cameras: int
+    reporting_cameras: int
+    users: int
+    newest_alert_at: datetime | None
+    spooled_alerts: int
+
+    @property
+    def disk_is_short(self) -> bool:
+        """Whether less than a tenth is free."""
+        return self.disk_free_gigabytes < self.disk_total_gigabytes / 10
+
+
+def system_state(*, now: datetime) -> SystemState:
+    """The state at `now`."""
+    began = perf_counter()
+    newest = Alert.objects.order_by("-id").values_list("received_at", flat=True).first()
+    milliseconds = (perf_counter() - began) * 1000
+    disk = shutil.disk_usage(settings.MEDIA_ROOT if settings.ENVIRONMENT.media_root.exists() else "/")
+    reports = CameraHealth.objects.filter(reported_at__gte=now - RECENT, camera__is_active=True)
+    return SystemState(
+        vigil_version=_version(),
+        python_version=platform.python_version(),
+        django_version=django.get_version(),
+        database={"postgresql": "PostgreSQL", "sqlite": "SQLite"}.get(connection.vendor, connection.vendor),
+        database_milliseconds=round(milliseconds, 1),
+        cache="Redis" if settings.ENVIRONMENT.redis else "memory of each process",
+        cache_works=_cache_works(),
+        disk_total_gigabytes=round(disk.total / 1e9, 1),
+        disk_free_gigabytes=round(disk.free / 1e9, 1),
+        cameras=Camera.objects.count(),
+        active_cameras=Camera.objects.filter(is_active=True).count(),
+        reporting_cameras=reports.count(),
+        users=User.objects.filter(is_active=True).count(),
+        newest_alert_at=newest,
+        spooled_alerts=sum(reports.filter(spooled_alerts__gt=0).values_list("spooled_alerts", flat=True)),
+    )
+
+
+def _version() -> str:
+    try:
+        return version("vigil-cctv")
+    except PackageNotFoundError:
+        return "?"
+
+
+def _cache_works() -> bool:
+    try:
+        cache.set("dashboard-system", "1", 10)
+        return bool(cache.get("dashboard-system") == "1")
+    except Exception:  # noqa: BLE001 whatever the cache's client raises
+        return False

@@ -1,0 +1,4 @@
+// A camera's page: its picture of now.
+import { start } from "./live.js";
+
+start();

@@ -1,0 +1,59 @@
+// Forms that speak to the API: <form data-api="POST /api/sites/">. Errors are shown at the form; what is shown once
+// (data-secret-field) is shown in a dialog; after anything else the page is loaded anew.
+const dialog = document.getElementById("shown-once");
+const secret = dialog.querySelector("[data-secret]");
+const headers = { "Content-Type": "application/json", ...JSON.parse(document.body.getAttribute("hx-headers")) };
+
+function valuesOf(form) {
+  const values = {};
+  for (const input of form.elements) {
+    if (!input.name) continue;
+    const isNumber = input.type === "number" || "number" in input.dataset;
+    if (isNumber && input.value === "") continue;
+    values[input.name] = input.type === "checkbox" ? input.checked : isNumber ? Number(input.value) : input.value;
+  }
+  return values;
+}
+
+function wordsOf(body, form) {
+  const labelOf = (name) => form.elements[name]?.labels?.[0]?.querySelector("span")?.textContent ?? name;
+  if (!body || typeof body !== "object") return "";
+  if (typeof body.detail === "string") return body.detail;
+  return Object.entries(body).map(([name, texts]) => (name === "non_field_errors" ? [texts].flat().join(" ") : `${labelOf(name)} ${[texts].flat().join(" ")}`)).join(" ");
+}
+
+async function submit(form) {
+  if (form.dataset.confirm && !window.confirm(form.dataset.confirm)) return;
+  const [method, url] = form.dataset.api.split(" ");
+  const place = form.querySelector(".form-errors");
+  place.textContent = "";
+  for (const button of form.querySelectorAll("button")) button.disabled = true;
+  try {
+    const body = ["DELETE"].includes(method) ? undefined : JSON.stringify(valuesOf(form));
+    const answer = await fetch(url, { method, headers, body, signal: AbortSignal.timeout(15000) });
+    const said = answer.status === 204 ? null : await answer.json().catch(() => null);
+    if (!answer.ok) place.textContent = wordsOf(said, form) || String(answer.status);
+    else if (form.dataset.secretField && said?.[form.dataset.secretField]) {
+      secret.textContent = said[form.dataset.secretField];
+      dialog.showModal();
+    } else window.location.reload();
+  } catch {
+    place.textContent = document.body.dataset.unreachable;
+  }
+  for (const button of form.querySelectorAll("button")) button.disabled = false;
+}
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.dataset.api) return;
+  event.preventDefault();
+  submit(event.target);
+});
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-api][data-on-change]");
+  if (form) submit(form);
+});
+dialog.addEventListener("close", () => window.location.reload());
+dialog.querySelector("[data-copy]").addEventListener("click", async () => {
+  await navigator.clipboard?.writeText(secret.textContent);
+  dialog.close();
+});

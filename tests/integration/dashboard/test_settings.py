@@ -1,0 +1,110 @@
+"""Sites and roles, tokens, people, audit trail, system, statistics: for those who may and those who may not."""
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+from tests.integration.dashboard.conftest import SignIn, UserPool, Visit, Watcher
+
+pytestmark = pytest.mark.timeout(300)  # on a busy machine the start of a backend alone takes a minute
+
+
+def test_a_site_is_made_shared_and_its_roles_changed(visit: Visit, users: UserPool) -> None:
+    page = visit.page
+    guest = users.take()
+    visit.open("/dashboard/settings/")
+    expect(page.get_by_role("heading", name="No site yet")).to_be_visible()
+    page.get_by_label("New site").fill("Harbour <north>")
+    page.get_by_role("button", name="Add site").click()
+    expect(page.get_by_role("heading", name="Harbour <north>")).to_be_visible()
+    visit.problems.expected_statuses.add(400)
+    page.get_by_role("textbox", name="User").fill("nobody-at-all")
+    page.get_by_role("button", name="Add member").click()
+    expect(page.get_by_role("alert").filter(has_text="User must be the name of an active user")).to_be_visible()
+    page.get_by_role("textbox", name="User").fill(guest.username)
+    page.get_by_role("button", name="Add member").click()
+    role = page.get_by_label(f"Role of {guest.username}")
+    expect(role).to_have_value("viewer")
+    role.select_option("operator")
+    page.wait_for_load_state()
+    expect(page.get_by_label(f"Role of {guest.username}")).to_have_value("operator")
+    visit.problems.expected_statuses.add(409)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Leave").click()
+    expect(page.get_by_role("alert").filter(has_text="A site needs an admin")).to_be_visible()
+
+
+def test_who_is_no_admin_sees_members_and_changes_nothing(visit: Visit, sign_in: SignIn, users: UserPool) -> None:
+    guest = users.take()
+    with visit.api() as api:
+        site = api.post("/api/sites/", json={"name": "Yard"}).json()["id"]
+        api.post(f"/api/sites/{site}/members/", json={"username": guest.username, "role": "operator"})
+    with sign_in(guest) as other:
+        other.open("/dashboard/settings/")
+        expect(other.page.get_by_role("heading", name="Yard")).to_be_visible()
+        expect(other.page.get_by_role("button", name="Add member")).to_have_count(0)
+        expect(other.page.get_by_role("link", name="Audit trail")).to_have_count(0)
+        for path in ("people", "audit", "system"):
+            answer = other.page.request.get(f"{other.server.url}/dashboard/settings/{path}/")
+            assert answer.status == httpx.codes.FORBIDDEN, path
+
+
+def test_a_token_is_shown_once_works_and_is_revoked(visit: Visit) -> None:
+    page = visit.page
+    visit.open("/dashboard/settings/tokens/")
+    page.get_by_label("Name").fill("Script")
+    page.get_by_role("button", name="Make a token").click()
+    token = page.locator("[data-secret]").inner_text()
+    with visit.server.client(token) as client:
+        assert client.get("/api/cameras/").status_code == httpx.codes.OK
+        page.get_by_role("dialog").get_by_role("button", name="Done").click()
+        row = page.get_by_role("row").filter(has_text="Script")
+        expect(row).to_be_visible()
+        assert token not in page.content()
+        page.on("dialog", lambda dialog: dialog.accept())
+        row.get_by_role("button", name="Revoke").click()
+        expect(row).to_have_count(0)
+        assert client.get("/api/cameras/").status_code == httpx.codes.UNAUTHORIZED
+
+
+def test_an_administrator_invites_and_closes_an_account(sign_in: SignIn, users: UserPool) -> None:
+    guest = users.take()
+    with sign_in(users.take(is_superuser=True)) as visit:
+        page = visit.page
+        visit.open("/dashboard/settings/people/")
+        page.get_by_label("For whom").fill("Night shift")
+        page.get_by_role("button", name="Invite").click()
+        link = page.locator("[data-secret]").inner_text()
+        assert "/invitation/" in link
+        page.get_by_role("dialog").get_by_role("button", name="Done").click()
+        expect(page.get_by_role("row").filter(has_text="Night shift")).to_contain_text("open until")
+        page.get_by_role("button", name=f"Close the account of {guest.username}").click()
+        expect(page.get_by_role("button", name=f"Open the account of {guest.username}")).to_be_visible()
+        with visit.server.client(guest.token) as client:
+            assert client.get("/api/cameras/").status_code == httpx.codes.UNAUTHORIZED
+        visit.open("/dashboard/settings/audit/?kind=user")
+        expect(page.get_by_role("row").filter(has_text=guest.username).first).to_contain_text("is_active")
+        visit.open("/dashboard/settings/system/")
+        expect(page.get_by_role("main")).to_contain_text("SQLite")
+
+
+def test_statistics_can_be_hovered_and_exported(visit: Visit, watcher: Watcher) -> None:
+    page = visit.page
+    camera_id = visit.server.add_camera(visit.user.token, name="Gate", rtsp_url="rtsp://192.0.2.7/1")
+    for kind in ("person", "person", "fire"):
+        watcher.send_alert(camera_id, alert_type=kind, picture=False)
+    visit.open("/dashboard/statistics/?hours=24")
+    chart = page.locator(".chart .u-over")
+    box = chart.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] - 3, box["y"] + box["height"] / 2)
+    expect(page.locator(".u-series").filter(has_text="Person")).to_contain_text("2")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    lines = download.value.path().read_text().splitlines()
+    assert lines[0] == '"time","Person","Fire"'
+    assert lines[-1].endswith(",2,1")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="PNG").click()
+    assert download.value.path().read_bytes().startswith(b"\x89PNG")
+    page.get_by_role("link", name="Fire").click()
+    expect(page.locator("[data-alert]")).to_have_count(1)
