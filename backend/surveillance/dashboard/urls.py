@@ -25,6 +25,7 @@ urlpatterns = [
     path("cameras/<int:camera_id>/deactivate/", cameras.camera_deactivate, name="camera-deactivate"),
     path("cameras/<int:camera_id>/delete/", cameras.camera_remove, name="camera-delete"),
     path("settings/", settings.sites, name="settings-sites"),
+    path("settings/notifications/", settings.notifications, name="settings-notifications"),
     path("settings/tokens/", settings.tokens, name="settings-tokens"),
     path("settings/people/", settings.people, name="settings-people"),
     path("settings/people/<int:user_id>/switch/", settings.person_switch, name="settings-person-switch"),

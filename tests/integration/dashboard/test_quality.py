@@ -17,6 +17,7 @@ PAGES = {
     "camera-add": "/dashboard/cameras/add/",
     "statistics": "/dashboard/statistics/",
     "sites": "/dashboard/settings/",
+    "notifications": "/dashboard/settings/notifications/",
     "tokens": "/dashboard/settings/tokens/",
     "people": "/dashboard/settings/people/",
     "audit": "/dashboard/settings/audit/",

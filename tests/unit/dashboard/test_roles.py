@@ -45,6 +45,7 @@ ROWS: dict[str, tuple[str, Row]] = {
     "camera-delete": ("POST", ADMINISTER),
     "statistics": ("GET", SIGNED_IN),
     "settings-sites": ("GET", SIGNED_IN),
+    "settings-notifications": ("GET", SIGNED_IN),
     "settings-tokens": ("GET", SIGNED_IN),
     "settings-people": ("GET", ADMINS_ANYWHERE),
     "settings-person-switch": ("POST", SUPERUSERS),

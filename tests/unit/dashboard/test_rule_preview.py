@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from hypothesis import given
+from django.utils import timezone
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.dashboard.test_pages import add_camera
 
@@ -26,7 +27,7 @@ def seen(
 ) -> Sighting:
     """An object that stands at (x, y), 0.1 wide and 0.2 high."""
     box = Box(x_min=max(0, x - 0.05), x_max=min(1, x + 0.05), y_min=max(0, y - 0.2), y_max=y)
-    known = {"confidence": 0.9, "kind": AlertType.PERSON, **fields}
+    known: dict[str, Any] = {"confidence": 0.9, "kind": AlertType.PERSON, **fields}
     return Sighting(alert_id=number, track=track or f"t{number}", at=at, label=label, box=box, **known)
 
 
@@ -97,6 +98,7 @@ def test_without_rules_everything_counts() -> None:
     assert preview.alert_ids == (1, 2)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.floats(0.001, 0.999), st.floats(0.001, 0.999))
 def test_a_point_is_in_exactly_one_half_of_a_divided_picture(x: float, y: float) -> None:
     halves = [((0, 0), (1, 0), (0, 1)), ((1, 0), (1, 1), (0, 1))]
@@ -112,8 +114,6 @@ def camera(anna: User) -> Camera:
 
 
 def _alert(camera: Camera, number: int, *, age: timedelta = timedelta(0), box: object = None) -> Alert:
-    from django.utils import timezone
-
     place = {"x_min": 0.1, "x_max": 0.2, "y_min": 0.4, "y_max": 0.7}
     return Alert.objects.create(
         camera=camera,

@@ -16,15 +16,21 @@ from accounts.scopes import Scope
 from accounts.services import user_set_active
 from audit.models import Action
 from audit.selectors import entries_visible_to
+from notifications.selectors import messages_of, subscriptions_of
+from notifications.services.subscriptions import masked_target
 from sites.models import Membership
 from sites.roles import Role
 from sites.selectors import is_admin_anywhere, site_ids_of, sites_visible_to
 from surveillance.dashboard import selectors
 from surveillance.dashboard.system import system_state
 from surveillance.dashboard.views.base import UserRequest, signed_in
+from surveillance.dashboard.vocabulary import ALERT_KINDS
 
 ENTRIES_SHOWN = 50
 USERS_SHOWN = 200
+SUBSCRIPTIONS_SHOWN, MESSAGES_SHOWN = 50, 3
+CHANNEL_FIELDS = {"email": "address", "webhook": "url", "apprise": "url"}
+"""Channels that one line of text describes, with the name of the target's field; the others are the API's."""
 KINDS = ("camera", "site", "member", "token", "user", "invitation")
 
 
@@ -54,6 +60,26 @@ def tokens(request: UserRequest) -> HttpResponse:
     good = Q(expiry__isnull=True) | Q(expiry__gt=timezone.now())
     found = AuthToken.objects.filter(good, user=request.user, scope=Scope.USER)
     return _page(request, "tokens", {"tokens": found})
+
+
+@require_GET
+@signed_in
+def notifications(request: UserRequest) -> HttpResponse:
+    """What the user hears of and how, and how the last messages went."""
+    shown = [
+        {
+            "id": one.pk,
+            "name": one.name,
+            "channel": one.get_channel_display(),
+            "target": ", ".join(str(value) for value in masked_target(one).values() if isinstance(value, str)),
+            "is_active": one.is_active,
+            "paused_until": one.paused_until,
+            "messages": list(messages_of(subscription=one).order_by("-created_at")[:MESSAGES_SHOWN]),
+        }
+        for one in subscriptions_of(user=request.user).order_by("name")[:SUBSCRIPTIONS_SHOWN]
+    ]
+    types = [(kind.value, look.text) for kind, look in ALERT_KINDS.items()]
+    return _page(request, "notifications", {"subscriptions": shown, "channels": CHANNEL_FIELDS, "types": types})
 
 
 @require_GET
@@ -123,7 +149,7 @@ def system(request: UserRequest) -> HttpResponse:
 
 
 def _page(request: UserRequest, part: str, context: dict[str, Any]) -> HttpResponse:
-    tabs = [("sites", _("Sites"), True), ("tokens", _("Tokens"), True)]
+    tabs = [(name, text, True) for name, text in _own_tabs()]
     tabs += [(name, text, is_admin_anywhere(request.user)) for name, text in _admin_tabs()]
     tabs.append(("system", _("System"), request.user.is_superuser))
     common = {
@@ -133,6 +159,10 @@ def _page(request: UserRequest, part: str, context: dict[str, Any]) -> HttpRespo
         "open_alerts": selectors.open_alerts_count(request.user),
     }
     return render(request, f"surveillance/settings/{part}.html", context | common)
+
+
+def _own_tabs() -> list[tuple[str, str]]:
+    return [("sites", _("Sites")), ("notifications", _("Notifications")), ("tokens", _("Tokens"))]
 
 
 def _admin_tabs() -> list[tuple[str, str]]:

@@ -10,7 +10,9 @@ function valuesOf(form) {
     if (!input.name) continue;
     const isNumber = input.type === "number" || "number" in input.dataset;
     if (isNumber && input.value === "") continue;
-    values[input.name] = input.type === "checkbox" ? input.checked : isNumber ? Number(input.value) : input.value;
+    const value = input.type === "checkbox" ? input.checked : input.multiple ? [...input.selectedOptions].map((option) => option.value) : isNumber ? Number(input.value) : input.value;
+    if (input.name === "target") values.target = { [form.elements.channel.selectedOptions[0].dataset.field]: value };
+    else values[input.name] = input.value === "false" || input.value === "true" ? input.value === "true" : value;
   }
   return values;
 }
@@ -19,7 +21,7 @@ function wordsOf(body, form) {
   const labelOf = (name) => form.elements[name]?.labels?.[0]?.querySelector("span")?.textContent ?? name;
   if (!body || typeof body !== "object") return "";
   if (typeof body.detail === "string") return body.detail;
-  return Object.entries(body).map(([name, texts]) => (name === "non_field_errors" ? [texts].flat().join(" ") : `${labelOf(name)} ${[texts].flat().join(" ")}`)).join(" ");
+  return Object.entries(body).map(([name, texts]) => (name === "non_field_errors" ? [texts].flat().join(" ") : `${labelOf(name.split(".")[0])} ${[texts].flat().join(" ")}`)).join(" ");
 }
 
 async function submit(form) {
