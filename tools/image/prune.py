@@ -32,11 +32,6 @@ OPERATOR = {
     "surveillance_backend": _OTHER,
     "vigil_demo": _OTHER,
     "vigil_standalone": _OTHER,
-    "kubernetes/client": "the operator uses the asynchronous client, kubernetes.aio",
-    "kubernetes/dynamic": "likewise",
-    "kubernetes/stream": "likewise",
-    "kubernetes/leaderelection": "likewise",
-    "kubernetes/docs": "documentation",
 }
 BACKEND = {"cctv": _OTHER, "vigil_operator": _OTHER, "vigil_demo": _OTHER, "vigil_standalone": _OTHER}
 DETECTOR = {

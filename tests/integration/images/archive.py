@@ -26,7 +26,8 @@ class Image:
     @property
     def size_bytes(self) -> int:
         """Uncompressed, each file once."""
-        files = {path.lstat().st_ino: path.lstat().st_size for path in self.root.rglob("*")}
+        regular = (path for path in self.root.rglob("*") if path.is_file() and not path.is_symlink())
+        files = {path.stat().st_ino: path.stat().st_size for path in regular}
         return sum(files.values())
 
     def run(self, *command: str, environment: Mapping[str, str] | None = None) -> str:
