@@ -114,7 +114,12 @@ def test_the_backend_migrates_and_serves_on_a_read_only_root(image_of: Callable[
     said = backend.run("django-admin", "bootstrap", environment=SETTINGS)
     assert "Applying surveillance.0001_initial" in said
     assert "no issues" in backend.run("django-admin", "check", environment=SETTINGS)
-    backend.run("python3", "-c", "import surveillance_backend.asgi, psycopg2, PIL.Image, redis", environment=SETTINGS)
+    backend.run(
+        "python3",
+        "-c",
+        "import surveillance_backend.asgi, django.db.backends.postgresql.base, redis",
+        environment=SETTINGS,
+    )
     backend.run("gunicorn", "--check-config", "--config", "python:surveillance_backend.gunicorn_conf")
 
 
