@@ -33,7 +33,9 @@ from surveillance.selectors.alerts import alerts_visible_to
 from surveillance.selectors.cameras import cameras_visible_to, health_of, reach
 from vigil_contracts.names import AlertType
 
-HISTORY_SHOWN, TOKENS_SHOWN = 20, 5
+HISTORY_SHOWN, TOKENS_SHOWN, TRACK_SHOWN = 20, 5, 50
+TRACK_WINDOW = timedelta(hours=1)
+"""An object's other alerts are looked for so near to one: the index on time then finds them."""
 HOUR_COUNTS_VALID_SECONDS = 5
 """Counting a day's alerts is the dearest query of the overview; many viewers share it for this long."""
 
@@ -64,6 +66,15 @@ def visible_alert(user: User, alert_id: int) -> Alert:
     if alert is None:
         raise Http404
     return alert
+
+
+def sightings_of_track(alert: Alert) -> list[object]:
+    """The boxes of the alerts that show the same object as `alert`, the oldest first."""
+    if not alert.track:
+        return [alert.box]
+    same = Alert.objects.filter(camera_id=alert.camera_id, track=alert.track)
+    near = same.filter(timestamp__gte=alert.timestamp - TRACK_WINDOW, timestamp__lte=alert.timestamp + TRACK_WINDOW)
+    return list(near.order_by("timestamp").values_list("box", flat=True)[:TRACK_SHOWN])
 
 
 def visible_camera(user: User, camera_id: int) -> Camera:

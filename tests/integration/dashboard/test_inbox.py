@@ -156,3 +156,23 @@ def test_on_a_phone_a_tap_opens_the_alert(sign_in: SignIn, watcher: Watcher) -> 
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
         visit.page.locator(f"#alert-{alert_id} .row-open").tap()
         visit.page.wait_for_url(f"**/dashboard/alerts/{alert_id}/")
+
+
+def test_who_wants_it_is_told_of_new_alerts_by_the_browser(visit: Visit, watcher: Watcher) -> None:
+    page = visit.page
+    camera_id = add_camera(visit)
+    page.context.grant_permissions(["notifications"], origin=visit.server.url)
+    page.add_init_script("""
+        window.told = [];
+        window.Notification = class { constructor(title) { window.told.push(title); } };
+        window.Notification.permission = "granted";
+    """)
+    visit.open("/dashboard/alerts/")
+    quiet = watcher.send_alert(camera_id, picture=False)
+    expect(page.locator(f"#alert-{quiet}")).to_be_visible()
+    page.get_by_role("button", name="Sound and notification").click()
+    page.reload()
+    expect(page.get_by_role("button", name="Sound and notification")).to_have_attribute("aria-pressed", "true")
+    loud = watcher.send_alert(camera_id, alert_type="fire", picture=False)
+    expect(page.locator(f"#alert-{loud}")).to_be_visible()
+    assert page.evaluate("window.told") == ["Fire, Gate"]

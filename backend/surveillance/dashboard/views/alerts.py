@@ -14,6 +14,7 @@ from surveillance import pictures
 from surveillance.dashboard import selectors, thumbnails
 from surveillance.dashboard.cards import alert_card
 from surveillance.dashboard.inbox import InboxFilter, inbox_newer, inbox_page
+from surveillance.dashboard.overlay import shapes_of
 from surveillance.dashboard.views.base import UserRequest, signed_in
 from surveillance.models import Alert
 from surveillance.services.alerts import (
@@ -163,7 +164,8 @@ def _anew(request: UserRequest, alert_id: int) -> HttpResponse:
 def _detail(request: UserRequest, alert_id: int) -> dict[str, Any]:
     found = selectors.visible_alert(request.user, alert_id)
     comments = list(found.comments.select_related("author")[:MAX_COMMENTS])
-    return {"alert": alert_card(found), "comments": comments}
+    shapes = shapes_of(found, seen=selectors.sightings_of_track(found))
+    return {"alert": alert_card(found), "comments": comments, "shapes": shapes}
 
 
 def _acknowledge(request: UserRequest, ids: list[int]) -> list[int]:

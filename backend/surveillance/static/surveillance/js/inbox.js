@@ -1,5 +1,6 @@
 // The inbox: new rows come in at the top without moving what one looks at, many are chosen at once, undo.
 import { localise } from "./time.js";
+import { isWanted, start as startNotify, tell } from "./notify.js";
 import { report } from "./poll.js";
 
 const PERIOD_MS = 2000;
@@ -29,7 +30,7 @@ function showPill() {
 }
 
 async function look() {
-  if (document.hidden) return;
+  if (document.hidden && !isWanted()) return;
   const query = new URLSearchParams(rows.dataset.query);
   query.set("after", String(newest));
   try {
@@ -44,6 +45,9 @@ async function look() {
     const html = await answer.text();
     const ids = [...html.matchAll(/data-alert="(\d+)"/g)].map((match) => Number(match[1]));
     newest = Math.max(newest, ...ids);
+    const holder = document.createElement("template");
+    holder.innerHTML = html;
+    tell([...holder.content.querySelectorAll("[data-alert]")]);
     if (isAtTop() && waiting.length === 0) insert([html]);
     else waiting.push(html);
     showPill();
@@ -135,4 +139,5 @@ rows.addEventListener("click", (event) => {
 pill.addEventListener("click", showNew);
 document.querySelector("[data-choose-none]").addEventListener("click", chooseNone);
 document.querySelector("[data-filters]").addEventListener("change", (event) => event.currentTarget.requestSubmit());
+startNotify();
 setInterval(look, PERIOD_MS);

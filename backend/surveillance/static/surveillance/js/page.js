@@ -8,6 +8,14 @@ export function start() {
     if (event.target.closest("[data-toggle-theme]")) window.vigilToggleTheme();
     if (event.target instanceof HTMLDialogElement) event.target.close(); // a click beside it
   });
+  // What is drawn over a picture fits it only where the frame has the picture's own shape.
+  const fitFrame = ({ target }) => {
+    const frame = target.closest?.(".screen");
+    const [width, height] = [target.naturalWidth ?? target.videoWidth, target.naturalHeight ?? target.videoHeight];
+    if (frame?.querySelector(".overlay") && width && height) frame.style.aspectRatio = `${width} / ${height}`;
+  };
+  document.addEventListener("load", fitFrame, true);
+  document.addEventListener("loadedmetadata", fitFrame, true);
   for (const message of document.querySelectorAll("[data-toast]")) setTimeout(() => message.remove(), 6000);
   document.addEventListener("vigil:acknowledged", refresh);
   document.addEventListener("htmx:responseError", (event) => {
