@@ -73,6 +73,24 @@ def record(
     changes = differences(before, after)
     if action == Action.CHANGED and not changes:
         return
+    _write(
+        action=action,
+        kind=tracked.kind,
+        object_id=tracked.object_id(instance),
+        object_name=str(instance)[:255],
+        site_id=tracked.site_id(instance),
+        former_site_id=former_site_id,
+        changes=changes,
+    )
+
+
+def note(*, kind: str, action: Action, object_id: str, object_name: str, before: Shown) -> None:
+    """Writes an entry about many objects at once, such as alerts that were deleted by a rule."""
+    changes = differences(before, {})
+    _write(action=action, kind=kind, object_id=object_id, object_name=object_name, changes=changes)
+
+
+def _write(**columns: Any) -> None:
     comes_from = origin()
     user = comes_from.user
     AuditEntry.objects.create(
@@ -81,13 +99,7 @@ def record(
         via=comes_from.via,
         token_name=comes_from.token_name,
         address=comes_from.address,
-        action=action,
-        kind=tracked.kind,
-        object_id=tracked.object_id(instance),
-        object_name=str(instance)[:255],
-        site_id=tracked.site_id(instance),
-        former_site_id=former_site_id,
-        changes=changes,
+        **columns,
     )
 
 

@@ -5,7 +5,17 @@ from typing import Any
 from audit.tracking import Tracked, fingerprint, track
 from surveillance.models import Camera
 
-_PLAIN = ("name", "site_id", "group", "is_active", "transport", "detector_class_name", "managed_by")
+_PLAIN = (
+    "name",
+    "site_id",
+    "group",
+    "is_active",
+    "transport",
+    "retention_days",
+    "retention_megabytes",
+    "detector_class_name",
+    "managed_by",
+)
 
 
 def _fields(camera: Camera) -> dict[str, Any]:

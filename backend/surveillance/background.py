@@ -1,35 +1,47 @@
-"""What has to happen without a request: a thread in each gunicorn worker, whose work several may do at once."""
+"""What has to happen without a request: threads in each gunicorn worker, whose work several may do at once."""
 
 import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
+from django.conf import settings
 from django.db import close_old_connections
 from django.utils import timezone
 
+from surveillance.services.housekeeping import housekeeping_turn
 from surveillance.services.offline import offline_alerts_update
 
 logger = logging.getLogger(__name__)
 
 PERIOD_SECONDS = 5.0
+HOUSEKEEPING_PERIOD_SECONDS = 60.0
 SETTLING_SECONDS = 45.0
 """After a start, or a fault of the database, detectors are given this long to report before silence counts."""
 
 
 class Background(threading.Thread):
-    """Runs `work` every `PERIOD_SECONDS` until `stop`."""
+    """Runs `work` every so many seconds until `stop`."""
 
-    def __init__(self, work: Callable[[], object], clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(name="background", daemon=True)
+    def __init__(
+        self,
+        work: Callable[[], object],
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        period_seconds: float = PERIOD_SECONDS,
+        name: str = "background",
+    ) -> None:
+        super().__init__(name=name, daemon=True)
         self._work = work
+        self._period_seconds = period_seconds
         self._clock = clock
         self._settled_at = clock() + SETTLING_SECONDS
         self._stopping = threading.Event()
 
     def run(self) -> None:
         """The loop."""
-        while not self._stopping.wait(PERIOD_SECONDS):
+        while not self._stopping.wait(self._period_seconds):
             self.turn()
 
     def turn(self) -> None:
@@ -40,7 +52,7 @@ class Background(threading.Thread):
             close_old_connections()
             self._work()
         except Exception as error:  # noqa: BLE001 the thread must outlive whatever goes wrong in a turn
-            logger.warning("background work failed: %s", type(error).__name__)
+            logger.warning("%s work failed: %s", self.name, type(error).__name__)
             self._settled_at = self._clock() + SETTLING_SECONDS
         finally:
             close_old_connections()
@@ -50,8 +62,12 @@ class Background(threading.Thread):
         self._stopping.set()
 
 
-def start() -> Background:
-    """Starts the thread of this process."""
-    thread = Background(lambda: offline_alerts_update(now=timezone.now()))
-    thread.start()
-    return thread
+def start() -> list[Background]:
+    """Starts the threads of this process. Housekeeping has its own: a sweep may take minutes."""
+    threads = [Background(lambda: offline_alerts_update(now=timezone.now()))]
+    if settings.VIGIL_HOUSEKEEPING:
+        work = partial(housekeeping_turn, clock=timezone.now)
+        threads.append(Background(work, period_seconds=HOUSEKEEPING_PERIOD_SECONDS, name="housekeeping"))
+    for thread in threads:
+        thread.start()
+    return threads

@@ -25,9 +25,49 @@ class Environment(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="VIGIL_", extra="ignore", hide_input_in_errors=True)
 
     data_dir: Path = Field(default=Path("data"), description="Directory of the SQLite database and of pictures.")
-    media_dir: Path | None = Field(default=None, description="Directory of pictures; default: `media` in DATA_DIR.")
+    media_dir: Path | None = Field(
+        default=None, description="Directory of pictures and clips; default: `media` in DATA_DIR."
+    )
+    media_accel_prefix: str = Field(
+        default="",
+        pattern=r"^(/[A-Za-z0-9_\-/]+/)?$",
+        description="nginx in front sends the files of MEDIA_DIR from this internal location, as in "
+        "/protected-media/ (X-Accel-Redirect). Empty: the backend sends them itself.",
+    )
+    s3_bucket: str = Field(
+        default="", description="Pictures and clips are kept in this S3 bucket. Empty: in MEDIA_DIR."
+    )
+    s3_endpoint_url: str = Field(
+        default="", description="Of an S3 other than Amazon's, as in https://s3.example:9000."
+    )
+    s3_region: str = Field(default="us-east-1", description="The bucket's region.")
+    s3_prefix: str = Field(default="", description="What every key in the bucket begins with.")
+    s3_addressing_style: Literal["auto", "path", "virtual"] = Field(
+        default="auto", description="`path` for most servers that are not Amazon's."
+    )
+    s3_access_key_id: str = Field(default="", description="Empty: the ways of the AWS SDK, such as a pod's role.")
+    s3_secret_access_key: SecretStr | None = Field(default=None, description="The secret key that belongs to it.")
+    s3_secret_access_key_file: Path | None = Field(default=None, description="A file that holds the secret key.")
+    s3_link_seconds: int = Field(
+        default=300,
+        ge=0,
+        le=3600,
+        description="Browsers get pictures and clips from S3 by links that are good for so long. 0: the backend "
+        "passes them on, for an S3 that browsers cannot reach.",
+    )
+    s3_public_endpoint_url: str = Field(
+        default="", description="The endpoint in these links, where browsers reach S3 by another name."
+    )
+    s3_cdn_domain: str = Field(default="", description="A CloudFront domain before the bucket, for these links.")
+    s3_cdn_key_id: str = Field(default="", description="The id of the CloudFront key that signs them.")
+    s3_cdn_key_file: Path | None = Field(default=None, description="A file that holds its private key, PEM.")
     database_url: SecretStr | None = Field(
         default=None, validation_alias="DATABASE_URL", description="postgres://…; default: SQLite in DATA_DIR."
+    )
+
+    database_is_pooled: bool = Field(
+        default=False,
+        description="PgBouncer stands before PostgreSQL and gives out connections for one transaction at a time.",
     )
 
     secret_key: SecretStr | None = Field(default=None, description="Signs sessions. Changing it logs everybody out.")
@@ -98,6 +138,28 @@ class Environment(BaseSettings):
     email_from: str = Field(
         default="vigil@localhost", description="Sender of mails, as in Vigil <vigil@example.org>."
     )
+    retention_days: int | None = Field(
+        default=30,
+        ge=1,
+        le=3650,
+        description="Alerts older than so many days are deleted, where their camera says nothing else. Empty: never.",
+    )
+    retention_megabytes: int | None = Field(
+        default=None,
+        ge=1,
+        description="Pictures and clips of each camera take no more than so many MB, where it says nothing else.",
+    )
+    media_max_used_percent: int = Field(
+        default=90,
+        ge=1,
+        le=100,
+        description="Once the disk of MEDIA_DIR is fuller, the oldest resolved alerts of any camera are deleted. "
+        "100: never for that.",
+    )
+    housekeeping: bool = Field(
+        default=True,
+        description="The backend applies retention and sweeps by itself. 0: `manage.py` does, by cron or a CronJob.",
+    )
     redis_url: SecretStr | None = Field(
         default=None,
         validation_alias="REDIS_URL",
@@ -139,6 +201,11 @@ class Environment(BaseSettings):
                 raise ValueError("must be networks like 10.0.0.0/8, with commas between them") from None
         return value
 
+    @field_validator("retention_days", "retention_megabytes", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
     @field_validator("allowed_hosts", "csrf_trusted_origins", "camera_networks", "notify_networks", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -148,6 +215,11 @@ class Environment(BaseSettings):
     def secret_key_text(self) -> str:
         """The secret key; empty when none is set (Django then refuses to use it)."""
         return _secret(self.secret_key, self.secret_key_file, "VIGIL_SECRET_KEY_FILE")
+
+    @cached_property
+    def s3_secret(self) -> str:
+        """The secret key of the bucket; empty when none is set."""
+        return _secret(self.s3_secret_access_key, self.s3_secret_access_key_file, "VIGIL_S3_SECRET_ACCESS_KEY_FILE")
 
     @cached_property
     def credential_key_list(self) -> tuple[str, ...]:
@@ -182,7 +254,7 @@ class Environment(BaseSettings):
 
     @property
     def media_root(self) -> Path:
-        """Where pictures are kept."""
+        """Where pictures and clips are kept, if not in S3."""
         return (self.media_dir or self.data_dir / "media").absolute()
 
     def database(self) -> dict[str, Any]:
@@ -196,7 +268,12 @@ class Environment(BaseSettings):
                     "DATABASE_URL cannot be read; it must be like postgres://user:password@host:5432/name"
                 ) from None
             if "sqlite3" not in parsed.get("ENGINE", ""):
-                return {**parsed, "ENGINE": "surveillance_backend.postgresql_pool"}
+                return {
+                    **parsed,
+                    "ENGINE": "surveillance_backend.postgresql_pool",
+                    # A cursor kept on the server would belong to the next client after its transaction.
+                    "DISABLE_SERVER_SIDE_CURSORS": self.database_is_pooled,
+                }
             name = str(parsed["NAME"])
             return sqlite_database(name if name == ":memory:" else Path(name))
         return sqlite_database(self.data_dir.absolute() / "vigil.sqlite3")

@@ -1,14 +1,14 @@
 """`/healthz`: the process answers. `/readyz`: it can do its work, or which part cannot."""
 
 import logging
-import os
 
-from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import DEFAULT_DB_ALIAS, Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+
+from surveillance.pictures import media_storage
 
 logger = logging.getLogger(__name__)
 _migrated = False
@@ -47,11 +47,7 @@ def _database() -> str:
 
 
 def _storage() -> str:
-    if not isinstance(default_storage, FileSystemStorage) and not hasattr(default_storage, "base_location"):
-        return ""
-    location = default_storage.base_location
-    try:
-        os.makedirs(location, exist_ok=True)  # noqa: PTH103 the storage gives a text
-    except OSError as error:
-        return f"not writable: {error.strerror}"
-    return "" if os.access(location, os.W_OK) else "not writable"
+    problem = media_storage().problem()
+    if problem:
+        logger.warning("the storage cannot be used: %s", problem)
+    return problem

@@ -5,6 +5,7 @@ from typing import Any
 
 from surveillance_backend import environment as _environment
 from surveillance_backend.log_settings import logging_configuration
+from surveillance_backend.media_settings import links_origins, media_storages
 
 ENVIRONMENT = _environment.load()
 
@@ -14,6 +15,7 @@ ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = list(ENVIRONMENT.csrf_trusted_origins)
 ROOT_URLCONF = "surveillance_backend.urls"
 ASGI_APPLICATION = "surveillance_backend.asgi.application"
+_STATIC_FILES = "django.contrib.staticfiles.storage.StaticFilesStorage"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
@@ -77,15 +79,12 @@ CACHES = {
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
 
-# Pictures have no URL of their own: an authorised view answers them.
-STORAGES = {
-    "default": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": ENVIRONMENT.media_root, "base_url": None},
-    },
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-}
+# Pictures and clips have no URL of their own: an authorised view answers them, itself or by a short-lived link.
+STORAGES = {**media_storages(ENVIRONMENT), "staticfiles": {"BACKEND": _STATIC_FILES}}
 MEDIA_ROOT = str(ENVIRONMENT.media_root)
+VIGIL_MEDIA_ACCEL_PREFIX = "" if ENVIRONMENT.s3_bucket else ENVIRONMENT.media_accel_prefix
+VIGIL_MEDIA_LINK_SECONDS = ENVIRONMENT.s3_link_seconds if ENVIRONMENT.s3_bucket else 0
+VIGIL_MEDIA_ORIGINS = links_origins(ENVIRONMENT)
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True  # no `collectstatic` step: files are served from where they are installed
 
@@ -131,6 +130,10 @@ VIGIL_RATES = {
     "address": ENVIRONMENT.rate_per_address,
 }
 VIGIL_RATE_STORAGE = ENVIRONMENT.redis or "memory://"
+VIGIL_RETENTION_DAYS = ENVIRONMENT.retention_days
+VIGIL_RETENTION_MEGABYTES = ENVIRONMENT.retention_megabytes
+VIGIL_MEDIA_MAX_USED_PERCENT = ENVIRONMENT.media_max_used_percent
+VIGIL_HOUSEKEEPING = ENVIRONMENT.housekeeping
 VIGIL_SELF_REGISTRATION = ENVIRONMENT.self_registration
 VIGIL_PUBLIC_URL = ENVIRONMENT.public_url.rstrip("/")
 VIGIL_NOTIFY_ADDRESSES = ENVIRONMENT.notify_addresses

@@ -3,12 +3,12 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,9 +16,8 @@ from rest_framework.views import APIView
 
 from surveillance import pictures
 from surveillance.api.access import USER, handled_alert, handled_alerts, user_of, visible_alert, visible_alerts
-from surveillance.api.errors import answered
+from surveillance.api.delivery import delivered
 from surveillance.api.filters import AlertFilter
-from surveillance.api.ranges import ranged_response
 from surveillance.api.serializers import (
     AcknowledgedSerializer,
     AcknowledgeSerializer,
@@ -35,6 +34,8 @@ from surveillance.services.alerts import (
     alerts_resolve,
 )
 from surveillance_backend.pagination import ByIdPagination, StableOrderingFilter
+
+_LINK = OpenApiResponse(description="Where the file is: `Location` is good for some minutes, without a token.")
 
 
 class AlertListView(ListAPIView[Alert]):
@@ -180,17 +181,22 @@ class ClipView(APIView):
     @extend_schema(
         summary="An alert's clip",
         parameters=[OpenApiParameter("Range", OpenApiTypes.STR, OpenApiParameter.HEADER)],
-        responses={(200, "video/mp4"): OpenApiTypes.BINARY, (206, "video/mp4"): OpenApiTypes.BINARY, 416: None},
+        responses={
+            (200, "video/mp4"): OpenApiTypes.BINARY,
+            (206, "video/mp4"): OpenApiTypes.BINARY,
+            302: _LINK,
+            416: None,
+        },
     )
     def get(self, request: Request, alert_id: int) -> HttpResponse:
-        """The MP4, or a part of it: one range of bytes, as players ask for."""
+        """The MP4, or a part of it: one range of bytes, as players ask for. From S3 by a link that ends soon."""
         alert = visible_alert(request, alert_id)
-        with answered():
-            content = pictures.read(alert.clip) if alert.clip else None
-        if content is None:
-            raise Http404
-        return ranged_response(
-            content, request.headers.get("Range", ""), content_type="video/mp4", name=f"alert-{alert.pk}.mp4"
+        return delivered(
+            request._request,
+            alert.clip,
+            content_type="video/mp4",
+            file_name=f"alert-{alert.pk}.mp4",
+            headers={"Cache-Control": "private, max-age=86400, immutable"},
         )
 
 
@@ -199,24 +205,26 @@ class ImageView(APIView):
 
     scopes = {"GET": USER}  # noqa: RUF012
 
-    @extend_schema(summary="An alert's picture", responses={(200, "image/jpeg"): OpenApiTypes.BINARY})
+    @extend_schema(
+        summary="An alert's picture",
+        parameters=[OpenApiParameter("Range", OpenApiTypes.STR, OpenApiParameter.HEADER)],
+        responses={
+            (200, "image/jpeg"): OpenApiTypes.BINARY,
+            (206, "image/jpeg"): OpenApiTypes.BINARY,
+            302: _LINK,
+            416: None,
+        },
+    )
     def get(self, request: Request, alert_id: int) -> HttpResponse:
-        """The JPEG."""
+        """The JPEG. From S3 by a link that ends soon."""
         alert = visible_alert(request, alert_id)
         etag = pictures.entity_tag(alert.image)
         if alert.image and (unchanged := get_conditional_response(request._request, etag=etag)) is not None:
             return unchanged
-        with answered():
-            content = pictures.read(alert.image) if alert.image else None
-        if content is None:
-            raise Http404
-        return HttpResponse(
-            content,
+        return delivered(
+            request._request,
+            alert.image,
             content_type="image/jpeg",
-            headers={
-                "Cache-Control": pictures.CACHE_CONTROL,
-                "ETag": etag,
-                "X-Content-Type-Options": "nosniff",
-                "Content-Disposition": f'inline; filename="alert-{alert.pk}.jpg"',
-            },
+            file_name=f"alert-{alert.pk}.jpg",
+            headers={"Cache-Control": pictures.CACHE_CONTROL, "ETag": etag},
         )

@@ -7,14 +7,9 @@ from django.http import HttpResponse
 _ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
-def ranged_response(content: bytes, asked: str, *, content_type: str, name: str) -> HttpResponse:
+def ranged_response(content: bytes, asked: str, *, content_type: str, headers: dict[str, str]) -> HttpResponse:
     """206 with the one range that is asked for, 416 where it lies beyond the end, and otherwise 200 with all."""
-    headers = {
-        "Accept-Ranges": "bytes",
-        "Cache-Control": "private, max-age=86400, immutable",
-        "X-Content-Type-Options": "nosniff",
-        "Content-Disposition": f'inline; filename="{name}"',
-    }
+    headers = {**headers, "Accept-Ranges": "bytes"}
     found = _ONE_RANGE.fullmatch(asked.strip())
     if found is None or found[0] == "bytes=-":
         return HttpResponse(content, content_type=content_type, headers=headers)

@@ -89,6 +89,8 @@ class CameraSerializer(serializers.ModelSerializer[Camera]):
             "is_active",
             "transport",
             "detection",
+            "retention_days",
+            "retention_megabytes",
             "detector_class_name",
             "managed_by",
             "created_at",

@@ -2,6 +2,7 @@
 
 from surveillance.models.alert import Alert, AlertComment
 from surveillance.models.camera import Camera, CameraListVersion, ManagedBy
+from surveillance.models.chores import Chore
 from surveillance.models.health import CameraHealth, CameraHealthChange
 from surveillance.models.resource import CameraResource
 from surveillance.models.totals import CameraAlerts
@@ -15,5 +16,6 @@ __all__ = [
     "CameraHealthChange",
     "CameraListVersion",
     "CameraResource",
+    "Chore",
     "ManagedBy",
 ]

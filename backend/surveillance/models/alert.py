@@ -28,6 +28,8 @@ class Alert(models.Model):
     rule = models.CharField(max_length=64, blank=True)
     image = models.CharField(max_length=200, blank=True, help_text="Key of the picture in the storage.")
     clip = models.CharField(max_length=200, blank=True, help_text="Key of the clip in the storage.")
+    image_bytes = models.PositiveIntegerField(default=0, db_default=0, help_text="Size of the picture.")
+    clip_bytes = models.PositiveIntegerField(default=0, db_default=0, help_text="Size of the clip.")
     acknowledged = models.BooleanField(default=False)
     acknowledged_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
@@ -51,6 +53,10 @@ class Alert(models.Model):
             models.Index(fields=["camera", "-id"], name="alert_camera_newest"),
             models.Index(fields=["-timestamp", "-id"], name="alert_latest"),
             models.Index(fields=["-id"], name="alert_open_newest", condition=Q(acknowledged=False)),
+            # Retention asks for a camera's oldest, the sweep for the row that names a file.
+            models.Index(fields=["camera", "received_at"], name="alert_camera_oldest"),
+            models.Index(fields=["image"], name="alert_of_image", condition=~Q(image="")),
+            models.Index(fields=["clip"], name="alert_of_clip", condition=~Q(clip="")),
             models.Index(
                 fields=["camera"],
                 name="alert_offline_open",

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from django.conf import settings
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import UniqueConstraint
 
@@ -58,6 +58,19 @@ class Camera(models.Model):
     activated_at = models.DateTimeField(null=True, blank=True, editable=False)
     transport = models.CharField(max_length=8, choices=TRANSPORTS, default=StreamTransport.TCP.value)
     detection = models.JSONField(default=default_detection)
+    retention_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(3650)],
+        help_text="Alerts older than so many days are deleted, whatever their state. Null: the server's default.",
+    )
+    retention_megabytes = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(100_000_000)],
+        help_text="Pictures and clips of the camera take no more space than so many MB: the oldest alerts that are "
+        "resolved are deleted. Null: the server's default.",
+    )
     detector_class_name = models.CharField(max_length=63, blank=True, validators=[dns_label])
     managed_by = models.CharField(max_length=16, choices=ManagedBy.choices, default=ManagedBy.BACKEND, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

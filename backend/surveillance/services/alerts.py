@@ -31,19 +31,20 @@ class Stored:
 def alert_store(*, camera: Camera, submission: AlertSubmission, image: bytes | None, now: datetime) -> Stored:
     """Stores the event once: the first call makes the row, every other one finds it.
 
-    The picture is written before the row is committed and removed when that fails, so that no row ever lacks its
-    picture and no picture its row. Raises InvalidInputError, or pictures.StorageUnavailableError.
+    The picture is written before the row is committed and removed when that fails for certain, so that no row ever
+    lacks its picture. Raises InvalidInputError, or pictures.StorageUnavailableError.
     """
     known = _known(camera, submission.event_id)
     if known is not None:
         return Stored(known, is_new=False)
-    key = pictures.save(_clean(image), now=now) if image is not None else ""
+    content = _clean(image) if image is not None else b""
+    key = pictures.save(content, now=now) if content else ""
     try:
         with transaction.atomic():
-            alert = Alert.objects.create(camera=camera, image=key, **_columns(submission))
+            alert = Alert.objects.create(camera=camera, image=key, image_bytes=len(content), **_columns(submission))
     except BaseException as error:
         if key:
-            pictures.delete(key)
+            pictures.delete_after(error, key)
         if isinstance(error, IntegrityError):  # the same event came twice at the same moment, or the camera is gone
             known = _known(camera, submission.event_id)
             if known is not None:
@@ -60,7 +61,8 @@ def alert_replace_picture(*, camera: Camera, submission: PictureSubmission, imag
     known = _known(camera, submission.event_id)
     if known is None:
         raise UnknownEventError
-    key = pictures.save(_clean(image), now=now)
+    content = _clean(image)
+    key = pictures.save(content, now=now)
     try:
         with transaction.atomic():
             alert = Alert.objects.select_for_update().filter(pk=known.pk).first()
@@ -68,10 +70,10 @@ def alert_replace_picture(*, camera: Camera, submission: PictureSubmission, imag
                 raise UnknownEventError
             if alert.image:
                 transaction.on_commit(partial(pictures.delete, alert.image), robust=True)
-            alert.image, alert.box = key, submission.box.model_dump()
-            alert.save(update_fields=["image", "box"])
-    except BaseException:
-        pictures.delete(key)
+            alert.image, alert.image_bytes, alert.box = key, len(content), submission.box.model_dump()
+            alert.save(update_fields=["image", "image_bytes", "box"])
+    except BaseException as error:
+        pictures.delete_after(error, key)
         raise
     return alert
 

@@ -15,7 +15,18 @@ from surveillance.core.validation import InvalidInputError, as_json_object, pars
 from surveillance.models import Camera, ManagedBy
 from vigil_contracts.camera import Detection
 
-WRITABLE = ("name", "site_id", "group", "rtsp_url", "is_active", "transport", "detection", "detector_class_name")
+WRITABLE = (
+    "name",
+    "site_id",
+    "group",
+    "rtsp_url",
+    "is_active",
+    "transport",
+    "detection",
+    "retention_days",
+    "retention_megabytes",
+    "detector_class_name",
+)
 NOT_YOUR_SITE = "must be a site of which you are an admin, or null"
 NAME_TAKEN = "You have a camera with this name already."
 

@@ -12,7 +12,7 @@ from surveillance.services.alerts import Stored, UnknownEventError
 def clip_store(*, camera: Camera, event_id: str, content: bytes, now: datetime) -> Stored:
     """Gives the event's alert its clip, once; the first one stays.
 
-    The clip is written before the row names it and removed when that fails. Raises UnknownEventError,
+    The clip is written before the row names it and removed when that fails for certain. Raises UnknownEventError,
     InvalidInputError, or pictures.StorageUnavailableError.
     """
     alert = Alert.objects.filter(camera=camera, event_id=event_id).select_related("camera").first()
@@ -26,9 +26,9 @@ def clip_store(*, camera: Camera, event_id: str, content: bytes, now: datetime) 
         raise InvalidInputError({"clip": [str(error)]}) from None
     key = pictures.save(content, now=now, extension="mp4")
     try:
-        is_new = Alert.objects.filter(pk=alert.pk, clip="").update(clip=key) == 1
-    except BaseException:
-        pictures.delete(key)
+        is_new = Alert.objects.filter(pk=alert.pk, clip="").update(clip=key, clip_bytes=len(content)) == 1
+    except BaseException as error:
+        pictures.delete_after(error, key)
         raise
     if not is_new:  # the same clip came twice at the same moment, or the alert is gone
         pictures.delete(key)

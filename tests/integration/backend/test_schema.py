@@ -42,7 +42,7 @@ def scene(db: None, settings: Any, tmp_path: Path) -> dict[str, Any]:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.VIGIL_RATES = {"camera": "", "token": "", "address": ""}
     settings.AXES_ENABLED = False
-    storage = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path}}
+    storage = {"BACKEND": "surveillance.storages.DirectoryStorage", "OPTIONS": {"location": tmp_path}}
     settings.STORAGES = {**settings.STORAGES, "default": storage}
     rate_limits.forget()
     root = User.objects.create_superuser("root", password="correct horse battery")

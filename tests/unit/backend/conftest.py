@@ -35,7 +35,7 @@ def backend_settings(settings: Settings, tmp_path: Path) -> Settings:
     settings.STORAGES = {
         **settings.STORAGES,
         "default": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "BACKEND": "surveillance.storages.DirectoryStorage",
             "OPTIONS": {"location": tmp_path / "media", "base_url": None},
         },
     }

@@ -1,24 +1,44 @@
-"""`manage.py sweep_pictures`: deletes pictures that no alert names. Run it once a day."""
+"""`manage.py sweep_pictures`: deletes pictures and clips that no alert names."""
 
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from surveillance.services.sweeps import orphans_delete
+from surveillance.management.output import add_output_argument, as_json, megabytes, table
+from surveillance.services.sweeps import ORPHAN_AGE, orphans_delete
+from surveillance.storages import S3_ERRORS
 
 
 class Command(BaseCommand):
-    """What a process that was killed between picture and row has left behind."""
+    """What a process that was killed between file and row has left behind. The backend does it by itself, too."""
 
-    help = "Deletes pictures that no alert names."
+    help = "Deletes pictures and clips that no alert names."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The command's options."""
-        parser.add_argument("--older-than-minutes", type=int, default=60, help="default: 60")
+        default = int(ORPHAN_AGE.total_seconds() // 60)
+        parser.add_argument("--older-than-minutes", type=int, default=default, help=f"default: {default}")
+        parser.add_argument("--dry-run", action="store_true", help="only says what would be deleted")
+        add_output_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Deletes them and says how many there were."""
+        """Deletes them and says which they were."""
         age = timedelta(minutes=max(0, options["older_than_minutes"]))
-        self.stdout.write(f"{orphans_delete(written_before=timezone.now() - age)} deleted")
+        is_dry_run: bool = options["dry_run"]
+        try:
+            swept = orphans_delete(written_before=timezone.now() - age, dry_run=is_dry_run)
+        except (OSError, *S3_ERRORS) as error:
+            raise CommandError(f"the storage cannot be read: {type(error).__name__}") from None
+        rows = [
+            {"key": file.key, "size_bytes": file.size_bytes, "modified_at": file.modified_at.isoformat()}
+            for file in swept.orphans
+        ]
+        if options["output"] == "json":
+            self.stdout.write(as_json({"dry_run": is_dry_run, "files": swept.files, "orphans": rows}))
+            return
+        if rows:
+            self.stdout.write(table(rows, {"key": "FILE", "size_bytes": "BYTES", "modified_at": "WRITTEN"}))
+        what = "would be deleted" if is_dry_run else "deleted"
+        self.stdout.write(f"{len(rows)} of {swept.files} files {what}, {megabytes(swept.orphan_bytes)}")

@@ -1,0 +1,42 @@
+"""A stored file on its way to a browser: from the backend, from nginx before it, or from S3 by a short-lived link.
+
+Whoever gets here has been found to have the right to the file.
+"""
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+
+from surveillance import pictures
+from surveillance.api.errors import answered
+from surveillance.api.ranges import ranged_response
+
+_LONGEST_REDIRECT_SECONDS = 60
+"""A browser may follow the same link again for so long; the link itself is good for longer."""
+
+
+def delivered(
+    request: HttpRequest, key: str, *, content_type: str, file_name: str, headers: dict[str, str]
+) -> HttpResponse:
+    """The answer. Raises Http404 for no key, and ServiceUnavailableError."""
+    if not key:
+        raise Http404
+    headers = {
+        **headers,
+        "X-Content-Type-Options": "nosniff",
+        "Content-Disposition": f'inline; filename="{file_name}"',
+    }
+    if settings.VIGIL_MEDIA_ACCEL_PREFIX:
+        # nginx takes these headers over, answers ranges by itself, and sends the file.
+        answer = HttpResponse(content_type=content_type, headers=headers)
+        answer["X-Accel-Redirect"] = f"{settings.VIGIL_MEDIA_ACCEL_PREFIX}{key}"
+        return answer
+    if settings.VIGIL_MEDIA_LINK_SECONDS:
+        with answered():
+            link = pictures.link(key, content_type=content_type, file_name=file_name)
+        seconds = min(_LONGEST_REDIRECT_SECONDS, settings.VIGIL_MEDIA_LINK_SECONDS // 2)
+        return HttpResponseRedirect(link, headers={"Cache-Control": f"private, max-age={seconds}"})
+    with answered():
+        content = pictures.read(key)
+    if content is None:
+        raise Http404
+    return ranged_response(content, request.headers.get("Range", ""), content_type=content_type, headers=headers)

@@ -1,0 +1,195 @@
+"""How long alerts are kept: by age, by the space of each camera, and by the space of the disk.
+
+Age deletes alerts whatever their state, so that nothing is kept for ever because nobody looked at it; only a camera's
+open `camera_offline` alert stays, since it tells of now. Space deletes resolved alerts only, the oldest first: what
+nobody has dealt with is never lost to a busy camera. When that does not free enough, it is said, and nothing else is
+deleted.
+"""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import islice
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q, QuerySet, Sum
+
+from audit.models import Action
+from audit.tracking import note
+from surveillance import metrics, pictures
+from surveillance.models import Alert, Camera
+from vigil_contracts.names import AlertType
+
+logger = logging.getLogger(__name__)
+
+MEGABYTE = 1_000_000
+BATCH = 200
+"""Alerts deleted in one transaction: a few milliseconds, for which SQLite lets no detector write."""
+PAUSE_SECONDS = 0.02
+"""Between two of them, so that those who wait get their turn."""
+_OPEN_OUTAGE = Q(alert_type=AlertType.CAMERA_OFFLINE.value, resolved=False)
+_SIZE = F("image_bytes") + F("clip_bytes")
+_LEAST_BYTES = 4096
+"""What a file takes at least; of alerts from before sizes were kept nothing more is known."""
+
+
+class Reason(StrEnum):
+    """Why alerts are deleted."""
+
+    AGE = "age"
+    CAMERA_SPACE = "camera_space"
+    DISK_SPACE = "disk_space"
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """Alerts of one camera that were deleted, or would be."""
+
+    camera_id: int
+    reason: Reason
+    alerts: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    pk: int
+    camera_id: int
+    size_bytes: int
+
+
+def retention_apply(
+    *, now: datetime, dry_run: bool = False, pause: Callable[[float], None] = time.sleep
+) -> list[Deleted]:
+    """Deletes what is kept too long, or takes too much space; returns what, by camera and reason.
+
+    In small transactions, each of which leaves everything right; the files go once their rows' end is certain.
+    """
+    problem = pictures.media_storage().problem()
+    if problem:  # rows would go and their files would stay
+        logger.warning("nothing is deleted by the rules of retention: the storage is %s", problem)
+        return []
+    work = _Work(dry_run=dry_run, pause=pause)
+    try:
+        for camera in Camera.objects.only("retention_days", "retention_megabytes").order_by("id"):
+            _by_age(work, camera, now)
+            _by_camera_space(work, camera)
+        _by_disk_space(work)
+    finally:
+        work.tell()
+    return work.deleted()
+
+
+class _Work:
+    """Deletes batches and counts them."""
+
+    def __init__(self, *, dry_run: bool, pause: Callable[[float], None]) -> None:
+        self.dry_run = dry_run
+        self._pause = pause
+        self._counts: dict[tuple[int, Reason], list[int]] = defaultdict(lambda: [0, 0])
+        self._would_be_gone: set[int] = set()
+
+    def batches(self, alerts: QuerySet[Alert]) -> Iterator[list[_Row]]:
+        """The first ones again and again, until none is left: whoever takes a batch deletes it."""
+        columns = alerts.values_list("pk", "camera_id", _SIZE)
+        if self.dry_run:
+            rows = (_Row(*row) for row in columns.iterator(chunk_size=2000) if row[0] not in self._would_be_gone)
+            while batch := list(islice(rows, BATCH)):
+                yield batch
+        else:
+            while batch := [_Row(*row) for row in columns[:BATCH]]:
+                yield batch
+
+    def delete(self, rows: list[_Row], reason: Reason) -> None:
+        """One transaction."""
+        if self.dry_run:
+            self._would_be_gone.update(row.pk for row in rows)
+        else:
+            with transaction.atomic():
+                Alert.objects.filter(pk__in=[row.pk for row in rows]).delete()
+            self._pause(PAUSE_SECONDS)
+        for row in rows:
+            count = self._counts[row.camera_id, reason]
+            count[0] += 1
+            count[1] += row.size_bytes
+
+    def delete_until(self, excess_bytes: int, alerts: QuerySet[Alert], reason: Reason) -> int:
+        """As many of the first as make up for the excess; returns what is left of it."""
+        if excess_bytes <= 0:
+            return 0
+        for rows in self.batches(alerts):
+            needed: list[_Row] = []
+            for row in rows:
+                if excess_bytes > 0:
+                    needed.append(row)
+                    excess_bytes -= max(row.size_bytes, _LEAST_BYTES)
+            self.delete(needed, reason)
+            if excess_bytes <= 0:
+                return 0
+        return excess_bytes
+
+    def would_be_freed(self, camera_id: int) -> int:
+        """In a dry run the rows are still there."""
+        if not self.dry_run:
+            return 0
+        return sum(size for (camera, _), (_, size) in self._counts.items() if camera == camera_id)
+
+    def deleted(self) -> list[Deleted]:
+        """By camera and reason."""
+        return [Deleted(*key, *count) for key, count in sorted(self._counts.items())]
+
+    def tell(self) -> None:
+        """Metrics, a line in the log and an entry in the audit trail: one of each a run, not one for each camera."""
+        if self.dry_run or not self._counts:
+            return
+        shown: dict[str, int] = {}
+        for reason in Reason:
+            found = [item for item in self.deleted() if item.reason == reason]
+            alerts, size = sum(item.alerts for item in found), sum(item.size_bytes for item in found)
+            if alerts:
+                metrics.RETENTION_ALERTS.labels(reason).inc(alerts)
+                metrics.RETENTION_BYTES.labels(reason).inc(size)
+                shown |= {f"{reason}.alerts": alerts, f"{reason}.bytes": size}
+        shown["cameras"] = len({item.camera_id for item in self.deleted()})
+        logger.info("alerts were deleted by the rules of retention", extra=shown)
+        note(kind="retention", action=Action.DELETED, object_id="", object_name="alerts", before=shown)
+
+
+def _by_age(work: _Work, camera: Camera, now: datetime) -> None:
+    days = camera.retention_days or settings.VIGIL_RETENTION_DAYS
+    if days:
+        old = Alert.objects.filter(camera=camera.pk, received_at__lt=now - timedelta(days=days))
+        for rows in work.batches(old.exclude(_OPEN_OUTAGE).order_by("received_at", "id")):
+            work.delete(rows, Reason.AGE)
+
+
+def _by_camera_space(work: _Work, camera: Camera) -> None:
+    megabytes = camera.retention_megabytes or settings.VIGIL_RETENTION_MEGABYTES
+    if not megabytes:
+        return
+    kept = Alert.objects.filter(camera=camera.pk)
+    used = (kept.aggregate(size=Sum(_SIZE))["size"] or 0) - work.would_be_freed(camera.pk)
+    left = work.delete_until(used - megabytes * MEGABYTE, _resolved(kept), Reason.CAMERA_SPACE)
+    if left > 0:
+        logger.warning(
+            "a camera's pictures and clips take more space than they may, and what is left is not resolved",
+            extra={"camera": camera.pk, "bytes_too_many": left},
+        )
+
+
+def _by_disk_space(work: _Work) -> None:
+    """How much is too much is asked once a run, so that a disk that others fill costs no more than that."""
+    excess = pictures.media_storage().excess_bytes(max_used_percent=settings.VIGIL_MEDIA_MAX_USED_PERCENT)
+    left = work.delete_until(excess, _resolved(Alert.objects.all()), Reason.DISK_SPACE)
+    if left > 0:
+        logger.warning("the disk is fuller than VIGIL_MEDIA_MAX_USED_PERCENT, and what is left is not resolved")
+
+
+def _resolved(alerts: QuerySet[Alert]) -> QuerySet[Alert]:
+    """The oldest first; an alert without a file frees nothing."""
+    return alerts.filter(resolved=True).exclude(image="", clip="").order_by("id")

@@ -1,0 +1,203 @@
+"""How long alerts are kept: by age whatever their state, by space only what is resolved, the oldest first."""
+
+import json
+from collections import namedtuple
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+from pytest_django import Settings
+from tests.unit.backend.conftest import Party, files_in
+
+from audit.models import AuditEntry
+from surveillance import metrics, pictures
+from surveillance.models import Alert, Camera, Chore
+from surveillance.services import housekeeping, retention
+from surveillance.services.retention import Deleted, Reason, retention_apply
+from vigil_contracts.names import AlertType
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NOW = timezone.now()
+
+
+def stored(camera: Camera, days_old: int, *, size: int = 0, resolved: bool = False, **fields: Any) -> Alert:
+    """An alert with a picture, as it would be after so many days."""
+    key = pictures.save(b"x" * (size or 10), now=NOW)
+    values = {"alert_type": "person", "confidence": 0.9, "timestamp": NOW, **fields}
+    alert = Alert.objects.create(
+        camera=camera,
+        event_id=f"event-{Alert.objects.count():04}-{days_old}",
+        image=key,
+        image_bytes=size,
+        resolved=resolved,
+        **values,
+    )
+    Alert.objects.filter(pk=alert.pk).update(received_at=NOW - timedelta(days=days_old))
+    return alert
+
+
+def ids() -> list[int]:
+    return list(Alert.objects.order_by("id").values_list("pk", flat=True))
+
+
+def apply(**options: Any) -> list[Deleted]:
+    return retention_apply(now=NOW, pause=lambda _: None, **options)
+
+
+def test_age_deletes_whatever_the_state_and_the_files_too(camera: Camera, media: Path, settings: Settings) -> None:
+    settings.VIGIL_RETENTION_DAYS = 30
+    stored(camera, 31)
+    stored(camera, 40, resolved=True)
+    young = stored(camera, 29)
+    outage = stored(camera, 90, alert_type=AlertType.CAMERA_OFFLINE.value)
+    assert apply() == [Deleted(camera.pk, Reason.AGE, 2, 0)]
+    assert ids() == [young.pk, outage.pk], "an outage that goes on is no thing of the past"
+    assert len(files_in(media)) == 2
+
+
+def test_a_camera_has_a_time_of_its_own(camera: Camera, settings: Settings) -> None:
+    settings.VIGIL_RETENTION_DAYS = None
+    kept = stored(camera, 4000)
+    assert apply() == [], "no default: for ever"
+    Camera.objects.filter(pk=camera.pk).update(retention_days=7)
+    assert [item.alerts for item in apply()] == [1]
+    assert kept.pk not in ids()
+
+
+def test_more_than_a_batch_goes_in_several_transactions(
+    camera: Camera, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BATCH", 3)
+    settings.VIGIL_RETENTION_DAYS = 30
+    for _ in range(7):
+        stored(camera, 31)
+    pauses: list[float] = []
+    assert retention_apply(now=NOW, pause=pauses.append)[0].alerts == 7
+    assert len(pauses) == 3, "between them those who wait get their turn"
+
+
+def test_space_of_a_camera_takes_the_oldest_resolved(camera: Camera, settings: Settings) -> None:
+    settings.VIGIL_RETENTION_DAYS = None
+    camera.retention_megabytes = 1
+    camera.save()
+    open_alert = stored(camera, 9, size=400_000)
+    oldest = stored(camera, 8, size=400_000, resolved=True)
+    newer = stored(camera, 7, size=400_000, resolved=True)
+    assert apply() == [Deleted(camera.pk, Reason.CAMERA_SPACE, 1, 400_000)]
+    assert ids() == [open_alert.pk, newer.pk]
+    assert oldest.pk not in ids()
+    assert apply() == []
+
+
+def test_space_never_takes_what_is_open_and_says_so(
+    camera: Camera, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.VIGIL_RETENTION_DAYS, settings.VIGIL_RETENTION_MEGABYTES = None, 1
+    stored(camera, 9, size=2_000_000)
+    assert apply() == []
+    assert "what is left is not resolved" in caplog.text
+
+
+def test_a_full_disk_takes_no_more_than_is_needed(
+    camera: Camera, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.VIGIL_RETENTION_DAYS, settings.VIGIL_MEDIA_MAX_USED_PERCENT = None, 90
+    for _ in range(3):
+        stored(camera, 3, size=500_000, resolved=True)
+    disk = namedtuple("disk", "f_blocks f_bavail f_frsize")
+    monkeypatch.setattr("os.statvfs", lambda _: disk(10_000, 900, 4096))  # 91 % used: 409,600 bytes too many
+    assert apply() == [Deleted(camera.pk, Reason.DISK_SPACE, 1, 500_000)]
+    monkeypatch.setattr("os.statvfs", lambda _: disk(10_000, 1000, 4096))
+    assert apply() == []
+
+
+def test_a_storage_that_cannot_be_written_keeps_its_rows(
+    camera: Camera, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stored(camera, 400)
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert apply() == []
+    assert len(ids()) == 1
+    assert "the storage is not writable" in caplog.text
+
+
+def test_it_is_measured_and_put_on_record_once_a_run(camera: Camera, settings: Settings) -> None:
+    settings.VIGIL_RETENTION_DAYS = 30
+    counter = metrics.RETENTION_ALERTS.labels("age")
+    before = counter._value.get()
+    AuditEntry.objects.all()._raw_delete("default")
+    for _ in range(2):
+        stored(camera, 31, size=5000)
+    apply()
+    apply()
+    assert counter._value.get() == before + 2
+    entry = AuditEntry.objects.get()
+    assert (entry.kind, entry.action, entry.via) == ("retention", "deleted", "system")
+    assert entry.changes == {"age.alerts": [2, None], "age.bytes": [10_000, None], "cameras": [1, None]}
+
+
+def test_dry_run_tells_the_same_and_deletes_nothing(camera: Camera, settings: Settings) -> None:
+    settings.VIGIL_RETENTION_DAYS, settings.VIGIL_RETENTION_MEGABYTES = 30, 1
+    stored(camera, 31, size=700_000, resolved=True)
+    stored(camera, 3, size=700_000, resolved=True)
+    stored(camera, 2, size=700_000, resolved=True)
+    told = apply(dry_run=True)
+    assert len(ids()) == 3
+    assert (
+        told
+        == apply()
+        == [
+            Deleted(camera.pk, Reason.AGE, 1, 700_000),
+            Deleted(camera.pk, Reason.CAMERA_SPACE, 1, 700_000),
+        ]
+    )
+
+
+def test_the_command_says_what_it_does(camera: Camera, settings: Settings) -> None:
+    settings.VIGIL_RETENTION_DAYS = 30
+    stored(camera, 31, size=1_500_000)
+    output = StringIO()
+    call_command("apply_retention", "--dry-run", stdout=output)
+    assert output.getvalue().splitlines() == [
+        "ID  CAMERA  REASON  ALERTS    BYTES".replace("ID", "ID".rjust(len(str(camera.pk)))),
+        f"{str(camera.pk).rjust(2)}  Gate    age          1  1500000",
+        "1 alerts would be deleted, 1.5 MB",
+    ]
+    output = StringIO()
+    call_command("apply_retention", "--output", "json", stdout=output)
+    found = json.loads(output.getvalue())
+    assert (found["dry_run"], [row["reason"] for row in found["deleted"]]) == (False, ["age"])
+    assert ids() == []
+
+
+def test_of_several_processes_one_does_a_chore(camera: Camera) -> None:
+    assert housekeeping.chore_claim(name="sweep", now=NOW)
+    assert not housekeeping.chore_claim(name="sweep", now=NOW + timedelta(hours=5))
+    assert housekeeping.chore_claim(name="sweep", now=NOW + timedelta(hours=6))
+    assert not housekeeping.chore_claim(name="sweep", now=NOW + timedelta(hours=6))
+    Chore.objects.all().delete()
+    assert housekeeping.housekeeping_turn(clock=lambda: NOW) == ["retention", "sweep"]
+    assert housekeeping.housekeeping_turn(clock=lambda: NOW) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("retention_days", 0), ("retention_days", 3651), ("retention_megabytes", 0), ("retention_days", "a week")],
+)
+def test_limits_that_make_no_sense_are_refused(anna: Party, camera: Camera, field: str, value: object) -> None:
+    answer = anna.client.patch(f"/api/cameras/{camera.pk}/", {field: value})
+    assert (answer.status_code, list(answer.json())) == (400, [field])
+
+
+def test_limits_are_set_shown_and_put_on_record(anna: Party, camera: Camera) -> None:
+    answer = anna.client.patch(f"/api/cameras/{camera.pk}/", {"retention_days": 14, "retention_megabytes": 5000})
+    assert (answer.json()["retention_days"], answer.json()["retention_megabytes"]) == (14, 5000)
+    assert AuditEntry.objects.first().changes == {  # type: ignore[union-attr]
+        "retention_days": [None, 14],
+        "retention_megabytes": [None, 5000],
+    }
+    assert anna.client.patch(f"/api/cameras/{camera.pk}/", {"retention_days": None}).json()["retention_days"] is None

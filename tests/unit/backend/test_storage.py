@@ -1,0 +1,117 @@
+"""Pictures and clips in storage: sent by whoever is to, never lost to an uncertain commit, swept when nobody's."""
+
+import json
+import os
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.db import OperationalError, transaction
+from django.utils import timezone
+from pytest_django import Settings
+from tests.unit.backend.conftest import Party, files_in, picture, send
+
+from surveillance import pictures
+from surveillance.models import Alert, Camera
+from surveillance_backend.environment import Environment
+from surveillance_backend.media_settings import links_origins, media_storages
+from surveillance_backend.middleware import policy
+
+
+def old(path: Path, *, hours: float = 2.0) -> None:
+    then = timezone.now().timestamp() - hours * 3600
+    os.utime(path, (then, then))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_commit_that_may_have_happened_keeps_its_picture(
+    detector: Party, camera: Camera, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database commits and goes away before it has said so: the detector asks again and finds row and picture."""
+    leave = transaction.Atomic.__exit__
+
+    def cut(self: Any, *arguments: Any) -> None:
+        leave(self, *arguments)
+        if not transaction.get_connection().in_atomic_block and Alert.objects.exists():
+            monkeypatch.setattr(transaction.Atomic, "__exit__", leave)
+            raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(transaction.Atomic, "__exit__", cut)
+    assert send(detector, camera, image=picture()).status_code == 503
+    assert send(detector, camera, image=picture()).status_code == 200
+    assert pictures.read(Alert.objects.get().image) is not None
+    assert len(files_in(media)) == 1
+
+
+def test_nginx_is_told_what_to_send(anna: Party, ben: Party, alert: Alert, settings: Settings) -> None:
+    settings.VIGIL_MEDIA_ACCEL_PREFIX = "/protected-media/"
+    path = f"/api/alerts/{alert.pk}/image/"
+    answer = anna.client.get(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer["X-Accel-Redirect"] == f"/protected-media/{alert.image}"
+    assert (answer["Content-Type"], answer["Cache-Control"]) == ("image/jpeg", pictures.CACHE_CONTROL)
+    assert "X-Accel-Redirect" not in ben.client.get(path)
+    assert ben.client.get(path).status_code == 404
+    Alert.objects.update(image="")
+    assert anna.client.get(path).status_code == 404
+
+
+def test_settings_of_a_bucket_are_complete_or_refused(tmp_path: Path) -> None:
+    assert media_storages(Environment(s3_bucket="b"))["default"]["OPTIONS"]["access_key"] is None
+    with pytest.raises(ImproperlyConfigured, match="VIGIL_S3_SECRET_ACCESS_KEY must be set together"):
+        media_storages(Environment(s3_bucket="b", s3_access_key_id="a"))
+    with pytest.raises(ImproperlyConfigured, match="VIGIL_S3_CDN_DOMAIN needs VIGIL_S3_CDN_KEY_ID"):
+        media_storages(Environment(s3_bucket="b", s3_cdn_domain="media.example"))
+    missing = tmp_path / "no.pem"
+    with pytest.raises(ImproperlyConfigured, match="VIGIL_S3_CDN_KEY_FILE cannot be read: No such file"):
+        media_storages(
+            Environment(s3_bucket="b", s3_cdn_domain="m.example", s3_cdn_key_id="k", s3_cdn_key_file=missing)
+        )
+
+
+def test_pages_may_show_what_the_links_lead_to() -> None:
+    assert links_origins(Environment()) == ""
+    assert links_origins(Environment(s3_bucket="b", s3_link_seconds=0)) == ""
+    assert links_origins(Environment(s3_bucket="b", s3_cdn_domain="m.example")) == "https://m.example"
+    own = Environment(s3_bucket="b", s3_endpoint_url="http://s3:9000", s3_public_endpoint_url="https://s3.example")
+    assert links_origins(own) == "https://s3.example https://b.s3.example"
+    assert "media-src 'self' https://m.example;" in policy("https://m.example")
+    assert "img-src 'self' data: blob:;" in policy("")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_sweep_deletes_old_orphans_only_and_says_which(
+    detector: Party, camera: Camera, alert: Alert, media: Path
+) -> None:
+    now = timezone.now()
+    orphan, fresh = (pictures.save(b"left behind", now=now) for _ in range(2))
+    for path in (media / orphan, media / alert.image):
+        old(path)
+    output = StringIO()
+    call_command("sweep_pictures", "--dry-run", stdout=output)
+    told = output.getvalue().splitlines()
+    assert told[0].split() == ["FILE", "BYTES", "WRITTEN"]
+    assert told[1].split()[:2] == [orphan, "11"]
+    assert told[2] == "1 of 3 files would be deleted, 0.0 MB"
+    assert len(files_in(media)) == 3
+    output = StringIO()
+    call_command("sweep_pictures", "--output", "json", stdout=output)
+    assert [file["key"] for file in json.loads(output.getvalue())["orphans"]] == [orphan]
+    assert files_in(media) == sorted([media / fresh, media / alert.image])
+
+
+@pytest.mark.django_db
+def test_folders_of_former_days_go_when_they_are_empty(media: Path) -> None:
+    now = timezone.now()
+    key = pictures.save(b"x", now=now - timedelta(days=40))
+    today = (media / pictures.save(b"x", now=now)).parent
+    folder = (media / key).parent
+    (media / key).unlink()
+    old(folder, hours=80)
+    call_command("sweep_pictures", stdout=StringIO())
+    assert not folder.exists()
+    assert today.exists()
