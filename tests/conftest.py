@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.integration.services.postgres",
     "tests.integration.services.prometheus",
     "tests.integration.services.redis",
+    "tests.integration.services.s3",
 ]
 
 ROOT = Path(__file__).parents[1]

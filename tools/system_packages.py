@@ -48,6 +48,7 @@ PACKAGE_SETS: Mapping[str, Mapping[str, str]] = {
         "mosquitto": "an MQTT broker that is not ours takes notifications",
         "nginx": "what stands before the backend: TLS, pictures, several backends",
         "pgbouncer": "PostgreSQL's connections, shared between transactions",
+        "python3-swift": "OpenStack Swift: a real server that speaks S3, for pictures and clips",
         "redis-server": "the cache, the rate limits and the queue that all processes share",
     },
     "rtsp-camera": {

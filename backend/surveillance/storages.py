@@ -57,7 +57,7 @@ class DirectoryStorage(FileSystemStorage):
     def _save(self, name: str, content: "File[Any]") -> str:
         folder = Path(self.path(name)).parent
         is_new_folder = not folder.is_dir()
-        saved = super()._save(name, content)
+        saved = str(super()._save(name, content))  # type: ignore[misc] # Django's stubs leave it out
         _sync(Path(self.path(saved)))
         _sync(folder)
         if is_new_folder:

@@ -64,7 +64,7 @@ class Scene:
         return sorted(found)
 
 
-def _scene(backend: BackendServer) -> Scene:
+def make_scene(backend: BackendServer) -> Scene:
     anna = backend.create_user("anna")
     camera_id = backend.add_camera(anna.token, name="Gate", rtsp_url="rtsp://u:p@camera.example/1")
     return Scene(backend, camera_id, anna.token, backend.token("anna", "pipeline"))
@@ -75,7 +75,7 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
     """On each of the databases, with two workers."""
     url = request.getfixturevalue("database_url") if request.param == "postgresql" else ""
     with backend_server(tmp_path / "backend", database_url=url, workers=2) as backend:
-        yield _scene(backend)
+        yield make_scene(backend)
 
 
 def test_same_event_at_the_same_moment_is_stored_once(scene: Scene) -> None:
@@ -137,7 +137,7 @@ def test_nothing_is_lost_or_doubled_when_the_backend_is_killed(scene: Scene) -> 
 def test_nothing_is_lost_or_doubled_when_the_database_is_killed(
     backend: BackendServer, postgres: PostgresServer
 ) -> None:
-    scene = _scene(backend)
+    scene = make_scene(backend)
     event_ids = [f"event-{number:04}" for number in range(120)]
     with ThreadPoolExecutor(3) as pool:
         parts = [pool.submit(_deliver, scene, event_ids[start::3], 240) for start in range(3)]

@@ -1,0 +1,98 @@
+"""Pictures and clips in a real S3-compatible server: stored, shown by links that end, swept, and S3 gone and back."""
+
+import json
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from tests.integration.backend.test_ingest import PICTURE, Scene, make_scene
+from tests.integration.services.backend import backend_server
+from tests.integration.services.made_clips import make_clip
+from tests.integration.services.s3 import S3Server
+
+from vigil_contracts.alert import ClipSubmission
+from vigil_contracts.api_client import ApiClient, ApiError
+
+pytestmark = pytest.mark.timeout(400)
+
+
+def _send(scene: Scene, event_id: str) -> None:
+    with ApiClient(scene.backend.url, scene.token) as client:
+        client.send_alert(scene.submission(event_id), PICTURE)
+
+
+def test_pictures_and_clips_are_in_s3_and_nowhere_else(s3: S3Server, tmp_path: Path) -> None:
+    bucket = s3.make_bucket()
+    clip = make_clip(tmp_path / "clip.mp4", seconds=1).read_bytes()
+    environment = {**s3.environment(bucket), "VIGIL_S3_LINK_SECONDS": "3"}
+    with backend_server(tmp_path / "backend", environment=environment) as backend:
+        scene = make_scene(backend)
+        _send(scene, "event-0001")
+        submission = scene.submission("event-0001")
+        with ApiClient(backend.url, scene.token) as client:
+            assert client.send_clip(
+                ClipSubmission(
+                    event_id=submission.event_id,
+                    camera=scene.camera_id,
+                    started_at=submission.timestamp,
+                    duration_seconds=1.0,
+                ),
+                clip,
+            )
+        assert backend.pictures() == []
+        assert len(s3.keys(bucket)) == 2
+        (row,) = backend.alerts(scene.user_token)
+        with backend.client(scene.user_token) as client:
+            picture, film = client.get(row["image"]), client.get(row["clip"])
+            page = client.get("/dashboard/login/")
+        assert (picture.status_code, film.status_code) == (302, 302)
+        assert picture.headers["cache-control"] == "private, max-age=1"
+        link = film.headers["location"]
+        assert s3.secret_access_key not in link
+        origin = f"http://127.0.0.1:{s3.port}"
+        assert f"media-src 'self' {origin}" in page.headers["content-security-policy"]
+        assert link.startswith(origin)
+        # Whoever has the link needs no token, gets ranges, and only what it names.
+        shown = httpx.get(picture.headers["location"])
+        assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")
+        assert shown.headers["content-disposition"] == f'inline; filename="alert-{row["id"]}.jpg"'
+        part = httpx.get(link, headers={"Range": "bytes=0-9"})
+        assert (part.status_code, part.content) == (206, clip[:10])
+        assert part.headers["content-type"] == "video/mp4"
+        assert httpx.get(link.replace(urlsplit(link).path, f"/{bucket}/")).status_code == 403
+        assert httpx.get(link.partition("?")[0]).status_code in {400, 401, 403}
+        time.sleep(4)
+        assert httpx.get(link).status_code == 403, "the link has ended"
+        with backend.client() as client:
+            assert client.get(row["image"]).status_code == 401
+
+        s3.client().put_object(Bucket=bucket, Key="alerts/2026/01/01/left.jpg", Body=b"x")
+        swept = json.loads(
+            backend.manage("sweep_pictures", "--older-than-minutes", "0", "--output", "json", "--dry-run")
+        )
+        assert swept["files"] == 3
+        backend.manage("sweep_pictures", "--older-than-minutes", "0")
+        assert len(s3.keys(bucket)) == 2
+        with backend.client(scene.user_token) as client:
+            assert client.delete(f"/api/cameras/{scene.camera_id}/").status_code == 204
+        assert s3.keys(bucket) == []
+
+
+def test_an_s3_that_is_away_is_told_in_time_and_comes_back(s3: S3Server, tmp_path: Path) -> None:
+    environment = {**s3.environment(s3.make_bucket()), "VIGIL_S3_LINK_SECONDS": "0"}
+    with backend_server(tmp_path / "backend", environment=environment) as backend:
+        scene = make_scene(backend)
+        _send(scene, "event-0001")
+        s3.kill()
+        began = time.monotonic()
+        with pytest.raises(ApiError) as refused:
+            _send(scene, "event-0002")
+        assert time.monotonic() - began < 10
+        assert (refused.value.status, refused.value.is_permanent) == (503, False)
+        assert not backend.is_ready()
+        s3.start()
+        _send(scene, "event-0002")
+        assert backend.is_ready()
+        assert scene.stored() == ["event-0001", "event-0002"], "the backend passes them on itself"
