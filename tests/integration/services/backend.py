@@ -27,6 +27,8 @@ from cryptography.fernet import Fernet
 from tests.cluster.processes import ServerProcess, free_ports
 from tests.cluster.reaper import Reaper
 
+APPLICATION = "surveillance_backend.asgi:application"
+
 
 @dataclass(frozen=True, slots=True)
 class BackendUser:
@@ -48,6 +50,7 @@ class BackendServer:
         database_url: str = "",
         workers: int = 1,
         environment: Mapping[str, str] | None = None,
+        application: str = APPLICATION,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         (self.port,) = free_ports(1)
@@ -68,7 +71,7 @@ class BackendServer:
             **(environment or {}),
         }
         command = [
-            *(sys.executable, "-m", "gunicorn", "surveillance_backend.asgi:application"),
+            *(sys.executable, "-m", "gunicorn", application),
             *("--config", "python:surveillance_backend.gunicorn_conf"),
             *("--bind", f"127.0.0.1:{self.port}", "--workers", str(workers)),
         ]
@@ -170,14 +173,22 @@ def backend_server(
     database_url: str = "",
     workers: int = 1,
     environment: Mapping[str, str] | None = None,
+    application: str = APPLICATION,
+    is_migrated: bool = False,
 ) -> Iterator[BackendServer]:
     """A migrated, running backend; ended afterwards, its data stay in `directory`."""
     reaper = Reaper()
     try:
         backend = BackendServer(
-            directory, reaper, database_url=database_url, workers=workers, environment=environment
+            directory,
+            reaper,
+            database_url=database_url,
+            workers=workers,
+            environment=environment,
+            application=application,
         )
-        _migrate(backend, database_url)
+        if not is_migrated:
+            migrate(backend, database_url)
         backend.start()
         yield backend
         backend.stop()
@@ -188,7 +199,7 @@ def backend_server(
 _MIGRATED = "vigil_migrated"
 
 
-def _migrate(backend: BackendServer, database_url: str) -> None:
+def migrate(backend: BackendServer, database_url: str) -> None:
     """Migrates the database; on a PostgreSQL that knows the result already, an empty one becomes its copy."""
     if not database_url:
         backend.manage("migrate", "--verbosity=0")

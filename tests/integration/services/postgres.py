@@ -37,7 +37,7 @@ class PostgresServer:
         (self.port,) = free_ports(1)
         self._binaries = binaries
         self._directory = directory
-        self._as_user = _as_unprivileged_user(directory)
+        self._as_user = as_unprivileged_user(directory)
         self._initialise()
         command: list[str | Path] = [
             *self._as_user,
@@ -138,7 +138,8 @@ def database_url(postgres: PostgresServer) -> str:
     return postgres.create_database()
 
 
-def _as_unprivileged_user(directory: Path) -> list[str]:
+def as_unprivileged_user(directory: Path) -> list[str]:
+    """What a command begins with so that it does not run as root; `directory` becomes that user's."""
     if os.geteuid() != 0:
         return []
     names = [name for name in ("postgres", "nobody") if _exists(name)]

@@ -138,7 +138,7 @@ class S3Server:
 @contextlib.contextmanager
 def s3_server() -> Iterator[S3Server]:
     """A running server; its data go with it."""
-    probe = [_SYSTEM_PYTHON, "-c", "import swift.common.middleware.s3api"]
+    probe = [str(_SYSTEM_PYTHON), "-c", "import swift.common.middleware.s3api"]
     if not _SYSTEM_PYTHON.exists() or subprocess.run(probe, check=False, capture_output=True).returncode:
         pytest.skip("needs OpenStack Swift, an S3 server (Debian package python3-swift)")
     folder = Path(tempfile.mkdtemp(prefix="vigil-s3-"))

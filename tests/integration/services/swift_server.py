@@ -8,11 +8,11 @@ FOLDER holds `swift.conf` and one `<name>-server.conf` for each of the four serv
 import sys
 from pathlib import Path
 
-import eventlet  # type: ignore[import-not-found] # Debian's, as is all of Swift
-from eventlet import wsgi  # type: ignore[import-not-found]
-from swift.common import utils  # type: ignore[import-not-found]
-from swift.common.ring import RingBuilder  # type: ignore[import-not-found]
-from swift.common.wsgi import loadapp  # type: ignore[import-not-found]
+import eventlet  # Debian's, as is all of Swift
+from eventlet import wsgi
+from swift.common import utils
+from swift.common.ring import RingBuilder
+from swift.common.wsgi import loadapp
 
 STORAGE = ("account", "container", "object")
 

@@ -1,0 +1,106 @@
+"""A real nginx with the configuration that Vigil ships, before the tests' backends."""
+
+import contextlib
+import shutil
+import ssl
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.cluster.certificates import CertificateAuthority
+from tests.cluster.processes import ServerProcess, free_ports, is_listening
+from tests.cluster.reaper import Reaper
+from tests.integration.services.pgbouncer import tried
+
+SHIPPED = Path(__file__).parents[3] / "manifests" / "nginx"
+
+
+@dataclass(frozen=True)
+class Nginx:
+    """Where it is reached; `authority` is the certificate to trust."""
+
+    port: int
+    plain_port: int
+    authority: Path
+
+    @property
+    def url(self) -> str:
+        """The base of every path, without a slash at its end."""
+        return f"https://127.0.0.1:{self.port}"
+
+    def client(self, token: str = "", *, source: str = "127.0.0.1", **options: Any) -> httpx.Client:
+        """A client that trusts the certificate, and comes from that address."""
+        headers = {"Authorization": f"Token {token}"} if token else {}
+        context = ssl.create_default_context(cafile=str(self.authority))
+        transport = httpx.HTTPTransport(verify=context, local_address=source)
+        return httpx.Client(base_url=self.url, headers=headers, transport=transport, timeout=60, **options)
+
+
+def program() -> str:
+    """nginx, or a skip that names the package."""
+    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if found is None:
+        pytest.skip("needs nginx (Debian package nginx)")
+    return found
+
+
+def copied(folder: Path) -> Path:
+    """The shipped files with a certificate beside them; returns the authority's certificate."""
+    shutil.copytree(SHIPPED, folder, dirs_exist_ok=True)
+    authority = CertificateAuthority(folder / "ca")
+    pair = authority.server("nginx", ["127.0.0.1", "vigil.example"])
+    (folder / "tls").mkdir()
+    shutil.copy(pair.certificate, folder / "tls" / "tls.crt")
+    shutil.copy(pair.key, folder / "tls" / "tls.key")
+    return authority.files.certificate
+
+
+@contextlib.contextmanager
+def nginx(folder: Path, *, backends: Sequence[str], media: Path) -> Iterator[Nginx]:
+    """Running before the backends (`host:port`), as root or not."""
+    authority = copied(folder)
+    port, plain_port = free_ports(2)
+    replace(folder / "nginx.conf", {"pid /run/nginx.pid": f"pid {folder}/nginx.pid"})
+    servers = "".join(f"    server {backend} max_fails=1 fail_timeout=2s;\n" for backend in backends)
+    replace(
+        folder / "site.conf",
+        {
+            "    server 127.0.0.1:8000 max_fails=1 fail_timeout=2s;\n": servers,
+            "listen 80 default_server": f"listen 127.0.0.1:{plain_port} default_server",
+            "    listen [::]:80 default_server;\n": "",
+        },
+    )
+    replace(
+        folder / "server.conf",
+        {
+            "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
+            "listen [::]:443 ssl http2 default_server;\n": "",
+            "/var/lib/vigil/media/": f"{media}/",
+        },
+    )
+    reaper = Reaper()
+    command = [program(), "-p", f"{folder}/", "-c", "nginx.conf", "-g", "daemon off; user root;"]
+    # As root, since a test's own folder is closed to others; elsewhere nginx's user must be let into the media.
+    try:
+        process = ServerProcess("nginx", command, folder / "nginx.log", reaper)
+        process.start()
+        process.wait_until(lambda: is_listening(port), timeout_seconds=30)
+        yield Nginx(port, plain_port, authority)
+        process.stop()
+    finally:
+        reaper.close()
+
+
+def checked(folder: Path) -> subprocess.CompletedProcess[str]:
+    """`nginx -t` on the files in the folder."""
+    command = [program(), "-t", "-p", f"{folder}/", "-c", "nginx.conf"]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def replace(file: Path, changes: dict[str, str]) -> None:
+    """Puts what a test must have otherwise into a copy of a shipped file."""
+    file.write_text(tried(file.read_text(), changes))

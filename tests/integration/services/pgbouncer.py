@@ -1,0 +1,63 @@
+"""A real PgBouncer before the tests' PostgreSQL, with the configuration that Vigil ships."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+from tests.cluster.processes import ServerProcess, free_ports
+from tests.cluster.reaper import Reaper
+from tests.integration.services.postgres import PostgresServer, as_unprivileged_user
+
+SHIPPED = Path(__file__).parents[3] / "manifests" / "pgbouncer" / "pgbouncer.ini"
+
+
+def tried(text: str, changes: dict[str, str]) -> str:
+    """The shipped file with what a test must have otherwise. Fails where it does not say that any more."""
+    for shipped, changed in changes.items():
+        assert shipped in text, f"the shipped file has no line «{shipped}»"
+        text = text.replace(shipped, changed)
+    return text
+
+
+@contextlib.contextmanager
+def pgbouncer(postgres: PostgresServer, database: str, *, pool_size: int) -> Iterator[str]:
+    """Running, with so many connections to the server; yields the database's URL through it."""
+    program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+    if program is None:
+        pytest.skip("needs PgBouncer (Debian package pgbouncer)")
+    folder = Path(tempfile.mkdtemp(prefix="vigil-pgbouncer-"))
+    reaper = Reaper()
+    (port,) = free_ports(1)
+    (folder / "userlist.txt").write_text('"vigil" ""\n')
+    changes = {
+        "port=5432 dbname=vigil": f"port={postgres.port} dbname={database}",
+        "listen_port = 6432": f"listen_port = {port}",
+        "auth_type = scram-sha-256": "auth_type = trust",
+        "/etc/pgbouncer/userlist.txt": str(folder / "userlist.txt"),
+        "default_pool_size = 20": f"default_pool_size = {pool_size}",
+    }
+    (folder / "pgbouncer.ini").write_text(tried(SHIPPED.read_text(), changes))
+    (folder / "pgbouncer.ini").chmod(0o644)
+    command: list[str | Path] = [*as_unprivileged_user(folder), program, folder / "pgbouncer.ini"]
+    url = f"postgres://vigil@127.0.0.1:{port}/vigil"
+
+    def answers() -> bool:
+        try:
+            psycopg2.connect(url, connect_timeout=2).close()
+        except psycopg2.OperationalError:
+            return False
+        return True
+
+    try:
+        process = ServerProcess("pgbouncer", command, folder / "pgbouncer.log", reaper)
+        process.start()
+        process.wait_until(answers, timeout_seconds=60)
+        yield url
+        process.kill()
+    finally:
+        reaper.close()
+        shutil.rmtree(folder, ignore_errors=True)
