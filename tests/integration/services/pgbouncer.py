@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
+import psycopg2
 import pytest
 from tests.cluster.processes import ServerProcess, free_ports
 from tests.cluster.reaper import Reaper
@@ -47,8 +47,8 @@ def pgbouncer(postgres: PostgresServer, database: str, *, pool_size: int) -> Ite
 
     def answers() -> bool:
         try:
-            psycopg.connect(url, connect_timeout=2).close()
-        except psycopg.OperationalError:
+            psycopg2.connect(url, connect_timeout=2).close()
+        except psycopg2.OperationalError:
             return False
         return True
 
