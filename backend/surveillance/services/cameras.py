@@ -70,6 +70,8 @@ def camera_delete(*, camera: Camera) -> None:
     if camera.managed_by != ManagedBy.BACKEND:
         raise ReadOnlyCameraError
     with transaction.atomic():
+        # Locked first: a token or an alert that comes in while its rows are deleted would keep it alive.
+        Camera.objects.select_for_update().filter(pk=camera.pk).values_list("pk").first()
         camera.delete()
 
 
