@@ -1,0 +1,93 @@
+"""The definitions are exchanged for another version and back, with a thousand cameras stored: nobody notices."""
+
+from __future__ import annotations
+
+import copy
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import pytest
+import yaml
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.polling import eventually
+from tests.integration.operator.running import ROOT, Document, Operator, View, install_definitions
+from tests.integration.services.backend import BackendServer, BackendUser
+
+pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
+
+STORED = 1000
+PREFIX = "/apis/vigil.dev/v1alpha1/namespaces"
+
+
+def another_version() -> Document:
+    """With a field, a default and a printer column that this one does not have, and a limit that is wider."""
+    found: Document = yaml.safe_load((ROOT / "manifests" / "crds" / "cameras.vigil.dev.yaml").read_text())
+    changed = copy.deepcopy(found)
+    version = changed["spec"]["versions"][0]
+    spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    spec["properties"]["retentionDays"] = {"type": "integer", "description": "New.", "default": 30, "minimum": 1}
+    spec["properties"]["displayName"]["maxLength"] += 100
+    version["additionalPrinterColumns"].append(
+        {"name": "Retention", "type": "integer", "jsonPath": ".spec.retentionDays"}
+    )
+    return changed
+
+
+def test_up_and_back_with_a_thousand_stored_cameras_restarts_nothing(
+    vigil_cluster: ControlPlane,
+    namespace: str,
+    backend: BackendServer,
+    user: BackendUser,
+    operator: Operator,
+    view: View,
+) -> None:
+    elsewhere = vigil_cluster.create_namespace(f"{namespace}-stored")
+    path = f"{PREFIX}/{elsewhere}/cameras"
+    with (
+        vigil_cluster.add_node(f"{namespace}-node", gpus={"nvidia.com/gpu": 4}),
+        ThreadPoolExecutor(8) as pool,
+        backend.client(user.token) as api,
+    ):
+        ids = [backend.add_camera(user.token, name=f"{n}", rtsp_url=f"rtsp://10.0.0.{n}/s") for n in (1, 2)]
+        eventually(lambda: list(view.phases().values()) == ["Streaming"] * 2, timeout_seconds=60)
+        list(pool.map(lambda number: vigil_cluster.http.create(path, stored(elsewhere, number)), range(STORED)))
+        before = specs(vigil_cluster, path)
+        assert len(before) == STORED
+        pods, mark = set(view.pods()), vigil_cluster.audit_mark()
+
+        vigil_cluster.apply(another_version())
+        eventually(partial(has_default, vigil_cluster, path, True), timeout_seconds=60)
+        assert api.patch(f"/api/cameras/{ids[0]}/", json={"name": "renamed once"}).status_code == 200
+        eventually(lambda: view.camera(f"cam-{ids[0]}")["spec"]["displayName"] == "renamed once")
+
+        install_definitions(vigil_cluster)
+        eventually(partial(has_default, vigil_cluster, path, False), timeout_seconds=60)
+        assert api.patch(f"/api/cameras/{ids[0]}/", json={"name": "renamed twice"}).status_code == 200
+        eventually(lambda: view.camera(f"cam-{ids[0]}")["spec"]["displayName"] == "renamed twice")
+
+        assert specs(vigil_cluster, path) == before
+        assert set(view.pods()) == pods
+        written = {event.resource for event in operator.writes(mark)}
+        assert "deployments" not in written, "a detector would have been restarted"
+        assert operator.process.is_running
+    vigil_cluster.delete_namespace(elsewhere, wait=False)
+
+
+def stored(namespace: str, number: int) -> Document:
+    detection = {"zones": [{"name": "a", "points": [[0.1, 0.1], [0.9, 0.1], [0.5, 0.9]]}]}
+    return {
+        "apiVersion": "vigil.dev/v1alpha1",
+        "kind": "Camera",
+        "metadata": {"name": f"stored-{number}", "namespace": namespace},
+        "spec": {"displayName": f"S{number}", "stream": {"url": f"rtsp://10.3.0.1/{number}"}, "detection": detection},
+    }
+
+
+def specs(cluster: ControlPlane, path: str) -> dict[str, Any]:
+    return {item["metadata"]["name"]: item["spec"] for item in cluster.http.get(path)["items"]}
+
+
+def has_default(cluster: ControlPlane, path: str, wanted: bool) -> bool:
+    """Whether the server fills the new field in, or drops it again."""
+    return ("retentionDays" in cluster.http.get(f"{path}/stored-0")["spec"]) is wanted
