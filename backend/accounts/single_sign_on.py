@@ -26,7 +26,7 @@ class ProxyUserMiddleware(RemoteUserMiddleware):
 class ProxyUserBackend(RemoteUserBackend):
     """Django's, with accounts that no password opens."""
 
-    def configure_user(self, request: HttpRequest, user: Any, created: bool = True) -> Any:
+    def configure_user(self, request: HttpRequest | None, user: Any, created: bool = True) -> Any:
         """A new account's password is none."""
         if created:
             user.set_unusable_password()

@@ -20,9 +20,9 @@ def _databases_are_allowed(django_db_blocker: Any) -> Iterator[None]:
         yield
 
 
-def _handler(url: str) -> ConnectionHandler:
+def _handler(url: str) -> Any:
     return ConnectionHandler(
-        {"default": {**dj_database_url.parse(url), "ENGINE": "surveillance_backend.postgresql_pool"}}  # type: ignore[dict-item]
+        {"default": {**dj_database_url.parse(url), "ENGINE": "surveillance_backend.postgresql_pool"}}
     )
 
 

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from paho.mqtt.enums import CallbackAPIVersion
 from PIL import Image
 from standardwebhooks import Webhook as Verifier
 from tests.cluster.certificates import CertificateAuthority
@@ -221,7 +222,7 @@ def broker() -> Iterator[MosquittoServer]:
 
 def test_mqtt_message_reaches_a_subscriber(broker: MosquittoServer) -> None:
     got: list[dict[str, Any]] = []
-    listener = paho.Client(paho.CallbackAPIVersion.VERSION2)
+    listener = paho.Client(CallbackAPIVersion.VERSION2)
     listener.username_pw_set(USER, PASSWORD)
     listener.on_message = lambda _client, _data, message: got.append(json.loads(message.payload))
     subscribed: list[int] = []

@@ -24,7 +24,7 @@ class MosquittoServer:
         configuration.write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\nuser root\n"
         )
-        command = ["mosquitto", "-c", configuration]
+        command: list[str | Path] = ["mosquitto", "-c", configuration]
         self.process = ServerProcess("mosquitto", command, directory / "mosquitto.log", reaper)
 
     def start(self) -> None:

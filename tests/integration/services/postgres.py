@@ -23,8 +23,8 @@ from tests.cluster.processes import ServerProcess, free_ports
 from tests.cluster.reaper import Reaper
 
 _VERSIONS = Path("/usr/lib/postgresql")
+_HASTY = ("-c", "fsync=off", "-c", "full_page_writes=off")
 _OPTIONS = (
-    *("-c", "fsync=off", "-c", "full_page_writes=off"),
     *("-c", "max_connections=200", "-c", "shared_buffers=128MB", "-c", "timezone=UTC"),
     *("-c", "jit=off", "-c", "log_min_messages=warning", "-c", "unix_socket_directories="),
 )
@@ -33,7 +33,7 @@ _OPTIONS = (
 class PostgresServer:
     """One server. `kill` ends it as a power cut would; `start` brings it back on the same port."""
 
-    def __init__(self, binaries: Path, directory: Path, reaper: Reaper) -> None:
+    def __init__(self, binaries: Path, directory: Path, reaper: Reaper, *, is_durable: bool = False) -> None:
         (self.port,) = free_ports(1)
         self._binaries = binaries
         self._directory = directory
@@ -49,7 +49,8 @@ class PostgresServer:
             "-p",
             str(self.port),
         ]
-        self.process = ServerProcess("postgres", [*command, *_OPTIONS], directory / "postgres.log", reaper)
+        options = _OPTIONS if is_durable else (*_HASTY, *_OPTIONS)
+        self.process = ServerProcess("postgres", [*command, *options], directory / "postgres.log", reaper)
 
     @property
     def _data(self) -> Path:
@@ -108,15 +109,15 @@ def find_binaries() -> Path | None:
 
 
 @contextlib.contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
-    """A running server; its data go with it."""
+def postgres_server(*, is_durable: bool = False) -> Iterator[PostgresServer]:
+    """A running server; its data go with it. `is_durable`: synced to disk at each commit, as in production."""
     binaries = find_binaries()
     if binaries is None:
         pytest.skip(f"needs PostgreSQL: nothing in {_VERSIONS}/*/bin (Debian package postgresql)")
     directory = Path(tempfile.mkdtemp(prefix="vigil-postgres-"))
     reaper = Reaper()
     try:
-        server = PostgresServer(binaries, directory, reaper)
+        server = PostgresServer(binaries, directory, reaper, is_durable=is_durable)
         server.start()
         yield server
         server.kill()
