@@ -54,6 +54,7 @@ class Reason(StrEnum):
     STREAM_UNSUPPORTED = "StreamUnsupported"
     STREAM_FORBIDDEN = "StreamForbidden"
     MODEL_INVALID = "ModelInvalid"
+    MODEL_UNAVAILABLE = "ModelUnavailable"
     BACKEND_UNREACHABLE = "BackendUnreachable"
     DETECTOR_NOT_REPORTING = "DetectorNotReporting"
     INVALID_SPEC = "InvalidSpec"
@@ -80,6 +81,7 @@ REASON_TEXTS: dict[Reason, str] = {
     Reason.STREAM_UNSUPPORTED: "The stream cannot be decoded. Set the camera to H.264, H.265 or MJPEG.",
     Reason.STREAM_FORBIDDEN: "The stream's address is outside the allowed networks. An administrator can allow it.",
     Reason.MODEL_INVALID: "The detection model cannot be loaded. Check the model's path and SHA-256.",
+    Reason.MODEL_UNAVAILABLE: "The inference server does not answer, so nobody looks. Check that it runs.",
     Reason.BACKEND_UNREACHABLE: "The detector cannot reach the API. Alerts wait on its disk.",
     Reason.DETECTOR_NOT_REPORTING: "No detector has reported for this camera. Check that the pipeline runs.",
     Reason.INVALID_SPEC: "The camera's specification is not valid. The message names the field.",

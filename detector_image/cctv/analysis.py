@@ -1,6 +1,7 @@
 """An analyser with its models and its watch over outages, and their memory on disk."""
 
 import json
+import time
 from typing import Any
 
 from cctv.analyser import Analyser
@@ -28,6 +29,7 @@ class Analysis:
         self.outage = OutageWatch(offline_alert_after_seconds)
         self._camera_id, self._states = camera.id, states
         self._saved = ""
+        self.checked_at = time.monotonic()
         state: dict[str, Any] = states.load(camera.id)
         if state:
             self.analyser.restore(state.get("analyser", {}))
@@ -37,6 +39,12 @@ class Analysis:
     def uses(self) -> int:
         """How often pictures were looked at, by one model or several."""
         return self._models[0].uses
+
+    def check(self) -> None:
+        """Raises `ModelInvalidError` where a model cannot be asked."""
+        self.checked_at = time.monotonic()
+        for model in self._models:
+            model.check()
 
     def save(self) -> None:
         """Writes the memory down where it has changed."""

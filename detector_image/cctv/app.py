@@ -52,6 +52,7 @@ class Detector:
             device=settings.model_device,
             sha256=settings.model_sha256,
             pins=settings.model_pins,
+            server_url=settings.triton_url,
         )
         self._cameras = Cameras(self._shared())
         self._heart = Heart(

@@ -8,6 +8,7 @@ import re
 import socket
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import ByteSize, Field, SecretStr, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -51,6 +52,12 @@ class Settings(BaseSettings):
         default={},
         description="SHA-256 of models that cameras name (weapons.pt=ab12…,yolov8s-worldv2=cd34…); a `.pt` without "
         "one is never loaded.",
+    )
+
+    triton_url: str = Field(
+        default="",
+        description="Triton Inference Server (http://host:8000), or another that speaks KServe's protocol, that runs "
+        "the models; a model's name is then its name there. Empty: they run in this process.",
     )
 
     spool_dir: Path = Field(
@@ -126,6 +133,14 @@ class Settings(BaseSettings):
     def _is_http(cls, value: str) -> str:
         if not value.startswith(_HTTP):
             raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/")
+
+    @field_validator("triton_url")
+    @classmethod
+    def _is_server(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (not value.startswith(_HTTP) or not parts.hostname or "@" in parts.netloc or parts.query):
+            raise ValueError("must be like http://host:8000, with no user, password or query")
         return value.rstrip("/")
 
     @field_validator("stream_allowed_networks", mode="before")

@@ -37,6 +37,7 @@ class CameraHealth:
         self._lock = threading.Lock()
         self._reason, self._message = Reason.STARTING, REASON_TEXTS[Reason.STARTING]
         self._trouble = ""
+        self._blindness: StreamFault | None = None
         self._info: StreamInfo | None = None
         self._last_picture_at: datetime | None = None
         self._last_picture_seconds = self._since = monotonic()
@@ -44,7 +45,7 @@ class CameraHealth:
 
     @property
     def reason(self) -> Reason:
-        """Why the camera is as it is."""
+        """Why the stream is as it is."""
         with self._lock:
             return self._reason
 
@@ -82,14 +83,26 @@ class CameraHealth:
         if differs:
             self._changed()
 
+    def blind(self, fault: StreamFault | None) -> None:
+        """Pictures cannot be looked at, though they may arrive; None: they can again."""
+        with self._lock:
+            before, self._blindness = self._said()[0], fault
+            differs = self._said()[0] is not before
+        if differs:
+            self._changed()
+
+    @property
+    def blindness(self) -> Reason | None:
+        """Why pictures cannot be looked at; None where they can."""
+        with self._lock:
+            return self._blindness.reason if self._blindness is not None else None
+
     def heartbeat(self, detector: str, revision: str, spooled_alerts: int) -> Heartbeat:
         """The state of now."""
         with self._lock:
             rate = 1.0 / self._interval_seconds if self._interval_seconds else None
             streaming, info = self._reason is Reason.STREAMING, self._info
-            reason, message = self._reason, self._message
-            if streaming and self._trouble:
-                reason, message = Reason.MODEL_INVALID, str(StreamFault(Reason.MODEL_INVALID, self._trouble))
+            reason, message = self._said()
             return Heartbeat(
                 phase=phase_of(reason, self._monotonic() - self._last_picture_seconds),
                 reason=reason,
@@ -109,9 +122,18 @@ class CameraHealth:
 
     def _set(self, reason: Reason, message: str) -> None:
         with self._lock:
-            differs = reason is not self._reason
-            self._reason, self._message = reason, message
-            if differs:
+            before = self._said()[0]
+            if reason is not self._reason:
                 self._interval_seconds = None
+            self._reason, self._message = reason, message
+            differs = self._said()[0] is not before
         if differs:
             self._changed()
+
+    def _said(self) -> tuple[Reason, str]:
+        """Reason and message for people: the stream's, unless it is well and nobody can look at it."""
+        if self._blindness is not None and self._reason in {Reason.STARTING, Reason.STREAMING}:
+            return self._blindness.reason, str(self._blindness)
+        if self._trouble and self._reason is Reason.STREAMING:
+            return Reason.MODEL_INVALID, str(StreamFault(Reason.MODEL_INVALID, self._trouble))
+        return self._reason, self._message

@@ -5,10 +5,19 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 
-from cctv.detectors.model import Detections, Model, ModelInvalidError, load_model
+from cctv.detectors.inference_server import InferenceServer
+from cctv.detectors.model import (
+    Detections,
+    Model,
+    ModelInvalidError,
+    ModelUnavailableError,
+    RemoteModel,
+    load_model,
+)
 from cctv.frame import Frame
 from cctv.metrics import Metrics
 
@@ -30,16 +39,21 @@ class Models:
         device: str = "",
         sha256: str = "",
         pins: Mapping[str, str] | None = None,
+        server_url: str = "",
         load: Loader | None = None,
     ) -> None:
         self._default, self._device = default, device
         self._pins = {**(pins or {}), **({default: sha256} if sha256 else {})}
-        self._load = load or self._load_by_name
+        self._server = InferenceServer(server_url) if server_url else None
+        self._load = load or (self._load_by_name if self._server is None else partial(_from_server, self._server))
         self._lock = threading.Lock()
         self._loaded: dict[tuple[str, tuple[str, ...]], Model] = {}
 
     def get(self, name: str, prompts: tuple[str, ...] = ()) -> Model:
-        """The model of that name (`""`: the default) that looks for these prompts. Raises `ModelInvalidError`."""
+        """The model of that name (`""`: the default) that looks for these prompts.
+
+        Raises `ModelInvalidError`; `ModelUnavailableError` where waiting may help.
+        """
         wanted = name or self._default, prompts
         with self._lock:
             if wanted not in self._loaded:
@@ -52,6 +66,8 @@ class Models:
             for model in self._loaded.values():
                 model.close()
             self._loaded.clear()
+            if self._server is not None:
+                self._server.close()
 
     def _warmed_up(self, name: str, prompts: tuple[str, ...]) -> Model:
         """A loaded model that has worked once: the first use is slow, for the runtime prepares its network then.
@@ -70,6 +86,16 @@ class Models:
 
     def _load_by_name(self, name: str, prompts: tuple[str, ...]) -> Model:
         return load_model(name, device=self._device, sha256=self._pins.get(name), prompts=prompts)
+
+
+def _from_server(server: InferenceServer, name: str, prompts: tuple[str, ...]) -> Model:
+    from cctv.detectors.triton_runtime import TritonModel
+
+    if prompts:
+        raise ModelInvalidError(
+            f"{name}: `prompts` need an open-vocabulary model, which an inference server runs not"
+        )
+    return TritonModel(server, name)
 
 
 class MeasuredModel:
@@ -97,6 +123,11 @@ class MeasuredModel:
     def detect(self, frame: Frame) -> Detections:
         return self.submit(frame).result()
 
+    def check(self) -> None:
+        """Raises `ModelUnavailableError` while the model cannot be asked; one of this process always can."""
+        if isinstance(self._model, RemoteModel):
+            self._model.check()
+
     def close(self) -> None:
         """Nothing: the model belongs to all cameras."""
 
@@ -109,4 +140,4 @@ class MeasuredModel:
             self._metrics.detections.labels(self._camera, self._model.labels[class_id]).inc()
 
 
-__all__ = ["Loader", "MeasuredModel", "ModelInvalidError", "Models"]
+__all__ = ["Loader", "MeasuredModel", "ModelInvalidError", "ModelUnavailableError", "Models"]

@@ -21,7 +21,7 @@ from cctv.health import CameraHealth
 from cctv.logs import camera_logger, redactor
 from cctv.mailbox import Mailbox
 from cctv.metrics import Metrics
-from cctv.model_pool import ModelInvalidError, Models
+from cctv.model_pool import ModelInvalidError, Models, ModelUnavailableError
 from cctv.reader import Reader, ReaderOptions, SourceFactory
 from cctv.source import PacketSource, Source
 from cctv.spool import Spool
@@ -29,11 +29,13 @@ from cctv.state_store import StateStore
 from cctv.work_watch import WorkWatch
 from vigil_contracts.alert import ClipSubmission, PictureSubmission
 from vigil_contracts.camera import CameraConfiguration, Heartbeat
-from vigil_contracts.names import REASON_TEXTS, Reason
+from vigil_contracts.names import REASON_TEXTS
 from vigil_contracts.stream_url import secrets_of
 
 _STATE_EVERY_SECONDS = 10.0
 _AGAIN_SECONDS = 5.0
+_CHECK_EVERY_SECONDS, _CHECK_BLIND_EVERY_SECONDS = 10.0, 2.0
+"""How often a model that runs elsewhere is looked after: a quiet camera would not notice that it is away, or back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,7 @@ class CameraPipeline:
             if frame is not None and not self._stopping.is_set():
                 self._analyse(frame, analysis)
             self._look_for_outage(analysis)
+            self._look_after_models(analysis)
             if time.monotonic() - saved_at >= _STATE_EVERY_SECONDS:
                 saved_at = time.monotonic()
                 analysis.save()
@@ -186,18 +189,38 @@ class CameraPipeline:
 
     def _load(self) -> Analysis | None:
         """The model and what uses it; waits until the model can be had. None: the end came first."""
-        backoff = Backoff(5.0, 60.0)
+        invalid, unavailable = Backoff(5.0, 60.0), Backoff(1.0, 10.0)
         while not self._stopping.is_set():
             camera, self._next = self.camera, None
             self._camera = camera
             try:
-                return self._make_analysis(camera)
+                analysis = self._make_analysis(camera)
             except ModelInvalidError as error:
-                if self._health.reason is not Reason.MODEL_INVALID:
-                    self._log.error("%s", error)
-                self._health.fault(StreamFault(Reason.MODEL_INVALID, str(error)))
+                self._cannot_look(error)
+                backoff = unavailable if isinstance(error, ModelUnavailableError) else invalid
                 self._stopping.wait(backoff.next_seconds())
+            else:
+                self._health.blind(None)
+                return analysis
         return None
+
+    def _look_after_models(self, analysis: Analysis) -> None:
+        every = _CHECK_EVERY_SECONDS if self._health.blindness is None else _CHECK_BLIND_EVERY_SECONDS
+        if time.monotonic() - analysis.checked_at < every or self._stopping.is_set():
+            return
+        try:
+            analysis.check()
+        except ModelInvalidError as error:
+            self._cannot_look(error)
+        else:
+            if self._health.blindness is not None:
+                self._log.info("the model can be asked again")
+            self._health.blind(None)
+
+    def _cannot_look(self, error: ModelInvalidError) -> None:
+        if self._health.blindness is not error.reason:
+            self._log.error("%s", error)
+        self._health.blind(StreamFault(error.reason, str(error)))
 
     def _apply(self, camera: CameraConfiguration, analysis: Analysis) -> Analysis:
         """Takes up new settings; where they ask for a model that cannot be had, the former stays in use."""
@@ -223,6 +246,10 @@ class CameraPipeline:
         self._work.begin()
         try:
             events = analysis.analyser.process(frame)
+        except ModelInvalidError as error:
+            self._work.done()
+            self._cannot_look(error)
+            return
         except Exception as error:  # noqa: BLE001 - one bad picture must not end the watching
             metrics.analysis_errors.labels(camera).inc()
             if self._work.failed(error):

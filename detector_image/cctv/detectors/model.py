@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cctv.detectors.errors import ModelInvalidError as ModelInvalidError
+from cctv.detectors.errors import ModelUnavailableError as ModelUnavailableError
 from cctv.detectors.model_files import ModelFile, find_model
 from cctv.frame import Frame
 
@@ -54,6 +55,14 @@ class Model(Protocol):
 
     def close(self) -> None:
         """Gives memory and threads back; the model must not be used afterwards."""
+
+
+@runtime_checkable
+class RemoteModel(Protocol):
+    """A model that runs elsewhere, and may be away."""
+
+    def check(self) -> None:
+        """Raises `ModelUnavailableError` while it cannot be asked."""
 
 
 def load_model(

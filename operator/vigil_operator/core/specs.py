@@ -143,7 +143,7 @@ class FallbackSpec(Spec):
 class TritonSpec(Spec):
     """`DetectorClass.spec.triton`."""
 
-    url: str = Field(pattern=r"^(http|grpc)://[^\s/?#@]+(/\S*)?$", max_length=500)
+    url: str = Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#@]*)?$", max_length=500)
 
 
 class DetectorClassSpec(Spec):
@@ -168,6 +168,8 @@ class DetectorClassSpec(Spec):
     def _triton_is_named(self) -> Self:
         if self.runtime == "triton" and self.triton is None:
             raise ValueError("triton must be given when runtime is triton")
+        if self.runtime == "triton" and not self.model:
+            raise ValueError("model must be given when runtime is triton: the model's name on the server")
         return self
 
 

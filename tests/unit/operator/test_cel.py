@@ -127,8 +127,11 @@ def test_a_gpu_is_asked_for_in_one_way(gpu: Node, right: bool) -> None:
 
 def test_triton_needs_its_server() -> None:
     assert holds("DetectorClass.spec", {"runtime": "openvino"})
-    assert holds("DetectorClass.spec", {"runtime": "triton", "triton": {"url": "http://triton:8000"}})
-    assert not holds("DetectorClass.spec", {"runtime": "triton"})
+    server = {"url": "http://triton:8000"}
+    assert holds("DetectorClass.spec", {"runtime": "triton", "triton": server, "model": "yolov8n"})
+    assert not holds("DetectorClass.spec", {"runtime": "triton", "triton": server, "model": ""})
+    assert not holds("DetectorClass.spec", {"runtime": "triton", "triton": server})
+    assert not holds("DetectorClass.spec", {"runtime": "triton", "model": "yolov8n"})
 
 
 def test_runtimes_cannot_be_changed() -> None:

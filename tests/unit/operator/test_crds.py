@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
+import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
@@ -148,3 +149,41 @@ def test_defaults_are_those_of_the_models() -> None:
     detection = schema("cameras")["properties"]["spec"]["properties"]["detection"]["properties"]
     assert detection["framesPerSecond"]["default"] == Detection().frames_per_second
     assert detection["minimumConfidence"]["default"] == Detection().minimum_confidence
+
+
+def defaults_of(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    if "default" in node:
+        yield path, node
+    for name, child in node.get("properties", {}).items():
+        yield from defaults_of(child, f"{path}.{name}")
+    if isinstance(node.get("items"), dict):
+        yield from defaults_of(node["items"], f"{path}[]")
+
+
+def without_rules(node: Any) -> Any:
+    """As JSON Schema: integers or strings are said in another way there, and the rules in CEL not at all."""
+    if isinstance(node, dict):
+        kept = {key: without_rules(value) for key, value in node.items() if not key.startswith("x-kubernetes")}
+        if kept.pop("exclusiveMinimum", False):
+            kept["exclusiveMinimum"] = kept.pop("minimum")
+        return kept
+    return [without_rules(each) for each in node] if isinstance(node, list) else node
+
+
+@pytest.mark.parametrize("plural", ["cameras", "detectorclasses"])
+def test_every_default_is_valid_by_its_own_schema(plural: str) -> None:
+    """API servers refuse a definition with one that is not, such as null for a text."""
+    found = dict(defaults_of(schema(plural)["properties"]["spec"], "spec"))
+    assert found
+    for path, node in found.items():
+        assert node["default"] is not None, path
+        jsonschema.validate(node["default"], without_rules(node), cls=jsonschema.Draft202012Validator)
+
+
+@pytest.mark.parametrize(
+    "node",
+    [{"type": "string", "default": None}, {"type": "number", "minimum": 0, "exclusiveMinimum": True, "default": 0}],
+)
+def test_a_default_that_is_none_is_found(node: dict[str, Any]) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(node["default"], without_rules(node), cls=jsonschema.Draft202012Validator)

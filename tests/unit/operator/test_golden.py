@@ -38,6 +38,16 @@ DEPLOYMENTS: dict[str, dict[str, Any]] = {
         "imagePullSecrets": [{"name": "registry"}],
         "imagePullPolicy": "IfNotPresent",
     },
+    "deployment-triton": {
+        "runtime": "triton",
+        "model": "yolov8n",
+        "triton": {"url": "http://triton.vigil-inference:8000"},
+        "resources": {"requests": {"cpu": "250m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
+    },
+    "deployment-mig": {"gpu": {"resourceName": "nvidia.com/mig-1g.10gb"}, "runtime": "ultralytics"},
+    "deployment-shared": {"gpu": {"resourceName": "nvidia.com/gpu.shared"}, "runtime": "ultralytics"},
+    "deployment-amd": {"gpu": {"resourceName": "amd.com/gpu", "count": 2}, "runtime": "ultralytics"},
+    "deployment-intel": {"gpu": {"resourceName": "gpu.intel.com/xe"}, "runtime": "openvino"},
 }
 
 
@@ -60,6 +70,10 @@ def test_secret() -> None:
 
 def test_network_policy() -> None:
     check("network-policy", build_network_policy(plan()))
+
+
+def test_network_policy_of_a_class_that_shares_a_server() -> None:
+    check("network-policy-triton", build_network_policy(plan(**DEPLOYMENTS["deployment-triton"])))
 
 
 def test_volume_claim() -> None:
@@ -85,7 +99,7 @@ def schemas_of(name: str) -> list[str]:
     ("name", "version"),
     [
         (name, version)
-        for name in [*DEPLOYMENTS, "secret", "network-policy", "volume-claim"]
+        for name in [*DEPLOYMENTS, "secret", "network-policy", "network-policy-triton", "volume-claim"]
         for version in schemas_of(name)
     ],
 )

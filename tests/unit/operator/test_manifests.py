@@ -68,6 +68,18 @@ def test_samples_are_valid_and_name_one_default_class() -> None:
     assert parse_camera_spec(camera["metadata"]["name"], camera["spec"]).detection.zones[0].name == "driveway"
 
 
+@pytest.mark.parametrize("version", SUPPORTED)
+def test_the_sample_of_an_inference_server_is_valid(version: str) -> None:
+    *objects, detector_class = documents("samples/triton.yaml")
+    for item in objects:
+        kubernetes_validate.validate(item, version, strict=True)
+    spec = parse_class_spec(detector_class["spec"])
+    assert spec.triton is not None
+    (service,) = [item for item in objects if item["kind"] == "Service"]
+    where = service["metadata"]
+    assert spec.triton.url == f"http://{where['name']}.{where['namespace']}:{service['spec']['ports'][0]['port']}"
+
+
 def test_files_are_applied_in_the_order_in_which_they_need_each_other() -> None:
     """`kubectl apply -f` goes through a folder by name: namespaces come before what is in them."""
     paths = sorted((FOLDER / "operator").glob("*.yaml"))

@@ -60,6 +60,23 @@ def test_the_api_is_reached_wherever_it_is(api_url: str, rule: dict[str, Any]) -
     assert egress(api_url=api_url)[2] == rule
 
 
+@pytest.mark.parametrize(
+    ("url", "rule"),
+    [
+        (
+            "http://triton.vigil-inference:8000",
+            {"to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "vigil-inference"}}}]},
+        ),
+        ("https://triton.example.com", {"ports": [{"protocol": "TCP", "port": 443}]}),
+    ],
+)
+def test_an_inference_server_is_reached_by_its_own_class_only(url: str, rule: dict[str, Any]) -> None:
+    served = plan(runtime="triton", model="yolov8n", triton={"url": url})
+    assert build_network_policy(served)["spec"]["egress"][3:] == [rule]
+    unused = plan(runtime="openvino", triton={"url": url})
+    assert len(build_network_policy(unused)["spec"]["egress"]) == 3
+
+
 def test_nothing_else_is_let_through() -> None:
     assert len(egress()) == 3
     policy = build_network_policy(plan())["spec"]

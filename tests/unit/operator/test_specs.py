@@ -62,6 +62,12 @@ def test_fields_of_a_newer_definition_are_passed_over() -> None:
         ({"gpu": {"resourceName": "nvidia.com/gpu", "count": 0}}, "spec.gpu.count"),
         ({"runtime": "caffe"}, "spec.runtime"),
         ({"runtime": "triton"}, "spec: triton must be given"),
+        (
+            {"runtime": "triton", "triton": {"url": "http://t:8000"}},
+            "spec: model must be given when runtime is triton",
+        ),
+        ({"runtime": "triton", "model": "m", "triton": {"url": "grpc://t:8001"}}, "spec.triton.url"),
+        ({"runtime": "triton", "model": "m", "triton": {"url": "http://user:pw@t:8000"}}, "spec.triton.url"),
     ],
 )
 def test_a_class_is_checked_likewise(spec: dict[str, Any], message: str) -> None:

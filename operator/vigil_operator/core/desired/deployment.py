@@ -145,7 +145,7 @@ def _environment(plan: DetectorPlan) -> list[Manifest]:
     model = plan.spec.detection.model or chosen.model
     if model:
         values["VIGIL_MODEL"] = model
-    if chosen.triton is not None:
+    if chosen.runtime == "triton" and chosen.triton is not None:
         values["VIGIL_TRITON_URL"] = chosen.triton.url
     if chosen.gpu is None:
         # NVIDIA's container runtime shows every GPU to a pod that asked for none, unless it is told otherwise.

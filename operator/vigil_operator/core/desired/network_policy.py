@@ -13,15 +13,16 @@ from vigil_operator.core.desired.deployment import METRICS_PORT
 from vigil_operator.core.desired.workload import DetectorPlan, Manifest, metadata, with_hash
 from vigil_operator.core.names import selector_labels
 
-DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "grpc": 8001}
+DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 DNS_PORT = 53
 
 
 def build_network_policy(plan: DetectorPlan) -> Manifest:
     """The NetworkPolicy. It does not show in the pod, so that changing it restarts nothing."""
     egress = [_dns(), _camera(plan), _service(plan.settings.api_url)]
-    if plan.detector_class.triton is not None:
-        egress.append(_service(plan.detector_class.triton.url))
+    chosen = plan.detector_class
+    if chosen.runtime == "triton" and chosen.triton is not None:
+        egress.append(_service(chosen.triton.url))
     return with_hash(
         {
             "apiVersion": "networking.k8s.io/v1",

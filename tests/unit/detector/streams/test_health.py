@@ -55,3 +55,27 @@ def test_a_camera_s_life() -> None:
 
     health.picture(INFO, NOW)
     assert changes == [Reason.STREAMING, Reason.STREAM_TIMEOUT, Reason.STREAMING]
+
+
+def test_pictures_that_nobody_can_look_at_are_said_for_as_long_as_the_stream_itself_is_well() -> None:
+    clock, changes = Clock(), list[int]()
+    health = CameraHealth(lambda: changes.append(1), clock)
+    away = StreamFault(Reason.MODEL_UNAVAILABLE, "the inference server http://triton:8000 does not answer: refused")
+    health.blind(away)
+    assert health.heartbeat("pod", "r1", 0).reason is Reason.MODEL_UNAVAILABLE
+    for _ in range(3):
+        clock.seconds += 0.2
+        health.picture(INFO, NOW)
+    beat = health.heartbeat("pod", "r1", 0)
+    assert (beat.phase, beat.reason) == (CameraPhase.DEGRADED, Reason.MODEL_UNAVAILABLE)
+    assert "http://triton:8000 does not answer" in beat.message
+    assert beat.stream.frames_per_second is not None
+    assert health.is_streaming, "the camera is not offline"
+    assert len(changes) == 1
+
+    health.fault(StreamFault(Reason.STREAM_TIMEOUT))
+    assert health.heartbeat("pod", "r1", 0).reason is Reason.STREAM_TIMEOUT
+    health.picture(INFO, NOW)
+    assert health.heartbeat("pod", "r1", 0).reason is Reason.MODEL_UNAVAILABLE
+    health.blind(None)
+    assert health.heartbeat("pod", "r1", 0).phase is CameraPhase.STREAMING

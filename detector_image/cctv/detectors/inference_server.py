@@ -1,0 +1,165 @@
+"""Asks an inference server for a model and its answers: the Open Inference Protocol, version 2, over HTTP.
+
+Protocol: https://github.com/kserve/open-inference-protocol (`GET /v2/models/…`, `POST …/infer`), with Triton's
+extensions for tensors as bytes behind the JSON (`Inference-Header-Content-Length`) and for a model's configuration.
+Triton's own client does the same; it is built on gevent, must not be shared between threads and brings 55 MB of
+packages, where three kinds of requests are asked of it.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import numpy as np
+import numpy.typing as npt
+
+from cctv.detectors.errors import ModelInvalidError, ModelUnavailableError
+
+TIMEOUT = httpx.Timeout(10.0, connect=3.0)
+REST_SECONDS = 1.0
+"""A server that has just failed is left alone for so long, however many cameras wait for it."""
+DATA_TYPES = {"FP32": np.dtype("<f4"), "FP16": np.dtype("<f2")}
+JSON_LENGTH = "Inference-Header-Content-Length"
+
+_MOST_WORDS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """An input or output as the server describes it; -1 in `shape`: any size."""
+
+    name: str
+    data_type: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model as the server describes it. `parameters`: what its configuration says beyond the protocol."""
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    parameters: dict[str, str]
+
+
+class InferenceServer:
+    """One server. Thread-safe; its connections are kept open and opened anew when they break."""
+
+    def __init__(self, url: str, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.url = url
+        self._client = httpx.Client(base_url=url.rstrip("/"), timeout=TIMEOUT)
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._rest_until, self._last_words = 0.0, ""
+
+    def describe(self, name: str) -> ServedModel:
+        """What it says of a model. Raises `ModelUnavailableError`, or `ModelInvalidError` where it has none of it."""
+        path = f"/v2/models/{quote(name, safe='')}"
+        about, configuration = self._described(path, name), self._described(f"{path}/config", name)
+        try:
+            return ServedModel(
+                tuple(_tensor(each) for each in about["inputs"]),
+                tuple(_tensor(each) for each in about["outputs"]),
+                {key: str(each["string_value"]) for key, each in configuration.get("parameters", {}).items()},
+            )
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise ModelInvalidError(f"{name}: {self.url} does not describe it as KServe's protocol says") from None
+
+    def check(self, name: str) -> None:
+        """Raises `ModelUnavailableError` unless the model is loaded and can be asked."""
+        answer = self._send("GET", f"/v2/models/{quote(name, safe='')}/ready")
+        if answer.status_code != httpx.codes.OK:
+            raise ModelUnavailableError(f"{name} is not ready on {self.url}: {_words(answer)}")
+
+    def infer(self, name: str, tensor: Tensor, values: npt.NDArray[Any], wanted: str) -> npt.NDArray[np.float32]:
+        """The output `wanted` for one input. Raises `ModelUnavailableError`."""
+        data = np.ascontiguousarray(values, DATA_TYPES[tensor.data_type]).tobytes()
+        asked = {
+            "inputs": [
+                {
+                    "name": tensor.name,
+                    "shape": list(values.shape),
+                    "datatype": tensor.data_type,
+                    "parameters": {"binary_data_size": len(data)},
+                }
+            ],
+            "outputs": [{"name": wanted, "parameters": {"binary_data": True}}],
+        }
+        head = json.dumps(asked, separators=(",", ":")).encode()
+        headers = {JSON_LENGTH: str(len(head)), "Content-Type": "application/octet-stream"}
+        path = f"/v2/models/{quote(name, safe='')}/infer"
+        answer = self._send("POST", path, content=head + data, headers=headers)
+        if answer.status_code != httpx.codes.OK:
+            raise ModelUnavailableError(f"{name} fails on {self.url}: {_words(answer)}")
+        try:
+            return _output(answer, wanted)
+        except (KeyError, IndexError, TypeError, ValueError):
+            raise ModelUnavailableError(
+                f"{name}: {self.url} does not answer with the output {wanted} as a binary tensor"
+            ) from None
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._client.close()
+
+    def _described(self, path: str, name: str) -> dict[str, Any]:
+        answer = self._send("GET", path)
+        if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+            raise ModelUnavailableError(f"{name}: {self.url} answers {answer.status_code}: {_words(answer)}")
+        if answer.status_code != httpx.codes.OK:
+            raise ModelInvalidError(f"{name}: the inference server {self.url} has no such model: {_words(answer)}")
+        try:
+            found = answer.json()
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise ModelInvalidError(f"{name}: {self.url} is no inference server: {path} must be answered with JSON")
+        return found
+
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        with self._lock:
+            if self._monotonic() < self._rest_until:
+                raise ModelUnavailableError(self._last_words)
+        try:
+            return self._client.request(method, path, **options)
+        except (httpx.HTTPError, httpx.InvalidURL, RuntimeError) as error:
+            # RuntimeError: closed meanwhile, by the end of the program.
+            words = str(error).strip() or type(error).__name__
+            message = f"the inference server {self.url} does not answer: {words[:_MOST_WORDS]}"
+            with self._lock:
+                self._rest_until, self._last_words = self._monotonic() + REST_SECONDS, message
+            raise ModelUnavailableError(message) from None
+
+
+def _tensor(about: dict[str, Any]) -> Tensor:
+    return Tensor(str(about["name"]), str(about["datatype"]), tuple(int(side) for side in about["shape"]))
+
+
+def _output(answer: httpx.Response, wanted: str) -> npt.NDArray[np.float32]:
+    """The tensor of that name among those that lie, one after the other, behind the JSON."""
+    length = int(answer.headers[JSON_LENGTH])
+    begin = length
+    for found in json.loads(answer.content[:length])["outputs"]:
+        size = int(found["parameters"]["binary_data_size"])
+        if found["name"] == wanted:
+            data_type = DATA_TYPES[found["datatype"]]
+            if begin + size > len(answer.content):
+                raise ValueError("cut short")
+            values = np.frombuffer(answer.content, data_type, size // data_type.itemsize, begin)
+            return values.reshape(found["shape"]).astype(np.float32, copy=False)
+        begin += size
+    raise KeyError(wanted)
+
+
+def _words(answer: httpx.Response) -> str:
+    """The server's own, as `{"error": "…"}`, on one line; the status where it says nothing."""
+    try:
+        words = str(answer.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        words = ""
+    return " ".join(words.split())[:_MOST_WORDS] or f"status {answer.status_code}"

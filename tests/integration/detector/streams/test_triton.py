@@ -1,0 +1,56 @@
+"""Two detectors, each with its camera, and one inference server that both share: what it means when it goes away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.integration.detector.streams.test_process import health
+from tests.integration.services.backend import BackendServer
+from tests.integration.services.detector import detector, wait_until
+from tests.integration.services.inference_server import inference_server
+from tests.integration.services.rtsp import gst_rtsp_server
+
+pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
+
+
+def test_two_detectors_share_a_server_that_goes_and_comes(
+    backend: BackendServer, tmp_path: Path, shared: Path
+) -> None:
+    token = backend.create_user("anna").token
+    clip = shared / "videos" / "one-by-one-person-detection.mp4"
+    network = shared / "models" / "yolov8n_int8_openvino_model"
+    with inference_server({"yolov8n": network}) as server, gst_rtsp_server(clip, plays=0) as stream:
+        settings = {"VIGIL_TRITON_URL": server.url, "VIGIL_MODEL": "yolov8n"}
+        server.stop()
+        cameras = [backend.add_camera(token, name=f"{number}", rtsp_url=stream.url) for number in (1, 2)]
+
+        def all_say() -> set[tuple[str, str]]:
+            found = [health(backend, token, camera) for camera in cameras]
+            return {(each["phase"], each["reason"]) for each in found}
+
+        with backend.client(backend.token("anna", "operator")) as operator:
+            answers = [operator.post(f"/api/cameras/{camera}/detector-token/") for camera in cameras]
+        tokens = [str(answer.json()["token"]) for answer in answers]
+        with (
+            detector(tmp_path / "1", api_url=backend.url, token=tokens[0], camera_id=cameras[0], settings=settings),
+            detector(tmp_path / "2", api_url=backend.url, token=tokens[1], camera_id=cameras[1], settings=settings),
+        ):
+            # Before it is there at all: said, with its address.
+            wait_until(lambda: {reason for _, reason in all_say()} == {"ModelUnavailable"}, 60, "the server is away")
+            assert server.url in health(backend, token, cameras[0])["message"]
+
+            server.start()
+            wait_until(lambda: all_say() == {("Streaming", "Streaming")}, 40, "it streams")
+            wait_until(
+                lambda: {alert["camera"] for alert in backend.alerts(token)} == set(cameras), 60, "each gives alerts"
+            )
+            assert server.asked["yolov8n"] > 10
+
+            # Away again, with the streams running: the cameras are well, and not looked at.
+            server.stop()
+            wait_until(lambda: all_say() == {("Degraded", "ModelUnavailable")}, 30, "it is said")
+            asked = server.asked["yolov8n"]
+            server.start()
+            wait_until(lambda: all_say() == {("Streaming", "Streaming")}, 20, "it is back")
+            wait_until(lambda: server.asked["yolov8n"] > asked, 30, "pictures are looked at again")

@@ -1,0 +1,190 @@
+"""A model on an inference server that many share: what it finds, what is wrong with it, and when it is away."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.integration.services.inference_server import ServedNetwork, StandInServer, inference_server
+
+from cctv.detectors.errors import ModelInvalidError, ModelUnavailableError
+from cctv.detectors.inference_server import InferenceServer
+from cctv.detectors.model import Detections, Model, load_model
+from cctv.detectors.model_files import DEMO_FOLDER
+from cctv.detectors.triton_runtime import TritonModel
+from cctv.frame import Frame
+from cctv.model_pool import Models
+from vigil_contracts.names import Reason
+from vigil_demo.training.dataset import FIRST_SEED
+from vigil_demo.training.evaluate import held_out_pictures
+
+Connect = Callable[[], InferenceServer]
+
+
+@pytest.fixture(scope="module")
+def demo() -> ServedNetwork:
+    return ServedNetwork(DEMO_FOLDER)
+
+
+@pytest.fixture
+def server(demo: ServedNetwork) -> Iterator[StandInServer]:
+    with inference_server({"demo": demo}) as running:
+        yield running
+
+
+@pytest.fixture
+def connect(server: StandInServer) -> Iterator[Connect]:
+    made: list[InferenceServer] = []
+
+    def to_server() -> InferenceServer:
+        made.append(InferenceServer(server.url))
+        return made[-1]
+
+    yield to_server
+    for one in made:
+        one.close()
+
+
+@pytest.fixture(scope="module")
+def local() -> Iterator[Model]:
+    model = load_model("demo")
+    yield model
+    model.close()
+
+
+@pytest.fixture(scope="module")
+def frames() -> list[Frame]:
+    pictures = islice(held_out_pictures(1, FIRST_SEED["test"] + 900_000), 4)
+    return [
+        Frame.from_bgr(np.ascontiguousarray(picture.image), datetime.now(UTC), float(number), number)
+        for number, picture in enumerate(pictures)
+    ]
+
+
+def is_same(one: Detections, other: Detections) -> bool:
+    return (
+        one.class_ids.tolist() == other.class_ids.tolist()
+        and np.allclose(one.confidences, other.confidences, atol=1e-4)
+        and np.allclose(one.boxes, other.boxes, atol=1e-4)
+    )
+
+
+def is_among(box: np.ndarray, class_id: int, others: Detections) -> bool:
+    """Whether somebody else sees the same thing in the same place, to a fiftieth of the picture."""
+    near = np.abs(others.boxes - box).max(axis=1, initial=0.0) < 0.02
+    return bool(np.any(near & (others.class_ids == class_id)))
+
+
+@pytest.mark.parametrize("data_type", ["FP32", "FP16"])
+def test_it_finds_what_the_same_network_finds_here(
+    server: StandInServer, connect: Connect, local: Model, frames: list[Frame], data_type: str
+) -> None:
+    """The one looks at 640 x 640, the other at the smallest input: what both are sure of must be the same."""
+    if data_type != "FP32":
+        server.models["demo"] = ServedNetwork(DEMO_FOLDER, data_type)
+    model = TritonModel(connect(), "demo")
+    assert model.labels == local.labels
+    assert model.input_size == local.input_size
+    found = 0
+    for frame in frames:
+        there, here = model.detect(frame), local.detect(frame)
+        for one, other in ((there, here), (here, there)):
+            for box, class_id, confidence in zip(one.boxes, one.class_ids, one.confidences, strict=True):
+                if confidence >= 0.6:
+                    found += 1
+                    assert is_among(box, class_id, other), (frame.sequence, box, class_id, confidence)
+    assert found > 10, "pictures without anything in them show nothing"
+
+
+def test_many_share_one_server_and_each_gets_its_own_answer(
+    server: StandInServer, connect: Connect, frames: list[Frame]
+) -> None:
+    model = TritonModel(connect(), "demo")
+    expected = [model.detect(frame) for frame in frames]
+    with ThreadPoolExecutor(8) as cameras:
+        answers = list(cameras.map(lambda number: model.submit(frames[number % 4]).result(), range(32)))
+    for number, answer in enumerate(answers):
+        assert is_same(answer, expected[number % 4])
+    assert server.asked == {"demo": 36}
+
+
+def test_a_server_that_was_away_is_simply_asked_again(server: StandInServer, frames: list[Frame]) -> None:
+    now = [0.0]
+    client = InferenceServer(server.url, lambda: now[0])
+    model = TritonModel(client, "demo")
+    model.check()
+    before = model.detect(frames[0])
+    server.stop()
+    with pytest.raises(
+        ModelUnavailableError, match=rf"the inference server {server.url} does not answer: "
+    ) as caught:
+        model.detect(frames[0])
+    assert caught.value.reason is Reason.MODEL_UNAVAILABLE
+    server.start()
+    # It has just failed, so that not every camera tries it with every picture.
+    with pytest.raises(ModelUnavailableError, match="does not answer"):
+        model.submit(frames[0]).result()
+    now[0] += 1.1
+    model.check()
+    assert is_same(model.detect(frames[0]), before)
+    client.close()
+
+
+def test_a_model_that_the_server_lets_go_is_said(
+    server: StandInServer, connect: Connect, frames: list[Frame]
+) -> None:
+    model = TritonModel(connect(), "demo")
+    del server.models["demo"]
+    with pytest.raises(
+        ModelUnavailableError, match=r"demo fails on .*: Request for unknown model: 'demo' is not found"
+    ):
+        model.detect(frames[0])
+    with pytest.raises(ModelUnavailableError, match="demo is not ready on "):
+        model.check()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"metadata": ""}, r"demo: its configuration names no classes; add the export's metadata to config\.pbtxt"),
+        ({"metadata": "import os"}, "names no classes"),
+        (
+            {"metadata": "{'names': {0: 'person'}}"},
+            r"is no YOLOv8 detection model of 1 classes: .*\(batch, 5, anchors",
+        ),
+        ({"input_shape": [-1, 640, 640, 3]}, "must take one picture as"),
+        ({"data_type": "INT8"}, "FP32 or FP16"),
+    ],
+)
+def test_what_is_wrong_with_a_model_is_said_with_what_would_be_right(
+    server: StandInServer, connect: Connect, change: dict[str, Any], said: str
+) -> None:
+    served = copy.copy(server.models["demo"])
+    for name, value in change.items():
+        setattr(served, name, value)
+    server.models["demo"] = served
+    with pytest.raises(ModelInvalidError, match=said) as caught:
+        TritonModel(connect(), "demo")
+    assert caught.value.reason is Reason.MODEL_INVALID
+
+
+def test_models_of_a_process_come_from_the_server(server: StandInServer) -> None:
+    models, nameless = Models("demo", server_url=server.url), Models("", server_url=server.url)
+    assert models.get("").labels == server.models["demo"].labels
+    assert models.get("") is models.get("demo")
+    with pytest.raises(
+        ModelInvalidError, match=r"parrot: the inference server .* has no such model: Request for unkn"
+    ):
+        models.get("parrot")
+    with pytest.raises(ModelInvalidError, match="`prompts` need an open-vocabulary model"):
+        models.get("demo", ("a red hat",))
+    models.close()
+    with pytest.raises(ModelInvalidError, match=r"name one in the DetectorClass \(spec\.model\)"):
+        nameless.get("")
+    nameless.close()

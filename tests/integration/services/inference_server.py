@@ -1,0 +1,219 @@
+"""An inference server for the tests: KServe's protocol, version 2, over HTTP, with Triton's binary tensors.
+
+The network behind it is real (OpenVINO runs it); the batching is not, and no test needs it. Triton's own client finds
+its way here as well: what it asks of a server is answered as Triton does, its error texts included.
+
+    with inference_server({"demo": DEMO_FOLDER}) as server:
+        TritonModel(InferenceServer(server.url), "demo")
+        server.stop(); server.start()      # away, and back on the same port
+"""
+
+import json
+import re
+import socket
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from tests.cluster.processes import free_ports
+
+from cctv.detectors.openvino_network import read_network
+
+DATA_TYPES = {"FP32": np.float32, "FP16": np.float16}
+JSON_LENGTH = "Inference-Header-Content-Length"
+
+
+class RefusalError(Exception):
+    """Answered with a status and `{"error": …}`."""
+
+    def __init__(self, status: int, error: str) -> None:
+        super().__init__(error)
+        self.status = status
+
+
+class ServedNetwork:
+    """One model. `data_type`: of its tensors; `metadata`: what its configuration tells of the export."""
+
+    def __init__(self, folder: Path, data_type: str = "FP32", metadata: str | None = None) -> None:
+        core = ov.Core()
+        network = read_network(core, folder if folder.is_file() else next(folder.glob("*.xml")))
+        self.labels = network.labels
+        self.data_type = data_type
+        self.metadata = str({"names": dict(enumerate(network.labels))}) if metadata is None else metadata
+        self.input_shape = [-1, 3, network.input_size[1], network.input_size[0]]
+        self.output_shape = [-1, *(side.get_length() for side in network.model.outputs[0].get_partial_shape()[1:])]
+        self._compiled = core.compile_model(network.model, "CPU", {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1})
+        self._lock = threading.Lock()
+
+    def describe(self, name: str) -> dict[str, Any]:
+        return {
+            "name": name,
+            "versions": ["1"],
+            "platform": "openvino",
+            "inputs": [{"name": "images", "datatype": self.data_type, "shape": self.input_shape}],
+            "outputs": [{"name": "output0", "datatype": self.data_type, "shape": self.output_shape}],
+        }
+
+    def configuration(self, name: str) -> dict[str, Any]:
+        parameters = {"metadata": {"string_value": self.metadata}} if self.metadata else {}
+        return {"name": name, "max_batch_size": 8, "parameters": parameters}
+
+    def infer(self, pictures: np.ndarray) -> np.ndarray:
+        with self._lock:
+            found = [self._compiled(picture[None].astype(np.float32))[0] for picture in pictures]
+        return np.concatenate(found).astype(DATA_TYPES[self.data_type])
+
+
+class StandInServer:
+    """Answers on one port; `asked` counts the pictures by model."""
+
+    def __init__(self, models: Mapping[str, ServedNetwork]) -> None:
+        self.models = dict(models)
+        self.asked: Counter[str] = Counter()
+        (self.port,) = free_ports(1)
+        self._connections: set[socket.socket] = set()
+        self._server: ThreadingHTTPServer | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        owner = self
+
+        class Handler(_Handler):
+            server_of_models = owner
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="inference-server")
+        self._thread.start()
+
+    def stop(self) -> None:
+        """As a killed process: connections that are open break."""
+        if self._server is None or self._thread is None:
+            return
+        self._server.shutdown()
+        for connection in list(self._connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self._server.server_close()
+        self._thread.join(10)
+        self._server = None
+
+    def opened(self, connection: socket.socket) -> None:
+        self._connections.add(connection)
+
+    def closed(self, connection: socket.socket) -> None:
+        self._connections.discard(connection)
+
+    def get(self, path: str) -> dict[str, Any]:
+        """The answer to a GET, or `RefusalError`."""
+        if path in {"/v2/health/live", "/v2/health/ready"}:
+            return {}
+        found = re.fullmatch(r"/v2/models/([^/]+)(/versions/1)?(/config|/ready)?", path)
+        if found is None:
+            raise RefusalError(404, "Not Found")
+        name = found[1]
+        if found[3] == "/ready":
+            return {} if name in self.models else _unknown(name)
+        model = self.models.get(name)
+        if model is None:
+            return _unknown(name)
+        return model.configuration(name) if found[3] == "/config" else model.describe(name)
+
+    def infer(self, path: str, head: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+        """The answer to an inference, or `RefusalError`."""
+        found = re.fullmatch(r"/v2/models/([^/]+)(/versions/1)?/infer", path)
+        if found is None or found[1] not in self.models:
+            return _unknown(found[1] if found else path)
+        name, model = found[1], self.models[found[1]]
+        (given,) = head["inputs"]
+        if given["name"] != "images":
+            raise RefusalError(400, f"unexpected inference input '{given['name']}' for model '{name}'")
+        if given["datatype"] != model.data_type:
+            raise RefusalError(
+                400, f"inference input 'images' data-type is '{given['datatype']}', but must be another"
+            )
+        if list(given["shape"][1:]) != model.input_shape[1:] or given["parameters"]["binary_data_size"] != len(data):
+            raise RefusalError(400, f"unexpected shape for input 'images' for model '{name}'")
+        self.asked[name] += given["shape"][0]
+        pictures = np.frombuffer(data, DATA_TYPES[model.data_type]).reshape(given["shape"])
+        output = np.ascontiguousarray(model.infer(pictures))
+        about = {
+            "name": "output0",
+            "datatype": model.data_type,
+            "shape": list(output.shape),
+            "parameters": {"binary_data_size": output.nbytes},
+        }
+        return {"model_name": name, "model_version": "1", "outputs": [about]}, output.tobytes()
+
+
+def _unknown(name: str) -> Any:
+    raise RefusalError(400, f"Request for unknown model: '{name}' is not found")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server_of_models: StandInServer
+    protocol_version = "HTTP/1.1"
+
+    def setup(self) -> None:
+        super().setup()
+        self.server_of_models.opened(self.connection)
+
+    def finish(self) -> None:
+        with suppress(OSError, ValueError):
+            super().finish()
+        self.server_of_models.closed(self.connection)
+
+    def handle(self) -> None:
+        with suppress(OSError):  # the server has been stopped under it
+            super().handle()
+
+    def do_GET(self) -> None:
+        try:
+            self._answer(200, json.dumps(self.server_of_models.get(self.path)).encode())
+        except RefusalError as refusal:
+            self._answer(refusal.status, json.dumps({"error": str(refusal)}).encode())
+
+    def do_POST(self) -> None:
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        length = int(self.headers.get(JSON_LENGTH, len(content)))
+        try:
+            head, data = self.server_of_models.infer(self.path, json.loads(content[:length]), content[length:])
+        except RefusalError as refusal:
+            self._answer(refusal.status, json.dumps({"error": str(refusal)}).encode())
+            return
+        text = json.dumps(head).encode()
+        self._answer(200, text + data, {JSON_LENGTH: str(len(text)), "Content-Type": "application/octet-stream"})
+
+    def _answer(self, status: int, content: bytes, headers: Mapping[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in ({"Content-Type": "application/json"} | dict(headers or {})).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@contextmanager
+def inference_server(models: Mapping[str, Path | ServedNetwork]) -> Iterator[StandInServer]:
+    """A running server."""
+    made = {
+        name: found if isinstance(found, ServedNetwork) else ServedNetwork(found) for name, found in models.items()
+    }
+    server = StandInServer(made)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
