@@ -23,7 +23,7 @@ from cctv.detectors.errors import ModelInvalidError, ModelUnavailableError
 TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 REST_SECONDS = 1.0
 """A server that has just failed is left alone for so long, however many cameras wait for it."""
-DATA_TYPES = {"FP32": np.dtype("<f4"), "FP16": np.dtype("<f2")}
+DATA_TYPES: dict[str, np.dtype[Any]] = {"FP32": np.dtype("<f4"), "FP16": np.dtype("<f2")}
 JSON_LENGTH = "Inference-Header-Content-Length"
 
 _MOST_WORDS = 200
@@ -151,7 +151,7 @@ def _output(answer: httpx.Response, wanted: str) -> npt.NDArray[np.float32]:
             if begin + size > len(answer.content):
                 raise ValueError("cut short")
             values = np.frombuffer(answer.content, data_type, size // data_type.itemsize, begin)
-            return values.reshape(found["shape"]).astype(np.float32, copy=False)
+            return np.asarray(values.reshape(found["shape"]), np.float32)
         begin += size
     raise KeyError(wanted)
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import openvino as ov
@@ -122,17 +122,19 @@ class StandInServer:
             raise RefusalError(404, "Not Found")
         name = found[1]
         if found[3] == "/ready":
-            return {} if name in self.models else _unknown(name)
+            if name not in self.models:
+                _unknown(name)
+            return {}
         model = self.models.get(name)
         if model is None:
-            return _unknown(name)
+            _unknown(name)
         return model.configuration(name) if found[3] == "/config" else model.describe(name)
 
     def infer(self, path: str, head: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
         """The answer to an inference, or `RefusalError`."""
         found = re.fullmatch(r"/v2/models/([^/]+)(/versions/1)?/infer", path)
         if found is None or found[1] not in self.models:
-            return _unknown(found[1] if found else path)
+            _unknown(found[1] if found else path)
         name, model = found[1], self.models[found[1]]
         (given,) = head["inputs"]
         if given["name"] != "images":
@@ -155,7 +157,7 @@ class StandInServer:
         return {"model_name": name, "model_version": "1", "outputs": [about]}, output.tobytes()
 
 
-def _unknown(name: str) -> Any:
+def _unknown(name: str) -> NoReturn:
     raise RefusalError(400, f"Request for unknown model: '{name}' is not found")
 
 

@@ -176,7 +176,7 @@ def test_every_default_is_valid_by_its_own_schema(plural: str) -> None:
     found = dict(defaults_of(schema(plural)["properties"]["spec"], "spec"))
     assert found
     for path, node in found.items():
-        assert node["default"] is not None, path
+        assert node["default"] not in (None, ""), f"{path}: 1.20 reads an empty text as null; leave the default out"
         jsonschema.validate(node["default"], without_rules(node), cls=jsonschema.Draft202012Validator)
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.cluster.polling import eventually
 from tests.integration.detector.streams.test_process import health
 from tests.integration.services.backend import BackendServer
-from tests.integration.services.detector import detector, wait_until
+from tests.integration.services.detector import detector
 from tests.integration.services.inference_server import inference_server
 from tests.integration.services.rtsp import gst_rtsp_server
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
+wait = partial(eventually, poll_seconds=0.5)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 
 
 def test_two_detectors_share_a_server_that_goes_and_comes(
@@ -37,20 +40,18 @@ def test_two_detectors_share_a_server_that_goes_and_comes(
             detector(tmp_path / "2", api_url=backend.url, token=tokens[1], camera_id=cameras[1], settings=settings),
         ):
             # Before it is there at all: said, with its address.
-            wait_until(lambda: {reason for _, reason in all_say()} == {"ModelUnavailable"}, 60, "the server is away")
+            wait(lambda: {reason for _, reason in all_say()} == {"ModelUnavailable"}, timeout_seconds=120)
             assert server.url in health(backend, token, cameras[0])["message"]
 
             server.start()
-            wait_until(lambda: all_say() == {("Streaming", "Streaming")}, 40, "it streams")
-            wait_until(
-                lambda: {alert["camera"] for alert in backend.alerts(token)} == set(cameras), 60, "each gives alerts"
-            )
+            wait(lambda: all_say() == {("Streaming", "Streaming")}, timeout_seconds=120)
+            wait(lambda: {alert["camera"] for alert in backend.alerts(token)} == set(cameras), timeout_seconds=120)
             assert server.asked["yolov8n"] > 10
 
             # Away again, with the streams running: the cameras are well, and not looked at.
             server.stop()
-            wait_until(lambda: all_say() == {("Degraded", "ModelUnavailable")}, 30, "it is said")
+            wait(lambda: all_say() == {("Degraded", "ModelUnavailable")}, timeout_seconds=30)
             asked = server.asked["yolov8n"]
             server.start()
-            wait_until(lambda: all_say() == {("Streaming", "Streaming")}, 20, "it is back")
-            wait_until(lambda: server.asked["yolov8n"] > asked, 30, "pictures are looked at again")
+            wait(lambda: all_say() == {("Streaming", "Streaming")}, timeout_seconds=20)
+            wait(lambda: server.asked["yolov8n"] > asked, timeout_seconds=30)

@@ -1,0 +1,80 @@
+"""Every kind of GPU that a class can ask for, counted by the real scheduler; and a class that does without one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.polling import eventually
+from tests.integration.operator.running import Document, Operator, View
+from tests.integration.services.backend import BackendServer, BackendUser
+
+pytestmark = pytest.mark.timeout(600)
+
+ON_THE_NODE = {"nvidia.com/mig-1g.10gb": 1, "nvidia.com/gpu.shared": 2, "amd.com/gpu": 2, "gpu.intel.com/xe": 1}
+TRITON = "http://triton.vigil-inference:8000"
+
+
+def detector_class(name: str, **spec: Any) -> Document:
+    return {"apiVersion": "vigil.dev/v1alpha1", "kind": "DetectorClass", "metadata": {"name": name}, "spec": spec}
+
+
+def test_each_kind_is_counted_and_the_surplus_falls_back_to_a_shared_server(
+    vigil_cluster: ControlPlane,
+    namespace: str,
+    backend: BackendServer,
+    user: BackendUser,
+    operator: Operator,
+    view: View,
+) -> None:
+    classes: dict[str, dict[str, Any]] = {
+        "mig": {
+            "gpu": {"resourceName": "nvidia.com/mig-1g.10gb"},
+            "fallback": {"className": f"triton-{namespace}", "afterSeconds": 10},
+        },
+        "shared": {"gpu": {"resourceName": "nvidia.com/gpu.shared"}},
+        "amd": {"gpu": {"resourceName": "amd.com/gpu", "count": 2}},
+        "intel": {"gpu": {"resourceName": "gpu.intel.com/xe"}},
+        "triton": {"runtime": "triton", "model": "yolov8n", "triton": {"url": TRITON}},
+    }
+    made = [detector_class(f"{name}-{namespace}", **spec) for name, spec in classes.items()]
+    vigil_cluster.apply(made)
+    wanted = ["mig", "mig", "shared", "shared", "amd", "amd", "intel", "triton"]
+    with vigil_cluster.add_node(f"{namespace}-node", gpus=ON_THE_NODE):
+        cameras: dict[str, list[str]] = {}
+        for number, kind in enumerate(wanted):
+            url, name = f"rtsp://10.0.0.{number}/s", f"{kind}-{namespace}"
+            camera = backend.add_camera(user.token, name=f"{number}", rtsp_url=url, detector_class_name=name)
+            cameras.setdefault(kind, []).append(f"cam-{camera}")
+        # One MIG slice for two, and two AMD GPUs for two cameras that want two each.
+        eventually(lambda: sorted(view.phases().values()) == ["Pending"] * 2 + ["Streaming"] * 6, timeout_seconds=60)
+        waiting = [name for name, phase in view.phases().items() if phase == "Pending"]
+        for kind, asked in (("mig", "1 x nvidia.com/mig-1g.10gb"), ("amd", "2 x amd.com/gpu")):
+            (camera_name,) = set(waiting) & set(cameras[kind])
+            eventually(lambda name=camera_name: view.condition(name, "Ready")["reason"] == "InsufficientGPU")  # type: ignore[misc]
+            assert f"Asked for {asked}." in view.condition(camera_name, "Scheduled")["message"]
+        (intel,) = cameras["intel"]
+        (container,) = view.deployments()[f"{intel}-detector"]["spec"]["template"]["spec"]["containers"]
+        assert container["resources"]["limits"]["gpu.intel.com/xe"] == "1"
+
+        # A camera of the shared server has no GPU of its own, knows where the server is, and may go there.
+        (served,) = cameras["triton"]
+        (container,) = view.deployments()[f"{served}-detector"]["spec"]["template"]["spec"]["containers"]
+        environment = {each["name"]: each.get("value") for each in container["env"]}
+        assert (environment["VIGIL_TRITON_URL"], environment["VIGIL_MODEL"]) == (TRITON, "yolov8n")
+        assert not any("/" in resource for resource in container["resources"]["limits"])
+        egress = view.network_policies()[f"{served}-detector"]["spec"]["egress"]
+        namespaces = [rule["to"][0].get("namespaceSelector") for rule in egress if "to" in rule]
+        assert {"matchLabels": {"kubernetes.io/metadata.name": "vigil-inference"}} in namespaces
+
+        # The one that found no slice goes there as well after its wait; the AMD camera has no fallback and waits on.
+        (unlucky,) = set(waiting) & set(cameras["mig"])
+        eventually(
+            lambda: view.camera(unlucky)["status"].get("detector", {}).get("class") == f"triton-{namespace}",
+            timeout_seconds=60,
+        )
+        eventually(lambda: view.phases()[unlucky] == "Streaming", timeout_seconds=60)
+        assert sorted(view.phases().values()) == ["Pending"] + ["Streaming"] * 7
+    for item in made:
+        vigil_cluster.kubectl("delete", "detectorclass", item["metadata"]["name"])
