@@ -11,6 +11,7 @@ class NotificationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Listens to alerts, and starts the audit."""
-        from notifications import audited, receivers  # noqa: F401
+        from notifications import audited, metrics, receivers  # noqa: F401
 
         audited.connect()
+        metrics.begin()

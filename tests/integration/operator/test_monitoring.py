@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,13 +96,10 @@ def test_each_query_finds_data(
             "an alert is stored",
         )
         queries = [*dashboard_queries(camera_id), *rule_selectors()]
-        missing: list[tuple[str, str]] = queries
-
-        def none_is_missing() -> bool:
-            nonlocal missing
-            missing = [(where, query) for where, query in missing if not prometheus.query(query)]
-            return not missing
-
-        wait_until(none_is_missing, 60, "every query finds data")
+        missing = queries
+        deadline = time.monotonic() + 60
+        while missing := [(where, query) for where, query in missing if not prometheus.query(query)]:
+            assert time.monotonic() < deadline, f"no data for {missing}"
+            time.sleep(1)
     assert len(queries) > 60
     assert [rule["name"] for rule in prometheus.rules() if rule["health"] != "ok"] == []
