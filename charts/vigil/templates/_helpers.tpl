@@ -70,6 +70,11 @@ securityContext:
 {{- if hasKey $data (index . 2) }}{{ get $data (index . 2) | b64dec }}{{ else }}{{ randAlphaNum (int (index . 3)) }}{{ end -}}
 {{- end }}
 
+{{/* With Redis, Celery's worker sends notifications; without, each backend process does. */}}
+{{- define "vigil.hasRedis" -}}
+{{- if or .Values.redis.existingSecret .Values.redis.enabled }}true{{ end -}}
+{{- end }}
+
 {{- define "vigil.hasTls" -}}
 {{- if or .Values.ingress.enabled .Values.gateway.enabled }}true{{ end -}}
 {{- end }}
@@ -85,8 +90,11 @@ securityContext:
 {{- if include "vigil.hasTls" . }}
 - {name: VIGIL_BEHIND_TLS_PROXY, value: "1"}
 - {name: FORWARDED_ALLOW_IPS, value: {{ .Values.backend.trustedProxies | quote }}}
-- name: VIGIL_CSRF_TRUSTED_ORIGINS
-  value: {{ printf "https://%s" (.Values.ingress.enabled | ternary .Values.ingress.host .Values.gateway.host) | quote }}
+{{- $origin := printf "https://%s" (.Values.ingress.enabled | ternary .Values.ingress.host .Values.gateway.host) }}
+- {name: VIGIL_CSRF_TRUSTED_ORIGINS, value: {{ $origin | quote }}}
+{{- if not (hasKey .Values.backend.env "VIGIL_PUBLIC_URL") }}
+- {name: VIGIL_PUBLIC_URL, value: {{ $origin | quote }}}
+{{- end }}
 {{- else }}
 # No TLS in front: reached through `kubectl port-forward`, over loopback.
 - {name: VIGIL_INSECURE_HTTP, value: "1"}
@@ -95,11 +103,14 @@ securityContext:
 - {name: VIGIL_CREDENTIAL_KEYS_FILE, value: /var/run/secrets/vigil.dev/backend/credential-keys}
 - name: DATABASE_URL
   valueFrom: {secretKeyRef: {name: {{ include "vigil.databaseSecret" . }}, key: url}}
-{{- if or .Values.redis.existingSecret .Values.redis.enabled }}
+{{- if include "vigil.hasRedis" . }}
 - name: REDIS_URL
   valueFrom: {secretKeyRef: {name: {{ include "vigil.redisSecret" . }}, key: url}}
 {{- end }}
 - {name: VIGIL_MEDIA_DIR, value: /var/lib/vigil/media}
+- name: VIGIL_VAPID_KEY
+  # Web Push's; a Secret of one's own may lack it, and then there is none.
+  valueFrom: {secretKeyRef: {name: {{ include "vigil.backendSecret" . }}, key: vapid-key, optional: true}}
 {{- range $key, $value := .Values.backend.env }}
 - {name: {{ $key }}, value: {{ $value | quote }}}
 {{- end }}

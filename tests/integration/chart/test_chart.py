@@ -17,6 +17,7 @@ from tests.chart.helm import CHART, ChartError, Document, documents, hooks, merg
 from tests.chart.manifests import FOLDER, manifests
 from tools.system_packages import MissingPackagesError
 
+from notifications.vapid import is_key
 from vigil_operator.core.specs import parse_class_spec
 
 OLDEST, NEWEST = "1.28", "1.36"
@@ -122,7 +123,9 @@ def test_long_running_pods_have_probes_and_pinned_images(rendered: dict[str, lis
             assert re.search(r":[^:/]+$", container["image"]), f"{where}: {container['image']}"
             assert not container["image"].endswith(":latest"), where
             if where.startswith(("Deployment", "StatefulSet")):
-                assert {"readinessProbe", "livenessProbe"} <= container.keys(), where
+                assert "livenessProbe" in container, where
+                # The worker is sent nothing, and must not take the API beside it out of service.
+                assert ("readinessProbe" in container) is (container["name"] != "worker"), where
 
 
 @pytest.mark.parametrize("name", VALUES)
@@ -213,11 +216,39 @@ def test_another_release_name_and_namespace_are_followed() -> None:
     assert url == "http://yard-vigil-backend.cctv.svc:8000"
 
 
+@pytest.mark.parametrize(("name", "sends"), [("none", True), ("production", True), ("edge", False)])
+def test_with_redis_a_worker_sends_the_notifications(
+    rendered: dict[str, list[Document]], name: str, sends: bool
+) -> None:
+    (backend,) = [spec for where, spec in pods(rendered[name]) if where == "Deployment/vigil-backend"]
+    web, *workers = backend["containers"]
+    assert [each["command"] for each in workers] == [
+        ["celery", "--app=surveillance_backend", "worker", "--beat"]
+    ] * sends
+    assert ("REDIS_URL" in {each["name"] for each in web["env"]}) is sends
+    for worker in workers:
+        assert [each for each in worker["env"] if each["name"] != "VIGIL_WORKER_METRICS_PORT"] == [
+            each for each in web["env"] if each["name"] != "WEB_CONCURRENCY"
+        ]
+    monitored = names(rendered[name], "PodMonitor")
+    assert ("vigil-worker" in monitored) is (bool(monitored) and sends)
+
+
+def test_the_key_of_web_push_is_one_and_a_secret_of_ones_own_may_lack_it() -> None:
+    key = secrets_of({})["vigil-backend"]["vapid-key"]
+    assert is_key(key)
+    assert len(base64.urlsafe_b64decode(key + "=")) == 32
+    (backend,) = [spec for where, spec in pods(documents(render())) if where == "Deployment/vigil-backend"]
+    (given,) = [each for each in backend["containers"][0]["env"] if each["name"] == "VIGIL_VAPID_KEY"]
+    assert given["valueFrom"]["secretKeyRef"] == {"name": "vigil-backend", "key": "vapid-key", "optional": True}
+
+
 def test_tls_makes_cookies_secure_and_trusts_the_proxy() -> None:
     (production,) = [spec for where, spec in pods(documents(render(VALUES["production"]))) if "backend" in where]
     (plain,) = [spec for where, spec in pods(documents(render())) if where == "Deployment/vigil-backend"]
     assert "VIGIL_INSECURE_HTTP" not in variables(production)
     assert variables(production)["VIGIL_BEHIND_TLS_PROXY"] == "1"
+    assert variables(production)["VIGIL_PUBLIC_URL"] == "https://vigil.example.com"
     assert variables(production)["VIGIL_ALLOWED_HOSTS"].endswith(",vigil.example.com")
     assert variables(plain)["VIGIL_INSECURE_HTTP"] == "1"
 
