@@ -22,6 +22,7 @@ from tests.cluster.node import NODE_NAME, ContainerCluster
 from tests.cluster.polling import eventually
 from tests.cluster.product_images import PRODUCT_IMAGES, product_archive
 from tests.cluster.store_images import STORES_IMAGE, stores_archive
+from tests.integration.services.prometheus import Target
 
 SYSTEM, CAMERAS = "vigil-system", "vigil-cameras"
 MODEL_IMAGE = "localhost/vigil-detector-coco:test"
@@ -59,6 +60,19 @@ class Installation:
     def pods(self, namespace: str, **labels: str) -> list[Document]:
         found: list[Document] = self.cluster.http.get(f"/api/v1/namespaces/{namespace}/pods")["items"]
         return [each for each in found if labels.items() <= each["metadata"]["labels"].items()]
+
+    def targets(self, namespace: str, port: int, **labels: str) -> list[Target]:
+        """What a PodMonitor finds: a port of every running pod with these labels."""
+        running = [each for each in self.pods(namespace, **labels) if each["status"]["phase"] == "Running"]
+        return [
+            Target(f"{each['status']['podIP']}:{port}", {"namespace": namespace, "pod": each["metadata"]["name"]})
+            for each in running
+        ]
+
+    def scale(self, deployment: str, replicas: int) -> None:
+        """As `kubectl scale`: it waits for nothing."""
+        arguments = ["scale", f"deployment/{deployment}", "--namespace", SYSTEM, f"--replicas={replicas}"]
+        self.cluster.kubectl(*arguments)
 
     def api(self) -> httpx.Client:
         """The API as an administrator, who has just asked for a token with the password that the chart made."""
