@@ -1,8 +1,8 @@
 """From an installation of the chart to alerts, on a real node with real containers and no stand-in.
 
 Two cameras play the clip of the six people, one registered through the API and one by kubectl. While they play, each
-process is killed with SIGKILL: operator, worker, backend, PostgreSQL and the kubelet. Then the backend is away, and the
-detectors are killed with what they have seen since on their disks. Each camera still has exactly six alerts, with
+process is killed with SIGKILL: operator, worker, backend, PostgreSQL and the kubelet. Then the backend is away, and
+the detectors are killed with what they have seen since on their disks. Each camera still has exactly six alerts, with
 pictures and clips. A real Prometheus scrapes every program. `make e2e` runs it (VIGIL_E2E=1).
 """
 
