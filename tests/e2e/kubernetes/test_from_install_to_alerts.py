@@ -17,12 +17,14 @@ from typing import Any
 import httpx
 import pytest
 from tests.chart.helm import CHART
+from tests.cluster.audit import AuditEvent
 from tests.cluster.binaries import Binaries
 from tests.cluster.fixtures import run_folder
 from tests.cluster.machine import HOST_ADDRESS, MachineUnavailableError
 from tests.cluster.node import ContainerCluster
 from tests.cluster.polling import eventually
 from tests.e2e.kubernetes.installation import CAMERAS, SYSTEM, Installation, install
+from tests.e2e.kubernetes.rights import NOT_SEEN, granted, used
 from tests.integration.services.prometheus import PrometheusServer, prometheus_server
 from tests.integration.services.rtsp import RtspServer, gst_rtsp_server
 
@@ -179,11 +181,12 @@ def test_a_real_prometheus_scrapes_every_program_and_evaluates_the_charts_rules(
     with prometheus_server({**jobs, "vigil-detectors": detectors}, rules=sorted(CHART.glob("rules/*.yaml"))) as found:
         expected = {name: len(targets) for name, targets in jobs.items()} | {"vigil-detectors": 2}
 
-        def all_up() -> None:
+        def all_up() -> bool:
             up = {each["metric"]["job"]: float(each["value"][1]) for each in found.query("sum by (job) (up)")}
             assert up == expected
+            return True
 
-        eventually(lambda: all_up() or True, timeout_seconds=60, poll_seconds=1)
+        eventually(all_up, timeout_seconds=60, poll_seconds=1)
         series = {each["metric"]["camera"] for each in found.query("vigil_stream_up")}
         assert len(series) == 2
         assert found.query("vigil_outbox_pending")
@@ -198,13 +201,13 @@ def _evaluated(prometheus: PrometheusServer) -> bool:
     return True
 
 
-def test_the_operator_was_refused_nothing(installation: Installation, cameras: dict[str, int]) -> None:
+def _asked(installation: Installation) -> list[AuditEvent]:
     user = f"system:serviceaccount:{SYSTEM}:vigil-operator"
-    refused = {
-        (event.verb, event.resource, event.namespace)
-        for event in installation.cluster.audit_events(since=0, user=user)
-        if event.code == 403
-    }
+    return installation.cluster.audit_events(since=0, user=user)
+
+
+def test_the_operator_was_refused_nothing(installation: Installation, cameras: dict[str, int]) -> None:
+    refused = {(event.verb, event.resource, event.namespace) for event in _asked(installation) if event.code == 403}
     assert refused == set()
 
 
@@ -230,6 +233,22 @@ def test_the_charts_own_test_passes(installation: Installation, cameras: dict[st
     installation.cluster.kubectl("delete", "pod", name, "--namespace", SYSTEM)
 
 
+def test_a_camera_that_is_switched_off_has_no_detector_any_more(
+    installation: Installation, cameras: dict[str, int]
+) -> None:
+    with installation.api() as api:
+        api.post(f"/api/cameras/{cameras['By the API']}/deactivate/").raise_for_status()
+
+    def gone() -> bool:
+        kinds = "deployments,networkpolicies,secrets"
+        items = installation.cluster.kubectl_json("get", kinds, "--namespace", CAMERAS)["items"]
+        labels = [each["metadata"].get("labels") or {} for each in items]
+        assert {each["vigil.dev/camera"] for each in labels if "vigil.dev/camera" in each} == {"gate"}
+        return True
+
+    eventually(gone, timeout_seconds=60, poll_seconds=1)
+
+
 def test_an_uninstall_leaves_what_it_says_and_nothing_else(
     installation: Installation, cameras: dict[str, int]
 ) -> None:
@@ -253,6 +272,12 @@ def test_an_uninstall_leaves_what_it_says_and_nothing_else(
     eventually(left, timeout_seconds=180, poll_seconds=2)
     items = installation.cluster.kubectl_json("get", "clusterroles,clusterrolebindings")["items"]
     assert not [each["metadata"]["name"] for each in items if each["metadata"]["name"].startswith("vigil")]
+
+
+def test_every_right_that_the_chart_grants_was_used(installation: Installation, cameras: dict[str, int]) -> None:
+    """Last, since the hook of the uninstallation uses some of them."""
+    unused = granted(installation.applied) - used(_asked(installation))
+    assert {(right.resource, right.verb) for right in unused} == NOT_SEEN.keys()
 
 
 _TOKEN_TYPE = "kubernetes.io/service-account-token"

@@ -52,7 +52,7 @@ def test_every_object_is_there(installed: ControlPlane) -> None:
 
 
 @pytest.mark.parametrize(
-    ("verb", "resource"), [("create", "deployments.apps"), ("get", "secrets"), ("delete", "cameras.vigil.dev")]
+    ("verb", "resource"), [("create", "deployments.apps"), ("list", "secrets"), ("delete", "cameras.vigil.dev")]
 )
 def test_the_operator_works_in_the_cameras_namespace(installed: ControlPlane, verb: str, resource: str) -> None:
     assert may(installed, verb, resource, CAMERAS)
@@ -62,6 +62,8 @@ def test_the_operator_works_in_the_cameras_namespace(installed: ControlPlane, ve
     ("verb", "resource", "namespace"),
     [
         ("get", "secrets", SYSTEM),
+        ("list", "secrets", SYSTEM),
+        ("get", "pods/log", CAMERAS),
         ("create", "pods", CAMERAS),
         ("create", "pods/exec", CAMERAS),
         ("get", "secrets", "kube-system"),

@@ -1,0 +1,50 @@
+"""What the chart's roles grant, and what the audit log says of the use that is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tests.chart.helm import Document
+from tests.cluster.audit import AuditEvent
+
+
+@dataclass(frozen=True, order=True)
+class Right:
+    """One verb on one resource, `deployments` or `cameras/status`; `namespace` is empty for the whole cluster."""
+
+    namespace: str
+    resource: str
+    verb: str
+
+
+NOT_SEEN = {
+    ("cameras/finalizers", "update"): "asked by an admission plug-in on behalf of the operator, never by itself",
+    ("persistentvolumeclaims", "create"): "for classes whose spool is a claim; the chart's keep it in an emptyDir",
+    ("persistentvolumeclaims", "patch"): "likewise",
+    ("persistentvolumeclaims", "delete"): "likewise",
+}
+"""Rights that an ordinary run makes no use of, each with why they are granted nonetheless."""
+
+
+def granted(objects: Iterable[Document]) -> set[Right]:
+    """Every right of the roles among these objects."""
+    return {
+        Right(each["metadata"].get("namespace", ""), resource, verb)
+        for each in objects
+        if each["kind"] in {"Role", "ClusterRole"}
+        for rule in each["rules"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def used(events: Iterable[AuditEvent]) -> set[Right]:
+    """Every right that was needed. A patch that made its object (201) was asked for "create", too."""
+    found = set()
+    for event in events:
+        if event.resource:
+            resource = f"{event.resource}/{event.subresource}" if event.subresource else event.resource
+            verbs = ["patch", "create"] if event.verb == "patch" and event.code == 201 else [event.verb]
+            found |= {Right(event.namespace, resource, verb) for verb in verbs}
+    return found
