@@ -7,7 +7,7 @@ A token travels in the `Authorization` header only; errors name the method, the 
 import json
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -62,10 +62,12 @@ class ActiveCameras:
 
     `unreadable`: cameras that are active but of whose configuration this version understands something not, such as
     a rule of a newer backend. What is known of them from before stays in force; the others are not disturbed.
+    `problems` says of each of them what is not understood: the field, and what would be right.
     """
 
     cameras: tuple[CameraConfiguration, ...]
     unreadable: frozenset[int] = frozenset()
+    problems: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +145,21 @@ def _active_cameras(response: httpx.Response) -> Fetched[ActiveCameras]:
     if response.status_code == httpx.codes.NOT_MODIFIED:
         return Fetched(None, etag)
     cameras: list[CameraConfiguration] = []
-    unreadable: set[int] = set()
+    problems: dict[int, str] = {}
     for item in response.json():
         try:
             cameras.append(CameraConfiguration.model_validate(item))
-        except ValidationError:
-            unreadable.add(int(item["id"]))
-    return Fetched(ActiveCameras(tuple(cameras), frozenset(unreadable)), etag)
+        except ValidationError as error:
+            problems[int(item["id"])] = problem_of(error)
+    return Fetched(ActiveCameras(tuple(cameras), frozenset(problems), problems), etag)
+
+
+def problem_of(error: ValidationError) -> str:
+    """The first field that is not understood, and what would be right; never the value, which may be a secret."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"]) or "configuration"
+    # A validator of our own may quote what it was given; pydantic's own words do not.
+    return f"{place}: {'is not valid' if first['type'] == 'value_error' else first['msg']}"
 
 
 def _configuration(response: httpx.Response) -> Fetched[CameraConfiguration]:

@@ -92,7 +92,11 @@ class Detector:
         if not self._poller.has_answer:
             return "the API has not said yet what to watch"
         if self._camera_id is not None and self._cameras.count() == 0:
-            return "the camera is not active"
+            return (
+                "the camera's configuration is not understood"
+                if self._cameras.problem()
+                else "the camera is not active"
+            )
         watched, streaming = self._cameras.count(), self._cameras.streaming()
         return "no camera gives pictures" if watched and not streaming else ""
 

@@ -5,10 +5,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
 
+from cctv.logs import camera_logger
 from cctv.pipeline import CameraPipeline, Shared
 from vigil_contracts.api_client import ActiveCameras
 from vigil_contracts.camera import CameraConfiguration, Heartbeat
+from vigil_contracts.names import CameraPhase, Reason
 
 log = logging.getLogger("cctv")
 
@@ -23,6 +27,8 @@ class Cameras:
         self._shared = shared
         self._lock = threading.Lock()
         self._pipelines: dict[int, CameraPipeline] = {}
+        self._problems: dict[int, str] = {}
+        """What is not understood of the newest configuration, by camera; the former one, if any, is in use."""
         self._stopping = threading.Event()
         self._watchdog = threading.Thread(target=self._watch, name="watchdog", daemon=True)
         self.checked_at = time.monotonic()
@@ -37,8 +43,7 @@ class Cameras:
         active = wanted.unreadable | by_id.keys()
         with self._lock:
             gone = [self._pipelines.pop(camera_id) for camera_id in [*self._pipelines] if camera_id not in active]
-        for camera_id in sorted(wanted.unreadable):
-            log.error("camera %s has a configuration that this version does not understand", camera_id)
+        self._note_problems({camera_id: wanted.problems.get(camera_id, "") for camera_id in wanted.unreadable})
         self._end(gone)
         for camera in by_id.values():
             pipeline = self._pipelines.get(camera.id)
@@ -55,12 +60,18 @@ class Cameras:
     def reporters(self) -> Mapping[int, Callable[[], Heartbeat]]:
         """What makes each camera's heartbeat."""
         with self._lock:
-            return {camera_id: pipeline.heartbeat for camera_id, pipeline in self._pipelines.items()}
+            watched = {camera_id: pipeline.heartbeat for camera_id, pipeline in self._pipelines.items()}
+            return watched | {camera_id: partial(self._report_problem, camera_id) for camera_id in self._problems}
 
     def count(self) -> int:
         """How many cameras are watched."""
         with self._lock:
             return len(self._pipelines)
+
+    def problem(self) -> str:
+        """What is not understood of a camera's configuration; empty: all is."""
+        with self._lock:
+            return next(iter(self._problems.values()), "")
 
     def streaming(self) -> int:
         """How many of them give pictures that are analysed."""
@@ -72,6 +83,38 @@ class Cameras:
         with self._lock:
             troubles = [pipeline.trouble for pipeline in self._pipelines.values()]
         return troubles[0] if troubles and all(troubles) else ""
+
+    def _note_problems(self, problems: dict[int, str]) -> None:
+        """Tells each of them once, not with every answer of the API."""
+        with self._lock:
+            former, self._problems = self._problems, problems
+        for camera_id in sorted(former.keys() | problems.keys()):
+            if former.get(camera_id) == problems.get(camera_id):
+                continue
+            if camera_id in problems:
+                camera_logger(camera_id).error("%s", _not_understood(problems[camera_id]))
+            self._shared.changed(camera_id)
+
+    def _report_problem(self, camera_id: int) -> Heartbeat:
+        """The heartbeat of a camera whose newest configuration is not understood."""
+        with self._lock:
+            pipeline, problem = self._pipelines.get(camera_id), self._problems.get(camera_id, "")
+        message = _not_understood(problem)[:400]
+        if pipeline is None:
+            waiting = self._shared.spool.waiting(camera_id).alerts
+            return Heartbeat(
+                phase=CameraPhase.FAILED,
+                reason=Reason.INVALID_SPEC,
+                message=message,
+                spooled_alerts=waiting,
+                detector=self._shared.detector_name,
+                sent_at=datetime.now(UTC),
+            )
+        beat = pipeline.heartbeat()
+        if beat.reason is not Reason.STREAMING:  # no picture at all is the greater trouble
+            return beat
+        told = {"phase": CameraPhase.DEGRADED, "reason": Reason.INVALID_SPEC}
+        return beat.model_copy(update={**told, "message": f"{message} The former settings stay in use."})
 
     def _begin(self, camera: CameraConfiguration) -> None:
         pipeline = CameraPipeline(camera, self._shared)
@@ -100,3 +143,7 @@ class Cameras:
                 except Exception:  # the others still need looking after
                     log.exception("a reader cannot be looked after")
             self.checked_at = time.monotonic()
+
+
+def _not_understood(problem: str) -> str:
+    return "This version does not understand the camera's configuration" + (f": {problem}." if problem else ".")

@@ -5,9 +5,11 @@ import threading
 import time
 from collections.abc import Callable
 
+from pydantic import ValidationError
+
 from cctv.api import Api
 from cctv.backoff import Backoff
-from vigil_contracts.api_client import ActiveCameras, ApiError
+from vigil_contracts.api_client import ActiveCameras, ApiError, problem_of
 
 log = logging.getLogger("cctv")
 
@@ -50,6 +52,9 @@ class OneCamera:
                 raise
             self._etag = ""
             return ActiveCameras(())
+        except ValidationError as error:
+            self._etag = ""
+            return ActiveCameras((), frozenset({self._camera_id}), {self._camera_id: problem_of(error)})
         self._refused_since = None
         self._etag = answer.etag
         return None if answer.value is None else ActiveCameras((answer.value,))

@@ -94,3 +94,12 @@ def test_one_camera_that_cannot_be_read_leaves_the_others() -> None:
         answer = api.active_cameras().value
     assert answer is not None
     assert ([camera.id for camera in answer.cameras], answer.unreadable) == ([1], frozenset({2}))
+    assert answer.problems[2].startswith("detection.rules.0: Input tag 'levitation'")
+
+
+def test_what_is_not_understood_is_named_without_the_value() -> None:
+    secret = {"id": 2, "name": "gate", "rtsp_url": {"url": "rtsp://u:hush@h/"}, "revision": ["hush"]}
+    with client(lambda _: httpx.Response(200, json=[secret])) as api:
+        answer = api.active_cameras().value
+    assert answer is not None
+    assert answer.problems == {2: "rtsp_url: Input should be a valid string"}

@@ -25,6 +25,11 @@ from vigil_contracts.api_client import ActiveCameras
 from vigil_contracts.camera import CameraConfiguration, Heartbeat
 from vigil_contracts.names import CameraPhase, Reason
 
+CAMERA = CameraConfiguration.model_validate(
+    {"id": 1, "name": "Yard", "rtsp_url": "rtsp://host/stream", "revision": "1"}
+)
+NOT_UNDERSTOOD = ActiveCameras((), frozenset({1}), {1: "detection.rules.0: Input tag 'levitation' found"})
+
 
 class MovingSource:
     """Twenty pictures a second in which something moves, for ever."""
@@ -103,11 +108,8 @@ class Stage:
         return self.model
 
     def begin(self) -> None:
-        camera = CameraConfiguration.model_validate(
-            {"id": 1, "name": "Yard", "rtsp_url": "rtsp://host/stream", "revision": "1"}
-        )
         self.cameras.start()
-        self.cameras.want(ActiveCameras((camera,)))
+        self.cameras.want(ActiveCameras((CAMERA,)))
 
     def beat(self) -> Heartbeat:
         return self.cameras.reporters()[1]()
@@ -198,4 +200,35 @@ def test_an_analysis_that_breaks_off_begins_anew(stage: Stage, monkeypatch: pyte
     stage.until(lambda: len(broke) == 2)
     asked = stage.model.asked
     stage.until(lambda: stage.model.asked > asked + 3)
+    assert stage.beat().reason is Reason.STREAMING
+
+
+def test_a_new_camera_whose_configuration_is_not_understood_says_so(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        stage.cameras.want(NOT_UNDERSTOOD)
+
+    told = stage.beat()
+    assert (told.phase, told.reason) == (CameraPhase.FAILED, Reason.INVALID_SPEC)
+    assert "does not understand the camera's configuration: detection.rules.0: Input tag 'levitation'" in told.message
+    lines = [record for record in caplog.records if "does not understand" in record.getMessage()]
+    assert len(lines) == 1, "once, not with every answer"
+    stage.cameras.want(ActiveCameras(()))
+    assert not stage.cameras.reporters()
+
+
+def test_a_watched_camera_whose_new_configuration_is_not_understood_is_watched_on_and_says_so(stage: Stage) -> None:
+    stage.begin()
+    stage.until(lambda: stage.beat().reason is Reason.STREAMING)
+    asked = stage.model.asked
+
+    stage.cameras.want(NOT_UNDERSTOOD)
+    told = stage.beat()
+    assert (told.phase, told.reason) == (CameraPhase.DEGRADED, Reason.INVALID_SPEC)
+    assert told.message.endswith("The former settings stay in use.")
+    assert told.stream.width == 64
+    stage.until(lambda: stage.model.asked > asked + 3)
+
+    stage.cameras.want(ActiveCameras((CAMERA,)))
     assert stage.beat().reason is Reason.STREAMING

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
+from pydantic import ValidationError
 
 from cctv.api import Api
 from cctv.poll import REFUSED_SECONDS, OneCamera, Poller
@@ -37,6 +38,16 @@ def test_one_camera_that_is_active_unchanged_gone_and_back() -> None:
     assert ask() is not None
     assert ask() is None
     assert ask() == ActiveCameras(())
+    assert ask() == ActiveCameras((CAMERA,))
+
+
+def test_one_camera_whose_configuration_is_not_understood() -> None:
+    with pytest.raises(ValidationError) as raised:
+        CameraConfiguration.model_validate({"id": 3, "name": "yard", "revision": "2"})
+    ask = asked(Fetched(CAMERA, "a"), raised.value, Fetched(CAMERA, "b"))
+
+    assert ask() == ActiveCameras((CAMERA,))
+    assert ask() == ActiveCameras((), frozenset({3}), {3: "rtsp_url: Field required"})
     assert ask() == ActiveCameras((CAMERA,))
 
 
