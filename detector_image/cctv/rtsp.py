@@ -90,11 +90,17 @@ class RtspSource:
 
     def packets(self) -> "Iterator[av.Packet[av.VideoStream]]":
         assert self._container is not None, "open first"
+        asked_at = time.monotonic()
         try:
             for packet in self._container.demux(self._container.streams.video[0]):
+                is_late = time.monotonic() - asked_at >= self._read_timeout
                 if self._recording is not None:
                     self._recording.add(packet)
                 yield packet
+                if is_late:
+                    # libav's parser holds the last packet until it knows where it ends: here the time-out made it go.
+                    raise StreamFault(Reason.STREAM_TIMEOUT)
+                asked_at = time.monotonic()
         except _LIBAV_ERRORS as error:
             raise self._fault(error) from None
         raise self._gate.fault or StreamFault(Reason.STREAM_ENDED)

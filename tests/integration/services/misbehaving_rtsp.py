@@ -54,6 +54,10 @@ class Script:
     lost_share: float = 0.0
     garbled_share: float = 0.0
     skips_keyframes: bool = False
+    begins_after_seconds: float = 0.0
+    """Where in the clip a client joins: a camera does not begin a group of pictures for whoever comes."""
+    speed: float = 1.0
+    """How many seconds of the stream, by its timestamps, are sent in one."""
 
 
 @dataclass
@@ -211,7 +215,7 @@ class _Show:
         assert self._script.clip is not None
         began = time.monotonic()
         for unit, at in self._units():
-            if not self._pause(began + at - time.monotonic()):
+            if not self._pause(began + at / self._script.speed - time.monotonic()):
                 return
             if _is_over(self._script.stops_after_seconds, at):
                 return
@@ -234,7 +238,9 @@ class _Show:
             if script.then_clip is not None and _is_over(script.then_after_seconds, round_began):
                 clip = script.then_clip
             for unit in clip.access_units:
-                at = round_began + unit.timestamp_seconds
+                at = round_began + unit.timestamp_seconds - script.begins_after_seconds
+                if at < 0:
+                    continue
                 if script.skips_keyframes and unit.is_keyframe:
                     continue
                 yield (keyframe if _is_over(script.freezes_after_seconds, at) else unit), at

@@ -63,7 +63,12 @@ def watch() -> Iterator[Watch]:
     ends: list[Callable[[], None]] = []
 
     def start(
-        url: str, *, transport: StreamTransport = StreamTransport.TCP, model_seconds: float = 0.0, **options: float
+        url: str,
+        *,
+        transport: StreamTransport = StreamTransport.TCP,
+        model_seconds: float = 0.0,
+        patience_seconds: float = PATIENCE_SECONDS,
+        **options: float,
     ) -> Watched:
         mailbox: Mailbox[Frame] = Mailbox()
         metrics = Metrics()
@@ -75,8 +80,8 @@ def watch() -> Iterator[Watch]:
                 url,
                 transport,
                 LOOPBACK,
-                open_timeout_seconds=PATIENCE_SECONDS,
-                read_timeout_seconds=PATIENCE_SECONDS,
+                open_timeout_seconds=patience_seconds,
+                read_timeout_seconds=patience_seconds,
             ),
             30.0,
             mailbox,

@@ -97,6 +97,26 @@ class _Forgetful(list):  # type: ignore[type-arg]
 
 
 @pytest.mark.slow
+def test_ten_minutes_of_a_damaged_stream_need_no_more_memory(clip_path: Path, watch: Watch) -> None:
+    """Lost and garbled packets all the time; sent faster than they happened, with one connection."""
+    with camera_process(Script(lost_share=0.05, garbled_share=0.2, speed=40.0), clip_path) as url:
+        watched = watch(url)
+        watched.frames = _Forgetful()
+
+        def pictures() -> float:
+            labels = {"camera": "1", "stage": "received"}
+            return watched.metrics.registry.get_sample_value("vigil_frames_total", labels) or 0.0
+
+        wait_until(lambda: pictures() >= 1000, 60, "warm")
+        threads, files, memory = threading.active_count(), open_files(), resident_bytes()
+        wait_until(lambda: pictures() >= 1000 + 10 * 60 * 10, 150, "ten minutes of ten pictures a second")
+
+        assert resident_bytes() <= memory + 8 * MEGABYTE
+        assert (threading.active_count(), open_files()) == (threads, files)
+    assert watched.reasons == [Reason.STREAMING], "the damage cost pictures, not the stream"
+
+
+@pytest.mark.slow
 def test_a_dead_camera_costs_under_one_percent_of_a_core(
     backend: BackendServer, shared: Path, tmp_path: Path
 ) -> None:
