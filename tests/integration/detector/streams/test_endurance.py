@@ -113,7 +113,7 @@ def test_ten_minutes_of_a_damaged_stream_need_no_more_memory(clip_path: Path, wa
 
         assert resident_bytes() <= memory + 8 * MEGABYTE
         assert (threading.active_count(), open_files()) == (threads, files)
-    assert watched.reasons == [Reason.STREAMING], "the damage cost pictures, not the stream"
+        assert watched.reasons == [Reason.STREAMING], "the damage cost pictures, not the stream"
 
 
 @pytest.mark.slow
