@@ -1,0 +1,109 @@
+"""Who is taken for somebody that was seen before, and who is not."""
+
+from datetime import UTC, datetime, timedelta
+
+from cctv.memory import Memory
+from cctv.observations import Observation
+from cctv.tracking import TrackedObject
+from vigil_contracts.names import AlertType
+
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+Box = tuple[float, float, float, float]
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def walker(x: float) -> Box:
+    """Somebody whose middle is at `x`, cut off by the edges of the picture."""
+    return max(0.0, x - 0.04), 0.5, min(1.0, x + 0.04), 0.8
+
+
+def thing(name: str, first: Box, last: Box, seconds: tuple[float, float]) -> TrackedObject:
+    return TrackedObject(name, *seconds, Observation(first, 0.9, "x", {}), Observation(last, 0.9, "x", {}))
+
+
+def walked(memory: Memory, name: str, x: float, speed: float, begin: float, end: float) -> None:
+    """Somebody is certain and walks from `x`, five pictures a second; then pictures come without them for a while."""
+    seen = thing(name, walker(x), walker(x), (begin, begin))
+    memory.admit(seen, AlertType.PERSON, at(begin))
+    memory.tell(name, "people")
+    for number in range(1, round((end - begin) * 5) + 1):
+        seen = thing(name, walker(x), walker(x + speed * number / 5), (begin, begin + number / 5))
+        memory.see([seen], at(begin + number / 5))
+
+
+def nobody(memory: Memory, begin: float, end: float) -> None:
+    for number in range(1, round((end - begin) * 5) + 1):
+        memory.see([], at(begin + number / 5))
+
+
+def test_who_comes_in_where_somebody_went_out_is_another() -> None:
+    memory = Memory()
+    walked(memory, "one", 0.6, 0.1, 0.0, 4.0)
+    nobody(memory, 4.0, 6.0)
+    other = thing("two", walker(0.99), walker(0.94), (5.4, 6.0))
+    assert not memory.recognise(other, AlertType.PERSON, {"two"}, at(6.0))
+
+
+def test_who_is_lost_for_a_moment_at_the_edge_is_known() -> None:
+    memory = Memory()
+    walked(memory, "one", 0.6, 0.09, 0.0, 4.0)
+    nobody(memory, 4.0, 4.8)
+    again = thing("two", walker(0.98), walker(0.99), (4.6, 5.0))
+    assert memory.recognise(again, AlertType.PERSON, {"two"}, at(5.0))
+
+
+def test_who_stands_at_the_edge_is_known_after_a_while() -> None:
+    memory = Memory()
+    walked(memory, "one", 0.97, 0.0, 0.0, 8.0)
+    nobody(memory, 8.0, 12.0)
+    again = thing("two", walker(0.97), walker(0.97), (12.0, 12.4))
+    assert memory.recognise(again, AlertType.PERSON, {"two"}, at(12.4))
+
+
+def test_who_walked_on_unseen_is_known_where_they_have_got_to() -> None:
+    memory = Memory()
+    walked(memory, "one", 0.1, 0.1, 0.0, 2.0)
+    nobody(memory, 2.0, 3.6)
+    again = thing("two", walker(0.42), walker(0.46), (3.2, 3.6))
+    assert memory.recognise(again, AlertType.PERSON, {"two"}, at(3.6))
+    assert again.name == "one"
+
+
+def test_who_appears_where_nobody_can_have_got_to_is_another() -> None:
+    for x in (0.7, 0.1):
+        memory = Memory()
+        walked(memory, "one", 0.1, 0.1, 0.0, 2.0)
+        nobody(memory, 2.0, 3.6)
+        other = thing("two", walker(x), walker(x), (3.2, 3.6))
+        assert not memory.recognise(other, AlertType.PERSON, {"two"}, at(3.6))
+
+
+def test_flames_beside_a_fire_are_the_fire_and_a_fire_elsewhere_is_another() -> None:
+    memory = Memory()
+    fire = thing("one", (0.5, 0.3, 0.6, 0.6), (0.5, 0.3, 0.6, 0.6), (0.0, 1.0))
+    memory.admit(fire, AlertType.FIRE, at(1.0))
+    memory.tell("one", "fire")
+    flames = thing("two", (0.52, 0.45, 0.62, 0.65), (0.52, 0.45, 0.62, 0.65), (1.0, 2.0))
+    memory.see([fire, flames], at(2.0))
+    assert not memory.recognise(flames, AlertType.FIRE, {"one", "two"}, at(2.0)), "two boxes in one picture"
+    memory.admit(flames, AlertType.FIRE, at(2.0))
+    assert memory.was_told("two", "fire")
+
+    elsewhere = thing("three", (0.1, 0.3, 0.2, 0.6), (0.1, 0.3, 0.2, 0.6), (2.0, 3.0))
+    memory.admit(elsewhere, AlertType.FIRE, at(3.0))
+    assert not memory.was_told("three", "fire")
+    smoke = thing("four", (0.5, 0.1, 0.6, 0.6), (0.5, 0.1, 0.6, 0.6), (2.0, 3.0))
+    memory.admit(smoke, AlertType.SMOKE, at(3.0))
+    assert not memory.was_told("four", "fire"), "smoke is told of beside the fire"
+
+
+def test_two_people_who_stand_close_together_are_two() -> None:
+    memory = Memory()
+    walked(memory, "one", 0.5, 0.0, 0.0, 2.0)
+    beside = thing("two", walker(0.51), walker(0.51), (1.6, 2.0))
+    assert not memory.recognise(beside, AlertType.PERSON, {"one", "two"}, at(2.0))
+    memory.admit(beside, AlertType.PERSON, at(2.0))
+    assert not memory.was_told("two", "people")
