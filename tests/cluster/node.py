@@ -114,6 +114,7 @@ class ContainerCluster(ControlPlane):
             raise
         try:
             self._dns = DnsServer(HOST_ADDRESS, partial(service_addresses, self.http))
+            self._lead_pods_to_the_api_server()
             self.node = ContainerNode(binaries, self.servers, self._cable, folder)
             eventually(self._is_ready, timeout_seconds=START_TIMEOUT_SECONDS)
         except BaseException:
@@ -135,6 +136,18 @@ class ContainerCluster(ControlPlane):
             dns.close()
         super().close()
         self._cable.close()
+
+    def _lead_pods_to_the_api_server(self) -> None:
+        """The Service `kubernetes`, which an API server on an address of its own fills by itself (see `servers`)."""
+        body = {
+            "apiVersion": "v1",
+            "kind": "Endpoints",
+            "metadata": {"name": "kubernetes", "namespace": "default"},
+            "subsets": [
+                {"addresses": [{"ip": HOST_ADDRESS}], "ports": [{"name": "https", "port": self.servers.port}]}
+            ],
+        }
+        self.http.create("/api/v1/namespaces/default/endpoints", body)
 
     def _is_ready(self) -> bool:
         nodes = self.http.get("/api/v1/nodes")["items"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.cluster.base_image import ensure_base_image
 from tests.cluster.images import CACHE, build_image
 
-STORES_IMAGE = "localhost/vigil-test-stores:1"
+STORES_IMAGE = "localhost/vigil-test-stores:2"
 _DOCKERFILE = """\
 ARG BASE
 FROM ${BASE}
@@ -19,13 +19,15 @@ RUN printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d && chmod 755 /usr/sb
  && apt-get update -qq \\
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql-15 redis-server \\
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
+# The official image's number: initdb wants a user who has a name.
+RUN sed -i -E 's/^postgres:x:[0-9]+:[0-9]+:/postgres:x:999:999:/' /etc/passwd
 ENV PATH=/usr/lib/postgresql/15/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 """
 
 
 def stores_archive() -> Path:
     """The image's OCI archive, built when it is not in the cache. Needs root and Debian."""
-    archive = CACHE / "stores-1.tar"
+    archive = CACHE / "stores-2.tar"
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "stores.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
