@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -128,14 +129,12 @@ class ContainerCluster(ControlPlane):
         self.http.patch(f"/api/v1/nodes/{self.node.name}/status", body)
 
     def close(self) -> None:
-        node = getattr(self, "node", None)
-        if node is not None:
-            node.close()
-        dns = getattr(self, "_dns", None)
-        if dns is not None:
-            dns.close()
-        super().close()
-        self._cable.close()
+        with ExitStack() as stack:  # whatever cannot be closed, the rest is
+            stack.callback(self._cable.close)
+            stack.callback(super().close)
+            for part in (getattr(self, "_dns", None), getattr(self, "node", None)):
+                if part is not None:
+                    stack.callback(part.close)
 
     def _lead_pods_to_the_api_server(self) -> None:
         """The Service `kubernetes`, which an API server on an address of its own fills by itself (see `servers`)."""

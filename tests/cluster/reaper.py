@@ -54,7 +54,8 @@ class Reaper:
         """Ends the reaper, and with it whatever is still watched; its folders are gone when this returns."""
         if self._process.stdin is not None:
             self._process.stdin.close()
-        self._process.wait(timeout=60)
+        # A node's unpacked images are many files, which a busy disk takes more than a minute to remove.
+        self._process.wait(timeout=300)
 
     def _tell(self, line: str) -> None:
         with self._lock:
