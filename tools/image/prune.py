@@ -21,6 +21,9 @@ COMMON = {
     "distutils-precedence.pth": "likewise",
     "pkg_resources": "likewise",
 }
+_SCRIPTS = ("pip*", "activate*", "Activate.ps1")
+"""In the environment's bin: pip's without pip, and what is for a shell, which the images lack."""
+
 _OTHER = "another program of the same distribution"
 OPERATOR = {
     "cctv": _OTHER,
@@ -87,7 +90,10 @@ _SHARED = re.compile(r"(?P<name>lib(?:av(?:codec|format|util)|sw[a-z]+|gfortran|
 
 
 def prune(packages: Path, profile: str) -> None:
-    """Takes COMMON's and the profile's paths out of a site-packages folder."""
+    """Takes COMMON's and the profile's paths out of a site-packages folder, and scripts beside it."""
+    for pattern in _SCRIPTS:
+        for script in (packages.parents[2] / "bin").glob(pattern):
+            script.unlink()
     for pattern in {**COMMON, **PROFILES[profile]}:
         for path in packages.glob(pattern):
             if path.is_dir() and not path.is_symlink():

@@ -82,7 +82,8 @@ def test_it_holds_a_bill_of_materials_of_all_that_was_installed(image_of: Callab
     assert {"pkg:pypi/vigil-cctv", "pkg:pypi/httpx", "pkg:deb/debian/libc6"} <= purls.keys()
     lock = (Path(__file__).parents[3] / "locks" / f"{name}.txt").read_text()
     assert f"httpx=={purls['pkg:pypi/httpx']} " in lock
-    installed = {path.name for path in root.glob("opt/vigil/lib/python3*/site-packages/*.dist-info")}
+    # A source archive without pyproject.toml is installed as an egg.
+    installed = {path.name for path in root.glob("opt/vigil/lib/python3*/site-packages/*.*-info")}
     python = [purl for purl in purls if purl.startswith("pkg:pypi/")]
     assert len(python) == len(installed)
 
@@ -120,7 +121,8 @@ def test_the_backend_migrates_and_serves_on_a_read_only_root(image_of: Callable[
         "import surveillance_backend.asgi, django.db.backends.postgresql.base, redis",
         environment=SETTINGS,
     )
-    backend.run("gunicorn", "--check-config", "--config", "python:surveillance_backend.gunicorn_conf")
+    gunicorn = ["gunicorn", "--check-config", "--config", "python:surveillance_backend.gunicorn_conf"]
+    backend.run(*gunicorn, "surveillance_backend.asgi:application", environment=SETTINGS)
 
 
 def test_the_detector_finds_people_on_a_read_only_root(image_of: Callable[[str], Image]) -> None:
