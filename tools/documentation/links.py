@@ -27,7 +27,9 @@ def linked_files() -> set[str]:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """See the module."""
+    """See the module. A copied page's own links to `docs/` lead into the site."""
+    if page.file.src_uri.startswith(f"{COPIES}/"):
+        return markdown.replace("](docs/", f"]({'../' * page.file.src_uri.count('/')}")
     folder = (ROOT / "docs" / page.file.src_uri).parent
 
     def replace(match: re.Match[str]) -> str:
