@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import close_old_connections
 from django.utils import timezone
 
+from surveillance.services.errands import inquiries_settle
 from surveillance.services.housekeeping import housekeeping_turn
 from surveillance.services.offline import offline_alerts_update
 
@@ -64,7 +65,12 @@ class Background(threading.Thread):
 
 def start() -> list[Background]:
     """Starts the threads of this process. Housekeeping has its own: a sweep may take minutes."""
-    threads = [Background(lambda: offline_alerts_update(now=timezone.now()))]
+
+    def quick() -> None:
+        offline_alerts_update(now=timezone.now())
+        inquiries_settle(now=timezone.now())
+
+    threads = [Background(quick)]
     if settings.VIGIL_HOUSEKEEPING:
         work = partial(housekeeping_turn, clock=timezone.now)
         threads.append(Background(work, period_seconds=HOUSEKEEPING_PERIOD_SECONDS, name="housekeeping"))

@@ -8,10 +8,12 @@ from django.db.models import F, Value
 from django.db.models.functions import Greatest
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
+from django.utils import timezone
 
 from sites.models import Membership, Site
 from surveillance import pictures
 from surveillance.models import Alert, Camera, CameraAlerts, CameraListVersion
+from surveillance.services.errands import configuration_changed
 
 
 @receiver([post_save, post_delete], sender=Membership, dispatch_uid="camera_list_version_of_members")
@@ -21,6 +23,12 @@ def bump_camera_list_version(**_: Any) -> None:
     """Changes the entity tag of `active-cameras/` with a camera, or with who sees it, in the same transaction."""
     if not CameraListVersion.objects.filter(pk=1).update(number=F("number") + 1):
         CameraListVersion.objects.get_or_create(pk=1, defaults={"number": 1})
+
+
+@receiver([post_save, post_delete], sender=Camera, dispatch_uid="camera_configuration_notice")
+def tell_detectors(instance: Camera, **_: Any) -> None:
+    """Whoever watches the camera learns of the change at once, and not with its next question."""
+    configuration_changed(camera_id=instance.pk, now=timezone.now())
 
 
 @receiver(post_save, sender=Alert, dispatch_uid="camera_alert_totals")

@@ -12,7 +12,13 @@ django.setup(set_prefix=False)
 from django.conf import settings  # noqa: E402 only once Django is set up
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 
-from surveillance.stream.handoff import EventStreams  # noqa: E402
+from surveillance.live.demand import Demand  # noqa: E402
+from surveillance.live.hub import Hub  # noqa: E402
+from surveillance.live.intake import FrameIntake  # noqa: E402
+from surveillance.live.viewers import LiveStreams, Snapshots  # noqa: E402
+from surveillance.stream.alerts import AlertStreams  # noqa: E402
+from surveillance.stream.errands import ErrandStreams  # noqa: E402
+from surveillance.stream.handoff import Handoff  # noqa: E402
 from surveillance_backend.body_limit import BodyLimit  # noqa: E402
 from surveillance_backend.checks import configuration_errors  # noqa: E402
 from surveillance_backend.handler import ThreadedHandler  # noqa: E402
@@ -24,4 +30,15 @@ if _errors:  # gunicorn runs no system checks: without this the first request wo
 # Static files are small and read at once; Django warns each time that their iterator is not asynchronous.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
-application = BodyLimit(cast("Any", EventStreams(cast("Any", ThreadedHandler()))), settings.VIGIL_MAX_REQUEST_BYTES)
+_django = ThreadedHandler()
+_hub = Hub(settings.VIGIL_REDIS_URL, Demand())
+_streams = Handoff(
+    cast("Any", _django),
+    {
+        "alerts": AlertStreams(),
+        "errands": ErrandStreams(),
+        "live": LiveStreams(_hub),
+        "snapshot": Snapshots(_hub),
+    },
+)
+application = BodyLimit(cast("Any", FrameIntake(_streams, _hub)), settings.VIGIL_MAX_REQUEST_BYTES)

@@ -160,6 +160,13 @@ class Environment(BaseSettings):
         default=True,
         description="The backend applies retention and sweeps by itself. 0: `manage.py` does, by cron or a CronJob.",
     )
+    rate_probes: str = Field(default="30/minute", description="Tries at cameras' streams that one user asks for.")
+    media_server_url: str = Field(
+        default="",
+        max_length=500,
+        description="Where a media server (MediaMTX, go2rtc) plays a camera, as in "
+        "https://media.example/camera-{camera}/whep; {camera} stands for the camera's id.",
+    )
     redis_url: SecretStr | None = Field(
         default=None,
         validation_alias="REDIS_URL",
@@ -181,7 +188,14 @@ class Environment(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level logged.")
     log_format: Literal["json", "text"] = Field(default="json", description="One JSON object a line, or plain text.")
 
-    @field_validator("rate_per_camera", "rate_per_token", "rate_per_address")
+    @field_validator("media_server_url")
+    @classmethod
+    def _names_the_camera(cls, value: str) -> str:
+        if value and (not value.startswith(("https://", "http://")) or "{camera}" not in value):
+            raise ValueError("must be like https://media.example/camera-{camera}/whep, or empty for none")
+        return value
+
+    @field_validator("rate_per_camera", "rate_per_token", "rate_per_address", "rate_probes")
     @classmethod
     def _is_rate(cls, value: str) -> str:
         if value:

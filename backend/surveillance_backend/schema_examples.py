@@ -33,6 +33,7 @@ _CAMERA = {
     "created_at": _TIME,
     "updated_at": _TIME,
     "alerts": {"total": 12, "last_alert_time": _TIME},
+    "media_url": "https://media.example/camera-7/whep",
     "health": {
         "phase": "Streaming",
         "reason": "Streaming",
@@ -126,6 +127,8 @@ _PUSH_KEYS = {
     "auth": "tBHItJI5svbpez7KI4CCXg",
 }
 
+_STATE: dict[str, Any] = {"id": _UUID, "state": "done", "created_at": _TIME}
+
 EXAMPLES: dict[str, Any] = {
     "AcceptRequest": {"token": _TOKEN},
     "AccountRequest": {"username": "emil", "password": "a long enough pass phrase"},
@@ -168,6 +171,13 @@ EXAMPLES: dict[str, Any] = {
     },
     "CameraImportRequest": {"file": "name,rtsp_url\nFront gate,rtsp://192.168.1.20/stream1\n", "dry_run": True},
     "CameraRequest": _CAMERA_REQUEST,
+    "ClaimedErrand": {
+        "id": _UUID,
+        "kind": "probe",
+        "camera": 7,
+        "rtsp_url": "rtsp://***@192.168.1.20:554/stream1",
+        "transport": "tcp",
+    },
     "ClipFieldsRequest": {
         "event_id": "7-20261123T120000-3",
         "camera": 7,
@@ -179,6 +189,23 @@ EXAMPLES: dict[str, Any] = {
     "CommentRequest": {"text": "It was the postman."},
     "CredentialsRequest": {"username": "anna", "password": "a long enough pass phrase", "name": "phone"},
     "DetectorToken": {"token": _TOKEN},
+    "Discovery": {
+        **_STATE,
+        "result": {
+            "cameras": [
+                {
+                    "address": "192.168.1.20",
+                    "name": "Front gate",
+                    "hardware": "P3245",
+                    "location": "yard",
+                    "services": ["http://192.168.1.20/onvif/device_service"],
+                    "endpoint": f"urn:uuid:{_UUID}",
+                }
+            ],
+            "message": "",
+        },
+    },
+    "ErrandAnswerFieldsRequest": {"result": '{"answers": true, "reason": "Streaming"}', "snapshot": "the JPEG"},
     "HeartbeatRequest": _HEARTBEAT,
     "Imported": {"dry_run": False, "cameras": [{"id": 7, "name": "Front gate"}]},
     "Invitation": _INVITATION,
@@ -213,6 +240,26 @@ EXAMPLES: dict[str, Any] = {
         "camera": 7,
         "box": _BOX,
         "image": "the JPEG",
+    },
+    "Probe": {
+        **_STATE,
+        "camera": 7,
+        "result": {
+            "answers": True,
+            "reason": "Streaming",
+            "message": "Pictures arrive.",
+            "codec": "h264",
+            "width": 1920,
+            "height": 1080,
+            "frames_per_second": 25.0,
+        },
+        "snapshot": f"/api/probes/{_UUID}/snapshot/",
+    },
+    "ProbeRequestRequest": {
+        "rtsp_url": "rtsp://192.168.1.20:554/stream1",
+        "username": "user",
+        "password": "password",
+        "transport": "tcp",
     },
     "RegisteredResource": {"uid": _UUID, "id": 7, "digest": "5d41402abc4b2a76"},
     "ResourceRegistrationRequest": {

@@ -128,12 +128,14 @@ VIGIL_RATES = {
     "camera": ENVIRONMENT.rate_per_camera,
     "token": ENVIRONMENT.rate_per_token,
     "address": ENVIRONMENT.rate_per_address,
+    "probe": ENVIRONMENT.rate_probes,
 }
 VIGIL_RATE_STORAGE = ENVIRONMENT.redis or "memory://"
 VIGIL_RETENTION_DAYS = ENVIRONMENT.retention_days
 VIGIL_RETENTION_MEGABYTES = ENVIRONMENT.retention_megabytes
 VIGIL_MEDIA_MAX_USED_PERCENT = ENVIRONMENT.media_max_used_percent
 VIGIL_HOUSEKEEPING = ENVIRONMENT.housekeeping
+VIGIL_MEDIA_SERVER_URL = ENVIRONMENT.media_server_url
 VIGIL_SELF_REGISTRATION = ENVIRONMENT.self_registration
 VIGIL_PUBLIC_URL = ENVIRONMENT.public_url.rstrip("/")
 VIGIL_NOTIFY_ADDRESSES = ENVIRONMENT.notify_addresses
@@ -211,6 +213,7 @@ SPECTACULAR_SETTINGS = {
         "ChannelNameEnum": "notifications.models.CHANNELS",
         "CameraPhaseEnum": "vigil_contracts.names.CameraPhase",
         "ReasonEnum": "vigil_contracts.names.Reason",
+        "InquiryStateEnum": "surveillance.models.InquiryState",
         "StreamTransportEnum": "vigil_contracts.names.StreamTransport",
     },
 }

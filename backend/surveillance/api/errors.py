@@ -9,6 +9,7 @@ from surveillance.core.validation import InvalidInputError
 from surveillance.pictures import StorageUnavailableError
 from surveillance.services.alerts import UnknownEventError
 from surveillance.services.cameras import ReadOnlyCameraError
+from surveillance.services.errands import AlreadyClaimedError
 from surveillance_backend.api_errors import ConflictError, ServiceUnavailableError
 
 
@@ -23,5 +24,7 @@ def answered() -> Iterator[None]:
         raise ConflictError("There is no alert of this event; send the alert first.") from None
     except ReadOnlyCameraError:
         raise ConflictError("This camera is managed by kubectl; change its resource in the cluster.") from None
+    except AlreadyClaimedError:
+        raise ConflictError("This errand is not yours to do: another detector has it, or it is over.") from None
     except StorageUnavailableError as error:
         raise ServiceUnavailableError(str(error)) from None

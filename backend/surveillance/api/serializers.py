@@ -2,16 +2,18 @@
 
 from typing import Any, cast
 
+from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from surveillance.choices import ALERT_TYPES, PHASES, REASONS, TRANSPORTS
-from surveillance.models import Alert, AlertComment, Camera
+from surveillance.models import Alert, AlertComment, Camera, Inquiry, InquiryState
 from surveillance.selectors.cameras import alert_totals_of, health_of
 from vigil_contracts.alert import Box
 from vigil_contracts.camera import Detection
+from vigil_contracts.errands import DiscoveryResult, ProbeResult
 
 
 class CameraStreamSerializer(serializers.Serializer[Any]):
@@ -76,6 +78,9 @@ class CameraSerializer(serializers.ModelSerializer[Camera]):
     )
     health = serializers.SerializerMethodField()
     alerts = serializers.SerializerMethodField()
+    media_url = serializers.SerializerMethodField(
+        help_text="Where the media server plays the camera (WebRTC, HLS), or null."
+    )
 
     class Meta:
         model = Camera
@@ -97,6 +102,7 @@ class CameraSerializer(serializers.ModelSerializer[Camera]):
             "updated_at",
             "health",
             "alerts",
+            "media_url",
         )
         read_only_fields = ("id", "user", "managed_by", "created_at", "updated_at")
 
@@ -109,6 +115,10 @@ class CameraSerializer(serializers.ModelSerializer[Camera]):
     def get_alerts(self, camera: Camera) -> Any:
         """How many alerts it has given, and when the last one."""
         return AlertTotalsSerializer(alert_totals_of(camera=camera)).data
+
+    def get_media_url(self, camera: Camera) -> str | None:
+        """The media server's page or endpoint; it asks for its own authorisation."""
+        return settings.VIGIL_MEDIA_SERVER_URL.replace("{camera}", str(camera.pk)) or None
 
     def to_representation(self, instance: Camera) -> dict[str, Any]:
         """The camera with its URL masked."""
@@ -261,3 +271,65 @@ class DetectorTokenSerializer(serializers.Serializer[Any]):
     """A detector's new token: shown once."""
 
     token = serializers.CharField()
+
+
+class ProbeRequestSerializer(serializers.Serializer[Any]):
+    """A stream to try before it is a camera."""
+
+    rtsp_url = serializers.CharField(max_length=2000, help_text="rtsp:// or rtsps://, under the rules for cameras.")
+    username = serializers.CharField(required=False, allow_blank=True, max_length=255, write_only=True)
+    password = serializers.CharField(
+        required=False, allow_blank=True, max_length=255, write_only=True, trim_whitespace=False
+    )
+    transport = serializers.ChoiceField(
+        choices=TRANSPORTS, required=False, error_messages={"invalid_choice": "must be tcp or udp"}
+    )
+
+
+class InquirySerializer(serializers.ModelSerializer[Inquiry]):
+    """A question to a detector, and how far it is."""
+
+    state = serializers.ChoiceField(choices=InquiryState.choices)
+
+    class Meta:
+        model = Inquiry
+        fields: tuple[str, ...] = ("id", "state", "created_at", "result")
+        read_only_fields = fields
+
+
+@extend_schema_field(cast("Any", ProbeResult))
+class ProbeResultField(serializers.JSONField):
+    """What a try at a stream showed."""
+
+
+class ProbeSerializer(InquirySerializer):
+    """A try at a stream."""
+
+    result = ProbeResultField(allow_null=True, read_only=True, help_text="Null until the state is `done`.")
+    snapshot = serializers.SerializerMethodField(help_text="Path of the picture, or null.")
+
+    class Meta(InquirySerializer.Meta):
+        fields = ("id", "state", "camera", "created_at", "result", "snapshot")
+        read_only_fields = fields
+
+    def get_snapshot(self, inquiry: Inquiry) -> str | None:
+        """The path below this host; it answers to whoever has asked."""
+        return reverse("probe-snapshot", args=[inquiry.pk]) if inquiry.snapshot is not None else None
+
+
+@extend_schema_field(cast("Any", DiscoveryResult))
+class DiscoveryResultField(serializers.JSONField):
+    """What was found."""
+
+
+class DiscoverySerializer(InquirySerializer):
+    """A search for cameras."""
+
+    result = DiscoveryResultField(allow_null=True, read_only=True, help_text="Null until the state is `done`.")
+
+
+class ErrandAnswerFieldsSerializer(serializers.Serializer[Any]):
+    """What a detector answers, for the schema; `vigil_contracts.errands` is what checks it."""
+
+    result = serializers.CharField(help_text="JSON: `ProbeResult` or `DiscoveryResult` of vigil_contracts.errands.")
+    snapshot = serializers.FileField(required=False, help_text="JPEG or PNG, at most 2 MB and 4096 x 4096 pixels.")

@@ -1,4 +1,4 @@
-"""The live stream of alerts: this view says who may see what; `surveillance.stream.handoff` writes the events."""
+"""The live stream of alerts: this view says who may see what; `surveillance.stream.alerts` writes the events."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,8 +12,9 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from surveillance.api.access import USER, user_of
+from surveillance.stream.alerts import as_text
 from surveillance.stream.events import Viewer
-from surveillance.stream.handoff import HEADER, header_value
+from surveillance.stream.handoff import handed_over
 
 
 class EventStreamRenderer(JSONRenderer):
@@ -50,10 +51,7 @@ class AlertStreamView(APIView):
         """
         user = user_of(request)
         viewer = Viewer(user.pk, user.is_superuser, _last_event_id(request))
-        return HttpResponse(
-            content_type="text/event-stream",
-            headers={HEADER: header_value(viewer), "Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-        )
+        return handed_over("alerts", as_text(viewer), "text/event-stream")
 
 
 def _last_event_id(request: Request) -> int | None:

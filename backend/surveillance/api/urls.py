@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from surveillance.api import alerts, camera_import, cameras, detectors, exports, resources, stream
+from surveillance.api import alerts, camera_import, cameras, detectors, errands, exports, live, resources, stream
 
 urlpatterns = [
     path("cameras/", cameras.CameraListView.as_view(), name="camera-list"),
@@ -17,6 +17,18 @@ urlpatterns = [
         "cameras/<int:camera_id>/detector-token/", detectors.DetectorTokenView.as_view(), name="camera-detector-token"
     ),
     path("cameras/<int:camera_id>/heartbeat/", detectors.HeartbeatView.as_view(), name="camera-heartbeat"),
+    path("cameras/<int:camera_id>/live/", live.LiveView.as_view(), name="camera-live"),
+    path("cameras/<int:camera_id>/snapshot/", live.SnapshotView.as_view(), name="camera-snapshot"),
+    path("cameras/<int:camera_id>/frames/", errands.FramesView.as_view(), name="camera-frames"),
+    path("cameras/<int:camera_id>/probe/", live.CameraProbeView.as_view(), name="camera-probe"),
+    path("probes/", live.ProbeListView.as_view(), name="probes"),
+    path("probes/<uuid:probe_id>/", live.ProbeView.as_view(), name="probe"),
+    path("probes/<uuid:probe_id>/snapshot/", live.ProbeSnapshotView.as_view(), name="probe-snapshot"),
+    path("discovery/", live.DiscoveryListView.as_view(), name="discovery-list"),
+    path("discovery/<uuid:discovery_id>/", live.DiscoveryView.as_view(), name="discovery"),
+    path("errands/", errands.ErrandsView.as_view(), name="errands"),
+    path("errands/<uuid:errand_id>/claim/", errands.ErrandClaimView.as_view(), name="errand-claim"),
+    path("errands/<uuid:errand_id>/answer/", errands.ErrandAnswerView.as_view(), name="errand-answer"),
     path("active-cameras/", detectors.ActiveCamerasView.as_view(), name="active-cameras"),
     path("camera-resources/", resources.ResourceListView.as_view(), name="camera-resource-list"),
     path("camera-resources/<slug:uid>/", resources.ResourceView.as_view(), name="camera-resource"),

@@ -3,6 +3,7 @@
 from surveillance.models.alert import Alert, AlertComment
 from surveillance.models.camera import Camera, CameraListVersion, ManagedBy
 from surveillance.models.chores import Chore
+from surveillance.models.errand import Inquiry, InquiryState, Notice
 from surveillance.models.health import CameraHealth, CameraHealthChange
 from surveillance.models.resource import CameraResource
 from surveillance.models.totals import CameraAlerts
@@ -17,5 +18,8 @@ __all__ = [
     "CameraListVersion",
     "CameraResource",
     "Chore",
+    "Inquiry",
+    "InquiryState",
     "ManagedBy",
+    "Notice",
 ]

@@ -5,20 +5,17 @@ connection to the database, and only a coroutine goes on: a thousand idle viewer
 """
 
 import asyncio
-import random
-import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
 from contextlib import suppress
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
-from surveillance.stream.broadcaster import Broadcaster, Subscription
-from surveillance.stream.events import Viewer, backlog
+from django.http import HttpResponse
 
 HEADER = "X-Vigil-Stream"
 KEEP_ALIVE_SECONDS = 15.0
 MAX_AGE_SECONDS = 600.0
-"""Then the browser comes back by itself, and is asked again who it is: a token that was revoked ends here."""
+"""Then the reader comes back by itself, and is asked again who it is: a token that was revoked ends here."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -27,23 +24,44 @@ Application = Callable[[Any, Receive, Send], Awaitable[None]]
 _NAME = HEADER.lower().encode()
 
 
-def header_value(viewer: Viewer) -> str:
-    """What the view answers in `HEADER`."""
-    last = "" if viewer.last_event_id is None else str(viewer.last_event_id)
-    return f"{viewer.user_id}:{int(viewer.is_superuser)}:{last}"
+def handed_over(kind: str, value: str, content_type: str, status: int = 200) -> HttpResponse:
+    """A view's answer that the stream of this kind goes on with; `value` is for it alone, no client sees it."""
+    return HttpResponse(
+        status=status,
+        content_type=content_type or None,
+        headers={HEADER: f"{kind} {value}", "Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
 
 
-def _viewer(value: bytes) -> Viewer:
-    user_id, is_superuser, last = value.decode().split(":")
-    return Viewer(int(user_id), is_superuser == "1", int(last) if last else None)
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A request that was handed over: what its view has said, and the way to the client."""
+
+    value: str
+    headers: list[tuple[bytes, bytes]]
+    send: Send
+
+    async def start(self, status: int = 200, **headers: str) -> None:
+        """Sends the view's headers, and `headers` (with `_` for `-`) in the place of those."""
+        own = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
+        kept = [(name, value) for name, value in self.headers if name.lower() not in own]
+        await self.send({"type": "http.response.start", "status": status, "headers": [*kept, *own.items()]})
+
+    async def write(self, content: bytes) -> None:
+        """Sends a part of the body; waits for a client that is slow."""
+        await self.send({"type": "http.response.body", "body": content, "more_body": True})
 
 
-class EventStreams:
-    """An ASGI application around Django's."""
+Handler = Callable[[Stream], Coroutine[Any, Any, None]]
+"""Calls `start`, then writes until the stream is over; it is cancelled when the client has gone."""
 
-    def __init__(self, application: Application) -> None:
+
+class Handoff:
+    """An ASGI application around Django's. `handlers`: what writes each kind of stream."""
+
+    def __init__(self, application: Application, handlers: Mapping[str, Handler]) -> None:
         self._application = application
-        self._broadcaster: Broadcaster | None = None
+        self._handlers = handlers
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -65,52 +83,22 @@ class EventStreams:
             await self._stream(taken, receive, send)
 
     async def _stream(self, start: Message, receive: Receive, send: Send) -> None:
-        headers = [
-            (name, value) for name, value in start["headers"] if name.lower() not in {_NAME, b"content-length"}
-        ]
-        viewer = _viewer(next(value for name, value in start["headers"] if name.lower() == _NAME))
-        if self._broadcaster is None:
-            self._broadcaster = Broadcaster()
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await _write(send, b"retry: 2000\n\n")
-        subscription = await self._broadcaster.subscribe(viewer)
-        events = asyncio.create_task(_events(self._broadcaster, subscription, send))
+        dropped = {_NAME, b"content-length"}
+        headers = [(name, value) for name, value in start["headers"] if name.lower() not in dropped]
+        said = next(value for name, value in start["headers"] if name.lower() == _NAME).decode()
+        kind, _, value = said.partition(" ")
+        writing = asyncio.create_task(self._handlers[kind](Stream(value, headers, send)))
         gone = asyncio.create_task(_until_gone(receive))
         try:
-            await asyncio.wait({events, gone}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({writing, gone}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._broadcaster.unsubscribe(subscription)
-            for task in (events, gone):
+            for task in (writing, gone):
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _events(broadcaster: Broadcaster, subscription: Subscription, send: Send) -> None:
-    # Not all at the same time, so that they do not all come back at the same time.
-    ends_at = time.monotonic() + MAX_AGE_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311 no secret
-    after = subscription.viewer.last_event_id
-    while after is not None and after < subscription.position:
-        missed = await broadcaster.in_thread(
-            partial(backlog, subscription.viewer, after=after, until=subscription.position)
-        )
-        for event in missed:
-            await _write(send, event.content)
-        after = missed[-1].alert_id if missed else None
-    while time.monotonic() < ends_at and not subscription.is_behind:
-        try:
-            event = await asyncio.wait_for(subscription.queue.get(), KEEP_ALIVE_SECONDS)
-        except TimeoutError:
-            await _write(send, b": still here\n\n")
-        else:
-            await _write(send, event.content)
-
-
 async def _until_gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _write(send: Send, content: bytes) -> None:
-    await send({"type": "http.response.body", "body": content, "more_body": True})

@@ -15,6 +15,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 from rest_framework.test import APIClient
 from tests.unit.backend.conftest import WEBHOOK, Party, member, party
 
@@ -26,7 +27,8 @@ from notifications.models import Message, Subscription
 from notifications.services.subscriptions import message_create_test, subscription_create
 from sites.models import Membership, Site
 from sites.roles import Role
-from surveillance.models import Alert, Camera
+from surveillance.models import Alert, Camera, Inquiry, InquiryState
+from surveillance.services.errands import discovery_begin, probe_camera
 
 # A status below 300 stands for «let in»: what the request needs beyond the right is tested elsewhere.
 COLUMNS = (
@@ -112,6 +114,18 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "cameras/{camera}/configuration/"): _row(people=NO_PERSON, services=(OK, 404, 403, 403)),
     ("POST", "cameras/{camera}/detector-token/"): _row(people=NO_PERSON, services=(403, 403, 403, OK)),
     ("POST", "cameras/{camera}/heartbeat/"): _row(people=NO_PERSON, services=(400, 404, 400, 403)),
+    ("GET", "cameras/{camera}/live/"): VIEW,
+    ("GET", "cameras/{camera}/snapshot/"): VIEW,
+    ("POST", "cameras/{camera}/frames/"): _row(people=NO_PERSON, services=(OK, 404, OK, 403)),
+    ("POST", "cameras/{camera}/probe/"): HANDLE,
+    ("POST", "probes/"): OWN_LIST_400,
+    ("GET", "probes/{probe}/"): OWNER_ALONE,
+    ("GET", "probes/{probe}/snapshot/"): OWNER_ALONE,
+    ("POST", "discovery/"): (401, 403, 403, 403, 403, 403, OK, *NO_SERVICE),
+    ("GET", "discovery/{discovery}/"): OWNER_ALONE,
+    ("GET", "errands/"): _row(people=NO_PERSON, services=(OK, OK, OK, 403)),
+    ("POST", "errands/{errand}/claim/"): _row(people=NO_PERSON, services=(OK, 404, OK, 403)),
+    ("POST", "errands/{errand}/answer/"): _row(people=NO_PERSON, services=(400, 404, 400, 403)),
     ("GET", "active-cameras/"): _row(people=(OK, OK, OK, OK), services=(403, 403, OK, OK)),
     ("GET", "camera-resources/"): _row(people=NO_PERSON, services=(403, 403, 403, OK)),
     ("PUT", "camera-resources/{uid}/"): _row(people=NO_PERSON, services=(403, 403, 403, 400)),
@@ -210,8 +224,19 @@ def url_of(alert: Alert, site: Site, make_user: Callable[..., User]) -> Url:
         "token": AuthToken.objects.get(name="of the owner").public_id,
         "invitation": invitation.public_id,
         "uid": "no-such-uid",
+        **_inquiries(alert.camera),
     }
     return lambda path: "/api/" + path.format(**ids)
+
+
+def _inquiries(camera: Camera) -> dict[str, Any]:
+    """A try at the camera that has a picture, a search, and a try that waits for a detector."""
+    now = timezone.now()
+    tried = probe_camera(camera=camera, user=camera.user, now=now)
+    Inquiry.objects.filter(pk=tried.pk).update(state=InquiryState.DONE, snapshot=b"any bytes will do")
+    found = discovery_begin(user=camera.user, now=now)
+    waiting = probe_camera(camera=camera, user=camera.user, now=now)
+    return {"probe": tried.pk, "discovery": found.pk, "errand": waiting.pk}
 
 
 def _state() -> list[Any]:
@@ -247,7 +272,7 @@ def test_what_is_foreign_looks_like_what_does_not_exist(
 ) -> None:
     if "{" not in path:
         return
-    missing_url = "/api/" + re.sub(r"{(token|invitation|message)}", str(UUID(int=0)), path)
+    missing_url = "/api/" + re.sub(r"{(token|invitation|message|probe|discovery|errand)}", str(UUID(int=0)), path)
     missing_url = re.sub(r"{\w+}", str(10**9), missing_url)
     for column in ("other", "other_detector"):
         foreign = getattr(parties[column], method.lower())(url_of(path))

@@ -1,0 +1,140 @@
+"""What detectors are asked to do: the stream of errands, and how they take and answer one."""
+
+import json
+from typing import Any, cast
+
+from django.http import Http404, HttpResponse, QueryDict
+from django.utils import timezone
+from django.utils.cache import patch_cache_control
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.models import AuthToken
+from accounts.permissions import scope_of
+from accounts.scopes import Scope
+from surveillance.api.access import SENDERS, visible_camera
+from surveillance.api.errors import answered
+from surveillance.api.serializers import ErrandAnswerFieldsSerializer
+from surveillance.api.stream import EventStreamRenderer
+from surveillance.core.validation import InvalidInputError, parse
+from surveillance.models import Inquiry
+from surveillance.services.errands import inquiry_answer, inquiry_claim, stream_of
+from surveillance.stream.handoff import handed_over
+from vigil_contracts.errands import ClaimedErrand, DiscoveryResult, ErrandKind, ProbeResult
+
+
+class ErrandsView(APIView):
+    """Errands as they come up."""
+
+    scopes = {"GET": SENDERS}  # noqa: RUF012 read only
+    renderer_classes = (EventStreamRenderer, JSONRenderer)
+
+    @extend_schema(
+        summary="What is asked of the detector",
+        responses={(200, "text/event-stream"): OpenApiTypes.STR},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """Server-sent events named `errand`, each a `vigil_contracts.errands.Errand`; at first all that hold now.
+
+        A detector's token hears of its camera, a pipeline's of all. What one event says holds until its time is over;
+        repeating one does no harm. The stream ends about every ten minutes; come back.
+        """
+        token = _token(request)
+        return handed_over("errands", str(token.camera_id or ""), "text/event-stream")
+
+
+class ErrandClaimView(APIView):
+    """Taking an errand."""
+
+    scopes = {"POST": SENDERS}  # noqa: RUF012
+
+    @extend_schema(summary="Take an errand", request=None, responses={200: ClaimedErrand})
+    def post(self, request: Request, errand_id: Any) -> Response:
+        """What is needed to do it, the stream's credentials included. 409 when somebody else has taken it."""
+        inquiry = _inquiry(request, errand_id)
+        with answered():
+            inquiry_claim(inquiry=inquiry, token=str(_token(request).public_id), now=timezone.now())
+        body = {
+            "id": str(inquiry.pk),
+            "kind": inquiry.kind,
+            "camera": inquiry.camera_id,
+            "rtsp_url": stream_of(inquiry) or None,
+            "transport": inquiry.transport,
+        }
+        response = Response(body)
+        patch_cache_control(response, no_store=True)
+        return response
+
+
+class ErrandAnswerView(APIView):
+    """Answering an errand."""
+
+    scopes = {"POST": SENDERS}  # noqa: RUF012
+    parser_classes = (MultiPartParser, JSONParser)
+
+    @extend_schema(
+        summary="Answer an errand",
+        request={"multipart/form-data": ErrandAnswerFieldsSerializer},
+        responses={204: None},
+    )
+    def post(self, request: Request, errand_id: Any) -> Response:
+        """Keeps the result, with a picture of a stream that was tried. 409 unless this token has taken the errand."""
+        inquiry = _inquiry(request, errand_id)
+        data = cast("QueryDict", request.data)
+        with answered():
+            result = _result(inquiry, data.get("result"))
+            sent = request.FILES.get("snapshot")
+            inquiry_answer(
+                inquiry=inquiry,
+                token=str(_token(request).public_id),
+                result=result,
+                snapshot=bytes(sent.read()) if sent is not None else None,
+            )
+        return Response(status=204)
+
+
+class FramesView(APIView):
+    """Live pictures on their way in."""
+
+    scopes = {"POST": SENDERS}  # noqa: RUF012
+
+    @extend_schema(
+        summary="Send a live picture",
+        request={"image/jpeg": OpenApiTypes.BINARY},
+        responses={204: None},
+    )
+    def post(self, request: Request, camera_id: int) -> HttpResponse:
+        """A JPEG for those who look at the camera at this moment; `X-Timestamp` says when it was taken (Unix time).
+
+        Send them one by one on a kept-alive connection, while an errand says that they are wanted.
+        """
+        return handed_over("frames", str(visible_camera(request, camera_id).pk), "", status=204)
+
+
+def _token(request: Request) -> AuthToken:
+    assert isinstance(request.auth, AuthToken), "the view lets in tokens alone"
+    return request.auth
+
+
+def _inquiry(request: Request, errand_id: Any) -> Inquiry:
+    found = Inquiry.objects.select_related("camera").filter(pk=errand_id).first()
+    if found is None or (scope_of(request) == Scope.DETECTOR and found.camera_id != _token(request).camera_id):
+        raise Http404
+    return found
+
+
+def _result(inquiry: Inquiry, sent: object) -> ProbeResult | DiscoveryResult:
+    try:
+        values = json.loads(sent) if isinstance(sent, str) else sent
+    except ValueError:
+        raise InvalidInputError({"result": ["must be JSON"]}) from None
+    if not isinstance(values, dict):
+        raise InvalidInputError({"result": ["must be sent, as a JSON object"]})
+    if inquiry.kind == ErrandKind.DISCOVERY:
+        return parse(DiscoveryResult, values, prefix="result")
+    return parse(ProbeResult, values, prefix="result")

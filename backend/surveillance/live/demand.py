@@ -1,0 +1,70 @@
+"""Tells detectors which cameras are looked at in this process, for as long as they are."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from django.db import close_old_connections
+from django.utils import timezone
+
+from surveillance.services.errands import notice_give, number_of
+from vigil_contracts.errands import ErrandKind
+
+logger = logging.getLogger(__name__)
+
+RENEW_SECONDS = 2.0
+LAPSE_SECONDS = 6.0
+"""So long after the last viewer has left (at most), detectors send nothing more."""
+
+
+def say(camera_ids: Iterable[int]) -> None:
+    """Writes the demand down, in this thread."""
+    close_old_connections()
+    try:
+        now = timezone.now()
+        notice_give(
+            kind=ErrandKind.LIVE,
+            camera_ids=camera_ids,
+            expires_at=now + timedelta(seconds=LAPSE_SECONDS),
+            number=number_of(now),
+        )
+    finally:
+        close_old_connections()
+
+
+class Demand:
+    """Used by the event loop alone; renews everything in one statement every `RENEW_SECONDS`."""
+
+    def __init__(self, say: Callable[[Iterable[int]], None] = say) -> None:
+        self._say = say
+        self._wanted: set[int] = set()
+        self._wake = asyncio.Event()
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="live-demand")
+        self._task: asyncio.Task[None] | None = None
+
+    def want(self, camera_id: int) -> None:
+        """Somebody looks at the camera."""
+        if camera_id in self._wanted:
+            return
+        self._wanted.add(camera_id)
+        self._wake.set()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+
+    def drop(self, camera_id: int) -> None:
+        """Nobody does any more."""
+        self._wanted.discard(camera_id)
+
+    async def _run(self) -> None:
+        while self._wanted:
+            self._wake.clear()
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._executor, self._say, set(self._wanted))
+            except Exception as error:  # noqa: BLE001 viewers wait for a database that is away
+                logger.warning("detectors cannot be asked for pictures: %s", type(error).__name__)
+            try:
+                await asyncio.wait_for(self._wake.wait(), RENEW_SECONDS)
+            except TimeoutError:
+                continue

@@ -1,0 +1,98 @@
+"""Live pictures on their way in. Ten a second for each camera that is looked at: too many to ask Django each time.
+
+The first picture goes the whole way, and Django says whether the token may send for the camera. That holds for some
+seconds, for this token and camera alone; until then pictures go from the socket to the viewers.
+"""
+
+import contextlib
+import hashlib
+import re
+import time
+from typing import Any
+
+from surveillance.live.hub import Hub
+from surveillance.stream.handoff import HEADER, Application, Message, Receive, Send
+from vigil_contracts.errands import MAX_FRAME_BYTES
+
+VALID_SECONDS = 15.0
+_PATH = re.compile(r"^/api/cameras/(\d{1,19})/frames/$")
+_NO_JPEG = b'{"detail":"The body must be a JPEG of at most 1 MB."}'
+
+
+class FrameIntake:
+    """An ASGI application around the one that hands streams over."""
+
+    def __init__(self, application: Application, hub: Hub) -> None:
+        self._application = application
+        self._hub = hub
+        self._permitted: dict[tuple[bytes, int], float] = {}
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        found = _PATH.match(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if found is None:
+            await self._application(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        who = (hashlib.sha256(headers.get(b"authorization", b"")).digest(), int(found[1]))
+        jpeg = await _body(receive)
+        now = time.monotonic()
+        if self._permitted.get(who, 0.0) < now and not await self._ask(scope, send, who):
+            return
+        if jpeg is None or jpeg[:3] != b"\xff\xd8\xff":
+            await _answer(send, 400, _NO_JPEG)
+            return
+        await _answer(send, 204, b"")
+        await self._hub.publish(int(found[1]), jpeg, _timestamp(headers.get(b"x-timestamp", b"")))
+
+    async def _ask(self, scope: Any, send: Send, who: tuple[bytes, int]) -> bool:
+        """Whether Django lets it in. Where not, its answer is sent."""
+        is_permitted = False
+
+        async def nothing() -> Message:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def watch(message: Message) -> None:
+            nonlocal is_permitted
+            if message["type"] == "http.response.start":
+                is_permitted = (HEADER.lower().encode(), b"frames %d" % who[1]) in [
+                    (name.lower(), value) for name, value in message["headers"]
+                ]
+            if not is_permitted:
+                await send(message)
+
+        kept = [(name, value) for name, value in scope["headers"] if name not in {b"content-length", b"content-type"}]
+        await self._application({**scope, "headers": [*kept, (b"content-length", b"0")]}, nothing, watch)
+        if is_permitted:
+            now = time.monotonic()
+            self._permitted = {known: until for known, until in self._permitted.items() if until > now}
+            self._permitted[who] = now + VALID_SECONDS
+        return is_permitted
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The request's body; None where it is too long. It is read to its end, so that the answer arrives."""
+    parts, length, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        length += len(message.get("body", b""))
+        if length <= MAX_FRAME_BYTES:
+            parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(parts) if length <= MAX_FRAME_BYTES else None
+
+
+async def _answer(send: Send, status: int, body: bytes) -> None:
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())] if body else []
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _timestamp(sent: bytes) -> float:
+    """When the picture was taken; now, where that was not said."""
+    with contextlib.suppress(ValueError):
+        taken_at = float(sent.decode("ascii", "replace"))
+        if abs(taken_at - time.time()) < 3600:
+            return taken_at
+    return time.time()

@@ -1,0 +1,65 @@
+"""What detectors are asked to do. Rows live for seconds or minutes; see `surveillance.services.errands`."""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+
+from surveillance.choices import TRANSPORTS
+from surveillance.credentials import EncryptedTextField
+from surveillance.models.camera import Camera
+from vigil_contracts.errands import ErrandKind
+from vigil_contracts.names import StreamTransport
+
+
+class Notice(models.Model):
+    """Something that detectors should know until `expires_at`; `number` grows when it is said anew.
+
+    One row for each kind and camera. No foreign key: that a camera is gone is a notice, too.
+    """
+
+    kind = models.CharField(max_length=16, choices=[(kind.value, kind.value) for kind in ErrandKind])
+    camera_id = models.BigIntegerField()
+    number = models.PositiveBigIntegerField(default=0)
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["kind", "camera_id"], name="notice_unique_per_camera")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of camera {self.camera_id}"
+
+
+class InquiryState(models.TextChoices):
+    """How far it is."""
+
+    PENDING = "pending", "Waits for a detector"
+    RUNNING = "running", "A detector is at it"
+    DONE = "done", "Answered"
+
+
+class Inquiry(models.Model):
+    """A question that a detector answers: does this stream give pictures, which cameras are in the network?
+
+    The stream of an unsaved camera is here, encrypted, only until the answer has come.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=16, choices=[(kind.value, kind.value) for kind in ErrandKind])
+    state = models.CharField(max_length=16, choices=InquiryState.choices, default=InquiryState.PENDING, db_index=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    camera = models.ForeignKey(Camera, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    rtsp_url = EncryptedTextField(blank=True, default="")
+    transport = models.CharField(max_length=8, choices=TRANSPORTS, default=StreamTransport.TCP.value)
+    claimed_by = models.CharField(max_length=64, blank=True, help_text="The token that does it.")
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    result = models.JSONField(null=True, blank=True)
+    snapshot = models.BinaryField(null=True, blank=True, help_text="A JPEG.")
+    created_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        of_what = f"camera {self.camera_id}" if self.camera_id else "an unsaved camera"
+        return f"{self.kind} of {of_what}" if self.kind == ErrandKind.PROBE else str(self.kind)

@@ -1,0 +1,158 @@
+"""What is asked of detectors, and what they answer: the backend itself never opens a camera's URL."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db.models import Q
+
+from audit.models import Action
+from audit.tracking import Tracked, record
+from surveillance.core.pictures import InvalidPictureError, clean_picture
+from surveillance.core.validation import InvalidInputError, stream_url
+from surveillance.models import Camera, Inquiry, InquiryState, Notice
+from vigil_contracts.errands import DiscoveryResult, ErrandKind, ProbeResult
+from vigil_contracts.names import Reason, StreamTransport
+from vigil_contracts.stream_url import (
+    MASK,
+    Credentials,
+    join_credentials,
+    mask_stream_url,
+    redact,
+    secrets_of,
+    split_credentials,
+)
+
+UNCLAIMED_SECONDS = 10.0
+"""A detector that is there takes an errand within a second."""
+UNFINISHED_SECONDS = 45.0
+"""A probe takes no longer than a detector's own time-outs, twice ten seconds by default."""
+KEPT_SECONDS = 600.0
+CONFIGURATION_SECONDS = 30.0
+NOBODY_THERE = (
+    "No detector is connected that could do it. Start the pipeline (`cctv`), or in a cluster the prober "
+    "(`cctv --prober`), and see that it reaches this server."
+)
+NOT_FINISHED = "The detector that took it has not answered. Try again."
+
+
+class AlreadyClaimedError(Exception):
+    """Another detector does it, or it is over."""
+
+
+def notice_give(*, kind: ErrandKind, camera_ids: Iterable[int], expires_at: datetime, number: int) -> None:
+    """Tells detectors something about cameras; `number` is another than when it was told before."""
+    rows = [
+        Notice(kind=kind.value, camera_id=camera_id, number=number, expires_at=expires_at)
+        for camera_id in sorted(set(camera_ids))
+    ]
+    Notice.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["kind", "camera_id"], update_fields=["number", "expires_at"]
+    )
+
+
+def configuration_changed(*, camera_id: int, now: datetime) -> None:
+    """The camera's detector is to ask for its configuration now, once this transaction is committed."""
+    notice_give(
+        kind=ErrandKind.CONFIGURATION,
+        camera_ids=[camera_id],
+        expires_at=now + timedelta(seconds=CONFIGURATION_SECONDS),
+        number=number_of(now),
+    )
+
+
+def number_of(now: datetime) -> int:
+    """A notice's number: microseconds, since two changes in one second are two."""
+    return int(now.timestamp() * 1_000_000)
+
+
+def probe_camera(*, camera: Camera, user: User, now: datetime) -> Inquiry:
+    """Asks for a try at a saved camera's stream."""
+    inquiry = Inquiry(
+        kind=ErrandKind.PROBE.value, camera=camera, user=user, transport=camera.transport, created_at=now
+    )
+    return _begin(inquiry, {"camera": camera.pk, "rtsp_url": camera.masked_rtsp_url}, camera.site_id)
+
+
+def probe_stream(*, values: dict[str, Any], user: User, now: datetime) -> Inquiry:
+    """Asks for a try at a stream that is no camera yet. Raises InvalidInputError that names the field."""
+    url = stream_url(_with_credentials(values), policy=settings.VIGIL_CAMERA_ADDRESSES)
+    inquiry = Inquiry(
+        kind=ErrandKind.PROBE.value,
+        user=user,
+        rtsp_url=url,
+        transport=values.get("transport") or StreamTransport.TCP.value,
+        created_at=now,
+    )
+    return _begin(inquiry, {"rtsp_url": mask_stream_url(url)}, None)
+
+
+def discovery_begin(*, user: User, now: datetime) -> Inquiry:
+    """Asks for the cameras of the detectors' network."""
+    return _begin(Inquiry(kind=ErrandKind.DISCOVERY.value, user=user, created_at=now), {}, None)
+
+
+def inquiry_claim(*, inquiry: Inquiry, token: str, now: datetime) -> None:
+    """Gives it to one detector. Raises AlreadyClaimedError."""
+    taken = Inquiry.objects.filter(pk=inquiry.pk, state=InquiryState.PENDING).update(
+        state=InquiryState.RUNNING, claimed_by=token, claimed_at=now
+    )
+    if not taken:
+        raise AlreadyClaimedError
+
+
+def inquiry_answer(
+    *, inquiry: Inquiry, token: str, result: ProbeResult | DiscoveryResult, snapshot: bytes | None
+) -> None:
+    """Keeps the answer of the detector that claimed it. Raises AlreadyClaimedError, or InvalidInputError."""
+    values = result.model_dump(mode="json")
+    values["message"] = redact(values["message"], secrets_of(stream_of(inquiry) or "-"))
+    try:
+        picture = clean_picture(snapshot) if snapshot is not None else None
+    except InvalidPictureError as error:
+        raise InvalidInputError({"snapshot": [str(error)]}) from None
+    mine = Inquiry.objects.filter(pk=inquiry.pk, state=InquiryState.RUNNING, claimed_by=token)
+    if not mine.update(state=InquiryState.DONE, result=values, snapshot=picture, rtsp_url=""):
+        raise AlreadyClaimedError
+
+
+def inquiries_settle(*, now: datetime, inquiry: Inquiry | None = None) -> None:
+    """Ends what nobody has taken or finished in time, with words that say so, and forgets what is old."""
+    everything = Inquiry.objects.all() if inquiry is None else Inquiry.objects.filter(pk=inquiry.pk)
+    unclaimed = Q(state=InquiryState.PENDING, created_at__lt=now - timedelta(seconds=UNCLAIMED_SECONDS))
+    unfinished = Q(state=InquiryState.RUNNING, claimed_at__lt=now - timedelta(seconds=UNFINISHED_SECONDS))
+    for condition, words in ((unclaimed, NOBODY_THERE), (unfinished, NOT_FINISHED)):
+        for kind in (ErrandKind.PROBE, ErrandKind.DISCOVERY):
+            failed = (
+                ProbeResult.fault(Reason.DETECTOR_NOT_REPORTING, words)
+                if kind == ErrandKind.PROBE
+                else DiscoveryResult(message=words)
+            )
+            everything.filter(condition, kind=kind.value).update(
+                state=InquiryState.DONE, result=failed.model_dump(mode="json"), rtsp_url=""
+            )
+    if inquiry is None:
+        Inquiry.objects.filter(created_at__lt=now - timedelta(seconds=KEPT_SECONDS)).delete()
+        Notice.objects.filter(expires_at__lt=now - timedelta(seconds=KEPT_SECONDS)).delete()
+
+
+def stream_of(inquiry: Inquiry) -> str:
+    """The stream to try, with its credentials."""
+    return inquiry.camera.rtsp_url if inquiry.camera is not None else inquiry.rtsp_url
+
+
+def _with_credentials(values: dict[str, Any]) -> str:
+    url, username, password = str(values["rtsp_url"]), values.get("username", ""), values.get("password", "")
+    if not username and not password:
+        return url
+    checked = stream_url(url.replace(f"{MASK}@", "", 1), policy=settings.VIGIL_CAMERA_ADDRESSES)
+    return join_credentials(split_credentials(checked)[0], Credentials(username, password))
+
+
+def _begin(inquiry: Inquiry, shown: dict[str, Any], site_id: int | None) -> Inquiry:
+    inquiry.save(force_insert=True)
+    tracked = Tracked(str(inquiry.kind), lambda _: {}, lambda _: site_id)
+    record(tracked, inquiry, action=Action.CREATED, before={}, after=shown)
+    return inquiry

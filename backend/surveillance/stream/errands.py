@@ -1,0 +1,124 @@
+"""The stream of errands: what holds now is read from the database for all streams of a process, a few times a second.
+
+A stream gets what holds when it begins, and then whatever is new or said anew. Nothing is a message that could be
+lost: a detector that was away finds everything that still holds.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from django.db import close_old_connections
+from django.utils import timezone
+
+from surveillance.models import Inquiry, InquiryState, Notice
+from surveillance.stream.handoff import KEEP_ALIVE_SECONDS, MAX_AGE_SECONDS, Stream
+from vigil_contracts.errands import Errand, ErrandKind
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.25
+Key = tuple[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """An errand that holds now. `number`: another one when it is said anew."""
+
+    number: int
+    camera_id: int | None
+    content: bytes
+
+
+def errands_now() -> dict[Key, Posted]:
+    """All that hold, by their keys; reads the database, in this thread."""
+    close_old_connections()
+    try:
+        now, found = timezone.now(), dict[Key, Posted]()
+        for notice in Notice.objects.filter(expires_at__gt=now):
+            left = (notice.expires_at - now).total_seconds() if notice.kind == ErrandKind.LIVE else None
+            errand = Errand(kind=ErrandKind(notice.kind), camera=notice.camera_id, seconds=left)
+            found[notice.kind, notice.camera_id] = Posted(notice.number, notice.camera_id, _event(errand))
+        waiting = Inquiry.objects.filter(state=InquiryState.PENDING).values_list("id", "kind", "camera_id")
+        for inquiry_id, kind, camera_id in waiting:
+            errand = Errand(kind=ErrandKind(kind), camera=camera_id, id=inquiry_id)
+            found[kind, inquiry_id] = Posted(0, camera_id, _event(errand))
+        return found
+    finally:
+        close_old_connections()
+
+
+def _event(errand: Errand) -> bytes:
+    return b"event: errand\ndata: %s\n\n" % errand.model_dump_json(exclude_none=True).encode()
+
+
+@dataclass(eq=False, slots=True)
+class _Reader:
+    """One stream. What was not yet written is kept once for each key, so that a slow reader costs little."""
+
+    camera_id: int | None
+    waiting: dict[Key, bytes] = field(default_factory=dict)
+    has_news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def offer(self, key: Key, posted: Posted) -> None:
+        """Leaves it, if it is the reader's."""
+        if self.camera_id is None or posted.camera_id == self.camera_id:
+            self.waiting[key] = posted.content
+            self.has_news.set()
+
+
+class ErrandStreams:
+    """Writes them; polls only while there are streams."""
+
+    def __init__(self) -> None:
+        self._readers: set[_Reader] = set()
+        self._known: dict[Key, Posted] = {}
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="errands")
+        self._task: asyncio.Task[None] | None = None
+
+    async def __call__(self, stream: Stream) -> None:
+        reader = _Reader(int(stream.value) if stream.value else None)
+        await stream.start()
+        await stream.write(b"retry: 1000\n\n")
+        self._readers.add(reader)
+        if self._task is None or self._task.done():
+            self._known = {}
+            self._task = asyncio.create_task(self._run())
+        for key, posted in self._known.items():
+            reader.offer(key, posted)
+        try:
+            await _write(reader, stream)
+        finally:
+            self._readers.discard(reader)
+
+    async def _run(self) -> None:
+        while self._readers:
+            try:
+                found = await asyncio.get_running_loop().run_in_executor(self._executor, errands_now)
+            except Exception as error:  # noqa: BLE001 streams outlive a database that is away
+                logger.warning("errands cannot be read: %s", type(error).__name__)
+            else:
+                for key, posted in found.items():
+                    known = self._known.get(key)
+                    if known is None or known.number != posted.number:
+                        for reader in self._readers:
+                            reader.offer(key, posted)
+                self._known = found
+            await asyncio.sleep(POLL_SECONDS)
+
+
+async def _write(reader: _Reader, stream: Stream) -> None:
+    # Not all at the same time, so that they do not all come back at the same time.
+    ends_at = time.monotonic() + MAX_AGE_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311 no secret
+    while time.monotonic() < ends_at:
+        try:
+            await asyncio.wait_for(reader.has_news.wait(), KEEP_ALIVE_SECONDS)
+        except TimeoutError:
+            await stream.write(b": still here\n\n")
+            continue
+        reader.has_news.clear()
+        waiting, reader.waiting = reader.waiting, {}
+        await stream.write(b"".join(waiting.values()))

@@ -1,0 +1,92 @@
+"""What the backend asks of detectors, since it never connects to a camera itself, and what they answer."""
+
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from vigil_contracts.names import REASON_TEXTS, Reason, StreamTransport
+
+MAX_FRAME_BYTES = 1024 * 1024
+"""A live picture that is larger is refused."""
+
+
+class ErrandKind(StrEnum):
+    """What is wanted."""
+
+    LIVE = "live"
+    """Somebody looks at the camera: send its pictures for the next `seconds`."""
+    CONFIGURATION = "configuration"
+    """The camera's configuration has changed: ask for it now."""
+    PROBE = "probe"
+    """Claim this errand, try the stream, and answer."""
+    DISCOVERY = "discovery"
+    """Claim this errand, ask the network for cameras, and answer."""
+
+
+class Errand(BaseModel):
+    """One event of `GET /api/errands/`. What it does not say (a URL, a password) is only in the claim's answer."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    kind: ErrandKind
+    camera: int | None = Field(default=None, description="Whose it is; none: of a stream that is no camera yet.")
+    id: UUID | None = Field(default=None, description="What to claim.")
+    seconds: float | None = Field(default=None, ge=0, description="How long live pictures are wanted from now on.")
+
+
+class ClaimedErrand(BaseModel):
+    """What a detector needs to do it: answered to one detector, once."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    id: UUID
+    kind: ErrandKind
+    camera: int | None = None
+    rtsp_url: SecretStr | None = None
+    transport: StreamTransport = StreamTransport.TCP
+
+
+Text = Annotated[str, Field(max_length=500)]
+
+
+class ProbeResult(BaseModel):
+    """Whether a stream gives pictures, and what they are like, or why not."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    answers: bool = Field(description="Whether pictures came.")
+    reason: Reason = Field(description="`Streaming`, or why not.")
+    message: Text = Field(default="", description="One sentence for a person; holds no credentials.")
+    codec: str | None = Field(default=None, max_length=32)
+    width: int | None = Field(default=None, ge=1, description="Pixels.")
+    height: int | None = Field(default=None, ge=1, description="Pixels.")
+    frames_per_second: float | None = Field(default=None, ge=0, le=1000)
+
+    @classmethod
+    def fault(cls, reason: Reason, message: str = "") -> "ProbeResult":
+        """No pictures."""
+        return cls(answers=False, reason=reason, message=message or REASON_TEXTS[reason])
+
+
+class DiscoveredCamera(BaseModel):
+    """A device that answered the search (ONVIF Core, WS-Discovery); it says all this of itself."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    address: str = Field(max_length=253, description="Its IP address.")
+    name: Text = ""
+    hardware: Text = Field(default="", description="Its model.")
+    location: Text = ""
+    services: tuple[Text, ...] = Field(default=(), max_length=20, description="URLs of its ONVIF services.")
+    endpoint: Text = Field(default="", description="Its lasting name (a URN).")
+
+
+class DiscoveryResult(BaseModel):
+    """The devices found, or why none could be looked for."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    cameras: tuple[DiscoveredCamera, ...] = Field(default=(), max_length=1000)
+    message: Text = ""
