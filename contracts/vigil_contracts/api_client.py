@@ -6,10 +6,11 @@ A token travels in the `Authorization` header only; errors name the method, the 
 
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
+from uuid import UUID
 
 import httpx
 from pydantic import ValidationError
@@ -23,10 +24,13 @@ from vigil_contracts.camera import (
     RegisteredResource,
     ResourceRegistration,
 )
+from vigil_contracts.errands import ClaimedErrand, DiscoveryResult, Errand, ProbeResult
 
 T = TypeVar("T")
 
 HEALTH_PAGE_SIZE = 500
+ERRANDS_TIMEOUT = httpx.Timeout(30.0, connect=3.0)
+"""The API says every 15 s that it is still there."""
 TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 
 
@@ -169,6 +173,16 @@ def _configuration(response: httpx.Response) -> Fetched[CameraConfiguration]:
     return Fetched(CameraConfiguration.model_validate(response.json()), etag)
 
 
+def _errand(line: str) -> Errand | None:
+    """The errand of a line of the stream; None for other lines, and for errands of a newer API."""
+    if not line.startswith("data:"):
+        return None
+    try:
+        return Errand.model_validate_json(line.removeprefix("data:"))
+    except ValidationError:
+        return None
+
+
 def _options(base_url: str, token: str) -> dict[str, Any]:
     return {
         "base_url": base_url.rstrip("/"),
@@ -220,6 +234,41 @@ class ApiClient:
     def heartbeat(self, camera_id: int, heartbeat: Heartbeat) -> None:
         """Reports a camera's health."""
         self._send(_heartbeat(camera_id, heartbeat))
+
+    def errands(self) -> Iterator[Errand | None]:
+        """What is asked of the detector, as it comes up; None now and then, so that the caller may look around.
+
+        Ends when the API ends the stream, about every ten minutes: call it again.
+        """
+        request = _Request("GET", "/api/errands/", {"Accept": "text/event-stream"}, {})
+        try:
+            with self._http.stream("GET", request.path, headers=request.headers, timeout=ERRANDS_TIMEOUT) as answer:
+                if not answer.is_success:
+                    answer.read()
+                _check(request, answer)
+                for line in answer.iter_lines():
+                    yield _errand(line)
+        except httpx.HTTPError as error:
+            raise _unreachable(request, error) from error
+
+    def claim_errand(self, errand_id: UUID) -> ClaimedErrand:
+        """Takes it; 409 when another detector has it."""
+        answer = self._send(_Request("POST", f"/api/errands/{errand_id}/claim/", {}, {}))
+        return ClaimedErrand.model_validate(answer.json())
+
+    def answer_errand(
+        self, errand_id: UUID, result: ProbeResult | DiscoveryResult, snapshot_jpeg: bytes | None = None
+    ) -> None:
+        """Answers an errand that was taken."""
+        files: dict[str, Any] = {"result": (None, result.model_dump_json())}
+        if snapshot_jpeg is not None:
+            files["snapshot"] = ("snapshot.jpg", snapshot_jpeg, "image/jpeg")
+        self._send(_Request("POST", f"/api/errands/{errand_id}/answer/", {}, {"files": files}))
+
+    def send_frame(self, camera_id: int, jpeg: bytes, taken_at: float) -> None:
+        """A live picture; `taken_at` is Unix time."""
+        headers = {"Content-Type": "image/jpeg", "X-Timestamp": f"{taken_at:.3f}"}
+        self._send(_Request("POST", f"/api/cameras/{camera_id}/frames/", headers, {"content": jpeg}))
 
     def _send(self, request: _Request) -> httpx.Response:
         try:

@@ -28,6 +28,9 @@ from vigil_contracts.rules import ObjectRule
 
 log = logging.getLogger(__name__)
 
+SHOWN_SECONDS = 1.0
+"""So long after it was last seen an object is still shown to people who look on."""
+
 
 class Analyser:
     """Analyses the frames of one camera. Not thread-safe: one thread per camera calls it."""
@@ -54,6 +57,15 @@ class Analyser:
             self._memory.shift(step)
             self._rules.shift(step)
         return self._guard(frame) + self._find(frame)
+
+    def in_view(self, seconds: float) -> list[tuple[tuple[float, float, float, float], str]]:
+        """The objects that are known to be in view, each with its name and confidence, for people who look on."""
+        things = self._tracker.objects if self._tracker is not None else []
+        return [
+            (thing.last.box, f"{thing.label} {thing.last.confidence:.0%}")
+            for thing in things
+            if thing.kind is not None and seconds - thing.last_seen_seconds <= SHOWN_SECONDS
+        ]
 
     def better_pictures(self, *, is_last: bool = False) -> list[EventPicture]:
         """Pictures that events of earlier frames should rather have, each once; `is_last`: no frame will follow."""

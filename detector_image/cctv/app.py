@@ -15,6 +15,7 @@ from cctv.api import Api
 from cctv.cameras import Cameras
 from cctv.clips import ClipLimits, ClipRecorder
 from cctv.config import InvalidSettingError, Settings
+from cctv.errands import Errands
 from cctv.hardware import HardwareDecoding
 from cctv.heartbeat import Heart
 from cctv.http_server import StatusServer
@@ -22,6 +23,7 @@ from cctv.metrics import Metrics
 from cctv.model_pool import Models
 from cctv.pipeline import Shared
 from cctv.poll import AllCameras, OneCamera, Poller
+from cctv.probe import Prober
 from cctv.reader import ReaderOptions
 from cctv.rtsp import RtspSource
 from cctv.rtsp_gate import GateOptions
@@ -30,6 +32,7 @@ from cctv.source import PacketSource, Source
 from cctv.spool import Spool, SpoolInUseError
 from cctv.state_store import StateStore
 from vigil_contracts.camera import CameraConfiguration
+from vigil_contracts.names import StreamTransport
 
 log = logging.getLogger("cctv")
 
@@ -63,6 +66,7 @@ class Detector:
         )
         ask = AllCameras(self._api, settings.group) if camera_id is None else OneCamera(self._api, camera_id)
         self._poller = Poller(ask, self._cameras.want, settings.poll_interval_seconds, self._sender.api_is_back)
+        self._errands = Errands(self._api, Prober(self._sources().tried), self._cameras.look, self._poller.ask_now)
         self._status = self._open_status()
 
     def run(self) -> None:
@@ -71,6 +75,7 @@ class Detector:
         self._sender.start()
         self._heart.start()
         self._cameras.start()
+        self._errands.start()
         try:
             self._poller.run(self._stopping)
         finally:
@@ -102,6 +107,7 @@ class Detector:
 
     def _end(self) -> None:
         log.info("ending")
+        self._errands.stop()
         self._cameras.stop()
         self._heart.stop(0.5)
         self._sender.stop(_FLUSH_SECONDS)
@@ -130,6 +136,9 @@ class Detector:
                 frozen_after_seconds=settings.frozen_after_seconds,
             ),
             offline_alert_after_seconds=settings.offline_alert_after_seconds,
+            send_live=lambda camera_id, jpeg, taken_at: self._api.call(
+                lambda client: client.send_frame(camera_id, jpeg, taken_at)
+            ),
             clip_limits=ClipLimits(
                 settings.clip_seconds_before, settings.clip_seconds_after, int(settings.clip_max_bytes)
             ),
@@ -203,6 +212,16 @@ class _Sources:
     def for_clips(self, camera: CameraConfiguration, recorder: ClipRecorder) -> PacketSource:
         """The main stream, beside the sub-stream that is looked at."""
         return self._make(camera, camera.rtsp_url, recorder)
+
+    def tried(self, url: str, transport: StreamTransport) -> Source:
+        """A stream that somebody wants to know about."""
+        return RtspSource(
+            url,
+            transport,
+            self._options,
+            open_timeout_seconds=self._settings.stream_open_timeout_seconds,
+            read_timeout_seconds=self._settings.stream_read_timeout_seconds,
+        )
 
     def _make(self, camera: CameraConfiguration, url: SecretStr, recorder: ClipRecorder | None) -> RtspSource:
         return RtspSource(

@@ -63,6 +63,13 @@ class Cameras:
             watched = {camera_id: pipeline.heartbeat for camera_id, pipeline in self._pipelines.items()}
             return watched | {camera_id: partial(self._report_problem, camera_id) for camera_id in self._problems}
 
+    def look(self, camera_id: int, seconds: float) -> None:
+        """Somebody looks at the camera, if it is one of these."""
+        with self._lock:
+            pipeline = self._pipelines.get(camera_id)
+        if pipeline is not None:
+            pipeline.live.look(seconds)
+
     def count(self) -> int:
         """How many cameras are watched."""
         with self._lock:

@@ -87,6 +87,12 @@ class Frame:
             self._pixels.bgr = self._reformat(self.width, self.height, "bgr24")
         return self._pixels.bgr
 
+    def scaled_bgr(self, width: int, height: int) -> Image:
+        """The picture stretched to (height, width, 3), uint8, blue-green-red, in one pass from the planes."""
+        if self._pixels.av_frame is not None:
+            return self._reformat(width, height, "bgr24")
+        return cv2.resize(self.bgr(), (width, height))  # type: ignore[return-value]
+
     def scaled_rgb(self, width: int, height: int) -> Image:
         """The picture stretched to (height, width, 3), uint8, red-green-blue, in one pass from the planes."""
         if self._pixels.av_frame is not None and self._pixels.bgr is None:

@@ -58,13 +58,16 @@ class Metrics:
         self.dead_letters = Counter(
             "vigil_dead_letters_total", "Alerts that the API will never take.", camera, registry=registry
         )
+        self.live_frames = Counter(
+            "vigil_live_frames_total", "Pictures encoded and sent for people who look.", camera, registry=registry
+        )
         self.api_errors = Counter(
             "vigil_api_errors_total", "Requests that failed, by status (0: no answer).", ["status"], registry=registry
         )
         self._by_camera = (
             *(self.stream_up, self.stream_reconnects, self.last_frame, self.frames, self.frame_age, self.inference),
             *(self.detections, self.events, self.delivery, self.spool_alerts, self.spool_bytes),
-            *(self.analysis_errors, self.spool_dropped, self.dead_letters),
+            *(self.analysis_errors, self.spool_dropped, self.dead_letters, self.live_frames),
         )
 
     def begin(self, camera_id: int) -> None:

@@ -18,6 +18,7 @@ from cctv.events import Event
 from cctv.faults import StreamFault
 from cctv.frame import Frame
 from cctv.health import CameraHealth
+from cctv.live import LiveView, Send
 from cctv.logs import camera_logger, redactor
 from cctv.mailbox import Mailbox
 from cctv.metrics import Metrics
@@ -53,6 +54,7 @@ class Shared:
     detector_name: str
     reader_options: ReaderOptions
     offline_alert_after_seconds: float = 60.0
+    send_live: Send = lambda _camera_id, _jpeg, _taken_at: None
     clip_limits: ClipLimits = field(default_factory=ClipLimits)
 
 
@@ -65,6 +67,7 @@ class CameraPipeline:
         self._health = CameraHealth(lambda: shared.changed(camera.id))
         self._mailbox: Mailbox[Frame] = Mailbox()
         self._recorder = ClipRecorder(camera.id, shared.clip_limits, self._accept_later)
+        self.live = LiveView(camera.id, shared.send_live, shared.metrics)
         self._reader = Reader(
             camera.id,
             self._source_factory(camera),
@@ -73,6 +76,7 @@ class CameraPipeline:
             self._health,
             shared.metrics,
             shared.reader_options,
+            self.live,
         )
         self._work = WorkWatch()
         self._clip_reader: ClipReader | None = None
@@ -127,6 +131,7 @@ class CameraPipeline:
         deadline = time.monotonic() + timeout_seconds
         self._stopping.set()
         self._mailbox.close()
+        self.live.end()
         if not self._reader.stop(timeout_seconds):
             self._log.error("the reader did not end in time")
         if self._clip_reader is not None:
@@ -257,6 +262,8 @@ class CameraPipeline:
             return
         if self._work.done():
             self._log.info("pictures are analysed again")
+        if self.live.is_wanted:
+            self.live.show(analysis.analyser.in_view(frame.monotonic_seconds))
         metrics.frames.labels(camera, "analysed" if analysis.uses > uses else "gated").inc()
         for event in events:
             if self._accept(event):

@@ -16,6 +16,8 @@ log = logging.getLogger("cctv")
 _LONGEST_PAUSE_SECONDS = 8.0
 """An API that is back is noticed soon; asking costs it next to nothing (ETag)."""
 
+_LOOK_AROUND_SECONDS = 0.25
+
 REFUSED_SECONDS = 120.0
 """A refused token may be about to be replaced; after so long a camera is taken to be none of ours any more."""
 
@@ -73,17 +75,28 @@ class Poller:
     def __init__(self, ask: Question, want: Want, interval_seconds: float, answered: Callable[[], None]) -> None:
         self._ask, self._want, self._interval, self._answered = ask, want, interval_seconds, answered
         self._failing = False
+        self._asked = threading.Event()
         self.has_answer = False
+
+    def ask_now(self) -> None:
+        """Something has changed: asks at once. From any thread."""
+        self._asked.set()
 
     def run(self, stopping: threading.Event) -> None:
         """Returns soon after `stopping` is set."""
         backoff = Backoff(self._interval, _LONGEST_PAUSE_SECONDS)
         while not stopping.is_set():
+            self._asked.clear()
             if self._once():
                 backoff.reset()
-                stopping.wait(self._interval)
+                self._pause(stopping)
             else:
                 stopping.wait(backoff.next_seconds())
+
+    def _pause(self, stopping: threading.Event) -> None:
+        until = time.monotonic() + self._interval
+        while not stopping.is_set() and not self._asked.is_set() and (left := until - time.monotonic()) > 0:
+            self._asked.wait(min(left, _LOOK_AROUND_SECONDS))
 
     def _once(self) -> bool:
         """Whether the API answered."""

@@ -16,6 +16,7 @@ from cctv.backoff import Backoff
 from cctv.faults import StreamFault
 from cctv.frame import Frame
 from cctv.health import CameraHealth
+from cctv.live import LiveView
 from cctv.logs import camera_logger
 from cctv.mailbox import Mailbox
 from cctv.metrics import Metrics
@@ -54,7 +55,9 @@ class Reader:
         health: CameraHealth,
         metrics: Metrics,
         options: ReaderOptions,
+        live: LiveView | None = None,
     ) -> None:
+        self.live = live
         self.camera_id = camera_id
         self.mailbox = mailbox
         self.health = health
@@ -200,6 +203,8 @@ class _Watch(threading.Thread):
         camera = str(reader.camera_id)
         reader.metrics.frames.labels(camera, "received").inc()
         reader.sequence += 1
+        if reader.live is not None:
+            reader.live.offer(picture, received_at, now)
         due = reader.frame_limit.is_due(now)
         if due and reader.freeze.is_frozen(lambda: fingerprint(picture), picture.pts, now):
             raise StreamFault(Reason.STREAM_FROZEN)

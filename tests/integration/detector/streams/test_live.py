@@ -1,0 +1,113 @@
+"""What people ask of a detector through the real backend: a try at a stream, live pictures, a new setting at once."""
+
+import io
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+from tests.integration.services.backend import BackendServer, BackendUser, backend_server
+from tests.integration.services.detector import DetectorProcess, detector, wait_until
+from tests.integration.services.rtsp import RtspServer, gst_rtsp_server
+
+pytestmark = pytest.mark.timeout(400)
+LOOKED_SECONDS = 4.0
+
+
+class Scene:
+    """A camera, the backend, the detector that watches, and Anna."""
+
+    def __init__(self, backend: BackendServer, camera: RtspServer, anna: BackendUser, cctv: DetectorProcess) -> None:
+        self.backend, self.camera, self.anna, self.cctv = backend, camera, anna, cctv
+        self.camera_id = backend.add_camera(anna.token, name="Gate", rtsp_url=camera.url)
+
+    def tried(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The end of a try at a stream."""
+        with self.backend.client(self.anna.token) as client:
+            begun = client.post(path, json=body)
+            assert begun.status_code == 202, begun.text
+            where = begun.headers["location"]
+            wait_until(lambda: client.get(where).json()["state"] == "done", 60, "the try is over")
+            return dict(client.get(where).json())
+
+    def live_frames(self) -> float:
+        """How many live pictures the detector has made."""
+        return self.cctv.metric("vigil_live_frames_total", camera=str(self.camera_id))
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory, clip_path: Path) -> Iterator[Scene]:
+    directory = tmp_path_factory.mktemp("live")
+    with (
+        backend_server(directory / "backend") as backend,
+        gst_rtsp_server(clip_path, plays=0, username="root", password="p@ss/w0rd") as camera,
+    ):
+        anna, token = backend.create_user("anna"), backend.token("anna", "pipeline")
+        settings = {"VIGIL_FROZEN_AFTER_SECONDS": "0"}
+        with detector(directory / "cctv", api_url=backend.url, token=token, settings=settings) as cctv:
+            scene = Scene(backend, camera, anna, cctv)
+            cctv.wait_ready(120)
+            yield scene
+
+
+def test_stream_is_tried_by_the_detector(scene: Scene) -> None:
+    saved = scene.tried(f"/api/cameras/{scene.camera_id}/probe/")
+    typed = scene.tried(
+        "/api/probes/", {"rtsp_url": scene.camera.bare_url, "username": "root", "password": "p@ss/w0rd"}
+    )
+    for probe in (saved, typed):
+        assert probe["result"]["answers"], probe
+        assert (probe["result"]["codec"], probe["result"]["width"], probe["result"]["height"]) == ("h264", 320, 192)
+        with scene.backend.client(scene.anna.token) as client:
+            picture = client.get(probe["snapshot"])
+        assert Image.open(io.BytesIO(picture.content)).size == (320, 192)
+    refused = scene.tried("/api/probes/", {"rtsp_url": scene.camera.bare_url, "username": "root", "password": "no"})
+    assert (refused["result"]["answers"], refused["result"]["reason"]) == (False, "StreamUnauthorized")
+    assert refused["snapshot"] is None
+    silent = scene.tried("/api/probes/", {"rtsp_url": "rtsp://127.0.0.1:9/x"})
+    assert silent["result"]["reason"] == "StreamUnreachable"
+    assert "p@ss" not in scene.cctv.output
+
+
+def test_live_pictures_come_young_and_only_while_somebody_looks(scene: Scene) -> None:
+    before = scene.live_frames()
+    ages: list[float] = []
+    path = f"/api/cameras/{scene.camera_id}/live/"
+    with scene.backend.client(scene.anna.token) as client, client.stream("GET", path) as answer:
+        assert answer.headers["content-type"].startswith("multipart/x-mixed-replace")
+        begun_at: float | None = None
+        for line in answer.iter_lines():
+            if line.startswith("X-Timestamp: "):
+                ages.append(time.time() - float(line.removeprefix("X-Timestamp: ")))
+                begun_at = begun_at or time.monotonic()
+            if begun_at is not None and time.monotonic() - begun_at > LOOKED_SECONDS:
+                break
+    ages.sort()
+    median = ages[len(ages) // 2]
+    print(f"live: {len(ages)} pictures in {LOOKED_SECONDS} s, median age {median:.3f} s, oldest {ages[-1]:.3f} s")
+    assert len(ages) >= 5, ages
+    assert median < 1.0, ages
+    assert scene.live_frames() > before
+
+    time.sleep(9)  # the demand lapses
+    idle = scene.live_frames()
+    time.sleep(2)
+    assert scene.live_frames() == idle, "nobody looks"
+
+
+def test_snapshot_is_of_this_moment(scene: Scene) -> None:
+    with scene.backend.client(scene.anna.token) as client:
+        answer = client.get(f"/api/cameras/{scene.camera_id}/snapshot/")
+    assert (answer.status_code, answer.headers["content-type"]) == (httpx.codes.OK, "image/jpeg"), answer.text
+    assert Image.open(io.BytesIO(answer.content)).size == (320, 192)
+    assert time.time() - float(answer.headers["x-timestamp"]) < 5
+
+
+def test_stranger_sees_nothing(scene: Scene) -> None:
+    ben = scene.backend.create_user("ben")
+    with scene.backend.client(ben.token) as client:
+        for name in ("live", "snapshot"):
+            assert client.get(f"/api/cameras/{scene.camera_id}/{name}/").status_code == httpx.codes.NOT_FOUND
