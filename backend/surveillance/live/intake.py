@@ -4,6 +4,7 @@ The first picture goes the whole way, and Django says whether the token may send
 seconds, for this token and camera alone; until then pictures go from the socket to the viewers.
 """
 
+import asyncio
 import contextlib
 import hashlib
 import re
@@ -20,10 +21,10 @@ _NO_JPEG = b'{"detail":"The body must be a JPEG of at most 1 MB."}'
 
 
 class FrameIntake:
-    """An ASGI application around the one that hands streams over."""
+    """An ASGI application around the one that hands streams over. `django` is asked who may send."""
 
-    def __init__(self, application: Application, hub: Hub) -> None:
-        self._application = application
+    def __init__(self, application: Application, hub: Hub, django: Application) -> None:
+        self._application, self._django = application, django
         self._hub = hub
         self._permitted: dict[tuple[bytes, int], float] = {}
 
@@ -48,7 +49,13 @@ class FrameIntake:
         """Whether Django lets it in. Where not, its answer is sent."""
         is_permitted = False
 
+        is_read = False
+
         async def nothing() -> Message:
+            nonlocal is_read
+            if is_read:
+                await asyncio.Event().wait()  # the client is still there; Django stops listening by itself
+            is_read = True
             return {"type": "http.request", "body": b"", "more_body": False}
 
         async def watch(message: Message) -> None:
@@ -61,7 +68,7 @@ class FrameIntake:
                 await send(message)
 
         kept = [(name, value) for name, value in scope["headers"] if name not in {b"content-length", b"content-type"}]
-        await self._application({**scope, "headers": [*kept, (b"content-length", b"0")]}, nothing, watch)
+        await self._django({**scope, "headers": [*kept, (b"content-length", b"0")]}, nothing, watch)
         if is_permitted:
             now = time.monotonic()
             self._permitted = {known: until for known, until in self._permitted.items() if until > now}
