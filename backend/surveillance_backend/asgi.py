@@ -41,4 +41,6 @@ _streams = Handoff(
         "snapshot": Snapshots(_hub),
     },
 )
-application = BodyLimit(cast("Any", FrameIntake(_streams, _hub, cast("Any", _django))), settings.VIGIL_MAX_REQUEST_BYTES)
+application = BodyLimit(
+    cast("Any", FrameIntake(_streams, _hub, cast("Any", _django))), settings.VIGIL_MAX_REQUEST_BYTES
+)
