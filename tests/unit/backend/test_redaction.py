@@ -9,11 +9,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from tests.unit.backend.conftest import Party, picture, send
 from tests.unit.backend.test_access import ROWS
 
 from sites.services import site_create
 from surveillance.models import Camera
+from surveillance.services.errands import discovery_begin, probe_camera
 from surveillance_backend.log_settings import JsonFormatter, TextFormatter, mask
 
 MARK = "zZmarkedZz"
@@ -63,6 +65,8 @@ def test_no_answer_page_or_log_line_holds_the_password(
     assert camera.rtsp_url == URL
     site = site_create(user=anna.user, name="Yard")
     alert_id = send(_pipeline(anna), camera, image=picture(), description="x").json()["id"]
+    probe = probe_camera(camera=camera, user=anna.user, now=timezone.now())
+    discovery = discovery_begin(user=root.user, now=timezone.now())
 
     bodies: list[Any] = [
         {"name": "Gate", "rtsp_url": URL},
@@ -86,6 +90,9 @@ def test_no_answer_page_or_log_line_holds_the_password(
                 uid="u",
                 subscription=0,
                 message=UUID(int=0),
+                probe=probe.pk,
+                discovery=discovery.pk,
+                errand=probe.pk,
             )
             if path == "active-cameras/" and party is operator:
                 continue  # one of the two answers that are meant to hold credentials
