@@ -1,9 +1,15 @@
 """The wall: pictures of now for what can be seen, at the cost of a few requests, and words for what gives none."""
 
+import io
+import threading
+import time
+
 import pytest
-from playwright.sync_api import Page, Route, expect
+from PIL import Image
+from playwright.sync_api import Locator, Page, Route, expect
 from tests.integration.dashboard.conftest import PHONE, SignIn, Visit, Watcher, snapshot_jpeg
 
+from vigil_contracts.api_client import ApiClient
 from vigil_contracts.names import REASON_TEXTS, Reason
 
 pytestmark = pytest.mark.timeout(300)  # on a busy machine the start of a backend alone takes a minute
@@ -129,3 +135,51 @@ def test_on_a_phone_nothing_is_cut_off(sign_in: SignIn, watcher: Watcher) -> Non
             visit.open(f"/dashboard/cameras/{query}")
             expect(visit.page.locator(".tile")).to_have_count(3)
             assert visit.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_pictures_of_a_detector_are_on_the_wall_as_they_come(visit: Visit, watcher: Watcher) -> None:
+    camera_id = add_cameras(visit, watcher, 1)[0]
+    ended = threading.Event()
+
+    def send() -> None:
+        # A detector's side, with nothing between it and the browser but the backend: each picture in another colour.
+        with ApiClient(watcher.server.url, watcher.token) as client:
+            shade = 0
+            while not ended.wait(0.2):
+                shade = (shade + 40) % 256
+                client.send_frame(camera_id, plain_jpeg((shade, 90, 160)), time.time())
+
+    sender = threading.Thread(target=send, daemon=True)
+    sender.start()
+    try:
+        visit.open("/dashboard/cameras/")
+        picture = visit.page.locator(f"#camera-{camera_id} [data-live]")
+        expect(picture).to_have_attribute("src", f"/api/cameras/{camera_id}/live/")
+        visit.page.wait_for_function("image => image.naturalWidth === 320", arg=picture.element_handle())
+        shades = {red_of(picture) for _ in range(20) if visit.page.wait_for_timeout(150) is None}
+        assert len(shades) >= 3, f"the picture moves: {shades}"
+    finally:
+        ended.set()
+        sender.join(10)
+
+
+def plain_jpeg(colour: tuple[int, int, int]) -> bytes:
+    """A picture of 320 x 192 in one colour."""
+    output = io.BytesIO()
+    Image.new("RGB", (320, 192), colour).save(output, format="JPEG")
+    return output.getvalue()
+
+
+def red_of(picture: Locator) -> int:
+    """How red the picture is that the browser shows at this moment, 0 to 255."""
+    return int(
+        picture.evaluate(
+            """image => {
+                const canvas = document.createElement("canvas");
+                canvas.width = canvas.height = 1;
+                const context = canvas.getContext("2d");
+                context.drawImage(image, 0, 0, 1, 1);
+                return context.getImageData(0, 0, 1, 1).data[0];
+            }"""
+        )
+    )
