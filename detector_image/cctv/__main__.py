@@ -1,4 +1,4 @@
-"""`cctv`: watches cameras (poll mode), or one camera with `--camera` (pod mode); `cctv replay` and `cctv export`."""
+"""`cctv`: watches cameras (poll mode), or one camera with `--camera` (pod mode); `replay`, `export`, `discover`."""
 
 import argparse
 import sys
@@ -14,7 +14,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="cctv",
         description="Watches cameras with YOLOv8 and sends what happens to Vigil's API. Without --camera: every "
         "active camera of the group, in this one process. `cctv replay` shows what rules make of a clip, and "
-        "`cctv export` prepares a model; each has a --help of its own.",
+        "`cctv export` prepares a model, `cctv discover` finds cameras; each has a --help of its own.",
         epilog=f"settings, from the environment:\n{describe_settings()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -68,7 +68,20 @@ def export(arguments: Sequence[str]) -> int:
     return export_model(parser.parse_args(arguments))
 
 
-PROGRAMS = {"replay": replay, "export": export}
+def discover(arguments: Sequence[str]) -> int:
+    """`cctv discover`: the cameras of this machine's network; the exit status."""
+    from cctv.discover_command import add_arguments
+    from cctv.discover_command import main as discover_cameras
+
+    parser = argparse.ArgumentParser(
+        prog="cctv discover",
+        description="Asks this machine's networks for cameras (ONVIF WS-Discovery) and shows which answered.",
+    )
+    add_arguments(parser)
+    return discover_cameras(parser.parse_args(arguments))
+
+
+PROGRAMS = {"replay": replay, "export": export, "discover": discover}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What the API asks of this detector, heard over one stream: live pictures, tries at streams, new settings."""
+"""What the API asks of this detector, heard over one stream: live pictures, new settings, tries, searches."""
 
 import logging
 import threading
@@ -8,6 +8,7 @@ from uuid import UUID
 
 from cctv.api import Api
 from cctv.backoff import Backoff
+from cctv.discovery import discover
 from cctv.probe import Prober
 from vigil_contracts.api_client import ApiClient, ApiError
 from vigil_contracts.errands import Errand, ErrandKind
@@ -16,13 +17,13 @@ from vigil_contracts.names import Reason
 log = logging.getLogger("cctv")
 
 AT_ONCE = 4
-"""Tries at streams at the same time."""
+"""Tries at streams, and searches, at the same time."""
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 15.0
 
 
 class Errands:
-    """A thread that listens, and a few that try streams.
+    """A thread that listens, and a few that try streams and look for cameras.
 
     `look`: the camera's pictures are wanted for so many seconds. `changed`: a camera's configuration has changed.
     """
@@ -79,18 +80,21 @@ class Errands:
             self._look(errand.camera, errand.seconds)
         elif errand.kind is ErrandKind.CONFIGURATION:
             self._changed()
-        elif errand.kind is ErrandKind.PROBE and errand.id is not None:
-            self._pool.submit(self._probe, errand.id)
+        elif errand.kind in {ErrandKind.PROBE, ErrandKind.DISCOVERY} and errand.id is not None:
+            self._pool.submit(self._inquire, errand.id)
 
-    def _probe(self, errand_id: UUID) -> None:
+    def _inquire(self, errand_id: UUID) -> None:
         try:
             claimed = self._api.call(lambda client: client.claim_errand(errand_id))
-            if claimed.rtsp_url is None:
-                return
-            done = self._prober.probe(claimed.rtsp_url.get_secret_value(), claimed.transport)
-            self._api.call(lambda client: client.answer_errand(errand_id, done.result, done.snapshot_jpeg))
-            if done.result.reason is not Reason.STREAMING:
-                log.info("a stream was tried: %s", done.result.reason)
+            if claimed.kind is ErrandKind.DISCOVERY:
+                found = discover()
+                self._api.call(lambda client: client.answer_errand(errand_id, found))
+                log.info("cameras were looked for: %d answered", len(found.cameras))
+            elif claimed.rtsp_url is not None:
+                done = self._prober.probe(claimed.rtsp_url.get_secret_value(), claimed.transport)
+                self._api.call(lambda client: client.answer_errand(errand_id, done.result, done.snapshot_jpeg))
+                if done.result.reason is not Reason.STREAMING:
+                    log.info("a stream was tried: %s", done.result.reason)
         except ApiError as error:
             if error.status not in {404, 409}:  # another detector was faster
                 log.warning("an errand could not be done: %s", error)

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from tests.integration.services.backend import BackendServer, BackendUser, backend_server
 from tests.integration.services.detector import DetectorProcess, detector, wait_until
+from tests.integration.services.onvif_device import Device, onvif_devices
 from tests.integration.services.rtsp import RtspServer, gst_rtsp_server
 
 pytestmark = pytest.mark.timeout(400)
@@ -70,6 +71,16 @@ def test_stream_is_tried_by_the_detector(scene: Scene) -> None:
     silent = scene.tried("/api/probes/", {"rtsp_url": "rtsp://127.0.0.1:9/x"})
     assert silent["result"]["reason"] == "StreamUnreachable"
     assert "p@ss" not in scene.cctv.output
+
+
+def test_detector_looks_for_cameras(scene: Scene) -> None:
+    admin = scene.backend.create_user("root", is_superuser=True)
+    device = Device("urn:uuid:4cd0-yard", "onvif://www.onvif.org/name/Yard")
+    with onvif_devices(device), scene.backend.client(admin.token) as client:
+        where = client.post("/api/discovery/").headers["location"]
+        wait_until(lambda: client.get(where).json()["state"] == "done", 60, "the search is over")
+        result = client.get(where).json()["result"]
+    assert [(one["name"], one["endpoint"]) for one in result["cameras"]] == [("Yard", device.endpoint)], result
 
 
 def test_live_pictures_come_young_and_only_while_somebody_looks(scene: Scene) -> None:
