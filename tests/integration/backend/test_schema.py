@@ -14,6 +14,7 @@ import yaml
 from django.contrib.auth.models import User
 from django.core.wsgi import get_wsgi_application
 from django.db import transaction
+from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from schemathesis import checks
 
@@ -24,6 +25,7 @@ from accounts.services import token_create
 from notifications.services.subscriptions import message_create_test, subscription_create
 from sites.services import site_create
 from surveillance.models import Alert, Camera
+from surveillance.services.errands import discovery_begin, probe_camera
 from surveillance_backend import rate_limits
 
 SCHEMA = Path(__file__).parents[3] / "docs/openapi.yaml"
@@ -71,13 +73,16 @@ def scene(db: None, settings: Any, tmp_path: Path) -> dict[str, Any]:
             "invitation_id": str(invitation.public_id),
             "subscription_id": subscription.pk,
             "message_id": str(message_create_test(subscription=subscription).pk),
+            "errand_id": str(probe_camera(camera=camera, user=root, now=timezone.now()).pk),
+            "probe_id": str(probe_camera(camera=camera, user=root, now=timezone.now()).pk),
+            "discovery_id": str(discovery_begin(user=root, now=timezone.now()).pk),
             "uid": "7f8f9a52-9d5b-4b7e-9d3c-0a4f7e3c1b52",
         },
     }
 
 
 def _scope(path: str) -> Scope:
-    if path.endswith(("/configuration/", "/heartbeat/", "/send-alert/")):
+    if path.endswith(("/configuration/", "/heartbeat/", "/send-alert/", "/frames/")) or "/errands/" in path:
         return Scope.DETECTOR
     is_operators = path.endswith("/detector-token/") or "/camera-resources/" in path
     return Scope.OPERATOR if is_operators else Scope.USER
