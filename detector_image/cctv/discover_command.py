@@ -34,7 +34,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 def table_of(result: DiscoveryResult) -> str:
     """One line for each camera, in columns."""
-    rows = [("ADDRESS", "NAME", "MODEL", "LOCATION", "ONVIF SERVICE")]
+    rows: list[tuple[str, ...]] = [("ADDRESS", "NAME", "MODEL", "LOCATION", "ONVIF SERVICE")]
     for camera in result.cameras:
         cells = (camera.address, camera.name, camera.hardware, camera.location, " ".join(camera.services))
         rows.append(tuple(_plain(cell) or "-" for cell in cells))
