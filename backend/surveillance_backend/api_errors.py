@@ -36,7 +36,10 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         error = ServiceUnavailableError()
     elif isinstance(error, DatabaseError):
         logger.error("database refused: %s", type(error).__name__, extra={"view": _name(context)})
-    return exception_handler(error, context)
+    response = exception_handler(error, context)
+    if response is not None:
+        response.content_type = "application/json"  # where a picture or a stream was asked for, too
+    return response
 
 
 def _name(context: dict[str, Any]) -> str:

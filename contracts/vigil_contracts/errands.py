@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from vigil_contracts.names import REASON_TEXTS, Reason, StreamTransport
 
@@ -44,7 +44,8 @@ class ClaimedErrand(BaseModel):
     id: UUID
     kind: ErrandKind
     camera: int | None = None
-    rtsp_url: SecretStr | None = None
+    # Said here, since of itself it would be described as what requests alone may hold.
+    rtsp_url: Annotated[SecretStr | None, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]})] = None
     transport: StreamTransport = StreamTransport.TCP
 
 
