@@ -18,7 +18,11 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"settings, from the environment:\n{describe_settings()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--camera", type=int, metavar="ID", help="watch this camera alone, with its own token")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--camera", type=int, metavar="ID", help="watch this camera alone, with its own token")
+    what.add_argument(
+        "--prober", action="store_true", help="watch none: try streams and look for cameras, when the API asks"
+    )
     parser.add_argument("--group", default=None, metavar="NAME", help="watch the cameras of this group (VIGIL_GROUP)")
     return parser
 
@@ -30,18 +34,19 @@ def watch(arguments: Sequence[str]) -> int:
     from cctv import logs
     from cctv.app import Detector, ended_by_signals
     from cctv.config import InvalidSettingError, load_settings
+    from cctv.prober_app import ProberProgram
 
     try:
         settings = load_settings()
         if chosen.group is not None:
             settings = settings.model_copy(update={"group": chosen.group})
         logs.set_up(settings.log_format, settings.log_level)
-        detector = Detector(settings, chosen.camera)
+        program = ProberProgram(settings) if chosen.prober else Detector(settings, chosen.camera)
     except InvalidSettingError as error:
         print(f"cctv: {error}", file=sys.stderr)
         return EXIT_INVALID_SETTING
-    with ended_by_signals(detector):
-        detector.run()
+    with ended_by_signals(program):
+        program.run()
     return 0
 
 

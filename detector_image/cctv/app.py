@@ -3,20 +3,17 @@
 import contextlib
 import logging
 import signal
-import ssl
 import threading
 import time
 from collections.abc import Iterator
 from types import FrameType
-
-from pydantic import SecretStr
+from typing import Protocol
 
 from cctv.api import Api
 from cctv.cameras import Cameras
-from cctv.clips import ClipLimits, ClipRecorder
+from cctv.clips import ClipLimits
 from cctv.config import InvalidSettingError, Settings
 from cctv.errands import Errands
-from cctv.hardware import HardwareDecoding
 from cctv.heartbeat import Heart
 from cctv.http_server import StatusServer
 from cctv.metrics import Metrics
@@ -25,14 +22,10 @@ from cctv.pipeline import Shared
 from cctv.poll import AllCameras, OneCamera, Poller
 from cctv.probe import Prober
 from cctv.reader import ReaderOptions
-from cctv.rtsp import RtspSource
-from cctv.rtsp_gate import GateOptions
 from cctv.sender import Sender
-from cctv.source import PacketSource, Source
+from cctv.sources import Sources
 from cctv.spool import Spool, SpoolInUseError
 from cctv.state_store import StateStore
-from vigil_contracts.camera import CameraConfiguration
-from vigil_contracts.names import StreamTransport
 
 log = logging.getLogger("cctv")
 
@@ -47,6 +40,7 @@ class Detector:
         self._settings, self._camera_id = settings, camera_id
         self.metrics = Metrics()
         self._stopping = threading.Event()
+        self._sources = Sources.of(settings)
         self._spool = self._open_spool()
         self._api = Api(settings, self.metrics)
         self._sender = Sender(self._spool, self._api.deliver, self.metrics)
@@ -66,7 +60,7 @@ class Detector:
         )
         ask = AllCameras(self._api, settings.group) if camera_id is None else OneCamera(self._api, camera_id)
         self._poller = Poller(ask, self._cameras.want, settings.poll_interval_seconds, self._sender.api_is_back)
-        self._errands = Errands(self._api, Prober(self._sources().tried), self._cameras.look, self._poller.ask_now)
+        self._errands = Errands(self._api, Prober(self._sources.tried), self._cameras.look, self._poller.ask_now)
         self._status = self._open_status()
 
     def run(self) -> None:
@@ -120,7 +114,7 @@ class Detector:
         self._spool.close()
 
     def _shared(self) -> Shared:
-        settings, sources = self._settings, self._sources()
+        settings, sources = self._settings, self._sources
         return Shared(
             models=self._models,
             spool=self._spool,
@@ -143,15 +137,6 @@ class Detector:
                 settings.clip_seconds_before, settings.clip_seconds_after, int(settings.clip_max_bytes)
             ),
         )
-
-    def _sources(self) -> "_Sources":
-        settings = self._settings
-        try:
-            tls = ssl.create_default_context(cafile=settings.rtsps_ca_file)
-        except (OSError, ssl.SSLError):
-            raise InvalidSettingError("VIGIL_RTSPS_CA_FILE: must hold certificates in PEM form") from None
-        options = GateOptions(settings.address_policy(), tls)
-        return _Sources(options, settings, HardwareDecoding(settings.hardware_decoder))
 
     def _open_spool(self) -> Spool:
         settings = self._settings
@@ -199,48 +184,19 @@ class Detector:
             self.metrics.spool_bytes.labels(str(camera_id)).set(waiting.size_bytes)
 
 
-class _Sources:
-    """Makes one try at a camera's stream."""
+class Stoppable(Protocol):
+    """A program of this package."""
 
-    def __init__(self, options: GateOptions, settings: Settings, hardware: HardwareDecoding) -> None:
-        self._options, self._settings, self._hardware = options, settings, hardware
-
-    def watched(self, camera: CameraConfiguration, recorder: ClipRecorder) -> Source:
-        """The stream that is looked at; `recorder` has it too unless the main stream is read for that."""
-        return self._make(camera, camera.watched_url, None if camera.detection.stream_path else recorder)
-
-    def for_clips(self, camera: CameraConfiguration, recorder: ClipRecorder) -> PacketSource:
-        """The main stream, beside the sub-stream that is looked at."""
-        return self._make(camera, camera.rtsp_url, recorder)
-
-    def tried(self, url: str, transport: StreamTransport) -> Source:
-        """A stream that somebody wants to know about."""
-        return RtspSource(
-            url,
-            transport,
-            self._options,
-            open_timeout_seconds=self._settings.stream_open_timeout_seconds,
-            read_timeout_seconds=self._settings.stream_read_timeout_seconds,
-        )
-
-    def _make(self, camera: CameraConfiguration, url: SecretStr, recorder: ClipRecorder | None) -> RtspSource:
-        return RtspSource(
-            url.get_secret_value(),
-            camera.transport,
-            self._options,
-            open_timeout_seconds=self._settings.stream_open_timeout_seconds,
-            read_timeout_seconds=self._settings.stream_read_timeout_seconds,
-            hardware=self._hardware,
-            recorder=recorder,
-        )
+    def stop(self) -> None:
+        """Makes it end soon; from any thread or signal handler."""
 
 
 @contextlib.contextmanager
-def ended_by_signals(detector: Detector) -> Iterator[None]:
-    """SIGTERM and SIGINT stop the detector."""
+def ended_by_signals(program: Stoppable) -> Iterator[None]:
+    """SIGTERM and SIGINT stop the program."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
-        detector.stop()
+        program.stop()
 
     former = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

@@ -32,8 +32,8 @@ UNFINISHED_SECONDS = 45.0
 KEPT_SECONDS = 600.0
 CONFIGURATION_SECONDS = 30.0
 NOBODY_THERE = (
-    "No detector is connected that could do it. Start the pipeline (`cctv`) and see that it reaches this server; "
-    "in a cluster, detectors try the streams of their cameras alone."
+    "No detector is connected that could do it. Start the pipeline (`cctv`), or in a cluster the prober "
+    "(`cctv --prober`), and see that it reaches this server."
 )
 NOT_FINISHED = "The detector that took it has not answered. Try again."
 

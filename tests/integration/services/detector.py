@@ -42,8 +42,11 @@ class DetectorProcess:
         camera_id: int | None,
         settings: Mapping[str, str],
         python: str = sys.executable,
+        *,
+        is_prober: bool = False,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
+        self.is_prober = is_prober
         self.directory, self.camera_id, self.python = directory, camera_id, python
         (self.status_port,) = free_ports(1)
         self.token_file = directory / "token"
@@ -68,6 +71,8 @@ class DetectorProcess:
         command = [self.python, "-m", "cctv"]
         if self.camera_id is not None:
             command += ["--camera", str(self.camera_id)]
+        if self.is_prober:
+            command += ["--prober"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
 

@@ -117,6 +117,29 @@ def test_snapshot_is_of_this_moment(scene: Scene) -> None:
     assert time.time() - float(answer.headers["x-timestamp"]) < 5
 
 
+def test_prober_tries_streams_and_watches_none(scene: Scene, tmp_path: Path) -> None:
+    scene.cctv.stop()  # in a cluster nobody else hears of a stream that is no camera yet
+    try:
+        prober = DetectorProcess(
+            tmp_path, scene.backend.url, scene.cctv.token_file.read_text(), None, {}, is_prober=True
+        )
+        prober.start()
+        try:
+            prober.wait_ready(60)
+            tried = scene.tried(
+                "/api/probes/", {"rtsp_url": scene.camera.bare_url, "username": "root", "password": "p@ss/w0rd"}
+            )
+            assert (tried["result"]["answers"], tried["result"]["codec"]) == (True, "h264"), tried
+            assert not prober.spool.exists(), "it keeps nothing"
+            assert prober.stop() == 0, prober.output
+            assert "p@ss" not in prober.output
+        finally:
+            prober.end()
+    finally:
+        scene.cctv.start()
+        scene.cctv.wait_ready(120)
+
+
 def test_stranger_sees_nothing(scene: Scene) -> None:
     ben = scene.backend.create_user("ben")
     with scene.backend.client(ben.token) as client:
