@@ -153,6 +153,8 @@ class Detector:
             raise InvalidSettingError(f"VIGIL_SPOOL_DIR: must be a folder to write into; {error.strerror}") from None
 
     def _dropped(self, camera_id: int, why: str) -> None:
+        words = {"full": "the spool has no more room", "old": "it waited too long"}
+        log.warning("camera %d: what was waiting was given up: %s", camera_id, words[why])
         self.metrics.spool_dropped.labels(str(camera_id), why).inc()
 
     def _open_status(self) -> StatusServer:
