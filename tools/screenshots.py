@@ -88,6 +88,9 @@ def main() -> None:
             ("dashboard", "", 1440, 900),
             ("alerts", "alerts/", 1440, 900),
             ("cameras", "cameras/", 1440, 900),
+            ("camera", "cameras/1/", 1440, 900),
+            ("rules", "cameras/1/rules/", 1440, 900),
+            ("statistics", "statistics/", 1440, 900),
             ("phone", "", 390, 844),
         ):
             context = browser.new_context(
