@@ -34,19 +34,24 @@ class Posted:
 
 
 def errands_now() -> dict[Key, Posted]:
-    """All that hold, by their keys; reads the database, in this thread."""
+    """All that hold, by their keys."""
+    now, found = timezone.now(), dict[Key, Posted]()
+    for notice in Notice.objects.filter(expires_at__gt=now):
+        left = (notice.expires_at - now).total_seconds() if notice.kind == ErrandKind.LIVE else None
+        errand = Errand(kind=ErrandKind(notice.kind), camera=notice.camera_id, seconds=left)
+        found[notice.kind, notice.camera_id] = Posted(notice.number, notice.camera_id, _event(errand))
+    waiting = Inquiry.objects.filter(state=InquiryState.PENDING).values_list("id", "kind", "camera_id")
+    for inquiry_id, kind, camera_id in waiting:
+        errand = Errand(kind=ErrandKind(kind), camera=camera_id, id=inquiry_id)
+        found[kind, inquiry_id] = Posted(0, camera_id, _event(errand))
+    return found
+
+
+def _read() -> dict[Key, Posted]:
+    """The same in a thread of its own, where no request opens and closes the connection."""
     close_old_connections()
     try:
-        now, found = timezone.now(), dict[Key, Posted]()
-        for notice in Notice.objects.filter(expires_at__gt=now):
-            left = (notice.expires_at - now).total_seconds() if notice.kind == ErrandKind.LIVE else None
-            errand = Errand(kind=ErrandKind(notice.kind), camera=notice.camera_id, seconds=left)
-            found[notice.kind, notice.camera_id] = Posted(notice.number, notice.camera_id, _event(errand))
-        waiting = Inquiry.objects.filter(state=InquiryState.PENDING).values_list("id", "kind", "camera_id")
-        for inquiry_id, kind, camera_id in waiting:
-            errand = Errand(kind=ErrandKind(kind), camera=camera_id, id=inquiry_id)
-            found[kind, inquiry_id] = Posted(0, camera_id, _event(errand))
-        return found
+        return errands_now()
     finally:
         close_old_connections()
 
@@ -97,7 +102,7 @@ class ErrandStreams:
     async def _run(self) -> None:
         while self._readers:
             try:
-                found = await asyncio.get_running_loop().run_in_executor(self._executor, errands_now)
+                found = await asyncio.get_running_loop().run_in_executor(self._executor, _read)
             except Exception as error:  # noqa: BLE001 streams outlive a database that is away
                 logger.warning("errands cannot be read: %s", type(error).__name__)
             else:

@@ -23,6 +23,9 @@ POST_ONLY = {
     "alert-resolve",
     "alert-false-positive",
     "alert-comment",
+    "camera-rules-preview",
+    "camera-rules-save",
+    "settings-person-switch",
     "logout",
 }
 OPEN_TO_ALL = {"login", "logout"}
@@ -48,7 +51,7 @@ def paths(camera_id: int, alert_id: int) -> dict[str, str]:
     """Every path of the dashboard by its name, with the ids put in."""
     found = {}
     for pattern in urlpatterns:
-        route = str(pattern.pattern).replace("<int:camera_id>", str(camera_id))
+        route = str(pattern.pattern).replace("<int:camera_id>", str(camera_id)).replace("<int:user_id>", "999999")
         found[str(pattern.name)] = f"/dashboard/{route.replace('<int:alert_id>', str(alert_id))}"
     return found
 

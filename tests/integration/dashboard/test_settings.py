@@ -53,7 +53,9 @@ def test_a_token_is_shown_once_works_and_is_revoked(visit: Visit) -> None:
     visit.open("/dashboard/settings/tokens/")
     page.get_by_label("Name").fill("Script")
     page.get_by_role("button", name="Make a token").click()
-    token = page.locator("[data-secret]").inner_text()
+    secret = page.locator("[data-secret]")
+    expect(secret).not_to_be_empty()
+    token = secret.inner_text()
     with visit.server.client(token) as client:
         assert client.get("/api/cameras/").status_code == httpx.codes.OK
         page.get_by_role("dialog").get_by_role("button", name="Done").click()
@@ -73,6 +75,7 @@ def test_an_administrator_invites_and_closes_an_account(sign_in: SignIn, users: 
         visit.open("/dashboard/settings/people/")
         page.get_by_label("For whom").fill("Night shift")
         page.get_by_role("button", name="Invite").click()
+        expect(page.locator("[data-secret]")).not_to_be_empty()
         link = page.locator("[data-secret]").inner_text()
         assert "/invitation/" in link
         page.get_by_role("dialog").get_by_role("button", name="Done").click()
