@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from PIL import Image
@@ -20,6 +21,10 @@ from sites.roles import Role
 from sites.services import member_set, site_create
 from surveillance.models import Alert, Camera
 from surveillance_backend import rate_limits
+
+APPS = list(django_settings.INSTALLED_APPS)
+"""For tests that commit: with these named, Django empties the tables in cascade, as PostgreSQL wants it where the table
+of a library (knox's, whose model ours takes the place of) refers to one of them."""
 
 WEBHOOK = {"name": "Nights", "channel": "webhook", "target": {"url": "https://hooks.example/4f1c"}}
 URL = "rtsp://root:Pa55word@camera.example:554/stream"

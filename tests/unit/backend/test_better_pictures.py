@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from tests.unit.backend.conftest import Party, files_in, picture
+from tests.unit.backend.conftest import APPS, Party, files_in, picture
 
 from surveillance import pictures
 from surveillance.models import Alert, Camera
@@ -30,7 +30,7 @@ def send_picture(sender: Party, camera: Camera, content: bytes | None, /, **chan
     return sender.client.post("/api/send-picture/", fields, format="multipart")
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, available_apps=APPS)
 def test_a_better_picture_takes_the_place_of_the_first(
     anna: Party, detector: Party, camera: Camera, alert: Alert, media: Path
 ) -> None:

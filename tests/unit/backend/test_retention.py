@@ -11,7 +11,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 from pytest_django import Settings
-from tests.unit.backend.conftest import Party, files_in
+from tests.unit.backend.conftest import APPS, Party, files_in
 
 from audit.models import AuditEntry
 from surveillance import metrics, pictures
@@ -20,7 +20,7 @@ from surveillance.services import housekeeping, retention
 from surveillance.services.retention import Deleted, Reason, retention_apply
 from vigil_contracts.names import AlertType
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db(transaction=True, available_apps=APPS)
 NOW = timezone.now()
 
 

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import OperationalError, transaction
 from django.utils import timezone
 from pytest_django import Settings
-from tests.unit.backend.conftest import Party, files_in, picture, send
+from tests.unit.backend.conftest import APPS, Party, files_in, picture, send
 
 from surveillance import pictures
 from surveillance.models import Alert, Camera
@@ -27,7 +27,7 @@ def old(path: Path, *, hours: float = 2.0) -> None:
     os.utime(path, (then, then))
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, available_apps=APPS)
 def test_a_commit_that_may_have_happened_keeps_its_picture(
     detector: Party, camera: Camera, media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,7 +83,7 @@ def test_pages_may_show_what_the_links_lead_to() -> None:
     assert "img-src 'self' data: blob:;" in policy("")
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, available_apps=APPS)
 def test_the_sweep_deletes_old_orphans_only_and_says_which(
     detector: Party, camera: Camera, alert: Alert, media: Path
 ) -> None:
