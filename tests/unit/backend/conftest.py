@@ -23,8 +23,8 @@ from surveillance.models import Alert, Camera
 from surveillance_backend import rate_limits
 
 APPS = list(django_settings.INSTALLED_APPS)
-"""For tests that commit: with these named, Django empties the tables in cascade, as PostgreSQL wants it where the table
-of a library (knox's, whose model ours takes the place of) refers to one of them."""
+"""For tests that commit: with these named, Django empties the tables in cascade, as PostgreSQL wants it where a
+library's table (knox's, whose model ours takes the place of) refers to one of them."""
 
 WEBHOOK = {"name": "Nights", "channel": "webhook", "target": {"url": "https://hooks.example/4f1c"}}
 URL = "rtsp://root:Pa55word@camera.example:554/stream"
