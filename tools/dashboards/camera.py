@@ -6,12 +6,12 @@ from tools.dashboards.parts import (
     RED,
     STAGES,
     YELLOW,
+    durations,
+    growth,
     label_variable,
     lines,
     new_dashboard,
     number,
-    quantile,
-    recent,
     vigil_url,
 )
 
@@ -75,36 +75,10 @@ def camera() -> Dashboard:
                 description=STAGES,
             )
         )
-        .with_panel(
-            lines(
-                "Breaks",
-                "none",
-                {"{{reason}}": recent("vigil_stream_reconnects_total", _OF, "reason")},
-                bars=True,
-                stacked=True,
-            )
-        )
+        .with_panel(growth("Breaks", "vigil_stream_reconnects_total", _OF, "reason"))
         .with_row(Row("Detection"))
-        .with_panel(
-            lines(
-                "Time in the model for a picture",
-                "s",
-                {
-                    "median": quantile(0.5, "vigil_inference_seconds", _OF),
-                    "95 %": quantile(0.95, "vigil_inference_seconds", _OF),
-                },
-            )
-        )
-        .with_panel(
-            lines(
-                "Age of a picture when the model looks at it",
-                "s",
-                {
-                    "median": quantile(0.5, "vigil_frame_age_seconds", _OF),
-                    "95 %": quantile(0.95, "vigil_frame_age_seconds", _OF),
-                },
-            )
-        )
+        .with_panel(durations("Time in the model for a picture", "vigil_inference_seconds", _OF))
+        .with_panel(durations("Age of a picture when the model looks at it", "vigil_frame_age_seconds", _OF))
         .with_panel(
             lines(
                 "Objects found",
@@ -113,25 +87,11 @@ def camera() -> Dashboard:
                 description="In pictures, for each second: a person who stands still counts again and again.",
             )
         )
-        .with_panel(
-            lines(
-                "Events",
-                "none",
-                {"{{type}}": recent("vigil_events_total", _OF, "type")},
-                bars=True,
-                stacked=True,
-            )
-        )
+        .with_panel(growth("Events", "vigil_events_total", _OF, "type"))
         .with_row(Row("Delivery"))
         .with_panel(
-            lines(
-                "From a picture to its stored alert",
-                "s",
-                {
-                    "median": quantile(0.5, "vigil_alert_delivery_seconds", _OF),
-                    "95 %": quantile(0.95, "vigil_alert_delivery_seconds", _OF),
-                },
-                limits=[(0.5, YELLOW)],
+            durations(
+                "From a picture to its stored alert", "vigil_alert_delivery_seconds", _OF, limits=[(0.5, YELLOW)]
             )
         )
         .with_panel(lines("Spool", "bytes", {"on disk": f"sum(vigil_spool_bytes{{{_OF}}})"}))

@@ -5,13 +5,13 @@ from tools.dashboards.parts import (
     RED,
     STAGES,
     YELLOW,
+    durations,
+    growth,
     label_variable,
     lines,
     new_dashboard,
     number,
-    quantile,
     ranking,
-    recent,
     rows,
 )
 
@@ -77,15 +77,7 @@ def fleet() -> Dashboard:
                 description="The reason of the condition Ready; docs/kubernetes.md says what each asks you to do.",
             )
         )
-        .with_panel(
-            lines(
-                "Streams that broke",
-                "none",
-                {"{{reason}}": recent("vigil_stream_reconnects_total", _IN, "reason")},
-                bars=True,
-                stacked=True,
-            )
-        )
+        .with_panel(growth("Streams that broke", "vigil_stream_reconnects_total", _IN, "reason"))
         .with_panel(
             ranking(
                 "Cameras that broke most in the last hour",
@@ -103,25 +95,8 @@ def fleet() -> Dashboard:
                 description=STAGES,
             )
         )
-        .with_panel(
-            lines(
-                "Time in the model for a picture",
-                "s",
-                {
-                    "median": quantile(0.5, "vigil_inference_seconds", _IN),
-                    "95 %": quantile(0.95, "vigil_inference_seconds", _IN),
-                },
-            )
-        )
-        .with_panel(
-            lines(
-                "Events by type",
-                "none",
-                {"{{type}}": recent("vigil_events_total", _IN, "type")},
-                bars=True,
-                stacked=True,
-            )
-        )
+        .with_panel(durations("Time in the model for a picture", "vigil_inference_seconds", _IN))
+        .with_panel(growth("Events by type", "vigil_events_total", _IN, "type"))
         .with_panel(
             ranking(
                 "Cameras with most events today",

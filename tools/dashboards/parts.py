@@ -139,6 +139,20 @@ def lines(
     return panel
 
 
+def growth(title: str, counter: str, selector: str, by: str) -> timeseries.Panel:
+    """How often something happened, as bars by its labels."""
+    legend = " ".join(f"{{{{{label}}}}}" for label in by.split(", "))
+    return lines(title, "none", {legend: recent(counter, selector, by)}, bars=True, stacked=True)
+
+
+def durations(
+    title: str, histogram: str, selector: str, *, limits: Sequence[tuple[float, str]] = ()
+) -> timeseries.Panel:
+    """The median and the 95th percentile of a histogram of seconds."""
+    shares = {"median": quantile(0.5, histogram, selector), "95 %": quantile(0.95, histogram, selector)}
+    return lines(title, "s", shares, limits=limits)
+
+
 def number(
     title: str,
     unit: str,

@@ -1,7 +1,18 @@
 """Platform: the API, its database work, the notifications, the operator: what serves the cameras."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
-from tools.dashboards.parts import RED, YELLOW, label_variable, lines, new_dashboard, number, quantile, recent
+from tools.dashboards.parts import (
+    RED,
+    YELLOW,
+    durations,
+    growth,
+    label_variable,
+    lines,
+    new_dashboard,
+    number,
+    quantile,
+    recent,
+)
 
 _IN = 'namespace=~"$namespace"'
 
@@ -79,37 +90,11 @@ def platform() -> Dashboard:
                 },
             )
         )
-        .with_panel(
-            lines(
-                "Time to store an alert",
-                "s",
-                {
-                    "median": quantile(0.5, "vigil_alert_ingest_seconds", _IN),
-                    "95 %": quantile(0.95, "vigil_alert_ingest_seconds", _IN),
-                },
-                limits=[(0.5, YELLOW)],
-            )
-        )
-        .with_panel(
-            lines(
-                "Alerts stored by type",
-                "none",
-                {"{{type}}": recent("vigil_alerts_total", _IN, "type")},
-                bars=True,
-                stacked=True,
-            )
-        )
+        .with_panel(durations("Time to store an alert", "vigil_alert_ingest_seconds", _IN, limits=[(0.5, YELLOW)]))
+        .with_panel(growth("Alerts stored by type", "vigil_alerts_total", _IN, "type"))
         .with_row(Row("Delivery"))
         .with_panel(lines("Alerts that wait on detectors' disks", "none", {"all cameras": "sum(vigil_spool_alerts)"}))
-        .with_panel(
-            lines(
-                "Notifications",
-                "none",
-                {"{{channel}} {{outcome}}": recent("vigil_notifications_total", _IN, "channel, outcome")},
-                bars=True,
-                stacked=True,
-            )
-        )
+        .with_panel(growth("Notifications", "vigil_notifications_total", _IN, "channel, outcome"))
         .with_row(Row("Operator"))
         .with_panel(
             lines(
