@@ -35,6 +35,7 @@ LONGEST_FIRST = ("e2e", "integration/detector/streams", "integration/backend", "
 """So that two workers end at about the same time."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist's own hook, which reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The parts are tested side by side (`--numprocesses`), each in one process and in its order."""
 
