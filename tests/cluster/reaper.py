@@ -16,7 +16,8 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -62,6 +63,16 @@ class Reaper:
             if self._process.stdin is not None:
                 self._process.stdin.write(line + "\n")
                 self._process.stdin.flush()
+
+
+@contextmanager
+def server_home(name: str) -> Iterator[tuple[Path, Reaper]]:
+    """Where a test's server lives: an empty folder, and a reaper that ends what it watches and removes the folder."""
+    reaper = Reaper()
+    try:
+        yield reaper.temporary_folder(f"vigil-{name}-"), reaper
+    finally:
+        reaper.close()
 
 
 def _main() -> None:

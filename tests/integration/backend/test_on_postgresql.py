@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 @pytest.mark.timeout(600)
 def test_unit_tests_pass_on_postgresql(database_url: str) -> None:
     finished = subprocess.run(
-        [sys.executable, "-m", "pytest", "tests/unit/backend", "-q", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", "tests/unit/backend", "-q", "-p", "no:cacheprovider", "--numprocesses", "2"],
         cwd=ROOT,
         env={**os.environ, "DATABASE_URL": database_url},
         capture_output=True,

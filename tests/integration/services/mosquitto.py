@@ -3,13 +3,12 @@
 import contextlib
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.cluster.processes import ServerProcess, free_ports, is_listening
-from tests.cluster.reaper import Reaper
+from tests.cluster.reaper import Reaper, server_home
 
 USER, PASSWORD = "vigil", "br0ker-pass"
 
@@ -42,14 +41,9 @@ def mosquitto_server() -> Iterator[MosquittoServer]:
     """A running broker; its data go with it."""
     if shutil.which("mosquitto") is None:
         pytest.skip("needs an MQTT broker: no mosquitto on the PATH (Debian package mosquitto)")
-    directory = Path(tempfile.mkdtemp(prefix="vigil-mosquitto-"))
-    directory.chmod(0o755)
-    reaper = Reaper()
-    try:
+    with server_home("mosquitto") as (directory, reaper):
+        directory.chmod(0o755)
         server = MosquittoServer(directory, reaper)
         server.start()
         yield server
         server.kill()
-    finally:
-        reaper.close()
-        shutil.rmtree(directory, ignore_errors=True)

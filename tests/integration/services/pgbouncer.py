@@ -2,14 +2,13 @@
 
 import contextlib
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg2
 import pytest
 from tests.cluster.processes import ServerProcess, free_ports
-from tests.cluster.reaper import Reaper
+from tests.cluster.reaper import server_home
 from tests.integration.services.postgres import PostgresServer, as_unprivileged_user
 
 SHIPPED = Path(__file__).parents[3] / "manifests" / "pgbouncer" / "pgbouncer.ini"
@@ -29,9 +28,19 @@ def pgbouncer(postgres: PostgresServer, database: str, *, pool_size: int) -> Ite
     program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     if program is None:
         pytest.skip("needs PgBouncer (Debian package pgbouncer)")
-    folder = Path(tempfile.mkdtemp(prefix="vigil-pgbouncer-"))
-    reaper = Reaper()
-    (port,) = free_ports(1)
+    with server_home("pgbouncer") as (folder, reaper):
+        (port,) = free_ports(1)
+        _configure(folder, postgres, database, port, pool_size)
+        command: list[str | Path] = [*as_unprivileged_user(folder), program, folder / "pgbouncer.ini"]
+        url = f"postgres://vigil@127.0.0.1:{port}/vigil"
+        process = ServerProcess("pgbouncer", command, folder / "pgbouncer.log", reaper)
+        process.start()
+        process.wait_until(lambda: _answers(url), timeout_seconds=60)
+        yield url
+        process.kill()
+
+
+def _configure(folder: Path, postgres: PostgresServer, database: str, port: int, pool_size: int) -> None:
     (folder / "userlist.txt").write_text('"vigil" ""\n')
     changes = {
         "port=5432 dbname=vigil": f"port={postgres.port} dbname={database}",
@@ -42,22 +51,11 @@ def pgbouncer(postgres: PostgresServer, database: str, *, pool_size: int) -> Ite
     }
     (folder / "pgbouncer.ini").write_text(tried(SHIPPED.read_text(), changes))
     (folder / "pgbouncer.ini").chmod(0o644)
-    command: list[str | Path] = [*as_unprivileged_user(folder), program, folder / "pgbouncer.ini"]
-    url = f"postgres://vigil@127.0.0.1:{port}/vigil"
 
-    def answers() -> bool:
-        try:
-            psycopg2.connect(url, connect_timeout=2).close()
-        except psycopg2.OperationalError:
-            return False
-        return True
 
+def _answers(url: str) -> bool:
     try:
-        process = ServerProcess("pgbouncer", command, folder / "pgbouncer.log", reaper)
-        process.start()
-        process.wait_until(answers, timeout_seconds=60)
-        yield url
-        process.kill()
-    finally:
-        reaper.close()
-        shutil.rmtree(folder, ignore_errors=True)
+        psycopg2.connect(url, connect_timeout=2).close()
+    except psycopg2.OperationalError:
+        return False
+    return True

@@ -11,16 +11,14 @@ import contextlib
 import os
 import pwd
 import secrets
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg2
 import pytest
 from tests.cluster.processes import ServerProcess, free_ports
-from tests.cluster.reaper import Reaper
+from tests.cluster.reaper import Reaper, server_home
 
 _VERSIONS = Path("/usr/lib/postgresql")
 _HASTY = ("-c", "fsync=off", "-c", "full_page_writes=off")
@@ -114,16 +112,11 @@ def postgres_server(*, is_durable: bool = False) -> Iterator[PostgresServer]:
     binaries = find_binaries()
     if binaries is None:
         pytest.skip(f"needs PostgreSQL: nothing in {_VERSIONS}/*/bin (Debian package postgresql)")
-    directory = Path(tempfile.mkdtemp(prefix="vigil-postgres-"))
-    reaper = Reaper()
-    try:
+    with server_home("postgres") as (directory, reaper):
         server = PostgresServer(binaries, directory, reaper, is_durable=is_durable)
         server.start()
         yield server
         server.kill()
-    finally:
-        reaper.close()
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

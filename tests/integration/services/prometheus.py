@@ -7,7 +7,6 @@ with prometheus_server({"vigil-backend": [Target("127.0.0.1:8000/metrics")]}) as
 import contextlib
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ import httpx
 import pytest
 import yaml
 from tests.cluster.processes import ServerProcess, free_ports
-from tests.cluster.reaper import Reaper
+from tests.cluster.reaper import Reaper, server_home
 from tools import system_packages
 
 CACHE = Path.home() / ".cache" / "vigil" / "prometheus"
@@ -118,16 +117,11 @@ def ensure_programs() -> Path:
 @contextlib.contextmanager
 def prometheus_server(jobs: Mapping[str, Sequence[Target]], rules: Sequence[Path] = ()) -> Iterator[PrometheusServer]:
     """A running server; its data go with it."""
-    directory = Path(tempfile.mkdtemp(prefix="vigil-prometheus-"))
-    reaper = Reaper()
-    try:
+    with server_home("prometheus") as (directory, reaper):
         server = PrometheusServer(ensure_programs(), directory, jobs, rules, reaper)
         server.start()
         yield server
         server.close()
-    finally:
-        reaper.close()
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ redis.kill(); redis.start()                            # kill -9; it comes back 
 
 import contextlib
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 from tests.cluster.processes import ServerProcess, free_ports
-from tests.cluster.reaper import Reaper
+from tests.cluster.reaper import Reaper, server_home
 
 
 class RedisServer:
@@ -64,16 +63,11 @@ def redis_server() -> Iterator[RedisServer]:
     """A running server; its data go with it."""
     if shutil.which("redis-server") is None:
         pytest.skip("needs Redis: no redis-server on the PATH (Debian package redis-server)")
-    directory = Path(tempfile.mkdtemp(prefix="vigil-redis-"))
-    reaper = Reaper()
-    try:
+    with server_home("redis") as (directory, reaper):
         server = RedisServer(directory, reaper)
         server.start()
         yield server
         server.kill()
-    finally:
-        reaper.close()
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

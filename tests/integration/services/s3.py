@@ -8,9 +8,7 @@ It checks signatures and their age, unlike stand-ins that take any.
 
 import contextlib
 import secrets
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from tests.cluster.processes import ServerProcess, free_ports
-from tests.cluster.reaper import Reaper
+from tests.cluster.reaper import Reaper, server_home
 
 _SYSTEM_PYTHON = Path("/usr/bin/python3")
 _PROGRAM = Path(__file__).with_name("swift_server.py")
@@ -141,16 +139,11 @@ def s3_server() -> Iterator[S3Server]:
     probe = [str(_SYSTEM_PYTHON), "-c", "import swift.common.middleware.s3api"]
     if not _SYSTEM_PYTHON.exists() or subprocess.run(probe, check=False, capture_output=True).returncode:
         pytest.skip("needs OpenStack Swift, an S3 server (Debian package python3-swift)")
-    folder = Path(tempfile.mkdtemp(prefix="vigil-s3-"))
-    reaper = Reaper()
-    try:
+    with server_home("s3") as (folder, reaper):
         server = S3Server(folder, reaper)
         server.start()
         yield server
         server.kill()
-    finally:
-        reaper.close()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
