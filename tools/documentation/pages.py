@@ -9,13 +9,14 @@ import mkdocs_gen_files
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "backend")]
 
-from tools.documentation import api, links, metrics, resources, settings  # noqa: E402 - the path comes first
+from tools.documentation import api, links, metrics, resources, settings, values  # noqa: E402 - the path comes first
 
 PAGES = {
     "reference/resources.md": resources.page,
     "reference/api.md": api.page,
     "reference/settings.md": settings.page,
     "reference/metrics.md": metrics.page,
+    "reference/values.md": values.page,
 }
 
 for name, page in PAGES.items():

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tools.documentation import metrics, resources, settings
+from tools.documentation import metrics, resources, settings, values
 
 ROOT = Path(__file__).parents[3]
 
@@ -43,7 +43,7 @@ def test_links_to_files_of_the_repository_lead_to_their_copies(site: Path) -> No
     ).read_bytes()
 
 
-def test_the_reference_has_every_setting_metric_and_field() -> None:
+def test_the_reference_has_every_setting_metric_field_and_value() -> None:
     text = settings.page()
     for name in ("VIGIL_SPOOL_DIR", "VIGIL_LEASE_NAMESPACE", "DATABASE_URL", "VIGIL_SECRET_KEY"):
         assert f"| `{name}` |" in text
@@ -52,3 +52,6 @@ def test_the_reference_has_every_setting_metric_and_field() -> None:
         assert f"| `{name}` |" in metrics.page()
     for field in ("spec.stream.credentialsSecretRef", "status.conditions[].reason", "spec.gpu.resourceName"):
         assert f"| `{field}` |" in resources.page()
+    for value in ("backend.replicas", "detectors.classes.gpu.spec.runtime", "ingress.tlsSecret"):
+        assert f"| `{value}` |" in values.page()
+    assert "| `backend.replicas` | `1` | more want media in S3" in values.page(), "the comment beside it is told"
