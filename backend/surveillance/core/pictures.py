@@ -1,7 +1,8 @@
 """Pictures from outside made safe: known by their content, bounded before they are decoded, written anew.
 
 Refused in well under a second: what is no JPEG or PNG, decompression bombs, truncated files. What passes is decoded
-and encoded again, so that nothing of the sent file (EXIF, comments, appended bytes of another format) is kept.
+and encoded again, a plain JPEG down to its coefficients, all else to its pixels, so that nothing of the sent file
+(EXIF, comments, appended bytes of another format) is kept.
 """
 
 import io
@@ -10,10 +11,13 @@ import warnings
 from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
+from surveillance.core.jpeg_rewrite import rewritten
+
 MAX_BYTES = 2 * 1024 * 1024
 MAX_SIDE_PIXELS = 4096
 FORMATS = ("JPEG", "PNG")
 QUALITY = 88
+_STORED_AS_RGB = 0
 TOO_MANY_PIXELS = f"must be at most {MAX_SIDE_PIXELS} x {MAX_SIDE_PIXELS} pixels"
 
 
@@ -33,7 +37,7 @@ def clean_picture(content: bytes) -> bytes:
             with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
                 if max(picture.size) > MAX_SIDE_PIXELS:
                     raise InvalidPictureError(TOO_MANY_PIXELS)
-                output = _encoded_anew(picture)
+                output = _coded_anew(picture, content) or _encoded_anew(picture)
         except InvalidPictureError:
             raise
         except Image.DecompressionBombError:
@@ -45,6 +49,14 @@ def clean_picture(content: bytes) -> bytes:
     return output
 
 
+def _coded_anew(picture: ImageFile, content: bytes) -> bytes | None:
+    """A plain baseline JPEG, as detectors send it, by its coefficients; None for others and for damaged ones."""
+    is_plain = (
+        picture.format == "JPEG" and picture.mode == "RGB" and not picture.info.keys() & {"progressive", "adobe"}
+    )
+    return rewritten(content) if is_plain else None
+
+
 def _encoded_anew(picture: ImageFile) -> bytes:
     """The pixels as a JPEG of our own making.
 
@@ -52,7 +64,7 @@ def _encoded_anew(picture: ImageFile) -> bytes:
     colour space that they are stored in, so that nothing is converted to and fro.
     """
     output = io.BytesIO()
-    if picture.format == "JPEG" and picture.mode == "RGB":
+    if picture.format == "JPEG" and picture.mode == "RGB" and picture.info.get("adobe_transform") != _STORED_AS_RGB:
         picture.draft("YCbCr", None)
         picture.load()
         picture.info.clear()
