@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from surveillance.dashboard.inbox import PAGE_SIZE
+from surveillance.dashboard.views.overview import CAMERAS_SHOWN
 from surveillance.models import Alert, Camera
 from surveillance.services.cameras import camera_create
 
@@ -50,6 +51,20 @@ def test_many_rows_take_no_more_queries_than_few(client: Client, anna: User, pat
     for number in range(12):
         add_alerts(add_camera(anna, f"Camera {number}"), 10)
     assert queries_of(client, path) == few
+
+
+def test_overview_of_many_cameras_counts_all_and_lists_the_first(client: Client, anna: User) -> None:
+    for number in range(CAMERAS_SHOWN):
+        camera_create(user=anna, values={"name": f"Off {number}", "rtsp_url": "rtsp://camera.example/1"})
+    assert "Show all cameras" not in client.get("/dashboard/").content.decode()
+    add_alerts(add_camera(anna, "In trouble"), 1)
+    page = client.get("/dashboard/").content.decode()
+    assert page.count('class="camera-row') == CAMERAS_SHOWN
+    assert f"{CAMERAS_SHOWN + 1} cameras in all" in page
+    assert "Show all cameras" in page
+    first = page[page.index('class="camera-row') :].partition("</a>")[0]
+    assert "In trouble" in first
+    assert '<span class="ago"><' in first, "with its newest alert"
 
 
 @pytest.mark.parametrize("part", ["", "cameras/", "cameras/{camera}/"])

@@ -13,6 +13,8 @@ from surveillance.dashboard.statistics import DEFAULT_PERIOD, PERIODS, states_of
 from surveillance.dashboard.views.base import UserRequest, fragment, signed_in
 
 ALERTS_SHOWN = 24
+CAMERAS_SHOWN = 40
+"""Those in trouble come first; the page of cameras has them all."""
 
 
 @require_GET
@@ -51,7 +53,7 @@ def statistics(request: UserRequest) -> HttpResponse:
 
 def _context(request: UserRequest) -> dict[str, Any]:
     now = timezone.now()
-    cameras = selectors.camera_cards(request.user, now=now)
+    cameras, shown = selectors.overview_cards(request.user, now=now, shown=CAMERAS_SHOWN)
     figures = figures_of(
         cameras,
         open_alerts=selectors.open_alerts_count(request.user),
@@ -60,7 +62,8 @@ def _context(request: UserRequest) -> dict[str, Any]:
     )
     return {
         "section": "overview",
-        "cameras": cameras,
+        "cameras": shown,
+        "has_more_cameras": len(cameras) > len(shown),
         "alerts": selectors.newest_alerts(request.user, limit=ALERTS_SHOWN),
         "figures": figures,
         "open_alerts": figures.open_alerts,
