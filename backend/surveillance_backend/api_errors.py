@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError
 from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -11,6 +11,8 @@ from rest_framework.views import exception_handler
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 2
+_UNDEFINED = {"42703", "42P01"}
+"""PostgreSQL's codes for a column and for a table that is not there (its manual, appendix A)."""
 
 
 class ServiceUnavailableError(APIException):
@@ -30,8 +32,8 @@ class ConflictError(APIException):
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's handler, plus: a database that is away or busy is 503, so that a detector keeps its alert and retries."""
-    if isinstance(error, OperationalError | InterfaceError):
+    """DRF's handler, plus: a database that is away, busy or not yet migrated is 503; a detector then comes back."""
+    if isinstance(error, OperationalError | InterfaceError) or _is_schema_behind(error):
         logger.error("database not available: %s", type(error).__name__, extra={"view": _name(context)})
         error = ServiceUnavailableError()
     elif isinstance(error, DatabaseError):
@@ -40,6 +42,14 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if response is not None:
         response.content_type = "application/json"  # where a picture or a stream was asked for, too
     return response
+
+
+def _is_schema_behind(error: Exception) -> bool:
+    """Whether PostgreSQL lacks a table or a column: this version was started before its migrations were run.
+
+    SQLite says so with an OperationalError.
+    """
+    return isinstance(error, ProgrammingError) and getattr(error.__cause__, "pgcode", "") in _UNDEFINED
 
 
 def _name(context: dict[str, Any]) -> str:
