@@ -43,6 +43,8 @@ PACKAGE_SETS: Mapping[str, Mapping[str, str]] = {
     },
     "postgresql": {
         "postgresql": "the backend's database; the tests start servers of their own",
+        "rsync": "copies pictures and clips as the backup's page says",
+        "sqlite3": "copies the database of one machine as the backup's page says",
     },
     "web": {
         "libturbojpeg0": "writes pictures anew in a third of the time that Pillow takes",
