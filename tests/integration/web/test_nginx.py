@@ -21,6 +21,7 @@ from tests.integration.services.nginx import SHIPPED, Nginx, checked, copied, ng
 from tests.integration.services.pgbouncer import pgbouncer
 from tests.integration.services.postgres import PostgresServer
 from tests.integration.services.redis import RedisServer, redis_server
+from tests.integration.web.live import PodDetector, read_on, slow_viewer, watch
 
 from surveillance_backend.environment import Environment
 from vigil_contracts.api_client import ApiClient
@@ -151,6 +152,30 @@ def test_an_alert_of_one_backend_is_in_the_stream_of_the_other_at_once(site: Sit
         listener.join(60)
     assert len(got) == 2
     assert max(at for _, at in got) - sent_at < 30, "on a machine that does other things too"
+
+
+def test_live_pictures_of_a_pods_detector_reach_the_viewers_of_every_backend(site: Site) -> None:
+    """It sends them to one backend; viewers are at both and behind nginx, and one of them takes none."""
+    with site.first.client(site.first.token("anna", "operator")) as operator:
+        answer = operator.post(f"/api/cameras/{site.scene.camera_id}/detector-token/")
+    assert answer.status_code == 201, answer.text
+    camera_id, token = site.scene.camera_id, site.scene.user_token
+    detector = PodDetector(site.second.url, answer.json()["token"], camera_id)
+    clients = [site.first.client(token), site.second.client(token), site.nginx.client(token)]
+    with (
+        detector.running(),
+        slow_viewer(site.first, token, camera_id) as slow,
+        ThreadPoolExecutor(len(clients)) as pool,
+    ):
+        quick = [found.result(90) for found in [pool.submit(watch, one, camera_id, 40) for one in clients]]
+        late = read_on(slow, fresh_seconds=2)
+        sent = len(detector.sent)
+    for seen in quick:
+        assert [one.taken_at for one in seen] == sorted({one.taken_at for one in seen}), "none twice, none older"
+        ages = sorted(one.came_at - one.taken_at for one in seen)
+        assert ages[len(ages) // 2] < 2, "of now, on a machine that does other things too"
+    assert late[-1].came_at - late[-1].taken_at < 2, "whoever was slow sees what is now"
+    assert len(late) < sent / 2, "and is not given all that was missed"
 
 
 def test_the_clients_address_is_the_real_one(site: Site) -> None:

@@ -1,0 +1,107 @@
+"""A detector that sends live pictures, and viewers who are quick or slow, for tests of what is between them."""
+
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+import httpx
+from tests.integration.services.backend import BackendServer
+
+from vigil_contracts.api_client import ApiClient, ApiError
+from vigil_contracts.errands import ErrandKind
+
+PICTURE_BYTES = 400_000  # so that what systems buffer on the way is a few
+PICTURES_A_SECOND = 10
+JPEG = b"\xff\xd8\xff" + b"\x00" * (PICTURE_BYTES - 3)
+"""Pictures are relayed as they come; nobody on the way looks into them."""
+
+
+@dataclass
+class PodDetector:
+    """One camera's detector with that camera's token: waits until somebody looks, then sends."""
+
+    url: str
+    token: str
+    camera_id: int
+    sent: list[float] = field(default_factory=list)
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def running(self) -> Iterator["PodDetector"]:
+        """In a thread of its own."""
+        thread = threading.Thread(target=self._run, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self.stopped.set()
+            thread.join(40)
+
+    def _run(self) -> None:
+        with ApiClient(self.url, self.token) as client:
+            for errand in client.errands():
+                if errand is not None and (errand.kind, errand.camera) == (ErrandKind.LIVE, self.camera_id):
+                    break
+            while not self.stopped.wait(1 / PICTURES_A_SECOND):
+                with suppress(ApiError):
+                    taken_at = time.time()
+                    client.send_frame(self.camera_id, JPEG, taken_at)
+                    self.sent.append(taken_at)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A picture as a viewer got it: when it was taken and when it came, in Unix time."""
+
+    taken_at: float
+    came_at: float
+
+
+def watch(client: httpx.Client, camera_id: int, count: int) -> list[Seen]:
+    """A quick viewer: the next `count` pictures."""
+    seen: list[Seen] = []
+    rest = b""
+    with client, client.stream("GET", f"/api/cameras/{camera_id}/live/") as answer:
+        answer.raise_for_status()
+        for chunk in answer.iter_bytes():
+            rest = _noted(rest + chunk, seen)
+            if len(seen) >= count:
+                break
+    return seen
+
+
+def _noted(text: bytes, seen: list[Seen]) -> bytes:
+    """Notes the pictures that begin in `text`; returns what may be the beginning of another's head."""
+    while (found := re.search(rb"X-Timestamp: ([0-9.]+)\r\n\r\n", text)) is not None:
+        seen.append(Seen(float(found[1]), time.time()))
+        text = text[found.end() :]
+    return text[-200:]
+
+
+@contextmanager
+def slow_viewer(backend: BackendServer, token: str, camera_id: int) -> Iterator[socket.socket]:
+    """Somebody who asks for the pictures and takes none, with little room for what is on its way."""
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", backend.port))
+        head = (
+            f"GET /api/cameras/{camera_id}/live/ HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Token {token}\r\n\r\n"
+        )
+        connection.sendall(head.encode())
+        yield connection
+
+
+def read_on(connection: socket.socket, *, fresh_seconds: float, timeout_seconds: float = 30) -> list[Seen]:
+    """What the slow viewer finds when it begins to read, up to the first picture that is fresh."""
+    seen: list[Seen] = []
+    rest, ends_at = b"", time.monotonic() + timeout_seconds
+    connection.settimeout(timeout_seconds)
+    while time.monotonic() < ends_at and (chunk := connection.recv(1 << 16)):
+        rest = _noted(rest + chunk, seen)
+        if seen and seen[-1].came_at - seen[-1].taken_at < fresh_seconds:
+            break
+    return seen
