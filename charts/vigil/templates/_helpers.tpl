@@ -59,6 +59,9 @@ securityContext:
 {{- define "vigil.databaseSecret" -}}
 {{ .Values.database.existingSecret | default (printf "%s-postgresql" (include "vigil.name" .)) }}
 {{- end }}
+{{- define "vigil.proberSecret" -}}
+{{ .Values.prober.existingSecret | default (printf "%s-prober" (include "vigil.name" .)) }}
+{{- end }}
 {{- define "vigil.redisSecret" -}}
 {{ .Values.redis.existingSecret | default (printf "%s-redis" (include "vigil.name" .)) }}
 {{- end }}
@@ -73,6 +76,11 @@ securityContext:
 {{/* With Redis, Celery's worker sends notifications; without, each backend process does. */}}
 {{- define "vigil.hasRedis" -}}
 {{- if or .Values.redis.existingSecret .Values.redis.enabled }}true{{ end -}}
+{{- end }}
+
+{{/* Pictures and clips are on a volume unless a bucket is named. */}}
+{{- define "vigil.hasMediaVolume" -}}
+{{- if and .Values.media.persistence.enabled (not .Values.media.s3.bucket) }}true{{ end -}}
 {{- end }}
 
 {{- define "vigil.hasTls" -}}
@@ -108,6 +116,28 @@ securityContext:
   valueFrom: {secretKeyRef: {name: {{ include "vigil.redisSecret" . }}, key: url}}
 {{- end }}
 - {name: VIGIL_MEDIA_DIR, value: /var/lib/vigil/media}
+{{- with .Values.media.s3 }}
+{{- if .bucket }}
+- {name: VIGIL_S3_BUCKET, value: {{ .bucket | quote }}}
+- {name: VIGIL_S3_REGION, value: {{ .region | quote }}}
+- {name: VIGIL_S3_ADDRESSING_STYLE, value: {{ .addressingStyle | quote }}}
+{{- with .endpoint }}
+- {name: VIGIL_S3_ENDPOINT_URL, value: {{ . | quote }}}
+{{- end }}
+{{- with .publicEndpoint }}
+- {name: VIGIL_S3_PUBLIC_ENDPOINT_URL, value: {{ . | quote }}}
+{{- end }}
+{{- with .prefix }}
+- {name: VIGIL_S3_PREFIX, value: {{ . | quote }}}
+{{- end }}
+{{- with .existingSecret }}
+- name: VIGIL_S3_ACCESS_KEY_ID
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: access-key-id}}
+- name: VIGIL_S3_SECRET_ACCESS_KEY
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: secret-access-key}}
+{{- end }}
+{{- end }}
+{{- end }}
 - name: VIGIL_VAPID_KEY
   # Web Push's; a Secret of one's own may lack it, and then there is none.
   valueFrom: {secretKeyRef: {name: {{ include "vigil.backendSecret" . }}, key: vapid-key, optional: true}}

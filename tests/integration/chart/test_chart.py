@@ -17,7 +17,9 @@ from tests.chart.helm import CHART, ChartError, Document, documents, hooks, merg
 from tests.chart.manifests import FOLDER, manifests
 from tools.system_packages import MissingPackagesError
 
+from cctv.config import Settings
 from notifications.vapid import is_key
+from surveillance_backend.environment import Environment
 from vigil_operator.core.specs import parse_class_spec
 
 OLDEST, NEWEST = "1.28", "1.36"
@@ -243,6 +245,45 @@ def test_the_key_of_web_push_is_one_and_a_secret_of_ones_own_may_lack_it() -> No
     assert given["valueFrom"]["secretKeyRef"] == {"name": "vigil-backend", "key": "vapid-key", "optional": True}
 
 
+def test_with_a_bucket_there_is_no_volume_and_the_keys_are_a_secrets() -> None:
+    bucket = {"bucket": "vigil", "endpoint": "https://s3.example:9000", "existingSecret": "keys"}
+    found = documents(render({"media": {"s3": bucket}}))
+    (backend,) = [
+        each for each in found if each["kind"] == "Deployment" and each["metadata"]["name"].endswith("backend")
+    ]
+    assert "vigil-media" not in names(found, "PersistentVolumeClaim")
+    assert backend["spec"]["strategy"]["type"] == "RollingUpdate"
+    spec = backend["spec"]["template"]["spec"]
+    for container in spec["containers"]:
+        given = {each["name"]: each for each in container["env"]}
+        assert given["VIGIL_S3_BUCKET"]["value"] == "vigil"
+        assert given["VIGIL_S3_ENDPOINT_URL"]["value"] == "https://s3.example:9000"
+        key = {"name": "keys", "key": "secret-access-key"}
+        assert given["VIGIL_S3_SECRET_ACCESS_KEY"]["valueFrom"]["secretKeyRef"] == key
+    settings = {each["name"] for each in spec["containers"][0]["env"] if each["name"].startswith("VIGIL_S3_")}
+    assert settings <= {f"VIGIL_{name.upper()}" for name in Environment.model_fields}
+    assert "VIGIL_S3_BUCKET" not in variables(
+        next(spec for where, spec in pods(documents(render())) if "backend" in where)
+    )
+
+
+def test_a_prober_has_a_token_that_the_bootstrap_job_makes_known_and_reaches_its_networks_alone() -> None:
+    found = documents(render({"prober": {"enabled": True, "networks": ["10.20.0.0/16"]}}))
+    specs = dict(pods(found))
+    prober, bootstrap = specs["Deployment/vigil-prober"], specs["Job/vigil-bootstrap"]
+    assert prober["containers"][0]["args"] == ["--prober"]
+    assert variables(prober)["VIGIL_STREAM_ALLOWED_NETWORKS"] == "10.20.0.0/16"
+    assert variables(prober).keys() <= {f"VIGIL_{name.upper()}" for name in Settings.model_fields}
+    file = variables(prober)["VIGIL_TOKEN_FILE"]
+    assert f"--token=pipeline:prober:{file}" in bootstrap["containers"][0]["args"]
+    assert secret_names(prober) == {"vigil-prober"} < secret_names(bootstrap)
+    (policy,) = [
+        each for each in found if each["kind"] == "NetworkPolicy" and each["metadata"]["name"] == "vigil-prober"
+    ]
+    assert policy["spec"]["egress"][-1] == {"to": [{"ipBlock": {"cidr": "10.20.0.0/16"}}]}
+    assert "Deployment/vigil-prober" not in dict(pods(documents(render())))
+
+
 def test_tls_makes_cookies_secure_and_trusts_the_proxy() -> None:
     (production,) = [spec for where, spec in pods(documents(render(VALUES["production"]))) if "backend" in where]
     (plain,) = [spec for where, spec in pods(documents(render())) if where == "Deployment/vigil-backend"]
@@ -264,6 +305,9 @@ def test_tls_makes_cookies_secure_and_trusts_the_proxy() -> None:
         ({"ingress": {"enabled": True, "host": "a.example"}}, "ingress.tlsSecret: must name a Secret"),
         ({"gateway": {"enabled": True, "host": "a.example"}}, "gateway.parentRefs: must name the Gateway"),
         ({"backend": {"existingSecret": "mine"}}, "operator.existingSecret: must be set"),
+        ({"prober": {"networks": ["10.0.0.1"]}}, "prober.networks.0"),
+        ({"media": {"s3": {"endpoint": "https://key:secret@s3.example"}}}, "media.s3.endpoint"),
+        ({"media": {"s3": {"addressingStyle": "dns"}}}, "media.s3.addressingStyle"),
         ({"pgbouncer": {"enabled": True}}, "pgbouncer.existingSecret: must name a Secret"),
     ],
 )
