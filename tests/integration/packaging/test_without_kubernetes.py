@@ -1,0 +1,115 @@
+"""The compose file and conda's environment: their settings are known to the programs, the made secrets are taken."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from pydantic.fields import FieldInfo
+
+from cctv.config import Settings
+from surveillance_backend.environment import Environment
+
+ROOT = Path(__file__).parents[3]
+FOLDER = ROOT / "manifests" / "compose"
+COMPOSE: dict[str, Any] = yaml.safe_load((FOLDER / "compose.yaml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {"bootstrap": Environment, "backend": Environment, "worker": Environment, "pipeline": Settings}
+
+
+def test_every_setting_of_the_compose_file_is_one_that_the_program_has() -> None:
+    for name, settings in OURS.items():
+        known = {_variable(field, info) for field, info in settings.model_fields.items()}
+        assert SERVICES[name]["environment"].keys() <= known, name
+
+
+def test_every_service_of_ours_is_built_from_its_dockerfile_and_may_do_nothing() -> None:
+    for name in OURS:
+        service = SERVICES[name]
+        build = service["build"]
+        assert (FOLDER / build["context"] / build["dockerfile"]).is_file()
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert "no-new-privileges:true" in service["security_opt"]
+        assert "privileged" not in service
+
+
+def test_only_this_machine_reaches_it_and_the_stores_are_inside() -> None:
+    published = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert published == ["127.0.0.1:8000:8000"]
+    for store in ("postgresql", "redis"):
+        assert SERVICES[store]["networks"] == ["inside"]
+    assert COMPOSE["networks"]["inside"]["internal"] is True
+
+
+def test_what_services_name_is_there() -> None:
+    for name, service in SERVICES.items():
+        assert set(service.get("secrets", [])) <= COMPOSE["secrets"].keys(), name
+        assert {volume.partition(":")[0] for volume in service.get("volumes", [])} <= COMPOSE["volumes"].keys(), name
+        assert set(service.get("depends_on", {})) <= SERVICES.keys(), name
+
+
+def test_the_bootstrap_takes_the_secrets_that_the_script_makes(tmp_path: Path) -> None:
+    made = _secrets(tmp_path)
+    again = _secrets(tmp_path)
+    assert made == again, "secrets that are there must stay"
+    assert made.keys() == {Path(each["file"]).name for each in COMPOSE["secrets"].values()}
+    assert re.fullmatch(r"DATABASE_PASSWORD=[A-Za-z0-9]{32}\n", (tmp_path / ".env").read_text())
+    assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
+    assert (tmp_path / "secrets").stat().st_mode & 0o077 == 0
+
+    def here(text: str) -> str:
+        return text.replace("/run/secrets", str(tmp_path / "secrets"))
+
+    service = SERVICES["bootstrap"]
+    environment = {name: here(value) for name, value in service["environment"].items() if name != "REDIS_URL"}
+    environment |= {
+        "DATABASE_URL": f"sqlite:///{tmp_path}/vigil.sqlite3",
+        "VIGIL_MEDIA_DIR": str(tmp_path / "media"),
+        "DJANGO_SETTINGS_MODULE": "surveillance_backend.settings",
+        "PATH": os.environ["PATH"],
+    }
+    program, *arguments = map(here, service["command"])
+    done = subprocess.run(
+        [Path(sys.executable).with_name(program), *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "pipeline token compose created" in done.stderr
+
+
+def test_condas_environment_is_the_lock_files_on_a_python_that_the_project_takes() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    *plain, with_pip = environment["dependencies"]
+    (python,) = [each for each in plain if each.startswith("python=")]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert SpecifierSet(project["requires-python"]).contains(python.partition("=")[2])
+    assert "pip" in plain
+    (option,) = with_pip["pip"]
+    lock = (ROOT / option.removeprefix("--requirement ")).read_text()
+    locked = {line.partition("==")[0] for line in lock.splitlines() if re.match(r"[a-z0-9]", line)}
+    extras = project["optional-dependencies"]
+    wanted = {Requirement(each).name.lower() for extra in ("backend", "detector") for each in extras[extra]}
+    assert wanted <= locked
+
+
+def _secrets(folder: Path) -> dict[str, str]:
+    script = folder / "make-secrets.sh"
+    script.write_text((FOLDER / "make-secrets.sh").read_text())
+    subprocess.run(["sh", script], check=True, timeout=20)
+    return {file.name: file.read_text() for file in (folder / "secrets").iterdir()}
+
+
+def _variable(field: str, info: FieldInfo) -> str:
+    return str(info.validation_alias) if info.validation_alias else f"VIGIL_{field.upper()}"
