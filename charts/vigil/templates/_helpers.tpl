@@ -111,6 +111,9 @@ securityContext:
 - {name: VIGIL_CREDENTIAL_KEYS_FILE, value: /var/run/secrets/vigil.dev/backend/credential-keys}
 - name: DATABASE_URL
   valueFrom: {secretKeyRef: {name: {{ include "vigil.databaseSecret" . }}, key: url}}
+{{- if and .Values.pgbouncer.enabled (not (hasKey .Values.backend.env "VIGIL_DATABASE_IS_POOLED")) }}
+- {name: VIGIL_DATABASE_IS_POOLED, value: "1"}
+{{- end }}
 {{- if include "vigil.hasRedis" . }}
 - name: REDIS_URL
   valueFrom: {secretKeyRef: {name: {{ include "vigil.redisSecret" . }}, key: url}}

@@ -284,6 +284,11 @@ def test_a_prober_has_a_token_that_the_bootstrap_job_makes_known_and_reaches_its
     assert "Deployment/vigil-prober" not in dict(pods(documents(render())))
 
 
+def test_with_pgbouncer_the_backend_knows_that_it_is_pooled() -> None:
+    (production,) = [spec for where, spec in pods(documents(render(VALUES["production"]))) if "backend" in where]
+    assert variables(production)["VIGIL_DATABASE_IS_POOLED"] == "1"
+
+
 def test_tls_makes_cookies_secure_and_trusts_the_proxy() -> None:
     (production,) = [spec for where, spec in pods(documents(render(VALUES["production"]))) if "backend" in where]
     (plain,) = [spec for where, spec in pods(documents(render())) if where == "Deployment/vigil-backend"]

@@ -34,5 +34,7 @@ def test_it_makes_every_secret_that_the_production_values_name() -> None:
         values["database"]["existingSecret"],
         values["redis"]["existingSecret"],
         values["pgbouncer"]["existingSecret"],
+        values["prober"]["existingSecret"],
+        values["media"]["s3"]["existingSecret"],
     }
     assert set(re.findall(r"create secret generic (\S+)", PAGE)) == named
