@@ -7,12 +7,14 @@ import json
 import re
 import shutil
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
 from cryptography.fernet import Fernet
+from kubernetes_validate import utils
 from tests.chart.helm import CHART, ChartError, Document, documents, hooks, merge, render, renderer
 from tests.chart.manifests import FOLDER, manifests
 from tools.system_packages import MissingPackagesError
@@ -53,9 +55,11 @@ def test_there_are_values_for_production_air_gapped_and_edge() -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_object_is_valid_in_each_supported_kubernetes(
-    rendered: dict[str, list[Document]], version: str
+    rendered: dict[str, list[Document]], version: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Each different object once: validating is slow, and the values files share most.
+    # It would read a version's schema of a megabyte anew for each object.
+    monkeypatch.setattr(utils, "schema_contents", cache(utils.schema_contents))
+    # Each different object once: the values files share most.
     different = {json.dumps(each, sort_keys=True): each for objects in rendered.values() for each in objects}
     for each in different.values():
         if each["kind"] not in {*NOT_KUBERNETES_OWN, "Secret"}:
