@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from cctv.config import Settings
@@ -20,7 +21,12 @@ ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "manifests" / "compose"
 COMPOSE: dict[str, Any] = yaml.safe_load((FOLDER / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = {"bootstrap": Environment, "backend": Environment, "worker": Environment, "pipeline": Settings}
+OURS: dict[str, type[BaseModel]] = {
+    "bootstrap": Environment,
+    "backend": Environment,
+    "worker": Environment,
+    "pipeline": Settings,
+}
 
 
 def test_every_setting_of_the_compose_file_is_one_that_the_program_has() -> None:
