@@ -24,6 +24,7 @@ from tests.cluster.images import CACHE, build_image
 ROOT = Path(__file__).resolve().parents[2]
 PIP_CACHE = CACHE.parent / "pip"
 _KEPT_ARCHIVES = 2
+_DIGEST_LENGTH = 16
 _TIMESTAMP = 1_735_689_600
 """One time for all files: the same sources give the same image."""
 
@@ -58,10 +59,15 @@ def product_archive(which: str) -> Path:
         if not archive.exists():
             _build(image, archive)
     os.utime(archive)
-    for old in sorted(CACHE.glob(f"{image.name}-[0-9a-f]*.tar"), key=lambda file: file.stat().st_mtime):
-        if len(list(CACHE.glob(f"{image.name}-[0-9a-f]*.tar"))) > _KEPT_ARCHIVES and old != archive:
-            old.unlink()
+    forget_old_archives(image.name)
     return archive
+
+
+def forget_old_archives(name: str) -> None:
+    """Keeps the newest archives of an image; what a name is followed by is a digest and nothing else."""
+    found = CACHE.glob(f"{name}-{'[0-9a-f]' * _DIGEST_LENGTH}.tar")
+    for old in sorted(found, key=lambda file: file.stat().st_mtime)[:-_KEPT_ARCHIVES]:
+        old.unlink()
 
 
 def version() -> str:
@@ -117,7 +123,7 @@ def _digest(image: ProductImage) -> str:
     for name in sorted(set(filter(None, names))):
         if (ROOT / name).is_file():
             whole.update(name.encode() + b"\0" + hashlib.sha256((ROOT / name).read_bytes()).digest())
-    return whole.hexdigest()[:16]
+    return whole.hexdigest()[:_DIGEST_LENGTH]
 
 
 if __name__ == "__main__":

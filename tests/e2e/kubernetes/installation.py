@@ -20,7 +20,7 @@ from tests.cluster.cluster import KubectlError
 from tests.cluster.images import CACHE, build_image
 from tests.cluster.node import NODE_NAME, ContainerCluster
 from tests.cluster.polling import eventually
-from tests.cluster.product_images import PRODUCT_IMAGES, product_archive
+from tests.cluster.product_images import PRODUCT_IMAGES, forget_old_archives, product_archive
 from tests.cluster.store_images import STORES_IMAGE, stores_archive
 from tests.integration.services.prometheus import Target
 
@@ -175,6 +175,7 @@ def detector_archive(model: Path) -> Path:
         target = "/opt/vigil/models/yolov8n_int8_openvino_model/"
         (context / "Dockerfile").write_text(f"ARG BASE\nFROM ${{BASE}}\nCOPY . {target}\n")
         build_image(context, MODEL_IMAGE, archive, arguments={"BASE": PRODUCT_IMAGES["detector"].tag})
+    forget_old_archives("vigil-detector-coco")
     return archive
 
 
