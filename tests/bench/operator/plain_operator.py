@@ -23,7 +23,7 @@ GROUP = ("vigil.dev", "v1alpha1", NAMESPACE, "cameras")
 def create(*, name: str, namespace: str | None, body: kopf.Body, **_: Any) -> None:
     """Makes the Deployment."""
     labels = {"app": name}
-    container = {"name": "detector", "image": "vigil-detector:1", "resources": {"limits": {"nvidia.com/gpu": 1}}}
+    container = {"name": "detector", "image": "vigil-detector:1", "resources": {"limits": {"nvidia.com/gpu": "1"}}}
     deployment = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
