@@ -67,7 +67,7 @@ def make_operator(
     reaper = Reaper()
     made: list[Operator] = []
 
-    def make(identity: str = "operator-1", **environment: str) -> Operator:
+    def make(identity: str = "operator-1", *, module: str = "vigil_operator", **environment: str) -> Operator:
         made.append(
             Operator(
                 vigil_cluster,
@@ -78,6 +78,7 @@ def make_operator(
                 reaper,
                 identity=identity,
                 environment=environment,
+                module=module,
             )
         )
         return made[-1]

@@ -63,6 +63,7 @@ class Operator:
     reaper: Reaper
     identity: str = "operator-1"
     environment: Mapping[str, str] = field(default_factory=dict)
+    module: str = "vigil_operator"
 
     def __post_init__(self) -> None:
         (self.port,) = free_ports(1)
@@ -71,7 +72,7 @@ class Operator:
         self.variables = self._variables(kubeconfig)
         self.process = ServerProcess(
             self.identity,
-            [sys.executable, "-m", "vigil_operator", "run"],
+            [sys.executable, "-m", self.module, "run"],
             self.log,
             self.reaper,
             environment=self.variables,

@@ -1,0 +1,60 @@
+"""The operator's process is killed at one of its writes; the next one takes up from what is stored.
+
+tests/unit/operator/test_failpoints.py does so at every call that it makes, without processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.polling import eventually
+from tests.integration.operator.running import Operator, View
+from tests.integration.services.backend import BackendServer, BackendUser
+
+pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
+
+FAILPOINTS = [
+    r"after /cameras/[^/]+$",
+    r"after /secrets/",
+    r"before /deployments/",
+    r"after /deployments/",
+    r"before /status$",
+]
+RECOVERED_SECONDS = 30
+
+
+def test_killed_at_a_write_the_next_one_leaves_one_workload_for_each_camera(
+    vigil_cluster: ControlPlane,
+    namespace: str,
+    backend: BackendServer,
+    user: BackendUser,
+    make_operator: Callable[..., Operator],
+    view: View,
+) -> None:
+    expected: set[str] = set()
+    with vigil_cluster.add_node(f"{namespace}-node", gpus={"nvidia.com/gpu": len(FAILPOINTS)}):
+        for number, failpoint in enumerate(FAILPOINTS, start=1):
+            camera = backend.add_camera(user.token, name=f"c{number}", rtsp_url=f"rtsp://10.0.0.{number}/s")
+            expected.add(f"cam-{camera}")
+            killed = make_operator(module="tests.integration.operator.killed_operator", VIGIL_TEST_KILL_AT=failpoint)
+            killed.process.start()
+            eventually(lambda process=killed.process: not process.is_running, timeout_seconds=60)  # type: ignore[misc]
+        mark = vigil_cluster.audit_mark()
+        make_operator().start()
+
+        def all_streaming() -> bool:
+            assert view.phases() == dict.fromkeys(expected, "Streaming")
+            return True
+
+        eventually(all_streaming, timeout_seconds=RECOVERED_SECONDS)
+        workloads = {f"{name}-detector" for name in expected}
+        assert [set(view.deployments()), set(view.network_policies())] == [workloads] * 2
+        assert len(view.secrets()) == len(view.pods()) == len(expected)
+        remade = [
+            event
+            for event in vigil_cluster.audit_events(since=mark, namespace=namespace, resource="deployments")
+            if event.verb == "delete"
+        ]
+        assert remade == []
