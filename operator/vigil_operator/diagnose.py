@@ -48,7 +48,7 @@ async def _gather(settings: OperatorSettings, kube: KubeClient, api: AsyncApiCli
     store = Store()
     for kind in WATCHED:
         listing = await kube.list_all(kind, settings.namespace if kind.namespaced else "", selector_of(kind))
-        store.replace(kind, listing.items, listing.resource_version)
+        store.replace(kind, listing)
     camera = find_camera(wanted, store.cameras)
     row, problem = await _row(api, camera, wanted)
     lease = await kube.get(LEASE, Key(settings.lease_namespace, LEASE_NAME))

@@ -43,5 +43,5 @@ async def run_release_cameras(settings: OperatorSettings, patience_seconds: floa
 
 async def _cameras_of_kubectl(kube: KubeClient, namespace: str) -> list[Camera]:
     listing = await kube.list_all(CAMERA, namespace, f"{LABEL_MANAGED_BY}={MANAGED_BY_KUBECTL}")
-    found = [camera_from_body(body) for body in listing.items]
+    found = [camera_from_body(item.body()) for item in listing.items]
     return [camera for camera in found if FINALIZER in camera.meta.finalizers]

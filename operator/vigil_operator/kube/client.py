@@ -7,7 +7,6 @@ dictionaries: decisions are made over manifests, and models of every field would
 import json
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -24,6 +23,7 @@ from vigil_operator.core.names import (
 )
 from vigil_operator.core.observed import Camera, Key
 from vigil_operator.kube.kinds import BY_NAME, CAMERA, Kind
+from vigil_operator.kube.listing import Listing
 
 Body = dict[str, Any]
 
@@ -75,14 +75,6 @@ class KubeError(Exception):
         if self.status is None:
             return "unreachable"
         return known.get(self.status, "server_error" if self.status >= 500 else "refused")
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A collection as of one resource version."""
-
-    items: list[Body]
-    resource_version: str
 
 
 class Transport(Protocol):
@@ -150,8 +142,15 @@ class KubeClient:
     async def list_all(self, kind: Kind, namespace: str = "", selector: str = "") -> Listing:
         """Every object of a kind, from the server's watch cache: as new as any watch, and no load on etcd."""
         query = {"resourceVersion": "0"} | ({"labelSelector": selector} if selector else {})
-        answer = await self._read(f"{kind.path(namespace)}?{urlencode(query)}")
-        return Listing(answer.get("items") or [], (answer.get("metadata") or {}).get("resourceVersion", "0"))
+        path = f"{kind.path(namespace)}?{urlencode(query)}"
+        status, headers, data = await self._transport.request("GET", path, "application/json", None)
+        if status >= 300:
+            _checked("GET", path, status, headers, data)
+        try:
+            return Listing.read(data)
+        except ValueError:
+            # Taken for an empty list it would mean that all cameras are gone.
+            raise KubeError(f"GET {kind.path(namespace)}: the answer is no list") from None
 
     async def apply(self, manifest: Mapping[str, Any]) -> Body:
         """Server-side apply: sets what the manifest says, takes back what an earlier one said, leaves the rest."""

@@ -64,7 +64,7 @@ class Resync:
                 listing = await self._kube.list_all(
                     kind, self._namespace if kind.namespaced else "", selector_of(kind)
                 )
-                changed |= self._store.replace(kind, listing.items, listing.resource_version)
+                changed |= self._store.replace(kind, listing)
         except KubeError as error:
             hint = NOT_INSTALLED if error.status == HTTPStatus.NOT_FOUND else ""
             logger.warning("listing failed: %s%s", error, hint)

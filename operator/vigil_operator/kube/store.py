@@ -35,6 +35,7 @@ from vigil_operator.kube.kinds import (
     VOLUME_CLAIM,
     Kind,
 )
+from vigil_operator.kube.listing import ListedObject, Listing
 
 Body = Mapping[str, Any]
 
@@ -61,17 +62,19 @@ class Collection(dict[Key, ObjectT]):
         self._deleted: set[str] = set()
 
     def observe(self, body: Body) -> ObjectT | None:
-        """Takes an object in; None when it is no news (which costs next to nothing: most of a listing is none)."""
+        """Takes an object in; None when it is no news."""
         metadata = body["metadata"]
-        if metadata.get("uid") in self._deleted:
-            return None
         key = Key(metadata.get("namespace", ""), metadata["name"])
-        known = self.get(key)
-        version = version_of(metadata.get("resourceVersion", ""))
-        if known is not None and version_of(known.meta.resource_version) >= version:
+        if not self._is_news(key, metadata.get("uid", ""), metadata.get("resourceVersion", "")):
             return None
         self[key] = self._parse(body)
         return self[key]
+
+    def _is_news(self, key: Key, uid: str, resource_version: str) -> bool:
+        if uid in self._deleted:
+            return False
+        known = self.get(key)
+        return known is None or version_of(known.meta.resource_version) < version_of(resource_version)
 
     def forget(self, key: Key, uid: str) -> ObjectT | None:
         """Takes an object out; None when it was not there."""
@@ -79,16 +82,18 @@ class Collection(dict[Key, ObjectT]):
         known = self.get(key)
         return self.pop(key) if known is not None and known.meta.uid == uid else None
 
-    def replace(self, bodies: Iterable[Body], resource_version: str) -> list[ObjectT]:
+    def replace(self, items: Iterable[ListedObject], resource_version: str) -> list[ObjectT]:
         """Takes a full listing in; everything that has changed by it, whether new, changed or gone."""
         changed: list[ObjectT] = []
         listed = set()
-        for body in bodies:
-            found = self.observe(body)
-            metadata = body["metadata"]
-            listed.add(Key(metadata.get("namespace", ""), metadata["name"]))
-            if found is not None:
-                changed.append(found)
+        for item in items:
+            metadata = item.metadata
+            key = Key(metadata.namespace, metadata.name)
+            listed.add(key)
+            # Most of a listing is no news, and is not even read.
+            if self._is_news(key, metadata.uid, metadata.resource_version):
+                self[key] = self._parse(item.body())
+                changed.append(self[key])
         as_of = version_of(resource_version)
         # What is newer than the listing came by a watch in the meantime.
         gone = [
@@ -101,8 +106,8 @@ class Collection(dict[Key, ObjectT]):
         return changed
 
 
-def _is_foreign_secret(kind: Kind, body: Body) -> bool:
-    return kind is SECRET and (body["metadata"].get("labels") or {}).get(LABEL_APP_MANAGED_BY) != FIELD_MANAGER
+def _is_foreign(labels: Mapping[str, str] | None) -> bool:
+    return (labels or {}).get(LABEL_APP_MANAGED_BY) != FIELD_MANAGER
 
 
 class Store:
@@ -133,7 +138,7 @@ class Store:
 
     def observe(self, kind: Kind, body: Body) -> set[Key]:
         """Takes an object in; the cameras to look at because of it."""
-        if _is_foreign_secret(kind, body):
+        if kind is SECRET and _is_foreign(body["metadata"].get("labels")):
             credentials = self.credentials.observe(body)
             return self._cameras_that_name([credentials] if credentials else [])
         changed = self._collection(kind).observe(body)
@@ -147,15 +152,15 @@ class Store:
             return self._cameras_that_name([credentials] if credentials else [])
         return self._concerned(kind, [gone] if gone else [])
 
-    def replace(self, kind: Kind, bodies: Iterable[Body], resource_version: str) -> set[Key]:
+    def replace(self, kind: Kind, listing: Listing) -> set[Key]:
         """Takes a full listing in; the cameras to look at because of it."""
+        version = listing.resource_version
         if kind is not SECRET:
-            return self._concerned(kind, self._collection(kind).replace(bodies, resource_version))
-        bodies = list(bodies)
-        ours = [body for body in bodies if not _is_foreign_secret(kind, body)]
-        foreign = [body for body in bodies if _is_foreign_secret(kind, body)]
-        return self._concerned(kind, self.secrets.replace(ours, resource_version)) | self._cameras_that_name(
-            self.credentials.replace(foreign, resource_version)
+            return self._concerned(kind, self._collection(kind).replace(listing.items, version))
+        ours = [item for item in listing.items if not _is_foreign(item.metadata.labels)]
+        foreign = [item for item in listing.items if _is_foreign(item.metadata.labels)]
+        return self._concerned(kind, self.secrets.replace(ours, version)) | self._cameras_that_name(
+            self.credentials.replace(foreign, version)
         )
 
     def children(self, camera: Key, workload: str) -> Children:

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
 from tests.unit.operator.builders import NAMESPACE, camera_body, plan
 
 from vigil_operator.core.desired.deployment import build_deployment
 from vigil_operator.core.observed import Key
 from vigil_operator.kube.kinds import CAMERA, DEPLOYMENT, DETECTOR_CLASS, POD
+from vigil_operator.kube.listing import Listing
 from vigil_operator.kube.store import Store
 
 KEY = Key(NAMESPACE, "cam-7")
@@ -20,6 +26,27 @@ def pod_body(version: int = 5, uid: str = "p") -> dict[str, object]:
             "labels": {"vigil.dev/camera": "cam-7"},
         }
     }
+
+
+def listing(version: int, *bodies: Mapping[str, Any]) -> Listing:
+    text = json.dumps({"kind": "List", "metadata": {"resourceVersion": str(version)}, "items": bodies})
+    return Listing.read(text.encode())
+
+
+def test_of_a_listing_only_what_is_new_is_taken_in_whole() -> None:
+    store = Store()
+    store.observe(CAMERA, camera_body(version=10))
+    known = store.cameras[KEY]
+    assert store.replace(CAMERA, listing(15, camera_body(version=10))) == set()
+    assert store.cameras[KEY] is known
+    assert store.replace(CAMERA, listing(15, camera_body(version=12, generation=3))) == {KEY}
+    assert store.cameras[KEY].meta.generation == 3
+
+
+@pytest.mark.parametrize("text", [b"", b"busy", b"[]", b'{"items": [{"metadata": {}}]}'])
+def test_what_is_no_listing_is_not_taken_for_an_empty_one(text: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - the library's own words
+        Listing.read(text)
 
 
 def test_a_change_names_its_camera_and_a_repetition_nobody() -> None:
@@ -51,7 +78,7 @@ def test_what_was_deleted_does_not_come_back_with_a_late_listing() -> None:
     store = Store()
     store.observe(CAMERA, camera_body(version=10))
     store.forget(CAMERA, KEY, "uid-7")
-    store.replace(CAMERA, [camera_body(version=10)], "15")
+    store.replace(CAMERA, listing(15, camera_body(version=10)))
     assert KEY not in store.cameras
 
 
@@ -59,14 +86,14 @@ def test_a_listing_takes_out_what_is_gone_but_not_what_is_newer_than_it() -> Non
     store = Store()
     store.observe(CAMERA, camera_body("gone", uid="g", version=5))
     store.observe(CAMERA, camera_body("newer", uid="n", version=50))
-    assert store.replace(CAMERA, [], "20") == {Key(NAMESPACE, "gone")}
+    assert store.replace(CAMERA, listing(20)) == {Key(NAMESPACE, "gone")}
     assert set(store.cameras) == {Key(NAMESPACE, "newer")}
 
 
 def test_pods_that_a_listing_takes_out_are_no_longer_a_cameras() -> None:
     store = Store()
     store.observe(POD, pod_body())
-    assert store.replace(POD, [], "9") == {KEY}
+    assert store.replace(POD, listing(9)) == {KEY}
     assert store.children(KEY, "cam-7-detector").pods == ()
 
 
