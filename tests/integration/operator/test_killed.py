@@ -6,6 +6,7 @@ tests/unit/operator/test_failpoints.py does so at every call that it makes, with
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from tests.cluster.control_plane import ControlPlane
@@ -25,6 +26,10 @@ FAILPOINTS = [
 RECOVERED_SECONDS = 30
 
 
+def has_ended(operator: Operator) -> bool:
+    return not operator.process.is_running
+
+
 def test_killed_at_a_write_the_next_one_leaves_one_workload_for_each_camera(
     vigil_cluster: ControlPlane,
     namespace: str,
@@ -40,7 +45,7 @@ def test_killed_at_a_write_the_next_one_leaves_one_workload_for_each_camera(
             expected.add(f"cam-{camera}")
             killed = make_operator(module="tests.integration.operator.killed_operator", VIGIL_TEST_KILL_AT=failpoint)
             killed.process.start()
-            eventually(lambda process=killed.process: not process.is_running, timeout_seconds=60)  # type: ignore[misc]
+            eventually(partial(has_ended, killed), timeout_seconds=60)
         mark = vigil_cluster.audit_mark()
         make_operator().start()
 
