@@ -44,6 +44,10 @@ class AlertCard:
     rule: str
     track: str
     event_id: str
+    is_same: bool = False
+    """It stands below a newer alert of the same object."""
+    same_count: int = 0
+    """How many alerts of its object stand together, where it is the newest of several."""
 
     @property
     def picture_text(self) -> str:

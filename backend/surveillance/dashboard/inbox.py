@@ -1,6 +1,7 @@
 """The inbox: alerts by filters that live in the URL, a page at a time, each page after a row, not after a number."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.scopes import Scope
 from surveillance.dashboard.cards import AlertCard, alert_card
-from surveillance.dashboard.selectors import visible_alerts
+from surveillance.dashboard.selectors import TRACK_WINDOW, visible_alerts
 from surveillance.dashboard.vocabulary import ALERT_KINDS
 from surveillance.models import Alert
 from surveillance.selectors.cameras import cameras_visible_to
@@ -98,6 +99,23 @@ class InboxPage:
     next_before: int | None
 
 
+def in_groups(alerts: list[AlertCard]) -> list[AlertCard]:
+    """`alerts`, newest first, with those of one object together: the newest in its place, the others below it."""
+    groups: list[list[AlertCard]] = []
+    of_object: dict[tuple[int, str], list[AlertCard]] = {}
+    for alert in alerts:
+        key = (alert.camera_id, alert.track)
+        group = of_object.get(key) if alert.track else None
+        if group is not None and abs(group[0].timestamp - alert.timestamp) <= TRACK_WINDOW:
+            group.append(replace(alert, is_same=True))
+        else:
+            of_object[key] = [alert]
+            groups.append(of_object[key])
+    for group in groups:
+        group[0] = replace(group[0], same_count=len(group) if len(group) > 1 else 0)
+    return [alert for group in groups for alert in group]
+
+
 def inbox_page(user: User, asked: InboxFilter, *, now: datetime, before: int | None = None) -> InboxPage:
     """A page of what is asked for."""
     alerts = asked.apply(visible_alerts(user), now=now)
@@ -105,10 +123,13 @@ def inbox_page(user: User, asked: InboxFilter, *, now: datetime, before: int | N
         alerts = alerts.filter(pk__lt=before)
     found = [alert_card(alert) for alert in alerts.order_by("-id")[: PAGE_SIZE + 1]]
     shown = found[:PAGE_SIZE]
-    return InboxPage(shown, shown[-1].id if len(found) > PAGE_SIZE else None)
+    return InboxPage(in_groups(shown), shown[-1].id if len(found) > PAGE_SIZE else None)
 
 
-def inbox_newer(user: User, asked: InboxFilter, *, now: datetime, after: int) -> list[AlertCard]:
-    """What came since the alert with the id `after`, newest first, a page at most."""
-    alerts = asked.apply(visible_alerts(user), now=now).filter(pk__gt=after)
+def inbox_newer(
+    user: User, asked: InboxFilter, *, now: datetime, after: int, ids: Collection[int] = ()
+) -> list[AlertCard]:
+    """What came since the alert with the id `after`, newest first, a page at most; with `ids` these and no others."""
+    new = Q(pk__in=ids) if ids else Q(pk__gt=after)
+    alerts = asked.apply(visible_alerts(user), now=now).filter(new)
     return [alert_card(alert) for alert in alerts.order_by("-id")[:PAGE_SIZE]]

@@ -107,6 +107,18 @@ def alerts_resolve(*, alerts: QuerySet[Alert], ids: Collection[int], user: User 
         )
 
 
+def alerts_unresolve(*, alerts: QuerySet[Alert], ids: Collection[int], user: User) -> int:
+    """Takes back that they are resolved: of those of `ids` that this user resolved. They stay acknowledged."""
+    return alerts.filter(pk__in=ids, resolved=True, resolved_by=user).update(
+        resolved=False, resolved_by=None, resolved_at=None
+    )
+
+
+def alerts_judge(*, alerts: QuerySet[Alert], ids: Collection[int], is_false_positive: bool) -> int:
+    """Says of those of `ids` that are in `alerts` that the detector was wrong, or takes that back."""
+    return alerts.filter(pk__in=ids).update(is_false_positive=is_false_positive)
+
+
 def alert_mark_false_positive(*, alert: Alert, is_false_positive: bool) -> None:
     """Says that the detector was wrong, or takes that back."""
     Alert.objects.filter(pk=alert.pk).update(is_false_positive=is_false_positive)

@@ -1,6 +1,6 @@
 """The backend under load: PostgreSQL, the backend and its clients on this machine.
 
-VIGIL_BENCH_PARTS sets which parts are measured (ingest,lists,active,streams).
+VIGIL_BENCH_PARTS sets which parts are measured (ingest,lists,active,streams,pages).
 """
 
 import importlib
@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.bench.report import Measurement
 from tests.integration.services.postgres import postgres_server
 
-PARTS = os.environ.get("VIGIL_BENCH_PARTS", "ingest,lists,active,streams").split(",")
+PARTS = os.environ.get("VIGIL_BENCH_PARTS", "ingest,lists,active,streams,pages").split(",")
 
 
 def measure() -> list[Measurement]:

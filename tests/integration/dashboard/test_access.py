@@ -19,6 +19,8 @@ POST_ONLY = {
     "camera-delete",
     "alert-acknowledge",
     "alerts-acknowledge",
+    "alerts-resolve",
+    "alerts-false-positive",
     "alerts-undo",
     "alert-resolve",
     "alert-false-positive",

@@ -1,5 +1,7 @@
 """The inbox: filters in the URL, keys, many at once, undo, endless scrolling, new rows that move nothing."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 from tests.integration.dashboard.conftest import PHONE, SignIn, Visit, Watcher
@@ -101,6 +103,51 @@ def test_many_at_once_and_undo_takes_back_only_those(visit: Visit, watcher: Watc
     assert states == [True, False, False, False]
 
 
+def test_many_are_judged_by_one_key_and_undone(visit: Visit, watcher: Watcher) -> None:
+    camera_id = add_camera(visit)
+    ids = [watcher.send_alert(camera_id, picture=False, track="7") for _ in range(3)]
+    single = watcher.send_alert(camera_id, picture=False)
+    page = visit.page
+    visit.open("/dashboard/alerts/")
+    assert shown(page) == [single, *ids[::-1]]
+    expect(page.locator(f"#alert-{ids[2]}")).to_contain_text("3 alerts of one object")
+    page.locator(f"#alert-{ids[2]} input").check()
+    expect(page.locator("#inbox-actions")).to_contain_text("3 chosen")
+    page.keyboard.press("f")
+    expect(page.locator(".row", has_text="False alarm")).to_have_count(3)
+    expect(page.get_by_text("False alarms: 3")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".row.is-new")).to_have_count(4)
+    page.locator(f"#alert-{single} input").check()
+    page.locator("#inbox-actions").get_by_role("button", name="Resolve").click()
+    expect(page.locator(f"#alert-{single}")).to_contain_text("Resolved")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(f"#alert-{single}")).to_have_class(re.compile("is-new"))
+    with visit.api() as api:
+        rows = api.get("/api/alerts/").json()["results"]
+    assert {(row["acknowledged"], row["resolved"], row["is_false_positive"]) for row in rows} == {
+        (False, False, False)
+    }
+
+
+def test_alerts_stream_in_and_nothing_is_asked_meanwhile(visit: Visit, watcher: Watcher) -> None:
+    camera_id = add_camera(visit)
+    page = visit.page
+    asked: list[str] = []
+    with page.expect_response(lambda answer: "/api/alerts/stream/" in answer.url):
+        visit.open("/dashboard/alerts/")
+    watcher.send_alert(camera_id, picture=False)  # the stream is up once it has brought one
+    expect(page.locator("[data-alert]")).to_have_count(1)
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(5000)
+    assert asked == []
+    first = watcher.send_alert(camera_id, picture=False, track="5")
+    expect(page.locator(f"#alert-{first}")).to_be_visible(timeout=3000)
+    second = watcher.send_alert(camera_id, picture=False, track="5")
+    expect(page.locator(f"#alert-{second}")).to_contain_text("2 alerts of one object")
+    expect(page.locator(f"#alert-{first}")).to_have_class(re.compile("is-same"))
+
+
 def test_older_ones_come_as_one_scrolls_each_once(visit: Visit, watcher: Watcher) -> None:
     camera_id = add_camera(visit)
     ids = [watcher.send_alert(camera_id, picture=False) for _ in range(60)]
@@ -142,7 +189,7 @@ def test_nobody_takes_back_what_another_did(visit: Visit, sign_in: SignIn, watch
             crumbs = {cookie["name"]: cookie["value"] for cookie in token}
             answer = other.page.request.post(
                 f"{other.server.url}/dashboard/alerts/undo/",
-                form={"ids": str(alert_id)},
+                form={"acknowledged": str(alert_id)},
                 headers={"X-CSRFToken": crumbs["csrftoken"], "Referer": other.server.url},
             )
             assert answer.status == 204

@@ -124,7 +124,7 @@ def test_resolving_judging_and_undoing(client: Client, anna: User) -> None:
     assert Alert.objects.get(pk=first).resolved
     judged = Alert.objects.get(pk=second)
     assert (judged.is_false_positive, judged.acknowledged) == (True, True)
-    client.post("/dashboard/alerts/undo/", {"ids": [first, second, "x", -1]})
+    client.post("/dashboard/alerts/undo/", {"acknowledged": [first, second, "x", -1]})
     assert Alert.objects.get(pk=first).acknowledged, "what is resolved is not taken back with its acknowledgement"
     assert not Alert.objects.get(pk=second).acknowledged
 

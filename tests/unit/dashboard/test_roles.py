@@ -55,6 +55,8 @@ ROWS: dict[str, tuple[str, Row]] = {
     "alerts-new": ("GET", SIGNED_IN),
     "alerts-undo": ("POST", SIGNED_IN),
     "alerts-acknowledge": ("POST", SIGNED_IN),
+    "alerts-resolve": ("POST", SIGNED_IN),
+    "alerts-false-positive": ("POST", SIGNED_IN),
     "alert": ("GET", SEE),
     "alert-preview": ("GET", SEE),
     "alert-thumbnail": ("GET", (302, 404, 404, 404, 404, 404, 404)),  # it has no picture here

@@ -1,8 +1,8 @@
 """Alerts: the inbox, one on its page, its small picture, and what one does about it."""
 
+from collections.abc import Collection
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -11,21 +11,14 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
 
 from surveillance import pictures
-from surveillance.dashboard import selectors, thumbnails
+from surveillance.dashboard import handling, selectors, thumbnails
 from surveillance.dashboard.cards import alert_card
+from surveillance.dashboard.handling import Changes
 from surveillance.dashboard.inbox import InboxFilter, inbox_newer, inbox_page
 from surveillance.dashboard.overlay import shapes_of
 from surveillance.dashboard.views.base import UserRequest, signed_in
-from surveillance.models import Alert
-from surveillance.services.alerts import (
-    alert_comment,
-    alert_mark_false_positive,
-    alerts_acknowledge,
-    alerts_reopen,
-    alerts_resolve,
-)
+from surveillance.services.alerts import alert_comment
 
-MAX_AT_ONCE = 1000
 MAX_COMMENTS, MAX_COMMENT_LENGTH = 200, 2000
 
 
@@ -34,7 +27,7 @@ MAX_COMMENTS, MAX_COMMENT_LENGTH = 200, 2000
 def alerts(request: UserRequest) -> HttpResponse:
     """The inbox; with `before` the part of its list that follows."""
     asked = InboxFilter(request.GET, user=request.user)
-    before = _id(request.GET.get("before", ""))
+    before = handling.id_of(request.GET.get("before", ""))
     page = inbox_page(request.user, asked, now=timezone.now(), before=before)
     query = request.GET.copy()
     query.pop("before", None)
@@ -49,10 +42,11 @@ def alerts(request: UserRequest) -> HttpResponse:
 @require_GET
 @signed_in
 def alerts_new(request: UserRequest) -> HttpResponse:
-    """What came to the inbox since the alert `after`: rows, or 204 when there is nothing."""
+    """What came to the inbox: the alerts `id`, or those since `after`, as rows; 204 when there is nothing."""
     asked = InboxFilter(request.GET, user=request.user)
-    after = _id(request.GET.get("after", "")) or 0
-    found = inbox_newer(request.user, asked, now=timezone.now(), after=after)
+    after = handling.id_of(request.GET.get("after", "")) or 0
+    ids = handling.ids_of(request.GET, "id")
+    found = inbox_newer(request.user, asked, now=timezone.now(), after=after, ids=ids)
     if not found:
         return HttpResponse(status=204)
     return render(request, "surveillance/components/inbox_rows.html", {"page": {"alerts": found}, "filter": asked})
@@ -97,8 +91,7 @@ def alert_thumbnail(request: UserRequest, alert_id: int) -> HttpResponse:
 def alert_acknowledge(request: UserRequest, alert_id: int) -> HttpResponse:
     """Acknowledges one."""
     selectors.handled_alert(request.user, alert_id)
-    _acknowledge(request, [alert_id])
-    return _anew(request, alert_id)
+    return _anew(request, alert_id, handling.acknowledge(request.user, [alert_id], now=timezone.now()))
 
 
 @require_POST
@@ -106,18 +99,17 @@ def alert_acknowledge(request: UserRequest, alert_id: int) -> HttpResponse:
 def alert_resolve(request: UserRequest, alert_id: int) -> HttpResponse:
     """Says that one is dealt with."""
     selectors.handled_alert(request.user, alert_id)
-    alerts_resolve(alerts=_handled(request), ids=[alert_id], user=request.user, now=timezone.now())
-    return _anew(request, alert_id)
+    return _anew(request, alert_id, handling.resolve(request.user, [alert_id], now=timezone.now()))
 
 
 @require_POST
 @signed_in
 def alert_false_positive(request: UserRequest, alert_id: int) -> HttpResponse:
-    """Says that the detector was wrong, or takes that back; either way somebody has seen the alert."""
+    """Says that the detector was wrong, or takes that back."""
     found = selectors.handled_alert(request.user, alert_id)
-    _acknowledge(request, [alert_id])
-    alert_mark_false_positive(alert=found, is_false_positive=not found.is_false_positive)
-    return _anew(request, alert_id)
+    if found.is_false_positive:
+        return _anew(request, alert_id, handling.clear(request.user, [alert_id]))
+    return _anew(request, alert_id, handling.judge(request.user, [alert_id], now=timezone.now()))
 
 
 @require_POST
@@ -136,29 +128,62 @@ def alert_add_comment(request: UserRequest, alert_id: int) -> HttpResponse:
 @require_POST
 @signed_in
 def alerts_acknowledge_many(request: UserRequest) -> HttpResponse:
-    """Acknowledges those whose ids are sent, and tells which they were; others' are left as they are."""
-    ids = _acknowledge(request, _ids(request))
-    if not request.htmx:
-        return redirect("dashboard:overview")
-    answer = HttpResponse(status=204)
-    return trigger_client_event(answer, "vigil:acknowledged", {"ids": ids})
+    """Acknowledges those whose ids are sent; others' are left as they are."""
+    return _many(request, handling.acknowledge)
+
+
+@require_POST
+@signed_in
+def alerts_resolve_many(request: UserRequest) -> HttpResponse:
+    """Says of those whose ids are sent that they are dealt with."""
+    return _many(request, handling.resolve)
+
+
+@require_POST
+@signed_in
+def alerts_false_positive_many(request: UserRequest) -> HttpResponse:
+    """Says of those whose ids are sent that the detector was wrong."""
+    return _many(request, handling.judge)
 
 
 @require_POST
 @signed_in
 def alerts_undo(request: UserRequest) -> HttpResponse:
-    """Takes back what the user acknowledged."""
-    alerts_reopen(alerts=_handled(request), ids=_ids(request), user=request.user)
-    return trigger_client_event(HttpResponse(status=204), "vigil:reopened")
+    """Takes back what the user did: the changes that were told when it was done."""
+    changes = handling.changes_of(request.POST)
+    handling.undo(request.user, changes)
+    return _rows_anew(request, changes.ids)
 
 
-def _anew(request: UserRequest, alert_id: int) -> HttpResponse:
+def _many(request: UserRequest, act: handling.Action) -> HttpResponse:
+    ids = handling.ids_of(request.POST, "ids")
+    changes = act(request.user, ids, now=timezone.now())
+    if not request.htmx:
+        return redirect("dashboard:overview")
+    return _told(_rows_anew(request, ids), changes)
+
+
+def _rows_anew(request: UserRequest, ids: Collection[int]) -> HttpResponse:
+    """Nothing, or the rows of the inbox (`as=rows`), each to be put in the place of the one that is shown."""
+    if not ids or request.GET.get("as") != "rows":
+        return HttpResponse(status=204)
+    found = selectors.visible_alerts(request.user).filter(pk__in=ids)
+    context = {"alerts": [alert_card(alert) for alert in found.order_by("-id")]}
+    return render(request, "surveillance/components/inbox_rows_anew.html", context)
+
+
+def _told(answer: HttpResponse, changes: Changes) -> HttpResponse:
+    """With what was changed, so that the page can offer to undo it."""
+    return trigger_client_event(answer, "vigil:handled", changes.as_json())
+
+
+def _anew(request: UserRequest, alert_id: int, changes: Changes) -> HttpResponse:
     """The alert after a change: as a card, or as a row of the inbox (`as=row`); the whole page without htmx."""
     if not request.htmx:
         return redirect("dashboard:alert", alert_id)
     card = alert_card(selectors.visible_alert(request.user, alert_id))
     template = "inbox_row" if request.GET.get("as") == "row" else "alert_card"
-    return render(request, f"surveillance/components/{template}.html", {"alert": card})
+    return _told(render(request, f"surveillance/components/{template}.html", {"alert": card}), changes)
 
 
 def _detail(request: UserRequest, alert_id: int) -> dict[str, Any]:
@@ -166,24 +191,3 @@ def _detail(request: UserRequest, alert_id: int) -> dict[str, Any]:
     comments = list(found.comments.select_related("author")[:MAX_COMMENTS])
     shapes = shapes_of(found, seen=selectors.sightings_of_track(found))
     return {"alert": alert_card(found), "comments": comments, "shapes": shapes}
-
-
-def _acknowledge(request: UserRequest, ids: list[int]) -> list[int]:
-    """Returns the ids of those that were open until now."""
-    visible = _handled(request)
-    was_open = list(visible.filter(pk__in=ids, acknowledged=False).values_list("id", flat=True))
-    alerts_acknowledge(alerts=visible, ids=was_open, user=request.user, now=timezone.now())
-    return was_open
-
-
-def _handled(request: UserRequest) -> QuerySet[Alert]:
-    return selectors.handled_alerts(request.user)
-
-
-def _ids(request: UserRequest) -> list[int]:
-    found = (_id(text) for text in request.POST.getlist("ids")[:MAX_AT_ONCE])
-    return [number for number in found if number is not None]
-
-
-def _id(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None

@@ -2,8 +2,11 @@
 import { localise } from "./time.js";
 import { isWanted, start as startNotify, tell } from "./notify.js";
 import { report } from "./poll.js";
+import { group } from "./groups.js";
+import { follow } from "./stream.js";
 
 const PERIOD_MS = 2000;
+const GATHER_MS = 150; // a burst of alerts is fetched together
 const rows = document.querySelector("[data-inbox]");
 const bulk = document.getElementById("inbox-actions");
 const pill = document.querySelector("[data-show-new]");
@@ -20,6 +23,7 @@ function insert(fragments) {
     rows.prepend(...fresh);
     for (const row of fresh) window.htmx.process(row);
   }
+  group(rows);
   localise(rows);
 }
 
@@ -29,10 +33,11 @@ function showPill() {
   pill.querySelector("[data-new-count]").textContent = String(count);
 }
 
-async function look() {
-  if (document.hidden && !isWanted()) return;
+// Fetches the rows of the alerts `ids` as far as the filters want them; without `ids` whatever is newer.
+async function look(ids = []) {
   const query = new URLSearchParams(rows.dataset.query);
-  query.set("after", String(newest));
+  if (ids.length) for (const id of ids) query.append("id", id);
+  else query.set("after", String(newest));
   try {
     const answer = await fetch(`${rows.dataset.inbox}?${query}`, {
       headers: { "HX-Request": "true" },
@@ -76,37 +81,41 @@ function chooseNone() {
   showChosen();
 }
 
-function offerUndo(ids) {
+// The name of what was done is that of its strongest part: who resolves acknowledges too.
+function describe({ acknowledged, resolved, judged, cleared }) {
+  const { resolvedText, judgedText, clearedText, acknowledgedText } = rows.dataset;
+  if (resolved.length) return `${resolvedText} ${resolved.length}`;
+  if (judged.length) return `${judgedText} ${judged.length}`;
+  if (cleared.length) return `${clearedText} ${cleared.length}`;
+  return acknowledged.length ? `${acknowledgedText} ${acknowledged.length}` : "";
+}
+
+function offerUndo(changes) {
+  const text = describe(changes);
+  if (!text) return;
   const message = document.createElement("div");
   message.className = "toast";
   const button = document.createElement("button");
   button.type = "button";
   button.textContent = rows.dataset.undoText;
   button.addEventListener("click", () => {
-    window.htmx.ajax("POST", rows.dataset.undo, { values: { ids }, swap: "none", source: rows });
+    window.htmx.ajax("POST", rows.dataset.undo, { values: changes, swap: "none", source: rows });
     message.remove();
   });
-  message.append(`${rows.dataset.acknowledgedText} ${ids.length}`, button);
+  message.append(text, button);
   document.getElementById("toasts").append(message);
   setTimeout(() => message.remove(), 10000);
 }
 
-document.addEventListener("vigil:acknowledged", (event) => {
-  const ids = event.detail.ids ?? [];
-  chooseNone();
-  for (const id of ids) {
-    const row = document.getElementById(`alert-${id}`);
-    row?.classList.replace("is-new", "is-done");
-    row?.querySelector("[data-acknowledge]")?.remove();
-  }
-  if (ids.length) offerUndo(ids);
+document.addEventListener("vigil:handled", (event) => {
+  const { acknowledged, resolved, judged, cleared } = event.detail;
+  offerUndo({ acknowledged, resolved, judged, cleared });
 });
-document.addEventListener("vigil:reopened", () => window.location.reload());
 document.addEventListener("htmx:afterRequest", (event) => {
-  const { xhr, requestConfig } = event.detail;
-  const one = requestConfig?.path?.match(/\/alerts\/(\d+)\/acknowledge\//);
-  if (one && xhr.status === 200) offerUndo([Number(one[1])]);
+  if (event.detail.successful && event.target.matches("[data-bulk]")) chooseNone();
 });
+document.addEventListener("htmx:oobAfterSwap", () => group(rows));
+document.addEventListener("htmx:afterSettle", () => group(rows));
 document.getElementById("preview").addEventListener("click", (event) => {
   // The buttons beside the list do what the row's keys do, and the row shows it.
   const button = event.target.closest("[data-act]");
@@ -124,7 +133,14 @@ document.addEventListener("htmx:afterSettle", (event) => {
   if (shown !== changed[1] && document.activeElement !== row) return;
   window.htmx.ajax("GET", row.getAttribute("hx-get"), { source: row, target: "#preview" });
 });
-rows.addEventListener("change", showChosen);
+rows.addEventListener("change", ({ target }) => {
+  // Who chooses an object's newest alert chooses those that stand below it.
+  const object = target.closest("[data-object]:not(.is-same)");
+  for (let row = object?.nextElementSibling; row?.classList.contains("is-same"); row = row.nextElementSibling) {
+    row.querySelector(".row-check input").checked = target.checked;
+  }
+  showChosen();
+});
 rows.addEventListener("click", (event) => {
   // On a wide screen a click shows the alert beside the list; its own page is a second click (or o) away.
   const link = event.target.closest(".row-open");
@@ -140,4 +156,16 @@ pill.addEventListener("click", showNew);
 document.querySelector("[data-choose-none]").addEventListener("click", chooseNone);
 document.querySelector("[data-filters]").addEventListener("change", (event) => event.currentTarget.requestSubmit());
 startNotify();
-setInterval(look, PERIOD_MS);
+group(rows);
+
+let gathered = [];
+const isStreaming = follow(rows.dataset.stream, newest, isWanted, (id) => {
+  if (gathered.push(id) > 1) return;
+  setTimeout(() => {
+    look(gathered.splice(0).slice(-40));
+  }, GATHER_MS);
+});
+setInterval(() => {
+  if (isStreaming()) report(true);
+  else if (!document.hidden || isWanted()) look();
+}, PERIOD_MS);

@@ -17,12 +17,18 @@ function step(by) {
 }
 
 // In the inbox the row's own hidden button acts; on an alert's page the visible one does.
-const press = (name) => (chosen()?.querySelector(`[data-${name}]`) ?? document.querySelector(`main [data-act="${name}"]`))?.click();
+// Where many are chosen, a key is for all of them.
+const pressMany = (name) => {
+  const button = document.querySelector(`.bulk:not([hidden]) [data-bulk="${name}"]`);
+  button?.click();
+  return Boolean(button);
+};
+const press = (name) => pressMany(name) || (chosen()?.querySelector(`[data-${name}]`) ?? document.querySelector(`main [data-act="${name}"]`))?.click();
 
 const actions = {
   j: () => step(1),
   k: () => step(-1),
-  a: () => (chosen() ?? (cards().length ? null : document))?.querySelector("[data-acknowledge]")?.click(),
+  a: () => pressMany("acknowledge") || (chosen() ?? (cards().length ? null : document))?.querySelector("[data-acknowledge]")?.click(),
   r: () => press("resolve"),
   f: () => press("false-positive"),
   c: () => document.querySelector("[data-comment]")?.focus(),

@@ -17,7 +17,7 @@ export function start() {
   document.addEventListener("load", fitFrame, true);
   document.addEventListener("loadedmetadata", fitFrame, true);
   for (const message of document.querySelectorAll("[data-toast]")) setTimeout(() => message.remove(), 6000);
-  document.addEventListener("vigil:acknowledged", refresh);
+  document.addEventListener("vigil:handled", refresh);
   document.addEventListener("htmx:responseError", (event) => {
     if (event.target.matches("[data-poll]")) return;
     toast(`${event.detail.xhr.status}: the server refused this. Nothing was changed.`);
