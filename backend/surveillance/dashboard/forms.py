@@ -12,6 +12,7 @@ from surveillance.models import Camera
 from vigil_contracts.camera import Detection
 
 REQUIRED = {"required": _("is required.")}
+RETENTION_FIELDS = ("retention_days", "retention_megabytes")
 DETECTION_FIELDS = ("classes", "minimum_confidence", "frames_per_second")
 
 
@@ -72,6 +73,20 @@ class CameraForm(forms.Form):
         help_text=_("How many are analysed, at most 30."),
         widget=forms.NumberInput(attrs={"step": "0.5", "min": "0.5", "max": "30"}),
     )
+    retention_days = forms.IntegerField(
+        label=_("Keep alerts for days"),
+        required=False,
+        min_value=1,
+        max_value=3650,
+        help_text=_("Empty: as long as the server keeps all alerts."),
+    )
+    retention_megabytes = forms.IntegerField(
+        label=_("Keep at most megabytes"),
+        required=False,
+        min_value=1,
+        max_value=100_000_000,
+        help_text=_("Pictures and clips; the oldest alerts go first. Empty: no limit of its own."),
+    )
     activate = forms.BooleanField(
         label=_("Watch it at once"),
         required=False,
@@ -84,6 +99,7 @@ class CameraForm(forms.Form):
         sent = self.cleaned_data
         detection = Detection.model_validate(camera.detection) if camera is not None else Detection()
         values: dict[str, Any] = {name: sent[name] for name in ("name", "rtsp_url", "group", "transport")}
+        values |= {name: sent[name] for name in RETENTION_FIELDS}
         values["detection"] = {
             **detection.model_dump(mode="json"),
             "classes": [label.strip() for label in sent["classes"].split(",") if label.strip()],
@@ -103,9 +119,24 @@ class CameraForm(forms.Form):
                 self.add_error(name if name in self.fields else None, text)
 
     @property
+    def has_retention_errors(self) -> bool:
+        """The same for the part about how long alerts are kept."""
+        return any(name in self.errors for name in RETENTION_FIELDS)
+
+    @property
     def has_detection_errors(self) -> bool:
         """Whether the folded part of the form holds an error, and so must be open."""
         return any(name in self.errors for name in DETECTION_FIELDS)
+
+
+class CameraFileForm(forms.Form):
+    """A file of cameras."""
+
+    file = forms.FileField(
+        label=_("CSV file"),
+        error_messages={**REQUIRED, "empty": _("is empty.")},
+        widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}),
+    )
 
 
 def initial_of(camera: Camera) -> dict[str, Any]:
@@ -116,6 +147,7 @@ def initial_of(camera: Camera) -> dict[str, Any]:
         "rtsp_url": camera.masked_rtsp_url,
         "group": camera.group,
         "transport": camera.transport,
+        **{name: getattr(camera, name) for name in RETENTION_FIELDS},
         "classes": ", ".join(detection.classes),
         "minimum_confidence": detection.minimum_confidence,
         "frames_per_second": detection.frames_per_second,

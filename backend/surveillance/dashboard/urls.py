@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from surveillance.dashboard.views import alerts, cameras, overview, rules, sessions, settings
+from surveillance.dashboard.views import alerts, camera_file, cameras, overview, rules, sessions, settings
 
 app_name = "dashboard"
 
@@ -15,6 +15,7 @@ urlpatterns = [
     path("cameras/", cameras.cameras, name="cameras"),
     path("cameras/live/", cameras.cameras_live, name="cameras-live"),
     path("cameras/add/", cameras.camera_add, name="camera-add"),
+    path("cameras/import/", camera_file.camera_import, name="camera-import"),
     path("cameras/<int:camera_id>/", cameras.camera, name="camera"),
     path("cameras/<int:camera_id>/live/", cameras.camera_live, name="camera-live"),
     path("cameras/<int:camera_id>/edit/", cameras.camera_edit, name="camera-edit"),

@@ -11,6 +11,7 @@ from django.db.models import BooleanField, Expression, ExpressionWrapper, Q, Que
 from django.db.models.expressions import RawSQL
 
 from surveillance.models import Alert, Camera
+from surveillance.selectors.alerts import FEW_CAMERAS
 
 MAX_WORDS = 8
 _WORD = re.compile(r"\w+")
@@ -27,9 +28,20 @@ def alerts_with_words(alerts: QuerySet[Alert], text: str) -> QuerySet[Alert]:
     if not words and text.strip():
         return alerts.none()
     for word in words:
-        of_camera = Q(camera__in=Camera.objects.filter(name__icontains=word).values("pk"))
-        alerts = alerts.filter(_in_alert(word) | of_camera)
+        alerts = alerts.filter(_in_alert(word) | _of_camera(word))
     return alerts
+
+
+def _of_camera(word: str) -> Q:
+    """By the ids of the cameras where these are few, so that PostgreSQL can take its indexes for both halves.
+
+    A subquery would make it read every alert.
+    """
+    cameras = Camera.objects.filter(name__icontains=word).order_by()
+    ids = list(cameras.values_list("pk", flat=True)[: FEW_CAMERAS + 1])
+    if len(ids) > FEW_CAMERAS:
+        return Q(camera__in=cameras.values("pk"))
+    return Q(camera__in=ids) if ids else Q()
 
 
 def _in_alert(word: str) -> Q:

@@ -48,3 +48,15 @@ def test_credentials_never_enter_the_form() -> None:
     initial = initial_of(camera)
     assert initial["rtsp_url"] == "rtsp://***@host/stream"
     assert "hunter2" not in str(CameraForm(initial=initial))
+
+
+def test_how_long_alerts_are_kept_goes_both_ways_and_empty_is_none() -> None:
+    form = CameraForm({**SENT, "retention_days": "14", "retention_megabytes": ""})
+    assert form.is_valid(), form.errors
+    values = form.values()
+    assert (values["retention_days"], values["retention_megabytes"]) == (14, None)
+    initial = initial_of(Camera(name="Gate", rtsp_url="rtsp://host/1", retention_days=14))
+    assert (initial["retention_days"], initial["retention_megabytes"]) == (14, None)
+    refused = CameraForm({**SENT, "retention_days": "0"})
+    assert not refused.is_valid()
+    assert refused.has_retention_errors

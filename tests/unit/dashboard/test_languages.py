@@ -1,25 +1,43 @@
 """The second language is whole, and the compiled catalogue is that of the text."""
 
+import ast
 import gettext
 import re
 from pathlib import Path
+
+from django.utils.translation.template import templatize
 
 import surveillance
 
 CATALOGUE = Path(surveillance.__file__).parent / "locale/de/LC_MESSAGES"
 _ENTRY = re.compile(r'^msgid "(.+)"\n(?:msgid_plural "(?:.+)"\n)?msgstr(?:\[0\])? "(.*)"$', re.MULTILINE)
 _PLACE = re.compile(r"%\(\w+\)s")
-_USED = re.compile(r"""{% translate ["'](.+?)["'] %}|_\("((?:[^"\\]|\\.)+)"\)""")
+_MARKS = ("_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy")
+_MARKED = re.compile(r"""(?:n?gettext|\b_)\(u?('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")
 
 
 def entries() -> dict[str, str]:
     return dict(_ENTRY.findall((CATALOGUE / "django.po").read_text()))
 
 
+def _texts_of_template(path: Path) -> set[str]:
+    """As `makemessages` finds them, `blocktranslate` and plurals among them."""
+    code = templatize(path.read_text(), origin=str(path))
+    found = {ast.literal_eval(text) for text in _MARKED.findall(code)}
+    return {str(text).replace("%%", "%") for text in found}
+
+
+def _texts_of_code(path: Path) -> set[str]:
+    calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call) and node.args)
+    marked = (call for call in calls if isinstance(call.func, ast.Name) and call.func.id in _MARKS)
+    return {str(text.value) for call in marked if isinstance(text := call.args[0], ast.Constant)}
+
+
 def test_every_text_of_the_pages_has_its_german() -> None:
     app = CATALOGUE.parents[2]
-    sources = [*(app / "templates").rglob("*.html"), *(app / "dashboard").rglob("*.py")]
-    used = {first or second for path in sources for first, second in _USED.findall(path.read_text())}
+    used = {text for path in (app / "templates").rglob("*.html") for text in _texts_of_template(path)}
+    used |= {text for path in (app / "dashboard").rglob("*.py") for text in _texts_of_code(path)}
+    assert len(used) > 200
     assert used - {text for text, german in entries().items() if german} == set()
 
 

@@ -34,6 +34,7 @@ ROWS: dict[str, tuple[str, Row]] = {
     "cameras": ("GET", SIGNED_IN),
     "cameras-live": ("GET", SIGNED_IN),
     "camera-add": ("GET", SIGNED_IN),
+    "camera-import": ("GET", SIGNED_IN),
     "camera": ("GET", SEE),
     "camera-live": ("GET", SEE),
     "camera-edit": ("GET", ADMINISTER),

@@ -20,11 +20,11 @@ export function start() {
   document.addEventListener("vigil:handled", refresh);
   document.addEventListener("htmx:responseError", (event) => {
     if (event.target.matches("[data-poll]")) return;
-    toast(`${event.detail.xhr.status}: the server refused this. Nothing was changed.`);
+    toast(`${event.detail.xhr.status}: ${document.body.dataset.refused}`);
   });
   document.addEventListener("htmx:sendError", (event) => {
     if (event.target.matches("[data-poll]")) return;
-    toast("The server cannot be reached. Nothing was changed; try again.");
+    toast(document.body.dataset.unreachable);
   });
 }
 
