@@ -44,9 +44,9 @@ VALUES: Mapping[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Installation:
-    """An installed release."""
+    """An installed release: the objects of its present revision, and its hooks by their moment."""
 
     cluster: ContainerCluster
     applied: list[Document]
@@ -97,24 +97,41 @@ class Installation:
             self.cluster.node.machine.run(["kill", "-9", *ours])
         return len(ours)
 
+    def upgrade(self, chart: Path, *, moment: str = "pre-upgrade") -> None:
+        """As `helm upgrade --wait`, or with `pre-rollback` as `helm rollback --wait`: the hook, the objects that are
+        new or changed, and away with those that the former revision alone had.
+
+        Secrets stay as they are: Helm's `lookup` gives the chart their present values, and there is none here.
+        """
+        found, at = hooks(documents(render(VALUES, namespace=SYSTEM, chart=chart, upgrade=True)))
+        kept = [each for each in self.applied if each["kind"] == "Secret"]
+        found = _in_helms_order([*kept, *(each for each in found if each["kind"] != "Secret")])
+        self._run_hooks(at[moment])
+        self.cluster.apply([converted(each) for each in found])
+        present = {_key(each) for each in found}
+        former = [each for each in self.applied if _key(each) not in present]
+        self.applied, self.at = found, at
+        self._delete(former)
+        self.wait_until_ready()
+
     def uninstall(self) -> None:
         """As Helm does: the hook before, then the objects but those that are to be kept."""
-        for hook in self.at.get("pre-delete", []):
+        self._run_hooks(self.at.get("pre-delete", []))
+        self._delete(self.applied)
+
+    def _run_hooks(self, jobs: list[Document]) -> None:
+        for hook in jobs:
             self.cluster.apply([converted(hook)])
             self.wait_for_job(hook["metadata"]["name"])
             self.cluster.kubectl("delete", "job", hook["metadata"]["name"], "--namespace", SYSTEM)
-        for each in reversed(self.applied):
+
+    def _delete(self, objects: list[Document]) -> None:
+        for each in reversed(objects):
             if (each["metadata"].get("annotations") or {}).get("helm.sh/resource-policy") == "keep":
                 continue
-            arguments = [
-                "delete",
-                each["kind"].lower(),
-                each["metadata"]["name"],
-                "--ignore-not-found",
-                "--wait=false",
-            ]
+            arguments = ["delete", each["kind"].lower(), each["metadata"]["name"], "--ignore-not-found"]
             space = each["metadata"].get("namespace")
-            self.cluster.kubectl(*arguments, *([f"--namespace={space}"] if space else []))
+            self.cluster.kubectl(*arguments, "--wait=false", *([f"--namespace={space}"] if space else []))
 
     def wait_for_job(self, name: str, timeout_seconds: float = 240) -> None:
         arguments = ["wait", "--for=condition=complete", f"job/{name}", "--namespace", SYSTEM]
@@ -154,7 +171,7 @@ def install(cluster: ContainerCluster, model: Path) -> Installation:
     _make_volumes(cluster, ["database", "media"])
     cluster.create_namespace(SYSTEM)
     applied, at = hooks(documents(render(VALUES, namespace=SYSTEM)))
-    applied.sort(key=lambda each: _ORDER.index(each["kind"]) if each["kind"] in _ORDER else len(_ORDER))
+    applied = _in_helms_order(applied)
     for crd in sorted((CHART / "crds").glob("*.yaml")):
         eventually(_attempt(lambda path=crd: cluster.apply(path)), timeout_seconds=60)  # type: ignore[misc]
     cluster.apply([converted(each) for each in applied])
@@ -189,6 +206,14 @@ _ORDER = [
     "ClusterRoleBinding",
 ]
 _ORDER += ["Role", "RoleBinding", "Service", "DetectorClass"]
+
+
+def _in_helms_order(objects: list[Document]) -> list[Document]:
+    return sorted(objects, key=lambda each: _ORDER.index(each["kind"]) if each["kind"] in _ORDER else len(_ORDER))
+
+
+def _key(each: Document) -> tuple[str, str, str]:
+    return each["kind"], each["metadata"].get("namespace", ""), each["metadata"]["name"]
 
 
 def converted(each: Document) -> Document:

@@ -3,7 +3,8 @@
 Two cameras play the clip of the six people, one registered through the API and one by kubectl. While they play, each
 process is killed with SIGKILL: operator, worker, backend, PostgreSQL and the kubelet. Then the backend is away, and
 the detectors are killed with what they have seen since on their disks. Each camera still has exactly six alerts, with
-pictures and clips. A real Prometheus scrapes every program. `make e2e` runs it (VIGIL_E2E=1).
+pictures and clips. A real Prometheus scrapes every program. Then a third camera plays the clip while the release goes
+back to the chart before this one, and up again. `make e2e` runs it (VIGIL_E2E=1).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from tests.cluster.fixtures import run_folder
 from tests.cluster.machine import HOST_ADDRESS, MachineUnavailableError
 from tests.cluster.node import ContainerCluster
 from tests.cluster.polling import eventually
+from tests.e2e.kubernetes.earlier_chart import earlier_chart
 from tests.e2e.kubernetes.installation import CAMERAS, SYSTEM, Installation, install
 from tests.e2e.kubernetes.rights import NOT_SEEN, granted, used
 from tests.integration.services.prometheus import PrometheusServer, prometheus_server
@@ -69,9 +71,9 @@ def cameras(installation: Installation, shared: Path) -> Iterator[dict[str, int]
             installation.keep_artefacts("six-people")
 
 
-def _register(installation: Installation, server: RtspServer) -> None:
+def _register(installation: Installation, server: RtspServer, name: str = "By the API") -> None:
     with installation.api() as api:
-        camera = {"name": "By the API", "rtsp_url": server.url, "is_active": True, "detection": DETECTION}
+        camera = {"name": name, "rtsp_url": server.url, "is_active": True, "detection": DETECTION}
         answer = api.post("/api/cameras/", json=camera)
         assert answer.status_code == 201, answer.text
 
@@ -231,6 +233,41 @@ def test_the_charts_own_test_passes(installation: Installation, cameras: dict[st
 
     assert eventually(ended, timeout_seconds=90), installation.cluster.kubectl("logs", name, "--namespace", SYSTEM)
     installation.cluster.kubectl("delete", "pod", name, "--namespace", SYSTEM)
+
+
+def test_a_rollback_and_an_upgrade_lose_no_alert_and_leave_the_detectors_alone(
+    installation: Installation, cameras: dict[str, int], shared: Path, tmp_path: Path
+) -> None:
+    """To the chart before this one and back up to this one, each with every pod of the control plane replaced."""
+    name, clip = "During the upgrade", shared / "videos" / "one-by-one-person-detection.mp4"
+    with gst_rtsp_server(clip, username="viewer", password=PASSWORD, host=HOST_ADDRESS) as server:
+        try:
+            _register(installation, server, name)
+            server.wait_for("play 1", timeout_seconds=240)
+            began = time.monotonic()
+            before, control_plane = _running(installation, CAMERAS), _running(installation, SYSTEM)
+            installation.upgrade(earlier_chart(tmp_path), moment="pre-rollback")
+            rolled_back = _running(installation, SYSTEM)
+            assert not rolled_back.keys() & control_plane.keys()
+            installation.upgrade(CHART)
+            assert not _running(installation, SYSTEM).keys() & rolled_back.keys()
+            time.sleep(max(0.0, began + CLIP_SECONDS + 5 - time.monotonic()))  # until the clip has been played
+            assert before.items() <= _running(installation, CAMERAS).items(), "a detector was restarted"
+            camera = _ids(installation)[name]
+            eventually(lambda: _has(installation, camera, 6), timeout_seconds=120, poll_seconds=2)
+            with installation.api() as api:
+                api.post(f"/api/cameras/{camera}/deactivate/").raise_for_status()
+        finally:
+            installation.keep_artefacts("upgrade")
+
+
+def _running(installation: Installation, namespace: str) -> dict[str, int]:
+    """Pod's uid -> restarts of its containers, of the pods that are to run on."""
+    return {
+        each["metadata"]["uid"]: sum(status["restartCount"] for status in each["status"].get("containerStatuses", []))
+        for each in installation.pods(namespace)
+        if each["status"]["phase"] == "Running" and "deletionTimestamp" not in each["metadata"]
+    }
 
 
 def test_a_camera_that_is_switched_off_has_no_detector_any_more(
