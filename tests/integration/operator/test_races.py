@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -26,9 +27,12 @@ def test_two_hundred_deletions_while_starting_leave_nothing(
     namespace: str,
     backend: BackendServer,
     user: BackendUser,
-    operator: Operator,
+    make_operator: Callable[..., Operator],
     view: View,
 ) -> None:
+    # Asks often: otherwise most cameras would be gone before it has heard of them.
+    operator = make_operator(VIGIL_SYNC_INTERVAL_SECONDS="0.1")
+    operator.start()
     chance = random.Random(SEED)
     delays = [chance.uniform(0.0, LONGEST_DELAY_SECONDS) for _ in range(RACES)]
     with (
