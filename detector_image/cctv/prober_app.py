@@ -19,7 +19,7 @@ log = logging.getLogger("cctv")
 
 
 class ProberProgram:
-    """One process. Its token must be a pipeline's. Raises InvalidSettingError."""
+    """One process. Its token is of the scope `prober`. Raises InvalidSettingError."""
 
     def __init__(self, settings: Settings) -> None:
         self._metrics = Metrics()

@@ -18,6 +18,7 @@ OPERATOR = frozenset({Scope.OPERATOR})
 USER_AND_OPERATOR = USER | OPERATOR
 USER_AND_SERVICES = USER | {Scope.OPERATOR, Scope.PIPELINE}
 SENDERS = frozenset({Scope.DETECTOR, Scope.PIPELINE})
+INQUIRERS = SENDERS | {Scope.PROBER}
 ROLE_TOO_SMALL = "Your role in this camera's site does not let you do that."
 
 

@@ -17,13 +17,14 @@ from rest_framework.views import APIView
 from accounts.models import AuthToken
 from accounts.permissions import scope_of
 from accounts.scopes import Scope
-from surveillance.api.access import SENDERS, visible_camera
+from surveillance.api.access import INQUIRERS, SENDERS, visible_camera
 from surveillance.api.errors import answered
 from surveillance.api.serializers import ErrandAnswerFieldsSerializer
 from surveillance.api.stream import EventStreamRenderer
 from surveillance.core.validation import InvalidInputError, parse
 from surveillance.models import Inquiry
 from surveillance.services.errands import inquiry_answer, inquiry_claim, stream_of
+from surveillance.stream.errands import PROBER
 from surveillance.stream.handoff import handed_over
 from vigil_contracts.errands import ClaimedErrand, DiscoveryResult, ErrandKind, ProbeResult
 
@@ -31,7 +32,7 @@ from vigil_contracts.errands import ClaimedErrand, DiscoveryResult, ErrandKind, 
 class ErrandsView(APIView):
     """Errands as they come up."""
 
-    scopes = {"GET": SENDERS}  # noqa: RUF012 read only
+    scopes = {"GET": INQUIRERS}  # noqa: RUF012 read only
     renderer_classes = (EventStreamRenderer, JSONRenderer)
 
     @extend_schema(
@@ -41,17 +42,19 @@ class ErrandsView(APIView):
     def get(self, request: Request) -> HttpResponse:
         """Server-sent events named `errand`, each a `vigil_contracts.errands.Errand`; at first all that hold now.
 
-        A detector's token hears of its camera, a pipeline's of all. What one event says holds until its time is over;
-        repeating one does no harm. The stream ends about every ten minutes; come back.
+        A detector's token hears of its camera, a pipeline's of all, a prober's only of what is to be claimed. What
+        one event says holds until its time is over; repeating one does no harm. The stream ends about every ten
+        minutes; come back.
         """
         token = _token(request)
-        return handed_over("errands", str(token.camera_id or ""), "text/event-stream")
+        hears = PROBER if scope_of(request) == Scope.PROBER else str(token.camera_id or "")
+        return handed_over("errands", hears, "text/event-stream")
 
 
 class ErrandClaimView(APIView):
     """Taking an errand."""
 
-    scopes = {"POST": SENDERS}  # noqa: RUF012
+    scopes = {"POST": INQUIRERS}  # noqa: RUF012
 
     @extend_schema(summary="Take an errand", request=None, responses={200: ClaimedErrand})
     def post(self, request: Request, errand_id: Any) -> Response:
@@ -74,7 +77,7 @@ class ErrandClaimView(APIView):
 class ErrandAnswerView(APIView):
     """Answering an errand."""
 
-    scopes = {"POST": SENDERS}  # noqa: RUF012
+    scopes = {"POST": INQUIRERS}  # noqa: RUF012
     parser_classes = (MultiPartParser, JSONParser)
 
     @extend_schema(

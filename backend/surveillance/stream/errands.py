@@ -21,6 +21,8 @@ from vigil_contracts.errands import Errand, ErrandKind
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.25
+PROBER = "prober"
+"""The value of a prober's stream. Another's is its camera's number, or empty: it hears everything."""
 Key = tuple[str, object]
 
 
@@ -60,17 +62,24 @@ def _event(errand: Errand) -> bytes:
     return b"event: errand\ndata: %s\n\n" % errand.model_dump_json(exclude_none=True).encode()
 
 
+def is_heard(value: str, kind: ErrandKind, camera_id: int | None) -> bool:
+    """Whether a stream of this value tells of an errand: a prober's only of what is to be claimed."""
+    if value == PROBER:
+        return kind in {ErrandKind.PROBE, ErrandKind.DISCOVERY}
+    return not value or value == str(camera_id)
+
+
 @dataclass(eq=False, slots=True)
 class _Reader:
     """One stream. What was not yet written is kept once for each key, so that a slow reader costs little."""
 
-    camera_id: int | None
+    value: str
     waiting: dict[Key, bytes] = field(default_factory=dict)
     has_news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def offer(self, key: Key, posted: Posted) -> None:
         """Leaves it, if it is the reader's."""
-        if self.camera_id is None or posted.camera_id == self.camera_id:
+        if is_heard(self.value, ErrandKind(key[0]), posted.camera_id):
             self.waiting[key] = posted.content
             self.has_news.set()
 
@@ -85,7 +94,7 @@ class ErrandStreams:
         self._task: asyncio.Task[None] | None = None
 
     async def __call__(self, stream: Stream) -> None:
-        reader = _Reader(int(stream.value) if stream.value else None)
+        reader = _Reader(stream.value)
         await stream.start()
         await stream.write(b"retry: 1000\n\n")
         self._readers.add(reader)

@@ -279,7 +279,7 @@ def test_a_prober_has_a_token_that_the_bootstrap_job_makes_known_and_reaches_its
     assert variables(prober)["VIGIL_STREAM_ALLOWED_NETWORKS"] == "10.20.0.0/16"
     assert variables(prober).keys() <= {f"VIGIL_{name.upper()}" for name in Settings.model_fields}
     file = variables(prober)["VIGIL_TOKEN_FILE"]
-    assert f"--token=pipeline:prober:{file}" in bootstrap["containers"][0]["args"]
+    assert f"--token=prober:prober:{file}" in bootstrap["containers"][0]["args"]
     assert secret_names(prober) == {"vigil-prober"} < secret_names(bootstrap)
     (policy,) = [
         each for each in found if each["kind"] == "NetworkPolicy" and each["metadata"]["name"] == "vigil-prober"

@@ -168,6 +168,12 @@ def operator(make_user: Callable[..., User]) -> Party:
     return party(make_user("operator"), Scope.OPERATOR)
 
 
+@pytest.fixture
+def prober(make_user: Callable[..., User]) -> Party:
+    """A cluster's prober."""
+    return party(make_user("prober"), Scope.PROBER)
+
+
 def picture(width: int = 64, height: int = 48, *, format_name: str = "JPEG", **options: Any) -> bytes:
     """A small picture, encoded."""
     output = io.BytesIO()

@@ -43,22 +43,29 @@ COLUMNS = (
     "other_detector",
     "pipeline",
     "operator",
+    "prober",
 )
 Row = tuple[int, ...]
 OK = 0
 
 
-def _row(*, anonymous: int = 401, people: tuple[int, int, int, int], services: tuple[int, int, int, int]) -> Row:
+def _row(
+    *,
+    anonymous: int = 401,
+    people: tuple[int, int, int, int],
+    services: tuple[int, int, int, int],
+    prober: int = 403,
+) -> Row:
     """`people`: another user, viewer, operator and admin of the site; owner and superuser fare as its admin.
 
     `services`: this camera's detector, another's, the pipeline, the operator.
     """
     admin = people[3]
-    return (anonymous, *people, admin, admin, *services)
+    return (anonymous, *people, admin, admin, *services, prober)
 
 
 NO_SERVICE = (403, 403, 403, 403)
-ALL = _row(anonymous=OK, people=(OK, OK, OK, OK), services=(OK, OK, OK, OK))
+ALL = _row(anonymous=OK, people=(OK, OK, OK, OK), services=(OK, OK, OK, OK), prober=OK)
 OWN_LIST = _row(people=(OK, OK, OK, OK), services=NO_SERVICE)
 OWN_LIST_400 = _row(people=(400, 400, 400, 400), services=NO_SERVICE)
 VIEW = _row(people=(404, OK, OK, OK), services=NO_SERVICE)
@@ -66,7 +73,7 @@ HANDLE = _row(people=(404, 403, OK, OK), services=NO_SERVICE)
 HANDLE_400 = _row(people=(404, 403, 400, 400), services=NO_SERVICE)
 ADMINISTER = _row(people=(404, 403, 403, OK), services=NO_SERVICE)
 ADMINISTER_400 = _row(people=(404, 403, 403, 400), services=NO_SERVICE)
-OWNER_ALONE = (401, 404, 404, 404, 404, OK, 404, *NO_SERVICE)
+OWNER_ALONE = (401, 404, 404, 404, 404, OK, 404, *NO_SERVICE, 403)
 NO_PERSON = (403, 403, 403, 403)
 ROWS: dict[tuple[str, str], Row] = {
     ("POST", "token/"): (400,) * len(COLUMNS),
@@ -77,7 +84,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "tokens/{token}/rotate/"): OWNER_ALONE,
     ("GET", "invitations/"): _row(people=(403, 403, 403, OK), services=NO_SERVICE),
     # A site's admin has to say into which site; a superuser may invite into the backend alone.
-    ("POST", "invitations/"): (401, 403, 403, 403, 400, 400, OK, *NO_SERVICE),
+    ("POST", "invitations/"): (401, 403, 403, 403, 400, 400, OK, *NO_SERVICE, 403),
     ("DELETE", "invitations/{invitation}/"): _row(people=(404, 404, 404, OK), services=NO_SERVICE),
     ("POST", "invitations/accept/"): OWN_LIST_400,
     ("POST", "invitations/register/"): (400,) * len(COLUMNS),
@@ -121,11 +128,11 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "probes/"): OWN_LIST_400,
     ("GET", "probes/{probe}/"): OWNER_ALONE,
     ("GET", "probes/{probe}/snapshot/"): OWNER_ALONE,
-    ("POST", "discovery/"): (401, 403, 403, 403, 403, 403, OK, *NO_SERVICE),
+    ("POST", "discovery/"): (401, 403, 403, 403, 403, 403, OK, *NO_SERVICE, 403),
     ("GET", "discovery/{discovery}/"): OWNER_ALONE,
-    ("GET", "errands/"): _row(people=NO_PERSON, services=(OK, OK, OK, 403)),
-    ("POST", "errands/{errand}/claim/"): _row(people=NO_PERSON, services=(OK, 404, OK, 403)),
-    ("POST", "errands/{errand}/answer/"): _row(people=NO_PERSON, services=(400, 404, 400, 403)),
+    ("GET", "errands/"): _row(people=NO_PERSON, services=(OK, OK, OK, 403), prober=OK),
+    ("POST", "errands/{errand}/claim/"): _row(people=NO_PERSON, services=(OK, 404, OK, 403), prober=OK),
+    ("POST", "errands/{errand}/answer/"): _row(people=NO_PERSON, services=(400, 404, 400, 403), prober=400),
     ("GET", "active-cameras/"): _row(people=(OK, OK, OK, OK), services=(403, 403, OK, OK)),
     ("GET", "camera-resources/"): _row(people=NO_PERSON, services=(403, 403, 403, OK)),
     ("PUT", "camera-resources/{uid}/"): _row(people=NO_PERSON, services=(403, 403, 403, 400)),
@@ -186,6 +193,7 @@ def parties(
     detector: Party,
     pipeline: Party,
     operator: Party,
+    prober: Party,
 ) -> dict[str, APIClient]:
     other_camera = Camera.objects.create(user=ben.user, name="b", rtsp_url="rtsp://h/1", is_active=True)
     return {
@@ -200,6 +208,7 @@ def parties(
         "other_detector": party(ben.user, Scope.DETECTOR, other_camera).client,
         "pipeline": pipeline.client,
         "operator": operator.client,
+        "prober": prober.client,
     }
 
 
@@ -293,7 +302,13 @@ def test_methods_without_a_row_are_refused(parties: dict[str, APIClient], url_of
 def test_foreign_alert_is_not_stored(parties: dict[str, APIClient], camera: Camera) -> None:
     from tests.unit.backend.conftest import alert_fields
 
-    for column, expected in (("other_detector", 404), ("operator", 403), ("owner", 403), ("anonymous", 401)):
+    for column, expected in (
+        ("other_detector", 404),
+        ("operator", 403),
+        ("prober", 403),
+        ("owner", 403),
+        ("anonymous", 401),
+    ):
         answer = parties[column].post("/api/send-alert/", alert_fields(camera), format="multipart")
         assert answer.status_code == expected, column
     assert not Alert.objects.exists()

@@ -10,10 +10,13 @@ from django.utils import timezone
 from pytest_django import Settings
 from tests.unit.backend.conftest import Party, picture
 
+from accounts.models import AuthToken
 from audit.models import AuditEntry
 from surveillance.models import Camera, Inquiry, Notice
 from surveillance.services.errands import NOBODY_THERE, inquiries_settle
-from surveillance.stream.errands import errands_now
+from surveillance.stream.errands import errands_now, is_heard
+from surveillance.stream.handoff import HEADER
+from vigil_contracts.errands import ErrandKind
 
 STREAM = {"rtsp_url": "rtsp://10.0.0.9/1", "username": "root", "password": "p@ss/w0rd"}
 
@@ -24,6 +27,28 @@ def _answer(sender: Party, errand: str, result: Any, snapshot: bytes | None = No
         fields["snapshot"] = io.BytesIO(snapshot)
         fields["snapshot"].name = "snapshot.jpg"
     return sender.client.post(f"/api/errands/{errand}/answer/", fields, format="multipart")
+
+
+def test_prober_hears_only_what_is_to_be_claimed(prober: Party, pipeline: Party, detector: Party) -> None:
+    camera_id = AuthToken.objects.get(scope="detector").camera_id
+    mine, foreign = camera_id, camera_id + 1
+    for party, kinds, cameras in (
+        (prober, {"probe", "discovery"}, {mine, foreign, None}),
+        (pipeline, set(ErrandKind), {mine, foreign, None}),
+        (detector, set(ErrandKind), {mine}),
+    ):
+        name, _, value = party.client.get("/api/errands/")[HEADER].partition(" ")
+        heard = {
+            (kind, camera) for kind in ErrandKind for camera in (mine, foreign, None) if is_heard(value, kind, camera)
+        }
+        assert (name, heard) == ("errands", {(kind, camera) for kind in kinds for camera in cameras})
+
+
+def test_prober_answers_a_try(anna: Party, prober: Party) -> None:
+    errand = anna.client.post("/api/probes/", STREAM).json()["id"]
+    assert "p%40ss" in prober.client.post(f"/api/errands/{errand}/claim/").json()["rtsp_url"]
+    assert _answer(prober, errand, {"answers": True, "reason": "Streaming"}).status_code == 204
+    assert anna.client.get(f"/api/probes/{errand}/").json()["state"] == "done"
 
 
 def test_typed_stream_is_tried_once_and_forgotten(anna: Party, pipeline: Party) -> None:

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.scopes import Scope
 from accounts.services import service_token_replace, token_create
 
-SCOPES = (Scope.USER, Scope.PIPELINE, Scope.OPERATOR)
+SCOPES = (Scope.USER, Scope.PIPELINE, Scope.PROBER, Scope.OPERATOR)
 
 
 class Command(BaseCommand):
