@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
 
@@ -57,7 +58,7 @@ async def _run(settings: OperatorSettings) -> None:
     metrics = Metrics(store.cameras.values)
     transport = AioTransport(configuration)
     leadership = Leadership(KubeClient(transport), namespace=settings.lease_namespace, identity=settings.identity)
-    fence = _exit_when_lost(leadership)
+    fence = _start_anew_when_lost(leadership)
     kube = KubeClient(transport, fence)
     server = await serve(build_application(health, metrics.registry), settings.health_host, settings.health_port)
     try:
@@ -94,26 +95,30 @@ async def _hold(leadership: Leadership) -> None:
     try:
         await leadership.hold()
     except NotLeaderError as error:
-        _exit(error)
+        _start_anew(error)
 
 
-def _exit_when_lost(leadership: Leadership) -> Callable[[], None]:
+def _start_anew_when_lost(leadership: Leadership) -> Callable[[], None]:
     """The fence before every write."""
 
     def fence() -> None:
         try:
             leadership.check()
         except NotLeaderError as error:
-            _exit(error)
+            _start_anew(error)
 
     return fence
 
 
-def _exit(error: NotLeaderError) -> NoReturn:
-    """Ends the process here and now: an orderly end would leave time for one more write."""
-    logger.critical("leadership lost: %s", error)
+def _start_anew(error: NotLeaderError) -> NoReturn:
+    """Puts a new process in this one's place, here and now: an orderly end would leave time for one more write.
+
+    Nothing of the former leader is left, not a thread, a connection or a line of its memory; the new process stands
+    for election again, for as long as the API server takes to come back.
+    """
+    logger.critical("leadership lost: %s; standing for election again", error)
     logging.shutdown()
-    os._exit(1)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - its own command line
 
 
 async def _work(

@@ -1,8 +1,8 @@
 """One active replica at a time, by a Lease of our own.
 
 kopf's peering is no election: operators of equal priority freeze one another, and none of them holds a lock. The
-holder here renews its Lease every two seconds, and ends the process at once when it could not for ten: nothing of a
-former leader is left to write. `check` is the fence that every write passes.
+holder here renews its Lease every two seconds, and starts anew as a new process at once when it could not for ten:
+nothing of a former leader is left to write. `check` is the fence that every write passes.
 """
 
 import asyncio

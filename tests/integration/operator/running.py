@@ -107,6 +107,10 @@ class Operator:
         answer = self.get("/readyz")
         return answer is not None and answer.text == "active"
 
+    def is_standby(self) -> bool:
+        answer = self.get("/readyz")
+        return answer is not None and answer.text == "standby"
+
     def get(self, path: str) -> httpx.Response | None:
         try:
             return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=5, verify=False)

@@ -50,17 +50,23 @@ def test_the_second_takes_over_and_the_first_writes_no_more(
     assert took <= TAKEOVER_SECONDS
 
     if fault == "freeze":
-        second.process.stop()
+        # Killed, it leaves the Lease to run out: until then nobody may write.
+        second.process.kill()
         mark = vigil_cluster.audit_mark()
         # Drift and a new camera: a former leader that still thought itself one would have much to write.
         backend.add_camera(user.token, name="later", rtsp_url="rtsp://10.0.0.3/s")
         name = next(iter(view.deployments()))
         vigil_cluster.kubectl("scale", "deployment", name, "--replicas=0", "--namespace", namespace)
+        pid = first.process.pid
         first.process.thaw()
-        eventually(lambda: not first.process.is_running, timeout_seconds=15)
+        eventually(first.is_standby, timeout_seconds=15)
         assert first.writes(mark) == []
         leases = vigil_cluster.audit_events(since=mark, verbs=WRITE_VERBS, resource="leases", namespace=system)
         assert [event.code for event in leases if event.code < 300] == []
+        # It stands for election again, and needs nobody to start it.
+        eventually(lambda: holder(vigil_cluster, system) == "operator-1", timeout_seconds=TAKEOVER_SECONDS)
+        eventually(lambda: len(view.deployments()) == 3, timeout_seconds=30)
+        assert (first.process.pid, first.process.is_running) == (pid, True)
 
 
 def test_an_orderly_end_hands_over_at_once(

@@ -82,6 +82,8 @@ def test_an_api_server_that_is_killed_is_survived(
         eventually(lambda: view.phases() == {f"cam-{camera_id}": "Streaming"}, timeout_seconds=60)
         uid = view.deployments()[f"cam-{camera_id}-detector"]["metadata"]["uid"]
         vigil_cluster.kill_apiserver()
+        # Away for longer than a leader may go on without its Lease.
+        eventually(lambda: "leadership lost" in operator.log.read_text(), timeout_seconds=30)
         new = backend.add_camera(user.token, name="meanwhile", rtsp_url="rtsp://10.0.0.2/s")
         vigil_cluster.start_apiserver()
         began = time.monotonic()
