@@ -5,7 +5,6 @@ import ctypes
 import gc
 import multiprocessing
 import os
-import subprocess
 import threading
 import time
 import uuid
@@ -186,20 +185,6 @@ def test_thousands_of_waiting_alerts_are_delivered_once_each_though_both_ends_ar
 
     assert len({alert["event_id"] for alert in backend.alerts(user.token)}) == count
     assert len(backend.alerts(user.token)) == count
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 16 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder], capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        pytest.skip(f"needs the right to mount a tmpfs: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
 
 
 def test_a_full_disk_drops_the_oldest_and_keeps_going(small_disk: Path) -> None:

@@ -1,10 +1,13 @@
 """The real clips and a real model."""
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
-from tests.integration.detector.vision.clips import RememberingModel
+from tests.integration.detector.vision.clips import PERSONS, RememberingModel, frames_of
 
 from cctv.detectors.model import Model, load_model
 from vigil_contracts.camera import CameraConfiguration, Detection
@@ -47,3 +50,23 @@ def camera() -> Callable[..., CameraConfiguration]:
         )
 
     return make
+
+
+PERSON_FRAME = 130
+
+
+@pytest.fixture(scope="session")
+def standing(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Somebody stands in the picture for a minute and a half. One slice a picture: the server mixes several up."""
+    picture = next(islice(frames_of(shared / "videos" / PERSONS), PERSON_FRAME, None)).bgr().astype(np.int16)
+    grain, path = np.random.default_rng(1), tmp_path_factory.mktemp("clips") / "standing.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(
+            "libx264", rate=5, options={"preset": "ultrafast", "bf": "0", "g": "10", "threads": "1"}
+        )
+        stream.width, stream.height, stream.pix_fmt = picture.shape[1], picture.shape[0], "yuv420p"
+        noisy = [(picture + grain.normal(0, 2, picture.shape)).clip(0, 255).astype(np.uint8) for _ in range(5)]
+        for number in range(90 * 5):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(noisy[number % 5], format="bgr24")))
+        container.mux(stream.encode())
+    return path

@@ -1,40 +1,18 @@
 """New rules reach a running detector within seconds, and its stream goes on."""
 
 import time
-from itertools import islice
 from pathlib import Path
 
-import av
-import numpy as np
 import pytest
-from tests.integration.detector.vision.clips import PERSONS, frames_of
 from tests.integration.services.backend import BackendServer
 from tests.integration.services.detector import detector, wait_until
 from tests.integration.services.rtsp import gst_rtsp_server
 
-PERSON_FRAME = 130
 WITHIN_SECONDS = 5.0
 LOADED_MACHINE = 3.0
 """Tests run side by side: the promise is for a machine that has nothing else to do."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
-
-
-@pytest.fixture(scope="module")
-def standing(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Somebody stands in the picture for a minute and a half. One slice a picture: the server mixes several up."""
-    picture = next(islice(frames_of(shared / "videos" / PERSONS), PERSON_FRAME, None)).bgr().astype(np.int16)
-    grain, path = np.random.default_rng(1), tmp_path_factory.mktemp("clips") / "standing.mp4"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(
-            "libx264", rate=5, options={"preset": "ultrafast", "bf": "0", "g": "10", "threads": "1"}
-        )
-        stream.width, stream.height, stream.pix_fmt = picture.shape[1], picture.shape[0], "yuv420p"
-        noisy = [(picture + grain.normal(0, 2, picture.shape)).clip(0, 255).astype(np.uint8) for _ in range(5)]
-        for number in range(90 * 5):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(noisy[number % 5], format="bgr24")))
-        container.mux(stream.encode())
-    return path
 
 
 def test_new_rules_take_effect_and_the_stream_goes_on(

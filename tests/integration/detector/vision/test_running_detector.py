@@ -1,0 +1,106 @@
+"""A running `cctv` that meets trouble: a disk without room, a configuration of another version."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.integration.services.backend import BackendServer
+from tests.integration.services.detector import DetectorProcess, detector, wait_until
+from tests.integration.services.rtsp import gst_rtsp_server
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+class Gate:
+    """A camera before which somebody stands, and its detector. Each new rule tells of them once."""
+
+    def __init__(self, backend: BackendServer, user_token: str, camera: int, cctv: DetectorProcess) -> None:
+        self.backend, self.user_token, self.camera, self.cctv = backend, user_token, camera, cctv
+
+    def watch_by(self, rule: str) -> None:
+        with self.backend.client(self.user_token) as client:
+            detection = {"classes": ["person"], "rules": [{"name": rule, "type": "object"}]}
+            client.patch(f"/api/cameras/{self.camera}/", json={"detection": detection}).raise_for_status()
+
+    def told_by(self) -> set[str]:
+        return {alert["rule"] for alert in self.backend.alerts(self.user_token)}
+
+    def metric(self, name: str, **labels: str) -> float:
+        return self.cctv.metric(name, camera=str(self.camera), **labels)
+
+    def looked_at(self) -> float:
+        return sum(self.metric("vigil_frames_total", stage=stage) for stage in ("gated", "analysed"))
+
+    def health(self) -> dict[str, str]:
+        with self.backend.client(self.user_token) as client:
+            found: dict[str, str] = client.get(f"/api/cameras/{self.camera}/").json()["health"]
+        return found
+
+
+@pytest.fixture
+def gate(
+    backend: BackendServer, model_folder: Path, standing: Path, small_disk: Path, tmp_path: Path
+) -> Iterator[Gate]:
+    user, pipeline = backend.create_user("anna"), backend.token("anna", "pipeline")
+    settings = {"VIGIL_MODEL": str(model_folder), "VIGIL_SPOOL_DIR": str(small_disk / "spool")}
+    with (
+        gst_rtsp_server(standing, plays=0) as server,
+        detector(tmp_path / "cctv", api_url=backend.url, token=pipeline, settings=settings) as cctv,
+    ):
+        number = backend.add_camera(user.token, name="gate", rtsp_url=server.url)
+        gate = Gate(backend, user.token, number, cctv)
+        gate.watch_by("first")
+        wait_until(lambda: gate.told_by() == {"first"}, 60, "the first rule tells")
+        yield gate
+        assert server.plays == 1, "the stream went on all the while"
+
+
+def fill(folder: Path) -> Path:
+    """Takes the last page of a disk."""
+    path = folder / "other"
+    file = os.open(path, os.O_CREAT | os.O_WRONLY)
+    for size in (65536, 4096):
+        with contextlib.suppress(OSError):
+            while True:
+                os.write(file, b"x" * size)
+    os.close(file)
+    return path
+
+
+def test_a_disk_without_room_costs_alerts_that_are_counted_and_nothing_else(gate: Gate, small_disk: Path) -> None:
+    other = fill(small_disk)
+    gate.watch_by("second")
+    wait_until(lambda: "the spool has no room for an alert; it is lost" in gate.cctv.output, 30, "the loss is said")
+    assert gate.metric("vigil_spool_dropped_total", reason="full") >= 1
+    assert gate.metric("vigil_stream_up") == 1
+    assert gate.cctv.is_ready()
+
+    other.unlink()
+    gate.watch_by("third")
+    wait_until(lambda: gate.told_by() == {"first", "third"}, 30, "there is room again, and all goes on")
+    assert "Traceback" not in gate.cctv.output
+
+
+def test_a_configuration_of_another_version_is_said_and_the_former_stays_in_use(gate: Gate) -> None:
+    strange = {"classes": ["person"], "rules": [{"name": "second", "type": "levitation"}]}
+    gate.backend.manage(
+        "shell",
+        "-c",
+        "import json; from surveillance.models import Camera; "
+        f"camera = Camera.objects.get(pk={gate.camera}); camera.detection = json.loads({json.dumps(strange)!r}); "
+        "camera.save()",
+    )
+    wait_until(lambda: gate.health()["reason"] == "InvalidSpec", 30, "the camera says so")
+    told = gate.health()
+    assert told["phase"] == "Degraded"
+    assert "does not understand the camera's configuration: detection.rules.0" in told["message"]
+    assert told["message"].endswith("The former settings stay in use.")
+    looked_at = gate.looked_at()
+    wait_until(lambda: gate.looked_at() > looked_at + 5, 20, "pictures are analysed as before")
+
+    gate.watch_by("third")
+    wait_until(lambda: gate.health()["reason"] == "Streaming", 30, "all is well again")
+    wait_until(lambda: "third" in gate.told_by(), 30, "the new rule is in use")
