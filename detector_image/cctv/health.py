@@ -14,6 +14,8 @@ FAILED_AFTER_SECONDS = 60.0
 """A stream that has given no picture for so long is not merely disturbed."""
 
 _RATE_WEIGHT = 0.05
+_RATE_AFTER_SECONDS = 1.0
+"""A camera first sends at once what it had ready: the rate of pictures is measured only when that is through."""
 
 
 def phase_of(reason: Reason, seconds_without_picture: float) -> CameraPhase:
@@ -42,6 +44,7 @@ class CameraHealth:
         self._last_picture_at: datetime | None = None
         self._last_picture_seconds = self._since = monotonic()
         self._interval_seconds: float | None = None
+        self._streaming_since = self._since
 
     @property
     def reason(self) -> Reason:
@@ -65,7 +68,9 @@ class CameraHealth:
             now = self._monotonic()
             since_last, self._last_picture_seconds = now - self._last_picture_seconds, now
             streaming = self._reason is Reason.STREAMING
-            if streaming:
+            if not streaming:
+                self._streaming_since = now
+            elif now - self._streaming_since > _RATE_AFTER_SECONDS:
                 former = self._interval_seconds if self._interval_seconds is not None else since_last
                 self._interval_seconds = former + _RATE_WEIGHT * (since_last - former)
             self._info, self._last_picture_at = info, received_at

@@ -50,6 +50,7 @@ class LiveView:
                 return
             self._until = max(self._until, time.monotonic() + min(seconds, 60.0))
             if self._thread is None:
+                self._boxes = ()  # those of the last time that somebody looked
                 self._thread = threading.Thread(target=self._run, name=f"live-{self._camera_id}", daemon=True)
                 self._thread.start()
 

@@ -57,6 +57,19 @@ def test_a_camera_s_life() -> None:
     assert changes == [Reason.STREAMING, Reason.STREAM_TIMEOUT, Reason.STREAMING]
 
 
+def test_what_a_camera_sends_at_once_is_not_its_rate() -> None:
+    clock = Clock()
+    health = CameraHealth(lambda: None, clock)
+    for _ in range(30):
+        clock.seconds += 0.001
+        health.picture(INFO, NOW)
+    assert health.heartbeat("pod", "r1", 0).stream.frames_per_second is None
+    for _ in range(15):
+        clock.seconds += 0.1
+        health.picture(INFO, NOW)
+    assert health.heartbeat("pod", "r1", 0).stream.frames_per_second == pytest.approx(10.0, abs=0.2)
+
+
 def test_pictures_that_nobody_can_look_at_are_said_for_as_long_as_the_stream_itself_is_well() -> None:
     clock, changes = Clock(), list[int]()
     health = CameraHealth(lambda: changes.append(1), clock)
