@@ -35,6 +35,10 @@ STILL_AFTER_SECONDS = 5.0
 SAME_PLACE_MOVING = 0.2
 FORETOLD_SECONDS = 2.5
 """For how long it can be foretold where somebody who walks has got to."""
+TURNED_SECONDS = 0.6
+"""So soon after somebody was lost, who appears a step away is the same person, who turned round or set off."""
+STEP_SIZES, STEP_SIZE_RATIO = 0.6, 0.5
+"""How far that is, in square roots of the box's area; and how much the areas may differ."""
 VELOCITY_WEIGHT = 0.4
 LEFT_AFTER = timedelta(seconds=1)
 """Who walked out over the picture's edge and is not back after so long has left; who comes in there is another."""
@@ -99,6 +103,8 @@ class Remembered:
         missed = (first_seen - self.last_seen).total_seconds()
         if self.is_still or not 0 < missed <= FORETOLD_SECONDS:
             return False
+        if missed <= TURNED_SECONDS and _is_a_step_away(self.box, boxes[0]):
+            return True
         return float(overlap(self._foretold(missed), boxes[:1])[0]) >= SAME_PLACE_MOVING
 
     def is_part_of(self, box: Place, kind: AlertType, now: datetime) -> bool:
@@ -143,6 +149,13 @@ class Remembered:
 
 def _middle(box: Place) -> tuple[float, float]:
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+
+
+def _is_a_step_away(one: Place, other: Place) -> bool:
+    sizes = sorted((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
+    (x, y), (other_x, other_y) = _middle(one), _middle(other)
+    near = (x - other_x) ** 2 + (y - other_y) ** 2 <= STEP_SIZES**2 * sizes[1]
+    return near and sizes[0] >= STEP_SIZE_RATIO * sizes[1]
 
 
 def _share_of_smaller(one: Place, other: Place) -> float:

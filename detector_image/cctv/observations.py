@@ -11,6 +11,9 @@ from vigil_contracts.names import AlertType
 
 SAME_PLACE = 0.7
 """Intersection over union above which boxes of different classes are the same thing, which can be only one."""
+PART_OVERLAP, PART_WITHIN = 0.45, 0.85
+"""A box of the same alert type that lies so far within a stronger one, and is not much smaller, is no second thing:
+models see somebody who runs, or a car that comes in at the edge, once as a whole and once in part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,12 @@ def observe(
     while rows:
         first, rest = rows[0], rows[1:]
         shares = overlap(detections.boxes[first], detections.boxes[rest])
-        claim = claims[int(detections.class_ids[first])]
+        parts = _parts(detections.boxes[first], detections.boxes[rest], shares)
+        claim = own = claims[int(detections.class_ids[first])]
         same = []
-        for row, share in zip(rest, shares, strict=True):
-            if share >= SAME_PLACE and claims[int(detections.class_ids[row])] & claim:
+        for row, share, is_part in zip(rest, shares, parts, strict=True):
+            theirs = claims[int(detections.class_ids[row])]
+            if (share >= SAME_PLACE and theirs & claim) or (is_part and theirs == own):
                 same.append(row)
                 claim |= claims[int(detections.class_ids[row])]
         rows = [row for row in rest if row not in same]
@@ -83,6 +88,17 @@ def observe(
             )
         )
     return observations
+
+
+def _parts(box: npt.ArrayLike, boxes: npt.ArrayLike, shares: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Which of `boxes` (N, 4), with those intersections over union, lie within `box` (4,) or it within them: (N,)."""
+    areas, own = _areas(np.asarray(boxes, np.float32)), _areas(np.asarray(box, np.float32))
+    within = shares / (1 + shares) * (areas + own) / np.maximum(np.minimum(areas, own), 1e-9)
+    return np.asarray((shares >= PART_OVERLAP) & (within >= PART_WITHIN), np.bool_)
+
+
+def _areas(boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return np.asarray(np.prod(boxes[..., 2:] - boxes[..., :2], axis=-1), np.float32)
 
 
 def overlap(box: npt.ArrayLike, boxes: npt.ArrayLike) -> npt.NDArray[np.float32]:

@@ -7,7 +7,7 @@ a new one. Classes play no part in it: a car that a model calls a truck for two 
 import uuid
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -71,6 +71,8 @@ class ObjectTracker:
     def __init__(self, frames_per_second: float, strong_confidence: float) -> None:
         self._tracker = ByteTrack(frames_per_second, strong_confidence, LOST_AFTER_SECONDS)
         self._objects: dict[int, TrackedObject] = {}
+        self._present: list[TrackedObject] = []
+        """What was in the last picture that was looked at."""
 
     @property
     def objects(self) -> list[TrackedObject]:
@@ -94,20 +96,19 @@ class ObjectTracker:
                 self._objects[tracker_id] = thing
             thing.look(observation, seconds)
             found.append(thing)
+        self._present = list(found)
         self._forget()
         return found
 
     def carry(self, seconds: float) -> None:
-        """Nothing moved since the last picture: all that was in it is where it was."""
-        newest = max((thing.last_seen_seconds for thing in self._objects.values()), default=seconds)
-        present = [thing for thing in self._objects.values() if thing.last_seen_seconds == newest]
+        """Nothing moved since the last look: all that was seen in it is where it was, and nothing else is."""
+        present = self._present
         if not present:
             return
         boxes = np.array([thing.last.box for thing in present], np.float32)
         certain, claims = np.ones(len(present), np.float32), _claims([thing.last for thing in present])
-        for row, tracker_id in self._tracker.update(boxes, certain, seconds, claims):
-            thing = self._objects.get(tracker_id, present[row])
-            thing.last = replace(thing.last, box=present[row].last.box)
+        self._tracker.update(boxes, certain, seconds, claims)
+        for thing in present:  # who has just stopped is not where the tracker foretells, and is in view all the same
             thing.last_seen_seconds = seconds
         self._forget()
 

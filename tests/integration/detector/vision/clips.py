@@ -22,13 +22,22 @@ def frames_of(clip: Path) -> Iterator[Frame]:
             yield Frame.from_av(picture, START + timedelta(seconds=seconds), seconds, sequence)
 
 
+def sampled(clip: Path, frames_per_second: float, first_seconds: float = 0.0) -> Iterator[Frame]:
+    """The frames that a camera of this rate would have sent; never two within one interval."""
+    due = first_seconds
+    for frame in frames_of(clip):
+        if frame.monotonic_seconds >= due - 1e-6:
+            yield frame
+            due = max(due + 1 / frames_per_second, frame.monotonic_seconds)
+
+
 class RememberingModel:
     """A real model that looks at each picture of a clip once, however often a test asks. Pictures that differ by
-    less than a grey level from the one before are that one.
+    less than `alike` grey levels from the one before are that one.
     """
 
-    def __init__(self, model: Model) -> None:
-        self._model = model
+    def __init__(self, model: Model, alike: float = 1.0) -> None:
+        self._model, self._alike = model, alike
         self.labels, self.input_size = model.labels, model.input_size
         self._known: dict[int, Detections] = {}
         self._last: tuple[np.ndarray, Detections] | None = None
@@ -36,7 +45,7 @@ class RememberingModel:
     def detect(self, frame: Frame) -> Detections:
         if frame.sequence not in self._known:
             small = frame.luma()[::4, ::4].astype(np.int16)
-            if self._last is None or np.abs(small - self._last[0]).mean() > 1.0:
+            if self._last is None or np.abs(small - self._last[0]).mean() > self._alike:
                 self._last = small, self._model.detect(frame)
             self._known[frame.sequence] = self._last[1]
         return self._known[frame.sequence]

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tests.integration.detector.vision.clips import CARS, PERSONS, RememberingModel, frames_of
+from tests.integration.detector.vision.clips import CARS, PERSONS, RememberingModel, frames_of, sampled
 
 from cctv.analyser import Analyser
 from cctv.events import Event
@@ -20,15 +20,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 VISITS = ((6, 20), (23, 45), (50, 70), (75, 87), (92, 120), (124, 136))
 Clip = Callable[[str], tuple[Path, RememberingModel]]
 Camera = Callable[..., CameraConfiguration]
-
-
-def sampled(clip: Path, frames_per_second: float, first_seconds: float = 0.0) -> Iterator[Frame]:
-    """The frames that a camera of this rate would have sent; never two within one interval."""
-    due = first_seconds
-    for frame in frames_of(clip):
-        if frame.monotonic_seconds >= due - 1e-6:
-            yield frame
-            due = max(due + 1 / frames_per_second, frame.monotonic_seconds)
 
 
 def analyse(analyser: Analyser, frames: Iterator[Frame]) -> list[Event]:

@@ -1,13 +1,15 @@
-"""One round of the demo scene by `cctv replay`: each thing that happens is told of once, and nothing else."""
+"""One round of the demo scene: each thing that happens is told of once, and nothing else, whatever the sampling."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.integration.detector.vision.clips import RememberingModel, sampled
 
 import cctv.detectors
+from cctv.analyser import Analyser
 from cctv.detectors.model import load_model
-from cctv.replay import replay
-from vigil_contracts.camera import Detection
+from vigil_contracts.camera import CameraConfiguration, Detection
 from vigil_demo.yard_clip import ensure_yard_clip
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -29,13 +31,36 @@ STORY = (
 """What comes into view in `vigil_demo.scene.story`, and from when to when."""
 
 
-def test_the_demo_scene_gives_the_events_of_its_story() -> None:
+@pytest.fixture(scope="module")
+def clip() -> Path:
+    return ensure_yard_clip(ROOT / "build" / "demo-clip")
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[RememberingModel]:
     model = load_model(DEMO_MODEL)
-    try:
-        seen = replay(ensure_yard_clip(ROOT / "build" / "demo-clip"), Detection(), model)
-    finally:
-        model.close()
-    told = [(str(one.event.alert_type), round(one.seconds, 1)) for one in seen]
+    yield RememberingModel(model, alike=0.0)
+    model.close()
+
+
+@pytest.mark.parametrize(
+    ("frames_per_second", "first_seconds"),
+    [(5, 0.0), (5, 0.1), (6, 0.0), (8, 0.0), (8, 0.1), (10, 0.0)],
+)
+def test_the_demo_scene_gives_the_events_of_its_story(
+    clip: Path, model: RememberingModel, frames_per_second: float, first_seconds: float
+) -> None:
+    camera = CameraConfiguration(
+        id=1,
+        name="Yard",
+        rtsp_url="rtsp://host/stream",
+        revision="1",
+        detection=Detection(frames_per_second=frames_per_second),
+    )
+    analyser = Analyser(camera, model)
+    told: list[tuple[str, float]] = []
+    for frame in sampled(clip, frames_per_second, first_seconds):
+        told += [(str(event.alert_type), round(frame.monotonic_seconds, 1)) for event in analyser.process(frame)]
     assert [kind for kind, _ in told] == [kind for kind, _, _ in STORY], told
     for (_, seconds), (kind, begin, end) in zip(told, STORY, strict=True):
         assert begin < seconds < min(end, begin + 4), f"{kind} is told of at {seconds} s"

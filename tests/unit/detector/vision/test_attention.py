@@ -5,6 +5,8 @@ import pytest
 
 from cctv.analyser import Analyser
 from cctv.motion import MotionGate
+from cctv.observations import Observation
+from cctv.tracking import ObjectTracker
 
 HERE = (0.3, 0.2, 0.5, 0.8)
 
@@ -149,3 +151,28 @@ def test_new_settings_look_again_at_what_stands_there(  # type: ignore[no-untype
     times = np.arange(40, 43, 1 / frames_per_second)
     assert len([event for t in times for event in analyser.process(make_frame(float(t), picture))]) == 1
     assert model.asked - asked < 3 * frames_per_second, "and then it is left alone"
+
+
+def test_who_is_gone_is_not_shown_once_the_picture_is_still(make_frame, make_camera, scripted_model) -> None:  # type: ignore[no-untyped-def]
+    """The picture without them is the one that was looked at last: nothing of the former is carried on."""
+    model = scripted_model(lambda t: [("person", 0.9, HERE)] if t < 5 else [])
+    analyser = Analyser(make_camera(frames_per_second=5.0), model)
+    shown = {}
+    for number in range(100):
+        seconds = number / 5
+        picture = np.repeat(scene(*([HERE] if seconds < 5 else []), noise=number)[:, :, None], 3, axis=2)
+        analyser.process(make_frame(seconds, picture))
+        shown[seconds] = analyser.in_view(seconds)
+    assert shown[4.8]
+    assert not any(boxes for seconds, boxes in shown.items() if seconds > 6.2)
+
+
+def test_who_stops_is_in_view_while_nothing_moves() -> None:
+    """The tracker foretells that who walked goes on; a still picture says that they do not."""
+    tracker = ObjectTracker(5.0, 0.25)
+    for number in range(8):
+        box = (0.1 + 0.04 * number, 0.4, 0.15 + 0.04 * number, 0.6)
+        tracker.update([Observation(box, 0.9, "person", {}, 1)], number / 5)
+    for number in range(8, 20):
+        tracker.carry(number / 5)
+        assert [thing.last.box for thing in tracker.in_view(number / 5)] == [box]

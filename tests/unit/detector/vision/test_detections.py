@@ -68,6 +68,20 @@ def test_classes_that_claim_the_same_place_are_one_thing(make_detections) -> Non
     assert car.votes[AlertType.VEHICLE].label == "car"
 
 
+def test_the_best_part_of_a_thing_is_no_second_one(make_detections) -> None:  # type: ignore[no-untyped-def]
+    whole, part = (0.58, 0.40, 0.86, 0.62), (0.70, 0.41, 0.86, 0.62)
+    labels = ("person", "car", "cell phone", "dog", "fire")
+
+    def count(*found) -> int:  # type: ignore[no-untyped-def]
+        return len(observe(make_detections(list(found)), labels, alert_types_by_class_id(labels), weakest=0.1))
+
+    assert count(("car", 0.85, whole), ("car", 0.8, part)) == 1
+    assert count(("car", 0.8, whole), ("car", 0.85, part)) == 1
+    assert count(("car", 0.85, whole), ("person", 0.8, part)) == 2, "somebody before a car"
+    assert count(("person", 0.85, whole), ("person", 0.8, (0.7, 0.5, 0.8, 0.62))) == 2, "a child before a grown-up"
+    assert count(("person", 0.85, (0.1, 0.1, 0.2, 0.5)), ("person", 0.8, (0.14, 0.1, 0.24, 0.5))) == 2, "side by side"
+
+
 def test_wanted_classes_are_labels_or_alert_types() -> None:
     labels = ("Person", "car", "bus", "kite", "smoke")
     assert alert_types_by_class_id(labels) == {

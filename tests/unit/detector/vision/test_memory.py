@@ -81,6 +81,15 @@ def test_who_appears_where_nobody_can_have_got_to_is_another() -> None:
         assert not memory.recognise(other, AlertType.PERSON, {"two"}, at(3.6))
 
 
+def test_who_turns_round_is_known_a_step_away_and_not_further() -> None:
+    for step, is_known in ((0.08, True), (0.2, False)):
+        memory = Memory()
+        walked(memory, "one", 0.5, 0.0, 0.0, 2.0)
+        nobody(memory, 2.0, 3.0)
+        again = thing("two", walker(0.5 - step), walker(0.5 - 2 * step), (2.4, 3.0))
+        assert memory.recognise(again, AlertType.PERSON, {"two"}, at(3.0)) == is_known
+
+
 def test_flames_beside_a_fire_are_the_fire_and_a_fire_elsewhere_is_another() -> None:
     memory = Memory()
     fire = thing("one", (0.5, 0.3, 0.6, 0.6), (0.5, 0.3, 0.6, 0.6), (0.0, 1.0))
