@@ -15,6 +15,7 @@ from typing import Any
 
 import av
 import numpy as np
+from tests.bench.detector.drain import WAITING, Drain, measure_drain
 from tests.bench.detector.latency import Latency, measure_latency
 from tests.bench.report import BUILD, Measurement
 
@@ -47,12 +48,15 @@ def measure() -> list[Measurement]:
     one, four = (_vigil(f"{count} cameras", clip, model, few_seconds, cameras=count) for count in (1, 4))
     print("bench: from picture to stored alert", flush=True)
     latency = measure_latency(clip, model, DETECTOR, BUILD)
+    print("bench: ten thousand waiting alerts", flush=True)
+    drain = measure_drain()
     return [
         *_work(people, usual_people, seconds),
         *_stillness(nobody, usual_nobody),
         *_memory(people, nobody, (four["resident_megabytes"] - one["resident_megabytes"]) / 3, latency),
         Measurement.at_most("start to first analysed frame", people["first_seconds"], "s", 3),
         *_delay(latency),
+        *_draining(drain),
         *_gpu(),
     ]
 
@@ -109,6 +113,20 @@ def _delay(latency: Latency) -> list[Measurement]:
         Measurement.plain("picture to stored alert: alerts", len(milliseconds), ""),
         Measurement.at_most("picture to stored alert: median", statistics.median(milliseconds), "ms", 250),
         Measurement.at_most("picture to stored alert: 95 %", late, "ms", 500),
+    ]
+
+
+def _draining(drain: Drain) -> list[Measurement]:
+    return [
+        Measurement.exactly("waiting alerts: stored once each", drain.rows_of_waiting, "", WAITING),
+        Measurement.plain("waiting alerts: the backend's own speed", drain.backend_per_second, "alerts/s"),
+        Measurement.plain("waiting alerts: delivered", drain.spool_per_second, "alerts/s"),
+        Measurement.at_least(
+            "waiting alerts: delivered, of the backend's own speed",
+            drain.spool_per_second / drain.backend_per_second * 100,
+            "%",
+            90,
+        ),
     ]
 
 
