@@ -76,7 +76,7 @@ def test_pictures_that_nobody_can_look_at_are_said_for_as_long_as_the_stream_its
     away = StreamFault(Reason.MODEL_UNAVAILABLE, "the inference server http://triton:8000 does not answer: refused")
     health.blind(away)
     assert health.heartbeat("pod", "r1", 0).reason is Reason.MODEL_UNAVAILABLE
-    for _ in range(3):
+    for _ in range(10):  # a rate is known after a second
         clock.seconds += 0.2
         health.picture(INFO, NOW)
     beat = health.heartbeat("pod", "r1", 0)
