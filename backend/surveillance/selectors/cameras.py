@@ -5,6 +5,7 @@ from datetime import datetime
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Q, QuerySet
 from django.utils.crypto import salted_hmac
+from pydantic import ValidationError
 
 from accounts.scopes import SERVICE_SCOPES, Scope
 from sites.roles import Role
@@ -66,7 +67,7 @@ def configuration(*, camera: Camera, with_credentials: bool) -> dict[str, object
         "group": camera.group,
         "rtsp_url": camera.rtsp_url,
         "transport": camera.transport,
-        "detection": Detection.model_validate(camera.detection).model_dump(mode="json"),
+        "detection": _detection_of(camera),
         "detector_class_name": camera.detector_class_name,
         "managed_by": camera.managed_by,
     }
@@ -76,6 +77,16 @@ def configuration(*, camera: Camera, with_credentials: bool) -> dict[str, object
     if not with_credentials:
         values["rtsp_url"] = camera.masked_rtsp_url
     return values
+
+
+def _detection_of(camera: Camera) -> dict[str, object]:
+    """With all defaults. What this version cannot read goes out as it is stored: the detector names the field, and no
+    other camera of the answer is disturbed.
+    """
+    try:
+        return Detection.model_validate(camera.detection).model_dump(mode="json")
+    except ValidationError:
+        return dict(camera.detection)
 
 
 def health_of(*, camera: Camera, now: datetime) -> Health:

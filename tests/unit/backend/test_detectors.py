@@ -42,6 +42,16 @@ def test_active_cameras_by_group(pipeline: Party, camera: Camera) -> None:
     assert pipeline.client.get("/api/active-cameras/?group=none").json() == []
 
 
+def test_settings_of_another_version_disturb_no_other_camera(pipeline: Party, camera: Camera) -> None:
+    """A newer backend wrote them and was rolled back: they go out as they are, and the detector names the field."""
+    other = Camera.objects.create(user=camera.user, name="Other", rtsp_url=URL, is_active=True)
+    strange = {"rules": [{"name": "up", "type": "levitation"}]}
+    _save(camera, detection=strange)
+    rows = {row["id"]: row for row in pipeline.client.get("/api/active-cameras/").json()}
+    assert rows[camera.pk]["detection"] == strange
+    assert CameraConfiguration.model_validate(rows[other.pk]).id == other.pk
+
+
 CHANGES: list[Callable[[Camera], Any]] = [
     lambda camera: Camera.objects.create(user=camera.user, name="New", rtsp_url=URL),
     lambda camera: camera.delete(),
