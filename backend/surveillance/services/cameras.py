@@ -86,9 +86,10 @@ def camera_write(camera: Camera, values: dict[str, Any], user: User | None) -> C
         camera.clean_fields()
     except ValidationError as error:
         raise InvalidInputError(error.message_dict) from None
-    is_changed = camera.pk is None or any(getattr(camera, name) != before[name] for name in WRITABLE)
+    changed = [name for name in WRITABLE if getattr(camera, name) != before[name]]
+    is_changed = camera.pk is None or bool(changed)
     if is_changed:
-        _save(camera)
+        _save(camera, changed)
     return Change(camera, is_changed)
 
 
@@ -113,10 +114,13 @@ def _check_site(site_id: int | None, *, stored: int | None, user: User | None) -
         raise InvalidInputError({"site": [NOT_YOUR_SITE]})
 
 
-def _save(camera: Camera) -> None:
+def _save(camera: Camera, changed: list[str]) -> None:
+    # Only what has changed: of two people who change different things at one moment both get what they want, and a
+    # camera that is deleted at this moment does not come back.
+    columns = None if camera.pk is None else [*changed, "user_id", "activated_at", "updated_at"]
     try:
         with transaction.atomic():
-            camera.save()
+            camera.save(update_fields=columns)
     except IntegrityError:
         taken = Camera.objects.filter(user=camera.user, name=camera.name).exclude(pk=camera.pk)
         if not taken.exists():
