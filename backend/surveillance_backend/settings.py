@@ -190,6 +190,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "surveillance_backend.schema.Schema",
     "DEFAULT_THROTTLE_CLASSES": ["surveillance_backend.rate_limits.RateLimit"],
+    "URL_FORMAT_OVERRIDE": None,  # the Accept header says what is wanted; `?format=` made a wrong word a 404
     "EXCEPTION_HANDLER": "surveillance_backend.api_errors.handle",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
