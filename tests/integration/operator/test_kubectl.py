@@ -96,6 +96,13 @@ def test_a_camera_of_kubectl_from_apply_to_delete(
         printed = vigil_cluster.kubectl("get", "cam", "lobby", "--namespace", namespace)
         assert "<none>" not in printed, printed
 
+        # A detector that has no stream any more takes what was said of it out of the resource.
+        with backend.client(detector_values(view)["token"]) as detector:
+            report = {"phase": "Degraded", "reason": "StreamUnreachable"}
+            assert detector.post(f"{path}heartbeat/", json=report).status_code == 204
+        eventually(lambda: view.condition("lobby", "Ready")["reason"] == "StreamUnreachable")
+        assert view.camera("lobby")["status"]["stream"] == {"fps": 0}
+
         # An edit and a new password reach the row; the camera keeps its id, its alert and its token.
         token = detector_values(view)["token"]
         vigil_cluster.apply(lobby(namespace, displayName="Hall"))
