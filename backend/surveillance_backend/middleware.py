@@ -1,17 +1,21 @@
 """Response headers that Django does not set by itself."""
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
 
 
-def policy(media_origins: str) -> str:
+def policy(media_origins: str, media_server_url: str = "") -> str:
     """Nothing inline and nothing from elsewhere (CSP level 3): an injected script has no way to run.
 
     `media_origins`: where the links to pictures and clips lead, if not to the backend itself.
+    `media_server_url`: what a camera's page asks for its video (WHEP).
     """
+    server = urlsplit(media_server_url)
+    whep = f" {server.scheme}://{server.netloc}" if server.netloc else ""
     media = f" {media_origins}" if media_origins else ""
     return "; ".join(
         (
@@ -21,7 +25,7 @@ def policy(media_origins: str) -> str:
             f"img-src 'self' data: blob:{media}",
             f"media-src 'self'{media}",
             "font-src 'self'",
-            "connect-src 'self'",
+            f"connect-src 'self'{whep}",
             "manifest-src 'self'",
             "form-action 'self'",
             "frame-ancestors 'none'",
@@ -35,7 +39,7 @@ class ContentSecurityPolicyMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
-        self._policy = policy(settings.VIGIL_MEDIA_ORIGINS)
+        self._policy = policy(settings.VIGIL_MEDIA_ORIGINS, settings.VIGIL_MEDIA_SERVER_URL)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)

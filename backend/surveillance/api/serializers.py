@@ -2,7 +2,6 @@
 
 from typing import Any, cast
 
-from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
@@ -10,7 +9,7 @@ from rest_framework import serializers
 
 from surveillance.choices import ALERT_TYPES, PHASES, REASONS, TRANSPORTS
 from surveillance.models import Alert, AlertComment, Camera, Inquiry, InquiryState
-from surveillance.selectors.cameras import alert_totals_of, health_of
+from surveillance.selectors.cameras import alert_totals_of, health_of, media_url_of
 from vigil_contracts.alert import Box
 from vigil_contracts.camera import Detection
 from vigil_contracts.errands import DiscoveryResult, ProbeResult
@@ -118,7 +117,7 @@ class CameraSerializer(serializers.ModelSerializer[Camera]):
 
     def get_media_url(self, camera: Camera) -> str | None:
         """The media server's page or endpoint; it asks for its own authorisation."""
-        return settings.VIGIL_MEDIA_SERVER_URL.replace("{camera}", str(camera.pk)) or None
+        return media_url_of(camera.pk) or None
 
     def to_representation(self, instance: Camera) -> dict[str, Any]:
         """The camera with its URL masked."""

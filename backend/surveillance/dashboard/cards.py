@@ -149,6 +149,8 @@ class CameraPage(CameraCard):
     detector_class_name: str
     resource_name: str
     resource_source: str
+    media_url: str
+    """Where a media server plays the camera (WHEP); empty where there is none, or the camera is off."""
 
 
 def alert_card(alert: Alert) -> AlertCard:
@@ -225,6 +227,8 @@ def camera_page(
     health: Health,
     report: CameraHealth | None,
     resource: CameraResource | None,
+    *,
+    media_url: str,
 ) -> CameraPage:
     """`card` with the stream as the detector sees it, the detection settings, and the resource that it stands for."""
     detection = Detection.model_validate(camera.detection)
@@ -251,6 +255,7 @@ def camera_page(
         detector_class_name=camera.detector_class_name,
         resource_name=resource.name if resource is not None else "",
         resource_source=resource.source if resource is not None else "",
+        media_url=media_url if camera.is_active else "",
     )
 
 

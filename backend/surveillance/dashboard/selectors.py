@@ -30,7 +30,7 @@ from surveillance.dashboard.figures import HOURS, MANY
 from surveillance.dashboard.vocabulary import ALERT_KINDS
 from surveillance.models import Alert, Camera, CameraHealth, CameraHealthChange
 from surveillance.selectors.alerts import alerts_visible_to
-from surveillance.selectors.cameras import cameras_visible_to, health_of, reach
+from surveillance.selectors.cameras import cameras_visible_to, health_of, media_url_of, reach
 from vigil_contracts.names import AlertType
 
 HISTORY_SHOWN, TOKENS_SHOWN, TRACK_SHOWN = 20, 5, 50
@@ -132,7 +132,9 @@ def camera_page_of(user: User, camera_id: int, *, now: datetime) -> CameraPage:
     if camera is None:
         raise Http404
     health = health_of(camera=camera, now=now)
-    return camera_page(_card(camera, now), camera, health, _report(camera), getattr(camera, "resource", None))
+    resource = getattr(camera, "resource", None)
+    media_url = media_url_of(camera.pk)
+    return camera_page(_card(camera, now), camera, health, _report(camera), resource, media_url=media_url)
 
 
 def health_history(camera_id: int) -> list[HealthChange]:

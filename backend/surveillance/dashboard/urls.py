@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from surveillance.dashboard.views import alerts, camera_file, cameras, overview, rules, sessions, settings
+from surveillance.dashboard.views import alerts, camera_file, cameras, overview, rules, sessions, settings, worker
 
 app_name = "dashboard"
 
@@ -12,6 +12,7 @@ urlpatterns = [
     path("statistics/", overview.statistics, name="statistics"),
     path("login/", sessions.SignInView.as_view(), name="login"),
     path("logout/", sessions.SignOutView.as_view(), name="logout"),
+    path("service-worker.js", worker.service_worker, name="service-worker"),
     path("cameras/", cameras.cameras, name="cameras"),
     path("cameras/live/", cameras.cameras_live, name="cameras-live"),
     path("cameras/add/", cameras.camera_add, name="camera-add"),

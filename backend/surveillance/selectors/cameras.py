@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Q, QuerySet
 from django.utils.crypto import salted_hmac
@@ -118,3 +119,8 @@ def _report(camera: Camera) -> Report | None:
         last_frame_time=stored.last_frame_time,
     )
     return Report(CameraPhase(stored.phase), Reason(stored.reason), stored.message, stream, stored.reported_at)
+
+
+def media_url_of(camera_id: int) -> str:
+    """Where the configured media server plays the camera; empty where none is configured."""
+    return str(settings.VIGIL_MEDIA_SERVER_URL).replace("{camera}", str(camera_id))

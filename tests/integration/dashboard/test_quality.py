@@ -3,7 +3,7 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
-from tests.integration.dashboard.conftest import SIZES, SignIn, Visit, Watcher
+from tests.integration.dashboard.conftest import SIZES, SignIn, UserPool, Visit, Watcher
 from tests.integration.services.backend import backend_server
 
 pytestmark = pytest.mark.timeout(300)  # on a busy machine the start of a backend alone takes a minute
@@ -15,6 +15,7 @@ PAGES = {
     "camera-rules": "/dashboard/cameras/{camera}/rules/",
     "camera-edit": "/dashboard/cameras/{camera}/edit/",
     "camera-add": "/dashboard/cameras/add/",
+    "camera-import": "/dashboard/cameras/import/",
     "statistics": "/dashboard/statistics/",
     "sites": "/dashboard/settings/",
     "notifications": "/dashboard/settings/notifications/",
@@ -62,11 +63,15 @@ def test_axe_finds_nothing_serious_and_nothing_overflows(
             assert width <= SIZES[size]["width"], f"{name} is {width} px wide"
 
 
-def test_the_sign_in_page_is_fine_for_axe_too(sign_in: SignIn) -> None:
-    with sign_in(anonymous=True) as visit:
-        visit.open("/dashboard/login/")
-        found = Axe().run(visit.page).response["violations"]
-        assert [item["id"] for item in found if item["impact"] in {"serious", "critical"}] == []
+def test_the_sign_in_page_and_that_of_the_system_are_fine_for_axe_too(sign_in: SignIn, users: UserPool) -> None:
+    for path, size, options in (
+        ("/dashboard/login/", "phone", {"anonymous": True}),
+        ("/dashboard/settings/system/", "desktop", {"user": users.take(is_superuser=True)}),
+    ):
+        with sign_in(size=SIZES[size], **options) as visit:
+            visit.open(path)
+            found = Axe().run(visit.page).response["violations"]
+            assert [item["id"] for item in found if item["impact"] in {"serious", "critical"}] == [], path
 
 
 def test_the_chosen_theme_is_kept(visit: Visit) -> None:

@@ -29,6 +29,7 @@ SUPERUSERS: Row = (302, 403, 403, 403, 403, 403, OK)
 ROWS: dict[str, tuple[str, Row]] = {
     "overview": ("GET", SIGNED_IN),
     "overview-live": ("GET", SIGNED_IN),
+    "service-worker": ("GET", OPEN),
     "login": ("GET", OPEN),
     "logout": ("POST", OPEN),
     "cameras": ("GET", SIGNED_IN),

@@ -16,6 +16,7 @@ from accounts.scopes import Scope
 from accounts.services import user_set_active
 from audit.models import Action
 from audit.selectors import entries_visible_to
+from notifications.channels.web_push import public_key
 from notifications.selectors import messages_of, subscriptions_of
 from notifications.services.subscriptions import masked_target
 from sites.models import Membership
@@ -79,7 +80,8 @@ def notifications(request: UserRequest) -> HttpResponse:
         for one in subscriptions_of(user=request.user).order_by("name")[:SUBSCRIPTIONS_SHOWN]
     ]
     types = [(kind.value, look.text) for kind, look in ALERT_KINDS.items()]
-    return _page(request, "notifications", {"subscriptions": shown, "channels": CHANNEL_FIELDS, "types": types})
+    context = {"subscriptions": shown, "channels": CHANNEL_FIELDS, "types": types, "push_key": public_key()}
+    return _page(request, "notifications", context)
 
 
 @require_GET

@@ -1,0 +1,211 @@
+"""Servers of others: a media server's video (WHEP and WebRTC for real, sent by another page), and Web Push."""
+
+import base64
+import json
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from playwright.sync_api import Browser, expect
+from tests.integration.dashboard.conftest import SignIn
+from tests.integration.services.backend import BackendServer, backend_server
+
+# On a busy machine the start of a backend alone takes a minute.
+pytestmark = pytest.mark.timeout(300)
+
+SENDER = """
+async () => {
+  const canvas = document.createElement("canvas");
+  canvas.width = 320; canvas.height = 180;
+  let step = 0;
+  setInterval(() => {
+    const brush = canvas.getContext("2d");
+    brush.fillStyle = `hsl(${step++ % 360} 80% 50%)`;
+    brush.fillRect(0, 0, 320, 180);
+  }, 50);
+  const offer = await (await fetch("/offer")).text();
+  const connection = window.connection = new RTCPeerConnection();
+  await connection.setRemoteDescription({ type: "offer", sdp: offer });
+  for (const track of canvas.captureStream(20).getTracks()) connection.addTrack(track);
+  await connection.setLocalDescription(await connection.createAnswer());
+  while (connection.iceGatheringState !== "complete") await new Promise((done) => setTimeout(done, 20));
+  await fetch("/answer", { method: "POST", body: connection.localDescription.sdp });
+}
+"""
+
+
+class MediaServer(ThreadingHTTPServer):
+    """WHEP's endpoint at `/camera-…/whep`; what comes there is handed to the sending page, and its answer back."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.offers: queue.Queue[str] = queue.Queue()
+        self.answers: queue.Queue[str] = queue.Queue()
+        self.requests: list[tuple[str, str, str]] = []
+        self.is_away = False
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: MediaServer
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the base class's name
+        pass
+
+    def do_OPTIONS(self) -> None:
+        self._answer(204, "")
+
+    def do_GET(self) -> None:
+        self._answer(200, self.server.offers.get(timeout=60) if self.path == "/offer" else "")
+
+    def do_DELETE(self) -> None:
+        self._note()
+        self._answer(200, "")
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        if self.path == "/answer":
+            self.server.answers.put(body)
+            return self._answer(204, "")
+        self._note()
+        if self.server.is_away:
+            return self._answer(404, "")
+        self.server.offers.put(body)
+        answer = self.server.answers.get(timeout=60)
+        return self._answer(201, answer, {"Content-Type": "application/sdp", "Location": "/session/1"})
+
+    def _note(self) -> None:
+        self.server.requests.append((self.command, self.path, self.headers.get("Content-Type", "")))
+
+    def _answer(self, status: int, body: str, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        cors = {"Origin": "*", "Methods": "*", "Headers": "*"}
+        for name, value in cors.items():
+            self.send_header(f"Access-Control-Allow-{name}", value)
+        self.send_header("Access-Control-Expose-Headers", "Location")
+        for name, value in (headers or {"Content-Type": "text/html"}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body.encode())))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+
+@contextmanager
+def media_server() -> Iterator[MediaServer]:
+    server = MediaServer()
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="module")
+def media() -> Iterator[MediaServer]:
+    with media_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def own(media: MediaServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BackendServer]:
+    """A backend that has both, a media server and a key for Web Push."""
+    environment = {
+        "VIGIL_MEDIA_SERVER_URL": f"http://127.0.0.1:{media.server_port}/camera-{{camera}}/whep",
+        "VIGIL_VAPID_KEY": base64.urlsafe_b64encode(b"\x01" * 32).decode(),
+    }
+    with backend_server(tmp_path_factory.mktemp("outside"), environment=environment) as running:
+        yield running
+
+
+PUSH_SERVICE = """
+(keys) => {
+  PushManager.prototype.subscribe = async (wanted) => {
+    if (!wanted.userVisibleOnly || wanted.applicationServerKey.length !== 65) throw new Error("refused");
+    return { toJSON: () => ({ endpoint: "https://93.184.216.34/push/1", expirationTime: null, keys }) };
+  };
+}
+"""
+
+
+def test_a_browser_subscribes_and_shows_what_is_pushed(own: BackendServer, sign_in: SignIn) -> None:
+    """The browser's push service alone is played, since it is a company's; what it delivers, it delivers for real."""
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    point = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    keys = {"p256dh": _base64(point), "auth": _base64(bytes(16))}
+    with sign_in(own.create_user("pushed"), own=own) as visit:
+        page = visit.page
+        page.context.grant_permissions(["notifications"], origin=own.url)
+        page.add_init_script(f"({PUSH_SERVICE})({json.dumps(keys)})")
+        visit.open("/dashboard/settings/notifications/")
+        page.get_by_role("button", name="Notify this browser").click()
+        expect(page.get_by_role("heading", name="This browser")).to_be_visible()
+        with visit.api() as api:
+            (stored,) = api.get("/api/notifications/").json()["results"]
+        assert (stored["channel"], stored["is_active"]) == ("web_push", True)
+        tools = page.context.new_cdp_session(page)
+        registrations: list[str] = []
+        tools.on(
+            "ServiceWorker.workerRegistrationUpdated",
+            lambda event: registrations.extend(one["registrationId"] for one in event["registrations"]),
+        )
+        tools.send("ServiceWorker.enable")
+        page.wait_for_timeout(500)
+        pushed = {"title": "Fire", "body": "Fire at Gate", "tag": "1", "url": f"{own.url}/dashboard/alerts/1/"}
+        sent = {"origin": own.url, "registrationId": registrations[0], "data": json.dumps(pushed)}
+        tools.send("ServiceWorker.deliverPushMessage", sent)
+        shown = """
+            async () => {
+              const worker = await navigator.serviceWorker.getRegistration("/dashboard/");
+              for (let left = 100; left; left -= 1) {
+                const [one] = await worker.getNotifications();
+                if (one) return [one.title, one.body, one.data.url];
+                await new Promise((done) => setTimeout(done, 50));
+              }
+            }
+        """
+        assert page.evaluate(shown) == ["Fire", "Fire at Gate", pushed["url"]]
+
+
+def _base64(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+
+def test_video_plays_ends_and_says_when_there_is_none(
+    browser: Browser, own: BackendServer, media: MediaServer, sign_in: SignIn
+) -> None:
+    with sign_in(own.create_user("watching"), own=own) as visit:
+        camera_id = own.add_camera(visit.user.token, name="Gate", rtsp_url="rtsp://192.0.2.7/1")
+        sender = browser.new_page()
+        sender.goto(f"http://127.0.0.1:{media.server_port}")
+        visit.open(f"/dashboard/cameras/{camera_id}/")
+        button = visit.page.get_by_role("button", name="Video")
+        sender.evaluate(f"void ({SENDER})()")
+        button.click()
+        expect(button).to_have_attribute("aria-pressed", "true")
+        video = visit.page.locator("[data-whep]")
+        expect(video).to_be_visible()
+        begun = video.evaluate("video => video.getVideoPlaybackQuality().totalVideoFrames")
+        visit.page.wait_for_timeout(3000)  # two polls of the page, which must leave the video alone
+        frames = video.evaluate("video => video.getVideoPlaybackQuality().totalVideoFrames")
+        assert frames > begun + 10
+        assert video.evaluate("video => video.videoWidth") == 320
+        button.click()
+        expect(video).to_be_hidden()
+        media.is_away = True
+        visit.problems.expected_statuses.add(404)
+        button.click()
+        expect(visit.page.get_by_text("The media server gives no video")).to_be_visible()
+        sender.close()
+    path = f"/camera-{camera_id}/whep"
+    sdp = "application/sdp"
+    assert media.requests == [("POST", path, sdp), ("DELETE", "/session/1", ""), ("POST", path, sdp)], json.dumps(
+        media.requests
+    )
