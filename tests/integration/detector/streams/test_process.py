@@ -121,6 +121,12 @@ def test_cameras_come_change_and_go_without_disturbing_others(
         assert cctv.metric("vigil_stream_up", camera=str(steady)) == 1
         assert first.plays == 1, "the first camera was never connected again"
 
+        with backend.client(token[0]) as client:
+            client.delete(f"/api/cameras/{steady}/").raise_for_status()
+        began = time.monotonic()
+        wait_until(lambda: first.lines.count("closed") >= 1 and _streams(cctv) == set(), 10, "the deleted one, too")
+        assert time.monotonic() - began < 10
+
 
 def _streams(cctv: DetectorProcess) -> set[str]:
     from prometheus_client.parser import text_string_to_metric_families
