@@ -31,7 +31,10 @@ def shared() -> Path:
     return path
 
 
-LONGEST_FIRST = ("e2e", "integration/detector/streams", "integration/backend", "integration/dashboard")
+LONGEST_FIRST = (
+    *("e2e", "integration/backend", "integration/detector/streams", "integration/operator"),
+    *("integration/dashboard", "integration/detector/vision"),
+)
 """So that two workers end at about the same time."""
 
 

@@ -78,9 +78,9 @@ def test_an_image_that_cannot_be_pulled(cluster: ControlPlane, namespace: str) -
     with cluster.kubelet.script(CannotPullImage(message="no such tag"), namespace=namespace):
         create_deployment(cluster, namespace, deployment("typo", 1))
         eventually(lambda: _waiting_reason(cluster, namespace) == "ImagePullBackOff")
-    pod = only_pod(cluster, namespace)
-    assert container_state(pod)["state"]["waiting"]["message"] == "no such tag"
-    assert pod["status"]["phase"] == "Pending"
+        pod = only_pod(cluster, namespace)  # before the script ends, and with it the pod's trouble
+        assert container_state(pod)["state"]["waiting"]["message"] == "no such tag"
+        assert pod["status"]["phase"] == "Pending"
 
 
 def test_a_pod_that_never_gets_ready(cluster: ControlPlane, namespace: str) -> None:

@@ -163,7 +163,9 @@ def differences(view: View, active: list[Document], all_rows: list[Document]) ->
     cameras = view.cameras()
     applied = {name: item for name, item in cameras.items() if name in APPLIED}
     found = _of_kubectl(applied, [row for row in all_rows if row["managed_by"] == "kubectl"])
-    watched = {item["status"].get("cameraId"): name for name, item in applied.items() if item["spec"]["active"]}
+    watched = {
+        item.get("status", {}).get("cameraId"): name for name, item in applied.items() if item["spec"]["active"]
+    }
     names = {row["id"]: watched.get(row["id"], f"cam-{row['id']}") for row in active}
     expected = {
         "Camera": (set(cameras), set(names.values()) | set(applied)),
