@@ -119,14 +119,17 @@ class CameraForm(forms.Form):
                 self.add_error(name if name in self.fields else None, text)
 
     @property
-    def has_retention_errors(self) -> bool:
-        """The same for the part about how long alerts are kept."""
-        return any(name in self.errors for name in RETENTION_FIELDS)
+    def has_detection_errors(self) -> bool:
+        """Whether this folded part of the form holds an error, and so must be open."""
+        return self._has_errors_in(DETECTION_FIELDS)
 
     @property
-    def has_detection_errors(self) -> bool:
-        """Whether the folded part of the form holds an error, and so must be open."""
-        return any(name in self.errors for name in DETECTION_FIELDS)
+    def has_retention_errors(self) -> bool:
+        """Whether this folded part of the form holds an error, and so must be open."""
+        return self._has_errors_in(RETENTION_FIELDS)
+
+    def _has_errors_in(self, names: tuple[str, ...]) -> bool:
+        return any(name in self.errors for name in names)
 
 
 class CameraFileForm(forms.Form):

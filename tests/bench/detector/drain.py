@@ -6,14 +6,13 @@ Its own speed is what it takes from the same client when as many threads do noth
 import contextlib
 import tempfile
 import time
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg2
 from tests.integration.services.backend import backend_server
+from tests.integration.services.detector import a_person
 from tests.integration.services.postgres import postgres_server
 
 from cctv.api import Api
@@ -22,7 +21,6 @@ from cctv.metrics import Metrics
 from cctv.sender import Sender
 from cctv.spool import Spool
 from vigil_contracts.alert import AlertSubmission
-from vigil_contracts.names import AlertType
 
 WAITING, PLAIN = 10_000, 2_000
 CAMERAS = 4
@@ -55,11 +53,11 @@ def measure_drain() -> Drain:
         stack.callback(api.close)
         spool = Spool(directory / "spool", 1 << 30)
         stack.callback(spool.close)
-        waiting = [_alert(cameras[number % CAMERAS]) for number in range(WAITING)]
+        waiting = [a_person(cameras[number % CAMERAS]) for number in range(WAITING)]
         for alert in waiting:
             spool.append(alert, b"")
 
-        backend_per_second = _post_plainly(api, [_alert(cameras[number % CAMERAS]) for number in range(PLAIN)])
+        backend_per_second = _post_plainly(api, [a_person(cameras[number % CAMERAS]) for number in range(PLAIN)])
         sender = Sender(spool, api.deliver, metrics)
         began = time.monotonic()
         sender.start()
@@ -83,13 +81,3 @@ def _rows(database_url: str) -> int:
         # Not those that the backend itself adds, because nobody watches these cameras.
         cursor.execute("SELECT count(*) FROM surveillance_alert WHERE alert_type = 'person'")
         return int(cursor.fetchall()[0][0])
-
-
-def _alert(camera: int) -> AlertSubmission:
-    return AlertSubmission(
-        event_id=uuid.uuid4().hex,
-        camera=camera,
-        alert_type=AlertType.PERSON,
-        confidence=0.9,
-        timestamp=datetime.now(UTC),
-    )

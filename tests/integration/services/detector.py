@@ -13,12 +13,17 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from tests.cluster.processes import free_ports
+
+from vigil_contracts.alert import AlertSubmission
+from vigil_contracts.names import AlertType
 
 Predicate = Callable[[], bool]
 
@@ -175,3 +180,14 @@ def detector(
         yield process
     finally:
         process.end()
+
+
+def a_person(camera: int) -> AlertSubmission:
+    """An alert of its own about a person, now."""
+    return AlertSubmission(
+        event_id=uuid.uuid4().hex,
+        camera=camera,
+        alert_type=AlertType.PERSON,
+        confidence=0.9,
+        timestamp=datetime.now(UTC),
+    )

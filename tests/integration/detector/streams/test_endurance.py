@@ -7,17 +7,15 @@ import multiprocessing
 import os
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 from tests.integration.detector.streams.conftest import Watch
 from tests.integration.services.backend import BackendServer
-from tests.integration.services.detector import detector, wait_until
+from tests.integration.services.detector import a_person, detector, wait_until
 from tests.integration.services.misbehaving_rtsp import Script, misbehaving_camera
 
 from cctv.api import Api
@@ -25,8 +23,7 @@ from cctv.config import Settings
 from cctv.metrics import Metrics
 from cctv.sender import Sender
 from cctv.spool import Spool
-from vigil_contracts.alert import AlertSubmission
-from vigil_contracts.names import AlertType, Reason
+from vigil_contracts.names import Reason
 from vigil_demo.clip import load_clip
 
 MEGABYTE = 1024 * 1024
@@ -148,16 +145,6 @@ def sending(spool: Spool, backend: BackendServer, token: str) -> Iterator[Sender
         api.close()
 
 
-def alert(camera: int) -> AlertSubmission:
-    return AlertSubmission(
-        event_id=uuid.uuid4().hex,
-        camera=camera,
-        alert_type=AlertType.PERSON,
-        confidence=0.9,
-        timestamp=datetime.now(UTC),
-    )
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_thousands_of_waiting_alerts_are_delivered_once_each_though_both_ends_are_killed(
@@ -170,7 +157,7 @@ def test_thousands_of_waiting_alerts_are_delivered_once_each_though_both_ends_ar
     spool = Spool(tmp_path / "spool", 1000 * MEGABYTE)
     count = 2000
     for number in range(count):
-        spool.append(alert(cameras[number % 4]), b"")
+        spool.append(a_person(cameras[number % 4]), b"")
     with sending(spool, backend, pipeline):
         wait_until(lambda: spool.waiting().alerts < count - 200, 120, "it drains")
         backend.kill()
@@ -192,7 +179,7 @@ def test_a_full_disk_drops_the_oldest_and_keeps_going(small_disk: Path) -> None:
     spool = Spool(small_disk / "spool", 1000 * MEGABYTE, dropped=lambda camera_id, why: dropped.append(why))
     names = []
     for _ in range(60):
-        submission = alert(1)
+        submission = a_person(1)
         names.append(submission.event_id)
         assert spool.append(submission, b"x" * 500_000), "a new alert is worth more than the oldest"
 
@@ -215,9 +202,9 @@ def test_a_disk_filled_by_others_loses_the_alert_and_says_so(small_disk: Path) -
         while True:
             other.write(b"x" * 65536)
 
-    assert not spool.append(alert(1), b"x" * 500_000)
+    assert not spool.append(a_person(1), b"x" * 500_000)
     assert dropped == ["full"]
     (small_disk / "other").unlink()
-    assert spool.append(alert(1), b"x" * 500_000)
+    assert spool.append(a_person(1), b"x" * 500_000)
     assert spool.waiting().alerts == 1
     spool.close()

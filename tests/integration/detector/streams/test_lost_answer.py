@@ -5,9 +5,9 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tests.integration.detector.streams.test_endurance import MEGABYTE, alert
+from tests.integration.detector.streams.test_endurance import MEGABYTE
 from tests.integration.services.backend import BackendServer
-from tests.integration.services.detector import wait_until
+from tests.integration.services.detector import a_person, wait_until
 
 from cctv.api import Api
 from cctv.config import Settings
@@ -43,7 +43,7 @@ def test_an_answer_that_is_lost_after_the_commit_leaves_one_row(backend: Backend
     user, pipeline = backend.create_user("anna"), ""
     pipeline = backend.token("anna", "pipeline")
     spool = Spool(tmp_path / "spool", 10 * MEGABYTE)
-    spool.append(alert(backend.add_camera(user.token, name="c", rtsp_url="rtsp://10.0.0.1/x")), b"")
+    spool.append(a_person(backend.add_camera(user.token, name="c", rtsp_url="rtsp://10.0.0.1/x")), b"")
     metrics = Metrics()
     with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
         threading.Thread(target=proxy.serve_forever, daemon=True).start()
