@@ -7,7 +7,13 @@ from collections.abc import Callable, Iterator
 import pytest
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.reaper import Reaper
-from tests.integration.operator.running import Operator, View, install_definitions, install_rights
+from tests.integration.operator.running import (
+    Operator,
+    View,
+    install_definitions,
+    install_rights,
+    release_cameras,
+)
 from tests.integration.services.backend import BackendServer, BackendUser, backend_server
 from tests.integration.services.postgres import PostgresServer
 
@@ -87,6 +93,8 @@ def make_operator(
     for operator in made:
         operator.process.kill()
     reaper.close()
+    # Nobody is left to take off the finalizers, and a failed test's cameras would hold up the definition.
+    release_cameras(vigil_cluster, namespace)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import yaml
 from tests.cluster.audit import WRITE_VERBS, AuditEvent
 from tests.cluster.cluster import KubectlError
 from tests.cluster.control_plane import ControlPlane
+from tests.cluster.http import MERGE
 from tests.cluster.polling import eventually
 from tests.cluster.processes import ServerProcess, free_ports
 from tests.cluster.reaper import Reaper
@@ -49,6 +50,14 @@ def install_rights(cluster: ControlPlane, system: str, cameras: str) -> None:
             if "roleRef" in document:
                 document["roleRef"]["name"] += f"-{system}"
     cluster.apply(documents)
+
+
+def release_cameras(cluster: ControlPlane, namespace: str) -> None:
+    """Takes the finalizers off the namespace's cameras, so that they end with it."""
+    for name, item in View(cluster, namespace).cameras().items():
+        if item["metadata"].get("finalizers"):
+            path = f"/apis/vigil.dev/v1alpha1/namespaces/{namespace}/cameras/{name}"
+            cluster.http.patch(path, {"metadata": {"finalizers": None}}, kind=MERGE)
 
 
 @dataclass

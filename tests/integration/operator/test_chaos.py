@@ -19,6 +19,7 @@ import httpx
 import pytest
 from tests.cluster.cluster import KubectlError
 from tests.cluster.control_plane import ControlPlane
+from tests.cluster.http import ApiError
 from tests.cluster.polling import eventually
 from tests.integration.operator.running import Document, Operator, View
 from tests.integration.services.backend import BackendServer, BackendUser
@@ -266,7 +267,10 @@ def test_after_chaos_the_cluster_is_what_the_api_says(
             return differences(view, service.get("/api/active-cameras/").json(), every)
 
         def settled() -> bool:
-            found = all_differences()
+            try:
+                found = all_differences()
+            except ApiError as error:  # the API server that was just started loses a connection to etcd now and then
+                raise AssertionError(f"the cluster could not be read: {error}") from error
             assert found == [], found
             return True
 
