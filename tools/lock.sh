@@ -31,4 +31,7 @@ compile locks/dev.txt --upgrade --constraint "$pins" --extra backend --extra ope
 .tools/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' |
   "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
     --no-emit-index-url --no-emit-find-links --output-file locks/build.txt -
+"$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+  --no-emit-index-url --no-emit-find-links --output-file locks/checkov.txt --group checkov
+printf 'lock: locks/checkov.txt: %s packages\n' "$(grep -c '^[a-z0-9].*==' locks/checkov.txt)"
 printf 'lock: locks/build.txt: %s packages\n' "$(grep -c '^[a-z0-9].*==' locks/build.txt)"

@@ -20,6 +20,7 @@ step "lint and types" bash tools/lint.sh
 step "unit tests" .venv/bin/python -m pytest tests/unit --numprocesses 2
 step "system packages for the real services" .venv/bin/python tools/system_packages.py
 step "environment of the ultralytics runtime" bash tools/setup.sh .venvs/ultralytics locks/ultralytics.txt
+step "environment of the security checker" bash tools/setup.sh .venvs/checkov locks/checkov.txt
 step "Kubernetes binaries" .venv/bin/python -m tests.cluster.binaries
 step "integration and end-to-end tests" .venv/bin/python -m pytest tests/integration tests/e2e --durations=15 \
   --numprocesses 2 --dist loadgroup --no-loadscope-reorder
