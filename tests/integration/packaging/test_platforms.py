@@ -1,0 +1,33 @@
+"""The images are for arm64 as well as for amd64: every locked package has a wheel there, or is of Python alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+PLATFORM = "aarch64-manylinux_2_36"
+"""Debian 12's C library on arm64, as in the images' base."""
+PURE_SOURCES = ("http-ece",)
+"""Published as sources only, without anything to compile."""
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("lock", ["operator", "backend", "detector"])
+def test_every_package_of_the_images_is_there_for_arm64(lock: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            *(ROOT / ".tools/bin/uv", "pip", "install", "--quiet", "--dry-run", "--no-deps", "--require-hashes"),
+            *("--target", tmp_path, "--python", ROOT / ".venv/bin/python", "--python-platform", PLATFORM),
+            *("--only-binary", ":all:", *(option for name in PURE_SOURCES for option in ("--no-binary", name))),
+            *("--requirement", ROOT / "locks" / f"{lock}.txt"),
+        ],
+        env={"UV_CACHE_DIR": str(Path.home() / ".cache" / "vigil" / "uv"), **os.environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
