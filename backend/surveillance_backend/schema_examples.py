@@ -127,6 +127,22 @@ _PUSH_KEYS = {
     "auth": "tBHItJI5svbpez7KI4CCXg",
 }
 
+_RESOURCE_STATE = {
+    "camera": 7,
+    "resource": "cam-7",
+    "phase": "Streaming",
+    "conditions": [
+        {
+            "type": "Ready",
+            "status": "True",
+            "reason": "Streaming",
+            "message": "Pictures arrive.",
+            "last_transition_time": _TIME,
+        }
+    ],
+    "node": "node-1",
+    "detector_class": "gpu",
+}
 _STATE: dict[str, Any] = {"id": _UUID, "state": "done", "created_at": _TIME}
 
 EXAMPLES: dict[str, Any] = {
@@ -262,6 +278,8 @@ EXAMPLES: dict[str, Any] = {
         "transport": "tcp",
     },
     "RegisteredResource": {"uid": _UUID, "id": 7, "digest": "5d41402abc4b2a76"},
+    "ReportedResource": {**_RESOURCE_STATE, "source": "production/cameras", "reported_at": _TIME},
+    "ResourceStatesRequest": {"source": "production/cameras", "states": [_RESOURCE_STATE], "gone": [9]},
     "ResourceRegistrationRequest": {
         "source": "production/cameras",
         "resource": "front-gate",

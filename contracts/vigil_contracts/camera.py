@@ -5,7 +5,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
-from vigil_contracts.names import AlertType, CameraPhase, Reason, StreamTransport
+from vigil_contracts.names import AlertType, CameraPhase, ConditionStatus, Reason, StreamTransport
 from vigil_contracts.rules import Fraction as Fraction
 from vigil_contracts.rules import Polygon, Rule, Schedule, Zone, check_polygon
 from vigil_contracts.stream_url import check_stream_path, with_path
@@ -213,6 +213,58 @@ class RegisteredResource(BaseModel):
     uid: str
     id: int
     digest: str
+
+
+class ResourceCondition(BaseModel):
+    """One condition of a Camera resource, as Kubernetes shows it."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    type: str = Field(min_length=1, max_length=316, description="Such as `Ready`.")
+    status: ConditionStatus
+    reason: str = Field(default="", max_length=1024, description="One word; says what to do.")
+    message: str = Field(default="", max_length=2000, description="For a person; holds no credentials.")
+    last_transition_time: AwareDatetime | None = Field(default=None, description="When the status became what it is.")
+
+
+CameraId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+
+class ResourceState(BaseModel):
+    """How the Camera resource of one camera is in the cluster."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    camera: CameraId = Field(description="The camera's id.")
+    resource: str = Field(min_length=1, max_length=253, description="The resource's name.")
+    phase: CameraPhase
+    conditions: tuple[ResourceCondition, ...] = Field(default=(), max_length=16)
+    node: str = Field(default="", max_length=253, description="Where its detector runs; empty: nowhere.")
+    detector_class: str = Field(
+        default="", max_length=253, description="How its detector is run; empty: there is none."
+    )
+
+
+STATES_AT_ONCE = 200
+
+
+class ResourceStates(BaseModel):
+    """What has changed in a cluster since the operator reported last."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    source: str = Field(min_length=1, max_length=200, description="Cluster and namespace that the resources are in.")
+    states: tuple[ResourceState, ...] = Field(default=(), max_length=STATES_AT_ONCE)
+    gone: tuple[CameraId, ...] = Field(
+        default=(), max_length=STATES_AT_ONCE, description="Ids of cameras that have no resource any more."
+    )
+
+
+class ReportedResource(ResourceState):
+    """A camera's resource as an operator has reported it last."""
+
+    source: str = Field(description="Cluster and namespace that the resource is in.")
+    reported_at: AwareDatetime = Field(description="When anything of this changed last.")
 
 
 class StreamHealth(BaseModel):

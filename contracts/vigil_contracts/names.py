@@ -32,6 +32,14 @@ class CameraPhase(StrEnum):
     FAILED = "Failed"
 
 
+class ConditionStatus(StrEnum):
+    """Whether a condition of a resource holds (API conventions of Kubernetes, "Typical status properties")."""
+
+    TRUE = "True"
+    FALSE = "False"
+    UNKNOWN = "Unknown"
+
+
 class StreamTransport(StrEnum):
     """How RTP packets travel (RFC 2326): interleaved in the RTSP connection, or as datagrams."""
 

@@ -1,18 +1,21 @@
-"""Camera resources of `kubectl`: the operator registers them here, and nobody else may."""
+"""Camera resources: the operator, and nobody else, registers those of `kubectl` and reports how all of them are."""
 
+from django.http import Http404
+from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from surveillance.api.access import OPERATOR, user_of
+from surveillance.api.access import OPERATOR, USER, user_of, visible_camera
 from surveillance.api.errors import answered
 from surveillance.api.serializers import RegisteredResourceSerializer
 from surveillance.core.validation import InvalidInputError, parse
-from surveillance.selectors.resources import registered_resources
+from surveillance.selectors.resources import registered_resources, reported_resource
 from surveillance.services.registrations import resource_register, resource_unregister
-from vigil_contracts.camera import RegisteredResource, ResourceRegistration
+from surveillance.services.resource_states import resource_states_record
+from vigil_contracts.camera import RegisteredResource, ReportedResource, ResourceRegistration, ResourceStates
 
 MAX_UID_LENGTH = 64
 
@@ -60,3 +63,31 @@ class ResourceView(APIView):
         """Deletes the camera that stands for the resource, with its alerts; 204 also where there is none."""
         resource_unregister(uid=uid)
         return Response(status=204)
+
+
+class ResourceStatesView(APIView):
+    """How the resources are, from the cluster."""
+
+    scopes = {"POST": OPERATOR}  # noqa: RUF012
+
+    @extend_schema(summary="Report how resources are", request=ResourceStates, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Keeps phase, conditions, node and class of each. Send what has changed; unknown cameras are left out."""
+        with answered():
+            states = parse(ResourceStates, request.data)
+        resource_states_record(states=states, now=timezone.now())
+        return Response(status=204)
+
+
+class CameraResourceView(APIView):
+    """How a camera's resource is, for people."""
+
+    scopes = {"GET": USER}  # noqa: RUF012
+
+    @extend_schema(summary="A camera's Kubernetes resource", responses=ReportedResource)
+    def get(self, request: Request, camera_id: int) -> Response:
+        """Phase, conditions, node and class of its detector; 404 where no cluster runs the camera."""
+        found = reported_resource(camera=visible_camera(request, camera_id))
+        if found is None:
+            raise Http404
+        return Response(found.model_dump(mode="json"))

@@ -16,6 +16,7 @@ urlpatterns = [
     path(
         "cameras/<int:camera_id>/detector-token/", detectors.DetectorTokenView.as_view(), name="camera-detector-token"
     ),
+    path("cameras/<int:camera_id>/resource/", resources.CameraResourceView.as_view(), name="camera-resource-state"),
     path("cameras/<int:camera_id>/heartbeat/", detectors.HeartbeatView.as_view(), name="camera-heartbeat"),
     path("cameras/<int:camera_id>/live/", live.LiveView.as_view(), name="camera-live"),
     path("cameras/<int:camera_id>/snapshot/", live.SnapshotView.as_view(), name="camera-snapshot"),
@@ -31,6 +32,7 @@ urlpatterns = [
     path("errands/<uuid:errand_id>/answer/", errands.ErrandAnswerView.as_view(), name="errand-answer"),
     path("active-cameras/", detectors.ActiveCamerasView.as_view(), name="active-cameras"),
     path("camera-resources/", resources.ResourceListView.as_view(), name="camera-resource-list"),
+    path("camera-resources/status/", resources.ResourceStatesView.as_view(), name="camera-resource-states"),
     path("camera-resources/<slug:uid>/", resources.ResourceView.as_view(), name="camera-resource"),
     path("send-picture/", detectors.SendPictureView.as_view(), name="send-picture"),
     path("send-clip/", detectors.SendClipView.as_view(), name="send-clip"),

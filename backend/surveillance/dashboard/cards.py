@@ -13,7 +13,7 @@ from surveillance.dashboard.vocabulary import (
     Words,
 )
 from surveillance.models import Alert, Camera, CameraHealth, CameraHealthChange, CameraResource, ManagedBy
-from vigil_contracts.camera import Detection
+from vigil_contracts.camera import Detection, ReportedResource
 from vigil_contracts.names import AlertType, CameraPhase, Reason
 
 
@@ -149,6 +149,8 @@ class CameraPage(CameraCard):
     detector_class_name: str
     resource_name: str
     resource_source: str
+    kubernetes: ReportedResource | None
+    """How its resource is; None where no cluster runs it."""
     media_url: str
     """Where a media server plays the camera (WHEP); empty where there is none, or the camera is off."""
 
@@ -228,6 +230,7 @@ def camera_page(
     report: CameraHealth | None,
     resource: CameraResource | None,
     *,
+    kubernetes: ReportedResource | None,
     media_url: str,
 ) -> CameraPage:
     """`card` with the stream as the detector sees it, the detection settings, and the resource that it stands for."""
@@ -255,6 +258,7 @@ def camera_page(
         detector_class_name=camera.detector_class_name,
         resource_name=resource.name if resource is not None else "",
         resource_source=resource.source if resource is not None else "",
+        kubernetes=kubernetes,
         media_url=media_url if camera.is_active else "",
     )
 

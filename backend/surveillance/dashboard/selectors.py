@@ -31,6 +31,7 @@ from surveillance.dashboard.vocabulary import ALERT_KINDS
 from surveillance.models import Alert, Camera, CameraHealth, CameraHealthChange
 from surveillance.selectors.alerts import alerts_visible_to
 from surveillance.selectors.cameras import cameras_visible_to, health_of, media_url_of, reach
+from surveillance.selectors.resources import reported_resource
 from vigil_contracts.names import AlertType
 
 HISTORY_SHOWN, TOKENS_SHOWN, TRACK_SHOWN = 20, 5, 50
@@ -127,14 +128,19 @@ def overview_cards(user: User, *, now: datetime, shown: int) -> tuple[list[Camer
 
 def camera_page_of(user: User, camera_id: int, *, now: datetime) -> CameraPage:
     """One camera. Raises Http404."""
-    cameras = _with_newest_alert(cameras_visible_to(user=user, scope=Scope.USER), user).select_related("resource")
-    camera = cameras.filter(pk=camera_id).first()
+    cameras = _with_newest_alert(cameras_visible_to(user=user, scope=Scope.USER), user)
+    camera = cameras.select_related("resource", "resource_state").filter(pk=camera_id).first()
     if camera is None:
         raise Http404
-    health = health_of(camera=camera, now=now)
-    resource = getattr(camera, "resource", None)
-    media_url = media_url_of(camera.pk)
-    return camera_page(_card(camera, now), camera, health, _report(camera), resource, media_url=media_url)
+    return camera_page(
+        _card(camera, now),
+        camera,
+        health_of(camera=camera, now=now),
+        _report(camera),
+        getattr(camera, "resource", None),
+        kubernetes=reported_resource(camera=camera),
+        media_url=media_url_of(camera.pk),
+    )
 
 
 def health_history(camera_id: int) -> list[HealthChange]:

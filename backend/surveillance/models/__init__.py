@@ -5,7 +5,7 @@ from surveillance.models.camera import Camera, CameraListVersion, ManagedBy
 from surveillance.models.chores import Chore
 from surveillance.models.errand import Inquiry, InquiryState, Notice
 from surveillance.models.health import CameraHealth, CameraHealthChange
-from surveillance.models.resource import CameraResource
+from surveillance.models.resource import CameraResource, CameraResourceState
 from surveillance.models.totals import CameraAlerts
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "CameraHealthChange",
     "CameraListVersion",
     "CameraResource",
+    "CameraResourceState",
     "Chore",
     "Inquiry",
     "InquiryState",

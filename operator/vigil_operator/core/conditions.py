@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from vigil_contracts.names import REASON_TEXTS, Reason
+from vigil_contracts.names import REASON_TEXTS, ConditionStatus, Reason
 
 
 class ConditionType(StrEnum):
@@ -19,14 +19,6 @@ class ConditionType(StrEnum):
     SYNCED = "Synced"
     SCHEDULED = "Scheduled"
     STREAMING = "Streaming"
-
-
-class ConditionStatus(StrEnum):
-    """Whether it holds."""
-
-    TRUE = "True"
-    FALSE = "False"
-    UNKNOWN = "Unknown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from vigil_contracts.names import CameraPhase, Reason
-from vigil_operator.core.conditions import Condition, ConditionStatus, ConditionType, render_conditions
+from vigil_contracts.names import CameraPhase, ConditionStatus, Reason
+from vigil_operator.core.conditions import Condition, ConditionType, render_conditions
 from vigil_operator.core.pods import PodState
 
 FAILED_REASONS = frozenset(

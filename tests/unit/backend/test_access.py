@@ -27,7 +27,7 @@ from notifications.models import Message, Subscription
 from notifications.services.subscriptions import message_create_test, subscription_create
 from sites.models import Membership, Site
 from sites.roles import Role
-from surveillance.models import Alert, Camera, Inquiry, InquiryState
+from surveillance.models import Alert, Camera, CameraResourceState, Inquiry, InquiryState
 from surveillance.services.errands import discovery_begin, probe_camera
 
 # A status below 300 stands for «let in»: what the request needs beyond the right is tested elsewhere.
@@ -121,6 +121,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "cameras/{camera}/configuration/"): _row(people=NO_PERSON, services=(OK, 404, 403, 403)),
     ("POST", "cameras/{camera}/detector-token/"): _row(people=NO_PERSON, services=(403, 403, 403, OK)),
     ("POST", "cameras/{camera}/heartbeat/"): _row(people=NO_PERSON, services=(400, 404, 400, 403)),
+    ("GET", "cameras/{camera}/resource/"): VIEW,
     ("GET", "cameras/{camera}/live/"): VIEW,
     ("GET", "cameras/{camera}/snapshot/"): VIEW,
     ("POST", "cameras/{camera}/frames/"): _row(people=NO_PERSON, services=(OK, 404, OK, 403)),
@@ -135,6 +136,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "errands/{errand}/answer/"): _row(people=NO_PERSON, services=(400, 404, 400, 403), prober=400),
     ("GET", "active-cameras/"): _row(people=(OK, OK, OK, OK), services=(403, 403, OK, OK)),
     ("GET", "camera-resources/"): _row(people=NO_PERSON, services=(403, 403, 403, OK)),
+    ("POST", "camera-resources/status/"): _row(people=NO_PERSON, services=(403, 403, 403, 400)),
     ("PUT", "camera-resources/{uid}/"): _row(people=NO_PERSON, services=(403, 403, 403, 400)),
     ("DELETE", "camera-resources/{uid}/"): _row(people=NO_PERSON, services=(403, 403, 403, OK)),
     ("POST", "send-alert/"): _row(people=NO_PERSON, services=(400, 400, 400, 403)),
@@ -218,6 +220,9 @@ Url = Callable[[str], str]
 @pytest.fixture
 def url_of(alert: Alert, site: Site, make_user: Callable[..., User]) -> Url:
     """The URL of a path of the matrix, with the ids of what Anna has; `{user}` is another viewer of her site."""
+    CameraResourceState.objects.create(
+        camera=alert.camera, source="c/n", name="cam", phase="Pending", reported_at=timezone.now()
+    )
     Alert.objects.update(clip=alert.image)  # any file will do
     guest = member(make_user("guest"), site, Role.VIEWER).user
     token_create(user=site.cameras.get().user, scope=Scope.USER, name="of the owner")

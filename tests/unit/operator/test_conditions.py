@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from tests.unit.operator.builders import NOW
 
-from vigil_contracts.names import REASON_TEXTS, Reason
-from vigil_operator.core.conditions import Condition, ConditionStatus, ConditionType, render_conditions, rfc3339
+from vigil_contracts.names import REASON_TEXTS, ConditionStatus, Reason
+from vigil_operator.core.conditions import Condition, ConditionType, render_conditions, rfc3339
 
 READY = Condition(ConditionType.READY, ConditionStatus.FALSE, Reason.INSUFFICIENT_GPU, "0/1 nodes.")
 LATER = NOW + timedelta(minutes=5)

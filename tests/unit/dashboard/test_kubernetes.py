@@ -1,0 +1,58 @@
+"""A camera's page tells how its resource is in the cluster, where one runs it."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from tests.unit.dashboard.test_pages import add_camera
+
+from surveillance.models import Camera
+from surveillance.services.resource_states import resource_states_record
+from vigil_contracts.camera import ResourceStates
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def camera(anna: User) -> Camera:
+    return add_camera(anna)
+
+
+def report(camera: Camera) -> None:
+    condition = {
+        "type": "Ready",
+        "status": "False",
+        "reason": "InsufficientGPU",
+        "message": "No node has a free GPU & more.",
+        "last_transition_time": NOON,
+    }
+    state = {
+        "camera": camera.pk,
+        "resource": "cam-7",
+        "phase": "Pending",
+        "conditions": [condition],
+        "detector_class": "gpu-shared",
+    }
+    resource_states_record(
+        states=ResourceStates.model_validate({"source": "berlin/cams", "states": [state]}), now=NOON
+    )
+
+
+def page_of(client: Client, camera: Camera) -> str:
+    return client.get(f"/dashboard/cameras/{camera.pk}/").content.decode()
+
+
+def test_the_page_tells_the_conditions(client: Client, camera: Camera) -> None:
+    report(camera)
+    page = page_of(client, camera)
+    for text in ("cam-7", "berlin/cams", "gpu-shared", "Ready: False", "InsufficientGPU", "a free GPU &amp; more."):
+        assert text in page, text
+    assert '<time datetime="2026-03-02T12:00:00.000+00:00"' in page
+
+
+def test_without_a_cluster_there_is_no_word_of_one(client: Client, camera: Camera) -> None:
+    assert "Kubernetes" not in page_of(client, camera)
+    report(camera)
+    Camera.objects.update(is_active=False)
+    assert "Kubernetes" not in page_of(client, camera)
