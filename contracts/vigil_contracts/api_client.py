@@ -23,6 +23,7 @@ from vigil_contracts.camera import (
     Heartbeat,
     RegisteredResource,
     ResourceRegistration,
+    ResourceStates,
 )
 from vigil_contracts.errands import ClaimedErrand, DiscoveryResult, Errand, ProbeResult
 
@@ -326,6 +327,11 @@ class AsyncApiClient:
     async def unregister_resource(self, uid: str) -> None:
         """Deletes the row that stands for a resource; does nothing where there is none."""
         await self._send(_Request("DELETE", f"/api/camera-resources/{uid}/", {}, {}))
+
+    async def report_resources(self, states: ResourceStates) -> None:
+        """Tells how the cameras' resources are. Harmless to repeat."""
+        body = states.model_dump(mode="json")
+        await self._send(_Request("POST", "/api/camera-resources/status/", {}, {"json": body}))
 
     async def issue_detector_token(self, camera_id: int) -> str:
         """A new token that reaches this one camera; the camera's former detector tokens end soon after."""

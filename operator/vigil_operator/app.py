@@ -26,6 +26,7 @@ from vigil_operator.metrics import Metrics
 from vigil_operator.settings import OperatorSettings
 from vigil_operator.sync.directory import Directory
 from vigil_operator.sync.poller import Poller
+from vigil_operator.sync.reporter import Reporter
 
 logger = logging.getLogger(__name__)
 
@@ -174,6 +175,7 @@ async def _work(
         registration=registration,
         fence=fence,
     )
+    reporter = Reporter(api=api, store=store, directory=directory, source=registration.source, fence=fence)
     await resync.first()
     # Before the first decision, so that it rests on what the API says, where the API says anything.
     await poller.round()
@@ -190,3 +192,4 @@ async def _work(
         group.create_task(watch, name="watch")
         group.create_task(resync.run(), name="resync")
         group.create_task(poller.run(), name="sync")
+        group.create_task(reporter.run(), name="report")

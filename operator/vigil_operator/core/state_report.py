@@ -1,0 +1,41 @@
+"""What the API is told about a Camera resource, from what stands in its status: one truth, told twice."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from vigil_contracts.camera import ResourceState
+from vigil_operator.core.observed import Camera
+
+MESSAGE_LENGTH = 2000
+"""The API takes no more; Kubernetes would keep 32 kB."""
+
+
+def state_of(camera: Camera) -> ResourceState | None:
+    """How the resource is; None while there is nothing to tell: no status yet, or no row in the API."""
+    status = camera.status
+    detector = status.get("detector") or {}
+    try:
+        return ResourceState.model_validate(
+            {
+                "camera": camera.camera_id,
+                "resource": camera.key.name,
+                "phase": status.get("phase"),
+                "conditions": [_condition(condition) for condition in status.get("conditions") or ()],
+                "node": detector.get("node", ""),
+                "detector_class": detector.get("class", ""),
+            }
+        )
+    except ValidationError:
+        return None
+
+
+def _condition(condition: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": condition.get("type"),
+        "status": condition.get("status"),
+        "reason": condition.get("reason", ""),
+        "message": condition.get("message", "")[:MESSAGE_LENGTH],
+        "last_transition_time": condition.get("lastTransitionTime"),
+    }

@@ -1,0 +1,144 @@
+"""What the API is told about the resources: what has changed, once, and everything anew after it was away."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.unit.operator.builders import NAMESPACE, NOW, camera, camera_body
+
+from vigil_contracts.api_client import ApiError
+from vigil_contracts.camera import STATES_AT_ONCE, ResourceState, ResourceStates
+from vigil_operator.core.conditions import rfc3339
+from vigil_operator.core.observed import Key
+from vigil_operator.core.state_report import state_of
+from vigil_operator.kube.kinds import CAMERA
+from vigil_operator.kube.store import Store
+from vigil_operator.sync.reporter import Reporter
+
+READY = {
+    "type": "Ready",
+    "status": "True",
+    "reason": "Streaming",
+    "message": "Pictures arrive.",
+    "observedGeneration": 1,
+    "lastTransitionTime": rfc3339(NOW),
+}
+
+
+def status(**changes: Any) -> dict[str, Any]:
+    return {
+        "phase": "Streaming",
+        "conditions": [READY],
+        "detector": {"pod": "p", "node": "node-1", "class": "gpu"},
+        "stream": {"fps": 5.0},
+    } | changes
+
+
+@dataclass
+class World:
+    """A store, and an API that remembers what it was told."""
+
+    is_away: bool = False
+    refuses: bool = False
+    told: list[ResourceStates] = field(default_factory=list)
+    store: Store = field(default_factory=Store)
+    version: int = 10
+
+    def __post_init__(self) -> None:
+        self.reporter = Reporter(api=self, store=self.store, directory=self, source="c/n")
+
+    async def report_resources(self, states: ResourceStates) -> None:
+        if self.refuses:
+            raise ApiError("POST /api/camera-resources/status/: 405", status=405)
+        self.told.append(states)
+
+    def put(self, number: int, **changes: Any) -> None:
+        self.version += 1
+        body = camera_body(
+            f"cam-{number}",
+            uid=f"uid-{number}",
+            camera_id=number,
+            status=status(**changes),
+            version=self.version,
+        )
+        self.store.observe(CAMERA, body)
+
+    def round(self) -> list[ResourceStates]:
+        self.told.clear()
+        asyncio.run(self.reporter.round())
+        return list(self.told)
+
+
+def test_a_state_says_what_the_status_says() -> None:
+    state = state_of(camera(status=status()))
+    assert state == ResourceState.model_validate(
+        {
+            "camera": 7,
+            "resource": "cam-7",
+            "phase": "Streaming",
+            "conditions": [
+                {
+                    "type": "Ready",
+                    "status": "True",
+                    "reason": "Streaming",
+                    "message": "Pictures arrive.",
+                    "last_transition_time": NOW,
+                }
+            ],
+            "node": "node-1",
+            "detector_class": "gpu",
+        }
+    )
+
+
+def test_before_there_is_anything_to_say_nothing_is_said() -> None:
+    assert state_of(camera()) is None
+    assert state_of(camera(camera_id=None, status=status())) is None
+
+
+def test_a_message_that_the_api_would_refuse_is_cut() -> None:
+    state = state_of(camera(status=status(conditions=[READY | {"message": "x" * 9000}])))
+    assert state is not None
+    assert len(state.conditions[0].message) == 2000
+
+
+def test_only_changes_are_told_and_many_at_once() -> None:
+    world = World()
+    for number in range(1, STATES_AT_ONCE + 2):
+        world.put(number)
+    assert [len(states.states) for states in world.round()] == [STATES_AT_ONCE, 1]
+    assert world.round() == []
+    world.put(3, stream={"fps": 4.0})  # the detector's heartbeat tells the API that itself
+    assert world.round() == []
+    world.put(3, phase="Degraded")
+    [states] = world.round()
+    assert [(state.camera, state.phase) for state in states.states] == [(3, "Degraded")]
+
+
+def test_a_resource_that_is_gone_is_told_once() -> None:
+    world = World()
+    world.put(3)
+    world.round()
+    world.store.forget(CAMERA, Key(NAMESPACE, "cam-3"), "uid-3")
+    assert world.round() == [ResourceStates(source="c/n", gone=(3,))]
+    assert world.round() == []
+
+
+def test_what_was_refused_is_told_again() -> None:
+    world = World(refuses=True)
+    world.put(3)
+    assert world.round() == []
+    world.refuses = False
+    assert [len(states.states) for states in world.round()] == [1]
+
+
+def test_an_api_that_was_away_is_told_everything() -> None:
+    world = World()
+    world.put(3)
+    world.round()
+    world.is_away = True
+    assert world.round() == []
+    world.is_away = False
+    assert [len(states.states) for states in world.round()] == [1]
