@@ -163,7 +163,7 @@ def alerts_per_hour(user: User, *, now: datetime) -> dict[datetime, int]:
         return known
     since = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
     rows = (
-        visible_alerts(user)
+        alerts_visible_to(user=user, scope=Scope.USER)
         .select_related(None)
         .defer(None)
         .filter(timestamp__gte=since)

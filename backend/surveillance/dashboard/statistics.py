@@ -13,9 +13,11 @@ from django.db.models import Count
 from django.db.models.functions import TruncDay, TruncHour
 from django.utils.translation import gettext_lazy as _
 
+from accounts.scopes import Scope
 from surveillance.dashboard.cards import CameraCard
-from surveillance.dashboard.selectors import visible_alerts
 from surveillance.dashboard.vocabulary import ALERT_KINDS, PHASE_LOOKS, Tone, Words
+from surveillance.models import Camera
+from surveillance.selectors.alerts import alerts_visible_to
 from vigil_contracts.names import AlertType
 
 PERIODS: dict[str, tuple[Words, timedelta, timedelta]] = {
@@ -29,8 +31,21 @@ VALID_SECONDS = 30
 CAMERAS_SHOWN = 10
 MAX_ANSWERS = 5000
 """Response times are computed from the newest of this many: a median does not need more."""
-Rows = Sequence[tuple[datetime, str, int, str, int]]
-"""Beginning of the step, alert type, camera's id and name, alerts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What the database has counted, at `at`. Two small sums: each step's alerts of each type of each camera would be
+    nearly as many rows as there are alerts.
+    """
+
+    steps: Sequence[tuple[datetime, str, int]]
+    """Beginning of the step, alert type, alerts."""
+    cameras: Sequence[tuple[int, str, int]]
+    """Id, name, alerts; the one with the most first."""
+    waits: Sequence[float]
+    """Seconds until each acknowledgement."""
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,31 +88,23 @@ class Statistics:
 def statistics_of(user: User, period: str, *, now: datetime) -> Statistics:
     """The figures of a period of `PERIODS`; many viewers share what was counted for some seconds."""
     key = f"dashboard-statistics-{user.pk}-{period}"
-    known: tuple[list[Any], list[float], datetime] | None = cache.get(key)
+    known: Counted | None = cache.get(key)
     if known is None:
-        _text, length, step = PERIODS[period]
-        known = (*_read(user, since=_start(now, step) - length + step, step=step), now)
+        known = _count(user, period, now=now)
         cache.set(key, known, VALID_SECONDS)
-    rows, waits, at = known
-    return compute(rows, waits, period, now=at)
+    return compute(known, period)
 
 
-def compute(rows: Rows, waits: Sequence[float], period: str, *, now: datetime) -> Statistics:
-    """The figures from what was counted; `waits` are the seconds until each acknowledgement."""
-    _text, length, step = PERIODS[period]
-    last = _start(now, step)
-    starts = [last - step * back for back in range(length // step - 1, -1, -1)]
+def compute(counted: Counted, period: str) -> Statistics:
+    """The figures from what was counted."""
+    starts = _starts(period, now=counted.at)
     place = {start: index for index, start in enumerate(starts)}
     series: dict[AlertType, list[int]] = {}
     of_kind: Counter[AlertType] = Counter()
-    of_camera: Counter[tuple[int, str]] = Counter()
-    for start, kind_name, camera_id, camera_name, count in rows:
-        if start not in place:
-            continue
+    for start, kind_name, count in counted.steps:
         kind = AlertType(kind_name)
         series.setdefault(kind, [0] * len(starts))[place[start]] += count
         of_kind[kind] += count
-        of_camera[camera_id, camera_name] += count
     return Statistics(
         starts=[int(start.timestamp()) for start in starts],
         series=[(kind, series[kind]) for kind, _count in of_kind.most_common()],
@@ -105,12 +112,9 @@ def compute(rows: Rows, waits: Sequence[float], period: str, *, now: datetime) -
             (ALERT_KINDS[kind].text, count, f"alert_type={kind.value}", ALERT_KINDS[kind].tone)
             for kind, count in of_kind.most_common()
         ),
-        cameras=_shares(
-            (name, count, f"camera={camera_id}", "info")
-            for (camera_id, name), count in of_camera.most_common(CAMERAS_SHOWN)
-        ),
+        cameras=_shares((name, count, f"camera={camera_id}", "info") for camera_id, name, count in counted.cameras),
         total=of_kind.total(),
-        response=_response(waits),
+        response=_response(counted.waits),
     )
 
 
@@ -137,19 +141,42 @@ def _response(waits: Sequence[float]) -> ResponseTimes | None:
     return ResponseTimes(len(waits), tenths[4], tenths[8])
 
 
-def _read(user: User, *, since: datetime, step: timedelta) -> tuple[list[Any], list[float]]:
-    alerts = visible_alerts(user).select_related(None).defer(None).order_by()
+def _count(user: User, period: str, *, now: datetime) -> Counted:
+    _text, _length, step = PERIODS[period]
+    starts = _starts(period, now=now)
+    # An alert of a camera whose clock is ahead is in no step, and in no other sum either.
+    in_period = {"timestamp__gte": starts[0], "timestamp__lt": starts[-1] + step}
+    visible = alerts_visible_to(user=user, scope=Scope.USER)
+    alerts = visible.select_related(None).defer(None).order_by().filter(**in_period)
     truncate = TruncHour if step < timedelta(days=1) else TruncDay
-    counted = (
-        alerts.filter(timestamp__gte=since)
-        .annotate(start=truncate("timestamp", tzinfo=UTC))
-        .values("start", "alert_type", "camera_id", "camera__name")
+    steps = (
+        alerts.annotate(start=truncate("timestamp", tzinfo=UTC))
+        .values("start", "alert_type")
         .annotate(count=Count("id"))
-        .values_list("start", "alert_type", "camera_id", "camera__name", "count")
+        .values_list("start", "alert_type", "count")
     )
-    answered = alerts.filter(timestamp__gte=since, acknowledged_by__isnull=False, acknowledged_at__isnull=False)
+    of_camera = (
+        alerts.values("camera_id")
+        .annotate(count=Count("id"))
+        .order_by("-count", "camera_id")
+        .values_list("camera_id", "count")[:CAMERAS_SHOWN]
+    )
+    cameras = dict(of_camera)
+    names = dict(Camera.objects.filter(pk__in=cameras).values_list("pk", "name"))
+    answered = alerts.filter(acknowledged_by__isnull=False, acknowledged_at__isnull=False)
     times = answered.order_by("-id").values_list("received_at", "acknowledged_at")[:MAX_ANSWERS]
-    return list(counted), [max(0.0, (seen - came).total_seconds()) for came, seen in times if seen is not None]
+    return Counted(
+        steps=list(steps),
+        cameras=[(pk, names[pk], count) for pk, count in cameras.items() if pk in names],
+        waits=[max(0.0, (seen - came).total_seconds()) for came, seen in times if seen is not None],
+        at=now,
+    )
+
+
+def _starts(period: str, *, now: datetime) -> list[datetime]:
+    _text, length, step = PERIODS[period]
+    last = _start(now, step)
+    return [last - step * back for back in range(length // step - 1, -1, -1)]
 
 
 def _start(moment: datetime, step: timedelta) -> datetime:

@@ -1,5 +1,7 @@
 """Figures over time: each alert counted once, in its step; response times that say what they were made from."""
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,11 +11,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.unit.dashboard.test_pages import add_camera
 
-from surveillance.dashboard.statistics import PERIODS, compute, statistics_of
+from surveillance.dashboard.statistics import PERIODS, Counted, compute, statistics_of
 from surveillance.models import Alert, Camera
 from surveillance.templatetags.vigil import duration
 from vigil_contracts.names import AlertType
@@ -22,35 +24,57 @@ NOW = datetime(2026, 3, 1, 12, 34, 56, tzinfo=UTC)
 HOUR = NOW.replace(minute=0, second=0)
 
 
-@given(
-    st.lists(st.tuples(st.integers(-2, 30), st.sampled_from(list(AlertType)), st.integers(1, 3), st.integers(1, 9)))
-)
-def test_every_view_counts_the_same_alerts(rows: list[tuple[int, AlertType, int, int]]) -> None:
-    counted = [
-        (HOUR - timedelta(hours=back), kind.value, camera, f"Camera {camera}", count)
-        for back, kind, camera, count in rows
-    ]
-    found = compute(counted, [], "24", now=NOW)
-    expected = sum(count for back, _kind, _camera, count in rows if 0 <= back < 24)
-    assert found.total == expected
-    assert sum(sum(counts) for _kind, counts in found.series) == expected
-    assert sum(share.count for share in found.kinds) == sum(share.count for share in found.cameras) == expected
+def counted(
+    *, steps: Sequence[tuple[datetime, str, int]] = (), waits: Sequence[float] = (), now: datetime = NOW
+) -> Counted:
+    return Counted(steps=steps, cameras=[], waits=waits, at=now)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.integers(-60, 1500), st.sampled_from(list(AlertType)), st.integers(0, 2))))
+def test_every_view_counts_the_same_alerts(anna: User, rows: list[tuple[int, AlertType, int]]) -> None:
+    """Minutes before the end of the hour (some of them after it), the type, and one of three cameras."""
+    Camera.objects.all().delete()
+    cache.clear()
+    cameras = [add_camera(anna, name) for name in "ABC"]
+    end = HOUR + timedelta(hours=1)
+    Alert.objects.bulk_create(
+        Alert(
+            camera=cameras[camera],
+            event_id=f"event-{number}",
+            alert_type=kind.value,
+            confidence=0.9,
+            timestamp=end - timedelta(minutes=minutes),
+        )
+        for number, (minutes, kind, camera) in enumerate(rows)
+    )
+    found = statistics_of(anna, "24", now=NOW)
+    expected = [(kind, camera) for minutes, kind, camera in rows if 0 < minutes <= 24 * 60]
+    assert found.total == sum(sum(counts) for _kind, counts in found.series) == len(expected)
+    assert {share.query: share.count for share in found.kinds} == Counter(
+        f"alert_type={kind.value}" for kind, _camera in expected
+    )
+    assert {share.text: share.count for share in found.cameras} == Counter(
+        "ABC"[camera] for _kind, camera in expected
+    )
     assert len(found.starts) == 24
     assert found.starts[-1] == int(HOUR.timestamp())
 
 
-def test_the_largest_comes_first_with_a_full_bar() -> None:
-    rows = [(HOUR, "fire", 1, "A", 1), (HOUR, "person", 2, "B", 4)]
-    found = compute(rows, [], "24", now=NOW)
+def test_the_largest_comes_first_with_a_full_bar(anna: User) -> None:
+    _alerts(add_camera(anna, "A"), 1)
+    _alerts(add_camera(anna, "B"), 4)
+    found = statistics_of(anna, "24", now=timezone.now())
     assert [(share.text, share.count, share.percent) for share in found.cameras] == [("B", 4, 100), ("A", 1, 25)]
-    assert found.series[0][0] is AlertType.PERSON
+    few_first = compute(counted(steps=[(HOUR, "fire", 1), (HOUR, "person", 4)]), "24")
+    assert few_first.series[0][0] is AlertType.PERSON
 
 
 def test_response_times_are_those_of_half_and_of_nine_in_ten() -> None:
-    response = compute([], [float(second) for second in range(1, 101)], "24", now=NOW).response
+    response = compute(counted(waits=[float(second) for second in range(1, 101)]), "24").response
     assert response is not None
     assert (response.count, round(response.median_seconds, 1), round(response.p90_seconds, 1)) == (100, 50.5, 90.1)
-    assert compute([], [], "24", now=NOW).response is None
+    assert compute(counted(), "24").response is None
 
 
 @pytest.mark.parametrize(
@@ -71,7 +95,7 @@ def test_only_the_viewers_alerts_count_at_the_same_price(anna: User, period: str
     cache.clear()
     with CaptureQueriesContext(connection) as many:
         assert statistics_of(anna, period, now=timezone.now()).total == 23
-    assert len(few) == len(many) == 3  # the cameras that are seen, and two sums over their alerts
+    assert len(few) == len(many) == 5  # the cameras that are seen, three sums over their alerts, cameras' names
 
 
 def test_the_page_takes_any_period(client: Client, anna: User) -> None:
