@@ -76,6 +76,7 @@ _ALERT = {
     "box": _BOX,
     "track": "3",
     "zone": "door",
+    "zone_seconds": None,
     "rule": "",
     "image": "/api/alerts/17/image/",
     "clip": "/api/alerts/17/clip/",

@@ -7,6 +7,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from vigil_contracts.camera import Fraction
 from vigil_contracts.names import AlertType
 
+NEW_FIELDS = frozenset({"zone_seconds"})
+"""Fields that the version before this one does not know: its API refuses them, its detector cannot read them."""
 EventId = Annotated[str, Field(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$")]
 
 
@@ -35,6 +37,9 @@ class AlertSubmission(BaseModel):
     box: Box | None = None
     track: str = Field(default="", max_length=64, description="The detector's name for the object.")
     zone: str = Field(default="", max_length=64)
+    zone_seconds: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="How long the object had been in the zone, in seconds."
+    )
     rule: str = Field(default="", max_length=64)
     description: str = Field(default="", max_length=500)
 

@@ -15,7 +15,7 @@ from uuid import UUID
 import httpx
 from pydantic import ValidationError
 
-from vigil_contracts.alert import AlertSubmission, ClipSubmission, PictureSubmission
+from vigil_contracts.alert import NEW_FIELDS, AlertSubmission, ClipSubmission, PictureSubmission
 from vigil_contracts.camera import (
     CameraConfiguration,
     CameraReport,
@@ -221,8 +221,18 @@ class ApiClient:
         return _configuration(self._send(_fetch(f"/api/cameras/{camera_id}/configuration/", etag)))
 
     def send_alert(self, alert: AlertSubmission, image_jpeg: bytes | None) -> bool:
-        """Stores the alert; True: it is new, False: the API had it already."""
-        return self._send(_send_alert(alert, image_jpeg)).status_code == httpx.codes.CREATED
+        """Stores the alert; True: it is new, False: the API had it already.
+
+        During an upgrade a backend of the version before may answer: it gets the alert without what it does not know.
+        """
+        try:
+            answer = self._send(_send_alert(alert, image_jpeg))
+        except ApiError as error:
+            known = alert.model_copy(update=dict.fromkeys(NEW_FIELDS))
+            if error.status != httpx.codes.BAD_REQUEST or known == alert:
+                raise
+            answer = self._send(_send_alert(known, image_jpeg))
+        return answer.status_code == httpx.codes.CREATED
 
     def send_picture(self, picture: PictureSubmission, image_jpeg: bytes) -> None:
         """Gives an alert that the API has a better picture. Harmless to repeat."""

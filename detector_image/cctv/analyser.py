@@ -230,6 +230,7 @@ def _event(subject: Subject, fired: Fired, picture: Picture) -> Event:
         box=_box(picture),
         track=subject.track,
         zone=fired.hit.zone,
+        zone_seconds=fired.hit.zone_seconds,
         rule=fired.rule,
         description=fired.hit.description,
         snapshot_jpeg=render_jpeg(picture.frame, picture.observation.box, _caption(subject)),

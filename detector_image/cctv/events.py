@@ -22,6 +22,8 @@ class Event:
     box: Box | None
     track: str
     zone: str = ""
+    zone_seconds: float | None = None
+    """How long the object had been in the zone, where the rule measures it."""
     rule: str = ""
     description: str = ""
     snapshot_jpeg: bytes = b""
@@ -39,6 +41,7 @@ class Event:
             box=self.box,
             track=self.track[:64],
             zone=self.zone[:64],
+            zone_seconds=self.zone_seconds,
             rule=self.rule[:64],
             description=self.description[:500],
         )

@@ -51,6 +51,7 @@ class Seen:
             "confidence": event.confidence,
             "rule": event.rule,
             "zone": event.zone,
+            "zone_seconds": event.zone_seconds,
             "track": event.track,
             "description": event.description,
             "box": event.box.model_dump() if event.box else None,

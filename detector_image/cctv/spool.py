@@ -33,7 +33,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from vigil_contracts.alert import AlertSubmission, ClipSubmission, PictureSubmission
+from vigil_contracts.alert import NEW_FIELDS, AlertSubmission, ClipSubmission, PictureSubmission
 
 Submission = AlertSubmission | PictureSubmission | ClipSubmission
 
@@ -253,11 +253,12 @@ def _modified(path: Path) -> float:
 
 
 def _encode(submission: Submission, content: bytes) -> bytes:
-    header = {
-        _kind_of(submission): submission.model_dump(mode="json"),
-        "image_bytes": len(content),
-        "crc32": zlib.crc32(content),
-    }
+    """The version before this one can read it, too: what that does not know stands beside the rest."""
+    fields = submission.model_dump(mode="json")
+    new = {name: value for name in sorted(NEW_FIELDS) if (value := fields.pop(name, None)) is not None}
+    header = {_kind_of(submission): fields, "image_bytes": len(content), "crc32": zlib.crc32(content)}
+    if new:
+        header["new"] = new
     return json.dumps(header).encode() + b"\n" + content
 
 
@@ -267,7 +268,9 @@ def _decode(data: bytes) -> tuple[Submission, bytes]:
     if len(content) != header["image_bytes"] or zlib.crc32(content) != header["crc32"]:
         raise ValueError("the content is not what was written")
     kind = next(kind for kind in _KINDS if kind in header)
-    return _KINDS[kind].model_validate(header[kind]), content
+    model = _KINDS[kind]
+    new = {name: value for name, value in header.get("new", {}).items() if name in model.model_fields}
+    return model.model_validate(header[kind] | new), content
 
 
 def _kind_of(submission: Submission) -> str:

@@ -161,6 +161,7 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
             "box",
             "track",
             "zone",
+            "zone_seconds",
             "rule",
             "image",
             "clip",
@@ -223,6 +224,9 @@ class AlertFieldsSerializer(serializers.Serializer[Any]):
     box = BoxField(required=False, help_text="JSON.")
     track = serializers.CharField(required=False, max_length=64)
     zone = serializers.CharField(required=False, max_length=64)
+    zone_seconds = serializers.FloatField(
+        required=False, min_value=0, help_text="How long the object had been in the zone, in seconds."
+    )
     rule = serializers.CharField(required=False, max_length=64)
     description = serializers.CharField(required=False, max_length=500)
     image = serializers.FileField(required=False, help_text="JPEG or PNG, at most 2 MB and 4096 x 4096 pixels.")

@@ -41,6 +41,7 @@ class AlertCard:
     description: str
     label: str
     zone: str
+    zone_seconds: float | None
     rule: str
     track: str
     event_id: str
@@ -178,6 +179,7 @@ def alert_card(alert: Alert) -> AlertCard:
         description=alert.description,
         label=alert.label,
         zone=alert.zone,
+        zone_seconds=alert.zone_seconds,
         rule=alert.rule,
         track=alert.track,
         event_id=alert.event_id,

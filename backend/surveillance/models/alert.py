@@ -25,6 +25,9 @@ class Alert(models.Model):
     box = models.JSONField(null=True, blank=True)
     track = models.CharField(max_length=64, blank=True)
     zone = models.CharField(max_length=64, blank=True)
+    zone_seconds = models.FloatField(
+        null=True, blank=True, help_text="How long the object had been in the zone, where the rule measures it."
+    )
     rule = models.CharField(max_length=64, blank=True)
     image = models.CharField(max_length=200, blank=True, help_text="Key of the picture in the storage.")
     clip = models.CharField(max_length=200, blank=True, help_text="Key of the clip in the storage.")

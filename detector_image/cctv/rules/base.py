@@ -40,6 +40,8 @@ class Hit:
     alert_type: AlertType
     description: str
     zone: str = ""
+    zone_seconds: float | None = None
+    """How long the object has been in the zone, where the rule measures it."""
 
 
 class Check(Protocol):

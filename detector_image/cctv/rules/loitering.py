@@ -30,7 +30,8 @@ class LoiteringCheck:
         stayed = subject.seconds - since
         if stayed < self._rule.seconds:
             return None
-        return Hit(AlertType.LOITERING, f"{subject.label} in {self._rule.zone} for {stayed:.0f} s", self._rule.zone)
+        text = f"{subject.label} in {self._rule.zone} for {stayed:.0f} s"
+        return Hit(AlertType.LOITERING, text, self._rule.zone, zone_seconds=round(stayed, 1))
 
     def forget(self, tracks: set[str]) -> None:
         """Keeps only what belongs to these tracks."""

@@ -47,6 +47,7 @@ class Scene:
             alert_type=AlertType.PERSON,
             confidence=0.9,
             timestamp=datetime(2026, 11, 23, 12, tzinfo=UTC),
+            zone_seconds=12.5,
         )
 
     def stored(self) -> list[str]:

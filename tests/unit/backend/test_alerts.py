@@ -21,12 +21,21 @@ from vigil_contracts.names import AlertType
 
 
 def test_alert_is_stored_with_its_picture(detector: Party, camera: Camera, media: Path) -> None:
-    answer = send(detector, camera, image=picture(), zone="door", rule="r1", track="t7", description="A person.")
+    answer = send(
+        detector,
+        camera,
+        image=picture(),
+        zone="door",
+        rule="r1",
+        track="t7",
+        description="A person.",
+        zone_seconds="61.5",
+    )
     assert answer.status_code == 201
     shown = answer.json()
     assert (shown["camera"], shown["camera_name"], shown["alert_type"]) == (camera.pk, "Gate", "person")
     assert shown["box"] == {"x_min": 0.1, "y_min": 0.2, "x_max": 0.3, "y_max": 0.9}
-    assert (shown["zone"], shown["rule"], shown["track"]) == ("door", "r1", "t7")
+    assert (shown["zone"], shown["zone_seconds"], shown["rule"], shown["track"]) == ("door", 61.5, "r1", "t7")
     assert shown["image"] == f"/api/alerts/{shown['id']}/image/"
     assert shown["acknowledged"] is False
     assert len(files_in(media)) == 1
@@ -82,6 +91,8 @@ def test_what_the_client_of_detectors_sends_is_taken(detector: Party, camera: Ca
         ({"box": '{"x_min": 2, "y_min": 0, "x_max": 1, "y_max": 1}'}, "box.x_min", "less than or equal to 1"),
         ({"description": "x" * 501}, "description", "at most 500"),
         ({"label": "a\x00b"}, "label", "NUL"),
+        ({"zone_seconds": "-1"}, "zone_seconds", "greater than or equal to 0"),
+        ({"zone_seconds": "inf"}, "zone_seconds", "finite"),
         ({"camera": "front"}, "camera", "valid integer"),
         ({"colour": "red"}, "colour", "not permitted"),
         ({"image": "text"}, "image", "must be sent as a file"),

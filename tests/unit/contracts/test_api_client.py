@@ -57,6 +57,24 @@ def test_a_refusal_for_ever_is_permanent_and_keeps_the_apis_words(status: int) -
     assert "secret-token" not in str(caught.value)
 
 
+def test_a_backend_of_the_version_before_gets_the_alert_without_what_it_does_not_know() -> None:
+    bodies: list[bytes] = []
+
+    def before(request: httpx.Request) -> httpx.Response:
+        bodies.append(request.read())
+        if b"zone_seconds" in bodies[-1]:
+            return httpx.Response(400, json={"zone_seconds": ["Extra inputs are not permitted"]})
+        return httpx.Response(201, json={})
+
+    stayed = ALERT.model_copy(update={"zone_seconds": 12.5})
+    with client(before) as api:
+        assert api.send_alert(stayed, b"\xff\xd8picture")
+    assert [b'name="zone_seconds"\r\n\r\n12.5' in body for body in bodies] == [True, False]
+    assert b"\xff\xd8picture" in bodies[1]
+    with client(lambda _: httpx.Response(400, json={"label": ["too long"]})) as api, pytest.raises(ApiError):
+        api.send_alert(stayed, None)
+
+
 @pytest.mark.parametrize("status", [401, 403, 404, 408, 429, 500, 502, 503])
 def test_what_may_pass_is_not_permanent(status: int) -> None:
     with (

@@ -1,5 +1,6 @@
 """The pages' answers: as many queries for many rows as for few, 304 when nothing changed, and what one does."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -127,6 +128,23 @@ def test_resolving_judging_and_undoing(client: Client, anna: User) -> None:
     client.post("/dashboard/alerts/undo/", {"acknowledged": [first, second, "x", -1]})
     assert Alert.objects.get(pk=first).acknowledged, "what is resolved is not taken back with its acknowledgement"
     assert not Alert.objects.get(pk=second).acknowledged
+
+
+def test_an_alert_says_why_it_fired(client: Client, anna: User) -> None:
+    camera = add_camera(anna)
+    (alert_id,) = add_alerts(camera, 1, alert_type="loitering", rule="linger", zone="Gate", zone_seconds=61.6)
+    for path in (f"/dashboard/alerts/{alert_id}/", f"/dashboard/alerts/{alert_id}/preview/"):
+        why = client.get(path).content.decode().partition("data-why")[2].partition("</dl>")[0]
+        facts = dict(re.findall(r"<dt>(.+?)</dt><dd>(.+?)</dd>", why))
+        assert facts == {
+            "Rule": "linger",
+            "Confidence": "90 %",
+            "Zone": "Gate",
+            "Time in zone": "62 s",
+        }
+    assert "Gate (62 s)" in client.get("/dashboard/alerts/").content.decode()
+    Alert.objects.update(zone_seconds=None)
+    assert b"Time in zone" not in client.get(f"/dashboard/alerts/{alert_id}/").content
 
 
 def test_comments_are_kept_and_shown_as_text(client: Client, anna: User) -> None:

@@ -1,6 +1,7 @@
 """The spool: what is accepted stays, in order, within bounds."""
 
 import errno
+import json
 import os
 import random
 import time
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from cctv.spool import DamagedAlertError, Entry, Spool, SpoolInUseError
-from vigil_contracts.alert import AlertSubmission, Box, ClipSubmission, PictureSubmission
+from vigil_contracts.alert import NEW_FIELDS, AlertSubmission, Box, ClipSubmission, PictureSubmission
 from vigil_contracts.names import AlertType
 
 MEGABYTE = 1024 * 1024
@@ -81,10 +82,22 @@ def test_first_in_first_out_per_camera_over_a_restart(opened: Callable[..., Spoo
 def test_what_comes_out_is_what_went_in(opened: Callable[..., Spool], tmp_path: Path) -> None:
     spool = opened(tmp_path, MEGABYTE)
     picture = random.Random(1).randbytes(5000) + b"\n\n"
-    sent = alert()
+    sent = alert().model_copy(update={"zone": "Gate", "zone_seconds": 61.5})
     spool.append(sent, picture)
 
     assert spool.read(head(spool)) == (sent, picture)
+
+
+def test_versions_before_and_after_read_what_waits(opened: Callable[..., Spool], tmp_path: Path) -> None:
+    """After a step back as after an upgrade: what a version does not know is left out, the event is not."""
+    spool = opened(tmp_path, MEGABYTE)
+    spool.append(alert().model_copy(update={"zone_seconds": 61.5}), b"")
+    path = head(spool).path
+    header = json.loads(path.read_bytes())
+    assert header["alert"].keys() <= set(AlertSubmission.model_fields) - NEW_FIELDS
+
+    path.write_text(json.dumps(header | {"new": {"mood": "calm"}}) + "\n")
+    assert spool.read(head(spool))[0] == AlertSubmission.model_validate(header["alert"])
 
 
 def test_a_full_spool_drops_the_oldest_and_says_so(opened: Callable[..., Spool], tmp_path: Path) -> None:

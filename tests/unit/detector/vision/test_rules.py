@@ -64,6 +64,7 @@ def test_intrusion_and_object_are_told_of_one_object_each_once(events_of: Events
         ("all", AlertType.PERSON),
     }
     assert len(events) == 2
+    assert {event.zone_seconds for event in events} == {None}, "they do not wait, so there is nothing to tell"
     assert len({event.track for event in events}) == 1
 
 
@@ -72,6 +73,10 @@ def test_loitering_takes_its_time_even_in_a_still_picture(events_of: EventsOf, m
     ((seconds, event),) = events_of(standing, end=20, zones=[LEFT], rules=[rule])
     assert 8 <= seconds < 10
     assert event.alert_type == AlertType.LOITERING
+    assert event.zone_seconds is not None
+    assert event.to_submission(1).zone_seconds == event.zone_seconds
+    assert f"for {event.zone_seconds:.0f} s" in event.description
+    assert 8 <= event.zone_seconds <= seconds
     assert events_of(walking, end=20, zones=[LEFT], rules=[rule]) == []
 
 
