@@ -160,6 +160,30 @@ def test_each_alert_has_a_picture_and_a_clip(installation: Installation, cameras
             assert b"ftyp" in api.get(alert["clip"]).content[:16]
 
 
+def test_a_stream_is_tried_before_it_is_a_camera(
+    installation: Installation, cameras: dict[str, int], shared: Path
+) -> None:
+    """What the dashboard's form asks for while an address is typed: the prober's pod answers."""
+    clip = shared / "videos" / "one-by-one-person-detection.mp4"
+    with (
+        gst_rtsp_server(clip, username="viewer", password=PASSWORD, host=HOST_ADDRESS) as server,
+        installation.api() as api,
+    ):
+        typed = {"rtsp_url": server.bare_url, "username": "viewer", "password": PASSWORD}
+        asked = api.post("/api/probes/", json=typed)
+        assert asked.status_code == 202, asked.text
+
+        def answer() -> dict[str, Any]:
+            found: dict[str, Any] = api.get(f"/api/probes/{asked.json()['id']}/").raise_for_status().json()
+            assert found["state"] == "done", found
+            return found
+
+        found = eventually(answer, timeout_seconds=60, poll_seconds=1)
+        assert found["result"]["answers"], found
+        assert (found["result"]["codec"], found["result"]["width"], found["result"]["height"]) == ("h264", 768, 432)
+        assert api.get(found["snapshot"]).content.startswith(b"\xff\xd8")
+
+
 def test_cameras_without_a_gpu_fall_back_to_the_processor_and_say_so(
     installation: Installation, cameras: dict[str, int]
 ) -> None:

@@ -272,7 +272,7 @@ def test_with_a_bucket_there_is_no_volume_and_the_keys_are_a_secrets() -> None:
 
 
 def test_a_prober_has_a_token_that_the_bootstrap_job_makes_known_and_reaches_its_networks_alone() -> None:
-    found = documents(render({"prober": {"enabled": True, "networks": ["10.20.0.0/16"]}}))
+    found = documents(render({"prober": {"networks": ["10.20.0.0/16"]}}))
     specs = dict(pods(found))
     prober, bootstrap = specs["Deployment/vigil-prober"], specs["Job/vigil-bootstrap"]
     assert prober["containers"][0]["args"] == ["--prober"]
@@ -285,7 +285,7 @@ def test_a_prober_has_a_token_that_the_bootstrap_job_makes_known_and_reaches_its
         each for each in found if each["kind"] == "NetworkPolicy" and each["metadata"]["name"] == "vigil-prober"
     ]
     assert policy["spec"]["egress"][-1] == {"to": [{"ipBlock": {"cidr": "10.20.0.0/16"}}]}
-    assert "Deployment/vigil-prober" not in dict(pods(documents(render())))
+    assert "Deployment/vigil-prober" not in dict(pods(documents(render({"prober": {"enabled": False}}))))
 
 
 def test_with_pgbouncer_the_backend_knows_that_it_is_pooled() -> None:

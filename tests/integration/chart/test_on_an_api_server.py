@@ -41,6 +41,7 @@ def test_every_object_is_there(installed: ControlPlane) -> None:
     assert {f"{each['kind']}/{each['metadata']['name']}" for each in found} == {
         "Deployment/chart-vigil-backend",
         "Deployment/chart-vigil-operator",
+        "Deployment/chart-vigil-prober",
         "Deployment/chart-vigil-redis",
         "StatefulSet/chart-vigil-postgresql",
         "Job/chart-vigil-bootstrap",
