@@ -22,6 +22,7 @@ from tests.cluster.node import NODE_NAME, ContainerCluster
 from tests.cluster.polling import eventually
 from tests.cluster.product_images import PRODUCT_IMAGES, forget_old_archives, product_archive
 from tests.cluster.store_images import STORES_IMAGE, stores_archive
+from tests.e2e.kubernetes.screenshots import take_screenshots
 from tests.integration.services.prometheus import Target
 
 SYSTEM, CAMERAS = "vigil-system", "vigil-cameras"
@@ -77,8 +78,7 @@ class Installation:
     def api(self) -> httpx.Client:
         """The API as an administrator, who has just asked for a token with the password that the chart made."""
         url = f"http://{self.address('vigil-backend')}:8000"
-        secret = self.cluster.kubectl_json("get", "secret", "vigil-backend", "--namespace", SYSTEM)
-        password = _decoded(secret, "admin-password")
+        password = self._admin_password()
         answer = httpx.post(
             f"{url}/api/token/",
             json={"username": "admin", "password": password},
@@ -88,6 +88,10 @@ class Installation:
         answer.raise_for_status()
         headers = {"Authorization": f"Token {answer.json()['token']}", "Host": "vigil-backend"}
         return httpx.Client(base_url=url, headers=headers, timeout=30)
+
+    def _admin_password(self) -> str:
+        secret = self.cluster.kubectl_json("get", "secret", "vigil-backend", "--namespace", SYSTEM)
+        return _decoded(secret, "admin-password")
 
     def kill(self, pattern: str) -> int:
         """kill -9 of every process on the node whose command line holds `pattern`; answers how many there were."""
@@ -148,7 +152,7 @@ class Installation:
                 )
 
     def keep_artefacts(self, name: str) -> Path:
-        """Writes logs, events and objects to build/e2e/<name>, for whoever looks into a failure."""
+        """Writes logs, events, objects and screenshots to build/e2e/<name>, for whoever looks into a failure."""
         folder = ARTEFACTS / name
         folder.mkdir(parents=True, exist_ok=True)
         for kind in ("pods", "deployments", "jobs", "events", "cameras.vigil.dev", "persistentvolumeclaims"):
@@ -160,6 +164,7 @@ class Installation:
                 for suffix, more in (("", []), (".previous", ["--previous"])):
                     log = self.cluster.kubectl("logs", pod_name, "--namespace", namespace, *more, check=False)
                     (folder / f"{pod_name}{suffix}.log").write_text(log)
+        take_screenshots(folder, self.address("vigil-backend"), "admin", self._admin_password())
         return folder
 
 
