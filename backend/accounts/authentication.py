@@ -1,5 +1,6 @@
 """`Authorization: Token <token>`: who is asking, and with which scope."""
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -23,14 +24,31 @@ class ScopedTokenAuthentication(TokenAuthentication):  # type: ignore[misc] # kn
 
     def authenticate_credentials(self, token: bytes) -> tuple[AbstractBaseUser, AuthToken]:
         """The token's user and the token. Raises AuthenticationFailed with the same words whatever was wrong."""
-        try:
-            digest = hash_token(token.decode("ascii"))
-        except UnicodeDecodeError:
-            raise AuthenticationFailed("Invalid token.") from None
-        now = timezone.now()
-        found = AuthToken.objects.select_related("user").filter(digest=digest).first()
-        if found is None or (found.expiry is not None and found.expiry <= now) or not found.user.is_active:
+        digest = digest_of(token)
+        found = valid_tokens({digest}).get(digest) if digest else None
+        if found is None:
             raise AuthenticationFailed("Invalid token.")
-        if found.last_used_at is None or now - found.last_used_at >= LAST_USE_PRECISION:
-            AuthToken.objects.filter(pk=found.pk).update(last_used_at=now)
         return found.user, found
+
+
+def digest_of(token: bytes) -> str:
+    """How the token's text is kept; empty where it is no text of a token."""
+    return str(hash_token(token.decode("ascii"))) if token.isascii() else ""
+
+
+def valid_tokens(digests: Collection[str]) -> dict[str, AuthToken]:
+    """Those of the tokens that are good at this moment, with their users, by digest; in one query."""
+    now = timezone.now()
+    good = {
+        token.digest: token
+        for token in AuthToken.objects.select_related("user").filter(digest__in=digests)
+        if (token.expiry is None or token.expiry > now) and token.user.is_active
+    }
+    stale = [
+        token.pk
+        for token in good.values()
+        if token.last_used_at is None or now - token.last_used_at >= LAST_USE_PRECISION
+    ]
+    if stale:
+        AuthToken.objects.filter(pk__in=stale).update(last_used_at=now)
+    return good

@@ -1,19 +1,21 @@
 """What must happen whichever way a row changes: service, admin, or the deletion of its user."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Value
-from django.db.models.functions import Greatest
+from django.db.models import F
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.utils import timezone
 
 from sites.models import Membership, Site
 from surveillance import pictures
-from surveillance.models import Alert, Camera, CameraAlerts, CameraListVersion
+from surveillance.models import Alert, Camera, CameraListVersion
 from surveillance.services.errands import configuration_changed
+from surveillance.services.totals import alerts_count
+from surveillance.signals import alerts_stored
 
 
 @receiver([post_save, post_delete], sender=Membership, dispatch_uid="camera_list_version_of_members")
@@ -31,17 +33,17 @@ def tell_detectors(instance: Camera, **_: Any) -> None:
     configuration_changed(camera_id=instance.pk, now=timezone.now())
 
 
-@receiver(post_save, sender=Alert, dispatch_uid="camera_alert_totals")
-def count_alert(instance: Alert, created: bool, **_: Any) -> None:
-    """Counts the alert in the transaction that stores it. A detector's clock that is ahead dates nothing ahead."""
-    if not created:
-        return
-    happened = min(instance.timestamp, instance.received_at)
-    totals = CameraAlerts.objects.filter(camera_id=instance.camera_id)
-    counted = {"total": F("total") + 1, "last_alert_at": Greatest(F("last_alert_at"), Value(happened))}
-    if not totals.update(**counted):  # the camera's first
-        CameraAlerts.objects.get_or_create(camera_id=instance.camera_id, defaults={"last_alert_at": happened})
-        totals.update(**counted)
+@receiver(post_save, sender=Alert, dispatch_uid="alert_stored")
+def tell_of_alert(instance: Alert, created: bool, raw: bool = False, **_: Any) -> None:
+    """An alert that was made by itself is told of as those are that were stored many at a time."""
+    if created:
+        alerts_stored.send(sender=Alert, alerts=[instance], raw=raw)
+
+
+@receiver(alerts_stored, dispatch_uid="camera_alert_totals")
+def count_alerts(alerts: Sequence[Alert], **_: Any) -> None:
+    """Counts the alerts in the transaction that stores them."""
+    alerts_count(alerts=alerts)
 
 
 @receiver(post_delete, sender=Alert, dispatch_uid="alert_picture")

@@ -12,6 +12,8 @@ django.setup(set_prefix=False)
 from django.conf import settings  # noqa: E402 only once Django is set up
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 
+from surveillance.intake.answers import answers_in_thread  # noqa: E402
+from surveillance.intake.application import AlertIntake  # noqa: E402
 from surveillance.live.demand import Demand  # noqa: E402
 from surveillance.live.hub import Hub  # noqa: E402
 from surveillance.live.intake import FrameIntake  # noqa: E402
@@ -41,6 +43,5 @@ _streams = Handoff(
         "snapshot": Snapshots(_hub),
     },
 )
-application = BodyLimit(
-    cast("Any", FrameIntake(_streams, _hub, cast("Any", _django))), settings.VIGIL_MAX_REQUEST_BYTES
-)
+_frames = FrameIntake(_streams, _hub, cast("Any", _django))
+application = BodyLimit(cast("Any", AlertIntake(_frames, answers_in_thread)), settings.VIGIL_MAX_REQUEST_BYTES)

@@ -1,5 +1,6 @@
 """An alert goes into the outbox of everybody who wants to hear of it, in the alert's own transaction."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from notifications.core.matching import Happened, Wish
@@ -9,19 +10,23 @@ from surveillance.models import Alert
 from vigil_contracts.rules import Schedule
 
 
-def alert_enqueue(*, alert: Alert, now: datetime) -> list[int]:
-    """Writes an entry for each subscription that wants the alert; returns their ids. One query, and one insert."""
-    happened = Happened(alert.alert_type, alert.confidence, alert.camera_id, alert.camera.site_id)
-    wanted = [
-        subscription.pk
-        for subscription in subscriptions_that_see(camera=alert.camera)
-        if _wish(subscription).wants(happened, now=now)
+def alerts_enqueue(*, alerts: Sequence[Alert], now: datetime) -> list[int]:
+    """Writes an entry for each subscription that wants one of the alerts; returns their ids. One insert for all."""
+    seen_by = subscriptions_that_see(cameras={alert.camera for alert in alerts})
+    wishes = {one.pk: _wish(one) for subscriptions in seen_by.values() for one in subscriptions}
+    entries = [
+        OutboxEntry(subscription_id=subscription.pk, alert=alert, created_at=now)
+        for alert in alerts
+        for subscription in seen_by[alert.camera_id]
+        if wishes[subscription.pk].wants(_happened(alert), now=now)
     ]
-    if wanted:
-        OutboxEntry.objects.bulk_create(
-            OutboxEntry(subscription_id=subscription_id, alert=alert, created_at=now) for subscription_id in wanted
-        )
-    return wanted
+    if entries:
+        OutboxEntry.objects.bulk_create(entries)
+    return sorted({entry.subscription_id for entry in entries})
+
+
+def _happened(alert: Alert) -> Happened:
+    return Happened(alert.alert_type, alert.confidence, alert.camera_id, alert.camera.site_id)
 
 
 def _wish(subscription: Subscription) -> Wish:

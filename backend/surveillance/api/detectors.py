@@ -1,6 +1,5 @@
 """What detectors and the operator ask for and send."""
 
-import json
 from typing import Any, cast
 
 from django.http import Http404, QueryDict
@@ -36,6 +35,7 @@ from surveillance.api.serializers import (
     PictureFieldsSerializer,
     alert_shown,
 )
+from surveillance.api.submitted import submitted
 from surveillance.core.validation import InvalidInputError, parse
 from surveillance.models import Camera
 from surveillance.selectors.active import cached_answer
@@ -219,18 +219,8 @@ def _camera_by_name_only(request: Request, camera_id: int) -> Camera:
 
 
 def _submitted(request: Request, *, file: str) -> dict[str, Any]:
-    """The form's fields. Whose camera it is, a detector's token says; a body that says otherwise is not believed."""
-    data = cast("QueryDict", request.data)
-    values: dict[str, Any] = {name: data[name] for name in data if name != file}
-    if "box" in values:
-        try:
-            values["box"] = json.loads(values["box"])
-        except ValueError:
-            raise InvalidInputError({"box": ["must be JSON"]}) from None
     token_camera = getattr(request.auth, "camera_id", None)
-    if token_camera is not None:
-        values.setdefault("camera", token_camera)
-    return values
+    return submitted(cast("QueryDict", request.data), file=file, token_camera=token_camera)
 
 
 def _file(request: Request, name: str) -> bytes | None:

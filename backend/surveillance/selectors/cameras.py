@@ -1,5 +1,6 @@
 """Reads of cameras."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.conf import settings
@@ -47,6 +48,17 @@ def cameras_visible_to(
     if scope == Scope.USER and isinstance(user, User):
         return Camera.objects.all() if user.is_superuser else Camera.objects.filter(reach(user_id=user.pk, role=role))
     return Camera.objects.none()
+
+
+def sender_sees(*, scope: str, token_camera: int | None, camera_id: int) -> bool:
+    """Whether a token that sends alerts may send this camera's: as `cameras_visible_to` says, without a query."""
+    return scope in SERVICE_SCOPES or (scope == Scope.DETECTOR and token_camera == camera_id)
+
+
+def cameras_by_name_only(ids: Collection[int]) -> dict[int, Camera]:
+    """Those of the cameras that there are, without their URLs: an alert is stored also when the keys are gone."""
+    named = [camera_id for camera_id in ids if 0 < camera_id < 2**63]
+    return Camera.objects.defer("rtsp_url").in_bulk(named)
 
 
 def camera_list_version() -> int:

@@ -1,6 +1,7 @@
 """Writes of alerts."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -13,11 +14,26 @@ from surveillance import pictures
 from surveillance.core.pictures import InvalidPictureError, clean_picture
 from surveillance.core.validation import InvalidInputError
 from surveillance.models import Alert, AlertComment, Camera
+from surveillance.signals import alerts_stored
 from vigil_contracts.alert import AlertSubmission, PictureSubmission
 
 
 class UnknownEventError(Exception):
     """There is no alert of this event, and so nothing that a picture or a clip could belong to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An alert that a detector has sent, not looked at yet."""
+
+    camera: Camera
+    submission: AlertSubmission
+    image: bytes | None
+
+    @property
+    def event(self) -> tuple[int, str]:
+        """What the database holds once."""
+        return self.camera.pk, self.submission.event_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +44,56 @@ class Stored:
     is_new: bool
 
 
+Refusal = InvalidInputError | pictures.StorageUnavailableError
+_savers = ThreadPoolExecutor(4, thread_name_prefix="pictures")
+"""For pictures of alerts that arrive together: a disk, and a bucket even more, answers several as fast as one."""
+
+
 def alert_store(*, camera: Camera, submission: AlertSubmission, image: bytes | None, now: datetime) -> Stored:
     """Stores the event once: the first call makes the row, every other one finds it.
 
-    The picture is written before the row is committed and removed when that fails for certain, so that no row ever
-    lacks its picture. Raises InvalidInputError, or pictures.StorageUnavailableError.
+    Raises InvalidInputError, or pictures.StorageUnavailableError.
     """
-    known = _known(camera, submission.event_id)
-    if known is not None:
-        return Stored(known, is_new=False)
-    content = _clean(image) if image is not None else b""
-    key = pictures.save(content, now=now) if content else ""
+    arrival = Arrival(camera, submission, image)
     try:
-        with transaction.atomic():
-            alert = Alert.objects.create(camera=camera, image=key, image_bytes=len(content), **_columns(submission))
-    except BaseException as error:
-        if key:
-            pictures.delete_after(error, key)
-        if isinstance(error, IntegrityError):  # the same event came twice at the same moment, or the camera is gone
-            known = _known(camera, submission.event_id)
-            if known is not None:
-                return Stored(known, is_new=False)
-        raise
-    return Stored(alert, is_new=True)
+        (stored,) = alerts_store(arrivals=[arrival], now=now)
+    except IntegrityError:  # the same event came twice at the same moment, or the camera is gone
+        known = _known([arrival]).get(arrival.event)
+        if known is None:
+            raise
+        return Stored(known, is_new=False)
+    if isinstance(stored, Exception):
+        raise stored
+    return stored
+
+
+def alerts_store(*, arrivals: Sequence[Arrival], now: datetime) -> list[Stored | Refusal]:
+    """Stores each event once, those that are new in one transaction; the answers are in the order of the arrivals.
+
+    The pictures are written before the rows are committed and removed when that fails for certain: no row ever
+    lacks its picture. Raises a DatabaseError when none is stored: each may then be sent again by itself.
+    """
+    known = _known(arrivals)
+    new = {arrival.event: arrival for arrival in reversed(arrivals) if arrival.event not in known}
+    # In one order everywhere: two transactions that store the same events must not wait for each other.
+    ready = dict(zip(sorted(new), _with_pictures([new[event] for event in sorted(new)], now), strict=True))
+    alerts = [alert for alert in ready.values() if isinstance(alert, Alert)]
+    if alerts:
+        try:
+            with transaction.atomic():
+                Alert.objects.bulk_create(alerts)
+                alerts_stored.send(sender=Alert, alerts=alerts)
+        except BaseException as error:
+            for alert in alerts:
+                if alert.image:
+                    pictures.delete_after(error, alert.image)
+            raise
+    outcomes: list[Stored | Refusal] = []
+    for arrival in arrivals:
+        outcome = known.get(arrival.event) or ready[arrival.event]
+        is_new = new.get(arrival.event) is arrival
+        outcomes.append(Stored(outcome, is_new=is_new) if isinstance(outcome, Alert) else outcome)
+    return outcomes
 
 
 def alert_replace_picture(*, camera: Camera, submission: PictureSubmission, image: bytes, now: datetime) -> Alert:
@@ -58,7 +101,7 @@ def alert_replace_picture(*, camera: Camera, submission: PictureSubmission, imag
 
     Raises UnknownEventError, InvalidInputError, or pictures.StorageUnavailableError.
     """
-    known = _known(camera, submission.event_id)
+    known = Alert.objects.filter(camera=camera, event_id=submission.event_id).first()
     if known is None:
         raise UnknownEventError
     content = _clean(image)
@@ -130,8 +173,31 @@ def alert_comment(*, alert: Alert, author: User, text: str) -> AlertComment:
     return AlertComment.objects.create(alert=alert, author=author, text=text)
 
 
-def _known(camera: Camera, event_id: str) -> Alert | None:
-    return Alert.objects.filter(camera=camera, event_id=event_id).first()
+def _known(arrivals: Sequence[Arrival]) -> dict[tuple[int, str], Alert]:
+    cameras = {arrival.camera.pk: arrival.camera for arrival in arrivals}
+    found = Alert.objects.filter(
+        camera__in=list(cameras), event_id__in={arrival.submission.event_id for arrival in arrivals}
+    )
+    known = {}
+    for alert in found:
+        alert.camera = cameras[alert.camera_id]
+        known[alert.camera_id, alert.event_id] = alert
+    return known
+
+
+def _with_pictures(arrivals: Sequence[Arrival], now: datetime) -> Iterable[Alert | Refusal]:
+    """The rows to be, each with its picture in the storage, or why there is none."""
+    make = partial(_with_picture, now=now)
+    return map(make, arrivals) if len(arrivals) < 2 else _savers.map(make, arrivals)
+
+
+def _with_picture(arrival: Arrival, now: datetime) -> Alert | Refusal:
+    try:
+        content = _clean(arrival.image) if arrival.image is not None else b""
+        key = pictures.save(content, now=now) if content else ""
+    except (InvalidInputError, pictures.StorageUnavailableError) as error:
+        return error
+    return Alert(camera=arrival.camera, image=key, image_bytes=len(content), **_columns(arrival.submission))
 
 
 def _clean(image: bytes) -> bytes:

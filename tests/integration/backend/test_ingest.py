@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 from PIL import Image
 from tests.integration.services.backend import BackendServer, backend_server
@@ -94,6 +95,33 @@ def test_same_event_at_the_same_moment_is_stored_once(scene: Scene) -> None:
         assert sorted(answers) == [False] * (senders - 1) + [True], "one is new, the others know it"
     assert scene.stored() == [f"event-{number:04}" for number in range(events)]
     assert len(scene.backend.pictures()) == events, "no orphan"
+
+
+def test_alerts_past_the_view_are_answered_as_by_it(scene: Scene) -> None:
+    def post(event_id: str, **headers: str) -> httpx.Response:
+        fields = scene.submission(event_id).model_dump(mode="json", exclude={"box"})
+        with scene.backend.client(scene.token) as client:
+            return client.post("/api/send-alert/", data=fields, files={"image": ("a.jpg", PICTURE)}, headers=headers)
+
+    answers = [post(f"event-{number:04}") for number in range(12)]  # enough for either worker to have seen one
+    assert {answer.status_code for answer in answers} == {201}
+    first, last = answers[0], answers[-1]
+    assert first.headers.raw != last.headers.raw, (
+        "Django writes names of headers with capitals: the last is not its own"
+    )
+    own = {"content-length", "date"}
+    assert {n: v for n, v in first.headers.items() if n not in own} == {
+        n: v for n, v in last.headers.items() if n not in own
+    }
+    assert "content-security-policy" in last.headers
+    assert last.json().keys() == first.json().keys()
+    assert post("event-0011").status_code == 200
+    assert post("event-0012", Host="elsewhere.example").status_code == 400
+    scene.backend.manage(
+        "shell", "-c", "from accounts.models import AuthToken as T; T.objects.filter(scope='pipeline').delete()"
+    )
+    assert post("event-0013").status_code == 401
+    assert scene.stored() == [f"event-{number:04}" for number in range(12)]
 
 
 def deliver(scene: Scene, event_ids: list[str], stop_after_seconds: float) -> None:

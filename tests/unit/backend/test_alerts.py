@@ -184,11 +184,11 @@ def test_png_becomes_jpeg(detector: Party, camera: Camera, media: Path) -> None:
 def test_no_picture_stays_when_the_row_fails(
     detector: Party, camera: Camera, media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(**_: Any) -> Alert:
+    def fail(*_: Any, **__: Any) -> Alert:
         assert len(files_in(media)) == 1, "the picture is written before the row"
         raise RuntimeError("the transaction failed")
 
-    monkeypatch.setattr(Alert.objects, "create", fail)
+    monkeypatch.setattr(Alert.objects, "bulk_create", fail)
     assert send(detector, camera, image=picture()).status_code == 500
     assert not files_in(media)
 
@@ -196,10 +196,10 @@ def test_no_picture_stays_when_the_row_fails(
 def test_other_database_error_is_not_taken_for_a_repetition(
     detector: Party, camera: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(**_: Any) -> Alert:
+    def fail(*_: Any, **__: Any) -> Alert:
         raise IntegrityError("another constraint")
 
-    monkeypatch.setattr(Alert.objects, "create", fail)
+    monkeypatch.setattr(Alert.objects, "bulk_create", fail)
     assert send(detector, camera, image=picture()).status_code == 500
 
 

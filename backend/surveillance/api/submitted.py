@@ -1,0 +1,24 @@
+"""The form's fields of what a detector sends."""
+
+import json
+from typing import Any
+
+from django.http import QueryDict
+
+from surveillance.core.validation import InvalidInputError
+
+
+def submitted(data: QueryDict, *, file: str, token_camera: int | None) -> dict[str, Any]:
+    """All fields but the file. Whose camera it is, a detector's token says where the body does not.
+
+    Raises InvalidInputError.
+    """
+    values: dict[str, Any] = {name: data[name] for name in data if name != file}
+    if "box" in values:
+        try:
+            values["box"] = json.loads(values["box"])
+        except ValueError:
+            raise InvalidInputError({"box": ["must be JSON"]}) from None
+    if token_camera is not None:
+        values.setdefault("camera", token_camera)
+    return values

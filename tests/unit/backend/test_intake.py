@@ -1,0 +1,473 @@
+"""Alerts many at a time: the view's answers and rows whatever is sent, and past the view only what is in order."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import httpx
+import pytest
+from django.contrib.auth.models import User
+from django.db import DatabaseError, OperationalError, connections
+from django.utils import timezone
+from prometheus_client import REGISTRY
+from tests.unit.backend.conftest import WEBHOOK, Party, alert_fields, files_in, party, picture, send
+
+from accounts.models import AuthToken
+from accounts.scopes import Scope
+from notifications.models import OutboxEntry
+from notifications.services.subscriptions import subscription_create
+from sites.models import Site
+from sites.roles import Role
+from sites.services import member_set
+from surveillance.intake import answers as intake_answers
+from surveillance.intake.answers import Answer, Sent, answers
+from surveillance.intake.application import AlertIntake
+from surveillance.intake.groups import LARGEST, Groups
+from surveillance.models import Alert, Camera, CameraAlerts
+from surveillance.signals import alerts_stored
+from surveillance_backend.request_metrics import Answered, count_request
+
+TRUNCATED = picture(640, 480)[:-900]
+
+
+def form(fields: dict[str, Any], image: bytes | None = None, name: str = "image") -> tuple[str, bytes]:
+    """The content type and the body."""
+    files: Any = [(field, (None, str(value))) for field, value in fields.items()]
+    files += [(name, ("snapshot.jpg", image, "image/jpeg"))] if image is not None else []
+    request = httpx.Request("POST", "http://testserver/", files=files)
+    return request.headers["content-type"], request.read()
+
+
+def sent(sender: Party, camera: Camera, /, image: bytes | None = None, **changes: Any) -> Sent:
+    """What a detector sends."""
+    return Sent(sender.token.encode(), *form(alert_fields(camera, **changes), image))
+
+
+def by_view(sender: Party, one: Sent) -> Any:
+    """The view's answer to the same bytes."""
+    return cast("Any", sender.client).generic("POST", "/api/send-alert/", one.body, content_type=one.content_type)
+
+
+def row(alert: Alert) -> dict[str, Any]:
+    """All of it that is not its own."""
+    own = {"_state", "id", "event_id", "image", "received_at", "_camera_cache"}
+    return {name: value for name, value in vars(alert).items() if name not in own}
+
+
+def shown(body: bytes) -> dict[str, Any]:
+    """An answer without what is its own."""
+    values: dict[str, Any] = json.loads(body)
+    return {name: value for name, value in values.items() if name not in {"id", "event_id", "image", "received_at"}}
+
+
+IN_ORDER: dict[str, dict[str, Any]] = {
+    "all": {},
+    "no box": {"box": None},
+    "the token's camera": {"camera": None},
+    "texts": {"description": "Grüße 🚪", "zone": "gate", "rule": "r", "track": "7", "label": ""},
+    "another zone of time": {"timestamp": "2026-11-23T14:00:00+02:00"},
+}
+REFUSED: dict[str, dict[str, Any]] = {
+    "event": {"event_id": "x"},
+    "type": {"alert_type": "parade"},
+    "confidence": {"confidence": "2"},
+    "time": {"timestamp": "yesterday"},
+    "box": {"box": "{"},
+    "unknown field": {"colour": "red"},
+    "unstorable": {"label": "a\x00b"},
+    "picture as text": {"image": "none"},
+    "no such camera": {"camera": "999999"},
+    "a number too large": {"camera": str(2**70)},
+    "no number": {"camera": "gate"},
+}
+
+
+@pytest.mark.parametrize("changes", IN_ORDER.values(), ids=IN_ORDER)
+def test_what_is_in_order_is_stored_as_the_view_stores_it(
+    camera: Camera, detector: Party, media: Any, changes: dict[str, Any]
+) -> None:
+    viewed = by_view(detector, sent(detector, camera, picture(), **{**changes, "event_id": "event-view"}))
+    (answer,) = answers([sent(detector, camera, picture(), **{**changes, "event_id": "event-group"})])
+    assert answer is not None
+    assert (answer.status, viewed.status_code) == (201, 201)
+    assert shown(answer.body) == shown(viewed.content)
+    first, second = Alert.objects.order_by("id")
+    assert row(first) == row(second)
+    assert json.loads(answer.body)["image"] == f"/api/alerts/{second.pk}/image/"
+    one, other = files_in(media)
+    assert one.read_bytes() == other.read_bytes()
+    assert CameraAlerts.objects.get().total == 2
+
+
+@pytest.mark.parametrize("changes", REFUSED.values(), ids=REFUSED)
+def test_what_is_not_in_order_is_the_views(camera: Camera, detector: Party, changes: dict[str, Any]) -> None:
+    wrong, right = sent(detector, camera, **changes), sent(detector, camera, event_id="event-right")
+    refused, stored = answers([wrong, right])
+    assert refused is None
+    assert stored is not None, "another's mistake is none of its own"
+    assert by_view(detector, wrong).status_code in {400, 404}
+    assert Alert.objects.count() == 1
+
+
+@pytest.mark.parametrize("image", [b"", b"GIF89a", TRUNCATED, b"\xff" * 3_000_000])
+def test_pictures_that_are_refused_are_the_views(camera: Camera, detector: Party, media: Any, image: bytes) -> None:
+    wrong, right = sent(detector, camera, image), sent(detector, camera, picture(), event_id="event-right")
+    refused, stored = answers([wrong, right])
+    assert refused is None
+    assert stored is not None
+    assert by_view(detector, wrong).status_code == 400
+    assert len(files_in(media)) == 1
+
+
+def test_a_form_that_is_none_or_has_other_files_is_the_views(camera: Camera, detector: Party) -> None:
+    token = detector.token.encode()
+    kind, body = form(alert_fields(camera), picture(), name="clip")
+    for one in (Sent(token, kind, body), Sent(token, kind, b"nonsense"), Sent(token, kind, b"")):
+        assert answers([one]) == [None]
+        assert by_view(detector, one).status_code == 400
+
+
+def test_only_tokens_that_may_send_are_heard(
+    camera: Camera, detector: Party, pipeline: Party, operator: Party, prober: Party, anna: Party, root: Party
+) -> None:
+    other = Camera.objects.create(user=anna.user, name="Other", rtsp_url="rtsp://h/1")
+    nobody = Party(anna.user, anna.client, "never-made")
+    for sender in (operator, prober, anna, root, nobody):
+        assert answers([sent(sender, camera)]) == [None]
+    assert answers([sent(detector, other)]) == [None], "a detector sends its own camera's alone"
+    assert [answer is not None for answer in answers([sent(detector, camera), sent(pipeline, other)])] == [True, True]
+    assert Alert.objects.count() == 2
+
+
+def test_a_token_is_good_for_nothing_the_moment_it_ends(camera: Camera, anna: Party) -> None:
+    ended, closed, revoked = (party(anna.user, Scope.PIPELINE) for _ in range(3))
+    tokens = AuthToken.objects.filter(scope=Scope.PIPELINE).order_by("created")
+    assert None not in answers(
+        [sent(sender, camera, event_id=f"event-{n:04}") for n, sender in enumerate((ended, closed, revoked))]
+    )
+    tokens.filter(pk=tokens[0].pk).update(expiry=timezone.now())
+    assert answers([sent(ended, camera, event_id="event-late")]) == [None]
+    AuthToken.objects.filter(digest=tokens[2].digest).delete()
+    assert answers([sent(revoked, camera, event_id="event-late")]) == [None]
+    User.objects.filter(pk=anna.user.pk).update(is_active=False)
+    assert answers([sent(closed, camera, event_id="event-late")]) == [None]
+    assert Alert.objects.count() == 3
+
+
+def test_the_same_event_is_stored_once(camera: Camera, detector: Party, media: Any) -> None:
+    group = [sent(detector, camera, picture())] * 3
+    first = answers(group)
+    again = answers(group)
+    assert [answer and answer.status for answer in first] == [201, 200, 200]
+    assert [answer and answer.status for answer in again] == [200, 200, 200]
+    bodies = [json.loads(answer.body) for answer in (*first, *again) if answer is not None]
+    assert bodies == bodies[:1] * 6
+    assert (Alert.objects.count(), CameraAlerts.objects.get().total, len(files_in(media))) == (1, 1, 1)
+
+
+def test_a_group_costs_as_many_queries_as_one_alert(
+    camera: Camera, pipeline: Party, site: Site, viewer: Party, django_assert_num_queries: Any
+) -> None:
+    subscription_create(user=viewer.user, values=WEBHOOK)
+    answers([sent(pipeline, camera)])  # notes the token's use
+    for size in (1, LARGEST):
+        group = [sent(pipeline, camera, event_id=f"event-{size}-{number:02}") for number in range(size)]
+        # Token, cameras, known events; rows, totals, subscriptions, members, outbox; a transaction's two ends.
+        with django_assert_num_queries(10):
+            assert None not in answers(group)
+
+
+def test_everybody_who_wants_an_alert_of_the_group_hears_of_it(
+    camera: Camera, anna: Party, ben: Party, pipeline: Party, site: Site, viewer: Party, root: Party
+) -> None:
+    other = Camera.objects.create(user=ben.user, name="Other", rtsp_url="rtsp://h/1")
+    wanted = {
+        who.user.username: subscription_create(user=who.user, values={**WEBHOOK, **wish})
+        for who, wish in (
+            (anna, {}),
+            (ben, {"alert_types": ["vehicle"]}),
+            (viewer, {}),
+            (root, {"cameras": [other.pk]}),
+        )
+    }
+    Camera.objects.filter(pk=camera.pk).update(site=site)
+    group = [
+        sent(pipeline, camera, event_id="event-gate"),
+        sent(pipeline, other, event_id="event-person"),
+        sent(pipeline, other, event_id="event-vehicle", alert_type="vehicle"),
+    ]
+    assert None not in answers(group)
+    told = {
+        name: sorted(OutboxEntry.objects.filter(subscription=one).values_list("alert__event_id", flat=True))
+        for name, one in wanted.items()
+    }
+    assert told == {
+        "anna": ["event-gate"],
+        "viewer": ["event-gate"],
+        "ben": ["event-vehicle"],
+        "root": ["event-person", "event-vehicle"],
+    }
+    member_set(site=site, user=ben.user, role=Role.VIEWER)
+    answers([sent(pipeline, camera, event_id="event-later", alert_type="vehicle")])
+    assert OutboxEntry.objects.filter(subscription=wanted["ben"]).count() == 2
+
+
+def test_totals_add_up_and_no_clock_dates_ahead(camera: Camera, pipeline: Party) -> None:
+    times = ["2026-11-23T12:00:00Z", "2099-01-01T00:00:00Z", "2026-11-22T12:00:00Z"]
+    answers([sent(pipeline, camera, event_id=f"event-{n:04}", timestamp=time) for n, time in enumerate(times)])
+    counted = CameraAlerts.objects.get()
+    assert counted.total == 3
+    assert counted.last_alert_at <= timezone.now()
+    latest = counted.last_alert_at
+    answers([sent(pipeline, camera, event_id="event-old", timestamp="2026-01-01T00:00:00Z")])
+    counted.refresh_from_db()
+    assert (counted.total, counted.last_alert_at) == (4, latest)
+
+
+def test_limits_are_counted_and_what_is_over_them_is_the_views(
+    camera: Camera, detector: Party, pipeline: Party, settings: Any
+) -> None:
+    settings.VIGIL_RATES = {"camera": "3/minute", "token": "2/minute", "address": "", "probe": ""}
+    group = [sent(detector, camera, event_id=f"event-{number:04}") for number in range(3)]
+    assert [answer is not None for answer in answers(group)] == [True, True, False]
+    assert by_view(detector, group[2]).status_code == 429
+    later = [sent(pipeline, camera, event_id=f"event-{number:04}") for number in range(3, 5)]
+    assert [answer is not None for answer in answers(later)] == [True, False]
+    assert by_view(pipeline, later[1]).status_code == 429
+    assert Alert.objects.count() == 3
+
+
+def test_a_group_whose_transaction_fails_leaves_nothing_and_is_the_views(
+    camera: Camera, detector: Party, media: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = [sent(detector, camera, picture(), event_id=f"event-{number:04}") for number in range(3)]
+
+    def fail(**_: Any) -> None:
+        assert len(files_in(media)) == 3, "the pictures are written before the rows"
+        raise DatabaseError("the transaction failed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(alerts_stored, "send", fail)
+        with pytest.raises(DatabaseError):
+            answers(group)
+    assert not files_in(media)
+    assert not Alert.objects.exists()
+
+
+def test_a_group_that_cannot_be_stored_at_all_is_the_views(
+    detector: Party, camera: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_: Any) -> Any:
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr(intake_answers, "valid_tokens", away)
+    monkeypatch.setattr(connections, "close_all", lambda: None)  # the test's own is among them
+    assert intake_answers.answers_in_thread([sent(detector, camera)] * 3) == [None] * 3
+
+
+def test_a_disk_that_is_full_refuses_what_has_a_picture_and_no_other(
+    camera: Camera, detector: Party, media: Any
+) -> None:
+    media.write_text("a file where the directory should be")
+    with_picture, without = sent(detector, camera, picture()), sent(detector, camera, event_id="event-plain")
+    assert [answer is not None for answer in answers([with_picture, without])] == [False, True]
+    assert by_view(detector, with_picture).status_code == 503
+
+
+# The application around Django's.
+
+Call = Callable[..., Any]
+
+
+class Inner:
+    """What is asked when a request goes the whole way."""
+
+    def __init__(self, status: int = 201, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
+        self.bodies: list[bytes] = []
+        self._status, self._headers = status, [(b"X-From", b"django"), (b"Content-Length", b"2"), *headers]
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        message = await receive()
+        body = message["body"]
+        while message.get("more_body"):
+            message = await receive()
+            body += message["body"]
+        self.bodies.append(body)
+        await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+
+HEADERS = {
+    "host": "testserver",
+    "authorization": "Token abc",
+    "content-type": "multipart/form-data; boundary=b",
+    "content-length": "6",
+}
+
+
+def ask(application: AlertIntake, **changes: Any) -> list[Any]:
+    """Sends a body of six bytes in two pieces; `changes` are of the scope, and `headers` of those."""
+    headers = {**HEADERS, **changes.pop("headers", {})}
+    listed = [(name.encode(), value.encode()) for name, value in headers.items() if value is not None]
+    listed += changes.pop("more_headers", [])
+    scope = {"type": "http", "path": "/api/send-alert/", "method": "POST", "query_string": b"", "scheme": "http"}
+    pieces = [
+        {"type": "http.request", "body": b"abc", "more_body": True},
+        {"type": "http.request", "body": b"def", "more_body": False},
+    ]
+    got: list[Any] = []
+
+    async def receive() -> Any:
+        return pieces.pop(0)
+
+    async def keep(message: Any) -> None:
+        got.append(message)
+
+    asyncio.run(application({**scope, "headers": listed, **changes}, receive, keep))
+    return got
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What was counted as requests."""
+    found: list[Any] = []
+    monkeypatch.setattr("surveillance.intake.application.count_request", found.append)
+    return found
+
+
+def test_the_first_goes_the_whole_way_and_gives_its_headers_to_the_others(counted: list[Any]) -> None:
+    inner, groups = Inner(), []
+
+    def work(group: Sequence[Sent]) -> list[Answer | None]:
+        groups.append(list(group))
+        return [Answer(200, b'{"id":7}') for _ in group]
+
+    application = AlertIntake(inner, work)
+    assert ask(application)[0]["status"] == 201
+    assert (inner.bodies, groups, counted) == ([b"abcdef"], [], [])
+    start, body = ask(application)
+    assert groups == [[Sent(b"abc", "multipart/form-data; boundary=b", b"abcdef")]]
+    assert start["status"] == 200
+    assert start["headers"] == [(b"x-from", b"django"), (b"content-length", b"8")]
+    assert body["body"] == b'{"id":7}'
+    assert [(one.view, one.method, one.status, one.request_bytes) for one in counted] == [
+        ("send-alert", "POST", 200, 6)
+    ]
+
+
+ANOTHER_LOOK: dict[str, dict[str, Any]] = {
+    "another host": {"headers": {"host": "evil.example"}},
+    "no host": {"headers": {"host": None}},
+    "another scheme": {"scheme": "https"},
+    "said to be TLS": {"headers": {"x-forwarded-proto": "https"}},
+    "XML": {"headers": {"accept": "text/xml"}},
+    "indented": {"headers": {"accept": "application/json; indent=8"}},
+    "a session": {"headers": {"cookie": "sessionid=1"}},
+    "another path": {"path": "/api/send-clip/"},
+    "another method": {"method": "PUT"},
+    "a query": {"query_string": b"format=xml"},
+    "JSON": {"headers": {"content-type": "application/json"}},
+    "a charset": {"headers": {"content-type": "multipart/form-data; boundary=b; charset=utf-16"}},
+    "no token": {"headers": {"authorization": None}},
+    "a password": {"headers": {"authorization": "Basic abc"}},
+    "two words": {"headers": {"authorization": "Token a b"}},
+    "no word": {"headers": {"authorization": "Token"}},
+    "two tokens": {"more_headers": [(b"authorization", b"Token def")]},
+    "no length": {"headers": {"content-length": None}},
+    "another length": {"headers": {"content-length": "7"}},
+    "too long": {"headers": {"content-length": str(4 * 1024 * 1024)}},
+    "no number": {"headers": {"content-length": "6x"}},
+}
+
+
+@pytest.mark.parametrize("changes", ANOTHER_LOOK.values(), ids=ANOTHER_LOOK)
+def test_what_is_out_of_the_ordinary_goes_the_whole_way(counted: list[Any], changes: dict[str, Any]) -> None:
+    inner = Inner()
+    application = AlertIntake(inner, lambda group: [Answer(201, b"{}") for _ in group])
+    ask(application)
+    ask(application, **{name: dict(value) if isinstance(value, dict) else value for name, value in changes.items()})
+    assert inner.bodies == [b"abcdef"] * 2
+    assert not counted
+
+
+@pytest.mark.parametrize("inner", [Inner(status=400), Inner(status=429), Inner(headers=[(b"Set-Cookie", b"a=b")])])
+def test_headers_are_learned_of_what_was_stored_alone(counted: list[Any], inner: Inner) -> None:
+    application = AlertIntake(inner, lambda group: [Answer(201, b"{}") for _ in group])
+    for _ in range(2):
+        ask(application)
+    assert len(inner.bodies) == 2
+
+
+def test_what_the_group_does_not_answer_goes_the_whole_way_with_all_of_its_body(counted: list[Any]) -> None:
+    inner = Inner()
+    application = AlertIntake(inner, lambda group: [None for _ in group])
+    ask(application)
+    assert ask(application)[1]["body"] == b"{}"
+    assert inner.bodies == [b"abcdef"] * 2
+
+
+def test_looks_are_bounded() -> None:
+    application = AlertIntake(Inner(), lambda group: [None for _ in group])
+    for number in range(200):
+        ask(application, headers={"host": f"h{number}"})
+    assert len(application._headers) <= 64
+
+
+def test_those_who_come_meanwhile_are_a_group() -> None:
+    groups: list[list[int]] = []
+    goes_on, has_begun = threading.Event(), threading.Semaphore(0)
+
+    def work(group: Sequence[int]) -> list[int]:
+        groups.append(list(group))
+        has_begun.release()
+        assert goes_on.wait(10)
+        return [-item for item in group]
+
+    async def all_of_them() -> list[int]:
+        made: Groups[int, int] = Groups(work)
+        tasks = [asyncio.create_task(made.result(number)) for number in range(40)]
+        for _ in range(2):
+            assert await asyncio.to_thread(has_begun.acquire, timeout=10)
+        goes_on.set()
+        return await asyncio.gather(*tasks)
+
+    assert asyncio.run(all_of_them()) == [-number for number in range(40)]
+    assert sorted(number for group in groups for number in group) == list(range(40))
+    assert max(map(len, groups)) == LARGEST
+    assert len(groups) <= 5
+
+
+def test_whoever_waits_is_told_what_went_wrong_and_the_next_is_served() -> None:
+    def work(group: Sequence[int]) -> list[int]:
+        return [10 // item for item in group]
+
+    async def both() -> None:
+        made: Groups[int, int] = Groups(work)
+        with pytest.raises(ZeroDivisionError):
+            await made.result(0)
+        assert await made.result(5) == 2
+
+    asyncio.run(both())
+
+
+def test_requests_are_counted_as_the_middleware_counts_them(camera: Camera, detector: Party) -> None:
+    def samples() -> dict[Any, float]:
+        return {
+            (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+            for metric in REGISTRY.collect()
+            if metric.name.startswith("django_http")
+            for sample in metric.samples
+            if not sample.name.endswith(("_bucket", "_sum", "_created"))
+        }
+
+    def grown(work: Callable[[], Any]) -> dict[Any, float]:
+        before = samples()
+        work()
+        return {name: value - before.get(name, 0) for name, value in samples().items() if value != before.get(name)}
+
+    by_middleware = grown(lambda: send(detector, camera))
+    by_us = grown(lambda: count_request(Answered("send-alert", "POST", False, 201, 6, 7, 0.1)))
+    assert by_us == by_middleware
+    assert len(by_us) > 10
