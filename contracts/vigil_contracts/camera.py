@@ -319,6 +319,7 @@ class CameraSummary(BaseModel):
     is_active: bool
     managed_by: str = "backend"
     health: HealthReport
+    alerts: AlertTotals = AlertTotals()
 
 
 class Heartbeat(BaseModel):

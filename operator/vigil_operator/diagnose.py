@@ -1,10 +1,12 @@
 """`vigil-operator diagnose CAMERA`: asks the cluster and the API, changes nothing, prints one page."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from vigil_contracts.api_client import ApiError, AsyncApiClient
 from vigil_contracts.camera import CameraSummary
@@ -40,7 +42,7 @@ async def run_diagnose(settings: OperatorSettings, wanted: str, output: str) -> 
     if output == "json":
         print(json.dumps(found.to_json(), ensure_ascii=False, indent=2))
     else:
-        _print(found)
+        print_page(found)
     return 0 if all(step.state is StepState.OK for step in found.steps) else 1
 
 
@@ -61,6 +63,7 @@ async def _gather(settings: OperatorSettings, kube: KubeClient, api: AsyncApiCli
         row=row,
         row_problem=problem,
         lease_holder=spec.get("holderIdentity") or "",
+        lease_renewed_at=_moment(spec.get("renewTime")),
         now=utc_now(),
     )
 
@@ -75,17 +78,31 @@ async def _row(api: AsyncApiClient, camera: Camera | None, wanted: str) -> tuple
     try:
         return await api.camera(camera_id), ""
     except ApiError as error:
-        return None, "" if error.status == 404 else str(error)
+        return None, "" if error.status == 404 else api_problem(error)
 
 
-def _print(found: Diagnosis) -> None:
+def api_problem(error: ApiError) -> str:
+    """Why the API does not tell, and what to do."""
+    if error.status is None:
+        return f"The API does not answer ({error}). Check VIGIL_API_URL, the network, and that the backend runs."
+    if error.status in {401, 403}:
+        return f"The API refuses the operator's token ({error}). Give the operator a good one."
+    return f"The API answers with an error ({error}). See the backend's log."
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def print_page(found: Diagnosis) -> None:
+    """For a person."""
     console = Console()
-    table = Table(title=f"Camera {found.camera}", title_justify="left", show_lines=False)
+    # As text, never as markup: a message may hold brackets, and the camera's name is whatever somebody typed.
+    table = Table(title=Text(f"Camera {found.camera}"), title_justify="left", show_lines=False)
     table.add_column("step")
     table.add_column("state")
     table.add_column("what was found", overflow="fold")
     for step in found.steps:
-        colour = COLOURS[step.state]
-        table.add_row(step.name, f"[{colour}]{step.state.value}[/]", step.text, style=None)
+        table.add_row(step.name, Text(step.state.value, style=COLOURS[step.state]), Text(step.text))
     console.print(table)
     console.print(found.verdict, markup=False, highlight=False)

@@ -2,17 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from vigil_contracts.camera import CameraSummary
 from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason
-from vigil_operator.core.classes import NoClass, choose_class
+from vigil_operator.core.classes import ChosenClass, NoClass, choose_class
+from vigil_operator.core.fallback import with_fallback
+from vigil_operator.core.names import LABEL_CAMERA
 from vigil_operator.core.observed import Camera, DetectorClass, Key
 from vigil_operator.core.pods import classify, newest
 from vigil_operator.core.reconcile import Children
 from vigil_operator.core.specs import CameraSpec, InvalidSpecError, parse_camera_spec
+
+LEASE_SILENCE = timedelta(minutes=1)
+"""The active replica renews its Lease every 2 s; this leaves room for clocks that differ."""
 
 
 class StepState(StrEnum):
@@ -44,6 +49,7 @@ class Facts:
     row: CameraSummary | None
     row_problem: str
     lease_holder: str
+    lease_renewed_at: datetime | None
     now: datetime
 
 
@@ -67,6 +73,8 @@ def diagnose(facts: Facts) -> Diagnosis:
     if facts.camera is not None:
         steps += [_spec(facts.camera), _class(facts, facts.camera), _secret(facts), *_pod(facts, facts.camera)]
     steps.append(_heartbeat(facts))
+    if facts.row is not None and facts.camera is not None:
+        steps.append(_alerts(facts.row, facts.camera))
     wrong = next((step for step in steps if step.state is not StepState.OK), None)
     verdict = (
         "Nothing is wrong: pictures arrive and are analysed." if wrong is None else f"{wrong.name}: {wrong.text}"
@@ -82,9 +90,14 @@ def find_camera(wanted: str, cameras: Mapping[Key, Camera]) -> Camera | None:
 
 
 def _operator(facts: Facts) -> Step:
-    if facts.lease_holder:
-        return Step("Operator", StepState.OK, f"{facts.lease_holder} is the active replica.")
-    return Step("Operator", StepState.FAILED, "No replica is active. Start the operator; see its log.")
+    nobody = "No replica is active. Start the operator; see its log."
+    if not facts.lease_holder:
+        return Step("Operator", StepState.FAILED, nobody)
+    silent = facts.now - (facts.lease_renewed_at or facts.now)
+    if silent > LEASE_SILENCE:
+        last = f"{facts.lease_holder} was the last one and has not been heard of for {_duration(silent)}."
+        return Step("Operator", StepState.FAILED, f"{nobody} {last}")
+    return Step("Operator", StepState.OK, f"{facts.lease_holder} is the active replica.")
 
 
 def _row(facts: Facts) -> Step:
@@ -96,7 +109,10 @@ def _row(facts: Facts) -> Step:
         )
     if facts.row_problem:
         return Step("API", StepState.UNKNOWN, facts.row_problem)
-    return Step("API", StepState.FAILED, "The API knows no such camera.")
+    # The operator's own word, where it has one: of a camera of kubectl it says what the API did not take.
+    synced = _condition(facts.camera, "Synced")
+    why = f" {synced.get('message', '')}" if synced.get("status") == "False" else ""
+    return Step("API", StepState.FAILED, f"The API knows no such camera.{why}")
 
 
 def _resource(facts: Facts) -> Step:
@@ -118,14 +134,22 @@ def _spec(camera: Camera) -> Step:
 
 
 def _class(facts: Facts, camera: Camera) -> Step:
-    spec = _parsed(camera)
-    wanted = "" if isinstance(spec, InvalidSpecError) else spec.detector_class_name
-    chosen = choose_class(wanted, facts.classes)
-    if isinstance(chosen, NoClass):
-        return Step("Class", StepState.FAILED, f"{REASON_TEXTS[chosen.reason]} {chosen.details}")
-    gpu = chosen.spec.gpu
+    wanted, used = _classes(facts, camera)
+    if isinstance(used, NoClass):
+        return Step("Class", StepState.FAILED, f"{REASON_TEXTS[used.reason]} {used.details}".strip())
+    gpu = used.spec.gpu
     asked = "no GPU" if gpu is None else f"{gpu.count} x {gpu.resource_name or gpu.resource_claim_template_name}"
-    return Step("Class", StepState.OK, f"{chosen.name}: {chosen.spec.runtime}, {asked}.")
+    instead = "" if wanted == used.name else f" It is the fallback of {wanted}, which found no GPU."
+    return Step("Class", StepState.OK, f"{used.name}: {used.spec.runtime}, {asked}.{instead}")
+
+
+def _classes(facts: Facts, camera: Camera) -> tuple[str, ChosenClass | NoClass]:
+    """The name of the class that the camera asks for, and the one in use, which may be its fallback."""
+    spec = _parsed(camera)
+    chosen = choose_class("" if isinstance(spec, InvalidSpecError) else spec.detector_class_name, facts.classes)
+    if isinstance(chosen, NoClass):
+        return "", chosen
+    return chosen.name, with_fallback(chosen, camera, facts.classes, facts.now)
 
 
 def _secret(facts: Facts) -> Step:
@@ -137,20 +161,18 @@ def _secret(facts: Facts) -> Step:
 def _pod(facts: Facts, camera: Camera) -> list[Step]:
     if facts.children.deployment is None:
         return [Step("Detector", StepState.WAITING, "There is no Deployment yet.")]
-    spec = _parsed(camera)
-    chosen = choose_class("" if isinstance(spec, InvalidSpecError) else spec.detector_class_name, facts.classes)
     pod = newest(facts.children.pods)
     if pod is None:
-        return [Step("Detector", StepState.WAITING, "The Deployment has no pod: see `kubectl describe` of it.")]
-    state = classify(pod, None if isinstance(chosen, NoClass) else chosen.spec.gpu)
-    scheduled = Step(
-        "Scheduling",
-        StepState.OK if state.scheduled else StepState.FAILED,
-        f"{REASON_TEXTS[state.scheduled_reason]} {state.scheduled_details}".strip(),
-    )
+        where = f"-n {camera.key.namespace} -l {LABEL_CAMERA}={camera.key.name}"
+        text = f"The Deployment has no pod: `kubectl describe deployment,replicaset {where}` says why."
+        return [Step("Detector", StepState.WAITING, text)]
+    _, used = _classes(facts, camera)
+    state = classify(pod, *((None, "") if isinstance(used, NoClass) else (used.spec.gpu, used.name)))
+    states = {True: StepState.OK, False: StepState.FAILED, None: StepState.WAITING}
+    text = f"{REASON_TEXTS[state.scheduled_reason]} {state.scheduled_details}".strip()
+    scheduled = Step("Scheduling", states[state.scheduled], text)
     if not state.scheduled:
         return [scheduled]
-    states = {True: StepState.OK, False: StepState.FAILED, None: StepState.WAITING}
     text = f"{pod.key.name}, {pod.container.restarts} restarts. {REASON_TEXTS[state.running_reason]}"
     return [scheduled, Step("Detector", states[state.running], f"{text} {state.running_details}".strip())]
 
@@ -161,7 +183,7 @@ def _heartbeat(facts: Facts) -> Step:
     health = facts.row.health
     if health.reported_at is None:
         return Step("Stream", StepState.WAITING, "The detector has not reported yet.")
-    age = max(0, round((facts.now - health.reported_at).total_seconds()))
+    age = _duration(facts.now - health.reported_at)
     stream = health.stream
     seen = (
         f"{stream.width}x{stream.height} {stream.codec} at {stream.frames_per_second} frames/s"
@@ -169,9 +191,34 @@ def _heartbeat(facts: Facts) -> Step:
         else ""
     )
     last = f"last frame {stream.last_frame_time:%Y-%m-%d %H:%M:%S} UTC" if stream.last_frame_time else ""
-    text = ", ".join(part for part in (f"{health.message} Reported {age} s ago", seen, last) if part)
+    text = ", ".join(part for part in (f"{health.message} Last report {age} ago", seen, last) if part)
     states = {CameraPhase.STREAMING: StepState.OK, CameraPhase.STARTING: StepState.WAITING}
     return Step("Stream", states.get(health.phase, StepState.FAILED), f"{text}.")
+
+
+def _alerts(row: CameraSummary, camera: Camera) -> Step:
+    """How many there are, and what would make one: a camera that sees nothing of it works, and gives none."""
+    last = row.alerts.last_alert_time
+    counted = "None so far." if last is None else f"{row.alerts.total}, the last at {last:%Y-%m-%d %H:%M:%S} UTC."
+    spec = _parsed(camera)
+    if isinstance(spec, InvalidSpecError):
+        return Step("Alerts", StepState.OK, counted)
+    detection = spec.detection
+    wanted = ", ".join(detection.classes) or "everything that the model knows"
+    armed = "while its schedule says so" if detection.schedule is not None else "always"
+    makes = f"Looks for {wanted} from a confidence of {detection.minimum_confidence:g}, armed {armed}."
+    return Step("Alerts", StepState.OK, f"{counted} {makes}")
+
+
+def _condition(camera: Camera | None, kind: str) -> Mapping[str, Any]:
+    """One of the conditions that the operator has written; empty where it has not."""
+    written = (camera.status.get("conditions") or ()) if camera is not None else ()
+    return next((condition for condition in written if condition.get("type") == kind), {})
+
+
+def _duration(length: timedelta) -> str:
+    seconds = max(0, round(length.total_seconds()))
+    return f"{seconds} s" if seconds < 120 else str(timedelta(seconds=seconds))
 
 
 def _parsed(camera: Camera) -> CameraSpec | InvalidSpecError:

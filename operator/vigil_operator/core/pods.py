@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from vigil_contracts.names import CameraPhase, Reason
+from vigil_operator.core.names import LABEL_DETECTOR_CLASS
 from vigil_operator.core.observed import Pod
 from vigil_operator.core.specs import GpuSpec
 
@@ -41,11 +42,17 @@ def newest(pods: Iterable[Pod]) -> Pod | None:
     return ordered[-1] if ordered else None
 
 
-def classify(pod: Pod | None, gpu: GpuSpec | None) -> PodState:
-    """What the pod's state means. `gpu`: what its class asks for, None for a CPU class."""
+def classify(pod: Pod | None, gpu: GpuSpec | None, class_name: str = "") -> PodState:
+    """What the pod's state means. `gpu`: what its class asks for, None for a CPU class.
+
+    A pod that waits for a node as another class than `class_name` asked for it (before a fallback, or an edit) waits
+    for what nobody wants any more: it is about to be replaced.
+    """
     if pod is None:
         return NO_POD
     if pod.scheduled is not True and not pod.node:
+        if class_name not in {"", pod.meta.labels.get(LABEL_DETECTOR_CLASS, class_name)}:
+            return NO_POD
         reason, details = _unscheduled(pod, gpu)
         return PodState(False if pod.scheduled is False else None, reason, details, False, reason, details)
     if pod.phase == "Failed" and pod.reason == "UnexpectedAdmissionError":

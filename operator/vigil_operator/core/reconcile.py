@@ -219,7 +219,7 @@ def _observe(situation: Situation, chosen: ChosenClass, camera_id: int) -> Verdi
     pod = newest(situation.children.pods)
     report = heard(situation.api.health)
     return watched(
-        joined(classify(pod, chosen.spec.gpu), report),
+        joined(classify(pod, chosen.spec.gpu, chosen.name), report),
         _sync(situation),
         camera_id=camera_id,
         class_name=chosen.name,

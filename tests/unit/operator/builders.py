@@ -99,6 +99,7 @@ def pod(
     container: dict[str, Any] | None = None,
     created: str = "2026-03-01T11:00:00Z",
     deleting: bool = False,
+    labels: dict[str, str] | None = None,
     version: int = 30,
 ) -> Pod:
     condition = {"type": "PodScheduled", "status": scheduled}
@@ -111,7 +112,7 @@ def pod(
         "uid": f"uid-{name}",
         "resourceVersion": str(version),
         "creationTimestamp": created,
-        "labels": {"vigil.dev/camera": "cam-7"},
+        "labels": {"vigil.dev/camera": "cam-7", **(labels or {})},
     }
     if deleting:
         metadata["deletionTimestamp"] = created

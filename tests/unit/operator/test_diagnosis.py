@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from tests.unit.operator.builders import NOW, PASSWORD, camera, camera_spec, detector_class, plan, pod, stored
 
-from vigil_contracts.camera import CameraSummary, HealthReport, StreamHealth
+from vigil_contracts.api_client import ApiError
+from vigil_contracts.camera import AlertTotals, CameraSummary, HealthReport, StreamHealth
 from vigil_contracts.names import CameraPhase, Reason
 from vigil_operator.core.desired.deployment import build_deployment
 from vigil_operator.core.desired.secret import build_secret
-from vigil_operator.core.diagnosis import Facts, diagnose, find_camera
+from vigil_operator.core.diagnosis import Diagnosis, Facts, Step, StepState, diagnose, find_camera
 from vigil_operator.core.reconcile import Children
+from vigil_operator.diagnose import api_problem, print_page
 
 STREAM = StreamHealth(width=768, height=432, codec="h264", frames_per_second=12.0, last_frame_time=NOW)
 GOOD = HealthReport(
@@ -34,6 +37,7 @@ def facts(**changes: Any) -> Facts:
         row=row(),
         row_problem="",
         lease_holder="operator-1",
+        lease_renewed_at=NOW - timedelta(seconds=2),
         now=NOW,
     )
     return replace(base, **changes)
@@ -43,9 +47,11 @@ def test_a_camera_that_works_is_said_to() -> None:
     found = diagnose(facts())
     assert found.verdict.startswith("Nothing is wrong")
     assert [step.state.value for step in found.steps] == ["ok"] * len(found.steps)
-    assert len(found.steps) == 9
+    assert len(found.steps) == 10
 
 
+UNREGISTERED = {"type": "Synced", "status": "False", "message": "owner: must be the name of an active user"}
+UNSCHEDULED = pod(scheduled="Unknown", node="", phase="Pending", ready=False)
 WAITING = pod(unschedulable="0/1 nodes are available: 1 Insufficient nvidia.com/gpu.")
 UNAUTHORIZED = HealthReport(
     phase=CameraPhase.FAILED, reason=Reason.STREAM_UNAUTHORIZED, message="The camera refuses.", reported_at=NOW
@@ -56,6 +62,15 @@ UNAUTHORIZED = HealthReport(
     ("changes", "verdict"),
     [
         ({"lease_holder": ""}, "Operator: No replica is active."),
+        (
+            {"lease_renewed_at": NOW - timedelta(minutes=5)},
+            "Operator: No replica is active. Start the operator; see its log. operator-1 was the last one and has "
+            "not been heard of for 0:05:00.",
+        ),
+        (
+            {"row": None, "camera": camera(status={"conditions": [UNREGISTERED]})},
+            "API: The API knows no such camera. owner: must be the name of an active user",
+        ),
         ({"row": row(is_active=False)}, "API: Camera 7 is switched off."),
         ({"row": None}, "API: The API knows no such camera."),
         ({"row": None, "row_problem": "GET /api/cameras/7/: ConnectError"}, "API: GET /api/cameras/7/: ConnectError"),
@@ -64,13 +79,67 @@ UNAUTHORIZED = HealthReport(
         ({"camera": camera(spec={})}, "Spec: spec.stream: "),
         ({"classes": {}}, "Class: The detector class does not exist."),
         ({"children": Children()}, "Token: The detector has no Secret yet"),
-        ({"children": replace(facts().children, pods=())}, "Detector: The Deployment has no pod"),
+        ({"children": replace(facts().children, pods=())}, "Detector: The Deployment has no pod: `kubectl describe"),
         ({"children": replace(facts().children, pods=(WAITING,))}, "Scheduling: No node has a free GPU"),
-        ({"row": row(health=UNAUTHORIZED)}, "Stream: The camera refuses. Reported 0 s ago"),
+        ({"row": row(health=UNAUTHORIZED)}, "Stream: The camera refuses. Last report 0 s ago."),
+        ({"children": replace(facts().children, pods=(UNSCHEDULED,))}, "Scheduling: The detector is starting."),
     ],
 )
 def test_the_first_thing_that_is_wrong_is_the_verdict(changes: dict[str, Any], verdict: str) -> None:
     assert diagnose(facts(**changes)).verdict.startswith(verdict)
+
+
+def step(found: Diagnosis, name: str) -> Step:
+    return next(step for step in found.steps if step.name == name)
+
+
+def test_a_pod_that_nobody_has_placed_yet_is_no_fault() -> None:
+    found = diagnose(facts(children=replace(facts().children, pods=(UNSCHEDULED,))))
+    assert step(found, "Scheduling").state is StepState.WAITING
+
+
+def test_the_class_is_the_one_in_use() -> None:
+    fallback = {"className": "cpu", "afterSeconds": 60}
+    classes = {
+        "gpu": detector_class(gpu={"resourceName": "nvidia.com/gpu"}, fallback=fallback),
+        "cpu": detector_class("cpu", default=False, runtime="openvino"),
+    }
+    fallen = camera(status={"observedGeneration": 1, "detector": {"class": "cpu"}})
+    found = step(diagnose(facts(classes=classes, camera=fallen)), "Class")
+    assert found.text == "cpu: openvino, no GPU. It is the fallback of gpu, which found no GPU."
+    assert step(diagnose(facts(classes=classes)), "Class").text == "gpu: openvino, 1 x nvidia.com/gpu."
+
+
+def test_what_would_make_an_alert_is_said_where_there_is_none() -> None:
+    watchful = camera_spec(detection={"classes": ["person"], "minimumConfidence": 0.6})
+    found = step(diagnose(facts(camera=camera(spec=watchful))), "Alerts")
+    assert found.text == "None so far. Looks for person from a confidence of 0.6, armed always."
+    some = replace_row(alerts=AlertTotals(total=3, last_alert_time=NOW))
+    assert step(diagnose(facts(row=some)), "Alerts").text.startswith("3, the last at 2026-03-01 12:00:00 UTC. Looks")
+
+
+def replace_row(**changes: Any) -> CameraSummary:
+    return row().model_copy(update=changes)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (None, "The API does not answer (GET /x: ConnectError). Check VIGIL_API_URL"),
+        (401, "The API refuses the operator's token (GET /x: ConnectError)."),
+        (500, "The API answers with an error (GET /x: ConnectError). See the backend's log."),
+    ],
+)
+def test_an_api_that_does_not_tell_is_told_in_words(status: int | None, words: str) -> None:
+    assert api_problem(ApiError("GET /x: ConnectError", status=status)).startswith(words)
+
+
+def test_what_looks_like_markup_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    steps = (Step("Spec", StepState.OK, "rtsp://[fd00::1]/s [/] [bold]"),)
+    print_page(Diagnosis("cam-[red]", "Nothing is wrong.", steps))
+    shown = capsys.readouterr().out
+    assert "rtsp://[fd00::1]/s [/] [bold]" in shown
+    assert "Camera cam-[red]" in shown
 
 
 def test_the_page_holds_no_secret() -> None:

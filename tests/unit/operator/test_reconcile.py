@@ -21,7 +21,7 @@ from tests.unit.operator.builders import (
     stored,
 )
 
-from vigil_contracts.names import CameraPhase
+from vigil_contracts.names import CameraPhase, Reason
 from vigil_operator.core.observed import Camera, Pod, camera_from_body
 from vigil_operator.core.reconcile import ApiView, Children, Decision, Situation, decide
 
@@ -235,6 +235,20 @@ def test_without_a_gpu_for_long_enough_the_fallback_is_taken_and_kept() -> None:
     assert settled.camera.status["detector"]["class"] == "cpu"
     edited = camera_from_body(camera_body(status=settled.camera.status, generation=2))
     assert kinds(decide(replace(settled, camera=edited))) == ["Deployment"]
+
+
+def test_the_pod_that_waited_in_vain_says_nothing_of_the_fallback() -> None:
+    waiting = pod(unschedulable=NO_GPU, labels={"vigil.dev/detector-class": "gpu"})
+    start = situation(classes=falling_back())
+    second = carried_out(start, decide(start), (waiting,))
+    third = carried_out(second, decide(second), (waiting,))
+    late = replace(third, now=third.now + timedelta(seconds=61))
+    assert {condition["reason"] for condition in third.camera.status["conditions"]} > {"InsufficientGPU"}
+    fallen = decide(late)
+    assert {condition.reason for condition in fallen.verdict.conditions} == {Reason.STARTING, Reason.SYNCED}
+    replaced = pod(unschedulable="0/1 nodes: 1 Insufficient cpu.", labels={"vigil.dev/detector-class": "cpu"})
+    said = decide(carried_out(late, fallen, (replaced,))).verdict.conditions
+    assert {condition.reason for condition in said} == {Reason.INSUFFICIENT_RESOURCES, Reason.SYNCED}
 
 
 def test_an_absent_fallback_changes_nothing() -> None:
