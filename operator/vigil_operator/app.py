@@ -21,7 +21,7 @@ from vigil_operator.kube.reconciler import Reconciler
 from vigil_operator.kube.registrar import Registrar
 from vigil_operator.kube.resync import Resync
 from vigil_operator.kube.store import Store
-from vigil_operator.kube.watch import deliver_to, watch_forever
+from vigil_operator.kube.watch import UNTOLD_LIMIT_SECONDS, deliver_to, watch_forever
 from vigil_operator.metrics import Metrics
 from vigil_operator.settings import OperatorSettings
 from vigil_operator.sync.directory import Directory
@@ -183,6 +183,7 @@ async def _work(
     health.expect(
         {
             "sync": Heartbeat(lambda: poller.last_round, POLL_LIMIT_SECONDS),
+            "watch": Heartbeat(store.watch_health.alive_at, UNTOLD_LIMIT_SECONDS),
             "resync": Heartbeat(lambda: resync.last_success, settings.resync_interval_seconds * RESYNC_LIMIT_FACTOR),
         }
     )

@@ -36,6 +36,7 @@ from vigil_operator.kube.kinds import (
     Kind,
 )
 from vigil_operator.kube.listing import ListedObject, Listing
+from vigil_operator.kube.watch_health import WatchHealth
 
 Body = Mapping[str, Any]
 
@@ -114,6 +115,7 @@ class Store:
     """All collections, and which cameras a change concerns."""
 
     def __init__(self) -> None:
+        self.watch_health = WatchHealth()
         self.cameras: Collection[Camera] = Collection(camera_from_body)
         self.classes: Collection[DetectorClass] = Collection(class_from_body)
         self.deployments: Collection[Workload] = Collection(workload_from_body)
@@ -156,12 +158,21 @@ class Store:
         """Takes a full listing in; the cameras to look at because of it."""
         version = listing.resource_version
         if kind is not SECRET:
-            return self._concerned(kind, self._collection(kind).replace(listing.items, version))
+            return self._concerned(kind, self._replaced(kind, self._collection(kind), listing.items, version))
         ours = [item for item in listing.items if not _is_foreign(item.metadata.labels)]
         foreign = [item for item in listing.items if _is_foreign(item.metadata.labels)]
-        return self._concerned(kind, self.secrets.replace(ours, version)) | self._cameras_that_name(
-            self.credentials.replace(foreign, version)
+        return self._concerned(kind, self._replaced(kind, self.secrets, ours, version)) | self._cameras_that_name(
+            self._replaced(kind, self.credentials, foreign, version)
         )
+
+    def _replaced(self, kind: Kind, known: Collection[Any], items: list[ListedObject], version: str) -> list[Any]:
+        changed = known.replace(items, version)
+        for found in changed:
+            if found.meta.key in known:
+                self.watch_health.listed(kind, found.meta.key, version_of(found.meta.resource_version))
+            else:
+                self.watch_health.gone(kind, found.meta.key)
+        return changed
 
     def children(self, camera: Key, workload: str) -> Children:
         """What exists of a camera's objects."""

@@ -28,7 +28,7 @@ from vigil_operator.kube.kinds import (
     Kind,
 )
 from vigil_operator.kube.queue import WorkQueue
-from vigil_operator.kube.store import Store
+from vigil_operator.kube.store import Store, version_of
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,9 @@ SERVER_TIMEOUT_SECONDS = 240
 CLIENT_TIMEOUT_SECONDS = 270
 INACTIVITY_TIMEOUT_SECONDS = 75
 """The server sends a bookmark each minute: a stream with none for longer is dead."""
+
+UNTOLD_LIMIT_SECONDS = 120.0
+"""What a listing has found and no watch has told for so long will never be told: kopf has begun anew by then."""
 
 RESTART_SECONDS = 2.0
 
@@ -58,9 +61,12 @@ def deliver_to(store: Store, queue: WorkQueue) -> Deliver:
 
     def deliver(kind: Kind, event_type: str, body: Body) -> None:
         metadata = body["metadata"]
+        key = Key(metadata.get("namespace", ""), metadata["name"])
         if event_type == "DELETED":
-            keys = store.forget(kind, Key(metadata.get("namespace", ""), metadata["name"]), metadata["uid"])
+            store.watch_health.gone(kind, key)
+            keys = store.forget(kind, key, metadata["uid"])
         else:
+            store.watch_health.told(kind, key, version_of(metadata.get("resourceVersion", "")))
             keys = store.observe(kind, body)
         for key in keys:
             queue.add(key)

@@ -1,0 +1,79 @@
+"""A watch that is dead is told from one that has nothing to say by what the listings find."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.operator.builders import camera_body
+from tests.unit.operator.test_store import listing
+
+from vigil_operator.health import Health, Heartbeat
+from vigil_operator.kube.kinds import CAMERA, POD
+from vigil_operator.kube.queue import WorkQueue
+from vigil_operator.kube.store import Store
+from vigil_operator.kube.watch import UNTOLD_LIMIT_SECONDS, deliver_to
+from vigil_operator.kube.watch_health import WatchHealth
+
+
+class World:
+    """A store that a watch and a listing feed, and what /healthz says."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.store = Store()
+        self.store.watch_health = WatchHealth(monotonic=lambda: self.now)
+        self.tell = deliver_to(self.store, WorkQueue())
+        self.health = Health(monotonic=lambda: self.now)
+        self.health.expect({"watch": Heartbeat(self.store.watch_health.alive_at, UNTOLD_LIMIT_SECONDS)})
+
+    def list_and_wait(self, *versions: int, seconds: float = UNTOLD_LIMIT_SECONDS + 1) -> list[str]:
+        """Lists cam-1, cam-2, … in these versions; what is wrong when it is looked at later."""
+        bodies = [camera_body(f"cam-{number}", version=version) for number, version in enumerate(versions, start=1)]
+        self.store.replace(CAMERA, listing(100, *bodies))
+        self.now += seconds
+        return self.health.problems()
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_what_no_watch_has_told_for_long_means_that_it_is_dead(world: World) -> None:
+    assert world.list_and_wait(10, seconds=UNTOLD_LIMIT_SECONDS - 1) == []
+    (problem,) = world.list_and_wait(10, seconds=2)
+    assert problem.startswith("watch: last 121 s ago")
+    world.tell(CAMERA, "", camera_body("cam-1", version=10))
+    assert world.health.problems() == []
+
+
+def test_what_comes_late_comes_still(world: World) -> None:
+    world.list_and_wait(10, 10, seconds=60)
+    world.tell(CAMERA, "MODIFIED", camera_body("cam-1", version=12))
+    world.tell(CAMERA, "ADDED", camera_body("cam-2", version=10))
+    assert world.list_and_wait(12, 10) == []
+
+
+def test_where_nothing_happens_nothing_is_expected(world: World) -> None:
+    world.tell(CAMERA, "", camera_body("cam-1", version=10))
+    assert world.list_and_wait(10, seconds=9999) == []
+
+
+def test_an_old_version_is_no_answer_and_another_kind_is_no_sign_of_life(world: World) -> None:
+    world.tell(CAMERA, "", camera_body("cam-1", version=10))
+    world.list_and_wait(15, seconds=1)
+    world.tell(POD, "ADDED", camera_body("a-pod", version=30))
+    world.tell(CAMERA, "MODIFIED", camera_body("cam-1", version=12))
+    assert world.list_and_wait(15) != []
+
+
+def test_a_watch_that_is_busy_with_others_is_alive(world: World) -> None:
+    world.list_and_wait(10, 10, seconds=UNTOLD_LIMIT_SECONDS - 1)
+    world.tell(CAMERA, "", camera_body("cam-1", version=10))
+    world.now += UNTOLD_LIMIT_SECONDS - 1
+    assert world.health.problems() == []
+
+
+def test_of_what_is_gone_nobody_has_to_tell(world: World) -> None:
+    world.list_and_wait(10, 10, seconds=1)
+    world.tell(CAMERA, "DELETED", camera_body("cam-2", version=11))
+    assert world.list_and_wait() == []
