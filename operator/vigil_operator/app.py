@@ -54,7 +54,7 @@ async def run_operator(settings: OperatorSettings) -> None:
 async def _run(settings: OperatorSettings) -> None:
     configuration = await load_configuration(settings.kubeconfig)
     store = Store()
-    queue = WorkQueue()
+    queue = WorkQueue(store.is_pressing)
     health = Health()
     metrics = Metrics(store.cameras.values)
     transport = AioTransport(configuration)

@@ -68,15 +68,14 @@ def build_camera(configuration: CameraConfiguration, namespace: str, name: str) 
         "metadata": {
             "name": name,
             "namespace": namespace,
-            "labels": {
-                LABEL_MANAGED_BY: MANAGED_BY_BACKEND,
-                LABEL_CAMERA_ID: str(configuration.id),
-                LABEL_APP_MANAGED_BY: FIELD_MANAGER,
-                LABEL_PART_OF: "vigil",
-            },
+            "labels": _labels(configuration),
         },
         "spec": spec,
     }
+
+
+Agreed = dict[int, tuple[str, int, str]]
+"""By a camera's id: the uid and generation of its resource, and the revision of its configuration."""
 
 
 def plan_sync(
@@ -84,8 +83,14 @@ def plan_sync(
     existing: Iterable[Camera],
     namespace: str,
     unreadable: frozenset[int] = frozenset(),
+    agreed: Agreed | None = None,
 ) -> SyncPlan:
-    """`existing`: every Camera of `namespace`, whoever owns it. Those of `unreadable` stay as they are."""
+    """`existing`: every Camera of `namespace`, whoever owns it. Those of `unreadable` stay as they are.
+
+    `agreed` holds, from one call to the next, which pairs were found to say the same: they are not read again. To
+    read ten thousand takes seconds, and each change to one of them asks for it.
+    """
+    agreed = {} if agreed is None else agreed
     existing = list(existing)
     ours = {camera.camera_id: camera for camera in existing if camera.managed_by_backend}
     foreign = {camera.key.name for camera in existing if not camera.managed_by_backend}
@@ -94,6 +99,9 @@ def plan_sync(
     reverted = []
     for camera_id, configuration in sorted(wanted.items()):
         present = ours.get(camera_id)
+        pair = (present.meta.uid, present.meta.generation, configuration.revision) if present else None
+        if present and agreed.get(camera_id) == pair and covers(present.meta.labels, _labels(configuration)):
+            continue
         name = present.key.name if present else camera_resource_name(camera_id, foreign)
         manifest = build_camera(configuration, namespace, name)
         if present is None:
@@ -101,6 +109,10 @@ def plan_sync(
         elif not present.meta.deleting and not is_same(present, manifest):
             apply.append(manifest)
             reverted.append(name)
+        elif pair:
+            agreed[camera_id] = pair
+    for camera_id in agreed.keys() - wanted.keys():
+        del agreed[camera_id]
     gone = [
         camera
         for camera in existing
@@ -123,6 +135,15 @@ def is_same(present: Camera, manifest: Mapping[str, Any]) -> bool:
         return parse_camera_spec(name, present.spec) == parse_camera_spec(name, manifest["spec"])
     except InvalidSpecError:
         return covers(present.spec, manifest["spec"])
+
+
+def _labels(configuration: CameraConfiguration) -> dict[str, str]:
+    return {
+        LABEL_MANAGED_BY: MANAGED_BY_BACKEND,
+        LABEL_CAMERA_ID: str(configuration.id),
+        LABEL_APP_MANAGED_BY: FIELD_MANAGER,
+        LABEL_PART_OF: "vigil",
+    }
 
 
 def _detection(configuration: CameraConfiguration) -> Manifest:

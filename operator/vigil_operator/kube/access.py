@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.request import getproxies
 
 import kopf
 from kubernetes.aio import client as kubernetes_client
@@ -38,6 +39,8 @@ async def load_configuration(kubeconfig: str) -> Any:
     configuration.connection_pool_maxsize = MAX_CONNECTIONS
     # Repeating is the work queue's business: it spreads the load and never repeats what is no longer wanted.
     configuration.retries = None
+    # The proxy's variables are read here, once: for each request aiohttp would do it anew, in a thread of its own.
+    configuration.client_session_kwargs = {"trust_env": bool(getproxies())}
     return configuration
 
 

@@ -7,18 +7,28 @@ that say nothing. This is the queue of controller-runtime in asyncio.
 import asyncio
 import random
 from collections import deque
+from collections.abc import Callable
 
 from vigil_operator.core.observed import Key
+
+PRESSING_TO_OTHERS = 8
+"""Of so many cameras that are worked on, one is of those that could wait: nobody waits for ever."""
 
 FIRST_BACKOFF_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 30.0
 
 
 class WorkQueue:
-    """For one event loop; not thread-safe."""
+    """For one event loop; not thread-safe.
 
-    def __init__(self) -> None:
+    `is_pressing`: which cameras go before the others, who have what they need and only want to say how it is doing.
+    """
+
+    def __init__(self, is_pressing: Callable[[Key], bool] = lambda _: True) -> None:
+        self._is_pressing = is_pressing
         self._line: deque[Key] = deque()
+        self._others: deque[Key] = deque()
+        self._turns = 0
         self._dirty: set[Key] = set()
         self._working: set[Key] = set()
         self._failures: dict[Key, int] = {}
@@ -37,8 +47,7 @@ class WorkQueue:
             return
         self._dirty.add(key)
         if key not in self._working:
-            self._line.append(key)
-            self._filled.set()
+            self._stand_in_line(key)
 
     def add_after(self, key: Key, seconds: float) -> None:
         """Puts a camera in line later, unless it is put there sooner."""
@@ -68,10 +77,12 @@ class WorkQueue:
 
     async def get(self) -> Key:
         """The next camera; the caller ends with `done`."""
-        while not self._line:
+        while not (self._line or self._others):
             self._filled.clear()
             await self._filled.wait()
-        key = self._line.popleft()
+        self._turns += 1
+        is_others_turn = not self._line or self._turns % PRESSING_TO_OTHERS == 0
+        key = (self._others if self._others and is_others_turn else self._line).popleft()
         self._dirty.discard(key)
         self._working.add(key)
         return key
@@ -80,5 +91,8 @@ class WorkQueue:
         """Gives the camera back; it goes in line again if it was added in the meantime."""
         self._working.discard(key)
         if key in self._dirty:
-            self._line.append(key)
-            self._filled.set()
+            self._stand_in_line(key)
+
+    def _stand_in_line(self, key: Key) -> None:
+        (self._line if self._is_pressing(key) else self._others).append(key)
+        self._filled.set()

@@ -29,6 +29,12 @@ from vigil_operator.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
+BUSY = 64
+"""With more cameras in line than this, …"""
+
+STARTING_WAITS_SECONDS = 5.0
+"""… that a detector is starting is said only of those that are at it for a while: most run before it is written."""
+
 LOOK_AGAIN_MARGIN_SECONDS = 1.0
 """Times in a status are whole seconds: looking a second late is looking once."""
 
@@ -196,7 +202,10 @@ class Reconciler:
             self._notice(manifest["kind"], await self._kube.apply(manifest))
             logger.info("%s written", manifest["kind"])
         if decision.status is not None:
-            await self._write_status(camera, decision.verdict, decision.status)
+            if len(self._queue) > BUSY and ready_of(decision.verdict).reason is Reason.STARTING:
+                self._queue.add_after(camera.key, STARTING_WAITS_SECONDS)
+            else:
+                await self._write_status(camera, decision.verdict, decision.status)
         if decision.look_again_seconds is not None:
             self._queue.add_after(camera.key, decision.look_again_seconds + LOOK_AGAIN_MARGIN_SECONDS)
 

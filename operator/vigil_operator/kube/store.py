@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from vigil_operator.core.names import FIELD_MANAGER, LABEL_APP_MANAGED_BY, LABEL_CAMERA
+from vigil_operator.core.names import FIELD_MANAGER, LABEL_APP_MANAGED_BY, LABEL_CAMERA, workload_name
 from vigil_operator.core.observed import (
     Camera,
     DetectorClass,
@@ -203,6 +203,13 @@ class Store:
     def credentials_for(self, camera: Camera) -> Workload | None:
         """The Secret that the camera names, where it exists and is nobody's detector's."""
         return self.credentials.get(Key(camera.key.namespace, camera.credentials_secret))
+
+    def is_pressing(self, camera: Key) -> bool:
+        """Whether the camera has no detector yet, or is gone or going and may have one still."""
+        known = self.cameras.get(camera)
+        if known is None or known.meta.deleting:
+            return True
+        return Key(camera.namespace, workload_name(camera.name)) not in self.deployments
 
     def _cameras_that_name(self, secrets: list[Workload]) -> set[Key]:
         keys = {secret.key for secret in secrets}

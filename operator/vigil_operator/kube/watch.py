@@ -83,6 +83,20 @@ def build_registry(deliver: Deliver, login: Login) -> kopf.OperatorRegistry:
     return registry
 
 
+class NoDiffs(kopf.DiffBaseStorage):
+    """Compares nothing: kopf would copy every object of every event, for handlers that we do not have."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        """What of an object kopf compares: nothing."""
+        return kopf.BodyEssence({})
+
+    def fetch(self, **_: Any) -> None:
+        """What it was before: nobody knows."""
+
+    def store(self, **_: Any) -> None:
+        """Nothing is written."""
+
+
 def build_settings() -> kopf.OperatorSettings:
     """kopf as a watcher only: no peering, no scanning of CRDs (which needs cluster-wide rights), no events."""
     settings = kopf.OperatorSettings()
@@ -97,6 +111,7 @@ def build_settings() -> kopf.OperatorSettings:
     # kopf would kill the whole process ten minutes after it has ended, though we may have started it again.
     settings.process.ultimate_exiting_timeout = None
     settings.persistence.finalizer = "vigil.dev/operator"
+    settings.persistence.diffbase_storage = NoDiffs()
     for kind in OURS_ONLY:
         settings.watching.label_selectors[kind.group, kind.version, kind.plural] = OUR_OBJECTS
     return settings

@@ -13,7 +13,7 @@ from vigil_contracts.api_client import ActiveCameras, ApiError, Fetched
 from vigil_contracts.camera import CameraReport, RegisteredResource
 from vigil_operator.core.compare import desired_hash
 from vigil_operator.core.observed import Camera, Key, camera_from_body
-from vigil_operator.core.sync_plan import SyncPlan, is_same, plan_sync
+from vigil_operator.core.sync_plan import Agreed, SyncPlan, is_same, plan_sync
 from vigil_operator.kube.client import KubeClient, KubeError
 from vigil_operator.kube.events import EventRecorder
 from vigil_operator.kube.kinds import CAMERA
@@ -98,6 +98,8 @@ class Poller:
         self._settled_changes = -1
         self._failures = 0
         self._away_since = 0.0
+        self._answer_seconds = 0.0
+        self._agreed: Agreed = {}
         self._written: dict[Key, str] = {}
         self._complaints: dict[str, str] = {}
         self.last_round = monotonic()
@@ -107,15 +109,24 @@ class Poller:
         while True:
             await self.round()
             self.last_round = self._monotonic()
-            await asyncio.sleep(min(MAX_PAUSE_SECONDS, self._interval_seconds * 2 ** min(self._failures, 6)))
+            await asyncio.sleep(min(MAX_PAUSE_SECONDS, self._pause_seconds()))
+
+    def _pause_seconds(self) -> float:
+        """Longer the longer the API is away; and while its cameras keep changing, no answer of ten thousand of them
+        takes more than a quarter of its time."""
+        backoff: float = self._interval_seconds * 2 ** min(self._failures, 6)
+        return max(backoff, 3 * self._answer_seconds)
 
     async def round(self) -> None:
         """Asks once, and writes what differs."""
+        began = self._monotonic()
         try:
             fetched = await self._api.active_cameras(self._etag)
         except (ApiError, ValueError) as error:
             self._api_is_away(error)
             return
+        finally:
+            self._answer_seconds = self._monotonic() - began
         self._api_is_back()
         if fetched.value is not None:
             self._take_in(fetched.value)
@@ -163,7 +174,8 @@ class Poller:
 
     def _take_in(self, answer: ActiveCameras) -> None:
         for camera_id in sorted(answer.unreadable - self._directory.unreadable):
-            logger.error("camera %s of the API has a configuration that this version does not understand", camera_id)
+            with about_camera(f"cam-{camera_id}"):
+                logger.error("the API's configuration of it is not what this version understands")
         changed = self._directory.update(answer)
         self._answered = True
         self._settled_changes = -1
@@ -173,7 +185,7 @@ class Poller:
         began = time.perf_counter()
         changes = self._store.camera_changes
         cameras = [camera for camera in self._store.cameras.values() if camera.key.namespace == self._namespace]
-        plan = plan_sync(self._directory.all(), cameras, self._namespace, self._directory.unreadable)
+        plan = plan_sync(self._directory.all(), cameras, self._namespace, self._directory.unreadable, self._agreed)
         if await self._carry_out(plan):
             # Our own writes come back as changes and cause one more round, which finds nothing to do.
             self._settled_changes = changes

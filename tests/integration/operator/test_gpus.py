@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
+import httpx
 import pytest
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.polling import eventually
@@ -13,6 +15,12 @@ from tests.integration.services.backend import BackendServer, BackendUser
 
 pytestmark = pytest.mark.timeout(600)
 PASSWORD = "marked-password-4711"
+
+
+def resource(api: httpx.Client, name: str) -> dict[str, Any]:
+    """What the API says of the camera's resource; nothing yet: no conditions, and no node."""
+    answer = api.get(f"/api/cameras/{name.removeprefix('cam-')}/resource/")
+    return dict(answer.json()) if answer.is_success else {"conditions": [{"reason": ""}], "node": ""}
 
 
 def test_three_cameras_on_two_gpus(
@@ -50,6 +58,7 @@ def test_three_cameras_on_two_gpus(
         assert view.condition(waiting, "Ready")["reason"] == "InsufficientGPU"
         assert view.condition(waiting, "Synced")["status"] == "True"
         assert operator.metric('vigil_cameras{phase="Pending"}') == 1
+        eventually(lambda: resource(api, waiting)["conditions"][0]["reason"] == "InsufficientGPU")
         assert waiting in vigil_cluster.kubectl("get", "cam", "--namespace", namespace)
         assert eventually(lambda: [item for item in view.events() if item["involvedObject"]["name"] == waiting])
         warnings = [item for item in view.events() if item["involvedObject"]["name"] == waiting]
@@ -65,6 +74,7 @@ def test_three_cameras_on_two_gpus(
         print(f"the third camera got its GPU after {time.monotonic() - began:.1f} s")
         assert len(view.cameras()) == 2
         assert view.condition(waiting, "Scheduled")["status"] == "True"
+        eventually(lambda: resource(api, waiting)["node"] == f"{namespace}-node")
         eventually(lambda: len(view.deployments()) == 2)
         eventually(lambda: len(view.secrets()) == 2)
 

@@ -25,6 +25,7 @@ from vigil_contracts.camera import (
 from vigil_contracts.names import CameraPhase, Reason
 from vigil_operator.core.observed import Key
 from vigil_operator.core.rollout import RolloutGate
+from vigil_operator.kube import reconciler
 from vigil_operator.kube.client import KubeClient
 from vigil_operator.kube.events import EventRecorder
 from vigil_operator.kube.kinds import CAMERA, DEPLOYMENT
@@ -165,6 +166,17 @@ def test_a_camera_of_the_api_becomes_resource_secret_and_deployment(world: World
     assert world.server.objects[CAMERA_PATH]["status"]["phase"] == "Pending"
     assert world.api.tokens == 1
     assert world.quiet() == []
+
+
+def test_with_many_in_line_the_start_of_a_detector_is_not_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciler, "BUSY", -1)
+    world = World()
+    world.settle()
+    assert DEPLOYMENT_PATH in world.server.objects
+    assert "status" not in world.server.objects[CAMERA_PATH]
+    monkeypatch.undo()
+    world.settle()
+    assert world.server.objects[CAMERA_PATH]["status"]["phase"] == "Pending"
 
 
 def test_a_new_process_writes_nothing_and_asks_for_no_token(world: World) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from vigil_operator.core.observed import Key
-from vigil_operator.kube.queue import FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS, WorkQueue
+from vigil_operator.kube.queue import FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS, PRESSING_TO_OTHERS, WorkQueue
 
 A, B = Key("n", "a"), Key("n", "b")
 
@@ -39,6 +39,22 @@ def test_no_two_workers_get_one_camera() -> None:
         assert await queue.get() == A
 
     run(scenario)
+
+
+def test_who_has_no_detector_goes_first_and_nobody_waits_for_ever() -> None:
+    async def main() -> None:
+        queue = WorkQueue(lambda key: key.name.startswith("new"))
+        new, old = (
+            [Key("n", f"new-{number}") for number in range(20)],
+            [Key("n", f"old-{number}") for number in (1, 2)],
+        )
+        for key in (*old, *new):
+            queue.add(key)
+        order = [await queue.get() for _ in range(len(queue))]
+        assert [order.index(key) for key in old] == [PRESSING_TO_OTHERS - 1, 2 * PRESSING_TO_OTHERS - 1]
+        assert [key for key in order if key in new] == new
+
+    asyncio.run(main())
 
 
 def test_failures_wait_longer_and_longer_up_to_a_limit() -> None:

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.operator.builders import NAMESPACE, PASSWORD, camera, camera_body, configuration
 
-from vigil_contracts.camera import Detection
+from vigil_contracts.camera import CameraConfiguration, Detection
+from vigil_operator.core import sync_plan
 from vigil_operator.core.names import camera_resource_name, workload_name
 from vigil_operator.core.observed import Camera, camera_from_body
 from vigil_operator.core.specs import parse_camera_spec
-from vigil_operator.core.sync_plan import build_camera, plan_sync
+from vigil_operator.core.sync_plan import Agreed, build_camera, plan_sync
 
 
 def resource(camera_id: int, **changes: Any) -> Camera:
@@ -31,6 +34,33 @@ def test_new_cameras_are_made() -> None:
 def test_what_is_right_is_left_alone() -> None:
     plan = plan_sync([configuration(1)], [resource(1)], NAMESPACE)
     assert (plan.apply, plan.remove) == ((), ())
+
+
+def test_what_was_found_to_agree_is_read_again_only_when_a_side_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    agreed: Agreed = {}
+    read: list[str] = []
+
+    def reads(present: Camera, manifest: object) -> bool:
+        read.append(present.key.name)
+        return True
+
+    monkeypatch.setattr(sync_plan, "is_same", reads)
+
+    def look(present: Camera, wanted: CameraConfiguration) -> int:
+        read.clear()
+        plan_sync([wanted], [present], NAMESPACE, agreed=agreed)
+        return len(read)
+
+    one = configuration(1)
+    assert look(resource(1), one) == 1
+    assert look(resource(1), one) == 0
+    assert look(resource(1), one.model_copy(update={"revision": "another"})) == 1
+    edited = replace(resource(1).meta, generation=2)
+    assert look(replace(resource(1), meta=edited), one) == 1
+    unlabelled = replace(resource(1).meta, labels={**resource(1).meta.labels, "app.kubernetes.io/part-of": "x"})
+    assert look(replace(resource(1), meta=unlabelled), one) == 1
+    plan_sync([], [], NAMESPACE, agreed=agreed)
+    assert agreed == {}
 
 
 def test_what_the_api_no_longer_names_goes() -> None:
