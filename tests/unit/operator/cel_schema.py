@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from cel_expr_python import cel
-from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory, struct_pb2
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, struct_pb2
 
 Node = dict[str, Any]
 
@@ -30,6 +30,9 @@ CEL_SCALARS = {
 }
 # The part of `metadata` that a rule may name, whatever else an object has.
 METADATA: Node = {"type": "object", "properties": {"name": {"type": "string"}, "generateName": {"type": "string"}}}
+
+
+UNTYPED = cel.NewEnv(descriptor_pool.DescriptorPool(), variables={"self": cel.Type.DYN, "oldSelf": cel.Type.DYN})
 
 
 class RuleError(Exception):
@@ -65,16 +68,17 @@ class TypedRules:
         return compiled
 
     def holds(self, rule: str, value: Any, old: Any = None) -> bool:
-        """The rule's answer about an object that has become `value`."""
-        known = {"self": self._typed(value)}
-        if "oldSelf" in rule:
-            known["oldSelf"] = self._typed(old)
-        answer = self.compile(rule).eval(data=known).plain_value()
-        assert isinstance(answer, bool), answer
-        return answer
+        """The rule's answer about an object that has become `value`.
 
-    def _typed(self, value: Any) -> Any:
-        return value if self._message is None else json_format.ParseDict(value, self._message())
+        Of the object as it is and not of a message, whose missing fields would have values. Raises `RuleError` where
+        the rule asks for what is not there without `has`: a server then refuses the object.
+        """
+        self.compile(rule)
+        known = {"self": value} | ({"oldSelf": old} if "oldSelf" in rule else {})
+        answer = UNTYPED.compile(rule).eval(data=known).plain_value()
+        if not isinstance(answer, bool):
+            raise RuleError(f"{rule}: {answer}")
+        return answer
 
 
 def _add_file(pool: descriptor_pool.DescriptorPool, node: Node) -> None:

@@ -96,6 +96,12 @@ def test_a_rule_that_a_server_would_refuse_is_found(path: str, rule: str, compla
         TYPED[path].compile(rule)
 
 
+@pytest.mark.parametrize("path", [path for path, node in NODES.items() if "default" in node])
+def test_defaults_obey_the_rules_as_they_stand(path: str) -> None:
+    """A server refuses a definition otherwise; it checks a default before it fills in the defaults inside it."""
+    assert holds(path, NODES[path]["default"], NODES[path]["default"])
+
+
 def camera(name: str = "gate", url: str = "rtsp://10.0.0.7/s", **detection: Any) -> Node:
     return {"metadata": {"name": name}, "spec": {"stream": {"url": url}, "detection": detection}}
 
