@@ -1,8 +1,10 @@
 """Counts a request that is answered past Django's middleware, as django-prometheus' middleware counts all others."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django_prometheus.middleware import Metrics
+from prometheus_client import Counter, Histogram
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +23,29 @@ class Answered:
 def count_request(answered: Answered) -> None:
     """Counts it."""
     metrics = Metrics.get_instance()
-    transport, status = "https" if answered.is_secure else "http", str(answered.status)
-    of_view = {"view": answered.view, "method": answered.method}
-    metrics.requests_total.inc()
-    metrics.requests_by_method.labels(method=answered.method).inc()
-    metrics.requests_by_transport.labels(transport=transport).inc()
-    metrics.requests_by_view_transport_method.labels(transport=transport, **of_view).inc()
+    latency, counters = _of(answered.view, answered.method, answered.is_secure, answered.status)
+    for counter in counters:
+        counter.inc()
+    for histogram in (latency, metrics.requests_latency_before):
+        histogram.observe(answered.seconds)
     metrics.requests_body_bytes.observe(answered.request_bytes)
-    metrics.requests_latency_before.observe(answered.seconds)
-    metrics.requests_latency_by_view_method.labels(**of_view).observe(answered.seconds)
-    metrics.responses_total.inc()
-    metrics.responses_by_status.labels(status=status).inc()
-    metrics.responses_by_status_view_method.labels(status=status, **of_view).inc()
-    metrics.responses_by_templatename.labels(templatename="None").inc()  # REST framework's have one, of no name
-    metrics.responses_by_charset.labels(charset="utf-8").inc()
     metrics.responses_body_bytes.observe(answered.response_bytes)
+
+
+@lru_cache(maxsize=64)
+def _of(view: str, method: str, is_secure: bool, status: int) -> tuple[Histogram, tuple[Counter, ...]]:
+    """What is counted with these labels; kept, since to find one by its labels costs more than to count."""
+    metrics = Metrics.get_instance()
+    transport, labels = "https" if is_secure else "http", {"view": view, "method": method}
+    counters = (
+        metrics.requests_total,
+        metrics.requests_by_method.labels(method=method),
+        metrics.requests_by_transport.labels(transport=transport),
+        metrics.requests_by_view_transport_method.labels(transport=transport, **labels),
+        metrics.responses_total,
+        metrics.responses_by_status.labels(status=str(status)),
+        metrics.responses_by_status_view_method.labels(status=str(status), **labels),
+        metrics.responses_by_templatename.labels(templatename="None"),  # REST framework's have one, of no name
+        metrics.responses_by_charset.labels(charset="utf-8"),
+    )
+    return metrics.requests_latency_by_view_method.labels(**labels), counters

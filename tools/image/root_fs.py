@@ -52,6 +52,12 @@ _SYSTEM_FILES = (
     "/usr/share/ca-certificates",
 )
 
+_LOADED_BY_NAME = (  # at run time, seen by no linker; what is not installed is left out
+    *("libnss_dns.so.2", "libnss_files.so.2", "libresolv.so.2"),  # names of hosts
+    "libgcc_s.so.1",  # threads that are cancelled
+    "libturbojpeg.so.0",  # pictures of alerts
+)
+
 
 def build(environment: Path, output: Path, profile: str | None) -> None:
     """Fills `output`, which must not exist."""
@@ -119,8 +125,7 @@ def _copy_libraries(output: Path) -> list[Path]:
             if not library.is_relative_to(output) and not (output / library.relative_to("/")).exists():
                 _copy_file(library, output)
                 found.add(library)
-    # Loaded by name at run time, seen by no linker: names of hosts, and threads that are cancelled.
-    for pattern in ("libnss_dns.so.2", "libnss_files.so.2", "libresolv.so.2", "libgcc_s.so.1"):
+    for pattern in _LOADED_BY_NAME:
         for library in Path("/usr/lib").glob(f"*-linux-gnu/{pattern}"):
             if not (output / library.relative_to("/")).exists():
                 _copy_file(library, output)

@@ -121,6 +121,7 @@ def test_the_backend_migrates_and_serves_on_a_read_only_root(image_of: Callable[
         "import surveillance_backend.asgi, django.db.backends.postgresql.base, redis",
         environment=SETTINGS,
     )
+    backend.run("python3", "-c", "from surveillance.core import jpeg_rewrite; assert jpeg_rewrite.is_available()")
     gunicorn = ["gunicorn", "--check-config", "--config", "python:surveillance_backend.gunicorn_conf"]
     backend.run(*gunicorn, "surveillance_backend.asgi:application", environment=SETTINGS)
 
