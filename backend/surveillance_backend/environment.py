@@ -167,6 +167,12 @@ class Environment(BaseSettings):
         description="Where a media server (MediaMTX, go2rtc) plays a camera, as in "
         "https://media.example/camera-{camera}/whep; {camera} stands for the camera's id.",
     )
+    media_hls_url: str = Field(
+        default="",
+        max_length=500,
+        description="Where it plays a camera by HLS, for browsers that WebRTC does not reach, as in "
+        "https://media.example/hls/camera-{camera}/index.m3u8.",
+    )
     redis_url: SecretStr | None = Field(
         default=None,
         validation_alias="REDIS_URL",
@@ -188,11 +194,13 @@ class Environment(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level logged.")
     log_format: Literal["json", "text"] = Field(default="json", description="One JSON object a line, or plain text.")
 
-    @field_validator("media_server_url")
+    @field_validator("media_server_url", "media_hls_url")
     @classmethod
     def _names_the_camera(cls, value: str) -> str:
         if value and (not value.startswith(("https://", "http://")) or "{camera}" not in value):
-            raise ValueError("must be like https://media.example/camera-{camera}/whep, or empty for none")
+            raise ValueError(
+                "must be like https://media.example/{camera}/whep, with {camera} in it, or empty for none"
+            )
         return value
 
     @field_validator("rate_per_camera", "rate_per_token", "rate_per_address", "rate_probes")

@@ -8,14 +8,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
 
 
-def policy(media_origins: str, media_server_url: str = "") -> str:
+def policy(media_origins: str, media_server_url: str = "", media_hls_url: str = "") -> str:
     """Nothing inline and nothing from elsewhere (CSP level 3): an injected script has no way to run.
 
     `media_origins`: where the links to pictures and clips lead, if not to the backend itself.
-    `media_server_url`: what a camera's page asks for its video (WHEP).
+    `media_server_url`, `media_hls_url`: what a camera's page asks for its video (WHEP, HLS).
     """
-    server = urlsplit(media_server_url)
-    whep = f" {server.scheme}://{server.netloc}" if server.netloc else ""
+    whep, hls = _origin(media_server_url), _origin(media_hls_url)
     media = f" {media_origins}" if media_origins else ""
     return "; ".join(
         (
@@ -23,7 +22,7 @@ def policy(media_origins: str, media_server_url: str = "") -> str:
             "script-src 'self'",
             "style-src 'self'",
             f"img-src 'self' data: blob:{media}",
-            f"media-src 'self'{media}",
+            f"media-src 'self'{media}{hls}",
             "font-src 'self'",
             f"connect-src 'self'{whep}",
             "manifest-src 'self'",
@@ -34,12 +33,19 @@ def policy(media_origins: str, media_server_url: str = "") -> str:
     )
 
 
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f" {parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+
 class ContentSecurityPolicyMiddleware:
     """Adds the Content-Security-Policy to every answer."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
-        self._policy = policy(settings.VIGIL_MEDIA_ORIGINS, settings.VIGIL_MEDIA_SERVER_URL)
+        self._policy = policy(
+            settings.VIGIL_MEDIA_ORIGINS, settings.VIGIL_MEDIA_SERVER_URL, settings.VIGIL_MEDIA_HLS_URL
+        )
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)

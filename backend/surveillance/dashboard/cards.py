@@ -153,6 +153,7 @@ class CameraPage(CameraCard):
     kubernetes: ReportedResource | None
     """How its resource is; None where no cluster runs it."""
     media_url: str
+    hls_url: str
     """Where a media server plays the camera (WHEP); empty where there is none, or the camera is off."""
 
 
@@ -234,6 +235,7 @@ def camera_page(
     *,
     kubernetes: ReportedResource | None,
     media_url: str,
+    hls_url: str,
 ) -> CameraPage:
     """`card` with the stream as the detector sees it, the detection settings, and the resource that it stands for."""
     detection = Detection.model_validate(camera.detection)
@@ -262,6 +264,7 @@ def camera_page(
         resource_source=resource.source if resource is not None else "",
         kubernetes=kubernetes,
         media_url=media_url if camera.is_active else "",
+        hls_url=hls_url if camera.is_active else "",
     )
 
 

@@ -30,7 +30,7 @@ from surveillance.dashboard.figures import HOURS, MANY
 from surveillance.dashboard.vocabulary import ALERT_KINDS
 from surveillance.models import Alert, Camera, CameraHealth, CameraHealthChange
 from surveillance.selectors.alerts import alerts_visible_to
-from surveillance.selectors.cameras import cameras_visible_to, health_of, media_url_of, reach
+from surveillance.selectors.cameras import cameras_visible_to, health_of, hls_url_of, media_url_of, reach
 from surveillance.selectors.resources import reported_resource
 from vigil_contracts.names import AlertType
 
@@ -140,6 +140,7 @@ def camera_page_of(user: User, camera_id: int, *, now: datetime) -> CameraPage:
         getattr(camera, "resource", None),
         kubernetes=reported_resource(camera=camera),
         media_url=media_url_of(camera.pk),
+        hls_url=hls_url_of(camera.pk),
     )
 
 

@@ -136,3 +136,8 @@ def _report(camera: Camera) -> Report | None:
 def media_url_of(camera_id: int) -> str:
     """Where the configured media server plays the camera; empty where none is configured."""
     return str(settings.VIGIL_MEDIA_SERVER_URL).replace("{camera}", str(camera_id))
+
+
+def hls_url_of(camera_id: int) -> str:
+    """Where it plays the camera by HLS; empty where that is not configured."""
+    return str(settings.VIGIL_MEDIA_HLS_URL).replace("{camera}", str(camera_id))

@@ -1,17 +1,26 @@
-"""Servers of others: a media server's video (WHEP and WebRTC for real, sent by another page), and Web Push."""
+"""Servers of others: a media server's video, and Web Push.
+
+The video is WebRTC for real (WHEP), sent by another page, and HLS as FFmpeg writes it.
+"""
 
 import base64
+import itertools
 import json
 import queue
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.sync_api import Browser, expect
+from tests.cluster.polling import eventually
 from tests.integration.dashboard.conftest import SignIn
 from tests.integration.services.backend import BackendServer, backend_server
 
@@ -39,8 +48,33 @@ async () => {
 """
 
 
+class LiveHls(threading.Thread):
+    """Writes a camera's HLS as it happens: ten pictures a second, a playlist of the last segments."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(daemon=True)
+        self.folder, self.stopped = folder, threading.Event()
+
+    def run(self) -> None:
+        wanted = {"hls_time": "1", "hls_list_size": "6", "hls_flags": "delete_segments+temp_file"}
+        with av.open(str(self.folder / "index.m3u8"), "w", format="hls", options=wanted) as output:
+            stream = output.add_stream("libx264", rate=10, options={"g": "10", "preset": "ultrafast", "bf": "0"})
+            assert isinstance(stream, av.VideoStream)
+            stream.width, stream.height, stream.pix_fmt = 320, 192, "yuv420p"
+            for number in itertools.count():
+                picture = np.full((192, 320, 3), 25 * (number % 10), dtype=np.uint8)
+                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                frame.pts, frame.time_base = number, Fraction(1, 10)
+                output.mux(stream.encode(frame))
+                if self.stopped.wait(0.1):
+                    break
+
+
 class MediaServer(ThreadingHTTPServer):
-    """WHEP's endpoint at `/camera-…/whep`; what comes there is handed to the sending page, and its answer back."""
+    """WHEP's endpoint at `/camera-…/whep`; what comes there is handed to the sending page, and its answer back.
+
+    What is in `hls` is at `/hls/camera-…/`.
+    """
 
     daemon_threads = True
 
@@ -49,6 +83,7 @@ class MediaServer(ThreadingHTTPServer):
         self.offers: queue.Queue[str] = queue.Queue()
         self.answers: queue.Queue[str] = queue.Queue()
         self.requests: list[tuple[str, str, str]] = []
+        self.hls: Path | None = None
         self.is_away = False
 
 
@@ -62,7 +97,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(204, "")
 
     def do_GET(self) -> None:
-        self._answer(200, self.server.offers.get(timeout=60) if self.path == "/offer" else "")
+        if self.path.startswith("/hls/"):
+            self._file(self.path.rpartition("/")[2])
+        else:
+            self._answer(200, self.server.offers.get(timeout=60) if self.path == "/offer" else "")
 
     def do_DELETE(self) -> None:
         self._note()
@@ -80,10 +118,18 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self.server.answers.get(timeout=60)
         return self._answer(201, answer, {"Content-Type": "application/sdp", "Location": "/session/1"})
 
+    def _file(self, name: str) -> None:
+        path = self.server.hls / name if self.server.hls else None
+        if path is None or not path.is_file():
+            self._answer(404, "")
+        else:
+            kind = "application/vnd.apple.mpegurl" if name.endswith(".m3u8") else "video/mp2t"
+            self._answer(200, path.read_bytes(), {"Content-Type": kind})
+
     def _note(self) -> None:
         self.server.requests.append((self.command, self.path, self.headers.get("Content-Type", "")))
 
-    def _answer(self, status: int, body: str, headers: dict[str, str] | None = None) -> None:
+    def _answer(self, status: int, body: str | bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
         cors = {"Origin": "*", "Methods": "*", "Headers": "*"}
         for name, value in cors.items():
@@ -91,9 +137,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Access-Control-Expose-Headers", "Location")
         for name, value in (headers or {"Content-Type": "text/html"}).items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body.encode())))
+        content = body.encode() if isinstance(body, str) else body
+        self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(body.encode())
+        self.wfile.write(content)
 
 
 @contextmanager
@@ -118,6 +165,7 @@ def media() -> Iterator[MediaServer]:
 def own(media: MediaServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BackendServer]:
     """A backend that has both, a media server and a key for Web Push."""
     environment = {
+        "VIGIL_MEDIA_HLS_URL": f"http://127.0.0.1:{media.server_port}/hls/camera-{{camera}}/index.m3u8",
         "VIGIL_MEDIA_SERVER_URL": f"http://127.0.0.1:{media.server_port}/camera-{{camera}}/whep",
         "VIGIL_VAPID_KEY": base64.urlsafe_b64encode(b"\x01" * 32).decode(),
     }
@@ -190,7 +238,7 @@ def test_video_plays_ends_and_says_when_there_is_none(
         sender.evaluate(f"void ({SENDER})()")
         button.click()
         expect(button).to_have_attribute("aria-pressed", "true")
-        video = visit.page.locator("[data-whep]")
+        video = visit.page.locator("[data-video]")
         expect(video).to_be_visible()
         begun = video.evaluate("video => video.getVideoPlaybackQuality().totalVideoFrames")
         visit.page.wait_for_timeout(3000)  # two polls of the page, which must leave the video alone
@@ -209,3 +257,31 @@ def test_video_plays_ends_and_says_when_there_is_none(
     assert media.requests == [("POST", path, sdp), ("DELETE", "/session/1", ""), ("POST", path, sdp)], json.dumps(
         media.requests
     )
+
+
+def test_video_comes_by_hls_where_webrtc_does_not(
+    own: BackendServer, media: MediaServer, sign_in: SignIn, tmp_path: Path
+) -> None:
+    media.is_away, media.hls = True, tmp_path
+    writer = LiveHls(tmp_path)
+    writer.start()
+    with sign_in(own.create_user("far away"), own=own) as visit:
+        visit.problems.expected_statuses.add(404)
+        camera_id = own.add_camera(visit.user.token, name="Gate", rtsp_url="rtsp://192.0.2.7/1")
+        eventually(lambda: len(list(tmp_path.glob("*.ts"))) > 3, timeout_seconds=60)
+        visit.open(f"/dashboard/cameras/{camera_id}/")
+        button = visit.page.get_by_role("button", name="Video")
+        button.click()
+        expect(visit.page.get_by_text("The video comes by HLS, some seconds late.")).to_be_visible()
+        expect(button).to_have_attribute("aria-pressed", "true")
+        video = visit.page.locator("[data-video]")
+        expect(video).to_be_visible()
+        begun = float(video.evaluate("video => video.currentTime"))
+        visit.page.wait_for_timeout(3000)  # two polls of the page, which must leave the video alone
+        assert float(video.evaluate("video => video.currentTime")) > begun + 1
+        assert video.evaluate("video => [video.videoWidth, video.videoHeight]") == [320, 192]
+        button.click()
+        expect(video).to_be_hidden()
+        assert video.evaluate("video => video.src") == ""
+    writer.stopped.set()
+    writer.join()

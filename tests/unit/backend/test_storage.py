@@ -83,6 +83,13 @@ def test_pages_may_show_what_the_links_lead_to() -> None:
     assert "img-src 'self' data: blob:;" in policy("")
 
 
+def test_pages_may_ask_a_media_server_for_video_and_for_nothing_else() -> None:
+    asked = policy("", "https://m.example:8889/{camera}/whep", "https://h.example/{camera}/index.m3u8")
+    assert "connect-src 'self' https://m.example:8889;" in asked
+    assert "media-src 'self' https://h.example;" in asked
+    assert asked.count("m.example") == asked.count("h.example") == 1
+
+
 @pytest.mark.django_db(transaction=True, available_apps=APPS)
 def test_the_sweep_deletes_old_orphans_only_and_says_which(
     detector: Party, camera: Camera, alert: Alert, media: Path

@@ -1,7 +1,8 @@
 // A camera's page: its picture of now, or its own video where a media server has it.
 import { start } from "./live.js";
 import { toast } from "./page.js";
-import { play } from "./whep.js";
+import { play as playHls } from "./hls.js";
+import { play as playWhep } from "./whep.js";
 
 let stop = null;
 
@@ -13,14 +14,19 @@ function rest(video, button) {
 }
 
 async function toggle(button) {
-  const video = document.querySelector("[data-whep]");
+  const video = document.querySelector("[data-video]");
   if (stop) return rest(video, button);
   button.disabled = true;
-  try {
-    stop = await play(video, video.dataset.whep, () => rest(video, button));
+  // WebRTC is at once, and does not come through every network; HLS is plain HTTP.
+  for (const [play, url] of [[playWhep, video.dataset.whep], [playHls, video.dataset.hls]]) {
+    if (!url || stop) continue;
+    stop = await play(video, url, () => rest(video, button)).catch(() => null);
+    if (stop && play === playHls) toast(button.dataset.late);
+  }
+  if (stop) {
     video.dataset.shows = "now";
     button.setAttribute("aria-pressed", "true");
-  } catch {
+  } else {
     toast(button.dataset.failed);
   }
   button.disabled = false;

@@ -113,7 +113,7 @@ export function start() {
   const kept = new Set(["src", "data-shows"]);
   if (window.Idiomorph) {
     window.Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, element) =>
-      !(kept.has(name) && element.matches?.("[data-live], [data-whep]"));
+      !(kept.has(name) && element.matches?.("[data-live], [data-video]"));
   }
   scan();
   document.addEventListener("htmx:afterSettle", scan);
