@@ -1,5 +1,6 @@
 """Forms. Checking cameras is the services' work; a form only carries texts there and the errors back."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -52,7 +53,15 @@ class CameraForm(forms.Form):
             }
         ),
     )
-    group = forms.CharField(label=_("Group"), required=False, max_length=64, help_text=_("Such as a site: yard"))
+    site = forms.TypedChoiceField(
+        label=_("Site"), required=False, coerce=int, empty_value=None, help_text=_("Its members share the camera.")
+    )
+    group = forms.CharField(
+        label=_("Group"),
+        required=False,
+        max_length=64,
+        help_text=_("For the wall, and to share work among pipelines: yard"),
+    )
     transport = forms.ChoiceField(label=_("Transport"), choices=TRANSPORTS, help_text=_("TCP fits nearly always."))
     classes = forms.CharField(
         label=_("Look for"),
@@ -94,6 +103,16 @@ class CameraForm(forms.Form):
         help_text=_("Otherwise the camera stays off until it is activated."),
     )
 
+    def __init__(self, *args: Any, sites: Sequence[tuple[int, str]] = (), **kwargs: Any) -> None:
+        """`sites` are those to choose from; without any the camera's site is not asked for and stays."""
+        super().__init__(*args, **kwargs)
+        if sites:
+            field = self.fields["site"]
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = [("", _("none: it is its owner's alone")), *sites]
+        else:
+            del self.fields["site"]
+
     def values(self, *, camera: Camera | None = None) -> dict[str, Any]:
         """What the services take. Settings of the detection that this form does not show stay as they are."""
         sent = self.cleaned_data
@@ -106,6 +125,8 @@ class CameraForm(forms.Form):
             "minimum_confidence": sent["minimum_confidence"],
             "frames_per_second": sent["frames_per_second"],
         }
+        if "site" in self.fields and "site" in self.data:
+            values["site_id"] = sent["site"]
         if camera is None:
             values["is_active"] = sent["activate"]
         return values
@@ -148,6 +169,7 @@ def initial_of(camera: Camera) -> dict[str, Any]:
     return {
         "name": camera.name,
         "rtsp_url": camera.masked_rtsp_url,
+        "site": camera.site_id,
         "group": camera.group,
         "transport": camera.transport,
         **{name: getattr(camera, name) for name in RETENTION_FIELDS},

@@ -13,6 +13,7 @@ from django.http import Http404
 from accounts.models import AuthToken
 from accounts.scopes import Scope
 from sites.roles import Role
+from sites.selectors import sites_visible_to
 from surveillance.dashboard.cards import (
     AlertCard,
     CameraCard,
@@ -93,6 +94,14 @@ def camera_in_role(user: User, camera_id: int, role: Role) -> Camera:
     if not cameras_visible_to(user=user, scope=Scope.USER, role=role).filter(pk=camera_id).exists():
         raise PermissionDenied
     return camera
+
+
+def sites_offered(user: User, camera: Camera | None = None) -> list[tuple[int, str]]:
+    """Id and name of the sites that the user may put a camera into, and of the one where it is."""
+    sites = dict(sites_visible_to(user=user, role=Role.ADMIN).values_list("id", "name"))
+    if camera is not None and camera.site is not None:
+        sites[camera.site.pk] = camera.site.name
+    return sorted(sites.items(), key=lambda one: one[1].casefold())
 
 
 def newest_alerts(user: User, *, limit: int, camera_id: int | None = None) -> list[AlertCard]:

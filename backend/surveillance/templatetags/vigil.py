@@ -1,14 +1,18 @@
 """Template tags of the dashboard."""
 
+import re
 from datetime import UTC, datetime
 
 from django import template
 from django.templatetags.static import static
 from django.utils import formats
+from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 
 register = template.Library()
+_POINT_IN_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
 @register.simple_tag
@@ -37,6 +41,16 @@ def moment(value: datetime | None, style: str = "relative") -> SafeString | str:
         style,
         formats.date_format(utc, "Y-m-d H:i:s"),
     )
+
+
+@register.simple_tag
+def changed(value: object) -> SafeString | str:
+    """A value in the audit trail: a point in time as `moment` writes it, anything else as text, the long ones cut."""
+    if value is None:
+        return "–"
+    text = str(value)
+    found = parse_datetime(text) if _POINT_IN_TIME.fullmatch(text) else None
+    return moment(found, "absolute") if found is not None else Truncator(text).chars(60)
 
 
 @register.filter

@@ -63,6 +63,56 @@ def test_axe_finds_nothing_serious_and_nothing_overflows(
             assert width <= SIZES[size]["width"], f"{name} is {width} px wide"
 
 
+IN_THE_VIEWERS_ZONE = """
+() => {
+  const page = document.documentElement.lang;
+  const language = navigator.languages.find((tag) => tag === page || tag.startsWith(`${page}-`)) ?? page;
+  const there = (style) => new Intl.DateTimeFormat(language, { ...style, timeZone: "Asia/Tokyo" });
+  const exact = there({ dateStyle: "full", timeStyle: "long" });
+  const full = there({ dateStyle: "medium", timeStyle: "medium" });
+  const found = [...document.querySelectorAll("time[datetime]")].map((element) => {
+    const moment = new Date(element.dateTime);
+    const isFull = element.dataset.style === "absolute";
+    return [element.title === exact.format(moment), !isFull || element.textContent === full.format(moment)];
+  });
+  const raw = document.body.innerText.match(/\\d{4}-\\d\\d-\\d\\d[T ]\\d\\d:\\d\\d\\S*|\\d\\d:\\d\\d(:\\d\\d)? UTC/g);
+  return { count: found.length, wrong: found.filter((one) => !one.every(Boolean)).length, raw: raw ?? [] };
+}
+"""
+WITHOUT_TIMES = {"camera-rules", "camera-edit", "camera-add", "camera-import", "statistics", "sites"}
+
+
+def test_times_are_in_the_viewers_zone_on_every_page(sign_in: SignIn, users: UserPool, watcher: Watcher) -> None:
+    """The browser is in Tokyo, nine hours ahead of the server."""
+    with sign_in(users.take(is_superuser=True)) as visit:
+        ids = furnish(visit, watcher)
+        with visit.api() as api:
+            api.post("/api/tokens/", json={"name": "phone", "expires_in_days": 90}).raise_for_status()
+            target = {"url": "https://93.184.216.34/hook"}
+            night = {"name": "Night", "channel": "webhook", "target": target}
+            subscribed = api.post("/api/notifications/", json=night).raise_for_status().json()["subscription"]
+            api.post(f"/api/notifications/{subscribed['id']}/test/").raise_for_status()
+        for name, path in {**PAGES, "system": "/dashboard/settings/system/"}.items():
+            visit.open(path.format(**ids))
+            expect(visit.page.get_by_role("heading", level=1)).to_be_visible()
+            visit.page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+            found = visit.page.evaluate(IN_THE_VIEWERS_ZONE)
+            assert (found["wrong"], found["raw"]) == (0, []), name
+            assert (found["count"] == 0) is (name in WITHOUT_TIMES), (name, found["count"])
+
+
+def test_an_error_has_a_page_of_its_own(sign_in: SignIn) -> None:
+    with sign_in(size=SIZES["phone"], theme="light") as visit:
+        visit.problems.expected_statuses |= {403, 404}
+        for path, title in (("alerts/999999999/", "Not found"), ("settings/system/", "Not allowed")):
+            visit.open(f"/dashboard/{path}")
+            expect(visit.page.get_by_role("heading", name=title)).to_be_visible()
+            found = Axe().run(visit.page).response["violations"]
+            assert [item["id"] for item in found if item["impact"] in {"serious", "critical"}] == [], path
+        visit.page.get_by_role("link", name="To the overview").click()
+        expect(visit.page.get_by_role("heading", name="Overview")).to_be_visible()
+
+
 def test_the_sign_in_page_and_that_of_the_system_are_fine_for_axe_too(sign_in: SignIn, users: UserPool) -> None:
     for path, size, options in (
         ("/dashboard/login/", "phone", {"anonymous": True}),

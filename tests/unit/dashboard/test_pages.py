@@ -166,3 +166,16 @@ def test_somebody_elses_alert_is_not_touched(client: Client) -> None:
     alert = Alert.objects.get(pk=alert_id)
     assert (alert.acknowledged, alert.resolved, alert.is_false_positive) == (False, False, False)
     assert not alert.comments.exists()
+
+
+def test_a_mistake_of_the_server_has_a_page_that_needs_nothing(
+    client: Client, anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("surveillance.dashboard.views.alerts.selectors.open_alerts_count", broken)
+    client.raise_request_exception = False
+    answer = client.get("/dashboard/alerts/")
+    assert answer.status_code == 500
+    assert b"Something went wrong" in answer.content

@@ -150,3 +150,37 @@ def test_site_admin_moves_no_camera_by_the_form(camera: Camera) -> None:
     before = camera.site_id
     camera.refresh_from_db()
     assert (camera.name, camera.site_id) == ("Renamed", before)
+
+
+def test_a_camera_comes_into_a_site_of_ones_own_and_out_of_it(camera: Camera) -> None:
+    owner, path = _browser("owner"), f"/dashboard/cameras/{camera.pk}/edit/"
+    mine = site_create(user=camera.user, name="Dock")
+    foreign = site_create(user=User.objects.get(username="other"), name="Foreign")
+    form = {"name": "Gate", "rtsp_url": "rtsp://***@192.0.2.9/1", "transport": "tcp", "minimum_confidence": "0.5"}
+    form["frames_per_second"] = "5"
+    page = owner.get(path).content.decode()
+    assert [name in page for name in ("Yard", "Dock", "Foreign")] == [True, True, False]
+    for site, status, kept in ((mine.pk, 302, mine.pk), (foreign.pk, 422, mine.pk), ("", 302, None)):
+        assert owner.post(path, {**form, "site": site}).status_code == status
+        camera.refresh_from_db()
+        assert camera.site_id == kept
+
+
+def test_who_has_no_site_is_not_asked_for_one(camera: Camera) -> None:
+    assert b'name="site"' not in _browser("other").get("/dashboard/cameras/add/").content
+    assert b'name="site"' in _browser("owner").get("/dashboard/cameras/add/").content
+
+
+def test_a_site_lists_its_cameras_with_their_states_for_its_members(camera: Camera) -> None:
+    Camera.objects.create(user=camera.user, name="Elsewhere", rtsp_url="rtsp://192.0.2.8/1")
+    site_create(user=camera.user, name="Empty")
+    for column in ("viewer", "owner"):
+        page = _browser(column).get("/dashboard/settings/").content.decode()
+        listed = page.partition("site-cameras")[2].partition("</ul>")[0]
+        assert re.findall(r'href="(.+?)"', listed) == [f"/dashboard/cameras/{camera.pk}/"]
+        assert ("Waiting" in listed, "Elsewhere" in page) == (True, False)
+        assert f"?part=site-{camera.site_id}" in page
+        assert ("No camera yet" in page) is (column == "owner")
+    other = _browser("other").get("/dashboard/settings/").content.decode()
+    assert "Gate" not in other
+    assert "No site yet" in other

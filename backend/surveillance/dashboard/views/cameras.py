@@ -61,7 +61,7 @@ def camera_live(request: UserRequest, camera_id: int) -> HttpResponse:
 @signed_in
 def camera_add(request: UserRequest) -> HttpResponse:
     """A new camera."""
-    form = CameraForm(request.POST or None)
+    form = CameraForm(request.POST or None, sites=selectors.sites_offered(request.user))
     if request.method == "POST" and form.is_valid():
         try:
             made = camera_create(user=request.user, values=form.values())
@@ -79,10 +79,11 @@ def camera_add(request: UserRequest) -> HttpResponse:
 def camera_edit(request: UserRequest, camera_id: int) -> HttpResponse:
     """Changing a camera."""
     found = selectors.camera_in_role(request.user, camera_id, Role.ADMIN)
-    form = CameraForm(request.POST or None, initial=initial_of(found))
+    sites = selectors.sites_offered(request.user, found)
+    form = CameraForm(request.POST or None, initial=initial_of(found), sites=sites)
     if request.method == "POST" and form.is_valid():
         try:
-            camera_update(camera=found, values=form.values(camera=found))
+            camera_update(camera=found, values=form.values(camera=found), user=request.user)
         except InvalidInputError as error:
             form.add_errors(error.errors)
         except ReadOnlyCameraError:

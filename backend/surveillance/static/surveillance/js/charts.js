@@ -18,11 +18,17 @@ function draw() {
   plot?.destroy();
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(name).trim();
+  // As time.js: the page's language in the viewer's own regional form.
+  const language = navigator.languages.find((tag) => tag.startsWith(document.documentElement.lang)) ?? document.documentElement.lang;
+  const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "short" });
+  const hour = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
+  const label = (at, step) => (step >= 86400 || new Date(at * 1000).getHours() === 0 ? day : hour).format(at * 1000);
+  const times = (_, splits, __, ___, step) => splits.map((at) => label(at, step));
   const axis = { stroke: colour("--text-faint"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: `12px ${colour("--face")}` };
   const bars = window.uPlot.paths.bars({ size: [0.8, 40], align: 1 });
   const order = data.series.map((one, index) => ({ ...one, index })).reverse();
   const sums = stacked();
-  const language = document.documentElement.lang;
+  const end = 2 * data.starts.at(-1) - data.starts.at(-2);
   const moment = new Intl.DateTimeFormat(language, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
   plot = new window.uPlot({
     width: place.clientWidth,
@@ -30,7 +36,7 @@ function draw() {
     cursor: { points: { show: false }, drag: { x: true, y: false } },
     legend: { live: true },
     scales: { x: { time: true }, y: { range: (_, __, max) => [0, Math.max(1, max * 1.05)] } },
-    axes: [axis, { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000] }],
+    axes: [{ ...axis, values: times, space: 70 }, { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000] }],
     series: [
       { label: place.dataset.textTime, value: (_, at) => (at === null ? "–" : moment.format(at * 1000)) },
       ...order.map((one) => ({
@@ -39,10 +45,10 @@ function draw() {
         width: 0,
         paths: bars,
         points: { show: false },
-        value: (_, __, ___, at) => (at === null ? "–" : String(one.counts[at])),
+        value: (_, __, ___, at) => String(one.counts[at] ?? "–"),
       })),
     ],
-  }, [data.starts, ...order.map((one) => sums[one.index])], place);
+  }, [[...data.starts, end], ...order.map((one) => [...sums[one.index], null])], place); // room for the last bar
 }
 
 function save(blob, name) {
