@@ -33,7 +33,8 @@ function draw() {
   plot = new window.uPlot({
     width: place.clientWidth,
     height: HEIGHT_PX,
-    cursor: { points: { show: false }, drag: { x: true, y: false } },
+    // A bar stands to the right of its beginning: the figures are those of the bar under the pointer.
+    cursor: { points: { show: false }, drag: { x: true, y: false }, dataIdx: (_, __, nearest, at) => Math.min(data.starts.length - 1, Math.max(0, at < data.starts[nearest] || nearest === data.starts.length ? nearest - 1 : nearest)) },
     legend: { live: true },
     scales: { x: { time: true }, y: { range: (_, __, max) => [0, Math.max(1, max * 1.05)] } },
     axes: [{ ...axis, values: times, space: 70 }, { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000] }],
@@ -45,7 +46,7 @@ function draw() {
         width: 0,
         paths: bars,
         points: { show: false },
-        value: (_, __, ___, at) => String(one.counts[at] ?? "–"),
+        value: (_, __, ___, at) => (at === null ? "–" : String(one.counts[at])),
       })),
     ],
   }, [[...data.starts, end], ...order.map((one) => [...sums[one.index], null])], place); // room for the last bar
