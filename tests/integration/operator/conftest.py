@@ -8,6 +8,7 @@ import pytest
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.reaper import Reaper
 from tests.integration.operator.running import (
+    Installation,
     Operator,
     View,
     install_definitions,
@@ -109,3 +110,16 @@ def operator(make_operator: Callable[..., Operator]) -> Operator:
 def view(vigil_cluster: ControlPlane, namespace: str) -> View:
     """What the cluster says."""
     return View(vigil_cluster, namespace)
+
+
+@pytest.fixture
+def installation(
+    vigil_cluster: ControlPlane,
+    namespace: str,
+    backend: BackendServer,
+    user: BackendUser,
+    operator: Operator,
+    view: View,
+) -> Installation:
+    """All of it."""
+    return Installation(vigil_cluster, namespace, backend, user, operator, view)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.cluster.http import MERGE
 from tests.cluster.polling import eventually
 from tests.cluster.processes import ServerProcess, free_ports
 from tests.cluster.reaper import Reaper
+from tests.integration.services.backend import BackendServer, BackendUser
 
 ROOT = Path(__file__).parents[3]
 Document = dict[str, Any]
@@ -188,3 +190,28 @@ class View:
     def _by_name(self, prefix: str, plural: str) -> dict[str, Document]:
         items = self.cluster.http.get(f"{prefix}/namespaces/{self.namespace}/{plural}")["items"]
         return {item["metadata"]["name"]: item for item in items}
+
+
+@dataclass(frozen=True)
+class Installation:
+    """An operator that runs, and everything around it: what most tests begin with."""
+
+    cluster: ControlPlane
+    namespace: str
+    backend: BackendServer
+    user: BackendUser
+    operator: Operator
+    view: View
+
+    def node(self, **room: Any) -> AbstractContextManager[object]:
+        """The namespace's own node, with room for its detectors; see `ControlPlane.add_node`."""
+        return self.cluster.add_node(f"{self.namespace}-node", **room)
+
+    def api(self) -> AbstractContextManager[httpx.Client]:
+        """The REST API for the user whose cameras they are."""
+        return self.backend.client(self.user.token)
+
+    def add_camera(self, number: int, **settings: Any) -> int:
+        """A camera by way of the API; its id there."""
+        values = {"name": f"Camera {number}", "rtsp_url": f"rtsp://10.0.0.{number}/s"} | settings
+        return self.backend.add_camera(self.user.token, **values)

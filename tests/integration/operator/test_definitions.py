@@ -11,8 +11,7 @@ import pytest
 import yaml
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.polling import eventually
-from tests.integration.operator.running import ROOT, Document, Operator, View, install_definitions
-from tests.integration.services.backend import BackendServer, BackendUser
+from tests.integration.operator.running import ROOT, Document, Installation, install_definitions
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 
@@ -34,44 +33,38 @@ def another_version() -> Document:
     return changed
 
 
-def test_up_and_back_with_a_thousand_stored_cameras_restarts_nothing(
-    vigil_cluster: ControlPlane,
-    namespace: str,
-    backend: BackendServer,
-    user: BackendUser,
-    operator: Operator,
-    view: View,
-) -> None:
-    elsewhere = vigil_cluster.create_namespace(f"{namespace}-stored")
+def test_up_and_back_with_a_thousand_stored_cameras_restarts_nothing(installation: Installation) -> None:
+    cluster, operator, view = installation.cluster, installation.operator, installation.view
+    elsewhere = cluster.create_namespace(f"{installation.namespace}-stored")
     path = f"{PREFIX}/{elsewhere}/cameras"
     with (
-        vigil_cluster.add_node(f"{namespace}-node", gpus={"nvidia.com/gpu": 4}),
+        installation.node(gpus={"nvidia.com/gpu": 4}),
         ThreadPoolExecutor(8) as pool,
-        backend.client(user.token) as api,
+        installation.api() as api,
     ):
-        ids = [backend.add_camera(user.token, name=f"{n}", rtsp_url=f"rtsp://10.0.0.{n}/s") for n in (1, 2)]
+        ids = [installation.add_camera(number) for number in (1, 2)]
         eventually(lambda: list(view.phases().values()) == ["Streaming"] * 2, timeout_seconds=60)
-        list(pool.map(lambda number: vigil_cluster.http.create(path, stored(elsewhere, number)), range(STORED)))
-        before = specs(vigil_cluster, path)
+        list(pool.map(lambda number: cluster.http.create(path, stored(elsewhere, number)), range(STORED)))
+        before = specs(cluster, path)
         assert len(before) == STORED
-        pods, mark = set(view.pods()), vigil_cluster.audit_mark()
+        pods, mark = set(view.pods()), cluster.audit_mark()
 
-        vigil_cluster.apply(another_version())
-        eventually(partial(has_default, vigil_cluster, path, True), timeout_seconds=60)
+        cluster.apply(another_version())
+        eventually(partial(has_default, cluster, path, True), timeout_seconds=60)
         assert api.patch(f"/api/cameras/{ids[0]}/", json={"name": "renamed once"}).status_code == 200
         eventually(lambda: view.camera(f"cam-{ids[0]}")["spec"]["displayName"] == "renamed once")
 
-        install_definitions(vigil_cluster)
-        eventually(partial(has_default, vigil_cluster, path, False), timeout_seconds=60)
+        install_definitions(cluster)
+        eventually(partial(has_default, cluster, path, False), timeout_seconds=60)
         assert api.patch(f"/api/cameras/{ids[0]}/", json={"name": "renamed twice"}).status_code == 200
         eventually(lambda: view.camera(f"cam-{ids[0]}")["spec"]["displayName"] == "renamed twice")
 
-        assert specs(vigil_cluster, path) == before
+        assert specs(cluster, path) == before
         assert set(view.pods()) == pods
         written = {event.resource for event in operator.writes(mark)}
         assert "deployments" not in written, "a detector would have been restarted"
         assert operator.process.is_running
-    vigil_cluster.delete_namespace(elsewhere, wait=False)
+    cluster.delete_namespace(elsewhere, wait=False)
 
 
 def stored(namespace: str, number: int) -> Document:

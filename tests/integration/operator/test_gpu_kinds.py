@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.cluster.control_plane import ControlPlane
 from tests.cluster.polling import eventually
-from tests.integration.operator.running import Document, Operator, View
-from tests.integration.services.backend import BackendServer, BackendUser
+from tests.integration.operator.running import Document, Installation
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -20,14 +18,8 @@ def detector_class(name: str, **spec: Any) -> Document:
     return {"apiVersion": "vigil.dev/v1alpha1", "kind": "DetectorClass", "metadata": {"name": name}, "spec": spec}
 
 
-def test_each_kind_is_counted_and_the_surplus_falls_back_to_a_shared_server(
-    vigil_cluster: ControlPlane,
-    namespace: str,
-    backend: BackendServer,
-    user: BackendUser,
-    operator: Operator,
-    view: View,
-) -> None:
+def test_each_kind_is_counted_and_the_surplus_falls_back_to_a_shared_server(installation: Installation) -> None:
+    cluster, namespace, view = installation.cluster, installation.namespace, installation.view
     classes: dict[str, dict[str, Any]] = {
         "mig": {
             "gpu": {"resourceName": "nvidia.com/mig-1g.10gb"},
@@ -39,13 +31,12 @@ def test_each_kind_is_counted_and_the_surplus_falls_back_to_a_shared_server(
         "triton": {"runtime": "triton", "model": "yolov8n", "triton": {"url": TRITON}},
     }
     made = [detector_class(f"{name}-{namespace}", **spec) for name, spec in classes.items()]
-    vigil_cluster.apply(made)
+    cluster.apply(made)
     wanted = ["mig", "mig", "shared", "shared", "amd", "amd", "intel", "triton"]
-    with vigil_cluster.add_node(f"{namespace}-node", gpus=ON_THE_NODE):
+    with installation.node(gpus=ON_THE_NODE):
         cameras: dict[str, list[str]] = {}
         for number, kind in enumerate(wanted):
-            url, name = f"rtsp://10.0.0.{number}/s", f"{kind}-{namespace}"
-            camera = backend.add_camera(user.token, name=f"{number}", rtsp_url=url, detector_class_name=name)
+            camera = installation.add_camera(number, detector_class_name=f"{kind}-{namespace}")
             cameras.setdefault(kind, []).append(f"cam-{camera}")
         # One MIG slice for two, and two AMD GPUs for two cameras that want two each.
         eventually(lambda: sorted(view.phases().values()) == ["Pending"] * 2 + ["Streaming"] * 6, timeout_seconds=60)
@@ -77,4 +68,4 @@ def test_each_kind_is_counted_and_the_surplus_falls_back_to_a_shared_server(
         eventually(lambda: view.phases()[unlucky] == "Streaming", timeout_seconds=60)
         assert sorted(view.phases().values()) == ["Pending"] + ["Streaming"] * 7
     for item in made:
-        vigil_cluster.kubectl("delete", "detectorclass", item["metadata"]["name"])
+        cluster.kubectl("delete", "detectorclass", item["metadata"]["name"])

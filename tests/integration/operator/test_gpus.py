@@ -10,7 +10,7 @@ import httpx
 import pytest
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.polling import eventually
-from tests.integration.operator.running import Operator, View
+from tests.integration.operator.running import Installation, Operator, View
 from tests.integration.services.backend import BackendServer, BackendUser
 
 pytestmark = pytest.mark.timeout(600)
@@ -23,21 +23,17 @@ def resource(api: httpx.Client, name: str) -> dict[str, Any]:
     return dict(answer.json()) if answer.is_success else {"conditions": [{"reason": ""}], "node": ""}
 
 
-def test_three_cameras_on_two_gpus(
-    vigil_cluster: ControlPlane,
-    namespace: str,
-    backend: BackendServer,
-    user: BackendUser,
-    operator: Operator,
-    view: View,
-) -> None:
-    with vigil_cluster.add_node(f"{namespace}-node", gpus={"nvidia.com/gpu": 2}), backend.client(user.token) as api:
+def test_three_cameras_on_two_gpus(installation: Installation) -> None:
+    cluster, namespace, operator, view = (
+        installation.cluster,
+        installation.namespace,
+        installation.operator,
+        installation.view,
+    )
+    with installation.node(gpus={"nvidia.com/gpu": 2}), installation.api() as api:
         ids = [
-            backend.add_camera(
-                user.token,
-                name=f"Camera {number}",
-                rtsp_url=f"rtsp://admin:{PASSWORD}@10.0.0.{number}:554/stream",
-                is_active=False,
+            installation.add_camera(
+                number, rtsp_url=f"rtsp://admin:{PASSWORD}@10.0.0.{number}:554/stream", is_active=False
             )
             for number in (1, 2, 3)
         ]
@@ -59,7 +55,7 @@ def test_three_cameras_on_two_gpus(
         assert view.condition(waiting, "Synced")["status"] == "True"
         assert operator.metric('vigil_cameras{phase="Pending"}') == 1
         eventually(lambda: resource(api, waiting)["conditions"][0]["reason"] == "InsufficientGPU")
-        assert waiting in vigil_cluster.kubectl("get", "cam", "--namespace", namespace)
+        assert waiting in cluster.kubectl("get", "cam", "--namespace", namespace)
         assert eventually(lambda: [item for item in view.events() if item["involvedObject"]["name"] == waiting])
         warnings = [item for item in view.events() if item["involvedObject"]["name"] == waiting]
         assert [item["reason"] for item in warnings] == ["InsufficientGPU"]
@@ -94,16 +90,10 @@ def test_no_password_stands_in_etcd_outside_secrets(
     assert all("/secrets/" in key for key in holding), holding
 
 
-def test_deleting_takes_everything_and_fast(
-    vigil_cluster: ControlPlane,
-    namespace: str,
-    backend: BackendServer,
-    user: BackendUser,
-    operator: Operator,
-    view: View,
-) -> None:
-    with vigil_cluster.add_node(f"{namespace}-node", gpus={"nvidia.com/gpu": 2}), backend.client(user.token) as api:
-        camera_id = backend.add_camera(user.token, name="A", rtsp_url="rtsp://10.0.0.1/s")
+def test_deleting_takes_everything_and_fast(installation: Installation) -> None:
+    view = installation.view
+    with installation.node(gpus={"nvidia.com/gpu": 2}), installation.api() as api:
+        camera_id = installation.add_camera(1)
         eventually(lambda: view.phases() == {f"cam-{camera_id}": "Streaming"})
         assert api.delete(f"/api/cameras/{camera_id}/").status_code == 204
         began = time.monotonic()
@@ -112,21 +102,15 @@ def test_deleting_takes_everything_and_fast(
         eventually(lambda: not view.secrets(), timeout_seconds=20)
 
 
-def test_a_restart_writes_nothing_and_catches_up_with_what_happened_meanwhile(
-    vigil_cluster: ControlPlane,
-    namespace: str,
-    backend: BackendServer,
-    user: BackendUser,
-    operator: Operator,
-    view: View,
-) -> None:
-    with vigil_cluster.add_node(f"{namespace}-node", gpus={"nvidia.com/gpu": 4}), backend.client(user.token) as api:
-        ids = [backend.add_camera(user.token, name=f"{n}", rtsp_url=f"rtsp://10.0.0.{n}/s") for n in range(3)]
+def test_a_restart_writes_nothing_and_catches_up_with_what_happened_meanwhile(installation: Installation) -> None:
+    cluster, operator, view = installation.cluster, installation.operator, installation.view
+    with installation.node(gpus={"nvidia.com/gpu": 4}), installation.api() as api:
+        ids = [installation.add_camera(number) for number in range(3)]
         eventually(lambda: list(view.phases().values()) == ["Streaming"] * 3)
         # The Deployment controller writes statuses at its own time; a generation grows with a change of the spec.
         generations = {name: item["metadata"]["generation"] for name, item in view.deployments().items()}
         operator.process.stop()
-        mark = vigil_cluster.audit_mark()
+        mark = cluster.audit_mark()
         operator.start()
         eventually(lambda: operator.metric("vigil_reconcile_seconds_count") >= 3)
         assert operator.writes(mark) == []
@@ -134,7 +118,7 @@ def test_a_restart_writes_nothing_and_catches_up_with_what_happened_meanwhile(
 
         operator.process.kill()
         assert api.delete(f"/api/cameras/{ids[0]}/").status_code == 204
-        new = backend.add_camera(user.token, name="new", rtsp_url="rtsp://10.0.0.9/s")
+        new = installation.add_camera(9)
         operator.start()
         expected = {f"cam-{ids[1]}", f"cam-{ids[2]}", f"cam-{new}"}
         eventually(lambda: set(view.cameras()) == expected and set(view.phases().values()) == {"Streaming"})
