@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from surveillance.core.sequence import PATIENCE_SECONDS, InOrder
+from surveillance.core.sequence import PATIENCE_SECONDS, InOrder, Writers
 from surveillance.stream import events
 from surveillance.stream.events import Event, Viewer
 
@@ -55,7 +55,7 @@ class Broadcaster:
         async with self._starting:
             if self._order is None:
                 newest = await self.in_thread(events.newest_id)
-                await asyncio.sleep(PATIENCE_SECONDS)  # older ids that are still being committed appear meanwhile
+                await self._until_done(await self.in_thread(events.writers))
                 self._order = InOrder(newest)
             subscription = Subscription(viewer, self._order.position)
             self._subscriptions.add(subscription)
@@ -71,13 +71,23 @@ class Broadcaster:
         """Runs a read of the database in one of two threads, however many viewers there are."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, function)
 
+    async def _until_done(self, writing: Writers) -> None:
+        """Waits for those who may have drawn an id below the newest that is seen."""
+        give_up_at = time.monotonic() + PATIENCE_SECONDS
+        while writing and time.monotonic() < give_up_at:
+            await asyncio.sleep(POLL_SECONDS)
+            writing &= await self.in_thread(events.writers)
+
     async def _run(self) -> None:
         while self._subscriptions and self._order is not None:
             try:
+                writing = await self.in_thread(events.writers) if self._order.has_gap else frozenset()
                 found = await self.in_thread(partial(events.events_after, self._order.position))
-                for event in self._order.take(found, now=time.monotonic()):
+                for event in self._order.take(found, writing=writing, now=time.monotonic()):
                     for subscription in self._subscriptions:
                         subscription.offer(event)
+                if self._order.has_gap:
+                    self._order.note(await self.in_thread(events.writers))
             except Exception as error:  # noqa: BLE001 streams outlive a database that is away
                 logger.warning("alerts cannot be read: %s", type(error).__name__)
             await asyncio.sleep(POLL_SECONDS)

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 from django.db.models import Max, QuerySet
 from rest_framework.renderers import JSONRenderer
 
 from sites.selectors import members_of
 from surveillance.api.serializers import alert_shown
+from surveillance.core.sequence import Writers
 from surveillance.models import Alert
 from surveillance.selectors.cameras import reach
 
@@ -51,6 +52,23 @@ def newest_id() -> int:
     """The highest id in the database."""
     with _connection_of_this_thread():
         return int(Alert.objects.aggregate(newest=Max("id"))["newest"] or 0)
+
+
+def writers() -> Writers:
+    """The transactions that have written to alerts and are not over: the only ones that may hold an id unseen.
+
+    PostgreSQL locks the table for an INSERT before it draws an id. SQLite lets in one writer after the other.
+    """
+    with _connection_of_this_thread():
+        if connection.vendor != "postgresql":
+            return frozenset()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT DISTINCT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND"
+                " mode = 'RowExclusiveLock' AND relation = %s::regclass",
+                [Alert._meta.db_table],
+            )
+            return frozenset(name for (name,) in cursor.fetchall())
 
 
 def events_after(position: int) -> dict[int, Event]:

@@ -1,6 +1,7 @@
 """The live stream on the real server: in time, without a gap, one's own alerts only, no thread for each viewer."""
 
 import asyncio
+import contextlib
 import json
 import threading
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg2
 import pytest
 from tests.integration.services.backend import BackendServer
 
@@ -94,6 +96,41 @@ def test_alerts_come_in_time_and_only_to_those_who_may_see_them(backend: Backend
         headers |= {"Authorization": f"Token {anna.token}", "Last-Event-ID": "soon"}
         refused = client.get("/api/alerts/stream/", headers=headers)
         assert (refused.status_code, list(refused.json())) == (400, ["last_event_id"])
+
+
+_COPY = (
+    "INSERT INTO surveillance_alert SELECT (jsonb_populate_record(NULL::surveillance_alert, to_jsonb(a) ||"
+    " jsonb_build_object('id', nextval(pg_get_serial_sequence('surveillance_alert', 'id')), 'event_id', %s::text))).*"
+    " FROM surveillance_alert a ORDER BY id LIMIT 1"
+)
+
+
+def test_an_alert_whose_commit_takes_long_is_in_no_gap(backend: BackendServer, database_url: str) -> None:
+    """Later ids are committed, and seen, before it."""
+    anna = backend.create_user("anna")
+    pipeline = backend.token("anna", "pipeline")
+    camera_id = backend.add_camera(anna.token, name="a", rtsp_url="rtsp://h/1")
+    _send(backend, pipeline, camera_id, "event-0001")
+    with contextlib.closing(psycopg2.connect(database_url)) as slow, slow.cursor() as cursor:
+        watching = _Listener(backend, anna.token, 4)
+        time.sleep(1)
+        cursor.execute(_COPY, ["event-0002"])
+        _send(backend, pipeline, camera_id, "event-0003")
+        with contextlib.closing(psycopg2.connect(database_url)) as undone, undone.cursor() as other:
+            other.execute(_COPY, ["event-undone"])
+            undone.rollback()
+        _send(backend, pipeline, camera_id, "event-0004")
+        resumed = [_Listener(backend, anna.token, 4, last_event_id=0) for _ in range(4)]  # by either worker
+        time.sleep(5)
+        assert watching.got == []
+        slow.commit()
+    _send(backend, pipeline, camera_id, "event-0005")
+    for listener in (watching, *resumed):
+        listener.join(30)
+    wanted = [f"event-{number:04}" for number in range(2, 6)]
+    assert [event for _, event in watching.got] == wanted
+    for listener in resumed:
+        assert [event for _, event in listener.got] == ["event-0001", *wanted[:3]]
 
 
 def _threads_and_memory(backend: BackendServer) -> tuple[int, float]:

@@ -3,39 +3,60 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surveillance.core.sequence import PATIENCE_SECONDS, InOrder
+from surveillance.core.sequence import PATIENCE_SECONDS, InOrder, Writers
+
+NOBODY: Writers = frozenset()
+FIRST, SECOND = frozenset({"3/7"}), frozenset({"4/9"})
 
 
 def test_rows_in_order_pass_at_once() -> None:
     order: InOrder[str] = InOrder(10)
-    assert order.take({11: "a", 12: "b"}, now=0.0) == ["a", "b"]
-    assert order.take({11: "a", 12: "b"}, now=1.0) == []
+    assert order.take({11: "a", 12: "b"}, writing=NOBODY, now=0.0) == ["a", "b"]
+    assert not order.has_gap
+    assert order.take({11: "a", 12: "b"}, writing=NOBODY, now=1.0) == []
     assert order.position == 12
 
 
-def test_missing_row_is_waited_for() -> None:
+def test_missing_row_is_waited_for_as_long_as_its_writer_is_at_work() -> None:
     order: InOrder[str] = InOrder(10)
-    assert order.take({12: "b"}, now=0.0) == []
-    assert order.take({11: "a", 12: "b"}, now=1.0) == ["a", "b"]
+    assert order.take({12: "b"}, writing=NOBODY, now=0.0) == []
+    assert order.has_gap
+    order.note(FIRST)
+    assert order.take({12: "b"}, writing=FIRST, now=PATIENCE_SECONDS - 1) == []
+    assert order.take({11: "a", 12: "b"}, writing=NOBODY, now=PATIENCE_SECONDS - 0.5) == ["a", "b"]
 
 
-def test_row_that_never_comes_is_waited_for_no_longer_than_that() -> None:
+def test_row_that_never_comes_is_waited_for_until_its_writer_is_done_and_for_no_other() -> None:
     order: InOrder[str] = InOrder(10)
-    assert order.take({12: "b"}, now=0.0) == []
-    assert order.take({12: "b"}, now=PATIENCE_SECONDS - 0.1) == []
-    assert order.take({12: "b"}, now=PATIENCE_SECONDS) == ["b"]
+    assert order.take({12: "b"}, writing=SECOND, now=0.0) == [], "who wrote then is not known yet"
+    order.note(FIRST)
+    assert order.take({12: "b"}, writing=FIRST | SECOND, now=0.3) == []
+    order.note(FIRST | SECOND)
+    assert order.take({12: "b"}, writing=SECOND, now=0.6) == ["b"], "the second began later"
 
 
-@given(st.permutations(range(1, 15)), st.lists(st.integers(1, 5), min_size=14, max_size=14))
-def test_every_row_once_and_in_order(commits: list[int], sizes: list[int]) -> None:
+def test_somebody_who_never_ends_does_not_silence_everything() -> None:
+    order: InOrder[str] = InOrder(10)
+    assert order.take({12: "b"}, writing=FIRST, now=0.0) == []
+    order.note(FIRST)
+    assert order.take({12: "b"}, writing=FIRST, now=PATIENCE_SECONDS) == ["b"]
+
+
+@given(
+    st.permutations(range(1, 15)), st.lists(st.integers(1, 5), min_size=14, max_size=14), st.sets(st.integers(1, 14))
+)
+def test_every_row_once_and_in_order(ends: list[int], sizes: list[int], rolled_back: set[int]) -> None:
+    """Ids are drawn in order, each by a transaction of its own that ends whenever it likes, however late."""
     order: InOrder[int] = InOrder(0)
     visible: dict[int, int] = {}
     given_out: list[int] = []
-    now, remaining = 0.0, list(commits)
-    for size in sizes:
-        for row in remaining[:size]:
-            visible[row] = row
+    now, remaining = 0.0, list(ends)
+    for size in (*sizes, 0, 0):
+        now += PATIENCE_SECONDS / 100
+        before = frozenset(map(str, remaining))  # asked for before the rows are read
+        visible |= {row: row for row in remaining[:size] if row not in rolled_back}
         remaining = remaining[size:]
-        now += PATIENCE_SECONDS / 100  # all are committed well within the patience
-        given_out += order.take({row: row for row in visible if row > order.position}, now=now)
-    assert given_out == list(range(1, 15))
+        found = {row: row for row in visible if row > order.position}
+        given_out += order.take(found, writing=before, now=now)
+        order.note(frozenset(map(str, remaining)))
+    assert given_out == [row for row in range(1, 15) if row not in rolled_back]
