@@ -111,7 +111,7 @@ class Installation:
         kept = [each for each in self.applied if each["kind"] == "Secret"]
         found = _in_helms_order([*kept, *(each for each in found if each["kind"] != "Secret")])
         self._run_hooks(at[moment])
-        self.cluster.apply([converted(each) for each in found])
+        self.cluster.apply([converted(each, self.cluster.version) for each in found])
         present = {_key(each) for each in found}
         former = [each for each in self.applied if _key(each) not in present]
         self.applied, self.at = found, at
@@ -125,7 +125,7 @@ class Installation:
 
     def _run_hooks(self, jobs: list[Document]) -> None:
         for hook in jobs:
-            self.cluster.apply([converted(hook)])
+            self.cluster.apply([converted(hook, self.cluster.version)])
             self.wait_for_job(hook["metadata"]["name"])
             self.cluster.kubectl("delete", "job", hook["metadata"]["name"], "--namespace", SYSTEM)
 
@@ -179,7 +179,7 @@ def install(cluster: ContainerCluster, model: Path) -> Installation:
     applied = _in_helms_order(applied)
     for crd in sorted((CHART / "crds").glob("*.yaml")):
         eventually(_attempt(lambda path=crd: cluster.apply(path)), timeout_seconds=60)  # type: ignore[misc]
-    cluster.apply([converted(each) for each in applied])
+    cluster.apply([converted(each, cluster.version) for each in applied])
     installation = Installation(cluster, applied, at)
     installation.wait_for_job("vigil-bootstrap", 400)
     installation.wait_until_ready()
@@ -221,9 +221,9 @@ def _key(each: Document) -> tuple[str, str, str]:
     return each["kind"], each["metadata"].get("namespace", ""), each["metadata"]["name"]
 
 
-def converted(each: Document) -> Document:
-    """What Kubernetes 1.20 takes of it."""
-    if each["apiVersion"] == "policy/v1":
+def converted(each: Document, version: tuple[int, int]) -> Document:
+    """What a server of this version takes of it."""
+    if each["apiVersion"] == "policy/v1" and version < (1, 21):
         return {**each, "apiVersion": "policy/v1beta1"}
     return each
 

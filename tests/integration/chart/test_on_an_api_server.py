@@ -25,8 +25,8 @@ def installed(cluster: ControlPlane) -> ControlPlane:
     values = {"detectors": {"namespace": CAMERAS, "classes": {"gpu": None, "gpu-shared": None, "cpu": None}}}
     applied, at = hooks(documents(render(values, release="chart-vigil", namespace=SYSTEM)))
     applied.sort(key=lambda each: each["kind"] != "Namespace")
-    cluster.apply([converted(each) for each in applied])
-    cluster.apply([converted(each) for each in at["pre-delete"]])
+    cluster.apply([converted(each, cluster.version) for each in applied])
+    cluster.apply([converted(each, cluster.version) for each in at["pre-delete"]])
     return cluster
 
 
