@@ -149,8 +149,11 @@ _STATE: dict[str, Any] = {"id": _UUID, "state": "done", "created_at": _TIME}
 EXAMPLES: dict[str, Any] = {
     "AcceptRequest": {"token": _TOKEN},
     "AccountRequest": {"username": "emil", "password": "a long enough pass phrase"},
-    "AcknowledgeRequest": {"ids": [17, 18]},
+    "AlertIdsRequest": {"ids": [17, 18]},
     "Acknowledged": {"acknowledged": 2},
+    "Resolved": {"resolved": 2},
+    "JudgementRequest": {"ids": [17, 18], "is_false_positive": True},
+    "Judged": {"changed": 2},
     "Alert": _ALERT,
     "AlertFieldsRequest": {
         "event_id": "7-20261123T120000-3",

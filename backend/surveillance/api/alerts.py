@@ -20,17 +20,20 @@ from surveillance.api.delivery import delivered
 from surveillance.api.filters import AlertFilter
 from surveillance.api.serializers import (
     AcknowledgedSerializer,
-    AcknowledgeSerializer,
+    AlertIdsSerializer,
     AlertSerializer,
     CommentSerializer,
+    JudgedSerializer,
+    JudgementSerializer,
+    ResolvedSerializer,
     RuleQualitySerializer,
 )
 from surveillance.models import Alert
 from surveillance.selectors.alerts import rule_quality
 from surveillance.services.alerts import (
     alert_comment,
-    alert_mark_false_positive,
     alerts_acknowledge,
+    alerts_judge,
     alerts_resolve,
 )
 from surveillance_backend.pagination import ByIdPagination, StableOrderingFilter
@@ -111,9 +114,9 @@ class FalsePositiveView(APIView):
         return self._mark(request, alert_id, is_false_positive=False)
 
     def _mark(self, request: Request, alert_id: int, *, is_false_positive: bool) -> Response:
-        alert = handled_alert(request, alert_id)
-        alert_mark_false_positive(alert=alert, is_false_positive=is_false_positive)
-        return Response(AlertSerializer(alert).data)
+        handled_alert(request, alert_id)
+        alerts_judge(alerts=handled_alerts(request), ids=[alert_id], is_false_positive=is_false_positive)
+        return Response(AlertSerializer(visible_alert(request, alert_id)).data)
 
 
 class CommentsView(APIView):
@@ -157,20 +160,54 @@ class AcknowledgeManyView(APIView):
     @extend_schema(
         operation_id="alerts_acknowledge_many",
         summary="Acknowledge alerts",
-        request=AcknowledgeSerializer,
+        request=AlertIdsSerializer,
         responses=AcknowledgedSerializer,
     )
     def post(self, request: Request) -> Response:
         """Acknowledges up to 1,000 alerts. Those that you may not handle stay as they are."""
-        sent = AcknowledgeSerializer(data=request.data)
-        sent.is_valid(raise_exception=True)
-        count = alerts_acknowledge(
-            alerts=handled_alerts(request),
-            ids=sent.validated_data["ids"],
-            user=user_of(request),
-            now=timezone.now(),
-        )
-        return Response({"acknowledged": count})
+        ids = _meant(AlertIdsSerializer(data=request.data))["ids"]
+        alerts, user = handled_alerts(request), user_of(request)
+        return Response({"acknowledged": alerts_acknowledge(alerts=alerts, ids=ids, user=user, now=timezone.now())})
+
+
+class ResolveManyView(APIView):
+    """Closing many alerts."""
+
+    scopes = {"POST": USER}  # noqa: RUF012
+
+    @extend_schema(
+        operation_id="alerts_resolve_many",
+        summary="Resolve alerts",
+        request=AlertIdsSerializer,
+        responses=ResolvedSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        """Resolves up to 1,000 alerts and acknowledges them. Those that you may not handle stay as they are."""
+        ids = _meant(AlertIdsSerializer(data=request.data))["ids"]
+        alerts, user = handled_alerts(request), user_of(request)
+        return Response({"resolved": alerts_resolve(alerts=alerts, ids=ids, user=user, now=timezone.now())})
+
+
+class FalsePositiveManyView(APIView):
+    """Saying of many alerts that the detector was wrong."""
+
+    scopes = {"POST": USER}  # noqa: RUF012
+
+    @extend_schema(
+        operation_id="alerts_false_positive_many",
+        summary="Mark as false positives",
+        request=JudgementSerializer,
+        responses=JudgedSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        """Says so of up to 1,000 alerts, or takes it back. Those that you may not handle stay as they are."""
+        sent = _meant(JudgementSerializer(data=request.data))
+        return Response({"changed": alerts_judge(alerts=handled_alerts(request), **sent)})
+
+
+def _meant(sent: AlertIdsSerializer) -> dict[str, Any]:
+    sent.is_valid(raise_exception=True)
+    return dict(sent.validated_data)
 
 
 class ClipView(APIView):

@@ -236,8 +236,8 @@ class AlertFieldsSerializer(serializers.Serializer[Any]):
     image = serializers.FileField(required=False, help_text="JPEG or PNG, at most 2 MB and 4096 x 4096 pixels.")
 
 
-class AcknowledgeSerializer(serializers.Serializer[Any]):
-    """Which alerts to acknowledge."""
+class AlertIdsSerializer(serializers.Serializer[Any]):
+    """Which alerts are meant."""
 
     ids = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), min_length=1, max_length=1000
@@ -248,6 +248,24 @@ class AcknowledgedSerializer(serializers.Serializer[Any]):
     """How many were acknowledged by this request."""
 
     acknowledged = serializers.IntegerField()
+
+
+class ResolvedSerializer(serializers.Serializer[Any]):
+    """How many were resolved by this request."""
+
+    resolved = serializers.IntegerField()
+
+
+class JudgementSerializer(AlertIdsSerializer):
+    """Which alerts are meant, and what is said of them."""
+
+    is_false_positive = serializers.BooleanField(default=True, help_text="False takes it back.")
+
+
+class JudgedSerializer(serializers.Serializer[Any]):
+    """Of how many this request changed what is said."""
+
+    changed = serializers.IntegerField()
 
 
 class CommentSerializer(serializers.ModelSerializer[AlertComment]):

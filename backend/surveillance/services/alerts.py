@@ -158,14 +158,12 @@ def alerts_unresolve(*, alerts: QuerySet[Alert], ids: Collection[int], user: Use
 
 
 def alerts_judge(*, alerts: QuerySet[Alert], ids: Collection[int], is_false_positive: bool) -> int:
-    """Says of those of `ids` that are in `alerts` that the detector was wrong, or takes that back."""
-    return alerts.filter(pk__in=ids).update(is_false_positive=is_false_positive)
+    """Says of those of `ids` that are in `alerts` that the detector was wrong, or takes that back.
 
-
-def alert_mark_false_positive(*, alert: Alert, is_false_positive: bool) -> None:
-    """Says that the detector was wrong, or takes that back."""
-    Alert.objects.filter(pk=alert.pk).update(is_false_positive=is_false_positive)
-    alert.is_false_positive = is_false_positive
+    Returns of how many that was not said yet.
+    """
+    others = alerts.filter(pk__in=ids, is_false_positive=not is_false_positive)
+    return others.update(is_false_positive=is_false_positive)
 
 
 def alert_comment(*, alert: Alert, author: User, text: str) -> AlertComment:

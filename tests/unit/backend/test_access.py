@@ -142,6 +142,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "send-alert/"): _row(people=NO_PERSON, services=(400, 400, 400, 403)),
     ("GET", "alerts/"): OWN_LIST,
     ("POST", "alerts/acknowledge/"): OWN_LIST_400,
+    ("POST", "alerts/resolve/"): OWN_LIST_400,
+    ("POST", "alerts/false-positive/"): OWN_LIST_400,
     ("GET", "alerts/{alert}/"): VIEW,
     ("POST", "alerts/{alert}/acknowledge/"): HANDLE,
     ("POST", "alerts/{alert}/resolve/"): HANDLE,

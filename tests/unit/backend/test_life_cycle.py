@@ -34,6 +34,40 @@ def test_resolving_leaves_who_acknowledged(anna: Party, root: Party, alert: Aler
     assert (shown["acknowledged_by"], shown["resolved_by"]) == ("root", "anna")
 
 
+def test_resolving_and_judging_many_touches_only_those_that_one_may_handle(
+    anna: Party, ben: Party, viewer: Party, site_operator: Party, pipeline: Party, camera: Camera
+) -> None:
+    theirs = Camera.objects.create(user=ben.user, name="b", rtsp_url="rtsp://h/1")
+    for number in range(3):
+        send(pipeline, camera, event_id=f"event-000{number}")
+    send(pipeline, theirs, event_id="event-ben")
+    ids = list(Alert.objects.order_by("id").values_list("pk", flat=True))
+    body = {"ids": [*ids, 987654]}
+    assert viewer.client.post("/api/alerts/resolve/", body).json() == {"resolved": 0}
+    assert viewer.client.post("/api/alerts/false-positive/", body).json() == {"changed": 0}
+    anna.client.post(f"/api/alerts/{ids[0]}/resolve/")
+    assert site_operator.client.post("/api/alerts/resolve/", body).json() == {"resolved": 2}
+    assert [(row.resolved_by_id, row.acknowledged_by_id) for row in Alert.objects.order_by("id")] == [
+        (anna.user.pk,) * 2,
+        *[(site_operator.user.pk,) * 2] * 2,
+        (None, None),
+    ]
+    assert anna.client.post("/api/alerts/false-positive/", {"ids": ids[:2]}).json() == {"changed": 2}
+    assert anna.client.post("/api/alerts/false-positive/", body).json() == {"changed": 1}
+    assert set(Alert.objects.filter(is_false_positive=True).values_list("pk", flat=True)) == set(ids[:3])
+    assert anna.client.post("/api/alerts/false-positive/", {**body, "is_false_positive": False}).json() == {
+        "changed": 3
+    }
+    assert not Alert.objects.filter(is_false_positive=True).exists()
+
+
+@pytest.mark.parametrize("path", ["resolve", "false-positive", "acknowledge"])
+@pytest.mark.parametrize("ids", [[], ["a"], [-1], None, list(range(1, 1002)), [2**70]])
+def test_nonsense_instead_of_ids_names_the_field(anna: Party, path: str, ids: Any) -> None:
+    answer = anna.client.post(f"/api/alerts/{path}/", {"ids": ids})
+    assert (answer.status_code, list(answer.json())) == (400, ["ids"])
+
+
 def test_comments(anna: Party, ben: Party, alert: Alert) -> None:
     url = f"/api/alerts/{alert.pk}/comments/"
     assert anna.client.post(url, {"text": "The postman."}).status_code == 201
