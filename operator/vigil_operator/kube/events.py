@@ -1,6 +1,7 @@
 """Kubernetes Events about cameras: few, on transitions only, and never the reason that something else fails."""
 
 import logging
+import re
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ QUIET_PERIOD = timedelta(minutes=10)
 """The same thing about the same camera is not said again before this has passed."""
 
 MAX_REMEMBERED = 4096
+NUMBER = re.compile(r"\d+")
 
 
 class EventRecorder:
@@ -42,7 +44,8 @@ class EventRecorder:
 
     async def _record(self, camera: Camera, severity: str, reason: str, message: str) -> None:
         now = self._clock()
-        if not self._is_news((camera.meta.uid, reason, message), now):
+        # A message that differs in its numbers (times, counts, ports) says the same.
+        if not self._is_news((camera.meta.uid, reason, NUMBER.sub("#", message)), now):
             return
         try:
             await self._kube.create(EVENT, self._event(camera, severity, reason, message, now))
