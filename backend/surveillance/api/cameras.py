@@ -21,7 +21,7 @@ from surveillance.api.access import (
 )
 from surveillance.api.errors import answered
 from surveillance.api.filters import CameraFilter
-from surveillance.api.serializers import CameraSerializer
+from surveillance.api.serializers import CameraSerializer, camera_shown
 from surveillance.models import Camera
 from surveillance.services.cameras import camera_create, camera_delete, camera_set_active, camera_update
 from surveillance_backend.pagination import OldestFirstPagination, StableOrderingFilter
@@ -53,7 +53,7 @@ class CameraListView(ListAPIView[Camera]):
         sent.is_valid(raise_exception=True)
         with answered():
             camera = camera_create(user=user_of(request), values=sent.validated_data)
-        return Response(CameraSerializer(camera).data, status=201)
+        return Response(camera_shown(camera), status=201)
 
 
 class CameraView(APIView):
@@ -64,7 +64,7 @@ class CameraView(APIView):
     @extend_schema(summary="A camera", responses=CameraSerializer)
     def get(self, request: Request, camera_id: int) -> Response:
         """The camera with its health."""
-        return Response(CameraSerializer(visible_camera(request, camera_id)).data)
+        return Response(camera_shown(visible_camera(request, camera_id)))
 
     @extend_schema(summary="Replace a camera", request=CameraSerializer, responses=CameraSerializer)
     def put(self, request: Request, camera_id: int) -> Response:
@@ -89,7 +89,7 @@ class CameraView(APIView):
         sent.is_valid(raise_exception=True)
         with answered():
             camera = camera_update(camera=camera, values=sent.validated_data, user=user_of(request)).camera
-        return Response(CameraSerializer(camera).data)
+        return Response(camera_shown(camera))
 
 
 class ActivateView(APIView):
@@ -118,4 +118,4 @@ def _set_active(request: Request, camera_id: int, *, is_active: bool) -> Respons
     camera = camera_in_role(request, camera_id, Role.OPERATOR)
     with answered():
         camera = camera_set_active(camera=camera, is_active=is_active).camera
-    return Response(CameraSerializer(camera).data)
+    return Response(camera_shown(camera))

@@ -130,6 +130,14 @@ class CameraSerializer(serializers.ModelSerializer[Camera]):
         return shown
 
 
+_CAMERA = CameraSerializer()
+
+
+def camera_shown(camera: Camera) -> dict[str, Any]:
+    """The camera as `CameraSerializer` shows it."""
+    return _CAMERA.to_representation(camera)
+
+
 @extend_schema_field(cast("Any", Box))
 class BoxField(serializers.JSONField):
     """A rectangle in fractions of the picture."""
