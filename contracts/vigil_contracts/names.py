@@ -90,7 +90,7 @@ REASON_TEXTS: dict[Reason, str] = {
     Reason.STREAM_FORBIDDEN: "The stream's address is outside the allowed networks. An administrator can allow it.",
     Reason.MODEL_INVALID: "The detection model cannot be loaded. Check the model's path and SHA-256.",
     Reason.MODEL_UNAVAILABLE: "The inference server does not answer, so nobody looks. Check that it runs.",
-    Reason.BACKEND_UNREACHABLE: "The detector cannot reach the API. Alerts wait on its disk.",
+    Reason.BACKEND_UNREACHABLE: "The API cannot be reached. Alerts wait on the detector's disk.",
     Reason.DETECTOR_NOT_REPORTING: "No detector has reported for this camera. Check that the pipeline runs.",
     Reason.INVALID_SPEC: "The camera's specification is not valid. The message names the field.",
     Reason.INSUFFICIENT_GPU: "No node has a free GPU of the kind that the detector class asks for.",
