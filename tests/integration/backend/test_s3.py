@@ -96,3 +96,24 @@ def test_an_s3_that_is_away_is_told_in_time_and_comes_back(s3: S3Server, tmp_pat
         _send(scene, "event-0002")
         assert backend.is_ready()
         assert scene.stored() == ["event-0001", "event-0002"], "the backend passes them on itself"
+
+
+def test_files_of_a_directory_move_to_a_bucket_under_their_names(s3: S3Server, tmp_path: Path) -> None:
+    """As docs/s3.md says: copied as they are, and the backend started anew."""
+    bucket = s3.make_bucket()
+    with backend_server(tmp_path / "directory") as before:
+        scene = make_scene(before)
+        _send(scene, "event-0001")
+        before.stop()
+        media = before.directory / "media"
+        for path in media.rglob("*.jpg"):
+            s3.client().upload_file(str(path), bucket, str(path.relative_to(media)))
+            path.unlink()
+        kept = {name: before.environment[name] for name in ("VIGIL_SECRET_KEY", "VIGIL_CREDENTIAL_KEYS")}
+        moved = {**kept, "VIGIL_DATA_DIR": str(before.directory), **s3.environment(bucket)}
+        with backend_server(tmp_path / "bucket", environment=moved, is_migrated=True) as after:
+            (row,) = after.alerts(scene.user_token)
+            with after.client(scene.user_token) as client:
+                link = client.get(row["image"]).headers["location"]
+            assert httpx.get(link).content.startswith(b"\xff\xd8")
+            assert json.loads(after.manage("sweep_pictures", "--output", "json", "--dry-run"))["files"] == 1

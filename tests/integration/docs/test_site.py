@@ -55,3 +55,15 @@ def test_the_reference_has_every_setting_metric_field_and_value() -> None:
     for value in ("backend.replicas", "detectors.classes.gpu.spec.runtime", "ingress.tlsSecret"):
         assert f"| `{value}` |" in values.page()
     assert "| `backend.replicas` | `1` | more want media in S3" in values.page(), "the comment beside it is told"
+
+
+def test_every_setting_that_a_page_names_exists() -> None:
+    """Those of the benchmarks, which are no programs of a deployment, aside."""
+    declared = set(re.findall(r"\| `([A-Z0-9_]+)` \|", settings.page()))
+    spoken_of = {
+        (path.name, name)
+        for path in (ROOT / "docs").rglob("*.md")
+        for name in re.findall(r"\bVIGIL_(?!BENCH_)[A-Z0-9_]+[A-Z0-9]\b", path.read_text())
+    }
+    assert len(spoken_of) > 60
+    assert {(page, name) for page, name in spoken_of if name not in declared} == set()
