@@ -18,11 +18,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 from playwright.sync_api import Page, sync_playwright
 
 IMAGES = Path(__file__).parents[1] / "docs/images"
 ALERTS_WANTED = 9
 TIMEOUT_SECONDS = 480
+YARD = {"name": "Yard", "points": [[0.02, 0.62], [0.98, 0.58], [0.98, 0.97], [0.02, 0.97]]}
+SEEN_PICTURES_ARE_THERE = """
+() => [...document.images].every((image) =>
+  !image.src || !image.checkVisibility() || image.getBoundingClientRect().top > innerHeight
+  || (image.complete && image.naturalWidth > 0))
+"""
+RULES = [
+    {"name": "everything", "type": "object"},
+    {"name": "stays", "type": "loitering", "zone": "Yard", "seconds": 4, "classes": ["person"]},
+    {"name": "to the door", "type": "line_crossing", "line": [[0.2, 0.72], [0.75, 0.66]]},
+]
 
 
 @dataclass(frozen=True)
@@ -67,10 +79,22 @@ def _said(process: subprocess.Popen[str]) -> Running:
     raise SystemExit("vigil run ended before it said where the dashboard is")
 
 
+def set_rules(running: Running) -> None:
+    """Gives the demo camera something to draw and to tell."""
+    with httpx.Client(base_url=running.url.partition("/dashboard/")[0]) as client:
+        who = {"username": running.username, "password": running.password}
+        token = client.post("/api/token/", json=who).raise_for_status().json()["token"]
+        client.headers["Authorization"] = f"Token {token}"
+        detection = client.get("/api/cameras/1/").raise_for_status().json()["detection"]
+        detection |= {"zones": [YARD], "rules": RULES}
+        client.patch("/api/cameras/1/", json={"detection": detection}).raise_for_status()
+
+
 def wait_for_alerts(page: Page) -> None:
-    """Until the overview shows enough of them."""
+    """Until the overview shows enough of them, somebody who stayed among them."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
-    while page.locator("[data-alert]").count() < ALERTS_WANTED:
+    shown = page.locator("[data-alert]")
+    while shown.count() < ALERTS_WANTED or not shown.filter(has_text="Loitering").count():
         if time.monotonic() > deadline:
             raise SystemExit(f"fewer than {ALERTS_WANTED} alerts after {TIMEOUT_SECONDS} s")
         page.wait_for_timeout(2000)
@@ -102,11 +126,14 @@ def main() -> None:
                 page.fill("#id_username", running.username)
                 page.fill("#id_password", running.password)
                 page.click("button[type=submit]")
+                page.wait_for_selector(".camera-row", timeout=120_000)
+                set_rules(running)
                 wait_for_alerts(page)
                 state = context.storage_state()
             if name == "alerts":
-                page.keyboard.press("j")
+                page.locator("[data-alert]").filter(has_text="Loitering").first.focus()
             page.wait_for_timeout(3000)
+            page.wait_for_function(SEEN_PICTURES_ARE_THERE, timeout=60_000)
             page.screenshot(path=IMAGES / f"{name}.png")
             print(f"docs/images/{name}.png")
             context.close()

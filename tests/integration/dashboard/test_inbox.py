@@ -223,3 +223,15 @@ def test_who_wants_it_is_told_of_new_alerts_by_the_browser(visit: Visit, watcher
     loud = watcher.send_alert(camera_id, alert_type="fire", picture=False)
     expect(page.locator(f"#alert-{loud}")).to_be_visible()
     assert page.evaluate("window.told") == ["Fire, Gate"]
+
+
+def test_the_preview_squeezes_no_picture_in_a_low_window(visit: Visit, watcher: Watcher) -> None:
+    """The zone is drawn over the whole frame: beside bars the picture would lie elsewhere."""
+    watcher.send_alert(add_camera(visit), rule="linger", zone="Yard", zone_seconds="75")
+    visit.page.set_viewport_size({"width": 1440, "height": 600})
+    visit.open("/dashboard/alerts/")
+    visit.page.keyboard.press("j")
+    expect(visit.page.locator("#preview")).to_contain_text("Time in zone")
+    box = visit.page.locator("#preview .screen").bounding_box()
+    assert box is not None
+    assert abs(box["width"] / box["height"] - 16 / 9) < 0.02
