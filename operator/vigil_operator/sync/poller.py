@@ -131,12 +131,13 @@ class Poller:
         if fetched.value is not None:
             self._take_in(fetched.value)
             self._etag = fetched.etag
-        await self._look_after_rows(is_due=fetched.value is not None)
-        await self._ask_for_health()
         if self._answered and self._settled_changes != self._store.camera_changes:
             await self._settle()
         else:
             self._metrics.sync_last_success.set(self._wall_clock())
+        # Behind what somebody waits for: with thousands of cameras these answers take a while.
+        await self._look_after_rows(is_due=fetched.value is not None)
+        await self._ask_for_health()
 
     async def _look_after_rows(self, *, is_due: bool) -> None:
         try:
@@ -213,6 +214,8 @@ class Poller:
                         self._complaints[name] = str(error)
                     return False
                 self._complaints.pop(name, None)
+                # A round that makes ten thousand resources takes its time, and is alive all the while.
+                self.last_round = self._monotonic()
         return True
 
     async def _apply(self, manifest: Mapping[str, Any]) -> None:
