@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 from tests.chart.helm import CHART, ROOT, Document, documents, hooks, render
 from tests.cluster.cluster import KubectlError
+from tests.cluster.http import ApiError
 from tests.cluster.images import CACHE, build_image
 from tests.cluster.node import NODE_NAME, ContainerCluster
 from tests.cluster.polling import eventually
@@ -164,7 +165,12 @@ class Installation:
                 for suffix, more in (("", []), (".previous", ["--previous"])):
                     log = self.cluster.kubectl("logs", pod_name, "--namespace", namespace, *more, check=False)
                     (folder / f"{pod_name}{suffix}.log").write_text(log)
-        take_screenshots(folder, self.address("vigil-backend"), "admin", self._admin_password())
+        try:
+            address, password = self.address("vigil-backend"), self._admin_password()
+        except (ApiError, KubectlError) as error:  # it is uninstalled, or nothing answers
+            (folder / "screenshots.txt").write_text(f"{error}\n")
+        else:
+            take_screenshots(folder, address, "admin", password)
         return folder
 
 
