@@ -4,8 +4,10 @@ import base64
 import email
 import email.policy
 import io
+import ipaddress
 import json
 import re
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -144,6 +146,36 @@ def test_nothing_connects_to_an_address_that_is_not_allowed(receiver: Receiver, 
         assert error is not None
         assert "VIGIL_NOTIFY_NETWORKS" in error.reason
     assert receiver.got == []
+
+
+def test_a_name_that_changes_its_address_is_resolved_once_and_its_address_pinned(
+    receiver: Receiver, reachable: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DNS rebinding: permitted when it is looked at, another machine a moment later."""
+    reachable.VIGIL_NOTIFY_ADDRESSES = PublicAddresses((ipaddress.ip_network("127.0.0.1/32"),))
+    means = ["127.0.0.1", "127.0.0.9", "127.0.0.9"]
+    asked: list[str] = []
+    resolve = socket.getaddrinfo
+
+    def fickle(host: Any, port: Any, *arguments: Any, **options: Any) -> Any:
+        if host == "fickle.example":
+            asked.append(host)
+            return resolve(means.pop(0), port, *arguments, **options)
+        return resolve(host, port, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", fickle)
+    hook = WebhookTarget(url=f"http://fickle.example:{receiver.port}/", secret=new_secret())
+    with socket.create_server(("127.0.0.9", receiver.port)) as other:
+        other.settimeout(0.2)
+        assert _send(ChannelName.WEBHOOK, hook, content()) is None
+        assert (len(receiver.got), asked) == (1, ["fickle.example"])
+        assert receiver.got[0].headers["host"].startswith("fickle.example")
+        refused = _send(ChannelName.WEBHOOK, hook, content())
+        assert refused is not None
+        assert "VIGIL_NOTIFY_NETWORKS" in refused.reason
+        assert len(receiver.got) == 1
+        with pytest.raises(TimeoutError):
+            other.accept()
 
 
 def test_receiver_that_is_not_there() -> None:

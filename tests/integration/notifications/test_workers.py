@@ -1,7 +1,9 @@
 """The outbox under fire: real workers of Celery on a real Redis and PostgreSQL, killed in the middle; and the thread
 of the embedded mode on SQLite, killed with its backend."""
 
+import base64
 import contextlib
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +24,8 @@ from tests.integration.services.redis import RedisServer
 pytestmark = pytest.mark.timeout(400)
 ENVIRONMENT = {"VIGIL_NOTIFY_NETWORKS": "127.0.0.0/8"}
 WAIT_SECONDS = 90
+MARK = "zZmarkedZz"
+"""In every credential and in every secret part of a URL."""
 
 
 class Scene:
@@ -31,14 +35,17 @@ class Scene:
         self.backend = backend
         self.user: BackendUser = backend.create_user("anna")
         self.pipeline = backend.token("anna", "pipeline")
-        self.camera = backend.add_camera(self.user.token, name="Gate", rtsp_url="rtsp://camera.example/1")
+        self.camera = backend.add_camera(
+            self.user.token, name="Gate", rtsp_url=f"rtsp://{MARK}:{MARK}@camera.example/1"
+        )
         self.receiver = receiver
         self.count = 0
-        target = {"url": f"http://127.0.0.1:{receiver.port}/"}
+        target = {"url": f"http://{MARK}:{MARK}@127.0.0.1:{receiver.port}/{MARK}?key={MARK}"}
         with backend.client(self.user.token) as client:
             answer = client.post("/api/notifications/", json={"name": "All", "channel": "webhook", "target": target})
             assert answer.status_code == 201, answer.text
             self.subscription = answer.json()["subscription"]["id"]
+            self.secrets = [MARK, answer.json()["secret"], self.user.password, self.user.token, self.pipeline]
 
     def alert(self) -> int:
         """Stores an alert; returns its id."""
@@ -89,6 +96,27 @@ def _lease_ends_now(database_url: str) -> None:
         cursor.execute("UPDATE notifications_message SET next_attempt_at = now() WHERE state = 'pending'")
 
 
+def _held_by(redis: RedisServer) -> str:
+    """All that Redis keeps, with the bodies of Celery's messages as they are read."""
+    texts: list[bytes] = []
+    with redis.client() as client:
+        for key in client.scan_iter():
+            match client.type(key):
+                case b"list":
+                    texts += client.lrange(key, 0, -1)
+                case b"hash":
+                    texts += [part for pair in client.hgetall(key).items() for part in pair]
+                case b"zset":
+                    texts += client.zrange(key, 0, -1)
+                case b"set":
+                    texts += client.smembers(key)
+                case b"string":
+                    texts.append(client.get(key))
+    bodies = [base64.b64decode(body) for text in texts for body in re.findall(rb'"body": "([A-Za-z0-9+/=]+)"', text)]
+    assert bodies
+    return b"\n".join([*texts, *bodies]).decode(errors="replace")
+
+
 @pytest.mark.slow
 def test_worker_redis_and_receiver_die_and_nothing_is_lost_or_doubled(
     tmp_path: Path, database_url: str, redis: RedisServer, receiver: Receiver
@@ -109,6 +137,9 @@ def test_worker_redis_and_receiver_die_and_nothing_is_lost_or_doubled(
         unconfirmed = receiver.ids[1]
         receiver.late_seconds = 0
         alerts.append(scene.alert())  # while there is no worker
+        held = _held_by(redis)
+        assert "notifications.tell" in held, "somebody is to be woken"
+        assert [secret for secret in scene.secrets if secret in held] == []
 
         with celery_worker(backend, metrics_port):
             eventually(lambda: len(receiver.got) == 3, timeout_seconds=WAIT_SECONDS)

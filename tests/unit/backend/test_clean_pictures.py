@@ -1,7 +1,9 @@
 """Pictures made safe in both ways: from their coefficients by libturbojpeg, from their pixels by Pillow alone."""
 
 import io
+import struct
 import time
+import zipfile
 
 import pytest
 from PIL import Image
@@ -96,6 +98,74 @@ def test_truncated_pictures_are_refused(part: float) -> None:
     sent = _jpeg(_noise())
     with pytest.raises(InvalidPictureError, match="damaged or incomplete"):
         clean_picture(sent[: int(len(sent) * part)])
+
+
+def _png(image: Image.Image) -> bytes:
+    output = io.BytesIO()
+    image.save(output, format="PNG")
+    return output.getvalue()
+
+
+def _claiming(width: int, height: int) -> bytes:
+    """A JPEG whose header says so; there is no more in it than before."""
+    sent = bytearray(_jpeg(_noise()))
+    start = sent.index(b"\xff\xc0") + 5
+    sent[start : start + 4] = struct.pack(">HH", height, width)
+    return bytes(sent)
+
+
+def _zip() -> bytes:
+    output = io.BytesIO()
+    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb", b"0" * 50_000_000)
+    return output.getvalue()
+
+
+HOSTILE = {
+    "HTML that begins as a GIF": b"GIF89a/*" + PAYLOAD + b"*/=1;",
+    "a page": b"<html>" + PAYLOAD,
+    "SVG": b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>',
+    "JPEG's first bytes and a page": b"\xff\xd8\xff\xe0" + PAYLOAD * 1000,
+    "JPEG's first bytes and nothing": b"\xff\xd8\xff" + bytes(1_900_000),
+    "PNG's first bytes and a page": b"\x89PNG\r\n\x1a\n" + PAYLOAD * 1000,
+    "a zip": _zip(),
+    "a PDF": b"%PDF-1.7\n" + PAYLOAD,
+    "PNG without its end": _png(_noise())[:-5000],
+    "JPEG without its end": _jpeg(_noise())[:-3000],
+    "JPEG that claims more than there may be": _claiming(65_000, 65_000),
+    "more than may be sent": bytes(3_000_000),
+}
+POLYGLOTS = {
+    "JPEG, then a zip": _jpeg(_noise()) + _zip(),
+    "JPEG, then PHP": _jpeg(_noise()) + b"<?php system($_GET[0]); ?>",
+    "JPEG with a page in its comment": _jpeg(_noise(), comment=PAYLOAD * 100),
+    "PNG, then a page": _png(_noise()) + PAYLOAD,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_is_no_picture_is_refused_within_a_second(name: str) -> None:
+    began = time.process_time()
+    with pytest.raises(InvalidPictureError):
+        clean_picture(HOSTILE[name])
+    assert time.process_time() - began < 1
+
+
+def test_jpeg_that_claims_more_than_it_has_costs_no_more_than_a_second() -> None:
+    """libjpeg makes the rest grey."""
+    began = time.process_time()
+    assert _opened(clean_picture(_claiming(4000, 4000))).size == (4000, 4000)
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize("name", POLYGLOTS)
+def test_of_a_polyglot_the_picture_alone_is_kept(name: str) -> None:
+    began = time.process_time()
+    cleaned = clean_picture(POLYGLOTS[name])
+    assert time.process_time() - began < 1
+    assert _opened(cleaned).size == (320, 200)
+    assert not [mark for mark in (PAYLOAD, b"<?php", b"PK\x03\x04", b"<script") if mark in cleaned]
+    assert not zipfile.is_zipfile(io.BytesIO(cleaned))
 
 
 def test_the_largest_picture_is_done_within_a_second() -> None:

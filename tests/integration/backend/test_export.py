@@ -1,0 +1,70 @@
+"""An export of many alerts takes no more memory than one of a few: the real server, on PostgreSQL."""
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import psycopg2
+import pytest
+from tests.integration.backend.test_ingest import make_scene
+from tests.integration.services.backend import BackendServer, backend_server
+
+from vigil_contracts.api_client import ApiClient
+
+ALERTS = 20_000
+GROWTH_MEGABYTES = 8
+"""What a batch and the collector's laziness may take. The exports are of 4 and 10 MB."""
+_COPIES = (
+    "INSERT INTO surveillance_alert SELECT (jsonb_populate_record(NULL::surveillance_alert, to_jsonb(a) ||"
+    " jsonb_build_object('id', a.id + n, 'event_id', 'event-copy-' || n, 'description', repeat('x', 100)))).*"
+    " FROM (SELECT * FROM surveillance_alert LIMIT 1) a, generate_series(1, %s) n"
+)
+
+
+@pytest.fixture
+def single(tmp_path: Path, database_url: str) -> Iterator[BackendServer]:
+    """One worker: it is its memory that is looked at."""
+    with backend_server(tmp_path / "backend", database_url=database_url) as server:
+        yield server
+
+
+@pytest.mark.timeout(300)
+def test_memory_does_not_grow_with_the_number_of_alerts(single: BackendServer, database_url: str) -> None:
+    scene = make_scene(single)
+    with ApiClient(single.url, scene.token) as client:
+        client.send_alert(scene.submission("event-0001"), None)
+    (worker,) = Path(f"/proc/{single.process.pid}/task/{single.process.pid}/children").read_text().split()
+
+    def export(form: str) -> int:
+        with single.client(scene.user_token) as reader, reader.stream("GET", f"/api/alerts/export.{form}") as answer:
+            return sum(map(len, answer.iter_bytes()))
+
+    def copies(number: int) -> None:
+        with (
+            contextlib.closing(psycopg2.connect(database_url)) as connection,
+            connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute("DELETE FROM surveillance_alert WHERE event_id LIKE 'event-copy-%%'")
+            cursor.execute(_COPIES, [number])
+            cursor.execute("ANALYZE surveillance_alert")
+
+    copies(2_000)
+    for form in ("csv", "json"):
+        export(form)
+    small = {form: _peak(worker, partial(export, form)) for form in ("csv", "json")}
+    copies(ALERTS)
+    for form, least in small.items():
+        most = _peak(worker, partial(export, form))
+        assert most - least < GROWTH_MEGABYTES, f"{form}: {least:.1f} MB for 2,000 alerts, {most:.1f} MB for {ALERTS}"
+
+
+def _peak(pid: str, work: Callable[[], int]) -> float:
+    """The most resident memory, in MB, that the process had meanwhile."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")  # proc(5): sets the peak back to what is resident now
+    assert work() > 100_000
+    found = re.search(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    assert found is not None
+    return int(found[1]) / 1024
