@@ -66,9 +66,10 @@ def cameras(installation: Installation, shared: Path) -> Iterator[dict[str, int]
                 server.wait_for("play 1", timeout_seconds=240)
             _kill_one_after_another(installation, began=time.monotonic())
             installation.wait_until_ready()
-            yield eventually(lambda: _ids(installation), timeout_seconds=60)
+            found = eventually(lambda: _ids(installation), timeout_seconds=60)
         finally:
             installation.keep_artefacts("six-people")
+        yield found
 
 
 def _register(installation: Installation, server: RtspServer, name: str = "By the API") -> None:
