@@ -42,12 +42,13 @@ def furnish(visit: Visit, watcher: Watcher) -> dict[str, int]:
     return {"camera": ids[0], "alert": alerts[0]}
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize(("theme", "locale"), [("dark", "en-US"), ("light", "de-DE")])
 @pytest.mark.parametrize("size", SIZES)
 def test_axe_finds_nothing_serious_and_nothing_overflows(
-    sign_in: SignIn, watcher: Watcher, size: str, theme: str
+    sign_in: SignIn, watcher: Watcher, size: str, theme: str, locale: str
 ) -> None:
-    with sign_in(size=SIZES[size], theme=theme) as visit:
+    """German words are longer than English ones."""
+    with sign_in(size=SIZES[size], theme=theme, locale=locale) as visit:
         ids = furnish(visit, watcher)
         for name, path in PAGES.items():
             visit.open(path.format(**ids))
