@@ -57,7 +57,6 @@ def test_every_url_answers_with_all_of_them(who: str, root: Party, camera: Any) 
         if who == "root":
             client.force_login(root.user)  # again: one of the pages logs out
         answer = client.get(path, secure=True)
-        answer.close()
         assert answer.status_code != 500, path
         assert {name: answer.headers.get(name) for name in EXPECTED} == EXPECTED, path
         policy = dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
