@@ -19,8 +19,21 @@ RECENT = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
+class Disk:
+    """Of pictures and clips, in GB (10^9 bytes)."""
+
+    total_gigabytes: float
+    free_gigabytes: float
+
+    @property
+    def is_short(self) -> bool:
+        """Whether less than a tenth is free."""
+        return self.free_gigabytes < self.total_gigabytes / 10
+
+
+@dataclass(frozen=True, slots=True)
 class SystemState:
-    """Figures of this process and of what it stands on; sizes in GB (10^9 bytes), times in ms."""
+    """Figures of this process and of what it stands on; times in ms. Pictures are in a bucket or on a disk."""
 
     vigil_version: str
     python_version: str
@@ -29,8 +42,8 @@ class SystemState:
     database_milliseconds: float
     cache: str
     cache_works: bool
-    disk_total_gigabytes: float
-    disk_free_gigabytes: float
+    bucket: str
+    disk: Disk | None
     cameras: int
     active_cameras: int
     reporting_cameras: int
@@ -38,18 +51,12 @@ class SystemState:
     newest_alert_at: datetime | None
     spooled_alerts: int
 
-    @property
-    def disk_is_short(self) -> bool:
-        """Whether less than a tenth is free."""
-        return self.disk_free_gigabytes < self.disk_total_gigabytes / 10
-
 
 def system_state(*, now: datetime) -> SystemState:
     """The state at `now`."""
     began = perf_counter()
     newest = Alert.objects.order_by("-id").values_list("received_at", flat=True).first()
     milliseconds = (perf_counter() - began) * 1000
-    disk = shutil.disk_usage(settings.MEDIA_ROOT if settings.ENVIRONMENT.media_root.exists() else "/")
     reports = CameraHealth.objects.filter(reported_at__gte=now - RECENT, camera__is_active=True)
     return SystemState(
         vigil_version=_version(),
@@ -59,8 +66,8 @@ def system_state(*, now: datetime) -> SystemState:
         database_milliseconds=round(milliseconds, 1),
         cache="Redis" if settings.ENVIRONMENT.redis else "memory of each process",
         cache_works=_cache_works(),
-        disk_total_gigabytes=round(disk.total / 1e9, 1),
-        disk_free_gigabytes=round(disk.free / 1e9, 1),
+        bucket=settings.ENVIRONMENT.s3_bucket,
+        disk=None if settings.ENVIRONMENT.s3_bucket else _disk(),
         cameras=Camera.objects.count(),
         active_cameras=Camera.objects.filter(is_active=True).count(),
         reporting_cameras=reports.count(),
@@ -68,6 +75,11 @@ def system_state(*, now: datetime) -> SystemState:
         newest_alert_at=newest,
         spooled_alerts=sum(reports.filter(spooled_alerts__gt=0).values_list("spooled_alerts", flat=True)),
     )
+
+
+def _disk() -> Disk:
+    usage = shutil.disk_usage(settings.MEDIA_ROOT if settings.ENVIRONMENT.media_root.exists() else "/")
+    return Disk(round(usage.total / 1e9, 1), round(usage.free / 1e9, 1))
 
 
 def _version() -> str:

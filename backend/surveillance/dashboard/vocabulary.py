@@ -9,6 +9,8 @@ from typing import Literal
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from audit.models import Action, Via
+from notifications.core.names import MessageKind, MessageState
 from vigil_contracts.names import AlertType, CameraPhase
 
 Tone = Literal["ok", "info", "warn", "danger", "idle"]
@@ -60,3 +62,19 @@ PHASE_LOOKS: dict[CameraPhase, PhaseLook] = {
 
 TROUBLED_PHASES = frozenset({CameraPhase.FAILED, CameraPhase.DEGRADED, CameraPhase.PENDING})
 """Phases in which a camera that should give pictures does not, and its reason is worth reading."""
+
+CHOICES: dict[str, Words] = {
+    MessageKind.ALERTS: _("Alerts"),
+    MessageKind.TEST: _("Test"),
+    MessageState.PENDING: _("Waiting"),
+    MessageState.SENT: _("Sent"),
+    MessageState.FAILED: _("Given up"),
+    MessageState.DROPPED: _("Not sent any more"),
+    Action.CREATED: _("Created"),
+    Action.CHANGED: _("Changed"),
+    Action.DELETED: _("Deleted"),
+    Via.SESSION: _("A browser's session"),
+    Via.TOKEN: _("A token"),
+    Via.SYSTEM: _("A command, or the backend itself"),
+}
+"""What messages and entries of the audit trail are stored as, in words; the values are of no two vocabularies."""

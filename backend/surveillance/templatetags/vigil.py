@@ -11,6 +11,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
+from surveillance.dashboard.vocabulary import CHOICES, Words
+
 register = template.Library()
 _POINT_IN_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
@@ -51,6 +53,12 @@ def changed(value: object) -> SafeString | str:
     text = str(value)
     found = parse_datetime(text) if _POINT_IN_TIME.fullmatch(text) else None
     return moment(found, "absolute") if found is not None else Truncator(text).chars(60)
+
+
+@register.filter
+def words(value: str) -> Words:
+    """A stored value of a closed vocabulary, in the viewer's language."""
+    return CHOICES[value]
 
 
 @register.filter

@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from surveillance.dashboard.inbox import PAGE_SIZE
 from surveillance.dashboard.views.overview import CAMERAS_SHOWN
@@ -179,3 +180,13 @@ def test_a_mistake_of_the_server_has_a_page_that_needs_nothing(
     answer = client.get("/dashboard/alerts/")
     assert answer.status_code == 500
     assert b"Something went wrong" in answer.content
+
+
+def test_the_state_of_the_system_names_the_bucket_or_the_room_on_the_disk(settings: Settings, db: None) -> None:
+    browser = Client()
+    browser.force_login(User.objects.create_superuser("root"))
+    on_disk = browser.get("/dashboard/settings/system/").content.decode()
+    settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"s3_bucket": "pictures-of-ours"})
+    in_bucket = browser.get("/dashboard/settings/system/").content.decode()
+    assert ("GB" in on_disk, "pictures-of-ours" in on_disk) == (True, False)
+    assert ("GB" in in_bucket, "pictures-of-ours" in in_bucket) == (False, True)

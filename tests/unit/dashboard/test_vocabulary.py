@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 import surveillance
-from surveillance.dashboard.vocabulary import ALERT_KINDS, PHASE_LOOKS, TROUBLED_PHASES
+from audit.models import Action, Via
+from notifications.core.names import MessageKind, MessageState
+from surveillance.dashboard.vocabulary import ALERT_KINDS, CHOICES, PHASE_LOOKS, TROUBLED_PHASES
 from vigil_contracts.names import AlertType, CameraPhase
 
 APP = Path(surveillance.__file__).parent
@@ -31,3 +33,9 @@ def test_templates_hold_nothing_that_the_content_security_policy_forbids() -> No
     for template in TEMPLATES:
         found = forbidden.search(template.read_text())
         assert found is None, f"{template.name}: {found.group() if found else ''}"
+
+
+def test_every_stored_word_of_messages_and_of_the_audit_trail_has_words_of_its_own() -> None:
+    stored = [*MessageKind, *MessageState, *(each.value for each in (*Action, *Via))]
+    assert CHOICES.keys() == {str(value) for value in stored}
+    assert len(set(stored)) == len(stored)
