@@ -123,6 +123,7 @@ class FaultyProxy:
             queue.put_nowait(None)
         await self._runner.cleanup()
         await self._client.close()
+        await asyncio.sleep(0.25)  # aiohttp's documentation: TLS connections need a moment to close
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         status = self.script(request.method, request.path)
