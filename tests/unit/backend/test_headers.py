@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from tests.unit.backend.conftest import Party
@@ -56,7 +57,8 @@ def test_every_url_answers_with_all_of_them(who: str, root: Party, camera: Any) 
     for path in [*PATHS, "/no/such/page", "/static/no-such-file.js"]:
         if who == "root":
             client.force_login(root.user)  # again: one of the pages logs out
-        answer = client.get(path, secure=True)
+        with transaction.atomic():  # each by itself, as outside of a test
+            answer = client.get(path, secure=True)
         assert answer.status_code != 500, path
         assert {name: answer.headers.get(name) for name in EXPECTED} == EXPECTED, path
         policy = dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
