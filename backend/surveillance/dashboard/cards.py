@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from surveillance.core.health import Health, message
 from surveillance.dashboard.vocabulary import (
@@ -268,6 +269,40 @@ def camera_page(
     )
 
 
-def in_order_of_trouble(cards: list[CameraCard]) -> list[CameraCard]:
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Of a camera what tells where it stands among all: for the figures of a thousand, and their order."""
+
+    id: int
+    name: str
+    site_id: int | None
+    is_active: bool
+    phase_text: Words
+    tone: Tone
+    trouble_rank: int
+    is_trouble: bool
+    message: str
+
+
+def standing(camera_id: int, name: str, health: Health, *, site_id: int | None, is_active: bool) -> Standing:
+    """The camera in the state `health`."""
+    look = PHASE_LOOKS[health.phase]
+    return Standing(
+        id=camera_id,
+        name=name,
+        site_id=site_id,
+        is_active=is_active,
+        phase_text=look.text,
+        tone=look.tone,
+        trouble_rank=look.trouble_rank,
+        is_trouble=health.phase in TROUBLED_PHASES,
+        message=health.message,
+    )
+
+
+Ranked = TypeVar("Ranked", Standing, CameraCard)
+
+
+def in_order_of_trouble(cards: list[Ranked]) -> list[Ranked]:
     """What needs a person first; then by name."""
     return sorted(cards, key=lambda card: (card.trouble_rank, card.name.casefold(), card.id))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from surveillance.dashboard.cards import CameraCard
+from surveillance.dashboard.cards import Standing
 
 HOURS = 24
 BAR_STEP, BAR_MAX, BAR_MIN = 4, 40.0, 2.0
@@ -50,7 +50,7 @@ def hour_bars(counts: Mapping[datetime, int], now: datetime) -> tuple[Bar, ...]:
 
 
 def figures_of(
-    cameras: Iterable[CameraCard], *, open_alerts: int, hour_counts: Mapping[datetime, int], now: datetime
+    cameras: Iterable[Standing], *, open_alerts: int, hour_counts: Mapping[datetime, int], now: datetime
 ) -> Figures:
     """The figures; `open_alerts` is counted up to `MANY`."""
     cards = list(cameras)

@@ -6,27 +6,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from surveillance.core.health import Health
-from surveillance.dashboard.cards import CameraCard, camera_card, in_order_of_trouble
+from surveillance.dashboard.cards import Standing, in_order_of_trouble, standing
 from surveillance.dashboard.figures import BAR_MAX, BAR_MIN, HOURS, MANY, figures_of, hour_bars
-from surveillance.models import Camera
 from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason
 
 NOW = datetime(2026, 3, 1, 12, 34, 56, tzinfo=UTC)
 HOUR = NOW.replace(minute=0, second=0)
 
 
-def card(name: str, phase: CameraPhase, reason: Reason = Reason.STREAMING) -> CameraCard:
-    camera = Camera(pk=len(name), name=name, is_active=phase is not CameraPhase.INACTIVE, created_at=NOW)
+def card(name: str, phase: CameraPhase, reason: Reason = Reason.STREAMING) -> Standing:
     health = Health(phase, reason, REASON_TEXTS[reason])
-    return camera_card(
-        camera,
-        health,
-        picture_alert_id=None,
-        picture_at=None,
-        last_alert=None,
-        may_change=True,
-        may_operate=True,
-    )
+    return standing(len(name), name, health, site_id=None, is_active=phase is not CameraPhase.INACTIVE)
 
 
 def test_bars_hold_the_last_24_hours_with_the_present_one_last() -> None:

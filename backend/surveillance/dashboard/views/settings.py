@@ -40,13 +40,13 @@ KINDS = ("camera", "site", "member", "token", "user", "invitation")
 def sites(request: UserRequest) -> HttpResponse:
     """The user's sites with their cameras and members; their admins change them."""
     visible = sites_visible_to(user=request.user).prefetch_related("memberships__user")
-    cameras, _shown = selectors.overview_cards(request.user, now=timezone.now(), shown=0)
+    cameras = selectors.standings_of(request.user, now=timezone.now())
     administered = set(sites_visible_to(user=request.user, role=Role.ADMIN).values_list("id", flat=True))
     shown = [
         {
             "id": site.pk,
             "name": site.name,
-            "cameras": [card for card in cameras if card.site_id == site.pk],
+            "cameras": [one for one in cameras if one.site_id == site.pk],
             "members": [(member.user_id, member.user.get_username(), member.role) for member in _members(site)],
             "is_administered": site.pk in administered,
         }
