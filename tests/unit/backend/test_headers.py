@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
-from tests.unit.backend.conftest import Party
+from tests.unit.backend.conftest import APPS, Party
 
 VALUES = {"int": "1", "uuid": "5a5a5a5a-5a5a-4a5a-8a5a-5a5a5a5a5a5a", "slug": "a", "str": "a", "path": "a"}
 EXPECTED = {
@@ -51,14 +50,15 @@ def test_the_list_has_all_kinds_of_pages() -> None:
         assert one in PATHS
 
 
+# It commits, as a server does: in one long transaction a page would meet what another one left in it.
+@pytest.mark.django_db(transaction=True, available_apps=APPS)
 @pytest.mark.parametrize("who", ["nobody", "root"])
 def test_every_url_answers_with_all_of_them(who: str, root: Party, camera: Any) -> None:
     client = Client(raise_request_exception=False)
     for path in [*PATHS, "/no/such/page", "/static/no-such-file.js"]:
         if who == "root":
             client.force_login(root.user)  # again: one of the pages logs out
-        with transaction.atomic():  # each by itself, as outside of a test
-            answer = client.get(path, secure=True)
+        answer = client.get(path, secure=True)
         assert answer.status_code != 500, path
         assert {name: answer.headers.get(name) for name in EXPECTED} == EXPECTED, path
         policy = dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
