@@ -68,24 +68,30 @@ class LastAlert:
 
 
 @dataclass(frozen=True, slots=True)
-class CameraCard:
-    """One camera in a list."""
+class Standing:
+    """Of a camera what tells where it stands among all: for the figures of a thousand, and their order."""
 
     id: int
     name: str
     site_id: int | None
-    site_name: str
-    group: str
     is_active: bool
-    is_editable: bool
-    is_switchable: bool
-    is_kept_elsewhere: bool
-    is_administered: bool
     phase_text: Words
     tone: Tone
     trouble_rank: int
     is_trouble: bool
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CameraCard(Standing):
+    """One camera in a list."""
+
+    site_name: str
+    group: str
+    is_editable: bool
+    is_switchable: bool
+    is_kept_elsewhere: bool
+    is_administered: bool
     picture_alert_id: int | None
     picture_at: datetime | None
     last_alert: LastAlert | None
@@ -188,6 +194,22 @@ def alert_card(alert: Alert) -> AlertCard:
     )
 
 
+def standing(camera_id: int, name: str, health: Health, *, site_id: int | None, is_active: bool) -> Standing:
+    """The camera in the state `health`."""
+    look = PHASE_LOOKS[health.phase]
+    return Standing(
+        id=camera_id,
+        name=name,
+        site_id=site_id,
+        is_active=is_active,
+        phase_text=look.text,
+        tone=look.tone,
+        trouble_rank=look.trouble_rank,
+        is_trouble=health.phase in TROUBLED_PHASES,
+        message=health.message,
+    )
+
+
 def camera_card(
     camera: Camera,
     health: Health,
@@ -202,24 +224,16 @@ def camera_card(
 
     `may_…`: what the viewer's role allows.
     """
-    look = PHASE_LOOKS[health.phase]
+    stands = standing(camera.pk, camera.name, health, site_id=camera.site_id, is_active=camera.is_active)
     is_ours = camera.managed_by == ManagedBy.BACKEND
     return CameraCard(
-        id=camera.pk,
-        name=camera.name,
-        site_id=camera.site_id,
+        **{name: getattr(stands, name) for name in Standing.__dataclass_fields__},
         site_name=camera.site.name if camera.site is not None else "",
         group=camera.group,
-        is_active=camera.is_active,
         is_editable=is_ours and may_change,
         is_switchable=is_ours and may_operate,
         is_kept_elsewhere=not is_ours,
         is_administered=may_change,
-        phase_text=look.text,
-        tone=look.tone,
-        trouble_rank=look.trouble_rank,
-        is_trouble=health.phase in TROUBLED_PHASES,
-        message=health.message,
         picture_alert_id=picture_alert_id,
         picture_at=picture_at,
         last_alert=last_alert,
@@ -269,38 +283,7 @@ def camera_page(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Of a camera what tells where it stands among all: for the figures of a thousand, and their order."""
-
-    id: int
-    name: str
-    site_id: int | None
-    is_active: bool
-    phase_text: Words
-    tone: Tone
-    trouble_rank: int
-    is_trouble: bool
-    message: str
-
-
-def standing(camera_id: int, name: str, health: Health, *, site_id: int | None, is_active: bool) -> Standing:
-    """The camera in the state `health`."""
-    look = PHASE_LOOKS[health.phase]
-    return Standing(
-        id=camera_id,
-        name=name,
-        site_id=site_id,
-        is_active=is_active,
-        phase_text=look.text,
-        tone=look.tone,
-        trouble_rank=look.trouble_rank,
-        is_trouble=health.phase in TROUBLED_PHASES,
-        message=health.message,
-    )
-
-
-Ranked = TypeVar("Ranked", Standing, CameraCard)
+Ranked = TypeVar("Ranked", bound=Standing)
 
 
 def in_order_of_trouble(cards: list[Ranked]) -> list[Ranked]:

@@ -14,7 +14,7 @@ from django.db.models.functions import TruncDay, TruncHour
 from django.utils.translation import gettext_lazy as _
 
 from accounts.scopes import Scope
-from surveillance.dashboard.cards import CameraCard
+from surveillance.dashboard.cards import Standing
 from surveillance.dashboard.vocabulary import ALERT_KINDS, PHASE_LOOKS, Tone, Words
 from surveillance.models import Camera
 from surveillance.selectors.alerts import alerts_visible_to
@@ -118,7 +118,7 @@ def compute(counted: Counted, period: str) -> Statistics:
     )
 
 
-def states_of(cameras: Iterable[CameraCard]) -> list[Share]:
+def states_of(cameras: Iterable[Standing]) -> list[Share]:
     """How many cameras are in which state, trouble first."""
     cards = list(cameras)
     counts = Counter(str(card.phase_text) for card in cards)

@@ -45,7 +45,7 @@ def statistics(request: UserRequest) -> HttpResponse:
         "period": period,
         "statistics": found,
         "chart": found.chart(),
-        "states": states_of(selectors.camera_cards(request.user, now=now)),
+        "states": states_of(selectors.standings_of(request.user, now=now)),
         "open_alerts": selectors.open_alerts_count(request.user),
     }
     return render(request, "surveillance/statistics.html", context)
