@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,15 +57,21 @@ def gate(
         assert server.plays == 1, "the stream went on all the while"
 
 
-def fill(folder: Path) -> Path:
-    """Takes the last page of a disk."""
-    path = folder / "other"
-    file = os.open(path, os.O_CREAT | os.O_WRONLY)
-    for size in (65536, 4096):
-        with contextlib.suppress(OSError):
-            while True:
-                os.write(file, b"x" * size)
-    os.close(file)
+def fill(disk: Path) -> Path:
+    """Takes the last page of a disk, that of what the spool still held, too: nothing gives room back after it."""
+    path, waiting = disk / "other", disk / "spool" / "waiting"
+
+    def is_full() -> bool:
+        held = list(waiting.glob("*/*"))
+        with path.open("ab", buffering=0) as file:
+            before = file.tell()
+            for size in (65536, 4096):
+                with contextlib.suppress(OSError):
+                    while True:
+                        file.write(b"x" * size)
+            return not held and file.tell() == before
+
+    wait_until(is_full, 30, "the spool has sent all that it held, and the disk has no room")
     return path
 
 
