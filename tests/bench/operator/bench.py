@@ -154,7 +154,7 @@ def measure_ours(world: World, ids: list[int]) -> list[Measurement]:
         existed = time.monotonic() - began
         eventually(lambda: streaming(operator) == len(ids), timeout_seconds=PATIENCE_SECONDS, poll_seconds=1)
         settled = time.monotonic() - began
-        quiet(operator, mark)
+        quiet(operator)
         writes = len(operator.writes(mark)) / len(ids)
         goal = 60.0 * max(1.0, len(ids) / 1000)
         figures = [
@@ -206,7 +206,7 @@ def measure_changes(world: World, view: View, ids: list[int]) -> list[Measuremen
 
 def measure_restart(world: World, operator: Operator, cameras: int) -> list[Measurement]:
     # The last change's pod is on its way yet; what becomes of it is nothing that the restart writes.
-    quiet(operator, world.cluster.audit_mark())
+    quiet(operator)
     eventually(lambda: streaming(operator) == cameras, timeout_seconds=120, poll_seconds=1)
     operator.process.stop()
     mark = world.cluster.audit_mark()
@@ -302,14 +302,13 @@ def has_changed(view: View, camera_id: int, before: int) -> bool:
     return version(view, camera_id) != before
 
 
-def quiet(operator: Operator, mark: int) -> None:
+def quiet(operator: Operator) -> None:
     """Waits until nothing has been written for as long as a pod takes to start."""
-    last, since = -1, time.monotonic()
+    mark, since = operator.cluster.audit_mark(), time.monotonic()
     while time.monotonic() - since < QUIET_SECONDS:
-        now = len(operator.writes(mark))
-        if now != last:
-            last, since = now, time.monotonic()
         time.sleep(0.5)
+        if operator.writes(mark):
+            mark, since = operator.cluster.audit_mark(), time.monotonic()
 
 
 def cpu_seconds(pid: int) -> float:
