@@ -50,7 +50,7 @@ def test_the_list_has_all_kinds_of_pages() -> None:
         assert one in PATHS
 
 
-# It commits, as a server does: in one long transaction a page would meet what another one left in it.
+# It commits, as a server does, and each page finds what is stored and nothing half done.
 @pytest.mark.django_db(transaction=True, available_apps=APPS)
 @pytest.mark.parametrize("who", ["nobody", "root"])
 def test_every_url_answers_with_all_of_them(who: str, root: Party, camera: Any) -> None:
