@@ -145,14 +145,19 @@ def _wait_until_group_is_gone(pid: int, timeout_seconds: float = 20) -> None:
         time.sleep(0.01)
 
 
+_given_away: set[int] = set()
+
+
 def free_ports(count: int) -> list[int]:
     """So many different TCP ports of the loopback interface that nothing listens on.
 
     They lie below Linux's range for outgoing connections (32768 and up), so that none of those takes a server's port
-    while the server is being restarted.
+    while the server is being restarted. No port is given away twice, by this process or by another of pytest-xdist's
+    workers: a server listens some seconds after it was given its port, and not while it is being restarted.
     """
     ports: list[int] = []
-    for candidate in random.sample(range(20_000, 32_000), 500):
+    candidates = sorted(set(_ports_of_this_worker()) - _given_away)
+    for candidate in random.sample(candidates, min(500, len(candidates))):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", candidate))
@@ -160,8 +165,16 @@ def free_ports(count: int) -> list[int]:
                 continue
         ports.append(candidate)
         if len(ports) == count:
+            _given_away.update(ports)
             return ports
     raise OSError(f"fewer than {count} free ports among 500 tried between 20000 and 32000")
+
+
+def _ports_of_this_worker() -> range:
+    """Every second port for the first of two workers, the others for the second."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return range(20_000 + number, 32_000, workers)
 
 
 def is_listening(port: int) -> bool:

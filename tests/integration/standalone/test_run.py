@@ -13,12 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.cluster.processes import free_ports
 
 
 class Run:
@@ -84,7 +79,7 @@ def started() -> Iterator[list[Run]]:
 @pytest.mark.slow
 @pytest.mark.timeout(360)
 def test_the_first_run_shows_alerts_and_the_second_keeps_them(data: Path, started: list[Run]) -> None:
-    port = free_port()
+    (port,) = free_ports(1)
     first = Run(data, port)
     started.append(first)
     dashboard, user, password = (first.value(name) for name in ("Dashboard", "User", "Password"))
@@ -140,7 +135,7 @@ def test_a_taken_port_and_a_second_run_are_said_clearly(data: Path) -> None:
 
 
 def test_a_bad_camera_is_named_and_its_password_is_not(data: Path) -> None:
-    run = Run(data, free_port(), CAMERA="https://u:marked-password@camera/")
+    run = Run(data, *free_ports(1), CAMERA="https://u:marked-password@camera/")
     assert run.process.wait(30) == 2
     run.reader.join(5)
     assert run.lines == ["CAMERA: must begin with rtsp:// or rtsps://"]

@@ -112,3 +112,13 @@ def test_free_ports_differ_and_lie_below_outgoing_ones() -> None:
     assert all(20_000 <= port < 32_000 for port in ports)
     assert not any(is_listening(port) for port in ports)
     wait_until_free(ports[0])
+
+
+def test_workers_of_one_run_are_never_given_the_same_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "2")
+    given: list[set[int]] = []
+    for worker in ("gw0", "gw1"):
+        monkeypatch.setenv("PYTEST_XDIST_WORKER", worker)
+        given.append({port for _ in range(15) for port in free_ports(100)})
+        assert len(given[-1]) == 1500, "nor is one given away twice"
+    assert not given[0] & given[1]
