@@ -1,9 +1,14 @@
 """The fixtures that other tests stand on: the real backend on the real databases, killed and started again."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 
 import httpx
+import psycopg2
 import pytest
+from tests.cluster.polling import eventually
+from tests.cluster.processes import group_lives
 from tests.integration.services.backend import BackendServer, backend_server
 from tests.integration.services.postgres import PostgresServer
 
@@ -45,6 +50,31 @@ def test_database_that_is_away_is_503_and_comes_back(backend: BackendServer, pos
         assert (ready.status_code, ready.json()["database"]) == (503, "not available")
         assert client.get("/healthz").status_code == httpx.codes.OK
         assert client.get("/api/cameras/").status_code == httpx.codes.OK
+
+
+def test_killed_database_is_gone_with_a_process_that_has_work_and_comes_back(
+    postgres: PostgresServer, database_url: str
+) -> None:
+    """Such a process does not notice, and the next server would not run beside it."""
+
+    def work() -> None:
+        with suppress(psycopg2.OperationalError), closing(psycopg2.connect(database_url)) as busy:
+            busy.cursor().execute("SELECT sum(n) FROM (SELECT generate_series(1, 200000000) AS n) AS numbers")
+
+    def at_work() -> list[int]:
+        with closing(psycopg2.connect(database_url)) as watcher, watcher.cursor() as cursor:
+            cursor.execute("SELECT pid FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid()")
+            return [pid for (pid,) in cursor.fetchall()]
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(work)
+        (process,) = eventually(at_work)
+        postgres.kill()
+        try:
+            assert not group_lives(process)
+        finally:
+            postgres.start()
+        done.result(30)
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,15 @@ import contextlib
 import os
 import pwd
 import secrets
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg2
 import pytest
-from tests.cluster.processes import ServerProcess, free_ports
+from tests.cluster.polling import eventually
+from tests.cluster.processes import ServerProcess, free_ports, group_lives
 from tests.cluster.reaper import Reaper, server_home
 
 _VERSIONS = Path("/usr/lib/postgresql")
@@ -64,8 +66,19 @@ class PostgresServer:
         self.process.stop(timeout_seconds=20)
 
     def kill(self) -> None:
-        """Ends it with SIGKILL, its children too."""
-        self.process.kill()
+        """Ends it with SIGKILL, its children too; returns when all are gone.
+
+        Each of its children is in a session of its own, and would hold the memory that they share for a moment more:
+        a server that is started meanwhile refuses to run.
+        """
+        if self.process.is_running:
+            self.process.freeze()  # so that it makes no more of them
+            children = _children(self.process.pid)
+            self.process.kill()
+            for child in children:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+            eventually(lambda: not any(group_lives(child) for child in children), poll_seconds=0.01)
         (self._data / "postmaster.pid").unlink(missing_ok=True)
 
     def create_database(self) -> str:
@@ -98,6 +111,10 @@ class PostgresServer:
             cwd=self._directory,
             timeout=120,
         )
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def find_binaries() -> Path | None:
