@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ import yaml
 from tests.cluster.audit import WRITE_VERBS, AuditEvent
 from tests.cluster.cluster import KubectlError
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.http import MERGE
+from tests.cluster.http import MERGE, ApiError
 from tests.cluster.polling import eventually
 from tests.cluster.processes import ServerProcess, free_ports
 from tests.cluster.reaper import Reaper
@@ -24,6 +24,20 @@ from tests.integration.services.backend import BackendServer, BackendUser
 
 ROOT = Path(__file__).parents[3]
 Document = dict[str, Any]
+
+
+class UnreadableError(AssertionError):
+    """The API server did not answer a read; `eventually` asks again."""
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """An API server that was just started loses a connection to etcd now and then, or does not serve custom
+    resources yet; and while it takes in another definition, it asks for patience."""
+    try:
+        yield
+    except (ApiError, httpx.TransportError) as error:
+        raise UnreadableError(f"the cluster could not be read: {error}") from error
 
 
 def install_definitions(cluster: ControlPlane) -> None:
@@ -56,10 +70,16 @@ def install_rights(cluster: ControlPlane, system: str, cameras: str) -> None:
 
 def release_cameras(cluster: ControlPlane, namespace: str) -> None:
     """Takes the finalizers off the namespace's cameras, so that they end with it."""
+    eventually(partial(_released, cluster, namespace))
+
+
+def _released(cluster: ControlPlane, namespace: str) -> bool:
     for name, item in View(cluster, namespace).cameras().items():
         if item["metadata"].get("finalizers"):
             path = f"/apis/vigil.dev/v1alpha1/namespaces/{namespace}/cameras/{name}"
-            cluster.http.patch(path, {"metadata": {"finalizers": None}}, kind=MERGE)
+            with reading():  # one that is gone by now is not there when all are looked at again
+                cluster.http.patch(path, {"metadata": {"finalizers": None}}, kind=MERGE)
+    return True
 
 
 @dataclass
@@ -145,7 +165,7 @@ class Operator:
 
 @dataclass(frozen=True)
 class View:
-    """What the cluster says of one namespace's cameras."""
+    """What the cluster says of one namespace's cameras. Raises UnreadableError."""
 
     cluster: ControlPlane
     namespace: str
@@ -172,8 +192,8 @@ class View:
         return self._by_name("/apis/networking.k8s.io/v1", "networkpolicies")
 
     def events(self) -> list[Document]:
-        items: list[Document] = self.cluster.http.get(f"/api/v1/namespaces/{self.namespace}/events")["items"]
-        return [item for item in items if item["involvedObject"]["kind"] == "Camera"]
+        found = self._items("/api/v1", "events")
+        return [item for item in found if item["involvedObject"]["kind"] == "Camera"]
 
     def phases(self) -> dict[str, str]:
         return {name: item.get("status", {}).get("phase", "") for name, item in self.cameras().items()}
@@ -188,8 +208,12 @@ class View:
         return [name for name, item in self.pods().items() if item["spec"].get("nodeName")]
 
     def _by_name(self, prefix: str, plural: str) -> dict[str, Document]:
-        items = self.cluster.http.get(f"{prefix}/namespaces/{self.namespace}/{plural}")["items"]
-        return {item["metadata"]["name"]: item for item in items}
+        return {item["metadata"]["name"]: item for item in self._items(prefix, plural)}
+
+    def _items(self, prefix: str, plural: str) -> list[Document]:
+        with reading():
+            items: list[Document] = self.cluster.http.get(f"{prefix}/namespaces/{self.namespace}/{plural}")["items"]
+        return items
 
 
 @dataclass(frozen=True)

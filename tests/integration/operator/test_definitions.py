@@ -11,7 +11,7 @@ import pytest
 import yaml
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.polling import eventually
-from tests.integration.operator.running import ROOT, Document, Installation, install_definitions
+from tests.integration.operator.running import ROOT, Document, Installation, install_definitions, reading
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 
@@ -83,4 +83,5 @@ def specs(cluster: ControlPlane, path: str) -> dict[str, Any]:
 
 def has_default(cluster: ControlPlane, path: str, wanted: bool) -> bool:
     """Whether the server fills the new field in, or drops it again."""
-    return ("retentionDays" in cluster.http.get(f"{path}/stored-0")["spec"]) is wanted
+    with reading():
+        return ("retentionDays" in cluster.http.get(f"{path}/stored-0")["spec"]) is wanted

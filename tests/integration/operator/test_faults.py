@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.cluster.cluster import KubectlError
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.http import Access, ApiError
+from tests.cluster.http import Access
 from tests.cluster.polling import eventually
 from tests.integration.operator.faulty_proxy import Answers, FaultyProxy, let_through
 from tests.integration.operator.running import Operator, View, install_definitions
@@ -157,10 +157,7 @@ def test_a_definition_that_is_made_anew_under_it(
 
 
 def _is_another(view: View, camera: str, uid: str) -> bool:
-    try:
-        return bool(view.camera(camera)["metadata"]["uid"] != uid)
-    except ApiError:  # the definition is not served yet
-        return False
+    return bool(view.camera(camera)["metadata"]["uid"] != uid)
 
 
 def _is_made(view: View, camera: str) -> bool:

@@ -23,7 +23,7 @@ def test_each_kind_is_counted_and_the_surplus_falls_back_to_a_shared_server(inst
     classes: dict[str, dict[str, Any]] = {
         "mig": {
             "gpu": {"resourceName": "nvidia.com/mig-1g.10gb"},
-            "fallback": {"className": f"triton-{namespace}", "afterSeconds": 10},
+            "fallback": {"className": f"triton-{namespace}", "afterSeconds": 600},
         },
         "shared": {"gpu": {"resourceName": "nvidia.com/gpu.shared"}},
         "amd": {"gpu": {"resourceName": "amd.com/gpu", "count": 2}},
@@ -60,6 +60,8 @@ def test_each_kind_is_counted_and_the_surplus_falls_back_to_a_shared_server(inst
         assert {"matchLabels": {"kubernetes.io/metadata.name": "vigil-inference"}} in namespaces
 
         # The one that found no slice goes there as well after its wait; the AMD camera has no fallback and waits on.
+        classes["mig"]["fallback"]["afterSeconds"] = 10  # not before: until here it had to be found waiting
+        cluster.apply(detector_class(f"mig-{namespace}", **classes["mig"]))
         (unlucky,) = set(waiting) & set(cameras["mig"])
         eventually(
             lambda: view.camera(unlucky)["status"].get("detector", {}).get("class") == f"triton-{namespace}",

@@ -53,7 +53,7 @@ def test_three_cameras_on_two_gpus(installation: Installation) -> None:
         assert "Insufficient nvidia.com/gpu" in scheduled["message"]
         assert view.condition(waiting, "Ready")["reason"] == "InsufficientGPU"
         assert view.condition(waiting, "Synced")["status"] == "True"
-        assert operator.metric('vigil_cameras{phase="Pending"}') == 1
+        eventually(lambda: operator.metric('vigil_cameras{phase="Pending"}') == 1)
         eventually(lambda: resource(api, waiting)["conditions"][0]["reason"] == "InsufficientGPU")
         assert waiting in cluster.kubectl("get", "cam", "--namespace", namespace)
         assert eventually(lambda: [item for item in view.events() if item["involvedObject"]["name"] == waiting])
