@@ -26,7 +26,7 @@ def _send(scene: Scene, event_id: str) -> None:
 def test_pictures_and_clips_are_in_s3_and_nowhere_else(s3: S3Server, tmp_path: Path) -> None:
     bucket = s3.make_bucket()
     clip = make_clip(tmp_path / "clip.mp4", seconds=1).read_bytes()
-    environment = {**s3.environment(bucket), "VIGIL_S3_LINK_SECONDS": "3"}
+    environment = {**s3.environment(bucket), "VIGIL_S3_LINK_SECONDS": "8"}
     with backend_server(tmp_path / "backend", environment=environment) as backend:
         scene = make_scene(backend)
         _send(scene, "event-0001")
@@ -48,7 +48,7 @@ def test_pictures_and_clips_are_in_s3_and_nowhere_else(s3: S3Server, tmp_path: P
             picture, film = client.get(row["image"]), client.get(row["clip"])
             page = client.get("/dashboard/login/")
         assert (picture.status_code, film.status_code) == (302, 302)
-        assert picture.headers["cache-control"] == "private, max-age=1"
+        assert picture.headers["cache-control"] == "private, max-age=4"
         link = film.headers["location"]
         assert s3.secret_access_key not in link
         origin = f"http://127.0.0.1:{s3.port}"
@@ -63,7 +63,7 @@ def test_pictures_and_clips_are_in_s3_and_nowhere_else(s3: S3Server, tmp_path: P
         assert part.headers["content-type"] == "video/mp4"
         assert httpx.get(link.replace(urlsplit(link).path, f"/{bucket}/")).status_code == 403
         assert httpx.get(link.partition("?")[0]).status_code in {400, 401, 403}
-        time.sleep(4)
+        time.sleep(9)
         assert httpx.get(link).status_code == 403, "the link has ended"
         with backend.client() as client:
             assert client.get(row["image"]).status_code == 401

@@ -100,13 +100,17 @@ def test_sample_of_the_documentation_verifies_a_webhook(receiver: Receiver) -> N
         ((302, {"Location": "http://169.254.169.254/"}), "the receiver answered 302; redirects are not followed"),
     ],
 )
-def test_webhook_that_is_not_confirmed_says_why(receiver: Receiver, impatient: float, step: Any, reason: str) -> None:
+def test_webhook_that_is_not_confirmed_says_why(
+    receiver: Receiver, request: pytest.FixtureRequest, step: Any, reason: str
+) -> None:
+    if step in ("late", "drip"):  # what is answered has the time that it has in production
+        request.getfixturevalue("impatient")
     receiver.plan = [step]
     began = time.monotonic()
     error = _webhook(receiver, content())
     assert error is not None
     assert (error.reason, error.is_final) == (reason, False)
-    assert time.monotonic() - began < 10 * impatient
+    assert time.monotonic() - began < 10
     assert len(receiver.got) == 1
 
 

@@ -155,10 +155,14 @@ def test_worker_redis_and_receiver_die_and_nothing_is_lost_or_doubled(
             alerts.append(scene.alert())
             eventually(lambda: scene.all_sent(5), timeout_seconds=WAIT_SECONDS)
             metrics = f"http://127.0.0.1:{metrics_port}/metrics"
-            eventually(lambda: "vigil_outbox_pending 0.0" in httpx.get(metrics).text)
-            text = httpx.get(metrics).text
-        assert 'vigil_notifications_total{channel="webhook",outcome="sent"} 4.0' in text
-        assert 'vigil_notifications_total{channel="webhook",outcome="retried"} ' in text
+
+            def counted(line: str) -> bool:
+                return line in httpx.get(metrics, timeout=30).text
+
+            eventually(lambda: counted("vigil_outbox_pending 0.0"))
+            # What is sent is noted in the database first, and counted then.
+            eventually(lambda: counted('vigil_notifications_total{channel="webhook",outcome="sent"} 4.0'))
+            assert counted('vigil_notifications_total{channel="webhook",outcome="retried"} ')
         messages = scene.messages()
         assert sorted(alert for message in messages for alert in message["alerts"]) == alerts
         assert set(receiver.ids) == {message["id"] for message in messages}
@@ -186,4 +190,4 @@ def test_embedded_backend_killed_in_the_middle_sends_the_rest(tmp_path: Path, re
         eventually(lambda: scene.all_sent(2), timeout_seconds=WAIT_SECONDS)
         assert receiver.ids[1] == receiver.ids[2]
         assert len(receiver.got) == 3
-        eventually(lambda: "vigil_outbox_pending 0" in httpx.get(f"{backend.url}/metrics").text)
+        eventually(lambda: "vigil_outbox_pending 0" in httpx.get(f"{backend.url}/metrics", timeout=30).text)

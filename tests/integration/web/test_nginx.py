@@ -127,9 +127,8 @@ def test_pictures_and_clips_come_from_nginx_with_authorisation(site: Site, tmp_p
 
 def test_an_alert_of_one_backend_is_in_the_stream_of_the_other_at_once(site: Site) -> None:
     got: list[tuple[str, float]] = []
-    opened = threading.Event()
 
-    def listen(client: httpx.Client) -> None:
+    def listen(client: httpx.Client, opened: threading.Event) -> None:
         with client, client.stream("GET", "/api/alerts/stream/") as answer:
             for line in answer.iter_lines():
                 opened.set()
@@ -137,13 +136,11 @@ def test_an_alert_of_one_backend_is_in_the_stream_of_the_other_at_once(site: Sit
                     got.append((line, time.monotonic()))
                     return
 
-    listeners = [
-        threading.Thread(target=listen, args=[client], daemon=True)
-        for client in (site.second.client(site.scene.user_token), site.nginx.client(site.scene.user_token))
-    ]
-    for listener in listeners:
-        opened.clear()
-        listener.start()
+    listeners = []
+    for client in (site.second.client(site.scene.user_token), site.nginx.client(site.scene.user_token)):
+        opened = threading.Event()
+        listeners.append(threading.Thread(target=listen, args=[client, opened], daemon=True))
+        listeners[-1].start()
         assert opened.wait(60), "its first line comes at once, not with a full buffer"
     time.sleep(3)  # until the broadcasters have looked for the first time
     site.send("event-stream", to=site.first)
