@@ -180,7 +180,7 @@ class CameraPipeline:
             frame = self._mailbox.take(timeout_seconds=0.5)
             if frame is not None and not self._stopping.is_set():
                 self._analyse(frame, analysis)
-            self._look_for_outage(analysis)
+            self._look_for_outage(analysis, has_picture=frame is not None)
             self._look_after_models(analysis)
             if time.monotonic() - saved_at >= _STATE_EVERY_SECONDS:
                 saved_at = time.monotonic()
@@ -280,10 +280,12 @@ class CameraPipeline:
             except OSError:
                 self._log.exception("a better picture could not be written to the disk")
 
-    def _look_for_outage(self, analysis: Analysis) -> None:
+    def _look_for_outage(self, analysis: Analysis, *, has_picture: bool) -> None:
         health = self._health
         why = REASON_TEXTS[health.reason]
-        event = analysis.outage.check(health.is_streaming, health.seconds_without_picture(), why, datetime.now(UTC))
+        # A stream may come and go while one picture is looked at: that picture says that the camera has worked.
+        works = health.is_streaming or has_picture
+        event = analysis.outage.check(works, health.seconds_without_picture(), why, datetime.now(UTC))
         if event is not None and not self._stopping.is_set():
             self._accept(event)
             analysis.save()

@@ -94,7 +94,13 @@ def test_every_type_of_alert_arrives(
     settings = {"VIGIL_MODEL": "demo", "VIGIL_OFFLINE_ALERT_AFTER_SECONDS": "5"}
     pipeline, reader = backend.token("anna", "pipeline"), backend.token("anna", "user")
     with detector(tmp_path / "cctv", api_url=backend.url, token=pipeline, settings=settings) as cctv:
-        wait_until(lambda: cctv.output.count("pictures arrive") >= 6, 90, "all six stream")
+
+        def streaming() -> set[str]:
+            with backend.client(reader) as client:
+                rows = client.get("/api/cameras/").raise_for_status().json()["results"]
+            return {row["name"] for row in rows if row["health"]["phase"] == "Streaming"}
+
+        wait_until(lambda: len(streaming()) == 6, 90, "all six stream")
         power.close()
 
         def missing() -> set[AlertType]:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from cctv.cameras import Cameras
 from cctv.detectors.model import Detections
+from cctv.faults import StreamFault
 from cctv.frame import Frame
 from cctv.metrics import Metrics
 from cctv.model_pool import ModelInvalidError, Models
@@ -21,9 +23,10 @@ from cctv.reader import ReaderOptions
 from cctv.source import StreamInfo
 from cctv.spool import Spool
 from cctv.state_store import StateStore
+from vigil_contracts.alert import AlertSubmission
 from vigil_contracts.api_client import ActiveCameras
 from vigil_contracts.camera import CameraConfiguration, Heartbeat
-from vigil_contracts.names import CameraPhase, Reason
+from vigil_contracts.names import AlertType, CameraPhase, Reason
 
 CAMERA = CameraConfiguration.model_validate(
     {"id": 1, "name": "Yard", "rtsp_url": "rtsp://host/stream", "revision": "1"}
@@ -55,6 +58,23 @@ class MovingSource:
 
     def close(self) -> None:
         self._end.set()
+
+
+class BriefSource(MovingSource):
+    """Gives one picture, and then the camera is gone."""
+
+    def __init__(self, pictures_left: list[str]) -> None:
+        super().__init__()
+        self._pictures_left = pictures_left
+
+    def open(self) -> StreamInfo:
+        if not self._pictures_left:
+            raise StreamFault(Reason.STREAM_UNREACHABLE)
+        return super().open()
+
+    def pictures(self) -> Iterator[av.VideoFrame]:
+        yield next(super().pictures())
+        self._pictures_left.pop()
 
 
 class TroubledModel:
@@ -190,7 +210,7 @@ def test_a_model_that_cannot_be_had_is_told_and_tried_again(
 def test_an_analysis_that_breaks_off_begins_anew(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     broke: list[str] = []
 
-    def breaks(pipeline: CameraPipeline, *_: Any) -> None:
+    def breaks(pipeline: CameraPipeline, *_: Any, has_picture: bool) -> None:
         if len(broke) < 2:
             broke.append("once")
             raise ZeroDivisionError
@@ -201,6 +221,26 @@ def test_an_analysis_that_breaks_off_begins_anew(stage: Stage, monkeypatch: pyte
     asked = stage.model.asked
     stage.until(lambda: stage.model.asked > asked + 3)
     assert stage.beat().reason is Reason.STREAMING
+
+
+def test_a_camera_that_went_while_its_first_picture_was_looked_at_is_an_outage(stage: Stage) -> None:
+    pictures_left = ["one"]
+
+    def until_it_is_gone() -> None:
+        stage.until(lambda: stage.beat().reason is not Reason.STREAMING)
+
+    stage.model.trouble = until_it_is_gone
+    stage.shared = replace(
+        stage.shared, make_source=lambda camera, recorder: BriefSource(pictures_left), offline_alert_after_seconds=0.2
+    )
+    stage.cameras = Cameras(stage.shared)
+    stage.begin()
+    stage.until(lambda: stage.spool.waiting().alerts == 1)
+    entry = stage.spool.head(1)
+    assert entry is not None
+    told = stage.spool.read(entry)[0]
+    assert isinstance(told, AlertSubmission)
+    assert told.alert_type is AlertType.CAMERA_OFFLINE
 
 
 def test_a_new_camera_whose_configuration_is_not_understood_says_so(
