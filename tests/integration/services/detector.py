@@ -127,17 +127,24 @@ class DetectorProcess:
 
     def metric(self, name: str, **labels: str) -> float:
         """A sample of /metrics; 0.0 where there is none, or not yet. Fails where the process has ended."""
-        assert self.process is not None
-        assert self.process.poll() is None, f"cctv ended with {self.process.returncode}:\n{self.output[-3000:]}"
-        try:
-            text = self.get("/metrics").text
-        except httpx.TransportError:
-            return 0.0
-        for family in text_string_to_metric_families(text):
+        for family in text_string_to_metric_families(self.metrics()):
             for sample in family.samples:
                 if sample.name == name and labels.items() <= sample.labels.items():
                     return float(sample.value)
         return 0.0
+
+    def metrics(self) -> str:
+        """/metrics; empty while nobody listens yet. An answer that is late is asked for again. Fails as `metric`."""
+        assert self.process is not None
+        for _ in range(6):
+            assert self.process.poll() is None, f"cctv ended with {self.process.returncode}:\n{self.output[-3000:]}"
+            try:
+                return self.get("/metrics").text
+            except httpx.ConnectError:
+                return ""
+            except httpx.TransportError:
+                continue
+        raise AssertionError(f"/metrics does not answer; cctv said:\n{self.output[-3000:]}")
 
     def cpu_seconds(self) -> float:
         """CPU time that the process has used."""

@@ -78,6 +78,7 @@ class StandInServer:
         self.asked: Counter[str] = Counter()
         (self.port,) = free_ports(1)
         self._connections: set[socket.socket] = set()
+        self._is_away = True
         self._server: ThreadingHTTPServer | None = None
         self._thread: threading.Thread | None = None
 
@@ -87,6 +88,7 @@ class StandInServer:
 
     def start(self) -> None:
         owner = self
+        self._is_away = False
 
         class Handler(_Handler):
             server_of_models = owner
@@ -100,15 +102,17 @@ class StandInServer:
         if self._server is None or self._thread is None:
             return
         self._server.shutdown()
+        self._is_away = True
         for connection in list(self._connections):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+            _break(connection)
         self._server.server_close()
         self._thread.join(10)
         self._server = None
 
     def opened(self, connection: socket.socket) -> None:
         self._connections.add(connection)
+        if self._is_away:  # it was taken just before the end
+            _break(connection)
 
     def closed(self, connection: socket.socket) -> None:
         self._connections.discard(connection)
@@ -155,6 +159,11 @@ class StandInServer:
             "parameters": {"binary_data_size": output.nbytes},
         }
         return {"model_name": name, "model_version": "1", "outputs": [about]}, output.tobytes()
+
+
+def _break(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def _unknown(name: str) -> NoReturn:
