@@ -52,10 +52,10 @@ class Stage:
     def wait_for_play(self) -> None:
         """Waits until the detector has been given the clip."""
         self.camera.wait_for("play 1", timeout_seconds=60)
-        self.played_at = time.time()
+        self.played_at = self.camera.said_at["play 1"]
 
     def wait_for_end(self) -> None:
-        """Waits until the clip is over and everything that it gave has been delivered."""
+        """Waits until the clip is over and everything that it gave has been delivered, clips included."""
         left = self.played_at + CLIP_SECONDS - time.time()
         camera = str(self.camera_id)
 
@@ -64,9 +64,7 @@ class Stage:
 
         wait_until(ended, max(0.0, left) + 30, f"{self.name}: the clip ends")
         self.frames = {each: self.cctv.metric("vigil_frames_total", camera=camera, stage=each) for each in STAGES}
-        wait_until(
-            lambda: self.cctv.metric("vigil_spool_alerts", camera=camera) == 0, 30, f"{self.name} is delivered"
-        )
+        wait_until(lambda: self.cctv.metric("vigil_spool_bytes", camera=camera) == 0, 60, f"{self.name} is delivered")
 
     def rows(self) -> list[tuple[Any, ...]]:
         """What the database holds of this camera, the oldest first: type, label, timestamp, event id."""

@@ -26,7 +26,7 @@ _START_TIMEOUT_SECONDS = 20.0
 
 @dataclass
 class RtspServer:
-    """A running server. `lines` is what it has said so far: `play <n>`, `closed`."""
+    """A running server. `lines` is what it has said so far: `play <n>`, `closed`; `said_at` when, in Unix time."""
 
     host: str
     port: int
@@ -36,6 +36,8 @@ class RtspServer:
     password: str
     process: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)
+    said_at: dict[str, float] = field(default_factory=dict)
+    """When each line was said for the first time."""
 
     @property
     def url(self) -> str:
@@ -124,6 +126,7 @@ def gst_rtsp_server(
         def read() -> None:
             assert process.stdout is not None
             for line in process.stdout:
+                server.said_at.setdefault(line.strip(), time.time())
                 server.lines.append(line.strip())
                 if line.startswith("port "):
                     server.port = int(line.split()[1])
