@@ -35,7 +35,7 @@ def open_files() -> int:
 
 
 def resident_bytes() -> int:
-    gc.collect()
+    gc.collect()  # and with it files that former tests have left to it: asked before what is open is counted
     ctypes.CDLL("libc.so.6").malloc_trim(0)
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
@@ -78,7 +78,7 @@ def test_two_hundred_reconnections_leak_nothing(clip_path: Path, watch: Watch, s
             return watched.failures(Reason.STREAM_ENDED) + watched.failures(Reason.STREAM_NOT_FOUND)
 
         wait_until(lambda: tries() >= 30, 60, "warm")
-        threads, files, memory = threading.active_count(), open_files(), resident_bytes()
+        memory, threads, files = resident_bytes(), threading.active_count(), open_files()
         wait_until(lambda: tries() >= 30 + RECONNECTIONS, 200, "two hundred reconnections")
 
         # What is open at any moment belongs to one connection: the gate's sockets and thread, libav's socket.
@@ -104,7 +104,7 @@ def test_ten_minutes_of_a_damaged_stream_need_no_more_memory(clip_path: Path, wa
             return watched.metrics.registry.get_sample_value("vigil_frames_total", labels) or 0.0
 
         wait_until(lambda: pictures() >= 1000, 60, "warm")
-        threads, files, memory = threading.active_count(), open_files(), resident_bytes()
+        memory, threads, files = resident_bytes(), threading.active_count(), open_files()
         wait_until(lambda: pictures() >= 1000 + 10 * 60 * 10, 150, "ten minutes of ten pictures a second")
 
         assert resident_bytes() <= memory + 8 * MEGABYTE

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 from pydantic import SecretStr
-from tests.integration.detector.streams.conftest import LOOPBACK, Watch
+from tests.integration.detector.streams.conftest import LITTLE_PATIENCE_SECONDS, LOOPBACK, PATIENCE_SECONDS, Watch
 from tests.integration.services.detector import wait_until
 from tests.integration.services.made_clips import make_clip
 from tests.integration.services.misbehaving_rtsp import Script, misbehaving_camera
@@ -23,9 +23,15 @@ from vigil_contracts.names import Reason, StreamTransport
 from vigil_demo.clip import Clip, load_clip
 
 
-def fault_of(url: str, options: GateOptions = LOOPBACK) -> StreamFault:
+def fault_of(url: str, options: GateOptions = LOOPBACK, *, patience_seconds: float = PATIENCE_SECONDS) -> StreamFault:
     """What one try at the stream ends with."""
-    source = RtspSource(url, StreamTransport.TCP, options, open_timeout_seconds=1.5, read_timeout_seconds=1.5)
+    source = RtspSource(
+        url,
+        StreamTransport.TCP,
+        options,
+        open_timeout_seconds=patience_seconds,
+        read_timeout_seconds=patience_seconds,
+    )
     try:
         source.open()
         for _ in source.pictures():
@@ -93,7 +99,8 @@ def test_a_server_that_accepts_and_says_nothing(clip: Clip, silent_at: str) -> N
     with misbehaving_camera(Script(clip=clip, silent_at=silent_at)) as camera:
         began = time.monotonic()
 
-        assert fault_of(camera.url).reason is Reason.STREAM_TIMEOUT
+        fault = fault_of(camera.url, patience_seconds=LITTLE_PATIENCE_SECONDS)
+        assert fault.reason is Reason.STREAM_TIMEOUT
         assert time.monotonic() - began < 10
 
 
@@ -150,8 +157,9 @@ def test_a_model_that_is_too_slow_drops_frames_and_sees_none_that_is_old(clip: C
     with misbehaving_camera(Script(clip=clip)) as camera:
         watched = watch(camera.url, model_seconds=0.35)
         wait_until(lambda: len(watched.frames) >= 15, 20, "fifteen are looked at")
-    ages_seconds = sorted(watched.ages_seconds[1:])
-    assert ages_seconds[-3] < 0.2, "but for two that this machine may have held up"
+    looked_at = zip(watched.ages_seconds[1:], watched.newer[1:], strict=False)
+    old = [age for age, newer in looked_at if age >= 0.2 and newer]  # where nothing newer had come, none is too old
+    assert len(old) <= 2, "but for two that this machine may have held up"
     taken = [frame.sequence for frame in watched.frames]
     assert all(later - earlier >= 2 for earlier, later in pairwise(taken[1:])), "frames in between were dropped"
     dropped = watched.metrics.registry.get_sample_value("vigil_frames_total", {"camera": "1", "stage": "dropped"})
@@ -161,7 +169,7 @@ def test_a_model_that_is_too_slow_drops_frames_and_sees_none_that_is_old(clip: C
 
 def test_a_stream_that_stops_sending(clip: Clip, watch: Watch) -> None:
     with misbehaving_camera(Script(clip=clip, stops_after_seconds=1.0)) as camera:
-        watched = watch(camera.url)
+        watched = watch(camera.url, patience_seconds=LITTLE_PATIENCE_SECONDS)
 
         wait_until(lambda: camera.connections >= 2, 15, "reconnected")
         wait_until(lambda: watched.reasons.count(Reason.STREAMING) >= 2, 15, "streaming again")
