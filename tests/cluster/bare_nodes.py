@@ -129,9 +129,12 @@ def create_node(
     labels: Mapping[str, str],
     taints: Sequence[Mapping[str, str]],
     kubelet_port: int | None,
-    timeout_seconds: float = 30,
+    timeout_seconds: float = 75,
 ) -> BareNode:
-    """Makes the Node object and waits until pods can be scheduled on it. Raises TimeoutError."""
+    """Makes the Node object and waits until pods can be scheduled on it. Raises TimeoutError.
+
+    A controller manager that has lost its API server for a while asks for it again after up to a minute.
+    """
     http.create("/api/v1/nodes", _node_manifest(name, capacity, labels, taints, kubelet_port))
     node = BareNode(name, http, heartbeats)
     heartbeats.add(name)

@@ -10,12 +10,14 @@ import json
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 from tests.cluster.http import Access, ApiError, Document, KubernetesHttp
 from tests.cluster.kubeconfig import clean_environment, write_kubeconfig
+from tests.cluster.polling import eventually
 
 
 class KubectlError(RuntimeError):
@@ -77,6 +79,7 @@ class Cluster:
         for crd in crds:
             name = crd["metadata"]["name"]
             self.kubectl("wait", "--for=condition=Established", "--timeout=30s", f"crd/{name}")
+            eventually(partial(self._is_discovered, crd["spec"]))
 
     # namespaces and users
 
@@ -105,6 +108,21 @@ class Cluster:
         authority = self.folder / "authority.crt"
         authority.write_text(self._access.authority)
         return write_kubeconfig(path, self._access.server, authority, token=answer["status"]["token"])
+
+    def _is_discovered(self, crd: Document) -> bool:
+        """Whether clients find its versions: the server says so a while after it has taken the CRD up."""
+        try:
+            answers = [
+                self.http.get(f"/apis/{crd['group']}/{version['name']}")
+                for version in crd["versions"]
+                if version["served"]
+            ]
+        except ApiError as error:
+            if error.code == 404:
+                return False
+            raise
+        plural = crd["names"]["plural"]
+        return all(plural in {each["name"] for each in answer["resources"]} for answer in answers)
 
     def _wait_for_service_account(self, namespace: str, name: str) -> None:
         self._wait_for(f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}")

@@ -140,8 +140,8 @@ def test_its_gpus_are_counted(container_cluster: ContainerCluster, space: str) -
         conditions = [each for one in pods for each in one["status"].get("conditions", [])]
         return [each["message"] for each in conditions if each.get("reason") == "Unschedulable"]
 
-    eventually(lambda: len(messages()) == 1)
-    assert "Insufficient nvidia.com/gpu" in messages()[0]
+    (message,) = eventually(lambda: found if len(found := messages()) == 1 else [])
+    assert "Insufficient nvidia.com/gpu" in message
 
 
 def test_a_crash_is_reported_by_a_real_kubelet(container_cluster: ContainerCluster, space: str) -> None:

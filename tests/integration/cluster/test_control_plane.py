@@ -41,6 +41,7 @@ def test_a_freed_gpu_goes_to_the_pod_that_waits(cluster: ControlPlane, namespace
         eventually(lambda: ready_replicas(cluster, namespace) == {"second": 1})
 
 
+@pytest.mark.timeout(300)
 def test_the_api_server_survives_a_kill(cluster: ControlPlane, namespace: str) -> None:
     cluster.kubectl("create", "configmap", "kept", "--from-literal=a=1", "--namespace", namespace)
     away_seconds = cluster.restart_apiserver(kill=True)

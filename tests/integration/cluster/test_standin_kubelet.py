@@ -66,7 +66,7 @@ def test_a_script_holds_for_pods_that_run_already_and_ends(cluster: ControlPlane
         ended = container_state(pod)["lastState"]["terminated"]
         assert (ended["exitCode"], ended["reason"], ended["message"]) == (3, "Error", "no GPU")
         eventually(lambda: _waiting_reason(cluster, namespace) == "CrashLoopBackOff")
-        assert ready_replicas(cluster, namespace) == {"flaky": 0}
+        eventually(lambda: ready_replicas(cluster, namespace) == {"flaky": 0})
         name = pod["metadata"]["name"]
         logs = cluster.kubectl("logs", name, "--namespace", namespace, "--previous", "--tail=2")
         assert logs == "two\nthree\n"
