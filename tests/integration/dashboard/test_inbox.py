@@ -136,7 +136,8 @@ def test_alerts_stream_in_and_nothing_is_asked_meanwhile(visit: Visit, watcher: 
     asked: list[str] = []
     with page.expect_response(lambda answer: "/api/alerts/stream/" in answer.url):
         visit.open("/dashboard/alerts/")
-    watcher.send_alert(camera_id, picture=False)  # the stream is up once it has brought one
+    with page.expect_response(re.compile(r"[?&]id=\d")):  # the stream is up once it has brought one
+        watcher.send_alert(camera_id, picture=False)
     expect(page.locator("[data-alert]")).to_have_count(1)
     page.on("request", lambda request: asked.append(request.url))
     page.wait_for_timeout(5000)
@@ -153,7 +154,7 @@ def test_older_ones_come_as_one_scrolls_each_once(visit: Visit, watcher: Watcher
     ids = [watcher.send_alert(camera_id, picture=False) for _ in range(60)]
     visit.open("/dashboard/alerts/")
     assert len(shown(visit.page)) < len(ids)
-    for _ in range(20):
+    for _ in range(100):
         visit.page.mouse.wheel(0, 4000)
         visit.page.wait_for_timeout(300)
         if len(shown(visit.page)) == len(ids):

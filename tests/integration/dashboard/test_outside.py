@@ -205,14 +205,17 @@ def test_a_browser_subscribes_and_shows_what_is_pushed(own: BackendServer, sign_
             lambda event: registrations.extend(one["registrationId"] for one in event["registrations"]),
         )
         tools.send("ServiceWorker.enable")
-        page.wait_for_timeout(500)
+        for _ in range(100):
+            page.wait_for_timeout(200)  # in which events are heard
+            if registrations:
+                break
         pushed = {"title": "Fire", "body": "Fire at Gate", "tag": "1", "url": f"{own.url}/dashboard/alerts/1/"}
         sent = {"origin": own.url, "registrationId": registrations[0], "data": json.dumps(pushed)}
         tools.send("ServiceWorker.deliverPushMessage", sent)
         shown = """
             async () => {
               const worker = await navigator.serviceWorker.getRegistration("/dashboard/");
-              for (let left = 100; left; left -= 1) {
+              for (let left = 600; left; left -= 1) {
                 const [one] = await worker.getNotifications();
                 if (one) return [one.title, one.body, one.data.url];
                 await new Promise((done) => setTimeout(done, 50));
@@ -242,11 +245,15 @@ def test_video_plays_ends_and_says_when_there_is_none(
         expect(video).to_be_visible()
         begun = video.evaluate("video => video.getVideoPlaybackQuality().totalVideoFrames")
         visit.page.wait_for_timeout(3000)  # two polls of the page, which must leave the video alone
-        frames = video.evaluate("video => video.getVideoPlaybackQuality().totalVideoFrames")
-        assert frames > begun + 10
+        expect(button).to_have_attribute("aria-pressed", "true")
+        eventually(
+            lambda: video.evaluate("video => video.getVideoPlaybackQuality().totalVideoFrames") > begun + 10,
+            timeout_seconds=30,
+        )
         assert video.evaluate("video => video.videoWidth") == 320
         button.click()
         expect(video).to_be_hidden()
+        eventually(lambda: len(media.requests) == 2)  # it is on its way, and what is asked for next may overtake it
         media.is_away = True
         visit.problems.expected_statuses.add(404)
         button.click()
@@ -278,7 +285,8 @@ def test_video_comes_by_hls_where_webrtc_does_not(
         expect(video).to_be_visible()
         begun = float(video.evaluate("video => video.currentTime"))
         visit.page.wait_for_timeout(3000)  # two polls of the page, which must leave the video alone
-        assert float(video.evaluate("video => video.currentTime")) > begun + 1
+        expect(button).to_have_attribute("aria-pressed", "true")
+        eventually(lambda: float(video.evaluate("video => video.currentTime")) > begun + 1, timeout_seconds=30)
         assert video.evaluate("video => [video.videoWidth, video.videoHeight]") == [320, 192]
         button.click()
         expect(video).to_be_hidden()

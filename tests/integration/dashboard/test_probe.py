@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
+from tests.cluster.polling import eventually
 from tests.integration.dashboard.conftest import Visit
 from tests.integration.services.detector import detector
 from tests.integration.services.made_clips import make_clip
@@ -22,9 +23,19 @@ def camera(tmp_path: Path) -> Iterator[RtspServer]:
         yield server
 
 
+def is_heard(visit: Visit) -> bool:
+    """Whether a detector tries what is asked for."""
+    with visit.api() as api:
+        asked = api.post("/api/probes/", json={"rtsp_url": "rtsp://127.0.0.1:9/x"}).raise_for_status()
+        where = asked.headers["location"]
+        eventually(lambda: api.get(where).raise_for_status().json()["state"] == "done", timeout_seconds=60)
+        return bool(api.get(where).json()["result"]["reason"] == Reason.STREAM_UNREACHABLE)
+
+
 def test_an_address_is_tried_while_one_types(visit: Visit, camera: RtspServer, tmp_path: Path) -> None:
     page, token = visit.page, visit.server.token(visit.user.username, "pipeline")
     with detector(tmp_path / "cctv", api_url=visit.server.url, token=token):
+        eventually(lambda: is_heard(visit), timeout_seconds=90)  # before that, who types is told that nobody tries it
         visit.open("/dashboard/cameras/add/")
         words, picture = page.locator("[data-probe-text]"), page.locator("[data-probe] img")
         expect(words).to_be_hidden()

@@ -151,7 +151,7 @@ def test_a_backend_that_is_away_is_told_and_found_again(
         expect(indicator).to_have_text("Reconnecting")
         own.start()
         expect(indicator).to_have_text("Live")
-        of_the_outage = ("ERR_CONNECTION_REFUSED", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET", "htmx:")
+        of_the_outage = ("net::ERR_", "htmx:")  # answers broke off wherever they were
         visit.problems.found[:] = [
             text for text in visit.problems.found if not any(word in text for word in of_the_outage)
         ]

@@ -3,13 +3,14 @@
 import io
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, Route, expect
 from tests.integration.dashboard.conftest import PHONE, SignIn, Visit, Watcher, snapshot_jpeg
 
-from vigil_contracts.api_client import ApiClient
+from vigil_contracts.api_client import ApiClient, ApiError
 from vigil_contracts.names import REASON_TEXTS, Reason
 
 pytestmark = pytest.mark.timeout(300)  # on a busy machine the start of a backend alone takes a minute
@@ -147,7 +148,8 @@ def test_pictures_of_a_detector_are_on_the_wall_as_they_come(visit: Visit, watch
             shade = 0
             while not ended.wait(0.2):
                 shade = (shade + 40) % 256
-                client.send_frame(camera_id, plain_jpeg((shade, 90, 160)), time.time())
+                with suppress(ApiError):  # as a detector, which goes on with the next picture
+                    client.send_frame(camera_id, plain_jpeg((shade, 90, 160)), time.time())
 
     sender = threading.Thread(target=send, daemon=True)
     sender.start()
@@ -157,9 +159,11 @@ def test_pictures_of_a_detector_are_on_the_wall_as_they_come(visit: Visit, watch
         expect(picture).to_have_attribute("src", f"/api/cameras/{camera_id}/live/")
         visit.page.wait_for_function("image => image.naturalWidth === 320", arg=picture.element_handle())
         shades = set()
-        for _ in range(20):
+        for _ in range(60):
             visit.page.wait_for_timeout(150)
             shades.add(red_of(picture))
+            if len(shades) >= 3:
+                break
         assert len(shades) >= 3, f"the picture moves: {shades}"
     finally:
         ended.set()
