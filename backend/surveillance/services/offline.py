@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import F, Q, QuerySet
 
 from surveillance import metrics
+from surveillance.core.health import REPORT_VALID_FOR
 from surveillance.core.offline import Watch, event_id, offline_since
 from surveillance.models import Alert, Camera
 from surveillance.selectors.cameras import health_of
@@ -23,7 +24,7 @@ def offline_alerts_update(*, now: datetime) -> tuple[int, int]:
     already = set(opened.values_list("camera_id", flat=True))
     made = 0
     without_pictures: set[int] = set()
-    for camera in _active_cameras():
+    for camera in _active_cameras(opened, now):
         if health_of(camera=camera, now=now).phase != CameraPhase.STREAMING:
             without_pictures.add(camera.pk)
         since = offline_since(_watch(camera), now=now)
@@ -49,8 +50,19 @@ def _make(camera: Camera, since: datetime) -> int:
     return int(is_new)
 
 
-def _active_cameras() -> QuerySet[Camera]:
-    return Camera.objects.filter(is_active=True).select_related("health_report").defer("rtsp_url")
+def _active_cameras(opened: QuerySet[Alert], now: datetime) -> QuerySet[Camera]:
+    """Those of which something is to be decided: an alert is open, or no report is valid. Most of thousands are well."""
+    return (
+        Camera.objects.filter(is_active=True)
+        .filter(
+            Q(pk__in=opened.values("camera_id"))
+            | Q(health_report__isnull=True)
+            | Q(health_report__reported_at__lt=now - REPORT_VALID_FOR)
+            | Q(activated_at__gt=F("health_report__reported_at"))
+        )
+        .select_related("health_report")
+        .defer("rtsp_url")
+    )
 
 
 def _watch(camera: Camera) -> Watch:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError
+from django.db.models.signals import post_init
 from tests.unit.backend.conftest import Party, send
 
 from surveillance.background import SETTLING_SECONDS, Background
@@ -167,15 +168,29 @@ def test_camera_that_is_switched_off_is_not_offline(camera: Camera) -> None:
     assert offline_alerts_update(now=NOW + 61 * SECOND) == (0, 1)
 
 
-def test_number_of_queries_does_not_grow_with_cameras_that_are_well(
-    camera: Camera, django_assert_max_num_queries: Any
-) -> None:
+def test_cameras_that_are_well_are_not_even_read(camera: Camera, django_assert_max_num_queries: Any) -> None:
+    _report(camera, NOW - timedelta(minutes=1))  # the only one that is not
     for number in range(20):
         _report(
-            Camera.objects.create(user=camera.user, name=f"c{number}", rtsp_url="rtsp://h/1", is_active=True), NOW
+            Camera.objects.create(
+                user=camera.user, name=f"c{number}", rtsp_url="rtsp://h/1", is_active=True, activated_at=NOW
+            ),
+            NOW,
         )
-    with django_assert_max_num_queries(3):
-        offline_alerts_update(now=NOW + SECOND)
+    read = []
+
+    def note(instance: Camera, **_: Any) -> None:
+        read.append(instance.pk)
+
+    post_init.connect(note, sender=Camera)
+    try:
+        with django_assert_max_num_queries(3):
+            assert offline_alerts_update(now=NOW - timedelta(seconds=40)) == (0, 0)
+        assert read == []
+        assert offline_alerts_update(now=NOW + SECOND) == (1, 0)
+        assert set(read) == {camera.pk}
+    finally:
+        post_init.disconnect(note, sender=Camera)
 
 
 def test_silence_counts_only_after_the_backend_itself_was_up(db: None) -> None:
