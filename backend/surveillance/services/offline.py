@@ -51,7 +51,7 @@ def _make(camera: Camera, since: datetime) -> int:
 
 
 def _active_cameras(opened: QuerySet[Alert], now: datetime) -> QuerySet[Camera]:
-    """Those of which something is to be decided: an alert is open, or no report is valid. Most of thousands are well."""
+    """Those of which something is to be decided: an alert is open, or no report is valid. Most are well."""
     return (
         Camera.objects.filter(is_active=True)
         .filter(

@@ -68,6 +68,23 @@ def test_a_camera_has_a_time_of_its_own(camera: Camera, settings: Settings) -> N
     assert kept.pk not in ids()
 
 
+def test_cameras_with_nothing_too_old_cost_no_query_each(
+    camera: Camera, settings: Settings, django_assert_max_num_queries: Any
+) -> None:
+    settings.VIGIL_RETENTION_DAYS = 30
+    others = [
+        Camera.objects.create(user=camera.user, name=f"c{number}", rtsp_url="rtsp://h/1", retention_days=days)
+        for number, days in enumerate([None] * 10 + [7] * 10)
+    ]
+    for other in others:
+        stored(other, 5)
+    with django_assert_max_num_queries(4):  # the values, the cameras of each, and all of them for their space
+        assert apply() == []
+    stored(others[-1], 8)
+    stored(others[0], 8)
+    assert apply() == [Deleted(others[-1].pk, Reason.AGE, 1, 0)]
+
+
 def test_more_than_a_batch_goes_in_several_transactions(
     camera: Camera, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
