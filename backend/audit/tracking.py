@@ -34,7 +34,8 @@ def track(model: type[models.Model], tracked: Tracked) -> None:
     """From now on every change of the model's rows is recorded."""
 
     def before(instance: models.Model, raw: bool = False, **_: Any) -> None:
-        stored = None if raw or instance.pk is None else model._base_manager.filter(pk=instance.pk).first()
+        is_new = raw or instance.pk is None or instance._state.adding
+        stored = None if is_new else model._base_manager.filter(pk=instance.pk).first()
         setattr(instance, _BEFORE, None if stored is None else (tracked.fields(stored), tracked.site_id(stored)))
 
     def saved(instance: models.Model, created: bool, raw: bool = False, **_: Any) -> None:
