@@ -1,7 +1,8 @@
 """Writes: users and tokens."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -13,6 +14,9 @@ from knox.settings import CONSTANTS
 from accounts.models import AuthToken
 from accounts.scopes import Scope
 
+if TYPE_CHECKING:
+    from surveillance.models import Camera
+
 GRACE = timedelta(minutes=10)
 """How long a former token stays good: until the pod that holds it is replaced, or its user has put in the new one."""
 
@@ -21,18 +25,21 @@ LEAST_TOKEN_LENGTH = 40
 
 
 def token_create(
-    *, user: User, scope: Scope, name: str = "", lifetime: timedelta | None = None, camera_id: int | None = None
+    *, user: User, scope: Scope, name: str = "", lifetime: timedelta | None = None, camera: "Camera | None" = None
 ) -> str:
     """Makes a token and returns its text, which cannot be had again. `lifetime` None: it does not end."""
-    _, text = AuthToken.objects.create(user=user, scope=scope, name=name, expiry=lifetime, camera_id=camera_id)
+    _, text = AuthToken.objects.create(user=user, scope=scope, name=name, expiry=lifetime, camera=camera)
     return cast("str", text)
 
 
 @transaction.atomic
-def detector_token_rotate(*, user: User, camera_id: int, name: str = "") -> str:
-    """A new token for the camera's detector; the former ones end after `GRACE`."""
-    _end(AuthToken.objects.filter(camera_id=camera_id, scope=Scope.DETECTOR), grace=GRACE)
-    return token_create(user=user, scope=Scope.DETECTOR, name=name, camera_id=camera_id)
+def detector_tokens_rotate(*, cameras: "Sequence[Camera]", name: str = "") -> dict[int, str]:
+    """A new token for the detector of each camera, by its id; the former ones end after `GRACE`."""
+    _end(AuthToken.objects.filter(camera__in=cameras, scope=Scope.DETECTOR), grace=GRACE)
+    return {
+        camera.pk: token_create(user=camera.user, scope=Scope.DETECTOR, name=name, camera=camera)
+        for camera in cameras
+    }
 
 
 @transaction.atomic

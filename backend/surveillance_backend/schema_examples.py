@@ -209,6 +209,8 @@ EXAMPLES: dict[str, Any] = {
     "CommentRequest": {"text": "It was the postman."},
     "CredentialsRequest": {"username": "anna", "password": "a long enough pass phrase", "name": "phone"},
     "DetectorToken": {"token": _TOKEN},
+    "DetectorTokens": {"tokens": {"7": _TOKEN}},
+    "DetectorTokenOrderRequest": {"cameras": [7, 8]},
     "Discovery": {
         **_STATE,
         "result": {

@@ -6,7 +6,7 @@ A token travels in the `Authorization` header only; errors name the method, the 
 
 import json
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
@@ -343,10 +343,32 @@ class AsyncApiClient:
         body = states.model_dump(mode="json")
         await self._send(_Request("POST", "/api/camera-resources/status/", {}, {"json": body}))
 
-    async def issue_detector_token(self, camera_id: int) -> str:
-        """A new token that reaches this one camera; the camera's former detector tokens end soon after."""
-        response = await self._send(_Request("POST", f"/api/cameras/{camera_id}/detector-token/", {}, {}))
-        return str(response.json()["token"])
+    async def issue_detector_tokens(self, camera_ids: Collection[int]) -> dict[int, str]:
+        """By camera, a new token that reaches this one alone; its former detector tokens end soon after.
+
+        At most `TOKENS_AT_ONCE`. A camera that the API does not know is not in the answer.
+        """
+        try:
+            body = {"json": {"cameras": sorted(camera_ids)}}
+            response = await self._send(_Request("POST", "/api/detector-tokens/", {}, body))
+        except ApiError as error:
+            if error.status != httpx.codes.NOT_FOUND:
+                raise
+            # One of them was deleted at this very moment, or the API is of the version before.
+            return await self._issue_one_by_one(camera_ids)
+        return {int(camera_id): str(token) for camera_id, token in response.json()["tokens"].items()}
+
+    async def _issue_one_by_one(self, camera_ids: Collection[int]) -> dict[int, str]:
+        tokens: dict[int, str] = {}
+        for camera_id in camera_ids:
+            try:
+                answer = await self._send(_Request("POST", f"/api/cameras/{camera_id}/detector-token/", {}, {}))
+            except ApiError as error:
+                if error.status != httpx.codes.NOT_FOUND:
+                    raise
+            else:
+                tokens[camera_id] = str(answer.json()["token"])
+        return tokens
 
     async def _send(self, request: _Request) -> httpx.Response:
         try:

@@ -260,6 +260,17 @@ class ResourceStates(BaseModel):
     )
 
 
+TOKENS_AT_ONCE = 100
+
+
+class DetectorTokenOrder(BaseModel):
+    """Cameras whose detectors need a new token each."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    cameras: tuple[CameraId, ...] = Field(min_length=1, max_length=TOKENS_AT_ONCE, description="The cameras' ids.")
+
+
 class ReportedResource(ResourceState):
     """A camera's resource as an operator has reported it last."""
 

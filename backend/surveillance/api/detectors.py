@@ -1,5 +1,6 @@
 """What detectors and the operator ask for and send."""
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django.http import Http404, QueryDict
@@ -15,7 +16,7 @@ from rest_framework.views import APIView
 
 from accounts.permissions import scope_of
 from accounts.scopes import SERVICE_SCOPES
-from accounts.services import detector_token_rotate
+from accounts.services import detector_tokens_rotate
 from surveillance import metrics
 from surveillance.api.access import (
     DETECTOR,
@@ -32,6 +33,7 @@ from surveillance.api.serializers import (
     AlertSerializer,
     ClipFieldsSerializer,
     DetectorTokenSerializer,
+    DetectorTokensSerializer,
     PictureFieldsSerializer,
     alert_shown,
 )
@@ -45,9 +47,10 @@ from surveillance.services.clips import clip_store
 from surveillance.services.heartbeats import heartbeat_record
 from surveillance_backend.rate_limits import require_rate
 from vigil_contracts.alert import AlertSubmission, ClipSubmission, PictureSubmission
-from vigil_contracts.camera import CameraConfiguration, Heartbeat
+from vigil_contracts.camera import CameraConfiguration, DetectorTokenOrder, Heartbeat
 
 _IF_NONE_MATCH = OpenApiParameter("If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER)
+ISSUED_FOR = "operator"
 _CONFIGURATIONS = {"type": "array", "items": {"$ref": "#/components/schemas/CameraConfiguration"}}
 
 
@@ -117,10 +120,32 @@ class DetectorTokenView(APIView):
     def post(self, request: Request, camera_id: int) -> Response:
         """A new token for the camera's detector; former ones end ten minutes later."""
         camera = visible_camera(request, camera_id)
-        token = detector_token_rotate(user=camera.user, camera_id=camera.pk, name="operator")
-        response = Response({"token": token}, status=201)
-        patch_cache_control(response, no_store=True)
-        return response
+        tokens = detector_tokens_rotate(cameras=[camera], name=ISSUED_FOR)
+        return _never_stored({"token": tokens[camera.pk]})
+
+
+class DetectorTokensView(APIView):
+    """Tokens for the detectors of many cameras."""
+
+    scopes = {"POST": OPERATOR}  # noqa: RUF012
+
+    @extend_schema(
+        summary="Issue the tokens of many detectors",
+        request=DetectorTokenOrder,
+        responses={201: DetectorTokensSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """A new token for each camera's detector; former ones end ten minutes later. Unknown cameras are left out."""
+        with answered():
+            wanted = parse(DetectorTokenOrder, request.data)
+        cameras = visible_cameras(request).filter(pk__in=wanted.cameras).select_related("user").order_by("pk")
+        return _never_stored({"tokens": detector_tokens_rotate(cameras=list(cameras), name=ISSUED_FOR)})
+
+
+def _never_stored(body: Mapping[str, Any]) -> Response:
+    response = Response(body, status=201)
+    patch_cache_control(response, no_store=True)
+    return response
 
 
 class HeartbeatView(APIView):

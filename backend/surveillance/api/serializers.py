@@ -306,6 +306,12 @@ class DetectorTokenSerializer(serializers.Serializer[Any]):
     token = serializers.CharField()
 
 
+class DetectorTokensSerializer(serializers.Serializer[Any]):
+    """Detectors' new tokens: shown once."""
+
+    tokens = serializers.DictField(child=serializers.CharField(), help_text="By the camera's id.")
+
+
 class ProbeRequestSerializer(serializers.Serializer[Any]):
     """A stream to try before it is a camera."""
 

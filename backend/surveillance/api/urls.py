@@ -16,6 +16,7 @@ urlpatterns = [
     path(
         "cameras/<int:camera_id>/detector-token/", detectors.DetectorTokenView.as_view(), name="camera-detector-token"
     ),
+    path("detector-tokens/", detectors.DetectorTokensView.as_view(), name="detector-tokens"),
     path("cameras/<int:camera_id>/resource/", resources.CameraResourceView.as_view(), name="camera-resource-state"),
     path("cameras/<int:camera_id>/heartbeat/", detectors.HeartbeatView.as_view(), name="camera-heartbeat"),
     path("cameras/<int:camera_id>/live/", live.LiveView.as_view(), name="camera-live"),

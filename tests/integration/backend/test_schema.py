@@ -61,7 +61,7 @@ def scene(db: None, settings: Any, tmp_path: Path) -> dict[str, Any]:
         "tokens": {
             Scope.USER: token_create(user=root, scope=Scope.USER),
             Scope.OPERATOR: token_create(user=root, scope=Scope.OPERATOR),
-            Scope.DETECTOR: token_create(user=root, scope=Scope.DETECTOR, camera_id=camera.pk),
+            Scope.DETECTOR: token_create(user=root, scope=Scope.DETECTOR, camera=camera),
         },
         "ids": {
             "camera_id": camera.pk,
@@ -83,7 +83,7 @@ def scene(db: None, settings: Any, tmp_path: Path) -> dict[str, Any]:
 def _scope(path: str) -> Scope:
     if path.endswith(("/configuration/", "/heartbeat/", "/send-alert/", "/frames/")) or "/errands/" in path:
         return Scope.DETECTOR
-    is_operators = path.endswith("/detector-token/") or "/camera-resources/" in path
+    is_operators = path.endswith(("/detector-token/", "/detector-tokens/")) or "/camera-resources/" in path
     return Scope.OPERATOR if is_operators else Scope.USER
 
 

@@ -76,7 +76,7 @@ def client_with(token: str) -> APIClient:
 
 def party(user: User, scope: Scope = Scope.USER, camera: Camera | None = None) -> Party:
     """The user with a new token of that scope."""
-    token = token_create(user=user, scope=scope, camera_id=camera.pk if camera else None)
+    token = token_create(user=user, scope=scope, camera=camera)
     return Party(user, client_with(token), token)
 
 

@@ -120,6 +120,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "cameras/{camera}/deactivate/"): HANDLE,
     ("GET", "cameras/{camera}/configuration/"): _row(people=NO_PERSON, services=(OK, 404, 403, 403)),
     ("POST", "cameras/{camera}/detector-token/"): _row(people=NO_PERSON, services=(403, 403, 403, OK)),
+    ("POST", "detector-tokens/"): _row(people=NO_PERSON, services=(403, 403, 403, 400)),
     ("POST", "cameras/{camera}/heartbeat/"): _row(people=NO_PERSON, services=(400, 404, 400, 403)),
     ("GET", "cameras/{camera}/resource/"): VIEW,
     ("GET", "cameras/{camera}/live/"): VIEW,

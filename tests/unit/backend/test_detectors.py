@@ -11,6 +11,8 @@ from django.utils import timezone
 from tests.unit.backend.conftest import URL, Party, client_with
 
 from accounts.models import AuthToken
+from accounts.scopes import Scope
+from audit.models import AuditEntry
 from surveillance.models import Camera, CameraHealth
 from vigil_contracts.camera import CameraConfiguration
 
@@ -137,6 +139,45 @@ def test_operator_issues_a_token_and_the_former_one_ends_soon(
     AuthToken.objects.filter(expiry__isnull=False).update(expiry=timezone.now())
     assert detector.client.get(path).status_code == 401
     assert new.get(path).status_code == 200
+
+
+def test_operator_issues_the_tokens_of_many_detectors(
+    operator: Party, detector: Party, camera: Camera, anna: Party, django_assert_max_num_queries: Any
+) -> None:
+    others = [Camera.objects.create(user=anna.user, name=f"c{n}", rtsp_url=URL, is_active=True) for n in range(3)]
+    ids = [camera.pk, *(other.pk for other in others)]
+    AuthToken.objects.update(last_used_at=timezone.now())
+    with django_assert_max_num_queries(10 + 2 * len(ids)):  # a token and its entry in the audit trail each
+        answer = operator.client.post("/api/detector-tokens/", {"cameras": [*ids, 10**9]})
+    assert answer.status_code == 201
+    assert answer.headers["Cache-Control"] == "no-store"
+    tokens = answer.json()["tokens"]
+    assert tokens.keys() == {str(camera_id) for camera_id in ids}, "one that is not there is left out"
+    for camera_id, token in tokens.items():
+        assert client_with(token).get(f"/api/cameras/{camera_id}/configuration/").status_code == 200
+    first, second = ids[:2]
+    assert client_with(tokens[str(first)]).get(f"/api/cameras/{second}/configuration/").status_code == 404
+    former, new = AuthToken.objects.filter(camera=camera).order_by("created")
+    assert former.expiry is not None
+    assert new.expiry is None
+    assert AuditEntry.objects.filter(kind="token", action="created", actor_id=operator.user.pk).count() == len(ids)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({}, "Field required"),
+        ({"cameras": []}, "at least 1 item"),
+        ({"cameras": list(range(1, 102))}, "at most 100 items"),
+        ({"cameras": ["gate"]}, "valid integer"),
+    ],
+)
+def test_cameras_of_tokens_that_are_wrong_are_named(operator: Party, body: Any, words: str) -> None:
+    answer = operator.client.post("/api/detector-tokens/", body)
+    assert answer.status_code == 400
+    assert words in str(answer.json()), answer.json()
+    assert "cameras" in str(answer.json())
+    assert not AuthToken.objects.filter(scope=Scope.DETECTOR).exists()
 
 
 def test_token_of_a_deleted_camera_is_gone(detector: Party, camera: Camera) -> None:

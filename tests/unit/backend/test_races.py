@@ -81,6 +81,7 @@ def _delete(camera: Camera) -> None:
 Request = Callable[[Party, Party, Party, Camera], Any]
 REQUESTS: dict[str, Request] = {
     "detector token": lambda _a, _d, op, cam: op.client.post(f"/api/cameras/{cam.pk}/detector-token/"),
+    "detector tokens": lambda _a, _d, op, cam: op.client.post("/api/detector-tokens/", {"cameras": [cam.pk]}),
     "heartbeat": lambda _a, det, _o, cam: det.client.post(f"/api/cameras/{cam.pk}/heartbeat/", HEARTBEAT),
     "alert": lambda _a, det, _o, cam: det.client.post("/api/send-alert/", alert_fields(cam), format="multipart"),
     "change": lambda anna, _d, _o, cam: anna.client.patch(f"/api/cameras/{cam.pk}/", {"name": "Another"}),

@@ -89,7 +89,7 @@ def test_a_thousand_tokens_cost_a_user_nothing(anna: Party, django_assert_num_qu
 )
 def test_database_refuses_a_scope_that_does_not_fit(camera: Camera, scope: Scope, with_camera: bool) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
-        token_create(user=camera.user, scope=scope, camera_id=camera.pk if with_camera else None)
+        token_create(user=camera.user, scope=scope, camera=camera if with_camera else None)
 
 
 def test_command_prints_the_token_alone(make_user: Callable[..., User]) -> None:

@@ -1,5 +1,6 @@
 """Requests and answers of the API's client, over a transport in memory."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,7 +8,7 @@ import httpx
 import pytest
 
 from vigil_contracts.alert import AlertSubmission, Box
-from vigil_contracts.api_client import ApiClient, ApiError
+from vigil_contracts.api_client import ApiClient, ApiError, AsyncApiClient
 from vigil_contracts.names import AlertType
 
 
@@ -121,3 +122,46 @@ def test_what_is_not_understood_is_named_without_the_value() -> None:
         answer = api.active_cameras().value
     assert answer is not None
     assert answer.problems == {2: "rtsp_url: Input should be a valid string"}
+
+
+def tokens_from(handler: Any, *camera_ids: int) -> dict[int, str]:
+    async def main() -> dict[int, str]:
+        async with AsyncApiClient("http://api.example", "secret-token") as api:
+            await api._http._transport.aclose()
+            api._http._transport = httpx.MockTransport(handler)
+            api._http._mounts = {}
+            return await api.issue_detector_tokens(camera_ids)
+
+    return asyncio.run(main())
+
+
+def test_tokens_of_many_detectors_come_with_one_request() -> None:
+    asked: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.content)
+        return httpx.Response(201, json={"tokens": {"7": "a", "8": "b"}})
+
+    assert tokens_from(answer, 8, 7, 9) == {7: "a", 8: "b"}, "9 is not known"
+    assert asked == [b'{"cameras":[7,8,9]}']
+
+
+def test_where_many_tokens_are_not_to_be_had_they_are_asked_for_one_by_one() -> None:
+    def before(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/api/cameras/7/detector-token/":
+            return httpx.Response(201, json={"token": "a"})
+        return httpx.Response(404)
+
+    assert tokens_from(before, 7, 8) == {7: "a"}
+
+
+def test_an_api_that_fails_is_not_asked_one_by_one() -> None:
+    asked: list[str] = []
+
+    def fail(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(503)
+
+    with pytest.raises(ApiError):
+        tokens_from(fail, 7, 8)
+    assert asked == ["/api/detector-tokens/"]
