@@ -27,6 +27,7 @@ from vigil_operator.settings import OperatorSettings
 from vigil_operator.sync.directory import Directory
 from vigil_operator.sync.poller import Poller
 from vigil_operator.sync.reporter import Reporter
+from vigil_operator.sync.tokens import DetectorTokens
 
 logger = logging.getLogger(__name__)
 
@@ -163,7 +164,7 @@ async def _work(
         kube=kube,
         store=store,
         queue=queue,
-        api=api,
+        tokens=DetectorTokens(api, fence),
         knowledge=directory,
         events=events,
         metrics=metrics,
@@ -173,7 +174,6 @@ async def _work(
         ),
         gate=RolloutGate(settings.restarts_at_once),
         registration=registration,
-        fence=fence,
     )
     reporter = Reporter(api=api, store=store, directory=directory, source=registration.source, fence=fence)
     await resync.first()

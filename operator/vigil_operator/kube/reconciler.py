@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -40,10 +40,10 @@ LOOK_AGAIN_MARGIN_SECONDS = 1.0
 
 
 class TokenIssuer(Protocol):
-    """The part of the API client that a reconciliation needs."""
+    """Where a detector's token comes from."""
 
     async def issue_detector_token(self, camera_id: int) -> str:
-        """See `AsyncApiClient`."""
+        """See `DetectorTokens`."""
 
 
 class ApiKnowledge(Protocol):
@@ -62,7 +62,7 @@ class Reconciler:
         kube: KubeClient,
         store: Store,
         queue: WorkQueue,
-        api: TokenIssuer,
+        tokens: TokenIssuer,
         knowledge: ApiKnowledge,
         events: EventRecorder,
         registrar: Registrar,
@@ -70,13 +70,12 @@ class Reconciler:
         settings: WorkloadSettings,
         gate: RolloutGate,
         registration: RegistrationSettings = RegistrationSettings(),  # noqa: B008 - frozen
-        fence: Callable[[], None] = lambda: None,
         clock: Clock = utc_now,
     ) -> None:
         self._kube = kube
         self._store = store
         self._queue = queue
-        self._api = api
+        self._tokens = tokens
         self._knowledge = knowledge
         self._events = events
         self._metrics = metrics
@@ -84,7 +83,6 @@ class Reconciler:
         self._registrar = registrar
         self._registration = registration
         self._gate = gate
-        self._fence = fence
         self._clock = clock
 
     async def run(self, workers: int) -> None:
@@ -191,8 +189,7 @@ class Reconciler:
         camera_id = situation.camera_id
         if camera_id is None:
             raise RuntimeError("a token is wanted for a camera that the API does not know")
-        self._fence()
-        token = await self._api.issue_detector_token(camera_id)
+        token = await self._tokens.issue_detector_token(camera_id)
         return decide(replace(situation, api=replace(situation.api, issued_token=token)))
 
     async def _carry_out(self, camera: Camera, decision: Decision) -> None:

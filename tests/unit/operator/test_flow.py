@@ -121,7 +121,7 @@ class World:
             monotonic=lambda: self.now,
         )  # fmt: skip
         self.reconciler = Reconciler(
-            kube=kube, store=self.store, queue=self.queue, api=self.api, knowledge=self.directory, events=events,
+            kube=kube, store=self.store, queue=self.queue, tokens=self.api, knowledge=self.directory, events=events,
             metrics=metrics, settings=SETTINGS, clock=lambda: NOW, gate=RolloutGate(2), registrar=Registrar(
                 kube=kube, store=self.store, queue=self.queue, api=self.api, rows=self.directory, metrics=metrics,
                 monotonic=lambda: self.now,
