@@ -100,6 +100,9 @@ class Reconciler:
                 finally:
                     self._queue.done(key)
                     self._metrics.queue_length.set(len(self._queue))
+            # A camera with nothing to do waits for nothing: ten thousand of them in a row would let nobody else have
+            # a turn for half a minute, not even the one who renews the Lease.
+            await asyncio.sleep(0)
 
     async def _attempt(self, key: Key) -> None:
         began = time.perf_counter()

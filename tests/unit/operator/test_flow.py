@@ -7,6 +7,7 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from pydantic import SecretStr
@@ -334,6 +335,28 @@ def test_a_camera_that_nobody_has_foreseen_does_not_end_the_care_for_the_others(
     assert seen == ["cam-7"]
     assert "an error that was not foreseen" in caplog.text
     assert "ValueError: an odd camera" in caplog.text
+
+
+def test_cameras_with_nothing_to_do_let_others_have_their_turn() -> None:
+    world = World()
+    world.api.cameras = [configuration(number) for number in range(1, 51)]
+    world.settle()
+    world.restart()
+    turns: list[int] = []
+
+    async def main() -> None:
+        await world.resync.first()
+        await world.poller.round()
+        work = asyncio.create_task(world.reconciler.run(workers=4))
+        while len(world.queue):
+            await asyncio.sleep(0)  # as the one who renews the Lease waits for its turn
+            turns.append(len(world.queue))
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+    asyncio.run(asyncio.wait_for(main(), timeout=30))
+    most = max(before - after for before, after in pairwise([50, *turns]))
+    assert most <= 4, f"{most} cameras in a row"
 
 
 def test_missing_definitions_are_named_with_the_line_that_installs_them(caplog: pytest.LogCaptureFixture) -> None:
