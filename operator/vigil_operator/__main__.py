@@ -2,12 +2,17 @@
 
 import argparse
 import asyncio
+import gc
 import sys
 
 from pydantic import ValidationError
 
 from vigil_operator.logs import configure_logging
 from vigil_operator.settings import OperatorSettings
+
+NEW_OBJECTS_PER_COLLECTION = 50_000
+"""Python's default of 700 makes half of the work of reading a listing, in which nothing is garbage: with ten thousand
+pods, seconds in which nobody else has a turn, not even the one who renews the Lease."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -69,6 +74,7 @@ def _run(settings: OperatorSettings) -> int:
     from vigil_operator.kube.access import AccessError
 
     configure_logging(settings.log_level, settings.log_format)
+    gc.set_threshold(NEW_OBJECTS_PER_COLLECTION, *gc.get_threshold()[1:])
     try:
         asyncio.run(run_operator(settings))
     except AccessError as error:
