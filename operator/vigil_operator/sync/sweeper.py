@@ -49,7 +49,7 @@ class Sweeper:
         self._orphans: dict[str, float] = {}
 
     async def round(self, *, is_due: bool, fence: Callable[[], None]) -> set[str]:
-        """Asks where that is due; the uids whose row is another than before. Raises `ApiError`."""
+        """Asks where that is due; the uids of cameras that are to be looked at for it. Raises `ApiError`."""
         now = self._monotonic()
         pause = ASK_ABOUT_ORPHANS_SECONDS if self._orphans else ASK_ANYWAY_SECONDS
         if not is_due and self._asked is not None and now - self._asked < pause:
@@ -62,8 +62,15 @@ class Sweeper:
             await self._api.unregister_resource(uid)
             self._orphans.pop(uid)
             logger.warning("a row of the API was removed: the resource %s that it stood for is gone", uid)
+            # Its name is free again, which a new resource of that name may have been refused.
+            changed |= self._without_row(rows)
         self._asked = now
         return changed
+
+    def _without_row(self, rows: Iterable[RegisteredResource]) -> set[str]:
+        known = {row.uid for row in rows}
+        ours = {camera.meta.uid for camera in self._store.cameras.values() if not camera.managed_by_backend}
+        return ours - known
 
     def _long_orphaned(self, rows: Iterable[RegisteredResource], now: float) -> list[str]:
         present = {camera.meta.uid for camera in self._store.cameras.values()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from base64 import b64decode
 from typing import Any
@@ -224,6 +225,22 @@ def test_deleted_with_the_api_gone_it_waits_a_while_and_goes_all_the_same(world:
     world.now += ORPHAN_SECONDS
     world.settle()
     assert world.api.rows == {}
+
+
+def test_a_name_that_a_left_over_row_held_is_asked_for_again_as_soon_as_it_is_free(world: World) -> None:
+    world.api.rows = {"former": world.api.rows[UID]}
+    world.api.refusal = json.dumps({"name": ["You have a camera with this name already."]})
+    world.restart()
+    world.settle()
+    assert condition(world, "Ready")["reason"] == "InvalidSpec"
+    assert "former" in world.api.rows
+    world.api.refusal = ""
+    world.now += ORPHAN_SECONDS
+    asyncio.run(world.poller.round())
+    assert world.api.rows == {}
+    assert len(world.queue) == 1, "it need not wait until it would be looked at anyway"
+    world.settle()
+    assert world.api.rows.keys() == {UID}
 
 
 def test_the_digest_follows_what_is_sent_and_tells_nothing_without_the_key() -> None:
