@@ -27,6 +27,7 @@ class ControlPlaneOptions:
     """So long after its last heartbeat a node counts as lost (Kubernetes' own default)."""
     apiserver_flags: Mapping[str, str] | None = None
     """Further flags of kube-apiserver, {"max-requests-inflight": "5"} for example."""
+    audit_policy: str = POLICY
     address: str = "127.0.0.1"
     """Where the API server listens and clients reach it. Pods of a real node need the address of their bridge."""
 
@@ -100,7 +101,7 @@ class Servers:
 
     def _apiserver_flags(self) -> dict[str, object]:
         policy = self.folder / "audit-policy.yaml"
-        policy.write_text(POLICY)
+        policy.write_text(self._options.audit_policy)
         address = self._options.address
         names = dict.fromkeys(["127.0.0.1", "10.96.0.1", "localhost", "kubernetes.default.svc", address])
         serving = self.authority.server("apiserver", list(names))

@@ -22,6 +22,7 @@ from threading import Event, Thread
 import httpx
 import psycopg2
 from tests.bench.report import Measurement
+from tests.cluster.audit import POLICY_WITHOUT_BODIES
 from tests.cluster.binaries import ensure_binaries
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.fixtures import run_folder
@@ -52,17 +53,7 @@ SELECT id, 'Streaming', 'Streaming', '', 'h264', 0, '', '', now() FROM surveilla
 WHERE is_active AND activated_at < now() - interval '15 s'
 ON CONFLICT (camera_id) DO UPDATE SET reported_at = EXCLUDED.reported_at
 """
-AUDIT_POLICY = """\
-apiVersion: audit.k8s.io/v1
-kind: Policy
-omitStages: [RequestReceived, ResponseStarted]
-rules:
-  - level: Metadata
-    userGroups: ["system:serviceaccounts"]
-  - level: Metadata
-    users: ["kubernetes-admin"]
-  - level: None
-"""
+OPTIONS = ControlPlaneOptions(audit_policy=POLICY_WITHOUT_BODIES)
 TICKS = os.sysconf("SC_CLK_TCK")
 ENVIRONMENT = {
     "VIGIL_SYNC_INTERVAL_SECONDS": "1.5",
@@ -116,7 +107,7 @@ def world() -> Iterator[World]:
         tempfile.TemporaryDirectory() as folder,
         postgres_server() as postgres,
         backend_and_heartbeats(Path(folder) / "backend", postgres.create_database()) as backend,
-        ControlPlane(ensure_binaries(), run_folder("bench-operator"), _options(Path(folder))) as cluster,
+        ControlPlane(ensure_binaries(), run_folder("bench-operator"), OPTIONS) as cluster,
     ):
         install_definitions(cluster)
         for number in range(CAMERAS // PODS_ON_A_NODE + 1):
@@ -127,13 +118,6 @@ def world() -> Iterator[World]:
             yield World(cluster, backend, user, backend.token(user.username, "operator"), reaper)
         finally:
             reaper.close()
-
-
-def _options(folder: Path) -> ControlPlaneOptions:
-    """Who asked for what is read here, and not what it said, which costs the server time to write down."""
-    policy = folder / "audit-policy.yaml"
-    policy.write_text(AUDIT_POLICY)
-    return ControlPlaneOptions(apiserver_flags={"audit-policy-file": str(policy)})
 
 
 @contextmanager
