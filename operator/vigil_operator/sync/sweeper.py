@@ -57,15 +57,15 @@ class Sweeper:
         self._asked = None
         rows = await self._api.registered_resources(self._source)
         changed = self._directory.update_rows(rows)
-        for uid in self._long_orphaned(rows, now):
+        removed = self._long_orphaned(rows, now)
+        for uid in removed:
             fence()
             await self._api.unregister_resource(uid)
             self._orphans.pop(uid)
             logger.warning("a row of the API was removed: the resource %s that it stood for is gone", uid)
-            # Its name is free again, which a new resource of that name may have been refused.
-            changed |= self._without_row(rows)
         self._asked = now
-        return changed
+        # A removed row's name is free again, which a new resource of that name may have been refused.
+        return changed | self._without_row(rows) if removed else changed
 
     def _without_row(self, rows: Iterable[RegisteredResource]) -> set[str]:
         known = {row.uid for row in rows}

@@ -1,7 +1,7 @@
 """Detectors' tokens from the API, those of many cameras in one request.
 
 A request is on its way for one camera, and the cameras that ask meanwhile go together into the next: one camera waits
-for nobody, and a thousand cost the API a dozen requests for each hundred of them.
+for nobody, and those that are worked on at the same time cost the API one request.
 """
 
 import asyncio
