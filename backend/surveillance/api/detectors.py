@@ -50,8 +50,8 @@ from vigil_contracts.alert import AlertSubmission, ClipSubmission, PictureSubmis
 from vigil_contracts.camera import CameraConfiguration, DetectorTokenOrder, Heartbeat
 
 _IF_NONE_MATCH = OpenApiParameter("If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER)
-ISSUED_FOR = "operator"
 _CONFIGURATIONS = {"type": "array", "items": {"$ref": "#/components/schemas/CameraConfiguration"}}
+_ISSUED_FOR = "operator"
 
 
 class ActiveCamerasView(APIView):
@@ -120,7 +120,7 @@ class DetectorTokenView(APIView):
     def post(self, request: Request, camera_id: int) -> Response:
         """A new token for the camera's detector; former ones end ten minutes later."""
         camera = visible_camera(request, camera_id)
-        tokens = detector_tokens_rotate(cameras=[camera], name=ISSUED_FOR)
+        tokens = detector_tokens_rotate(cameras=[camera], name=_ISSUED_FOR)
         return _never_stored({"token": tokens[camera.pk]})
 
 
@@ -139,7 +139,7 @@ class DetectorTokensView(APIView):
         with answered():
             wanted = parse(DetectorTokenOrder, request.data)
         cameras = visible_cameras(request).filter(pk__in=wanted.cameras).select_related("user").order_by("pk")
-        return _never_stored({"tokens": detector_tokens_rotate(cameras=list(cameras), name=ISSUED_FOR)})
+        return _never_stored({"tokens": detector_tokens_rotate(cameras=list(cameras), name=_ISSUED_FOR)})
 
 
 def _never_stored(body: Mapping[str, Any]) -> Response:

@@ -24,7 +24,7 @@ def offline_alerts_update(*, now: datetime) -> tuple[int, int]:
     already = set(opened.values_list("camera_id", flat=True))
     made = 0
     without_pictures: set[int] = set()
-    for camera in _active_cameras(opened, now):
+    for camera in _undecided_cameras(opened, now):
         if health_of(camera=camera, now=now).phase != CameraPhase.STREAMING:
             without_pictures.add(camera.pk)
         since = offline_since(_watch(camera), now=now)
@@ -50,8 +50,8 @@ def _make(camera: Camera, since: datetime) -> int:
     return int(is_new)
 
 
-def _active_cameras(opened: QuerySet[Alert], now: datetime) -> QuerySet[Camera]:
-    """Those of which something is to be decided: an alert is open, or no report is valid. Most are well."""
+def _undecided_cameras(opened: QuerySet[Alert], now: datetime) -> QuerySet[Camera]:
+    """The active ones of which something is to be decided: an alert is open, or no report is valid. Most are well."""
     return (
         Camera.objects.filter(is_active=True)
         .filter(
