@@ -27,6 +27,7 @@ from cctv.reader import Reader, ReaderOptions, SourceFactory
 from cctv.source import PacketSource, Source
 from cctv.spool import Spool
 from cctv.state_store import StateStore
+from cctv.unwritten import UnwrittenAlerts
 from cctv.work_watch import WorkWatch
 from vigil_contracts.alert import ClipSubmission, PictureSubmission
 from vigil_contracts.camera import CameraConfiguration, Heartbeat
@@ -78,6 +79,7 @@ class CameraPipeline:
             shared.reader_options,
             self.live,
         )
+        self._unwritten = UnwrittenAlerts(self._write, self._give_up)
         self._work = WorkWatch()
         self._clip_reader: ClipReader | None = None
         self._next: CameraConfiguration | None = None
@@ -182,11 +184,14 @@ class CameraPipeline:
                 self._analyse(frame, analysis)
             self._look_for_outage(analysis, has_picture=frame is not None)
             self._look_after_models(analysis)
-            if time.monotonic() - saved_at >= _STATE_EVERY_SECONDS:
+            if self._retry_unwritten() or time.monotonic() - saved_at >= _STATE_EVERY_SECONDS:
                 saved_at = time.monotonic()
-                analysis.save()
+                self._save(analysis)
         self._follow_up(analysis, is_last=True)
-        analysis.save()
+        self._unwritten.retry(float("inf"))
+        if self._unwritten:
+            self._log.error("the disk refuses %d alerts; a restarted detector reports them", len(self._unwritten))
+        self._save(analysis)
 
     def _make_analysis(self, camera: CameraConfiguration) -> Analysis:
         shared = self._shared
@@ -235,7 +240,7 @@ class CameraPipeline:
         try:
             if not same_models:
                 self._follow_up(analysis, is_last=True)
-                analysis.save()
+                self._save(analysis)
                 analysis = self._make_analysis(camera)
             else:
                 analysis.analyser.reconfigure(camera)
@@ -270,7 +275,7 @@ class CameraPipeline:
                 self._recorder.want(event.event_id, frame.monotonic_seconds)
         self._follow_up(analysis)
         if events:
-            analysis.save()
+            self._save(analysis)
 
     def _follow_up(self, analysis: Analysis, *, is_last: bool = False) -> None:
         """Better pictures of what was told before. One that is lost leaves the alert the picture that it has."""
@@ -288,22 +293,46 @@ class CameraPipeline:
         event = analysis.outage.check(works, health.seconds_without_picture(), why, datetime.now(UTC))
         if event is not None and not self._stopping.is_set():
             self._accept(event)
+            self._save(analysis)
+
+    def _save(self, analysis: Analysis) -> None:
+        """Save what was reported, unless a part of it is not on the disk yet."""
+        if not self._unwritten:
             analysis.save()
 
+    def _retry_unwritten(self) -> bool:
+        """Return whether alerts that the disk had refused are now written, and none is left."""
+        held = len(self._unwritten)
+        if held and self._unwritten.retry(time.monotonic()):
+            self._log.info("%d alerts that the disk had refused are written", held)
+            return True
+        return False
+
     def _accept(self, event: Event) -> bool:
-        """Whether the alert is on the disk."""
+        """Take a new alert; return whether it will be delivered."""
         self._shared.metrics.events.labels(str(self._camera.id), event.alert_type).inc()
+        if self._unwritten:  # in order: a later alert must not overtake one that waits for the disk
+            self._unwritten.add(event)
+            return True
         try:
-            kept = self._shared.spool.append(event.to_submission(self._camera.id), event.snapshot_jpeg)
-        except OSError:
-            self._log.exception("an alert could not be written to the disk and is lost")
-            return False
-        if not kept:
-            self._log.error("the spool has no room for an alert; it is lost")
+            return self._write(event)
+        except OSError as error:
+            self._log.error("alert not written: %s; kept in memory and retried", error.strerror or error)
+            self._unwritten.add(event)
+            return True
+
+    def _write(self, event: Event) -> bool:
+        """Put an alert into the spool; return whether it is there. Raise OSError where the disk refuses it."""
+        if not self._shared.spool.append(event.to_submission(self._camera.id), event.snapshot_jpeg):
+            self._log.error("alert lost: it is larger than the spool (VIGIL_SPOOL_MAX_BYTES)")
             return False
         self._log.info("%s: %s", event.alert_type, event.description)
         self._shared.spooled()
         return True
+
+    def _give_up(self, event: Event) -> None:
+        self._shared.spool.give_up(self._camera.id)
+        self._log.error("alert lost: the disk has refused too many (%s: %s)", event.alert_type, event.description)
 
     def _accept_later(self, submission: PictureSubmission | ClipSubmission, content: bytes) -> None:
         """What follows an alert; from any thread. Raises OSError; what finds no room is counted by the spool."""

@@ -112,8 +112,9 @@ class Spool:
     def append(self, submission: Submission, content: bytes) -> bool:
         """Accepts an alert or a picture with its JPEG, or a clip with its MP4.
 
-        Once True is returned it survives all but the disk. False: there was no room even after everything that is
-        worth less was dropped. Raises OSError for a disk that fails.
+        Once True is returned it survives all but the disk. False: it is given up and counted, since it is larger
+        than the spool, or it follows an alert and there is no room for it. Raises OSError for a disk that fails, and
+        for an alert that finds the disk full after everything else was dropped: it fits once the disk has room.
         """
         data = _encode(submission, content)
         folder = self._waiting / str(submission.camera)
@@ -134,6 +135,8 @@ class Spool:
                     if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
                         raise
                     if not self._drop_oldest("full", for_alert=is_alert):
+                        if is_alert:
+                            raise
                         self._dropped(submission.camera, "full")
                         return False
         with self._lock:
@@ -159,6 +162,10 @@ class Spool:
             return _decode(entry.path.read_bytes())
         except (ValueError, KeyError, StopIteration, OSError, ValidationError) as error:
             raise DamagedAlertError(f"{type(error).__name__}") from error
+
+    def give_up(self, camera_id: int) -> None:
+        """Count an alert that was never written and that nobody can hold any longer."""
+        self._dropped(camera_id, "full")
 
     def done(self, entry: Entry) -> None:
         """The API has it."""

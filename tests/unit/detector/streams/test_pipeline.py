@@ -1,5 +1,6 @@
 """A camera whose pictures arrive and are not analysed says so, and comes back when they are."""
 
+import errno
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import av
 import numpy as np
 import pytest
 
+from cctv import spool as spool_module
 from cctv.cameras import Cameras
 from cctv.detectors.model import Detections
 from cctv.faults import StreamFault
@@ -241,6 +243,36 @@ def test_a_camera_that_went_while_its_first_picture_was_looked_at_is_an_outage(s
     told = stage.spool.read(entry)[0]
     assert isinstance(told, AlertSubmission)
     assert told.alert_type is AlertType.CAMERA_OFFLINE
+
+
+def test_an_alert_that_a_read_only_disk_refused_is_written_once_later(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("cctv.unwritten.RETRY_FIRST_SECONDS", 0.05)
+    write, refusals = spool_module._write_durably, []
+
+    def refuse(folder: Path, name: str, data: bytes) -> None:
+        refusals.append(name)
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(spool_module, "_write_durably", refuse)
+    pictures_left = ["one"]
+    stage.shared = replace(
+        stage.shared, make_source=lambda camera, recorder: BriefSource(pictures_left), offline_alert_after_seconds=0.2
+    )
+    stage.cameras = Cameras(stage.shared)
+    stage.begin()
+    stage.until(lambda: len(refusals) >= 2)
+    assert stage.spool.waiting().alerts == 0
+    assert stage.shared.states.load(1).get("outage", {}).get("reported") is not True, "a restart would report it"
+    assert "alert not written: Read-only file system; kept in memory and retried" in caplog.text
+
+    monkeypatch.setattr(spool_module, "_write_durably", write)
+    stage.until(lambda: stage.spool.waiting().alerts == 1)
+    stage.until(lambda: stage.shared.states.load(1).get("outage", {}).get("reported") is True)
+    asked = len(refusals)
+    time.sleep(0.3)
+    assert (stage.spool.waiting().alerts, len(refusals)) == (1, asked)
 
 
 def test_a_new_camera_whose_configuration_is_not_understood_says_so(
