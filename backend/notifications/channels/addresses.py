@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpcore
+import httpx
 from django.conf import settings
 
 from notifications.channels.base import DeliveryError
@@ -37,6 +38,12 @@ def check_url(url: str, schemes: Iterable[str]) -> str:
         raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
     if not host or port == 0:
         raise ValueError("must name a host, and a port between 1 and 65535 if any")
+    try:
+        httpx.URL(url)
+    except httpx.InvalidURL:
+        raise ValueError(
+            "must name a host that exists in the DNS, as in bücher.example or xn--bcher-kva.example"
+        ) from None
     if not settings.VIGIL_NOTIFY_ADDRESSES.permits_host(host):
         raise ValueError(FORBIDDEN)
     return url

@@ -21,6 +21,12 @@ _START_SECONDS = 15.0
 INVALID = "must be an Apprise URL of a service on the network, as in tgram://bottoken/ChatID"
 
 
+ONE_RECIPIENT = (
+    "must name one recipient, and names {}: when one of them fails, the others would get the message again; make a"
+    " subscription for each"
+)
+
+
 class AppriseTarget(Target):
     """A service that Apprise knows."""
 
@@ -35,6 +41,8 @@ class AppriseTarget(Target):
         answer = _asked({"url": url})
         if answer.get("error"):
             raise ValueError(INVALID if answer["error"] == "invalid" else str(answer["error"]))
+        if answer["recipients"] > 1:
+            raise ValueError(ONE_RECIPIENT.format(answer["recipients"]))
         return url
 
 
@@ -56,7 +64,8 @@ class Apprise:
         """Apprise's word that the service took the message is the confirmation."""
         answer = _asked({"url": target.url, "title": content.title, "body": content.text})
         if answer.get("error"):
-            raise DeliveryError(str(answer["error"]))
+            # Older subscriptions may name several recipients: those who have the message must not get it again.
+            raise DeliveryError(str(answer["error"]), is_final=answer.get("recipients", 1) > 1)
 
 
 def _asked(question: dict[str, Any]) -> dict[str, Any]:

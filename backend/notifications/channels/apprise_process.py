@@ -14,7 +14,7 @@ import site
 import ssl
 import sys
 import sysconfig
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -95,8 +95,11 @@ class _Statuses(logging.Handler):
         self.last = found[1] if found else self.last
 
 
-def answer(question: Mapping[str, Any]) -> dict[str, str]:
-    """Checks the URL and, where there is a body, sends it. `error` is missing where all went well."""
+def answer(question: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the URL and, where there is a body, send it.
+
+    `error` is missing where all went well; `recipients` is how many the URL names.
+    """
     import apprise  # its plug-ins are read here, before the guard stands
 
     manager = apprise.plugins.N_MGR
@@ -106,26 +109,38 @@ def answer(question: Mapping[str, Any]) -> dict[str, str]:
     logger.handlers, logger.propagate = [statuses], False
     guard = _Guard(PublicAddresses(tuple(map(ip_network, question["networks"]))))
     sys.addaudithook(guard)
-    send = _instance(apprise, str(question["url"]))
-    if send is None:
+    service = _instance(apprise, str(question["url"]))
+    if service is None:
         return {"error": "invalid"}
-    if "body" not in question:
-        return {}
-    if send(body=question["body"], title=question["title"]):
-        return {}
+    found = {"recipients": len(service)}
+    if "body" not in question or _is_sent(apprise, service, question):
+        return found
     if guard.refused:
-        return {"error": f"the service may not be used: {guard.refused}"}
-    return {"error": f"the service answered {statuses.last}" if statuses.last else "the service refused the message"}
+        return {**found, "error": f"the service may not be used: {guard.refused}"}
+    status = f"the service answered {statuses.last}" if statuses.last else "the service refused the message"
+    return {**found, "error": status}
 
 
-def _instance(apprise: Any, url: str) -> Callable[..., bool] | None:
+def _is_sent(apprise: Any, service: Any, question: Mapping[str, Any]) -> bool:
+    """Send plain text: services that take HTML or Markdown get it escaped, and longer ones than they take, cut."""
+    if service.overflow_mode == apprise.OverflowMode.UPSTREAM:
+        service.overflow_mode = apprise.OverflowMode.TRUNCATE
+    services = apprise.Apprise()
+    services.add(service)
+    result = services.notify(body=question["body"], title=question["title"], body_format=apprise.NotifyFormat.TEXT)
+    return bool(result)
+
+
+def _instance(apprise: Any, url: str) -> Any:
+    """Return the service that the URL names; None where it names none that may be used."""
     if url.partition("://")[0].strip().lower() in _LOCAL_SCHEMES:
         return None
     try:
-        made = apprise.Apprise.instantiate(url, suppress_exceptions=True)
+        # A redirected POST arrives as a GET without the message (RFC 9110, section 15.4), and would count as sent.
+        asset = apprise.AppriseAsset(http_redirects=False)
+        return apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
     except Exception:  # noqa: BLE001 whatever a plug-in makes of what it is given
         return None
-    return made.notify if made is not None else None
 
 
 def main() -> None:

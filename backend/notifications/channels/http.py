@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import httpcore
+import httpx
 
 from notifications.channels.addresses import CONNECT_SECONDS, PinnedBackend
 from notifications.channels.base import SEND_SECONDS, DeliveryError
@@ -34,7 +35,7 @@ def post(url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
             ) as pool,
             pool.stream(
                 "POST",
-                url,
+                _ascii(url),
                 headers=list({"User-Agent": "Vigil", **headers}.items()),
                 content=body,
                 extensions={"timeout": timeout},
@@ -50,6 +51,14 @@ def post(url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
         raise DeliveryError("the receiver cannot be reached") from None
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, OSError):
         raise DeliveryError("the connection broke before the receiver confirmed the message") from None
+
+
+def _ascii(url: str) -> httpcore.URL:
+    """Return the URL as it goes over the wire: the host in IDNA (RFC 5891), the rest percent-encoded (RFC 3986)."""
+    parsed = httpx.URL(url)
+    return httpcore.URL(
+        scheme=parsed.raw_scheme, host=parsed.raw_host, port=parsed.port, target=parsed.raw_path or b"/"
+    )
 
 
 def require_success(answer: Answer) -> None:

@@ -1,4 +1,8 @@
-"""MQTT 3.1.1 with QoS 1, over TCP or TLS: the broker's PUBACK confirms."""
+"""MQTT 5 with QoS 1, over TCP or TLS: a PUBACK whose reason code is no failure confirms.
+
+MQTT 3.1.1 is not spoken: its PUBACK has no reason code, so a broker that discards a message, because its access list
+denies the topic, acknowledges it like any other (MQTT 5.0, section 3.4.2.1).
+"""
 
 import json
 import socket
@@ -63,10 +67,10 @@ class Mqtt:
         client, state = _connected(target, ends_at)
         try:
             payload = json.dumps(content.as_json(), ensure_ascii=False)
-            published = client.publish(target.topic, payload, qos=1)
-            _loop_until(client, lambda: published.is_published() or state.refused is not None, ends_at)
-            if not published.is_published():
-                raise DeliveryError("the broker refused the message")
+            client.publish(target.topic, payload, qos=1)
+            _loop_until(client, lambda: state.is_confirmed or state.refused is not None, ends_at)
+            if not state.is_confirmed:
+                raise DeliveryError(f"the broker refused the message: {state.refused}")
         except (ValueError, RuntimeError):
             raise DeliveryError("the connection to the broker broke") from None
         finally:
@@ -78,6 +82,7 @@ class _State:
 
     def __init__(self) -> None:
         self.is_connected = False
+        self.is_confirmed = False
         self.refused: str | None = None
 
 
@@ -97,8 +102,9 @@ class _PinnedClient(paho.Client):
 def _connected(target: MqttTarget, ends_at: float) -> tuple[paho.Client, _State]:
     parts = urlsplit(target.url)
     state = _State()
-    client = _PinnedClient(CallbackAPIVersion.VERSION2, reconnect_on_failure=False)
+    client = _PinnedClient(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5, reconnect_on_failure=False)
     client.on_connect = _on_connect(state)
+    client.on_publish = _on_publish(state)
     client.on_disconnect = _on_disconnect(state)
     if parts.username is not None:
         client.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
@@ -124,6 +130,17 @@ def _on_connect(state: _State) -> Callable[..., None]:
             state.is_connected = True
 
     return on_connect
+
+
+def _on_publish(state: _State) -> Callable[..., None]:
+    def on_publish(_client: Any, _data: Any, _id: int, code: ReasonCode, _properties: Any) -> None:
+        # `is_published()` is true for a refused message, too: the reason code alone tells.
+        if code.is_failure:
+            state.refused = str(code).lower()
+        else:
+            state.is_confirmed = True
+
+    return on_publish
 
 
 def _on_disconnect(state: _State) -> Callable[..., None]:

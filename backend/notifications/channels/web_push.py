@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import time
 from collections.abc import Mapping
 from email.utils import parseaddr
 from functools import lru_cache
@@ -23,6 +24,8 @@ from notifications.core.message import Content
 
 TIME_TO_LIVE_SECONDS = 24 * 3600
 """As long a push service keeps a message for a browser that is off."""
+_TOKEN_LIFE_SECONDS = 12 * 3600
+"""A token may live 24 hours at most (RFC 8292, section 2), which a service whose clock is behind sees as more."""
 _MOST_TEXT = 1000
 """Characters. A push service takes 4096 bytes in all (RFC 8030, section 7.2)."""
 
@@ -80,8 +83,13 @@ class WebPush:
     def send(self, target: WebPushTarget, content: Content) -> None:
         """201 confirms: the push service has it, and keeps it while the browser is off."""
         parts = urlsplit(target.endpoint)
+        claims = {
+            "sub": _contact(),
+            "aud": f"{parts.scheme}://{parts.netloc}",
+            "exp": int(time.time()) + _TOKEN_LIFE_SECONDS,
+        }
         headers = {
-            **_vapid(settings.VIGIL_VAPID_KEY).sign({"sub": _contact(), "aud": f"{parts.scheme}://{parts.netloc}"}),
+            **_vapid(settings.VIGIL_VAPID_KEY).sign(claims),
             "Content-Encoding": "aes128gcm",
             "Content-Type": "application/octet-stream",
             "TTL": str(TIME_TO_LIVE_SECONDS),
@@ -112,8 +120,13 @@ def decoded(text: str) -> bytes:
 def _require_kept(answer: Answer) -> None:
     if answer.status in {404, 410}:
         raise DeliveryError("the browser has ended its subscription", is_gone=True)
-    if answer.status in {400, 401, 403, 413}:
+    if answer.status in {400, 413}:
         raise DeliveryError(f"the push service refused the message ({answer.status})", is_final=True)
+    if answer.status in {401, 403}:  # for a clock that is wrong, for instance, which may be set right meanwhile
+        raise DeliveryError(
+            f"the push service refused this server's token ({answer.status}); check the server's clock",
+            retry_after_seconds=answer.retry_after_seconds,
+        )
     require_success(answer)
 
 

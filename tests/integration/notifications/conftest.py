@@ -43,12 +43,12 @@ def receiver() -> Iterator[Receiver]:
         yield made
 
 
-def content(*, image_key: str = "") -> Content:
+def content(*, image_key: str = "", camera_name: str = "Front gate ä") -> Content:
     """A message with one alert."""
     alert = ToldAlert(
         id=17,
         camera=7,
-        camera_name="Front gate ä",
+        camera_name=camera_name,
         site=1,
         alert_type=AlertType.PERSON,
         confidence=0.87,

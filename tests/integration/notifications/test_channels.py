@@ -182,6 +182,23 @@ def test_a_name_that_changes_its_address_is_resolved_once_and_its_address_pinned
             other.accept()
 
 
+def test_webhook_whose_host_has_letters_of_another_alphabet(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def resolve(host: str, _port: int) -> list[str]:
+        asked.append(host)
+        return ["127.0.0.1"]
+
+    monkeypatch.setattr("notifications.channels.addresses.permitted_addresses", resolve)
+    target = WebhookTarget(url=f"http://bücher.example:{receiver.port}/haken/ä?q=ö", secret=new_secret())
+    assert _send(ChannelName.WEBHOOK, target, content()) is None
+    assert asked == ["xn--bcher-kva.example"]
+    assert receiver.got[0].path == "/haken/%C3%A4?q=%C3%B6"
+    assert receiver.got[0].headers["host"] == f"xn--bcher-kva.example:{receiver.port}"
+
+
 def test_receiver_that_is_not_there() -> None:
     (port,) = free_ports(1)
     for channel, target in (
@@ -285,6 +302,13 @@ def test_mqtt_wrong_password_is_said(broker: MosquittoServer) -> None:
     assert error.reason == "the broker refused the connection: not authorized"
 
 
+def test_mqtt_message_that_the_access_list_denies_is_not_counted_as_sent(broker: MosquittoServer) -> None:
+    target = MqttTarget(url=f"mqtt://{USER}:{PASSWORD}@127.0.0.1:{broker.port}", topic="denied/alerts")
+    error = _send(ChannelName.MQTT, target, content())
+    assert error is not None
+    assert error.reason == "the broker refused the message: not authorized"
+
+
 def test_mqtt_broker_that_says_nothing_is_left_in_time(receiver: Receiver, impatient: float) -> None:
     began = time.monotonic()
     target = MqttTarget(url=f"mqtt://127.0.0.1:{receiver.port}", topic="vigil/alerts")
@@ -309,7 +333,8 @@ def test_web_push_is_what_a_browser_decrypts(tmp_path: Path, monkeypatch: pytest
     assert gone is not None
     assert gone.is_gone
     assert refused is not None
-    assert (refused.is_final, refused.is_gone) == (True, False)
+    assert (refused.is_final, refused.is_gone) == (False, False)
+    assert refused.reason == "the push service refused this server's token (403); check the server's clock"
     got = receiver.got[0]
     payload = json.loads(_decrypted(got.body, browser, secret))
     assert (payload["id"], payload["title"], payload["url"]) == (str(message.id), message.title, message.url)
@@ -318,7 +343,7 @@ def test_web_push_is_what_a_browser_decrypts(tmp_path: Path, monkeypatch: pytest
     claims = _vapid_claims(got.headers["authorization"])
     assert claims["aud"] == f"https://localhost:{receiver.port}"
     assert claims["sub"] == "https://vigil.example"
-    assert time.time() < claims["exp"] <= time.time() + 86400
+    assert time.time() + 11 * 3600 < claims["exp"] <= time.time() + 12 * 3600
 
 
 def _url64(content: bytes) -> str:
@@ -374,6 +399,44 @@ def test_apprise_goes_nowhere_else(receiver: Receiver, reachable: Any) -> None:
     assert error is not None
     assert "VIGIL_NOTIFY_NETWORKS" in error.reason
     assert len(receiver.got) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+def test_apprise_does_not_take_a_redirected_message_for_sent(receiver: Receiver, status: int) -> None:
+    receiver.plan = [(status, {"Location": f"http://127.0.0.1:{receiver.port}/elsewhere"}), 200]
+    error = _send(ChannelName.APPRISE, AppriseTarget(url=f"json://127.0.0.1:{receiver.port}/"), content())
+    assert error is not None
+    assert error.reason == f"the service answered {status}"
+    assert len(receiver.got) == 1
+
+
+def test_apprise_url_of_several_recipients_is_refused(receiver: Receiver) -> None:
+    with pytest.raises(ValueError, match="must name one recipient, and names 2: when one of them fails"):
+        AppriseTarget(url=f"ntfy://127.0.0.1:{receiver.port}/first/second")
+
+
+def test_apprise_never_repeats_to_the_good_one_of_several_stored_recipients(receiver: Receiver) -> None:
+    stored = AppriseTarget.model_construct(url=f"ntfy://127.0.0.1:{receiver.port}/first/second")
+    receiver.plan = [200, 500]
+    error = _send(ChannelName.APPRISE, stored, content())
+    assert error is not None
+    assert error.is_final
+
+
+def test_apprise_escapes_what_a_service_would_read_as_html(receiver: Receiver) -> None:
+    message = content(camera_name="Dock <3 & R&D")
+    target = AppriseTarget(url=f"json://127.0.0.1:{receiver.port}/?format=html")
+    assert _send(ChannelName.APPRISE, target, message) is None
+    shown = json.loads(receiver.got[0].body)["message"]
+    assert "<3" not in shown
+    assert "R&D" not in shown
+
+
+def test_apprise_cuts_what_is_longer_than_a_service_takes(receiver: Receiver) -> None:
+    target = AppriseTarget(url=f"ntfy://127.0.0.1:{receiver.port}/topic")
+    assert _send(ChannelName.APPRISE, target, content(camera_name="x" * 20_000)) is None
+    assert len(receiver.got) == 1
+    assert len(receiver.got[0].body) < 10_000
 
 
 @pytest.mark.parametrize("url", ["syslog://", "nonsense", "file:///etc/passwd", "tgram://s3cret"])

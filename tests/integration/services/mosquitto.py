@@ -14,14 +14,18 @@ USER, PASSWORD = "vigil", "br0ker-pass"
 
 
 class MosquittoServer:
-    """One broker, which asks for `USER` and `PASSWORD`."""
+    """One broker, which asks for `USER` and `PASSWORD`, and lets that user use the topics below `vigil/`."""
 
     def __init__(self, directory: Path, reaper: Reaper) -> None:
         (self.port,) = free_ports(1)
         passwords, configuration = directory / "passwords", directory / "mosquitto.conf"
+        rights = directory / "rights"
+        rights.write_text(f"user {USER}\ntopic readwrite vigil/#\n")
+        rights.chmod(0o600)
         subprocess.run(["mosquitto_passwd", "-c", "-b", passwords, USER, PASSWORD], check=True, capture_output=True)
         configuration.write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\nuser root\n"
+            f"acl_file {rights}\n"
         )
         command: list[str | Path] = ["mosquitto", "-c", configuration]
         self.process = ServerProcess("mosquitto", command, directory / "mosquitto.log", reaper)

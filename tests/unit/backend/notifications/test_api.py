@@ -71,6 +71,11 @@ def test_target_is_encrypted_at_rest(anna: Party) -> None:
         ({"target": {"url": "http://169.254.169.254/latest"}}, "target.url", "VIGIL_NOTIFY_NETWORKS"),
         ({"target": {"url": "https://[::ffff:10.0.0.1]/"}}, "target.url", "VIGIL_NOTIFY_NETWORKS"),
         ({"target": {"url": "https://localhost/"}}, "target.url", "VIGIL_NOTIFY_NETWORKS"),
+        (
+            {"target": {"url": "https://b\u2260cher.example/"}},
+            "target.url",
+            "must name a host that exists in the DNS",
+        ),
         ({"target": {"url": "https://h/", "secret": "short"}}, "target.secret", "whsec_ and 24 to 64 bytes"),
         ({"target": {"url": "https://h/", "header": "x"}}, "target.header", "Extra inputs are not permitted"),
         ({"alert_types": ["ghost"]}, "alert_types.0", "Input should be 'person'"),
