@@ -14,8 +14,9 @@ accesslog = None  # requests are counted and timed in /metrics
 errorlog = "-"
 loglevel = "warning"
 forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
-# gunicorn's control socket (another way into the process) is not used.
-no_control_socket = True
+# gunicorn's control socket would be another way into the process. The setting is called as gunicorn 26 calls it; an
+# unknown name would be ignored without a word.
+control_socket_disable = True
 _MEMORY = "/dev/shm"  # noqa: S108 gunicorn's own advice: no disk behind the workers' heartbeat files
 if os.path.isdir(_MEMORY):  # noqa: PTH112 gunicorn takes a text
     worker_tmp_dir = _MEMORY

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from io import StringIO
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -13,9 +14,11 @@ from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.test import Client
+from gunicorn.config import Config
 from tests.unit.backend.conftest import Party
 
 from surveillance.credentials import CredentialsUnreadableError, decrypt, encrypt
+from surveillance_backend import gunicorn_conf
 from surveillance_backend.checks import configuration_errors
 from surveillance_backend.environment import Environment, load
 
@@ -37,6 +40,15 @@ def test_plain_http_goes_to_https_for_people_and_not_for_programs(db: None, sett
     assert Client().get("/dashboard/").status_code == 301
     assert Client().get("/healthz").status_code == 200
     assert Client().get("/api/cameras/").status_code == 401
+
+
+def test_gunicorn_knows_every_setting_and_opens_no_control_socket() -> None:
+    config = Config()
+    ours = vars(gunicorn_conf)
+    not_settings = {name for name, value in ours.items() if isinstance(value, ModuleType) or name.startswith("_")}
+    unknown = ours.keys() - not_settings - config.settings.keys()
+    assert not unknown, "gunicorn ignores a name that it does not know"
+    assert ours["control_socket_disable"] is True
 
 
 def test_foreign_host_is_refused(db: None, settings: Any) -> None:
