@@ -38,7 +38,8 @@ class CertificateAuthority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name("vigil-test-ca", ())
         basic = x509.BasicConstraints(ca=True, path_length=0)
-        builder = _builder(self._name, self._name, self._key.public_key()).add_extension(basic, critical=True)
+        builder = self._builder(self._name, self._key.public_key()).add_extension(basic, critical=True)
+        builder = builder.add_extension(_key_usage(signs_certificates=True), critical=True)
         self.files = _write(folder / "ca", builder.sign(self._key, hashes.SHA256()), self._key)
 
     def server(self, name: str, addresses: Sequence[str]) -> KeyPair:
@@ -71,23 +72,43 @@ class CertificateAuthority:
         names: x509.SubjectAlternativeName | None = None,
     ) -> KeyPair:
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(_name(common_name, groups), self._name, key.public_key())
+        builder = self._builder(_name(common_name, groups), key.public_key())
+        builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        builder = builder.add_extension(_key_usage(signs_certificates=False), critical=True)
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         if names is not None:
             builder = builder.add_extension(names, critical=False)
         return _write(self._folder / file_name, builder.sign(self._key, hashes.SHA256()), key)
 
+    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+        """A certificate by this authority. The key identifiers are what Python 3.13 insists on (RFC 5280, 4.2.1)."""
+        now = datetime.now(UTC)
+        authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - _CLOCK_SKEW)
+            .not_valid_after(now + _LIFETIME)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+            .add_extension(authority, critical=False)
+        )
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _CLOCK_SKEW)
-        .not_valid_after(now + _LIFETIME)
+
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    """What a key is for (RFC 5280, section 4.2.1.3)."""
+    return x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        encipher_only=False,
+        decipher_only=False,
     )
 
 
