@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from cctv.detectors.model_files import model_problem
 from vigil_contracts.stream_url import validate_stream_url
 
 
@@ -18,7 +19,8 @@ class Settings(BaseSettings):
     )
     model: str = Field(
         default="yolov8n",
-        description="Model for every camera but the demo one: a name, or the path of an OpenVINO, ONNX or .pt model.",
+        description="Model for every camera but the demo one: a name, or the path of a folder with an OpenVINO"
+        " export, or of a .xml, .onnx or .pt file.",
     )
     port: int = Field(default=8000, ge=1, le=65535, description="Port of the dashboard and the API, on loopback.")
     demo: bool = Field(default=True, description="Whether the demo camera runs.")
@@ -30,6 +32,14 @@ class Settings(BaseSettings):
     @classmethod
     def _is_stream_url(cls, value: SecretStr | None) -> SecretStr | None:
         return None if value is None else SecretStr(validate_stream_url(value.get_secret_value()))
+
+    @field_validator("model")
+    @classmethod
+    def _is_usable_model(cls, value: str) -> str:
+        if problem := model_problem(Path(value).expanduser() if "/" in value else value):
+            raise ValueError(problem)
+        path = Path(value).expanduser()
+        return str(path.absolute()) if path.exists() else value
 
     @field_validator("vigil_data_dir")
     @classmethod

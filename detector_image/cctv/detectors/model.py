@@ -83,7 +83,9 @@ def load_model(
     file = find_model(name, sha256)
     suffix = file.path.suffix.lower()
     if suffix == ".xml" or (suffix == ".onnx" and not _has_ultralytics()):
-        return _openvino(file, device, prompts)
+        return _openvino(file.path, device, prompts)
+    if suffix == ".pt" and not _has_ultralytics():
+        return _converted(file.path, device, prompts)
     if suffix in {".pt", ".onnx", ".engine"}:
         return _ultralytics(file, device, prompts, size_px)
     raise ModelInvalidError(
@@ -91,12 +93,26 @@ def load_model(
     )
 
 
-def _openvino(file: ModelFile, device: str, prompts: tuple[str, ...]) -> Model:
+def _openvino(path: Path, device: str, prompts: tuple[str, ...]) -> Model:
     from cctv.detectors.openvino_runtime import OpenVinoModel
 
+    _refuse_prompts(path, prompts)
+    return OpenVinoModel(path, device.upper() or "CPU")
+
+
+def _converted(weights: Path, device: str, prompts: tuple[str, ...]) -> Model:
+    """Load weights on OpenVINO, without torch. Nothing of the file is run, so it needs no pinned SHA-256."""
+    from cctv.detectors.converted_weights import converted
+
+    _refuse_prompts(weights, prompts)
+    return _openvino(converted(weights), device, ())
+
+
+def _refuse_prompts(path: Path, prompts: tuple[str, ...]) -> None:
     if prompts:
-        raise ModelInvalidError(f"{file.path}: `prompts` need an open-vocabulary model such as yolov8s-worldv2.pt")
-    return OpenVinoModel(file.path, device.upper() or "CPU")
+        raise ModelInvalidError(
+            f"{path}: `prompts` need an open-vocabulary model such as yolov8s-worldv2.pt, and ultralytics to run it"
+        )
 
 
 def _ultralytics(file: ModelFile, device: str, prompts: tuple[str, ...], size_px: int) -> Model:

@@ -1,6 +1,7 @@
 """Where model files are: paths, the demo model, and known names that are looked up or fetched, checked by SHA-256."""
 
 import hashlib
+import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,47 @@ class ModelFile:
 def model_folder() -> Path:
     """Where models are looked up by name and fetched to: `VIGIL_MODEL_DIR`, else `~/.cache/vigil/models`."""
     return Path(os.environ.get("VIGIL_MODEL_DIR") or Path.home() / ".cache" / "vigil" / "models")
+
+
+MODEL_SUFFIXES = (".xml", ".onnx", ".pt", ".engine")
+
+
+def model_problem(name: str | Path) -> str | None:
+    """Return why a model's name or path cannot work, as far as its files tell; None: no problem is seen.
+
+    Nothing is loaded or fetched, so this is quick enough to ask before anything is started.
+    """
+    path = Path(name)
+    if str(name) in DEMO_NAMES or (not path.exists() and path.name == str(name) and not path.suffix):
+        return _name_problem(str(name))
+    if not path.exists():
+        return f"{path}: no such model; give a folder with an OpenVINO export, a .xml, .onnx or .pt file, or a name"
+    if path.is_dir():
+        try:
+            path = _network_in(path)
+        except ModelInvalidError as error:
+            return str(error)
+    suffix = path.suffix.lower()
+    if suffix not in MODEL_SUFFIXES:
+        return f"{path}: not a model; it must be a folder with an OpenVINO export, or a .xml, .onnx or .pt file"
+    if suffix == ".xml" and not path.with_suffix(".bin").is_file():
+        return f"{path}: its weights are missing; put {path.stem}.bin of the same export beside it"
+    if suffix == ".engine" and importlib.util.find_spec("tensorrt") is None:
+        return f"{path}: a TensorRT engine needs tensorrt and an NVIDIA GPU; use a .pt, .onnx or OpenVINO model here"
+    return None
+
+
+def _name_problem(name: str) -> str | None:
+    if name in DEMO_NAMES or name in PUBLISHED:
+        return None
+    folder = model_folder()
+    kinds = ("", "_openvino_model", "_int8_openvino_model", ".onnx", ".engine", ".pt")
+    if any((folder / f"{name}{kind}").exists() for kind in kinds):
+        return None
+    names = ", ".join(sorted(PUBLISHED))
+    return (
+        f"{name}: no such model in {folder}, and only {names} is fetched; give the path of a model, or put it there"
+    )
 
 
 def find_model(name: str | Path, sha256: str | None = None) -> ModelFile:
@@ -115,7 +157,8 @@ def _fetch(published: Published, target: Path) -> None:
     except (httpx.HTTPError, OSError) as error:
         raise ModelInvalidError(
             f"{target.stem}: not in {target.parent}, and it could not be fetched from {published.url}"
-            f" ({type(error).__name__}: {error}); fetch it where there is a network and put it there"
+            f" ({type(error).__name__}: {error}); download that file where there is a network and put it at"
+            f" {target}, or name a model that is on this machine (MODEL= of make run, VIGIL_MODEL of the detector)"
         ) from error
     finally:
         part.unlink(missing_ok=True)

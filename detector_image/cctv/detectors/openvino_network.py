@@ -63,7 +63,7 @@ def with_input_size(network: Network, size: tuple[int, int]) -> ov.Model:
     """The network for pictures of (width, height), taking uint8 (1, height, width, 3), RGB."""
     model = network.model
     if size != network.input_size:
-        replacements = _anchors(size)
+        replacements = anchors(size)
         for constant in _anchor_constants(model, network.input_size):
             values = next(new for new in replacements if new.shape[1] == constant.get_output_shape(0)[1])
             fitted = opset8.constant(values.astype(constant.data.dtype))
@@ -84,7 +84,7 @@ def last_words(error: RuntimeError) -> str:
     return lines[-1].strip() if lines else type(error).__name__
 
 
-def _anchors(size: tuple[int, int]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def anchors(size: tuple[int, int]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """The cells' centres (1, 2, N) in cells and their strides (1, 1, N) in pixels, as YOLOv8's head orders them."""
     width, height = size
     centres, strides = [], []
@@ -96,7 +96,7 @@ def _anchors(size: tuple[int, int]) -> tuple[npt.NDArray[np.float32], npt.NDArra
 
 
 def _anchor_constants(model: ov.Model, size: tuple[int, int]) -> list[Any]:
-    expected = _anchors(size)
+    expected = anchors(size)
     return [
         node
         for node in model.get_ordered_ops()

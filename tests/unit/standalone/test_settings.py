@@ -35,6 +35,11 @@ def test_demo_zero_means_no_demo_and_empty_means_default(monkeypatch: pytest.Mon
         ("PORT", "99999", "PORT: Input should be less than or equal to 65535"),
         ("PORT", "http", "PORT: Input should be a valid integer"),
         ("DEMO", "maybe", "DEMO: Input should be a valid boolean"),
+        (
+            "MODEL",
+            "nowhere/model.pt",
+            "MODEL: nowhere/model.pt: no such model; give a folder with an OpenVINO export",
+        ),
         ("CAMERA", "http://u:marked-password@camera/", "CAMERA: must begin with rtsp:// or rtsps://"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 
 from cctv.detectors import model_files
 from cctv.detectors.model import ModelInvalidError, load_model
-from cctv.detectors.model_files import Published, find_model
+from cctv.detectors.model_files import Published, find_model, model_problem
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,8 @@ def test_a_broken_network_is_refused(tmp_path: Path) -> None:
         load_model(path)
 
 
-def test_pickles_need_a_pinned_sha256(tmp_path: Path) -> None:
+def test_pickles_that_torch_loads_need_a_pinned_sha256(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cctv.detectors.model._has_ultralytics", lambda: True)
     path = tmp_path / "weights.pt"
     path.write_bytes(b"pickle")
     with pytest.raises(ModelInvalidError, match="needs its SHA-256 pinned"):
@@ -105,5 +106,40 @@ def test_no_network_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
         raise httpx.ConnectError("no route")
 
     monkeypatch.setattr("httpx.stream", unreachable)
-    with pytest.raises(ModelInvalidError, match="fetch it where there is a network and put it there"):
+    with pytest.raises(
+        ModelInvalidError,
+        match=r"download that file where there is a network and put it at .*/models/yolov8n\.pt, or name a model",
+    ):
         find_model("yolov8n")
+
+
+def test_without_torch_a_pickle_is_read_but_never_run(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pt"
+    path.write_bytes(b"pickle")
+    with pytest.raises(ModelInvalidError, match="not a weights file, or damaged"):
+        load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("nowhere/model.pt", "no such model; give a folder with an OpenVINO export, a .xml, .onnx or .pt file"),
+        ("empty", "holds 0 networks; a model folder must hold exactly one .xml"),
+        ("notes.txt", "not a model; it must be a folder with an OpenVINO export"),
+        ("alone.xml", "its weights are missing; put alone.bin of the same export beside it"),
+        ("gpu.engine", "a TensorRT engine needs tensorrt and an NVIDIA GPU"),
+    ],
+)
+def test_a_path_that_cannot_work_is_said_before_anything_is_loaded(tmp_path: Path, name: str, words: str) -> None:
+    (tmp_path / "empty").mkdir()
+    for file in ("notes.txt", "alone.xml", "gpu.engine"):
+        (tmp_path / file).touch()
+    assert words in (model_problem(tmp_path / name) or "")
+
+
+def test_a_name_that_cannot_work_is_said_before_anything_is_loaded(folder: Path) -> None:
+    assert "parrot: no such model in" in (model_problem("parrot") or "")
+    folder.mkdir()
+    (folder / "parrot.pt").touch()
+    for name in ("", "demo", "yolov8n", "parrot", folder / "parrot.pt"):
+        assert model_problem(name) is None
