@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.generics import ListAPIView
+from rest_framework.parsers import FormParser, JSONParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -39,6 +40,7 @@ class TokenView(APIView):
     """Makes a token of a user who says their password."""
 
     authentication_classes = ()
+    parser_classes = (JSONParser, FormParser)  # a form is what `curl -d` sends
     permission_classes = (AllowAny,)
 
     def get_authenticate_header(self, request: Request) -> str:

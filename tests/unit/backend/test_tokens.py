@@ -32,6 +32,14 @@ def test_token_by_password(make_user: Callable[..., User]) -> None:
     assert timedelta(days=89) < stored.expiry - timezone.now() <= timedelta(days=90)
 
 
+def test_token_by_a_form(make_user: Callable[..., User]) -> None:
+    make_user("anna")
+    form = "username=anna&password=correct+horse+battery"
+    answer = APIClient().post("/api/token/", form, content_type="application/x-www-form-urlencoded")
+    assert answer.status_code == 200, answer.content
+    assert client_with(answer.json()["token"]).get("/api/cameras/").status_code == 200
+
+
 @pytest.mark.parametrize(("username", "password"), [("anna", "wrong"), ("nobody", "correct horse battery")])
 def test_wrong_password_is_401_with_the_same_words(
     make_user: Callable[..., User], username: str, password: str
