@@ -49,7 +49,7 @@ class CameraForm(CameraModelForm):
         """The URL to store."""
         stored = self.instance.rtsp_url if self.instance.pk else None
         sent = self.cleaned_data["rtsp_url"]
-        if not sent and stored:
+        if not sent and stored is not None and (stored or self.instance.is_address_unreadable):
             return stored
         return str(_checked(stream_url, sent, stored=stored, policy=settings.VIGIL_CAMERA_ADDRESSES))
 

@@ -17,6 +17,21 @@ class CredentialsUnreadableError(ImproperlyConfigured):
     """None of the keys decrypts what is stored."""
 
 
+class UnreadableText(str):
+    """What a row holds whose key is missing: empty as a text, so that one row does not break a whole list.
+
+    The token is kept and written back unchanged, so that a key that is found again still reads it.
+    """
+
+    __slots__ = ("token",)
+    token: str
+
+    def __new__(cls, token: str) -> "UnreadableText":
+        made = super().__new__(cls, "")
+        made.token = token
+        return made
+
+
 @lru_cache(maxsize=4)
 def _cipher(keys: tuple[str, ...]) -> MultiFernet:
     if not keys:
@@ -50,8 +65,15 @@ class EncryptedTextField(TextField):
 
     def get_prep_value(self, value: str | None) -> str | None:
         """Python to database."""
+        if isinstance(value, UnreadableText):
+            return value.token
         return None if value is None else encrypt(value)
 
     def from_db_value(self, value: str | None, *_: object) -> str | None:
-        """Database to Python."""
-        return None if value is None else decrypt(value)
+        """Database to Python; `UnreadableText` where none of the keys decrypts the row."""
+        if value is None:
+            return None
+        try:
+            return decrypt(value)
+        except CredentialsUnreadableError:
+            return UnreadableText(value)

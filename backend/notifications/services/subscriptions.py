@@ -17,11 +17,15 @@ from notifications.core.settings import SubscriptionSettings
 from notifications.models import Message, Subscription
 from sites.selectors import sites_visible_to
 from surveillance.core.validation import InvalidInputError, as_json_object, parse
+from surveillance.credentials import CredentialsUnreadableError, UnreadableText
 from surveillance.selectors.cameras import cameras_visible_to
 
 MOST_SUBSCRIPTIONS = 100
 NAME_TAKEN = "You have a subscription with this name already."
 TOO_MANY = f"You have {MOST_SUBSCRIPTIONS} subscriptions; delete one first."
+TARGET_UNREADABLE = (
+    "cannot be read: the key that encrypted it is not in VIGIL_CREDENTIAL_KEYS; restore the key, or enter it again"
+)
 CHANNEL_STAYS = "cannot be changed; make another subscription"
 _COLUMNS = tuple(name for name in SubscriptionSettings.model_fields if name not in {"channel", "target"})
 
@@ -30,13 +34,23 @@ def target_of(subscription: Subscription) -> Target:
     """Where it sends to. Raises surveillance.credentials.CredentialsUnreadableError."""
     kind = CHANNELS[ChannelName(subscription.channel)].target_type
     # What was good when it was stored stays readable, whatever networks are allowed since: sending judges them.
-    values = json.loads(subscription.target)
+    values = _stored_target(subscription)
     target: Target = kind.model_construct(**_constructed(kind, values))
     return target
 
 
+def _stored_target(subscription: Subscription) -> dict[str, Any]:
+    """The fields of the target. Raises CredentialsUnreadableError."""
+    if isinstance(subscription.target, UnreadableText):
+        raise CredentialsUnreadableError(TARGET_UNREADABLE)
+    fields: dict[str, Any] = json.loads(subscription.target)
+    return fields
+
+
 def masked_target(subscription: Subscription) -> dict[str, Any]:
-    """The target as its user may see it."""
+    """The target as its user may see it; where it cannot be read, `problem` says why."""
+    if isinstance(subscription.target, UnreadableText):
+        return {"problem": TARGET_UNREADABLE}
     return dict(CHANNELS[ChannelName(subscription.channel)].masked(target_of(subscription)))
 
 
@@ -69,7 +83,8 @@ def subscription_delete(*, subscription: Subscription) -> None:
 def web_push_subscribe(*, user: User, name: str, target: Mapping[str, Any]) -> tuple[Subscription, bool]:
     """The subscription of a browser, made or brought up to date; and whether it is new. Raises InvalidInputError."""
     for known in Subscription.objects.filter(user=user, channel=ChannelName.WEB_PUSH):
-        if json.loads(known.target)["endpoint"] == target.get("endpoint"):
+        is_readable = not isinstance(known.target, UnreadableText)
+        if is_readable and _stored_target(known)["endpoint"] == target.get("endpoint"):
             values = {"target": target, "is_active": True, **({"name": name} if name else {})}
             return subscription_update(subscription=known, values=values), False
     values = {"name": name or _free_name(user), "channel": ChannelName.WEB_PUSH, "target": target}
@@ -104,7 +119,8 @@ def _stored(subscription: Subscription, settings: SubscriptionSettings, given: C
 
 def _as_values(subscription: Subscription) -> dict[str, Any]:
     stored = {name: getattr(subscription, name) for name in _COLUMNS}
-    return {**stored, "channel": subscription.channel, "target": json.loads(subscription.target)}
+    target = {} if isinstance(subscription.target, UnreadableText) else _stored_target(subscription)
+    return {**stored, "channel": subscription.channel, "target": target}
 
 
 def _set_target(subscription: Subscription, sent: dict[str, Any]) -> None:
@@ -113,8 +129,8 @@ def _set_target(subscription: Subscription, sent: dict[str, Any]) -> None:
     if channel.unavailable():
         raise InvalidInputError({"channel": [channel.unavailable()]})
     values = dict(sent)
-    if subscription.pk is not None:
-        stored, shown = json.loads(subscription.target), masked_target(subscription)
+    if subscription.pk is not None and not isinstance(subscription.target, UnreadableText):
+        stored, shown = _stored_target(subscription), masked_target(subscription)
         values = {name: stored[name] if value == shown.get(name) else value for name, value in values.items()}
         values |= {name: stored[name] for name in ("secret",) if name in stored and not values.get(name)}
     masked = [name for name, value in values.items() if isinstance(value, str) and MASK in value]

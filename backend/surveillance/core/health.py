@@ -10,6 +10,12 @@ REPORT_VALID_FOR = timedelta(seconds=30)
 """A detector reports every 10 s; three reports missed in a row mean that nobody watches."""
 
 
+ADDRESS_UNREADABLE = (
+    "The camera's address cannot be read: the key that encrypted it is not in VIGIL_CREDENTIAL_KEYS. Restore the key,"
+    " or enter the address again"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """The last heartbeat; `reported_at` by the server's clock."""
@@ -46,6 +52,12 @@ def camera_health(*, is_active: bool, activated_at: datetime | None, report: Rep
     if now - report.reported_at > REPORT_VALID_FOR:
         return _not_reporting(CameraPhase.FAILED, reported_at)
     return Health(report.phase, report.reason, message(report.reason, report.detail), report.stream, reported_at)
+
+
+def address_unreadable(*, is_active: bool) -> Health:
+    """The health of a camera whose address nobody can read, whatever its detector reports."""
+    phase = CameraPhase.FAILED if is_active else CameraPhase.INACTIVE
+    return Health(phase, Reason.INVALID_SPEC, ADDRESS_UNREADABLE)
 
 
 def message(reason: Reason, detail: str) -> str:

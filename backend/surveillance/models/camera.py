@@ -9,7 +9,7 @@ from django.db.models import UniqueConstraint
 
 from sites.models import Site
 from surveillance.choices import TRANSPORTS
-from surveillance.credentials import EncryptedTextField
+from surveillance.credentials import EncryptedTextField, UnreadableText
 from vigil_contracts.camera import Detection
 from vigil_contracts.names import StreamTransport
 from vigil_contracts.stream_url import mask_stream_url
@@ -89,8 +89,13 @@ class Camera(models.Model):
         return self.name
 
     @property
+    def is_address_unreadable(self) -> bool:
+        """Whether the key that encrypted the stream's URL is missing."""
+        return "rtsp_url" not in self.get_deferred_fields() and isinstance(self.rtsp_url, UnreadableText)
+
+    @property
     def masked_rtsp_url(self) -> str:
-        """The URL as people may see it."""
+        """The URL as people may see it; empty where it cannot be read."""
         return mask_stream_url(self.rtsp_url)
 
 

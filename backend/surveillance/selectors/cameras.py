@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from accounts.scopes import SERVICE_SCOPES, Scope
 from sites.roles import Role
 from sites.selectors import site_ids_of
-from surveillance.core.health import Health, Report, camera_health
+from surveillance.core.health import Health, Report, address_unreadable, camera_health
 from surveillance.models import Camera, CameraAlerts, CameraHealth, CameraListVersion
 from vigil_contracts.camera import AlertTotals, Detection, StreamHealth
 from vigil_contracts.names import CameraPhase, Reason
@@ -104,6 +104,8 @@ def _detection_of(camera: Camera) -> dict[str, object]:
 
 def health_of(*, camera: Camera, now: datetime) -> Health:
     """The camera's health; `camera` is best loaded with `select_related("health_report")`."""
+    if camera.is_address_unreadable:
+        return address_unreadable(is_active=camera.is_active)
     return camera_health(
         is_active=camera.is_active, activated_at=camera.activated_at, report=_report(camera), now=now
     )

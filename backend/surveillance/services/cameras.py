@@ -83,7 +83,7 @@ def camera_write(camera: Camera, values: dict[str, Any], user: User | None) -> C
     if camera.is_active and (camera.pk is None or not before["is_active"]):
         camera.activated_at = timezone.now()
     try:
-        camera.clean_fields()
+        camera.clean_fields(exclude={"rtsp_url"} if camera.is_address_unreadable else None)
     except ValidationError as error:
         raise InvalidInputError(error.message_dict) from None
     changed = [name for name in WRITABLE if getattr(camera, name) != before[name]]
@@ -96,7 +96,7 @@ def camera_write(camera: Camera, values: dict[str, Any], user: User | None) -> C
 def _checked(camera: Camera, values: dict[str, Any], user: User | None) -> dict[str, Any]:
     checked = {name: value for name, value in values.items() if name in WRITABLE}
     if "rtsp_url" in checked:
-        stored = camera.rtsp_url if camera.pk is not None else None
+        stored = camera.rtsp_url if camera.pk is not None and not camera.is_address_unreadable else None
         checked["rtsp_url"] = stream_url(checked["rtsp_url"], stored=stored, policy=settings.VIGIL_CAMERA_ADDRESSES)
     if "site_id" in checked:
         _check_site(checked["site_id"], stored=camera.site_id, user=user)

@@ -6,7 +6,7 @@ from django.apps import apps
 from django.core.management.base import BaseCommand
 from django.db import models, transaction
 
-from surveillance.credentials import EncryptedTextField
+from surveillance.credentials import EncryptedTextField, UnreadableText
 
 
 class Command(BaseCommand):
@@ -19,17 +19,29 @@ class Command(BaseCommand):
         for model in apps.get_models():
             names = [field.name for field in model._meta.local_fields if isinstance(field, EncryptedTextField)]
             if names:
-                count = _rotate(model, names)
+                count, unreadable = _rotate(model, names)
                 self.stdout.write(f"{model._meta.verbose_name}: {count} encrypted with the first key")
+                if unreadable:
+                    rows = ", ".join(map(str, unreadable))
+                    self.stderr.write(
+                        f"{model._meta.verbose_name}: {len(unreadable)} left as they are, since none of the keys"
+                        f" reads them: {rows}"
+                    )
 
 
-def _rotate(model: type[models.Model], names: list[str]) -> int:
-    """Row by row, each under its lock, so that a change made meanwhile is not undone."""
+def _rotate(model: type[models.Model], names: list[str]) -> tuple[int, list[object]]:
+    """Row by row, each under its lock, so that a change made meanwhile is not undone.
+
+    Returns how many rows were encrypted, and the keys of those that none of the credential keys reads.
+    """
+    unreadable: list[object] = []
     keys = list(model._base_manager.order_by("pk").values_list("pk", flat=True))
     for key in keys:
         with transaction.atomic():
             row = model._base_manager.select_for_update().filter(pk=key).first()
-            if row is not None:
+            if row is not None and any(isinstance(getattr(row, name), UnreadableText) for name in names):
+                unreadable.append(key)
+            elif row is not None:
                 # `update`: what is encrypted stays the same, so nobody needs to hear of it.
                 model._base_manager.filter(pk=key).update(**{name: getattr(row, name) for name in names})
-    return len(keys)
+    return len(keys) - len(unreadable), unreadable
