@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from vigil_contracts.bounds import Instant
 from vigil_contracts.camera import Fraction
 from vigil_contracts.names import AlertType
 
@@ -15,7 +16,7 @@ EventId = Annotated[str, Field(min_length=8, max_length=64, pattern=r"^[A-Za-z0-
 class Box(BaseModel):
     """A rectangle in fractions of the picture's width and height; the origin is the top left corner."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 
     x_min: Fraction
     y_min: Fraction
@@ -26,13 +27,13 @@ class Box(BaseModel):
 class AlertSubmission(BaseModel):
     """One event that a detector has seen. `event_id` makes repeating the POST harmless."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 
     event_id: EventId
     camera: int
     alert_type: AlertType
     confidence: Fraction
-    timestamp: AwareDatetime = Field(description="When the frame that shows it was received.")
+    timestamp: Instant = Field(description="When the frame that shows it was received.")
     label: str = Field(default="", max_length=64, description="The model's class.")
     box: Box | None = None
     track: str = Field(default="", max_length=64, description="The detector's name for the object.")
@@ -47,7 +48,7 @@ class AlertSubmission(BaseModel):
 class PictureSubmission(BaseModel):
     """A better picture of an event, in the place of its alert's own: the fields of `POST /api/send-picture/`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 
     event_id: EventId
     camera: int
@@ -57,9 +58,9 @@ class PictureSubmission(BaseModel):
 class ClipSubmission(BaseModel):
     """The clip of an event: the fields of `POST /api/send-clip/`. It follows the event's alert."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 
     event_id: EventId
     camera: int
-    started_at: AwareDatetime = Field(description="When its first picture was received.")
+    started_at: Instant = Field(description="When its first picture was received.")
     duration_seconds: float = Field(ge=0, le=600)

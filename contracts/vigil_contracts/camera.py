@@ -1,10 +1,10 @@
 """A camera's configuration as detectors and the operator receive it, and the health that they report back."""
 
-from datetime import datetime
 from typing import Annotated, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
+from vigil_contracts.bounds import MAX_SIDE_PIXELS, Instant
 from vigil_contracts.names import AlertType, CameraPhase, ConditionStatus, Reason, StreamTransport
 from vigil_contracts.rules import Fraction as Fraction
 from vigil_contracts.rules import Polygon, Rule, Schedule, Zone, check_polygon
@@ -31,7 +31,7 @@ Prompts = Annotated[
 class LabelMeaning(BaseModel):
     """What an object that a model calls by this label is to Vigil."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 
     label: str = Field(min_length=1, max_length=100, description="One of the model's labels, or one of its prompts.")
     alert_type: AlertType = Field(description="The alert type of such objects.")
@@ -48,7 +48,7 @@ class LabelMeaning(BaseModel):
 class DetectionModel(BaseModel):
     """One of the models that look at a camera's pictures."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 
     model: str = Field(default="", max_length=500, description="Model to use; empty: the detector's own default.")
     alert_types: tuple[LabelMeaning, ...] = Field(
@@ -75,7 +75,7 @@ class DetectionModel(BaseModel):
 class Detection(BaseModel):
     """What to look for in a camera's pictures."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 
     model: str = Field(default="", max_length=500, description="Model to use; empty: the detector's own default.")
     prompts: Prompts = ()
@@ -168,7 +168,7 @@ class Detection(BaseModel):
 class CameraConfiguration(BaseModel):
     """One active camera, credentials included: answered only to tokens that need them."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
     id: int
     name: str
@@ -189,7 +189,7 @@ class CameraConfiguration(BaseModel):
 class ResourceRegistration(BaseModel):
     """A Camera resource that came from `kubectl`, as the operator registers it: its row in the API says the same."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True, hide_input_in_errors=True)
 
     source: str = Field(min_length=1, max_length=200, description="Cluster and namespace that the resource is in.")
     resource: str = Field(min_length=1, max_length=253, description="The resource's name there.")
@@ -208,7 +208,7 @@ class ResourceRegistration(BaseModel):
 class RegisteredResource(BaseModel):
     """A row that stands for a resource. `uid`: the resource's."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
     uid: str
     id: int
@@ -218,13 +218,13 @@ class RegisteredResource(BaseModel):
 class ResourceCondition(BaseModel):
     """One condition of a Camera resource, as Kubernetes shows it."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
     type: str = Field(min_length=1, max_length=316, description="Such as `Ready`.")
     status: ConditionStatus
     reason: str = Field(default="", max_length=1024, description="One word; says what to do.")
     message: str = Field(default="", max_length=2000, description="For a person; holds no credentials.")
-    last_transition_time: AwareDatetime | None = Field(default=None, description="When the status became what it is.")
+    last_transition_time: Instant | None = Field(default=None, description="When the status became what it is.")
 
 
 CameraId = Annotated[int, Field(ge=1, le=2**63 - 1)]
@@ -233,7 +233,7 @@ CameraId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 class ResourceState(BaseModel):
     """How the Camera resource of one camera is in the cluster."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
     camera: CameraId = Field(description="The camera's id.")
     resource: str = Field(min_length=1, max_length=253, description="The resource's name.")
@@ -251,7 +251,7 @@ STATES_AT_ONCE = 200
 class ResourceStates(BaseModel):
     """What has changed in a cluster since the operator reported last."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
     source: str = Field(min_length=1, max_length=200, description="Cluster and namespace that the resources are in.")
     states: tuple[ResourceState, ...] = Field(default=(), max_length=STATES_AT_ONCE)
@@ -266,7 +266,7 @@ TOKENS_AT_ONCE = 100
 class DetectorTokenOrder(BaseModel):
     """Cameras whose detectors need a new token each."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
     cameras: tuple[CameraId, ...] = Field(min_length=1, max_length=TOKENS_AT_ONCE, description="The cameras' ids.")
 
@@ -275,46 +275,46 @@ class ReportedResource(ResourceState):
     """A camera's resource as an operator has reported it last."""
 
     source: str = Field(description="Cluster and namespace that the resource is in.")
-    reported_at: AwareDatetime = Field(description="When anything of this changed last.")
+    reported_at: Instant = Field(description="When anything of this changed last.")
 
 
 class StreamHealth(BaseModel):
     """What the detector sees of the stream itself."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
-    width: int | None = Field(default=None, ge=1)
-    height: int | None = Field(default=None, ge=1)
+    width: int | None = Field(default=None, ge=1, le=MAX_SIDE_PIXELS)
+    height: int | None = Field(default=None, ge=1, le=MAX_SIDE_PIXELS)
     codec: str | None = Field(default=None, max_length=32)
     frames_per_second: float | None = Field(default=None, ge=0)
-    last_frame_time: AwareDatetime | None = None
+    last_frame_time: Instant | None = None
 
 
 class AlertTotals(BaseModel):
     """The alerts that a camera has given; `last_alert_time` is None before the first."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
     total: int = Field(default=0, ge=0)
-    last_alert_time: AwareDatetime | None = None
+    last_alert_time: Instant | None = None
 
 
 class HealthReport(BaseModel):
     """A camera's health as the API tells it: from the detector's last heartbeat, and from how old that is."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
     phase: CameraPhase
     reason: Reason
     message: str = ""
     stream: StreamHealth = StreamHealth()
-    reported_at: AwareDatetime | None = None
+    reported_at: Instant | None = None
 
 
 class CameraReport(BaseModel):
     """What `GET /api/cameras/` tells of a camera beside its description."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
     health: HealthReport
     alerts: AlertTotals = AlertTotals()
@@ -323,7 +323,7 @@ class CameraReport(BaseModel):
 class CameraSummary(BaseModel):
     """A camera as `GET /api/cameras/<id>/` answers it, without its stream."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
     id: int
     name: str
@@ -336,7 +336,7 @@ class CameraSummary(BaseModel):
 class Heartbeat(BaseModel):
     """Sent by a detector every 10 s, and at once when the phase or the reason changes."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
     phase: CameraPhase
     reason: Reason
@@ -345,4 +345,4 @@ class Heartbeat(BaseModel):
     spooled_alerts: int = Field(default=0, ge=0)
     detector: str = Field(default="", max_length=253, description="Name of the pod or host that watches.")
     revision: str = Field(default="", description="Revision of the configuration in use.")
-    sent_at: datetime | None = None
+    sent_at: Instant | None = None

@@ -28,7 +28,7 @@ class ErrandKind(StrEnum):
 class Errand(BaseModel):
     """One event of `GET /api/errands/`. What it does not say (a URL, a password) is only in the claim's answer."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
     kind: ErrandKind
     camera: int | None = Field(default=None, description="Whose it is; none: of a stream that is no camera yet.")
@@ -39,7 +39,7 @@ class Errand(BaseModel):
 class ClaimedErrand(BaseModel):
     """What a detector needs to do it: answered to one detector, once."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True, hide_input_in_errors=True)
 
     id: UUID
     kind: ErrandKind
@@ -55,7 +55,7 @@ Text = Annotated[str, Field(max_length=500)]
 class ProbeResult(BaseModel):
     """Whether a stream gives pictures, and what they are like, or why not."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
     answers: bool = Field(description="Whether pictures came.")
     reason: Reason = Field(description="`Streaming`, or why not.")
@@ -74,7 +74,7 @@ class ProbeResult(BaseModel):
 class DiscoveredCamera(BaseModel):
     """A device that answered the search (ONVIF Core, WS-Discovery); it says all this of itself."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
     address: str = Field(max_length=253, description="Its IP address.")
     name: Text = ""
@@ -87,7 +87,7 @@ class DiscoveredCamera(BaseModel):
 class DiscoveryResult(BaseModel):
     """The devices found, or why none could be looked for."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
     cameras: tuple[DiscoveredCamera, ...] = Field(default=(), max_length=1000)
     message: Text = ""

@@ -14,7 +14,7 @@ Point = tuple[Fraction, Fraction]
 Polygon = Annotated[tuple[Point, ...], Field(min_length=3, max_length=64)]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 
-_STRICT = ConfigDict(extra="forbid", frozen=True)
+_STRICT = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 
 
 def check_polygon(polygon: tuple[Point, ...]) -> tuple[Point, ...]:

@@ -16,6 +16,7 @@ from audit.api.serializers import AuditEntrySerializer
 from audit.models import Action, AuditEntry
 from audit.selectors import entries_visible_to
 from sites.selectors import is_admin_anywhere
+from surveillance.api.instants import InstantFilter
 from surveillance_backend.pagination import ByIdPagination
 
 
@@ -26,8 +27,8 @@ class AuditFilter(django_filters.FilterSet):  # type: ignore[misc] # it has no t
     object_id = django_filters.CharFilter(max_length=64)
     action = django_filters.ChoiceFilter(choices=Action.choices)
     actor_name = django_filters.CharFilter(max_length=150)
-    after = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte", label="Not before this time.")
-    before = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt", label="Before this time.")
+    after = InstantFilter(field_name="at", lookup_expr="gte", label="Not before this time.")
+    before = InstantFilter(field_name="at", lookup_expr="lt", label="Before this time.")
 
     class Meta:
         model = AuditEntry

@@ -5,6 +5,7 @@ from typing import ClassVar
 import django_filters
 from django.db.models import QuerySet
 
+from surveillance.api.instants import InstantFilter
 from surveillance.choices import ALERT_TYPES
 from surveillance.models import Alert, Camera
 from surveillance.selectors.search import alerts_with_words
@@ -18,8 +19,8 @@ class AlertFilter(django_filters.FilterSet):  # type: ignore[misc] # it has no t
         field_name="camera__site_id", min_value=1, max_value=2**63 - 1, decimal_places=0
     )
     alert_type = django_filters.MultipleChoiceFilter(choices=ALERT_TYPES)
-    after = django_filters.IsoDateTimeFilter(field_name="timestamp", lookup_expr="gte", label="Not before this time.")
-    before = django_filters.IsoDateTimeFilter(field_name="timestamp", lookup_expr="lt", label="Before this time.")
+    after = InstantFilter(field_name="timestamp", lookup_expr="gte", label="Not before this time.")
+    before = InstantFilter(field_name="timestamp", lookup_expr="lt", label="Before this time.")
     acknowledged = django_filters.BooleanFilter()
     minimum_confidence = django_filters.NumberFilter(
         field_name="confidence", lookup_expr="gte", min_value=0, max_value=1

@@ -125,13 +125,17 @@ def _report(camera: Camera) -> Report | None:
         stored = camera.health_report
     except CameraHealth.DoesNotExist:
         return None
-    stream = StreamHealth(
-        width=stored.width,
-        height=stored.height,
-        codec=stored.codec or None,
-        frames_per_second=stored.frames_per_second,
-        last_frame_time=stored.last_frame_time,
-    )
+    seen = {
+        "width": stored.width,
+        "height": stored.height,
+        "codec": stored.codec or None,
+        "frames_per_second": stored.frames_per_second,
+        "last_frame_time": stored.last_frame_time,
+    }
+    try:
+        stream = StreamHealth.model_validate(seen)
+    except ValidationError:  # stored before the contract had its bounds: one row must not break a list
+        stream = StreamHealth()
     return Report(CameraPhase(stored.phase), Reason(stored.reason), stored.message, stream, stored.reported_at)
 
 
