@@ -74,7 +74,9 @@ def _name_problem(name: str) -> str | None:
     if name in DEMO_NAMES or name in PUBLISHED:
         return None
     folder = model_folder()
-    kinds = ("", "_openvino_model", "_int8_openvino_model", ".onnx", ".engine", ".pt")
+    kinds = ("", "_openvino_model", "_int8_openvino_model", ".onnx", ".pt")
+    if (folder / f"{name}.engine").exists():
+        return model_problem(folder / f"{name}.engine")
     if any((folder / f"{name}{kind}").exists() for kind in kinds):
         return None
     names = ", ".join(sorted(PUBLISHED))

@@ -6,6 +6,7 @@ that it names. The reader here resolves a closed list of names: those that rebui
 classes of networks become inert `Record`s, which are never imported; every other name is refused.
 """
 
+import math
 import pickle
 import pickletools
 import sys
@@ -23,10 +24,18 @@ MAX_PICKLE_BYTES = 16 * 1024**2
 """The description of the largest YOLO network takes less than 1 MB."""
 MAX_ARCHIVE_BYTES = 2 * 1024**3
 
-_NETWORK_PREFIXES = ("torch.nn.modules.", "ultralytics.")
+_NETWORK_MODULES = ("torch.nn.modules.", "ultralytics.nn.", "ultralytics.utils.loss", "ultralytics.utils.tal")
+"""Where the classes of networks and their losses are. Of these modules only classes are taken, not functions."""
 _INERT_NAMES = frozenset(
     {
-        *("torch Size", "torch device", "torch float16", "torch float32", "torch float64"),
+        *(
+            "ultralytics.utils IterableSimpleNamespace",
+            "torch Size",
+            "torch device",
+            "torch float16",
+            "torch float32",
+            "torch float64",
+        ),
         *("pathlib PosixPath", "pathlib WindowsPath", "pathlib PurePosixPath", "pathlib._local PosixPath"),
         *("numpy dtype", "numpy.core.multiarray scalar", "numpy._core.multiarray scalar", "_codecs encode"),
     }
@@ -119,6 +128,7 @@ class _Archive:
             )
         self._description = pickles[0]
         self._root = self._description.filename.removesuffix("data.pkl")
+        self._storages: dict[tuple[str, str], Array] = {}
 
     def read(self) -> Any:
         """Return the unpickled object."""
@@ -133,7 +143,14 @@ class _Archive:
             return _Unpickler(file, self).load()
 
     def storage(self, key: str, type_name: str, count: int) -> Array:
-        """Return the `count` numbers of one storage."""
+        """Return the `count` numbers of one storage; each is read once, however often the file refers to it."""
+        known = self._storages.get((key, type_name))
+        if known is not None and known.size == count:
+            return known
+        self._storages[key, type_name] = numbers = self._read_storage(key, type_name, count)
+        return numbers
+
+    def _read_storage(self, key: str, type_name: str, count: int) -> Array:
         dtype = np.dtype(_STORAGE_TYPES[type_name])
         data = self._archive.read(f"{self._root}data/{key}")
         if count < 0 or len(data) < count * dtype.itemsize:
@@ -166,12 +183,13 @@ class _Unpickler(pickle.Unpickler):
         if full in {"builtins set", "__builtin__ set"}:
             return set
         if full == "torch._utils _rebuild_tensor_v2":
-            return self._tensor
+            return _TensorBuilder(self._archive.path)
         if full == "torch._utils _rebuild_parameter":
-            return _parameter
+            return _ParameterBuilder()
         if module in {"torch", "torch.storage"} and name in _STORAGE_TYPES:
             return self._record_class(name)
-        if module.startswith(_NETWORK_PREFIXES) or full in _INERT_NAMES:
+        is_class = name[:1].isupper() and name.isidentifier()
+        if (module.startswith(_NETWORK_MODULES) and is_class) or full in _INERT_NAMES:
             return self._record_class(f"{module}.{name}")
         raise ModelInvalidError(
             f"{self._archive.path}: refused: the file names {module}.{name}, which is no part of a YOLO network;"
@@ -190,15 +208,31 @@ class _Unpickler(pickle.Unpickler):
             self._classes[name] = type("Record", (Record,), {"class_name": sys.intern(name)})
         return self._classes[name]
 
-    def _tensor(self, storage: Array, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Array:
+
+class _TensorBuilder:
+    """Stands for torch's function that makes a tensor of a storage. Belongs to one file: a pickle can write to it."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __call__(self, storage: Array, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Array:
         """Return the view of a storage that a tensor is. `offset` and `stride` count elements."""
         last = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
         is_inside = min((offset, *stride), default=0) >= 0 and (0 in size or last < storage.size)
-        if not is_inside or min(size, default=1) < 0:
-            raise ModelInvalidError(f"{self._archive.path}: a tensor reaches beyond its storage")
+        # Steps of 0 would make a few numbers into a tensor of any size.
+        if not is_inside or min(size, default=1) < 0 or math.prod(size) > storage.size:
+            raise ModelInvalidError(f"{self._path}: a tensor reaches beyond its storage")
         steps = tuple(step * storage.itemsize for step in stride)
         return np.lib.stride_tricks.as_strided(storage[offset:], size, steps, writeable=False)
 
 
-def _parameter(tensor: Array, *_: Any) -> Array:
-    return tensor
+class _ParameterBuilder:
+    """Stands for torch's function that makes a parameter of a tensor: the tensor itself."""
+
+    __slots__ = ()
+
+    def __call__(self, tensor: Array, *_: Any) -> Array:
+        """Return the tensor."""
+        return tensor

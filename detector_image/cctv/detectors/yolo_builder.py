@@ -27,16 +27,19 @@ def build_network(checkpoint: dict[str, Any], path: Path) -> ov.Model:
     The four rows of a box are its middle, width and height in input pixels, as in Ultralytics' own export. The names
     of the classes are in the network's `framework.names`. `path` is named in errors. Raises `ModelInvalidError`.
     """
-    root = checkpoint.get("ema") or checkpoint.get("model")
-    if not isinstance(root, Record) or "model" not in root.modules:
-        raise ModelInvalidError(f"{path}: not an Ultralytics checkpoint: it holds no network under `model`")
     try:
+        ema = checkpoint.get("ema")
+        root = ema if isinstance(ema, Record) else checkpoint.get("model")
+        if not isinstance(root, Record) or "model" not in root.modules:
+            raise ModelInvalidError(f"{path}: not an Ultralytics checkpoint: it holds no network under `model`")
         model = _Builder(path).build(root)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        model.set_rt_info(repr(_names(root, path)), ["framework", "names"])
+    except ModelInvalidError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError, RuntimeError) as error:
         raise ModelInvalidError(
             f"{path}: a YOLOv8 or YOLO11 detection network cannot be made of it ({type(error).__name__}: {error})"
         ) from error
-    model.set_rt_info(repr(_names(root, path)), ["framework", "names"])
     return model
 
 

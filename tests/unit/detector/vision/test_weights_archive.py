@@ -80,7 +80,11 @@ def test_a_module_is_a_record_and_its_class_is_not_imported(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["builtins.print", "os.getcwd", "torch.hub.load", "torch.nn.Conv2d", "numpy.load", "pickle.loads"]
+    "name",
+    [
+        *("builtins.print", "os.getcwd", "torch.hub.load", "torch.nn.Conv2d", "numpy.load", "pickle.loads"),
+        *("ultralytics.utils.downloads.safe_download", "torch.nn.modules.module.register_module_forward_hook"),
+    ],
 )
 def test_every_other_name_is_refused_and_not_called(
     path: Path, name: str, capsys: pytest.CaptureFixture[str]
@@ -93,7 +97,8 @@ def test_every_other_name_is_refused_and_not_called(
 
 
 @pytest.mark.parametrize(
-    ("size", "stride", "offset"), [((5,), (1,), 0), ((2, 2), (3, 1), 0), ((4,), (1,), 1), ((2,), (-1,), 1)]
+    ("size", "stride", "offset"),
+    [((5,), (1,), 0), ((2, 2), (3, 1), 0), ((4,), (1,), 1), ((2,), (-1,), 1), ((9, 9), (0, 0), 0)],
 )
 def test_a_tensor_beyond_its_storage_is_refused(
     path: Path, size: tuple[int, ...], stride: tuple[int, ...], offset: int
@@ -118,3 +123,16 @@ def test_a_file_of_another_kind_says_what_is_missing(path: Path) -> None:
         read_weights(archive(path, [1]))
     with pytest.raises(ModelInvalidError, match="it holds no network under `model`"):
         build_network(read_weights(archive(path, {"epoch": 3})), path)
+
+
+def test_a_storage_is_read_once_however_often_it_is_named(path: Path) -> None:
+    made = archive(path, {"model": [tensor(4, (4,), (1,)) for _ in range(50)]}, bytes(16))
+    tensors = read_weights(made)["model"]
+    assert len({one.__array_interface__["data"][0] for one in tensors}) == 1
+
+
+@pytest.mark.parametrize("ema", [[1], tensor(4, (4,), (1,))])
+def test_a_malformed_checkpoint_is_refused_with_a_sentence(path: Path, ema: Any) -> None:
+    read = read_weights(archive(path, {"ema": ema, "model": None}, bytes(16)))
+    with pytest.raises(ModelInvalidError, match="it holds no network under `model`"):
+        build_network(read, path)
