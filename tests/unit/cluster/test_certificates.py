@@ -1,20 +1,40 @@
 """The certificates that the tests make are good for clients that check strictly, as Python 3.13 does by default."""
 
+from __future__ import annotations
+
 import socket
 import ssl
 import threading
-from pathlib import Path
 
-from tests.cluster.certificates import CertificateAuthority
+import pytest
+from cryptography import x509
+from tests.cluster.certificates import CertificateAuthority, KeyPair
 
 
-def test_a_strict_client_takes_a_server_of_the_test_authority(tmp_path: Path) -> None:
-    authority = CertificateAuthority(tmp_path)
-    server = authority.server("api", ["localhost", "127.0.0.1"])
-    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    serving.load_cert_chain(server.certificate, server.key)
-    asking = ssl.create_default_context(cafile=str(authority.files.certificate))
-    asking.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> CertificateAuthority:
+    return CertificateAuthority(tmp_path_factory.mktemp("authority"))
+
+
+def test_every_certificate_has_the_extensions_that_rfc_5280_requires(authority: CertificateAuthority) -> None:
+    issuer = _extensions(authority.files).get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    for pair in (authority.files, authority.server("api", ["127.0.0.1"]), authority.client("alice", ["viewers"])):
+        is_authority = pair is authority.files
+        found = _extensions(pair)
+        assert (found.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest == issuer) == is_authority
+        assert found.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier == issuer
+        assert found.get_extension_for_class(x509.BasicConstraints).value.ca == is_authority
+        assert found.get_extension_for_class(x509.KeyUsage).value.key_cert_sign == is_authority
+
+
+def _extensions(pair: KeyPair) -> x509.Extensions:
+    return x509.load_pem_x509_certificate(pair.certificate.read_bytes()).extensions
+
+
+def test_strict_peers_accept_each_other(authority: CertificateAuthority) -> None:
+    serving = _strict_context(ssl.Purpose.CLIENT_AUTH, authority, authority.server("api", ["localhost"]))
+    serving.verify_mode = ssl.CERT_REQUIRED
+    asking = _strict_context(ssl.Purpose.SERVER_AUTH, authority, authority.client("alice"))
     ours, theirs = socket.socketpair()
 
     def serve() -> None:
@@ -26,3 +46,11 @@ def test_a_strict_client_takes_a_server_of_the_test_authority(tmp_path: Path) ->
     with asking.wrap_socket(ours, server_hostname="localhost") as connection:
         assert connection.recv(5) == b"hello"
     thread.join(5)
+
+
+def _strict_context(purpose: ssl.Purpose, authority: CertificateAuthority, pair: KeyPair) -> ssl.SSLContext:
+    """Return a context with the flags that are Python's default from 3.13 on."""
+    context = ssl.create_default_context(purpose, cafile=str(authority.files.certificate))
+    context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.load_cert_chain(pair.certificate, pair.key)
+    return context

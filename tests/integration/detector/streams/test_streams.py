@@ -1,16 +1,12 @@
 """What streams may be like: codecs, transports, encryption, authentication; against GStreamer's RTSP server."""
 
 import datetime
-import ipaddress
 import ssl
 from pathlib import Path
 
 import av
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from tests.cluster.certificates import CertificateAuthority
 from tests.cluster.processes import free_ports
 from tests.integration.detector.streams.conftest import LOOPBACK, Watch
 from tests.integration.services.detector import wait_until
@@ -134,36 +130,24 @@ def test_a_wrong_or_missing_password(clip_path: Path, basic: bool) -> None:
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that signs itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "camera")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    folder = tmp_path_factory.mktemp("tls")
-    (folder / "camera.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "camera.key").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return folder / "camera.pem", folder / "camera.key"
+def authority(tmp_path_factory: pytest.TempPathFactory) -> CertificateAuthority:
+    return CertificateAuthority(tmp_path_factory.mktemp("tls"))
 
 
-def test_rtsps_with_a_trusted_certificate(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
+@pytest.fixture(scope="module")
+def certificate(authority: CertificateAuthority) -> tuple[Path, Path]:
+    """Return the camera's certificate for 127.0.0.1 and its key."""
+    pair = authority.server("camera", ["127.0.0.1"])
+    return pair.certificate, pair.key
+
+
+def test_rtsps_with_a_trusted_certificate(
+    tmp_path: Path, authority: CertificateAuthority, certificate: tuple[Path, Path]
+) -> None:
     path = make_clip(tmp_path / "clip.mp4", seconds=2)
-    trusting = GateOptions(LOOPBACK.policy, ssl.create_default_context(cafile=certificate[0]))
+    strict = ssl.create_default_context(cafile=authority.files.certificate)
+    strict.verify_flags |= ssl.VERIFY_X509_STRICT  # the default from Python 3.13 on
+    trusting = GateOptions(LOOPBACK.policy, strict)
     with gst_rtsp_server(path, tls=certificate, username="viewer", password=SPECIAL) as server:
         assert server.url.startswith("rtsps://")
         _, pictures, fault = watch_all(server.url, options=trusting)
