@@ -89,4 +89,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # Under `-m` this module is loaded twice, with two exception classes of one name. `main` has to be the importable
+    # one: `debian_kubernetes` raises its class.
+    from tests.cluster import binaries as importable
+
+    sys.exit(importable.main())

@@ -42,6 +42,15 @@ def ensure_built() -> Path:
 
     Raises BinariesUnavailableError, saying what is missing, where it cannot be built.
     """
+    try:
+        return _built_folder()
+    except BinariesUnavailableError:
+        raise
+    except (RuntimeError, subprocess.SubprocessError, OSError) as error:  # apt, dpkg, the disk
+        raise BinariesUnavailableError(f"Kubernetes cannot be built here. {error}") from error
+
+
+def _built_folder() -> Path:
     folder = CACHE / f"{VERSION}-{RECIPE}"
     if _is_complete(folder):
         return folder
@@ -58,10 +67,7 @@ def _is_complete(folder: Path) -> bool:
 
 def _build(folder: Path) -> None:
     began = time.monotonic()
-    try:
-        system_packages.ensure("kubernetes-build")
-    except system_packages.MissingPackagesError as error:
-        raise BinariesUnavailableError(f"Kubernetes cannot be built here. {error}") from error
+    system_packages.ensure("kubernetes-build")
     for abandoned in CACHE.glob("build-*"):  # of a build that was killed; we hold the lock
         shutil.rmtree(abandoned)
     say(f"building {VERSION} from Debian's source, once: six to nine minutes on two cores")
