@@ -4,6 +4,8 @@
     python3 tools/system_packages.py kubernetes-build     # of one set or several
     python3 tools/system_packages.py --list               # only says what is missing
 
+A package that apt has under none of its names here is reported and left out: the tests that need it skip themselves.
+
 Root on Debian installs; anybody else is told which packages are missing, what for, and the line to run. A package is
 installed without starting any service that it brings. Daemons of which only the program is wanted (etcd,
 containerd) are not installed at all but unpacked into a folder (`unpack`), so that no service of theirs exists.
@@ -74,6 +76,16 @@ PACKAGE_SETS: Mapping[str, Mapping[str, str]] = {
 }
 """Named sets of packages: package -> why it is needed."""
 
+ALTERNATIVE_NAMES: Mapping[str, Sequence[str]] = {
+    "libturbojpeg0": ("libturbojpeg",),  # Ubuntu
+}
+"""Other names of a package, in order of preference after its own. The first one that apt can install is used."""
+
+UNAVAILABLE_HINTS: Mapping[str, str] = {
+    "chromium": "Ubuntu has it only as a snap: `sudo snap install chromium`",
+}
+"""What to do where apt has a package under none of its names."""
+
 _POLICY_FILE = Path("/usr/sbin/policy-rc.d")
 _LOCK_TIMEOUT_SECONDS = 300
 _INSTALL_TIMEOUT_SECONDS = 900
@@ -81,6 +93,10 @@ _INSTALL_TIMEOUT_SECONDS = 900
 
 class MissingPackagesError(RuntimeError):
     """Packages are missing and cannot be installed here; the message names them, their reason and the line to run."""
+
+
+class UnavailablePackagesError(MissingPackagesError):
+    """This release has some of the packages under none of their names. All others are installed."""
 
 
 @dataclass(frozen=True)
@@ -94,32 +110,88 @@ def say(text: str) -> None:
 
 
 def missing_packages(set_names: Iterable[str]) -> list[MissingPackage]:
-    """The packages of the named sets that are not installed. Raises KeyError for a set that does not exist."""
+    """Return the packages of the named sets that are installed under none of their names.
+
+    Raises KeyError for a set that does not exist.
+    """
     wanted = {name: reason for set_name in set_names for name, reason in PACKAGE_SETS[set_name].items()}
-    installed = _installed(wanted)
-    return [MissingPackage(name, reason) for name, reason in sorted(wanted.items()) if name not in installed]
+    installed = _installed(other for name in wanted for other in _names(name))
+    return [
+        MissingPackage(name, reason) for name, reason in sorted(wanted.items()) if installed.isdisjoint(_names(name))
+    ]
 
 
 def ensure(*set_names: str) -> None:
-    """Installs what is missing of the named sets.
+    """Install what is missing of the named sets.
 
-    Raises MissingPackagesError where that cannot be done here: not root, or no apt-get.
+    Raises MissingPackagesError where that cannot be done here: not root, or no apt-get; and UnavailablePackagesError
+    where apt has some of them under no name, once the others are installed.
     """
     missing = missing_packages(set_names)
     if not missing:
         return
-    listing = "\n".join(f"  {package.name}: {package.reason}" for package in missing)
-    names = [package.name for package in missing]
     if shutil.which("apt-get") is None:
-        raise MissingPackagesError(f"These Debian packages are missing and there is no apt-get here:\n{listing}")
-    if os.geteuid() != 0:
-        line = f"sudo apt-get install --no-install-recommends {' '.join(names)}"
-        raise MissingPackagesError(f"These Debian packages are missing:\n{listing}\nTo install them: {line}")
-    say(f"installing {len(names)} for {', '.join(set_names)}:\n{listing}")
-    began = time.monotonic()
-    with _ServicesStayOff():
-        _apt_after_update("install", "--yes", "--no-install-recommends", *names)
-    say(f"installed after {time.monotonic() - began:.0f} s")
+        raise MissingPackagesError(
+            f"These Debian packages are missing and there is no apt-get here:\n{_listing(missing)}"
+        )
+    is_root = os.geteuid() == 0
+    names = _available_names(missing, may_update=is_root)
+    unavailable = [package for package in missing if package.name not in names]
+    if not is_root:
+        raise MissingPackagesError(_instructions(missing, names, unavailable))
+    if names:
+        listing = _listing([package for package in missing if package.name in names])
+        say(f"installing {len(names)} for {', '.join(set_names)}:\n{listing}")
+        began = time.monotonic()
+        with _ServicesStayOff():
+            _apt_after_update("install", "--yes", "--no-install-recommends", *names.values())
+        say(f"installed after {time.monotonic() - began:.0f} s")
+    if unavailable:
+        raise UnavailablePackagesError(_unavailable_listing(unavailable))
+
+
+def _names(name: str) -> tuple[str, ...]:
+    return (name, *ALTERNATIVE_NAMES.get(name, ()))
+
+
+def _available_names(missing: Sequence[MissingPackage], *, may_update: bool) -> dict[str, str]:
+    """Return the name to install each package by; without those that apt has under no name.
+
+    Without `may_update` and without apt's lists nothing is known: then every package keeps its own name.
+    """
+    known = _known([name for package in missing for name in _names(package.name)])
+    if may_update and any(known.isdisjoint(_names(package.name)) for package in missing):
+        say("refreshing apt's lists")
+        _apt("update")
+        known = _known([name for package in missing for name in _names(package.name)])
+    if not known and not may_update:
+        return {package.name: package.name for package in missing}
+    chosen = {package.name: [name for name in _names(package.name) if name in known] for package in missing}
+    return {name: found[0] for name, found in chosen.items() if found}
+
+
+def _instructions(
+    missing: Sequence[MissingPackage], names: Mapping[str, str], unavailable: Sequence[MissingPackage]
+) -> str:
+    parts = [f"These Debian packages are missing:\n{_listing(missing)}"]
+    if names:
+        parts.append(f"To install them: sudo apt-get install --no-install-recommends {' '.join(names.values())}")
+    if unavailable:
+        parts.append(_unavailable_listing(unavailable))
+    return "\n".join(parts)
+
+
+def _listing(packages: Sequence[MissingPackage]) -> str:
+    return "\n".join(f"  {package.name}: {package.reason}" for package in packages)
+
+
+def _hint(name: str) -> str:
+    return f" ({UNAVAILABLE_HINTS[name]})" if name in UNAVAILABLE_HINTS else ""
+
+
+def _unavailable_listing(packages: Sequence[MissingPackage]) -> str:
+    lines = [f"  {package.name}: {package.reason}{_hint(package.name)}" for package in packages]
+    return "\n".join(["apt has no such package here; the tests that need it are skipped:", *lines])
 
 
 def unpack(packages: Sequence[str], into: Path) -> None:
@@ -157,6 +229,24 @@ def _installed(names: Iterable[str]) -> set[str]:
     answer = subprocess.run(query, check=False, capture_output=True, text=True)
     rows = (line.split() for line in answer.stdout.splitlines())
     return {row[0] for row in rows if row[1:] == ["installed"]}
+
+
+def _known(names: Sequence[str]) -> set[str]:
+    """Return the names that apt can install: purely virtual packages have no candidate."""
+    answer = subprocess.run(
+        ["apt-cache", "policy", *names],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+    )
+    known, name = set(), ""
+    for line in answer.stdout.splitlines():
+        if not line.startswith(" "):
+            name = line.removesuffix(":")
+        elif line.strip().startswith("Candidate:") and not line.endswith("(none)"):
+            known.add(name)
+    return known
 
 
 def _apt(*arguments: str, cwd: Path | None = None) -> None:
@@ -201,6 +291,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if not options.list:
             ensure(*sets)
+    except UnavailablePackagesError as error:
+        print(error, file=sys.stderr)  # no failure: the tests that need them skip themselves
     except (MissingPackagesError, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 1
