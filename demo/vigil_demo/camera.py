@@ -7,6 +7,7 @@ Ends on SIGINT or SIGTERM. A user name and password can be asked for by the envi
 
 import argparse
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -61,13 +62,34 @@ def authentication_from(environment: Mapping[str, str]) -> DigestAuthentication 
     return DigestAuthentication(user, password)
 
 
-async def serve(clip: Path, host: str, port: int, authentication: DigestAuthentication | None = None) -> None:
-    """Streams the clip in a loop until SIGINT or SIGTERM. Raises `OSError` when the port is taken."""
+async def serve(
+    clip: Path,
+    host: str,
+    port: int,
+    authentication: DigestAuthentication | None = None,
+    *,
+    or_any_port: bool = False,
+) -> None:
+    """Stream the clip in a loop until SIGINT or SIGTERM.
+
+    Raises `OSError` when the port is taken, unless `or_any_port` allows one that the system chooses.
+    """
     server = RtspServer(load_clip(clip), path=PATH, title="Vigil demo yard", authentication=authentication)
     shown_host = f"[{host}]" if ":" in host else host
-    serving = asyncio.ensure_future(
-        server.serve(host, port, lambda bound_port: _say(f"rtsp://{shown_host}:{bound_port}{PATH}"))
-    )
+
+    async def serve_on_a_port() -> None:
+        try:
+            await server.serve(host, port, on_ready)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or not or_any_port:
+                raise
+            _say(f"port {port} is taken; using a free one")
+            await server.serve(host, 0, on_ready)
+
+    def on_ready(bound_port: int) -> None:
+        _say(f"rtsp://{shown_host}:{bound_port}{PATH}")
+
+    serving = asyncio.ensure_future(serve_on_a_port())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, serving.cancel)
@@ -84,6 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="vigil_demo.camera", description="A camera in a rendered yard, over RTSP.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8554, help="port, 0 for a free one (default: %(default)s)")
+    parser.add_argument("--or-any-port", action="store_true", help="use a free port when --port is taken")
     parser.add_argument("--data-dir", type=Path, required=True, help="folder for the rendered clip")
     options = parser.parse_args(arguments)
     if not 0 <= options.port <= 65535:
@@ -92,7 +115,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         authentication = authentication_from(os.environ)
         clip = prepare_clip(options.data_dir)
-        asyncio.run(serve(clip, options.host, options.port, authentication))
+        asyncio.run(serve(clip, options.host, options.port, authentication, or_any_port=options.or_any_port))
     except KeyboardInterrupt:
         return 0
     except ValueError as error:

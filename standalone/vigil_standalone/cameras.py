@@ -1,6 +1,7 @@
 """Registers cameras through the REST API, as any user would."""
 
-from typing import Any, cast
+from collections.abc import Iterator
+from typing import Any
 
 import httpx
 
@@ -26,34 +27,35 @@ class Cameras:
         known = self.find(name)
         body = {"name": name, "rtsp_url": rtsp_url, "is_active": True, **fields}
         if known is None:
-            self._check(self._http.post("/api/cameras/", json=body), rtsp_url)
+            self._send("POST", "/api/cameras/", body, rtsp_url)
             return "added"
-        self._check(self._http.patch(f"/api/cameras/{known['id']}/", json=body), rtsp_url)
+        self._send("PATCH", f"/api/cameras/{known['id']}/", body, rtsp_url)
         return "known"
 
     def deactivate(self, name: str) -> None:
         """Switches the camera off if there is one."""
         known = self.find(name)
         if known is not None and known["is_active"]:
-            self._check(self._http.post(f"/api/cameras/{known['id']}/deactivate/"), "")
+            self._send("POST", f"/api/cameras/{known['id']}/deactivate/")
 
     def find(self, name: str) -> dict[str, Any] | None:
-        """The camera of that name, from whichever page of the list it is on."""
+        """Return the camera of that name."""
+        return next((row for row in self._rows() if row["name"] == name), None)
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        """Yield every camera, from all pages of the list."""
         url: str | None = "/api/cameras/"
         while url:
-            answer = self._http.get(url)
-            self._check(answer, "")
-            page = answer.json()
-            rows = page if isinstance(page, list) else page["results"]
-            for row in rows:
-                if row["name"] == name:
-                    return cast("dict[str, Any]", row)
+            page = self._send("GET", url).json()
+            yield from page if isinstance(page, list) else page["results"]
             url = None if isinstance(page, list) else page.get("next")
-        return None
 
-    @staticmethod
-    def _check(response: httpx.Response, rtsp_url: str) -> None:
-        if response.is_success:
-            return
+    def _send(self, method: str, url: str, body: dict[str, Any] | None = None, rtsp_url: str = "") -> httpx.Response:
         camera = f" for {mask_stream_url(rtsp_url)}" if rtsp_url else ""
-        raise RegistrationError(f"the API answered {response.status_code}{camera}: {response.text[:300]}")
+        try:
+            response = self._http.request(method, url, json=body)
+        except httpx.HTTPError as error:
+            raise RegistrationError(f"the API does not answer{camera}: {type(error).__name__}: {error}") from error
+        if not response.is_success:
+            raise RegistrationError(f"the API answered {response.status_code}{camera}: {response.text[:300]}")
+        return response

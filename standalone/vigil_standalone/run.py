@@ -1,13 +1,12 @@
-"""Brings the parts up in order, keeps them up, and takes them down in order.
+"""Start the parts in order, keep them running, and stop them in order.
 
-Order up: database, backend, demo camera, pipeline. Order down: pipeline (so that it hands over what it has seen),
-demo camera, backend.
+Start: database, backend, pipeline, demo camera. Stop: pipeline (the backend must still take its last alerts), demo
+camera, backend.
 """
 
 import fcntl
 import json
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,14 +21,15 @@ import httpx
 
 from vigil_standalone.cameras import Cameras, RegistrationError
 from vigil_standalone.console import say, say_for, step
+from vigil_standalone.demo import DEMO_CAMERA, DemoCamera
+from vigil_standalone.ports import free_port, port_problem
 from vigil_standalone.processes import Child, inherited_environment
 from vigil_standalone.settings import Settings
 from vigil_standalone.state import USER, DataDirectory
 
-DEMO_CAMERA = "Demo yard"
 OWN_CAMERA = "My camera"
 _BACKEND_READY_SECONDS = 60
-_DEMO_READY_SECONDS = 600  # its clip is rendered at the first start, which a slow machine takes its time for
+_STOP_ORDER = ("pipeline", "demo", "backend")
 
 
 class StartError(Exception):
@@ -43,7 +43,8 @@ def run(settings: Settings) -> int:
     with ExitStack() as stack:
         stack.enter_context(_exclusive(data))
         stop = stack.enter_context(_stop_on_signals())
-        _check_port_is_free(settings.port)
+        if problem := port_problem(settings.port):
+            raise StartError(problem)
         base_url = f"http://127.0.0.1:{settings.port}"
         environment = _backend_environment(settings, data)
 
@@ -65,54 +66,37 @@ def run(settings: Settings) -> int:
         _start(children, _pipeline(settings, data, base_url))
         cameras = Cameras(base_url, data.read_secret("user-token"))
         stack.callback(cameras.close)
-        _add_cameras(settings, data, cameras, children, stop)
+        demo = _add_cameras(settings, data, cameras, children)
         while not stop.wait(0.5):
-            for child in children:
-                child.watch()
-        say("vigil: stopping …")
+            _watch(children, demo)
     say("vigil: stopped")
     return 0
 
 
 def _add_cameras(
-    settings: Settings, data: DataDirectory, cameras: Cameras, children: list[Child], stop: threading.Event
-) -> None:
+    settings: Settings, data: DataDirectory, cameras: Cameras, children: list[Child]
+) -> DemoCamera | None:
     try:
         if settings.camera is not None:
             how = cameras.ensure(OWN_CAMERA, settings.camera.get_secret_value())
             say(f"vigil: camera «{OWN_CAMERA}» is {how}")
         if not settings.demo:
             cameras.deactivate(DEMO_CAMERA)
-            return
-        with step("starting the demo camera (its clip is rendered at the first start)"):
-            url = _start_demo_camera(data, children, stop)
-        if not stop.is_set():
-            cameras.ensure(DEMO_CAMERA, url, detection={"model": "demo"})
+            return None
     except RegistrationError as error:
         raise StartError(f"a camera cannot be added: {error}") from error
+    say("vigil: starting the demo camera (its clip is rendered at the first start) …")
+    demo = DemoCamera(data, cameras)
+    _start(children, demo.child)
+    return demo
 
 
-def _start_demo_camera(data: DataDirectory, children: list[Child], stop: threading.Event) -> str:
-    port = _free_port(8554)
-    ready = threading.Event()
-
-    def on_line(name: str, line: str) -> None:
-        if line.startswith("rtsp://"):
-            ready.set()
-        else:
-            say_for(name, line)
-
-    _start(
-        children,
-        Child(
-            "demo",
-            [sys.executable, "-m", "vigil_demo.camera", "--port", str(port), "--data-dir", str(data.demo)],
-            {},
-            on_line,
-        ),
-    )
-    _wait(children[-1], ready.is_set, _DEMO_READY_SECONDS, stop)
-    return f"rtsp://127.0.0.1:{port}/demo"
+def _watch(children: list[Child], demo: DemoCamera | None) -> None:
+    for child in children:
+        if demo is None or child is not demo.child:
+            child.watch()
+    if demo is not None:
+        demo.watch()
 
 
 def _backend_environment(settings: Settings, data: DataDirectory) -> dict[str, str]:
@@ -144,7 +128,7 @@ def _pipeline(settings: Settings, data: DataDirectory, base_url: str) -> Child:
         "VIGIL_MODEL": settings.model,
         "VIGIL_STREAM_ALLOW_LOOPBACK": "1",
         "VIGIL_SPOOL_DIR": str(data.spool),
-        "VIGIL_METRICS_PORT": str(_free_port(9464)),
+        "VIGIL_METRICS_PORT": str(free_port(9464)),
         "VIGIL_LOG_FORMAT": "text",
     }
     return Child("pipeline", [sys.executable, "-m", "cctv"], environment, say_for)
@@ -157,6 +141,7 @@ def _prepare(environment: dict[str, str]) -> dict[str, bool]:
         capture_output=True,
         text=True,
         check=False,
+        start_new_session=True,  # Ctrl-C would end it halfway, with a traceback
     )
     if finished.returncode != 0:
         raise StartError(f"the database cannot be prepared:\n{finished.stderr.strip()}")
@@ -169,7 +154,9 @@ def _start(children: list[Child], child: Child) -> None:
 
 
 def _stop_all(children: list[Child]) -> None:
-    for child in reversed(children):
+    """Stop each part before those that it needs, whatever order they were started in."""
+    for child in sorted(children, key=lambda child: _STOP_ORDER.index(child.name)):
+        say(f"vigil: stopping the {child.name}")
         child.stop()
 
 
@@ -189,28 +176,6 @@ def _is_ready(base_url: str) -> bool:
         return answer.status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False
-
-
-def _check_port_is_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise StartError(f"port {port} is taken; choose another: make run PORT={port + 1}") from error
-
-
-def _free_port(preferred: int) -> int:
-    """`preferred` if nobody has it, else one that the system chooses."""
-    for port in (preferred, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise StartError("no port is free on 127.0.0.1")
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -76,8 +77,20 @@ def started() -> Iterator[list[Run]]:
             run.stop()
 
 
+@pytest.fixture
+def taken_demo_port() -> Iterator[None]:
+    """Something else on this machine listens on the demo's port, on every address."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):  # another process has it: just as taken
+            holder.bind(("0.0.0.0", 8554))
+            holder.listen()
+        yield
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(360)
+@pytest.mark.usefixtures("taken_demo_port")
 def test_the_first_run_shows_alerts_and_the_second_keeps_them(data: Path, started: list[Run]) -> None:
     (port,) = free_ports(1)
     first = Run(data, port)
@@ -105,7 +118,13 @@ def test_the_first_run_shows_alerts_and_the_second_keeps_them(data: Path, starte
     children = first.children()
     assert len(children) == 3
     assert first.stop() == 0
-    assert first.lines[-1] == "vigil: stopped"
+    end = first.lines[first.lines.index("vigil: stopping the pipeline") :]
+    assert [line for line in end if line.startswith("vigil: ")] == [
+        *(f"vigil: stopping the {name}" for name in ("pipeline", "demo", "backend")),
+        "vigil: stopped",
+    ]
+    assert not re.search("warn|error|exception", "\n".join(end), re.IGNORECASE)
+    assert "    demo | port 8554 is taken; using a free one" in first.lines
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
     assert not re.search("Traceback", "\n".join(first.lines))
 
@@ -132,6 +151,20 @@ def test_a_taken_port_and_a_second_run_are_said_clearly(data: Path) -> None:
         assert run.process.wait(30) == 1
         run.reader.join(5)
     assert run.lines[-1] == f"vigil: port {port} is taken; choose another: make run PORT={port + 1}"
+
+
+def test_ctrl_c_while_the_database_is_prepared_is_no_error(data: Path, started: list[Run]) -> None:
+    run = Run(data, *free_ports(1), DEMO="0")
+    started.append(run)
+    deadline = time.monotonic() + 30
+    while not run.lines:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(run.process.pid, signal.SIGINT)  # a terminal signals the whole foreground group
+    assert run.process.wait(60) == 0
+    run.reader.join(5)
+    assert run.lines[-1] == "vigil: stopped"
+    assert not re.search("Traceback|Warning", "\n".join(run.lines))
 
 
 def test_a_bad_camera_is_named_and_its_password_is_not(data: Path) -> None:
