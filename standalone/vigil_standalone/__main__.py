@@ -1,6 +1,7 @@
 """`vigil run`: everything on this machine, until Ctrl-C."""
 
 import argparse
+import os
 import sys
 
 from vigil_standalone import settings
@@ -19,7 +20,10 @@ def main() -> int:
     )
     parser.parse_args()
     try:
-        return run(settings.load())
+        loaded = settings.load()
+        if problem := settings.exposure_problem(os.environ):
+            sys.stderr.write(f"vigil: {problem}\n")
+        return run(loaded)
     except settings.InvalidSettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2

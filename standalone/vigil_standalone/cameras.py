@@ -1,15 +1,24 @@
 """Registers cameras through the REST API, as any user would."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 
-from vigil_contracts.stream_url import mask_stream_url
+from vigil_contracts.stream_url import MASK, mask_stream_url
+from vigil_standalone.address_book import AddressBook
 
 
 class RegistrationError(Exception):
     """The API refused a camera; the message holds its words and no credentials."""
+
+
+def _is_address_of(row: dict[str, Any], rtsp_url: str) -> bool:
+    """Whether the masked URL of a camera stands for this address. A URL with a query is masked too far to say so."""
+    shown = mask_stream_url(rtsp_url)
+    without_user = (url.replace(f"{MASK}@", "", 1) for url in (row["rtsp_url"] or "", shown))
+    return "?" not in shown and len(set(without_user)) == 1
 
 
 class Cameras:
@@ -31,6 +40,25 @@ class Cameras:
             return "added"
         self._send("PATCH", f"/api/cameras/{known['id']}/", body, rtsp_url)
         return "known"
+
+    def ensure_address(self, rtsp_url: str, base_name: str, book: AddressBook) -> tuple[str, bool]:
+        """Make an active camera with this address exist. Return its name, and whether it was added.
+
+        A camera with the same address keeps its name and takes the URL's credentials; the API shows no credentials,
+        so they cannot be compared. A new camera is called `base_name`, or `base_name 2` and so on.
+        """
+        rows = list(self._rows())
+        known_id = book.find(rtsp_url)
+        known = next((row for row in rows if row["id"] == known_id or _is_address_of(row, rtsp_url)), None)
+        if known is not None:
+            self._send("PATCH", f"/api/cameras/{known['id']}/", {"rtsp_url": rtsp_url, "is_active": True}, rtsp_url)
+            return known["name"], False
+        names = {row["name"] for row in rows}
+        candidates = itertools.chain([base_name], (f"{base_name} {number}" for number in itertools.count(2)))
+        name = next(candidate for candidate in candidates if candidate not in names)
+        body = {"name": name, "rtsp_url": rtsp_url, "is_active": True}
+        book.remember(rtsp_url, self._send("POST", "/api/cameras/", body, rtsp_url).json()["id"])
+        return name, True
 
     def deactivate(self, name: str) -> None:
         """Switches the camera off if there is one."""

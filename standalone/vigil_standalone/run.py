@@ -19,6 +19,7 @@ from typing import cast
 
 import httpx
 
+from vigil_standalone.address_book import AddressBook
 from vigil_standalone.cameras import Cameras, RegistrationError
 from vigil_standalone.console import say, say_for, step
 from vigil_standalone.demo import DEMO_CAMERA, DemoCamera
@@ -78,8 +79,9 @@ def _add_cameras(
 ) -> DemoCamera | None:
     try:
         if settings.camera is not None:
-            how = cameras.ensure(OWN_CAMERA, settings.camera.get_secret_value())
-            say(f"vigil: camera «{OWN_CAMERA}» is {how}")
+            book = AddressBook(data.camera_addresses, data.read_secret("secret-key"))
+            name, is_added = cameras.ensure_address(settings.camera.get_secret_value(), OWN_CAMERA, book)
+            say(f"vigil: camera «{name}» is {'added' if is_added else 'known'}")
         if not settings.demo:
             cameras.deactivate(DEMO_CAMERA)
             return None

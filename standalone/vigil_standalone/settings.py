@@ -1,5 +1,6 @@
 """What `vigil run` can be told, through the environment (`make run NAME=value` sets it)."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -45,6 +46,16 @@ class Settings(BaseSettings):
     @classmethod
     def _is_absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+
+def exposure_problem(environment: Mapping[str, str]) -> str | None:
+    """Return a warning if the camera's URL is among make's arguments: `ps` shows them to every user."""
+    if "CAMERA=" not in environment.get("MAKEFLAGS", ""):
+        return None
+    return (
+        "warning: CAMERA is an argument of make, so `ps` shows its password to every user of this machine;"
+        " put it in front instead: CAMERA='rtsp://…' make run"
+    )
 
 
 class InvalidSettingsError(ValueError):

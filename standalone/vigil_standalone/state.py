@@ -33,6 +33,11 @@ class DataDirectory:
         """The demo camera's rendered clip."""
         return self.root / "demo"
 
+    @property
+    def camera_addresses(self) -> Path:
+        """Which camera each `CAMERA=` address belongs to."""
+        return self.root / "camera-addresses.json"
+
     def secret_file(self, name: str) -> Path:
         """Path of the secret `name`."""
         return self.root / "secrets" / name

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vigil_standalone.settings import InvalidSettingsError, load
+from vigil_standalone.settings import InvalidSettingsError, exposure_problem, load
 
 
 @pytest.fixture(autouse=True)
@@ -49,3 +49,11 @@ def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value:
         load()
     assert "marked-password" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def test_a_camera_among_makes_arguments_is_warned_of() -> None:
+    problem = exposure_problem({"MAKEFLAGS": " -- CAMERA=rtsp://u:marked-password@camera/"})
+    assert problem is not None
+    assert "CAMERA='rtsp://…' make run" in problem
+    assert "marked-password" not in problem
+    assert exposure_problem({"MAKEFLAGS": " -- PORT=80", "CAMERA": "rtsp://camera/"}) is None

@@ -1,0 +1,43 @@
+"""Which camera each `CAMERA=` address belongs to.
+
+The API masks the query of a URL, and recorders name their channel there (`?channel=2`). So a keyed hash of each
+address is kept beside the data: equal addresses are found again, and no credentials are stored.
+"""
+
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+
+@dataclass(frozen=True, slots=True)
+class AddressBook:
+    """A JSON file of camera ids by the keyed hash of their address."""
+
+    path: Path
+    key: str
+
+    def find(self, rtsp_url: str) -> int | str | None:
+        """Return the id of the camera that was added with this address, whatever its user and password."""
+        return self._load().get(self._hash(rtsp_url))
+
+    def remember(self, rtsp_url: str, camera_id: int | str) -> None:
+        """Keep the camera's id for this address. Raises `OSError` if the file cannot be written."""
+        entries = {**self._load(), self._hash(rtsp_url): camera_id}
+        new = self.path.with_suffix(".new")
+        new.write_text(json.dumps(entries))
+        new.replace(self.path)
+
+    def _load(self) -> dict[str, int | str]:
+        try:
+            entries = json.loads(self.path.read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return entries if isinstance(entries, dict) else {}
+
+    def _hash(self, rtsp_url: str) -> str:
+        parts = urlsplit(rtsp_url)
+        address = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2].lower()))
+        return hmac.new(self.key.encode(), address.encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,84 @@
+"""`CAMERA=` adds a camera for each address, over the REST API's own shape of answers."""
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+
+from vigil_contracts.stream_url import mask_stream_url
+from vigil_standalone.address_book import AddressBook
+from vigil_standalone.cameras import Cameras, RegistrationError
+
+
+class Api:
+    """Two pages of cameras that show no credentials, and what was written."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, object]] = []
+        self.urls: dict[int, str] = {}
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            start = int(request.url.params.get("start", 0))
+            following = f"http://api/api/cameras/?start={start + 1}" if start + 1 < len(self.rows) else None
+            return httpx.Response(200, json={"results": self.rows[start : start + 1], "next": following})
+        body = json.loads(request.content)
+        if request.method == "POST":
+            self.rows.append({"id": len(self.rows), **body})
+            row = self.rows[-1]
+        else:
+            row = self.rows[int(request.url.path.rstrip("/").rpartition("/")[2])]
+            row.update(body)
+        self.urls[int(str(row["id"]))] = body["rtsp_url"]
+        row["rtsp_url"] = mask_stream_url(body["rtsp_url"])
+        return httpx.Response(200, json=row)
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api()
+
+
+@pytest.fixture
+def cameras(api: Api) -> Cameras:
+    made = Cameras("http://api", "token")
+    made._http = httpx.Client(base_url="http://api", transport=httpx.MockTransport(api))
+    return made
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> AddressBook:
+    return AddressBook(tmp_path / "camera-addresses.json", "key")
+
+
+def test_a_second_address_is_added_and_a_known_one_is_not(api: Api, cameras: Cameras, book: AddressBook) -> None:
+    assert cameras.ensure_address("rtsp://u:a@gate/1", "My camera", book) == ("My camera", True)
+    assert cameras.ensure_address("rtsp://u:a@yard/1", "My camera", book) == ("My camera 2", True)
+    api.rows[1]["name"] = "Yard"
+    assert cameras.ensure_address("rtsp://u:new@yard/1", "My camera", book) == ("Yard", False)
+    assert cameras.ensure_address("rtsp://gate/1", "My camera", book) == ("My camera", False)
+    assert api.urls == {0: "rtsp://gate/1", 1: "rtsp://u:new@yard/1"}
+    assert len(api.rows) == 2
+
+
+def test_the_channels_of_a_recorder_are_cameras_of_their_own(api: Api, cameras: Cameras, book: AddressBook) -> None:
+    assert cameras.ensure_address("rtsp://u:a@nvr/live?channel=1", "My camera", book) == ("My camera", True)
+    assert cameras.ensure_address("rtsp://u:a@nvr/live?channel=2", "My camera", book) == ("My camera 2", True)
+    assert cameras.ensure_address("rtsp://u:new@nvr/live?channel=1", "My camera", book) == ("My camera", False)
+    assert len(api.rows) == 2
+    assert "channel" not in book.path.read_text()
+
+
+def test_a_camera_whose_address_cannot_be_read_is_left_alone(api: Api, cameras: Cameras, book: AddressBook) -> None:
+    api.rows.append({"id": 0, "name": "My camera", "rtsp_url": None})
+    assert cameras.ensure_address("rtsp://gate/1", "My camera", book) == ("My camera 2", True)
+
+
+def test_an_api_that_does_not_answer_is_named_without_the_password(cameras: Cameras, book: AddressBook) -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    cameras._http = httpx.Client(base_url="http://api", transport=httpx.MockTransport(refuse))
+    with pytest.raises(RegistrationError, match="the API does not answer: ConnectError: refused"):
+        cameras.ensure_address("rtsp://u:marked-password@gate/1", "My camera", book)

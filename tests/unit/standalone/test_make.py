@@ -1,0 +1,49 @@
+"""`make run` passes settings on as they were typed. Real make and the real Makefile; only the program is a probe."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+URL = r"rtsp://u:pa$word$$x$(shell echo y)#a\b c@camera/"
+PROBE = "#!/bin/sh\nprintf '%s\\n' \"$CAMERA\"\nps -eww -o args= | grep -c 'marked-[p]assword' || true\n"
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name, text in (("tools/setup.sh", ""), (".venvs/standalone/bin/vigil", PROBE)):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    return tmp_path
+
+
+def make_run(clone: Path, *arguments: str, **environment: str) -> list[str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    made = subprocess.run(
+        ["make", "run", *arguments],
+        cwd=clone,
+        env={**inherited, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return made.stdout.splitlines()
+
+
+def test_a_dollar_survives_as_an_argument_of_make(clone: Path) -> None:
+    assert make_run(clone, f"CAMERA={URL}")[0] == URL
+
+
+def test_a_dollar_survives_in_front_of_make(clone: Path) -> None:
+    assert make_run(clone, CAMERA=URL)[0] == URL
+
+
+def test_no_process_shows_a_camera_that_stands_in_front_of_make(clone: Path) -> None:
+    url = "rtsp://u:marked-password@camera/"
+    assert make_run(clone, CAMERA=url) == [url, "0"]
+    assert make_run(clone, f"CAMERA={url}")[1] != "0", "the probe does not see make's own arguments"
