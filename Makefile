@@ -3,9 +3,16 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
-export UV_CACHE_DIR ?= $(HOME)/.cache/vigil/uv
-export MPLCONFIGDIR ?= $(HOME)/.cache/vigil/matplotlib
-export YOLO_CONFIG_DIR ?= $(HOME)/.cache/vigil/ultralytics
+# A home that cannot be written to (or none) leaves the caches in the clone. VIGIL_CACHE_DIR names another place.
+ifndef VIGIL_CACHE_DIR
+VIGIL_CACHE_DIR := $(shell cache="$${HOME:-/nonexistent}/.cache/vigil"; \
+  if [ -n "$${HOME:-}" ] && mkdir -p "$$cache" 2>/dev/null && [ -w "$$cache" ]; then echo "$$cache"; \
+  else echo "$(CURDIR)/.cache/vigil"; fi)
+endif
+export VIGIL_CACHE_DIR
+export UV_CACHE_DIR ?= $(VIGIL_CACHE_DIR)/uv
+export MPLCONFIGDIR ?= $(VIGIL_CACHE_DIR)/matplotlib
+export YOLO_CONFIG_DIR ?= $(VIGIL_CACHE_DIR)/ultralytics
 
 .PHONY: help
 help: ## This list
@@ -17,6 +24,7 @@ $(foreach name,$(RUN_SETTINGS),$(if $(filter command line,$(origin $(name))),\
   $(eval override export $(name) := $$(value $(name)))))
 
 .PHONY: run
+run: export VIGIL_MODEL_DIR ?= $(VIGIL_CACHE_DIR)/models
 run: ## Vigil on this machine, no cluster: make run [CAMERA=rtsp://…] [MODEL=path] [PORT=8000] [DEMO=0]
 	@bash tools/setup.sh .venvs/standalone locks/standalone.txt
 	@exec .venvs/standalone/bin/vigil run

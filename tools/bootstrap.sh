@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 uv_version=0.13.9
-cache="$HOME/.cache/vigil"
+cache="${VIGIL_CACHE_DIR:-$HOME/.cache/vigil}"
 [ -x .tools/bin/uv ] && [ "$(.tools/bin/uv --version | cut -d' ' -f2)" = "$uv_version" ] && exit 0
 
 say() { printf 'setup: %s\n' "$*"; }

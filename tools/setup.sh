@@ -1,18 +1,24 @@
 #!/usr/bin/env bash
 # tools/setup.sh VENV LOCK [LOCK …]: makes the virtual environment VENV hold exactly what the lock files name, and
-# the project itself, editable. Does nothing when they have not changed since.
+# the project itself, editable. Does nothing when they have not changed since. Makes the environment anew when the clone
+# was moved: scripts and the editable installation hold absolute paths.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 venv=$1
 shift
 locks=("$@")
-export UV_CACHE_DIR="${UV_CACHE_DIR:-$HOME/.cache/vigil/uv}" UV_LINK_MODE="${UV_LINK_MODE:-hardlink}"
+export UV_CACHE_DIR="${UV_CACHE_DIR:-${VIGIL_CACHE_DIR:-$HOME/.cache/vigil}/uv}" UV_LINK_MODE="${UV_LINK_MODE:-hardlink}"
 stamp="$venv/.vigil-setup"
-want=$(cat "${locks[@]}" pyproject.toml | sha256sum | cut -d' ' -f1)
+want=$({ printf '%s\n' "$PWD"; cat "${locks[@]}" pyproject.toml; } | sha256sum | cut -d' ' -f1)
 [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ] && exit 0
 
 bash tools/bootstrap.sh
+place="$venv/.vigil-place"
+if [ -d "$venv" ] && [ -f "$stamp" ] && [ "$(cat "$place" 2>/dev/null)" != "$PWD" ]; then
+  printf 'setup: %s: the clone was moved; making the environment anew\n' "$venv"
+  rm -rf "$venv"
+fi
 uv=.tools/bin/uv
 began=$(date +%s)
 packages=$(cat "${locks[@]}" | grep -c '^[a-z0-9].*==')
@@ -23,5 +29,6 @@ for lock in "${locks[@]}"; do sources+=("$lock"); done
 "$uv" pip sync --require-hashes --python "$venv/bin/python" "${sources[@]}" 2>&1 |
   sed -u -e '/^Using Python/d' -e '/^ [+-] /d' -e 's/^/setup: /'
 "$uv" pip install --quiet --no-deps --python "$venv/bin/python" --editable .
+printf '%s\n' "$PWD" >"$place"
 printf '%s\n' "$want" >"$stamp"
 printf 'setup: %s ready after %s s\n' "$venv" "$(($(date +%s) - began))"

@@ -9,7 +9,11 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 URL = r"rtsp://u:pa$word$$x$(shell echo y)#a\b c@camera/"
-PROBE = "#!/bin/sh\nprintf '%s\\n' \"$CAMERA\"\nps -eww -o args= | grep -c 'marked-[p]assword' || true\n"
+PROBE = r"""#!/bin/sh
+printf '%s\n' "$CAMERA"
+ps -eww -o args= | grep -c 'marked-[p]assword' || true
+printf '%s\n' "$UV_CACHE_DIR" "$VIGIL_MODEL_DIR"
+"""
 
 
 @pytest.fixture
@@ -23,7 +27,9 @@ def clone(tmp_path: Path) -> Path:
 
 
 def make_run(clone: Path, *arguments: str, **environment: str) -> list[str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "VIGIL_", "UV_"))
+    }
     made = subprocess.run(
         ["make", "run", *arguments],
         cwd=clone,
@@ -45,5 +51,20 @@ def test_a_dollar_survives_in_front_of_make(clone: Path) -> None:
 
 def test_no_process_shows_a_camera_that_stands_in_front_of_make(clone: Path) -> None:
     url = "rtsp://u:marked-password@camera/"
-    assert make_run(clone, CAMERA=url) == [url, "0"]
+    assert make_run(clone, CAMERA=url)[:2] == [url, "0"]
     assert make_run(clone, f"CAMERA={url}")[1] != "0", "the probe does not see make's own arguments"
+
+
+def test_caches_are_in_the_home(clone: Path, tmp_path: Path) -> None:
+    caches = tmp_path / "home" / ".cache" / "vigil"
+    assert make_run(clone, HOME=str(tmp_path / "home"))[2:] == [f"{caches}/uv", f"{caches}/models"]
+
+
+def test_a_home_that_cannot_be_written_leaves_the_caches_in_the_clone(clone: Path) -> None:
+    home = "/proc/self"  # nobody, root included, can make a folder there
+    assert make_run(clone, HOME=home)[2:] == [f"{clone}/.cache/vigil/uv", f"{clone}/.cache/vigil/models"]
+
+
+def test_the_cache_can_be_named(clone: Path, tmp_path: Path) -> None:
+    chosen = tmp_path / "chosen"
+    assert make_run(clone, VIGIL_CACHE_DIR=str(chosen))[2:] == [f"{chosen}/uv", f"{chosen}/models"]
