@@ -4,8 +4,10 @@ Start: database, backend, pipeline, demo camera. Stop: pipeline (the backend mus
 camera, backend.
 """
 
+import errno
 import fcntl
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,7 +15,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import cast
 
@@ -26,7 +27,7 @@ from vigil_standalone.demo import DEMO_CAMERA, DemoCamera
 from vigil_standalone.ports import free_port, port_problem
 from vigil_standalone.processes import Child, inherited_environment
 from vigil_standalone.settings import Settings
-from vigil_standalone.state import USER, DataDirectory
+from vigil_standalone.state import USER, DataDirectory, storage_problem
 
 OWN_CAMERA = "My camera"
 _BACKEND_READY_SECONDS = 60
@@ -40,7 +41,11 @@ class StartError(Exception):
 def run(settings: Settings) -> int:
     """Runs until SIGINT or SIGTERM; returns the exit status. Raises `StartError`."""
     data = DataDirectory(settings.vigil_data_dir)
-    data.prepare()
+    try:
+        data.prepare()
+        (data.root / "lock").touch()
+    except OSError as error:
+        raise StartError(storage_problem(error, data.root)) from error
     with ExitStack() as stack:
         stack.enter_context(_exclusive(data))
         stop = stack.enter_context(_stop_on_signals())
@@ -50,7 +55,7 @@ def run(settings: Settings) -> int:
         environment = _backend_environment(settings, data)
 
         with step("preparing the database"):
-            prepared = _prepare(environment)
+            prepared = _prepare(environment, data)
 
         children: list[Child] = []
         stack.callback(_stop_all, children)
@@ -136,7 +141,7 @@ def _pipeline(settings: Settings, data: DataDirectory, base_url: str) -> Child:
     return Child("pipeline", [sys.executable, "-m", "cctv"], environment, say_for)
 
 
-def _prepare(environment: dict[str, str]) -> dict[str, bool]:
+def _prepare(environment: dict[str, str], data: DataDirectory) -> dict[str, bool]:
     finished = subprocess.run(
         [sys.executable, "-m", "vigil_standalone.prepare"],
         env={**inherited_environment(), **environment},
@@ -146,6 +151,8 @@ def _prepare(environment: dict[str, str]) -> dict[str, bool]:
         start_new_session=True,  # Ctrl-C would end it halfway, with a traceback
     )
     if finished.returncode != 0:
+        if data.is_full:  # SQLite's own words differ with the file that found no room: "disk I/O error", too
+            raise StartError(storage_problem(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), data.root))
         raise StartError(f"the database cannot be prepared:\n{finished.stderr.strip()}")
     return cast("dict[str, bool]", json.loads(finished.stdout))
 
@@ -183,7 +190,7 @@ def _is_ready(base_url: str) -> bool:
 @contextmanager
 def _exclusive(data: DataDirectory) -> Iterator[None]:
     """Refuses a second Vigil over the same data."""
-    with Path(data.root / "lock").open("w") as lock:
+    with (data.root / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -1,6 +1,8 @@
 """The data directory: secrets made once at the first start, readable by their owner only."""
 
+import errno
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,14 @@ from notifications.vapid import new_key
 
 USER = "admin"
 """Name of the first user."""
+_FULL_BELOW_BYTES = 256 * 1024  # SQLite rolls a failed migration back, which frees what it had taken
+
+
+def storage_problem(error: OSError, root: Path) -> str:
+    """Return what a failed write to the data directory means, and what to do."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"no space left for {root}: free some, or set VIGIL_DATA_DIR to a folder on another disk"
+    return f"cannot write to {root}: {error.strerror}: set VIGIL_DATA_DIR to a folder that this user can write to"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +47,11 @@ class DataDirectory:
     def camera_addresses(self) -> Path:
         """Which camera each `CAMERA=` address belongs to."""
         return self.root / "camera-addresses.json"
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the disk has no room for a database page or two."""
+        return shutil.disk_usage(self.root).free < _FULL_BELOW_BYTES
 
     def secret_file(self, name: str) -> Path:
         """Path of the secret `name`."""
