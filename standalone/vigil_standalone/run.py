@@ -62,19 +62,17 @@ def run(settings: Settings) -> int:
         with step("starting the backend"):
             _start(children, _backend(settings, environment))
             _wait(children[-1], lambda: _is_ready(base_url), _BACKEND_READY_SECONDS, stop)
-        if stop.is_set():
-            return 0
-
-        say(f"Dashboard: {base_url}/dashboard/")
-        say(f"User: {USER}")
-        password = data.read_secret("admin-password") if prepared["password_is_current"] else "(changed since)"
-        say(f"Password: {password}")
-        _start(children, _pipeline(settings, data, base_url))
-        cameras = Cameras(base_url, data.read_secret("user-token"))
-        stack.callback(cameras.close)
-        demo = _add_cameras(settings, data, cameras, children)
-        while not stop.wait(0.5):
-            _watch(children, demo)
+        if not stop.is_set():
+            say(f"Dashboard: {base_url}/dashboard/")
+            say(f"User: {USER}")
+            password = data.read_secret("admin-password") if prepared["password_is_current"] else "(changed since)"
+            say(f"Password: {password}")
+            _start(children, _pipeline(settings, data, base_url))
+            cameras = Cameras(base_url, data.read_secret("user-token"))
+            stack.callback(cameras.close)
+            demo = _add_cameras(settings, data, cameras, children)
+            while not stop.wait(0.5):
+                _watch(children, demo)
     say("vigil: stopped")
     return 0
 
