@@ -19,7 +19,7 @@ INSTANT_RANGE = "must be a time between 1990 and 2100, as in 2026-05-17T12:00:00
 
 def is_plausible(instant: datetime) -> bool:
     """Return whether an aware time lies within the bounds."""
-    return EARLIEST <= instant < LATEST
+    return EARLIEST <= instant <= LATEST
 
 
 def _check_instant(instant: datetime) -> datetime:
