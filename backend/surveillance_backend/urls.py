@@ -9,6 +9,7 @@ from django.views.generic import RedirectView
 from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.views import SpectacularAPIView
 
+from accounts.lockout import limited_attempts
 from accounts.pages import InvitationPage
 from surveillance_backend import probes
 
@@ -17,7 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", probes.healthz, name="healthz"),
     path("readyz", probes.readyz, name="readyz"),
     path("metrics", ExportToDjangoView, name="metrics"),
-    path("invitation/<str:token>/", InvitationPage.as_view(), name="invitation"),
+    path("invitation/<str:token>/", limited_attempts(InvitationPage.as_view()), name="invitation"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/", include("accounts.api.urls")),
     path("api/", include("audit.api.urls")),
@@ -28,4 +29,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
 if find_spec("surveillance.dashboard") is not None and find_spec("surveillance.dashboard.urls") is not None:
     urlpatterns.append(path("dashboard/", include("surveillance.dashboard.urls")))
 if settings.VIGIL_ADMIN_PATH:
+    admin_login = limited_attempts(admin.site.login)
+    urlpatterns.append(path(f"{settings.VIGIL_ADMIN_PATH}login/", admin_login))  # before the site's own, same name
     urlpatterns.append(path(settings.VIGIL_ADMIN_PATH, admin.site.urls))

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from accounts.lockout import limited_attempts
 from surveillance.dashboard.views import alerts, camera_file, cameras, overview, rules, sessions, settings, worker
 
 app_name = "dashboard"
@@ -10,7 +11,7 @@ urlpatterns = [
     path("", overview.overview, name="overview"),
     path("live/", overview.overview_live, name="overview-live"),
     path("statistics/", overview.statistics, name="statistics"),
-    path("login/", sessions.SignInView.as_view(), name="login"),
+    path("login/", limited_attempts(sessions.SignInView.as_view()), name="login"),
     path("logout/", sessions.SignOutView.as_view(), name="logout"),
     path("service-worker.js", worker.service_worker, name="service-worker"),
     path("cameras/", cameras.cameras, name="cameras"),

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
+from django.test import Client
 from rest_framework.test import APIClient
 from tests.unit.backend.conftest import Party, party, send
 
+from accounts.lockout import TOO_MANY_ATTEMPTS
 from accounts.scopes import Scope
 from surveillance.models import Alert, Camera
 from surveillance_backend.environment import load
@@ -71,6 +73,26 @@ def test_addresses_are_limited_where_no_token_is_asked_for(rates: Callable[..., 
 
     assert [status("192.0.2.1") for _ in range(3)] == [401, 401, 429]
     assert status("192.0.2.2") == 401
+
+
+def test_sign_in_pages_are_limited_by_address(rates: Callable[..., None], db: None) -> None:
+    rates(address="3/minute")
+
+    def attempt(path: str, number: int, address: str = "192.0.2.1") -> Any:
+        body = {"username": f"nobody{number}", "password": "x"}
+        return Client().post(path, body, REMOTE_ADDR=address)
+
+    pages = ["/dashboard/login/", "/admin/login/", "/invitation/none/"]
+    assert [attempt(path, number).status_code for number, path in enumerate(pages)] == [200, 200, 404]
+    for path in pages:  # all are counted together
+        refused = attempt(path, 4)
+        assert refused.status_code == 429
+        wait = int(refused.headers["Retry-After"])
+        assert 1 <= wait <= 60
+        assert TOO_MANY_ATTEMPTS.format(seconds=wait) in refused.content.decode()
+        assert Client().get(path, REMOTE_ADDR="192.0.2.1").status_code != 429, "a page alone costs little"
+    assert APIClient().post("/api/token/", {}, REMOTE_ADDR="192.0.2.1").status_code == 429
+    assert attempt(pages[0], 5, address="192.0.2.2").status_code == 200
 
 
 def test_storage_that_is_away_stops_nothing(rates: Callable[..., None], anna: Party, settings: Any) -> None:
