@@ -4,7 +4,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.middleware.locale import LocaleMiddleware
 
 
@@ -52,6 +52,31 @@ class ContentSecurityPolicyMiddleware:
         response.headers.setdefault("Content-Security-Policy", self._policy)
         response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
         return response
+
+
+NO_NUL = "must not contain NUL characters"
+
+
+class NulMiddleware:
+    """Refuses NUL in the API's paths and query parameters: PostgreSQL has no text that holds one.
+
+    Pages ignore a filter that is not valid, so that an old or damaged link still shows something.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path_info.startswith("/api/"):
+            return self.get_response(request)
+        errors: dict[str, object] = {
+            name.replace("\x00", ""): [NO_NUL]
+            for name, values in request.GET.lists()
+            if any("\x00" in text for text in (name, *values))
+        }
+        if "\x00" in request.path_info:
+            errors["detail"] = f"The path {NO_NUL}."
+        return JsonResponse(errors, status=400) if errors else self.get_response(request)
 
 
 class PageLocaleMiddleware(LocaleMiddleware):

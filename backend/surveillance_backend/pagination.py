@@ -1,13 +1,17 @@
 """Pages of lists."""
 
-from typing import Any
+from datetime import datetime
+from typing import Any, cast
 
-from django.db.models import QuerySet
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db.models import Field, Model, QuerySet
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.filters import OrderingFilter
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.views import APIView
+
+from vigil_contracts.bounds import is_plausible
 
 
 class StableOrderingFilter(OrderingFilter):
@@ -45,12 +49,30 @@ class ByIdPagination(CursorPagination):
     page_size_query_param = "page_size"
     max_page_size = 500
 
+    def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any] | None:
+        """Return the rows of the page that the request names."""
+        self._model: type[Model] = queryset.model
+        return super().paginate_queryset(queryset, request, view)
+
     def decode_cursor(self, request: Request) -> Any:
-        """The place of the page. Raises ValidationError: a cursor that is none is no missing page."""
+        """Return the place of the page.
+
+        Raises ValidationError for a cursor that no answer has held, also for one whose position is no value of the
+        field that orders the pages: the database would refuse it.
+        """
         try:
-            return super().decode_cursor(request)
-        except NotFound:
+            cursor = super().decode_cursor(request)
+            if cursor is not None and cursor.position is not None:
+                self._check_position(str(cursor.position))
+        except (NotFound, DjangoValidationError):
             raise ValidationError({self.cursor_query_param: ["must come from `next` or `previous`"]}) from None
+        return cursor
+
+    def _check_position(self, position: str) -> None:
+        field = cast("Field[Any, Any]", self._model._meta.get_field(self.ordering[0].removeprefix("-")))
+        value = field.clean(position, None)
+        if isinstance(value, datetime) and (value.tzinfo is None or not is_plausible(value)):
+            raise DjangoValidationError("a time that no row can have")
 
 
 class OldestFirstPagination(ByIdPagination):

@@ -44,6 +44,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "surveillance_backend.middleware.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "surveillance_backend.middleware.NulMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "surveillance_backend.middleware.PageLocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -188,7 +189,7 @@ REST_FRAMEWORK = {
     # A view that names no scopes answers nobody.
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["surveillance_backend.json_input.BoundedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "surveillance_backend.schema.Schema",
     "DEFAULT_THROTTLE_CLASSES": ["surveillance_backend.rate_limits.RateLimit"],
     "URL_FORMAT_OVERRIDE": None,  # the Accept header says what is wanted; `?format=` made a wrong word a 404

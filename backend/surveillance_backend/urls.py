@@ -7,11 +7,11 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 from django_prometheus.exports import ExportToDjangoView
-from drf_spectacular.views import SpectacularAPIView
 
 from accounts.lockout import limited_attempts
 from accounts.pages import InvitationPage
 from surveillance_backend import probes
+from surveillance_backend.schema_view import SchemaView
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(url="/dashboard/"), name="home"),
@@ -19,7 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", probes.readyz, name="readyz"),
     path("metrics", ExportToDjangoView, name="metrics"),
     path("invitation/<str:token>/", limited_attempts(InvitationPage.as_view()), name="invitation"),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/", include("accounts.api.urls")),
     path("api/", include("audit.api.urls")),
     path("api/", include("notifications.api.urls")),

@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.generics import ListAPIView
-from rest_framework.parsers import FormParser, JSONParser
+from rest_framework.parsers import FormParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -33,6 +33,7 @@ from accounts.permissions import USER, user_of
 from accounts.scopes import Scope
 from accounts.services import token_create, token_rotate
 from surveillance_backend.api_errors import ConflictError
+from surveillance_backend.json_input import BoundedJSONParser
 from surveillance_backend.pagination import NewestTokenPagination
 
 
@@ -40,7 +41,7 @@ class TokenView(APIView):
     """Makes a token of a user who says their password."""
 
     authentication_classes = ()
-    parser_classes = (JSONParser, FormParser)  # a form is what `curl -d` sends
+    parser_classes = (BoundedJSONParser, FormParser)  # a form is what `curl -d` sends
     permission_classes = (AllowAny,)
 
     def get_authenticate_header(self, request: Request) -> str:

@@ -1,6 +1,5 @@
 """What detectors are asked to do: the stream of errands, and how they take and answer one."""
 
-import json
 from typing import Any, cast
 
 from django.http import Http404, HttpResponse, QueryDict
@@ -8,7 +7,7 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,6 +25,7 @@ from surveillance.models import Inquiry
 from surveillance.services.errands import inquiry_answer, inquiry_claim, stream_of
 from surveillance.stream.errands import PROBER
 from surveillance.stream.handoff import handed_over
+from surveillance_backend.json_input import BoundedJSONParser, TooDeepError, load_json
 from vigil_contracts.errands import ClaimedErrand, DiscoveryResult, ErrandKind, ProbeResult
 
 
@@ -78,7 +78,7 @@ class ErrandAnswerView(APIView):
     """Answering an errand."""
 
     scopes = {"POST": INQUIRERS}  # noqa: RUF012
-    parser_classes = (MultiPartParser, JSONParser)
+    parser_classes = (MultiPartParser, BoundedJSONParser)
 
     @extend_schema(
         summary="Answer an errand",
@@ -133,7 +133,9 @@ def _inquiry(request: Request, errand_id: Any) -> Inquiry:
 
 def _result(inquiry: Inquiry, sent: object) -> ProbeResult | DiscoveryResult:
     try:
-        values = json.loads(sent) if isinstance(sent, str) else sent
+        values = load_json(sent) if isinstance(sent, str) else sent
+    except TooDeepError as error:
+        raise InvalidInputError({"result": [str(error)]}) from None
     except ValueError:
         raise InvalidInputError({"result": ["must be JSON"]}) from None
     if not isinstance(values, dict):

@@ -1,10 +1,11 @@
 """Parts of a file, as players of clips ask for them (RFC 9110, section 14)."""
 
 import re
+import sys
 
 from django.http import HttpResponse
 
-_ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_ONE_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
 
 
 def ranged_response(content: bytes, asked: str, *, content_type: str, headers: dict[str, str]) -> HttpResponse:
@@ -14,9 +15,15 @@ def ranged_response(content: bytes, asked: str, *, content_type: str, headers: d
     if found is None or found[0] == "bytes=-":
         return HttpResponse(content, content_type=content_type, headers=headers)
     size = len(content)
-    first = int(found[1]) if found[1] else max(0, size - int(found[2]))
-    last = min(int(found[2]), size - 1) if found[1] and found[2] else size - 1
+    first = _position(found[1]) if found[1] else max(0, size - _position(found[2]))
+    last = min(_position(found[2]), size - 1) if found[1] and found[2] else size - 1
     if first > last:
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}", "Accept-Ranges": "bytes"})
     headers["Content-Range"] = f"bytes {first}-{last}/{size}"
     return HttpResponse(content[first : last + 1], status=206, content_type=content_type, headers=headers)
+
+
+def _position(digits: str) -> int:
+    """Return the number; past what a file can have it only counts that it is beyond the end."""
+    significant = digits.lstrip("0") or "0"
+    return int(significant) if len(significant) < len(str(sys.maxsize)) else sys.maxsize

@@ -1,11 +1,11 @@
 """The form's fields of what a detector sends."""
 
-import json
 from typing import Any
 
 from django.http import QueryDict
 
 from surveillance.core.validation import InvalidInputError
+from surveillance_backend.json_input import TooDeepError, load_json
 
 
 def submitted(data: QueryDict, *, file: str, token_camera: int | None) -> dict[str, Any]:
@@ -16,7 +16,9 @@ def submitted(data: QueryDict, *, file: str, token_camera: int | None) -> dict[s
     values: dict[str, Any] = {name: data[name] for name in data if name != file}
     if "box" in values:
         try:
-            values["box"] = json.loads(values["box"])
+            values["box"] = load_json(values["box"])
+        except TooDeepError as error:
+            raise InvalidInputError({"box": [str(error)]}) from None
         except ValueError:
             raise InvalidInputError({"box": ["must be JSON"]}) from None
     if token_camera is not None:
