@@ -1,11 +1,14 @@
 """What one client sends cannot break the lists of the others: numbers are finite, times are within 1990 to 2100."""
 
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.db import connection
 from tests.unit.backend.conftest import Party, send
 
-from surveillance.models import Alert, Camera, CameraHealth
+from surveillance.models import Alert, Camera, CameraAlerts, CameraHealth
 from vigil_contracts.bounds import INSTANT_RANGE
 
 FAR_TIMES = ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"]
@@ -65,3 +68,31 @@ def test_a_filter_by_a_far_time_names_the_parameter(
     answer = anna.client.get(path, {name: time})
     assert answer.status_code == 400
     assert INSTANT_RANGE in " ".join(answer.json()[name])
+
+
+def test_the_migration_repairs_rows_that_no_list_could_read(alert: Alert, detector: Party, anna: Party) -> None:
+    assert beat(detector, alert.camera, '{"frames_per_second": 5, "width": 64}').status_code == 204
+    far = "10000-01-01 12:00:00+00" if connection.vendor == "postgresql" else "9999-12-31 23:59:59"
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE surveillance_alert SET timestamp = %s, zone_seconds = %s", [far, float("inf")])
+        cursor.execute(
+            "UPDATE surveillance_camerahealth SET last_frame_time = %s, frames_per_second = %s", [far, float("inf")]
+        )
+        cursor.execute("UPDATE surveillance_cameraalerts SET last_alert_at = '0001-01-01 00:00:00'")
+    migration = import_module("surveillance.migrations.0011_rows_within_bounds")
+    migration.repair_rows(apps, connection.schema_editor())
+    alert.refresh_from_db()
+    assert (alert.timestamp, alert.zone_seconds) == (alert.received_at, None)
+    stream = anna.client.get("/api/cameras/").json()["results"][0]["health"]["stream"]
+    assert (stream["width"], stream["frames_per_second"], stream["last_frame_time"]) == (64, None, None)
+    for path in ("/api/alerts/", "/api/alerts/export.json", "/api/alerts/export.csv"):
+        assert anna.client.get(path).status_code == 200, path
+
+
+def test_the_migration_leaves_rows_within_bounds_alone(alert: Alert, detector: Party) -> None:
+    assert beat(detector, alert.camera, '{"frames_per_second": 5}').status_code == 204
+    Alert.objects.update(zone_seconds=3.5)
+    before = [*Alert.objects.values(), *CameraHealth.objects.values(), *CameraAlerts.objects.values()]
+    migration = import_module("surveillance.migrations.0011_rows_within_bounds")
+    migration.repair_rows(apps, connection.schema_editor())
+    assert [*Alert.objects.values(), *CameraHealth.objects.values(), *CameraAlerts.objects.values()] == before
