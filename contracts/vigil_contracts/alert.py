@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vigil_contracts.bounds import Instant
+from vigil_contracts.bounds import MAX_SECONDS_IN_ZONE, Instant, RowId
 from vigil_contracts.camera import Fraction
 from vigil_contracts.names import AlertType
 
@@ -30,7 +30,7 @@ class AlertSubmission(BaseModel):
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 
     event_id: EventId
-    camera: int
+    camera: RowId
     alert_type: AlertType
     confidence: Fraction
     timestamp: Instant = Field(description="When the frame that shows it was received.")
@@ -39,7 +39,11 @@ class AlertSubmission(BaseModel):
     track: str = Field(default="", max_length=64, description="The detector's name for the object.")
     zone: str = Field(default="", max_length=64)
     zone_seconds: float | None = Field(
-        default=None, ge=0, allow_inf_nan=False, description="How long the object had been in the zone, in seconds."
+        default=None,
+        ge=0,
+        le=MAX_SECONDS_IN_ZONE,
+        allow_inf_nan=False,
+        description="How long the object had been in the zone, in seconds.",
     )
     rule: str = Field(default="", max_length=64)
     description: str = Field(default="", max_length=500)
@@ -51,7 +55,7 @@ class PictureSubmission(BaseModel):
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 
     event_id: EventId
-    camera: int
+    camera: RowId
     box: Box = Field(description="Where the object is in this picture.")
 
 
@@ -61,6 +65,6 @@ class ClipSubmission(BaseModel):
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 
     event_id: EventId
-    camera: int
+    camera: RowId
     started_at: Instant = Field(description="When its first picture was received.")
     duration_seconds: float = Field(ge=0, le=600)

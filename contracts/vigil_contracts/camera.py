@@ -4,10 +4,10 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
-from vigil_contracts.bounds import MAX_SIDE_PIXELS, Instant
+from vigil_contracts.bounds import MAX_URL_LENGTH, Count, FrameRate, Instant, Pixels, RowId
 from vigil_contracts.names import AlertType, CameraPhase, ConditionStatus, Reason, StreamTransport
+from vigil_contracts.rules import Classes, Polygon, Rule, Schedule, Zone, check_polygon
 from vigil_contracts.rules import Fraction as Fraction
-from vigil_contracts.rules import Polygon, Rule, Schedule, Zone, check_polygon
 from vigil_contracts.stream_url import check_stream_path, with_path
 
 Named = TypeVar("Named", Zone, Rule)
@@ -57,9 +57,8 @@ class DetectionModel(BaseModel):
         description="Alert types of this model's labels, where they differ from the detector's own table.",
     )
     prompts: Prompts = ()
-    classes: tuple[str, ...] = Field(
+    classes: Classes = Field(
         default=(),
-        max_length=100,
         description="Labels or alert types that this model is asked for, such as `fire`; empty: as for the camera.",
     )
 
@@ -96,9 +95,8 @@ class Detection(BaseModel):
     minimum_confidence: Fraction = Field(
         default=0.5, description="A detection below this (0.0 to 1.0) starts no alert."
     )
-    classes: tuple[str, ...] = Field(
+    classes: Classes = Field(
         default=(),
-        max_length=100,
         description="Labels of the models to look for, such as `person`; empty: all that have an alert type.",
     )
     zones: tuple[Zone, ...] = Field(default=(), max_length=32, description="Parts of the picture, for rules.")
@@ -170,15 +168,15 @@ class CameraConfiguration(BaseModel):
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
-    id: int
-    name: str
-    group: str = ""
-    rtsp_url: SecretStr
+    id: RowId
+    name: str = Field(max_length=100)
+    group: str = Field(default="", max_length=64)
+    rtsp_url: SecretStr = Field(max_length=MAX_URL_LENGTH)
     transport: StreamTransport = StreamTransport.TCP
     detection: Detection = Detection()
-    detector_class_name: str = ""
-    managed_by: str = "backend"
-    revision: str = Field(description="Changes whenever anything in this configuration changes.")
+    detector_class_name: str = Field(default="", max_length=253)
+    managed_by: str = Field(default="backend", max_length=16)
+    revision: str = Field(max_length=64, description="Changes whenever anything in this configuration changes.")
 
     @property
     def watched_url(self) -> SecretStr:
@@ -195,11 +193,11 @@ class ResourceRegistration(BaseModel):
     resource: str = Field(min_length=1, max_length=253, description="The resource's name there.")
     owner: str = Field(default="", max_length=150, description="User who owns the row; empty: the token's user.")
     name: str = Field(min_length=1, max_length=100)
-    rtsp_url: SecretStr
+    rtsp_url: SecretStr = Field(max_length=MAX_URL_LENGTH)
     is_active: bool = True
     transport: StreamTransport = StreamTransport.TCP
     detection: Detection = Detection()
-    detector_class_name: str = ""
+    detector_class_name: str = Field(default="", max_length=253)
     digest: str = Field(
         max_length=64, description="The operator's own mark of what it has sent; kept and given back."
     )
@@ -210,9 +208,9 @@ class RegisteredResource(BaseModel):
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
-    uid: str
-    id: int
-    digest: str
+    uid: str = Field(max_length=64)
+    id: RowId
+    digest: str = Field(max_length=64)
 
 
 class ResourceCondition(BaseModel):
@@ -227,15 +225,12 @@ class ResourceCondition(BaseModel):
     last_transition_time: Instant | None = Field(default=None, description="When the status became what it is.")
 
 
-CameraId = Annotated[int, Field(ge=1, le=2**63 - 1)]
-
-
 class ResourceState(BaseModel):
     """How the Camera resource of one camera is in the cluster."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
-    camera: CameraId = Field(description="The camera's id.")
+    camera: RowId = Field(description="The camera's id.")
     resource: str = Field(min_length=1, max_length=253, description="The resource's name.")
     phase: CameraPhase
     conditions: tuple[ResourceCondition, ...] = Field(default=(), max_length=16)
@@ -255,7 +250,7 @@ class ResourceStates(BaseModel):
 
     source: str = Field(min_length=1, max_length=200, description="Cluster and namespace that the resources are in.")
     states: tuple[ResourceState, ...] = Field(default=(), max_length=STATES_AT_ONCE)
-    gone: tuple[CameraId, ...] = Field(
+    gone: tuple[RowId, ...] = Field(
         default=(), max_length=STATES_AT_ONCE, description="Ids of cameras that have no resource any more."
     )
 
@@ -268,13 +263,13 @@ class DetectorTokenOrder(BaseModel):
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
-    cameras: tuple[CameraId, ...] = Field(min_length=1, max_length=TOKENS_AT_ONCE, description="The cameras' ids.")
+    cameras: tuple[RowId, ...] = Field(min_length=1, max_length=TOKENS_AT_ONCE, description="The cameras' ids.")
 
 
 class ReportedResource(ResourceState):
     """A camera's resource as an operator has reported it last."""
 
-    source: str = Field(description="Cluster and namespace that the resource is in.")
+    source: str = Field(max_length=200, description="Cluster and namespace that the resource is in.")
     reported_at: Instant = Field(description="When anything of this changed last.")
 
 
@@ -283,10 +278,10 @@ class StreamHealth(BaseModel):
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
-    width: int | None = Field(default=None, ge=1, le=MAX_SIDE_PIXELS)
-    height: int | None = Field(default=None, ge=1, le=MAX_SIDE_PIXELS)
+    width: Pixels | None = None
+    height: Pixels | None = None
     codec: str | None = Field(default=None, max_length=32)
-    frames_per_second: float | None = Field(default=None, ge=0)
+    frames_per_second: FrameRate | None = None
     last_frame_time: Instant | None = None
 
 
@@ -295,7 +290,7 @@ class AlertTotals(BaseModel):
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
-    total: int = Field(default=0, ge=0)
+    total: Count = 0
     last_alert_time: Instant | None = None
 
 
@@ -306,7 +301,7 @@ class HealthReport(BaseModel):
 
     phase: CameraPhase
     reason: Reason
-    message: str = ""
+    message: str = Field(default="", max_length=2000)
     stream: StreamHealth = StreamHealth()
     reported_at: Instant | None = None
 
@@ -325,10 +320,10 @@ class CameraSummary(BaseModel):
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
-    id: int
-    name: str
+    id: RowId
+    name: str = Field(max_length=100)
     is_active: bool
-    managed_by: str = "backend"
+    managed_by: str = Field(default="backend", max_length=16)
     health: HealthReport
     alerts: AlertTotals = AlertTotals()
 
@@ -342,7 +337,7 @@ class Heartbeat(BaseModel):
     reason: Reason
     message: str = Field(default="", max_length=500, description="Details for a person; holds no credentials.")
     stream: StreamHealth = StreamHealth()
-    spooled_alerts: int = Field(default=0, ge=0)
+    spooled_alerts: Count = 0
     detector: str = Field(default="", max_length=253, description="Name of the pod or host that watches.")
-    revision: str = Field(default="", description="Revision of the configuration in use.")
+    revision: str = Field(default="", max_length=64, description="Revision of the configuration in use.")
     sent_at: Instant | None = None

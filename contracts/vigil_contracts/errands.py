@@ -6,10 +6,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, WithJsonSchema
 
+from vigil_contracts.bounds import MAX_URL_LENGTH, FrameRate, Pixels, RowId
 from vigil_contracts.names import REASON_TEXTS, Reason, StreamTransport
 
 MAX_FRAME_BYTES = 1024 * 1024
 """A live picture that is larger is refused."""
+MAX_RESULT_LENGTH = 2_000_000
+"""Characters of JSON: a thousand cameras that say more of themselves than any does."""
 
 
 class ErrandKind(StrEnum):
@@ -31,9 +34,11 @@ class Errand(BaseModel):
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
     kind: ErrandKind
-    camera: int | None = Field(default=None, description="Whose it is; none: of a stream that is no camera yet.")
+    camera: RowId | None = Field(default=None, description="Whose it is; none: of a stream that is no camera yet.")
     id: UUID | None = Field(default=None, description="What to claim.")
-    seconds: float | None = Field(default=None, ge=0, description="How long live pictures are wanted from now on.")
+    seconds: float | None = Field(
+        default=None, ge=0, le=86400, description="How long live pictures are wanted from now on."
+    )
 
 
 class ClaimedErrand(BaseModel):
@@ -43,9 +48,12 @@ class ClaimedErrand(BaseModel):
 
     id: UUID
     kind: ErrandKind
-    camera: int | None = None
+    camera: RowId | None = None
     # Said here, since of itself it would be described as what requests alone may hold.
-    rtsp_url: Annotated[SecretStr | None, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]})] = None
+    rtsp_url: Annotated[
+        Annotated[SecretStr, Field(max_length=MAX_URL_LENGTH)] | None,
+        WithJsonSchema({"anyOf": [{"type": "string", "maxLength": MAX_URL_LENGTH}, {"type": "null"}]}),
+    ] = None
     transport: StreamTransport = StreamTransport.TCP
 
 
@@ -61,9 +69,9 @@ class ProbeResult(BaseModel):
     reason: Reason = Field(description="`Streaming`, or why not.")
     message: Text = Field(default="", description="One sentence for a person; holds no credentials.")
     codec: str | None = Field(default=None, max_length=32)
-    width: int | None = Field(default=None, ge=1, description="Pixels.")
-    height: int | None = Field(default=None, ge=1, description="Pixels.")
-    frames_per_second: float | None = Field(default=None, ge=0, le=1000)
+    width: Pixels | None = Field(default=None, description="Pixels.")
+    height: Pixels | None = Field(default=None, description="Pixels.")
+    frames_per_second: FrameRate | None = None
 
     @classmethod
     def fault(cls, reason: Reason, message: str = "") -> "ProbeResult":

@@ -13,6 +13,8 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Point = tuple[Fraction, Fraction]
 Polygon = Annotated[tuple[Point, ...], Field(min_length=3, max_length=64)]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
+Classes = Annotated[tuple[Name, ...], Field(max_length=100)]
+"""Labels of a model, or alert types; the bounds are those of the Camera resource."""
 
 _STRICT = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 
@@ -55,8 +57,8 @@ class Window(BaseModel):
     model_config = _STRICT
 
     days: tuple[Day, ...] = Field(min_length=1, max_length=7, description="Days on which it begins.")
-    start: str = Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
-    end: str = Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")
+    start: str = Field(max_length=5, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
+    end: str = Field(max_length=5, pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")
 
 
 class Schedule(BaseModel):
@@ -83,9 +85,7 @@ class BaseRule(BaseModel):
     model_config = _STRICT
 
     name: Name
-    classes: tuple[str, ...] = Field(
-        default=(), max_length=100, description="Labels or alert types; empty: all that are detected."
-    )
+    classes: Classes = Field(default=(), description="Labels or alert types; empty: all that are detected.")
     minimum_confidence: Fraction = Field(default=0.0, description="Beyond the camera's own minimum.")
     minimum_size: Fraction = Field(default=0.0, description="Least share of the picture that the object covers.")
     minimum_seconds: float = Field(default=0.0, ge=0, le=3600, description="Least time in view.")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from cctv.faults import NEEDS_A_PERSON, StreamFault
 from cctv.source import StreamInfo
+from vigil_contracts.bounds import MAX_FRAMES_PER_SECOND
 from vigil_contracts.camera import Heartbeat, StreamHealth
 from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason
 
@@ -116,7 +117,7 @@ class CameraHealth:
                     width=(info.width or None) if info else None,
                     height=(info.height or None) if info else None,
                     codec=info.codec[:32] if info else None,
-                    frames_per_second=round(rate, 2) if rate and streaming else None,
+                    frames_per_second=round(min(rate, MAX_FRAMES_PER_SECOND), 2) if rate and streaming else None,
                     last_frame_time=self._last_picture_at,
                 ),
                 spooled_alerts=spooled_alerts,

@@ -11,6 +11,7 @@ from cctv.frame import Frame
 from cctv.logs import redactor
 from cctv.snapshot import render_jpeg
 from cctv.source import Source
+from vigil_contracts.bounds import MAX_FRAMES_PER_SECOND
 from vigil_contracts.errands import ProbeResult
 from vigil_contracts.names import REASON_TEXTS, Reason, StreamTransport
 from vigil_contracts.stream_url import secrets_of
@@ -79,6 +80,7 @@ def _try(source: Source) -> Probed:
             break
     info = source.info()
     measured = count / max(0.001, time.monotonic() - first_at) if count else None
+    rate = info.frames_per_second or measured  # a stream's header may claim any rate
     result = ProbeResult(
         answers=True,
         reason=Reason.STREAMING,
@@ -86,6 +88,6 @@ def _try(source: Source) -> Probed:
         codec=info.codec,
         width=info.width or None,
         height=info.height or None,
-        frames_per_second=info.frames_per_second or measured,
+        frames_per_second=min(rate, MAX_FRAMES_PER_SECOND) if rate else None,
     )
     return Probed(result, snapshot)

@@ -126,7 +126,7 @@ def read_rules(path: Path | None) -> Detection:
 def replay(clip: Path, detection: Detection, model: Model, *, start: datetime | None = None) -> list[Seen]:
     """All events of a clip, with a progress bar on stderr. Raises `ReplayError`."""
     camera = CameraConfiguration.model_validate(
-        {"id": 0, "name": clip.name, "rtsp_url": "rtsp://file", "revision": "", "detection": detection.model_dump()}
+        {"id": 1, "name": clip.name, "rtsp_url": "rtsp://file", "revision": "", "detection": detection.model_dump()}
     )
     analyser = Analyser(camera, model)
     began = start or datetime.now(UTC)

@@ -7,9 +7,16 @@ from rest_framework import serializers
 
 from notifications.models import CHANNELS, KINDS, STATES, Message, Subscription
 from notifications.services.subscriptions import masked_target
+from vigil_contracts.bounds import MAX_COUNT
+from vigil_contracts.names import AlertType
 from vigil_contracts.rules import Schedule
 
-_IDS = {"type": "array", "items": {"type": "integer", "minimum": 1}, "maxItems": 1000}
+_ALERT_TYPES = {
+    "type": "array",
+    "items": {"$ref": "#/components/schemas/AlertTypeEnum"},
+    "maxItems": len(AlertType),
+}
+_IDS = {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": MAX_COUNT}, "maxItems": 1000}
 
 
 @extend_schema_field(cast("Any", Schedule))
@@ -26,7 +33,7 @@ class TargetField(serializers.JSONField):
         return masked_target(instance)
 
 
-@extend_schema_field({"type": "array", "items": {"$ref": "#/components/schemas/AlertTypeEnum"}})
+@extend_schema_field(_ALERT_TYPES)
 class AlertTypesField(serializers.JSONField):
     """A list of alert types."""
 
@@ -152,5 +159,7 @@ class WebPushSerializer(serializers.Serializer[Any]):
 
     endpoint = serializers.CharField(max_length=2000)
     keys = PushKeysSerializer()
-    expirationTime = serializers.FloatField(required=False, allow_null=True, help_text="Not used.")  # noqa: N815
+    expirationTime = serializers.FloatField(  # noqa: N815
+        required=False, allow_null=True, min_value=0, max_value=1e15, help_text="Not used."
+    )
     name = serializers.CharField(max_length=100, required=False, default="", allow_blank=True)

@@ -38,7 +38,7 @@ class DeliveryError(Exception):
 class Target(BaseModel):
     """Where a channel sends to. Errors of validation name the field and never repeat its value."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 T = TypeVar("T", bound=Target)

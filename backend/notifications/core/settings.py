@@ -14,7 +14,7 @@ Ids = Annotated[tuple[Annotated[int, Field(ge=1, le=2**63 - 1)], ...], Field(max
 class SubscriptionSettings(BaseModel):
     """All that a user can set."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 
     name: str = Field(min_length=1, max_length=100, description="Unique among the user's subscriptions.")
     channel: ChannelName

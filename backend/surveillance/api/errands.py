@@ -26,7 +26,7 @@ from surveillance.services.errands import inquiry_answer, inquiry_claim, stream_
 from surveillance.stream.errands import PROBER
 from surveillance.stream.handoff import handed_over
 from surveillance_backend.json_input import BoundedJSONParser, TooDeepError, load_json
-from vigil_contracts.errands import ClaimedErrand, DiscoveryResult, ErrandKind, ProbeResult
+from vigil_contracts.errands import MAX_RESULT_LENGTH, ClaimedErrand, DiscoveryResult, ErrandKind, ProbeResult
 
 
 class ErrandsView(APIView):
@@ -132,6 +132,8 @@ def _inquiry(request: Request, errand_id: Any) -> Inquiry:
 
 
 def _result(inquiry: Inquiry, sent: object) -> ProbeResult | DiscoveryResult:
+    if isinstance(sent, str) and len(sent) > MAX_RESULT_LENGTH:
+        raise InvalidInputError({"result": [f"must have {MAX_RESULT_LENGTH} characters or fewer"]})
     try:
         values = load_json(sent) if isinstance(sent, str) else sent
     except TooDeepError as error:

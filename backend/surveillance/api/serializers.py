@@ -11,8 +11,9 @@ from surveillance.choices import ALERT_TYPES, PHASES, REASONS, TRANSPORTS
 from surveillance.models import Alert, AlertComment, Camera, Inquiry, InquiryState
 from surveillance.selectors.cameras import alert_totals_of, health_of, media_url_of
 from vigil_contracts.alert import Box
+from vigil_contracts.bounds import MAX_COUNT, MAX_SECONDS_IN_ZONE
 from vigil_contracts.camera import Detection
-from vigil_contracts.errands import DiscoveryResult, ProbeResult
+from vigil_contracts.errands import MAX_RESULT_LENGTH, DiscoveryResult, ProbeResult
 
 
 class CameraStreamSerializer(serializers.Serializer[Any]):
@@ -209,7 +210,9 @@ class PictureFieldsSerializer(serializers.Serializer[Any]):
     """What `send-picture/` takes, for the schema; `vigil_contracts.alert.PictureSubmission` is what checks it."""
 
     event_id = serializers.RegexField(r"^[A-Za-z0-9._:-]+$", min_length=8, max_length=64)
-    camera = serializers.IntegerField(required=False, help_text="May be left out with a detector's token.")
+    camera = serializers.IntegerField(
+        required=False, min_value=1, max_value=MAX_COUNT, help_text="May be left out with a detector's token."
+    )
     box = BoxField(help_text="JSON: where the object is in this picture.")
     image = serializers.FileField(help_text="JPEG or PNG, at most 2 MB and 4096 x 4096 pixels.")
 
@@ -218,7 +221,9 @@ class ClipFieldsSerializer(serializers.Serializer[Any]):
     """What `send-clip/` takes, for the schema; `vigil_contracts.alert.ClipSubmission` is what checks it."""
 
     event_id = serializers.RegexField(r"^[A-Za-z0-9._:-]+$", min_length=8, max_length=64)
-    camera = serializers.IntegerField(required=False, help_text="May be left out with a detector's token.")
+    camera = serializers.IntegerField(
+        required=False, min_value=1, max_value=MAX_COUNT, help_text="May be left out with a detector's token."
+    )
     started_at = serializers.DateTimeField(help_text="With time zone: when its first picture was received.")
     duration_seconds = serializers.FloatField(min_value=0, max_value=600)
     clip = serializers.FileField(help_text="An MP4 with H.264 or H.265, at most 16 MB.")
@@ -228,7 +233,9 @@ class AlertFieldsSerializer(serializers.Serializer[Any]):
     """What `send-alert/` takes, for the schema; `vigil_contracts.alert.AlertSubmission` is what checks it."""
 
     event_id = serializers.RegexField(r"^[A-Za-z0-9._:-]+$", min_length=8, max_length=64)
-    camera = serializers.IntegerField(required=False, help_text="May be left out with a detector's token.")
+    camera = serializers.IntegerField(
+        required=False, min_value=1, max_value=MAX_COUNT, help_text="May be left out with a detector's token."
+    )
     alert_type = serializers.ChoiceField(choices=ALERT_TYPES)
     confidence = serializers.FloatField(min_value=0.0, max_value=1.0)
     timestamp = serializers.DateTimeField(help_text="With time zone.")
@@ -237,7 +244,10 @@ class AlertFieldsSerializer(serializers.Serializer[Any]):
     track = serializers.CharField(required=False, max_length=64)
     zone = serializers.CharField(required=False, max_length=64)
     zone_seconds = serializers.FloatField(
-        required=False, min_value=0, help_text="How long the object had been in the zone, in seconds."
+        required=False,
+        min_value=0,
+        max_value=MAX_SECONDS_IN_ZONE,
+        help_text="How long the object had been in the zone, in seconds.",
     )
     rule = serializers.CharField(required=False, max_length=64)
     description = serializers.CharField(required=False, max_length=500)
@@ -370,5 +380,7 @@ class DiscoverySerializer(InquirySerializer):
 class ErrandAnswerFieldsSerializer(serializers.Serializer[Any]):
     """What a detector answers, for the schema; `vigil_contracts.errands` is what checks it."""
 
-    result = serializers.CharField(help_text="JSON: `ProbeResult` or `DiscoveryResult` of vigil_contracts.errands.")
+    result = serializers.CharField(
+        max_length=MAX_RESULT_LENGTH, help_text="JSON: `ProbeResult` or `DiscoveryResult` of vigil_contracts.errands."
+    )
     snapshot = serializers.FileField(required=False, help_text="JPEG or PNG, at most 2 MB and 4096 x 4096 pixels.")

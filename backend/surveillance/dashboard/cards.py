@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from surveillance.core.health import Health, message
+from surveillance.core.stored_detection import readable_detection
 from surveillance.dashboard.vocabulary import (
     ALERT_KINDS,
     PHASE_LOOKS,
@@ -14,7 +15,7 @@ from surveillance.dashboard.vocabulary import (
     Words,
 )
 from surveillance.models import Alert, Camera, CameraHealth, CameraHealthChange, CameraResource, ManagedBy
-from vigil_contracts.camera import Detection, ReportedResource
+from vigil_contracts.camera import ReportedResource
 from vigil_contracts.names import AlertType, CameraPhase, Reason
 
 
@@ -253,7 +254,7 @@ def camera_page(
     hls_url: str,
 ) -> CameraPage:
     """`card` with the stream as the detector sees it, the detection settings, and the resource that it stands for."""
-    detection = Detection.model_validate(camera.detection)
+    detection = readable_detection(camera.detection)
     stream = health.stream
     common = {name: getattr(card, name) for name in CameraCard.__dataclass_fields__}
     return CameraPage(

@@ -8,6 +8,7 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.utils.translation import gettext_lazy as _
 
 from surveillance.choices import TRANSPORTS
+from surveillance.core.stored_detection import readable_detection
 from surveillance.core.validation import Errors
 from surveillance.models import Camera
 from vigil_contracts.camera import Detection
@@ -116,7 +117,7 @@ class CameraForm(forms.Form):
     def values(self, *, camera: Camera | None = None) -> dict[str, Any]:
         """What the services take. Settings of the detection that this form does not show stay as they are."""
         sent = self.cleaned_data
-        detection = Detection.model_validate(camera.detection) if camera is not None else Detection()
+        detection = readable_detection(camera.detection) if camera is not None else Detection()
         values: dict[str, Any] = {name: sent[name] for name in ("name", "rtsp_url", "group", "transport")}
         values |= {name: sent[name] for name in RETENTION_FIELDS}
         values["detection"] = {
@@ -165,7 +166,7 @@ class CameraFileForm(forms.Form):
 
 def initial_of(camera: Camera) -> dict[str, Any]:
     """The form's beginning for a camera that exists; its address without the credentials."""
-    detection = Detection.model_validate(camera.detection)
+    detection = readable_detection(camera.detection)
     return {
         "name": camera.name,
         "rtsp_url": camera.masked_rtsp_url,

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from surveillance.core.stored_detection import readable_detection
 from surveillance.models import Alert
 from vigil_contracts.alert import Box
-from vigil_contracts.camera import Detection
 from vigil_contracts.rules import LineCrossingRule
 
 SCALE = 1000
@@ -28,7 +28,7 @@ class Shapes:
 
 def shapes_of(alert: Alert, *, seen: Iterable[object]) -> Shapes:
     """The shapes of `alert`, with `camera` loaded; `seen` are boxes of its object, the oldest first."""
-    detection = Detection.model_validate(alert.camera.detection)
+    detection = readable_detection(alert.camera.detection)
     zone = next((zone.points for zone in detection.zones if zone.name == alert.zone), ())
     rule = next((rule for rule in detection.rules if rule.name == alert.rule), None)
     line = rule.line if isinstance(rule, LineCrossingRule) else ()

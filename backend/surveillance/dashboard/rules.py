@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from pydantic import ValidationError
 
 from surveillance.core.rule_preview import RulePreview, Sighting, previews
+from surveillance.core.stored_detection import readable_detection
 from surveillance.core.validation import parse
 from surveillance.dashboard.selectors import visible_alerts
 from surveillance.models import Camera
@@ -39,13 +40,13 @@ class Preview:
 
 def edited_part(camera: Camera) -> dict[str, Any]:
     """The part of the camera's detection that the editor changes."""
-    detection = Detection.model_validate(camera.detection).model_dump(mode="json")
+    detection = readable_detection(camera.detection).model_dump(mode="json")
     return {name: detection[name] for name in EDITED}
 
 
 def with_edits(camera: Camera, sent: object) -> dict[str, Any]:
     """The camera's detection with the edited part as `sent`. What else was sent is left out."""
-    detection = Detection.model_validate(camera.detection).model_dump(mode="json")
+    detection = readable_detection(camera.detection).model_dump(mode="json")
     if isinstance(sent, dict):
         detection |= {name: sent[name] for name in EDITED if name in sent}
     return detection

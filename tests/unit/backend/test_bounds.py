@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.db import connection
+from django.test import Client
 from tests.unit.backend.conftest import Party, send
 
+from surveillance.core.stored_detection import readable_detection
 from surveillance.models import Alert, Camera, CameraAlerts, CameraHealth
 from vigil_contracts.bounds import INSTANT_RANGE
+from vigil_contracts.camera import Detection
 
 FAR_TIMES = ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"]
 
@@ -96,3 +99,35 @@ def test_the_migration_leaves_rows_within_bounds_alone(alert: Alert, detector: P
     migration = import_module("surveillance.migrations.0011_rows_within_bounds")
     migration.repair_rows(apps, connection.schema_editor())
     assert [*Alert.objects.values(), *CameraHealth.objects.values(), *CameraAlerts.objects.values()] == before
+
+
+@pytest.mark.parametrize("classes", [["x" * 65], [""], ["person"] * 101])
+def test_classes_are_bounded_in_number_and_length(anna: Party, camera: Camera, classes: list[str]) -> None:
+    answer = anna.client.patch(f"/api/cameras/{camera.pk}/", {"detection": {"classes": classes}}, format="json")
+    assert answer.status_code == 400
+    assert all(name.startswith("detection.classes") for name in answer.json())
+    camera.refresh_from_db()
+    assert camera.detection == Camera().detection
+
+
+def test_pages_show_a_camera_whose_settings_are_out_of_bounds(anna: Party, camera: Camera) -> None:
+    zone = {"name": "Yard", "points": [[0, 0], [1, 0], [1, 1]]}
+    Camera.objects.update(detection={"classes": ["x" * 200], "frames_per_second": 3, "zones": [zone]})
+    browser = Client()
+    browser.force_login(anna.user)
+    for path in (
+        "",
+        "cameras/",
+        f"cameras/{camera.pk}/",
+        f"cameras/{camera.pk}/edit/",
+        f"cameras/{camera.pk}/rules/",
+    ):
+        assert browser.get(f"/dashboard/{path}").status_code == 200, path
+    camera.refresh_from_db()
+    shown = readable_detection(camera.detection)
+    assert (shown.classes, shown.frames_per_second, shown.zones[0].name) == ((), 3, "Yard")
+
+
+def test_settings_that_cannot_be_read_at_all_are_the_defaults() -> None:
+    rule = {"type": "intrusion", "name": "No one", "zone": "Yard"}
+    assert readable_detection({"zones": [{"name": "Yard"}], "rules": [rule], "other": 1}) == Detection()

@@ -1,0 +1,20 @@
+"""Detection settings as they are stored, which may be older than the contract's bounds."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from vigil_contracts.camera import Detection
+
+
+def readable_detection(stored: Mapping[str, Any]) -> Detection:
+    """Return the settings without the fields that are not valid: one camera must not make a page fail."""
+    values = dict(stored)
+    while True:
+        try:
+            return Detection.model_validate(values)
+        except ValidationError as error:
+            invalid = {problem["loc"][0] for problem in error.errors() if problem["loc"]}
+            kept = {name: value for name, value in values.items() if name not in invalid}
+            values = kept if len(kept) < len(values) else {}
