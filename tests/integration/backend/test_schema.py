@@ -3,9 +3,11 @@ finds no answer that the schema does not know, no server error, no method or con
 """
 
 import os
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import jsonschema
 import pytest
@@ -16,6 +18,7 @@ from django.core.wsgi import get_wsgi_application
 from django.db import transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
+from rest_framework.test import APIClient
 from schemathesis import checks
 
 from accounts.invitations import invitation_create
@@ -132,3 +135,43 @@ def test_every_body_has_an_example_that_fits() -> None:
         assert "example" in content, name
         schema = {**content["schema"], "components": DOCUMENT["components"]}
         jsonschema.Draft202012Validator(schema).validate(content["example"])
+
+
+HOSTILE = [
+    "",
+    "a\x00b",
+    "a\nb",
+    "\ufffe\U0001f525'\"<%",
+    "9" * 5000,
+    "-1",
+    "1e400",
+    "NaN",
+    "[" * 1000,
+    "9999-12-31T23:59:59-12:00",
+    "0001-01-01T00:00:00+14:00",
+    b64encode(b"p=foo").decode(),
+    b64encode(b"p=9999-12-31T23:59:59-12:00&o=9").decode(),
+]
+PARAMETERS = [
+    (method, path, parameter["name"], parameter["in"])
+    for path, methods in DOCUMENT["paths"].items()
+    for method, operation in methods.items()
+    for parameter in operation.get("parameters", ())
+    if parameter["in"] in {"query", "header"}
+]
+
+
+def test_hostile_parameters_are_no_error_of_the_server(scene: dict[str, Any]) -> None:
+    assert len(PARAMETERS) > 30
+    failed = []
+    for method, path, name, place in PARAMETERS:
+        token = scene["tokens"][Scope.OPERATOR if "/active-cameras/" in path else _scope(path)]
+        client = APIClient(raise_request_exception=False, HTTP_AUTHORIZATION=f"Token {token}")
+        for value in HOSTILE:
+            if place == "query":
+                answer = getattr(client, method)(f"{path.format(**scene['ids'])}?{urlencode({name: value})}")
+            else:
+                answer = getattr(client, method)(path.format(**scene["ids"]), headers={name: value})
+            if answer.status_code >= 500:
+                failed.append((path, name, value[:40]))
+    assert failed == []
