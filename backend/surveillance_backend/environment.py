@@ -7,10 +7,12 @@ from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import dj_database_url
 import limits
 from django.core.exceptions import ImproperlyConfigured
+from django.http.request import split_domain_port
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -85,10 +87,18 @@ class Environment(BaseSettings):
     behind_tls_proxy: bool = Field(
         default=False, description="A proxy in front ends TLS and sets X-Forwarded-Proto, removing a client's own."
     )
-    allowed_hosts: CommaSeparated = Field(
-        default=("localhost", "127.0.0.1"), description="Host names under which the backend is reached."
+    hsts: bool = Field(
+        default=True,
+        description="Browsers are told to use https alone for a year (HSTS). 0 with a certificate that they do not "
+        "know: HSTS takes away the button that accepts it.",
     )
-    csrf_trusted_origins: CommaSeparated = Field(default=(), description="Origins such as https://vigil.example.")
+    allowed_hosts: CommaSeparated = Field(
+        default=("localhost", "127.0.0.1"),
+        description="Host names under which the backend is reached, besides that of PUBLIC_URL.",
+    )
+    csrf_trusted_origins: CommaSeparated = Field(
+        default=(), description="Origins such as https://vigil.example, besides that of PUBLIC_URL."
+    )
     admin_enabled: bool = Field(default=True, description="Whether Django's admin is served.")
     admin_path: str = Field(default="admin/", pattern=r"^[A-Za-z0-9_\-/]+/$", description="Its path, ending with /.")
 
@@ -111,7 +121,8 @@ class Environment(BaseSettings):
     public_url: str = Field(
         default="",
         pattern=r"^(https?://[^\s/]+)?/?$",
-        description="Where people reach the dashboard, as in https://vigil.example; notifications link to it.",
+        description="Where people reach the dashboard, as in https://vigil.example; notifications link to it, and "
+        "its host and origin are allowed.",
     )
     notify_networks: CommaSeparated = Field(
         default=(),
@@ -250,6 +261,17 @@ class Environment(BaseSettings):
         return tuple(text.replace(",", " ").split())
 
     @property
+    def hosts(self) -> tuple[str, ...]:
+        """Every host name under which the backend is reached."""
+        public = split_domain_port(urlsplit(self.public_url).netloc)[0]
+        return _without_repeats((*self.allowed_hosts, public))
+
+    @property
+    def trusted_origins(self) -> tuple[str, ...]:
+        """Every origin whose forms are accepted (CSRF)."""
+        return _without_repeats((*self.csrf_trusted_origins, self.public_url.rstrip("/")))
+
+    @property
     def camera_addresses(self) -> AddressPolicy:
         """Where cameras may be."""
         return AddressPolicy(tuple(map(ip_network, self.camera_networks)), self.camera_allow_loopback)
@@ -299,6 +321,10 @@ class Environment(BaseSettings):
             name = str(parsed["NAME"])
             return sqlite_database(name if name == ":memory:" else Path(name))
         return sqlite_database(self.data_dir.absolute() / "vigil.sqlite3")
+
+
+def _without_repeats(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(value for value in values if value))
 
 
 def sqlite_database(path: Path | str) -> dict[str, Any]:

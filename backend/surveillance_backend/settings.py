@@ -11,8 +11,8 @@ ENVIRONMENT = _environment.load()
 
 DEBUG = ENVIRONMENT.debug
 SECRET_KEY = ENVIRONMENT.secret_key_text
-ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts)
-CSRF_TRUSTED_ORIGINS = list(ENVIRONMENT.csrf_trusted_origins)
+ALLOWED_HOSTS = list(ENVIRONMENT.hosts)
+CSRF_TRUSTED_ORIGINS = list(ENVIRONMENT.trusted_origins)
 ROOT_URLCONF = "surveillance_backend.urls"
 ASGI_APPLICATION = "surveillance_backend.asgi.application"
 _STATIC_FILES = "django.contrib.staticfiles.storage.StaticFilesStorage"
@@ -41,8 +41,9 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
-    "django.middleware.security.SecurityMiddleware",
+    # Before SecurityMiddleware, whose redirects and 400 answers need the header too.
     "surveillance_backend.middleware.ContentSecurityPolicyMiddleware",
+    "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "surveillance_backend.middleware.NulMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -166,8 +167,9 @@ SECURE_SSL_REDIRECT = _secure
 # Programs are not redirected: a token that came in the clear is known already, and the cluster's own network speaks
 # plain HTTP to these paths.
 SECURE_REDIRECT_EXEMPT = [r"^api/", r"^healthz$", r"^readyz$", r"^metrics$"]
-SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _secure else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _secure
+_hsts = _secure and ENVIRONMENT.hsts
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _hsts else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _hsts
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENVIRONMENT.behind_tls_proxy else None
 X_FRAME_OPTIONS = "DENY"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "surveillance_backend.error_pages.NoValuesFilter"

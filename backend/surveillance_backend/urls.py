@@ -13,6 +13,7 @@ from accounts.pages import InvitationPage
 from surveillance_backend import probes
 from surveillance_backend.schema_view import SchemaView
 
+handler400 = "surveillance_backend.bad_request.bad_request"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(url="/dashboard/"), name="home"),
     path("healthz", probes.healthz, name="healthz"),

@@ -57,6 +57,62 @@ def test_foreign_host_is_refused(db: None, settings: Any) -> None:
     assert Client().get("/api/cameras/", HTTP_HOST="vigil.example").status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("path", "accept"), [("/api/cameras/", "text/html"), ("/dashboard/", "application/json"), ("/api/token/", "*/*")]
+)
+def test_foreign_host_tells_programs_what_to_set(db: None, settings: Any, path: str, accept: str) -> None:
+    settings.ALLOWED_HOSTS = ["vigil.example"]
+    answer = Client().get(path, headers={"host": "evil.example", "accept": accept})
+    assert answer.status_code == 400
+    assert answer.json() == {
+        "code": "host_not_allowed",
+        "detail": "This host name is not allowed. Set HOST= for `make run`, VIGIL_PUBLIC_URL behind a reverse proxy, "
+        "or add the name to VIGIL_ALLOWED_HOSTS; then restart the backend.",
+    }
+
+
+@pytest.mark.parametrize("secure", [True, False])
+def test_foreign_host_tells_people_what_to_set_and_leaks_nothing(db: None, settings: Any, secure: bool) -> None:
+    settings.ALLOWED_HOSTS, settings.SECURE_SSL_REDIRECT = ["vigil.internal"], True
+    answer = Client().get("/dashboard/", headers={"host": "evil.test", "accept": "text/html"}, secure=secure)
+    text = answer.content.decode()
+    assert answer.status_code == 400
+    assert "Vigil does not answer under the host name or address in your browser's address bar." in text
+    for setting in ("make run HOST=0.0.0.0", "VIGIL_PUBLIC_URL=https://vigil.example", "VIGIL_ALLOWED_HOSTS="):
+        assert f"<code>{setting}" in text
+    assert "evil.test" not in text
+    assert "vigil.internal" not in text
+    assert not answer.cookies
+    assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+
+
+def test_other_bad_requests_keep_the_answer_of_django(db: None, settings: Any) -> None:
+    settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 1
+    answer = Client().post("/dashboard/login/", {"a": "1", "b": "2"})
+    assert answer.status_code == 400
+    assert b"HOST" not in answer.content
+
+
+@pytest.mark.parametrize(
+    ("public_url", "host", "origin"),
+    [
+        ("https://vigil.example/", "vigil.example", "https://vigil.example"),
+        ("https://vigil.example:8443", "vigil.example", "https://vigil.example:8443"),
+        ("https://[fd00::7]:8000", "[fd00::7]", "https://[fd00::7]:8000"),
+    ],
+)
+def test_the_public_url_allows_its_host_and_origin(
+    monkeypatch: pytest.MonkeyPatch, public_url: str, host: str, origin: str
+) -> None:
+    monkeypatch.setenv("VIGIL_PUBLIC_URL", public_url)
+    monkeypatch.delenv("VIGIL_ALLOWED_HOSTS", raising=False)
+    environment = load()
+    assert environment.hosts == ("localhost", "127.0.0.1", host)
+    assert environment.trusted_origins == (origin,)
+    monkeypatch.setenv("VIGIL_PUBLIC_URL", "")
+    assert load().trusted_origins == ()
+
+
 def test_probes(db: None, settings: Any, media: Path) -> None:
     assert Client().get("/healthz").json() == {"status": "ok"}
     assert Client().get("/readyz").json() == {"status": "ok"}
