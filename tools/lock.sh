@@ -11,7 +11,7 @@ compile() { # compile OUTPUT ARGUMENT…
   local output=$1
   shift
   "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-    --no-emit-index-url --no-emit-find-links "$@" --output-file "$output" pyproject.toml
+    --no-emit-index-url --no-emit-find-links --no-emit-package openvino-telemetry "$@" --output-file "$output" pyproject.toml
   printf 'lock: %s: %s packages\n' "$output" "$(grep -c '^[a-z0-9].*==' "$output")"
 }
 
@@ -25,8 +25,8 @@ for extra in backend operator detector; do
   compile "locks/$extra.txt" --upgrade --constraint "$pins" --extra "$extra"
 done
 compile locks/ultralytics.txt --upgrade --constraint "$pins" --extra detector --extra ultralytics
-compile locks/standalone.txt --upgrade --constraint "$pins" --extra backend --extra detector
-compile locks/dev.txt --upgrade --constraint "$pins" --extra backend --extra operator --extra detector --extra dev
+compile locks/standalone.txt --upgrade --constraint "$pins" --extra backend --extra detector --extra standalone
+compile locks/dev.txt --upgrade --constraint "$pins" --extra backend --extra operator --extra detector --extra standalone --extra dev
 # What builds the wheel: pyproject.toml's [build-system].
 .tools/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' |
   "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
