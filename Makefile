@@ -19,13 +19,13 @@ help: ## This list
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 # make expands `$` in values from its command line. These are passed to `vigil run` as they were typed.
-RUN_SETTINGS := CAMERA MODEL PORT DEMO VIGIL_DATA_DIR
+RUN_SETTINGS := CAMERA MODEL HOST PORT DEMO VIGIL_PUBLIC_URL VIGIL_ALLOWED_HOSTS VIGIL_DATA_DIR
 $(foreach name,$(RUN_SETTINGS),$(if $(filter command line,$(origin $(name))),\
   $(eval override export $(name) := $$(value $(name)))))
 
 .PHONY: run
 run: export VIGIL_MODEL_DIR ?= $(VIGIL_CACHE_DIR)/models
-run: ## Vigil on this machine, no cluster: make run [CAMERA=rtsp://…] [MODEL=path] [PORT=8000] [DEMO=0]
+run: ## Vigil on this machine, no cluster: make run [CAMERA=rtsp://…] [MODEL=path] [HOST=0.0.0.0] [PORT=8000] [DEMO=0]
 	@bash tools/setup.sh .venvs/standalone locks/standalone.txt
 	@exec .venvs/standalone/bin/vigil run
 

@@ -8,6 +8,7 @@ import json
 import ssl
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 from uuid import UUID
@@ -184,23 +185,29 @@ def _errand(line: str) -> Errand | None:
         return None
 
 
-def _options(base_url: str, token: str) -> dict[str, Any]:
+def _options(base_url: str, token: str, ca_file: Path | None = None) -> dict[str, Any]:
+    # Without TLS there is nothing to verify, and reading the CAs takes time.
+    verify: ssl.SSLContext | bool = base_url.startswith("https:")
+    if verify and ca_file is not None:
+        verify = ssl.create_default_context(cafile=ca_file)
     return {
         "base_url": base_url.rstrip("/"),
         "headers": {"Authorization": f"Token {token}", "Accept": "application/json"},
         "timeout": TIMEOUT,
         "follow_redirects": False,
-        "verify": base_url.startswith(
-            "https:"
-        ),  # without TLS there is nothing to verify, and reading the CAs takes time
+        "verify": verify,
     }
 
 
 class ApiClient:
-    """For threads; may be shared between them. Every method raises `ApiError`."""
+    """For threads; may be shared between them. Every method raises `ApiError`.
 
-    def __init__(self, base_url: str, token: str) -> None:
-        self._http = httpx.Client(**_options(base_url, token))
+    `ca_file`: certificates (PEM) that alone are trusted for the API; None: the public CAs. OSError or `ssl.SSLError`
+    where it holds none.
+    """
+
+    def __init__(self, base_url: str, token: str, ca_file: Path | None = None) -> None:
+        self._http = httpx.Client(**_options(base_url, token, ca_file))
 
     def __enter__(self) -> Self:
         return self

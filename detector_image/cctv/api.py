@@ -1,10 +1,11 @@
 """The API for all threads of a detector: one client, whose token is read again when it is refused."""
 
+import ssl
 import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from cctv.config import Settings
+from cctv.config import InvalidSettingError, Settings
 from cctv.logs import redactor
 from cctv.metrics import Metrics
 from cctv.spool import Submission
@@ -21,7 +22,7 @@ class Api:
         self._settings, self._metrics = settings, metrics
         self._lock = threading.Lock()
         self._token = self._read_token()
-        self._client = ApiClient(settings.api_url, self._token)
+        self._client = self._connect(self._token)
 
     def call(self, request: Callable[[ApiClient], T]) -> T:
         """`request` with the client, once more where a new token has come. Raises `ApiError`."""
@@ -58,8 +59,14 @@ class Api:
                 return False
             if not token or token == self._token:
                 return False
-            self._token, self._client = token, ApiClient(self._settings.api_url, token)
+            self._token, self._client = token, self._connect(token)
             return True
+
+    def _connect(self, token: str) -> ApiClient:
+        try:
+            return ApiClient(self._settings.api_url, token, self._settings.api_ca_file)
+        except (OSError, ssl.SSLError):
+            raise InvalidSettingError("VIGIL_API_CA_FILE: must hold certificates in PEM form") from None
 
     def _read_token(self) -> str:
         token = self._settings.read_token()

@@ -33,6 +33,10 @@ class Settings(BaseSettings):
     token_file: Path | None = Field(
         default=None, description="File with the API token; read again when the API refuses the token (rotation)."
     )
+    api_ca_file: Path | None = Field(
+        default=None,
+        description="Certificates (PEM) that alone are trusted for an API on https; default: the public CAs.",
+    )
     group: str = Field(
         default="", max_length=64, description="Poll mode: watch the cameras of this group; empty: all."
     )
@@ -166,7 +170,7 @@ class Settings(BaseSettings):
             pins[name.strip()] = sha256.strip().lower()
         return pins
 
-    @field_validator("token_file", "rtsps_ca_file")
+    @field_validator("token_file", "api_ca_file", "rtsps_ca_file")
     @classmethod
     def _is_file(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():

@@ -13,7 +13,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="vigil",
         description="Vigil on this machine, with no cluster.",
-        epilog="Settings are environment variables: CAMERA, MODEL, PORT, DEMO, VIGIL_DATA_DIR.",
+        epilog="Settings are environment variables: CAMERA, MODEL, HOST, PORT, DEMO, VIGIL_PUBLIC_URL, "
+        "VIGIL_DATA_DIR.",
     )
     parser.add_subparsers(dest="command", required=True).add_parser(
         "run", help="the backend, the pipeline and the demo camera, until Ctrl-C"

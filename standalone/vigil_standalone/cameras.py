@@ -1,6 +1,7 @@
 """Registers cameras through the REST API, as any user would."""
 
 import itertools
+import ssl
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,8 +25,9 @@ def _is_address_of(row: dict[str, Any], rtsp_url: str) -> bool:
 class Cameras:
     """The cameras of the token's user."""
 
-    def __init__(self, base_url: str, token: str) -> None:
-        self._http = httpx.Client(base_url=base_url, headers={"Authorization": f"Token {token}"}, timeout=10)
+    def __init__(self, base_url: str, token: str, verify: ssl.SSLContext | bool = True) -> None:
+        headers = {"Authorization": f"Token {token}"}
+        self._http = httpx.Client(base_url=base_url, headers=headers, timeout=10, verify=verify)
 
     def close(self) -> None:
         """Closes the connection."""

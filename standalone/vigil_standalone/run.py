@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ from typing import cast
 
 import httpx
 
+from vigil_standalone.access import Access, CertificateRenewal, decide, host_problem
 from vigil_standalone.address_book import AddressBook
 from vigil_standalone.cameras import Cameras, RegistrationError
 from vigil_standalone.console import say, say_for, step
@@ -51,8 +53,9 @@ def run(settings: Settings) -> int:
         stop = stack.enter_context(_stop_on_signals())
         if problem := port_problem(settings.port):
             raise StartError(problem)
-        base_url = f"http://127.0.0.1:{settings.port}"
-        environment = _backend_environment(settings, data)
+        access = _access(settings, data)
+        verify = access.verify()
+        environment = {**_backend_environment(data), **access.backend_environment}
 
         with step("preparing the database"):
             prepared = _prepare(environment, data)
@@ -60,21 +63,36 @@ def run(settings: Settings) -> int:
         children: list[Child] = []
         stack.callback(_stop_all, children)
         with step("starting the backend"):
-            _start(children, _backend(settings, environment))
-            _wait(children[-1], lambda: _is_ready(base_url), _BACKEND_READY_SECONDS, stop)
+            _start(children, _backend(access, environment))
+            _wait(children[-1], lambda: _is_ready(access.base_url, verify), _BACKEND_READY_SECONDS, stop)
         if not stop.is_set():
-            say(f"Dashboard: {base_url}/dashboard/")
+            access.show()
             say(f"User: {USER}")
             password = data.read_secret("admin-password") if prepared["password_is_current"] else "(changed since)"
             say(f"Password: {password}")
-            _start(children, _pipeline(settings, data, base_url))
-            cameras = Cameras(base_url, data.read_secret("user-token"))
+            _start(children, _pipeline(settings, data, access))
+            cameras = Cameras(access.base_url, data.read_secret("user-token"), verify)
             stack.callback(cameras.close)
             demo = _add_cameras(settings, data, cameras, children)
+            renewal = CertificateRenewal(access)
             while not stop.wait(0.5):
+                if renewal.is_due():
+                    _restart(children, ("pipeline", "backend"))
                 _watch(children, demo)
     say("vigil: stopped")
     return 0
+
+
+def _access(settings: Settings, data: DataDirectory) -> Access:
+    if problem := host_problem(settings.host):
+        raise StartError(problem)
+    folder = data.secret_file("tls").parent
+    access = decide(settings.host, settings.port, settings.vigil_public_url, settings.vigil_allowed_hosts, folder)
+    try:
+        access.renew()
+    except OSError as error:
+        raise StartError(storage_problem(error, data.root)) from error
+    return access
 
 
 def _add_cameras(
@@ -104,31 +122,29 @@ def _watch(children: list[Child], demo: DemoCamera | None) -> None:
         demo.watch()
 
 
-def _backend_environment(settings: Settings, data: DataDirectory) -> dict[str, str]:
+def _backend_environment(data: DataDirectory) -> dict[str, str]:
     return {
         "DJANGO_SETTINGS_MODULE": "surveillance_backend.settings",
         "VIGIL_DATA_DIR": str(data.root),
         "VIGIL_SECRET_KEY_FILE": str(data.secret_file("secret-key")),
         "VIGIL_CREDENTIAL_KEYS_FILE": str(data.secret_file("credential-keys")),
         "VIGIL_VAPID_KEY_FILE": str(data.secret_file("vapid-key")),
-        "VIGIL_PUBLIC_URL": f"http://127.0.0.1:{settings.port}",
-        "VIGIL_INSECURE_HTTP": "1",
         "VIGIL_CAMERA_ALLOW_LOOPBACK": "1",
     }
 
 
-def _backend(settings: Settings, environment: dict[str, str]) -> Child:
+def _backend(access: Access, environment: dict[str, str]) -> Child:
     arguments = [
         *(sys.executable, "-m", "gunicorn", "surveillance_backend.asgi:application"),
         *("--config", "python:surveillance_backend.gunicorn_conf"),
-        *("--bind", f"127.0.0.1:{settings.port}", "--workers", "1"),
+        *(*access.gunicorn_arguments, "--workers", "1"),
     ]
     return Child("backend", arguments, environment, say_for)
 
 
-def _pipeline(settings: Settings, data: DataDirectory, base_url: str) -> Child:
+def _pipeline(settings: Settings, data: DataDirectory, access: Access) -> Child:
     environment = {
-        "VIGIL_API_URL": base_url,
+        **access.pipeline_environment,
         "VIGIL_TOKEN_FILE": str(data.secret_file("pipeline-token")),
         "VIGIL_MODEL": settings.model,
         "VIGIL_STREAM_ALLOW_LOOPBACK": "1",
@@ -160,6 +176,15 @@ def _start(children: list[Child], child: Child) -> None:
     child.start()
 
 
+def _restart(children: list[Child], names: tuple[str, ...]) -> None:
+    """Stop these parts in the order given, and start them in the opposite one."""
+    chosen = [child for name in names for child in children if child.name == name]
+    for child in chosen:
+        child.stop()
+    for child in reversed(chosen):
+        child.start()
+
+
 def _stop_all(children: list[Child]) -> None:
     """Stop each part before those that it needs, whatever order they were started in."""
     for child in sorted(children, key=lambda child: _STOP_ORDER.index(child.name)):
@@ -176,10 +201,9 @@ def _wait(child: Child, is_done: Callable[[], bool], timeout_seconds: float, sto
             raise StartError(f"the {child.name} is not ready after {timeout_seconds:.0f} s")
 
 
-def _is_ready(base_url: str) -> bool:
+def _is_ready(base_url: str, verify: ssl.SSLContext | bool) -> bool:
     try:
-        # Plain HTTP on loopback: reading the CAs would cost more than the request.
-        answer = httpx.get(f"{base_url}/readyz", timeout=2, verify=False)  # noqa: S501  # nosec B501
+        answer = httpx.get(f"{base_url}/readyz", timeout=2, verify=verify)
         return answer.status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False

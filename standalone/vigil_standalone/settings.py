@@ -1,6 +1,8 @@
 """What `vigil run` can be told, through the environment (`make run NAME=value` sets it)."""
 
+import re
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -23,7 +25,17 @@ class Settings(BaseSettings):
         description="Model for every camera but the demo one: a name, or the path of a folder with an OpenVINO"
         " export, or of a .xml, .onnx or .pt file.",
     )
-    port: int = Field(default=8000, ge=1, le=65535, description="Port of the dashboard and the API, on loopback.")
+    port: int = Field(default=8000, ge=1, le=65535, description="Port of the dashboard and the API.")
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address to listen on: 0.0.0.0 for phones and computers of the network, over TLS.",
+    )
+    vigil_public_url: str = Field(
+        default="", description="https://… where a reverse proxy in front is reached; links lead there."
+    )
+    vigil_allowed_hosts: str = Field(
+        default="", description="More host names under which the dashboard is reached, with commas between them."
+    )
     demo: bool = Field(default=True, description="Whether the demo camera runs.")
     vigil_data_dir: Path = Field(
         default=Path("data"), description="Where the database, pictures, spool and secrets are kept."
@@ -41,6 +53,27 @@ class Settings(BaseSettings):
             raise ValueError(problem)
         path = Path(value).expanduser()
         return str(path.absolute()) if path.exists() else value
+
+    @field_validator("host")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        try:
+            address = ip_address("127.0.0.1" if value == "localhost" else value)
+        except ValueError:
+            raise ValueError(
+                "must be an IP address of this machine, 0.0.0.0 for its whole network, or 127.0.0.1; some shells "
+                "set HOST to the machine's name: `unset HOST`"
+            ) from None
+        if address.is_loopback and str(address) != "127.0.0.1":
+            raise ValueError("must be 127.0.0.1 for this machine alone, or an address that others reach")
+        return str(address)
+
+    @field_validator("vigil_public_url")
+    @classmethod
+    def _is_https(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https://[^\s/@]+/?", value):
+            raise ValueError("must be like https://vigil.example, without a path")
+        return value
 
     @field_validator("vigil_data_dir")
     @classmethod

@@ -9,7 +9,16 @@ from vigil_standalone.settings import InvalidSettingsError, exposure_problem, lo
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CAMERA", "MODEL", "PORT", "DEMO", "VIGIL_DATA_DIR"):
+    for name in (
+        "CAMERA",
+        "MODEL",
+        "HOST",
+        "PORT",
+        "DEMO",
+        "VIGIL_DATA_DIR",
+        "VIGIL_PUBLIC_URL",
+        "VIGIL_ALLOWED_HOSTS",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -34,6 +43,9 @@ def test_demo_zero_means_no_demo_and_empty_means_default(monkeypatch: pytest.Mon
     [
         ("PORT", "99999", "PORT: Input should be less than or equal to 65535"),
         ("PORT", "http", "PORT: Input should be a valid integer"),
+        ("HOST", "hall", "HOST: must be an IP address of this machine, 0.0.0.0 for its whole network, or 127.0.0.1"),
+        ("HOST", "127.0.0.2", "HOST: must be 127.0.0.1 for this machine alone, or an address that others reach"),
+        ("VIGIL_PUBLIC_URL", "http://vigil.example", "VIGIL_PUBLIC_URL: must be like https://vigil.example, without"),
         ("DEMO", "maybe", "DEMO: Input should be a valid boolean"),
         (
             "MODEL",
