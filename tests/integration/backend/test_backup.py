@@ -3,18 +3,17 @@
 import io
 import json
 import os
-import re
-import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.integration.docs.blocks import block, runs
 from tests.integration.services.backend import BackendServer, BackendUser, backend_server
 from tests.integration.services.postgres import PostgresServer
 
-PAGE = Path(__file__).parents[3] / "docs" / "backup.md"
 STREAM = "rtsp://viewer:Pa55@camera.example:554/stream"
 
 
@@ -28,28 +27,22 @@ class Kept:
     picture: bytes
 
 
-def commands(section: str, *, database: str) -> str:
-    """The one block of the page's section that works on that kind of database."""
-    text = re.search(rf"^## {section}\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    assert text is not None, section
-    mark = "pg_" if database == "postgresql" else "sqlite3"
-    (block,) = [block for block in re.findall(r"```sh\n(.*?)```", text[1], re.DOTALL) if mark in block]
-    return str(block)
-
-
-def run(block: str, backup: Path, data: Path, database_url: str) -> None:
-    """The commands, with the variables that the page names."""
+def run(name: str, backup: Path, data: Path, database_url: str) -> None:
+    """Run the page's block, which finds the folders by the variables that it names."""
+    by_database = {"DATABASE_URL": database_url, "VIGIL_MEDIA_DIR": str(data / "media")} if database_url else {}
     environment = {
-        "PATH": os.environ["PATH"],
         "BACKUP": str(backup),
-        "DATABASE_URL": database_url,
+        "KEYS": str(backup.parent / "keys"),
         "VIGIL_DATA_DIR": str(data),
-        "VIGIL_MEDIA_DIR": str(data / "media"),
+        "VIGIL_CREDENTIAL_KEYS_FILE": str(keys_file(data)),
+        **by_database,
     }
-    done = subprocess.run(
-        ["bash", "-euc", block], env=environment, capture_output=True, text=True, check=False, timeout=60
-    )
-    assert done.returncode == 0, done.stderr
+    block(name).run(cwd=data, environment=environment, timeout_seconds=60)
+
+
+def keys_file(data: Path) -> Path:
+    """Where `make run` keeps the credential keys."""
+    return data / "secrets" / "credential-keys"
 
 
 def filled(backend: BackendServer) -> Kept:
@@ -80,29 +73,38 @@ def picture_of(backend: BackendServer, user: BackendUser) -> bytes:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("database", ["postgresql", "sqlite"])
-def test_what_is_restored_is_what_was_there(database: str, tmp_path: Path, postgres: PostgresServer) -> None:
+@runs("backup.md/Back up/1", "backup.md/Restore/1")
+def test_copy_of_one_machine_is_restored(tmp_path: Path) -> None:
+    check_restored("backup.md/Back up/1", "backup.md/Restore/1", tmp_path, lambda: "")
+
+
+@pytest.mark.timeout(300)
+@runs("backup.md/Back up/2", "backup.md/Restore/2")
+def test_copy_of_postgresql_is_restored(tmp_path: Path, postgres: PostgresServer) -> None:
+    check_restored("backup.md/Back up/2", "backup.md/Restore/2", tmp_path, postgres.create_database)
+
+
+def check_restored(back_up: str, restore: str, tmp_path: Path, create_database: Callable[[], str]) -> None:
+    """Fill a backend, copy it, restore the copy elsewhere and read everything there, with the restored keys."""
     backup = tmp_path / "backup"
-    backup.mkdir()
-
-    def url() -> str:
-        return postgres.create_database() if database == "postgresql" else ""
-
-    lost_url = url()
+    lost_url = create_database()
     with backend_server(tmp_path / "lost", database_url=lost_url) as lost:
         kept = filled(lost)
-        run(commands("Back up", database=database), backup, lost.directory, lost_url)
+        keys_file(lost.directory).parent.mkdir(exist_ok=True)
+        keys_file(lost.directory).write_text(lost.environment["VIGIL_CREDENTIAL_KEYS"])
+        run(back_up, backup, lost.directory, lost_url)
     (root,) = (backup / "media").iterdir()
     younger = root / "younger.jpg"
     younger.write_bytes(b"written after the copy of the database")
     os.utime(younger, (time.time() - 7200,) * 2)
 
-    keys = {"VIGIL_CREDENTIAL_KEYS": lost.environment["VIGIL_CREDENTIAL_KEYS"]}
     directory = tmp_path / "restored"
-    directory.mkdir()
-    restored_url = url()
+    keys_file(directory).parent.mkdir(parents=True)
+    restored_url = create_database()
 
-    run(commands("Restore", database=database), backup, directory, restored_url)
+    run(restore, backup, directory, restored_url)
+    assert keys_file(directory).stat().st_mode & 0o077 == 0, "nobody else reads the keys"
+    keys = {"VIGIL_CREDENTIAL_KEYS": keys_file(directory).read_text()}
     with backend_server(directory, database_url=restored_url, environment=keys, is_migrated=True) as restored:
         assert picture_of(restored, kept.user) == kept.picture, "the user's token is good as well"
         with restored.client(kept.pipeline) as client:

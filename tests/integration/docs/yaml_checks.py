@@ -1,0 +1,105 @@
+"""What a YAML block of the documentation is, and whether the program that it is for takes it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import yaml
+from pydantic import ValidationError
+from tests.chart.helm import CHART, ChartError, documents, render
+from tests.unit.operator.test_cel import ROOTS, operator_takes, server_takes
+
+from vigil_contracts.camera import Detection
+
+KUBERNETES = "1.30"
+VALUES = json.loads((CHART / "values.schema.json").read_text())["properties"].keys()
+
+
+class UnknownYamlError(Exception):
+    """Nothing here can check this YAML; the message says what it looks like."""
+
+
+def yaml_problem(text: str) -> str | None:
+    """Return why the YAML would be refused, or None. Raises UnknownYamlError for other kinds."""
+    try:
+        found = [each for each in yaml.safe_load_all(text) if each is not None]
+    except yaml.YAMLError as error:
+        return f"no YAML: {error}"
+    if not found:
+        return "empty"
+    return next((problem for each in found if (problem := _document_problem(each)) is not None), None)
+
+
+def _document_problem(document: Any) -> str | None:
+    if not isinstance(document, dict):
+        raise UnknownYamlError(f"a {type(document).__name__} at the top level")
+    if "apiVersion" in document:
+        return _object_problem(document)
+    if "groups" in document:
+        raise UnknownYamlError("Prometheus rules: no page has any yet; check them with promtool")
+    if document.keys() <= VALUES:
+        return _values_problem(document)
+    if document.keys() <= Detection.model_fields.keys():
+        return _detection_problem(document)
+    raise UnknownYamlError(f"keys {sorted(document)}; whole objects with an apiVersion can be checked")
+
+
+def _object_problem(document: dict[str, Any]) -> str | None:
+    if not document["apiVersion"].startswith("vigil.dev/"):
+        try:
+            kubernetes_validate.validate(document, KUBERNETES, strict=True)
+        except (kubernetes_validate.ValidationError, kubernetes_validate.InvalidSchemaError) as error:
+            return str(error)
+        return None
+    kind = document.get("kind", "")
+    if kind not in ROOTS:
+        return f"kind {kind!r} is none of {sorted(ROOTS)}"
+    schema = _closed(ROOTS[kind])
+    errors = sorted(jsonschema.Draft7Validator(schema).iter_errors(document), key=lambda each: list(each.path))
+    if errors:
+        return f"{'.'.join(map(str, errors[0].path)) or kind}: {errors[0].message}"
+    if not server_takes(kind, document):
+        return f"{kind}: a rule (x-kubernetes-validations) of the definition does not hold"
+    return None if operator_takes(kind, document) else f"{kind}: the operator says InvalidSpec"
+
+
+def _closed(node: Any, *, is_root: bool = True) -> Any:
+    """The schema with unknown fields refused, as `kubectl apply` does; `metadata` is the server's own business."""
+    if isinstance(node, list):
+        return [_closed(each, is_root=False) for each in node]
+    if not isinstance(node, dict):
+        return node
+    result = {name: _closed(child, is_root=False) for name, child in node.items() if name != "metadata"}
+    if isinstance(node.get("properties"), dict):
+        result["properties"] = {
+            name: {} if name == "metadata" else _closed(child, is_root=False)
+            for name, child in node["properties"].items()
+        }
+        if is_root:
+            result["required"] = sorted({*result.get("required", ()), "apiVersion", "kind", "metadata"})
+        if not node.get("x-kubernetes-preserve-unknown-fields"):
+            result["additionalProperties"] = False
+    return result
+
+
+def _values_problem(values: dict[str, Any]) -> str | None:
+    """Why the chart refuses the values, or Kubernetes what it renders from them."""
+    try:
+        objects = documents(render(values))
+    except ChartError as error:
+        return str(error)
+    for each in objects:
+        if each["apiVersion"].startswith("vigil.dev/") and (problem := _object_problem(each)) is not None:
+            return problem
+    return None
+
+
+def _detection_problem(settings: dict[str, Any]) -> str | None:
+    try:
+        Detection.model_validate(settings)
+    except ValidationError as error:
+        return str(error)
+    return None
