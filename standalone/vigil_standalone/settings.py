@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from cctv.detectors.model_files import model_problem
+from cctv.detectors.model_files import DEMO_NAMES, model_problem
 from vigil_contracts.stream_url import validate_stream_url
 
 
@@ -52,7 +52,8 @@ class Settings(BaseSettings):
         if problem := model_problem(Path(value).expanduser() if "/" in value else value):
             raise ValueError(problem)
         path = Path(value).expanduser()
-        return str(path.absolute()) if path.exists() else value
+        # A clone has a folder called like the demo model.
+        return str(path.absolute()) if value not in DEMO_NAMES and path.exists() else value
 
     @field_validator("host")
     @classmethod

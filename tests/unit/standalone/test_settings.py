@@ -69,3 +69,12 @@ def test_a_camera_among_makes_arguments_is_warned_of() -> None:
     assert "CAMERA='rtsp://…' make run" in problem
     assert "marked-password" not in problem
     assert exposure_problem({"MAKEFLAGS": " -- PORT=80", "CAMERA": "rtsp://camera/"}) is None
+
+
+def test_the_demo_model_is_a_name_where_a_folder_is_called_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "demo").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MODEL", "demo")
+    assert load().model == "demo"
