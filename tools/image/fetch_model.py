@@ -18,9 +18,10 @@ def main() -> None:
     options = parser.parse_args()
     weights = find_model(options.model).path
     if options.openvino:
-        from ultralytics import YOLO  # type: ignore[attr-defined, unused-ignore]
+        from cctv.detectors.ultralytics_runtime import import_ultralytics
 
-        made = YOLO(weights).export(format="openvino", imgsz=640)
+        _, ultralytics = import_ultralytics(weights)
+        made = ultralytics.YOLO(weights).export(format="openvino", imgsz=640)
         print(f"converted to {made}")
         shutil.move(weights, "/tmp")  # noqa: S108 in a build stage
 

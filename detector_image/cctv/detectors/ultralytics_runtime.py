@@ -97,9 +97,10 @@ class UltralyticsModel:
 
 
 def import_ultralytics(path: Path) -> tuple[Any, Any]:
-    """The modules `torch` and `ultralytics`, for the model at `path`. Raises `ModelInvalidError`."""
-    # It would install from the network whatever it misses; a detector must not.
-    os.environ.setdefault("YOLO_AUTOINSTALL", "false")
+    """Return the modules `torch` and `ultralytics`, for the model at `path`. Raises `ModelInvalidError`."""
+    # When it is imported, ultralytics resolves public names to learn whether it is online. Online, it posts usage to
+    # Google Analytics, asks PyPI for a newer release and installs packages that are missing.
+    os.environ.update(YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false")
     os.environ.setdefault("YOLO_CONFIG_DIR", str(Path.home() / ".cache" / "vigil" / "ultralytics"))
     try:
         import torch
