@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-uv_version=0.13.9
+uv_version=$(sed -n 's/^uv==\([0-9.]*\).*/\1/p' locks/bootstrap.txt)
 cache="${VIGIL_CACHE_DIR:-$HOME/.cache/vigil}"
 [ -x .tools/bin/uv ] && [ "$(.tools/bin/uv --version | cut -d' ' -f2)" = "$uv_version" ] && exit 0
 
@@ -38,4 +38,5 @@ fi
 say "installing uv $uv_version with $("$python" --version)"
 rm -rf .tools
 "$python" -m venv .tools
-PIP_CACHE_DIR="$cache/pip" PIP_DISABLE_PIP_VERSION_CHECK=1 .tools/bin/pip install --quiet "uv==$uv_version"
+PIP_CACHE_DIR="$cache/pip" PIP_DISABLE_PIP_VERSION_CHECK=1 .tools/bin/pip install --quiet \
+  --require-hashes --only-binary :all: --requirement locks/bootstrap.txt

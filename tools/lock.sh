@@ -27,10 +27,16 @@ done
 compile locks/ultralytics.txt --upgrade --constraint "$pins" --extra detector --extra ultralytics
 compile locks/standalone.txt --upgrade --constraint "$pins" --extra backend --extra detector --extra standalone
 compile locks/dev.txt --upgrade --constraint "$pins" --extra backend --extra operator --extra detector --extra standalone --extra dev
-# What builds the wheel: pyproject.toml's [build-system].
-.tools/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' |
-  "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-    --no-emit-index-url --no-emit-find-links --output-file locks/build.txt -
+# What builds our wheel (pyproject.toml's [build-system]; `editables` for an editable one) and http-ece, which is published
+# as sources only and built by setuptools.
+{
+  .tools/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'
+  printf 'editables>=0.5,<1\nsetuptools>=80\nwheel>=0.45,<1\n'
+} | "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+  --no-emit-index-url --no-emit-find-links --output-file locks/build.txt -
+# What installs all else. Its version is changed in locks/bootstrap.txt's first line.
+grep -o '^uv==[0-9.]*' locks/bootstrap.txt | "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file locks/bootstrap.txt -
 "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
   --no-emit-index-url --no-emit-find-links --output-file locks/checkov.txt --group checkov
 printf 'lock: locks/checkov.txt: %s packages\n' "$(grep -c '^[a-z0-9].*==' locks/checkov.txt)"

@@ -10,7 +10,7 @@ shift
 locks=("$@")
 export UV_CACHE_DIR="${UV_CACHE_DIR:-${VIGIL_CACHE_DIR:-$HOME/.cache/vigil}/uv}" UV_LINK_MODE="${UV_LINK_MODE:-hardlink}"
 stamp="$venv/.vigil-setup"
-want=$({ printf '%s\n' "$PWD"; cat "${locks[@]}" pyproject.toml; } | sha256sum | cut -d' ' -f1)
+want=$({ printf '%s\n' "$PWD"; cat "${locks[@]}" locks/build.txt pyproject.toml; } | sha256sum | cut -d' ' -f1)
 [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ] && exit 0
 
 bash tools/bootstrap.sh
@@ -26,9 +26,9 @@ printf 'setup: %s: %s packages from %s\n' "$venv" "$packages" "${locks[*]}"
 [ -x "$venv/bin/python" ] || "$uv" venv --quiet --python "$(readlink -f .tools/bin/python)" "$venv"
 sources=()
 for lock in "${locks[@]}"; do sources+=("$lock"); done
-"$uv" pip sync --require-hashes --python "$venv/bin/python" "${sources[@]}" 2>&1 |
+"$uv" pip sync --require-hashes --build-constraints locks/build.txt --python "$venv/bin/python" "${sources[@]}" 2>&1 |
   sed -u -e '/^Using Python/d' -e '/^ [+-] /d' -e 's/^/setup: /'
-"$uv" pip install --quiet --no-deps --python "$venv/bin/python" --editable .
+"$uv" pip install --quiet --no-deps --build-constraints locks/build.txt --python "$venv/bin/python" --editable .
 printf '%s\n' "$PWD" >"$place"
 printf '%s\n' "$want" >"$stamp"
 printf 'setup: %s ready after %s s\n' "$venv" "$(($(date +%s) - began))"

@@ -1,0 +1,69 @@
+"""Everything that is installed is pinned by hash, what builds it included."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+PLACES = ("tools/*.sh", "*/Dockerfile*", ".ci/*", ".github/workflows/*.yml")
+INSTALL = re.compile(r"(?:pip|\"\$uv\" pip) (?:install|sync|wheel) [^&;|]+")
+
+
+def install_commands() -> list[tuple[str, str]]:
+    """(file, command) of each command that installs or builds Python packages."""
+    found = []
+    for path in sorted(path for pattern in PLACES for path in ROOT.glob(pattern) if path.is_file()):
+        lines = [line for line in path.read_text().splitlines() if not line.lstrip().startswith("#")]
+        text = re.sub(r"\\\n\s*", " ", "\n".join(lines))
+        found += [(path.relative_to(ROOT).as_posix(), " ".join(each.split())) for each in INSTALL.findall(text)]
+    return found
+
+
+def unpinned(command: str) -> str | None:
+    """Return what the command may take from an index without a hash, or None."""
+    if "--no-index" in command:
+        return None
+    is_ours_alone = "--no-deps" in command and "--require" not in command
+    if not is_ours_alone and "--require-hashes" not in command:
+        return "packages"
+    has_builders = any(
+        option in command
+        for option in ("--only-binary :all:", "--no-build-isolation", "--build-constraints locks/build.txt")
+    )
+    return None if has_builders else "build back ends"
+
+
+@pytest.mark.parametrize(("place", "command"), install_commands())
+def test_each_install_command_is_pinned(place: str, command: str) -> None:
+    assert unpinned(command) is None, f"{place}: {command}"
+
+
+def test_the_commands_are_found() -> None:
+    places = {place for place, _ in install_commands()}
+    dockerfiles = {f"{name}/Dockerfile" for name in ("backend", "operator", "detector_image")}
+    assert {"tools/bootstrap.sh", "tools/setup.sh", "detector_image/Dockerfile.gpu", *dockerfiles} <= places
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("pip install --quiet uv==0.13.9", "packages"),
+        ("pip install --require-hashes --requirement locks/backend.txt", "build back ends"),
+        ("pip install --no-deps --editable .", "build back ends"),
+        ("pip wheel --no-deps --no-build-isolation .", None),
+        ("pip install --no-deps --no-index /wheels/*.whl", None),
+    ],
+)
+def test_a_command_that_is_not_pinned_is_found(command: str, expected: str | None) -> None:
+    assert unpinned(command) == expected
+
+
+def test_the_build_lock_has_every_back_end() -> None:
+    requires = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
+    wanted = {re.split(r"[<>=~!\[ ]", each)[0] for each in requires} | {"editables", "setuptools", "wheel"}
+    locked = re.findall(
+        r"^([a-z0-9-]+)==.+\\\n +--hash=sha256:", (ROOT / "locks/build.txt").read_text(), re.MULTILINE
+    )
+    assert wanted <= set(locked)
