@@ -12,6 +12,7 @@ Needs root, /dev/net/tun and `ip`.
 import ctypes
 import fcntl
 import os
+import select
 import shutil
 import socket
 import struct
@@ -77,10 +78,15 @@ def closed_network(directory: Path) -> Iterator[ClosedNetwork]:
     with ExitStack() as stack:
         network = ClosedNetwork(stack.enter_context(ThreadPoolExecutor(1, "closed-network")))
         tun, server = network.call(lambda: _enter(directory))
-        stack.callback(tun.close)
-        stack.callback(server.close)
-        for target in (lambda: _watch(tun, network._attempts), lambda: _serve_names(server, network._attempts)):
-            threading.Thread(target=target, daemon=True).start()
+        stack.callback(os.close, tun)
+        stack.enter_context(server)
+        stop, stopped = socket.socketpair()
+        stack.enter_context(stopped)
+        watcher = threading.Thread(target=_watch, args=(tun, server, stopped, network._attempts), daemon=True)
+        watcher.start()
+        # The thread ends before its files are closed: it would read from whatever is opened next under their numbers.
+        stack.callback(watcher.join)
+        stack.callback(stop.close)
         yield network
 
 
@@ -95,7 +101,7 @@ def relay(network: ClosedNetwork, port: int) -> Iterator[None]:
         accepting.join(10)
 
 
-def _enter(directory: Path) -> tuple["_Device", socket.socket]:
+def _enter(directory: Path) -> tuple[int, socket.socket]:
     """Move the calling thread into new namespaces, with a resolver and a default route of their own."""
     _check(_LIBC.unshare(_CLONE_NEWNS | _CLONE_NEWNET), "unshare")
     _check(_LIBC.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None), "make mounts private")
@@ -103,7 +109,7 @@ def _enter(directory: Path) -> tuple["_Device", socket.socket]:
         file = directory / name
         file.write_text(text)
         _check(_LIBC.mount(os.fsencode(file), f"/etc/{name}".encode(), None, _MS_BIND, None), f"bind /etc/{name}")
-    tun = _Device()
+    tun = _open_tun()
     for line in (
         *("link set lo up", "address add 192.0.2.2/24 dev outside", "-6 address add 2001:db8::2/64 dev outside"),
         *("link set outside up", "route add default dev outside", "-6 route add default dev outside"),
@@ -114,30 +120,22 @@ def _enter(directory: Path) -> tuple["_Device", socket.socket]:
     return tun, server
 
 
-class _Device:
-    """A TUN device named `outside`, which hands over each packet that is routed to it."""
-
-    def __init__(self) -> None:
-        self._file = os.open(_TUN, os.O_RDWR)
-        fcntl.ioctl(self._file, _TUNSETIFF, struct.pack("16sH22x", b"outside", _IFF_TUN | _IFF_NO_PI))
-
-    def read(self) -> bytes:
-        return os.read(self._file, _LARGEST_PACKET)
-
-    def close(self) -> None:
-        os.close(self._file)
+def _open_tun() -> int:
+    """Make the TUN device `outside`; its file hands over each packet that is routed to it."""
+    file = os.open(_TUN, os.O_RDWR)
+    fcntl.ioctl(file, _TUNSETIFF, struct.pack("16sH22x", b"outside", _IFF_TUN | _IFF_NO_PI))
+    return file
 
 
-def _watch(tun: _Device, attempts: list[str]) -> None:
-    with suppress(OSError):  # closed
-        while True:
-            if attempt := packet_attempt(tun.read()):
-                attempts.append(attempt)
-
-
-def _serve_names(server: socket.socket, attempts: list[str]) -> None:
-    with suppress(OSError):  # closed
-        while True:
+def _watch(tun: int, server: socket.socket, stopped: socket.socket, attempts: list[str]) -> None:
+    """Record packets, and record and answer look-ups, until the other end of `stopped` is closed."""
+    while True:
+        readable, _, _ = select.select([tun, server.fileno(), stopped.fileno()], [], [])
+        if stopped.fileno() in readable:
+            return
+        if tun in readable and (attempt := packet_attempt(os.read(tun, _LARGEST_PACKET))):
+            attempts.append(attempt)
+        if server.fileno() in readable:
             query, client = server.recvfrom(_LARGEST_PACKET)
             attempts.append(f"look-up {dns_question(query)}")
             server.sendto(dns_answer(query), client)
