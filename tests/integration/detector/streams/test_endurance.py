@@ -195,16 +195,18 @@ def test_a_full_disk_drops_the_oldest_and_keeps_going(small_disk: Path) -> None:
     assert len(left) >= 25
 
 
-def test_a_disk_filled_by_others_loses_the_alert_and_says_so(small_disk: Path) -> None:
+def test_a_disk_filled_by_others_refuses_the_alert_until_there_is_room(small_disk: Path) -> None:
     dropped: list[str] = []
     spool = Spool(small_disk / "spool", 1000 * MEGABYTE, dropped=lambda camera_id, why: dropped.append(why))
     with contextlib.suppress(OSError), (small_disk / "other").open("wb") as other:
         while True:
             other.write(b"x" * 65536)
 
-    assert not spool.append(a_person(1), b"x" * 500_000)
-    assert dropped == ["full"]
+    with pytest.raises(OSError, match="No space left on device"):
+        spool.append(a_person(1), b"x" * 500_000)
+    assert spool.waiting().alerts == 0
     (small_disk / "other").unlink()
     assert spool.append(a_person(1), b"x" * 500_000)
     assert spool.waiting().alerts == 1
+    assert dropped == [], "the caller still has the alert, so none is lost"
     spool.close()
