@@ -130,7 +130,7 @@ class RtspSource:
         )
 
     def interrupt(self) -> None:
-        self._gate.close()
+        self._gate.interrupt()
 
     def close(self) -> None:
         self._gate.close()

@@ -8,7 +8,8 @@ where no timeout of its own reaches. So libav connects to this gate, which holds
 - the gate answers the camera's authentication; libav gets a made-up user and never sees a credential;
 - TLS (`rtsps`) is done here, with certificates checked;
 - what the camera refused is known by its status, not guessed from an error number;
-- closing the gate ends a blocked read from outside the reading thread.
+- closing the gate ends a blocked read from outside the reading thread, and the camera's session with it (TEARDOWN):
+  a camera that allows one session is free for the next connection at once.
 
 The gate takes one connection, and only one whose first request carries a secret that libav was given.
 """
@@ -19,20 +20,22 @@ import selectors
 import socket
 import ssl
 import threading
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from cctv.addresses import AddressPolicy, Resolver, resolve, system_resolver
-from cctv.faults import StreamFault, from_connect_error, from_status
-from cctv.rtsp_auth import Challenge, authorization, strongest
+from cctv.faults import StreamFault, from_connect_error
+from cctv.rtsp_dialogue import Dialogue, Replies
 from cctv.rtsp_messages import Message, NotRtspError, Splitter
 from vigil_contracts.names import Reason
 from vigil_contracts.stream_url import split_credentials
 
 _DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322}
 _CHUNK_BYTES = 256 * 1024
-_CHECKED_METHODS = frozenset({"OPTIONS", "DESCRIBE", "SETUP", "PLAY"})
-USER_AGENT = "Vigil"
+TEARDOWN_SECONDS = 1.0
+"""How long a closing gate waits for the camera's answer to TEARDOWN: a silent camera delays nothing for longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,83 +59,6 @@ def connect(host: str, port: int, options: GateOptions) -> socket.socket:
     raise fault or StreamFault(Reason.STREAM_UNREACHABLE)
 
 
-class _Dialogue:
-    """What is said between libav and the camera, put right on its way. Pure but for the nonce; no sockets."""
-
-    def __init__(self, url: str, local_netloc: str, token: str, peer_address: str) -> None:
-        bare, self._credentials = split_credentials(url)
-        self._camera_prefix = "rtsp://" + urlsplit(bare).netloc
-        self._local_prefix = f"rtsp://{local_netloc}"
-        self._token = token
-        self._peer_address = peer_address
-        self._challenge: Challenge | None = None
-        self._nonce_count = 0
-        self._nonces_given = 0
-        self._methods: dict[str, str] = {}
-        self.playing = False
-        self.fault: StreamFault | None = None
-
-    def request(self, message: Message) -> bytes:
-        """A request of libav as the camera gets it. Raises `PermissionError` where it is not our libav."""
-        if message.get("User-Agent") != self._token:
-            raise PermissionError("not the expected client")
-        message.set("User-Agent", USER_AGENT)
-        message.remove("Authorization")
-        uri = message.uri
-        if uri.startswith(self._local_prefix):
-            uri = self._camera_prefix + uri.removeprefix(self._local_prefix)
-            message.first_line = f"{message.method} {uri} RTSP/1.0"
-        self._methods[message.get("CSeq")] = message.method
-        if self._challenge is not None and self._credentials is not None:
-            self._nonce_count += 1
-            answer = authorization(self._challenge, self._credentials, message.method, uri, self._nonce_count)
-            message.headers.append(("Authorization", answer))
-        return message.encode()
-
-    def answer(self, message: Message) -> bytes:
-        """An answer of the camera as libav gets it. Raises `StreamFault` where the stream ends with it."""
-        method = self._methods.pop(message.get("CSeq"), "")
-        if message.status == 401 and self._take_challenge(message):
-            self._nonces_given += 1
-            # To libav every challenge looks alike, and new, so that it repeats the request under a new CSeq.
-            message.set("WWW-Authenticate", f'Digest realm="gate", nonce="{self._nonces_given}", stale=TRUE')
-            return message.encode()
-        if method in _CHECKED_METHODS or 300 <= message.status < 400:
-            # Some cameras know no OPTIONS; that alone is no reason to give up.
-            fault = (
-                None
-                if method == "OPTIONS" and message.status in {400, 405, 454, 501, 551}
-                else from_status(message.status)
-            )
-            if fault is not None:
-                raise fault
-        self.playing = self.playing or method == "PLAY"
-        transport = message.get("Transport")
-        if transport:
-            message.set("Transport", self._pinned(transport))
-        return message.encode()
-
-    def _take_challenge(self, message: Message) -> bool:
-        """Whether the request is worth repeating with an answer to this challenge."""
-        challenge = strongest(message.get_all("WWW-Authenticate"))
-        if challenge is None or self._credentials is None:
-            return False
-        was_answered = self._challenge is not None and self._nonce_count > 0
-        if was_answered and not challenge.stale:
-            return False
-        self._challenge, self._nonce_count = challenge, 0
-        return True
-
-    def _pinned(self, transport: str) -> str:
-        """The transport with the camera's own address as the only source and no other destination (UDP)."""
-        kept = [
-            part for part in transport.split(";") if not part.strip().lower().startswith(("source=", "destination="))
-        ]
-        return ";".join(part for part in kept if part) + (
-            "" if "interleaved" in transport.lower() else f";source={self._peer_address}"
-        )
-
-
 class RtspGate:
     """A relay to one camera for one connection of libav. Open it, give `local_url` to libav, close it."""
 
@@ -142,11 +68,11 @@ class RtspGate:
         self._token = secrets.token_hex(16)
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
+        self._client: socket.socket | None = None
         self._closed = False
-        self._dialogue: _Dialogue | None = None
+        self._dialogue: Dialogue | None = None
         self._thread: threading.Thread | None = None
         self.local_url = ""
-        self.received_bytes = 0
 
     @property
     def user_agent(self) -> str:
@@ -160,7 +86,7 @@ class RtspGate:
 
     @property
     def is_closed(self) -> bool:
-        """Whether `close` was called."""
+        """Whether `interrupt` or `close` was called."""
         return self._closed
 
     def open(self) -> None:
@@ -175,24 +101,27 @@ class RtspGate:
         self._keep(listener)
         listener.settimeout(self._options.connect_timeout_seconds)
         netloc = f"127.0.0.1:{listener.getsockname()[1]}"
-        # libav answers a challenge only when it has a user; this one means nothing to anybody.
-        path = parts._replace(scheme="rtsp", netloc=f"gate:gate@{netloc}", fragment="")
-        self.local_url = path.geturl()
-        self._dialogue = _Dialogue(self._url, netloc, self._token, str(camera.getpeername()[0]))
+        self.local_url = parts._replace(scheme="rtsp", netloc=netloc, fragment="").geturl()
+        self._dialogue = Dialogue(self._url, netloc, self._token, str(camera.getpeername()[0]))
         self._thread = threading.Thread(target=self._run, args=(listener, camera), name="rtsp-gate", daemon=True)
         self._thread.start()
 
-    def close(self) -> None:
-        """Ends both connections at once; safe from any thread and more than once."""
+    def interrupt(self) -> None:
+        """End the stream soon without waiting; safe from any thread. The relay's thread tears the session down."""
         with self._lock:
             self._closed = True
-            sockets, self._sockets = self._sockets, []
-        for each in sockets:
-            # A shutdown wakes a thread that is blocked in the socket; a close alone does not.
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+            # Before libav has come there is no session, and the connection to the camera may be what blocks.
+            sockets = [self._client] if self._client is not None else list(self._sockets)
+        _shut_down(sockets)
+
+    def close(self) -> None:
+        """End both connections within a moment after `TEARDOWN_SECONDS`; safe from any thread, more than once."""
+        self.interrupt()
         if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(2.0)
+            self._thread.join(TEARDOWN_SECONDS + 0.5)
+        with self._lock:
+            sockets, self._sockets = self._sockets, []
+        _shut_down(sockets)
         for each in sockets:
             each.close()
 
@@ -214,15 +143,13 @@ class RtspGate:
 
     def _run(self, listener: socket.socket, camera: socket.socket) -> None:
         assert self._dialogue is not None
+        relay: _Relay | None = None
         try:
-            client, _ = listener.accept()
-            listener.close()
-            self._keep(client)
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            client = self._accepted(listener)
             camera.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            for each in (client, camera):
-                each.settimeout(10.0)
-            _Relay(client, camera, self._dialogue, self).run()
+            camera.settimeout(10.0)
+            relay = _Relay(client, camera, self._dialogue, self)
+            relay.run()
         except StreamFault as fault:
             self._dialogue.fault = self._dialogue.fault or fault
         except NotRtspError:
@@ -230,16 +157,38 @@ class RtspGate:
         except (OSError, ValueError):
             pass  # either side is gone; the reader learns it from libav
         finally:
+            if self._client is not None:
+                _shut_down([self._client])  # libav need not wait for the farewell
+            if relay is not None:
+                with contextlib.suppress(OSError, ValueError):
+                    relay.tear_down()
             with self._lock:
                 sockets, self._sockets = self._sockets, []
             for each in sockets:
                 each.close()
 
+    def _accepted(self, listener: socket.socket) -> socket.socket:
+        """libav's connection. Raises `OSError`, and `StreamFault` where the gate was closed meanwhile."""
+        client, _ = listener.accept()
+        listener.close()
+        self._keep(client)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.settimeout(10.0)
+        self._client = client
+        return client
+
+
+def _shut_down(sockets: Iterable[socket.socket]) -> None:
+    """Wake threads that are blocked in these sockets; closing alone does not."""
+    for each in sockets:
+        with contextlib.suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+
 
 class _Relay:
     """Moves bytes between two connected sockets until one of them ends."""
 
-    def __init__(self, client: socket.socket, camera: socket.socket, dialogue: _Dialogue, gate: RtspGate) -> None:
+    def __init__(self, client: socket.socket, camera: socket.socket, dialogue: Dialogue, gate: RtspGate) -> None:
         self._client, self._camera, self._dialogue, self._gate = client, camera, dialogue, gate
         self._from_client, self._from_camera = Splitter(), Splitter()
         self._buffer = memoryview(bytearray(_CHUNK_BYTES))
@@ -257,12 +206,11 @@ class _Relay:
     def _client_to_camera(self) -> bool:
         length = self._client.recv_into(self._buffer)
         for item in self._from_client.feed(self._buffer[:length]):
-            self._camera.sendall(self._dialogue.request(item) if isinstance(item, Message) else item)
+            self._deliver(self._dialogue.request(item) if isinstance(item, Message) else Replies(to_camera=item))
         return length > 0
 
     def _camera_to_client(self) -> bool:
         length = self._camera.recv_into(self._buffer)
-        self._gate.received_bytes += length
         while isinstance(self._camera, ssl.SSLSocket) and self._camera.pending():
             # What TLS has decrypted already would not wake the selector.
             self._forward(self._buffer[:length])
@@ -277,5 +225,31 @@ class _Relay:
                     raise NotRtspError("the camera does not speak RTSP")
                 self._client.sendall(item)
             elif item.status:
-                self._client.sendall(self._dialogue.answer(item))
+                self._deliver(self._dialogue.answer(item))
             # A camera's own requests (REDIRECT, ANNOUNCE) end here: libav does not need them.
+
+    def _deliver(self, replies: Replies) -> None:
+        if replies.to_camera:
+            self._camera.sendall(replies.to_camera)
+        if replies.to_client:
+            self._client.sendall(replies.to_client)
+
+    def tear_down(self) -> None:
+        """End the camera's session and wait for its answer: closing with packets unread would reset the connection,
+        and a camera may then never read the request.
+        """
+        request, ends_at = self._dialogue.teardown(), time.monotonic() + TEARDOWN_SECONDS
+        if not request:
+            return
+        self._camera.settimeout(TEARDOWN_SECONDS)
+        self._camera.sendall(request)
+        while not self._dialogue.is_torn_down and (left := ends_at - time.monotonic()) > 0:
+            self._camera.settimeout(left)
+            length = self._camera.recv_into(self._buffer)
+            if not length:
+                return
+            for item in self._from_camera.feed(self._buffer[:length]):
+                if isinstance(item, Message) and item.status:
+                    replies = self._dialogue.answer(item)
+                    if replies.to_camera:
+                        self._camera.sendall(replies.to_camera)

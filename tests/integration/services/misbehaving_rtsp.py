@@ -56,6 +56,10 @@ class Script:
     skips_keyframes: bool = False
     begins_after_seconds: float = 0.0
     """Where in the clip a client joins: a camera does not begin a group of pictures for whoever comes."""
+    one_session: bool = False
+    """Refuse SETUP by 453 while another session lasts: until its TEARDOWN, or for ever where that never comes."""
+    ignores_teardown: bool = False
+    """Never answer TEARDOWN."""
     speed: float = 1.0
     """How many seconds of the stream, by its timestamps, are sent in one."""
 
@@ -69,6 +73,8 @@ class Camera:
     last: dict[str, Message] = field(default_factory=dict)
     connections: int = 0
     open_connections: int = 0
+    sessions: int = 0
+    """Sessions that were set up and not torn down."""
 
     @property
     def url(self) -> str:
@@ -163,11 +169,18 @@ class _Client:
             for message in self._received(max(0.0, min(0.2, until - time.monotonic()))):
                 self._camera.requests.append(message.method)
                 if message.method == "TEARDOWN":
+                    self._tear_down(message)
                     return False
                 self._socket.sendall(self._answer(message))
             if time.monotonic() >= until:
                 return True
         return False
+
+    def _tear_down(self, message: Message) -> None:
+        self._camera.sessions = 0
+        if self._script.ignores_teardown:
+            self._stay_silent()
+        self._socket.sendall(self._answer(message))
 
     def _send(self, data: bytes) -> None:
         self._socket.sendall(data)
@@ -177,6 +190,9 @@ class _Client:
         if script.first_bytes:
             return script.first_bytes
         status = script.status.get(message.method, 200)
+        if message.method == "SETUP" and script.one_session:
+            status = 453 if self._camera.sessions else status
+            self._camera.sessions = 1
         answer = Message(f"RTSP/1.0 {status} Whatever", [("CSeq", message.get("CSeq"))])
         if script.location:
             answer.set("Location", script.location)

@@ -16,9 +16,10 @@ from tests.integration.services.misbehaving_rtsp import Script, misbehaving_came
 
 from cctv.config import Settings
 from cctv.faults import StreamFault
+from cctv.probe import Prober
 from cctv.reader import ReaderOptions
 from cctv.rtsp import PICTURELESS_SECONDS, RtspSource
-from cctv.rtsp_gate import GateOptions
+from cctv.rtsp_gate import TEARDOWN_SECONDS, GateOptions
 from vigil_contracts.names import Reason, StreamTransport
 from vigil_demo.clip import Clip, load_clip
 
@@ -227,6 +228,40 @@ def test_a_camera_that_stays_frozen_stays_said_to_be(clip: Clip, watch: Watch) -
 
         wait_until(lambda: camera.connections >= 3, 30, "reconnected twice")
     assert watched.reasons == [Reason.STREAMING, Reason.STREAM_FROZEN]
+
+
+def test_a_camera_that_allows_one_session_is_free_at_once_after_each_end(clip: Clip, watch: Watch) -> None:
+    with misbehaving_camera(Script(clip=clip, one_session=True)) as camera:
+
+        def source() -> RtspSource:
+            return RtspSource(camera.url, StreamTransport.TCP, LOOPBACK)
+
+        probed = Prober(lambda url, transport: source()).probe(camera.url, StreamTransport.TCP)
+        watched = watch(camera.url)
+        wait_until(lambda: watched.health.is_streaming, 10, "watched after the probe")
+        watched.reader.retarget(source)
+        wait_until(lambda: camera.connections >= 3 and len(watched.frames) >= 10, 10, "watched after the change")
+        assert watched.reader.stop(3.0)
+
+        assert probed.result.reason is Reason.STREAMING
+        assert watched.reasons == [Reason.STREAMING], "the camera never refused"
+        assert camera.requests.count("TEARDOWN") == 3
+        assert camera.sessions == 0
+
+
+def test_a_camera_that_does_not_answer_teardown_delays_the_end_by_a_second_at_most(clip: Clip) -> None:
+    with misbehaving_camera(Script(clip=clip, ignores_teardown=True)) as camera:
+        source = RtspSource(camera.url, StreamTransport.TCP, LOOPBACK)
+        source.open()
+        next(source.pictures())
+        began = time.monotonic()
+
+        source.interrupt()
+        assert time.monotonic() - began < 0.2, "who interrupts does not wait"
+        source.close()
+
+        assert time.monotonic() - began < TEARDOWN_SECONDS + 1
+        assert "TEARDOWN" in camera.requests
 
 
 def test_another_resolution_in_the_middle_of_the_stream(clip: Clip, watch: Watch, tmp_path: Path) -> None:
