@@ -9,8 +9,8 @@ import io
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import pairwise
@@ -20,12 +20,15 @@ import av
 import av.error
 
 from cctv.logs import camera_logger
+from cctv.selection import is_plausible
 from vigil_contracts.alert import ClipSubmission
 
 CODECS = {"h264": "avc1", "hevc": "hvc1"}
 """What browsers play from an MP4, and the sample entry that makes them do it. MJPEG is not among it: no clip then."""
 
 _TIME_BASE = Fraction(1, 90_000)
+_JUDGED_SECONDS = 2.0
+"""In less time packets that were sent at once look like wrong timestamps."""
 
 OnClip = Callable[[ClipSubmission, bytes], None]
 
@@ -196,6 +199,7 @@ def mux(packets: list[Packet], template: av.VideoStream) -> tuple[bytes, float]:
     Cameras' timestamps jump, repeat or are missing; a player wants them to grow. Each packet keeps its distance from
     the one before where that is sane, and otherwise gets the distance at which it was received.
     """
+    packets = _with_sane_times(packets)
     output_file = io.BytesIO()
     with av.open(
         output_file, "w", format="mp4", options={"movflags": "frag_keyframe+empty_moov+default_base_moof"}
@@ -210,6 +214,19 @@ def mux(packets: list[Packet], template: av.VideoStream) -> tuple[bytes, float]:
             written.is_keyframe = packet.is_keyframe
             output.mux(written)
     return output_file.getvalue(), _seconds(packets)
+
+
+def _with_sane_times(packets: list[Packet]) -> list[Packet]:
+    """Return the packets, without their timestamps where these ran at another pace than the packets arrived."""
+    dts = [packet.dts for packet in packets if packet.dts is not None]
+    elapsed = packets[-1].received_at - packets[0].received_at
+    if len(dts) < 2 or elapsed < _JUDGED_SECONDS or is_plausible(sum(_sane_steps(dts)), elapsed):
+        return packets
+    return [replace(packet, pts=None, dts=None) for packet in packets]
+
+
+def _sane_steps(times: list[float]) -> Iterator[float]:
+    return (later - earlier for earlier, later in pairwise(times) if 0.0 < later - earlier < 5.0)
 
 
 def _timeline(packets: list[Packet]) -> tuple[list[int], list[int]]:

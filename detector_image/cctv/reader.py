@@ -20,7 +20,7 @@ from cctv.live import LiveView
 from cctv.logs import camera_logger
 from cctv.mailbox import Mailbox
 from cctv.metrics import Metrics
-from cctv.selection import FrameRateLimit, FreezeDetector, fingerprint
+from cctv.selection import FrameRateLimit, FreezeDetector, TimestampCheck, fingerprint
 from cctv.source import Source, StreamInfo
 from vigil_contracts.names import Reason
 
@@ -67,6 +67,7 @@ class Reader:
         self.make_source = make_source
         self.frame_limit = FrameRateLimit(frames_per_second)
         self.freeze = FreezeDetector(options.frozen_after_seconds)
+        self.timestamps = TimestampCheck()
         self.sequence = 0
         self._lock = threading.Lock()
         self._watch: _Watch | None = None
@@ -87,6 +88,7 @@ class Reader:
         """Reads another stream from now on."""
         self.make_source = make_source
         self.freeze = FreezeDetector(self.options.frozen_after_seconds)
+        self.timestamps = TimestampCheck()
         with self._lock:
             if self._watch is not None:
                 self._watch.reconnect()
@@ -128,6 +130,7 @@ class _Watch(threading.Thread):
         self._stopping = False
         self._reconnecting = False
         self._source: Source | None = None
+        self._is_refreshed = False
         self.progress_at = time.monotonic()
 
     def run(self) -> None:
@@ -189,6 +192,7 @@ class _Watch(threading.Thread):
         info = source.open()
         reader = self._reader
         reader.freeze.begin_stream()
+        reader.timestamps.begin_stream()
         self.progress_at = time.monotonic()
         for number, picture in enumerate(source.pictures()):
             if self._stopping:
@@ -205,10 +209,18 @@ class _Watch(threading.Thread):
         reader.sequence += 1
         if reader.live is not None:
             reader.live.offer(picture, received_at, now)
+        if reader.timestamps.finds_nonsense(picture.time, now):
+            reader.log.warning(
+                "the camera's RTP timestamps stand still or do not match the time in which frames arrive; "
+                "using arrival times instead. Check the camera's clock and firmware"
+            )
+        self._is_refreshed = self._is_refreshed or bool(picture.key_frame)
         due = reader.frame_limit.is_due(now)
-        if due and reader.freeze.is_frozen(lambda: fingerprint(picture), picture.pts, now):
-            raise StreamFault(Reason.STREAM_FROZEN)
-        if not due:
+        if due:
+            is_refreshed, self._is_refreshed = self._is_refreshed, False
+            if reader.freeze.is_frozen(lambda: fingerprint(picture), now, is_refreshed=is_refreshed):
+                raise StreamFault(Reason.STREAM_FROZEN)
+        else:
             if reader.health.is_streaming:
                 reader.health.picture(info, received_at)
             return

@@ -45,7 +45,9 @@ class Script:
     freezes_after_seconds: float | None = None
     """Shows the same keyframe for ever."""
     clock_stands: bool = False
-    """A frozen picture's timestamps stand still too."""
+    """Timestamps stand still, from `freezes_after_seconds` or the beginning on."""
+    clock_is_random: bool = False
+    """Every picture has a timestamp of its own making."""
     jumps_back_after_seconds: float | None = None
     jump_seconds: float = 3600.0
     then_clip: Clip | None = None
@@ -266,8 +268,10 @@ class _Show:
 
     def _clock(self, at: float) -> float:
         script = self._script
-        if script.clock_stands and script.freezes_after_seconds is not None:
-            return min(at, script.freezes_after_seconds)
+        if script.clock_is_random:
+            return self._random.uniform(0.0, 40_000.0)
+        if script.clock_stands:
+            return min(at, script.freezes_after_seconds or 0.0)
         return at - (script.jump_seconds if _is_over(script.jumps_back_after_seconds, at) else 0.0)
 
     def _packets(self, unit: AccessUnit, clock: float) -> Iterator[bytes]:

@@ -299,6 +299,22 @@ def test_timestamps_that_jump_back_an_hour(clip: Clip, watch: Watch) -> None:
     assert times == sorted(times)
 
 
+@pytest.mark.parametrize("clock", ["clock_stands", "clock_is_random"])
+def test_timestamps_that_are_nonsense_are_reported_once_and_do_no_harm(
+    clip: Clip, watch: Watch, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, clock: str
+) -> None:
+    monkeypatch.setattr("cctv.selection._WINDOW_SECONDS", 1.0)
+    with misbehaving_camera(Script(clip=clip, **{clock: True})) as camera:  # type: ignore[arg-type]
+        watched = watch(camera.url, frozen_after_seconds=2.0)
+
+        wait_until(lambda: len(watched.frames) >= 60, 30, "frames")
+        assert camera.connections == 1
+    assert watched.reasons == [Reason.STREAMING]
+    assert caplog.text.count("using arrival times instead") == 1
+    steps = [later.monotonic_seconds - former.monotonic_seconds for former, later in pairwise(watched.frames)]
+    assert 0.05 < sum(steps) / len(steps) < 0.5, "frames have the times of their arrival"
+
+
 def test_a_keyframe_every_thirty_seconds_is_waited_for(watch: Watch, tmp_path: Path) -> None:
     """Joined two seconds after a keyframe: what comes for 28 s (here 4) can be no picture, and is shown as none."""
     rare = load_clip(make_clip(tmp_path / "rare.mp4", seconds=6, keyframe_every=300))

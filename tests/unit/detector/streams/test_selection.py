@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cctv.selection import FrameRateLimit, FreezeDetector, fingerprint
+from cctv.selection import FrameRateLimit, FreezeDetector, TimestampCheck, fingerprint
 
 
 @pytest.mark.parametrize(
@@ -38,44 +38,107 @@ def test_a_jittering_camera_of_the_same_rate_loses_nothing() -> None:
     assert taken >= 295
 
 
+class Shown:
+    """A freeze detector that is shown a picture each second, a keyframe every `keyframe_every` seconds."""
+
+    def __init__(self, freeze: FreezeDetector, keyframe_every: int = 1) -> None:
+        self.freeze, self.keyframe_every = freeze, keyframe_every
+
+    def __call__(self, picture: int, second: int) -> bool:
+        is_keyframe = second % self.keyframe_every == 0
+        return self.freeze.is_frozen(lambda: picture, float(second), is_refreshed=is_keyframe)
+
+
 def test_the_same_picture_for_too_long_is_frozen() -> None:
-    freeze = FreezeDetector(20.0)
+    shown = Shown(FreezeDetector(20.0))
 
-    assert [freeze.is_frozen(lambda: 7, second, float(second)) for second in range(22)] == [False] * 20 + [True] * 2
-    assert not freeze.is_frozen(lambda: 8, 22, 22.0)
-
-
-def test_a_clock_that_stands_still_is_frozen_though_pictures_differ() -> None:
-    freeze = FreezeDetector(20.0)
-
-    frozen = [freeze.is_frozen(lambda: second, 5, float(second)) for second in range(22)]  # noqa: B023
-
-    assert frozen[-1]
-    assert not frozen[10]
+    assert [shown(7, second) for second in range(22)] == [False] * 20 + [True] * 2
+    assert not shown(8, 22)
 
 
-def test_noise_and_missing_timestamps_are_not_frozen() -> None:
-    freeze = FreezeDetector(20.0)
+def test_pictures_that_differ_by_noise_are_not_frozen() -> None:
+    shown = Shown(FreezeDetector(20.0))
 
-    assert not any(freeze.is_frozen(lambda: second, None, float(second)) for second in range(100))  # noqa: B023
+    assert not any(shown(second, second) for second in range(100))
+
+
+def test_a_quiet_scene_between_two_keyframes_is_not_frozen() -> None:
+    shown = Shown(FreezeDetector(20.0), keyframe_every=60)
+
+    assert not any(shown(second // 60, second) for second in range(300))
+
+
+def test_a_picture_that_outlasts_its_keyframe_is_frozen() -> None:
+    shown = Shown(FreezeDetector(20.0), keyframe_every=60)
+
+    frozen = [shown(7, second) for second in range(61)]
+
+    assert frozen.index(True) == 60
+
+
+def test_a_picture_that_no_keyframe_ever_refreshes_is_frozen_in_the_end() -> None:
+    shown = Shown(FreezeDetector(20.0), keyframe_every=10_000)
+
+    assert [shown(7, second) for second in range(602)] == [False] * 600 + [True] * 2
 
 
 def test_a_new_connection_has_its_own_time_to_change_but_the_old_picture_is_known() -> None:
     freeze = FreezeDetector(20.0)
-    freeze.is_frozen(lambda: 7, 0, 0.0)
+    shown = Shown(freeze)
+    shown(7, 0)
     freeze.begin_stream()
 
-    assert not freeze.is_frozen(lambda: 7, 1, 65.0)
+    assert not shown(7, 65)
     assert not freeze.has_changed
-    assert freeze.is_frozen(lambda: 7, 2, 85.0)
-    assert not freeze.is_frozen(lambda: 8, 3, 86.0)
+    assert not shown(7, 84)
+    assert shown(7, 85)
+    assert not shown(8, 86)
     assert freeze.has_changed
 
 
 def test_zero_turns_it_off() -> None:
-    freeze = FreezeDetector(0.0)
+    shown = Shown(FreezeDetector(0.0))
 
-    assert not any(freeze.is_frozen(lambda: 7, 1, float(second)) for second in range(1000))
+    assert not any(shown(7, second) for second in range(1000))
+
+
+def findings(timestamps: list[float | None], interval: float = 0.1) -> list[float]:
+    """When nonsense is found in the timestamps of pictures that arrive evenly."""
+    check = TimestampCheck()
+    times = [number * interval for number in range(len(timestamps))]
+    return [now for now, timestamp in zip(times, timestamps, strict=True) if check.finds_nonsense(timestamp, now)]
+
+
+@pytest.mark.parametrize(
+    "timestamps",
+    [
+        [5.0] * 600,
+        [number * 0.001 for number in range(600)],
+        [number * 4.0 for number in range(600)],
+        [-number * 0.1 for number in range(600)],
+        list(np.random.default_rng(1).uniform(0, 40_000, 600)),
+    ],
+    ids=["standing", "slow", "fast", "backward", "random"],
+)
+def test_timestamps_that_are_nonsense_are_reported_once(timestamps: list[float | None]) -> None:
+    found = findings(timestamps)
+
+    assert len(found) == 1
+    assert found[0] <= 20
+
+
+@pytest.mark.parametrize(
+    "timestamps",
+    [
+        [number * 0.1 for number in range(600)],
+        [number * 0.1 - (3600.0 if number > 300 else 0.0) for number in range(600)],
+        [number * 0.1 + min(number, 10) for number in range(600)],
+        [None] * 600,
+    ],
+    ids=["right", "one jump", "sent at once at first", "missing"],
+)
+def test_timestamps_that_may_be_true_are_not_reported(timestamps: list[float | None]) -> None:
+    assert findings(timestamps) == []
 
 
 def test_a_fingerprint_differs_by_noise_alone() -> None:
