@@ -103,3 +103,14 @@ REASON_TEXTS: dict[Reason, str] = {
     Reason.NOT_REGISTERED: "The API does not know the camera yet, so no detector can report for it.",
 }
 """One sentence for each reason, the same wherever a person reads it (dashboard, `kubectl`, logs)."""
+
+
+def is_whole_message(reason: Reason, text: str) -> bool:
+    """Return whether `text` stands alone, beside which the reason's own sentence would be said twice.
+
+    A detector's message begins with that sentence, or tells the cause and the remedy of a stream's fault in sentences
+    of its own. A mere detail is a phrase, such as "401 from port 554".
+    """
+    if text.startswith(REASON_TEXTS[reason]):
+        return True
+    return reason.startswith("Stream") and text[:1].isupper() and text.endswith(".")

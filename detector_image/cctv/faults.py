@@ -14,10 +14,15 @@ from vigil_contracts.names import REASON_TEXTS, Reason
 
 
 class StreamFault(Exception):  # noqa: N818  (a fault is the domain's word, and not all of them are errors)
-    """The stream cannot be opened or has stopped. `reason` says why, `detail` adds what is known beyond it."""
+    """The stream cannot be opened or has stopped. `reason` says why, `detail` adds what is known beyond it.
 
-    def __init__(self, reason: Reason, detail: str = "") -> None:
-        super().__init__(f"{REASON_TEXTS[reason]} ({detail})" if detail else REASON_TEXTS[reason])
+    `text` replaces the reason's own sentence where cause and remedy are known better: whole sentences, of which the
+    last ends with a full stop (`vigil_contracts.names.is_whole_message`).
+    """
+
+    def __init__(self, reason: Reason, detail: str = "", *, text: str = "") -> None:
+        text = text or REASON_TEXTS[reason]
+        super().__init__(f"{text} ({detail})" if detail else text)
         self.reason = reason
         self.detail = detail
 
@@ -33,28 +38,124 @@ NEEDS_A_PERSON = frozenset(
 )
 """Faults that waiting alone does not mend: the camera is `Failed` at once, though it is still tried again."""
 
-_STATUS_REASONS = {
-    401: Reason.STREAM_UNAUTHORIZED,
-    403: Reason.STREAM_UNAUTHORIZED,
-    404: Reason.STREAM_NOT_FOUND,
-    406: Reason.STREAM_UNSUPPORTED,
-    408: Reason.STREAM_TIMEOUT,
-    410: Reason.STREAM_NOT_FOUND,
-    415: Reason.STREAM_UNSUPPORTED,
-    454: Reason.STREAM_ENDED,
-    461: Reason.STREAM_UNSUPPORTED,
+_STATUS_FAULTS: dict[int, tuple[Reason, str]] = {
+    400: (
+        Reason.STREAM_NOT_FOUND,
+        "The camera does not understand the request ({}). Check the path and the query of the RTSP URL.",
+    ),
+    401: (
+        Reason.STREAM_UNAUTHORIZED,
+        "The camera refuses the user or password ({}). Enter the camera's credentials again.",
+    ),
+    403: (
+        Reason.STREAM_UNAUTHORIZED,
+        "The camera forbids this user the stream ({}). Give the user the right to view it, or enter another user.",
+    ),
+    404: (
+        Reason.STREAM_NOT_FOUND,
+        "The camera answers but knows no such stream ({}). Check the path in the RTSP URL.",
+    ),
+    406: (
+        Reason.STREAM_UNSUPPORTED,
+        "The camera cannot describe the stream as SDP ({}). Check that the path is that of a video stream.",
+    ),
+    407: (
+        Reason.STREAM_UNAUTHORIZED,
+        "A proxy before the camera asks for a password of its own ({}). Enter an address that needs no proxy.",
+    ),
+    408: (
+        Reason.STREAM_TIMEOUT,
+        "The camera waited too long for a request ({}). Check its network and load; reconnecting.",
+    ),
+    410: (
+        Reason.STREAM_NOT_FOUND,
+        "The camera no longer has this stream ({}). Check the path in the RTSP URL.",
+    ),
+    414: (
+        Reason.STREAM_NOT_FOUND,
+        "The RTSP URL is too long for the camera ({}). Shorten its path or query.",
+    ),
+    415: (
+        Reason.STREAM_UNSUPPORTED,
+        "The camera cannot send the stream in this format ({}). Set it to H.264, H.265 or MJPEG.",
+    ),
+    453: (
+        Reason.STREAM_UNREACHABLE,
+        "The camera has no bandwidth or session left for another viewer ({}). Close other viewers of the camera, or"
+        " lower its bit rate.",
+    ),
+    454: (
+        Reason.STREAM_ENDED,
+        "The camera no longer knows the session ({}); reconnecting.",
+    ),
+    455: (
+        Reason.STREAM_UNREACHABLE,
+        "The camera is not ready to send the stream ({}). Restart the camera if this lasts.",
+    ),
+    457: (
+        Reason.STREAM_UNSUPPORTED,
+        "The camera cannot play the stream from its present moment ({}). Check that the path is a live stream.",
+    ),
+    461: (
+        Reason.STREAM_UNSUPPORTED,
+        "The camera does not offer this transport ({}). Change the camera's transport from tcp to udp, or from udp"
+        " to tcp.",
+    ),
+    462: (
+        Reason.STREAM_UNREACHABLE,
+        "The camera cannot send to the detector's address ({}). Change the camera's transport to tcp.",
+    ),
+    500: (
+        Reason.STREAM_UNREACHABLE,
+        "The camera has an internal error ({}). Restart the camera, and update its firmware if this lasts.",
+    ),
+    503: (
+        Reason.STREAM_UNREACHABLE,
+        "The camera is overloaded or allows no more viewers ({}). Close other viewers of the camera, or restart it.",
+    ),
 }
+_STATUS_FAULTS |= dict.fromkeys(
+    (405, 501, 505, 551),
+    (
+        Reason.STREAM_UNSUPPORTED,
+        "The camera does not offer what RTSP needs to show a stream ({}). Check the RTSP URL and the firmware.",
+    ),
+)
+_STATUS_FAULTS |= dict.fromkeys(
+    (459, 460),
+    (
+        Reason.STREAM_UNSUPPORTED,
+        "The camera cannot play this combination of tracks ({}). Enter the RTSP URL of its video stream alone.",
+    ),
+)
+_STATUS_FAULTS |= dict.fromkeys(
+    (502, 504),
+    (
+        Reason.STREAM_UNREACHABLE,
+        "A recorder or proxy answers but cannot reach the camera behind it ({}). Check its power and network.",
+    ),
+)
+_REDIRECT = (
+    Reason.STREAM_FORBIDDEN,
+    "The camera redirects to another address, which is not followed ({}). Enter that address as the RTSP URL.",
+)
+_REFUSED = (
+    Reason.STREAM_UNREACHABLE,
+    "The camera refuses the request ({}). Check the RTSP URL and the camera's settings.",
+)
+_FAILED = (
+    Reason.STREAM_UNREACHABLE,
+    "The camera reports an error of its own ({}). Restart the camera if this lasts.",
+)
 
 
 def from_status(status: int) -> StreamFault | None:
     """What an RTSP status (RFC 2326, section 7.1.1) to OPTIONS, DESCRIBE, SETUP or PLAY means; None: all is well."""
     if status < 300:
         return None
-    if status < 400:
-        return StreamFault(Reason.STREAM_FORBIDDEN, f"the camera redirects to another address, status {status}")
-    if status == 461:
-        return StreamFault(Reason.STREAM_UNSUPPORTED, "the camera does not offer this transport, status 461")
-    return StreamFault(_STATUS_REASONS.get(status, Reason.STREAM_UNREACHABLE), f"the camera answers status {status}")
+    other = _REDIRECT if status < 400 else _REFUSED if status < 500 else _FAILED
+    reason, text = _STATUS_FAULTS.get(status, other)
+    return StreamFault(reason, text=text.format(f"RTSP status {status}"))
 
 
 def from_connect_error(error: OSError) -> StreamFault:
@@ -63,10 +164,15 @@ def from_connect_error(error: OSError) -> StreamFault:
         return StreamFault(Reason.STREAM_UNREACHABLE, "the host name is not known")
     if isinstance(error, ssl.SSLCertVerificationError):
         return StreamFault(
-            Reason.STREAM_UNREACHABLE, f"the camera's certificate is not trusted: {error.verify_message}"
+            Reason.STREAM_UNREACHABLE,
+            text=f"The camera's certificate is not trusted: {error.verify_message}. "
+            "Name the file of its authority in VIGIL_RTSPS_CA_FILE.",
         )
     if isinstance(error, ssl.SSLError):
-        return StreamFault(Reason.STREAM_UNREACHABLE, "the TLS handshake failed")
+        return StreamFault(
+            Reason.STREAM_UNREACHABLE,
+            text="The TLS handshake with the camera failed. Check that this port speaks rtsps, or use rtsp.",
+        )
     if isinstance(error, TimeoutError):
         return StreamFault(Reason.STREAM_UNREACHABLE, "nothing answers at the address")
     name = errno.errorcode.get(error.errno or 0, "")

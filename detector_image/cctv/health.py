@@ -54,6 +54,12 @@ class CameraHealth:
             return self._reason
 
     @property
+    def message(self) -> str:
+        """What a person reads about the stream."""
+        with self._lock:
+            return self._message
+
+    @property
     def is_streaming(self) -> bool:
         """Whether pictures arrive."""
         return self.reason is Reason.STREAMING

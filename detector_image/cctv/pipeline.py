@@ -31,7 +31,6 @@ from cctv.unwritten import UnwrittenAlerts
 from cctv.work_watch import WorkWatch
 from vigil_contracts.alert import ClipSubmission, PictureSubmission
 from vigil_contracts.camera import CameraConfiguration, Heartbeat
-from vigil_contracts.names import REASON_TEXTS
 from vigil_contracts.stream_url import secrets_of
 
 _STATE_EVERY_SECONDS = 10.0
@@ -287,7 +286,7 @@ class CameraPipeline:
 
     def _look_for_outage(self, analysis: Analysis, *, has_picture: bool) -> None:
         health = self._health
-        why = REASON_TEXTS[health.reason]
+        why = health.message
         # A stream may come and go while one picture is looked at: that picture says that the camera has worked.
         works = health.is_streaming or has_picture
         event = analysis.outage.check(works, health.seconds_without_picture(), why, datetime.now(UTC))

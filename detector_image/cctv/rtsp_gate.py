@@ -153,7 +153,10 @@ class RtspGate:
         except StreamFault as fault:
             self._dialogue.fault = self._dialogue.fault or fault
         except NotRtspError:
-            self._dialogue.fault = StreamFault(Reason.STREAM_UNSUPPORTED, "the answer is not RTSP")
+            self._dialogue.fault = StreamFault(
+                Reason.STREAM_UNSUPPORTED,
+                text="The address answers, but not in RTSP. Check the port in the RTSP URL.",
+            )
         except (OSError, ValueError):
             pass  # either side is gone; the reader learns it from libav
         finally:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from vigil_contracts.camera import StreamHealth
-from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason
+from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason, is_whole_message
 
 REPORT_VALID_FOR = timedelta(seconds=30)
 """A detector reports every 10 s; three reports missed in a row mean that nobody watches."""
@@ -60,11 +60,12 @@ def address_unreadable(*, is_active: bool) -> Health:
     return Health(phase, Reason.INVALID_SPEC, ADDRESS_UNREADABLE)
 
 
-def message(reason: Reason, detail: str) -> str:
-    """The reason's sentence, with the detail where there is one that says more."""
-    text = REASON_TEXTS[reason]
-    detail = detail.strip()
-    return f"{text} ({detail})" if detail and detail != text else text
+def message(reason: Reason, reported: str) -> str:
+    """Return what a person reads: what the detector reported, behind the reason's sentence where it is a detail."""
+    text, reported = REASON_TEXTS[reason], reported.strip()
+    if is_whole_message(reason, reported):
+        return reported
+    return f"{text} ({reported})" if reported else text
 
 
 def _not_reporting(phase: CameraPhase, reported_at: datetime | None) -> Health:

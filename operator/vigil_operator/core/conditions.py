@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from vigil_contracts.names import REASON_TEXTS, ConditionStatus, Reason
+from vigil_contracts.names import REASON_TEXTS, ConditionStatus, Reason, is_whole_message
 
 
 class ConditionType(StrEnum):
@@ -23,7 +23,7 @@ class ConditionType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One aspect. `details` is added to the reason's own sentence."""
+    """One aspect. `details` is added to the reason's own sentence, or replaces it where it is a whole message."""
 
     type: ConditionType
     status: ConditionStatus
@@ -33,7 +33,12 @@ class Condition:
     @property
     def message(self) -> str:
         """What to do, then what exactly was seen."""
-        return f"{REASON_TEXTS[self.reason]} {self.details}".strip()
+        return reason_text(self.reason, self.details)
+
+
+def reason_text(reason: Reason, details: str) -> str:
+    """Return the reason's own sentence and the details, without saying anything twice."""
+    return details if is_whole_message(reason, details) else f"{REASON_TEXTS[reason]} {details}".strip()
 
 
 def rfc3339(moment: datetime) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from vigil_contracts.camera import CameraSummary
 from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason
 from vigil_operator.core.classes import ChosenClass, NoClass, choose_class
+from vigil_operator.core.conditions import reason_text
 from vigil_operator.core.fallback import with_fallback
 from vigil_operator.core.names import LABEL_CAMERA
 from vigil_operator.core.observed import Camera, DetectorClass, Key
@@ -173,8 +174,9 @@ def _pod(facts: Facts, camera: Camera) -> list[Step]:
     scheduled = Step("Scheduling", states[state.scheduled], text)
     if not state.scheduled:
         return [scheduled]
-    text = f"{pod.key.name}, {pod.container.restarts} restarts. {REASON_TEXTS[state.running_reason]}"
-    return [scheduled, Step("Detector", states[state.running], f"{text} {state.running_details}".strip())]
+    text = f"{pod.key.name}, {pod.container.restarts} restarts. "
+    text += reason_text(state.running_reason, state.running_details)
+    return [scheduled, Step("Detector", states[state.running], text)]
 
 
 def _heartbeat(facts: Facts) -> Step:

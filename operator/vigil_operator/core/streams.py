@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from vigil_contracts.camera import HealthReport
-from vigil_contracts.names import CameraPhase, Reason
+from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason
 from vigil_operator.core.conditions import rfc3339
 from vigil_operator.core.pods import PodState
 
@@ -70,6 +70,9 @@ def _steady(fps: float | None, before: float | None) -> float | None:
 
 
 def _details(report: HealthReport) -> str:
-    """The API puts the detail in brackets behind the reason's own sentence, which conditions begin with anyway."""
-    _, bracket, detail = report.message.partition(" (")
-    return detail.removesuffix(")") if bracket else ""
+    """What the message says beyond the reason's own sentence, with which conditions begin; or all of it."""
+    text = REASON_TEXTS[report.reason]
+    if not report.message.startswith(text):
+        return report.message
+    details = report.message.removeprefix(text).strip()
+    return details[1:-1] if details.startswith("(") and details.endswith(")") else details

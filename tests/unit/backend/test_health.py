@@ -62,3 +62,16 @@ def test_stale_report_is_a_failure() -> None:
 def test_every_reason_has_its_words(reason: Reason) -> None:
     assert message(reason, "") == REASON_TEXTS[reason]
     assert message(reason, "401 from port 554") == f"{REASON_TEXTS[reason]} (401 from port 554)"
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_no_sentence_is_said_twice(reason: Reason) -> None:
+    text = REASON_TEXTS[reason]
+    assert message(reason, text) == text
+    assert message(reason, f"{text} (refused)") == f"{text} (refused)"
+
+
+def test_a_cause_of_its_own_replaces_the_reason_s_sentence() -> None:
+    busy = "The camera is busy (RTSP status 503). Close other viewers."
+    assert message(Reason.STREAM_UNREACHABLE, busy) == busy
+    assert message(Reason.MODEL_INVALID, "Wrong shape.").startswith(REASON_TEXTS[Reason.MODEL_INVALID])

@@ -6,7 +6,8 @@ import pytest
 from tests.unit.operator.builders import NOW, pod
 
 from vigil_contracts.camera import HealthReport, StreamHealth
-from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason
+from vigil_contracts.names import REASON_TEXTS, CameraPhase, ConditionStatus, Reason
+from vigil_operator.core.conditions import Condition, ConditionType
 from vigil_operator.core.pods import classify
 from vigil_operator.core.streams import heard, joined, stream_status
 
@@ -80,3 +81,22 @@ def test_what_moves_while_all_is_well_is_left_alone() -> None:
 
 def test_without_news_the_stream_stays_as_it_was_said() -> None:
     assert stream_status(None, {"width": 768}) == {"width": 768}
+
+
+@pytest.mark.parametrize(
+    ("reported", "expected"),
+    [
+        ("{} (no route to its network)", "{} no route to its network"),
+        ("{}", "{}"),
+        ("The camera is busy (RTSP status 503). Close other viewers.",) * 2,
+    ],
+)
+def test_kubectl_shows_each_sentence_once(reported: str, expected: str) -> None:
+    reason = Reason.STREAM_UNREACHABLE
+    text = REASON_TEXTS[reason]
+    said = report(CameraPhase.DEGRADED, reason).model_copy(update={"message": reported.format(text)})
+
+    state = joined(classify(pod(ready=False), None), said)
+
+    condition = Condition(ConditionType.STREAMING, ConditionStatus.FALSE, state.running_reason, state.running_details)
+    assert condition.message == expected.format(text)

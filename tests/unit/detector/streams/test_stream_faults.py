@@ -1,0 +1,71 @@
+"""What a camera's status means to a person: a cause and a remedy of its own."""
+
+import ssl
+
+import pytest
+
+from cctv.faults import StreamFault, from_connect_error, from_status
+from vigil_contracts.names import REASON_TEXTS, Reason, is_whole_message
+
+STATUSES = [
+    *(400, 401, 402, 403, 404, 405, 406, 407, 408, 410, 411, 412, 413, 414, 415, 451, 452, 453, 454, 455, 456, 457),
+    *(458, 459, 460, 461, 462, 500, 501, 502, 503, 504, 505, 551),
+]
+"""RFC 2326, section 7.1.1."""
+
+
+def fault(status: int) -> StreamFault:
+    made = from_status(status)
+    assert made is not None
+    return made
+
+
+@pytest.mark.parametrize("status", [301, 302, 305, *STATUSES, 499, 599])
+def test_a_status_is_named_with_a_cause_and_a_remedy_and_never_said_twice(status: int) -> None:
+    text = str(fault(status))
+
+    assert f"RTSP status {status}" in text
+    assert len(text) <= 200
+    assert is_whole_message(fault(status).reason, text)
+    assert "does not answer" not in text, "it answered"
+
+
+def test_success_is_no_fault() -> None:
+    assert from_status(200) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "remedy"),
+    [
+        (400, Reason.STREAM_NOT_FOUND, "Check the path"),
+        (401, Reason.STREAM_UNAUTHORIZED, "credentials"),
+        (403, Reason.STREAM_UNAUTHORIZED, "right to view"),
+        (453, Reason.STREAM_UNREACHABLE, "Close other viewers"),
+        (454, Reason.STREAM_ENDED, "reconnecting"),
+        (461, Reason.STREAM_UNSUPPORTED, "transport"),
+        (500, Reason.STREAM_UNREACHABLE, "Restart the camera"),
+        (503, Reason.STREAM_UNREACHABLE, "no more viewers"),
+    ],
+)
+def test_the_remedy_fits_the_status(status: int, reason: Reason, remedy: str) -> None:
+    assert fault(status).reason is reason
+    assert remedy in str(fault(status))
+
+
+def test_the_statuses_that_differ_have_different_sentences() -> None:
+    texts = {str(fault(status)).replace(str(status), "") for status in (400, 401, 403, 404, 453, 461, 500, 503)}
+    assert len(texts) == 8
+
+
+def untrusted() -> ssl.SSLError:
+    error = ssl.SSLCertVerificationError("x")
+    error.verify_message = "self-signed certificate"
+    return error
+
+
+@pytest.mark.parametrize("error", [untrusted(), ssl.SSLError("x")])
+def test_a_camera_whose_tls_fails_is_not_said_to_be_silent(error: ssl.SSLError) -> None:
+    text = str(from_connect_error(error))
+
+    assert REASON_TEXTS[Reason.STREAM_UNREACHABLE] not in text
+    assert is_whole_message(Reason.STREAM_UNREACHABLE, text)
