@@ -16,9 +16,12 @@ from vigil_contracts.errands import ProbeResult
 from vigil_contracts.names import REASON_TEXTS, Reason, StreamTransport
 from vigil_contracts.stream_url import secrets_of
 
+SETTLE_SECONDS = 1.0
+"""A camera first sends at once what it had ready: pictures are counted only when that is through."""
 MEASURE_SECONDS = 2.0
-"""How long pictures are counted where the stream does not say how many it gives."""
-LONGEST_SECONDS = 25.0
+"""How long pictures are counted: what a stream says of its rate itself may be anything."""
+LONGEST_SECONDS = 58.0
+"""More than a source's own limits (see `cctv.rtsp.PICTURELESS_SECONDS`): a probe gives the reason of a watch."""
 
 MakeSource = Callable[[str, StreamTransport], Source]
 
@@ -68,19 +71,14 @@ class Prober:
 def _try(source: Source) -> Probed:
     source.open()
     snapshot: bytes | None = None
-    first_at, count = 0.0, 0
+    rate = _RateMeter()
     for picture in source.pictures():
-        now = time.monotonic()
         if snapshot is None:
+            now = time.monotonic()
             snapshot = render_jpeg(Frame.from_av(picture, datetime.now(UTC), now, 1), None, "")
-            first_at = time.monotonic()
-            continue
-        count += 1
-        if source.info().frames_per_second or now - first_at >= MEASURE_SECONDS:
+        if rate.is_known_after(time.monotonic()):
             break
-    info = source.info()
-    measured = count / max(0.001, time.monotonic() - first_at) if count else None
-    rate = info.frames_per_second or measured  # a stream's header may claim any rate
+    info, measured = source.info(), rate.per_second
     result = ProbeResult(
         answers=True,
         reason=Reason.STREAMING,
@@ -88,6 +86,30 @@ def _try(source: Source) -> Probed:
         codec=info.codec,
         width=info.width or None,
         height=info.height or None,
-        frames_per_second=min(rate, MAX_FRAMES_PER_SECOND) if rate else None,
+        frames_per_second=min(measured, MAX_FRAMES_PER_SECOND) if measured else None,
     )
     return Probed(result, snapshot)
+
+
+class _RateMeter:
+    """Measures the rate of pictures by their arrival."""
+
+    def __init__(self) -> None:
+        self._first_at = self._began_at = self._last_at = 0.0
+        self._seen = self._count = 0
+
+    def is_known_after(self, now: float) -> bool:
+        """Takes the next picture; whether enough have come."""
+        self._seen += 1
+        if self._seen == 1:
+            self._first_at = now
+        elif not self._began_at:
+            if now - self._first_at >= SETTLE_SECONDS:
+                self._began_at = now
+        else:
+            self._count, self._last_at = self._count + 1, now
+        return self._count > 0 and now - self._began_at >= MEASURE_SECONDS
+
+    @property
+    def per_second(self) -> float | None:
+        return self._count / (self._last_at - self._began_at) if self._last_at > self._began_at else None

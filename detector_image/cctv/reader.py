@@ -34,7 +34,7 @@ _INFO_EVERY_PICTURES = 25
 
 @dataclass(frozen=True, slots=True)
 class ReaderOptions:
-    """How patient a reader is. `stuck_seconds` is beyond every time-out of the source itself."""
+    """How patient a reader is. `stuck_seconds`: without anything received; beyond the source's own time-outs."""
 
     stuck_seconds: float = 25.0
     abandon_seconds: float = 10.0
@@ -103,7 +103,7 @@ class Reader:
             watch = self._watch
             if watch is None:
                 return
-            idle = time.monotonic() - watch.progress_at
+            idle = watch.idle_seconds()
             if idle > self.options.stuck_seconds + self.options.abandon_seconds:
                 watch.abandon()
                 self.log.error("a reader does not come back; another takes over")
@@ -158,6 +158,12 @@ class _Watch(threading.Thread):
         source = self._source
         if source is not None:
             source.interrupt()
+
+    def idle_seconds(self) -> float:
+        """How long nothing has moved: packets without a picture are for the source to judge, which says more."""
+        source = self._source
+        received_at = source.received_at() if source is not None else None
+        return time.monotonic() - max(self.progress_at, received_at or 0.0)
 
     def abandon(self) -> None:
         """Whatever this thread still does has no effect any more."""

@@ -27,6 +27,9 @@ _LIBAV_ERRORS = (av.error.FFmpegError, OSError, ValueError)
 
 PICTURELESS_SECONDS = 45.0
 """How long packets may come without a picture: more than the longest usual distance of keyframes."""
+_MEDIA_SECONDS = 3.0
+"""Media that came so recently still comes."""
+_CODEC_NAMES = {"h264": "H.264", "hevc": "H.265"}
 
 
 class RtspSource:
@@ -51,6 +54,8 @@ class RtspSource:
         self._recorder = recorder
         self._recording: Recording | None = None
         self._container: av.container.InputContainer | None = None
+        self._packet_at: float | None = None
+        self._has_keyframe = False
 
     def open(self) -> StreamInfo:
         self._gate.open()
@@ -77,11 +82,15 @@ class RtspSource:
             # libav calls an interrupted handshake "invalid data"; how long it took tells the truth.
             if self._gate.fault is None and time.monotonic() - began >= self._open_timeout:
                 raise StreamFault(
-                    Reason.STREAM_TIMEOUT, "the camera accepts the connection but says nothing"
+                    Reason.STREAM_TIMEOUT,
+                    text="The camera accepts the connection but does not answer. Check the port in the RTSP URL, or"
+                    " restart the camera.",
                 ) from None
             raise self._fault(error) from None
         if not self._container.streams.video:
-            raise StreamFault(Reason.STREAM_UNSUPPORTED, "it has no video")
+            raise StreamFault(
+                Reason.STREAM_UNSUPPORTED, text="The stream has no video. Check the path in the RTSP URL."
+            )
         stream = self._container.streams.video[0]
         with contextlib.suppress(ValueError):  # a codec without a decoder has no context
             stream.codec_context.thread_count = 1
@@ -93,21 +102,26 @@ class RtspSource:
         asked_at = time.monotonic()
         try:
             for packet in self._container.demux(self._container.streams.video[0]):
-                is_late = time.monotonic() - asked_at >= self._read_timeout
+                now = time.monotonic()
+                is_late = now - asked_at >= self._read_timeout
+                if not is_late:
+                    self._packet_at = now
                 if self._recording is not None:
                     self._recording.add(packet)
                 yield packet
                 if is_late:
                     # libav's parser holds the last packet until it knows where it ends: here the time-out made it go.
-                    raise StreamFault(Reason.STREAM_TIMEOUT)
+                    raise self._silence()
                 asked_at = time.monotonic()
         except _LIBAV_ERRORS as error:
-            raise self._fault(error) from None
-        raise self._gate.fault or StreamFault(Reason.STREAM_ENDED)
+            fault = self._fault(error)
+            raise (self._silence() if fault.reason is Reason.STREAM_TIMEOUT else fault) from None
+        raise self._fault(None)
 
     def pictures(self) -> Iterator[av.VideoFrame]:
         last_picture_at = time.monotonic()
         for packet in self.packets():
+            self._has_keyframe = self._has_keyframe or packet.is_keyframe
             try:
                 pictures = _decoded(packet)
             except _LIBAV_ERRORS as error:
@@ -115,8 +129,12 @@ class RtspSource:
             if pictures:
                 last_picture_at = time.monotonic()
             elif time.monotonic() - last_picture_at > PICTURELESS_SECONDS:
-                raise StreamFault(Reason.STREAM_UNSUPPORTED, "packets come, but no picture can be decoded")
+                raise self._undecodable()
             yield from pictures
+
+    def received_at(self) -> float | None:
+        known = [at for at in (self._packet_at, self._gate.media.last_at) if at is not None]
+        return max(known, default=None)
 
     def info(self) -> StreamInfo:
         assert self._container is not None, "open first"
@@ -141,8 +159,43 @@ class RtspSource:
             self._container.close()
             self._container = None
 
-    def _fault(self, error: Exception) -> StreamFault:
-        return self._gate.fault or from_libav(error)
+    def _fault(self, error: Exception | None) -> StreamFault:
+        """What an error of libav, or a stream's end without one, means."""
+        if self._gate.fault is not None:
+            return self._gate.fault
+        if self._gate.is_closed:  # interrupted from outside, since nothing moved
+            return StreamFault(Reason.STREAM_TIMEOUT)
+        return from_libav(error) if error is not None else StreamFault(Reason.STREAM_ENDED)
+
+    def _silence(self) -> StreamFault:
+        """What it means that libav gives no packet: it drops media that it cannot read."""
+        if self._gate.media.seconds_since_media() < _MEDIA_SECONDS:
+            return self._undecodable()
+        if self.received_at() is None:
+            is_udp = self._transport is StreamTransport.UDP
+            remedy = "Change the camera's transport to tcp" if is_udp else "Check its load"
+            return StreamFault(
+                Reason.STREAM_TIMEOUT,
+                text=f"The camera accepts the connection but sends no video. {remedy}, or restart the camera.",
+            )
+        return StreamFault(Reason.STREAM_TIMEOUT)
+
+    def _undecodable(self) -> StreamFault:
+        announced, sent = self.info().codec, self._gate.media.codec
+        if sent and announced in _CODEC_NAMES and sent != announced:
+            why = (
+                f": the camera announces {_CODEC_NAMES[announced]} but sends {_CODEC_NAMES[sent]}."
+                " Set its codec again and restart the camera."
+            )
+        elif announced == "mjpeg":
+            why = ": MJPEG over RTP is limited to 2040 pixels in width and height. Lower the resolution or set H.264."
+        elif self._packet_at is not None and not self._has_keyframe:
+            why = " without a keyframe. Set the camera's keyframe (I-frame) interval to 10 s or less."
+        else:
+            why = ". Set the camera to H.264, H.265 or MJPEG."
+        return StreamFault(
+            Reason.STREAM_UNSUPPORTED, text=f"The camera's packets come, but no picture can be decoded{why}"
+        )
 
 
 def _decoded(packet: "av.Packet[av.VideoStream]") -> list[av.VideoFrame]:

@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 
 from cctv.addresses import AddressPolicy, Resolver, resolve, system_resolver
 from cctv.faults import StreamFault, from_connect_error
+from cctv.rtp_watch import RtpWatch
 from cctv.rtsp_dialogue import Dialogue, Replies
 from cctv.rtsp_messages import Message, NotRtspError, Splitter
 from vigil_contracts.names import Reason
@@ -73,6 +74,7 @@ class RtspGate:
         self._dialogue: Dialogue | None = None
         self._thread: threading.Thread | None = None
         self.local_url = ""
+        self.media = RtpWatch()
 
     @property
     def user_agent(self) -> str:
@@ -226,6 +228,7 @@ class _Relay:
             if isinstance(item, bytes):
                 if not self._dialogue.playing and item[0] != 0x24:
                     raise NotRtspError("the camera does not speak RTSP")
+                self._gate.media.take(item)
                 self._client.sendall(item)
             elif item.status:
                 self._deliver(self._dialogue.answer(item))

@@ -45,6 +45,9 @@ class Source(Protocol):
     def info(self) -> StreamInfo:
         """As `open` returned it, but of now: cameras change resolution in the middle of a stream."""
 
+    def received_at(self) -> float | None:
+        """When the stream last sent anything, by the monotonic clock, decoded or not; from any thread."""
+
     def interrupt(self) -> None:
         """Makes a blocked `open` or `pictures` end soon; from any thread."""
 

@@ -27,8 +27,8 @@ from vigil_contracts.stream_url import (
 
 UNCLAIMED_SECONDS = 10.0
 """A detector that is there takes an errand within a second."""
-UNFINISHED_SECONDS = 45.0
-"""A probe takes no longer than a detector's own time-outs, twice ten seconds by default."""
+UNFINISHED_SECONDS = 70.0
+"""A probe takes no longer than 58 s: a stream without a decodable picture is known by then."""
 KEPT_SECONDS = 600.0
 CONFIGURATION_SECONDS = 30.0
 NOBODY_THERE = (

@@ -62,6 +62,8 @@ class Script:
     """Refuse SETUP by 453 while another session lasts: until its TEARDOWN, or for ever where that never comes."""
     ignores_teardown: bool = False
     """Never answer TEARDOWN."""
+    announces_h265: bool = False
+    """Describe the clip's H.264 as H.265."""
     speed: float = 1.0
     """How many seconds of the stream, by its timestamps, are sent in one."""
 
@@ -209,7 +211,7 @@ class _Client:
             answer.set("Public", "OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, TEARDOWN")
         elif message.method == "DESCRIBE":
             assert self._script.clip is not None
-            answer.body = describe(self._script.clip, "misbehaving").encode()
+            answer.body = self._described(self._script.clip).encode()
             answer.set("Content-Type", "application/sdp")
             answer.set("Content-Base", message.uri.rstrip("/") + "/")
             answer.set("Content-Length", str(len(answer.body)))
@@ -218,6 +220,12 @@ class _Client:
             answer.set("Session", "1234;timeout=60")
         elif message.method == "PLAY":
             answer.set("Session", "1234")
+
+    def _described(self, clip: Clip) -> str:
+        lines = describe(clip, "misbehaving").splitlines(keepends=True)
+        if self._script.announces_h265:
+            lines = [line.replace("H264/", "H265/") for line in lines if not line.startswith("a=fmtp")]
+        return "".join(lines)
 
 
 class _Show:

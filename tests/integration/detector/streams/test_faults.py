@@ -1,6 +1,7 @@
 """Every fault of a stream, made on purpose by a server: it is named rightly, and the stream comes back."""
 
 import socket
+import threading
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -329,6 +330,47 @@ def test_a_keyframe_every_thirty_seconds_is_waited_for(watch: Watch, tmp_path: P
     with av.open(str(tmp_path / "rare.mp4")) as container:
         first = next(container.decode(video=0)).to_ndarray(format="bgr24")
     assert np.abs(watched.frames[0].bgr().astype(int) - first).mean() < 3, "the first picture is the keyframe's"
+
+
+def test_a_camera_that_announces_h265_and_sends_h264_is_told(clip: Clip) -> None:
+    with misbehaving_camera(Script(clip=clip, announces_h265=True)) as camera:
+        fault = fault_of(camera.url, patience_seconds=LITTLE_PATIENCE_SECONDS)
+
+    assert fault.reason is Reason.STREAM_UNSUPPORTED
+    assert "announces H.265 but sends H.264" in str(fault)
+
+
+def test_watch_and_probe_give_the_same_reason_for_packets_without_a_picture(
+    watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The watchdog's patience (here 1.5 s) ends before the source's own (3 s), which knows more."""
+    monkeypatch.setattr("cctv.rtsp.PICTURELESS_SECONDS", 3.0)
+    rare = load_clip(make_clip(tmp_path / "rare.mp4", seconds=8, keyframe_every=300))
+    with misbehaving_camera(Script(clip=rare, skips_keyframes=True)) as camera:
+        watched = watch(camera.url, stuck_seconds=1.5)
+        checked = threading.Event()
+        checker = threading.Thread(
+            target=lambda: [watched.reader.check() for _ in iter(lambda: checked.wait(0.1), 1)]
+        )
+        checker.start()
+        source = RtspSource(camera.url, StreamTransport.TCP, LOOPBACK)
+        probed = Prober(lambda url, transport: source).probe(camera.url, StreamTransport.TCP)
+        wait_until(lambda: bool(watched.reasons), 10, "the watch gives a reason")
+        checked.set()
+        checker.join(5)
+
+    assert watched.reasons[0] is probed.result.reason is Reason.STREAM_UNSUPPORTED
+    assert watched.health.message == probed.result.message
+    assert "no picture can be decoded without a keyframe" in probed.result.message
+
+
+def test_the_probe_measures_the_frame_rate(clip: Clip) -> None:
+    """The clip claims ten frames a second; the camera sends five."""
+    with misbehaving_camera(Script(clip=clip, speed=0.5)) as camera:
+        source = RtspSource(camera.url, StreamTransport.TCP, LOOPBACK)
+        probed = Prober(lambda url, transport: source).probe(camera.url, StreamTransport.TCP)
+
+    assert probed.result.frames_per_second == pytest.approx(5.0, rel=0.2)
 
 
 def test_a_stream_without_any_keyframe_is_told_apart(

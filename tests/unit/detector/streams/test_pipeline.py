@@ -55,6 +55,9 @@ class MovingSource:
             picture = np.random.default_rng(number).integers(0, 255, (48, 64, 3), dtype=np.uint8)
             yield av.VideoFrame.from_ndarray(picture, format="rgb24")
 
+    def received_at(self) -> float | None:
+        return None
+
     def interrupt(self) -> None:
         self._end.set()
 

@@ -32,7 +32,7 @@ class HangingSource:
 
     def __init__(self, *, is_obedient: bool) -> None:
         self.is_obedient, self.end = is_obedient, threading.Event()
-        self.is_closed = False
+        self.is_closed = self.sends_packets = False
 
     def open(self) -> StreamInfo:
         return INFO
@@ -44,6 +44,9 @@ class HangingSource:
         yield av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
         self.end.wait(30)
         raise StreamFault(Reason.STREAM_TIMEOUT)
+
+    def received_at(self) -> float | None:
+        return time.monotonic() if self.sends_packets else None
 
     def interrupt(self) -> None:
         if self.is_obedient:
@@ -110,6 +113,20 @@ def test_a_thread_that_does_not_come_back_is_abandoned_and_another_takes_over(
     time.sleep(0.3)
     assert made[0].is_closed
     assert reader.sequence <= taken + len(made)
+
+
+def test_packets_without_a_picture_are_left_to_the_source_which_says_why(started: Started) -> None:
+    reader, made = started(True)
+    _watched_until(reader, lambda: reader.sequence == 1)
+    made[0].sends_packets = True
+    began = time.monotonic()
+    while time.monotonic() - began < OPTIONS.stuck_seconds * 2:
+        reader.check()
+        time.sleep(0.02)
+
+    assert not made[0].end.is_set()
+    made[0].sends_packets = False
+    _watched_until(reader, lambda: made[0].end.is_set())
 
 
 def test_a_reader_that_waits_for_its_next_try_does_not_hang(started: Started) -> None:

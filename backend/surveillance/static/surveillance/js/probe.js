@@ -4,7 +4,7 @@ import { send } from "./send.js";
 
 const QUIET_MS = 1200;
 const ASK_MS = 1000;
-const PATIENCE_MS = 30000;
+const PATIENCE_MS = 75000; // a detector needs up to a minute to tell that a stream has no decodable picture
 const panel = document.querySelector("[data-probe]");
 const url = document.getElementById("id_rtsp_url");
 const transport = document.getElementById("id_transport");

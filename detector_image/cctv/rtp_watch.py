@@ -1,0 +1,81 @@
+"""What the gate sees of the media: when it came last, and which codec it really is.
+
+Only interleaved packets (RFC 2326 section 10.12) pass the gate. Over UDP nothing is known here.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+_SAMPLED_PACKETS = 500
+"""The first packets tell the codec; all later ones are passed on without a look."""
+_RTCP_TYPES = range(192, 224)
+"""RFC 5761, section 4: what tells a control packet from a media packet."""
+_H264_PROFILES = frozenset({66, 77, 88, 100, 110, 122, 144, 244})
+_H264_SPS, _H264_STAP_A, _H264_FU_A = 7, 24, 28
+_H264_SLICES = frozenset({1, 5})
+_H265_PARAMETERS_AND_UNITS = frozenset({32, 33, 34, 48, 49})
+"""VPS, SPS, PPS, aggregation and fragmentation (RFC 7798, section 4.4)."""
+
+
+class RtpWatch:
+    """One connection's media. Written by the gate's thread, read by any."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._sampled = 0
+        self._codecs: Counter[str] = Counter()
+        self.last_at: float | None = None
+        """When the last media packet came, by the monotonic clock."""
+
+    def take(self, interleaved: bytes) -> None:
+        """Notes whole interleaved packets."""
+        for packet in _packets(interleaved):
+            if len(packet) < 12 or packet[1] in _RTCP_TYPES:
+                continue
+            self.last_at = self._monotonic()
+            if self._sampled >= _SAMPLED_PACKETS:
+                return
+            self._sampled += 1
+            if codec := codec_of(_payload(packet)):
+                self._codecs[codec] += 1
+
+    def seconds_since_media(self) -> float:
+        """How long ago the last media packet came; infinite where none has."""
+        return float("inf") if self.last_at is None else self._monotonic() - self.last_at
+
+    @property
+    def codec(self) -> str:
+        """`h264` or `hevc`, as the payloads show it; empty where they do not."""
+        return self._codecs.most_common(1)[0][0] if self._codecs else ""
+
+
+def codec_of(payload: bytes) -> str:
+    """Return the codec by an RTP payload's first bytes, where they can belong to one only (RFC 6184, RFC 7798)."""
+    if len(payload) < 4 or payload[0] & 0x80:
+        return ""
+    kind = payload[0] & 0x1F
+    unit = payload[3:] if kind == _H264_STAP_A else payload
+    if len(unit) > 1 and unit[0] & 0x1F == _H264_SPS and unit[1] in _H264_PROFILES:
+        return "h264"
+    if kind == _H264_FU_A and payload[1] & 0x1F in _H264_SLICES:
+        return "h264"
+    if payload[0] >> 1 in _H265_PARAMETERS_AND_UNITS and payload[1] == 1:
+        return "hevc"
+    return ""
+
+
+def _packets(interleaved: bytes) -> Iterator[bytes]:
+    position = 0
+    while position + 4 <= len(interleaved) and interleaved[position] == 0x24:
+        end = position + 4 + int.from_bytes(interleaved[position + 2 : position + 4], "big")
+        yield interleaved[position + 4 : end]
+        position = end
+
+
+def _payload(packet: bytes) -> bytes:
+    """What is behind an RTP header (RFC 3550, sections 5.1 and 5.3.1)."""
+    begin = 12 + 4 * (packet[0] & 0x0F)
+    if packet[0] & 0x10:
+        begin += 4 + 4 * int.from_bytes(packet[begin + 2 : begin + 4], "big")
+    return packet[begin : begin + 8]
