@@ -349,9 +349,12 @@ def test_watch_and_probe_give_the_same_reason_for_packets_without_a_picture(
     with misbehaving_camera(Script(clip=rare, skips_keyframes=True)) as camera:
         watched = watch(camera.url, stuck_seconds=1.5)
         checked = threading.Event()
-        checker = threading.Thread(
-            target=lambda: [watched.reader.check() for _ in iter(lambda: checked.wait(0.1), 1)]
-        )
+
+        def check() -> None:
+            while not checked.wait(0.1):
+                watched.reader.check()
+
+        checker = threading.Thread(target=check)
         checker.start()
         source = RtspSource(camera.url, StreamTransport.TCP, LOOPBACK)
         probed = Prober(lambda url, transport: source).probe(camera.url, StreamTransport.TCP)
