@@ -122,7 +122,7 @@ class Settings(BaseSettings):
         default=5.0, ge=0, le=30, description="How much of a clip lies after its alert."
     )
     clip_max_bytes: ByteSize = Field(
-        default=ByteSize(8 * 1024**2),
+        default=ByteSize(16 * 1024**2),
         ge=0,
         le=16 * 1024**2,
         description="The most that a clip may take, and that is kept of a camera's packets for it; 0: no clips.",

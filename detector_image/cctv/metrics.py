@@ -2,6 +2,7 @@
 
 from prometheus_client import GC_COLLECTOR, PROCESS_COLLECTOR, CollectorRegistry, Counter, Gauge, Histogram
 
+from cctv.clips import ClipOutcome
 from vigil_contracts.names import Reason
 
 STAGES = ("received", "gated", "analysed", "dropped")
@@ -61,13 +62,19 @@ class Metrics:
         self.live_frames = Counter(
             "vigil_live_frames_total", "Pictures encoded and sent for people who look.", camera, registry=registry
         )
+        self.clips = Counter(
+            "vigil_clips_total",
+            "Clips of events: complete, shortened to fit VIGIL_CLIP_MAX_BYTES, or missing.",
+            [*camera, "outcome"],
+            registry=registry,
+        )
         self.api_errors = Counter(
             "vigil_api_errors_total", "Requests that failed, by status (0: no answer).", ["status"], registry=registry
         )
         self._by_camera = (
             *(self.stream_up, self.stream_reconnects, self.last_frame, self.frames, self.frame_age, self.inference),
             *(self.detections, self.events, self.delivery, self.spool_alerts, self.spool_bytes),
-            *(self.analysis_errors, self.spool_dropped, self.dead_letters, self.live_frames),
+            *(self.analysis_errors, self.spool_dropped, self.dead_letters, self.live_frames, self.clips),
         )
 
     def begin(self, camera_id: int) -> None:
@@ -82,6 +89,8 @@ class Metrics:
         for why in DROPPED_BECAUSE:
             self.spool_dropped.labels(camera, why)
         self.dead_letters.labels(camera)
+        for outcome in ClipOutcome:
+            self.clips.labels(camera, outcome)
 
     def forget(self, camera_id: int) -> None:
         """Takes a camera's series away."""

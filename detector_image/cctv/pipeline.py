@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from cctv.analysis import Analysis, names_of_models
 from cctv.backoff import Backoff
 from cctv.clip_reader import ClipReader
-from cctv.clips import ClipLimits, ClipRecorder
+from cctv.clips import ClipLimits, ClipOutcome, ClipRecorder
 from cctv.events import Event
 from cctv.faults import StreamFault
 from cctv.frame import Frame
@@ -66,7 +66,7 @@ class CameraPipeline:
         self._log = camera_logger(camera.id)
         self._health = CameraHealth(lambda: shared.changed(camera.id))
         self._mailbox: Mailbox[Frame] = Mailbox()
-        self._recorder = ClipRecorder(camera.id, shared.clip_limits, self._accept_later)
+        self._recorder = ClipRecorder(camera.id, shared.clip_limits, self._accept_later, self._count_clip)
         self.live = LiveView(camera.id, shared.send_live, shared.metrics)
         self._reader = Reader(
             camera.id,
@@ -328,6 +328,9 @@ class CameraPipeline:
         self._log.info("%s: %s", event.alert_type, event.description)
         self._shared.spooled()
         return True
+
+    def _count_clip(self, outcome: ClipOutcome) -> None:
+        self._shared.metrics.clips.labels(str(self._camera.id), outcome).inc()
 
     def _give_up(self, event: Event) -> None:
         self._shared.spool.give_up(self._camera.id)

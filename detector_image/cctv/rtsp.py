@@ -94,7 +94,8 @@ class RtspSource:
         stream = self._container.streams.video[0]
         with contextlib.suppress(ValueError):  # a codec without a decoder has no context
             stream.codec_context.thread_count = 1
-            self._recording = self._recorder.recording(stream) if self._recorder else None
+            context = stream.codec_context
+            self._recording = self._recorder.recording(context.name, context.extradata) if self._recorder else None
         return self.info()
 
     def packets(self) -> "Iterator[av.Packet[av.VideoStream]]":

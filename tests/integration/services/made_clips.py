@@ -1,6 +1,8 @@
 """Small clips made on the spot: a noisy picture on which a bright square moves."""
 
+import io
 import time
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -20,16 +22,18 @@ def make_clip(
     keyframe_every: int = 10,
     codec: str = "libx264",
     seed: int = 1,
+    options: Mapping[str, str] | None = None,
 ) -> Path:
-    """Writes a clip (MP4) and returns its path. `size` is width and height in pixels."""
+    """Writes a clip (MP4) and returns its path. `size`: width and height in pixels. `options`: of the encoder."""
     width, height = size
     random = np.random.default_rng(seed)
-    options = {"bf": "0", "g": str(keyframe_every), "preset": "ultrafast"}
+    encoding = {"bf": "0", "g": str(keyframe_every), "preset": "ultrafast"}
     if codec == "libx265":
-        options["x265-params"] = f"bframes=0:keyint={keyframe_every}:log-level=none"
+        encoding["x265-params"] = f"bframes=0:keyint={keyframe_every}:log-level=none"
+    encoding |= options or {}
     with av.open(str(path), "w") as output:
         stream = cast(
-            "av.VideoStream", output.add_stream(codec, rate=rate, options={} if codec == "mjpeg" else options)
+            "av.VideoStream", output.add_stream(codec, rate=rate, options={} if codec == "mjpeg" else encoding)
         )
         stream.width, stream.height = width, height
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
@@ -44,15 +48,35 @@ def make_clip(
     return path
 
 
-def recorded(clip: Path) -> bytes:
-    """The clip as a detector cuts it from a stream's packets for an event: another MP4 than a file's."""
+def as_stream(clip: Path) -> io.BytesIO:
+    """The clip as packets come from a camera: an Annex B byte stream, here in an MPEG transport stream."""
+    stream = io.BytesIO()
+    with av.open(str(clip)) as file, av.open(stream, "w", format="mpegts") as output:
+        written = output.add_stream_from_template(file.streams.video[0])
+        for packet in file.demux(video=0):
+            if packet.size:
+                packet.stream = written
+                output.mux(packet)
+    stream.seek(0)
+    return stream
+
+
+def recorded(clip: Path, *, skip_keyframes: int = 0) -> bytes:
+    """The clip as a detector cuts it from a stream's packets for an event: another MP4 than a file's.
+
+    `skip_keyframes`: the detector joins the stream so many keyframes later.
+    """
     made: list[bytes] = []
     recorder = ClipRecorder(1, ClipLimits(30.0, 30.0), lambda _, content: made.append(content))
-    with av.open(str(clip)) as container:
-        recording = recorder.recording(container.streams.video[0])
+    with av.open(as_stream(clip), "r") as container:
+        context = container.streams.video[0].codec_context
+        recording = recorder.recording(context.name, context.extradata)
         assert recording is not None, "of this codec there are no clips"
+        keyframes = 0
         for packet in container.demux(video=0):
-            recording.add(packet)
+            keyframes += packet.is_keyframe
+            if keyframes > skip_keyframes:
+                recording.add(packet)
         recorder.want("event-0001", time.monotonic())
         recording.end()
     (content,) = made

@@ -4,14 +4,19 @@ import io
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
+import numpy as np
 import pytest
-from tests.integration.services.made_clips import make_clip
+from av.bitstream import BitStreamFilterContext
+from tests.integration.services.made_clips import as_stream, make_clip
 
 from cctv import clips
-from cctv.clips import ClipLimits, ClipRecorder, Packet, PacketBuffer
+from cctv.clip_file import mux
+from cctv.clips import ClipLimits, ClipOutcome, ClipRecorder
+from cctv.packet_buffer import Packet, PacketBuffer, fitting
+from cctv.parameter_sets import ParameterSets
 from vigil_contracts.alert import ClipSubmission
 
 RATE = 10
@@ -26,21 +31,21 @@ def numbers(packets: list[Packet]) -> list[int]:
 
 
 def test_a_clip_begins_with_a_keyframe() -> None:
-    buffer = PacketBuffer(10**6)
+    buffer = PacketBuffer()
     for number in range(100):
         buffer.add(packet(number))
     assert numbers(buffer.between(4.5, 6.0)) == list(range(40, 61))
 
 
 def test_packets_before_the_first_keyframe_are_passed_over() -> None:
-    buffer = PacketBuffer(10**6)
+    buffer = PacketBuffer()
     for number in range(5, 25):
         buffer.add(packet(number))
     assert numbers(buffer.between(0, 100)) == list(range(10, 25))
 
 
 def test_old_groups_go_and_the_one_that_reaches_into_the_window_stays() -> None:
-    buffer = PacketBuffer(10**6)
+    buffer = PacketBuffer()
     for number in range(100):
         buffer.add(packet(number))
         buffer.forget_before(number / RATE - 2.5)
@@ -48,18 +53,20 @@ def test_old_groups_go_and_the_one_that_reaches_into_the_window_stays() -> None:
     assert buffer.size_bytes == 30 * 100
 
 
-def test_what_is_kept_is_bounded_in_bytes_even_without_keyframes() -> None:
-    buffer = PacketBuffer(5_000)
-    most = 0
-    for number in range(1000):
-        buffer.add(packet(number, key_every=10**9))
-        buffer.forget_before(-1)
-        most = max(most, buffer.size_bytes)
-    assert most <= 5_000
-    for number in range(1000, 1020):
-        buffer.add(packet(number))
-        buffer.forget_before(-1)
-    assert numbers(buffer.between(0, 1000)) == list(range(1000, 1020)), "the next keyframe begins anew"
+@pytest.mark.parametrize(
+    ("event_at", "max_bytes", "expected"),
+    [
+        (4.5, 10_000, range(100)),
+        (4.5, 7_000, range(30, 100)),
+        (4.5, 2_500, range(40, 65)),
+        (4.9, 500, range(0)),
+        (20.0, 10_000, range(0)),
+    ],
+    ids=["all fit", "older groups go", "the end goes", "the keyframe is too far away", "the event is not there"],
+)
+def test_a_clip_that_must_be_shorter_holds_its_event(event_at: float, max_bytes: int, expected: range) -> None:
+    packets = [packet(number) for number in range(100)]
+    assert numbers(fitting(packets, event_at, max_bytes)) == list(expected)
 
 
 class Clock:
@@ -85,11 +92,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 Made = list[tuple[ClipSubmission, bytes]]
 
 
-def play(path: Path, recorder: ClipRecorder, clock: Clock, events: dict[int, str]) -> int:
+def play(source: Path | BinaryIO, recorder: ClipRecorder, clock: Clock, events: dict[int, str]) -> int:
     """Reads the clip as a stream of `RATE` packets a second; `events` by the packet with which they happen."""
     count = 0
-    with av.open(str(path)) as container:
-        recording = recorder.recording(container.streams.video[0])
+    with av.open(as_stream(source) if isinstance(source, Path) else source, "r") as container:
+        context = container.streams.video[0].codec_context
+        recording = recorder.recording(context.name, None)
         assert recording is not None
         for read in container.demux(video=0):
             recording.add(read)
@@ -138,19 +146,23 @@ def test_an_event_of_a_stream_that_was_lost_gets_none_from_the_next_one(tmp_path
     assert made == []
 
 
-def test_jpeg_streams_make_none(tmp_path: Path) -> None:
-    recorder = ClipRecorder(7, ClipLimits(), lambda clip, content: None)
-    with av.open(str(make_clip(tmp_path / "in.mp4", seconds=1, codec="mjpeg"))) as container:
-        assert recorder.recording(container.streams.video[0]) is None
+def test_jpeg_streams_make_none_and_their_events_are_not_kept_for_ever() -> None:
+    outcomes: list[ClipOutcome] = []
+    recorder = ClipRecorder(7, ClipLimits(5, 5), lambda clip, content: None, outcomes.append)
+    assert recorder.recording("mjpeg", None) is None
+    for second in range(1000):
+        recorder.want(f"event-{second:04}", float(second))
+    assert len(recorder.due(1e9)) <= 70
+    assert len(outcomes) >= 930
+    assert set(outcomes) == {ClipOutcome.MISSING}
 
 
 @pytest.mark.parametrize("limits", [ClipLimits(0, 0), ClipLimits(5, 5, 0)])
-def test_they_can_be_switched_off(tmp_path: Path, limits: ClipLimits) -> None:
+def test_they_can_be_switched_off(limits: ClipLimits) -> None:
     recorder = ClipRecorder(7, limits, lambda clip, content: None)
     recorder.want("event-0001", 0.0)
     assert recorder.due(1e9) == []
-    with av.open(str(make_clip(tmp_path / "in.mp4", seconds=1))) as container:
-        assert recorder.recording(container.streams.video[0]) is None
+    assert recorder.recording("h264", None) is None
 
 
 @pytest.mark.parametrize(
@@ -164,14 +176,14 @@ def test_they_can_be_switched_off(tmp_path: Path, limits: ClipLimits) -> None:
     ids=["missing", "jump back", "stand still", "jump ahead"],
 )
 def test_bad_timestamps_make_a_clip_all_the_same(tmp_path: Path, times: list[Any]) -> None:
-    with av.open(str(make_clip(tmp_path / "in.mp4", seconds=3))) as container:
-        stream = container.streams.video[0]
+    with av.open(as_stream(make_clip(tmp_path / "in.mp4", seconds=3)), "r") as container:
+        headers = container.streams.video[0].codec_context.extradata or b""
         packets = [
-            Packet(bytes(read), at, at, read.is_keyframe, number / RATE)
-            for number, (read, at) in enumerate(zip(container.demux(stream), times, strict=False))
+            Packet(bytes(read), at, at, read.is_keyframe, number / RATE, headers)
+            for number, (read, at) in enumerate(zip(container.demux(video=0), times, strict=False))
             if read.size
         ]
-        content, seconds = clips.mux(packets, stream)
+    content, seconds = mux(packets, "h264")
     with av.open(io.BytesIO(content), "r") as made:
         shown = [
             picture.pts * (picture.time_base or Fraction(1))
@@ -190,3 +202,189 @@ def test_a_failing_disk_costs_the_clip_alone(tmp_path: Path, clock: Clock, caplo
     recorder = ClipRecorder(7, ClipLimits(1.0, 1.0), refuse)
     assert play(make_clip(tmp_path / "in.mp4", seconds=4), recorder, clock, {10: "event-0001"}) >= 40
     assert "no clip for event event-0001: OSError" in caplog.text
+
+
+def decoded(content: bytes) -> list[av.VideoFrame]:
+    with av.open(io.BytesIO(content), "r") as container:
+        return list(container.decode(video=0))
+
+
+def one_clip(source: BinaryIO, clock: Clock, events: dict[int, str], limits: ClipLimits) -> bytes:
+    made: Made = []
+    recorder = ClipRecorder(7, limits, lambda clip, content: made.append((clip, content)))
+    play(source, recorder, clock, events)
+    ((_, content),) = made
+    return content
+
+
+def joined(*clips: Path) -> io.BytesIO:
+    """One stream after the other on one connection: a camera whose settings are changed."""
+    whole = io.BytesIO()
+    for clip in clips:
+        with av.open(str(clip)) as file:
+            stream = file.streams.video[0]
+            name = stream.codec_context.name
+            to_annex_b = BitStreamFilterContext(f"{name}_mp4toannexb", stream)
+            for read in [*file.demux(stream), None]:
+                for written in to_annex_b.filter(read):
+                    whole.write(bytes(written))
+    whole.seek(0)
+    return whole
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+@pytest.mark.parametrize("event_at", [45, 25], ids=["after the change", "before and after the change"])
+def test_a_change_of_resolution_decodes(tmp_path: Path, clock: Clock, codec: str, event_at: int) -> None:
+    small = make_clip(tmp_path / "small.mp4", seconds=3, codec=codec)
+    large = make_clip(tmp_path / "large.mp4", seconds=3, codec=codec, size=(640, 384))
+    content = one_clip(joined(small, large), clock, {event_at: "event-0001"}, ClipLimits(1.0, 1.0))
+    frames = decoded(content)
+    sizes = [(frame.width, frame.height) for frame in frames]
+    assert sizes[-1] == (640, 384)
+    assert sizes[0] == ((640, 384) if event_at == 45 else (320, 192))
+    assert len(frames) >= 20
+    assert not any(frame.is_corrupt for frame in frames)
+    for frame in frames:
+        square = frame.to_ndarray(format="gray")[45:100]
+        assert np.count_nonzero(square > 180) > 2000, "the white square is in each picture"
+    with av.open(io.BytesIO(content), "r") as container:
+        context = container.streams.video[0].codec_context
+        assert (context.width, context.height) == sizes[0], "the header is that of the first picture"
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_a_description_of_another_stream_does_no_harm(tmp_path: Path, clock: Clock, codec: str) -> None:
+    """The SDP is stale: its sets are those of the resolution before."""
+    encoder = {"h264": "libx264", "hevc": "libx265"}[codec]
+    with av.open(joined(make_clip(tmp_path / "old.mp4", seconds=1, codec=encoder, size=(640, 384))), "r") as old:
+        stale = old.streams.video[0].codec_context.extradata
+    made: Made = []
+    recorder = ClipRecorder(7, ClipLimits(1.0, 1.0), lambda clip, content: made.append((clip, content)))
+    recording = recorder.recording(codec, stale)
+    assert recording is not None
+    with av.open(joined(make_clip(tmp_path / "new.mp4", seconds=2, codec=encoder)), "r") as container:
+        for read in container.demux(video=0):
+            recording.add(read)
+            clock.now += 1 / RATE
+    recorder.want("event-0001", clock.now - 1.0)
+    recording.end()
+    frames = decoded(made[0][1])
+    assert {(frame.width, frame.height) for frame in frames} == {(320, 192)}
+    assert not any(frame.is_corrupt for frame in frames)
+
+
+def test_without_parameter_sets_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
+    outcomes: list[ClipOutcome] = []
+    recorder = ClipRecorder(7, ClipLimits(1.0, 1.0), lambda clip, content: None, outcomes.append)
+    recording = recorder.recording("hevc", None)
+    assert recording is not None
+    recorder.want("event-0001", 0.0)
+    slice_only = av.Packet(b"\x00\x00\x00\x01\x26\x01\xaf")
+    slice_only.is_keyframe = True
+    recording.add(slice_only)  # type: ignore[arg-type]  # PyAV types packets by their stream
+    recording.end()
+    assert outcomes == [ClipOutcome.MISSING]
+    assert "no clip for event event-0001: the camera has sent no parameter sets" in caplog.text
+
+
+def test_parameter_sets_are_replaced_by_their_identifier(tmp_path: Path) -> None:
+    first = make_clip(tmp_path / "first.mp4", seconds=1, codec="libx265")
+    second = make_clip(tmp_path / "second.mp4", seconds=1, codec="libx265", size=(640, 384))
+    sets = ParameterSets("hevc")
+    assert not sets.is_complete
+    sets.update(joined(first).getvalue())
+    assert sets.is_complete
+    before = sets.joined()
+    sets.update(joined(first).getvalue())
+    assert sets.joined() is before, "the same sets again are no change"
+    sets.update(joined(second).getvalue())
+    assert sets.joined().count(b"\x00\x00\x01") == 3, "one set of each kind"
+    assert sets.joined() != before
+
+
+def test_damaged_parameter_sets_are_skipped() -> None:
+    sets = ParameterSets("h264")
+    sets.update(b"\x00\x00\x01\x67\x64\x00\x00\x00\x01\x68\x00\x00\x01")
+    assert not sets.is_complete
+    assert sets.joined() == b""
+
+
+OPEN_GROUPS = {
+    "bf": "3",
+    "x264-params": "open-gop=1:b-pyramid=normal:bframes=3:scenecut=0:b-adapt=0",
+    "preset": "fast",
+}
+
+
+def test_an_open_group_begins_with_a_picture_that_decodes(tmp_path: Path, clock: Clock) -> None:
+    source = as_stream(make_clip(tmp_path / "in.mp4", seconds=8, keyframe_every=20, options=OPEN_GROUPS))
+    with av.open(source, "r") as container:
+        read = [one for one in container.demux(video=0) if one.size]
+    key = next(number for number, one in enumerate(read) if one.is_keyframe and number > 20)
+    assert (read[key + 1].pts or 0) < (read[key].pts or 0), "this encoder makes leading pictures"
+    source.seek(0)
+    content = one_clip(source, clock, {45: "event-0001"}, ClipLimits(1.0, 2.0))
+    with av.open(io.BytesIO(content), "r") as container:
+        stream = container.streams.video[0]
+        packets = [one for one in container.demux(stream) if one.size]
+        assert min(one.pts for one in packets if one.pts is not None) == packets[0].pts == 0
+    frames = decoded(content)
+    assert len(frames) == len(packets)
+    assert not any(frame.is_corrupt for frame in frames)
+    for frame in frames:
+        assert np.count_nonzero(frame.to_ndarray(format="gray")[45:100] > 180) > 2000
+
+
+def test_a_clip_tells_its_whole_length_at_its_beginning(tmp_path: Path, clock: Clock) -> None:
+    content = one_clip(
+        as_stream(make_clip(tmp_path / "in.mp4", seconds=6)), clock, {25: "event-0001"}, ClipLimits(1.0, 1.05)
+    )
+    assert 0 < content.find(b"moov") < content.find(b"mdat")
+    assert b"moof" not in content
+    with av.open(io.BytesIO(content[: content.find(b"mdat") + 4]), "r") as head:
+        assert (head.duration or 0) / av.time_base == pytest.approx(2.5, abs=0.11)
+
+
+@pytest.mark.parametrize("keyframe_every", [5, 20])
+def test_at_a_high_bit_rate_the_event_is_inside(
+    tmp_path: Path, clock: Clock, keyframe_every: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The ring has room for about 4 s of the 10 s that a clip is to have."""
+    path = make_clip(tmp_path / "in.mp4", seconds=16, keyframe_every=keyframe_every)
+    seconds_fit = 4.5
+    limits = ClipLimits(5.0, 5.0, round(path.stat().st_size / 16 * seconds_fit))
+    made: dict[str, tuple[float, float]] = {}
+    most = 0
+
+    def keep(clip: ClipSubmission, content: bytes) -> None:
+        nonlocal most
+        most = max(most, len(content))
+        began = clip.started_at.timestamp() - 1_800_000_000.0
+        made[clip.event_id] = began, began + clip.duration_seconds
+
+    outcomes: list[ClipOutcome] = []
+    recorder = ClipRecorder(7, limits, keep, outcomes.append)
+    events = {number: f"event-{number:04}" for number in range(60, 140, 7)}
+    begin = clock.now
+    play(path, recorder, clock, events)
+    assert set(made) == set(events.values())
+    for number, event_id in events.items():
+        happened = begin + (number - 1) / RATE
+        first, last = made[event_id]
+        assert first <= happened <= last + 1e-3, event_id
+    assert most <= limits.max_bytes
+    assert set(outcomes) == {ClipOutcome.SHORTENED}
+    assert "the packets take more than VIGIL_CLIP_MAX_BYTES" in caplog.text
+
+
+def test_an_event_that_cannot_be_inside_is_counted_and_explained(
+    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A group of 10 s at this bit rate takes more than the limit: its second half has no keyframe in memory."""
+    path = make_clip(tmp_path / "in.mp4", seconds=20, keyframe_every=100)
+    limits = ClipLimits(2.0, 2.0, path.stat().st_size // 4)
+    outcomes: list[ClipOutcome] = []
+    recorder = ClipRecorder(7, limits, lambda clip, content: None, outcomes.append)
+    play(path, recorder, clock, {80: "event-0001"})
+    assert outcomes == [ClipOutcome.MISSING]
+    assert "no clip for event event-0001: the packets take more than VIGIL_CLIP_MAX_BYTES" in caplog.text
