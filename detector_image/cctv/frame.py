@@ -18,6 +18,9 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 Image = npt.NDArray[np.uint8]
 
+_WIDEST_PIXEL = 8.0
+"""Aspect ratios beyond this, or below its inverse, are errors of the camera: its pixels are then taken as square."""
+
 _LUMA_FIRST = frozenset(
     f"{family}{layout}p" for family in ("yuv", "yuvj") for layout in ("420", "422", "444", "440", "411", "410")
 ) | {"nv12", "nv21", "nv16", "nv24", "gray", "gray8"}
@@ -63,11 +66,19 @@ class Frame:
 
     @classmethod
     def from_av(
-        cls, video_frame: av.VideoFrame, received_at: datetime, monotonic_seconds: float, sequence: int
+        cls,
+        video_frame: av.VideoFrame,
+        received_at: datetime,
+        monotonic_seconds: float,
+        sequence: int,
+        pixel_aspect: float = 1.0,
     ) -> Self:
-        """Wraps a decoded picture without touching its pixels; keeps it alive."""
-        pixels = _Pixels(av_frame=video_frame)
-        return cls(video_frame.width, video_frame.height, received_at, monotonic_seconds, sequence, pixels)
+        """Wrap a decoded picture without touching its pixels; keep it alive.
+
+        `pixel_aspect`: a pixel's width divided by its height. The frame has the shape in which players show it.
+        """
+        width, height = display_size(video_frame.width, video_frame.height, pixel_aspect)
+        return cls(width, height, received_at, monotonic_seconds, sequence, _Pixels(av_frame=video_frame))
 
     @classmethod
     def from_bgr(cls, bgr: Image, received_at: datetime, monotonic_seconds: float, sequence: int) -> Self:
@@ -76,7 +87,10 @@ class Frame:
         return cls(width, height, received_at, monotonic_seconds, sequence, _Pixels(bgr=bgr))
 
     def luma(self) -> Image:
-        """Brightness, (H, W), uint8: a view of the decoder's own plane where the format has one."""
+        """Return the brightness, (H, W), uint8: a view of the decoder's own plane where the format has one.
+
+        Its shape is that of the encoded pixels, which differs from the frame's where they are not square.
+        """
         if self._pixels.luma is None:
             self._pixels.luma = self._make_luma()
         return self._pixels.luma
@@ -107,10 +121,10 @@ class Frame:
         if source is None:
             return cv2.cvtColor(self.bgr(), cv2.COLOR_BGR2GRAY)  # type: ignore[return-value]
         if source.format.name not in _LUMA_FIRST:
-            return self._reformat(self.width, self.height, "gray")
+            return self._reformat(source.width, source.height, "gray")
         plane = source.planes[0]
         rows: Image = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
-        return rows[: self.height, : self.width]
+        return rows[: source.height, : source.width]
 
     def _reformat(self, width: int, height: int, pixel_format: str) -> Image:
         source = self._pixels.av_frame
@@ -123,3 +137,12 @@ class Frame:
             source, width, height, pixel_format, interpolation=Interpolation.BILINEAR, threads=1
         )
         return cast("Image", converted.to_ndarray())
+
+
+def display_size(width: int, height: int, pixel_aspect: float) -> tuple[int, int]:
+    """Return the width and height in which a picture is shown: the shorter side of its pixels is enlarged."""
+    if not 1 / _WIDEST_PIXEL <= pixel_aspect <= _WIDEST_PIXEL:
+        return width, height
+    if pixel_aspect >= 1.0:
+        return round(width * pixel_aspect), height
+    return width, round(height / pixel_aspect)

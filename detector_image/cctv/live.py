@@ -54,10 +54,12 @@ class LiveView:
                 self._thread = threading.Thread(target=self._run, name=f"live-{self._camera_id}", daemon=True)
                 self._thread.start()
 
-    def offer(self, picture: av.VideoFrame, received_at: datetime, monotonic_seconds: float) -> None:
+    def offer(
+        self, picture: av.VideoFrame, received_at: datetime, monotonic_seconds: float, pixel_aspect: float = 1.0
+    ) -> None:
         """A picture of the stream, in the reading thread."""
         if monotonic_seconds < self._until and self._limit.is_due(monotonic_seconds):
-            self._mailbox.put(Frame.from_av(picture, received_at, monotonic_seconds, 0))
+            self._mailbox.put(Frame.from_av(picture, received_at, monotonic_seconds, 0, pixel_aspect))
 
     def show(self, boxes: Sequence[tuple[Box, str]]) -> None:
         """The objects in view and what they are called, until it is said anew."""

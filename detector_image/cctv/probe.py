@@ -74,8 +74,8 @@ def _try(source: Source) -> Probed:
     rate = _RateMeter()
     for picture in source.pictures():
         if snapshot is None:
-            now = time.monotonic()
-            snapshot = render_jpeg(Frame.from_av(picture, datetime.now(UTC), now, 1), None, "")
+            frame = Frame.from_av(picture, datetime.now(UTC), time.monotonic(), 1, source.info().pixel_aspect)
+            snapshot = render_jpeg(frame, None, "")
         if rate.is_known_after(time.monotonic()):
             break
     info, measured = source.info(), rate.per_second

@@ -214,7 +214,7 @@ class _Watch(threading.Thread):
         reader.metrics.frames.labels(camera, "received").inc()
         reader.sequence += 1
         if reader.live is not None:
-            reader.live.offer(picture, received_at, now)
+            reader.live.offer(picture, received_at, now, info.pixel_aspect)
         if reader.timestamps.finds_nonsense(picture.time, now):
             reader.log.warning(
                 "the camera's RTP timestamps stand still or do not match the time in which frames arrive; "
@@ -239,7 +239,7 @@ class _Watch(threading.Thread):
         reader.health.picture(info, received_at)
         reader.metrics.stream_up.labels(camera).set(1)
         reader.metrics.last_frame.labels(camera).set(received_at.timestamp())
-        if reader.mailbox.put(Frame.from_av(picture, received_at, now, reader.sequence)):
+        if reader.mailbox.put(Frame.from_av(picture, received_at, now, reader.sequence, info.pixel_aspect)):
             reader.metrics.frames.labels(camera, "dropped").inc()
 
     def _pause_after(self, fault: StreamFault, lasted_seconds: float) -> None:

@@ -146,6 +146,7 @@ class RtspSource:
             height=stream.codec_context.height,
             codec=stream.codec_context.name,
             frames_per_second=float(rate) if rate else None,
+            pixel_aspect=float(stream.codec_context.sample_aspect_ratio or 1.0),
         )
 
     def interrupt(self) -> None:

@@ -41,8 +41,10 @@ class Picture:
 
 def sharpness(frame: Frame, box: tuple[float, float, float, float]) -> float:
     """Edge energy of the luma within `box`, 0.0 (flat) to 1.0: the Laplacian's spread against the brightness's."""
-    left, top, right, bottom = pixels(frame, box)
-    luma = frame.luma()[top:bottom, left:right]
+    whole = frame.luma()
+    height, width = whole.shape
+    left, top, right, bottom = _pixels(width, height, box)
+    luma = whole[top:bottom, left:right]
     if luma.shape[0] < 8 or luma.shape[1] < 8:
         return 0.01
     edges = float(cv2.Laplacian(luma, cv2.CV_16S).std())
@@ -50,13 +52,12 @@ def sharpness(frame: Frame, box: tuple[float, float, float, float]) -> float:
 
 
 def pixels(frame: Frame, box: tuple[float, float, float, float]) -> tuple[int, int, int, int]:
-    """`box` in whole pixels of `frame`: left, top, right, bottom."""
-    return (
-        round(box[0] * frame.width),
-        round(box[1] * frame.height),
-        round(box[2] * frame.width),
-        round(box[3] * frame.height),
-    )
+    """Return `box` in whole pixels of `frame`: left, top, right, bottom."""
+    return _pixels(frame.width, frame.height, box)
+
+
+def _pixels(width: int, height: int, box: tuple[float, float, float, float]) -> tuple[int, int, int, int]:
+    return round(box[0] * width), round(box[1] * height), round(box[2] * width), round(box[3] * height)
 
 
 def render_jpeg(frame: Frame, box: tuple[float, float, float, float] | None, caption: str) -> bytes:

@@ -15,6 +15,8 @@ class StreamInfo:
     height: int
     codec: str
     frames_per_second: float | None
+    pixel_aspect: float = 1.0
+    """A pixel's width divided by its height. `width` and `height` count the encoded pixels."""
 
 
 class PacketSource(Protocol):

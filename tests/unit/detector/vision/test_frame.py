@@ -4,10 +4,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
 from cctv.frame import Frame
+from cctv.snapshot import render_jpeg, sharpness
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -31,6 +33,25 @@ def test_luma_is_the_brightness_whatever_the_format(pixel_format: str) -> None:
     assert luma.dtype == np.uint8
     assert abs(int(luma[10, 40]) - 128) < 12
     assert int(luma[10, 5]) < 100
+
+
+@pytest.mark.parametrize(
+    ("pixel_aspect", "size"),
+    [(1.0, (50, 36)), (2.0, (100, 36)), (0.5, (50, 72)), (1000.0, (50, 36)), (0.0, (50, 36))],
+    ids=["square", "wide", "tall", "nonsense", "unknown"],
+)
+def test_a_frame_has_the_shape_in_which_it_is_shown(pixel_aspect: float, size: tuple[int, int]) -> None:
+    video_frame = av.VideoFrame.from_ndarray(picture(), format="bgr24").reformat(format="yuv420p")
+    frame = Frame.from_av(video_frame, NOW, 1.0, 7, pixel_aspect)
+    assert (frame.width, frame.height) == size
+    assert frame.bgr().shape == (size[1], size[0], 3)
+    assert frame.luma().shape == (36, 50), "motion looks at the encoded pixels"
+    shown = cv2.imdecode(np.frombuffer(render_jpeg(frame, (0.1, 0.1, 0.4, 0.9), "a"), np.uint8), cv2.IMREAD_COLOR)
+    assert shown is not None
+    assert shown.shape == (size[1], size[0], 3)
+    assert sharpness(frame, (0.3, 0.1, 0.7, 0.9)) == pytest.approx(
+        sharpness(decoded("yuv420p"), (0.3, 0.1, 0.7, 0.9))
+    )
 
 
 def test_luma_looks_into_the_decoders_own_memory() -> None:
