@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
 import yaml
 from pydantic import ValidationError
 from tqdm import tqdm
@@ -132,12 +131,13 @@ def replay(clip: Path, detection: Detection, model: Model, *, start: datetime | 
     began = start or datetime.now(UTC)
     seen: list[Seen] = []
     due = 0.0
+    pixel_aspect = _pixel_aspect(clip)
     for sequence, picture in enumerate(_pictures(clip, "analysing")):
         seconds = float(picture.time or 0.0)
         if seconds < due - 1e-6:
             continue
         due = max(due + 1 / detection.frames_per_second, seconds)
-        frame = Frame.from_av(picture, began + timedelta(seconds=seconds), seconds, sequence)
+        frame = Frame.from_av(picture, began + timedelta(seconds=seconds), seconds, sequence, pixel_aspect)
         seen += [Seen(seconds, event) for event in analyser.process(frame)]
     return seen
 
@@ -149,8 +149,10 @@ def write_video(clip: Path, target: Path, detection: Detection, seen: Sequence[S
     try:
         with av.open(str(target), "w") as container:
             stream: Any = None
+            pixel_aspect = _pixel_aspect(clip)
             for picture in _pictures(clip, "writing video"):
-                canvas = draw_places(np.asarray(picture.to_ndarray(format="bgr24"), np.uint8), detection)
+                frame = Frame.from_av(picture, datetime.now(UTC), 0.0, 0, pixel_aspect)
+                canvas = draw_places(frame.bgr().copy(), detection)
                 seconds = float(picture.time or 0.0)
                 shown = [one for one in seen if 0 <= seconds - one.seconds < SHOWN_SECONDS and one.event.box]
                 if shown:
@@ -159,7 +161,7 @@ def write_video(clip: Path, target: Path, detection: Detection, seen: Sequence[S
                 if stream is None:
                     stream = container.add_stream("libx264", rate=30)
                     # H.264 with 4:2:0 colours takes even sizes only.
-                    stream.width, stream.height, stream.pix_fmt = picture.width & ~1, picture.height & ~1, "yuv420p"
+                    stream.width, stream.height, stream.pix_fmt = frame.width & ~1, frame.height & ~1, "yuv420p"
                     stream.codec_context.time_base = picture.time_base
                 drawn = av.VideoFrame.from_ndarray(canvas[: stream.height, : stream.width], format="bgr24")
                 drawn.pts, drawn.time_base = picture.pts, picture.time_base
@@ -199,6 +201,15 @@ def _pictures(clip: Path, doing: str) -> Iterator[av.VideoFrame]:
             yield from tqdm(container.decode(video=0), desc=doing, total=total, unit=" pictures", file=sys.stderr)
     except (av.FFmpegError, OSError) as error:
         raise ReplayError(f"{clip}: cannot be read as a video: {error}") from error
+
+
+def _pixel_aspect(clip: Path) -> float:
+    """Return a pixel's width divided by its height; 1.0 where the clip declares none or cannot be read."""
+    try:
+        with av.open(str(clip)) as container:
+            return float(container.streams.video[0].codec_context.sample_aspect_ratio or 1.0)
+    except (av.FFmpegError, OSError, IndexError):
+        return 1.0
 
 
 def _corners(event: Event) -> tuple[float, float, float, float]:

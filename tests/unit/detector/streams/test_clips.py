@@ -335,6 +335,13 @@ def test_an_open_group_begins_with_a_picture_that_decodes(tmp_path: Path, clock:
         assert np.count_nonzero(frame.to_ndarray(format="gray")[45:100] > 180) > 2000
 
 
+def test_a_clip_declares_the_shape_of_its_pixels(tmp_path: Path, clock: Clock) -> None:
+    source = as_stream(make_clip(tmp_path / "in.mp4", seconds=4, options={"x264-params": "sar=2/1"}))
+    content = one_clip(source, clock, {25: "event-0001"}, ClipLimits(1.0, 1.0))
+    with av.open(io.BytesIO(content), "r") as container:
+        assert container.streams.video[0].sample_aspect_ratio == 2
+
+
 def test_a_clip_tells_its_whole_length_at_its_beginning(tmp_path: Path, clock: Clock) -> None:
     content = one_clip(
         as_stream(make_clip(tmp_path / "in.mp4", seconds=6)), clock, {25: "event-0001"}, ClipLimits(1.0, 1.05)
