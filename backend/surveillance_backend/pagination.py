@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any, cast
+from urllib.parse import parse_qs, urlsplit
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import Field, Model, QuerySet
@@ -9,6 +10,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.filters import OrderingFilter
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from vigil_contracts.bounds import is_plausible
@@ -48,11 +50,39 @@ class ByIdPagination(CursorPagination):
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 500
+    cursor_query_description = "`next_cursor` or `previous_cursor` of a page; the first page without it."
 
     def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any] | None:
         """Return the rows of the page that the request names."""
         self._model: type[Model] = queryset.model
         return super().paginate_queryset(queryset, request, view)
+
+    def get_paginated_response(self, data: Any) -> Response:
+        """Return the page with the links to its neighbours, and with their cursors as values of their own."""
+        following, previous = self.get_next_link(), self.get_previous_link()
+        return Response(
+            {
+                "next": following,
+                "previous": previous,
+                "next_cursor": self._cursor_in(following),
+                "previous_cursor": self._cursor_in(previous),
+                "results": data,
+            }
+        )
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Return the schema of a page."""
+        properties = {
+            "next": _link("Address of the next page; null on the last page."),
+            "previous": _link("Address of the previous page; null on the first page."),
+            "next_cursor": _cursor("Value of `cursor` for the next page; null on the last page."),
+            "previous_cursor": _cursor("Value of `cursor` for the previous page; null on the first page."),
+            "results": schema,
+        }
+        return {"type": "object", "required": list(properties), "properties": properties}
+
+    def _cursor_in(self, link: str | None) -> str | None:
+        return parse_qs(urlsplit(link).query)[self.cursor_query_param][0] if link else None
 
     def decode_cursor(self, request: Request) -> Any:
         """Return the place of the page.
@@ -73,6 +103,14 @@ class ByIdPagination(CursorPagination):
         value = field.clean(position, None)
         if isinstance(value, datetime) and (value.tzinfo is None or not is_plausible(value)):
             raise DjangoValidationError("a time that no row can have")
+
+
+def _link(description: str) -> dict[str, Any]:
+    return {"type": "string", "nullable": True, "format": "uri", "description": description}
+
+
+def _cursor(description: str) -> dict[str, Any]:
+    return {"type": "string", "nullable": True, "description": description}
 
 
 class OldestFirstPagination(ByIdPagination):

@@ -83,6 +83,35 @@ def _without_nullable(node: Any) -> None:
             _without_nullable(item)
 
 
+def titles_are_names(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Post-processing: give each component that has a title its own name as title; remove all other titles.
+
+    Generators name classes by titles. pydantic repeats the title of a model in its request component, and gives each
+    property one: openapi-python-client leaves out the second class of a name, and every operation that needs it.
+    """
+    for name, component in result["components"]["schemas"].items():
+        has_title = "title" in component
+        _remove_titles(component)
+        if has_title:
+            component["title"] = name
+    return result
+
+
+_VALUES = {"const", "default", "enum", "example", "examples"}
+
+
+def _remove_titles(node: Any) -> None:
+    if isinstance(node, list):
+        for item in node:
+            _remove_titles(item)
+    elif isinstance(node, dict):
+        if isinstance(node.get("title"), str):  # a property called `title` is a schema, not a text
+            del node["title"]
+        for key, item in node.items():
+            if key not in _VALUES:
+                _remove_titles(item)
+
+
 def example_of(schema: dict[str, Any]) -> Any:
     """The example of a body's schema: of the component that it names, in a list or a page where it says so."""
     if schema.get("type") == "array":
@@ -92,5 +121,6 @@ def example_of(schema: dict[str, Any]) -> Any:
     name = schema["$ref"].rpartition("/")[2]
     if name.startswith("Paginated"):
         inner = name.removeprefix("Paginated").removesuffix("List")
-        return {"next": None, "previous": None, "results": [EXAMPLES[inner]]}
+        cursors = {"next_cursor": None, "previous_cursor": None}
+        return {"next": None, "previous": None, **cursors, "results": [EXAMPLES[inner]]}
     return EXAMPLES[name]

@@ -209,6 +209,7 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "surveillance_backend.schema.add_examples",
         "surveillance_backend.schema.nullable_as_of_3_1",
+        "surveillance_backend.schema.titles_are_names",
     ],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "COMPONENT_SPLIT_REQUEST": True,

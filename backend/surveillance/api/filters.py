@@ -1,30 +1,48 @@
 """Query parameters of lists."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import django_filters
+from django import forms
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema_field
 
 from surveillance.api.instants import InstantFilter
 from surveillance.choices import ALERT_TYPES
 from surveillance.models import Alert, Camera
 from surveillance.selectors.search import alerts_with_words
 
+_LARGEST_ID = 2**63 - 1
+
+
+@extend_schema_field({"type": "integer", "minimum": 1, "maximum": _LARGEST_ID})
+class IdFilter(django_filters.NumberFilter):  # type: ignore[misc] # it has no types
+    """Compares with the id of a row."""
+
+    field_class = forms.IntegerField
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_value=1, max_value=_LARGEST_ID, **options)
+
+
+@extend_schema_field({"type": "number", "minimum": 0, "maximum": 1})
+class FractionFilter(django_filters.NumberFilter):  # type: ignore[misc] # it has no types
+    """Compares with a number from 0 to 1."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_value=0, max_value=1, **options)
+
 
 class AlertFilter(django_filters.FilterSet):  # type: ignore[misc] # it has no types
     """Filters of `alerts/`. A camera that the request may not see simply has no alerts."""
 
-    camera = django_filters.NumberFilter(field_name="camera_id", min_value=1, max_value=2**63 - 1, decimal_places=0)
-    site = django_filters.NumberFilter(
-        field_name="camera__site_id", min_value=1, max_value=2**63 - 1, decimal_places=0
-    )
+    camera = IdFilter(field_name="camera_id")
+    site = IdFilter(field_name="camera__site_id")
     alert_type = django_filters.MultipleChoiceFilter(choices=ALERT_TYPES)
     after = InstantFilter(field_name="timestamp", lookup_expr="gte", label="Not before this time.")
     before = InstantFilter(field_name="timestamp", lookup_expr="lt", label="Before this time.")
     acknowledged = django_filters.BooleanFilter()
-    minimum_confidence = django_filters.NumberFilter(
-        field_name="confidence", lookup_expr="gte", min_value=0, max_value=1
-    )
+    minimum_confidence = FractionFilter(field_name="confidence", lookup_expr="gte")
     zone = django_filters.CharFilter(max_length=64)
     rule = django_filters.CharFilter(max_length=64)
     resolved = django_filters.BooleanFilter()
@@ -48,7 +66,7 @@ class CameraFilter(django_filters.FilterSet):  # type: ignore[misc] # it has no 
     """Filters of `cameras/`."""
 
     is_active = django_filters.BooleanFilter()
-    site = django_filters.NumberFilter(field_name="site_id", min_value=1, max_value=2**63 - 1, decimal_places=0)
+    site = IdFilter(field_name="site_id")
     group = django_filters.CharFilter(max_length=64)
     name = django_filters.CharFilter(max_length=100)
 
