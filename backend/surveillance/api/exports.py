@@ -56,7 +56,11 @@ class ExportView(GenericAPIView[Alert]):
 class CsvExportView(ExportView):
     """CSV."""
 
-    @extend_schema(summary="Alerts as CSV", responses={(200, "text/csv"): OpenApiTypes.STR})
+    @extend_schema(
+        operation_id="alerts_export_csv_retrieve",
+        summary="Alerts as CSV",
+        responses={(200, "text/csv"): OpenApiTypes.STR},
+    )
     def get(self, request: Request) -> StreamingHttpResponse:
         """All alerts that the filters find. Texts that a spreadsheet would take for a formula start with a quote."""
         return self.stream(request, _as_csv(self.batches()), "text/csv; charset=utf-8", "alerts.csv")
@@ -65,7 +69,9 @@ class CsvExportView(ExportView):
 class JsonExportView(ExportView):
     """JSON."""
 
-    @extend_schema(summary="Alerts as JSON", responses=AlertSerializer(many=True))
+    @extend_schema(
+        operation_id="alerts_export_json_list", summary="Alerts as JSON", responses=AlertSerializer(many=True)
+    )
     def get(self, request: Request) -> StreamingHttpResponse:
         """All alerts that the filters find, as one array."""
         return self.stream(request, _as_json(self.batches()), "application/json", "alerts.json")

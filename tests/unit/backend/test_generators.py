@@ -59,6 +59,12 @@ def test_a_component_is_titled_by_its_name_and_nothing_within_it_is_titled() -> 
     }
 
 
+def test_every_operation_has_a_name_of_its_own_that_is_an_identifier() -> None:
+    names = [operation["operationId"] for methods in DOCUMENT["paths"].values() for operation in methods.values()]
+    assert len(names) == len(set(names)) > 60
+    assert [name for name in names if not name.isidentifier()] == []
+
+
 def test_only_fractions_are_numbers() -> None:
     types: dict[str, set[str]] = {}
     for methods in DOCUMENT["paths"].values():
