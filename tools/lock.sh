@@ -37,7 +37,9 @@ compile locks/dev.txt --upgrade --constraint "$pins" --extra backend --extra ope
 # What installs all else. Its version is changed in locks/bootstrap.txt's first line.
 grep -o '^uv==[0-9.]*' locks/bootstrap.txt | "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file locks/bootstrap.txt -
-"$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-  --no-emit-index-url --no-emit-find-links --output-file locks/checkov.txt --group checkov
-printf 'lock: locks/checkov.txt: %s packages\n' "$(grep -c '^[a-z0-9].*==' locks/checkov.txt)"
+for group in checkov openapi; do
+  "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+    --no-emit-index-url --no-emit-find-links --output-file "locks/$group.txt" --group "$group"
+  printf 'lock: locks/%s.txt: %s packages\n' "$group" "$(grep -c '^[a-z0-9].*==' "locks/$group.txt")"
+done
 printf 'lock: locks/build.txt: %s packages\n' "$(grep -c '^[a-z0-9].*==' locks/build.txt)"
