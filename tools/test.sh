@@ -30,6 +30,8 @@ step "unit tests" .venv/bin/python -m pytest tests/unit --numprocesses 2
 optional_step "system packages for the real services" .venv/bin/python tools/system_packages.py
 step "environment of the ultralytics runtime" bash tools/setup.sh .venvs/ultralytics locks/ultralytics.txt
 step "environment of the security checker" bash tools/setup.sh .venvs/checkov locks/checkov.txt
+step "environment of the client generator" bash tools/setup.sh .venvs/openapi locks/openapi.txt
+step "environment of the TypeScript client generator" bash tools/setup_node.sh
 optional_step "Kubernetes binaries" .venv/bin/python -m tests.cluster.binaries
 step "integration and end-to-end tests" .venv/bin/python -m pytest tests/integration tests/e2e --durations=15 \
   --numprocesses 2 --dist loadgroup --no-loadscope-reorder
