@@ -1,0 +1,95 @@
+"""Decides whether an INT8 network replaces the one that it was made of, and keeps the decision beside it."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import openvino as ov
+
+from cctv.detectors.agreement import Agreement
+
+_VERSION = 1
+"""Raise it when quantisation changes: networks and decisions made before are then not used any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an INT8 network must reach on frames that it was not calibrated on."""
+
+    least_objects: int = 20
+    """Fewer objects found by the float32 network say nothing about agreement."""
+    least_share: float = 0.9
+    """Of the objects that both networks find (Dice's coefficient)."""
+    largest_confidence_change: float = 0.05
+    largest_cost: float = 0.9
+    """Processor time as a share of the float32 network's. Processors without INT8 instructions (VNNI) gain nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was decided. `accepted` None: there was too little in the frames to decide."""
+
+    accepted: bool | None
+    reason: str
+    processor: str
+    cost: float
+    agreement: dict[str, Any] | None = None
+
+
+def cost_problem(cost: float, limits: Limits) -> str | None:
+    """Return why the INT8 network is not worth it; None: it is."""
+    if cost <= limits.largest_cost:
+        return None
+    return f"it needs {cost:.0%} of the processor time of float32, and at most {limits.largest_cost:.0%} is worth it"
+
+
+def judge(agreement: Agreement, cost: float, limits: Limits, processor: str) -> Verdict:
+    """Decide by what both networks found in the held-back frames and by their cost."""
+    share, change = agreement.share or 0.0, agreement.confidence_change
+    details = {**asdict(agreement), "share": agreement.share}
+    accepted: bool | None = False
+    if problem := cost_problem(cost, limits):
+        reason = problem
+    elif share < limits.least_share and max(agreement.before, agreement.after) >= limits.least_objects:
+        reason = f"both find {share:.0%} of the objects, and {limits.least_share:.0%} is needed"
+    elif agreement.before < limits.least_objects:
+        accepted = None
+        reason = f"float32 finds {agreement.before} objects, and {limits.least_objects} are needed to compare"
+    elif abs(change) > limits.largest_confidence_change:
+        reason = f"confidence changes by {change:+.3f}, and {limits.largest_confidence_change} is allowed"
+    else:
+        accepted = True
+        reason = (
+            f"both find {share:.0%} of {agreement.before} objects, confidence changes by {change:+.3f},"
+            f" processor time is {cost:.0%} of float32"
+        )
+    return Verdict(accepted, reason, processor, round(cost, 3), details)
+
+
+def int8_folder(network: Path) -> Path:
+    """Where the INT8 network made of `network`, or the refusal, is kept."""
+    return network.parent / f"int8-v{_VERSION}"
+
+
+def read_verdict(network: Path, processor: str) -> Verdict | None:
+    """Return what was decided about `network` on this kind of processor; None: nothing yet, or it is unreadable."""
+    folder = int8_folder(network)
+    try:
+        verdict = Verdict(**json.loads((folder / "check.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    if verdict.processor != processor or (verdict.accepted and not (folder / "network.xml").is_file()):
+        return None
+    return verdict
+
+
+def write_verdict(verdict: Verdict, folder: Path) -> None:
+    """Write `check.json` into `folder`. Raises `OSError`."""
+    (folder / "check.json").write_text(json.dumps(asdict(verdict), indent=2) + "\n", encoding="utf-8")
+
+
+def processor_name(core: ov.Core) -> str:
+    """Return the processor's name and what OpenVINO can use of it: cost and rounding depend on both."""
+    capabilities = ",".join(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+    return f"{core.get_property('CPU', 'FULL_DEVICE_NAME')} ({capabilities})"

@@ -1,0 +1,144 @@
+"""A float32 network becomes an INT8 one on the frames of a clip, and is taken up only if it agrees."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import openvino as ov
+import pytest
+import yaml
+from tests.integration.detector.vision.clips import PERSONS, RememberingModel, sampled
+
+from cctv.analyser import Analyser
+from cctv.detectors import int8_network, int8_process
+from cctv.detectors.int8_process import write_frames
+from cctv.detectors.int8_verdict import Limits, Verdict, int8_folder, processor_name, read_verdict
+from cctv.detectors.openvino_runtime import OpenVinoModel
+from vigil_contracts.camera import CameraConfiguration
+
+ANY_COST = Limits(largest_cost=100.0, least_objects=6)
+"""So that agreement alone decides: on a processor without VNNI, INT8 costs as much as float32."""
+LARGEST_COST_OF_EXPORT = 1.15
+"""Processor time of our INT8 network as a share of that of NNCF's INT8 export of the same weights."""
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("int8")]
+
+
+def _to_float32(model: ov.Model) -> None:
+    """Undo a quantisation: constant weights in float32, and no `FakeQuantize`."""
+    for node in model.get_ordered_ops():
+        if node.get_type_name() == "FakeQuantize":
+            for consumer in node.output(0).get_target_inputs():
+                consumer.replace_source_output(node.input_value(0))
+        elif node.get_type_name() == "Convolution":
+            weights = ov.Core().compile_model(ov.Model([node.input_value(1)], [], "weights"), "CPU")([])[0]
+            node.input(1).replace_source_output(ov.opset13.constant(weights).output(0))
+    model.validate_nodes_and_infer_types()
+
+
+@pytest.fixture(scope="module")
+def float32(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    model = ov.Core().read_model(model_folder / "yolov8n.xml")
+    _to_float32(model)
+    names = yaml.safe_load((model_folder / "metadata.yaml").read_text())["names"]
+    model.set_rt_info(repr(names), ["framework", "names"])
+    path = tmp_path_factory.mktemp("float32") / "network.xml"
+    ov.save_model(model, path, compress_to_fp16=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def jpegs(shared: Path) -> list[bytes]:
+    frames = sampled(shared / "videos" / PERSONS, 0.6)
+    return [cv2.imencode(".jpg", frame.bgr(), [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes() for frame in frames]
+
+
+@pytest.fixture(scope="module")
+def verdict(float32: Path, jpegs: list[bytes]) -> Verdict:
+    """The verdict of the real process."""
+    command = [sys.executable, "-m", "cctv.detectors.int8_process", str(float32), "--rest", "0"]
+    command += ["--limits", json.dumps(asdict(ANY_COST))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        write_frames(process.stdin, jpegs)
+        verdict = Verdict(**json.loads(process.stdout.read()))
+        assert process.wait(10) == 0
+    return verdict
+
+
+def test_the_int8_network_agrees_and_is_kept(float32: Path, verdict: Verdict) -> None:
+    assert verdict.accepted, verdict.reason
+    assert verdict.agreement is not None
+    assert verdict.agreement["share"] >= 0.9
+    assert read_verdict(float32, processor_name(ov.Core())) == verdict
+    assert read_verdict(float32, "another processor") is None
+    weights = float32.with_suffix(".bin").stat().st_size, (int8_folder(float32) / "network.bin").stat().st_size
+    assert weights[1] < 0.3 * weights[0]
+
+
+def test_six_people_are_six_events_in_int8(
+    float32: Path, verdict: Verdict, shared: Path, camera: Callable[..., CameraConfiguration]
+) -> None:
+    assert verdict.accepted
+    model = OpenVinoModel(int8_folder(float32) / "network.xml")
+    analyser = Analyser(camera(classes=["person"]), RememberingModel(model))
+    events = [event for frame in sampled(shared / "videos" / PERSONS, 2.0) for event in analyser.process(frame)]
+    assert [event.label for event in events] == ["person"] * 6
+
+
+def test_it_costs_what_an_export_by_nncf_costs(
+    float32: Path, verdict: Verdict, model_folder: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """`pytest -s` prints the processor time of the three networks, measured in turns in one process."""
+    assert verdict.accepted
+    paths = {
+        "float32": float32,
+        "INT8": int8_folder(float32) / "network.xml",
+        "INT8 by NNCF": model_folder / "yolov8n.xml",
+    }
+    models = {name: OpenVinoModel(path) for name, path in paths.items()}
+    turns = [{name: one.bare_cpu_seconds(768, 432, 2) for name, one in models.items()} for _ in range(2)]
+    fastest = {name: min(turn[name] for turn in turns) for name in models}
+    ratio = fastest["INT8"] / fastest["float32"]
+    milliseconds = ", ".join(f"{name} {seconds * 1e3:.0f} ms" for name, seconds in fastest.items())
+    print(f"{milliseconds}; INT8 : float32 = {ratio:.2f}")
+    record_property("int8_to_float32", ratio)
+    assert fastest["INT8"] < LARGEST_COST_OF_EXPORT * fastest["INT8 by NNCF"]
+
+
+def test_a_network_that_disagrees_is_not_taken_up(
+    float32: Path, jpegs: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Inject a bad calibration: inputs cut to a tenth of their range."""
+    for suffix in (".xml", ".bin"):
+        (tmp_path / f"network{suffix}").symlink_to(float32.with_suffix(suffix))
+    good = int8_network.quantise
+
+    def bad(model: Any, ranges: dict[str, tuple[float, float]]) -> None:
+        good(model, {name: (low / 10, high / 10) for name, (low, high) in ranges.items()})
+
+    monkeypatch.setattr(int8_network, "quantise", bad)
+    network = tmp_path / "network.xml"
+    verdict = int8_process.make_int8(network, jpegs[::3], replace(ANY_COST, least_objects=2))
+    assert verdict.accepted is False
+    assert "of the objects" in verdict.reason
+    assert read_verdict(network, processor_name(ov.Core())) == verdict
+    assert [path.name for path in int8_folder(network).iterdir()] == ["check.json"], "the bad network is not kept"
+
+
+def test_the_process_ends_with_its_parent(float32: Path, jpegs: list[bytes]) -> None:
+    command = [sys.executable, "-m", "cctv.detectors.int8_process", str(float32), "--rest", "50"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        assert process.stdin is not None
+        write_frames(process.stdin, jpegs)
+        time.sleep(0.5)
+        assert process.poll() is None
+        process.stdin.close()  # what the kernel does when the parent is killed
+        assert process.wait(10) == 1
