@@ -50,6 +50,7 @@ class Detector:
             sha256=settings.model_sha256,
             pins=settings.model_pins,
             server_url=settings.triton_url,
+            int8=settings.model_int8,
         )
         self._cameras = Cameras(self._shared())
         self._heart = Heart(

@@ -58,6 +58,12 @@ class Settings(BaseSettings):
         "one is never loaded.",
     )
 
+    model_int8: bool = Field(
+        default=True,
+        description="Whether a model that was converted from `.pt` is exchanged for an INT8 one, calibrated on frames "
+        "of its own cameras, if that agrees with it and needs less processor time.",
+    )
+
     triton_url: str = Field(
         default="",
         description="Triton Inference Server (http://host:8000), or another that speaks KServe's protocol, that runs "

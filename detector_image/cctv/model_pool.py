@@ -40,9 +40,10 @@ class Models:
         sha256: str = "",
         pins: Mapping[str, str] | None = None,
         server_url: str = "",
+        int8: bool = False,
         load: Loader | None = None,
     ) -> None:
-        self._default, self._device = default, device
+        self._default, self._device, self._int8 = default, device, int8
         self._pins = {**(pins or {}), **({default: sha256} if sha256 else {})}
         self._server = InferenceServer(server_url) if server_url else None
         self._load = load or (self._load_by_name if self._server is None else partial(_from_server, self._server))
@@ -85,7 +86,8 @@ class Models:
         return model
 
     def _load_by_name(self, name: str, prompts: tuple[str, ...]) -> Model:
-        return load_model(name, device=self._device, sha256=self._pins.get(name), prompts=prompts)
+        sha256 = self._pins.get(name)
+        return load_model(name, device=self._device, sha256=sha256, prompts=prompts, int8=self._int8)
 
 
 def _from_server(server: InferenceServer, name: str, prompts: tuple[str, ...]) -> Model:

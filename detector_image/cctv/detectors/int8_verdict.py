@@ -23,7 +23,7 @@ class Limits:
     """Of the objects that both networks find (Dice's coefficient)."""
     largest_confidence_change: float = 0.05
     largest_cost: float = 0.9
-    """Processor time as a share of the float32 network's. Processors without INT8 instructions (VNNI) gain nothing."""
+    """Processor time as a share of the float32 network's. Without INT8 instructions (VNNI) nothing is gained."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,12 +72,14 @@ def load_model(
     sha256: str | None = None,
     prompts: tuple[str, ...] = (),
     size_px: int = 640,
+    int8: bool = False,
 ) -> Model:
     """Loads a model by path or name, with the runtime that its kind of file asks for.
 
     `""` and `demo` name the demo model that ships with Vigil; `yolov8n` and its like are looked up in the model
     folder and fetched where they are missing. `device` is OpenVINO's (`CPU`, `GPU`, `NPU`, `AUTO`) or torch's (`cpu`,
-    `cuda:0`); empty: the best that there is. `size_px` is the input of networks that take any. Raises
+    `cuda:0`); empty: the best that there is. `size_px` is the input of networks that take any. `int8`: a
+    network that was converted from weights is exchanged for an INT8 one (`cctv.detectors.int8_upgrade`). Raises
     `ModelInvalidError`.
     """
     file = find_model(name, sha256)
@@ -85,7 +87,7 @@ def load_model(
     if suffix == ".xml" or (suffix == ".onnx" and not _has_ultralytics()):
         return _openvino(file.path, device, prompts)
     if suffix == ".pt" and not _has_ultralytics():
-        return _converted(file.path, device, prompts)
+        return _converted(file.path, device, prompts, int8)
     if suffix in {".pt", ".onnx", ".engine"}:
         return _ultralytics(file, device, prompts, size_px)
     raise ModelInvalidError(
@@ -100,12 +102,17 @@ def _openvino(path: Path, device: str, prompts: tuple[str, ...]) -> Model:
     return OpenVinoModel(path, device.upper() or "CPU")
 
 
-def _converted(weights: Path, device: str, prompts: tuple[str, ...]) -> Model:
+def _converted(weights: Path, device: str, prompts: tuple[str, ...], int8: bool) -> Model:
     """Load weights on OpenVINO, without torch. Nothing of the file is run, so it needs no pinned SHA-256."""
     from cctv.detectors.converted_weights import converted
 
     _refuse_prompts(weights, prompts)
-    return _openvino(converted(weights), device, ())
+    network = converted(weights)
+    if not int8:
+        return _openvino(network, device, ())
+    from cctv.detectors.int8_upgrade import with_int8
+
+    return with_int8(network, device.upper() or "CPU")
 
 
 def _refuse_prompts(path: Path, prompts: tuple[str, ...]) -> None:

@@ -1,0 +1,201 @@
+"""Exchanges a float32 network for an INT8 one that is calibrated on the camera's own frames, while it runs.
+
+Frames that were analysed are kept as JPEG in memory only. Once there are enough, a process of low priority makes and
+checks the INT8 network (`cctv.detectors.int8_process`); the running model is exchanged between two frames.
+"""
+
+import contextlib
+import json
+import logging
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import openvino as ov
+
+from cctv.detectors.int8_process import write_frames
+from cctv.detectors.int8_verdict import Limits, Verdict, int8_folder, processor_name, read_verdict
+from cctv.detectors.letterbox import Letterbox
+from cctv.detectors.model import Detections, Model, ModelInvalidError
+from cctv.detectors.openvino_runtime import OpenVinoModel
+from cctv.frame import Frame
+
+log = logging.getLogger(__name__)
+
+Calibrate = Callable[[Path, list[bytes], threading.Event], Verdict | None]
+"""Makes the INT8 network of a network on frames (JPEG), until the event is set; None: it failed, and said why."""
+
+_TIME_LIMIT_SECONDS = 3600.0
+_JPEG_QUALITY = 95
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which frames are kept."""
+
+    frames: int = 240
+    seconds_between: float = 5.0
+    """At most one frame in this time, so that the frames differ: 240 need 20 minutes of analysed video."""
+    attempts: int = 3
+    """So often frames are gathered anew if they show too few objects to decide."""
+
+
+def with_int8(network: Path, device: str) -> Model:
+    """Return the model of a converted network: in INT8 if that was checked before, else one that gathers frames."""
+    if device != "CPU":
+        return OpenVinoModel(network, device)
+    verdict = read_verdict(network, processor_name(ov.Core()))
+    if verdict is None:
+        return UpgradableModel(OpenVinoModel(network), network)
+    if not verdict.accepted:
+        log.info("keeping float32 for %s, as decided before: %s", network, verdict.reason)
+        return OpenVinoModel(network)
+    try:
+        model = OpenVinoModel(int8_folder(network) / "network.xml")
+    except ModelInvalidError as error:
+        log.warning("the kept INT8 network cannot be used, making it anew: %s", error)
+        return UpgradableModel(OpenVinoModel(network), network)
+    log.info("using the INT8 network of %s, as decided before: %s", network, verdict.reason)
+    return model
+
+
+class UpgradableModel:
+    """A model that becomes INT8 while it runs; see `cctv.detectors.model.Model`."""
+
+    def __init__(
+        self,
+        model: Model,
+        network: Path,
+        plan: Plan | None = None,
+        calibrate: Calibrate | None = None,
+        load: Callable[[Path], Model] = OpenVinoModel,
+    ) -> None:
+        self._model, self._network, self._plan = model, network, plan or Plan()
+        self._calibrate, self._load = calibrate or run_process, load
+        self.labels, self.input_size = model.labels, model.input_size
+        self._analysed: queue.Queue[Frame] = queue.Queue(maxsize=1)
+        self._due_at = time.monotonic() + self._plan.seconds_between
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="int8", daemon=True)
+        self._thread.start()
+
+    def submit(self, frame: Frame) -> Future[Detections]:
+        """Starts a detection by the network that is in use now."""
+        future = self._model.submit(frame)
+        if time.monotonic() >= self._due_at:
+            self._due_at = time.monotonic() + self._plan.seconds_between
+            future.add_done_callback(lambda done: self._offer(frame, done))
+        return future
+
+    def detect(self, frame: Frame) -> Detections:
+        """`submit` and wait."""
+        return self.submit(frame).result()
+
+    def close(self) -> None:
+        """Ends the calibration, too."""
+        self._stopping.set()
+        self._thread.join(10.0)
+        self._model.close()
+
+    def _offer(self, frame: Frame, done: Future[Detections]) -> None:
+        """Runs in a thread of the runtime, so the frame is encoded elsewhere."""
+        if done.cancelled() or done.exception() is not None:
+            return
+        with contextlib.suppress(queue.Full):
+            self._analysed.put_nowait(frame)
+
+    def _run(self) -> None:
+        try:
+            for _ in range(self._plan.attempts):
+                frames, sizes = self._gather()
+                if self._stopping.is_set():
+                    return
+                log.info("making an INT8 network of %s on %d frames", self._network, len(frames))
+                verdict = self._calibrate(self._network, frames, self._stopping)
+                if verdict is None:
+                    return
+                if verdict.accepted is not None:
+                    self._apply(verdict, sizes)
+                    return
+                log.info("no decision about INT8 for %s: %s; gathering other frames", self._network, verdict.reason)
+            log.info("keeping float32 for %s until the next start: too few objects to compare", self._network)
+        except Exception:
+            log.exception("keeping float32 for %s: the change to INT8 failed", self._network)
+        finally:
+            self._due_at = float("inf")
+
+    def _gather(self) -> tuple[list[bytes], set[tuple[int, int]]]:
+        jpegs: list[bytes] = []
+        sizes: set[tuple[int, int]] = set()
+        while len(jpegs) < self._plan.frames and not self._stopping.is_set():
+            try:
+                frame = self._analysed.get(timeout=0.5)
+            except queue.Empty:
+                continue
+            sizes.add((frame.width, frame.height))
+            jpegs.append(_encoded(frame, self.input_size))
+        return jpegs, sizes
+
+    def _apply(self, verdict: Verdict, sizes: set[tuple[int, int]]) -> None:
+        if not verdict.accepted:
+            log.info("keeping float32 for %s: %s", self._network, verdict.reason)
+            return
+        model = self._load(int8_folder(self._network) / "network.xml")
+        if isinstance(model, OpenVinoModel):
+            for width, height in sizes:  # compiled before the first frame needs it
+                model.prepare(width, height)
+        # One assignment: each frame gets one network or the other. The former one is given back with its last frame.
+        self._model = model
+        log.info("using INT8 for %s: %s", self._network, verdict.reason)
+
+
+def run_process(network: Path, jpegs: list[bytes], stopping: threading.Event) -> Verdict | None:
+    """Run `cctv.detectors.int8_process`; ends it when `stopping` is set or it takes too long."""
+    command = [sys.executable, "-m", "cctv.detectors.int8_process", str(network)]
+    command += ["--limits", json.dumps(asdict(Limits()))]
+    pipe = subprocess.PIPE
+    # A session of its own: Ctrl-C is for this process, and its end closes the other's stdin.
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True) as process:
+        try:
+            return _verdict_of(process, network, jpegs, stopping)
+        finally:
+            process.kill()
+
+
+def _verdict_of(
+    process: "subprocess.Popen[bytes]", network: Path, jpegs: list[bytes], stopping: threading.Event
+) -> Verdict | None:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        write_frames(process.stdin, jpegs)
+    except BrokenPipeError:
+        process.wait()
+    deadline = time.monotonic() + _TIME_LIMIT_SECONDS
+    while process.poll() is None:
+        if stopping.wait(0.5):
+            return None
+        if time.monotonic() > deadline:
+            log.warning("keeping float32 for %s: calibration took over %d s", network, _TIME_LIMIT_SECONDS)
+            return None
+    if process.returncode != 0:
+        last = process.stderr.read().decode(errors="replace").strip().splitlines()[-1:]
+        why = last[0] if last else f"exit status {process.returncode}"
+        log.warning("keeping float32 for %s: no INT8 network could be made: %s", network, why)
+        return None
+    return Verdict(**json.loads(process.stdout.read()))
+
+
+def _encoded(frame: Frame, input_size: tuple[int, int]) -> bytes:
+    """The frame as the network sees it, as JPEG: it need not be larger."""
+    box = Letterbox.fit((frame.width, frame.height), input_size)
+    _, jpeg = cv2.imencode(".jpg", frame.scaled_bgr(box.width, box.height), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    return jpeg.tobytes()
