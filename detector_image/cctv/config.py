@@ -60,8 +60,8 @@ class Settings(BaseSettings):
 
     model_int8: bool = Field(
         default=True,
-        description="Whether a model that was converted from `.pt` is exchanged for an INT8 one, calibrated on frames "
-        "of its own cameras, if that agrees with it and needs less processor time.",
+        description="Whether a model that was converted from `.pt` is exchanged for an INT8 one, calibrated on "
+        "frames of its own cameras, if that agrees with it and needs less processor time.",
     )
 
     triton_url: str = Field(

@@ -44,9 +44,13 @@ from cctv.frame import Frame, Image
 HELD_BACK = 4
 """Each fourth frame is for the comparison, not for calibration."""
 COUNTED_CONFIDENCE = 0.25
+REST = 3.0
+"""Seconds of sleep per second of work: a quarter of one processor, also where priorities do not count (the CPU limit
+of a pod)."""
 _TRIAL_FRAMES = 4
 """Enough to measure the cost; the agreement needs all frames."""
 _COST_ROUNDS = 3
+_LEFTOVER_SECONDS = 24 * 3600.0
 _MEMORY_BYTES = 2 * 1024**3
 _LENGTH = struct.Struct("!I")
 
@@ -71,6 +75,7 @@ def make_int8(network: Path, jpegs: Sequence[bytes], limits: Limits, rest: float
     `rest`: seconds of sleep per second of work. Raises `OSError` where the folder cannot be written to.
     """
     target = int8_folder(network)
+    _remove_leftovers(network.parent)
     work = Path(tempfile.mkdtemp(prefix=".int8-", dir=network.parent))
     try:
         verdict = _made(network, [_image(jpeg) for jpeg in jpegs], limits, rest, work / "network.xml")
@@ -86,6 +91,13 @@ def make_int8(network: Path, jpegs: Sequence[bytes], limits: Limits, rest: float
         return verdict
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what processes left that were killed: networks, never frames."""
+    for path in folder.glob(".int8-*"):
+        if time.time() - path.stat().st_mtime > _LEFTOVER_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _made(network: Path, images: list[Image], limits: Limits, rest: float, target: Path) -> Verdict:
@@ -175,7 +187,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m cctv.detectors.int8_process")
     parser.add_argument("network", type=Path)
     parser.add_argument("--limits", type=json.loads, default={}, help="JSON, fields of Limits")
-    parser.add_argument("--rest", type=float, default=3.0, help="seconds of sleep per second of work")
+    parser.add_argument("--rest", type=float, default=REST, help="seconds of sleep per second of work")
     arguments = parser.parse_args()
     _yield_to_the_detector()
     jpegs = read_frames(sys.stdin.buffer)

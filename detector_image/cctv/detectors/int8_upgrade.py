@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 import openvino as ov
 
-from cctv.detectors.int8_process import write_frames
+from cctv.detectors.int8_process import REST, write_frames
 from cctv.detectors.int8_verdict import Limits, Verdict, int8_folder, processor_name, read_verdict
 from cctv.detectors.letterbox import Letterbox
 from cctv.detectors.model import Detections, Model, ModelInvalidError
@@ -156,10 +156,16 @@ class UpgradableModel:
         log.info("using INT8 for %s: %s", self._network, verdict.reason)
 
 
-def run_process(network: Path, jpegs: list[bytes], stopping: threading.Event) -> Verdict | None:
+def run_process(
+    network: Path,
+    jpegs: list[bytes],
+    stopping: threading.Event,
+    limits: Limits | None = None,
+    rest: float = REST,
+) -> Verdict | None:
     """Run `cctv.detectors.int8_process`; ends it when `stopping` is set or it takes too long."""
     command = [sys.executable, "-m", "cctv.detectors.int8_process", str(network)]
-    command += ["--limits", json.dumps(asdict(Limits()))]
+    command += ["--limits", json.dumps(asdict(limits or Limits())), "--rest", str(rest)]
     pipe = subprocess.PIPE
     # A session of its own: Ctrl-C is for this process, and its end closes the other's stdin.
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True) as process:

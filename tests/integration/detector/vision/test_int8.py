@@ -1,27 +1,30 @@
 """A float32 network becomes an INT8 one on the frames of a clip, and is taken up only if it agrees."""
 
-import json
+import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import openvino as ov
 import pytest
-import yaml
 from tests.integration.detector.vision.clips import PERSONS, RememberingModel, sampled
 
 from cctv.analyser import Analyser
 from cctv.detectors import int8_network, int8_process
 from cctv.detectors.int8_process import write_frames
+from cctv.detectors.int8_upgrade import run_process, with_int8
 from cctv.detectors.int8_verdict import Limits, Verdict, int8_folder, processor_name, read_verdict
+from cctv.detectors.openvino_network import read_network, resized
 from cctv.detectors.openvino_runtime import OpenVinoModel
 from vigil_contracts.camera import CameraConfiguration
 
+SIZE = (480, 480)
 ANY_COST = Limits(largest_cost=100.0, least_objects=6)
 """So that agreement alone decides: on a processor without VNNI, INT8 costs as much as float32."""
 LARGEST_COST_OF_EXPORT = 1.15
@@ -43,12 +46,21 @@ def _to_float32(model: ov.Model) -> None:
 
 
 @pytest.fixture(scope="module")
-def float32(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    model = ov.Core().read_model(model_folder / "yolov8n.xml")
+def export(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The INT8 export by NNCF, with a small input so that the tests are quick."""
+    folder = tmp_path_factory.mktemp("int8")
+    shutil.copyfile(model_folder / "metadata.yaml", folder / "metadata.yaml")
+    network = read_network(ov.Core(), model_folder / "yolov8n.xml")
+    ov.save_model(resized(network, SIZE), folder / "network.xml", compress_to_fp16=False)
+    return folder / "network.xml"
+
+
+@pytest.fixture(scope="module")
+def float32(export: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    model = ov.Core().read_model(export)
     _to_float32(model)
-    names = yaml.safe_load((model_folder / "metadata.yaml").read_text())["names"]
-    model.set_rt_info(repr(names), ["framework", "names"])
     path = tmp_path_factory.mktemp("float32") / "network.xml"
+    shutil.copyfile(export.with_name("metadata.yaml"), path.with_name("metadata.yaml"))
     ov.save_model(model, path, compress_to_fp16=False)
     return path
 
@@ -62,14 +74,8 @@ def jpegs(shared: Path) -> list[bytes]:
 @pytest.fixture(scope="module")
 def verdict(float32: Path, jpegs: list[bytes]) -> Verdict:
     """The verdict of the real process."""
-    command = [sys.executable, "-m", "cctv.detectors.int8_process", str(float32), "--rest", "0"]
-    command += ["--limits", json.dumps(asdict(ANY_COST))]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        write_frames(process.stdin, jpegs)
-        verdict = Verdict(**json.loads(process.stdout.read()))
-        assert process.wait(10) == 0
+    verdict = run_process(float32, jpegs, threading.Event(), ANY_COST, rest=0.0)
+    assert verdict is not None
     return verdict
 
 
@@ -79,6 +85,9 @@ def test_the_int8_network_agrees_and_is_kept(float32: Path, verdict: Verdict) ->
     assert verdict.agreement["share"] >= 0.9
     assert read_verdict(float32, processor_name(ov.Core())) == verdict
     assert read_verdict(float32, "another processor") is None
+    restarted = with_int8(float32, "CPU")
+    assert isinstance(restarted, OpenVinoModel)
+    assert restarted.path == int8_folder(float32) / "network.xml", "a restarted detector takes the kept one at once"
     weights = float32.with_suffix(".bin").stat().st_size, (int8_folder(float32) / "network.bin").stat().st_size
     assert weights[1] < 0.3 * weights[0]
 
@@ -94,14 +103,14 @@ def test_six_people_are_six_events_in_int8(
 
 
 def test_it_costs_what_an_export_by_nncf_costs(
-    float32: Path, verdict: Verdict, model_folder: Path, record_property: Callable[[str, object], None]
+    float32: Path, verdict: Verdict, export: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """`pytest -s` prints the processor time of the three networks, measured in turns in one process."""
     assert verdict.accepted
     paths = {
         "float32": float32,
         "INT8": int8_folder(float32) / "network.xml",
-        "INT8 by NNCF": model_folder / "yolov8n.xml",
+        "INT8 by NNCF": export,
     }
     models = {name: OpenVinoModel(path) for name, path in paths.items()}
     turns = [{name: one.bare_cpu_seconds(768, 432, 2) for name, one in models.items()} for _ in range(2)]
@@ -130,6 +139,9 @@ def test_a_network_that_disagrees_is_not_taken_up(
     assert verdict.accepted is False
     assert "of the objects" in verdict.reason
     assert read_verdict(network, processor_name(ov.Core())) == verdict
+    restarted = with_int8(network, "CPU")
+    assert isinstance(restarted, OpenVinoModel)
+    assert restarted.path == network, "a refused network is not made again at each start"
     assert [path.name for path in int8_folder(network).iterdir()] == ["check.json"], "the bad network is not kept"
 
 
@@ -142,3 +154,11 @@ def test_the_process_ends_with_its_parent(float32: Path, jpegs: list[bytes]) -> 
         assert process.poll() is None
         process.stdin.close()  # what the kernel does when the parent is killed
         assert process.wait(10) == 1
+
+
+def test_the_process_ends_when_the_model_is_closed(float32: Path, jpegs: list[bytes]) -> None:
+    stopping = threading.Event()
+    threading.Timer(0.5, stopping.set).start()
+    began = time.monotonic()
+    assert run_process(float32, jpegs, stopping, rest=50.0) is None
+    assert time.monotonic() - began < 10
