@@ -61,27 +61,21 @@ def read_network(core: ov.Core, path: Path) -> Network:
 
 def with_input_size(network: Network, size: tuple[int, int]) -> ov.Model:
     """The network for pictures of (width, height), taking uint8 (1, height, width, 3), RGB."""
-    steps = PrePostProcessor(resized(network, size))
+    model = network.model
+    if size != network.input_size:
+        replacements = anchors(size)
+        for constant in _anchor_constants(model, network.input_size):
+            values = next(new for new in replacements if new.shape[1] == constant.get_output_shape(0)[1])
+            fitted = opset8.constant(values.astype(constant.data.dtype))
+            for consumer in constant.output(0).get_target_inputs():
+                consumer.replace_source_output(fitted.output(0))
+        model.get_parameters()[0].set_partial_shape(ov.PartialShape([1, 3, size[1], size[0]]))
+        model.validate_nodes_and_infer_types()
+    steps = PrePostProcessor(model)
     steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
     steps.input().model().set_layout(ov.Layout("NCHW"))
     steps.input().preprocess().convert_element_type(ov.Type.f32).scale(255.0)
     return steps.build()
-
-
-def resized(network: Network, size: tuple[int, int]) -> ov.Model:
-    """Change the network in place to an input of (width, height), and return it."""
-    model = network.model
-    if size == network.input_size:
-        return model
-    replacements = anchors(size)
-    for constant in _anchor_constants(model, network.input_size):
-        values = next(new for new in replacements if new.shape[1] == constant.get_output_shape(0)[1])
-        fitted = opset8.constant(values.astype(constant.data.dtype))
-        for consumer in constant.output(0).get_target_inputs():
-            consumer.replace_source_output(fitted.output(0))
-    model.get_parameters()[0].set_partial_shape(ov.PartialShape([1, 3, size[1], size[0]]))
-    model.validate_nodes_and_infer_types()
-    return model
 
 
 def last_words(error: RuntimeError) -> str:
