@@ -12,7 +12,11 @@ from tests.integration.services.backend import backend_server
 from tests.integration.services.made_clips import make_clip
 
 PROGRAMS = Path(sys.executable).parent
-REPLAYS = ("rules.md/Rules/1", "tutorial.md/3. Say what matters/1", "model.md/See what it finds before it counts/1")
+REPLAYS = (
+    "rules.md/Rules/1",
+    "tutorial.md/3. Choose what to report/1",
+    "model.md/See what it finds before it counts/1",
+)
 
 
 @pytest.fixture
