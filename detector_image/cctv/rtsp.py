@@ -28,7 +28,7 @@ _LIBAV_ERRORS = (av.error.FFmpegError, OSError, ValueError)
 PICTURELESS_SECONDS = 45.0
 """How long packets may come without a picture: more than the longest usual distance of keyframes."""
 _MEDIA_SECONDS = 3.0
-"""Media that came so recently still comes."""
+"""Media that came so recently still comes; a source that waits for less than twice that takes half its patience."""
 _CODEC_NAMES = {"h264": "H.264", "hevc": "H.265"}
 
 
@@ -171,7 +171,7 @@ class RtspSource:
 
     def _silence(self) -> StreamFault:
         """What it means that libav gives no packet: it drops media that it cannot read."""
-        if self._gate.media.seconds_since_media() < _MEDIA_SECONDS:
+        if self._gate.media.seconds_since_media() < min(_MEDIA_SECONDS, self._read_timeout / 2):
             return self._undecodable()
         if self.received_at() is None:
             is_udp = self._transport is StreamTransport.UDP
