@@ -58,7 +58,7 @@ async def _run(settings: OperatorSettings) -> None:
     queue = WorkQueue(store.is_pressing)
     health = Health()
     metrics = Metrics(store.cameras.values)
-    transport = AioTransport(configuration)
+    transport = AioTransport(configuration, settings.identity)
     leadership = Leadership(KubeClient(transport), namespace=settings.lease_namespace, identity=settings.identity)
     fence = _start_anew_when_lost(leadership)
     kube = KubeClient(transport, fence)

@@ -7,6 +7,7 @@ dictionaries: decisions are made over manifests, and models of every field would
 import json
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from importlib.metadata import version
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -90,12 +91,16 @@ class Transport(Protocol):
 
 
 class AioTransport:
-    """The transport of the official client."""
+    """The transport of the official client.
 
-    def __init__(self, configuration: Any) -> None:
+    `identity` is this replica's, so that the API server's audit log tells replicas of one service account apart.
+    """
+
+    def __init__(self, configuration: Any, identity: str = "") -> None:
         configuration.trace_configs = [_fence_at_the_socket()]
         self._api = kubernetes_client.ApiClient(configuration)
-        self._api.user_agent = FIELD_MANAGER
+        # What stands before a `/` names the field manager where a request does not.
+        self._api.user_agent = f"{FIELD_MANAGER}/{version('vigil-cctv')} ({identity})" if identity else FIELD_MANAGER
 
     async def request(
         self, method: str, path: str, content_type: str, body: object | None

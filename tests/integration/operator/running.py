@@ -157,10 +157,13 @@ class Operator:
         return float(found[0].rpartition(" ")[2])
 
     def writes(self, since: int) -> list[AuditEvent]:
-        """What it has written since a mark in the audit log, its Lease aside."""
+        """What it has written since a mark in the audit log, its Lease aside; kopf's requests carry no identity."""
         user = f"system:serviceaccount:{self.system}:vigil-operator"
         events = self.cluster.audit_events(since=since, user=user, verbs=WRITE_VERBS)
-        return [event for event in events if event.resource != "leases"]
+        others = [
+            event for event in events if "(" in event.user_agent and f"({self.identity})" not in event.user_agent
+        ]
+        return [event for event in events if event.resource != "leases" and event not in others]
 
 
 @dataclass(frozen=True)

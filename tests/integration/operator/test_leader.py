@@ -39,6 +39,8 @@ def test_the_second_takes_over_and_the_first_writes_no_more(
     backend.add_camera(user.token, name="before", rtsp_url="rtsp://10.0.0.1/s")
     eventually(lambda: len(view.deployments()) == 1)
     assert holder(vigil_cluster, system) == "operator-1"
+    # Both use one service account: the audit log tells them apart by this.
+    assert vigil_cluster.audit_events(user_agent="(operator-1)", verbs=WRITE_VERBS, resource="deployments")
 
     getattr(first.process, fault)()
     began = time.monotonic()
