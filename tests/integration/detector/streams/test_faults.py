@@ -175,7 +175,7 @@ def test_a_stream_that_stops_sending(clip: Clip, watch: Watch) -> None:
 
         wait_until(lambda: camera.connections >= 2, 15, "reconnected")
         wait_until(lambda: watched.reasons.count(Reason.STREAMING) >= 2, 15, "streaming again")
-    assert Reason.STREAM_TIMEOUT in watched.reasons
+        assert Reason.STREAM_TIMEOUT in watched.reasons
 
 
 def test_a_connection_that_breaks(clip: Clip, watch: Watch) -> None:
@@ -183,7 +183,7 @@ def test_a_connection_that_breaks(clip: Clip, watch: Watch) -> None:
         watched = watch(camera.url)
 
         wait_until(lambda: watched.reasons.count(Reason.STREAMING) >= 2, 15, "streaming again")
-    assert set(watched.reasons) <= {Reason.STREAMING, Reason.STREAM_ENDED}
+        assert set(watched.reasons) <= {Reason.STREAMING, Reason.STREAM_ENDED}
 
 
 @pytest.mark.parametrize("clock_stands", [False, True])
@@ -228,7 +228,7 @@ def test_a_camera_that_stays_frozen_stays_said_to_be(clip: Clip, watch: Watch) -
         watched = watch(camera.url, frozen_after_seconds=1.5)
 
         wait_until(lambda: camera.connections >= 3, 30, "reconnected twice")
-    assert watched.reasons == [Reason.STREAMING, Reason.STREAM_FROZEN]
+        assert watched.reasons == [Reason.STREAMING, Reason.STREAM_FROZEN]
 
 
 def test_a_camera_that_allows_one_session_is_free_at_once_after_each_end(clip: Clip, watch: Watch) -> None:
@@ -310,7 +310,7 @@ def test_timestamps_that_are_nonsense_are_reported_once_and_do_no_harm(
 
         wait_until(lambda: len(watched.frames) >= 60, 30, "frames")
         assert camera.connections == 1
-    assert watched.reasons == [Reason.STREAMING]
+        assert watched.reasons == [Reason.STREAMING]
     assert caplog.text.count("using arrival times instead") == 1
     steps = [later.monotonic_seconds - former.monotonic_seconds for former, later in pairwise(watched.frames)]
     assert 0.05 < sum(steps) / len(steps) < 0.5, "frames have the times of their arrival"
