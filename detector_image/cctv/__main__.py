@@ -32,9 +32,9 @@ def watch(arguments: Sequence[str]) -> int:
     chosen = _parser().parse_args(arguments)
     # Imported late: `--help` must not wait for OpenVINO.
     from cctv import logs
-    from cctv.app import Detector, ended_by_signals
     from cctv.config import InvalidSettingError, load_settings
-    from cctv.prober_app import ProberProgram
+    from cctv.runtime.app import Detector, ended_by_signals
+    from cctv.runtime.prober_app import ProberProgram
 
     try:
         settings = load_settings()
@@ -52,8 +52,8 @@ def watch(arguments: Sequence[str]) -> int:
 
 def replay(arguments: Sequence[str]) -> int:
     """`cctv replay`: the same analysis over a file; the exit status."""
-    from cctv.replay import add_arguments
-    from cctv.replay import main as replay_clip
+    from cctv.commands.replay import add_arguments
+    from cctv.commands.replay import main as replay_clip
 
     parser = argparse.ArgumentParser(prog="cctv replay", description="Shows what a camera's rules make of a clip.")
     add_arguments(parser)
@@ -62,8 +62,8 @@ def replay(arguments: Sequence[str]) -> int:
 
 def export(arguments: Sequence[str]) -> int:
     """`cctv export`: weights into what a detector runs fast; the exit status."""
-    from cctv.export import add_arguments
-    from cctv.export import main as export_model
+    from cctv.commands.export import add_arguments
+    from cctv.commands.export import main as export_model
 
     parser = argparse.ArgumentParser(
         prog="cctv export",
@@ -75,8 +75,8 @@ def export(arguments: Sequence[str]) -> int:
 
 def discover(arguments: Sequence[str]) -> int:
     """`cctv discover`: the cameras of this machine's network; the exit status."""
-    from cctv.discover_command import add_arguments
-    from cctv.discover_command import main as discover_cameras
+    from cctv.commands.discover import add_arguments
+    from cctv.commands.discover import main as discover_cameras
 
     parser = argparse.ArgumentParser(
         prog="cctv discover",

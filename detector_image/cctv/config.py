@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import ByteSize, Field, SecretStr, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from cctv.addresses import AddressPolicy, Network
+from vigil_contracts.addresses import AddressPolicy, Network
 
 PREFIX = "VIGIL_"
 _HTTP = ("http://", "https://")

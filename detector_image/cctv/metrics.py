@@ -2,7 +2,7 @@
 
 from prometheus_client import GC_COLLECTOR, PROCESS_COLLECTOR, CollectorRegistry, Counter, Gauge, Histogram
 
-from cctv.clips import ClipOutcome
+from cctv.clips.recorder import ClipOutcome
 from vigil_contracts.names import Reason
 
 STAGES = ("received", "gated", "analysed", "dropped")

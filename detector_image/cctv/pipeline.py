@@ -10,25 +10,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from cctv.analysis import Analysis, names_of_models
-from cctv.backoff import Backoff
-from cctv.clip_reader import ClipReader
-from cctv.clips import ClipLimits, ClipOutcome, ClipRecorder
-from cctv.events import Event
-from cctv.faults import StreamFault
-from cctv.frame import Frame
-from cctv.health import CameraHealth
-from cctv.live import LiveView, Send
+from cctv.clips.recorder import ClipLimits, ClipOutcome, ClipRecorder
+from cctv.common.backoff import Backoff
+from cctv.common.events import Event
+from cctv.common.frame import Frame
+from cctv.common.mailbox import Mailbox
+from cctv.delivery.live import LiveView, Send
+from cctv.delivery.spool import Spool
+from cctv.delivery.unwritten import UnwrittenAlerts
+from cctv.detectors.model_pool import ModelInvalidError, Models, ModelUnavailableError
 from cctv.logs import camera_logger, redactor
-from cctv.mailbox import Mailbox
 from cctv.metrics import Metrics
-from cctv.model_pool import ModelInvalidError, Models, ModelUnavailableError
-from cctv.reader import Reader, ReaderOptions, SourceFactory
-from cctv.source import PacketSource, Source
-from cctv.spool import Spool
-from cctv.state_store import StateStore
-from cctv.unwritten import UnwrittenAlerts
-from cctv.work_watch import WorkWatch
+from cctv.streams.clip_reader import ClipReader
+from cctv.streams.faults import StreamFault
+from cctv.streams.health import CameraHealth
+from cctv.streams.reader import Reader, ReaderOptions, SourceFactory
+from cctv.streams.source import PacketSource, Source
+from cctv.vision.analysis import Analysis, names_of_models
+from cctv.vision.state_store import StateStore
+from cctv.vision.work_watch import WorkWatch
 from vigil_contracts.alert import ClipSubmission, PictureSubmission
 from vigil_contracts.camera import CameraConfiguration, Heartbeat
 from vigil_contracts.stream_url import secrets_of

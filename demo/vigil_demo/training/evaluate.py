@@ -9,8 +9,8 @@ from typing import Any
 import av
 import numpy as np
 
+from cctv.common.frame import Frame
 from cctv.detectors.model import Model, load_model
-from cctv.frame import Frame
 from vigil_demo.scene.types import LABELS, ByteArray, Picture, Truth
 from vigil_demo.training.dataset import FIRST_SEED, PICTURES_PER_YARD, pictures_of
 from vigil_demo.training.metrics import Detection, Figures, figures

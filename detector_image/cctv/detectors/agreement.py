@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cctv.detectors.model import Detections
-from cctv.observations import overlaps
+from cctv.vision.observations import overlaps
 
 SAME_OBJECT = 0.5
 """Intersection over union above which two boxes of one class are the same object (as PASCAL VOC counts)."""

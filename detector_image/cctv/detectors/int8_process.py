@@ -25,6 +25,7 @@ import cv2
 import numpy as np
 import openvino as ov
 
+from cctv.common.frame import Frame, Image
 from cctv.detectors import int8_network
 from cctv.detectors.agreement import compare
 from cctv.detectors.int8_verdict import (
@@ -39,7 +40,6 @@ from cctv.detectors.int8_verdict import (
 from cctv.detectors.letterbox import PADDING_GREY, Letterbox, smallest_input
 from cctv.detectors.openvino_network import STRIDE, read_network, with_input_size
 from cctv.detectors.openvino_runtime import OpenVinoModel
-from cctv.frame import Frame, Image
 
 HELD_BACK = 4
 """Each fourth frame is for the comparison, not for calibration."""

@@ -20,12 +20,12 @@ from pathlib import Path
 import cv2
 import openvino as ov
 
+from cctv.common.frame import Frame
 from cctv.detectors.int8_process import REST, write_frames
 from cctv.detectors.int8_verdict import Limits, Verdict, int8_folder, processor_name, read_verdict
 from cctv.detectors.letterbox import Letterbox
 from cctv.detectors.model import Detections, Model, ModelInvalidError
 from cctv.detectors.openvino_runtime import OpenVinoModel
-from cctv.frame import Frame
 
 log = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from cctv.common.frame import Frame
 from cctv.detectors.errors import ModelInvalidError as ModelInvalidError
 from cctv.detectors.errors import ModelUnavailableError as ModelUnavailableError
 from cctv.detectors.model_files import ModelFile, find_model
-from cctv.frame import Frame
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 
+from cctv.common.frame import Frame
 from cctv.detectors.letterbox import PADDING_GREY, Letterbox, smallest_input
 from cctv.detectors.model import Detections, ModelInvalidError
 from cctv.detectors.openvino_network import STRIDE, Network, last_words, read_network, with_input_size
 from cctv.detectors.yolo_output import decode
-from cctv.frame import Frame
 
 MOST_SHAPES = 4
 """Compiled input sizes kept at once; pictures of further proportions use the full input. Each costs memory."""

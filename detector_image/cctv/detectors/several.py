@@ -6,8 +6,8 @@ from concurrent.futures import Future
 
 import numpy as np
 
+from cctv.common.frame import Frame
 from cctv.detectors.model import Detections, Model
-from cctv.frame import Frame
 
 
 class SeveralModels:

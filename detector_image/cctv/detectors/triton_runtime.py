@@ -13,12 +13,12 @@ from concurrent.futures import Future
 import numpy as np
 import numpy.typing as npt
 
+from cctv.common.frame import Frame
 from cctv.detectors.errors import ModelInvalidError, ModelUnavailableError
 from cctv.detectors.inference_server import DATA_TYPES, InferenceServer, ServedModel, Tensor
 from cctv.detectors.letterbox import PADDING_GREY, Letterbox, smallest_input
 from cctv.detectors.model import Detections
 from cctv.detectors.yolo_output import decode
-from cctv.frame import Frame
 
 STRIDE = 32
 LARGEST_SIDE_PX = 640

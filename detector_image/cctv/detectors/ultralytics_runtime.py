@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from cctv.common.frame import Frame
 from cctv.detectors.model import Detections, ModelInvalidError
 from cctv.detectors.yolo_output import LOWEST_CONFIDENCE, MOST_DETECTIONS, OVERLAP_FOR_DUPLICATE
-from cctv.frame import Frame
 
 LARGEST_BATCH = 32
 

@@ -15,11 +15,11 @@ from tests.integration.services.backend import backend_server
 from tests.integration.services.detector import a_person
 from tests.integration.services.postgres import postgres_server
 
-from cctv.api import Api
 from cctv.config import Settings
+from cctv.delivery.sender import Sender
+from cctv.delivery.spool import Spool
 from cctv.metrics import Metrics
-from cctv.sender import Sender
-from cctv.spool import Spool
+from cctv.runtime.api import Api
 from vigil_contracts.alert import AlertSubmission
 
 WAITING, PLAIN = 10_000, 2_000

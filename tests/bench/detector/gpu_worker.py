@@ -35,8 +35,8 @@ def measure(device: str, seconds: float, most: int) -> dict[str, Any]:
     from tests.bench.detector.load import is_sustained, most_streams
     from ultralytics import YOLO
 
+    from cctv.common.frame import Frame
     from cctv.detectors.model import load_model
-    from cctv.frame import Frame
 
     if device.startswith("cuda") and not torch.cuda.is_available():
         return {}

@@ -23,11 +23,11 @@ def main() -> None:
     """Runs and reports."""
     import av
 
-    import cctv.app  # noqa: F401 - a detector has all of this in memory
-    from cctv.analyser import Analyser
+    import cctv.runtime.app  # noqa: F401 - a detector has all of this in memory
+    from cctv.common.frame import Frame
     from cctv.detectors.model import load_model
     from cctv.detectors.openvino_runtime import OpenVinoModel
-    from cctv.frame import Frame
+    from cctv.vision.analyser import Analyser
     from vigil_contracts.camera import CameraConfiguration, Detection
 
     clip, model_path = sys.argv[1:3]

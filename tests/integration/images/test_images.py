@@ -141,7 +141,7 @@ import io, json
 from datetime import UTC, datetime
 import av, cv2, trackforge
 from cctv.detectors.model import load_model
-from cctv.frame import Frame
+from cctv.common.frame import Frame
 from vigil_demo.scene.stills import stills
 
 model = load_model("demo")

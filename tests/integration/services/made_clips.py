@@ -10,7 +10,7 @@ from typing import cast
 import av
 import numpy as np
 
-from cctv.clips import ClipLimits, ClipRecorder
+from cctv.clips.recorder import ClipLimits, ClipRecorder
 
 
 def make_clip(

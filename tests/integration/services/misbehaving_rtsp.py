@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from cctv.rtsp_messages import Message, Splitter
+from cctv.streams.rtsp_messages import Message, Splitter
 from vigil_demo.clip import AccessUnit, Clip
 from vigil_demo.rtp import RtpSender, describe
 

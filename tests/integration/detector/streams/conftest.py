@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from tests.integration.services.made_clips import make_clip
 
-from cctv.addresses import AddressPolicy
-from cctv.frame import Frame
-from cctv.health import CameraHealth
-from cctv.mailbox import Mailbox
+from cctv.common.frame import Frame
+from cctv.common.mailbox import Mailbox
 from cctv.metrics import Metrics
-from cctv.reader import Reader, ReaderOptions
-from cctv.rtsp import RtspSource
-from cctv.rtsp_gate import GateOptions
+from cctv.streams.addresses import AddressPolicy
+from cctv.streams.health import CameraHealth
+from cctv.streams.reader import Reader, ReaderOptions
+from cctv.streams.rtsp import RtspSource
+from cctv.streams.rtsp_gate import GateOptions
 from vigil_contracts.names import Reason, StreamTransport
 from vigil_demo.clip import Clip, load_clip
 

@@ -8,7 +8,7 @@ import pytest
 from tests.integration.services.onvif_device import ANSWER, Device, onvif_devices
 
 from cctv.__main__ import discover as command
-from cctv.discovery import NOBODY, discover, read_matches
+from cctv.streams.discovery import NOBODY, discover, read_matches
 
 GATE = Device(
     "urn:uuid:4cd0-gate",

@@ -18,11 +18,11 @@ from tests.integration.services.backend import BackendServer
 from tests.integration.services.detector import a_person, detector, wait_until
 from tests.integration.services.misbehaving_rtsp import Script, misbehaving_camera
 
-from cctv.api import Api
 from cctv.config import Settings
+from cctv.delivery.sender import Sender
+from cctv.delivery.spool import Spool
 from cctv.metrics import Metrics
-from cctv.sender import Sender
-from cctv.spool import Spool
+from cctv.runtime.api import Api
 from vigil_contracts.names import Reason
 from vigil_demo.clip import load_clip
 

@@ -16,11 +16,11 @@ from tests.integration.services.made_clips import make_clip
 from tests.integration.services.misbehaving_rtsp import Script, misbehaving_camera
 
 from cctv.config import Settings
-from cctv.faults import StreamFault
-from cctv.probe import Prober
-from cctv.reader import ReaderOptions
-from cctv.rtsp import PICTURELESS_SECONDS, RtspSource
-from cctv.rtsp_gate import TEARDOWN_SECONDS, GateOptions
+from cctv.streams.faults import StreamFault
+from cctv.streams.probe import Prober
+from cctv.streams.reader import ReaderOptions
+from cctv.streams.rtsp import PICTURELESS_SECONDS, RtspSource
+from cctv.streams.rtsp_gate import TEARDOWN_SECONDS, GateOptions
 from vigil_contracts.names import Reason, StreamTransport
 from vigil_demo.clip import Clip, load_clip
 
@@ -145,7 +145,7 @@ def test_a_name_that_changes_its_address_is_judged_and_pinned_at_the_connection(
 def test_a_clean_end_brings_the_stream_back_at_once(
     clip: Clip, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cctv.reader.STEADY_SECONDS", 2.0)
+    monkeypatch.setattr("cctv.streams.reader.STEADY_SECONDS", 2.0)
     with misbehaving_camera(Script(clip=clip, once=True)) as camera:
         watched = watch(camera.url, first_pause_seconds=30.0, longest_pause_seconds=60.0)
 
@@ -304,7 +304,7 @@ def test_timestamps_that_jump_back_an_hour(clip: Clip, watch: Watch) -> None:
 def test_timestamps_that_are_nonsense_are_reported_once_and_do_no_harm(
     clip: Clip, watch: Watch, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, clock: str
 ) -> None:
-    monkeypatch.setattr("cctv.selection._WINDOW_SECONDS", 1.0)
+    monkeypatch.setattr("cctv.common.selection._WINDOW_SECONDS", 1.0)
     with misbehaving_camera(Script(clip=clip, **{clock: True})) as camera:  # type: ignore[arg-type]
         watched = watch(camera.url, frozen_after_seconds=2.0)
 
@@ -344,7 +344,7 @@ def test_watch_and_probe_give_the_same_reason_for_packets_without_a_picture(
     watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The watchdog's patience (here 1.5 s) ends before the source's own (3 s), which knows more."""
-    monkeypatch.setattr("cctv.rtsp.PICTURELESS_SECONDS", 3.0)
+    monkeypatch.setattr("cctv.streams.rtsp.PICTURELESS_SECONDS", 3.0)
     rare = load_clip(make_clip(tmp_path / "rare.mp4", seconds=8, keyframe_every=300))
     with misbehaving_camera(Script(clip=rare, skips_keyframes=True)) as camera:
         watched = watch(camera.url, stuck_seconds=1.5)
@@ -379,7 +379,7 @@ def test_the_probe_measures_the_frame_rate(clip: Clip) -> None:
 def test_a_stream_without_any_keyframe_is_told_apart(
     watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cctv.rtsp.PICTURELESS_SECONDS", 3.0)
+    monkeypatch.setattr("cctv.streams.rtsp.PICTURELESS_SECONDS", 3.0)
     rare = load_clip(make_clip(tmp_path / "rare.mp4", seconds=8, keyframe_every=300))
     with misbehaving_camera(Script(clip=rare, skips_keyframes=True)) as camera:
         fault = fault_of(camera.url)

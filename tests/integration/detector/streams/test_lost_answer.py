@@ -9,11 +9,11 @@ from tests.integration.detector.streams.test_endurance import MEGABYTE
 from tests.integration.services.backend import BackendServer
 from tests.integration.services.detector import a_person, wait_until
 
-from cctv.api import Api
 from cctv.config import Settings
+from cctv.delivery.sender import Sender
+from cctv.delivery.spool import Spool
 from cctv.metrics import Metrics
-from cctv.sender import Sender
-from cctv.spool import Spool
+from cctv.runtime.api import Api
 
 
 def test_an_answer_that_is_lost_after_the_commit_leaves_one_row(backend: BackendServer, tmp_path: Path) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from cctv.spool import Spool
+from cctv.delivery.spool import Spool
 
 CHILD = """
 import sys, uuid
 from datetime import UTC, datetime
 from pathlib import Path
-from cctv.spool import Spool
+from cctv.delivery.spool import Spool
 from vigil_contracts.alert import AlertSubmission
 from vigil_contracts.names import AlertType
 

@@ -13,12 +13,12 @@ from tests.integration.services.detector import wait_until
 from tests.integration.services.made_clips import make_clip
 from tests.integration.services.rtsp import gst_rtsp_server
 
-from cctv.faults import StreamFault
-from cctv.frame import Frame
-from cctv.hardware import HardwareDecoding
-from cctv.rtsp import RtspSource
-from cctv.rtsp_gate import GateOptions
-from cctv.source import StreamInfo
+from cctv.common.frame import Frame
+from cctv.streams.faults import StreamFault
+from cctv.streams.hardware import HardwareDecoding
+from cctv.streams.rtsp import RtspSource
+from cctv.streams.rtsp_gate import GateOptions
+from cctv.streams.source import StreamInfo
 from vigil_contracts.names import Reason, StreamTransport
 
 SPECIAL = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~ é€"

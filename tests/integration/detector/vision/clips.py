@@ -8,8 +8,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from cctv.common.frame import Frame
 from cctv.detectors.model import Detections, Model
-from cctv.frame import Frame
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 PERSONS, CARS = "one-by-one-person-detection.mp4", "car-detection.mp4"

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from tests.integration.detector.vision.clips import CARS, PERSONS, RememberingModel, frames_of, sampled
 
-from cctv.analyser import Analyser
-from cctv.events import Event
-from cctv.frame import Frame
+from cctv.common.events import Event
+from cctv.common.frame import Frame
+from cctv.vision.analyser import Analyser
 from vigil_contracts.camera import CameraConfiguration
 from vigil_contracts.names import AlertType
 

@@ -14,10 +14,10 @@ import pytest
 import yaml
 from tests.integration.detector.vision.clips import PERSONS, RememberingModel, sampled
 
-from cctv.analyser import Analyser
 from cctv.detectors.model import load_model
 from cctv.detectors.weights_archive import read_weights
 from cctv.detectors.yolo_builder import build_network
+from cctv.vision.analyser import Analyser
 from vigil_contracts.camera import CameraConfiguration
 
 ROOT = Path(__file__).parents[4]

@@ -15,12 +15,12 @@ import openvino as ov
 import pytest
 from tests.integration.detector.vision.clips import PERSONS, RememberingModel, sampled
 
-from cctv.analyser import Analyser
 from cctv.detectors import int8_network, int8_process
 from cctv.detectors.int8_process import write_frames
 from cctv.detectors.int8_upgrade import run_process, with_int8
 from cctv.detectors.int8_verdict import Limits, Verdict, int8_folder, processor_name, read_verdict
 from cctv.detectors.openvino_runtime import OpenVinoModel
+from cctv.vision.analyser import Analyser
 from vigil_contracts.camera import CameraConfiguration
 
 ANY_COST = Limits(largest_cost=100.0, least_objects=6)

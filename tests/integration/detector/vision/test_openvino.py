@@ -12,9 +12,9 @@ import openvino as ov
 import pytest
 from tests.integration.detector.vision.clips import PERSONS, frames_of
 
+from cctv.common.frame import Frame
 from cctv.detectors.model import Model, ModelInvalidError, load_model
-from cctv.frame import Frame
-from cctv.model_pool import Models
+from cctv.detectors.model_pool import Models
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from tests.integration.detector.vision.clips import PERSONS, START, frames_of
 
-from cctv.analyser import Analyser
+from cctv.common.frame import Frame
 from cctv.detectors.model import Model, load_model
 from cctv.detectors.several import SeveralModels
-from cctv.frame import Frame
+from cctv.vision.analyser import Analyser
 from vigil_contracts.camera import CameraConfiguration, Detection
 from vigil_demo.scene.story import Story
 

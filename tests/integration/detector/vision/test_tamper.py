@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.integration.detector.vision.clips import CARS, PERSONS, frames_of
 
-from cctv.tamper import CHECK_SECONDS, LEARN_SECONDS, Tampering, TamperWatch
+from cctv.vision.tamper import CHECK_SECONDS, LEARN_SECONDS, Tampering, TamperWatch
 
 Look = Callable[[np.ndarray], np.ndarray]
 

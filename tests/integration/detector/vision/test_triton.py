@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from tests.integration.services.inference_server import ServedNetwork, StandInServer, inference_server
 
+from cctv.common.frame import Frame
 from cctv.detectors.errors import ModelInvalidError, ModelUnavailableError
 from cctv.detectors.inference_server import InferenceServer
 from cctv.detectors.model import Detections, Model, load_model
 from cctv.detectors.model_files import DEMO_FOLDER
+from cctv.detectors.model_pool import Models
 from cctv.detectors.triton_runtime import TritonModel
-from cctv.frame import Frame
-from cctv.model_pool import Models
 from vigil_contracts.names import Reason
 from vigil_demo.training.dataset import FIRST_SEED
 from vigil_demo.training.evaluate import held_out_pictures

@@ -174,7 +174,7 @@ import sys
 from datetime import UTC, datetime
 import numpy as np
 from cctv.detectors.model import load_model
-from cctv.frame import Frame
+from cctv.common.frame import Frame
 model = load_model(sys.argv[1], sha256=sys.argv[2], prompts=("fire", "person lying on the floor"))
 frame = Frame.from_bgr(np.zeros((96, 160, 3), np.uint8), datetime.now(UTC), 0.0, 0)
 print(model.labels, len(model.detect(frame)))

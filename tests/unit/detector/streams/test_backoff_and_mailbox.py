@@ -6,8 +6,8 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cctv.backoff import Backoff
-from cctv.mailbox import Mailbox
+from cctv.common.backoff import Backoff
+from cctv.common.mailbox import Mailbox
 
 
 @given(st.integers(min_value=1, max_value=200))

@@ -12,11 +12,10 @@ import pytest
 from av.bitstream import BitStreamFilterContext
 from tests.integration.services.made_clips import as_stream, make_clip
 
-from cctv import clips
-from cctv.clip_file import mux
-from cctv.clips import ClipLimits, ClipOutcome, ClipRecorder
-from cctv.packet_buffer import Packet, PacketBuffer, fitting
-from cctv.parameter_sets import ParameterSets
+from cctv.clips.mp4 import mux
+from cctv.clips.packet_buffer import Packet, PacketBuffer, fitting
+from cctv.clips.parameter_sets import ParameterSets
+from cctv.clips.recorder import ClipLimits, ClipOutcome, ClipRecorder
 from vigil_contracts.alert import ClipSubmission
 
 RATE = 10
@@ -85,7 +84,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(clips, "time", made)
+    monkeypatch.setattr("cctv.clips.recorder.time", made)
     return made
 
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cctv.faults import NEEDS_A_PERSON, StreamFault
-from cctv.health import FAILED_AFTER_SECONDS, CameraHealth, phase_of
-from cctv.source import StreamInfo
+from cctv.streams.faults import NEEDS_A_PERSON, StreamFault
+from cctv.streams.health import FAILED_AFTER_SECONDS, CameraHealth, phase_of
+from cctv.streams.source import StreamInfo
 from vigil_contracts.names import CameraPhase, Reason
 
 INFO = StreamInfo(768, 432, "h264", 10.0)

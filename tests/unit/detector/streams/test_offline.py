@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from cctv.offline import OutageWatch
+from cctv.vision.offline import OutageWatch
 from vigil_contracts.names import AlertType
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

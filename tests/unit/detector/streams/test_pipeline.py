@@ -13,18 +13,18 @@ import av
 import numpy as np
 import pytest
 
-from cctv import spool as spool_module
-from cctv.cameras import Cameras
+from cctv.common.frame import Frame
+from cctv.delivery import spool as spool_module
+from cctv.delivery.spool import Spool
 from cctv.detectors.model import Detections
-from cctv.faults import StreamFault
-from cctv.frame import Frame
+from cctv.detectors.model_pool import ModelInvalidError, Models
 from cctv.metrics import Metrics
-from cctv.model_pool import ModelInvalidError, Models
 from cctv.pipeline import CameraPipeline, Shared
-from cctv.reader import ReaderOptions
-from cctv.source import StreamInfo
-from cctv.spool import Spool
-from cctv.state_store import StateStore
+from cctv.runtime.cameras import Cameras
+from cctv.streams.faults import StreamFault
+from cctv.streams.reader import ReaderOptions
+from cctv.streams.source import StreamInfo
+from cctv.vision.state_store import StateStore
 from vigil_contracts.alert import AlertSubmission
 from vigil_contracts.api_client import ActiveCameras
 from vigil_contracts.camera import CameraConfiguration, Heartbeat
@@ -148,9 +148,9 @@ class Stage:
 
 @pytest.fixture
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    monkeypatch.setattr("cctv.work_watch.FAILING_SECONDS", 0.3)
-    monkeypatch.setattr("cctv.work_watch.HUNG_SECONDS", 0.6)
-    monkeypatch.setattr("cctv.cameras._CHECK_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr("cctv.vision.work_watch.FAILING_SECONDS", 0.3)
+    monkeypatch.setattr("cctv.vision.work_watch.HUNG_SECONDS", 0.6)
+    monkeypatch.setattr("cctv.runtime.cameras._CHECK_EVERY_SECONDS", 0.05)
     monkeypatch.setattr("cctv.pipeline._AGAIN_SECONDS", 0.05)
     made = Stage(tmp_path, TroubledModel())
     yield made
@@ -204,7 +204,7 @@ def test_a_model_that_hangs_is_told(stage: Stage) -> None:
 def test_a_model_that_cannot_be_had_is_told_and_tried_again(
     stage: Stage, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cctv.backoff.random.uniform", lambda low, high: 0.04)
+    monkeypatch.setattr("cctv.common.backoff.random.uniform", lambda low, high: 0.04)
     stage.loads.append(error)
     stage.begin()
     stage.until(lambda: stage.beat().reason is Reason.MODEL_INVALID)
@@ -251,7 +251,7 @@ def test_a_camera_that_went_while_its_first_picture_was_looked_at_is_an_outage(s
 def test_an_alert_that_a_read_only_disk_refused_is_written_once_later(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("cctv.unwritten.RETRY_FIRST_SECONDS", 0.05)
+    monkeypatch.setattr("cctv.delivery.unwritten.RETRY_FIRST_SECONDS", 0.05)
     write, refusals = spool_module._write_durably, []
 
     def refuse(folder: Path, name: str, data: bytes) -> None:

@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 from pydantic import ValidationError
 
-from cctv.api import Api
-from cctv.poll import REFUSED_SECONDS, OneCamera, Poller
+from cctv.runtime.api import Api
+from cctv.runtime.poll import REFUSED_SECONDS, OneCamera, Poller
 from vigil_contracts.api_client import ActiveCameras, ApiError, Fetched
 from vigil_contracts.camera import CameraConfiguration
 

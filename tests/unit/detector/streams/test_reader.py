@@ -8,13 +8,13 @@ import av
 import numpy as np
 import pytest
 
-from cctv.faults import StreamFault
-from cctv.frame import Frame
-from cctv.health import CameraHealth
-from cctv.mailbox import Mailbox
+from cctv.common.frame import Frame
+from cctv.common.mailbox import Mailbox
 from cctv.metrics import Metrics
-from cctv.reader import Reader, ReaderOptions
-from cctv.source import StreamInfo
+from cctv.streams.faults import StreamFault
+from cctv.streams.health import CameraHealth
+from cctv.streams.reader import Reader, ReaderOptions
+from cctv.streams.source import StreamInfo
 from vigil_contracts.names import Reason
 
 INFO = StreamInfo(64, 48, "h264", 10.0)

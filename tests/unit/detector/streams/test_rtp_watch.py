@@ -2,7 +2,7 @@
 
 import pytest
 
-from cctv.rtp_watch import RtpWatch, codec_of
+from cctv.streams.rtp_watch import RtpWatch, codec_of
 
 
 def interleaved(

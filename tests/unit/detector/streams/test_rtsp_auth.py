@@ -1,6 +1,6 @@
 """Answers to authentication challenges, against the examples of the RFCs."""
 
-from cctv.rtsp_auth import authorization, parse_challenge, strongest
+from cctv.streams.rtsp_auth import authorization, parse_challenge, strongest
 from vigil_contracts.stream_url import Credentials
 
 RFC_7616 = (

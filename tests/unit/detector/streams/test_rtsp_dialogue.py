@@ -4,9 +4,9 @@ import hashlib
 
 import pytest
 
-from cctv.faults import StreamFault
-from cctv.rtsp_dialogue import Dialogue, Replies
-from cctv.rtsp_messages import Message, parse_head
+from cctv.streams.faults import StreamFault
+from cctv.streams.rtsp_dialogue import Dialogue, Replies
+from cctv.streams.rtsp_messages import Message, parse_head
 from vigil_contracts.names import Reason
 
 TOKEN = "made-up"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cctv.rtsp_messages import Message, NotRtspError, Splitter
+from cctv.streams.rtsp_messages import Message, NotRtspError, Splitter
 
 ANSWER = (
     b'RTSP/1.0 401 Unauthorized\r\nCSeq: 2\r\nWWW-Authenticate: Basic realm="a"\r\n'

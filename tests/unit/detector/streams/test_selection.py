@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cctv.selection import FrameRateLimit, FreezeDetector, TimestampCheck, fingerprint
+from cctv.common.selection import FrameRateLimit, FreezeDetector, TimestampCheck, fingerprint
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from cctv.delivery.sender import Sender
+from cctv.delivery.spool import Spool, Submission
 from cctv.metrics import Metrics
-from cctv.sender import Sender
-from cctv.spool import Spool, Submission
 from vigil_contracts.alert import AlertSubmission
 from vigil_contracts.api_client import ApiError
 from vigil_contracts.names import AlertType

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from cctv.spool import DamagedAlertError, Entry, Spool, SpoolInUseError
+from cctv.delivery.spool import DamagedAlertError, Entry, Spool, SpoolInUseError
 from vigil_contracts.alert import NEW_FIELDS, AlertSubmission, Box, ClipSubmission, PictureSubmission
 from vigil_contracts.names import AlertType
 

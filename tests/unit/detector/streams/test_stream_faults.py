@@ -4,7 +4,7 @@ import ssl
 
 import pytest
 
-from cctv.faults import StreamFault, from_connect_error, from_status
+from cctv.streams.faults import StreamFault, from_connect_error, from_status
 from vigil_contracts.names import REASON_TEXTS, Reason, is_whole_message
 
 STATUSES = [

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cctv.events import Event
-from cctv.unwritten import MAX_HELD_ALERTS, RETRY_LONGEST_SECONDS, UnwrittenAlerts
+from cctv.common.events import Event
+from cctv.delivery.unwritten import MAX_HELD_ALERTS, RETRY_LONGEST_SECONDS, UnwrittenAlerts
 from vigil_contracts.names import AlertType
 
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from cctv.common.frame import Frame
 from cctv.detectors.model import Detections
-from cctv.frame import Frame
 from vigil_contracts.camera import CameraConfiguration, Detection
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

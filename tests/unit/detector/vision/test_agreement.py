@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
+from cctv.commands.export import ExportError, Report, gather, put_in_place, table
 from cctv.detectors.agreement import compare
-from cctv.export import ExportError, Report, gather, put_in_place, table
 
 HERE, THERE, MOVED = (0.1, 0.1, 0.3, 0.5), (0.6, 0.1, 0.8, 0.5), (0.12, 0.1, 0.32, 0.5)
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cctv.analyser import Analyser
+from cctv.vision.analyser import Analyser
 from vigil_contracts.names import AlertType
 
 HERE, NEAR, AWAY = (0.3, 0.2, 0.5, 0.8), (0.33, 0.2, 0.53, 0.8), (0.7, 0.2, 0.9, 0.8)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cctv.association import ByteTrack
+from cctv.vision.association import ByteTrack
 
 STRONG, WEAK = 0.9, 0.2
 Box = tuple[float, float, float, float]

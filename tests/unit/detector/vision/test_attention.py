@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from cctv.analyser import Analyser
-from cctv.motion import MotionGate
-from cctv.observations import Observation
-from cctv.tracking import ObjectTracker
+from cctv.vision.analyser import Analyser
+from cctv.vision.motion import MotionGate
+from cctv.vision.observations import Observation
+from cctv.vision.tracking import ObjectTracker
 
 HERE = (0.3, 0.2, 0.5, 0.8)
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from cctv.frame import Frame
-from cctv.snapshot import render_jpeg, sharpness
+from cctv.common.frame import Frame
+from cctv.vision.snapshot import render_jpeg, sharpness
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

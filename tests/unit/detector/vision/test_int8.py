@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cctv.common.frame import Frame
 from cctv.config import Settings
 from cctv.detectors.agreement import Agreement
 from cctv.detectors.int8_network import _with_exact_zero
 from cctv.detectors.int8_upgrade import Plan, UpgradableModel
 from cctv.detectors.int8_verdict import Limits, Verdict, int8_folder, judge, read_verdict, write_verdict
 from cctv.detectors.model import Detections
-from cctv.frame import Frame
 
 
 def agreement(before: int = 40, after: int = 40, both: int = 40, change: float = 0.0) -> Agreement:

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from cctv.memory import Memory
-from cctv.observations import Observation
-from cctv.tracking import TrackedObject
+from cctv.vision.memory import Memory
+from cctv.vision.observations import Observation
+from cctv.vision.tracking import TrackedObject
 from vigil_contracts.names import AlertType
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

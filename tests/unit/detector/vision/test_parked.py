@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cctv.analyser import Analyser
-from cctv.events import Event
-from cctv.memory import Memory
-from cctv.observations import Observation
-from cctv.tracking import TrackedObject
+from cctv.common.events import Event
+from cctv.vision.analyser import Analyser
+from cctv.vision.memory import Memory
+from cctv.vision.observations import Observation
+from cctv.vision.tracking import TrackedObject
 from vigil_contracts.names import AlertType
 
 CAR = (0.3, 0.3, 0.6, 0.7)

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from cctv.analyser import Analyser
-from cctv.observations import Observation
-from cctv.portraits import MOST_PORTRAITS, PAUSE_SECONDS, Portraits
-from cctv.snapshot import Picture
+from cctv.vision.analyser import Analyser
+from cctv.vision.observations import Observation
+from cctv.vision.portraits import MOST_PORTRAITS, PAUSE_SECONDS, Portraits
+from cctv.vision.snapshot import Picture
 
 RATE = 5.0
 

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from cctv import replay
+from cctv.commands import replay
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from cctv.analyser import Analyser
-from cctv.events import Event
+from cctv.common.events import Event
 from cctv.rules import CHECKS
 from cctv.rules.geometry import crossing, is_inside
+from cctv.vision.analyser import Analyser
 from vigil_contracts.camera import Detection
 from vigil_contracts.names import AlertType
 from vigil_contracts.rules import Schedule

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from cctv.analyser import Analyser
+from cctv.common.events import Event
+from cctv.common.frame import Frame
 from cctv.detectors.model import Detections
+from cctv.detectors.model_pool import MeasuredModel, Models
 from cctv.detectors.several import SeveralModels, as_one
-from cctv.events import Event
-from cctv.frame import Frame
 from cctv.metrics import Metrics
-from cctv.model_pool import MeasuredModel, Models
+from cctv.vision.analyser import Analyser
 from vigil_contracts.camera import Detection
 
 HERE, AWAY = (0.3, 0.2, 0.5, 0.8), (0.7, 0.2, 0.9, 0.8)

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from cctv.analyser import Analyser
-from cctv.tamper import ADOPT_SECONDS, CHECK_SECONDS, HOLD_SECONDS, LEARN_SECONDS, Tampering, TamperWatch
+from cctv.vision.analyser import Analyser
+from cctv.vision.tamper import ADOPT_SECONDS, CHECK_SECONDS, HOLD_SECONDS, LEARN_SECONDS, Tampering, TamperWatch
 from vigil_contracts.names import AlertType
 
 ROWS, COLUMNS = 360, 640

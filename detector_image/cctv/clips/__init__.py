@@ -1,0 +1,1 @@
+"""Cut clips of alerts from a stream's own packets, without encoding anything."""

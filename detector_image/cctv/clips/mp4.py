@@ -1,0 +1,104 @@
+"""Writes packets of H.264 or H.265 as the MP4 of a clip (ISO/IEC 14496-12), without encoding anything."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+from typing import cast
+
+import av
+
+from cctv.clips.packet_buffer import Packet, without_leading
+from cctv.common.selection import is_plausible
+
+SAMPLE_ENTRIES = {"h264": "avc1", "hevc": "hvc1"}
+"""The codecs that browsers play from an MP4, and the sample entry that makes them do it."""
+_CHANGING_SAMPLE_ENTRIES = {"h264": "avc1", "hevc": "hev1"}
+"""The same for packets whose parameter sets change: libav strips the sets from the samples of `hvc1`, not from
+those of the others."""
+
+_TIME_BASE = Fraction(1, 90_000)
+_JUDGED_SECONDS = 2.0
+"""In less time packets that were sent at once look like wrong timestamps."""
+_INDEX_BYTES, _INDEX_BYTES_PER_PACKET = 8192, 48
+"""Space for the `moov` box before the media: more than an entry of stts, ctts, stsz, stss, stsc and co64."""
+
+
+def mux(packets: list[Packet], codec: str) -> tuple[bytes, float]:
+    """Return the packets as an MP4 and its duration in seconds.
+
+    The index lies before the media, so that a player knows the whole duration at once. Cameras' timestamps jump,
+    repeat or are missing; a player wants them to grow. Each packet keeps its distance from the one before where that
+    is sane, and otherwise gets the distance at which it was received.
+
+    Raises ValueError where the parameter sets describe no picture, av.error.FFmpegError where libav cannot write it.
+    """
+    kept = without_leading(_with_sane_times(packets))
+    headers = kept[0].headers
+    entries = _CHANGING_SAMPLE_ENTRIES if any(one.headers is not headers for one in kept) else SAMPLE_ENTRIES
+    output_file = io.BytesIO()
+    options = {"moov_size": str(_INDEX_BYTES + len(headers) + _INDEX_BYTES_PER_PACKET * len(kept))}
+    # The stream's own description is that of the connection's beginning; this one is read from the first picture.
+    with av.open(io.BytesIO(headers + kept[0].data), format=codec) as description:
+        template = description.streams.video[0]
+        if not template.codec_context.width:
+            raise ValueError("the parameter sets describe no picture")
+        with av.open(output_file, "w", format="mp4", options=options) as output:
+            stream = output.add_stream_from_template(template)
+            stream.codec_context.codec_tag = entries[codec]
+            stream.time_base = _TIME_BASE
+            _write(output, stream, kept)
+    return output_file.getvalue(), _seconds(kept)
+
+
+def _write(output: "av.container.OutputContainer", stream: av.VideoStream, packets: list[Packet]) -> None:
+    times, delays = _timeline(packets)
+    for packet, at_ticks, delay_ticks in zip(packets, times, delays, strict=True):
+        written = av.Packet(packet.data)
+        written.stream, written.time_base = stream, _TIME_BASE
+        # The first picture is shown at 0; what is decoded before it has a negative time and an edit list.
+        written.dts = at_ticks - delays[0]
+        written.pts = written.dts + delay_ticks
+        written.is_keyframe = packet.is_keyframe
+        output.mux(written)
+
+
+def _with_sane_times(packets: list[Packet]) -> list[Packet]:
+    """Return the packets, without their timestamps where these ran at another pace than the packets arrived."""
+    dts = [packet.dts for packet in packets if packet.dts is not None]
+    elapsed = packets[-1].received_at - packets[0].received_at
+    if len(dts) < 2 or elapsed < _JUDGED_SECONDS or is_plausible(sum(_sane_steps(dts)), elapsed):
+        return packets
+    return [replace(packet, pts=None, dts=None) for packet in packets]
+
+
+def _sane_steps(times: list[float]) -> Iterator[float]:
+    return (later - earlier for earlier, later in pairwise(times) if 0.0 < later - earlier < 5.0)
+
+
+def _timeline(packets: list[Packet]) -> tuple[list[int], list[int]]:
+    """Return decoding times that grow, in ticks, and how much later each is shown."""
+    times: list[int] = []
+    delays: list[int] = []
+    at = 0.0
+    for former, packet in zip([None, *packets], packets, strict=False):
+        if former is not None:
+            at += _distance(former, packet)
+        ticks = round(at / _TIME_BASE)
+        times.append(max(ticks, times[-1] + 1) if times else ticks)
+        known = packet.pts is not None and packet.dts is not None
+        delay = cast("float", packet.pts) - cast("float", packet.dts) if known else 0.0
+        delays.append(round(delay / _TIME_BASE) if 0.0 <= delay < 1.0 else 0)
+    return times, delays
+
+
+def _distance(former: Packet, packet: Packet) -> float:
+    """Return the seconds from one packet to the next."""
+    if former.dts is not None and packet.dts is not None and 0.0 < packet.dts - former.dts < 5.0:
+        return packet.dts - former.dts
+    return max(0.001, min(5.0, packet.received_at - former.received_at))
+
+
+def _seconds(packets: list[Packet]) -> float:
+    return sum(_distance(former, packet) for former, packet in pairwise(packets))

@@ -1,0 +1,236 @@
+"""An alert's clip: the seconds before and after it, cut from the stream's own packets without encoding anything.
+
+The packets of the last seconds are kept as they came, in groups (a keyframe and all that needs it), so that a clip
+always begins with a picture that can be decoded. All of it happens in the reading thread; only `want` is called from
+another. Memory is bounded: where the packets around an event take more than `ClipLimits.max_bytes`, its clip is
+shorter, with the event inside.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+import av
+import av.error
+
+from cctv.clips.mp4 import SAMPLE_ENTRIES, mux
+from cctv.clips.packet_buffer import Packet, PacketBuffer, fitting
+from cctv.clips.parameter_sets import ParameterSets
+from cctv.logs import camera_logger
+from vigil_contracts.alert import ClipSubmission
+
+OnClip = Callable[[ClipSubmission, bytes], None]
+
+_LEAST_SECONDS_BEFORE, _LEAST_SECONDS_AFTER = 1.0, 2.0
+"""What a clip keeps around its event, where it can, once the packets take more than the limit."""
+_PATIENCE_SECONDS = 60.0
+"""How long after its last second a clip is given up where no stream makes it."""
+_INDEX_SHARE = 1 / 16
+"""The share of a clip that is not packets: an index entry takes 48 bytes, a packet of a high bit rate thousands."""
+
+
+class ClipOutcome(StrEnum):
+    """What became of an event's clip, as `vigil_clips_total` counts it."""
+
+    COMPLETE = "complete"
+    SHORTENED = "shortened"
+    MISSING = "missing"
+
+
+def _count_nothing(_outcome: ClipOutcome) -> None:
+    """For recorders that nobody measures."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipLimits:
+    """How long and how large a clip may be; `max_bytes` bounds the packets that are kept as well."""
+
+    seconds_before: float = 5.0
+    seconds_after: float = 5.0
+    max_bytes: int = 16 * 1024 * 1024
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there are clips at all."""
+        return self.seconds_before + self.seconds_after > 0 and self.max_bytes > 0
+
+    @property
+    def packet_bytes(self) -> int:
+        """How much of a clip its packets may take."""
+        return round(self.max_bytes * (1 - _INDEX_SHARE))
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    event_id: str
+    happened_at: float
+
+
+class ClipRecorder:
+    """One camera's clips, over all its connections. `want` from any thread; a `Recording` for each connection."""
+
+    def __init__(
+        self,
+        camera_id: int,
+        limits: ClipLimits,
+        on_clip: OnClip,
+        on_outcome: Callable[[ClipOutcome], None] = _count_nothing,
+    ) -> None:
+        self.camera_id, self.limits, self.on_clip, self.on_outcome = camera_id, limits, on_clip, on_outcome
+        self.log = camera_logger(camera_id)
+        self._lock = threading.Lock()
+        self._wanted: list[_Wanted] = []
+
+    def want(self, event_id: str, happened_at: float) -> None:
+        """Ask for an alert's clip. `happened_at`: when its frame was received, by the monotonic clock."""
+        if not self.limits.is_on:
+            return
+        for _ in self.before(happened_at - self.limits.seconds_after - _PATIENCE_SECONDS):
+            self.on_outcome(ClipOutcome.MISSING)  # no connection has taken them: the stream is MJPEG, or away
+        with self._lock:
+            self._wanted.append(_Wanted(event_id, happened_at))
+
+    def due(self, received_until: float) -> list[_Wanted]:
+        """Take those whose last packet has come."""
+        return self.before(received_until - self.limits.seconds_after)
+
+    def before(self, happened_until: float) -> list[_Wanted]:
+        """Take those whose events happened by then."""
+        with self._lock:
+            due = [one for one in self._wanted if one.happened_at <= happened_until]
+            self._wanted = [one for one in self._wanted if one not in due]
+            return due
+
+    def earliest(self) -> float | None:
+        """Return when the earliest event that waits for its clip happened; None: none waits."""
+        with self._lock:
+            return min((one.happened_at for one in self._wanted), default=None)
+
+    def needed_since(self, now: float) -> float:
+        """Return the oldest moment that a clip may still begin with."""
+        earliest = self.earliest()
+        return min(now, now if earliest is None else earliest) - self.limits.seconds_before
+
+    def recording(self, codec: str, extradata: bytes | None) -> "Recording | None":
+        """Return a recording for a connection that has just opened; None where its codec makes no clip.
+
+        `codec` is libav's name, `extradata` the parameter sets of the SDP (Annex B), where it has any.
+        """
+        if not self.limits.is_on or codec not in SAMPLE_ENTRIES:
+            return None
+        return Recording(self, codec, extradata)
+
+
+class Recording:
+    """The packets of one connection. For the thread that reads it, while its container is open."""
+
+    def __init__(self, recorder: ClipRecorder, codec: str, extradata: bytes | None) -> None:
+        self._recorder, self._codec = recorder, codec
+        self._sets = ParameterSets(codec, extradata)
+        self._buffer = PacketBuffer()
+        self._dropped_until = float("-inf")
+        """Until when packets were dropped for want of space, by the monotonic clock."""
+
+    def add(self, packet: "av.Packet[av.VideoStream]") -> None:
+        """Keep a packet, and make the clips that end with it."""
+        if packet.size == 0:
+            return
+        now = time.monotonic()
+        data = bytes(packet)
+        self._sets.update(data)
+        if not self._sets.is_complete:
+            return  # nothing can be decoded yet, with or without this keyframe
+        self._buffer.add(_copied(packet, data, now, self._sets.joined()))
+        if not self._buffer.size_bytes and self._dropped_until > float("-inf"):
+            self._dropped_until = now  # the keyframe of this packet was dropped
+        for wanted in self._recorder.due(now):
+            self._make(wanted)
+        self._buffer.forget_before(self._recorder.needed_since(now))
+        while self._buffer.size_bytes > self._recorder.limits.packet_bytes:
+            self._make_room(now)
+
+    def end(self) -> None:
+        """Give clips that wait for more what there is: the connection ends."""
+        for wanted in self._recorder.due(float("inf")):
+            self._make(wanted)
+
+    def _make_room(self, now: float) -> None:
+        """Drop the oldest group, after the clips that would lose their events with it."""
+        event_at, begins_at = self._recorder.earliest(), self._buffer.second_begins_at
+        if event_at is not None:
+            is_young = now - event_at < _LEAST_SECONDS_AFTER
+            latest_begin = event_at - (0.0 if is_young else _LEAST_SECONDS_BEFORE)
+            if begins_at is None or begins_at > latest_begin:
+                for wanted in self._recorder.before(event_at):
+                    self._make(wanted, is_early=True)
+                return
+        self._buffer.drop_oldest()
+        self._dropped_until = now if begins_at is None else begins_at
+
+    def _make(self, wanted: _Wanted, *, is_early: bool = False) -> None:
+        """Make a clip. One that cannot be made is logged and counted: its alert was sent long ago."""
+        recorder, limits = self._recorder, self._recorder.limits
+        first, last = wanted.happened_at - limits.seconds_before, wanted.happened_at + limits.seconds_after
+        window = self._buffer.between(first, last)
+        packets = fitting(window, wanted.happened_at, limits.packet_bytes)
+        if not packets:
+            self._miss(wanted, self._missing_problem(wanted))
+            return
+        try:
+            content, seconds = mux(packets, self._codec)
+            recorder.on_clip(self._submission(wanted, packets[0].received_at, seconds), content)
+        except (av.error.FFmpegError, ValueError, OSError) as error:
+            self._miss(wanted, type(error).__name__)
+            return
+        if is_early or self._dropped_until > first or len(packets) < len(window):
+            recorder.on_outcome(ClipOutcome.SHORTENED)
+            recorder.log.warning(
+                "clip for event %s shortened to %.1f s before and %.1f s after it: %s",
+                wanted.event_id,
+                max(0.0, wanted.happened_at - packets[0].received_at),
+                max(0.0, packets[-1].received_at - wanted.happened_at),
+                self._space_problem(),
+            )
+        else:
+            recorder.on_outcome(ClipOutcome.COMPLETE)
+
+    def _miss(self, wanted: _Wanted, problem: str) -> None:
+        self._recorder.on_outcome(ClipOutcome.MISSING)
+        self._recorder.log.warning("no clip for event %s: %s", wanted.event_id, problem)
+
+    def _missing_problem(self, wanted: _Wanted) -> str:
+        if not self._sets.is_complete:
+            return "the camera has sent no parameter sets (SPS, PPS); restart the camera if this persists"
+        if self._dropped_until > wanted.happened_at - self._recorder.limits.seconds_before:
+            return self._space_problem()
+        return "no packets were received at that time"
+
+    def _space_problem(self) -> str:
+        return (
+            f"the packets take more than VIGIL_CLIP_MAX_BYTES ({self._recorder.limits.max_bytes} bytes);"
+            " lower the bit rate, set a keyframe every 1 or 2 s, or raise the limit"
+        )
+
+    def _submission(self, wanted: _Wanted, received_at: float, seconds: float) -> ClipSubmission:
+        began = datetime.fromtimestamp(time.time() - (time.monotonic() - received_at), UTC)
+        return ClipSubmission(
+            event_id=wanted.event_id,
+            camera=self._recorder.camera_id,
+            started_at=began,
+            duration_seconds=round(seconds, 3),
+        )
+
+
+def _copied(packet: "av.Packet[av.VideoStream]", data: bytes, received_at: float, headers: bytes) -> Packet:
+    base = packet.time_base
+    return Packet(
+        data=data,
+        pts=float(packet.pts * base) if packet.pts is not None and base else None,
+        dts=float(packet.dts * base) if packet.dts is not None and base else None,
+        is_keyframe=packet.is_keyframe,
+        received_at=received_at,
+        headers=headers,
+    )

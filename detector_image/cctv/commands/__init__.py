@@ -1,0 +1,1 @@
+"""The subcommands of `cctv`: `replay`, `export` and `discover`."""

@@ -1,0 +1,68 @@
+"""Draws into pictures, with OpenCV: the boxes of objects, and the zones and lines of rules."""
+
+import cv2
+import numpy as np
+
+from cctv.common.frame import Image
+from vigil_contracts.camera import Detection
+from vigil_contracts.rules import LineCrossingRule, Point
+
+Box = tuple[float, float, float, float]
+Pixel = tuple[int, int]
+
+BOX_COLOUR_BGR = (251, 81, 163)
+"""A violet that next to nothing in front of a camera has."""
+PLACE_COLOUR_BGR = (0, 200, 255)
+CAPTION_PADDING = 4
+
+
+def draw_boxes(canvas: Image, boxes: list[Box], captions: list[str]) -> Image:
+    """Draws boxes (in fractions) with captions into `canvas`, (H, W, 3), uint8, BGR, and returns it."""
+    thickness = _thickness(canvas)
+    for box, caption in zip(boxes, captions, strict=True):
+        left, top, right, bottom = (
+            round(edge * side) for edge, side in zip(box, (*canvas.shape[1::-1],) * 2, strict=True)
+        )
+        cv2.rectangle(canvas, (left, top), (right, bottom), BOX_COLOUR_BGR, thickness)
+        _draw_caption(canvas, caption, (left, top), thickness, BOX_COLOUR_BGR)
+    return canvas
+
+
+def draw_places(canvas: Image, detection: Detection) -> Image:
+    """Draws the zones, and the lines with an arrow from left to right across them, into `canvas` and returns it."""
+    thickness = _thickness(canvas)
+    for zone in detection.zones:
+        corners = [_pixel(point, canvas) for point in zone.points]
+        cv2.polylines(canvas, [np.array(corners, np.int32)], True, PLACE_COLOUR_BGR, thickness)
+        _draw_caption(canvas, zone.name, min(corners, key=lambda corner: corner[1]), thickness, PLACE_COLOUR_BGR)
+    for rule in detection.rules:
+        if isinstance(rule, LineCrossingRule):
+            first, second = (_pixel(point, canvas) for point in rule.line)
+            cv2.line(canvas, first, second, PLACE_COLOUR_BGR, thickness)
+            middle = ((first[0] + second[0]) // 2, (first[1] + second[1]) // 2)
+            # Left and right as seen along the line; y is down.
+            across = (middle[0] - (second[1] - first[1]) // 6, middle[1] + (second[0] - first[0]) // 6)
+            cv2.arrowedLine(canvas, middle, across, PLACE_COLOUR_BGR, thickness)
+            _draw_caption(canvas, rule.name, first, thickness, PLACE_COLOUR_BGR)
+    return canvas
+
+
+def _thickness(canvas: Image) -> int:
+    return max(2, round(float(min(canvas.shape[:2])) / 300))
+
+
+def _pixel(point: Point, canvas: Image) -> Pixel:
+    return round(point[0] * canvas.shape[1]), round(point[1] * canvas.shape[0])
+
+
+def _draw_caption(canvas: Image, caption: str, corner: Pixel, thickness: int, colour: tuple[int, int, int]) -> None:
+    """Words on `colour`: above `corner` (x, y), or below where there is no room, never cut off."""
+    scale = 0.22 * thickness
+    (wide, high), below = cv2.getTextSize(caption, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+    wide, high = wide + 2 * CAPTION_PADDING, high + below + 2 * CAPTION_PADDING
+    left = max(0, min(corner[0], canvas.shape[1] - wide))
+    top = corner[1] - high if corner[1] >= high else corner[1]
+    cv2.rectangle(canvas, (left, top), (left + wide, top + high), colour, cv2.FILLED)
+    words = (255, 255, 255) if colour == BOX_COLOUR_BGR else (0, 0, 0)
+    words_at = (left + CAPTION_PADDING, top + high - below - CAPTION_PADDING)
+    cv2.putText(canvas, caption, words_at, cv2.FONT_HERSHEY_SIMPLEX, scale, words, 1, cv2.LINE_AA)

@@ -1,0 +1,1 @@
+"""Bring alerts, live pictures and heartbeats to the API."""

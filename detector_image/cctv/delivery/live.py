@@ -1,0 +1,106 @@
+"""Live pictures of one camera, encoded once for all who look, and only while somebody does."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import av
+import cv2
+
+from cctv.common.drawing import Box, draw_boxes
+from cctv.common.frame import Frame
+from cctv.common.mailbox import Mailbox
+from cctv.common.selection import FrameRateLimit
+from cctv.logs import camera_logger
+from cctv.metrics import Metrics
+from vigil_contracts.api_client import ApiError
+
+FRAMES_PER_SECOND = 10.0
+WIDEST_PIXELS = 960
+JPEG_QUALITY = 75
+
+Send = Callable[[int, bytes, float], None]
+"""Brings a JPEG of a camera to the API, with the Unix time at which it came. Raises `ApiError`."""
+
+
+class LiveView:
+    """While nobody looks there is no thread, and `offer` is one comparison."""
+
+    def __init__(self, camera_id: int, send: Send, metrics: Metrics) -> None:
+        self._camera_id, self._send, self._metrics = camera_id, send, metrics
+        self._log = camera_logger(camera_id)
+        self._lock = threading.Lock()
+        self._limit = FrameRateLimit(FRAMES_PER_SECOND)
+        self._until = 0.0
+        self._is_ended = False
+        self._mailbox: Mailbox[Frame] = Mailbox()
+        self._thread: threading.Thread | None = None
+        self._boxes: Sequence[tuple[Box, str]] = ()
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody looks."""
+        return time.monotonic() < self._until
+
+    def look(self, seconds: float) -> None:
+        """Pictures are wanted for so long. From any thread."""
+        with self._lock:
+            if self._is_ended:
+                return
+            self._until = max(self._until, time.monotonic() + min(seconds, 60.0))
+            if self._thread is None:
+                self._boxes = ()  # those of the last time that somebody looked
+                self._thread = threading.Thread(target=self._run, name=f"live-{self._camera_id}", daemon=True)
+                self._thread.start()
+
+    def offer(
+        self, picture: av.VideoFrame, received_at: datetime, monotonic_seconds: float, pixel_aspect: float = 1.0
+    ) -> None:
+        """A picture of the stream, in the reading thread."""
+        if monotonic_seconds < self._until and self._limit.is_due(monotonic_seconds):
+            self._mailbox.put(Frame.from_av(picture, received_at, monotonic_seconds, 0, pixel_aspect))
+
+    def show(self, boxes: Sequence[tuple[Box, str]]) -> None:
+        """The objects in view and what they are called, until it is said anew."""
+        self._boxes = boxes
+
+    def end(self) -> None:
+        """Sends nothing more."""
+        with self._lock:
+            self._is_ended, self._until = True, 0.0
+        self._mailbox.close()
+
+    def _run(self) -> None:
+        is_failing = False
+        while True:
+            frame = self._mailbox.take(0.5)
+            with self._lock:
+                if not self.is_wanted:
+                    self._thread = None
+                    return
+            if frame is None:
+                continue
+            try:
+                self._send(self._camera_id, self._encode(frame), frame.received_at.timestamp())
+                self._metrics.live_frames.labels(str(self._camera_id)).inc()
+                is_failing = False
+            except ApiError as error:
+                if not is_failing:
+                    self._log.warning("live pictures cannot be sent: %s", error)
+                is_failing = True
+                time.sleep(0.5)
+            except Exception:  # noqa: BLE001 the watching is worth more than the looking
+                self._log.exception("a live picture could not be made")
+                time.sleep(0.5)
+
+    def _encode(self, frame: Frame) -> bytes:
+        scale = min(1.0, WIDEST_PIXELS / frame.width)
+        canvas = frame.scaled_bgr(max(2, round(frame.width * scale)), max(2, round(frame.height * scale)))
+        boxes = self._boxes
+        if boxes:
+            canvas = draw_boxes(canvas.copy(), [box for box, _ in boxes], [name for _, name in boxes])
+        encoded, jpeg = cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        if not encoded:
+            raise ValueError("OpenCV cannot encode the picture as JPEG")
+        return jpeg.tobytes()

@@ -1,0 +1,145 @@
+"""The models of a process: each loaded once, however many cameras use it, and measured per camera."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from functools import partial
+
+import numpy as np
+
+from cctv.common.frame import Frame
+from cctv.detectors.inference_server import InferenceServer
+from cctv.detectors.model import (
+    Detections,
+    Model,
+    ModelInvalidError,
+    ModelUnavailableError,
+    RemoteModel,
+    load_model,
+)
+from cctv.metrics import Metrics
+
+Loader = Callable[[str, tuple[str, ...]], Model]
+"""Takes a name and prompts."""
+
+WARM_UP_PICTURE = (360, 640)
+"""Height and width. Nearly every camera is 16:9, and networks are prepared for proportions, not for sizes."""
+
+
+class Models:
+    """Thread-safe. A model that could not be loaded is tried again by the next who asks, but not more than once at
+    a time."""
+
+    def __init__(
+        self,
+        default: str,
+        *,
+        device: str = "",
+        sha256: str = "",
+        pins: Mapping[str, str] | None = None,
+        server_url: str = "",
+        int8: bool = False,
+        load: Loader | None = None,
+    ) -> None:
+        self._default, self._device, self._int8 = default, device, int8
+        self._pins = {**(pins or {}), **({default: sha256} if sha256 else {})}
+        self._server = InferenceServer(server_url) if server_url else None
+        self._load = load or (self._load_by_name if self._server is None else partial(_from_server, self._server))
+        self._lock = threading.Lock()
+        self._loaded: dict[tuple[str, tuple[str, ...]], Model] = {}
+
+    def get(self, name: str, prompts: tuple[str, ...] = ()) -> Model:
+        """The model of that name (`""`: the default) that looks for these prompts.
+
+        Raises `ModelInvalidError`; `ModelUnavailableError` where waiting may help.
+        """
+        wanted = name or self._default, prompts
+        with self._lock:
+            if wanted not in self._loaded:
+                self._loaded[wanted] = self._warmed_up(*wanted)
+            return self._loaded[wanted]
+
+    def close(self) -> None:
+        """Gives all of them back."""
+        with self._lock:
+            for model in self._loaded.values():
+                model.close()
+            self._loaded.clear()
+            if self._server is not None:
+                self._server.close()
+
+    def _warmed_up(self, name: str, prompts: tuple[str, ...]) -> Model:
+        """A loaded model that has worked once: the first use is slow, for the runtime prepares its network then.
+
+        Whoever passes the camera meanwhile would be missed, so it is done before a stream is opened.
+        """
+        blank = np.zeros((*WARM_UP_PICTURE, 3), np.uint8)
+        try:
+            model = self._load(name, prompts)
+            model.detect(Frame.from_bgr(blank, datetime.now(UTC), time.monotonic(), 0))
+        except ModelInvalidError:
+            raise
+        except Exception as error:  # runtimes raise whatever they like, a GPU without memory for instance
+            raise ModelInvalidError(f"{name or 'demo'}: cannot be used: {type(error).__name__}: {error}") from error
+        return model
+
+    def _load_by_name(self, name: str, prompts: tuple[str, ...]) -> Model:
+        sha256 = self._pins.get(name)
+        return load_model(name, device=self._device, sha256=sha256, prompts=prompts, int8=self._int8)
+
+
+def _from_server(server: InferenceServer, name: str, prompts: tuple[str, ...]) -> Model:
+    from cctv.detectors.triton_runtime import TritonModel
+
+    if prompts:
+        raise ModelInvalidError(
+            f"{name}: `prompts` need an open-vocabulary model, which an inference server runs not"
+        )
+    return TritonModel(server, name)
+
+
+class MeasuredModel:
+    """A model as one camera uses it: the same, with its time and findings counted."""
+
+    def __init__(self, model: Model, metrics: Metrics, camera_id: int) -> None:
+        self._model, self._metrics, self._camera = model, metrics, str(camera_id)
+        self.uses = 0
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self._model.labels
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        return self._model.input_size
+
+    def submit(self, frame: Frame) -> Future[Detections]:
+        self.uses += 1
+        began = time.perf_counter()
+        future = self._model.submit(frame)
+        future.add_done_callback(lambda done: self._count(done, time.perf_counter() - began))
+        return future
+
+    def detect(self, frame: Frame) -> Detections:
+        return self.submit(frame).result()
+
+    def check(self) -> None:
+        """Raises `ModelUnavailableError` while the model cannot be asked; one of this process always can."""
+        if isinstance(self._model, RemoteModel):
+            self._model.check()
+
+    def close(self) -> None:
+        """Nothing: the model belongs to all cameras."""
+
+    def _count(self, done: Future[Detections], seconds: float) -> None:
+        self._metrics.inference.labels(self._camera).observe(seconds)
+        if done.cancelled() or done.exception() is not None:
+            return
+        found = done.result()
+        for class_id in found.class_ids.tolist():
+            self._metrics.detections.labels(self._camera, self._model.labels[class_id]).inc()
+
+
+__all__ = ["Loader", "MeasuredModel", "ModelInvalidError", "ModelUnavailableError", "Models"]

@@ -1,0 +1,74 @@
+"""The API for all threads of a detector: one client, whose token is read again when it is refused."""
+
+import ssl
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from cctv.config import InvalidSettingError, Settings
+from cctv.delivery.spool import Submission
+from cctv.logs import redactor
+from cctv.metrics import Metrics
+from vigil_contracts.alert import ClipSubmission, PictureSubmission
+from vigil_contracts.api_client import ApiClient, ApiError
+
+T = TypeVar("T")
+
+
+class Api:
+    """Calls go through `call`, so that a rotated token is taken up wherever it is noticed first."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._settings, self._metrics = settings, metrics
+        self._lock = threading.Lock()
+        self._token = self._read_token()
+        self._client = self._connect(self._token)
+
+    def call(self, request: Callable[[ApiClient], T]) -> T:
+        """`request` with the client, once more where a new token has come. Raises `ApiError`."""
+        client = self._client
+        try:
+            return request(client)
+        except ApiError as error:
+            self._metrics.api_errors.labels(str(error.status or 0)).inc()
+            if error.status != 401 or not self._renew(client):
+                raise
+        return request(self._client)
+
+    def deliver(self, submission: Submission, content: bytes) -> bool:
+        """Brings an alert, or what follows one, to the API; whether it was new. Raises `ApiError`."""
+        if isinstance(submission, ClipSubmission):
+            return self.call(lambda client: client.send_clip(submission, content))
+        if isinstance(submission, PictureSubmission):
+            self.call(lambda client: client.send_picture(submission, content))
+            return False
+        return self.call(lambda client: client.send_alert(submission, content or None))
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._client.close()
+
+    def _renew(self, refused: ApiClient) -> bool:
+        """Whether there is another token than the refused one; the former client ends with its last request."""
+        with self._lock:
+            if self._client is not refused:
+                return True
+            try:
+                token = self._read_token()
+            except OSError:
+                return False
+            if not token or token == self._token:
+                return False
+            self._token, self._client = token, self._connect(token)
+            return True
+
+    def _connect(self, token: str) -> ApiClient:
+        try:
+            return ApiClient(self._settings.api_url, token, self._settings.api_ca_file)
+        except (OSError, ssl.SSLError):
+            raise InvalidSettingError("VIGIL_API_CA_FILE: must hold certificates in PEM form") from None
+
+    def _read_token(self) -> str:
+        token = self._settings.read_token()
+        redactor.add([token])
+        return token

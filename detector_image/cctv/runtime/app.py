@@ -1,0 +1,209 @@
+"""The detector as a program: everything put together from the settings, run until a signal."""
+
+import contextlib
+import logging
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from types import FrameType
+from typing import Protocol
+
+from cctv.clips.recorder import ClipLimits
+from cctv.config import InvalidSettingError, Settings
+from cctv.delivery.heartbeat import Heart
+from cctv.delivery.sender import Sender
+from cctv.delivery.spool import Spool, SpoolInUseError
+from cctv.detectors.model_pool import Models
+from cctv.metrics import Metrics
+from cctv.pipeline import Shared
+from cctv.runtime.api import Api
+from cctv.runtime.cameras import Cameras
+from cctv.runtime.errands import Errands
+from cctv.runtime.http_server import StatusServer
+from cctv.runtime.poll import AllCameras, OneCamera, Poller
+from cctv.streams.probe import Prober
+from cctv.streams.reader import ReaderOptions
+from cctv.streams.sources import Sources
+from cctv.vision.state_store import StateStore
+
+log = logging.getLogger("cctv")
+
+_STUCK_AFTER_SECONDS = 30.0
+_FLUSH_SECONDS = 1.0
+
+
+class Detector:
+    """One process. `camera_id`: watch this camera alone (pod mode); None: all active ones (poll mode)."""
+
+    def __init__(self, settings: Settings, camera_id: int | None) -> None:
+        self._settings, self._camera_id = settings, camera_id
+        self.metrics = Metrics()
+        self._stopping = threading.Event()
+        self._sources = Sources.of(settings)
+        self._spool = self._open_spool()
+        self._api = Api(settings, self.metrics)
+        self._sender = Sender(self._spool, self._api.deliver, self.metrics)
+        self._models = Models(
+            settings.model,
+            device=settings.model_device,
+            sha256=settings.model_sha256,
+            pins=settings.model_pins,
+            server_url=settings.triton_url,
+            int8=settings.model_int8,
+        )
+        self._cameras = Cameras(self._shared())
+        self._heart = Heart(
+            self._cameras.reporters,
+            lambda camera_id, heartbeat: self._api.call(lambda client: client.heartbeat(camera_id, heartbeat)),
+            settings.heartbeat_interval_seconds,
+            answered=self._sender.api_is_back,
+        )
+        ask = AllCameras(self._api, settings.group) if camera_id is None else OneCamera(self._api, camera_id)
+        self._poller = Poller(ask, self._cameras.want, settings.poll_interval_seconds, self._sender.api_is_back)
+        self._errands = Errands(self._api, Prober(self._sources.tried), self._cameras.look, self._poller.ask_now)
+        self._status = self._open_status()
+
+    def run(self) -> None:
+        """Returns once stopped and everything has ended."""
+        self._status.start()
+        self._sender.start()
+        self._heart.start()
+        self._cameras.start()
+        self._errands.start()
+        try:
+            self._poller.run(self._stopping)
+        finally:
+            self._end()
+
+    def stop(self) -> None:
+        """Makes `run` return soon; from any thread or signal handler."""
+        self._stopping.set()
+
+    def alive(self) -> str:
+        """Why the process should be started anew; empty: it need not."""
+        silence = time.monotonic() - self._cameras.checked_at
+        if silence > _STUCK_AFTER_SECONDS:
+            return f"the watchdog has not run for {silence:.0f} s"
+        return self._cameras.trouble()  # of all cameras: a GPU in disorder is mended by a new process at best
+
+    def ready(self) -> str:
+        """Why the process does not do its work; empty: it does."""
+        if not self._poller.has_answer:
+            return "the API has not said yet what to watch"
+        if self._camera_id is not None and self._cameras.count() == 0:
+            return (
+                "the camera's configuration is not understood"
+                if self._cameras.problem()
+                else "the camera is not active"
+            )
+        watched, streaming = self._cameras.count(), self._cameras.streaming()
+        return "no camera gives pictures" if watched and not streaming else ""
+
+    def _end(self) -> None:
+        log.info("ending")
+        self._errands.stop()
+        self._cameras.stop()
+        self._heart.stop(0.5)
+        self._sender.stop(_FLUSH_SECONDS)
+        left = self._spool.waiting().alerts
+        if left:
+            log.info("%d alerts wait on disk for the next start", left)
+        self._status.close()
+        self._models.close()
+        self._api.close()
+        self._spool.close()
+
+    def _shared(self) -> Shared:
+        settings, sources = self._settings, self._sources
+        return Shared(
+            models=self._models,
+            spool=self._spool,
+            states=StateStore(settings.spool_dir / "state"),
+            metrics=self.metrics,
+            make_source=sources.watched,
+            make_clip_source=sources.for_clips,
+            spooled=self._sender.notify,
+            changed=lambda camera_id: self._heart.change(camera_id),
+            detector_name=settings.detector_name,
+            reader_options=ReaderOptions(
+                stuck_seconds=settings.stream_open_timeout_seconds + settings.stream_read_timeout_seconds + 5.0,
+                frozen_after_seconds=settings.frozen_after_seconds,
+            ),
+            offline_alert_after_seconds=settings.offline_alert_after_seconds,
+            send_live=lambda camera_id, jpeg, taken_at: self._api.call(
+                lambda client: client.send_frame(camera_id, jpeg, taken_at)
+            ),
+            clip_limits=ClipLimits(
+                settings.clip_seconds_before, settings.clip_seconds_after, int(settings.clip_max_bytes)
+            ),
+        )
+
+    def _open_spool(self) -> Spool:
+        settings = self._settings
+        try:
+            return Spool(
+                settings.spool_dir,
+                settings.spool_max_bytes,
+                settings.spool_max_age_hours * 3600.0,
+                dropped=self._dropped,
+            )
+        except SpoolInUseError as error:
+            raise InvalidSettingError(f"VIGIL_SPOOL_DIR: {error}") from None
+        except OSError as error:
+            raise InvalidSettingError(f"VIGIL_SPOOL_DIR: must be a folder to write into; {error.strerror}") from None
+
+    def _dropped(self, camera_id: int, why: str) -> None:
+        words = {"full": "the spool has no more room", "old": "it waited too long"}
+        log.warning("camera %d: what was waiting was given up: %s", camera_id, words[why])
+        self.metrics.spool_dropped.labels(str(camera_id), why).inc()
+
+    def _open_status(self) -> StatusServer:
+        settings = self._settings
+        try:
+            return StatusServer(
+                settings.metrics_address,
+                settings.metrics_port,
+                self.metrics.registry,
+                alive=self.alive,
+                ready=self.ready,
+                refresh=self._measure_spool,
+            )
+        except OSError as error:
+            raise InvalidSettingError(
+                f"VIGIL_METRICS_PORT: {settings.metrics_address}:{settings.metrics_port} cannot be had;"
+                f" {error.strerror}"
+            ) from None
+
+    @property
+    def status_port(self) -> int:
+        """The port of /metrics, /healthz and /readyz."""
+        return int(self._status.server_address[1])
+
+    def _measure_spool(self) -> None:
+        for camera_id in {*self._spool.cameras(), *self._cameras.reporters()}:
+            waiting = self._spool.waiting(camera_id)
+            self.metrics.spool_alerts.labels(str(camera_id)).set(waiting.alerts)
+            self.metrics.spool_bytes.labels(str(camera_id)).set(waiting.size_bytes)
+
+
+class Stoppable(Protocol):
+    """A program of this package."""
+
+    def stop(self) -> None:
+        """Makes it end soon; from any thread or signal handler."""
+
+
+@contextlib.contextmanager
+def ended_by_signals(program: Stoppable) -> Iterator[None]:
+    """SIGTERM and SIGINT stop the program."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        program.stop()
+
+    former = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

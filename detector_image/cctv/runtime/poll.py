@@ -1,0 +1,122 @@
+"""Which cameras to watch, asked of the API again and again: all active ones (poll mode) or one (pod mode)."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from pydantic import ValidationError
+
+from cctv.common.backoff import Backoff
+from cctv.runtime.api import Api
+from vigil_contracts.api_client import ActiveCameras, ApiError, problem_of
+
+log = logging.getLogger("cctv")
+
+_LONGEST_PAUSE_SECONDS = 8.0
+"""An API that is back is noticed soon; asking costs it next to nothing (ETag)."""
+
+_LOOK_AROUND_SECONDS = 0.25
+
+REFUSED_SECONDS = 120.0
+"""A refused token may be about to be replaced; after so long a camera is taken to be none of ours any more."""
+
+Question = Callable[[], ActiveCameras | None]
+"""Asks for the cameras to watch: None where nothing has changed. Raises `ApiError`."""
+
+Want = Callable[[ActiveCameras], None]
+
+
+class AllCameras:
+    """Poll mode: every active camera, of one group where one is named."""
+
+    def __init__(self, api: Api, group: str) -> None:
+        self._api, self._group, self._etag = api, group, ""
+
+    def __call__(self) -> ActiveCameras | None:
+        answer = self._api.call(lambda client: client.active_cameras(self._group, self._etag))
+        self._etag = answer.etag
+        return answer.value
+
+
+class OneCamera:
+    """Pod mode: one camera with its own token. A camera that is inactive or gone (404) is nobody to watch."""
+
+    def __init__(self, api: Api, camera_id: int) -> None:
+        self._api, self._camera_id, self._etag = api, camera_id, ""
+        self._refused_since: float | None = None
+
+    def __call__(self) -> ActiveCameras | None:
+        try:
+            answer = self._api.call(lambda client: client.camera_configuration(self._camera_id, self._etag))
+        except ApiError as error:
+            if not self._is_gone(error):
+                raise
+            self._etag = ""
+            return ActiveCameras(())
+        except ValidationError as error:
+            self._etag = ""
+            return ActiveCameras((), frozenset({self._camera_id}), {self._camera_id: problem_of(error)})
+        self._refused_since = None
+        self._etag = answer.etag
+        return None if answer.value is None else ActiveCameras((answer.value,))
+
+    def _is_gone(self, error: ApiError) -> bool:
+        if error.status in {401, 403}:
+            self._refused_since = self._refused_since or time.monotonic()
+            return time.monotonic() - self._refused_since > REFUSED_SECONDS
+        self._refused_since = None
+        return error.status in {404, 410}
+
+
+class Poller:
+    """Asks until stopped. While the API cannot be reached, what was last known is watched on."""
+
+    def __init__(self, ask: Question, want: Want, interval_seconds: float, answered: Callable[[], None]) -> None:
+        self._ask, self._want, self._interval, self._answered = ask, want, interval_seconds, answered
+        self._failing = False
+        self._asked = threading.Event()
+        self.has_answer = False
+
+    def ask_now(self) -> None:
+        """Something has changed: asks at once. From any thread."""
+        self._asked.set()
+
+    def run(self, stopping: threading.Event) -> None:
+        """Returns soon after `stopping` is set."""
+        backoff = Backoff(self._interval, _LONGEST_PAUSE_SECONDS)
+        while not stopping.is_set():
+            self._asked.clear()
+            if self._once():
+                backoff.reset()
+                self._pause(stopping)
+            else:
+                stopping.wait(backoff.next_seconds())
+
+    def _pause(self, stopping: threading.Event) -> None:
+        until = time.monotonic() + self._interval
+        while not stopping.is_set() and not self._asked.is_set() and (left := until - time.monotonic()) > 0:
+            self._asked.wait(min(left, _LOOK_AROUND_SECONDS))
+
+    def _once(self) -> bool:
+        """Whether the API answered."""
+        try:
+            wanted = self._ask()
+        except ApiError as error:
+            if not self._failing:
+                log.warning("the API does not say what to watch: %s", error)
+            self._failing = True
+            return False
+        except ValueError as error:
+            if not self._failing:
+                log.error("the API's answer is not understood: %s", type(error).__name__)
+            self._failing = True
+            return False
+        if self._failing:
+            log.info("the API answers again")
+        if self._failing or not self.has_answer:
+            self._answered()
+        self._failing, self.has_answer = False, True
+        if wanted is not None:
+            self._want(wanted)
+        return True

@@ -1,0 +1,59 @@
+"""`cctv --prober`: tries streams and looks for cameras, and watches none.
+
+For a cluster, where each detector hears of its own camera alone: nobody there could try a stream that is no camera
+yet, or one whose camera has no detector. It loads no model and keeps nothing on disk.
+"""
+
+import logging
+import threading
+
+from cctv.config import InvalidSettingError, Settings
+from cctv.metrics import Metrics
+from cctv.runtime.api import Api
+from cctv.runtime.errands import Errands
+from cctv.runtime.http_server import StatusServer
+from cctv.streams.probe import Prober
+from cctv.streams.sources import Sources
+
+log = logging.getLogger("cctv")
+
+
+class ProberProgram:
+    """One process. Its token is of the scope `prober`. Raises InvalidSettingError."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._metrics = Metrics()
+        self._stopping = threading.Event()
+        self._api = Api(settings, self._metrics)
+        prober = Prober(Sources.of(settings).tried)
+        self._errands = Errands(self._api, prober, look=lambda _camera_id, _seconds: None, changed=lambda: None)
+        try:
+            self._status = StatusServer(
+                settings.metrics_address,
+                settings.metrics_port,
+                self._metrics.registry,
+                alive=lambda: "",
+                ready=self.ready,
+                refresh=lambda: None,
+            )
+        except OSError as error:
+            place = f"{settings.metrics_address}:{settings.metrics_port}"
+            raise InvalidSettingError(f"VIGIL_METRICS_PORT: {place} cannot be had; {error.strerror}") from None
+
+    def run(self) -> None:
+        """Returns once stopped."""
+        log.info("trying streams and looking for cameras when asked; watching none")
+        self._status.start()
+        self._errands.start()
+        self._stopping.wait()
+        self._errands.stop()
+        self._status.close()
+        self._api.close()
+
+    def stop(self) -> None:
+        """Makes `run` return soon; from any thread or signal handler."""
+        self._stopping.set()
+
+    def ready(self) -> str:
+        """Why nothing that is asked would be done; empty: it would."""
+        return "" if self._errands.is_listening else "the API cannot be listened to"

@@ -1,0 +1,1 @@
+"""Open a camera's stream, keep it open, and say what is wrong with it."""

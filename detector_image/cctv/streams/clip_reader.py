@@ -1,0 +1,90 @@
+"""Where a camera's sub-stream is looked at, its main stream is read for the clips alone: packets, never decoded.
+
+What ails this stream is told in the log and takes nothing from the watching: an alert without a clip is an alert.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+from cctv.common.backoff import Backoff
+from cctv.logs import camera_logger
+from cctv.streams.faults import StreamFault
+from cctv.streams.reader import STEADY_SECONDS, ReaderOptions
+from cctv.streams.source import PacketSource
+from vigil_contracts.names import Reason
+
+
+class ClipReader:
+    """Reads one stream after the other from `start` to `stop`. `check` is for the watchdog, about once a second."""
+
+    def __init__(self, camera_id: int, make_source: Callable[[], PacketSource], options: ReaderOptions) -> None:
+        self._make_source, self._options = make_source, options
+        self._log = camera_logger(camera_id)
+        self._backoff = Backoff(options.first_pause_seconds, options.longest_pause_seconds)
+        self._stopping = threading.Event()
+        self._source: PacketSource | None = None
+        self._known: Reason | None = None
+        self._progress_at = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name=f"clips-{camera_id}", daemon=True)
+
+    def start(self) -> None:
+        """Begins to read."""
+        self._thread.start()
+
+    def check(self) -> None:
+        """Ends a read that hangs."""
+        if time.monotonic() - self._progress_at > self._options.stuck_seconds:
+            self._interrupt()
+
+    def stop(self, timeout_seconds: float) -> bool:
+        """Whether the reading has ended."""
+        self._stopping.set()
+        self._interrupt()
+        self._thread.join(timeout_seconds)
+        return not self._thread.is_alive()
+
+    def _interrupt(self) -> None:
+        source = self._source
+        if source is not None:
+            source.interrupt()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            began = self._progress_at = time.monotonic()
+            fault = self._read_once()
+            if self._stopping.is_set():
+                return
+            if fault.reason is not self._known:
+                self._log.warning("no clips for now, the main stream cannot be read: %s %s", fault.reason, fault)
+            self._known = fault.reason
+            if time.monotonic() - began >= STEADY_SECONDS:
+                self._backoff.reset()
+            self._pause(self._backoff.next_seconds())
+
+    def _read_once(self) -> StreamFault:
+        source = self._source = self._make_source()
+        try:
+            source.open()
+            for _ in source.packets():
+                self._progress_at = time.monotonic()
+                if self._stopping.is_set():
+                    break
+                if self._known is not None:
+                    self._known = None
+                    self._log.info("the main stream is read for clips again")
+        except StreamFault as fault:
+            return fault
+        except Exception as error:  # noqa: BLE001 - a surprise in this stream must not end the clips for good
+            self._log.exception("reading for clips failed")
+            return StreamFault(Reason.STREAM_UNREACHABLE, type(error).__name__)
+        finally:
+            self._source = None
+            source.close()
+        return StreamFault(Reason.STREAM_ENDED)
+
+    def _pause(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self._stopping.is_set() and (left := until - time.monotonic()) > 0:
+            self._progress_at = time.monotonic()
+            self._stopping.wait(min(left, 5.0))

@@ -1,0 +1,151 @@
+"""What is known about one camera's stream, and the word for it: the content of its heartbeat."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from cctv.streams.faults import NEEDS_A_PERSON, StreamFault
+from cctv.streams.source import StreamInfo
+from vigil_contracts.bounds import MAX_FRAMES_PER_SECOND
+from vigil_contracts.camera import Heartbeat, StreamHealth
+from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason
+
+FAILED_AFTER_SECONDS = 60.0
+"""A stream that has given no picture for so long is not merely disturbed."""
+
+_RATE_WEIGHT = 0.05
+_RATE_AFTER_SECONDS = 1.0
+"""A camera first sends at once what it had ready: the rate of pictures is measured only when that is through."""
+
+
+def phase_of(reason: Reason, seconds_without_picture: float) -> CameraPhase:
+    """The phase that goes with a reason of a detector."""
+    if reason is Reason.STARTING:
+        return CameraPhase.STARTING
+    if reason is Reason.STREAMING:
+        return CameraPhase.STREAMING
+    if reason in NEEDS_A_PERSON or seconds_without_picture > FAILED_AFTER_SECONDS:
+        return CameraPhase.FAILED
+    return CameraPhase.DEGRADED
+
+
+class CameraHealth:
+    """Thread-safe. `changed` is called, without arguments and with no lock held, when the reason changes."""
+
+    def __init__(
+        self, changed: Callable[[], None] = lambda: None, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._changed, self._monotonic = changed, monotonic
+        self._lock = threading.Lock()
+        self._reason, self._message = Reason.STARTING, REASON_TEXTS[Reason.STARTING]
+        self._trouble = ""
+        self._blindness: StreamFault | None = None
+        self._info: StreamInfo | None = None
+        self._last_picture_at: datetime | None = None
+        self._last_picture_seconds = self._since = monotonic()
+        self._interval_seconds: float | None = None
+        self._streaming_since = self._since
+
+    @property
+    def reason(self) -> Reason:
+        """Why the stream is as it is."""
+        with self._lock:
+            return self._reason
+
+    @property
+    def message(self) -> str:
+        """What a person reads about the stream."""
+        with self._lock:
+            return self._message
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether pictures arrive."""
+        return self.reason is Reason.STREAMING
+
+    def seconds_without_picture(self) -> float:
+        """How long ago the last picture came, or the watching began."""
+        with self._lock:
+            return self._monotonic() - self._last_picture_seconds
+
+    def picture(self, info: StreamInfo, received_at: datetime) -> None:
+        """A picture has come."""
+        with self._lock:
+            now = self._monotonic()
+            since_last, self._last_picture_seconds = now - self._last_picture_seconds, now
+            streaming = self._reason is Reason.STREAMING
+            if not streaming:
+                self._streaming_since = now
+            elif now - self._streaming_since > _RATE_AFTER_SECONDS:
+                former = self._interval_seconds if self._interval_seconds is not None else since_last
+                self._interval_seconds = former + _RATE_WEIGHT * (since_last - former)
+            self._info, self._last_picture_at = info, received_at
+        if not streaming:
+            self._set(Reason.STREAMING, REASON_TEXTS[Reason.STREAMING])
+
+    def fault(self, fault: StreamFault) -> None:
+        """The stream has failed or ended, or cannot be looked at."""
+        self._set(fault.reason, str(fault))
+
+    def analysis(self, trouble: str) -> None:
+        """Whether pictures that arrive are analysed; `trouble` says why not, empty: they are."""
+        with self._lock:
+            differs, self._trouble = trouble != self._trouble, trouble
+        if differs:
+            self._changed()
+
+    def blind(self, fault: StreamFault | None) -> None:
+        """Pictures cannot be looked at, though they may arrive; None: they can again."""
+        with self._lock:
+            before, self._blindness = self._said()[0], fault
+            differs = self._said()[0] is not before
+        if differs:
+            self._changed()
+
+    @property
+    def blindness(self) -> Reason | None:
+        """Why pictures cannot be looked at; None where they can."""
+        with self._lock:
+            return self._blindness.reason if self._blindness is not None else None
+
+    def heartbeat(self, detector: str, revision: str, spooled_alerts: int) -> Heartbeat:
+        """The state of now."""
+        with self._lock:
+            rate = 1.0 / self._interval_seconds if self._interval_seconds else None
+            streaming, info = self._reason is Reason.STREAMING, self._info
+            reason, message = self._said()
+            return Heartbeat(
+                phase=phase_of(reason, self._monotonic() - self._last_picture_seconds),
+                reason=reason,
+                message=message[:500],
+                stream=StreamHealth(
+                    width=(info.width or None) if info else None,
+                    height=(info.height or None) if info else None,
+                    codec=info.codec[:32] if info else None,
+                    frames_per_second=round(min(rate, MAX_FRAMES_PER_SECOND), 2) if rate and streaming else None,
+                    last_frame_time=self._last_picture_at,
+                ),
+                spooled_alerts=spooled_alerts,
+                detector=detector,
+                revision=revision,
+                sent_at=datetime.now(UTC),
+            )
+
+    def _set(self, reason: Reason, message: str) -> None:
+        with self._lock:
+            before = self._said()[0]
+            if reason is not self._reason:
+                self._interval_seconds = None
+            self._reason, self._message = reason, message
+            differs = self._said()[0] is not before
+        if differs:
+            self._changed()
+
+    def _said(self) -> tuple[Reason, str]:
+        """Reason and message for people: the stream's, unless it is well and nobody can look at it."""
+        if self._blindness is not None and self._reason in {Reason.STARTING, Reason.STREAMING}:
+            return self._blindness.reason, str(self._blindness)
+        if self._trouble and self._reason is Reason.STREAMING:
+            return Reason.MODEL_INVALID, str(StreamFault(Reason.MODEL_INVALID, self._trouble))
+        return self._reason, self._message

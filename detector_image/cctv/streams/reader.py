@@ -1,0 +1,259 @@
+"""Keeps one camera's stream open and leaves its newest picture for analysis: reconnecting, limiting, watching itself.
+
+The reading thread blocks in libav. `Watchdog` calls `check` from another thread: a reader without progress has its
+source interrupted, and where even that does not help its thread is abandoned and a new one takes over.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import av
+
+from cctv.common.backoff import Backoff
+from cctv.common.frame import Frame
+from cctv.common.mailbox import Mailbox
+from cctv.common.selection import FrameRateLimit, FreezeDetector, TimestampCheck, fingerprint
+from cctv.delivery.live import LiveView
+from cctv.logs import camera_logger
+from cctv.metrics import Metrics
+from cctv.streams.faults import StreamFault
+from cctv.streams.health import CameraHealth
+from cctv.streams.source import Source, StreamInfo
+from vigil_contracts.names import Reason
+
+SourceFactory = Callable[[], Source]
+
+STEADY_SECONDS = 10.0
+"""A stream that lasted so long had been well: its clean end is followed by a new try at once."""
+
+_INFO_EVERY_PICTURES = 25
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderOptions:
+    """How patient a reader is. `stuck_seconds`: without anything received; beyond the source's own time-outs."""
+
+    stuck_seconds: float = 25.0
+    abandon_seconds: float = 10.0
+    frozen_after_seconds: float = 20.0
+    first_pause_seconds: float = 1.0
+    longest_pause_seconds: float = 60.0
+
+
+class Reader:
+    """One camera's reader. `start`, then `retarget` and `limit` as its configuration changes, then `stop`."""
+
+    def __init__(
+        self,
+        camera_id: int,
+        make_source: SourceFactory,
+        frames_per_second: float,
+        mailbox: Mailbox[Frame],
+        health: CameraHealth,
+        metrics: Metrics,
+        options: ReaderOptions,
+        live: LiveView | None = None,
+    ) -> None:
+        self.live = live
+        self.camera_id = camera_id
+        self.mailbox = mailbox
+        self.health = health
+        self.metrics = metrics
+        self.options = options
+        self.log = camera_logger(camera_id)
+        self.make_source = make_source
+        self.frame_limit = FrameRateLimit(frames_per_second)
+        self.freeze = FreezeDetector(options.frozen_after_seconds)
+        self.timestamps = TimestampCheck()
+        self.sequence = 0
+        self._lock = threading.Lock()
+        self._watch: _Watch | None = None
+
+    def start(self) -> None:
+        """Begins to read in a thread of its own."""
+        with self._lock:
+            self._watch = _Watch(self)
+            self._watch.start()
+
+    @property
+    def is_started(self) -> bool:
+        """Whether it reads, or tries to."""
+        with self._lock:
+            return self._watch is not None
+
+    def retarget(self, make_source: SourceFactory) -> None:
+        """Reads another stream from now on."""
+        self.make_source = make_source
+        self.freeze = FreezeDetector(self.options.frozen_after_seconds)
+        self.timestamps = TimestampCheck()
+        with self._lock:
+            if self._watch is not None:
+                self._watch.reconnect()
+
+    def limit(self, frames_per_second: float) -> None:
+        """Looks at so many pictures in a second from now on."""
+        self.frame_limit = FrameRateLimit(frames_per_second)
+
+    def check(self) -> None:
+        """Ends a read that hangs; called about once a second from outside."""
+        with self._lock:
+            watch = self._watch
+            if watch is None:
+                return
+            idle = watch.idle_seconds()
+            if idle > self.options.stuck_seconds + self.options.abandon_seconds:
+                watch.abandon()
+                self.log.error("a reader does not come back; another takes over")
+                self._watch = _Watch(self)
+                self._watch.start()
+            elif idle > self.options.stuck_seconds:
+                watch.interrupt()
+
+    def stop(self, timeout_seconds: float) -> bool:
+        """Ends the reading; False where the thread did not end in time (it will not deliver anything any more)."""
+        with self._lock:
+            watch, self._watch = self._watch, None
+        return watch is None or watch.end(timeout_seconds)
+
+
+class _Watch(threading.Thread):
+    """The reading thread: one source after the other."""
+
+    def __init__(self, reader: Reader) -> None:
+        super().__init__(name=f"reader-{reader.camera_id}", daemon=True)
+        self._reader = reader
+        self._backoff = Backoff(reader.options.first_pause_seconds, reader.options.longest_pause_seconds)
+        self._wake = threading.Event()
+        self._stopping = False
+        self._reconnecting = False
+        self._source: Source | None = None
+        self._is_refreshed = False
+        self.progress_at = time.monotonic()
+
+    def run(self) -> None:
+        while not self._stopping:
+            began = time.monotonic()
+            self.progress_at = began
+            self._wake.clear()
+            fault = self._read_once()
+            if self._stopping:
+                return
+            if self._reconnecting:
+                self._reconnecting = False
+                continue
+            self._pause_after(fault, time.monotonic() - began)
+
+    def reconnect(self) -> None:
+        """Takes up the reader's present source at once."""
+        self._reconnecting = True
+        self._backoff.reset()
+        self._wake.set()
+        self.interrupt()
+
+    def interrupt(self) -> None:
+        """Ends the present read."""
+        source = self._source
+        if source is not None:
+            source.interrupt()
+
+    def idle_seconds(self) -> float:
+        """How long nothing has moved: packets without a picture are for the source to judge, which says more."""
+        source = self._source
+        received_at = source.received_at() if source is not None else None
+        return time.monotonic() - max(self.progress_at, received_at or 0.0)
+
+    def abandon(self) -> None:
+        """Whatever this thread still does has no effect any more."""
+        self._stopping = True
+        self.interrupt()
+
+    def end(self, timeout_seconds: float) -> bool:
+        """Whether the thread has ended."""
+        self._stopping = True
+        self._wake.set()
+        self.interrupt()
+        self.join(timeout_seconds)
+        return not self.is_alive()
+
+    def _read_once(self) -> StreamFault:
+        source = self._reader.make_source()
+        self._source = source
+        try:
+            if not self._stopping:
+                self._read(source)
+            return StreamFault(Reason.STREAM_ENDED)
+        except StreamFault as fault:
+            return fault
+        except Exception as error:  # a surprise in one stream must not end its watching
+            self._reader.log.exception("reading failed")
+            return StreamFault(Reason.STREAM_UNREACHABLE, type(error).__name__)
+        finally:
+            self._source = None
+            source.close()
+
+    def _read(self, source: Source) -> None:
+        info = source.open()
+        reader = self._reader
+        reader.freeze.begin_stream()
+        reader.timestamps.begin_stream()
+        self.progress_at = time.monotonic()
+        for number, picture in enumerate(source.pictures()):
+            if self._stopping:
+                return
+            self.progress_at = time.monotonic()
+            if number % _INFO_EVERY_PICTURES == 0 or (picture.width, picture.height) != (info.width, info.height):
+                info = source.info()
+            self._take(picture, info, reader)
+
+    def _take(self, picture: av.VideoFrame, info: StreamInfo, reader: Reader) -> None:
+        now, received_at = self.progress_at, datetime.now(UTC)
+        camera = str(reader.camera_id)
+        reader.metrics.frames.labels(camera, "received").inc()
+        reader.sequence += 1
+        if reader.live is not None:
+            reader.live.offer(picture, received_at, now, info.pixel_aspect)
+        if reader.timestamps.finds_nonsense(picture.time, now):
+            reader.log.warning(
+                "the camera's RTP timestamps stand still or do not match the time in which frames arrive; "
+                "using arrival times instead. Check the camera's clock and firmware"
+            )
+        self._is_refreshed = self._is_refreshed or bool(picture.key_frame)
+        due = reader.frame_limit.is_due(now)
+        if due:
+            is_refreshed, self._is_refreshed = self._is_refreshed, False
+            if reader.freeze.is_frozen(lambda: fingerprint(picture), now, is_refreshed=is_refreshed):
+                raise StreamFault(Reason.STREAM_FROZEN)
+        else:
+            if reader.health.is_streaming:
+                reader.health.picture(info, received_at)
+            return
+        # A camera that was frozen has to show something new before it is well again.
+        if reader.health.reason is Reason.STREAM_FROZEN and not reader.freeze.has_changed:
+            return
+        if not reader.health.is_streaming:
+            reader.log.info("pictures arrive: %s, %s × %s", info.codec, info.width, info.height)
+            self._backoff.reset()
+        reader.health.picture(info, received_at)
+        reader.metrics.stream_up.labels(camera).set(1)
+        reader.metrics.last_frame.labels(camera).set(received_at.timestamp())
+        if reader.mailbox.put(Frame.from_av(picture, received_at, now, reader.sequence, info.pixel_aspect)):
+            reader.metrics.frames.labels(camera, "dropped").inc()
+
+    def _pause_after(self, fault: StreamFault, lasted_seconds: float) -> None:
+        reader = self._reader
+        known = reader.health.reason is fault.reason
+        reader.health.fault(fault)
+        reader.metrics.stream_up.labels(str(reader.camera_id)).set(0)
+        reader.metrics.stream_reconnects.labels(str(reader.camera_id), fault.reason).inc()
+        clean = fault.reason is Reason.STREAM_ENDED and lasted_seconds >= STEADY_SECONDS
+        pause = 0.0 if clean else self._backoff.next_seconds()
+        say = reader.log.debug if known else reader.log.warning
+        # The text, not the exception: a log record that is kept would keep the pictures of its traceback alive.
+        say("%s %s Next try in %.0f s.", fault.reason, str(fault), pause)
+        paused_at = time.monotonic()
+        while not self._wake.is_set() and (left := paused_at + pause - time.monotonic()) > 0:
+            self.progress_at = time.monotonic()
+            self._wake.wait(min(left, 5.0))

@@ -1,0 +1,208 @@
+"""The RTSP source: libav's client behind the gate, decoding one video stream.
+
+Decoding is done with one thread and without delay: a camera's pictures have no reordering worth waiting for, and many
+cameras share the machine.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+
+import av
+import av.container
+import av.error
+import av.logging
+
+from cctv.clips.recorder import ClipRecorder, Recording
+from cctv.streams.faults import StreamFault, from_libav
+from cctv.streams.hardware import HardwareDecoding
+from cctv.streams.rtsp_gate import GateOptions, RtspGate
+from cctv.streams.source import StreamInfo
+from vigil_contracts.names import Reason, StreamTransport
+
+av.logging.set_level(None)  # libav's own words reach no output: they may repeat what a camera sent
+
+_LIBAV_ERRORS = (av.error.FFmpegError, OSError, ValueError)
+
+PICTURELESS_SECONDS = 45.0
+"""How long packets may come without a picture: more than the longest usual distance of keyframes."""
+_MEDIA_SECONDS = 3.0
+"""Media that came so recently still comes; a source that waits for less than twice that takes half its patience."""
+_CODEC_NAMES = {"h264": "H.264", "hevc": "H.265"}
+
+
+class RtspSource:
+    """One try at a camera's stream; see `cctv.streams.source.Source`."""
+
+    def __init__(
+        self,
+        url: str,
+        transport: StreamTransport,
+        gate_options: GateOptions,
+        *,
+        open_timeout_seconds: float = 10.0,
+        read_timeout_seconds: float = 10.0,
+        hardware: HardwareDecoding | None = None,
+        recorder: ClipRecorder | None = None,
+    ) -> None:
+        self._gate = RtspGate(url, gate_options)
+        self._transport = transport
+        self._open_timeout = open_timeout_seconds
+        self._read_timeout = read_timeout_seconds
+        self._hardware = hardware
+        self._recorder = recorder
+        self._recording: Recording | None = None
+        self._container: av.container.InputContainer | None = None
+        self._packet_at: float | None = None
+        self._has_keyframe = False
+
+    def open(self) -> StreamInfo:
+        self._gate.open()
+        began = time.monotonic()
+        try:
+            self._container = av.open(
+                self._gate.local_url,
+                mode="r",
+                format="rtsp",
+                timeout=(self._open_timeout, self._read_timeout),
+                hwaccel=self._hardware.accelerator() if self._hardware else None,
+                options={
+                    "rtsp_transport": str(self._transport),
+                    "allowed_media_types": "video",
+                    "user_agent": self._gate.user_agent,
+                    "protocol_whitelist": "rtsp,rtp,udp,tcp",
+                    "analyzeduration": "500000",
+                    "fpsprobesize": "0",
+                    "fflags": "+genpts+discardcorrupt",
+                    "max_delay": "500000",
+                },
+            )
+        except _LIBAV_ERRORS as error:
+            # libav calls an interrupted handshake "invalid data"; how long it took tells the truth.
+            if self._gate.fault is None and time.monotonic() - began >= self._open_timeout:
+                raise StreamFault(
+                    Reason.STREAM_TIMEOUT,
+                    text="The camera accepts the connection but does not answer. Check the port in the RTSP URL, or"
+                    " restart the camera.",
+                ) from None
+            raise self._fault(error) from None
+        if not self._container.streams.video:
+            raise StreamFault(
+                Reason.STREAM_UNSUPPORTED, text="The stream has no video. Check the path in the RTSP URL."
+            )
+        stream = self._container.streams.video[0]
+        with contextlib.suppress(ValueError):  # a codec without a decoder has no context
+            stream.codec_context.thread_count = 1
+            context = stream.codec_context
+            self._recording = self._recorder.recording(context.name, context.extradata) if self._recorder else None
+        return self.info()
+
+    def packets(self) -> "Iterator[av.Packet[av.VideoStream]]":
+        assert self._container is not None, "open first"
+        asked_at = time.monotonic()
+        try:
+            for packet in self._container.demux(self._container.streams.video[0]):
+                now = time.monotonic()
+                is_late = now - asked_at >= self._read_timeout
+                if not is_late:
+                    self._packet_at = now
+                if self._recording is not None:
+                    self._recording.add(packet)
+                yield packet
+                if is_late:
+                    # libav's parser holds the last packet until it knows where it ends: here the time-out made it go.
+                    raise self._silence()
+                asked_at = time.monotonic()
+        except _LIBAV_ERRORS as error:
+            fault = self._fault(error)
+            raise (self._silence() if fault.reason is Reason.STREAM_TIMEOUT else fault) from None
+        raise self._fault(None)
+
+    def pictures(self) -> Iterator[av.VideoFrame]:
+        last_picture_at = time.monotonic()
+        for packet in self.packets():
+            self._has_keyframe = self._has_keyframe or packet.is_keyframe
+            try:
+                pictures = _decoded(packet)
+            except _LIBAV_ERRORS as error:
+                raise self._fault(error) from None
+            if pictures:
+                last_picture_at = time.monotonic()
+            elif time.monotonic() - last_picture_at > PICTURELESS_SECONDS:
+                raise self._undecodable()
+            yield from pictures
+
+    def received_at(self) -> float | None:
+        known = [at for at in (self._packet_at, self._gate.media.last_at) if at is not None]
+        return max(known, default=None)
+
+    def info(self) -> StreamInfo:
+        assert self._container is not None, "open first"
+        stream = self._container.streams.video[0]
+        rate: Fraction | None = stream.average_rate
+        return StreamInfo(
+            width=stream.codec_context.width,
+            height=stream.codec_context.height,
+            codec=stream.codec_context.name,
+            frames_per_second=float(rate) if rate else None,
+            pixel_aspect=float(stream.codec_context.sample_aspect_ratio or 1.0),
+        )
+
+    def interrupt(self) -> None:
+        self._gate.interrupt()
+
+    def close(self) -> None:
+        self._gate.close()
+        if self._recording is not None:
+            self._recording.end()
+            self._recording = None
+        if self._container is not None:
+            self._container.close()
+            self._container = None
+
+    def _fault(self, error: Exception | None) -> StreamFault:
+        """What an error of libav, or a stream's end without one, means."""
+        if self._gate.fault is not None:
+            return self._gate.fault
+        if self._gate.is_closed:  # interrupted from outside, since nothing moved
+            return StreamFault(Reason.STREAM_TIMEOUT)
+        return from_libav(error) if error is not None else StreamFault(Reason.STREAM_ENDED)
+
+    def _silence(self) -> StreamFault:
+        """What it means that libav gives no packet: it drops media that it cannot read."""
+        if self._gate.media.seconds_since_media() < min(_MEDIA_SECONDS, self._read_timeout / 2):
+            return self._undecodable()
+        if self.received_at() is None:
+            is_udp = self._transport is StreamTransport.UDP
+            remedy = "Change the camera's transport to tcp" if is_udp else "Check its load"
+            return StreamFault(
+                Reason.STREAM_TIMEOUT,
+                text=f"The camera accepts the connection but sends no video. {remedy}, or restart the camera.",
+            )
+        return StreamFault(Reason.STREAM_TIMEOUT)
+
+    def _undecodable(self) -> StreamFault:
+        announced, sent = self.info().codec, self._gate.media.codec
+        if sent and announced in _CODEC_NAMES and sent != announced:
+            why = (
+                f": the camera announces {_CODEC_NAMES[announced]} but sends {_CODEC_NAMES[sent]}."
+                " Set its codec again and restart the camera."
+            )
+        elif announced == "mjpeg":
+            why = ": MJPEG over RTP is limited to 2040 pixels in width and height. Lower the resolution or set H.264."
+        elif self._packet_at is not None and not self._has_keyframe:
+            why = " without a keyframe. Set the camera's keyframe (I-frame) interval to 10 s or less."
+        else:
+            why = ". Set the camera to H.264, H.265 or MJPEG."
+        return StreamFault(
+            Reason.STREAM_UNSUPPORTED, text=f"The camera's packets come, but no picture can be decoded{why}"
+        )
+
+
+def _decoded(packet: "av.Packet[av.VideoStream]") -> list[av.VideoFrame]:
+    """The pictures that a packet completes; a damaged packet gives none."""
+    try:
+        return packet.decode()
+    except av.error.InvalidDataError:
+        return []

@@ -1,0 +1,61 @@
+"""How the streams of cameras are opened: through the gate, by the settings."""
+
+import ssl
+from typing import Self
+
+from pydantic import SecretStr
+
+from cctv.clips.recorder import ClipRecorder
+from cctv.config import InvalidSettingError, Settings
+from cctv.streams.hardware import HardwareDecoding
+from cctv.streams.rtsp import RtspSource
+from cctv.streams.rtsp_gate import GateOptions
+from cctv.streams.source import PacketSource, Source
+from vigil_contracts.camera import CameraConfiguration
+from vigil_contracts.names import StreamTransport
+
+
+class Sources:
+    """Makes one try at a camera's stream."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Raises InvalidSettingError."""
+        try:
+            tls = ssl.create_default_context(cafile=settings.rtsps_ca_file)
+        except (OSError, ssl.SSLError):
+            raise InvalidSettingError("VIGIL_RTSPS_CA_FILE: must hold certificates in PEM form") from None
+        options = GateOptions(settings.address_policy(), tls)
+        return cls(options, settings, HardwareDecoding(settings.hardware_decoder))
+
+    def __init__(self, options: GateOptions, settings: Settings, hardware: HardwareDecoding) -> None:
+        self._options, self._settings, self._hardware = options, settings, hardware
+
+    def watched(self, camera: CameraConfiguration, recorder: ClipRecorder) -> Source:
+        """The stream that is looked at; `recorder` has it too unless the main stream is read for that."""
+        return self._make(camera, camera.watched_url, None if camera.detection.stream_path else recorder)
+
+    def for_clips(self, camera: CameraConfiguration, recorder: ClipRecorder) -> PacketSource:
+        """The main stream, beside the sub-stream that is looked at."""
+        return self._make(camera, camera.rtsp_url, recorder)
+
+    def tried(self, url: str, transport: StreamTransport) -> Source:
+        """A stream that somebody wants to know about."""
+        return RtspSource(
+            url,
+            transport,
+            self._options,
+            open_timeout_seconds=self._settings.stream_open_timeout_seconds,
+            read_timeout_seconds=self._settings.stream_read_timeout_seconds,
+        )
+
+    def _make(self, camera: CameraConfiguration, url: SecretStr, recorder: ClipRecorder | None) -> RtspSource:
+        return RtspSource(
+            url.get_secret_value(),
+            camera.transport,
+            self._options,
+            open_timeout_seconds=self._settings.stream_open_timeout_seconds,
+            read_timeout_seconds=self._settings.stream_read_timeout_seconds,
+            hardware=self._hardware,
+            recorder=recorder,
+        )

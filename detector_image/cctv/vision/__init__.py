@@ -1,0 +1,1 @@
+"""Make events of frames: motion, tracks, memory, tampering and snapshots."""

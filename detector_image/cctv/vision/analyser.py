@@ -1,0 +1,266 @@
+"""One camera's way from pictures to events: motion gate, model, tracks, rules, snapshot. No stream, no network."""
+
+import logging
+from functools import partial
+from typing import Any
+
+from cctv.common.clock import WallClock
+from cctv.common.events import Event, EventPicture, new_event_id
+from cctv.common.frame import Frame
+from cctv.detectors.alert_types import alert_types_by_class_id, alert_types_of_prompts, unknown_classes
+from cctv.detectors.model import Model
+from cctv.detectors.several import SeveralModels
+from cctv.rules.base import Subject
+from cctv.rules.rule_book import Fired, RuleBook
+from cctv.vision.attention import Attention, Decision
+from cctv.vision.memory import Memory
+from cctv.vision.motion import MotionGate
+from cctv.vision.observations import observe
+from cctv.vision.portraits import BetterPicture, Portraits
+from cctv.vision.recognition import real_confidence, weak_confidence
+from cctv.vision.snapshot import Picture, render_jpeg
+from cctv.vision.tamper import TEXTS, Tampering, TamperWatch
+from cctv.vision.tracking import ObjectTracker, TrackedObject
+from vigil_contracts.alert import Box
+from vigil_contracts.camera import CameraConfiguration, Detection
+from vigil_contracts.names import AlertType
+from vigil_contracts.rules import ObjectRule
+
+log = logging.getLogger(__name__)
+
+SHOWN_SECONDS = 1.0
+"""So long after it was last seen an object is still shown to people who look on."""
+
+
+class Analyser:
+    """Analyses the frames of one camera. Not thread-safe: one thread per camera calls it."""
+
+    def __init__(self, camera: CameraConfiguration, model: Model) -> None:
+        self._camera = camera
+        self._model = model
+        self._owners = model.owners if isinstance(model, SeveralModels) else ()
+        self._kinds = self._classes_looked_for()
+        self._tracker: ObjectTracker | None = None
+        self._clock = WallClock()
+        self._memory = Memory()
+        self._gate = MotionGate(camera.detection.motion_masks)
+        self._tamper = TamperWatch()
+        self._rules = RuleBook(camera.detection)
+        self._attention = Attention(_ask_for_positions(camera.detection))
+        self._pictures: dict[str, Picture] = {}
+        """The best picture so far of each object that is not reported yet, by track."""
+        self._portraits = Portraits()
+
+    def process(self, frame: Frame) -> list[Event]:
+        """Takes the next frame (their times rise) and returns the events that it completed."""
+        if step := self._clock.step(frame.received_at, frame.monotonic_seconds):
+            self._memory.shift(step)
+            self._rules.shift(step)
+        return self._guard(frame) + self._find(frame)
+
+    def in_view(self, seconds: float) -> list[tuple[tuple[float, float, float, float], str]]:
+        """The objects that are known to be in view, each with its name and confidence, for people who look on."""
+        things = self._tracker.objects if self._tracker is not None else []
+        return [
+            (thing.last.box, f"{thing.label} {thing.last.confidence:.0%}")
+            for thing in things
+            if thing.kind is not None and seconds - thing.last_seen_seconds <= SHOWN_SECONDS
+        ]
+
+    def better_pictures(self, *, is_last: bool = False) -> list[EventPicture]:
+        """Pictures that events of earlier frames should rather have, each once; `is_last`: no frame will follow."""
+        if is_last:
+            self._portraits.follow(set(), 0.0)
+        return [_event_picture(better) for better in self._portraits.take()]
+
+    def reconfigure(self, camera: CameraConfiguration) -> None:
+        """New settings from the next frame on; tracks and what was already reported are kept."""
+        former = self._camera.detection
+        self._camera = camera
+        self._kinds = self._classes_looked_for()
+        if camera.detection != former:
+            told = self._rules.state()
+            self._rules = RuleBook(camera.detection)
+            self._rules.restore(told)
+            self._gate = MotionGate(camera.detection.motion_masks)
+            self._attention.exact = _ask_for_positions(camera.detection)
+            self._attention.renew()
+
+    def state(self) -> dict[str, Any]:
+        """What a restarted detector must know so that it does not report an object again; JSON-compatible."""
+        return {"memory": self._memory.state(), "rules": self._rules.state(), "tamper": self._tamper.state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes up a `state()`; what is too old or not understood is ignored."""
+        try:
+            self._memory.restore(state.get("memory", {}))
+            self._rules.restore(state.get("rules", {}))
+            self._tamper.restore(state.get("tamper", {}))
+        except (AttributeError, TypeError, ValueError):
+            log.warning("camera %s: its saved memory is not understood and left out", self._camera.id)
+
+    def _guard(self, frame: Frame) -> list[Event]:
+        """What was done to the camera itself: always watched for, whatever its schedule and its rules."""
+        if not self._camera.detection.tamper:
+            return []
+        tampering = self._tamper.check(frame.luma(), frame.monotonic_seconds)
+        return [_tamper_event(tampering, frame)] if tampering else []
+
+    def _find(self, frame: Frame) -> list[Event]:
+        """The events of the objects in view."""
+        decision = self._decide(frame)
+        if decision is Decision.LOOK:
+            seen = self._look(frame)
+        elif decision is Decision.SAME and self._tracker is not None:
+            self._tracker.carry(frame.monotonic_seconds)
+            seen = self._tracker.in_view(frame.monotonic_seconds)
+        else:
+            return []
+        self._memory.see(seen, frame.received_at)
+        events = [event for thing in seen for event in self._judge(thing, seen, frame)]
+        self._forget(frame.monotonic_seconds)
+        return events
+
+    def _classes_looked_for(self) -> dict[int, AlertType]:
+        """The alert type of each class that is looked for, by class id."""
+        detection = self._camera.detection
+        kinds: dict[int, AlertType] = {}
+        unknown_to_all, unknown_to_one = set(detection.classes), set[str]()
+        for number, chosen in enumerate(detection.chosen_models):
+            class_ids = [each for each in range(len(self._model.labels)) if self._owner(each) == number]
+            labels = tuple(self._model.labels[each] for each in class_ids)
+            own = alert_types_of_prompts(chosen.prompts) | {one.label: one.alert_type for one in chosen.alert_types}
+            found = alert_types_by_class_id(labels, chosen.classes or detection.classes, own)
+            kinds |= {class_ids[each]: kind for each, kind in found.items()}
+            unknown_to_all &= set(unknown_classes(labels, detection.classes, own))
+            unknown_to_one |= set(unknown_classes(labels, chosen.classes, own))
+        for name in sorted(unknown_to_all | unknown_to_one):
+            log.warning("camera %s: the model knows no class %r; nothing will be found for it", self._camera.id, name)
+        return kinds
+
+    def _owner(self, class_id: int) -> int:
+        return self._owners[class_id] if self._owners else 0
+
+    def _decide(self, frame: Frame) -> Decision:
+        motion = self._gate.compare(frame.luma())
+        things = self._tracker.objects if self._tracker is not None else []
+        known = {thing.name for thing in things if thing.name in self._memory}
+        return self._attention.decide(motion, things, known, frame.monotonic_seconds)
+
+    def _look(self, frame: Frame) -> list[TrackedObject]:
+        """Asks the model, and returns the objects that it sees."""
+        self._gate.looked()
+        weakest = weak_confidence(self._camera.detection.minimum_confidence)
+        observations = observe(self._model.detect(frame), self._model.labels, self._kinds, weakest, self._owners)
+        seen: list[TrackedObject] = []
+        if observations and self._tracker is None:
+            self._tracker = ObjectTracker(self._camera.detection.frames_per_second, weakest)
+        if self._tracker is not None:
+            seen = self._tracker.update(observations, frame.monotonic_seconds)
+            self._attention.forget(thing.name for thing in self._tracker.objects)
+        for thing in seen:
+            self._portraits.consider(thing.name, frame, thing.last)
+        self._attention.looked(len(observations), seen, frame.monotonic_seconds)
+        return seen
+
+    def _judge(self, thing: TrackedObject, seen: list[TrackedObject], frame: Frame) -> list[Event]:
+        """The events that an object in view gives now."""
+        kind = thing.kind
+        if kind is None:
+            return []
+        picture = Picture.of(frame, thing.last) if thing.name not in self._memory else None
+        if picture is not None:
+            picture = self._pictures[thing.name] = self._best(thing, picture)
+            if not self._is_certain(thing, kind, seen, frame):
+                return []
+        minimum = self._camera.detection.minimum_confidence
+        confidence = real_confidence(thing, minimum) or max(minimum, thing.last.confidence)
+        subject = Subject(
+            thing.name,
+            kind,
+            thing.label,
+            confidence,
+            thing.last.box,
+            thing.first_seen_seconds,
+            frame.monotonic_seconds,
+        )
+        events = []
+        for fired in self._rules.apply(subject, partial(self._memory.was_told, thing.name), frame.received_at):
+            self._memory.tell(thing.name, fired.rule)
+            shown = picture or Picture.of(frame, thing.last)
+            event = _event(subject, fired, shown)
+            self._portraits.begin(event.event_id, thing.name, _caption(subject), shown, frame.monotonic_seconds)
+            events.append(event)
+        return events
+
+    def _best(self, thing: TrackedObject, newest: Picture) -> Picture:
+        return self._pictures[thing.name].better_of(newest) if thing.name in self._pictures else newest
+
+    def _is_certain(self, thing: TrackedObject, kind: AlertType, seen: list[TrackedObject], frame: Frame) -> bool:
+        """Whether it has become certain; if it is an old acquaintance, it goes on under its former name."""
+        if real_confidence(thing, self._camera.detection.minimum_confidence) is None:
+            return False
+        in_view = {other.name for other in seen}
+        if not self._memory.recognise(thing, kind, in_view, frame.received_at):
+            self._memory.admit(thing, kind, frame.received_at)
+        return True
+
+    def _forget(self, now_seconds: float) -> None:
+        """Drops what belongs to objects that are gone, and pictures that nobody waits for."""
+        tracked = {thing.name for thing in self._tracker.objects} if self._tracker else set()
+        self._rules.forget(tracked)
+        self._portraits.follow(tracked, now_seconds)
+        waiting = {name for name in tracked if name not in self._memory}
+        for name in [name for name in self._pictures if name not in waiting]:
+            del self._pictures[name]
+
+
+def _ask_for_positions(detection: Detection) -> bool:
+    """Whether a rule needs to know where objects go once they are known."""
+    return any(not isinstance(rule, ObjectRule) or rule.zone is not None for rule in detection.rules)
+
+
+def _event(subject: Subject, fired: Fired, picture: Picture) -> Event:
+    return Event(
+        event_id=new_event_id(),
+        alert_type=fired.hit.alert_type,
+        label=subject.label,
+        confidence=subject.confidence,
+        timestamp=picture.frame.received_at,
+        box=_box(picture),
+        track=subject.track,
+        zone=fired.hit.zone,
+        zone_seconds=fired.hit.zone_seconds,
+        rule=fired.rule,
+        description=fired.hit.description,
+        snapshot_jpeg=render_jpeg(picture.frame, picture.observation.box, _caption(subject)),
+    )
+
+
+def _event_picture(better: BetterPicture) -> EventPicture:
+    picture = better.picture
+    jpeg = render_jpeg(picture.frame, picture.observation.box, better.caption)
+    return EventPicture(better.event_id, _box(picture), jpeg)
+
+
+def _caption(subject: Subject) -> str:
+    return f"{subject.label} {subject.confidence:.0%}"
+
+
+def _box(picture: Picture) -> Box:
+    x_min, y_min, x_max, y_max = picture.observation.box
+    return Box(x_min=x_min, y_min=y_min, x_max=x_max, y_max=y_max)
+
+
+def _tamper_event(tampering: Tampering, frame: Frame) -> Event:
+    return Event(
+        event_id=new_event_id(),
+        alert_type=AlertType.TAMPER,
+        label=tampering,
+        confidence=1.0,
+        timestamp=frame.received_at,
+        box=None,
+        track="",
+        description=TEXTS[tampering],
+        snapshot_jpeg=render_jpeg(frame, None, ""),
+    )

@@ -1,0 +1,60 @@
+"""An analyser with its models and its watch over outages, and their memory on disk."""
+
+import json
+import time
+from typing import Any
+
+from cctv.detectors.model_pool import MeasuredModel, Models
+from cctv.detectors.several import as_one
+from cctv.metrics import Metrics
+from cctv.vision.analyser import Analyser
+from cctv.vision.offline import OutageWatch
+from cctv.vision.state_store import StateStore
+from vigil_contracts.camera import CameraConfiguration
+
+
+class Analysis:
+    """What one camera's analysing thread works with. Raises `ModelInvalidError` where a model cannot be had."""
+
+    def __init__(
+        self,
+        camera: CameraConfiguration,
+        models: Models,
+        states: StateStore,
+        metrics: Metrics,
+        offline_alert_after_seconds: float,
+    ) -> None:
+        self._models = [MeasuredModel(models.get(*name), metrics, camera.id) for name in names_of_models(camera)]
+        self.analyser = Analyser(camera, as_one(self._models))
+        self.outage = OutageWatch(offline_alert_after_seconds)
+        self._camera_id, self._states = camera.id, states
+        self._saved = ""
+        self.checked_at = time.monotonic()
+        state: dict[str, Any] = states.load(camera.id)
+        if state:
+            self.analyser.restore(state.get("analyser", {}))
+            self.outage.restore(state.get("outage", {}))
+
+    @property
+    def uses(self) -> int:
+        """How often pictures were looked at, by one model or several."""
+        return self._models[0].uses
+
+    def check(self) -> None:
+        """Raises `ModelInvalidError` where a model cannot be asked."""
+        self.checked_at = time.monotonic()
+        for model in self._models:
+            model.check()
+
+    def save(self) -> None:
+        """Writes the memory down where it has changed."""
+        state = {"analyser": self.analyser.state(), "outage": self.outage.state()}
+        text = json.dumps(state, sort_keys=True)
+        if text != self._saved:
+            self._saved = text
+            self._states.save(self._camera_id, state)
+
+
+def names_of_models(camera: CameraConfiguration) -> list[tuple[str, tuple[str, ...]]]:
+    """The camera's models, by name and prompts."""
+    return [(one.model, one.prompts) for one in camera.detection.chosen_models]

@@ -1,0 +1,73 @@
+"""The picture that goes with an event: which of an object's pictures is the best, and the object boxed in it."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from cctv.common.drawing import draw_boxes
+from cctv.common.frame import Frame
+from cctv.vision.observations import Observation
+
+WIDEST_PIXELS = 1280
+JPEG_QUALITY = 85
+EDGE = 0.005
+"""An object whose box comes this near to the picture's border, in fractions, may be cut off by it."""
+CLEARLY_BETTER = 1.3
+"""A picture replaces a newer one only when it is this much better: the newest tells what is happening now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An object in one frame, and how good a picture of it that is."""
+
+    frame: Frame
+    observation: Observation
+    quality: float
+
+    @classmethod
+    def of(cls, frame: Frame, observation: Observation) -> "Picture":
+        """Judges a picture: largest × sharpest × most confident; less where the border cuts the object off."""
+        x_min, y_min, x_max, y_max = observation.box
+        area = (x_max - x_min) * (y_max - y_min)
+        sides_cut = sum((x_min < EDGE, y_min < EDGE, x_max > 1 - EDGE, y_max > 1 - EDGE))
+        quality = area * observation.confidence * sharpness(frame, observation.box) * 0.8**sides_cut
+        return cls(frame, observation, quality)
+
+    def better_of(self, newer: "Picture") -> "Picture":
+        """This picture, if it is clearly better than the newer one."""
+        return self if self.quality > CLEARLY_BETTER * newer.quality else newer
+
+
+def sharpness(frame: Frame, box: tuple[float, float, float, float]) -> float:
+    """Edge energy of the luma within `box`, 0.0 (flat) to 1.0: the Laplacian's spread against the brightness's."""
+    whole = frame.luma()
+    height, width = whole.shape
+    left, top, right, bottom = _pixels(width, height, box)
+    luma = whole[top:bottom, left:right]
+    if luma.shape[0] < 8 or luma.shape[1] < 8:
+        return 0.01
+    edges = float(cv2.Laplacian(luma, cv2.CV_16S).std())
+    return edges / (edges + float(luma.std()) + 1.0)
+
+
+def pixels(frame: Frame, box: tuple[float, float, float, float]) -> tuple[int, int, int, int]:
+    """Return `box` in whole pixels of `frame`: left, top, right, bottom."""
+    return _pixels(frame.width, frame.height, box)
+
+
+def _pixels(width: int, height: int, box: tuple[float, float, float, float]) -> tuple[int, int, int, int]:
+    return round(box[0] * width), round(box[1] * height), round(box[2] * width), round(box[3] * height)
+
+
+def render_jpeg(frame: Frame, box: tuple[float, float, float, float] | None, caption: str) -> bytes:
+    """The frame as JPEG, at most `WIDEST_PIXELS` wide, with the object boxed and named."""
+    scale = min(1.0, WIDEST_PIXELS / frame.width)
+    size = (round(frame.width * scale), round(frame.height * scale))
+    canvas = np.array(frame.bgr() if scale == 1.0 else cv2.resize(frame.bgr(), size), np.uint8)
+    if box is not None:
+        canvas = draw_boxes(canvas, [box], [caption])
+    encoded, jpeg = cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    if not encoded:
+        raise ValueError(f"OpenCV cannot encode a picture of {size[0]}×{size[1]} pixels as JPEG")
+    return jpeg.tobytes()
