@@ -16,13 +16,15 @@ Standard library only: it runs before the environment does.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,6 +88,7 @@ UNAVAILABLE_HINTS: Mapping[str, str] = {
 }
 """What to do where apt has a package under none of its names."""
 
+_DPKG_FOLDER = Path("/var/lib/dpkg")
 _POLICY_FILE = Path("/usr/sbin/policy-rc.d")
 _LOCK_TIMEOUT_SECONDS = 300
 _INSTALL_TIMEOUT_SECONDS = 900
@@ -127,6 +130,14 @@ def ensure(*set_names: str) -> None:
     Raises MissingPackagesError where that cannot be done here: not root, or no apt-get; and UnavailablePackagesError
     where apt has some of them under no name, once the others are installed.
     """
+    if os.geteuid() != 0:
+        _ensure(set_names)
+        return
+    with _one_at_a_time():  # apt waits for dpkg's lock, and fails at once where its lists are locked
+        _ensure(set_names)
+
+
+def _ensure(set_names: Sequence[str]) -> None:
     missing = missing_packages(set_names)
     if not missing:
         return
@@ -148,6 +159,19 @@ def ensure(*set_names: str) -> None:
         say(f"installed after {time.monotonic() - began:.0f} s")
     if unavailable:
         raise UnavailablePackagesError(_unavailable_listing(unavailable))
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    if not _DPKG_FOLDER.is_dir():
+        yield
+        return
+    folder = os.open(_DPKG_FOLDER, os.O_RDONLY)  # a file under /tmp could be another user's
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _names(name: str) -> tuple[str, ...]:

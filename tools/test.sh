@@ -24,15 +24,35 @@ optional_step() { # optional_step NAME COMMAND…
   fi
 }
 
+# What the integration tests need: minutes on a fresh machine (Kubernetes is compiled there), seconds on any other.
+prepare() {
+  optional_step "system packages for the real services" .venv/bin/python tools/system_packages.py
+  optional_step "Kubernetes binaries" .venv/bin/python -m tests.cluster.binaries
+  step "environment of the ultralytics runtime" bash tools/setup.sh .venvs/ultralytics locks/ultralytics.txt
+  step "environment of the security checker" bash tools/setup.sh .venvs/checkov locks/checkov.txt
+  step "environment of the client generator" bash tools/setup.sh .venvs/openapi locks/openapi.txt
+  step "environment of the TypeScript client generator" bash tools/setup_node.sh
+}
+
 whole=$(date +%s)
+# A group of its own, so that everything it started ends with this script.
+mkdir -p build
+export -f prepare step optional_step
+setsid bash -euo pipefail -c prepare >build/preparation.log 2>&1 &
+preparation=$!
+export -fn prepare step optional_step
+trap 'kill -- "-$preparation" 2>/dev/null || true' EXIT
+trap 'exit 130' INT TERM
+
 step "lint and types" bash tools/lint.sh
 step "unit tests" .venv/bin/python -m pytest tests/unit --numprocesses 2
-optional_step "system packages for the real services" .venv/bin/python tools/system_packages.py
-step "environment of the ultralytics runtime" bash tools/setup.sh .venvs/ultralytics locks/ultralytics.txt
-step "environment of the security checker" bash tools/setup.sh .venvs/checkov locks/checkov.txt
-step "environment of the client generator" bash tools/setup.sh .venvs/openapi locks/openapi.txt
-step "environment of the TypeScript client generator" bash tools/setup_node.sh
-optional_step "Kubernetes binaries" .venv/bin/python -m tests.cluster.binaries
+prepared() {
+  local status=0
+  wait "$preparation" || status=$?
+  cat build/preparation.log
+  return "$status"
+}
+step "preparation of the integration tests, begun with the first step" prepared
 step "integration and end-to-end tests" .venv/bin/python -m pytest tests/integration tests/e2e --durations=15 \
   --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 if [ "${VIGIL_E2E:-}" != 1 ]; then
