@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from rest_framework.exceptions import ValidationError
 
+from surveillance.core.picture_decoder import DecoderUnavailableError
 from surveillance.core.validation import InvalidInputError
 from surveillance.pictures import StorageUnavailableError
 from surveillance.services.alerts import UnknownEventError
@@ -26,5 +27,5 @@ def answered() -> Iterator[None]:
         raise ConflictError("This camera is managed by kubectl; change its resource in the cluster.") from None
     except AlreadyClaimedError:
         raise ConflictError("This errand is not yours to do: another detector has it, or it is over.") from None
-    except StorageUnavailableError as error:
+    except (StorageUnavailableError, DecoderUnavailableError) as error:
         raise ServiceUnavailableError(str(error)) from None

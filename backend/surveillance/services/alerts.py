@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from surveillance import pictures
+from surveillance.core.picture_decoder import DecoderUnavailableError
 from surveillance.core.pictures import InvalidPictureError, clean_picture
 from surveillance.core.validation import InvalidInputError
 from surveillance.models import Alert, AlertComment, Camera
@@ -44,7 +45,7 @@ class Stored:
     is_new: bool
 
 
-Refusal = InvalidInputError | pictures.StorageUnavailableError
+Refusal = InvalidInputError | pictures.StorageUnavailableError | DecoderUnavailableError
 _savers = ThreadPoolExecutor(4, thread_name_prefix="pictures")
 """For pictures of alerts that arrive together: a disk, and a bucket even more, answers several as fast as one."""
 
@@ -52,7 +53,7 @@ _savers = ThreadPoolExecutor(4, thread_name_prefix="pictures")
 def alert_store(*, camera: Camera, submission: AlertSubmission, image: bytes | None, now: datetime) -> Stored:
     """Stores the event once: the first call makes the row, every other one finds it.
 
-    Raises InvalidInputError, or pictures.StorageUnavailableError.
+    Raises a Refusal.
     """
     arrival = Arrival(camera, submission, image)
     try:
@@ -99,7 +100,7 @@ def alerts_store(*, arrivals: Sequence[Arrival], now: datetime) -> list[Stored |
 def alert_replace_picture(*, camera: Camera, submission: PictureSubmission, image: bytes, now: datetime) -> Alert:
     """Gives the event's alert a better picture; the former one is deleted once that is certain. Harmless to repeat.
 
-    Raises UnknownEventError, InvalidInputError, or pictures.StorageUnavailableError.
+    Raises UnknownEventError, or a Refusal.
     """
     known = Alert.objects.filter(camera=camera, event_id=submission.event_id).first()
     if known is None:
@@ -193,7 +194,7 @@ def _with_picture(arrival: Arrival, now: datetime) -> Alert | Refusal:
     try:
         content = _clean(arrival.image) if arrival.image is not None else b""
         key = pictures.save(content, now=now) if content else ""
-    except (InvalidInputError, pictures.StorageUnavailableError) as error:
+    except (InvalidInputError, pictures.StorageUnavailableError, DecoderUnavailableError) as error:
         return error
     return Alert(camera=arrival.camera, image=key, image_bytes=len(content), **_columns(arrival.submission))
 

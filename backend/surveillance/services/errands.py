@@ -106,7 +106,10 @@ def inquiry_claim(*, inquiry: Inquiry, token: str, now: datetime) -> None:
 def inquiry_answer(
     *, inquiry: Inquiry, token: str, result: ProbeResult | DiscoveryResult, snapshot: bytes | None
 ) -> None:
-    """Keeps the answer of the detector that claimed it. Raises AlreadyClaimedError, or InvalidInputError."""
+    """Keeps the answer of the detector that claimed it. Raises AlreadyClaimedError, or InvalidInputError.
+
+    Raises DecoderUnavailableError where the snapshot could not be checked.
+    """
     values = result.model_dump(mode="json")
     values["message"] = redact(values["message"], secrets_of(stream_of(inquiry) or "-"))
     try:

@@ -1,14 +1,16 @@
 """Pictures made safe in both ways: from their coefficients by libturbojpeg, from their pixels by Pillow alone."""
 
 import io
+import resource
 import struct
-import time
 import zipfile
+from collections.abc import Callable
 
 import pytest
 from PIL import Image
 
 from surveillance.core import jpeg_rewrite
+from surveillance.core.picture_decoder import decoders
 from surveillance.core.pictures import InvalidPictureError, clean_picture
 
 PAYLOAD = b"<script>alert(1)</script>"
@@ -143,33 +145,47 @@ POLYGLOTS = {
 }
 
 
+def _cpu_seconds(action: Callable[[], object]) -> float:
+    """The processor time of this process and of the decoding processes that the action needs."""
+    decoders.close()
+    before = _used()
+    action()
+    decoders.close()
+    return _used() - before
+
+
+def _used() -> float:
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_what_is_no_picture_is_refused_within_a_second(name: str) -> None:
-    began = time.process_time()
-    with pytest.raises(InvalidPictureError):
-        clean_picture(HOSTILE[name])
-    assert time.process_time() - began < 1
+    def refused() -> None:
+        with pytest.raises(InvalidPictureError):
+            clean_picture(HOSTILE[name])
+
+    assert _cpu_seconds(refused) < 1
 
 
 def test_jpeg_that_claims_more_than_it_has_costs_no_more_than_a_second() -> None:
     """libjpeg makes the rest grey."""
-    began = time.process_time()
-    assert _opened(clean_picture(_claiming(4000, 4000))).size == (4000, 4000)
-    assert time.process_time() - began < 1
+    cleaned: list[bytes] = []
+    assert _cpu_seconds(lambda: cleaned.append(clean_picture(_claiming(4000, 4000)))) < 1
+    assert _opened(cleaned[0]).size == (4000, 4000)
 
 
 @pytest.mark.parametrize("name", POLYGLOTS)
 def test_of_a_polyglot_the_picture_alone_is_kept(name: str) -> None:
-    began = time.process_time()
-    cleaned = clean_picture(POLYGLOTS[name])
-    assert time.process_time() - began < 1
+    outputs: list[bytes] = []
+    assert _cpu_seconds(lambda: outputs.append(clean_picture(POLYGLOTS[name]))) < 1
+    cleaned = outputs[0]
     assert _opened(cleaned).size == (320, 200)
     assert not [mark for mark in (PAYLOAD, b"<?php", b"PK\x03\x04", b"<script") if mark in cleaned]
     assert not zipfile.is_zipfile(io.BytesIO(cleaned))
 
 
 def test_the_largest_picture_is_done_within_a_second() -> None:
-    sent = _jpeg(Image.new("RGB", (4096, 4096), "white"))
-    began = time.perf_counter()
-    assert _opened(clean_picture(sent)).size == (4096, 4096)
-    assert time.perf_counter() - began < 1
+    sent, cleaned = _jpeg(Image.new("RGB", (4096, 4096), "white")), list[bytes]()
+    assert _cpu_seconds(lambda: cleaned.append(clean_picture(sent))) < 1
+    assert _opened(cleaned[0]).size == (4096, 4096)

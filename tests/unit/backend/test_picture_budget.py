@@ -1,0 +1,192 @@
+"""What decoding may cost: scans, segments, processor time and memory of a picture that somebody sent."""
+
+import io
+import os
+import signal
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from PIL import Image, PngImagePlugin
+
+from surveillance.core.picture_decoder import DecoderUnavailableError, DecodingLimits, PictureDecoder
+from surveillance.core.picture_parts import MAX_SCANS, MAX_SEGMENTS, InvalidPictureError, parts_of
+from surveillance.core.pictures import clean_picture
+
+SIZE = (64, 48)
+COMMENT = b"\xff\xfe\x00\x04ab"
+
+
+def _written(image: Image.Image, kind: str = "JPEG", **options: object) -> bytes:
+    output = io.BytesIO()
+    image.save(output, format=kind, **options)
+    return output.getvalue()
+
+
+def _with_scans(count: int, *, progressive: bool) -> bytes:
+    """A small JPEG whose last scan is repeated, so that it has `count`."""
+    sent = _written(Image.new("RGB", SIZE, "grey"), progressive=progressive)
+    first, *scans = sent[:-2].split(b"\xff\xda")
+    scans += [scans[-1]] * (count - len(scans))
+    return b"\xff\xda".join([first, *scans]) + b"\xff\xd9"
+
+
+def _png_with_text(chunks: int) -> bytes:
+    sent = _written(Image.new("RGB", SIZE), "PNG")
+    body = b"Comment\x00a"
+    chunk = len(body).to_bytes(4) + b"tEXt" + body + zlib.crc32(b"tEXt" + body).to_bytes(4)
+    return sent[:33] + chunk * chunks + sent[33:]
+
+
+@pytest.fixture
+def decoder_with() -> Iterator[Callable[[DecodingLimits], PictureDecoder]]:
+    made: list[PictureDecoder] = []
+
+    def make(limits: DecodingLimits) -> PictureDecoder:
+        made.append(PictureDecoder(limits))
+        return made[-1]
+
+    yield make
+    for decoder in made:
+        decoder.close()
+
+
+@pytest.mark.parametrize("progressive", [True, False])
+def test_more_scans_than_encoders_write_are_refused_before_they_are_decoded(progressive: bool) -> None:
+    sent = _with_scans(MAX_SCANS + 1, progressive=progressive)
+    with pytest.raises(InvalidPictureError, match=rf"^has more than {MAX_SCANS} scans; send a baseline JPEG$"):
+        clean_picture(sent)
+
+
+def test_as_many_scans_as_allowed_are_decoded() -> None:
+    assert Image.open(io.BytesIO(clean_picture(_with_scans(MAX_SCANS, progressive=True)))).size == SIZE
+
+
+def test_scans_of_a_full_upload_are_refused_at_once() -> None:
+    """60,000 scans cost a minute of CPU when they are decoded; here they are only counted."""
+    sent = _with_scans(60_000, progressive=True)
+    assert 500_000 < len(sent) <= 2 * 1024 * 1024
+    began = time.thread_time()
+    with pytest.raises(InvalidPictureError, match="scans"):
+        clean_picture(sent)
+    assert time.thread_time() - began < 0.1
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        _written(Image.new("RGB", SIZE)).replace(b"\xff\xdb", COMMENT * (MAX_SEGMENTS + 1) + b"\xff\xdb", 1),
+        _png_with_text(MAX_SEGMENTS + 1),
+    ],
+    ids=["JPEG", "PNG"],
+)
+def test_too_many_segments_are_refused_before_they_are_decoded(sent: bytes) -> None:
+    with pytest.raises(InvalidPictureError, match=rf"^has more than {MAX_SEGMENTS} segments"):
+        clean_picture(sent)
+
+
+@pytest.mark.parametrize("marker", [0xC3, 0xC9, 0xCA])
+def test_codings_without_a_budget_are_refused(marker: int) -> None:
+    sent = _written(Image.new("RGB", SIZE)).replace(b"\xff\xc0", bytes((0xFF, marker)))
+    with pytest.raises(InvalidPictureError, match="send a baseline or progressive one"):
+        clean_picture(sent)
+
+
+def test_metadata_of_a_jpeg_reaches_no_decoder() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "taken at home"
+    options: dict[str, Any] = {"exif": exif, "icc_profile": b"profile" * 20_000, "comment": b"comment"}
+    parts = parts_of(_written(Image.new("RGB", SIZE), **options))
+    assert (parts.width, parts.height, parts.is_plain) == (*SIZE, True)
+    assert Image.open(io.BytesIO(parts.content)).info.keys() <= {
+        *("jfif", "jfif_version", "jfif_unit", "jfif_density"),
+    }
+
+
+def test_metadata_and_animation_of_a_png_reach_no_decoder() -> None:
+    notes = PngImagePlugin.PngInfo()
+    notes.add_text("Comment", "z" * 1000, zip=True)
+    frames = [Image.new("RGB", SIZE, "red"), Image.new("RGB", SIZE, "blue")]
+    sent = _written(frames[0], "PNG", pnginfo=notes, save_all=True, append_images=frames[1:], icc_profile=b"p" * 100)
+    parts = parts_of(sent)
+    picture = Image.open(io.BytesIO(parts.content))
+    assert {b"acTL", b"zTXt", b"iCCP"} <= {kind for kind in (b"acTL", b"zTXt", b"iCCP") if kind in sent}
+    assert picture.info == {}
+    assert getattr(picture, "n_frames", 1) == 1
+    assert picture.getpixel((0, 0)) == (255, 0, 0)
+
+
+def test_palette_and_transparency_of_a_png_are_kept() -> None:
+    image = Image.new("P", SIZE, 1)
+    image.putpalette([0, 0, 0, 0, 200, 0])
+    cleaned = Image.open(io.BytesIO(clean_picture(_written(image, "PNG", transparency=0))))
+    red, green, blue = cleaned.getpixel((5, 5))  # type: ignore[misc]
+    assert abs(green - 200) < 5
+    assert red + blue < 10
+
+
+@pytest.mark.parametrize("flipped", [20, 45])
+def test_png_with_a_wrong_checksum_is_refused(flipped: int) -> None:
+    sent = bytearray(_written(Image.new("RGB", SIZE), "PNG"))
+    sent[flipped] ^= 1
+    with pytest.raises(InvalidPictureError, match="damaged or incomplete"):
+        clean_picture(bytes(sent))
+
+
+@pytest.mark.parametrize(
+    "sent", [b"\xff\xd8" + b"\xff" * 2_000_000, b"\xff\xd8\xff\xda" + b"\x00\x02" + b"\xff\x00" * 1_000_000]
+)
+def test_looking_for_markers_takes_linear_time(sent: bytes) -> None:
+    began = time.thread_time()
+    with pytest.raises(InvalidPictureError):
+        parts_of(sent)
+    assert time.thread_time() - began < 0.5
+
+
+def test_a_picture_that_takes_too_long_ends_its_process_and_no_other_picture(
+    decoder_with: Callable[[DecodingLimits], PictureDecoder],
+) -> None:
+    decoder = decoder_with(DecodingLimits(cpu_seconds=0.05))
+    slow = _written(Image.effect_noise((2500, 2500), 60), "PNG")
+    began = time.monotonic()
+    with pytest.raises(InvalidPictureError, match=r"^takes more than 0\.05 s of processor time to decode"):
+        decoder.encoded_anew(slow)
+    assert time.monotonic() - began < 20
+    assert Image.open(io.BytesIO(decoder.encoded_anew(_written(Image.new("RGB", SIZE), "PNG")))).size == SIZE
+
+
+def test_a_picture_that_takes_too_much_memory_is_refused(
+    decoder_with: Callable[[DecodingLimits], PictureDecoder],
+) -> None:
+    decoder = decoder_with(DecodingLimits(memory_bytes=64 * 1024 * 1024))
+    with pytest.raises(InvalidPictureError, match=r"^takes more than 64 MB of memory to decode"):
+        decoder.encoded_anew(_written(Image.new("RGB", (4096, 4096)), "PNG"))
+    assert Image.open(io.BytesIO(decoder.encoded_anew(_written(Image.new("RGB", SIZE), "PNG")))).size == SIZE
+
+
+def test_a_process_that_somebody_ends_is_not_the_pictures_fault(
+    decoder_with: Callable[[DecodingLimits], PictureDecoder],
+) -> None:
+    """An alert that is refused with 400 is lost; one that is answered with 503 comes again."""
+    decoder = decoder_with(DecodingLimits())
+    picture = _written(Image.new("RGB", SIZE), "PNG")
+    decoder.encoded_anew(picture)
+    process = decoder._process
+    assert process is not None
+    os.kill(process.pid, signal.SIGSTOP)
+    threading.Timer(0.2, process.kill).start()
+    with pytest.raises(DecoderUnavailableError, match="ended with status -9"):
+        decoder.encoded_anew(picture)
+    assert decoder.encoded_anew(picture)
+
+
+def test_a_process_that_does_not_answer_is_ended(decoder_with: Callable[[DecodingLimits], PictureDecoder]) -> None:
+    decoder = decoder_with(DecodingLimits(wall_seconds=0.3))
+    process = decoder._started()
+    os.kill(process.pid, signal.SIGSTOP)
+    with pytest.raises(DecoderUnavailableError):
+        decoder.encoded_anew(_written(Image.new("RGB", SIZE), "PNG"))
+    assert process.poll() is not None
