@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+DEFAULT_MODEL = "yolov8n"
+"""The model of a camera for which nobody names one: COCO's 80 classes. The images of detectors hold it."""
+
 
 class AlertType(StrEnum):
     """What an alert says happened."""

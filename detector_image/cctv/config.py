@@ -42,7 +42,9 @@ class Settings(BaseSettings):
     )
 
     model: str = Field(
-        default="", description="Model for cameras that name none: a path or name; empty: the demo model."
+        default="",
+        description="Model for cameras that name none: a path or name; empty: yolov8n, or an error with an inference "
+        "server, which has no default.",
     )
     model_device: str = Field(
         default="", description="Where the model runs, in its runtime's words; empty: automatic."

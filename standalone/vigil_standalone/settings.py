@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from cctv.detectors.model_files import DEMO_NAMES, model_problem
+from cctv.detectors.model_files import DEMO_MODEL, model_problem
 from vigil_contracts.stream_url import validate_stream_url
 
 
@@ -53,7 +53,7 @@ class Settings(BaseSettings):
             raise ValueError(problem)
         path = Path(value).expanduser()
         # A clone has a folder called like the demo model.
-        return str(path.absolute()) if value not in DEMO_NAMES and path.exists() else value
+        return str(path.absolute()) if value != DEMO_MODEL and path.exists() else value
 
     @field_validator("host")
     @classmethod

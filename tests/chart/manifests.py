@@ -30,9 +30,17 @@ FILES: Mapping[str, tuple[str, ...]] = {
     "operator/00-namespaces.yaml": ("templates/detectors/namespace.yaml",),
     "operator/10-rbac.yaml": ("templates/operator/rbac.yaml",),
     "operator/20-deployment.yaml": ("templates/operator/deployment.yaml",),
+    "samples/detector-classes.yaml": ("templates/detectors/classes.yaml",),
     "backend/10-bootstrap.yaml": ("templates/backend/bootstrap.yaml",),
     "backend/20-deployment.yaml": ("templates/backend/deployment.yaml",),
     "backend/30-network-policies.yaml": ("templates/network-policies.yaml",),
+}
+_INTRODUCTIONS: Mapping[str, str] = {
+    "operator/00-namespaces.yaml": _NAMESPACE,
+    "samples/detector-classes.yaml": (
+        "# How detectors run. A camera that names no class gets the class that is annotated as the default.\n"
+        "# The images are built from detector_image/Dockerfile (CPU) and detector_image/Dockerfile.gpu.\n"
+    ),
 }
 _HELMS_LABELS = re.compile(r"^ +(helm\.sh/[a-z-]+|app\.kubernetes\.io/managed-by): .*\n", re.MULTILINE)
 _EMPTY_ANNOTATIONS = re.compile(r"^ +annotations: \{helm\.sh/resource-policy: keep\}\n", re.MULTILINE)
@@ -47,7 +55,7 @@ def manifests() -> dict[str, str]:
         text = "---\n".join(rendered[name].strip("\n") + "\n" for name in templates)
         text = _EMPTY_ANNOTATIONS.sub("", _HELMS_LABELS.sub("", text)).removeprefix("---\n")
         text = "\n".join(line.rstrip() for line in text.splitlines() if line.strip()) + "\n"
-        result[path] = _HEADER + (_NAMESPACE if path.endswith("namespaces.yaml") else "") + text
+        result[path] = _HEADER + _INTRODUCTIONS.get(path, "") + text
     return result
 
 

@@ -119,7 +119,8 @@ def stage(
         )
         token = _detector_token(backend, owner, camera_id) if pod else owner.pipeline_token
         settings = {
-            "VIGIL_MODEL": str(shared / "models" / "yolov8n_int8_openvino_model"),
+            # No model is named: the default one is found, as in the images.
+            "VIGIL_MODEL_DIR": str(shared / "models"),
             "VIGIL_GROUP": name,
             # After the clip the camera is gone, which is no alert here.
             "VIGIL_OFFLINE_ALERT_AFTER_SECONDS": "0",

@@ -1,29 +1,52 @@
-"""Puts a published model into VIGIL_MODEL_DIR while an image is built: the image fetches nothing when it runs.
+"""Puts a published model into a folder while an image is built: the image fetches nothing when it runs.
 
-    python fetch_model.py yolov8n [--openvino]     # --openvino: converted, for detectors without torch
+    python fetch_model.py yolov8n --into /models              # the weights, for ultralytics
+    python fetch_model.py yolov8n --into /models --openvino   # converted to OpenVINO, without torch
 
-The file is checked against the SHA-256 that `cctv.detectors.model_files` pins.
+The weights are checked against the SHA-256 that `cctv.detectors.model_files` pins. Weights that lie in the folder
+already are not fetched.
 """
 
 import argparse
-import shutil
+import os
+from pathlib import Path
 
-from cctv.detectors.model_files import find_model
+import openvino as ov
+
+from cctv.detectors.errors import ModelInvalidError
+from cctv.detectors.model_files import PUBLISHED, find_model
+from cctv.detectors.weights_archive import read_weights
+from cctv.detectors.yolo_builder import build_network
+
+
+def put_model(name: str, folder: Path, *, as_openvino: bool) -> Path:
+    """Return the model's file in `folder`. Raises `ModelInvalidError`."""
+    if name not in PUBLISHED:
+        raise ModelInvalidError(f"MODELS: {name}: not a published model; use {', '.join(sorted(PUBLISHED))}")
+    os.environ["VIGIL_MODEL_DIR"] = str(folder)
+    weights = find_model(name).path
+    if weights.suffix != ".pt" or not as_openvino:
+        return weights
+    network = build_network(read_weights(weights), weights)
+    target = folder / f"{name}_openvino_model" / f"{name}.xml"
+    target.parent.mkdir()
+    # Weights of 16 bits halve the file; the processor computes with 32 bits all the same.
+    ov.save_model(network, target, compress_to_fp16=True)
+    weights.unlink()
+    return target
 
 
 def main() -> None:
+    """Fetch one model, as the command line says."""
     parser = argparse.ArgumentParser(prog="fetch_model", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("model", help="a published model's name")
+    parser.add_argument("--into", type=Path, required=True, help="the folder that gets it")
     parser.add_argument("--openvino", action="store_true", help="convert it, and keep the conversion alone")
     options = parser.parse_args()
-    weights = find_model(options.model).path
-    if options.openvino:
-        from cctv.detectors.ultralytics_runtime import import_ultralytics
-
-        _, ultralytics = import_ultralytics(weights)
-        made = ultralytics.YOLO(weights).export(format="openvino", imgsz=640)
-        print(f"converted to {made}")
-        shutil.move(weights, "/tmp")  # noqa: S108 in a build stage
+    try:
+        print(f"{options.model}: {put_model(options.model, options.into, as_openvino=options.openvino)}")
+    except ModelInvalidError as error:
+        parser.exit(1, f"{error}\n")
 
 
 if __name__ == "__main__":

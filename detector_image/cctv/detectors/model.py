@@ -76,11 +76,11 @@ def load_model(
 ) -> Model:
     """Loads a model by path or name, with the runtime that its kind of file asks for.
 
-    `""` and `demo` name the demo model that ships with Vigil; `yolov8n` and its like are looked up in the model
-    folder and fetched where they are missing. `device` is OpenVINO's (`CPU`, `GPU`, `NPU`, `AUTO`) or torch's (`cpu`,
-    `cuda:0`); empty: the best that there is. `size_px` is the input of networks that take any. `int8`: a
-    network that was converted from weights is exchanged for an INT8 one (`cctv.detectors.int8_upgrade`). Raises
-    `ModelInvalidError`.
+    `demo` names the demo model that ships with Vigil; `yolov8n` (also the meaning of `""`) and its like are looked up
+    in the model folder and fetched where they are missing. `device` is OpenVINO's (`CPU`, `GPU`, `NPU`, `AUTO`) or
+    torch's (`cpu`, `cuda:0`); empty: the best that there is. `size_px` is the input of networks that take any.
+    `int8`: a network that was converted from weights is exchanged for an INT8 one (`cctv.detectors.int8_upgrade`).
+    Raises `ModelInvalidError`.
     """
     file = find_model(name, sha256)
     suffix = file.path.suffix.lower()

@@ -1,4 +1,7 @@
-"""Where model files are: paths, the demo model, and known names that are looked up or fetched, checked by SHA-256."""
+"""Where model files are: paths, the demo model, and known names that are looked up or fetched, checked by SHA-256.
+
+The demo model is found by its own name only. It knows the rendered demo yard, so no other name may lead to it.
+"""
 
 import hashlib
 import importlib.util
@@ -9,9 +12,10 @@ from pathlib import Path
 import httpx
 
 from cctv.detectors.errors import ModelInvalidError
+from vigil_contracts.names import DEFAULT_MODEL
 
 DEMO_FOLDER = Path(__file__).parents[1] / "models" / "demo"
-DEMO_NAMES = frozenset({"", "demo"})
+DEMO_MODEL = "demo"
 _ASSETS = "https://github.com/ultralytics/assets/releases/download/v8.3.0"
 _FETCH_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 
@@ -42,6 +46,11 @@ def model_folder() -> Path:
     return Path(os.environ.get("VIGIL_MODEL_DIR") or Path.home() / ".cache" / "vigil" / "models")
 
 
+def is_fetching_allowed() -> bool:
+    """Return whether a published model may be downloaded; the images set `VIGIL_MODEL_FETCH=0`."""
+    return os.environ.get("VIGIL_MODEL_FETCH", "1").strip().lower() not in {"0", "false", "no", "off"}
+
+
 MODEL_SUFFIXES = (".xml", ".onnx", ".pt", ".engine")
 
 
@@ -50,9 +59,10 @@ def model_problem(name: str | Path) -> str | None:
 
     Nothing is loaded or fetched, so this is quick enough to ask before anything is started.
     """
+    name = str(name) or DEFAULT_MODEL
     path = Path(name)
-    if str(name) in DEMO_NAMES or (not path.exists() and path.name == str(name) and not path.suffix):
-        return _name_problem(str(name))
+    if name == DEMO_MODEL or (not path.exists() and path.name == name and not path.suffix):
+        return _name_problem(name)
     if not path.exists():
         return f"{path}: no such model; give a folder with an OpenVINO export, a .xml, .onnx or .pt file, or a name"
     if path.is_dir():
@@ -71,7 +81,7 @@ def model_problem(name: str | Path) -> str | None:
 
 
 def _name_problem(name: str) -> str | None:
-    if name in DEMO_NAMES or name in PUBLISHED:
+    if name == DEMO_MODEL or (name in PUBLISHED and is_fetching_allowed()):
         return None
     folder = model_folder()
     kinds = ("", "_openvino_model", "_int8_openvino_model", ".onnx", ".pt")
@@ -79,6 +89,8 @@ def _name_problem(name: str) -> str | None:
         return model_problem(folder / f"{name}.engine")
     if any((folder / f"{name}{kind}").exists() for kind in kinds):
         return None
+    if name in PUBLISHED:
+        return _not_in_image(name)
     names = ", ".join(sorted(PUBLISHED))
     return (
         f"{name}: no such model in {folder}, and only {names} is fetched; give the path of a model, or put it there"
@@ -86,16 +98,20 @@ def _name_problem(name: str) -> str | None:
 
 
 def find_model(name: str | Path, sha256: str | None = None) -> ModelFile:
-    """The file that a model's name or path stands for, checked against `sha256`. Raises `ModelInvalidError`."""
-    if str(name) in DEMO_NAMES:
+    """Return the file that a model's name or path stands for, checked against `sha256`; empty: `DEFAULT_MODEL`.
+
+    Raises `ModelInvalidError`.
+    """
+    name = str(name) or DEFAULT_MODEL
+    if name == DEMO_MODEL:
         return ModelFile(_network_in(DEMO_FOLDER), sha256)
     path = Path(name)
     if path.exists():
         found = ModelFile(_network_in(path) if path.is_dir() else path, sha256)
-    elif path.name != str(name) or path.suffix:
+    elif path.name != name or path.suffix:
         raise ModelInvalidError(f"{path}: no such model file; give a path that exists or a name such as yolov8n")
     else:
-        found = _by_name(str(name), sha256)
+        found = _by_name(name, sha256)
     if found.sha256 is not None:
         check_sha256(found.path, found.sha256)
     return found
@@ -138,8 +154,18 @@ def _by_name(name: str, sha256: str | None) -> ModelFile:
             f"{name}: no such model: {folder} holds no {exports[0].name} and no {weights.name}, and only"
             f" {', '.join(sorted(PUBLISHED))} can be fetched; put an export there or give a path"
         )
+    if not is_fetching_allowed():
+        raise ModelInvalidError(_not_in_image(name))
     _fetch(published, weights)
     return ModelFile(weights, sha256 or published.sha256)
+
+
+def _not_in_image(name: str) -> str:
+    return (
+        f"{name}: {model_folder()} does not hold it, and VIGIL_MODEL_FETCH=0 forbids a download; use an image"
+        f" that was built with MODELS={name}, or name a model that this image holds (model of the DetectorClass,"
+        " or VIGIL_MODEL)"
+    )
 
 
 def _fetch(published: Published, target: Path) -> None:

@@ -20,6 +20,7 @@ from cctv.detectors.model import (
     load_model,
 )
 from cctv.metrics import Metrics
+from vigil_contracts.names import DEFAULT_MODEL
 
 Loader = Callable[[str, tuple[str, ...]], Model]
 """Takes a name and prompts."""
@@ -82,7 +83,9 @@ class Models:
         except ModelInvalidError:
             raise
         except Exception as error:  # runtimes raise whatever they like, a GPU without memory for instance
-            raise ModelInvalidError(f"{name or 'demo'}: cannot be used: {type(error).__name__}: {error}") from error
+            raise ModelInvalidError(
+                f"{name or DEFAULT_MODEL}: cannot be used: {type(error).__name__}: {error}"
+            ) from error
         return model
 
     def _load_by_name(self, name: str, prompts: tuple[str, ...]) -> Model:

@@ -172,6 +172,12 @@ class DetectorClassSpec(Spec):
             raise ValueError("model must be given when runtime is triton: the model's name on the server")
         return self
 
+    @model_validator(mode="after")
+    def _model_is_named(self) -> Self:
+        if self.runtime == "ultralytics" and not self.model:
+            raise ValueError("model must be given when runtime is ultralytics, such as yolov8n")
+        return self
+
 
 def parse_camera_spec(name: str, spec: object) -> CameraSpec:
     """The camera's spec, or `InvalidSpecError`. `name`: the resource's, from which others derive."""

@@ -37,7 +37,7 @@ pytestmark = [
 ]
 
 PASSWORD = "p@ss:w/rd %é"
-DETECTION = {"model": "yolov8n", "frames_per_second": 5, "classes": ["person"], "minimum_confidence": 0.5}
+DETECTION = {"frames_per_second": 5, "classes": ["person"], "minimum_confidence": 0.5}
 CLIP_SECONDS = 139.0
 
 
@@ -86,7 +86,7 @@ def _apply(installation: Installation, server: RtspServer) -> None:
         "metadata": {"name": "gate-credentials", "namespace": CAMERAS},
         "stringData": {"username": "viewer", "password": PASSWORD},
     }
-    detection = {"model": "yolov8n", "framesPerSecond": 5, "classes": ["person"], "minimumConfidence": 0.5}
+    detection = {"framesPerSecond": 5, "classes": ["person"], "minimumConfidence": 0.5}
     camera = {
         "apiVersion": "vigil.dev/v1alpha1",
         "kind": "Camera",

@@ -65,6 +65,7 @@ class DetectorProcess:
             "VIGIL_TOKEN_FILE": str(self.token_file),
             "VIGIL_SPOOL_DIR": str(self.spool),
             "VIGIL_METRICS_PORT": str(self.status_port),
+            "VIGIL_MODEL_FETCH": "0",
             "VIGIL_STREAM_ALLOWED_NETWORKS": "127.0.0.0/8",
             "PYTHONWARNINGS": "error",
             **settings,

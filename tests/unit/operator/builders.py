@@ -70,7 +70,7 @@ def camera(name: str = "cam-7", **options: Any) -> Camera:
 
 def detector_class(name: str = "gpu", *, default: bool = True, **spec: Any) -> DetectorClass:
     if not spec:
-        spec = {"gpu": {"resourceName": "nvidia.com/gpu", "count": 1}, "runtime": "ultralytics"}
+        spec = {"gpu": {"resourceName": "nvidia.com/gpu", "count": 1}, "runtime": "ultralytics", "model": "yolov8n"}
     annotations = {"detectorclass.vigil.dev/is-default-class": "true"} if default else {}
     return class_from_body(
         {

@@ -44,9 +44,21 @@ DEPLOYMENTS: dict[str, dict[str, Any]] = {
         "triton": {"url": "http://triton.vigil-inference:8000"},
         "resources": {"requests": {"cpu": "250m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
     },
-    "deployment-mig": {"gpu": {"resourceName": "nvidia.com/mig-1g.10gb"}, "runtime": "ultralytics"},
-    "deployment-shared": {"gpu": {"resourceName": "nvidia.com/gpu.shared"}, "runtime": "ultralytics"},
-    "deployment-amd": {"gpu": {"resourceName": "amd.com/gpu", "count": 2}, "runtime": "ultralytics"},
+    "deployment-mig": {
+        "gpu": {"resourceName": "nvidia.com/mig-1g.10gb"},
+        "runtime": "ultralytics",
+        "model": "yolov8n",
+    },
+    "deployment-shared": {
+        "gpu": {"resourceName": "nvidia.com/gpu.shared"},
+        "runtime": "ultralytics",
+        "model": "yolov8n",
+    },
+    "deployment-amd": {
+        "gpu": {"resourceName": "amd.com/gpu", "count": 2},
+        "runtime": "ultralytics",
+        "model": "yolov8n",
+    },
     "deployment-intel": {"gpu": {"resourceName": "gpu.intel.com/xe"}, "runtime": "openvino"},
 }
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from tests.unit.operator.test_golden import SUPPORTED
 
+from vigil_contracts.names import DEFAULT_MODEL
 from vigil_operator.core.specs import parse_camera_spec, parse_class_spec
 from vigil_operator.kube.kinds import DETECTOR_CLASS
 from vigil_operator.kube.watch import WATCHED
@@ -59,9 +60,12 @@ def test_secrets_can_be_read_in_the_cameras_namespace_only() -> None:
 
 def test_samples_are_valid_and_name_one_default_class() -> None:
     classes = documents("samples/detector-classes.yaml")
-    assert [item["metadata"]["name"] for item in classes] == ["gpu", "gpu-shared", "cpu"]
+    assert [item["metadata"]["name"] for item in classes] == ["cpu", "gpu", "gpu-shared"]
     for item in classes:
-        parse_class_spec(item["spec"])
+        spec = parse_class_spec(item["spec"])
+        assert spec.model == DEFAULT_MODEL
+        image = "vigil-detector" if spec.gpu is None else "vigil-detector-gpu"  # the other lacks torch
+        assert spec.image.startswith(f"{image}:")
     defaults = [item["metadata"]["name"] for item in classes if item["metadata"].get("annotations")]
     assert defaults == ["gpu"]
     (_, camera) = documents("samples/camera.yaml")

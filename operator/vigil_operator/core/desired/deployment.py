@@ -7,6 +7,7 @@ its name with it.
 
 from typing import Any
 
+from vigil_contracts.names import DEFAULT_MODEL
 from vigil_operator.core.desired.secret import TOKEN_KEY, credentials_checksum
 from vigil_operator.core.desired.workload import DetectorPlan, Manifest, metadata, with_hash
 from vigil_operator.core.names import (
@@ -142,9 +143,8 @@ def _environment(plan: DetectorPlan) -> list[Manifest]:
         "VIGIL_METRICS_PORT": str(METRICS_PORT),
         "VIGIL_LOG_FORMAT": "json",
     }
-    model = plan.spec.detection.model or chosen.model
-    if model:
-        values["VIGIL_MODEL"] = model
+    # A model that the camera itself names comes with its configuration, and changes without a restart.
+    values["VIGIL_MODEL"] = chosen.model or DEFAULT_MODEL
     if chosen.runtime == "triton" and chosen.triton is not None:
         values["VIGIL_TRITON_URL"] = chosen.triton.url
     if chosen.gpu is None:

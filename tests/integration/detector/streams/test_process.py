@@ -139,6 +139,29 @@ def test_cameras_come_change_and_go_without_disturbing_others(
         assert time.monotonic() - began < 10
 
 
+def test_a_camera_with_nothing_but_a_url_is_never_given_the_demo_model(
+    backend: BackendServer, token: tuple[str, str], tmp_path: Path
+) -> None:
+    """An image without yolov8n: the camera says what to do, and the demo camera beside it is watched."""
+    clip = make_clip(tmp_path / "clip.mp4", seconds=60, size=(160, 112))
+    with (
+        gst_rtsp_server(clip, plays=0) as stream,
+        detector(
+            tmp_path / "cctv",
+            api_url=backend.url,
+            token=token[1],
+            settings={"VIGIL_MODEL_DIR": str(tmp_path / "no models")},
+        ),
+    ):
+        real = backend.add_camera(token[0], name="real", rtsp_url=stream.url)
+        demo = backend.add_camera(token[0], name="demo", rtsp_url=stream.url, detection={"model": "demo"})
+        wait_until(lambda: health(backend, token[0], real)["reason"] == "ModelInvalid", 30, "the model is missing")
+        wait_until(lambda: health(backend, token[0], demo)["phase"] == "Streaming", 60, "the demo camera is watched")
+        told = health(backend, token[0], real)
+        assert (told["phase"], told["reason"]) == ("Failed", "ModelInvalid")
+        assert "use an image that was built with MODELS=yolov8n" in told["message"]
+
+
 def _streams(cctv: DetectorProcess) -> set[str]:
     from prometheus_client.parser import text_string_to_metric_families
 

@@ -1,7 +1,9 @@
 """`.pt` weights run on OpenVINO without torch, and give what ultralytics gives."""
 
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +15,11 @@ import openvino as ov
 import pytest
 import yaml
 from tests.integration.detector.vision.clips import PERSONS, RememberingModel, sampled
+from tools.image.fetch_model import put_model
 
+from cctv.detectors import model_files
 from cctv.detectors.model import load_model
+from cctv.detectors.model_files import Published
 from cctv.detectors.weights_archive import read_weights
 from cctv.detectors.yolo_builder import build_network
 from cctv.vision.analyser import Analyser
@@ -110,6 +115,21 @@ def folder(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture
+def image_models(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The model folder of an image for processors, from weights that stand for the published ones."""
+    if not (folder / "real.pt").is_file():
+        pytest.skip("needs YOLOv8n on COCO as OpenVINO network in VIGIL_SHARED")
+    models = folder / "image"
+    models.mkdir()
+    weights = shutil.copy(folder / "real.pt", models / "yolov8n.pt")
+    sha256 = hashlib.sha256(Path(weights).read_bytes()).hexdigest()
+    monkeypatch.setitem(model_files.PUBLISHED, "yolov8n", Published("https://nowhere.invalid/", sha256))
+    monkeypatch.setenv("VIGIL_MODEL_FETCH", "0")  # as in the images
+    monkeypatch.setenv("VIGIL_MODEL_DIR", str(models))
+    return models
+
+
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_output_is_that_of_ultralytics(folder: Path, architecture: str) -> None:
     weights = folder / f"{architecture}.pt"
@@ -140,3 +160,18 @@ def test_six_people_are_six_events_with_weights_that_were_converted(
     assert [event.label for event in events] == ["person"] * 6
     kept = list((folder / "models" / "converted").iterdir())
     assert [path.name for path in kept[0].iterdir()].count("network.xml") == len(kept) == 1
+
+
+def test_six_people_with_no_model_named_in_an_image(
+    image_models: Path, shared: Path, camera: Callable[..., CameraConfiguration]
+) -> None:
+    """What the image's build makes of the pinned weights is what a camera that names no model gets."""
+    put_model("yolov8n", image_models, as_openvino=True)
+    files = {path.relative_to(image_models).as_posix() for path in image_models.rglob("*") if path.is_file()}
+    assert files == {"yolov8n_openvino_model/yolov8n.xml", "yolov8n_openvino_model/yolov8n.bin"}
+    assert sum((image_models / file).stat().st_size for file in files) < 8_000_000
+    model = load_model("")
+    analyser = Analyser(camera(classes=["person"]), RememberingModel(model))
+    events = [event for frame in sampled(shared / "videos" / PERSONS, 3.0) for event in analyser.process(frame)]
+    model.close()
+    assert [event.label for event in events] == ["person"] * 6

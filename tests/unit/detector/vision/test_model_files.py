@@ -143,3 +143,24 @@ def test_a_name_that_cannot_work_is_said_before_anything_is_loaded(folder: Path)
     (folder / "parrot.pt").touch()
     for name in ("", "demo", "yolov8n", "parrot", folder / "parrot.pt"):
         assert model_problem(name) is None
+
+
+@pytest.mark.parametrize("name", ["", "yolov8n"])
+def test_an_image_without_the_model_fetches_nothing_and_says_what_to_do(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIGIL_MODEL_FETCH", "0")
+    monkeypatch.setattr("httpx.stream", lambda *_, **__: pytest.fail("it must not be fetched"))
+    with pytest.raises(ModelInvalidError, match=r"use an image that was built with MODELS=yolov8n, or name a model"):
+        load_model(name)
+    assert "built with MODELS=yolov8n" in (model_problem(name) or "")
+
+
+def test_only_its_own_name_leads_to_the_demo_model(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It knows the rendered yard alone: for a real camera it would detect nothing, without a word."""
+    monkeypatch.setenv("VIGIL_MODEL_FETCH", "0")
+    folder.mkdir()
+    assert find_model("demo").path.parent == model_files.DEMO_FOLDER
+    for name in ("", "yolov8n", "parrot", "Demo", "demo.xml", str(folder), str(folder / "demo")):
+        with pytest.raises(ModelInvalidError):
+            find_model(name)
