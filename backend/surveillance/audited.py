@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from audit.tracking import Tracked, fingerprint, track
 from surveillance.models import Camera
+from vigil_apps.audit.tracking import Tracked, fingerprint, track
 
 _PLAIN = (
     "name",

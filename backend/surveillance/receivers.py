@@ -10,12 +10,12 @@ from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.utils import timezone
 
-from sites.models import Membership, Site
 from surveillance import pictures
 from surveillance.models import Alert, Camera, CameraListVersion
 from surveillance.services.errands import configuration_changed
 from surveillance.services.totals import alerts_count
 from surveillance.signals import alerts_stored
+from vigil_apps.sites.models import Membership, Site
 
 
 @receiver([post_save, post_delete], sender=Membership, dispatch_uid="camera_list_version_of_members")

@@ -16,7 +16,7 @@ SWEEP_SECONDS = 10
 
 app = Celery("vigil", broker=settings.VIGIL_REDIS_URL or None)
 app.conf.update(
-    imports=("notifications.tasks",),
+    imports=("vigil_apps.notifications.tasks",),
     # Workers wait for others' servers all the time: threads of one process, whose metrics are in one place.
     worker_pool="threads",
     worker_concurrency=8,

@@ -36,8 +36,8 @@ def child_exit(server: object, worker: object) -> None:
 
 def post_worker_init(worker: object) -> None:
     """Starts the worker's background threads, once Django is set up."""
-    from notifications import sender
     from surveillance import background
+    from vigil_apps.notifications import sender
 
     background.start()
     sender.start()

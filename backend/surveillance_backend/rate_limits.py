@@ -20,9 +20,9 @@ from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from accounts.models import AuthToken
-from accounts.scopes import SERVICE_SCOPES
-from audit.origin import address_of
+from vigil_apps.accounts.models import AuthToken
+from vigil_apps.accounts.scopes import SERVICE_SCOPES
+from vigil_apps.audit.origin import address_of
 
 if TYPE_CHECKING:  # rest_framework.views imports this module, by its setting
     from rest_framework.views import APIView

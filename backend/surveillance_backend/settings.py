@@ -32,11 +32,12 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "knox",
     "rest_framework",
-    "accounts",
-    "audit",
-    "notifications",
-    "sites",
+    "vigil_apps.accounts",
+    "vigil_apps.audit",
+    "vigil_apps.notifications",
+    "vigil_apps.sites",
     "surveillance",
+    "vigil_apps.dashboard",
 ]
 
 MIDDLEWARE = [
@@ -51,7 +52,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "audit.origin.AuditMiddleware",
+    "vigil_apps.audit.origin.AuditMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -101,17 +102,17 @@ LOGOUT_REDIRECT_URL = "/dashboard/login/"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 VIGIL_REMOTE_USER_HEADER = ENVIRONMENT.remote_user_header
 if VIGIL_REMOTE_USER_HEADER:
-    AUTHENTICATION_BACKENDS.append("accounts.single_sign_on.ProxyUserBackend")
+    AUTHENTICATION_BACKENDS.append("vigil_apps.accounts.single_sign_on.ProxyUserBackend")
     MIDDLEWARE.insert(
         MIDDLEWARE.index("django.contrib.auth.middleware.AuthenticationMiddleware") + 1,
-        "accounts.single_sign_on.ProxyUserMiddleware",
+        "vigil_apps.accounts.single_sign_on.ProxyUserMiddleware",
     )
 # Guessing passwords: by name and address together, so that nobody can lock somebody else out from elsewhere.
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_LOCKOUT_CALLABLE = "accounts.lockout.answer"
-AXES_CLIENT_IP_CALLABLE = "accounts.lockout.address_of_client"
+AXES_LOCKOUT_CALLABLE = "vigil_apps.accounts.lockout.answer"
+AXES_CLIENT_IP_CALLABLE = "vigil_apps.accounts.lockout.address_of_client"
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_DISABLE_ACCESS_LOG = True
@@ -185,11 +186,11 @@ REST_KNOX = {
 }
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "accounts.authentication.ScopedTokenAuthentication",
+        "vigil_apps.accounts.authentication.ScopedTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     # A view that names no scopes answers nobody.
-    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.HasScope"],
+    "DEFAULT_PERMISSION_CLASSES": ["vigil_apps.accounts.permissions.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["surveillance_backend.json_input.BoundedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "surveillance_backend.schema.Schema",
@@ -216,7 +217,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/",
     "ENUM_NAME_OVERRIDES": {
         "AlertTypeEnum": "vigil_contracts.names.AlertType",
-        "ChannelNameEnum": "notifications.models.CHANNELS",
+        "ChannelNameEnum": "vigil_apps.notifications.models.CHANNELS",
         "CameraPhaseEnum": "vigil_contracts.names.CameraPhase",
         "ReasonEnum": "vigil_contracts.names.Reason",
         "InquiryStateEnum": "surveillance.models.InquiryState",

@@ -32,7 +32,7 @@ def _prepare_user(password: str) -> bool:
     """Makes the first user. Leaves alone one who exists: the password may have been changed since, on purpose."""
     from django.contrib.auth.models import User
 
-    from accounts.services import user_ensure
+    from vigil_apps.accounts.services import user_ensure
 
     user = User.objects.filter(username=USER).first()
     if user is not None:
@@ -45,9 +45,9 @@ def _prepare_token(data: DataDirectory, scope: str) -> None:
     from django.contrib.auth.models import User
     from knox.crypto import hash_token
 
-    from accounts.models import AuthToken
-    from accounts.scopes import Scope
-    from accounts.services import token_create
+    from vigil_apps.accounts.models import AuthToken
+    from vigil_apps.accounts.scopes import Scope
+    from vigil_apps.accounts.services import token_create
 
     name = f"{scope}-token"
     known = data.read_secret(name)

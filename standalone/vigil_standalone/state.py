@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from notifications.vapid import new_key
+from vigil_apps.notifications.vapid import new_key
 
 USER = "admin"
 """Name of the first user."""

@@ -27,24 +27,18 @@ _SCRIPTS = ("pip*", "activate*", "Activate.ps1")
 _OTHER = "another program of the same distribution"
 OPERATOR = {
     "cctv": _OTHER,
-    "accounts": _OTHER,
-    "audit": _OTHER,
-    "notifications": _OTHER,
-    "sites": _OTHER,
     "surveillance": _OTHER,
     "surveillance_backend": _OTHER,
+    "vigil_apps": _OTHER,
     "vigil_demo": _OTHER,
     "vigil_standalone": _OTHER,
 }
 BACKEND = {"cctv": _OTHER, "vigil_operator": _OTHER, "vigil_demo": _OTHER, "vigil_standalone": _OTHER}
 DETECTOR = {
     "vigil_operator": _OTHER,
-    "accounts": _OTHER,
-    "audit": _OTHER,
-    "notifications": _OTHER,
-    "sites": _OTHER,
     "surveillance": _OTHER,
     "surveillance_backend": _OTHER,
+    "vigil_apps": _OTHER,
     "vigil_standalone": _OTHER,
 }
 OPENVINO_CPU = {

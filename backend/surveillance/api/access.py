@@ -5,13 +5,13 @@ from django.http import Http404
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 
-from accounts.models import AuthToken
-from accounts.permissions import USER, scope_of, user_of
-from accounts.scopes import Scope
-from sites.roles import Role
 from surveillance.models import Alert, Camera
 from surveillance.selectors.alerts import alerts_visible_to
 from surveillance.selectors.cameras import cameras_visible_to
+from vigil_apps.accounts.models import AuthToken
+from vigil_apps.accounts.permissions import USER, scope_of, user_of
+from vigil_apps.accounts.scopes import Scope
+from vigil_apps.sites.roles import Role
 
 DETECTOR = frozenset({Scope.DETECTOR})
 OPERATOR = frozenset({Scope.OPERATOR})

@@ -10,7 +10,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from sites.roles import Role
 from surveillance.api.access import (
     USER,
     USER_AND_OPERATOR,
@@ -25,6 +24,7 @@ from surveillance.api.serializers import CameraSerializer, camera_shown
 from surveillance.models import Camera
 from surveillance.services.cameras import camera_create, camera_delete, camera_set_active, camera_update
 from surveillance_backend.pagination import OldestFirstPagination, StableOrderingFilter
+from vigil_apps.sites.roles import Role
 
 
 class CameraListView(ListAPIView[Camera]):

@@ -14,9 +14,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.permissions import scope_of
-from accounts.scopes import SERVICE_SCOPES
-from accounts.services import detector_tokens_rotate
 from surveillance import metrics
 from surveillance.api.access import (
     DETECTOR,
@@ -46,6 +43,9 @@ from surveillance.services.alerts import alert_replace_picture, alert_store
 from surveillance.services.clips import clip_store
 from surveillance.services.heartbeats import heartbeat_record
 from surveillance_backend.rate_limits import require_rate
+from vigil_apps.accounts.permissions import scope_of
+from vigil_apps.accounts.scopes import SERVICE_SCOPES
+from vigil_apps.accounts.services import detector_tokens_rotate
 from vigil_contracts.alert import AlertSubmission, ClipSubmission, PictureSubmission
 from vigil_contracts.camera import CameraConfiguration, DetectorTokenOrder, Heartbeat
 

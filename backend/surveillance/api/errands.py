@@ -13,9 +13,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.models import AuthToken
-from accounts.permissions import scope_of
-from accounts.scopes import Scope
 from surveillance.api.access import INQUIRERS, SENDERS, visible_camera
 from surveillance.api.errors import answered
 from surveillance.api.serializers import ErrandAnswerFieldsSerializer
@@ -26,6 +23,9 @@ from surveillance.services.errands import inquiry_answer, inquiry_claim, stream_
 from surveillance.stream.errands import PROBER
 from surveillance.stream.handoff import handed_over
 from surveillance_backend.json_input import BoundedJSONParser, TooDeepError, load_json
+from vigil_apps.accounts.models import AuthToken
+from vigil_apps.accounts.permissions import scope_of
+from vigil_apps.accounts.scopes import Scope
 from vigil_contracts.errands import MAX_RESULT_LENGTH, ClaimedErrand, DiscoveryResult, ErrandKind, ProbeResult
 
 

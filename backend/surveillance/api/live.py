@@ -14,8 +14,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.models import AuthToken
-from sites.roles import Role
 from surveillance.api.access import USER, camera_in_role, user_of, visible_camera
 from surveillance.api.errors import answered
 from surveillance.api.serializers import DiscoverySerializer, ProbeRequestSerializer, ProbeSerializer
@@ -24,6 +22,8 @@ from surveillance.services.errands import discovery_begin, inquiries_settle, pro
 from surveillance.stream.handoff import handed_over
 from surveillance_backend.api_errors import ConflictError
 from surveillance_backend.rate_limits import require_rate
+from vigil_apps.accounts.models import AuthToken
+from vigil_apps.sites.roles import Role
 from vigil_contracts.errands import ErrandKind
 
 SWITCHED_OFF = "The camera is switched off. Activate it to see its pictures."

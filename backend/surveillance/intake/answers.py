@@ -13,8 +13,6 @@ from django.http.multipartparser import MultiPartParser
 from django.utils import timezone
 from rest_framework.renderers import JSONRenderer
 
-from accounts.authentication import digest_of, valid_tokens
-from accounts.models import AuthToken
 from surveillance import metrics
 from surveillance.api.access import SENDERS
 from surveillance.api.serializers import alert_shown
@@ -24,6 +22,8 @@ from surveillance.models import Camera
 from surveillance.selectors.cameras import cameras_by_name_only, sender_sees
 from surveillance.services.alerts import Arrival, Refusal, Stored, alerts_store
 from surveillance_backend.rate_limits import seconds_of_token, seconds_to_wait
+from vigil_apps.accounts.authentication import digest_of, valid_tokens
+from vigil_apps.accounts.models import AuthToken
 from vigil_contracts.alert import AlertSubmission
 
 logger = logging.getLogger(__name__)

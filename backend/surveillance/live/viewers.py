@@ -11,11 +11,11 @@ from django.contrib.auth.models import User
 from django.db import close_old_connections
 from django.utils import timezone
 
-from accounts.models import AuthToken
-from accounts.scopes import Scope
 from surveillance.live.hub import Hub, Picture
 from surveillance.selectors.cameras import cameras_visible_to
 from surveillance.stream.handoff import Stream
+from vigil_apps.accounts.models import AuthToken
+from vigil_apps.accounts.scopes import Scope
 
 CHECK_SECONDS = 15.0
 """How long a viewer whose right was taken away may go on looking."""

@@ -7,9 +7,9 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models import UniqueConstraint
 
-from sites.models import Site
 from surveillance.choices import TRANSPORTS
 from surveillance.credentials import EncryptedTextField, UnreadableText
+from vigil_apps.sites.models import Site
 from vigil_contracts.camera import Detection
 from vigil_contracts.names import StreamTransport
 from vigil_contracts.stream_url import mask_stream_url

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Count, Q, QuerySet
 
-from accounts.scopes import Scope
-from sites.roles import Role
 from surveillance.models import Alert
 from surveillance.selectors.cameras import cameras_visible_to, reach
+from vigil_apps.accounts.scopes import Scope
+from vigil_apps.sites.roles import Role
 
 FEW_CAMERAS = 500
 """So many are named to the database one by one. It knows then how many alerts they have, and takes the cameras' index

@@ -9,11 +9,11 @@ from django.db.models import Q, QuerySet
 from django.utils.crypto import salted_hmac
 from pydantic import ValidationError
 
-from accounts.scopes import SERVICE_SCOPES, Scope
-from sites.roles import Role
-from sites.selectors import site_ids_of
 from surveillance.core.health import Health, Report, address_unreadable, camera_health
 from surveillance.models import Camera, CameraAlerts, CameraHealth, CameraListVersion
+from vigil_apps.accounts.scopes import SERVICE_SCOPES, Scope
+from vigil_apps.sites.roles import Role
+from vigil_apps.sites.selectors import site_ids_of
 from vigil_contracts.camera import AlertTotals, Detection, StreamHealth
 from vigil_contracts.names import CameraPhase, Reason
 

@@ -9,10 +9,10 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from sites.roles import Role
-from sites.selectors import sites_visible_to
 from surveillance.core.validation import InvalidInputError, as_json_object, parse, stream_url
 from surveillance.models import Camera, ManagedBy
+from vigil_apps.sites.roles import Role
+from vigil_apps.sites.selectors import sites_visible_to
 from vigil_contracts.camera import Detection
 
 WRITABLE = (

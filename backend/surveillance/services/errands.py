@@ -8,11 +8,11 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Q
 
-from audit.models import Action
-from audit.tracking import Tracked, record
 from surveillance.core.pictures import InvalidPictureError, clean_picture
 from surveillance.core.validation import InvalidInputError, stream_url
 from surveillance.models import Camera, Inquiry, InquiryState, Notice
+from vigil_apps.audit.models import Action
+from vigil_apps.audit.tracking import Tracked, record
 from vigil_contracts.errands import DiscoveryResult, ErrandKind, ProbeResult
 from vigil_contracts.names import Reason, StreamTransport
 from vigil_contracts.stream_url import (

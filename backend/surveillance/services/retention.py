@@ -19,10 +19,10 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 
-from audit.models import Action
-from audit.tracking import note
 from surveillance import metrics, pictures
 from surveillance.models import Alert, Camera
+from vigil_apps.audit.models import Action
+from vigil_apps.audit.tracking import note
 from vigil_contracts.names import AlertType
 
 logger = logging.getLogger(__name__)

@@ -120,7 +120,9 @@ def test_alerts_past_the_view_are_answered_as_by_it(scene: Scene) -> None:
     assert post("event-0011").status_code == 200
     assert post("event-0012", Host="elsewhere.example").status_code == 400
     scene.backend.manage(
-        "shell", "-c", "from accounts.models import AuthToken as T; T.objects.filter(scope='pipeline').delete()"
+        "shell",
+        "-c",
+        "from vigil_apps.accounts.models import AuthToken as T; T.objects.filter(scope='pipeline').delete()",
     )
     assert post("event-0013").status_code == 401
     assert scene.stored() == [f"event-{number:04}" for number in range(12)]

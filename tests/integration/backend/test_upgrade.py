@@ -32,7 +32,9 @@ def _git(*arguments: str) -> str:
 @pytest.fixture(scope="module")
 def version_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The code as it was before the newest migration was added."""
-    added = _git("log", "-1", "--diff-filter=A", "--format=%H", "--", ":(glob)backend/*/migrations/0*.py")
+    added = _git(
+        "log", "-1", "--find-renames", "--diff-filter=A", "--format=%H", "--", ":(glob)backend/**/migrations/0*.py"
+    )
     before = _git("rev-parse", "--verify", f"{added}^") if added else ""
     if not before:
         pytest.skip("needs the repository's history: there is no commit before the newest migration")

@@ -20,8 +20,8 @@ from tests.chart.manifests import FOLDER, manifests
 from tools.system_packages import MissingPackagesError
 
 from cctv.config import Settings
-from notifications.vapid import is_key
 from surveillance_backend.environment import Environment
+from vigil_apps.notifications.vapid import is_key
 from vigil_operator.core.specs import parse_class_spec
 
 VERSIONS = [f"1.{minor}" for minor in range(28, 37)]

@@ -157,8 +157,8 @@ def browser() -> Iterator[Browser]:
 
 _MAKE_USERS = """
 import json
-from accounts.scopes import Scope
-from accounts.services import token_create
+from vigil_apps.accounts.scopes import Scope
+from vigil_apps.accounts.services import token_create
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 hashed = make_password({password!r})

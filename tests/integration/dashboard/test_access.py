@@ -9,7 +9,7 @@ from tests.integration.dashboard.conftest import SignIn, UserPool, Visit, Watche
 from tests.integration.services.backend import BackendServer
 from tests.integration.services.backend import BackendUser as User
 
-from surveillance.dashboard.urls import urlpatterns
+from vigil_apps.dashboard.urls import urlpatterns
 
 pytestmark = pytest.mark.timeout(300)  # on a busy machine the start of a backend alone takes a minute
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from tests.integration.services.http_receiver import Receiver, http_receiver
 
-from notifications.channels import base, http, mqtt
-from notifications.core.message import Content, ToldAlert
-from notifications.core.names import MessageKind
+from vigil_apps.notifications.channels import base, http, mqtt
+from vigil_apps.notifications.core.message import Content, ToldAlert
+from vigil_apps.notifications.core.names import MessageKind
 from vigil_contracts.addresses import PublicAddresses
 from vigil_contracts.names import AlertType
 

@@ -33,16 +33,16 @@ from tests.integration.notifications.conftest import content
 from tests.integration.services.http_receiver import Receiver, http_receiver
 from tests.integration.services.mosquitto import PASSWORD, USER, MosquittoServer, mosquitto_server
 
-from notifications.channels import CHANNELS, DeliveryError
-from notifications.channels.apprise import AppriseTarget
-from notifications.channels.email import EmailTarget
-from notifications.channels.mqtt import MqttTarget
-from notifications.channels.web_push import PushKeys, WebPushTarget, decoded, public_key
-from notifications.channels.webhook import WebhookTarget, new_secret
-from notifications.core.message import Content
-from notifications.core.names import ChannelName
-from notifications.vapid import new_key
 from surveillance import pictures
+from vigil_apps.notifications.channels import CHANNELS, DeliveryError
+from vigil_apps.notifications.channels.apprise import AppriseTarget
+from vigil_apps.notifications.channels.email import EmailTarget
+from vigil_apps.notifications.channels.mqtt import MqttTarget
+from vigil_apps.notifications.channels.web_push import PushKeys, WebPushTarget, decoded, public_key
+from vigil_apps.notifications.channels.webhook import WebhookTarget, new_secret
+from vigil_apps.notifications.core.message import Content
+from vigil_apps.notifications.core.names import ChannelName
+from vigil_apps.notifications.vapid import new_key
 from vigil_contracts.addresses import PublicAddresses
 
 ROOT = Path(__file__).parents[3]
@@ -191,7 +191,7 @@ def test_webhook_whose_host_has_letters_of_another_alphabet(
         asked.append(host)
         return ["127.0.0.1"]
 
-    monkeypatch.setattr("notifications.channels.addresses.permitted_addresses", resolve)
+    monkeypatch.setattr("vigil_apps.notifications.channels.addresses.permitted_addresses", resolve)
     target = WebhookTarget(url=f"http://bücher.example:{receiver.port}/haken/ä?q=ö", secret=new_secret())
     assert _send(ChannelName.WEBHOOK, target, content()) is None
     assert asked == ["xn--bcher-kva.example"]

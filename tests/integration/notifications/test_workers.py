@@ -184,7 +184,8 @@ def test_embedded_backend_killed_in_the_middle_sends_the_rest(tmp_path: Path, re
         backend.manage(
             "shell",
             "-c",
-            "from notifications.models import Message\nMessage.objects.update(next_attempt_at='2026-01-01T00:00Z')",
+            "from vigil_apps.notifications.models import Message\n"
+            "Message.objects.update(next_attempt_at='2026-01-01T00:00Z')",
         )
         backend.start()
         eventually(lambda: scene.all_sent(2), timeout_seconds=WAIT_SECONDS)

@@ -28,8 +28,8 @@ EVENTS = 5
 MAKE_SCENES = f"""
 import json
 from django.contrib.auth.models import User
-from accounts.scopes import Scope
-from accounts.services import token_create
+from vigil_apps.accounts.scopes import Scope
+from vigil_apps.accounts.services import token_create
 from surveillance.models import Alert, Camera
 scenes = {{}}
 for name in {USERS!r}:

@@ -40,7 +40,7 @@ SETTINGS = {
 CASES = {
     "operator": ("vigil_contracts,vigil_operator", "django,torch,cv2,av"),
     "backend": (
-        "vigil_contracts,surveillance_backend,surveillance,accounts,audit,notifications,sites",
+        "vigil_contracts,surveillance_backend,surveillance,vigil_apps",
         "kopf,kubernetes,torch,cv2,av",
     ),
     "detector": ("vigil_contracts,cctv", "django,kopf,kubernetes,torch"),

@@ -14,13 +14,13 @@ from PIL import Image
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from accounts.scopes import Scope
-from accounts.services import token_create
-from sites.models import Site
-from sites.roles import Role
-from sites.services import member_set, site_create
 from surveillance.models import Alert, Camera
 from surveillance_backend import rate_limits
+from vigil_apps.accounts.scopes import Scope
+from vigil_apps.accounts.services import token_create
+from vigil_apps.sites.models import Site
+from vigil_apps.sites.roles import Role
+from vigil_apps.sites.services import member_set, site_create
 
 APPS = list(django_settings.INSTALLED_APPS)
 """For tests that commit: with these named, Django empties the tables in cascade, as PostgreSQL wants it where a

@@ -19,16 +19,16 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 from tests.unit.backend.conftest import WEBHOOK, Party, member, party
 
-from accounts.invitations import invitation_create
-from accounts.models import AuthToken, Invitation
-from accounts.scopes import Scope
-from accounts.services import token_create
-from notifications.models import Message, Subscription
-from notifications.services.subscriptions import message_create_test, subscription_create
-from sites.models import Membership, Site
-from sites.roles import Role
 from surveillance.models import Alert, Camera, CameraResourceState, Inquiry, InquiryState
 from surveillance.services.errands import discovery_begin, probe_camera
+from vigil_apps.accounts.invitations import invitation_create
+from vigil_apps.accounts.models import AuthToken, Invitation
+from vigil_apps.accounts.scopes import Scope
+from vigil_apps.accounts.services import token_create
+from vigil_apps.notifications.models import Message, Subscription
+from vigil_apps.notifications.services.subscriptions import message_create_test, subscription_create
+from vigil_apps.sites.models import Membership, Site
+from vigil_apps.sites.roles import Role
 
 # A status below 300 stands for «let in»: what the request needs beyond the right is tested elsewhere.
 COLUMNS = (

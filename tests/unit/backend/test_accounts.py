@@ -13,11 +13,11 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 from tests.unit.backend.conftest import Party, client_with, party
 
-from accounts.models import AuthToken, Invitation
-from accounts.scopes import Scope
-from accounts.services import token_create
-from sites.models import Membership, Site
-from sites.roles import Role
+from vigil_apps.accounts.models import AuthToken, Invitation
+from vigil_apps.accounts.scopes import Scope
+from vigil_apps.accounts.services import token_create
+from vigil_apps.sites.models import Membership, Site
+from vigil_apps.sites.roles import Role
 
 PASSWORD = "a long enough pass phrase"
 NOT_VALID = {

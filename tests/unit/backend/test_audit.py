@@ -12,13 +12,13 @@ from django.test import Client
 from django.urls import reverse
 from tests.unit.backend.conftest import URL, Party, member
 
-from accounts.models import AuthToken
-from audit.models import AuditEntry
-from audit.tracking import differences
-from sites.models import Site
-from sites.roles import Role
-from sites.services import site_create
 from surveillance.models import Camera
+from vigil_apps.accounts.models import AuthToken
+from vigil_apps.audit.models import AuditEntry
+from vigil_apps.audit.tracking import differences
+from vigil_apps.sites.models import Site
+from vigil_apps.sites.roles import Role
+from vigil_apps.sites.services import site_create
 
 MARK = "zZmarkedZz"
 

@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from rest_framework.test import APIClient
 
-from accounts.models import AuthToken
-from accounts.scopes import Scope
+from vigil_apps.accounts.models import AuthToken
+from vigil_apps.accounts.scopes import Scope
 
 TOKEN = "t" * 64
 pytestmark = pytest.mark.django_db

@@ -9,13 +9,13 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from tests.unit.backend.conftest import Party, party
 
-from accounts.scopes import Scope
-from sites.models import Membership, Site
-from sites.roles import Role
-from sites.services import member_remove, member_set, site_create, site_delete
 from surveillance.models import Camera
 from surveillance.selectors import active
 from surveillance.services.cameras import camera_create, camera_delete, camera_set_active, camera_update
+from vigil_apps.accounts.scopes import Scope
+from vigil_apps.sites.models import Membership, Site
+from vigil_apps.sites.roles import Role
+from vigil_apps.sites.services import member_remove, member_set, site_create, site_delete
 
 PASSWORD = "Pa55word"
 

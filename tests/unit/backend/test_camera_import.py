@@ -9,10 +9,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from tests.unit.backend.conftest import Party
 
-from audit.models import AuditEntry
-from sites.models import Site
 from surveillance.core.camera_csv import MAX_CAMERAS, read_cameras
 from surveillance.models import Camera
+from vigil_apps.audit.models import AuditEntry
+from vigil_apps.sites.models import Site
 
 GOOD = "name,rtsp_url,group,is_active\nGate,rtsp://u:Pa55word@10.0.0.1/1,yard,yes\nDoor,rtsp://10.0.0.2/1,,\n"
 

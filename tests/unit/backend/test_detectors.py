@@ -10,10 +10,10 @@ from django.core.cache import cache
 from django.utils import timezone
 from tests.unit.backend.conftest import URL, Party, client_with
 
-from accounts.models import AuthToken
-from accounts.scopes import Scope
-from audit.models import AuditEntry
 from surveillance.models import Camera, CameraHealth
+from vigil_apps.accounts.models import AuthToken
+from vigil_apps.accounts.scopes import Scope
+from vigil_apps.audit.models import AuditEntry
 from vigil_contracts.camera import CameraConfiguration
 
 HEARTBEAT = {

@@ -10,12 +10,12 @@ from django.utils import timezone
 from pytest_django import Settings
 from tests.unit.backend.conftest import Party, picture
 
-from accounts.models import AuthToken
-from audit.models import AuditEntry
 from surveillance.models import Camera, Inquiry, Notice
 from surveillance.services.errands import NOBODY_THERE, inquiries_settle
 from surveillance.stream.errands import errands_now, is_heard
 from surveillance.stream.handoff import HEADER
+from vigil_apps.accounts.models import AuthToken
+from vigil_apps.audit.models import AuditEntry
 from vigil_contracts.errands import ErrandKind
 
 STREAM = {"rtsp_url": "rtsp://10.0.0.9/1", "username": "root", "password": "p@ss/w0rd"}

@@ -14,13 +14,6 @@ from django.utils import timezone
 from prometheus_client import REGISTRY
 from tests.unit.backend.conftest import WEBHOOK, Party, alert_fields, files_in, party, picture, send
 
-from accounts.models import AuthToken
-from accounts.scopes import Scope
-from notifications.models import OutboxEntry
-from notifications.services.subscriptions import subscription_create
-from sites.models import Site
-from sites.roles import Role
-from sites.services import member_set
 from surveillance.intake import answers as intake_answers
 from surveillance.intake.answers import Answer, Sent, answers
 from surveillance.intake.application import AlertIntake
@@ -28,6 +21,13 @@ from surveillance.intake.groups import LARGEST, Groups
 from surveillance.models import Alert, Camera, CameraAlerts
 from surveillance.signals import alerts_stored
 from surveillance_backend.request_metrics import Answered, count_request
+from vigil_apps.accounts.models import AuthToken
+from vigil_apps.accounts.scopes import Scope
+from vigil_apps.notifications.models import OutboxEntry
+from vigil_apps.notifications.services.subscriptions import subscription_create
+from vigil_apps.sites.models import Site
+from vigil_apps.sites.roles import Role
+from vigil_apps.sites.services import member_set
 
 TRUNCATED = picture(640, 480)[:-900]
 

@@ -11,8 +11,8 @@ from django.db import connection
 from django.test import Client
 from tests.unit.backend.conftest import Party
 
-from notifications.models import Subscription
 from surveillance.models import Camera
+from vigil_apps.notifications.models import Subscription
 
 WORDS = "The camera's address cannot be read: the key that encrypted it is not in VIGIL_CREDENTIAL_KEYS"
 

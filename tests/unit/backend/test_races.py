@@ -13,12 +13,12 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 from tests.unit.backend.conftest import APPS, Party, alert_fields, member, party
 
-from accounts.models import AuthToken
-from accounts.scopes import Scope
-from sites.models import Site
-from sites.roles import Role
 from surveillance.models import Alert, Camera
 from surveillance.services.cameras import camera_create, camera_delete, camera_update
+from vigil_apps.accounts.models import AuthToken
+from vigil_apps.accounts.scopes import Scope
+from vigil_apps.sites.models import Site
+from vigil_apps.sites.roles import Role
 
 pytestmark = pytest.mark.django_db(transaction=True, available_apps=APPS)
 

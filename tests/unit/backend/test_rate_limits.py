@@ -11,11 +11,11 @@ from django.test import Client
 from rest_framework.test import APIClient
 from tests.unit.backend.conftest import Party, party, send
 
-from accounts.lockout import TOO_MANY_ATTEMPTS
-from accounts.scopes import Scope
 from surveillance.models import Alert, Camera
 from surveillance_backend.environment import load
 from surveillance_backend.rate_limits import seconds_to_wait
+from vigil_apps.accounts.lockout import TOO_MANY_ATTEMPTS
+from vigil_apps.accounts.scopes import Scope
 
 
 @pytest.fixture

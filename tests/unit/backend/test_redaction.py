@@ -13,10 +13,10 @@ from django.utils import timezone
 from tests.unit.backend.conftest import Party, picture, send
 from tests.unit.backend.test_access import ROWS
 
-from sites.services import site_create
 from surveillance.models import Camera
 from surveillance.services.errands import discovery_begin, probe_camera
 from surveillance_backend.log_settings import JsonFormatter, TextFormatter, mask
+from vigil_apps.sites.services import site_create
 
 MARK = "zZmarkedZz"
 USER = "markedUser"
@@ -141,7 +141,7 @@ def test_no_answer_page_or_log_line_holds_the_password(
 def _pipeline(anna: Party) -> Party:
     from tests.unit.backend.conftest import party
 
-    from accounts.scopes import Scope
+    from vigil_apps.accounts.scopes import Scope
 
     return party(anna.user, Scope.PIPELINE)
 

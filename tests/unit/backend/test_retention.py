@@ -13,11 +13,11 @@ from django.utils import timezone
 from pytest_django import Settings
 from tests.unit.backend.conftest import APPS, Party, files_in
 
-from audit.models import AuditEntry
 from surveillance import metrics, pictures
 from surveillance.models import Alert, Camera, Chore
 from surveillance.services import housekeeping, retention
 from surveillance.services.retention import Deleted, Reason, retention_apply
+from vigil_apps.audit.models import AuditEntry
 from vigil_contracts.names import AlertType
 
 pytestmark = pytest.mark.django_db(transaction=True, available_apps=APPS)

@@ -18,10 +18,10 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 from tests.unit.backend.conftest import Party
 
-from accounts.lockout import WORDS
 from surveillance.core.validation import HOST_FORBIDDEN
 from surveillance.models import Camera, CameraListVersion
 from surveillance_backend.environment import Environment, load
+from vigil_apps.accounts.lockout import WORDS
 
 PASSWORD = "correct horse battery"
 

@@ -10,7 +10,7 @@ from surveillance_backend.environment import Environment
 
 pytestmark = pytest.mark.django_db
 AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
-PROXY_USER = "accounts.single_sign_on.ProxyUserMiddleware"
+PROXY_USER = "vigil_apps.accounts.single_sign_on.ProxyUserMiddleware"
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def proxied(settings: LazySettings) -> Client:
     settings.MIDDLEWARE = [*settings.MIDDLEWARE[:position], PROXY_USER, *settings.MIDDLEWARE[position:]]
     settings.AUTHENTICATION_BACKENDS = [
         *settings.AUTHENTICATION_BACKENDS,
-        "accounts.single_sign_on.ProxyUserBackend",
+        "vigil_apps.accounts.single_sign_on.ProxyUserBackend",
     ]
     return Client()
 

@@ -8,12 +8,12 @@ import pytest
 from django.contrib.auth.models import User
 from tests.unit.backend.conftest import URL, Party, member, picture, send
 
-from sites.models import Membership, Site
-from sites.roles import Role
-from sites.services import site_create
 from surveillance.models import Alert, Camera
 from surveillance.stream import events
 from surveillance.stream.events import Viewer
+from vigil_apps.sites.models import Membership, Site
+from vigil_apps.sites.roles import Role
+from vigil_apps.sites.services import site_create
 
 LAST_ADMIN = {"detail": "A site needs an admin; make somebody else one first."}
 

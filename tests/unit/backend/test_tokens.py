@@ -14,10 +14,10 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 from tests.unit.backend.conftest import Party, client_with
 
-from accounts.models import AuthToken
-from accounts.scopes import Scope
-from accounts.services import expired_tokens_delete, token_create
 from surveillance.models import Camera
+from vigil_apps.accounts.models import AuthToken
+from vigil_apps.accounts.scopes import Scope
+from vigil_apps.accounts.services import expired_tokens_delete, token_create
 
 
 def test_token_by_password(make_user: Callable[..., User]) -> None:

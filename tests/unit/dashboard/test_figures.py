@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from surveillance.core.health import Health
-from surveillance.dashboard.cards import Standing, in_order_of_trouble, standing
-from surveillance.dashboard.figures import BAR_MAX, BAR_MIN, HOURS, MANY, figures_of, hour_bars
+from vigil_apps.dashboard.cards import Standing, in_order_of_trouble, standing
+from vigil_apps.dashboard.figures import BAR_MAX, BAR_MIN, HOURS, MANY, figures_of, hour_bars
 from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason
 
 NOW = datetime(2026, 3, 1, 12, 34, 56, tzinfo=UTC)

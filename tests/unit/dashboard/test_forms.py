@@ -1,7 +1,7 @@
 """The camera's form: texts in, values for the services out, errors back at their fields."""
 
-from surveillance.dashboard.forms import CameraForm, initial_of
 from surveillance.models import Camera
+from vigil_apps.dashboard.forms import CameraForm, initial_of
 
 SENT = {
     "name": "Gate",

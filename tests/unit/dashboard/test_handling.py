@@ -8,11 +8,11 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from sites.roles import Role
-from sites.services import member_set, site_create
-from surveillance.dashboard.cards import AlertCard, alert_card
-from surveillance.dashboard.inbox import in_groups
 from surveillance.models import Alert, Camera
+from vigil_apps.dashboard.cards import AlertCard, alert_card
+from vigil_apps.dashboard.inbox import in_groups
+from vigil_apps.sites.roles import Role
+from vigil_apps.sites.services import member_set, site_create
 
 HTMX = {"HX-Request": "true"}
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from django.utils.translation.template import templatize
 
-import surveillance
+from vigil_apps import dashboard
 
-CATALOGUE = Path(surveillance.__file__).parent / "locale/de/LC_MESSAGES"
+CATALOGUE = Path(dashboard.__file__).parent / "locale/de/LC_MESSAGES"
 _ENTRY = re.compile(r'^msgid "(.+)"\n(?:msgid_plural "(?:.+)"\n)?msgstr(?:\[0\])? "(.*)"$', re.MULTILINE)
 _PLACE = re.compile(r"%\(\w+\)s")
 _MARKS = ("_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy")
@@ -36,7 +36,7 @@ def _texts_of_code(path: Path) -> set[str]:
 def test_every_text_of_the_pages_has_its_german() -> None:
     app = CATALOGUE.parents[2]
     used = {text for path in (app / "templates").rglob("*.html") for text in _texts_of_template(path)}
-    used |= {text for path in (app / "dashboard").rglob("*.py") for text in _texts_of_code(path)}
+    used |= {text for path in app.rglob("*.py") for text in _texts_of_code(path)}
     assert len(used) > 200
     assert used - {text for text, german in entries().items() if german} == set()
 

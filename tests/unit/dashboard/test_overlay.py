@@ -7,8 +7,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from tests.unit.dashboard.test_pages import add_camera
 
-from surveillance.dashboard.overlay import shapes_of
 from surveillance.models import Alert, Camera
+from vigil_apps.dashboard.overlay import shapes_of
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SETTINGS = {

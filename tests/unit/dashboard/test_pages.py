@@ -11,10 +11,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from surveillance.dashboard.inbox import PAGE_SIZE
-from surveillance.dashboard.views.overview import CAMERAS_SHOWN
 from surveillance.models import Alert, Camera
 from surveillance.services.cameras import camera_create
+from vigil_apps.dashboard.inbox import PAGE_SIZE
+from vigil_apps.dashboard.views.overview import CAMERAS_SHOWN
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LISTS = [f"/dashboard/{path}" for path in ("", "live/", "cameras/", "cameras/live/", "alerts/", "alerts/?state=all")]
@@ -175,7 +175,7 @@ def test_a_mistake_of_the_server_has_a_page_that_needs_nothing(
     def broken(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("surveillance.dashboard.views.alerts.selectors.open_alerts_count", broken)
+    monkeypatch.setattr("vigil_apps.dashboard.views.alerts.selectors.open_alerts_count", broken)
     client.raise_request_exception = False
     answer = client.get("/dashboard/alerts/")
     assert answer.status_code == 500

@@ -11,10 +11,10 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern
 
-from sites.roles import Role
-from sites.services import member_set, site_create
-from surveillance.dashboard.urls import urlpatterns
 from surveillance.models import Alert, Camera
+from vigil_apps.dashboard.urls import urlpatterns
+from vigil_apps.sites.roles import Role
+from vigil_apps.sites.services import member_set, site_create
 
 COLUMNS = ("anonymous", "other", "viewer", "site_operator", "site_admin", "owner", "superuser")
 Row = tuple[int, ...]

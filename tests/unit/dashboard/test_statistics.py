@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.unit.dashboard.test_pages import add_camera
 
-from surveillance.dashboard.statistics import PERIODS, Counted, compute, statistics_of
 from surveillance.models import Alert, Camera
-from surveillance.templatetags.vigil import duration
+from vigil_apps.dashboard.statistics import PERIODS, Counted, compute, statistics_of
+from vigil_apps.dashboard.templatetags.vigil import duration
 from vigil_contracts.names import AlertType
 
 NOW = datetime(2026, 3, 1, 12, 34, 56, tzinfo=UTC)

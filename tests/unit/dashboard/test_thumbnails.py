@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from surveillance.dashboard.thumbnails import SIZE_PIXELS, shrink
+from vigil_apps.dashboard.thumbnails import SIZE_PIXELS, shrink
 
 
 def jpeg(width: int, height: int) -> bytes:

@@ -3,14 +3,14 @@
 import re
 from pathlib import Path
 
-import surveillance
-from audit.models import Action, Via
-from notifications.core.names import MessageKind, MessageState
-from surveillance.dashboard.vocabulary import ALERT_KINDS, CHOICES, PHASE_LOOKS, TROUBLED_PHASES
+from vigil_apps import dashboard
+from vigil_apps.audit.models import Action, Via
+from vigil_apps.dashboard.vocabulary import ALERT_KINDS, CHOICES, PHASE_LOOKS, TROUBLED_PHASES
+from vigil_apps.notifications.core.names import MessageKind, MessageState
 from vigil_contracts.names import AlertType, CameraPhase
 
-APP = Path(surveillance.__file__).parent
-ICONS = set(re.findall(r'<symbol id="([a-z-]+)"', (APP / "static/surveillance/icons.svg").read_text()))
+APP = Path(dashboard.__file__).parent
+ICONS = set(re.findall(r'<symbol id="([a-z-]+)"', (APP / "static/dashboard/icons.svg").read_text()))
 TEMPLATES = sorted((APP / "templates").rglob("*.html"))
 
 

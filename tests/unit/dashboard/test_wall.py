@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 import pytest
 from django.http import QueryDict
 
-from sites.models import Site
 from surveillance.core.health import Health
-from surveillance.dashboard.cards import CameraCard, LastAlert, camera_card
-from surveillance.dashboard.vocabulary import ALERT_KINDS
-from surveillance.dashboard.wall import wall_of
 from surveillance.models import Camera
+from vigil_apps.dashboard.cards import CameraCard, LastAlert, camera_card
+from vigil_apps.dashboard.vocabulary import ALERT_KINDS
+from vigil_apps.dashboard.wall import wall_of
+from vigil_apps.sites.models import Site
 from vigil_contracts.names import REASON_TEXTS, AlertType, CameraPhase, Reason
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

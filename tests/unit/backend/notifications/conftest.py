@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from tests.unit.backend.conftest import WEBHOOK, Party
 
-from notifications.models import Subscription
-from notifications.services.subscriptions import subscription_create
+from vigil_apps.notifications.models import Subscription
+from vigil_apps.notifications.services.subscriptions import subscription_create
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.db import connection
 from tests.unit.backend.conftest import WEBHOOK, Party
 
-from notifications.models import Message, Subscription
-from sites.models import Site
 from surveillance.models import Camera
+from vigil_apps.notifications.models import Message, Subscription
+from vigil_apps.sites.models import Site
 
 PATH = "/api/notifications/"
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from notifications.core.matching import Happened, Wish
-from notifications.core.planning import MOST_ALERTS, Pace, grouped
+from vigil_apps.notifications.core.matching import Happened, Wish
+from vigil_apps.notifications.core.planning import MOST_ALERTS, Pace, grouped
 from vigil_contracts.rules import Schedule
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)  # a Monday

@@ -15,17 +15,17 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from tests.unit.backend.conftest import Party, alert_fields, send
 from tests.unit.backend.notifications.conftest import subscribe
 
-from notifications import dispatch, turn
-from notifications.channels import CHANNELS, DeliveryError
-from notifications.core.message import Content
-from notifications.core.names import ChannelName, MessageState
-from notifications.models import Message, OutboxEntry, Subscription
-from notifications.selectors import outbox_pending
-from notifications.services.delivery import LEASE, message_claim, message_deliver, messages_delete_old
-from notifications.services.planning import messages_plan
-from sites.models import Membership, Site
 from surveillance.models import Alert, Camera
 from surveillance.services.offline import _make
+from vigil_apps.notifications import dispatch, turn
+from vigil_apps.notifications.channels import CHANNELS, DeliveryError
+from vigil_apps.notifications.core.message import Content
+from vigil_apps.notifications.core.names import ChannelName, MessageState
+from vigil_apps.notifications.models import Message, OutboxEntry, Subscription
+from vigil_apps.notifications.selectors import outbox_pending
+from vigil_apps.notifications.services.delivery import LEASE, message_claim, message_deliver, messages_delete_old
+from vigil_apps.notifications.services.planning import messages_plan
+from vigil_apps.sites.models import Membership, Site
 
 
 @dataclass

@@ -1,7 +1,0 @@
-"""Paths of the audit trail, below `/api/`."""
-
-from django.urls import path
-
-from audit.api.views import AuditView
-
-urlpatterns = [path("audit/", AuditView.as_view(), name="audit")]

@@ -1,0 +1,196 @@
+"""Endpoints of invitations and of accounts that people make for themselves."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.http import Http404
+from django.urls import reverse
+from django.utils.cache import patch_cache_control
+from django.views.decorators.debug import sensitive_variables
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.generics import ListAPIView
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from surveillance_backend.pagination import ByIdPagination
+from vigil_apps.accounts.api.serializers import (
+    AcceptSerializer,
+    AccountSerializer,
+    InvitationRequestSerializer,
+    InvitationSerializer,
+    InvitedAccountSerializer,
+    NewInvitationSerializer,
+    UserSerializer,
+)
+from vigil_apps.accounts.invitations import (
+    InvalidAccountError,
+    InvalidInvitationError,
+    account_create,
+    account_create_invited,
+    invitation_accept,
+    invitation_create,
+)
+from vigil_apps.accounts.models import Invitation
+from vigil_apps.accounts.permissions import USER, user_of
+from vigil_apps.sites.models import Site
+from vigil_apps.sites.roles import Role
+from vigil_apps.sites.selectors import is_admin_anywhere, sites_visible_to
+
+NOT_ADMIN = "Only an administrator, or the admin of a site, may invite."
+NOT_YOUR_SITE = "must be a site of which you are an admin"
+CLOSED = "Nobody can register here. Ask an administrator for an invitation."
+
+
+class InvitationListView(ListAPIView[Invitation]):
+    """Invitations, for admins."""
+
+    scopes = {"GET": USER, "POST": USER}  # noqa: RUF012 read only
+    serializer_class = InvitationSerializer
+    pagination_class = ByIdPagination
+
+    def get_queryset(self) -> QuerySet[Invitation]:
+        """Those that the user may give out."""
+        return _visible(self.request)
+
+    @extend_schema(summary="Invitations")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """The invitations to your sites, used ones too, the newest first. A superuser's are all."""
+        _require_admin(request)
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(
+        summary="Invite somebody", request=InvitationRequestSerializer, responses={201: NewInvitationSerializer}
+    )
+    def post(self, request: Request) -> Response:
+        """Answers a link that is good for one person and some days. It is shown this once."""
+        _require_admin(request)
+        sent = InvitationRequestSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        values = sent.validated_data
+        made = invitation_create(
+            invited_by=user_of(request),
+            lifetime=timedelta(days=values["expires_in_days"]),
+            name=values["name"],
+            site=_site(request, values["site"]),
+            role=Role(values["role"]),
+        )
+        url = request.build_absolute_uri(reverse("invitation", args=[made.token]))
+        body = {"invitation": made.invitation, "token": made.token, "url": url}
+        response = Response(NewInvitationSerializer(body).data, status=201)
+        patch_cache_control(response, no_store=True)
+        return response
+
+
+class InvitationView(APIView):
+    """One invitation."""
+
+    scopes = {"DELETE": USER}  # noqa: RUF012
+
+    @extend_schema(summary="Take an invitation back", responses={204: None})
+    def delete(self, request: Request, invitation_id: UUID) -> Response:
+        """The link is good for nothing from now on."""
+        invitation = _visible(request).filter(public_id=invitation_id).first()
+        if invitation is None:
+            raise Http404
+        invitation.delete()
+        return Response(status=204)
+
+
+class AcceptView(APIView):
+    """Coming into a site with the account that one has."""
+
+    scopes = {"POST": USER}  # noqa: RUF012
+
+    @extend_schema(summary="Accept an invitation", request=AcceptSerializer, responses=InvitationSerializer)
+    def post(self, request: Request) -> Response:
+        """Makes you a member of the invitation's site, and uses the invitation up."""
+        sent = AcceptSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        with _answered():
+            invitation = invitation_accept(token=sent.validated_data["token"], user=user_of(request))
+        return Response(InvitationSerializer(invitation).data)
+
+
+class InvitedAccountView(APIView):
+    """A new account by invitation."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    @extend_schema(
+        summary="Make an account by invitation",
+        request=InvitedAccountSerializer,
+        responses={201: UserSerializer},
+        auth=[],
+    )
+    @sensitive_variables()
+    def post(self, request: Request) -> Response:
+        """Makes the account, with the invitation's role in its site, and uses the invitation up."""
+        sent = InvitedAccountSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        with _answered():
+            user = account_create_invited(**sent.validated_data)
+        return Response(UserSerializer(user).data, status=201)
+
+
+class RegisterView(APIView):
+    """A new account without one, where the backend's owner allows that."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    @extend_schema(summary="Make an account", request=AccountSerializer, responses={201: UserSerializer}, auth=[])
+    @sensitive_variables()
+    def post(self, request: Request) -> Response:
+        """Makes an account; refused with 403 unless VIGIL_SELF_REGISTRATION is on."""
+        if not settings.VIGIL_SELF_REGISTRATION:
+            raise PermissionDenied(CLOSED)
+        sent = AccountSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        with _answered():
+            user = account_create(**sent.validated_data)
+        return Response(UserSerializer(user).data, status=201)
+
+
+def _visible(request: Request) -> QuerySet[Invitation]:
+    invitations = Invitation.objects.select_related("invited_by", "used_by")
+    user = user_of(request) if request.user.is_authenticated else None
+    if user is None:  # the schema is made without a user
+        return invitations.none()
+    if user.is_superuser:
+        return invitations
+    return invitations.filter(site__in=sites_visible_to(user=user, role=Role.ADMIN))
+
+
+def _require_admin(request: Request) -> None:
+    if not is_admin_anywhere(user_of(request)):
+        raise PermissionDenied(NOT_ADMIN)
+
+
+def _site(request: Request, site_id: int | None) -> Site | None:
+    """The site to invite into. None only a superuser may say: it invites into the backend alone."""
+    user = user_of(request)
+    if site_id is None and user.is_superuser:
+        return None
+    site = sites_visible_to(user=user, role=Role.ADMIN).filter(pk=site_id).first() if site_id is not None else None
+    if site is None:
+        raise ValidationError({"site": [NOT_YOUR_SITE]})
+    return site
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    try:
+        yield
+    except InvalidInvitationError as error:
+        raise ValidationError({"token": [str(error)]}) from None
+    except InvalidAccountError as error:
+        raise ValidationError(error.errors) from None

@@ -1,0 +1,119 @@
+"""Shapes of what accounts' endpoints take and answer."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from vigil_apps.accounts.models import AuthToken, Invitation
+from vigil_apps.accounts.scopes import Scope
+from vigil_apps.sites.roles import Role
+
+MAX_TOKEN_DAYS = 365
+MAX_INVITATION_DAYS = 30
+
+
+class CredentialsSerializer(serializers.Serializer[None]):
+    """Who wants a token."""
+
+    username = serializers.CharField(max_length=150)
+    password = serializers.CharField(max_length=4096, trim_whitespace=False, style={"input_type": "password"})
+    name = serializers.CharField(max_length=100, required=False, default="", allow_blank=True)
+
+
+class NewTokenSerializer(serializers.Serializer[None]):
+    """A token's text: shown once."""
+
+    token = serializers.CharField(read_only=True)
+    expires_at = serializers.DateTimeField(read_only=True, allow_null=True)
+
+
+class TokenRequestSerializer(serializers.Serializer[Any]):
+    """What the token is to be."""
+
+    name = serializers.CharField(max_length=100, help_text="What it is for.")
+    expires_in_days = serializers.IntegerField(
+        min_value=1, max_value=MAX_TOKEN_DAYS, required=False, help_text="Default: VIGIL_TOKEN_LIFETIME_DAYS."
+    )
+
+
+class TokenSerializer(serializers.ModelSerializer[AuthToken]):
+    """A token, without its text."""
+
+    id = serializers.UUIDField(source="public_id", read_only=True)
+    scope = serializers.ChoiceField(choices=Scope.choices, read_only=True)
+    created_at = serializers.DateTimeField(source="created", read_only=True)
+    expires_at = serializers.DateTimeField(source="expiry", read_only=True, allow_null=True)
+    is_current = serializers.SerializerMethodField(help_text="Whether this request was made with it.")
+
+    class Meta:
+        model = AuthToken
+        fields = ("id", "name", "scope", "created_at", "last_used_at", "expires_at", "is_current")
+        read_only_fields = fields
+
+    def get_is_current(self, token: AuthToken) -> bool:
+        """By the request in the context."""
+        auth = getattr(self.context.get("request"), "auth", None)
+        return isinstance(auth, AuthToken) and auth.pk == token.pk
+
+
+class InvitationRequestSerializer(serializers.Serializer[Any]):
+    """Whom to invite, and into what."""
+
+    name = serializers.CharField(max_length=100, required=False, default="", allow_blank=True, help_text="For whom.")
+    site = serializers.IntegerField(
+        required=False, allow_null=True, default=None, min_value=1, max_value=2**63 - 1, help_text="Into which site."
+    )
+    role = serializers.ChoiceField(choices=Role.choices, required=False, default=Role.VIEWER)
+    expires_in_days = serializers.IntegerField(min_value=1, max_value=MAX_INVITATION_DAYS, required=False, default=7)
+
+
+class InvitationSerializer(serializers.ModelSerializer[Invitation]):
+    """An invitation, without its text."""
+
+    id = serializers.UUIDField(source="public_id", read_only=True)
+    site = serializers.IntegerField(source="site_id", read_only=True, allow_null=True)
+    invited_by: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        slug_field="username", read_only=True, allow_null=True
+    )
+    used_by: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        slug_field="username", read_only=True, allow_null=True
+    )
+
+    class Meta:
+        model = Invitation
+        fields = ("id", "name", "site", "role", "invited_by", "created_at", "expires_at", "used_at", "used_by")
+        read_only_fields = fields
+
+
+class NewInvitationSerializer(serializers.Serializer[Any]):
+    """An invitation with its link: shown once."""
+
+    invitation = InvitationSerializer(read_only=True)
+    token = serializers.CharField(read_only=True)
+    url = serializers.CharField(read_only=True, help_text="To give to the person. Good for one use.")
+
+
+class AcceptSerializer(serializers.Serializer[Any]):
+    """An invitation's text."""
+
+    token = serializers.CharField(max_length=200)
+
+
+class AccountSerializer(serializers.Serializer[Any]):
+    """A new account."""
+
+    username = serializers.CharField(max_length=150)
+    password = serializers.CharField(max_length=4096, trim_whitespace=False, style={"input_type": "password"})
+
+
+class InvitedAccountSerializer(AccountSerializer):
+    """A new account by an invitation."""
+
+    token = serializers.CharField(max_length=200)
+
+
+class UserSerializer(serializers.Serializer[Any]):
+    """A user."""
+
+    id = serializers.IntegerField(read_only=True)
+    username = serializers.CharField(read_only=True)

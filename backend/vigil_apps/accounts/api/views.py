@@ -1,0 +1,153 @@
+"""Endpoints of tokens."""
+
+from datetime import datetime, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth import authenticate
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
+from django.http import Http404
+from django.utils import timezone
+from django.utils.cache import patch_cache_control
+from django.views.decorators.debug import sensitive_variables
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.generics import ListAPIView
+from rest_framework.parsers import FormParser
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from surveillance_backend.api_errors import ConflictError
+from surveillance_backend.json_input import BoundedJSONParser
+from surveillance_backend.pagination import NewestTokenPagination
+from vigil_apps.accounts.api.serializers import (
+    CredentialsSerializer,
+    NewTokenSerializer,
+    TokenRequestSerializer,
+    TokenSerializer,
+)
+from vigil_apps.accounts.authentication import ScopedTokenAuthentication
+from vigil_apps.accounts.models import AuthToken
+from vigil_apps.accounts.permissions import USER, user_of
+from vigil_apps.accounts.scopes import Scope
+from vigil_apps.accounts.services import token_create, token_rotate
+
+
+class TokenView(APIView):
+    """Makes a token of a user who says their password."""
+
+    authentication_classes = ()
+    parser_classes = (BoundedJSONParser, FormParser)  # a form is what `curl -d` sends
+    permission_classes = (AllowAny,)
+
+    def get_authenticate_header(self, request: Request) -> str:
+        """A wrong password is 401."""
+        return str(ScopedTokenAuthentication().authenticate_header(request))
+
+    @extend_schema(
+        operation_id="token_create",
+        request=CredentialsSerializer,
+        responses={200: NewTokenSerializer},
+        summary="Make a token of your own",
+        auth=[],
+    )
+    @sensitive_variables()
+    def post(self, request: Request) -> Response:
+        """Answers a new token with the scope of its user. It is shown this once."""
+        given = CredentialsSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        user = authenticate(
+            request._request, username=given.validated_data["username"], password=given.validated_data["password"]
+        )
+        if not isinstance(user, User):
+            raise AuthenticationFailed("User name or password is wrong.")
+        lifetime = timedelta(days=settings.ENVIRONMENT.token_lifetime_days)
+        token = token_create(user=user, scope=Scope.USER, name=given.validated_data["name"], lifetime=lifetime)
+        return Response({"token": token, "expires_at": timezone.now() + lifetime})
+
+
+class TokenListView(ListAPIView[AuthToken]):
+    """One's own tokens."""
+
+    scopes = {"GET": USER, "POST": USER}  # noqa: RUF012 read only
+    serializer_class = TokenSerializer
+    pagination_class = NewestTokenPagination
+
+    def get_queryset(self) -> QuerySet[AuthToken]:
+        """Those of the user that have not ended."""
+        return _own_tokens(self.request)
+
+    @extend_schema(summary="Your tokens")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Your tokens that have not ended, the newest first; never their text."""
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(
+        operation_id="tokens_create",
+        summary="Make another token of your own",
+        request=TokenRequestSerializer,
+        responses={201: NewTokenSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Answers a new token with the scope of its user. It is shown this once."""
+        sent = TokenRequestSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        days = sent.validated_data.get("expires_in_days", settings.ENVIRONMENT.token_lifetime_days)
+        lifetime = timedelta(days=days)
+        name = sent.validated_data["name"]
+        token = token_create(user=user_of(request), scope=Scope.USER, name=name, lifetime=lifetime)
+        return _shown_once(token, timezone.now() + lifetime)
+
+
+class TokenDetailView(APIView):
+    """One token."""
+
+    scopes = {"DELETE": USER}  # noqa: RUF012
+
+    @extend_schema(summary="Revoke a token", responses={204: None})
+    def delete(self, request: Request, token_id: UUID) -> Response:
+        """From now on the token is good for nothing."""
+        _own_token(request, token_id).delete()
+        return Response(status=204)
+
+
+class TokenRotateView(APIView):
+    """A token's successor."""
+
+    scopes = {"POST": USER}  # noqa: RUF012
+
+    @extend_schema(
+        operation_id="tokens_rotate",
+        summary="Replace a token",
+        request=None,
+        responses={201: NewTokenSerializer},
+    )
+    def post(self, request: Request, token_id: UUID) -> Response:
+        """A new token of the same name and lifetime; the former one ends ten minutes later."""
+        former = _own_token(request, token_id)
+        if former.scope != Scope.USER:
+            raise ConflictError("Tokens of services are replaced with `manage.py create_token --replace`.")
+        lifetime = former.expiry - former.created if former.expiry is not None else None
+        return _shown_once(token_rotate(token=former), timezone.now() + lifetime if lifetime is not None else None)
+
+
+def _own_tokens(request: Request) -> QuerySet[AuthToken]:
+    good = Q(expiry__isnull=True) | Q(expiry__gt=timezone.now())
+    return cast("QuerySet[AuthToken]", AuthToken.objects.filter(good, user=user_of(request)))
+
+
+def _own_token(request: Request, token_id: UUID) -> AuthToken:
+    token = _own_tokens(request).select_related("user").filter(public_id=token_id).first()
+    if token is None:
+        raise Http404
+    return token
+
+
+def _shown_once(token: str, expires_at: datetime | None) -> Response:
+    response = Response({"token": token, "expires_at": expires_at}, status=201)
+    patch_cache_control(response, no_store=True)
+    return response

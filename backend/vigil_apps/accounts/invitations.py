@@ -1,0 +1,112 @@
+"""Writes: invitations, and accounts that people make for themselves."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.crypto import get_random_string
+from knox.crypto import hash_token
+
+from vigil_apps.accounts.models import Invitation
+from vigil_apps.sites.models import Site
+from vigil_apps.sites.roles import Role
+from vigil_apps.sites.services import member_set
+
+NOT_VALID = "This invitation is not valid: it was used, has ended, or was taken back. Ask for another one."
+NAME_TAKEN = "This user name is taken."
+_LENGTH = 43
+"""Of 62 characters each: 256 bits."""
+
+
+class InvalidInvitationError(Exception):
+    """There is no such invitation, or not any more."""
+
+
+class InvalidAccountError(Exception):
+    """`errors`: field to what is wrong with it."""
+
+    def __init__(self, errors: dict[str, list[str]]) -> None:
+        super().__init__("; ".join(errors))
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True)
+class NewInvitation:
+    """An invitation and its text, which cannot be had again."""
+
+    invitation: Invitation
+    token: str
+
+
+def invitation_create(
+    *, invited_by: User, lifetime: timedelta, name: str = "", site: Site | None = None, role: Role = Role.VIEWER
+) -> NewInvitation:
+    """A new invitation."""
+    token = get_random_string(_LENGTH)
+    invitation = Invitation.objects.create(
+        digest=hash_token(token),
+        name=name,
+        site=site,
+        role=role,
+        invited_by=invited_by,
+        expires_at=timezone.now() + lifetime,
+    )
+    return NewInvitation(invitation, token)
+
+
+def invitation_find(token: str) -> Invitation:
+    """The open invitation with this text. Raises InvalidInvitationError with one message, whatever is wrong."""
+    open_ones = Invitation.objects.filter(used_at__isnull=True, expires_at__gt=timezone.now())
+    found = open_ones.select_related("site").filter(digest=hash_token(token)).first()
+    if found is None:
+        raise InvalidInvitationError(NOT_VALID)
+    return found
+
+
+@transaction.atomic
+def invitation_accept(*, token: str, user: User) -> Invitation:
+    """Uses the invitation up for a user who exists: once, though two should try at the same moment.
+
+    A member of the site keeps a role that is higher. Raises InvalidInvitationError.
+    """
+    found = Invitation.objects.select_for_update().filter(pk=invitation_find(token).pk, used_at__isnull=True).first()
+    if found is None:
+        raise InvalidInvitationError(NOT_VALID)
+    found.used_at, found.used_by = timezone.now(), user
+    found.save(update_fields=["used_at", "used_by"])
+    if found.site is not None:
+        present = found.site.memberships.filter(user=user).first()
+        if present is None or present.role not in Role(found.role).and_above:
+            member_set(site=found.site, user=user, role=Role(found.role))
+    return found
+
+
+@transaction.atomic
+def account_create_invited(*, token: str, username: str, password: str) -> User:
+    """A new user by invitation. Raises InvalidInvitationError or InvalidAccountError; then nothing is used up."""
+    invitation_find(token)
+    user = account_create(username=username, password=password)
+    invitation_accept(token=token, user=user)
+    return user
+
+
+def account_create(*, username: str, password: str) -> User:
+    """A new user with no rights but their own. Raises InvalidAccountError."""
+    user = User(username=User.normalize_username(username))
+    try:
+        user.full_clean(exclude=["password"], validate_unique=False)
+        validate_password(password, user)
+    except ValidationError as error:
+        errors = error.message_dict if hasattr(error, "error_dict") else {"password": list(error.messages)}
+        raise InvalidAccountError(errors) from None
+    user.set_password(password)
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError:
+        raise InvalidAccountError({"username": [NAME_TAKEN]}) from None
+    return user

@@ -1,0 +1,119 @@
+"""Writes: users and tokens."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, cast
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from knox.crypto import hash_token
+from knox.settings import CONSTANTS
+
+from vigil_apps.accounts.models import AuthToken
+from vigil_apps.accounts.scopes import Scope
+
+if TYPE_CHECKING:
+    from surveillance.models import Camera
+
+GRACE = timedelta(minutes=10)
+"""How long a former token stays good: until the pod that holds it is replaced, or its user has put in the new one."""
+
+LEAST_TOKEN_LENGTH = 40
+"""Of a token that is not made here: 40 random letters and digits have 238 bits."""
+
+
+def token_create(
+    *, user: User, scope: Scope, name: str = "", lifetime: timedelta | None = None, camera: "Camera | None" = None
+) -> str:
+    """Makes a token and returns its text, which cannot be had again. `lifetime` None: it does not end."""
+    _, text = AuthToken.objects.create(user=user, scope=scope, name=name, expiry=lifetime, camera=camera)
+    return cast("str", text)
+
+
+@transaction.atomic
+def detector_tokens_rotate(*, cameras: "Sequence[Camera]", name: str = "") -> dict[int, str]:
+    """A new token for the detector of each camera, by its id; the former ones end after `GRACE`."""
+    _end(AuthToken.objects.filter(camera__in=cameras, scope=Scope.DETECTOR), grace=GRACE)
+    return {
+        camera.pk: token_create(user=camera.user, scope=Scope.DETECTOR, name=name, camera=camera)
+        for camera in cameras
+    }
+
+
+@transaction.atomic
+def token_rotate(*, token: AuthToken) -> str:
+    """A new token in the place of a user's: same name and lifetime. The former one ends after `GRACE`."""
+    lifetime = token.expiry - token.created if token.expiry is not None else None
+    _end(AuthToken.objects.filter(pk=token.pk), grace=GRACE)
+    return token_create(user=token.user, scope=Scope(token.scope), name=token.name, lifetime=lifetime)
+
+
+@transaction.atomic
+def service_token_replace(
+    *, user: User, scope: Scope, name: str, lifetime: timedelta | None, grace: timedelta
+) -> str:
+    """A new token for a service; former ones of the same user, scope and name end after `grace`."""
+    _end(AuthToken.objects.filter(user=user, scope=scope, name=name), grace=grace)
+    return token_create(user=user, scope=scope, name=name, lifetime=lifetime)
+
+
+@transaction.atomic
+def service_token_set(*, user: User, scope: Scope, name: str, text: str) -> bool:
+    """Makes this very text good as a service's token, and ends others of the same user, scope and name after `GRACE`.
+
+    For installers that make a secret first and give it to both sides. Returns whether it is new; running it again
+    changes nothing. Raises `ValueError` for a text that could be guessed.
+    """
+    if len(text) < LEAST_TOKEN_LENGTH or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(f"a token must be {LEAST_TOKEN_LENGTH} or more printable characters without spaces")
+    digest = hash_token(text)
+    _end(AuthToken.objects.filter(user=user, scope=scope, name=name).exclude(digest=digest), grace=GRACE)
+    found = AuthToken.objects.filter(digest=digest).first()
+    if found is not None:
+        if (found.user_id, found.scope) != (user.pk, scope):
+            raise ValueError("this token is in use already, for another user or scope")
+        return False
+    token = AuthToken(user=user, scope=scope, name=name, digest=digest, token_key=text[: CONSTANTS.TOKEN_KEY_LENGTH])
+    token.save(force_insert=True)
+    return True
+
+
+def _end(tokens: QuerySet[AuthToken], *, grace: timedelta) -> None:
+    end = timezone.now() + grace
+    for token in tokens.filter(Q(expiry__isnull=True) | Q(expiry__gt=end)):  # saved one by one, for the audit trail
+        token.expiry = end
+        token.save(update_fields=["expiry"])
+
+
+def expired_tokens_delete(*, now: datetime) -> int:
+    """Forgets tokens that have ended; returns how many."""
+    count, _ = AuthToken.objects.filter(expiry__lte=now).delete()
+    return int(count)
+
+
+@transaction.atomic
+def user_ensure(*, username: str, password: str, is_superuser: bool) -> bool:
+    """Makes the user exist, with this password and these rights. Returns whether it is new.
+
+    Running it again changes nothing, so that sessions stay valid.
+    """
+    user, is_new = User.objects.get_or_create(username=username)
+    changed = is_new
+    if not user.check_password(password):
+        user.set_password(password)
+        changed = True
+    if is_superuser and not (user.is_superuser and user.is_staff):
+        user.is_superuser = user.is_staff = True
+        changed = True
+    if changed:
+        user.save()
+    return is_new
+
+
+def user_set_active(*, user: User, is_active: bool) -> None:
+    """Closes an account, or opens it again. A closed one's sessions and tokens are good for nothing from now on."""
+    if user.is_active != is_active:
+        user.is_active = is_active
+        user.save(update_fields=["is_active"])

@@ -1,0 +1,56 @@
+"""Where a change comes from: the request that is being answered, or the system itself."""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+
+from vigil_apps.audit.models import Via
+
+_request: ContextVar[HttpRequest | None] = ContextVar("audit_request", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who asks, how, and from which address."""
+
+    user: User | None
+    via: Via
+    token_name: str
+    address: str | None
+
+
+class AuditMiddleware:
+    """Remembers the request while it is answered. Who asks is only known later, once the view has authenticated."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        remembered = _request.set(request)
+        try:
+            return self.get_response(request)
+        finally:
+            _request.reset(remembered)
+
+
+def origin() -> Origin:
+    """Of what happens at this moment. REST framework puts user and token onto the plain request."""
+    request = _request.get()
+    if request is None:
+        return Origin(None, Via.SYSTEM, "", None)
+    user = request.user if isinstance(request.user, User) else None
+    token = getattr(request, "auth", None)
+    name = "" if token is None else str(token)
+    return Origin(user, Via.SESSION if token is None else Via.TOKEN, name[:160], address_of(request))
+
+
+def address_of(request: HttpRequest) -> str | None:
+    """The peer's address; behind a proxy uvicorn has put in its client's. None where it is no address (a socket)."""
+    try:
+        return str(ip_address(request.META.get("REMOTE_ADDR", "").partition("%")[0]))
+    except ValueError:
+        return None

@@ -1,0 +1,292 @@
+"""What the templates show: rows turned into frozen values, with no query left to happen while a page renders."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from surveillance.core.health import Health, message
+from surveillance.core.stored_detection import readable_detection
+from surveillance.models import Alert, Camera, CameraHealth, CameraHealthChange, CameraResource, ManagedBy
+from vigil_apps.dashboard.vocabulary import (
+    ALERT_KINDS,
+    PHASE_LOOKS,
+    TROUBLED_PHASES,
+    AlertKind,
+    Tone,
+    Words,
+)
+from vigil_contracts.camera import ReportedResource
+from vigil_contracts.names import AlertType, CameraPhase, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class AlertCard:
+    """One alert."""
+
+    id: int
+    camera_id: int
+    camera_name: str
+    kind: AlertKind
+    confidence_percent: int
+    timestamp: datetime
+    received_at: datetime
+    has_image: bool
+    has_clip: bool
+    acknowledged: bool
+    acknowledged_by: str
+    acknowledged_at: datetime | None
+    resolved: bool
+    resolved_by: str
+    resolved_at: datetime | None
+    is_false_positive: bool
+    may_handle: bool
+    description: str
+    label: str
+    zone: str
+    zone_seconds: float | None
+    rule: str
+    track: str
+    event_id: str
+    is_same: bool = False
+    """It stands below a newer alert of the same object."""
+    same_count: int = 0
+    """How many alerts of its object stand together, where it is the newest of several."""
+
+    @property
+    def picture_text(self) -> str:
+        """The picture in words, for those who cannot see it."""
+        return self.description or f"{self.kind.text}, {self.camera_name}"
+
+
+@dataclass(frozen=True, slots=True)
+class LastAlert:
+    """The newest alert of a camera, as far as a tile shows it."""
+
+    id: int
+    kind: AlertKind
+    at: datetime
+    acknowledged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Of a camera what tells where it stands among all: for the figures of a thousand, and their order."""
+
+    id: int
+    name: str
+    site_id: int | None
+    is_active: bool
+    phase_text: Words
+    tone: Tone
+    trouble_rank: int
+    is_trouble: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CameraCard(Standing):
+    """One camera in a list."""
+
+    site_name: str
+    group: str
+    is_editable: bool
+    is_switchable: bool
+    is_kept_elsewhere: bool
+    is_administered: bool
+    picture_alert_id: int | None
+    picture_at: datetime | None
+    last_alert: LastAlert | None
+    created_at: datetime
+
+    @property
+    def last_alert_at(self) -> datetime | None:
+        """When it gave its newest alert."""
+        return self.last_alert.at if self.last_alert is not None else None
+
+    @property
+    def is_shown_live(self) -> bool:
+        """Whether there is a picture of now to ask for."""
+        return self.is_active and not self.is_trouble
+
+
+@dataclass(frozen=True, slots=True)
+class HealthChange:
+    """From when on a camera was how."""
+
+    at: datetime
+    phase_text: Words
+    tone: Tone
+    message: str
+
+
+def health_change(change: CameraHealthChange) -> HealthChange:
+    """One step of a camera's history."""
+    look = PHASE_LOOKS[CameraPhase(change.phase)]
+    return HealthChange(change.at, look.text, look.tone, message(Reason(change.reason), change.message))
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLine:
+    """One token of a camera's detector; its text is known to nobody."""
+
+    name: str
+    created_at: datetime
+    last_used_at: datetime | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CameraPage(CameraCard):
+    """One camera on its own page; `masked_rtsp_url` holds no credentials."""
+
+    masked_rtsp_url: str
+    width: int | None
+    height: int | None
+    codec: str
+    frames_per_second: float | None
+    last_frame_time: datetime | None
+    detector: str
+    classes: tuple[str, ...]
+    minimum_confidence_percent: int
+    analysed_per_second: float
+    zones: int
+    rules: int
+    masks: int
+    is_scheduled: bool
+    spooled_alerts: int
+    reported_at: datetime | None
+    detector_class_name: str
+    resource_name: str
+    resource_source: str
+    kubernetes: ReportedResource | None
+    """How its resource is; None where no cluster runs it."""
+    media_url: str
+    hls_url: str
+    """Where a media server plays the camera (WHEP); empty where there is none, or the camera is off."""
+
+
+def alert_card(alert: Alert) -> AlertCard:
+    """`alert` with `camera`, `acknowledged_by` and `resolved_by` loaded, and annotated with `may_handle`."""
+    return AlertCard(
+        id=alert.pk,
+        camera_id=alert.camera_id,
+        camera_name=alert.camera.name,
+        kind=ALERT_KINDS[AlertType(alert.alert_type)],
+        confidence_percent=round(alert.confidence * 100),
+        timestamp=alert.timestamp,
+        received_at=alert.received_at,
+        has_image=bool(alert.image),
+        has_clip=bool(alert.clip),
+        acknowledged=alert.acknowledged,
+        acknowledged_by=alert.acknowledged_by.get_username() if alert.acknowledged_by else "",
+        acknowledged_at=alert.acknowledged_at,
+        resolved=alert.resolved,
+        resolved_by=alert.resolved_by.get_username() if alert.resolved_by else "",
+        resolved_at=alert.resolved_at,
+        is_false_positive=alert.is_false_positive,
+        may_handle=bool(getattr(alert, "may_handle", False)),
+        description=alert.description,
+        label=alert.label,
+        zone=alert.zone,
+        zone_seconds=alert.zone_seconds,
+        rule=alert.rule,
+        track=alert.track,
+        event_id=alert.event_id,
+    )
+
+
+def standing(camera_id: int, name: str, health: Health, *, site_id: int | None, is_active: bool) -> Standing:
+    """The camera in the state `health`."""
+    look = PHASE_LOOKS[health.phase]
+    return Standing(
+        id=camera_id,
+        name=name,
+        site_id=site_id,
+        is_active=is_active,
+        phase_text=look.text,
+        tone=look.tone,
+        trouble_rank=look.trouble_rank,
+        is_trouble=health.phase in TROUBLED_PHASES,
+        message=health.message,
+    )
+
+
+def camera_card(
+    camera: Camera,
+    health: Health,
+    *,
+    picture_alert_id: int | None,
+    picture_at: datetime | None,
+    last_alert: LastAlert | None,
+    may_change: bool,
+    may_operate: bool,
+) -> CameraCard:
+    """`camera`, with its `site` loaded, in the state `health`; the picture is that of an alert.
+
+    `may_…`: what the viewer's role allows.
+    """
+    stands = standing(camera.pk, camera.name, health, site_id=camera.site_id, is_active=camera.is_active)
+    is_ours = camera.managed_by == ManagedBy.BACKEND
+    return CameraCard(
+        **{name: getattr(stands, name) for name in Standing.__dataclass_fields__},
+        site_name=camera.site.name if camera.site is not None else "",
+        group=camera.group,
+        is_editable=is_ours and may_change,
+        is_switchable=is_ours and may_operate,
+        is_kept_elsewhere=not is_ours,
+        is_administered=may_change,
+        picture_alert_id=picture_alert_id,
+        picture_at=picture_at,
+        last_alert=last_alert,
+        created_at=camera.created_at,
+    )
+
+
+def camera_page(
+    card: CameraCard,
+    camera: Camera,
+    health: Health,
+    report: CameraHealth | None,
+    resource: CameraResource | None,
+    *,
+    kubernetes: ReportedResource | None,
+    media_url: str,
+    hls_url: str,
+) -> CameraPage:
+    """`card` with the stream as the detector sees it, the detection settings, and the resource that it stands for."""
+    detection = readable_detection(camera.detection)
+    stream = health.stream
+    common = {name: getattr(card, name) for name in CameraCard.__dataclass_fields__}
+    return CameraPage(
+        **common,
+        masked_rtsp_url=camera.masked_rtsp_url,
+        width=stream.width,
+        height=stream.height,
+        codec=stream.codec or "",
+        frames_per_second=stream.frames_per_second,
+        last_frame_time=stream.last_frame_time,
+        detector=report.detector if report is not None else "",
+        classes=detection.classes,
+        minimum_confidence_percent=round(detection.minimum_confidence * 100),
+        analysed_per_second=detection.frames_per_second,
+        zones=len(detection.zones),
+        rules=len(detection.rules),
+        masks=len(detection.motion_masks),
+        is_scheduled=detection.schedule is not None,
+        spooled_alerts=report.spooled_alerts if report is not None else 0,
+        reported_at=health.reported_at,
+        detector_class_name=camera.detector_class_name,
+        resource_name=resource.name if resource is not None else "",
+        resource_source=resource.source if resource is not None else "",
+        kubernetes=kubernetes,
+        media_url=media_url if camera.is_active else "",
+        hls_url=hls_url if camera.is_active else "",
+    )
+
+
+Ranked = TypeVar("Ranked", bound=Standing)
+
+
+def in_order_of_trouble(cards: list[Ranked]) -> list[Ranked]:
+    """What needs a person first; then by name."""
+    return sorted(cards, key=lambda card: (card.trouble_rank, card.name.casefold(), card.id))

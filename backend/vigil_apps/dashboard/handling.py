@@ -1,0 +1,107 @@
+"""What one does about alerts, one or many, in such a way that it can be taken back."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.http import QueryDict
+
+from surveillance.services.alerts import (
+    alerts_acknowledge,
+    alerts_judge,
+    alerts_reopen,
+    alerts_resolve,
+    alerts_unresolve,
+)
+from vigil_apps.dashboard.selectors import handled_alerts
+
+MAX_AT_ONCE = 1000
+KINDS = ("acknowledged", "resolved", "judged", "cleared")
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The ids of the alerts that were changed, and how; `judged`: as false alarms, `cleared`: no longer as such."""
+
+    acknowledged: tuple[int, ...] = ()
+    resolved: tuple[int, ...] = ()
+    judged: tuple[int, ...] = ()
+    cleared: tuple[int, ...] = ()
+
+    @property
+    def ids(self) -> set[int]:
+        """Every alert that was changed."""
+        return {*self.acknowledged, *self.resolved, *self.judged, *self.cleared}
+
+    def as_json(self) -> dict[str, list[int]]:
+        """What the page keeps, and sends back to have it undone."""
+        return {kind: list(getattr(self, kind)) for kind in KINDS}
+
+
+Action = Callable[..., Changes]
+
+
+@transaction.atomic
+def acknowledge(user: User, ids: Collection[int], *, now: datetime) -> Changes:
+    """Acknowledges those of `ids` that the user may handle and that nobody has acknowledged."""
+    opened = _ids(user, ids, acknowledged=False)
+    alerts_acknowledge(alerts=handled_alerts(user), ids=opened, user=user, now=now)
+    return Changes(acknowledged=opened)
+
+
+@transaction.atomic
+def resolve(user: User, ids: Collection[int], *, now: datetime) -> Changes:
+    """Says that they are dealt with, which acknowledges them too."""
+    opened, unresolved = _ids(user, ids, acknowledged=False), _ids(user, ids, resolved=False)
+    alerts_resolve(alerts=handled_alerts(user), ids=unresolved, user=user, now=now)
+    return Changes(acknowledged=opened, resolved=unresolved)
+
+
+@transaction.atomic
+def judge(user: User, ids: Collection[int], *, now: datetime) -> Changes:
+    """Says that the detector was wrong about them; whoever says so has seen them."""
+    opened = acknowledge(user, ids, now=now).acknowledged
+    right = _ids(user, ids, is_false_positive=False)
+    alerts_judge(alerts=handled_alerts(user), ids=right, is_false_positive=True)
+    return Changes(acknowledged=opened, judged=right)
+
+
+@transaction.atomic
+def clear(user: User, ids: Collection[int]) -> Changes:
+    """Says that the detector was right after all."""
+    wrong = _ids(user, ids, is_false_positive=True)
+    alerts_judge(alerts=handled_alerts(user), ids=wrong, is_false_positive=False)
+    return Changes(cleared=wrong)
+
+
+@transaction.atomic
+def undo(user: User, changes: Changes) -> None:
+    """Takes back what was changed, where the user may; nobody takes back what another acknowledged or resolved."""
+    alerts = handled_alerts(user)
+    alerts_judge(alerts=alerts, ids=changes.judged, is_false_positive=False)
+    alerts_judge(alerts=alerts, ids=changes.cleared, is_false_positive=True)
+    alerts_unresolve(alerts=alerts, ids=changes.resolved, user=user)
+    alerts_reopen(alerts=alerts, ids=changes.acknowledged, user=user)
+
+
+def changes_of(sent: QueryDict) -> Changes:
+    """What a page sends back to have it undone."""
+    return Changes(*(tuple(ids_of(sent, kind)) for kind in KINDS))
+
+
+def ids_of(sent: QueryDict, name: str) -> list[int]:
+    """The ids in a field; what is none is left out."""
+    found = (id_of(text) for text in sent.getlist(name)[:MAX_AT_ONCE])
+    return [number for number in found if number is not None]
+
+
+def id_of(text: str) -> int | None:
+    """The id that the text is."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
+
+
+def _ids(user: User, ids: Collection[int], **condition: bool) -> tuple[int, ...]:
+    found = handled_alerts(user).filter(pk__in=ids, **condition).order_by("-id")
+    return tuple(found.values_list("pk", flat=True))

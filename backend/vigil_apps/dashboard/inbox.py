@@ -1,0 +1,135 @@
+"""The inbox: alerts by filters that live in the URL, a page at a time, each page after a row, not after a number."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from surveillance.models import Alert
+from surveillance.selectors.cameras import cameras_visible_to
+from surveillance.selectors.search import alerts_with_words
+from vigil_apps.accounts.scopes import Scope
+from vigil_apps.dashboard.cards import AlertCard, alert_card
+from vigil_apps.dashboard.selectors import TRACK_WINDOW, visible_alerts
+from vigil_apps.dashboard.vocabulary import ALERT_KINDS
+
+PAGE_SIZE = 40
+STATES = [
+    ("open", _("New")),
+    ("seen", _("Acknowledged")),
+    ("resolved", _("Resolved")),
+    ("false", _("False alarms")),
+    ("all", _("All")),
+]
+_CONDITIONS = {
+    "open": Q(acknowledged=False),
+    "seen": Q(acknowledged=True, resolved=False),
+    "resolved": Q(resolved=True),
+    "false": Q(is_false_positive=True),
+    "all": Q(),
+}
+PERIODS = [
+    ("", _("Any time")),
+    ("1", _("Last hour")),
+    ("24", _("Last 24 hours")),
+    ("168", _("Last 7 days")),
+    ("720", _("Last 30 days")),
+]
+
+
+class InboxFilter(forms.Form):
+    """What of the alerts is shown. Every field may be missing; what is not valid is as if it were missing."""
+
+    state = forms.ChoiceField(label=_("State"), choices=STATES, required=False)
+    alert_type = forms.ChoiceField(label=_("Type"), required=False)
+    camera = forms.TypedChoiceField(label=_("Camera"), required=False, coerce=int, empty_value=None)
+    hours = forms.TypedChoiceField(label=_("Time"), choices=PERIODS, required=False, coerce=int, empty_value=None)
+    q = forms.CharField(
+        label=_("Search"),
+        required=False,
+        max_length=100,
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": _("Search")}),
+    )
+
+    def __init__(self, data: QueryDict, *, user: User) -> None:
+        super().__init__(data)
+        types: Any = self.fields["alert_type"]
+        types.choices = [("", _("Every type")), *((kind.value, look.text) for kind, look in ALERT_KINDS.items())]
+        cameras: Any = self.fields["camera"]
+        names = cameras_visible_to(user=user, scope=Scope.USER).order_by("name").values_list("id", "name")
+        cameras.choices = [("", _("Every camera")), *names]
+        self.is_valid()
+
+    @property
+    def state_shown(self) -> str:
+        """`open` unless another is asked for."""
+        return str(self.cleaned_data.get("state") or "open")
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether anything but the state is filtered."""
+        return any(self.cleaned_data.get(name) for name in ("alert_type", "camera", "hours", "q"))
+
+    def apply(self, alerts: QuerySet[Alert], *, now: datetime) -> QuerySet[Alert]:
+        """Those of `alerts` that are asked for."""
+        asked = self.cleaned_data
+        alerts = alerts.filter(_CONDITIONS[self.state_shown])
+        if asked.get("alert_type"):
+            alerts = alerts.filter(alert_type=asked["alert_type"])
+        if asked.get("camera"):
+            alerts = alerts.filter(camera_id=asked["camera"])
+        if asked.get("hours"):
+            alerts = alerts.filter(timestamp__gte=now - timedelta(hours=asked["hours"]))
+        if asked.get("q"):
+            alerts = alerts_with_words(alerts, asked["q"])
+        return alerts
+
+
+@dataclass(frozen=True, slots=True)
+class InboxPage:
+    """Alerts, newest first; `next_before` is the id before which the next page begins, None at the end."""
+
+    alerts: list[AlertCard]
+    next_before: int | None
+
+
+def in_groups(alerts: list[AlertCard]) -> list[AlertCard]:
+    """`alerts`, newest first, with those of one object together: the newest in its place, the others below it."""
+    groups: list[list[AlertCard]] = []
+    of_object: dict[tuple[int, str], list[AlertCard]] = {}
+    for alert in alerts:
+        key = (alert.camera_id, alert.track)
+        group = of_object.get(key) if alert.track else None
+        if group is not None and abs(group[0].timestamp - alert.timestamp) <= TRACK_WINDOW:
+            group.append(replace(alert, is_same=True))
+        else:
+            of_object[key] = [alert]
+            groups.append(of_object[key])
+    for group in groups:
+        group[0] = replace(group[0], same_count=len(group) if len(group) > 1 else 0)
+    return [alert for group in groups for alert in group]
+
+
+def inbox_page(user: User, asked: InboxFilter, *, now: datetime, before: int | None = None) -> InboxPage:
+    """A page of what is asked for."""
+    alerts = asked.apply(visible_alerts(user), now=now)
+    if before is not None:
+        alerts = alerts.filter(pk__lt=before)
+    found = [alert_card(alert) for alert in alerts.order_by("-id")[: PAGE_SIZE + 1]]
+    shown = found[:PAGE_SIZE]
+    return InboxPage(in_groups(shown), shown[-1].id if len(found) > PAGE_SIZE else None)
+
+
+def inbox_newer(
+    user: User, asked: InboxFilter, *, now: datetime, after: int, ids: Collection[int] = ()
+) -> list[AlertCard]:
+    """What came since the alert with the id `after`, newest first, a page at most; with `ids` these and no others."""
+    new = Q(pk__in=ids) if ids else Q(pk__gt=after)
+    alerts = asked.apply(visible_alerts(user), now=now).filter(new)
+    return [alert_card(alert) for alert in alerts.order_by("-id")[:PAGE_SIZE]]

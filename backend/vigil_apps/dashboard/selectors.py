@@ -1,0 +1,252 @@
+"""Reads for the pages: a fixed number of queries each, whatever the number of cameras and alerts."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.core.exceptions import PermissionDenied
+from django.db.models import BooleanField, Count, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import TruncHour
+from django.http import Http404
+
+from surveillance.core.health import Report, camera_health
+from surveillance.models import Alert, Camera, CameraHealth, CameraHealthChange
+from surveillance.selectors.alerts import alerts_visible_to
+from surveillance.selectors.cameras import cameras_visible_to, health_of, hls_url_of, media_url_of, reach
+from surveillance.selectors.resources import reported_resource
+from vigil_apps.accounts.models import AuthToken
+from vigil_apps.accounts.scopes import Scope
+from vigil_apps.dashboard.cards import (
+    AlertCard,
+    CameraCard,
+    CameraPage,
+    HealthChange,
+    LastAlert,
+    Standing,
+    TokenLine,
+    alert_card,
+    camera_card,
+    camera_page,
+    health_change,
+    in_order_of_trouble,
+    standing,
+)
+from vigil_apps.dashboard.figures import HOURS, MANY
+from vigil_apps.dashboard.vocabulary import ALERT_KINDS
+from vigil_apps.sites.roles import Role
+from vigil_apps.sites.selectors import sites_visible_to
+from vigil_contracts.camera import StreamHealth
+from vigil_contracts.names import AlertType, CameraPhase, Reason
+
+HISTORY_SHOWN, TOKENS_SHOWN, TRACK_SHOWN = 20, 5, 50
+TRACK_WINDOW = timedelta(hours=1)
+"""An object's other alerts are looked for so near to one: the index on time then finds them."""
+HOUR_COUNTS_VALID_SECONDS = 5
+"""Counting a day's alerts is the dearest query of the overview; many viewers share it for this long."""
+
+
+def visible_alerts(user: User) -> QuerySet[Alert]:
+    """The alerts that the user may see, each with `may_handle`: whether the user may do something about it."""
+    alerts = alerts_visible_to(user=user, scope=Scope.USER)
+    return alerts.annotate(may_handle=_has_role(user, Role.OPERATOR, prefix="camera__"))
+
+
+def handled_alerts(user: User) -> QuerySet[Alert]:
+    """The alerts that the user may acknowledge, resolve, judge and comment on."""
+    return alerts_visible_to(user=user, scope=Scope.USER, role=Role.OPERATOR)
+
+
+def handled_alert(user: User, alert_id: int) -> Alert:
+    """One of them. Raises Http404, or PermissionDenied where the user may only see it."""
+    visible_alert(user, alert_id)
+    alert = handled_alerts(user).filter(pk=alert_id).first()
+    if alert is None:
+        raise PermissionDenied
+    return alert
+
+
+def visible_alert(user: User, alert_id: int) -> Alert:
+    """One of them. Raises Http404."""
+    alert = visible_alerts(user).filter(pk=alert_id).first()
+    if alert is None:
+        raise Http404
+    return alert
+
+
+def sightings_of_track(alert: Alert) -> list[object]:
+    """The boxes of the alerts that show the same object as `alert`, the oldest first."""
+    if not alert.track:
+        return [alert.box]
+    same = Alert.objects.filter(camera_id=alert.camera_id, track=alert.track)
+    near = same.filter(timestamp__gte=alert.timestamp - TRACK_WINDOW, timestamp__lte=alert.timestamp + TRACK_WINDOW)
+    return list(near.order_by("timestamp").values_list("box", flat=True)[:TRACK_SHOWN])
+
+
+def visible_camera(user: User, camera_id: int) -> Camera:
+    """One of the user's cameras. Raises Http404."""
+    camera = cameras_visible_to(user=user, scope=Scope.USER).select_related("health_report").filter(pk=camera_id)
+    found = camera.first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def camera_in_role(user: User, camera_id: int, role: Role) -> Camera:
+    """A camera in which the user has the role. Raises Http404, or PermissionDenied where the user may only see it."""
+    camera = visible_camera(user, camera_id)
+    if not cameras_visible_to(user=user, scope=Scope.USER, role=role).filter(pk=camera_id).exists():
+        raise PermissionDenied
+    return camera
+
+
+def sites_offered(user: User, camera: Camera | None = None) -> list[tuple[int, str]]:
+    """Id and name of the sites that the user may put a camera into, and of the one where it is."""
+    sites = dict(sites_visible_to(user=user, role=Role.ADMIN).values_list("id", "name"))
+    if camera is not None and camera.site is not None:
+        sites[camera.site.pk] = camera.site.name
+    return sorted(sites.items(), key=lambda one: one[1].casefold())
+
+
+def newest_alerts(user: User, *, limit: int, camera_id: int | None = None) -> list[AlertCard]:
+    """The alerts stored last."""
+    alerts = visible_alerts(user)
+    if camera_id is not None:
+        alerts = alerts.filter(camera_id=camera_id)
+    return [alert_card(alert) for alert in alerts.order_by("-id")[:limit]]
+
+
+def open_alerts_count(user: User) -> int:
+    """How many alerts nobody has acknowledged, counted up to `MANY`."""
+    return visible_alerts(user).filter(acknowledged=False).order_by()[:MANY].count()
+
+
+def camera_cards(user: User, *, now: datetime) -> list[CameraCard]:
+    """The user's cameras, trouble first."""
+    cameras = _with_newest_alert(cameras_visible_to(user=user, scope=Scope.USER), user).defer("rtsp_url")
+    return in_order_of_trouble([_card(camera, now) for camera in cameras])
+
+
+def overview_cards(user: User, *, now: datetime, shown: int) -> tuple[list[Standing], list[CameraCard]]:
+    """Where each of the user's cameras stands, trouble first; and the first `shown` of them as cards.
+
+    To find the newest alert of each of a thousand cameras costs more than all else of the page.
+    """
+    standings = standings_of(user, now=now)
+    chosen = cameras_visible_to(user=user, scope=Scope.USER).filter(pk__in=[one.id for one in standings[:shown]])
+    first = _with_newest_alert(chosen, user).defer("rtsp_url")
+    return standings, in_order_of_trouble([_card(camera, now) for camera in first])
+
+
+def standings_of(user: User, *, now: datetime) -> list[Standing]:
+    """Where each of the user's cameras stands, trouble first; no model is made of a thousand rows."""
+    rows = cameras_visible_to(user=user, scope=Scope.USER).values_list(
+        *("pk", "name", "site_id", "is_active", "activated_at"),
+        *(f"health_report__{name}" for name in ("phase", "reason", "message", "reported_at")),
+    )
+    unknown, found = StreamHealth(), []
+    for pk, name, site_id, is_active, since, phase, reason, detail, at in rows:
+        report = None if at is None else Report(CameraPhase(phase), Reason(reason), detail, unknown, at)
+        health = camera_health(is_active=is_active, activated_at=since, report=report, now=now)
+        found.append(standing(pk, name, health, site_id=site_id, is_active=is_active))
+    return in_order_of_trouble(found)
+
+
+def camera_page_of(user: User, camera_id: int, *, now: datetime) -> CameraPage:
+    """One camera. Raises Http404."""
+    cameras = _with_newest_alert(cameras_visible_to(user=user, scope=Scope.USER), user)
+    camera = cameras.select_related("resource", "resource_state").filter(pk=camera_id).first()
+    if camera is None:
+        raise Http404
+    return camera_page(
+        _card(camera, now),
+        camera,
+        health_of(camera=camera, now=now),
+        _report(camera),
+        getattr(camera, "resource", None),
+        kubernetes=reported_resource(camera=camera),
+        media_url=media_url_of(camera.pk),
+        hls_url=hls_url_of(camera.pk),
+    )
+
+
+def health_history(camera_id: int) -> list[HealthChange]:
+    """The last changes of a camera that the user may see, the newest first."""
+    changes = CameraHealthChange.objects.filter(camera_id=camera_id)[:HISTORY_SHOWN]
+    return [health_change(change) for change in changes]
+
+
+def detector_tokens(camera_id: int, *, now: datetime) -> list[TokenLine]:
+    """The tokens that are good for this camera's detector; for its admins."""
+    tokens = AuthToken.objects.filter(Q(expiry__isnull=True) | Q(expiry__gt=now), camera_id=camera_id)
+    return [TokenLine(one.name, one.created, one.last_used_at, one.expiry) for one in tokens[:TOKENS_SHOWN]]
+
+
+def alerts_per_hour(user: User, *, now: datetime) -> dict[datetime, int]:
+    """The beginning of each of the last 24 hours (UTC) that has alerts, to their number."""
+    key = f"dashboard-hours-{user.pk}"
+    known: dict[datetime, int] | None = cache.get(key)
+    if known is not None:
+        return known
+    since = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
+    rows = (
+        alerts_visible_to(user=user, scope=Scope.USER)
+        .select_related(None)
+        .defer(None)
+        .filter(timestamp__gte=since)
+        .annotate(hour=TruncHour("timestamp", tzinfo=UTC))
+        .order_by()
+        .values("hour")
+        .annotate(count=Count("id"))
+        .values_list("hour", "count")
+    )
+    counts = dict(rows)
+    cache.set(key, counts, HOUR_COUNTS_VALID_SECONDS)
+    return counts
+
+
+def _with_newest_alert(cameras: QuerySet[Camera], user: User) -> QuerySet[Camera]:
+    newest = Alert.objects.filter(camera=OuterRef("pk")).order_by("-id")
+    with_picture = newest.exclude(image="")
+    return cameras.select_related("health_report", "site").annotate(
+        picture_alert_id=Subquery(with_picture.values("id")[:1]),
+        picture_at=Subquery(with_picture.values("timestamp")[:1]),
+        last_alert_id=Subquery(newest.values("id")[:1]),
+        last_alert_at=Subquery(newest.values("timestamp")[:1]),
+        last_alert_type=Subquery(newest.values("alert_type")[:1]),
+        last_alert_acknowledged=Subquery(newest.values("acknowledged")[:1]),
+        may_change=_has_role(user, Role.ADMIN),
+        may_operate=_has_role(user, Role.OPERATOR),
+    )
+
+
+def _has_role(user: User, role: Role, *, prefix: str = "") -> "ExpressionWrapper[Any]":
+    condition = Q() if user.is_superuser else reach(user_id=user.pk, role=role, prefix=prefix)
+    return ExpressionWrapper(Q(pk__isnull=False) & condition, output_field=BooleanField())
+
+
+def _card(camera: Camera, now: datetime) -> CameraCard:
+    return camera_card(
+        camera,
+        health_of(camera=camera, now=now),
+        picture_alert_id=getattr(camera, "picture_alert_id", None),
+        picture_at=getattr(camera, "picture_at", None),
+        last_alert=_last_alert(camera),
+        may_change=bool(getattr(camera, "may_change", False)),
+        may_operate=bool(getattr(camera, "may_operate", False)),
+    )
+
+
+def _last_alert(camera: Camera) -> LastAlert | None:
+    found: Any = camera  # with what `_with_newest_alert` may have put on it
+    if getattr(found, "last_alert_id", None) is None:
+        return None
+    kind = ALERT_KINDS[AlertType(found.last_alert_type)]
+    return LastAlert(found.last_alert_id, kind, found.last_alert_at, found.last_alert_acknowledged)
+
+
+def _report(camera: Camera) -> CameraHealth | None:
+    try:
+        return camera.health_report
+    except CameraHealth.DoesNotExist:
+        return None

@@ -1,0 +1,69 @@
+"""Template tags of the dashboard."""
+
+import re
+from datetime import UTC, datetime
+
+from django import template
+from django.templatetags.static import static
+from django.utils import formats
+from django.utils.dateparse import parse_datetime
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+
+from vigil_apps.dashboard.vocabulary import CHOICES, Words
+
+register = template.Library()
+_POINT_IN_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+
+
+@register.simple_tag
+def icon(name: str, extra_class: str = "") -> SafeString:
+    """One symbol of `icons.svg`; decoration only, so screen readers skip it."""
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true"><use href="{}#{}"/></svg>',
+        extra_class,
+        static("dashboard/icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag
+def moment(value: datetime | None, style: str = "relative") -> SafeString | str:
+    """A point in time, which the page's script writes in the viewer's own zone; without a script it stays UTC.
+
+    `style` is `relative` («3 min ago») or `absolute` (date and time to the second).
+    """
+    if value is None:
+        return "–"
+    utc = value.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}" data-style="{}">{} UTC</time>',
+        utc.isoformat(timespec="milliseconds"),
+        style,
+        formats.date_format(utc, "Y-m-d H:i:s"),
+    )
+
+
+@register.simple_tag
+def changed(value: object) -> SafeString | str:
+    """A value in the audit trail: a point in time as `moment` writes it, anything else as text, the long ones cut."""
+    if value is None:
+        return "–"
+    text = str(value)
+    found = parse_datetime(text) if _POINT_IN_TIME.fullmatch(text) else None
+    return moment(found, "absolute") if found is not None else Truncator(text).chars(60)
+
+
+@register.filter
+def words(value: str) -> Words:
+    """A stored value of a closed vocabulary, in the viewer's language."""
+    return CHOICES[value]
+
+
+@register.filter
+def duration(seconds: float) -> str:
+    """A length of time for people: «45 s», «3 min», «2 h»."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,193 @@
+"""Alerts: the inbox, one on its page, its small picture, and what one does about it."""
+
+from collections.abc import Collection
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.cache import get_conditional_response
+from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import trigger_client_event
+
+from surveillance import pictures
+from surveillance.services.alerts import alert_comment
+from vigil_apps.dashboard import handling, selectors, thumbnails
+from vigil_apps.dashboard.cards import alert_card
+from vigil_apps.dashboard.handling import Changes
+from vigil_apps.dashboard.inbox import InboxFilter, inbox_newer, inbox_page
+from vigil_apps.dashboard.overlay import shapes_of
+from vigil_apps.dashboard.views.base import UserRequest, signed_in
+
+MAX_COMMENTS, MAX_COMMENT_LENGTH = 200, 2000
+
+
+@require_GET
+@signed_in
+def alerts(request: UserRequest) -> HttpResponse:
+    """The inbox; with `before` the part of its list that follows."""
+    asked = InboxFilter(request.GET, user=request.user)
+    before = handling.id_of(request.GET.get("before", ""))
+    page = inbox_page(request.user, asked, now=timezone.now(), before=before)
+    query = request.GET.copy()
+    query.pop("before", None)
+    context = {"section": "alerts", "filter": asked, "page": page, "query": query.urlencode()}
+    if before is not None:
+        return render(request, "dashboard/components/inbox_rows.html", context)
+    newest = selectors.visible_alerts(request.user).order_by("-id").values_list("id", flat=True).first()
+    context |= {"newest_id": newest or 0, "open_alerts": selectors.open_alerts_count(request.user)}
+    return render(request, "dashboard/alerts.html", context)
+
+
+@require_GET
+@signed_in
+def alerts_new(request: UserRequest) -> HttpResponse:
+    """What came to the inbox: the alerts `id`, or those since `after`, as rows; 204 when there is nothing."""
+    asked = InboxFilter(request.GET, user=request.user)
+    after = handling.id_of(request.GET.get("after", "")) or 0
+    ids = handling.ids_of(request.GET, "id")
+    found = inbox_newer(request.user, asked, now=timezone.now(), after=after, ids=ids)
+    if not found:
+        return HttpResponse(status=204)
+    return render(request, "dashboard/components/inbox_rows.html", {"page": {"alerts": found}, "filter": asked})
+
+
+@require_GET
+@signed_in
+def alert_preview(request: UserRequest, alert_id: int) -> HttpResponse:
+    """One alert as it is shown beside the list."""
+    return render(request, "dashboard/components/alert_detail.html", _detail(request, alert_id))
+
+
+@require_GET
+@signed_in
+def alert(request: UserRequest, alert_id: int) -> HttpResponse:
+    """One alert."""
+    context = _detail(request, alert_id)
+    context |= {"section": "alerts", "open_alerts": selectors.open_alerts_count(request.user)}
+    return render(request, "dashboard/alert.html", context)
+
+
+@require_GET
+@signed_in
+def alert_thumbnail(request: UserRequest, alert_id: int) -> HttpResponse:
+    """The alert's picture as small as the cards show it, by the same right as the alert."""
+    found = selectors.visible_alert(request.user, alert_id)
+    etag = pictures.entity_tag(found.image)
+    if found.image and (unchanged := get_conditional_response(request, etag=etag)) is not None:
+        return unchanged
+    try:
+        content = thumbnails.thumbnail(found.image) if found.image else None
+    except pictures.StorageUnavailableError:
+        return HttpResponse(status=503, headers={"Retry-After": "5"})
+    if content is None:
+        raise Http404
+    headers = {"Cache-Control": pictures.CACHE_CONTROL, "ETag": etag, "X-Content-Type-Options": "nosniff"}
+    return HttpResponse(content, content_type="image/jpeg", headers=headers)
+
+
+@require_POST
+@signed_in
+def alert_acknowledge(request: UserRequest, alert_id: int) -> HttpResponse:
+    """Acknowledges one."""
+    selectors.handled_alert(request.user, alert_id)
+    return _anew(request, alert_id, handling.acknowledge(request.user, [alert_id], now=timezone.now()))
+
+
+@require_POST
+@signed_in
+def alert_resolve(request: UserRequest, alert_id: int) -> HttpResponse:
+    """Says that one is dealt with."""
+    selectors.handled_alert(request.user, alert_id)
+    return _anew(request, alert_id, handling.resolve(request.user, [alert_id], now=timezone.now()))
+
+
+@require_POST
+@signed_in
+def alert_false_positive(request: UserRequest, alert_id: int) -> HttpResponse:
+    """Says that the detector was wrong, or takes that back."""
+    found = selectors.handled_alert(request.user, alert_id)
+    if found.is_false_positive:
+        return _anew(request, alert_id, handling.clear(request.user, [alert_id]))
+    return _anew(request, alert_id, handling.judge(request.user, [alert_id], now=timezone.now()))
+
+
+@require_POST
+@signed_in
+def alert_add_comment(request: UserRequest, alert_id: int) -> HttpResponse:
+    """Adds a comment; an empty one is none."""
+    found = selectors.handled_alert(request.user, alert_id)
+    text = request.POST.get("text", "").replace("\x00", "").strip()[:MAX_COMMENT_LENGTH]
+    if text:
+        alert_comment(alert=found, author=request.user, text=text)
+    if not request.htmx:
+        return redirect("dashboard:alert", alert_id)
+    return render(request, "dashboard/components/alert_detail.html", _detail(request, alert_id))
+
+
+@require_POST
+@signed_in
+def alerts_acknowledge_many(request: UserRequest) -> HttpResponse:
+    """Acknowledges those whose ids are sent; others' are left as they are."""
+    return _many(request, handling.acknowledge)
+
+
+@require_POST
+@signed_in
+def alerts_resolve_many(request: UserRequest) -> HttpResponse:
+    """Says of those whose ids are sent that they are dealt with."""
+    return _many(request, handling.resolve)
+
+
+@require_POST
+@signed_in
+def alerts_false_positive_many(request: UserRequest) -> HttpResponse:
+    """Says of those whose ids are sent that the detector was wrong."""
+    return _many(request, handling.judge)
+
+
+@require_POST
+@signed_in
+def alerts_undo(request: UserRequest) -> HttpResponse:
+    """Takes back what the user did: the changes that were told when it was done."""
+    changes = handling.changes_of(request.POST)
+    handling.undo(request.user, changes)
+    return _rows_anew(request, changes.ids)
+
+
+def _many(request: UserRequest, act: handling.Action) -> HttpResponse:
+    ids = handling.ids_of(request.POST, "ids")
+    changes = act(request.user, ids, now=timezone.now())
+    if not request.htmx:
+        return redirect("dashboard:overview")
+    return _told(_rows_anew(request, ids), changes)
+
+
+def _rows_anew(request: UserRequest, ids: Collection[int]) -> HttpResponse:
+    """Nothing, or the rows of the inbox (`as=rows`), each to be put in the place of the one that is shown."""
+    if not ids or request.GET.get("as") != "rows":
+        return HttpResponse(status=204)
+    found = selectors.visible_alerts(request.user).filter(pk__in=ids)
+    context = {"alerts": [alert_card(alert) for alert in found.order_by("-id")]}
+    return render(request, "dashboard/components/inbox_rows_anew.html", context)
+
+
+def _told(answer: HttpResponse, changes: Changes) -> HttpResponse:
+    """With what was changed, so that the page can offer to undo it."""
+    return trigger_client_event(answer, "vigil:handled", changes.as_json())
+
+
+def _anew(request: UserRequest, alert_id: int, changes: Changes) -> HttpResponse:
+    """The alert after a change: as a card, or as a row of the inbox (`as=row`); the whole page without htmx."""
+    if not request.htmx:
+        return redirect("dashboard:alert", alert_id)
+    card = alert_card(selectors.visible_alert(request.user, alert_id))
+    template = "inbox_row" if request.GET.get("as") == "row" else "alert_card"
+    return _told(render(request, f"dashboard/components/{template}.html", {"alert": card}), changes)
+
+
+def _detail(request: UserRequest, alert_id: int) -> dict[str, Any]:
+    found = selectors.visible_alert(request.user, alert_id)
+    comments = list(found.comments.select_related("author")[:MAX_COMMENTS])
+    shapes = shapes_of(found, seen=selectors.sightings_of_track(found))
+    return {"alert": alert_card(found), "comments": comments, "shapes": shapes}

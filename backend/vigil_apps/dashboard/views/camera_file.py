@@ -1,0 +1,64 @@
+"""Many cameras at once, from a CSV file that can be checked before anything is added."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods
+from django_htmx.http import HttpResponseClientRedirect
+
+from surveillance.core.camera_csv import COLUMNS, MAX_BYTES, REQUIRED, LineError
+from surveillance.models import Camera
+from surveillance.services.camera_import import ImportRefusedError, cameras_import
+from vigil_apps.dashboard import selectors
+from vigil_apps.dashboard.forms import CameraFileForm
+from vigil_apps.dashboard.views.base import UserRequest, signed_in
+
+
+@require_http_methods(["GET", "POST"])
+@signed_in
+def camera_import(request: UserRequest) -> HttpResponse:
+    """The page. `action=check` tells what is wrong or what would be added, anything else adds all of it."""
+    if request.method == "GET":
+        return _page(request, CameraFileForm())
+    form = CameraFileForm(request.POST, request.FILES)
+    if not form.is_valid():
+        texts = [str(text) for texts in form.errors.values() for text in texts]
+        return _page(request, form, errors=[LineError(1, "", text) for text in texts])
+    is_check = request.POST.get("action") == "check"
+    content = form.cleaned_data["file"].read(MAX_BYTES + 1)
+    try:
+        cameras = cameras_import(user=request.user, content=content, is_dry_run=is_check)
+    except ImportRefusedError as refused:
+        return _page(request, form, errors=refused.errors)
+    if is_check:
+        return _page(request, form, cameras=cameras)
+    count = len(cameras)
+    text = ngettext("%(count)s camera was added.", "%(count)s cameras were added.", count) % {"count": count}
+    messages.success(request, text)
+    if request.htmx:
+        return HttpResponseClientRedirect(reverse("dashboard:cameras"))
+    return redirect("dashboard:cameras")
+
+
+def _page(
+    request: UserRequest,
+    form: CameraFileForm,
+    *,
+    cameras: list[Camera] | None = None,
+    errors: list[LineError] | None = None,
+) -> HttpResponse:
+    context: dict[str, Any] = {"cameras": cameras, "errors": errors}
+    if request.htmx:
+        return render(request, "dashboard/components/import_result.html", context)
+    context |= {
+        "section": "cameras",
+        "form": form,
+        "required": REQUIRED,
+        "optional": [name for name in COLUMNS if name not in REQUIRED],
+        "open_alerts": selectors.open_alerts_count(request.user),
+    }
+    return render(request, "dashboard/camera_import.html", context, status=422 if errors else 200)

@@ -1,0 +1,69 @@
+"""The page behind an invitation's link."""
+
+from django import forms
+from django.contrib.auth import login
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
+from django.views import View
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+
+from vigil_apps.accounts.invitations import (
+    InvalidAccountError,
+    InvalidInvitationError,
+    account_create_invited,
+    invitation_accept,
+    invitation_find,
+)
+
+
+class AccountForm(forms.Form):
+    """Name and password of a new account; the services check them."""
+
+    username = forms.CharField(label=_("User name"), max_length=150)
+    password = forms.CharField(
+        label=_("Password"),
+        max_length=4096,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+
+@method_decorator(never_cache, name="dispatch")
+@method_decorator(sensitive_post_parameters(), name="dispatch")
+class InvitationPage(View):
+    """Looking at the link uses nothing up: messengers fetch links to show previews."""
+
+    def get(self, request: HttpRequest, token: str) -> HttpResponse:
+        """What one is invited to, with a form; without one for who has an account already."""
+        return self._page(request, token, AccountForm())
+
+    @sensitive_variables()
+    def post(self, request: HttpRequest, token: str) -> HttpResponse:
+        """Makes the account and signs in; or brings the user who is signed in into the site."""
+        form = AccountForm(request.POST)
+        try:
+            if isinstance(request.user, User):
+                invitation_accept(token=token, user=request.user)
+                return redirect("/dashboard/")
+            if form.is_valid():
+                user = account_create_invited(token=token, **form.cleaned_data)
+                login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+                return redirect("/dashboard/")
+        except InvalidAccountError as error:
+            for name, texts in error.errors.items():
+                form.add_error(name if name in form.fields else None, texts)
+        except InvalidInvitationError:
+            pass  # the page says so
+        return self._page(request, token, form)
+
+    def _page(self, request: HttpRequest, token: str, form: AccountForm) -> HttpResponse:
+        try:
+            invitation = invitation_find(token)
+        except InvalidInvitationError as error:
+            return render(request, "dashboard/invitation.html", {"problem": str(error)}, status=404)
+        context = {"form": form, "invitation": invitation}
+        return render(request, "dashboard/invitation.html", context, status=422 if form.is_bound else 200)

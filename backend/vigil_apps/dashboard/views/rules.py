@@ -1,0 +1,79 @@
+"""The editor of a camera's zones, lines, masks, rules and schedule."""
+
+import json
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from surveillance.core.validation import InvalidInputError
+from surveillance.services.cameras import ReadOnlyCameraError, camera_update
+from vigil_apps.dashboard import selectors
+from vigil_apps.dashboard.rules import edited_part, preview_of, with_edits
+from vigil_apps.dashboard.views.base import UserRequest, signed_in
+from vigil_apps.sites.roles import Role
+from vigil_contracts.rules import Day
+
+
+@require_GET
+@signed_in
+def camera_rules(request: UserRequest, camera_id: int) -> HttpResponse:
+    """The editor."""
+    found = selectors.camera_in_role(request.user, camera_id, Role.ADMIN)
+    card = selectors.camera_page_of(request.user, camera_id, now=timezone.now())
+    context = {
+        "section": "cameras",
+        "camera": card,
+        "editor": {"version": found.updated_at.isoformat(), "detection": edited_part(found)},
+        "days": [(day.value, text) for day, text in zip(Day, _day_names(), strict=True)],
+        "open_alerts": selectors.open_alerts_count(request.user),
+    }
+    return render(request, "dashboard/camera_rules.html", context)
+
+
+@require_POST
+@signed_in
+def camera_rules_preview(request: UserRequest, camera_id: int) -> HttpResponse:
+    """What the rules that are sent would have alerted on."""
+    found = selectors.camera_in_role(request.user, camera_id, Role.ADMIN)
+    try:
+        preview = preview_of(request.user, found, _sent(request).get("detection"), now=timezone.now())
+    except InvalidInputError as error:
+        # No error of the request: whoever draws has not finished yet.
+        return JsonResponse({"errors": error.errors})
+    return JsonResponse(preview.as_json())
+
+
+@require_POST
+@signed_in
+def camera_rules_save(request: UserRequest, camera_id: int) -> HttpResponse:
+    """Saves what was drawn, unless somebody else has changed the camera since the editor was opened."""
+    found = selectors.camera_in_role(request.user, camera_id, Role.ADMIN)
+    sent = _sent(request)
+    if sent.get("version") != found.updated_at.isoformat():
+        text = _("Somebody else has changed this camera in the meantime. Load the page again to see how it is now.")
+        return JsonResponse({"errors": {"non_field_errors": [text]}}, status=409)
+    try:
+        change = camera_update(camera=found, values={"detection": with_edits(found, sent.get("detection"))})
+    except InvalidInputError as error:
+        return JsonResponse({"errors": error.errors}, status=422)
+    except ReadOnlyCameraError:
+        text = _("This camera is described in Kubernetes. Change it there, with kubectl.")
+        return JsonResponse({"errors": {"non_field_errors": [text]}}, status=409)
+    return JsonResponse({"version": change.camera.updated_at.isoformat()})
+
+
+def _sent(request: UserRequest) -> dict[str, Any]:
+    """The JSON object that was sent; an empty one in the place of anything else."""
+    try:
+        sent = json.loads(request.body)
+    except (ValueError, RecursionError):
+        return {}
+    return sent if isinstance(sent, dict) else {}
+
+
+def _day_names() -> list[str]:
+    return [_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun")]

@@ -1,0 +1,185 @@
+"""Sites and people, tokens, the audit trail, the system's state. Pages only: what changes anything is the API's."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from vigil_apps.accounts.models import AuthToken, Invitation
+from vigil_apps.accounts.scopes import Scope
+from vigil_apps.accounts.services import user_set_active
+from vigil_apps.audit.models import Action
+from vigil_apps.audit.selectors import entries_visible_to
+from vigil_apps.dashboard import selectors
+from vigil_apps.dashboard.system import system_state
+from vigil_apps.dashboard.views.base import UserRequest, signed_in
+from vigil_apps.dashboard.vocabulary import ALERT_KINDS
+from vigil_apps.notifications.channels.web_push import public_key
+from vigil_apps.notifications.selectors import messages_of, subscriptions_of
+from vigil_apps.notifications.services.subscriptions import masked_target
+from vigil_apps.sites.models import Membership
+from vigil_apps.sites.roles import Role
+from vigil_apps.sites.selectors import is_admin_anywhere, site_ids_of, sites_visible_to
+
+ENTRIES_SHOWN = 50
+USERS_SHOWN = 200
+SUBSCRIPTIONS_SHOWN, MESSAGES_SHOWN = 50, 3
+CHANNEL_FIELDS = {"email": "address", "webhook": "url", "apprise": "url"}
+"""Channels that one line of text describes, with the name of the target's field; the others are the API's."""
+KINDS = ("camera", "site", "member", "token", "user", "invitation")
+
+
+@require_GET
+@signed_in
+def sites(request: UserRequest) -> HttpResponse:
+    """The user's sites with their cameras and members; their admins change them."""
+    visible = sites_visible_to(user=request.user).prefetch_related("memberships__user")
+    cameras = selectors.standings_of(request.user, now=timezone.now())
+    administered = set(sites_visible_to(user=request.user, role=Role.ADMIN).values_list("id", flat=True))
+    shown = [
+        {
+            "id": site.pk,
+            "name": site.name,
+            "cameras": [one for one in cameras if one.site_id == site.pk],
+            "members": [(member.user_id, member.user.get_username(), member.role) for member in _members(site)],
+            "is_administered": site.pk in administered,
+        }
+        for site in visible.order_by("name")
+    ]
+    return _page(request, "sites", {"sites": shown, "roles": _roles()})
+
+
+@require_GET
+@signed_in
+def tokens(request: UserRequest) -> HttpResponse:
+    """The user's own tokens."""
+    good = Q(expiry__isnull=True) | Q(expiry__gt=timezone.now())
+    found = AuthToken.objects.filter(good, user=request.user, scope=Scope.USER)
+    return _page(request, "tokens", {"tokens": found})
+
+
+@require_GET
+@signed_in
+def notifications(request: UserRequest) -> HttpResponse:
+    """What the user hears of and how, and how the last messages went."""
+    shown = [
+        {
+            "id": one.pk,
+            "name": one.name,
+            "channel": one.get_channel_display(),
+            "target": ", ".join(str(value) for value in masked_target(one).values() if isinstance(value, str)),
+            "is_active": one.is_active,
+            "paused_until": one.paused_until,
+            "messages": list(messages_of(subscription=one).order_by("-created_at")[:MESSAGES_SHOWN]),
+        }
+        for one in subscriptions_of(user=request.user).order_by("name")[:SUBSCRIPTIONS_SHOWN]
+    ]
+    types = [(kind.value, look.text) for kind, look in ALERT_KINDS.items()]
+    context = {"subscriptions": shown, "channels": CHANNEL_FIELDS, "types": types, "push_key": public_key()}
+    return _page(request, "notifications", context)
+
+
+@require_GET
+@signed_in
+def people(request: UserRequest) -> HttpResponse:
+    """Invitations, and for superusers everybody's account."""
+    _require(is_admin_anywhere(request.user))
+    own_sites = sites_visible_to(user=request.user, role=Role.ADMIN).order_by("name")
+    invitations = Invitation.objects.select_related("site", "invited_by", "used_by").order_by("-id")
+    if not request.user.is_superuser:
+        invitations = invitations.filter(site__in=site_ids_of(user_id=request.user.pk, role=Role.ADMIN))
+    users = User.objects.order_by("username")[:USERS_SHOWN] if request.user.is_superuser else []
+    context = {
+        "sites": own_sites,
+        "roles": _roles(),
+        "invitations": invitations[:ENTRIES_SHOWN],
+        "users": users,
+        "now": timezone.now(),
+    }
+    return _page(request, "people", context)
+
+
+@require_POST
+@signed_in
+def person_switch(request: UserRequest, user_id: int) -> HttpResponse:
+    """Closes an account or opens it again. Nobody closes their own."""
+    _require(request.user.is_superuser)
+    found = get_object_or_404(User, pk=user_id)
+    if found.pk != request.user.pk:
+        user_set_active(user=found, is_active=not found.is_active)
+    return redirect("dashboard:settings-people")
+
+
+@require_GET
+@signed_in
+def audit(request: UserRequest) -> HttpResponse:
+    """Who changed what."""
+    _require(is_admin_anywhere(request.user))
+    entries = entries_visible_to(request.user)
+    asked = {name: request.GET.get(name, "").replace("\x00", "")[:150] for name in ("kind", "action", "actor_name")}
+    for name, value in asked.items():
+        if value:
+            entries = entries.filter(**{name: value})
+    before = request.GET.get("before", "")
+    if before.isascii() and before.isdecimal() and len(before) < 19:
+        entries = entries.filter(pk__lt=int(before))
+    found = list(entries[: ENTRIES_SHOWN + 1])
+    query = request.GET.copy()
+    query.pop("before", None)
+    context = {
+        "entries": found[:ENTRIES_SHOWN],
+        "next_before": found[ENTRIES_SHOWN - 1].pk if len(found) > ENTRIES_SHOWN else None,
+        "asked": asked,
+        "kinds": KINDS,
+        "actions": Action.choices,
+        "query": query.urlencode(),
+    }
+    return _page(request, "audit", context)
+
+
+@require_GET
+@signed_in
+def system(request: UserRequest) -> HttpResponse:
+    """How the backend itself is."""
+    _require(request.user.is_superuser)
+    return _page(request, "system", {"state": system_state(now=timezone.now())})
+
+
+def _page(request: UserRequest, part: str, context: dict[str, Any]) -> HttpResponse:
+    tabs = [(name, text, True) for name, text in _own_tabs()]
+    tabs += [(name, text, is_admin_anywhere(request.user)) for name, text in _admin_tabs()]
+    tabs.append(("system", _("System"), request.user.is_superuser))
+    common = {
+        "section": "settings",
+        "part": part,
+        "tabs": [(f"dashboard:settings-{name}", name, text) for name, text, is_shown in tabs if is_shown],
+        "open_alerts": selectors.open_alerts_count(request.user),
+    }
+    return render(request, f"dashboard/settings/{part}.html", context | common)
+
+
+def _own_tabs() -> list[tuple[str, str]]:
+    return [("sites", _("Sites")), ("notifications", _("Notifications")), ("tokens", _("Tokens"))]
+
+
+def _admin_tabs() -> list[tuple[str, str]]:
+    return [("people", _("People")), ("audit", _("Audit trail"))]
+
+
+def _require(is_allowed: bool) -> None:
+    if not is_allowed:
+        raise PermissionDenied
+
+
+def _roles() -> list[tuple[str, str]]:
+    return [(Role.VIEWER, _("Viewer")), (Role.OPERATOR, _("Operator")), (Role.ADMIN, _("Admin"))]
+
+
+def _members(site: Any) -> list[Membership]:
+    return list(site.memberships.all())

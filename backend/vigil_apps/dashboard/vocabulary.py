@@ -1,0 +1,80 @@
+"""How the closed vocabularies look and read: words, icon and tone of each alert type and phase.
+
+A tone is one of the five of `components.css`: `ok, info, warn, danger, idle`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from vigil_apps.audit.models import Action, Via
+from vigil_apps.notifications.core.names import MessageKind, MessageState
+from vigil_contracts.names import AlertType, CameraPhase
+
+Tone = Literal["ok", "info", "warn", "danger", "idle"]
+Words = str | Promise
+
+
+@dataclass(frozen=True, slots=True)
+class AlertKind:
+    """An alert type for the eye; `icon` is a symbol of `icons.svg`."""
+
+    text: Words
+    icon: str
+    tone: Tone
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseLook:
+    """A phase for the eye; `trouble_rank` sorts: the smaller, the more it needs a person."""
+
+    text: Words
+    tone: Tone
+    trouble_rank: int
+
+
+ALERT_KINDS: dict[AlertType, AlertKind] = {
+    AlertType.PERSON: AlertKind(_("Person"), "person", "info"),
+    AlertType.VEHICLE: AlertKind(_("Vehicle"), "vehicle", "info"),
+    AlertType.INTRUSION: AlertKind(_("Intrusion"), "intrusion", "danger"),
+    AlertType.LOITERING: AlertKind(_("Loitering"), "loitering", "warn"),
+    AlertType.LINE_CROSSING: AlertKind(_("Line crossed"), "line", "warn"),
+    AlertType.FIRE: AlertKind(_("Fire"), "fire", "danger"),
+    AlertType.SMOKE: AlertKind(_("Smoke"), "smoke", "danger"),
+    AlertType.VIOLENCE: AlertKind(_("Violence"), "warning", "danger"),
+    AlertType.WEAPON: AlertKind(_("Weapon"), "weapon", "danger"),
+    AlertType.ANIMAL: AlertKind(_("Animal"), "animal", "ok"),
+    AlertType.TAMPER: AlertKind(_("Tampering"), "camera-off", "warn"),
+    AlertType.CAMERA_OFFLINE: AlertKind(_("Camera offline"), "camera-off", "warn"),
+    AlertType.OTHER: AlertKind(_("Other"), "bell", "idle"),
+}
+
+PHASE_LOOKS: dict[CameraPhase, PhaseLook] = {
+    CameraPhase.FAILED: PhaseLook(_("Failed"), "danger", 0),
+    CameraPhase.DEGRADED: PhaseLook(_("Degraded"), "warn", 1),
+    CameraPhase.PENDING: PhaseLook(_("Waiting"), "warn", 2),
+    CameraPhase.STARTING: PhaseLook(_("Starting"), "info", 3),
+    CameraPhase.STREAMING: PhaseLook(_("Streaming"), "ok", 4),
+    CameraPhase.INACTIVE: PhaseLook(_("Off"), "idle", 5),
+}
+
+TROUBLED_PHASES = frozenset({CameraPhase.FAILED, CameraPhase.DEGRADED, CameraPhase.PENDING})
+"""Phases in which a camera that should give pictures does not, and its reason is worth reading."""
+
+CHOICES: dict[str, Words] = {
+    MessageKind.ALERTS: _("Alerts"),
+    MessageKind.TEST: _("Test"),
+    MessageState.PENDING: _("Waiting"),
+    MessageState.SENT: _("Sent"),
+    MessageState.FAILED: _("Given up"),
+    MessageState.DROPPED: _("Not sent any more"),
+    Action.CREATED: _("Created"),
+    Action.CHANGED: _("Changed"),
+    Action.DELETED: _("Deleted"),
+    Via.SESSION: _("A browser's session"),
+    Via.TOKEN: _("A token"),
+    Via.SYSTEM: _("A command, or the backend itself"),
+}
+"""What messages and entries of the audit trail are stored as, in words; the values are of no two vocabularies."""

@@ -1,0 +1,104 @@
+"""The wall: which cameras it shows, and how large. What is chosen lives in the URL, so that a screen can keep it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from vigil_apps.dashboard.cards import CameraCard
+from vigil_apps.dashboard.vocabulary import Words
+
+COLUMNS = ("1", "2", "3", "4", "6", "8")
+SHOWN = [("", _("All")), ("trouble", _("Trouble")), ("alerts", _("With new alerts"))]
+
+
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """The wall as it was asked for. `part` is `site-<id>`, `group-<name>` or empty for all; so are those offered."""
+
+    cameras: list[CameraCard]
+    part: str
+    shown: str
+    columns: str
+    sites: list[tuple[str, str]]
+    groups: list[tuple[str, str]]
+    total: int
+    query: str
+
+    @property
+    def size_class(self) -> str:
+        """The class of the stylesheet for the number of columns."""
+        return f"wall-of-{self.columns}" if self.columns else "wall-fits"
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether some cameras may be left out."""
+        return bool(self.part or self.shown)
+
+    @property
+    def columns_offered(self) -> list[tuple[str, Words]]:
+        """The choices of columns."""
+        return [("", _("Size: automatic")), *((number, _columns_text(number)) for number in COLUMNS)]
+
+    @property
+    def shown_offered(self) -> list[tuple[str, Words]]:
+        """The choices of cameras."""
+        return [(value, text) for value, text in SHOWN]
+
+
+def _columns_text(number: str) -> Words:
+    return _("1 column") if number == "1" else _("%(number)s columns") % {"number": number}
+
+
+def wall_of(cameras: Iterable[CameraCard], asked: QueryDict) -> Wall:
+    """The cameras, trouble first as they come, that `asked` wants; what it does not say well it does not say."""
+    known = list(cameras)
+    sites = sorted({(_site_part(card), card.site_name) for card in known if card.site_id is not None}, key=_by_name)
+    groups = sorted({(_group_part(card), card.group) for card in known if card.group}, key=_by_name)
+    part = asked.get("part", "")
+    if part not in dict(sites) | dict(groups):
+        part = ""
+    shown = asked.get("shown", "")
+    if shown not in dict(SHOWN):
+        shown = ""
+    columns = asked.get("columns", "")
+    if columns not in COLUMNS:
+        columns = ""
+    chosen = {name: value for name, value in (("part", part), ("shown", shown), ("columns", columns)) if value}
+    query = QueryDict(mutable=True)
+    query.update(chosen)
+    return Wall(
+        cameras=[card for card in known if _is_in(card, part) and _is_shown(card, shown)],
+        part=part,
+        shown=shown,
+        columns=columns,
+        sites=sites,
+        groups=groups,
+        total=len(known),
+        query=query.urlencode(),
+    )
+
+
+def _by_name(part: tuple[str, str]) -> tuple[str, str]:
+    return part[1].casefold(), part[0]
+
+
+def _site_part(card: CameraCard) -> str:
+    return f"site-{card.site_id}"
+
+
+def _group_part(card: CameraCard) -> str:
+    return f"group-{card.group}"
+
+
+def _is_in(card: CameraCard, part: str) -> bool:
+    return not part or part in (_site_part(card), _group_part(card))
+
+
+def _is_shown(card: CameraCard, shown: str) -> bool:
+    if shown == "trouble":
+        return card.is_trouble
+    if shown == "alerts":
+        return card.last_alert is not None and not card.last_alert.acknowledged
+    return True

@@ -1,0 +1,165 @@
+"""Shapes of what the endpoints of notifications take and answer. `core.settings` checks what is sent."""
+
+from typing import Any, cast
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from vigil_apps.notifications.models import CHANNELS, KINDS, STATES, Message, Subscription
+from vigil_apps.notifications.services.subscriptions import masked_target
+from vigil_contracts.bounds import MAX_COUNT
+from vigil_contracts.names import AlertType
+from vigil_contracts.rules import Schedule
+
+_ALERT_TYPES = {
+    "type": "array",
+    "items": {"$ref": "#/components/schemas/AlertTypeEnum"},
+    "maxItems": len(AlertType),
+}
+_IDS = {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": MAX_COUNT}, "maxItems": 1000}
+
+
+@extend_schema_field(cast("Any", Schedule))
+class ScheduleField(serializers.JSONField):
+    """As a camera's."""
+
+
+@extend_schema_field({"type": "object", "additionalProperties": True})
+class TargetField(serializers.JSONField):
+    """Fields of the channel's own; answers show them masked."""
+
+    def get_attribute(self, instance: Subscription) -> dict[str, Any]:
+        """Never the stored text."""
+        return masked_target(instance)
+
+
+@extend_schema_field(_ALERT_TYPES)
+class AlertTypesField(serializers.JSONField):
+    """A list of alert types."""
+
+
+@extend_schema_field(_IDS)
+class IdsField(serializers.JSONField):
+    """A list of ids."""
+
+
+class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
+    """What a user wants to hear of, and how."""
+
+    name = serializers.CharField(max_length=100, help_text="Unique among yours.")
+    channel = serializers.ChoiceField(choices=CHANNELS, help_text="It stays once the subscription is made.")
+    target = TargetField(
+        help_text="Where to send to. webhook: `url`, `secret` (left out: one is made, and shown in this one answer); "
+        "email: `address`; mqtt: `url`, `topic`; web_push: `endpoint`, `keys`; apprise: `url`. Answers show it "
+        "masked; a field that is sent back like that stays as it is."
+    )
+    alert_types = AlertTypesField(required=False, help_text="Only these; empty: all.")
+    cameras = IdsField(
+        required=False, help_text="Only these cameras and those of `sites`; both empty: all that you see."
+    )
+    sites = IdsField(required=False, help_text="Only the cameras of these sites, and `cameras`.")
+    minimum_confidence = serializers.FloatField(min_value=0, max_value=1, required=False)
+    schedule = ScheduleField(
+        required=False,
+        allow_null=True,
+        help_text="When you want to hear of alerts; what comes at other times is not told. Null: always.",
+    )
+    messages_per_hour = serializers.IntegerField(
+        min_value=1,
+        max_value=3600,
+        required=False,
+        allow_null=True,
+        help_text="Default 60. Alerts beyond it wait, and come together in the next message. Null: no limit.",
+    )
+    digest_minutes = serializers.IntegerField(
+        min_value=0, max_value=1440, required=False, help_text="Alerts of so many minutes in one message; 0: at once."
+    )
+
+    class Meta:
+        model = Subscription
+        fields = (
+            "id",
+            "name",
+            "channel",
+            "target",
+            "is_active",
+            "alert_types",
+            "cameras",
+            "sites",
+            "minimum_confidence",
+            "schedule",
+            "messages_per_hour",
+            "digest_minutes",
+            "paused_until",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = ("id", "paused_until", "created_at", "updated_at")
+
+
+class NewSubscriptionSerializer(serializers.Serializer[Any]):
+    """A subscription that was made, with the secret that was made for it."""
+
+    subscription = SubscriptionSerializer(read_only=True)
+    secret = serializers.CharField(
+        read_only=True, help_text="What a webhook's messages are signed with: shown once. Empty where you chose it."
+    )
+
+
+class MessageSerializer(serializers.ModelSerializer[Message]):
+    """A message, and how far it has come."""
+
+    kind = serializers.ChoiceField(choices=KINDS, read_only=True)
+    state = serializers.ChoiceField(choices=STATES, read_only=True)
+    alerts = serializers.SerializerMethodField(help_text="Ids of the alerts in it.")
+
+    class Meta:
+        model = Message
+        fields = (
+            "id",
+            "kind",
+            "state",
+            "attempts",
+            "created_at",
+            "next_attempt_at",
+            "settled_at",
+            "reason",
+            "alerts",
+        )
+        read_only_fields = fields
+
+    @extend_schema_field({"type": "array", "items": {"type": "integer"}})
+    def get_alerts(self, message: Message) -> list[int]:
+        """In the order in which they came."""
+        return [entry.alert_id for entry in message.entries.all()]
+
+
+class ChannelSerializer(serializers.Serializer[Any]):
+    """A channel of this server."""
+
+    name = serializers.ChoiceField(choices=CHANNELS)
+    title = serializers.CharField(help_text="For people.")
+    is_available = serializers.BooleanField()
+    problem = serializers.CharField(help_text="Why not, and what an administrator can do; empty where it works.")
+    public_key = serializers.CharField(
+        help_text="Of web_push: the `applicationServerKey` for `pushManager.subscribe()`. Else empty."
+    )
+    target = serializers.JSONField(help_text="JSON schema of the subscription's `target`.")
+
+
+class PushKeysSerializer(serializers.Serializer[Any]):
+    """What the browser encrypts with."""
+
+    p256dh = serializers.CharField(max_length=200)
+    auth = serializers.CharField(max_length=100)
+
+
+class WebPushSerializer(serializers.Serializer[Any]):
+    """A browser's `PushSubscription.toJSON()`, and a name for it."""
+
+    endpoint = serializers.CharField(max_length=2000)
+    keys = PushKeysSerializer()
+    expirationTime = serializers.FloatField(  # noqa: N815
+        required=False, allow_null=True, min_value=0, max_value=1e15, help_text="Not used."
+    )
+    name = serializers.CharField(max_length=100, required=False, default="", allow_blank=True)

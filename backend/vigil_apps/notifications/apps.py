@@ -1,0 +1,17 @@
+"""The app's configuration."""
+
+from django.apps import AppConfig
+
+
+class NotificationsConfig(AppConfig):
+    """Subscriptions and the outbox."""
+
+    name = "vigil_apps.notifications"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Listens to alerts, and starts the audit."""
+        from vigil_apps.notifications import audited, metrics, receivers  # noqa: F401
+
+        audited.connect()
+        metrics.begin()

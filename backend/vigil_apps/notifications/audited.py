@@ -1,0 +1,35 @@
+"""What the audit trail shows of subscriptions: the target masked, with a fingerprint of the whole."""
+
+from typing import Any
+
+from vigil_apps.audit.tracking import Tracked, fingerprint, track
+from vigil_apps.notifications.models import Subscription
+from vigil_apps.notifications.services.subscriptions import masked_target
+
+_PLAIN = (
+    "name",
+    "channel",
+    "is_active",
+    "alert_types",
+    "cameras",
+    "sites",
+    "minimum_confidence",
+    "schedule",
+    "messages_per_hour",
+    "digest_minutes",
+)
+
+
+def _fields(subscription: Subscription) -> dict[str, Any]:
+    shown: dict[str, Any] = {name: getattr(subscription, name) for name in _PLAIN}
+    return {
+        **shown,
+        "user": subscription.user_id,
+        "target": masked_target(subscription),
+        "target_fingerprint": fingerprint(subscription.target),
+    }
+
+
+def connect() -> None:
+    """Starts tracking."""
+    track(Subscription, Tracked("subscription", _fields))

@@ -1,0 +1,100 @@
+"""Subscriptions, and the outbox: alerts that wait to be told, and the messages in which they are."""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import CheckConstraint, Q, UniqueConstraint
+
+from surveillance.choices import choices
+from surveillance.credentials import EncryptedTextField
+from surveillance.models import Alert
+from vigil_apps.notifications.core.names import ChannelName, MessageKind, MessageState
+
+CHANNELS = choices(ChannelName)
+STATES = choices(MessageState)
+KINDS = choices(MessageKind)
+
+
+class Subscription(models.Model):
+    """What a user wants to hear of, and how. `core.settings` says what each field means and may be.
+
+    Cameras and sites are lists of ids and no relations: with the last camera gone, an empty relation would mean all.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="subscriptions")
+    name = models.CharField(max_length=100)
+    channel = models.CharField(max_length=16, choices=CHANNELS)
+    target = EncryptedTextField(help_text="JSON; addresses and keys of the channel, all of them secret.")
+    is_active = models.BooleanField(default=True)
+    alert_types = models.JSONField(default=list, blank=True)
+    cameras = models.JSONField(default=list, blank=True)
+    sites = models.JSONField(default=list, blank=True)
+    minimum_confidence = models.FloatField(default=0.0)
+    schedule = models.JSONField(null=True, blank=True)
+    messages_per_hour = models.PositiveIntegerField(null=True, blank=True)
+    digest_minutes = models.PositiveIntegerField(default=0)
+    # The receiver did not answer: what else is for it waits until then, so that it holds up nobody else's.
+    paused_until = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            UniqueConstraint(fields=["user", "name"], name="subscription_name_unique_per_user"),
+            CheckConstraint(condition=Q(channel__in=list(ChannelName)), name="subscription_channel_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.channel})"
+
+
+class Message(models.Model):
+    """One message to one receiver. Its id is the same in every attempt: by it receivers know a repetition."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="messages")
+    kind = models.CharField(max_length=16, choices=KINDS, default=MessageKind.ALERTS.value)
+    state = models.CharField(max_length=16, choices=STATES, default=MessageState.PENDING.value)
+    attempts = models.PositiveIntegerField(default=0)
+    # Whoever claims the message moves this into the future, for as long as an attempt may take: should the worker
+    # die, the message is due again by itself.
+    next_attempt_at = models.DateTimeField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    settled_at = models.DateTimeField(null=True, blank=True, help_text="When it was confirmed, or given up.")
+    reason = models.CharField(max_length=200, blank=True, help_text="Why the last attempt failed. Holds no secret.")
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-created_at", "-id"]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["next_attempt_at"], name="message_due", condition=Q(state="pending")),
+            models.Index(fields=["subscription", "-created_at", "-id"], name="message_of_subscription"),
+            models.Index(fields=["settled_at"], name="message_settled"),
+        ]
+
+    def __str__(self) -> str:
+        return f"message {self.id}"
+
+
+class OutboxEntry(models.Model):
+    """An alert that a subscription's user is to hear of: written with the alert, in one transaction."""
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="entries")
+    alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="+")
+    message = models.ForeignKey(Message, null=True, on_delete=models.CASCADE, related_name="entries")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["id"]
+        verbose_name_plural: ClassVar[str] = "outbox entries"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            UniqueConstraint(fields=["subscription", "alert"], name="outbox_alert_once_per_subscription"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["subscription", "id"], name="outbox_waiting", condition=Q(message=None)),
+        ]
+
+    def __str__(self) -> str:
+        return f"alert {self.alert_id} for subscription {self.subscription_id}"

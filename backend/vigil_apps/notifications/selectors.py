@@ -1,0 +1,72 @@
+"""Reads: what is whose, and what is due."""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db.models import F, Q, QuerySet
+
+from surveillance.models import Camera
+from vigil_apps.notifications.core.names import MessageState
+from vigil_apps.notifications.models import Message, OutboxEntry, Subscription
+from vigil_apps.sites.models import Membership
+from vigil_apps.sites.selectors import members_of
+
+
+def subscriptions_of(*, user: User) -> QuerySet[Subscription]:
+    """A user's own; nobody else's, whatever rights one has: they say where somebody can be reached."""
+    return Subscription.objects.filter(user=user)
+
+
+def messages_of(*, subscription: Subscription) -> QuerySet[Message]:
+    """Its messages, the newest first."""
+    return subscription.messages.order_by("-created_at", "-id").prefetch_related("entries")
+
+
+def subscriptions_that_see(*, cameras: Collection[Camera]) -> dict[int, list[Subscription]]:
+    """For each of the cameras the active subscriptions of everybody who may see it, without their targets.
+
+    One query, and one more where a camera is in a site.
+    """
+    sites = {camera.site_id for camera in cameras if camera.site_id is not None}
+    sees = Q(user__in={camera.user_id for camera in cameras}) | Q(user__is_superuser=True)
+    if sites:
+        sees |= Q(user__in=Membership.objects.filter(site__in=sites).values("user"))
+    active = Subscription.objects.filter(sees, is_active=True, user__is_active=True)
+    found = list(active.annotate(sees_all=F("user__is_superuser")).defer("target"))
+    members = members_of(sites) if found else {}
+    return {
+        camera.pk: [
+            one
+            for one in found
+            if one.sees_all or one.user_id == camera.user_id or one.user_id in members.get(camera.site_id or 0, ())
+        ]
+        for camera in cameras
+    }
+
+
+def waiting_subscriptions(*, among: Collection[int] | None = None) -> list[int]:
+    """Ids of subscriptions with alerts that are in no message yet."""
+    waiting = OutboxEntry.objects.filter(message=None)
+    if among is not None:
+        waiting = waiting.filter(subscription__in=among)
+    return list(waiting.order_by("subscription").values_list("subscription", flat=True).distinct())
+
+
+def is_due(*, now: datetime) -> Q:
+    """The condition on a message that somebody may send it at this moment."""
+    reachable = Q(subscription__paused_until=None) | Q(subscription__paused_until__lte=now)
+    return Q(state=MessageState.PENDING, next_attempt_at__lte=now) & reachable
+
+
+def due_messages(*, now: datetime, limit: int) -> list[UUID]:
+    """Ids of messages to send, those first that have waited longest."""
+    due = Message.objects.filter(is_due(now=now)).order_by("next_attempt_at", "created_at")
+    return list(due.values_list("id", flat=True)[:limit])
+
+
+def outbox_pending() -> int:
+    """How many alerts and messages wait to be told."""
+    waiting = OutboxEntry.objects.filter(message=None).count()
+    return waiting + Message.objects.filter(state=MessageState.PENDING).count()

@@ -1,0 +1,81 @@
+"""The embedded sender: where there is no Redis, a thread of each backend process looks into the outbox."""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+from django.conf import settings
+from django.db import close_old_connections, connection
+
+from vigil_apps.notifications import dispatch
+from vigil_apps.notifications.services.delivery import message_deliver
+from vigil_apps.notifications.turn import turn
+
+logger = logging.getLogger(__name__)
+
+PERIOD_SECONDS = 5.0
+CONNECTIONS = 4
+"""As many receivers are waited for at once, so that one that hangs holds up few."""
+
+
+class Sender(threading.Thread):
+    """Sends until `stop`, whenever it is woken and every `PERIOD_SECONDS`."""
+
+    def __init__(self, deliver: Callable[[UUID], object]) -> None:
+        super().__init__(name="notifications", daemon=True)
+        self._deliver = deliver
+        self._stopping = False
+        self._lock = threading.Lock()
+        self._in_flight: set[UUID] = set()
+        self._pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="notification")
+
+    def run(self) -> None:
+        """The loop."""
+        while not self._stopping:
+            dispatch.wake.wait(PERIOD_SECONDS)
+            dispatch.wake.clear()
+            self.turn()
+
+    def turn(self) -> None:
+        """One turn. Errors are logged, and the next turn tries again."""
+        try:
+            close_old_connections()
+            turn(self._submit)
+        except Exception as error:  # noqa: BLE001 the thread must outlive whatever goes wrong in a turn
+            logger.warning("notifications cannot be sent: %s", type(error).__name__)
+        finally:
+            connection.close()
+
+    def stop(self) -> None:
+        """Ends the loop; what is being sent is let finish by itself."""
+        self._stopping = True
+        dispatch.wake.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _submit(self, message_id: UUID) -> None:
+        with self._lock:
+            if message_id in self._in_flight or self._stopping:
+                return
+            self._in_flight.add(message_id)
+        self._pool.submit(self._send, message_id)
+
+    def _send(self, message_id: UUID) -> None:
+        try:
+            self._deliver(message_id)
+        except Exception as error:  # noqa: BLE001 the message is due again when its claim has ended
+            logger.warning("a notification was not sent: %s", type(error).__name__)
+        finally:
+            connection.close()
+            with self._lock:
+                self._in_flight.discard(message_id)
+
+
+def start() -> Sender | None:
+    """Starts the thread of this process; none where Celery sends."""
+    if settings.VIGIL_REDIS_URL:
+        return None
+    thread = Sender(lambda message_id: message_deliver(message_id=message_id))
+    thread.start()
+    return thread

@@ -1,0 +1,39 @@
+"""An alert goes into the outbox of everybody who wants to hear of it, in the alert's own transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from surveillance.models import Alert
+from vigil_apps.notifications.core.matching import Happened, Wish
+from vigil_apps.notifications.models import OutboxEntry, Subscription
+from vigil_apps.notifications.selectors import subscriptions_that_see
+from vigil_contracts.rules import Schedule
+
+
+def alerts_enqueue(*, alerts: Sequence[Alert], now: datetime) -> list[int]:
+    """Writes an entry for each subscription that wants one of the alerts; returns their ids. One insert for all."""
+    seen_by = subscriptions_that_see(cameras={alert.camera for alert in alerts})
+    wishes = {one.pk: _wish(one) for subscriptions in seen_by.values() for one in subscriptions}
+    entries = [
+        OutboxEntry(subscription_id=subscription.pk, alert=alert, created_at=now)
+        for alert in alerts
+        for subscription in seen_by[alert.camera_id]
+        if wishes[subscription.pk].wants(_happened(alert), now=now)
+    ]
+    if entries:
+        OutboxEntry.objects.bulk_create(entries)
+    return sorted({entry.subscription_id for entry in entries})
+
+
+def _happened(alert: Alert) -> Happened:
+    return Happened(alert.alert_type, alert.confidence, alert.camera_id, alert.camera.site_id)
+
+
+def _wish(subscription: Subscription) -> Wish:
+    return Wish(
+        alert_types=tuple(subscription.alert_types),
+        cameras=tuple(subscription.cameras),
+        sites=tuple(subscription.sites),
+        minimum_confidence=subscription.minimum_confidence,
+        schedule=Schedule.model_validate(subscription.schedule) if subscription.schedule is not None else None,
+    )

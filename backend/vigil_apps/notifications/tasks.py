@@ -1,0 +1,33 @@
+"""Celery's tasks: wake-ups. What matters is in the database; a task that is lost or comes twice harms nothing."""
+
+from uuid import UUID
+
+from django.db import close_old_connections
+from django.utils import timezone
+
+from surveillance_backend.celery import SWEEP_SECONDS, app
+from vigil_apps.notifications.services.delivery import message_deliver
+from vigil_apps.notifications.services.planning import messages_plan
+from vigil_apps.notifications.turn import turn
+
+
+@app.task(name="notifications.tell", expires=60)  # type: ignore[untyped-decorator] # Celery has no types
+def tell(subscription_ids: list[int]) -> None:
+    """New alerts wait for these subscriptions."""
+    close_old_connections()
+    for message_id in messages_plan(now=timezone.now(), among=subscription_ids):
+        send.delay(str(message_id))
+
+
+@app.task(name="notifications.send", expires=60)  # type: ignore[untyped-decorator] # Celery has no types
+def send(message_id: str) -> None:
+    """Sends one message, unless somebody else does."""
+    close_old_connections()
+    message_deliver(message_id=UUID(message_id))
+
+
+@app.task(name="notifications.sweep", expires=SWEEP_SECONDS)  # type: ignore[untyped-decorator]
+def sweep() -> None:
+    """Finds what was not announced, what is due again, and what a dead worker left."""
+    close_old_connections()
+    turn(lambda message_id: send.delay(str(message_id)))

@@ -1,0 +1,48 @@
+"""Shapes of what the endpoints of sites take and answer."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from vigil_apps.sites.models import Membership, Site
+from vigil_apps.sites.roles import Role
+
+
+class SiteSerializer(serializers.ModelSerializer[Site]):
+    """A site, with the role of whoever asks."""
+
+    role = serializers.SerializerMethodField(help_text="Your role; a superuser is an admin everywhere.")
+
+    class Meta:
+        model = Site
+        fields = ("id", "name", "role", "created_at")
+        read_only_fields = ("id", "created_at")
+
+    def get_role(self, site: Site) -> Role:
+        """The role of the request's user; `roles` in the context holds it by the site's id."""
+        return Role(self.context.get("roles", {}).get(site.pk, Role.ADMIN))
+
+
+class MemberSerializer(serializers.ModelSerializer[Membership]):
+    """A member of a site."""
+
+    user = serializers.IntegerField(source="user_id", read_only=True)
+    username = serializers.CharField(source="user.username", read_only=True)
+
+    class Meta:
+        model = Membership
+        fields = ("user", "username", "role")
+        read_only_fields = fields
+
+
+class NewMemberSerializer(serializers.Serializer[Any]):
+    """Who is to become a member."""
+
+    username = serializers.CharField(max_length=150)
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class RoleSerializer(serializers.Serializer[Any]):
+    """A member's new role."""
+
+    role = serializers.ChoiceField(choices=Role.choices)

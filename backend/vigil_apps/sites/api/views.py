@@ -1,0 +1,173 @@
+"""Endpoints of sites and their members."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from surveillance_backend.api_errors import ConflictError
+from surveillance_backend.pagination import OldestFirstPagination
+from vigil_apps.accounts.permissions import USER, user_of
+from vigil_apps.sites.api.serializers import MemberSerializer, NewMemberSerializer, RoleSerializer, SiteSerializer
+from vigil_apps.sites.models import Membership, Site
+from vigil_apps.sites.roles import Role
+from vigil_apps.sites.selectors import sites_visible_to
+from vigil_apps.sites.services import (
+    LastAdminError,
+    member_remove,
+    member_set,
+    site_create,
+    site_delete,
+    site_rename,
+)
+
+
+class SiteListView(ListAPIView[Site]):
+    """The sites of the user."""
+
+    scopes = {"GET": USER, "POST": USER}  # noqa: RUF012 read only
+    serializer_class = SiteSerializer
+    pagination_class = OldestFirstPagination
+
+    def get_queryset(self) -> QuerySet[Site]:
+        """Those of which the user is a member."""
+        return sites_visible_to(user=user_of(self.request))
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        """With the user's roles."""
+        return {**super().get_serializer_context(), **_roles(self.request)}
+
+    @extend_schema(summary="Sites")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Pages of the sites of which you are a member, in the order in which they were made."""
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(summary="Add a site", responses={201: SiteSerializer})
+    def post(self, request: Request) -> Response:
+        """Adds a site; you are its admin."""
+        sent = SiteSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        site = site_create(user=user_of(request), name=sent.validated_data["name"])
+        return Response(SiteSerializer(site).data, status=201)
+
+
+class SiteView(APIView):
+    """One site."""
+
+    scopes = {"GET": USER, "PATCH": USER, "DELETE": USER}  # noqa: RUF012
+
+    @extend_schema(summary="A site", responses=SiteSerializer)
+    def get(self, request: Request, site_id: int) -> Response:
+        """The site, with your role in it."""
+        return Response(SiteSerializer(_site(request, site_id), context=_roles(request)).data)
+
+    @extend_schema(summary="Rename a site", request=SiteSerializer, responses=SiteSerializer)
+    def patch(self, request: Request, site_id: int) -> Response:
+        """Gives the site another name."""
+        site = _administered(request, site_id)
+        sent = SiteSerializer(site, data=request.data, partial=True)
+        sent.is_valid(raise_exception=True)
+        site_rename(site=site, name=sent.validated_data.get("name", site.name))
+        return Response(SiteSerializer(site, context=_roles(request)).data)
+
+    @extend_schema(summary="Delete a site", responses={204: None})
+    def delete(self, request: Request, site_id: int) -> Response:
+        """Deletes the site and its memberships; its cameras stay with the users who made them."""
+        site_delete(site=_administered(request, site_id))
+        return Response(status=204)
+
+
+class MemberListView(APIView):
+    """A site's members."""
+
+    scopes = {"GET": USER, "POST": USER}  # noqa: RUF012
+
+    @extend_schema(summary="Members of a site", responses=MemberSerializer(many=True))
+    def get(self, request: Request, site_id: int) -> Response:
+        """Everybody in the site, in the order in which they came."""
+        members = _site(request, site_id).memberships.select_related("user")
+        return Response(MemberSerializer(members, many=True).data)
+
+    @extend_schema(summary="Add a member", request=NewMemberSerializer, responses={201: MemberSerializer})
+    def post(self, request: Request, site_id: int) -> Response:
+        """Makes a user a member; one who is a member already gets this role."""
+        site = _administered(request, site_id)
+        sent = NewMemberSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        user = User.objects.filter(username=sent.validated_data["username"], is_active=True).first()
+        if user is None:
+            raise ValidationError({"username": ["must be the name of an active user"]})
+        with _answered():
+            member = member_set(site=site, user=user, role=Role(sent.validated_data["role"]))
+        return Response(MemberSerializer(member).data, status=201)
+
+
+class MemberView(APIView):
+    """One member."""
+
+    scopes = {"PATCH": USER, "DELETE": USER}  # noqa: RUF012
+
+    @extend_schema(summary="Change a member's role", request=RoleSerializer, responses=MemberSerializer)
+    def patch(self, request: Request, site_id: int, user_id: int) -> Response:
+        """Gives the member another role. A site keeps at least one admin."""
+        member = _member(_administered(request, site_id), user_id)
+        sent = RoleSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        with _answered():
+            member = member_set(site=member.site, user=member.user, role=Role(sent.validated_data["role"]))
+        return Response(MemberSerializer(member).data)
+
+    @extend_schema(summary="Remove a member", responses={204: None})
+    def delete(self, request: Request, site_id: int, user_id: int) -> Response:
+        """Ends a membership; one's own, every member may end. A site keeps at least one admin."""
+        is_own = user_of(request).pk == user_id
+        site = _site(request, site_id) if is_own else _administered(request, site_id)
+        with _answered():
+            member_remove(member=_member(site, user_id))
+        return Response(status=204)
+
+
+def _site(request: Request, site_id: int) -> Site:
+    site = sites_visible_to(user=user_of(request)).filter(pk=site_id).first()
+    if site is None:
+        raise Http404
+    return site
+
+
+def _administered(request: Request, site_id: int) -> Site:
+    """A site that the user may change: 404 where it is not the user's at all, 403 where the role is too small."""
+    site = _site(request, site_id)
+    if not sites_visible_to(user=user_of(request), role=Role.ADMIN).filter(pk=site_id).exists():
+        raise PermissionDenied("Only an admin of the site may do that.")
+    return site
+
+
+def _member(site: Site, user_id: int) -> Membership:
+    member = site.memberships.select_related("user", "site").filter(user_id=user_id).first()
+    if member is None:
+        raise Http404
+    return member
+
+
+def _roles(request: Request) -> dict[str, dict[int, str]]:
+    user = user_of(request)
+    if user.is_superuser:
+        return {"roles": {}}
+    return {"roles": dict(Membership.objects.filter(user=user).values_list("site_id", "role"))}
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    try:
+        yield
+    except LastAdminError:
+        raise ConflictError("A site needs an admin; make somebody else one first.") from None

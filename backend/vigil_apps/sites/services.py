@@ -1,0 +1,69 @@
+"""Writes: sites and their members."""
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from vigil_apps.sites.models import Membership, Site
+from vigil_apps.sites.roles import Role
+
+
+class LastAdminError(Exception):
+    """The change would leave the site with nobody who can change it."""
+
+
+@transaction.atomic
+def site_create(*, user: User, name: str) -> Site:
+    """A new site; the user who makes it is its admin."""
+    site = Site.objects.create(name=name)
+    Membership.objects.create(site=site, user=user, role=Role.ADMIN)
+    return site
+
+
+def site_rename(*, site: Site, name: str) -> None:
+    """Gives the site another name."""
+    if site.name != name:
+        site.name = name
+        site.save(update_fields=["name"])
+
+
+@transaction.atomic
+def site_delete(*, site: Site) -> None:
+    """Deletes the site. Its cameras stay with those who made them."""
+    for camera in site.cameras.all():  # one by one, so that each change is in the audit trail
+        camera.site = None
+        camera.save(update_fields=["site", "updated_at"])
+    site.delete()
+
+
+@transaction.atomic
+def member_set(*, site: Site, user: User, role: Role) -> Membership:
+    """Makes the user a member in this role, or changes the role. Raises LastAdminError."""
+    _lock(site)
+    member = Membership.objects.filter(site=site, user=user).first()
+    if member is None:
+        return Membership.objects.create(site=site, user=user, role=role)
+    if member.role != role:
+        if member.role == Role.ADMIN:
+            _require_another_admin(site, member)
+        member.role = role
+        member.save(update_fields=["role"])
+    return member
+
+
+@transaction.atomic
+def member_remove(*, member: Membership) -> None:
+    """Ends a membership. Raises LastAdminError."""
+    _lock(member.site)
+    if member.role == Role.ADMIN:
+        _require_another_admin(member.site, member)
+    member.delete()
+
+
+def _lock(site: Site) -> None:
+    """Two admins who remove each other at the same moment come one after the other."""
+    Site.objects.select_for_update().filter(pk=site.pk).first()
+
+
+def _require_another_admin(site: Site, member: Membership) -> None:
+    if not Membership.objects.filter(site=site, role=Role.ADMIN).exclude(pk=member.pk).exists():
+        raise LastAdminError
