@@ -58,12 +58,12 @@ def test_the_reference_has_every_setting_metric_field_and_value() -> None:
 
 
 def test_every_setting_that_a_page_names_exists() -> None:
-    """Those of the benchmarks, which are no programs of a deployment, aside."""
+    """Variables of the tests and the benchmarks are no settings of a program."""
     declared = set(re.findall(r"\| `([A-Z0-9_]+)` \|", settings.page()))
     spoken_of = {
         (path.name, name)
         for path in (ROOT / "docs").rglob("*.md")
-        for name in re.findall(r"\bVIGIL_(?!BENCH_)[A-Z0-9_]+[A-Z0-9]\b", path.read_text())
+        for name in re.findall(r"\bVIGIL_(?!BENCH_|TEST_|SHARED\b|E2E\b)[A-Z0-9_]+[A-Z0-9]\b", path.read_text())
     }
     assert len(spoken_of) > 60
     assert {(page, name) for page, name in spoken_of if name not in declared} == set()
