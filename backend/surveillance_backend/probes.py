@@ -9,6 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from surveillance.pictures import media_storage
+from vigil_contracts.time_zones import TIME_ZONE_DATABASE_VERSION
 
 logger = logging.getLogger(__name__)
 _migrated = False
@@ -17,8 +18,8 @@ _migrated = False
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
-    """200 while the process serves requests."""
-    return JsonResponse({"status": "ok"})
+    """Answer 200 while the process serves requests, and say which time zone database schedules are read with."""
+    return JsonResponse({"status": "ok", "time_zone_database": TIME_ZONE_DATABASE_VERSION})
 
 
 @require_safe

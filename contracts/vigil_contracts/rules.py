@@ -5,9 +5,10 @@ Coordinates are fractions of the picture's width and height; the origin is the t
 
 from enum import StrEnum
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from vigil_contracts.time_zones import load_time_zone
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Point = tuple[Fraction, Fraction]
@@ -73,7 +74,7 @@ class Schedule(BaseModel):
     @classmethod
     def _is_known(cls, name: str) -> str:
         try:
-            ZoneInfo(name)
+            load_time_zone(name)
         except (KeyError, ValueError, OSError) as error:
             raise ValueError("must be a time zone of the IANA database, such as Europe/Berlin or UTC") from error
         return name

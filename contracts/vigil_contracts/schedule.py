@@ -1,32 +1,65 @@
-"""When a schedule is on, by the clock of its own time zone."""
+"""When a schedule is armed, by the clock of its own time zone.
 
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+A window is one uninterrupted stretch of time, on the nights of a clock change too: it lasts from the first to the
+last moment at which the clock reads a time inside it. When clocks go back, an hour is shown twice. A window that
+starts in that hour starts at its first pass, and one that ends in it ends at its second: in doubt it is armed.
+When clocks go forward, a window that starts in the skipped hour starts at the end of that hour.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
 
 from vigil_contracts.rules import Day, Schedule, Window
+from vigil_contracts.time_zones import load_time_zone
+
+_WEEKDAYS = tuple(Day)
+_DAYS_AROUND = (-2, -1, 0, 1)
+"""Start days, relative to the clock's date, of windows that can contain now. Yesterday's may last past midnight; two
+days ago and tomorrow matter where clocks go back at midnight, to the day before."""
 
 
 def is_armed(schedule: Schedule | None, now: datetime) -> bool:
-    """Whether `now` (aware) lies in one of the schedule's windows; without a schedule, always."""
+    """Return whether `now` (time-zone aware) lies in a window of the schedule; without a schedule, always true."""
     if schedule is None:
         return True
-    local = now.astimezone(ZoneInfo(schedule.time_zone))
-    today, yesterday = _day(local), _day(local - timedelta(days=1))
-    minute = local.hour * 60 + local.minute
-    return any(_holds(window, minute, today, yesterday) for window in schedule.windows)
+    local = now.astimezone(load_time_zone(schedule.time_zone))
+    return any(
+        _contains(start, end, local) for window in schedule.windows for start, end in _occurrences(window, local)
+    )
 
 
-def _holds(window: Window, minute: int, today: Day, yesterday: Day) -> bool:
-    start, end = _minutes(window.start), _minutes(window.end)
-    if end > start:
-        return today in window.days and start <= minute < end
-    return (today in window.days and minute >= start) or (yesterday in window.days and minute < end)
+def _occurrences(window: Window, local: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Yield start and end of the window on each day that can matter, in `local`'s time zone."""
+    midnight = datetime.combine(local.date(), time.min, local.tzinfo)
+    start, end = _since_midnight(window.start), _since_midnight(window.end)
+    if end <= start:
+        end += timedelta(days=1)
+    for offset in _DAYS_AROUND:
+        day = midnight + timedelta(days=offset)
+        if _WEEKDAYS[day.weekday()] in window.days:
+            yield day + start, day + end
 
 
-def _day(moment: datetime) -> Day:
-    return tuple(Day)[moment.weekday()]
+def _contains(start: datetime, end: datetime, local: datetime) -> bool:
+    """Return whether the clock is between start and end, or runs through the repeated hour for a window in progress.
+
+    All three share one time zone, so Python compares and adds what the clock shows (PEP 495).
+    """
+    clock = local.replace(fold=0)
+    if start <= clock < end:
+        return True
+    if local.fold:  # second pass: the window has started in the first, and starts «again» later in this one
+        return clock < start and _is_repeated(start)
+    # First pass: the window has ended by the clock, which will go back to before that end.
+    return clock >= end and _is_repeated(clock) and _is_repeated(end - timedelta.resolution)
 
 
-def _minutes(clock: str) -> int:
+def _is_repeated(clock: datetime) -> bool:
+    """Return whether clocks go back over this time, so that they show it twice."""
+    first, second = clock.replace(fold=0).utcoffset(), clock.replace(fold=1).utcoffset()
+    return first is not None and second is not None and first > second
+
+
+def _since_midnight(clock: str) -> timedelta:
     hours, minutes = clock.split(":")
-    return int(hours) * 60 + int(minutes)
+    return timedelta(hours=int(hours), minutes=int(minutes))

@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from vigil_contracts.time_zones import TIME_ZONE_DATABASE_VERSION
+
 Check = Callable[[], str]
 """Empty: all is well; otherwise a sentence for the person who asks."""
 
@@ -27,7 +29,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif path in ("/healthz", "/readyz"):
             trouble = self.server.alive() if path == "/healthz" else self.server.ready()
             status = HTTPStatus.SERVICE_UNAVAILABLE if trouble else HTTPStatus.OK
-            self._answer(status, "text/plain; charset=utf-8", f"{trouble or 'ok'}\n".encode())
+            text = f"{trouble or 'ok'}\n"
+            if path == "/healthz":
+                text += f"time zone database {TIME_ZONE_DATABASE_VERSION}\n"
+            self._answer(status, "text/plain; charset=utf-8", text.encode())
         else:
             self._answer(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"/metrics, /healthz or /readyz\n")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from vigil_contracts.camera import CameraSummary
 from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason
+from vigil_contracts.time_zones import TIME_ZONE_DATABASE_VERSION
 from vigil_operator.core.classes import ChosenClass, NoClass, choose_class
 from vigil_operator.core.conditions import reason_text
 from vigil_operator.core.fallback import with_fallback
@@ -65,7 +66,12 @@ class Diagnosis:
     def to_json(self) -> dict[str, Any]:
         """For programs."""
         steps = [{"step": step.name, "state": step.state.value, "text": step.text} for step in self.steps]
-        return {"camera": self.camera, "verdict": self.verdict, "steps": steps}
+        return {
+            "camera": self.camera,
+            "verdict": self.verdict,
+            "steps": steps,
+            "time_zone_database": TIME_ZONE_DATABASE_VERSION,
+        }
 
 
 def diagnose(facts: Facts) -> Diagnosis:
@@ -207,7 +213,11 @@ def _alerts(row: CameraSummary, camera: Camera) -> Step:
         return Step("Alerts", StepState.OK, counted)
     detection = spec.detection
     wanted = ", ".join(detection.classes) or "everything that the model knows"
-    armed = "while its schedule says so" if detection.schedule is not None else "always"
+    armed = (
+        f"by its schedule in {detection.schedule.time_zone} (time zone database {TIME_ZONE_DATABASE_VERSION})"
+        if detection.schedule is not None
+        else "always"
+    )
     makes = f"Looks for {wanted} from a confidence of {detection.minimum_confidence:g}, armed {armed}."
     return Step("Alerts", StepState.OK, f"{counted} {makes}")
 

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import tzdata
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
@@ -40,6 +41,10 @@ def test_plain_http_goes_to_https_for_people_and_not_for_programs(db: None, sett
     assert Client().get("/dashboard/").status_code == 301
     assert Client().get("/healthz").status_code == 200
     assert Client().get("/api/cameras/").status_code == 401
+
+
+def test_healthz_says_which_time_zone_database_is_in_use() -> None:
+    assert Client().get("/healthz").json() == {"status": "ok", "time_zone_database": tzdata.IANA_VERSION}
 
 
 def test_gunicorn_knows_every_setting_and_opens_no_control_socket() -> None:
@@ -114,7 +119,6 @@ def test_the_public_url_allows_its_host_and_origin(
 
 
 def test_probes(db: None, settings: Any, media: Path) -> None:
-    assert Client().get("/healthz").json() == {"status": "ok"}
     assert Client().get("/readyz").json() == {"status": "ok"}
     media.rmdir()
     media.write_text("no directory")

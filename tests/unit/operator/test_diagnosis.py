@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import tzdata
 from tests.unit.operator.builders import NOW, PASSWORD, camera, camera_spec, detector_class, plan, pod, stored
 
 from vigil_contracts.api_client import ApiError
@@ -144,6 +145,15 @@ def test_what_looks_like_markup_is_printed_as_it_is(capsys: pytest.CaptureFixtur
 
 def test_the_page_holds_no_secret() -> None:
     assert PASSWORD not in json.dumps(diagnose(facts()).to_json())
+
+
+def test_time_zone_database_of_a_schedule_is_named() -> None:
+    night = {"time_zone": "Europe/Berlin", "windows": [{"days": ["mon"], "start": "20:00", "end": "06:00"}]}
+    found = diagnose(facts(camera=camera(spec=camera_spec(detection={"schedule": night}))))
+    assert (
+        f"armed by its schedule in Europe/Berlin (time zone database {tzdata.IANA_VERSION})." in found.steps[-1].text
+    )
+    assert found.to_json()["time_zone_database"] == tzdata.IANA_VERSION
 
 
 def test_a_camera_is_found_by_name_or_id() -> None:
