@@ -18,7 +18,8 @@ from cctv.common.mailbox import Mailbox
 from cctv.delivery.live import LiveView, Send
 from cctv.delivery.spool import Spool
 from cctv.delivery.unwritten import UnwrittenAlerts
-from cctv.detectors.model_pool import ModelInvalidError, Models, ModelUnavailableError
+from cctv.detectors.errors import ModelInvalidError, ModelUnavailableError
+from cctv.detectors.model_pool import Models
 from cctv.logs import camera_logger, redactor
 from cctv.metrics import Metrics
 from cctv.streams.clip_reader import ClipReader
@@ -76,7 +77,7 @@ class CameraPipeline:
             self._health,
             shared.metrics,
             shared.reader_options,
-            self.live,
+            self.live.offer,
         )
         self._unwritten = UnwrittenAlerts(self._write, self._give_up)
         self._work = WorkWatch()

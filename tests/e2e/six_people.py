@@ -19,9 +19,9 @@ from tests.integration.services.detector import DetectorProcess, wait_until
 from tests.integration.services.rtsp import RtspServer, gst_rtsp_server
 
 from cctv.common.frame import Frame
+from cctv.common.overlap import overlap
 from cctv.detectors.model import Model
 from cctv.metrics import STAGES
-from cctv.vision.observations import overlap
 
 CLIP_SECONDS = 139.0
 VISITS_SECONDS = ((6, 20), (23, 45), (50, 70), (75, 87), (92, 120), (124, 136))

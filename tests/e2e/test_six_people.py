@@ -15,7 +15,8 @@ from tests.integration.services.backend import backend_server
 from tests.integration.services.detector import wait_until
 from tests.integration.services.postgres import PostgresServer
 
-from cctv.detectors.model import Model, load_model
+from cctv.detectors.loader import load_model
+from cctv.detectors.model import Model
 
 OUTAGE_BEGINS_SECONDS = 45.0
 OUTAGE_SECONDS = 60.0

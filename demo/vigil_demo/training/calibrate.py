@@ -49,7 +49,7 @@ def calibrate(weights: Path, target: Path, confidences: Sequence[float]) -> Path
 
 def measured_confidences(model_path: Path, pictures: Iterable[Picture]) -> list[float]:
     """`best_confidence` of each class for an exported model, on validation pictures."""
-    from cctv.detectors.model import load_model
+    from cctv.detectors.loader import load_model
     from vigil_demo.training.evaluate import detect
 
     model = load_model(model_path)

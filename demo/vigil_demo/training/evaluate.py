@@ -10,7 +10,8 @@ import av
 import numpy as np
 
 from cctv.common.frame import Frame
-from cctv.detectors.model import Model, load_model
+from cctv.detectors.loader import load_model
+from cctv.detectors.model import Model
 from vigil_demo.scene.types import LABELS, ByteArray, Picture, Truth
 from vigil_demo.training.dataset import FIRST_SEED, PICTURES_PER_YARD, pictures_of
 from vigil_demo.training.metrics import Detection, Figures, figures

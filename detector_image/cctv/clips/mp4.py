@@ -10,7 +10,7 @@ from typing import cast
 import av
 
 from cctv.clips.packet_buffer import Packet, without_leading
-from cctv.common.selection import is_plausible
+from cctv.common.timestamps import is_plausible
 
 SAMPLE_ENTRIES = {"h264": "avc1", "hevc": "hvc1"}
 """The codecs that browsers play from an MP4, and the sample entry that makes them do it."""

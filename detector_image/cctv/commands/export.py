@@ -24,7 +24,9 @@ from tqdm import tqdm
 
 from cctv.common.frame import Frame
 from cctv.detectors.agreement import Agreement, compare
-from cctv.detectors.model import Detections, Model, ModelInvalidError, load_model
+from cctv.detectors.errors import ModelInvalidError
+from cctv.detectors.loader import load_model
+from cctv.detectors.model import Detections, Model
 from cctv.detectors.model_files import find_model, model_folder
 
 HELD_BACK = 5

@@ -20,7 +20,9 @@ from tqdm import tqdm
 
 from cctv.common.events import Event
 from cctv.common.frame import Frame
-from cctv.detectors.model import Model, ModelInvalidError, load_model
+from cctv.detectors.errors import ModelInvalidError
+from cctv.detectors.loader import load_model
+from cctv.detectors.model import Model
 from cctv.detectors.several import as_one
 from cctv.vision.analyser import Analyser
 from vigil_contracts.camera import CameraConfiguration, Detection

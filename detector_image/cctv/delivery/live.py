@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import av
-import cv2
 
 from cctv.common.drawing import Box, draw_boxes
 from cctv.common.frame import Frame
+from cctv.common.frame_rate import FrameRateLimit
+from cctv.common.jpeg import encode_jpeg
 from cctv.common.mailbox import Mailbox
-from cctv.common.selection import FrameRateLimit
 from cctv.logs import camera_logger
 from cctv.metrics import Metrics
 from vigil_contracts.api_client import ApiError
@@ -100,7 +100,4 @@ class LiveView:
         boxes = self._boxes
         if boxes:
             canvas = draw_boxes(canvas.copy(), [box for box, _ in boxes], [name for _, name in boxes])
-        encoded, jpeg = cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-        if not encoded:
-            raise ValueError("OpenCV cannot encode the picture as JPEG")
-        return jpeg.tobytes()
+        return encode_jpeg(canvas, JPEG_QUALITY)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cctv.common.overlap import overlaps
 from cctv.detectors.model import Detections
-from cctv.vision.observations import overlaps
 
 SAME_OBJECT = 0.5
 """Intersection over union above which two boxes of one class are the same object (as PASCAL VOC counts)."""

@@ -17,14 +17,15 @@ from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import cv2
 import openvino as ov
 
 from cctv.common.frame import Frame
+from cctv.common.jpeg import encode_jpeg
+from cctv.detectors.errors import ModelInvalidError
 from cctv.detectors.int8_process import REST, write_frames
 from cctv.detectors.int8_verdict import Limits, Verdict, int8_folder, processor_name, read_verdict
 from cctv.detectors.letterbox import Letterbox
-from cctv.detectors.model import Detections, Model, ModelInvalidError
+from cctv.detectors.model import Detections, Model
 from cctv.detectors.openvino_runtime import OpenVinoModel
 
 log = logging.getLogger(__name__)
@@ -203,5 +204,4 @@ def _verdict_of(
 def _encoded(frame: Frame, input_size: tuple[int, int]) -> bytes:
     """The frame as the network sees it, as JPEG: it need not be larger."""
     box = Letterbox.fit((frame.width, frame.height), input_size)
-    _, jpeg = cv2.imencode(".jpg", frame.scaled_bgr(box.width, box.height), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    return jpeg.tobytes()
+    return encode_jpeg(frame.scaled_bgr(box.width, box.height), _JPEG_QUALITY)

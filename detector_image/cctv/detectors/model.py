@@ -1,18 +1,13 @@
-"""The one interface to object detection models, and the way from a model's name to a loaded model."""
+"""The one interface to object detection models. `cctv.detectors.loader` makes a model of a name or path."""
 
-import importlib.util
 from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from cctv.common.frame import Frame
-from cctv.detectors.errors import ModelInvalidError as ModelInvalidError
-from cctv.detectors.errors import ModelUnavailableError as ModelUnavailableError
-from cctv.detectors.model_files import ModelFile, find_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,76 +58,3 @@ class RemoteModel(Protocol):
 
     def check(self) -> None:
         """Raises `ModelUnavailableError` while it cannot be asked."""
-
-
-def load_model(
-    name: str | Path = "",
-    *,
-    device: str = "",
-    sha256: str | None = None,
-    prompts: tuple[str, ...] = (),
-    size_px: int = 640,
-    int8: bool = False,
-) -> Model:
-    """Loads a model by path or name, with the runtime that its kind of file asks for.
-
-    `demo` names the demo model that ships with Vigil; `yolov8n` (also the meaning of `""`) and its like are looked up
-    in the model folder and fetched where they are missing. `device` is OpenVINO's (`CPU`, `GPU`, `NPU`, `AUTO`) or
-    torch's (`cpu`, `cuda:0`); empty: the best that there is. `size_px` is the input of networks that take any.
-    `int8`: a network that was converted from weights is exchanged for an INT8 one (`cctv.detectors.int8_upgrade`).
-    Raises `ModelInvalidError`.
-    """
-    file = find_model(name, sha256)
-    suffix = file.path.suffix.lower()
-    if suffix == ".xml" or (suffix == ".onnx" and not _has_ultralytics()):
-        return _openvino(file.path, device, prompts)
-    if suffix == ".pt" and not _has_ultralytics():
-        return _converted(file.path, device, prompts, int8)
-    if suffix in {".pt", ".onnx", ".engine"}:
-        return _ultralytics(file, device, prompts, size_px)
-    raise ModelInvalidError(
-        f"{file.path}: is no model: it must be an OpenVINO folder or .xml, or a file .onnx, .engine or .pt"
-    )
-
-
-def _openvino(path: Path, device: str, prompts: tuple[str, ...]) -> Model:
-    from cctv.detectors.openvino_runtime import OpenVinoModel
-
-    _refuse_prompts(path, prompts)
-    return OpenVinoModel(path, device.upper() or "CPU")
-
-
-def _converted(weights: Path, device: str, prompts: tuple[str, ...], int8: bool) -> Model:
-    """Load weights on OpenVINO, without torch. Nothing of the file is run, so it needs no pinned SHA-256."""
-    from cctv.detectors.converted_weights import converted
-
-    _refuse_prompts(weights, prompts)
-    network = converted(weights)
-    if not int8:
-        return _openvino(network, device, ())
-    from cctv.detectors.int8_upgrade import with_int8
-
-    return with_int8(network, device.upper() or "CPU")
-
-
-def _refuse_prompts(path: Path, prompts: tuple[str, ...]) -> None:
-    if prompts:
-        raise ModelInvalidError(
-            f"{path}: `prompts` need an open-vocabulary model such as yolov8s-worldv2.pt, and ultralytics to run it"
-        )
-
-
-def _ultralytics(file: ModelFile, device: str, prompts: tuple[str, ...], size_px: int) -> Model:
-    if file.path.suffix.lower() == ".pt" and file.sha256 is None:
-        raise ModelInvalidError(
-            f"{file.path}: a .pt file can run any code when it is loaded, so it needs its SHA-256 pinned:"
-            " VIGIL_MODEL_SHA256 for VIGIL_MODEL, VIGIL_MODEL_PINS for models that cameras name;"
-            " or use an ONNX or OpenVINO export"
-        )
-    from cctv.detectors.ultralytics_runtime import UltralyticsModel
-
-    return UltralyticsModel(file.path, device, prompts, size_px)
-
-
-def _has_ultralytics() -> bool:
-    return importlib.util.find_spec("ultralytics") is not None

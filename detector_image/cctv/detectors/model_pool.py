@@ -10,15 +10,10 @@ from functools import partial
 import numpy as np
 
 from cctv.common.frame import Frame
+from cctv.detectors.errors import ModelInvalidError
 from cctv.detectors.inference_server import InferenceServer
-from cctv.detectors.model import (
-    Detections,
-    Model,
-    ModelInvalidError,
-    ModelUnavailableError,
-    RemoteModel,
-    load_model,
-)
+from cctv.detectors.loader import load_model
+from cctv.detectors.model import Detections, Model, RemoteModel
 from cctv.metrics import Metrics
 from vigil_contracts.names import DEFAULT_MODEL
 
@@ -143,6 +138,3 @@ class MeasuredModel:
         found = done.result()
         for class_id in found.class_ids.tolist():
             self._metrics.detections.labels(self._camera, self._model.labels[class_id]).inc()
-
-
-__all__ = ["Loader", "MeasuredModel", "ModelInvalidError", "ModelUnavailableError", "Models"]

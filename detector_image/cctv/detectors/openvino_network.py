@@ -16,7 +16,7 @@ import yaml
 from openvino import opset8
 from openvino.preprocess import PrePostProcessor
 
-from cctv.detectors.model import ModelInvalidError
+from cctv.detectors.errors import ModelInvalidError
 
 STRIDE = 32
 _LEVELS = (8, 16, 32)

@@ -17,8 +17,9 @@ import numpy as np
 import openvino as ov
 
 from cctv.common.frame import Frame
+from cctv.detectors.errors import ModelInvalidError
 from cctv.detectors.letterbox import PADDING_GREY, Letterbox, smallest_input
-from cctv.detectors.model import Detections, ModelInvalidError
+from cctv.detectors.model import Detections
 from cctv.detectors.openvino_network import STRIDE, Network, last_words, read_network, with_input_size
 from cctv.detectors.yolo_output import decode
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from cctv.common.frame import Frame
-from cctv.detectors.model import Detections, ModelInvalidError
+from cctv.detectors.errors import ModelInvalidError
+from cctv.detectors.model import Detections
 from cctv.detectors.yolo_output import LOWEST_CONFIDENCE, MOST_DETECTIONS, OVERLAP_FOR_DUPLICATE
 
 LARGEST_BATCH = 32

@@ -8,10 +8,8 @@ import socket
 from collections.abc import Callable, Sequence
 
 from cctv.streams.faults import StreamFault, from_connect_error
-from vigil_contracts.addresses import Address, AddressPolicy, Network
+from vigil_contracts.addresses import AddressPolicy
 from vigil_contracts.names import Reason
-
-__all__ = ["Address", "AddressPolicy", "Network", "Resolver", "resolve", "system_resolver"]
 
 Resolver = Callable[[str, int], list[str]]
 

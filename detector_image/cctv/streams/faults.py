@@ -8,8 +8,6 @@ import errno
 import socket
 import ssl
 
-import av.error
-
 from vigil_contracts.names import REASON_TEXTS, Reason
 
 
@@ -178,21 +176,3 @@ def from_connect_error(error: OSError) -> StreamFault:
     name = errno.errorcode.get(error.errno or 0, "")
     words = {"ECONNREFUSED": "the connection is refused", "ENETUNREACH": "no route to its network"}
     return StreamFault(Reason.STREAM_UNREACHABLE, words.get(name, name))
-
-
-_ENDED = (av.error.EOFError, BrokenPipeError, ConnectionResetError)
-_TIMEOUT = (av.error.ExitError, TimeoutError, av.error.BlockingIOError)
-
-
-def from_libav(error: Exception) -> StreamFault:
-    """What an exception of PyAV means where nothing more exact is known."""
-    if isinstance(error, _ENDED):
-        return StreamFault(Reason.STREAM_ENDED)
-    if isinstance(error, _TIMEOUT):
-        return StreamFault(Reason.STREAM_TIMEOUT)
-    if isinstance(error, av.error.FFmpegError | ValueError):
-        code = getattr(error, "errno", None)
-        name = errno.errorcode.get(code, "") if isinstance(code, int) else ""
-        detail = name or type(error).__name__
-        return StreamFault(Reason.STREAM_UNSUPPORTED, f"the decoder says {detail}")
-    return StreamFault(Reason.STREAM_UNREACHABLE, type(error).__name__)

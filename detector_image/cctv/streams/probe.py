@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cctv.common.frame import Frame
+from cctv.common.jpeg import render_jpeg
 from cctv.logs import redactor
 from cctv.streams.faults import StreamFault
 from cctv.streams.source import Source
-from cctv.vision.snapshot import render_jpeg
 from vigil_contracts.bounds import MAX_FRAMES_PER_SECOND
 from vigil_contracts.errands import ProbeResult
 from vigil_contracts.names import REASON_TEXTS, Reason, StreamTransport

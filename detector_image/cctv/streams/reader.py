@@ -14,17 +14,22 @@ import av
 
 from cctv.common.backoff import Backoff
 from cctv.common.frame import Frame
+from cctv.common.frame_rate import FrameRateLimit
 from cctv.common.mailbox import Mailbox
-from cctv.common.selection import FrameRateLimit, FreezeDetector, TimestampCheck, fingerprint
-from cctv.delivery.live import LiveView
+from cctv.common.timestamps import TimestampCheck
 from cctv.logs import camera_logger
 from cctv.metrics import Metrics
 from cctv.streams.faults import StreamFault
+from cctv.streams.freeze import FreezeDetector, fingerprint
 from cctv.streams.health import CameraHealth
 from cctv.streams.source import Source, StreamInfo
 from vigil_contracts.names import Reason
 
 SourceFactory = Callable[[], Source]
+
+FrameListener = Callable[[av.VideoFrame, datetime, float, float], None]
+"""Takes each frame of the stream in the reading thread: the frame, when it was received (aware), the monotonic
+seconds of the same moment, and the pixel aspect ratio."""
 
 STEADY_SECONDS = 10.0
 """A stream that lasted so long had been well: its clean end is followed by a new try at once."""
@@ -55,9 +60,9 @@ class Reader:
         health: CameraHealth,
         metrics: Metrics,
         options: ReaderOptions,
-        live: LiveView | None = None,
+        on_frame: FrameListener | None = None,
     ) -> None:
-        self.live = live
+        self.on_frame = on_frame
         self.camera_id = camera_id
         self.mailbox = mailbox
         self.health = health
@@ -213,8 +218,8 @@ class _Watch(threading.Thread):
         camera = str(reader.camera_id)
         reader.metrics.frames.labels(camera, "received").inc()
         reader.sequence += 1
-        if reader.live is not None:
-            reader.live.offer(picture, received_at, now, info.pixel_aspect)
+        if reader.on_frame is not None:
+            reader.on_frame(picture, received_at, now, info.pixel_aspect)
         if reader.timestamps.finds_nonsense(picture.time, now):
             reader.log.warning(
                 "the camera's RTP timestamps stand still or do not match the time in which frames arrive; "

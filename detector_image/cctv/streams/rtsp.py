@@ -15,8 +15,9 @@ import av.error
 import av.logging
 
 from cctv.clips.recorder import ClipRecorder, Recording
-from cctv.streams.faults import StreamFault, from_libav
+from cctv.streams.faults import StreamFault
 from cctv.streams.hardware import HardwareDecoding
+from cctv.streams.libav_faults import from_libav
 from cctv.streams.rtsp_gate import GateOptions, RtspGate
 from cctv.streams.source import StreamInfo
 from vigil_contracts.names import Reason, StreamTransport

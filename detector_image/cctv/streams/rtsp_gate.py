@@ -25,11 +25,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from cctv.streams.addresses import AddressPolicy, Resolver, resolve, system_resolver
+from cctv.streams.addresses import Resolver, resolve, system_resolver
 from cctv.streams.faults import StreamFault, from_connect_error
 from cctv.streams.rtp_watch import RtpWatch
 from cctv.streams.rtsp_dialogue import Dialogue, Replies
 from cctv.streams.rtsp_messages import Message, NotRtspError, Splitter
+from vigil_contracts.addresses import AddressPolicy
 from vigil_contracts.names import Reason
 from vigil_contracts.stream_url import split_credentials
 

@@ -7,6 +7,7 @@ from typing import Any
 from cctv.common.clock import WallClock
 from cctv.common.events import Event, EventPicture, new_event_id
 from cctv.common.frame import Frame
+from cctv.common.jpeg import render_jpeg
 from cctv.detectors.alert_types import alert_types_by_class_id, alert_types_of_prompts, unknown_classes
 from cctv.detectors.model import Model
 from cctv.detectors.several import SeveralModels
@@ -18,7 +19,7 @@ from cctv.vision.motion import MotionGate
 from cctv.vision.observations import observe
 from cctv.vision.portraits import BetterPicture, Portraits
 from cctv.vision.recognition import real_confidence, weak_confidence
-from cctv.vision.snapshot import Picture, render_jpeg
+from cctv.vision.snapshot import Picture
 from cctv.vision.tamper import TEXTS, Tampering, TamperWatch
 from cctv.vision.tracking import ObjectTracker, TrackedObject
 from vigil_contracts.alert import Box

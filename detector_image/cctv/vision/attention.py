@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from cctv.common.overlap import overlap
 from cctv.vision.motion import Motion, Place
-from cctv.vision.observations import overlap
 from cctv.vision.tracking import TrackedObject
 
 SETTLE_SECONDS = 0.4

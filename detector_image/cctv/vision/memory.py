@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ValidationError
 
-from cctv.vision.observations import overlap
+from cctv.common.overlap import overlap
 from cctv.vision.tracking import TrackedObject
 from vigil_contracts.names import AlertType
 

@@ -3,14 +3,10 @@
 from dataclasses import dataclass
 
 import cv2
-import numpy as np
 
-from cctv.common.drawing import draw_boxes
 from cctv.common.frame import Frame
 from cctv.vision.observations import Observation
 
-WIDEST_PIXELS = 1280
-JPEG_QUALITY = 85
 EDGE = 0.005
 """An object whose box comes this near to the picture's border, in fractions, may be cut off by it."""
 CLEARLY_BETTER = 1.3
@@ -58,16 +54,3 @@ def pixels(frame: Frame, box: tuple[float, float, float, float]) -> tuple[int, i
 
 def _pixels(width: int, height: int, box: tuple[float, float, float, float]) -> tuple[int, int, int, int]:
     return round(box[0] * width), round(box[1] * height), round(box[2] * width), round(box[3] * height)
-
-
-def render_jpeg(frame: Frame, box: tuple[float, float, float, float] | None, caption: str) -> bytes:
-    """The frame as JPEG, at most `WIDEST_PIXELS` wide, with the object boxed and named."""
-    scale = min(1.0, WIDEST_PIXELS / frame.width)
-    size = (round(frame.width * scale), round(frame.height * scale))
-    canvas = np.array(frame.bgr() if scale == 1.0 else cv2.resize(frame.bgr(), size), np.uint8)
-    if box is not None:
-        canvas = draw_boxes(canvas, [box], [caption])
-    encoded, jpeg = cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    if not encoded:
-        raise ValueError(f"OpenCV cannot encode a picture of {size[0]}×{size[1]} pixels as JPEG")
-    return jpeg.tobytes()

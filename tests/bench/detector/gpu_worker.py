@@ -36,7 +36,7 @@ def measure(device: str, seconds: float, most: int) -> dict[str, Any]:
     from ultralytics import YOLO
 
     from cctv.common.frame import Frame
-    from cctv.detectors.model import load_model
+    from cctv.detectors.loader import load_model
 
     if device.startswith("cuda") and not torch.cuda.is_available():
         return {}

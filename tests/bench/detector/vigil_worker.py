@@ -25,7 +25,7 @@ def main() -> None:
 
     import cctv.runtime.app  # noqa: F401 - a detector has all of this in memory
     from cctv.common.frame import Frame
-    from cctv.detectors.model import load_model
+    from cctv.detectors.loader import load_model
     from cctv.detectors.openvino_runtime import OpenVinoModel
     from cctv.vision.analyser import Analyser
     from vigil_contracts.camera import CameraConfiguration, Detection

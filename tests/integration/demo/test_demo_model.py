@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cctv.detectors.model import load_model
+from cctv.detectors.loader import load_model
 from cctv.detectors.model_files import DEMO_FOLDER
 from vigil_demo.scene.types import LABELS, Picture
 from vigil_demo.training.card import CARD_NAME, FIGURES_NAME, sha256

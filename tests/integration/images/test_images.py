@@ -140,7 +140,7 @@ _LOOK = """
 import io, json
 from datetime import UTC, datetime
 import av, cv2, trackforge
-from cctv.detectors.model import load_model
+from cctv.detectors.loader import load_model
 from cctv.common.frame import Frame
 from vigil_demo.scene.stills import stills
 

@@ -13,11 +13,11 @@ from tests.integration.services.made_clips import make_clip
 from cctv.common.frame import Frame
 from cctv.common.mailbox import Mailbox
 from cctv.metrics import Metrics
-from cctv.streams.addresses import AddressPolicy
 from cctv.streams.health import CameraHealth
 from cctv.streams.reader import Reader, ReaderOptions
 from cctv.streams.rtsp import RtspSource
 from cctv.streams.rtsp_gate import GateOptions
+from vigil_contracts.addresses import AddressPolicy
 from vigil_contracts.names import Reason, StreamTransport
 from vigil_demo.clip import Clip, load_clip
 

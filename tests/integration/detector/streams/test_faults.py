@@ -304,7 +304,7 @@ def test_timestamps_that_jump_back_an_hour(clip: Clip, watch: Watch) -> None:
 def test_timestamps_that_are_nonsense_are_reported_once_and_do_no_harm(
     clip: Clip, watch: Watch, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, clock: str
 ) -> None:
-    monkeypatch.setattr("cctv.common.selection._WINDOW_SECONDS", 1.0)
+    monkeypatch.setattr("cctv.common.timestamps._WINDOW_SECONDS", 1.0)
     with misbehaving_camera(Script(clip=clip, **{clock: True})) as camera:  # type: ignore[arg-type]
         watched = watch(camera.url, frozen_after_seconds=2.0)
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from tests.integration.detector.vision.clips import PERSONS, RememberingModel, frames_of
 
-from cctv.detectors.model import Model, load_model
+from cctv.detectors.loader import load_model
+from cctv.detectors.model import Model
 from vigil_contracts.camera import CameraConfiguration, Detection
 
 

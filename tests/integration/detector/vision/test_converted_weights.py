@@ -18,7 +18,7 @@ from tests.integration.detector.vision.clips import PERSONS, RememberingModel, s
 from tools.image.fetch_model import put_model
 
 from cctv.detectors import model_files
-from cctv.detectors.model import load_model
+from cctv.detectors.loader import load_model
 from cctv.detectors.model_files import Published
 from cctv.detectors.weights_archive import read_weights
 from cctv.detectors.yolo_builder import build_network

@@ -7,7 +7,7 @@ import pytest
 from tests.integration.detector.vision.clips import RememberingModel, sampled
 
 import cctv.detectors
-from cctv.detectors.model import load_model
+from cctv.detectors.loader import load_model
 from cctv.vision.analyser import Analyser
 from vigil_contracts.camera import CameraConfiguration, Detection
 from vigil_demo.yard_clip import ensure_yard_clip

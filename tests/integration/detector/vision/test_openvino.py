@@ -13,7 +13,9 @@ import pytest
 from tests.integration.detector.vision.clips import PERSONS, frames_of
 
 from cctv.common.frame import Frame
-from cctv.detectors.model import Model, ModelInvalidError, load_model
+from cctv.detectors.errors import ModelInvalidError
+from cctv.detectors.loader import load_model
+from cctv.detectors.model import Model
 from cctv.detectors.model_pool import Models
 
 

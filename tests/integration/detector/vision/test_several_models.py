@@ -11,7 +11,8 @@ import pytest
 from tests.integration.detector.vision.clips import PERSONS, START, frames_of
 
 from cctv.common.frame import Frame
-from cctv.detectors.model import Model, load_model
+from cctv.detectors.loader import load_model
+from cctv.detectors.model import Model
 from cctv.detectors.several import SeveralModels
 from cctv.vision.analyser import Analyser
 from vigil_contracts.camera import CameraConfiguration, Detection

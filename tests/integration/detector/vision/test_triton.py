@@ -16,7 +16,8 @@ from tests.integration.services.inference_server import ServedNetwork, StandInSe
 from cctv.common.frame import Frame
 from cctv.detectors.errors import ModelInvalidError, ModelUnavailableError
 from cctv.detectors.inference_server import InferenceServer
-from cctv.detectors.model import Detections, Model, load_model
+from cctv.detectors.loader import load_model
+from cctv.detectors.model import Detections, Model
 from cctv.detectors.model_files import DEMO_FOLDER
 from cctv.detectors.model_pool import Models
 from cctv.detectors.triton_runtime import TritonModel

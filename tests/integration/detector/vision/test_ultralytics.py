@@ -12,7 +12,7 @@ import pytest
 from tests.integration.detector.vision.clips import frames_of
 from tests.integration.services.made_clips import make_clip
 
-from cctv.detectors.model import load_model
+from cctv.detectors.loader import load_model
 
 ROOT = Path(__file__).parents[4]
 PYTHON = ROOT / ".venvs" / "ultralytics" / "bin" / "python"
@@ -135,7 +135,8 @@ def test_an_engine_needs_a_gpu(run: Run, weights: Callable[[str], tuple[Path, st
 
 LOAD_WITH_PROMPTS = """
 import sys
-from cctv.detectors.model import ModelInvalidError, load_model
+from cctv.detectors.errors import ModelInvalidError
+from cctv.detectors.loader import load_model
 try:
     load_model(sys.argv[1], sha256=sys.argv[2], prompts=("fire", "person lying on the floor"))
 except ModelInvalidError as error:
@@ -173,7 +174,7 @@ LOOK_WITH_PROMPTS = """
 import sys
 from datetime import UTC, datetime
 import numpy as np
-from cctv.detectors.model import load_model
+from cctv.detectors.loader import load_model
 from cctv.common.frame import Frame
 model = load_model(sys.argv[1], sha256=sys.argv[2], prompts=("fire", "person lying on the floor"))
 frame = Frame.from_bgr(np.zeros((96, 160, 3), np.uint8), datetime.now(UTC), 0.0, 0)

@@ -5,8 +5,9 @@ import socket
 
 import pytest
 
-from cctv.streams.addresses import AddressPolicy, resolve
+from cctv.streams.addresses import resolve
 from cctv.streams.faults import StreamFault
+from vigil_contracts.addresses import AddressPolicy
 from vigil_contracts.names import Reason
 
 LOOPBACK_ALLOWED = AddressPolicy((ipaddress.ip_network("127.0.0.0/8"),))

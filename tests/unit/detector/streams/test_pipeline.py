@@ -16,8 +16,9 @@ import pytest
 from cctv.common.frame import Frame
 from cctv.delivery import spool as spool_module
 from cctv.delivery.spool import Spool
+from cctv.detectors.errors import ModelInvalidError
 from cctv.detectors.model import Detections
-from cctv.detectors.model_pool import ModelInvalidError, Models
+from cctv.detectors.model_pool import Models
 from cctv.metrics import Metrics
 from cctv.pipeline import CameraPipeline, Shared
 from cctv.runtime.cameras import Cameras

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cctv.common.selection import FrameRateLimit, FreezeDetector, TimestampCheck, fingerprint
+from cctv.common.frame_rate import FrameRateLimit
+from cctv.common.timestamps import TimestampCheck
+from cctv.streams.freeze import FreezeDetector, fingerprint
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from cctv.common.overlap import overlap
 from cctv.detectors.alert_types import alert_types_by_class_id, unknown_classes
 from cctv.detectors.letterbox import Letterbox, smallest_input
 from cctv.detectors.yolo_output import decode
-from cctv.vision.observations import observe, overlap
+from cctv.vision.observations import observe
 from vigil_contracts.names import AlertType
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from cctv.common.frame import Frame
-from cctv.vision.snapshot import render_jpeg, sharpness
+from cctv.common.jpeg import render_jpeg
+from cctv.vision.snapshot import sharpness
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

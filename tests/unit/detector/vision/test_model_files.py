@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from cctv.detectors import model_files
-from cctv.detectors.model import ModelInvalidError, load_model
+from cctv.detectors.errors import ModelInvalidError
+from cctv.detectors.loader import load_model
 from cctv.detectors.model_files import Published, find_model, model_problem
 
 
@@ -47,7 +48,7 @@ def test_a_broken_network_is_refused(tmp_path: Path) -> None:
 
 
 def test_pickles_that_torch_loads_need_a_pinned_sha256(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cctv.detectors.model._has_ultralytics", lambda: True)
+    monkeypatch.setattr("cctv.detectors.loader._has_ultralytics", lambda: True)
     path = tmp_path / "weights.pt"
     path.write_bytes(b"pickle")
     with pytest.raises(ModelInvalidError, match="needs its SHA-256 pinned"):

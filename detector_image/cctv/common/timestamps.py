@@ -1,0 +1,41 @@
+"""Compare a stream's timestamps with the times at which its frames arrive."""
+
+_WINDOW_SECONDS = 5.0
+_MOST_DEVIATION = 3.0
+
+
+class TimestampCheck:
+    """Tells a stream whose timestamps stand still or are nonsense, by the time in which its pictures arrive."""
+
+    def __init__(self) -> None:
+        self._window: tuple[float, float] | None = None
+        self._implausible_windows = 0
+        self._is_reported = False
+
+    def begin_stream(self) -> None:
+        """A new connection counts its timestamps from another moment."""
+        self._window, self._implausible_windows = None, 0
+
+    def finds_nonsense(self, timestamp_seconds: float | None, now_seconds: float) -> bool:
+        """Takes a picture's timestamp and arrival; True once, as soon as it is certain.
+
+        One jump is no nonsense (cameras set their clocks), and a camera first sends what it had ready: two windows
+        in a row must be wrong.
+        """
+        if timestamp_seconds is None or self._is_reported:
+            return False
+        if self._window is None:
+            self._window = (timestamp_seconds, now_seconds)
+        first, began = self._window
+        if now_seconds - began < _WINDOW_SECONDS:
+            return False
+        is_wrong = not is_plausible(timestamp_seconds - first, now_seconds - began)
+        self._implausible_windows = self._implausible_windows + 1 if is_wrong else 0
+        self._window = (timestamp_seconds, now_seconds)
+        self._is_reported = self._implausible_windows >= 2
+        return self._is_reported
+
+
+def is_plausible(advance_seconds: float, elapsed_seconds: float) -> bool:
+    """Whether timestamps that advanced by so much can belong to pictures that arrived in so much time."""
+    return elapsed_seconds / _MOST_DEVIATION <= advance_seconds <= elapsed_seconds * _MOST_DEVIATION
