@@ -7,6 +7,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from cctv.metrics import Metrics as DetectorMetrics
 from surveillance import metrics as backend
+from vigil_apps.notifications import metrics as notifications
 from vigil_operator.metrics import Metrics as OperatorMetrics
 
 _KINDS = {Counter: "counter", Gauge: "gauge", Histogram: "histogram"}
@@ -25,11 +26,11 @@ def page() -> str:
         "Detector": ("Port 9464.", _rows(vars(DetectorMetrics()).values())),
         "Backend": (
             "Where the API is, at `/metrics`; besides these the `django_http_…` metrics of django-prometheus.",
-            _rows(vars(backend).values()),
+            _rows([*vars(backend).values(), *vars(notifications).values()]),
         ),
         "Operator": ("Port 9465.", sorted([*computed, *_rows(vars(operator).values())])),
     }
-    parts = ["# Metrics\n\nBase units; no credential, URL or name that a user made is a label.\n"]
+    parts = ["# Metrics\n\nBase units; no label holds a credential, a URL or a name that a user chose.\n"]
     for title, (about, rows) in sections.items():
         parts.append(
             f"\n## {title}\n\n{about}\n\n| metric | kind | labels | what it tells |\n| --- | --- | --- | --- |\n"

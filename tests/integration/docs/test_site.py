@@ -48,7 +48,7 @@ def test_the_reference_has_every_setting_metric_field_and_value() -> None:
     for name in ("VIGIL_SPOOL_DIR", "VIGIL_LEASE_NAMESPACE", "DATABASE_URL", "VIGIL_SECRET_KEY"):
         assert f"| `{name}` |" in text
     assert text.count("\n| `") == sum(len(each.model_fields) for _, each in settings.PROGRAMS.values())
-    for name in ("vigil_stream_up", "vigil_cameras", "vigil_alerts_total", "vigil_alert_ingest_seconds"):
+    for name in ("vigil_stream_up", "vigil_cameras", "vigil_alert_ingest_seconds", "vigil_outbox_pending"):
         assert f"| `{name}` |" in metrics.page()
     for field in ("spec.stream.credentialsSecretRef", "status.conditions[].reason", "spec.gpu.resourceName"):
         assert f"| `{field}` |" in resources.page()
