@@ -11,6 +11,7 @@ from typing import Any
 
 import av
 import cv2
+import httpx
 import numpy as np
 import numpy.typing as npt
 import psycopg2
@@ -23,6 +24,7 @@ from cctv.common.overlap import overlap
 from cctv.detectors.model import Model
 from cctv.metrics import STAGES
 
+CLIP = "one-by-one-person-detection.mp4"
 CLIP_SECONDS = 139.0
 VISITS_SECONDS = ((6, 20), (23, 45), (50, 70), (75, 87), (92, 120), (124, 136))
 """When each of the six is in the picture, by eye."""
@@ -49,10 +51,14 @@ class Stage:
     frames: dict[str, float] = field(default_factory=dict)
     """Pictures by stage, over the whole clip: a machine that is too slow shows here."""
 
+    @property
+    def output(self) -> str:
+        """Everything that the detector has printed."""
+        return self.cctv.output
+
     def wait_for_play(self) -> None:
         """Waits until the detector has been given the clip."""
-        self.camera.wait_for("play 1", timeout_seconds=60)
-        self.played_at = self.camera.said_at["play 1"]
+        self.played_at = wait_for_play(self.camera)
 
     def wait_for_end(self) -> None:
         """Waits until the clip is over and everything that it gave has been delivered, clips included."""
@@ -67,29 +73,39 @@ class Stage:
         wait_until(lambda: self.cctv.metric("vigil_spool_bytes", camera=camera) == 0, 60, f"{self.name} is delivered")
 
     def rows(self) -> list[tuple[Any, ...]]:
-        """What the database holds of this camera, the oldest first: type, label, timestamp, event id."""
+        """What the database holds of this camera, the oldest first: type, label, event id."""
         with contextlib.closing(psycopg2.connect(self.database_url)) as connection, connection.cursor() as cursor:
             cursor.execute(
-                "SELECT alert_type, label, timestamp, event_id FROM surveillance_alert"
-                " WHERE camera_id = %s ORDER BY timestamp",
+                "SELECT alert_type, label, event_id FROM surveillance_alert WHERE camera_id = %s ORDER BY timestamp",
                 (self.camera_id,),
             )
             rows: list[tuple[Any, ...]] = cursor.fetchall()
             return rows
 
     def alerts(self) -> list[dict[str, Any]]:
-        """The camera's alerts by the API, the oldest first, each with its picture as `jpeg`."""
+        """The camera's alerts by the API, the oldest first, each with its picture as `jpeg` and its clip as `mp4`."""
         with self.backend.client(self.user_token) as client:
-            answer = client.get("/api/alerts/", params={"camera": self.camera_id})
-            answer.raise_for_status()
-            found: list[dict[str, Any]] = sorted(answer.json()["results"], key=lambda alert: alert["timestamp"])
-            for alert in found:
-                picture = client.get(alert["image"])
-                picture.raise_for_status()
-                alert["jpeg"] = picture.content
-                if alert["clip"]:
-                    alert["mp4"] = client.get(alert["clip"]).raise_for_status().content
-        return found
+            return alerts_of(client, self.camera_id)
+
+
+def wait_for_play(camera: RtspServer, timeout_seconds: float = 60) -> float:
+    """Wait until a detector has been given the clip; return the wall-clock time at which it began."""
+    camera.wait_for("play 1", timeout_seconds)
+    return camera.said_at["play 1"]
+
+
+def alerts_of(client: httpx.Client, camera_id: int) -> list[dict[str, Any]]:
+    """Return the camera's alerts, the oldest first, each with its picture as `jpeg` and its clip as `mp4`."""
+    answer = client.get("/api/alerts/", params={"camera": camera_id})
+    answer.raise_for_status()
+    found: list[dict[str, Any]] = sorted(answer.json()["results"], key=lambda alert: alert["timestamp"])
+    for alert in found:
+        picture = client.get(alert["image"])
+        picture.raise_for_status()
+        alert["jpeg"] = picture.content
+        if alert["clip"]:
+            alert["mp4"] = client.get(alert["clip"]).raise_for_status().content
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,27 +113,25 @@ class Owner:
     """Who owns a backend's cameras, with a token of each kind that is needed."""
 
     user_token: str
-    pipeline_token: str
     operator_token: str
 
     @classmethod
     def of(cls, backend: BackendServer) -> "Owner":
         """A new user."""
         user = backend.create_user("anna")
-        return cls(user.token, backend.token("anna", "pipeline"), backend.token("anna", "operator"))
+        return cls(user.token, backend.token("anna", "operator"))
 
 
 @contextlib.contextmanager
 def stage(
-    name: str, directory: Path, shared: Path, backend: BackendServer, database_url: str, owner: Owner, *, pod: bool
+    name: str, directory: Path, shared: Path, backend: BackendServer, database_url: str, owner: Owner
 ) -> Iterator[Stage]:
-    """A camera in a group of its own, to be watched in pod mode or in poll mode once `cctv` is started."""
-    clip = shared / "videos" / "one-by-one-person-detection.mp4"
-    with gst_rtsp_server(clip, username="viewer", password=PASSWORD) as camera:
+    """A camera in a group of its own, to be watched in pod mode once `cctv` is started."""
+    with gst_rtsp_server(shared / "videos" / CLIP, username="viewer", password=PASSWORD) as camera:
         camera_id = backend.add_camera(
             owner.user_token, name=name, rtsp_url=camera.url, is_active=True, group=name, detection=DETECTION
         )
-        token = _detector_token(backend, owner, camera_id) if pod else owner.pipeline_token
+        token = _detector_token(backend, owner, camera_id)
         settings = {
             # No model is named: the default one is found, as in the images.
             "VIGIL_MODEL_DIR": str(shared / "models"),
@@ -125,8 +139,7 @@ def stage(
             # After the clip the camera is gone, which is no alert here.
             "VIGIL_OFFLINE_ALERT_AFTER_SECONDS": "0",
         }
-        watched = camera_id if pod else None
-        cctv = DetectorProcess(directory / name, backend.url, token, watched, settings)
+        cctv = DetectorProcess(directory / name, backend.url, token, camera_id, settings)
         try:
             yield Stage(name, backend, database_url, owner.user_token, camera_id, camera, cctv)
         finally:

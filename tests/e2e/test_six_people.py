@@ -1,7 +1,8 @@
 """The main job on real input: six people walk through a real stream, and six alerts are in a real database.
 
 Three runs side by side, each with a camera, a user and a detector process of its own, since the clip takes 139 s: in
-pod mode, in poll mode, and in pod mode with a backend that is killed for a minute in the middle.
+pod mode, in pod mode with a backend that is killed for a minute in the middle, and by `make run` without MODEL, whose
+pipeline works in poll mode with weights that it converts itself.
 """
 
 import contextlib
@@ -10,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.e2e.make_run_stage import MakeRunStage, make_run_stage
 from tests.e2e.six_people import Owner, Stage, check_clip, check_picture, check_visits, stage
+from tests.integration.services import made_weights
 from tests.integration.services.backend import backend_server
 from tests.integration.services.detector import wait_until
 from tests.integration.services.postgres import PostgresServer
@@ -23,35 +26,48 @@ OUTAGE_SECONDS = 60.0
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(580)]
 
+AnyStage = Stage | MakeRunStage
+
 
 @pytest.fixture(scope="module")
 def stages(
     shared: Path, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Stage]]:
-    """The three stages, after their clips have been played to the end."""
+) -> Iterator[dict[str, AnyStage]]:
+    """The stages, after their clips have been played to the end; without torch there is no `make run` among them."""
     directory = tmp_path_factory.mktemp("six-people")
     with contextlib.ExitStack() as stack:
         steady_url, broken_url = postgres.create_database(), postgres.create_database()
         steady = stack.enter_context(backend_server(directory / "steady", database_url=steady_url))
         broken = stack.enter_context(backend_server(directory / "broken", database_url=broken_url))
-        anna, other = Owner.of(steady), Owner.of(broken)
-        made = [
-            stack.enter_context(stage("pod", directory, shared, steady, steady_url, anna, pod=True)),
-            stack.enter_context(stage("poll", directory, shared, steady, steady_url, anna, pod=False)),
-            stack.enter_context(stage("outage", directory, shared, broken, broken_url, other, pod=True)),
-        ]
-        for each in made:
-            each.cctv.start()
-        for each in made:
-            each.wait_for_play()
+        pod = stack.enter_context(stage("pod", directory, shared, steady, steady_url, Owner.of(steady)))
+        outage = stack.enter_context(stage("outage", directory, shared, broken, broken_url, Owner.of(broken)))
+        made: dict[str, AnyStage] = {"pod": pod, "outage": outage}
+        if made_weights.PYTHON.exists():
+            made["make run"] = stack.enter_context(make_run_stage(directory / "make-run", shared))
+            made["make run"].wait_for_play()
+        for watched in (pod, outage):
+            watched.cctv.start()
+        for watched in (pod, outage):
+            watched.wait_for_play()
         time.sleep(OUTAGE_BEGINS_SECONDS)
         broken.kill()
         time.sleep(OUTAGE_SECONDS)  # the length of the outage is what is tested
-        assert made[2].cctv.metric("vigil_spool_alerts") >= 1, "nothing happened during the outage"
+        assert outage.cctv.metric("vigil_spool_alerts") >= 1, "nothing happened during the outage"
         broken.start()
-        for each in made:
+        for each in made.values():
             each.wait_for_end()
-        yield {each.name: each for each in made}
+        yield made
+
+
+@pytest.fixture
+def played(stages: dict[str, AnyStage], request: pytest.FixtureRequest) -> AnyStage:
+    """The stage that the test's parameter names."""
+    if request.param not in stages:
+        pytest.skip(made_weights.NEEDED)
+    return stages[request.param]
+
+
+each_stage = pytest.mark.parametrize("played", ["pod", "outage", "make run"], indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -62,43 +78,50 @@ def model(shared: Path) -> Iterator[Model]:
     loaded.close()
 
 
-@pytest.mark.parametrize("name", ["pod", "poll", "outage"])
-def test_six_people_give_exactly_six_alerts(stages: dict[str, Stage], name: str) -> None:
-    rows = stages[name].rows()
+@each_stage
+def test_six_people_give_exactly_six_alerts(played: AnyStage) -> None:
+    rows = played.rows()
 
-    assert [row[:2] for row in rows] == [("person", "person")] * 6, f"pictures: {stages[name].frames}"
-    assert len({row[3] for row in rows}) == 6
+    assert [row[:2] for row in rows] == [("person", "person")] * 6, f"pictures: {played.frames}"
+    assert len({row[2] for row in rows}) == 6
 
 
-@pytest.mark.parametrize("name", ["pod", "poll", "outage"])
-def test_each_alert_shows_another_person_boxed_in_its_picture(
-    stages: dict[str, Stage], model: Model, name: str
-) -> None:
-    alerts = stages[name].alerts()
+@each_stage
+def test_each_alert_shows_another_person_boxed_in_its_picture(played: AnyStage, model: Model) -> None:
+    alerts = played.alerts()
 
-    check_visits(alerts, stages[name].played_at)
+    check_visits(alerts, played.played_at)
     for alert in alerts:
         check_picture(alert, model)
 
 
-@pytest.mark.parametrize("name", ["pod", "poll", "outage"])
-def test_no_credential_and_no_trouble_in_what_the_detector_said(stages: dict[str, Stage], name: str) -> None:
-    output = stages[name].cctv.output
+@pytest.mark.parametrize("played", ["make run"], indirect=True)
+def test_the_default_model_is_converted_from_the_weights_that_are_there(played: AnyStage) -> None:
+    assert isinstance(played, MakeRunStage)
+    models = played.home / ".cache" / "vigil" / "models"
+    assert f"converting {models / 'yolov8n.pt'} to OpenVINO" in played.output
+    assert sorted(path.name for path in models.iterdir()) == ["converted", "yolov8n.pt"]
+
+
+@each_stage
+def test_no_credential_and_no_trouble_in_what_the_detector_said(played: AnyStage) -> None:
+    output = played.output
 
     assert "w/rd" not in output
     assert "w%2Frd" not in output
     assert "Traceback" not in output
 
 
-def test_a_running_detector_ends_within_five_seconds(stages: dict[str, Stage]) -> None:
-    began = time.monotonic()
+def test_a_running_detector_ends_within_five_seconds(stages: dict[str, AnyStage]) -> None:
+    pod, began = stages["pod"], time.monotonic()
 
-    assert stages["pod"].cctv.stop(timeout_seconds=10) == 0
+    assert isinstance(pod, Stage)
+    assert pod.cctv.stop(timeout_seconds=10) == 0
     assert time.monotonic() - began < 5
 
 
-@pytest.mark.parametrize("name", ["pod", "poll", "outage"])
-def test_each_alert_has_a_clip_of_the_seconds_around_it(stages: dict[str, Stage], model: Model, name: str) -> None:
-    wait_until(lambda: all(alert["clip"] for alert in stages[name].alerts()), 30, "every alert has its clip")
-    for alert in stages[name].alerts():
+@each_stage
+def test_each_alert_has_a_clip_of_the_seconds_around_it(played: AnyStage, model: Model) -> None:
+    wait_until(lambda: all(alert["clip"] for alert in played.alerts()), 30, "every alert has its clip")
+    for alert in played.alerts():
         check_clip(alert, model)

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.cluster.processes import free_ports
-from tests.integration.standalone.test_run import Run
+from tests.integration.services.vigil_run import Run
 
 from vigil_standalone.certificate import Certificate
 from vigil_standalone.machine import addresses

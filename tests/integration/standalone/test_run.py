@@ -4,9 +4,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,52 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.cluster.processes import free_ports
-
-
-class Run:
-    """One `vigil run`, with all that it has printed."""
-
-    def __init__(self, data: Path, port: int, **settings: str) -> None:
-        self.lines: list[str] = []
-        self.began = time.monotonic()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "vigil_standalone", "run"],
-            env={**os.environ, "PORT": str(port), "VIGIL_DATA_DIR": str(data), **settings},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        with self.process.stdout as output:
-            self.lines.extend(line.rstrip("\n") for line in output)
-
-    def value(self, name: str, timeout_seconds: float = 90) -> str:
-        """The text after `name: ` on a line of its own."""
-        deadline = time.monotonic() + timeout_seconds
-        while time.monotonic() < deadline:
-            for line in list(self.lines):
-                if line.startswith(f"{name}: "):
-                    return line.removeprefix(f"{name}: ")
-            assert self.process.poll() is None, "\n".join(self.lines)
-            time.sleep(0.1)
-        pytest.fail(f"no line {name!r} after {timeout_seconds} s:\n" + "\n".join(self.lines))
-
-    def children(self) -> list[int]:
-        listed = subprocess.run(
-            ["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True, check=False
-        )
-        return [int(pid) for pid in listed.stdout.split()]
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGINT)
-        status = self.process.wait(30)
-        self.reader.join(5)
-        return status
+from tests.integration.services.vigil_run import Run
 
 
 @pytest.fixture
