@@ -19,7 +19,7 @@ help: ## This list
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 # make expands `$` in values from its command line. These are passed to `vigil run` as they were typed.
-RUN_SETTINGS := CAMERA MODEL HOST PORT DEMO VIGIL_PUBLIC_URL VIGIL_ALLOWED_HOSTS VIGIL_DATA_DIR
+RUN_SETTINGS := CAMERA MODEL HOST PORT DEMO VIGIL_PUBLIC_URL VIGIL_ALLOWED_HOSTS VIGIL_DATA_DIR UNIT_DIR
 $(foreach name,$(RUN_SETTINGS),$(if $(filter command line,$(origin $(name))),\
   $(eval override export $(name) := $$(value $(name)))))
 
@@ -28,6 +28,22 @@ run: export VIGIL_MODEL_DIR ?= $(VIGIL_CACHE_DIR)/models
 run: ## Vigil on this machine, no cluster: make run [CAMERA=rtsp://…] [MODEL=path] [HOST=0.0.0.0] [PORT=8000] [DEMO=0]
 	@bash tools/setup.sh .venvs/standalone locks/standalone.txt
 	@exec .venvs/standalone/bin/vigil run
+
+OWNER_ONLY = [ -O . ] || { echo "vigil: this clone belongs to $$(stat -c %U .): run \`make $@\` as that user," \
+  "without sudo (it asks for the password itself)" >&2; exit 1; }
+
+.PHONY: install-service
+install-service: export VIGIL_MODEL_DIR ?= $(VIGIL_CACHE_DIR)/models
+install-service: ## Vigil from boot on, as a systemd service of this user: make install-service [the settings of run]
+	@$(OWNER_ONLY)
+	@bash tools/setup.sh .venvs/standalone locks/standalone.txt
+	@exec .venvs/standalone/bin/vigil install-service
+
+.PHONY: uninstall-service
+uninstall-service: ## Stops that service and removes it; the data stays
+	@$(OWNER_ONLY)
+	@bash tools/setup.sh .venvs/standalone locks/standalone.txt
+	@exec .venvs/standalone/bin/vigil uninstall-service
 
 .PHONY: setup
 setup: ## The environment for development, in .venv

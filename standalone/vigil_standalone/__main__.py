@@ -1,11 +1,13 @@
-"""`vigil run`: everything on this machine, until Ctrl-C."""
+"""`vigil run`: everything on this machine, until Ctrl-C; `vigil install-service`: the same from boot on."""
 
 import argparse
 import os
 import sys
+from pathlib import Path
 
-from vigil_standalone import settings
+from vigil_standalone import service, settings
 from vigil_standalone.run import StartError, run
+from vigil_standalone.state import DataDirectory
 
 
 def main() -> int:
@@ -16,14 +18,20 @@ def main() -> int:
         epilog="Settings are environment variables: CAMERA, MODEL, HOST, PORT, DEMO, VIGIL_PUBLIC_URL, "
         "VIGIL_DATA_DIR.",
     )
-    parser.add_subparsers(dest="command", required=True).add_parser(
-        "run", help="the backend, the pipeline and the demo camera, until Ctrl-C"
-    )
-    parser.parse_args()
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="the backend, the pipeline and the demo camera, until Ctrl-C")
+    commands.add_parser("install-service", help="start `vigil run` at boot, by systemd, with the settings of now")
+    commands.add_parser("uninstall-service", help="remove that service; the data stays")
+    command = parser.parse_args().command
     try:
         loaded = settings.load()
         if problem := settings.exposure_problem(os.environ):
             sys.stderr.write(f"vigil: {problem}\n")
+        unit_folder = Path(os.environ.get("UNIT_DIR") or "/etc/systemd/system")
+        if command == "install-service":
+            return service.install(loaded, os.environ, unit_folder)
+        if command == "uninstall-service":
+            return service.uninstall(DataDirectory(loaded.vigil_data_dir), unit_folder)
         return run(loaded)
     except settings.InvalidSettingsError as error:
         sys.stderr.write(f"{error}\n")

@@ -1,5 +1,6 @@
 """What `vigil run` prints: one line for each thing that happens, flushed at once, so that pipes see it too."""
 
+import os
 import sys
 import threading
 import time
@@ -19,6 +20,15 @@ def say(line: str) -> None:
 def say_for(part: str, line: str) -> None:
     """Prints a line that a part of Vigil has written."""
     say(f"{part:>8} | {line}")
+
+
+def is_journal() -> bool:
+    """Return whether stdout leads to systemd's journal (`JOURNAL_STREAM`, systemd.exec(5))."""
+    try:
+        status = os.fstat(sys.stdout.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 
 @contextmanager

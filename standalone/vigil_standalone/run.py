@@ -24,7 +24,7 @@ import httpx
 from vigil_standalone.access import Access, CertificateRenewal, decide, host_problem
 from vigil_standalone.address_book import AddressBook
 from vigil_standalone.cameras import Cameras, RegistrationError
-from vigil_standalone.console import say, say_for, step
+from vigil_standalone.console import is_journal, say, say_for, step
 from vigil_standalone.demo import DEMO_CAMERA, DemoCamera
 from vigil_standalone.ports import free_port, port_problem
 from vigil_standalone.processes import Child, inherited_environment
@@ -49,11 +49,11 @@ def run(settings: Settings) -> int:
     except OSError as error:
         raise StartError(storage_problem(error, data.root)) from error
     with ExitStack() as stack:
-        stack.enter_context(_exclusive(data))
+        stack.enter_context(exclusive(data))
         stop = stack.enter_context(_stop_on_signals())
         if problem := port_problem(settings.port):
             raise StartError(problem)
-        access = _access(settings, data)
+        access = access_for(settings, data)
         verify = access.verify()
         environment = {**_backend_environment(data), **access.backend_environment}
 
@@ -64,12 +64,11 @@ def run(settings: Settings) -> int:
         stack.callback(_stop_all, children)
         with step("starting the backend"):
             _start(children, _backend(access, environment))
-            _wait(children[-1], lambda: _is_ready(access.base_url, verify), _BACKEND_READY_SECONDS, stop)
+            _wait(children[-1], lambda: is_ready(access.base_url, verify), _BACKEND_READY_SECONDS, stop)
         if not stop.is_set():
             access.show()
             say(f"User: {USER}")
-            password = data.read_secret("admin-password") if prepared["password_is_current"] else "(changed since)"
-            say(f"Password: {password}")
+            say(f"Password: {_shown_password(data, prepared['password_is_current'])}")
             _start(children, _pipeline(settings, data, access))
             cameras = Cameras(access.base_url, data.read_secret("user-token"), verify)
             stack.callback(cameras.close)
@@ -83,7 +82,8 @@ def run(settings: Settings) -> int:
     return 0
 
 
-def _access(settings: Settings, data: DataDirectory) -> Access:
+def access_for(settings: Settings, data: DataDirectory) -> Access:
+    """Return how others reach this Vigil; make the certificate if there is none. Raises `StartError`."""
     if problem := host_problem(settings.host):
         raise StartError(problem)
     folder = data.secret_file("tls").parent
@@ -93,6 +93,13 @@ def _access(settings: Settings, data: DataDirectory) -> Access:
     except OSError as error:
         raise StartError(storage_problem(error, data.root)) from error
     return access
+
+
+def _shown_password(data: DataDirectory, is_current: bool) -> str:
+    """Return the first user's password for a terminal; a journal, which others read, gets the file's name."""
+    if not is_current:
+        return "(changed since)"
+    return f"in {data.secret_file('admin-password')}" if is_journal() else data.read_secret("admin-password")
 
 
 def _add_cameras(
@@ -201,7 +208,8 @@ def _wait(child: Child, is_done: Callable[[], bool], timeout_seconds: float, sto
             raise StartError(f"the {child.name} is not ready after {timeout_seconds:.0f} s")
 
 
-def _is_ready(base_url: str, verify: ssl.SSLContext | bool) -> bool:
+def is_ready(base_url: str, verify: ssl.SSLContext | bool) -> bool:
+    """Return whether the backend at `base_url` answers requests."""
     try:
         answer = httpx.get(f"{base_url}/readyz", timeout=2, verify=verify)
         return answer.status_code == httpx.codes.OK
@@ -210,13 +218,16 @@ def _is_ready(base_url: str, verify: ssl.SSLContext | bool) -> bool:
 
 
 @contextmanager
-def _exclusive(data: DataDirectory) -> Iterator[None]:
-    """Refuses a second Vigil over the same data."""
+def exclusive(data: DataDirectory) -> Iterator[None]:
+    """Hold the data directory's lock. Raises `StartError` if another Vigil has it."""
     with (data.root / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise StartError(f"another `vigil run` uses {data.root} already") from error
+            raise StartError(
+                f"another `vigil run` uses {data.root} already: stop it with Ctrl-C, or if it is a service with"
+                " `systemctl stop vigil`"
+            ) from error
         yield
 
 

@@ -34,6 +34,11 @@ class DataDirectory:
         return self.root / "media"
 
     @property
+    def database(self) -> Path:
+        """The SQLite database, as the backend names it by default."""
+        return self.root / "vigil.sqlite3"
+
+    @property
     def spool(self) -> Path:
         """Alerts that the API has not yet stored."""
         return self.root / "spool"

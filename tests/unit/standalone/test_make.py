@@ -68,3 +68,13 @@ def test_a_home_that_cannot_be_written_leaves_the_caches_in_the_clone(clone: Pat
 def test_the_cache_can_be_named(clone: Path, tmp_path: Path) -> None:
     chosen = tmp_path / "chosen"
     assert make_run(clone, VIGIL_CACHE_DIR=str(chosen))[2:] == [f"{chosen}/uv", f"{chosen}/models"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give the clone to another user")
+@pytest.mark.parametrize("target", ["install-service", "uninstall-service"])
+def test_root_is_sent_back_to_the_owner_of_the_clone(clone: Path, target: str) -> None:
+    os.chown(clone, 1, 1)
+    made = subprocess.run(["make", target], cwd=clone, capture_output=True, text=True, check=False)
+    assert made.returncode != 0
+    assert made.stdout == ""
+    assert f"this clone belongs to daemon: run `make {target}` as that user, without sudo" in made.stderr

@@ -1,0 +1,121 @@
+"""The text of the systemd unit and of its environment file (systemd.exec(5), systemd.service(5)). Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from vigil_standalone.settings import Settings
+
+UNIT = "vigil.service"
+_FIRST_UNPRIVILEGED_PORT = 1024
+_WORKING_DIRECTORY = "WorkingDirectory="
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What differs between one machine's unit and another's."""
+
+    program: Path
+    working_directory: Path
+    user: str
+    environment_file: Path
+    writable: tuple[Path, ...]
+    port: int
+
+
+def environment_text(settings: Settings, environment: Mapping[str, str]) -> str:
+    """Return the environment file: all settings, with absolute paths, and every `VIGIL_…` that is set here.
+
+    It may hold a camera's password, so the file must be readable by its owner alone.
+    """
+    values = {name: value for name, value in environment.items() if name.startswith("VIGIL_") and value}
+    if settings.camera is not None:
+        values["CAMERA"] = settings.camera.get_secret_value()
+    values |= {
+        "MODEL": settings.model,
+        "HOST": settings.host,
+        "PORT": str(settings.port),
+        "DEMO": "1" if settings.demo else "0",
+        "VIGIL_DATA_DIR": str(settings.vigil_data_dir),
+    }
+    return "".join(f'{name}="{_escaped(value)}"\n' for name, value in sorted(values.items()))
+
+
+def _escaped(value: str) -> str:
+    for character in '\\"`$':
+        value = value.replace(character, f"\\{character}")
+    return value
+
+
+def unit_text(unit: Unit) -> str:
+    """Return the unit. `vigil run` alone gets SIGTERM, since it stops its parts in their order."""
+    low_port = "CAP_NET_BIND_SERVICE" if unit.port < _FIRST_UNPRIVILEGED_PORT else ""
+    return f"""\
+# Written by `make install-service`, which also updates it; `make uninstall-service` removes it.
+[Unit]
+Description=Vigil (cameras to alerts, on this machine)
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+Type=exec
+User={unit.user}
+{_WORKING_DIRECTORY}{_specifiers(unit.working_directory)}
+EnvironmentFile={_specifiers(unit.environment_file)}
+ExecStart={_quoted(unit.program).replace("$", "$$")} run
+Restart=always
+RestartSec=5
+KillMode=mixed
+TimeoutStopSec=60
+LimitNOFILE=16384
+UMask=0077
+
+ProtectSystem=strict
+ReadWritePaths={" ".join(map(_quoted, unit.writable))}
+PrivateTmp=yes
+# The devices of graphics cards, for decoders; nothing else.
+DevicePolicy=closed
+DeviceAllow=char-drm rw
+ProtectProc=invisible
+ProtectClock=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectControlGroups=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+NoNewPrivileges=yes
+CapabilityBoundingSet={low_port}
+AmbientCapabilities={low_port}
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged
+SystemCallErrorNumber=EPERM
+RemoveIPC=yes
+KeyringMode=private
+# No MemoryDenyWriteExecute: OpenVINO compiles the model's kernels at run time.
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def working_directory_of(text: str) -> Path | None:
+    """Return the clone that a unit belongs to."""
+    for line in text.splitlines():
+        if line.startswith(_WORKING_DIRECTORY):
+            return Path(line.removeprefix(_WORKING_DIRECTORY).replace("%%", "%"))
+    return None
+
+
+def _specifiers(path: Path) -> str:
+    return str(path).replace("%", "%%")
+
+
+def _quoted(path: Path) -> str:
+    escaped = _specifiers(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
