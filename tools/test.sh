@@ -28,6 +28,7 @@ optional_step() { # optional_step NAME COMMAND…
 prepare() {
   optional_step "system packages for the real services" .venv/bin/python tools/system_packages.py
   optional_step "Kubernetes binaries" .venv/bin/python -m tests.cluster.binaries
+  step "environment of make run" bash tools/setup.sh .venvs/standalone locks/standalone.txt
   step "environment of the ultralytics runtime" bash tools/setup.sh .venvs/ultralytics locks/ultralytics.txt
   step "environment of the security checker" bash tools/setup.sh .venvs/checkov locks/checkov.txt
   step "environment of the client generator" bash tools/setup.sh .venvs/openapi locks/openapi.txt
