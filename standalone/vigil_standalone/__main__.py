@@ -23,11 +23,14 @@ def main() -> int:
     commands.add_parser("install-service", help="start `vigil run` at boot, by systemd, with the settings of now")
     commands.add_parser("uninstall-service", help="remove that service; the data stays")
     command = parser.parse_args().command
+    unit_folder = Path(os.environ.get("UNIT_DIR") or "/etc/systemd/system")
     try:
+        if command != "run":
+            last = service.last_settings(unit_folder)
+            os.environ.update({name: value for name, value in last.items() if not os.environ.get(name)})
         loaded = settings.load()
         if problem := settings.exposure_problem(os.environ):
             sys.stderr.write(f"vigil: {problem}\n")
-        unit_folder = Path(os.environ.get("UNIT_DIR") or "/etc/systemd/system")
         if command == "install-service":
             return service.install(loaded, os.environ, unit_folder)
         if command == "uninstall-service":

@@ -19,11 +19,29 @@ from vigil_standalone.access import Access
 from vigil_standalone.console import say, step
 from vigil_standalone.ports import port_problem
 from vigil_standalone.run import StartError, access_for, exclusive, is_ready
-from vigil_standalone.service_unit import UNIT, Unit, environment_text, unit_text, working_directory_of
+from vigil_standalone.service_unit import (
+    UNIT,
+    Unit,
+    environment_file_of,
+    environment_of,
+    environment_text,
+    unit_text,
+    working_directory_of,
+)
 from vigil_standalone.settings import Settings
 from vigil_standalone.state import USER, DataDirectory, storage_problem
 
 _READY_SECONDS = 180.0
+
+
+def last_settings(unit_folder: Path) -> dict[str, str]:
+    """Return the variables of the installed service; none where there is no service of this clone."""
+    unit = unit_folder / UNIT
+    text = unit.read_text() if unit.exists() else ""
+    file = environment_file_of(text)
+    if file is None or working_directory_of(text) != Path.cwd() or not file.exists():
+        return {}
+    return environment_of(file.read_text())
 
 
 def install(settings: Settings, environment: Mapping[str, str], unit_folder: Path) -> int:

@@ -1,5 +1,6 @@
 """The text of the systemd unit and of its environment file (systemd.exec(5), systemd.service(5)). Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,8 @@ from vigil_standalone.settings import Settings
 UNIT = "vigil.service"
 _FIRST_UNPRIVILEGED_PORT = 1024
 _WORKING_DIRECTORY = "WorkingDirectory="
+_ENVIRONMENT_FILE = "EnvironmentFile="
+_ASSIGNMENT = re.compile(r'^(\w+)="((?:[^"\\]|\\.)*)"$', re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,11 @@ def environment_text(settings: Settings, environment: Mapping[str, str]) -> str:
     return "".join(f'{name}="{_escaped(value)}"\n' for name, value in sorted(values.items()))
 
 
+def environment_of(text: str) -> dict[str, str]:
+    """Return the variables of an environment file that `environment_text` has made."""
+    return {name: re.sub(r"\\(.)", r"\1", value) for name, value in _ASSIGNMENT.findall(text)}
+
+
 def _escaped(value: str) -> str:
     for character in '\\"`$':
         value = value.replace(character, f"\\{character}")
@@ -61,7 +69,7 @@ Wants=network-online.target
 Type=exec
 User={unit.user}
 {_WORKING_DIRECTORY}{_specifiers(unit.working_directory)}
-EnvironmentFile={_specifiers(unit.environment_file)}
+{_ENVIRONMENT_FILE}{_specifiers(unit.environment_file)}
 ExecStart={_quoted(unit.program).replace("$", "$$")} run
 Restart=always
 RestartSec=5
@@ -106,9 +114,18 @@ WantedBy=multi-user.target
 
 def working_directory_of(text: str) -> Path | None:
     """Return the clone that a unit belongs to."""
+    return _path_after(_WORKING_DIRECTORY, text)
+
+
+def environment_file_of(text: str) -> Path | None:
+    """Return the environment file that a unit names."""
+    return _path_after(_ENVIRONMENT_FILE, text)
+
+
+def _path_after(name: str, text: str) -> Path | None:
     for line in text.splitlines():
-        if line.startswith(_WORKING_DIRECTORY):
-            return Path(line.removeprefix(_WORKING_DIRECTORY).replace("%%", "%"))
+        if line.startswith(name):
+            return Path(line.removeprefix(name).replace("%%", "%"))
     return None
 
 

@@ -21,7 +21,15 @@ import os, pathlib, signal, subprocess, sys, time
 folder = pathlib.Path("{folder}")
 unit, pid_file, journal = folder / "units" / "vigil.service", folder / "pid", folder / "journal"
 words = sys.argv[1:]
+def stop():
+    before = journal.read_text().count("vigil: stopped")
+    os.kill(int(pid_file.read_text()), signal.SIGTERM)
+    while journal.read_text().count("vigil: stopped") == before:
+        time.sleep(0.1)
+    pid_file.unlink()
 if words == ["restart", "vigil.service"]:
+    if pid_file.exists():
+        stop()
     lines = [line.partition("=") for line in unit.read_text().splitlines()]
     values = {{name: value.replace("%%", "%") for name, _, value in lines}}
     read = ["sh", "-c", 'set -a; . "$1"; env -0', "sh", values["EnvironmentFile"]]
@@ -36,9 +44,7 @@ if words == ["restart", "vigil.service"]:
                                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     pid_file.write_text(str(process.pid))
 elif words == ["disable", "--now", "vigil.service"]:
-    os.kill(int(pid_file.read_text()), signal.SIGTERM)
-    while "vigil: stopped" not in journal.read_text():
-        time.sleep(0.1)
+    stop()
 elif words not in (["daemon-reload"], ["enable", "vigil.service"]):
     sys.exit(f"unexpected: {{words}}")
 """
@@ -111,12 +117,16 @@ def test_the_service_has_all_that_vigil_needs_and_is_removed_without_the_data(ma
     assert values["Password"] not in machine.journal_text()
     _verify(machine.unit)
 
+    again = machine.make("install-service").splitlines()
+    assert f"Dashboard: http://127.0.0.1:{machine.port}/dashboard/" in again, "settings that are not given stay"
+    assert "Password: (as before)" in again
+
     printed = machine.make("uninstall-service").splitlines()
     assert printed[-1] == f"vigil: the service is removed; cameras, alerts and keys stay in {machine.data}"
     assert not machine.unit.exists()
     assert (machine.data / "vigil.sqlite3").exists()
     stopped = [line for line in machine.journal_text().splitlines() if line.startswith("vigil: stop")]
-    assert stopped == ["vigil: stopping the pipeline", "vigil: stopping the backend", "vigil: stopped"]
+    assert stopped == 2 * ["vigil: stopping the pipeline", "vigil: stopping the backend", "vigil: stopped"]
 
 
 def _verify(unit: Path) -> None:

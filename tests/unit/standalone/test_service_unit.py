@@ -7,7 +7,14 @@ import pytest
 
 from vigil_standalone import service
 from vigil_standalone.run import StartError
-from vigil_standalone.service_unit import UNIT, Unit, environment_text, unit_text, working_directory_of
+from vigil_standalone.service_unit import (
+    UNIT,
+    Unit,
+    environment_of,
+    environment_text,
+    unit_text,
+    working_directory_of,
+)
 from vigil_standalone.settings import Settings
 from vigil_standalone.state import DataDirectory
 
@@ -32,10 +39,12 @@ def test_every_setting_arrives_as_it_was_given(tmp_path: Path) -> None:
     settings = Settings(camera=CAMERA, model="demo", port=8443, host="0.0.0.0", demo=False, vigil_data_dir=ODD)
     given = {"VIGIL_MODEL_DIR": "/srv/models", "VIGIL_PUBLIC_URL": "", "PATH": "/bin", "AWS_SECRET": "not ours"}
 
-    read = _read_by_sh(environment_text(settings, given), tmp_path)
+    text = environment_text(settings, given)
+    read = _read_by_sh(text, tmp_path)
 
-    assert read.pop("PWD", "")
-    assert {name: value for name, value in read.items() if name not in {"_", "SHLVL", "OLDPWD"}} == {
+    values = {name: value for name, value in read.items() if name not in {"_", "PWD", "SHLVL", "OLDPWD"}}
+    assert environment_of(text) == values
+    assert values == {
         "CAMERA": CAMERA,
         "MODEL": "demo",
         "HOST": "0.0.0.0",
