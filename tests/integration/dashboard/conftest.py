@@ -3,7 +3,6 @@
 import io
 import json
 import secrets
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -13,42 +12,16 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 from tests.integration.services.backend import BackendServer, backend_server
 from tests.integration.services.backend import BackendUser as User
-from tools import system_packages
+from tests.integration.services.browser import Problems, chromium
 
 DESKTOP: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
 
-PLAIN_ADDRESSES = "--disable-features=WebRtcHideLocalIpsWithMdns"
-"""WebRTC names this machine by its address: where tests run there is no mDNS that could tell it from a name."""
-NO_PICTURE = (409, 503)
-"""A camera's picture of now: it has been switched off, or no detector watches it. No other answer is in order."""
-
 expect.set_options(timeout=20_000)
-
-
-@dataclass
-class Problems:
-    """What the browser complained about. A status that a test provokes is named in `expected_statuses`."""
-
-    found: list[str] = field(default_factory=list)
-    expected_statuses: set[int] = field(default_factory=set)
-
-    def watch(self, page: Page) -> None:
-        page.on("console", lambda message: self._console(message.type, message.text, message.location["url"]))
-        page.on("pageerror", lambda error: self.found.append(f"script: {error}"))
-
-    def _console(self, kind: str, text: str, address: str) -> None:
-        if kind not in {"error", "warning"}:
-            return
-        if address.endswith(("/snapshot/", "/live/")) and any(f"status of {code}" in text for code in NO_PICTURE):
-            return
-        if any(f"status of {status}" in text for status in self.expected_statuses):
-            return
-        self.found.append(f"{kind}: {text}")
 
 
 @dataclass(frozen=True)
@@ -143,16 +116,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BackendServer]:
 # tests of other parts could not start theirs.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if shutil.which("chromium") is None:
-        try:
-            system_packages.ensure("browser")
-        except (system_packages.MissingPackagesError, RuntimeError) as error:
-            pytest.skip(f"needs Chromium: {error}")
-    program = shutil.which("chromium")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", PLAIN_ADDRESSES])
+    with chromium() as launched:
         yield launched
-        launched.close()
 
 
 _MAKE_USERS = """

@@ -1,86 +1,136 @@
 """`vigil run HOST=0.0.0.0`, reached over https under an address that is not loopback."""
 
+import base64
+import hashlib
 import re
 import ssl
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from playwright.sync_api import Error, Page, expect
 from tests.cluster.processes import free_ports
+from tests.integration.services.browser import Problems, chromium
 from tests.integration.services.vigil_run import Run
 
 from vigil_standalone.certificate import Certificate
 from vigil_standalone.machine import addresses
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
-@pytest.mark.slow
-@pytest.mark.timeout(180)
-def test_another_machine_signs_in_over_https(tmp_path: Path) -> None:
+
+class NetworkRun:
+    """A running Vigil that listens on every address, and what another machine knows about it."""
+
+    def __init__(self, data: Path, address: str) -> None:
+        (self.port,) = free_ports(1)
+        self.url = f"https://{address}:{self.port}"
+        self.run = Run(data, self.port, HOST="0.0.0.0", DEMO="0")
+        secrets = data / "secrets"
+        self.certificate = Certificate(secrets / "tls-certificate.pem", secrets / "tls-key.pem")
+
+    def trusted(self) -> ssl.SSLContext:
+        """Return a context that trusts this certificate alone, and checks names strictly."""
+        context = ssl.create_default_context(cafile=self.certificate.certificate_file)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
+        return context
+
+    @property
+    def key_fingerprint(self) -> str:
+        """The SHA-256 of the certificate's public key in base64, as Chromium takes it."""
+        certificate = x509.load_pem_x509_certificate(self.certificate.certificate_file.read_bytes())
+        key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return base64.b64encode(hashlib.sha256(key).digest()).decode()
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NetworkRun]:
     own = [address for address in addresses() if address.version == 4]
     if not own:
         pytest.skip("needs an IPv4 address that is not loopback: ip link add dummy0 type dummy")
-    (port,) = free_ports(1)
-    run = Run(tmp_path / "data", port, HOST="0.0.0.0", DEMO="0")
+    network = NetworkRun(tmp_path_factory.mktemp("network") / "data", str(own[0]))
     try:
-        password, dashboard = run.value("Password"), run.value("Dashboard")
-        assert dashboard == f"https://{own[0]}:{port}/dashboard/"
-        secrets = tmp_path / "data/secrets"
-        trusted = ssl.create_default_context(cafile=secrets / "tls-certificate.pem")
-        trusted.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
-        with httpx.Client(verify=trusted, base_url=f"https://{own[0]}:{port}", timeout=20) as browser:
-            _sign_in(browser, password)
-            _wrong_host_says_what_to_set(browser, port)
-        assert not any("▀" in line or "fingerprint" in line for line in run.lines), "a pipe is no terminal"
-        assert (secrets / "tls-key.pem").stat().st_mode & 0o777 == 0o600
-        _pipeline_is_heard(trusted, port, password)
-        assert not [line for line in run.lines if "CERTIFICATE_VERIFY_FAILED" in line]
+        assert network.run.value("Dashboard") == f"{network.url}/dashboard/"
+        network.run.value("Password")
+        yield network
     finally:
-        assert run.stop() == 0
-    fingerprint = Certificate(secrets / "tls-certificate.pem", secrets / "tls-key.pem").fingerprint
-    assert re.fullmatch(r"([0-9A-F]{2}:){31}[0-9A-F]{2}", fingerprint)
+        assert network.run.stop() == 0
 
 
-def _sign_in(browser: httpx.Client, password: str) -> None:
-    page = browser.get("/dashboard/login/")
-    assert page.status_code == 200
-    assert "Strict-Transport-Security" not in page.headers
-    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
-    assert token is not None
-    form = {"csrfmiddlewaretoken": token[1], "username": "admin", "password": password}
-    origin = str(browser.base_url).rstrip("/")
-    foreign = browser.post("/dashboard/login/", data=form, headers={"origin": "https://evil.test"})
-    assert foreign.status_code == 403
-    answer = browser.post("/dashboard/login/", data=form, headers={"origin": origin})
-    assert answer.status_code == 302, answer.text[:300]
-    cookies = answer.headers.get_list("set-cookie")
-    assert cookies
-    assert all("Secure" in cookie for cookie in cookies)
-    assert browser.get("/dashboard/").status_code == 200
+def test_another_machine_verifies_the_certificate_and_no_foreign_site_signs_in(network: NetworkRun) -> None:
+    with httpx.Client(verify=network.trusted(), base_url=network.url, timeout=20) as client:
+        page = client.get("/dashboard/login/")
+        assert page.status_code == 200
+        assert "Strict-Transport-Security" not in page.headers
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+        assert token is not None
+        form = {
+            "csrfmiddlewaretoken": token[1],
+            "username": "admin",
+            "password": network.run.value("Password"),
+        }
+        foreign = client.post("/dashboard/login/", data=form, headers={"origin": "https://evil.test"})
+        assert foreign.status_code == 403
+        problem = client.get("/api/cameras/", headers={"host": f"evil.test:{network.port}"})
+        assert problem.status_code == 400
+        assert problem.json()["code"] == "host_not_allowed"
+    assert not any("▀" in line or "fingerprint" in line for line in network.run.lines), "a pipe is no terminal"
+    assert network.certificate.key_file.stat().st_mode & 0o777 == 0o600
+    assert re.fullmatch(r"([0-9A-F]{2}:){31}[0-9A-F]{2}", network.certificate.fingerprint)
 
 
-def _wrong_host_says_what_to_set(browser: httpx.Client, port: int) -> None:
-    answer = browser.get("/dashboard/", headers={"host": f"evil.test:{port}", "accept": "text/html"})
-    assert answer.status_code == 400
-    assert "make run HOST=0.0.0.0" in answer.text
-    problem = browser.get("/api/cameras/", headers={"host": f"evil.test:{port}"})
-    assert problem.status_code == 400
-    assert problem.json()["code"] == "host_not_allowed"
+def test_a_browser_that_accepts_the_fingerprint_signs_in_and_out(network: NetworkRun) -> None:
+    """The key's fingerprint stands for the click on «continue». Another name leads to the page that helps."""
+    wrong = f"https://vigil.test:{network.port}"
+    with chromium() as careful, pytest.raises(Error, match="ERR_CERT_AUTHORITY_INVALID"):
+        careful.new_page().goto(f"{network.url}/dashboard/")
+    accept = f"--ignore-certificate-errors-spki-list={network.key_fingerprint}"
+    with chromium(accept, "--host-resolver-rules=MAP vigil.test 127.0.0.1") as browser:
+        problems, page = Problems(), browser.new_page()
+        problems.watch(page)
+        _sign_in(page, network)
+        cookies = {cookie["name"]: cookie for cookie in page.context.cookies()}
+        assert all(cookie["secure"] for cookie in cookies.values())
+        assert sorted(name for name, cookie in cookies.items() if cookie["httpOnly"]) == ["sessionid"]
+        page.get_by_role("button", name="Sign out").first.click()  # a POST with a CSRF token, over TLS
+        page.wait_for_url(f"{network.url}/dashboard/login/*")
+        assert problems.found == []
+
+        answer = page.goto(f"{wrong}/dashboard/")
+        assert answer is not None
+        assert answer.status == 400
+        expect(page.get_by_role("heading", name="Host name not allowed")).to_be_visible()
+        expect(page.get_by_text("make run HOST=0.0.0.0")).to_be_visible()
 
 
-def _pipeline_is_heard(trusted: ssl.SSLContext, port: int, password: str) -> None:
-    """Check that the pipeline, which verifies the certificate, reads its cameras from the API."""
-    with httpx.Client(verify=trusted, base_url=f"https://127.0.0.1:{port}", timeout=20) as api:
-        token = api.post("/api/token/", json={"username": "admin", "password": password}).json()["token"]
+def _sign_in(page: Page, network: NetworkRun) -> None:
+    page.goto(f"{network.url}/dashboard/")
+    page.fill("#id_username", "admin")
+    page.fill("#id_password", network.run.value("Password"))
+    page.click("button[type=submit]")
+    page.wait_for_url(f"{network.url}/dashboard/")
+    expect(page.get_by_role("heading").first).to_be_visible()
+
+
+def test_the_pipeline_verifies_the_certificate_of_the_backend(network: NetworkRun) -> None:
+    base_url = f"https://127.0.0.1:{network.port}"
+    with httpx.Client(verify=network.trusted(), base_url=base_url, timeout=20) as api:
+        body = {"username": "admin", "password": network.run.value("Password")}
+        token = api.post("/api/token/", json=body).json()["token"]
         api.headers["Authorization"] = f"Token {token}"
-        body = {
+        gate = {
             "name": "Gate",
             "rtsp_url": "rtsp://127.0.0.1:9/none",
             "is_active": True,
             "detection": {"model": "demo"},
         }
-        camera = api.post("/api/cameras/", json=body).json()
+        camera = api.post("/api/cameras/", json=gate).json()
         _wait_for_heartbeat(api, camera["id"])
+    assert not [line for line in network.run.lines if "CERTIFICATE_VERIFY_FAILED" in line]
 
 
 def _wait_for_heartbeat(api: httpx.Client, camera_id: int) -> None:

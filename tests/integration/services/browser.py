@@ -1,0 +1,60 @@
+"""A real Chromium, and what it complains about.
+
+with chromium() as browser: ...
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from tools import system_packages
+
+_PLAIN_ADDRESSES = "--disable-features=WebRtcHideLocalIpsWithMdns"
+"""WebRTC names this machine by its address: where tests run there is no mDNS that could tell it from a name."""
+_NO_PICTURE = (409, 503)
+"""A camera's picture of now: it has been switched off, or no detector watches it. No other answer is in order."""
+
+
+@dataclass
+class Problems:
+    """What the browser complained about. A status that a test provokes is named in `expected_statuses`."""
+
+    found: list[str] = field(default_factory=list)
+    expected_statuses: set[int] = field(default_factory=set)
+
+    def watch(self, page: Page) -> None:
+        """Collect what the page's console and scripts report from now on."""
+        page.on("console", lambda message: self._console(message.type, message.text, message.location["url"]))
+        page.on("pageerror", lambda error: self.found.append(f"script: {error}"))
+
+    def _console(self, kind: str, text: str, address: str) -> None:
+        if kind not in {"error", "warning"}:
+            return
+        if address.endswith(("/snapshot/", "/live/")) and any(f"status of {code}" in text for code in _NO_PICTURE):
+            return
+        if any(f"status of {status}" in text for status in self.expected_statuses):
+            return
+        self.found.append(f"{kind}: {text}")
+
+
+@contextmanager
+def chromium(*arguments: str) -> Iterator[Browser]:
+    """Start Chromium with these arguments; skip the test where there is none.
+
+    While it is open, an event loop runs in this thread, and tests that start one of their own cannot.
+    """
+    if shutil.which("chromium") is None:
+        try:
+            system_packages.ensure("browser")
+        except (system_packages.MissingPackagesError, RuntimeError) as error:
+            pytest.skip(f"needs Chromium: {error}")
+    program = shutil.which("chromium")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox", _PLAIN_ADDRESSES, *arguments]
+        )
+        yield launched
+        launched.close()
