@@ -234,6 +234,12 @@ class Environment(BaseSettings):
                 raise ValueError("must be networks like 10.0.0.0/8, with commas between them") from None
         return value
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _without_line_break(cls, value: object) -> object:
+        """Leave out line breaks at the end: a Secret made by `echo … | base64` has one."""
+        return value.rstrip("\r\n") if isinstance(value, str) else value
+
     @field_validator("retention_days", "retention_megabytes", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:

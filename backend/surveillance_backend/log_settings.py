@@ -1,44 +1,32 @@
 """Logs: one line an event, on stderr, as JSON or text. URLs lose their credentials whoever logs them."""
 
-import json
 import logging
-import re
 from datetime import UTC, datetime
 from typing import Any
 
-_URL_WITH_CREDENTIALS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^\s/'\"]*@", re.IGNORECASE)
-_STREAM_QUERY = re.compile(r"(?P<url>rtsps?://[^\s?'\"]*)\?[^\s'\"]*", re.IGNORECASE)
+from vigil_contracts.redaction import log_json, log_message, log_trace
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 # What Django and asgiref add to records and is either noise or holds a whole request.
 _LEFT_OUT = frozenset({"request", "server_time", "color_message"})
 
 
-def mask(text: str) -> str:
-    """A last net under code that must not log URLs with credentials in the first place."""
-    text = _URL_WITH_CREDENTIALS.sub(r"\g<scheme>***@", text)
-    return _STREAM_QUERY.sub(r"\g<url>?***", text)
-
-
 class TextFormatter(logging.Formatter):
-    """`2026-11-23T13:00:00Z INFO logger message`."""
-
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
-
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 the base's name
-        """The time in UTC, RFC 3339."""
-        return _time(record)
+    """`2026-11-23T13:00:00Z INFO logger message`; a traceback follows, indented."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, masked."""
-        return mask(super().format(record))
+        """Return the line, redacted."""
+        line = f"{_time(record)} {record.levelname} {record.name} {log_message(record.getMessage())}"
+        traces = [self.formatException(record.exc_info)] if record.exc_info else []
+        traces += [self.formatStack(record.stack_info)] if record.stack_info else []
+        return "\n".join([line, *map(log_trace, traces)])
 
 
 class JsonFormatter(logging.Formatter):
     """One JSON object a line: time, level, logger, message, and what was given as `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, masked."""
+        """Return the line, redacted."""
         entry: dict[str, Any] = {
             "time": _time(record),
             "level": record.levelname,
@@ -51,7 +39,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return mask(json.dumps(entry, ensure_ascii=False))
+        return log_json(entry)
 
 
 def _time(record: logging.LogRecord) -> str:

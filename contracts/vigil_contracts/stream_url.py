@@ -1,11 +1,26 @@
 """Stream URLs without their credentials: the only way in which a URL may be shown, logged or stored in a resource."""
 
+import base64
 import re
+import unicodedata
 from dataclasses import dataclass
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from ipaddress import ip_address
+from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
+
+from vigil_contracts.url_secrets import MASK as MASK
+from vigil_contracts.url_secrets import (
+    PLACEHOLDERS,
+    holds_secret,
+    mask_path,
+    secret_values,
+    user_and_password,
+)
 
 SCHEMES = ("rtsp", "rtsps")
-MASK = "***"
+_SPACES = "must not contain spaces or control characters; write them as %20 and the like"
+_TOKEN_PORTS = frozenset({7441, 7447})
+"""UniFi Protect streams: whoever knows the path, a token, may watch."""
+_LEAST_TOKEN_LENGTH = 8
 
 
 class InvalidStreamUrlError(ValueError):
@@ -20,11 +35,25 @@ class Credentials:
     password: str
 
 
+def credentials_problem(credentials: Credentials) -> str | None:
+    """Return why no camera can have these credentials, without their values; None: no problem is seen."""
+    for name, value in (("user name", credentials.username), ("password", credentials.password)):
+        if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in value):
+            return f"the {name} must not contain control characters, such as a line break"
+    return None
+
+
 def validate_stream_url(url: str) -> str:
-    """Returns `url` stripped, or raises `InvalidStreamUrlError` saying what would be right."""
+    """Return `url` stripped. Raises `InvalidStreamUrlError` saying what would be right."""
     url = url.strip()
     if any(character.isspace() or not character.isprintable() for character in url):
-        raise InvalidStreamUrlError("must not contain spaces or control characters; write them as %20 and the like")
+        raise InvalidStreamUrlError(_SPACES)
+    if url.partition("://")[0].lower() in SCHEMES and (separator := _ambiguous_at(url)):
+        others = ", ".join(f"{sign} as %{ord(sign):02X}" for sign in "/?#@" if sign != separator)
+        raise InvalidStreamUrlError(
+            f"must not contain an unescaped {separator} in the user name or password: write {separator} as "
+            f"%{ord(separator):02X} ({others}); an @ in the path is written as %40 too"
+        )
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -38,12 +67,38 @@ def validate_stream_url(url: str) -> str:
         raise InvalidStreamUrlError("must name a host, as in rtsp://host:554/path")
     if port == 0:
         raise InvalidStreamUrlError("must have a port between 1 and 65535")
+    if problem := _userinfo_problem(parts):
+        raise InvalidStreamUrlError(problem)
     return url
 
 
-_SECRET_PARAMETERS = frozenset(
-    ("auth", "key", "pass", "passwd", "password", "pwd", "secret", "token", "user", "username", "usr")
-)
+def _ambiguous_at(url: str) -> str:
+    """Return the separator that may belong to a password, as in `rtsp://admin:12/34@host/live`; empty: none does.
+
+    Such a URL has an @ behind its first `/`, `?` or `#`, and what is before that is no IP address.
+    """
+    _, _, rest = url.partition("://")
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    if "@" not in rest[len(authority) :] or _is_address(authority.rpartition("@")[2]):
+        return ""
+    return rest[len(authority)]
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host.partition("]")[0][1:] if host.startswith("[") else host.partition(":")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _userinfo_problem(parts: SplitResult) -> str | None:
+    try:
+        username, password = (unquote(part or "", errors="strict") for part in (parts.username, parts.password))
+    except UnicodeDecodeError:
+        return "must have user name and password in UTF-8 before they are percent-encoded, as in %C3%A4 for ä"
+    problem = credentials_problem(Credentials(username, password))
+    return f"is not usable: {problem}" if problem else None
 
 
 def check_stream_path(path: str) -> None:
@@ -53,20 +108,45 @@ def check_stream_path(path: str) -> None:
     if not path.startswith("/") or path.startswith("//"):
         raise ValueError("must be a path on the camera's host, such as /Streaming/Channels/102")
     if any(character.isspace() or not character.isprintable() for character in path):
-        raise ValueError("must not contain spaces or control characters; write them as %20 and the like")
-    if "#" in path:
-        raise ValueError("must not contain #; write it as %23")
-    names = re.split(r"[?&;=]", path.partition("?")[2].lower())
-    if any(name.strip("_") in _SECRET_PARAMETERS for name in names):
-        raise ValueError("must not contain credentials; those of the camera's URL are used for this path too")
+        raise ValueError(_SPACES)
+    for sign in "#@":
+        if sign in path:
+            raise ValueError(f"must not contain {sign}; write it as %{ord(sign):02X}")
+    if holds_secret(path):
+        raise ValueError(
+            "must not contain credentials; those of the camera's URL are used for this path too. Where the camera "
+            "takes them in the path, write {username} and {password} in their place"
+        )
 
 
 def with_path(url: str, path: str) -> str:
-    """A valid stream URL with another path and query; `path` empty: `url` itself."""
+    """Return a valid stream URL with another path and query; `path` empty: `url` itself.
+
+    `{username}` and `{password}` in `path` become the credentials of `url`.
+    """
     if not path:
         return url
     parts, (bare, _, query) = urlsplit(url), path.partition("?")
-    return urlunsplit(parts._replace(path=bare, query=query))
+    changed = urlunsplit(parts._replace(path=bare, query=query))
+    return fill_placeholders(changed, credentials_in(url))
+
+
+def fill_placeholders(url: str, credentials: Credentials | None) -> str:
+    """Return `url` with `{username}` and `{password}` replaced; without credentials they become empty."""
+    known = credentials or Credentials("", "")
+    for placeholder, value in zip(PLACEHOLDERS, (known.username, known.password), strict=True):
+        url = url.replace(placeholder, quote(value, safe=""))
+    return url
+
+
+def credentials_in(url: str) -> Credentials | None:
+    """Return the credentials of a valid stream URL: those before its host, else those in its path or query."""
+    bare, credentials = split_credentials(url)
+    if credentials is not None:
+        return credentials
+    parts = urlsplit(bare)
+    found = user_and_password(f"{parts.path}?{parts.query}")
+    return Credentials(*found) if found else None
 
 
 def split_credentials(url: str) -> tuple[str, Credentials | None]:
@@ -90,35 +170,79 @@ def join_credentials(url: str, credentials: Credentials | None) -> str:
 
 
 def mask_stream_url(url: str) -> str:
-    """`url` for people's eyes: credentials become `***`, and the query (cameras take `?password=…`) too."""
+    """Return `url` for people's eyes: credentials become `***`, in the path too, and so does the whole query."""
+    if _ambiguous_at(url):
+        scheme, _, rest = url.partition("://")
+        url = f"{scheme}://{MASK}@{rest.rpartition('@')[2]}"
     try:
         parts = urlsplit(url)
+        is_token = _is_token(parts)
     except ValueError:
         return MASK
     _, at, host = parts.netloc.rpartition("@")
-    query = MASK if parts.query else ""
-    return urlunsplit(parts._replace(netloc=f"{MASK}@{host}" if at else host, query=query, fragment=""))
+    return urlunsplit(
+        parts._replace(
+            netloc=f"{MASK}@{host}" if at else host,
+            path=f"/{MASK}" if is_token else mask_path(parts.path),
+            query=MASK if parts.query else "",
+            fragment="",
+        )
+    )
+
+
+def public_stream_url(url: str) -> str:
+    """Return a valid `url` without user info and query, and with the credentials in its path masked.
+
+    Cameras take passwords in the query too, and nobody can tell by looking which parameter is one.
+    """
+    bare, _ = split_credentials(mask_stream_url(url))
+    return urlunsplit(urlsplit(bare)._replace(query=""))
 
 
 def secrets_of(url: str) -> list[str]:
-    """Every text that must not appear in any output because of this URL, longest first.
+    """Return every text that must not appear in any output because of this URL, longest first.
 
     Redaction works by exact value: patterns miss percent-encoded and dotted users and `?token=`.
     """
     found = {url}
+    _, _, rest = url.partition("://")
+    if separator := _ambiguous_at(url):
+        userinfo, _, _ = rest.rpartition("@")
+        found |= _forms_of(userinfo) | {rest.partition(separator)[2], userinfo.partition(separator)[2]}
     try:
         parts = urlsplit(url)
+        is_token = _is_token(parts)
     except ValueError:
-        return [url]
+        return _longest_first(found)
     userinfo, at, _ = parts.netloc.rpartition("@")
     if at:
-        _, colon, password = userinfo.partition(":")
-        found |= {userinfo, unquote(userinfo)}
-        if colon:
-            found |= {password, unquote(password)}
+        found |= _forms_of(userinfo)
     if parts.query:
         found |= {parts.query, unquote(parts.query)}
-    return sorted((text for text in found if len(text) > 1), key=len, reverse=True)
+    if is_token:
+        found |= {parts.path, parts.path.strip("/")}
+    for text in (parts.path, f"?{parts.query}"):
+        if values := secret_values(text):
+            found |= values | ({text, unquote(text)} if text.startswith("/") else set())
+    return _longest_first(found)
+
+
+def _is_token(parts: SplitResult) -> bool:
+    return parts.port in _TOKEN_PORTS and len(parts.path.strip("/")) >= _LEAST_TOKEN_LENGTH
+
+
+def _forms_of(userinfo: str) -> set[str]:
+    """Return how user info and its password may be written: as it is, decoded, encoded anew, and as for `Basic`."""
+    username, colon, password = userinfo.partition(":")
+    pair = f"{unquote(username)}:{unquote(password)}"
+    found = {userinfo, unquote(userinfo), base64.b64encode(pair.encode(errors="replace")).decode()}
+    if colon:
+        found |= {password, unquote(password), quote(unquote(password), safe="")}
+    return found
+
+
+def _longest_first(texts: set[str]) -> list[str]:
+    return sorted((text for text in texts if len(text) > 1), key=len, reverse=True)
 
 
 def redact(text: str, secrets: list[str]) -> str:

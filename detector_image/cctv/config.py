@@ -140,6 +140,12 @@ class Settings(BaseSettings):
     )
     heartbeat_interval_seconds: float = Field(default=10.0, gt=0, le=60, description="How often health is reported.")
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _without_line_break(cls, value: object) -> object:
+        """Leave out line breaks at the end: a Secret made by `echo … | base64` has one."""
+        return value.rstrip("\r\n") if isinstance(value, str) else value
+
     @field_validator("api_url")
     @classmethod
     def _is_http(cls, value: str) -> str:

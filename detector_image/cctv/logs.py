@@ -1,41 +1,15 @@
-"""Log lines: one format for people, one for machines; each with its camera, none with a secret.
+"""Log lines: one format for people, one for machines; each with its camera, none with a secret."""
 
-Redaction is by exact value: whoever holds a secret registers it here before using it, and the formatter replaces it
-in everything that is written, tracebacks included.
-"""
-
-import json
 import logging
 import sys
 import threading
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Literal
 
-from vigil_contracts.stream_url import MASK
-
-
-class Redactor:
-    """The secrets that must not be written. Thread-safe; those of a camera that is gone stay."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._secrets: tuple[str, ...] = ()
-
-    def add(self, secrets: Iterable[str]) -> None:
-        """Secrets from now on; one of a single character would mask all text and is left out."""
-        with self._lock:
-            together = {*self._secrets, *(secret for secret in secrets if len(secret) > 1)}
-            self._secrets = tuple(sorted(together, key=len, reverse=True))
-
-    def __call__(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, MASK)
-        return text
-
-
-redactor = Redactor()
+from vigil_contracts.redaction import Redactor as Redactor
+from vigil_contracts.redaction import log_json, log_message, log_trace
+from vigil_contracts.redaction import redactor as redactor
 
 
 def camera_logger(camera_id: int) -> "logging.LoggerAdapter[logging.Logger]":
@@ -48,10 +22,10 @@ class _TextFormatter(logging.Formatter):
         camera = getattr(record, "camera", None)
         who = f" camera {camera}:" if camera is not None else ""
         at = datetime.fromtimestamp(record.created).astimezone().isoformat(" ", "seconds")
-        line = f"{at} {record.levelname.lower()}{who} {record.getMessage()}"
+        line = f"{at} {record.levelname.lower()}{who} {log_message(record.getMessage())}"
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
-        return redactor(line)
+            line += "\n" + log_trace(self.formatException(record.exc_info))
+        return line
 
 
 class _JsonFormatter(logging.Formatter):
@@ -59,14 +33,14 @@ class _JsonFormatter(logging.Formatter):
         fields: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname.lower(),
-            "message": redactor(record.getMessage()),
+            "message": record.getMessage(),
         }
         camera = getattr(record, "camera", None)
         if camera is not None:
             fields["camera"] = camera
         if record.exc_info:
-            fields["exception"] = redactor(self.formatException(record.exc_info))
-        return json.dumps(fields, ensure_ascii=False)
+            fields["exception"] = self.formatException(record.exc_info)
+        return log_json(fields)
 
 
 def set_up(log_format: Literal["json", "text"], level: str) -> None:

@@ -1,12 +1,13 @@
 """Logs with the camera in every line: JSON for machines, one readable line for a terminal."""
 
-import json
 import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+
+from vigil_contracts.redaction import log_json, log_message, log_trace
 
 _camera: ContextVar[str] = ContextVar("camera", default="")
 
@@ -38,20 +39,18 @@ class JsonFormatter(logging.Formatter):
             line["camera"] = _camera.get()
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return log_json(line)
 
 
 class TextFormatter(logging.Formatter):
     """`12:00:01 INFO    cam-7: text`."""
 
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
-
     def format(self, record: logging.LogRecord) -> str:
         """See the class."""
-        text = super().format(record)
-        camera = _camera.get()
-        return text if not camera else text.replace(record.levelname, f"{record.levelname} [{camera}]", 1)
+        camera = f" [{_camera.get()}]" if _camera.get() else ""
+        level = record.levelname + camera + " " * (7 - len(record.levelname))
+        line = f"{self.formatTime(record, '%H:%M:%S')} {level} {log_message(record.getMessage())}"
+        return f"{line}\n{log_trace(self.formatException(record.exc_info))}" if record.exc_info else line
 
 
 def configure_logging(level: str, style: str) -> None:

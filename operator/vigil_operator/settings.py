@@ -83,6 +83,12 @@ class OperatorSettings(BaseSettings):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _without_line_break(cls, value: object) -> object:
+        """Leave out line breaks at the end: a Secret made by `echo … | base64` has one."""
+        return value.rstrip("\r\n") if isinstance(value, str) else value
+
     @field_validator("api_url", "detector_api_url")
     @classmethod
     def _is_http(cls, url: str) -> str:

@@ -16,10 +16,9 @@ class RegistrationError(Exception):
 
 
 def _is_address_of(row: dict[str, Any], rtsp_url: str) -> bool:
-    """Whether the masked URL of a camera stands for this address. A URL with a query is masked too far to say so."""
-    shown = mask_stream_url(rtsp_url)
-    without_user = (url.replace(f"{MASK}@", "", 1) for url in (row["rtsp_url"] or "", shown))
-    return "?" not in shown and len(set(without_user)) == 1
+    """Return whether the masked URL of a camera stands for this address; one masked in its path or query cannot."""
+    known, shown = (url.replace(f"{MASK}@", "", 1) for url in (row["rtsp_url"] or "", mask_stream_url(rtsp_url)))
+    return MASK not in shown and known == shown
 
 
 class Cameras:

@@ -1,5 +1,6 @@
 """Checks of what comes from outside; every error names the field and says what would be right."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -11,6 +12,8 @@ from vigil_contracts.rules import without_rule_types
 from vigil_contracts.stream_url import MASK, InvalidStreamUrlError, mask_stream_url, validate_stream_url
 
 MAX_URL_LENGTH = 2000
+_MASKED = re.compile(rf"://{re.escape(MASK)}@|[/=?]{re.escape(MASK)}(?=$|[_&;,/?])")
+"""How `mask_stream_url` shows credentials."""
 Errors = dict[str, list[str]]
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -62,8 +65,7 @@ def stream_url(sent: str, *, stored: str | None = None, policy: AddressPolicy | 
         return stored
     if not (policy or AddressPolicy()).permits_host(urlsplit(url).hostname or ""):
         raise InvalidInputError({"rtsp_url": [HOST_FORBIDDEN]})
-    authority = url.partition("://")[2].partition("/")[0].partition("?")[0]
-    if authority.startswith(f"{MASK}@") or url.endswith(f"?{MASK}"):
+    if _MASKED.search(url):
         raise InvalidInputError(
             {"rtsp_url": [f"holds {MASK} in place of the credentials; enter the user and password again"]}
         )

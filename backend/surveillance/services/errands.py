@@ -18,6 +18,7 @@ from vigil_contracts.names import Reason, StreamTransport
 from vigil_contracts.stream_url import (
     MASK,
     Credentials,
+    credentials_problem,
     join_credentials,
     mask_stream_url,
     redact,
@@ -150,6 +151,8 @@ def _with_credentials(values: dict[str, Any]) -> str:
     url, username, password = str(values["rtsp_url"]), values.get("username", ""), values.get("password", "")
     if not username and not password:
         return url
+    if problem := credentials_problem(Credentials(username, password)):
+        raise InvalidInputError({"password" if "password" in problem else "username": [problem]})
     checked = stream_url(url.replace(f"{MASK}@", "", 1), policy=settings.VIGIL_CAMERA_ADDRESSES)
     return join_credentials(split_credentials(checked)[0], Credentials(username, password))
 

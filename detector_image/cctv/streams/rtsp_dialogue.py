@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from cctv.streams.faults import StreamFault, from_status
 from cctv.streams.rtsp_auth import Challenge, authorization, strongest
 from cctv.streams.rtsp_messages import Message
-from vigil_contracts.stream_url import split_credentials
+from vigil_contracts.names import Reason
+from vigil_contracts.stream_url import credentials_problem, split_credentials
 
 USER_AGENT = "Vigil"
 
@@ -48,6 +49,11 @@ class Dialogue:
 
     def __init__(self, url: str, local_netloc: str, token: str, peer_address: str) -> None:
         bare, self._credentials = split_credentials(url)
+        if self._credentials is not None and (problem := credentials_problem(self._credentials)):
+            raise StreamFault(
+                Reason.STREAM_UNAUTHORIZED,
+                text=f"No camera accepts these credentials: {problem}. Enter the user name and password again.",
+            )
         self._camera_prefix = "rtsp://" + urlsplit(bare).netloc
         self._local_prefix = f"rtsp://{local_netloc}"
         self._token = token

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 _HEAD_LIMIT = 64 * 1024
 _BODY_LIMIT = 1024 * 1024
 _INTERLEAVED = 0x24  # "$", RFC 2326 section 10.12
+_NO_LINE_BREAKS = {ord(sign): " " for sign in "\r\n\0"}
 _BEGINNINGS = (
     *(b"RTSP/", b"OPTIONS ", b"DESCRIBE ", b"SETUP ", b"PLAY ", b"PAUSE ", b"TEARDOWN ", b"GET_PARAMETER "),
     *(b"SET_PARAMETER ", b"ANNOUNCE ", b"REDIRECT ", b"RECORD ", b"PLAY_NOTIFY ", b"\r\n"),
@@ -62,8 +63,10 @@ class Message:
 
     def encode(self) -> bytes:
         """The message as it goes over the wire."""
-        lines = [self.first_line, *(f"{name}: {value}" for name, value in self.headers), "", ""]
-        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+        lines = [self.first_line, *(f"{name}: {value}" for name, value in self.headers)]
+        # A line break in a value would begin a header of its own.
+        lines = [line.translate(_NO_LINE_BREAKS) for line in lines]
+        return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + self.body
 
 
 def parse_head(head: bytes) -> Message:

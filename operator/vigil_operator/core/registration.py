@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pydantic import SecretStr, ValidationError
 
 from vigil_contracts.camera import RegisteredResource, ResourceRegistration
-from vigil_contracts.stream_url import Credentials, join_credentials
+from vigil_contracts.stream_url import Credentials, credentials_problem, fill_placeholders, join_credentials
 from vigil_operator.core.desired.secret import PASSWORD_KEY, USERNAME_KEY
 from vigil_operator.core.names import FINALIZER, LABEL_MANAGED_BY, MANAGED_BY_KUBECTL
 from vigil_operator.core.observed import Camera, Workload, secret_values
@@ -36,9 +36,10 @@ def is_claimed(camera: Camera) -> bool:
 
 
 def credentials_of(spec: CameraSpec, secret: Workload | None) -> Credentials | None:
-    """The camera's user and password from the Secret that it names; None where it names none.
+    """Return the camera's user and password from the Secret that it names; None where it names none.
 
-    Raises `InvalidSpecError`, which says what is missing.
+    A line break at the end is left out: `echo` and editors add one, and no camera takes it. Raises
+    `InvalidSpecError`, which says what is missing or wrong.
     """
     reference = spec.stream.credentials_secret_ref
     if reference is None:
@@ -53,14 +54,17 @@ def credentials_of(spec: CameraSpec, secret: Workload | None) -> Credentials | N
     missing = [name for name in (USERNAME_KEY, PASSWORD_KEY) if name not in values]
     if missing:
         raise InvalidSpecError(f"{where}: Secret {reference.name!r} lacks the key {' and '.join(missing)}")
-    return Credentials(values[USERNAME_KEY], values[PASSWORD_KEY])
+    credentials = Credentials(values[USERNAME_KEY].rstrip("\r\n"), values[PASSWORD_KEY].rstrip("\r\n"))
+    if problem := credentials_problem(credentials):
+        raise InvalidSpecError(f"{where}: Secret {reference.name!r} is not usable: {problem}")
+    return credentials
 
 
 def build_registration(
     camera: Camera, spec: CameraSpec, credentials: Credentials | None, settings: RegistrationSettings
 ) -> ResourceRegistration:
     """What the API is to be told. Raises `InvalidSpecError`."""
-    url = join_credentials(spec.stream.url, credentials)
+    url = fill_placeholders(join_credentials(spec.stream.url, credentials), credentials)
     name = (spec.display_name or camera.key.name)[:MAX_NAME_LENGTH]
     try:
         registration = ResourceRegistration(

@@ -23,11 +23,11 @@ from vigil_contracts.camera import Detection
 from vigil_contracts.names import StreamTransport
 from vigil_contracts.rules import without_rule_types
 from vigil_contracts.stream_url import InvalidStreamUrlError, split_credentials, validate_stream_url
+from vigil_contracts.url_secrets import PLACEHOLDERS, holds_secret
 from vigil_operator.core.keys import snake_case_keys
 from vigil_operator.core.names import MAX_CAMERA_NAME_LENGTH
 from vigil_operator.core.quantities import quantity_bytes
 
-SECRET_QUERY = re.compile(r"[?&](user|username|pass|passwd|password|pwd|token|auth|key)=", re.IGNORECASE)
 Quantity = int | str
 
 
@@ -75,12 +75,20 @@ class StreamSpec(Spec):
             url = validate_stream_url(url)
         except InvalidStreamUrlError as error:
             raise ValueError(str(error)) from None
-        if split_credentials(url)[1] is not None or SECRET_QUERY.search(url):
+        path = re.sub("^[^/]*//[^/?#]*", "", url)
+        if split_credentials(url)[1] is not None or holds_secret(path):
             raise ValueError(
                 "must hold no credentials: put them into a Secret with the keys username and password and name it "
-                "in spec.stream.credentialsSecretRef"
+                "in spec.stream.credentialsSecretRef; where the camera takes them in the path, write {username} and "
+                "{password} in their place"
             )
         return url
+
+    @model_validator(mode="after")
+    def _placeholders_have_values(self) -> Self:
+        if self.credentials_secret_ref is None and any(name in self.url for name in PLACEHOLDERS):
+            raise ValueError("credentialsSecretRef must be given when url has {username} or {password}")
+        return self
 
 
 class CameraSpec(Spec):

@@ -8,10 +8,9 @@ touched here.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from vigil_contracts.camera import CameraConfiguration
-from vigil_contracts.stream_url import split_credentials
+from vigil_contracts.stream_url import public_stream_url, split_credentials
 from vigil_operator.core.compare import covers
 from vigil_operator.core.keys import resource_fields
 from vigil_operator.core.names import (
@@ -42,14 +41,14 @@ class SyncPlan:
 
 
 def build_camera(configuration: CameraConfiguration, namespace: str, name: str) -> Manifest:
-    """The Camera resource of one camera of the API. Its URL loses its credentials, and its query with them.
+    """Return the Camera resource of one camera of the API. Its URL shows no credentials and no query.
 
-    Cameras take passwords in the query too (`?user=…&password=…`), and nobody can tell by looking which parameter
-    is one. The detector gets the whole URL from the API; this one is for people.
+    The detector gets the whole URL from the API; this one is for people.
     """
-    bare, credentials = split_credentials(configuration.rtsp_url.get_secret_value())
+    url = configuration.rtsp_url.get_secret_value()
+    _, credentials = split_credentials(url)
     stream: Manifest = {
-        "url": urlunsplit(urlsplit(bare)._replace(query="", fragment="")),
+        "url": public_stream_url(url),
         "transport": configuration.transport.value,
     }
     if credentials is not None:

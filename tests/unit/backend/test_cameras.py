@@ -49,6 +49,16 @@ def test_url_is_encrypted_in_the_database(anna: Party) -> None:
         ({"rtsp_url": None}, "rtsp_url", "may not be null"),
         ({"rtsp_url": MASKED}, "rtsp_url", "enter the user and password again"),
         ({"rtsp_url": "rtsp://host/x?***"}, "rtsp_url", "enter the user and password again"),
+        ({"rtsp_url": "rtsp://host/user=a_password=***_channel=1"}, "rtsp_url", "enter the user and password again"),
+        ({"rtsp_url": "rtsp://admin:12/34secret@10.0.0.8/live"}, "rtsp_url", "write / as %2F (? as %3F, # as %23"),
+        ({"rtsp_url": "rtsp://admin:12#34secret@10.0.0.8/live"}, "rtsp_url", "write # as %23 (/ as %2F"),
+        ({"rtsp_url": "rtsp://admin:12?34secret@10.0.0.8/live"}, "rtsp_url", "write ? as %3F (/ as %2F"),
+        ({"rtsp_url": "rtsp://adm%0Ain:secret@host/x"}, "rtsp_url", "the user name must not contain control"),
+        (
+            {"detection": {"stream_path": "/user=a_password=secret_channel=1"}},
+            "detection.stream_path",
+            "write {username} and {password} in their place",
+        ),
         ({"rtsp_url": "rtsp://host/" + "x" * 3000}, "rtsp_url", "2000 characters"),
         ({"name": ""}, "name", "may not be blank"),
         ({"name": "x" * 101}, "name", "100 characters"),
@@ -138,6 +148,21 @@ def test_masked_credentials_never_go_to_another_host(anna: Party, camera: Camera
     assert "enter the user and password again" in answer.json()["rtsp_url"][0]
     camera.refresh_from_db()
     assert camera.rtsp_url == URL
+
+
+XMEYE = "rtsp://10.0.0.8/user=admin_password=tlJwpbo6_channel=1_stream=0.sdp?real_stream"
+XMEYE_MASKED = "rtsp://10.0.0.8/user=***_password=***_channel=1_stream=0.sdp?***"
+
+
+def test_a_password_in_the_path_is_masked_and_survives_an_edit(anna: Party) -> None:
+    shown = anna.client.post("/api/cameras/", _body(rtsp_url=XMEYE)).json()
+    assert shown["rtsp_url"] == XMEYE_MASKED
+    answer = anna.client.put(f"/api/cameras/{shown['id']}/", {**shown, "name": "Door"})
+    assert (answer.status_code, answer.json()["rtsp_url"]) == (200, XMEYE_MASKED)
+    assert Camera.objects.get().rtsp_url == XMEYE
+    changed = XMEYE_MASKED.replace("10.0.0.8", "10.0.0.9")
+    refused = anna.client.patch(f"/api/cameras/{shown['id']}/", {"rtsp_url": changed})
+    assert "enter the user and password again" in refused.json()["rtsp_url"][0]
 
 
 def test_url_can_be_replaced(anna: Party, camera: Camera) -> None:

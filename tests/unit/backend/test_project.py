@@ -203,7 +203,8 @@ def test_secrets_from_files(tmp_path: Path) -> None:
     file.write_text("from a file\n")
     keys = tmp_path / "keys"
     keys.write_text("new\nold\n")
-    environment = Environment(secret_key_file=file, credential_keys_file=keys)
+    environment = Environment(secret_key_file=file, credential_keys_file=keys, REDIS_URL="redis://h/0\n")
+    assert environment.redis == "redis://h/0", "a Secret made by `echo` ends with a line break"
     assert environment.secret_key_text == "from a file"
     assert environment.credential_key_list == ("new", "old")
     with pytest.raises(ImproperlyConfigured, match="VIGIL_SECRET_KEY_FILE"):

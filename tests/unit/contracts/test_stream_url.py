@@ -10,6 +10,8 @@ from vigil_contracts.stream_url import (
     Credentials,
     InvalidStreamUrlError,
     check_stream_path,
+    credentials_problem,
+    fill_placeholders,
     join_credentials,
     mask_stream_url,
     redact,
@@ -41,6 +43,134 @@ def test_a_token_in_the_query_is_masked() -> None:
     url = "rtsp://camera.example/live?user=me&password=hunter22"
     assert mask_stream_url(url) == "rtsp://camera.example/live?***"
     assert "hunter22" not in redact(f"GET /live?user=me&password=hunter22 of {url}", secrets_of(url))
+
+
+XMEYE = "rtsp://10.0.0.8:554/user=admin_password=tlJwpbo6_channel=1_stream=0.sdp"
+SECRET_IN_PATHS = "tlJwpbo6"
+PASSWORDS_IN_PATHS = [
+    (f"{XMEYE}?real_stream", "rtsp://10.0.0.8:554/user=***_password=***_channel=1_stream=0.sdp?***"),
+    ("rtsp://h/user=admin&password=tlJwpbo6&channel=2", "rtsp://h/user=***&password=***&channel=2"),
+    ("rtsp://h/USER=a_b_PassWord=tlJwpbo6_channel=1", "rtsp://h/USER=***_PassWord=***_channel=1"),
+    ("rtsp://h/live;pwd=tlJwpbo6", "rtsp://h/live;pwd=***"),
+    ("rtsp://h/av0_0&loginuse=admin&loginpas=tlJwpbo6", "rtsp://h/av0_0&loginuse=***&loginpas=***"),
+    ("rtsp://h/cam1,user:admin,pw=tlJwpbo6", "rtsp://h/cam1,***,pw=***"),
+    ("rtsp://h/0/admin:tlJwpbo6/main", "rtsp://h/0/***/main"),
+    ("rtsp://h/0/admin%3AtlJwpbo6/main", "rtsp://h/0/***/main"),
+    ("rtsp://h/auth/YWRtaW46dGxKd3BibzY=/1", "rtsp://h/auth/***/1"),
+    ("rtsp://h/user%3Dadmin_password%3DtlJwpbo6_channel%3D1", "rtsp://h/user%3D***_password%3D***_channel%3D1"),
+    ("rtsp://h/p%61ssword=tlJwpbo6", "rtsp://h/***"),
+    ("rtsp://h/live?access_token=tlJwpbo6", "rtsp://h/live?***"),
+    ("rtsps://h:7441/tlJwpbo6?enableSrtp", "rtsps://h:7441/***?***"),
+    ("rtsp://admin:12/tlJwpbo6@10.0.0.8/live", "rtsp://***@10.0.0.8/live"),
+    ("rtsp://admin:12?tlJwpbo6@10.0.0.8/live", "rtsp://***@10.0.0.8/live"),
+    ("rtsp://admin:12#tlJwpbo6@10.0.0.8/live", "rtsp://***@10.0.0.8/live"),
+    ("rtsp://admin:tlJwpbo6@h/x@10.0.0.8/live", "rtsp://***@10.0.0.8/live"),
+]
+
+
+@pytest.mark.parametrize(("url", "masked"), PASSWORDS_IN_PATHS)
+def test_passwords_in_the_path_are_masked_and_redacted(url: str, masked: str) -> None:
+    assert mask_stream_url(url) == masked
+    path = url.partition("://")[2].partition("/")[2]
+    for text in (f"cannot open {url}", f"GET /{path}", f"the secret is {SECRET_IN_PATHS}, it says"):
+        redacted = redact(text, secrets_of(url))
+        assert SECRET_IN_PATHS not in redacted
+        assert "YWRtaW46dGxKd3BibzY" not in redacted
+
+
+def test_an_empty_password_hides_nothing_and_any_separator_may_be_in_one() -> None:
+    assert mask_stream_url("rtsp://h/user=admin_password=_channel=1") == "rtsp://h/user=***_password=_channel=1"
+    assert mask_stream_url("rtsp://h/live;pwd=x/y;z?a") == "rtsp://h/live;pwd=***?***"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "rtsp://10.0.0.8:554/Streaming/Channels/102",
+        "rtsp://h/h264Preview_01_main",
+        "rtsp://h/axis-media/media.amp",
+        "rtsp://h/chID=1&streamType=main&linkType=tcp",
+        "rtsp://h/trackID:1",
+        "rtsp://h/archive/12:30:00",
+        "rtsp://[fd00::1]:322/live/ch00_0",
+        "rtsp://h:7447/live",
+    ],
+)
+def test_paths_without_credentials_are_shown_as_they_are(url: str) -> None:
+    assert mask_stream_url(url) == url == validate_stream_url(url)
+    assert secrets_of(url) == [url]
+    check_stream_path(f"/{url.partition('://')[2].partition('/')[2]}")
+
+
+@given(password=st.text(alphabet=string.ascii_letters + string.digits + "_&;,!.-%/:@", min_size=6, max_size=20))
+@pytest.mark.parametrize("between", ["_", "&", ";"])
+def test_no_password_in_a_path_survives(between: str, password: str) -> None:
+    fields = between.join(("user=Quux", f"password={password}", "channel=1", "stream=0.sdp"))
+    masked = mask_stream_url(f"rtsp://10.0.0.8/{fields}").removeprefix("rtsp://10.0.0.8/")
+    hidden = between.join(("user=***", "password=***"))
+    whole = between.join((hidden, "channel=1", "stream=0.sdp"))
+    assert masked in {whole, hidden, "***"}, "what looks like more credentials is masked too"
+
+
+@pytest.mark.parametrize(
+    ("url", "separator", "written"),
+    [
+        ("rtsp://admin:12/34secret@10.0.0.8/live", "/", "%2F"),
+        ("rtsp://admin:ab/34secret@10.0.0.8/live", "/", "%2F"),
+        ("rtsp://admin:12?34secret@10.0.0.8/live", "?", "%3F"),
+        ("rtsp://admin:12#34secret@10.0.0.8/live", "#", "%23"),
+        ("rtsps://admin:x34secret@home/y@camera.example/live", "/", "%2F"),
+        ("RTSP://ad/34secret:12@camera.example", "/", "%2F"),
+        ("rtsp://camera.example/live?user=me@34secret.example", "/", "%2F"),
+    ],
+)
+def test_ambiguous_user_info_is_refused_with_the_right_form(url: str, separator: str, written: str) -> None:
+    with pytest.raises(InvalidStreamUrlError) as raised:
+        validate_stream_url(url)
+    assert f"write {separator} as {written}" in str(raised.value)
+    assert "@ as %40" in str(raised.value)
+    assert "34secret" not in str(raised.value)
+    assert "34secret" not in redact(f"cannot open {url}", secrets_of(url))
+
+
+def test_parts_of_ambiguous_user_info_are_redacted() -> None:
+    secrets = secrets_of("rtsp://admin:12/34secret@10.0.0.8/live")
+    for text in ("the host admin has no path /34secret@10.0.0.8/live", "password 34secret", "admin:12/34secret"):
+        assert "34secret" not in redact(text, secrets)
+
+
+@pytest.mark.parametrize("url", ["rtsp://a%2Fb:1%3F%23@10.0.0.8/x", "rtsp://10.0.0.8:554/x?user=me@b.example"])
+def test_escaped_user_info_is_accepted(url: str) -> None:
+    assert validate_stream_url(url) == url
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("rtsp://adm%0Ain:secret@h/x", "is not usable: the user name must not contain control characters"),
+        ("rtsp://admin:secret%0D%0A@h/x", "is not usable: the password must not contain control characters"),
+        ("rtsp://admin:secret%00@h/x", "is not usable: the password must not contain control characters"),
+        ("rtsp://admin:secret%E4@h/x", "must have user name and password in UTF-8"),
+    ],
+)
+def test_credentials_that_no_camera_can_have_are_refused(url: str, words: str) -> None:
+    with pytest.raises(InvalidStreamUrlError, match=f"^{words}") as raised:
+        validate_stream_url(url)
+    assert "secret" not in str(raised.value)
+
+
+def test_spaces_and_letters_of_any_language_are_no_control_characters() -> None:
+    assert credentials_problem(Credentials("Jörg", "two words\u00a0ß€")) is None
+
+
+def test_placeholders_in_a_path_become_the_cameras_credentials() -> None:
+    path = "/user={username}_password={password}_channel=1_stream=1.sdp"
+    check_stream_path(path)
+    assert with_path(XMEYE, path) == XMEYE.replace("stream=0", "stream=1")
+    filled = "rtsp://ann%2F:p%40@h/user=ann%2F_password=p%40_channel=1_stream=1.sdp"
+    assert with_path("rtsp://ann%2F:p%40@h/main", path) == filled
+    assert with_path("rtsp://h/0/admin:pw/main", "/0/{username}:{password}/sub") == "rtsp://h/0/admin:pw/sub"
+    assert fill_placeholders("rtsp://h/{password}", None) == "rtsp://h/"
 
 
 @pytest.mark.parametrize(
@@ -83,6 +213,15 @@ def test_a_sub_stream_is_on_the_same_host_with_the_same_credentials(path: str) -
         ("/a#b", "write it as %23"),
         ("/live?user=anna&password=secret", "must not contain credentials"),
         ("/user=anna_password=secret?Pwd=x", "must not contain credentials"),
+        ("/user=anna_password=secret_channel=1", "write {username} and {password} in their place"),
+        ("/user={username}_password=secret_channel=1", "must not contain credentials"),
+        ("/user=***_password=secret_channel=1", "must not contain credentials"),
+        ("/user={username}_password=_channel=1", "must not contain credentials"),
+        ("/live;pwd=secret", "must not contain credentials"),
+        ("/live?loginuse=anna&loginpas=secret", "must not contain credentials"),
+        ("/0/anna:secret/main", "must not contain credentials"),
+        ("/p%61ssword=secret", "must not contain credentials"),
+        ("/34secret@10.0.0.8/live", "must not contain @; write it as %40"),
     ],
 )
 def test_a_bad_path_is_refused_in_words_that_help(path: str, words: str) -> None:

@@ -50,6 +50,12 @@ def test_credentials_never_enter_the_form() -> None:
     assert "hunter2" not in str(CameraForm(initial=initial))
 
 
+def test_passwords_in_the_path_never_enter_the_form() -> None:
+    initial = initial_of(Camera(name="Gate", rtsp_url="rtsp://host/live;pwd=hunter2"))
+    assert initial["rtsp_url"] == "rtsp://host/live;pwd=***"
+    assert "hunter2" not in str(CameraForm(initial=initial))
+
+
 def test_how_long_alerts_are_kept_goes_both_ways_and_empty_is_none() -> None:
     form = CameraForm({**SENT, "retention_days": "14", "retention_megabytes": ""})
     assert form.is_valid(), form.errors

@@ -106,6 +106,11 @@ def camera(name: str = "gate", url: str = "rtsp://10.0.0.7/s", **detection: Any)
     return {"metadata": {"name": name}, "spec": {"stream": {"url": url}, "detection": detection}}
 
 
+def camera_with_secret(url: str, **detection: Any) -> Node:
+    stream = {"url": url, "credentialsSecretRef": {"name": "gate-credentials"}}
+    return {"metadata": {"name": "gate"}, "spec": {"stream": stream, "detection": detection}}
+
+
 def detector_class(**spec: Any) -> Node:
     return {"metadata": {"name": "c"}, "spec": {"runtime": "openvino", **spec}}
 
@@ -127,6 +132,29 @@ MEANING = {"model": "fire", "alertTypes": [{"label": "fire", "alertType": "fire"
         ("Camera", camera(url="rtsp://10.0.0.7/s?user=a&password=b"), False),
         ("Camera", camera(url="rtsp://10.0.0.7/s?PWD=b"), False),
         ("Camera", camera(url="rtsp://10.0.0.7/user@home?channel=1"), True),
+        ("Camera", camera(url="rtsp://[fd00::7]:554/user@home"), True),
+        ("Camera", camera(url="rtsp://gate.example/user@home"), False),
+        ("Camera", camera(url="rtsp://admin:12/34secret@10.0.0.8/live"), False),
+        ("Camera", camera(url="rtsp://admin:12?34secret@10.0.0.8/live"), False),
+        ("Camera", camera(url="rtsp://admin:12#34secret@10.0.0.8/live"), False),
+        ("Camera", camera(url="rtsp://10.0.0.7/user=admin_password=x_channel=1_stream=0.sdp?real_stream"), False),
+        ("Camera", camera(url="rtsp://10.0.0.7/user=admin_password=_channel=1_stream=0.sdp"), False),
+        ("Camera", camera(url="rtsp://10.0.0.7/user=***_password=***_channel=1_stream=0.sdp"), True),
+        ("Camera", camera(url="rtsp://10.0.0.7/live;PWD=secret"), False),
+        ("Camera", camera(url="rtsp://10.0.0.7/live?loginuse=a&loginpas=b"), False),
+        ("Camera", camera(url="rtsp://10.0.0.7/live%3Fpwd%3Db"), False),
+        ("Camera", camera(url="rtsp://10.0.0.7:554/0/admin:secret/main"), False),
+        ("Camera", camera(url="rtsp://10.0.0.7:554/trackID:1"), True),
+        ("Camera", camera(url="rtsp://10.0.0.7/archive/12:30:00"), True),
+        ("Camera", camera(url="rtsp://10.0.0.7/user={username}_password={password}_channel=1"), False),
+        ("Camera", camera_with_secret("rtsp://10.0.0.7/user={username}_password={password}_channel=1"), True),
+        ("Camera", camera_with_secret("rtsp://10.0.0.7/0/{username}:{password}/main"), True),
+        ("Camera", camera_with_secret("rtsp://10.0.0.7/user={username}_password=x_channel=1"), False),
+        ("Camera", camera(streamPath="/sub;pwd=secret"), False),
+        ("Camera", camera(streamPath="/user=admin_password=x_channel=1_stream=1.sdp"), False),
+        ("Camera", camera(streamPath="/user={username}_password={password}_channel=1_stream=1.sdp"), True),
+        ("Camera", camera(streamPath="/0/admin:secret/sub"), False),
+        ("Camera", camera(streamPath="/cam/realmonitor?channel=1&subtype=1"), True),
         ("Camera", camera(zones=[ZONE]), True),
         ("Camera", camera(zones=[{"name": "a", "points": TRIANGLE[:2]}]), False),
         ("Camera", camera(zones=[ZONE], rules=[{"name": "r", "type": "intrusion", "zone": "a"}]), True),

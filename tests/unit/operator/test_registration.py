@@ -121,6 +121,14 @@ def test_a_changed_secret_reaches_the_row_and_restarts_the_detector(world: World
         (None, "spec.stream.credentialsSecretRef.name: there is no Secret 'gate-credentials'"),
         ({"username": encoded("viewer")}, "Secret 'gate-credentials' lacks the key password"),
         ({"username": "/w==", "password": "/w=="}, "must hold text in UTF-8"),
+        (
+            {"username": encoded("view\ner"), "password": encoded(PASSWORD)},
+            "Secret 'gate-credentials' is not usable: the user name must not contain control characters",
+        ),
+        (
+            {"username": encoded("viewer"), "password": encoded("\x00" + PASSWORD)},
+            "Secret 'gate-credentials' is not usable: the password must not contain control characters",
+        ),
     ],
 )
 def test_credentials_that_are_not_there_are_said_and_blind_nobody(
@@ -130,12 +138,33 @@ def test_credentials_that_are_not_there_are_said_and_blind_nobody(
         del world.server.objects[CREDENTIALS]
         world.server._version += 100
     else:
-        world.server.objects[CREDENTIALS] = secret_body(version=500, **data)
+        world.server.objects[CREDENTIALS] = {**secret_body(version=500), "data": data}
     world.settle()
     assert condition(world, "Ready")["reason"] == "InvalidSpec"
     assert words in condition(world, "Ready")["message"]
     assert DEPLOYMENT.path(NAMESPACE, "gate-detector") in world.server.objects
     assert world.quiet() == []
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\n\n"])
+def test_a_line_break_at_the_end_of_a_secret_is_left_out(world: World, ending: str) -> None:
+    data = {"username": encoded(f"viewer{ending}"), "password": encoded(f"rotated{ending}")}
+    world.server.objects[CREDENTIALS] = {**secret_body(version=500), "data": data}
+    world.settle()
+    assert world.api.rows[UID][1].rtsp_url.get_secret_value() == "rtsp://viewer:rotated@10.0.0.9/s"
+    assert b64decode(world.server.objects[DETECTOR_SECRET]["data"]["password"]) == b"rotated"
+    assert world.quiet() == []
+
+
+def test_credentials_are_put_into_the_path_where_the_camera_takes_them_there(world: World) -> None:
+    url = "rtsp://10.0.0.9/user={username}_password={password}_channel=1_stream=0.sdp"
+    stream = {"url": url, "credentialsSecretRef": {"name": "gate-credentials"}}
+    edit(world, GATE, spec=camera_spec(stream=stream))
+    world.settle()
+    registered = world.api.rows[UID][1].rtsp_url.get_secret_value()
+    path = f"user=viewer_password={PASSWORD}_channel=1_stream=0.sdp"
+    assert registered == f"rtsp://viewer:{PASSWORD}@10.0.0.9/{path}"
+    assert PASSWORD not in json.dumps(world.server.objects[GATE])
 
 
 def test_the_secret_of_another_cameras_detector_cannot_be_named(world: World) -> None:

@@ -23,6 +23,22 @@ def test_defaults_are_filled_in() -> None:
         ({"stream": {"url": "http://h/s"}}, "spec.stream.url: must begin with rtsp://"),
         ({"stream": {"url": f"rtsp://u:{SECRET}@h/s"}}, "spec.stream.url: must hold no credentials"),
         ({"stream": {"url": f"rtsp://h/s?Password={SECRET}"}}, "spec.stream.url: must hold no credentials"),
+        (
+            {"stream": {"url": f"rtsp://h/user=a_password={SECRET}_channel=1"}},
+            "spec.stream.url: must hold no credentials",
+        ),
+        (
+            {"stream": {"url": f"rtsp://u:12/{SECRET}@10.0.0.8/s"}},
+            "spec.stream.url: must not contain an unescaped / in the user name or password: write / as %2F",
+        ),
+        (
+            {"stream": {"url": "rtsp://h/user={username}_password={password}_channel=1"}},
+            "spec.stream: credentialsSecretRef must be given when url has {username} or {password}",
+        ),
+        (
+            camera_spec(detection={"streamPath": f"/live;pwd={SECRET}"}),
+            "spec.detection.streamPath: must not contain credentials",
+        ),
         (camera_spec(detection={"framesPerSecond": 0}), "spec.detection.framesPerSecond"),
         (camera_spec(detection={"minimumConfidence": 1.5}), "spec.detection.minimumConfidence"),
         (

@@ -132,6 +132,22 @@ def test_the_url_loses_credentials_and_query() -> None:
     assert spec["stream"]["credentialsSecretRef"] == {"name": workload_name("cam-7")}
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (
+            f"rtsp://10.0.0.8/user=admin_password={PASSWORD}_channel=1_stream=0.sdp?real_stream",
+            "rtsp://10.0.0.8/user=***_password=***_channel=1_stream=0.sdp",
+        ),
+        (f"rtsp://10.0.0.8/live;pwd={PASSWORD}", "rtsp://10.0.0.8/live;pwd=***"),
+        (f"rtsp://admin:12/{PASSWORD}@10.0.0.8/live", "rtsp://10.0.0.8/live"),
+    ],
+)
+def test_the_resource_holds_no_password_of_the_path_and_the_operator_takes_it(url: str, shown: str) -> None:
+    spec = build_camera(configuration(url=url), NAMESPACE, "cam-7")["spec"]
+    assert spec["stream"]["url"] == shown == parse_camera_spec("cam-7", spec).stream.url
+
+
 @given(st.integers(min_value=1, max_value=2**62), st.integers(min_value=1, max_value=2**62))
 def test_names_are_dns_safe_stable_and_collide_for_no_two_ids(first: int, second: int) -> None:
     names = [camera_resource_name(camera_id) for camera_id in (first, second)]

@@ -52,6 +52,14 @@ def book(tmp_path: Path) -> AddressBook:
     return AddressBook(tmp_path / "camera-addresses.json", "key")
 
 
+def test_cameras_whose_masked_paths_are_alike_are_two(api: Api, cameras: Cameras, tmp_path: Path) -> None:
+    url = "rtsp://10.0.0.8/user={}_password=tlJwpbo6_channel=1_stream=0.sdp"
+    for number, user in enumerate(("anna", "ben")):
+        book = AddressBook(tmp_path / f"{number}.json", "key")  # as if the first were of another book
+        assert cameras.ensure_address(url.format(user), "My camera", book)[1]
+    assert "tlJwpbo6" not in str(api.rows)
+
+
 def test_a_second_address_is_added_and_a_known_one_is_not(api: Api, cameras: Cameras, book: AddressBook) -> None:
     assert cameras.ensure_address("rtsp://u:a@gate/1", "My camera", book) == ("My camera", True)
     assert cameras.ensure_address("rtsp://u:a@yard/1", "My camera", book) == ("My camera 2", True)

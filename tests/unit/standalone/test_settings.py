@@ -53,6 +53,12 @@ def test_demo_zero_means_no_demo_and_empty_means_default(monkeypatch: pytest.Mon
             "MODEL: nowhere/model.pt: no such model; give a folder with an OpenVINO export",
         ),
         ("CAMERA", "http://u:marked-password@camera/", "CAMERA: must begin with rtsp:// or rtsps://"),
+        (
+            "CAMERA",
+            "rtsp://admin:12/marked-password@10.0.0.8/live",
+            "CAMERA: must not contain an unescaped / in the user name or password: write / as %2F",
+        ),
+        ("CAMERA", "rtsp://u%0A:marked-password@h/", "CAMERA: is not usable: the user name must not contain control"),
     ],
 )
 def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str) -> None:

@@ -21,6 +21,27 @@ def sent(data: bytes) -> Message:
     return parse_head(data.removesuffix(b"\r\n\r\n"))
 
 
+@pytest.mark.parametrize(
+    ("userinfo", "words"),
+    [
+        ("adm%0Ain:secret", "the user name must not contain control characters, such as a line break"),
+        ("admin:secret%0D%0A", "the password must not contain control characters, such as a line break"),
+    ],
+)
+def test_credentials_with_control_characters_are_refused_with_a_hint(userinfo: str, words: str) -> None:
+    with pytest.raises(StreamFault, match=words) as raised:
+        started(f"rtsp://{userinfo}@10.0.0.8/live")
+    assert raised.value.reason is Reason.STREAM_UNAUTHORIZED
+    assert "secret" not in str(raised.value)
+
+
+def test_no_value_of_a_header_begins_another() -> None:
+    message = Message(
+        "PLAY rtsp://h/ RTSP/1.0", [("Authorization", 'Digest username="a\r\nX-Forged: 1"'), ("B", "2")]
+    )
+    assert sent(message.encode()).headers == [("Authorization", 'Digest username="a  X-Forged: 1"'), ("B", "2")]
+
+
 class Libav:
     """Sends requests as libav does: numbered from 1, to the gate's own address."""
 

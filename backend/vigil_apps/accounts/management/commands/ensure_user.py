@@ -36,7 +36,7 @@ def _password(file: str | None, variable: str | None) -> str:
         except OSError as error:
             raise CommandError(f"--password-file: {file} cannot be read: {error.strerror}") from error
     else:
-        password = os.environ.get(variable or "", "")
+        password = os.environ.get(variable or "", "").rstrip("\r\n")
     if not password:
         raise CommandError("the password is empty")
     return password
