@@ -12,11 +12,11 @@ from itertools import pairwise
 
 from vigil_contracts.alert import Box
 from vigil_contracts.camera import Detection
+from vigil_contracts.geometry import Point, crossing, is_inside
 from vigil_contracts.names import AlertType
 from vigil_contracts.rules import Direction, LineCrossingRule, LoiteringRule, ObjectRule, Rule
 from vigil_contracts.schedule import is_armed
 
-Point = tuple[float, float]
 EVERYTHING = ObjectRule(name="everything", type="object")
 """The rule of a camera that has none."""
 
@@ -113,28 +113,3 @@ def _after_cooldown(rule: Rule, hits: list[Sighting]) -> list[Sighting]:
 def _crossings(rule: LineCrossingRule, seen: Sequence[Sighting]) -> list[Sighting]:
     signs = {Direction.LEFT_TO_RIGHT: {1}, Direction.RIGHT_TO_LEFT: {-1}, Direction.EITHER: {1, -1}}[rule.direction]
     return [after for before, after in pairwise(seen) if crossing(before.foot, after.foot, rule.line) in signs]
-
-
-def is_inside(point: Point, polygon: Sequence[Point]) -> bool:
-    """Whether a point is in a polygon: a ray from it crosses the outline an odd number of times (Jordan)."""
-    x, y = point
-    inside = False
-    for (x1, y1), (x2, y2) in zip(polygon, [*polygon[1:], polygon[0]], strict=True):
-        if (y1 > y) != (y2 > y) and x < x1 + (y - y1) * (x2 - x1) / (y2 - y1):
-            inside = not inside
-    return inside
-
-
-def crossing(before: Point, after: Point, line: tuple[Point, Point]) -> int:
-    """1 where the way crosses `line` from left to right, -1 from right to left, else 0."""
-    was_left, is_left = _side(before, line) < 0, _side(after, line) < 0
-    way = (before, after)
-    if was_left == is_left or (_side(line[0], way) < 0) == (_side(line[1], way) < 0):
-        return 0
-    return 1 if was_left else -1
-
-
-def _side(point: Point, line: tuple[Point, Point]) -> float:
-    """Negative on the left of who looks along the line; y is down."""
-    (x1, y1), (x2, y2) = line
-    return (x2 - x1) * (point[1] - y1) - (y2 - y1) * (point[0] - x1)

@@ -1,7 +1,7 @@
 """An object is in a restricted zone."""
 
 from cctv.rules.base import Hit, Point, Subject
-from cctv.rules.geometry import is_inside
+from vigil_contracts.geometry import is_inside
 from vigil_contracts.names import AlertType
 from vigil_contracts.rules import IntrusionRule
 

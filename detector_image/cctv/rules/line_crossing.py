@@ -1,7 +1,7 @@
 """An object crosses a line."""
 
 from cctv.rules.base import Hit, Point, Subject
-from cctv.rules.geometry import crossing
+from vigil_contracts.geometry import crossing
 from vigil_contracts.names import AlertType
 from vigil_contracts.rules import Direction, LineCrossingRule
 

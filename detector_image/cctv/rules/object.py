@@ -1,7 +1,7 @@
 """An object appears, in a zone or anywhere."""
 
 from cctv.rules.base import Hit, Point, Subject
-from cctv.rules.geometry import is_inside
+from vigil_contracts.geometry import is_inside
 from vigil_contracts.rules import ObjectRule
 
 

@@ -72,9 +72,11 @@ class Prober:
 def _try(source: Source) -> Probed:
     source.open()
     snapshot: bytes | None = None
+    is_damaged = False
     rate = _RateMeter()
     for picture in source.pictures():
-        if snapshot is None:
+        if snapshot is None or is_damaged:  # an undamaged frame replaces a damaged one
+            is_damaged = picture.is_corrupt
             frame = Frame.from_av(picture, datetime.now(UTC), time.monotonic(), 1, source.info().pixel_aspect)
             snapshot = render_jpeg(frame, None, "")
         if rate.is_known_after(time.monotonic()):

@@ -19,6 +19,7 @@ from cctv.common.mailbox import Mailbox
 from cctv.common.timestamps import TimestampCheck
 from cctv.logs import camera_logger
 from cctv.metrics import Metrics
+from cctv.streams.damage import DamageFilter
 from cctv.streams.faults import StreamFault
 from cctv.streams.freeze import FreezeDetector, fingerprint
 from cctv.streams.health import CameraHealth
@@ -73,6 +74,7 @@ class Reader:
         self.frame_limit = FrameRateLimit(frames_per_second)
         self.freeze = FreezeDetector(options.frozen_after_seconds)
         self.timestamps = TimestampCheck()
+        self.damage = DamageFilter()
         self.sequence = 0
         self._lock = threading.Lock()
         self._watch: _Watch | None = None
@@ -204,6 +206,7 @@ class _Watch(threading.Thread):
         reader = self._reader
         reader.freeze.begin_stream()
         reader.timestamps.begin_stream()
+        reader.damage.begin_stream()
         self.progress_at = time.monotonic()
         for number, picture in enumerate(source.pictures()):
             if self._stopping:
@@ -220,21 +223,15 @@ class _Watch(threading.Thread):
         reader.sequence += 1
         if reader.on_frame is not None:
             reader.on_frame(picture, received_at, now, info.pixel_aspect)
-        if reader.timestamps.finds_nonsense(picture.time, now):
-            reader.log.warning(
-                "the camera's RTP timestamps stand still or do not match the time in which frames arrive; "
-                "using arrival times instead. Check the camera's clock and firmware"
-            )
+        self._judge_timestamps(picture, now)
         self._is_refreshed = self._is_refreshed or bool(picture.key_frame)
-        due = reader.frame_limit.is_due(now)
-        if due:
-            is_refreshed, self._is_refreshed = self._is_refreshed, False
-            if reader.freeze.is_frozen(lambda: fingerprint(picture), now, is_refreshed=is_refreshed):
-                raise StreamFault(Reason.STREAM_FROZEN)
-        else:
+        if self._skips_damaged(picture, now) or not reader.frame_limit.is_due(now):
             if reader.health.is_streaming:
                 reader.health.picture(info, received_at)
             return
+        is_refreshed, self._is_refreshed = self._is_refreshed, False
+        if reader.freeze.is_frozen(lambda: fingerprint(picture), now, is_refreshed=is_refreshed):
+            raise StreamFault(Reason.STREAM_FROZEN)
         # A camera that was frozen has to show something new before it is well again.
         if reader.health.reason is Reason.STREAM_FROZEN and not reader.freeze.has_changed:
             return
@@ -246,6 +243,25 @@ class _Watch(threading.Thread):
         reader.metrics.last_frame.labels(camera).set(received_at.timestamp())
         if reader.mailbox.put(Frame.from_av(picture, received_at, now, reader.sequence, info.pixel_aspect)):
             reader.metrics.frames.labels(camera, "dropped").inc()
+
+    def _judge_timestamps(self, picture: av.VideoFrame, now: float) -> None:
+        if self._reader.timestamps.finds_nonsense(picture.time, now):
+            self._reader.log.warning(
+                "the camera's RTP timestamps stand still or do not match the time in which frames arrive; "
+                "using arrival times instead. Check the camera's clock and firmware"
+            )
+
+    def _skips_damaged(self, picture: av.VideoFrame, now: float) -> bool:
+        reader, is_damaged = self._reader, picture.is_corrupt
+        if reader.damage.skips(now, is_damaged=is_damaged):
+            reader.metrics.frames.labels(str(reader.camera_id), "damaged").inc()
+            return True
+        if reader.damage.reports_damage(is_damaged=is_damaged):
+            reader.log.warning(
+                "every frame is damaged; analysing them anyway. Check the network for lost packets, and change the "
+                "camera's transport to tcp if it is udp"
+            )
+        return False
 
     def _pause_after(self, fault: StreamFault, lasted_seconds: float) -> None:
         reader = self._reader

@@ -57,6 +57,7 @@ class RtspSource:
         self._container: av.container.InputContainer | None = None
         self._packet_at: float | None = None
         self._has_keyframe = False
+        self._awaits_picture = False
 
     def open(self) -> StreamInfo:
         self._gate.open()
@@ -122,6 +123,7 @@ class RtspSource:
 
     def pictures(self) -> Iterator[av.VideoFrame]:
         last_picture_at = time.monotonic()
+        self._awaits_picture = True
         for packet in self.packets():
             self._has_keyframe = self._has_keyframe or packet.is_keyframe
             try:
@@ -129,7 +131,7 @@ class RtspSource:
             except _LIBAV_ERRORS as error:
                 raise self._fault(error) from None
             if pictures:
-                last_picture_at = time.monotonic()
+                last_picture_at, self._awaits_picture = time.monotonic(), False
             elif time.monotonic() - last_picture_at > PICTURELESS_SECONDS:
                 raise self._undecodable()
             yield from pictures
@@ -167,19 +169,30 @@ class RtspSource:
         if self._gate.fault is not None:
             return self._gate.fault
         if self._gate.is_closed:  # interrupted from outside, since nothing moved
-            return StreamFault(Reason.STREAM_TIMEOUT)
-        return from_libav(error) if error is not None else StreamFault(Reason.STREAM_ENDED)
+            return self._timeout()
+        fault = from_libav(error) if error is not None else StreamFault(Reason.STREAM_ENDED)
+        return self._timeout() if fault.reason is Reason.STREAM_TIMEOUT else fault
 
     def _silence(self) -> StreamFault:
         """What it means that libav gives no packet: it drops media that it cannot read."""
         if self._gate.media.seconds_since_media() < min(_MEDIA_SECONDS, self._read_timeout / 2):
             return self._undecodable()
+        return self._timeout()
+
+    def _timeout(self) -> StreamFault:
+        """Return the fault of a camera that is silent: only one that has sent a picture can have stopped sending."""
         if self.received_at() is None:
             is_udp = self._transport is StreamTransport.UDP
             remedy = "Change the camera's transport to tcp" if is_udp else "Check its load"
             return StreamFault(
                 Reason.STREAM_TIMEOUT,
                 text=f"The camera accepts the connection but sends no video. {remedy}, or restart the camera.",
+            )
+        if self._awaits_picture:
+            return StreamFault(
+                Reason.STREAM_TIMEOUT,
+                text="The camera began to send but fell silent before its first whole frame. Check its network and"
+                " load, or restart the camera.",
             )
         return StreamFault(Reason.STREAM_TIMEOUT)
 

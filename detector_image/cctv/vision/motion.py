@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from cctv.common.frame import Image
 
@@ -20,6 +21,7 @@ SMALLEST_AREA_PIXELS = 12
 """In the small picture; about a thousandth of it. Less is noise."""
 
 Place = tuple[float, float, float, float]
+FloatGrid = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,26 @@ def _places(changed: Image) -> tuple[Place, ...]:
 
 
 def _outside(masks: Sequence[Sequence[tuple[float, float]]], shape: tuple[int, ...]) -> Image:
-    """255 where no mask lies, else 0; (H, W), uint8."""
-    watched = np.full(shape, 255, np.uint8)
-    corners = [np.round(np.array(mask) * (shape[1], shape[0])).astype(np.int32) for mask in masks]
-    return np.asarray(cv2.fillPoly(watched, corners, [0]), np.uint8)
+    """Return 255 where no mask lies, else 0; (H, W), uint8.
+
+    A mask covers what its outline winds around, as the dashboard shades it. `fillPoly` alone leaves out what it
+    covers twice: where two masks overlap, and the middle of one whose outline crosses itself.
+    """
+    height, width = shape
+    watched = np.full((height, width), 255, np.uint8)
+    rows, columns = np.mgrid[0:height, 0:width] + 0.5
+    for mask in masks:
+        corners = np.array(mask, np.float64) * (width, height)
+        cv2.fillPoly(watched, [np.round(corners).astype(np.int32)], [0])
+        watched[_winding(columns, rows, corners) != 0] = 0
+    return watched
+
+
+def _winding(x: FloatGrid, y: FloatGrid, corners: FloatGrid) -> npt.NDArray[np.int32]:
+    """Return how often the outline (N, 2) winds around each point; see `vigil_contracts.geometry.is_inside`."""
+    winding = np.zeros(x.shape, np.int32)
+    for (x1, y1), (x2, y2) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        turn = (x2 - x1) * (y - y1) - (y2 - y1) * (x - x1)
+        winding += (y1 <= y) & (y2 > y) & (turn > 0)
+        winding -= (y1 > y) & (y2 <= y) & (turn < 0)
+    return winding

@@ -7,11 +7,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from tests.unit.dashboard.test_pages import add_camera
 
-from surveillance.core.rule_preview import Certainty, Sighting, is_inside, previews
+from surveillance.core.rule_preview import Certainty, Sighting, previews
 from surveillance.models import Alert, Camera
 from vigil_contracts.alert import Box
 from vigil_contracts.camera import Detection
@@ -96,13 +94,6 @@ def test_a_line_is_crossed_by_who_was_seen_on_both_sides(direction: str, counts:
 def test_without_rules_everything_counts() -> None:
     (preview,) = previews(Detection(), [seen(1, 0.2, 0.7), seen(2, 0.9, 0.1)])
     assert preview.alert_ids == (1, 2)
-
-
-@settings(deadline=None)  # the machine may be busy
-@given(st.floats(0.001, 0.999), st.floats(0.001, 0.999))
-def test_a_point_is_in_exactly_one_half_of_a_divided_picture(x: float, y: float) -> None:
-    halves = [((0, 0), (1, 0), (0, 1)), ((1, 0), (1, 1), (0, 1))]
-    assert sum(is_inside((x, y), half) for half in halves) == 1
 
 
 # ---- the page's views

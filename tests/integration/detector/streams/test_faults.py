@@ -103,7 +103,26 @@ def test_a_server_that_accepts_and_says_nothing(clip: Clip, silent_at: str) -> N
 
         fault = fault_of(camera.url, patience_seconds=LITTLE_PATIENCE_SECONDS)
         assert fault.reason is Reason.STREAM_TIMEOUT
+        assert "stopped" not in str(fault), "it has never sent a picture"
         assert time.monotonic() - began < 10
+
+
+def test_only_a_camera_that_has_sent_a_picture_is_said_to_have_stopped(clip: Clip) -> None:
+    with misbehaving_camera(Script(clip=clip, stops_after_seconds=1.0)) as camera:
+        fault = fault_of(camera.url, patience_seconds=LITTLE_PATIENCE_SECONDS)
+    assert str(fault).startswith("The camera stopped sending.")
+
+
+def test_packets_that_end_before_the_first_frame(clip: Clip) -> None:
+    """The watchdog interrupts such a source, too."""
+    with misbehaving_camera(Script(clip=clip, silent_at="PLAY")) as camera:
+        source = RtspSource(
+            camera.url, StreamTransport.TCP, LOOPBACK, open_timeout_seconds=30, read_timeout_seconds=30
+        )
+        threading.Timer(1.0, source.interrupt).start()
+        with pytest.raises(StreamFault, match="accepts the connection but sends no video"):
+            source.open()
+        source.close()
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """A reader that hangs is ended from outside: asked first, and abandoned where that does not help."""
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -135,3 +137,46 @@ def test_a_reader_that_waits_for_its_next_try_does_not_hang(started: Started) ->
     while time.monotonic() - began < 0.2:
         reader.check()
     assert len(made) == 1, "it is left in peace until then"
+
+
+def _frames(damaged: set[int]) -> Iterator[av.VideoFrame]:
+    """Decode H.264 in four slices a frame, of which these frames lose one, as over a lossy network."""
+    encoder = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 64, 64, "yuv420p", Fraction(1, 10)
+    encoder.options = {"preset": "ultrafast", "tune": "zerolatency", "x264-params": "slices=4:sliced-threads=0"}
+    decoder = av.CodecContext.create("h264", "r")
+    decoder.thread_count = 1
+    pictures = (np.random.default_rng(seed).integers(0, 255, (64, 64, 3), np.uint8) for seed in itertools.count())
+    packets = (
+        one for picture in pictures for one in encoder.encode(av.VideoFrame.from_ndarray(picture, format="rgb24"))
+    )
+    for number, packet in enumerate(packets):
+        data = bytes(packet)
+        yield from decoder.decode(av.Packet(data[: data.rindex(b"\0\0\1")] if number in damaged else data))
+
+
+class LossySource(HangingSource):
+    """Gives six frames, of which the third and the fourth are damaged, and then hangs."""
+
+    def pictures(self) -> Iterator[av.VideoFrame]:
+        yield from itertools.islice(_frames({2, 3}), 6)
+        self.end.wait(30)
+
+
+def test_damaged_frames_are_counted_and_not_analysed() -> None:
+    taken: list[int] = []
+
+    class Collected(Mailbox[Frame]):
+        def put(self, item: Frame) -> bool:
+            taken.append(item.sequence)
+            return super().put(item)
+
+    source, mailbox = LossySource(is_obedient=True), Collected()
+    reader = Reader(1, lambda: source, 1e6, mailbox, CameraHealth(lambda: None), Metrics(), OPTIONS)
+    reader.start()
+    _watched_until(reader, lambda: reader.sequence >= 5)
+    labels = {"camera": "1", "stage": "damaged"}
+    _watched_until(reader, lambda: reader.metrics.registry.get_sample_value("vigil_frames_total", labels) == 2.0)
+    assert reader.stop(5.0)
+    assert not {3, 4} & set(taken)
+    assert {1, 2, 5} <= set(taken)

@@ -57,6 +57,20 @@ def test_masked_motion_does_not_count() -> None:
     assert gate.compare(scene((0.8, 0.2, 0.9, 0.8)))
 
 
+PENTAGRAM = tuple((0.5 + 0.4 * np.sin(turn), 0.5 - 0.4 * np.cos(turn)) for turn in 4 * np.pi * np.arange(5) / 5)
+LEFT_PART = ((0.1, 0.1), (0.7, 0.1), (0.7, 0.9), (0.1, 0.9))
+RIGHT_PART = ((0.3, 0.1), (0.9, 0.1), (0.9, 0.9), (0.3, 0.9))
+
+
+@pytest.mark.parametrize("masks", [[PENTAGRAM], [LEFT_PART, RIGHT_PART]], ids=["crosses itself", "overlap"])
+def test_what_masks_cover_twice_is_masked(masks: list[tuple[tuple[float, float], ...]]) -> None:
+    gate = MotionGate(masks)
+    gate.compare(scene())
+    gate.looked()
+    assert not gate.compare(scene((0.45, 0.42, 0.55, 0.58)))
+    assert gate.compare(scene((0.93, 0.2, 0.99, 0.8)))
+
+
 def test_another_picture_size_begins_anew() -> None:
     gate = MotionGate()
     gate.compare(scene())

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from cctv.common.events import Event
 from cctv.rules import CHECKS
-from cctv.rules.geometry import crossing, is_inside
 from cctv.vision.analyser import Analyser
 from vigil_contracts.camera import Detection
+from vigil_contracts.geometry import crossing, is_inside
 from vigil_contracts.names import AlertType
 from vigil_contracts.rules import Schedule
 from vigil_contracts.schedule import is_armed
