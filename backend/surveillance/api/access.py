@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from surveillance.models import Alert, Camera
 from surveillance.selectors.alerts import alerts_visible_to
 from surveillance.selectors.cameras import cameras_visible_to
+from surveillance.stream.rights import Right, password_mark
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.permissions import USER, scope_of, user_of
 from vigil_apps.accounts.scopes import Scope
@@ -23,6 +24,14 @@ ROLE_TOO_SMALL = "Your role in this camera's site does not let you do that."
 
 
 __all__ = ["USER", "user_of"]  # from accounts, for the views here
+
+
+def right_of(request: Request) -> Right:
+    """What a stream that answers the request rests on."""
+    user = user_of(request)
+    if isinstance(request.auth, AuthToken):
+        return Right(user.pk, token=str(request.auth.public_id))
+    return Right(user.pk, session=request.session.session_key or "", password_mark=password_mark(user))
 
 
 def visible_cameras(request: Request, role: Role = Role.VIEWER) -> QuerySet[Camera]:

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from surveillance.api.access import INQUIRERS, SENDERS, visible_camera
+from surveillance.api.access import INQUIRERS, SENDERS, right_of, visible_camera
 from surveillance.api.errors import answered
 from surveillance.api.serializers import ErrandAnswerFieldsSerializer
 from surveillance.api.stream import EventStreamRenderer
@@ -21,7 +21,7 @@ from surveillance.core.validation import InvalidInputError, parse
 from surveillance.models import Inquiry
 from surveillance.services.errands import inquiry_answer, inquiry_claim, stream_of
 from surveillance.stream.errands import PROBER
-from surveillance.stream.handoff import handed_over
+from surveillance.stream.handoff import HEADER, handed_over
 from surveillance_backend.json_input import BoundedJSONParser, TooDeepError, load_json
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.permissions import scope_of
@@ -48,7 +48,7 @@ class ErrandsView(APIView):
         """
         token = _token(request)
         hears = PROBER if scope_of(request) == Scope.PROBER else str(token.camera_id or "")
-        return handed_over("errands", hears, "text/event-stream")
+        return handed_over("errands", right_of(request), hears, "text/event-stream")
 
 
 class ErrandClaimView(APIView):
@@ -116,7 +116,8 @@ class FramesView(APIView):
 
         Send them one by one on a kept-alive connection, while an errand says that they are wanted.
         """
-        return handed_over("frames", str(visible_camera(request, camera_id).pk), "", status=204)
+        camera = visible_camera(request, camera_id)
+        return HttpResponse(status=204, headers={HEADER: f"frames {camera.pk}", "Cache-Control": "no-store"})
 
 
 def _token(request: Request) -> AuthToken:

@@ -1,6 +1,7 @@
 """Live pictures, and tries at streams. These views say who may; `surveillance.live` relays the pictures."""
 
 import secrets
+from dataclasses import replace
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -14,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from surveillance.api.access import USER, camera_in_role, user_of, visible_camera
+from surveillance.api.access import USER, camera_in_role, right_of, user_of, visible_camera
 from surveillance.api.errors import answered
 from surveillance.api.serializers import DiscoverySerializer, ProbeRequestSerializer, ProbeSerializer
 from surveillance.models import Camera, Inquiry
@@ -22,7 +23,6 @@ from surveillance.services.errands import discovery_begin, inquiries_settle, pro
 from surveillance.stream.handoff import handed_over
 from surveillance_backend.api_errors import ConflictError
 from surveillance_backend.rate_limits import require_rate
-from vigil_apps.accounts.models import AuthToken
 from vigil_apps.sites.roles import Role
 from vigil_contracts.errands import ErrandKind
 
@@ -67,7 +67,8 @@ class LiveView(APIView):
         boundary = secrets.token_hex(12)
         return handed_over(
             "live",
-            f"{_viewer(request, camera)}:{_pause_seconds(request)}:{boundary}",
+            replace(right_of(request), camera_id=camera.pk),
+            f"{camera.pk}:{_pause_seconds(request)}:{boundary}",
             f"multipart/x-mixed-replace; boundary={boundary}",
         )
 
@@ -82,7 +83,8 @@ class SnapshotView(APIView):
     def get(self, request: Request, camera_id: int) -> HttpResponse:
         """A JPEG that is at most about a second old. 503 when none comes, 409 while the camera is switched off."""
         camera = _active(request, camera_id)
-        return handed_over("snapshot", _viewer(request, camera), "image/jpeg")
+        right = replace(right_of(request), camera_id=camera.pk)
+        return handed_over("snapshot", right, str(camera.pk), "image/jpeg")
 
 
 class CameraProbeView(APIView):
@@ -179,11 +181,6 @@ def _active(request: Request, camera_id: int) -> Camera:
     if not camera.is_active:
         raise ConflictError(SWITCHED_OFF)
     return camera
-
-
-def _viewer(request: Request, camera: Camera) -> str:
-    token = request.auth.public_id if isinstance(request.auth, AuthToken) else ""
-    return f"{camera.pk}:{user_of(request).pk}:{token}"
 
 
 def _pause_seconds(request: Request) -> float:

@@ -1,6 +1,7 @@
 """The live stream of alerts: this view says who may see what; `surveillance.stream.alerts` writes the events."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpResponse
@@ -11,7 +12,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from surveillance.api.access import USER, user_of
+from surveillance.api.access import USER, right_of, user_of
 from surveillance.stream.alerts import as_text
 from surveillance.stream.events import Viewer
 from surveillance.stream.handoff import handed_over
@@ -48,10 +49,12 @@ class AlertStreamView(APIView):
         """Server-sent events, each an alert as `alerts/` shows it. After a break send the last event's id.
 
         Nothing is left out then, and nothing comes twice. The stream ends about every ten minutes; come back.
+        It ends within 5 s when the token is revoked or the session is over.
         """
         user = user_of(request)
         viewer = Viewer(user.pk, user.is_superuser, _last_event_id(request))
-        return handed_over("alerts", as_text(viewer), "text/event-stream")
+        right = replace(right_of(request), needs_superuser=user.is_superuser)
+        return handed_over("alerts", right, as_text(viewer), "text/event-stream")
 
 
 def _last_event_id(request: Request) -> int | None:

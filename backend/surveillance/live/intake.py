@@ -15,7 +15,8 @@ from surveillance.live.hub import Hub
 from surveillance.stream.handoff import HEADER, Application, Message, Receive, Send
 from vigil_contracts.errands import MAX_FRAME_BYTES
 
-VALID_SECONDS = 15.0
+VALID_SECONDS = 4.0
+"""How long a detector's token that was revoked may go on sending."""
 _PATH = re.compile(r"^/api/cameras/(\d{1,19})/frames/$")
 _NO_JPEG = b'{"detail":"The body must be a JPEG of at most 1 MB."}'
 

@@ -12,10 +12,12 @@ from typing import Any
 
 from django.http import HttpResponse
 
+from surveillance.stream.rights import Right, RightsWatch
+
 HEADER = "X-Vigil-Stream"
 KEEP_ALIVE_SECONDS = 15.0
 MAX_AGE_SECONDS = 600.0
-"""Then the reader comes back by itself, and is asked again who it is: a token that was revoked ends here."""
+"""Then the reader comes back by itself, so that streams spread over processes again after one was restarted."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -24,12 +26,18 @@ Application = Callable[[Any, Receive, Send], Awaitable[None]]
 _NAME = HEADER.lower().encode()
 
 
-def handed_over(kind: str, value: str, content_type: str, status: int = 200) -> HttpResponse:
-    """A view's answer that the stream of this kind goes on with; `value` is for it alone, no client sees it."""
+def handed_over(kind: str, right: Right, value: str, content_type: str) -> HttpResponse:
+    """Return a view's answer that the stream of this kind goes on with, as long as the right holds.
+
+    `value` is for the stream alone; no client sees the header.
+    """
     return HttpResponse(
-        status=status,
-        content_type=content_type or None,
-        headers={HEADER: f"{kind} {value}", "Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        content_type=content_type,
+        headers={
+            HEADER: f"{kind} {right.as_text()} {value}",
+            "Cache-Control": "no-store",
+            "X-Accel-Buffering": "no",
+        },
     )
 
 
@@ -59,9 +67,12 @@ Handler = Callable[[Stream], Coroutine[Any, Any, None]]
 class Handoff:
     """An ASGI application around Django's. `handlers`: what writes each kind of stream."""
 
-    def __init__(self, application: Application, handlers: Mapping[str, Handler]) -> None:
+    def __init__(
+        self, application: Application, handlers: Mapping[str, Handler], rights: RightsWatch | None = None
+    ) -> None:
         self._application = application
         self._handlers = handlers
+        self._rights = rights or RightsWatch()
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -86,13 +97,16 @@ class Handoff:
         dropped = {_NAME, b"content-length"}
         headers = [(name, value) for name, value in start["headers"] if name.lower() not in dropped]
         said = next(value for name, value in start["headers"] if name.lower() == _NAME).decode()
-        kind, _, value = said.partition(" ")
-        writing = asyncio.create_task(self._handlers[kind](Stream(value, headers, send)))
-        gone = asyncio.create_task(_until_gone(receive))
+        kind, right, value = said.split(" ", 2)
+        tasks = (
+            asyncio.create_task(self._handlers[kind](Stream(value, headers, send))),
+            asyncio.create_task(_until_gone(receive)),
+            asyncio.create_task(self._rights.until_lost(Right.from_text(right))),
+        )
         try:
-            await asyncio.wait({writing, gone}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (writing, gone):
+            for task in tasks:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task

@@ -37,7 +37,7 @@ def test_prober_hears_only_what_is_to_be_claimed(prober: Party, pipeline: Party,
         (pipeline, set(ErrandKind), {mine, foreign, None}),
         (detector, set(ErrandKind), {mine}),
     ):
-        name, _, value = party.client.get("/api/errands/")[HEADER].partition(" ")
+        name, _, value = party.client.get("/api/errands/")[HEADER].split(" ", 2)
         heard = {
             (kind, camera) for kind in ErrandKind for camera in (mine, foreign, None) if is_heard(value, kind, camera)
         }

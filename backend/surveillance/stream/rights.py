@@ -1,0 +1,165 @@
+"""Ends streams whose reader lost the right to them: by a token, an account, a session or a camera.
+
+A view checks a right once, and its stream goes on for minutes. So each process reads the rights of all its streams
+together every `CHECK_SECONDS`: in five queries at most, whatever the number of streams. It polls and waits for no
+message, since that works across processes on every database and loses nothing.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple, dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.db import close_old_connections
+from django.utils import timezone
+
+from surveillance.models import Camera
+from vigil_apps.accounts.models import AuthToken
+from vigil_apps.sites.selectors import members_of
+
+logger = logging.getLogger(__name__)
+
+CHECK_SECONDS = 2.0
+"""A revocation reaches every stream within 5 s, on a database that is slow too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """What a stream rests on. A reader without `token` (its public id) came by `session`.
+
+    `needs_superuser`: what the stream shows depends on it. `camera_id`: the one camera that it shows.
+    """
+
+    user_id: int
+    token: str = ""
+    session: str = ""
+    password_mark: str = ""
+    needs_superuser: bool = False
+    camera_id: int | None = None
+
+    def as_text(self) -> str:
+        """Without spaces, for `from_text`."""
+        return ":".join(_part(value) for value in astuple(self))
+
+    @classmethod
+    def from_text(cls, text: str) -> "Right":
+        """What `as_text` wrote."""
+        user_id, token, session, mark, needs_superuser, camera_id = text.split(":")
+        return cls(int(user_id), token, session, mark, needs_superuser == "1", int(camera_id) if camera_id else None)
+
+
+def _part(value: object) -> str:
+    return "" if value is None else str(int(value) if isinstance(value, bool) else value)
+
+
+def password_mark(user: User) -> str:
+    """Changes with the user's password, which ends their sessions."""
+    return hashlib.sha256(user.get_session_auth_hash().encode()).hexdigest()[:16]
+
+
+def lost_rights(rights: Collection[Right], now: datetime) -> set[Right]:
+    """Return those of the rights that do not hold any more, in five queries at most."""
+    known = _Known(rights, now)
+    return {right for right in rights if not known.holds(right)}
+
+
+class _Known:
+    """All that the rights rest on, read at one moment."""
+
+    def __init__(self, rights: Collection[Right], now: datetime) -> None:
+        users = User.objects.filter(pk__in={right.user_id for right in rights}, is_active=True)
+        self._users = {user.pk: user for user in users}
+        self._tokens = _there(AuthToken, "public_id", {right.token for right in rights}, now, expiry="expiry")
+        self._sessions = _there(
+            Session, "session_key", {right.session for right in rights}, now, expiry="expire_date"
+        )
+        wanted = {right.camera_id for right in rights if right.camera_id is not None}
+        cameras = Camera.objects.filter(pk__in=wanted, is_active=True) if wanted else Camera.objects.none()
+        self._cameras = {
+            pk: (user_id, site_id) for pk, user_id, site_id in cameras.values_list("pk", "user_id", "site_id")
+        }
+        self._members = members_of({site_id for _, site_id in self._cameras.values() if site_id is not None})
+
+    def holds(self, right: Right) -> bool:
+        """Whether the stream may go on."""
+        user = self._users.get(right.user_id)
+        if user is None or (right.needs_superuser and not user.is_superuser):
+            return False
+        return self._is_signed_in(right, user) and (right.camera_id is None or self._sees(user, right.camera_id))
+
+    def _is_signed_in(self, right: Right, user: User) -> bool:
+        if right.token:
+            return right.token in self._tokens
+        return right.session in self._sessions and right.password_mark == password_mark(user)
+
+    def _sees(self, user: User, camera_id: int) -> bool:
+        """As `selectors.cameras.cameras_visible_to` says for a user."""
+        if camera_id not in self._cameras:
+            return False
+        owner_id, site_id = self._cameras[camera_id]
+        return user.is_superuser or owner_id == user.pk or user.pk in self._members.get(site_id or 0, frozenset())
+
+
+def _there(model: Any, key: str, wanted: set[str], now: datetime, *, expiry: str) -> set[str]:
+    """The keys of those of the rows that are there and have not expired."""
+    wanted = wanted - {""}
+    if not wanted:
+        return set()
+    rows = model.objects.filter(**{f"{key}__in": wanted}).values_list(key, expiry)
+    return {str(found) for found, ends_at in rows if ends_at is None or ends_at > now}
+
+
+def _read(rights: Collection[Right]) -> set[Right]:
+    """The same in a thread of its own, where no request opens and closes the connection."""
+    close_old_connections()
+    try:
+        return lost_rights(rights, timezone.now())
+    finally:
+        close_old_connections()
+
+
+class RightsWatch:
+    """One for each process; used by its event loop alone."""
+
+    def __init__(
+        self, lost: Callable[[Collection[Right]], set[Right]] = _read, check_seconds: float = CHECK_SECONDS
+    ) -> None:
+        self._lost, self._check_seconds = lost, check_seconds
+        self._open: Counter[Right] = Counter()
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="stream-rights")
+        self._task: asyncio.Task[None] | None = None
+        self._ended: dict[Right, asyncio.Event] = {}
+
+    async def until_lost(self, right: Right) -> None:
+        """Return once the right does not hold any more; cancel it when the stream ends by itself."""
+        self._open[right] += 1
+        ended = self._ended.setdefault(right, asyncio.Event())
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+        try:
+            await ended.wait()
+        finally:
+            self._open[right] -= 1
+            if not self._open[right]:
+                del self._open[right]
+                self._ended.pop(right, None)
+
+    async def _run(self) -> None:
+        while self._open:
+            await asyncio.sleep(self._check_seconds)
+            asked = list(self._open)
+            try:
+                lost = await asyncio.get_running_loop().run_in_executor(self._executor, self._lost, asked)
+            except Exception as error:  # noqa: BLE001 streams outlive a database that is away
+                logger.warning("rights of open streams could not be read: %s; trying again", type(error).__name__)
+                continue
+            for right in lost:
+                if right in self._ended:
+                    self._ended.pop(right).set()
