@@ -15,7 +15,7 @@ export MPLCONFIGDIR ?= $(VIGIL_CACHE_DIR)/matplotlib
 export YOLO_CONFIG_DIR ?= $(VIGIL_CACHE_DIR)/ultralytics
 
 .PHONY: help
-help: ## This list
+help: ## List the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 # make expands `$` in values from its command line. These are passed to `vigil run` as they were typed.
@@ -25,7 +25,7 @@ $(foreach name,$(RUN_SETTINGS),$(if $(filter command line,$(origin $(name))),\
 
 .PHONY: run
 run: export VIGIL_MODEL_DIR ?= $(VIGIL_CACHE_DIR)/models
-run: ## Vigil on this machine, no cluster: make run [CAMERA=rtsp://…] [MODEL=path] [HOST=0.0.0.0] [PORT=8000] [DEMO=0]
+run: ## Run Vigil on this machine, without a cluster: make run [CAMERA=rtsp://…] [MODEL=path] [HOST=0.0.0.0] [PORT=8000] [DEMO=0]
 	@bash tools/setup.sh .venvs/standalone locks/standalone.txt
 	@exec .venvs/standalone/bin/vigil run
 
@@ -46,66 +46,66 @@ uninstall-service: ## Stops that service and removes it; the data stays
 	@exec .venvs/standalone/bin/vigil uninstall-service
 
 .PHONY: setup
-setup: ## The environment for development, in .venv
+setup: ## Create the development environment in .venv
 	@bash tools/setup.sh .venv locks/dev.txt
 
 .PHONY: test
-test: setup ## Everything that CI runs: lint, types, and all tests
+test: setup ## Run everything that CI runs: lint, types and all tests
 	@exec bash tools/test.sh
 
 .PHONY: test-fast
-test-fast: setup ## The unit tests only
+test-fast: setup ## Run the unit tests
 	@$(PYTHON) -m pytest tests/unit
 
 .PHONY: e2e
-e2e: setup ## The chart on a real single-node cluster, from the installation to alerts (build/e2e/ keeps the logs)
+e2e: setup ## Test the chart on a real single-node cluster, from install to alerts (logs in build/e2e/)
 	@$(PYTHON) tools/system_packages.py
 	@VIGIL_E2E=1 $(PYTHON) -m pytest tests/e2e/kubernetes tests/integration/images -q --durations=10
 
 .PHONY: bench
-bench: setup ## Measures against the goals: make bench BENCH=detector (writes build/bench/<name>.json)
+bench: setup ## Measure against the targets: make bench BENCH=detector (writes build/bench/<name>.json)
 	@if [ "$(BENCH)" = detector ]; then for name in detector ultralytics; do \
 	  bash tools/setup.sh .venvs/$$name locks/$$name.txt; done; fi
 	@exec $(PYTHON) -m tests.bench.run $(BENCH)
 
 .PHONY: lint
-lint: setup ## ruff, mypy --strict and the import contracts
+lint: setup ## Run ruff, mypy --strict and the import contracts
 	@exec bash tools/lint.sh
 
 .PHONY: format
-format: setup ## Puts the code into shape
+format: setup ## Format and auto-fix
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
 .PHONY: lock
-lock: ## Resolves locks/*.txt anew from pyproject.toml (UPGRADE=1: to the newest versions)
+lock: ## Resolve locks/*.txt from pyproject.toml (UPGRADE=1: to the newest versions)
 	@exec bash tools/lock.sh
 
 .PHONY: manifests
-manifests: setup ## Writes manifests/operator and manifests/backend from the chart
+manifests: setup ## Generate manifests/operator and manifests/backend from the chart
 	@$(PYTHON) -m tests.chart.manifests
 
 .PHONY: release
-release: setup ## Sets the version, and builds wheels, chart, manifests and notes: make release VERSION=0.2.0
+release: setup ## Set the version and build wheels, chart, manifests and release notes: make release VERSION=0.2.0
 	@$(PYTHON) -m tools.release "$(VERSION)"
 
 NO_KEY := AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
 .PHONY: screenshots
-screenshots: setup ## Takes docs/images/*.png anew, with the demo scene
+screenshots: setup ## Retake docs/images/*.png anew, with the demo scene
 	@$(PYTHON) -m tools.screenshots
 
 .PHONY: schema
-schema: setup ## Writes docs/openapi.yaml from the backend's code
+schema: setup ## Generate docs/openapi.yaml from the backend's code
 	@cd backend && DATABASE_URL=sqlite://:memory: VIGIL_SECRET_KEY=none VIGIL_CREDENTIAL_KEYS=$(NO_KEY) \
 	  ../$(PYTHON) manage.py spectacular --file ../docs/openapi.yaml --validate --fail-on-warn
 
 .PHONY: dashboards
-dashboards: setup ## Writes the chart's Grafana dashboards from tools/dashboards
+dashboards: setup ## Generate the chart's Grafana dashboards from tools/dashboards
 	@$(PYTHON) -m tools.dashboards
 
 .PHONY: docs
-docs: setup ## Builds the documentation site into build/site
+docs: setup ## Build the documentation site into build/site
 	@NO_MKDOCS_2_WARNING=1 DISABLE_MKDOCS_2_WARNING=true .venv/bin/mkdocs build --strict --quiet && echo build/site/index.html
 
 .PHONY: clean
-clean: ## Removes the environments and build outputs; keeps data/
+clean: ## Remove the environments and build outputs; keeps data/
 	@rm -rf .venv .venvs .tools build .mypy_cache .ruff_cache .pytest_cache

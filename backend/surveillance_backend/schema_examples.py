@@ -137,7 +137,7 @@ _RESOURCE_STATE = {
             "type": "Ready",
             "status": "True",
             "reason": "Streaming",
-            "message": "Pictures arrive.",
+            "message": "The camera is streaming.",
             "last_transition_time": _TIME,
         }
     ],
@@ -269,7 +269,7 @@ EXAMPLES: dict[str, Any] = {
         "result": {
             "answers": True,
             "reason": "Streaming",
-            "message": "Pictures arrive.",
+            "message": "The camera is streaming.",
             "codec": "h264",
             "width": 1920,
             "height": 1080,

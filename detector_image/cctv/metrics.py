@@ -1,4 +1,4 @@
-"""What Prometheus can ask a detector. The only label that people choose is the camera's id."""
+"""The Prometheus metrics of a detector. Labels have closed vocabularies, but for camera ids and classes."""
 
 from prometheus_client import GC_COLLECTOR, PROCESS_COLLECTOR, CollectorRegistry, Counter, Gauge, Histogram
 
@@ -19,57 +19,76 @@ class Metrics:
         for collector in (PROCESS_COLLECTOR, GC_COLLECTOR):
             registry.register(collector)
         camera = ["camera"]
-        self.stream_up = Gauge("vigil_stream_up", "1 while pictures arrive.", camera, registry=registry)
+        self.stream_up = Gauge("vigil_stream_up", "1 while frames arrive from the camera.", camera, registry=registry)
         self.stream_reconnects = Counter(
-            "vigil_stream_reconnects_total", "Streams that ended or failed.", [*camera, "reason"], registry=registry
+            "vigil_stream_reconnects_total",
+            "Stream failures that led to a reconnect, by reason.",
+            [*camera, "reason"],
+            registry=registry,
         )
         self.last_frame = Gauge(
-            "vigil_stream_last_frame_timestamp_seconds", "When the last picture came.", camera, registry=registry
+            "vigil_stream_last_frame_timestamp_seconds",
+            "Unix time of the last decoded frame.",
+            camera,
+            registry=registry,
         )
-        self.frames = Counter("vigil_frames_total", "Pictures by stage.", [*camera, "stage"], registry=registry)
+        self.frames = Counter(
+            "vigil_frames_total", "Frames by pipeline stage.", [*camera, "stage"], registry=registry
+        )
         self.frame_age = Histogram(
             "vigil_frame_age_seconds",
-            "A picture's age when analysis begins.",
+            "Age of a frame when its analysis starts.",
             camera,
             buckets=_SECONDS,
             registry=registry,
         )
         self.inference = Histogram(
-            "vigil_inference_seconds", "Time in the model.", camera, buckets=_SECONDS, registry=registry
+            "vigil_inference_seconds", "Inference duration of a frame.", camera, buckets=_SECONDS, registry=registry
         )
         self.analysis_errors = Counter(
-            "vigil_analysis_errors_total", "Pictures that could not be analysed.", camera, registry=registry
+            "vigil_analysis_errors_total", "Frames whose analysis failed.", camera, registry=registry
         )
         self.detections = Counter(
-            "vigil_detections_total", "Objects found in pictures.", [*camera, "label"], registry=registry
+            "vigil_detections_total",
+            "Detected objects, counted in each frame.",
+            [*camera, "label"],
+            registry=registry,
         )
         self.events = Counter("vigil_events_total", "Events by alert type.", [*camera, "type"], registry=registry)
         self.delivery = Histogram(
             "vigil_alert_delivery_seconds",
-            "From the picture's arrival until the API has stored the alert.",
+            "Time from receiving the frame to the API storing its alert.",
             camera,
             buckets=_DELIVERY_SECONDS,
             registry=registry,
         )
-        self.spool_alerts = Gauge("vigil_spool_alerts", "Alerts that wait on disk.", camera, registry=registry)
-        self.spool_bytes = Gauge("vigil_spool_bytes", "Bytes of waiting alerts.", camera, registry=registry)
+        self.spool_alerts = Gauge(
+            "vigil_spool_alerts", "Alerts in the spool, waiting for delivery.", camera, registry=registry
+        )
+        self.spool_bytes = Gauge("vigil_spool_bytes", "Size of the spool on disk.", camera, registry=registry)
         self.spool_dropped = Counter(
-            "vigil_spool_dropped_total", "Alerts given up, by why.", [*camera, "reason"], registry=registry
+            "vigil_spool_dropped_total",
+            "Alerts dropped from the spool, by reason.",
+            [*camera, "reason"],
+            registry=registry,
         )
         self.dead_letters = Counter(
-            "vigil_dead_letters_total", "Alerts that the API will never take.", camera, registry=registry
+            "vigil_dead_letters_total", "Alerts that the API rejected permanently.", camera, registry=registry
         )
         self.live_frames = Counter(
-            "vigil_live_frames_total", "Pictures encoded and sent for people who look.", camera, registry=registry
+            "vigil_live_frames_total", "Frames encoded for live views.", camera, registry=registry
         )
         self.clips = Counter(
             "vigil_clips_total",
-            "Clips of events: complete, shortened to fit VIGIL_CLIP_MAX_BYTES, or missing.",
+            "Event clips by outcome: complete, shortened to VIGIL_CLIP_MAX_BYTES, or missing.",
             [*camera, "outcome"],
             registry=registry,
         )
         self.api_errors = Counter(
-            "vigil_api_errors_total", "Requests that failed, by status (0: no answer).", ["status"], registry=registry
+            "vigil_api_errors_total",
+            "Failed API requests by HTTP status (0: no response).",
+            ["status"],
+            registry=registry,
         )
         self._by_camera = (
             *(self.stream_up, self.stream_reconnects, self.last_frame, self.frames, self.frame_age, self.inference),
@@ -78,7 +97,7 @@ class Metrics:
         )
 
     def begin(self, camera_id: int) -> None:
-        """Series that exist from the start, so that a rate over them is right from the first event on."""
+        """Create the series of a camera at zero, so that rates are correct from the first event."""
         camera = str(camera_id)
         self.stream_up.labels(camera).set(0)
         for stage in STAGES:
@@ -93,6 +112,6 @@ class Metrics:
             self.clips.labels(camera, outcome)
 
     def forget(self, camera_id: int) -> None:
-        """Takes a camera's series away."""
+        """Remove the series of a camera."""
         for collector in self._by_camera:
             collector.remove_by_labels({"camera": str(camera_id)})

@@ -14,20 +14,20 @@ ERRORS = (
     *("backend", "conflict", "forbidden", "invalid", "not_found"),
     *("refused", "server_error", "throttled", "unforeseen", "unreachable"),
 )
-"""Why a reconciliation fails: `KubeError.reason`, the API, or what nobody has foreseen."""
+"""Reasons of failed reconciliations: `KubeError.reason`, `backend`, or `unforeseen`."""
 
 
 class CameraCollector(Collector):
-    """`vigil_cameras{phase}` and `vigil_cameras_not_ready{reason}`, counted when they are asked for.
+    """`vigil_cameras{phase}` and `vigil_cameras_not_ready{reason}`, counted at each scrape.
 
-    So they are never out of step with what is known; and every series exists from the start, at zero.
+    They always match the cached Camera resources, and every series exists from the start, at zero.
     """
 
     def __init__(self, cameras: Callable[[], Iterable[Camera]]) -> None:
         self._cameras = cameras
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """See the class."""
+        """Yield both gauges."""
         cameras = list(self._cameras())
         phases = GaugeMetricFamily("vigil_cameras", "Camera resources by phase.", labels=["phase"])
         by_phase = Tally(camera.phase for camera in cameras)
@@ -35,7 +35,7 @@ class CameraCollector(Collector):
             phases.add_metric([phase.value], by_phase[phase.value])
         yield phases
         reasons = GaugeMetricFamily(
-            "vigil_cameras_not_ready", "Camera resources that give no alerts, by why.", labels=["reason"]
+            "vigil_cameras_not_ready", "Camera resources that are not ready, by reason.", labels=["reason"]
         )
         by_reason = Tally(camera.not_ready_reason for camera in cameras)
         for reason in Reason:
@@ -44,42 +44,47 @@ class CameraCollector(Collector):
 
 
 class Metrics:
-    """One set for one process; tests make their own."""
+    """The metrics of one process, in a registry of its own."""
 
     def __init__(self, cameras: Callable[[], Iterable[Camera]] = tuple) -> None:
         self.registry = CollectorRegistry()
         self.registry.register(CameraCollector(cameras))
         self.reconcile_seconds = Histogram(
             "vigil_reconcile_seconds",
-            "Time to look at one camera and put right what was wrong.",
+            "Duration of one reconciliation of a camera.",
             registry=self.registry,
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
         )
         self.reconcile_errors = Counter(
             "vigil_reconcile_errors_total",
-            "Reconciliations that failed and are tried again.",
+            "Failed reconciliations, which are retried, by reason.",
             ["reason"],
             registry=self.registry,
         )
-        for reason in ERRORS:  # a rate is right from the first error on only where the series is there before it
+        for reason in ERRORS:  # rates are correct from the first error only if the series exists before it
             self.reconcile_errors.labels(reason)
         self.sync_seconds = Histogram(
-            "vigil_sync_seconds", "Time to bring the API's cameras into the cluster.", registry=self.registry
+            "vigil_sync_seconds",
+            "Duration of one synchronisation of the API's cameras with the cluster.",
+            registry=self.registry,
         )
         self.sync_last_success = Gauge(
             "vigil_sync_last_success_timestamp_seconds",
-            "When the API last answered and the cluster followed.",
+            "Unix time of the last successful synchronisation.",
             registry=self.registry,
         )
         self.writes = Counter(
-            "vigil_kubernetes_writes_total", "Writes to the Kubernetes API.", ["kind"], registry=self.registry
+            "vigil_kubernetes_writes_total",
+            "Write requests to the Kubernetes API, by kind.",
+            ["kind"],
+            registry=self.registry,
         )
         self.queue_length = Gauge(
-            "vigil_reconcile_queue_length", "Cameras that wait to be looked at.", registry=self.registry
+            "vigil_reconcile_queue_length", "Cameras waiting to be reconciled.", registry=self.registry
         )
-        self.leader = Gauge("vigil_leader", "1 while this replica is the active one.", registry=self.registry)
+        self.leader = Gauge("vigil_leader", "1 while this replica is the leader.", registry=self.registry)
         self.api_certificate_expiry = Gauge(
             "vigil_api_certificate_expiry_timestamp_seconds",
-            "Until when the API's certificate is good; 0 without TLS.",
+            "Unix time at which the API certificate expires; 0 without TLS.",
             registry=self.registry,
         )

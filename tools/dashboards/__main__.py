@@ -1,4 +1,4 @@
-"""Writes the Grafana dashboards of the chart anew.
+"""Write the Grafana dashboards of the chart.
 
 python -m tools.dashboards          # charts/vigil/dashboards/*.json
 """

@@ -1,4 +1,4 @@
-"""Fleet: all cameras at once. What is not watched, how much it costs, what was seen."""
+"""The dashboard of all cameras: which are not streaming, what they cost, what they detected."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 from tools.dashboards.parts import (
@@ -19,23 +19,23 @@ _IN = 'namespace=~"$namespace"'
 
 
 def fleet() -> Dashboard:
-    """The dashboard."""
+    """Return the dashboard."""
     return (
-        new_dashboard("vigil-fleet", "Vigil / Fleet", "All cameras: what is watched, what it costs, what was seen.")
+        new_dashboard("vigil-fleet", "Vigil / Fleet", "All cameras: stream state, detector load and events.")
         .with_variable(label_variable("namespace", "Namespace", "label_values(vigil_stream_up, namespace)"))
-        .with_panel(number("Cameras with pictures", "none", f"sum(vigil_stream_up{{{_IN}}})"))
+        .with_panel(number("Streaming cameras", "none", f"sum(vigil_stream_up{{{_IN}}})"))
         .with_panel(
             number(
-                "Cameras without pictures",
+                "Cameras without a stream",
                 "none",
                 f"count(vigil_stream_up{{{_IN}}}) - sum(vigil_stream_up{{{_IN}}})",
-                description="A detector runs for them and gets no picture.",
+                description="Their detector runs but receives no frames.",
                 limits=[(1, RED)],
             )
         )
         .with_panel(
             number(
-                "Cameras that wait for a GPU",
+                "Cameras waiting for a GPU",
                 "none",
                 'sum(vigil_cameras_not_ready{reason="InsufficientGPU"})',
                 limits=[(1, YELLOW)],
@@ -44,7 +44,7 @@ def fleet() -> Dashboard:
         .with_panel(number("Events in the last hour", "none", f"sum(increase(vigil_events_total{{{_IN}}}[1h]))"))
         .with_panel(
             number(
-                "Alerts that wait on disk",
+                "Spooled alerts",
                 "none",
                 f"sum(vigil_spool_alerts{{{_IN}}})",
                 limits=[(1, YELLOW), (100, RED)],
@@ -52,10 +52,10 @@ def fleet() -> Dashboard:
         )
         .with_panel(
             number(
-                "Time in models",
+                "Inference load",
                 "none",
                 f"sum(rate(vigil_inference_seconds_sum{{{_IN}}}[$__rate_interval]))",
-                description="How many GPUs (or groups of cores) the models keep busy: 1 is one that never rests.",
+                description="Average number of busy inference devices: 1 means one device busy all the time.",
             )
         )
         .with_row(Row("State"))
@@ -65,45 +65,45 @@ def fleet() -> Dashboard:
                 "none",
                 {"{{phase}}": "sum by (phase) (vigil_cameras)"},
                 stacked=True,
-                description="As the operator sees them, inactive ones too.",
+                description="As reported by the operator, inactive cameras included.",
             )
         )
         .with_panel(
             lines(
-                "Why cameras give no alerts",
+                "Cameras not ready by reason",
                 "none",
                 {"{{reason}}": 'sum by (reason) (vigil_cameras_not_ready{reason!~"Inactive"})'},
                 stacked=True,
-                description="The reason of the condition Ready; docs/kubernetes.md says what each asks you to do.",
+                description="The reason of the condition Ready. docs/kubernetes.md explains how to resolve each one.",
             )
         )
-        .with_panel(growth("Streams that broke", "vigil_stream_reconnects_total", _IN, "reason"))
+        .with_panel(growth("Stream reconnects by reason", "vigil_stream_reconnects_total", _IN, "reason"))
         .with_panel(
             ranking(
-                "Cameras that broke most in the last hour",
+                "Most reconnects in the last hour",
                 "none",
                 "camera {{camera}}",
                 f"topk(10, sum by (camera) (increase(vigil_stream_reconnects_total{{{_IN}}}[1h])))",
             )
         )
-        .with_row(Row("Work"))
+        .with_row(Row("Detection"))
         .with_panel(
             lines(
-                "Pictures",
+                "Frames by stage",
                 "framesps",
                 {"{{stage}}": f"sum by (stage) (rate(vigil_frames_total{{{_IN}}}[$__rate_interval]))"},
                 description=STAGES,
             )
         )
-        .with_panel(durations("Time in the model for a picture", "vigil_inference_seconds", _IN))
+        .with_panel(durations("Inference duration", "vigil_inference_seconds", _IN))
         .with_panel(growth("Events by type", "vigil_events_total", _IN, "type"))
         .with_panel(
             ranking(
-                "Cameras with most events today",
+                "Most events in 24 hours",
                 "none",
                 "camera {{camera}}",
                 f"topk(10, sum by (camera) (increase(vigil_events_total{{{_IN}}}[24h])))",
-                description="A rule that alerts too often stands out here.",
+                description="Rules that trigger too often stand out here.",
             )
         )
         .with_panel(
@@ -111,22 +111,22 @@ def fleet() -> Dashboard:
                 "Cameras",
                 {
                     "Up": ("A", "none", f"sum by (camera) (vigil_stream_up{{{_IN}}})"),
-                    "Pictures/s": (
+                    "Received fps": (
                         "B",
                         "framesps",
                         f'sum by (camera) (rate(vigil_frames_total{{{_IN}, stage="received"}}[5m]))',
                     ),
-                    "Model/s": (
+                    "Analysed fps": (
                         "C",
                         "framesps",
                         f'sum by (camera) (rate(vigil_frames_total{{{_IN}, stage="analysed"}}[5m]))',
                     ),
-                    "Last picture": (
+                    "Last frame": (
                         "D",
                         "dateTimeFromNow",
                         f"max by (camera) (vigil_stream_last_frame_timestamp_seconds{{{_IN}}}) * 1000",
                     ),
-                    "Waiting alerts": ("E", "none", f"sum by (camera) (vigil_spool_alerts{{{_IN}}})"),
+                    "Spooled alerts": ("E", "none", f"sum by (camera) (vigil_spool_alerts{{{_IN}}})"),
                 },
                 key="camera",
                 link="/d/vigil-camera/?var-camera=${__value.raw}",

@@ -1,4 +1,4 @@
-"""What all dashboards are made of: a data source to choose, namespaces and cameras to choose, panels with units."""
+"""Building blocks of the dashboards: the data source, the variables, and panels with units."""
 
 from collections.abc import Mapping, Sequence
 from string import ascii_uppercase
@@ -39,12 +39,14 @@ Queries = Mapping[str, str]
 SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 GREEN, YELLOW, RED = "green", "yellow", "red"
 TAGS = ["vigil"]
-STAGES = "received: decoded; gated: nothing moved; analysed: the model looked; dropped: it was busy."
+STAGES = (
+    "received: decoded; gated: skipped without motion; analysed: passed to the model; dropped: the model was busy."
+)
 WIDTH = 24
 
 
 def new_dashboard(uid: str, title: str, description: str) -> Dashboard:
-    """An empty dashboard with a data source to choose and links to the others."""
+    """Return an empty dashboard with a data source variable and links to the other dashboards."""
     return (
         Dashboard(title)
         .uid(uid)
@@ -68,7 +70,7 @@ def new_dashboard(uid: str, title: str, description: str) -> Dashboard:
 
 
 def label_variable(name: str, label: str, query: str, *, several: bool = True) -> QueryVariable:
-    """A variable whose values are those of a label. `several`: any number of them, at first all."""
+    """Return a variable with the values of a label. With `several` any number can be chosen; the default is all."""
     made = (
         QueryVariable(name)
         .label(label)
@@ -81,17 +83,17 @@ def label_variable(name: str, label: str, query: str, *, several: bool = True) -
 
 
 def vigil_url() -> dashboard.TextBoxVariable:
-    """Where the dashboard of Vigil is, for links to it; the chart fills it in."""
+    """Return the variable that holds the URL of the Vigil dashboard; the chart fills it in."""
     return dashboard.TextBoxVariable("vigil_url").label("Vigil's URL").default_value("")
 
 
 def quantile(share: float, histogram: str, selector: str, by: str = "le") -> str:
-    """The expression of a quantile of a histogram's recent observations."""
+    """Return the expression for a quantile of a histogram over the rate interval."""
     return f"histogram_quantile({share}, sum by ({by}) (rate({histogram}_bucket{{{selector}}}[$__rate_interval])))"
 
 
 def recent(counter: str, selector: str, by: str) -> str:
-    """The expression of how much a counter has grown between two points of a graph, by a label."""
+    """Return the expression for the increase of a counter per graph interval, by label."""
     return f"sum by ({by}) (increase({counter}{{{selector}}}[$__rate_interval]))"
 
 
@@ -106,7 +108,7 @@ def lines(
     span: int = 12,
     bars: bool = False,
 ) -> timeseries.Panel:
-    """Values over time. `unit`: Grafana's name of it, such as `s`, `bytes`, `reqps`. `limits`: value -> colour."""
+    """Return a time series panel. `unit`: Grafana's name, such as `s` or `reqps`; `limits`: value -> colour."""
     panel = (
         timeseries.Panel()
         .title(title)
@@ -140,7 +142,7 @@ def lines(
 
 
 def growth(title: str, counter: str, selector: str, by: str) -> timeseries.Panel:
-    """How often something happened, as bars by its labels."""
+    """Return a panel with the increase of a counter as stacked bars, by label."""
     legend = " ".join(f"{{{{{label}}}}}" for label in by.split(", "))
     return lines(title, "none", {legend: recent(counter, selector, by)}, bars=True, stacked=True)
 
@@ -148,7 +150,7 @@ def growth(title: str, counter: str, selector: str, by: str) -> timeseries.Panel
 def durations(
     title: str, histogram: str, selector: str, *, limits: Sequence[tuple[float, str]] = ()
 ) -> timeseries.Panel:
-    """The median and the 95th percentile of a histogram of seconds."""
+    """Return a panel with the median and the 95th percentile of a histogram of seconds."""
     shares = {"median": quantile(0.5, histogram, selector), "95 %": quantile(0.95, histogram, selector)}
     return lines(title, "s", shares, limits=limits)
 
@@ -162,7 +164,7 @@ def number(
     limits: Sequence[tuple[float, str]] = (),
     span: int = 4,
 ) -> stat.Panel:
-    """One number of now, coloured by its limits."""
+    """Return a panel with one current value, coloured by its limits."""
     return (
         stat.Panel()
         .title(title)
@@ -181,7 +183,7 @@ def number(
 def ranking(
     title: str, unit: str, legend: str, expression: str, *, description: str = "", span: int = 12
 ) -> BarGauge:
-    """The largest values of now as bars."""
+    """Return a panel with the largest current values as bars."""
     return (
         BarGauge()
         .title(title)
@@ -200,7 +202,7 @@ def ranking(
 def rows(
     title: str, columns: Mapping[str, tuple[str, str, str]], key: str, *, description: str = "", link: str = ""
 ) -> table.Panel:
-    """A table with a line for each value of the label `key`. `columns`: name -> (letter, unit, expression)."""
+    """Return a table with one row per value of the label `key`. `columns`: name -> (letter, unit, expression)."""
     panel = table.Panel().title(title).description(description).datasource(SOURCE).span(WIDTH).height(10)
     renamed: dict[str, str] = {key: key.capitalize()}
     for name, (letter, unit, expression) in columns.items():

@@ -1,4 +1,4 @@
-"""Platform: the API, its database work, the notifications, the operator: what serves the cameras."""
+"""The dashboard of the API, the notifications and the operator."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 from tools.dashboards.parts import (
@@ -18,9 +18,9 @@ _IN = 'namespace=~"$namespace"'
 
 
 def platform() -> Dashboard:
-    """The dashboard."""
+    """Return the dashboard."""
     return (
-        new_dashboard("vigil-platform", "Vigil / Platform", "The API, the notifications and the operator.")
+        new_dashboard("vigil-platform", "Vigil / Platform", "API, alert delivery and operator.")
         .with_variable(
             label_variable(
                 "namespace", "Namespace", "label_values(django_http_requests_before_middlewares_total, namespace)"
@@ -31,7 +31,7 @@ def platform() -> Dashboard:
         )
         .with_panel(
             number(
-                "Requests that failed",
+                "Failed requests",
                 "percentunit",
                 f'1 - sum(rate(django_http_responses_total_by_status_total{{{_IN}, status!~"5.."}}[5m]))'
                 f" / sum(rate(django_http_responses_total_by_status_total{{{_IN}}}[5m]))",
@@ -39,32 +39,32 @@ def platform() -> Dashboard:
             )
         )
         .with_panel(
-            number("Notifications that wait", "none", f"max(vigil_outbox_pending{{{_IN}}})", limits=[(100, YELLOW)])
+            number("Pending notifications", "none", f"max(vigil_outbox_pending{{{_IN}}})", limits=[(100, YELLOW)])
         )
         .with_panel(
             number(
                 "Last sync",
                 "s",
                 f"time() - max(vigil_sync_last_success_timestamp_seconds{{{_IN}}})",
-                description="Seconds since the operator last brought the API's cameras into the cluster.",
+                description="Time since the operator last synchronised the cameras of the API.",
                 limits=[(30, YELLOW), (180, RED)],
             )
         )
         .with_panel(
             number(
-                "Active operators",
+                "Leaders",
                 "none",
                 f"sum(vigil_leader{{{_IN}}})",
-                description="Always one.",
+                description="Exactly one operator replica leads.",
                 limits=[(2, RED)],
             )
         )
         .with_panel(
             number(
-                "API's certificate ends in",
+                "API certificate expires in",
                 "s",
                 f"clamp_min(min(vigil_api_certificate_expiry_timestamp_seconds{{{_IN}}}) - time(), 0)",
-                description="0 without TLS.",
+                description="0 when the API is served without TLS.",
             )
         )
         .with_row(Row("API"))
@@ -81,7 +81,7 @@ def platform() -> Dashboard:
         )
         .with_panel(
             lines(
-                "Time of requests (95 %) by view",
+                "Request duration by view (p95)",
                 "s",
                 {
                     "{{view}}": "topk(10, "
@@ -90,32 +90,32 @@ def platform() -> Dashboard:
                 },
             )
         )
-        .with_panel(durations("Time to store an alert", "vigil_alert_ingest_seconds", _IN, limits=[(0.5, YELLOW)]))
+        .with_panel(durations("Alert ingest duration", "vigil_alert_ingest_seconds", _IN, limits=[(0.5, YELLOW)]))
         .with_panel(growth("Alerts stored by type", "vigil_alerts_total", _IN, "type"))
         .with_row(Row("Delivery"))
-        .with_panel(lines("Alerts that wait on detectors' disks", "none", {"all cameras": "sum(vigil_spool_alerts)"}))
-        .with_panel(growth("Notifications", "vigil_notifications_total", _IN, "channel, outcome"))
+        .with_panel(lines("Spooled alerts on detectors", "none", {"all cameras": "sum(vigil_spool_alerts)"}))
+        .with_panel(growth("Notifications by outcome", "vigil_notifications_total", _IN, "channel, outcome"))
         .with_row(Row("Operator"))
         .with_panel(
             lines(
-                "Looks at cameras",
+                "Reconciles",
                 "ops",
-                {"looks": f"sum(rate(vigil_reconcile_seconds_count{{{_IN}}}[$__rate_interval]))"},
+                {"reconciles": f"sum(rate(vigil_reconcile_seconds_count{{{_IN}}}[$__rate_interval]))"},
             )
         )
         .with_panel(
             lines(
-                "Time of a look, of a sync",
+                "Reconcile and sync duration (p95)",
                 "s",
                 {
-                    "look (95 %)": quantile(0.95, "vigil_reconcile_seconds", _IN),
-                    "sync (95 %)": quantile(0.95, "vigil_sync_seconds", _IN),
+                    "reconcile": quantile(0.95, "vigil_reconcile_seconds", _IN),
+                    "sync": quantile(0.95, "vigil_sync_seconds", _IN),
                 },
             )
         )
         .with_panel(
             lines(
-                "Writes to Kubernetes by kind",
+                "Kubernetes writes by kind",
                 "wps",
                 {"{{kind}}": f"sum by (kind) (rate(vigil_kubernetes_writes_total{{{_IN}}}[$__rate_interval]))"},
                 stacked=True,
@@ -123,14 +123,14 @@ def platform() -> Dashboard:
         )
         .with_panel(
             lines(
-                "Cameras that wait to be looked at",
+                "Reconcile queue length",
                 "none",
                 {"waiting": f"sum(vigil_reconcile_queue_length{{{_IN}}})"},
             )
         )
         .with_panel(
             lines(
-                "Failed looks",
+                "Reconcile errors by reason",
                 "none",
                 {"{{reason}}": recent("vigil_reconcile_errors_total", _IN, "reason")},
                 bars=True,

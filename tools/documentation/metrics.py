@@ -1,4 +1,4 @@
-"""Every metric of the three programs, from their registries."""
+"""The reference page of all metrics, generated from the registries of the three programs."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ _KINDS = {Counter: "counter", Gauge: "gauge", Histogram: "histogram"}
 
 
 def page() -> str:
-    """The page in Markdown."""
+    """Return the page in Markdown."""
     operator = OperatorMetrics()
     collected = [
         family
@@ -25,15 +25,17 @@ def page() -> str:
     sections = {
         "Detector": ("Port 9464.", _rows(vars(DetectorMetrics()).values())),
         "Backend": (
-            "Where the API is, at `/metrics`; besides these the `django_http_…` metrics of django-prometheus.",
+            "At `/metrics` of the API, together with the `django_http_…` metrics of django-prometheus.",
             _rows([*vars(backend).values(), *vars(notifications).values()]),
         ),
         "Operator": ("Port 9465.", sorted([*computed, *_rows(vars(operator).values())])),
     }
-    parts = ["# Metrics\n\nBase units; no label holds a credential, a URL or a name that a user chose.\n"]
+    parts = [
+        "# Metrics\n\nAll metrics use base units. No label contains a credential, a URL or a user-defined name.\n"
+    ]
     for title, (about, rows) in sections.items():
         parts.append(
-            f"\n## {title}\n\n{about}\n\n| metric | kind | labels | what it tells |\n| --- | --- | --- | --- |\n"
+            f"\n## {title}\n\n{about}\n\n| metric | kind | labels | description |\n| --- | --- | --- | --- |\n"
         )
         parts += [f"| `{name}` | {kind} | {labels} | {text} |\n" for name, kind, labels, text in rows]
     return "".join(parts)

@@ -1,4 +1,4 @@
-"""The Prometheus metrics of notifications, in whichever process sends them."""
+"""The Prometheus metrics of notifications, exposed by each process that sends them."""
 
 from prometheus_client import Counter, Gauge
 
@@ -6,13 +6,19 @@ from vigil_apps.notifications.core.names import ChannelName
 
 OUTCOMES = ("sent", "retried", "failed", "dropped")
 NOTIFICATIONS = Counter(
-    "vigil_notifications_total", "Attempts to send a message: sent, retried, failed, dropped.", ["channel", "outcome"]
+    "vigil_notifications_total",
+    "Attempts to send a notification, by channel and outcome: sent, retried, failed or dropped.",
+    ["channel", "outcome"],
 )
-PENDING = Gauge("vigil_outbox_pending", "Alerts and messages that wait to be told.", multiprocess_mode="mostrecent")
+PENDING = Gauge(
+    "vigil_outbox_pending",
+    "Alerts and notifications in the outbox, waiting to be sent.",
+    multiprocess_mode="mostrecent",
+)
 
 
 def begin() -> None:
-    """Series that exist from the start, so that a rate over them is right from the first message on."""
+    """Create all series at zero, so that rates are correct from the first notification."""
     for channel in ChannelName:
         for outcome in OUTCOMES:
             NOTIFICATIONS.labels(channel.value, outcome)

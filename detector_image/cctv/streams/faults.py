@@ -34,7 +34,7 @@ NEEDS_A_PERSON = frozenset(
         Reason.MODEL_INVALID,
     }
 )
-"""Faults that waiting alone does not mend: the camera is `Failed` at once, though it is still tried again."""
+"""Faults that need a person: the camera is `Failed` at once, although the detector keeps retrying."""
 
 _STATUS_FAULTS: dict[int, tuple[Reason, str]] = {
     400: (
@@ -43,15 +43,15 @@ _STATUS_FAULTS: dict[int, tuple[Reason, str]] = {
     ),
     401: (
         Reason.STREAM_UNAUTHORIZED,
-        "The camera refuses the user or password ({}). Enter the camera's credentials again.",
+        "The camera rejects the user name or password ({}). Enter the camera's credentials again.",
     ),
     403: (
         Reason.STREAM_UNAUTHORIZED,
-        "The camera forbids this user the stream ({}). Give the user the right to view it, or enter another user.",
+        "The camera denies this user access to the stream ({}). Grant the user access, or enter another user.",
     ),
     404: (
         Reason.STREAM_NOT_FOUND,
-        "The camera answers but knows no such stream ({}). Check the path in the RTSP URL.",
+        "The camera responds but has no stream at this path ({}). Check the path in the RTSP URL.",
     ),
     406: (
         Reason.STREAM_UNSUPPORTED,
@@ -59,7 +59,7 @@ _STATUS_FAULTS: dict[int, tuple[Reason, str]] = {
     ),
     407: (
         Reason.STREAM_UNAUTHORIZED,
-        "A proxy before the camera asks for a password of its own ({}). Enter an address that needs no proxy.",
+        "A proxy in front of the camera requires its own password ({}). Enter an address that needs no proxy.",
     ),
     408: (
         Reason.STREAM_TIMEOUT,
@@ -92,7 +92,7 @@ _STATUS_FAULTS: dict[int, tuple[Reason, str]] = {
     ),
     457: (
         Reason.STREAM_UNSUPPORTED,
-        "The camera cannot play the stream from its present moment ({}). Check that the path is a live stream.",
+        "The camera cannot play the stream live ({}). Check that the path is a live stream.",
     ),
     461: (
         Reason.STREAM_UNSUPPORTED,
@@ -116,7 +116,7 @@ _STATUS_FAULTS |= dict.fromkeys(
     (405, 501, 505, 551),
     (
         Reason.STREAM_UNSUPPORTED,
-        "The camera does not offer what RTSP needs to show a stream ({}). Check the RTSP URL and the firmware.",
+        "The camera does not support a required RTSP method ({}). Check the RTSP URL and the firmware.",
     ),
 )
 _STATUS_FAULTS |= dict.fromkeys(
@@ -130,7 +130,7 @@ _STATUS_FAULTS |= dict.fromkeys(
     (502, 504),
     (
         Reason.STREAM_UNREACHABLE,
-        "A recorder or proxy answers but cannot reach the camera behind it ({}). Check its power and network.",
+        "A recorder or proxy responds but cannot reach the camera behind it ({}). Check its power and network.",
     ),
 )
 _REDIRECT = (
@@ -143,7 +143,7 @@ _REFUSED = (
 )
 _FAILED = (
     Reason.STREAM_UNREACHABLE,
-    "The camera reports an error of its own ({}). Restart the camera if this lasts.",
+    "The camera reports an internal error ({}). Restart the camera if this lasts.",
 )
 
 
@@ -159,7 +159,7 @@ def from_status(status: int) -> StreamFault | None:
 def from_connect_error(error: OSError) -> StreamFault:
     """What a failed look-up, connection or TLS handshake means."""
     if isinstance(error, socket.gaierror):
-        return StreamFault(Reason.STREAM_UNREACHABLE, "the host name is not known")
+        return StreamFault(Reason.STREAM_UNREACHABLE, "the host name cannot be resolved")
     if isinstance(error, ssl.SSLCertVerificationError):
         return StreamFault(
             Reason.STREAM_UNREACHABLE,
@@ -172,7 +172,7 @@ def from_connect_error(error: OSError) -> StreamFault:
             text="The TLS handshake with the camera failed. Check that this port speaks rtsps, or use rtsp.",
         )
     if isinstance(error, TimeoutError):
-        return StreamFault(Reason.STREAM_UNREACHABLE, "nothing answers at the address")
+        return StreamFault(Reason.STREAM_UNREACHABLE, "no response from the address")
     name = errno.errorcode.get(error.errno or 0, "")
     words = {"ECONNREFUSED": "the connection is refused", "ENETUNREACH": "no route to its network"}
     return StreamFault(Reason.STREAM_UNREACHABLE, words.get(name, name))

@@ -42,7 +42,7 @@ def test_an_address_is_tried_while_one_types(visit: Visit, camera: RtspServer, t
 
         page.get_by_label("RTSP address").fill(camera.url.replace("pass", "wrong"))
         expect(words).to_contain_text(
-            "The camera refuses the user or password (RTSP status 401). Enter the camera's credentials again.",
+            "The camera rejects the user name or password (RTSP status 401). Enter the camera's credentials again.",
             timeout=60_000,
         )
         expect(picture).to_be_hidden()

@@ -189,7 +189,11 @@ def test_token_of_a_deleted_camera_is_gone(detector: Party, camera: Camera) -> N
 def test_heartbeat_becomes_the_camera_health(anna: Party, detector: Party, camera: Camera) -> None:
     assert detector.client.post(f"/api/cameras/{camera.pk}/heartbeat/", HEARTBEAT).status_code == 204
     health = anna.client.get(f"/api/cameras/{camera.pk}/").json()["health"]
-    assert (health["phase"], health["reason"], health["message"]) == ("Streaming", "Streaming", "Pictures arrive.")
+    assert (health["phase"], health["reason"], health["message"]) == (
+        "Streaming",
+        "Streaming",
+        "The camera is streaming.",
+    )
     assert health["stream"] == {**HEARTBEAT["stream"], "last_frame_time": None}  # type: ignore[dict-item]
     assert health["reported_at"] is not None
 
@@ -206,7 +210,7 @@ def test_health_message_holds_no_credentials(anna: Party, detector: Party, camer
     detector.client.post(f"/api/cameras/{camera.pk}/heartbeat/", body)
     health = anna.client.get(f"/api/cameras/{camera.pk}/").json()["health"]
     assert "Pa55word" not in health["message"]
-    assert health["message"].startswith("The camera refuses the user or password.")
+    assert health["message"].startswith("The camera rejects the user name or password.")
 
 
 @pytest.mark.parametrize(

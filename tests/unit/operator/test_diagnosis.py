@@ -20,7 +20,11 @@ from vigil_operator.diagnose import api_problem, print_page
 
 STREAM = StreamHealth(width=768, height=432, codec="h264", frames_per_second=12.0, last_frame_time=NOW)
 GOOD = HealthReport(
-    phase=CameraPhase.STREAMING, reason=Reason.STREAMING, message="Pictures arrive.", stream=STREAM, reported_at=NOW
+    phase=CameraPhase.STREAMING,
+    reason=Reason.STREAMING,
+    message="The camera is streaming.",
+    stream=STREAM,
+    reported_at=NOW,
 )
 
 

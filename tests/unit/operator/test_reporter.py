@@ -21,7 +21,7 @@ READY = {
     "type": "Ready",
     "status": "True",
     "reason": "Streaming",
-    "message": "Pictures arrive.",
+    "message": "The camera is streaming.",
     "observedGeneration": 1,
     "lastTransitionTime": rfc3339(NOW),
 }
@@ -83,7 +83,7 @@ def test_a_state_says_what_the_status_says() -> None:
                     "type": "Ready",
                     "status": "True",
                     "reason": "Streaming",
-                    "message": "Pictures arrive.",
+                    "message": "The camera is streaming.",
                     "last_transition_time": NOW,
                 }
             ],

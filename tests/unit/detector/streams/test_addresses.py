@@ -73,7 +73,7 @@ def test_an_unknown_name_is_unreachable() -> None:
     def unknown(host: str, port: int) -> list[str]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    with pytest.raises(StreamFault, match="host name is not known") as raised:
+    with pytest.raises(StreamFault, match="host name cannot be resolved") as raised:
         resolve("nowhere.invalid", 554, LOOPBACK_ALLOWED, unknown)
 
     assert raised.value.reason is Reason.STREAM_UNREACHABLE
