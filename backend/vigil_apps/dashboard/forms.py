@@ -44,7 +44,7 @@ class CameraForm(forms.Form):
     rtsp_url = forms.CharField(
         label=_("RTSP address"),
         error_messages=REQUIRED,
-        help_text=_("User and password belong into it. They are stored encrypted and never shown again."),
+        help_text=_("Include the user name and password. They are stored encrypted and never shown again."),
         widget=forms.TextInput(
             attrs={
                 "placeholder": "rtsp://user:password@192.168.1.20:554/stream1",
@@ -55,53 +55,62 @@ class CameraForm(forms.Form):
         ),
     )
     site = forms.TypedChoiceField(
-        label=_("Site"), required=False, coerce=int, empty_value=None, help_text=_("Its members share the camera.")
+        label=_("Site"),
+        required=False,
+        coerce=int,
+        empty_value=None,
+        help_text=_("The members of the site can access the camera."),
     )
     group = forms.CharField(
         label=_("Group"),
         required=False,
         max_length=64,
-        help_text=_("For the wall, and to share work among pipelines: yard"),
+        help_text=_("For filtering the wall and for assigning cameras to pipelines, for example: yard"),
     )
-    transport = forms.ChoiceField(label=_("Transport"), choices=TRANSPORTS, help_text=_("TCP fits nearly always."))
+    transport = forms.ChoiceField(
+        label=_("Transport"), choices=TRANSPORTS, help_text=_("TCP works with almost every camera.")
+    )
     classes = forms.CharField(
-        label=_("Look for"),
+        label=_("Classes to detect"),
         required=False,
-        help_text=_("Labels of the model, with commas: person, car. Empty: everything that has an alert type."),
+        help_text=_(
+            "Class names of the model, separated by commas: person, car. "
+            "Leave empty to detect every class with an alert type."
+        ),
     )
     minimum_confidence = forms.FloatField(
         label=_("Minimum confidence"),
         initial=0.5,
         error_messages={**REQUIRED, "invalid": _("must be a number between 0 and 1.")},
-        help_text=_("Between 0 and 1; fewer false alerts with more."),
+        help_text=_("Between 0 and 1. Higher values give fewer false alarms."),
         widget=forms.NumberInput(attrs={"step": "0.05", "min": "0", "max": "1"}),
     )
     frames_per_second = forms.FloatField(
         label=_("Frames per second"),
         initial=5.0,
-        error_messages={**REQUIRED, "invalid": _("must be a number, more than 0 and at most 30.")},
-        help_text=_("How many are analysed, at most 30."),
+        error_messages={**REQUIRED, "invalid": _("must be a number greater than 0 and at most 30.")},
+        help_text=_("Analysed frames per second, at most 30."),
         widget=forms.NumberInput(attrs={"step": "0.5", "min": "0.5", "max": "30"}),
     )
     retention_days = forms.IntegerField(
-        label=_("Keep alerts for days"),
+        label=_("Keep alerts for (days)"),
         required=False,
         min_value=1,
         max_value=3650,
-        help_text=_("Empty: as long as the server keeps all alerts."),
+        help_text=_("Leave empty to use the server's default."),
     )
     retention_megabytes = forms.IntegerField(
-        label=_("Keep at most megabytes"),
+        label=_("Storage limit (MB)"),
         required=False,
         min_value=1,
         max_value=100_000_000,
-        help_text=_("Pictures and clips; the oldest alerts go first. Empty: no limit of its own."),
+        help_text=_("For snapshots and clips. The oldest alerts are deleted first. Leave empty for no limit."),
     )
     activate = forms.BooleanField(
-        label=_("Watch it at once"),
+        label=_("Start detection now"),
         required=False,
         initial=True,
-        help_text=_("Otherwise the camera stays off until it is activated."),
+        help_text=_("Otherwise the camera stays inactive until you activate it."),
     )
 
     def __init__(self, *args: Any, sites: Sequence[tuple[int, str]] = (), **kwargs: Any) -> None:
@@ -110,7 +119,7 @@ class CameraForm(forms.Form):
         if sites:
             field = self.fields["site"]
             assert isinstance(field, forms.ChoiceField)
-            field.choices = [("", _("none: it is its owner's alone")), *sites]
+            field.choices = [("", _("none: only the owner has access")), *sites]
         else:
             del self.fields["site"]
 

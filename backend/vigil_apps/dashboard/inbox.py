@@ -46,7 +46,7 @@ PERIODS = [
 class InboxFilter(forms.Form):
     """What of the alerts is shown. Every field may be missing; what is not valid is as if it were missing."""
 
-    state = forms.ChoiceField(label=_("State"), choices=STATES, required=False)
+    state = forms.ChoiceField(label=_("Status"), choices=STATES, required=False)
     alert_type = forms.ChoiceField(label=_("Type"), required=False)
     camera = forms.TypedChoiceField(label=_("Camera"), required=False, coerce=int, empty_value=None)
     hours = forms.TypedChoiceField(label=_("Time"), choices=PERIODS, required=False, coerce=int, empty_value=None)
@@ -60,10 +60,10 @@ class InboxFilter(forms.Form):
     def __init__(self, data: QueryDict, *, user: User) -> None:
         super().__init__(data)
         types: Any = self.fields["alert_type"]
-        types.choices = [("", _("Every type")), *((kind.value, look.text) for kind, look in ALERT_KINDS.items())]
+        types.choices = [("", _("All types")), *((kind.value, look.text) for kind, look in ALERT_KINDS.items())]
         cameras: Any = self.fields["camera"]
         names = cameras_visible_to(user=user, scope=Scope.USER).order_by("name").values_list("id", "name")
-        cameras.choices = [("", _("Every camera")), *names]
+        cameras.choices = [("", _("All cameras")), *names]
         self.is_valid()
 
     @property

@@ -57,7 +57,7 @@ PHASE_LOOKS: dict[CameraPhase, PhaseLook] = {
     CameraPhase.PENDING: PhaseLook(_("Waiting"), "warn", 2),
     CameraPhase.STARTING: PhaseLook(_("Starting"), "info", 3),
     CameraPhase.STREAMING: PhaseLook(_("Streaming"), "ok", 4),
-    CameraPhase.INACTIVE: PhaseLook(_("Off"), "idle", 5),
+    CameraPhase.INACTIVE: PhaseLook(_("Inactive"), "idle", 5),
 }
 
 TROUBLED_PHASES = frozenset({CameraPhase.FAILED, CameraPhase.DEGRADED, CameraPhase.PENDING})
@@ -68,13 +68,13 @@ CHOICES: dict[str, Words] = {
     MessageKind.TEST: _("Test"),
     MessageState.PENDING: _("Waiting"),
     MessageState.SENT: _("Sent"),
-    MessageState.FAILED: _("Given up"),
-    MessageState.DROPPED: _("Not sent any more"),
+    MessageState.FAILED: _("Delivery failed"),
+    MessageState.DROPPED: _("No longer sent"),
     Action.CREATED: _("Created"),
     Action.CHANGED: _("Changed"),
     Action.DELETED: _("Deleted"),
-    Via.SESSION: _("A browser's session"),
-    Via.TOKEN: _("A token"),
-    Via.SYSTEM: _("A command, or the backend itself"),
+    Via.SESSION: _("Browser session"),
+    Via.TOKEN: _("Token"),
+    Via.SYSTEM: _("Command or backend"),
 }
 """What messages and entries of the audit trail are stored as, in words; the values are of no two vocabularies."""

@@ -10,7 +10,7 @@ from vigil_apps.dashboard.cards import CameraCard
 from vigil_apps.dashboard.vocabulary import Words
 
 COLUMNS = ("1", "2", "3", "4", "6", "8")
-SHOWN = [("", _("All")), ("trouble", _("Trouble")), ("alerts", _("With new alerts"))]
+SHOWN = [("", _("All")), ("trouble", _("Problems")), ("alerts", _("With new alerts"))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ def test_acknowledging_by_button(visit: Visit, watcher: Watcher) -> None:
     visit.open("/dashboard/")
     card = visit.page.locator(f"#alert-{alert_id}")
     card.get_by_role("button", name="Acknowledge").click()
-    expect(card).to_contain_text("Seen")
+    expect(card).to_contain_text("Acknowledged")
     expect(visit.page.locator("#open-count")).to_be_hidden()
     with visit.api() as api:
         stored = api.get(f"/api/alerts/{alert_id}/").json()
@@ -93,9 +93,9 @@ def test_acknowledging_by_keys(visit: Visit, watcher: Watcher) -> None:
     newest, middle, oldest = shown(visit.page)
     for key in ("j", "j", "j", "j", "k", "a"):
         visit.page.keyboard.press(key)
-    expect(visit.page.locator(f"#alert-{middle}")).to_contain_text("Seen")
+    expect(visit.page.locator(f"#alert-{middle}")).to_contain_text("Acknowledged")
     for other in (newest, oldest):
-        expect(visit.page.locator(f"#alert-{other}")).not_to_contain_text("Seen")
+        expect(visit.page.locator(f"#alert-{other}")).not_to_contain_text("Acknowledged")
     assert visit.page.evaluate("document.activeElement.id") == f"alert-{middle}"
     visit.page.keyboard.press("o")
     visit.page.wait_for_url(f"**/dashboard/alerts/{middle}/")
@@ -119,7 +119,7 @@ def test_an_alerts_page_tells_when_in_the_viewers_zone(visit: Visit, watcher: Wa
     expect(visit.page.get_by_role("main")).to_contain_text("Near the <gate>")
     expect(visit.page.locator(".screen img")).to_have_js_property("naturalWidth", 1280)
     visit.page.get_by_role("button", name="Acknowledge").click()
-    expect(visit.page.get_by_role("banner")).to_contain_text("Seen")
+    expect(visit.page.get_by_role("banner")).to_contain_text("Acknowledged")
 
 
 def test_on_a_phone_an_alert_fits_and_is_acknowledged_by_a_tap(sign_in: SignIn, watcher: Watcher) -> None:
@@ -129,4 +129,4 @@ def test_on_a_phone_an_alert_fits_and_is_acknowledged_by_a_tap(sign_in: SignIn, 
         expect(card).to_be_visible()
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
         card.get_by_role("button", name="Acknowledge").tap()
-        expect(card).to_contain_text("Seen")
+        expect(card).to_contain_text("Acknowledged")

@@ -34,7 +34,7 @@ def test_an_error_names_its_field_and_what_would_be_right(visit: Visit) -> None:
     page = visit.page
     visit.open("/dashboard/cameras/add/")
     visit.problems.expected_statuses.add(422)
-    page.get_by_text("What to detect").click()
+    page.get_by_text("Detection").click()
     page.get_by_label("Minimum confidence").fill("1.5")
     page.get_by_label("RTSP address").fill("rtsp://host/stream")
     page.get_by_role("button", name="Add camera").click()
@@ -86,7 +86,7 @@ def test_editing_keeps_the_credentials_and_deleting_asks_first(visit: Visit, wat
     assert configurations[camera_id]["rtsp_url"] == "rtsp://anna:hunter2@192.0.2.7/1"
     page.get_by_role("link", name="Edit").click()
     page.get_by_role("button", name="Delete").click()
-    page.get_by_role("button", name="Keep it").click()
+    page.get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("button", name="Delete camera and alerts").click()
     page.wait_for_url("**/dashboard/")

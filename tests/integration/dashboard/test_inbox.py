@@ -33,7 +33,7 @@ def test_filters_live_in_the_url(visit: Visit, watcher: Watcher) -> None:
     page.reload()
     assert shown(page) == [fire]
     page.get_by_label("Camera", exact=True).select_option("Gate")
-    expect(page.get_by_text("Nothing fits these filters")).to_be_visible()
+    expect(page.get_by_text("No matching alerts")).to_be_visible()
     page.get_by_role("link", name="Clear").click()
     expect(page.locator("[data-alert]")).to_have_count(2)
     page.get_by_label("Search").fill("100 % <")
@@ -54,7 +54,7 @@ def test_resolving_judging_and_commenting_by_keys(visit: Visit, watcher: Watcher
     page.keyboard.press("j")
     page.keyboard.press("f")
     expect(page.locator(f"#alert-{first}")).to_contain_text("False alarm")
-    expect(page.locator("#preview")).to_contain_text("Judged")
+    expect(page.locator("#preview")).to_contain_text("Assessment")
     page.keyboard.press("c")
     page.keyboard.type("A cat, j and k and all")
     page.keyboard.press("Enter")
@@ -75,7 +75,7 @@ def test_keys_show_acknowledge_and_undo(visit: Visit, watcher: Watcher) -> None:
     page.keyboard.press("j")
     expect(page.locator("#preview")).to_contain_text("rule-1")
     page.keyboard.press("a")
-    expect(page.locator(f"#alert-{first}")).to_contain_text("Seen")
+    expect(page.locator(f"#alert-{first}")).to_contain_text("Acknowledged")
     with visit.api() as api:
         assert api.get(f"/api/alerts/{first}/").json()["acknowledged"] is True
         page.get_by_role("button", name="Undo").click()
@@ -94,7 +94,7 @@ def test_many_at_once_and_undo_takes_back_only_those(visit: Visit, watcher: Watc
         for alert_id in ids[:3]:
             visit.page.locator(f"#alert-{alert_id} input").check()
         bulk = visit.page.locator("#inbox-actions")
-        expect(bulk).to_contain_text("3 chosen")
+        expect(bulk).to_contain_text("3 selected")
         bulk.get_by_role("button", name="Acknowledge").click()
         expect(visit.page.locator(".row.is-done")).to_have_count(3)
         visit.page.get_by_role("button", name="Undo").click()
@@ -110,9 +110,9 @@ def test_many_are_judged_by_one_key_and_undone(visit: Visit, watcher: Watcher) -
     page = visit.page
     visit.open("/dashboard/alerts/")
     assert shown(page) == [single, *ids[::-1]]
-    expect(page.locator(f"#alert-{ids[2]}")).to_contain_text("3 alerts of one object")
+    expect(page.locator(f"#alert-{ids[2]}")).to_contain_text("3 alerts for one object")
     page.locator(f"#alert-{ids[2]} input").check()
-    expect(page.locator("#inbox-actions")).to_contain_text("3 chosen")
+    expect(page.locator("#inbox-actions")).to_contain_text("3 selected")
     page.keyboard.press("f")
     expect(page.locator(".row", has_text="False alarm")).to_have_count(3)
     expect(page.get_by_text("False alarms: 3")).to_be_visible()
@@ -145,7 +145,7 @@ def test_alerts_stream_in_and_nothing_is_asked_meanwhile(visit: Visit, watcher: 
     first = watcher.send_alert(camera_id, picture=False, track="5")
     expect(page.locator(f"#alert-{first}")).to_be_visible(timeout=3000)
     second = watcher.send_alert(camera_id, picture=False, track="5")
-    expect(page.locator(f"#alert-{second}")).to_contain_text("2 alerts of one object")
+    expect(page.locator(f"#alert-{second}")).to_contain_text("2 alerts for one object")
     expect(page.locator(f"#alert-{first}")).to_have_class(re.compile("is-same"))
 
 

@@ -279,7 +279,7 @@ def test_video_comes_by_hls_where_webrtc_does_not(
         visit.open(f"/dashboard/cameras/{camera_id}/")
         button = visit.page.get_by_role("button", name="Video")
         button.click()
-        expect(visit.page.get_by_text("The video comes by HLS, some seconds late.")).to_be_visible()
+        expect(visit.page.get_by_text("Playing over HLS, with a delay of a few seconds.")).to_be_visible()
         expect(button).to_have_attribute("aria-pressed", "true")
         video = visit.page.locator("[data-video]")
         expect(video).to_be_visible()

@@ -48,7 +48,7 @@ def test_an_address_is_tried_while_one_types(visit: Visit, camera: RtspServer, t
         expect(picture).to_be_hidden()
 
         page.get_by_label("RTSP address").fill(camera.url)
-        expect(words).to_have_text("It works: 320 × 192, h264", timeout=60_000)
+        expect(words).to_have_text("Connected: 320 × 192, h264", timeout=60_000)
         expect(picture).to_be_visible()
         assert picture.evaluate("image => image.naturalWidth") == 320
 

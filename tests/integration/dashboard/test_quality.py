@@ -110,7 +110,7 @@ def test_an_error_has_a_page_of_its_own(sign_in: SignIn) -> None:
             expect(visit.page.get_by_role("heading", name=title)).to_be_visible()
             found = Axe().run(visit.page).response["violations"]
             assert [item["id"] for item in found if item["impact"] in {"serious", "critical"}] == [], path
-        visit.page.get_by_role("link", name="To the overview").click()
+        visit.page.get_by_role("link", name="Go to the overview").click()
         expect(visit.page.get_by_role("heading", name="Overview")).to_be_visible()
 
 

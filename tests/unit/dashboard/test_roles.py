@@ -180,7 +180,7 @@ def test_a_site_lists_its_cameras_with_their_states_for_its_members(camera: Came
         assert re.findall(r'href="(.+?)"', listed) == [f"/dashboard/cameras/{camera.pk}/"]
         assert ("Waiting" in listed, "Elsewhere" in page) == (True, False)
         assert f"?part=site-{camera.site_id}" in page
-        assert ("No camera yet" in page) is (column == "owner")
+        assert ("No cameras yet" in page) is (column == "owner")
     other = _browser("other").get("/dashboard/settings/").content.decode()
     assert "Gate" not in other
-    assert "No site yet" in other
+    assert "No sites yet" in other

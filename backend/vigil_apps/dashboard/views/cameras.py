@@ -131,7 +131,7 @@ def _set_active(request: UserRequest, camera_id: int, *, is_active: bool) -> Htt
 
 
 def _read_only(request: UserRequest, found: Camera) -> HttpResponse:
-    messages.error(request, _("This camera is described in Kubernetes. Change it there, with kubectl."))
+    messages.error(request, _("This camera is managed in Kubernetes. Use kubectl to change it."))
     return redirect("dashboard:camera", found.pk)
 
 

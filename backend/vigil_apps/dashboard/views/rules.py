@@ -54,14 +54,14 @@ def camera_rules_save(request: UserRequest, camera_id: int) -> HttpResponse:
     found = selectors.camera_in_role(request.user, camera_id, Role.ADMIN)
     sent = _sent(request)
     if sent.get("version") != found.updated_at.isoformat():
-        text = _("Somebody else has changed this camera in the meantime. Load the page again to see how it is now.")
+        text = _("Another user has changed this camera in the meantime. Reload the page to see the current settings.")
         return JsonResponse({"errors": {"non_field_errors": [text]}}, status=409)
     try:
         change = camera_update(camera=found, values={"detection": with_edits(found, sent.get("detection"))})
     except InvalidInputError as error:
         return JsonResponse({"errors": error.errors}, status=422)
     except ReadOnlyCameraError:
-        text = _("This camera is described in Kubernetes. Change it there, with kubectl.")
+        text = _("This camera is managed in Kubernetes. Use kubectl to change it.")
         return JsonResponse({"errors": {"non_field_errors": [text]}}, status=409)
     return JsonResponse({"version": change.camera.updated_at.isoformat()})
 

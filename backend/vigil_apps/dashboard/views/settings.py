@@ -169,7 +169,7 @@ def _own_tabs() -> list[tuple[str, str]]:
 
 
 def _admin_tabs() -> list[tuple[str, str]]:
-    return [("people", _("People")), ("audit", _("Audit trail"))]
+    return [("people", _("People")), ("audit", _("Audit log"))]
 
 
 def _require(is_allowed: bool) -> None:
