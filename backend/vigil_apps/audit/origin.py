@@ -1,5 +1,6 @@
 """Where a change comes from: the request that is being answered, or the system itself."""
 
+import logging
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 
 from vigil_apps.audit.models import Via
+
+log = logging.getLogger(__name__)
 
 _request: ContextVar[HttpRequest | None] = ContextVar("audit_request", default=None)
 
@@ -28,8 +31,17 @@ class AuditMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
+        self._has_warned = False
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not self._has_warned and _is_proxy_ignored(request):
+            self._has_warned = True
+            log.warning(
+                "X-Forwarded-For from %s is ignored, since that address is not in FORWARDED_ALLOW_IPS: sign-in "
+                "limits and the audit trail use it in place of the client's; if it is your proxy, add it "
+                "(backend.trustedProxies of the chart)",
+                address_of(request),
+            )
         remembered = _request.set(request)
         try:
             return self.get_response(request)
@@ -46,6 +58,13 @@ def origin() -> Origin:
     token = getattr(request, "auth", None)
     name = "" if token is None else str(token)
     return Origin(user, Via.SESSION if token is None else Via.TOKEN, name[:160], address_of(request))
+
+
+def _is_proxy_ignored(request: HttpRequest) -> bool:
+    """Return whether a proxy names a client whose address the request does not have."""
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
+    address = request.META.get("REMOTE_ADDR", "")
+    return bool(forwarded and address) and address not in forwarded
 
 
 def address_of(request: HttpRequest) -> str | None:

@@ -97,7 +97,7 @@ securityContext:
   value: {{ printf "$(POD_IP),localhost,127.0.0.1,%[1]s-backend,%[1]s-backend.%[2]s,%[1]s-backend.%[2]s.svc,%[1]s-backend.%[2]s.svc.cluster.local%[3]s" $name .Release.Namespace (include "vigil.hosts" .) | quote }}
 {{- if include "vigil.hasTls" . }}
 - {name: VIGIL_BEHIND_TLS_PROXY, value: "1"}
-- {name: FORWARDED_ALLOW_IPS, value: {{ .Values.backend.trustedProxies | quote }}}
+- {name: FORWARDED_ALLOW_IPS, value: {{ .Values.backend.trustedProxies | default "127.0.0.1" | quote }}}
 {{- $origin := printf "https://%s" (.Values.ingress.enabled | ternary .Values.ingress.host .Values.gateway.host) }}
 - {name: VIGIL_CSRF_TRUSTED_ORIGINS, value: {{ $origin | quote }}}
 {{- if not (hasKey .Values.backend.env "VIGIL_PUBLIC_URL") }}
@@ -148,6 +148,12 @@ securityContext:
 - {name: {{ $key }}, value: {{ $value | quote }}}
 {{- end }}
 {{- end }}
+{{/* What an Ingress or a Gateway publishes, as "type path": everything but /metrics and /readyz. */}}
+{{- define "vigil.publicPaths" -}}
+{{- $admin := get .Values.backend.env "VIGIL_ADMIN_PATH" | default "admin" | trimAll "/" -}}
+Exact /,Prefix /api,Prefix /dashboard,Prefix /invitation,Prefix /static,Exact /healthz,Prefix /{{ $admin }}
+{{- end }}
+
 {{- define "vigil.hosts" -}}
 {{- range .Values.backend.hosts }},{{ . }}{{ end }}
 {{- if .Values.ingress.enabled }},{{ .Values.ingress.host }}{{ end }}

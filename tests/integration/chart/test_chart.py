@@ -303,10 +303,48 @@ def test_tls_makes_cookies_secure_and_trusts_the_proxy() -> None:
     assert variables(plain)["VIGIL_INSECURE_HTTP"] == "1"
 
 
+TLS = {"enabled": True, "host": "a.example", "tlsSecret": "tls"}
+GATEWAY = {"enabled": True, "host": "a.example", "parentRefs": [{"name": "internal"}]}
+
+
+def published(values: dict[str, Any]) -> dict[str, str]:
+    """The paths that an Ingress or HTTPRoute publishes, and how each is compared."""
+    objects = {each["kind"]: each.get("spec", {}) for each in documents(render(values))}
+    if "Ingress" in objects:
+        return {each["path"]: each["pathType"] for each in objects["Ingress"]["rules"][0]["http"]["paths"]}
+    paths = [match["path"] for match in objects["HTTPRoute"]["rules"][0]["matches"]]
+    return {each["value"]: each["type"].removeprefix("Path") for each in paths}
+
+
+@pytest.mark.parametrize("values", [{"ingress": TLS}, {"gateway": GATEWAY}], ids=["ingress", "gateway"])
+def test_every_page_is_published_and_metrics_are_not(values: dict[str, Any]) -> None:
+    source = (CHART.parents[1] / "backend/surveillance_backend/urls.py").read_text()
+    first_parts = set(re.findall(r'path\("([^/"]*)', source)) | {"static", "admin"}
+    paths = published(values)
+    assert {path.strip("/") for path in paths} == first_parts - {"metrics", "readyz"}
+    assert paths["/"] == "Exact", "as a prefix it would publish everything"
+    custom = published(merge(values, {"backend": {"env": {"VIGIL_ADMIN_PATH": "control/room/"}}}))
+    assert custom["/control/room"] == "Prefix"
+    assert "/admin" not in custom
+
+
+def test_by_default_nobody_is_believed_to_be_a_proxy() -> None:
+    for values in ({"ingress": TLS}, {"gateway": GATEWAY}):
+        (backend,) = [spec for where, spec in pods(documents(render(values))) if where == "Deployment/vigil-backend"]
+        assert variables(backend)["FORWARDED_ALLOW_IPS"] == "127.0.0.1"
+        assert "backend.trustedProxies is empty" in render(values)["templates/NOTES.txt"]
+    named = {"ingress": TLS, "backend": {"trustedProxies": "10.30.0.10, fd00::/64"}}
+    (backend,) = [spec for where, spec in pods(documents(render(named))) if where == "Deployment/vigil-backend"]
+    assert variables(backend)["FORWARDED_ALLOW_IPS"] == "10.30.0.10, fd00::/64"
+    assert "backend.trustedProxies is empty" not in render(named)["templates/NOTES.txt"]
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
         ({"backend": {"replicas": 0}}, "backend.replicas"),
+        ({"backend": {"trustedProxies": "*"}}, "backend.trustedProxies"),
+        ({"backend": {"trustedProxies": "10.0.0.1,0.0.0.0/0"}}, "backend.trustedProxies"),
         ({"backnd": {}}, "backnd"),
         ({"image": {"pullPolicy": "Sometimes"}}, "image.pullPolicy"),
         ({"media": {"persistence": {"size": "lots"}}}, "media.persistence.size"),

@@ -8,13 +8,15 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import transaction
-from django.test import Client
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from tests.unit.backend.conftest import URL, Party, member
 
 from surveillance.models import Camera
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.audit.models import AuditEntry
+from vigil_apps.audit.origin import AuditMiddleware
 from vigil_apps.audit.tracking import differences
 from vigil_apps.sites.models import Site
 from vigil_apps.sites.roles import Role
@@ -53,6 +55,19 @@ def test_camera_made_changed_and_deleted(anna: Party) -> None:
     assert anna.client.delete(path).status_code == 204
     entry = _newest(kind="camera")
     assert (entry.action, entry.object_name, entry.changes["name"]) == ("deleted", "Door", ["Door", None])
+
+
+def test_an_ignored_proxy_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
+    middleware = AuditMiddleware(lambda _: HttpResponse())
+    make = RequestFactory().get
+    middleware(make("/", REMOTE_ADDR="192.0.2.7"))
+    middleware(make("/", REMOTE_ADDR="198.51.100.9", HTTP_X_FORWARDED_FOR="203.0.113.4, 198.51.100.9"))
+    assert caplog.records == [], "the server has taken the address from the header of a trusted proxy"
+    for _ in range(2):
+        middleware(make("/", REMOTE_ADDR="10.42.0.7", HTTP_X_FORWARDED_FOR="198.51.100.9"))
+    (line,) = [found.getMessage() for found in caplog.records]
+    assert line.startswith("X-Forwarded-For from 10.42.0.7 is ignored")
+    assert "backend.trustedProxies" in line
 
 
 def test_nothing_is_written_when_nothing_changes_or_is_refused(anna: Party, ben: Party, camera: Camera) -> None:
