@@ -25,6 +25,7 @@ from typing import ParamSpec
 
 P = ParamSpec("P")
 ROOT = Path(__file__).parents[3]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SHELL = frozenset({"sh", "bash", "shell", "console"})
 YAML = frozenset({"yaml", "yml"})
 
@@ -118,8 +119,7 @@ def runs(*names: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
 @cache
 def all_blocks() -> dict[str, Block]:
     """Every shell and YAML block of the documentation, by name."""
-    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-    found = [each for path in pages for each in blocks_of(path.read_text(), path.relative_to(_base(path)).as_posix())]
+    found = [each for path in PAGES for each in blocks_of(path.read_text(), path.relative_to(_base(path)).as_posix())]
     return {each.name: each for each in found}
 
 

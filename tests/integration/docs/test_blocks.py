@@ -1,10 +1,15 @@
 """Every shell and YAML block of README.md and docs/ is checked, or marked as illustrative with a reason."""
 
+import json
+import re
+
 import pytest
 from tests.integration.backend import test_backup, test_readme
 from tests.integration.docs import test_cluster_blocks, test_host_blocks, test_settings_blocks
-from tests.integration.docs.blocks import CLAIMED, Block, BlockError, all_blocks, block_problem, blocks_of
+from tests.integration.docs.blocks import CLAIMED, PAGES, Block, BlockError, all_blocks, block_problem, blocks_of
 from tests.integration.docs.yaml_checks import UnknownYamlError, yaml_problem
+
+from vigil_contracts.camera import Detection
 
 # Importing a module registers the blocks that its tests claim.
 CLAIMING = (test_backup, test_readme, test_cluster_blocks, test_host_blocks, test_settings_blocks)
@@ -35,6 +40,14 @@ def test_block_is_checked_or_says_why_not(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name, each in all_blocks().items() if not each.is_shell and not each.mark])
 def test_yaml_is_taken_by_what_it_is_for(name: str) -> None:
     assert yaml_problem(all_blocks()[name].text) is None
+
+
+def test_json_detection_settings_are_valid() -> None:
+    texts = [text for path in PAGES for text in re.findall(r"```json\n(.*?)```", path.read_text(), re.DOTALL)]
+    found = [document["detection"] for text in texts if "detection" in (document := json.loads(text))]
+    assert found
+    for settings in found:
+        Detection.model_validate(settings)
 
 
 def test_claims_are_of_blocks_that_exist() -> None:

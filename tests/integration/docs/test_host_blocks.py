@@ -15,7 +15,7 @@ PROGRAMS = Path(sys.executable).parent
 REPLAYS = (
     "rules.md/Rules/1",
     "tutorial.md/3. Choose what to report/1",
-    "model.md/See what it finds before it counts/1",
+    "model.md/Test the model on a recording/1",
 )
 
 

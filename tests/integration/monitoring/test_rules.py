@@ -1,4 +1,4 @@
-"""The alert rules: valid, each with tests that promtool runs, and each with a page that says what to do."""
+"""The alert rules: valid, each with tests that promtool runs, and each with a runbook."""
 
 from pathlib import Path
 from typing import Any
@@ -36,16 +36,16 @@ def test_each_rule_has_a_test_in_which_it_fires() -> None:
 
 
 @pytest.mark.parametrize("rule", _rules(), ids=lambda rule: str(rule["alert"]))
-def test_each_alert_has_a_page_that_says_what_it_means_how_to_see_why_and_how_to_mend_it(
+def test_each_alert_has_a_runbook_with_impact_diagnosis_and_remediation(
     rule: dict[str, Any],
 ) -> None:
     assert rule["annotations"]["runbook_url"] == f"https://vigil.dev/runbooks/{rule['alert']}/"
     page = (RUNBOOKS / f"{rule['alert']}.md").read_text()
     assert page.startswith(f"# {rule['alert']}\n")
     assert [line for line in page.splitlines() if line.startswith("## ")] == [
-        "## What it means",
-        "## See why",
-        "## Mend it",
+        "## Impact",
+        "## Diagnosis",
+        "## Remediation",
     ]
 
 
