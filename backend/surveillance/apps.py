@@ -10,8 +10,7 @@ class SurveillanceConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Connects the receivers, and registers the system checks."""
+        """Connect the receivers, and start the audit."""
         from surveillance import audited, receivers  # noqa: F401
-        from surveillance_backend import checks  # noqa: F401
 
         audited.connect()

@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "vigil_apps.sites",
     "surveillance",
     "vigil_apps.dashboard",
+    "surveillance_backend",
 ]
 
 MIDDLEWARE = [
@@ -192,11 +193,11 @@ REST_FRAMEWORK = {
     # A view that names no scopes answers nobody.
     "DEFAULT_PERMISSION_CLASSES": ["vigil_apps.accounts.permissions.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["surveillance_backend.json_input.BoundedJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["vigil_apps.web.json_input.BoundedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "surveillance_backend.schema.Schema",
-    "DEFAULT_THROTTLE_CLASSES": ["surveillance_backend.rate_limits.RateLimit"],
+    "DEFAULT_THROTTLE_CLASSES": ["vigil_apps.accounts.throttling.RateLimit"],
     "URL_FORMAT_OVERRIDE": None,  # the Accept header says what is wanted; `?format=` made a wrong word a 404
-    "EXCEPTION_HANDLER": "surveillance_backend.api_errors.handle",
+    "EXCEPTION_HANDLER": "vigil_apps.web.api_errors.handle",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }

@@ -21,7 +21,6 @@ from surveillance.api.filters import AlertFilter
 from surveillance.api.serializers import (
     AcknowledgedSerializer,
     AlertIdsSerializer,
-    AlertSerializer,
     CommentSerializer,
     JudgedSerializer,
     JudgementSerializer,
@@ -29,6 +28,7 @@ from surveillance.api.serializers import (
     RuleQualitySerializer,
 )
 from surveillance.models import Alert
+from surveillance.representations import AlertSerializer
 from surveillance.selectors.alerts import rule_quality
 from surveillance.services.alerts import (
     alert_comment,
@@ -36,7 +36,7 @@ from surveillance.services.alerts import (
     alerts_judge,
     alerts_resolve,
 )
-from surveillance_backend.pagination import ByIdPagination, StableOrderingFilter
+from vigil_apps.web.pagination import ByIdPagination, StableOrderingFilter
 
 _LINK = OpenApiResponse(description="Where the file is: `Location` is good for some minutes, without a token.")
 

@@ -23,8 +23,8 @@ from surveillance.api.filters import CameraFilter
 from surveillance.api.serializers import CameraSerializer, camera_shown
 from surveillance.models import Camera
 from surveillance.services.cameras import camera_create, camera_delete, camera_set_active, camera_update
-from surveillance_backend.pagination import OldestFirstPagination, StableOrderingFilter
 from vigil_apps.sites.roles import Role
+from vigil_apps.web.pagination import OldestFirstPagination, StableOrderingFilter
 
 
 class CameraListView(ListAPIView[Camera]):

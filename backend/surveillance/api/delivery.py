@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 
 from surveillance import pictures
 from surveillance.api.errors import answered
-from surveillance.api.ranges import ranged_response
+from vigil_apps.web.ranges import ranged_response
 
 _LONGEST_REDIRECT_SECONDS = 60
 """A browser may follow the same link again for so long; the link itself is good for longer."""

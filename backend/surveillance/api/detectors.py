@@ -27,25 +27,24 @@ from surveillance.api.access import (
 from surveillance.api.errors import answered
 from surveillance.api.serializers import (
     AlertFieldsSerializer,
-    AlertSerializer,
     ClipFieldsSerializer,
     DetectorTokenSerializer,
     DetectorTokensSerializer,
     PictureFieldsSerializer,
-    alert_shown,
 )
 from surveillance.api.submitted import submitted
 from surveillance.core.validation import InvalidInputError, parse
 from surveillance.models import Camera
+from surveillance.representations import AlertSerializer, alert_shown
 from surveillance.selectors.active import cached_answer
 from surveillance.selectors.cameras import CONFIGURATION_FORMAT, active_cameras, camera_list_version, configuration
 from surveillance.services.alerts import alert_replace_picture, alert_store
 from surveillance.services.clips import clip_store
+from surveillance.services.detector_tokens import detector_tokens_rotate
 from surveillance.services.heartbeats import heartbeat_record
-from surveillance_backend.rate_limits import require_rate
 from vigil_apps.accounts.permissions import scope_of
 from vigil_apps.accounts.scopes import SERVICE_SCOPES
-from vigil_apps.accounts.services import detector_tokens_rotate
+from vigil_apps.web.rate_limits import require_rate
 from vigil_contracts.alert import AlertSubmission, ClipSubmission, PictureSubmission
 from vigil_contracts.camera import CameraConfiguration, DetectorTokenOrder, Heartbeat
 

@@ -22,10 +22,10 @@ from surveillance.models import Inquiry
 from surveillance.services.errands import inquiry_answer, inquiry_claim, stream_of
 from surveillance.stream.errands import PROBER
 from surveillance.stream.handoff import HEADER, handed_over
-from surveillance_backend.json_input import BoundedJSONParser, TooDeepError, load_json
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.permissions import scope_of
 from vigil_apps.accounts.scopes import Scope
+from vigil_apps.web.json_input import BoundedJSONParser, TooDeepError, load_json
 from vigil_contracts.errands import MAX_RESULT_LENGTH, ClaimedErrand, DiscoveryResult, ErrandKind, ProbeResult
 
 

@@ -11,7 +11,7 @@ from surveillance.pictures import StorageUnavailableError
 from surveillance.services.alerts import UnknownEventError
 from surveillance.services.cameras import ReadOnlyCameraError
 from surveillance.services.errands import AlreadyClaimedError
-from surveillance_backend.api_errors import ConflictError, ServiceUnavailableError
+from vigil_apps.web.api_errors import ConflictError, ServiceUnavailableError
 
 
 @contextmanager

@@ -16,9 +16,9 @@ from rest_framework.request import Request
 
 from surveillance.api.access import USER, visible_alerts
 from surveillance.api.filters import AlertFilter
-from surveillance.api.serializers import AlertSerializer
 from surveillance.core.export import csv_lines
 from surveillance.models import Alert
+from surveillance.representations import AlertSerializer
 
 BATCH = 500
 Rows = list[Mapping[str, Any]]

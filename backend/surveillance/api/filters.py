@@ -7,10 +7,10 @@ from django import forms
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema_field
 
-from surveillance.api.instants import InstantFilter
 from surveillance.choices import ALERT_TYPES
 from surveillance.models import Alert, Camera
 from surveillance.selectors.search import alerts_with_words
+from vigil_apps.web.instants import InstantFilter
 
 _LARGEST_ID = 2**63 - 1
 

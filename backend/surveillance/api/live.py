@@ -21,9 +21,9 @@ from surveillance.api.serializers import DiscoverySerializer, ProbeRequestSerial
 from surveillance.models import Camera, Inquiry
 from surveillance.services.errands import discovery_begin, inquiries_settle, probe_camera, probe_stream
 from surveillance.stream.handoff import handed_over
-from surveillance_backend.api_errors import ConflictError
-from surveillance_backend.rate_limits import require_rate
 from vigil_apps.sites.roles import Role
+from vigil_apps.web.api_errors import ConflictError
+from vigil_apps.web.rate_limits import require_rate
 from vigil_contracts.errands import ErrandKind
 
 SWITCHED_OFF = "The camera is switched off. Activate it to see its pictures."

@@ -5,7 +5,7 @@ from typing import Any
 from django.http import QueryDict
 
 from surveillance.core.validation import InvalidInputError
-from surveillance_backend.json_input import TooDeepError, load_json
+from vigil_apps.web.json_input import TooDeepError, load_json
 
 
 def submitted(data: QueryDict, *, file: str, token_camera: int | None) -> dict[str, Any]:

@@ -15,15 +15,16 @@ from rest_framework.renderers import JSONRenderer
 
 from surveillance import metrics
 from surveillance.api.access import SENDERS
-from surveillance.api.serializers import alert_shown
 from surveillance.api.submitted import submitted
 from surveillance.core.validation import parse
 from surveillance.models import Camera
+from surveillance.representations import alert_shown
 from surveillance.selectors.cameras import cameras_by_name_only, sender_sees
 from surveillance.services.alerts import Arrival, Refusal, Stored, alerts_store
-from surveillance_backend.rate_limits import seconds_of_token, seconds_to_wait
 from vigil_apps.accounts.authentication import digest_of, valid_tokens
 from vigil_apps.accounts.models import AuthToken
+from vigil_apps.accounts.throttling import seconds_of_token
+from vigil_apps.web.rate_limits import seconds_to_wait
 from vigil_contracts.alert import AlertSubmission
 
 logger = logging.getLogger(__name__)

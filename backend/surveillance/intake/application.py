@@ -11,7 +11,7 @@ from django.conf import settings
 from surveillance.intake.answers import Answer, Sent
 from surveillance.intake.groups import Groups
 from surveillance.stream.handoff import Application, Message, Receive, Send
-from surveillance_backend.request_metrics import Answered, count_request
+from vigil_apps.web.request_metrics import Answered, count_request
 
 PATH, VIEW = "/api/send-alert/", "send-alert"
 LONGEST_BODY = 3 * 1024 * 1024

@@ -8,9 +8,9 @@ from django.db import close_old_connections, connection
 from django.db.models import Max, QuerySet
 from rest_framework.renderers import JSONRenderer
 
-from surveillance.api.serializers import alert_shown
 from surveillance.core.sequence import Writers
 from surveillance.models import Alert
+from surveillance.representations import alert_shown
 from surveillance.selectors.cameras import reach
 from vigil_apps.sites.selectors import members_of
 

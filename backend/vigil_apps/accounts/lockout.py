@@ -8,8 +8,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 
-from surveillance_backend.rate_limits import seconds_to_wait
-from vigil_apps.audit.origin import address_of
+from vigil_apps.web.addresses import address_of
+from vigil_apps.web.rate_limits import seconds_to_wait
 
 WORDS = "Too many wrong passwords for this user name from here. Wait 15 minutes, or ask an administrator."
 TOO_MANY_ATTEMPTS = "Too many sign-in attempts from this address. Try again in {seconds} seconds."

@@ -1,21 +1,17 @@
 """Writes: users and tokens."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 from knox.crypto import hash_token
 from knox.settings import CONSTANTS
 
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.scopes import Scope
-
-if TYPE_CHECKING:
-    from surveillance.models import Camera
 
 GRACE = timedelta(minutes=10)
 """How long a former token stays good: until the pod that holds it is replaced, or its user has put in the new one."""
@@ -25,28 +21,21 @@ LEAST_TOKEN_LENGTH = 40
 
 
 def token_create(
-    *, user: User, scope: Scope, name: str = "", lifetime: timedelta | None = None, camera: "Camera | None" = None
+    *, user: User, scope: Scope, name: str = "", lifetime: timedelta | None = None, camera: Model | None = None
 ) -> str:
-    """Makes a token and returns its text, which cannot be had again. `lifetime` None: it does not end."""
+    """Create a token and return its text, which cannot be read again. `lifetime` None: it does not expire.
+
+    `camera`: the one that a detector's token is for. This app stands below the one that knows cameras.
+    """
     _, text = AuthToken.objects.create(user=user, scope=scope, name=name, expiry=lifetime, camera=camera)
     return cast("str", text)
-
-
-@transaction.atomic
-def detector_tokens_rotate(*, cameras: "Sequence[Camera]", name: str = "") -> dict[int, str]:
-    """A new token for the detector of each camera, by its id; the former ones end after `GRACE`."""
-    _end(AuthToken.objects.filter(camera__in=cameras, scope=Scope.DETECTOR), grace=GRACE)
-    return {
-        camera.pk: token_create(user=camera.user, scope=Scope.DETECTOR, name=name, camera=camera)
-        for camera in cameras
-    }
 
 
 @transaction.atomic
 def token_rotate(*, token: AuthToken) -> str:
     """A new token in the place of a user's: same name and lifetime. The former one ends after `GRACE`."""
     lifetime = token.expiry - token.created if token.expiry is not None else None
-    _end(AuthToken.objects.filter(pk=token.pk), grace=GRACE)
+    tokens_end(AuthToken.objects.filter(pk=token.pk), grace=GRACE)
     return token_create(user=token.user, scope=Scope(token.scope), name=token.name, lifetime=lifetime)
 
 
@@ -55,7 +44,7 @@ def service_token_replace(
     *, user: User, scope: Scope, name: str, lifetime: timedelta | None, grace: timedelta
 ) -> str:
     """A new token for a service; former ones of the same user, scope and name end after `grace`."""
-    _end(AuthToken.objects.filter(user=user, scope=scope, name=name), grace=grace)
+    tokens_end(AuthToken.objects.filter(user=user, scope=scope, name=name), grace=grace)
     return token_create(user=user, scope=scope, name=name, lifetime=lifetime)
 
 
@@ -69,7 +58,7 @@ def service_token_set(*, user: User, scope: Scope, name: str, text: str) -> bool
     if len(text) < LEAST_TOKEN_LENGTH or not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError(f"a token must be {LEAST_TOKEN_LENGTH} or more printable characters without spaces")
     digest = hash_token(text)
-    _end(AuthToken.objects.filter(user=user, scope=scope, name=name).exclude(digest=digest), grace=GRACE)
+    tokens_end(AuthToken.objects.filter(user=user, scope=scope, name=name).exclude(digest=digest), grace=GRACE)
     found = AuthToken.objects.filter(digest=digest).first()
     if found is not None:
         if (found.user_id, found.scope) != (user.pk, scope):
@@ -80,7 +69,8 @@ def service_token_set(*, user: User, scope: Scope, name: str, text: str) -> bool
     return True
 
 
-def _end(tokens: QuerySet[AuthToken], *, grace: timedelta) -> None:
+def tokens_end(tokens: QuerySet[AuthToken], *, grace: timedelta = GRACE) -> None:
+    """Let the tokens expire after `grace`, unless they do before."""
     end = timezone.now() + grace
     for token in tokens.filter(Q(expiry__isnull=True) | Q(expiry__gt=end)):  # saved one by one, for the audit trail
         token.expiry = end

@@ -4,12 +4,12 @@ import logging
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 
 from vigil_apps.audit.models import Via
+from vigil_apps.web.addresses import address_of
 
 log = logging.getLogger(__name__)
 
@@ -65,11 +65,3 @@ def _is_proxy_ignored(request: HttpRequest) -> bool:
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
     address = request.META.get("REMOTE_ADDR", "")
     return bool(forwarded and address) and address not in forwarded
-
-
-def address_of(request: HttpRequest) -> str | None:
-    """The peer's address; behind a proxy uvicorn has put in its client's. None where it is no address (a socket)."""
-    try:
-        return str(ip_address(request.META.get("REMOTE_ADDR", "").partition("%")[0]))
-    except ValueError:
-        return None

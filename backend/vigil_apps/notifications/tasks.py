@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db import close_old_connections
 from django.utils import timezone
 
-from surveillance_backend.celery import SWEEP_SECONDS, app
+from vigil_apps.notifications.queue import SWEEP_SECONDS, app
 from vigil_apps.notifications.services.delivery import message_deliver
 from vigil_apps.notifications.services.planning import messages_plan
 from vigil_apps.notifications.turn import turn

@@ -3,8 +3,9 @@
 from collections.abc import Collection
 
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
+from vigil_apps.audit.models import AuditEntry
 from vigil_apps.sites.models import Membership, Site
 from vigil_apps.sites.roles import Role
 
@@ -32,3 +33,11 @@ def members_of(sites: Collection[int]) -> dict[int, frozenset[int]]:
 def is_admin_anywhere(user: User) -> bool:
     """Whether the user administers this backend, or any site."""
     return user.is_superuser or site_ids_of(user_id=user.pk, role=Role.ADMIN).exists()
+
+
+def audit_entries_visible_to(user: User) -> QuerySet[AuditEntry]:
+    """Return all entries for a superuser, else those about sites that the user administers, with their cameras."""
+    if user.is_superuser:
+        return AuditEntry.objects.all()
+    sites = list(site_ids_of(user_id=user.pk, role=Role.ADMIN))
+    return AuditEntry.objects.filter(Q(site_id__in=sites) | Q(former_site_id__in=sites))

@@ -23,13 +23,13 @@ from schemathesis import checks
 
 from surveillance.models import Alert, Camera
 from surveillance.services.errands import discovery_begin, probe_camera
-from surveillance_backend import rate_limits
 from vigil_apps.accounts.invitations import invitation_create
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.scopes import Scope
 from vigil_apps.accounts.services import token_create
 from vigil_apps.notifications.services.subscriptions import message_create_test, subscription_create
 from vigil_apps.sites.services import site_create
+from vigil_apps.web import rate_limits
 
 SCHEMA = Path(__file__).parents[3] / "docs/openapi.yaml"
 DOCUMENT: dict[str, Any] = yaml.safe_load(SCHEMA.read_text())

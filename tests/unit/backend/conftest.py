@@ -15,12 +15,12 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from surveillance.models import Alert, Camera
-from surveillance_backend import rate_limits
 from vigil_apps.accounts.scopes import Scope
 from vigil_apps.accounts.services import token_create
 from vigil_apps.sites.models import Site
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.services import member_set, site_create
+from vigil_apps.web import rate_limits
 
 APPS = list(django_settings.INSTALLED_APPS)
 """For tests that commit: with these named, Django empties the tables in cascade, as PostgreSQL wants it where a

@@ -20,7 +20,6 @@ from surveillance.intake.application import AlertIntake
 from surveillance.intake.groups import LARGEST, Groups
 from surveillance.models import Alert, Camera, CameraAlerts
 from surveillance.signals import alerts_stored
-from surveillance_backend.request_metrics import Answered, count_request
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.scopes import Scope
 from vigil_apps.notifications.models import OutboxEntry
@@ -28,6 +27,7 @@ from vigil_apps.notifications.services.subscriptions import subscription_create
 from vigil_apps.sites.models import Site
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.services import member_set
+from vigil_apps.web.request_metrics import Answered, count_request
 
 TRUNCATED = picture(640, 480)[:-900]
 

@@ -13,9 +13,9 @@ from tests.unit.backend.conftest import Party, party, send
 
 from surveillance.models import Alert, Camera
 from surveillance_backend.environment import load
-from surveillance_backend.rate_limits import seconds_to_wait
 from vigil_apps.accounts.lockout import TOO_MANY_ATTEMPTS
 from vigil_apps.accounts.scopes import Scope
+from vigil_apps.web.rate_limits import seconds_to_wait
 
 
 @pytest.fixture

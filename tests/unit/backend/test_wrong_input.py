@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from tests.unit.backend.conftest import Party, send
 
-from surveillance.api.ranges import ranged_response
 from surveillance.models import Alert, Camera
-from surveillance_backend.json_input import MAX_DEPTH, TOO_DEEP, load_json
 from surveillance_backend.middleware import NO_NUL
+from vigil_apps.web.json_input import MAX_DEPTH, TOO_DEEP, load_json
+from vigil_apps.web.ranges import ranged_response
 
 LISTS = ["/api/alerts/", "/api/cameras/", "/api/tokens/", "/api/audit/", "/api/sites/", "/api/notifications/"]
 POSITIONS = ["foo", "", "%00", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00%2B14:00", "2026-05-17T12:00:00"]

@@ -15,7 +15,6 @@ from vigil_apps.accounts.models import AuthToken, Invitation
 from vigil_apps.accounts.scopes import Scope
 from vigil_apps.accounts.services import user_set_active
 from vigil_apps.audit.models import Action
-from vigil_apps.audit.selectors import entries_visible_to
 from vigil_apps.dashboard import selectors
 from vigil_apps.dashboard.system import system_state
 from vigil_apps.dashboard.views.base import UserRequest, signed_in
@@ -25,7 +24,7 @@ from vigil_apps.notifications.selectors import messages_of, subscriptions_of
 from vigil_apps.notifications.services.subscriptions import masked_target
 from vigil_apps.sites.models import Membership
 from vigil_apps.sites.roles import Role
-from vigil_apps.sites.selectors import is_admin_anywhere, site_ids_of, sites_visible_to
+from vigil_apps.sites.selectors import audit_entries_visible_to, is_admin_anywhere, site_ids_of, sites_visible_to
 
 ENTRIES_SHOWN = 50
 USERS_SHOWN = 200
@@ -121,7 +120,7 @@ def person_switch(request: UserRequest, user_id: int) -> HttpResponse:
 def audit(request: UserRequest) -> HttpResponse:
     """Who changed what."""
     _require(is_admin_anywhere(request.user))
-    entries = entries_visible_to(request.user)
+    entries = audit_entries_visible_to(request.user)
     asked = {name: request.GET.get(name, "").replace("\x00", "")[:150] for name in ("kind", "action", "actor_name")}
     for name, value in asked.items():
         if value:

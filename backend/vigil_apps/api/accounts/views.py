@@ -21,20 +21,20 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from surveillance_backend.api_errors import ConflictError
-from surveillance_backend.json_input import BoundedJSONParser
-from surveillance_backend.pagination import NewestTokenPagination
-from vigil_apps.accounts.api.serializers import (
-    CredentialsSerializer,
-    NewTokenSerializer,
-    TokenRequestSerializer,
-    TokenSerializer,
-)
 from vigil_apps.accounts.authentication import ScopedTokenAuthentication
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.permissions import USER, user_of
 from vigil_apps.accounts.scopes import Scope
 from vigil_apps.accounts.services import token_create, token_rotate
+from vigil_apps.api.accounts.serializers import (
+    CredentialsSerializer,
+    NewTokenSerializer,
+    TokenRequestSerializer,
+    TokenSerializer,
+)
+from vigil_apps.web.api_errors import ConflictError
+from vigil_apps.web.json_input import BoundedJSONParser
+from vigil_apps.web.pagination import NewestTokenPagination
 
 
 class TokenView(APIView):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from vigil_apps.accounts.api import invitations, views
+from vigil_apps.api.accounts import invitations, schema, views  # noqa: F401 `schema` registers itself
 
 urlpatterns = [
     path("token/", views.TokenView.as_view(), name="token"),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from vigil_apps.sites.api import views
+from vigil_apps.api.sites import views
 
 urlpatterns = [
     path("sites/", views.SiteListView.as_view(), name="site-list"),

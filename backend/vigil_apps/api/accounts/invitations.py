@@ -20,16 +20,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from surveillance_backend.pagination import ByIdPagination
-from vigil_apps.accounts.api.serializers import (
-    AcceptSerializer,
-    AccountSerializer,
-    InvitationRequestSerializer,
-    InvitationSerializer,
-    InvitedAccountSerializer,
-    NewInvitationSerializer,
-    UserSerializer,
-)
 from vigil_apps.accounts.invitations import (
     InvalidAccountError,
     InvalidInvitationError,
@@ -40,9 +30,19 @@ from vigil_apps.accounts.invitations import (
 )
 from vigil_apps.accounts.models import Invitation
 from vigil_apps.accounts.permissions import USER, user_of
+from vigil_apps.api.accounts.serializers import (
+    AcceptSerializer,
+    AccountSerializer,
+    InvitationRequestSerializer,
+    InvitationSerializer,
+    InvitedAccountSerializer,
+    NewInvitationSerializer,
+    UserSerializer,
+)
 from vigil_apps.sites.models import Site
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.selectors import is_admin_anywhere, sites_visible_to
+from vigil_apps.web.pagination import ByIdPagination
 
 NOT_ADMIN = "Only an administrator, or the admin of a site, may invite."
 NOT_YOUR_SITE = "must be a site of which you are an admin"

@@ -14,17 +14,15 @@ from rest_framework.views import APIView
 
 from surveillance.api.errors import answered
 from surveillance.core.validation import as_json_object
-from surveillance_backend.pagination import ByIdPagination, OldestFirstPagination
-from surveillance_backend.rate_limits import require_rate
 from vigil_apps.accounts.permissions import USER, user_of
-from vigil_apps.notifications import dispatch
-from vigil_apps.notifications.api.serializers import (
+from vigil_apps.api.notifications.serializers import (
     ChannelSerializer,
     MessageSerializer,
     NewSubscriptionSerializer,
     SubscriptionSerializer,
     WebPushSerializer,
 )
+from vigil_apps.notifications import dispatch
 from vigil_apps.notifications.channels import CHANNELS
 from vigil_apps.notifications.channels.web_push import public_key
 from vigil_apps.notifications.channels.webhook import WebhookTarget
@@ -39,6 +37,8 @@ from vigil_apps.notifications.services.subscriptions import (
     target_of,
     web_push_subscribe,
 )
+from vigil_apps.web.pagination import ByIdPagination, OldestFirstPagination
+from vigil_apps.web.rate_limits import require_rate
 
 _READ_ONLY = SubscriptionSerializer.Meta.read_only_fields
 

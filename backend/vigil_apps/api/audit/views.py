@@ -11,13 +11,12 @@ from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from surveillance.api.instants import InstantFilter
-from surveillance_backend.pagination import ByIdPagination
 from vigil_apps.accounts.permissions import USER, user_of
-from vigil_apps.audit.api.serializers import AuditEntrySerializer
+from vigil_apps.api.audit.serializers import AuditEntrySerializer
 from vigil_apps.audit.models import Action, AuditEntry
-from vigil_apps.audit.selectors import entries_visible_to
-from vigil_apps.sites.selectors import is_admin_anywhere
+from vigil_apps.sites.selectors import audit_entries_visible_to, is_admin_anywhere
+from vigil_apps.web.instants import InstantFilter
+from vigil_apps.web.pagination import ByIdPagination
 
 
 class AuditFilter(django_filters.FilterSet):  # type: ignore[misc] # it has no types
@@ -48,7 +47,7 @@ class AuditView(ListAPIView[AuditEntry]):
         """Those that the user may read."""
         if getattr(self, "swagger_fake_view", False):  # the schema is made without a request
             return AuditEntry.objects.none()
-        return entries_visible_to(user_of(self.request))
+        return audit_entries_visible_to(user_of(self.request))
 
     @extend_schema(summary="Audit trail")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

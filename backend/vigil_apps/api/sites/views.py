@@ -14,10 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from surveillance_backend.api_errors import ConflictError
-from surveillance_backend.pagination import OldestFirstPagination
 from vigil_apps.accounts.permissions import USER, user_of
-from vigil_apps.sites.api.serializers import MemberSerializer, NewMemberSerializer, RoleSerializer, SiteSerializer
+from vigil_apps.api.sites.serializers import MemberSerializer, NewMemberSerializer, RoleSerializer, SiteSerializer
 from vigil_apps.sites.models import Membership, Site
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.selectors import sites_visible_to
@@ -29,6 +27,8 @@ from vigil_apps.sites.services import (
     site_delete,
     site_rename,
 )
+from vigil_apps.web.api_errors import ConflictError
+from vigil_apps.web.pagination import OldestFirstPagination
 
 
 class SiteListView(ListAPIView[Site]):

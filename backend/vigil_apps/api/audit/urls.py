@@ -2,6 +2,6 @@
 
 from django.urls import path
 
-from vigil_apps.audit.api.views import AuditView
+from vigil_apps.api.audit.views import AuditView
 
 urlpatterns = [path("audit/", AuditView.as_view(), name="audit")]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from vigil_apps.notifications.api import views
+from vigil_apps.api.notifications import views
 
 urlpatterns = [
     path("notifications/", views.SubscriptionListView.as_view(), name="notification-list"),

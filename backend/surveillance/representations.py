@@ -1,0 +1,77 @@
+"""Alerts as JSON: the API's views, the event stream and the fast intake all write them from here."""
+
+from typing import Any, cast
+
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from surveillance.models import Alert
+from vigil_contracts.alert import Box
+
+
+@extend_schema_field(cast("Any", Box))
+class BoxField(serializers.JSONField):
+    """A rectangle in fractions of the picture."""
+
+
+class AlertSerializer(serializers.ModelSerializer[Alert]):
+    """An alert as people read it."""
+
+    camera_name = serializers.CharField(source="camera.name", read_only=True)
+    box = BoxField(allow_null=True, read_only=True)
+    image = serializers.SerializerMethodField(help_text="Path of the picture, or null.")
+    clip = serializers.SerializerMethodField(help_text="Path of the clip, or null: it comes some seconds later.")
+    resolved_by: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        slug_field="username", read_only=True, allow_null=True
+    )
+    acknowledged_by: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        slug_field="username", read_only=True, allow_null=True
+    )
+
+    class Meta:
+        model = Alert
+        fields = (
+            "id",
+            "camera",
+            "camera_name",
+            "event_id",
+            "alert_type",
+            "confidence",
+            "timestamp",
+            "received_at",
+            "description",
+            "label",
+            "box",
+            "track",
+            "zone",
+            "zone_seconds",
+            "rule",
+            "image",
+            "clip",
+            "acknowledged",
+            "acknowledged_by",
+            "acknowledged_at",
+            "resolved",
+            "resolved_by",
+            "resolved_at",
+            "is_false_positive",
+        )
+        read_only_fields = fields
+
+    def get_image(self, alert: Alert) -> str | None:
+        """The path below this host; it answers to whoever may see the alert."""
+        return reverse("alert-image", args=[alert.pk]) if alert.image else None
+
+    def get_clip(self, alert: Alert) -> str | None:
+        """The path below this host; it answers to whoever may see the alert."""
+        return reverse("alert-clip", args=[alert.pk]) if alert.clip else None
+
+
+_ALERT = AlertSerializer()
+"""Kept: to make the fields of one costs more than to read an alert with them."""
+
+
+def alert_shown(alert: Alert) -> dict[str, Any]:
+    """The alert as `AlertSerializer` shows it."""
+    return dict(_ALERT.to_representation(alert))

@@ -1,0 +1,13 @@
+"""The project as an app, so that Django runs its system checks."""
+
+from django.apps import AppConfig
+
+
+class BackendConfig(AppConfig):
+    """Settings, middleware and paths. It has no tables."""
+
+    name = "surveillance_backend"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from surveillance_backend import checks  # noqa: F401

@@ -1,0 +1,1 @@
+"""The REST endpoints of the apps beside `surveillance`: an edge above all of them."""
