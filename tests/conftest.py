@@ -33,7 +33,8 @@ def shared() -> Path:
 
 LONGEST_FIRST = (
     *("e2e", "integration/backend", "integration/detector/streams", "integration/operator"),
-    *("integration/dashboard", "integration/detector/vision"),
+    *("integration/dashboard", "integration/detector/runtime", "integration/detector/detectors"),
+    *("integration/detector/vision", "integration/detector/delivery"),
 )
 """So that two workers end at about the same time."""
 

@@ -28,7 +28,8 @@ def main() -> None:
     from cctv.detectors.loader import load_model
     from cctv.detectors.openvino_runtime import OpenVinoModel
     from cctv.vision.analyser import Analyser
-    from vigil_contracts.camera import CameraConfiguration, Detection
+    from vigil_contracts.camera import CameraConfiguration
+    from vigil_contracts.detection import Detection
 
     clip, model_path = sys.argv[1:3]
     frames_per_second, seconds, cameras = float(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5])

@@ -15,7 +15,7 @@ from tests.integration.backend.test_ingest import PICTURE, Scene, make_scene
 from tests.integration.services.backend import BackendServer, backend_server
 
 from vigil_contracts.api_client import ApiClient, ApiError
-from vigil_contracts.camera import Heartbeat
+from vigil_contracts.health import Heartbeat
 from vigil_contracts.names import CameraPhase, Reason
 
 pytestmark = pytest.mark.timeout(400)

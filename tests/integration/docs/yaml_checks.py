@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from tests.chart.helm import CHART, ChartError, documents, render
 from tests.unit.operator.test_cel import ROOTS, operator_takes, server_takes
 
-from vigil_contracts.camera import Detection
+from vigil_contracts.detection import Detection
 
 KUBERNETES = "1.30"
 VALUES = json.loads((CHART / "values.schema.json").read_text())["properties"].keys()

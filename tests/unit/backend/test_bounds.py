@@ -12,7 +12,7 @@ from tests.unit.backend.conftest import Party, send
 from surveillance.core.stored_detection import readable_detection
 from surveillance.models import Alert, Camera, CameraAlerts, CameraHealth
 from vigil_contracts.bounds import INSTANT_RANGE
-from vigil_contracts.camera import Detection
+from vigil_contracts.detection import Detection
 
 FAR_TIMES = ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"]
 

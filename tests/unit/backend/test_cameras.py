@@ -7,7 +7,7 @@ from django.db import connection
 from tests.unit.backend.conftest import URL, Party
 
 from surveillance.models import Camera
-from vigil_contracts.camera import Detection
+from vigil_contracts.detection import Detection
 
 MASKED = "rtsp://***@camera.example:554/stream"
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from surveillance.core.health import REPORT_VALID_FOR, Report, camera_health, message
-from vigil_contracts.camera import StreamHealth
+from vigil_contracts.health import StreamHealth
 from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

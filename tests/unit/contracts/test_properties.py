@@ -12,8 +12,10 @@ from pydantic import BaseModel, ValidationError
 
 from vigil_contracts.alert import AlertSubmission, ClipSubmission
 from vigil_contracts.bounds import is_plausible
-from vigil_contracts.camera import Detection, Heartbeat, ResourceStates
+from vigil_contracts.detection import Detection
 from vigil_contracts.errands import DiscoveryResult, ProbeResult
+from vigil_contracts.health import Heartbeat
+from vigil_contracts.resources import ResourceStates
 
 NOW = datetime(2026, 5, 17, 12, tzinfo=UTC).isoformat()
 ZONE = {"name": "Yard", "points": [[0, 0], [1, 0], [1, 1]]}

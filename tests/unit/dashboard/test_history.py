@@ -10,7 +10,7 @@ from tests.unit.dashboard.test_pages import add_camera
 from surveillance.models import Camera, CameraHealthChange
 from surveillance.services import heartbeats
 from surveillance.services.heartbeats import heartbeat_record
-from vigil_contracts.camera import Heartbeat
+from vigil_contracts.health import Heartbeat
 from vigil_contracts.names import CameraPhase, Reason
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -9,7 +9,7 @@ from tests.unit.dashboard.test_pages import add_camera
 
 from surveillance.models import Camera
 from surveillance.services.resource_states import resource_states_record
-from vigil_contracts.camera import ResourceStates
+from vigil_contracts.resources import ResourceStates
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

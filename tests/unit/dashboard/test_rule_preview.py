@@ -11,8 +11,8 @@ from tests.unit.dashboard.test_pages import add_camera
 
 from surveillance.core.rule_preview import Certainty, Sighting, previews
 from surveillance.models import Alert, Camera
-from vigil_contracts.alert import Box
-from vigil_contracts.camera import Detection
+from vigil_contracts.detection import Detection
+from vigil_contracts.geometry import Box
 from vigil_contracts.names import AlertType
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)  # a Monday
@@ -39,6 +39,10 @@ def test_who_stands_in_the_zone_is_counted_and_who_only_reaches_into_it_is_not()
     inside, above, beside = seen(1, 0.2, 0.7), seen(2, 0.2, 0.45), seen(3, 0.8, 0.7)
     assert told({"type": "intrusion", "zone": "Drive"}, inside, above, beside) == ((1,), Certainty.COUNTED)
     assert told({"type": "object"}, inside, above, beside)[0] == (1, 2, 3)
+
+
+def test_who_stands_on_the_outline_is_in_the_zone_as_for_the_detector() -> None:
+    assert told({"type": "intrusion", "zone": "Drive"}, seen(1, 0.2, 0.5), seen(2, 0.5, 0.75))[0] == (1, 2)
 
 
 def test_an_object_counts_once_though_several_alerts_show_it() -> None:

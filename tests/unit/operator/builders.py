@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from vigil_contracts.camera import CameraConfiguration, Detection
+from vigil_contracts.camera import CameraConfiguration
+from vigil_contracts.detection import Detection
 from vigil_operator.core.desired.workload import DetectorPlan, DetectorSecrets, WorkloadSettings
 from vigil_operator.core.observed import (
     Camera,

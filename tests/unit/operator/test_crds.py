@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
-from vigil_contracts.camera import SEEN_BY_MODELS, Detection
+from vigil_contracts.detection import SEEN_BY_MODELS, Detection
 from vigil_contracts.names import CameraPhase, StreamTransport
 from vigil_contracts.rules import RULE_TYPES, Day, Direction, Rule
 from vigil_operator.core.specs import CameraSpec, DetectorClassSpec

@@ -10,7 +10,8 @@ import tzdata
 from tests.unit.operator.builders import NOW, PASSWORD, camera, camera_spec, detector_class, plan, pod, stored
 
 from vigil_contracts.api_client import ApiError
-from vigil_contracts.camera import AlertTotals, CameraSummary, HealthReport, StreamHealth
+from vigil_contracts.camera import AlertTotals, CameraSummary
+from vigil_contracts.health import HealthReport, StreamHealth
 from vigil_contracts.names import CameraPhase, Reason
 from vigil_operator.core.desired.deployment import build_deployment
 from vigil_operator.core.desired.secret import build_secret

@@ -15,15 +15,10 @@ from tests.unit.operator.builders import NAMESPACE, NOW, PASSWORD, SETTINGS, cam
 from tests.unit.operator.kube_server import MemoryTransport
 
 from vigil_contracts.api_client import ActiveCameras, ApiError, Fetched
-from vigil_contracts.camera import (
-    AlertTotals,
-    CameraConfiguration,
-    CameraReport,
-    HealthReport,
-    RegisteredResource,
-    ResourceRegistration,
-)
+from vigil_contracts.camera import AlertTotals, CameraConfiguration, CameraReport
+from vigil_contracts.health import HealthReport
 from vigil_contracts.names import CameraPhase, Reason
+from vigil_contracts.resources import RegisteredResource, ResourceRegistration
 from vigil_operator.core.observed import Key
 from vigil_operator.core.rollout import RolloutGate
 from vigil_operator.kube import reconciler

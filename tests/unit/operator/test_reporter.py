@@ -9,7 +9,7 @@ from typing import Any
 from tests.unit.operator.builders import NAMESPACE, NOW, camera, camera_body
 
 from vigil_contracts.api_client import ApiError
-from vigil_contracts.camera import STATES_AT_ONCE, ResourceState, ResourceStates
+from vigil_contracts.resources import STATES_AT_ONCE, ResourceState, ResourceStates
 from vigil_operator.core.conditions import rfc3339
 from vigil_operator.core.observed import Key
 from vigil_operator.core.state_report import state_of

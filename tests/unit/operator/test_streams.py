@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from tests.unit.operator.builders import NOW, pod
 
-from vigil_contracts.camera import HealthReport, StreamHealth
+from vigil_contracts.health import HealthReport, StreamHealth
 from vigil_contracts.names import REASON_TEXTS, CameraPhase, ConditionStatus, Reason
 from vigil_operator.core.conditions import Condition, ConditionType
 from vigil_operator.core.pods import classify

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.operator.builders import NAMESPACE, PASSWORD, camera, camera_body, configuration
 
-from vigil_contracts.camera import CameraConfiguration, Detection
+from vigil_contracts.camera import CameraConfiguration
+from vigil_contracts.detection import Detection
 from vigil_operator.core import sync_plan
 from vigil_operator.core.names import camera_resource_name, workload_name
 from vigil_operator.core.observed import Camera, camera_from_body

@@ -6,7 +6,7 @@ from collections.abc import Collection
 import pytest
 
 from vigil_contracts.api_client import ApiError
-from vigil_contracts.camera import TOKENS_AT_ONCE
+from vigil_contracts.detector_tokens import TOKENS_AT_ONCE
 from vigil_operator.sync.tokens import DetectorTokens
 
 

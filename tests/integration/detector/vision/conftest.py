@@ -1,32 +1,12 @@
-"""The real clips and a real model."""
+"""The real clips, with a model that remembers what it found in them."""
 
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable
 from pathlib import Path
 
-import av
-import numpy as np
 import pytest
-from tests.integration.detector.vision.clips import PERSONS, RememberingModel, frames_of
+from tests.integration.detector.clips import RememberingModel
 
-from cctv.detectors.loader import load_model
 from cctv.detectors.model import Model
-from vigil_contracts.camera import CameraConfiguration, Detection
-
-
-@pytest.fixture(scope="session")
-def model_folder(shared: Path) -> Path:
-    path = shared / "models" / "yolov8n_int8_openvino_model"
-    if not path.is_dir():
-        pytest.skip(f"needs YOLOv8n on COCO as OpenVINO network: {path} is missing")
-    return path
-
-
-@pytest.fixture(scope="session")
-def model(model_folder: Path) -> Iterator[Model]:
-    model = load_model(model_folder)
-    yield model
-    model.close()
 
 
 @pytest.fixture(scope="session")
@@ -37,37 +17,3 @@ def clip(shared: Path, model: Model) -> Callable[[str], tuple[Path, RememberingM
         return known.setdefault(clip, (shared / "videos" / clip, RememberingModel(model)))
 
     return of
-
-
-@pytest.fixture
-def camera() -> Callable[..., CameraConfiguration]:
-    def make(**detection: object) -> CameraConfiguration:
-        return CameraConfiguration(
-            id=1,
-            name="Yard",
-            rtsp_url="rtsp://host/stream",
-            revision="1",
-            detection=Detection(**detection),
-        )
-
-    return make
-
-
-PERSON_FRAME = 130
-
-
-@pytest.fixture(scope="session")
-def standing(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Somebody stands in the picture for a minute and a half. One slice a picture: the server mixes several up."""
-    picture = next(islice(frames_of(shared / "videos" / PERSONS), PERSON_FRAME, None)).bgr().astype(np.int16)
-    grain, path = np.random.default_rng(1), tmp_path_factory.mktemp("clips") / "standing.mp4"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(
-            "libx264", rate=5, options={"preset": "ultrafast", "bf": "0", "g": "10", "threads": "1"}
-        )
-        stream.width, stream.height, stream.pix_fmt = picture.shape[1], picture.shape[0], "yuv420p"
-        noisy = [(picture + grain.normal(0, 2, picture.shape)).clip(0, 255).astype(np.uint8) for _ in range(5)]
-        for number in range(90 * 5):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(noisy[number % 5], format="bgr24")))
-        container.mux(stream.encode())
-    return path

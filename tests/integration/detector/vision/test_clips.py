@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tests.integration.detector.vision.clips import CARS, PERSONS, RememberingModel, frames_of, sampled
+from tests.integration.detector.clips import CARS, PERSONS, RememberingModel, frames_of, sampled
 
 from cctv.common.events import Event
 from cctv.common.frame import Frame

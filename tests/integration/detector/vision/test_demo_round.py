@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.detector.vision.clips import RememberingModel, sampled
+from tests.integration.detector.clips import RememberingModel, sampled
 
 import cctv.detectors
 from cctv.detectors.loader import load_model
 from cctv.vision.analyser import Analyser
-from vigil_contracts.camera import CameraConfiguration, Detection
+from vigil_contracts.camera import CameraConfiguration
+from vigil_contracts.detection import Detection
 from vigil_demo.yard_clip import ensure_yard_clip
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tests.integration.detector.vision.clips import CARS, PERSONS, frames_of
+from tests.integration.detector.clips import CARS, PERSONS, frames_of
 
 from cctv.vision.tamper import CHECK_SECONDS, LEARN_SECONDS, Tampering, TamperWatch
 

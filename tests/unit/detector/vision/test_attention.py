@@ -7,6 +7,7 @@ from cctv.vision.analyser import Analyser
 from cctv.vision.motion import MotionGate
 from cctv.vision.observations import Observation
 from cctv.vision.tracking import ObjectTracker
+from vigil_contracts.geometry import Box
 
 HERE = (0.3, 0.2, 0.5, 0.8)
 
@@ -185,7 +186,7 @@ def test_who_stops_is_in_view_while_nothing_moves() -> None:
     """The tracker foretells that who walked goes on; a still picture says that they do not."""
     tracker = ObjectTracker(5.0, 0.25)
     for number in range(8):
-        box = (0.1 + 0.04 * number, 0.4, 0.15 + 0.04 * number, 0.6)
+        box = Box(0.1 + 0.04 * number, 0.4, 0.15 + 0.04 * number, 0.6)
         tracker.update([Observation(box, 0.9, "person", {}, 1)], number / 5)
     for number in range(8, 20):
         tracker.carry(number / 5)

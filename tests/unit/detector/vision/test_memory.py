@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from cctv.vision.memory import Memory
 from cctv.vision.observations import Observation
 from cctv.vision.tracking import TrackedObject
+from vigil_contracts.geometry import Box
 from vigil_contracts.names import AlertType
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-Box = tuple[float, float, float, float]
 
 
 def at(seconds: float) -> datetime:
@@ -17,11 +17,15 @@ def at(seconds: float) -> datetime:
 
 def walker(x: float) -> Box:
     """Somebody whose middle is at `x`, cut off by the edges of the picture."""
-    return max(0.0, x - 0.04), 0.5, min(1.0, x + 0.04), 0.8
+    return Box(max(0.0, x - 0.04), 0.5, min(1.0, x + 0.04), 0.8)
 
 
 def thing(name: str, first: Box, last: Box, seconds: tuple[float, float]) -> TrackedObject:
     return TrackedObject(name, *seconds, Observation(first, 0.9, "x", {}), Observation(last, 0.9, "x", {}))
+
+
+def still(name: str, box: Box, seconds: tuple[float, float]) -> TrackedObject:
+    return thing(name, box, box, seconds)
 
 
 def walked(memory: Memory, name: str, x: float, speed: float, begin: float, end: float) -> None:
@@ -92,19 +96,19 @@ def test_who_turns_round_is_known_a_step_away_and_not_further() -> None:
 
 def test_flames_beside_a_fire_are_the_fire_and_a_fire_elsewhere_is_another() -> None:
     memory = Memory()
-    fire = thing("one", (0.5, 0.3, 0.6, 0.6), (0.5, 0.3, 0.6, 0.6), (0.0, 1.0))
+    fire = still("one", Box(0.5, 0.3, 0.6, 0.6), (0.0, 1.0))
     memory.admit(fire, AlertType.FIRE, at(1.0))
     memory.tell("one", "fire")
-    flames = thing("two", (0.52, 0.45, 0.62, 0.65), (0.52, 0.45, 0.62, 0.65), (1.0, 2.0))
+    flames = still("two", Box(0.52, 0.45, 0.62, 0.65), (1.0, 2.0))
     memory.see([fire, flames], at(2.0))
     assert not memory.recognise(flames, AlertType.FIRE, {"one", "two"}, at(2.0)), "two boxes in one picture"
     memory.admit(flames, AlertType.FIRE, at(2.0))
     assert memory.was_told("two", "fire")
 
-    elsewhere = thing("three", (0.1, 0.3, 0.2, 0.6), (0.1, 0.3, 0.2, 0.6), (2.0, 3.0))
+    elsewhere = still("three", Box(0.1, 0.3, 0.2, 0.6), (2.0, 3.0))
     memory.admit(elsewhere, AlertType.FIRE, at(3.0))
     assert not memory.was_told("three", "fire")
-    smoke = thing("four", (0.5, 0.1, 0.6, 0.6), (0.5, 0.1, 0.6, 0.6), (2.0, 3.0))
+    smoke = still("four", Box(0.5, 0.1, 0.6, 0.6), (2.0, 3.0))
     memory.admit(smoke, AlertType.SMOKE, at(3.0))
     assert not memory.was_told("four", "fire"), "smoke is told of beside the fire"
 

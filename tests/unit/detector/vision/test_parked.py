@@ -13,9 +13,10 @@ from cctv.vision.analyser import Analyser
 from cctv.vision.memory import Memory
 from cctv.vision.observations import Observation
 from cctv.vision.tracking import TrackedObject
+from vigil_contracts.geometry import Box
 from vigil_contracts.names import AlertType
 
-CAR = (0.3, 0.3, 0.6, 0.7)
+CAR = Box(0.3, 0.3, 0.6, 0.7)
 PARKED_AT = 2.0
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SEEN = Observation(CAR, 0.9, "car", {})

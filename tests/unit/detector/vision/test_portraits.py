@@ -8,6 +8,7 @@ from cctv.vision.analyser import Analyser
 from cctv.vision.observations import Observation
 from cctv.vision.portraits import MOST_PORTRAITS, PAUSE_SECONDS, Portraits
 from cctv.vision.snapshot import Picture
+from vigil_contracts.geometry import Box
 
 RATE = 5.0
 
@@ -86,7 +87,7 @@ def test_each_keeps_its_own_picture_and_the_end_sends_what_is_best(walk) -> None
 
 def test_the_number_of_pictures_that_are_kept_is_bounded(make_frame) -> None:  # type: ignore[no-untyped-def]
     portraits = Portraits()
-    seen = Observation((0.1, 0.1, 0.9, 0.9), 0.9, "person", {})
+    seen = Observation(Box(0.1, 0.1, 0.9, 0.9), 0.9, "person", {})
     for number in range(3 * MOST_PORTRAITS):
         portraits.begin(f"event-{number}", f"track-{number}", "person", Picture(make_frame(), seen, 1e-9), 0.0)
         portraits.consider(f"track-{number}", make_frame(float(number)), seen)

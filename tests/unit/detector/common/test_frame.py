@@ -11,6 +11,7 @@ import pytest
 from cctv.common.frame import Frame
 from cctv.common.jpeg import render_jpeg
 from cctv.vision.snapshot import sharpness
+from vigil_contracts.geometry import Box
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -47,11 +48,11 @@ def test_a_frame_has_the_shape_in_which_it_is_shown(pixel_aspect: float, size: t
     assert (frame.width, frame.height) == size
     assert frame.bgr().shape == (size[1], size[0], 3)
     assert frame.luma().shape == (36, 50), "motion looks at the encoded pixels"
-    shown = cv2.imdecode(np.frombuffer(render_jpeg(frame, (0.1, 0.1, 0.4, 0.9), "a"), np.uint8), cv2.IMREAD_COLOR)
+    shown = cv2.imdecode(np.frombuffer(render_jpeg(frame, Box(0.1, 0.1, 0.4, 0.9), "a"), np.uint8), cv2.IMREAD_COLOR)
     assert shown is not None
     assert shown.shape == (size[1], size[0], 3)
-    assert sharpness(frame, (0.3, 0.1, 0.7, 0.9)) == pytest.approx(
-        sharpness(decoded("yuv420p"), (0.3, 0.1, 0.7, 0.9))
+    assert sharpness(frame, Box(0.3, 0.1, 0.7, 0.9)) == pytest.approx(
+        sharpness(decoded("yuv420p"), Box(0.3, 0.1, 0.7, 0.9))
     )
 
 

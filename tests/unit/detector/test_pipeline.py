@@ -28,7 +28,8 @@ from cctv.streams.source import StreamInfo
 from cctv.vision.state_store import StateStore
 from vigil_contracts.alert import AlertSubmission
 from vigil_contracts.api_client import ActiveCameras
-from vigil_contracts.camera import CameraConfiguration, Heartbeat
+from vigil_contracts.camera import CameraConfiguration
+from vigil_contracts.health import Heartbeat
 from vigil_contracts.names import AlertType, CameraPhase, Reason
 
 CAMERA = CameraConfiguration.model_validate(

@@ -11,8 +11,7 @@ from pydantic import ValidationError
 from cctv.common.events import Event
 from cctv.rules import CHECKS
 from cctv.vision.analyser import Analyser
-from vigil_contracts.camera import Detection
-from vigil_contracts.geometry import crossing, is_inside
+from vigil_contracts.detection import Detection
 from vigil_contracts.names import AlertType
 from vigil_contracts.rules import Schedule
 from vigil_contracts.schedule import is_armed
@@ -89,21 +88,6 @@ def test_a_line_counts_its_direction_at_any_rate(
     events = events_of(walking, frames_per_second=frames_per_second, rules=[rule])
     assert len(events) == count
     assert all(event.alert_type == AlertType.LINE_CROSSING for _, event in events)
-
-
-def test_going_around_a_line_does_not_cross_it() -> None:
-    line = ((0.5, 0.4), (0.5, 0.6))
-    assert crossing((0.4, 0.5), (0.6, 0.5), line) == -1
-    assert crossing((0.6, 0.5), (0.4, 0.5), line) == 1
-    assert crossing((0.4, 0.1), (0.6, 0.1), line) == 0
-    assert crossing((0.4, 0.5), (0.45, 0.5), line) == 0
-
-
-def test_zones_may_have_any_shape() -> None:
-    corner = ((0.0, 0.0), (1.0, 0.0), (1.0, 0.3), (0.3, 0.3), (0.3, 1.0), (0.0, 1.0))
-    assert is_inside((0.1, 0.9), corner)
-    assert is_inside((0.9, 0.1), corner)
-    assert not is_inside((0.9, 0.9), corner)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import openvino as ov
 import pytest
-from tests.integration.detector.vision.clips import PERSONS, frames_of
+from tests.integration.detector.clips import PERSONS, frames_of
 
 from cctv.common.frame import Frame
 from cctv.detectors.errors import ModelInvalidError

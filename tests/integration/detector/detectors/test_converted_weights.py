@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import pytest
-from tests.integration.detector.vision.clips import PERSONS, RememberingModel, sampled
+from tests.integration.detector.clips import PERSONS, RememberingModel, sampled
 from tests.integration.services import made_weights
 from tools.image.fetch_model import put_model
 

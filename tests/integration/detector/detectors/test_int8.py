@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import openvino as ov
 import pytest
-from tests.integration.detector.vision.clips import PERSONS, RememberingModel, sampled
+from tests.integration.detector.clips import PERSONS, RememberingModel, sampled
 
 from cctv.detectors import int8_network, int8_process
 from cctv.detectors.int8_process import write_frames

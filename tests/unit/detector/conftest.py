@@ -1,4 +1,4 @@
-"""Frames and models made by hand."""
+"""Frames and models made by hand, and property tests that do not judge how loaded the machine is."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -6,10 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from cctv.common.frame import Frame
 from cctv.detectors.model import Detections
-from vigil_contracts.camera import CameraConfiguration, Detection
+from vigil_contracts.camera import CameraConfiguration
+from vigil_contracts.detection import Detection
+
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

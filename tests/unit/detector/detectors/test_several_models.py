@@ -14,7 +14,7 @@ from cctv.detectors.model_pool import MeasuredModel, Models
 from cctv.detectors.several import SeveralModels, as_one
 from cctv.metrics import Metrics
 from cctv.vision.analyser import Analyser
-from vigil_contracts.camera import Detection
+from vigil_contracts.detection import Detection
 
 HERE, AWAY = (0.3, 0.2, 0.5, 0.8), (0.7, 0.2, 0.9, 0.8)
 PEOPLE = {"model": "coco"}

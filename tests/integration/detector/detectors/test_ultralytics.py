@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.integration.detector.vision.clips import frames_of
+from tests.integration.detector.clips import frames_of
 from tests.integration.services.made_clips import make_clip
 
 from cctv.detectors.loader import load_model

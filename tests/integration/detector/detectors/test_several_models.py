@@ -8,14 +8,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tests.integration.detector.vision.clips import PERSONS, START, frames_of
+from tests.integration.detector.clips import PERSONS, START, frames_of
 
 from cctv.common.frame import Frame
 from cctv.detectors.loader import load_model
 from cctv.detectors.model import Model
 from cctv.detectors.several import SeveralModels
 from cctv.vision.analyser import Analyser
-from vigil_contracts.camera import CameraConfiguration, Detection
+from vigil_contracts.camera import CameraConfiguration
+from vigil_contracts.detection import Detection
 from vigil_demo.scene.story import Story
 
 BURNING_SECONDS = (45.0, 62.0)

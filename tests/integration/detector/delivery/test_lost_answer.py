@@ -5,7 +5,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tests.integration.detector.streams.test_endurance import MEGABYTE
+from tests.integration.detector.delivery.test_endurance import MEGABYTE
 from tests.integration.services.backend import BackendServer
 from tests.integration.services.detector import a_person, wait_until
 

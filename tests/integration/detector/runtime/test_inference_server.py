@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.cluster.polling import eventually
-from tests.integration.detector.streams.test_process import health
+from tests.integration.detector.runtime.test_process import health
 from tests.integration.services.backend import BackendServer
 from tests.integration.services.detector import detector
 from tests.integration.services.inference_server import inference_server

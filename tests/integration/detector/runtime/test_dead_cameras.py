@@ -1,0 +1,27 @@
+"""What cameras cost that do not answer."""
+
+import time
+from pathlib import Path
+
+import pytest
+from tests.integration.services.backend import BackendServer
+from tests.integration.services.detector import detector, wait_until
+
+
+@pytest.mark.slow
+def test_a_dead_camera_costs_under_one_percent_of_a_core(
+    backend: BackendServer, shared: Path, tmp_path: Path
+) -> None:
+    user, pipeline = backend.create_user("anna"), ""
+    pipeline = backend.token("anna", "pipeline")
+    for number in range(10):
+        backend.add_camera(user.token, name=f"dead {number}", rtsp_url=f"rtsp://127.0.0.1:{number + 1}/cam")
+    settings = {"VIGIL_MODEL": str(shared / "models" / "yolov8n_int8_openvino_model")}
+    with detector(tmp_path / "cctv", api_url=backend.url, token=pipeline, settings=settings) as cctv:
+        wait_until(lambda: cctv.output.count("StreamUnreachable") >= 10, 60, "all ten are found dead")
+        time.sleep(5)
+        before, began = cctv.cpu_seconds(), time.monotonic()
+        time.sleep(15)
+        used = (cctv.cpu_seconds() - before) / (time.monotonic() - began)
+
+    assert used / 10 < 0.01, f"{used / 10:.2%} of a core for each dead camera"
