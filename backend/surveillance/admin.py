@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from surveillance.core.validation import InvalidInputError, parse, stream_url
 from surveillance.models import Alert, Camera, ManagedBy
-from vigil_contracts.camera import Detection
+from vigil_contracts.detection import Detection
 
 if TYPE_CHECKING:  # generic for the type checker only
     CameraModelForm = forms.ModelForm[Camera]

@@ -5,7 +5,7 @@ A test holds each against its schema, so that an example cannot lie; a new shape
 
 from typing import Any
 
-from vigil_contracts.camera import Detection
+from vigil_contracts.detection import Detection
 
 _TIME, _LATER = "2026-11-23T12:00:00Z", "2026-11-30T12:00:00Z"
 _UUID = "7f8f9a52-9d5b-4b7e-9d3c-0a4f7e3c1b52"

@@ -1,12 +1,13 @@
 """An alert on its way from a detector to the API: the fields of `POST /api/send-alert/`."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from vigil_contracts import geometry
 from vigil_contracts.bounds import MAX_SECONDS_IN_ZONE, Instant, RowId
-from vigil_contracts.camera import Fraction
 from vigil_contracts.names import AlertType
+from vigil_contracts.rules import Fraction
 
 NEW_FIELDS = frozenset({"zone_seconds"})
 """Fields that the version before this one does not know: its API refuses them, its detector cannot read them."""
@@ -22,6 +23,16 @@ class Box(BaseModel):
     y_min: Fraction
     x_max: Fraction
     y_max: Fraction
+
+    @classmethod
+    def of(cls, box: geometry.Box) -> Self:
+        """Return `box` as the API takes it. Raises ValidationError if it reaches beyond the frame."""
+        return cls(x_min=box.x_min, y_min=box.y_min, x_max=box.x_max, y_max=box.y_max)
+
+    @property
+    def corners(self) -> geometry.Box:
+        """Return the box to calculate with."""
+        return geometry.Box(self.x_min, self.y_min, self.x_max, self.y_max)
 
 
 class AlertSubmission(BaseModel):

@@ -17,16 +17,10 @@ import httpx
 from pydantic import ValidationError
 
 from vigil_contracts.alert import NEW_FIELDS, AlertSubmission, ClipSubmission, PictureSubmission
-from vigil_contracts.camera import (
-    CameraConfiguration,
-    CameraReport,
-    CameraSummary,
-    Heartbeat,
-    RegisteredResource,
-    ResourceRegistration,
-    ResourceStates,
-)
+from vigil_contracts.camera import CameraConfiguration, CameraReport, CameraSummary
 from vigil_contracts.errands import ClaimedErrand, DiscoveryResult, Errand, ProbeResult
+from vigil_contracts.health import Heartbeat
+from vigil_contracts.resources import RegisteredResource, ResourceRegistration, ResourceStates
 
 T = TypeVar("T")
 

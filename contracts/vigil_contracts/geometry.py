@@ -1,12 +1,63 @@
-"""Points, polygons and lines in fractions of the frame's width and height. The origin is the top left corner.
+"""Points, boxes, polygons and lines in fractions of the frame's width and height. The origin is the top left corner.
 
 The detector's rules and the backend's rule preview decide with these functions, so that they agree with each other
 and with what the dashboard shades: SVG fills polygons by the non-zero rule, too.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 Point = tuple[float, float]
+
+
+class Box(NamedTuple):
+    """An upright rectangle. A box that is predicted, not detected, may reach beyond the frame."""
+
+    x_min: float
+    y_min: float
+    x_max: float
+    y_max: float
+
+    @property
+    def width(self) -> float:
+        """Return the width, in fractions of the frame's."""
+        return self.x_max - self.x_min
+
+    @property
+    def height(self) -> float:
+        """Return the height, in fractions of the frame's."""
+        return self.y_max - self.y_min
+
+    @property
+    def area(self) -> float:
+        """Return the share of the frame that the box covers."""
+        return self.width * self.height
+
+    @property
+    def centre(self) -> Point:
+        """Return the middle of the box."""
+        return (self.x_min + self.x_max) / 2, (self.y_min + self.y_max) / 2
+
+    @property
+    def foot(self) -> Point:
+        """Return the middle of the lower edge: where the object stands. Zones and lines are compared with it."""
+        return (self.x_min + self.x_max) / 2, self.y_max
+
+    def shifted(self, right: float, down: float) -> "Box":
+        """Return the box, moved."""
+        return Box(self.x_min + right, self.y_min + down, self.x_max + right, self.y_max + down)
+
+    def intersection(self, other: "Box") -> float:
+        """Return the area that both boxes cover."""
+        width = min(self.x_max, other.x_max) - max(self.x_min, other.x_min)
+        height = min(self.y_max, other.y_max) - max(self.y_min, other.y_min)
+        return max(0.0, width) * max(0.0, height)
+
+    def iou(self, other: "Box") -> float:
+        """Return the intersection over union, 0.0 to 1.0; 0.0 for two boxes without area."""
+        shared = self.intersection(other)
+        union = self.area + other.area - shared
+        return shared / union if union > 0 else 0.0
 
 
 def is_inside(point: Point, polygon: Sequence[Point]) -> bool:

@@ -31,7 +31,8 @@ from cctv.vision.analysis import Analysis, names_of_models
 from cctv.vision.state_store import StateStore
 from cctv.vision.work_watch import WorkWatch
 from vigil_contracts.alert import ClipSubmission, PictureSubmission
-from vigil_contracts.camera import CameraConfiguration, Heartbeat
+from vigil_contracts.camera import CameraConfiguration
+from vigil_contracts.health import Heartbeat
 from vigil_contracts.stream_url import secrets_of
 
 _STATE_EVERY_SECONDS = 10.0

@@ -46,7 +46,9 @@ from vigil_apps.accounts.permissions import scope_of
 from vigil_apps.accounts.scopes import SERVICE_SCOPES
 from vigil_apps.web.rate_limits import require_rate
 from vigil_contracts.alert import AlertSubmission, ClipSubmission, PictureSubmission
-from vigil_contracts.camera import CameraConfiguration, DetectorTokenOrder, Heartbeat
+from vigil_contracts.camera import CameraConfiguration
+from vigil_contracts.detector_tokens import DetectorTokenOrder
+from vigil_contracts.health import Heartbeat
 
 _IF_NONE_MATCH = OpenApiParameter("If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER)
 _CONFIGURATIONS = {"type": "array", "items": {"$ref": "#/components/schemas/CameraConfiguration"}}

@@ -15,7 +15,7 @@ from surveillance.core.validation import InvalidInputError, parse
 from surveillance.selectors.resources import registered_resources, reported_resource
 from surveillance.services.registrations import resource_register, resource_unregister
 from surveillance.services.resource_states import resource_states_record
-from vigil_contracts.camera import RegisteredResource, ReportedResource, ResourceRegistration, ResourceStates
+from vigil_contracts.resources import RegisteredResource, ReportedResource, ResourceRegistration, ResourceStates
 
 MAX_UID_LENGTH = 64
 

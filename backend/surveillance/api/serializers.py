@@ -12,7 +12,7 @@ from surveillance.models import AlertComment, Camera, Inquiry, InquiryState
 from surveillance.representations import BoxField
 from surveillance.selectors.cameras import alert_totals_of, health_of, media_url_of
 from vigil_contracts.bounds import MAX_COUNT, MAX_SECONDS_IN_ZONE
-from vigil_contracts.camera import Detection
+from vigil_contracts.detection import Detection
 from vigil_contracts.errands import MAX_RESULT_LENGTH, DiscoveryResult, ProbeResult
 
 
@@ -57,7 +57,7 @@ _HEALTH, _ALERT_TOTALS = HealthSerializer(), AlertTotalsSerializer()
 
 @extend_schema_field(cast("Any", Detection))
 class DetectionField(serializers.JSONField):
-    """Checked by the service against `vigil_contracts.camera.Detection`, with errors that name the nested field."""
+    """A `vigil_contracts.detection.Detection`. The service validates it, and its errors name the nested field."""
 
 
 class CameraSerializer(serializers.ModelSerializer[Camera]):

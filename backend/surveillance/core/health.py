@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from vigil_contracts.camera import StreamHealth
+from vigil_contracts.health import StreamHealth
 from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason, is_whole_message
 
 REPORT_VALID_FOR = timedelta(seconds=30)

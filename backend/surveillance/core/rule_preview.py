@@ -10,15 +10,12 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
-from vigil_contracts.alert import Box
-from vigil_contracts.camera import Detection
-from vigil_contracts.geometry import Point, crossing, is_inside
+from vigil_contracts.detection import Detection
+from vigil_contracts.geometry import Box, Point, is_inside
 from vigil_contracts.names import AlertType
-from vigil_contracts.rules import Direction, LineCrossingRule, LoiteringRule, ObjectRule, Rule
+from vigil_contracts.rule_matching import EVERYTHING, concerns, counted_crossing, is_named
+from vigil_contracts.rules import LineCrossingRule, LoiteringRule, Rule
 from vigil_contracts.schedule import is_armed
-
-EVERYTHING = ObjectRule(name="everything", type="object")
-"""The rule of a camera that has none."""
 
 
 class Certainty(StrEnum):
@@ -43,13 +40,13 @@ class Sighting:
 
     @property
     def foot(self) -> Point:
-        """Where the object stands: the middle of its box's lower edge."""
-        return (self.box.x_min + self.box.x_max) / 2, self.box.y_max
+        """Return where the object stands."""
+        return self.box.foot
 
     @property
     def size(self) -> float:
-        """Its share of the picture."""
-        return (self.box.x_max - self.box.x_min) * (self.box.y_max - self.box.y_min)
+        """Return the share of the frame that it covers."""
+        return self.box.area
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +90,10 @@ def _preview(rule: Rule, detection: Detection, objects: Sequence[Sequence[Sighti
 
 def _concerns(rule: Rule, detection: Detection, one: Sighting) -> bool:
     """As the detector has it: the camera's own classes and confidence first, then the rule's."""
-    words = {one.label.lower(), one.kind.value}
-    return all(
-        not (names := {name.lower() for name in classes}) or not words.isdisjoint(names)
-        for classes in (detection.classes, rule.classes)
-    ) and (
-        one.confidence >= max(detection.minimum_confidence, rule.minimum_confidence) and one.size >= rule.minimum_size
+    return (
+        is_named(detection.classes, one.label, one.kind)
+        and one.confidence >= detection.minimum_confidence
+        and concerns(rule, label=one.label, kind=one.kind, confidence=one.confidence, size=one.size)
     )
 
 
@@ -111,5 +106,4 @@ def _after_cooldown(rule: Rule, hits: list[Sighting]) -> list[Sighting]:
 
 
 def _crossings(rule: LineCrossingRule, seen: Sequence[Sighting]) -> list[Sighting]:
-    signs = {Direction.LEFT_TO_RIGHT: {1}, Direction.RIGHT_TO_LEFT: {-1}, Direction.EITHER: {1, -1}}[rule.direction]
-    return [after for before, after in pairwise(seen) if crossing(before.foot, after.foot, rule.line) in signs]
+    return [after for before, after in pairwise(seen) if counted_crossing(rule, before.foot, after.foot)]

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from vigil_contracts.camera import Detection
+from vigil_contracts.detection import Detection
 
 
 def readable_detection(stored: Mapping[str, Any]) -> Detection:

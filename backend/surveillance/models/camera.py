@@ -10,7 +10,7 @@ from django.db.models import UniqueConstraint
 from surveillance.choices import TRANSPORTS
 from surveillance.credentials import EncryptedTextField, UnreadableText
 from vigil_apps.sites.models import Site
-from vigil_contracts.camera import Detection
+from vigil_contracts.detection import Detection
 from vigil_contracts.names import StreamTransport
 from vigil_contracts.stream_url import mask_stream_url
 

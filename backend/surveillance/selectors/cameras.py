@@ -14,7 +14,9 @@ from surveillance.models import Camera, CameraAlerts, CameraHealth, CameraListVe
 from vigil_apps.accounts.scopes import SERVICE_SCOPES, Scope
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.selectors import site_ids_of
-from vigil_contracts.camera import AlertTotals, Detection, StreamHealth
+from vigil_contracts.camera import AlertTotals
+from vigil_contracts.detection import Detection
+from vigil_contracts.health import StreamHealth
 from vigil_contracts.names import CameraPhase, Reason
 
 CONFIGURATION_FORMAT = 1

@@ -1,7 +1,7 @@
 """Reads of Camera resources: the rows that stand for those of `kubectl`, and how each camera's resource is."""
 
 from surveillance.models import Camera, CameraResource, CameraResourceState, ManagedBy
-from vigil_contracts.camera import RegisteredResource, ReportedResource
+from vigil_contracts.resources import RegisteredResource, ReportedResource
 
 
 def registered_resources(*, source: str) -> list[RegisteredResource]:

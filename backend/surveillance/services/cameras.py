@@ -13,7 +13,7 @@ from surveillance.core.validation import InvalidInputError, as_json_object, pars
 from surveillance.models import Camera, ManagedBy
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.selectors import sites_visible_to
-from vigil_contracts.camera import Detection
+from vigil_contracts.detection import Detection
 
 WRITABLE = (
     "name",

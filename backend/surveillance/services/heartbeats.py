@@ -4,7 +4,7 @@ from datetime import datetime
 
 from surveillance.core.health import REPORT_VALID_FOR
 from surveillance.models import Camera, CameraHealth, CameraHealthChange
-from vigil_contracts.camera import Heartbeat
+from vigil_contracts.health import Heartbeat
 from vigil_contracts.names import CameraPhase, Reason
 from vigil_contracts.stream_url import redact, secrets_of
 

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from surveillance.core.validation import InvalidInputError
 from surveillance.models import Camera, CameraResource, ManagedBy
 from surveillance.services.cameras import camera_write
-from vigil_contracts.camera import ResourceRegistration
+from vigil_contracts.resources import ResourceRegistration
 
 NAME_LENGTH = 100
 NO_SUCH_OWNER = "must be the name of an active user; the operator's setting VIGIL_CAMERA_OWNER gives it"

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from surveillance.models import Camera, CameraResourceState
-from vigil_contracts.camera import ResourceState, ResourceStates
+from vigil_contracts.resources import ResourceState, ResourceStates
 from vigil_contracts.stream_url import redact, secrets_of
 
 

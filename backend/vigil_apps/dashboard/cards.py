@@ -15,8 +15,8 @@ from vigil_apps.dashboard.vocabulary import (
     Tone,
     Words,
 )
-from vigil_contracts.camera import ReportedResource
 from vigil_contracts.names import AlertType, CameraPhase, Reason
+from vigil_contracts.resources import ReportedResource
 
 
 @dataclass(frozen=True, slots=True)

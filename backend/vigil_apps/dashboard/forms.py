@@ -11,7 +11,7 @@ from surveillance.choices import TRANSPORTS
 from surveillance.core.stored_detection import readable_detection
 from surveillance.core.validation import Errors
 from surveillance.models import Camera
-from vigil_contracts.camera import Detection
+from vigil_contracts.detection import Detection
 
 REQUIRED = {"required": _("is required.")}
 RETENTION_FIELDS = ("retention_days", "retention_megabytes")

@@ -13,7 +13,7 @@ from surveillance.core.validation import parse
 from surveillance.models import Camera
 from vigil_apps.dashboard.selectors import visible_alerts
 from vigil_contracts.alert import Box
-from vigil_contracts.camera import Detection
+from vigil_contracts.detection import Detection
 from vigil_contracts.names import AlertType
 
 EDITED = ("zones", "rules", "motion_masks", "schedule")
@@ -66,7 +66,7 @@ def preview_of(user: User, camera: Camera, sent: object, *, now: datetime) -> Pr
     sightings = []
     for number, track, event, at, label, kind, confidence, box in rows[:MAX_ALERTS]:
         try:
-            place = Box.model_validate(box)
+            place = Box.model_validate(box).corners
         except ValidationError:
             continue
         sightings.append(Sighting(number, track or event, at, label, AlertType(kind), confidence, place))

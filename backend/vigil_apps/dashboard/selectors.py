@@ -36,7 +36,7 @@ from vigil_apps.dashboard.figures import HOURS, MANY
 from vigil_apps.dashboard.vocabulary import ALERT_KINDS
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.selectors import sites_visible_to
-from vigil_contracts.camera import StreamHealth
+from vigil_contracts.health import StreamHealth
 from vigil_contracts.names import AlertType, CameraPhase, Reason
 
 HISTORY_SHOWN, TOKENS_SHOWN, TRACK_SHOWN = 20, 5, 50

@@ -25,7 +25,8 @@ from cctv.detectors.loader import load_model
 from cctv.detectors.model import Model
 from cctv.detectors.several import as_one
 from cctv.vision.analyser import Analyser
-from vigil_contracts.camera import CameraConfiguration, Detection
+from vigil_contracts.camera import CameraConfiguration
+from vigil_contracts.detection import Detection
 
 SHOWN_SECONDS = 2.0
 """How long an event stays drawn in the annotated video."""
@@ -55,7 +56,7 @@ class Seen:
             "zone_seconds": event.zone_seconds,
             "track": event.track,
             "description": event.description,
-            "box": event.box.model_dump() if event.box else None,
+            "box": event.box._asdict() if event.box else None,
         }
 
 
@@ -158,7 +159,7 @@ def write_video(clip: Path, target: Path, detection: Detection, seen: Sequence[S
                 seconds = float(picture.time or 0.0)
                 shown = [one for one in seen if 0 <= seconds - one.seconds < SHOWN_SECONDS and one.event.box]
                 if shown:
-                    boxes = [_corners(one.event) for one in shown]
+                    boxes = [one.event.box for one in shown if one.event.box is not None]
                     canvas = draw_boxes(canvas, boxes, [one.event.description for one in shown])
                 if stream is None:
                     stream = container.add_stream("libx264", rate=30)
@@ -212,12 +213,6 @@ def _pixel_aspect(clip: Path) -> float:
             return float(container.streams.video[0].codec_context.sample_aspect_ratio or 1.0)
     except (av.FFmpegError, OSError, IndexError):
         return 1.0
-
-
-def _corners(event: Event) -> tuple[float, float, float, float]:
-    if event.box is None:
-        raise ValueError("an event without a box has no corners")
-    return event.box.x_min, event.box.y_min, event.box.x_max, event.box.y_max
 
 
 def _moment(text: str) -> datetime:

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 
 from cctv.common.frame import Image
-from vigil_contracts.camera import Detection
+from vigil_contracts.detection import Detection
+from vigil_contracts.geometry import Box
 from vigil_contracts.rules import LineCrossingRule, Point
 
-Box = tuple[float, float, float, float]
 Pixel = tuple[int, int]
 
 BOX_COLOUR_BGR = (251, 81, 163)
@@ -19,10 +19,10 @@ CAPTION_PADDING = 4
 def draw_boxes(canvas: Image, boxes: list[Box], captions: list[str]) -> Image:
     """Draws boxes (in fractions) with captions into `canvas`, (H, W, 3), uint8, BGR, and returns it."""
     thickness = _thickness(canvas)
+    height, width = canvas.shape[:2]
     for box, caption in zip(boxes, captions, strict=True):
-        left, top, right, bottom = (
-            round(edge * side) for edge, side in zip(box, (*canvas.shape[1::-1],) * 2, strict=True)
-        )
+        left, top = round(box.x_min * width), round(box.y_min * height)
+        right, bottom = round(box.x_max * width), round(box.y_max * height)
         cv2.rectangle(canvas, (left, top), (right, bottom), BOX_COLOUR_BGR, thickness)
         _draw_caption(canvas, caption, (left, top), thickness, BOX_COLOUR_BGR)
     return canvas

@@ -4,7 +4,9 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from vigil_contracts.alert import AlertSubmission, Box, PictureSubmission
+from vigil_contracts import alert
+from vigil_contracts.alert import AlertSubmission, PictureSubmission
+from vigil_contracts.geometry import Box
 from vigil_contracts.names import AlertType
 
 
@@ -38,7 +40,7 @@ class Event:
             confidence=self.confidence,
             timestamp=self.timestamp,
             label=self.label[:64],
-            box=self.box,
+            box=alert.Box.of(self.box) if self.box is not None else None,
             track=self.track[:64],
             zone=self.zone[:64],
             zone_seconds=self.zone_seconds,
@@ -57,7 +59,7 @@ class EventPicture:
 
     def to_submission(self, camera_id: int) -> PictureSubmission:
         """The fields as the API takes them; the picture travels beside them."""
-        return PictureSubmission(event_id=self.event_id, camera=camera_id, box=self.box)
+        return PictureSubmission(event_id=self.event_id, camera=camera_id, box=alert.Box.of(self.box))
 
 
 def new_event_id() -> str:

@@ -5,6 +5,7 @@ import numpy as np
 
 from cctv.common.drawing import draw_boxes
 from cctv.common.frame import Frame, Image
+from vigil_contracts.geometry import Box
 
 WIDEST_PIXELS = 1280
 JPEG_QUALITY = 85
@@ -19,7 +20,7 @@ def encode_jpeg(image: Image, quality: int) -> bytes:
     return jpeg.tobytes()
 
 
-def render_jpeg(frame: Frame, box: tuple[float, float, float, float] | None, caption: str) -> bytes:
+def render_jpeg(frame: Frame, box: Box | None, caption: str) -> bytes:
     """Return the frame as JPEG, at most `WIDEST_PIXELS` wide, with the object boxed and named."""
     scale = min(1.0, WIDEST_PIXELS / frame.width)
     size = (round(frame.width * scale), round(frame.height * scale))

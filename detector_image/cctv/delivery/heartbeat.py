@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from cctv.logs import camera_logger
 from vigil_contracts.api_client import ApiError
-from vigil_contracts.camera import Heartbeat
+from vigil_contracts.health import Heartbeat
 
 log = logging.getLogger("cctv")
 

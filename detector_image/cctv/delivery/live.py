@@ -7,7 +7,7 @@ from datetime import datetime
 
 import av
 
-from cctv.common.drawing import Box, draw_boxes
+from cctv.common.drawing import draw_boxes
 from cctv.common.frame import Frame
 from cctv.common.frame_rate import FrameRateLimit
 from cctv.common.jpeg import encode_jpeg
@@ -15,6 +15,7 @@ from cctv.common.mailbox import Mailbox
 from cctv.logs import camera_logger
 from cctv.metrics import Metrics
 from vigil_contracts.api_client import ApiError
+from vigil_contracts.geometry import Box
 
 FRAMES_PER_SECOND = 10.0
 WIDEST_PIXELS = 960

@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from vigil_contracts.geometry import Box, Point
 from vigil_contracts.names import AlertType
-
-Box = tuple[float, float, float, float]
-Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A certain object now. Boxes are x_min, y_min, x_max, y_max in fractions of the picture."""
+    """A certain object now."""
 
     track: str
     kind: AlertType
@@ -24,13 +22,13 @@ class Subject:
 
     @property
     def foot(self) -> Point:
-        """Where it stands: the middle of its box's lower edge."""
-        return (self.box[0] + self.box[2]) / 2, self.box[3]
+        """Return where it stands."""
+        return self.box.foot
 
     @property
     def size(self) -> float:
-        """Share of the picture that it covers."""
-        return (self.box[2] - self.box[0]) * (self.box[3] - self.box[1])
+        """Return the share of the frame that it covers."""
+        return self.box.area
 
 
 @dataclass(frozen=True, slots=True)

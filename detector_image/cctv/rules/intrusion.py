@@ -1,9 +1,9 @@
 """An object is in a restricted zone."""
 
-from cctv.rules.base import Hit, Point, Subject
+from cctv.rules.base import Hit, Subject
 from vigil_contracts.geometry import is_inside
 from vigil_contracts.names import AlertType
-from vigil_contracts.rules import IntrusionRule
+from vigil_contracts.rules import IntrusionRule, Polygon
 
 
 class IntrusionCheck:
@@ -11,7 +11,7 @@ class IntrusionCheck:
 
     repeats = False
 
-    def __init__(self, rule: IntrusionRule, polygon: tuple[Point, ...]) -> None:
+    def __init__(self, rule: IntrusionRule, polygon: Polygon) -> None:
         self._zone, self._polygon = rule.zone, polygon
 
     def check(self, subject: Subject) -> Hit | None:

@@ -1,13 +1,13 @@
 """An object crosses a line."""
 
-from cctv.rules.base import Hit, Point, Subject
-from vigil_contracts.geometry import crossing
+from cctv.rules.base import Hit, Subject
+from vigil_contracts.geometry import Point
 from vigil_contracts.names import AlertType
-from vigil_contracts.rules import Direction, LineCrossingRule
+from vigil_contracts.rule_matching import counted_crossing
+from vigil_contracts.rules import LineCrossingRule
 
 AGAIN_AFTER_SECONDS = 2.0
 """A box that trembles on the line crosses it once."""
-_SIGNS = {Direction.LEFT_TO_RIGHT: (1,), Direction.RIGHT_TO_LEFT: (-1,), Direction.EITHER: (1, -1)}
 
 
 class LineCrossingCheck:
@@ -16,7 +16,7 @@ class LineCrossingCheck:
     repeats = True
 
     def __init__(self, rule: LineCrossingRule) -> None:
-        self._line, self._signs = rule.line, _SIGNS[rule.direction]
+        self._rule = rule
         self._feet: dict[str, Point] = {}
         self._crossed_seconds: dict[str, float] = {}
 
@@ -24,8 +24,8 @@ class LineCrossingCheck:
         """Whether the object's way since the last picture crosses the line."""
         before = self._feet.get(subject.track, subject.foot)
         self._feet[subject.track] = subject.foot
-        sign = crossing(before, subject.foot, self._line)
-        if sign not in self._signs:
+        sign = counted_crossing(self._rule, before, subject.foot)
+        if not sign:
             return None
         last = self._crossed_seconds.get(subject.track, float("-inf"))
         self._crossed_seconds[subject.track] = subject.seconds

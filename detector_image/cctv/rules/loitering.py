@@ -1,9 +1,9 @@
 """An object stays in a zone for long."""
 
-from cctv.rules.base import Hit, Point, Subject
+from cctv.rules.base import Hit, Subject
 from vigil_contracts.geometry import is_inside
 from vigil_contracts.names import AlertType
-from vigil_contracts.rules import LoiteringRule
+from vigil_contracts.rules import LoiteringRule, Polygon
 
 STEPS_OUT_SECONDS = 2.0
 """Shorter absences from the zone do not count: a box trembles at the zone's edge."""
@@ -14,7 +14,7 @@ class LoiteringCheck:
 
     repeats = False
 
-    def __init__(self, rule: LoiteringRule, polygon: tuple[Point, ...]) -> None:
+    def __init__(self, rule: LoiteringRule, polygon: Polygon) -> None:
         self._rule, self._polygon = rule, polygon
         self._stays: dict[str, tuple[float, float]] = {}
         """By track: since when, and when it was last in the zone, in seconds."""

@@ -1,8 +1,8 @@
 """An object appears, in a zone or anywhere."""
 
-from cctv.rules.base import Hit, Point, Subject
+from cctv.rules.base import Hit, Subject
 from vigil_contracts.geometry import is_inside
-from vigil_contracts.rules import ObjectRule
+from vigil_contracts.rules import ObjectRule, Polygon
 
 
 class ObjectCheck:
@@ -10,7 +10,7 @@ class ObjectCheck:
 
     repeats = False
 
-    def __init__(self, rule: ObjectRule, polygon: tuple[Point, ...] | None) -> None:
+    def __init__(self, rule: ObjectRule, polygon: Polygon | None) -> None:
         self._zone, self._polygon = rule.zone or "", polygon
 
     def check(self, subject: Subject) -> Hit | None:

@@ -6,12 +6,10 @@ from datetime import datetime, timedelta
 
 from cctv.rules import check_of
 from cctv.rules.base import Check, Hit, Subject
-from vigil_contracts.camera import Detection
-from vigil_contracts.rules import ObjectRule, Rule
+from vigil_contracts.detection import Detection
+from vigil_contracts.rule_matching import EVERYTHING, concerns
+from vigil_contracts.rules import Rule
 from vigil_contracts.schedule import is_armed
-
-EVERYTHING = ObjectRule(name="everything", type="object")
-"""The rule of a camera that has none; its alerts name no rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +71,6 @@ class RuleBook:
 
 
 def _concerns(rule: Rule, subject: Subject) -> bool:
-    names = {name.lower() for name in rule.classes}
-    return (
-        (not names or subject.label.lower() in names or subject.kind.value in names)
-        and subject.confidence >= rule.minimum_confidence
-        and subject.size >= rule.minimum_size
-        and subject.seconds - subject.first_seen_seconds >= rule.minimum_seconds
+    return subject.seconds - subject.first_seen_seconds >= rule.minimum_seconds and concerns(
+        rule, label=subject.label, kind=subject.kind, confidence=subject.confidence, size=subject.size
     )

@@ -11,7 +11,8 @@ from functools import partial
 from cctv.logs import camera_logger
 from cctv.pipeline import CameraPipeline, Shared
 from vigil_contracts.api_client import ActiveCameras
-from vigil_contracts.camera import CameraConfiguration, Heartbeat
+from vigil_contracts.camera import CameraConfiguration
+from vigil_contracts.health import Heartbeat
 from vigil_contracts.names import CameraPhase, Reason
 
 log = logging.getLogger("cctv")

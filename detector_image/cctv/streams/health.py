@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from cctv.streams.faults import NEEDS_A_PERSON, StreamFault
 from cctv.streams.source import StreamInfo
 from vigil_contracts.bounds import MAX_FRAMES_PER_SECOND
-from vigil_contracts.camera import Heartbeat, StreamHealth
+from vigil_contracts.health import Heartbeat, StreamHealth
 from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason
 
 FAILED_AFTER_SECONDS = 60.0

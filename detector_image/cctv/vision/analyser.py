@@ -22,8 +22,9 @@ from cctv.vision.recognition import real_confidence, weak_confidence
 from cctv.vision.snapshot import Picture
 from cctv.vision.tamper import TEXTS, Tampering, TamperWatch
 from cctv.vision.tracking import ObjectTracker, TrackedObject
-from vigil_contracts.alert import Box
-from vigil_contracts.camera import CameraConfiguration, Detection
+from vigil_contracts.camera import CameraConfiguration
+from vigil_contracts.detection import Detection
+from vigil_contracts.geometry import Box
 from vigil_contracts.names import AlertType
 from vigil_contracts.rules import ObjectRule
 
@@ -59,7 +60,7 @@ class Analyser:
             self._rules.shift(step)
         return self._guard(frame) + self._find(frame)
 
-    def in_view(self, seconds: float) -> list[tuple[tuple[float, float, float, float], str]]:
+    def in_view(self, seconds: float) -> list[tuple[Box, str]]:
         """The objects that are known to be in view, each with its name and confidence, for people who look on."""
         things = self._tracker.objects if self._tracker is not None else []
         return [
@@ -228,7 +229,7 @@ def _event(subject: Subject, fired: Fired, picture: Picture) -> Event:
         label=subject.label,
         confidence=subject.confidence,
         timestamp=picture.frame.received_at,
-        box=_box(picture),
+        box=picture.observation.box,
         track=subject.track,
         zone=fired.hit.zone,
         zone_seconds=fired.hit.zone_seconds,
@@ -241,16 +242,11 @@ def _event(subject: Subject, fired: Fired, picture: Picture) -> Event:
 def _event_picture(better: BetterPicture) -> EventPicture:
     picture = better.picture
     jpeg = render_jpeg(picture.frame, picture.observation.box, better.caption)
-    return EventPicture(better.event_id, _box(picture), jpeg)
+    return EventPicture(better.event_id, picture.observation.box, jpeg)
 
 
 def _caption(subject: Subject) -> str:
     return f"{subject.label} {subject.confidence:.0%}"
-
-
-def _box(picture: Picture) -> Box:
-    x_min, y_min, x_max, y_max = picture.observation.box
-    return Box(x_min=x_min, y_min=y_min, x_max=x_max, y_max=y_max)
 
 
 def _tamper_event(tampering: Tampering, frame: Frame) -> Event:

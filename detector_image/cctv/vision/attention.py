@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from cctv.common.overlap import overlap
-from cctv.vision.motion import Motion, Place
+from cctv.vision.motion import Motion
 from cctv.vision.tracking import TrackedObject
+from vigil_contracts.geometry import Box
 
 SETTLE_SECONDS = 0.4
 """Looks go on for this long after motion ends: a model may miss somebody in one picture."""
@@ -33,7 +34,7 @@ ROOM = 0.25
 
 @dataclass(slots=True)
 class _Anchor:
-    box: Place
+    box: Box
     since_seconds: float
 
 
@@ -111,11 +112,11 @@ def _patience(motion: Motion, present: list[TrackedObject]) -> float:
     return STILL_SECONDS if present else EMPTY_SECONDS
 
 
-def _within(place: Place, box: Place) -> bool:
-    wide, high = (box[2] - box[0]) * ROOM, (box[3] - box[1]) * ROOM
+def _within(place: Box, box: Box) -> bool:
+    wide, high = box.width * ROOM, box.height * ROOM
     return (
-        place[0] >= box[0] - wide
-        and place[1] >= box[1] - high
-        and place[2] <= box[2] + wide
-        and place[3] <= box[3] + high
+        place.x_min >= box.x_min - wide
+        and place.y_min >= box.y_min - high
+        and place.x_max <= box.x_max + wide
+        and place.y_max <= box.y_max + high
     )

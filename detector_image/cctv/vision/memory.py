@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from cctv.common.overlap import overlap
 from cctv.vision.tracking import TrackedObject
+from vigil_contracts.geometry import Box
 from vigil_contracts.names import AlertType
 
 ABSENCE_BETWEEN_PICTURES = timedelta(seconds=1)
@@ -52,8 +53,6 @@ SAME_BLAZE = 0.3
 SAME_PLACE_STILL = 0.5
 MOST_REMEMBERED = 200
 
-Place = tuple[float, float, float, float]
-
 
 @dataclass(slots=True)
 class Remembered:
@@ -61,8 +60,8 @@ class Remembered:
 
     track: str
     kind: AlertType
-    box: Place
-    anchor: Place
+    box: Box
+    anchor: Box
     still_since: datetime
     last_seen: datetime
     told: set[str] = field(default_factory=set)
@@ -72,7 +71,7 @@ class Remembered:
     velocity: tuple[float, float] = (0.0, 0.0)
     """Of its middle, in fractions of the picture a second, over the last second or so."""
 
-    def see(self, box: Place, now: datetime) -> None:
+    def see(self, box: Box, now: datetime) -> None:
         """It is in view, at `box`."""
         self._measure(box, (now - self.last_seen).total_seconds())
         if float(overlap(box, [self.anchor])[0]) < SAME_PLACE_STILL:
@@ -93,7 +92,7 @@ class Remembered:
             span = PARKED_REMEMBERED if self.kind == AlertType.VEHICLE else STILL_REMEMBERED
         return self.absent > span.absent or now - self.last_seen > span.in_all
 
-    def may_be(self, boxes: list[Place], kind: AlertType, now: datetime, first_seen: datetime) -> bool:
+    def may_be(self, boxes: list[Box], kind: AlertType, now: datetime, first_seen: datetime) -> bool:
         """Whether an object that was at `boxes`, at the first of them when it was `first_seen`, can be this one."""
         if kind != self.kind or self.is_over(now) or self.has_left(first_seen):
             return False
@@ -107,7 +106,7 @@ class Remembered:
             return True
         return float(overlap(self._foretold(missed), boxes[:1])[0]) >= SAME_PLACE_MOVING
 
-    def is_part_of(self, box: Place, kind: AlertType, now: datetime) -> bool:
+    def is_part_of(self, box: Box, kind: AlertType, now: datetime) -> bool:
         """Whether what is at `box` belongs to this blaze: `kind` is one without a shape of its own."""
         return kind == self.kind and not self.is_over(now) and _share_of_smaller(self.box, box) >= SAME_BLAZE
 
@@ -117,20 +116,20 @@ class Remembered:
             return False
         if self.absent < LEFT_AFTER or now - self.last_seen < LEFT_AFTER:
             return False
-        (x_min, y_min, x_max, y_max), (right, down) = self.box, self.velocity
-        wide, high = LEAVING_SPEED * (x_max - x_min), LEAVING_SPEED * (y_max - y_min)
+        box, (right, down) = self.box, self.velocity
+        wide, high = LEAVING_SPEED * box.width, LEAVING_SPEED * box.height
         return (
-            (x_min <= EDGE and right < -wide)
-            or (x_max >= 1 - EDGE and right > wide)
-            or (y_min <= EDGE and down < -high)
-            or (y_max >= 1 - EDGE and down > high)
+            (box.x_min <= EDGE and right < -wide)
+            or (box.x_max >= 1 - EDGE and right > wide)
+            or (box.y_min <= EDGE and down < -high)
+            or (box.y_max >= 1 - EDGE and down > high)
         )
 
-    def _measure(self, box: Place, seconds: float) -> None:
+    def _measure(self, box: Box, seconds: float) -> None:
         """Takes up how fast it goes."""
         if seconds <= 0:
             return
-        (x, y), (former_x, former_y) = _middle(box), _middle(self.box)
+        (x, y), (former_x, former_y) = box.centre, self.box.centre
         if seconds > FORETOLD_SECONDS:
             self.velocity = (0.0, 0.0)
             return
@@ -141,35 +140,27 @@ class Remembered:
             down + weight * ((y - former_y) / seconds - down),
         )
 
-    def _foretold(self, seconds: float) -> Place:
-        right, down = self.velocity[0] * seconds, self.velocity[1] * seconds
-        x_min, y_min, x_max, y_max = self.box
-        return x_min + right, y_min + down, x_max + right, y_max + down
+    def _foretold(self, seconds: float) -> Box:
+        return self.box.shifted(self.velocity[0] * seconds, self.velocity[1] * seconds)
 
 
-def _middle(box: Place) -> tuple[float, float]:
-    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-
-
-def _is_a_step_away(one: Place, other: Place) -> bool:
-    sizes = sorted((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
-    (x, y), (other_x, other_y) = _middle(one), _middle(other)
+def _is_a_step_away(one: Box, other: Box) -> bool:
+    sizes = sorted((one.area, other.area))
+    (x, y), (other_x, other_y) = one.centre, other.centre
     near = (x - other_x) ** 2 + (y - other_y) ** 2 <= STEP_SIZES**2 * sizes[1]
     return near and sizes[0] >= STEP_SIZE_RATIO * sizes[1]
 
 
-def _share_of_smaller(one: Place, other: Place) -> float:
-    wide = min(one[2], other[2]) - max(one[0], other[0])
-    high = min(one[3], other[3]) - max(one[1], other[1])
-    smaller = min((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
-    return max(0.0, wide) * max(0.0, high) / smaller if smaller > 0 else 0.0
+def _share_of_smaller(one: Box, other: Box) -> float:
+    smaller = min(one.area, other.area)
+    return one.intersection(other) / smaller if smaller > 0 else 0.0
 
 
 class _Saved(BaseModel):
     track: str
     kind: AlertType
-    box: Place
-    anchor: Place
+    box: Box
+    anchor: Box
     still_since: AwareDatetime
     last_seen: AwareDatetime
     told: list[str]

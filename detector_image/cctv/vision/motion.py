@@ -14,21 +14,21 @@ import numpy as np
 import numpy.typing as npt
 
 from cctv.common.frame import Image
+from vigil_contracts.geometry import Box
 
 ROWS = 100
 CHANGED_GREY_LEVELS = 22
 SMALLEST_AREA_PIXELS = 12
 """In the small picture; about a thousandth of it. Less is noise."""
 
-Place = tuple[float, float, float, float]
 FloatGrid = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """What differs from the last look. `places` are boxes in fractions of the picture."""
+    """What differs from the last look."""
 
-    places: tuple[Place, ...] = ()
+    places: tuple[Box, ...] = ()
     is_new: bool = False
     """There is nothing to compare with: the first picture, or another picture size."""
 
@@ -74,7 +74,7 @@ def shrink(luma: Image, rows: int = ROWS, *, smooth: bool = True) -> Image:
     return np.asarray(cv2.blur(small, (3, 3)) if smooth else small, np.uint8)
 
 
-def _places(changed: Image) -> tuple[Place, ...]:
+def _places(changed: Image) -> tuple[Box, ...]:
     grown = cv2.dilate(changed, np.ones((5, 5), np.uint8))
     contours, _ = cv2.findContours(grown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     height, width = changed.shape
@@ -82,7 +82,7 @@ def _places(changed: Image) -> tuple[Place, ...]:
     for contour in contours:
         left, top, wide, high = cv2.boundingRect(contour)
         if cv2.countNonZero(changed[top : top + high, left : left + wide]) >= SMALLEST_AREA_PIXELS:
-            places.append((left / width, top / height, (left + wide) / width, (top + high) / height))
+            places.append(Box(left / width, top / height, (left + wide) / width, (top + high) / height))
     return tuple(places)
 
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from cctv.common.overlap import overlap
 from cctv.detectors.model import Detections
+from vigil_contracts.geometry import Box
 from vigil_contracts.names import AlertType
 
 SAME_PLACE = 0.7
@@ -27,12 +28,12 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A thing in one picture. `box` is x_min, y_min, x_max, y_max in fractions; `confidence` is of its best class,
+    """A thing in one picture. `confidence` is of its best class,
     looked for or not; `votes` holds the best class of each alert type. `claims` has a bit for each model that saw it
     and for each alert type that is voted for: two observations that share none are never the same thing.
     """
 
-    box: tuple[float, float, float, float]
+    box: Box
     confidence: float
     label: str
     votes: dict[AlertType, Vote]
@@ -78,10 +79,9 @@ def observe(
             class_id = int(detections.class_ids[row])
             if class_id in kinds:
                 votes.setdefault(kinds[class_id], Vote(float(detections.confidences[row]), labels[class_id]))
-        x_min, y_min, x_max, y_max = (float(value) for value in detections.boxes[first])
         observations.append(
             Observation(
-                (x_min, y_min, x_max, y_max),
+                Box(*(float(value) for value in detections.boxes[first])),
                 float(detections.confidences[first]),
                 labels[int(detections.class_ids[first])],
                 votes,

@@ -6,6 +6,7 @@ import cv2
 
 from cctv.common.frame import Frame
 from cctv.vision.observations import Observation
+from vigil_contracts.geometry import Box
 
 EDGE = 0.005
 """An object whose box comes this near to the picture's border, in fractions, may be cut off by it."""
@@ -24,10 +25,9 @@ class Picture:
     @classmethod
     def of(cls, frame: Frame, observation: Observation) -> "Picture":
         """Judges a picture: largest × sharpest × most confident; less where the border cuts the object off."""
-        x_min, y_min, x_max, y_max = observation.box
-        area = (x_max - x_min) * (y_max - y_min)
-        sides_cut = sum((x_min < EDGE, y_min < EDGE, x_max > 1 - EDGE, y_max > 1 - EDGE))
-        quality = area * observation.confidence * sharpness(frame, observation.box) * 0.8**sides_cut
+        box = observation.box
+        sides_cut = sum((box.x_min < EDGE, box.y_min < EDGE, box.x_max > 1 - EDGE, box.y_max > 1 - EDGE))
+        quality = box.area * observation.confidence * sharpness(frame, box) * 0.8**sides_cut
         return cls(frame, observation, quality)
 
     def better_of(self, newer: "Picture") -> "Picture":
@@ -35,7 +35,7 @@ class Picture:
         return self if self.quality > CLEARLY_BETTER * newer.quality else newer
 
 
-def sharpness(frame: Frame, box: tuple[float, float, float, float]) -> float:
+def sharpness(frame: Frame, box: Box) -> float:
     """Edge energy of the luma within `box`, 0.0 (flat) to 1.0: the Laplacian's spread against the brightness's."""
     whole = frame.luma()
     height, width = whole.shape
@@ -47,10 +47,10 @@ def sharpness(frame: Frame, box: tuple[float, float, float, float]) -> float:
     return edges / (edges + float(luma.std()) + 1.0)
 
 
-def pixels(frame: Frame, box: tuple[float, float, float, float]) -> tuple[int, int, int, int]:
+def pixels(frame: Frame, box: Box) -> tuple[int, int, int, int]:
     """Return `box` in whole pixels of `frame`: left, top, right, bottom."""
     return _pixels(frame.width, frame.height, box)
 
 
-def _pixels(width: int, height: int, box: tuple[float, float, float, float]) -> tuple[int, int, int, int]:
-    return round(box[0] * width), round(box[1] * height), round(box[2] * width), round(box[3] * height)
+def _pixels(width: int, height: int, box: Box) -> tuple[int, int, int, int]:
+    return round(box.x_min * width), round(box.y_min * height), round(box.x_max * width), round(box.y_max * height)

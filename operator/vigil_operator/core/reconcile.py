@@ -9,14 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from vigil_contracts.camera import (
-    AlertTotals,
-    CameraConfiguration,
-    HealthReport,
-    RegisteredResource,
-    ResourceRegistration,
-)
+from vigil_contracts.camera import AlertTotals, CameraConfiguration
+from vigil_contracts.health import HealthReport
 from vigil_contracts.names import CameraPhase, Reason
+from vigil_contracts.resources import RegisteredResource, ResourceRegistration
 from vigil_contracts.stream_url import split_credentials
 from vigil_operator.core.classes import ChosenClass, NoClass, choose_class
 from vigil_operator.core.compare import covers

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr, ValidationError
 
-from vigil_contracts.camera import RegisteredResource, ResourceRegistration
+from vigil_contracts.resources import RegisteredResource, ResourceRegistration
 from vigil_contracts.stream_url import Credentials, credentials_problem, fill_placeholders, join_credentials
 from vigil_operator.core.desired.secret import PASSWORD_KEY, USERNAME_KEY
 from vigil_operator.core.names import FINALIZER, LABEL_MANAGED_BY, MANAGED_BY_KUBECTL

@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from vigil_contracts.camera import Detection
+from vigil_contracts.detection import Detection
 from vigil_contracts.names import StreamTransport
 from vigil_contracts.rules import without_rule_types
 from vigil_contracts.stream_url import InvalidStreamUrlError, split_credentials, validate_stream_url

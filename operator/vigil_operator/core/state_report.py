@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from vigil_contracts.camera import ResourceState
+from vigil_contracts.resources import ResourceState
 from vigil_operator.core.observed import Camera
 
 MESSAGE_LENGTH = 2000

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from vigil_contracts.camera import HealthReport
+from vigil_contracts.health import HealthReport
 from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason
 from vigil_operator.core.conditions import rfc3339
 from vigil_operator.core.pods import PodState

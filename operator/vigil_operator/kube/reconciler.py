@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from vigil_contracts.api_client import ApiError
-from vigil_contracts.camera import ResourceRegistration
 from vigil_contracts.names import ConditionStatus, Reason
+from vigil_contracts.resources import ResourceRegistration
 from vigil_operator.clock import Clock, utc_now
 from vigil_operator.core.desired.workload import WorkloadSettings
 from vigil_operator.core.names import FINALIZER, workload_name

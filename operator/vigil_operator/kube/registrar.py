@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from vigil_contracts.api_client import ApiError
-from vigil_contracts.camera import RegisteredResource, ResourceRegistration
+from vigil_contracts.resources import RegisteredResource, ResourceRegistration
 from vigil_operator.core.observed import Camera
 from vigil_operator.kube.client import KubeClient
 from vigil_operator.kube.kinds import CAMERA

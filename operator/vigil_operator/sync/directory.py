@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from vigil_contracts.api_client import ActiveCameras
-from vigil_contracts.camera import CameraConfiguration, CameraReport, RegisteredResource
+from vigil_contracts.camera import CameraConfiguration, CameraReport
+from vigil_contracts.resources import RegisteredResource
 from vigil_operator.core.observed import Camera
 from vigil_operator.core.reconcile import ApiView
 

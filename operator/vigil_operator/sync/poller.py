@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from vigil_contracts.api_client import ActiveCameras, ApiError, Fetched
-from vigil_contracts.camera import CameraReport, RegisteredResource
+from vigil_contracts.camera import CameraReport
+from vigil_contracts.resources import RegisteredResource
 from vigil_operator.core.compare import desired_hash
 from vigil_operator.core.observed import Camera, Key, camera_from_body
 from vigil_operator.core.sync_plan import Agreed, SyncPlan, is_same, plan_sync

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Protocol, TypeVar
 
 from vigil_contracts.api_client import ApiError
-from vigil_contracts.camera import STATES_AT_ONCE, ResourceStates
+from vigil_contracts.resources import STATES_AT_ONCE, ResourceStates
 from vigil_operator.core.observed import Key
 from vigil_operator.core.state_report import state_of
 from vigil_operator.kube.store import Store

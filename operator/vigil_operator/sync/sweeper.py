@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from vigil_contracts.camera import RegisteredResource
+from vigil_contracts.resources import RegisteredResource
 from vigil_operator.kube.store import Store
 from vigil_operator.sync.directory import Directory
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from typing import Protocol
 
 from vigil_contracts.api_client import ApiError
-from vigil_contracts.camera import TOKENS_AT_ONCE
+from vigil_contracts.detector_tokens import TOKENS_AT_ONCE
 
 
 class TokenSource(Protocol):

@@ -9,7 +9,7 @@ from tests.integration.docs import test_cluster_blocks, test_host_blocks, test_s
 from tests.integration.docs.blocks import CLAIMED, PAGES, Block, BlockError, all_blocks, block_problem, blocks_of
 from tests.integration.docs.yaml_checks import UnknownYamlError, yaml_problem
 
-from vigil_contracts.camera import Detection
+from vigil_contracts.detection import Detection
 
 # Importing a module registers the blocks that its tests claim.
 CLAIMING = (test_backup, test_readme, test_cluster_blocks, test_host_blocks, test_settings_blocks)

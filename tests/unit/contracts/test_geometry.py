@@ -1,11 +1,17 @@
-"""Zones mean what the dashboard shades: the non-zero winding rule, outline included."""
+"""Boxes, zones and lines, and what rules match. Zones are what the dashboard shades: the non-zero winding rule."""
 
 import math
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from vigil_contracts.geometry import Point, is_inside
+from vigil_contracts import alert
+from vigil_contracts.geometry import Box, Point, crossing, is_inside
+from vigil_contracts.names import AlertType
+from vigil_contracts.rule_matching import EVERYTHING, concerns, counted_crossing
+from vigil_contracts.rules import Direction, LineCrossingRule, ObjectRule
 
 PENTAGRAM: tuple[Point, ...] = tuple(
     (0.5 + 0.4 * math.sin(4 * math.pi * corner / 5), 0.5 - 0.4 * math.cos(4 * math.pi * corner / 5))
@@ -48,3 +54,72 @@ def test_agrees_with_the_angle_that_the_outline_turns_through(polygon: list[Poin
     if any(abs(abs(turn) - math.pi) < 1e-3 for turn in turns):
         return  # on or next to the outline, where rounding decides
     assert is_inside(point, polygon) is (round(sum(turns) / math.tau) != 0)
+
+
+def test_a_box_knows_its_size_its_centre_and_where_its_object_stands() -> None:
+    box = Box(0.25, 0.5, 0.75, 1.0)
+    assert (box.width, box.height, box.area) == (0.5, 0.5, 0.25)
+    assert (box.centre, box.foot) == ((0.5, 0.75), (0.5, 1.0))
+    assert box.shifted(0.25, -0.5) == Box(0.5, 0.0, 1.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("other", "iou"),
+    [
+        (Box(0.0, 0.0, 0.5, 1.0), 1.0),
+        (Box(0.25, 0.0, 0.75, 1.0), 1 / 3),
+        (Box(0.5, 0.0, 1.0, 1.0), 0.0),
+        (Box(0.6, 0.0, 1.0, 1.0), 0.0),
+        (Box(0.1, 0.1, 0.1, 0.1), 0.0),
+    ],
+)
+def test_intersection_over_union(other: Box, iou: float) -> None:
+    box = Box(0.0, 0.0, 0.5, 1.0)
+    assert box.iou(other) == pytest.approx(iou)
+    assert other.iou(box) == pytest.approx(iou)
+
+
+def test_two_boxes_without_area_do_not_overlap() -> None:
+    assert Box(0.1, 0.1, 0.1, 0.1).iou(Box(0.1, 0.1, 0.1, 0.1)) == 0.0
+
+
+def test_going_around_a_line_does_not_cross_it() -> None:
+    line = ((0.5, 0.4), (0.5, 0.6))
+    assert crossing((0.4, 0.5), (0.6, 0.5), line) == -1
+    assert crossing((0.6, 0.5), (0.4, 0.5), line) == 1
+    assert crossing((0.4, 0.1), (0.6, 0.1), line) == 0
+    assert crossing((0.4, 0.5), (0.45, 0.5), line) == 0
+
+
+@pytest.mark.parametrize(
+    ("direction", "counts"),
+    [(Direction.EITHER, -1), (Direction.RIGHT_TO_LEFT, -1), (Direction.LEFT_TO_RIGHT, 0)],
+)
+def test_a_rule_counts_its_direction_alone(direction: Direction, counts: int) -> None:
+    rule = LineCrossingRule(name="r", type="line_crossing", line=((0.5, 0.4), (0.5, 0.6)), direction=direction)
+    assert counted_crossing(rule, (0.4, 0.5), (0.6, 0.5)) == counts
+
+
+@pytest.mark.parametrize(
+    ("bounds", "fits"),
+    [
+        ({}, True),
+        ({"classes": ("CAR",)}, True),
+        ({"classes": ("vehicle",)}, True),
+        ({"classes": ("person",)}, False),
+        ({"minimum_confidence": 0.9}, True),
+        ({"minimum_confidence": 0.91}, False),
+        ({"minimum_size": 0.1}, True),
+        ({"minimum_size": 0.11}, False),
+    ],
+)
+def test_which_objects_a_rule_concerns(bounds: dict[str, object], fits: bool) -> None:
+    rule = ObjectRule.model_validate({**EVERYTHING.model_dump(), **bounds})
+    assert concerns(rule, label="car", kind=AlertType.VEHICLE, confidence=0.9, size=0.1) is fits
+
+
+def test_a_box_goes_over_the_wire_and_back() -> None:
+    box = Box(0.1, 0.2, 0.3, 0.4)
+    assert alert.Box.of(box).corners == box
+    with pytest.raises(ValidationError):
+        alert.Box.of(box.shifted(0.9, 0.0))
