@@ -9,6 +9,7 @@ from typing import cast
 
 import av
 
+from cctv.clips.open_gop import without_lost_references
 from cctv.clips.packet_buffer import Packet, without_leading
 from cctv.common.timestamps import is_plausible
 
@@ -35,6 +36,8 @@ def mux(packets: list[Packet], codec: str) -> tuple[bytes, float]:
     Raises ValueError where the parameter sets describe no picture, av.error.FFmpegError where libav cannot write it.
     """
     kept = without_leading(_with_sane_times(packets))
+    if codec == "h264":
+        kept = without_lost_references(kept)
     headers = kept[0].headers
     entries = _CHANGING_SAMPLE_ENTRIES if any(one.headers is not headers for one in kept) else SAMPLE_ENTRIES
     output_file = io.BytesIO()

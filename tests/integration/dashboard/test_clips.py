@@ -41,6 +41,44 @@ def test_the_clip_plays_in_place_and_can_be_wound(visit: Visit, watcher: Watcher
     assert video.evaluate("video => video.error") is None
 
 
+PLAYED = """async (video) => {
+    video.muted = true;
+    video.loop = false;
+    video.currentTime = 0;
+    video.playbackRate = 2;
+    await new Promise((resolve) => {
+        setTimeout(resolve, 40_000);
+        for (const name of ["ended", "error"]) video.addEventListener(name, resolve);
+        video.play().catch(resolve);
+    });
+    return {
+        error: video.error && video.error.message,
+        at: video.currentTime,
+        shown: video.getVideoPlaybackQuality().totalVideoFrames,
+    };
+}"""
+X264_OPEN = "open-gop=1:b-pyramid=normal:bframes=3:ref=4:scenecut=0:b-adapt=0"
+
+
+def test_a_clip_of_open_groups_plays_from_its_first_frame_to_its_last(
+    visit: Visit, watcher: Watcher, tmp_path: Path
+) -> None:
+    """Its first keyframe is no IDR frame; Chromium gave up at the frame after it. Its duration is known at once."""
+    options = {"bf": "3", "preset": "fast", "x264-params": X264_OPEN}
+    made = make_clip(tmp_path / "clip.mp4", seconds=8, keyframe_every=20, options=options)
+    camera_id = visit.server.add_camera(visit.user.token, name="Gate", rtsp_url="rtsp://192.0.2.7/stream")
+    alert_id = watcher.send_alert(camera_id)
+    watcher.send_clip(camera_id, alert_id, recorded(made, skip_keyframes=2))
+    visit.open(f"/dashboard/alerts/{alert_id}/")
+    video = visit.page.locator("video")
+    expect(video).to_have_js_property("videoWidth", 320)
+    assert video.evaluate("video => video.duration") == pytest.approx(4.0, abs=0.3)
+    played = video.evaluate(PLAYED)
+    assert played["error"] is None
+    assert played["at"] == pytest.approx(4.0, abs=0.3)
+    assert played["shown"] >= 35
+
+
 @pytest.mark.parametrize(("codec", "name", "tag"), [("libx264", "h264", "avc1"), ("libx265", "hevc", "hvc1")])
 def test_a_clip_is_what_players_ask_for(tmp_path: Path, codec: str, name: str, tag: str) -> None:
     """By a judge that is not ours; Debian's Chromium plays no H.265, other browsers do."""

@@ -13,6 +13,7 @@ from av.bitstream import BitStreamFilterContext
 from tests.integration.services.made_clips import as_stream, make_clip
 
 from cctv.clips.mp4 import mux
+from cctv.clips.open_gop import without_lost_references
 from cctv.clips.packet_buffer import Packet, PacketBuffer, fitting
 from cctv.clips.parameter_sets import ParameterSets
 from cctv.clips.recorder import ClipLimits, ClipOutcome, ClipRecorder
@@ -308,15 +309,19 @@ def test_damaged_parameter_sets_are_skipped() -> None:
     assert sets.joined() == b""
 
 
-OPEN_GROUPS = {
-    "bf": "3",
-    "x264-params": "open-gop=1:b-pyramid=normal:bframes=3:scenecut=0:b-adapt=0",
-    "preset": "fast",
-}
+X264_OPEN = "open-gop=1:b-pyramid=normal:bframes=3:scenecut=0:b-adapt=0"
+OPEN_GROUPS = {"bf": "3", "x264-params": X264_OPEN, "preset": "fast"}
 
 
-def test_an_open_group_begins_with_a_picture_that_decodes(tmp_path: Path, clock: Clock) -> None:
-    source = as_stream(make_clip(tmp_path / "in.mp4", seconds=8, keyframe_every=20, options=OPEN_GROUPS))
+@pytest.mark.parametrize(
+    "more",
+    ["", ":ref=4:cabac=0", ":ref=4:slices=3", ":ref=4:weightp=2:weightb=1", ":ref=5:cqm=jvt", ":ref=2:b-adapt=2"],
+    ids=["usual", "no CABAC", "slices", "weights", "scaling lists", "two references"],
+)
+def test_an_open_group_begins_with_a_picture_that_decodes(tmp_path: Path, clock: Clock, more: str) -> None:
+    """Chromium's decoder ends at the first error, such as an order to forget a frame from before the clip."""
+    options = OPEN_GROUPS | {"x264-params": X264_OPEN + more, "crf": "10"}
+    source = as_stream(make_clip(tmp_path / "in.mp4", seconds=8, keyframe_every=20, options=options))
     with av.open(source, "r") as container:
         read = [one for one in container.demux(video=0) if one.size]
     key = next(number for number, one in enumerate(read) if one.is_keyframe and number > 20)
@@ -327,11 +332,39 @@ def test_an_open_group_begins_with_a_picture_that_decodes(tmp_path: Path, clock:
         stream = container.streams.video[0]
         packets = [one for one in container.demux(stream) if one.size]
         assert min(one.pts for one in packets if one.pts is not None) == packets[0].pts == 0
-    frames = decoded(content)
+        assert not any(one.is_disposable for one in packets)
+    frames = strictly_decoded(content)
     assert len(frames) == len(packets)
+    source.seek(0)
+    whole = {frame.to_ndarray().tobytes() for frame in decoded(source.getvalue())}
+    assert all(frame.to_ndarray().tobytes() in whole for frame in frames), "each as the whole stream shows it"
+
+
+def strictly_decoded(content: bytes) -> list[av.VideoFrame]:
+    """Decode as Chromium does: any error in the stream is final."""
+    with av.open(io.BytesIO(content), "r") as container:
+        stream = container.streams.video[0]
+        stream.codec_context.options = {"err_detect": "explode"}
+        stream.codec_context.thread_count = 1
+        frames = list(container.decode(stream))
     assert not any(frame.is_corrupt for frame in frames)
-    for frame in frames:
-        assert np.count_nonzero(frame.to_ndarray(format="gray")[45:100] > 180) > 2000
+    return frames
+
+
+def test_a_clip_that_begins_with_an_idr_frame_keeps_its_packets() -> None:
+    idr = Packet(b"\x00\x00\x00\x01\x65\x88\x80", 0.0, 0.0, True, 0.0, b"")
+    assert without_lost_references([idr, idr]) == [idr, idr]
+
+
+def test_a_stream_that_cannot_be_read_is_left_as_it_is() -> None:
+    """Damaged parameter sets, a slice that ends too early, a slice that names no set."""
+    for headers in (
+        b"",
+        b"\x00\x00\x01\x67\x64",
+        b"\x00\x00\x01\x67\x42\x00\x1e\xda\x05\x07\xc4\x00\x00\x01\x68\xce\x3c\x80",
+    ):
+        damaged = Packet(b"\x00\x00\x01\x41\x9a", 0.0, 0.0, True, 0.0, headers)
+        assert without_lost_references([damaged, damaged]) == [damaged, damaged]
 
 
 def test_a_clip_declares_the_shape_of_its_pixels(tmp_path: Path, clock: Clock) -> None:
