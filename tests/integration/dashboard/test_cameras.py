@@ -34,7 +34,7 @@ def test_an_error_names_its_field_and_what_would_be_right(visit: Visit) -> None:
     page = visit.page
     visit.open("/dashboard/cameras/add/")
     visit.problems.expected_statuses.add(422)
-    page.get_by_text("Detection").click()
+    page.get_by_text("Detection", exact=True).click()
     page.get_by_label("Minimum confidence").fill("1.5")
     page.get_by_label("RTSP address").fill("rtsp://host/stream")
     page.get_by_role("button", name="Add camera").click()

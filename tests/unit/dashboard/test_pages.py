@@ -62,7 +62,7 @@ def test_overview_of_many_cameras_counts_all_and_lists_the_first(client: Client,
     add_alerts(add_camera(anna, "In trouble"), 1)
     page = client.get("/dashboard/").content.decode()
     assert page.count('class="camera-row') == CAMERAS_SHOWN
-    assert f"{CAMERAS_SHOWN + 1} cameras in all" in page
+    assert f"{CAMERAS_SHOWN + 1} cameras in total" in page
     assert "Show all cameras" in page
     first = page[page.index('class="camera-row') :].partition("</a>")[0]
     assert "In trouble" in first

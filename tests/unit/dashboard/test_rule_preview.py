@@ -161,7 +161,7 @@ def test_what_somebody_else_changed_is_not_overwritten(client: Client, camera: C
     version = camera.updated_at.isoformat()
     camera.save()
     answer = post(client, camera, "save", {"version": version, "detection": {"zones": [DRIVE]}})
-    assert (answer.status_code, "Somebody else" in str(answer.json())) == (409, True)
+    assert (answer.status_code, "Another user" in str(answer.json())) == (409, True)
     camera.refresh_from_db()
     assert camera.detection["zones"] == []
 
