@@ -231,7 +231,7 @@ class CameraPipeline:
     def _cannot_look(self, error: ModelInvalidError) -> None:
         if self._health.blindness is not error.reason:
             self._log.error("%s", error)
-        self._health.blind(StreamFault(error.reason, str(error)))
+        self._health.blind(StreamFault(error.reason, error.shown))
 
     def _apply(self, camera: CameraConfiguration, analysis: Analysis) -> Analysis:
         """Takes up new settings; where they ask for a model that cannot be had, the former stays in use."""

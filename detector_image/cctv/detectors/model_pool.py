@@ -14,12 +14,15 @@ from cctv.detectors.errors import ModelInvalidError
 from cctv.detectors.inference_server import InferenceServer
 from cctv.detectors.loader import load_model
 from cctv.detectors.model import Detections, Model, RemoteModel
+from cctv.detectors.model_files import DEMO_MODEL, PUBLISHED
 from cctv.metrics import Metrics
 from vigil_contracts.names import DEFAULT_MODEL
 
 Loader = Callable[[str, tuple[str, ...]], Model]
 """Takes a name and prompts."""
 
+NOT_USABLE = "{name}: the detector cannot use this as a model; its log says why. Name a model that it has, or yolov8n"
+"""The same whether or not there is such a file: cameras' settings are no way to search the detector's disk."""
 WARM_UP_PICTURE = (360, 640)
 """Height and width. Nearly every camera is 16:9, and networks are prepared for proportions, not for sizes."""
 
@@ -54,8 +57,17 @@ class Models:
         wanted = name or self._default, prompts
         with self._lock:
             if wanted not in self._loaded:
-                self._loaded[wanted] = self._warmed_up(*wanted)
+                try:
+                    self._loaded[wanted] = self._warmed_up(*wanted)
+                except ModelInvalidError as error:
+                    if self._server is None and not self._is_known(wanted[0]):
+                        error.shown = NOT_USABLE.format(name=wanted[0])
+                    raise
             return self._loaded[wanted]
+
+    def _is_known(self, name: str) -> bool:
+        """Return whether the name is the administrator's own or a published one, and no guess at a path."""
+        return name in {self._default, DEMO_MODEL, *PUBLISHED, *self._pins}
 
     def close(self) -> None:
         """Gives all of them back."""
