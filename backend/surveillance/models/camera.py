@@ -5,7 +5,6 @@ from typing import ClassVar
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import UniqueConstraint
 
 from surveillance.choices import TRANSPORTS
 from surveillance.credentials import EncryptedTextField, UnreadableText
@@ -78,11 +77,10 @@ class Camera(models.Model):
 
     class Meta:
         ordering: ClassVar[list[str]] = ["name", "id"]
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            UniqueConstraint(fields=["user", "name"], name="camera_name_unique_per_user"),
-        ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["is_active", "id"], name="camera_active"),
+            # Not unique: a site's admin who names a camera must not learn the names of its owner's other cameras.
+            models.Index(fields=["user", "name"], name="camera_user_name"),
         ]
 
     def __str__(self) -> str:

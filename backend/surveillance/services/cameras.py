@@ -6,11 +6,12 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from surveillance.core.validation import InvalidInputError, as_json_object, parse, stream_url
 from surveillance.models import Camera, ManagedBy
+from surveillance.selectors.cameras import reach
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.selectors import sites_visible_to
 from vigil_contracts.detection import Detection
@@ -29,6 +30,7 @@ WRITABLE = (
 )
 NOT_YOUR_SITE = "must be a site of which you are an admin, or null"
 NAME_TAKEN = "You have a camera with this name already."
+NAME_TAKEN_BY_OWNER = "The owner of this camera has another one with this name in the site."
 
 
 class ReadOnlyCameraError(Exception):
@@ -89,7 +91,7 @@ def camera_write(camera: Camera, values: dict[str, Any], user: User | None) -> C
     changed = [name for name in WRITABLE if getattr(camera, name) != before[name]]
     is_changed = camera.pk is None or bool(changed)
     if is_changed:
-        _save(camera, changed)
+        _save(camera, changed, user)
     return Change(camera, is_changed)
 
 
@@ -114,15 +116,27 @@ def _check_site(site_id: int | None, *, stored: int | None, user: User | None) -
         raise InvalidInputError({"site": [NOT_YOUR_SITE]})
 
 
-def _save(camera: Camera, changed: list[str]) -> None:
+def _save(camera: Camera, changed: list[str], user: User | None) -> None:
     # Only what has changed: of two people who change different things at one moment both get what they want, and a
     # camera that is deleted at this moment does not come back.
     columns = None if camera.pk is None else [*changed, "user_id", "activated_at", "updated_at"]
-    try:
-        with transaction.atomic():
-            camera.save(update_fields=columns)
-    except IntegrityError:
-        taken = Camera.objects.filter(user=camera.user, name=camera.name).exclude(pk=camera.pk)
-        if not taken.exists():
-            raise
-        raise InvalidInputError({"name": [NAME_TAKEN]}) from None
+    with transaction.atomic():
+        if camera.pk is None or "name" in changed:
+            _check_name(camera, user)
+        camera.save(update_fields=columns)
+
+
+def _check_name(camera: Camera, user: User | None) -> None:
+    """Raise InvalidInputError if the owner has another camera of this name that `user` may see.
+
+    The name of one that `user` may not see is no reason to refuse: the refusal would tell that it exists.
+    """
+    # Two cameras that get one name at the same moment come one after the other.
+    User.objects.select_for_update().filter(pk=camera.user_id).values_list("pk").first()
+    taken = Camera.objects.filter(user=camera.user_id, name=camera.name).exclude(pk=camera.pk)
+    if user is None or user.pk == camera.user_id or user.is_superuser:
+        is_taken, words = taken.exists(), NAME_TAKEN
+    else:
+        is_taken, words = taken.filter(reach(user_id=user.pk)).exists(), NAME_TAKEN_BY_OWNER
+    if is_taken:
+        raise InvalidInputError({"name": [words]})

@@ -18,12 +18,18 @@ def test_a_site_is_made_shared_and_its_roles_changed(visit: Visit, users: UserPo
     page.get_by_label("New site").fill("Harbour <north>")
     page.get_by_role("button", name="Create site").click()
     expect(page.get_by_role("heading", name="Harbour <north>")).to_be_visible()
-    visit.problems.expected_statuses.add(400)
-    page.get_by_role("textbox", name="User").fill("nobody-at-all")
-    page.get_by_role("button", name="Add member").click()
-    expect(page.get_by_role("alert").filter(has_text="User must be the name of an active user")).to_be_visible()
-    page.get_by_role("textbox", name="User").fill(guest.username)
-    page.get_by_role("button", name="Add member").click()
+    expect(page.get_by_role("button", name="Add member")).to_have_count(0)
+    with visit.api() as api:
+        site = api.get("/api/sites/").json()["results"][0]["id"]
+    page.get_by_role("link", name="Invite", exact=True).click()
+    page.get_by_role("button", name="Invite", exact=True).click()
+    secret = page.locator("[data-secret]")
+    expect(secret).not_to_be_empty()
+    token = secret.inner_text().rstrip("/").rpartition("/")[2]
+    with visit.server.client(guest.token) as client:
+        assert client.get(f"/api/sites/{site}/").status_code == httpx.codes.NOT_FOUND, "not asked yet"
+        assert client.post("/api/invitations/accept/", json={"token": token}).status_code == httpx.codes.OK
+    visit.open("/dashboard/settings/")
     role = page.get_by_label(f"Role of {guest.username}")
     expect(role).to_have_value("viewer")
     with page.expect_navigation():
@@ -35,11 +41,29 @@ def test_a_site_is_made_shared_and_its_roles_changed(visit: Visit, users: UserPo
     expect(page.get_by_role("alert").filter(has_text="A site needs an admin")).to_be_visible()
 
 
+def test_an_administrator_adds_members_at_once(sign_in: SignIn, users: UserPool) -> None:
+    guest = users.take()
+    with sign_in(users.take(is_superuser=True)) as visit:
+        with visit.api() as api:
+            api.post("/api/sites/", json={"name": "Quay"})
+        visit.open("/dashboard/settings/")
+        quay = visit.page.get_by_role("region", name="Quay")
+        visit.problems.expected_statuses.add(400)
+        quay.get_by_role("textbox", name="User").fill("nobody-at-all")
+        quay.get_by_role("button", name="Add member").click()
+        expect(quay.get_by_role("alert").filter(has_text="User must be the name of an active user")).to_be_visible()
+        quay.get_by_role("textbox", name="User").fill(guest.username)
+        quay.get_by_role("button", name="Add member").click()
+        expect(quay.get_by_label(f"Role of {guest.username}")).to_have_value("viewer")
+
+
 def test_who_is_no_admin_sees_members_and_changes_nothing(visit: Visit, sign_in: SignIn, users: UserPool) -> None:
     guest = users.take()
     with visit.api() as api:
         site = api.post("/api/sites/", json={"name": "Yard"}).json()["id"]
-        api.post(f"/api/sites/{site}/members/", json={"username": guest.username, "role": "operator"})
+        token = api.post("/api/invitations/", json={"site": site, "role": "operator"}).json()["token"]
+    with visit.server.client(guest.token) as client:
+        assert client.post("/api/invitations/accept/", json={"token": token}).status_code == httpx.codes.OK
     with sign_in(guest) as other:
         other.open("/dashboard/settings/")
         expect(other.page.get_by_role("heading", name="Yard")).to_be_visible()

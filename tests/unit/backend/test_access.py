@@ -96,7 +96,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("PATCH", "sites/{site}/"): ADMINISTER,
     ("DELETE", "sites/{site}/"): ADMINISTER,
     ("GET", "sites/{site}/members/"): VIEW,
-    ("POST", "sites/{site}/members/"): ADMINISTER_400,
+    # A site's admin invites people, who decide; only a superuser adds them.
+    ("POST", "sites/{site}/members/"): (401, 404, 403, 403, 403, 403, 400, *NO_SERVICE, 403),
     ("PATCH", "sites/{site}/members/{user}/"): ADMINISTER_400,
     ("DELETE", "sites/{site}/members/{user}/"): ADMINISTER,
     ("GET", "notifications/"): OWN_LIST,

@@ -134,7 +134,7 @@ def test_marked_passwords_and_tokens_never_appear(
 def test_members_and_sites(anna: Party, ben: Party) -> None:
     site_id = anna.client.post("/api/sites/", {"name": "Yard"}).json()["id"]
     url = f"/api/sites/{site_id}/members/"
-    anna.client.post(url, {"username": "ben", "role": "viewer"})
+    member(ben.user, Site.objects.get(pk=site_id), Role.VIEWER)
     anna.client.patch(f"{url}{ben.user.pk}/", {"role": "admin"})
     entry = _newest(kind="member")
     assert (entry.action, entry.changes) == ("changed", {"role": ["viewer", "admin"]})

@@ -34,10 +34,25 @@ def test_site_needs_a_name(anna: Party, name: str | None) -> None:
     assert not Site.objects.exists()
 
 
-def test_members_are_added_changed_and_removed(anna: Party, ben: Party, site: Site) -> None:
+def test_nobody_becomes_a_member_without_consent(anna: Party, ben: Party, site: Site) -> None:
+    url = f"/api/sites/{site.pk}/members/"
+    for name in ("ben", "nobody"):
+        refused = anna.client.post(url, {"username": name, "role": "viewer"})
+        assert refused.status_code == 403
+        assert "POST /api/invitations/" in refused.json()["detail"], (
+            "the same words whether or not there is such a user"
+        )
+    assert ben.client.get("/api/sites/").json()["results"] == []
+    invitation = anna.client.post("/api/invitations/", {"site": site.pk, "role": "viewer", "expires_in_days": 7})
+    assert ben.client.get("/api/sites/").json()["results"] == [], "invited, not yet a member"
+    assert ben.client.post("/api/invitations/accept/", {"token": invitation.json()["token"]}).status_code == 200
+    assert [row["username"] for row in ben.client.get(url).json()] == ["anna", "ben"]
+
+
+def test_members_are_added_changed_and_removed(anna: Party, ben: Party, root: Party, site: Site) -> None:
     url = f"/api/sites/{site.pk}/members/"
     assert ben.client.get(url).status_code == 404
-    added = anna.client.post(url, {"username": "ben", "role": "viewer"})
+    added = root.client.post(url, {"username": "ben", "role": "viewer"})
     assert (added.status_code, added.json()) == (201, {"user": ben.user.pk, "username": "ben", "role": "viewer"})
     assert [row["username"] for row in ben.client.get(url).json()] == ["anna", "ben"]
     changed = anna.client.patch(f"{url}{ben.user.pk}/", {"role": "operator"})
@@ -56,12 +71,30 @@ def test_members_are_added_changed_and_removed(anna: Party, ben: Party, site: Si
     ],
 )
 def test_bad_member_is_named(
-    anna: Party, ben: Party, site: Site, body: dict[str, str], field: str, words: str
+    root: Party, ben: Party, site: Site, body: dict[str, str], field: str, words: str
 ) -> None:
-    answer = anna.client.post(f"/api/sites/{site.pk}/members/", body)
+    answer = root.client.post(f"/api/sites/{site.pk}/members/", body)
     assert answer.status_code == 400
     assert words in " ".join(answer.json()[field])
     assert Membership.objects.count() == 1
+
+
+def test_a_new_name_does_not_tell_of_the_owners_private_cameras(
+    anna: Party, site_admin: Party, site: Site, camera: Camera
+) -> None:
+    """`camera` is anna's in the site; she has a private one besides, which the site's other admin does not see."""
+    for name, where in (("Bedroom", None), ("Yard 2", site.pk)):
+        body = {"name": name, "rtsp_url": URL, "site": where}
+        assert anna.client.post("/api/cameras/", body).status_code == 201
+    path = f"/api/cameras/{camera.pk}/"
+    refused = site_admin.client.patch(path, {"name": "Yard 2"})
+    assert refused.json() == {"name": ["The owner of this camera has another one with this name in the site."]}
+    for name in ("Bedroom", "Nobody's name"):
+        answer = site_admin.client.patch(path, {"name": name})
+        assert (answer.status_code, answer.json()["name"]) == (200, name)
+    assert anna.client.patch(path, {"name": "Bedroom"}).json() == {
+        "name": ["You have a camera with this name already."]
+    }
 
 
 def test_site_keeps_an_admin(anna: Party, site: Site, make_user: Callable[..., User]) -> None:

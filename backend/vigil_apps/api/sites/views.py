@@ -30,6 +30,11 @@ from vigil_apps.sites.services import (
 from vigil_apps.web.api_errors import ConflictError
 from vigil_apps.web.pagination import OldestFirstPagination
 
+INVITE_INSTEAD = (
+    "Only an administrator of the server adds people without asking. Invite them: POST /api/invitations/ "
+    "answers with a link, by which they become members."
+)
+
 
 class SiteListView(ListAPIView[Site]):
     """The sites of the user."""
@@ -99,8 +104,13 @@ class MemberListView(APIView):
 
     @extend_schema(summary="Add a member", request=NewMemberSerializer, responses={201: MemberSerializer})
     def post(self, request: Request, site_id: int) -> Response:
-        """Makes a user a member; one who is a member already gets this role."""
+        """Makes a user a member; one who is a member already gets this role. For superusers.
+
+        A site's admin invites people (`POST /api/invitations/`), who become members when they accept.
+        """
         site = _administered(request, site_id)
+        if not user_of(request).is_superuser:
+            raise PermissionDenied(INVITE_INSTEAD)
         sent = NewMemberSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         user = User.objects.filter(username=sent.validated_data["username"], is_active=True).first()
