@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 from tests.cluster.processes import free_ports
 from tests.e2e.six_people import CLIP, CLIP_SECONDS, PASSWORD, alerts_of, wait_for_play
 from tests.integration.services.detector import wait_until
@@ -52,7 +53,7 @@ class MakeRunStage:
         ended = f"camera {_CAMERA_ID}: StreamEnded"
         wait_until(lambda: ended in self.output, max(0.0, left) + 30, "make run: the clip ends")
         with self.run.client() as client:
-            wait_until(lambda: self._has_clips(alerts_of(client, _CAMERA_ID)), 60, "make run: clips are delivered")
+            wait_until(lambda: self._is_delivered(client), 45, f"make run: clips are delivered\n{self.output}")
             self._alerts = alerts_of(client, _CAMERA_ID)
         self.run.stop()
 
@@ -68,9 +69,10 @@ class MakeRunStage:
         """The camera's alerts by the API, the oldest first, each with its picture as `jpeg` and its clip as `mp4`."""
         return self._alerts
 
-    @staticmethod
-    def _has_clips(alerts: list[dict[str, Any]]) -> bool:
-        return len(alerts) >= 6 and all(alert["clip"] for alert in alerts)
+    def _is_delivered(self, client: httpx.Client) -> bool:
+        waiting = [path for path in (self.run.data / "spool" / "waiting").rglob("*") if path.is_file()]
+        alerts = client.get("/api/alerts/").raise_for_status().json()["results"]
+        return not waiting and all(alert["clip"] for alert in alerts)
 
 
 @contextlib.contextmanager
