@@ -1,11 +1,19 @@
 """Load a model by path or name, with the runtime that its kind of file asks for."""
 
 import importlib.util
+import logging
+import os
 from pathlib import Path
 
 from cctv.detectors.errors import ModelInvalidError
 from cctv.detectors.model import Model
 from cctv.detectors.model_files import ModelFile, find_model
+
+log = logging.getLogger(__name__)
+
+_GPU_DEVICES = tuple(map(Path, ("/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/dxg", "/dev/kfd")))
+"""Device files of the drivers whose GPUs torch uses: NVIDIA's, its Jetson's, WSL's and AMD's."""
+_USUAL_SIZE_PX = 640
 
 
 def load_model(
@@ -14,16 +22,16 @@ def load_model(
     device: str = "",
     sha256: str | None = None,
     prompts: tuple[str, ...] = (),
-    size_px: int = 640,
+    size_px: int = _USUAL_SIZE_PX,
     int8: bool = False,
 ) -> Model:
     """Load a model by path or name, with the runtime that its kind of file asks for.
 
     `demo` names the demo model that ships with Vigil; `yolov8n` (also the meaning of `""`) and its like are looked up
     in the model folder and fetched where they are missing. `device` is OpenVINO's (`CPU`, `GPU`, `NPU`, `AUTO`) or
-    torch's (`cpu`, `cuda:0`); empty: the best that there is. `size_px` is the input of networks that take any.
-    `int8`: a network that was converted from weights is exchanged for an INT8 one (`cctv.detectors.int8_upgrade`).
-    Raises `ModelInvalidError`.
+    torch's (`cpu`, `cuda:0`), and decides the runtime of weights that both can run; empty: torch on a GPU, else
+    OpenVINO. `size_px` is the input of networks that take any. `int8`: a network that was converted from weights is
+    exchanged for an INT8 one (`cctv.detectors.int8_upgrade`). Raises `ModelInvalidError`.
     """
     file = find_model(name, sha256)
     suffix = file.path.suffix.lower()
@@ -31,6 +39,11 @@ def load_model(
         return _openvino(file.path, device, prompts)
     if suffix == ".pt" and not _has_ultralytics():
         return _converted(file.path, device, prompts, int8)
+    if suffix == ".pt" and not _needs_torch(device, prompts, size_px):
+        try:
+            return _converted(file.path, device, prompts, int8)
+        except ModelInvalidError as error:  # another architecture than YOLOv8 or YOLO11
+            log.info("running it by ultralytics: %s", error)
     if suffix in {".pt", ".onnx", ".engine"}:
         return _ultralytics(file, device, prompts, size_px)
     raise ModelInvalidError(
@@ -75,6 +88,20 @@ def _ultralytics(file: ModelFile, device: str, prompts: tuple[str, ...], size_px
     from cctv.detectors.ultralytics_runtime import UltralyticsModel
 
     return UltralyticsModel(file.path, device, prompts, size_px)
+
+
+def _needs_torch(device: str, prompts: tuple[str, ...], size_px: int) -> bool:
+    """Return whether torch was asked for, or is the faster one here: without a GPU, OpenVINO is."""
+    if prompts or size_px != _USUAL_SIZE_PX or device == "cpu" or device.startswith("cuda"):
+        return True
+    return device in {"", "GPU"} and _has_gpu()
+
+
+def _has_gpu() -> bool:
+    """Return whether torch may find a GPU; importing it to ask takes seconds and 200 MB."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in {"", "-1"}:
+        return False
+    return any(device.exists() for device in _GPU_DEVICES)
 
 
 def _has_ultralytics() -> bool:

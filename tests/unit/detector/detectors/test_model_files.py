@@ -57,6 +57,32 @@ def test_pickles_that_torch_loads_need_a_pinned_sha256(tmp_path: Path, monkeypat
         load_model(path, sha256="0" * 64)
 
 
+@pytest.mark.parametrize(
+    ("device", "gpu", "size_px", "runtime"),
+    [
+        ("", False, 640, "openvino"),
+        ("", True, 640, "ultralytics"),
+        ("GPU", True, 640, "ultralytics"),
+        ("CPU", True, 640, "openvino"),
+        ("cpu", False, 640, "ultralytics"),
+        ("cuda:0", False, 640, "ultralytics"),
+        ("", False, 320, "ultralytics"),
+    ],
+)
+def test_without_a_gpu_weights_run_on_openvino_unless_torch_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, gpu: bool, size_px: int, runtime: str
+) -> None:
+    """Where both runtimes are installed, as in the image for GPUs."""
+    weights = tmp_path / "weights.pt"
+    weights.touch()
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr("cctv.detectors.loader._has_ultralytics", lambda: True)
+    monkeypatch.setattr("cctv.detectors.loader._GPU_DEVICES", (tmp_path,) if gpu else (tmp_path / "none",))
+    monkeypatch.setattr("cctv.detectors.loader._converted", lambda *_: "openvino")
+    monkeypatch.setattr("cctv.detectors.loader._ultralytics", lambda *_: "ultralytics")
+    assert load_model(weights, device=device, size_px=size_px) == runtime  # type: ignore[comparison-overlap]
+
+
 def test_a_pinned_sha256_is_checked_for_every_kind(tmp_path: Path) -> None:
     (tmp_path / "net.xml").write_text("<net/>")
     with pytest.raises(ModelInvalidError, match="not the pinned"):
