@@ -66,6 +66,7 @@ e2e: setup ## Test the chart on a real single-node cluster, from install to aler
 bench: setup ## Measure against the targets: make bench BENCH=detector (writes build/bench/<name>.json)
 	@if [ "$(BENCH)" = detector ]; then for name in detector ultralytics; do \
 	  bash tools/setup.sh .venvs/$$name locks/$$name.txt; done; fi
+	@if [ "$(BENCH)" = conversion ]; then bash tools/setup.sh .venvs/ultralytics locks/ultralytics.txt; fi
 	@exec $(PYTHON) -m tests.bench.run $(BENCH)
 
 .PHONY: lint
