@@ -186,7 +186,8 @@ def _fetch(published: Published, target: Path) -> None:
         raise ModelInvalidError(
             f"{target.stem}: not in {target.parent}, and it could not be fetched from {published.url}"
             f" ({type(error).__name__}: {error}); download that file where there is a network and put it at"
-            f" {target}, or name a model that is on this machine (MODEL= of make run, VIGIL_MODEL of the detector)"
+            f" {target}, or name a model that is on this machine (MODEL of `make run` and `vigil run`, VIGIL_MODEL"
+            " of a detector)"
         ) from error
     finally:
         part.unlink(missing_ok=True)

@@ -101,9 +101,10 @@ def test_condas_environment_is_the_lock_files_on_a_python_that_the_project_takes
     (python,) = [each for each in plain if each.startswith("python=")]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert SpecifierSet(project["requires-python"]).contains(python.partition("=")[2])
-    assert "pip" in plain
-    (option,) = with_pip["pip"]
-    lock = (ROOT / option.removeprefix("--requirement ")).read_text()
+    assert all(re.fullmatch(r"[a-z]+=[\d.]+", each) for each in plain), "conda's packages have versions"
+    locks = [option.removeprefix("--requirement ") for option in with_pip["pip"]]
+    assert locks == ["locks/standalone.txt", "locks/build.txt"], "what builds packages is pinned by hash, too"
+    lock = (ROOT / locks[0]).read_text()
     locked = {line.partition("==")[0] for line in lock.splitlines() if re.match(r"[a-z0-9]", line)}
     extras = project["optional-dependencies"]
     wanted = {Requirement(each).name.lower() for extra in ("backend", "detector") for each in extras[extra]}
