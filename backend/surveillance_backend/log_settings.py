@@ -59,5 +59,7 @@ def logging_configuration(*, level: str, log_format: str) -> dict[str, Any]:
             # Django's own handlers would write a second line, unmasked, and mail administrators.
             "django": {"handlers": [], "level": level, "propagate": True},
             "django.server": {"handlers": [], "level": level, "propagate": True},
+            # Four lines for each sign-in that succeeds; one that fails is a warning.
+            "axes": {"handlers": [], "level": "WARNING", "propagate": True},
         },
     }

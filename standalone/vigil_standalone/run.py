@@ -137,6 +137,7 @@ def _backend_environment(data: DataDirectory) -> dict[str, str]:
         "VIGIL_CREDENTIAL_KEYS_FILE": str(data.secret_file("credential-keys")),
         "VIGIL_VAPID_KEY_FILE": str(data.secret_file("vapid-key")),
         "VIGIL_CAMERA_ALLOW_LOOPBACK": "1",
+        "VIGIL_LOG_FORMAT": "text",
     }
 
 
