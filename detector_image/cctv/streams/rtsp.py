@@ -95,6 +95,7 @@ class RtspSource:
             )
         stream = self._container.streams.video[0]
         with contextlib.suppress(ValueError):  # a codec without a decoder has no context
+            # Not slice threads, PyAV's default: with them damaged frames come without their mark (`is_corrupt`).
             stream.codec_context.thread_count = 1
             context = stream.codec_context
             self._recording = self._recorder.recording(context.name, context.extradata) if self._recorder else None
