@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from surveillance import pictures
-from surveillance.api.access import USER, handled_alert, handled_alerts, user_of, visible_alert, visible_alerts
+from surveillance.api.access import USER, principal_of, user_of
 from surveillance.api.delivery import delivered
 from surveillance.api.filters import AlertFilter
 from surveillance.api.serializers import (
@@ -29,13 +29,16 @@ from surveillance.api.serializers import (
 )
 from surveillance.models import Alert
 from surveillance.representations import AlertSerializer
+from surveillance.selectors.access import alert_for, alerts_visible_to
 from surveillance.selectors.alerts import rule_quality
 from surveillance.services.alerts import (
     alert_comment,
     alerts_acknowledge,
-    alerts_judge,
+    alerts_mark_false_positive,
     alerts_resolve,
+    alerts_unmark_false_positive,
 )
+from vigil_apps.sites.roles import Role
 from vigil_apps.web.pagination import ByIdPagination, StableOrderingFilter
 
 _LINK = OpenApiResponse(description="Where the file is: `Location` is good for some minutes, without a token.")
@@ -53,7 +56,7 @@ class AlertListView(ListAPIView[Alert]):
 
     def get_queryset(self) -> QuerySet[Alert]:
         """Those that the request may see."""
-        return visible_alerts(self.request)
+        return alerts_visible_to(principal_of(self.request))
 
     @extend_schema(summary="Alerts")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -69,7 +72,7 @@ class AlertView(APIView):
     @extend_schema(summary="An alert", responses=AlertSerializer)
     def get(self, request: Request, alert_id: int) -> Response:
         """The alert."""
-        return Response(AlertSerializer(visible_alert(request, alert_id)).data)
+        return _shown(request, alert_id)
 
 
 class AcknowledgeView(APIView):
@@ -80,9 +83,9 @@ class AcknowledgeView(APIView):
     @extend_schema(summary="Acknowledge an alert", request=None, responses=AlertSerializer)
     def post(self, request: Request, alert_id: int) -> Response:
         """Acknowledges the alert; who did so first stays noted."""
-        handled_alert(request, alert_id)
-        alerts_acknowledge(alerts=handled_alerts(request), ids=[alert_id], user=user_of(request), now=timezone.now())
-        return Response(AlertSerializer(visible_alert(request, alert_id)).data)
+        alert_for(principal_of(request), alert_id, Role.OPERATOR)
+        alerts_acknowledge(alerts=_handled(request), ids=[alert_id], user=user_of(request), now=timezone.now())
+        return _shown(request, alert_id)
 
 
 class ResolveView(APIView):
@@ -93,9 +96,9 @@ class ResolveView(APIView):
     @extend_schema(summary="Resolve an alert", request=None, responses=AlertSerializer)
     def post(self, request: Request, alert_id: int) -> Response:
         """Resolves the alert, which acknowledges it too; who did so first stays noted."""
-        handled_alert(request, alert_id)
-        alerts_resolve(alerts=handled_alerts(request), ids=[alert_id], user=user_of(request), now=timezone.now())
-        return Response(AlertSerializer(visible_alert(request, alert_id)).data)
+        alert_for(principal_of(request), alert_id, Role.OPERATOR)
+        alerts_resolve(alerts=_handled(request), ids=[alert_id], user=user_of(request), now=timezone.now())
+        return _shown(request, alert_id)
 
 
 class FalsePositiveView(APIView):
@@ -105,18 +108,19 @@ class FalsePositiveView(APIView):
 
     @extend_schema(summary="Mark as a false positive", request=None, responses=AlertSerializer)
     def post(self, request: Request, alert_id: int) -> Response:
-        """There was nothing: counts against the rule."""
-        return self._mark(request, alert_id, is_false_positive=True)
+        """Marks the alert as a false positive of its rule, which acknowledges it too."""
+        alert_for(principal_of(request), alert_id, Role.OPERATOR)
+        alerts_mark_false_positive(
+            alerts=_handled(request), ids=[alert_id], user=user_of(request), now=timezone.now()
+        )
+        return _shown(request, alert_id)
 
     @extend_schema(summary="Take that back", request=None, responses={200: AlertSerializer})
     def delete(self, request: Request, alert_id: int) -> Response:
-        """There was something after all."""
-        return self._mark(request, alert_id, is_false_positive=False)
-
-    def _mark(self, request: Request, alert_id: int, *, is_false_positive: bool) -> Response:
-        handled_alert(request, alert_id)
-        alerts_judge(alerts=handled_alerts(request), ids=[alert_id], is_false_positive=is_false_positive)
-        return Response(AlertSerializer(visible_alert(request, alert_id)).data)
+        """Takes the mark back; the alert stays acknowledged."""
+        alert_for(principal_of(request), alert_id, Role.OPERATOR)
+        alerts_unmark_false_positive(alerts=_handled(request), ids=[alert_id])
+        return _shown(request, alert_id)
 
 
 class CommentsView(APIView):
@@ -127,13 +131,13 @@ class CommentsView(APIView):
     @extend_schema(summary="Comments on an alert", responses=CommentSerializer(many=True))
     def get(self, request: Request, alert_id: int) -> Response:
         """The comments, oldest first."""
-        comments = visible_alert(request, alert_id).comments.select_related("author")
+        comments = alert_for(principal_of(request), alert_id).comments.select_related("author")
         return Response(CommentSerializer(comments, many=True).data)
 
     @extend_schema(summary="Comment on an alert", request=CommentSerializer, responses={201: CommentSerializer})
     def post(self, request: Request, alert_id: int) -> Response:
         """Adds a comment."""
-        alert = handled_alert(request, alert_id)
+        alert = alert_for(principal_of(request), alert_id, Role.OPERATOR)
         sent = CommentSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         comment = alert_comment(alert=alert, author=user_of(request), text=sent.validated_data["text"])
@@ -148,7 +152,7 @@ class RuleQualityView(APIView):
     @extend_schema(summary="False positives of each rule", responses=RuleQualitySerializer(many=True))
     def get(self, request: Request) -> Response:
         """For each camera and rule: how many alerts, and how many were false. The worst first, at most 200."""
-        rows = rule_quality(alerts=visible_alerts(request), limit=200)
+        rows = rule_quality(alerts=alerts_visible_to(principal_of(request)), limit=200)
         return Response(RuleQualitySerializer(rows, many=True).data)
 
 
@@ -166,7 +170,7 @@ class AcknowledgeManyView(APIView):
     def post(self, request: Request) -> Response:
         """Acknowledges up to 1,000 alerts. Those that you may not handle stay as they are."""
         ids = _meant(AlertIdsSerializer(data=request.data))["ids"]
-        alerts, user = handled_alerts(request), user_of(request)
+        alerts, user = _handled(request), user_of(request)
         return Response({"acknowledged": alerts_acknowledge(alerts=alerts, ids=ids, user=user, now=timezone.now())})
 
 
@@ -184,7 +188,7 @@ class ResolveManyView(APIView):
     def post(self, request: Request) -> Response:
         """Resolves up to 1,000 alerts and acknowledges them. Those that you may not handle stay as they are."""
         ids = _meant(AlertIdsSerializer(data=request.data))["ids"]
-        alerts, user = handled_alerts(request), user_of(request)
+        alerts, user = _handled(request), user_of(request)
         return Response({"resolved": alerts_resolve(alerts=alerts, ids=ids, user=user, now=timezone.now())})
 
 
@@ -200,9 +204,27 @@ class FalsePositiveManyView(APIView):
         responses=JudgedSerializer,
     )
     def post(self, request: Request) -> Response:
-        """Says so of up to 1,000 alerts, or takes it back. Those that you may not handle stay as they are."""
-        sent = _meant(JudgementSerializer(data=request.data))
-        return Response({"changed": alerts_judge(alerts=handled_alerts(request), **sent)})
+        """Marks up to 1,000 alerts, which acknowledges them, or takes the marks back.
+
+        Those that you may not handle stay as they are.
+        """
+        sent, alerts = _meant(JudgementSerializer(data=request.data)), _handled(request)
+        if sent["is_false_positive"]:
+            changed = alerts_mark_false_positive(
+                alerts=alerts, ids=sent["ids"], user=user_of(request), now=timezone.now()
+            )
+        else:
+            changed = alerts_unmark_false_positive(alerts=alerts, ids=sent["ids"])
+        return Response({"changed": changed})
+
+
+def _handled(request: Request) -> QuerySet[Alert]:
+    """Return the alerts that the user may acknowledge, resolve and mark."""
+    return alerts_visible_to(principal_of(request), Role.OPERATOR)
+
+
+def _shown(request: Request, alert_id: int) -> Response:
+    return Response(AlertSerializer(alert_for(principal_of(request), alert_id)).data)
 
 
 def _meant(sent: AlertIdsSerializer) -> dict[str, Any]:
@@ -227,7 +249,7 @@ class ClipView(APIView):
     )
     def get(self, request: Request, alert_id: int) -> HttpResponse:
         """The MP4, or a part of it: one range of bytes, as players ask for. From S3 by a link that ends soon."""
-        alert = visible_alert(request, alert_id)
+        alert = alert_for(principal_of(request), alert_id)
         return delivered(
             request._request,
             alert.clip,
@@ -254,7 +276,7 @@ class ImageView(APIView):
     )
     def get(self, request: Request, alert_id: int) -> HttpResponse:
         """The JPEG. From S3 by a link that ends soon."""
-        alert = visible_alert(request, alert_id)
+        alert = alert_for(principal_of(request), alert_id)
         etag = pictures.entity_tag(alert.image)
         if alert.image and (unchanged := get_conditional_response(request._request, etag=etag)) is not None:
             return unchanged

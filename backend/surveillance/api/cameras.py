@@ -10,18 +10,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from surveillance.api.access import (
-    USER,
-    USER_AND_OPERATOR,
-    camera_in_role,
-    user_of,
-    visible_camera,
-    visible_cameras,
-)
+from surveillance.api.access import USER, USER_AND_OPERATOR, principal_of, user_of
 from surveillance.api.errors import answered
 from surveillance.api.filters import CameraFilter
 from surveillance.api.serializers import CameraSerializer, camera_shown
 from surveillance.models import Camera
+from surveillance.selectors.access import camera_for, cameras_visible_to
 from surveillance.services.cameras import camera_create, camera_delete, camera_set_active, camera_update
 from vigil_apps.sites.roles import Role
 from vigil_apps.web.pagination import OldestFirstPagination, StableOrderingFilter
@@ -39,7 +33,7 @@ class CameraListView(ListAPIView[Camera]):
 
     def get_queryset(self) -> QuerySet[Camera]:
         """With their health, in one query."""
-        return visible_cameras(self.request).select_related("health_report", "alert_totals")
+        return cameras_visible_to(principal_of(self.request)).select_related("health_report", "alert_totals")
 
     @extend_schema(summary="Cameras")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -64,7 +58,7 @@ class CameraView(APIView):
     @extend_schema(summary="A camera", responses=CameraSerializer)
     def get(self, request: Request, camera_id: int) -> Response:
         """The camera with its health."""
-        return Response(camera_shown(visible_camera(request, camera_id)))
+        return Response(camera_shown(camera_for(principal_of(request), camera_id)))
 
     @extend_schema(summary="Replace a camera", request=CameraSerializer, responses=CameraSerializer)
     def put(self, request: Request, camera_id: int) -> Response:
@@ -80,11 +74,11 @@ class CameraView(APIView):
     def delete(self, request: Request, camera_id: int) -> Response:
         """Deletes the camera, its alerts and their pictures."""
         with answered():
-            camera_delete(camera=camera_in_role(request, camera_id, Role.ADMIN))
+            camera_delete(camera=camera_for(principal_of(request), camera_id, Role.ADMIN))
         return Response(status=204)
 
     def _write(self, request: Request, camera_id: int, *, partial: bool) -> Response:
-        camera = camera_in_role(request, camera_id, Role.ADMIN)
+        camera = camera_for(principal_of(request), camera_id, Role.ADMIN)
         sent = CameraSerializer(camera, data=request.data, partial=partial)
         sent.is_valid(raise_exception=True)
         with answered():
@@ -115,7 +109,7 @@ class DeactivateView(APIView):
 
 
 def _set_active(request: Request, camera_id: int, *, is_active: bool) -> Response:
-    camera = camera_in_role(request, camera_id, Role.OPERATOR)
+    camera = camera_for(principal_of(request), camera_id, Role.OPERATOR)
     with answered():
         camera = camera_set_active(camera=camera, is_active=is_active).camera
     return Response(camera_shown(camera))

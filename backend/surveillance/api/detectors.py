@@ -15,15 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from surveillance import metrics
-from surveillance.api.access import (
-    DETECTOR,
-    OPERATOR,
-    SENDERS,
-    USER_AND_SERVICES,
-    user_of,
-    visible_camera,
-    visible_cameras,
-)
+from surveillance.api.access import DETECTOR, OPERATOR, SENDERS, USER_AND_SERVICES, principal_of, user_of
 from surveillance.api.errors import answered
 from surveillance.api.serializers import (
     AlertFieldsSerializer,
@@ -36,6 +28,7 @@ from surveillance.api.submitted import submitted
 from surveillance.core.validation import InvalidInputError, parse
 from surveillance.models import Camera
 from surveillance.representations import AlertSerializer, alert_shown
+from surveillance.selectors.access import camera_for, cameras_visible_to
 from surveillance.selectors.active import cached_answer
 from surveillance.selectors.cameras import CONFIGURATION_FORMAT, active_cameras, camera_list_version, configuration
 from surveillance.services.alerts import alert_replace_picture, alert_store
@@ -85,7 +78,7 @@ class ActiveCamerasView(APIView):
         with_credentials = scope in SERVICE_SCOPES
 
         def make() -> list[dict[str, object]]:
-            cameras = active_cameras(cameras=visible_cameras(request), group=group)
+            cameras = active_cameras(cameras=cameras_visible_to(principal_of(request)), group=group)
             return [configuration(camera=camera, with_credentials=with_credentials) for camera in cameras]
 
         return _tagged(cached_answer(tag=etag[1:-1], has_credentials=with_credentials, make=make), etag)
@@ -103,7 +96,7 @@ class ConfigurationView(APIView):
     )
     def get(self, request: Request, camera_id: int) -> HttpResponseBase:
         """The configuration with credentials; 404 when the camera is not active or not this token's."""
-        camera = visible_camera(request, camera_id)
+        camera = camera_for(principal_of(request), camera_id)
         if not camera.is_active:
             raise Http404
         body = configuration(camera=camera, with_credentials=True)
@@ -120,7 +113,7 @@ class DetectorTokenView(APIView):
     @extend_schema(summary="Issue a detector's token", request=None, responses={201: DetectorTokenSerializer})
     def post(self, request: Request, camera_id: int) -> Response:
         """A new token for the camera's detector; former ones end ten minutes later."""
-        camera = visible_camera(request, camera_id)
+        camera = camera_for(principal_of(request), camera_id)
         tokens = detector_tokens_rotate(cameras=[camera], name=_ISSUED_FOR)
         return _never_stored({"token": tokens[camera.pk]})
 
@@ -139,7 +132,12 @@ class DetectorTokensView(APIView):
         """A new token for each camera's detector; former ones end ten minutes later. Unknown cameras are left out."""
         with answered():
             wanted = parse(DetectorTokenOrder, request.data)
-        cameras = visible_cameras(request).filter(pk__in=wanted.cameras).select_related("user").order_by("pk")
+        cameras = (
+            cameras_visible_to(principal_of(request))
+            .filter(pk__in=wanted.cameras)
+            .select_related("user")
+            .order_by("pk")
+        )
         return _never_stored({"tokens": detector_tokens_rotate(cameras=list(cameras), name=_ISSUED_FOR)})
 
 
@@ -157,7 +155,7 @@ class HeartbeatView(APIView):
     @extend_schema(summary="Report a camera's health", request=Heartbeat, responses={204: None})
     def post(self, request: Request, camera_id: int) -> Response:
         """Keeps the report. Send one every 10 s; after 30 s without, the camera counts as not watched."""
-        camera = visible_camera(request, camera_id)
+        camera = camera_for(principal_of(request), camera_id)
         with answered():
             heartbeat = parse(Heartbeat, request.data)
         heartbeat_record(camera=camera, heartbeat=heartbeat, now=timezone.now())
@@ -238,7 +236,7 @@ class SendClipView(APIView):
 
 def _camera_by_name_only(request: Request, camera_id: int) -> Camera:
     """The camera without its URL: an alert is stored also when the keys to the credentials are gone."""
-    camera = visible_cameras(request).defer("rtsp_url").filter(pk=camera_id).first()
+    camera = cameras_visible_to(principal_of(request)).defer("rtsp_url").filter(pk=camera_id).first()
     if camera is None:
         raise Http404
     return camera

@@ -13,12 +13,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from surveillance.api.access import INQUIRERS, SENDERS, right_of, visible_camera
+from surveillance.api.access import INQUIRERS, SENDERS, principal_of, right_of
 from surveillance.api.errors import answered
 from surveillance.api.serializers import ErrandAnswerFieldsSerializer
 from surveillance.api.stream import EventStreamRenderer
 from surveillance.core.validation import InvalidInputError, parse
 from surveillance.models import Inquiry
+from surveillance.selectors.access import camera_for
 from surveillance.services.errands import inquiry_answer, inquiry_claim, stream_of
 from surveillance.stream.errands import PROBER
 from surveillance.stream.handoff import HEADER, handed_over
@@ -116,7 +117,7 @@ class FramesView(APIView):
 
         Send them one by one on a kept-alive connection, while an errand says that they are wanted.
         """
-        camera = visible_camera(request, camera_id)
+        camera = camera_for(principal_of(request), camera_id)
         return HttpResponse(status=204, headers={HEADER: f"frames {camera.pk}", "Cache-Control": "no-store"})
 
 

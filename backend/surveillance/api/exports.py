@@ -14,11 +14,12 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
-from surveillance.api.access import USER, visible_alerts
+from surveillance.api.access import USER, principal_of
 from surveillance.api.filters import AlertFilter
 from surveillance.core.export import csv_lines
 from surveillance.models import Alert
 from surveillance.representations import AlertSerializer
+from surveillance.selectors.access import alerts_visible_to
 
 BATCH = 500
 Rows = list[Mapping[str, Any]]
@@ -35,7 +36,7 @@ class ExportView(GenericAPIView[Alert]):
 
     def get_queryset(self) -> QuerySet[Alert]:
         """Those that the request may see."""
-        return visible_alerts(self.request)
+        return alerts_visible_to(principal_of(self.request))
 
     def stream(
         self, request: Request, chunks: Iterator[bytes], content_type: str, name: str

@@ -15,10 +15,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from surveillance.api.access import USER, camera_in_role, right_of, user_of, visible_camera
+from surveillance.api.access import USER, principal_of, right_of, user_of
 from surveillance.api.errors import answered
 from surveillance.api.serializers import DiscoverySerializer, ProbeRequestSerializer, ProbeSerializer
 from surveillance.models import Camera, Inquiry
+from surveillance.selectors.access import camera_for
 from surveillance.services.errands import discovery_begin, inquiries_settle, probe_camera, probe_stream
 from surveillance.stream.handoff import handed_over
 from vigil_apps.sites.roles import Role
@@ -95,7 +96,7 @@ class CameraProbeView(APIView):
     @extend_schema(summary="Try a camera", request=None, responses={202: ProbeSerializer})
     def post(self, request: Request, camera_id: int) -> Response:
         """A detector tries the camera's stream; ask `probes/<id>/` for what comes of it."""
-        camera = camera_in_role(request, camera_id, Role.OPERATOR)
+        camera = camera_for(principal_of(request), camera_id, Role.OPERATOR)
         user = user_of(request)
         require_rate("probe", f"user-{user.pk}")
         return _accepted(probe_camera(camera=camera, user=user, now=timezone.now()))
@@ -177,7 +178,7 @@ class DiscoveryView(APIView):
 
 
 def _active(request: Request, camera_id: int) -> Camera:
-    camera = visible_camera(request, camera_id)
+    camera = camera_for(principal_of(request), camera_id)
     if not camera.is_active:
         raise ConflictError(SWITCHED_OFF)
     return camera

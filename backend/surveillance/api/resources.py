@@ -8,10 +8,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from surveillance.api.access import OPERATOR, USER, user_of, visible_camera
+from surveillance.api.access import OPERATOR, USER, principal_of, user_of
 from surveillance.api.errors import answered
 from surveillance.api.serializers import RegisteredResourceSerializer
 from surveillance.core.validation import InvalidInputError, parse
+from surveillance.selectors.access import camera_for
 from surveillance.selectors.resources import registered_resources, reported_resource
 from surveillance.services.registrations import resource_register, resource_unregister
 from surveillance.services.resource_states import resource_states_record
@@ -87,7 +88,7 @@ class CameraResourceView(APIView):
     @extend_schema(summary="A camera's Kubernetes resource", responses=ReportedResource)
     def get(self, request: Request, camera_id: int) -> Response:
         """Phase, conditions, node and class of its detector; 404 where no cluster runs the camera."""
-        found = reported_resource(camera=visible_camera(request, camera_id))
+        found = reported_resource(camera=camera_for(principal_of(request), camera_id))
         if found is None:
             raise Http404
         return Response(found.model_dump(mode="json"))

@@ -19,10 +19,12 @@ from surveillance.api.submitted import submitted
 from surveillance.core.validation import parse
 from surveillance.models import Camera
 from surveillance.representations import alert_shown
-from surveillance.selectors.cameras import cameras_by_name_only, sender_sees
+from surveillance.selectors.access import may_send
+from surveillance.selectors.cameras import cameras_by_name_only
 from surveillance.services.alerts import Arrival, Refusal, Stored, alerts_store
 from vigil_apps.accounts.authentication import digest_of, valid_tokens
 from vigil_apps.accounts.models import AuthToken
+from vigil_apps.accounts.principal import Principal
 from vigil_apps.accounts.throttling import seconds_of_token
 from vigil_apps.web.rate_limits import seconds_to_wait
 from vigil_contracts.alert import AlertSubmission
@@ -102,10 +104,8 @@ def _read(sent: Sent, token: AuthToken | None) -> _Read | None:
 
 def _camera(read: _Read, cameras: Mapping[int, Camera]) -> Camera | None:
     """The alert's camera, if the token may send for it."""
-    may_send = sender_sees(
-        scope=read.token.scope, token_camera=read.token.camera_id, camera_id=read.submission.camera
-    )
-    return cameras.get(read.submission.camera) if may_send else None
+    may = may_send(Principal.of_token(read.token), read.submission.camera)
+    return cameras.get(read.submission.camera) if may else None
 
 
 def _is_in_time(read: _Read, camera: Camera) -> bool:

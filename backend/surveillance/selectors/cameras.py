@@ -4,16 +4,12 @@ from collections.abc import Collection
 from datetime import datetime
 
 from django.conf import settings
-from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.crypto import salted_hmac
 from pydantic import ValidationError
 
 from surveillance.core.health import Health, Report, address_unreadable, camera_health
 from surveillance.models import Camera, CameraAlerts, CameraHealth, CameraListVersion
-from vigil_apps.accounts.scopes import SERVICE_SCOPES, Scope
-from vigil_apps.sites.roles import Role
-from vigil_apps.sites.selectors import site_ids_of
 from vigil_contracts.camera import AlertTotals
 from vigil_contracts.detection import Detection
 from vigil_contracts.health import StreamHealth
@@ -21,40 +17,6 @@ from vigil_contracts.names import CameraPhase, Reason
 
 CONFIGURATION_FORMAT = 1
 """Grows when the answer's shape changes, so that no client keeps an answer of the old shape."""
-
-
-def reach(*, user_id: int, role: Role = Role.VIEWER, prefix: str = "") -> Q:
-    """The condition on a camera that it is the user's own, or of a site in which the user has the role.
-
-    `prefix` is the way to the camera, such as `camera__`. Every answer about who may see what begins here.
-    """
-    in_site = Q(**{f"{prefix}site__in": site_ids_of(user_id=user_id, role=role)})
-    return Q(**{f"{prefix}user": user_id}) | in_site
-
-
-def cameras_visible_to(
-    *,
-    user: User | AnonymousUser,
-    scope: Scope | None,
-    camera_id: int | None = None,
-    role: Role = Role.VIEWER,
-) -> QuerySet[Camera]:
-    """The cameras that a request may see, or in which its user has the role. `camera_id`: that of a detector's token.
-
-    A camera's owner has every right to it, whatever their role in its site.
-    """
-    if scope in SERVICE_SCOPES:
-        return Camera.objects.all()
-    if scope == Scope.DETECTOR and camera_id is not None:
-        return Camera.objects.filter(pk=camera_id)
-    if scope == Scope.USER and isinstance(user, User):
-        return Camera.objects.all() if user.is_superuser else Camera.objects.filter(reach(user_id=user.pk, role=role))
-    return Camera.objects.none()
-
-
-def sender_sees(*, scope: str, token_camera: int | None, camera_id: int) -> bool:
-    """Whether a token that sends alerts may send this camera's: as `cameras_visible_to` says, without a query."""
-    return scope in SERVICE_SCOPES or (scope == Scope.DETECTOR and token_camera == camera_id)
 
 
 def cameras_by_name_only(ids: Collection[int]) -> dict[int, Camera]:

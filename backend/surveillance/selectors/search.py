@@ -11,7 +11,7 @@ from django.db.models import BooleanField, Expression, ExpressionWrapper, Q, Que
 from django.db.models.expressions import RawSQL
 
 from surveillance.models import Alert, Camera
-from surveillance.selectors.alerts import FEW_CAMERAS
+from surveillance.selectors.access import FEW_CAMERAS
 
 MAX_WORDS = 8
 _WORD = re.compile(r"\w+")

@@ -158,13 +158,19 @@ def alerts_unresolve(*, alerts: QuerySet[Alert], ids: Collection[int], user: Use
     )
 
 
-def alerts_judge(*, alerts: QuerySet[Alert], ids: Collection[int], is_false_positive: bool) -> int:
-    """Says of those of `ids` that are in `alerts` that the detector was wrong, or takes that back.
+@transaction.atomic
+def alerts_mark_false_positive(*, alerts: QuerySet[Alert], ids: Collection[int], user: User, now: datetime) -> int:
+    """Mark those of `ids` that are in `alerts` as false positives, and acknowledge them: the user has seen them.
 
-    Returns of how many that was not said yet.
+    Returns how many were not marked before.
     """
-    others = alerts.filter(pk__in=ids, is_false_positive=not is_false_positive)
-    return others.update(is_false_positive=is_false_positive)
+    alerts_acknowledge(alerts=alerts, ids=ids, user=user, now=now)
+    return alerts.filter(pk__in=ids, is_false_positive=False).update(is_false_positive=True)
+
+
+def alerts_unmark_false_positive(*, alerts: QuerySet[Alert], ids: Collection[int]) -> int:
+    """Take the mark back; the alerts stay acknowledged. Returns how many were marked."""
+    return alerts.filter(pk__in=ids, is_false_positive=True).update(is_false_positive=False)
 
 
 def alert_comment(*, alert: Alert, author: User, text: str) -> AlertComment:

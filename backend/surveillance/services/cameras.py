@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from surveillance.core.validation import InvalidInputError, as_json_object, parse, stream_url
 from surveillance.models import Camera, ManagedBy
-from surveillance.selectors.cameras import reach
+from surveillance.selectors.access import reach
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.selectors import sites_visible_to
 from vigil_contracts.detection import Detection

@@ -1,6 +1,6 @@
 """Alerts as events: read from the database in threads, written as the bytes that browsers read."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -11,8 +11,7 @@ from rest_framework.renderers import JSONRenderer
 from surveillance.core.sequence import Writers
 from surveillance.models import Alert
 from surveillance.representations import alert_shown
-from surveillance.selectors.cameras import reach
-from vigil_apps.sites.selectors import members_of
+from surveillance.selectors.access import reach, viewers_of
 
 BATCH = 200
 
@@ -75,8 +74,8 @@ def events_after(position: int) -> dict[int, Event]:
     """Up to `BATCH` events of any owner, by id. Who may see them is read anew each time."""
     with _connection_of_this_thread():
         alerts = list(_alerts().filter(pk__gt=position)[:BATCH])
-        members = members_of({alert.camera.site_id for alert in alerts if alert.camera.site_id is not None})
-        return {alert.pk: _event(alert, members) for alert in alerts}
+        viewers = viewers_of([alert.camera for alert in alerts])
+        return {alert.pk: _event(alert, viewers[alert.camera_id]) for alert in alerts}
 
 
 def backlog(viewer: Viewer, *, after: int, until: int) -> list[Event]:
@@ -85,7 +84,7 @@ def backlog(viewer: Viewer, *, after: int, until: int) -> list[Event]:
     if not viewer.is_superuser:
         alerts = alerts.filter(reach(user_id=viewer.user_id, prefix="camera__"))
     with _connection_of_this_thread():
-        return [_event(alert, {}) for alert in alerts[:BATCH]]
+        return [_event(alert, frozenset({viewer.user_id})) for alert in alerts[:BATCH]]
 
 
 def _alerts() -> QuerySet[Alert]:
@@ -93,7 +92,6 @@ def _alerts() -> QuerySet[Alert]:
     return related.order_by("id")
 
 
-def _event(alert: Alert, members: Mapping[int, frozenset[int]]) -> Event:
+def _event(alert: Alert, viewers: frozenset[int]) -> Event:
     data = JSONRenderer().render(alert_shown(alert))
-    viewers = members.get(alert.camera.site_id or 0, frozenset()) | {alert.camera.user_id}
     return Event(alert.pk, viewers, b"id: %d\nevent: alert\ndata: %s\n\n" % (alert.pk, data))

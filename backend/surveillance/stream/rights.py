@@ -21,8 +21,8 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from surveillance.models import Camera
+from surveillance.selectors.access import viewers_of
 from vigil_apps.accounts.models import AuthToken
-from vigil_apps.sites.selectors import members_of
 
 logger = logging.getLogger(__name__)
 
@@ -81,11 +81,8 @@ class _Known:
             Session, "session_key", {right.session for right in rights}, now, expiry="expire_date"
         )
         wanted = {right.camera_id for right in rights if right.camera_id is not None}
-        cameras = Camera.objects.filter(pk__in=wanted, is_active=True) if wanted else Camera.objects.none()
-        self._cameras = {
-            pk: (user_id, site_id) for pk, user_id, site_id in cameras.values_list("pk", "user_id", "site_id")
-        }
-        self._members = members_of({site_id for _, site_id in self._cameras.values() if site_id is not None})
+        found = Camera.objects.filter(pk__in=wanted, is_active=True).defer("rtsp_url") if wanted else ()
+        self._viewers = viewers_of(list(found))
 
     def holds(self, right: Right) -> bool:
         """Whether the stream may go on."""
@@ -100,11 +97,8 @@ class _Known:
         return right.session in self._sessions and right.password_mark == password_mark(user)
 
     def _sees(self, user: User, camera_id: int) -> bool:
-        """As `selectors.cameras.cameras_visible_to` says for a user."""
-        if camera_id not in self._cameras:
-            return False
-        owner_id, site_id = self._cameras[camera_id]
-        return user.is_superuser or owner_id == user.pk or user.pk in self._members.get(site_id or 0, frozenset())
+        viewers = self._viewers.get(camera_id)
+        return viewers is not None and (user.is_superuser or user.pk in viewers)
 
 
 def _there(model: Any, key: str, wanted: set[str], now: datetime, *, expiry: str) -> set[str]:

@@ -12,6 +12,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from vigil_apps.accounts.models import AuthToken
+from vigil_apps.accounts.principal import NOBODY, Principal
 from vigil_apps.accounts.scopes import Scope
 
 if TYPE_CHECKING:  # rest_framework.views imports this module, by its setting
@@ -21,11 +22,16 @@ ScopeMap = Mapping[str, frozenset[Scope]]
 USER = frozenset({Scope.USER})
 
 
-def scope_of(request: Request) -> Scope | None:
-    """The request's scope; a logged-in browser acts as its user; None: nobody."""
+def principal_of(request: Request) -> Principal:
+    """Return who sends the request; a signed-in browser acts as its user."""
     if isinstance(request.auth, AuthToken):
-        return Scope(request.auth.scope)
-    return Scope.USER if request.user and request.user.is_authenticated else None
+        return Principal.of_token(request.auth)
+    return Principal.of_user(request.user) if isinstance(request.user, User) else NOBODY
+
+
+def scope_of(request: Request) -> Scope | None:
+    """Return the scope of whoever sends the request; None: nobody has signed in."""
+    return principal_of(request).scope
 
 
 def user_of(request: Request) -> User:

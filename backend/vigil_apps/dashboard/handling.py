@@ -6,16 +6,21 @@ from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import QueryDict
 
+from surveillance.models import Alert
+from surveillance.selectors.access import alerts_visible_to
 from surveillance.services.alerts import (
     alerts_acknowledge,
-    alerts_judge,
+    alerts_mark_false_positive,
     alerts_reopen,
     alerts_resolve,
+    alerts_unmark_false_positive,
     alerts_unresolve,
 )
-from vigil_apps.dashboard.selectors import handled_alerts
+from vigil_apps.accounts.principal import Principal
+from vigil_apps.sites.roles import Role
 
 MAX_AT_ONCE = 1000
 KINDS = ("acknowledged", "resolved", "judged", "cleared")
@@ -47,7 +52,7 @@ Action = Callable[..., Changes]
 def acknowledge(user: User, ids: Collection[int], *, now: datetime) -> Changes:
     """Acknowledges those of `ids` that the user may handle and that nobody has acknowledged."""
     opened = _ids(user, ids, acknowledged=False)
-    alerts_acknowledge(alerts=handled_alerts(user), ids=opened, user=user, now=now)
+    alerts_acknowledge(alerts=_handled(user), ids=opened, user=user, now=now)
     return Changes(acknowledged=opened)
 
 
@@ -55,33 +60,32 @@ def acknowledge(user: User, ids: Collection[int], *, now: datetime) -> Changes:
 def resolve(user: User, ids: Collection[int], *, now: datetime) -> Changes:
     """Says that they are dealt with, which acknowledges them too."""
     opened, unresolved = _ids(user, ids, acknowledged=False), _ids(user, ids, resolved=False)
-    alerts_resolve(alerts=handled_alerts(user), ids=unresolved, user=user, now=now)
+    alerts_resolve(alerts=_handled(user), ids=unresolved, user=user, now=now)
     return Changes(acknowledged=opened, resolved=unresolved)
 
 
 @transaction.atomic
 def judge(user: User, ids: Collection[int], *, now: datetime) -> Changes:
-    """Says that the detector was wrong about them; whoever says so has seen them."""
-    opened = acknowledge(user, ids, now=now).acknowledged
-    right = _ids(user, ids, is_false_positive=False)
-    alerts_judge(alerts=handled_alerts(user), ids=right, is_false_positive=True)
-    return Changes(acknowledged=opened, judged=right)
+    """Marks them as false positives, which acknowledges them too."""
+    opened, unmarked = _ids(user, ids, acknowledged=False), _ids(user, ids, is_false_positive=False)
+    alerts_mark_false_positive(alerts=_handled(user), ids=ids, user=user, now=now)
+    return Changes(acknowledged=opened, judged=unmarked)
 
 
 @transaction.atomic
 def clear(user: User, ids: Collection[int]) -> Changes:
-    """Says that the detector was right after all."""
-    wrong = _ids(user, ids, is_false_positive=True)
-    alerts_judge(alerts=handled_alerts(user), ids=wrong, is_false_positive=False)
-    return Changes(cleared=wrong)
+    """Takes the mark back."""
+    marked = _ids(user, ids, is_false_positive=True)
+    alerts_unmark_false_positive(alerts=_handled(user), ids=marked)
+    return Changes(cleared=marked)
 
 
 @transaction.atomic
-def undo(user: User, changes: Changes) -> None:
+def undo(user: User, changes: Changes, *, now: datetime) -> None:
     """Takes back what was changed, where the user may; nobody takes back what another acknowledged or resolved."""
-    alerts = handled_alerts(user)
-    alerts_judge(alerts=alerts, ids=changes.judged, is_false_positive=False)
-    alerts_judge(alerts=alerts, ids=changes.cleared, is_false_positive=True)
+    alerts = _handled(user)
+    alerts_unmark_false_positive(alerts=alerts, ids=changes.judged)
+    alerts_mark_false_positive(alerts=alerts, ids=changes.cleared, user=user, now=now)
     alerts_unresolve(alerts=alerts, ids=changes.resolved, user=user)
     alerts_reopen(alerts=alerts, ids=changes.acknowledged, user=user)
 
@@ -102,6 +106,10 @@ def id_of(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
 
 
+def _handled(user: User) -> QuerySet[Alert]:
+    return alerts_visible_to(Principal.of_user(user), Role.OPERATOR)
+
+
 def _ids(user: User, ids: Collection[int], **condition: bool) -> tuple[int, ...]:
-    found = handled_alerts(user).filter(pk__in=ids, **condition).order_by("-id")
+    found = _handled(user).filter(pk__in=ids, **condition).order_by("-id")
     return tuple(found.values_list("pk", flat=True))

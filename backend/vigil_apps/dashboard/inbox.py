@@ -12,9 +12,9 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from surveillance.models import Alert
-from surveillance.selectors.cameras import cameras_visible_to
+from surveillance.selectors.access import cameras_visible_to
 from surveillance.selectors.search import alerts_with_words
-from vigil_apps.accounts.scopes import Scope
+from vigil_apps.accounts.principal import Principal
 from vigil_apps.dashboard.cards import AlertCard, alert_card
 from vigil_apps.dashboard.selectors import TRACK_WINDOW, visible_alerts
 from vigil_apps.dashboard.vocabulary import ALERT_KINDS
@@ -62,7 +62,7 @@ class InboxFilter(forms.Form):
         types: Any = self.fields["alert_type"]
         types.choices = [("", _("All types")), *((kind.value, look.text) for kind, look in ALERT_KINDS.items())]
         cameras: Any = self.fields["camera"]
-        names = cameras_visible_to(user=user, scope=Scope.USER).order_by("name").values_list("id", "name")
+        names = cameras_visible_to(Principal.of_user(user)).order_by("name").values_list("id", "name")
         cameras.choices = [("", _("All cameras")), *names]
         self.is_valid()
 

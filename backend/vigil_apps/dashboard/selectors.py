@@ -5,18 +5,18 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.cache import cache
-from django.core.exceptions import PermissionDenied
-from django.db.models import BooleanField, Count, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import TruncHour
 from django.http import Http404
+from django.shortcuts import get_object_or_404
 
 from surveillance.core.health import Report, camera_health
 from surveillance.models import Alert, Camera, CameraHealth, CameraHealthChange
-from surveillance.selectors.alerts import alerts_visible_to
-from surveillance.selectors.cameras import cameras_visible_to, health_of, hls_url_of, media_url_of, reach
+from surveillance.selectors.access import alerts_visible_to, cameras_visible_to, has_role
+from surveillance.selectors.cameras import health_of, hls_url_of, media_url_of
 from surveillance.selectors.resources import reported_resource
 from vigil_apps.accounts.models import AuthToken
-from vigil_apps.accounts.scopes import Scope
+from vigil_apps.accounts.principal import Principal
 from vigil_apps.dashboard.cards import (
     AlertCard,
     CameraCard,
@@ -48,30 +48,14 @@ HOUR_COUNTS_VALID_SECONDS = 5
 
 def visible_alerts(user: User) -> QuerySet[Alert]:
     """The alerts that the user may see, each with `may_handle`: whether the user may do something about it."""
-    alerts = alerts_visible_to(user=user, scope=Scope.USER)
-    return alerts.annotate(may_handle=_has_role(user, Role.OPERATOR, prefix="camera__"))
-
-
-def handled_alerts(user: User) -> QuerySet[Alert]:
-    """The alerts that the user may acknowledge, resolve, judge and comment on."""
-    return alerts_visible_to(user=user, scope=Scope.USER, role=Role.OPERATOR)
-
-
-def handled_alert(user: User, alert_id: int) -> Alert:
-    """One of them. Raises Http404, or PermissionDenied where the user may only see it."""
-    visible_alert(user, alert_id)
-    alert = handled_alerts(user).filter(pk=alert_id).first()
-    if alert is None:
-        raise PermissionDenied
-    return alert
+    principal = Principal.of_user(user)
+    may_handle = has_role(principal, Role.OPERATOR, prefix="camera__")
+    return alerts_visible_to(principal).annotate(may_handle=may_handle)
 
 
 def visible_alert(user: User, alert_id: int) -> Alert:
     """One of them. Raises Http404."""
-    alert = visible_alerts(user).filter(pk=alert_id).first()
-    if alert is None:
-        raise Http404
-    return alert
+    return get_object_or_404(visible_alerts(user), pk=alert_id)
 
 
 def sightings_of_track(alert: Alert) -> list[object]:
@@ -81,23 +65,6 @@ def sightings_of_track(alert: Alert) -> list[object]:
     same = Alert.objects.filter(camera_id=alert.camera_id, track=alert.track)
     near = same.filter(timestamp__gte=alert.timestamp - TRACK_WINDOW, timestamp__lte=alert.timestamp + TRACK_WINDOW)
     return list(near.order_by("timestamp").values_list("box", flat=True)[:TRACK_SHOWN])
-
-
-def visible_camera(user: User, camera_id: int) -> Camera:
-    """One of the user's cameras. Raises Http404."""
-    camera = cameras_visible_to(user=user, scope=Scope.USER).select_related("health_report").filter(pk=camera_id)
-    found = camera.first()
-    if found is None:
-        raise Http404
-    return found
-
-
-def camera_in_role(user: User, camera_id: int, role: Role) -> Camera:
-    """A camera in which the user has the role. Raises Http404, or PermissionDenied where the user may only see it."""
-    camera = visible_camera(user, camera_id)
-    if not cameras_visible_to(user=user, scope=Scope.USER, role=role).filter(pk=camera_id).exists():
-        raise PermissionDenied
-    return camera
 
 
 def sites_offered(user: User, camera: Camera | None = None) -> list[tuple[int, str]]:
@@ -123,7 +90,7 @@ def open_alerts_count(user: User) -> int:
 
 def camera_cards(user: User, *, now: datetime) -> list[CameraCard]:
     """The user's cameras, trouble first."""
-    cameras = _with_newest_alert(cameras_visible_to(user=user, scope=Scope.USER), user).defer("rtsp_url")
+    cameras = _with_newest_alert(cameras_visible_to(Principal.of_user(user)), user).defer("rtsp_url")
     return in_order_of_trouble([_card(camera, now) for camera in cameras])
 
 
@@ -133,14 +100,14 @@ def overview_cards(user: User, *, now: datetime, shown: int) -> tuple[list[Stand
     To find the newest alert of each of a thousand cameras costs more than all else of the page.
     """
     standings = standings_of(user, now=now)
-    chosen = cameras_visible_to(user=user, scope=Scope.USER).filter(pk__in=[one.id for one in standings[:shown]])
+    chosen = cameras_visible_to(Principal.of_user(user)).filter(pk__in=[one.id for one in standings[:shown]])
     first = _with_newest_alert(chosen, user).defer("rtsp_url")
     return standings, in_order_of_trouble([_card(camera, now) for camera in first])
 
 
 def standings_of(user: User, *, now: datetime) -> list[Standing]:
     """Where each of the user's cameras stands, trouble first; no model is made of a thousand rows."""
-    rows = cameras_visible_to(user=user, scope=Scope.USER).values_list(
+    rows = cameras_visible_to(Principal.of_user(user)).values_list(
         *("pk", "name", "site_id", "is_active", "activated_at"),
         *(f"health_report__{name}" for name in ("phase", "reason", "message", "reported_at")),
     )
@@ -154,7 +121,7 @@ def standings_of(user: User, *, now: datetime) -> list[Standing]:
 
 def camera_page_of(user: User, camera_id: int, *, now: datetime) -> CameraPage:
     """One camera. Raises Http404."""
-    cameras = _with_newest_alert(cameras_visible_to(user=user, scope=Scope.USER), user)
+    cameras = _with_newest_alert(cameras_visible_to(Principal.of_user(user)), user)
     camera = cameras.select_related("resource", "resource_state").filter(pk=camera_id).first()
     if camera is None:
         raise Http404
@@ -190,7 +157,7 @@ def alerts_per_hour(user: User, *, now: datetime) -> dict[datetime, int]:
         return known
     since = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
     rows = (
-        alerts_visible_to(user=user, scope=Scope.USER)
+        alerts_visible_to(Principal.of_user(user))
         .select_related(None)
         .defer(None)
         .filter(timestamp__gte=since)
@@ -206,6 +173,7 @@ def alerts_per_hour(user: User, *, now: datetime) -> dict[datetime, int]:
 
 
 def _with_newest_alert(cameras: QuerySet[Camera], user: User) -> QuerySet[Camera]:
+    principal = Principal.of_user(user)
     newest = Alert.objects.filter(camera=OuterRef("pk")).order_by("-id")
     with_picture = newest.exclude(image="")
     return cameras.select_related("health_report", "site").annotate(
@@ -215,14 +183,9 @@ def _with_newest_alert(cameras: QuerySet[Camera], user: User) -> QuerySet[Camera
         last_alert_at=Subquery(newest.values("timestamp")[:1]),
         last_alert_type=Subquery(newest.values("alert_type")[:1]),
         last_alert_acknowledged=Subquery(newest.values("acknowledged")[:1]),
-        may_change=_has_role(user, Role.ADMIN),
-        may_operate=_has_role(user, Role.OPERATOR),
+        may_change=has_role(principal, Role.ADMIN),
+        may_operate=has_role(principal, Role.OPERATOR),
     )
-
-
-def _has_role(user: User, role: Role, *, prefix: str = "") -> "ExpressionWrapper[Any]":
-    condition = Q() if user.is_superuser else reach(user_id=user.pk, role=role, prefix=prefix)
-    return ExpressionWrapper(Q(pk__isnull=False) & condition, output_field=BooleanField())
 
 
 def _card(camera: Camera, now: datetime) -> CameraCard:

@@ -14,8 +14,8 @@ from django.db.models.functions import TruncDay, TruncHour
 from django.utils.translation import gettext_lazy as _
 
 from surveillance.models import Camera
-from surveillance.selectors.alerts import alerts_visible_to
-from vigil_apps.accounts.scopes import Scope
+from surveillance.selectors.access import alerts_visible_to
+from vigil_apps.accounts.principal import Principal
 from vigil_apps.dashboard.cards import Standing
 from vigil_apps.dashboard.vocabulary import ALERT_KINDS, PHASE_LOOKS, Tone, Words
 from vigil_contracts.names import AlertType
@@ -146,7 +146,7 @@ def _count(user: User, period: str, *, now: datetime) -> Counted:
     starts = _starts(period, now=now)
     # An alert of a camera whose clock is ahead is in no step, and in no other sum either.
     in_period = {"timestamp__gte": starts[0], "timestamp__lt": starts[-1] + step}
-    visible = alerts_visible_to(user=user, scope=Scope.USER)
+    visible = alerts_visible_to(Principal.of_user(user))
     alerts = visible.select_related(None).defer(None).order_by().filter(**in_period)
     truncate = TruncHour if step < timedelta(days=1) else TruncDay
     steps = (

@@ -8,10 +8,10 @@ from django.contrib.auth.models import User
 from django.db.models import F, Q, QuerySet
 
 from surveillance.models import Camera
+from surveillance.selectors.access import viewers_of
 from vigil_apps.notifications.core.names import MessageState
 from vigil_apps.notifications.models import Message, OutboxEntry, Subscription
 from vigil_apps.sites.models import Membership
-from vigil_apps.sites.selectors import members_of
 
 
 def subscriptions_of(*, user: User) -> QuerySet[Subscription]:
@@ -35,14 +35,9 @@ def subscriptions_that_see(*, cameras: Collection[Camera]) -> dict[int, list[Sub
         sees |= Q(user__in=Membership.objects.filter(site__in=sites).values("user"))
     active = Subscription.objects.filter(sees, is_active=True, user__is_active=True)
     found = list(active.annotate(sees_all=F("user__is_superuser")).defer("target"))
-    members = members_of(sites) if found else {}
+    viewers = viewers_of(cameras) if found else {}
     return {
-        camera.pk: [
-            one
-            for one in found
-            if one.sees_all or one.user_id == camera.user_id or one.user_id in members.get(camera.site_id or 0, ())
-        ]
-        for camera in cameras
+        camera.pk: [one for one in found if one.sees_all or one.user_id in viewers[camera.pk]] for camera in cameras
     }
 
 

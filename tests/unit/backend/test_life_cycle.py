@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 from django.db.models.signals import post_init
+from django.test import Client
 from tests.unit.backend.conftest import Party, send
 
 from surveillance.background import SETTLING_SECONDS, Background
@@ -91,6 +92,32 @@ def test_false_positives_count_against_their_rule(anna: Party, detector: Party, 
     for alert in Alert.objects.filter(is_false_positive=True):
         assert anna.client.delete(f"/api/alerts/{alert.pk}/false-positive/").json()["is_false_positive"] is False
     assert {row["false_positives"] for row in anna.client.get("/api/alerts/rules/").json()} == {0}
+
+
+@pytest.mark.parametrize(
+    ("edge", "path", "many"),
+    [
+        ("api", "/api/alerts/{id}/false-positive/", False),
+        ("api", "/api/alerts/false-positive/", True),
+        ("dashboard", "/dashboard/alerts/{id}/false-positive/", False),
+        ("dashboard", "/dashboard/alerts/false-positive/", True),
+    ],
+)
+def test_marking_as_false_positive_acknowledges_in_api_and_dashboard_alike(
+    anna: Party, root: Party, pipeline: Party, camera: Camera, edge: str, path: str, many: bool
+) -> None:
+    for number in range(2):
+        send(pipeline, camera, event_id=f"event-000{number}")
+    opened, seen = Alert.objects.order_by("id").values_list("pk", flat=True)
+    root.client.post(f"/api/alerts/{seen}/acknowledge/")
+    browser = Client()
+    browser.force_login(anna.user)
+    client: Any = anna.client if edge == "api" else browser
+    for ids in ([opened, seen],) if many else ([opened], [seen]):
+        assert client.post(path.format(id=ids[0]), {"ids": ids} if many else None).status_code in {200, 204, 302}
+    rows = Alert.objects.order_by("id").values_list("is_false_positive", "acknowledged", "acknowledged_by")
+    assert list(rows) == [(True, True, anna.user.pk), (True, True, root.user.pk)]
+    assert anna.client.delete(f"/api/alerts/{opened}/false-positive/").json()["acknowledged"] is True
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,16 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
 
 from surveillance import pictures
+from surveillance.selectors.access import alert_for
 from surveillance.services.alerts import alert_comment
+from vigil_apps.accounts.principal import Principal
 from vigil_apps.dashboard import handling, selectors, thumbnails
 from vigil_apps.dashboard.cards import alert_card
 from vigil_apps.dashboard.handling import Changes
 from vigil_apps.dashboard.inbox import InboxFilter, inbox_newer, inbox_page
 from vigil_apps.dashboard.overlay import shapes_of
 from vigil_apps.dashboard.views.base import UserRequest, signed_in
+from vigil_apps.sites.roles import Role
 
 MAX_COMMENTS, MAX_COMMENT_LENGTH = 200, 2000
 
@@ -90,7 +93,7 @@ def alert_thumbnail(request: UserRequest, alert_id: int) -> HttpResponse:
 @signed_in
 def alert_acknowledge(request: UserRequest, alert_id: int) -> HttpResponse:
     """Acknowledges one."""
-    selectors.handled_alert(request.user, alert_id)
+    alert_for(Principal.of_user(request.user), alert_id, Role.OPERATOR)
     return _anew(request, alert_id, handling.acknowledge(request.user, [alert_id], now=timezone.now()))
 
 
@@ -98,7 +101,7 @@ def alert_acknowledge(request: UserRequest, alert_id: int) -> HttpResponse:
 @signed_in
 def alert_resolve(request: UserRequest, alert_id: int) -> HttpResponse:
     """Says that one is dealt with."""
-    selectors.handled_alert(request.user, alert_id)
+    alert_for(Principal.of_user(request.user), alert_id, Role.OPERATOR)
     return _anew(request, alert_id, handling.resolve(request.user, [alert_id], now=timezone.now()))
 
 
@@ -106,7 +109,7 @@ def alert_resolve(request: UserRequest, alert_id: int) -> HttpResponse:
 @signed_in
 def alert_false_positive(request: UserRequest, alert_id: int) -> HttpResponse:
     """Says that the detector was wrong, or takes that back."""
-    found = selectors.handled_alert(request.user, alert_id)
+    found = alert_for(Principal.of_user(request.user), alert_id, Role.OPERATOR)
     if found.is_false_positive:
         return _anew(request, alert_id, handling.clear(request.user, [alert_id]))
     return _anew(request, alert_id, handling.judge(request.user, [alert_id], now=timezone.now()))
@@ -116,7 +119,7 @@ def alert_false_positive(request: UserRequest, alert_id: int) -> HttpResponse:
 @signed_in
 def alert_add_comment(request: UserRequest, alert_id: int) -> HttpResponse:
     """Adds a comment; an empty one is none."""
-    found = selectors.handled_alert(request.user, alert_id)
+    found = alert_for(Principal.of_user(request.user), alert_id, Role.OPERATOR)
     text = request.POST.get("text", "").replace("\x00", "").strip()[:MAX_COMMENT_LENGTH]
     if text:
         alert_comment(alert=found, author=request.user, text=text)
@@ -151,7 +154,7 @@ def alerts_false_positive_many(request: UserRequest) -> HttpResponse:
 def alerts_undo(request: UserRequest) -> HttpResponse:
     """Takes back what the user did: the changes that were told when it was done."""
     changes = handling.changes_of(request.POST)
-    handling.undo(request.user, changes)
+    handling.undo(request.user, changes, now=timezone.now())
     return _rows_anew(request, changes.ids)
 
 

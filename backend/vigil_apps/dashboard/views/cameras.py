@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from surveillance.core.validation import InvalidInputError
 from surveillance.models import Camera
+from surveillance.selectors.access import camera_for
 from surveillance.services.cameras import (
     ReadOnlyCameraError,
     camera_create,
@@ -19,6 +20,7 @@ from surveillance.services.cameras import (
     camera_set_active,
     camera_update,
 )
+from vigil_apps.accounts.principal import Principal
 from vigil_apps.dashboard import selectors
 from vigil_apps.dashboard.forms import CameraForm, initial_of
 from vigil_apps.dashboard.views.base import UserRequest, fragment, signed_in
@@ -78,7 +80,7 @@ def camera_add(request: UserRequest) -> HttpResponse:
 @signed_in
 def camera_edit(request: UserRequest, camera_id: int) -> HttpResponse:
     """Changing a camera."""
-    found = selectors.camera_in_role(request.user, camera_id, Role.ADMIN)
+    found = camera_for(Principal.of_user(request.user), camera_id, Role.ADMIN)
     sites = selectors.sites_offered(request.user, found)
     form = CameraForm(request.POST or None, initial=initial_of(found), sites=sites)
     if request.method == "POST" and form.is_valid():
@@ -112,7 +114,7 @@ def camera_deactivate(request: UserRequest, camera_id: int) -> HttpResponse:
 @signed_in
 def camera_remove(request: UserRequest, camera_id: int) -> HttpResponse:
     """Deletes a camera with its alerts."""
-    found = selectors.camera_in_role(request.user, camera_id, Role.ADMIN)
+    found = camera_for(Principal.of_user(request.user), camera_id, Role.ADMIN)
     try:
         camera_delete(camera=found)
     except ReadOnlyCameraError:
@@ -122,7 +124,7 @@ def camera_remove(request: UserRequest, camera_id: int) -> HttpResponse:
 
 
 def _set_active(request: UserRequest, camera_id: int, *, is_active: bool) -> HttpResponse:
-    found = selectors.camera_in_role(request.user, camera_id, Role.OPERATOR)
+    found = camera_for(Principal.of_user(request.user), camera_id, Role.OPERATOR)
     try:
         camera_set_active(camera=found, is_active=is_active)
     except ReadOnlyCameraError:

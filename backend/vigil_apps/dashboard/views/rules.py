@@ -10,7 +10,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from surveillance.core.validation import InvalidInputError
+from surveillance.selectors.access import camera_for
 from surveillance.services.cameras import ReadOnlyCameraError, camera_update
+from vigil_apps.accounts.principal import Principal
 from vigil_apps.dashboard import selectors
 from vigil_apps.dashboard.rules import edited_part, preview_of, with_edits
 from vigil_apps.dashboard.views.base import UserRequest, signed_in
@@ -22,7 +24,7 @@ from vigil_contracts.rules import Day
 @signed_in
 def camera_rules(request: UserRequest, camera_id: int) -> HttpResponse:
     """The editor."""
-    found = selectors.camera_in_role(request.user, camera_id, Role.ADMIN)
+    found = camera_for(Principal.of_user(request.user), camera_id, Role.ADMIN)
     card = selectors.camera_page_of(request.user, camera_id, now=timezone.now())
     context = {
         "section": "cameras",
@@ -38,7 +40,7 @@ def camera_rules(request: UserRequest, camera_id: int) -> HttpResponse:
 @signed_in
 def camera_rules_preview(request: UserRequest, camera_id: int) -> HttpResponse:
     """What the rules that are sent would have alerted on."""
-    found = selectors.camera_in_role(request.user, camera_id, Role.ADMIN)
+    found = camera_for(Principal.of_user(request.user), camera_id, Role.ADMIN)
     try:
         preview = preview_of(request.user, found, _sent(request).get("detection"), now=timezone.now())
     except InvalidInputError as error:
@@ -51,7 +53,7 @@ def camera_rules_preview(request: UserRequest, camera_id: int) -> HttpResponse:
 @signed_in
 def camera_rules_save(request: UserRequest, camera_id: int) -> HttpResponse:
     """Saves what was drawn, unless somebody else has changed the camera since the editor was opened."""
-    found = selectors.camera_in_role(request.user, camera_id, Role.ADMIN)
+    found = camera_for(Principal.of_user(request.user), camera_id, Role.ADMIN)
     sent = _sent(request)
     if sent.get("version") != found.updated_at.isoformat():
         text = _("Another user has changed this camera in the meantime. Reload the page to see the current settings.")

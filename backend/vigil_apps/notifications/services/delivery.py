@@ -18,8 +18,8 @@ from django.utils import timezone
 
 from surveillance.credentials import CredentialsUnreadableError
 from surveillance.models import Alert
-from surveillance.selectors.alerts import alerts_visible_to
-from vigil_apps.accounts.scopes import Scope
+from surveillance.selectors.access import alerts_visible_to
+from vigil_apps.accounts.principal import Principal
 from vigil_apps.notifications import metrics
 from vigil_apps.notifications.channels import CHANNELS, DeliveryError
 from vigil_apps.notifications.core.message import Content, ToldAlert
@@ -141,7 +141,7 @@ def _content(message: Message, subscription: Subscription) -> Content | None:
         if not subscription.is_active:
             return None
         ids = message.entries.values("alert")
-        visible = alerts_visible_to(user=subscription.user, scope=Scope.USER).filter(pk__in=ids).order_by("id")
+        visible = alerts_visible_to(Principal.of_user(subscription.user)).filter(pk__in=ids).order_by("id")
         alerts = [_told(alert) for alert in visible]
         if not alerts:
             return None

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from surveillance.core.validation import InvalidInputError, as_json_object, parse
 from surveillance.credentials import CredentialsUnreadableError, UnreadableText
-from surveillance.selectors.cameras import cameras_visible_to
-from vigil_apps.accounts.scopes import Scope
+from surveillance.selectors.access import cameras_visible_to
+from vigil_apps.accounts.principal import Principal
 from vigil_apps.notifications.channels import CHANNELS, Target
 from vigil_apps.notifications.channels.base import MASK
 from vigil_apps.notifications.channels.webhook import WebhookTarget, new_secret
@@ -149,9 +149,7 @@ def _check_ids(user: User, settings: SubscriptionSettings, given: Collection[str
         wanted = set(getattr(settings, name)) if name in given else set()
         if not wanted:
             continue
-        visible = (
-            cameras_visible_to(user=user, scope=Scope.USER) if name == "cameras" else sites_visible_to(user=user)
-        )
+        visible = cameras_visible_to(Principal.of_user(user)) if name == "cameras" else sites_visible_to(user=user)
         unknown = wanted - set(visible.filter(pk__in=wanted).values_list("pk", flat=True))
         if unknown:
             errors[name] = [f"must be ids of {name} that you see; there is no {min(unknown)}"]
