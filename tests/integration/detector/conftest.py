@@ -9,11 +9,13 @@ import av
 import numpy as np
 import pytest
 from tests.integration.detector.clips import PERSONS, frames_of
+from tests.integration.services.made_clips import make_clip
 
 from cctv.detectors.loader import load_model
 from cctv.detectors.model import Model
 from vigil_contracts.camera import CameraConfiguration
 from vigil_contracts.detection import Detection
+from vigil_demo.clip import Clip, load_clip
 
 
 @pytest.fixture
@@ -28,6 +30,18 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"needs the right to mount a tmpfs: {done.stderr.strip()}")
     yield folder
     subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture(scope="session")
+def clip_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four seconds, 320 × 192, 10 frames/s, a keyframe each second."""
+    return make_clip(tmp_path_factory.mktemp("clips") / "small.mp4")
+
+
+@pytest.fixture(scope="session")
+def clip(clip_path: Path) -> Clip:
+    """Four seconds, 320 × 192, 10 pictures/s, a keyframe each second."""
+    return load_clip(clip_path)
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import pytest
-from tests.integration.services.made_clips import make_clip
 
 from cctv.common.frame import Frame
 from cctv.common.mailbox import Mailbox
@@ -19,24 +17,12 @@ from cctv.streams.rtsp import RtspSource
 from cctv.streams.rtsp_gate import GateOptions
 from vigil_contracts.addresses import AddressPolicy
 from vigil_contracts.names import Reason, StreamTransport
-from vigil_demo.clip import Clip, load_clip
 
 LOOPBACK = GateOptions(policy=AddressPolicy((ipaddress.ip_network("127.0.0.0/8"),)))
 PATIENCE_SECONDS = 10.0
 """The detector's default: a machine that does other things too is no camera that says nothing."""
 LITTLE_PATIENCE_SECONDS = 1.5
 """For tests in which a camera says nothing."""
-
-
-@pytest.fixture(scope="session")
-def clip_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_clip(tmp_path_factory.mktemp("clips") / "small.mp4")
-
-
-@pytest.fixture(scope="session")
-def clip(clip_path: Path) -> Clip:
-    """Four seconds, 320 × 192, 10 pictures/s, a keyframe each second."""
-    return load_clip(clip_path)
 
 
 @dataclass
