@@ -120,7 +120,7 @@ def test_filters(anna: Party, query: dict[str, Any], count: int) -> None:
 def test_whoever_has_few_or_many_cameras_sees_the_same(
     anna: Party, ben: Party, viewer: Party, alert: Alert, monkeypatch: Any, few: int
 ) -> None:
-    monkeypatch.setattr("surveillance.selectors.alerts.FEW_CAMERAS", few)
+    monkeypatch.setattr("surveillance.selectors.access.FEW_CAMERAS", few)
     for number in range(2):
         Camera.objects.create(user=anna.user, name=f"Another {number}", rtsp_url="rtsp://h/1")
     for party, expected in ((anna, 1), (viewer, 1), (ben, 0)):
