@@ -59,8 +59,8 @@ def read_network(core: ov.Core, path: Path) -> Network:
     return Network(path, model, labels, (width, height), len(_anchor_constants(model, (width, height))) == 2)
 
 
-def with_input_size(network: Network, size: tuple[int, int]) -> ov.Model:
-    """The network for pictures of (width, height), taking uint8 (1, height, width, 3), RGB."""
+def resize(network: Network, size: tuple[int, int]) -> ov.Model:
+    """Give the network's model an input of (width, height) pixels, in place, and return it."""
     model = network.model
     if size != network.input_size:
         replacements = anchors(size)
@@ -71,7 +71,12 @@ def with_input_size(network: Network, size: tuple[int, int]) -> ov.Model:
                 consumer.replace_source_output(fitted.output(0))
         model.get_parameters()[0].set_partial_shape(ov.PartialShape([1, 3, size[1], size[0]]))
         model.validate_nodes_and_infer_types()
-    steps = PrePostProcessor(model)
+    return model
+
+
+def with_input_size(network: Network, size: tuple[int, int]) -> ov.Model:
+    """The network for pictures of (width, height), taking uint8 (1, height, width, 3), RGB."""
+    steps = PrePostProcessor(resize(network, size))
     steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
     steps.input().model().set_layout(ov.Layout("NCHW"))
     steps.input().preprocess().convert_element_type(ov.Type.f32).scale(255.0)
