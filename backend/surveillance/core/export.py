@@ -3,10 +3,14 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = re.compile(r"(?:(?<=[;\t\r\n])|^)(?=[ \"]*[=+\-@＝＋－＠])")
+"""Where a spreadsheet may begin a cell with a formula: at the start, and after a semicolon, a tab or a line break.
+
+Spreadsheets of some countries end cells at `;`, and the quotes of a file with commas protect no text there."""
 
 
 def csv_lines(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], with_header: bool) -> bytes:
@@ -23,6 +27,6 @@ def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Mapping | list):
-        return json.dumps(value)
+        value = json.dumps(value)
     # A spreadsheet runs a text that starts like a formula (OWASP, «CSV Injection»): a quote makes it text again.
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
+    return _FORMULA.sub("'", value) if isinstance(value, str) else value

@@ -5,15 +5,18 @@ from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db.models import Field, Model, QuerySet
+from django.db.models import Field, Model, Q, QuerySet
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.filters import OrderingFilter
-from rest_framework.pagination import CursorPagination
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from vigil_contracts.bounds import is_plausible
+
+SEPARATOR = "|"
+"""Between the fields of a position; all but the first are ids."""
 
 
 class StableOrderingFilter(OrderingFilter):
@@ -53,9 +56,45 @@ class ByIdPagination(CursorPagination):
     cursor_query_description = "`next_cursor` or `previous_cursor` of a page; the first page without it."
 
     def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any] | None:
-        """Return the rows of the page that the request names."""
+        """Return the rows of the page that the request names.
+
+        DRF's own position is the first field alone, with a number of rows to skip that ends at 1,000: with more rows
+        of one time the next page is the same page. Here a position is the row's place in the whole order.
+        """
+        self.request = request
         self._model: type[Model] = queryset.model
-        return super().paginate_queryset(queryset, request, view)
+        self.page_size = cast("int", self.get_page_size(request))
+        self.base_url = request.build_absolute_uri()
+        self.ordering = tuple(self.get_ordering(request, queryset, cast("APIView", view)))
+        cursor = self.decode_cursor(request)
+        is_reverse = cursor is not None and cursor.reverse
+        self._position: str | None = cursor.position if cursor is not None else None
+        names = [_opposite(name) for name in self.ordering] if is_reverse else list(self.ordering)
+        rows = queryset.order_by(*names)
+        if self._position is not None:
+            rows = rows.filter(_after(names, self._values(self._position)))
+        found = list(rows[: self.page_size + 1])
+        more, self._rows = len(found) > self.page_size, found[: self.page_size]
+        if is_reverse:
+            self._rows.reverse()
+        self.has_next = more if not is_reverse else self._position is not None
+        self.has_previous = more if is_reverse else self._position is not None
+        return self._rows
+
+    def get_next_link(self) -> str | None:
+        """Return the address of the page after this one."""
+        return self._link(self._rows[-1:], reverse=False) if self.has_next else None
+
+    def get_previous_link(self) -> str | None:
+        """Return the address of the page before this one."""
+        return self._link(self._rows[:1], reverse=True) if self.has_previous else None
+
+    def _link(self, rows: list[Any], *, reverse: bool) -> str | None:
+        if rows:
+            position = SEPARATOR.join(str(getattr(rows[0], name.removeprefix("-"))) for name in self.ordering)
+        else:  # the rows of the page are gone
+            position = self._position or ""
+        return self.encode_cursor(Cursor(0, reverse, cast("Any", position)))
 
     def get_paginated_response(self, data: Any) -> Response:
         """Return the page with the links to its neighbours, and with their cursors as values of their own."""
@@ -93,16 +132,39 @@ class ByIdPagination(CursorPagination):
         try:
             cursor = super().decode_cursor(request)
             if cursor is not None and cursor.position is not None:
-                self._check_position(str(cursor.position))
+                self._values(str(cursor.position))
         except (NotFound, DjangoValidationError):
             raise ValidationError({self.cursor_query_param: ["must come from `next` or `previous`"]}) from None
         return cursor
 
-    def _check_position(self, position: str) -> None:
-        field = cast("Field[Any, Any]", self._model._meta.get_field(self.ordering[0].removeprefix("-")))
-        value = field.clean(position, None)
-        if isinstance(value, datetime) and (value.tzinfo is None or not is_plausible(value)):
-            raise DjangoValidationError("a time that no row can have")
+    def _values(self, position: str) -> list[Any]:
+        """The fields of the position. Raises DjangoValidationError where no row can have them."""
+        parts = position.rsplit(SEPARATOR, len(self.ordering) - 1)
+        if len(parts) != len(self.ordering):
+            raise DjangoValidationError("a position of another order")
+        values = []
+        for name, part in zip(self.ordering, parts, strict=True):
+            field = cast("Field[Any, Any]", self._model._meta.get_field(name.removeprefix("-")))
+            values.append(value := field.clean(part, None))
+            if isinstance(value, datetime) and (value.tzinfo is None or not is_plausible(value)):
+                raise DjangoValidationError("a time that no row can have")
+        return values
+
+
+def _opposite(name: str) -> str:
+    return name.removeprefix("-") if name.startswith("-") else f"-{name}"
+
+
+def _after(names: list[str], values: list[Any]) -> Q:
+    """The condition that a row comes after these values in the order of these fields, of which the last is unique."""
+    condition, same = Q(), Q()
+    for name, value in zip(names, values, strict=True):
+        field, comparison = name.removeprefix("-"), "lt" if name.startswith("-") else "gt"
+        condition |= same & Q(**{f"{field}__{comparison}": value})
+        same &= Q(**{field: value})
+    # The same once more for the first field alone, which an index answers.
+    first, comparison = names[0].removeprefix("-"), "lte" if names[0].startswith("-") else "gte"
+    return condition & Q(**{f"{first}__{comparison}": values[0]})
 
 
 def _link(description: str) -> dict[str, Any]:

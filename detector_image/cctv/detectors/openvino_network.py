@@ -134,7 +134,8 @@ def _embedded_names(model: ov.Model) -> Any:
             continue
         text = str(model.get_rt_info(place).astype(str))
         if place[1] == "labels":
-            return text.split()
+            # OpenVINO separates labels by spaces, so exporters write a label's own spaces as underscores.
+            return [label.replace("_", " ") for label in text.split()]
         try:
             return ast.literal_eval(text)
         except (SyntaxError, ValueError):

@@ -86,8 +86,13 @@ def _camera(match: ElementTree.Element, address: str) -> DiscoveredCamera:
 def _scope(scopes: list[str], name: str) -> str:
     """What onvif://www.onvif.org/<name>/… says; all of them where there are several, as for locations."""
     start = f"onvif://www.onvif.org/{name}/"
-    said = [unquote(scope[len(start) :]) for scope in scopes if scope.lower().startswith(start)]
+    said = [_one_line(unquote(scope[len(start) :])) for scope in scopes if scope.lower().startswith(start)]
     return ", ".join(text for text in said if text)[:_LONGEST_TEXT]
+
+
+def _one_line(text: str) -> str:
+    """Percent-encoded line breaks and control characters would break tables, logs and CSV files."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
 def _is_service(url: str) -> bool:

@@ -16,6 +16,7 @@ from tests.unit.backend.conftest import Party
 
 from surveillance.api import exports
 from surveillance.api.exports import ExportView
+from surveillance.core.export import csv_lines
 from surveillance.models import Alert, Camera
 
 
@@ -97,3 +98,24 @@ def test_under_asgi_a_chunk_is_read_when_it_is_asked_for() -> None:
 
     assert asyncio.run(first()) == b"x"
     assert read == [0]
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("Gate;=1+1", "Gate;'=1+1"),
+        ("Gate; @SUM(1)", "Gate;' @SUM(1)"),
+        ("Gate\n=1+1", "Gate\n'=1+1"),
+        ("Gate\r\n-1", "Gate\r\n'-1"),
+        ("Gate\t+1", "Gate\t'+1"),
+        (' "=1+1', "' \"=1+1"),
+        ("＝1+1", "'＝1+1"),
+        ("Gate;north", "Gate;north"),
+        ("north-east", "north-east"),
+        ({"label": "x;=1+1"}, '{"label": "x;\'=1+1"}'),
+    ],
+)
+def test_no_part_of_a_cell_begins_as_a_formula(text: Any, cell: str) -> None:
+    written = csv_lines([{"a": text}], columns=["a"], with_header=False).decode()
+    assert next(csv.reader(io.StringIO(written, newline=""))) == [cell]

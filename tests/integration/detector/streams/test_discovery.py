@@ -73,6 +73,13 @@ def test_texts_of_any_length_fit() -> None:
     assert (len(camera.name), len(camera.endpoint), camera.services) == (500, 500, ())
 
 
+def test_names_are_one_line_without_control_characters() -> None:
+    scopes = "onvif://www.onvif.org/name/Gate%0A%3D1%2B1%0d%0a%1b[2Jnorth%09east"
+    content = ANSWER.format(message="m", endpoint="e", scopes=scopes, services="").encode()
+    (camera,) = read_matches(content, "192.0.2.1", "m")
+    assert camera.name == "Gate =1+1 [2Jnorth east"
+
+
 def test_command_shows_a_table_or_json(capsys: pytest.CaptureFixture[str]) -> None:
     evil = Device("urn:uuid:evil", "onvif://www.onvif.org/name/%1b[2Jx")
     with onvif_devices(GATE, evil):
