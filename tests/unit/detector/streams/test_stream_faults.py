@@ -39,7 +39,7 @@ def test_success_is_no_fault() -> None:
     [
         (400, Reason.STREAM_NOT_FOUND, "Check the path"),
         (401, Reason.STREAM_UNAUTHORIZED, "credentials"),
-        (403, Reason.STREAM_UNAUTHORIZED, "right to view"),
+        (403, Reason.STREAM_UNAUTHORIZED, "Grant the user access"),
         (453, Reason.STREAM_UNREACHABLE, "Close other viewers"),
         (454, Reason.STREAM_ENDED, "reconnecting"),
         (461, Reason.STREAM_UNSUPPORTED, "transport"),
