@@ -70,12 +70,12 @@ bench: setup ## Measure against the targets: make bench BENCH=detector (writes b
 	@exec $(PYTHON) -m tests.bench.run $(BENCH)
 
 .PHONY: lint
-lint: setup ## Run ruff, mypy --strict and the import contracts
+lint: setup ## Run ruff, djlint, mypy --strict and the import contracts
 	@exec bash tools/lint.sh
 
 .PHONY: format
 format: setup ## Format and auto-fix
-	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+	@.venv/bin/ruff format . && .venv/bin/ruff check --fix . && .venv/bin/djlint backend --reformat --quiet
 
 .PHONY: lock
 lock: ## Resolve locks/*.txt from pyproject.toml (UPGRADE=1: to the newest versions)

@@ -4,6 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 .venv/bin/ruff format --check .
 .venv/bin/ruff check .
+.venv/bin/djlint backend --check --quiet
 .venv/bin/mypy contracts operator backend detector_image demo standalone tools tests
 .venv/bin/lint-imports --no-logo
 # ruff's S rules are bandit's too, line by line with their reasons; B104 and B108 are judged there (S104, S108).
