@@ -136,7 +136,7 @@ def test_an_alert_says_why_it_fired(client: Client, anna: User) -> None:
     (alert_id,) = add_alerts(camera, 1, alert_type="loitering", rule="linger", zone="Gate", zone_seconds=61.6)
     for path in (f"/dashboard/alerts/{alert_id}/", f"/dashboard/alerts/{alert_id}/preview/"):
         why = client.get(path).content.decode().partition("data-why")[2].partition("</dl>")[0]
-        facts = dict(re.findall(r"<dt>(.+?)</dt><dd>(.+?)</dd>", why))
+        facts = dict(re.findall(r"<dt>(.+?)</dt>\s*<dd>\s*(.+?)\s*</dd>", why))
         assert facts == {
             "Rule": "linger",
             "Confidence": "90 %",
