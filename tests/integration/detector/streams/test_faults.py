@@ -110,7 +110,7 @@ def test_a_server_that_accepts_and_says_nothing(clip: Clip, silent_at: str) -> N
 def test_only_a_camera_that_has_sent_a_picture_is_said_to_have_stopped(clip: Clip) -> None:
     with misbehaving_camera(Script(clip=clip, stops_after_seconds=1.0)) as camera:
         fault = fault_of(camera.url, patience_seconds=LITTLE_PATIENCE_SECONDS)
-    assert str(fault).startswith("The camera stopped sending.")
+    assert str(fault).startswith("The camera stopped sending video")
 
 
 def test_packets_that_end_before_the_first_frame(clip: Clip) -> None:
