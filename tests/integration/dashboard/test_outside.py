@@ -257,7 +257,7 @@ def test_video_plays_ends_and_says_when_there_is_none(
         media.is_away = True
         visit.problems.expected_statuses.add(404)
         button.click()
-        expect(visit.page.get_by_text("The media server gives no video")).to_be_visible()
+        expect(visit.page.get_by_text("The media server offers no video")).to_be_visible()
         sender.close()
     path = f"/camera-{camera_id}/whep"
     sdp = "application/sdp"

@@ -58,7 +58,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         gst_rtsp_server(clip, plays=0, username="root", password="p@ss/w0rd") as camera,
     ):
         anna, token = backend.create_user("anna"), backend.token("anna", "pipeline")
-        settings = {"VIGIL_FROZEN_AFTER_SECONDS": "0"}
+        settings = {"VIGIL_FROZEN_AFTER_SECONDS": "0", "VIGIL_MODEL": "demo"}
         with detector(directory / "cctv", api_url=backend.url, token=token, settings=settings) as cctv:
             scene = Scene(backend, camera, anna, cctv)
             cctv.wait_ready(120)
