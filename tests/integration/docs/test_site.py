@@ -54,7 +54,7 @@ def test_the_reference_has_every_setting_metric_field_and_value() -> None:
         assert f"| `{field}` |" in resources.page()
     for value in ("backend.replicas", "detectors.classes.gpu.spec.runtime", "ingress.tlsSecret"):
         assert f"| `{value}` |" in values.page()
-    assert "| `backend.replicas` | `1` | more want media in S3" in values.page(), "the comment beside it is told"
+    assert "| `backend.replicas` | `1` | more than one requires media in S3" in values.page(), "with its comment"
 
 
 def test_every_setting_that_a_page_names_exists() -> None:
