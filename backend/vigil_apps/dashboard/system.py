@@ -4,7 +4,6 @@ import platform
 import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
 
 import django
@@ -14,6 +13,7 @@ from django.core.cache import cache
 from django.db import connection
 
 from surveillance.models import Alert, Camera, CameraHealth
+from vigil_contracts.version import vigil_version
 
 RECENT = timedelta(seconds=30)
 
@@ -59,7 +59,7 @@ def system_state(*, now: datetime) -> SystemState:
     milliseconds = (perf_counter() - began) * 1000
     reports = CameraHealth.objects.filter(reported_at__gte=now - RECENT, camera__is_active=True)
     return SystemState(
-        vigil_version=_version(),
+        vigil_version=vigil_version(),
         python_version=platform.python_version(),
         django_version=django.get_version(),
         database={"postgresql": "PostgreSQL", "sqlite": "SQLite"}.get(connection.vendor, connection.vendor),
@@ -80,13 +80,6 @@ def system_state(*, now: datetime) -> SystemState:
 def _disk() -> Disk:
     usage = shutil.disk_usage(settings.MEDIA_ROOT if settings.ENVIRONMENT.media_root.exists() else "/")
     return Disk(round(usage.total / 1e9, 1), round(usage.free / 1e9, 1))
-
-
-def _version() -> str:
-    try:
-        return version("vigil-cctv")
-    except PackageNotFoundError:
-        return "?"
 
 
 def _cache_works() -> bool:

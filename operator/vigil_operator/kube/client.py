@@ -7,13 +7,13 @@ dictionaries: decisions are made over manifests, and models of every field would
 import json
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from importlib.metadata import version
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import aiohttp
 from kubernetes.aio import client as kubernetes_client
 
+from vigil_contracts.version import vigil_version
 from vigil_operator.core.names import (
     CLAIM_MANAGER,
     FIELD_MANAGER,
@@ -100,7 +100,7 @@ class AioTransport:
         configuration.trace_configs = [_fence_at_the_socket()]
         self._api = kubernetes_client.ApiClient(configuration)
         # What stands before a `/` names the field manager where a request does not.
-        self._api.user_agent = f"{FIELD_MANAGER}/{version('vigil-cctv')} ({identity})" if identity else FIELD_MANAGER
+        self._api.user_agent = f"{FIELD_MANAGER}/{vigil_version()} ({identity})" if identity else FIELD_MANAGER
 
     async def request(
         self, method: str, path: str, content_type: str, body: object | None

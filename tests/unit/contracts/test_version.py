@@ -1,0 +1,19 @@
+"""The version of Vigil, also where no package is installed."""
+
+import importlib.metadata
+
+import pytest
+
+from vigil_contracts import version
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert version.vigil_version() == importlib.metadata.version("vigil-cctv")
+
+
+def test_without_an_installed_package_nothing_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(version, "version", missing)
+    assert version.vigil_version() == "?"
