@@ -17,6 +17,10 @@ pytest_plugins = [
 
 ROOT = Path(__file__).parents[1]
 
+for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+    # `make test` hands these down: a `make` that a test starts would take itself for a part of it.
+    os.environ.pop(name, None)
+
 # There are no default keys; these are for tests in this process. `VIGIL_…` variables are read before this file is.
 settings.SECRET_KEY = "for-tests-only-" + "x" * 50
 settings.VIGIL_CREDENTIAL_KEYS = ("A" * 43 + "=",)

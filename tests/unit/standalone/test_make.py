@@ -27,9 +27,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 def make_run(clone: Path, *arguments: str, **environment: str) -> list[str]:
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "VIGIL_", "UV_"))
-    }
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("VIGIL_", "UV_"))}
     made = subprocess.run(
         ["make", "run", *arguments],
         cwd=clone,
