@@ -25,7 +25,7 @@ _SCRIPTS = ("pip*", "activate*", "Activate.ps1")
 """In the environment's bin: pip's without pip, and what is for a shell, which the images lack."""
 
 _OTHER = "another program of the same distribution"
-OPERATOR = {
+OPERATOR_IMAGE = {
     "cctv": _OTHER,
     "surveillance": _OTHER,
     "surveillance_backend": _OTHER,
@@ -33,8 +33,8 @@ OPERATOR = {
     "vigil_demo": _OTHER,
     "vigil_standalone": _OTHER,
 }
-BACKEND = {"cctv": _OTHER, "vigil_operator": _OTHER, "vigil_demo": _OTHER, "vigil_standalone": _OTHER}
-DETECTOR = {
+BACKEND_IMAGE = {"cctv": _OTHER, "vigil_operator": _OTHER, "vigil_demo": _OTHER, "vigil_standalone": _OTHER}
+DETECTOR_IMAGE = {
     "vigil_operator": _OTHER,
     "surveillance": _OTHER,
     "surveillance_backend": _OTHER,
@@ -42,7 +42,7 @@ DETECTOR = {
     "vigil_standalone": _OTHER,
 }
 OPENVINO_CPU = {
-    **DETECTOR,
+    **DETECTOR_IMAGE,
     "openvino/libs/libopenvino_intel_gpu_plugin.so": "the detector of this image runs on the processor",
     "openvino/libs/libopenvino_intel_npu_plugin.so": "likewise",
     "openvino/libs/cache.json": "kernels of the GPU plug-in",
@@ -75,10 +75,10 @@ OPENVINO_CPU = {
     "numpy/distutils": "likewise",
 }
 PROFILES: Mapping[str, Mapping[str, str]] = {
-    "backend": BACKEND,
-    "operator": OPERATOR,
+    "backend": BACKEND_IMAGE,
+    "operator": OPERATOR_IMAGE,
     "openvino-cpu": OPENVINO_CPU,
-    "ultralytics": DETECTOR,
+    "ultralytics": DETECTOR_IMAGE,
 }
 
 _SHARED = re.compile(r"(?P<name>lib(?:av(?:codec|format|util)|sw[a-z]+|gfortran|quadmath))-.+\.so\.(?P<major>\d+)")

@@ -11,9 +11,9 @@ from vigil_apps.accounts.permissions import USER, principal_of, user_of
 from vigil_apps.accounts.scopes import Scope
 
 DETECTOR = frozenset({Scope.DETECTOR})
-OPERATOR = frozenset({Scope.OPERATOR})
-USER_AND_OPERATOR = USER | OPERATOR
-USER_AND_SERVICES = USER | {Scope.OPERATOR, Scope.PIPELINE}
+CLUSTER_OPERATOR = frozenset({Scope.CLUSTER_OPERATOR})
+USER_AND_CLUSTER_OPERATOR = USER | CLUSTER_OPERATOR
+USER_AND_SERVICES = USER | {Scope.CLUSTER_OPERATOR, Scope.PIPELINE}
 SENDERS = frozenset({Scope.DETECTOR, Scope.PIPELINE})
 INQUIRERS = SENDERS | {Scope.PROBER}
 

@@ -83,7 +83,7 @@ class AcknowledgeView(APIView):
     @extend_schema(summary="Acknowledge an alert", request=None, responses=AlertSerializer)
     def post(self, request: Request, alert_id: int) -> Response:
         """Acknowledges the alert; who did so first stays noted."""
-        alert_for(principal_of(request), alert_id, Role.OPERATOR)
+        alert_for(principal_of(request), alert_id, Role.SITE_OPERATOR)
         alerts_acknowledge(alerts=_handled(request), ids=[alert_id], user=user_of(request), now=timezone.now())
         return _shown(request, alert_id)
 
@@ -96,7 +96,7 @@ class ResolveView(APIView):
     @extend_schema(summary="Resolve an alert", request=None, responses=AlertSerializer)
     def post(self, request: Request, alert_id: int) -> Response:
         """Resolves the alert, which acknowledges it too; who did so first stays noted."""
-        alert_for(principal_of(request), alert_id, Role.OPERATOR)
+        alert_for(principal_of(request), alert_id, Role.SITE_OPERATOR)
         alerts_resolve(alerts=_handled(request), ids=[alert_id], user=user_of(request), now=timezone.now())
         return _shown(request, alert_id)
 
@@ -109,7 +109,7 @@ class FalsePositiveView(APIView):
     @extend_schema(summary="Mark as a false positive", request=None, responses=AlertSerializer)
     def post(self, request: Request, alert_id: int) -> Response:
         """Marks the alert as a false positive of its rule, which acknowledges it too."""
-        alert_for(principal_of(request), alert_id, Role.OPERATOR)
+        alert_for(principal_of(request), alert_id, Role.SITE_OPERATOR)
         alerts_mark_false_positive(
             alerts=_handled(request), ids=[alert_id], user=user_of(request), now=timezone.now()
         )
@@ -118,7 +118,7 @@ class FalsePositiveView(APIView):
     @extend_schema(summary="Take that back", request=None, responses={200: AlertSerializer})
     def delete(self, request: Request, alert_id: int) -> Response:
         """Takes the mark back; the alert stays acknowledged."""
-        alert_for(principal_of(request), alert_id, Role.OPERATOR)
+        alert_for(principal_of(request), alert_id, Role.SITE_OPERATOR)
         alerts_unmark_false_positive(alerts=_handled(request), ids=[alert_id])
         return _shown(request, alert_id)
 
@@ -137,7 +137,7 @@ class CommentsView(APIView):
     @extend_schema(summary="Comment on an alert", request=CommentSerializer, responses={201: CommentSerializer})
     def post(self, request: Request, alert_id: int) -> Response:
         """Adds a comment."""
-        alert = alert_for(principal_of(request), alert_id, Role.OPERATOR)
+        alert = alert_for(principal_of(request), alert_id, Role.SITE_OPERATOR)
         sent = CommentSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         comment = alert_comment(alert=alert, author=user_of(request), text=sent.validated_data["text"])
@@ -220,7 +220,7 @@ class FalsePositiveManyView(APIView):
 
 def _handled(request: Request) -> QuerySet[Alert]:
     """Return the alerts that the user may acknowledge, resolve and mark."""
-    return alerts_visible_to(principal_of(request), Role.OPERATOR)
+    return alerts_visible_to(principal_of(request), Role.SITE_OPERATOR)
 
 
 def _shown(request: Request, alert_id: int) -> Response:

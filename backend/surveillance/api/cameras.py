@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from surveillance.api.access import USER, USER_AND_OPERATOR, principal_of, user_of
+from surveillance.api.access import USER, USER_AND_CLUSTER_OPERATOR, principal_of, user_of
 from surveillance.api.errors import answered
 from surveillance.api.filters import CameraFilter
 from surveillance.api.serializers import CameraSerializer, camera_shown
@@ -24,7 +24,7 @@ from vigil_apps.web.pagination import OldestFirstPagination, StableOrderingFilte
 class CameraListView(ListAPIView[Camera]):
     """The cameras that the token may see."""
 
-    scopes = {"GET": USER_AND_OPERATOR, "POST": USER}  # noqa: RUF012 read only
+    scopes = {"GET": USER_AND_CLUSTER_OPERATOR, "POST": USER}  # noqa: RUF012 read only
     serializer_class = CameraSerializer
     pagination_class = OldestFirstPagination
     filter_backends = (DjangoFilterBackend, StableOrderingFilter)
@@ -53,7 +53,7 @@ class CameraListView(ListAPIView[Camera]):
 class CameraView(APIView):
     """One camera."""
 
-    scopes = {"GET": USER_AND_OPERATOR, "PUT": USER, "PATCH": USER, "DELETE": USER}  # noqa: RUF012
+    scopes = {"GET": USER_AND_CLUSTER_OPERATOR, "PUT": USER, "PATCH": USER, "DELETE": USER}  # noqa: RUF012
 
     @extend_schema(summary="A camera", responses=CameraSerializer)
     def get(self, request: Request, camera_id: int) -> Response:
@@ -109,7 +109,7 @@ class DeactivateView(APIView):
 
 
 def _set_active(request: Request, camera_id: int, *, is_active: bool) -> Response:
-    camera = camera_for(principal_of(request), camera_id, Role.OPERATOR)
+    camera = camera_for(principal_of(request), camera_id, Role.SITE_OPERATOR)
     with answered():
         camera = camera_set_active(camera=camera, is_active=is_active).camera
     return Response(camera_shown(camera))

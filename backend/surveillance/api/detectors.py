@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from surveillance import metrics
-from surveillance.api.access import DETECTOR, OPERATOR, SENDERS, USER_AND_SERVICES, principal_of, user_of
+from surveillance.api.access import CLUSTER_OPERATOR, DETECTOR, SENDERS, USER_AND_SERVICES, principal_of, user_of
 from surveillance.api.errors import answered
 from surveillance.api.serializers import (
     AlertFieldsSerializer,
@@ -108,7 +108,7 @@ class ConfigurationView(APIView):
 class DetectorTokenView(APIView):
     """Tokens for detectors."""
 
-    scopes = {"POST": OPERATOR}  # noqa: RUF012
+    scopes = {"POST": CLUSTER_OPERATOR}  # noqa: RUF012
 
     @extend_schema(summary="Issue a detector's token", request=None, responses={201: DetectorTokenSerializer})
     def post(self, request: Request, camera_id: int) -> Response:
@@ -121,7 +121,7 @@ class DetectorTokenView(APIView):
 class DetectorTokensView(APIView):
     """Tokens for the detectors of many cameras."""
 
-    scopes = {"POST": OPERATOR}  # noqa: RUF012
+    scopes = {"POST": CLUSTER_OPERATOR}  # noqa: RUF012
 
     @extend_schema(
         summary="Issue the tokens of many detectors",

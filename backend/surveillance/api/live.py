@@ -96,7 +96,7 @@ class CameraProbeView(APIView):
     @extend_schema(summary="Try a camera", request=None, responses={202: ProbeSerializer})
     def post(self, request: Request, camera_id: int) -> Response:
         """A detector tries the camera's stream; ask `probes/<id>/` for what comes of it."""
-        camera = camera_for(principal_of(request), camera_id, Role.OPERATOR)
+        camera = camera_for(principal_of(request), camera_id, Role.SITE_OPERATOR)
         user = user_of(request)
         require_rate("probe", f"user-{user.pk}")
         return _accepted(probe_camera(camera=camera, user=user, now=timezone.now()))

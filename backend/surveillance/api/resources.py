@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from surveillance.api.access import OPERATOR, USER, principal_of, user_of
+from surveillance.api.access import CLUSTER_OPERATOR, USER, principal_of, user_of
 from surveillance.api.errors import answered
 from surveillance.api.serializers import RegisteredResourceSerializer
 from surveillance.core.validation import InvalidInputError, parse
@@ -24,7 +24,7 @@ MAX_UID_LENGTH = 64
 class ResourceListView(APIView):
     """The rows that stand for resources."""
 
-    scopes = {"GET": OPERATOR}  # noqa: RUF012
+    scopes = {"GET": CLUSTER_OPERATOR}  # noqa: RUF012
 
     @extend_schema(
         summary="Registered resources",
@@ -42,7 +42,7 @@ class ResourceListView(APIView):
 class ResourceView(APIView):
     """One resource, by its uid."""
 
-    scopes = {"PUT": OPERATOR, "DELETE": OPERATOR}  # noqa: RUF012
+    scopes = {"PUT": CLUSTER_OPERATOR, "DELETE": CLUSTER_OPERATOR}  # noqa: RUF012
 
     @extend_schema(
         summary="Register a resource",
@@ -69,7 +69,7 @@ class ResourceView(APIView):
 class ResourceStatesView(APIView):
     """How the resources are, from the cluster."""
 
-    scopes = {"POST": OPERATOR}  # noqa: RUF012
+    scopes = {"POST": CLUSTER_OPERATOR}  # noqa: RUF012
 
     @extend_schema(summary="Report how resources are", request=ResourceStates, responses={204: None})
     def post(self, request: Request) -> Response:

@@ -107,7 +107,7 @@ def id_of(text: str) -> int | None:
 
 
 def _handled(user: User) -> QuerySet[Alert]:
-    return alerts_visible_to(Principal.of_user(user), Role.OPERATOR)
+    return alerts_visible_to(Principal.of_user(user), Role.SITE_OPERATOR)
 
 
 def _ids(user: User, ids: Collection[int], **condition: bool) -> tuple[int, ...]:

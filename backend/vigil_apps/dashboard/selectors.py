@@ -49,7 +49,7 @@ HOUR_COUNTS_VALID_SECONDS = 5
 def visible_alerts(user: User) -> QuerySet[Alert]:
     """The alerts that the user may see, each with `may_handle`: whether the user may do something about it."""
     principal = Principal.of_user(user)
-    may_handle = has_role(principal, Role.OPERATOR, prefix="camera__")
+    may_handle = has_role(principal, Role.SITE_OPERATOR, prefix="camera__")
     return alerts_visible_to(principal).annotate(may_handle=may_handle)
 
 
@@ -184,7 +184,7 @@ def _with_newest_alert(cameras: QuerySet[Camera], user: User) -> QuerySet[Camera
         last_alert_type=Subquery(newest.values("alert_type")[:1]),
         last_alert_acknowledged=Subquery(newest.values("acknowledged")[:1]),
         may_change=has_role(principal, Role.ADMIN),
-        may_operate=has_role(principal, Role.OPERATOR),
+        may_operate=has_role(principal, Role.SITE_OPERATOR),
     )
 
 

@@ -7,7 +7,7 @@ class Role(models.TextChoices):
     """The closed list of roles; values are stored. The order is that of their rights."""
 
     VIEWER = "viewer", "Viewer: sees cameras, alerts and pictures"
-    OPERATOR = "operator", "Operator: also handles alerts, and switches cameras on and off"
+    SITE_OPERATOR = "operator", "Operator: also handles alerts, and switches cameras on and off"
     ADMIN = "admin", "Admin: also changes cameras, members and the site"
 
     @property

@@ -63,7 +63,7 @@ def scene(db: None, settings: Any, tmp_path: Path) -> dict[str, Any]:
     return {
         "tokens": {
             Scope.USER: token_create(user=root, scope=Scope.USER),
-            Scope.OPERATOR: token_create(user=root, scope=Scope.OPERATOR),
+            Scope.CLUSTER_OPERATOR: token_create(user=root, scope=Scope.CLUSTER_OPERATOR),
             Scope.DETECTOR: token_create(user=root, scope=Scope.DETECTOR, camera=camera),
         },
         "ids": {
@@ -87,7 +87,7 @@ def _scope(path: str) -> Scope:
     if path.endswith(("/configuration/", "/heartbeat/", "/send-alert/", "/frames/")) or "/errands/" in path:
         return Scope.DETECTOR
     is_operators = path.endswith(("/detector-token/", "/detector-tokens/")) or "/camera-resources/" in path
-    return Scope.OPERATOR if is_operators else Scope.USER
+    return Scope.CLUSTER_OPERATOR if is_operators else Scope.USER
 
 
 @api.parametrize()
@@ -165,7 +165,7 @@ def test_hostile_parameters_are_no_error_of_the_server(scene: dict[str, Any]) ->
     assert len(PARAMETERS) > 30
     failed = []
     for method, path, name, place in PARAMETERS:
-        token = scene["tokens"][Scope.OPERATOR if "/active-cameras/" in path else _scope(path)]
+        token = scene["tokens"][Scope.CLUSTER_OPERATOR if "/active-cameras/" in path else _scope(path)]
         client = APIClient(raise_request_exception=False, HTTP_AUTHORIZATION=f"Token {token}")
         for value in HOSTILE:
             if place == "query":

@@ -135,7 +135,7 @@ def viewer(make_user: Callable[..., User], site: Site) -> Party:
 @pytest.fixture
 def site_operator(make_user: Callable[..., User], site: Site) -> Party:
     """An operator there."""
-    return member(make_user("site_operator"), site, Role.OPERATOR)
+    return member(make_user("site_operator"), site, Role.SITE_OPERATOR)
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def pipeline(make_user: Callable[..., User]) -> Party:
 @pytest.fixture
 def operator(make_user: Callable[..., User]) -> Party:
     """The operator."""
-    return party(make_user("operator"), Scope.OPERATOR)
+    return party(make_user("operator"), Scope.CLUSTER_OPERATOR)
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def test_it_makes_the_administrator_and_a_token_that_is_let_in(files: dict[str, 
     assert user.is_superuser
     assert user.check_password("a long password")
     token = AuthToken.objects.get()
-    assert (token.scope, token.name, token.expiry) == (Scope.OPERATOR, "kubernetes", None)
+    assert (token.scope, token.name, token.expiry) == (Scope.CLUSTER_OPERATOR, "kubernetes", None)
     client = APIClient(headers={"authorization": f"Token {TOKEN}"})
     assert client.get("/api/active-cameras/").status_code == 200
 

@@ -145,7 +145,7 @@ def test_camera_comes_only_into_a_site_of_ones_own(anna: Party, ben: Party, came
 
 def test_an_operators_site_is_not_enough_to_bring_a_camera_in(anna: Party, ben: Party, camera: Camera) -> None:
     foreign = site_create(user=ben.user, name="Ben's")
-    member(anna.user, foreign, Role.OPERATOR)
+    member(anna.user, foreign, Role.SITE_OPERATOR)
     assert anna.client.patch(f"/api/cameras/{camera.pk}/", {"site": foreign.pk}).status_code == 400
 
 

@@ -92,7 +92,7 @@ def test_nobody_takes_back_what_another_resolved(client: Client, camera: Camera)
     changes = _act(client, "resolve", ids=ids)
     operator = User.objects.create_user("operator")
     assert camera.site is not None
-    member_set(site=camera.site, user=operator, role=Role.OPERATOR)
+    member_set(site=camera.site, user=operator, role=Role.SITE_OPERATOR)
     browser = Client()
     browser.force_login(operator)
     _act(browser, "undo", **changes)

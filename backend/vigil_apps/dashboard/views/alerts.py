@@ -93,7 +93,7 @@ def alert_thumbnail(request: UserRequest, alert_id: int) -> HttpResponse:
 @signed_in
 def alert_acknowledge(request: UserRequest, alert_id: int) -> HttpResponse:
     """Acknowledges one."""
-    alert_for(Principal.of_user(request.user), alert_id, Role.OPERATOR)
+    alert_for(Principal.of_user(request.user), alert_id, Role.SITE_OPERATOR)
     return _anew(request, alert_id, handling.acknowledge(request.user, [alert_id], now=timezone.now()))
 
 
@@ -101,7 +101,7 @@ def alert_acknowledge(request: UserRequest, alert_id: int) -> HttpResponse:
 @signed_in
 def alert_resolve(request: UserRequest, alert_id: int) -> HttpResponse:
     """Says that one is dealt with."""
-    alert_for(Principal.of_user(request.user), alert_id, Role.OPERATOR)
+    alert_for(Principal.of_user(request.user), alert_id, Role.SITE_OPERATOR)
     return _anew(request, alert_id, handling.resolve(request.user, [alert_id], now=timezone.now()))
 
 
@@ -109,7 +109,7 @@ def alert_resolve(request: UserRequest, alert_id: int) -> HttpResponse:
 @signed_in
 def alert_false_positive(request: UserRequest, alert_id: int) -> HttpResponse:
     """Says that the detector was wrong, or takes that back."""
-    found = alert_for(Principal.of_user(request.user), alert_id, Role.OPERATOR)
+    found = alert_for(Principal.of_user(request.user), alert_id, Role.SITE_OPERATOR)
     if found.is_false_positive:
         return _anew(request, alert_id, handling.clear(request.user, [alert_id]))
     return _anew(request, alert_id, handling.judge(request.user, [alert_id], now=timezone.now()))
@@ -119,7 +119,7 @@ def alert_false_positive(request: UserRequest, alert_id: int) -> HttpResponse:
 @signed_in
 def alert_add_comment(request: UserRequest, alert_id: int) -> HttpResponse:
     """Adds a comment; an empty one is none."""
-    found = alert_for(Principal.of_user(request.user), alert_id, Role.OPERATOR)
+    found = alert_for(Principal.of_user(request.user), alert_id, Role.SITE_OPERATOR)
     text = request.POST.get("text", "").replace("\x00", "").strip()[:MAX_COMMENT_LENGTH]
     if text:
         alert_comment(alert=found, author=request.user, text=text)

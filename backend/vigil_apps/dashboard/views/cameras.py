@@ -124,7 +124,7 @@ def camera_remove(request: UserRequest, camera_id: int) -> HttpResponse:
 
 
 def _set_active(request: UserRequest, camera_id: int, *, is_active: bool) -> HttpResponse:
-    found = camera_for(Principal.of_user(request.user), camera_id, Role.OPERATOR)
+    found = camera_for(Principal.of_user(request.user), camera_id, Role.SITE_OPERATOR)
     try:
         camera_set_active(camera=found, is_active=is_active)
     except ReadOnlyCameraError:

@@ -177,7 +177,7 @@ def _require(is_allowed: bool) -> None:
 
 
 def _roles() -> list[tuple[str, str]]:
-    return [(Role.VIEWER, _("Viewer")), (Role.OPERATOR, _("Operator")), (Role.ADMIN, _("Admin"))]
+    return [(Role.VIEWER, _("Viewer")), (Role.SITE_OPERATOR, _("Operator")), (Role.ADMIN, _("Admin"))]
 
 
 def _members(site: Any) -> list[Membership]:

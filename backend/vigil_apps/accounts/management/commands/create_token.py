@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from vigil_apps.accounts.scopes import Scope
 from vigil_apps.accounts.services import service_token_replace, token_create
 
-SCOPES = (Scope.USER, Scope.PIPELINE, Scope.PROBER, Scope.OPERATOR)
+SCOPES = (Scope.USER, Scope.PIPELINE, Scope.PROBER, Scope.CLUSTER_OPERATOR)
 
 
 class Command(BaseCommand):
