@@ -1,9 +1,11 @@
 """What to look for in a camera's frames, as users set it."""
 
+from fractions import Fraction as Ratio
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from vigil_contracts.aspect_ratio import AspectRatio, parse_aspect_ratio
 from vigil_contracts.names import AlertType
 from vigil_contracts.rules import Classes, Fraction, Polygon, Rule, Schedule, Zone, check_polygon
 from vigil_contracts.stream_url import check_stream_path
@@ -86,6 +88,12 @@ class Detection(BaseModel):
         description="Path of the camera's sub-stream to look at, such as `/Streaming/Channels/102`, on the same host "
         "and with the same credentials; clips are still cut from the main stream. Empty: the main stream.",
     )
+    display_aspect_ratio: AspectRatio = Field(
+        default="",
+        description="Width to height of the frame as it is shown, such as `16:9`, for a camera whose pixels are not "
+        "square and that does not declare their shape, or declares it wrong. Between 1:8 and 8:1. It applies to main "
+        "stream, sub-stream and clips. Empty: as the stream declares.",
+    )
     frames_per_second: float = Field(
         default=5.0, gt=0, le=30, description="How many frames are analysed in each second at most."
     )
@@ -114,6 +122,11 @@ class Detection(BaseModel):
     def chosen_models(self) -> tuple[DetectionModel, ...]:
         """All models that look, at least one."""
         return self.models or (DetectionModel(model=self.model, prompts=self.prompts),)
+
+    @property
+    def display_aspect(self) -> Ratio | None:
+        """Width divided by height of the picture as it is shown; None: as the stream declares."""
+        return parse_aspect_ratio(self.display_aspect_ratio)
 
     @field_validator("stream_path")
     @classmethod

@@ -345,4 +345,5 @@ class CameraPipeline:
 
 
 def _stream_of(camera: CameraConfiguration) -> tuple[object, ...]:
-    return camera.rtsp_url, camera.transport, camera.detection.stream_path
+    detection = camera.detection
+    return camera.rtsp_url, camera.transport, detection.stream_path, detection.display_aspect_ratio

@@ -15,7 +15,7 @@ from vigil_contracts.detection import Detection
 
 REQUIRED = {"required": _("is required.")}
 RETENTION_FIELDS = ("retention_days", "retention_megabytes")
-DETECTION_FIELDS = ("classes", "minimum_confidence", "frames_per_second")
+DETECTION_FIELDS = ("classes", "minimum_confidence", "frames_per_second", "display_aspect_ratio")
 
 
 class SignInForm(AuthenticationForm):
@@ -92,6 +92,16 @@ class CameraForm(forms.Form):
         help_text=_("Analysed frames per second, at most 30."),
         widget=forms.NumberInput(attrs={"step": "0.5", "min": "0.5", "max": "30"}),
     )
+    display_aspect_ratio = forms.CharField(
+        label=_("Aspect ratio"),
+        required=False,
+        max_length=9,
+        help_text=_(
+            "Width to height of the image, for example 16:9. Only if the image looks stretched or squeezed: "
+            "leave empty to use what the camera declares."
+        ),
+        widget=forms.TextInput(attrs={"placeholder": "16:9", "spellcheck": "false"}),
+    )
     retention_days = forms.IntegerField(
         label=_("Keep alerts for (days)"),
         required=False,
@@ -134,6 +144,7 @@ class CameraForm(forms.Form):
             "classes": [label.strip() for label in sent["classes"].split(",") if label.strip()],
             "minimum_confidence": sent["minimum_confidence"],
             "frames_per_second": sent["frames_per_second"],
+            "display_aspect_ratio": sent["display_aspect_ratio"],
         }
         if "site" in self.fields and "site" in self.data:
             values["site_id"] = sent["site"]
@@ -186,4 +197,5 @@ def initial_of(camera: Camera) -> dict[str, Any]:
         "classes": ", ".join(detection.classes),
         "minimum_confidence": detection.minimum_confidence,
         "frames_per_second": detection.frames_per_second,
+        "display_aspect_ratio": detection.display_aspect_ratio,
     }

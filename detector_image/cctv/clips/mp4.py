@@ -11,6 +11,7 @@ import av
 
 from cctv.clips.open_gop import without_lost_references
 from cctv.clips.packet_buffer import Packet, without_leading
+from cctv.common.frame import pixel_aspect_of
 from cctv.common.timestamps import is_plausible
 
 SAMPLE_ENTRIES = {"h264": "avc1", "hevc": "hvc1"}
@@ -26,8 +27,11 @@ _INDEX_BYTES, _INDEX_BYTES_PER_PACKET = 8192, 48
 """Space for the `moov` box before the media: more than an entry of stts, ctts, stsz, stss, stsc and co64."""
 
 
-def mux(packets: list[Packet], codec: str) -> tuple[bytes, float]:
+def mux(packets: list[Packet], codec: str, display_aspect: Fraction | None = None) -> tuple[bytes, float]:
     """Return the packets as an MP4 and its duration in seconds.
+
+    `display_aspect`: width divided by height as shown, instead of what the packets declare. It is written as the
+    pixels' shape (the `pasp` box), which players prefer to that of the packets.
 
     The index lies before the media, so that a player knows the whole duration at once. Cameras' timestamps jump,
     repeat or are missing; a player wants them to grow. Each packet keeps its distance from the one before where that
@@ -51,6 +55,9 @@ def mux(packets: list[Packet], codec: str) -> tuple[bytes, float]:
             stream = output.add_stream_from_template(template)
             stream.codec_context.codec_tag = entries[codec]
             stream.time_base = _TIME_BASE
+            if display_aspect is not None:
+                size = template.codec_context.width, template.codec_context.height
+                stream.codec_context.sample_aspect_ratio = pixel_aspect_of(display_aspect, *size)
             _write(output, stream, kept)
     return output_file.getvalue(), _seconds(kept)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from fractions import Fraction
 
 import av
 import av.error
@@ -114,21 +115,26 @@ class ClipRecorder:
         earliest = self.earliest()
         return min(now, now if earliest is None else earliest) - self.limits.seconds_before
 
-    def recording(self, codec: str, extradata: bytes | None) -> "Recording | None":
+    def recording(
+        self, codec: str, extradata: bytes | None, display_aspect: Fraction | None = None
+    ) -> "Recording | None":
         """Return a recording for a connection that has just opened; None where its codec makes no clip.
 
         `codec` is libav's name, `extradata` the parameter sets of the SDP (Annex B), where it has any.
+        `display_aspect`: width divided by height as shown; None: as the stream declares.
         """
         if not self.limits.is_on or codec not in SAMPLE_ENTRIES:
             return None
-        return Recording(self, codec, extradata)
+        return Recording(self, codec, extradata, display_aspect)
 
 
 class Recording:
     """The packets of one connection. For the thread that reads it, while its container is open."""
 
-    def __init__(self, recorder: ClipRecorder, codec: str, extradata: bytes | None) -> None:
-        self._recorder, self._codec = recorder, codec
+    def __init__(
+        self, recorder: ClipRecorder, codec: str, extradata: bytes | None, display_aspect: Fraction | None = None
+    ) -> None:
+        self._recorder, self._codec, self._display_aspect = recorder, codec, display_aspect
         self._sets = ParameterSets(codec, extradata)
         self._buffer = PacketBuffer()
         self._dropped_until = float("-inf")
@@ -180,7 +186,7 @@ class Recording:
             self._miss(wanted, self._missing_problem(wanted))
             return
         try:
-            content, seconds = mux(packets, self._codec)
+            content, seconds = mux(packets, self._codec, self._display_aspect)
             recorder.on_clip(self._submission(wanted, packets[0].received_at, seconds), content)
         except (av.error.FFmpegError, ValueError, OSError) as error:
             self._miss(wanted, type(error).__name__)

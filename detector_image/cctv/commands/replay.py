@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from tqdm import tqdm
 
 from cctv.common.events import Event
-from cctv.common.frame import Frame
+from cctv.common.frame import Frame, pixel_aspect_of
 from cctv.detectors.errors import ModelInvalidError
 from cctv.detectors.loader import load_model
 from cctv.detectors.model import Model
@@ -134,7 +134,7 @@ def replay(clip: Path, detection: Detection, model: Model, *, start: datetime | 
     began = start or datetime.now(UTC)
     seen: list[Seen] = []
     due = 0.0
-    pixel_aspect = _pixel_aspect(clip)
+    pixel_aspect = _pixel_aspect(clip, detection)
     for sequence, picture in enumerate(_pictures(clip, "analysing")):
         seconds = float(picture.time or 0.0)
         if seconds < due - 1e-6:
@@ -152,7 +152,7 @@ def write_video(clip: Path, target: Path, detection: Detection, seen: Sequence[S
     try:
         with av.open(str(target), "w") as container:
             stream: Any = None
-            pixel_aspect = _pixel_aspect(clip)
+            pixel_aspect = _pixel_aspect(clip, detection)
             for picture in _pictures(clip, "writing video"):
                 frame = Frame.from_av(picture, datetime.now(UTC), 0.0, 0, pixel_aspect)
                 canvas = draw_places(frame.bgr().copy(), detection)
@@ -206,11 +206,15 @@ def _pictures(clip: Path, doing: str) -> Iterator[av.VideoFrame]:
         raise ReplayError(f"{clip}: cannot be read as a video: {error}") from error
 
 
-def _pixel_aspect(clip: Path) -> float:
+def _pixel_aspect(clip: Path, detection: Detection) -> float:
     """Return a pixel's width divided by its height; 1.0 where the clip declares none or cannot be read."""
     try:
         with av.open(str(clip)) as container:
-            return float(container.streams.video[0].codec_context.sample_aspect_ratio or 1.0)
+            context = container.streams.video[0].codec_context
+            declared = context.sample_aspect_ratio
+            if detection.display_aspect is not None:
+                declared = pixel_aspect_of(detection.display_aspect, context.width, context.height)
+            return float(declared or 1.0)
     except (av.FFmpegError, OSError, IndexError):
         return 1.0
 

@@ -8,6 +8,7 @@ pixels in colour. Nothing is converted before it is asked for, and nothing twice
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime
+from fractions import Fraction
 from typing import Self, cast
 
 import av
@@ -146,3 +147,11 @@ def display_size(width: int, height: int, pixel_aspect: float) -> tuple[int, int
     if pixel_aspect >= 1.0:
         return round(width * pixel_aspect), height
     return width, round(height / pixel_aspect)
+
+
+def pixel_aspect_of(display_aspect: Fraction, width: int, height: int) -> Fraction | None:
+    """Return a pixel's width divided by its height in a picture that is shown with this width to height.
+
+    None where the picture's size in pixels is not known yet.
+    """
+    return display_aspect * Fraction(height, width) if width and height else None

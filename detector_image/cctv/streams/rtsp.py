@@ -15,6 +15,7 @@ import av.error
 import av.logging
 
 from cctv.clips.recorder import ClipRecorder, Recording
+from cctv.common.frame import pixel_aspect_of
 from cctv.streams.faults import StreamFault
 from cctv.streams.hardware import HardwareDecoding
 from cctv.streams.libav_faults import from_libav
@@ -46,13 +47,16 @@ class RtspSource:
         read_timeout_seconds: float = 10.0,
         hardware: HardwareDecoding | None = None,
         recorder: ClipRecorder | None = None,
+        display_aspect: Fraction | None = None,
     ) -> None:
+        """Prepare one try. `display_aspect`: width divided by height as shown; None: as the stream declares."""
         self._gate = RtspGate(url, gate_options)
         self._transport = transport
         self._open_timeout = open_timeout_seconds
         self._read_timeout = read_timeout_seconds
         self._hardware = hardware
         self._recorder = recorder
+        self._display_aspect = display_aspect
         self._recording: Recording | None = None
         self._container: av.container.InputContainer | None = None
         self._packet_at: float | None = None
@@ -98,7 +102,8 @@ class RtspSource:
             # Not slice threads, PyAV's default: with them damaged frames come without their mark (`is_corrupt`).
             stream.codec_context.thread_count = 1
             context = stream.codec_context
-            self._recording = self._recorder.recording(context.name, context.extradata) if self._recorder else None
+            if self._recorder is not None:
+                self._recording = self._recorder.recording(context.name, context.extradata, self._display_aspect)
         return self.info()
 
     def packets(self) -> "Iterator[av.Packet[av.VideoStream]]":
@@ -144,13 +149,16 @@ class RtspSource:
     def info(self) -> StreamInfo:
         assert self._container is not None, "open first"
         stream = self._container.streams.video[0]
-        rate: Fraction | None = stream.average_rate
+        context, rate = stream.codec_context, stream.average_rate
+        declared = context.sample_aspect_ratio
+        if self._display_aspect is not None:
+            declared = pixel_aspect_of(self._display_aspect, context.width, context.height)
         return StreamInfo(
-            width=stream.codec_context.width,
-            height=stream.codec_context.height,
-            codec=stream.codec_context.name,
+            width=context.width,
+            height=context.height,
+            codec=context.name,
             frames_per_second=float(rate) if rate else None,
-            pixel_aspect=float(stream.codec_context.sample_aspect_ratio or 1.0),
+            pixel_aspect=float(declared or 1.0),
         )
 
     def interrupt(self) -> None:

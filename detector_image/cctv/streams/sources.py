@@ -58,4 +58,5 @@ class Sources:
             read_timeout_seconds=self._settings.stream_read_timeout_seconds,
             hardware=self._hardware,
             recorder=recorder,
+            display_aspect=camera.detection.display_aspect,
         )

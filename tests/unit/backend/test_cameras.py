@@ -67,6 +67,7 @@ def test_url_is_encrypted_in_the_database(anna: Party) -> None:
         ({"detector_class_name": "GPU!"}, "detector_class_name", "Kubernetes name"),
         ({"detection": {"minimum_confidence": 1.5}}, "detection.minimum_confidence", "less than or equal to 1"),
         ({"detection": {"frames_per_second": 0}}, "detection.frames_per_second", "greater than 0"),
+        ({"detection": {"display_aspect_ratio": "1.78"}}, "detection.display_aspect_ratio", "such as 16:9 or 4:3"),
         ({"detection": {"classes": "person"}}, "detection.classes", "tuple"),
         ({"detection": {"speed": 3}}, "detection.speed", "not permitted"),
         (

@@ -11,6 +11,7 @@ SENT = {
     "classes": " person, ,car ",
     "minimum_confidence": "0.6",
     "frames_per_second": "4",
+    "display_aspect_ratio": "16:9",
 }
 
 
@@ -20,6 +21,7 @@ def test_a_new_camera_is_watched_only_when_asked_for() -> None:
     values = form.values()
     assert values["is_active"] is False
     assert values["detection"]["classes"] == ["person", "car"]
+    assert values["detection"]["display_aspect_ratio"] == "16:9"
 
 
 def test_settings_that_the_form_does_not_show_survive_an_edit() -> None:
@@ -29,6 +31,12 @@ def test_settings_that_the_form_does_not_show_survive_an_edit() -> None:
     values = form.values(camera=camera)
     assert values["detection"]["model"] == "yard.onnx"
     assert "is_active" not in values
+
+
+def test_the_form_shows_the_settings_that_it_changes() -> None:
+    camera = Camera(name="Gate", detection={"display_aspect_ratio": "4:3", "minimum_confidence": 0.7})
+    shown = initial_of(camera)
+    assert (shown["display_aspect_ratio"], shown["minimum_confidence"]) == ("4:3", 0.7)
 
 
 def test_errors_of_the_services_come_back_at_their_fields() -> None:

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from cel_expr_python import cel
+from cel_expr_python.ext import ext_strings
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, struct_pb2
 
 Node = dict[str, Any]
@@ -32,7 +33,13 @@ CEL_SCALARS = {
 METADATA: Node = {"type": "object", "properties": {"name": {"type": "string"}, "generateName": {"type": "string"}}}
 
 
-UNTYPED = cel.NewEnv(descriptor_pool.DescriptorPool(), variables={"self": cel.Type.DYN, "oldSelf": cel.Type.DYN})
+EXTENSIONS = [ext_strings.ExtStrings()]
+"""What API servers offer since 1.23 beside the language itself."""
+UNTYPED = cel.NewEnv(
+    descriptor_pool.DescriptorPool(),
+    variables={"self": cel.Type.DYN, "oldSelf": cel.Type.DYN},
+    extensions=EXTENSIONS,
+)
 
 
 class RuleError(Exception):
@@ -47,7 +54,7 @@ class TypedRules:
         self._pool = descriptor_pool.DescriptorPool()
         self._message: type[Any] | None = None
         kind = self._type()
-        self._environment = cel.NewEnv(self._pool, variables={"self": kind, "oldSelf": kind})
+        self._environment = cel.NewEnv(self._pool, variables={"self": kind, "oldSelf": kind}, extensions=EXTENSIONS)
 
     def _type(self) -> cel.Type:
         if self._node["type"] != "object":

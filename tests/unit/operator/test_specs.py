@@ -39,6 +39,10 @@ def test_defaults_are_filled_in() -> None:
             camera_spec(detection={"streamPath": f"/live;pwd={SECRET}"}),
             "spec.detection.streamPath: must not contain credentials",
         ),
+        (
+            camera_spec(detection={"displayAspectRatio": "16/9"}),
+            "spec.detection.displayAspectRatio: must be width:height of the frame as it is shown, such as 16:9",
+        ),
         (camera_spec(detection={"framesPerSecond": 0}), "spec.detection.framesPerSecond"),
         (camera_spec(detection={"minimumConfidence": 1.5}), "spec.detection.minimumConfidence"),
         (

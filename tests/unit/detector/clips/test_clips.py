@@ -92,12 +92,18 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 Made = list[tuple[ClipSubmission, bytes]]
 
 
-def play(source: Path | BinaryIO, recorder: ClipRecorder, clock: Clock, events: dict[int, str]) -> int:
+def play(
+    source: Path | BinaryIO,
+    recorder: ClipRecorder,
+    clock: Clock,
+    events: dict[int, str],
+    display_aspect: Fraction | None = None,
+) -> int:
     """Reads the clip as a stream of `RATE` packets a second; `events` by the packet with which they happen."""
     count = 0
     with av.open(as_stream(source) if isinstance(source, Path) else source, "r") as container:
         context = container.streams.video[0].codec_context
-        recording = recorder.recording(context.name, None)
+        recording = recorder.recording(context.name, None, display_aspect)
         assert recording is not None
         for read in container.demux(video=0):
             recording.add(read)
@@ -372,6 +378,18 @@ def test_a_clip_declares_the_shape_of_its_pixels(tmp_path: Path, clock: Clock) -
     content = one_clip(source, clock, {25: "event-0001"}, ClipLimits(1.0, 1.0))
     with av.open(io.BytesIO(content), "r") as container:
         assert container.streams.video[0].sample_aspect_ratio == 2
+
+
+@pytest.mark.parametrize("declared", [{}, {"x264-params": "sar=2/1"}], ids=["undeclared", "declared wrong"])
+def test_a_clip_has_the_display_shape_that_is_set(tmp_path: Path, clock: Clock, declared: dict[str, str]) -> None:
+    made: Made = []
+    recorder = ClipRecorder(1, ClipLimits(1.0, 1.0), lambda *clip: made.append(clip))
+    source = as_stream(make_clip(tmp_path / "in.mp4", seconds=4, options=declared))
+    play(source, recorder, clock, {25: "event-0001"}, display_aspect=Fraction(4, 3))
+    ((_, content),) = made
+    at = content.index(b"pasp") + 4
+    horizontal, vertical = (int.from_bytes(content[begin : begin + 4], "big") for begin in (at, at + 4))
+    assert Fraction(320 * horizontal, 192 * vertical) == Fraction(4, 3)
 
 
 def test_a_clip_tells_its_whole_length_at_its_beginning(tmp_path: Path, clock: Clock) -> None:

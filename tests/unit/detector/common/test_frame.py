@@ -1,6 +1,7 @@
 """Frames convert lazily, once, and without copying where they can."""
 
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -8,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cctv.common.frame import Frame
+from cctv.common.frame import Frame, display_size, pixel_aspect_of
 from cctv.common.jpeg import render_jpeg
 from cctv.vision.snapshot import sharpness
 from vigil_contracts.geometry import Box
@@ -54,6 +55,23 @@ def test_a_frame_has_the_shape_in_which_it_is_shown(pixel_aspect: float, size: t
     assert sharpness(frame, Box(0.3, 0.1, 0.7, 0.9)) == pytest.approx(
         sharpness(decoded("yuv420p"), Box(0.3, 0.1, 0.7, 0.9))
     )
+
+
+@pytest.mark.parametrize(
+    ("encoded", "display_aspect", "shown"),
+    [
+        ((704, 480), Fraction(4, 3), (704, 528)),
+        ((704, 576), Fraction(16, 9), (1024, 576)),
+        ((1920, 1080), Fraction(16, 9), (1920, 1080)),
+        ((480, 540), Fraction(16, 9), (960, 540)),
+    ],
+)
+def test_a_display_aspect_ratio_gives_the_shape_for_any_number_of_pixels(
+    encoded: tuple[int, int], display_aspect: Fraction, shown: tuple[int, int]
+) -> None:
+    pixel_aspect = pixel_aspect_of(display_aspect, *encoded)
+    assert pixel_aspect is not None
+    assert display_size(*encoded, float(pixel_aspect)) == shown
 
 
 def test_luma_looks_into_the_decoders_own_memory() -> None:
