@@ -168,7 +168,7 @@ async def _work(
         knowledge=directory,
         events=events,
         metrics=metrics,
-        settings=settings.workload(),
+        settings=settings.manifests(),
         registrar=Registrar(
             kube=kube, store=store, queue=queue, api=api, rows=directory, metrics=metrics, fence=fence
         ),

@@ -12,7 +12,6 @@ from vigil_contracts.api_client import ApiError, AsyncApiClient
 from vigil_contracts.camera import CameraSummary
 from vigil_operator.clock import utc_now
 from vigil_operator.core.diagnosis import Diagnosis, Facts, StepState, diagnose, find_camera
-from vigil_operator.core.names import workload_name
 from vigil_operator.core.observed import Camera, Key
 from vigil_operator.core.reconcile import Children
 from vigil_operator.kube.access import load_configuration
@@ -58,7 +57,7 @@ async def _gather(settings: OperatorSettings, kube: KubeClient, api: AsyncApiCli
     return Facts(
         wanted=wanted,
         camera=camera,
-        children=store.children(camera.key, workload_name(camera.key.name)) if camera else Children(),
+        children=store.children(camera.key) if camera else Children(),
         classes=store.class_map(),
         row=row,
         row_problem=problem,

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from vigil_operator.core.desired.workload import WorkloadSettings
+from vigil_operator.core.desired.plan import ManifestSettings
 from vigil_operator.core.registration import RegistrationSettings
 
 
@@ -115,9 +115,9 @@ class OperatorSettings(BaseSettings):
             key=self.read_token().encode(),
         )
 
-    def workload(self) -> WorkloadSettings:
-        """What shows in manifests."""
-        return WorkloadSettings(
+    def manifests(self) -> ManifestSettings:
+        """Return the settings that show in manifests."""
+        return ManifestSettings(
             api_url=self.detector_api_url or self.api_url,
             detector_image=self.detector_image,
             network_policies=self.network_policies,

@@ -58,7 +58,7 @@ def camera_resource_name(camera_id: int, taken: Container[str] = ()) -> str:
     return f"{name}{suffix}"
 
 
-def workload_name(camera: str) -> str:
+def detector_object_name(camera: str) -> str:
     """The name of the camera's Deployment, Secret and NetworkPolicy."""
     return f"{camera}-detector"
 

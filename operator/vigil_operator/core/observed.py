@@ -128,13 +128,11 @@ class DetectorClass:
 
 
 @dataclass(frozen=True, slots=True)
-class Workload:
-    """A Deployment, Secret or NetworkPolicy of ours. `content_json` is the object without what the server adds."""
+class StoredObject:
+    """An object of which only the content matters. `content_json` is the object without what the server adds."""
 
     meta: Meta
     content_json: str
-    is_running: bool = False
-    """A Deployment whose newest template runs and is ready."""
 
     @property
     def key(self) -> Key:
@@ -142,9 +140,17 @@ class Workload:
 
     @property
     def content(self) -> dict[str, Any]:
-        """The object itself, for comparing with what is wanted."""
+        """The object itself, to compare with the desired one."""
         content: dict[str, Any] = json.loads(self.content_json)
         return content
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment(StoredObject):
+    """A detector's Deployment."""
+
+    is_running: bool
+    """Whether its newest template runs and is ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +208,11 @@ def camera_from_body(body: Body) -> Camera:
     return Camera(meta_from_body(body), _text(spec), _text(body.get("status") or {}), _credentials_secret(spec))
 
 
-def credentials_from_body(body: Body) -> Workload:
+def credentials_from_body(body: Body) -> StoredObject:
     """A Secret of somebody else's, for cameras that name it: of its data, only what a camera may use is kept."""
     data = body.get("data") or {}
     kept = {name: data[name] for name in CREDENTIAL_KEYS if name in data}
-    return Workload(meta_from_body(body), _text({"data": kept}))
+    return StoredObject(meta_from_body(body), _text({"data": kept}))
 
 
 def class_from_body(body: Body) -> DetectorClass:
@@ -214,16 +220,14 @@ def class_from_body(body: Body) -> DetectorClass:
     return DetectorClass(meta_from_body(body), _text(body.get("spec")))
 
 
-def workload_from_body(body: Body) -> Workload:
-    """A Deployment, Secret or NetworkPolicy."""
-    metadata = body.get("metadata") or {}
-    # Items of a list do not say their kind, those of a watch do: without it they compare alike.
-    content = {
-        name: value for name, value in body.items() if name not in {"status", "metadata", "apiVersion", "kind"}
-    }
-    kept = ("name", "namespace", "labels", "annotations", "ownerReferences")
-    content["metadata"] = {name: metadata[name] for name in kept if metadata.get(name)}
-    return Workload(meta_from_body(body), _text(content), _is_running(body))
+def object_from_body(body: Body) -> StoredObject:
+    """Return a Secret, NetworkPolicy or PersistentVolumeClaim of ours."""
+    return StoredObject(meta_from_body(body), _content_json(body))
+
+
+def deployment_from_body(body: Body) -> Deployment:
+    """Return a Deployment of ours."""
+    return Deployment(meta_from_body(body), _content_json(body), _is_running(body))
 
 
 def pod_from_body(body: Body) -> Pod:
@@ -246,10 +250,21 @@ def pod_from_body(body: Body) -> Pod:
     )
 
 
-def secret_values(secret: Workload) -> dict[str, str]:
+def secret_values(secret: StoredObject) -> dict[str, str]:
     """A Secret's data, decoded. The caller must not let it out."""
     data = secret.content.get("data") or {}
     return {name: b64decode(value).decode() for name, value in data.items()}
+
+
+def _content_json(body: Body) -> str:
+    metadata = body.get("metadata") or {}
+    # Items of a list do not say their kind, those of a watch do: without it they compare alike.
+    content = {
+        name: value for name, value in body.items() if name not in {"status", "metadata", "apiVersion", "kind"}
+    }
+    kept = ("name", "namespace", "labels", "annotations", "ownerReferences")
+    content["metadata"] = {name: metadata[name] for name in kept if metadata.get(name)}
+    return _text(content)
 
 
 def _container(status: Body) -> ContainerState:

@@ -18,11 +18,11 @@ from vigil_operator.core.classes import ChosenClass, NoClass, choose_class
 from vigil_operator.core.compare import covers
 from vigil_operator.core.desired.deployment import build_deployment
 from vigil_operator.core.desired.network_policy import build_network_policy
+from vigil_operator.core.desired.plan import DetectorPlan, DetectorSecrets, Manifest, ManifestSettings
 from vigil_operator.core.desired.secret import PASSWORD_KEY, TOKEN_KEY, USERNAME_KEY, build_secret
 from vigil_operator.core.desired.volume import build_volume_claim
-from vigil_operator.core.desired.workload import DetectorPlan, DetectorSecrets, Manifest, WorkloadSettings
 from vigil_operator.core.fallback import seconds_to_fallback, with_fallback
-from vigil_operator.core.observed import Camera, DetectorClass, Pod, Workload, secret_values
+from vigil_operator.core.observed import Camera, Deployment, DetectorClass, Pod, StoredObject, secret_values
 from vigil_operator.core.pods import classify, newest
 from vigil_operator.core.registration import (
     RegistrationSettings,
@@ -45,13 +45,13 @@ REFUSED_AGAIN_SECONDS = 60.0
 class Children:
     """What exists of a camera's objects, by kind."""
 
-    deployment: Workload | None = None
-    secret: Workload | None = None
-    network_policy: Workload | None = None
-    volume_claim: Workload | None = None
+    deployment: Deployment | None = None
+    secret: StoredObject | None = None
+    network_policy: StoredObject | None = None
+    volume_claim: StoredObject | None = None
     pods: tuple[Pod, ...] = ()
 
-    def owned(self) -> tuple[tuple[str, Workload], ...]:
+    def owned(self) -> tuple[tuple[str, StoredObject], ...]:
         """Those that we make ourselves (pods are the Deployment's), with their kinds; dependants first."""
         found = (
             ("Deployment", self.deployment),
@@ -59,7 +59,7 @@ class Children:
             ("NetworkPolicy", self.network_policy),
             ("PersistentVolumeClaim", self.volume_claim),
         )
-        return tuple((kind, workload) for kind, workload in found if workload is not None)
+        return tuple((kind, existing) for kind, existing in found if existing is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +88,9 @@ class Situation:
     children: Children
     classes: Mapping[str, DetectorClass]
     api: ApiView
-    settings: WorkloadSettings
+    settings: ManifestSettings
     now: datetime
-    credentials: Workload | None = None
+    credentials: StoredObject | None = None
     """The Secret that a camera of kubectl names."""
     may_roll: bool = True
     """Whether the detector may be restarted for a reason that is not its camera's; see `core.rollout`."""
@@ -258,13 +258,13 @@ def _changes(plan: DetectorPlan, children: Children) -> tuple[Manifest, ...]:
     return tuple(manifest for manifest, existing in wanted if existing is None or not _is_covered(existing, manifest))
 
 
-def _rolls(deployment: Workload | None, manifest: Manifest) -> bool:
+def _rolls(deployment: Deployment | None, manifest: Manifest) -> bool:
     if deployment is None or manifest["kind"] != "Deployment":
         return False
     return is_roll(deployment.content, manifest)
 
 
-def _is_covered(existing: Workload, manifest: Manifest) -> bool:
+def _is_covered(existing: StoredObject, manifest: Manifest) -> bool:
     content = {name: value for name, value in manifest.items() if name not in {"apiVersion", "kind"}}
     return covers(existing.content, content)
 
@@ -315,13 +315,13 @@ def _strays(situation: Situation) -> tuple[Removal, ...]:
     uid = situation.camera.meta.uid
     return tuple(
         removal
-        for removal, (_, workload) in zip(_removals(situation.children), situation.children.owned(), strict=True)
-        if workload.meta.owner_uid not in {uid, ""}
+        for removal, (_, existing) in zip(_removals(situation.children), situation.children.owned(), strict=True)
+        if existing.meta.owner_uid not in {uid, ""}
     )
 
 
 def _removals(children: Children) -> tuple[Removal, ...]:
     return tuple(
-        Removal(kind, workload.key.namespace, workload.key.name, workload.meta.uid)
-        for kind, workload in children.owned()
+        Removal(kind, existing.key.namespace, existing.key.name, existing.meta.uid)
+        for kind, existing in children.owned()
     )

@@ -15,7 +15,7 @@ from vigil_contracts.resources import RegisteredResource, ResourceRegistration
 from vigil_contracts.stream_url import Credentials, credentials_problem, fill_placeholders, join_credentials
 from vigil_operator.core.desired.secret import PASSWORD_KEY, USERNAME_KEY
 from vigil_operator.core.names import FINALIZER, LABEL_MANAGED_BY, MANAGED_BY_KUBECTL
-from vigil_operator.core.observed import Camera, Workload, secret_values
+from vigil_operator.core.observed import Camera, StoredObject, secret_values
 from vigil_operator.core.specs import CameraSpec, InvalidSpecError
 
 MAX_NAME_LENGTH = 100
@@ -35,7 +35,7 @@ def is_claimed(camera: Camera) -> bool:
     return FINALIZER in camera.meta.finalizers and camera.meta.labels.get(LABEL_MANAGED_BY) == MANAGED_BY_KUBECTL
 
 
-def credentials_of(spec: CameraSpec, secret: Workload | None) -> Credentials | None:
+def credentials_of(spec: CameraSpec, secret: StoredObject | None) -> Credentials | None:
     """Return the camera's user and password from the Secret that it names; None where it names none.
 
     A line break at the end is left out: `echo` and editors add one, and no camera takes it. Raises

@@ -22,7 +22,7 @@ from vigil_operator.core.names import (
     LABEL_PART_OF,
     MANAGED_BY_BACKEND,
     camera_resource_name,
-    workload_name,
+    detector_object_name,
 )
 from vigil_operator.core.observed import Camera
 from vigil_operator.core.specs import InvalidSpecError, parse_camera_spec
@@ -52,7 +52,7 @@ def build_camera(configuration: CameraConfiguration, namespace: str, name: str) 
         "transport": configuration.transport.value,
     }
     if credentials is not None:
-        stream["credentialsSecretRef"] = {"name": workload_name(name)}
+        stream["credentialsSecretRef"] = {"name": detector_object_name(name)}
     spec: Manifest = {
         "displayName": configuration.name,
         "active": True,

@@ -11,8 +11,8 @@ from vigil_contracts.api_client import ApiError
 from vigil_contracts.names import ConditionStatus, Reason
 from vigil_contracts.resources import ResourceRegistration
 from vigil_operator.clock import Clock, utc_now
-from vigil_operator.core.desired.workload import WorkloadSettings
-from vigil_operator.core.names import FINALIZER, workload_name
+from vigil_operator.core.desired.plan import ManifestSettings
+from vigil_operator.core.names import FINALIZER
 from vigil_operator.core.observed import Camera, Key
 from vigil_operator.core.reconcile import ApiView, Decision, Removal, Situation, decide, removals_without_camera
 from vigil_operator.core.registration import RegistrationSettings
@@ -67,7 +67,7 @@ class Reconciler:
         events: EventRecorder,
         registrar: Registrar,
         metrics: Metrics,
-        settings: WorkloadSettings,
+        settings: ManifestSettings,
         gate: RolloutGate,
         registration: RegistrationSettings = RegistrationSettings(),  # noqa: B008 - frozen
         clock: Clock = utc_now,
@@ -151,7 +151,7 @@ class Reconciler:
     def _situation(self, camera: Camera) -> Situation:
         return Situation(
             camera=camera,
-            children=self._store.children(camera.key, workload_name(camera.key.name)),
+            children=self._store.children(camera.key),
             classes=self._store.class_map(),
             api=self._knowledge.view(camera),
             settings=self._settings,
@@ -235,7 +235,7 @@ class Reconciler:
 
     async def _clean_up(self, key: Key) -> None:
         """Removes what is left of a camera that is gone, sooner than the garbage collector would."""
-        removals = removals_without_camera(self._store.children(key, workload_name(key.name)))
+        removals = removals_without_camera(self._store.children(key))
         if not removals:
             return
         # What is in memory may be behind: the API server itself must say that the camera is gone.

@@ -10,19 +10,21 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from vigil_operator.core.names import FIELD_MANAGER, LABEL_APP_MANAGED_BY, LABEL_CAMERA, workload_name
+from vigil_operator.core.names import FIELD_MANAGER, LABEL_APP_MANAGED_BY, LABEL_CAMERA, detector_object_name
 from vigil_operator.core.observed import (
     Camera,
+    Deployment,
     DetectorClass,
     Key,
     Meta,
     Pod,
-    Workload,
+    StoredObject,
     camera_from_body,
     class_from_body,
     credentials_from_body,
+    deployment_from_body,
+    object_from_body,
     pod_from_body,
-    workload_from_body,
 )
 from vigil_operator.core.reconcile import Children
 from vigil_operator.kube.kinds import (
@@ -118,12 +120,12 @@ class Store:
         self.watch_health = WatchHealth()
         self.cameras: Collection[Camera] = Collection(camera_from_body)
         self.classes: Collection[DetectorClass] = Collection(class_from_body)
-        self.deployments: Collection[Workload] = Collection(workload_from_body)
-        self.secrets: Collection[Workload] = Collection(workload_from_body)
-        self.credentials: Collection[Workload] = Collection(credentials_from_body)
+        self.deployments: Collection[Deployment] = Collection(deployment_from_body)
+        self.secrets: Collection[StoredObject] = Collection(object_from_body)
+        self.credentials: Collection[StoredObject] = Collection(credentials_from_body)
         """Secrets of other people's in the cameras' namespace, for cameras of kubectl that name them."""
-        self.network_policies: Collection[Workload] = Collection(workload_from_body)
-        self.volume_claims: Collection[Workload] = Collection(workload_from_body)
+        self.network_policies: Collection[StoredObject] = Collection(object_from_body)
+        self.volume_claims: Collection[StoredObject] = Collection(object_from_body)
         self.pods: Collection[Pod] = Collection(pod_from_body)
         self._collections: dict[Kind, Collection[Any]] = {
             CAMERA: self.cameras,
@@ -174,9 +176,9 @@ class Store:
                 self.watch_health.gone(kind, found.meta.key)
         return changed
 
-    def children(self, camera: Key, workload: str) -> Children:
-        """What exists of a camera's objects."""
-        key = Key(camera.namespace, workload)
+    def children(self, camera: Key) -> Children:
+        """Return the existing objects of a camera."""
+        key = Key(camera.namespace, detector_object_name(camera.name))
         pods = (self.pods.get(pod) for pod in sorted(self._pods_of.get(camera, ())))
         return Children(
             deployment=self.deployments.get(key),
@@ -192,15 +194,21 @@ class Store:
 
     def all_cameras(self) -> set[Key]:
         """Every camera, and every one of which only objects are left."""
+        collections: tuple[Collection[Any], ...] = (
+            self.deployments,
+            self.secrets,
+            self.network_policies,
+            self.volume_claims,
+        )
         orphans = {
-            Key(workload.key.namespace, workload.meta.camera)
-            for collection in (self.deployments, self.secrets, self.network_policies, self.volume_claims)
-            for workload in collection.values()
-            if workload.meta.camera
+            Key(found.key.namespace, found.meta.camera)
+            for collection in collections
+            for found in collection.values()
+            if found.meta.camera
         }
         return set(self.cameras) | orphans
 
-    def credentials_for(self, camera: Camera) -> Workload | None:
+    def credentials_for(self, camera: Camera) -> StoredObject | None:
         """The Secret that the camera names, where it exists and is nobody's detector's."""
         return self.credentials.get(Key(camera.key.namespace, camera.credentials_secret))
 
@@ -209,9 +217,9 @@ class Store:
         known = self.cameras.get(camera)
         if known is None or known.meta.deleting:
             return True
-        return Key(camera.namespace, workload_name(camera.name)) not in self.deployments
+        return Key(camera.namespace, detector_object_name(camera.name)) not in self.deployments
 
-    def _cameras_that_name(self, secrets: list[Workload]) -> set[Key]:
+    def _cameras_that_name(self, secrets: list[StoredObject]) -> set[Key]:
         keys = {secret.key for secret in secrets}
         if not keys:
             return set()

@@ -30,7 +30,7 @@ def has_ended(operator: Operator) -> bool:
     return not operator.process.is_running
 
 
-def test_killed_at_a_write_the_next_one_leaves_one_workload_for_each_camera(
+def test_killed_at_a_write_the_next_one_leaves_one_detector_for_each_camera(
     vigil_cluster: ControlPlane,
     namespace: str,
     backend: BackendServer,
@@ -54,8 +54,8 @@ def test_killed_at_a_write_the_next_one_leaves_one_workload_for_each_camera(
             return True
 
         eventually(all_streaming, timeout_seconds=RECOVERED_SECONDS)
-        workloads = {f"{name}-detector" for name in expected}
-        assert [set(view.deployments()), set(view.network_policies())] == [workloads] * 2
+        objects = {f"{name}-detector" for name in expected}
+        assert [set(view.deployments()), set(view.network_policies())] == [objects] * 2
         assert len(view.secrets()) == len(view.pods()) == len(expected)
         remade = [
             event

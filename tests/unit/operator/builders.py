@@ -10,23 +10,25 @@ from pydantic import SecretStr
 
 from vigil_contracts.camera import CameraConfiguration
 from vigil_contracts.detection import Detection
-from vigil_operator.core.desired.workload import DetectorPlan, DetectorSecrets, WorkloadSettings
+from vigil_operator.core.desired.plan import DetectorPlan, DetectorSecrets, ManifestSettings
 from vigil_operator.core.observed import (
     Camera,
+    Deployment,
     DetectorClass,
     Key,
     Pod,
-    Workload,
+    StoredObject,
     camera_from_body,
     class_from_body,
+    deployment_from_body,
+    object_from_body,
     pod_from_body,
-    workload_from_body,
 )
 from vigil_operator.core.specs import parse_camera_spec, parse_class_spec
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 NAMESPACE = "vigil-cameras"
-SETTINGS = WorkloadSettings(api_url="http://vigil-backend:8000", detector_image="vigil-detector:1")
+SETTINGS = ManifestSettings(api_url="http://vigil-backend:8000", detector_image="vigil-detector:1")
 PASSWORD = "s3cr3t-p@ss"
 
 
@@ -81,10 +83,19 @@ def detector_class(name: str = "gpu", *, default: bool = True, **spec: Any) -> D
     )
 
 
-def stored(manifest: dict[str, Any], *, version: int = 20) -> Workload:
+def stored(manifest: dict[str, Any], *, version: int = 20) -> StoredObject:
     """A manifest of ours as it comes back from the server: with what the server adds."""
+    return object_from_body(_as_stored(manifest, version))
+
+
+def stored_deployment(manifest: dict[str, Any], *, version: int = 20) -> Deployment:
+    """A Deployment of ours as it comes back from the server."""
+    return deployment_from_body(_as_stored(manifest, version))
+
+
+def _as_stored(manifest: dict[str, Any], version: int) -> dict[str, Any]:
     metadata = {**manifest["metadata"], "uid": f"uid-{manifest['kind']}", "resourceVersion": str(version)}
-    return workload_from_body({**manifest, "metadata": metadata, "status": {"replicas": 1}})
+    return {**manifest, "metadata": metadata, "status": {"replicas": 1}}
 
 
 def pod(

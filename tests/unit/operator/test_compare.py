@@ -5,8 +5,8 @@ from tests.unit.operator.builders import plan
 
 from vigil_operator.core.compare import covers
 from vigil_operator.core.desired.deployment import build_deployment
+from vigil_operator.core.desired.plan import DetectorSecrets
 from vigil_operator.core.desired.secret import credentials_checksum
-from vigil_operator.core.desired.workload import DetectorSecrets
 from vigil_operator.core.names import ANNOTATION_DESIRED
 from vigil_operator.core.quantities import canonical_quantity
 

@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 import tzdata
-from tests.unit.operator.builders import NOW, PASSWORD, camera, camera_spec, detector_class, plan, pod, stored
+from tests.unit.operator.builders import (
+    NOW,
+    PASSWORD,
+    camera,
+    camera_spec,
+    detector_class,
+    plan,
+    pod,
+    stored,
+    stored_deployment,
+)
 
 from vigil_contracts.api_client import ApiError
 from vigil_contracts.camera import AlertTotals, CameraSummary
@@ -34,7 +44,7 @@ def row(*, is_active: bool = True, health: HealthReport = GOOD) -> CameraSummary
 
 
 def facts(**changes: Any) -> Facts:
-    children = Children(stored(build_deployment(plan())), stored(build_secret(plan())), pods=(pod(),))
+    children = Children(stored_deployment(build_deployment(plan())), stored(build_secret(plan())), pods=(pod(),))
     base = Facts(
         wanted="cam-7",
         camera=camera(),

@@ -19,6 +19,7 @@ from tests.unit.operator.builders import (
     encoded,
     pod,
     stored,
+    stored_deployment,
 )
 
 from vigil_contracts.names import CameraPhase, Reason
@@ -43,13 +44,14 @@ def situation(seen: Camera | None = None, **changes: Any) -> Situation:
 def carried_out(before: Situation, decision: Decision, pods: tuple[Pod, ...] = ()) -> Situation:
     """The situation after what was decided, as the cluster would show it."""
     found = {manifest["kind"]: stored(manifest) for manifest in decision.apply}
+    deployment = next((item for item in decision.apply if item["kind"] == "Deployment"), None)
     body = camera_body(
         before.camera.key.name,
         spec=before.camera.spec,
         status=dict(decision.status) if decision.status is not None else before.camera.status,
     )
     children = Children(
-        found.get("Deployment", before.children.deployment),
+        stored_deployment(deployment) if deployment else before.children.deployment,
         found.get("Secret", before.children.secret),
         found.get("NetworkPolicy", before.children.network_policy),
         found.get("PersistentVolumeClaim", before.children.volume_claim),

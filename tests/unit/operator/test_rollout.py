@@ -9,8 +9,8 @@ from tests.unit.operator.builders import NAMESPACE, configuration, plan
 from tests.unit.operator.test_flow import CLASS_PATH, World
 
 from vigil_operator.core.desired.deployment import build_deployment
-from vigil_operator.core.desired.workload import DetectorSecrets
-from vigil_operator.core.observed import Key, workload_from_body
+from vigil_operator.core.desired.plan import DetectorSecrets
+from vigil_operator.core.observed import Key, deployment_from_body
 from vigil_operator.core.rollout import RolloutGate, is_roll
 from vigil_operator.kube.kinds import DEPLOYMENT
 
@@ -117,7 +117,7 @@ def on(world: World, image: str) -> list[str]:
     ],
 )
 def test_when_a_deployment_runs_its_newest_template(status: dict[str, int], expected: bool) -> None:
-    assert workload_from_body({"metadata": {"generation": 2}, "status": status}).is_running is expected
+    assert deployment_from_body({"metadata": {"generation": 2}, "status": status}).is_running is expected
 
 
 def test_a_changed_class_rolls_its_cameras_two_at_a_time() -> None:

@@ -55,8 +55,8 @@ def test_a_change_names_its_camera_and_a_repetition_nobody() -> None:
     assert store.observe(CAMERA, camera_body()) == set()
     assert store.observe(POD, pod_body()) == {KEY}
     assert store.observe(DEPLOYMENT, build_deployment(plan())) == {KEY}
-    assert store.children(KEY, "cam-7-detector").deployment is not None
-    assert len(store.children(KEY, "cam-7-detector").pods) == 1
+    assert store.children(KEY).deployment is not None
+    assert len(store.children(KEY).pods) == 1
 
 
 def test_an_older_version_never_replaces_a_newer_one() -> None:
@@ -94,7 +94,7 @@ def test_pods_that_a_listing_takes_out_are_no_longer_a_cameras() -> None:
     store = Store()
     store.observe(POD, pod_body())
     assert store.replace(POD, listing(9)) == {KEY}
-    assert store.children(KEY, "cam-7-detector").pods == ()
+    assert store.children(KEY).pods == ()
 
 
 def test_a_class_concerns_every_camera_and_every_orphan() -> None:

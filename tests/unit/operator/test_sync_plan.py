@@ -11,7 +11,7 @@ from tests.unit.operator.builders import NAMESPACE, PASSWORD, camera, camera_bod
 from vigil_contracts.camera import CameraConfiguration
 from vigil_contracts.detection import Detection
 from vigil_operator.core import sync_plan
-from vigil_operator.core.names import camera_resource_name, workload_name
+from vigil_operator.core.names import camera_resource_name, detector_object_name
 from vigil_operator.core.observed import Camera, camera_from_body
 from vigil_operator.core.specs import parse_camera_spec
 from vigil_operator.core.sync_plan import Agreed, build_camera, plan_sync
@@ -130,7 +130,7 @@ def test_the_url_loses_credentials_and_query() -> None:
     )
     spec = build_camera(found, NAMESPACE, "cam-7")["spec"]
     assert spec["stream"]["url"] == "rtsp://h:554/s"
-    assert spec["stream"]["credentialsSecretRef"] == {"name": workload_name("cam-7")}
+    assert spec["stream"]["credentialsSecretRef"] == {"name": detector_object_name("cam-7")}
 
 
 @pytest.mark.parametrize(
@@ -154,4 +154,4 @@ def test_names_are_dns_safe_stable_and_collide_for_no_two_ids(first: int, second
     names = [camera_resource_name(camera_id) for camera_id in (first, second)]
     assert all(len(name) <= 52 and name.replace("-", "").isalnum() and name == name.lower() for name in names)
     assert (names[0] == names[1]) is (first == second)
-    assert len(workload_name(names[0])) <= 63
+    assert len(detector_object_name(names[0])) <= 63

@@ -8,16 +8,16 @@ its name with it.
 from typing import Any
 
 from vigil_contracts.names import DEFAULT_MODEL
+from vigil_operator.core.desired.plan import DetectorPlan, Manifest, metadata, with_hash
 from vigil_operator.core.desired.secret import TOKEN_KEY, credentials_checksum
-from vigil_operator.core.desired.workload import DetectorPlan, Manifest, metadata, with_hash
 from vigil_operator.core.names import (
     ANNOTATION_CREDENTIALS,
     APP_NAME,
     LABEL_DETECTOR_CLASS,
     LABEL_NAME,
     camera_labels,
+    detector_object_name,
     selector_labels,
-    workload_name,
 )
 from vigil_operator.core.quantities import canonical_quantity, quantity_bytes
 from vigil_operator.core.specs import DetectorClassSpec, ResourcesSpec
@@ -196,7 +196,7 @@ def _tolerations(chosen: DetectorClassSpec) -> list[Manifest]:
 
 
 def _volumes(plan: DetectorPlan) -> list[Manifest]:
-    name = workload_name(plan.camera.name)
+    name = detector_object_name(plan.camera.name)
     spool = plan.detector_class.spool
     if spool.persistent_volume_claim is not None:
         spool_source: Manifest = {"persistentVolumeClaim": {"claimName": name}}

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from vigil_contracts.names import StreamTransport
 from vigil_operator.core.desired.deployment import METRICS_PORT
-from vigil_operator.core.desired.workload import DetectorPlan, Manifest, metadata, with_hash
+from vigil_operator.core.desired.plan import DetectorPlan, Manifest, metadata, with_hash
 from vigil_operator.core.names import selector_labels
 
 DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from base64 import b64encode
 
-from vigil_operator.core.desired.workload import DetectorPlan, DetectorSecrets, Manifest, metadata
+from vigil_operator.core.desired.plan import DetectorPlan, DetectorSecrets, Manifest, metadata
 
 TOKEN_KEY = "token"  # noqa: S105 - the key's name, no token
 USERNAME_KEY = "username"

@@ -1,6 +1,6 @@
 """The volume of a detector's spool, for classes that want alerts to outlive the pod."""
 
-from vigil_operator.core.desired.workload import DetectorPlan, Manifest, metadata
+from vigil_operator.core.desired.plan import DetectorPlan, Manifest, metadata
 from vigil_operator.core.quantities import canonical_quantity
 
 

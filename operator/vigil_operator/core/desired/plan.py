@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vigil_operator.core.compare import desired_hash
-from vigil_operator.core.names import ANNOTATION_DESIRED, API_VERSION, camera_labels, workload_name
+from vigil_operator.core.names import ANNOTATION_DESIRED, API_VERSION, camera_labels, detector_object_name
 from vigil_operator.core.observed import Key
 from vigil_operator.core.specs import CameraSpec, DetectorClassSpec
 
@@ -13,7 +13,7 @@ Manifest = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class WorkloadSettings:
+class ManifestSettings:
     """The operator's settings that show in manifests. Changing one restarts detectors."""
 
     api_url: str
@@ -41,13 +41,13 @@ class DetectorPlan:
     class_name: str
     detector_class: DetectorClassSpec
     secrets: DetectorSecrets
-    settings: WorkloadSettings
+    settings: ManifestSettings
 
 
 def metadata(plan: DetectorPlan, annotations: Mapping[str, str] | None = None) -> Manifest:
     """Name, labels and the owner reference by which the garbage collector removes it with its camera."""
     result: Manifest = {
-        "name": workload_name(plan.camera.name),
+        "name": detector_object_name(plan.camera.name),
         "namespace": plan.camera.namespace,
         "labels": camera_labels(plan.camera.name),
         "ownerReferences": [
