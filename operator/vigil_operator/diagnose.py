@@ -13,7 +13,7 @@ from vigil_contracts.camera import CameraSummary
 from vigil_operator.clock import utc_now
 from vigil_operator.core.diagnosis import Diagnosis, Facts, StepState, diagnose, find_camera
 from vigil_operator.core.observed import Camera, Key
-from vigil_operator.core.reconcile import Children
+from vigil_operator.core.situation import Children
 from vigil_operator.kube.access import load_configuration
 from vigil_operator.kube.client import AioTransport, KubeClient
 from vigil_operator.kube.kinds import LEASE

@@ -15,7 +15,7 @@ from vigil_operator.core.fallback import with_fallback
 from vigil_operator.core.names import LABEL_CAMERA
 from vigil_operator.core.observed import Camera, DetectorClass, Key
 from vigil_operator.core.pods import classify, newest
-from vigil_operator.core.reconcile import Children
+from vigil_operator.core.situation import Children
 from vigil_operator.core.specs import CameraSpec, InvalidSpecError, parse_camera_spec
 
 LEASE_SILENCE = timedelta(minutes=1)

@@ -11,12 +11,14 @@ from vigil_contracts.api_client import ApiError
 from vigil_contracts.names import ConditionStatus, Reason
 from vigil_contracts.resources import ResourceRegistration
 from vigil_operator.clock import Clock, utc_now
+from vigil_operator.core.decision import Claim, Register, Removal, RequestToken, Settle
 from vigil_operator.core.desired.plan import ManifestSettings
 from vigil_operator.core.names import FINALIZER
 from vigil_operator.core.observed import Camera, Key
-from vigil_operator.core.reconcile import ApiView, Decision, Removal, Situation, decide, removals_without_camera
+from vigil_operator.core.reconcile import decide
 from vigil_operator.core.registration import RegistrationSettings
 from vigil_operator.core.rollout import NOT_THE_CLASS, RolloutGate
+from vigil_operator.core.situation import ApiView, Situation
 from vigil_operator.core.status import Verdict, ready_of
 from vigil_operator.kube.client import KubeClient, KubeError
 from vigil_operator.kube.events import EventRecorder
@@ -135,16 +137,19 @@ class Reconciler:
             return
         situation = self._situation(camera)
         decision = decide(situation)
-        if decision.needs_claim:
+        if isinstance(decision, Claim):
             situation = self._situation(await self._registrar.claim(camera))
             decision = decide(situation)
         failure = None
-        if decision.register is not None:
-            situation, failure = await self._registered(situation.camera, decision.register)
+        if isinstance(decision, Register):
+            situation, failure = await self._after_registration(situation.camera, decision.registration)
             decision = decide(situation)
-        if decision.needs_token:
-            decision = await self._with_token(situation)
-        await self._carry_out(situation.camera, self._in_turn(situation, decision))
+        if isinstance(decision, RequestToken):
+            token = await self._tokens.issue_detector_token(decision.camera_id)
+            situation = replace(situation, api=replace(situation.api, issued_token=token))
+            decision = decide(situation)
+        if isinstance(decision, Settle):
+            await self._carry_out(situation, decision)
         if failure is not None and not failure.is_permanent:
             raise failure
 
@@ -160,26 +165,24 @@ class Reconciler:
             registration=self._registration,
         )
 
-    def _in_turn(self, situation: Situation, decision: Decision) -> Decision:
-        """The decision, without the restart of a detector whose turn has not come."""
+    def _may_roll(self, situation: Situation, decision: Settle) -> bool:
+        """Whether the detector may restart now for a reason that is not its camera's; updates the rollout gate."""
         key, deployment = situation.camera.key, situation.children.deployment
         is_running = deployment is not None and deployment.is_running
-        if not decision.is_roll:
-            if self._gate.is_rolling(key) and (is_running or ready_of(decision.verdict).reason in NOT_THE_CLASS):
-                self._rollout_settled(key)
-            return decision
-        if self._gate.may_roll(key, is_running=is_running):
-            return decision
-        return decide(replace(situation, may_roll=False))
+        if decision.roll is not None:
+            return self._gate.may_roll(key, is_running=is_running)
+        if self._gate.is_rolling(key) and (is_running or ready_of(decision.verdict).reason in NOT_THE_CLASS):
+            self._rollout_settled(key)
+        return False
 
     def _rollout_settled(self, key: Key) -> None:
         for camera in self._gate.settled(key):
             self._queue.add(camera)
 
-    async def _registered(
+    async def _after_registration(
         self, camera: Camera, registration: ResourceRegistration
     ) -> tuple[Situation, ApiError | None]:
-        """The situation after the API has been told, and why it did not take it."""
+        """Register the resource; return the situation after that, and the API's refusal if there was one."""
         try:
             await self._registrar.register(camera, registration)
         except ApiError as error:
@@ -188,17 +191,11 @@ class Reconciler:
             return replace(situation, api=api), error
         return self._situation(camera), None
 
-    async def _with_token(self, situation: Situation) -> Decision:
-        camera_id = situation.camera_id
-        if camera_id is None:
-            raise RuntimeError("a token is wanted for a camera that the API does not know")
-        token = await self._tokens.issue_detector_token(camera_id)
-        return decide(replace(situation, api=replace(situation.api, issued_token=token)))
-
-    async def _carry_out(self, camera: Camera, decision: Decision) -> None:
+    async def _carry_out(self, situation: Situation, decision: Settle) -> None:
+        camera, may_roll = situation.camera, self._may_roll(situation, decision)
         for removal in decision.remove:
             await self._remove(removal)
-        for manifest in decision.apply:
+        for manifest in decision.manifests(may_roll=may_roll):
             self._notice(manifest["kind"], await self._kube.apply(manifest))
             logger.info("%s written", manifest["kind"])
         if decision.status is not None:
@@ -235,7 +232,7 @@ class Reconciler:
 
     async def _clean_up(self, key: Key) -> None:
         """Removes what is left of a camera that is gone, sooner than the garbage collector would."""
-        removals = removals_without_camera(self._store.children(key))
+        removals = self._store.children(key).removals()
         if not removals:
             return
         # What is in memory may be behind: the API server itself must say that the camera is gone.

@@ -26,7 +26,7 @@ from vigil_operator.core.observed import (
     object_from_body,
     pod_from_body,
 )
-from vigil_operator.core.reconcile import Children
+from vigil_operator.core.situation import Children
 from vigil_operator.kube.kinds import (
     CAMERA,
     DEPLOYMENT,

@@ -7,7 +7,7 @@ from vigil_contracts.api_client import ActiveCameras
 from vigil_contracts.camera import CameraConfiguration, CameraReport
 from vigil_contracts.resources import RegisteredResource
 from vigil_operator.core.observed import Camera
-from vigil_operator.core.reconcile import ApiView
+from vigil_operator.core.situation import ApiView
 
 
 class Directory:

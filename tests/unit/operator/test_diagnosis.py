@@ -26,7 +26,7 @@ from vigil_contracts.names import CameraPhase, Reason
 from vigil_operator.core.desired.deployment import build_deployment
 from vigil_operator.core.desired.secret import build_secret
 from vigil_operator.core.diagnosis import Diagnosis, Facts, Step, StepState, diagnose, find_camera
-from vigil_operator.core.reconcile import Children
+from vigil_operator.core.situation import Children
 from vigil_operator.diagnose import api_problem, print_page
 
 STREAM = StreamHealth(width=768, height=432, codec="h264", frames_per_second=12.0, last_frame_time=NOW)

@@ -23,8 +23,11 @@ from tests.unit.operator.builders import (
 )
 
 from vigil_contracts.names import CameraPhase, Reason
+from vigil_contracts.resources import RegisteredResource
+from vigil_operator.core.decision import Claim, Register, RequestToken, Settle
 from vigil_operator.core.observed import Camera, Pod, camera_from_body
-from vigil_operator.core.reconcile import ApiView, Children, Decision, Situation, decide
+from vigil_operator.core.reconcile import CHAIN, decide
+from vigil_operator.core.situation import ApiView, Case, Children, Situation
 
 NO_GPU = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
 
@@ -41,10 +44,16 @@ def situation(seen: Camera | None = None, **changes: Any) -> Situation:
     return replace(base, **changes)
 
 
-def carried_out(before: Situation, decision: Decision, pods: tuple[Pod, ...] = ()) -> Situation:
+def settle(given: Situation) -> Settle:
+    decision = decide(given)
+    assert isinstance(decision, Settle)
+    return decision
+
+
+def carried_out(before: Situation, decision: Settle, pods: tuple[Pod, ...] = ()) -> Situation:
     """The situation after what was decided, as the cluster would show it."""
-    found = {manifest["kind"]: stored(manifest) for manifest in decision.apply}
-    deployment = next((item for item in decision.apply if item["kind"] == "Deployment"), None)
+    found = {manifest["kind"]: stored(manifest) for manifest in decision.manifests(may_roll=True)}
+    deployment = next((item for item in decision.manifests(may_roll=True) if item["kind"] == "Deployment"), None)
     body = camera_body(
         before.camera.key.name,
         spec=before.camera.spec,
@@ -66,26 +75,24 @@ def carried_out(before: Situation, decision: Decision, pods: tuple[Pod, ...] = (
     )
 
 
-def condition(decision: Decision, name: str) -> dict[str, Any]:
+def condition(decision: Settle, name: str) -> dict[str, Any]:
     assert decision.status is not None
     found: dict[str, Any] = next(item for item in decision.status["conditions"] if item["type"] == name)
     return found
 
 
-def kinds(decision: Decision) -> list[str]:
-    return [manifest["kind"] for manifest in decision.apply]
+def kinds(decision: Settle) -> list[str]:
+    return [manifest["kind"] for manifest in decision.manifests(may_roll=True)]
 
 
 def test_a_token_is_asked_for_before_anything_is_made() -> None:
-    decision = decide(situation(api=ApiView(configuration())))
-    assert decision.needs_token
-    assert (decision.apply, decision.status) == ((), None)
+    assert decide(situation(api=ApiView(configuration()))) == RequestToken(7)
 
 
 def test_a_new_camera_gets_its_secret_and_then_its_deployment() -> None:
-    decision = decide(situation())
+    decision = settle(situation())
     assert kinds(decision) == ["Secret", "NetworkPolicy", "Deployment"]
-    assert decision.apply[0]["data"]["password"] == encoded(PASSWORD)
+    assert decision.manifests(may_roll=True)[0]["data"]["password"] == encoded(PASSWORD)
     assert decision.status is not None
     assert (decision.status["phase"], decision.status["cameraId"]) == ("Pending", 7)
 
@@ -95,15 +102,15 @@ def test_a_new_camera_gets_its_secret_and_then_its_deployment() -> None:
 )
 def test_carried_out_there_is_nothing_left_to_do(pods: tuple[Pod, ...]) -> None:
     start = situation()
-    second = carried_out(start, decide(start), pods)
-    third = carried_out(second, decide(second), pods)
-    rest = decide(third)
-    assert (rest.apply, rest.remove, rest.status, rest.needs_token) == ((), (), None, False)
+    second = carried_out(start, settle(start), pods)
+    third = carried_out(second, settle(second), pods)
+    rest = settle(third)
+    assert (rest.manifests(may_roll=True), rest.remove, rest.status) == ((), (), None)
 
 
 def test_without_a_gpu_the_camera_says_so_in_the_schedulers_words() -> None:
     start = situation()
-    decision = decide(carried_out(start, decide(start), (pod(unschedulable=NO_GPU),)))
+    decision = settle(carried_out(start, settle(start), (pod(unschedulable=NO_GPU),)))
     assert decision.status is not None
     assert decision.status["phase"] == CameraPhase.PENDING
     scheduled = condition(decision, "Scheduled")
@@ -114,7 +121,7 @@ def test_without_a_gpu_the_camera_says_so_in_the_schedulers_words() -> None:
 
 def test_a_ready_pod_is_a_streaming_camera() -> None:
     start = situation()
-    decision = decide(carried_out(start, decide(start), (pod(),)))
+    decision = settle(carried_out(start, settle(start), (pod(),)))
     assert decision.status is not None
     assert decision.status["phase"] == "Streaming"
     assert decision.status["detector"] == {"pod": "cam-7-detector-abc", "node": "node-1", "class": "gpu"}
@@ -123,9 +130,9 @@ def test_a_ready_pod_is_a_streaming_camera() -> None:
 
 def test_switched_off_its_objects_go() -> None:
     start = situation()
-    running = carried_out(start, decide(start), (pod(),))
+    running = carried_out(start, settle(start), (pod(),))
     off = camera_from_body(camera_body(spec=camera_spec(active=False), status=running.camera.status, generation=2))
-    decision = decide(replace(running, camera=off))
+    decision = settle(replace(running, camera=off))
     assert [removal.kind for removal in decision.remove] == ["Deployment", "Secret", "NetworkPolicy"]
     assert decision.status is not None
     assert (decision.status["phase"], decision.status["observedGeneration"]) == ("Inactive", 2)
@@ -134,10 +141,10 @@ def test_switched_off_its_objects_go() -> None:
 
 def test_an_invalid_edit_blinds_nobody() -> None:
     start = situation()
-    running = carried_out(start, decide(start), (pod(),))
+    running = carried_out(start, settle(start), (pod(),))
     broken = camera_from_body(camera_body(spec=camera_spec(detection={"minimumConfidence": 2})))
-    decision = decide(replace(running, camera=broken))
-    assert (decision.apply, decision.remove) == ((), ())
+    decision = settle(replace(running, camera=broken))
+    assert (decision.manifests(may_roll=True), decision.remove) == ((), ())
     assert condition(decision, "Ready")["reason"] == "InvalidSpec"
     assert "spec.detection.minimumConfidence" in condition(decision, "Ready")["message"]
 
@@ -152,61 +159,61 @@ def test_an_invalid_edit_blinds_nobody() -> None:
 )
 def test_a_class_that_cannot_be_used_is_said(wanted: str, classes: dict[str, Any], reason: str) -> None:
     seen = camera(spec=camera_spec(detectorClassName=wanted))
-    decision = decide(situation(seen, classes=classes))
-    assert decision.apply == ()
+    decision = settle(situation(seen, classes=classes))
+    assert decision.manifests(may_roll=True) == ()
     assert condition(decision, "Ready")["reason"] == reason
 
 
 def test_a_camera_of_kubectl_waits_for_its_row() -> None:
     unclaimed = camera("gate", camera_id=None)
-    assert decide(situation(unclaimed, api=ApiView())).needs_claim
+    assert decide(situation(unclaimed, api=ApiView())) == Claim()
     body = camera_body("gate", camera_id=None)
     body["metadata"] |= {"finalizers": ["vigil.dev/api-row"], "labels": {"vigil.dev/managed-by": "kubectl"}}
     claimed = situation(camera_from_body(body), api=ApiView())
-    assert decide(claimed).register is not None
-    decision = decide(replace(claimed, api=ApiView(refusal="ConnectError")))
-    assert (decision.apply, decision.needs_token) == ((), False)
+    assert isinstance(decide(claimed), Register)
+    decision = settle(replace(claimed, api=ApiView(refusal="ConnectError")))
+    assert decision.manifests(may_roll=True) == ()
     assert condition(decision, "Synced")["reason"] == "NotRegistered"
 
 
 def test_a_changed_password_changes_secret_and_pod_template() -> None:
     start = situation()
-    running = carried_out(start, decide(start), (pod(),))
+    running = carried_out(start, settle(start), (pod(),))
     changed = replace(running, api=ApiView(configuration(url="rtsp://admin:other@10.0.0.7:554/s", revision="r2")))
-    assert kinds(decide(changed)) == ["Secret", "Deployment"]
+    assert kinds(settle(changed)) == ["Secret", "Deployment"]
 
 
 def test_while_the_api_is_away_nothing_is_restarted() -> None:
     start = situation()
-    running = carried_out(start, decide(start), (pod(),))
-    settled = carried_out(running, decide(running), (pod(),))
-    decision = decide(replace(settled, api=ApiView(None, problem="GET /api/active-cameras/: ConnectError")))
-    assert (decision.apply, decision.remove) == ((), ())
+    running = carried_out(start, settle(start), (pod(),))
+    settled = carried_out(running, settle(running), (pod(),))
+    decision = settle(replace(settled, api=ApiView(None, problem="GET /api/active-cameras/: ConnectError")))
+    assert (decision.manifests(may_roll=True), decision.remove) == ((), ())
     assert condition(decision, "Synced")["reason"] == "BackendUnreachable"
     assert condition(decision, "Ready")["status"] == "True"
 
 
 def test_a_change_of_hand_in_our_fields_is_put_right() -> None:
     start = situation()
-    running = carried_out(start, decide(start), (pod(),))
+    running = carried_out(start, settle(start), (pod(),))
     assert running.children.deployment is not None
     edited = running.children.deployment.content
     edited["spec"]["replicas"] = 0
     changed = replace(running.children.deployment, content_json=__import__("json").dumps(edited))
-    assert kinds(decide(replace(running, children=replace(running.children, deployment=changed)))) == ["Deployment"]
+    assert kinds(settle(replace(running, children=replace(running.children, deployment=changed)))) == ["Deployment"]
 
 
 def test_objects_of_a_former_camera_of_the_name_go_first() -> None:
     start = situation()
-    running = carried_out(start, decide(start))
+    running = carried_out(start, settle(start))
     again = camera_from_body(camera_body(uid="another"))
-    decision = decide(replace(running, camera=again))
+    decision = settle(replace(running, camera=again))
     assert [(removal.kind, removal.uid) for removal in decision.remove] == [
         ("Deployment", "uid-Deployment"),
         ("Secret", "uid-Secret"),
         ("NetworkPolicy", "uid-NetworkPolicy"),
     ]
-    assert decision.apply == ()
+    assert decision.manifests(may_roll=True) == ()
 
 
 def falling_back(after_seconds: int = 60) -> dict[str, Any]:
@@ -220,36 +227,36 @@ def falling_back(after_seconds: int = 60) -> dict[str, Any]:
 def test_without_a_gpu_for_long_enough_the_fallback_is_taken_and_kept() -> None:
     waiting = pod(unschedulable=NO_GPU)
     start = situation(classes=falling_back())
-    first = carried_out(start, decide(start), (waiting,))
-    second = carried_out(first, decide(first), (waiting,))
-    assert decide(first).look_again_seconds == 60
-    assert decide(second).apply == ()
-    assert decide(second).look_again_seconds == 30
+    first = carried_out(start, settle(start), (waiting,))
+    second = carried_out(first, settle(first), (waiting,))
+    assert settle(first).look_again_seconds == 60
+    assert settle(second).manifests(may_roll=True) == ()
+    assert settle(second).look_again_seconds == 30
     late = replace(second, now=second.now + timedelta(seconds=61))
-    decision = decide(late)
+    decision = settle(late)
     assert kinds(decision) == ["Deployment"]
-    limits = decision.apply[0]["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]
+    limits = decision.manifests(may_roll=True)[0]["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]
     assert "nvidia.com/gpu" not in limits
     running = carried_out(late, decision, (pod(),))
-    settled = carried_out(running, decide(running), (pod(),))
-    rest = decide(settled)
-    assert (rest.apply, rest.status) == ((), None)
+    settled = carried_out(running, settle(running), (pod(),))
+    rest = settle(settled)
+    assert (rest.manifests(may_roll=True), rest.status) == ((), None)
     assert settled.camera.status["detector"]["class"] == "cpu"
     edited = camera_from_body(camera_body(status=settled.camera.status, generation=2))
-    assert kinds(decide(replace(settled, camera=edited))) == ["Deployment"]
+    assert kinds(settle(replace(settled, camera=edited))) == ["Deployment"]
 
 
 def test_the_pod_that_waited_in_vain_says_nothing_of_the_fallback() -> None:
     waiting = pod(unschedulable=NO_GPU, labels={"vigil.dev/detector-class": "gpu"})
     start = situation(classes=falling_back())
-    second = carried_out(start, decide(start), (waiting,))
-    third = carried_out(second, decide(second), (waiting,))
+    second = carried_out(start, settle(start), (waiting,))
+    third = carried_out(second, settle(second), (waiting,))
     late = replace(third, now=third.now + timedelta(seconds=61))
     assert {condition["reason"] for condition in third.camera.status["conditions"]} > {"InsufficientGPU"}
-    fallen = decide(late)
+    fallen = settle(late)
     assert {condition.reason for condition in fallen.verdict.conditions} == {Reason.STARTING, Reason.SYNCED}
     replaced = pod(unschedulable="0/1 nodes: 1 Insufficient cpu.", labels={"vigil.dev/detector-class": "cpu"})
-    said = decide(carried_out(late, fallen, (replaced,))).verdict.conditions
+    said = settle(carried_out(late, fallen, (replaced,))).verdict.conditions
     assert {condition.reason for condition in said} == {Reason.INSUFFICIENT_RESOURCES, Reason.SYNCED}
 
 
@@ -257,6 +264,65 @@ def test_an_absent_fallback_changes_nothing() -> None:
     classes = falling_back()
     del classes["cpu"]
     start = situation(classes=classes)
-    first = carried_out(start, decide(start), (pod(unschedulable=NO_GPU),))
-    second = carried_out(first, decide(first), (pod(unschedulable=NO_GPU),))
-    assert decide(replace(second, now=second.now + timedelta(hours=1))).apply == ()
+    first = carried_out(start, settle(start), (pod(unschedulable=NO_GPU),))
+    second = carried_out(first, settle(first), (pod(unschedulable=NO_GPU),))
+    assert settle(replace(second, now=second.now + timedelta(hours=1))).manifests(may_roll=True) == ()
+
+
+def kubectl_camera(*, is_claimed: bool = True, **options: Any) -> Camera:
+    body = camera_body("gate", camera_id=None, **options)
+    if is_claimed:
+        body["metadata"] |= {"finalizers": ["vigil.dev/api-row"], "labels": {"vigil.dev/managed-by": "kubectl"}}
+    return camera_from_body(body)
+
+
+def registered(seen: Camera, **changes: Any) -> Situation:
+    """A kubectl camera whose row says the same as the resource."""
+    given = situation(seen, api=ApiView())
+    registration = Case(given).registration
+    assert registration is not None
+    row = RegisteredResource(uid=seen.meta.uid, id=9, digest=registration.digest)
+    return replace(given, api=replace(ApiView(row=row, are_rows_known=True), **changes))
+
+
+def of_former_camera() -> Situation:
+    running = carried_out(situation(), settle(situation()))
+    return replace(running, camera=camera(uid="another"))
+
+
+DECIDED_BY: dict[str, Situation] = {
+    "reject_invalid_spec": situation(camera(spec=camera_spec(detection={"minimumConfidence": 2}))),
+    "report_refused_registration": situation(
+        kubectl_camera(), api=ApiView(refusal="owner: no such user", is_refused_for_good=True)
+    ),
+    "claim_resource": situation(kubectl_camera(is_claimed=False), api=ApiView()),
+    "register_resource": situation(kubectl_camera(), api=ApiView()),
+    "stop_inactive_camera": registered(kubectl_camera(spec=camera_spec(active=False))),
+    "remove_objects_of_former_camera": of_former_camera(),
+    "require_detector_class": situation(classes={}, api=ApiView(configuration())),
+    "require_camera_id": situation(kubectl_camera(), api=ApiView(refusal="ConnectError")),
+    "require_row_before_token": situation(
+        kubectl_camera(status={"cameraId": 9}), api=ApiView(refusal="ConnectError")
+    ),
+    "request_token": registered(kubectl_camera()),
+}
+"""For each step of the chain, a situation that it must be the first to decide."""
+
+
+@pytest.mark.parametrize("step", CHAIN, ids=lambda step: step.__name__)
+def test_each_step_is_the_first_to_decide_its_own_situation(step: Any) -> None:
+    case = Case(DECIDED_BY[step.__name__])
+    assert next(other.__name__ for other in CHAIN if other(case) is not None) == step.__name__
+
+
+def test_a_camera_with_nothing_to_wait_for_passes_every_step() -> None:
+    case = Case(registered(kubectl_camera(), issued_token="issued"))
+    assert [step.__name__ for step in CHAIN if step(case) is not None] == []
+
+
+def test_a_restart_for_a_changed_class_is_held_apart_from_other_changes() -> None:
+    start = situation()
+    running = carried_out(start, settle(start), (pod(),))
+    changed = settle(replace(running, classes={"gpu": detector_class(gpu={"resourceName": "other.com/gpu"})}))
+    assert [item["kind"] for item in changed.manifests(may_roll=False)] == []
+    assert [item["kind"] for item in changed.manifests(may_roll=True)] == ["Deployment"]
