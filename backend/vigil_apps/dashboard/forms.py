@@ -22,7 +22,7 @@ class SignInForm(AuthenticationForm):
     """Name and password; a wrong one is told without saying which of the two."""
 
     error_messages = {  # noqa: RUF012 as Django declares it
-        "invalid_login": _("This user name and password do not match. Both are case-sensitive."),
+        "invalid_login": _("Incorrect user name or password. Both are case-sensitive."),
         "inactive": _("This account is not active."),
     }
 
@@ -42,7 +42,7 @@ class CameraForm(forms.Form):
         widget=forms.TextInput(attrs={"placeholder": _("Front gate"), "autofocus": True}),
     )
     rtsp_url = forms.CharField(
-        label=_("RTSP address"),
+        label=_("RTSP URL"),
         error_messages=REQUIRED,
         help_text=_("Include the user name and password. They are stored encrypted and never shown again."),
         widget=forms.TextInput(
@@ -65,13 +65,13 @@ class CameraForm(forms.Form):
         label=_("Group"),
         required=False,
         max_length=64,
-        help_text=_("For filtering the wall and for assigning cameras to pipelines, for example: yard"),
+        help_text=_("Used to filter cameras and to assign them to detectors, for example: yard"),
     )
     transport = forms.ChoiceField(
         label=_("Transport"), choices=TRANSPORTS, help_text=_("TCP works with almost every camera.")
     )
     classes = forms.CharField(
-        label=_("Classes to detect"),
+        label=_("Classes"),
         required=False,
         help_text=_(
             "Class names of the model, separated by commas: person, car. "
@@ -114,7 +114,7 @@ class CameraForm(forms.Form):
         required=False,
         min_value=1,
         max_value=100_000_000,
-        help_text=_("For snapshots and clips. The oldest alerts are deleted first. Leave empty for no limit."),
+        help_text=_("For images and clips. When the limit is reached, the oldest alerts are deleted first. Leave empty for no limit."),
     )
     activate = forms.BooleanField(
         label=_("Start detection now"),
@@ -129,7 +129,7 @@ class CameraForm(forms.Form):
         if sites:
             field = self.fields["site"]
             assert isinstance(field, forms.ChoiceField)
-            field.choices = [("", _("none: only the owner has access")), *sites]
+            field.choices = [("", _("No site: only the owner has access")), *sites]
         else:
             del self.fields["site"]
 

@@ -40,7 +40,7 @@ ALERT_KINDS: dict[AlertType, AlertKind] = {
     AlertType.VEHICLE: AlertKind(_("Vehicle"), "vehicle", "info"),
     AlertType.INTRUSION: AlertKind(_("Intrusion"), "intrusion", "danger"),
     AlertType.LOITERING: AlertKind(_("Loitering"), "loitering", "warn"),
-    AlertType.LINE_CROSSING: AlertKind(_("Line crossed"), "line", "warn"),
+    AlertType.LINE_CROSSING: AlertKind(_("Line crossing"), "line", "warn"),
     AlertType.FIRE: AlertKind(_("Fire"), "fire", "danger"),
     AlertType.SMOKE: AlertKind(_("Smoke"), "smoke", "danger"),
     AlertType.VIOLENCE: AlertKind(_("Violence"), "warning", "danger"),
@@ -69,12 +69,12 @@ CHOICES: dict[str, Words] = {
     MessageState.PENDING: _("Waiting"),
     MessageState.SENT: _("Sent"),
     MessageState.FAILED: _("Delivery failed"),
-    MessageState.DROPPED: _("No longer sent"),
+    MessageState.DROPPED: _("Discarded"),
     Action.CREATED: _("Created"),
     Action.CHANGED: _("Changed"),
     Action.DELETED: _("Deleted"),
     Via.SESSION: _("Browser session"),
     Via.TOKEN: _("Token"),
-    Via.SYSTEM: _("Command or backend"),
+    Via.SYSTEM: _("Command line or backend"),
 }
 """What messages and entries of the audit trail are stored as, in words; the values are of no two vocabularies."""

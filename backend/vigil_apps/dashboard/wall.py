@@ -10,7 +10,7 @@ from vigil_apps.dashboard.cards import CameraCard
 from vigil_apps.dashboard.vocabulary import Words
 
 COLUMNS = ("1", "2", "3", "4", "6", "8")
-SHOWN = [("", _("All")), ("trouble", _("Problems")), ("alerts", _("With new alerts"))]
+SHOWN = [("", _("All")), ("trouble", _("Needs attention")), ("alerts", _("With new alerts"))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Wall:
     @property
     def columns_offered(self) -> list[tuple[str, Words]]:
         """The choices of columns."""
-        return [("", _("Size: automatic")), *((number, _columns_text(number)) for number in COLUMNS)]
+        return [("", _("Columns: automatic")), *((number, _columns_text(number)) for number in COLUMNS)]
 
     @property
     def shown_offered(self) -> list[tuple[str, Words]]:

@@ -112,7 +112,7 @@ def test_a_wrong_password_is_told_and_a_right_one_leads_where_one_was_going(sign
         visit.page.fill("#id_username", visit.user.username)
         visit.page.fill("#id_password", "wrong")
         visit.page.click("button[type=submit]")
-        expect(visit.page.get_by_role("alert")).to_contain_text("do not match")
+        expect(visit.page.get_by_role("alert")).to_contain_text("Incorrect user name or password")
         visit.page.fill("#id_password", visit.user.password)
         visit.page.click("button[type=submit]")
         visit.page.wait_for_url("**/dashboard/cameras/add/")

@@ -34,7 +34,7 @@ def test_filters_live_in_the_url(visit: Visit, watcher: Watcher) -> None:
     assert shown(page) == [fire]
     page.get_by_label("Camera", exact=True).select_option("Gate")
     expect(page.get_by_text("No matching alerts")).to_be_visible()
-    page.get_by_role("link", name="Clear").click()
+    page.get_by_role("link", name="Clear filters").click()
     expect(page.locator("[data-alert]")).to_have_count(2)
     page.get_by_label("Search").fill("100 % <")
     page.keyboard.press("Enter")
@@ -110,7 +110,7 @@ def test_many_are_judged_by_one_key_and_undone(visit: Visit, watcher: Watcher) -
     page = visit.page
     visit.open("/dashboard/alerts/")
     assert shown(page) == [single, *ids[::-1]]
-    expect(page.locator(f"#alert-{ids[2]}")).to_contain_text("3 alerts for one object")
+    expect(page.locator(f"#alert-{ids[2]}")).to_contain_text("3 alerts for the same object")
     page.locator(f"#alert-{ids[2]} input").check()
     expect(page.locator("#inbox-actions")).to_contain_text("3 selected")
     page.keyboard.press("f")
@@ -145,7 +145,7 @@ def test_alerts_stream_in_and_nothing_is_asked_meanwhile(visit: Visit, watcher: 
     first = watcher.send_alert(camera_id, picture=False, track="5")
     expect(page.locator(f"#alert-{first}")).to_be_visible(timeout=3000)
     second = watcher.send_alert(camera_id, picture=False, track="5")
-    expect(page.locator(f"#alert-{second}")).to_contain_text("2 alerts for one object")
+    expect(page.locator(f"#alert-{second}")).to_contain_text("2 alerts for the same object")
     expect(page.locator(f"#alert-{first}")).to_have_class(re.compile("is-same"))
 
 
@@ -173,10 +173,10 @@ def test_new_rows_wait_while_one_is_further_down(visit: Visit, watcher: Watcher)
     page.evaluate("window.scrollTo(0, 600)")
     before = page.evaluate("scrollY")
     later = watcher.send_alert(camera_id, picture=False)
-    expect(page.get_by_role("button", name="new: show")).to_be_visible()
+    expect(page.get_by_role("button", name="Show 1 new")).to_be_visible()
     assert page.evaluate("scrollY") == before
     assert later not in shown(page)
-    page.get_by_role("button", name="new: show").click()
+    page.get_by_role("button", name="Show 1 new").click()
     expect(page.locator(f"#alert-{later}")).to_be_visible()
     assert shown(page)[:2] == [later, fresh]
 

@@ -40,14 +40,14 @@ def test_an_address_is_tried_while_one_types(visit: Visit, camera: RtspServer, t
         words, picture = page.locator("[data-probe-text]"), page.locator("[data-probe] img")
         expect(words).to_be_hidden()
 
-        page.get_by_label("RTSP address").fill(camera.url.replace("pass", "wrong"))
+        page.get_by_label("RTSP URL").fill(camera.url.replace("pass", "wrong"))
         expect(words).to_contain_text(
             "The camera rejects the user name or password (RTSP status 401). Enter the camera's credentials again.",
             timeout=60_000,
         )
         expect(picture).to_be_hidden()
 
-        page.get_by_label("RTSP address").fill(camera.url)
+        page.get_by_label("RTSP URL").fill(camera.url)
         expect(words).to_have_text("Connected: 320 × 192, h264", timeout=60_000)
         expect(picture).to_be_visible()
         assert picture.evaluate("image => image.naturalWidth") == 320

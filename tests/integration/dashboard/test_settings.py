@@ -99,13 +99,13 @@ def test_an_administrator_invites_and_closes_an_account(sign_in: SignIn, users: 
     with sign_in(users.take(is_superuser=True)) as visit:
         page = visit.page
         visit.open("/dashboard/settings/people/")
-        page.get_by_label("Recipient").fill("Night shift")
+        page.get_by_label("Name").fill("Night shift")
         page.get_by_role("button", name="Invite").click()
         expect(page.locator("[data-secret]")).not_to_be_empty()
         link = page.locator("[data-secret]").inner_text()
         assert "/invitation/" in link
         page.get_by_role("dialog").get_by_role("button", name="Done").click()
-        expect(page.get_by_role("row").filter(has_text="Night shift")).to_contain_text("valid until")
+        expect(page.get_by_role("row").filter(has_text="Night shift")).to_contain_text("Valid until")
         page.get_by_role("button", name=f"Deactivate {guest.username}").click()
         expect(page.get_by_role("button", name=f"Reactivate {guest.username}")).to_be_visible()
         with visit.server.client(guest.token) as client:
@@ -155,7 +155,7 @@ def test_a_subscription_is_made_tested_switched_off_and_deleted(visit: Visit) ->
     page.get_by_role("dialog").get_by_role("button", name="Done").click()
     expect(page.get_by_role("heading", name="Pager")).to_be_visible()
     assert "s3cret" not in page.content()
-    page.get_by_role("button", name="Send a test: Pager").click()
+    page.get_by_role("button", name="Send test: Pager").click()
     expect(page.get_by_role("row").filter(has_text="Test")).to_have_count(1)
     page.get_by_role("button", name="Turn off").click()
     expect(page.get_by_role("button", name="Turn on")).to_be_visible()

@@ -95,11 +95,11 @@ def test_trouble_comes_first_with_its_reason_and_asks_for_no_picture(visit: Visi
     visit.open("/dashboard/cameras/")
     tiles = visit.page.locator(".tile")
     expect(tiles.first).to_contain_text(REASON_TEXTS[Reason.STREAM_UNAUTHORIZED])
-    visit.page.get_by_text("Problems", exact=True).click()
+    visit.page.get_by_text("Needs attention", exact=True).click()
     visit.page.wait_for_url("**shown=trouble**")
     expect(tiles).to_have_count(1)
     watcher.report(broken, "Streaming", "Streaming")
-    expect(visit.page.get_by_text("No cameras with problems")).to_be_visible()
+    expect(visit.page.get_by_text("No cameras need attention")).to_be_visible()
     assert set(pictures.asked) <= {fine}
 
 

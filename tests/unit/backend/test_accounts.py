@@ -185,7 +185,7 @@ def test_the_links_page(site: Site, anna: Party, ben: Party) -> None:
     url = link()
     browser = Client()
     for _ in range(2):  # a look uses nothing up
-        assert "You are invited to join Yard as viewer." in browser.get(url).content.decode()
+        assert "You have been invited to join Yard as viewer." in browser.get(url).content.decode()
     assert "too common" in browser.post(url, {"username": "emil", "password": "password123"}).content.decode()
     entered = browser.post(url, {"username": "emil", "password": PASSWORD})
     assert (entered.status_code, entered.headers["Location"]) == (302, "/dashboard/")

@@ -82,7 +82,7 @@ def test_foreign_host_tells_people_what_to_set_and_leaks_nothing(db: None, setti
     answer = Client().get("/dashboard/", headers={"host": "evil.test", "accept": "text/html"}, secure=secure)
     text = answer.content.decode()
     assert answer.status_code == 400
-    assert "Vigil does not answer under the host name or address in your browser's address bar." in text
+    assert "Vigil does not accept requests for the host name or address in your browser's address bar." in text
     for setting in ("make run HOST=0.0.0.0", "VIGIL_PUBLIC_URL=https://vigil.example", "VIGIL_ALLOWED_HOSTS="):
         assert f"<code>{setting}" in text
     assert "evil.test" not in text

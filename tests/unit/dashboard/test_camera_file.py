@@ -33,8 +33,8 @@ def test_all_are_added(client: Client) -> None:
 
 def test_what_is_wrong_is_told_by_its_line_and_nothing_is_added(client: Client) -> None:
     _, text, _ = _send(client, BAD, "add")
-    assert '<td data-label="Line">2</td>' in text
-    assert '<td data-label="Line">3</td>' in text
+    assert '<td data-label="Line number">2</td>' in text
+    assert '<td data-label="Line number">3</td>' in text
     assert "must be filled in" in text
     assert not Camera.objects.exists()
 
