@@ -1,1 +1,1 @@
-"""Bring alerts, live pictures and heartbeats to the API."""
+"""Deliver alerts, live frames and heartbeats to the API."""

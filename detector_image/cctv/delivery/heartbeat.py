@@ -1,4 +1,4 @@
-"""Tells the API how each camera is: every ten seconds, and at once when something changes."""
+"""Report the state of each camera to the API: every ten seconds, and immediately on a change."""
 
 import logging
 import threading
@@ -16,10 +16,10 @@ Reporters = Callable[[], Mapping[int, Callable[[], Heartbeat]]]
 
 
 class Heart:
-    """A thread that sends the heartbeats of all cameras of the process.
+    """Send the heartbeats of all cameras of the process in one thread.
 
-    `reporters` gives, for each camera of the moment, what makes its heartbeat; `send` raises `ApiError`; `answered`
-    is called whenever the API took one.
+    `reporters` returns, for each current camera, a function that builds its heartbeat. `send` raises `ApiError`.
+    `answered` is called after every successful request.
     """
 
     def __init__(
@@ -34,16 +34,16 @@ class Heart:
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Begins."""
+        """Start the thread."""
         self._thread.start()
 
     def change(self, camera_id: int) -> None:
-        """The camera's state has changed: report it now. From any thread."""
+        """Report the camera now because its state has changed; callable from any thread."""
         self._at_once.add(camera_id)
         self._changed.set()
 
     def stop(self, timeout_seconds: float) -> None:
-        """Ends."""
+        """Stop the thread."""
         self._stopping = True
         self._changed.set()
         self._thread.join(timeout_seconds)
@@ -69,21 +69,21 @@ class Heart:
             self._at_once.discard(camera_id)
             self._due[camera_id] = now + self._interval
             if not self._beat(camera_id, report):
-                # Nobody answers: the others need not wait for the same time-out one by one.
+                # The API is unreachable: do not let every other camera wait for the same time-out in turn.
                 self._due = dict.fromkeys(reporters, time.monotonic() + self._interval / 2)
                 return
 
     def _beat(self, camera_id: int, report: Callable[[], Heartbeat]) -> bool:
-        """Whether the API can be reached."""
+        """Send one heartbeat; return whether the API was reachable."""
         try:
             self._send(camera_id, report())
         except ApiError as error:
             if not self._failing:
-                camera_logger(camera_id).warning("health cannot be reported: %s", error)
+                camera_logger(camera_id).warning("could not send the heartbeat: %s", error)
             self._failing = True
             return error.status is not None
-        except Exception:  # noqa: BLE001 - one camera's report must not end those of the others
-            camera_logger(camera_id).exception("health cannot be reported")
+        except Exception:  # noqa: BLE001 - a failing report must not stop those of the other cameras
+            camera_logger(camera_id).exception("could not send the heartbeat")
             return True
         self._failing = False
         self._answered()

@@ -1,4 +1,4 @@
-"""Live pictures of one camera, encoded once for all who look, and only while somebody does."""
+"""Live frames of one camera, encoded once for all viewers, and only while there is a viewer."""
 
 import threading
 import time
@@ -22,11 +22,11 @@ WIDEST_PIXELS = 960
 JPEG_QUALITY = 75
 
 Send = Callable[[int, bytes, float], None]
-"""Brings a JPEG of a camera to the API, with the Unix time at which it came. Raises `ApiError`."""
+"""Send a JPEG of a camera to the API, with the Unix time of its frame. Raises `ApiError`."""
 
 
 class LiveView:
-    """While nobody looks there is no thread, and `offer` is one comparison."""
+    """Encode and send live frames. Without a viewer there is no thread, and `offer` costs one comparison."""
 
     def __init__(self, camera_id: int, send: Send, metrics: Metrics) -> None:
         self._camera_id, self._send, self._metrics = camera_id, send, metrics
@@ -41,33 +41,33 @@ class LiveView:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether somebody looks."""
+        """Return whether someone watches the camera."""
         return time.monotonic() < self._until
 
     def look(self, seconds: float) -> None:
-        """Pictures are wanted for so long. From any thread."""
+        """Send frames for the next `seconds`; callable from any thread."""
         with self._lock:
             if self._is_ended:
                 return
             self._until = max(self._until, time.monotonic() + min(seconds, 60.0))
             if self._thread is None:
-                self._boxes = ()  # those of the last time that somebody looked
+                self._boxes = ()  # boxes left over from the previous viewer
                 self._thread = threading.Thread(target=self._run, name=f"live-{self._camera_id}", daemon=True)
                 self._thread.start()
 
     def offer(
         self, picture: av.VideoFrame, received_at: datetime, monotonic_seconds: float, pixel_aspect: float = 1.0
     ) -> None:
-        """A picture of the stream, in the reading thread."""
+        """Take a frame of the stream; called in the reading thread."""
         if monotonic_seconds < self._until and self._limit.is_due(monotonic_seconds):
             self._mailbox.put(Frame.from_av(picture, received_at, monotonic_seconds, 0, pixel_aspect))
 
     def show(self, boxes: Sequence[tuple[Box, str]]) -> None:
-        """The objects in view and what they are called, until it is said anew."""
+        """Set the boxes and labels to draw on the next frames."""
         self._boxes = boxes
 
     def end(self) -> None:
-        """Sends nothing more."""
+        """Stop sending."""
         with self._lock:
             self._is_ended, self._until = True, 0.0
         self._mailbox.close()
@@ -88,11 +88,11 @@ class LiveView:
                 is_failing = False
             except ApiError as error:
                 if not is_failing:
-                    self._log.warning("live pictures cannot be sent: %s", error)
+                    self._log.warning("could not send a live frame: %s", error)
                 is_failing = True
                 time.sleep(0.5)
-            except Exception:  # noqa: BLE001 the watching is worth more than the looking
-                self._log.exception("a live picture could not be made")
+            except Exception:  # noqa: BLE001 - a failing live view must not stop the detection
+                self._log.exception("could not encode a live frame")
                 time.sleep(0.5)
 
     def _encode(self, frame: Frame) -> bytes:

@@ -1,4 +1,4 @@
-"""Brings waiting alerts to the API: in order within a camera, several cameras at a time, until it has worked."""
+"""Deliver spooled alerts to the API: in order for each camera, several cameras in parallel, retrying until done."""
 
 import logging
 import threading
@@ -17,14 +17,14 @@ log = logging.getLogger("cctv")
 
 _WORKERS = 4
 _LONGEST_PAUSE_SECONDS = 15.0
-"""An API that is back must not wait long for what happened meanwhile."""
+"""Longest pause between two attempts: after an outage, waiting alerts must not be delayed for long."""
 
 Post = Callable[[Submission, bytes], bool]
-"""Brings an alert with its JPEG (empty: none), or what follows one. True: it was new. Raises `ApiError`."""
+"""Send an alert with its JPEG (empty: none), or its image or clip; return whether it was new. Raises `ApiError`."""
 
 
 class _Route:
-    """One camera's way to the API."""
+    """Delivery state of one camera."""
 
     def __init__(self) -> None:
         self.busy = False
@@ -34,7 +34,7 @@ class _Route:
 
 
 class Sender:
-    """Threads that empty a spool through `post`, which returns whether the alert was new and raises `ApiError`."""
+    """Threads that empty a spool with `post`, which returns whether the alert was new and raises `ApiError`."""
 
     def __init__(self, spool: Spool, post: Post, metrics: Metrics, workers: int = _WORKERS) -> None:
         self._spool, self._post, self._metrics = spool, post, metrics
@@ -44,17 +44,17 @@ class Sender:
         self._threads = [threading.Thread(target=self._work, name=f"sender-{n}", daemon=True) for n in range(workers)]
 
     def start(self) -> None:
-        """Begins with what a former process left."""
+        """Start the threads, beginning with the alerts of an earlier process."""
         for thread in self._threads:
             thread.start()
 
     def notify(self) -> None:
-        """Something was spooled."""
+        """Wake the threads because an alert was spooled."""
         with self._wake:
             self._wake.notify()
 
     def api_is_back(self) -> None:
-        """Whoever learns that the API answers again need not let the alerts wait."""
+        """Retry at once because the API is reachable again."""
         with self._wake:
             for route in self._routes.values():
                 if route.failing:
@@ -62,7 +62,7 @@ class Sender:
             self._wake.notify_all()
 
     def stop(self, timeout_seconds: float) -> None:
-        """Sends what can be sent at once and ends; the rest stays in the spool."""
+        """Send what can be sent immediately, then stop; the rest stays in the spool."""
         deadline = time.monotonic() + timeout_seconds
         with self._wake:
             self._stopping = True
@@ -80,8 +80,8 @@ class Sender:
             pause: float | None = _LONGEST_PAUSE_SECONDS
             try:
                 pause = self._send(entry, route)
-            except Exception:  # noqa: BLE001 - whatever it is, the other cameras' alerts still have to go
-                camera_logger(entry.camera_id).exception("an alert could not be sent")
+            except Exception:  # noqa: BLE001 - one faulty alert must not block those of the other cameras
+                camera_logger(entry.camera_id).exception("could not send an alert")
             with self._wake:
                 route.busy = False
                 route.failing = pause is not None
@@ -89,7 +89,7 @@ class Sender:
                 self._wake.notify()
 
     def _take(self) -> tuple[Entry, _Route] | None:
-        """The next alert, its route marked busy; None: the end."""
+        """Return the next alert and mark its route as busy; None when the sender is stopping."""
         with self._wake:
             while True:
                 now = time.monotonic()
@@ -110,7 +110,7 @@ class Sender:
                 self._wake.wait(None if nearest is None else nearest - now)
 
     def _send(self, entry: Entry, route: _Route) -> float | None:
-        """Sends one entry; returns how long this camera's next try has to wait, None: not at all."""
+        """Send one entry; return the seconds to wait before this camera's next attempt, or None for no wait."""
         try:
             submission, content = self._spool.read(entry)
         except DamagedAlertError as error:
@@ -123,12 +123,12 @@ class Sender:
                 self._bury(entry, str(error))
                 return None
             if not route.failing:
-                camera_logger(entry.camera_id).warning("alerts wait on disk: %s", error)
+                camera_logger(entry.camera_id).warning("could not deliver alerts: %s; they stay on disk", error)
             return max(route.backoff.next_seconds(), error.retry_after_seconds or 0.0)
         self._spool.done(entry)
         route.backoff.reset()
         if route.failing:
-            camera_logger(entry.camera_id).info("alerts are delivered again")
+            camera_logger(entry.camera_id).info("alert delivery has recovered")
             self.api_is_back()
         if isinstance(submission, AlertSubmission):
             seconds = (datetime.now(UTC) - submission.timestamp).total_seconds()

@@ -1,20 +1,20 @@
-"""Alerts on disk until the API has them: one file an alert, first in first out per camera, bounded.
+"""Keep alerts on disk until the API has stored them: one file per alert, first in first out per camera, bounded.
 
-Why files and not a database: a file that is renamed into its place after `fsync` is there wholly or not at all,
-deleting one works on a full disk (a database must write to delete), a picture is not copied through a journal, and a
-person can look at what waits.
+Why files and not a database: after `fsync` and rename a file is complete or absent, a file can be deleted on a full
+disk (a database must write in order to delete), images are not copied through a journal, and the content can be
+inspected with ordinary tools.
 
-    <folder>/waiting/<camera>/<sequence>-<event id>.alert     a line of JSON, then the JPEG
-    <folder>/waiting/<camera>/<sequence>-<event id>.picture   likewise: a better picture of that event
-    <folder>/waiting/<camera>/<sequence>-<event id>.clip      likewise, with an MP4
-    <folder>/dead/<camera>/<same name>, <same name>.reason    what the API will never take, and why
-    <folder>/lock                                             one process at a time
+    <folder>/waiting/<camera>/<sequence>-<event id>.alert     one line of JSON, then the JPEG
+    <folder>/waiting/<camera>/<sequence>-<event id>.picture   same format: a better image of that event
+    <folder>/waiting/<camera>/<sequence>-<event id>.clip      same format, with an MP4
+    <folder>/dead/<camera>/<same name>, <same name>.reason    dead letters: rejected permanently, with the reason
+    <folder>/lock                                             held by the only process that uses the folder
 
-What follows an alert is worth less than any alert: it is sent when no alert of its camera waits, and goes first when
-room is short.
+Better images and clips are less important than alerts: they are sent when no alert of their camera waits, and are
+dropped first when space runs out.
 
-Kill the process at any instruction: an alert is accepted once `append` has returned, and then it is sent. It may be
-sent twice (killed between the API's answer and the deletion); the API knows it by its `event_id`.
+Crash safety: once `append` has returned, the alert will be sent, wherever the process is killed. It may be sent twice
+(if killed between the API's answer and the deletion); the API recognises it by its `event_id`.
 """
 
 import contextlib
@@ -38,23 +38,23 @@ from vigil_contracts.alert import NEW_FIELDS, AlertSubmission, ClipSubmission, P
 Submission = AlertSubmission | PictureSubmission | ClipSubmission
 
 _KINDS: dict[str, type[Submission]] = {"alert": AlertSubmission, "picture": PictureSubmission, "clip": ClipSubmission}
-"""By the name that is a file's suffix and its header's key."""
+"""Maps a kind to the file's suffix and the key in its header."""
 _SUFFIXES = frozenset(f".{kind}" for kind in _KINDS)
 _DEAD_SHARE = 10
-"""Dead letters may take one part in so many of the room: they are for a person to look at, not to be sent."""
+"""Dead letters may use this fraction of the spool (1/N): they are kept for inspection only."""
 
 
 class SpoolInUseError(Exception):
-    """Another process uses the folder."""
+    """The folder is in use by another process."""
 
 
 class DamagedAlertError(Exception):
-    """A file does not hold what was written into it."""
+    """A file's content differs from what was written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One waiting alert, or a picture or clip that follows one."""
+    """One waiting alert, or a better image or clip of an alert."""
 
     camera_id: int
     path: Path
@@ -63,25 +63,25 @@ class Entry:
 
     @property
     def kind(self) -> str:
-        """`alert`, `picture` or `clip`."""
+        """Return `alert`, `picture` or `clip`."""
         return self.path.suffix.removeprefix(".")
 
     @property
     def is_alert(self) -> bool:
-        """Whether it is an alert; all else follows one."""
+        """Return whether this is an alert and not its image or clip."""
         return self.kind == "alert"
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How much waits; `size_bytes` with what follows the alerts."""
+    """The amount of waiting data; `size_bytes` includes images and clips."""
 
     alerts: int
     size_bytes: int
 
 
 class Spool:
-    """Thread-safe. `dropped` is called with a camera id and a word whenever an alert is given up (full, old)."""
+    """Thread-safe. `dropped` is called with a camera id and a cause (`full`, `old`) for every alert that is dropped."""
 
     def __init__(
         self,
@@ -102,19 +102,19 @@ class Spool:
             fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._lock_file.close()
-            raise SpoolInUseError(f"another detector uses {folder}; give each its own VIGIL_SPOOL_DIR") from None
+            raise SpoolInUseError(f"another detector uses {folder}; set a different VIGIL_SPOOL_DIR for each") from None
         self._sequences = itertools.count(self._load() + 1)
 
     def close(self) -> None:
-        """Lets another process use the folder."""
+        """Release the folder for other processes."""
         self._lock_file.close()
 
     def append(self, submission: Submission, content: bytes) -> bool:
-        """Accepts an alert or a picture with its JPEG, or a clip with its MP4.
+        """Store an alert or better image with its JPEG, or a clip with its MP4; return whether it was stored.
 
-        Once True is returned it survives all but the disk. False: it is given up and counted, since it is larger
-        than the spool, or it follows an alert and there is no room for it. Raises OSError for a disk that fails, and
-        for an alert that finds the disk full after everything else was dropped: it fits once the disk has room.
+        After True only a disk failure can lose it. False: it was dropped and counted, since it is larger than the
+        spool, or it is an image or clip and there is no space. Raises OSError if the disk fails, or if there is no
+        space for an alert even after everything else was dropped; retry when the disk has space again.
         """
         data = _encode(submission, content)
         folder = self._waiting / str(submission.camera)
@@ -146,7 +146,7 @@ class Spool:
         return True
 
     def head(self, camera_id: int) -> Entry | None:
-        """What of a camera is to be sent next: its oldest alert, and the oldest of the rest when there is none."""
+        """Return the camera's next entry to send: the oldest alert, or the oldest image or clip if no alert waits."""
         with self._lock:
             queue = self._queues.get(camera_id)
             while queue:
@@ -157,26 +157,26 @@ class Spool:
             return None
 
     def read(self, entry: Entry) -> tuple[Submission, bytes]:
-        """What was accepted, and its content. Raises `DamagedAlertError`."""
+        """Return an entry's submission and content. Raises `DamagedAlertError`."""
         try:
             return _decode(entry.path.read_bytes())
         except (ValueError, KeyError, StopIteration, OSError, ValidationError) as error:
             raise DamagedAlertError(f"{type(error).__name__}") from error
 
     def give_up(self, camera_id: int) -> None:
-        """Count an alert that was never written and that nobody can hold any longer."""
+        """Count an alert as dropped that could never be written to disk."""
         self._dropped(camera_id, "full")
 
     def done(self, entry: Entry) -> None:
-        """The API has it."""
+        """Delete an entry that the API has stored."""
         with self._lock:
             self._remove(entry, "")
 
     def bury(self, entry: Entry, reason: str) -> None:
-        """The API will never take it: kept aside, with the reason beside it."""
+        """Move an entry that the API rejects permanently to the dead letters, with the reason."""
         folder = self._dead / str(entry.camera_id)
         with self._lock:
-            with contextlib.suppress(OSError):  # a full disk must not keep the others waiting
+            with contextlib.suppress(OSError):  # a full disk must not block the other alerts
                 folder.mkdir(exist_ok=True)
                 (folder / f"{entry.path.name}.reason").write_text(f"{reason}\n", encoding="utf-8")
                 entry.path.rename(folder / entry.path.name)
@@ -184,12 +184,12 @@ class Spool:
             self._trim_dead()
 
     def cameras(self) -> list[int]:
-        """The cameras with waiting alerts."""
+        """Return the cameras with waiting entries."""
         with self._lock:
             return [camera_id for camera_id, queue in self._queues.items() if queue]
 
     def waiting(self, camera_id: int | None = None) -> Waiting:
-        """How much waits, of one camera or of all."""
+        """Return how much waits for one camera, or for all."""
         with self._lock:
             queues = self._queues.values() if camera_id is None else [self._queues.get(camera_id, deque())]
             entries = [entry for queue in queues for entry in queue]
@@ -197,14 +197,14 @@ class Spool:
             return Waiting(alerts, sum(entry.size_bytes for entry in entries))
 
     def _load(self) -> int:
-        """Takes up what a former process left; returns the highest sequence."""
+        """Load the entries of an earlier process; return the highest sequence number."""
         highest = 0
         for folder in sorted(path for path in self._waiting.iterdir() if path.name.isdigit()):
             entries = []
             for path in folder.iterdir():
                 number = path.name.split("-", 1)[0]
                 if path.suffix not in _SUFFIXES or not number.isdigit():
-                    path.unlink()  # unfinished: `append` never returned for it
+                    path.unlink()  # incomplete: `append` did not return for it
                     continue
                 entries.append(Entry(int(folder.name), path, int(number), path.stat().st_size))
             entries.sort(key=lambda entry: entry.sequence)
@@ -214,7 +214,7 @@ class Spool:
         return highest
 
     def _make_room(self, size_bytes: int, *, for_alert: bool) -> bool:
-        """Whether there is room now; what could never fit costs nobody theirs."""
+        """Drop older entries until the size fits; return whether it does. A size that can never fit drops nothing."""
         if size_bytes > self._max_bytes:
             return False
         while self._bytes + size_bytes > self._max_bytes:
@@ -223,7 +223,7 @@ class Spool:
         return True
 
     def _drop_oldest(self, why: str, *, for_alert: bool) -> bool:
-        """What follows alerts first, the oldest of it; then the oldest alert, but only for another alert."""
+        """Drop the oldest image or clip; without one, the oldest alert, but only in favour of another alert."""
         queues = self._queues.values()
         entries = [entry for queue in queues for entry in queue if for_alert or not entry.is_alert]
         if not entries:
@@ -234,7 +234,7 @@ class Spool:
     def _remove(self, entry: Entry, dropped_because: str) -> None:
         queue = self._queues.get(entry.camera_id)
         if not queue or entry not in queue:
-            return  # dropped for want of room while it was being sent
+            return  # dropped for lack of space while it was being sent
         queue.remove(entry)
         self._bytes -= entry.size_bytes
         entry.path.unlink(missing_ok=True)
@@ -260,7 +260,7 @@ def _modified(path: Path) -> float:
 
 
 def _encode(submission: Submission, content: bytes) -> bytes:
-    """The version before this one can read it, too: what that does not know stands beside the rest."""
+    """Encode an entry so that the previous version can read it: newer fields are separate keys that it ignores."""
     fields = submission.model_dump(mode="json")
     new = {name: value for name in sorted(NEW_FIELDS) if (value := fields.pop(name, None)) is not None}
     header = {_kind_of(submission): fields, "image_bytes": len(content), "crc32": zlib.crc32(content)}
@@ -273,7 +273,7 @@ def _decode(data: bytes) -> tuple[Submission, bytes]:
     line, _, content = data.partition(b"\n")
     header = json.loads(line)
     if len(content) != header["image_bytes"] or zlib.crc32(content) != header["crc32"]:
-        raise ValueError("the content is not what was written")
+        raise ValueError("the content does not match its checksum")
     kind = next(kind for kind in _KINDS if kind in header)
     model = _KINDS[kind]
     new = {name: value for name, value in header.get("new", {}).items() if name in model.model_fields}
@@ -285,7 +285,7 @@ def _kind_of(submission: Submission) -> str:
 
 
 def _write_durably(folder: Path, name: str, data: bytes) -> None:
-    """Puts a file into its place at once and for good (POSIX: rename is atomic; fsync both file and folder)."""
+    """Create a file atomically and durably (POSIX: rename is atomic; fsync both file and folder)."""
     if not folder.exists():
         folder.mkdir(exist_ok=True)
         _sync(folder.parent)

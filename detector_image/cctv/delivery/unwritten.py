@@ -1,8 +1,8 @@
-"""Alerts that the disk has refused: kept in memory, in order, and offered to the spool again until it has them.
+"""Hold alerts in memory that could not be written to disk, and offer them to the spool until it stores them.
 
-The rules report an object once. An alert that could not be written must therefore not be forgotten: the next frame
-would not report it again. While any alert is held here, the detector's saved state must not be renewed either: a
-detector that is killed now then reports the object anew instead of losing it.
+The rules report an object only once, so an alert that could not be written would be lost with the next frame. While
+any alert is held here, the detector's saved state must not be updated either: if the detector is killed, the next
+process then reports the object again.
 """
 
 from collections import deque
@@ -12,15 +12,15 @@ from cctv.common.backoff import Backoff
 from cctv.common.events import Event
 
 MAX_HELD_ALERTS = 100
-"""Each holds a JPEG of some 50 to 200 kB, so this bounds the memory to about 20 MB per camera."""
+"""Each alert has a JPEG of some 50 to 200 kB, so this limits the memory to about 20 MB per camera."""
 RETRY_FIRST_SECONDS, RETRY_LONGEST_SECONDS = 1.0, 5.0
 
 
 class UnwrittenAlerts:
     """The alerts of one camera that wait for the disk. Not thread-safe: the camera's analysis thread calls it.
 
-    `write` puts an alert into the spool; it returns whether the spool has it now, and raises OSError where the disk
-    refuses it. `give_up` gets the alerts that are too many to hold.
+    `write` stores an alert in the spool, returns whether it did, and raises OSError if the disk fails. `give_up`
+    receives the alerts that exceed the limit.
     """
 
     def __init__(self, write: Callable[[Event], bool], give_up: Callable[[Event], None]) -> None:
@@ -33,15 +33,15 @@ class UnwrittenAlerts:
         return len(self._held)
 
     def add(self, event: Event) -> None:
-        """Hold one more alert; the oldest is given up when there are too many."""
+        """Hold one more alert; give up the oldest one above the limit."""
         self._held.append(event)
         if len(self._held) > MAX_HELD_ALERTS:
             self._give_up(self._held.popleft())
 
     def retry(self, now_seconds: float) -> bool:
-        """Offer the held alerts again when it is time to, the oldest first; return whether none is left now.
+        """Offer the held alerts again if a retry is due, the oldest first; return whether none is left.
 
-        `now_seconds` is a monotonic time. `float("inf")` tries at once, whatever the pause.
+        `now_seconds` is a monotonic time. `float("inf")` retries at once.
         """
         if not self._held:
             return True

@@ -1,1 +1,1 @@
-"""The detector as a program: which cameras run, what the API asks for, and /metrics."""
+"""The detector as a program: which cameras to analyse, detector tasks from the API, and the status endpoints."""

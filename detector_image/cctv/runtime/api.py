@@ -1,4 +1,4 @@
-"""The API for all threads of a detector: one client, whose token is read again when it is refused."""
+"""One API client for all threads of a detector; its token file is read again when the API rejects the token."""
 
 import ssl
 import threading
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Api:
-    """Calls go through `call`, so that a rotated token is taken up wherever it is noticed first."""
+    """Runs requests with `call`, which replaces a rotated token for all threads."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings, self._metrics = settings, metrics
@@ -25,7 +25,7 @@ class Api:
         self._client = self._connect(self._token)
 
     def call(self, request: Callable[[ApiClient], T]) -> T:
-        """`request` with the client, once more where a new token has come. Raises `ApiError`."""
+        """Run `request` with the client; repeat it once if the token has been replaced. Raises `ApiError`."""
         client = self._client
         try:
             return request(client)
@@ -36,7 +36,7 @@ class Api:
         return request(self._client)
 
     def deliver(self, submission: Submission, content: bytes) -> bool:
-        """Brings an alert, or what follows one, to the API; whether it was new. Raises `ApiError`."""
+        """Send an alert, better image or clip to the API; return whether it was new. Raises `ApiError`."""
         if isinstance(submission, ClipSubmission):
             return self.call(lambda client: client.send_clip(submission, content))
         if isinstance(submission, PictureSubmission):
@@ -45,11 +45,11 @@ class Api:
         return self.call(lambda client: client.send_alert(submission, content or None))
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._client.close()
 
     def _renew(self, refused: ApiClient) -> bool:
-        """Whether there is another token than the refused one; the former client ends with its last request."""
+        """Return whether a new token is available; the old client is closed after its last request."""
         with self._lock:
             if self._client is not refused:
                 return True

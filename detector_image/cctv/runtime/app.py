@@ -1,4 +1,4 @@
-"""The detector as a program: everything put together from the settings, run until a signal."""
+"""The detector as a program: builds all components from the settings and runs them until a signal."""
 
 import contextlib
 import logging
@@ -34,7 +34,7 @@ _FLUSH_SECONDS = 1.0
 
 
 class Detector:
-    """One process. `camera_id`: watch this camera alone (pod mode); None: all active ones (poll mode)."""
+    """One process. `camera_id`: analyse only this camera (pod mode); None: all active cameras (poll mode)."""
 
     def __init__(self, settings: Settings, camera_id: int | None) -> None:
         self._settings, self._camera_id = settings, camera_id
@@ -65,7 +65,7 @@ class Detector:
         self._status = self._open_status()
 
     def run(self) -> None:
-        """Returns once stopped and everything has ended."""
+        """Run until `stop` is called and all components have ended."""
         self._status.start()
         self._sender.start()
         self._heart.start()
@@ -77,18 +77,18 @@ class Detector:
             self._end()
 
     def stop(self) -> None:
-        """Makes `run` return soon; from any thread or signal handler."""
+        """Make `run` return soon; callable from any thread or signal handler."""
         self._stopping.set()
 
     def alive(self) -> str:
-        """Why the process should be started anew; empty: it need not."""
+        """Return why the process must be restarted; empty if it need not."""
         silence = time.monotonic() - self._cameras.checked_at
         if silence > _STUCK_AFTER_SECONDS:
             return f"the watchdog has not run for {silence:.0f} s"
-        return self._cameras.trouble()  # of all cameras: a GPU in disorder is mended by a new process at best
+        return self._cameras.trouble()  # affects all cameras: a failed CUDA context needs a new process
 
     def ready(self) -> str:
-        """Why the process does not do its work; empty: it does."""
+        """Return why the detector is not working; empty if it is."""
         if not self._poller.has_answer:
             return "the API has not said yet what to watch"
         if self._camera_id is not None and self._cameras.count() == 0:
@@ -101,14 +101,14 @@ class Detector:
         return "no camera gives pictures" if watched and not streaming else ""
 
     def _end(self) -> None:
-        log.info("ending")
+        log.info("stopping")
         self._errands.stop()
         self._cameras.stop()
         self._heart.stop(0.5)
         self._sender.stop(_FLUSH_SECONDS)
         left = self._spool.waiting().alerts
         if left:
-            log.info("%d alerts wait on disk for the next start", left)
+            log.info("%d undelivered alerts remain on disk for the next start", left)
         self._status.close()
         self._models.close()
         self._api.close()
@@ -151,11 +151,11 @@ class Detector:
         except SpoolInUseError as error:
             raise InvalidSettingError(f"VIGIL_SPOOL_DIR: {error}") from None
         except OSError as error:
-            raise InvalidSettingError(f"VIGIL_SPOOL_DIR: must be a folder to write into; {error.strerror}") from None
+            raise InvalidSettingError(f"VIGIL_SPOOL_DIR: must be a writable folder; {error.strerror}") from None
 
     def _dropped(self, camera_id: int, why: str) -> None:
         words = {"full": "the spool has no more room", "old": "it waited too long"}
-        log.warning("camera %d: what was waiting was given up: %s", camera_id, words[why])
+        log.warning("camera %d: dropped a waiting alert, image or clip: %s", camera_id, words[why])
         self.metrics.spool_dropped.labels(str(camera_id), why).inc()
 
     def _open_status(self) -> StatusServer:
@@ -177,7 +177,7 @@ class Detector:
 
     @property
     def status_port(self) -> int:
-        """The port of /metrics, /healthz and /readyz."""
+        """Return the port of /metrics, /healthz and /readyz."""
         return int(self._status.server_address[1])
 
     def _measure_spool(self) -> None:
@@ -191,12 +191,12 @@ class Stoppable(Protocol):
     """A program of this package."""
 
     def stop(self) -> None:
-        """Makes it end soon; from any thread or signal handler."""
+        """Make the program end soon; callable from any thread or signal handler."""
 
 
 @contextlib.contextmanager
 def ended_by_signals(program: Stoppable) -> Iterator[None]:
-    """SIGTERM and SIGINT stop the program."""
+    """Stop the program on SIGTERM and SIGINT."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         program.stop()

@@ -1,4 +1,4 @@
-"""The cameras of a process: a pipeline for each, started, changed and ended without touching the others."""
+"""The cameras of a process: start, change and stop one pipeline per camera without disturbing the others."""
 
 import logging
 import threading
@@ -22,24 +22,24 @@ _STOP_SECONDS = 4.0
 
 
 class Cameras:
-    """`want` is called by one thread; everything else by any."""
+    """Call `want` from one thread only; everything else is thread-safe."""
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self._lock = threading.Lock()
         self._pipelines: dict[int, CameraPipeline] = {}
         self._problems: dict[int, str] = {}
-        """What is not understood of the newest configuration, by camera; the former one, if any, is in use."""
+        """The problem of each camera whose newest configuration is invalid; its former configuration stays in use."""
         self._stopping = threading.Event()
         self._watchdog = threading.Thread(target=self._watch, name="watchdog", daemon=True)
         self.checked_at = time.monotonic()
 
     def start(self) -> None:
-        """Begins to look after the pipelines."""
+        """Start the watchdog of the pipelines."""
         self._watchdog.start()
 
     def want(self, wanted: ActiveCameras) -> None:
-        """Makes the watched cameras those of `wanted`; returns when those no longer wanted are silent."""
+        """Start, change and stop pipelines to match `wanted`; return when the removed ones have stopped."""
         by_id = {camera.id: camera for camera in wanted.cameras}
         active = wanted.unreadable | by_id.keys()
         with self._lock:
@@ -54,46 +54,46 @@ class Cameras:
                 pipeline.reconfigure(camera)
 
     def stop(self) -> None:
-        """Ends all pipelines."""
+        """Stop all pipelines."""
         self._stopping.set()
         self.want(ActiveCameras(()))
 
     def reporters(self) -> Mapping[int, Callable[[], Heartbeat]]:
-        """What makes each camera's heartbeat."""
+        """Return a function per camera that builds its heartbeat."""
         with self._lock:
             watched = {camera_id: pipeline.heartbeat for camera_id, pipeline in self._pipelines.items()}
             return watched | {camera_id: partial(self._report_problem, camera_id) for camera_id in self._problems}
 
     def look(self, camera_id: int, seconds: float) -> None:
-        """Somebody looks at the camera, if it is one of these."""
+        """Send live frames of the camera for the next `seconds`, if this process analyses it."""
         with self._lock:
             pipeline = self._pipelines.get(camera_id)
         if pipeline is not None:
             pipeline.live.look(seconds)
 
     def count(self) -> int:
-        """How many cameras are watched."""
+        """Return the number of cameras with a pipeline."""
         with self._lock:
             return len(self._pipelines)
 
     def problem(self) -> str:
-        """What is not understood of a camera's configuration; empty: all is."""
+        """Return the problem of one invalid configuration; empty if all are valid."""
         with self._lock:
             return next(iter(self._problems.values()), "")
 
     def streaming(self) -> int:
-        """How many of them give pictures that are analysed."""
+        """Return the number of cameras whose frames are analysed."""
         with self._lock:
             return sum(pipeline.is_streaming for pipeline in self._pipelines.values())
 
     def trouble(self) -> str:
-        """Why not one of the cameras' pictures is analysed; empty: those of some are."""
+        """Return why no camera's frames are analysed; empty if at least one's are."""
         with self._lock:
             troubles = [pipeline.trouble for pipeline in self._pipelines.values()]
         return troubles[0] if troubles and all(troubles) else ""
 
     def _note_problems(self, problems: dict[int, str]) -> None:
-        """Tells each of them once, not with every answer of the API."""
+        """Log each configuration problem once, not with every poll."""
         with self._lock:
             former, self._problems = self._problems, problems
         for camera_id in sorted(former.keys() | problems.keys()):
@@ -104,7 +104,7 @@ class Cameras:
             self._shared.changed(camera_id)
 
     def _report_problem(self, camera_id: int) -> Heartbeat:
-        """The heartbeat of a camera whose newest configuration is not understood."""
+        """Return the heartbeat of a camera whose newest configuration is invalid."""
         with self._lock:
             pipeline, problem = self._pipelines.get(camera_id), self._problems.get(camera_id, "")
         message = _not_understood(problem)[:400]
@@ -119,7 +119,7 @@ class Cameras:
                 sent_at=datetime.now(UTC),
             )
         beat = pipeline.heartbeat()
-        if beat.reason is not Reason.STREAMING:  # no picture at all is the greater trouble
+        if beat.reason is not Reason.STREAMING:  # a stream fault is more severe
             return beat
         told = {"phase": CameraPhase.DEGRADED, "reason": Reason.INVALID_SPEC}
         return beat.model_copy(update={**told, "message": f"{message} The former settings stay in use."})
@@ -128,18 +128,18 @@ class Cameras:
         pipeline = CameraPipeline(camera, self._shared)
         with self._lock:
             self._pipelines[camera.id] = pipeline
-        log.info("watching camera %s", camera.id)
+        log.info("started camera %s", camera.id)
         pipeline.start()
 
     def _end(self, pipelines: Sequence[CameraPipeline]) -> None:
-        """All at once, so that many cameras take no longer than one."""
+        """Stop the pipelines in parallel, so that many cameras take no longer than one."""
         if not pipelines:
             return
         with ThreadPoolExecutor(min(32, len(pipelines))) as pool:
             list(pool.map(lambda pipeline: pipeline.stop(_STOP_SECONDS), pipelines))
         for pipeline in pipelines:
             self._shared.metrics.forget(pipeline.camera.id)
-            log.info("camera %s is no longer watched", pipeline.camera.id)
+            log.info("stopped camera %s", pipeline.camera.id)
 
     def _watch(self) -> None:
         while not self._stopping.wait(_CHECK_EVERY_SECONDS):
@@ -148,8 +148,8 @@ class Cameras:
             for pipeline in pipelines:
                 try:
                     pipeline.check()
-                except Exception:  # the others still need looking after
-                    log.exception("a reader cannot be looked after")
+                except Exception:  # the other pipelines must still be checked
+                    log.exception("the watchdog failed to check a camera")
             self.checked_at = time.monotonic()
 
 

@@ -1,4 +1,4 @@
-"""/metrics, /healthz and /readyz, for Prometheus and for probes. No password: bind it to where only they reach it."""
+"""Serve /metrics, /healthz and /readyz without authentication: bind to an address that only they should reach."""
 
 import threading
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from prometheus_client.exposition import choose_encoder
 from vigil_contracts.time_zones import TIME_ZONE_DATABASE_VERSION
 
 Check = Callable[[], str]
-"""Empty: all is well; otherwise a sentence for the person who asks."""
+"""Return an empty string if all is well, otherwise the problem in one sentence."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -44,11 +44,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Probes are no news."""
+        """Do not log requests of probes."""
 
 
 class StatusServer(ThreadingHTTPServer):
-    """Serves until `close`. Raises OSError where the address cannot be had."""
+    """Serves until `close`. Raises OSError if the address is unavailable."""
 
     daemon_threads = True
 
@@ -67,14 +67,14 @@ class StatusServer(ThreadingHTTPServer):
         self._thread = threading.Thread(target=self.serve_forever, name="status", daemon=True)
 
     def start(self) -> None:
-        """Begins to answer."""
+        """Start serving."""
         self._thread.start()
 
     def close(self) -> None:
-        """Ends."""
+        """Stop serving."""
         if self._thread.is_alive():
             self.shutdown()
         self.server_close()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is no news."""
+        """Do not log clients that disconnect."""

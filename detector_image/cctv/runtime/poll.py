@@ -1,4 +1,4 @@
-"""Which cameras to watch, asked of the API again and again: all active ones (poll mode) or one (pod mode)."""
+"""Poll the API for the cameras to analyse: all active ones (poll mode) or one (pod mode)."""
 
 import logging
 import threading
@@ -14,21 +14,21 @@ from vigil_contracts.api_client import ActiveCameras, ApiError, problem_of
 log = logging.getLogger("cctv")
 
 _LONGEST_PAUSE_SECONDS = 8.0
-"""An API that is back is noticed soon; asking costs it next to nothing (ETag)."""
+"""Longest pause during an outage. A poll costs the API little (ETag), and recovery is noticed soon."""
 
 _LOOK_AROUND_SECONDS = 0.25
 
 REFUSED_SECONDS = 120.0
-"""A refused token may be about to be replaced; after so long a camera is taken to be none of ours any more."""
+"""A rejected token may be about to be rotated. After this time the camera counts as removed."""
 
 Question = Callable[[], ActiveCameras | None]
-"""Asks for the cameras to watch: None where nothing has changed. Raises `ApiError`."""
+"""Fetch the cameras to analyse; None if nothing has changed. Raises `ApiError`."""
 
 Want = Callable[[ActiveCameras], None]
 
 
 class AllCameras:
-    """Poll mode: every active camera, of one group where one is named."""
+    """Poll mode: every active camera, or those of one group."""
 
     def __init__(self, api: Api, group: str) -> None:
         self._api, self._group, self._etag = api, group, ""
@@ -40,7 +40,7 @@ class AllCameras:
 
 
 class OneCamera:
-    """Pod mode: one camera with its own token. A camera that is inactive or gone (404) is nobody to watch."""
+    """Pod mode: one camera, fetched with its own token. An inactive or deleted camera (404) yields no camera."""
 
     def __init__(self, api: Api, camera_id: int) -> None:
         self._api, self._camera_id, self._etag = api, camera_id, ""
@@ -70,7 +70,7 @@ class OneCamera:
 
 
 class Poller:
-    """Asks until stopped. While the API cannot be reached, what was last known is watched on."""
+    """Polls until stopped. While the API is unreachable, the last known cameras stay in use."""
 
     def __init__(self, ask: Question, want: Want, interval_seconds: float, answered: Callable[[], None]) -> None:
         self._ask, self._want, self._interval, self._answered = ask, want, interval_seconds, answered
@@ -79,11 +79,11 @@ class Poller:
         self.has_answer = False
 
     def ask_now(self) -> None:
-        """Something has changed: asks at once. From any thread."""
+        """Poll immediately because something has changed; callable from any thread."""
         self._asked.set()
 
     def run(self, stopping: threading.Event) -> None:
-        """Returns soon after `stopping` is set."""
+        """Poll until `stopping` is set."""
         backoff = Backoff(self._interval, _LONGEST_PAUSE_SECONDS)
         while not stopping.is_set():
             self._asked.clear()
@@ -99,21 +99,21 @@ class Poller:
             self._asked.wait(min(left, _LOOK_AROUND_SECONDS))
 
     def _once(self) -> bool:
-        """Whether the API answered."""
+        """Poll once; return whether the API answered."""
         try:
             wanted = self._ask()
         except ApiError as error:
             if not self._failing:
-                log.warning("the API does not say what to watch: %s", error)
+                log.warning("could not fetch the cameras to analyse: %s; keeping the last known ones", error)
             self._failing = True
             return False
         except ValueError as error:
             if not self._failing:
-                log.error("the API's answer is not understood: %s", type(error).__name__)
+                log.error("could not parse the API's answer: %s", type(error).__name__)
             self._failing = True
             return False
         if self._failing:
-            log.info("the API answers again")
+            log.info("the API is reachable again")
         if self._failing or not self.has_answer:
             self._answered()
         self._failing, self.has_answer = False, True

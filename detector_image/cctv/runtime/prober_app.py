@@ -1,7 +1,7 @@
-"""`cctv --prober`: tries streams and looks for cameras, and watches none.
+"""`cctv --prober`: test streams and discover cameras, without analysing any.
 
-For a cluster, where each detector hears of its own camera alone: nobody there could try a stream that is no camera
-yet, or one whose camera has no detector. It loads no model and keeps nothing on disk.
+Needed in a cluster, where each detector receives tasks for its own camera only: no other program could test a stream
+before its camera exists, or of a camera without a detector. It loads no model and keeps nothing on disk.
 """
 
 import logging
@@ -19,7 +19,7 @@ log = logging.getLogger("cctv")
 
 
 class ProberProgram:
-    """One process. Its token is of the scope `prober`. Raises InvalidSettingError."""
+    """One process with a token of the scope `prober`. Raises InvalidSettingError."""
 
     def __init__(self, settings: Settings) -> None:
         self._metrics = Metrics()
@@ -41,8 +41,8 @@ class ProberProgram:
             raise InvalidSettingError(f"VIGIL_METRICS_PORT: {place} cannot be had; {error.strerror}") from None
 
     def run(self) -> None:
-        """Returns once stopped."""
-        log.info("trying streams and looking for cameras when asked; watching none")
+        """Run until stopped."""
+        log.info("ready to test streams and discover cameras")
         self._status.start()
         self._errands.start()
         self._stopping.wait()
@@ -51,9 +51,9 @@ class ProberProgram:
         self._api.close()
 
     def stop(self) -> None:
-        """Makes `run` return soon; from any thread or signal handler."""
+        """Make `run` return soon; callable from any thread or signal handler."""
         self._stopping.set()
 
     def ready(self) -> str:
-        """Why nothing that is asked would be done; empty: it would."""
+        """Return why tasks cannot be done; empty if they can."""
         return "" if self._errands.is_listening else "the API cannot be listened to"
