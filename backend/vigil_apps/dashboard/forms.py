@@ -114,7 +114,9 @@ class CameraForm(forms.Form):
         required=False,
         min_value=1,
         max_value=100_000_000,
-        help_text=_("For images and clips. When the limit is reached, the oldest alerts are deleted first. Leave empty for no limit."),
+        help_text=_(
+            "For images and clips. When the limit is reached, the oldest alerts are deleted first. Leave empty for no limit."
+        ),
     )
     activate = forms.BooleanField(
         label=_("Start detection now"),

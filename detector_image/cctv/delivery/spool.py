@@ -102,7 +102,9 @@ class Spool:
             fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._lock_file.close()
-            raise SpoolInUseError(f"another detector uses {folder}; set a different VIGIL_SPOOL_DIR for each") from None
+            raise SpoolInUseError(
+                f"another detector uses {folder}; set a different VIGIL_SPOOL_DIR for each"
+            ) from None
         self._sequences = itertools.count(self._load() + 1)
 
     def close(self) -> None:

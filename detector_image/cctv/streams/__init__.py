@@ -1,1 +1,1 @@
-"""Open a camera's stream, keep it open, and say what is wrong with it."""
+"""Open a camera's stream, keep it open, and classify its faults."""

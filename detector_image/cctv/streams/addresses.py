@@ -1,7 +1,7 @@
-"""Which network addresses a stream may come from: asked of every address that is connected to, at that time.
+"""Resolve a stream's host and check its network addresses, immediately before connecting.
 
-The rule itself is in the contracts, since the backend asks it of URLs that people write; here names are resolved, and
-the connection is made to exactly the address that was checked.
+The rule itself is in the contracts, since the backend applies it to the URLs that users enter. The connection is made
+to exactly the address that was checked, so a second DNS answer cannot bypass the check.
 """
 
 import socket
@@ -15,13 +15,13 @@ Resolver = Callable[[str, int], list[str]]
 
 
 def system_resolver(host: str, port: int) -> list[str]:
-    """Every address of `host` by the system's resolver, best first."""
+    """Return every address of `host` from the system's resolver, best first."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
 
 
 def resolve(host: str, port: int, policy: AddressPolicy, resolver: Resolver = system_resolver) -> Sequence[str]:
-    """The addresses of `host` that may be connected to. Raises `StreamFault` where there is none."""
+    """Return the permitted addresses of `host`. Raises `StreamFault` if there is none."""
     try:
         found = resolver(host, port)
     except (OSError, UnicodeError) as error:

@@ -1,6 +1,6 @@
-"""Where a camera's sub-stream is looked at, its main stream is read for the clips alone: packets, never decoded.
+"""Read a camera's main stream for clips while its sub-stream is analysed: packets only, nothing is decoded.
 
-What ails this stream is told in the log and takes nothing from the watching: an alert without a clip is an alert.
+A fault of this stream is logged and does not affect the detection: an alert is then stored without a clip.
 """
 
 import threading
@@ -16,7 +16,7 @@ from vigil_contracts.names import Reason
 
 
 class ClipReader:
-    """Reads one stream after the other from `start` to `stop`. `check` is for the watchdog, about once a second."""
+    """Reads one stream after the other between `start` and `stop`. The watchdog calls `check` about once a second."""
 
     def __init__(self, camera_id: int, make_source: Callable[[], PacketSource], options: ReaderOptions) -> None:
         self._make_source, self._options = make_source, options
@@ -29,16 +29,16 @@ class ClipReader:
         self._thread = threading.Thread(target=self._run, name=f"clips-{camera_id}", daemon=True)
 
     def start(self) -> None:
-        """Begins to read."""
+        """Start reading."""
         self._thread.start()
 
     def check(self) -> None:
-        """Ends a read that hangs."""
+        """End a read that hangs."""
         if time.monotonic() - self._progress_at > self._options.stuck_seconds:
             self._interrupt()
 
     def stop(self, timeout_seconds: float) -> bool:
-        """Whether the reading has ended."""
+        """Stop reading; return whether the thread has ended."""
         self._stopping.set()
         self._interrupt()
         self._thread.join(timeout_seconds)
@@ -56,7 +56,7 @@ class ClipReader:
             if self._stopping.is_set():
                 return
             if fault.reason is not self._known:
-                self._log.warning("no clips for now, the main stream cannot be read: %s %s", fault.reason, fault)
+                self._log.warning("no clips for now, could not read the main stream: %s %s", fault.reason, fault)
             self._known = fault.reason
             if time.monotonic() - began >= STEADY_SECONDS:
                 self._backoff.reset()
@@ -72,11 +72,11 @@ class ClipReader:
                     break
                 if self._known is not None:
                     self._known = None
-                    self._log.info("the main stream is read for clips again")
+                    self._log.info("reading the main stream for clips again")
         except StreamFault as fault:
             return fault
-        except Exception as error:  # noqa: BLE001 - a surprise in this stream must not end the clips for good
-            self._log.exception("reading for clips failed")
+        except Exception as error:  # noqa: BLE001 - an unexpected error must not end the clips permanently
+            self._log.exception("could not read the main stream")
             return StreamFault(Reason.STREAM_UNREACHABLE, type(error).__name__)
         finally:
             self._source = None

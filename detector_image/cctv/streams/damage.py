@@ -1,14 +1,14 @@
-"""Which frames of a stream are damaged, and whether they are analysed all the same."""
+"""Decide which damaged frames of a stream are skipped."""
 
 DAMAGED_SECONDS = 2.0
-"""For so long a stream may give damaged frames only before these are analysed."""
+"""A stream may deliver only damaged frames for this long before they are analysed."""
 
 
 class DamageFilter:
     """Skips frames that the decoder marks as damaged, unless the stream gives no others.
 
-    Packets were lost, and the decoder filled the gap with a guess: grey blocks and smears that look like objects or
-    like a covered camera. A camera whose every frame is marked must be watched all the same.
+    Packets were lost, and the decoder concealed the gap with grey blocks and smears that look like objects or like a
+    covered camera. A camera that delivers damaged frames only must be analysed nevertheless.
     """
 
     def __init__(self) -> None:
@@ -16,7 +16,7 @@ class DamageFilter:
         self._is_reported = False
 
     def begin_stream(self) -> None:
-        """Give a new connection its own time until the first undamaged frame."""
+        """Restart the time that a connection has until its first undamaged frame."""
         self._undamaged_at = None
 
     def skips(self, now_seconds: float, *, is_damaged: bool) -> bool:

@@ -1,7 +1,7 @@
-"""Cameras in the own network: who answers a WS-Discovery probe for network video transmitters.
+"""Discover cameras in the local network: send a WS-Discovery probe for network video transmitters.
 
-WS-Discovery (April 2005) over UDP multicast, with the types and scopes of ONVIF's Core Specification, section 7. Only
-the network of this machine hears it: multicast is not routed. What is answered is what a device says of itself.
+WS-Discovery (April 2005) over UDP multicast, with the types and scopes of the ONVIF Core Specification, section 7.
+Multicast is not routed, so only devices in this machine's networks answer. Their answers are not verified.
 """
 
 import socket
@@ -19,7 +19,7 @@ from vigil_contracts.errands import DiscoveredCamera, DiscoveryResult
 GROUP, PORT = "239.255.255.250", 3702
 LISTEN_SECONDS = 4.0
 AGAIN_SECONDS = 0.5
-"""A datagram may be lost: the probe is sent twice (SOAP-over-UDP, section 3.2)."""
+"""UDP may lose a datagram, so the probe is sent twice (SOAP-over-UDP, section 3.2)."""
 MOST_CAMERAS = 1000
 NO_NETWORK = "The search could not be sent into any network of the machine that was asked to look."
 NOBODY = "No camera answered. Cameras answer only in the network of the machine that looks, and with ONVIF enabled."
@@ -38,7 +38,7 @@ xmlns:dn="http://www.onvif.org/ver10/network/wsdl"><s:Header>\
 
 
 def discover(seconds: float = LISTEN_SECONDS) -> DiscoveryResult:
-    """Asks in every network of this machine, and listens for so long."""
+    """Send a probe in every network of this machine and collect answers for `seconds`."""
     found: dict[str, DiscoveredCamera] = {}
     message = uuid.uuid4()
     probe = _PROBE.format(message=message).encode()
@@ -57,10 +57,10 @@ def discover(seconds: float = LISTEN_SECONDS) -> DiscoveryResult:
 
 
 def read_matches(content: bytes, address: str, message: str) -> list[DiscoveredCamera]:
-    """The devices of one answer (ProbeMatches) to the probe `message`; none where it is anything else."""
+    """Return the devices of one answer (ProbeMatches) to the probe `message`; empty for anything else."""
     try:
         text = content.decode("utf-8")
-        if "<!DOCTYPE" in text:  # SOAP forbids it, and entities could be made to grow
+        if "<!DOCTYPE" in text:  # forbidden by SOAP; entity expansion could exhaust the memory
             return []
         envelope = ElementTree.fromstring(text)  # noqa: S314 # nosec B314 no document type, at most 64 KB
     except (ValueError, ElementTree.ParseError):
@@ -84,14 +84,14 @@ def _camera(match: ElementTree.Element, address: str) -> DiscoveredCamera:
 
 
 def _scope(scopes: list[str], name: str) -> str:
-    """What onvif://www.onvif.org/<name>/… says; all of them where there are several, as for locations."""
+    """Return the value of the scope onvif://www.onvif.org/<name>/…; several values (locations) are joined."""
     start = f"onvif://www.onvif.org/{name}/"
     said = [_one_line(unquote(scope[len(start) :])) for scope in scopes if scope.lower().startswith(start)]
     return ", ".join(text for text in said if text)[:_LONGEST_TEXT]
 
 
 def _one_line(text: str) -> str:
-    """Percent-encoded line breaks and control characters would break tables, logs and CSV files."""
+    """Remove percent-encoded line breaks and control characters, which would break tables, logs and CSV files."""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
@@ -103,7 +103,7 @@ def _is_service(url: str) -> bool:
 
 
 def _sockets() -> Iterator[socket.socket]:
-    """One for each interface: the system itself would ask in the network of the default route alone."""
+    """Yield one socket per interface: by default the system sends multicast only to the default route's network."""
     for index, _ in socket.if_nameindex():
         one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         one.setblocking(False)
@@ -115,7 +115,7 @@ def _sockets() -> Iterator[socket.socket]:
 def _sent(one: socket.socket, probe: bytes) -> bool:
     try:
         one.sendto(probe, (GROUP, PORT))
-    except OSError:  # an interface that is down, or has no IPv4
+    except OSError:  # the interface is down or has no IPv4
         return False
     return True
 
@@ -133,6 +133,6 @@ def _answers(sockets: list[socket.socket], probe: bytes, until: float) -> Iterat
             for key, _ in selector.select(max(0.0, min(until, again_at) - now)):
                 try:
                     content, (address, _) = key.data.recvfrom(_LONGEST_DATAGRAM)
-                except OSError:  # "port unreachable" of an earlier datagram
+                except OSError:  # ICMP "port unreachable" for an earlier datagram
                     continue
                 yield content, address

@@ -1,7 +1,7 @@
-"""Why a stream gives no picture: one exception with a reason of the common vocabulary, and the ways to it.
+"""Classify why a stream delivers no frames: one exception, with a reason of the shared vocabulary.
 
-A fault's message is made of our own words and of numbers only. It never repeats what the camera or a library said,
-since that may hold an address's credentials.
+A fault's message contains only Vigil's own words and numbers. It never repeats text from the camera or a library, since
+that may contain the credentials of a URL.
 """
 
 import errno
@@ -11,11 +11,11 @@ import ssl
 from vigil_contracts.names import REASON_TEXTS, Reason
 
 
-class StreamFault(Exception):  # noqa: N818  (a fault is the domain's word, and not all of them are errors)
-    """The stream cannot be opened or has stopped. `reason` says why, `detail` adds what is known beyond it.
+class StreamFault(Exception):  # noqa: N818  (the domain's term; not every fault is an error)
+    """The stream cannot be opened or has stopped. `reason` classifies the cause; `detail` adds to the reason's text.
 
-    `text` replaces the reason's own sentence where cause and remedy are known better: whole sentences, of which the
-    last ends with a full stop (`vigil_contracts.names.is_whole_message`).
+    `text` replaces the reason's own text where the cause and its remedy are known more precisely. It consists of whole
+    sentences and ends with a full stop (`vigil_contracts.names.is_whole_message`).
     """
 
     def __init__(self, reason: Reason, detail: str = "", *, text: str = "") -> None:
@@ -34,7 +34,7 @@ NEEDS_A_PERSON = frozenset(
         Reason.MODEL_INVALID,
     }
 )
-"""Faults that need a person: the camera is `Failed` at once, although the detector keeps retrying."""
+"""Faults that a person must fix: the camera is `Failed` at once, although the detector keeps retrying."""
 
 _STATUS_FAULTS: dict[int, tuple[Reason, str]] = {
     400: (
@@ -148,7 +148,7 @@ _FAILED = (
 
 
 def from_status(status: int) -> StreamFault | None:
-    """What an RTSP status (RFC 2326, section 7.1.1) to OPTIONS, DESCRIBE, SETUP or PLAY means; None: all is well."""
+    """Return the fault for an RTSP status (RFC 2326, section 7.1.1) of OPTIONS, DESCRIBE, SETUP or PLAY, if any."""
     if status < 300:
         return None
     other = _REDIRECT if status < 400 else _REFUSED if status < 500 else _FAILED
@@ -157,7 +157,7 @@ def from_status(status: int) -> StreamFault | None:
 
 
 def from_connect_error(error: OSError) -> StreamFault:
-    """What a failed look-up, connection or TLS handshake means."""
+    """Return the fault for a failed DNS look-up, connection or TLS handshake."""
     if isinstance(error, socket.gaierror):
         return StreamFault(Reason.STREAM_UNREACHABLE, "the host name cannot be resolved")
     if isinstance(error, ssl.SSLCertVerificationError):

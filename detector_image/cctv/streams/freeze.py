@@ -1,4 +1,4 @@
-"""Detect a stream that keeps sending one and the same frame."""
+"""Detect a stream that repeats the same frame."""
 
 import zlib
 from collections.abc import Callable
@@ -7,16 +7,15 @@ import av
 import numpy as np
 
 UNREFRESHED_SECONDS = 600.0
-"""A stream that shows one picture for so long is frozen though no keyframe came: some encoders send only one."""
+"""After this time an unchanged frame counts as frozen even without a keyframe: some encoders send only one."""
 
 
 class FreezeDetector:
-    """Tells a frozen stream: one whose picture stands still for `after_seconds`, over a keyframe at least; 0: never.
+    """Detects a frozen stream: the frame is unchanged for `after_seconds` and across a keyframe. 0 disables the check.
 
-    Between keyframes an encoder sends "no change" for a quiet dark scene, and the decoded picture stays exactly the
-    same; only a keyframe shows what the camera sees. Timestamps say nothing: cameras exist that send the same ones
-    for ever beside moving pictures. Survives reconnections: a camera that shows the frozen picture again is still
-    frozen.
+    Between keyframes an encoder sends "no change" for a quiet dark scene, and the decoded frame stays identical. Only a
+    keyframe shows what the camera really sees. Timestamps are no evidence: some cameras send constant timestamps with
+    moving frames. The state survives reconnections: a camera that shows the frozen frame again is still frozen.
     """
 
     def __init__(self, after_seconds: float) -> None:
@@ -25,10 +24,10 @@ class FreezeDetector:
         self._changed_at: float | None = None
         self._is_refreshed = False
         self.has_changed = True
-        """Whether the newest picture differed from the one before it, on a former connection if need be."""
+        """Whether the newest frame differed from the one before it, even across a reconnection."""
 
     def is_frozen(self, fingerprint: Callable[[], int], now_seconds: float, *, is_refreshed: bool) -> bool:
-        """Takes the next picture. `is_refreshed`: it, or one between it and the last one taken, was a keyframe."""
+        """Take the next frame; return whether the stream is frozen. `is_refreshed`: a keyframe came since the last one."""
         if not self._after_seconds:
             return False
         print_now = fingerprint()
@@ -42,7 +41,7 @@ class FreezeDetector:
         return now_seconds - self._changed_at >= needed
 
     def begin_stream(self) -> None:
-        """A new connection has its own time in which the picture may change."""
+        """Restart the time in which a new connection must show a change."""
         self._changed_at = None
 
 
@@ -50,7 +49,7 @@ _EVERY = 4
 
 
 def fingerprint(picture: av.VideoFrame) -> int:
-    """A number that differs when a sixteenth of the picture's first plane does: noise alone changes it."""
+    """Return a number that changes if one sixteenth of the frame's first plane changes; sensor noise is enough."""
     plane = picture.planes[0]
     rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
     return zlib.crc32(np.ascontiguousarray(rows[: picture.height : _EVERY, : picture.width : _EVERY]).data)

@@ -1,4 +1,4 @@
-"""Decoding by hardware (NVDEC by `cuda`, VAAPI, Quick Sync), where it was asked for and can be had."""
+"""Decode on hardware (NVDEC as `cuda`, VAAPI, Quick Sync) if it is configured and available."""
 
 import logging
 from collections.abc import Callable
@@ -12,9 +12,9 @@ _PROBED_CODEC = "h264"
 
 
 class HardwareDecoding:
-    """Found out once a process: either every camera's decoder uses the device, or one line says why none does.
+    """Checks the device once per process: either all cameras use it, or one log line says why none does.
 
-    A stream whose codec the device does not know is decoded by software all the same.
+    A stream whose codec the device does not support is decoded in software.
     """
 
     def __init__(self, device_type: str) -> None:
@@ -22,11 +22,11 @@ class HardwareDecoding:
 
     @property
     def is_used(self) -> bool:
-        """Whether there is a device."""
+        """Return whether the device is available."""
         return bool(self._device_type)
 
     def accelerator(self) -> HWAccel | None:
-        """What `av.open` takes; None: decode by software."""
+        """Return the argument for `av.open`; None means software decoding."""
         return HWAccel(self._device_type, allow_software_fallback=True) if self._device_type else None
 
 

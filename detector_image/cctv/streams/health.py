@@ -1,4 +1,4 @@
-"""What is known about one camera's stream, and the word for it: the content of its heartbeat."""
+"""Track the health of one camera's stream; provides the content of its heartbeat."""
 
 import threading
 import time
@@ -12,15 +12,15 @@ from vigil_contracts.health import Heartbeat, StreamHealth
 from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason
 
 FAILED_AFTER_SECONDS = 60.0
-"""A stream that has given no picture for so long is not merely disturbed."""
+"""Without a frame for this long, a stream is `Failed` and no longer `Degraded`."""
 
 _RATE_WEIGHT = 0.05
 _RATE_AFTER_SECONDS = 1.0
-"""A camera first sends at once what it had ready: the rate of pictures is measured only when that is through."""
+"""The frame rate is measured after this time only: cameras first send their buffered frames in a burst."""
 
 
 def phase_of(reason: Reason, seconds_without_picture: float) -> CameraPhase:
-    """The phase that goes with a reason of a detector."""
+    """Return the phase for a reason that a detector reports."""
     if reason is Reason.STARTING:
         return CameraPhase.STARTING
     if reason is Reason.STREAMING:
@@ -31,7 +31,7 @@ def phase_of(reason: Reason, seconds_without_picture: float) -> CameraPhase:
 
 
 class CameraHealth:
-    """Thread-safe. `changed` is called, without arguments and with no lock held, when the reason changes."""
+    """Thread-safe. `changed` is called without arguments, and with no lock held, when the reason changes."""
 
     def __init__(
         self, changed: Callable[[], None] = lambda: None, monotonic: Callable[[], float] = time.monotonic
@@ -49,28 +49,28 @@ class CameraHealth:
 
     @property
     def reason(self) -> Reason:
-        """Why the stream is as it is."""
+        """Return the reason for the stream's current state."""
         with self._lock:
             return self._reason
 
     @property
     def message(self) -> str:
-        """What a person reads about the stream."""
+        """Return the reason's text for users."""
         with self._lock:
             return self._message
 
     @property
     def is_streaming(self) -> bool:
-        """Whether pictures arrive."""
+        """Return whether frames arrive."""
         return self.reason is Reason.STREAMING
 
     def seconds_without_picture(self) -> float:
-        """How long ago the last picture came, or the watching began."""
+        """Return the seconds since the last frame, or since the start."""
         with self._lock:
             return self._monotonic() - self._last_picture_seconds
 
     def picture(self, info: StreamInfo, received_at: datetime) -> None:
-        """A picture has come."""
+        """Record that a frame has arrived."""
         with self._lock:
             now = self._monotonic()
             since_last, self._last_picture_seconds = now - self._last_picture_seconds, now
@@ -85,18 +85,18 @@ class CameraHealth:
             self._set(Reason.STREAMING, REASON_TEXTS[Reason.STREAMING])
 
     def fault(self, fault: StreamFault) -> None:
-        """The stream has failed or ended, or cannot be looked at."""
+        """Record that the stream has failed, has ended or cannot be analysed."""
         self._set(fault.reason, str(fault))
 
     def analysis(self, trouble: str) -> None:
-        """Whether pictures that arrive are analysed; `trouble` says why not, empty: they are."""
+        """Record whether arriving frames are analysed: `trouble` says why not; empty if they are."""
         with self._lock:
             differs, self._trouble = trouble != self._trouble, trouble
         if differs:
             self._changed()
 
     def blind(self, fault: StreamFault | None) -> None:
-        """Pictures cannot be looked at, though they may arrive; None: they can again."""
+        """Record that frames cannot be analysed although they may arrive; None clears it."""
         with self._lock:
             before, self._blindness = self._said()[0], fault
             differs = self._said()[0] is not before
@@ -105,12 +105,12 @@ class CameraHealth:
 
     @property
     def blindness(self) -> Reason | None:
-        """Why pictures cannot be looked at; None where they can."""
+        """Return why frames cannot be analysed; None if they can."""
         with self._lock:
             return self._blindness.reason if self._blindness is not None else None
 
     def heartbeat(self, detector: str, revision: str, spooled_alerts: int) -> Heartbeat:
-        """The state of now."""
+        """Return the current state as a heartbeat."""
         with self._lock:
             rate = 1.0 / self._interval_seconds if self._interval_seconds else None
             streaming, info = self._reason is Reason.STREAMING, self._info
@@ -143,7 +143,7 @@ class CameraHealth:
             self._changed()
 
     def _said(self) -> tuple[Reason, str]:
-        """Reason and message for people: the stream's, unless it is well and nobody can look at it."""
+        """Return reason and message: those of the stream, or, if it is healthy, why its frames are not analysed."""
         if self._blindness is not None and self._reason in {Reason.STARTING, Reason.STREAMING}:
             return self._blindness.reason, str(self._blindness)
         if self._trouble and self._reason is Reason.STREAMING:

@@ -1,4 +1,4 @@
-"""What the exceptions of PyAV say about a stream."""
+"""Map exceptions of PyAV to stream faults."""
 
 import errno
 
@@ -12,7 +12,7 @@ _TIMEOUT = (av.error.ExitError, TimeoutError, av.error.BlockingIOError)
 
 
 def from_libav(error: Exception) -> StreamFault:
-    """Return the fault that an exception of PyAV means, where nothing more exact is known."""
+    """Return the fault for an exception of PyAV, if nothing more precise is known."""
     if isinstance(error, _ENDED):
         return StreamFault(Reason.STREAM_ENDED)
     if isinstance(error, _TIMEOUT):

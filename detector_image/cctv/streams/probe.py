@@ -1,4 +1,4 @@
-"""Tries a stream: does it give pictures, and which, or why not. By the same gate as any camera's stream."""
+"""Test a stream: which frames it delivers, or why none. Connects through the same gate as a camera's stream."""
 
 import threading
 import time
@@ -17,26 +17,26 @@ from vigil_contracts.names import REASON_TEXTS, Reason, StreamTransport
 from vigil_contracts.stream_url import secrets_of
 
 SETTLE_SECONDS = 1.0
-"""A camera first sends at once what it had ready: pictures are counted only when that is through."""
+"""Frames are counted after this time only: cameras first send their buffered frames in a burst."""
 MEASURE_SECONDS = 2.0
-"""How long pictures are counted: what a stream says of its rate itself may be anything."""
+"""Frames are counted for this long: the rate that a stream declares is unreliable."""
 LONGEST_SECONDS = 58.0
-"""More than a source's own limits (see `cctv.streams.rtsp.PICTURELESS_SECONDS`): a probe gives the same reason as the
-detector of a camera."""
+"""Longer than a source's own limits (`cctv.streams.rtsp.PICTURELESS_SECONDS`), so that a probe reports the same reason
+as a camera's detector."""
 
 MakeSource = Callable[[str, StreamTransport], Source]
 
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """What a try showed."""
+    """The result of a test."""
 
     result: ProbeResult
     snapshot_jpeg: bytes | None = None
 
 
 class Prober:
-    """Tries streams; may be used by several threads."""
+    """Tests streams; thread-safe."""
 
     def __init__(self, make_source: MakeSource) -> None:
         self._make_source = make_source
@@ -44,7 +44,7 @@ class Prober:
         self._under_way: set[Source] = set()
 
     def probe(self, url: str, transport: StreamTransport) -> Probed:
-        """One try."""
+        """Test one stream."""
         redactor.add(secrets_of(url))
         source = self._make_source(url, transport)
         with self._lock:
@@ -63,7 +63,7 @@ class Prober:
             source.close()
 
     def stop(self) -> None:
-        """Ends what is under way."""
+        """Abort running tests."""
         with self._lock:
             for source in self._under_way:
                 source.interrupt()
@@ -95,14 +95,14 @@ def _try(source: Source) -> Probed:
 
 
 class _RateMeter:
-    """Measures the rate of pictures by their arrival."""
+    """Measures the frame rate by arrival times."""
 
     def __init__(self) -> None:
         self._first_at = self._began_at = self._last_at = 0.0
         self._seen = self._count = 0
 
     def is_known_after(self, now: float) -> bool:
-        """Takes the next picture; whether enough have come."""
+        """Take the next frame; return whether enough have arrived."""
         self._seen += 1
         if self._seen == 1:
             self._first_at = now

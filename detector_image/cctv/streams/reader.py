@@ -1,7 +1,7 @@
-"""Keeps one camera's stream open and leaves its newest picture for analysis: reconnecting, limiting, watching itself.
+"""Keep one camera's stream open and hand its newest frame to the analysis: reconnects and limits the frame rate.
 
-The reading thread blocks in libav. `Watchdog` calls `check` from another thread: a reader without progress has its
-source interrupted, and where even that does not help its thread is abandoned and a new one takes over.
+The reading thread blocks in libav. The watchdog calls `check` from another thread: it interrupts the source of a reader
+without progress. If that does not help, it abandons the thread and starts a new one.
 """
 
 import threading
@@ -29,18 +29,18 @@ from vigil_contracts.names import Reason
 SourceFactory = Callable[[], Source]
 
 FrameListener = Callable[[av.VideoFrame, datetime, float, float], None]
-"""Takes each frame of the stream in the reading thread: the frame, when it was received (aware), the monotonic
-seconds of the same moment, and the pixel aspect ratio."""
+"""Receives each frame of the stream in the reading thread: the frame, its time of arrival (aware), the same moment on
+the monotonic clock in seconds, and the pixel aspect ratio."""
 
 STEADY_SECONDS = 10.0
-"""A stream that lasted so long had been well: its clean end is followed by a new try at once."""
+"""A stream that lasted this long was healthy: after a clean end it is reopened without a pause."""
 
 _INFO_EVERY_PICTURES = 25
 
 
 @dataclass(frozen=True, slots=True)
 class ReaderOptions:
-    """How patient a reader is. `stuck_seconds`: without anything received; beyond the source's own time-outs."""
+    """Limits of a reader. `stuck_seconds`: time without any data, longer than the source's own time-outs."""
 
     stuck_seconds: float = 25.0
     abandon_seconds: float = 10.0
@@ -50,7 +50,7 @@ class ReaderOptions:
 
 
 class Reader:
-    """One camera's reader. `start`, then `retarget` and `limit` as its configuration changes, then `stop`."""
+    """Reads one camera. Call `start`, then `retarget` and `limit` when the configuration changes, then `stop`."""
 
     def __init__(
         self,
@@ -80,19 +80,19 @@ class Reader:
         self._watch: _Watch | None = None
 
     def start(self) -> None:
-        """Begins to read in a thread of its own."""
+        """Start reading in a new thread."""
         with self._lock:
             self._watch = _Watch(self)
             self._watch.start()
 
     @property
     def is_started(self) -> bool:
-        """Whether it reads, or tries to."""
+        """Return whether the reader has been started."""
         with self._lock:
             return self._watch is not None
 
     def retarget(self, make_source: SourceFactory) -> None:
-        """Reads another stream from now on."""
+        """Switch to another stream."""
         self.make_source = make_source
         self.freeze = FreezeDetector(self.options.frozen_after_seconds)
         self.timestamps = TimestampCheck()
@@ -101,11 +101,11 @@ class Reader:
                 self._watch.reconnect()
 
     def limit(self, frames_per_second: float) -> None:
-        """Looks at so many pictures in a second from now on."""
+        """Limit the number of analysed frames per second."""
         self.frame_limit = FrameRateLimit(frames_per_second)
 
     def check(self) -> None:
-        """Ends a read that hangs; called about once a second from outside."""
+        """End a read that hangs; the watchdog calls this about once a second."""
         with self._lock:
             watch = self._watch
             if watch is None:
@@ -113,21 +113,21 @@ class Reader:
             idle = watch.idle_seconds()
             if idle > self.options.stuck_seconds + self.options.abandon_seconds:
                 watch.abandon()
-                self.log.error("a reader does not come back; another takes over")
+                self.log.error("the reading thread does not respond to an interrupt; starting a new one")
                 self._watch = _Watch(self)
                 self._watch.start()
             elif idle > self.options.stuck_seconds:
                 watch.interrupt()
 
     def stop(self, timeout_seconds: float) -> bool:
-        """Ends the reading; False where the thread did not end in time (it will not deliver anything any more)."""
+        """Stop reading; return False if the thread did not end in time (it will deliver nothing more)."""
         with self._lock:
             watch, self._watch = self._watch, None
         return watch is None or watch.end(timeout_seconds)
 
 
 class _Watch(threading.Thread):
-    """The reading thread: one source after the other."""
+    """The reading thread: opens one source after the other."""
 
     def __init__(self, reader: Reader) -> None:
         super().__init__(name=f"reader-{reader.camera_id}", daemon=True)
@@ -154,31 +154,31 @@ class _Watch(threading.Thread):
             self._pause_after(fault, time.monotonic() - began)
 
     def reconnect(self) -> None:
-        """Takes up the reader's present source at once."""
+        """Reopen the reader's current source at once."""
         self._reconnecting = True
         self._backoff.reset()
         self._wake.set()
         self.interrupt()
 
     def interrupt(self) -> None:
-        """Ends the present read."""
+        """Interrupt the current read."""
         source = self._source
         if source is not None:
             source.interrupt()
 
     def idle_seconds(self) -> float:
-        """How long nothing has moved: packets without a picture are for the source to judge, which says more."""
+        """Return the seconds without any data. The source itself handles packets without a frame."""
         source = self._source
         received_at = source.received_at() if source is not None else None
         return time.monotonic() - max(self.progress_at, received_at or 0.0)
 
     def abandon(self) -> None:
-        """Whatever this thread still does has no effect any more."""
+        """Discard everything this thread still delivers."""
         self._stopping = True
         self.interrupt()
 
     def end(self, timeout_seconds: float) -> bool:
-        """Whether the thread has ended."""
+        """Wait for the thread; return whether it has ended."""
         self._stopping = True
         self._wake.set()
         self.interrupt()
@@ -194,8 +194,8 @@ class _Watch(threading.Thread):
             return StreamFault(Reason.STREAM_ENDED)
         except StreamFault as fault:
             return fault
-        except Exception as error:  # a surprise in one stream must not end its watching
-            self._reader.log.exception("reading failed")
+        except Exception as error:  # an unexpected error in one connection must not end the detection
+            self._reader.log.exception("could not read the stream")
             return StreamFault(Reason.STREAM_UNREACHABLE, type(error).__name__)
         finally:
             self._source = None
@@ -232,11 +232,11 @@ class _Watch(threading.Thread):
         is_refreshed, self._is_refreshed = self._is_refreshed, False
         if reader.freeze.is_frozen(lambda: fingerprint(picture), now, is_refreshed=is_refreshed):
             raise StreamFault(Reason.STREAM_FROZEN)
-        # A camera that was frozen has to show something new before it is well again.
+        # A frozen camera must deliver a changed frame before it counts as healthy again.
         if reader.health.reason is Reason.STREAM_FROZEN and not reader.freeze.has_changed:
             return
         if not reader.health.is_streaming:
-            reader.log.info("pictures arrive: %s, %s × %s", info.codec, info.width, info.height)
+            reader.log.info("receiving frames: %s, %s × %s", info.codec, info.width, info.height)
             self._backoff.reset()
         reader.health.picture(info, received_at)
         reader.metrics.stream_up.labels(camera).set(1)
@@ -272,7 +272,7 @@ class _Watch(threading.Thread):
         clean = fault.reason is Reason.STREAM_ENDED and lasted_seconds >= STEADY_SECONDS
         pause = 0.0 if clean else self._backoff.next_seconds()
         say = reader.log.debug if known else reader.log.warning
-        # The text, not the exception: a log record that is kept would keep the pictures of its traceback alive.
+        # Pass the text, not the exception: a stored log record would keep the frames of its traceback in memory.
         say("%s %s Next try in %.0f s.", fault.reason, str(fault), pause)
         paused_at = time.monotonic()
         while not self._wake.is_set() and (left := paused_at + pause - time.monotonic()) > 0:

@@ -1,6 +1,6 @@
-"""What the gate sees of the media: when it came last, and which codec it really is.
+"""Observe the media that passes the gate: time of the last packet, and the actual codec.
 
-Only interleaved packets (RFC 2326 section 10.12) pass the gate. Over UDP nothing is known here.
+Only interleaved packets (RFC 2326 section 10.12) pass the gate. With UDP transport nothing is known here.
 """
 
 import time
@@ -8,28 +8,28 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 _SAMPLED_PACKETS = 500
-"""The first packets tell the codec; all later ones are passed on without a look."""
+"""Packets that are searched for the codec; later packets pass without inspection."""
 _RTCP_TYPES = range(192, 224)
-"""RFC 5761, section 4: what tells a control packet from a media packet."""
+"""Distinguishes control packets from media packets (RFC 5761, section 4)."""
 _H264_PROFILES = frozenset({66, 77, 88, 100, 110, 122, 144, 244})
 _H264_SPS, _H264_STAP_A, _H264_FU_A = 7, 24, 28
 _H264_SLICES = frozenset({1, 5})
 _H265_PARAMETERS_AND_UNITS = frozenset({32, 33, 34, 48, 49})
-"""VPS, SPS, PPS, aggregation and fragmentation (RFC 7798, section 4.4)."""
+"""VPS, SPS, PPS, aggregation and fragmentation units (RFC 7798, section 4.4)."""
 
 
 class RtpWatch:
-    """One connection's media. Written by the gate's thread, read by any."""
+    """The media of one connection. Written by the gate's thread, readable by any."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._sampled = 0
         self._codecs: Counter[str] = Counter()
         self.last_at: float | None = None
-        """When the last media packet came, by the monotonic clock."""
+        """Time of the last media packet, on the monotonic clock."""
 
     def take(self, interleaved: bytes) -> None:
-        """Notes whole interleaved packets."""
+        """Record whole interleaved packets."""
         for packet in _packets(interleaved):
             if len(packet) < 12 or packet[1] in _RTCP_TYPES:
                 continue
@@ -41,17 +41,17 @@ class RtpWatch:
                 self._codecs[codec] += 1
 
     def seconds_since_media(self) -> float:
-        """How long ago the last media packet came; infinite where none has."""
+        """Return the seconds since the last media packet; infinite if there was none."""
         return float("inf") if self.last_at is None else self._monotonic() - self.last_at
 
     @property
     def codec(self) -> str:
-        """`h264` or `hevc`, as the payloads show it; empty where they do not."""
+        """Return `h264` or `hevc` as detected from the payloads; empty if unknown."""
         return self._codecs.most_common(1)[0][0] if self._codecs else ""
 
 
 def codec_of(payload: bytes) -> str:
-    """Return the codec by an RTP payload's first bytes, where they can belong to one only (RFC 6184, RFC 7798)."""
+    """Return the codec if an RTP payload's first bytes identify it unambiguously (RFC 6184, RFC 7798)."""
     if len(payload) < 4 or payload[0] & 0x80:
         return ""
     kind = payload[0] & 0x1F
@@ -74,7 +74,7 @@ def _packets(interleaved: bytes) -> Iterator[bytes]:
 
 
 def _payload(packet: bytes) -> bytes:
-    """What is behind an RTP header (RFC 3550, sections 5.1 and 5.3.1)."""
+    """Return the payload after an RTP header (RFC 3550, sections 5.1 and 5.3.1)."""
     begin = 12 + 4 * (packet[0] & 0x0F)
     if packet[0] & 0x10:
         begin += 4 + 4 * int.from_bytes(packet[begin + 2 : begin + 4], "big")

@@ -1,7 +1,7 @@
 """The RTSP source: libav's client behind the gate, decoding one video stream.
 
-Decoding is done with one thread and without delay: a camera's pictures have no reordering worth waiting for, and many
-cameras share the machine.
+Decoding uses one thread and no delay: the frame order of camera streams needs no look-ahead, and many cameras share
+the machine.
 """
 
 import contextlib
@@ -23,19 +23,19 @@ from cctv.streams.rtsp_gate import GateOptions, RtspGate
 from cctv.streams.source import StreamInfo
 from vigil_contracts.names import Reason, StreamTransport
 
-av.logging.set_level(None)  # libav's own words reach no output: they may repeat what a camera sent
+av.logging.set_level(None)  # suppress libav's own messages: they may repeat text from the camera
 
 _LIBAV_ERRORS = (av.error.FFmpegError, OSError, ValueError)
 
 PICTURELESS_SECONDS = 45.0
-"""How long packets may come without a picture: more than the longest usual distance of keyframes."""
+"""Packets may arrive without a frame for this long: more than the usual maximum keyframe interval."""
 _MEDIA_SECONDS = 3.0
-"""Media that came so recently still comes; a source that waits for less than twice that takes half its patience."""
+"""Media this recent counts as still arriving; a shorter read time-out uses half of itself instead."""
 _CODEC_NAMES = {"h264": "H.264", "hevc": "H.265"}
 
 
 class RtspSource:
-    """One try at a camera's stream; see `cctv.streams.source.Source`."""
+    """One connection to a camera's stream; see `cctv.streams.source.Source`."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class RtspSource:
                 },
             )
         except _LIBAV_ERRORS as error:
-            # libav calls an interrupted handshake "invalid data"; how long it took tells the truth.
+            # libav reports an interrupted handshake as "invalid data"; the elapsed time shows the real cause.
             if self._gate.fault is None and time.monotonic() - began >= self._open_timeout:
                 raise StreamFault(
                     Reason.STREAM_TIMEOUT,
@@ -99,7 +99,7 @@ class RtspSource:
             )
         stream = self._container.streams.video[0]
         with contextlib.suppress(ValueError):  # a codec without a decoder has no context
-            # Not slice threads, PyAV's default: with them damaged frames come without their mark (`is_corrupt`).
+            # Not PyAV's default, slice threads: with them damaged frames are not marked as corrupt (`is_corrupt`).
             stream.codec_context.thread_count = 1
             context = stream.codec_context
             if self._recorder is not None:
@@ -119,7 +119,7 @@ class RtspSource:
                     self._recording.add(packet)
                 yield packet
                 if is_late:
-                    # libav's parser holds the last packet until it knows where it ends: here the time-out made it go.
+                    # libav's parser keeps the last packet until the next one begins; the time-out released it.
                     raise self._silence()
                 asked_at = time.monotonic()
         except _LIBAV_ERRORS as error:
@@ -174,22 +174,22 @@ class RtspSource:
             self._container = None
 
     def _fault(self, error: Exception | None) -> StreamFault:
-        """What an error of libav, or a stream's end without one, means."""
+        """Return the fault for an error of libav, or for a stream that ended without one."""
         if self._gate.fault is not None:
             return self._gate.fault
-        if self._gate.is_closed:  # interrupted from outside, since nothing moved
+        if self._gate.is_closed:  # interrupted by the watchdog because no data arrived
             return self._timeout()
         fault = from_libav(error) if error is not None else StreamFault(Reason.STREAM_ENDED)
         return self._timeout() if fault.reason is Reason.STREAM_TIMEOUT else fault
 
     def _silence(self) -> StreamFault:
-        """What it means that libav gives no packet: it drops media that it cannot read."""
+        """Return the fault for a stream without packets: libav drops media that it cannot parse."""
         if self._gate.media.seconds_since_media() < min(_MEDIA_SECONDS, self._read_timeout / 2):
             return self._undecodable()
         return self._timeout()
 
     def _timeout(self) -> StreamFault:
-        """Return the fault of a camera that is silent: only one that has sent a picture can have stopped sending."""
+        """Return the fault of a silent camera: only one that has delivered a frame can have stopped sending."""
         if self.received_at() is None:
             is_udp = self._transport is StreamTransport.UDP
             remedy = "Change the camera's transport to tcp" if is_udp else "Check its load"
@@ -224,7 +224,7 @@ class RtspSource:
 
 
 def _decoded(packet: "av.Packet[av.VideoStream]") -> list[av.VideoFrame]:
-    """The pictures that a packet completes; a damaged packet gives none."""
+    """Return the frames that a packet completes; none for a damaged packet."""
     try:
         return packet.decode()
     except av.error.InvalidDataError:

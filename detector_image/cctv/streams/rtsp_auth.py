@@ -1,6 +1,6 @@
-"""Answers to RTSP's authentication challenges: Basic (RFC 7617) and Digest (RFC 2617 and 7616), both pure functions.
+"""Answer RTSP authentication challenges: Basic (RFC 7617) and Digest (RFC 2617 and RFC 7616), as pure functions.
 
-libav knows MD5 alone and would hold the password; here newer cameras' SHA-256 works too and libav never sees it.
+libav supports MD5 only and would hold the password. Here SHA-256 works too, and libav never receives the password.
 """
 
 import base64
@@ -31,7 +31,7 @@ class Challenge:
 
 
 def parse_challenge(header: str) -> Challenge | None:
-    """A challenge out of a header's value; None for a scheme or algorithm that we cannot answer."""
+    """Parse a challenge from a header's value; None if its scheme or algorithm is not supported."""
     scheme, _, rest = header.strip().partition(" ")
     pairs = [pair for pair in parse_http_list(rest) if "=" in pair]
     fields = {name.lower(): value for name, value in parse_keqv_list(pairs).items()}
@@ -57,7 +57,7 @@ def parse_challenge(header: str) -> Challenge | None:
 
 
 def strongest(headers: Sequence[str]) -> Challenge | None:
-    """The best of several challenges that we can answer."""
+    """Return the strongest of several challenges that we can answer."""
     known = [challenge for challenge in map(parse_challenge, headers) if challenge is not None]
     return max(known, key=lambda challenge: _STRENGTH[challenge.algorithm], default=None)
 
@@ -65,7 +65,7 @@ def strongest(headers: Sequence[str]) -> Challenge | None:
 def authorization(
     challenge: Challenge, credentials: Credentials, method: str, uri: str, nonce_count: int, client_nonce: str = ""
 ) -> str:
-    """The value of the `Authorization` header. `nonce_count` counts the requests under this challenge, from 1."""
+    """Return the value of the `Authorization` header. `nonce_count` counts requests per challenge, from 1."""
     if challenge.algorithm == "basic":
         pair = f"{credentials.username}:{credentials.password}".encode()
         return f"Basic {base64.b64encode(pair).decode()}"

@@ -1,8 +1,8 @@
-"""What is said between libav and a camera (RFC 2326), corrected on its way. Pure but for the nonces; no sockets.
+"""Rewrite the messages between libav and a camera (RFC 2326). Pure except for the nonces; uses no sockets.
 
-libav answers challenges with MD5 alone, sends its keep-alives without listening to the answer, and gives up where
-OPTIONS is refused. So authentication, keep-alives and TEARDOWN are done here; libav sees none of them. The requests
-get a `CSeq` of their own for that.
+libav answers challenges with MD5 only, sends keep-alives without reading the answers, and gives up if OPTIONS is
+refused. Therefore authentication, keep-alives and TEARDOWN are handled here, invisible to libav. For that, requests
+get new `CSeq` numbers.
 """
 
 from dataclasses import dataclass
@@ -21,31 +21,31 @@ _KEEP_ALIVE_METHODS = ("OPTIONS", "GET_PARAMETER")
 _NOT_IMPLEMENTED = frozenset({400, 405, 501, 551})
 _PUBLIC = "OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER"
 _MOST_TRIES = 3
-"""How often one request is sent: without an answer to a challenge, with one, and once more for a stale nonce."""
+"""Attempts per request: without authorization, with authorization, and once more for a stale nonce."""
 
 
 @dataclass(slots=True)
 class _Exchange:
-    """A request that the camera has not answered yet, kept without its `Authorization`."""
+    """A request that the camera has not answered yet, stored without its `Authorization`."""
 
     request: Message
     client_cseq: str | None
-    """The number by which libav knows it; None: libav knows nothing of it."""
+    """libav's number of the request; None if the request is not from libav."""
     nonce: str | None = None
-    """Of the challenge that it answered; None: it had no `Authorization`."""
+    """The nonce of the challenge that it answered; None if it had no `Authorization`."""
     tries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Replies:
-    """What a message causes: bytes for either side."""
+    """The result of a message: bytes to send to either side."""
 
     to_camera: bytes = b""
     to_client: bytes = b""
 
 
 class Dialogue:
-    """One connection's dialogue. For one thread."""
+    """The dialogue of one connection. Not thread-safe."""
 
     def __init__(self, url: str, local_netloc: str, token: str, peer_address: str) -> None:
         bare, self._credentials = split_credentials(url)
@@ -73,11 +73,11 @@ class Dialogue:
         self.fault: StreamFault | None = None
 
     def request(self, message: Message) -> Replies:
-        """Return what a request of libav causes. Raises `PermissionError` where it is not from our libav."""
+        """Return the messages that a request of libav causes. Raises `PermissionError` for a foreign client."""
         if message.get("User-Agent") != self._token:
             raise PermissionError("not the expected client")
         cseq = message.get("CSeq")
-        if message.method == "TEARDOWN":  # sent by `teardown` when the gate closes
+        if message.method == "TEARDOWN":  # `teardown` sends it when the gate closes
             return Replies(to_client=_ok(cseq).encode())
         if self.playing and message.method in _KEEP_ALIVE_METHODS:
             return Replies(self._keep_alives(), _ok(cseq).encode())
@@ -92,7 +92,7 @@ class Dialogue:
         return Replies(self._send(_Exchange(message, cseq)))
 
     def answer(self, message: Message) -> Replies:
-        """Return what an answer of the camera causes. Raises `StreamFault` where the stream ends with it."""
+        """Return the messages that a camera's answer causes. Raises `StreamFault` if it ends the stream."""
         if message.status < 200:  # provisional, RFC 2326 section 7.1.1
             return Replies()
         exchange = self._answered(message.get("CSeq"))
@@ -106,13 +106,13 @@ class Dialogue:
         if exchange.client_cseq is None:
             return Replies(self._after_own(method, message.status))
         if method == "OPTIONS" and message.status >= 400 and message.status != 401:
-            # A camera without OPTIONS may stream all the same; DESCRIBE tells.
+            # A camera that refuses OPTIONS may still stream; the answer to DESCRIBE decides.
             self._not_implemented.add(method)
             message = _ok(exchange.client_cseq, ("Public", _PUBLIC))
         return Replies(to_client=self._for_client(message, method, exchange.client_cseq))
 
     def teardown(self) -> bytes:
-        """Return the request that ends the session (RFC 2326 section 10.7); empty where there is none to end."""
+        """Return the request that ends the session (RFC 2326 section 10.7); empty without a session."""
         if not self._session or self._is_teardown_sent:
             return b""
         self._is_teardown_sent = True
@@ -131,16 +131,16 @@ class Dialogue:
         return message.encode()
 
     def _answered(self, cseq: str) -> _Exchange | None:
-        """Take the request that is answered; answers come in its order, and some cameras leave out the number."""
+        """Return the request that is answered. Answers come in order, and some cameras omit the number."""
         if cseq not in self._pending:
             cseq = next(iter(self._pending), "")
         return self._pending.pop(cseq, None)
 
     def _keep_alives(self) -> bytes:
-        """Return the first of the requests that may keep the session: many cameras count only one of the methods.
+        """Return the first of the keep-alive requests: many cameras accept only one of the methods as a keep-alive.
 
-        The others follow one by one, since a camera may give its nonces for one request each. Where the last ones
-        were never answered, all are sent at once.
+        The others follow one by one, since a camera may issue a nonce for a single request. If the last round was
+        never answered, all are sent at once.
         """
         unanswered = [cseq for cseq, exchange in self._pending.items() if exchange.client_cseq is None]
         for cseq in unanswered:
@@ -181,8 +181,9 @@ class Dialogue:
     def _take_challenge(self, message: Message, exchange: _Exchange) -> bool:
         """Return whether to repeat the request with an answer to this challenge.
 
-        Most cameras send a new nonce with every refusal, so a new one alone does not tell an expired nonce from a
-        wrong password, and cameras lock out who tries on. Once the password was accepted on this connection, it does.
+        Most cameras send a new nonce with every refusal, so a new nonce alone does not distinguish an expired nonce
+        from a wrong password, and repeated attempts can lock the account. Once a password was accepted on this
+        connection, a refusal means an expired nonce.
         """
         challenge = strongest(message.get_all("WWW-Authenticate"))
         if challenge is None or self._credentials is None or exchange.tries >= _MOST_TRIES:
@@ -190,12 +191,12 @@ class Dialogue:
         is_new = self._is_accepted and challenge.nonce != exchange.nonce
         if exchange.nonce is not None and not challenge.stale and not is_new:
             return False
-        # Several requests may be under way with one nonce, each refused with a challenge of its own.
+        # Several requests may be in flight with one nonce, each refused with its own challenge.
         self._challenge, self._nonce_count = challenge, 0
         return True
 
     def _pinned(self, transport: str) -> str:
-        """The transport with the camera's own address as the only source and no other destination (UDP)."""
+        """Return the transport with the camera's address as the only source, and no other destination (UDP)."""
         kept = [
             part for part in transport.split(";") if not part.strip().lower().startswith(("source=", "destination="))
         ]

@@ -1,17 +1,17 @@
-"""The only way to a camera: a loopback relay between libav's RTSP client and the one address that was checked.
+"""A loopback relay between libav's RTSP client and the one camera address that was checked.
 
-libav follows RTSP redirects to any host, prints URLs with their passwords, knows MD5 digests alone, and can block
-where no timeout of its own reaches. So libav connects to this gate, which holds the connection to the camera:
+libav follows RTSP redirects to any host, prints URLs with passwords, supports MD5 digests only, and can block beyond
+its own time-outs. So libav connects to this gate, which holds the connection to the camera:
 
-- the host is resolved and checked here, and the connection is made to the very address that passed;
-- redirects end the stream, and addresses in the camera's answers are put right, so that nothing else is contacted;
-- the gate answers the camera's authentication; libav gets a made-up user and never sees a credential;
-- TLS (`rtsps`) is done here, with certificates checked;
-- what the camera refused is known by its status, not guessed from an error number;
-- closing the gate ends a blocked read from outside the reading thread, and the camera's session with it (TEARDOWN):
-  a camera that allows one session is free for the next connection at once.
+- the host is resolved and checked here, and the connection is made to exactly the address that passed;
+- redirects end the stream, and addresses in the camera's answers are rewritten, so that nothing else is contacted;
+- the gate answers the camera's authentication; libav gets a generated user and never sees a credential;
+- TLS (`rtsps`) is handled here, with certificate verification;
+- the camera's refusal is known by its RTSP status, not guessed from an error number of libav;
+- closing the gate unblocks the reading thread and ends the camera's session (TEARDOWN): a camera that allows only one
+  session accepts the next connection immediately.
 
-The gate takes one connection, and only one whose first request carries a secret that libav was given.
+The gate accepts one connection, and only if its first request carries a secret that was given to libav.
 """
 
 import contextlib
@@ -37,12 +37,12 @@ from vigil_contracts.stream_url import split_credentials
 _DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322}
 _CHUNK_BYTES = 256 * 1024
 TEARDOWN_SECONDS = 1.0
-"""How long a closing gate waits for the camera's answer to TEARDOWN: a silent camera delays nothing for longer."""
+"""How long a closing gate waits for the answer to TEARDOWN, so that a silent camera delays nothing for longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class GateOptions:
-    """What all cameras of a process share."""
+    """Options that all cameras of a process share."""
 
     policy: AddressPolicy = field(default_factory=AddressPolicy)
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
@@ -51,7 +51,7 @@ class GateOptions:
 
 
 def connect(host: str, port: int, options: GateOptions) -> socket.socket:
-    """A TCP connection to a permitted address of `host`. Raises `StreamFault`."""
+    """Connect to a permitted address of `host`. Raises `StreamFault`."""
     fault: StreamFault | None = None
     for address in resolve(host, port, options.policy, options.resolver):
         try:
@@ -62,7 +62,7 @@ def connect(host: str, port: int, options: GateOptions) -> socket.socket:
 
 
 class RtspGate:
-    """A relay to one camera for one connection of libav. Open it, give `local_url` to libav, close it."""
+    """A relay to one camera for one connection of libav. Open it, pass `local_url` to libav, close it."""
 
     def __init__(self, url: str, options: GateOptions) -> None:
         self._url = url
@@ -79,21 +79,21 @@ class RtspGate:
 
     @property
     def user_agent(self) -> str:
-        """What libav must call itself, so that nobody else can use the gate."""
+        """Return the user agent that libav must send, which prevents other programs from using the gate."""
         return self._token
 
     @property
     def fault(self) -> StreamFault | None:
-        """What the camera refused, where it did."""
+        """Return the fault that the camera's refusal means, if any."""
         return self._dialogue.fault if self._dialogue else None
 
     @property
     def is_closed(self) -> bool:
-        """Whether `interrupt` or `close` was called."""
+        """Return whether `interrupt` or `close` was called."""
         return self._closed
 
     def open(self) -> None:
-        """Connects to the camera and waits for libav in a thread. Raises `StreamFault`."""
+        """Connect to the camera and start the thread that waits for libav. Raises `StreamFault`."""
         parts = urlsplit(split_credentials(self._url)[0])
         host, scheme = parts.hostname or "", parts.scheme.lower()
         camera = connect(host, parts.port or _DEFAULT_PORTS[scheme], self._options)
@@ -110,15 +110,15 @@ class RtspGate:
         self._thread.start()
 
     def interrupt(self) -> None:
-        """End the stream soon without waiting; safe from any thread. The relay's thread tears the session down."""
+        """End the stream soon without waiting; callable from any thread. The relay's thread tears the session down."""
         with self._lock:
             self._closed = True
-            # Before libav has come there is no session, and the connection to the camera may be what blocks.
+            # Before libav has connected there is no session, and the connection to the camera may be blocking.
             sockets = [self._client] if self._client is not None else list(self._sockets)
         _shut_down(sockets)
 
     def close(self) -> None:
-        """End both connections within a moment after `TEARDOWN_SECONDS`; safe from any thread, more than once."""
+        """Close both connections after at most about `TEARDOWN_SECONDS`; callable from any thread and repeatedly."""
         self.interrupt()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(TEARDOWN_SECONDS + 0.5)
@@ -161,10 +161,10 @@ class RtspGate:
                 text="The address answers, but not in RTSP. Check the port in the RTSP URL.",
             )
         except (OSError, ValueError):
-            pass  # either side is gone; the reader learns it from libav
+            pass  # one side is closed; the reader gets the error from libav
         finally:
             if self._client is not None:
-                _shut_down([self._client])  # libav need not wait for the farewell
+                _shut_down([self._client])  # libav need not wait for TEARDOWN
             if relay is not None:
                 with contextlib.suppress(OSError, ValueError):
                     relay.tear_down()
@@ -174,7 +174,7 @@ class RtspGate:
                 each.close()
 
     def _accepted(self, listener: socket.socket) -> socket.socket:
-        """libav's connection. Raises `OSError`, and `StreamFault` where the gate was closed meanwhile."""
+        """Accept libav's connection. Raises `OSError`, and `StreamFault` if the gate was closed in the meantime."""
         client, _ = listener.accept()
         listener.close()
         self._keep(client)
@@ -185,14 +185,14 @@ class RtspGate:
 
 
 def _shut_down(sockets: Iterable[socket.socket]) -> None:
-    """Wake threads that are blocked in these sockets; closing alone does not."""
+    """Wake threads that are blocked on these sockets; closing alone does not."""
     for each in sockets:
         with contextlib.suppress(OSError):
             each.shutdown(socket.SHUT_RDWR)
 
 
 class _Relay:
-    """Moves bytes between two connected sockets until one of them ends."""
+    """Copies bytes between two connected sockets until one of them ends."""
 
     def __init__(self, client: socket.socket, camera: socket.socket, dialogue: Dialogue, gate: RtspGate) -> None:
         self._client, self._camera, self._dialogue, self._gate = client, camera, dialogue, gate
@@ -200,7 +200,7 @@ class _Relay:
         self._buffer = memoryview(bytearray(_CHUNK_BYTES))
 
     def run(self) -> None:
-        """Returns when a side ends; raises what went wrong."""
+        """Relay until one side ends; raises the error that ended it."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._client, selectors.EVENT_READ, self._client_to_camera)
             selector.register(self._camera, selectors.EVENT_READ, self._camera_to_client)
@@ -218,7 +218,7 @@ class _Relay:
     def _camera_to_client(self) -> bool:
         length = self._camera.recv_into(self._buffer)
         while isinstance(self._camera, ssl.SSLSocket) and self._camera.pending():
-            # What TLS has decrypted already would not wake the selector.
+            # Data that TLS has already decrypted does not wake the selector.
             self._forward(self._buffer[:length])
             length = self._camera.recv_into(self._buffer)
         self._forward(self._buffer[:length])
@@ -233,7 +233,7 @@ class _Relay:
                 self._client.sendall(item)
             elif item.status:
                 self._deliver(self._dialogue.answer(item))
-            # A camera's own requests (REDIRECT, ANNOUNCE) end here: libav does not need them.
+            # Requests from the camera (REDIRECT, ANNOUNCE) are dropped: libav does not need them.
 
     def _deliver(self, replies: Replies) -> None:
         if replies.to_camera:
@@ -242,8 +242,9 @@ class _Relay:
             self._client.sendall(replies.to_client)
 
     def tear_down(self) -> None:
-        """End the camera's session and wait for its answer: closing with packets unread would reset the connection,
-        and a camera may then never read the request.
+        """End the camera's session and wait for its answer.
+
+        Closing with unread packets would reset the connection, and the camera might never read the request.
         """
         request, ends_at = self._dialogue.teardown(), time.monotonic() + TEARDOWN_SECONDS
         if not request:

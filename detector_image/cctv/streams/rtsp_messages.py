@@ -1,4 +1,4 @@
-"""RTSP's wire format (RFC 2326): cutting a byte stream into messages and interleaved packets, and writing them.
+"""RTSP's wire format (RFC 2326): split a byte stream into messages and interleaved packets, and encode messages.
 
 Pure: bytes in, values out. Both directions use the same format, so one splitter serves both.
 """
@@ -16,12 +16,12 @@ _BEGINNINGS = (
 
 
 class NotRtspError(ValueError):
-    """The bytes are no RTSP: a head or a body without an end."""
+    """The bytes are not RTSP, or a head or body never ends."""
 
 
 @dataclass(slots=True)
 class Message:
-    """A request or an answer. Header names keep their spelling; several of one name stay several."""
+    """A request or an answer. Header names keep their spelling; repeated headers stay separate."""
 
     first_line: str
     headers: list[tuple[str, str]]
@@ -29,48 +29,48 @@ class Message:
 
     @property
     def status(self) -> int:
-        """An answer's status; 0 for a request."""
+        """Return an answer's status; 0 for a request."""
         words = self.first_line.split(" ", 2)
         return int(words[1]) if self.first_line.startswith("RTSP/") and words[1:] and words[1].isdigit() else 0
 
     @property
     def method(self) -> str:
-        """A request's method, in capitals."""
+        """Return a request's method in capitals."""
         return self.first_line.split(" ", 1)[0].upper()
 
     @property
     def uri(self) -> str:
-        """A request's URI."""
+        """Return a request's URI."""
         words = self.first_line.split(" ")
         return words[1] if len(words) > 1 else ""
 
     def get_all(self, name: str) -> list[str]:
-        """The values of a header, in their order."""
+        """Return all values of a header in order."""
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
     def get(self, name: str) -> str:
-        """The first value of a header; empty where it is missing."""
+        """Return the first value of a header; empty if it is missing."""
         return next(iter(self.get_all(name)), "")
 
     def remove(self, name: str) -> None:
-        """Takes a header out."""
+        """Remove a header."""
         self.headers = [(key, value) for key, value in self.headers if key.lower() != name.lower()]
 
     def set(self, name: str, value: str) -> None:
-        """Puts a header in place of all of its name."""
+        """Set a header, replacing all of the same name."""
         self.remove(name)
         self.headers.append((name, value))
 
     def encode(self) -> bytes:
-        """The message as it goes over the wire."""
+        """Return the message as bytes."""
         lines = [self.first_line, *(f"{name}: {value}" for name, value in self.headers)]
-        # A line break in a value would begin a header of its own.
+        # A line break in a value would inject another header.
         lines = [line.translate(_NO_LINE_BREAKS) for line in lines]
         return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + self.body
 
 
 def parse_head(head: bytes) -> Message:
-    """A message without its body, from the bytes before the empty line."""
+    """Parse a message without its body, from the bytes before the empty line."""
     lines = head.decode("utf-8", "surrogateescape").replace("\r\n", "\n").split("\n")
     headers = []
     for line in lines[1:]:
@@ -81,16 +81,16 @@ def parse_head(head: bytes) -> Message:
 
 
 class Splitter:
-    """Cuts a byte stream at its messages. Not thread-safe."""
+    """Splits a byte stream into messages. Not thread-safe."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
 
     def feed(self, data: bytes | memoryview) -> list[Message | bytes]:
-        """The messages that `data` completes, and between them the bytes of whole interleaved packets.
+        """Return the messages that `data` completes, and between them the bytes of whole interleaved packets.
 
-        Bytes that are neither (a camera that lost its place) are passed on as they are, up to the next thing that
-        can be understood. Raises `NotRtspError`.
+        Bytes that are neither (a camera that lost synchronisation) are passed through up to the next recognisable
+        message or packet. Raises `NotRtspError`.
         """
         self._buffer += data
         found: list[Message | bytes] = []
@@ -100,7 +100,7 @@ class Splitter:
                 found.append(self._take(packets))
                 continue
             if self._buffer[0] == _INTERLEAVED:
-                break  # an unfinished packet
+                break  # an incomplete packet
             if not self._looks_like_text():
                 found.append(self._take(self._garbage_length()))
                 continue
@@ -116,7 +116,7 @@ class Splitter:
         return taken
 
     def _interleaved_length(self) -> int:
-        """The length of all whole packets at the front of the buffer."""
+        """Return the length of all whole packets at the front of the buffer."""
         buffer, end, position = self._buffer, len(self._buffer), 0
         while position + 4 <= end and buffer[position] == _INTERLEAVED:
             following = position + 4 + (buffer[position + 2] << 8 | buffer[position + 3])
@@ -126,7 +126,7 @@ class Splitter:
         return position
 
     def _looks_like_text(self) -> bool:
-        """Whether the bytes at hand are, or can become, the beginning of a message."""
+        """Return whether the buffered bytes are, or can become, the start of a message."""
         front = bytes(self._buffer[:16])
         return any(front.startswith(word) or word.startswith(front) for word in _BEGINNINGS)
 
@@ -135,17 +135,17 @@ class Splitter:
         return min(candidates, default=len(self._buffer))
 
     def _message(self) -> Message | None:
-        while self._buffer[:2] == b"\r\n":  # empty lines before a message are to be ignored
+        while self._buffer[:2] == b"\r\n":  # ignore empty lines before a message
             del self._buffer[:2]
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0:
             if len(self._buffer) > _HEAD_LIMIT:
-                raise NotRtspError("a message's head does not end")
+                raise NotRtspError("an RTSP message's header is too long")
             return None
         message = parse_head(bytes(self._buffer[:end]))
         length_text = message.get("Content-Length") or "0"
         if not length_text.isdigit() or int(length_text) > _BODY_LIMIT:
-            raise NotRtspError("a message's length makes no sense")
+            raise NotRtspError("an RTSP message has an invalid length")
         whole = end + 4 + int(length_text)
         if len(self._buffer) < whole:
             return None

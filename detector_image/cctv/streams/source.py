@@ -1,4 +1,4 @@
-"""Where pictures come from: the interface between a stream (or a file) and the reader that feeds analysis."""
+"""The interface between a stream (or a file) and the reader that feeds the analysis."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import av
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
-    """What a stream says about itself."""
+    """What a stream declares about itself."""
 
     width: int
     height: int
@@ -20,38 +20,38 @@ class StreamInfo:
 
 
 class PacketSource(Protocol):
-    """One try at one stream, of which nothing is decoded. Used by one thread, but for `interrupt`."""
+    """One connection to one stream, without decoding. Used by one thread, except `interrupt`."""
 
     def open(self) -> StreamInfo:
-        """Connects. Raises `StreamFault`."""
+        """Connect. Raises `StreamFault`."""
 
     def packets(self) -> Iterator[object]:
-        """The packets as they come, kept for clips on their way; ends by `StreamFault`, a clean end included."""
+        """Yield the packets as they arrive and record them for clips. Always ends with a `StreamFault`."""
 
     def interrupt(self) -> None:
-        """Makes a blocked `open` or `packets` end soon; from any thread."""
+        """Unblock `open` or `packets`; callable from any thread."""
 
     def close(self) -> None:
-        """Gives everything back."""
+        """Release all resources."""
 
 
 class Source(Protocol):
-    """One try at one stream. Used by one thread, but for `interrupt`."""
+    """One connection to one stream. Used by one thread, except `interrupt`."""
 
     def open(self) -> StreamInfo:
-        """Connects. Raises `StreamFault`."""
+        """Connect. Raises `StreamFault`."""
 
     def pictures(self) -> Iterator[av.VideoFrame]:
-        """The decoded pictures, in the order of their showing; ends by `StreamFault`, a clean end included."""
+        """Yield the decoded frames in presentation order. Always ends with a `StreamFault`, even at a clean end."""
 
     def info(self) -> StreamInfo:
-        """As `open` returned it, but of now: cameras change resolution in the middle of a stream."""
+        """Return the current `StreamInfo`: cameras can change the resolution during a stream."""
 
     def received_at(self) -> float | None:
-        """When the stream last sent anything, by the monotonic clock, decoded or not; from any thread."""
+        """Return when the stream last delivered any data, on the monotonic clock; callable from any thread."""
 
     def interrupt(self) -> None:
-        """Makes a blocked `open` or `pictures` end soon; from any thread."""
+        """Unblock `open` or `pictures`; callable from any thread."""
 
     def close(self) -> None:
-        """Gives everything back."""
+        """Release all resources."""

@@ -1,4 +1,4 @@
-"""How the streams of cameras are opened: through the gate, by the settings."""
+"""Create stream sources that connect through the gate, according to the settings."""
 
 import ssl
 from typing import Self
@@ -16,11 +16,11 @@ from vigil_contracts.names import StreamTransport
 
 
 class Sources:
-    """Makes one try at a camera's stream."""
+    """Creates sources; each is one connection to a camera's stream."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Raises InvalidSettingError."""
+        """Build from the settings. Raises InvalidSettingError."""
         try:
             tls = ssl.create_default_context(cafile=settings.rtsps_ca_file)
         except (OSError, ssl.SSLError):
@@ -32,15 +32,15 @@ class Sources:
         self._options, self._settings, self._hardware = options, settings, hardware
 
     def watched(self, camera: CameraConfiguration, recorder: ClipRecorder) -> Source:
-        """The stream that is looked at; `recorder` has it too unless the main stream is read for that."""
+        """Return the source to analyse; it also feeds `recorder`, unless the main stream is read for clips."""
         return self._make(camera, camera.watched_url, None if camera.detection.stream_path else recorder)
 
     def for_clips(self, camera: CameraConfiguration, recorder: ClipRecorder) -> PacketSource:
-        """The main stream, beside the sub-stream that is looked at."""
+        """Return the source of the main stream, for clips, while the sub-stream is analysed."""
         return self._make(camera, camera.rtsp_url, recorder)
 
     def tried(self, url: str, transport: StreamTransport) -> Source:
-        """A stream that somebody wants to know about."""
+        """Return the source of a stream to test."""
         return RtspSource(
             url,
             transport,

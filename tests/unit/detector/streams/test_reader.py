@@ -108,7 +108,7 @@ def test_a_thread_that_does_not_come_back_is_abandoned_and_another_takes_over(
     reader, made = started(False)
     _watched_until(reader, lambda: len(made) >= 2)
     assert not made[0].is_closed, "nothing can end it"
-    assert "a reader does not come back; another takes over" in caplog.text
+    assert "the reading thread does not respond to an interrupt; starting a new one" in caplog.text
 
     taken = reader.sequence
     made[0].end.set()  # the abandoned one wakes up at last: it neither delivers nor tries again
