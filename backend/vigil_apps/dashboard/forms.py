@@ -115,7 +115,8 @@ class CameraForm(forms.Form):
         min_value=1,
         max_value=100_000_000,
         help_text=_(
-            "For images and clips. When the limit is reached, the oldest alerts are deleted first. Leave empty for no limit."
+            "For images and clips. When the limit is reached, the oldest alerts are deleted first. "
+            "Leave empty for no limit."
         ),
     )
     activate = forms.BooleanField(

@@ -1,4 +1,4 @@
-"""`cctv discover`: the cameras of this machine's network, as a table or as JSON."""
+"""`cctv discover`: list the cameras in this machine's network as a table or as JSON."""
 
 import argparse
 import sys
@@ -8,7 +8,7 @@ from vigil_contracts.errands import DiscoveryResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command understands."""
+    """Add the command's arguments."""
     parser.add_argument(
         "--output", choices=("table", "json"), default="table", help="table for people (default), or json"
     )
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """The exit status: 1 where no camera answered."""
+    """Run the command; return the exit status: 1 if no camera answered."""
     result = discover(arguments.seconds)
     if arguments.output == "json":
         print(result.model_dump_json(indent=2))
@@ -33,7 +33,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def table_of(result: DiscoveryResult) -> str:
-    """One line for each camera, in columns."""
+    """Return one line for each camera, in columns."""
     rows: list[tuple[str, ...]] = [("ADDRESS", "NAME", "MODEL", "LOCATION", "ONVIF SERVICE")]
     for camera in result.cameras:
         cells = (camera.address, camera.name, camera.hardware, camera.location, " ".join(camera.services))
@@ -45,7 +45,7 @@ def table_of(result: DiscoveryResult) -> str:
 
 
 def _plain(text: str) -> str:
-    """A device's words must not command the terminal."""
+    """Remove control characters: a device's text must not control the terminal."""
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 

@@ -1,7 +1,7 @@
-"""`cctv export yolov8n.pt --sha256 … --calibrate yard.mp4`: weights into an OpenVINO INT8 model or a TensorRT engine.
+"""`cctv export yolov8n.pt --sha256 … --calibrate yard.mp4`: export weights as OpenVINO INT8 or a TensorRT engine.
 
-Calibrated on pictures of one's own camera, since INT8 is exact where it was calibrated. A fifth of the pictures is
-held back; what the model finds in them before and after is compared. An export that disagrees is not put in place.
+Calibrate with frames of your own camera, since INT8 is accurate for the data it was calibrated with. A fifth of the
+frames is held back to compare the detections before and after. An export that deviates too much is not installed.
 """
 
 import argparse
@@ -30,14 +30,14 @@ from cctv.detectors.model import Detections, Model
 from cctv.detectors.model_files import find_model, model_folder
 
 HELD_BACK = 5
-"""Each fifth picture is for the comparison, not for calibration."""
+"""Every fifth frame is used for the comparison instead of the calibration."""
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 LEAST_PICTURES = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of an export."""
+    """The result of an export."""
 
     model: str
     agreement: Agreement
@@ -46,16 +46,16 @@ class Report:
     calibrated_on: int
 
     def row(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the report for JSON output."""
         return {**asdict(self), "share": self.agreement.share}
 
 
 class ExportError(Exception):
-    """The export cannot be made or is no good; the message says why."""
+    """The export failed or is not accurate enough; the message gives the reason."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `cctv export`."""
+    """Add the command's arguments."""
     parser.add_argument("model", help="weights (.pt), as a path or a name")
     parser.add_argument("--sha256", default=None, metavar="HEX", help="what the weights must be; .pt files need it")
     parser.add_argument(
@@ -78,9 +78,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Runs an export; the exit status."""
+    """Run an export; return the exit status."""
     try:
-        # Libraries print what they do; what a program reads must not be among it.
+        # Libraries print progress, which must not appear in output that a program reads.
         with contextlib.redirect_stdout(sys.stderr), tempfile.TemporaryDirectory(prefix="cctv-export-") as work:
             report = export(arguments, Path(work))
     except (ExportError, ModelInvalidError) as error:
@@ -91,12 +91,12 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def export(arguments: argparse.Namespace, work: Path) -> Report:
-    """The whole way, in a folder of its own. Raises `ExportError` or `ModelInvalidError` and has changed nothing."""
+    """Run the export in the folder `work`. Raises `ExportError` or `ModelInvalidError` without side effects."""
     from cctv.detectors.exporting import export_weights
 
     weights = find_model(arguments.model, arguments.sha256)
     if weights.path.suffix.lower() != ".pt":
-        raise ExportError(f"{weights.path}: must be weights (.pt); it is an export already")
+        raise ExportError(f"{weights.path}: must be weights (.pt), not an exported model")
     suffix = "_int8_openvino_model" if arguments.format == "openvino" else ".engine"
     target = arguments.to or model_folder() / f"{weights.path.stem}{suffix}"
     prompts = tuple(arguments.prompts)
@@ -129,7 +129,7 @@ def export(arguments: argparse.Namespace, work: Path) -> Report:
 
 
 def gather(sources: Sequence[Path], work: Path, most: int) -> tuple[Path, list[Path]]:
-    """Pictures spread evenly over clips and folders, as JPEG files: the folder to calibrate on, and those held back.
+    """Extract evenly spaced frames as JPEG files; return the calibration folder and the held-back files.
 
     Raises `ExportError`.
     """
@@ -143,12 +143,12 @@ def gather(sources: Sequence[Path], work: Path, most: int) -> tuple[Path, list[P
             cv2.imwrite(str(folder / f"{number:05d}.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 95])
             number += 1
     if number < LEAST_PICTURES:
-        raise ExportError(f"--calibrate: holds {number} pictures; at least {LEAST_PICTURES} are needed, better 300")
+        raise ExportError(f"--calibrate: holds {number} frames; at least {LEAST_PICTURES} are needed, better 300")
     return folders[0], sorted(folders[1].iterdir())
 
 
 def put_in_place(made: Path, target: Path) -> None:
-    """Moves a model to its place, where a former one may be."""
+    """Move a model to its place, replacing an earlier one."""
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh, former = (target.with_name(f".{target.name}.{word}") for word in ("new", "old"))
     for path in (fresh, former):
@@ -163,7 +163,7 @@ def put_in_place(made: Path, target: Path) -> None:
 
 
 def table(report: Report) -> str:
-    """For people."""
+    """Return the report as a table."""
     agreed = report.agreement
     share = agreed.share or 0.0
     lines = [
@@ -193,7 +193,7 @@ def _pictures(source: Path, most: int) -> "list[np.ndarray[Any, Any]]":
                     chosen.append(np.asarray(picture.to_ndarray(format="bgr24")))
         return chosen
     except (av.FFmpegError, OSError, IndexError) as error:
-        raise ExportError(f"--calibrate {source}: must be a clip or a folder of pictures: {error}") from error
+        raise ExportError(f"--calibrate {source}: must be a clip or a folder of images: {error}") from error
 
 
 def _compare(
@@ -208,7 +208,7 @@ def _compare(
 
 
 def _look(model: Model, frames: Sequence[Frame], word: str) -> tuple[list[Detections], float]:
-    model.detect(frames[0])  # the first look prepares the network
+    model.detect(frames[0])  # the first inference initialises the network
     began = time.perf_counter()
     found = [model.detect(frame) for frame in tqdm(frames, desc=f"looking, {word}", unit=" pictures")]
     return found, (time.perf_counter() - began) / len(frames) * 1e3

@@ -1,7 +1,7 @@
-"""`cctv replay clip.mp4 --rules rules.yaml`: the very same analysis over a file, as fast as it goes.
+"""`cctv replay clip.mp4 --rules rules.yaml`: run the detector's analysis on a file, as fast as possible.
 
-So that rules can be tuned before they wake anyone: prints a table of the events (or JSON) and, on request, writes the
-clip with every event's object boxed from its moment on.
+Rules can be tuned with it before they are used. Prints the events as a table or JSON and can write an annotated clip
+in which the object of every event is boxed.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from vigil_contracts.camera import CameraConfiguration
 from vigil_contracts.detection import Detection
 
 SHOWN_SECONDS = 2.0
-"""How long an event stays drawn in the annotated video."""
+"""How long an event stays visible in the annotated video."""
 
 
 class ReplayError(Exception):
@@ -38,13 +38,13 @@ class ReplayError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An event and where in the clip it came."""
+    """An event and its position in the clip."""
 
     seconds: float
     event: Event
 
     def row(self) -> dict[str, Any]:
-        """What a person or a program wants to know of it."""
+        """Return the event for the output."""
         event = self.event
         return {
             "seconds": round(self.seconds, 2),
@@ -61,7 +61,7 @@ class Seen:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `cctv replay`."""
+    """Add the command's arguments."""
     parser.add_argument("clip", type=Path, help="a video file")
     parser.add_argument("--rules", type=Path, metavar="FILE", help="YAML with a camera's `detection` settings")
     parser.add_argument("--model", default="", metavar="NAME", help="path or name; default: what the rules name")
@@ -75,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Runs a replay; the exit status."""
+    """Run a replay; return the exit status."""
     try:
         detection = read_rules(arguments.rules)
         if arguments.model:
@@ -102,7 +102,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _load(detection: Detection, sha256: str | None) -> list[Model]:
-    """The models that the rules name; where there are several, the hash is that of the `.pt` among them."""
+    """Load the models that the rules name; the hash is that of the `.pt` file among them."""
     several = len(detection.chosen_models) > 1
     return [
         load_model(
@@ -113,7 +113,7 @@ def _load(detection: Detection, sha256: str | None) -> list[Model]:
 
 
 def read_rules(path: Path | None) -> Detection:
-    """A camera's detection settings from YAML, validated as the API validates them. Raises `ReplayError`."""
+    """Read a camera's detection settings from YAML, with the API's validation. Raises `ReplayError`."""
     if path is None:
         return Detection()
     try:
@@ -126,7 +126,7 @@ def read_rules(path: Path | None) -> Detection:
 
 
 def replay(clip: Path, detection: Detection, model: Model, *, start: datetime | None = None) -> list[Seen]:
-    """All events of a clip, with a progress bar on stderr. Raises `ReplayError`."""
+    """Return all events of a clip; shows a progress bar on stderr. Raises `ReplayError`."""
     camera = CameraConfiguration.model_validate(
         {"id": 1, "name": clip.name, "rtsp_url": "rtsp://file", "revision": "", "detection": detection.model_dump()}
     )
@@ -146,7 +146,7 @@ def replay(clip: Path, detection: Detection, model: Model, *, start: datetime | 
 
 
 def write_video(clip: Path, target: Path, detection: Detection, seen: Sequence[Seen]) -> None:
-    """The clip as H.264 with zones and lines, and each event's box and words for a while. Raises `ReplayError`."""
+    """Write the clip as H.264 with zones, lines, and each event's box and caption. Raises `ReplayError`."""
     from cctv.common.drawing import draw_boxes, draw_places
 
     try:
@@ -163,7 +163,7 @@ def write_video(clip: Path, target: Path, detection: Detection, seen: Sequence[S
                     canvas = draw_boxes(canvas, boxes, [one.event.description for one in shown])
                 if stream is None:
                     stream = container.add_stream("libx264", rate=30)
-                    # H.264 with 4:2:0 colours takes even sizes only.
+                    # H.264 with 4:2:0 colours supports even sizes only.
                     stream.width, stream.height, stream.pix_fmt = frame.width & ~1, frame.height & ~1, "yuv420p"
                     stream.codec_context.time_base = picture.time_base
                 drawn = av.VideoFrame.from_ndarray(canvas[: stream.height, : stream.width], format="bgr24")
@@ -176,7 +176,7 @@ def write_video(clip: Path, target: Path, detection: Detection, seen: Sequence[S
 
 
 def table(seen: Sequence[Seen]) -> str:
-    """The events in columns."""
+    """Return the events in columns."""
     heading = ("time", "type", "label", "confidence", "rule", "zone", "track")
     rows = [heading] + [
         (
@@ -199,7 +199,7 @@ def _pictures(clip: Path, doing: str) -> Iterator[av.VideoFrame]:
     try:
         with av.open(str(clip)) as container:
             if not container.streams.video:
-                raise ReplayError(f"{clip}: holds no video")
+                raise ReplayError(f"{clip}: contains no video")
             total = container.streams.video[0].frames or None
             yield from tqdm(container.decode(video=0), desc=doing, total=total, unit=" pictures", file=sys.stderr)
     except (av.FFmpegError, OSError) as error:

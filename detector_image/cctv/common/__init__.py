@@ -1,1 +1,1 @@
-"""Frames, events, and what threads need; every part of the detector may use it, and it uses none of them."""
+"""Frames, events and threading tools. All parts of the detector may import this package; it imports none of them."""

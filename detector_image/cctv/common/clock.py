@@ -1,19 +1,19 @@
-"""Notices that the wall clock was set: a detector's memory is in wall-clock time, since it outlives the process."""
+"""Detect that the wall clock was set: a detector's state uses wall-clock times, since it outlives the process."""
 
 from datetime import datetime, timedelta
 
 STEP_SECONDS = 2.0
-"""Less is a clock that is being slewed, or a picture that was stamped a moment late."""
+"""Smaller steps are clock slewing, or a frame with a slightly late time."""
 
 
 class WallClock:
-    """Compares the two times of a camera's pictures, of which only one can jump."""
+    """Compares the wall-clock and monotonic times of a camera's frames; only the wall clock can jump."""
 
     def __init__(self) -> None:
         self._last: tuple[datetime, float] | None = None
 
     def step(self, now: datetime, monotonic_seconds: float) -> timedelta:
-        """By how much the clock was set since the picture before; zero where it was not."""
+        """Return by how much the clock was set since the previous frame; usually zero."""
         last, self._last = self._last, (now, monotonic_seconds)
         if last is None:
             return timedelta()

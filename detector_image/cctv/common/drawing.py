@@ -1,4 +1,4 @@
-"""Draws into pictures, with OpenCV: the boxes of objects, and the zones and lines of rules."""
+"""Draw on frames with OpenCV: the boxes of objects, and the zones and lines of rules."""
 
 import cv2
 import numpy as np
@@ -11,13 +11,13 @@ from vigil_contracts.rules import LineCrossingRule, Point
 Pixel = tuple[int, int]
 
 BOX_COLOUR_BGR = (251, 81, 163)
-"""A violet that next to nothing in front of a camera has."""
+"""A violet that hardly occurs in camera frames."""
 PLACE_COLOUR_BGR = (0, 200, 255)
 CAPTION_PADDING = 4
 
 
 def draw_boxes(canvas: Image, boxes: list[Box], captions: list[str]) -> Image:
-    """Draws boxes (in fractions) with captions into `canvas`, (H, W, 3), uint8, BGR, and returns it."""
+    """Draw boxes (in fractions) with captions on `canvas`, (H, W, 3), uint8, BGR, and return it."""
     thickness = _thickness(canvas)
     height, width = canvas.shape[:2]
     for box, caption in zip(boxes, captions, strict=True):
@@ -29,7 +29,7 @@ def draw_boxes(canvas: Image, boxes: list[Box], captions: list[str]) -> Image:
 
 
 def draw_places(canvas: Image, detection: Detection) -> Image:
-    """Draws the zones, and the lines with an arrow from left to right across them, into `canvas` and returns it."""
+    """Draw the zones, and the lines with an arrow from left to right across them, on `canvas` and return it."""
     thickness = _thickness(canvas)
     for zone in detection.zones:
         corners = [_pixel(point, canvas) for point in zone.points]
@@ -56,7 +56,7 @@ def _pixel(point: Point, canvas: Image) -> Pixel:
 
 
 def _draw_caption(canvas: Image, caption: str, corner: Pixel, thickness: int, colour: tuple[int, int, int]) -> None:
-    """Words on `colour`: above `corner` (x, y), or below where there is no room, never cut off."""
+    """Draw text on a background of `colour`: above `corner` (x, y), or below it if there is no space."""
     scale = 0.22 * thickness
     (wide, high), below = cv2.getTextSize(caption, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
     wide, high = wide + 2 * CAPTION_PADDING, high + below + 2 * CAPTION_PADDING

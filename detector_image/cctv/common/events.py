@@ -1,4 +1,4 @@
-"""What the detector has to say: one event per object and rule, whichever frames it was seen in."""
+"""The detector's output: one event per object and rule, over any number of frames."""
 
 import uuid
 from dataclasses import dataclass
@@ -12,27 +12,27 @@ from vigil_contracts.names import AlertType
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened before the camera, with its best picture so far."""
+    """Something that a rule has detected, with its best image so far."""
 
     event_id: str
     alert_type: AlertType
     label: str
-    """The model's class, or for `tamper` what was done; empty for `camera_offline`."""
+    """The model's class; for `tamper` the type of tampering; empty for `camera_offline`."""
     confidence: float
     timestamp: datetime
-    """When the frame that shows it was received; aware."""
+    """When the frame of the event was received; aware."""
     box: Box | None
     track: str
     zone: str = ""
     zone_seconds: float | None = None
-    """How long the object had been in the zone, where the rule measures it."""
+    """How long the object had been in the zone, if the rule measures it."""
     rule: str = ""
     description: str = ""
     snapshot_jpeg: bytes = b""
-    """The picture with the object boxed; empty where there is none."""
+    """The image with the object boxed; empty if there is none."""
 
     def to_submission(self, camera_id: int) -> AlertSubmission:
-        """The event as the API takes it; the picture travels beside it."""
+        """Return the event as the API expects it; the image is sent separately."""
         return AlertSubmission(
             event_id=self.event_id,
             camera=camera_id,
@@ -51,17 +51,17 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class EventPicture:
-    """A better picture of an event that was told before."""
+    """A better image for an event that was already sent."""
 
     event_id: str
     box: Box
     snapshot_jpeg: bytes
 
     def to_submission(self, camera_id: int) -> PictureSubmission:
-        """The fields as the API takes them; the picture travels beside them."""
+        """Return the fields as the API expects them; the image is sent separately."""
         return PictureSubmission(event_id=self.event_id, camera=camera_id, box=alert.Box.of(self.box))
 
 
 def new_event_id() -> str:
-    """Unique over all detectors and restarts; sorts by time only by chance, so nothing may rely on that."""
+    """Return an id that is unique across all detectors and restarts. Do not rely on its sort order."""
     return uuid.uuid4().hex

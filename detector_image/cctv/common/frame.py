@@ -1,8 +1,8 @@
-"""A picture of a camera on its way through the pipeline, converted only as far as somebody looks at it.
+"""A camera's frame on its way through the pipeline, converted lazily.
 
-A decoded picture arrives as planes (mostly YUV 4:2:0). Motion needs the luma plane alone, which is looked at in
-place; the model needs a small RGB picture, which is scaled and converted in one pass; only a snapshot needs all
-pixels in colour. Nothing is converted before it is asked for, and nothing twice.
+A decoded frame consists of planes (mostly YUV 4:2:0). Motion detection uses the luma plane in place; the model needs
+a small RGB image, which is scaled and converted in one pass; only an alert's image needs all pixels in colour. Each
+conversion happens on demand and once.
 """
 
 import threading
@@ -20,7 +20,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 Image = npt.NDArray[np.uint8]
 
 _WIDEST_PIXEL = 8.0
-"""Aspect ratios beyond this, or below its inverse, are errors of the camera: its pixels are then taken as square."""
+"""Aspect ratios above this, or below its inverse, are camera errors: pixels are then assumed to be square."""
 
 _LUMA_FIRST = frozenset(
     f"{family}{layout}p" for family in ("yuv", "yuvj") for layout in ("420", "422", "444", "440", "411", "410")
@@ -31,10 +31,10 @@ _reformatters = threading.local()
 
 
 def _reformatter(*key: object) -> VideoReformatter:
-    """libswscale's context is dear to make and cheap to use again, but only for one geometry and in one thread."""
+    """A libswscale context is expensive to create and cheap to reuse, but only for one geometry and one thread."""
     cache: dict[tuple[object, ...], VideoReformatter] = _reformatters.__dict__.setdefault("cache", {})
     if key not in cache:
-        if len(cache) >= 32:  # cameras come and go; a thread must not remember all of them
+        if len(cache) >= 32:  # cameras come and go, so limit the cache of each thread
             cache.clear()
         cache[key] = VideoReformatter()
     return cache[key]
@@ -42,7 +42,7 @@ def _reformatter(*key: object) -> VideoReformatter:
 
 @dataclass(slots=True)
 class _Pixels:
-    """Where the picture is and what has been made of it; the only mutable part of a frame."""
+    """The image data and its cached conversions; the only mutable part of a frame."""
 
     av_frame: av.VideoFrame | None = None
     bgr: Image | None = None
@@ -51,11 +51,11 @@ class _Pixels:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture with the times that belong to it.
+    """One video frame with its times.
 
-    `received_at` is wall-clock time (aware), for people. `monotonic_seconds` never jumps and is what tracking and
-    rules measure with; over a file it is the picture's position. `sequence` counts the stream's pictures.
-    Arrays that a frame gives out are shared: nobody may write to them.
+    `received_at` is wall-clock time (aware), for users. `monotonic_seconds` never jumps; tracking and rules use it.
+    For a file it is the position in the file. `sequence` counts the stream's frames. The arrays that a frame returns
+    are shared: do not write to them.
     """
 
     width: int
@@ -74,7 +74,7 @@ class Frame:
         sequence: int,
         pixel_aspect: float = 1.0,
     ) -> Self:
-        """Wrap a decoded picture without touching its pixels; keep it alive.
+        """Wrap a decoded frame without copying its pixels; keep it alive.
 
         `pixel_aspect`: a pixel's width divided by its height. The frame has the shape in which players show it.
         """
@@ -83,7 +83,7 @@ class Frame:
 
     @classmethod
     def from_bgr(cls, bgr: Image, received_at: datetime, monotonic_seconds: float, sequence: int) -> Self:
-        """Wraps a picture (H, W, 3), uint8, blue-green-red, without copying it."""
+        """Wrap an image (H, W, 3), uint8, BGR, without copying it."""
         height, width = bgr.shape[:2]
         return cls(width, height, received_at, monotonic_seconds, sequence, _Pixels(bgr=bgr))
 
@@ -97,19 +97,19 @@ class Frame:
         return self._pixels.luma
 
     def bgr(self) -> Image:
-        """The whole picture, (H, W, 3), uint8, blue-green-red."""
+        """Return the whole frame, (H, W, 3), uint8, BGR."""
         if self._pixels.bgr is None:
             self._pixels.bgr = self._reformat(self.width, self.height, "bgr24")
         return self._pixels.bgr
 
     def scaled_bgr(self, width: int, height: int) -> Image:
-        """The picture stretched to (height, width, 3), uint8, blue-green-red, in one pass from the planes."""
+        """Return the frame stretched to (height, width, 3), uint8, BGR, in one pass from the planes."""
         if self._pixels.av_frame is not None:
             return self._reformat(width, height, "bgr24")
         return cv2.resize(self.bgr(), (width, height))  # type: ignore[return-value]
 
     def scaled_rgb(self, width: int, height: int) -> Image:
-        """The picture stretched to (height, width, 3), uint8, red-green-blue, in one pass from the planes."""
+        """Return the frame stretched to (height, width, 3), uint8, RGB, in one pass from the planes."""
         if self._pixels.av_frame is not None and self._pixels.bgr is None:
             return self._reformat(width, height, "rgb24")
         bgr = self.bgr()
@@ -132,8 +132,8 @@ class Frame:
         if source is None:
             raise ValueError("a frame made from BGR has no planes")
         reformatter = _reformatter(source.width, source.height, source.format.name, width, height, pixel_format)
-        # libswscale's cheapest filter that still averages what it drops.
-        # By itself it starts a thread for each processor and each geometry, and keeps them for as long as it lives.
+        # The cheapest libswscale filter that still averages the pixels it drops. One thread: by default libswscale
+        # starts a thread per processor and geometry, and keeps them as long as the context exists.
         converted = reformatter.reformat(
             source, width, height, pixel_format, interpolation=Interpolation.BILINEAR, threads=1
         )

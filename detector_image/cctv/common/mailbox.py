@@ -1,4 +1,4 @@
-"""A hand-over for one item between two threads in which the newest wins."""
+"""A single-slot queue between two threads that keeps only the newest item."""
 
 import threading
 from typing import Generic, TypeVar
@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 class Mailbox(Generic[T]):
-    """Holds at most one item: putting never waits and replaces what was not yet taken, so no delay builds up."""
+    """Holds at most one item: `put` never blocks and replaces an item that was not taken, so no backlog builds up."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
@@ -15,7 +15,7 @@ class Mailbox(Generic[T]):
         self._closed = False
 
     def put(self, item: T) -> bool:
-        """Leaves `item`; True where it replaced one that nobody took."""
+        """Store `item`; return True if it replaced one that was not taken."""
         with self._condition:
             replaced = self._item is not None
             self._item = item
@@ -23,14 +23,14 @@ class Mailbox(Generic[T]):
             return replaced
 
     def take(self, timeout_seconds: float) -> T | None:
-        """The item, waiting for it; None after the timeout or once closed."""
+        """Wait for the item and return it; None after the time-out or when closed."""
         with self._condition:
             self._condition.wait_for(lambda: self._item is not None or self._closed, timeout_seconds)
             item, self._item = self._item, None
             return item
 
     def close(self) -> None:
-        """Wakes whoever waits."""
+        """Wake all waiting threads."""
         with self._condition:
             self._closed = True
             self._condition.notify_all()

@@ -5,7 +5,7 @@ _MOST_DEVIATION = 3.0
 
 
 class TimestampCheck:
-    """Tells a stream whose timestamps stand still or are nonsense, by the time in which its pictures arrive."""
+    """Detects timestamps that stand still or advance at the wrong rate, by comparing them with the arrival times."""
 
     def __init__(self) -> None:
         self._window: tuple[float, float] | None = None
@@ -13,14 +13,14 @@ class TimestampCheck:
         self._is_reported = False
 
     def begin_stream(self) -> None:
-        """A new connection counts its timestamps from another moment."""
+        """Start over, because a new connection has another time base."""
         self._window, self._implausible_windows = None, 0
 
     def finds_nonsense(self, timestamp_seconds: float | None, now_seconds: float) -> bool:
-        """Takes a picture's timestamp and arrival; True once, as soon as it is certain.
+        """Take a frame's timestamp and arrival time; return True once, as soon as it is certain.
 
-        One jump is no nonsense (cameras set their clocks), and a camera first sends what it had ready: two windows
-        in a row must be wrong.
+        One jump is allowed (cameras set their clocks), and cameras first send buffered frames in a burst: two
+        consecutive windows must be wrong.
         """
         if timestamp_seconds is None or self._is_reported:
             return False
@@ -37,5 +37,5 @@ class TimestampCheck:
 
 
 def is_plausible(advance_seconds: float, elapsed_seconds: float) -> bool:
-    """Whether timestamps that advanced by so much can belong to pictures that arrived in so much time."""
+    """Return whether timestamps can advance by so much while frames arrive for so long."""
     return elapsed_seconds / _MOST_DEVIATION <= advance_seconds <= elapsed_seconds * _MOST_DEVIATION

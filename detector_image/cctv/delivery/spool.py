@@ -81,7 +81,7 @@ class Waiting:
 
 
 class Spool:
-    """Thread-safe. `dropped` is called with a camera id and a cause (`full`, `old`) for every alert that is dropped."""
+    """Thread-safe. `dropped` is called with a camera id and a cause (`full`, `old`) for every dropped alert."""
 
     def __init__(
         self,

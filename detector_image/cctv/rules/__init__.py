@@ -1,4 +1,4 @@
-"""What makes a sighting an alert: one file for each type of rule, and the table of them."""
+"""Decide which tracked objects trigger an event: one file per rule type, and a table of them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,10 +16,10 @@ CHECKS: dict[str, Callable[[Any, Any], Check]] = {
     "loitering": LoiteringCheck,
     "line_crossing": lambda rule, _: LineCrossingCheck(rule),
 }
-"""By a rule's `type`: takes the rule and its zone's polygon."""
+"""The factories by a rule's `type`; each takes the rule and its zone's polygon."""
 
 
 def check_of(rule: Rule, zones: tuple[Zone, ...]) -> Check:
-    """The condition of a rule."""
+    """Return the check that implements a rule."""
     polygons = {zone.name: zone.points for zone in zones}
     return CHECKS[rule.type](rule, polygons.get(getattr(rule, "zone", None) or ""))

@@ -1,4 +1,4 @@
-"""What a rule sees of an object, and what it answers."""
+"""Input and output of a rule's check."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,7 +9,7 @@ from vigil_contracts.names import AlertType
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A certain object now."""
+    """A confirmed object in the current frame."""
 
     track: str
     kind: AlertType
@@ -18,7 +18,7 @@ class Subject:
     box: Box
     first_seen_seconds: float
     seconds: float
-    """Now; monotonic."""
+    """Time of the frame; monotonic."""
 
     @property
     def foot(self) -> Point:
@@ -33,23 +33,23 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A rule has come true for an object."""
+    """The rule applies to an object."""
 
     alert_type: AlertType
     description: str
     zone: str = ""
     zone_seconds: float | None = None
-    """How long the object has been in the zone, where the rule measures it."""
+    """How long the object has been in the zone, if the rule measures it."""
 
 
 class Check(Protocol):
-    """A rule's own condition. Called for each object in view with each picture; keeps what it must per track."""
+    """A rule's condition. Called for each object in view with each frame; may keep state per track."""
 
     repeats: bool
-    """Whether it may come true more than once for one object."""
+    """Whether it may apply more than once to one object."""
 
     def check(self, subject: Subject) -> Hit | None:
-        """Whether it comes true now."""
+        """Return a hit if the rule applies now."""
 
     def forget(self, tracks: set[str]) -> None:
-        """Keeps only what belongs to these tracks."""
+        """Drop the state of all other tracks."""

@@ -1,4 +1,4 @@
-"""An object is in a restricted zone."""
+"""Intrusion: an object is in a restricted zone."""
 
 from cctv.rules.base import Hit, Subject
 from vigil_contracts.geometry import is_inside
@@ -7,7 +7,7 @@ from vigil_contracts.rules import IntrusionRule, Polygon
 
 
 class IntrusionCheck:
-    """Comes true for each object once, however it came there."""
+    """Applies once per object, however it entered the zone."""
 
     repeats = False
 
@@ -15,10 +15,10 @@ class IntrusionCheck:
         self._zone, self._polygon = rule.zone, polygon
 
     def check(self, subject: Subject) -> Hit | None:
-        """Whether the object stands in the zone."""
+        """Return a hit if the object stands in the zone."""
         if not is_inside(subject.foot, self._polygon):
             return None
         return Hit(AlertType.INTRUSION, f"{subject.label} entered {self._zone}", self._zone)
 
     def forget(self, tracks: set[str]) -> None:
-        """Nothing is kept."""
+        """Do nothing: there is no state."""

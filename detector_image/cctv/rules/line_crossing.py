@@ -1,4 +1,4 @@
-"""An object crosses a line."""
+"""Line crossing: an object crosses a line."""
 
 from cctv.rules.base import Hit, Subject
 from vigil_contracts.geometry import Point
@@ -7,11 +7,11 @@ from vigil_contracts.rule_matching import counted_crossing
 from vigil_contracts.rules import LineCrossingRule
 
 AGAIN_AFTER_SECONDS = 2.0
-"""A box that trembles on the line crosses it once."""
+"""Hysteresis: an object whose box jitters on the line crosses it once."""
 
 
 class LineCrossingCheck:
-    """Comes true whenever an object goes over the line in a direction that counts."""
+    """Applies whenever an object crosses the line in a configured direction."""
 
     repeats = True
 
@@ -21,7 +21,7 @@ class LineCrossingCheck:
         self._crossed_seconds: dict[str, float] = {}
 
     def check(self, subject: Subject) -> Hit | None:
-        """Whether the object's way since the last picture crosses the line."""
+        """Return a hit if the object has crossed the line since the last frame."""
         before = self._feet.get(subject.track, subject.foot)
         self._feet[subject.track] = subject.foot
         sign = counted_crossing(self._rule, before, subject.foot)
@@ -35,6 +35,6 @@ class LineCrossingCheck:
         return Hit(AlertType.LINE_CROSSING, f"{subject.label} crossed the line from {way}")
 
     def forget(self, tracks: set[str]) -> None:
-        """Keeps only what belongs to these tracks."""
+        """Drop the state of all other tracks."""
         self._feet = {track: foot for track, foot in self._feet.items() if track in tracks}
         self._crossed_seconds = {track: at for track, at in self._crossed_seconds.items() if track in tracks}

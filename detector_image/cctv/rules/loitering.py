@@ -1,4 +1,4 @@
-"""An object stays in a zone for long."""
+"""Loitering: an object stays in a zone for a configured time."""
 
 from cctv.rules.base import Hit, Subject
 from vigil_contracts.geometry import is_inside
@@ -6,21 +6,21 @@ from vigil_contracts.names import AlertType
 from vigil_contracts.rules import LoiteringRule, Polygon
 
 STEPS_OUT_SECONDS = 2.0
-"""Shorter absences from the zone do not count: a box trembles at the zone's edge."""
+"""Shorter absences from the zone are ignored: boxes jitter at the zone's edge."""
 
 
 class LoiteringCheck:
-    """Comes true for each object once, after its time in the zone."""
+    """Applies once per object, after the configured time in the zone."""
 
     repeats = False
 
     def __init__(self, rule: LoiteringRule, polygon: Polygon) -> None:
         self._rule, self._polygon = rule, polygon
         self._stays: dict[str, tuple[float, float]] = {}
-        """By track: since when, and when it was last in the zone, in seconds."""
+        """By track: when it entered the zone and when it was last in it, in seconds."""
 
     def check(self, subject: Subject) -> Hit | None:
-        """Whether the object has been in the zone for long enough."""
+        """Return a hit if the object has been in the zone for the configured time."""
         since, last = self._stays.get(subject.track, (subject.seconds, subject.seconds))
         if not is_inside(subject.foot, self._polygon):
             if subject.seconds - last > STEPS_OUT_SECONDS:
@@ -34,5 +34,5 @@ class LoiteringCheck:
         return Hit(AlertType.LOITERING, text, self._rule.zone, zone_seconds=round(stayed, 1))
 
     def forget(self, tracks: set[str]) -> None:
-        """Keeps only what belongs to these tracks."""
+        """Drop the state of all other tracks."""
         self._stays = {track: stay for track, stay in self._stays.items() if track in tracks}

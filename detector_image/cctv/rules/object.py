@@ -1,4 +1,4 @@
-"""An object appears, in a zone or anywhere."""
+"""Object: an object appears, in a zone or anywhere."""
 
 from cctv.rules.base import Hit, Subject
 from vigil_contracts.geometry import is_inside
@@ -6,7 +6,7 @@ from vigil_contracts.rules import ObjectRule, Polygon
 
 
 class ObjectCheck:
-    """Comes true for each object once; the alert's type is the object's."""
+    """Applies once per object; the alert type is the object's."""
 
     repeats = False
 
@@ -14,11 +14,11 @@ class ObjectCheck:
         self._zone, self._polygon = rule.zone or "", polygon
 
     def check(self, subject: Subject) -> Hit | None:
-        """Whether the object is where the rule looks."""
+        """Return a hit if the object is in the rule's area."""
         if self._polygon is not None and not is_inside(subject.foot, self._polygon):
             return None
         where = f" in {self._zone}" if self._zone else ""
         return Hit(subject.kind, f"{subject.label} seen{where} ({subject.confidence:.0%})", self._zone)
 
     def forget(self, tracks: set[str]) -> None:
-        """Nothing is kept."""
+        """Do nothing: there is no state."""

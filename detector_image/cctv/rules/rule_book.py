@@ -1,4 +1,4 @@
-"""A camera's rules at work: which come true for an object, each once for an object and not during its cool-down."""
+"""Apply a camera's rules: each reports an object once, and nothing during its cool-down."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from vigil_contracts.schedule import is_armed
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """A rule that has come true. `rule` is its name; empty for a camera without rules."""
+    """A rule that applies to an object. `rule` is its name; empty for a camera without rules."""
 
     rule: str
     hit: Hit
 
 
 class RuleBook:
-    """The rules of one camera with what they keep in mind."""
+    """The rules of one camera with their state."""
 
     def __init__(self, detection: Detection) -> None:
         self._detection = detection
@@ -31,13 +31,13 @@ class RuleBook:
         self._fired_at: dict[str, datetime] = {}
 
     def apply(self, subject: Subject, was_told: Callable[[str], bool], now: datetime) -> list[Fired]:
-        """The rules that come true for `subject` now. `was_told` says which have been told of it before."""
+        """Return the rules that apply to `subject` now. `was_told` returns whether a rule has already reported it."""
         armed = is_armed(self._detection.schedule, now)
         fired = []
         for name, rule, check in self._rules:
             if not _concerns(rule, subject):
                 continue
-            hit = check.check(subject)  # also while unarmed: a line crossing needs to know where the object was
+            hit = check.check(subject)  # also while disarmed: a line crossing needs the object's previous position
             if hit is None or not armed or (not check.repeats and was_told(name)):
                 continue
             if self._rests(name, rule.cooldown_seconds, now):
@@ -47,25 +47,25 @@ class RuleBook:
         return fired
 
     def forget(self, tracks: set[str]) -> None:
-        """Keeps only what belongs to these tracks."""
+        """Drop the state of all other tracks."""
         for _, _, check in self._rules:
             check.forget(tracks)
 
     def shift(self, step: timedelta) -> None:
-        """The clock was set: a cool-down ends neither sooner nor later for it."""
+        """Adjust the cool-downs after the clock was set."""
         self._fired_at = {name: at + step for name, at in self._fired_at.items()}
 
     def state(self) -> dict[str, str]:
-        """When each rule came true last, for its cool-down; JSON-compatible."""
+        """Return when each rule last applied, for its cool-down; JSON-compatible."""
         return {name: at.isoformat() for name, at in self._fired_at.items()}
 
     def restore(self, state: dict[str, str]) -> None:
-        """Takes up a `state()`; what belongs to no rule of today is left out."""
+        """Load a `state()`; entries of rules that no longer exist are ignored."""
         names = {name for name, _, _ in self._rules}
         self._fired_at = {name: datetime.fromisoformat(at) for name, at in state.items() if name in names}
 
     def _rests(self, name: str, cooldown_seconds: float, now: datetime) -> bool:
-        """Whether the rule came true too short a time ago. A time to come is that of a clock that was set back."""
+        """Return whether the rule is in its cool-down. A time in the future comes from a clock that was set back."""
         fired_at = self._fired_at.get(name)
         return fired_at is not None and 0 <= (now - fired_at).total_seconds() < cooldown_seconds
 

@@ -1,7 +1,7 @@
 """Classify why a stream delivers no frames: one exception, with a reason of the shared vocabulary.
 
-A fault's message contains only Vigil's own words and numbers. It never repeats text from the camera or a library, since
-that may contain the credentials of a URL.
+A fault's message contains only Vigil's own words and numbers. It never repeats text from the camera or a library,
+since that may contain the credentials of a URL.
 """
 
 import errno
@@ -14,8 +14,8 @@ from vigil_contracts.names import REASON_TEXTS, Reason
 class StreamFault(Exception):  # noqa: N818  (the domain's term; not every fault is an error)
     """The stream cannot be opened or has stopped. `reason` classifies the cause; `detail` adds to the reason's text.
 
-    `text` replaces the reason's own text where the cause and its remedy are known more precisely. It consists of whole
-    sentences and ends with a full stop (`vigil_contracts.names.is_whole_message`).
+    `text` replaces the reason's own text where the cause and its remedy are known more precisely. It consists of
+    whole sentences and ends with a full stop (`vigil_contracts.names.is_whole_message`).
     """
 
     def __init__(self, reason: Reason, detail: str = "", *, text: str = "") -> None:

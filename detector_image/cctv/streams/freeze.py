@@ -11,11 +11,11 @@ UNREFRESHED_SECONDS = 600.0
 
 
 class FreezeDetector:
-    """Detects a frozen stream: the frame is unchanged for `after_seconds` and across a keyframe. 0 disables the check.
+    """Detects a frozen stream: the frame is unchanged for `after_seconds` and across a keyframe. 0 disables it.
 
-    Between keyframes an encoder sends "no change" for a quiet dark scene, and the decoded frame stays identical. Only a
-    keyframe shows what the camera really sees. Timestamps are no evidence: some cameras send constant timestamps with
-    moving frames. The state survives reconnections: a camera that shows the frozen frame again is still frozen.
+    Between keyframes an encoder sends "no change" for a quiet dark scene, and the decoded frame stays identical. Only
+    a keyframe shows what the camera really sees. Timestamps are no evidence: some cameras send constant timestamps
+    with moving frames. The state survives reconnections: a camera that shows the frozen frame again is still frozen.
     """
 
     def __init__(self, after_seconds: float) -> None:
@@ -27,7 +27,7 @@ class FreezeDetector:
         """Whether the newest frame differed from the one before it, even across a reconnection."""
 
     def is_frozen(self, fingerprint: Callable[[], int], now_seconds: float, *, is_refreshed: bool) -> bool:
-        """Take the next frame; return whether the stream is frozen. `is_refreshed`: a keyframe came since the last one."""
+        """Take the next frame; return whether the stream is frozen. `is_refreshed`: it follows a new keyframe."""
         if not self._after_seconds:
             return False
         print_now = fingerprint()

@@ -21,8 +21,8 @@ SETTLE_SECONDS = 1.0
 MEASURE_SECONDS = 2.0
 """Frames are counted for this long: the rate that a stream declares is unreliable."""
 LONGEST_SECONDS = 58.0
-"""Longer than a source's own limits (`cctv.streams.rtsp.PICTURELESS_SECONDS`), so that a probe reports the same reason
-as a camera's detector."""
+"""Longer than a source's own limits (`cctv.streams.rtsp.PICTURELESS_SECONDS`), so that a probe reports the same
+reason as a camera's detector."""
 
 MakeSource = Callable[[str, StreamTransport], Source]
 

@@ -1,7 +1,7 @@
 """Keep one camera's stream open and hand its newest frame to the analysis: reconnects and limits the frame rate.
 
-The reading thread blocks in libav. The watchdog calls `check` from another thread: it interrupts the source of a reader
-without progress. If that does not help, it abandons the thread and starts a new one.
+The reading thread blocks in libav. The watchdog calls `check` from another thread: it interrupts the source of a
+reader without progress. If that does not help, it abandons the thread and starts a new one.
 """
 
 import threading

@@ -110,7 +110,7 @@ class RtspGate:
         self._thread.start()
 
     def interrupt(self) -> None:
-        """End the stream soon without waiting; callable from any thread. The relay's thread tears the session down."""
+        """End the stream soon without waiting; callable from any thread. The relay's thread ends the session."""
         with self._lock:
             self._closed = True
             # Before libav has connected there is no session, and the connection to the camera may be blocking.

@@ -1,1 +1,1 @@
-"""Make events of frames: motion, tracks, memory, tampering and snapshots."""
+"""Derive events from frames: motion, tracks, memory, tampering and images."""

@@ -1,4 +1,4 @@
-"""One camera's way from pictures to events: motion gate, model, tracks, rules, snapshot. No stream, no network."""
+"""Derive one camera's events from its frames: motion gate, model, tracks, rules, image. No stream, no network."""
 
 import logging
 from functools import partial
@@ -31,7 +31,7 @@ from vigil_contracts.rules import ObjectRule
 log = logging.getLogger(__name__)
 
 SHOWN_SECONDS = 1.0
-"""So long after it was last seen an object is still shown to people who look on."""
+"""The live view shows an object for this long after it was last detected."""
 
 
 class Analyser:
@@ -50,18 +50,18 @@ class Analyser:
         self._rules = RuleBook(camera.detection)
         self._attention = Attention(_ask_for_positions(camera.detection))
         self._pictures: dict[str, Picture] = {}
-        """The best picture so far of each object that is not reported yet, by track."""
+        """The best image so far of each object that has not been reported yet, by track."""
         self._portraits = Portraits()
 
     def process(self, frame: Frame) -> list[Event]:
-        """Takes the next frame (their times rise) and returns the events that it completed."""
+        """Take the next frame and return the events that it completes. Times must increase from frame to frame."""
         if step := self._clock.step(frame.received_at, frame.monotonic_seconds):
             self._memory.shift(step)
             self._rules.shift(step)
         return self._guard(frame) + self._find(frame)
 
     def in_view(self, seconds: float) -> list[tuple[Box, str]]:
-        """The objects that are known to be in view, each with its name and confidence, for people who look on."""
+        """Return the boxes of the objects in view, each with label and confidence, for the live view."""
         things = self._tracker.objects if self._tracker is not None else []
         return [
             (thing.last.box, f"{thing.label} {thing.last.confidence:.0%}")
@@ -70,13 +70,13 @@ class Analyser:
         ]
 
     def better_pictures(self, *, is_last: bool = False) -> list[EventPicture]:
-        """Pictures that events of earlier frames should rather have, each once; `is_last`: no frame will follow."""
+        """Return better images for earlier events, each once. `is_last`: no further frame follows."""
         if is_last:
             self._portraits.follow(set(), 0.0)
         return [_event_picture(better) for better in self._portraits.take()]
 
     def reconfigure(self, camera: CameraConfiguration) -> None:
-        """New settings from the next frame on; tracks and what was already reported are kept."""
+        """Apply new settings from the next frame on; tracks and the memory of reported objects are kept."""
         former = self._camera.detection
         self._camera = camera
         self._kinds = self._classes_looked_for()
@@ -89,27 +89,27 @@ class Analyser:
             self._attention.renew()
 
     def state(self) -> dict[str, Any]:
-        """What a restarted detector must know so that it does not report an object again; JSON-compatible."""
+        """Return the state that prevents a restarted detector from reporting an object again; JSON-compatible."""
         return {"memory": self._memory.state(), "rules": self._rules.state(), "tamper": self._tamper.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes up a `state()`; what is too old or not understood is ignored."""
+        """Load a `state()`; entries that are too old or invalid are ignored."""
         try:
             self._memory.restore(state.get("memory", {}))
             self._rules.restore(state.get("rules", {}))
             self._tamper.restore(state.get("tamper", {}))
         except (AttributeError, TypeError, ValueError):
-            log.warning("camera %s: its saved memory is not understood and left out", self._camera.id)
+            log.warning("camera %s: ignoring the saved state because it is invalid", self._camera.id)
 
     def _guard(self, frame: Frame) -> list[Event]:
-        """What was done to the camera itself: always watched for, whatever its schedule and its rules."""
+        """Return tamper events. They do not depend on the schedule or the rules."""
         if not self._camera.detection.tamper:
             return []
         tampering = self._tamper.check(frame.luma(), frame.monotonic_seconds)
         return [_tamper_event(tampering, frame)] if tampering else []
 
     def _find(self, frame: Frame) -> list[Event]:
-        """The events of the objects in view."""
+        """Return the events of the objects in view."""
         decision = self._decide(frame)
         if decision is Decision.LOOK:
             seen = self._look(frame)
@@ -124,7 +124,7 @@ class Analyser:
         return events
 
     def _classes_looked_for(self) -> dict[int, AlertType]:
-        """The alert type of each class that is looked for, by class id."""
+        """Return the alert type of each class to detect, by class id."""
         detection = self._camera.detection
         kinds: dict[int, AlertType] = {}
         unknown_to_all, unknown_to_one = set(detection.classes), set[str]()
@@ -137,7 +137,7 @@ class Analyser:
             unknown_to_all &= set(unknown_classes(labels, detection.classes, own))
             unknown_to_one |= set(unknown_classes(labels, chosen.classes, own))
         for name in sorted(unknown_to_all | unknown_to_one):
-            log.warning("camera %s: the model knows no class %r; nothing will be found for it", self._camera.id, name)
+            log.warning("camera %s: the model has no class %r; it will not be detected", self._camera.id, name)
         return kinds
 
     def _owner(self, class_id: int) -> int:
@@ -150,7 +150,7 @@ class Analyser:
         return self._attention.decide(motion, things, known, frame.monotonic_seconds)
 
     def _look(self, frame: Frame) -> list[TrackedObject]:
-        """Asks the model, and returns the objects that it sees."""
+        """Run the model and return the detected objects."""
         self._gate.looked()
         weakest = weak_confidence(self._camera.detection.minimum_confidence)
         observations = observe(self._model.detect(frame), self._model.labels, self._kinds, weakest, self._owners)
@@ -166,7 +166,7 @@ class Analyser:
         return seen
 
     def _judge(self, thing: TrackedObject, seen: list[TrackedObject], frame: Frame) -> list[Event]:
-        """The events that an object in view gives now."""
+        """Return the events that an object in view triggers now."""
         kind = thing.kind
         if kind is None:
             return []
@@ -199,7 +199,7 @@ class Analyser:
         return self._pictures[thing.name].better_of(newest) if thing.name in self._pictures else newest
 
     def _is_certain(self, thing: TrackedObject, kind: AlertType, seen: list[TrackedObject], frame: Frame) -> bool:
-        """Whether it has become certain; if it is an old acquaintance, it goes on under its former name."""
+        """Return whether the object is confirmed. An object that is recognised continues under its former name."""
         if real_confidence(thing, self._camera.detection.minimum_confidence) is None:
             return False
         in_view = {other.name for other in seen}
@@ -208,7 +208,7 @@ class Analyser:
         return True
 
     def _forget(self, now_seconds: float) -> None:
-        """Drops what belongs to objects that are gone, and pictures that nobody waits for."""
+        """Drop the state of objects that have left, and images that are no longer needed."""
         tracked = {thing.name for thing in self._tracker.objects} if self._tracker else set()
         self._rules.forget(tracked)
         self._portraits.follow(tracked, now_seconds)
@@ -218,7 +218,7 @@ class Analyser:
 
 
 def _ask_for_positions(detection: Detection) -> bool:
-    """Whether a rule needs to know where objects go once they are known."""
+    """Return whether a rule needs exact positions of objects that are already known."""
     return any(not isinstance(rule, ObjectRule) or rule.zone is not None for rule in detection.rules)
 
 

@@ -1,4 +1,4 @@
-"""An analyser with its models and its watch over outages, and their memory on disk."""
+"""An analyser with its models and outage detection, and their state on disk."""
 
 import json
 import time
@@ -14,7 +14,7 @@ from vigil_contracts.camera import CameraConfiguration
 
 
 class Analysis:
-    """What one camera's analysing thread works with. Raises `ModelInvalidError` where a model cannot be had."""
+    """The components of one camera's analysis thread. Raises `ModelInvalidError` if a model cannot be loaded."""
 
     def __init__(
         self,
@@ -37,17 +37,17 @@ class Analysis:
 
     @property
     def uses(self) -> int:
-        """How often pictures were looked at, by one model or several."""
+        """Return the number of inferences, over all models."""
         return self._models[0].uses
 
     def check(self) -> None:
-        """Raises `ModelInvalidError` where a model cannot be asked."""
+        """Raise `ModelInvalidError` if a model is unavailable."""
         self.checked_at = time.monotonic()
         for model in self._models:
             model.check()
 
     def save(self) -> None:
-        """Writes the memory down where it has changed."""
+        """Write the state to disk if it has changed."""
         state = {"analyser": self.analyser.state(), "outage": self.outage.state()}
         text = json.dumps(state, sort_keys=True)
         if text != self._saved:
@@ -56,5 +56,5 @@ class Analysis:
 
 
 def names_of_models(camera: CameraConfiguration) -> list[tuple[str, tuple[str, ...]]]:
-    """The camera's models, by name and prompts."""
+    """Return the camera's models by name and prompts."""
     return [(one.model, one.prompts) for one in camera.detection.chosen_models]

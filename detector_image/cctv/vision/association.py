@@ -1,7 +1,7 @@
-"""Which box of a picture belongs to which known object: ByteTrack (Zhang et al. 2022, arXiv 2110.06864).
+"""Assign the boxes of a frame to tracks with ByteTrack (Zhang et al. 2022, arXiv 2110.06864).
 
-It is that of `trackforge`. Weak detections keep a known object alive, only strong ones start a new one. What two
-models see are different things: each model's boxes have a tracker of their own.
+Uses the implementation of `trackforge`. Weak detections continue a track, only strong ones start one. Detections of
+different models are different objects: each model's boxes have their own tracker.
 """
 
 import numpy as np
@@ -11,16 +11,16 @@ from trackforge import BYTETRACK
 Boxes = npt.NDArray[np.float32]
 
 TRACK_SCALE = 1000.0
-"""ByteTrack's noise is meant for pixels: boxes in fractions are tracked as if pictures were this large."""
+"""ByteTrack's noise parameters are in pixels: boxes in fractions are scaled to a frame of this size."""
 SMALLEST_OVERLAP = 0.1
-"""Intersection over union below which a box is not the foretold one."""
+"""Below this intersection over union, a box does not match the predicted box of a track."""
 LEAP_INTERVALS = 2.5
-"""The tracker counts pictures, not seconds. Jitter, or a model that takes every other picture, is one step of it;
-after a longer gap it is told of the pictures that are missing, so that it foretells where things went."""
+"""The tracker counts frames, not seconds. Jitter, or a model that takes every second frame, is one step. After a
+longer gap the tracker also receives the missing frames, so that its predictions stay correct."""
 
 
 class ByteTrack:
-    """The tracks of one camera. Times rise from call to call."""
+    """The tracks of one camera. Times must increase from call to call."""
 
     def __init__(self, frames_per_second: float, strong_confidence: float, lost_after_seconds: float) -> None:
         self._frames_per_second, self._strong_confidence = frames_per_second, strong_confidence
@@ -31,7 +31,7 @@ class ByteTrack:
 
     @property
     def numbers(self) -> set[int]:
-        """Those of the tracks that are still followed."""
+        """The numbers of the active tracks."""
         return set(self._numbers.values())
 
     def update(
@@ -41,9 +41,9 @@ class ByteTrack:
         seconds: float,
         claims: npt.NDArray[np.int64] | None = None,
     ) -> list[tuple[int, int]]:
-        """Takes a picture's boxes (N, 4), in fractions, with confidences (N,): rows with their tracks' numbers.
+        """Take a frame's boxes (N, 4), in fractions, with confidences (N,); return row indices with track numbers.
 
-        The lowest bit of each of `claims` (N,) is that of the first model that sees it. None: there is one model.
+        The lowest set bit of each of `claims` (N,) identifies the first model that detects it. None: one model only.
         """
         models = claims & -claims if claims is not None else np.ones(len(boxes), np.int64)
         answer: list[tuple[int, int]] = []
@@ -69,7 +69,7 @@ class ByteTrack:
 
 
 class _ModelTracks:
-    """The tracks of what one model sees."""
+    """The tracks of one model's detections."""
 
     def __init__(self, frames_per_second: float, strong_confidence: float, lost_after_seconds: float) -> None:
         self._interval_seconds, self._lost_after_seconds = 1.0 / frames_per_second, lost_after_seconds
@@ -83,16 +83,16 @@ class _ModelTracks:
         )
         self._updated_seconds: float | None = None
         self._new: set[int] = set()
-        """Seen in the last picture for the first time: what is not seen in the next one was nothing."""
+        """Tracks that started in the last frame; they are dropped unless the next frame confirms them."""
         self._seen_seconds: dict[int, float] = {}
 
     @property
     def followed(self) -> set[int]:
-        """The tracks that were seen twice running, and not too long ago."""
+        """Return the tracks that were detected in two consecutive frames, and recently."""
         return set(self._seen_seconds)
 
     def update(self, boxes: Boxes, confidences: npt.NDArray[np.float32], seconds: float) -> list[tuple[int, int]]:
-        """Rows of (N, 4) boxes with the tracks that they belong to."""
+        """Return row indices of (N, 4) boxes with the tracks that they belong to."""
         missing = self._missing_pictures(seconds)
         for _ in range(missing):
             self._tracker.update([])
@@ -115,7 +115,7 @@ class _ModelTracks:
 
 
 def _tlwh(boxes: Boxes, confidences: npt.NDArray[np.float32]) -> list[tuple[list[float], float, int]]:
-    """As the library takes them: ([left, top, width, height], confidence, class)."""
+    """Convert to the library's format: ([left, top, width, height], confidence, class)."""
     scaled = boxes.reshape(-1, 4) * TRACK_SCALE
     scaled[:, 2:] -= scaled[:, :2]
     return [(box, confidence, 0) for box, confidence in zip(scaled.tolist(), confidences.tolist(), strict=True)]

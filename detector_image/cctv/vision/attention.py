@@ -1,8 +1,8 @@
-"""Decides which pictures the model looks at: those in which something may have happened that is not known yet.
+"""Decide which frames need inference: those that may show something new.
 
-A scene in which nothing moves needs no look. An object that is known and stands still needs few, though it fidgets.
-One that is known and moves is followed in every second picture or so, unless a rule asks where exactly it goes.
-Whatever is not certain yet, or not explained by what is known, is looked at in every picture.
+A scene without motion needs no inference. A known object at rest needs little, even if it moves slightly. A known
+moving object is analysed in about every second frame, unless a rule requires exact positions. Objects that are not
+confirmed yet, and motion that no known object explains, are analysed in every frame.
 """
 
 from collections.abc import Iterable
@@ -15,21 +15,21 @@ from cctv.vision.tracking import TrackedObject
 from vigil_contracts.geometry import Box
 
 SETTLE_SECONDS = 0.4
-"""Looks go on for this long after motion ends: a model may miss somebody in one picture."""
+"""Inference continues for this long after motion ends: a model may miss a person in a single frame."""
 FIDGETING_SECONDS = 2.0
-"""Between looks at known objects that move without leaving their places."""
+"""Interval between inferences for known objects that move without leaving their place."""
 STILL_SECONDS = 10.0
-"""Between looks at known objects while nothing at all moves."""
+"""Interval between inferences for known objects without any motion."""
 EMPTY_SECONDS = 60.0
-"""Between looks at a scene that is still and empty; a guard against a gate that sees nothing."""
+"""Interval between inferences for an empty scene without motion, in case the motion gate misses something."""
 FOLLOWING_SECONDS = 0.4
-"""Between looks at known objects that walk about. Their next place is foretold well for as long."""
+"""Interval between inferences for known moving objects. Position predictions are reliable for this long."""
 STEADY_OVERLAP = 0.75
 STEADY_SECONDS = 0.6
 LOOKS_UNTIL_DULL = 15
-"""An object that is not certain after so many looks is treated as known."""
+"""After this many inferences without confirmation, an object is treated as known."""
 ROOM = 0.25
-"""Motion within a known object's box, grown by this share of its size on each side, is that object's."""
+"""Motion belongs to a known object within its box, enlarged by this fraction of its size on each side."""
 
 
 @dataclass(slots=True)
@@ -39,20 +39,20 @@ class _Anchor:
 
 
 class Decision(Enum):
-    """What to do with a picture."""
+    """How to handle a frame."""
 
     LOOK = auto()
-    """The model looks at it."""
+    """Run the model."""
     SAME = auto()
-    """Everything is where it was."""
+    """Skip the frame: nothing has moved."""
     WAIT = auto()
-    """Things have moved on; where to, the next look will tell."""
+    """Skip the frame: objects have moved, and the next inference will show where."""
 
 
 class Attention:
-    """What has been looked at, and what stands still. Pure: times come from the frames.
+    """Tracks what has been analysed and what stands still. Pure: times come from the frames.
 
-    `exact`: a rule asks where objects go, so that those that move are looked at in every picture.
+    `exact`: a rule requires exact positions, so that moving objects are analysed in every frame.
     """
 
     def __init__(self, exact: bool = True) -> None:
@@ -63,7 +63,7 @@ class Attention:
         self._found_something = False
 
     def decide(self, motion: Motion, things: list[TrackedObject], known: set[str], seconds: float) -> Decision:
-        """What to do with this picture. `known` names the tracks that need no more certainty."""
+        """Return how to handle this frame. `known` contains the tracks that need no further confirmation."""
         settled = [thing for thing in things if self._is_settled(thing, known, seconds)]
         present = [thing for thing in things if thing.last_seen_seconds >= self._looked_seconds]
         followed = [] if self.exact else [thing for thing in present if thing.name in known and thing not in settled]
@@ -74,25 +74,25 @@ class Attention:
         if any(thing not in settled and thing not in followed for thing in present):
             return Decision.LOOK
         if followed:
-            # A tenth of a second early is on time: the pictures' rate need not divide this one.
+            # Accept a frame up to a tenth of a second early: the frame rate need not divide the analysis rate.
             return Decision.LOOK if seconds - self._looked_seconds > FOLLOWING_SECONDS - 0.1 else Decision.WAIT
         return Decision.LOOK if seconds - self._looked_seconds >= _patience(motion, present) else Decision.SAME
 
     def looked(self, observed: int, things: list[TrackedObject], seconds: float) -> None:
-        """The model has looked and found `observed` things, of which `things` are tracked."""
+        """Record an inference with `observed` detections, of which `things` are tracked."""
         self._looked_seconds = seconds
-        self._found_something = observed > len(things)  # a track begins with its second look
+        self._found_something = observed > len(things)  # a track begins with its second detection
         for thing in things:
             anchor = self._anchors.get(thing.name)
             if anchor is None or float(overlap(thing.last.box, [anchor.box])[0]) < STEADY_OVERLAP:
                 self._anchors[thing.name] = _Anchor(thing.last.box, seconds)
 
     def renew(self) -> None:
-        """Other things are asked for now: what stands there is looked at as if it had just come."""
+        """Analyse known objects as if they were new, because the settings have changed."""
         self._anchors.clear()
 
     def forget(self, tracks: Iterable[str]) -> None:
-        """Keeps only what belongs to these tracks."""
+        """Drop the state of all other tracks."""
         alive = set(tracks)
         self._anchors = {track: anchor for track, anchor in self._anchors.items() if track in alive}
 

@@ -1,8 +1,7 @@
-"""Remembers the certain objects and what was told of them, so that nothing is told twice because it was lost for a
-moment.
+"""Remember confirmed objects and their reported rules, so that an object is not reported twice after a short absence.
 
-A tracker forgets after a few seconds, a stream breaks, a detector restarts: the object at the same place afterwards
-is still the same. What moved is remembered for seconds, since somebody else may come; what stood still, for longer.
+A tracker forgets after seconds, a stream breaks, a detector restarts: an object at the same place afterwards is still
+the same. Moving objects are remembered for seconds, since another may follow; standing objects for longer.
 """
 
 from dataclasses import dataclass, field
@@ -17,12 +16,12 @@ from vigil_contracts.geometry import Box
 from vigil_contracts.names import AlertType
 
 ABSENCE_BETWEEN_PICTURES = timedelta(seconds=1)
-"""While no picture comes nobody is seen to leave: a gap counts as an absence of this length at most."""
+"""Longest absence that a gap without frames counts as: without frames, no object is seen to leave."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """How long an object is remembered: by how long pictures came without it, and in all."""
+    """How long an object is remembered: in time with frames but without the object, and in total."""
 
     absent: timedelta
     in_all: timedelta
@@ -31,32 +30,32 @@ class Span:
 MOVING_REMEMBERED = Span(absent=timedelta(seconds=5), in_all=timedelta(seconds=30))
 STILL_REMEMBERED = Span(absent=timedelta(seconds=60), in_all=timedelta(minutes=5))
 PARKED_REMEMBERED = Span(absent=timedelta(minutes=30), in_all=timedelta(minutes=30))
-"""For vehicles, which stand where they stand; a person who comes to the same place is likely another."""
+"""For vehicles, which stay parked. A person who appears at the same place is probably another one."""
 STILL_AFTER_SECONDS = 5.0
 SAME_PLACE_MOVING = 0.2
 FORETOLD_SECONDS = 2.5
-"""For how long it can be foretold where somebody who walks has got to."""
+"""The position of a walking person can be predicted for this long."""
 TURNED_SECONDS = 0.6
-"""So soon after somebody was lost, who appears a step away is the same person, who turned round or set off."""
+"""A person who reappears one step away within this time is the same person, who turned or started walking."""
 STEP_SIZES, STEP_SIZE_RATIO = 0.6, 0.5
-"""How far that is, in square roots of the box's area; and how much the areas may differ."""
+"""The distance of that step in square roots of the box's area, and the permitted ratio of the areas."""
 VELOCITY_WEIGHT = 0.4
 LEFT_AFTER = timedelta(seconds=1)
-"""Who walked out over the picture's edge and is not back after so long has left; who comes in there is another."""
+"""A person who left the frame this long ago is gone: the next one to enter is another person."""
 EDGE = 0.015
 LEAVING_SPEED = 0.2
-"""Of its own width or height in a second, towards the edge."""
+"""Speed towards the edge, in own widths or heights per second."""
 WITHOUT_SHAPE = frozenset({AlertType.FIRE, AlertType.SMOKE})
-"""What burns is no number of things: it grows, parts and joins, but stays where it is."""
+"""Fire and smoke are not countable objects: blobs grow, split and merge, but stay in place."""
 SAME_BLAZE = 0.3
-"""Share of the smaller box that lies within the larger one."""
+"""Fraction of the smaller box that lies within the larger one."""
 SAME_PLACE_STILL = 0.5
 MOST_REMEMBERED = 200
 
 
 @dataclass(slots=True)
 class Remembered:
-    """A certain object. `still_since` is when it came to where it is, within half a box."""
+    """A confirmed object. `still_since` is when it arrived at its current place, within half a box."""
 
     track: str
     kind: AlertType
@@ -65,14 +64,14 @@ class Remembered:
     still_since: datetime
     last_seen: datetime
     told: set[str] = field(default_factory=set)
-    """Names of the rules that have told of it."""
+    """Names of the rules that have reported it."""
     absent: timedelta = timedelta()
-    """For how long pictures have come without it."""
+    """How long frames have come without it."""
     velocity: tuple[float, float] = (0.0, 0.0)
-    """Of its middle, in fractions of the picture a second, over the last second or so."""
+    """Velocity of its centre, in fractions of the frame per second, over about the last second."""
 
     def see(self, box: Box, now: datetime) -> None:
-        """It is in view, at `box`."""
+        """Record that it is in view at `box`."""
         self._measure(box, (now - self.last_seen).total_seconds())
         if float(overlap(box, [self.anchor])[0]) < SAME_PLACE_STILL:
             self.anchor, self.still_since = box, now
@@ -80,11 +79,11 @@ class Remembered:
 
     @property
     def is_still(self) -> bool:
-        """Whether it stood at one place when it was last seen."""
+        """Return whether it stood still when last detected."""
         return (self.last_seen - self.still_since).total_seconds() >= STILL_AFTER_SECONDS
 
     def is_over(self, now: datetime) -> bool:
-        """Whether whoever comes to its place now is taken for another."""
+        """Return whether an object that now appears at its place counts as a different one."""
         span = MOVING_REMEMBERED
         if self.kind in WITHOUT_SHAPE:
             span = STILL_REMEMBERED
@@ -93,7 +92,7 @@ class Remembered:
         return self.absent > span.absent or now - self.last_seen > span.in_all
 
     def may_be(self, boxes: list[Box], kind: AlertType, now: datetime, first_seen: datetime) -> bool:
-        """Whether an object that was at `boxes`, at the first of them when it was `first_seen`, can be this one."""
+        """Return whether an object that was at `boxes`, the first of them at `first_seen`, can be this one."""
         if kind != self.kind or self.is_over(now) or self.has_left(first_seen):
             return False
         needed = SAME_PLACE_STILL if self.is_still else SAME_PLACE_MOVING
@@ -107,11 +106,11 @@ class Remembered:
         return float(overlap(self._foretold(missed), boxes[:1])[0]) >= SAME_PLACE_MOVING
 
     def is_part_of(self, box: Box, kind: AlertType, now: datetime) -> bool:
-        """Whether what is at `box` belongs to this blaze: `kind` is one without a shape of its own."""
+        """Return whether `box` belongs to the same fire or smoke."""
         return kind == self.kind and not self.is_over(now) and _share_of_smaller(self.box, box) >= SAME_BLAZE
 
     def has_left(self, now: datetime) -> bool:
-        """Whether it went out over the picture's edge, and not just now."""
+        """Return whether it left through the frame's edge a while ago."""
         if self.kind in WITHOUT_SHAPE or self.is_still:
             return False
         if self.absent < LEFT_AFTER or now - self.last_seen < LEFT_AFTER:
@@ -126,7 +125,7 @@ class Remembered:
         )
 
     def _measure(self, box: Box, seconds: float) -> None:
-        """Takes up how fast it goes."""
+        """Update its velocity."""
         if seconds <= 0:
             return
         (x, y), (former_x, former_y) = box.centre, self.box.centre
@@ -171,14 +170,14 @@ class _SavedMemory(BaseModel):
 
 
 class Memory:
-    """The certain objects of one camera. Measures with the frames' own wall-clock times."""
+    """The confirmed objects of one camera. Uses the frames' wall-clock times."""
 
     def __init__(self) -> None:
         self._objects: dict[str, Remembered] = {}
         self._newest: datetime | None = None
 
     def see(self, things: list[TrackedObject], now: datetime) -> None:
-        """Notes where the certain ones among the objects in view are, and forgets what is long gone."""
+        """Update the confirmed objects in view, and drop those that expired."""
         passed = min(ABSENCE_BETWEEN_PICTURES, max(timedelta(), now - (self._newest or now)))
         self._newest = now
         boxes = {thing.name: thing.last.box for thing in things}
@@ -191,20 +190,20 @@ class Memory:
                 del self._objects[known.track]
 
     def shift(self, step: timedelta) -> None:
-        """The clock was set: nobody has been here for longer or shorter because of that."""
+        """Adjust all times after the clock was set, so that absences become neither longer nor shorter."""
         self._newest = self._newest and self._newest + step
         for known in self._objects.values():
             known.last_seen += step
             known.still_since += step
 
     def __contains__(self, track: str) -> bool:
-        """Whether this very track is certain."""
+        """Return whether this track is confirmed."""
         return track in self._objects
 
     def recognise(self, thing: TrackedObject, kind: AlertType, in_view: set[str], now: datetime) -> bool:
-        """Whether `thing` is a certain object that had been lost; if so it goes on under its former name.
+        """Return whether `thing` is a confirmed object that had been lost; if so, it gets its former name back.
 
-        `in_view` names the tracks that are seen now: two things in one picture are two.
+        `in_view` contains the tracks detected now: two objects in one frame are never the same.
         """
         boxes = [thing.first.box, thing.last.box]
         first_seen = now - timedelta(seconds=thing.last_seen_seconds - thing.first_seen_seconds)
@@ -218,7 +217,7 @@ class Memory:
         return False
 
     def admit(self, thing: TrackedObject, kind: AlertType, now: datetime) -> None:
-        """`thing` is certain, and nobody has seen it before. Of a blaze's new flames is known what was told of it."""
+        """Add a newly confirmed object. New blobs of a known fire or smoke inherit its reported rules."""
         box = thing.last.box
         told: set[str] = set()
         if kind in WITHOUT_SHAPE:
@@ -228,15 +227,15 @@ class Memory:
             del self._objects[next(iter(self._objects))]
 
     def was_told(self, track: str, rule: str) -> bool:
-        """Whether that rule has told of it."""
+        """Return whether that rule has reported the object."""
         return track in self._objects and rule in self._objects[track].told
 
     def tell(self, track: str, rule: str) -> None:
-        """That rule tells of it now."""
+        """Record that the rule reports the object."""
         self._objects[track].told.add(rule)
 
     def state(self) -> dict[str, Any]:
-        """All that is remembered, JSON-compatible."""
+        """Return the memory, JSON-compatible."""
         saved = [
             _Saved(
                 track=known.track,
@@ -252,7 +251,7 @@ class Memory:
         return _SavedMemory(objects=saved).model_dump(mode="json")
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes up a `state()`. What is not understood is ignored: better an alert too many than none."""
+        """Load a `state()`. Invalid entries are ignored: one alert too many is better than a missing one."""
         try:
             saved = _SavedMemory.model_validate(state)
         except ValidationError:

@@ -1,9 +1,8 @@
-"""What has changed since the model last looked: the cheapest question to ask of a picture, so that the model need
-not be asked.
+"""Detect changes since the last inference: a cheap check that saves running the model.
 
-Works on the luma plane alone, scaled down to about a hundred rows. The reference is the picture that the model saw
-last, and not a learned background: where nothing differs from it the model would say the same again, slow changes add
-up until they count, and nothing that has left keeps a ghost behind.
+Uses the luma plane only, scaled down to about a hundred rows. The reference is the last analysed frame and not a
+learned background: where nothing differs, the model would return the same result, slow changes add up until they
+count, and an object that leaves produces no ghost.
 """
 
 from collections.abc import Sequence
@@ -19,25 +18,25 @@ from vigil_contracts.geometry import Box
 ROWS = 100
 CHANGED_GREY_LEVELS = 22
 SMALLEST_AREA_PIXELS = 12
-"""In the small picture; about a thousandth of it. Less is noise."""
+"""Changed pixels in the small image, about a thousandth of it. Fewer are noise."""
 
 FloatGrid = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """What differs from the last look."""
+    """The difference from the last analysed frame."""
 
     places: tuple[Box, ...] = ()
     is_new: bool = False
-    """There is nothing to compare with: the first picture, or another picture size."""
+    """There is no reference: the first frame, or a new frame size."""
 
     def __bool__(self) -> bool:
         return self.is_new or bool(self.places)
 
 
 class MotionGate:
-    """The changes in one camera's pictures. `masks` are polygons in fractions within which nothing counts."""
+    """Changes in one camera's frames. `masks` are polygons in fractions in which changes are ignored."""
 
     def __init__(self, masks: Sequence[Sequence[tuple[float, float]]] = ()) -> None:
         self._masks = masks
@@ -46,7 +45,7 @@ class MotionGate:
         self._watched: Image | None = None
 
     def compare(self, luma: Image) -> Motion:
-        """What differs between this picture, luma (H, W), uint8, and the one that the model saw last."""
+        """Return the difference between this frame's luma (H, W), uint8, and the last analysed frame."""
         self._newest = shrink(luma)
         if self._reference is None or self._reference.shape != self._newest.shape:
             return Motion(is_new=True)
@@ -57,7 +56,7 @@ class MotionGate:
         return Motion(_places(np.asarray(changed, np.uint8)) if cv2.countNonZero(changed) else ())
 
     def looked(self) -> None:
-        """The model looks at the picture that was compared last: the next are compared with it."""
+        """Make the frame that was compared last the new reference."""
         if self._newest is None:
             return
         if self._reference is None or self._reference.shape != self._newest.shape:
@@ -66,7 +65,7 @@ class MotionGate:
 
 
 def shrink(luma: Image, rows: int = ROWS, *, smooth: bool = True) -> Image:
-    """About that many rows, by a whole factor: averaging whole blocks is what OpenCV does fastest."""
+    """Scale to about `rows` rows by an integer factor: block averages are the fastest in OpenCV."""
     factor = max(1, luma.shape[0] // rows)
     height, width = luma.shape[0] // factor, luma.shape[1] // factor
     whole = luma[: height * factor, : width * factor]
@@ -89,8 +88,8 @@ def _places(changed: Image) -> tuple[Box, ...]:
 def _outside(masks: Sequence[Sequence[tuple[float, float]]], shape: tuple[int, ...]) -> Image:
     """Return 255 where no mask lies, else 0; (H, W), uint8.
 
-    A mask covers what its outline winds around, as the dashboard shades it. `fillPoly` alone leaves out what it
-    covers twice: where two masks overlap, and the middle of one whose outline crosses itself.
+    A mask covers the area with a non-zero winding number, as the dashboard shades it. `fillPoly` alone omits areas
+    that are covered twice: overlapping masks, and the middle of a self-intersecting outline.
     """
     height, width = shape
     watched = np.full((height, width), 255, np.uint8)

@@ -1,4 +1,4 @@
-"""One observation for each thing in a picture: what several classes say about the same place, put together."""
+"""Merge the detections of a frame into one observation per object."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from vigil_contracts.geometry import Box
 from vigil_contracts.names import AlertType
 
 SAME_PLACE = 0.7
-"""Intersection over union above which boxes of different classes are the same thing, which can be only one."""
+"""Above this intersection over union, boxes of different classes belong to the same object."""
 PART_OVERLAP, PART_WITHIN = 0.45, 0.85
-"""A box of the same alert type that lies so far within a stronger one, and is not much smaller, is no second thing:
-models see somebody who runs, or a car that comes in at the edge, once as a whole and once in part."""
+"""A box of the same alert type that lies this far within a stronger one, and is not much smaller, is the same object:
+models detect a running person, or a car entering at the edge, both as a whole and in part."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """How strongly a picture speaks for an alert type, and under which label."""
+    """The confidence of one alert type in a frame, with its label."""
 
     confidence: float
     label: str
@@ -28,9 +28,9 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A thing in one picture. `confidence` is of its best class,
-    looked for or not; `votes` holds the best class of each alert type. `claims` has a bit for each model that saw it
-    and for each alert type that is voted for: two observations that share none are never the same thing.
+    """An object in one frame. `confidence` is that of its best class,
+    selected or not; `votes` has the best class of each alert type. `claims` has a bit for each model that detected it
+    and for each alert type in `votes`: two observations without a common bit are never the same object.
     """
 
     box: Box
@@ -41,7 +41,7 @@ class Observation:
 
 
 _KIND_BITS = {kind: 1 << (16 + position) for position, kind in enumerate(AlertType)}
-"""Above the models' bits, of which a camera has few."""
+"""Bits above those of the models; a camera has few models."""
 
 
 def observe(
@@ -51,10 +51,10 @@ def observe(
     weakest: float,
     owners: Sequence[int] = (),
 ) -> list[Observation]:
-    """Puts a picture's detections (the most confident first) together; those below `weakest` are left out.
+    """Merge a frame's detections (the most confident first); those below `weakest` are dropped.
 
-    `owners` has the number of the model that each class belongs to; none: there is one model. A model that calls one
-    place two things means one of them; two models may both be right: a person, and the person's weapon.
+    `owners` has the model number of each class; without it there is one model. If one model assigns two classes to
+    the same place, only one is correct; two models may both be right, for example a person and the person's weapon.
     """
     claims = [
         (1 << (owners[class_id] if owners else 0)) | _KIND_BITS.get(kinds.get(class_id), 0)  # type: ignore[arg-type]
@@ -92,7 +92,7 @@ def observe(
 
 
 def _parts(box: npt.ArrayLike, boxes: npt.ArrayLike, shares: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """Which of `boxes` (N, 4), with those intersections over union, lie within `box` (4,) or it within them: (N,)."""
+    """Return which of `boxes` (N, 4), with overlaps `shares`, contain `box` (4,) or lie within it: (N,)."""
     areas, own = _areas(np.asarray(boxes, np.float32)), _areas(np.asarray(box, np.float32))
     within = shares / (1 + shares) * (areas + own) / np.maximum(np.minimum(areas, own), 1e-9)
     return np.asarray((shares >= PART_OVERLAP) & (within >= PART_WITHIN), np.bool_)

@@ -1,4 +1,4 @@
-"""When a camera that used to give pictures has stopped: one event an outage, not one a try."""
+"""Detect that a camera has gone offline: one event per outage, not one per retry."""
 
 from datetime import datetime
 
@@ -7,9 +7,9 @@ from vigil_contracts.names import AlertType
 
 
 class OutageWatch:
-    """Pure: is told how long there has been no picture, and says once when that is too long; 0: never.
+    """Pure: receives the time without frames and reports once when it is too long. 0 disables it.
 
-    A camera that has never given a picture is no outage but one that was set up wrongly; its health says so.
+    A camera that has never delivered a frame is misconfigured rather than offline; its health status shows why.
     """
 
     def __init__(self, after_seconds: float) -> None:
@@ -18,16 +18,16 @@ class OutageWatch:
         self._reported = False
 
     def state(self) -> dict[str, bool]:
-        """What a restarted detector must know so that it does not report the same outage again."""
+        """Return the state that prevents a restarted detector from reporting the same outage again."""
         return {"has_worked": self._has_worked, "reported": self._reported}
 
     def restore(self, state: dict[str, bool]) -> None:
-        """Takes up a `state()`."""
+        """Load a `state()`."""
         self._has_worked = bool(state.get("has_worked"))
         self._reported = bool(state.get("reported"))
 
     def check(self, is_streaming: bool, seconds_without_picture: float, why: str, now: datetime) -> Event | None:
-        """The event of an outage that has just become one. `why`: a sentence for a person; holds no credentials."""
+        """Return the event of an outage that has just begun. `why`: a sentence for users, without credentials."""
         if is_streaming:
             self._has_worked, self._reported = True, False
             return None

@@ -1,7 +1,7 @@
-"""Better pictures of what was reported: an alert goes out at once, and the best picture of its object may come later.
+"""Better images of reported events: an alert is sent at once, and a better image of its object may follow.
 
-An event is told with the best picture so far. While its object stays in view, the best of the newer ones is kept, and
-takes the place of the told one when it is clearly better: after some seconds, or when the object is gone.
+An event is sent with the best image so far. While its object is in view, the best newer image is kept. It replaces
+the sent one if it is clearly better: after some seconds, or when the object has left.
 """
 
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from cctv.vision.observations import Observation
 from cctv.vision.snapshot import CLEARLY_BETTER, Picture
 
 PAUSE_SECONDS = 10.0
-"""Between two pictures of one event."""
+"""Minimum interval between two images of one event."""
 MOST_PORTRAITS = 8
-"""Each keeps a decoded picture alive. Past this number, the oldest keeps what it has."""
+"""Each entry keeps a decoded frame in memory. Above this number, the oldest event keeps its current image."""
 
 
 @dataclass(frozen=True, slots=True)
 class BetterPicture:
-    """A picture that an event should rather have."""
+    """A better image for an event."""
 
     event_id: str
     caption: str
@@ -35,7 +35,7 @@ class _Portrait:
     best: Picture | None = None
 
     def take(self) -> BetterPicture | None:
-        """The best picture, unless the shown one is about as good."""
+        """Return the best image, unless the sent one is about as good."""
         best, self.best = self.best, None
         if best is None or best.quality <= CLEARLY_BETTER * self.shown_quality:
             return None
@@ -44,20 +44,20 @@ class _Portrait:
 
 
 class Portraits:
-    """The reported events whose objects are in view. Times are the frames' own, in seconds, and rise."""
+    """The reported events whose objects are in view. Times come from the frames, in seconds, and must increase."""
 
     def __init__(self) -> None:
         self._portraits: list[_Portrait] = []
         self._due: list[BetterPicture] = []
 
     def begin(self, event_id: str, track: str, caption: str, shown: Picture, seconds: float) -> None:
-        """An event was told with the picture `shown`."""
+        """Record an event that was sent with the image `shown`."""
         self._portraits.append(_Portrait(track, event_id, caption, shown.quality, seconds))
         while len(self._portraits) > MOST_PORTRAITS:
             self._end(self._portraits.pop(0))
 
     def consider(self, track: str, frame: Frame, observation: Observation) -> None:
-        """The model has seen the object again."""
+        """Consider a new detection of the object for a better image."""
         portraits = [one for one in self._portraits if one.track == track]
         if not portraits:
             return
@@ -67,7 +67,7 @@ class Portraits:
                 one.best = newest
 
     def follow(self, tracks: set[str], seconds: float) -> None:
-        """`tracks` are the objects that may still be seen; the others' events have ended."""
+        """End the events of all objects except `tracks`, which may still be detected."""
         for one in list(self._portraits):
             if one.track not in tracks:
                 self._portraits.remove(one)
@@ -76,7 +76,7 @@ class Portraits:
                 self._end(one)
 
     def take(self) -> list[BetterPicture]:
-        """Those that are due, each once."""
+        """Return the images that are due, each once."""
         due, self._due = self._due, []
         return due
 

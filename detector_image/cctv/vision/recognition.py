@@ -1,4 +1,4 @@
-"""When a tracked object counts as real: by several looks over some time, never by one lucky picture."""
+"""Decide when a tracked object counts as real: several detections over some time, never a single lucky one."""
 
 from statistics import median
 
@@ -7,22 +7,22 @@ from cctv.vision.tracking import TrackedObject
 LOOKS_NEEDED = 3
 LOOKS_OF_KIND_NEEDED = 2
 SECONDS_NEEDED = 0.35
-"""From the first to the last look: at 10 pictures a second, three looks alone would be over too soon."""
+"""Minimum time from first to last detection: at 10 fps, three detections alone would take too little time."""
 WEAK_SHARE = 0.5
 WEAK_AT_MOST = 0.25
 
 
 def weak_confidence(minimum_confidence: float) -> float:
-    """The lower threshold: what is above it keeps an object alive and starts a track, but proves nothing."""
+    """Return the lower threshold: detections above it continue or start a track, but do not confirm an object."""
     return min(WEAK_AT_MOST, WEAK_SHARE * minimum_confidence)
 
 
 def real_confidence(thing: TrackedObject, minimum_confidence: float) -> float | None:
-    """How sure it is that `thing` is real and of its kind, 0.0 to 1.0; None while it is not sure enough.
+    """Return the confidence that `thing` is real and of its type, 0.0 to 1.0; None while it is too low.
 
-    Two things are asked. That there is an object: the median of its last scores, whatever the model called it,
-    reaches the minimum. That it is of its kind: so does the mean of the two best looks that said so. A class that
-    nobody looks for has no veto: seen from above, COCO's models call most cars a phone for most of the time.
+    Two conditions: it is an object, if the median of its recent confidences, for any class, reaches the minimum; and
+    it is of its type, if the mean of the two best detections of that type does too. Classes that are not selected
+    have no veto: from above, COCO models classify most cars as a phone most of the time.
     """
     evidence = thing.evidence.get(thing.kind, []) if thing.kind else []
     if thing.looks < LOOKS_NEEDED or len(evidence) < LOOKS_OF_KIND_NEEDED:

@@ -1,4 +1,4 @@
-"""The picture that goes with an event: which of an object's pictures is the best, and the object boxed in it."""
+"""Select the image of an event: the best of an object's frames, with the object boxed."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ from cctv.vision.observations import Observation
 from vigil_contracts.geometry import Box
 
 EDGE = 0.005
-"""An object whose box comes this near to the picture's border, in fractions, may be cut off by it."""
+"""An object whose box is this close to the frame's edge, in fractions, may be cut off."""
 CLEARLY_BETTER = 1.3
-"""A picture replaces a newer one only when it is this much better: the newest tells what is happening now."""
+"""A frame replaces a newer one only if it is better by this factor: the newest shows what is happening now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An object in one frame, and how good a picture of it that is."""
+    """An object in one frame, with a score for the image quality."""
 
     frame: Frame
     observation: Observation
@@ -24,19 +24,19 @@ class Picture:
 
     @classmethod
     def of(cls, frame: Frame, observation: Observation) -> "Picture":
-        """Judges a picture: largest × sharpest × most confident; less where the border cuts the object off."""
+        """Score the frame: largest × sharpest × most confident; lower if the edge cuts the object off."""
         box = observation.box
         sides_cut = sum((box.x_min < EDGE, box.y_min < EDGE, box.x_max > 1 - EDGE, box.y_max > 1 - EDGE))
         quality = box.area * observation.confidence * sharpness(frame, box) * 0.8**sides_cut
         return cls(frame, observation, quality)
 
     def better_of(self, newer: "Picture") -> "Picture":
-        """This picture, if it is clearly better than the newer one."""
+        """Return this image if it is clearly better than the newer one, else the newer one."""
         return self if self.quality > CLEARLY_BETTER * newer.quality else newer
 
 
 def sharpness(frame: Frame, box: Box) -> float:
-    """Edge energy of the luma within `box`, 0.0 (flat) to 1.0: the Laplacian's spread against the brightness's."""
+    """Return the edge energy within `box`, 0.0 (flat) to 1.0: the Laplacian's spread relative to the luma's."""
     whole = frame.luma()
     height, width = whole.shape
     left, top, right, bottom = _pixels(width, height, box)

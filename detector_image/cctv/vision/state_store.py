@@ -1,4 +1,4 @@
-"""What an analyser must remember over a restart, one small file a camera; replaced at once or not at all."""
+"""Store the analysers' state across restarts: one small file per camera, replaced atomically."""
 
 import contextlib
 import json
@@ -7,13 +7,13 @@ from typing import Any
 
 
 class StateStore:
-    """Losing a state costs a repeated alert at worst, so nothing here raises for a disk that fails."""
+    """Losing a state causes a repeated alert at worst, so a failing disk raises nothing here."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def load(self, camera_id: int) -> dict[str, Any]:
-        """The saved state; empty where there is none that can be read."""
+        """Return the saved state; empty if there is none or it is unreadable."""
         try:
             state = json.loads(self._path(camera_id).read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -21,7 +21,7 @@ class StateStore:
         return state if isinstance(state, dict) else {}
 
     def save(self, camera_id: int, state: dict[str, Any]) -> None:
-        """Replaces the saved state."""
+        """Replace the saved state."""
         path = self._path(camera_id)
         unfinished = path.with_suffix(".part")
         with contextlib.suppress(OSError):

@@ -1,8 +1,8 @@
-"""Whether somebody has covered, blinded, defocused or moved the camera: what the whole picture says, without a model.
+"""Detect that the camera was covered, blinded, defocused or moved, from the whole frame and without a model.
 
-A picture's structure is the direction of its edges, as a field of doubled angles, in which light and dark may change
-places: it stays when a lamp is switched on or the camera goes over to infrared, and what moves leaves no trace in its
-average. Tampering is what changes nearly all of it, or blurs it, and lasts.
+A frame's structure is the direction of its edges as a field of doubled angles, in which light and dark are
+interchangeable. It is stable when a light is switched on or the camera switches to infrared, and moving objects
+vanish in its average. Tampering changes or blurs nearly all of it, and persists.
 """
 
 import math
@@ -18,44 +18,44 @@ from cctv.common.frame import Image
 from cctv.vision.motion import ROWS, shrink
 
 CHECK_SECONDS = 2.0
-"""Between two looks: all of this costs about a millisecond."""
+"""Interval between two checks; one takes about a millisecond."""
 HOLD_SECONDS = 10.0
-"""How long it must last. A lorry that passes or a lamp that dazzles for a moment is no tampering."""
+"""Minimum duration. A passing lorry or a brief glare is not tampering."""
 LEARN_SECONDS = 30.0
-"""How long a view is learnt before it is guarded."""
+"""A view is learned for this long before tampering is reported."""
 MEMORY_SECONDS = 120.0
-"""The learnt view follows the real one this slowly."""
+"""Time constant with which the learned view follows the current one."""
 ADOPT_SECONDS = 900.0
-"""A view that has been another for so long is the camera's new one."""
+"""A changed view that persists for this long becomes the camera's new normal view."""
 
 SATURATED_LEVEL = 245
 MOST_SATURATED = 0.6
-"""Share of the picture, above what the learnt view has of it."""
+"""Fraction of the frame, in addition to that of the learned view."""
 WORTH_GUARDING = 8.0
-"""Standard deviation in grey levels. A view with less is too dull to tell whether it is still there."""
+"""Standard deviation in grey levels. Below it, a view has too little contrast to be recognised."""
 LEAST_CONTRAST = 0.5
-"""Of the highest that was learnt. A picture with less is a dark one."""
+"""Fraction of the highest learned contrast. A frame below it counts as dark."""
 LEAST_STEADINESS = 0.5
-"""How like itself a view has been on average. The open sea or a lost analogue signal cannot be told from another."""
+"""Average self-similarity of a view. Below it (open sea, a lost analogue signal) changes cannot be recognised."""
 LEAST_LIKENESS = 0.2
-"""Of the structure: 1.0 for the same view, about 0 for another."""
+"""Similarity of structures: 1.0 for the same view, about 0 for another."""
 DOUBTFUL_LIKENESS = 0.6
-"""Below this, the learnt view is looked for at another place of the picture."""
+"""Below this similarity, the learned view is searched at another place of the frame."""
 LEAST_GAIN = 0.2
-"""By how much more alike it must be there than where it was."""
+"""Minimum gain in similarity at the other place."""
 LEAST_SHIFT = 0.04
-"""Share of the picture's width or height. A pole that sways in the wind moves it by less."""
+"""Fraction of the frame's width or height. A pole swaying in the wind moves the view by less."""
 LEAST_EDGES = 0.35
-"""Against the learnt view's: who covers a camera leaves hardly an edge, who turns it shows it others."""
+"""Fraction of the learned edge strength: a covered camera shows hardly any edges, a turned one shows others."""
 LEAST_SHARPNESS = 0.5
-"""Against the learnt view's. Thick fog, in which shapes are lost too, looks sharper again: it is not told."""
+"""Fraction of the learned sharpness. Thick fog also blurs shapes, but has a higher value: it is not reported."""
 STRUCTURE_ROWS, DETAIL_ROWS = ROWS // 2, 3 * ROWS
 
 _Field = npt.NDArray[np.float32]
 
 
 class Tampering(StrEnum):
-    """What was done to the camera."""
+    """The type of tampering."""
 
     COVERED = "covered"
     BLINDED = "blinded"
@@ -73,18 +73,18 @@ TEXTS = {
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is measured of a picture. `structure`: (H, W, 2), edges' strengths and doubled directions."""
+    """Measurements of a frame. `structure`: (H, W, 2), edge strengths and doubled directions."""
 
     structure: _Field
     edges: float
-    """How strong they are, on average."""
+    """Mean edge strength."""
     contrast: float
     sharpness: float
     saturated: float
 
 
 def measure(luma: Image) -> View:
-    """Measures a picture's luma, (H, W), uint8."""
+    """Measure a frame's luma, (H, W), uint8."""
     small = shrink(luma, STRUCTURE_ROWS)
     detailed = cv2.GaussianBlur(shrink(luma, DETAIL_ROWS, smooth=False), (3, 3), 0)
     right, down = cv2.Sobel(small, cv2.CV_32F, 1, 0), cv2.Sobel(small, cv2.CV_32F, 0, 1)
@@ -100,21 +100,21 @@ def measure(luma: Image) -> View:
 
 
 def _spread(values: cv2.typing.MatLike) -> float:
-    """The standard deviation."""
+    """Return the standard deviation."""
     return float(cv2.meanStdDev(values)[1][0, 0])
 
 
 def likeness(one: _Field, other: _Field) -> float:
-    """The cosine between two structures: 1.0 for the same directions at the same places."""
+    """Return the cosine similarity of two structures: 1.0 for the same directions at the same places."""
     size = float(np.linalg.norm(one)) * float(np.linalg.norm(other))
     return float(np.vdot(one, other)) / size if size else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """Where in the picture the learnt view is found again: how like it is there, and how far that is from its place.
+    """Where in the frame the learned view was found: its similarity there, and the distance from its original place.
 
-    `share`: of the picture's width or height, whichever is more.
+    `share`: the larger of the distances in fractions of the frame's width and height.
     """
 
     likeness: float
@@ -122,7 +122,7 @@ class Shift:
 
 
 def find_again(one: _Field, other: _Field) -> Shift:
-    """The place at which two structures are most alike, by their circular cross-correlation (a product of FFTs)."""
+    """Return the shift with the highest similarity, by circular cross-correlation (a product of FFTs)."""
     height, width = one.shape[:2]
     spectrum = (np.fft.rfft2(one, axes=(0, 1)) * np.conj(np.fft.rfft2(other, axes=(0, 1)))).sum(axis=2)
     correlation = np.fft.irfft2(spectrum, (height, width))
@@ -133,7 +133,7 @@ def find_again(one: _Field, other: _Field) -> Shift:
 
 
 class TamperWatch:
-    """Pure: takes pictures with their times, which rise, and says once for each tampering what it is."""
+    """Pure: receives frames with increasing times and reports each tampering once."""
 
     def __init__(self) -> None:
         self._known: View | None = None
@@ -145,15 +145,15 @@ class TamperWatch:
         self._reported = False
 
     def state(self) -> dict[str, Any]:
-        """What a restarted detector must know so that it does not report the same tampering again."""
+        """Return the state that prevents a restarted detector from reporting the same tampering again."""
         return {"reported": self._reported}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes up a `state()`."""
+        """Load a `state()`."""
         self._reported = bool(state.get("reported"))
 
     def check(self, luma: Image, seconds: float) -> Tampering | None:
-        """What was done to the camera, when that has just become certain. `luma`: (H, W), uint8."""
+        """Return the type of tampering as soon as it is certain. `luma`: (H, W), uint8."""
         passed = CHECK_SECONDS if self._checked_seconds is None else seconds - self._checked_seconds
         if passed < CHECK_SECONDS:
             return None
@@ -205,7 +205,7 @@ class TamperWatch:
         self._learnt_seconds += passed_seconds
         share = passed_seconds / (passed_seconds + min(self._learnt_seconds, MEMORY_SECONDS))
         self._steadiness += share * (likeness(view.structure, known.structure) - self._steadiness)
-        # In the dark a picture is noise, and noise looks sharp: what that teaches would make daylight look blurred.
+        # A dark frame is noise, and noise looks sharp: learning from it would make daylight look blurred.
         is_dark = view.contrast < LEAST_CONTRAST * known.contrast
         self._known = View(
             structure=np.asarray(cv2.addWeighted(known.structure, 1 - share, view.structure, share, 0), np.float32),
@@ -217,12 +217,12 @@ class TamperWatch:
 
 
 def _was_hidden(former: View, view: View) -> bool:
-    """Whether the former was seen under a cover, or in the dark: next to this view, it has hardly an edge."""
+    """Return whether the former view was covered or dark: it has hardly any edges compared with this one."""
     return former.edges < LEAST_EDGES * view.edges
 
 
 def _is_covered(view: View, known: View) -> bool:
-    """Whether a view that is not the known one is none at all."""
+    """Return whether a view that differs from the learned one shows nothing at all."""
     return view.contrast < WORTH_GUARDING or _was_hidden(view, known)
 
 

@@ -1,7 +1,7 @@
-"""Follows objects from picture to picture, so that one object is one thing and not one per frame.
+"""Track objects across frames, so that one object is one track and not one detection per frame.
 
-The association is ByteTrack's (`cctv.vision.association`): weak detections keep a known object alive, only strong
-ones start a new one. Classes play no part in it: a car that a model calls a truck for two frames is still that car.
+Association is ByteTrack's (`cctv.vision.association`): weak detections continue a track, only strong ones start one.
+It ignores classes: a car that a model labels as a truck for two frames is still the same car.
 """
 
 import uuid
@@ -22,25 +22,25 @@ SCORES_KEPT = 10
 
 @dataclass(slots=True)
 class TrackedObject:
-    """Something that has been followed through several pictures."""
+    """An object that has been tracked over several frames."""
 
     name: str
-    """Unique over all detectors and restarts."""
+    """Unique across all detectors and restarts."""
     first_seen_seconds: float
     last_seen_seconds: float
     first: Observation
     last: Observation
     looks: int = 0
-    """Pictures that a model saw it in."""
+    """Number of frames in which a model detected it."""
     scores: deque[float] = field(default_factory=lambda: deque(maxlen=SCORES_KEPT))
-    """The model's confidence in each of the last looks, whichever class it named."""
+    """The confidences of the most recent detections, whatever their class."""
     evidence: dict[AlertType, list[float]] = field(default_factory=dict)
-    """For each alert type the confidences of the looks that spoke for it, the strongest first, at most ten."""
+    """For each alert type, the ten highest confidences, in descending order."""
     support: dict[AlertType, dict[str, float]] = field(default_factory=dict)
-    """For each alert type and label, the sum of the confidences that spoke for it."""
+    """For each alert type and label, the sum of the confidences."""
 
     def look(self, observation: Observation, seconds: float) -> None:
-        """Takes in what the model saw."""
+        """Add a detection of the object."""
         self.looks += 1
         self.last = observation
         self.last_seen_seconds = seconds
@@ -53,38 +53,38 @@ class TrackedObject:
 
     @property
     def kind(self) -> AlertType | None:
-        """The alert type that most spoke for, among those that are looked for."""
+        """Return the most likely alert type among the selected ones."""
         if not self.support:
             return None
         return max(self.support, key=lambda kind: sum(self.support[kind].values()))
 
     @property
     def label(self) -> str:
-        """The label that most spoke for, of the object's alert type; else what it was last called."""
+        """Return the most likely label of the object's alert type; without one, the most recent label."""
         votes = self.support[self.kind] if self.kind else {}
         return max(votes, key=lambda label: votes[label]) if votes else self.last.label
 
 
 class ObjectTracker:
-    """The objects of one camera. Times rise from call to call; gaps and jitter are fine."""
+    """The objects of one camera. Times must increase from call to call; gaps and jitter are allowed."""
 
     def __init__(self, frames_per_second: float, strong_confidence: float) -> None:
         self._tracker = ByteTrack(frames_per_second, strong_confidence, LOST_AFTER_SECONDS)
         self._objects: dict[int, TrackedObject] = {}
         self._present: list[TrackedObject] = []
-        """What was in the last picture that was looked at."""
+        """The objects in the last analysed frame."""
 
     @property
     def objects(self) -> list[TrackedObject]:
-        """All that are in view, or were until a moment ago."""
+        """Return all objects that are in view, or were a moment ago."""
         return list(self._objects.values())
 
     def in_view(self, seconds: float) -> list[TrackedObject]:
-        """Those that were seen, or carried on, at this time."""
+        """Return the objects that were detected, or carried over, at this time."""
         return [thing for thing in self._objects.values() if thing.last_seen_seconds == seconds]
 
     def update(self, observations: Sequence[Observation], seconds: float) -> list[TrackedObject]:
-        """Takes one picture's observations and returns the objects seen in it."""
+        """Take one frame's observations and return the objects detected in it."""
         boxes = np.array([seen.box for seen in observations], np.float32).reshape(-1, 4)
         confidences = np.array([seen.confidence for seen in observations], np.float32)
         found = []
@@ -101,14 +101,14 @@ class ObjectTracker:
         return found
 
     def carry(self, seconds: float) -> None:
-        """Nothing moved since the last look: all that was seen in it is where it was, and nothing else is."""
+        """Carry the objects over to this time: nothing has moved since the last inference."""
         present = self._present
         if not present:
             return
         boxes = np.array([thing.last.box for thing in present], np.float32)
         certain, claims = np.ones(len(present), np.float32), _claims([thing.last for thing in present])
         self._tracker.update(boxes, certain, seconds, claims)
-        for thing in present:  # who has just stopped is not where the tracker foretells, and is in view all the same
+        for thing in present:  # an object that has just stopped is in view, but not where the tracker predicts it
             thing.last_seen_seconds = seconds
         self._forget()
 
@@ -123,5 +123,5 @@ def _claims(observations: Sequence[Observation]) -> npt.NDArray[np.int64]:
 
 
 def new_track_name() -> str:
-    """A name for an object that no other detector gives."""
+    """Return a track name that no other detector uses."""
     return uuid.uuid4().hex[:12]

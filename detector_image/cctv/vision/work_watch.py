@@ -1,17 +1,17 @@
-"""Whether a camera's pictures get analysed: a model that hangs or fails again and again must not look like quiet."""
+"""Monitor the analysis of a camera's frames, so that a hanging or failing model does not look like a quiet scene."""
 
 import threading
 import time
 from collections.abc import Callable
 
 HUNG_SECONDS = 30.0
-"""No model takes so long for one picture."""
+"""No model takes this long for one frame."""
 FAILING_SECONDS = 10.0
-"""One bad picture is nothing; when every picture fails for so long, nothing is watched any more."""
+"""A single failing frame is harmless. If every frame fails for this long, the camera is not analysed."""
 
 
 class WorkWatch:
-    """Told by the analysing thread how it gets on; asked from another."""
+    """Updated by the analysis thread, read by another thread."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -21,19 +21,19 @@ class WorkWatch:
         self._error = ""
 
     def begin(self) -> None:
-        """A picture is taken up."""
+        """Record that the analysis of a frame begins."""
         with self._lock:
             self._busy_since = self._monotonic()
 
     def done(self) -> bool:
-        """It was analysed; whether those before it had failed."""
+        """Record a success; return whether earlier frames had failed."""
         with self._lock:
             had_failed = self._failing_since is not None
             self._busy_since = self._failing_since = None
             return had_failed
 
     def failed(self, error: Exception) -> bool:
-        """It could not be analysed; whether it is the first of a row."""
+        """Record a failure; return whether it is the first of a series."""
         with self._lock:
             is_first = self._failing_since is None
             self._busy_since, self._error = None, type(error).__name__
@@ -42,7 +42,7 @@ class WorkWatch:
             return is_first
 
     def trouble(self) -> str:
-        """Why nothing is analysed, for a person; empty: all is well."""
+        """Return why frames are not analysed, for users; empty if they are."""
         with self._lock:
             now = self._monotonic()
             if self._busy_since is not None and now - self._busy_since >= HUNG_SECONDS:

@@ -47,9 +47,9 @@ def test_a_fifth_of_the_pictures_is_held_back(tmp_path: Path) -> None:
 
 def test_too_few_pictures_and_no_clip_are_named(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ExportError, match="--calibrate: holds 0 pictures; at least 10 are needed"):
+    with pytest.raises(ExportError, match="--calibrate: holds 0 frames; at least 10 are needed"):
         gather([tmp_path / "empty"], tmp_path / "one", 100)
-    with pytest.raises(ExportError, match=r"--calibrate .*gone.mp4: must be a clip or a folder of pictures"):
+    with pytest.raises(ExportError, match=r"--calibrate .*gone.mp4: must be a clip or a folder of images"):
         gather([tmp_path / "gone.mp4"], tmp_path / "two", 100)
 
 

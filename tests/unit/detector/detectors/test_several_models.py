@@ -111,8 +111,8 @@ def test_classes_that_no_model_knows_are_said(events_of: Any, caplog: pytest.Log
     )
     said = [record.getMessage() for record in caplog.records]
     assert said == [
-        "camera 1: the model knows no class 'sword'; nothing will be found for it",
-        "camera 1: the model knows no class 'unicorn'; nothing will be found for it",
+        "camera 1: the model has no class 'sword'; it will not be detected",
+        "camera 1: the model has no class 'unicorn'; it will not be detected",
     ]
 
 
