@@ -1,4 +1,4 @@
-"""`cctv`: watches cameras (poll mode), or one camera with `--camera` (pod mode); `replay`, `export`, `discover`."""
+"""`cctv`: analyse all cameras (poll mode) or one with `--camera` (pod mode); `replay`, `export`, `discover`."""
 
 import argparse
 import sys
@@ -28,9 +28,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def watch(arguments: Sequence[str]) -> int:
-    """Runs the detector until a signal; the exit status."""
+    """Run the detector until a signal; return the exit status."""
     chosen = _parser().parse_args(arguments)
-    # Imported late: `--help` must not wait for OpenVINO.
+    # Imported late so that `--help` does not wait for OpenVINO.
     from cctv import logs
     from cctv.config import InvalidSettingError, load_settings
     from cctv.runtime.app import Detector, ended_by_signals
@@ -51,7 +51,7 @@ def watch(arguments: Sequence[str]) -> int:
 
 
 def replay(arguments: Sequence[str]) -> int:
-    """`cctv replay`: the same analysis over a file; the exit status."""
+    """`cctv replay`: run the analysis on a file; return the exit status."""
     from cctv.commands.replay import add_arguments
     from cctv.commands.replay import main as replay_clip
 
@@ -61,7 +61,7 @@ def replay(arguments: Sequence[str]) -> int:
 
 
 def export(arguments: Sequence[str]) -> int:
-    """`cctv export`: weights into what a detector runs fast; the exit status."""
+    """`cctv export`: convert weights into a faster format; return the exit status."""
     from cctv.commands.export import add_arguments
     from cctv.commands.export import main as export_model
 
@@ -74,7 +74,7 @@ def export(arguments: Sequence[str]) -> int:
 
 
 def discover(arguments: Sequence[str]) -> int:
-    """`cctv discover`: the cameras of this machine's network; the exit status."""
+    """`cctv discover`: list the cameras in this machine's network; return the exit status."""
     from cctv.commands.discover import add_arguments
     from cctv.commands.discover import main as discover_cameras
 
@@ -90,7 +90,7 @@ PROGRAMS = {"replay": replay, "export": export, "discover": discover}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The program's entry point."""
+    """Run the program; the entry point."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     program = PROGRAMS.get(words[0]) if words else None
     sys.exit(program(words[1:]) if program else watch(words))

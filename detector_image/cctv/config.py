@@ -1,6 +1,6 @@
 """The detector's settings: environment variables `VIGIL_…`, each declared once.
 
-A setting that makes no sense ends the program before it does anything, with one line that names the variable.
+An invalid setting ends the program at the start, with one line that names the variable.
 """
 
 import ipaddress
@@ -20,11 +20,11 @@ _HTTP = ("http://", "https://")
 
 
 class InvalidSettingError(Exception):
-    """A setting is missing or wrong. The message is one line that names the variable; it repeats no secret."""
+    """A setting is missing or invalid. The message is one line that names the variable and contains no secret."""
 
 
 class Settings(BaseSettings):
-    """Everything that an operator of a detector can decide."""
+    """All settings of a detector."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
 
@@ -143,7 +143,7 @@ class Settings(BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _without_line_break(cls, value: object) -> object:
-        """Leave out line breaks at the end: a Secret made by `echo … | base64` has one."""
+        """Remove trailing line breaks: a Secret created by `echo … | base64` has one."""
         return value.rstrip("\r\n") if isinstance(value, str) else value
 
     @field_validator("api_url")
@@ -188,7 +188,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_file(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():
-            raise ValueError(f"must be a file, and {value} is none")
+            raise ValueError(f"must be a file, but {value} is not")
         return value
 
     @model_validator(mode="after")
@@ -198,18 +198,18 @@ class Settings(BaseSettings):
         return self
 
     def read_token(self) -> str:
-        """The token as it is now. Raises OSError where the file cannot be read."""
+        """Return the current token. Raises OSError if the file cannot be read."""
         if self.token_file is not None:
             return self.token_file.read_text(encoding="utf-8").strip()
         return self.token.get_secret_value()
 
     def address_policy(self) -> AddressPolicy:
-        """Which addresses streams may come from."""
+        """Return which addresses streams may come from."""
         return AddressPolicy(self.stream_allowed_networks, self.stream_allow_loopback)
 
 
 def load_settings() -> Settings:
-    """The settings of this process's environment. Raises `InvalidSettingError` about the first that is wrong."""
+    """Read the settings from the environment. Raises `InvalidSettingError` for the first invalid one."""
     try:
         return Settings()
     except ValidationError as error:
@@ -220,7 +220,7 @@ def load_settings() -> Settings:
 
 
 def describe_settings() -> str:
-    """One paragraph a setting, for `cctv --help`."""
+    """Return one paragraph per setting, for `cctv --help`."""
     lines = []
     for name, info in Settings.model_fields.items():
         default = "" if info.default_factory or info.is_required() else TypeAdapter(object).dump_python(info.default)

@@ -1,4 +1,4 @@
-"""Log lines: one format for people, one for machines; each with its camera, none with a secret."""
+"""Log format: one for people, one for machines. Each line names its camera and contains no secret."""
 
 import logging
 import sys
@@ -13,7 +13,7 @@ from vigil_contracts.redaction import redactor as redactor
 
 
 def camera_logger(camera_id: int) -> "logging.LoggerAdapter[logging.Logger]":
-    """A logger whose lines carry the camera."""
+    """Return a logger whose lines name the camera."""
     return logging.LoggerAdapter(logging.getLogger("cctv"), {"camera": camera_id})
 
 
@@ -44,12 +44,12 @@ class _JsonFormatter(logging.Formatter):
 
 
 def set_up(log_format: Literal["json", "text"], level: str) -> None:
-    """All logging of the process to standard error, and exceptions that nobody caught with it."""
+    """Send all logging of the process and uncaught exceptions to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if log_format == "json" else _TextFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)  # libraries speak up when something is wrong, not before
+    root.setLevel(logging.WARNING)  # libraries log problems only
     logging.getLogger("cctv").setLevel(level.upper())
     logging.captureWarnings(True)
 

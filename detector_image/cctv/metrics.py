@@ -1,4 +1,4 @@
-"""The Prometheus metrics of a detector. Labels have closed vocabularies, but for camera ids and classes."""
+"""The detector's Prometheus metrics. Label values come from closed vocabularies, except camera ids and classes."""
 
 from prometheus_client import GC_COLLECTOR, PROCESS_COLLECTOR, CollectorRegistry, Counter, Gauge, Histogram
 
@@ -12,7 +12,7 @@ _DELIVERY_SECONDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1.0, 2.5, 5.0, 10.0,
 
 
 class Metrics:
-    """All collectors of one process, in a registry of its own."""
+    """All collectors of one process, in a separate registry."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()

@@ -1,7 +1,7 @@
-"""One camera, from its stream to its spooled alerts: a reader, a mailbox, an analysing thread.
+"""The pipeline of one camera, from its stream to its spooled alerts: a reader, a mailbox and an analysis thread.
 
-Cameras share nothing but the model, the spool and the metrics, each of them thread-safe: whatever goes wrong in one
-pipeline stays in it.
+Cameras share only the model, the spool and the metrics, which are thread-safe, so that a failing pipeline does not
+affect the others.
 """
 
 import threading
@@ -38,12 +38,12 @@ from vigil_contracts.stream_url import secrets_of
 _STATE_EVERY_SECONDS = 10.0
 _AGAIN_SECONDS = 5.0
 _CHECK_EVERY_SECONDS, _CHECK_BLIND_EVERY_SECONDS = 10.0, 2.0
-"""How often a model that runs elsewhere is looked after: a quiet camera would not notice that it is away, or back."""
+"""How often an external model is checked: a quiet camera would not notice that it is unavailable or back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What all cameras of a process use together."""
+    """Components that all cameras of a process share."""
 
     models: Models
     spool: Spool
@@ -61,7 +61,7 @@ class Shared:
 
 
 class CameraPipeline:
-    """Watches one camera from `start` to `stop`. `stop` returns only when nothing more will be spooled."""
+    """Analyses one camera from `start` to `stop`. After `stop` has returned, nothing more is spooled."""
 
     def __init__(self, camera: CameraConfiguration, shared: Shared) -> None:
         self._camera, self._shared = camera, shared
@@ -89,27 +89,27 @@ class CameraPipeline:
 
     @property
     def camera(self) -> CameraConfiguration:
-        """The configuration in use, or about to be."""
+        """Return the configuration that is in use or about to be."""
         return self._next or self._camera
 
     @property
     def is_streaming(self) -> bool:
-        """Whether pictures arrive and are analysed."""
+        """Return whether frames arrive and are analysed."""
         return self._health.is_streaming and not self.trouble
 
     @property
     def trouble(self) -> str:
-        """Why pictures are not analysed; empty: they are, as they come."""
+        """Return why arriving frames are not analysed; empty if they are."""
         return self._work.trouble()
 
     def start(self) -> None:
-        """Begins to watch."""
+        """Start the reader and the analysis thread."""
         self._shared.metrics.begin(self._camera.id)
         self._shared.changed(self._camera.id)
         self._thread.start()
 
     def reconfigure(self, camera: CameraConfiguration) -> None:
-        """Other settings; the stream goes on unless its own settings changed."""
+        """Apply another configuration; the stream continues unless its own settings have changed."""
         former, self._next = self.camera, camera
         if _stream_of(former) != _stream_of(camera):
             self._reader.retarget(self._source_factory(camera))
@@ -118,30 +118,30 @@ class CameraPipeline:
             self._reader.limit(camera.detection.frames_per_second)
 
     def check(self) -> None:
-        """For the watchdog, about once a second."""
+        """Check the threads; the watchdog calls this about once a second."""
         self._reader.check()
         self._health.analysis(self.trouble)
         if self._clip_reader is not None:
             self._clip_reader.check()
 
     def heartbeat(self) -> Heartbeat:
-        """How the camera is now."""
+        """Return the camera's current heartbeat."""
         waiting = self._shared.spool.waiting(self._camera.id)
         return self._health.heartbeat(self._shared.detector_name, self._camera.revision, waiting.alerts)
 
     def stop(self, timeout_seconds: float) -> None:
-        """Ends the watching."""
+        """Stop the pipeline."""
         deadline = time.monotonic() + timeout_seconds
         self._stopping.set()
         self._mailbox.close()
         self.live.end()
         if not self._reader.stop(timeout_seconds):
-            self._log.error("the reader did not end in time")
+            self._log.error("the reader did not stop in time")
         if self._clip_reader is not None:
             self._clip_reader.stop(max(0.1, deadline - time.monotonic()))
         self._thread.join(max(0.1, deadline - time.monotonic()))
         if self._thread.is_alive():
-            self._log.error("the analysis did not end in time")
+            self._log.error("the analysis did not stop in time")
 
     def _source_factory(self, camera: CameraConfiguration) -> SourceFactory:
         redactor.add(secrets_of(camera.rtsp_url.get_secret_value()))
@@ -149,7 +149,7 @@ class CameraPipeline:
         return lambda: self._shared.make_source(camera, self._recorder)
 
     def _read_for_clips(self, camera: CameraConfiguration) -> None:
-        """Reads the main stream beside the one that is looked at, where that is another."""
+        """Read the main stream for clips if another stream is analysed."""
         if self._clip_reader is not None:
             self._clip_reader.stop(0.0)
             self._clip_reader = None
@@ -161,12 +161,12 @@ class CameraPipeline:
             self._clip_reader.start()
 
     def _run(self) -> None:
-        """A surprise must not leave a camera that is watched by nobody."""
+        """Run the analysis; restart it after an unexpected error, so that the camera does not stay unwatched."""
         while not self._stopping.is_set():
             try:
                 self._watch()
-            except Exception:  # noqa: BLE001 - whatever it is
-                self._log.exception("the analysis broke off and begins anew")
+            except Exception:  # noqa: BLE001 - any error must lead to a restart
+                self._log.exception("the analysis failed; restarting it")
                 self._stopping.wait(_AGAIN_SECONDS)
 
     def _watch(self) -> None:
@@ -191,7 +191,7 @@ class CameraPipeline:
         self._follow_up(analysis, is_last=True)
         self._unwritten.retry(float("inf"))
         if self._unwritten:
-            self._log.error("the disk refuses %d alerts; a restarted detector reports them", len(self._unwritten))
+            self._log.error("could not write %d alerts; a restarted detector reports them", len(self._unwritten))
         self._save(analysis)
 
     def _make_analysis(self, camera: CameraConfiguration) -> Analysis:
@@ -199,7 +199,7 @@ class CameraPipeline:
         return Analysis(camera, shared.models, shared.states, shared.metrics, shared.offline_alert_after_seconds)
 
     def _load(self) -> Analysis | None:
-        """The model and what uses it; waits until the model can be had. None: the end came first."""
+        """Load the models and what uses them; wait until they are available. None if the pipeline stops first."""
         invalid, unavailable = Backoff(5.0, 60.0), Backoff(1.0, 10.0)
         while not self._stopping.is_set():
             camera, self._next = self.camera, None
@@ -225,7 +225,7 @@ class CameraPipeline:
             self._cannot_look(error)
         else:
             if self._health.blindness is not None:
-                self._log.info("the model can be asked again")
+                self._log.info("the model is available again")
             self._health.blind(None)
 
     def _cannot_look(self, error: ModelInvalidError) -> None:
@@ -234,10 +234,10 @@ class CameraPipeline:
         self._health.blind(StreamFault(error.reason, error.shown))
 
     def _apply(self, camera: CameraConfiguration, analysis: Analysis) -> Analysis:
-        """Takes up new settings; where they ask for a model that cannot be had, the former stays in use."""
+        """Apply new settings. If they need a model that is unavailable, the former one stays in use."""
         same_models = names_of_models(camera) == names_of_models(self._camera)
         self._camera, self._next = camera, None
-        self._log.info("new settings, revision %s", camera.revision)
+        self._log.info("applied settings of revision %s", camera.revision)
         try:
             if not same_models:
                 self._follow_up(analysis, is_last=True)
@@ -246,7 +246,7 @@ class CameraPipeline:
             else:
                 analysis.analyser.reconfigure(camera)
         except ModelInvalidError as error:
-            self._log.error("the former model stays in use: %s", error)
+            self._log.error("could not switch the model: %s; keeping the former one", error)
         self._shared.changed(camera.id)
         return analysis
 
@@ -261,13 +261,13 @@ class CameraPipeline:
             self._work.done()
             self._cannot_look(error)
             return
-        except Exception as error:  # noqa: BLE001 - one bad picture must not end the watching
+        except Exception as error:  # noqa: BLE001 - one faulty frame must not end the analysis
             metrics.analysis_errors.labels(camera).inc()
             if self._work.failed(error):
-                self._log.exception("a picture could not be analysed")
+                self._log.exception("could not analyse a frame")
             return
         if self._work.done():
-            self._log.info("pictures are analysed again")
+            self._log.info("frames are analysed again")
         if self.live.is_wanted:
             self.live.show(analysis.analyser.in_view(frame.monotonic_seconds))
         metrics.frames.labels(camera, "analysed" if analysis.uses > uses else "gated").inc()
@@ -279,17 +279,17 @@ class CameraPipeline:
             self._save(analysis)
 
     def _follow_up(self, analysis: Analysis, *, is_last: bool = False) -> None:
-        """Better pictures of what was told before. One that is lost leaves the alert the picture that it has."""
+        """Spool better images of earlier events. If one is lost, the alert keeps its current image."""
         for picture in analysis.analyser.better_pictures(is_last=is_last):
             try:
                 self._accept_later(picture.to_submission(self._camera.id), picture.snapshot_jpeg)
             except OSError:
-                self._log.exception("a better picture could not be written to the disk")
+                self._log.exception("could not write a better image to disk")
 
     def _look_for_outage(self, analysis: Analysis, *, has_picture: bool) -> None:
         health = self._health
         why = health.message
-        # A stream may come and go while one picture is looked at: that picture says that the camera has worked.
+        # A stream may come and go during the analysis of one frame: that frame proves that the camera has worked.
         works = health.is_streaming or has_picture
         event = analysis.outage.check(works, health.seconds_without_picture(), why, datetime.now(UTC))
         if event is not None and not self._stopping.is_set():
@@ -297,33 +297,33 @@ class CameraPipeline:
             self._save(analysis)
 
     def _save(self, analysis: Analysis) -> None:
-        """Save what was reported, unless a part of it is not on the disk yet."""
+        """Save which objects were reported, unless some of their alerts are not on disk yet."""
         if not self._unwritten:
             analysis.save()
 
     def _retry_unwritten(self) -> bool:
-        """Return whether alerts that the disk had refused are now written, and none is left."""
+        """Retry alerts that could not be written; return whether none is left."""
         held = len(self._unwritten)
         if held and self._unwritten.retry(time.monotonic()):
-            self._log.info("%d alerts that the disk had refused are written", held)
+            self._log.info("%d alerts that could not be written before are on disk now", held)
             return True
         return False
 
     def _accept(self, event: Event) -> bool:
         """Take a new alert; return whether it will be delivered."""
         self._shared.metrics.events.labels(str(self._camera.id), event.alert_type).inc()
-        if self._unwritten:  # in order: a later alert must not overtake one that waits for the disk
+        if self._unwritten:  # keep the order: a later alert must not overtake one that waits for the disk
             self._unwritten.add(event)
             return True
         try:
             return self._write(event)
         except OSError as error:
-            self._log.error("alert not written: %s; kept in memory and retried", error.strerror or error)
+            self._log.error("could not write an alert: %s; kept in memory, retrying", error.strerror or error)
             self._unwritten.add(event)
             return True
 
     def _write(self, event: Event) -> bool:
-        """Put an alert into the spool; return whether it is there. Raise OSError where the disk refuses it."""
+        """Store an alert in the spool; return whether it is there. Raises OSError if the disk fails."""
         if not self._shared.spool.append(event.to_submission(self._camera.id), event.snapshot_jpeg):
             self._log.error("alert lost: it is larger than the spool (VIGIL_SPOOL_MAX_BYTES)")
             return False
@@ -336,10 +336,10 @@ class CameraPipeline:
 
     def _give_up(self, event: Event) -> None:
         self._shared.spool.give_up(self._camera.id)
-        self._log.error("alert lost: the disk has refused too many (%s: %s)", event.alert_type, event.description)
+        self._log.error("alert lost: too many could not be written (%s: %s)", event.alert_type, event.description)
 
     def _accept_later(self, submission: PictureSubmission | ClipSubmission, content: bytes) -> None:
-        """What follows an alert; from any thread. Raises OSError; what finds no room is counted by the spool."""
+        """Spool a better image or clip; callable from any thread. Raises OSError if the disk fails."""
         if self._shared.spool.append(submission, content):
             self._shared.spooled()
 

@@ -270,7 +270,7 @@ def test_an_alert_that_a_read_only_disk_refused_is_written_once_later(
     stage.until(lambda: len(refusals) >= 2)
     assert stage.spool.waiting().alerts == 0
     assert stage.shared.states.load(1).get("outage", {}).get("reported") is not True, "a restart would report it"
-    assert "alert not written: Read-only file system; kept in memory and retried" in caplog.text
+    assert "could not write an alert: Read-only file system; kept in memory, retrying" in caplog.text
 
     monkeypatch.setattr(spool_module, "_write_durably", write)
     stage.until(lambda: stage.spool.waiting().alerts == 1)

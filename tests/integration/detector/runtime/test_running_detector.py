@@ -84,7 +84,7 @@ def test_an_alert_that_a_full_disk_refused_is_stored_exactly_once_when_there_is_
 ) -> None:
     other = fill(small_disk)
     gate.watch_by("second")
-    refused = "alert not written: No space left on device; kept in memory and retried"
+    refused = "could not write an alert: No space left on device; kept in memory, retrying"
     wait_until(lambda: refused in gate.cctv.output, 30, "the log says that the disk is full")
     assert gate.metric("vigil_stream_up") == 1
     assert gate.cctv.is_ready()
