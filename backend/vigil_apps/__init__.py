@@ -1,1 +1,1 @@
-"""Vigil's Django apps besides `surveillance`, under a parent so that no general name is installed."""
+"""Vigil's Django apps except `surveillance`, under one parent so that no generic package name is installed."""

@@ -1,1 +1,1 @@
-"""Who may do what: tokens with scopes, and the permission classes that read them."""
+"""Accounts: tokens with scopes, and the permission classes that check them."""

@@ -1,4 +1,4 @@
-"""Tokens in Django's admin: to see and to revoke, never to make (their text would have to be shown)."""
+"""Tokens in Django's admin: list and revoke only; creating one would have to display its text."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,7 +15,7 @@ else:
 
 @admin.register(AuthToken)
 class AuthTokenAdmin(ModelAdmin):
-    """Lists tokens; the only change possible is deletion."""
+    """Lists tokens; deletion is the only possible change."""
 
     list_display = ("public_id", "user", "scope", "name", "camera", "created", "expiry", "last_used_at")
     list_filter = ("scope",)
@@ -33,9 +33,9 @@ class AuthTokenAdmin(ModelAdmin):
     list_select_related = ("user", "camera")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """No."""
+        """Deny it."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: AuthToken | None = None) -> bool:
-        """No."""
+        """Deny it."""
         return False

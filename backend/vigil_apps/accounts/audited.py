@@ -1,4 +1,4 @@
-"""What the audit trail shows of tokens and users: never a digest, and of a password only that it is another one."""
+"""The audit log's view of tokens and users: no digests, and of passwords only whether they changed."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def _token(token: AuthToken) -> dict[str, Any]:
 def _site_id(token: AuthToken) -> int | None:
     try:
         return token.camera.site_id if token.camera is not None else None
-    except ObjectDoesNotExist:  # the token goes with its camera, which is gone already
+    except ObjectDoesNotExist:  # the camera is already deleted, and the token with it
         return None
 
 
@@ -44,7 +44,7 @@ def _invitation(invitation: Invitation) -> dict[str, Any]:
 
 
 def connect() -> None:
-    """Starts tracking."""
+    """Start tracking."""
     track(AuthToken, Tracked("token", _token, _site_id, lambda token: str(token.public_id)))
     track(Invitation, Tracked("invitation", _invitation, lambda invitation: invitation.site_id))
     track(User, Tracked("user", _user))

@@ -1,4 +1,4 @@
-"""`Authorization: Token <token>`: who is asking, and with which scope."""
+"""Authenticate `Authorization: Token <token>` and determine the scope."""
 
 from collections.abc import Collection
 from datetime import timedelta
@@ -12,18 +12,18 @@ from rest_framework.exceptions import AuthenticationFailed
 from vigil_apps.accounts.models import AuthToken
 
 LAST_USE_PRECISION = timedelta(minutes=1)
-"""How old the noted time of last use may be: a write for each request would cost more than the request."""
+"""Maximum delay of the last-used time: writing it with each request would cost more than the request."""
 
 
 class ScopedTokenAuthentication(TokenAuthentication):  # type: ignore[misc] # knox has no types
-    """Finds a token by its hash alone, in one query.
+    """Looks up a token by its hash, in one query.
 
-    knox looks by the token's beginning and walks through all tokens of the user on each request; a user with a
-    thousand cameras has a thousand.
+    knox looks up by the token's prefix and checks all tokens of the user with each request; a user with a thousand
+    cameras has a thousand tokens.
     """
 
     def authenticate_credentials(self, token: bytes) -> tuple[AbstractBaseUser, AuthToken]:
-        """The token's user and the token. Raises AuthenticationFailed with the same words whatever was wrong."""
+        """Return the token's user and the token. Raises AuthenticationFailed, with one message for all causes."""
         digest = digest_of(token)
         found = valid_tokens({digest}).get(digest) if digest else None
         if found is None:
@@ -32,12 +32,12 @@ class ScopedTokenAuthentication(TokenAuthentication):  # type: ignore[misc] # kn
 
 
 def digest_of(token: bytes) -> str:
-    """How the token's text is kept; empty where it is no text of a token."""
+    """Return the stored form of a token; empty if the text cannot be a token."""
     return str(hash_token(token.decode("ascii"))) if token.isascii() else ""
 
 
 def valid_tokens(digests: Collection[str]) -> dict[str, AuthToken]:
-    """Those of the tokens that are good at this moment, with their users, by digest; in one query."""
+    """Return the currently valid tokens among these, with their users, by digest, in one query."""
     now = timezone.now()
     good = {
         token.digest: token

@@ -1,4 +1,4 @@
-"""Writes: invitations, and accounts that people make for themselves."""
+"""Write invitations and the accounts that invited people create."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,15 +19,15 @@ from vigil_apps.sites.services import member_set
 NOT_VALID = "This invitation is not valid: it was used, has ended, or was taken back. Ask for another one."
 NAME_TAKEN = "This user name is taken."
 _LENGTH = 43
-"""Of 62 characters each: 256 bits."""
+"""Length in characters of 62 kinds: 256 bits."""
 
 
 class InvalidInvitationError(Exception):
-    """There is no such invitation, or not any more."""
+    """The invitation does not exist, has expired or was used."""
 
 
 class InvalidAccountError(Exception):
-    """`errors`: field to what is wrong with it."""
+    """The account cannot be created; `errors` maps fields to problems."""
 
     def __init__(self, errors: dict[str, list[str]]) -> None:
         super().__init__("; ".join(errors))
@@ -36,7 +36,7 @@ class InvalidAccountError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NewInvitation:
-    """An invitation and its text, which cannot be had again."""
+    """An invitation with its text, which cannot be read again."""
 
     invitation: Invitation
     token: str
@@ -45,7 +45,7 @@ class NewInvitation:
 def invitation_create(
     *, invited_by: User, lifetime: timedelta, name: str = "", site: Site | None = None, role: Role = Role.VIEWER
 ) -> NewInvitation:
-    """A new invitation."""
+    """Create an invitation."""
     token = get_random_string(_LENGTH)
     invitation = Invitation.objects.create(
         digest=hash_token(token),
@@ -59,7 +59,7 @@ def invitation_create(
 
 
 def invitation_find(token: str) -> Invitation:
-    """The open invitation with this text. Raises InvalidInvitationError with one message, whatever is wrong."""
+    """Return the open invitation with this text. Raises InvalidInvitationError with one message for every cause."""
     open_ones = Invitation.objects.filter(used_at__isnull=True, expires_at__gt=timezone.now())
     found = open_ones.select_related("site").filter(digest=hash_token(token)).first()
     if found is None:
@@ -69,9 +69,9 @@ def invitation_find(token: str) -> Invitation:
 
 @transaction.atomic
 def invitation_accept(*, token: str, user: User) -> Invitation:
-    """Uses the invitation up for a user who exists: once, though two should try at the same moment.
+    """Use an invitation for an existing user, exactly once even if two requests arrive together.
 
-    A member of the site keeps a role that is higher. Raises InvalidInvitationError.
+    A member of the site keeps a higher role. Raises InvalidInvitationError.
     """
     found = Invitation.objects.select_for_update().filter(pk=invitation_find(token).pk, used_at__isnull=True).first()
     if found is None:
@@ -87,7 +87,7 @@ def invitation_accept(*, token: str, user: User) -> Invitation:
 
 @transaction.atomic
 def account_create_invited(*, token: str, username: str, password: str) -> User:
-    """A new user by invitation. Raises InvalidInvitationError or InvalidAccountError; then nothing is used up."""
+    """Create a user by invitation. Raises InvalidInvitationError or InvalidAccountError and then keeps it usable."""
     invitation_find(token)
     user = account_create(username=username, password=password)
     invitation_accept(token=token, user=user)
@@ -95,7 +95,7 @@ def account_create_invited(*, token: str, username: str, password: str) -> User:
 
 
 def account_create(*, username: str, password: str) -> User:
-    """A new user with no rights but their own. Raises InvalidAccountError."""
+    """Create a user without access to any site. Raises InvalidAccountError."""
     user = User(username=User.normalize_username(username))
     try:
         user.full_clean(exclude=["password"], validate_unique=False)

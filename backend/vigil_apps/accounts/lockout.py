@@ -1,4 +1,4 @@
-"""Limits on guessing: django-axes counts by user name and address, and sign-in pages count by address alone."""
+"""Limit password guessing: django-axes counts by user name and address; sign-in pages count by address only."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -16,7 +16,7 @@ TOO_MANY_ATTEMPTS = "Too many sign-in attempts from this address. Try again in {
 
 
 def answer(request: HttpRequest, original_response: Any = None, credentials: Any = None) -> HttpResponse:
-    """429 in JSON below `/api/`, and a page elsewhere."""
+    """Return 429: as JSON below `/api/`, as a page elsewhere."""
     return _refused(request, WORDS, int(settings.AXES_COOLOFF_TIME.total_seconds()))
 
 
@@ -45,5 +45,5 @@ def _refused(request: HttpRequest, words: str, seconds: int) -> HttpResponse:
 
 
 def address_of_client(request: HttpRequest) -> str | None:
-    """The address by which attempts are counted."""
+    """Return the address by which attempts are counted."""
     return address_of(request)

@@ -1,4 +1,4 @@
-"""Tokens and invitations: hashed at rest (SHA-512 of 256 random bits), with an end; their text is shown once."""
+"""Tokens and invitations: stored as SHA-512 hashes of 256 random bits, with an expiry; the text is shown once."""
 
 import uuid
 from typing import ClassVar
@@ -14,7 +14,7 @@ from vigil_apps.sites.roles import Role
 
 
 class AuthToken(AbstractAuthToken):  # type: ignore[misc] # knox has no types
-    """One token. Its text is known only at the moment when it is made."""
+    """One token. Its text is known only when it is created."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     scope = models.CharField(max_length=16, choices=Scope.choices, default=Scope.USER)
@@ -40,7 +40,7 @@ class AuthToken(AbstractAuthToken):  # type: ignore[misc] # knox has no types
 
 
 class Invitation(models.Model):
-    """Lets one person in, once: into the backend, and into a site if it names one."""
+    """Admits one person once: to the backend, and to a site if it names one."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     digest = models.CharField(max_length=128, unique=True)

@@ -1,7 +1,7 @@
-"""Which scopes a view lets in, method by method. What is not written down is refused.
+"""Check a view's permitted scopes for each method. A method without scopes is denied.
 
-A view declares `scopes = {"GET": {...}, "POST": {...}}`. Ownership is not decided here: views ask selectors for what
-the request may see, and what it may not see is 404.
+A view declares `scopes = {"GET": {...}, "POST": {...}}`. Object permissions are not checked here: views use selectors
+that return only visible objects, and everything else is 404.
 """
 
 from collections.abc import Mapping
@@ -23,30 +23,30 @@ USER = frozenset({Scope.USER})
 
 
 def principal_of(request: Request) -> Principal:
-    """Return who sends the request; a signed-in browser acts as its user."""
+    """Return the sender of the request; a signed-in browser acts as its user."""
     if isinstance(request.auth, AuthToken):
         return Principal.of_token(request.auth)
     return Principal.of_user(request.user) if isinstance(request.user, User) else NOBODY
 
 
 def scope_of(request: Request) -> Scope | None:
-    """Return the scope of whoever sends the request; None: nobody has signed in."""
+    """Return the scope of the request's sender; None for an anonymous request."""
     return principal_of(request).scope
 
 
 def user_of(request: Request) -> User:
-    """The user behind the request."""
+    """Return the user of the request."""
     assert isinstance(request.user, User), "the view lets in nobody without a user"
     return request.user
 
 
 class HasScope(BasePermission):
-    """Lets in the scopes that the view maps to the method, and nobody where it maps none."""
+    """Permits the scopes that the view maps to the method; denies a method without scopes."""
 
     message = "This token may not do that."
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
-        """Whether the method is open to the request's scope."""
+        """Return whether the method permits the request's scope."""
         scopes: ScopeMap = getattr(view, "scopes", {})
         method = "GET" if request.method in {"HEAD", "OPTIONS"} else str(request.method)
         return scope_of(request) in scopes.get(method, frozenset())

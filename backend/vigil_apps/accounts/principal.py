@@ -1,4 +1,4 @@
-"""Who asks: what every decision about rights is made from."""
+"""The sender of a request, as the input of all permission checks."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from vigil_apps.accounts.scopes import Scope
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A user, a service, or the detector of one camera. `scope` None: somebody who has not signed in."""
+    """A user, a service, or the detector of one camera. `scope` None: anonymous."""
 
     user: User | None
     scope: Scope | None
@@ -23,7 +23,7 @@ class Principal:
 
     @classmethod
     def of_token(cls, token: AuthToken) -> "Principal":
-        """Return whoever sends this token."""
+        """Return the sender of this token."""
         return cls(token.user, Scope(token.scope), token.camera_id)
 
 

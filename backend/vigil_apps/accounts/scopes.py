@@ -1,10 +1,10 @@
-"""What a token is for. A request is let in by its scope first, and by ownership after that."""
+"""Token scopes. A request must pass the scope check first and the object permissions after that."""
 
 from django.db import models
 
 
 class Scope(models.TextChoices):
-    """The closed list of scopes; values are stored."""
+    """The token scopes; their values are stored in the database."""
 
     USER = "user", "User: the cameras and alerts of its user"
     PIPELINE = "pipeline", "Pipeline: watches every camera and sends alerts"
@@ -14,4 +14,4 @@ class Scope(models.TextChoices):
 
 
 SERVICE_SCOPES = frozenset({Scope.PIPELINE, Scope.CLUSTER_OPERATOR})
-"""Scopes that reach every camera. Only an administrator's command makes such a token, or a prober's; no API call."""
+"""Scopes with access to every camera. Only administrators can create such a token, by command; the API cannot."""

@@ -1,4 +1,4 @@
-"""Writes: users and tokens."""
+"""Create, replace and expire users and tokens."""
 
 from datetime import datetime, timedelta
 from typing import cast
@@ -14,10 +14,10 @@ from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.scopes import Scope
 
 GRACE = timedelta(minutes=10)
-"""How long a former token stays good: until the pod that holds it is replaced, or its user has put in the new one."""
+"""A replaced token stays valid for this long: until its pod is replaced or its user has stored the new one."""
 
 LEAST_TOKEN_LENGTH = 40
-"""Of a token that is not made here: 40 random letters and digits have 238 bits."""
+"""Minimum length of a token from outside: 40 random letters and digits have 238 bits."""
 
 
 def token_create(
@@ -25,7 +25,7 @@ def token_create(
 ) -> str:
     """Create a token and return its text, which cannot be read again. `lifetime` None: it does not expire.
 
-    `camera`: the one that a detector's token is for. This app stands below the one that knows cameras.
+    `camera`: the camera of a detector's token, as a plain id because this app must not import `surveillance`.
     """
     _, text = AuthToken.objects.create(user=user, scope=scope, name=name, expiry=lifetime, camera=camera)
     return cast("str", text)
@@ -33,7 +33,7 @@ def token_create(
 
 @transaction.atomic
 def token_rotate(*, token: AuthToken) -> str:
-    """A new token in the place of a user's: same name and lifetime. The former one ends after `GRACE`."""
+    """Create a user's replacement token with the same name and lifetime. The old one expires after `GRACE`."""
     lifetime = token.expiry - token.created if token.expiry is not None else None
     tokens_end(AuthToken.objects.filter(pk=token.pk), grace=GRACE)
     return token_create(user=token.user, scope=Scope(token.scope), name=token.name, lifetime=lifetime)
@@ -43,16 +43,16 @@ def token_rotate(*, token: AuthToken) -> str:
 def service_token_replace(
     *, user: User, scope: Scope, name: str, lifetime: timedelta | None, grace: timedelta
 ) -> str:
-    """A new token for a service; former ones of the same user, scope and name end after `grace`."""
+    """Create a service token; earlier ones of the same user, scope and name expire after `grace`."""
     tokens_end(AuthToken.objects.filter(user=user, scope=scope, name=name), grace=grace)
     return token_create(user=user, scope=scope, name=name, lifetime=lifetime)
 
 
 @transaction.atomic
 def service_token_set(*, user: User, scope: Scope, name: str, text: str) -> bool:
-    """Makes this very text good as a service's token, and ends others of the same user, scope and name after `GRACE`.
+    """Register this text as a service token; others of the same user, scope and name expire after `GRACE`.
 
-    For installers that make a secret first and give it to both sides. Returns whether it is new; running it again
+    For installers that generate a secret and give it to both sides. Returns whether it is new; running it again
     changes nothing. Raises `ValueError` for a text that could be guessed.
     """
     if len(text) < LEAST_TOKEN_LENGTH or not text.isascii() or not text.isprintable() or " " in text:
@@ -62,7 +62,7 @@ def service_token_set(*, user: User, scope: Scope, name: str, text: str) -> bool
     found = AuthToken.objects.filter(digest=digest).first()
     if found is not None:
         if (found.user_id, found.scope) != (user.pk, scope):
-            raise ValueError("this token is in use already, for another user or scope")
+            raise ValueError("this token is already in use for another user or scope")
         return False
     token = AuthToken(user=user, scope=scope, name=name, digest=digest, token_key=text[: CONSTANTS.TOKEN_KEY_LENGTH])
     token.save(force_insert=True)
@@ -70,7 +70,7 @@ def service_token_set(*, user: User, scope: Scope, name: str, text: str) -> bool
 
 
 def tokens_end(tokens: QuerySet[AuthToken], *, grace: timedelta = GRACE) -> None:
-    """Let the tokens expire after `grace`, unless they do before."""
+    """Let the tokens expire after `grace`, unless they expire earlier."""
     end = timezone.now() + grace
     for token in tokens.filter(Q(expiry__isnull=True) | Q(expiry__gt=end)):  # saved one by one, for the audit trail
         token.expiry = end
@@ -78,14 +78,14 @@ def tokens_end(tokens: QuerySet[AuthToken], *, grace: timedelta = GRACE) -> None
 
 
 def expired_tokens_delete(*, now: datetime) -> int:
-    """Forgets tokens that have ended; returns how many."""
+    """Delete expired tokens; return their number."""
     count, _ = AuthToken.objects.filter(expiry__lte=now).delete()
     return int(count)
 
 
 @transaction.atomic
 def user_ensure(*, username: str, password: str, is_superuser: bool) -> bool:
-    """Makes the user exist, with this password and these rights. Returns whether it is new.
+    """Create or update the user with this password and these rights. Return whether the user is new.
 
     Running it again changes nothing, so that sessions stay valid.
     """
@@ -103,7 +103,7 @@ def user_ensure(*, username: str, password: str, is_superuser: bool) -> bool:
 
 
 def user_set_active(*, user: User, is_active: bool) -> None:
-    """Closes an account, or opens it again. A closed one's sessions and tokens are good for nothing from now on."""
+    """Deactivate or reactivate an account. A deactivated account's sessions and tokens are rejected immediately."""
     if user.is_active != is_active:
         user.is_active = is_active
         user.save(update_fields=["is_active"])

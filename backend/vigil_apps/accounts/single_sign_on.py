@@ -1,8 +1,8 @@
-"""Single sign-on by a reverse proxy (oauth2-proxy, Authelia, Authentik, …) that names the person in a header.
+"""Single sign-on by a reverse proxy (oauth2-proxy, Authelia, Authentik, …) that sends the user name in a header.
 
-On only where `VIGIL_REMOTE_USER_HEADER` names that header, since whoever can set it is whoever they say they are. A
-person who is named for the first time gets an account that sees nothing until somebody shares a site with it; one who
-is not named any more is signed out. Tokens go on as they are.
+Enabled only if `VIGIL_REMOTE_USER_HEADER` names that header, since anyone who can set it can impersonate any user. A
+new user gets an account without access to any site; a request without the header signs the user out. Tokens are not
+affected.
 """
 
 from typing import Any
@@ -14,20 +14,20 @@ from django.http import HttpRequest
 
 
 class ProxyUserMiddleware(RemoteUserMiddleware):
-    """Django's, with the header that the setting names."""
+    """Django's middleware with the configured header."""
 
     @property
     def header(self) -> str:  # type: ignore[override]  # a class attribute in Django
-        """The header's key in `request.META`."""
+        """Return the header's key in `request.META`."""
         name: str = settings.VIGIL_REMOTE_USER_HEADER
         return "HTTP_" + name.upper().replace("-", "_")
 
 
 class ProxyUserBackend(RemoteUserBackend):
-    """Django's, with accounts that no password opens."""
+    """Django's backend; it creates accounts without a usable password."""
 
     def configure_user(self, request: HttpRequest | None, user: Any, created: bool = True) -> Any:
-        """A new account's password is none."""
+        """Give a new account an unusable password."""
         if created:
             user.set_unusable_password()
             user.save(update_fields=["password"])

@@ -1,4 +1,4 @@
-"""The rate limit of REST framework's views: by token, by user, or by address."""
+"""Rate limit of REST framework's views: by token, user or address."""
 
 from typing import TYPE_CHECKING
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:  # rest_framework.views imports this module, by its setting
 
 
 def seconds_of_token(token: AuthToken) -> int:
-    """Counts a request with this token, as `seconds_to_wait` does.
+    """Count a request with this token, like `seconds_to_wait`.
 
-    Services are not limited by token: one may bring the alerts of a thousand cameras, and each of these has a limit.
+    Service tokens are not limited: one may send the alerts of a thousand cameras, and each camera has its own limit.
     """
     return 0 if token.scope in SERVICE_SCOPES else seconds_to_wait("token", str(token.public_id))
 
 
 class RateLimit(BaseThrottle):
-    """By token, by user for a browser's session, and by address where nobody has to say who they are."""
+    """Limits by token, by user for browser sessions, and by address for anonymous requests."""
 
     def __init__(self) -> None:
         self._wait = 0
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
-        """Whether the request may go on."""
+        """Return whether the request may proceed."""
         if isinstance(request.auth, AuthToken):
             self._wait = seconds_of_token(request.auth)
         elif request.user.is_authenticated:
@@ -39,5 +39,5 @@ class RateLimit(BaseThrottle):
         return not self._wait
 
     def wait(self) -> float:
-        """Seconds until another request has a chance."""
+        """Return the seconds until another request may succeed."""
         return self._wait

@@ -1,1 +1,1 @@
-"""The REST endpoints of the apps beside `surveillance`: an edge above all of them."""
+"""The REST endpoints of the apps except `surveillance`; may import all of them."""

@@ -1,1 +1,1 @@
-"""Who changed what, when, and from where. Entries are written in the transaction of the change and never altered."""
+"""The audit log: who changed what, when, and from where. Entries are written in the change's transaction, once."""

@@ -1,4 +1,4 @@
-"""The audit trail in Django's admin: to read."""
+"""The audit log in Django's admin, read-only."""
 
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ else:
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ModelAdmin):
-    """Lists entries; none can be made, changed or deleted."""
+    """Lists entries; none can be added, changed or deleted."""
 
     list_display = ("at", "actor_name", "via", "address", "action", "kind", "object_name")
     list_filter = ("kind", "action", "via")
@@ -23,13 +23,13 @@ class AuditEntryAdmin(ModelAdmin):
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """No."""
+        """Deny it."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
-        """No."""
+        """Deny it."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
-        """No."""
+        """Deny it."""
         return False

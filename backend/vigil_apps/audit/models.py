@@ -1,4 +1,4 @@
-"""The audit trail's table."""
+"""The table of the audit log."""
 
 from typing import Any, ClassVar, NoReturn
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Action(models.TextChoices):
-    """What was done."""
+    """The kind of change."""
 
     CREATED = "created", "Created"
     CHANGED = "changed", "Changed"
@@ -14,7 +14,7 @@ class Action(models.TextChoices):
 
 
 class Via(models.TextChoices):
-    """How it was asked for."""
+    """The origin of a change."""
 
     SESSION = "session", "A browser's session"
     TOKEN = "token", "A token"
@@ -22,10 +22,10 @@ class Via(models.TextChoices):
 
 
 class AuditEntry(models.Model):
-    """One change of one object. Names are copied, so that an entry outlives whom and what it names."""
+    """One change of one object. Names are copied, so that an entry outlives the objects that it names."""
 
     at = models.DateTimeField(auto_now_add=True)
-    # Plain numbers, no foreign keys: the trail stays as it was after the user and the site are gone.
+    # Plain numbers instead of foreign keys: entries remain unchanged after the user and the site are deleted.
     actor_id = models.BigIntegerField(null=True, help_text="The user who did it.")
     actor_name = models.CharField(max_length=150, blank=True)
     via = models.CharField(max_length=16, choices=Via.choices)
@@ -51,11 +51,11 @@ class AuditEntry(models.Model):
         return f"{self.kind} {self.object_name} {self.action} by {self.actor_name or 'the system'}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Stores a new entry; one that is stored stays as it is."""
+        """Store a new entry; existing entries cannot be changed."""
         if self.pk is not None:
             raise TypeError("an audit entry cannot be changed")
         super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refused."""
+        """Deny it."""
         raise TypeError("an audit entry cannot be deleted")

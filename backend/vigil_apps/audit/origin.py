@@ -1,4 +1,4 @@
-"""Where a change comes from: the request that is being answered, or the system itself."""
+"""Determine the origin of a change: the current request, or the system itself."""
 
 import logging
 from collections.abc import Callable
@@ -18,7 +18,7 @@ _request: ContextVar[HttpRequest | None] = ContextVar("audit_request", default=N
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who asks, how, and from which address."""
+    """The user, the kind of authentication, and the address."""
 
     user: User | None
     via: Via
@@ -27,7 +27,7 @@ class Origin:
 
 
 class AuditMiddleware:
-    """Remembers the request while it is answered. Who asks is only known later, once the view has authenticated."""
+    """Makes the current request available. Its user is known only after the view has authenticated it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -50,7 +50,7 @@ class AuditMiddleware:
 
 
 def origin() -> Origin:
-    """Of what happens at this moment. REST framework puts user and token onto the plain request."""
+    """Return the origin of the current change. REST framework sets user and token on the plain request."""
     request = _request.get()
     if request is None:
         return Origin(None, Via.SYSTEM, "", None)
@@ -61,7 +61,7 @@ def origin() -> Origin:
 
 
 def _is_proxy_ignored(request: HttpRequest) -> bool:
-    """Return whether a proxy names a client whose address the request does not have."""
+    """Return whether a proxy reports a client address that the request does not use."""
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
     address = request.META.get("REMOTE_ADDR", "")
     return bool(forwarded and address) and address not in forwarded

@@ -1,8 +1,8 @@
-"""Tracks models: whichever way a row changes (service, admin, cascade), an entry is written with it.
+"""Track models: however a row changes (service, admin, cascade), an entry is written with the change.
 
-What an entry shows of an object is a function of the object's own app, field by field: what is not named there is
-never stored, so a new column cannot leak by being forgotten. A secret is shown as `fingerprint`, which only tells
-whether it has changed. `QuerySet.update` sends no signals, so services do not use it on tracked fields.
+Each app defines, field by field, what an entry shows of its objects. Other fields are never stored, so a new column
+cannot leak by accident. A secret is shown as `fingerprint`, which only reveals whether it has changed.
+`QuerySet.update` sends no signals, so services do not use it for tracked fields.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ _BEFORE = "_audit_before"
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """How a model is shown: `fields` as JSON values; `site_id` is the site whose admins may read of it."""
+    """How a model is recorded: `fields` returns JSON values; admins of the site `site_id` may read the entry."""
 
     kind: str
     fields: Callable[[Any], Shown]
@@ -31,7 +31,7 @@ class Tracked:
 
 
 def track(model: type[models.Model], tracked: Tracked) -> None:
-    """From now on every change of the model's rows is recorded."""
+    """Record every change of the model's rows from now on."""
 
     def before(instance: models.Model, raw: bool = False, **_: Any) -> None:
         is_new = raw or instance.pk is None or instance._state.adding
@@ -70,7 +70,7 @@ def record(
     after: Shown,
     former_site_id: int | None = None,
 ) -> None:
-    """Writes an entry, unless it would say that nothing has changed."""
+    """Write an entry, unless nothing has changed."""
     changes = differences(before, after)
     if action == Action.CHANGED and not changes:
         return
@@ -86,7 +86,7 @@ def record(
 
 
 def note(*, kind: str, action: Action, object_id: str, object_name: str, before: Shown) -> None:
-    """Writes an entry about many objects at once, such as alerts that were deleted by a rule."""
+    """Write one entry about many objects, such as alerts deleted by retention."""
     changes = differences(before, {})
     _write(action=action, kind=kind, object_id=object_id, object_name=object_name, changes=changes)
 
@@ -105,11 +105,11 @@ def _write(**columns: Any) -> None:
 
 
 def differences(before: Shown, after: Shown) -> dict[str, list[Any]]:
-    """Field to `[before, after]`, where they differ; None stands for what was not there."""
+    """Return a map from field to `[before, after]` where they differ; None stands for a missing value."""
     names = dict.fromkeys([*before, *after])
     return {name: [before.get(name), after.get(name)] for name in names if before.get(name) != after.get(name)}
 
 
 def fingerprint(secret: str) -> str:
-    """A short keyed digest: equal secrets have equal ones. Without the backend's key it says nothing."""
+    """Return a short keyed digest: equal for equal secrets. Without the backend's key it reveals nothing."""
     return f"#{salted_hmac('vigil.audit', secret, algorithm='sha256').hexdigest()[:8]}" if secret else ""

@@ -15,7 +15,7 @@ from vigil_apps.sites.models import Membership, Site
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.services import site_create
 
-LAST_ADMIN = {"detail": "A site needs an admin; make somebody else one first."}
+LAST_ADMIN = {"detail": "A site needs an admin. Make another member an admin first."}
 
 
 def test_who_makes_a_site_is_its_admin(anna: Party, ben: Party) -> None:

@@ -46,7 +46,7 @@ def test_wrong_password_is_401_with_the_same_words(
 ) -> None:
     make_user("anna")
     answer = APIClient().post("/api/token/", {"username": username, "password": password})
-    assert (answer.status_code, answer.json()) == (401, {"detail": "User name or password is wrong."})
+    assert (answer.status_code, answer.json()) == (401, {"detail": "Incorrect user name or password."})
     assert not AuthToken.objects.exists()
 
 

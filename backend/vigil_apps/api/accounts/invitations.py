@@ -1,4 +1,4 @@
-"""Endpoints of invitations and of accounts that people make for themselves."""
+"""Endpoints of invitations and registration."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,12 +57,12 @@ class InvitationListView(ListAPIView[Invitation]):
     pagination_class = ByIdPagination
 
     def get_queryset(self) -> QuerySet[Invitation]:
-        """Those that the user may give out."""
+        """Return the invitations that the user manages."""
         return _visible(self.request)
 
     @extend_schema(summary="Invitations")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """The invitations to your sites, used ones too, the newest first. A superuser's are all."""
+        """Lists the invitations to your sites, including used ones, the newest first. Superusers see all."""
         _require_admin(request)
         return super().get(request, *args, **kwargs)
 
@@ -70,7 +70,7 @@ class InvitationListView(ListAPIView[Invitation]):
         summary="Invite somebody", request=InvitationRequestSerializer, responses={201: NewInvitationSerializer}
     )
     def post(self, request: Request) -> Response:
-        """Answers a link that is good for one person and some days. It is shown this once."""
+        """Creates an invitation for one person and returns its link, which is shown only once."""
         _require_admin(request)
         sent = InvitationRequestSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
@@ -96,7 +96,7 @@ class InvitationView(APIView):
 
     @extend_schema(summary="Take an invitation back", responses={204: None})
     def delete(self, request: Request, invitation_id: UUID) -> Response:
-        """The link is good for nothing from now on."""
+        """Revokes the invitation: its link stops working immediately."""
         invitation = _visible(request).filter(public_id=invitation_id).first()
         if invitation is None:
             raise Http404
@@ -105,13 +105,13 @@ class InvitationView(APIView):
 
 
 class AcceptView(APIView):
-    """Coming into a site with the account that one has."""
+    """Accept an invitation with an existing account."""
 
     scopes = {"POST": USER}  # noqa: RUF012
 
     @extend_schema(summary="Accept an invitation", request=AcceptSerializer, responses=InvitationSerializer)
     def post(self, request: Request) -> Response:
-        """Makes you a member of the invitation's site, and uses the invitation up."""
+        """Adds you to the invitation's site. The invitation cannot be used again."""
         sent = AcceptSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         with _answered():
@@ -133,7 +133,7 @@ class InvitedAccountView(APIView):
     )
     @sensitive_variables()
     def post(self, request: Request) -> Response:
-        """Makes the account, with the invitation's role in its site, and uses the invitation up."""
+        """Creates an account with the invitation's role in its site. The invitation cannot be used again."""
         sent = InvitedAccountSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         with _answered():
@@ -142,7 +142,7 @@ class InvitedAccountView(APIView):
 
 
 class RegisterView(APIView):
-    """A new account without one, where the backend's owner allows that."""
+    """Registration without an invitation, if it is enabled."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -150,7 +150,7 @@ class RegisterView(APIView):
     @extend_schema(summary="Make an account", request=AccountSerializer, responses={201: UserSerializer}, auth=[])
     @sensitive_variables()
     def post(self, request: Request) -> Response:
-        """Makes an account; refused with 403 unless VIGIL_SELF_REGISTRATION is on."""
+        """Creates an account. Returns 403 unless VIGIL_SELF_REGISTRATION is on."""
         if not settings.VIGIL_SELF_REGISTRATION:
             raise PermissionDenied(CLOSED)
         sent = AccountSerializer(data=request.data)
@@ -163,7 +163,7 @@ class RegisterView(APIView):
 def _visible(request: Request) -> QuerySet[Invitation]:
     invitations = Invitation.objects.select_related("invited_by", "used_by")
     user = user_of(request) if request.user.is_authenticated else None
-    if user is None:  # the schema is made without a user
+    if user is None:  # the schema is generated without a user
         return invitations.none()
     if user.is_superuser:
         return invitations
@@ -176,7 +176,7 @@ def _require_admin(request: Request) -> None:
 
 
 def _site(request: Request, site_id: int | None) -> Site | None:
-    """The site to invite into. None only a superuser may say: it invites into the backend alone."""
+    """Return the site to invite to. Only a superuser may omit it: the invitation then grants no site."""
     user = user_of(request)
     if site_id is None and user.is_superuser:
         return None

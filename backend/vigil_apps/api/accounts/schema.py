@@ -1,4 +1,4 @@
-"""How drf-spectacular describes the way to authenticate. Imported when the app is ready, which registers it."""
+"""Describes the authentication for drf-spectacular. Importing it, when the app is ready, registers it."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ class ScopedTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unty
     name = "token"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
-        """The security scheme's object."""
+        """Return the security scheme object."""
         return {
             "type": "apiKey",
             "in": "header",

@@ -1,4 +1,4 @@
-"""Shapes of what accounts' endpoints take and answer."""
+"""Serializers of the accounts' endpoints."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ MAX_INVITATION_DAYS = 30
 
 
 class CredentialsSerializer(serializers.Serializer[None]):
-    """Who wants a token."""
+    """User name and password for a new token."""
 
     username = serializers.CharField(max_length=150)
     password = serializers.CharField(max_length=4096, trim_whitespace=False, style={"input_type": "password"})
@@ -21,14 +21,14 @@ class CredentialsSerializer(serializers.Serializer[None]):
 
 
 class NewTokenSerializer(serializers.Serializer[None]):
-    """A token's text: shown once."""
+    """A token's text, shown only once."""
 
     token = serializers.CharField(read_only=True)
     expires_at = serializers.DateTimeField(read_only=True, allow_null=True)
 
 
 class TokenRequestSerializer(serializers.Serializer[Any]):
-    """What the token is to be."""
+    """The properties of a new token."""
 
     name = serializers.CharField(max_length=100, help_text="What it is for.")
     expires_in_days = serializers.IntegerField(
@@ -51,13 +51,13 @@ class TokenSerializer(serializers.ModelSerializer[AuthToken]):
         read_only_fields = fields
 
     def get_is_current(self, token: AuthToken) -> bool:
-        """By the request in the context."""
+        """Return whether the request uses this token."""
         auth = getattr(self.context.get("request"), "auth", None)
         return isinstance(auth, AuthToken) and auth.pk == token.pk
 
 
 class InvitationRequestSerializer(serializers.Serializer[Any]):
-    """Whom to invite, and into what."""
+    """Name, site and role of a new invitation."""
 
     name = serializers.CharField(max_length=100, required=False, default="", allow_blank=True, help_text="For whom.")
     site = serializers.IntegerField(
@@ -86,7 +86,7 @@ class InvitationSerializer(serializers.ModelSerializer[Invitation]):
 
 
 class NewInvitationSerializer(serializers.Serializer[Any]):
-    """An invitation with its link: shown once."""
+    """An invitation with its link, which is shown only once."""
 
     invitation = InvitationSerializer(read_only=True)
     token = serializers.CharField(read_only=True)
@@ -94,7 +94,7 @@ class NewInvitationSerializer(serializers.Serializer[Any]):
 
 
 class AcceptSerializer(serializers.Serializer[Any]):
-    """An invitation's text."""
+    """The text of an invitation."""
 
     token = serializers.CharField(max_length=200)
 
@@ -107,7 +107,7 @@ class AccountSerializer(serializers.Serializer[Any]):
 
 
 class InvitedAccountSerializer(AccountSerializer):
-    """A new account by an invitation."""
+    """A new account by invitation."""
 
     token = serializers.CharField(max_length=200)
 

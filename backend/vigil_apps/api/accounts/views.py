@@ -38,14 +38,14 @@ from vigil_apps.web.pagination import NewestTokenPagination
 
 
 class TokenView(APIView):
-    """Makes a token of a user who says their password."""
+    """Create a token with a password."""
 
     authentication_classes = ()
     parser_classes = (BoundedJSONParser, FormParser)  # a form is what `curl -d` sends
     permission_classes = (AllowAny,)
 
     def get_authenticate_header(self, request: Request) -> str:
-        """A wrong password is 401."""
+        """Answer a wrong password with 401."""
         return str(ScopedTokenAuthentication().authenticate_header(request))
 
     @extend_schema(
@@ -57,33 +57,33 @@ class TokenView(APIView):
     )
     @sensitive_variables()
     def post(self, request: Request) -> Response:
-        """Answers a new token with the scope of its user. It is shown this once."""
+        """Creates a token with the scope `user`. It is shown only once."""
         given = CredentialsSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         user = authenticate(
             request._request, username=given.validated_data["username"], password=given.validated_data["password"]
         )
         if not isinstance(user, User):
-            raise AuthenticationFailed("User name or password is wrong.")
+            raise AuthenticationFailed("Incorrect user name or password.")
         lifetime = timedelta(days=settings.ENVIRONMENT.token_lifetime_days)
         token = token_create(user=user, scope=Scope.USER, name=given.validated_data["name"], lifetime=lifetime)
         return Response({"token": token, "expires_at": timezone.now() + lifetime})
 
 
 class TokenListView(ListAPIView[AuthToken]):
-    """One's own tokens."""
+    """The user's tokens."""
 
     scopes = {"GET": USER, "POST": USER}  # noqa: RUF012 read only
     serializer_class = TokenSerializer
     pagination_class = NewestTokenPagination
 
     def get_queryset(self) -> QuerySet[AuthToken]:
-        """Those of the user that have not ended."""
+        """Return the user's tokens that have not expired."""
         return _own_tokens(self.request)
 
     @extend_schema(summary="Your tokens")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Your tokens that have not ended, the newest first; never their text."""
+        """Lists your tokens that have not expired, the newest first, without their text."""
         return super().get(request, *args, **kwargs)
 
     @extend_schema(
@@ -93,7 +93,7 @@ class TokenListView(ListAPIView[AuthToken]):
         responses={201: NewTokenSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Answers a new token with the scope of its user. It is shown this once."""
+        """Creates a token with the scope `user`. It is shown only once."""
         sent = TokenRequestSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         days = sent.validated_data.get("expires_in_days", settings.ENVIRONMENT.token_lifetime_days)
@@ -110,13 +110,13 @@ class TokenDetailView(APIView):
 
     @extend_schema(summary="Revoke a token", responses={204: None})
     def delete(self, request: Request, token_id: UUID) -> Response:
-        """From now on the token is good for nothing."""
+        """Revokes the token immediately."""
         _own_token(request, token_id).delete()
         return Response(status=204)
 
 
 class TokenRotateView(APIView):
-    """A token's successor."""
+    """Replacement of a token."""
 
     scopes = {"POST": USER}  # noqa: RUF012
 
@@ -127,10 +127,10 @@ class TokenRotateView(APIView):
         responses={201: NewTokenSerializer},
     )
     def post(self, request: Request, token_id: UUID) -> Response:
-        """A new token of the same name and lifetime; the former one ends ten minutes later."""
+        """Creates a token with the same name and lifetime. The old one expires ten minutes later."""
         former = _own_token(request, token_id)
         if former.scope != Scope.USER:
-            raise ConflictError("Tokens of services are replaced with `manage.py create_token --replace`.")
+            raise ConflictError("Service tokens are replaced with `manage.py create_token --replace`.")
         lifetime = former.expiry - former.created if former.expiry is not None else None
         return _shown_once(token_rotate(token=former), timezone.now() + lifetime if lifetime is not None else None)
 

@@ -1,4 +1,4 @@
-"""Shapes of what the audit trail answers."""
+"""Serializers of the audit log."""
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
@@ -9,11 +9,11 @@ from vigil_apps.audit.models import AuditEntry
 
 @extend_schema_field(OpenApiTypes.OBJECT)
 class ChangesField(serializers.JSONField):
-    """Field: `[before, after]`."""
+    """Maps a field to `[before, after]`."""
 
 
 class AuditEntrySerializer(serializers.ModelSerializer[AuditEntry]):
-    """One change: by whom, when, from where, and each field before and after."""
+    """One change: the user, time and origin, and each field before and after."""
 
     changes = ChangesField(read_only=True, help_text="Field: [before, after]. Secrets are shown as a fingerprint.")
 

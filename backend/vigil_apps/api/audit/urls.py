@@ -1,4 +1,4 @@
-"""Paths of the audit trail, below `/api/`."""
+"""URLs of the audit log, below `/api/`."""
 
 from django.urls import path
 

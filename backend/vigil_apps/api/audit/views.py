@@ -1,4 +1,4 @@
-"""Endpoints of the audit trail."""
+"""Endpoint of the audit log."""
 
 from typing import Any, ClassVar
 
@@ -35,7 +35,7 @@ class AuditFilter(django_filters.FilterSet):  # type: ignore[misc] # it has no t
 
 
 class AuditView(ListAPIView[AuditEntry]):
-    """The audit trail, for admins."""
+    """The audit log, for admins."""
 
     scopes = {"GET": USER}  # noqa: RUF012 read only
     serializer_class = AuditEntrySerializer
@@ -44,17 +44,17 @@ class AuditView(ListAPIView[AuditEntry]):
     filterset_class = AuditFilter
 
     def get_queryset(self) -> QuerySet[AuditEntry]:
-        """Those that the user may read."""
-        if getattr(self, "swagger_fake_view", False):  # the schema is made without a request
+        """Return the entries that the user may read."""
+        if getattr(self, "swagger_fake_view", False):  # the schema is generated without a request
             return AuditEntry.objects.none()
         return audit_entries_visible_to(user_of(self.request))
 
     @extend_schema(summary="Audit trail")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Changes of cameras and their rules, of sites, members, tokens and users, the newest first.
+        """Lists changes of cameras, rules, sites, members, tokens and users, the newest first.
 
-        A superuser reads all of them, the admin of a site those of the site.
+        Superusers see all entries, site admins those of their sites.
         """
         if not is_admin_anywhere(user_of(request)):
-            raise PermissionDenied("Only an administrator, or the admin of a site, may read the audit trail.")
+            raise PermissionDenied("Only a system administrator or a site admin may read the audit log.")
         return super().get(request, *args, **kwargs)

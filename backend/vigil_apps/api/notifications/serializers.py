@@ -1,4 +1,4 @@
-"""Shapes of what the endpoints of notifications take and answer. `core.settings` checks what is sent."""
+"""Serializers of the notifications' endpoints. `core.settings` validates the input."""
 
 from typing import Any, cast
 
@@ -21,15 +21,15 @@ _IDS = {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": M
 
 @extend_schema_field(cast("Any", Schedule))
 class ScheduleField(serializers.JSONField):
-    """As a camera's."""
+    """A schedule, in the format of a camera's."""
 
 
 @extend_schema_field({"type": "object", "additionalProperties": True})
 class TargetField(serializers.JSONField):
-    """Fields of the channel's own; answers show them masked."""
+    """The channel's own fields; responses mask them."""
 
     def get_attribute(self, instance: Subscription) -> dict[str, Any]:
-        """Never the stored text."""
+        """Return the masked target, never the stored text."""
         return masked_target(instance)
 
 
@@ -44,7 +44,7 @@ class IdsField(serializers.JSONField):
 
 
 class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
-    """What a user wants to hear of, and how."""
+    """Which alerts a user receives, and how."""
 
     name = serializers.CharField(max_length=100, help_text="Unique among yours.")
     channel = serializers.ChoiceField(choices=CHANNELS, help_text="It stays once the subscription is made.")
@@ -98,7 +98,7 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
 
 
 class NewSubscriptionSerializer(serializers.Serializer[Any]):
-    """A subscription that was made, with the secret that was made for it."""
+    """A new subscription with its generated secret."""
 
     subscription = SubscriptionSerializer(read_only=True)
     secret = serializers.CharField(
@@ -107,7 +107,7 @@ class NewSubscriptionSerializer(serializers.Serializer[Any]):
 
 
 class MessageSerializer(serializers.ModelSerializer[Message]):
-    """A message, and how far it has come."""
+    """A message and its delivery state."""
 
     kind = serializers.ChoiceField(choices=KINDS, read_only=True)
     state = serializers.ChoiceField(choices=STATES, read_only=True)
@@ -130,12 +130,12 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
 
     @extend_schema_field({"type": "array", "items": {"type": "integer"}})
     def get_alerts(self, message: Message) -> list[int]:
-        """In the order in which they came."""
+        """Return the alerts' ids in the order of their arrival."""
         return [entry.alert_id for entry in message.entries.all()]
 
 
 class ChannelSerializer(serializers.Serializer[Any]):
-    """A channel of this server."""
+    """A channel that this server offers."""
 
     name = serializers.ChoiceField(choices=CHANNELS)
     title = serializers.CharField(help_text="For people.")
@@ -148,14 +148,14 @@ class ChannelSerializer(serializers.Serializer[Any]):
 
 
 class PushKeysSerializer(serializers.Serializer[Any]):
-    """What the browser encrypts with."""
+    """The browser's keys for encryption."""
 
     p256dh = serializers.CharField(max_length=200)
     auth = serializers.CharField(max_length=100)
 
 
 class WebPushSerializer(serializers.Serializer[Any]):
-    """A browser's `PushSubscription.toJSON()`, and a name for it."""
+    """A browser's `PushSubscription.toJSON()`, and its name."""
 
     endpoint = serializers.CharField(max_length=2000)
     keys = PushKeysSerializer()

@@ -1,4 +1,4 @@
-"""Paths of notifications, below `/api/`."""
+"""URLs of notifications, below `/api/`."""
 
 from django.urls import path
 

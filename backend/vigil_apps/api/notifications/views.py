@@ -1,4 +1,4 @@
-"""Endpoints of notifications: everybody's own, and nobody else's."""
+"""Endpoints of notifications. Each user can access only their own."""
 
 from typing import Any
 from uuid import UUID
@@ -44,27 +44,27 @@ _READ_ONLY = SubscriptionSerializer.Meta.read_only_fields
 
 
 class MessagePagination(ByIdPagination):
-    """Messages have random ids: by the time when they were made."""
+    """Orders messages by creation time, since their ids are random."""
 
     ordering = ("-created_at", "-id")
 
 
 class SubscriptionListView(ListAPIView[Subscription]):
-    """One's own subscriptions."""
+    """The user's subscriptions."""
 
     scopes = {"GET": USER, "POST": USER}  # noqa: RUF012 read only
     serializer_class = SubscriptionSerializer
     pagination_class = OldestFirstPagination
 
     def get_queryset(self) -> QuerySet[Subscription]:
-        """Those of the user."""
-        if getattr(self, "swagger_fake_view", False):  # the schema is made without a request
+        """Return the user's subscriptions."""
+        if getattr(self, "swagger_fake_view", False):  # the schema is generated without a request
             return Subscription.objects.none()
         return subscriptions_of(user=user_of(self.request))
 
     @extend_schema(summary="Your subscriptions")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """What you are told of, and how; in the order in which they were made."""
+        """Lists your subscriptions in the order of their creation."""
         return super().get(request, *args, **kwargs)
 
     @extend_schema(
@@ -73,7 +73,7 @@ class SubscriptionListView(ListAPIView[Subscription]):
         responses={201: NewSubscriptionSerializer},
     )
     def post(self, request: Request) -> Response:
-        """From now on you are told of the alerts that it names. The secret of a webhook is shown this once."""
+        """Subscribes you to the selected alerts. The secret of a webhook is shown only once."""
         with answered():
             sent = _sent(request)
             subscription = subscription_create(user=user_of(request), values=sent)
@@ -92,12 +92,12 @@ class SubscriptionView(APIView):
 
     @extend_schema(summary="A subscription", responses=SubscriptionSerializer)
     def get(self, request: Request, subscription_id: int) -> Response:
-        """The subscription, its target masked."""
+        """Returns the subscription with a masked target."""
         return Response(SubscriptionSerializer(_own(request, subscription_id)).data)
 
     @extend_schema(summary="Change a subscription", request=SubscriptionSerializer, responses=SubscriptionSerializer)
     def patch(self, request: Request, subscription_id: int) -> Response:
-        """Changes the given fields; a masked `target` that comes back unchanged stays as it is."""
+        """Changes the given fields. A masked `target` that is sent back unchanged keeps its value."""
         subscription = _own(request, subscription_id)
         with answered():
             subscription = subscription_update(subscription=subscription, values=_sent(request))
@@ -105,19 +105,19 @@ class SubscriptionView(APIView):
 
     @extend_schema(summary="Delete a subscription", responses={204: None})
     def delete(self, request: Request, subscription_id: int) -> Response:
-        """Deletes it, with what waits to be sent."""
+        """Deletes the subscription and its unsent messages."""
         subscription_delete(subscription=_own(request, subscription_id))
         return Response(status=204)
 
 
 class TestView(APIView):
-    """«Send me a test»."""
+    """Send a test message."""
 
     scopes = {"POST": USER}  # noqa: RUF012
 
     @extend_schema(summary="Send a test", request=None, responses={202: MessageSerializer})
     def post(self, request: Request, subscription_id: int) -> Response:
-        """Puts a test message on the way that all messages go. Read the message until its state says how it went."""
+        """Queues a test message. Fetch the message until its state shows the result."""
         subscription = _own(request, subscription_id)
         require_rate("address", f"notification-test-{user_of(request).pk}")
         message = message_create_test(subscription=subscription)
@@ -133,14 +133,14 @@ class MessageListView(ListAPIView[Message]):
     pagination_class = MessagePagination
 
     def get_queryset(self) -> QuerySet[Message]:
-        """The newest first."""
+        """Return the messages, the newest first."""
         if getattr(self, "swagger_fake_view", False):
             return Message.objects.none()
         return messages_of(subscription=_own(self.request, self.kwargs["subscription_id"]))
 
     @extend_schema(summary="A subscription's messages")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """What was sent, what waits, and what was given up and why; the newest first. Kept for 30 days."""
+        """Lists sent, pending and failed messages with the reason, the newest first. Kept for 30 days."""
         return super().get(request, *args, **kwargs)
 
 
@@ -151,7 +151,7 @@ class MessageView(APIView):
 
     @extend_schema(summary="A message", responses=MessageSerializer)
     def get(self, request: Request, subscription_id: int, message_id: UUID) -> Response:
-        """How far it has come."""
+        """Returns the message's delivery state."""
         message = messages_of(subscription=_own(request, subscription_id)).filter(pk=message_id).first()
         if message is None:
             raise Http404
@@ -165,12 +165,12 @@ class ChannelListView(APIView):
 
     @extend_schema(summary="Channels", responses=ChannelSerializer(many=True))
     def get(self, request: Request) -> Response:
-        """The ways in which this server can reach you, and what each wants to know."""
+        """Lists the channels that this server offers, and the fields that each requires."""
         return Response([_channel(name) for name in CHANNELS])
 
 
 class WebPushView(APIView):
-    """Browsers."""
+    """Web Push subscriptions of browsers."""
 
     scopes = {"POST": USER}  # noqa: RUF012
 
@@ -180,7 +180,7 @@ class WebPushView(APIView):
         responses={200: SubscriptionSerializer, 201: SubscriptionSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Takes `PushSubscription.toJSON()`: 201 for a browser that is new, 200 for one that is known."""
+        """Registers `PushSubscription.toJSON()`: 201 for a new browser, 200 for a known one."""
         sent = WebPushSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         values = sent.validated_data

@@ -1,4 +1,4 @@
-"""Shapes of what the endpoints of sites take and answer."""
+"""Serializers of the sites' endpoints."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from vigil_apps.sites.roles import Role
 
 
 class SiteSerializer(serializers.ModelSerializer[Site]):
-    """A site, with the role of whoever asks."""
+    """A site with the user's role in it."""
 
     role = serializers.SerializerMethodField(help_text="Your role; a superuser is an admin everywhere.")
 
@@ -19,7 +19,7 @@ class SiteSerializer(serializers.ModelSerializer[Site]):
         read_only_fields = ("id", "created_at")
 
     def get_role(self, site: Site) -> Role:
-        """The role of the request's user; `roles` in the context holds it by the site's id."""
+        """Return the user's role; `roles` in the context maps site ids to roles."""
         return Role(self.context.get("roles", {}).get(site.pk, Role.ADMIN))
 
 
@@ -36,7 +36,7 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
 
 
 class NewMemberSerializer(serializers.Serializer[Any]):
-    """Who is to become a member."""
+    """A new member of a site."""
 
     username = serializers.CharField(max_length=150)
     role = serializers.ChoiceField(choices=Role.choices)

@@ -1,4 +1,4 @@
-"""Paths of sites, below `/api/`."""
+"""URLs of sites, below `/api/`."""
 
 from django.urls import path
 

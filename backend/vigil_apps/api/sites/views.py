@@ -37,28 +37,28 @@ INVITE_INSTEAD = (
 
 
 class SiteListView(ListAPIView[Site]):
-    """The sites of the user."""
+    """The user's sites."""
 
     scopes = {"GET": USER, "POST": USER}  # noqa: RUF012 read only
     serializer_class = SiteSerializer
     pagination_class = OldestFirstPagination
 
     def get_queryset(self) -> QuerySet[Site]:
-        """Those of which the user is a member."""
+        """Return the sites of which the user is a member."""
         return sites_visible_to(user=user_of(self.request))
 
     def get_serializer_context(self) -> dict[str, Any]:
-        """With the user's roles."""
+        """Add the user's roles."""
         return {**super().get_serializer_context(), **_roles(self.request)}
 
     @extend_schema(summary="Sites")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Pages of the sites of which you are a member, in the order in which they were made."""
+        """Lists the sites of which you are a member, in the order of their creation."""
         return super().get(request, *args, **kwargs)
 
     @extend_schema(summary="Add a site", responses={201: SiteSerializer})
     def post(self, request: Request) -> Response:
-        """Adds a site; you are its admin."""
+        """Creates a site with you as its admin."""
         sent = SiteSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         site = site_create(user=user_of(request), name=sent.validated_data["name"])
@@ -72,12 +72,12 @@ class SiteView(APIView):
 
     @extend_schema(summary="A site", responses=SiteSerializer)
     def get(self, request: Request, site_id: int) -> Response:
-        """The site, with your role in it."""
+        """Returns the site with your role in it."""
         return Response(SiteSerializer(_site(request, site_id), context=_roles(request)).data)
 
     @extend_schema(summary="Rename a site", request=SiteSerializer, responses=SiteSerializer)
     def patch(self, request: Request, site_id: int) -> Response:
-        """Gives the site another name."""
+        """Renames the site."""
         site = _administered(request, site_id)
         sent = SiteSerializer(site, data=request.data, partial=True)
         sent.is_valid(raise_exception=True)
@@ -86,7 +86,7 @@ class SiteView(APIView):
 
     @extend_schema(summary="Delete a site", responses={204: None})
     def delete(self, request: Request, site_id: int) -> Response:
-        """Deletes the site and its memberships; its cameras stay with the users who made them."""
+        """Deletes the site and its memberships. Its cameras remain with the users who created them."""
         site_delete(site=_administered(request, site_id))
         return Response(status=204)
 
@@ -98,15 +98,15 @@ class MemberListView(APIView):
 
     @extend_schema(summary="Members of a site", responses=MemberSerializer(many=True))
     def get(self, request: Request, site_id: int) -> Response:
-        """Everybody in the site, in the order in which they came."""
+        """Lists the site's members in the order in which they joined."""
         members = _site(request, site_id).memberships.select_related("user")
         return Response(MemberSerializer(members, many=True).data)
 
     @extend_schema(summary="Add a member", request=NewMemberSerializer, responses={201: MemberSerializer})
     def post(self, request: Request, site_id: int) -> Response:
-        """Makes a user a member; one who is a member already gets this role. For superusers.
+        """Adds a user to the site, or changes a member's role. Requires a superuser.
 
-        A site's admin invites people (`POST /api/invitations/`), who become members when they accept.
+        Site admins invite people instead (`POST /api/invitations/`); they become members when they accept.
         """
         site = _administered(request, site_id)
         if not user_of(request).is_superuser:
@@ -128,7 +128,7 @@ class MemberView(APIView):
 
     @extend_schema(summary="Change a member's role", request=RoleSerializer, responses=MemberSerializer)
     def patch(self, request: Request, site_id: int, user_id: int) -> Response:
-        """Gives the member another role. A site keeps at least one admin."""
+        """Changes the member's role. A site keeps at least one admin."""
         member = _member(_administered(request, site_id), user_id)
         sent = RoleSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
@@ -138,7 +138,7 @@ class MemberView(APIView):
 
     @extend_schema(summary="Remove a member", responses={204: None})
     def delete(self, request: Request, site_id: int, user_id: int) -> Response:
-        """Ends a membership; one's own, every member may end. A site keeps at least one admin."""
+        """Removes a member; members can remove themselves. A site keeps at least one admin."""
         is_own = user_of(request).pk == user_id
         site = _site(request, site_id) if is_own else _administered(request, site_id)
         with _answered():
@@ -154,7 +154,7 @@ def _site(request: Request, site_id: int) -> Site:
 
 
 def _administered(request: Request, site_id: int) -> Site:
-    """A site that the user may change: 404 where it is not the user's at all, 403 where the role is too small."""
+    """Return a site that the user administers: 404 if the user is not a member, 403 if the role is too low."""
     site = _site(request, site_id)
     if not sites_visible_to(user=user_of(request), role=Role.ADMIN).filter(pk=site_id).exists():
         raise PermissionDenied("Only an admin of the site may do that.")
@@ -180,4 +180,4 @@ def _answered() -> Iterator[None]:
     try:
         yield
     except LastAdminError:
-        raise ConflictError("A site needs an admin; make somebody else one first.") from None
+        raise ConflictError("A site needs an admin. Make another member an admin first.") from None

@@ -1,4 +1,4 @@
-"""`manage.py bootstrap`: what a new installation needs before it can be used. Run again, it changes nothing."""
+"""`manage.py bootstrap`: prepare a new installation. Running it again changes nothing."""
 
 import time
 from pathlib import Path
@@ -17,7 +17,7 @@ _RETRY_SECONDS = 1.0
 
 
 class Command(BaseCommand):
-    """Waits for the database, migrates it, and makes the first user and the services' tokens from files."""
+    """Waits for the database, migrates it, and creates the first user and the service tokens from files."""
 
     help = (
         "Migrates the database and makes the administrator and the services' tokens exist. Secrets come from files."
@@ -25,7 +25,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # noqa: RUF012 Django's declaration; checks that need the database come later
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The command's options."""
+        """Add the command's options."""
         parser.add_argument("--wait-seconds", type=float, default=120.0, help="how long the database is waited for")
         parser.add_argument("--admin", default="admin", help="name of the administrator (default: admin)")
         parser.add_argument("--admin-password-file", type=Path, help="its first password; a changed one is kept")
@@ -38,7 +38,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Does each step, and says what it did."""
+        """Run each step and print its result."""
         tokens = [_parse(text) for text in options["token"]]
         self._wait(options["wait_seconds"])
         call_command("migrate", interactive=False, verbosity=1, stdout=self.stdout, stderr=self.stderr)
@@ -59,7 +59,7 @@ class Command(BaseCommand):
                 connection.ensure_connection()
             except OperationalError:
                 if time.monotonic() > deadline:
-                    # The reason is left out: it may repeat the connection's parameters.
+                    # The cause is omitted: it may contain the connection parameters.
                     raise CommandError(
                         f"the database did not answer within {seconds:.0f} s; see DATABASE_URL"
                     ) from None

@@ -1,4 +1,4 @@
-"""`manage.py create_token --user NAME --scope pipeline`: prints a new token, and nothing else, on stdout."""
+"""`manage.py create_token --user NAME --scope pipeline`: print a new token, and nothing else, to stdout."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,12 +13,12 @@ SCOPES = (Scope.USER, Scope.PIPELINE, Scope.PROBER, Scope.CLUSTER_OPERATOR)
 
 
 class Command(BaseCommand):
-    """Makes tokens that the API does not: those of services."""
+    """Creates tokens that the API does not issue: those of services."""
 
     help = "Prints a new token for a user. It is shown this once; only its hash is kept."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The command's options."""
+        """Add the command's options."""
         parser.add_argument("--user", required=True, help="name of the user that the token belongs to")
         parser.add_argument("--scope", required=True, choices=[str(scope.value) for scope in SCOPES])
         parser.add_argument("--name", default="", help="what it is for, as lists of tokens show it")
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--expires-days", type=int, default=None, help="default: it does not end")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Makes the token."""
+        """Create the token."""
         user = User.objects.filter(username=options["user"], is_active=True).first()
         if user is None:
             raise CommandError(f"--user: there is no active user {options['user']!r}")

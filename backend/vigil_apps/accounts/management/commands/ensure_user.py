@@ -1,4 +1,4 @@
-"""`manage.py ensure_user --username admin --superuser --password-file FILE`: may run at every start."""
+"""`manage.py ensure_user --username admin --superuser --password-file FILE`: safe to run at every start."""
 
 import os
 from pathlib import Path
@@ -10,12 +10,12 @@ from vigil_apps.accounts.services import user_ensure
 
 
 class Command(BaseCommand):
-    """Makes a user exist. The password never is an argument: arguments are seen by everybody on the machine."""
+    """Creates or updates a user. The password is never an argument: other users can see a process's arguments."""
 
     help = "Creates the user, or gives the user this password and these rights."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The command's options."""
+        """Add the command's options."""
         parser.add_argument("--username", required=True)
         parser.add_argument("--superuser", action="store_true", help="sees everything and enters the admin")
         source = parser.add_mutually_exclusive_group(required=True)
@@ -23,7 +23,7 @@ class Command(BaseCommand):
         source.add_argument("--password-env", help="name of an environment variable that holds the password")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Creates or updates the user."""
+        """Create or update the user."""
         password = _password(options["password_file"], options["password_env"])
         is_new = user_ensure(username=options["username"], password=password, is_superuser=options["superuser"])
         self.stderr.write(f"user {options['username']} {'created' if is_new else 'exists'}")
