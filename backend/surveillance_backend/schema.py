@@ -1,4 +1,4 @@
-"""The OpenAPI description beyond what drf-spectacular reads off the views: errors, and an example for each body."""
+"""Extend the OpenAPI schema that drf-spectacular generates: error responses, and an example for each body."""
 
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ _JSON = "application/json"
 _DETAIL = {"type": "object", "properties": {"detail": {"type": "string"}}, "required": ["detail"]}
 _FIELDS = {
     "type": "object",
-    "description": "Field: what is wrong with it; or `detail`.",
+    "description": "Maps each invalid field to its problems; or contains `detail`.",
     "additionalProperties": True,
 }
 
@@ -21,21 +21,24 @@ def _error(description: str, detail: str) -> dict[str, Any]:
 
 
 BAD_REQUEST = {
-    "description": "Something sent is not right.",
+    "description": "The request is invalid.",
     "content": {_JSON: {"schema": _FIELDS, "example": {"name": ["This field is required."]}}},
 }
 ERRORS = {
-    "401": _error("No token, or not a good one.", "Invalid token."),
-    "403": _error("The token, or its user's role, may not do that.", "This token may not do that."),
-    "404": _error("It is not there, or not for you.", "Not found."),
-    "409": _error("The request is right, but not for this object as it is.", "A site needs an admin."),
+    "401": _error("The token is missing or invalid.", "Invalid token."),
+    "403": _error("The token's scope or the user's role does not permit this.", "This token may not do that."),
+    "404": _error("The object does not exist, or you have no access to it.", "Not found."),
+    "409": _error("The request conflicts with the object's current state.", "A site needs an admin."),
     "429": _error("Too many requests; see Retry-After.", "Request was throttled. Expected available in 3 seconds."),
-    "503": _error("Send the request again.", "The service is not available at the moment. Send the request again."),
+    "503": _error(
+        "Temporarily unavailable. Repeat the request.",
+        "The service is not available at the moment. Send the request again.",
+    ),
 }
 
 
 class Schema(AutoSchema):
-    """Adds the errors that every view of the kind answers."""
+    """Adds the error responses that are common to all views."""
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
@@ -54,7 +57,7 @@ class Schema(AutoSchema):
 
 
 def add_examples(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Post-processing: puts the example of its component beside each body. Raises KeyError for one without."""
+    """Post-processing: add the example of its component to each body. Raises KeyError if there is none."""
     for methods in result["paths"].values():
         for operation in methods.values():
             if not isinstance(operation, dict) or "responses" not in operation:
@@ -67,7 +70,7 @@ def add_examples(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 
 def nullable_as_of_3_1(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Post-processing: `nullable`, which DRF's pages still write, is no word of OpenAPI 3.1; a list of types is."""
+    """Post-processing: replace `nullable`, which OpenAPI 3.1 has removed, by a list of types."""
     _without_nullable(result)
     return result
 
@@ -113,7 +116,7 @@ def _remove_titles(node: Any) -> None:
 
 
 def example_of(schema: dict[str, Any]) -> Any:
-    """The example of a body's schema: of the component that it names, in a list or a page where it says so."""
+    """Return the example for a body's schema: that of its component, in a list or a page if required."""
     if schema.get("type") == "array":
         return [example_of(schema["items"])]
     if "$ref" not in schema:

@@ -1,1 +1,1 @@
-"""Notifications: who is told of which alerts, how and when, and the outbox that loses none of them."""
+"""Notifications: which users receive which alerts, how and when, and the outbox that delivers them reliably."""

@@ -1,4 +1,4 @@
-"""Notifications in Django's admin, to look at: where somebody is reached is that person's to say."""
+"""Notifications in Django's admin, read-only: only users decide where they are notified."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,7 +17,7 @@ else:
 
 @admin.register(Subscription)
 class SubscriptionAdmin(SubscriptionModelAdmin):
-    """Subscriptions of all users, their targets masked. They can be deleted."""
+    """Subscriptions of all users with masked targets. They can be deleted."""
 
     list_display = ("name", "user", "channel", "is_active", "created_at")
     list_filter = ("channel", "is_active")
@@ -31,17 +31,17 @@ class SubscriptionAdmin(SubscriptionModelAdmin):
 
     @admin.display(description="target")
     def masked_target(self, subscription: Subscription) -> str:
-        """Enough to tell it from others."""
+        """Return the masked target, which is enough to identify it."""
         return ", ".join(f"{name}: {value}" for name, value in masked_target(subscription).items())
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Users make their own."""
+        """Deny it: users create their own."""
         return False
 
 
 @admin.register(Message)
 class MessageAdmin(MessageModelAdmin):
-    """Messages, with why the last attempt failed."""
+    """Messages, with the reason why the last attempt failed."""
 
     list_display = ("id", "subscription", "kind", "state", "attempts", "created_at", "settled_at", "reason")
     list_filter = ("state", "subscription__channel")
@@ -50,5 +50,5 @@ class MessageAdmin(MessageModelAdmin):
     readonly_fields: ClassVar[tuple[str, ...]] = tuple(field.name for field in Message._meta.fields)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Messages come from alerts."""
+        """Deny it: messages are created from alerts."""
         return False

@@ -10,7 +10,7 @@ class NotificationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Listens to alerts, and starts the audit."""
+        """Connect the signal receivers and start the audit."""
         from vigil_apps.notifications import audited, metrics, receivers  # noqa: F401
 
         audited.connect()

@@ -1,4 +1,4 @@
-"""What the audit trail shows of subscriptions: the target masked, with a fingerprint of the whole."""
+"""The audit log's view of subscriptions: the masked target, with a fingerprint of the full one."""
 
 from typing import Any
 
@@ -31,5 +31,5 @@ def _fields(subscription: Subscription) -> dict[str, Any]:
 
 
 def connect() -> None:
-    """Starts tracking."""
+    """Start tracking."""
     track(Subscription, Tracked("subscription", _fields))

@@ -1,7 +1,7 @@
-"""Wakes the senders: Celery's workers where there is Redis, else the thread of this process.
+"""Wake the senders: Celery's workers if Redis is configured, otherwise a thread of this process.
 
-It is a wake-up and no more: what is to be sent is in the database, and senders look there by themselves, too. So a
-broker that is away costs seconds and no message.
+This is only a wake-up: pending messages are in the database, and senders also poll it. So an unavailable broker
+delays notifications by seconds and loses none.
 """
 
 import logging
@@ -15,15 +15,15 @@ from django.conf import settings
 logger = logging.getLogger(__name__)
 
 BROKER_REST_SECONDS = 5.0
-"""After the broker failed it is left alone for this long: alerts must not wait for it."""
+"""After a failure the broker is not used for this long, so that alerts do not wait for it."""
 
 wake = threading.Event()
-"""Set when there is something to send; the thread of this process waits for it."""
+"""Set when there is something to send; this process's sender thread waits for it."""
 _broker_rests_until = 0.0
 
 
 def announce_alerts(subscription_ids: Collection[int]) -> None:
-    """New alerts wait for these subscriptions."""
+    """Announce new alerts for these subscriptions."""
     if not settings.VIGIL_REDIS_URL:
         wake.set()
         return
@@ -33,7 +33,7 @@ def announce_alerts(subscription_ids: Collection[int]) -> None:
 
 
 def announce_message(message_id: UUID) -> None:
-    """A message waits, such as a test."""
+    """Announce a new message, such as a test."""
     if not settings.VIGIL_REDIS_URL:
         wake.set()
         return
@@ -48,6 +48,6 @@ def _ask_broker(ask: Callable[[], object]) -> None:
         return
     try:
         ask()
-    except Exception as error:  # noqa: BLE001 whatever the broker's client raises
-        logger.warning("the broker cannot be reached: %s", type(error).__name__)
+    except Exception as error:  # noqa: BLE001 the broker's client may raise anything
+        logger.warning("could not wake the Celery workers: %s; they send on their next sweep", type(error).__name__)
         _broker_rests_until = time.monotonic() + BROKER_REST_SECONDS

@@ -1,4 +1,4 @@
-"""Subscriptions, and the outbox: alerts that wait to be told, and the messages in which they are."""
+"""Subscriptions, and the outbox: alerts that wait for a message, and messages."""
 
 import uuid
 from typing import ClassVar
@@ -18,9 +18,10 @@ KINDS = choices(MessageKind)
 
 
 class Subscription(models.Model):
-    """What a user wants to hear of, and how. `core.settings` says what each field means and may be.
+    """Which alerts a user receives, and how. `core.settings` describes and validates the fields.
 
-    Cameras and sites are lists of ids and no relations: with the last camera gone, an empty relation would mean all.
+    Cameras and sites are lists of ids, not relations: after the last camera is deleted, an empty relation would match
+    all.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="subscriptions")
@@ -35,7 +36,7 @@ class Subscription(models.Model):
     schedule = models.JSONField(null=True, blank=True)
     messages_per_hour = models.PositiveIntegerField(null=True, blank=True)
     digest_minutes = models.PositiveIntegerField(default=0)
-    # The receiver did not answer: what else is for it waits until then, so that it holds up nobody else's.
+    # The receiver failed: its other messages wait until then, so that they do not block other receivers.
     paused_until = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -52,15 +53,14 @@ class Subscription(models.Model):
 
 
 class Message(models.Model):
-    """One message to one receiver. Its id is the same in every attempt: by it receivers know a repetition."""
+    """One message to one receiver. Its id is the same in every attempt; receivers detect duplicates by it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="messages")
     kind = models.CharField(max_length=16, choices=KINDS, default=MessageKind.ALERTS.value)
     state = models.CharField(max_length=16, choices=STATES, default=MessageState.PENDING.value)
     attempts = models.PositiveIntegerField(default=0)
-    # Whoever claims the message moves this into the future, for as long as an attempt may take: should the worker
-    # die, the message is due again by itself.
+    # A claim moves this to the latest end of the attempt: if the worker dies, the message becomes due again.
     next_attempt_at = models.DateTimeField()
     created_at = models.DateTimeField(auto_now_add=True)
     settled_at = models.DateTimeField(null=True, blank=True, help_text="When it was confirmed, or given up.")
@@ -79,7 +79,7 @@ class Message(models.Model):
 
 
 class OutboxEntry(models.Model):
-    """An alert that a subscription's user is to hear of: written with the alert, in one transaction."""
+    """An alert that a subscription's user must receive; written in the alert's transaction."""
 
     subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="entries")
     alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="+")

@@ -1,4 +1,4 @@
-"""The queue of the tasks, where there is Redis. Every setting of Celery that Vigil chooses is here."""
+"""Celery's app, if Redis is configured, with all Celery settings that Vigil changes."""
 
 from celery import Celery
 from django.conf import settings
@@ -8,13 +8,13 @@ SWEEP_SECONDS = 10
 app = Celery("vigil", broker=settings.VIGIL_REDIS_URL or None)
 app.conf.update(
     imports=("vigil_apps.notifications.tasks",),
-    # Workers wait for others' servers all the time: threads of one process, whose metrics are in one place.
+    # Workers mostly wait for remote servers: use threads of one process, which also share their metrics.
     worker_pool="threads",
     worker_concurrency=8,
     task_ignore_result=True,
     task_default_queue="vigil",
     timezone="UTC",
-    beat_scheduler="celery.beat:Scheduler",  # keeps no file
+    beat_scheduler="celery.beat:Scheduler",  # does not write a file
     beat_schedule={"sweep": {"task": "notifications.sweep", "schedule": float(SWEEP_SECONDS)}},
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,

@@ -1,4 +1,4 @@
-"""The one place where alerts become notifications: whoever makes an alert, it is enqueued in the same transaction."""
+"""Turns alerts into notifications: whatever creates an alert, it is enqueued in the same transaction."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -16,7 +16,7 @@ from vigil_apps.notifications.services.outbox import alerts_enqueue
 
 @receiver(alerts_stored, dispatch_uid="notifications_of_alerts")
 def enqueue_alerts(alerts: Sequence[Alert], raw: bool = False, **_: Any) -> None:
-    """Enqueues new alerts, and wakes the senders once it is certain. A sender that hears nothing looks by itself."""
+    """Enqueue new alerts, and wake the senders after the commit. Senders also poll in case a wake-up is lost."""
     if raw:
         return
     subscription_ids = alerts_enqueue(alerts=alerts, now=timezone.now())

@@ -1,4 +1,4 @@
-"""Reads: what is whose, and what is due."""
+"""Read subscriptions and due messages."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -15,19 +15,19 @@ from vigil_apps.sites.models import Membership
 
 
 def subscriptions_of(*, user: User) -> QuerySet[Subscription]:
-    """A user's own; nobody else's, whatever rights one has: they say where somebody can be reached."""
+    """Return the user's subscriptions. No other user sees them, whatever their role: they contain contact details."""
     return Subscription.objects.filter(user=user)
 
 
 def messages_of(*, subscription: Subscription) -> QuerySet[Message]:
-    """Its messages, the newest first."""
+    """Return the subscription's messages, the newest first."""
     return subscription.messages.order_by("-created_at", "-id").prefetch_related("entries")
 
 
 def subscriptions_that_see(*, cameras: Collection[Camera]) -> dict[int, list[Subscription]]:
-    """For each of the cameras the active subscriptions of everybody who may see it, without their targets.
+    """Return for each camera the active subscriptions of all users who can view it, without their targets.
 
-    One query, and one more where a camera is in a site.
+    Takes one query, and one more if a camera is in a site.
     """
     sites = {camera.site_id for camera in cameras if camera.site_id is not None}
     sees = Q(user__in={camera.user_id for camera in cameras}) | Q(user__is_superuser=True)
@@ -42,7 +42,7 @@ def subscriptions_that_see(*, cameras: Collection[Camera]) -> dict[int, list[Sub
 
 
 def waiting_subscriptions(*, among: Collection[int] | None = None) -> list[int]:
-    """Ids of subscriptions with alerts that are in no message yet."""
+    """Return the ids of subscriptions with alerts that are not in a message yet."""
     waiting = OutboxEntry.objects.filter(message=None)
     if among is not None:
         waiting = waiting.filter(subscription__in=among)
@@ -50,18 +50,18 @@ def waiting_subscriptions(*, among: Collection[int] | None = None) -> list[int]:
 
 
 def is_due(*, now: datetime) -> Q:
-    """The condition on a message that somebody may send it at this moment."""
+    """Return the condition that a message may be sent now."""
     reachable = Q(subscription__paused_until=None) | Q(subscription__paused_until__lte=now)
     return Q(state=MessageState.PENDING, next_attempt_at__lte=now) & reachable
 
 
 def due_messages(*, now: datetime, limit: int) -> list[UUID]:
-    """Ids of messages to send, those first that have waited longest."""
+    """Return the ids of messages to send, the longest waiting first."""
     due = Message.objects.filter(is_due(now=now)).order_by("next_attempt_at", "created_at")
     return list(due.values_list("id", flat=True)[:limit])
 
 
 def outbox_pending() -> int:
-    """How many alerts and messages wait to be told."""
+    """Return the number of waiting alerts and messages."""
     waiting = OutboxEntry.objects.filter(message=None).count()
     return waiting + Message.objects.filter(state=MessageState.PENDING).count()

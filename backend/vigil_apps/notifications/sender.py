@@ -1,4 +1,4 @@
-"""The embedded sender: where there is no Redis, a thread of each backend process looks into the outbox."""
+"""The embedded sender: without Redis, a thread of each backend process sends what is in the outbox."""
 
 import logging
 import threading
@@ -17,11 +17,11 @@ logger = logging.getLogger(__name__)
 
 PERIOD_SECONDS = 5.0
 CONNECTIONS = 4
-"""As many receivers are waited for at once, so that one that hangs holds up few."""
+"""Maximum number of parallel deliveries, so that one hanging receiver blocks few others."""
 
 
 class Sender(threading.Thread):
-    """Sends until `stop`, whenever it is woken and every `PERIOD_SECONDS`."""
+    """Sends until `stop`, when it is woken and every `PERIOD_SECONDS`."""
 
     def __init__(self, deliver: Callable[[UUID], object]) -> None:
         super().__init__(name="notifications", daemon=True)
@@ -32,24 +32,24 @@ class Sender(threading.Thread):
         self._pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="notification")
 
     def run(self) -> None:
-        """The loop."""
+        """Run the loop."""
         while not self._stopping:
             dispatch.wake.wait(PERIOD_SECONDS)
             dispatch.wake.clear()
             self.turn()
 
     def turn(self) -> None:
-        """One turn. Errors are logged, and the next turn tries again."""
+        """Run once. Errors are logged, and the next run retries."""
         try:
             close_old_connections()
             turn(self._submit)
-        except Exception as error:  # noqa: BLE001 the thread must outlive whatever goes wrong in a turn
-            logger.warning("notifications cannot be sent: %s", type(error).__name__)
+        except Exception as error:  # noqa: BLE001 the thread must survive every error
+            logger.warning("could not send notifications: %s; retrying", type(error).__name__)
         finally:
             connection.close()
 
     def stop(self) -> None:
-        """Ends the loop; what is being sent is let finish by itself."""
+        """End the loop; running deliveries finish on their own."""
         self._stopping = True
         dispatch.wake.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -64,8 +64,8 @@ class Sender(threading.Thread):
     def _send(self, message_id: UUID) -> None:
         try:
             self._deliver(message_id)
-        except Exception as error:  # noqa: BLE001 the message is due again when its claim has ended
-            logger.warning("a notification was not sent: %s", type(error).__name__)
+        except Exception as error:  # noqa: BLE001 the message becomes due again when its claim expires
+            logger.warning("could not send a notification: %s; retrying later", type(error).__name__)
         finally:
             connection.close()
             with self._lock:
@@ -73,7 +73,7 @@ class Sender(threading.Thread):
 
 
 def start() -> Sender | None:
-    """Starts the thread of this process; none where Celery sends."""
+    """Start this process's thread; return None if Celery sends."""
     if settings.VIGIL_REDIS_URL:
         return None
     thread = Sender(lambda message_id: message_deliver(message_id=message_id))

@@ -1,4 +1,4 @@
-"""Celery's tasks: wake-ups. What matters is in the database; a task that is lost or comes twice harms nothing."""
+"""Celery's tasks, which are only wake-ups: the state is in the database, so lost or duplicate tasks are harmless."""
 
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from vigil_apps.notifications.turn import turn
 
 @app.task(name="notifications.tell", expires=60)  # type: ignore[untyped-decorator] # Celery has no types
 def tell(subscription_ids: list[int]) -> None:
-    """New alerts wait for these subscriptions."""
+    """Create messages for new alerts of these subscriptions."""
     close_old_connections()
     for message_id in messages_plan(now=timezone.now(), among=subscription_ids):
         send.delay(str(message_id))
@@ -21,13 +21,13 @@ def tell(subscription_ids: list[int]) -> None:
 
 @app.task(name="notifications.send", expires=60)  # type: ignore[untyped-decorator] # Celery has no types
 def send(message_id: str) -> None:
-    """Sends one message, unless somebody else does."""
+    """Send one message, unless another worker does."""
     close_old_connections()
     message_deliver(message_id=UUID(message_id))
 
 
 @app.task(name="notifications.sweep", expires=SWEEP_SECONDS)  # type: ignore[untyped-decorator]
 def sweep() -> None:
-    """Finds what was not announced, what is due again, and what a dead worker left."""
+    """Process everything that was not announced, is due again, or was left by a dead worker."""
     close_old_connections()
     turn(lambda message_id: send.delay(str(message_id)))

@@ -1,4 +1,4 @@
-"""What senders do again and again: plan, and hand out what is due. Celery and the embedded thread share it."""
+"""The periodic work of all senders: plan messages and submit the due ones. Used by Celery and the embedded thread."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -11,12 +11,12 @@ from vigil_apps.notifications.services.delivery import messages_delete_old
 from vigil_apps.notifications.services.planning import messages_plan
 
 AT_ONCE = 200
-"""As many messages are handed out in one turn."""
+"""Maximum number of messages per run."""
 
 
 def turn(submit: Callable[[UUID], object]) -> int:
-    """One turn; `submit` has a message sent. Also finds what was never announced, and what a dead process left;
-    and forgets what is old."""
+    """Run once; `submit` schedules the delivery of a message. Also finds messages that were not announced or
+    were left by a dead process, and deletes old ones."""
     now = timezone.now()
     messages_plan(now=now)
     due = due_messages(now=now, limit=AT_ONCE)

@@ -1,4 +1,4 @@
-"""The key by which push services know this server (RFC 8292): 32 bytes of P-256 in Base64 (URL alphabet)."""
+"""The key that identifies this server to push services (RFC 8292): 32 bytes of P-256 in Base64 (URL alphabet)."""
 
 import base64
 
@@ -6,13 +6,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 
 def new_key() -> str:
-    """A new private key."""
+    """Return a new private key."""
     number = ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value
     return base64.urlsafe_b64encode(number.to_bytes(32, "big")).decode().rstrip("=")
 
 
 def is_key(text: str) -> bool:
-    """Whether the text is such a key."""
+    """Return whether the text is such a key."""
     try:
         number = int.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), "big")
         ec.derive_private_key(number, ec.SECP256R1())

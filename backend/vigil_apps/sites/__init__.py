@@ -1,1 +1,1 @@
-"""Sites: groups of people who share cameras, each in a role."""
+"""Sites: groups of users who share cameras, each with a role."""

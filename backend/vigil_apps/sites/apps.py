@@ -11,7 +11,7 @@ class SitesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Starts the audit."""
+        """Start the audit."""
         from vigil_apps.sites import audited
 
         audited.connect()

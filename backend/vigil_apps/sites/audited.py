@@ -1,11 +1,11 @@
-"""What the audit trail shows of sites and members."""
+"""The audit log's view of sites and members."""
 
 from vigil_apps.audit.tracking import Tracked, track
 from vigil_apps.sites.models import Membership, Site
 
 
 def connect() -> None:
-    """Starts tracking."""
+    """Start tracking."""
     track(Site, Tracked("site", lambda site: {"name": site.name}, lambda site: site.pk))
     track(
         Membership,

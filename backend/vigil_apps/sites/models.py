@@ -10,7 +10,7 @@ from vigil_apps.sites.roles import Role
 
 
 class Site(models.Model):
-    """A place, or whatever else is watched together. Not a camera's `group`, which only shares out work."""
+    """A place, or any other set of cameras with the same users. Unlike a camera's `group`, it controls access."""
 
     name = models.CharField(max_length=100)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -1,10 +1,10 @@
-"""What a member of a site may do with its cameras. Each role includes the one before."""
+"""The site roles. Each role includes the rights of the one before."""
 
 from django.db import models
 
 
 class Role(models.TextChoices):
-    """The closed list of roles; values are stored. The order is that of their rights."""
+    """The site roles in ascending order of their rights; their values are stored in the database."""
 
     VIEWER = "viewer", "Viewer: sees cameras, alerts and pictures"
     SITE_OPERATOR = "operator", "Operator: also handles alerts, and switches cameras on and off"
@@ -12,6 +12,6 @@ class Role(models.TextChoices):
 
     @property
     def and_above(self) -> frozenset[str]:
-        """This role and those that include it."""
+        """Return this role and those that include it."""
         roles = list(Role)
         return frozenset(str(role.value) for role in roles[roles.index(self) :])

@@ -1,4 +1,4 @@
-"""Reads: which sites are whose. Whoever is no member does not find a site."""
+"""Read sites. A site is visible to its members only."""
 
 from collections.abc import Collection
 
@@ -11,18 +11,18 @@ from vigil_apps.sites.roles import Role
 
 
 def site_ids_of(*, user_id: int, role: Role = Role.VIEWER) -> QuerySet[Membership, int]:
-    """Ids of the sites in which the user has the role, or one that includes it; for use in `…__in=`."""
+    """Return the ids of sites in which the user has at least this role; for use in `…__in=`."""
     return Membership.objects.filter(user_id=user_id, role__in=role.and_above).values_list("site_id", flat=True)
 
 
 def sites_visible_to(*, user: User, role: Role = Role.VIEWER) -> QuerySet[Site]:
-    """The sites in which the user has the role; a superuser has every role in every site."""
+    """Return the sites in which the user has at least this role; a superuser has every role in every site."""
     sites = Site.objects.all()
     return sites if user.is_superuser else sites.filter(pk__in=site_ids_of(user_id=user.pk, role=role))
 
 
 def members_of(sites: Collection[int]) -> dict[int, frozenset[int]]:
-    """For each of the sites the ids of its members, in one query."""
+    """Return the member ids of each site, in one query."""
     found: dict[int, set[int]] = {}
     if sites:
         for site_id, user_id in Membership.objects.filter(site__in=sites).values_list("site_id", "user_id"):
@@ -31,7 +31,7 @@ def members_of(sites: Collection[int]) -> dict[int, frozenset[int]]:
 
 
 def is_admin_anywhere(user: User) -> bool:
-    """Whether the user administers this backend, or any site."""
+    """Return whether the user administers this backend or any site."""
     return user.is_superuser or site_ids_of(user_id=user.pk, role=Role.ADMIN).exists()
 
 

@@ -1,4 +1,4 @@
-"""Writes: sites and their members."""
+"""Write sites and their members."""
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -8,19 +8,19 @@ from vigil_apps.sites.roles import Role
 
 
 class LastAdminError(Exception):
-    """The change would leave the site with nobody who can change it."""
+    """The change would leave the site without an admin."""
 
 
 @transaction.atomic
 def site_create(*, user: User, name: str) -> Site:
-    """A new site; the user who makes it is its admin."""
+    """Create a site with the user as its admin."""
     site = Site.objects.create(name=name)
     Membership.objects.create(site=site, user=user, role=Role.ADMIN)
     return site
 
 
 def site_rename(*, site: Site, name: str) -> None:
-    """Gives the site another name."""
+    """Rename the site."""
     if site.name != name:
         site.name = name
         site.save(update_fields=["name"])
@@ -28,8 +28,8 @@ def site_rename(*, site: Site, name: str) -> None:
 
 @transaction.atomic
 def site_delete(*, site: Site) -> None:
-    """Deletes the site. Its cameras stay with those who made them."""
-    for camera in site.cameras.all():  # one by one, so that each change is in the audit trail
+    """Delete the site. Its cameras remain with the users who created them."""
+    for camera in site.cameras.all():  # one by one, so that the audit log has an entry for each
         camera.site = None
         camera.save(update_fields=["site", "updated_at"])
     site.delete()
@@ -37,7 +37,7 @@ def site_delete(*, site: Site) -> None:
 
 @transaction.atomic
 def member_set(*, site: Site, user: User, role: Role) -> Membership:
-    """Makes the user a member in this role, or changes the role. Raises LastAdminError."""
+    """Add the user as a member with this role, or change the role. Raises LastAdminError."""
     _lock(site)
     member = Membership.objects.filter(site=site, user=user).first()
     if member is None:
@@ -52,7 +52,7 @@ def member_set(*, site: Site, user: User, role: Role) -> Membership:
 
 @transaction.atomic
 def member_remove(*, member: Membership) -> None:
-    """Ends a membership. Raises LastAdminError."""
+    """Remove a member. Raises LastAdminError."""
     _lock(member.site)
     if member.role == Role.ADMIN:
         _require_another_admin(member.site, member)
@@ -60,7 +60,7 @@ def member_remove(*, member: Membership) -> None:
 
 
 def _lock(site: Site) -> None:
-    """Two admins who remove each other at the same moment come one after the other."""
+    """Lock the site, so that two admins cannot remove each other at the same time."""
     Site.objects.select_for_update().filter(pk=site.pk).first()
 
 

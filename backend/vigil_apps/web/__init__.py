@@ -1,1 +1,1 @@
-"""What every HTTP edge of the backend shares: pages, rate limits, errors, input, request metrics. It knows no app."""
+"""Shared parts of the backend's HTTP layers: pagination, rate limits, errors, input, metrics. Imports no app."""

@@ -1,4 +1,4 @@
-"""Errors of the API: JSON that names the field, and 503 where another try later will do."""
+"""API errors: JSON that names the field, and 503 for errors that a later retry resolves."""
 
 import logging
 from typing import Any
@@ -12,13 +12,13 @@ logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 2
 _UNDEFINED = {"42703", "42P01"}
-"""PostgreSQL's codes for a column and for a table that is not there (its manual, appendix A)."""
+"""PostgreSQL's codes for an undefined column and an undefined table (manual, appendix A)."""
 _FOREIGN_KEY_VIOLATIONS = {"23503", "SQLITE_CONSTRAINT_FOREIGNKEY"}
-"""PostgreSQL's code and SQLite's name of an error: a row belongs to one that is not there."""
+"""PostgreSQL's code and SQLite's name of a foreign key violation."""
 
 
 class ServiceUnavailableError(APIException):
-    """The database or the storage is away for now; the same request may be sent again."""
+    """The database or the storage is temporarily unavailable; the request may be repeated."""
 
     status_code = 503
     default_detail = "The service is not available at the moment. Send the request again."
@@ -27,40 +27,40 @@ class ServiceUnavailableError(APIException):
 
 
 class ConflictError(APIException):
-    """The request is right, but not for this object as it is."""
+    """The request is valid but conflicts with the object's current state."""
 
     status_code = 409
     default_code = "conflict"
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's handler, plus: a database that is away, busy or not yet migrated is 503; a detector then comes back.
+    """Extend DRF's handler: a database that is unavailable, busy or not yet migrated is 503, so that detectors retry.
 
-    What is written to something that somebody deletes at the same moment is 404, as it would be a moment later.
+    Writing to an object that is deleted concurrently is 404, as it would be a moment later.
     """
     if isinstance(error, OperationalError | InterfaceError) or _is_schema_behind(error):
-        logger.error("database not available: %s", type(error).__name__, extra={"view": _name(context)})
+        logger.error("database unavailable: %s", type(error).__name__, extra={"view": _name(context)})
         error = ServiceUnavailableError()
     elif isinstance(error, DatabaseError) and _is_gone(error):
         error = NotFound()
     elif isinstance(error, DatabaseError):
-        logger.error("database refused: %s", type(error).__name__, extra={"view": _name(context)})
+        logger.error("the database rejected a change: %s", type(error).__name__, extra={"view": _name(context)})
     response = exception_handler(error, context)
     if response is not None:
-        response.content_type = "application/json"  # where a picture or a stream was asked for, too
+        response.content_type = "application/json"  # also if an image or a stream was requested
     return response
 
 
 def _is_schema_behind(error: Exception) -> bool:
-    """Whether PostgreSQL lacks a table or a column: this version was started before its migrations were run.
+    """Return whether PostgreSQL lacks a table or column: this version was started before its migrations ran.
 
-    SQLite says so with an OperationalError.
+    SQLite raises an OperationalError instead.
     """
     return isinstance(error, ProgrammingError) and getattr(error.__cause__, "pgcode", "") in _UNDEFINED
 
 
 def _is_gone(error: DatabaseError) -> bool:
-    """Whether the row that was to be changed, or one that it belongs to, is no more."""
+    """Return whether the row to change, or one that it refers to, no longer exists."""
     cause = error.__cause__
     if cause is None:
         return type(error) is DatabaseError  # Django's own: `save` found no row to update

@@ -1,4 +1,4 @@
-"""Query parameters that are times."""
+"""Query parameters for times."""
 
 from datetime import datetime
 
@@ -13,13 +13,13 @@ class InstantField(IsoDateTimeField):  # type: ignore[misc] # it has no types
     """A time in ISO 8601 between 1990 and 2100."""
 
     def validate(self, value: datetime | None) -> None:
-        """Raise ValidationError for a time that a database could not compare."""
+        """Raise ValidationError for a time that some databases cannot compare."""
         super().validate(value)
         if value is not None and not is_plausible(value):
             raise ValidationError(INSTANT_RANGE)
 
 
 class InstantFilter(django_filters.IsoDateTimeFilter):  # type: ignore[misc] # it has no types
-    """Compares with a time between 1990 and 2100."""
+    """Filters by a time between 1990 and 2100."""
 
     field_class = InstantField

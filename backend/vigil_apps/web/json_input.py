@@ -1,4 +1,4 @@
-"""JSON from clients, with a bound on how deeply it is nested."""
+"""Parse JSON from clients with a limited nesting depth."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
 MAX_DEPTH = 32
-"""The deepest body that the API takes has eight levels: a point of a zone in a camera's detection settings."""
+"""The deepest valid body has eight levels: a point of a zone in a camera's detection settings."""
 TOO_DEEP = f"JSON may be nested {MAX_DEPTH} levels deep"
 
 
@@ -17,7 +17,7 @@ class TooDeepError(ValueError):
 
 
 def load_json(text: str) -> Any:
-    """Return the value of a JSON text. Raises ValueError for one that is not valid, or nested too deeply."""
+    """Return the value of a JSON text. Raises ValueError if it is invalid or nested too deeply."""
     try:
         value = json.loads(text)
     except RecursionError:
@@ -27,7 +27,7 @@ def load_json(text: str) -> Any:
 
 
 def check_depth(value: Any) -> None:
-    """Raise TooDeepError for a value that is nested too deeply: code that follows it would exceed Python's stack."""
+    """Raise TooDeepError for a value that is nested too deeply: recursive code would exceed Python's stack."""
     level = [value]
     for _ in range(MAX_DEPTH + 1):
         level = [child for parent in level for child in _children(parent)]
@@ -43,7 +43,7 @@ def _children(value: Any) -> list[Any]:
 
 
 class BoundedJSONParser(JSONParser):
-    """REST framework's parser, which lets RecursionError through."""
+    """REST framework's parser with a depth limit; the original lets RecursionError through."""
 
     def parse(
         self,
@@ -51,7 +51,7 @@ class BoundedJSONParser(JSONParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Return the body's value. Raises ParseError, which is answered with 400."""
+        """Return the body's value. Raises ParseError, which becomes a 400 response."""
         try:
             value = super().parse(stream, media_type, parser_context)
             check_depth(value)

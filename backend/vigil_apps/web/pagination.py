@@ -1,4 +1,4 @@
-"""Pages of lists."""
+"""Pagination of lists."""
 
 from datetime import datetime
 from typing import Any, cast
@@ -16,14 +16,14 @@ from rest_framework.views import APIView
 from vigil_contracts.bounds import is_plausible
 
 SEPARATOR = "|"
-"""Between the fields of a position; all but the first are ids."""
+"""Separates the fields of a position; all but the first are ids."""
 
 
 class StableOrderingFilter(OrderingFilter):
-    """`?ordering=` by the view's `ordering_fields`, with the id behind it, so that pages repeat no row."""
+    """`?ordering=` by the view's `ordering_fields`, followed by the id, so that pages repeat no row."""
 
     def get_ordering(self, request: Request, queryset: QuerySet[Any], view: APIView) -> tuple[str, ...] | None:
-        """What is asked for. Raises ValidationError that names what may be; DRF would ignore it."""
+        """Return the requested order. Raises ValidationError with the valid values; DRF ignores invalid ones."""
         asked = [
             name.strip() for name in request.query_params.get(self.ordering_param, "").split(",") if name.strip()
         ]
@@ -37,16 +37,16 @@ class StableOrderingFilter(OrderingFilter):
         return (asked[0],) if asked[0].removeprefix("-") == "id" else (asked[0], f"{sign}id")
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        """With the values that may be."""
+        """Return the parameters with their valid values."""
         values = [f"{sign}{name}" for name in view.ordering_fields for sign in ("", "-")]
         parameter = {"name": self.ordering_param, "required": False, "in": "query"}
         return [{**parameter, "description": "Order of the pages.", "schema": {"type": "string", "enum": values}}]
 
 
 class ByIdPagination(CursorPagination):
-    """A page starts after a row, not after a number of rows: as fast at the end as at the beginning.
+    """Starts a page after a row instead of an offset: the last page is as fast as the first.
 
-    Rows that come in meanwhile shift nothing, since ids only grow.
+    New rows shift no page, since ids only increase.
     """
 
     ordering: str | tuple[str, ...] = "-id"
@@ -56,10 +56,10 @@ class ByIdPagination(CursorPagination):
     cursor_query_description = "`next_cursor` or `previous_cursor` of a page; the first page without it."
 
     def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any] | None:
-        """Return the rows of the page that the request names.
+        """Return the rows of the requested page.
 
-        DRF's own position is the first field alone, with a number of rows to skip that ends at 1,000: with more rows
-        of one time the next page is the same page. Here a position is the row's place in the whole order.
+        DRF's cursor contains only the first field and an offset of at most 1,000: with more rows of the same time,
+        the next page repeats itself. Here the cursor contains the row's position in the complete order.
         """
         self.request = request
         self._model: type[Model] = queryset.model
@@ -82,22 +82,22 @@ class ByIdPagination(CursorPagination):
         return self._rows
 
     def get_next_link(self) -> str | None:
-        """Return the address of the page after this one."""
+        """Return the URL of the next page."""
         return self._link(self._rows[-1:], reverse=False) if self.has_next else None
 
     def get_previous_link(self) -> str | None:
-        """Return the address of the page before this one."""
+        """Return the URL of the previous page."""
         return self._link(self._rows[:1], reverse=True) if self.has_previous else None
 
     def _link(self, rows: list[Any], *, reverse: bool) -> str | None:
         if rows:
             position = SEPARATOR.join(str(getattr(rows[0], name.removeprefix("-"))) for name in self.ordering)
-        else:  # the rows of the page are gone
+        else:  # the rows of the page were deleted
             position = self._position or ""
         return self.encode_cursor(Cursor(0, reverse, cast("Any", position)))
 
     def get_paginated_response(self, data: Any) -> Response:
-        """Return the page with the links to its neighbours, and with their cursors as values of their own."""
+        """Return the page with links to the adjacent pages, and with their cursors as separate values."""
         following, previous = self.get_next_link(), self.get_previous_link()
         return Response(
             {
@@ -124,10 +124,10 @@ class ByIdPagination(CursorPagination):
         return parse_qs(urlsplit(link).query)[self.cursor_query_param][0] if link else None
 
     def decode_cursor(self, request: Request) -> Any:
-        """Return the place of the page.
+        """Return the position of the page.
 
-        Raises ValidationError for a cursor that no answer has held, also for one whose position is no value of the
-        field that orders the pages: the database would refuse it.
+        Raises ValidationError for a cursor that no response has contained, including one whose position is not a
+        valid value of the ordering field: the database would reject it.
         """
         try:
             cursor = super().decode_cursor(request)
@@ -138,10 +138,10 @@ class ByIdPagination(CursorPagination):
         return cursor
 
     def _values(self, position: str) -> list[Any]:
-        """The fields of the position. Raises DjangoValidationError where no row can have them."""
+        """Return the position's fields. Raises DjangoValidationError if no row can have them."""
         parts = position.rsplit(SEPARATOR, len(self.ordering) - 1)
         if len(parts) != len(self.ordering):
-            raise DjangoValidationError("a position of another order")
+            raise DjangoValidationError("a position in another order")
         values = []
         for name, part in zip(self.ordering, parts, strict=True):
             field = cast("Field[Any, Any]", self._model._meta.get_field(name.removeprefix("-")))
@@ -156,13 +156,13 @@ def _opposite(name: str) -> str:
 
 
 def _after(names: list[str], values: list[Any]) -> Q:
-    """The condition that a row comes after these values in the order of these fields, of which the last is unique."""
+    """Return the condition that a row comes after these values in the order of these fields (the last is unique)."""
     condition, same = Q(), Q()
     for name, value in zip(names, values, strict=True):
         field, comparison = name.removeprefix("-"), "lt" if name.startswith("-") else "gt"
         condition |= same & Q(**{f"{field}__{comparison}": value})
         same &= Q(**{field: value})
-    # The same once more for the first field alone, which an index answers.
+    # Repeat the condition for the first field alone, so that an index can be used.
     first, comparison = names[0].removeprefix("-"), "lte" if names[0].startswith("-") else "gte"
     return condition & Q(**{f"{first}__{comparison}": values[0]})
 
@@ -176,13 +176,13 @@ def _cursor(description: str) -> dict[str, Any]:
 
 
 class OldestFirstPagination(ByIdPagination):
-    """The same, in the order in which rows were made."""
+    """The same pagination with the oldest row first."""
 
     ordering = "id"
     page_size = 100
 
 
 class NewestTokenPagination(ByIdPagination):
-    """The same for tokens, whose key is a digest: by the time when they were made."""
+    """The same pagination for tokens, by creation time, since their key is a digest."""
 
     ordering = ("-created", "public_id")

@@ -1,4 +1,4 @@
-"""Parts of a file, as players of clips ask for them (RFC 9110, section 14)."""
+"""Serve parts of a file, as video players request them (RFC 9110, section 14)."""
 
 import re
 import sys
@@ -9,7 +9,7 @@ _ONE_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
 
 
 def ranged_response(content: bytes, asked: str, *, content_type: str, headers: dict[str, str]) -> HttpResponse:
-    """206 with the one range that is asked for, 416 where it lies beyond the end, and otherwise 200 with all."""
+    """Return 206 with the requested range, 416 if it lies beyond the end, otherwise 200 with everything."""
     headers = {**headers, "Accept-Ranges": "bytes"}
     found = _ONE_RANGE.fullmatch(asked.strip())
     if found is None or found[0] == "bytes=-":
@@ -24,6 +24,6 @@ def ranged_response(content: bytes, asked: str, *, content_type: str, headers: d
 
 
 def _position(digits: str) -> int:
-    """Return the number; past what a file can have it only counts that it is beyond the end."""
+    """Return the number, limited to a value beyond any file's end."""
     significant = digits.lstrip("0") or "0"
     return int(significant) if len(significant) < len(str(sys.maxsize)) else sys.maxsize

@@ -1,7 +1,7 @@
-"""How often one camera, token or address may ask: atomic over all processes with Redis, over one process without.
+"""Rate limits per camera, token or address: atomic over all processes with Redis, otherwise per process.
 
-DRF's own throttles read and write in two steps, so that requests at the same moment pass together. A camera's alerts
-over the limit are answered with 429, which tells a detector to keep them and to come back, never to drop them.
+DRF's throttles read and write in two steps, so that concurrent requests pass together. Alerts over a camera's limit
+are answered with 429, which makes the detector keep and resend them.
 """
 
 import logging
@@ -21,9 +21,9 @@ logger = logging.getLogger(__name__)
 
 
 _REDIS_TIMEOUTS = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5}
-"""Seconds: a Redis that hangs must not make the API hang."""
+"""Seconds; a hanging Redis must not block the API."""
 _in_memory = threading.Lock()
-"""The library counts in memory with a lock for each key, but two threads may make the same key's lock at once."""
+"""The library's in-memory storage has a lock per key, but two threads may create the same key's lock at once."""
 
 
 @lru_cache(maxsize=4)
@@ -38,9 +38,9 @@ def _rate(text: str) -> RateLimitItem:
 
 
 def seconds_to_wait(kind: str, name: str) -> int:
-    """Counts a request. 0: it may go on; otherwise after how many seconds another has a chance.
+    """Count a request; return 0 if it may proceed, otherwise the seconds until another may succeed.
 
-    Redis that is away lets everything pass: a limit protects the service, and must not be what stops it.
+    If Redis is unavailable, every request passes: a limit protects the service and must not cause an outage.
     """
     rate = settings.VIGIL_RATES[kind]
     if not rate:
@@ -52,18 +52,18 @@ def seconds_to_wait(kind: str, name: str) -> int:
             if limiter.hit(item, kind, name):
                 return 0
             return max(1, math.ceil(limiter.get_window_stats(item, kind, name).reset_time - time.time()))
-    except Exception as error:  # noqa: BLE001 whatever the storage's client raises
-        logger.warning("rate limits cannot be counted: %s", type(error).__name__)
+    except Exception as error:  # noqa: BLE001 the storage's client may raise anything
+        logger.warning("could not count a request: %s; rate limits are not enforced", type(error).__name__)
         return 0
 
 
 def require_rate(kind: str, name: str) -> None:
-    """Counts a request. Raises Throttled, which is answered with 429 and Retry-After."""
+    """Count a request. Raises Throttled, which becomes a 429 response with Retry-After."""
     wait = seconds_to_wait(kind, name)
     if wait:
         raise Throttled(wait=wait)
 
 
 def forget() -> None:
-    """Starts counting anew, in this process; for tests."""
+    """Reset this process's counters; for tests."""
     _limiter.cache_clear()

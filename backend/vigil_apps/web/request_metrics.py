@@ -1,4 +1,4 @@
-"""Counts a request that is answered past Django's middleware, as django-prometheus' middleware counts all others."""
+"""Count requests that bypass Django's middleware, as django-prometheus counts all others."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,7 +9,7 @@ from prometheus_client import Counter, Histogram
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A request and its answer; `view` is the URL's name."""
+    """A request and its response; `view` is the URL's name."""
 
     view: str
     method: str
@@ -21,7 +21,7 @@ class Answered:
 
 
 def count_request(answered: Answered) -> None:
-    """Counts it."""
+    """Count the request."""
     metrics = Metrics.get_instance()
     latency, counters = _of(answered.view, answered.method, answered.is_secure, answered.status)
     for counter in counters:
@@ -34,7 +34,7 @@ def count_request(answered: Answered) -> None:
 
 @lru_cache(maxsize=64)
 def _of(view: str, method: str, is_secure: bool, status: int) -> tuple[Histogram, tuple[Counter, ...]]:
-    """What is counted with these labels; kept, since to find one by its labels costs more than to count."""
+    """Return the metrics with these labels; cached, since the look-up costs more than counting."""
     metrics = Metrics.get_instance()
     transport, labels = "https" if is_secure else "http", {"view": view, "method": method}
     counters = (
@@ -45,7 +45,7 @@ def _of(view: str, method: str, is_secure: bool, status: int) -> tuple[Histogram
         metrics.responses_total,
         metrics.responses_by_status.labels(status=str(status)),
         metrics.responses_by_status_view_method.labels(status=str(status), **labels),
-        metrics.responses_by_templatename.labels(templatename="None"),  # REST framework's have one, of no name
+        metrics.responses_by_templatename.labels(templatename="None"),  # REST framework's template has no name
         metrics.responses_by_charset.labels(charset="utf-8"),
     )
     return metrics.requests_latency_by_view_method.labels(**labels), counters

@@ -264,7 +264,7 @@ def test_mail_that_is_refused_for_now_or_for_good(mailbox: _Mailbox) -> None:
     assert (error.reason, error.is_final) == ("the mail relay answered 451", False)
     error = _send(ChannelName.EMAIL, EmailTarget(address="nobody@example.org"), content())
     assert error is not None
-    assert (error.reason, error.is_final) == ("the mail relay refuses the address (550)", True)
+    assert (error.reason, error.is_final) == ("the mail relay rejected the address (550)", True)
 
 
 @pytest.fixture(scope="module")

@@ -60,14 +60,14 @@ class InvitationListView(ListAPIView[Invitation]):
         """Return the invitations that the user manages."""
         return _visible(self.request)
 
-    @extend_schema(summary="Invitations")
+    @extend_schema(summary="List invitations")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Lists the invitations to your sites, including used ones, the newest first. Superusers see all."""
         _require_admin(request)
         return super().get(request, *args, **kwargs)
 
     @extend_schema(
-        summary="Invite somebody", request=InvitationRequestSerializer, responses={201: NewInvitationSerializer}
+        summary="Create an invitation", request=InvitationRequestSerializer, responses={201: NewInvitationSerializer}
     )
     def post(self, request: Request) -> Response:
         """Creates an invitation for one person and returns its link, which is shown only once."""
@@ -94,7 +94,7 @@ class InvitationView(APIView):
 
     scopes = {"DELETE": USER}  # noqa: RUF012
 
-    @extend_schema(summary="Take an invitation back", responses={204: None})
+    @extend_schema(summary="Revoke an invitation", responses={204: None})
     def delete(self, request: Request, invitation_id: UUID) -> Response:
         """Revokes the invitation: its link stops working immediately."""
         invitation = _visible(request).filter(public_id=invitation_id).first()
@@ -126,7 +126,7 @@ class InvitedAccountView(APIView):
     permission_classes = (AllowAny,)
 
     @extend_schema(
-        summary="Make an account by invitation",
+        summary="Create an account by invitation",
         request=InvitedAccountSerializer,
         responses={201: UserSerializer},
         auth=[],
@@ -147,7 +147,7 @@ class RegisterView(APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
-    @extend_schema(summary="Make an account", request=AccountSerializer, responses={201: UserSerializer}, auth=[])
+    @extend_schema(summary="Create an account", request=AccountSerializer, responses={201: UserSerializer}, auth=[])
     @sensitive_variables()
     def post(self, request: Request) -> Response:
         """Creates an account. Returns 403 unless VIGIL_SELF_REGISTRATION is on."""

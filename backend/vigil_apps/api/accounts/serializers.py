@@ -30,7 +30,7 @@ class NewTokenSerializer(serializers.Serializer[None]):
 class TokenRequestSerializer(serializers.Serializer[Any]):
     """The properties of a new token."""
 
-    name = serializers.CharField(max_length=100, help_text="What it is for.")
+    name = serializers.CharField(max_length=100, help_text="Purpose of the token.")
     expires_in_days = serializers.IntegerField(
         min_value=1, max_value=MAX_TOKEN_DAYS, required=False, help_text="Default: VIGIL_TOKEN_LIFETIME_DAYS."
     )
@@ -43,7 +43,7 @@ class TokenSerializer(serializers.ModelSerializer[AuthToken]):
     scope = serializers.ChoiceField(choices=Scope.choices, read_only=True)
     created_at = serializers.DateTimeField(source="created", read_only=True)
     expires_at = serializers.DateTimeField(source="expiry", read_only=True, allow_null=True)
-    is_current = serializers.SerializerMethodField(help_text="Whether this request was made with it.")
+    is_current = serializers.SerializerMethodField(help_text="Whether this request uses the token.")
 
     class Meta:
         model = AuthToken
@@ -59,9 +59,11 @@ class TokenSerializer(serializers.ModelSerializer[AuthToken]):
 class InvitationRequestSerializer(serializers.Serializer[Any]):
     """Name, site and role of a new invitation."""
 
-    name = serializers.CharField(max_length=100, required=False, default="", allow_blank=True, help_text="For whom.")
+    name = serializers.CharField(
+        max_length=100, required=False, default="", allow_blank=True, help_text="Name of the invited person."
+    )
     site = serializers.IntegerField(
-        required=False, allow_null=True, default=None, min_value=1, max_value=2**63 - 1, help_text="Into which site."
+        required=False, allow_null=True, default=None, min_value=1, max_value=2**63 - 1, help_text="The site to join."
     )
     role = serializers.ChoiceField(choices=Role.choices, required=False, default=Role.VIEWER)
     expires_in_days = serializers.IntegerField(min_value=1, max_value=MAX_INVITATION_DAYS, required=False, default=7)
@@ -90,7 +92,7 @@ class NewInvitationSerializer(serializers.Serializer[Any]):
 
     invitation = InvitationSerializer(read_only=True)
     token = serializers.CharField(read_only=True)
-    url = serializers.CharField(read_only=True, help_text="To give to the person. Good for one use.")
+    url = serializers.CharField(read_only=True, help_text="Link for the invited person, valid for one use.")
 
 
 class AcceptSerializer(serializers.Serializer[Any]):

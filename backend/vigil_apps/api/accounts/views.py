@@ -52,7 +52,7 @@ class TokenView(APIView):
         operation_id="token_create",
         request=CredentialsSerializer,
         responses={200: NewTokenSerializer},
-        summary="Make a token of your own",
+        summary="Create a token with a password",
         auth=[],
     )
     @sensitive_variables()
@@ -81,14 +81,14 @@ class TokenListView(ListAPIView[AuthToken]):
         """Return the user's tokens that have not expired."""
         return _own_tokens(self.request)
 
-    @extend_schema(summary="Your tokens")
+    @extend_schema(summary="List tokens")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Lists your tokens that have not expired, the newest first, without their text."""
         return super().get(request, *args, **kwargs)
 
     @extend_schema(
         operation_id="tokens_create",
-        summary="Make another token of your own",
+        summary="Create a token",
         request=TokenRequestSerializer,
         responses={201: NewTokenSerializer},
     )
@@ -122,7 +122,7 @@ class TokenRotateView(APIView):
 
     @extend_schema(
         operation_id="tokens_rotate",
-        summary="Replace a token",
+        summary="Rotate a token",
         request=None,
         responses={201: NewTokenSerializer},
     )

@@ -15,7 +15,7 @@ class ChangesField(serializers.JSONField):
 class AuditEntrySerializer(serializers.ModelSerializer[AuditEntry]):
     """One change: the user, time and origin, and each field before and after."""
 
-    changes = ChangesField(read_only=True, help_text="Field: [before, after]. Secrets are shown as a fingerprint.")
+    changes = ChangesField(read_only=True, help_text="Field: [before, after]. Secrets appear as a fingerprint.")
 
     class Meta:
         model = AuditEntry

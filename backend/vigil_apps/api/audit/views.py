@@ -49,7 +49,7 @@ class AuditView(ListAPIView[AuditEntry]):
             return AuditEntry.objects.none()
         return audit_entries_visible_to(user_of(self.request))
 
-    @extend_schema(summary="Audit trail")
+    @extend_schema(summary="List audit log entries")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Lists changes of cameras, rules, sites, members, tokens and users, the newest first.
 

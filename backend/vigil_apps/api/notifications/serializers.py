@@ -46,33 +46,36 @@ class IdsField(serializers.JSONField):
 class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
     """Which alerts a user receives, and how."""
 
-    name = serializers.CharField(max_length=100, help_text="Unique among yours.")
-    channel = serializers.ChoiceField(choices=CHANNELS, help_text="It stays once the subscription is made.")
+    name = serializers.CharField(max_length=100, help_text="Unique among your subscriptions.")
+    channel = serializers.ChoiceField(choices=CHANNELS, help_text="Cannot be changed after creation.")
     target = TargetField(
-        help_text="Where to send to. webhook: `url`, `secret` (left out: one is made, and shown in this one answer); "
+        help_text="Where to send to. webhook: `url`, `secret` (generated if omitted, and returned only once); "
         "email: `address`; mqtt: `url`, `topic`; web_push: `endpoint`, `keys`; apprise: `url`. Answers show it "
         "masked; a field that is sent back like that stays as it is."
     )
-    alert_types = AlertTypesField(required=False, help_text="Only these; empty: all.")
+    alert_types = AlertTypesField(required=False, help_text="Only alerts of these types; empty: all.")
     cameras = IdsField(
-        required=False, help_text="Only these cameras and those of `sites`; both empty: all that you see."
+        required=False, help_text="Only these cameras and those of `sites`; both empty: all that you can view."
     )
     sites = IdsField(required=False, help_text="Only the cameras of these sites, and `cameras`.")
     minimum_confidence = serializers.FloatField(min_value=0, max_value=1, required=False)
     schedule = ScheduleField(
         required=False,
         allow_null=True,
-        help_text="When you want to hear of alerts; what comes at other times is not told. Null: always.",
+        help_text="When to notify. Alerts at other times are not sent. Null: always.",
     )
     messages_per_hour = serializers.IntegerField(
         min_value=1,
         max_value=3600,
         required=False,
         allow_null=True,
-        help_text="Default 60. Alerts beyond it wait, and come together in the next message. Null: no limit.",
+        help_text="Default 60. Further alerts wait and are combined in the next message. Null: no limit.",
     )
     digest_minutes = serializers.IntegerField(
-        min_value=0, max_value=1440, required=False, help_text="Alerts of so many minutes in one message; 0: at once."
+        min_value=0,
+        max_value=1440,
+        required=False,
+        help_text="Combine the alerts of this many minutes in one message. 0: send immediately.",
     )
 
     class Meta:
@@ -102,7 +105,7 @@ class NewSubscriptionSerializer(serializers.Serializer[Any]):
 
     subscription = SubscriptionSerializer(read_only=True)
     secret = serializers.CharField(
-        read_only=True, help_text="What a webhook's messages are signed with: shown once. Empty where you chose it."
+        read_only=True, help_text="Signs a webhook's messages; shown only once. Empty if you supplied it."
     )
 
 
@@ -111,7 +114,7 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
 
     kind = serializers.ChoiceField(choices=KINDS, read_only=True)
     state = serializers.ChoiceField(choices=STATES, read_only=True)
-    alerts = serializers.SerializerMethodField(help_text="Ids of the alerts in it.")
+    alerts = serializers.SerializerMethodField(help_text="Ids of the alerts in the message.")
 
     class Meta:
         model = Message
@@ -138,11 +141,13 @@ class ChannelSerializer(serializers.Serializer[Any]):
     """A channel that this server offers."""
 
     name = serializers.ChoiceField(choices=CHANNELS)
-    title = serializers.CharField(help_text="For people.")
+    title = serializers.CharField(help_text="Display name.")
     is_available = serializers.BooleanField()
-    problem = serializers.CharField(help_text="Why not, and what an administrator can do; empty where it works.")
+    problem = serializers.CharField(
+        help_text="Why it is unavailable, and how to enable it; empty if it is available."
+    )
     public_key = serializers.CharField(
-        help_text="Of web_push: the `applicationServerKey` for `pushManager.subscribe()`. Else empty."
+        help_text="For web_push, the `applicationServerKey` for `pushManager.subscribe()`; otherwise empty."
     )
     target = serializers.JSONField(help_text="JSON schema of the subscription's `target`.")
 

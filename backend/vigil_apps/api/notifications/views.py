@@ -62,13 +62,13 @@ class SubscriptionListView(ListAPIView[Subscription]):
             return Subscription.objects.none()
         return subscriptions_of(user=user_of(self.request))
 
-    @extend_schema(summary="Your subscriptions")
+    @extend_schema(summary="List subscriptions")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Lists your subscriptions in the order of their creation."""
         return super().get(request, *args, **kwargs)
 
     @extend_schema(
-        summary="Add a subscription",
+        summary="Create a subscription",
         request=SubscriptionSerializer,
         responses={201: NewSubscriptionSerializer},
     )
@@ -90,7 +90,7 @@ class SubscriptionView(APIView):
 
     scopes = {"GET": USER, "PATCH": USER, "DELETE": USER}  # noqa: RUF012
 
-    @extend_schema(summary="A subscription", responses=SubscriptionSerializer)
+    @extend_schema(summary="Get a subscription", responses=SubscriptionSerializer)
     def get(self, request: Request, subscription_id: int) -> Response:
         """Returns the subscription with a masked target."""
         return Response(SubscriptionSerializer(_own(request, subscription_id)).data)
@@ -115,7 +115,7 @@ class TestView(APIView):
 
     scopes = {"POST": USER}  # noqa: RUF012
 
-    @extend_schema(summary="Send a test", request=None, responses={202: MessageSerializer})
+    @extend_schema(summary="Send a test message", request=None, responses={202: MessageSerializer})
     def post(self, request: Request, subscription_id: int) -> Response:
         """Queues a test message. Fetch the message until its state shows the result."""
         subscription = _own(request, subscription_id)
@@ -138,7 +138,7 @@ class MessageListView(ListAPIView[Message]):
             return Message.objects.none()
         return messages_of(subscription=_own(self.request, self.kwargs["subscription_id"]))
 
-    @extend_schema(summary="A subscription's messages")
+    @extend_schema(summary="List a subscription's messages")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Lists sent, pending and failed messages with the reason, the newest first. Kept for 30 days."""
         return super().get(request, *args, **kwargs)
@@ -149,7 +149,7 @@ class MessageView(APIView):
 
     scopes = {"GET": USER}  # noqa: RUF012
 
-    @extend_schema(summary="A message", responses=MessageSerializer)
+    @extend_schema(summary="Get a message", responses=MessageSerializer)
     def get(self, request: Request, subscription_id: int, message_id: UUID) -> Response:
         """Returns the message's delivery state."""
         message = messages_of(subscription=_own(request, subscription_id)).filter(pk=message_id).first()
@@ -163,7 +163,7 @@ class ChannelListView(APIView):
 
     scopes = {"GET": USER}  # noqa: RUF012
 
-    @extend_schema(summary="Channels", responses=ChannelSerializer(many=True))
+    @extend_schema(summary="List channels", responses=ChannelSerializer(many=True))
     def get(self, request: Request) -> Response:
         """Lists the channels that this server offers, and the fields that each requires."""
         return Response([_channel(name) for name in CHANNELS])

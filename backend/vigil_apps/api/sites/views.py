@@ -51,12 +51,12 @@ class SiteListView(ListAPIView[Site]):
         """Add the user's roles."""
         return {**super().get_serializer_context(), **_roles(self.request)}
 
-    @extend_schema(summary="Sites")
+    @extend_schema(summary="List sites")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Lists the sites of which you are a member, in the order of their creation."""
         return super().get(request, *args, **kwargs)
 
-    @extend_schema(summary="Add a site", responses={201: SiteSerializer})
+    @extend_schema(summary="Create a site", responses={201: SiteSerializer})
     def post(self, request: Request) -> Response:
         """Creates a site with you as its admin."""
         sent = SiteSerializer(data=request.data)
@@ -70,7 +70,7 @@ class SiteView(APIView):
 
     scopes = {"GET": USER, "PATCH": USER, "DELETE": USER}  # noqa: RUF012
 
-    @extend_schema(summary="A site", responses=SiteSerializer)
+    @extend_schema(summary="Get a site", responses=SiteSerializer)
     def get(self, request: Request, site_id: int) -> Response:
         """Returns the site with your role in it."""
         return Response(SiteSerializer(_site(request, site_id), context=_roles(request)).data)
@@ -96,7 +96,7 @@ class MemberListView(APIView):
 
     scopes = {"GET": USER, "POST": USER}  # noqa: RUF012
 
-    @extend_schema(summary="Members of a site", responses=MemberSerializer(many=True))
+    @extend_schema(summary="List the members of a site", responses=MemberSerializer(many=True))
     def get(self, request: Request, site_id: int) -> Response:
         """Lists the site's members in the order in which they joined."""
         members = _site(request, site_id).memberships.select_related("user")

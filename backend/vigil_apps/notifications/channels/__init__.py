@@ -1,4 +1,4 @@
-"""The channels, by their names."""
+"""The notification channels by name."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
-"""Where notifications may go: judged when an address is written, and again when a connection is made to it.
+"""Check where notifications may be sent: when a URL is entered, and again when connecting.
 
-A name is resolved once, every address that it has is judged, and the connection goes to one of just these: what the
-name means a moment later (DNS rebinding) plays no part.
+A host name is resolved once, all its addresses are checked, and the connection goes to one of exactly these. A later
+DNS answer (DNS rebinding) has no effect.
 """
 
 import socket
@@ -25,15 +25,15 @@ CONNECT_SECONDS = 5.0
 
 
 def check_url(url: str, schemes: Iterable[str]) -> str:
-    """The URL, stripped. Raises ValueError whose text repeats nothing of it."""
+    """Return the URL, stripped. Raises ValueError whose text repeats no part of it."""
     url = url.strip()
     if any(character.isspace() or not character.isprintable() for character in url):
-        raise ValueError("must not contain spaces or control characters; write them as %20 and the like")
+        raise ValueError("must not contain spaces or control characters; write them percent-encoded, such as %20")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise ValueError("must be a URL; a special character in a password is written as %XX") from None
+        raise ValueError("must be a URL; write special characters in a password as %XX") from None
     if parts.scheme.lower() not in schemes:
         raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
     if not host or port == 0:
@@ -50,11 +50,11 @@ def check_url(url: str, schemes: Iterable[str]) -> str:
 
 
 def permitted_addresses(host: str, port: int) -> list[str]:
-    """The addresses of the host, all of them permitted. Raises DeliveryError."""
+    """Return the host's addresses, all of them permitted. Raises DeliveryError."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise DeliveryError("the host's name cannot be resolved") from None
+        raise DeliveryError("the host name cannot be resolved") from None
     addresses = list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
     if not all(settings.VIGIL_NOTIFY_ADDRESSES.permits(address) for address in addresses):
         raise DeliveryError(f"the address {FORBIDDEN}")
@@ -62,9 +62,9 @@ def permitted_addresses(host: str, port: int) -> list[str]:
 
 
 class PinnedBackend(httpcore.NetworkBackend):
-    """httpcore's sockets, which connect to addresses that were judged. TLS still checks the name of the URL.
+    """httpcore's sockets, connected to checked addresses only. TLS still verifies the name in the URL.
 
-    `ends_at`: the monotonic time at which everything is over, also with a receiver that sends a byte now and then.
+    `ends_at`: the monotonic time at which everything ends, even if the receiver keeps sending single bytes.
     """
 
     def __init__(self, ends_at: float) -> None:
@@ -79,7 +79,7 @@ class PinnedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """Tries one address after the other."""
+        """Try one address after the other."""
         failure: Exception | None = None
         for address in permitted_addresses(host, port)[:3]:
             try:
@@ -90,12 +90,12 @@ class PinnedBackend(httpcore.NetworkBackend):
         raise failure or httpcore.ConnectError("no address")
 
     def sleep(self, seconds: float) -> None:
-        """As it is."""
+        """Wait as httpcore does."""
         self._backend.sleep(seconds)
 
 
 class _BoundedStream(httpcore.NetworkStream):
-    """Each operation has its own limit in httpcore; here all of them together have one."""
+    """Applies one common time limit to all operations; httpcore limits each of them separately."""
 
     def __init__(self, stream: httpcore.NetworkStream, ends_at: float) -> None:
         self._stream = stream
@@ -104,29 +104,29 @@ class _BoundedStream(httpcore.NetworkStream):
     def _left(self, timeout: float | None) -> float:
         left = self._ends_at - time.monotonic()
         if left <= 0:
-            raise httpcore.ReadTimeout("all the time is used up")
+            raise httpcore.ReadTimeout("the time limit is exceeded")
         return left if timeout is None else min(timeout, left)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Within what is left."""
+        """Read within the remaining time."""
         return self._stream.read(max_bytes, self._left(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Within what is left."""
+        """Write within the remaining time."""
         self._stream.write(buffer, self._left(timeout))
 
     def close(self) -> None:
-        """Closes the socket."""
+        """Close the socket."""
         self._stream.close()
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        """The same, encrypted."""
+        """Return the same stream with TLS."""
         return _BoundedStream(
             self._stream.start_tls(ssl_context, server_hostname, self._left(timeout)), self._ends_at
         )
 
     def get_extra_info(self, info: str) -> Any:
-        """Of the socket."""
+        """Return the socket's information."""
         return self._stream.get_extra_info(info)

@@ -1,7 +1,7 @@
-"""Whatever Apprise speaks (Telegram, Slack, Signal, ntfy, Matrix, …): https://github.com/caronc/apprise.
+"""Services that Apprise supports (Telegram, Slack, Signal, ntfy, Matrix, …): https://github.com/caronc/apprise.
 
-Apprise runs in a process of its own, with the URL on its standard input: see `apprise_process` for what it may do
-there. So a service that hangs is ended, and none of its hundred plug-ins is ever part of the backend.
+Apprise runs in a separate process and gets the URL on its standard input; `apprise_process` restricts what it can do.
+A hanging service can be killed, and none of the hundred plug-ins becomes part of the backend.
 """
 
 import json
@@ -17,7 +17,7 @@ from vigil_apps.notifications.channels.base import MASK, SEND_SECONDS, DeliveryE
 from vigil_apps.notifications.core.message import Content
 
 _START_SECONDS = 15.0
-"""Apprise reads all its plug-ins first, which a busy machine takes its time for."""
+"""Apprise first loads all its plug-ins, which takes long on a busy machine."""
 INVALID = "must be an Apprise URL of a service on the network, as in tgram://bottoken/ChatID"
 
 
@@ -28,9 +28,9 @@ ONE_RECIPIENT = (
 
 
 class AppriseTarget(Target):
-    """A service that Apprise knows."""
+    """A service that Apprise supports."""
 
-    url: str = Field(max_length=2000, description="An Apprise URL. Of it, only the scheme is ever shown.")
+    url: str = Field(max_length=2000, description="An Apprise URL. Responses contain only its scheme.")
 
     @field_validator("url")
     @classmethod
@@ -47,34 +47,35 @@ class AppriseTarget(Target):
 
 
 class Apprise:
-    """A message by Apprise."""
+    """Sends messages through Apprise."""
 
     label = "Apprise"
     target_type = AppriseTarget
 
     def unavailable(self) -> str:
-        """It always works."""
+        """Return no problem: the channel needs no settings."""
         return ""
 
     def masked(self, target: AppriseTarget) -> Mapping[str, Any]:
-        """Which service. Everything else in an Apprise URL may be a secret."""
+        """Return the scheme. Everything else in an Apprise URL may be secret."""
         return {"url": f"{target.url.partition('://')[0]}://{MASK}"}
 
     def send(self, target: AppriseTarget, content: Content) -> None:
-        """Apprise's word that the service took the message is the confirmation."""
+        """Send the message; Apprise's report that the service accepted it is the confirmation."""
         answer = _asked({"url": target.url, "title": content.title, "body": content.text})
         if answer.get("error"):
-            # Older subscriptions may name several recipients: those who have the message must not get it again.
+            # Older subscriptions may name several recipients: those who have received the message must not get it
+            # again.
             raise DeliveryError(str(answer["error"]), is_final=answer.get("recipients", 1) > 1)
 
 
 def _asked(question: dict[str, Any]) -> dict[str, Any]:
-    """What the process answers. Raises DeliveryError where it does not."""
+    """Return the process's answer. Raises DeliveryError if there is none."""
     policy = settings.VIGIL_NOTIFY_ADDRESSES
     networks = [str(network) for network in policy.also]
     try:
         finished = subprocess.run(
-            # -I: neither the working directory nor PYTHON… variables decide what is imported.
+            # -I: neither the working directory nor PYTHON… variables influence imports.
             [sys.executable, "-I", "-m", "vigil_apps.notifications.channels.apprise_process"],
             input=json.dumps({**question, "networks": networks}),
             env={},

@@ -1,9 +1,9 @@
-"""Apprise, in a process of its own: reads one JSON object, sends one message, writes one JSON object, ends.
+"""Run Apprise in a separate process: read one JSON object, send one message, write one JSON object, exit.
 
-An Apprise URL comes from a user, and there are plug-ins that connect to any host, read files that the URL names, or
-start programs. So before the URL is looked at, an audit hook (PEP 578) is set that nothing in the process can take
-away: connections only to addresses that may be reached, judged when they are made; files only of Python itself and
-of its TLS; no programs. Apprise is no enemy, which a hook would not hold; what comes through the URL is.
+Apprise URLs come from users, and there are plug-ins that connect to any host, read files that the URL names, or start
+programs. Before the URL is parsed, an audit hook (PEP 578) is installed that no code in the process can remove. It
+permits connections to checked addresses only, files of Python and its TLS only, and no programs. A hook could not
+contain malicious code, but Apprise is trusted; only the URL is not.
 """
 
 import json
@@ -29,11 +29,11 @@ _STATUS = re.compile(r"error=(\d{3})\b")
 
 
 class ForbiddenError(OSError):
-    """Something that the process may not do."""
+    """An operation that the process is not permitted to perform."""
 
 
 class _Guard:
-    """The hook. Remembers what it has refused, since plug-ins swallow errors."""
+    """The audit hook. It records what it has denied, since plug-ins swallow errors."""
 
     def __init__(self, addresses: PublicAddresses) -> None:
         self.refused = ""
@@ -54,7 +54,7 @@ class _Guard:
         host = address[0] if isinstance(address, tuple) and address else ""
         try:
             is_permitted = isinstance(host, str) and self._addresses.permits(host.partition("%")[0])
-        except ValueError:  # a name, which the operating system would resolve by itself, or a socket file
+        except ValueError:  # a host name, which the operating system would resolve, or a Unix socket
             is_permitted = False
         if not is_permitted:
             self._refuse("its address is in a network that VIGIL_NOTIFY_NETWORKS does not allow")
@@ -84,7 +84,7 @@ def _own_folders() -> list[str]:
 
 
 class _Statuses(logging.Handler):
-    """Of all that Apprise logs, the HTTP status alone: the rest may repeat the URL or what a service says."""
+    """Keeps only HTTP statuses of Apprise's log: the rest may contain the URL or text of a service."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,11 +96,11 @@ class _Statuses(logging.Handler):
 
 
 def answer(question: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the URL and, where there is a body, send it.
+    """Check the URL and, if there is a body, send it.
 
-    `error` is missing where all went well; `recipients` is how many the URL names.
+    `error` is missing on success; `recipients` is the number of recipients that the URL names.
     """
-    import apprise  # its plug-ins are read here, before the guard stands
+    import apprise  # loads its plug-ins, before the guard is active
 
     manager = apprise.plugins.N_MGR
     manager.load_modules()
@@ -122,7 +122,7 @@ def answer(question: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_sent(apprise: Any, service: Any, question: Mapping[str, Any]) -> bool:
-    """Send plain text: services that take HTML or Markdown get it escaped, and longer ones than they take, cut."""
+    """Send plain text. It is escaped for services with HTML or Markdown, and cut to a service's maximum length."""
     if service.overflow_mode == apprise.OverflowMode.UPSTREAM:
         service.overflow_mode = apprise.OverflowMode.TRUNCATE
     services = apprise.Apprise()
@@ -132,19 +132,19 @@ def _is_sent(apprise: Any, service: Any, question: Mapping[str, Any]) -> bool:
 
 
 def _instance(apprise: Any, url: str) -> Any:
-    """Return the service that the URL names; None where it names none that may be used."""
+    """Return the service that the URL names; None if it names none that is permitted."""
     if url.partition("://")[0].strip().lower() in _LOCAL_SCHEMES:
         return None
     try:
-        # A redirected POST arrives as a GET without the message (RFC 9110, section 15.4), and would count as sent.
+        # A redirected POST arrives as a GET without the body (RFC 9110, section 15.4), and would count as sent.
         asset = apprise.AppriseAsset(http_redirects=False)
         return apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
-    except Exception:  # noqa: BLE001 whatever a plug-in makes of what it is given
+    except Exception:  # noqa: BLE001 a plug-in may raise anything for such input
         return None
 
 
 def main() -> None:
-    """Whatever goes wrong, nothing but the answer is written."""
+    """Run; whatever happens, only the answer is written to stdout."""
     written = sys.stdout
     sys.stdout = sys.stderr
     question = json.load(sys.stdin)

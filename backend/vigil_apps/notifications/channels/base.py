@@ -1,4 +1,4 @@
-"""What every channel is. A new one is a file with a class like this, and a row in the registry."""
+"""The interface of channels. To add one, add a file with such a class and a row in the registry."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
@@ -9,15 +9,15 @@ from vigil_apps.notifications.core.message import Content
 
 MASK = "***"
 SEND_SECONDS = 20.0
-"""An attempt ends within this time, one way or the other."""
+"""An attempt ends within this time."""
 
 
 class DeliveryError(Exception):
     """The receiver has not confirmed the message.
 
-    The text is shown to users: it is made of our own words and numbers, never of what a library or a receiver says,
-    which may repeat an address or a password. `is_final`: another attempt makes no sense. `is_gone`: nor does any
-    other message. `retry_after_seconds`: what the receiver asks for.
+    The text is shown to users: it contains only our own words and numbers, never text of a library or receiver, which
+    may repeat an address or a password. `is_final`: retrying is useless. `is_gone`: so is sending any other message.
+    `retry_after_seconds`: the delay that the receiver requests.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class DeliveryError(Exception):
 
 
 class Target(BaseModel):
-    """Where a channel sends to. Errors of validation name the field and never repeat its value."""
+    """Where a channel sends to. Validation errors name the field and never repeat its value."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -45,26 +45,26 @@ T = TypeVar("T", bound=Target)
 
 
 class Channel(Protocol[T]):
-    """A way to reach somebody."""
+    """A way to notify a user."""
 
     label: str
     target_type: type[T]
 
     def unavailable(self) -> str:
-        """Why nobody can use it on this server, and what would change that; empty: it works."""
+        """Return why this server cannot use the channel and how to enable it; empty if it can."""
         ...
 
     def masked(self, target: T) -> Mapping[str, Any]:
-        """The target as its user may see it again: enough to tell it from others, no secret."""
+        """Return the target for display to its user: identifiable, but without secrets."""
         ...
 
     def send(self, target: T, content: Content) -> None:
-        """Returns once the receiver has confirmed the message. Raises DeliveryError."""
+        """Send the message; return after the receiver has confirmed it. Raises DeliveryError."""
         ...
 
 
 def masked_url(url: str) -> str:
-    """Scheme, host and port; what may be secret (user, path, query) is only said to be there."""
+    """Return scheme, host and port; mark that other parts (user, path, query), which may be secret, exist."""
     scheme, _, rest = url.partition("://")
     authority, slash, path = rest.partition("/")
     authority, question, _ = authority.partition("?")

@@ -1,4 +1,4 @@
-"""E-mail through the server's own mail relay (`VIGIL_EMAIL_HOST`), with the first alerts' pictures."""
+"""E-mail through the server's mail relay (`VIGIL_EMAIL_HOST`), with the images of the first alerts."""
 
 import smtplib
 import ssl
@@ -17,13 +17,13 @@ from vigil_apps.notifications.channels.base import DeliveryError, Target
 from vigil_apps.notifications.core.message import Content
 
 PICTURES = 4
-"""As many pictures are attached; mail relays refuse what is large."""
+"""Maximum number of attached images; mail relays reject large messages."""
 
 
 class EmailTarget(Target):
     """A mailbox."""
 
-    address: str = Field(max_length=254, description="As in anna@example.org; one address.")
+    address: str = Field(max_length=254, description="One address, such as anna@example.org.")
 
     @field_validator("address")
     @classmethod
@@ -36,35 +36,35 @@ class EmailTarget(Target):
 
 
 class Email:
-    """A mail of plain text."""
+    """Sends plain-text e-mails."""
 
     label = "E-mail"
     target_type = EmailTarget
 
     def unavailable(self) -> str:
-        """Without a relay there is no mail."""
+        """Return a problem if no mail relay is configured."""
         return "" if settings.EMAIL_HOST else "e-mail is not set up on this server (VIGIL_EMAIL_HOST)"
 
     def masked(self, target: EmailTarget) -> Mapping[str, Any]:
-        """An address is what its owner wants to see, and no password."""
+        """Return the address: it is not secret for its owner."""
         return {"address": target.address}
 
     def send(self, target: EmailTarget, content: Content) -> None:
-        """The relay's 250 confirms: from there on the message is in its hands."""
+        """Send the mail; the relay's status 250 is the confirmation, as it is then responsible for the delivery."""
         try:
             if _mail(target, content).send() != 1:
                 raise DeliveryError("the mail was not sent")
         except smtplib.SMTPRecipientsRefused as error:
             code = max((code for code, _ in error.recipients.values()), default=0)
-            raise DeliveryError(f"the mail relay refuses the address ({code})", is_final=code >= 500) from None
+            raise DeliveryError(f"the mail relay rejected the address ({code})", is_final=code >= 500) from None
         except smtplib.SMTPAuthenticationError:
-            raise DeliveryError("the mail relay refuses the server's user or password (VIGIL_EMAIL_USER)") from None
+            raise DeliveryError("the mail relay rejected the user name or password (VIGIL_EMAIL_USER)") from None
         except smtplib.SMTPResponseException as error:
             raise DeliveryError(f"the mail relay answered {error.smtp_code}") from None
         except ssl.SSLError:
-            raise DeliveryError("the mail relay's TLS is not good (VIGIL_EMAIL_SECURITY)") from None
+            raise DeliveryError("the TLS handshake with the mail relay failed (VIGIL_EMAIL_SECURITY)") from None
         except (smtplib.SMTPException, OSError):
-            raise DeliveryError("the mail relay cannot be reached, or broke the connection") from None
+            raise DeliveryError("the mail relay is unreachable or closed the connection") from None
 
 
 def _mail(target: EmailTarget, content: Content) -> EmailMessage:
@@ -73,7 +73,7 @@ def _mail(target: EmailTarget, content: Content) -> EmailMessage:
         subject=" ".join(content.title.split()),
         body=content.text,
         to=[target.address],
-        # The same in every attempt: mail programs and servers know a repetition by it.
+        # The same in every attempt: mail programs and servers detect duplicates by it.
         headers={"Message-ID": f"<{content.id}@{domain}>", "X-Vigil-Id": str(content.id)},
     )
     for number, key in enumerate([alert.image_key for alert in content.alerts if alert.image_key][:PICTURES], 1):
@@ -87,4 +87,4 @@ def _picture(key: str) -> bytes | None:
     try:
         return pictures.read(key)
     except pictures.StorageUnavailableError:
-        return None  # the alert is what matters
+        return None  # send the alert without its image

@@ -1,4 +1,4 @@
-"""One POST to somebody's server: the address pinned, no redirect followed, no proxy, little read of the answer."""
+"""Send one POST request to a user's server: to a checked address, without redirects or proxies."""
 
 import ssl
 import time
@@ -18,14 +18,14 @@ _MOST_READ_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back."""
+    """Status and headers of the answer."""
 
     status: int
     retry_after_seconds: float | None
 
 
 def post(url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
-    """Sends the request and returns the answer, whatever its status. Raises DeliveryError where there is none."""
+    """Send the request and return the answer, whatever its status. Raises DeliveryError if there is none."""
     ends_at = time.monotonic() + SEND_SECONDS
     timeout = {"connect": CONNECT_SECONDS, "read": SEND_SECONDS / 2, "write": SEND_SECONDS / 2, "pool": 1.0}
     try:
@@ -47,14 +47,14 @@ def post(url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
         raise DeliveryError("the receiver did not answer in time") from None
     except httpcore.ConnectError as error:
         if isinstance(error.__context__, ssl.SSLError) or "SSL" in str(error):
-            raise DeliveryError("the receiver's TLS certificate is not good, or it speaks no TLS") from None
-        raise DeliveryError("the receiver cannot be reached") from None
+            raise DeliveryError("the receiver's TLS certificate is invalid, or it does not use TLS") from None
+        raise DeliveryError("the receiver is unreachable") from None
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, OSError):
         raise DeliveryError("the connection broke before the receiver confirmed the message") from None
 
 
 def _ascii(url: str) -> httpcore.URL:
-    """Return the URL as it goes over the wire: the host in IDNA (RFC 5891), the rest percent-encoded (RFC 3986)."""
+    """Return the encoded URL: the host in IDNA (RFC 5891), the rest percent-encoded (RFC 3986)."""
     parsed = httpx.URL(url)
     return httpcore.URL(
         scheme=parsed.raw_scheme, host=parsed.raw_host, port=parsed.port, target=parsed.raw_path or b"/"
@@ -62,7 +62,7 @@ def _ascii(url: str) -> httpcore.URL:
 
 
 def require_success(answer: Answer) -> None:
-    """Raises DeliveryError unless the status is 2xx. 410 says that nothing is ever wanted there again."""
+    """Raise DeliveryError unless the status is 2xx. 410 means that the receiver is gone permanently."""
     if 200 <= answer.status < 300:
         return
     if 300 <= answer.status < 400:
@@ -75,7 +75,7 @@ def require_success(answer: Answer) -> None:
 
 
 def _read_on(response: httpcore.Response) -> None:
-    """Reads a short answer to its end; the status alone counts, so a long one is left unread."""
+    """Read a short answer to its end; a long one is not read, since only the status counts."""
     count = 0
     for part in response.iter_stream():
         count += len(part)
@@ -84,7 +84,7 @@ def _read_on(response: httpcore.Response) -> None:
 
 
 def _retry_after(response: httpcore.Response) -> float | None:
-    """Seconds, from either form of Retry-After (RFC 9110, section 10.2.3)."""
+    """Return the seconds of a Retry-After header in either form (RFC 9110, section 10.2.3)."""
     for name, value in response.headers:
         if name.lower() != b"retry-after":
             continue

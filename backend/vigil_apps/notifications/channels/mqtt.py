@@ -1,7 +1,7 @@
-"""MQTT 5 with QoS 1, over TCP or TLS: a PUBACK whose reason code is no failure confirms.
+"""MQTT 5 with QoS 1, over TCP or TLS: a PUBACK with a success code is the confirmation.
 
-MQTT 3.1.1 is not spoken: its PUBACK has no reason code, so a broker that discards a message, because its access list
-denies the topic, acknowledges it like any other (MQTT 5.0, section 3.4.2.1).
+MQTT 3.1.1 is not supported: its PUBACK has no reason code, so a broker that discards a message, because its access
+list denies the topic, acknowledges it nevertheless (MQTT 5.0, section 3.4.2.1).
 """
 
 import json
@@ -28,7 +28,7 @@ class MqttTarget(Target):
     """A topic of a broker."""
 
     url: str = Field(max_length=2000, description="mqtts://user:password@host:8883, or mqtt:// without TLS.")
-    topic: str = Field(min_length=1, max_length=200, description="As in vigil/alerts; without + and #.")
+    topic: str = Field(min_length=1, max_length=200, description="Topic such as vigil/alerts, without + and #.")
 
     @field_validator("url")
     @classmethod
@@ -36,7 +36,7 @@ class MqttTarget(Target):
         url = check_url(url, tuple(_PORTS)[::-1])
         parts = urlsplit(url)
         if parts.path.strip("/") or parts.query or parts.fragment:
-            raise ValueError("must have nothing behind the port; the topic is a field of its own")
+            raise ValueError("must end with the host or port; enter the topic in its own field")
         return url
 
     @field_validator("topic")
@@ -48,21 +48,21 @@ class MqttTarget(Target):
 
 
 class Mqtt:
-    """A message of JSON on a topic."""
+    """Publishes JSON messages to a topic."""
 
     label = "MQTT"
     target_type = MqttTarget
 
     def unavailable(self) -> str:
-        """It always works."""
+        """Return no problem: the channel needs no settings."""
         return ""
 
     def masked(self, target: MqttTarget) -> Mapping[str, Any]:
-        """Broker and topic."""
+        """Return broker and topic."""
         return {"url": masked_url(target.url), "topic": target.topic}
 
     def send(self, target: MqttTarget, content: Content) -> None:
-        """Connects, publishes, waits for PUBACK, and says goodbye."""
+        """Connect, publish, wait for PUBACK, and disconnect."""
         ends_at = time.monotonic() + SEND_SECONDS
         client, state = _connected(target, ends_at)
         try:
@@ -72,13 +72,13 @@ class Mqtt:
             if not state.is_confirmed:
                 raise DeliveryError(f"the broker refused the message: {state.refused}")
         except (ValueError, RuntimeError):
-            raise DeliveryError("the connection to the broker broke") from None
+            raise DeliveryError("the broker closed the connection") from None
         finally:
             client.disconnect()
 
 
 class _State:
-    """What the broker has said."""
+    """The broker's answers."""
 
     def __init__(self) -> None:
         self.is_connected = False
@@ -87,7 +87,7 @@ class _State:
 
 
 class _PinnedClient(paho.Client):
-    """Connects to an address that was judged. TLS still checks the name."""
+    """Connects to a checked address. TLS still verifies the name."""
 
     def _create_socket_connection(self) -> socket.socket:
         failure: OSError | None = None
@@ -114,9 +114,9 @@ def _connected(target: MqttTarget, ends_at: float) -> tuple[paho.Client, _State]
         client.connect(parts.hostname or "", parts.port or _PORTS[parts.scheme.lower()], keepalive=30)
         _loop_until(client, lambda: state.is_connected or state.refused is not None, ends_at)
     except ssl.SSLError:
-        raise DeliveryError("the broker's TLS certificate is not good, or it speaks no TLS") from None
+        raise DeliveryError("the broker's TLS certificate is invalid, or it does not use TLS") from None
     except OSError:
-        raise DeliveryError("the broker cannot be reached") from None
+        raise DeliveryError("the broker is unreachable") from None
     if not state.is_connected:
         raise DeliveryError(f"the broker refused the connection: {state.refused}")
     return client, state
@@ -125,7 +125,7 @@ def _connected(target: MqttTarget, ends_at: float) -> tuple[paho.Client, _State]
 def _on_connect(state: _State) -> Callable[..., None]:
     def on_connect(_client: Any, _data: Any, _flags: Any, code: ReasonCode, _properties: Any) -> None:
         if code.is_failure:
-            state.refused = str(code).lower()  # one of the specification's words, such as «not authorized»
+            state.refused = str(code).lower()  # a term of the specification, such as «not authorized»
         else:
             state.is_connected = True
 
@@ -134,7 +134,7 @@ def _on_connect(state: _State) -> Callable[..., None]:
 
 def _on_publish(state: _State) -> Callable[..., None]:
     def on_publish(_client: Any, _data: Any, _id: int, code: ReasonCode, _properties: Any) -> None:
-        # `is_published()` is true for a refused message, too: the reason code alone tells.
+        # `is_published()` is also true for a rejected message: only the reason code shows it.
         if code.is_failure:
             state.refused = str(code).lower()
         else:
@@ -156,4 +156,4 @@ def _loop_until(client: paho.Client, is_done: Callable[[], bool], ends_at: float
             raise DeliveryError("the broker did not confirm the message in time")
         code = client.loop(timeout=0.2)
         if code != paho.MQTT_ERR_SUCCESS and not is_done():
-            raise DeliveryError("the connection to the broker broke")
+            raise DeliveryError("the broker closed the connection")

@@ -1,4 +1,4 @@
-"""Web Push to a browser: RFC 8030 (delivery), RFC 8291 (encryption), RFC 8292 (who we are: VAPID)."""
+"""Web Push to a browser: RFC 8030 (delivery), RFC 8291 (encryption), RFC 8292 (identification by VAPID)."""
 
 import base64
 import binascii
@@ -23,15 +23,15 @@ from vigil_apps.notifications.channels.http import Answer, post, require_success
 from vigil_apps.notifications.core.message import Content
 
 TIME_TO_LIVE_SECONDS = 24 * 3600
-"""As long a push service keeps a message for a browser that is off."""
+"""How long a push service keeps a message for a browser that is not running."""
 _TOKEN_LIFE_SECONDS = 12 * 3600
-"""A token may live 24 hours at most (RFC 8292, section 2), which a service whose clock is behind sees as more."""
+"""A token may be valid for at most 24 hours (RFC 8292, section 2); a push service's clock may be behind."""
 _MOST_TEXT = 1000
-"""Characters. A push service takes 4096 bytes in all (RFC 8030, section 7.2)."""
+"""Maximum characters. A push service accepts 4096 bytes in total (RFC 8030, section 7.2)."""
 
 
 class PushKeys(Target):
-    """What the browser encrypts with, as `PushSubscription.toJSON()` gives it."""
+    """The browser's keys for encryption, from `PushSubscription.toJSON()`."""
 
     p256dh: str = Field(max_length=200, description="The browser's public key.")
     auth: str = Field(max_length=100, description="Its authentication secret.")
@@ -42,14 +42,14 @@ class PushKeys(Target):
         try:
             ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), decoded(text))
         except ValueError:
-            raise ValueError("must be a point of P-256 in Base64, as the browser gives it") from None
+            raise ValueError("must be a P-256 point in Base64, as the browser provides it") from None
         return text
 
     @field_validator("auth")
     @classmethod
     def _is_secret(cls, text: str) -> str:
         if len(decoded(text)) != 16:
-            raise ValueError("must be 16 bytes in Base64, as the browser gives it")
+            raise ValueError("must be 16 bytes in Base64, as the browser provides them")
         return text
 
 
@@ -66,22 +66,22 @@ class WebPushTarget(Target):
 
 
 class WebPush:
-    """A notification of the browser's own."""
+    """Sends notifications that the browser displays."""
 
     label = "Browser (Web Push)"
     target_type = WebPushTarget
 
     def unavailable(self) -> str:
-        """Without a key push services do not listen."""
+        """Return a problem if there is no key: push services reject requests without one."""
         return "" if settings.VIGIL_VAPID_KEY else "Web Push is not set up on this server (VIGIL_VAPID_KEY_FILE)"
 
     def masked(self, target: WebPushTarget) -> Mapping[str, Any]:
-        """The push service. Whoever has the rest can send to the browser."""
+        """Return the push service. Anyone who has the rest can send to the browser."""
         parts = urlsplit(target.endpoint)
         return {"endpoint": f"{parts.scheme}://{parts.netloc}/{MASK}", "keys": MASK}
 
     def send(self, target: WebPushTarget, content: Content) -> None:
-        """201 confirms: the push service has it, and keeps it while the browser is off."""
+        """Send the message; 201 confirms that the push service stores it until the browser is running."""
         parts = urlsplit(target.endpoint)
         claims = {
             "sub": _contact(),
@@ -94,7 +94,7 @@ class WebPush:
             "Content-Type": "application/octet-stream",
             "TTL": str(TIME_TO_LIVE_SECONDS),
             "Urgency": "high",
-            # A repetition takes the place of the first one while the browser is off (RFC 8030, section 5.4).
+            # A repeated message replaces the first one while the browser is not running (RFC 8030, section 5.4).
             "Topic": base64.urlsafe_b64encode(content.id.bytes).decode().rstrip("="),
         }
         answer = post(target.endpoint, headers=headers, body=_encrypted(target, content))
@@ -102,7 +102,7 @@ class WebPush:
 
 
 def public_key() -> str:
-    """The `applicationServerKey` with which a browser subscribes; empty where there is none."""
+    """Return the `applicationServerKey` with which a browser subscribes; empty without a key."""
     if not settings.VIGIL_VAPID_KEY:
         return ""
     point = _vapid(settings.VIGIL_VAPID_KEY).public_key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
@@ -110,7 +110,7 @@ def public_key() -> str:
 
 
 def decoded(text: str) -> bytes:
-    """Base64 of either alphabet, with or without padding; empty where it is none."""
+    """Decode Base64 in either alphabet, with or without padding; return empty if it is invalid."""
     try:
         return base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
@@ -121,8 +121,8 @@ def _require_kept(answer: Answer) -> None:
     if answer.status in {404, 410}:
         raise DeliveryError("the browser has ended its subscription", is_gone=True)
     if answer.status in {400, 413}:
-        raise DeliveryError(f"the push service refused the message ({answer.status})", is_final=True)
-    if answer.status in {401, 403}:  # for a clock that is wrong, for instance, which may be set right meanwhile
+        raise DeliveryError(f"the push service rejected the message ({answer.status})", is_final=True)
+    if answer.status in {401, 403}:  # possibly caused by a wrong clock, which may be corrected later
         raise DeliveryError(
             f"the push service refused this server's token ({answer.status}); check the server's clock",
             retry_after_seconds=answer.retry_after_seconds,
@@ -155,7 +155,7 @@ def _vapid(key: str) -> Vapid02:
 
 
 def _contact() -> str:
-    """Whom a push service may ask when something is wrong with us."""
+    """Return the contact for push services in case of problems."""
     parts = urlsplit(settings.VIGIL_PUBLIC_URL)
     if parts.scheme == "https" and parts.port is None:
         return f"https://{parts.hostname}"

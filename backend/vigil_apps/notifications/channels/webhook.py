@@ -1,4 +1,4 @@
-"""Webhooks, signed as the specification Standard Webhooks says (https://www.standardwebhooks.com)."""
+"""Webhooks, signed according to Standard Webhooks (https://www.standardwebhooks.com)."""
 
 import base64
 import binascii
@@ -21,18 +21,18 @@ _PREFIX = "whsec_"
 
 
 def new_secret() -> str:
-    """Signs one subscription's messages."""
+    """Return a new signing secret for one subscription."""
     return _PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 class WebhookTarget(Target):
     """A receiver of HTTP requests."""
 
-    url: str = Field(max_length=2000, description="https://… or http://…; it is shown without path and query.")
+    url: str = Field(max_length=2000, description="https://… or http://…. Responses omit path and query.")
     secret: str = Field(
         default="",
         max_length=120,
-        description="Signs the messages: whsec_ and 24 to 64 bytes in Base64. Left out: one is made and shown once.",
+        description="Signs the messages: whsec_ and 24 to 64 bytes in Base64. Generated and shown once if omitted.",
     )
 
     @field_validator("url")
@@ -44,33 +44,33 @@ class WebhookTarget(Target):
     @classmethod
     def _is_secret(cls, secret: str) -> str:
         if secret and not 24 <= len(_key(secret)) <= 64:
-            raise ValueError("must be whsec_ and 24 to 64 bytes in Base64, or left out")
+            raise ValueError("must be whsec_ and 24 to 64 bytes in Base64, or be omitted")
         return secret
 
 
 class Webhook:
-    """A POST of JSON."""
+    """Sends a POST request with JSON."""
 
     label = "Webhook"
     target_type = WebhookTarget
 
     def unavailable(self) -> str:
-        """It always works."""
+        """Return no problem: the channel needs no settings."""
         return ""
 
     def masked(self, target: WebhookTarget) -> Mapping[str, Any]:
-        """The host."""
+        """Return the host."""
         return {"url": masked_url(target.url)}
 
     def send(self, target: WebhookTarget, content: Content) -> None:
-        """2xx confirms."""
+        """Send the message; a 2xx status is the confirmation."""
         body = json.dumps(content.as_json(), ensure_ascii=False).encode()
         headers = signed_headers(target.secret, message_id=str(content.id), body=body, timestamp=int(time.time()))
         require_success(post(target.url, headers={**headers, "Content-Type": "application/json"}, body=body))
 
 
 def signed_headers(secret: str, *, message_id: str, body: bytes, timestamp: int) -> dict[str, str]:
-    """The three headers. HMAC-SHA256 over id, time (Unix seconds) and body, with dots between them."""
+    """Return the three headers. HMAC-SHA256 over id, time (Unix seconds) and body, joined by dots."""
     signed = f"{message_id}.{timestamp}.".encode() + body
     signature = base64.b64encode(hmac.new(_key(secret), signed, hashlib.sha256).digest()).decode()
     return {

@@ -1,1 +1,1 @@
-"""Decisions of notifications, without Django or a network."""
+"""Decisions about notifications, without Django or network access."""

@@ -1,4 +1,4 @@
-"""Which alerts a subscription is about."""
+"""Decide which alerts match a subscription."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from vigil_contracts.schedule import is_armed
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """What a subscription can ask of an alert."""
+    """The properties of an alert that a subscription can filter."""
 
     alert_type: str
     confidence: float
@@ -19,7 +19,7 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A subscription's filters; an empty one lets everything pass."""
+    """A subscription's filters; an empty one matches everything."""
 
     alert_types: tuple[str, ...] = ()
     cameras: tuple[int, ...] = ()
@@ -28,7 +28,7 @@ class Wish:
     schedule: Schedule | None = None
 
     def wants(self, alert: Happened, *, now: datetime) -> bool:
-        """Whether the alert passes. A camera that was named and is gone is still named, so that never all come."""
+        """Return whether the alert matches. A deleted camera stays in the filter, so that it never becomes empty."""
         if self.alert_types and alert.alert_type not in self.alert_types:
             return False
         if alert.confidence < self.minimum_confidence:

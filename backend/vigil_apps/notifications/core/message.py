@@ -1,4 +1,4 @@
-"""What a message says, before any channel gives it its form."""
+"""The content of a message, before a channel formats it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from vigil_apps.notifications.core.names import MessageKind
 from vigil_contracts.names import AlertType
 
 LISTED = 10
-"""As many alerts are written out in a text; of the others it says how many there are."""
+"""Maximum number of alerts listed in a text; the remaining ones are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToldAlert:
-    """An alert as receivers learn of it. `url` is empty where the backend does not know its own address."""
+    """An alert as receivers get it. `url` is empty if the backend does not know its public URL."""
 
     id: int
     camera: int
@@ -33,20 +33,20 @@ class ToldAlert:
 
     @property
     def sentence(self) -> str:
-        """As in «Person at Front gate, zone door»."""
+        """Return a text such as «Person at Front gate, zone door»."""
         what = self.alert_type.replace("_", " ").capitalize()
         place = f", zone {self.zone}" if self.zone else ""
         return f"{what} at {self.camera_name}{place}"
 
     @property
     def line(self) -> str:
-        """With the time, and what else is known."""
+        """Return the text with the time and other details."""
         sure = "" if self.alert_type == AlertType.CAMERA_OFFLINE else f" ({self.confidence:.0%} sure)"
         more = f" {self.description}" if self.description else ""
         return f"{self.timestamp:%Y-%m-%d %H:%M:%S} UTC: {self.sentence}{sure}.{more}"
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the alert for programs."""
         return {
             "id": self.id,
             "camera": self.camera,
@@ -65,7 +65,7 @@ class ToldAlert:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A message, the same in every attempt. `id` tells a repetition from another message."""
+    """A message, identical in every attempt. Receivers detect a repeated message by its `id`."""
 
     id: UUID
     kind: MessageKind
@@ -76,7 +76,7 @@ class Content:
 
     @property
     def title(self) -> str:
-        """One line."""
+        """Return a title of one line."""
         if self.kind == MessageKind.TEST:
             return "Vigil: this is a test"
         if len(self.alerts) == 1:
@@ -87,7 +87,7 @@ class Content:
 
     @property
     def text(self) -> str:
-        """Plain text."""
+        """Return the plain text."""
         if self.kind == MessageKind.TEST:
             return f"Notifications of «{self.subscription_name}» arrive here."
         lines = [f"{alert.line}\n{alert.url}".rstrip() for alert in self.alerts[:LISTED]]
@@ -97,11 +97,11 @@ class Content:
 
     @property
     def url(self) -> str:
-        """Where a click leads; empty where there is no such place."""
+        """Return where a click leads; empty if there is no such page."""
         return self.alerts[0].url if self.alerts else ""
 
     def as_json(self) -> dict[str, Any]:
-        """For programs: webhooks and MQTT."""
+        """Return the message for programs: webhooks and MQTT."""
         return {
             "id": str(self.id),
             "kind": str(self.kind),

@@ -1,10 +1,10 @@
-"""The closed vocabularies of notifications. Values are stored; never rename one."""
+"""Enumerations of notifications. Their values are stored; never rename one."""
 
 from enum import StrEnum
 
 
 class ChannelName(StrEnum):
-    """A way to reach somebody."""
+    """A way to notify a user."""
 
     WEBHOOK = "webhook"
     EMAIL = "email"
@@ -14,20 +14,20 @@ class ChannelName(StrEnum):
 
 
 class MessageKind(StrEnum):
-    """What a message is about."""
+    """The subject of a message."""
 
     ALERTS = "alerts"
     TEST = "test"
 
 
 class MessageState(StrEnum):
-    """How far a message has come."""
+    """The delivery state of a message."""
 
     PENDING = "pending"
-    """It waits for its first or its next attempt."""
+    """Waits for its first or next attempt."""
     SENT = "sent"
-    """The receiver has confirmed it."""
+    """Confirmed by the receiver."""
     FAILED = "failed"
-    """Given up: the reason says why."""
+    """Given up; the reason says why."""
     DROPPED = "dropped"
-    """It may not be sent any more: the subscription is off, or its user has lost sight of the cameras."""
+    """No longer permitted: the subscription is off, or its user has lost access to the cameras."""

@@ -1,4 +1,4 @@
-"""Which of the alerts that wait go into which message, and when."""
+"""Decide which waiting alerts go into which message, and when."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,21 +6,21 @@ from datetime import datetime, timedelta
 
 RATE_PERIOD = timedelta(hours=1)
 MOST_ALERTS = 500
-"""In one message; more come in the next."""
+"""Maximum number of alerts in one message; more go into the next one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often a subscription's user wants to hear. `messages_per_hour` None: there is no limit."""
+    """How often a subscription may send. `messages_per_hour` None: no limit."""
 
     digest: timedelta = timedelta(0)
     messages_per_hour: int | None = None
 
 
 def grouped(waiting_since: Sequence[datetime], pace: Pace, *, sent_within_period: int, now: datetime) -> list[range]:
-    """The messages to make at this moment, each as the range of the alerts that it takes, the oldest first.
+    """Return the messages to create now, each as the range of its alerts, the oldest first.
 
-    Nothing is lost to the limit: what is beyond it waits, and the last message that is allowed takes all the rest.
+    The limit drops nothing: alerts beyond it wait, and the last permitted message takes all the rest.
     """
     count = min(len(waiting_since), MOST_ALERTS)
     if not count or now - waiting_since[0] < pace.digest:

@@ -1,4 +1,4 @@
-"""What a subscription says: of which alerts, through which channel, when and how often."""
+"""The settings of a subscription: which alerts, through which channel, when and how often."""
 
 from typing import Annotated, Any
 
@@ -12,32 +12,37 @@ Ids = Annotated[tuple[Annotated[int, Field(ge=1, le=2**63 - 1)], ...], Field(max
 
 
 class SubscriptionSettings(BaseModel):
-    """All that a user can set."""
+    """All settings that a user can change."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 
     name: str = Field(min_length=1, max_length=100, description="Unique among the user's subscriptions.")
     channel: ChannelName
-    target: dict[str, Any] = Field(description="Where the channel sends to; each channel has fields of its own.")
+    target: dict[str, Any] = Field(description="Where the channel sends to; the fields depend on the channel.")
     is_active: bool = True
     alert_types: tuple[AlertType, ...] = Field(
-        default=(), max_length=len(AlertType), description="Only these; empty: all."
+        default=(), max_length=len(AlertType), description="Only alerts of these types; empty: all."
     )
-    cameras: Ids = Field(default=(), description="Only these cameras and those of `sites`; both empty: all you see.")
+    cameras: Ids = Field(
+        default=(), description="Only these cameras and those of `sites`; both empty: all that you can view."
+    )
     sites: Ids = Field(default=(), description="Only the cameras of these sites, and those of `cameras`.")
-    minimum_confidence: Fraction = Field(default=0.0, description="Only alerts that are at least this sure.")
+    minimum_confidence: Fraction = Field(default=0.0, description="Only alerts with at least this confidence.")
     schedule: Schedule | None = Field(
         default=None,
-        description="When you want to hear of alerts; what comes at other times is not told. Null: always.",
+        description="When to notify. Alerts at other times are not sent. Null: always.",
     )
     messages_per_hour: int | None = Field(
         default=60,
         ge=1,
         le=3600,
-        description="Alerts beyond it wait, and come together in the next message that it allows. Null: no limit.",
+        description="Further alerts wait and are combined in the next message. Null: no limit.",
     )
     digest_minutes: int = Field(
-        default=0, ge=0, le=1440, description="Alerts of this many minutes come in one message. 0: each at once."
+        default=0,
+        ge=0,
+        le=1440,
+        description="Combine the alerts of this many minutes in one message. 0: send immediately.",
     )
 
     @field_validator("name")

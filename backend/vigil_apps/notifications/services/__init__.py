@@ -1,1 +1,1 @@
-"""Writes of notifications."""
+"""Write subscriptions, messages and the outbox."""

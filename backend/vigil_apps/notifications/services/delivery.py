@@ -1,9 +1,9 @@
-"""One attempt to send one message: claim, send, note what came of it.
+"""Attempt to send one message: claim it, send it, record the result.
 
-A claim moves the message's `next_attempt_at` behind the time that an attempt may take, so that nobody else sends it
-meanwhile and somebody does when this process dies. The confirmation is noted at once. Dying between the two, after
-the receiver has confirmed and before that is committed, is the one way in which a message is sent again: with the
-same id, by which receivers know it.
+A claim moves the message's `next_attempt_at` beyond the maximum duration of an attempt: no other process sends it in
+the meantime, and another one does if this process dies. The confirmation is recorded at once. A message is sent twice
+only if the process dies between the receiver's confirmation and the commit; the id is the same, so that receivers can
+detect it.
 """
 
 import logging
@@ -32,25 +32,25 @@ from vigil_contracts.names import AlertType
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=90)
-"""Longer than any attempt takes (`channels.base.SEND_SECONDS`, and Apprise's start)."""
+"""Longer than any attempt (`channels.base.SEND_SECONDS` plus the start of Apprise)."""
 FIRST_DELAY_SECONDS = 5
 LONGEST_DELAY_SECONDS = 3600
 LONGEST_PAUSE = timedelta(minutes=1)
-"""For so long at most a receiver that failed holds up the other messages that are for it."""
+"""A failed receiver's other messages wait for at most this long."""
 KEPT = timedelta(days=30)
 FORGOTTEN_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A message that is this process's to send; `attempt` tells this claim from later ones."""
+    """A message that this process may send; `attempt` distinguishes this claim from later ones."""
 
     message: Message
     attempt: int
 
 
 def message_claim(*, message_id: UUID, now: datetime) -> Claim | None:
-    """Takes the message if it is due and nobody else has it."""
+    """Claim the message if it is due and unclaimed."""
     with transaction.atomic():
         due = Message.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
         message = due.filter(is_due(now=now), pk=message_id).first()
@@ -63,7 +63,7 @@ def message_claim(*, message_id: UUID, now: datetime) -> Claim | None:
 
 
 def message_deliver(*, message_id: UUID) -> MessageState | None:
-    """One attempt. Returns the state after it; None where the message was not to be had."""
+    """Attempt to deliver the message. Return its new state; None if it could not be claimed."""
     claim = message_claim(message_id=message_id, now=timezone.now())
     if claim is None:
         return None
@@ -77,23 +77,23 @@ def message_deliver(*, message_id: UUID) -> MessageState | None:
     except DeliveryError as error:
         return _failed(claim, channel, error)
     except CredentialsUnreadableError:
-        return _failed(claim, channel, DeliveryError("the server's key to the address is gone"))
-    except Exception as error:  # noqa: BLE001 one channel's mistake must not stop the others
-        # Its words may repeat what is secret.
-        logger.error("a channel failed: %s", type(error).__name__, extra={"channel": channel.value})
+        return _failed(claim, channel, DeliveryError("the key that encrypted the target is missing"))
+    except Exception as error:  # noqa: BLE001 one channel's bug must not stop the others
+        # The error's text may contain secrets.
+        logger.error("a notification channel failed: %s", type(error).__name__, extra={"channel": channel.value})
         return _failed(claim, channel, DeliveryError(f"the channel failed ({type(error).__name__})"))
     return _settle(claim, channel, MessageState.SENT, "")
 
 
 def messages_delete_old(*, now: datetime) -> int:
-    """Forgets messages that were settled long ago; returns how many rows went."""
+    """Delete messages that were settled long ago; return the number of deleted rows."""
     old = Message.objects.filter(settled_at__lt=now - KEPT).order_by("settled_at").values_list("pk", flat=True)
     ids = list(old[:FORGOTTEN_AT_ONCE])
     return Message.objects.filter(pk__in=ids).delete()[0] if ids else 0
 
 
 def _settle(claim: Claim, channel: ChannelName, state: MessageState, reason: str) -> MessageState:
-    """Whoever has the confirmation notes it, though another may have claimed the message by now."""
+    """Record the result even if another process has claimed the message in the meantime."""
     pending = Message.objects.filter(pk=claim.message.pk, state=MessageState.PENDING)
     pending.update(state=state, settled_at=timezone.now(), reason=reason)
     metrics.NOTIFICATIONS.labels(channel.value, state.value).inc()
@@ -105,10 +105,10 @@ def _settle(claim: Claim, channel: ChannelName, state: MessageState, reason: str
 
 
 def _failed(claim: Claim, channel: ChannelName, error: DeliveryError) -> MessageState:
-    """Another attempt later, or none any more; and a pause for whatever else is for this receiver."""
+    """Schedule the next attempt or give up, and pause the receiver's other messages."""
     now = timezone.now()
     if error.is_gone:
-        # Saved and not updated, so that the audit trail tells why nothing comes any more.
+        # `save` instead of `update`, so that the audit log shows why the subscription is off.
         subscription = Subscription.objects.get(pk=claim.message.subscription_id)
         subscription.is_active = False
         subscription.save(update_fields=["is_active", "updated_at"])
@@ -125,7 +125,7 @@ def _failed(claim: Claim, channel: ChannelName, error: DeliveryError) -> Message
 
 
 def _delay_seconds(attempt: int) -> float:
-    """Exponential, and at random, so that a receiver that comes back does not meet all at once."""
+    """Return an exponential delay with jitter, so that a recovered receiver does not get all messages at once."""
     drawn = get_exponential_backoff_interval(
         FIRST_DELAY_SECONDS, attempt - 1, LONGEST_DELAY_SECONDS, full_jitter=True
     )
@@ -133,7 +133,7 @@ def _delay_seconds(attempt: int) -> float:
 
 
 def _content(message: Message, subscription: Subscription) -> Content | None:
-    """What the message says; None where nothing is left of it that its user may see."""
+    """Return the message's content; None if its user can no longer view any of it."""
     alerts: list[ToldAlert] = []
     if not subscription.user.is_active:
         return None

@@ -1,4 +1,4 @@
-"""An alert goes into the outbox of everybody who wants to hear of it, in the alert's own transaction."""
+"""Put an alert into the outbox of all matching subscriptions, in the alert's transaction."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from vigil_contracts.rules import Schedule
 
 
 def alerts_enqueue(*, alerts: Sequence[Alert], now: datetime) -> list[int]:
-    """Writes an entry for each subscription that wants one of the alerts; returns their ids. One insert for all."""
+    """Insert an entry per matching subscription, in one statement; return the subscriptions' ids."""
     seen_by = subscriptions_that_see(cameras={alert.camera for alert in alerts})
     wishes = {one.pk: _wish(one) for subscriptions in seen_by.values() for one in subscriptions}
     entries = [

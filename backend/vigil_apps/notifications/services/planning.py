@@ -1,4 +1,4 @@
-"""Alerts that wait become messages, by each subscription's digest and limit. Nothing is sent here."""
+"""Combine waiting alerts into messages, by each subscription's digest interval and limit. Sends nothing."""
 
 import uuid
 from collections.abc import Collection
@@ -14,9 +14,9 @@ from vigil_apps.notifications.selectors import waiting_subscriptions
 
 
 def messages_plan(*, now: datetime, among: Collection[int] | None = None) -> list[UUID]:
-    """Makes the messages whose time has come, of all subscriptions or of those `among` them; returns their ids.
+    """Create the due messages of all subscriptions, or of those `among` them; return the messages' ids.
 
-    Several processes may do so at once: each subscription is planned by one at a time, and another goes past it.
+    Several processes can run this at once: each subscription is locked by one, and the others skip it.
     """
     made: list[UUID] = []
     for subscription_id in waiting_subscriptions(among=among):
@@ -26,7 +26,7 @@ def messages_plan(*, now: datetime, among: Collection[int] | None = None) -> lis
 
 @transaction.atomic
 def _plan(subscription_id: int, now: datetime) -> list[UUID]:
-    # NO KEY: alerts that refer to the subscription are stored meanwhile.
+    # NO KEY: allows concurrent inserts of alerts that refer to the subscription.
     locked = Subscription.objects.select_for_update(skip_locked=True, no_key=True).defer("target")
     subscription = locked.filter(pk=subscription_id).first()
     if subscription is None:

@@ -1,4 +1,4 @@
-"""Writes of subscriptions: checked as a whole, with errors that name the field."""
+"""Write subscriptions; they are validated as a whole, with errors that name the field."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -31,16 +31,16 @@ _COLUMNS = tuple(name for name in SubscriptionSettings.model_fields if name not 
 
 
 def target_of(subscription: Subscription) -> Target:
-    """Where it sends to. Raises surveillance.credentials.CredentialsUnreadableError."""
+    """Return the decrypted target. Raises surveillance.credentials.CredentialsUnreadableError."""
     kind = CHANNELS[ChannelName(subscription.channel)].target_type
-    # What was good when it was stored stays readable, whatever networks are allowed since: sending judges them.
+    # A stored target stays readable even if its network is no longer permitted: sending checks that.
     values = _stored_target(subscription)
     target: Target = kind.model_construct(**_constructed(kind, values))
     return target
 
 
 def _stored_target(subscription: Subscription) -> dict[str, Any]:
-    """The fields of the target. Raises CredentialsUnreadableError."""
+    """Return the target's fields. Raises CredentialsUnreadableError."""
     if isinstance(subscription.target, UnreadableText):
         raise CredentialsUnreadableError(TARGET_UNREADABLE)
     fields: dict[str, Any] = json.loads(subscription.target)
@@ -48,14 +48,14 @@ def _stored_target(subscription: Subscription) -> dict[str, Any]:
 
 
 def masked_target(subscription: Subscription) -> dict[str, Any]:
-    """The target as its user may see it; where it cannot be read, `problem` says why."""
+    """Return the masked target for its user; if it cannot be decrypted, `problem` says why."""
     if isinstance(subscription.target, UnreadableText):
         return {"problem": TARGET_UNREADABLE}
     return dict(CHANNELS[ChannelName(subscription.channel)].masked(target_of(subscription)))
 
 
 def subscription_create(*, user: User, values: Mapping[str, Any]) -> Subscription:
-    """Stores a new one. Raises InvalidInputError that names the field."""
+    """Create a subscription. Raises InvalidInputError that names the field."""
     if Subscription.objects.filter(user=user).count() >= MOST_SUBSCRIPTIONS:
         raise InvalidInputError({"non_field_errors": [TOO_MANY]})
     settings = parse(SubscriptionSettings, as_json_object(dict(values), field="non_field_errors"))
@@ -65,7 +65,7 @@ def subscription_create(*, user: User, values: Mapping[str, Any]) -> Subscriptio
 
 
 def subscription_update(*, subscription: Subscription, values: Mapping[str, Any]) -> Subscription:
-    """Changes the given fields; the channel stays. Raises InvalidInputError that names the field."""
+    """Change the given fields; the channel cannot be changed. Raises InvalidInputError that names the field."""
     if values.get("channel", subscription.channel) != subscription.channel:
         raise InvalidInputError({"channel": [CHANNEL_STAYS]})
     settings = parse(SubscriptionSettings, {**_as_values(subscription), **values})
@@ -75,13 +75,13 @@ def subscription_update(*, subscription: Subscription, values: Mapping[str, Any]
 
 
 def subscription_delete(*, subscription: Subscription) -> None:
-    """Deletes it, with what waits to be sent."""
+    """Delete the subscription and its unsent messages."""
     with transaction.atomic():
         subscription.delete()
 
 
 def web_push_subscribe(*, user: User, name: str, target: Mapping[str, Any]) -> tuple[Subscription, bool]:
-    """The subscription of a browser, made or brought up to date; and whether it is new. Raises InvalidInputError."""
+    """Create or update a browser's subscription; return it and whether it is new. Raises InvalidInputError."""
     for known in Subscription.objects.filter(user=user, channel=ChannelName.WEB_PUSH):
         is_readable = not isinstance(known.target, UnreadableText)
         if is_readable and _stored_target(known)["endpoint"] == target.get("endpoint"):
@@ -93,7 +93,7 @@ def web_push_subscribe(*, user: User, name: str, target: Mapping[str, Any]) -> t
 
 @transaction.atomic
 def message_create_test(*, subscription: Subscription) -> Message:
-    """Puts a test message into the outbox: it goes the way of all messages. It does not wait for a pause to end."""
+    """Put a test message into the outbox. It ignores a pause of the receiver."""
     now = timezone.now()
     Subscription.objects.filter(pk=subscription.pk).update(paused_until=None)
     return Message.objects.create(subscription=subscription, kind=MessageKind.TEST.value, next_attempt_at=now)
@@ -124,7 +124,7 @@ def _as_values(subscription: Subscription) -> dict[str, Any]:
 
 
 def _set_target(subscription: Subscription, sent: dict[str, Any]) -> None:
-    """Fields that come back as they were shown stay as they are. What is masked and changed is refused."""
+    """Set the target. Masked values that are sent back unchanged are kept; altered ones are an error."""
     channel = CHANNELS[ChannelName(subscription.channel)]
     if channel.unavailable():
         raise InvalidInputError({"channel": [channel.unavailable()]})
@@ -135,7 +135,7 @@ def _set_target(subscription: Subscription, sent: dict[str, Any]) -> None:
         values |= {name: stored[name] for name in ("secret",) if name in stored and not values.get(name)}
     masked = [name for name, value in values.items() if isinstance(value, str) and MASK in value]
     if masked:
-        raise InvalidInputError({f"target.{name}": [f"holds {MASK}; enter it anew"] for name in masked})
+        raise InvalidInputError({f"target.{name}": [f"contains {MASK}; enter it in full"] for name in masked})
     target = parse(channel.target_type, values, prefix="target")
     if isinstance(target, WebhookTarget) and not target.secret:
         target = target.model_copy(update={"secret": new_secret()})
@@ -143,7 +143,7 @@ def _set_target(subscription: Subscription, sent: dict[str, Any]) -> None:
 
 
 def _check_ids(user: User, settings: SubscriptionSettings, given: Collection[str]) -> None:
-    """What is named now must be visible now. What was named before, and is gone, harms nothing."""
+    """Check that newly named cameras and sites are visible. Earlier ones may have been deleted since."""
     errors: dict[str, list[str]] = {}
     for name in ("cameras", "sites"):
         wanted = set(getattr(settings, name)) if name in given else set()

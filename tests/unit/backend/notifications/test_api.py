@@ -149,7 +149,7 @@ def test_channel_stays(anna: Party) -> None:
 def test_mask_with_something_else_is_refused(anna: Party) -> None:
     made = anna.client.post(PATH, WEBHOOK).json()["subscription"]
     answer = anna.client.patch(f"{PATH}{made['id']}/", {"target": {"url": "https://evil.example/***"}})
-    assert answer.json() == {"target.url": ["holds ***; enter it anew"]}
+    assert answer.json() == {"target.url": ["contains ***; enter it in full"]}
 
 
 def test_topic_changes_and_the_password_stays(anna: Party) -> None:

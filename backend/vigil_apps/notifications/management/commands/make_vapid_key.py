@@ -1,4 +1,4 @@
-"""`manage.py make_vapid_key`: prints a new private key for Web Push."""
+"""`manage.py make_vapid_key`: print a new private key for Web Push."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from vigil_apps.notifications.vapid import new_key
 
 
 class Command(BaseCommand):
-    """The key goes into VIGIL_VAPID_KEY or a file. With another key every browser has to subscribe anew."""
+    """Prints a key for VIGIL_VAPID_KEY or a file. With another key, every browser must subscribe again."""
 
     help = "Prints a new private key for Web Push (VIGIL_VAPID_KEY)."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Keeps nothing."""
+        """Print the key without storing it."""
         self.stdout.write(new_key())
