@@ -35,6 +35,16 @@ def shared() -> Path:
     return path
 
 
+LONGEST_ID = 500
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a value of megabytes by its length: workers send a test's id with each of its reports."""
+    if isinstance(val, str | bytes) and len(val) > LONGEST_ID:
+        return f"{argname}-of-{len(val)}"
+    return None
+
+
 LONGEST_FIRST = (
     *("e2e", "integration/backend", "integration/detector/streams", "integration/operator"),
     *("integration/dashboard", "integration/detector/runtime", "integration/detector/detectors"),
