@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from cctv.clips.recorder import ClipLimits, ClipOutcome, ClipRecorder
-from cctv.common.backoff import Backoff
 from cctv.common.events import Event
 from cctv.common.frame import Frame
 from cctv.common.mailbox import Mailbox
@@ -31,6 +30,7 @@ from cctv.vision.analysis import Analysis, names_of_models
 from cctv.vision.state_store import StateStore
 from cctv.vision.work_watch import WorkWatch
 from vigil_contracts.alert import ClipSubmission, PictureSubmission
+from vigil_contracts.backoff import Backoff
 from vigil_contracts.camera import CameraConfiguration
 from vigil_contracts.health import Heartbeat
 from vigil_contracts.stream_url import secrets_of

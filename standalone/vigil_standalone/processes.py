@@ -15,8 +15,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
+from vigil_contracts.backoff import Backoff
+
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_RESTART_DELAYS_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
+_FIRST_RESTART_SECONDS = 1.0
+_LONGEST_RESTART_SECONDS = 30.0
 _HEALTHY_AFTER_SECONDS = 60.0
 
 
@@ -47,7 +50,9 @@ class Child:
     _reader: threading.Thread | None = field(default=None, init=False)
     _started_at: float = field(default=0.0, init=False)
     _restart_at: float | None = field(default=None, init=False)
-    _failures: int = field(default=0, init=False)
+    _backoff: Backoff = field(
+        default_factory=lambda: Backoff(_FIRST_RESTART_SECONDS, _LONGEST_RESTART_SECONDS), init=False
+    )
 
     def start(self) -> None:
         """Starts the program."""
@@ -83,11 +88,10 @@ class Child:
         now = time.monotonic()
         if self.is_running:
             if now - self._started_at > _HEALTHY_AFTER_SECONDS:
-                self._failures = 0
+                self._backoff.reset()
             return
         if self._restart_at is None:
-            delay = _RESTART_DELAYS_SECONDS[min(self._failures, len(_RESTART_DELAYS_SECONDS) - 1)]
-            self._failures += 1
+            delay = self._backoff.next_seconds()
             self._restart_at = now + delay
             status = self._process.returncode if self._process else "none"
             self.on_line(self.name, f"ended with status {status}; starting it again in {delay:.0f} s")

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from cctv.common.backoff import Backoff
 from cctv.delivery.spool import DamagedAlertError, Entry, Spool, Submission
 from cctv.logs import camera_logger
 from cctv.metrics import Metrics
 from vigil_contracts.alert import AlertSubmission
 from vigil_contracts.api_client import ApiError
+from vigil_contracts.backoff import Backoff
 
 log = logging.getLogger("cctv")
 
@@ -124,7 +124,7 @@ class Sender:
                 return None
             if not route.failing:
                 camera_logger(entry.camera_id).warning("could not deliver alerts: %s; they stay on disk", error)
-            return max(route.backoff.next_seconds(), error.retry_after_seconds or 0.0)
+            return route.backoff.next_seconds(error.retry_after_seconds or 0.0)
         self._spool.done(entry)
         route.backoff.reset()
         if route.failing:

@@ -8,8 +8,8 @@ process then reports the object again.
 from collections import deque
 from collections.abc import Callable
 
-from cctv.common.backoff import Backoff
 from cctv.common.events import Event
+from vigil_contracts.backoff import Backoff
 
 MAX_HELD_ALERTS = 100
 """Each alert has a JPEG of some 50 to 200 kB, so this limits the memory to about 20 MB per camera."""

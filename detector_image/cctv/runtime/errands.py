@@ -6,11 +6,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
-from cctv.common.backoff import Backoff
 from cctv.runtime.api import Api
 from cctv.streams.discovery import discover
 from cctv.streams.probe import Prober
 from vigil_contracts.api_client import ApiClient, ApiError
+from vigil_contracts.backoff import Backoff
 from vigil_contracts.errands import Errand, ErrandKind
 from vigil_contracts.names import Reason
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from pydantic import ValidationError
 
-from cctv.common.backoff import Backoff
 from cctv.runtime.api import Api
 from vigil_contracts.api_client import ActiveCameras, ApiError, problem_of
+from vigil_contracts.backoff import Backoff
 
 log = logging.getLogger("cctv")
 

@@ -7,11 +7,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from cctv.common.backoff import Backoff
 from cctv.logs import camera_logger
 from cctv.streams.faults import StreamFault
 from cctv.streams.reader import STEADY_SECONDS, ReaderOptions
 from cctv.streams.source import PacketSource
+from vigil_contracts.backoff import Backoff
 from vigil_contracts.names import Reason
 
 

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 
 import av
 
-from cctv.common.backoff import Backoff
 from cctv.common.frame import Frame
 from cctv.common.frame_rate import FrameRateLimit
 from cctv.common.mailbox import Mailbox
@@ -24,6 +23,7 @@ from cctv.streams.faults import StreamFault
 from cctv.streams.freeze import FreezeDetector, fingerprint
 from cctv.streams.health import CameraHealth
 from cctv.streams.source import Source, StreamInfo
+from vigil_contracts.backoff import Backoff
 from vigil_contracts.names import Reason
 
 SourceFactory = Callable[[], Source]

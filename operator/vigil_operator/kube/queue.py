@@ -5,10 +5,10 @@ that say nothing. This is the queue of controller-runtime in asyncio.
 """
 
 import asyncio
-import random
 from collections import deque
 from collections.abc import Callable
 
+from vigil_contracts.backoff import Backoff, Jitter
 from vigil_operator.core.observed import Key
 
 PRESSING_TO_OTHERS = 8
@@ -31,7 +31,7 @@ class WorkQueue:
         self._turns = 0
         self._dirty: set[Key] = set()
         self._working: set[Key] = set()
-        self._failures: dict[Key, int] = {}
+        self._backoffs: dict[Key, Backoff] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._filled = asyncio.Event()
 
@@ -63,17 +63,16 @@ class WorkQueue:
         self._timers[key] = loop.call_at(due, self.add, key)
 
     def retry(self, key: Key, at_least_seconds: float = 0.0) -> float:
-        """Puts a camera that failed in line with exponential back-off and jitter; the seconds it will wait."""
-        failures = self._failures.get(key, 0)
-        self._failures[key] = failures + 1
-        backoff = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(failures, 10))
-        seconds: float = max(at_least_seconds, backoff) * random.uniform(1.0, 1.5)  # noqa: S311
+        """Queue a camera that failed, after a growing pause; return that pause."""
+        if key not in self._backoffs:
+            self._backoffs[key] = Backoff(FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS, jitter=Jitter.LATER)
+        seconds = self._backoffs[key].next_seconds(at_least_seconds)
         self.add_after(key, seconds)
         return seconds
 
     def succeeded(self, key: Key) -> None:
         """The next failure counts as the first."""
-        self._failures.pop(key, None)
+        self._backoffs.pop(key, None)
 
     async def get(self) -> Key:
         """The next camera; the caller ends with `done`."""

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Protocol, TypeVar
 
 from vigil_contracts.api_client import ApiError
+from vigil_contracts.backoff import Backoff
 from vigil_contracts.resources import STATES_AT_ONCE, ResourceStates
 from vigil_operator.core.observed import Key
 from vigil_operator.core.state_report import state_of
@@ -23,7 +24,7 @@ T = TypeVar("T")
 
 PAUSE_SECONDS = 4.0
 MAX_PAUSE_SECONDS = 64.0
-"""An API of the version before knows nothing of this, and is asked again this often."""
+"""An API of the previous version lacks this endpoint; it is tried this often."""
 
 
 class StateKeeper(Protocol):
@@ -61,13 +62,14 @@ class Reporter:
         self._told: dict[Key, tuple[int, int]] = {}
         """The id and a digest of what was told of each camera."""
         self._changes = -1
-        self._failures = 0
+        self._pause_seconds = PAUSE_SECONDS
+        self._backoff = Backoff(2 * PAUSE_SECONDS, MAX_PAUSE_SECONDS)
         self._complaint = ""
 
     async def run(self) -> None:
         """Never returns."""
         while True:
-            await asyncio.sleep(min(MAX_PAUSE_SECONDS, PAUSE_SECONDS * 2 ** min(self._failures, 10)))
+            await asyncio.sleep(self._pause_seconds)
             await self.round()
 
     async def round(self) -> None:
@@ -85,13 +87,14 @@ class Reporter:
             await self._tell_gone()
             await self._tell_changed()
         except ApiError as error:
-            self._failures += 1
+            self._pause_seconds = self._backoff.next_seconds()
             if self._complaint != str(error):
                 logger.warning("the API was not told how the resources are: %s; tried again until it is", error)
                 self._complaint = str(error)
             return
         self._changes = changes
-        self._failures, self._complaint = 0, ""
+        self._backoff.reset()
+        self._pause_seconds, self._complaint = PAUSE_SECONDS, ""
 
     async def _tell_gone(self) -> None:
         present = {camera.camera_id for camera in self._store.cameras.values()}

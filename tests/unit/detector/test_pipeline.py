@@ -206,7 +206,7 @@ def test_a_model_that_hangs_is_told(stage: Stage) -> None:
 def test_a_model_that_cannot_be_had_is_told_and_tried_again(
     stage: Stage, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cctv.common.backoff.random.uniform", lambda low, high: 0.04)
+    monkeypatch.setattr("vigil_contracts.backoff.random.uniform", lambda low, high: 0.04)
     stage.loads.append(error)
     stage.begin()
     stage.until(lambda: stage.beat().reason is Reason.MODEL_INVALID)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from celery.utils.time import get_exponential_backoff_interval
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -27,6 +26,7 @@ from vigil_apps.notifications.core.names import ChannelName, MessageKind, Messag
 from vigil_apps.notifications.models import Message, Subscription
 from vigil_apps.notifications.selectors import is_due
 from vigil_apps.notifications.services.subscriptions import target_of
+from vigil_contracts.backoff import Jitter, pause_seconds
 from vigil_contracts.names import AlertType
 
 logger = logging.getLogger(__name__)
@@ -126,10 +126,7 @@ def _failed(claim: Claim, channel: ChannelName, error: DeliveryError) -> Message
 
 def _delay_seconds(attempt: int) -> float:
     """Return an exponential delay with jitter, so that a recovered receiver does not get all messages at once."""
-    drawn = get_exponential_backoff_interval(
-        FIRST_DELAY_SECONDS, attempt - 1, LONGEST_DELAY_SECONDS, full_jitter=True
-    )
-    return float(max(1, drawn))
+    return max(1.0, pause_seconds(attempt, FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS, jitter=Jitter.FULL))
 
 
 def _content(message: Message, subscription: Subscription) -> Content | None:
