@@ -24,10 +24,15 @@ from vigil_operator.kube.store import Store
 from vigil_operator.kube.watch import UNTOLD_LIMIT_SECONDS, deliver_to, watch_forever
 from vigil_operator.metrics import Metrics
 from vigil_operator.settings import OperatorSettings
+from vigil_operator.sync.availability import ApiAvailability
 from vigil_operator.sync.directory import Directory
+from vigil_operator.sync.health_poller import HealthPoller
 from vigil_operator.sync.poller import Poller
 from vigil_operator.sync.reporter import Reporter
+from vigil_operator.sync.resource_sync import ResourceSync
+from vigil_operator.sync.sweeper import Sweeper
 from vigil_operator.sync.tokens import DetectorTokens
+from vigil_operator.sync.trigger import ReconcileTrigger
 
 logger = logging.getLogger(__name__)
 
@@ -146,19 +151,23 @@ async def _work(
         namespace=settings.namespace,
         interval_seconds=settings.resync_interval_seconds,
     )
-    poller = Poller(
+    poller = _build_poller(
+        settings,
+        store,
+        queue,
+        directory,
         api=api,
-        kube=kube,
-        store=store,
-        directory=directory,
-        queue=queue,
-        events=events,
-        metrics=metrics,
-        namespace=settings.namespace,
+        resources=ResourceSync(
+            kube=kube,
+            store=store,
+            directory=directory,
+            queue=queue,
+            events=events,
+            metrics=metrics,
+            namespace=settings.namespace,
+        ),
         source=registration.source,
         fence=fence,
-        interval_seconds=settings.sync_interval_seconds,
-        health_interval_seconds=settings.health_interval_seconds,
     )
     reconciler = Reconciler(
         kube=kube,
@@ -178,11 +187,11 @@ async def _work(
     reporter = Reporter(api=api, store=store, directory=directory, source=registration.source, fence=fence)
     await resync.first()
     # Before the first decision, so that it rests on what the API says, where the API says anything.
-    await poller.round()
+    await poller.poll_once()
     health.role = "active"
     health.expect(
         {
-            "sync": Heartbeat(lambda: poller.last_round, POLL_LIMIT_SECONDS),
+            "sync": Heartbeat(lambda: poller.last_progress, POLL_LIMIT_SECONDS),
             "watch": Heartbeat(store.watch_health.alive_at, UNTOLD_LIMIT_SECONDS),
             "resync": Heartbeat(lambda: resync.last_success, settings.resync_interval_seconds * RESYNC_LIMIT_FACTOR),
         }
@@ -194,3 +203,29 @@ async def _work(
         group.create_task(resync.run(), name="resync")
         group.create_task(poller.run(), name="sync")
         group.create_task(reporter.run(), name="report")
+
+
+def _build_poller(
+    settings: OperatorSettings,
+    store: Store,
+    queue: WorkQueue,
+    directory: Directory,
+    *,
+    api: AsyncApiClient,
+    resources: ResourceSync,
+    source: str,
+    fence: Callable[[], None],
+) -> Poller:
+    trigger = ReconcileTrigger(store, queue)
+    return Poller(
+        api=api,
+        directory=directory,
+        trigger=trigger,
+        availability=ApiAvailability(directory=directory, trigger=trigger),
+        resources=resources,
+        sweeper=Sweeper(api=api, store=store, directory=directory, trigger=trigger, source=source, fence=fence),
+        health=HealthPoller(
+            api=api, directory=directory, trigger=trigger, interval_seconds=settings.health_interval_seconds
+        ),
+        interval_seconds=settings.sync_interval_seconds,
+    )

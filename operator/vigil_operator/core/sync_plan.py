@@ -31,13 +31,22 @@ Manifest = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Match:
+    """A resource (uid and generation) and a configuration (revision) that were compared and match."""
+
+    uid: str
+    generation: int
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
 class SyncPlan:
-    """What makes the cluster say what the API says."""
+    """The changes that make the resources match the API's cameras."""
 
     apply: tuple[Manifest, ...]
     remove: tuple[Camera, ...]
-    reverted: tuple[str, ...]
-    """Names of existing resources among `apply`: somebody edited them here, or the API's camera has changed."""
+    matches: Mapping[int, Match]
+    """The pairs that match already; the caller passes them to the next call."""
 
 
 def build_camera(configuration: CameraConfiguration, namespace: str, name: str) -> Manifest:
@@ -73,51 +82,48 @@ def build_camera(configuration: CameraConfiguration, namespace: str, name: str) 
     }
 
 
-Agreed = dict[int, tuple[str, int, str]]
-"""By a camera's id: the uid and generation of its resource, and the revision of its configuration."""
-
-
 def plan_sync(
     configurations: Iterable[CameraConfiguration],
     existing: Iterable[Camera],
     namespace: str,
     unreadable: frozenset[int] = frozenset(),
-    agreed: Agreed | None = None,
+    matches: Mapping[int, Match] | None = None,
 ) -> SyncPlan:
-    """`existing`: every Camera of `namespace`, whoever owns it. Those of `unreadable` stay as they are.
+    """Compare the API's cameras with `existing`, every Camera of `namespace`, whoever owns it.
 
-    `agreed` holds, from one call to the next, which pairs were found to say the same: they are not read again. To
-    read ten thousand takes seconds, and each change to one of them asks for it.
+    Resources of cameras in `unreadable` stay as they are. `matches`, from the previous plan, saves comparing those
+    pairs again: to compare ten thousand takes seconds, and each change to one of them calls this.
     """
-    agreed = {} if agreed is None else agreed
+    matches = matches or {}
     existing = list(existing)
     ours = {camera.camera_id: camera for camera in existing if camera.managed_by_backend}
     foreign = {camera.key.name for camera in existing if not camera.managed_by_backend}
     wanted = {found.id: found for found in configurations if found.managed_by == MANAGED_BY_BACKEND}
-    apply = []
-    reverted = []
+    apply: list[Manifest] = []
+    matching: dict[int, Match] = {}
     for camera_id, configuration in sorted(wanted.items()):
         present = ours.get(camera_id)
-        pair = (present.meta.uid, present.meta.generation, configuration.revision) if present else None
-        if present and agreed.get(camera_id) == pair and covers(present.meta.labels, _labels(configuration)):
-            continue
-        name = present.key.name if present else camera_resource_name(camera_id, foreign)
-        manifest = build_camera(configuration, namespace, name)
         if present is None:
+            apply.append(build_camera(configuration, namespace, camera_resource_name(camera_id, foreign)))
+            continue
+        match = Match(present.meta.uid, present.meta.generation, configuration.revision)
+        if matches.get(camera_id) == match and covers(present.meta.labels, _labels(configuration)):
+            matching[camera_id] = match
+            continue
+        manifest = build_camera(configuration, namespace, present.key.name)
+        if is_same(present, manifest):
+            matching[camera_id] = match
+        elif not present.meta.deleting:
             apply.append(manifest)
-        elif not present.meta.deleting and not is_same(present, manifest):
-            apply.append(manifest)
-            reverted.append(name)
-        elif pair:
-            agreed[camera_id] = pair
-    for camera_id in agreed.keys() - wanted.keys():
-        del agreed[camera_id]
-    gone = [
+    remove = tuple(
         camera
         for camera in existing
-        if camera.managed_by_backend and camera.camera_id not in unreadable and _is_gone(camera, wanted, ours)
-    ]
-    return SyncPlan(tuple(apply), tuple(camera for camera in gone if not camera.meta.deleting), tuple(reverted))
+        if camera.managed_by_backend
+        and not camera.meta.deleting
+        and camera.camera_id not in unreadable
+        and _is_gone(camera, wanted, ours)
+    )
+    return SyncPlan(tuple(apply), remove, matching)
 
 
 def _is_gone(camera: Camera, wanted: Mapping[int, object], ours: Mapping[int | None, Camera]) -> bool:

@@ -1,21 +1,23 @@
-"""The rows of kubectl's cameras: which there are, and those whose resource is gone, which are removed."""
+"""The API's rows of kubectl cameras: fetch them, and delete those whose resource no longer exists."""
 
 import logging
 import time
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from vigil_contracts.api_client import ApiError
 from vigil_contracts.resources import RegisteredResource
 from vigil_operator.kube.store import Store
 from vigil_operator.sync.directory import Directory
+from vigil_operator.sync.trigger import ReconcileTrigger
 
 logger = logging.getLogger(__name__)
 
-ASK_ANYWAY_SECONDS = 60.0
-ORPHAN_SECONDS = 10.0
-"""A row without a resource must be so for this long: a watch may be a little behind."""
+INTERVAL_SECONDS = 60.0
+INTERVAL_WITH_ORPHANS_SECONDS = 5.0
 
-ASK_ABOUT_ORPHANS_SECONDS = 5.0
+ORPHAN_SECONDS = 10.0
+"""How long a row must be without a resource before it is deleted: a watch may be a little behind."""
 
 
 class RowSource(Protocol):
@@ -29,7 +31,10 @@ class RowSource(Protocol):
 
 
 class Sweeper:
-    """Asks for the rows of one cluster and namespace, `source`; those of other clusters are none of its business."""
+    """Handles the rows of one cluster and namespace, `source`, and leaves those of others alone.
+
+    `fence` is called before each deletion and may raise: only the leader deletes.
+    """
 
     def __init__(
         self,
@@ -37,35 +42,57 @@ class Sweeper:
         api: RowSource,
         store: Store,
         directory: Directory,
+        trigger: ReconcileTrigger,
         source: str,
+        fence: Callable[[], None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api = api
         self._store = store
         self._directory = directory
+        self._trigger = trigger
         self._source = source
+        self._fence = fence
         self._monotonic = monotonic
-        self._asked: float | None = None
+        self._fetched_at: float | None = None
         self._orphans: dict[str, float] = {}
+        """When each row was first seen without a resource."""
+        self._complaint = ""
 
-    async def round(self, *, is_due: bool, fence: Callable[[], None]) -> set[str]:
-        """Asks where that is due; the uids of cameras that are to be looked at for it. Raises `ApiError`."""
+    async def run_if_due(self, *, have_cameras_changed: bool) -> None:
+        """Fetch the rows if the API's cameras have changed or the interval has passed. A failure is retried."""
+        if not have_cameras_changed and not self._is_interval_over():
+            return
+        self._fetched_at = None
+        try:
+            await self._run()
+        except (ApiError, ValueError) as error:
+            # A ValueError may quote the answer, which holds names that users have chosen.
+            problem = str(error) if isinstance(error, ApiError) else type(error).__name__
+            if self._complaint != problem:
+                logger.warning("could not fetch or delete the rows of kubectl cameras: %s; retrying", problem)
+                self._complaint = problem
+        else:
+            self._complaint = ""
+
+    def _is_interval_over(self) -> bool:
+        interval = INTERVAL_WITH_ORPHANS_SECONDS if self._orphans else INTERVAL_SECONDS
+        return self._fetched_at is None or self._monotonic() - self._fetched_at >= interval
+
+    async def _run(self) -> None:
         now = self._monotonic()
-        pause = ASK_ABOUT_ORPHANS_SECONDS if self._orphans else ASK_ANYWAY_SECONDS
-        if not is_due and self._asked is not None and now - self._asked < pause:
-            return set()
-        self._asked = None
         rows = await self._api.registered_resources(self._source)
-        changed = self._directory.update_rows(rows)
-        removed = self._long_orphaned(rows, now)
-        for uid in removed:
-            fence()
+        self._trigger.add_uids(self._directory.update_rows(rows))
+        orphans = self._long_orphaned(rows, now)
+        for uid in orphans:
+            self._fence()
             await self._api.unregister_resource(uid)
             self._orphans.pop(uid)
-            logger.warning("a row of the API was removed: the resource %s that it stood for is gone", uid)
-        self._asked = now
-        # A removed row's name is free again, which a new resource of that name may have been refused.
-        return changed | self._without_row(rows) if removed else changed
+            logger.warning("deleted a row of the API: its Camera resource %s no longer exists", uid)
+        self._fetched_at = now
+        if orphans:
+            # The API may have refused a new resource because a deleted row had its name.
+            self._trigger.add_uids(self._without_row(rows))
 
     def _without_row(self, rows: Iterable[RegisteredResource]) -> set[str]:
         known = {row.uid for row in rows}

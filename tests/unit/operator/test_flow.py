@@ -31,8 +31,13 @@ from vigil_operator.kube.registrar import Registrar
 from vigil_operator.kube.resync import Resync
 from vigil_operator.kube.store import Store
 from vigil_operator.metrics import Metrics
+from vigil_operator.sync.availability import REPORTED_AFTER_SECONDS, ApiAvailability
 from vigil_operator.sync.directory import Directory
-from vigil_operator.sync.poller import AWAY_SAID_AFTER_SECONDS, Poller
+from vigil_operator.sync.health_poller import HealthPoller
+from vigil_operator.sync.poller import Poller
+from vigil_operator.sync.resource_sync import ResourceSync
+from vigil_operator.sync.sweeper import Sweeper
+from vigil_operator.sync.trigger import ReconcileTrigger
 
 CAMERA_PATH = CAMERA.path(NAMESPACE, "cam-7")
 DEPLOYMENT_PATH = DEPLOYMENT.path(NAMESPACE, "cam-7-detector")
@@ -111,18 +116,52 @@ class World:
         self.store, self.queue, self.directory = Store(), WorkQueue(), Directory()
         events, metrics = EventRecorder(kube, clock=lambda: NOW), Metrics()
         self.resync = Resync(kube=kube, store=self.store, queue=self.queue, namespace=NAMESPACE, interval_seconds=60)
+        trigger, now = ReconcileTrigger(self.store, self.queue), lambda: self.now
         self.poller = Poller(
-            api=self.api, kube=kube, store=self.store, directory=self.directory, queue=self.queue, events=events,
-            metrics=metrics, namespace=NAMESPACE, source="s", interval_seconds=1, health_interval_seconds=0,
-            monotonic=lambda: self.now,
-        )  # fmt: skip
+            api=self.api,
+            directory=self.directory,
+            trigger=trigger,
+            availability=ApiAvailability(directory=self.directory, trigger=trigger, monotonic=now),
+            resources=ResourceSync(
+                kube=kube,
+                store=self.store,
+                directory=self.directory,
+                queue=self.queue,
+                events=events,
+                metrics=metrics,
+                namespace=NAMESPACE,
+                monotonic=now,
+            ),
+            sweeper=Sweeper(
+                api=self.api, store=self.store, directory=self.directory, trigger=trigger, source="s", monotonic=now
+            ),
+            health=HealthPoller(
+                api=self.api, directory=self.directory, trigger=trigger, interval_seconds=0, monotonic=now
+            ),
+            interval_seconds=1,
+            monotonic=now,
+        )
         self.reconciler = Reconciler(
-            kube=kube, store=self.store, queue=self.queue, tokens=self.api, knowledge=self.directory, events=events,
-            metrics=metrics, settings=SETTINGS, clock=lambda: NOW, gate=RolloutGate(2), registrar=Registrar(
-                kube=kube, store=self.store, queue=self.queue, api=self.api, rows=self.directory, metrics=metrics,
+            kube=kube,
+            store=self.store,
+            queue=self.queue,
+            tokens=self.api,
+            knowledge=self.directory,
+            events=events,
+            metrics=metrics,
+            settings=SETTINGS,
+            clock=lambda: NOW,
+            gate=RolloutGate(2),
+            registrar=Registrar(
+                kube=kube,
+                store=self.store,
+                queue=self.queue,
+                api=self.api,
+                rows=self.directory,
+                metrics=metrics,
                 monotonic=lambda: self.now,
             ),
-        )  # fmt: skip
+        )
 
     def settle(self, rounds: int = 3) -> None:
         """Lists, asks the API and works the queue off, some times over."""
@@ -130,7 +169,7 @@ class World:
         async def main() -> None:
             for _ in range(rounds):
                 await self.resync.first()
-                await self.poller.round()
+                await self.poller.poll_once()
                 while len(self.queue):
                     key = await self.queue.get()
                     with suppress(ApiError):  # tried again in the next round
@@ -220,7 +259,7 @@ def test_an_api_that_is_away_is_said_after_a_while_and_harms_nothing(world: Worl
     world.api.away = True
     world.settle(1)
     assert world.ready_reason() == "Starting"
-    world.now += AWAY_SAID_AFTER_SECONDS
+    world.now += REPORTED_AFTER_SECONDS
     world.settle()
     conditions = world.server.objects[CAMERA_PATH]["status"]["conditions"]
     assert next(item["reason"] for item in conditions if item["type"] == "Synced") == "BackendUnreachable"
@@ -341,7 +380,7 @@ def test_cameras_with_nothing_to_do_let_others_have_their_turn() -> None:
 
     async def main() -> None:
         await world.resync.first()
-        await world.poller.round()
+        await world.poller.poll_once()
         work = asyncio.create_task(world.reconciler.run(workers=4))
         while len(world.queue):
             await asyncio.sleep(0)  # as the one who renews the Lease waits for its turn

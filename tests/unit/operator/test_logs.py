@@ -51,7 +51,9 @@ def test_whatever_is_logged_while_a_camera_is_worked_on_names_it() -> None:
         logger.removeHandler(handler)
         logger.setLevel(logging.NOTSET)
     about = [json.loads(line) for line in lines]
-    assert {"created, as the API says", "Secret written"} <= {line["message"] for line in about}
+    assert {"created the Camera resource: the camera is active in the API", "Secret written"} <= {
+        line["message"] for line in about
+    }
     assert [line for line in about if line.get("camera") != "cam-7"] == []
     assert any("deployments/cam-7-detector: 500" in line["message"] for line in about)
 
@@ -70,7 +72,7 @@ def work_off(world: World) -> None:
 
     async def main() -> None:
         await world.resync.first()
-        await world.poller.round()
+        await world.poller.poll_once()
         run = asyncio.create_task(world.reconciler.run(workers=2))
         await failed.wait()
         await asyncio.sleep(0)  # the warning is the next thing that it does

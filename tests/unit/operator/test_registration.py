@@ -265,7 +265,7 @@ def test_a_name_that_a_left_over_row_held_is_asked_for_again_as_soon_as_it_is_fr
     assert "former" in world.api.rows
     world.api.refusal = ""
     world.now += ORPHAN_SECONDS
-    asyncio.run(world.poller.round())
+    asyncio.run(world.poller.poll_once())
     assert world.api.rows == {}
     assert len(world.queue) == 1, "it need not wait until it would be looked at anyway"
     world.settle()

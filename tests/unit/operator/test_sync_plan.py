@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from vigil_operator.core import sync_plan
 from vigil_operator.core.names import camera_resource_name, detector_object_name
 from vigil_operator.core.observed import Camera, camera_from_body
 from vigil_operator.core.specs import parse_camera_spec
-from vigil_operator.core.sync_plan import Agreed, build_camera, plan_sync
+from vigil_operator.core.sync_plan import Match, build_camera, plan_sync
 
 
 def resource(camera_id: int, **changes: Any) -> Camera:
@@ -38,7 +39,7 @@ def test_what_is_right_is_left_alone() -> None:
 
 
 def test_what_was_found_to_agree_is_read_again_only_when_a_side_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    agreed: Agreed = {}
+    matches: Mapping[int, Match] = {}
     read: list[str] = []
 
     def reads(present: Camera, manifest: object) -> bool:
@@ -48,8 +49,9 @@ def test_what_was_found_to_agree_is_read_again_only_when_a_side_has_changed(monk
     monkeypatch.setattr(sync_plan, "is_same", reads)
 
     def look(present: Camera, wanted: CameraConfiguration) -> int:
+        nonlocal matches
         read.clear()
-        plan_sync([wanted], [present], NAMESPACE, agreed=agreed)
+        matches = plan_sync([wanted], [present], NAMESPACE, matches=matches).matches
         return len(read)
 
     one = configuration(1)
@@ -60,8 +62,7 @@ def test_what_was_found_to_agree_is_read_again_only_when_a_side_has_changed(monk
     assert look(replace(resource(1), meta=edited), one) == 1
     unlabelled = replace(resource(1).meta, labels={**resource(1).meta.labels, "app.kubernetes.io/part-of": "x"})
     assert look(replace(resource(1), meta=unlabelled), one) == 1
-    plan_sync([], [], NAMESPACE, agreed=agreed)
-    assert agreed == {}
+    assert plan_sync([], [], NAMESPACE, matches=matches).matches == {}
 
 
 def test_what_the_api_no_longer_names_goes() -> None:

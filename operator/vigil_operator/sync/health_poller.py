@@ -1,0 +1,56 @@
+"""Ask the API for the cameras' health and alert totals, and reconcile the cameras for which they have changed."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from vigil_contracts.api_client import ApiError
+from vigil_contracts.camera import CameraReport
+from vigil_operator.sync.directory import Directory
+from vigil_operator.sync.trigger import ReconcileTrigger
+
+logger = logging.getLogger(__name__)
+
+
+class ReportSource(Protocol):
+    """The part of the API client that this needs."""
+
+    async def active_camera_reports(self) -> dict[int, CameraReport]:
+        """See `AsyncApiClient`."""
+
+
+class HealthPoller:
+    """For one event loop."""
+
+    def __init__(
+        self,
+        *,
+        api: ReportSource,
+        directory: Directory,
+        trigger: ReconcileTrigger,
+        interval_seconds: float,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._api = api
+        self._directory = directory
+        self._trigger = trigger
+        self._interval_seconds = interval_seconds
+        self._monotonic = monotonic
+        self._asked_at = -interval_seconds
+
+    async def run_if_due(self) -> None:
+        """Ask once if the interval has passed. A failure is logged; the last known health stays in force."""
+        if self._monotonic() - self._asked_at < self._interval_seconds:
+            return
+        self._asked_at = self._monotonic()
+        try:
+            reports = await self._api.active_camera_reports()
+        except (ApiError, ValueError) as error:
+            logger.info(
+                "could not fetch the cameras' health: %s; retrying in %.0f s",
+                type(error).__name__,
+                self._interval_seconds,
+            )
+            return
+        self._trigger.add_ids(self._directory.update_reports(reports))
