@@ -21,6 +21,17 @@ from vigil_contracts.addresses import AddressPolicy, PublicAddresses
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
 
+QUOTAS = {
+    (things, holder): f"max_{things}_per_{holder}"
+    for things, holders in {
+        **dict.fromkeys(("cameras", "zones", "rules"), ("user", "site")),
+        **dict.fromkeys(("subscriptions", "tokens", "sites", "invitations"), ("user",)),
+    }.items()
+    for holder in holders
+}
+"""The settings of `vigil_apps.web.quotas`: fields, by what is counted and for whom."""
+
+
 class Environment(BaseSettings):
     """The settings; `load` reads them and names the variable that is wrong."""
 
@@ -171,6 +182,34 @@ class Environment(BaseSettings):
         default=True,
         description="The backend applies retention and sweeps by itself. 0: `manage.py` does, by cron or a CronJob.",
     )
+    max_cameras_per_user: int | None = Field(default=2000, ge=1, description="Cameras of one user. Empty: no limit.")
+    max_cameras_per_site: int | None = Field(default=2000, ge=1, description="Cameras of one site. Empty: no limit.")
+    max_zones_per_user: int | None = Field(
+        default=10_000, ge=1, description="Zones in all cameras of one user. Empty: no limit."
+    )
+    max_zones_per_site: int | None = Field(
+        default=10_000, ge=1, description="Zones in all cameras of one site. Empty: no limit."
+    )
+    max_rules_per_user: int | None = Field(
+        default=10_000, ge=1, description="Rules in all cameras of one user. Empty: no limit."
+    )
+    max_rules_per_site: int | None = Field(
+        default=10_000, ge=1, description="Rules in all cameras of one site. Empty: no limit."
+    )
+    max_subscriptions_per_user: int | None = Field(
+        default=100, ge=1, description="Subscriptions of one user. Empty: no limit."
+    )
+    max_tokens_per_user: int | None = Field(
+        default=500, ge=1, description="Tokens that one user made and that have not ended. Empty: no limit."
+    )
+    max_sites_per_user: int | None = Field(
+        default=100,
+        ge=1,
+        description="Sites of which a user is an admin and may still make another. Empty: no limit.",
+    )
+    max_invitations_per_user: int | None = Field(
+        default=500, ge=1, description="Open invitations of one user. Empty: no limit."
+    )
     rate_probes: str = Field(default="30/minute", description="Tries at cameras' streams that one user asks for.")
     media_server_url: str = Field(
         default="",
@@ -240,7 +279,7 @@ class Environment(BaseSettings):
         """Leave out line breaks at the end: a Secret made by `echo … | base64` has one."""
         return value.rstrip("\r\n") if isinstance(value, str) else value
 
-    @field_validator("retention_days", "retention_megabytes", mode="before")
+    @field_validator("retention_days", "retention_megabytes", *QUOTAS.values(), mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value

@@ -134,6 +134,7 @@ VIGIL_RATES = {
     "address": ENVIRONMENT.rate_per_address,
     "probe": ENVIRONMENT.rate_probes,
 }
+VIGIL_QUOTAS = {counted: getattr(ENVIRONMENT, field) for counted, field in _environment.QUOTAS.items()}
 VIGIL_RATE_STORAGE = ENVIRONMENT.redis or "memory://"
 VIGIL_RETENTION_DAYS = ENVIRONMENT.retention_days
 VIGIL_RETENTION_MEGABYTES = ENVIRONMENT.retention_megabytes

@@ -12,8 +12,10 @@ from django.utils import timezone
 from surveillance.core.validation import InvalidInputError, as_json_object, parse, stream_url
 from surveillance.models import Camera, ManagedBy
 from surveillance.selectors.access import reach
+from surveillance.services.camera_quotas import check_camera_quotas
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.selectors import sites_visible_to
+from vigil_apps.web.quotas import lock
 from vigil_contracts.detection import Detection
 
 WRITABLE = (
@@ -91,7 +93,7 @@ def camera_write(camera: Camera, values: dict[str, Any], user: User | None) -> C
     changed = [name for name in WRITABLE if getattr(camera, name) != before[name]]
     is_changed = camera.pk is None or bool(changed)
     if is_changed:
-        _save(camera, changed, user)
+        _save(camera, changed, before, user)
     return Change(camera, is_changed)
 
 
@@ -116,13 +118,16 @@ def _check_site(site_id: int | None, *, stored: int | None, user: User | None) -
         raise InvalidInputError({"site": [NOT_YOUR_SITE]})
 
 
-def _save(camera: Camera, changed: list[str], user: User | None) -> None:
+def _save(camera: Camera, changed: list[str], before: dict[str, Any], user: User | None) -> None:
     # Only what has changed: of two people who change different things at one moment both get what they want, and a
     # camera that is deleted at this moment does not come back.
     columns = None if camera.pk is None else [*changed, "user_id", "activated_at", "updated_at"]
     with transaction.atomic():
         if camera.pk is None or "name" in changed:
             _check_name(camera, user)
+        # The cluster limits the cameras made with kubectl (ResourceQuota).
+        if camera.managed_by == ManagedBy.BACKEND:
+            check_camera_quotas(camera, former_site_id=before["site_id"], former_detection=before["detection"])
         camera.save(update_fields=columns)
 
 
@@ -132,7 +137,7 @@ def _check_name(camera: Camera, user: User | None) -> None:
     The name of one that `user` may not see is no reason to refuse: the refusal would tell that it exists.
     """
     # Two cameras that get one name at the same moment come one after the other.
-    User.objects.select_for_update().filter(pk=camera.user_id).values_list("pk").first()
+    lock(camera.user)
     taken = Camera.objects.filter(user=camera.user_id, name=camera.name).exclude(pk=camera.pk)
     if user is None or user.pk == camera.user_id or user.is_superuser:
         is_taken, words = taken.exists(), NAME_TAKEN

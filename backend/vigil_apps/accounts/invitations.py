@@ -15,6 +15,7 @@ from vigil_apps.accounts.models import Invitation
 from vigil_apps.sites.models import Site
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.services import member_set
+from vigil_apps.web.quotas import INVITATIONS, lock, require_quota
 
 NOT_VALID = "This invitation is not valid: it was used, has ended, or was taken back. Ask for another one."
 NAME_TAKEN = "This user name is taken."
@@ -42,11 +43,15 @@ class NewInvitation:
     token: str
 
 
+@transaction.atomic
 def invitation_create(
     *, invited_by: User, lifetime: timedelta, name: str = "", site: Site | None = None, role: Role = Role.VIEWER
 ) -> NewInvitation:
-    """Create an invitation."""
+    """Create an invitation. Raises QuotaExceededError."""
     token = get_random_string(_LENGTH)
+    lock(invited_by)
+    own = Invitation.objects.filter(invited_by=invited_by, used_at__isnull=True, expires_at__gt=timezone.now())
+    require_quota(INVITATIONS, used=own.count())
     invitation = Invitation.objects.create(
         digest=hash_token(token),
         name=name,

@@ -12,6 +12,7 @@ from knox.settings import CONSTANTS
 
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.scopes import Scope
+from vigil_apps.web.quotas import TOKENS, lock, require_quota
 
 GRACE = timedelta(minutes=10)
 """A replaced token stays valid for this long: until its pod is replaced or its user has stored the new one."""
@@ -32,11 +33,28 @@ def token_create(
 
 
 @transaction.atomic
+def user_token_create(
+    *, user: User, name: str, lifetime: timedelta | None, instead_of: AuthToken | None = None
+) -> str:
+    """Create a token of scope `user` and return its text. Raises QuotaExceededError.
+
+    `instead_of` is a token that the new one replaces; it does not count.
+    """
+    lock(user)
+    others = AuthToken.objects.filter(user=user, scope=Scope.USER).exclude(pk=instead_of.pk if instead_of else None)
+    require_quota(TOKENS, used=others.filter(Q(expiry__isnull=True) | Q(expiry__gt=timezone.now())).count())
+    return token_create(user=user, scope=Scope.USER, name=name, lifetime=lifetime)
+
+
+@transaction.atomic
 def token_rotate(*, token: AuthToken) -> str:
-    """Create a user's replacement token with the same name and lifetime. The old one expires after `GRACE`."""
+    """Replace a user's token by a new one of the same name and lifetime. The old one ends after `GRACE`.
+
+    Raises QuotaExceededError: until they end, replaced tokens count.
+    """
     lifetime = token.expiry - token.created if token.expiry is not None else None
     tokens_end(AuthToken.objects.filter(pk=token.pk), grace=GRACE)
-    return token_create(user=token.user, scope=Scope(token.scope), name=token.name, lifetime=lifetime)
+    return user_token_create(user=token.user, name=token.name, lifetime=lifetime, instead_of=token)
 
 
 @transaction.atomic

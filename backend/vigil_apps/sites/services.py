@@ -5,6 +5,7 @@ from django.db import transaction
 
 from vigil_apps.sites.models import Membership, Site
 from vigil_apps.sites.roles import Role
+from vigil_apps.web.quotas import SITES, lock, require_quota
 
 
 class LastAdminError(Exception):
@@ -13,7 +14,9 @@ class LastAdminError(Exception):
 
 @transaction.atomic
 def site_create(*, user: User, name: str) -> Site:
-    """Create a site with the user as its admin."""
+    """Create a site with the user as its admin. Raises QuotaExceededError."""
+    lock(user)
+    require_quota(SITES, used=Membership.objects.filter(user=user, role=Role.ADMIN).count())
     site = Site.objects.create(name=name)
     Membership.objects.create(site=site, user=user, role=Role.ADMIN)
     return site

@@ -4,9 +4,11 @@ import logging
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
-from rest_framework.exceptions import APIException, NotFound
+from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
+
+from vigil_apps.web.quotas import QuotaExceededError
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +43,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, OperationalError | InterfaceError) or _is_schema_behind(error):
         logger.error("database unavailable: %s", type(error).__name__, extra={"view": _name(context)})
         error = ServiceUnavailableError()
+    elif isinstance(error, QuotaExceededError):
+        error = ValidationError({"non_field_errors": [str(error)]})
     elif isinstance(error, DatabaseError) and _is_gone(error):
         error = NotFound()
     elif isinstance(error, DatabaseError):

@@ -144,6 +144,9 @@ securityContext:
 - name: VIGIL_VAPID_KEY
   # Web Push's; a Secret of one's own may lack it, and then there is none.
   valueFrom: {secretKeyRef: {name: {{ include "vigil.backendSecret" . }}, key: vapid-key, optional: true}}
+{{- range $key, $value := .Values.backend.quotas }}
+- {name: VIGIL_MAX_{{ snakecase $key | upper }}, value: {{ ternary "" (printf "%d" (int64 $value)) (eq (toString $value) "") | quote }}}
+{{- end }}
 {{- range $key, $value := .Values.backend.env }}
 - {name: {{ $key }}, value: {{ $value | quote }}}
 {{- end }}

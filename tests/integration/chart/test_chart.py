@@ -186,6 +186,17 @@ def test_at_an_upgrade_the_database_is_migrated_before_the_pods_are_replaced() -
     assert names(at_install["test"], "Pod") == {"vigil-test"}
 
 
+def test_quotas_become_settings_of_the_backend() -> None:
+    values = {"backend": {"quotas": {"camerasPerUser": 3_000_000, "tokensPerUser": ""}}}
+    backend = next(spec for where, spec in pods(documents(render(values))) if where == "Deployment/vigil-backend")
+    variables = {each["name"]: each.get("value") for each in backend["containers"][0]["env"]}
+    quotas = {name: value for name, value in variables.items() if name.startswith("VIGIL_MAX_")}
+    assert quotas == {"VIGIL_MAX_CAMERAS_PER_USER": "3000000", "VIGIL_MAX_TOKENS_PER_USER": ""}
+    for wrong in ({"camerasPerUser": 0}, {"cameras": 5}, {"camerasPerUser": "many"}):
+        with pytest.raises(ChartError):
+            render({"backend": {"quotas": wrong}})
+
+
 def test_rules_and_dashboards_are_taken_as_they_are(tmp_path: Any) -> None:
     chart = tmp_path / "vigil"
     shutil.copytree(CHART, chart)

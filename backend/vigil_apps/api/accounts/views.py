@@ -25,7 +25,7 @@ from vigil_apps.accounts.authentication import ScopedTokenAuthentication
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.permissions import USER, user_of
 from vigil_apps.accounts.scopes import Scope
-from vigil_apps.accounts.services import token_create, token_rotate
+from vigil_apps.accounts.services import token_rotate, user_token_create
 from vigil_apps.api.accounts.serializers import (
     CredentialsSerializer,
     NewTokenSerializer,
@@ -66,7 +66,7 @@ class TokenView(APIView):
         if not isinstance(user, User):
             raise AuthenticationFailed("Incorrect user name or password.")
         lifetime = timedelta(days=settings.ENVIRONMENT.token_lifetime_days)
-        token = token_create(user=user, scope=Scope.USER, name=given.validated_data["name"], lifetime=lifetime)
+        token = user_token_create(user=user, name=given.validated_data["name"], lifetime=lifetime)
         return Response({"token": token, "expires_at": timezone.now() + lifetime})
 
 
@@ -99,7 +99,7 @@ class TokenListView(ListAPIView[AuthToken]):
         days = sent.validated_data.get("expires_in_days", settings.ENVIRONMENT.token_lifetime_days)
         lifetime = timedelta(days=days)
         name = sent.validated_data["name"]
-        token = token_create(user=user_of(request), scope=Scope.USER, name=name, lifetime=lifetime)
+        token = user_token_create(user=user_of(request), name=name, lifetime=lifetime)
         return _shown_once(token, timezone.now() + lifetime)
 
 

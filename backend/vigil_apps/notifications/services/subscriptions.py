@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping
+from itertools import chain, count
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -19,10 +20,9 @@ from vigil_apps.notifications.core.names import ChannelName, MessageKind
 from vigil_apps.notifications.core.settings import SubscriptionSettings
 from vigil_apps.notifications.models import Message, Subscription
 from vigil_apps.sites.selectors import sites_visible_to
+from vigil_apps.web.quotas import SUBSCRIPTIONS, lock, quota_problem
 
-MOST_SUBSCRIPTIONS = 100
 NAME_TAKEN = "You have a subscription with this name already."
-TOO_MANY = f"You have {MOST_SUBSCRIPTIONS} subscriptions; delete one first."
 TARGET_UNREADABLE = (
     "cannot be read: the key that encrypted it is not in VIGIL_CREDENTIAL_KEYS; restore the key, or enter it again"
 )
@@ -56,8 +56,6 @@ def masked_target(subscription: Subscription) -> dict[str, Any]:
 
 def subscription_create(*, user: User, values: Mapping[str, Any]) -> Subscription:
     """Create a subscription. Raises InvalidInputError that names the field."""
-    if Subscription.objects.filter(user=user).count() >= MOST_SUBSCRIPTIONS:
-        raise InvalidInputError({"non_field_errors": [TOO_MANY]})
     settings = parse(SubscriptionSettings, as_json_object(dict(values), field="non_field_errors"))
     subscription = Subscription(user=user, channel=settings.channel.value)
     _set_target(subscription, settings.target)
@@ -106,6 +104,8 @@ def _stored(subscription: Subscription, settings: SubscriptionSettings, given: C
         setattr(subscription, name, sent[name])
     try:
         with transaction.atomic():
+            if subscription.pk is None:
+                _check_quota(subscription.user)
             subscription.save()
     except IntegrityError:
         taken = Subscription.objects.filter(user=subscription.user, name=subscription.name).exclude(
@@ -115,6 +115,13 @@ def _stored(subscription: Subscription, settings: SubscriptionSettings, given: C
             raise
         raise InvalidInputError({"name": [NAME_TAKEN]}) from None
     return subscription
+
+
+def _check_quota(user: User) -> None:
+    lock(user)
+    problem = quota_problem(SUBSCRIPTIONS, used=Subscription.objects.filter(user=user).count())
+    if problem is not None:
+        raise InvalidInputError({"non_field_errors": [problem]})
 
 
 def _as_values(subscription: Subscription) -> dict[str, Any]:
@@ -159,7 +166,7 @@ def _check_ids(user: User, settings: SubscriptionSettings, given: Collection[str
 
 def _free_name(user: User) -> str:
     taken = set(Subscription.objects.filter(user=user).values_list("name", flat=True))
-    names = ("This browser", *(f"Browser {number}" for number in range(2, MOST_SUBSCRIPTIONS + 2)))
+    names = chain(["This browser"], (f"Browser {number}" for number in count(2)))
     return next(name for name in names if name not in taken)
 
 
