@@ -51,8 +51,8 @@ class Shared:
     metrics: Metrics
     make_source: Callable[[CameraConfiguration, ClipRecorder], Source]
     make_clip_source: Callable[[CameraConfiguration, ClipRecorder], PacketSource]
-    spooled: Callable[[], None]
-    changed: Callable[[int], None]
+    on_spooled: Callable[[], None]
+    on_change: Callable[[int], None]
     detector_name: str
     reader_options: ReaderOptions
     offline_alert_after_seconds: float = 60.0
@@ -66,7 +66,7 @@ class CameraPipeline:
     def __init__(self, camera: CameraConfiguration, shared: Shared) -> None:
         self._camera, self._shared = camera, shared
         self._log = camera_logger(camera.id)
-        self._health = CameraHealth(lambda: shared.changed(camera.id))
+        self._health = CameraHealth(lambda: shared.on_change(camera.id))
         self._mailbox: Mailbox[Frame] = Mailbox()
         self._recorder = ClipRecorder(camera.id, shared.clip_limits, self._accept_later, self._count_clip)
         self.live = LiveView(camera.id, shared.send_live, shared.metrics)
@@ -95,17 +95,17 @@ class CameraPipeline:
     @property
     def is_streaming(self) -> bool:
         """Return whether frames arrive and are analysed."""
-        return self._health.is_streaming and not self.trouble
+        return self._health.is_streaming and not self.analysis_problem
 
     @property
-    def trouble(self) -> str:
+    def analysis_problem(self) -> str | None:
         """Return why arriving frames are not analysed; empty if they are."""
-        return self._work.trouble()
+        return self._work.problem()
 
     def start(self) -> None:
         """Start the reader and the analysis thread."""
         self._shared.metrics.begin(self._camera.id)
-        self._shared.changed(self._camera.id)
+        self._shared.on_change(self._camera.id)
         self._thread.start()
 
     def reconfigure(self, camera: CameraConfiguration) -> None:
@@ -120,7 +120,7 @@ class CameraPipeline:
     def check(self) -> None:
         """Check the threads; the watchdog calls this about once a second."""
         self._reader.check()
-        self._health.analysis(self.trouble)
+        self._health.set_analysis_problem(self.analysis_problem)
         if self._clip_reader is not None:
             self._clip_reader.check()
 
@@ -247,7 +247,7 @@ class CameraPipeline:
                 analysis.analyser.reconfigure(camera)
         except ModelInvalidError as error:
             self._log.error("could not switch the model: %s; keeping the former one", error)
-        self._shared.changed(camera.id)
+        self._shared.on_change(camera.id)
         return analysis
 
     def _analyse(self, frame: Frame, analysis: Analysis) -> None:
@@ -258,15 +258,15 @@ class CameraPipeline:
         try:
             events = analysis.analyser.process(frame)
         except ModelInvalidError as error:
-            self._work.done()
+            self._work.note_success()
             self._cannot_look(error)
             return
         except Exception as error:  # noqa: BLE001 - one faulty frame must not end the analysis
             metrics.analysis_errors.labels(camera).inc()
-            if self._work.failed(error):
+            if self._work.note_failure(error):
                 self._log.exception("could not analyse a frame")
             return
-        if self._work.done():
+        if self._work.note_success():
             self._log.info("frames are analysed again")
         if self.live.is_wanted:
             self.live.show(analysis.analyser.in_view(frame.monotonic_seconds))
@@ -328,7 +328,7 @@ class CameraPipeline:
             self._log.error("alert lost: it is larger than the spool (VIGIL_SPOOL_MAX_BYTES)")
             return False
         self._log.info("%s: %s", event.alert_type, event.description)
-        self._shared.spooled()
+        self._shared.on_spooled()
         return True
 
     def _count_clip(self, outcome: ClipOutcome) -> None:
@@ -341,7 +341,7 @@ class CameraPipeline:
     def _accept_later(self, submission: PictureSubmission | ClipSubmission, content: bytes) -> None:
         """Spool a better image or clip; callable from any thread. Raises OSError if the disk fails."""
         if self._shared.spool.append(submission, content):
-            self._shared.spooled()
+            self._shared.on_spooled()
 
 
 def _stream_of(camera: CameraConfiguration) -> tuple[object, ...]:

@@ -149,7 +149,7 @@ class Recording:
         self._sets.update(data)
         if not self._sets.is_complete:
             return  # nothing can be decoded yet, with or without this keyframe
-        self._buffer.add(_copied(packet, data, now, self._sets.joined()))
+        self._buffer.add(_copy_packet(packet, data, now, self._sets.joined()))
         if not self._buffer.size_bytes and self._dropped_until > float("-inf"):
             self._dropped_until = now  # the keyframe of this packet was dropped
         for wanted in self._recorder.due(now):
@@ -230,7 +230,7 @@ class Recording:
         )
 
 
-def _copied(packet: "av.Packet[av.VideoStream]", data: bytes, received_at: float, headers: bytes) -> Packet:
+def _copy_packet(packet: "av.Packet[av.VideoStream]", data: bytes, received_at: float, headers: bytes) -> Packet:
     base = packet.time_base
     return Packet(
         data=data,

@@ -23,9 +23,13 @@ class Heart:
     """
 
     def __init__(
-        self, reporters: Reporters, send: Report, interval_seconds: float, answered: Callable[[], None] = lambda: None
+        self,
+        reporters: Reporters,
+        send: Report,
+        interval_seconds: float,
+        on_answer: Callable[[], None] = lambda: None,
     ) -> None:
-        self._reporters, self._send, self._interval, self._answered = reporters, send, interval_seconds, answered
+        self._reporters, self._send, self._interval, self._on_answer = reporters, send, interval_seconds, on_answer
         self._changed = threading.Event()
         self._stopping = False
         self._due: dict[int, float] = {}
@@ -86,5 +90,5 @@ class Heart:
             camera_logger(camera_id).exception("could not send the heartbeat")
             return True
         self._failing = False
-        self._answered()
+        self._on_answer()
         return True

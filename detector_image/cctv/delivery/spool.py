@@ -88,10 +88,10 @@ class Spool:
         folder: Path,
         max_bytes: int,
         max_age_seconds: float = 7 * 86400.0,
-        dropped: Callable[[int, str], None] = lambda camera_id, why: None,
+        on_drop: Callable[[int, str], None] = lambda camera_id, why: None,
     ) -> None:
         self._waiting, self._dead = folder / "waiting", folder / "dead"
-        self._max_bytes, self._max_age_seconds, self._dropped = max_bytes, max_age_seconds, dropped
+        self._max_bytes, self._max_age_seconds, self._on_drop = max_bytes, max_age_seconds, on_drop
         self._lock = threading.Lock()
         self._queues: dict[int, deque[Entry]] = {}
         self._bytes = 0
@@ -125,7 +125,7 @@ class Spool:
             sequence = next(self._sequences)
             has_room = self._make_room(len(data), for_alert=is_alert)
         if not has_room:
-            self._dropped(submission.camera, "full")
+            self._on_drop(submission.camera, "full")
             return False
         name = f"{sequence:012d}-{submission.event_id}.{_kind_of(submission)}"
         while True:
@@ -139,7 +139,7 @@ class Spool:
                     if not self._drop_oldest("full", for_alert=is_alert):
                         if is_alert:
                             raise
-                        self._dropped(submission.camera, "full")
+                        self._on_drop(submission.camera, "full")
                         return False
         with self._lock:
             entry = Entry(submission.camera, folder / name, sequence, len(data))
@@ -153,7 +153,7 @@ class Spool:
             queue = self._queues.get(camera_id)
             while queue:
                 following = next((entry for entry in queue if entry.is_alert), queue[0])
-                if time.time() - _modified(following.path) <= self._max_age_seconds:
+                if time.time() - _modification_time(following.path) <= self._max_age_seconds:
                     return following
                 self._remove(following, "old")
             return None
@@ -167,7 +167,7 @@ class Spool:
 
     def give_up(self, camera_id: int) -> None:
         """Count an alert as dropped that could never be written to disk."""
-        self._dropped(camera_id, "full")
+        self._on_drop(camera_id, "full")
 
     def done(self, entry: Entry) -> None:
         """Delete an entry that the API has stored."""
@@ -241,11 +241,11 @@ class Spool:
         self._bytes -= entry.size_bytes
         entry.path.unlink(missing_ok=True)
         if dropped_because:
-            self._dropped(entry.camera_id, dropped_because)
+            self._on_drop(entry.camera_id, dropped_because)
 
     def _trim_dead(self) -> None:
         letters = [path for path in self._dead.glob("*/*") if path.suffix in _SUFFIXES]
-        letters.sort(key=_modified, reverse=True)
+        letters.sort(key=_modification_time, reverse=True)
         room = self._max_bytes // _DEAD_SHARE
         for path in letters:
             room -= path.stat().st_size
@@ -254,7 +254,7 @@ class Spool:
                 path.with_name(f"{path.name}.reason").unlink(missing_ok=True)
 
 
-def _modified(path: Path) -> float:
+def _modification_time(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except OSError:

@@ -41,7 +41,7 @@ def compare(pairs: Iterable[tuple[Detections, Detections]], minimum_confidence: 
         pictures += 1
         first, second = _strong(first, minimum_confidence), _strong(second, minimum_confidence)
         before, after = before + len(first), after + len(second)
-        shared += _shared(first, second)
+        shared += _matches(first, second)
     means = np.mean(shared, axis=0) if shared else np.zeros(2)
     return Agreement(pictures, before, after, len(shared), float(means[0]), float(means[1]))
 
@@ -51,7 +51,7 @@ def _strong(found: Detections, minimum_confidence: float) -> Detections:
     return Detections(found.boxes[kept], found.confidences[kept], found.class_ids[kept])
 
 
-def _shared(first: Detections, second: Detections) -> list[tuple[float, float]]:
+def _matches(first: Detections, second: Detections) -> list[tuple[float, float]]:
     """Overlap and change of confidence of each object that both have; the most confident choose first."""
     alike = overlaps(first.boxes, second.boxes)
     alike[first.class_ids[:, None] != second.class_ids[None]] = 0.0

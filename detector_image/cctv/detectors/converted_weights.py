@@ -19,7 +19,7 @@ _VERSION = 1
 """Raise it when the same weights give another network: those made before are then not used any more."""
 
 
-def converted(weights: Path) -> Path:
+def convert_weights(weights: Path) -> Path:
     """Return the `.xml` of the network made of `weights` (YOLOv8 or YOLO11), which is made where it is not there yet.
 
     It is kept in `<model folder>/converted`; where that cannot be written, in a temporary folder of this process.
@@ -34,15 +34,15 @@ def converted(weights: Path) -> Path:
     log.info("converting %s to OpenVINO", weights)
     network = build_network(read_weights(weights), weights)
     try:
-        return _saved(network, kept.parent)
+        return _save(network, kept.parent)
     except OSError as error:
         log.warning("cannot keep the converted model in %s: %s; it is converted at every start", kept.parent, error)
         folder = Path(tempfile.mkdtemp(prefix="vigil-model-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        return _saved(network, folder / name)
+        return _save(network, folder / name)
 
 
-def _saved(network: ov.Model, folder: Path) -> Path:
+def _save(network: ov.Model, folder: Path) -> Path:
     """Write the network beside its place and move it there whole; another process may have been faster."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent))

@@ -60,7 +60,7 @@ class InferenceServer:
     def describe(self, name: str) -> ServedModel:
         """What it says of a model. Raises `ModelUnavailableError`, or `ModelInvalidError` where it has none of it."""
         path = f"/v2/models/{quote(name, safe='')}"
-        about, configuration = self._described(path, name), self._described(f"{path}/config", name)
+        about, configuration = self._describe(path, name), self._describe(f"{path}/config", name)
         try:
             return ServedModel(
                 tuple(_tensor(each) for each in about["inputs"]),
@@ -107,7 +107,7 @@ class InferenceServer:
         """Closes the connections."""
         self._client.close()
 
-    def _described(self, path: str, name: str) -> dict[str, Any]:
+    def _describe(self, path: str, name: str) -> dict[str, Any]:
         answer = self._send("GET", path)
         if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
             raise ModelUnavailableError(f"{name}: {self.url} answers {answer.status_code}: {_words(answer)}")

@@ -106,17 +106,17 @@ def _made(network: Path, images: list[Image], limits: Limits, rest: float, targe
     calibration = [image for number, image in enumerate(images) if number % HELD_BACK]
     held_back = [_frame(image) for image in images[::HELD_BACK]]
     before = OpenVinoModel(network)
-    _quantised(core, network, calibration[:_TRIAL_FRAMES], 0.0, target)
+    _quantise(core, network, calibration[:_TRIAL_FRAMES], 0.0, target)
     cost = _cost(before, OpenVinoModel(target), held_back[0])
     if problem := cost_problem(cost, limits):
         return Verdict(False, problem, processor, round(cost, 3))
-    _quantised(core, network, calibration, rest, target)
+    _quantise(core, network, calibration, rest, target)
     after = OpenVinoModel(target)
     pairs = ((before.detect(frame), after.detect(frame)) for frame in _resting(held_back, rest))
     return judge(compare(pairs, COUNTED_CONFIDENCE), cost, limits, processor)
 
 
-def _quantised(core: ov.Core, network: Path, images: Sequence[Image], rest: float, target: Path) -> None:
+def _quantise(core: ov.Core, network: Path, images: Sequence[Image], rest: float, target: Path) -> None:
     """Calibrate on the images, each in the input size that the detector uses for it, and write the network."""
     read = read_network(core, network)
     groups: dict[tuple[int, int], list[Image]] = defaultdict(list)
@@ -127,7 +127,7 @@ def _quantised(core: ov.Core, network: Path, images: Sequence[Image], rest: floa
     parts = []
     for size, group in groups.items():
         model = with_input_size(read_network(core, network), size)
-        inputs = _resting((_padded(image, size) for image in group), rest)
+        inputs = _resting((_pad(image, size) for image in group), rest)
         parts.append(int8_network.input_ranges(core, model, inputs))
     int8_network.quantise(read.model, int8_network.mean_ranges(parts))
     ov.save_model(read.model, target, compress_to_fp16=False)
@@ -161,7 +161,7 @@ def _frame(bgr: Image) -> Frame:
     return Frame.from_bgr(bgr, datetime.now(UTC), 0.0, 0)
 
 
-def _padded(bgr: Image, size: tuple[int, int]) -> Image:
+def _pad(bgr: Image, size: tuple[int, int]) -> Image:
     """The image as the network gets it: (height, width, 3), RGB."""
     box = Letterbox.fit((bgr.shape[1], bgr.shape[0]), size)
     padded = np.full((size[1], size[0], 3), PADDING_GREY, np.uint8)

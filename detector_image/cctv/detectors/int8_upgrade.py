@@ -141,7 +141,7 @@ class UpgradableModel:
             except queue.Empty:
                 continue
             sizes.add((frame.width, frame.height))
-            jpegs.append(_encoded(frame, self.input_size))
+            jpegs.append(_encode_frame(frame, self.input_size))
         return jpegs, sizes
 
     def _apply(self, verdict: Verdict, sizes: set[tuple[int, int]]) -> None:
@@ -201,7 +201,7 @@ def _verdict_of(
     return Verdict(**json.loads(process.stdout.read()))
 
 
-def _encoded(frame: Frame, input_size: tuple[int, int]) -> bytes:
+def _encode_frame(frame: Frame, input_size: tuple[int, int]) -> bytes:
     """The frame as the network sees it, as JPEG: it need not be larger."""
     box = Letterbox.fit((frame.width, frame.height), input_size)
     return encode_jpeg(frame.scaled_bgr(box.width, box.height), _JPEG_QUALITY)

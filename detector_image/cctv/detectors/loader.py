@@ -38,12 +38,12 @@ def load_model(
     if suffix == ".xml" or (suffix == ".onnx" and not _has_ultralytics()):
         return _openvino(file.path, device, prompts)
     if suffix == ".pt" and not _has_ultralytics():
-        return _converted(file.path, device, prompts, int8)
+        return _load_converted(file.path, device, prompts, int8)
     if suffix == ".pt" and not _needs_torch(device, prompts, size_px):
         try:
-            return _converted(file.path, device, prompts, int8)
-        except ModelInvalidError as error:  # another architecture than YOLOv8 or YOLO11
-            log.info("running it by ultralytics: %s", error)
+            return _load_converted(file.path, device, prompts, int8)
+        except ModelInvalidError as error:  # an architecture other than YOLOv8 or YOLO11
+            log.info("running the model with ultralytics: %s", error)
     if suffix in {".pt", ".onnx", ".engine"}:
         return _ultralytics(file, device, prompts, size_px)
     raise ModelInvalidError(
@@ -58,12 +58,12 @@ def _openvino(path: Path, device: str, prompts: tuple[str, ...]) -> Model:
     return OpenVinoModel(path, device.upper() or "CPU")
 
 
-def _converted(weights: Path, device: str, prompts: tuple[str, ...], int8: bool) -> Model:
+def _load_converted(weights: Path, device: str, prompts: tuple[str, ...], int8: bool) -> Model:
     """Load weights on OpenVINO, without torch. Nothing of the file is run, so it needs no pinned SHA-256."""
-    from cctv.detectors.converted_weights import converted
+    from cctv.detectors.converted_weights import convert_weights
 
     _refuse_prompts(weights, prompts)
-    network = converted(weights)
+    network = convert_weights(weights)
     if not int8:
         return _openvino(network, device, ())
     from cctv.detectors.int8_upgrade import with_int8

@@ -83,7 +83,7 @@ class _Builder:
         previous: Any = image
         for layer in root.modules["model"].modules.values():
             sources = layer.attributes["f"]
-            chosen = [previous if one == -1 else outputs[one] for one in _listed(sources)]
+            chosen = [previous if one == -1 else outputs[one] for one in _as_list(sources)]
             if layer.kind == "Detect":
                 result = self._detect(layer, chosen)
             elif layer.kind == "Concat":
@@ -113,7 +113,7 @@ class _Builder:
         parts = record.modules
         kernel, bias = _weights(parts["conv"])
         if "bn" in parts:
-            kernel, bias = _folded(kernel, bias, parts["bn"])
+            kernel, bias = _fold_batch_norm(kernel, bias, parts["bn"])
         return self._activate(parts.get("act"), _convolve(x, parts["conv"], kernel, bias))
 
     def _activate(self, act: Record | None, x: Any) -> Any:
@@ -234,7 +234,7 @@ def _weights(record: Record) -> tuple[Array, Array | None]:
     return kernel.astype(np.float32), None if bias is None else bias.astype(np.float32)
 
 
-def _folded(kernel: Array, bias: Array | None, norm: Record) -> tuple[Array, Array]:
+def _fold_batch_norm(kernel: Array, bias: Array | None, norm: Record) -> tuple[Array, Array]:
     """The kernel and bias of a convolution with the batch normalisation after it (Ioffe and Szegedy, 2015)."""
     values = [norm.tensor(name) for name in ("weight", "bias", "running_mean", "running_var")]
     if any(value is None for value in values):
@@ -263,5 +263,5 @@ def _pair(value: Any) -> list[Any]:
     return list(value) if isinstance(value, tuple | list) else [value, value]
 
 
-def _listed(value: Any) -> list[int]:
+def _as_list(value: Any) -> list[int]:
     return [int(one) for one in value] if isinstance(value, tuple | list) else [int(value)]

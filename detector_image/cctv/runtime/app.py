@@ -19,7 +19,7 @@ from cctv.metrics import Metrics
 from cctv.pipeline import Shared
 from cctv.runtime.api import Api
 from cctv.runtime.cameras import Cameras
-from cctv.runtime.errands import Errands
+from cctv.runtime.detector_tasks import DetectorTasks
 from cctv.runtime.http_server import StatusServer
 from cctv.runtime.poll import AllCameras, OneCamera, Poller
 from cctv.streams.probe import Prober
@@ -52,16 +52,18 @@ class Detector:
             server_url=settings.triton_url,
             int8=settings.model_int8,
         )
-        self._cameras = Cameras(self._shared())
+        self._cameras = Cameras(self._build_shared())
         self._heart = Heart(
             self._cameras.reporters,
             lambda camera_id, heartbeat: self._api.call(lambda client: client.heartbeat(camera_id, heartbeat)),
             settings.heartbeat_interval_seconds,
-            answered=self._sender.api_is_back,
+            on_answer=self._sender.api_is_back,
         )
         ask = AllCameras(self._api, settings.group) if camera_id is None else OneCamera(self._api, camera_id)
         self._poller = Poller(ask, self._cameras.want, settings.poll_interval_seconds, self._sender.api_is_back)
-        self._errands = Errands(self._api, Prober(self._sources.tried), self._cameras.look, self._poller.ask_now)
+        self._tasks = DetectorTasks(
+            self._api, Prober(self._sources.probe_source), self._cameras.look, self._poller.ask_now
+        )
         self._status = self._open_status()
 
     def run(self) -> None:
@@ -70,7 +72,7 @@ class Detector:
         self._sender.start()
         self._heart.start()
         self._cameras.start()
-        self._errands.start()
+        self._tasks.start()
         try:
             self._poller.run(self._stopping)
         finally:
@@ -80,29 +82,30 @@ class Detector:
         """Make `run` return soon; callable from any thread or signal handler."""
         self._stopping.set()
 
-    def alive(self) -> str:
-        """Return why the process must be restarted; empty if it need not."""
+    def liveness_problem(self) -> str | None:
+        """Return why the process must be restarted; None if it need not."""
         silence = time.monotonic() - self._cameras.checked_at
         if silence > _STUCK_AFTER_SECONDS:
             return f"the watchdog has not run for {silence:.0f} s"
-        return self._cameras.trouble()  # affects all cameras: a failed CUDA context needs a new process
+        # Of all cameras: a failed CUDA context can only be recovered by restarting the process.
+        return self._cameras.analysis_problem()
 
-    def ready(self) -> str:
-        """Return why the detector is not working; empty if it is."""
+    def readiness_problem(self) -> str | None:
+        """Return why the detector is not working; None if it is."""
         if not self._poller.has_answer:
             return "the API has not said yet what to watch"
         if self._camera_id is not None and self._cameras.count() == 0:
             return (
                 "the camera's configuration is not understood"
-                if self._cameras.problem()
+                if self._cameras.configuration_problem()
                 else "the camera is not active"
             )
         watched, streaming = self._cameras.count(), self._cameras.streaming()
-        return "no camera gives pictures" if watched and not streaming else ""
+        return "no camera gives pictures" if watched and not streaming else None
 
     def _end(self) -> None:
         log.info("stopping")
-        self._errands.stop()
+        self._tasks.stop()
         self._cameras.stop()
         self._heart.stop(0.5)
         self._sender.stop(_FLUSH_SECONDS)
@@ -114,17 +117,17 @@ class Detector:
         self._api.close()
         self._spool.close()
 
-    def _shared(self) -> Shared:
+    def _build_shared(self) -> Shared:
         settings, sources = self._settings, self._sources
         return Shared(
             models=self._models,
             spool=self._spool,
             states=StateStore(settings.spool_dir / "state"),
             metrics=self.metrics,
-            make_source=sources.watched,
-            make_clip_source=sources.for_clips,
-            spooled=self._sender.notify,
-            changed=lambda camera_id: self._heart.change(camera_id),
+            make_source=sources.camera_source,
+            make_clip_source=sources.clip_source,
+            on_spooled=self._sender.notify,
+            on_change=lambda camera_id: self._heart.change(camera_id),
             detector_name=settings.detector_name,
             reader_options=ReaderOptions(
                 stuck_seconds=settings.stream_open_timeout_seconds + settings.stream_read_timeout_seconds + 5.0,
@@ -146,14 +149,14 @@ class Detector:
                 settings.spool_dir,
                 settings.spool_max_bytes,
                 settings.spool_max_age_hours * 3600.0,
-                dropped=self._dropped,
+                on_drop=self._on_drop,
             )
         except SpoolInUseError as error:
             raise InvalidSettingError(f"VIGIL_SPOOL_DIR: {error}") from None
         except OSError as error:
             raise InvalidSettingError(f"VIGIL_SPOOL_DIR: must be a writable folder; {error.strerror}") from None
 
-    def _dropped(self, camera_id: int, why: str) -> None:
+    def _on_drop(self, camera_id: int, why: str) -> None:
         words = {"full": "the spool has no more room", "old": "it waited too long"}
         log.warning("camera %d: dropped a waiting alert, image or clip: %s", camera_id, words[why])
         self.metrics.spool_dropped.labels(str(camera_id), why).inc()
@@ -165,8 +168,8 @@ class Detector:
                 settings.metrics_address,
                 settings.metrics_port,
                 self.metrics.registry,
-                alive=self.alive,
-                ready=self.ready,
+                liveness_problem=self.liveness_problem,
+                readiness_problem=self.readiness_problem,
                 refresh=self._measure_spool,
             )
         except OSError as error:

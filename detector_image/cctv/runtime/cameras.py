@@ -76,21 +76,21 @@ class Cameras:
         with self._lock:
             return len(self._pipelines)
 
-    def problem(self) -> str:
-        """Return the problem of one invalid configuration; empty if all are valid."""
+    def configuration_problem(self) -> str | None:
+        """Return the problem of one invalid configuration; None if all are valid."""
         with self._lock:
-            return next(iter(self._problems.values()), "")
+            return next(iter(self._problems.values()), None)
 
     def streaming(self) -> int:
         """Return the number of cameras whose frames are analysed."""
         with self._lock:
             return sum(pipeline.is_streaming for pipeline in self._pipelines.values())
 
-    def trouble(self) -> str:
-        """Return why no camera's frames are analysed; empty if at least one's are."""
+    def analysis_problem(self) -> str | None:
+        """Return why no camera's frames are analysed; None if at least one's are."""
         with self._lock:
-            troubles = [pipeline.trouble for pipeline in self._pipelines.values()]
-        return troubles[0] if troubles and all(troubles) else ""
+            problems = [pipeline.analysis_problem for pipeline in self._pipelines.values()]
+        return problems[0] if problems and all(problems) else None
 
     def _note_problems(self, problems: dict[int, str]) -> None:
         """Log each configuration problem once, not with every poll."""
@@ -101,7 +101,7 @@ class Cameras:
                 continue
             if camera_id in problems:
                 camera_logger(camera_id).error("%s", _not_understood(problems[camera_id]))
-            self._shared.changed(camera_id)
+            self._shared.on_change(camera_id)
 
     def _report_problem(self, camera_id: int) -> Heartbeat:
         """Return the heartbeat of a camera whose newest configuration is invalid."""

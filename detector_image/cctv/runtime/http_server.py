@@ -10,8 +10,8 @@ from prometheus_client.exposition import choose_encoder
 
 from vigil_contracts.time_zones import TIME_ZONE_DATABASE_VERSION
 
-Check = Callable[[], str]
-"""Return an empty string if all is well, otherwise the problem in one sentence."""
+Check = Callable[[], str | None]
+"""Returns the problem in one sentence; None if there is none."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -27,9 +27,9 @@ class _Handler(BaseHTTPRequestHandler):
             encode, content_type = choose_encoder(self.headers.get("Accept", ""))
             self._answer(HTTPStatus.OK, content_type, encode(self.server.registry))
         elif path in ("/healthz", "/readyz"):
-            trouble = self.server.alive() if path == "/healthz" else self.server.ready()
-            status = HTTPStatus.SERVICE_UNAVAILABLE if trouble else HTTPStatus.OK
-            text = f"{trouble or 'ok'}\n"
+            problem = self.server.liveness_problem() if path == "/healthz" else self.server.readiness_problem()
+            status = HTTPStatus.SERVICE_UNAVAILABLE if problem else HTTPStatus.OK
+            text = f"{problem or 'ok'}\n"
             if path == "/healthz":
                 text += f"time zone database {TIME_ZONE_DATABASE_VERSION}\n"
             self._answer(status, "text/plain; charset=utf-8", text.encode())
@@ -58,11 +58,12 @@ class StatusServer(ThreadingHTTPServer):
         port: int,
         registry: CollectorRegistry,
         *,
-        alive: Check,
-        ready: Check,
+        liveness_problem: Check,
+        readiness_problem: Check,
         refresh: Callable[[], None] = lambda: None,
     ) -> None:
-        self.registry, self.alive, self.ready, self.refresh = registry, alive, ready, refresh
+        self.registry, self.refresh = registry, refresh
+        self.liveness_problem, self.readiness_problem = liveness_problem, readiness_problem
         super().__init__((address, port), _Handler)
         self._thread = threading.Thread(target=self.serve_forever, name="status", daemon=True)
 

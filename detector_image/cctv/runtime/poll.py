@@ -72,8 +72,8 @@ class OneCamera:
 class Poller:
     """Polls until stopped. While the API is unreachable, the last known cameras stay in use."""
 
-    def __init__(self, ask: Question, want: Want, interval_seconds: float, answered: Callable[[], None]) -> None:
-        self._ask, self._want, self._interval, self._answered = ask, want, interval_seconds, answered
+    def __init__(self, ask: Question, want: Want, interval_seconds: float, on_answer: Callable[[], None]) -> None:
+        self._ask, self._want, self._interval, self._on_answer = ask, want, interval_seconds, on_answer
         self._failing = False
         self._asked = threading.Event()
         self.has_answer = False
@@ -115,7 +115,7 @@ class Poller:
         if self._failing:
             log.info("the API is reachable again")
         if self._failing or not self.has_answer:
-            self._answered()
+            self._on_answer()
         self._failing, self.has_answer = False, True
         if wanted is not None:
             self._want(wanted)

@@ -10,7 +10,7 @@ import threading
 from cctv.config import InvalidSettingError, Settings
 from cctv.metrics import Metrics
 from cctv.runtime.api import Api
-from cctv.runtime.errands import Errands
+from cctv.runtime.detector_tasks import DetectorTasks
 from cctv.runtime.http_server import StatusServer
 from cctv.streams.probe import Prober
 from cctv.streams.sources import Sources
@@ -25,15 +25,15 @@ class ProberProgram:
         self._metrics = Metrics()
         self._stopping = threading.Event()
         self._api = Api(settings, self._metrics)
-        prober = Prober(Sources.of(settings).tried)
-        self._errands = Errands(self._api, prober, look=lambda _camera_id, _seconds: None, changed=lambda: None)
+        prober = Prober(Sources.of(settings).probe_source)
+        self._tasks = DetectorTasks(self._api, prober, lambda _camera_id, _seconds: None, lambda: None)
         try:
             self._status = StatusServer(
                 settings.metrics_address,
                 settings.metrics_port,
                 self._metrics.registry,
-                alive=lambda: "",
-                ready=self.ready,
+                liveness_problem=lambda: None,
+                readiness_problem=self.readiness_problem,
                 refresh=lambda: None,
             )
         except OSError as error:
@@ -44,9 +44,9 @@ class ProberProgram:
         """Run until stopped."""
         log.info("ready to test streams and discover cameras")
         self._status.start()
-        self._errands.start()
+        self._tasks.start()
         self._stopping.wait()
-        self._errands.stop()
+        self._tasks.stop()
         self._status.close()
         self._api.close()
 
@@ -54,6 +54,6 @@ class ProberProgram:
         """Make `run` return soon; callable from any thread or signal handler."""
         self._stopping.set()
 
-    def ready(self) -> str:
-        """Return why tasks cannot be done; empty if they can."""
-        return "" if self._errands.is_listening else "the API cannot be listened to"
+    def readiness_problem(self) -> str | None:
+        """Return why this process receives no tasks; None if it does."""
+        return None if self._tasks.is_listening else "the API cannot be listened to"

@@ -31,15 +31,15 @@ def phase_of(reason: Reason, seconds_without_picture: float) -> CameraPhase:
 
 
 class CameraHealth:
-    """Thread-safe. `changed` is called without arguments, and with no lock held, when the reason changes."""
+    """Thread-safe. `on_change` is called without arguments, and with no lock held, when the reason changes."""
 
     def __init__(
-        self, changed: Callable[[], None] = lambda: None, monotonic: Callable[[], float] = time.monotonic
+        self, on_change: Callable[[], None] = lambda: None, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        self._changed, self._monotonic = changed, monotonic
+        self._on_change, self._monotonic = on_change, monotonic
         self._lock = threading.Lock()
         self._reason, self._message = Reason.STARTING, REASON_TEXTS[Reason.STARTING]
-        self._trouble = ""
+        self._analysis_problem: str | None = None
         self._blindness: StreamFault | None = None
         self._info: StreamInfo | None = None
         self._last_picture_at: datetime | None = None
@@ -88,12 +88,12 @@ class CameraHealth:
         """Record that the stream has failed, has ended or cannot be analysed."""
         self._set(fault.reason, str(fault))
 
-    def analysis(self, trouble: str) -> None:
-        """Record whether arriving frames are analysed: `trouble` says why not; empty if they are."""
+    def set_analysis_problem(self, problem: str | None) -> None:
+        """Record why arriving frames are not analysed; None: they are."""
         with self._lock:
-            differs, self._trouble = trouble != self._trouble, trouble
+            differs, self._analysis_problem = problem != self._analysis_problem, problem
         if differs:
-            self._changed()
+            self._on_change()
 
     def blind(self, fault: StreamFault | None) -> None:
         """Record that frames cannot be analysed although they may arrive; None clears it."""
@@ -101,7 +101,7 @@ class CameraHealth:
             before, self._blindness = self._said()[0], fault
             differs = self._said()[0] is not before
         if differs:
-            self._changed()
+            self._on_change()
 
     @property
     def blindness(self) -> Reason | None:
@@ -140,12 +140,12 @@ class CameraHealth:
             self._reason, self._message = reason, message
             differs = self._said()[0] is not before
         if differs:
-            self._changed()
+            self._on_change()
 
     def _said(self) -> tuple[Reason, str]:
         """Return reason and message: those of the stream, or, if it is healthy, why its frames are not analysed."""
         if self._blindness is not None and self._reason in {Reason.STARTING, Reason.STREAMING}:
             return self._blindness.reason, str(self._blindness)
-        if self._trouble and self._reason is Reason.STREAMING:
-            return Reason.MODEL_INVALID, str(StreamFault(Reason.MODEL_INVALID, self._trouble))
+        if self._analysis_problem and self._reason is Reason.STREAMING:
+            return Reason.MODEL_INVALID, str(StreamFault(Reason.MODEL_INVALID, self._analysis_problem))
         return self._reason, self._message

@@ -133,7 +133,7 @@ class RtspSource:
         for packet in self.packets():
             self._has_keyframe = self._has_keyframe or packet.is_keyframe
             try:
-                pictures = _decoded(packet)
+                pictures = _decode(packet)
             except _LIBAV_ERRORS as error:
                 raise self._fault(error) from None
             if pictures:
@@ -223,7 +223,7 @@ class RtspSource:
         )
 
 
-def _decoded(packet: "av.Packet[av.VideoStream]") -> list[av.VideoFrame]:
+def _decode(packet: "av.Packet[av.VideoStream]") -> list[av.VideoFrame]:
     """Return the frames that a packet completes; none for a damaged packet."""
     try:
         return packet.decode()

@@ -127,7 +127,7 @@ class Dialogue:
         message.set("CSeq", client_cseq)
         transport = message.get("Transport")
         if transport:
-            message.set("Transport", self._pinned(transport))
+            message.set("Transport", self._pin_transport(transport))
         return message.encode()
 
     def _answered(self, cseq: str) -> _Exchange | None:
@@ -195,7 +195,7 @@ class Dialogue:
         self._challenge, self._nonce_count = challenge, 0
         return True
 
-    def _pinned(self, transport: str) -> str:
+    def _pin_transport(self, transport: str) -> str:
         """Return the transport with the camera's address as the only source, and no other destination (UDP)."""
         kept = [
             part for part in transport.split(";") if not part.strip().lower().startswith(("source=", "destination="))

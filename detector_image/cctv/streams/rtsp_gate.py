@@ -148,7 +148,7 @@ class RtspGate:
         assert self._dialogue is not None
         relay: _Relay | None = None
         try:
-            client = self._accepted(listener)
+            client = self._accept(listener)
             camera.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             camera.settimeout(10.0)
             relay = _Relay(client, camera, self._dialogue, self)
@@ -173,7 +173,7 @@ class RtspGate:
             for each in sockets:
                 each.close()
 
-    def _accepted(self, listener: socket.socket) -> socket.socket:
+    def _accept(self, listener: socket.socket) -> socket.socket:
         """Accept libav's connection. Raises `OSError`, and `StreamFault` if the gate was closed in the meantime."""
         client, _ = listener.accept()
         listener.close()

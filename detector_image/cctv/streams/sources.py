@@ -31,15 +31,15 @@ class Sources:
     def __init__(self, options: GateOptions, settings: Settings, hardware: HardwareDecoding) -> None:
         self._options, self._settings, self._hardware = options, settings, hardware
 
-    def watched(self, camera: CameraConfiguration, recorder: ClipRecorder) -> Source:
+    def camera_source(self, camera: CameraConfiguration, recorder: ClipRecorder) -> Source:
         """Return the source to analyse; it also feeds `recorder`, unless the main stream is read for clips."""
         return self._make(camera, camera.watched_url, None if camera.detection.stream_path else recorder)
 
-    def for_clips(self, camera: CameraConfiguration, recorder: ClipRecorder) -> PacketSource:
+    def clip_source(self, camera: CameraConfiguration, recorder: ClipRecorder) -> PacketSource:
         """Return the source of the main stream, for clips, while the sub-stream is analysed."""
         return self._make(camera, camera.rtsp_url, recorder)
 
-    def tried(self, url: str, transport: StreamTransport) -> Source:
+    def probe_source(self, url: str, transport: StreamTransport) -> Source:
         """Return the source of a stream to test."""
         return RtspSource(
             url,

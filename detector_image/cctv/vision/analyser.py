@@ -151,7 +151,7 @@ class Analyser:
 
     def _look(self, frame: Frame) -> list[TrackedObject]:
         """Run the model and return the detected objects."""
-        self._gate.looked()
+        self._gate.set_reference()
         weakest = weak_confidence(self._camera.detection.minimum_confidence)
         observations = observe(self._model.detect(frame), self._model.labels, self._kinds, weakest, self._owners)
         seen: list[TrackedObject] = []
@@ -162,7 +162,7 @@ class Analyser:
             self._attention.forget(thing.name for thing in self._tracker.objects)
         for thing in seen:
             self._portraits.consider(thing.name, frame, thing.last)
-        self._attention.looked(len(observations), seen, frame.monotonic_seconds)
+        self._attention.note_detection(len(observations), seen, frame.monotonic_seconds)
         return seen
 
     def _judge(self, thing: TrackedObject, seen: list[TrackedObject], frame: Frame) -> list[Event]:

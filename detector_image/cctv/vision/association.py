@@ -54,7 +54,7 @@ class ByteTrack:
             rows = np.flatnonzero(models == model)
             for row, track in tracks.update(boxes[rows], confidences[rows], seconds):
                 answer.append((int(rows[row]), self._number(model, track)))
-        followed = {(model, track) for model, tracks in self._models.items() for track in tracks.followed}
+        followed = {(model, track) for model, tracks in self._models.items() for track in tracks.followed_tracks}
         self._numbers = {key: number for key, number in self._numbers.items() if key in followed}
         return answer
 
@@ -87,7 +87,7 @@ class _ModelTracks:
         self._seen_seconds: dict[int, float] = {}
 
     @property
-    def followed(self) -> set[int]:
+    def followed_tracks(self) -> set[int]:
         """Return the tracks that were detected in two consecutive frames, and recently."""
         return set(self._seen_seconds)
 

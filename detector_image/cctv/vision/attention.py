@@ -78,7 +78,7 @@ class Attention:
             return Decision.LOOK if seconds - self._looked_seconds > FOLLOWING_SECONDS - 0.1 else Decision.WAIT
         return Decision.LOOK if seconds - self._looked_seconds >= _patience(motion, present) else Decision.SAME
 
-    def looked(self, observed: int, things: list[TrackedObject], seconds: float) -> None:
+    def note_detection(self, observed: int, things: list[TrackedObject], seconds: float) -> None:
         """Record an inference with `observed` detections, of which `things` are tracked."""
         self._looked_seconds = seconds
         self._found_something = observed > len(things)  # a track begins with its second detection

@@ -55,7 +55,7 @@ class MotionGate:
             changed = cv2.bitwise_and(changed, self._watched)
         return Motion(_places(np.asarray(changed, np.uint8)) if cv2.countNonZero(changed) else ())
 
-    def looked(self) -> None:
+    def set_reference(self) -> None:
         """Make the frame that was compared last the new reference."""
         if self._newest is None:
             return

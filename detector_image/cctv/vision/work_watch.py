@@ -25,14 +25,14 @@ class WorkWatch:
         with self._lock:
             self._busy_since = self._monotonic()
 
-    def done(self) -> bool:
+    def note_success(self) -> bool:
         """Record a success; return whether earlier frames had failed."""
         with self._lock:
             had_failed = self._failing_since is not None
             self._busy_since = self._failing_since = None
             return had_failed
 
-    def failed(self, error: Exception) -> bool:
+    def note_failure(self, error: Exception) -> bool:
         """Record a failure; return whether it is the first of a series."""
         with self._lock:
             is_first = self._failing_since is None
@@ -41,12 +41,12 @@ class WorkWatch:
                 self._failing_since = self._monotonic()
             return is_first
 
-    def trouble(self) -> str:
-        """Return why frames are not analysed, for users; empty if they are."""
+    def problem(self) -> str | None:
+        """Return why frames are not analysed, for users; None if they are."""
         with self._lock:
             now = self._monotonic()
             if self._busy_since is not None and now - self._busy_since >= HUNG_SECONDS:
                 return "the model does not answer"
             if self._failing_since is not None and now - self._failing_since >= FAILING_SECONDS:
                 return f"the model fails with every picture: {self._error}"
-            return ""
+            return None

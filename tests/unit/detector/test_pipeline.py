@@ -122,8 +122,8 @@ class Stage:
             metrics=self.metrics,
             make_source=lambda camera, recorder: MovingSource(),
             make_clip_source=lambda camera, recorder: MovingSource(),  # type: ignore[arg-type,return-value]
-            spooled=lambda: None,
-            changed=lambda camera_id: None,
+            on_spooled=lambda: None,
+            on_change=lambda camera_id: None,
             detector_name="here",
             reader_options=ReaderOptions(frozen_after_seconds=0.0),
         )
@@ -168,21 +168,21 @@ def _fails() -> None:
 def test_a_model_that_fails_with_every_picture_is_told(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     stage.begin()
     stage.until(lambda: stage.beat().reason is Reason.STREAMING)
-    assert stage.cameras.trouble() == ""
+    assert stage.cameras.analysis_problem() is None
 
     stage.model.trouble = _fails
     stage.until(lambda: stage.beat().reason is Reason.MODEL_INVALID)
     told = stage.beat()
     assert told.phase is CameraPhase.FAILED
     assert "the model fails with every picture: RuntimeError" in told.message
-    assert stage.cameras.trouble() == "the model fails with every picture: RuntimeError"
+    assert stage.cameras.analysis_problem() == "the model fails with every picture: RuntimeError"
     assert stage.cameras.streaming() == 0, "the detector is not ready"
     assert stage.metrics.registry.get_sample_value("vigil_stream_up", {"camera": "1"}) == 1, "pictures do arrive"
     failed = stage.metrics.registry.get_sample_value("vigil_analysis_errors_total", {"camera": "1"})
     assert failed is not None
     assert failed > 1
-    lines = [record for record in caplog.records if "could not be analysed" in record.getMessage()]
-    assert len(lines) == 1, "once for a row of failures"
+    lines = [record for record in caplog.records if "could not analyse a frame" in record.getMessage()]
+    assert len(lines) == 1, "once for a series of failures"
 
     stage.model.trouble = lambda: None
     stage.until(lambda: stage.beat().reason is Reason.STREAMING)

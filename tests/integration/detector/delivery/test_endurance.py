@@ -63,7 +63,7 @@ def test_thousands_of_waiting_alerts_are_delivered_once_each_though_both_ends_ar
 
 def test_a_full_disk_drops_the_oldest_and_keeps_going(small_disk: Path) -> None:
     dropped: list[str] = []
-    spool = Spool(small_disk / "spool", 1000 * MEGABYTE, dropped=lambda camera_id, why: dropped.append(why))
+    spool = Spool(small_disk / "spool", 1000 * MEGABYTE, on_drop=lambda camera_id, why: dropped.append(why))
     names = []
     for _ in range(60):
         submission = a_person(1)
@@ -84,7 +84,7 @@ def test_a_full_disk_drops_the_oldest_and_keeps_going(small_disk: Path) -> None:
 
 def test_a_disk_filled_by_others_refuses_the_alert_until_there_is_room(small_disk: Path) -> None:
     dropped: list[str] = []
-    spool = Spool(small_disk / "spool", 1000 * MEGABYTE, dropped=lambda camera_id, why: dropped.append(why))
+    spool = Spool(small_disk / "spool", 1000 * MEGABYTE, on_drop=lambda camera_id, why: dropped.append(why))
     with contextlib.suppress(OSError), (small_disk / "other").open("wb") as other:
         while True:
             other.write(b"x" * 65536)

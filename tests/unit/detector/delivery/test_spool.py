@@ -102,7 +102,7 @@ def test_versions_before_and_after_read_what_waits(opened: Callable[..., Spool],
 
 def test_a_full_spool_drops_the_oldest_and_says_so(opened: Callable[..., Spool], tmp_path: Path) -> None:
     dropped: list[tuple[int, str]] = []
-    spool = opened(tmp_path, 10_000, dropped=lambda camera_id, why: dropped.append((camera_id, why)))
+    spool = opened(tmp_path, 10_000, on_drop=lambda camera_id, why: dropped.append((camera_id, why)))
     for number in range(20):
         assert spool.append(alert(1 + number % 2, f"event-{number:04}"), b"x" * 1000)
 
@@ -116,7 +116,7 @@ def test_a_full_spool_drops_the_oldest_and_says_so(opened: Callable[..., Spool],
 
 def test_an_alert_larger_than_the_spool_is_not_accepted(opened: Callable[..., Spool], tmp_path: Path) -> None:
     dropped: list[int] = []
-    spool = opened(tmp_path, 1000, dropped=lambda camera_id, why: dropped.append(camera_id))
+    spool = opened(tmp_path, 1000, on_drop=lambda camera_id, why: dropped.append(camera_id))
 
     assert not spool.append(alert(7), b"x" * 2000)
     assert dropped == [7]
@@ -124,7 +124,7 @@ def test_an_alert_larger_than_the_spool_is_not_accepted(opened: Callable[..., Sp
 
 def test_old_alerts_are_dropped(opened: Callable[..., Spool], tmp_path: Path) -> None:
     dropped: list[str] = []
-    spool = opened(tmp_path, MEGABYTE, max_age_seconds=60, dropped=lambda camera_id, why: dropped.append(why))
+    spool = opened(tmp_path, MEGABYTE, max_age_seconds=60, on_drop=lambda camera_id, why: dropped.append(why))
     spool.append(alert(1, "event-old"), b"")
     spool.append(alert(1, "event-new"), b"")
     old = head(spool).path
@@ -243,7 +243,7 @@ def test_no_alert_goes_for_what_follows_another(
     opened: Callable[..., Spool], tmp_path: Path, follower: Callable[[int, str], ClipSubmission | PictureSubmission]
 ) -> None:
     dropped: list[tuple[int, str]] = []
-    spool = opened(tmp_path, 10_000, dropped=lambda camera_id, why: dropped.append((camera_id, why)))
+    spool = opened(tmp_path, 10_000, on_drop=lambda camera_id, why: dropped.append((camera_id, why)))
     for number in range(7):
         assert spool.append(alert(1, f"event-{number:04}"), b"x" * 1000)
     assert not spool.append(follower(2, "event-0000"), b"x" * 5000)

@@ -78,7 +78,7 @@ def test_without_a_gpu_weights_run_on_openvino_unless_torch_is_asked_for(
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr("cctv.detectors.loader._has_ultralytics", lambda: True)
     monkeypatch.setattr("cctv.detectors.loader._GPU_DEVICES", (tmp_path,) if gpu else (tmp_path / "none",))
-    monkeypatch.setattr("cctv.detectors.loader._converted", lambda *_: "openvino")
+    monkeypatch.setattr("cctv.detectors.loader._load_converted", lambda *_: "openvino")
     monkeypatch.setattr("cctv.detectors.loader._ultralytics", lambda *_: "ultralytics")
     assert load_model(weights, device=device, size_px=size_px) == runtime  # type: ignore[comparison-overlap]
 

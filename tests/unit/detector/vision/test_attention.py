@@ -23,27 +23,27 @@ def scene(*boxes: tuple[float, float, float, float], light: int = 0, noise: int 
 def test_the_first_picture_is_new_and_grain_is_no_motion() -> None:
     gate = MotionGate()
     assert gate.compare(scene()).is_new
-    gate.looked()
+    gate.set_reference()
     assert not any(gate.compare(scene(noise=seed)) for seed in range(1, 30))
 
 
 def test_motion_is_where_something_came_or_went() -> None:
     gate = MotionGate()
     gate.compare(scene())
-    gate.looked()
+    gate.set_reference()
     (place,) = gate.compare(scene(HERE)).places
     np.testing.assert_allclose(place, HERE, atol=0.06)
-    gate.looked()
+    gate.set_reference()
     assert not gate.compare(scene(HERE, noise=1)), "what the model has seen is no news"
     assert gate.compare(scene()), "but its going is"
-    gate.looked()
+    gate.set_reference()
     assert not gate.compare(scene(noise=1)), "and leaves no ghost"
 
 
 def test_slow_changes_add_up() -> None:
     gate = MotionGate()
     gate.compare(scene())
-    gate.looked()
+    gate.set_reference()
     brightening = [bool(gate.compare(scene(light=level))) for level in range(0, 60, 2)]
     assert not any(brightening[:5])
     assert brightening[-1]
@@ -53,7 +53,7 @@ def test_masked_motion_does_not_count() -> None:
     tree = ((0.2, 0.1), (0.6, 0.1), (0.6, 0.9), (0.2, 0.9))
     gate = MotionGate([tree])
     gate.compare(scene())
-    gate.looked()
+    gate.set_reference()
     assert not gate.compare(scene(HERE))
     assert gate.compare(scene((0.8, 0.2, 0.9, 0.8)))
 
@@ -67,7 +67,7 @@ RIGHT_PART = ((0.3, 0.1), (0.9, 0.1), (0.9, 0.9), (0.3, 0.9))
 def test_what_masks_cover_twice_is_masked(masks: list[tuple[tuple[float, float], ...]]) -> None:
     gate = MotionGate(masks)
     gate.compare(scene())
-    gate.looked()
+    gate.set_reference()
     assert not gate.compare(scene((0.45, 0.42, 0.55, 0.58)))
     assert gate.compare(scene((0.93, 0.2, 0.99, 0.8)))
 
@@ -75,7 +75,7 @@ def test_what_masks_cover_twice_is_masked(masks: list[tuple[tuple[float, float],
 def test_another_picture_size_begins_anew() -> None:
     gate = MotionGate()
     gate.compare(scene())
-    gate.looked()
+    gate.set_reference()
     assert gate.compare(np.zeros((360, 640), np.uint8)).is_new
 
 

@@ -1,4 +1,4 @@
-"""What the API asks of this detector, heard over one stream: live pictures, new settings, tries, searches."""
+"""Detector tasks: what the API asks for over one stream of events: live frames, new settings, probes, discovery."""
 
 import logging
 import threading
@@ -22,19 +22,20 @@ _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 15.0
 
 
-class Errands:
-    """A thread that listens, and a few that try streams and look for cameras.
+class DetectorTasks:
+    """A thread that listens for tasks, and a few that probe streams and discover cameras.
 
-    `look`: the camera's pictures are wanted for so many seconds. `changed`: a camera's configuration has changed.
+    `on_live`: send live frames of a camera for so many seconds. `on_configuration`: a camera's settings have changed.
     """
 
     def __init__(
-        self, api: Api, prober: Prober, look: Callable[[int, float], None], changed: Callable[[], None]
+        self, api: Api, prober: Prober, on_live: Callable[[int, float], None], on_configuration: Callable[[], None]
     ) -> None:
-        self._api, self._prober, self._look, self._changed = api, prober, look, changed
+        self._api, self._prober = api, prober
+        self._on_live, self._on_configuration = on_live, on_configuration
         self._stopping = threading.Event()
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="probe")
-        self._thread = threading.Thread(target=self._run, name="errands", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="detector-tasks", daemon=True)
         self.is_listening = False
 
     def start(self) -> None:
@@ -67,36 +68,36 @@ class Errands:
             self._stopping.wait(backoff.next_seconds())
 
     def _listen(self, client: ApiClient) -> None:
-        for errand in client.errands():
+        for task in client.errands():
             self.is_listening = True
             if self._stopping.is_set():
                 return
-            if errand is not None:
-                self.take(errand)
+            if task is not None:
+                self.accept(task)
 
-    def take(self, errand: Errand) -> None:
-        """Does it, or has it done."""
-        if errand.kind is ErrandKind.LIVE and errand.camera is not None and errand.seconds:
-            self._look(errand.camera, errand.seconds)
-        elif errand.kind is ErrandKind.CONFIGURATION:
-            self._changed()
-        elif errand.kind in {ErrandKind.PROBE, ErrandKind.DISCOVERY} and errand.id is not None:
-            self._pool.submit(self._inquire, errand.id)
+    def accept(self, task: Errand) -> None:
+        """Do the task, or start it in the background."""
+        if task.kind is ErrandKind.LIVE and task.camera is not None and task.seconds:
+            self._on_live(task.camera, task.seconds)
+        elif task.kind is ErrandKind.CONFIGURATION:
+            self._on_configuration()
+        elif task.kind in {ErrandKind.PROBE, ErrandKind.DISCOVERY} and task.id is not None:
+            self._pool.submit(self._run_claimed, task.id)
 
-    def _inquire(self, errand_id: UUID) -> None:
+    def _run_claimed(self, task_id: UUID) -> None:
         try:
-            claimed = self._api.call(lambda client: client.claim_errand(errand_id))
+            claimed = self._api.call(lambda client: client.claim_errand(task_id))
             if claimed.kind is ErrandKind.DISCOVERY:
                 found = discover()
-                self._api.call(lambda client: client.answer_errand(errand_id, found))
+                self._api.call(lambda client: client.answer_errand(task_id, found))
                 log.info("cameras were looked for: %d answered", len(found.cameras))
             elif claimed.rtsp_url is not None:
                 done = self._prober.probe(claimed.rtsp_url.get_secret_value(), claimed.transport)
-                self._api.call(lambda client: client.answer_errand(errand_id, done.result, done.snapshot_jpeg))
+                self._api.call(lambda client: client.answer_errand(task_id, done.result, done.snapshot_jpeg))
                 if done.result.reason is not Reason.STREAMING:
                     log.info("a stream was tried: %s", done.result.reason)
         except ApiError as error:
             if error.status not in {404, 409}:  # another detector was faster
-                log.warning("an errand could not be done: %s", error)
-        except Exception:  # one errand must not end the others
-            log.exception("an errand could not be done")
+                log.warning("a detector task failed: %s", error)
+        except Exception:  # one task must not end the others
+            log.exception("a detector task failed")
