@@ -199,10 +199,14 @@ def backend_server(
 _MIGRATED = "vigil_migrated"
 
 
+_MIGRATED_SQLITE: list[bytes] = []
+"""The database after the first migration of this process; the next ones are its copies."""
+
+
 def migrate(backend: BackendServer, database_url: str) -> None:
-    """Migrates the database; on a PostgreSQL that knows the result already, an empty one becomes its copy."""
+    """Migrate the database, or copy the result of an earlier migration where the database is empty."""
     if not database_url:
-        backend.manage("migrate", "--verbosity=0")
+        _migrate_sqlite(backend)
         return
     server, _, name = database_url.rpartition("/")
     with contextlib.closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
@@ -219,6 +223,17 @@ def migrate(backend: BackendServer, database_url: str) -> None:
             backend.manage("migrate", "--verbosity=0")
             if is_empty:
                 cursor.execute(f"CREATE DATABASE {_MIGRATED} TEMPLATE {name}")
+
+
+def _migrate_sqlite(backend: BackendServer) -> None:
+    database = Path(backend.environment["VIGIL_DATA_DIR"]) / "vigil.sqlite3"
+    is_empty = "DATABASE_URL" not in backend.environment and not database.exists()
+    if is_empty and _MIGRATED_SQLITE:
+        database.write_bytes(_MIGRATED_SQLITE[0])
+        return
+    backend.manage("migrate", "--verbosity=0")
+    if is_empty:
+        _MIGRATED_SQLITE.append(database.read_bytes())
 
 
 @pytest.fixture
