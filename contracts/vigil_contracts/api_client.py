@@ -31,12 +31,22 @@ TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 
 
 class ApiError(Exception):
-    """The API could not be reached, or answered with an error. `status` is None where there was no answer."""
+    """The API could not be reached, or answered with an error. `status` is None where there was no answer.
 
-    def __init__(self, message: str, status: int | None = None, retry_after_seconds: float | None = None) -> None:
+    `field_errors`: what the API says is wrong with the request, by field; it repeats no value of the request.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        status: int | None = None,
+        retry_after_seconds: float | None = None,
+        field_errors: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.retry_after_seconds = retry_after_seconds
+        self.field_errors = dict(field_errors or {})
 
     @property
     def is_permanent(self) -> bool:
@@ -133,7 +143,28 @@ def _check(request: _Request, response: httpx.Response) -> httpx.Response:
         f"{request.method} {request.path}: {response.status_code} {response.reason_phrase}{_detail(response)}",
         status=response.status_code,
         retry_after_seconds=float(retry_after) if retry_after.isdigit() else None,
+        field_errors=_field_errors(response),
     )
+
+
+def _field_errors(response: httpx.Response) -> dict[str, str]:
+    """Return the errors of a refused request by field, nested fields with dots; empty if the answer holds none."""
+    try:
+        body = response.json()
+    except ValueError:
+        return {}
+    return dict(_flattened(body, "")) if isinstance(body, dict) else {}
+
+
+def _flattened(errors: Any, field: str) -> Iterator[tuple[str, str]]:
+    if isinstance(errors, Mapping):
+        for name, inner in errors.items():
+            yield from _flattened(inner, f"{field}.{name}" if field else str(name))
+    elif isinstance(errors, list) and any(isinstance(item, Mapping | list) for item in errors):
+        for number, item in enumerate(errors):
+            yield from _flattened(item, f"{field}.{number}")
+    elif errors:
+        yield field, " ".join(map(str, errors)) if isinstance(errors, list) else str(errors)
 
 
 def _unreachable(request: _Request, error: httpx.HTTPError) -> ApiError:

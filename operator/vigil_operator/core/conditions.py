@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from vigil_contracts.names import REASON_TEXTS, ConditionStatus, Reason, is_whole_message
+from vigil_contracts.names import REASON_TEXTS, ConditionStatus, Reason
 
 
 class ConditionType(StrEnum):
@@ -23,22 +23,25 @@ class ConditionType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One aspect. `details` is added to the reason's own sentence, or replaces it where it is a whole message."""
+    """One aspect of a camera."""
 
     type: ConditionType
     status: ConditionStatus
     reason: Reason
     details: str = ""
+    """What exactly was found; it follows the reason's sentence."""
+    complete_message: str = ""
+    """A message that replaces the reason's sentence and the details."""
 
     @property
     def message(self) -> str:
-        """What to do, then what exactly was seen."""
-        return reason_text(self.reason, self.details)
+        """What to do, then what exactly was found."""
+        return self.complete_message or reason_text(self.reason, self.details)
 
 
 def reason_text(reason: Reason, details: str) -> str:
-    """Return the reason's own sentence and the details, without saying anything twice."""
-    return details if is_whole_message(reason, details) else f"{REASON_TEXTS[reason]} {details}".strip()
+    """Return the reason's sentence, followed by the details."""
+    return f"{REASON_TEXTS[reason]} {details}".strip()
 
 
 def rfc3339(moment: datetime) -> str:

@@ -29,8 +29,10 @@ class PodState:
     running: bool | None
     running_reason: Reason
     running_details: str
+    running_message: str = ""
+    """The API's complete message about the stream; it replaces the reason's sentence and the details."""
     phase: CameraPhase | None = None
-    """As the detector itself puts it; None: by the rest."""
+    """As the detector reports it; None: derived from the other fields."""
 
 
 NO_POD = PodState(None, Reason.STARTING, "", None, Reason.STARTING, "")

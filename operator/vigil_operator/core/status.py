@@ -73,7 +73,13 @@ def watched(
             Condition(
                 ConditionType.SCHEDULED, _ternary(state.scheduled), state.scheduled_reason, state.scheduled_details
             ),
-            Condition(ConditionType.STREAMING, _ternary(state.running), state.running_reason, state.running_details),
+            Condition(
+                ConditionType.STREAMING,
+                _ternary(state.running),
+                state.running_reason,
+                state.running_details,
+                state.running_message,
+            ),
         ),
         camera_id,
         class_name,
@@ -118,7 +124,7 @@ def _ready(state: PodState) -> Condition:
     if state.scheduled is not True:
         return Condition(ConditionType.READY, ConditionStatus.FALSE, state.scheduled_reason, state.scheduled_details)
     status = ConditionStatus.TRUE if state.running is True else ConditionStatus.FALSE
-    return Condition(ConditionType.READY, status, state.running_reason, state.running_details)
+    return Condition(ConditionType.READY, status, state.running_reason, state.running_details, state.running_message)
 
 
 def _phase(state: PodState, ready: Condition) -> CameraPhase:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from vigil_contracts.health import HealthReport
-from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason
+from vigil_contracts.names import CameraPhase, Reason
 from vigil_operator.core.conditions import rfc3339
 from vigil_operator.core.pods import PodState
 
@@ -32,13 +32,13 @@ def joined(state: PodState, report: HealthReport | None) -> PodState:
         # It crashes or has no image: an older heartbeat that spoke of something else is past.
         return state
     if report.reason is Reason.DETECTOR_NOT_REPORTING:
-        return replace(state, running=None, running_reason=report.reason, running_details="")
+        return replace(state, running=None, running_reason=report.reason, running_message=report.message)
     running = {CameraPhase.STREAMING: True, CameraPhase.STARTING: None}.get(report.phase, False)
     return replace(
         state,
         running=running,
         running_reason=report.reason,
-        running_details=_details(report),
+        running_message=report.message,
         phase=report.phase,
     )
 
@@ -67,12 +67,3 @@ def _steady(fps: float | None, before: float | None) -> float | None:
     if before is not None and abs(fps - before) <= FPS_TOLERANCE * max(before, 1.0):
         return before
     return round(fps, 1)
-
-
-def _details(report: HealthReport) -> str:
-    """What the message says beyond the reason's own sentence, with which conditions begin; or all of it."""
-    text = REASON_TEXTS[report.reason]
-    if not report.message.startswith(text):
-        return report.message
-    details = report.message.removeprefix(text).strip()
-    return details[1:-1] if details.startswith("(") and details.endswith(")") else details

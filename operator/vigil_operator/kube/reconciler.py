@@ -24,7 +24,7 @@ from vigil_operator.kube.client import KubeClient, KubeError
 from vigil_operator.kube.events import EventRecorder
 from vigil_operator.kube.kinds import BY_NAME, CAMERA
 from vigil_operator.kube.queue import WorkQueue
-from vigil_operator.kube.registrar import Registrar, words_of
+from vigil_operator.kube.registrar import Registrar, refusal_text
 from vigil_operator.kube.store import Store
 from vigil_operator.logs import about_camera
 from vigil_operator.metrics import Metrics
@@ -187,7 +187,7 @@ class Reconciler:
             await self._registrar.register(camera, registration)
         except ApiError as error:
             situation = self._situation(camera)
-            api = replace(situation.api, refusal=words_of(error), is_refused_for_good=error.is_permanent)
+            api = replace(situation.api, refusal=refusal_text(error), is_refused_for_good=error.is_permanent)
             return replace(situation, api=api), error
         return self._situation(camera), None
 

@@ -4,7 +4,6 @@ A resource that is being deleted waits for its row, but not for long: with the A
 taken off all the same. A row that is left over then is swept by the sync when the API is back.
 """
 
-import json
 import logging
 import time
 from collections.abc import Callable
@@ -118,11 +117,6 @@ class Registrar:
         return True
 
 
-def words_of(error: ApiError) -> str:
-    """The API's answer for a person: each field with what is wrong with it; no value of it is ever repeated there."""
-    _, _, body = str(error).partition(": {")
-    try:
-        fields = json.loads("{" + body)
-        return "; ".join(f"{name}: {' '.join(texts)}" for name, texts in fields.items())
-    except (ValueError, AttributeError, TypeError):
-        return str(error)
+def refusal_text(error: ApiError) -> str:
+    """Return the API's refusal for a person: each field with what is wrong with it, or the error itself."""
+    return "; ".join(f"{field}: {text}" for field, text in error.field_errors.items()) or str(error)

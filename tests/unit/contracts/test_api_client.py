@@ -58,6 +58,27 @@ def test_a_refusal_for_ever_is_permanent_and_keeps_the_apis_words(status: int) -
     assert "secret-token" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"json": {"name": ["is taken", "is long"]}}, {"name": "is taken is long"}),
+        ({"json": {"detail": "Not found."}}, {"detail": "Not found."}),
+        (
+            {"json": {"detection": {"rules": [{}, {"zone": ["is missing"]}]}}},
+            {"detection.rules.1.zone": "is missing"},
+        ),
+        ({"json": {"name": ["x" * 900]}}, {"name": "x" * 900}),
+        ({"json": ["no object"]}, {}),
+        ({"text": "<h1>Bad request</h1>"}, {}),
+    ],
+    ids=["list", "text", "nested", "long", "array", "html"],
+)
+def test_a_refusal_names_its_fields(answer: dict[str, Any], expected: dict[str, str]) -> None:
+    with client(lambda _: httpx.Response(400, **answer)) as api, pytest.raises(ApiError) as caught:
+        api.send_alert(ALERT, None)
+    assert caught.value.field_errors == expected
+
+
 def test_a_backend_of_the_version_before_gets_the_alert_without_what_it_does_not_know() -> None:
     bodies: list[bytes] = []
 

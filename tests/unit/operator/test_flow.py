@@ -68,7 +68,11 @@ class Api:
         if self.away:
             raise ApiError("PUT /api/camera-resources/u/: ConnectError")
         if self.refusal:
-            raise ApiError(f"PUT /api/camera-resources/u/: 400 Bad Request: {self.refusal}", status=400)
+            raise ApiError(
+                f"PUT /api/camera-resources/u/: 400 Bad Request: {self.refusal}",
+                status=400,
+                field_errors={name: " ".join(texts) for name, texts in json.loads(self.refusal).items()},
+            )
         self.registrations += 1
         number = self.rows[uid][0] if uid in self.rows else 100 + self.registrations
         self.rows[uid] = (number, registration)

@@ -40,7 +40,7 @@ def test_before_the_first_heartbeat_the_pod_speaks() -> None:
 def test_a_detector_that_runs_knows_better(phase: CameraPhase, reason: Reason, running: bool | None) -> None:
     state = joined(classify(pod(ready=False), None), report(phase, reason, detail="401 from 10.0.0.7"))
     assert (state.running, state.running_reason, state.phase) == (running, reason, phase)
-    assert state.running_details == "401 from 10.0.0.7"
+    assert state.running_message == f"{REASON_TEXTS[reason]} (401 from 10.0.0.7)"
 
 
 def test_a_pod_that_crashes_or_has_no_node_is_believed_first() -> None:
@@ -86,17 +86,23 @@ def test_without_news_the_stream_stays_as_it_was_said() -> None:
 @pytest.mark.parametrize(
     ("reported", "expected"),
     [
-        ("{} (no route to its network)", "{} no route to its network"),
-        ("{}", "{}"),
+        ("{} (no route to its network)",) * 2,
+        ("{}",) * 2,
         ("The camera is busy (RTSP status 503). Close other viewers.",) * 2,
     ],
 )
-def test_kubectl_shows_each_sentence_once(reported: str, expected: str) -> None:
+def test_kubectl_shows_the_message_of_the_dashboard(reported: str, expected: str) -> None:
     reason = Reason.STREAM_UNREACHABLE
     text = REASON_TEXTS[reason]
     said = report(CameraPhase.DEGRADED, reason).model_copy(update={"message": reported.format(text)})
 
     state = joined(classify(pod(ready=False), None), said)
 
-    condition = Condition(ConditionType.STREAMING, ConditionStatus.FALSE, state.running_reason, state.running_details)
+    condition = Condition(
+        ConditionType.STREAMING,
+        ConditionStatus.FALSE,
+        state.running_reason,
+        state.running_details,
+        state.running_message,
+    )
     assert condition.message == expected.format(text)
