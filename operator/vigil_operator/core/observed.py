@@ -1,6 +1,6 @@
-"""What was observed in the cluster, reduced to what decisions need: parsing ends at the edge, and memory stays small.
+"""The objects of the cluster, reduced to what decisions need, so that memory stays small.
 
-Every `…from_body` takes an object as the API server gives it and never fails on one that is half-filled.
+Every `…_from_body` takes an object as the API server sends it, and never fails on missing fields.
 """
 
 import json
@@ -23,7 +23,7 @@ CREDENTIAL_KEYS = ("username", "password")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Key:
-    """Namespace and name; the namespace of cluster-scoped objects is empty."""
+    """Namespace and name of an object; cluster-scoped objects have an empty namespace."""
 
     namespace: str
     name: str
@@ -34,7 +34,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """What all objects have."""
+    """The metadata of an object."""
 
     key: Key
     uid: str
@@ -48,19 +48,19 @@ class Meta:
 
     @property
     def camera(self) -> str:
-        """Name of the camera that the object belongs to, by its label."""
+        """Name of the camera to which the object belongs, by its label."""
         return self.labels.get(LABEL_CAMERA, "")
 
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """A Camera. `spec` and `status` are JSON texts: the former is checked later, the latter only compared."""
+    """A Camera. `spec` and `status` are kept as JSON: the spec is validated later, the status is only compared."""
 
     meta: Meta
     spec_json: str
     status_json: str
     credentials_secret: str = ""
-    """Name of the Secret that `spec.stream.credentialsSecretRef` names; a change of it concerns the camera."""
+    """Name of the Secret in `spec.stream.credentialsSecretRef`; a change of the Secret reconciles the camera."""
 
     @property
     def key(self) -> Key:
@@ -79,12 +79,12 @@ class Camera:
 
     @property
     def phase(self) -> str:
-        """The phase that was last written; empty before the first."""
+        """The phase in the status; empty before the first."""
         return str(self.status.get("phase", ""))
 
     @property
     def not_ready_reason(self) -> str:
-        """Why it gives no alerts, by the `Ready` condition last written; empty when it does, or none stands."""
+        """The reason of the `Ready` condition while it is not true; otherwise empty."""
         for condition in self.status.get("conditions") or ():
             if condition.get("type") == "Ready" and condition.get("status") != "True":
                 return str(condition.get("reason", ""))
@@ -97,7 +97,7 @@ class Camera:
 
     @property
     def camera_id(self) -> int | None:
-        """The camera's id in the API, where it has one: by label (cameras of the API) or by status (of kubectl)."""
+        """The camera's id in the API, if it has one: from a label (API cameras) or the status (kubectl cameras)."""
         text = self.meta.labels.get(LABEL_CAMERA_ID, "") if self.managed_by_backend else ""
         if text.isdigit():
             return int(text)
@@ -107,7 +107,7 @@ class Camera:
 
 @dataclass(frozen=True, slots=True)
 class DetectorClass:
-    """A DetectorClass, unchecked."""
+    """A DetectorClass. The spec is validated later."""
 
     meta: Meta
     spec_json: str
@@ -123,7 +123,7 @@ class DetectorClass:
 
     @property
     def is_default(self) -> bool:
-        """Whether cameras that name no class get this one."""
+        """Whether cameras that name no class use this one."""
         return self.meta.annotations.get(ANNOTATION_DEFAULT_CLASS) == "true"
 
 
@@ -186,7 +186,7 @@ class Pod:
 
 
 def meta_from_body(body: Body) -> Meta:
-    """The metadata; of several owners, the controlling one."""
+    """Return the metadata; if there are several owners, with the controlling one."""
     metadata = body.get("metadata") or {}
     owners = metadata.get("ownerReferences") or []
     return Meta(
@@ -203,20 +203,20 @@ def meta_from_body(body: Body) -> Meta:
 
 
 def camera_from_body(body: Body) -> Camera:
-    """A Camera."""
+    """Return a Camera."""
     spec = body.get("spec")
     return Camera(meta_from_body(body), _text(spec), _text(body.get("status") or {}), _credentials_secret(spec))
 
 
 def credentials_from_body(body: Body) -> StoredObject:
-    """A Secret of somebody else's, for cameras that name it: of its data, only what a camera may use is kept."""
+    """Return a user's Secret that kubectl cameras may name, with only the keys that a camera uses."""
     data = body.get("data") or {}
     kept = {name: data[name] for name in CREDENTIAL_KEYS if name in data}
     return StoredObject(meta_from_body(body), _text({"data": kept}))
 
 
 def class_from_body(body: Body) -> DetectorClass:
-    """A DetectorClass."""
+    """Return a DetectorClass."""
     return DetectorClass(meta_from_body(body), _text(body.get("spec")))
 
 
@@ -231,7 +231,7 @@ def deployment_from_body(body: Body) -> Deployment:
 
 
 def pod_from_body(body: Body) -> Pod:
-    """A pod with one container."""
+    """Return a pod with one container."""
     status = body.get("status") or {}
     conditions = {condition.get("type"): condition for condition in status.get("conditions") or []}
     scheduled = conditions.get("PodScheduled", {})
@@ -251,14 +251,14 @@ def pod_from_body(body: Body) -> Pod:
 
 
 def secret_values(secret: StoredObject) -> dict[str, str]:
-    """A Secret's data, decoded. The caller must not let it out."""
+    """Return a Secret's decoded data, which must not reach logs, events or statuses."""
     data = secret.content.get("data") or {}
     return {name: b64decode(value).decode() for name, value in data.items()}
 
 
 def _content_json(body: Body) -> str:
     metadata = body.get("metadata") or {}
-    # Items of a list do not say their kind, those of a watch do: without it they compare alike.
+    # Items of a list have no `kind`, those of a watch do: they must compare as equal.
     content = {
         name: value for name, value in body.items() if name not in {"status", "metadata", "apiVersion", "kind"}
     }
@@ -288,19 +288,19 @@ def _is_running(body: Body) -> bool:
     if not isinstance(status, Mapping) or status.get("observedGeneration", -1) < generation:
         return False
     updated = status.get("updatedReplicas") or 0
-    # Ready ones of an older template may be counted yet, while the newest has none.
+    # Replicas of an older template may still be ready while the newest has none.
     return bool(updated and status.get("replicas") == updated and status.get("readyReplicas"))
 
 
 def _credentials_secret(spec: Any) -> str:
-    """Looked for in a spec that nobody has checked yet."""
+    """Find the name in a spec that is not validated yet."""
     for name in ("stream", "credentialsSecretRef", "name"):
         spec = spec.get(name) if isinstance(spec, Mapping) else None
     return spec if isinstance(spec, str) else ""
 
 
 def _kept_annotations(annotations: Mapping[str, str]) -> dict[str, str]:
-    """Only ours: `last-applied-configuration` alone would double the memory of a thousand cameras."""
+    """Keep only our own: `last-applied-configuration` would double the memory for a thousand cameras."""
     return {name: value for name, value in annotations.items() if "vigil.dev/" in name}
 
 

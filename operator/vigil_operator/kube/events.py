@@ -1,4 +1,4 @@
-"""Kubernetes Events about cameras: few, on transitions only, and never the reason that something else fails."""
+"""Kubernetes Events about cameras: only on transitions; a failure to write one has no other effect."""
 
 import logging
 import re
@@ -17,14 +17,14 @@ from vigil_operator.kube.kinds import EVENT
 logger = logging.getLogger(__name__)
 
 QUIET_PERIOD = timedelta(minutes=10)
-"""The same thing about the same camera is not said again before this has passed."""
+"""The same event about the same camera is not repeated within this time."""
 
 MAX_REMEMBERED = 4096
 NUMBER = re.compile(r"\d+")
 
 
 class EventRecorder:
-    """Writes events of core/v1, which every supported version and `kubectl describe` know."""
+    """Writes events of core/v1, which every supported Kubernetes version and `kubectl describe` know."""
 
     def __init__(
         self, kube: KubeClient, *, clock: Clock = utc_now, unique: Callable[[], str] = lambda: uuid4().hex[:16]
@@ -32,25 +32,25 @@ class EventRecorder:
         self._kube = kube
         self._clock = clock
         self._unique = unique
-        self._said: OrderedDict[tuple[str, str, str], datetime] = OrderedDict()
+        self._recorded: OrderedDict[tuple[str, str, str], datetime] = OrderedDict()
 
-    async def warn(self, camera: Camera, reason: str, message: str) -> None:
-        """Something that a person may have to act on."""
+    async def record_warning(self, camera: Camera, reason: str, message: str) -> None:
+        """Record something that may require action."""
         await self._record(camera, "Warning", reason, message)
 
-    async def tell(self, camera: Camera, reason: str, message: str) -> None:
-        """Something worth knowing."""
+    async def record_normal(self, camera: Camera, reason: str, message: str) -> None:
+        """Record something that requires no action."""
         await self._record(camera, "Normal", reason, message)
 
     async def _record(self, camera: Camera, severity: str, reason: str, message: str) -> None:
         now = self._clock()
-        # A message that differs in its numbers (times, counts, ports) says the same.
-        if not self._is_news((camera.meta.uid, reason, NUMBER.sub("#", message)), now):
+        # Messages that differ only in numbers (times, counts, ports) count as the same event.
+        if not self._is_new((camera.meta.uid, reason, NUMBER.sub("#", message)), now):
             return
         try:
             await self._kube.create(EVENT, self._event(camera, severity, reason, message, now))
         except KubeError as error:
-            logger.info("event %s not recorded: %s", reason, error)
+            logger.info("could not record the event %s: %s", reason, error)
 
     def _event(self, camera: Camera, severity: str, reason: str, message: str, now: datetime) -> dict[str, object]:
         return {
@@ -76,12 +76,12 @@ class EventRecorder:
             "count": 1,
         }
 
-    def _is_news(self, what: tuple[str, str, str], now: datetime) -> bool:
-        last = self._said.get(what)
+    def _is_new(self, what: tuple[str, str, str], now: datetime) -> bool:
+        last = self._recorded.get(what)
         if last is not None and now - last < QUIET_PERIOD:
             return False
-        self._said[what] = now
-        self._said.move_to_end(what)
-        while len(self._said) > MAX_REMEMBERED:
-            self._said.popitem(last=False)
+        self._recorded[what] = now
+        self._recorded.move_to_end(what)
+        while len(self._recorded) > MAX_REMEMBERED:
+            self._recorded.popitem(last=False)
         return True

@@ -1,7 +1,7 @@
-"""A work queue of cameras: each at most once in line, never two workers on one, failures later and later.
+"""A work queue of cameras: each is queued at most once, and given to one worker at a time; failures back off.
 
-kopf's own retries keep their state in annotations of the object; for a thousand cameras that is a thousand writes
-that say nothing. This is the queue of controller-runtime in asyncio.
+kopf keeps the state of its retries in annotations of the object, which costs a write for each. This is the work queue
+of controller-runtime in asyncio.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from vigil_contracts.backoff import Backoff, Jitter
 from vigil_operator.core.observed import Key
 
 PRESSING_TO_OTHERS = 8
-"""Of so many cameras that are worked on, one is of those that could wait: nobody waits for ever."""
+"""Every eighth camera is one that is not pressing, so that none waits forever."""
 
 FIRST_BACKOFF_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 30.0
@@ -21,12 +21,12 @@ MAX_BACKOFF_SECONDS = 30.0
 class WorkQueue:
     """For one event loop; not thread-safe.
 
-    `is_pressing`: which cameras go before the others, who have what they need and only want to say how it is doing.
+    `is_pressing`: which cameras go before the others, whose objects exist and only their status may change.
     """
 
     def __init__(self, is_pressing: Callable[[Key], bool] = lambda _: True) -> None:
         self._is_pressing = is_pressing
-        self._line: deque[Key] = deque()
+        self._pressing: deque[Key] = deque()
         self._others: deque[Key] = deque()
         self._turns = 0
         self._dirty: set[Key] = set()
@@ -39,7 +39,7 @@ class WorkQueue:
         return len(self._dirty)
 
     def add(self, key: Key) -> None:
-        """Puts a camera in line, or marks it for another round if it is being worked on."""
+        """Queue a camera, or mark it to be queued again if a worker has it."""
         timer = self._timers.pop(key, None)
         if timer is not None:
             timer.cancel()
@@ -47,10 +47,10 @@ class WorkQueue:
             return
         self._dirty.add(key)
         if key not in self._working:
-            self._stand_in_line(key)
+            self._enqueue(key)
 
     def add_after(self, key: Key, seconds: float) -> None:
-        """Puts a camera in line later, unless it is put there sooner."""
+        """Queue a camera after a pause, unless it is queued before that."""
         if key in self._dirty:
             return
         loop = asyncio.get_running_loop()
@@ -71,27 +71,27 @@ class WorkQueue:
         return seconds
 
     def succeeded(self, key: Key) -> None:
-        """The next failure counts as the first."""
+        """Forget the camera's failures."""
         self._backoffs.pop(key, None)
 
     async def get(self) -> Key:
-        """The next camera; the caller ends with `done`."""
-        while not (self._line or self._others):
+        """Wait for the next camera; the caller must call `done` afterwards."""
+        while not (self._pressing or self._others):
             self._filled.clear()
             await self._filled.wait()
         self._turns += 1
-        is_others_turn = not self._line or self._turns % PRESSING_TO_OTHERS == 0
-        key = (self._others if self._others and is_others_turn else self._line).popleft()
+        is_others_turn = not self._pressing or self._turns % PRESSING_TO_OTHERS == 0
+        key = (self._others if self._others and is_others_turn else self._pressing).popleft()
         self._dirty.discard(key)
         self._working.add(key)
         return key
 
     def done(self, key: Key) -> None:
-        """Gives the camera back; it goes in line again if it was added in the meantime."""
+        """Release the camera; it is queued again if it was added in the meantime."""
         self._working.discard(key)
         if key in self._dirty:
-            self._stand_in_line(key)
+            self._enqueue(key)
 
-    def _stand_in_line(self, key: Key) -> None:
-        (self._line if self._is_pressing(key) else self._others).append(key)
+    def _enqueue(self, key: Key) -> None:
+        (self._pressing if self._is_pressing(key) else self._others).append(key)
         self._filled.set()

@@ -1,4 +1,4 @@
-"""Carries decisions out: takes cameras from the queue, asks `core.reconcile`, writes what it wants."""
+"""Take cameras from the queue, let `core.reconcile` decide, and carry the decisions out."""
 
 import asyncio
 import logging
@@ -31,32 +31,34 @@ from vigil_operator.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
-BUSY = 64
-"""With more cameras in line than this, …"""
+BUSY_QUEUE_LENGTH = 64
+"""Above this queue length, `Starting` is not written until it has lasted `STARTING_GRACE_SECONDS`.
 
-STARTING_WAITS_SECONDS = 5.0
-"""… that a detector is starting is said only of those that are at it for a while: most run before it is written."""
+Most detectors run before that, which saves one status write for each of them.
+"""
+
+STARTING_GRACE_SECONDS = 5.0
 
 LOOK_AGAIN_MARGIN_SECONDS = 1.0
-"""Times in a status are whole seconds: looking a second late is looking once."""
+"""Times in a status are whole seconds; without a margin the camera would be reconciled once too early."""
 
 
 class TokenIssuer(Protocol):
-    """Where a detector's token comes from."""
+    """Issues the tokens of detectors."""
 
     async def issue_detector_token(self, camera_id: int) -> str:
         """See `DetectorTokens`."""
 
 
 class ApiKnowledge(Protocol):
-    """What the sync has learnt."""
+    """Knows the API's last answers; see `Directory`."""
 
     def view(self, camera: Camera) -> ApiView:
-        """What the API says about one camera."""
+        """Return what the API knows about one camera."""
 
 
 class Reconciler:
-    """Works on as many cameras at once as it has workers; on each camera alone."""
+    """Reconciles several cameras at once, but never one camera twice at the same time."""
 
     def __init__(
         self,
@@ -88,7 +90,7 @@ class Reconciler:
         self._clock = clock
 
     async def run(self, workers: int) -> None:
-        """Never returns, unless a worker meets an error that nobody has foreseen."""
+        """Reconcile forever. Ends only by an error that no worker handles."""
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
                 group.create_task(self._work())
@@ -102,8 +104,8 @@ class Reconciler:
                 finally:
                     self._queue.done(key)
                     self._metrics.queue_length.set(len(self._queue))
-            # A camera with nothing to do waits for nothing: ten thousand of them in a row would let nobody else have
-            # a turn for half a minute, not even the one who renews the Lease.
+            # A camera with nothing to do awaits nothing: without this, ten thousand of them would block the event
+            # loop, and with it the renewal of the Lease, for half a minute.
             await asyncio.sleep(0)
 
     async def _attempt(self, key: Key) -> None:
@@ -114,9 +116,9 @@ class Reconciler:
             self._failed(key, error.reason, str(error), error.retry_after_seconds)
         except ApiError as error:
             self._failed(key, "backend", str(error), error.retry_after_seconds)
-        except Exception:  # one camera that nobody has foreseen must not end the care for all the others
-            logger.exception("an error that was not foreseen")
-            self._failed(key, "unforeseen", "the camera is left as it is", None)
+        except Exception:  # an unexpected error of one camera must not stop the others
+            logger.exception("unexpected error")
+            self._failed(key, "unforeseen", "could not reconcile the camera; it stays as it is", None)
         else:
             self._queue.succeeded(key)
         self._metrics.reconcile_seconds.observe(time.perf_counter() - began)
@@ -124,16 +126,16 @@ class Reconciler:
     def _failed(self, key: Key, reason: str, message: str, retry_after_seconds: float | None) -> None:
         self._metrics.reconcile_errors.labels(reason).inc()
         seconds = self._queue.retry(key, retry_after_seconds or 0.0)
-        logger.warning("%s; again in %.1f s", message, seconds)
+        logger.warning("%s; retrying in %.1f s", message, seconds)
 
     async def reconcile(self, key: Key) -> None:
-        """Brings one camera to where it should be. Idempotent; raises `KubeError` and `ApiError`."""
+        """Bring one camera to its desired state. Idempotent; raises `KubeError` and `ApiError`."""
         camera = self._store.cameras.get(key)
         if camera is None or camera.meta.deleting:
-            self._rollout_settled(key)
+            self._end_rollout(key)
             await self._clean_up(key)
             if camera is not None and FINALIZER in camera.meta.finalizers:
-                await self._registrar.let_go(camera)
+                await self._registrar.release(camera)
             return
         situation = self._situation(camera)
         decision = decide(situation)
@@ -172,10 +174,10 @@ class Reconciler:
         if decision.roll is not None:
             return self._gate.may_roll(key, is_running=is_running)
         if self._gate.is_rolling(key) and (is_running or ready_of(decision.verdict).reason in NOT_THE_CLASS):
-            self._rollout_settled(key)
+            self._end_rollout(key)
         return False
 
-    def _rollout_settled(self, key: Key) -> None:
+    def _end_rollout(self, key: Key) -> None:
         for camera in self._gate.settled(key):
             self._queue.add(camera)
 
@@ -196,11 +198,11 @@ class Reconciler:
         for removal in decision.remove:
             await self._remove(removal)
         for manifest in decision.manifests(may_roll=may_roll):
-            self._notice(manifest["kind"], await self._kube.apply(manifest))
-            logger.info("%s written", manifest["kind"])
+            self._observe_own_write(manifest["kind"], await self._kube.apply(manifest))
+            logger.info("applied the %s", manifest["kind"])
         if decision.status is not None:
-            if len(self._queue) > BUSY and ready_of(decision.verdict).reason is Reason.STARTING:
-                self._queue.add_after(camera.key, STARTING_WAITS_SECONDS)
+            if len(self._queue) > BUSY_QUEUE_LENGTH and ready_of(decision.verdict).reason is Reason.STARTING:
+                self._queue.add_after(camera.key, STARTING_GRACE_SECONDS)
             else:
                 await self._write_status(camera, decision.verdict, decision.status)
         if decision.look_again_seconds is not None:
@@ -211,14 +213,14 @@ class Reconciler:
             body = await self._kube.apply_status(camera.key, camera.meta.uid, status)
         except KubeError as error:
             if error.status in {404, 409} and self._store.cameras.get(camera.key) != camera:
-                # Deleted, or deleted and made anew, since it was looked at; the change is in line already.
+                # The camera was deleted or replaced during this reconcile; the change is queued already.
                 return
             raise
-        self._notice(CAMERA.name, body)
+        self._observe_own_write(CAMERA.name, body)
         await self._announce(camera, verdict)
 
     async def _announce(self, camera: Camera, verdict: Verdict) -> None:
-        """An event where the summary has turned, for better or worse; not for each step on the way up."""
+        """Record an event if the reason of `Ready` has changed, but not for each step of a start."""
         ready = ready_of(verdict)
         before = camera.status
         former = [known for known in before.get("conditions") or [] if known.get("type") == ready.type.value]
@@ -226,19 +228,19 @@ class Reconciler:
             return
         logger.info("%s: %s %s", verdict.phase.value, ready.reason.value, ready.message)
         if ready.status is ConditionStatus.TRUE:
-            await self._events.tell(camera, ready.reason.value, ready.message)
+            await self._events.record_normal(camera, ready.reason.value, ready.message)
         elif ready.reason not in {Reason.STARTING, Reason.INACTIVE}:
-            await self._events.warn(camera, ready.reason.value, ready.message)
+            await self._events.record_warning(camera, ready.reason.value, ready.message)
 
     async def _clean_up(self, key: Key) -> None:
-        """Removes what is left of a camera that is gone, sooner than the garbage collector would."""
+        """Delete the objects of a deleted camera; the garbage collector would do it later."""
         removals = self._store.children(key).removals()
         if not removals:
             return
-        # What is in memory may be behind: the API server itself must say that the camera is gone.
+        # The store may be outdated, so the API server itself must confirm that the camera is gone.
         body = await self._kube.get(CAMERA, key)
         if body is not None and "deletionTimestamp" not in body["metadata"]:
-            self._notice(CAMERA.name, body)
+            self._observe_own_write(CAMERA.name, body)
             self._queue.add(key)
             return
         for removal in removals:
@@ -248,9 +250,9 @@ class Reconciler:
         kind = BY_NAME[removal.kind]
         if await self._kube.delete(kind, Key(removal.namespace, removal.name), removal.uid):
             self._metrics.writes.labels(removal.kind).inc()
-            logger.info("%s removed", removal.kind)
+            logger.info("deleted the %s", removal.kind)
 
-    def _notice(self, kind: str, body: Mapping[str, Any]) -> None:
-        """Takes our own write's answer in. It is no news to ourselves, so nobody is put in line for it."""
+    def _observe_own_write(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Store the answer to our own write, without queueing the camera: this reconcile knows it already."""
         self._metrics.writes.labels(kind).inc()
         self._store.observe(BY_NAME[kind], body)

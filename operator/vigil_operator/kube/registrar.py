@@ -1,7 +1,7 @@
-"""Cameras of `kubectl` and their rows in the API: made when the resource is, gone when it goes.
+"""The API's rows of kubectl cameras: created and deleted together with their resources.
 
-A resource that is being deleted waits for its row, but not for long: with the API gone for good, the finalizer is
-taken off all the same. A row that is left over then is swept by the sync when the API is back.
+A resource that is being deleted waits until its row is deleted, but not for long: if the API does not respond, the
+finalizer is removed anyway. `sync.sweeper` deletes the row once the API is back.
 """
 
 import logging
@@ -21,9 +21,9 @@ from vigil_operator.metrics import Metrics
 logger = logging.getLogger(__name__)
 
 GIVE_UP_SECONDS = 30.0
-"""How long a deletion waits for the API; with a request that runs into its time limit it still ends within 60 s."""
+"""How long a deletion waits for the API. With a request that times out it still ends within 60 s."""
 
-ASK_AGAIN_SECONDS = 4.0
+RETRY_SECONDS = 4.0
 
 
 class RowKeeper(Protocol):
@@ -37,15 +37,15 @@ class RowKeeper(Protocol):
 
 
 class Rows(Protocol):
-    """What is known about the rows."""
+    """The known rows; see `Directory`."""
 
     is_away: bool
 
     def record_row(self, row: RegisteredResource) -> None:
-        """A registration's answer."""
+        """Store the answer to a registration."""
 
     def forget_row(self, uid: str) -> None:
-        """The row is gone."""
+        """Forget a row that was deleted."""
 
 
 class Registrar:
@@ -74,31 +74,33 @@ class Registrar:
         self._deleting_since: dict[str, float] = {}
 
     async def claim(self, camera: Camera) -> Camera:
-        """Puts the finalizer on, before there is a row that it guards; the camera with it."""
+        """Add the finalizer, before the row exists that it protects; return the camera with it."""
         body = await self._kube.claim(camera)
         self._metrics.writes.labels(CAMERA.name).inc()
         self._store.observe(CAMERA, body)
         return self._store.cameras.get(camera.key, camera)
 
     async def register(self, camera: Camera, registration: ResourceRegistration) -> None:
-        """Tells the API what the resource says. Raises `ApiError`."""
+        """Register the resource in the API. Raises `ApiError`."""
         self._fence()
         self._rows.record_row(await self._api.register_resource(camera.meta.uid, registration))
-        logger.info("registered in the API")
+        logger.info("registered the camera in the API")
 
-    async def let_go(self, camera: Camera) -> None:
-        """Removes the row of a camera that is being deleted, then the finalizer. Raises `KubeError`.
+    async def release(self, camera: Camera) -> None:
+        """Delete the row of a camera that is being deleted, then remove the finalizer. Raises `KubeError`.
 
-        The time is taken from when this process first saw the deletion: the clock of the API server may be another.
+        The time limit starts when this process first sees the deletion: the API server's clock may differ from ours.
         """
         uid = camera.meta.uid
         since = self._deleting_since.setdefault(uid, self._monotonic())
         is_gone = await self._unregister(uid)
         if not is_gone and self._monotonic() - since < GIVE_UP_SECONDS:
-            self._queue.add_after(camera.key, ASK_AGAIN_SECONDS)
+            self._queue.add_after(camera.key, RETRY_SECONDS)
             return
         if not is_gone:
-            logger.warning("deleted without the API, which is away: its row is removed when the API is back")
+            logger.warning(
+                "the API is unreachable: the resource is released now, and its row is deleted when the API is back"
+            )
         await self._kube.release(camera)
         self._metrics.writes.labels(CAMERA.name).inc()
         self._rows.forget_row(uid)
@@ -106,13 +108,13 @@ class Registrar:
 
     async def _unregister(self, uid: str) -> bool:
         if self._rows.is_away:
-            # A thousand deletions must not each wait for a connection that nobody answers.
+            # A thousand deletions must not each wait for a connection timeout.
             return False
         self._fence()
         try:
             await self._api.unregister_resource(uid)
         except ApiError as error:
-            logger.info("the row is still there: %s", error)
+            logger.info("could not delete the row: %s; retrying in %.0f s", error, RETRY_SECONDS)
             return False
         return True
 

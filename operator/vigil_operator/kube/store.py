@@ -1,9 +1,9 @@
-"""The cluster as last seen: every object that the operator cares about, in memory, indexed by camera.
+"""The last known state of the cluster: every object that the operator needs, in memory, indexed by camera.
 
-Three sources feed it: kopf's watches, answers to our own writes (so that the next decision does not rest on what was
-there before them), and a full listing once a minute (a watch can die silently, and a deletion during a reconnection
-is never told). An older version of an object never replaces a newer one: resource versions are compared as numbers,
-as etcd makes them and as Kubernetes promises since 1.35.
+It is updated by kopf's watches, by the answers to our own writes (so that the next decision knows them), and by a
+full listing about once a minute (a watch can fail silently, and misses deletions while it reconnects). An older
+version of an object never replaces a newer one: resource versions are compared as numbers, as etcd creates them and
+Kubernetes guarantees since 1.35.
 """
 
 from collections import defaultdict
@@ -52,7 +52,7 @@ ObjectT = TypeVar("ObjectT", bound=_HasMeta)
 
 
 def version_of(resource_version: str) -> int:
-    """A resource version as a number; 0 where it is none."""
+    """Return a resource version as a number; 0 if it is not one."""
     return int(resource_version) if resource_version.isdigit() else 0
 
 
@@ -65,40 +65,40 @@ class Collection(dict[Key, ObjectT]):
         self._deleted: set[str] = set()
 
     def observe(self, body: Body) -> ObjectT | None:
-        """Takes an object in; None when it is no news."""
+        """Store an object and return it, or None if this or a newer version is known."""
         metadata = body["metadata"]
         key = Key(metadata.get("namespace", ""), metadata["name"])
-        if not self._is_news(key, metadata.get("uid", ""), metadata.get("resourceVersion", "")):
+        if not self._is_new(key, metadata.get("uid", ""), metadata.get("resourceVersion", "")):
             return None
         self[key] = self._parse(body)
         return self[key]
 
-    def _is_news(self, key: Key, uid: str, resource_version: str) -> bool:
+    def _is_new(self, key: Key, uid: str, resource_version: str) -> bool:
         if uid in self._deleted:
             return False
         known = self.get(key)
         return known is None or version_of(known.meta.resource_version) < version_of(resource_version)
 
     def forget(self, key: Key, uid: str) -> ObjectT | None:
-        """Takes an object out; None when it was not there."""
+        """Remove an object and return it, or None if it was not known."""
         self._deleted.add(uid)
         known = self.get(key)
         return self.pop(key) if known is not None and known.meta.uid == uid else None
 
     def replace(self, items: Iterable[ListedObject], resource_version: str) -> list[ObjectT]:
-        """Takes a full listing in; everything that has changed by it, whether new, changed or gone."""
+        """Store a full listing; return the objects that are new, changed or gone."""
         changed: list[ObjectT] = []
         listed = set()
         for item in items:
             metadata = item.metadata
             key = Key(metadata.namespace, metadata.name)
             listed.add(key)
-            # Most of a listing is no news, and is not even read.
-            if self._is_news(key, metadata.uid, metadata.resource_version):
+            # Most objects of a listing have not changed; they are not parsed.
+            if self._is_new(key, metadata.uid, metadata.resource_version):
                 self[key] = self._parse(item.body())
                 changed.append(self[key])
         as_of = version_of(resource_version)
-        # What is newer than the listing came by a watch in the meantime.
+        # Objects newer than the listing were reported by a watch in the meantime.
         gone = [
             key
             for key, known in self.items()
@@ -114,7 +114,7 @@ def _is_foreign(labels: Mapping[str, str] | None) -> bool:
 
 
 class Store:
-    """All collections, and which cameras a change concerns."""
+    """All collections, and which cameras each change affects."""
 
     def __init__(self) -> None:
         self.watch_health = WatchHealth()
@@ -123,7 +123,7 @@ class Store:
         self.deployments: Collection[Deployment] = Collection(deployment_from_body)
         self.secrets: Collection[StoredObject] = Collection(object_from_body)
         self.credentials: Collection[StoredObject] = Collection(credentials_from_body)
-        """Secrets of other people's in the cameras' namespace, for cameras of kubectl that name them."""
+        """Users' Secrets in the cameras' namespace, for kubectl cameras that name them."""
         self.network_policies: Collection[StoredObject] = Collection(object_from_body)
         self.volume_claims: Collection[StoredObject] = Collection(object_from_body)
         self.pods: Collection[Pod] = Collection(pod_from_body)
@@ -138,32 +138,32 @@ class Store:
         }
         self._pods_of: defaultdict[Key, set[Key]] = defaultdict(set)
         self.camera_changes = 0
-        """Grows with each change to a Camera: tells the sync that there may be something to put right."""
+        """Counts changes of Cameras; the sync compares them with the API when it has grown."""
 
     def observe(self, kind: Kind, body: Body) -> set[Key]:
-        """Takes an object in; the cameras to look at because of it."""
+        """Store an object; return the cameras to reconcile because of it."""
         if kind is SECRET and _is_foreign(body["metadata"].get("labels")):
             credentials = self.credentials.observe(body)
             return self._cameras_that_name([credentials] if credentials else [])
         changed = self._collection(kind).observe(body)
-        return self._concerned(kind, [changed] if changed else [])
+        return self._affected(kind, [changed] if changed else [])
 
     def forget(self, kind: Kind, key: Key, uid: str) -> set[Key]:
-        """Takes an object out; the cameras to look at because of it."""
+        """Remove an object; return the cameras to reconcile because of it."""
         gone = self._collection(kind).forget(key, uid)
         if gone is None and kind is SECRET:
             credentials = self.credentials.forget(key, uid)
             return self._cameras_that_name([credentials] if credentials else [])
-        return self._concerned(kind, [gone] if gone else [])
+        return self._affected(kind, [gone] if gone else [])
 
     def replace(self, kind: Kind, listing: Listing) -> set[Key]:
-        """Takes a full listing in; the cameras to look at because of it."""
+        """Store a full listing; return the cameras to reconcile because of it."""
         version = listing.resource_version
         if kind is not SECRET:
-            return self._concerned(kind, self._replaced(kind, self._collection(kind), listing.items, version))
+            return self._affected(kind, self._replaced(kind, self._collection(kind), listing.items, version))
         ours = [item for item in listing.items if not _is_foreign(item.metadata.labels)]
         foreign = [item for item in listing.items if _is_foreign(item.metadata.labels)]
-        return self._concerned(kind, self._replaced(kind, self.secrets, ours, version)) | self._cameras_that_name(
+        return self._affected(kind, self._replaced(kind, self.secrets, ours, version)) | self._cameras_that_name(
             self._replaced(kind, self.credentials, foreign, version)
         )
 
@@ -189,11 +189,11 @@ class Store:
         )
 
     def class_map(self) -> dict[str, DetectorClass]:
-        """The classes by name."""
+        """Return the classes by name."""
         return {key.name: found for key, found in self.classes.items()}
 
     def all_cameras(self) -> set[Key]:
-        """Every camera, and every one of which only objects are left."""
+        """Return every camera, and every deleted one of which objects are left."""
         collections: tuple[Collection[Any], ...] = (
             self.deployments,
             self.secrets,
@@ -209,11 +209,11 @@ class Store:
         return set(self.cameras) | orphans
 
     def credentials_for(self, camera: Camera) -> StoredObject | None:
-        """The Secret that the camera names, where it exists and is nobody's detector's."""
+        """Return the Secret that the camera names, if it exists; a detector's Secret does not count."""
         return self.credentials.get(Key(camera.key.namespace, camera.credentials_secret))
 
     def is_pressing(self, camera: Key) -> bool:
-        """Whether the camera has no detector yet, or is gone or going and may have one still."""
+        """Whether the camera has no detector yet, or is deleted and may still have one."""
         known = self.cameras.get(camera)
         if known is None or known.meta.deleting:
             return True
@@ -232,7 +232,7 @@ class Store:
     def _collection(self, kind: Kind) -> Collection[Any]:
         return self._collections[kind]
 
-    def _concerned(self, kind: Kind, changed: list[Any]) -> set[Key]:
+    def _affected(self, kind: Kind, changed: list[Any]) -> set[Key]:
         if kind is DETECTOR_CLASS:
             return self.all_cameras() if changed else set()
         if kind is CAMERA:

@@ -1,4 +1,4 @@
-"""The API's cameras as last answered, and how the API is doing: what the sync learns and the reconciler reads."""
+"""The API's last answers and whether it responds: written by the sync, read by the reconciler."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -20,12 +20,12 @@ class Directory:
         self.are_rows_known = False
         self.problem = ""
         self.is_away = False
-        """The API has not answered the last time; `problem` is set once that has lasted."""
+        """The API did not answer the last request; `problem` is set once this has lasted."""
         self.unreadable: frozenset[int] = frozenset()
-        """Active cameras whose configuration is not understood: what runs for them runs on."""
+        """Active cameras whose configuration this version cannot read: what runs for them keeps running."""
 
     def update(self, answer: ActiveCameras) -> set[int]:
-        """Takes an answer in; the ids whose configuration is another than before."""
+        """Store an answer; return the ids whose configuration has changed."""
         fresh = {found.id: found for found in answer.cameras}
         self.unreadable = answer.unreadable
         changed = {
@@ -37,34 +37,36 @@ class Directory:
         return changed
 
     def update_reports(self, reports: Mapping[int, CameraReport]) -> set[int]:
-        """Takes the cameras' health and alerts in; the ids for which they are others than before."""
+        """Store the cameras' health and alert totals; return the ids for which they have changed."""
         changed = {
-            camera_id for camera_id, report in reports.items() if _gist(report) != _gist(self._reports.get(camera_id))
+            camera_id
+            for camera_id, report in reports.items()
+            if _relevant_parts(report) != _relevant_parts(self._reports.get(camera_id))
         }
         self._reports = dict(reports)
         return changed
 
     def all(self) -> tuple[CameraConfiguration, ...]:
-        """Every active camera."""
+        """Return every active camera."""
         return tuple(self._configurations.values())
 
     def update_rows(self, rows: Iterable[RegisteredResource]) -> set[str]:
-        """Takes the rows of kubectl's cameras in; the uids for which there is another than before, or none."""
+        """Store the rows of kubectl cameras; return the uids whose row has changed or is gone."""
         fresh = {row.uid: row for row in rows}
         changed = {uid for uid in fresh.keys() | self._rows.keys() if fresh.get(uid) != self._rows.get(uid)}
         self._rows, self.are_rows_known = fresh, True
         return changed
 
     def record_row(self, row: RegisteredResource) -> None:
-        """A registration's answer."""
+        """Store the answer to a registration."""
         self._rows[row.uid] = row
 
     def forget_row(self, uid: str) -> None:
-        """The row is gone."""
+        """Forget a row that was deleted."""
         self._rows.pop(uid, None)
 
     def view(self, camera: Camera) -> ApiView:
-        """What the API says about one camera."""
+        """Return what the API knows about one camera."""
         row = None if camera.managed_by_backend else self._rows.get(camera.meta.uid)
         known = ApiView(problem=self.problem, row=row, are_rows_known=self.are_rows_known)
         camera_id = row.id if row is not None else camera.camera_id
@@ -79,8 +81,8 @@ class Directory:
         )
 
 
-def _gist(report: CameraReport | None) -> object:
-    """What of a report makes its camera worth a look; frame rates and times are looked at with the resync."""
+def _relevant_parts(report: CameraReport | None) -> object:
+    """Return the parts of a report whose change reconciles the camera; frame rates and times wait for the resync."""
     if report is None:
         return None
     health = report.health

@@ -1,8 +1,7 @@
-"""Camera resources → API: how each is, for people who look at the dashboard and have no `kubectl`.
+"""Report the state of the Camera resources to the API, for users of the dashboard who have no `kubectl`.
 
-Only what has changed is told, many cameras in one request, beside the work and never before it: nothing waits for an
-answer from here. What was told is remembered in memory alone; a new process tells everything once, and the API writes
-only what is new to it.
+Only changes are sent, many cameras in one request, and nothing waits for the answer. What was sent is kept in memory
+only: a new process sends everything once, and the API writes only what has changed.
 """
 
 import asyncio
@@ -35,7 +34,7 @@ class StateKeeper(Protocol):
 
 
 class ApiState(Protocol):
-    """Whether the API answers."""
+    """Whether the API responds; see `Directory`."""
 
     is_away: bool
 
@@ -57,69 +56,69 @@ class Reporter:
         self._directory = directory
         self._source = source
         self._fence = fence
-        self._looked_at: dict[Key, str] = {}
-        """The resource version of each camera that was looked at last."""
-        self._told: dict[Key, tuple[int, int]] = {}
-        """The id and a digest of what was told of each camera."""
+        self._seen_versions: dict[Key, str] = {}
+        """The resource version of each camera at the last report."""
+        self._reported: dict[Key, tuple[int, int]] = {}
+        """For each camera, its id and a digest of the last report."""
         self._changes = -1
         self._pause_seconds = PAUSE_SECONDS
         self._backoff = Backoff(2 * PAUSE_SECONDS, MAX_PAUSE_SECONDS)
         self._complaint = ""
 
     async def run(self) -> None:
-        """Never returns."""
+        """Report forever."""
         while True:
             await asyncio.sleep(self._pause_seconds)
-            await self.round()
+            await self.report_once()
 
-    async def round(self) -> None:
-        """Tells what has changed."""
+    async def report_once(self) -> None:
+        """Send what has changed."""
         if self._directory.is_away:
-            # It may come back with what it knew yesterday.
-            self._looked_at.clear()
-            self._told.clear()
+            # It may come back with older data.
+            self._seen_versions.clear()
+            self._reported.clear()
             self._changes = -1
             return
         changes = self._store.camera_changes
         if changes == self._changes:
             return
         try:
-            await self._tell_gone()
-            await self._tell_changed()
+            await self._report_deleted()
+            await self._report_changed()
         except ApiError as error:
             self._pause_seconds = self._backoff.next_seconds()
             if self._complaint != str(error):
-                logger.warning("the API was not told how the resources are: %s; tried again until it is", error)
+                logger.warning("could not report the state of the resources to the API: %s; retrying", error)
                 self._complaint = str(error)
             return
         self._changes = changes
         self._backoff.reset()
         self._pause_seconds, self._complaint = PAUSE_SECONDS, ""
 
-    async def _tell_gone(self) -> None:
+    async def _report_deleted(self) -> None:
         present = {camera.camera_id for camera in self._store.cameras.values()}
-        gone = [key for key in self._told if key not in self._store.cameras]
+        gone = [key for key in self._reported if key not in self._store.cameras]
         for keys in _batched(gone):
-            if ids := {self._told[key][0] for key in keys} - present:
+            if ids := {self._reported[key][0] for key in keys} - present:
                 await self._send(ResourceStates(source=self._source, gone=tuple(sorted(ids))))
             for key in keys:
-                self._told.pop(key)
-                self._looked_at.pop(key, None)
+                self._reported.pop(key)
+                self._seen_versions.pop(key, None)
 
-    async def _tell_changed(self) -> None:
+    async def _report_changed(self) -> None:
         cameras = [
             camera
             for key, camera in self._store.cameras.items()
-            if self._looked_at.get(key) != camera.meta.resource_version
+            if self._seen_versions.get(key) != camera.meta.resource_version
         ]
         for some in _batched(cameras):
             states = {camera.key: state for camera in some if (state := state_of(camera)) is not None}
             digests = {key: (state.camera, hash(state)) for key, state in states.items()}
-            news = tuple(state for key, state in states.items() if self._told.get(key) != digests[key])
+            news = tuple(state for key, state in states.items() if self._reported.get(key) != digests[key])
             if news:
                 await self._send(ResourceStates(source=self._source, states=news))
-            self._told |= digests
-            self._looked_at |= {camera.key: camera.meta.resource_version for camera in some}
+            self._reported |= digests
+            self._seen_versions |= {camera.key: camera.meta.resource_version for camera in some}
 
     async def _send(self, states: ResourceStates) -> None:
         self._fence()
@@ -127,7 +126,7 @@ class Reporter:
 
 
 def _batched(items: Iterable[T]) -> Iterator[list[T]]:
-    """As many at once as the API takes."""
+    """Split into batches of the size that the API accepts."""
     rest = iter(items)
     while some := list(islice(rest, STATES_AT_ONCE)):
         yield some

@@ -124,7 +124,7 @@ class ResourceSync:
         if before is None:
             logger.info("created the Camera resource: the camera is active in the API")
         elif self._written.get(key) == digest and before.meta.generation != after.meta.generation:
-            await self._events.warn(before, "EditReverted", REVERTED)
+            await self._events.record_warning(before, "EditReverted", REVERTED)
             logger.warning("reverted an edit of the Camera resource: the API owns this camera")
         else:
             logger.info("updated the Camera resource: the camera has changed in the API")

@@ -31,7 +31,7 @@ class World:
     def warn(self, about: Camera, reason: str, message: str) -> int:
         """How many events this has made."""
         before = len(self.server.objects)
-        asyncio.run(self.recorder.warn(about, reason, message))
+        asyncio.run(self.recorder.record_warning(about, reason, message))
         return len(self.server.objects) - before
 
 

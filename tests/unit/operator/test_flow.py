@@ -208,7 +208,7 @@ def test_a_camera_of_the_api_becomes_resource_secret_and_deployment(world: World
 
 
 def test_with_many_in_line_the_start_of_a_detector_is_not_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconciler, "BUSY", -1)
+    monkeypatch.setattr(reconciler, "BUSY_QUEUE_LENGTH", -1)
     world = World()
     world.settle()
     assert DEPLOYMENT_PATH in world.server.objects
@@ -371,7 +371,7 @@ def test_a_camera_that_nobody_has_foreseen_does_not_end_the_care_for_the_others(
     asyncio.run(asyncio.wait_for(main(), timeout=10))
 
     assert seen == ["cam-7"]
-    assert "an error that was not foreseen" in caplog.text
+    assert "unexpected error" in caplog.text
     assert "ValueError: an odd camera" in caplog.text
 
 

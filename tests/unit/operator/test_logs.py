@@ -51,7 +51,7 @@ def test_whatever_is_logged_while_a_camera_is_worked_on_names_it() -> None:
         logger.removeHandler(handler)
         logger.setLevel(logging.NOTSET)
     about = [json.loads(line) for line in lines]
-    assert {"created the Camera resource: the camera is active in the API", "Secret written"} <= {
+    assert {"created the Camera resource: the camera is active in the API", "applied the Secret"} <= {
         line["message"] for line in about
     }
     assert [line for line in about if line.get("camera") != "cam-7"] == []

@@ -67,7 +67,7 @@ class World:
 
     def round(self) -> list[ResourceStates]:
         self.told.clear()
-        asyncio.run(self.reporter.round())
+        asyncio.run(self.reporter.report_once())
         return list(self.told)
 
 
