@@ -66,6 +66,7 @@ class Reason(StrEnum):
     STREAM_FORBIDDEN = "StreamForbidden"
     MODEL_INVALID = "ModelInvalid"
     MODEL_UNAVAILABLE = "ModelUnavailable"
+    DEVICE_UNAVAILABLE = "DeviceUnavailable"
     BACKEND_UNREACHABLE = "BackendUnreachable"
     DETECTOR_NOT_REPORTING = "DetectorNotReporting"
     INVALID_SPEC = "InvalidSpec"
@@ -94,6 +95,7 @@ REASON_TEXTS: dict[Reason, str] = {
     Reason.MODEL_INVALID: "The detection model cannot be loaded. Check the model's path and SHA-256.",
     Reason.MODEL_UNAVAILABLE: "The inference server is unreachable; this camera is not being analysed. Check"
     " that the server is running.",
+    Reason.DEVICE_UNAVAILABLE: "The configured device or decoder cannot be used; this camera is not being analysed.",
     Reason.BACKEND_UNREACHABLE: "The API is unreachable. Alerts are stored on the detector's disk until it responds.",
     Reason.DETECTOR_NOT_REPORTING: "No detector reports for this camera. Check that the pipeline is running.",
     Reason.INVALID_SPEC: "The camera's specification is invalid. The message names the field.",

@@ -46,8 +46,18 @@ class Settings(BaseSettings):
         description="Model for cameras that name none: a path or name; empty: yolov8n, or an error with an inference "
         "server, which has no default.",
     )
+    runtime: Literal["", "openvino", "ultralytics", "triton"] = Field(
+        default="",
+        description="What runs the models: openvino, ultralytics or triton (with VIGIL_TRITON_URL); empty: by the "
+        "kind of file and by what is installed.",
+    )
     model_device: str = Field(
-        default="", description="Where the model runs, in its runtime's words; empty: automatic."
+        default="",
+        description="Where the models run: cpu, cuda, cuda:1, intel-gpu, npu or auto. One that cannot be used is an "
+        "error, but for auto. Empty: cpu with OpenVINO, auto with ultralytics.",
+    )
+    model_precision: Literal["auto", "float32", "float16", "bfloat16"] = Field(
+        default="auto", description="What the models compute with; auto: what is fastest on the device."
     )
     model_sha256: str = Field(
         default="",
@@ -109,8 +119,10 @@ class Settings(BaseSettings):
         default=10.0, gt=0, le=60, description="Patience for the first packet."
     )
     stream_read_timeout_seconds: float = Field(default=10.0, gt=0, le=60, description="Patience for the next packet.")
-    hardware_decoder: Literal["", "cuda", "vaapi", "qsv"] = Field(
-        default="", description="Device that decodes the streams: cuda (NVDEC), vaapi or qsv; empty: the processor."
+    hardware_decoder: Literal["software", "nvdec", "vaapi", "qsv"] = Field(
+        default="software",
+        description="What decodes the streams: software (the processor), nvdec, vaapi or qsv. One that cannot be "
+        "used is an error; a codec that it does not know is decoded by software.",
     )
     frozen_after_seconds: float = Field(
         default=20.0, ge=0, description="The very same picture for so long means a frozen camera; 0: never."
@@ -161,6 +173,12 @@ class Settings(BaseSettings):
             raise ValueError("must be like http://host:8000, with no user, password or query")
         return value.rstrip("/")
 
+    @field_validator("hardware_decoder", mode="before")
+    @classmethod
+    def _is_decoder(cls, value: object) -> object:
+        """Take the empty value, and libav's own name of NVDEC."""
+        return {"": "software", "cuda": "nvdec"}.get(value, value) if isinstance(value, str) else value
+
     @field_validator("stream_allowed_networks", mode="before")
     @classmethod
     def _networks(cls, value: object) -> object:
@@ -195,6 +213,12 @@ class Settings(BaseSettings):
     def _has_token(self) -> Self:
         if self.token_file is None and not self.token.get_secret_value():
             raise ValueError("set VIGIL_TOKEN_FILE (or VIGIL_TOKEN) to an API token for pipelines or of one camera")
+        return self
+
+    @model_validator(mode="after")
+    def _has_server(self) -> Self:
+        if self.runtime == "triton" and not self.triton_url:
+            raise ValueError("set VIGIL_TRITON_URL where VIGIL_RUNTIME is triton")
         return self
 
     def read_token(self) -> str:

@@ -106,7 +106,7 @@ def export(arguments: argparse.Namespace, work: Path) -> Report:
         made = export_weights(
             weights.path, arguments.format, calibration, work, size_px=arguments.size, prompts=prompts
         )
-        after = load_model(made, device="" if arguments.format == "tensorrt" else "CPU", size_px=arguments.size)
+        after = load_model(made, device="" if arguments.format == "tensorrt" else "cpu", size_px=arguments.size)
         try:
             report = _compare(before, after, held_back, arguments.confidence, str(target), calibration)
         finally:

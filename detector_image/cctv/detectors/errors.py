@@ -4,11 +4,11 @@ import re
 
 from vigil_contracts.names import Reason
 
-_FOLDERS = re.compile(r"(?<![\w.:/~-])~?/(?:[^\s/:;,'\"()]+/)+")
+_FOLDERS = re.compile(r"(?<![\w.:/~-])(?!/dev/)~?/(?:[^\s/:;,'\"()]+/)+")
 
 
 def without_folders(text: str) -> str:
-    """Return `text` with each absolute path cut down to the file's name; URLs stay."""
+    """Return `text` with each absolute path cut down to the file's name; URLs and `/dev/…` stay."""
     return _FOLDERS.sub("", text)
 
 
@@ -30,3 +30,9 @@ class ModelUnavailableError(ModelInvalidError):
     """A model cannot be used for now: the server that runs it is away. Nobody need change a setting."""
 
     reason = Reason.MODEL_UNAVAILABLE
+
+
+class DeviceUnavailableError(ModelInvalidError):
+    """The device that a model should run on cannot be used. The message names the cause and the remedy."""
+
+    reason = Reason.DEVICE_UNAVAILABLE

@@ -21,11 +21,12 @@ import openvino as ov
 
 from cctv.common.frame import Frame
 from cctv.common.jpeg import encode_jpeg
+from cctv.detectors.devices import CPU
 from cctv.detectors.errors import ModelInvalidError
 from cctv.detectors.int8_process import REST, write_frames
 from cctv.detectors.int8_verdict import Limits, Verdict, int8_folder, processor_name, read_verdict
 from cctv.detectors.letterbox import Letterbox
-from cctv.detectors.model import Detections, Model
+from cctv.detectors.model import DescribedModel, Detections, Model, ModelInfo
 from cctv.detectors.openvino_runtime import OpenVinoModel
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ class Plan:
 
 def with_int8(network: Path, device: str) -> Model:
     """Return the model of a converted network: in INT8 if that was checked before, else one that gathers frames."""
-    if device != "CPU":
+    if device != CPU:
         return OpenVinoModel(network, device)
     verdict = read_verdict(network, processor_name(ov.Core()))
     if verdict is None:
@@ -86,6 +87,13 @@ class UpgradableModel:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="int8", daemon=True)
         self._thread.start()
+
+    @property
+    def info(self) -> ModelInfo:
+        """How the network that is in use now runs."""
+        if isinstance(self._model, DescribedModel):
+            return self._model.info
+        return ModelInfo("openvino", CPU, "float32")
 
     def submit(self, frame: Frame) -> Future[Detections]:
         """Starts a detection by the network that is in use now."""

@@ -5,9 +5,10 @@ import logging
 import os
 from pathlib import Path
 
-from cctv.detectors.errors import ModelInvalidError
+from cctv.detectors.devices import checked_device
+from cctv.detectors.errors import DeviceUnavailableError, ModelInvalidError
 from cctv.detectors.model import Model
-from cctv.detectors.model_files import ModelFile, find_model
+from cctv.detectors.model_files import MODEL_SUFFIXES, ModelFile, find_model, runtime_problem
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +20,9 @@ _USUAL_SIZE_PX = 640
 def load_model(
     name: str | Path = "",
     *,
+    runtime: str = "",
     device: str = "",
+    precision: str = "auto",
     sha256: str | None = None,
     prompts: tuple[str, ...] = (),
     size_px: int = _USUAL_SIZE_PX,
@@ -28,47 +31,59 @@ def load_model(
     """Load a model by path or name, with the runtime that its kind of file asks for.
 
     `demo` names the demo model that ships with Vigil; `yolov8n` (also the meaning of `""`) and its like are looked up
-    in the model folder and fetched where they are missing. `device` is OpenVINO's (`CPU`, `GPU`, `NPU`, `AUTO`) or
-    torch's (`cpu`, `cuda:0`), and decides the runtime of weights that both can run; empty: torch on a GPU, else
-    OpenVINO. `size_px` is the input of networks that take any. `int8`: a network that was converted from weights is
-    exchanged for an INT8 one (`cctv.detectors.int8_upgrade`). Raises `ModelInvalidError`.
+    in the model folder and fetched where they are missing. `runtime`: `openvino` or `ultralytics`; empty: by the kind
+    of file and by what is installed. `device` is one of `cctv.detectors.devices`, `precision` `auto`, `float32`,
+    `float16` or `bfloat16`. `size_px` is the input of networks that take any. `int8`: a network that was converted
+    from weights is exchanged for an INT8 one (`cctv.detectors.int8_upgrade`). Raises `ModelInvalidError`;
+    `DeviceUnavailableError` where the device is the reason.
     """
-    file = find_model(name, sha256)
+    if runtime:
+        checked_device(device, runtime)
+    if runtime == "ultralytics" and not _has_ultralytics():
+        raise ModelInvalidError(
+            "runtime ultralytics: it is not installed here; use the image vigil-detector-gpu, or runtime openvino"
+        )
+    file = find_model(name, sha256, runtime)
     suffix = file.path.suffix.lower()
-    if suffix == ".xml" or (suffix == ".onnx" and not _has_ultralytics()):
-        return _openvino(file.path, device, prompts)
-    if suffix == ".pt" and not _has_ultralytics():
-        return _load_converted(file.path, device, prompts, int8)
-    if suffix == ".pt" and not _needs_torch(device, prompts, size_px):
+    if suffix not in MODEL_SUFFIXES:
+        raise ModelInvalidError(
+            f"{file.path}: is no model: it must be an OpenVINO folder or .xml, or a file .onnx, .engine or .pt"
+        )
+    if not runtime and suffix == ".pt" and _has_ultralytics() and not _needs_torch(device, prompts, size_px):
         try:
-            return _load_converted(file.path, device, prompts, int8)
+            return _load_converted(file.path, device, precision, int8)
+        except DeviceUnavailableError:
+            raise
         except ModelInvalidError as error:  # an architecture other than YOLOv8 or YOLO11
             log.info("running the model with ultralytics: %s", error)
-    if suffix in {".pt", ".onnx", ".engine"}:
-        return _ultralytics(file, device, prompts, size_px)
-    raise ModelInvalidError(
-        f"{file.path}: is no model: it must be an OpenVINO folder or .xml, or a file .onnx, .engine or .pt"
-    )
+    runtime = runtime or _runtime_for(suffix)
+    if problem := runtime_problem(file.path, runtime):
+        raise ModelInvalidError(problem)
+    if runtime == "ultralytics":
+        return _ultralytics(file, device, precision, prompts, size_px)
+    _refuse_prompts(file.path, prompts)
+    if suffix == ".pt":
+        return _load_converted(file.path, device, precision, int8)
+    return _openvino(file.path, device, precision)
 
 
-def _openvino(path: Path, device: str, prompts: tuple[str, ...]) -> Model:
+def _openvino(path: Path, device: str, precision: str) -> Model:
     from cctv.detectors.openvino_runtime import OpenVinoModel
 
-    _refuse_prompts(path, prompts)
-    return OpenVinoModel(path, device.upper() or "CPU")
+    return OpenVinoModel(path, device, precision)
 
 
-def _load_converted(weights: Path, device: str, prompts: tuple[str, ...], int8: bool) -> Model:
+def _load_converted(weights: Path, device: str, precision: str, int8: bool) -> Model:
     """Load weights on OpenVINO, without torch. Nothing of the file is run, so it needs no pinned SHA-256."""
     from cctv.detectors.converted_weights import convert_weights
 
-    _refuse_prompts(weights, prompts)
+    device = checked_device(device, "openvino")  # before the work of converting
     network = convert_weights(weights)
-    if not int8:
-        return _openvino(network, device, ())
+    if not int8 or precision != "auto":
+        return _openvino(network, device, precision)
     from cctv.detectors.int8_upgrade import with_int8
 
-    return with_int8(network, device.upper() or "CPU")
+    return with_int8(network, device)
 
 
 def _refuse_prompts(path: Path, prompts: tuple[str, ...]) -> None:
@@ -78,7 +93,7 @@ def _refuse_prompts(path: Path, prompts: tuple[str, ...]) -> None:
         )
 
 
-def _ultralytics(file: ModelFile, device: str, prompts: tuple[str, ...], size_px: int) -> Model:
+def _ultralytics(file: ModelFile, device: str, precision: str, prompts: tuple[str, ...], size_px: int) -> Model:
     if file.path.suffix.lower() == ".pt" and file.sha256 is None:
         raise ModelInvalidError(
             f"{file.path}: a .pt file can run any code when it is loaded, so it needs its SHA-256 pinned:"
@@ -87,14 +102,22 @@ def _ultralytics(file: ModelFile, device: str, prompts: tuple[str, ...], size_px
         )
     from cctv.detectors.ultralytics_runtime import UltralyticsModel
 
-    return UltralyticsModel(file.path, device, prompts, size_px)
+    return UltralyticsModel(file.path, device, prompts, size_px, precision)
+
+
+def _runtime_for(suffix: str) -> str:
+    """Return the runtime for a kind of file where nobody has decided: ultralytics where it is installed and can."""
+    if suffix == ".engine":
+        return "ultralytics"
+    can = suffix == ".pt" or (suffix == ".onnx" and importlib.util.find_spec("onnxruntime") is not None)
+    return "ultralytics" if can and _has_ultralytics() else "openvino"
 
 
 def _needs_torch(device: str, prompts: tuple[str, ...], size_px: int) -> bool:
     """Return whether torch was asked for, or is the faster one here: without a GPU, OpenVINO is."""
     if prompts or size_px != _USUAL_SIZE_PX or device == "cpu" or device.startswith("cuda"):
         return True
-    return device in {"", "GPU"} and _has_gpu()
+    return device in {"", "auto"} and _has_gpu()
 
 
 def _has_gpu() -> bool:

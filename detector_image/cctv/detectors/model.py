@@ -52,6 +52,27 @@ class Model(Protocol):
         """Gives memory and threads back; the model must not be used afterwards."""
 
 
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """How a model really runs."""
+
+    runtime: str
+    """`openvino`, `ultralytics` or `triton`."""
+    device: str
+    """`cpu`, `cuda:0`, `intel-gpu`, `npu`; `server` where an inference server has it."""
+    precision: str
+    """`float32`, `float16`, `bfloat16`, `int8`."""
+
+
+@runtime_checkable
+class DescribedModel(Protocol):
+    """A model that can say how it runs; read it anew, since a model may be exchanged while it runs."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """How it runs now."""
+
+
 @runtime_checkable
 class RemoteModel(Protocol):
     """A model that runs elsewhere, and may be away."""

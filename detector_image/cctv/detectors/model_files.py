@@ -97,10 +97,10 @@ def _name_problem(name: str) -> str | None:
     )
 
 
-def find_model(name: str | Path, sha256: str | None = None) -> ModelFile:
+def find_model(name: str | Path, sha256: str | None = None, runtime: str = "") -> ModelFile:
     """Return the file that a model's name or path stands for, checked against `sha256`; empty: `DEFAULT_MODEL`.
 
-    Raises `ModelInvalidError`.
+    Of several files of one name the first that `runtime` runs is taken; empty: any. Raises `ModelInvalidError`.
     """
     name = str(name) or DEFAULT_MODEL
     if name == DEMO_MODEL:
@@ -111,7 +111,7 @@ def find_model(name: str | Path, sha256: str | None = None) -> ModelFile:
     elif path.name != name or path.suffix:
         raise ModelInvalidError(f"{path}: no such model file; give a path that exists or a name such as yolov8n")
     else:
-        found = _by_name(name, sha256)
+        found = _by_name(name, sha256, runtime)
     if found.sha256 is not None:
         check_sha256(found.path, found.sha256)
     return found
@@ -137,18 +137,48 @@ def _network_in(folder: Path) -> Path:
     return networks[0]
 
 
-def _by_name(name: str, sha256: str | None) -> ModelFile:
-    folder = model_folder()
+def runtime_problem(path: Path, runtime: str) -> str | None:
+    """Return why `runtime` (`openvino` or `ultralytics`) cannot run this kind of file here; None: it can."""
+    suffix = path.suffix.lower()
+    if runtime == "openvino":
+        return (
+            f"{path}: an .engine needs runtime ultralytics; use a .pt or .onnx file" if suffix == ".engine" else None
+        )
+    if suffix == ".xml":
+        return f"{path}: an OpenVINO network needs runtime openvino; use a .pt file with runtime ultralytics"
+    if suffix == ".onnx" and importlib.util.find_spec("onnxruntime") is None:
+        return f"{path}: needs onnxruntime, which is not installed; use a .pt file, or runtime openvino"
+    if suffix == ".engine" and importlib.util.find_spec("tensorrt") is None:
+        return f"{path}: an .engine needs tensorrt, which is not installed; use a .pt file"
+    return None
+
+
+_PREFERENCE = {
+    "": ("folder", ".onnx", ".engine", ".pt"),
+    "openvino": ("folder", ".onnx", ".pt"),
+    "ultralytics": (".engine", ".pt", ".onnx"),
+}
+"""Which file of several of one name is taken, by runtime. An engine is made for the GPU, so it is the faster one."""
+
+
+def _by_name(name: str, sha256: str | None, runtime: str) -> ModelFile:
+    folder, published = model_folder(), PUBLISHED.get(name)
     exports = [folder / f"{name}{suffix}_openvino_model" for suffix in ("_int8", "")]
-    for export in [*exports, folder / name]:
-        if export.is_dir():
-            return ModelFile(_network_in(export), sha256)
-    for suffix in (".onnx", ".engine"):
-        if (folder / f"{name}{suffix}").is_file():
-            return ModelFile(folder / f"{name}{suffix}", sha256)
-    published, weights = PUBLISHED.get(name), folder / f"{name}.pt"
-    if weights.is_file():
-        return ModelFile(weights, sha256 or (published.sha256 if published else None))
+    weights = folder / f"{name}.pt"
+    for kind in _PREFERENCE[runtime]:
+        if kind == "folder":
+            for export in [*exports, folder / name]:
+                if export.is_dir():
+                    return ModelFile(_network_in(export), sha256)
+        elif (folder / f"{name}{kind}").is_file():
+            is_published = kind == ".pt" and published is not None
+            return ModelFile(
+                folder / f"{name}{kind}", sha256 or (published.sha256 if is_published and published else None)
+            )
+    if runtime == "ultralytics" and (other := next((each for each in exports if each.is_dir()), None)):
+        raise ModelInvalidError(
+            f"{other}: an OpenVINO network needs runtime openvino; for runtime ultralytics put {weights.name} there"
+        )
     if published is None:
         raise ModelInvalidError(
             f"{name}: no such model: {folder} holds no {exports[0].name} and no {weights.name}, and only"

@@ -10,10 +10,10 @@ from functools import partial
 import numpy as np
 
 from cctv.common.frame import Frame
-from cctv.detectors.errors import ModelInvalidError
+from cctv.detectors.errors import DeviceUnavailableError, ModelInvalidError
 from cctv.detectors.inference_server import InferenceServer
 from cctv.detectors.loader import load_model
-from cctv.detectors.model import Detections, Model, RemoteModel
+from cctv.detectors.model import DescribedModel, Detections, Model, ModelInfo, RemoteModel
 from cctv.detectors.model_files import DEMO_MODEL, PUBLISHED
 from cctv.metrics import Metrics
 from vigil_contracts.names import DEFAULT_MODEL
@@ -23,6 +23,10 @@ Loader = Callable[[str, tuple[str, ...]], Model]
 
 NOT_USABLE = "{name}: the detector cannot use this as a model; its log says why. Name a model that it has, or yolov8n"
 """The same whether or not there is such a file: cameras' settings are no way to search the detector's disk."""
+
+_GPU_ERRORS = frozenset({"OutOfMemoryError", "AcceleratorError"})
+"""Of torch, by name: torch need not be installed."""
+
 WARM_UP_PICTURE = (360, 640)
 """Height and width. Nearly every camera is 16:9, and networks are prepared for proportions, not for sizes."""
 
@@ -35,14 +39,17 @@ class Models:
         self,
         default: str,
         *,
+        runtime: str = "",
         device: str = "",
+        precision: str = "auto",
         sha256: str = "",
         pins: Mapping[str, str] | None = None,
         server_url: str = "",
         int8: bool = False,
         load: Loader | None = None,
     ) -> None:
-        self._default, self._device, self._int8 = default, device, int8
+        self._default, self._int8 = default, int8
+        self._runtime, self._device, self._precision = runtime, device, precision
         self._pins = {**(pins or {}), **({default: sha256} if sha256 else {})}
         self._server = InferenceServer(server_url) if server_url else None
         self._load = load or (self._load_by_name if self._server is None else partial(_from_server, self._server))
@@ -89,7 +96,12 @@ class Models:
             model.detect(Frame.from_bgr(blank, datetime.now(UTC), time.monotonic(), 0))
         except ModelInvalidError:
             raise
-        except Exception as error:  # runtimes raise whatever they like, a GPU without memory for instance
+        except Exception as error:  # runtimes raise whatever they like
+            if type(error).__name__ in _GPU_ERRORS:
+                raise DeviceUnavailableError(
+                    f"device {self._device or 'auto'}: the GPU fails ({' '.join(str(error).split())[:200]}); give it"
+                    " fewer detectors, or check it with nvidia-smi"
+                ) from error
             raise ModelInvalidError(
                 f"{name or DEFAULT_MODEL}: cannot be used: {type(error).__name__}: {error}"
             ) from error
@@ -97,7 +109,15 @@ class Models:
 
     def _load_by_name(self, name: str, prompts: tuple[str, ...]) -> Model:
         sha256 = self._pins.get(name)
-        return load_model(name, device=self._device, sha256=sha256, prompts=prompts, int8=self._int8)
+        return load_model(
+            name,
+            runtime=self._runtime,
+            device=self._device,
+            precision=self._precision,
+            sha256=sha256,
+            prompts=prompts,
+            int8=self._int8,
+        )
 
 
 def _from_server(server: InferenceServer, name: str, prompts: tuple[str, ...]) -> Model:
@@ -139,6 +159,11 @@ class MeasuredModel:
         """Raises `ModelUnavailableError` while the model cannot be asked; one of this process always can."""
         if isinstance(self._model, RemoteModel):
             self._model.check()
+
+    @property
+    def info(self) -> ModelInfo | None:
+        """How the model runs now; None where it cannot say."""
+        return self._model.info if isinstance(self._model, DescribedModel) else None
 
     def close(self) -> None:
         """Nothing: the model belongs to all cameras."""

@@ -17,9 +17,10 @@ import numpy as np
 import openvino as ov
 
 from cctv.common.frame import Frame
-from cctv.detectors.errors import ModelInvalidError
+from cctv.detectors.devices import CPU, OPENVINO_NAMES, checked_device, openvino_device
+from cctv.detectors.errors import DeviceUnavailableError, ModelInvalidError
 from cctv.detectors.letterbox import PADDING_GREY, Letterbox, smallest_input
-from cctv.detectors.model import Detections
+from cctv.detectors.model import Detections, ModelInfo
 from cctv.detectors.openvino_network import STRIDE, Network, last_words, read_network, with_input_size
 from cctv.detectors.yolo_output import decode
 
@@ -30,13 +31,16 @@ MOST_SHAPES = 4
 class _Compiled:
     """The network for one input size, with its inference requests and their input buffers."""
 
-    def __init__(self, core: ov.Core, network: ov.Model, size: tuple[int, int], device: str) -> None:
+    def __init__(
+        self, core: ov.Core, network: ov.Model, size: tuple[int, int], device: str, precision: dict[str, object]
+    ) -> None:
+        """`device` is OpenVINO's name; `precision` the option that asks for one, or nothing."""
         self.size = size
         streams = max(1, min(4, (os.cpu_count() or 1))) if device == "CPU" else 1
         options: dict[str, object] = {"PERFORMANCE_HINT": "THROUGHPUT"}
         if device == "CPU":
             options = {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": streams, "ENABLE_CPU_PINNING": False}
-        self.compiled = core.compile_model(network, device, options)
+        self.compiled = core.compile_model(network, device, options | precision)
         self.free: queue.SimpleQueue[ov.InferRequest] = queue.SimpleQueue()
         for _ in range(streams if device == "CPU" else 4):
             request = self.compiled.create_infer_request()
@@ -76,13 +80,15 @@ class _Compiled:
 class OpenVinoModel:
     """A model on OpenVINO; see `cctv.detectors.model.Model`."""
 
-    def __init__(self, path: Path, device: str = "CPU") -> None:
+    def __init__(self, path: Path, device: str = CPU, precision: str = "auto") -> None:
         self._core = ov.Core()
         self._core.set_property({"CACHE_DIR": ""})
-        if device not in {"CPU", "GPU", "NPU", "AUTO"}:
-            raise ModelInvalidError(f"device {device!r}: OpenVINO runs on CPU, GPU, NPU or AUTO")
-        self._device = device
+        libraries = Path(ov.__file__).parent / "libs"
+        device = openvino_device(checked_device(device, "openvino"), self._core.available_devices, libraries)
+        self._device = OPENVINO_NAMES[device]
+        self._precision = _precision_option(self._core, self._device, precision)
         network = read_network(self._core, path)
+        self.info = ModelInfo("openvino", device, _precision_of(self._core, self._device, self._precision, network))
         self._unused: Network | None = network
         self.path = path
         self.labels = network.labels
@@ -136,9 +142,42 @@ class OpenVinoModel:
         # its weights.
         network, self._unused = self._unused or read_network(self._core, self.path), None
         try:
-            return _Compiled(self._core, with_input_size(network, size), size, self._device)
+            return _Compiled(self._core, with_input_size(network, size), size, self._device, self._precision)
         except RuntimeError as error:
             there = ", ".join(self._core.available_devices)
             raise ModelInvalidError(
                 f"{self.path}: OpenVINO cannot run it on {self._device} (devices here: {there}): {last_words(error)}"
             ) from error
+
+
+_HINTS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
+_CAPABILITIES = {"float32": "FP32", "float16": "FP16", "bfloat16": "BF16"}
+"""OpenVINO's names, as hint and as capability of a device."""
+
+
+def _precision_option(core: ov.Core, device: str, precision: str) -> dict[str, object]:
+    """Return the option that asks for a precision. Raises `DeviceUnavailableError` where the device lacks it."""
+    if precision == "auto":
+        return {}
+    there = [str(name) for name in core.get_property(device, "OPTIMIZATION_CAPABILITIES")]
+    if _CAPABILITIES[precision] not in there:
+        raise DeviceUnavailableError(
+            f"precision {precision}: this device has {', '.join(there)}; leave precision out, or use another node"
+        )
+    return {"INFERENCE_PRECISION_HINT": _HINTS[precision]}
+
+
+def _precision_of(core: ov.Core, device: str, option: dict[str, object], network: Network) -> str:
+    """Return what the network is computed with: INT8 where it was quantised, else what the device takes."""
+    if any(node.get_type_name() == "FakeQuantize" for node in network.model.get_ordered_ops()):
+        return "int8"
+    hint = option.get("INFERENCE_PRECISION_HINT") or _own_precision(core, device)
+    return {theirs: ours for ours, theirs in _HINTS.items()}.get(str(hint), "float32")
+
+
+def _own_precision(core: ov.Core, device: str) -> str:
+    """Return what the device takes where nothing is asked for: processors with AMX take `bf16`, GPUs `f16`."""
+    try:
+        return str(core.get_property(device, "INFERENCE_PRECISION_HINT").get_type_name())
+    except (RuntimeError, AttributeError):  # a plug-in without the property, or that leaves the choice open
+        return ""

@@ -17,7 +17,7 @@ from cctv.common.frame import Frame
 from cctv.detectors.errors import ModelInvalidError, ModelUnavailableError
 from cctv.detectors.inference_server import DATA_TYPES, InferenceServer, ServedModel, Tensor
 from cctv.detectors.letterbox import PADDING_GREY, Letterbox, smallest_input
-from cctv.detectors.model import Detections
+from cctv.detectors.model import Detections, ModelInfo
 from cctv.detectors.yolo_output import decode
 
 STRIDE = 32
@@ -38,6 +38,8 @@ class TritonModel:
         found = server.describe(name)
         self.labels = _labels(name, found)
         self._input, self._output = _input(name, found), _output(name, found, len(self.labels))
+        # How the server computes is its own affair; what travels is what is known of it.
+        self.info = ModelInfo("triton", "server", "float16" if self._input.data_type == "FP16" else "float32")
         height, width = self._input.shape[2:]
         self._is_resizable = min(width, height) < 1
         self.input_size = (

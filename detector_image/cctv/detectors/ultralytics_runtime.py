@@ -4,6 +4,7 @@ One thread owns the network. It takes all pictures that wait, of whichever camer
 pictures in little more time than on one.
 """
 
+import logging
 import os
 import queue
 import threading
@@ -14,9 +15,13 @@ from typing import Any
 import numpy as np
 
 from cctv.common.frame import Frame
-from cctv.detectors.errors import ModelInvalidError
-from cctv.detectors.model import Detections
+from cctv.detectors.cuda import cuda_index, cuda_problem, look_at_cuda
+from cctv.detectors.devices import AUTO, CPU, CUDA, checked_device
+from cctv.detectors.errors import DeviceUnavailableError, ModelInvalidError
+from cctv.detectors.model import Detections, ModelInfo
 from cctv.detectors.yolo_output import LOWEST_CONFIDENCE, MOST_DETECTIONS, OVERLAP_FOR_DUPLICATE
+
+log = logging.getLogger(__name__)
 
 LARGEST_BATCH = 32
 
@@ -26,9 +31,18 @@ _Waiting = tuple[Frame, Future[Detections]]
 class UltralyticsModel:
     """A model run by ultralytics; see `cctv.detectors.model.Model`. The caller has checked the file's SHA-256."""
 
-    def __init__(self, path: Path, device: str = "", prompts: tuple[str, ...] = (), size_px: int = 640) -> None:
+    def __init__(
+        self,
+        path: Path,
+        device: str = "",
+        prompts: tuple[str, ...] = (),
+        size_px: int = 640,
+        precision: str = "auto",
+    ) -> None:
         self.path = path
-        self._network, self._device, self._half = _open(path, device)
+        self._network, self._device = _open(path, device)
+        self._half = _is_half(path, self._device, precision)
+        self.info = ModelInfo("ultralytics", self._device, "float16" if self._half else "float32")
         if prompts:
             set_prompts(self._network, path, prompts)
         names: dict[int, str] = self._network.names
@@ -86,7 +100,7 @@ class UltralyticsModel:
     def _detect_batch(self, frames: list[Frame]) -> list[Detections]:
         results = self._network.predict(
             [frame.bgr() for frame in frames],
-            device=self._device or None,
+            device=self._device,
             imgsz=self.input_size[0],
             half=self._half,
             conf=LOWEST_CONFIDENCE,
@@ -114,17 +128,41 @@ def import_ultralytics(path: Path) -> tuple[Any, Any]:
     return torch, ultralytics
 
 
-def _open(path: Path, device: str) -> tuple[Any, str, bool]:
-    """The network, the device that it runs on and whether with 16 bit floats."""
+def _open(path: Path, device: str) -> tuple[Any, str]:
+    """The network, and the device that it runs on."""
+    device = checked_device(device, "ultralytics")
     torch, ultralytics = import_ultralytics(path)
-    on_gpu = torch.cuda.is_available() if device in {"", "GPU"} else device.startswith("cuda")
+    device = _usable_device(torch, device)
     try:
         network = ultralytics.YOLO(str(path), task="detect")
     except Exception as error:  # ultralytics and torch raise whatever they like for a broken file
         raise ModelInvalidError(f"{path}: ultralytics cannot load it: {type(error).__name__}: {error}") from error
-    if not on_gpu:
-        return network, "cpu", False
-    return network, device if device.startswith("cuda") else "cuda:0", path.suffix != ".onnx"
+    return network, device
+
+
+def _usable_device(torch: Any, device: str) -> str:
+    """Return `cpu` or `cuda:N`. Raises `DeviceUnavailableError` where a GPU that was asked for cannot be used."""
+    if device == CPU:
+        return CPU
+    wanted = CUDA if device == AUTO else device
+    problem = cuda_problem(wanted, look_at_cuda(torch, wanted))
+    if problem is None:
+        return f"{CUDA}:{cuda_index(wanted)}"
+    if device != AUTO:
+        raise DeviceUnavailableError(f"device {device}: {problem}; or set device: cpu")
+    log.warning("running on the processor: %s", problem)
+    return CPU
+
+
+def _is_half(path: Path, device: str, precision: str) -> bool:
+    """Return whether to compute with 16 bit floats. Raises `ModelInvalidError` where that was asked for in vain."""
+    can = device != CPU and path.suffix != ".onnx"
+    if precision == "float16" and not can:
+        what = "an .onnx file" if path.suffix == ".onnx" else "a processor"
+        raise ModelInvalidError(f"precision float16: not with {what}; leave it out, or use a GPU and a .pt file")
+    if precision == "bfloat16":
+        raise ModelInvalidError("precision bfloat16: needs runtime openvino and device cpu; use float16 or float32")
+    return can and precision != "float32"
 
 
 def set_prompts(network: Any, path: Path, prompts: tuple[str, ...]) -> None:

@@ -46,7 +46,9 @@ class Detector:
         self._sender = Sender(self._spool, self._api.deliver, self.metrics)
         self._models = Models(
             settings.model,
+            runtime=settings.runtime.replace("triton", ""),
             device=settings.model_device,
+            precision=settings.model_precision,
             sha256=settings.model_sha256,
             pins=settings.model_pins,
             server_url=settings.triton_url,

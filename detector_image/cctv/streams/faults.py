@@ -32,6 +32,7 @@ NEEDS_A_PERSON = frozenset(
         Reason.STREAM_FORBIDDEN,
         Reason.STREAM_UNSUPPORTED,
         Reason.MODEL_INVALID,
+        Reason.DEVICE_UNAVAILABLE,
     }
 )
 """Faults that a person must fix: the camera is `Failed` at once, although the detector keeps retrying."""

@@ -17,7 +17,7 @@ import av.logging
 from cctv.clips.recorder import ClipRecorder, Recording
 from cctv.common.frame import pixel_aspect_of
 from cctv.streams.faults import StreamFault
-from cctv.streams.hardware import HardwareDecoding
+from cctv.streams.hardware import SOFTWARE, HardwareDecoding, is_by_hardware
 from cctv.streams.libav_faults import from_libav
 from cctv.streams.rtsp_gate import GateOptions, RtspGate
 from cctv.streams.source import StreamInfo
@@ -54,7 +54,8 @@ class RtspSource:
         self._transport = transport
         self._open_timeout = open_timeout_seconds
         self._read_timeout = read_timeout_seconds
-        self._hardware = hardware
+        self._hardware = hardware or HardwareDecoding()
+        self._decoder = SOFTWARE
         self._recorder = recorder
         self._display_aspect = display_aspect
         self._recording: Recording | None = None
@@ -64,6 +65,7 @@ class RtspSource:
         self._awaits_picture = False
 
     def open(self) -> StreamInfo:
+        accelerator = self._hardware.accelerator()
         self._gate.open()
         began = time.monotonic()
         try:
@@ -72,7 +74,7 @@ class RtspSource:
                 mode="r",
                 format="rtsp",
                 timeout=(self._open_timeout, self._read_timeout),
-                hwaccel=self._hardware.accelerator() if self._hardware else None,
+                hwaccel=accelerator,
                 options={
                     "rtsp_transport": str(self._transport),
                     "allowed_media_types": "video",
@@ -138,6 +140,7 @@ class RtspSource:
                 raise self._fault(error) from None
             if pictures:
                 last_picture_at, self._awaits_picture = time.monotonic(), False
+                self._decoder = self._hardware.decoder if is_by_hardware(pictures[-1]) else SOFTWARE
             elif time.monotonic() - last_picture_at > PICTURELESS_SECONDS:
                 raise self._undecodable()
             yield from pictures
@@ -159,6 +162,7 @@ class RtspSource:
             codec=context.name,
             frames_per_second=float(rate) if rate else None,
             pixel_aspect=float(declared or 1.0),
+            decoder=self._decoder,
         )
 
     def interrupt(self) -> None:

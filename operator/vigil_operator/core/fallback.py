@@ -1,4 +1,4 @@
-"""When a camera that finds no GPU gives up waiting and takes its class's fallback.
+"""When a camera that finds no GPU, or none that its detector can use, takes its class's fallback.
 
 Having fallen back it stays there: going back and forth would end the detector each time, for a GPU that the next
 camera in line may want. An edit of the camera, or switching it off and on, has it try the first class again.
@@ -11,6 +11,11 @@ from typing import Any
 from vigil_contracts.names import Reason
 from vigil_operator.core.classes import ChosenClass, NoClass, choose_class
 from vigil_operator.core.observed import Camera, DetectorClass
+
+_WITHOUT_GPU = frozenset(
+    {("Scheduled", Reason.INSUFFICIENT_GPU.value), ("Streaming", Reason.DEVICE_UNAVAILABLE.value)}
+)
+"""Condition and reason: no node has a free one; the detector has one that it cannot use."""
 
 
 def with_fallback(
@@ -27,7 +32,7 @@ def with_fallback(
 
 
 def seconds_to_fallback(chosen: ChosenClass, status: Mapping[str, Any], now: datetime) -> float | None:
-    """How long until the camera falls back if it finds no GPU by then; None where it is not waiting for one."""
+    """Return how long until the camera falls back if it finds no usable GPU by then; None: it is not waiting."""
     waited = _waited_seconds(status, now)
     if chosen.spec.fallback is None or waited is None:
         return None
@@ -46,9 +51,9 @@ def _has_waited(status: Mapping[str, Any], seconds: float, now: datetime) -> boo
 
 
 def _waited_seconds(status: Mapping[str, Any], now: datetime) -> float | None:
-    """How long the condition Scheduled has been False for want of a GPU; None when it is not."""
+    """Return how long a condition has been False for want of a usable GPU; None when none is."""
     for condition in status.get("conditions") or []:
-        if condition.get("type") == "Scheduled" and condition.get("reason") == Reason.INSUFFICIENT_GPU.value:
+        if (condition.get("type"), condition.get("reason")) in _WITHOUT_GPU:
             since = datetime.fromisoformat(condition["lastTransitionTime"])
             return (now - since).total_seconds()
     return None

@@ -24,9 +24,20 @@ from vigil_contracts.names import StreamTransport
 from vigil_contracts.rules import without_rule_types
 from vigil_contracts.stream_url import InvalidStreamUrlError, split_credentials, validate_stream_url
 from vigil_contracts.url_secrets import PLACEHOLDERS, holds_secret
+from vigil_operator.core.devices import Hardware, Wish, hardware_for, is_device
 from vigil_operator.core.keys import snake_case_keys
 from vigil_operator.core.names import MAX_CAMERA_NAME_LENGTH
 from vigil_operator.core.quantities import quantity_bytes
+
+RESERVED_VARIABLES = frozenset(
+    {
+        *("VIGIL_API_URL", "VIGIL_TOKEN", "VIGIL_TOKEN_FILE", "VIGIL_DETECTOR_NAME", "VIGIL_GROUP"),
+        *("VIGIL_SPOOL_DIR", "VIGIL_SPOOL_MAX_BYTES", "VIGIL_METRICS_ADDRESS", "VIGIL_METRICS_PORT"),
+        *("VIGIL_LOG_FORMAT", "VIGIL_MODEL", "VIGIL_MODEL_SHA256", "VIGIL_RUNTIME", "VIGIL_MODEL_DEVICE"),
+        *("VIGIL_MODEL_PRECISION", "VIGIL_HARDWARE_DECODER", "VIGIL_TRITON_URL"),
+    }
+)
+"""What the operator tells detectors; a class has fields for what can be chosen of it."""
 
 Quantity = int | str
 
@@ -154,14 +165,60 @@ class TritonSpec(Spec):
     url: str = Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#@]*)?$", max_length=500)
 
 
+class KeyReference(Spec):
+    """Names a key of a Secret or ConfigMap in the cameras' namespace."""
+
+    name: str = Field(min_length=1, max_length=253)
+    key: str = Field(min_length=1, max_length=253)
+
+
+class VariableSource(Spec):
+    """`DetectorClass.spec.env[].valueFrom`."""
+
+    secret_key_ref: KeyReference | None = None
+    config_map_key_ref: KeyReference | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.secret_key_ref is None) == (self.config_map_key_ref is None):
+            raise ValueError("give secretKeyRef or configMapKeyRef, and not both")
+        return self
+
+
+class Variable(Spec):
+    """One of `DetectorClass.spec.env`."""
+
+    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)
+    value: str = Field(default="", max_length=4096)
+    value_from: VariableSource | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _is_free(cls, name: str) -> str:
+        if name in RESERVED_VARIABLES:
+            raise ValueError(f"the operator itself sets {name}; use the class's own fields")
+        return name
+
+    @model_validator(mode="after")
+    def _one_value(self) -> Self:
+        if self.value and self.value_from is not None:
+            raise ValueError("give value or valueFrom, and not both")
+        return self
+
+
 class DetectorClassSpec(Spec):
     """`DetectorClass.spec`."""
 
     image: str = ""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
     image_pull_secrets: tuple[NamedReference, ...] = ()
-    model: str = ""
+    model: str = Field(default="", max_length=500)
+    model_sha256: str = Field(default="", alias="modelSHA256", pattern=r"^([0-9a-fA-F]{64})?$")
     runtime: Literal["openvino", "ultralytics", "triton"] = "openvino"
+    device: str = ""
+    precision: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    decoder: Literal["software", "nvdec", "vaapi", "qsv"] | None = None
+    env: tuple[Variable, ...] = Field(default=(), max_length=64)
     triton: TritonSpec | None = None
     resources: ResourcesSpec = ResourcesSpec()
     gpu: GpuSpec | None = None
@@ -171,6 +228,13 @@ class DetectorClassSpec(Spec):
     priority_class_name: str | None = None
     spool: SpoolSpec = SpoolSpec()
     fallback: FallbackSpec | None = None
+
+    @field_validator("device")
+    @classmethod
+    def _is_device(cls, device: str) -> str:
+        if device and not is_device(device):
+            raise ValueError("must be cpu, cuda, cuda:1, intel-gpu, npu or auto")
+        return device
 
     @model_validator(mode="after")
     def _triton_is_named(self) -> Self:
@@ -184,7 +248,30 @@ class DetectorClassSpec(Spec):
     def _model_is_named(self) -> Self:
         if self.runtime == "ultralytics" and not self.model:
             raise ValueError("model must be given when runtime is ultralytics, such as yolov8n")
+        if self.runtime == "ultralytics" and self.model.endswith(".pt") and not self.model_sha256:
+            raise ValueError("modelSHA256 must be given for a .pt file when runtime is ultralytics")
         return self
+
+    @model_validator(mode="after")
+    def _hardware_fits(self) -> Self:
+        hardware_for(self._wish)
+        return self
+
+    @property
+    def hardware(self) -> Hardware:
+        """The devices of the class's detectors, with what it leaves out filled in."""
+        return hardware_for(self._wish)
+
+    @property
+    def _wish(self) -> Wish:
+        return Wish(
+            runtime=self.runtime,
+            device=self.device,
+            precision=self.precision,
+            decoder=self.decoder or "",
+            resource_name=(self.gpu.resource_name or "") if self.gpu else "",
+            has_claim=self.gpu is not None and self.gpu.resource_claim_template_name is not None,
+        )
 
 
 def parse_camera_spec(name: str, spec: object) -> CameraSpec:

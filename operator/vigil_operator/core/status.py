@@ -10,7 +10,13 @@ from vigil_operator.core.conditions import Condition, ConditionType, render_cond
 from vigil_operator.core.pods import PodState
 
 FAILED_REASONS = frozenset(
-    {Reason.INVALID_SPEC, Reason.IMAGE_PULL_FAILED, Reason.DETECTOR_CRASHING, Reason.MODEL_INVALID}
+    {
+        Reason.INVALID_SPEC,
+        Reason.IMAGE_PULL_FAILED,
+        Reason.DETECTOR_CRASHING,
+        Reason.MODEL_INVALID,
+        Reason.DEVICE_UNAVAILABLE,
+    }
 )
 """Reasons that go away only when somebody does something in the cluster."""
 

@@ -11,6 +11,7 @@ from tests.integration.operator.running import Document, Installation
 pytestmark = pytest.mark.timeout(600)
 
 ON_THE_NODE = {"nvidia.com/mig-1g.10gb": 1, "nvidia.com/gpu.shared": 2, "amd.com/gpu": 2, "gpu.intel.com/xe": 1}
+ULTRALYTICS = {"runtime": "ultralytics", "model": "yolov8n"}
 TRITON = "http://triton.vigil-inference:8000"
 
 
@@ -22,11 +23,12 @@ def test_each_kind_is_counted_and_the_surplus_falls_back_to_a_shared_server(inst
     cluster, namespace, view = installation.cluster, installation.namespace, installation.view
     classes: dict[str, dict[str, Any]] = {
         "mig": {
+            **ULTRALYTICS,
             "gpu": {"resourceName": "nvidia.com/mig-1g.10gb"},
             "fallback": {"className": f"triton-{namespace}", "afterSeconds": 600},
         },
-        "shared": {"gpu": {"resourceName": "nvidia.com/gpu.shared"}},
-        "amd": {"gpu": {"resourceName": "amd.com/gpu", "count": 2}},
+        "shared": {**ULTRALYTICS, "gpu": {"resourceName": "nvidia.com/gpu.shared"}},
+        "amd": {**ULTRALYTICS, "device": "cuda", "gpu": {"resourceName": "amd.com/gpu", "count": 2}},
         "intel": {"gpu": {"resourceName": "gpu.intel.com/xe"}},
         "triton": {"runtime": "triton", "model": "yolov8n", "triton": {"url": TRITON}},
     }

@@ -30,6 +30,11 @@ NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 NAMESPACE = "vigil-cameras"
 SETTINGS = ManifestSettings(api_url="http://vigil-backend:8000", detector_image="vigil-detector:1")
 PASSWORD = "s3cr3t-p@ss"
+GPU_CLASS: dict[str, Any] = {
+    "gpu": {"resourceName": "nvidia.com/gpu", "count": 1},
+    "runtime": "ultralytics",
+    "model": "yolov8n",
+}
 
 
 def camera_body(
@@ -73,7 +78,7 @@ def camera(name: str = "cam-7", **options: Any) -> Camera:
 
 def detector_class(name: str = "gpu", *, default: bool = True, **spec: Any) -> DetectorClass:
     if not spec:
-        spec = {"gpu": {"resourceName": "nvidia.com/gpu", "count": 1}, "runtime": "ultralytics", "model": "yolov8n"}
+        spec = GPU_CLASS
     annotations = {"detectorclass.vigil.dev/is-default-class": "true"} if default else {}
     return class_from_body(
         {
@@ -169,7 +174,7 @@ def plan(
         camera_id=7,
         spec=parse_camera_spec("cam-7", spec or camera_spec()),
         class_name=class_name,
-        detector_class=parse_class_spec(class_spec or {"gpu": {"resourceName": "nvidia.com/gpu", "count": 1}}),
+        detector_class=parse_class_spec(class_spec or GPU_CLASS),
         secrets=secrets or DetectorSecrets("token-of-cam-7", "admin", PASSWORD),
         settings=SETTINGS,
     )

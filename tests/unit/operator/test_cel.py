@@ -115,6 +115,11 @@ def detector_class(**spec: Any) -> Node:
     return {"metadata": {"name": "c"}, "spec": {"runtime": "openvino", **spec}}
 
 
+def ultralytics(**spec: Any) -> Node:
+    return detector_class(**{"runtime": "ultralytics", "model": "yolov8n", **spec})
+
+
+KEY = {"name": "proxy", "key": "url"}
 TRIANGLE = [[0.1, 0.1], [0.9, 0.1], [0.5, 0.9]]
 ZONE = {"name": "a", "points": TRIANGLE}
 TRITON = {"url": "http://triton:8000"}
@@ -174,7 +179,31 @@ MEANING = {"model": "fire", "alertTypes": [{"label": "fire", "alertType": "fire"
         ("Camera", camera(models=[MEANING], model="yolov8n"), False),
         ("Camera", camera(models=[MEANING], prompts=["a red car"]), False),
         ("DetectorClass", detector_class(), True),
-        ("DetectorClass", detector_class(gpu={"resourceName": "nvidia.com/gpu"}), True),
+        ("DetectorClass", ultralytics(), True),
+        ("DetectorClass", detector_class(runtime="ultralytics"), False),
+        ("DetectorClass", ultralytics(model=""), False),
+        ("DetectorClass", ultralytics(gpu={"resourceName": "nvidia.com/gpu"}), True),
+        ("DetectorClass", ultralytics(gpu={"resourceName": "nvidia.com/mig-1g.10gb"}, decoder="software"), True),
+        ("DetectorClass", detector_class(gpu={"resourceName": "nvidia.com/gpu"}), False),
+        ("DetectorClass", detector_class(gpu={"resourceName": "nvidia.com/gpu"}, device="cpu"), True),
+        ("DetectorClass", detector_class(gpu={"resourceName": "gpu.intel.com/xe"}), True),
+        ("DetectorClass", ultralytics(gpu={"resourceName": "amd.com/gpu"}), False),
+        ("DetectorClass", ultralytics(gpu={"resourceName": "amd.com/gpu"}, device="cuda"), True),
+        ("DetectorClass", ultralytics(device="cuda:1"), True),
+        ("DetectorClass", ultralytics(device="intel-gpu"), False),
+        ("DetectorClass", detector_class(device="cuda"), False),
+        ("DetectorClass", detector_class(device="npu"), True),
+        ("DetectorClass", detector_class(precision="bfloat16"), True),
+        ("DetectorClass", ultralytics(model="/models/a.pt"), False),
+        ("DetectorClass", ultralytics(model="/models/a.pt", modelSHA256="a" * 64), True),
+        ("DetectorClass", detector_class(env=[{"name": "A", "value": "b"}]), True),
+        ("DetectorClass", detector_class(env=[{"name": "A", "valueFrom": {"secretKeyRef": KEY}}]), True),
+        (
+            "DetectorClass",
+            detector_class(env=[{"name": "A", "value": "b", "valueFrom": {"secretKeyRef": KEY}}]),
+            False,
+        ),
+        ("DetectorClass", detector_class(env=[{"name": "A", "valueFrom": {}}]), False),
         ("DetectorClass", detector_class(gpu={"resourceClaimTemplateName": "slice"}), True),
         (
             "DetectorClass",
@@ -183,6 +212,13 @@ MEANING = {"model": "fire", "alertTypes": [{"label": "fire", "alertType": "fire"
         ),
         ("DetectorClass", detector_class(gpu={"count": 1}), False),
         ("DetectorClass", detector_class(runtime="triton", triton=TRITON, model="yolov8n"), True),
+        ("DetectorClass", detector_class(runtime="triton", triton=TRITON, model="y", device="cuda"), False),
+        ("DetectorClass", detector_class(runtime="triton", triton=TRITON, model="y", precision="float16"), False),
+        (
+            "DetectorClass",
+            detector_class(runtime="triton", triton=TRITON, model="y", gpu={"resourceName": "nvidia.com/gpu"}),
+            True,
+        ),
         ("DetectorClass", detector_class(runtime="triton", triton=TRITON, model=""), False),
         ("DetectorClass", detector_class(runtime="triton", triton=TRITON), False),
         ("DetectorClass", detector_class(runtime="triton", model="yolov8n"), False),

@@ -108,18 +108,18 @@ def test_models_have_the_fields_of_the_schema(plural: str, model: type[BaseModel
 
 def assert_same_fields(model: type[BaseModel], properties: dict[str, Any]) -> None:
     """Contracts have snake_case fields without aliases; a resource spells them in camelCase."""
-    assert {to_camel(name) for name in field_names(model)} == set(properties)
+    assert field_names(model) == set(properties)
     for name, field in model.model_fields.items():
-        node = properties[to_camel(name)]
+        node = properties[field.alias or to_camel(name)]
         if inner := models_in(field.annotation):
             of_all = node.get("items", node)["properties"]
-            assert {to_camel(known) for one in inner for known in field_names(one)} == set(of_all)
+            assert {known for one in inner for known in field_names(one)} == set(of_all)
             for one in inner:
-                assert_same_fields(one, {key: of_all[key] for key in map(to_camel, field_names(one))})
+                assert_same_fields(one, {key: of_all[key] for key in field_names(one)})
 
 
 def field_names(model: type[BaseModel]) -> set[str]:
-    return set(model.model_fields)
+    return {field.alias or to_camel(name) for name, field in model.model_fields.items()}
 
 
 def models_in(annotation: Any) -> list[type[BaseModel]]:

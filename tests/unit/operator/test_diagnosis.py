@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import tzdata
 from tests.unit.operator.builders import (
+    GPU_CLASS,
     NOW,
     PASSWORD,
     camera,
@@ -117,13 +118,13 @@ def test_a_pod_that_nobody_has_placed_yet_is_no_fault() -> None:
 def test_the_class_is_the_one_in_use() -> None:
     fallback = {"className": "cpu", "afterSeconds": 60}
     classes = {
-        "gpu": detector_class(gpu={"resourceName": "nvidia.com/gpu"}, fallback=fallback),
+        "gpu": detector_class(**GPU_CLASS, fallback=fallback),
         "cpu": detector_class("cpu", default=False, runtime="openvino"),
     }
     fallen = camera(status={"observedGeneration": 1, "detector": {"class": "cpu"}})
     found = step(diagnose(facts(classes=classes, camera=fallen)), "Class")
     assert found.text == "cpu: openvino, no GPU. It is the fallback of gpu, which found no GPU."
-    assert step(diagnose(facts(classes=classes)), "Class").text == "gpu: openvino, 1 x nvidia.com/gpu."
+    assert step(diagnose(facts(classes=classes)), "Class").text == "gpu: ultralytics, 1 x nvidia.com/gpu."
 
 
 def test_what_would_make_an_alert_is_said_where_there_is_none() -> None:

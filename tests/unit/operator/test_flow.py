@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import pytest
 from pydantic import SecretStr
-from tests.unit.operator.builders import NAMESPACE, NOW, PASSWORD, SETTINGS, camera_spec, configuration
+from tests.unit.operator.builders import GPU_CLASS, NAMESPACE, NOW, PASSWORD, SETTINGS, camera_spec, configuration
 from tests.unit.operator.kube_server import MemoryTransport
 
 from vigil_contracts.api_client import ActiveCameras, ApiError, Fetched
@@ -108,7 +108,7 @@ class World:
                 "resourceVersion": "1",
                 "annotations": {"detectorclass.vigil.dev/is-default-class": "true"},
             },
-            "spec": {"gpu": {"resourceName": "nvidia.com/gpu"}},
+            "spec": GPU_CLASS,
         }
         self.api = Api([configuration(7)])
         self.now = 0.0

@@ -15,8 +15,10 @@ from vigil_operator.core.desired.deployment import build_deployment
 from vigil_operator.core.desired.network_policy import build_network_policy
 from vigil_operator.core.desired.secret import build_secret
 from vigil_operator.core.desired.volume import build_volume_claim
+from vigil_operator.core.specs import RESERVED_VARIABLES
 from vigil_operator.core.sync_plan import build_camera
 
+SAMPLES = Path(__file__).parents[3] / "manifests" / "samples"
 GOLDEN = Path(__file__).parent / "golden"
 SUPPORTED = ["1.28", "1.29", "1.30", "1.31", "1.32", "1.33", "1.34", "1.35", "1.36"]
 
@@ -58,6 +60,12 @@ DEPLOYMENTS: dict[str, dict[str, Any]] = {
         "gpu": {"resourceName": "amd.com/gpu", "count": 2},
         "runtime": "ultralytics",
         "model": "yolov8n",
+        "device": "cuda",
+        "env": [
+            {"name": "VIGIL_MODEL_INT8", "value": "0"},
+            {"name": "HTTPS_PROXY", "valueFrom": {"secretKeyRef": {"name": "proxy", "key": "url"}}},
+            {"name": "EMPTY"},
+        ],
     },
     "deployment-intel": {"gpu": {"resourceName": "gpu.intel.com/xe"}, "runtime": "openvino"},
 }
@@ -74,6 +82,19 @@ def check(name: str, manifest: dict[str, Any]) -> None:
 @pytest.mark.parametrize("name", DEPLOYMENTS)
 def test_deployment(name: str) -> None:
     check(name, build_deployment(plan(class_name=name.removeprefix("deployment-"), **DEPLOYMENTS[name])))
+
+
+def test_the_environment_of_every_class_of_the_chart() -> None:
+    """Of detectors of cameras that have nothing but a URL; `manifests/samples` is rendered from the chart."""
+    classes = yaml.safe_load_all((SAMPLES / "detector-classes.yaml").read_text())
+    environments = {}
+    for each in classes:
+        deployment = build_deployment(plan(class_name=each["metadata"]["name"], **each["spec"]))
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        values = {variable["name"]: variable.get("value", "(by reference)") for variable in container["env"]}
+        environments[each["metadata"]["name"]] = {"image": container["image"], **values}
+        assert values.keys() - {"NVIDIA_VISIBLE_DEVICES"} <= RESERVED_VARIABLES, "a class could set it differently"
+    check("chart-classes", environments)
 
 
 def test_secret() -> None:

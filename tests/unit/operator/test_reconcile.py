@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.unit.operator.builders import (
+    GPU_CLASS,
     NOW,
     PASSWORD,
     SETTINGS,
@@ -22,8 +23,10 @@ from tests.unit.operator.builders import (
     stored_deployment,
 )
 
-from vigil_contracts.names import CameraPhase, Reason
+from vigil_contracts.health import HealthReport
+from vigil_contracts.names import REASON_TEXTS, CameraPhase, ConditionStatus, Reason
 from vigil_contracts.resources import RegisteredResource
+from vigil_operator.core.conditions import ConditionType
 from vigil_operator.core.decision import Claim, Register, RequestToken, Settle
 from vigil_operator.core.observed import Camera, Pod, camera_from_body
 from vigil_operator.core.reconcile import CHAIN, decide
@@ -218,7 +221,7 @@ def test_objects_of_a_former_camera_of_the_name_go_first() -> None:
 
 def falling_back(after_seconds: int = 60) -> dict[str, Any]:
     gpu: dict[str, Any] = {
-        "gpu": {"resourceName": "nvidia.com/gpu"},
+        **GPU_CLASS,
         "fallback": {"className": "cpu", "afterSeconds": after_seconds},
     }
     return {"gpu": detector_class(**gpu), "cpu": detector_class("cpu", default=False, runtime="openvino")}
@@ -258,6 +261,37 @@ def test_the_pod_that_waited_in_vain_says_nothing_of_the_fallback() -> None:
     replaced = pod(unschedulable="0/1 nodes: 1 Insufficient cpu.", labels={"vigil.dev/detector-class": "cpu"})
     said = settle(carried_out(late, fallen, (replaced,))).verdict.conditions
     assert {condition.reason for condition in said} == {Reason.INSUFFICIENT_RESOURCES, Reason.SYNCED}
+
+
+def cannot_use_its_gpu(start: Situation) -> Situation:
+    """The detector has its GPU, and reports that it cannot use it."""
+    reason = Reason.DEVICE_UNAVAILABLE
+    message = f"{REASON_TEXTS[reason]} (device cuda: the node's driver is too old for CUDA 13.2; update it)"
+    health = HealthReport(phase=CameraPhase.FAILED, reason=reason, message=message, reported_at=NOW)
+    return replace(start, api=replace(start.api, health=health))
+
+
+def test_a_gpu_that_cannot_be_used_is_a_condition_with_cause_and_remedy() -> None:
+    start = situation(classes={"gpu": detector_class()})
+    said = settle(cannot_use_its_gpu(carried_out(start, settle(start), (pod(ready=False),))))
+    assert said.verdict.phase is CameraPhase.FAILED
+    streaming = next(each for each in said.verdict.conditions if each.type is ConditionType.STREAMING)
+    assert (streaming.status, streaming.reason) == (ConditionStatus.FALSE, Reason.DEVICE_UNAVAILABLE)
+    assert streaming.message.startswith(REASON_TEXTS[Reason.DEVICE_UNAVAILABLE])
+    assert "the node's driver is too old for CUDA 13.2; update it" in streaming.message
+    assert said.look_again_seconds is None, "without a fallback there is nothing to wait for"
+
+
+def test_a_gpu_that_cannot_be_used_for_long_enough_leads_to_the_fallback() -> None:
+    start = situation(classes=falling_back())
+    placed = pod(ready=False, labels={"vigil.dev/detector-class": "gpu"})
+    first = cannot_use_its_gpu(carried_out(start, settle(start), (placed,)))
+    second = carried_out(first, settle(first), (placed,))
+    assert settle(second).manifests(may_roll=True) == ()
+    decision = settle(replace(second, now=second.now + timedelta(seconds=61)))
+    assert kinds(decision) == ["Deployment"]
+    environment = decision.manifests(may_roll=True)[0]["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert {"name": "VIGIL_MODEL_DEVICE", "value": "cpu"} in environment
 
 
 def test_an_absent_fallback_changes_nothing() -> None:
@@ -323,6 +357,7 @@ def test_a_camera_with_nothing_to_wait_for_passes_every_step() -> None:
 def test_a_restart_for_a_changed_class_is_held_apart_from_other_changes() -> None:
     start = situation()
     running = carried_out(start, settle(start), (pod(),))
-    changed = settle(replace(running, classes={"gpu": detector_class(gpu={"resourceName": "other.com/gpu"})}))
+    shared = detector_class(**GPU_CLASS | {"gpu": {"resourceName": "nvidia.com/gpu.shared"}})
+    changed = settle(replace(running, classes={"gpu": shared}))
     assert [item["kind"] for item in changed.manifests(may_roll=False)] == []
     assert [item["kind"] for item in changed.manifests(may_roll=True)] == ["Deployment"]

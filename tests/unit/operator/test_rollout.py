@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.unit.operator.builders import NAMESPACE, configuration, plan
+from tests.unit.operator.builders import GPU_CLASS, NAMESPACE, configuration, plan
 from tests.unit.operator.test_flow import CLASS_PATH, World
 
 from vigil_operator.core.desired.deployment import build_deployment
@@ -14,7 +14,7 @@ from vigil_operator.core.observed import Key, deployment_from_body
 from vigil_operator.core.rollout import RolloutGate, is_roll
 from vigil_operator.kube.kinds import DEPLOYMENT
 
-GPU: dict[str, Any] = {"gpu": {"resourceName": "nvidia.com/gpu", "count": 1}}
+GPU = GPU_CLASS
 KEYS = [Key(NAMESPACE, f"cam-{number}") for number in range(6)]
 
 

@@ -9,6 +9,9 @@ from vigil_operator.core.specs import InvalidSpecError, parse_camera_spec, parse
 
 SECRET = "hunter2"
 
+TORCH = {"runtime": "ultralytics", "model": "yolov8n"}
+SERVED = {"runtime": "triton", "model": "yolov8n", "triton": {"url": "http://triton:8000"}}
+
 
 def test_defaults_are_filled_in() -> None:
     spec = parse_camera_spec("a", {"stream": {"url": "rtsp://h/s"}})
@@ -81,6 +84,30 @@ def test_fields_of_a_newer_definition_are_passed_over() -> None:
         ({"gpu": {}}, "spec.gpu: give resourceName or resourceClaimTemplateName"),
         ({"gpu": {"resourceName": "nvidia.com/gpu", "count": 0}}, "spec.gpu.count"),
         ({"runtime": "caffe"}, "spec.runtime"),
+        ({"runtime": "ultralytics"}, "spec: model must be given when runtime is ultralytics, such as yolov8n"),
+        (
+            {"runtime": "ultralytics", "model": "a.pt"},
+            "spec: modelSHA256 must be given for a .pt file when runtime is ultralytics",
+        ),
+        ({"modelSHA256": "abc"}, "spec.modelSHA256"),
+        *(
+            ({"device": device}, "spec.device: must be cpu, cuda, cuda:1, intel-gpu, npu or auto")
+            for device in ("GPU", "0", "xpu", "CUDA:0", "rocm", "cuda:")
+        ),
+        ({"device": "cuda"}, "spec: runtime must be ultralytics for device cuda, and is openvino"),
+        (
+            {"gpu": {"resourceName": "nvidia.com/gpu"}},
+            "spec: runtime must be ultralytics for gpu.resourceName nvidia.com/gpu, and is openvino",
+        ),
+        ({"gpu": {"resourceName": "amd.com/gpu"}}, "spec: gpu.resourceName: Vigil's images cannot use AMD GPUs"),
+        (
+            {"gpu": {"resourceName": "example.com/card"}},
+            "spec: device must be given for gpu.resourceName example.com/card",
+        ),
+        ({"precision": "float16"}, "spec: precision float16 needs a GPU"),
+        ({"decoder": "cuda"}, "spec.decoder"),
+        ({"env": [{"name": "VIGIL_MODEL"}]}, "spec.env[0].name: the operator itself sets VIGIL_MODEL"),
+        ({"env": [{"name": "A", "valueFrom": {}}]}, "spec.env[0].valueFrom: give secretKeyRef or configMapKeyRef"),
         ({"runtime": "triton"}, "spec: triton must be given"),
         (
             {"runtime": "triton", "triton": {"url": "http://t:8000"}},
@@ -94,3 +121,26 @@ def test_a_class_is_checked_likewise(spec: dict[str, Any], message: str) -> None
     with pytest.raises(InvalidSpecError) as caught:
         parse_class_spec(spec)
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("spec", "device", "decoder"),
+    [
+        ({}, "cpu", "software"),
+        ({"gpu": {"resourceName": "nvidia.com/gpu"}, **TORCH}, "cuda", "nvdec"),
+        ({"gpu": {"resourceName": "nvidia.com/gpu.shared"}, **TORCH}, "cuda", "nvdec"),
+        ({"gpu": {"resourceName": "nvidia.com/mig-1g.10gb"}, **TORCH, "decoder": "software"}, "cuda", "software"),
+        ({"gpu": {"resourceName": "gpu.intel.com/xe"}}, "intel-gpu", "software"),
+        ({"gpu": {"resourceName": "npu.intel.com/accel"}}, "npu", "software"),
+        ({"gpu": {"resourceName": "amd.com/gpu"}, **TORCH, "device": "cuda"}, "cuda", "software"),
+        ({"gpu": {"resourceClaimTemplateName": "slice"}, **TORCH}, "cuda", "nvdec"),
+        ({"gpu": {"resourceClaimTemplateName": "slice"}}, "intel-gpu", "software"),
+        ({**TORCH, "device": "cuda:1"}, "cuda:1", "nvdec"),
+        (TORCH, "cpu", "software"),
+        ({**SERVED, "gpu": {"resourceName": "nvidia.com/gpu"}}, "", "nvdec"),
+        (SERVED, "", "software"),
+    ],
+)
+def test_the_gpu_decides_what_a_class_leaves_out(spec: dict[str, Any], device: str, decoder: str) -> None:
+    hardware = parse_class_spec(spec).hardware
+    assert (hardware.device, hardware.decoder) == (device, decoder)

@@ -10,6 +10,7 @@ from typing import Any
 from vigil_contracts.names import DEFAULT_MODEL
 from vigil_operator.core.desired.plan import DetectorPlan, Manifest, metadata, with_hash
 from vigil_operator.core.desired.secret import TOKEN_KEY, credentials_checksum
+from vigil_operator.core.devices import CUDA
 from vigil_operator.core.names import (
     ANNOTATION_CREDENTIALS,
     APP_NAME,
@@ -20,7 +21,7 @@ from vigil_operator.core.names import (
     selector_labels,
 )
 from vigil_operator.core.quantities import canonical_quantity, quantity_bytes
-from vigil_operator.core.specs import DetectorClassSpec, ResourcesSpec
+from vigil_operator.core.specs import DetectorClassSpec, ResourcesSpec, Variable
 
 USER_ID = 10001
 """The image's unprivileged user."""
@@ -35,6 +36,8 @@ TERMINATION_GRACE_PERIOD_SECONDS = 30
 
 UNREACHABLE_SECONDS = 30
 """A detector on a lost node is replaced after this instead of Kubernetes' 300 s."""
+
+_VISIBLE_GPUS = "NVIDIA_VISIBLE_DEVICES"
 
 DEFAULT_RESOURCES = ResourcesSpec(
     requests={"cpu": "500m", "memory": "512Mi"}, limits={"memory": "2Gi", "ephemeral-storage": "2Gi"}
@@ -145,13 +148,34 @@ def _environment(plan: DetectorPlan) -> list[Manifest]:
     }
     # A model that the camera itself names comes with its configuration, and changes without a restart.
     values["VIGIL_MODEL"] = chosen.model or DEFAULT_MODEL
-    if chosen.runtime == "triton" and chosen.triton is not None:
-        values["VIGIL_TRITON_URL"] = chosen.triton.url
-    if chosen.gpu is None:
+    values |= _runtime_values(chosen)
+    own = {variable.name for variable in chosen.env}
+    if chosen.gpu is None and not chosen.hardware.device.startswith(CUDA) and _VISIBLE_GPUS not in own:
         # NVIDIA's container runtime shows every GPU to a pod that asked for none, unless it is told otherwise.
-        values["NVIDIA_VISIBLE_DEVICES"] = "void"
+        values[_VISIBLE_GPUS] = "void"
     pod_name = {"name": "VIGIL_DETECTOR_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
-    return [*({"name": name, "value": value} for name, value in values.items()), pod_name]
+    return [
+        *({"name": name, "value": value} for name, value in values.items()),
+        pod_name,
+        *(_variable(variable) for variable in chosen.env),
+    ]
+
+
+def _runtime_values(chosen: DetectorClassSpec) -> dict[str, str]:
+    """Everything that decides how the model runs is said, so that no detector has to guess."""
+    values = {"VIGIL_RUNTIME": chosen.runtime, "VIGIL_HARDWARE_DECODER": chosen.hardware.decoder}
+    if chosen.model_sha256:
+        values["VIGIL_MODEL_SHA256"] = chosen.model_sha256.lower()
+    if chosen.runtime == "triton" and chosen.triton is not None:
+        return values | {"VIGIL_TRITON_URL": chosen.triton.url}
+    return values | {"VIGIL_MODEL_DEVICE": chosen.hardware.device, "VIGIL_MODEL_PRECISION": chosen.precision}
+
+
+def _variable(variable: Variable) -> Manifest:
+    if variable.value_from is None:
+        # An empty value is what Kubernetes leaves out: written, it would differ from what is stored for ever.
+        return {"name": variable.name} | ({"value": variable.value} if variable.value else {})
+    return {"name": variable.name, "valueFrom": variable.value_from.to_resource()}
 
 
 def spool_bytes(chosen: DetectorClassSpec) -> int:

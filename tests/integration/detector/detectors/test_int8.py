@@ -98,7 +98,7 @@ def test_the_int8_network_agrees_and_is_kept(float32: Path, verdict: Verdict) ->
     assert verdict.agreement["share"] >= 0.9
     assert read_verdict(float32, processor_name(ov.Core())) == verdict
     assert read_verdict(float32, "another processor") is None
-    restarted = with_int8(float32, "CPU")
+    restarted = with_int8(float32, "cpu")
     assert isinstance(restarted, OpenVinoModel)
     assert restarted.path == int8_folder(float32) / "network.xml", "a restarted detector takes the kept one at once"
     weights = float32.with_suffix(".bin").stat().st_size, (int8_folder(float32) / "network.bin").stat().st_size
@@ -156,7 +156,7 @@ def test_a_network_that_disagrees_is_not_taken_up(
     assert verdict.accepted is False
     assert "of the objects" in verdict.reason
     assert read_verdict(network, processor_name(ov.Core())) == verdict
-    restarted = with_int8(network, "CPU")
+    restarted = with_int8(network, "cpu")
     assert isinstance(restarted, OpenVinoModel)
     assert restarted.path == network, "a refused network is not made again at each start"
     assert [path.name for path in int8_folder(network).iterdir()] == ["check.json"], "the bad network is not kept"

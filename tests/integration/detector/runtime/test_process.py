@@ -17,6 +17,7 @@ from tests.integration.services.made_clips import make_clip
 from tests.integration.services.misbehaving_rtsp import Script, misbehaving_camera
 from tests.integration.services.rtsp import gst_rtsp_server
 
+from cctv.streams.hardware import decoder_problem
 from vigil_demo.clip import Clip
 
 SECRET = "marked:p@ss/w0rd%é"
@@ -160,6 +161,33 @@ def test_a_camera_with_nothing_but_a_url_is_never_given_the_demo_model(
         told = health(backend, token[0], real)
         assert (told["phase"], told["reason"]) == ("Failed", "ModelInvalid")
         assert "use an image that was built with MODELS=yolov8n" in told["message"]
+
+
+UNUSABLE = {
+    ("VIGIL_MODEL_DEVICE", "GPU"): "device 'GPU': no such device; use cuda (NVIDIA) or intel-gpu",
+    ("VIGIL_MODEL_DEVICE", "cuda"): "device cuda: needs runtime ultralytics",
+    ("VIGIL_HARDWARE_DECODER", "nvdec"): "or set decoder: software",
+}
+"""Settings that cannot be used on a machine without a GPU, and what the API says about them."""
+
+
+def test_an_unusable_device_is_reported_to_the_api_within_half_a_minute(
+    backend: BackendServer, token: tuple[str, str], tmp_path: Path
+) -> None:
+    if decoder_problem("nvdec") is None:
+        pytest.skip("needs a machine without NVDEC")
+    camera = backend.add_camera(token[0], name="yard", rtsp_url="rtsp://127.0.0.1:9/x")
+    for (setting, value), cause in UNUSABLE.items():
+        settings = {"VIGIL_MODEL": "demo", setting: value}
+        with detector(tmp_path / value, api_url=backend.url, token=token[1], settings=settings) as cctv:
+            wait_until(lambda cctv=cctv: cctv.metrics() != "", 60, "the detector has started")  # type: ignore[misc]
+            wait_until(lambda cause=cause: cause in _failure(backend, token[0], camera), 30, cause)  # type: ignore[misc]
+
+
+def _failure(backend: BackendServer, token: str, camera: int) -> str:
+    """Return what the API says while the camera is Failed for want of a device; else nothing."""
+    found = health(backend, token, camera)
+    return found["message"] if (found["phase"], found["reason"]) == ("Failed", "DeviceUnavailable") else ""
 
 
 def _streams(cctv: DetectorProcess) -> set[str]:

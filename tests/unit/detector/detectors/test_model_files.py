@@ -62,8 +62,8 @@ def test_pickles_that_torch_loads_need_a_pinned_sha256(tmp_path: Path, monkeypat
     [
         ("", False, 640, "openvino"),
         ("", True, 640, "ultralytics"),
-        ("GPU", True, 640, "ultralytics"),
-        ("CPU", True, 640, "openvino"),
+        ("auto", True, 640, "ultralytics"),
+        ("intel-gpu", True, 640, "openvino"),
         ("cpu", False, 640, "ultralytics"),
         ("cuda:0", False, 640, "ultralytics"),
         ("", False, 320, "ultralytics"),

@@ -51,6 +51,7 @@ def test_the_administrators_own_models_are_explained_without_their_folders(tmp_p
         ("a: no such model in /root/.cache/vigil/models, and", "a: no such model in models, and"),
         ("fetched from https://github.com/a/b.pt (x)", "fetched from https://github.com/a/b.pt (x)"),
         ("(batch, 3) and/or /tmp/x", "(batch, 3) and/or x"),
+        ("there is no /dev/dri/renderD128 here", "there is no /dev/dri/renderD128 here"),
     ],
 )
 def test_paths_are_cut_down_to_the_name(text: str, cut: str) -> None:
