@@ -12,6 +12,13 @@ _UUID = "7f8f9a52-9d5b-4b7e-9d3c-0a4f7e3c1b52"
 _TOKEN = "…64 characters, shown once…"  # noqa: S105 no token
 _BOX = {"x_min": 0.1, "y_min": 0.2, "x_max": 0.3, "y_max": 0.9}
 _STREAM = {"width": 1920, "height": 1080, "codec": "h264", "frames_per_second": 25.0, "last_frame_time": _TIME}
+_INFERENCE = {
+    "model": "yolov8n",
+    "runtime": "ultralytics",
+    "device": "cuda:0",
+    "precision": "float16",
+    "decoder": "nvdec",
+}
 _DETECTION = Detection().model_dump(mode="json")
 
 _CAMERA_REQUEST = {
@@ -39,6 +46,7 @@ _CAMERA = {
         "reason": "Streaming",
         "message": "Pictures are arriving.",
         "stream": _STREAM,
+        "inference": _INFERENCE,
         "reported_at": _TIME,
     },
 }
@@ -58,6 +66,7 @@ _HEARTBEAT = {
     "reason": "Streaming",
     "message": "",
     "stream": _STREAM,
+    "inference": _INFERENCE,
     "spooled_alerts": 0,
     "detector": "cctv-7-5c9d",
     "revision": "0f3c9a51d2b47e86",

@@ -18,6 +18,20 @@ class StreamHealth(BaseModel):
     last_frame_time: Instant | None = None
 
 
+class InferenceHealth(BaseModel):
+    """What a detector uses, which may differ from what was requested; empty means unknown."""
+
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
+
+    model: str = Field(default="", max_length=500, description="Name of the model.")
+    runtime: str = Field(default="", max_length=32, description="`openvino`, `ultralytics` or `triton`.")
+    device: str = Field(
+        default="", max_length=32, description="`cpu`, `cuda:0`, `intel-gpu`, `npu`, or `server` with Triton."
+    )
+    precision: str = Field(default="", max_length=32, description="`float32`, `float16`, `bfloat16` or `int8`.")
+    decoder: str = Field(default="", max_length=32, description="`software`, `nvdec`, `vaapi` or `qsv`.")
+
+
 class HealthReport(BaseModel):
     """A camera's health as the API tells it: from the detector's last heartbeat, and from how old that is."""
 
@@ -27,6 +41,7 @@ class HealthReport(BaseModel):
     reason: Reason
     message: str = Field(default="", max_length=2000)
     stream: StreamHealth = StreamHealth()
+    inference: InferenceHealth = InferenceHealth()
     reported_at: Instant | None = None
 
 
@@ -39,6 +54,7 @@ class Heartbeat(BaseModel):
     reason: Reason
     message: str = Field(default="", max_length=500, description="Details for a person; holds no credentials.")
     stream: StreamHealth = StreamHealth()
+    inference: InferenceHealth = InferenceHealth()
     spooled_alerts: Count = 0
     detector: str = Field(default="", max_length=253, description="Name of the pod or host that watches.")
     revision: str = Field(default="", max_length=64, description="Revision of the configuration in use.")

@@ -3,6 +3,7 @@
 from prometheus_client import GC_COLLECTOR, PROCESS_COLLECTOR, CollectorRegistry, Counter, Gauge, Histogram
 
 from cctv.clips.recorder import ClipOutcome
+from vigil_contracts.health import InferenceHealth
 from vigil_contracts.names import Reason
 
 STAGES = ("received", "gated", "analysed", "dropped", "damaged")
@@ -20,6 +21,12 @@ class Metrics:
             registry.register(collector)
         camera = ["camera"]
         self.stream_up = Gauge("vigil_stream_up", "1 while frames arrive from the camera.", camera, registry=registry)
+        self.model_info = Gauge(
+            "vigil_model_info",
+            "Always 1; the labels show what the camera's model uses now.",
+            [*camera, "model", "runtime", "device", "precision", "decoder"],
+            registry=registry,
+        )
         self.stream_reconnects = Counter(
             "vigil_stream_reconnects_total",
             "Stream failures that led to a reconnect, by reason.",
@@ -93,6 +100,7 @@ class Metrics:
         self._by_camera = (
             *(self.stream_up, self.stream_reconnects, self.last_frame, self.frames, self.frame_age, self.inference),
             *(self.detections, self.events, self.delivery, self.spool_alerts, self.spool_bytes),
+            self.model_info,
             *(self.analysis_errors, self.spool_dropped, self.dead_letters, self.live_frames, self.clips),
         )
 
@@ -110,6 +118,13 @@ class Metrics:
         self.dead_letters.labels(camera)
         for outcome in ClipOutcome:
             self.clips.labels(camera, outcome)
+
+    def show_inference(self, camera_id: int, inference: InferenceHealth) -> None:
+        """Set the camera's only series of `vigil_model_info`."""
+        camera = str(camera_id)
+        self.model_info.remove_by_labels({"camera": camera})
+        if inference.model:
+            self.model_info.labels(camera, *inference.model_dump().values()).set(1)
 
     def forget(self, camera_id: int) -> None:
         """Remove the series of a camera."""

@@ -32,7 +32,7 @@ from cctv.vision.work_watch import WorkWatch
 from vigil_contracts.alert import ClipSubmission, PictureSubmission
 from vigil_contracts.backoff import Backoff
 from vigil_contracts.camera import CameraConfiguration
-from vigil_contracts.health import Heartbeat
+from vigil_contracts.health import Heartbeat, InferenceHealth
 from vigil_contracts.stream_url import secrets_of
 
 _STATE_EVERY_SECONDS = 10.0
@@ -82,6 +82,7 @@ class CameraPipeline:
         )
         self._unwritten = UnwrittenAlerts(self._write, self._give_up)
         self._work = WorkWatch()
+        self._shown = InferenceHealth()
         self._clip_reader: ClipReader | None = None
         self._next: CameraConfiguration | None = None
         self._stopping = threading.Event()
@@ -121,6 +122,10 @@ class CameraPipeline:
         """Check the threads; the watchdog calls this about once a second."""
         self._reader.check()
         self._health.set_analysis_problem(self.analysis_problem)
+        inference = self._health.inference()
+        if inference != self._shown:
+            self._shown = inference
+            self._shared.metrics.show_inference(self._camera.id, inference)
         if self._clip_reader is not None:
             self._clip_reader.check()
 
@@ -196,7 +201,9 @@ class CameraPipeline:
 
     def _make_analysis(self, camera: CameraConfiguration) -> Analysis:
         shared = self._shared
-        return Analysis(camera, shared.models, shared.states, shared.metrics, shared.offline_alert_after_seconds)
+        analysis = Analysis(camera, shared.models, shared.states, shared.metrics, shared.offline_alert_after_seconds)
+        self._health.runs(analysis.inference())
+        return analysis
 
     def _load(self) -> Analysis | None:
         """Load the models and what uses them; wait until they are available. None if the pipeline stops first."""
@@ -221,6 +228,7 @@ class CameraPipeline:
             return
         try:
             analysis.check()
+            self._health.runs(analysis.inference())  # a network may have been exchanged for its INT8 one
         except ModelInvalidError as error:
             self._cannot_look(error)
         else:

@@ -18,7 +18,7 @@ ERRORS = (
 
 
 class CameraCollector(Collector):
-    """`vigil_cameras{phase}` and `vigil_cameras_not_ready{reason}`, counted at each scrape.
+    """`vigil_cameras`, `vigil_cameras_not_ready` and `vigil_cameras_gpu_unused`, counted at each scrape.
 
     They always match the cached Camera resources, and every series exists from the start, at zero.
     """
@@ -41,6 +41,17 @@ class CameraCollector(Collector):
         for reason in Reason:
             reasons.add_metric([reason.value], by_reason[reason.value])
         yield reasons
+        yield GaugeMetricFamily(
+            "vigil_cameras_gpu_unused",
+            "Camera resources that request a GPU but run without one: on a fallback, or on the CPU.",
+            value=sum(is_gpu_unused(camera) for camera in cameras),
+        )
+
+
+def is_gpu_unused(camera: Camera) -> bool:
+    """Return whether a camera that requests a GPU runs without one."""
+    detector = camera.status.get("detector") or {}
+    return bool(detector.get("gpuUnused"))
 
 
 class Metrics:

@@ -35,9 +35,18 @@ def fleet() -> Dashboard:
         )
         .with_panel(
             number(
-                "Cameras waiting for a GPU",
+                "Cameras without a usable GPU",
                 "none",
-                'sum(vigil_cameras_not_ready{reason="InsufficientGPU"})',
+                'sum(vigil_cameras_not_ready{reason=~"InsufficientGPU|DeviceUnavailable"})',
+                limits=[(1, YELLOW)],
+            )
+        )
+        .with_panel(
+            number(
+                "Cameras not using their GPU",
+                "none",
+                "max(vigil_cameras_gpu_unused)",
+                description="Their class asks for a GPU, and their model runs without one.",
                 limits=[(1, YELLOW)],
             )
         )
@@ -59,6 +68,19 @@ def fleet() -> Dashboard:
             )
         )
         .with_row(Row("State"))
+        .with_panel(
+            lines(
+                "Cameras by device",
+                "none",
+                {
+                    "{{device}}, {{decoder}}, {{runtime}}": (
+                        f"count by (device, decoder, runtime) (vigil_model_info{{{_IN}}})"
+                    )
+                },
+                stacked=True,
+                description="Where models run and what decodes the video.",
+            )
+        )
         .with_panel(
             lines(
                 "Cameras by phase",

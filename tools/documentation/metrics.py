@@ -19,9 +19,11 @@ def page() -> str:
     collected = [
         family
         for family in operator.registry.collect()
-        if family.name in {"vigil_cameras", "vigil_cameras_not_ready"}
+        if family.name in {"vigil_cameras", "vigil_cameras_not_ready", "vigil_cameras_gpu_unused"}
     ]
-    computed = [(each.name, each.type, next(iter(each.samples[0].labels)), each.documentation) for each in collected]
+    computed = [
+        (each.name, each.type, next(iter(each.samples[0].labels), ""), each.documentation) for each in collected
+    ]
     sections = {
         "Detector": ("Port 9464.", _rows(vars(DetectorMetrics()).values())),
         "Backend": (
@@ -31,7 +33,8 @@ def page() -> str:
         "Operator": ("Port 9465.", sorted([*computed, *_rows(vars(operator).values())])),
     }
     parts = [
-        "# Metrics\n\nAll metrics use base units. No label contains a credential, a URL or a user-defined name.\n"
+        "# Metrics\n\nAll metrics use base units. No label contains a credential or a URL. "
+        "The only user-defined name in a label is that of a model.\n"
     ]
     for title, (about, rows) in sections.items():
         parts.append(

@@ -26,6 +26,16 @@ class CameraStreamSerializer(serializers.Serializer[Any]):
     last_frame_time = serializers.DateTimeField(allow_null=True)
 
 
+class CameraInferenceSerializer(serializers.Serializer[Any]):
+    """What the camera's detector uses, which may differ from what was requested; empty means unknown."""
+
+    model = serializers.CharField(help_text="Name of the model.")
+    runtime = serializers.CharField(help_text="`openvino`, `ultralytics` or `triton`.")
+    device = serializers.CharField(help_text="`cpu`, `cuda:0`, `intel-gpu`, `npu`, or `server` with Triton.")
+    precision = serializers.CharField(help_text="`float32`, `float16`, `bfloat16` or `int8`.")
+    decoder = serializers.CharField(help_text="`software`, `nvdec`, `vaapi` or `qsv`.")
+
+
 class HealthSerializer(serializers.Serializer[Any]):
     """A camera's state, and why."""
 
@@ -33,6 +43,7 @@ class HealthSerializer(serializers.Serializer[Any]):
     reason = serializers.ChoiceField(choices=REASONS)
     message = serializers.CharField(help_text="One sentence for a person.")
     stream = CameraStreamSerializer()
+    inference = CameraInferenceSerializer()
     reported_at = serializers.DateTimeField(allow_null=True)
 
 

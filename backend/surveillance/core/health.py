@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from vigil_contracts.health import StreamHealth
+from vigil_contracts.health import InferenceHealth, StreamHealth
 from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason, is_whole_message
 
 REPORT_VALID_FOR = timedelta(seconds=30)
@@ -25,6 +25,7 @@ class Report:
     detail: str
     stream: StreamHealth
     reported_at: datetime
+    inference: InferenceHealth = field(default_factory=InferenceHealth)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Health:
     message: str
     stream: StreamHealth = field(default_factory=StreamHealth)
     reported_at: datetime | None = None
+    inference: InferenceHealth = field(default_factory=InferenceHealth)
 
 
 def camera_health(*, is_active: bool, activated_at: datetime | None, report: Report | None, now: datetime) -> Health:
@@ -51,7 +53,8 @@ def camera_health(*, is_active: bool, activated_at: datetime | None, report: Rep
         return _not_reporting(CameraPhase.PENDING, reported_at)
     if now - report.reported_at > REPORT_VALID_FOR:
         return _not_reporting(CameraPhase.FAILED, reported_at)
-    return Health(report.phase, report.reason, message(report.reason, report.detail), report.stream, reported_at)
+    text = message(report.reason, report.detail)
+    return Health(report.phase, report.reason, text, report.stream, reported_at, report.inference)
 
 
 def address_unreadable(*, is_active: bool) -> Health:

@@ -20,6 +20,10 @@ class CameraHealth(models.Model):
     codec = models.CharField(max_length=32, blank=True)
     frames_per_second = models.FloatField(null=True, blank=True)
     last_frame_time = models.DateTimeField(null=True, blank=True)
+    inference = models.JSONField(
+        default=dict, null=True, blank=True, help_text="As vigil_contracts.health.InferenceHealth."
+    )
+    """NULL in rows of a version that did not have the field yet."""
     spooled_alerts = models.PositiveBigIntegerField(default=0)
     detector = models.CharField(max_length=253, blank=True)
     revision = models.CharField(max_length=64, blank=True)

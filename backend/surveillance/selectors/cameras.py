@@ -12,7 +12,7 @@ from surveillance.core.health import Health, Report, address_unreadable, camera_
 from surveillance.models import Camera, CameraAlerts, CameraHealth, CameraListVersion
 from vigil_contracts.camera import AlertTotals
 from vigil_contracts.detection import Detection
-from vigil_contracts.health import StreamHealth
+from vigil_contracts.health import InferenceHealth, StreamHealth
 from vigil_contracts.names import CameraPhase, Reason
 
 CONFIGURATION_FORMAT = 1
@@ -100,7 +100,12 @@ def _report(camera: Camera) -> Report | None:
         stream = StreamHealth.model_validate(seen)
     except ValidationError:  # stored before the contract had its bounds: one row must not break a list
         stream = StreamHealth()
-    return Report(CameraPhase(stored.phase), Reason(stored.reason), stored.message, stream, stored.reported_at)
+    try:
+        inference = InferenceHealth.model_validate(stored.inference)
+    except ValidationError:  # likewise
+        inference = InferenceHealth()
+    phase, reason = CameraPhase(stored.phase), Reason(stored.reason)
+    return Report(phase, reason, stored.message, stream, stored.reported_at, inference)
 
 
 def media_url_of(camera_id: int) -> str:

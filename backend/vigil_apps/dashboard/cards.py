@@ -15,6 +15,7 @@ from vigil_apps.dashboard.vocabulary import (
     Tone,
     Words,
 )
+from vigil_contracts.health import InferenceHealth
 from vigil_contracts.names import AlertType, CameraPhase, Reason
 from vigil_contracts.resources import ReportedResource
 
@@ -145,6 +146,8 @@ class CameraPage(CameraCard):
     codec: str
     frames_per_second: float | None
     last_frame_time: datetime | None
+    inference: InferenceHealth
+    """What its detector uses."""
     detector: str
     classes: tuple[str, ...]
     minimum_confidence_percent: int
@@ -265,6 +268,7 @@ def camera_page(
         codec=stream.codec or "",
         frames_per_second=stream.frames_per_second,
         last_frame_time=stream.last_frame_time,
+        inference=health.inference,
         detector=report.detector if report is not None else "",
         classes=detection.classes,
         minimum_confidence_percent=round(detection.minimum_confidence * 100),

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from cctv.common.frame import Frame
-from cctv.detectors.errors import DeviceUnavailableError, ModelInvalidError
+from cctv.detectors.errors import DeviceUnavailableError, ModelInvalidError, without_folders
 from cctv.detectors.inference_server import InferenceServer
 from cctv.detectors.loader import load_model
 from cctv.detectors.model import DescribedModel, Detections, Model, ModelInfo, RemoteModel
@@ -75,6 +75,10 @@ class Models:
     def _is_known(self, name: str) -> bool:
         """Return whether the name is the administrator's own or a published one, and no guess at a path."""
         return name in {self._default, DEMO_MODEL, *PUBLISHED, *self._pins}
+
+    def name_of(self, name: str) -> str:
+        """Return what users read as the model's name, without its folder. `name` as in `get`."""
+        return without_folders(name or self._default) or DEFAULT_MODEL
 
     def close(self) -> None:
         """Gives all of them back."""

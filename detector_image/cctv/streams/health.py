@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from cctv.streams.faults import NEEDS_A_PERSON, StreamFault
 from cctv.streams.source import StreamInfo
 from vigil_contracts.bounds import MAX_FRAMES_PER_SECOND
-from vigil_contracts.health import Heartbeat, StreamHealth
+from vigil_contracts.health import Heartbeat, InferenceHealth, StreamHealth
 from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason
 
 FAILED_AFTER_SECONDS = 60.0
@@ -46,6 +46,7 @@ class CameraHealth:
         self._last_picture_seconds = self._since = monotonic()
         self._interval_seconds: float | None = None
         self._streaming_since = self._since
+        self._model = InferenceHealth()
 
     @property
     def reason(self) -> Reason:
@@ -95,6 +96,16 @@ class CameraHealth:
         if differs:
             self._on_change()
 
+    def runs(self, model: InferenceHealth) -> None:
+        """Record what the camera's model uses; the decoder is part of the stream."""
+        with self._lock:
+            self._model = model
+
+    def inference(self) -> InferenceHealth:
+        """Return what the camera's detector uses."""
+        with self._lock:
+            return self._model.model_copy(update={"decoder": self._info.decoder if self._info else ""})
+
     def blind(self, fault: StreamFault | None) -> None:
         """Record that frames cannot be analysed although they may arrive; None clears it."""
         with self._lock:
@@ -126,6 +137,7 @@ class CameraHealth:
                     frames_per_second=round(min(rate, MAX_FRAMES_PER_SECOND), 2) if rate and streaming else None,
                     last_frame_time=self._last_picture_at,
                 ),
+                inference=self._model.model_copy(update={"decoder": info.decoder if info else ""}),
                 spooled_alerts=spooled_alerts,
                 detector=detector,
                 revision=revision,

@@ -11,6 +11,7 @@ from cctv.vision.analyser import Analyser
 from cctv.vision.offline import OutageWatch
 from cctv.vision.state_store import StateStore
 from vigil_contracts.camera import CameraConfiguration
+from vigil_contracts.health import InferenceHealth
 
 
 class Analysis:
@@ -25,6 +26,7 @@ class Analysis:
         offline_alert_after_seconds: float,
     ) -> None:
         self._models = [MeasuredModel(models.get(*name), metrics, camera.id) for name in names_of_models(camera)]
+        self._names = ", ".join(models.name_of(name) for name, _ in names_of_models(camera))
         self.analyser = Analyser(camera, as_one(self._models))
         self.outage = OutageWatch(offline_alert_after_seconds)
         self._camera_id, self._states = camera.id, states
@@ -39,6 +41,15 @@ class Analysis:
     def uses(self) -> int:
         """Return the number of inferences, over all models."""
         return self._models[0].uses
+
+    def inference(self) -> InferenceHealth:
+        """Return what the models use. All share one device, so the first model stands for them."""
+        info = self._models[0].info
+        if info is None:
+            return InferenceHealth(model=self._names[:500])
+        return InferenceHealth(
+            model=self._names[:500], runtime=info.runtime, device=info.device, precision=info.precision
+        )
 
     def check(self) -> None:
         """Raise `ModelInvalidError` if a model is unavailable."""

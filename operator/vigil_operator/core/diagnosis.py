@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from vigil_contracts.camera import CameraSummary
+from vigil_contracts.health import InferenceHealth
 from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason
 from vigil_contracts.time_zones import TIME_ZONE_DATABASE_VERSION
 from vigil_operator.core.classes import ChosenClass, NoClass, choose_class
@@ -146,7 +147,7 @@ def _class(facts: Facts, camera: Camera) -> Step:
         return Step("Class", StepState.FAILED, f"{REASON_TEXTS[used.reason]} {used.details}".strip())
     gpu = used.spec.gpu
     asked = "no GPU" if gpu is None else f"{gpu.count} x {gpu.resource_name or gpu.resource_claim_template_name}"
-    instead = "" if wanted == used.name else f" It is the fallback of {wanted}, which found no GPU."
+    instead = "" if wanted == used.name else f" It is the fallback of {wanted}, which found no usable GPU."
     return Step("Class", StepState.OK, f"{used.name}: {used.spec.runtime}, {asked}.{instead}")
 
 
@@ -199,9 +200,18 @@ def _heartbeat(facts: Facts) -> Step:
         else ""
     )
     last = f"last frame {stream.last_frame_time:%Y-%m-%d %H:%M:%S} UTC" if stream.last_frame_time else ""
-    text = ", ".join(part for part in (f"{health.message} Last report {age} ago", seen, last) if part)
+    said = (f"{health.message} Last report {age} ago", seen, last, _inference(health.inference))
+    text = ", ".join(part for part in said if part)
     states = {CameraPhase.STREAMING: StepState.OK, CameraPhase.STARTING: StepState.WAITING}
     return Step("Stream", states.get(health.phase, StepState.FAILED), f"{text}.")
+
+
+def _inference(said: InferenceHealth) -> str:
+    """Describe what the detector uses; empty until it has reported it."""
+    if not said.device:
+        return ""
+    model = f"{said.model} on {said.device} ({said.runtime}, {said.precision})"
+    return f"{model}, decoded by {said.decoder}" if said.decoder else model
 
 
 def _alerts(row: CameraSummary, camera: Camera) -> Step:

@@ -10,9 +10,10 @@ from dataclasses import replace
 
 from vigil_contracts.names import CameraPhase, Reason
 from vigil_operator.core.changes import changed_manifests
-from vigil_operator.core.classes import ChosenClass, NoClass
+from vigil_operator.core.classes import ChosenClass, NoClass, choose_class
 from vigil_operator.core.decision import Claim, Decision, Register, Removal, RequestToken, Settle
 from vigil_operator.core.desired.plan import DetectorPlan, DetectorSecrets, Manifest
+from vigil_operator.core.devices import CPU
 from vigil_operator.core.fallback import seconds_to_fallback
 from vigil_operator.core.pods import classify, newest
 from vigil_operator.core.registration import is_claimed, is_registered
@@ -20,7 +21,7 @@ from vigil_operator.core.rollout import is_roll
 from vigil_operator.core.situation import Case, Situation
 from vigil_operator.core.specs import InvalidSpecError
 from vigil_operator.core.status import Verdict, render_status, stopped, watched
-from vigil_operator.core.streams import heard, joined, stream_status
+from vigil_operator.core.streams import heard, inference_status, joined, stream_status
 from vigil_operator.core.totals import alerts_status
 
 REFUSED_AGAIN_SECONDS = 60.0
@@ -186,15 +187,32 @@ def _must_wait_for_turn(case: Case, manifest: Manifest) -> bool:
 def _observe(case: Case, chosen: ChosenClass, camera_id: int) -> Verdict:
     pod = newest(case.children.pods)
     report = heard(case.api.health)
+    state = joined(classify(pod, chosen.spec.gpu, chosen.name), report)
+    requested = choose_class(case.spec.detector_class_name, case.situation.classes)
+    fallback_of = "" if isinstance(requested, NoClass) or requested.name == chosen.name else requested.name
+    if fallback_of and state.scheduled:
+        details = f"{state.scheduled_details} This class is the fallback of {fallback_of}, which had no usable GPU."
+        state = replace(state, scheduled_details=details.strip())
+    inference = inference_status(report, case.camera.status.get("detector") or {})
     return watched(
-        joined(classify(pod, chosen.spec.gpu, chosen.name), report),
+        state,
         case.sync,
         camera_id=camera_id,
         class_name=chosen.name,
         pod=pod.key.name if pod else "",
         node=pod.node if pod else "",
         stream=stream_status(report, case.camera.status.get("stream") or {}),
+        inference=inference,
+        fallback_of=fallback_of,
+        gpu_unused=_is_gpu_unused(requested, chosen, inference.get("device", "")),
     )
+
+
+def _is_gpu_unused(requested: ChosenClass | NoClass, chosen: ChosenClass, device: str) -> bool:
+    """Return whether the class that the camera names requests a GPU, but the model runs without one."""
+    if isinstance(requested, NoClass) or requested.spec.gpu is None or requested.spec.hardware.device == CPU:
+        return False
+    return device == CPU or (chosen.name != requested.name and chosen.spec.gpu is None)
 
 
 def _stopped(case: Case, reason: Reason, details: str = "") -> Verdict:

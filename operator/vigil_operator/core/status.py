@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from vigil_contracts.names import CameraPhase, ConditionStatus, Reason
@@ -32,6 +33,12 @@ class Verdict:
     pod: str = ""
     node: str = ""
     stream: Mapping[str, Any] = field(default_factory=dict)
+    inference: Mapping[str, str] = field(default_factory=dict)
+    """What the detector uses: model, runtime, device, precision, decoder."""
+    fallback_of: str = ""
+    """The class that the camera requests, if it runs on the fallback of that class."""
+    gpu_unused: bool = False
+    """Whether the camera requests a GPU, but its model runs without one."""
     alerts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -68,6 +75,9 @@ def watched(
     pod: str,
     node: str,
     stream: Mapping[str, Any],
+    inference: Mapping[str, str] = MappingProxyType({}),
+    fallback_of: str = "",
+    gpu_unused: bool = False,
 ) -> Verdict:
     """A camera whose detector is wanted, by what its pod says."""
     ready = _ready(state)
@@ -92,6 +102,9 @@ def watched(
         pod,
         node,
         stream,
+        inference,
+        fallback_of,
+        gpu_unused,
     )
 
 
@@ -102,9 +115,16 @@ def render_status(verdict: Verdict, *, previous: Mapping[str, Any], generation: 
         "phase": verdict.phase.value,
         "conditions": render_conditions(verdict.conditions, previous.get("conditions") or [], generation, now),
     }
-    detector = {
+    detector: dict[str, Any] = {
         name: value
-        for name, value in (("pod", verdict.pod), ("node", verdict.node), ("class", verdict.class_name))
+        for name, value in (
+            ("pod", verdict.pod),
+            ("node", verdict.node),
+            ("class", verdict.class_name),
+            ("fallbackOf", verdict.fallback_of),
+            ("gpuUnused", verdict.gpu_unused),
+            *verdict.inference.items(),
+        )
         if value
     }
     if detector:

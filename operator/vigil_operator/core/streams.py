@@ -13,6 +13,8 @@ from vigil_contracts.names import CameraPhase, Reason
 from vigil_operator.core.conditions import rfc3339
 from vigil_operator.core.pods import PodState
 
+INFERENCE_FIELDS = ("model", "runtime", "device", "precision", "decoder")
+
 FPS_TOLERANCE = 0.2
 """A measured frame rate wobbles; it is written anew when it is off by more than a fifth."""
 
@@ -59,6 +61,14 @@ def stream_status(report: HealthReport | None, previous: Mapping[str, Any]) -> d
     if report.phase is CameraPhase.STREAMING and "lastFrameTime" in previous:
         values["lastFrameTime"] = previous["lastFrameTime"]
     return {name: value for name, value in values.items() if value is not None}
+
+
+def inference_status(report: HealthReport | None, previous: Mapping[str, Any]) -> dict[str, str]:
+    """Return the fields of `status.detector` that describe what the detector uses; without a report, the previous."""
+    if report is None:
+        return {name: str(previous[name]) for name in INFERENCE_FIELDS if name in previous}
+    values = {name: str(getattr(report.inference, name)) for name in INFERENCE_FIELDS}
+    return {name: value for name, value in values.items() if value}
 
 
 def _steady(fps: float | None, before: float | None) -> float | None:

@@ -123,7 +123,7 @@ def test_the_class_is_the_one_in_use() -> None:
     }
     fallen = camera(status={"observedGeneration": 1, "detector": {"class": "cpu"}})
     found = step(diagnose(facts(classes=classes, camera=fallen)), "Class")
-    assert found.text == "cpu: openvino, no GPU. It is the fallback of gpu, which found no GPU."
+    assert found.text == "cpu: openvino, no GPU. It is the fallback of gpu, which found no usable GPU."
     assert step(diagnose(facts(classes=classes)), "Class").text == "gpu: ultralytics, 1 x nvidia.com/gpu."
 
 

@@ -47,3 +47,13 @@ def test_every_series_is_there_from_the_start() -> None:
 
     assert _read(registry, "vigil_cameras", "phase") == dict.fromkeys((each.value for each in CameraPhase), 0.0)
     assert _read(registry, "vigil_cameras_not_ready", "reason") == dict.fromkeys((each.value for each in Reason), 0.0)
+
+
+def test_cameras_that_do_not_use_the_gpu_that_they_asked_for_are_counted() -> None:
+    cameras = [
+        camera("a", status={"detector": {"class": "cpu", "fallbackOf": "gpu", "gpuUnused": True, "device": "cpu"}}),
+        camera("b", status={"detector": {"class": "gpu", "device": "cuda:0"}}),
+        camera("c"),
+    ]
+    registry = Metrics(lambda: cameras).registry
+    assert registry.get_sample_value("vigil_cameras_gpu_unused") == 1.0

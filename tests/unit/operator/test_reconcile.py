@@ -244,7 +244,12 @@ def test_without_a_gpu_for_long_enough_the_fallback_is_taken_and_kept() -> None:
     settled = carried_out(running, settle(running), (pod(),))
     rest = settle(settled)
     assert (rest.manifests(may_roll=True), rest.status) == ((), None)
-    assert settled.camera.status["detector"]["class"] == "cpu"
+    detector = settled.camera.status["detector"]
+    assert (detector["class"], detector["fallbackOf"], detector["gpuUnused"]) == ("cpu", "gpu", True)
+    assert (
+        "This class is the fallback of gpu, which had no usable GPU."
+        in condition(settle(running), "Scheduled")["message"]
+    )
     edited = camera_from_body(camera_body(status=settled.camera.status, generation=2))
     assert kinds(settle(replace(settled, camera=edited))) == ["Deployment"]
 
@@ -292,6 +297,26 @@ def test_a_gpu_that_cannot_be_used_for_long_enough_leads_to_the_fallback() -> No
     assert kinds(decision) == ["Deployment"]
     environment = decision.manifests(may_roll=True)[0]["spec"]["template"]["spec"]["containers"][0]["env"]
     assert {"name": "VIGIL_MODEL_DEVICE", "value": "cpu"} in environment
+
+
+def test_the_status_shows_what_the_detector_uses() -> None:
+    start = situation(classes={"gpu": detector_class(**(GPU_CLASS | {"device": "auto"}))})
+    first = carried_out(start, settle(start), (pod(),))
+    used = {
+        "model": "yolov8n",
+        "runtime": "ultralytics",
+        "device": "cuda:0",
+        "precision": "float16",
+        "decoder": "nvdec",
+    }
+    for device, is_unused in (("cuda:0", None), ("cpu", True)):
+        health = HealthReport.model_validate(
+            {"phase": "Streaming", "reason": "Streaming", "inference": used | {"device": device}, "reported_at": NOW}
+        )
+        status = settle(replace(first, api=replace(first.api, health=health))).status
+        assert status is not None
+        assert status["detector"].items() >= (used | {"device": device}).items()
+        assert status["detector"].get("gpuUnused") is is_unused
 
 
 def test_an_absent_fallback_changes_nothing() -> None:
