@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-PLACES = ("tools/*.sh", "*/Dockerfile*", ".ci/*", ".github/workflows/*.yml")
+PLACES = ("tools/*.sh", "*/Dockerfile*", ".ci/*", ".github/workflows/*.yml", "docs/*.md")
 INSTALL = re.compile(r"(?:pip|\"\$uv\" pip) (?:install|sync|wheel) [^&;|]+")
 
 
@@ -33,6 +33,33 @@ def unpinned(command: str) -> str | None:
         for option in ("--only-binary :all:", "--no-build-isolation", "--build-constraints locks/build.txt")
     )
     return None if has_builders else "build back ends"
+
+
+def refused(command: str) -> str | None:
+    """Return the lock that pip refuses in this command because it lacks a dependency, or None.
+
+    Every lock with openvino lacks its telemetry package. `uv pip sync` resolves nothing.
+    """
+    if "--no-deps" in command or " sync " in command:
+        return None
+    for found in re.finditer(r"locks/[a-z-]+\.txt", command):
+        lock = found[0]
+        text = (ROOT / lock).read_text()
+        if "\nopenvino==" in text and "\nopenvino-telemetry==" not in text:
+            return lock
+    return None
+
+
+@pytest.mark.parametrize(("place", "command"), install_commands())
+def test_pip_takes_each_lock_file(place: str, command: str) -> None:
+    assert refused(command) is None, f"{place}: {command}: add --no-deps"
+
+
+def test_a_command_that_pip_refuses_is_found() -> None:
+    command = "pip install --require-hashes --requirement locks/detector.txt"
+    assert refused(command) == "locks/detector.txt"
+    assert refused(f"{command} --no-deps") is None
+    assert refused("pip install --require-hashes --requirement locks/operator.txt") is None
 
 
 @pytest.mark.parametrize(("place", "command"), install_commands())
