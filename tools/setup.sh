@@ -19,6 +19,10 @@ if [ -d "$venv" ] && [ -f "$stamp" ] && [ "$(cat "$place" 2>/dev/null)" != "$PWD
   printf 'setup: %s: the clone was moved; making the environment anew\n' "$venv"
   rm -rf "$venv"
 fi
+# uv brings certificates of its own; pip takes the system's, which may have a company's CA as well.
+for store in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt; do
+  [ -r "$store" ] && export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
+done
 uv=.tools/bin/uv
 began=$(date +%s)
 packages=$(cat "${locks[@]}" | grep -c '^[a-z0-9].*==')
