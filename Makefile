@@ -58,9 +58,9 @@ test-fast: setup ## Run the unit tests
 	@$(PYTHON) -m pytest tests/unit
 
 .PHONY: e2e
-e2e: setup ## Test the chart on a real single-node cluster, from install to alerts (logs in build/e2e/)
+e2e: setup ## Test the images, Compose and the chart with real containers, to alerts (logs in build/e2e/)
 	@$(PYTHON) tools/system_packages.py
-	@VIGIL_E2E=1 $(PYTHON) -m pytest tests/e2e/kubernetes tests/integration/images -q --durations=10
+	@VIGIL_E2E=1 $(PYTHON) -m pytest tests/integration/images tests/e2e/compose tests/e2e/kubernetes -q --durations=10
 
 .PHONY: bench
 bench: setup ## Measure against the targets: make bench BENCH=detector (writes build/bench/<name>.json)

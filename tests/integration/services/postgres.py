@@ -33,8 +33,10 @@ _OPTIONS = (
 class PostgresServer:
     """One server. `kill` ends it as a power cut would; `start` brings it back on the same port."""
 
-    def __init__(self, binaries: Path, directory: Path, reaper: Reaper, *, is_durable: bool = False) -> None:
-        (self.port,) = free_ports(1)
+    def __init__(
+        self, binaries: Path, directory: Path, reaper: Reaper, *, is_durable: bool = False, port: int | None = None
+    ) -> None:
+        self.port = port or free_ports(1)[0]
         self._binaries = binaries
         self._directory = directory
         self._as_user = as_unprivileged_user(directory)
@@ -81,9 +83,9 @@ class PostgresServer:
             eventually(lambda: not any(group_lives(child) for child in children), poll_seconds=0.01)
         (self._data / "postmaster.pid").unlink(missing_ok=True)
 
-    def create_database(self) -> str:
-        """Makes an empty database and returns its URL."""
-        name = f"test_{secrets.token_hex(6)}"
+    def create_database(self, name: str | None = None) -> str:
+        """Makes an empty database, with a name of its own by default, and returns its URL."""
+        name = name or f"test_{secrets.token_hex(6)}"
         with contextlib.closing(psycopg2.connect(self.url("postgres"))) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
@@ -124,13 +126,16 @@ def find_binaries() -> Path | None:
 
 
 @contextlib.contextmanager
-def postgres_server(*, is_durable: bool = False) -> Iterator[PostgresServer]:
-    """A running server; its data go with it. `is_durable`: synced to disk at each commit, as in production."""
+def postgres_server(*, is_durable: bool = False, port: int | None = None) -> Iterator[PostgresServer]:
+    """A running server; its data go with it. `is_durable`: synced to disk at each commit, as in production.
+
+    Pass `port` only in a network namespace of the test's own.
+    """
     binaries = find_binaries()
     if binaries is None:
         pytest.skip(f"needs PostgreSQL: nothing in {_VERSIONS}/*/bin (Debian package postgresql)")
     with server_home("postgres") as (directory, reaper):
-        server = PostgresServer(binaries, directory, reaper, is_durable=is_durable)
+        server = PostgresServer(binaries, directory, reaper, is_durable=is_durable, port=port)
         server.start()
         yield server
         server.kill()

@@ -19,8 +19,8 @@ from tests.cluster.reaper import Reaper, server_home
 class RedisServer:
     """One server. `kill` ends it as a power cut would; `start` brings it back on the same port, empty."""
 
-    def __init__(self, directory: Path, reaper: Reaper) -> None:
-        (self.port,) = free_ports(1)
+    def __init__(self, directory: Path, reaper: Reaper, port: int | None = None) -> None:
+        self.port = port or free_ports(1)[0]
         command = [
             *("redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(directory)),
             *("--save", "", "--appendonly", "no", "--daemonize", "no"),
@@ -59,12 +59,12 @@ class RedisServer:
 
 
 @contextlib.contextmanager
-def redis_server() -> Iterator[RedisServer]:
-    """A running server; its data go with it."""
+def redis_server(port: int | None = None) -> Iterator[RedisServer]:
+    """A running server; its data go with it. Pass `port` only in a network namespace of the test's own."""
     if shutil.which("redis-server") is None:
         pytest.skip("needs Redis: no redis-server on the PATH (Debian package redis-server)")
     with server_home("redis") as (directory, reaper):
-        server = RedisServer(directory, reaper)
+        server = RedisServer(directory, reaper, port)
         server.start()
         yield server
         server.kill()

@@ -18,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 _VIGIL_RUN = (sys.executable, "-m", "vigil_standalone", "run")
-_OF_ANY_USER = ("PATH", "LANG", "LC_ALL")
+OF_ANY_USER = ("PATH", "LANG", "LC_ALL")
 
 
 class Run:
@@ -31,6 +31,7 @@ class Run:
         *,
         command: Sequence[str] = _VIGIL_RUN,
         environment: Mapping[str, str] | None = None,
+        clone: Path = ROOT,
         **settings: str,
     ) -> None:
         self.lines: list[str] = []
@@ -39,7 +40,7 @@ class Run:
         base = os.environ if environment is None else environment
         self.process = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=clone,
             env={**base, "PORT": str(port), "VIGIL_DATA_DIR": str(data), **settings},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -97,5 +98,5 @@ def make_run(home: Path, data: Path, port: int, **settings: str) -> Run:
     The programs are installed before, with the packages that the tests' own user has already.
     """
     subprocess.run(["bash", "tools/setup.sh", ".venvs/standalone", "locks/standalone.txt"], cwd=ROOT, check=True)
-    environment = {name: value for name, value in os.environ.items() if name in _OF_ANY_USER} | {"HOME": str(home)}
-    return Run(data, port, command=("make", "run"), environment=environment, **settings)
+    environment = {name: value for name, value in os.environ.items() if name in OF_ANY_USER} | {"HOME": str(home)}
+    return Run(data, port, command=("make", "run"), environment=environment, clone=ROOT, **settings)
