@@ -1,10 +1,12 @@
 """Fixtures for all tests."""
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from django.conf import settings
+from tools.system_packages import MissingPackagesError
 
 pytest_plugins = [
     "tests.cluster.fixtures",
@@ -45,6 +47,24 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     if isinstance(val, str | bytes) and len(val) > LONGEST_ID:
         return f"{argname}-of-{len(val)}"
     return None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, object, object]:
+    """Skip a test whose fixtures need system packages that only root can install; the reason names them."""
+    try:
+        return (yield)
+    except MissingPackagesError as error:
+        pytest.skip(str(error))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """Skip a test that finds out by itself."""
+    try:
+        return (yield)
+    except MissingPackagesError as error:
+        pytest.skip(str(error))
 
 
 LONGEST_FIRST = (
