@@ -44,7 +44,7 @@ done <"$binds"
 variables=()
 while [ "$1" != -- ]; do variables+=("$1"); shift; done
 shift
-exec env -i "${variables[@]}" setpriv --no-new-privs --bounding-set=-all,+sys_chroot,+setuid,+setgid \
+exec env -i "${variables[@]}" /usr/bin/setpriv --no-new-privs --bounding-set=-all,+sys_chroot,+setuid,+setgid \
   /usr/sbin/chroot --userspec="$user" --groups= "$root" "$@"
 """
 
