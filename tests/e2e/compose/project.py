@@ -29,8 +29,9 @@ _AS_A_CONTAINER = r"""
 set -e
 root=$1 user=$2 binds=$3; shift 3
 mount --bind "$root" "$root"
-mkdir -p "$root/proc" "$root/dev" "$root/tmp" "$root/etc"
+mkdir -p "$root/proc" "$root/sys" "$root/dev" "$root/tmp" "$root/etc"
 mount -t proc proc "$root/proc"
+mount -t sysfs -o ro sysfs "$root/sys"
 mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 mount -t tmpfs -o mode=0755 tmpfs "$root/dev"
 for each in null zero random urandom; do touch "$root/dev/$each"; mount --bind "/dev/$each" "$root/dev/$each"; done

@@ -57,6 +57,8 @@ class Played:
 
     alerts: list[dict[str, Any]]
     played_at: float
+    frames: list[str]
+    """Metrics of the frames by stage: a machine that is too slow shows here."""
     logs: dict[str, str]
     attempts: list[str]
 
@@ -157,15 +159,17 @@ def _play(project: Project, network: ClosedNetwork, stack: ExitStack, clip: Path
 
     wait_until(lambda: network.call(delivered), 90, f"clips are delivered\n{project.output('pipeline')}")
     alerts = network.call(lambda: alerts_of(client, camera_id))
+    metrics = network.call(lambda: httpx.get("http://127.0.0.1:9464/metrics", timeout=30).text)
+    frames = [line for line in metrics.splitlines() if line.startswith("vigil_frames_total")]
     for process in reversed(project.processes.values()):
         process.stop()
     logs = {name: project.output(name) for name in project.processes}
-    return Played(alerts, played_at, logs, network.attempts())
+    return Played(alerts, played_at, frames, logs, network.attempts())
 
 
 def test_six_people_give_exactly_six_alerts(played: Played) -> None:
     found = [(alert["alert_type"], alert["label"]) for alert in played.alerts]
-    assert found == [("person", "person")] * 6, played.logs["pipeline"]
+    assert found == [("person", "person")] * 6, f"frames: {played.frames}\n{played.logs['pipeline']}"
     check_visits(played.alerts, played.played_at)
 
 
