@@ -1,1 +1,1 @@
-"""Cameras, their health, and their alerts."""
+"""Cameras, their health and their alerts."""

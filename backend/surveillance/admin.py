@@ -1,4 +1,4 @@
-"""Cameras and alerts in Django's admin. Stream URLs are shown without credentials and typed anew to be changed."""
+"""Cameras and alerts in Django's admin. Stream URLs are displayed without credentials."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,7 +21,7 @@ else:
 
 
 class CameraForm(CameraModelForm):
-    """The camera's form; an empty stream URL leaves the stored one."""
+    """The camera's form; an empty stream URL keeps the stored one."""
 
     rtsp_url = forms.CharField(
         required=False,
@@ -46,7 +46,7 @@ class CameraForm(CameraModelForm):
         )
 
     def clean_rtsp_url(self) -> str:
-        """The URL to store."""
+        """Return the URL to store."""
         stored = self.instance.rtsp_url if self.instance.pk else None
         sent = self.cleaned_data["rtsp_url"]
         if not sent and stored is not None and (stored or self.instance.is_address_unreadable):
@@ -54,7 +54,7 @@ class CameraForm(CameraModelForm):
         return str(_checked(stream_url, sent, stored=stored, policy=settings.VIGIL_CAMERA_ADDRESSES))
 
     def clean_detection(self) -> dict[str, object]:
-        """The detection settings, whole."""
+        """Return the complete detection settings."""
         sent = self.cleaned_data["detection"] or {}
         return dict(_checked(parse, Detection, sent, prefix="detection").model_dump(mode="json"))
 
@@ -78,7 +78,7 @@ class CameraAdmin(CameraModelAdmin):
     readonly_fields = ("masked_rtsp_url", "managed_by", "created_at", "updated_at")
 
     def has_change_permission(self, request: HttpRequest, obj: Camera | None = None) -> bool:
-        """A camera of kubectl is changed there. It may be deleted here, for when its cluster is gone for good."""
+        """Deny changes of a kubectl camera. Deletion is permitted, for resources whose cluster no longer exists."""
         if obj is not None and obj.managed_by != ManagedBy.BACKEND:
             return False
         return super().has_change_permission(request, obj)
@@ -86,7 +86,7 @@ class CameraAdmin(CameraModelAdmin):
 
 @admin.register(Alert)
 class AlertAdmin(AlertModelAdmin):
-    """Alerts, to look at."""
+    """Alerts, read-only."""
 
     list_display = ("id", "camera", "alert_type", "confidence", "timestamp", "acknowledged")
     list_filter = ("alert_type", "acknowledged")
@@ -95,5 +95,5 @@ class AlertAdmin(AlertModelAdmin):
     readonly_fields: ClassVar[tuple[str, ...]] = tuple(field.name for field in Alert._meta.fields)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Alerts come from detectors."""
+        """Deny it: alerts come from detectors."""
         return False

@@ -1,4 +1,4 @@
-"""What the audit trail shows of cameras: the stream's URL masked, with a fingerprint of its credentials."""
+"""The audit log's view of cameras: the masked stream URL, with a fingerprint of its credentials."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ _PLAIN = (
 
 
 def _fields(camera: Camera) -> dict[str, Any]:
-    """Detection settings one by one, so that an entry names the rule list and not «detection»."""
+    """Return the detection settings one by one, so that an entry names the changed list instead of «detection»."""
     shown: dict[str, Any] = {name: getattr(camera, name) for name in _PLAIN}
     shown["owner"] = camera.user_id
     shown["rtsp_url"] = camera.masked_rtsp_url
@@ -29,5 +29,5 @@ def _fields(camera: Camera) -> dict[str, Any]:
 
 
 def connect() -> None:
-    """Starts tracking."""
+    """Start tracking."""
     track(Camera, Tracked("camera", _fields, lambda camera: camera.site_id))

@@ -1,4 +1,4 @@
-"""What has to happen without a request: threads in each gunicorn worker, whose work several may do at once."""
+"""Background threads of each gunicorn worker. Their work may run in several processes at once."""
 
 import logging
 import threading
@@ -19,11 +19,11 @@ logger = logging.getLogger(__name__)
 PERIOD_SECONDS = 5.0
 HOUSEKEEPING_PERIOD_SECONDS = 60.0
 SETTLING_SECONDS = 45.0
-"""After a start, or a fault of the database, detectors are given this long to report before silence counts."""
+"""After a start or a database failure, detectors have this long to report before they count as silent."""
 
 
 class Background(threading.Thread):
-    """Runs `work` every so many seconds until `stop`."""
+    """Calls `work` periodically until `stop`."""
 
     def __init__(
         self,
@@ -41,30 +41,30 @@ class Background(threading.Thread):
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """The loop."""
+        """Run the loop."""
         while not self._stopping.wait(self._period_seconds):
             self.turn()
 
     def turn(self) -> None:
-        """One turn. An error is logged, and silence starts to count anew."""
+        """Run once. An error is logged and restarts the grace period for silent detectors."""
         if self._clock() < self._settled_at:
             return
         try:
             close_old_connections()
             self._work()
-        except Exception as error:  # noqa: BLE001 the thread must outlive whatever goes wrong in a turn
-            logger.warning("%s work failed: %s", self.name, type(error).__name__)
+        except Exception as error:  # noqa: BLE001 the thread must survive every error
+            logger.warning("background task %s failed: %s; retrying", self.name, type(error).__name__)
             self._settled_at = self._clock() + SETTLING_SECONDS
         finally:
             close_old_connections()
 
     def stop(self) -> None:
-        """Ends the loop."""
+        """End the loop."""
         self._stopping.set()
 
 
 def start() -> list[Background]:
-    """Starts the threads of this process. Housekeeping has its own: a sweep may take minutes."""
+    """Start this process's threads. Housekeeping has its own thread, since a sweep may take minutes."""
 
     def quick() -> None:
         offline_alerts_update(now=timezone.now())

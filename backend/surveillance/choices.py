@@ -1,4 +1,4 @@
-"""Choices of columns, made from the vocabularies that all programs share."""
+"""Choices of database columns, from the shared enumerations."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from vigil_contracts.names import AlertType, CameraPhase, Reason, StreamTranspor
 
 
 def choices(names: type[StrEnum]) -> list[tuple[str, str]]:
-    """`(value, label)` for each name: `line_crossing` is «Line crossing»."""
+    """Return `(value, label)` for each name: `line_crossing` becomes «Line crossing»."""
     return [(str(name.value), str(name.value).replace("_", " ").capitalize()) for name in names]
 
 

@@ -1,7 +1,7 @@
-"""Stream URLs encrypted at rest, with keys that can be changed while everything runs.
+"""Encrypt stream URLs at rest, with keys that can be rotated without downtime.
 
-Fernet (AES-128-CBC with HMAC-SHA-256). The first key encrypts, all keys decrypt; `manage.py rotate_credentials`
-encrypts everything anew with the first, after which the others can be dropped.
+Uses Fernet (AES-128-CBC with HMAC-SHA-256). The first key encrypts, all keys decrypt. `manage.py rotate_credentials`
+re-encrypts everything with the first key, after which the others can be removed.
 """
 
 from functools import lru_cache
@@ -14,13 +14,13 @@ from django.db import models
 
 
 class CredentialsUnreadableError(ImproperlyConfigured):
-    """None of the keys decrypts what is stored."""
+    """No key can decrypt the stored value."""
 
 
 class UnreadableText(str):
-    """What a row holds whose key is missing: empty as a text, so that one row does not break a whole list.
+    """The value of a row whose key is missing: an empty text, so that one row does not break a whole list.
 
-    The token is kept and written back unchanged, so that a key that is found again still reads it.
+    The encrypted value is kept and written back unchanged, so that it is readable again once the key is restored.
     """
 
     __slots__ = ("token",)
@@ -40,12 +40,12 @@ def _cipher(keys: tuple[str, ...]) -> MultiFernet:
 
 
 def encrypt(text: str) -> str:
-    """The text as a Fernet token of the first key."""
+    """Return the text as a Fernet token of the first key."""
     return _cipher(tuple(settings.VIGIL_CREDENTIAL_KEYS)).encrypt(text.encode()).decode("ascii")
 
 
 def decrypt(token: str) -> str:
-    """The text. Raises CredentialsUnreadableError when it was encrypted with a key that is not there any more."""
+    """Return the decrypted text. Raises CredentialsUnreadableError if its key is missing."""
     try:
         return _cipher(tuple(settings.VIGIL_CREDENTIAL_KEYS)).decrypt(token.encode()).decode()
     except InvalidToken:
@@ -61,16 +61,16 @@ else:
 
 
 class EncryptedTextField(TextField):
-    """Text that is encrypted in the database. It cannot be searched or ordered by."""
+    """Text that is encrypted in the database. It cannot be searched or sorted."""
 
     def get_prep_value(self, value: str | None) -> str | None:
-        """Python to database."""
+        """Encrypt the value for the database."""
         if isinstance(value, UnreadableText):
             return value.token
         return None if value is None else encrypt(value)
 
     def from_db_value(self, value: str | None, *_: object) -> str | None:
-        """Database to Python; `UnreadableText` where none of the keys decrypts the row."""
+        """Decrypt a database value; return `UnreadableText` if no key can."""
         if value is None:
             return None
         try:

@@ -1,4 +1,4 @@
-"""The backend's own Prometheus metrics. Request metrics come from django-prometheus."""
+"""The backend's Prometheus metrics, except the request metrics of django-prometheus."""
 
 from prometheus_client import Counter, Histogram
 

@@ -1,4 +1,4 @@
-"""Alerts as JSON: the API's views, the event stream and the fast intake all write them from here."""
+"""Alerts as JSON, for the API's views, the event stream and the fast intake."""
 
 from typing import Any, cast
 
@@ -12,11 +12,11 @@ from vigil_contracts.alert import Box
 
 @extend_schema_field(cast("Any", Box))
 class BoxField(serializers.JSONField):
-    """A rectangle in fractions of the picture."""
+    """A rectangle in fractions of the frame."""
 
 
 class AlertSerializer(serializers.ModelSerializer[Alert]):
-    """An alert as people read it."""
+    """An alert for users."""
 
     camera_name = serializers.CharField(source="camera.name", read_only=True)
     box = BoxField(allow_null=True, read_only=True)
@@ -60,18 +60,18 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
         read_only_fields = fields
 
     def get_image(self, alert: Alert) -> str | None:
-        """The path below this host; it answers to whoever may see the alert."""
+        """Return the path on this host; it requires permission to view the alert."""
         return reverse("alert-image", args=[alert.pk]) if alert.image else None
 
     def get_clip(self, alert: Alert) -> str | None:
-        """The path below this host; it answers to whoever may see the alert."""
+        """Return the path on this host; it requires permission to view the alert."""
         return reverse("alert-clip", args=[alert.pk]) if alert.clip else None
 
 
 _ALERT = AlertSerializer()
-"""Kept: to make the fields of one costs more than to read an alert with them."""
+"""Cached: creating a serializer's fields takes longer than serialising an alert."""
 
 
 def alert_shown(alert: Alert) -> dict[str, Any]:
-    """The alert as `AlertSerializer` shows it."""
+    """Return the alert in the format of `AlertSerializer`."""
     return dict(_ALERT.to_representation(alert))

@@ -1,6 +1,6 @@
-"""Where pictures and clips are kept: a directory, or a bucket of S3. `STORAGES` in the settings says which.
+"""Storage of images and clips: a directory or an S3 bucket, selected by `STORAGES` in the settings.
 
-Both can do what the sweep, the probes and the delivery to browsers need beside Django's own interface.
+Both extend Django's interface by what the sweep, the probes and the delivery to browsers need.
 """
 
 import os
@@ -19,12 +19,12 @@ from storages.backends.s3 import S3Storage
 
 S3_ERRORS = (BotoCoreError, ClientError)
 _CONNECT_SECONDS, _READ_SECONDS = 2, 4
-"""With one repetition an S3 that is away or hangs is told within the ten seconds that a detector waits."""
+"""With one retry, an unavailable or hanging S3 is reported within the ten seconds that a detector waits."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file as a listing tells of it; `modified_at` is the storage's own clock."""
+    """A file in a listing; `modified_at` is on the storage's clock."""
 
     key: str
     size_bytes: int
@@ -32,27 +32,27 @@ class StoredFile:
 
 
 class MediaStorage(Protocol):
-    """What both storages offer."""
+    """The interface of both storages."""
 
     def stored_files(self, prefix: str) -> Iterator[StoredFile]:
-        """Every file below the prefix, as it is found. Raises OSError or one of `S3_ERRORS`."""
+        """Yield every file below the prefix. Raises OSError or one of `S3_ERRORS`."""
         ...
 
     def drop_empty_folders(self, prefix: str, *, unchanged_since: datetime) -> None:
-        """Removes folders that nothing has been in for that long."""
+        """Remove empty folders that have not changed since then."""
         ...
 
     def problem(self) -> str:
-        """Why nothing can be stored; empty when it can."""
+        """Return why nothing can be stored; empty if it can."""
         ...
 
     def excess_bytes(self, *, max_used_percent: int) -> int:
-        """By how much the disk is fuller than that; 0 where it is not, or where there is no such limit."""
+        """Return by how much the disk exceeds that; 0 if it does not, or has no limit."""
         ...
 
 
 class DirectoryStorage(FileSystemStorage):
-    """A directory. What was stored survives a power cut, as the row in the database does."""
+    """A directory. Stored files survive a power failure, like the rows in the database."""
 
     def _save(self, name: str, content: "File[Any]") -> str:
         folder = Path(self.path(name)).parent
@@ -68,30 +68,30 @@ class DirectoryStorage(FileSystemStorage):
         return saved
 
     def stored_files(self, prefix: str) -> Iterator[StoredFile]:
-        """Every file below the prefix."""
+        """Yield every file below the prefix."""
         root = Path(self.location)
         for directory, _, names in os.walk(self.path(prefix)):
             for name in names:
                 path = Path(directory, name)
                 try:
                     status = path.stat()
-                except FileNotFoundError:  # gone since
+                except FileNotFoundError:  # deleted in the meantime
                     continue
                 modified_at = datetime.fromtimestamp(status.st_mtime, tz=UTC)
                 yield StoredFile(path.relative_to(root).as_posix(), status.st_size, modified_at)
 
     def drop_empty_folders(self, prefix: str, *, unchanged_since: datetime) -> None:
-        """Folders are named by the day: one that is unchanged since the day before is not written into any more."""
+        """Remove empty folders. They are named by the day, so a folder unchanged for a day gets no new file."""
         top = self.path(prefix)
         for directory, _, _ in os.walk(top, topdown=False):
             if directory != top and os.stat(directory).st_mtime < unchanged_since.timestamp():  # noqa: PTH116
                 try:
-                    os.rmdir(directory)  # noqa: PTH106 refuses what is not empty
+                    os.rmdir(directory)  # noqa: PTH106 fails if it is not empty
                 except OSError:
                     continue
 
     def problem(self) -> str:
-        """Whether the directory can be made and written."""
+        """Return why the directory cannot be created or written; empty if it can."""
         try:
             os.makedirs(self.location, exist_ok=True)  # noqa: PTH103 the storage gives a text
         except OSError as error:
@@ -99,14 +99,14 @@ class DirectoryStorage(FileSystemStorage):
         return "" if os.access(self.location, os.W_OK) else "not writable"
 
     def excess_bytes(self, *, max_used_percent: int) -> int:
-        """Of the disk that the directory is on; what only root may use counts as used."""
+        """Return the excess of the directory's disk; space reserved for root counts as used."""
         disk = os.statvfs(self.location)
         used = disk.f_blocks - disk.f_bavail
         return max(0, used - disk.f_blocks * max_used_percent // 100) * disk.f_frsize
 
 
 class BucketStorage(S3Storage):  # type: ignore[misc] # it has no types
-    """A bucket of S3. One client for all threads of the process: making one costs 100 ms, and each is thread-safe."""
+    """An S3 bucket. All threads share one client: creating one takes 100 ms, and it is thread-safe."""
 
     def __init__(self, **settings: Any) -> None:
         style = settings.get("addressing_style", "auto")
@@ -119,7 +119,7 @@ class BucketStorage(S3Storage):  # type: ignore[misc] # it has no types
                 read_timeout=_READ_SECONDS,
                 retries={"total_max_attempts": 2},
                 max_pool_connections=32,
-                # Servers that are not Amazon's do not all know the checksums that the SDK adds by itself.
+                # S3 servers other than Amazon's do not all support the checksums that the SDK adds by default.
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
             ),
@@ -130,7 +130,7 @@ class BucketStorage(S3Storage):  # type: ignore[misc] # it has no types
 
     @property
     def connection(self) -> Any:
-        """The library keeps one for each thread; behind ASGI each request has a thread of its own."""
+        """Return the shared client. The library keeps one per thread, but ASGI requests have new threads."""
         with self._making:
             if self._shared is None:
                 self._shared = self._create_session().resource(
@@ -142,16 +142,16 @@ class BucketStorage(S3Storage):  # type: ignore[misc] # it has no types
             return self._shared
 
     def stored_files(self, prefix: str) -> Iterator[StoredFile]:
-        """Every object below the prefix, a thousand a request."""
+        """Yield every object below the prefix, a thousand per request."""
         root = f"{self.location.rstrip('/')}/" if self.location else ""
         for item in self.bucket.objects.filter(Prefix=f"{root}{prefix}/"):
             yield StoredFile(item.key.removeprefix(root), item.size, item.last_modified)
 
     def drop_empty_folders(self, prefix: str, *, unchanged_since: datetime) -> None:
-        """There are no folders."""
+        """Do nothing: buckets have no folders."""
 
     def problem(self) -> str:
-        """Whether the bucket answers, and to these keys."""
+        """Return why the bucket cannot be accessed with these keys; empty if it can."""
         try:
             self.connection.meta.client.head_bucket(Bucket=self.bucket_name)
         except ClientError as error:
@@ -161,7 +161,7 @@ class BucketStorage(S3Storage):  # type: ignore[misc] # it has no types
         return ""
 
     def excess_bytes(self, *, max_used_percent: int) -> int:
-        """A bucket has no end."""
+        """Return 0: a bucket has no limit."""
         return 0
 
 

@@ -1,6 +1,6 @@
-"""The scopes that the views here let in, and what a stream rests on.
+"""The scopes that the views of this app permit, and the rights of their streams.
 
-What a principal may see is decided in `surveillance.selectors.access`.
+`surveillance.selectors.access` decides what a principal can view.
 """
 
 from rest_framework.request import Request
@@ -21,7 +21,7 @@ __all__ = ["USER", "principal_of", "user_of"]  # from accounts, for the views he
 
 
 def right_of(request: Request) -> Right:
-    """What a stream that answers the request rests on."""
+    """Return the right that a stream which answers this request depends on."""
     user = user_of(request)
     if isinstance(request.auth, AuthToken):
         return Right(user.pk, token=str(request.auth.public_id))

@@ -1,4 +1,4 @@
-"""Alerts for people."""
+"""Endpoints of alerts for users."""
 
 from typing import Any
 
@@ -55,12 +55,12 @@ class AlertListView(ListAPIView[Alert]):
     filterset_class = AlertFilter
 
     def get_queryset(self) -> QuerySet[Alert]:
-        """Those that the request may see."""
+        """Return the alerts that the user can view."""
         return alerts_visible_to(principal_of(self.request))
 
     @extend_schema(summary="Alerts")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Pages of alerts, the one stored last first; `ordering=-timestamp` goes by the detectors' clocks instead."""
+        """Lists alerts, the last stored first. `ordering=-timestamp` sorts by the detectors' clocks instead."""
         return super().get(request, *args, **kwargs)
 
 
@@ -71,44 +71,44 @@ class AlertView(APIView):
 
     @extend_schema(summary="An alert", responses=AlertSerializer)
     def get(self, request: Request, alert_id: int) -> Response:
-        """The alert."""
+        """Returns the alert."""
         return _shown(request, alert_id)
 
 
 class AcknowledgeView(APIView):
-    """Saying that one has seen an alert."""
+    """Acknowledge an alert."""
 
     scopes = {"POST": USER}  # noqa: RUF012
 
     @extend_schema(summary="Acknowledge an alert", request=None, responses=AlertSerializer)
     def post(self, request: Request, alert_id: int) -> Response:
-        """Acknowledges the alert; who did so first stays noted."""
+        """Acknowledges the alert. The first user who does so stays recorded."""
         alert_for(principal_of(request), alert_id, Role.SITE_OPERATOR)
         alerts_acknowledge(alerts=_handled(request), ids=[alert_id], user=user_of(request), now=timezone.now())
         return _shown(request, alert_id)
 
 
 class ResolveView(APIView):
-    """Closing an alert."""
+    """Resolve an alert."""
 
     scopes = {"POST": USER}  # noqa: RUF012
 
     @extend_schema(summary="Resolve an alert", request=None, responses=AlertSerializer)
     def post(self, request: Request, alert_id: int) -> Response:
-        """Resolves the alert, which acknowledges it too; who did so first stays noted."""
+        """Resolves and acknowledges the alert. The first user who does so stays recorded."""
         alert_for(principal_of(request), alert_id, Role.SITE_OPERATOR)
         alerts_resolve(alerts=_handled(request), ids=[alert_id], user=user_of(request), now=timezone.now())
         return _shown(request, alert_id)
 
 
 class FalsePositiveView(APIView):
-    """Saying that the detector was wrong."""
+    """Mark an alert as a false positive."""
 
     scopes = {"POST": USER, "DELETE": USER}  # noqa: RUF012
 
     @extend_schema(summary="Mark as a false positive", request=None, responses=AlertSerializer)
     def post(self, request: Request, alert_id: int) -> Response:
-        """Marks the alert as a false positive of its rule, which acknowledges it too."""
+        """Marks the alert as a false positive of its rule and acknowledges it."""
         alert_for(principal_of(request), alert_id, Role.SITE_OPERATOR)
         alerts_mark_false_positive(
             alerts=_handled(request), ids=[alert_id], user=user_of(request), now=timezone.now()
@@ -117,20 +117,20 @@ class FalsePositiveView(APIView):
 
     @extend_schema(summary="Take that back", request=None, responses={200: AlertSerializer})
     def delete(self, request: Request, alert_id: int) -> Response:
-        """Takes the mark back; the alert stays acknowledged."""
+        """Removes the mark. The alert stays acknowledged."""
         alert_for(principal_of(request), alert_id, Role.SITE_OPERATOR)
         alerts_unmark_false_positive(alerts=_handled(request), ids=[alert_id])
         return _shown(request, alert_id)
 
 
 class CommentsView(APIView):
-    """What people say about an alert."""
+    """Comments on an alert."""
 
     scopes = {"GET": USER, "POST": USER}  # noqa: RUF012
 
     @extend_schema(summary="Comments on an alert", responses=CommentSerializer(many=True))
     def get(self, request: Request, alert_id: int) -> Response:
-        """The comments, oldest first."""
+        """Lists the comments, the oldest first."""
         comments = alert_for(principal_of(request), alert_id).comments.select_related("author")
         return Response(CommentSerializer(comments, many=True).data)
 
@@ -145,19 +145,19 @@ class CommentsView(APIView):
 
 
 class RuleQualityView(APIView):
-    """Which rules are wrong how often."""
+    """False positives by rule."""
 
     scopes = {"GET": USER}  # noqa: RUF012
 
     @extend_schema(summary="False positives of each rule", responses=RuleQualitySerializer(many=True))
     def get(self, request: Request) -> Response:
-        """For each camera and rule: how many alerts, and how many were false. The worst first, at most 200."""
+        """Returns the number of alerts and of false positives by camera and rule, the worst first, at most 200."""
         rows = rule_quality(alerts=alerts_visible_to(principal_of(request)), limit=200)
         return Response(RuleQualitySerializer(rows, many=True).data)
 
 
 class AcknowledgeManyView(APIView):
-    """Saying that one has seen many alerts."""
+    """Acknowledge several alerts."""
 
     scopes = {"POST": USER}  # noqa: RUF012
 
@@ -168,14 +168,14 @@ class AcknowledgeManyView(APIView):
         responses=AcknowledgedSerializer,
     )
     def post(self, request: Request) -> Response:
-        """Acknowledges up to 1,000 alerts. Those that you may not handle stay as they are."""
+        """Acknowledges up to 1,000 alerts. Alerts that you cannot handle are skipped."""
         ids = _meant(AlertIdsSerializer(data=request.data))["ids"]
         alerts, user = _handled(request), user_of(request)
         return Response({"acknowledged": alerts_acknowledge(alerts=alerts, ids=ids, user=user, now=timezone.now())})
 
 
 class ResolveManyView(APIView):
-    """Closing many alerts."""
+    """Resolve several alerts."""
 
     scopes = {"POST": USER}  # noqa: RUF012
 
@@ -186,14 +186,14 @@ class ResolveManyView(APIView):
         responses=ResolvedSerializer,
     )
     def post(self, request: Request) -> Response:
-        """Resolves up to 1,000 alerts and acknowledges them. Those that you may not handle stay as they are."""
+        """Resolves and acknowledges up to 1,000 alerts. Alerts that you cannot handle are skipped."""
         ids = _meant(AlertIdsSerializer(data=request.data))["ids"]
         alerts, user = _handled(request), user_of(request)
         return Response({"resolved": alerts_resolve(alerts=alerts, ids=ids, user=user, now=timezone.now())})
 
 
 class FalsePositiveManyView(APIView):
-    """Saying of many alerts that the detector was wrong."""
+    """Mark several alerts as false positives."""
 
     scopes = {"POST": USER}  # noqa: RUF012
 
@@ -204,9 +204,9 @@ class FalsePositiveManyView(APIView):
         responses=JudgedSerializer,
     )
     def post(self, request: Request) -> Response:
-        """Marks up to 1,000 alerts, which acknowledges them, or takes the marks back.
+        """Marks and acknowledges up to 1,000 alerts, or removes the marks.
 
-        Those that you may not handle stay as they are.
+        Alerts that you cannot handle are skipped.
         """
         sent, alerts = _meant(JudgementSerializer(data=request.data)), _handled(request)
         if sent["is_false_positive"]:
@@ -219,7 +219,7 @@ class FalsePositiveManyView(APIView):
 
 
 def _handled(request: Request) -> QuerySet[Alert]:
-    """Return the alerts that the user may acknowledge, resolve and mark."""
+    """Return the alerts that the user can acknowledge, resolve and mark."""
     return alerts_visible_to(principal_of(request), Role.SITE_OPERATOR)
 
 
@@ -233,7 +233,7 @@ def _meant(sent: AlertIdsSerializer) -> dict[str, Any]:
 
 
 class ClipView(APIView):
-    """Clips, by the same right as their alert."""
+    """Clips; the permissions are those of the alert."""
 
     scopes = {"GET": USER}  # noqa: RUF012
 
@@ -248,7 +248,7 @@ class ClipView(APIView):
         },
     )
     def get(self, request: Request, alert_id: int) -> HttpResponse:
-        """The MP4, or a part of it: one range of bytes, as players ask for. From S3 by a link that ends soon."""
+        """Returns the MP4 or one byte range of it. With S3 storage, redirects to a short-lived link."""
         alert = alert_for(principal_of(request), alert_id)
         return delivered(
             request._request,
@@ -260,7 +260,7 @@ class ClipView(APIView):
 
 
 class ImageView(APIView):
-    """Pictures, by the same right as their alert."""
+    """Images; the permissions are those of the alert."""
 
     scopes = {"GET": USER}  # noqa: RUF012
 
@@ -275,7 +275,7 @@ class ImageView(APIView):
         },
     )
     def get(self, request: Request, alert_id: int) -> HttpResponse:
-        """The JPEG. From S3 by a link that ends soon."""
+        """Returns the JPEG. With S3 storage, redirects to a short-lived link."""
         alert = alert_for(principal_of(request), alert_id)
         etag = pictures.entity_tag(alert.image)
         if alert.image and (unchanged := get_conditional_response(request._request, etag=etag)) is not None:

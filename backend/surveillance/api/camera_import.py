@@ -1,4 +1,4 @@
-"""Cameras from a CSV file."""
+"""Endpoint that imports cameras from a CSV file."""
 
 from typing import Any
 
@@ -33,14 +33,14 @@ class ImportedCameraSerializer(serializers.Serializer[Any]):
 
 
 class ImportedSerializer(serializers.Serializer[Any]):
-    """What was added, or would be."""
+    """The cameras that were, or would be, added."""
 
     dry_run = serializers.BooleanField()
     cameras = ImportedCameraSerializer(many=True)
 
 
 class CameraImportView(APIView):
-    """Many cameras at once."""
+    """Import several cameras."""
 
     scopes = {"POST": USER}  # noqa: RUF012 read only
     parser_classes = (MultiPartParser,)
@@ -51,9 +51,9 @@ class CameraImportView(APIView):
         responses={200: ImportedSerializer, 201: ImportedSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Adds all cameras of the file as your own (201), or none (400: `errors` with line, field and message).
+        """Adds all cameras of the file as yours (201), or none (400: `errors` with line, field and message).
 
-        With `dry_run` everything is checked and nothing kept (200).
+        With `dry_run` the file is only validated (200).
         """
         sent = CameraImportSerializer(data=request.data)
         sent.is_valid(raise_exception=True)

@@ -1,4 +1,4 @@
-"""Cameras for people."""
+"""Endpoints of cameras for users."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ from vigil_apps.web.pagination import OldestFirstPagination, StableOrderingFilte
 
 
 class CameraListView(ListAPIView[Camera]):
-    """The cameras that the token may see."""
+    """The cameras that the token can access."""
 
     scopes = {"GET": USER_AND_CLUSTER_OPERATOR, "POST": USER}  # noqa: RUF012 read only
     serializer_class = CameraSerializer
@@ -32,17 +32,17 @@ class CameraListView(ListAPIView[Camera]):
     filterset_class = CameraFilter
 
     def get_queryset(self) -> QuerySet[Camera]:
-        """With their health, in one query."""
+        """Return them with their health, in one query."""
         return cameras_visible_to(principal_of(self.request)).select_related("health_report", "alert_totals")
 
     @extend_schema(summary="Cameras")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Pages of cameras, in the order in which they were made."""
+        """Lists cameras in the order of their creation."""
         return super().get(request, *args, **kwargs)
 
     @extend_schema(summary="Add a camera", responses={201: CameraSerializer})
     def post(self, request: Request) -> Response:
-        """Adds a camera of your own. It is watched once it is active."""
+        """Creates a camera that you own. Detection runs while it is active."""
         sent = CameraSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         with answered():
@@ -57,12 +57,12 @@ class CameraView(APIView):
 
     @extend_schema(summary="A camera", responses=CameraSerializer)
     def get(self, request: Request, camera_id: int) -> Response:
-        """The camera with its health."""
+        """Returns the camera with its health."""
         return Response(camera_shown(camera_for(principal_of(request), camera_id)))
 
     @extend_schema(summary="Replace a camera", request=CameraSerializer, responses=CameraSerializer)
     def put(self, request: Request, camera_id: int) -> Response:
-        """Replaces what can be set; a masked `rtsp_url` that comes back unchanged stays as it is."""
+        """Replaces all settings. A masked `rtsp_url` that is sent back unchanged keeps the stored one."""
         return self._write(request, camera_id, partial=False)
 
     @extend_schema(summary="Change a camera", request=CameraSerializer, responses=CameraSerializer)
@@ -72,7 +72,7 @@ class CameraView(APIView):
 
     @extend_schema(summary="Delete a camera", responses={204: None})
     def delete(self, request: Request, camera_id: int) -> Response:
-        """Deletes the camera, its alerts and their pictures."""
+        """Deletes the camera with its alerts, images and clips."""
         with answered():
             camera_delete(camera=camera_for(principal_of(request), camera_id, Role.ADMIN))
         return Response(status=204)
@@ -87,24 +87,24 @@ class CameraView(APIView):
 
 
 class ActivateView(APIView):
-    """Switching a camera on."""
+    """Activate a camera."""
 
     scopes = {"POST": USER}  # noqa: RUF012
 
     @extend_schema(summary="Activate a camera", request=None, responses=CameraSerializer)
     def post(self, request: Request, camera_id: int) -> Response:
-        """From now on a detector watches the camera."""
+        """Starts detection for the camera."""
         return _set_active(request, camera_id, is_active=True)
 
 
 class DeactivateView(APIView):
-    """Switching a camera off."""
+    """Deactivate a camera."""
 
     scopes = {"POST": USER}  # noqa: RUF012
 
     @extend_schema(summary="Deactivate a camera", request=None, responses=CameraSerializer)
     def post(self, request: Request, camera_id: int) -> Response:
-        """The camera is watched no more."""
+        """Stops detection for the camera."""
         return _set_active(request, camera_id, is_active=False)
 
 

@@ -1,6 +1,6 @@
-"""A stored file on its way to a browser: from the backend, from nginx before it, or from S3 by a short-lived link.
+"""Deliver a stored file to a browser: from the backend, through nginx, or from S3 by a short-lived link.
 
-Whoever gets here has been found to have the right to the file.
+Callers have checked the permission for the file.
 """
 
 from django.conf import settings
@@ -11,13 +11,13 @@ from surveillance.api.errors import answered
 from vigil_apps.web.ranges import ranged_response
 
 _LONGEST_REDIRECT_SECONDS = 60
-"""A browser may follow the same link again for so long; the link itself is good for longer."""
+"""How long a browser may reuse a link; the link itself is valid for longer."""
 
 
 def delivered(
     request: HttpRequest, key: str, *, content_type: str, file_name: str, headers: dict[str, str]
 ) -> HttpResponse:
-    """The answer. Raises Http404 for no key, and ServiceUnavailableError."""
+    """Return the response. Raises Http404 for an empty key, and ServiceUnavailableError."""
     if not key:
         raise Http404
     headers = {
@@ -26,7 +26,7 @@ def delivered(
         "Content-Disposition": f'inline; filename="{file_name}"',
     }
     if settings.VIGIL_MEDIA_ACCEL_PREFIX:
-        # nginx takes these headers over, answers ranges by itself, and sends the file.
+        # nginx adopts these headers, handles ranges itself, and sends the file.
         answer = HttpResponse(content_type=content_type, headers=headers)
         answer["X-Accel-Redirect"] = f"{settings.VIGIL_MEDIA_ACCEL_PREFIX}{key}"
         return answer

@@ -1,4 +1,4 @@
-"""What detectors and the operator ask for and send."""
+"""Endpoints for detectors and the Kubernetes operator."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -49,7 +49,7 @@ _ISSUED_FOR = "operator"
 
 
 class ActiveCamerasView(APIView):
-    """What there is to watch."""
+    """The cameras to analyse."""
 
     scopes = {"GET": USER_AND_SERVICES}  # noqa: RUF012 read only
 
@@ -62,13 +62,13 @@ class ActiveCamerasView(APIView):
         responses={200: _CONFIGURATIONS, 304: None},
     )
     def get(self, request: Request) -> HttpResponseBase:
-        """The active cameras; with credentials for a pipeline's or the operator's token, and for no other.
+        """Returns the active cameras. Only tokens of a pipeline or the Kubernetes operator receive credentials.
 
-        Send the answer's ETag as If-None-Match: 304 says that nothing has changed.
+        Send the response's ETag as If-None-Match: 304 means that nothing has changed.
         """
         scope = scope_of(request)
         group = request.query_params.get("group", "")[:64]
-        version = camera_list_version()  # before the list: an answer may be newer than its tag, never older
+        version = camera_list_version()  # before the list: a response may be newer than its tag, never older
         user = user_of(request)
         asks = f"{user.pk}{'s' if user.is_superuser else ''}"
         etag = f'"{CONFIGURATION_FORMAT}-{version}-{scope}-{asks}-{group.encode().hex()}"'
@@ -95,7 +95,7 @@ class ConfigurationView(APIView):
         responses={200: CameraConfiguration, 304: None},
     )
     def get(self, request: Request, camera_id: int) -> HttpResponseBase:
-        """The configuration with credentials; 404 when the camera is not active or not this token's."""
+        """Returns the configuration with credentials; 404 if the camera is inactive or not this token's."""
         camera = camera_for(principal_of(request), camera_id)
         if not camera.is_active:
             raise Http404
@@ -106,20 +106,20 @@ class ConfigurationView(APIView):
 
 
 class DetectorTokenView(APIView):
-    """Tokens for detectors."""
+    """Issue a token for a detector."""
 
     scopes = {"POST": CLUSTER_OPERATOR}  # noqa: RUF012
 
     @extend_schema(summary="Issue a detector's token", request=None, responses={201: DetectorTokenSerializer})
     def post(self, request: Request, camera_id: int) -> Response:
-        """A new token for the camera's detector; former ones end ten minutes later."""
+        """Creates a token for the camera's detector. Earlier ones expire ten minutes later."""
         camera = camera_for(principal_of(request), camera_id)
         tokens = detector_tokens_rotate(cameras=[camera], name=_ISSUED_FOR)
         return _never_stored({"token": tokens[camera.pk]})
 
 
 class DetectorTokensView(APIView):
-    """Tokens for the detectors of many cameras."""
+    """Issue tokens for the detectors of several cameras."""
 
     scopes = {"POST": CLUSTER_OPERATOR}  # noqa: RUF012
 
@@ -129,7 +129,7 @@ class DetectorTokensView(APIView):
         responses={201: DetectorTokensSerializer},
     )
     def post(self, request: Request) -> Response:
-        """A new token for each camera's detector; former ones end ten minutes later. Unknown cameras are left out."""
+        """Creates a token for each camera's detector. Earlier ones expire after ten minutes. Skips unknown ids."""
         with answered():
             wanted = parse(DetectorTokenOrder, request.data)
         cameras = (
@@ -148,13 +148,13 @@ def _never_stored(body: Mapping[str, Any]) -> Response:
 
 
 class HeartbeatView(APIView):
-    """A camera's health, as its detector sees it."""
+    """A camera's health, as reported by its detector."""
 
     scopes = {"POST": SENDERS}  # noqa: RUF012
 
     @extend_schema(summary="Report a camera's health", request=Heartbeat, responses={204: None})
     def post(self, request: Request, camera_id: int) -> Response:
-        """Keeps the report. Send one every 10 s; after 30 s without, the camera counts as not watched."""
+        """Stores the report. Send one every 10 s; after 30 s without one, the camera counts as not analysed."""
         camera = camera_for(principal_of(request), camera_id)
         with answered():
             heartbeat = parse(Heartbeat, request.data)
@@ -163,7 +163,7 @@ class HeartbeatView(APIView):
 
 
 class SendAlertView(APIView):
-    """Alerts on their way in."""
+    """Receive alerts."""
 
     scopes = {"POST": SENDERS}  # noqa: RUF012
     parser_classes = (MultiPartParser,)
@@ -174,7 +174,7 @@ class SendAlertView(APIView):
         responses={201: AlertSerializer, 200: AlertSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Stores an alert once: 201, and 200 with the first one when its `event_id` is known already."""
+        """Stores an alert exactly once: 201, or 200 with the stored alert if its `event_id` is known."""
         with answered(), metrics.ALERT_INGEST_SECONDS.time():
             submission = parse(AlertSubmission, _submitted(request, file="image"))
             camera = _camera_by_name_only(request, submission.camera)
@@ -188,7 +188,7 @@ class SendAlertView(APIView):
 
 
 class SendPictureView(APIView):
-    """Better pictures of what was told before."""
+    """Receive better images for alerts."""
 
     scopes = {"POST": SENDERS}  # noqa: RUF012
     parser_classes = (MultiPartParser,)
@@ -199,7 +199,7 @@ class SendPictureView(APIView):
         responses={200: AlertSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Puts the picture in the place of the alert's own, which is deleted. 409 where there is no such alert."""
+        """Replaces the alert's image and deletes the old one. 409 if there is no such alert."""
         with answered():
             submission = parse(PictureSubmission, _submitted(request, file="image"))
             image = _file(request, "image")
@@ -212,7 +212,7 @@ class SendPictureView(APIView):
 
 
 class SendClipView(APIView):
-    """Clips on their way in."""
+    """Receive clips."""
 
     scopes = {"POST": SENDERS}  # noqa: RUF012
     parser_classes = (MultiPartParser,)
@@ -223,7 +223,7 @@ class SendClipView(APIView):
         responses={201: AlertSerializer, 200: AlertSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Stores the clip of an alert once: 201, and 200 when it has one. 409 where there is no such alert."""
+        """Stores the clip of an alert exactly once: 201, or 200 if it has one. 409 if there is no such alert."""
         with answered():
             submission = parse(ClipSubmission, _submitted(request, file="clip"))
             content = _file(request, "clip")
@@ -235,7 +235,7 @@ class SendClipView(APIView):
 
 
 def _camera_by_name_only(request: Request, camera_id: int) -> Camera:
-    """The camera without its URL: an alert is stored also when the keys to the credentials are gone."""
+    """Return the camera without its URL, so that alerts are stored even if the credential keys are missing."""
     camera = cameras_visible_to(principal_of(request)).defer("rtsp_url").filter(pk=camera_id).first()
     if camera is None:
         raise Http404

@@ -1,4 +1,4 @@
-"""All alerts that a filter finds, in one answer that is sent as it is read."""
+"""Export all matching alerts in one streamed response."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any
@@ -26,7 +26,7 @@ Rows = list[Mapping[str, Any]]
 
 
 class ExportView(GenericAPIView[Alert]):
-    """What both forms share: the filters and rights of the list."""
+    """The common part of both formats: the filters and permissions of the list."""
 
     scopes = {"GET": USER}  # noqa: RUF012 read only
     serializer_class = AlertSerializer
@@ -35,13 +35,13 @@ class ExportView(GenericAPIView[Alert]):
     filterset_class = AlertFilter
 
     def get_queryset(self) -> QuerySet[Alert]:
-        """Those that the request may see."""
+        """Return the alerts that the user can view."""
         return alerts_visible_to(principal_of(self.request))
 
     def stream(
         self, request: Request, chunks: Iterator[bytes], content_type: str, name: str
     ) -> StreamingHttpResponse:
-        """The answer. Under ASGI Django would collect a plain iterator whole before it sends any of it."""
+        """Return the streamed response. Under ASGI, Django would buffer a plain iterator completely."""
         is_async = isinstance(request._request, ASGIRequest)
         return StreamingHttpResponse(
             _in_threads(chunks) if is_async else chunks,
@@ -50,12 +50,12 @@ class ExportView(GenericAPIView[Alert]):
         )
 
     def batches(self) -> Iterator[Rows]:
-        """The rows, the one stored last first; each batch is a query of its own, so that none stays open."""
+        """Yield the rows, the last stored first; each batch is a separate query, so that none stays open."""
         return _batches(self.filter_queryset(self.get_queryset()).order_by("-id"))
 
 
 class CsvExportView(ExportView):
-    """CSV."""
+    """Export as CSV."""
 
     @extend_schema(
         operation_id="alerts_export_csv_retrieve",
@@ -63,18 +63,18 @@ class CsvExportView(ExportView):
         responses={(200, "text/csv"): OpenApiTypes.STR},
     )
     def get(self, request: Request) -> StreamingHttpResponse:
-        """All alerts that the filters find. Texts that a spreadsheet would take for a formula start with a quote."""
+        """Exports all matching alerts. Text that a spreadsheet could take for a formula is prefixed with a quote."""
         return self.stream(request, _as_csv(self.batches()), "text/csv; charset=utf-8", "alerts.csv")
 
 
 class JsonExportView(ExportView):
-    """JSON."""
+    """Export as JSON."""
 
     @extend_schema(
         operation_id="alerts_export_json_list", summary="Alerts as JSON", responses=AlertSerializer(many=True)
     )
     def get(self, request: Request) -> StreamingHttpResponse:
-        """All alerts that the filters find, as one array."""
+        """Exports all matching alerts as one array."""
         return self.stream(request, _as_json(self.batches()), "application/json", "alerts.json")
 
 

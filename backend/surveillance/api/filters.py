@@ -17,7 +17,7 @@ _LARGEST_ID = 2**63 - 1
 
 @extend_schema_field({"type": "integer", "minimum": 1, "maximum": _LARGEST_ID})
 class IdFilter(django_filters.NumberFilter):  # type: ignore[misc] # it has no types
-    """Compares with the id of a row."""
+    """Filters by a row's id."""
 
     field_class = forms.IntegerField
 
@@ -27,14 +27,14 @@ class IdFilter(django_filters.NumberFilter):  # type: ignore[misc] # it has no t
 
 @extend_schema_field({"type": "number", "minimum": 0, "maximum": 1})
 class FractionFilter(django_filters.NumberFilter):  # type: ignore[misc] # it has no types
-    """Compares with a number from 0 to 1."""
+    """Filters by a number from 0 to 1."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(min_value=0, max_value=1, **options)
 
 
 class AlertFilter(django_filters.FilterSet):  # type: ignore[misc] # it has no types
-    """Filters of `alerts/`. A camera that the request may not see simply has no alerts."""
+    """Filters of `alerts/`. A camera that the user cannot view has no alerts."""
 
     camera = IdFilter(field_name="camera_id")
     site = IdFilter(field_name="camera__site_id")
@@ -58,7 +58,7 @@ class AlertFilter(django_filters.FilterSet):  # type: ignore[misc] # it has no t
         fields: ClassVar[list[str]] = []
 
     def find(self, alerts: QuerySet[Alert], name: str, value: str) -> QuerySet[Alert]:
-        """Alerts that hold every word, in whatever case."""
+        """Return alerts that contain every word, ignoring case."""
         return alerts_with_words(alerts, value)
 
 

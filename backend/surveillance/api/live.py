@@ -1,4 +1,4 @@
-"""Live pictures, and tries at streams. These views say who may; `surveillance.live` relays the pictures."""
+"""Endpoints of live views, stream tests and discovery. They check permissions; `surveillance.live` relays frames."""
 
 import secrets
 from dataclasses import replace
@@ -31,25 +31,25 @@ SWITCHED_OFF = "The camera is switched off. Activate it to see its pictures."
 
 
 class JpegRenderer(JSONRenderer):
-    """Lets `Accept: image/*` in, as browsers send it; only errors are ever rendered, as JSON."""
+    """Accepts `Accept: image/*` as browsers send it; only errors are rendered, as JSON."""
 
     media_type = "image/*"
     format = "jpeg"
 
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
-        """The error."""
+        """Render the error."""
         return bytes(super().render(data, "application/json", renderer_context))
 
 
 class MultipartRenderer(JpegRenderer):
-    """Likewise `Accept: multipart/x-mixed-replace`."""
+    """Accepts `Accept: multipart/x-mixed-replace` likewise."""
 
     media_type = "multipart/x-mixed-replace"
     format = "mjpeg"
 
 
 class LiveView(APIView):
-    """A camera's pictures as they come."""
+    """The live view of a camera."""
 
     scopes = {"GET": USER}  # noqa: RUF012 read only
     renderer_classes = (JSONRenderer, JpegRenderer, MultipartRenderer)
@@ -60,9 +60,9 @@ class LiveView(APIView):
         responses={(200, "multipart/x-mixed-replace"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, camera_id: int) -> HttpResponse:
-        """MJPEG with the objects boxed, for an `<img>`; each part's `X-Timestamp` says when it was taken.
+        """Streams MJPEG with boxed objects, for an `<img>`. `X-Timestamp` of each part is the frame's time.
 
-        Whoever is slow gets fewer pictures, never older ones. 409 while the camera is switched off.
+        Slow clients receive fewer frames, never outdated ones. 409 if the camera is inactive.
         """
         camera = _active(request, camera_id)
         boundary = secrets.token_hex(12)
@@ -75,27 +75,27 @@ class LiveView(APIView):
 
 
 class SnapshotView(APIView):
-    """A camera's newest picture."""
+    """The current frame of a camera."""
 
     scopes = {"GET": USER}  # noqa: RUF012
     renderer_classes = (JSONRenderer, JpegRenderer)
 
     @extend_schema(summary="The newest picture", responses={(200, "image/jpeg"): OpenApiTypes.BINARY})
     def get(self, request: Request, camera_id: int) -> HttpResponse:
-        """A JPEG that is at most about a second old. 503 when none comes, 409 while the camera is switched off."""
+        """Returns a JPEG at most about one second old. 503 if none arrives, 409 if the camera is inactive."""
         camera = _active(request, camera_id)
         right = replace(right_of(request), camera_id=camera.pk)
         return handed_over("snapshot", right, str(camera.pk), "image/jpeg")
 
 
 class CameraProbeView(APIView):
-    """A try at a saved camera."""
+    """Test a camera's stream."""
 
     scopes = {"POST": USER}  # noqa: RUF012
 
     @extend_schema(summary="Try a camera", request=None, responses={202: ProbeSerializer})
     def post(self, request: Request, camera_id: int) -> Response:
-        """A detector tries the camera's stream; ask `probes/<id>/` for what comes of it."""
+        """Lets a detector test the camera's stream; `probes/<id>/` returns the result."""
         camera = camera_for(principal_of(request), camera_id, Role.SITE_OPERATOR)
         user = user_of(request)
         require_rate("probe", f"user-{user.pk}")
@@ -103,15 +103,15 @@ class CameraProbeView(APIView):
 
 
 class ProbeListView(APIView):
-    """A try at a stream that is no camera yet."""
+    """Test a stream before creating its camera."""
 
     scopes = {"POST": USER}  # noqa: RUF012
 
     @extend_schema(summary="Try a stream", request=ProbeRequestSerializer, responses={202: ProbeSerializer})
     def post(self, request: Request) -> Response:
-        """A detector tries the stream, under the rules for cameras' URLs; ask `probes/<id>/` for what comes of it.
+        """Lets a detector test the stream, with the rules for camera URLs; `probes/<id>/` returns the result.
 
-        User and password are kept encrypted until the answer is there, and no longer.
+        User name and password are stored encrypted and deleted as soon as the result has arrived.
         """
         sent = ProbeRequestSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
@@ -123,25 +123,25 @@ class ProbeListView(APIView):
 
 
 class ProbeView(APIView):
-    """What came of a try."""
+    """The result of a stream test."""
 
     scopes = {"GET": USER}  # noqa: RUF012
 
     @extend_schema(summary="A try at a stream", responses=ProbeSerializer)
     def get(self, request: Request, probe_id: Any) -> Response:
-        """`state` is pending, running or done; `result` is there once it is done. Kept for ten minutes."""
+        """Returns the test. `state` is pending, running or done; `result` is set when done. Kept for ten minutes."""
         return Response(ProbeSerializer(_own(request, probe_id, ErrandKind.PROBE)).data)
 
 
 class ProbeSnapshotView(APIView):
-    """The picture of a try."""
+    """The image of a stream test."""
 
     scopes = {"GET": USER}  # noqa: RUF012
     renderer_classes = (JSONRenderer, JpegRenderer)
 
     @extend_schema(summary="The picture of a try at a stream", responses={(200, "image/jpeg"): OpenApiTypes.BINARY})
     def get(self, request: Request, probe_id: Any) -> HttpResponse:
-        """A JPEG; 404 until there is one."""
+        """Returns a JPEG; 404 until it is available."""
         inquiry = _own(request, probe_id, ErrandKind.PROBE)
         if inquiry.snapshot is None:
             raise Http404
@@ -150,16 +150,16 @@ class ProbeSnapshotView(APIView):
 
 
 class DiscoveryListView(APIView):
-    """Looking for cameras."""
+    """Discover cameras."""
 
     scopes = {"POST": USER}  # noqa: RUF012
 
     @extend_schema(summary="Look for cameras", request=None, responses={202: DiscoverySerializer})
     def post(self, request: Request) -> Response:
-        """For admins: a detector asks its network (ONVIF WS-Discovery); `discovery/<id>/` says what it found."""
+        """Lets a detector probe its network (ONVIF WS-Discovery), for admins; `discovery/<id>/` has the result."""
         user = user_of(request)
         if not user.is_superuser:
-            raise PermissionDenied("Only administrators may look for cameras.")
+            raise PermissionDenied("Only administrators may discover cameras.")
         require_rate("probe", f"user-{user.pk}")
         inquiry = discovery_begin(user=user, now=timezone.now())
         body = DiscoverySerializer(inquiry).data
@@ -167,13 +167,13 @@ class DiscoveryListView(APIView):
 
 
 class DiscoveryView(APIView):
-    """What was found."""
+    """The result of a discovery."""
 
     scopes = {"GET": USER}  # noqa: RUF012
 
     @extend_schema(summary="A search for cameras", responses=DiscoverySerializer)
     def get(self, request: Request, discovery_id: Any) -> Response:
-        """`state` is pending, running or done; `result` is there once it is done. Kept for ten minutes."""
+        """Returns the discovery. `state` is pending, running or done; `result` is set when done. Kept ten minutes."""
         return Response(DiscoverySerializer(_own(request, discovery_id, ErrandKind.DISCOVERY)).data)
 
 

@@ -1,4 +1,4 @@
-"""Camera resources: the operator, and nobody else, registers those of `kubectl` and reports how all of them are."""
+"""Endpoints of Camera resources: the operator registers those of `kubectl` and reports the state of all."""
 
 from django.http import Http404
 from django.utils import timezone
@@ -22,7 +22,7 @@ MAX_UID_LENGTH = 64
 
 
 class ResourceListView(APIView):
-    """The rows that stand for resources."""
+    """The cameras of registered resources."""
 
     scopes = {"GET": CLUSTER_OPERATOR}  # noqa: RUF012
 
@@ -34,13 +34,13 @@ class ResourceListView(APIView):
         responses=RegisteredResourceSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
-        """The resources of one cluster and namespace that have a row, with the row's id."""
+        """Lists the registered resources of one cluster and namespace with their camera ids."""
         source = request.query_params.get("source", "")
         return Response(RegisteredResourceSerializer(registered_resources(source=source), many=True).data)
 
 
 class ResourceView(APIView):
-    """One resource, by its uid."""
+    """One resource, identified by its uid."""
 
     scopes = {"PUT": CLUSTER_OPERATOR, "DELETE": CLUSTER_OPERATOR}  # noqa: RUF012
 
@@ -50,7 +50,7 @@ class ResourceView(APIView):
         responses={200: RegisteredResource, 201: RegisteredResource},
     )
     def put(self, request: Request, uid: str) -> Response:
-        """Makes the camera that stands for the resource, or brings it up to date. Only the operator changes it."""
+        """Creates or updates the camera of the resource. Only the operator can change such a camera."""
         with answered():
             if len(uid) > MAX_UID_LENGTH:
                 raise InvalidInputError({"uid": [f"must have {MAX_UID_LENGTH} characters or fewer"]})
@@ -61,19 +61,19 @@ class ResourceView(APIView):
 
     @extend_schema(summary="Unregister a resource", responses={204: None})
     def delete(self, request: Request, uid: str) -> Response:
-        """Deletes the camera that stands for the resource, with its alerts; 204 also where there is none."""
+        """Deletes the camera of the resource with its alerts; 204 even if there is none."""
         resource_unregister(uid=uid)
         return Response(status=204)
 
 
 class ResourceStatesView(APIView):
-    """How the resources are, from the cluster."""
+    """The state of resources in the cluster."""
 
     scopes = {"POST": CLUSTER_OPERATOR}  # noqa: RUF012
 
     @extend_schema(summary="Report how resources are", request=ResourceStates, responses={204: None})
     def post(self, request: Request) -> Response:
-        """Keeps phase, conditions, node and class of each. Send what has changed; unknown cameras are left out."""
+        """Stores phase, conditions, node and class of each. Send changed resources only. Skips unknown cameras."""
         with answered():
             states = parse(ResourceStates, request.data)
         resource_states_record(states=states, now=timezone.now())
@@ -81,13 +81,13 @@ class ResourceStatesView(APIView):
 
 
 class CameraResourceView(APIView):
-    """How a camera's resource is, for people."""
+    """The state of a camera's resource, for users."""
 
     scopes = {"GET": USER}  # noqa: RUF012
 
     @extend_schema(summary="A camera's Kubernetes resource", responses=ReportedResource)
     def get(self, request: Request, camera_id: int) -> Response:
-        """Phase, conditions, node and class of its detector; 404 where no cluster runs the camera."""
+        """Returns phase, conditions, node and class of its detector; 404 if no cluster runs the camera."""
         found = reported_resource(camera=camera_for(principal_of(request), camera_id))
         if found is None:
             raise Http404

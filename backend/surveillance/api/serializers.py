@@ -1,4 +1,4 @@
-"""Shapes of what the endpoints take and answer."""
+"""Serializers of cameras, alerts and related objects."""
 
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ from vigil_contracts.errands import MAX_RESULT_LENGTH, DiscoveryResult, ProbeRes
 
 
 class CameraStreamSerializer(serializers.Serializer[Any]):
-    """The stream as the detector sees it."""
+    """Properties of the stream, as reported by the detector."""
 
     width = serializers.IntegerField(allow_null=True, help_text="Pixels.")
     height = serializers.IntegerField(allow_null=True, help_text="Pixels.")
@@ -37,7 +37,7 @@ class CameraInferenceSerializer(serializers.Serializer[Any]):
 
 
 class HealthSerializer(serializers.Serializer[Any]):
-    """A camera's state, and why."""
+    """A camera's state with its reason."""
 
     phase = serializers.ChoiceField(choices=PHASES)
     reason = serializers.ChoiceField(choices=REASONS)
@@ -48,7 +48,7 @@ class HealthSerializer(serializers.Serializer[Any]):
 
 
 class RegisteredResourceSerializer(serializers.Serializer[Any]):
-    """A row that stands for a Camera resource of kubectl."""
+    """A camera that represents a Camera resource of kubectl."""
 
     uid = serializers.CharField(help_text="The resource's.")
     id = serializers.IntegerField(help_text="The camera's in this API.")
@@ -56,23 +56,23 @@ class RegisteredResourceSerializer(serializers.Serializer[Any]):
 
 
 class AlertTotalsSerializer(serializers.Serializer[Any]):
-    """The alerts that a camera has given."""
+    """Totals of a camera's alerts."""
 
     total = serializers.IntegerField(help_text="How many; those deleted since are counted, too.")
     last_alert_time = serializers.DateTimeField(allow_null=True, help_text="When the newest one happened.")
 
 
 _HEALTH, _ALERT_TOTALS = HealthSerializer(), AlertTotalsSerializer()
-"""Made once: to make one copies all of its fields, which for a list of cameras was most of the work."""
+"""Created once: each new one copies all its fields, which took most of the time for a list of cameras."""
 
 
 @extend_schema_field(cast("Any", Detection))
 class DetectionField(serializers.JSONField):
-    """A `vigil_contracts.detection.Detection`. The service validates it, and its errors name the nested field."""
+    """A `vigil_contracts.detection.Detection`. The service validates it; its errors name the nested field."""
 
 
 class CameraSerializer(serializers.ModelSerializer[Camera]):
-    """A camera. `rtsp_url` is shown without its credentials."""
+    """A camera. `rtsp_url` is displayed without credentials."""
 
     rtsp_url = serializers.CharField(
         max_length=2000,
@@ -87,7 +87,7 @@ class CameraSerializer(serializers.ModelSerializer[Camera]):
         help_text="The site whose members share the camera; you must be its admin. Null: only its owner has it.",
     )
     detection = DetectionField(required=False)
-    # DRF's own words repeat what was sent, and a stream URL may be put into the wrong field.
+    # DRF's own messages repeat the input, and a stream URL might be in the wrong field.
     transport = serializers.ChoiceField(
         choices=TRANSPORTS, required=False, error_messages={"invalid_choice": "must be tcp or udp"}
     )
@@ -123,20 +123,20 @@ class CameraSerializer(serializers.ModelSerializer[Camera]):
 
     @extend_schema_field(HealthSerializer)
     def get_health(self, camera: Camera) -> Any:
-        """The health at this moment."""
+        """Return the current health."""
         return _HEALTH.to_representation(health_of(camera=camera, now=timezone.now()))
 
     @extend_schema_field(AlertTotalsSerializer)
     def get_alerts(self, camera: Camera) -> Any:
-        """How many alerts it has given, and when the last one."""
+        """Return the number of its alerts and the time of the last one."""
         return _ALERT_TOTALS.to_representation(alert_totals_of(camera=camera))
 
     def get_media_url(self, camera: Camera) -> str | None:
-        """The media server's page or endpoint; it asks for its own authorisation."""
+        """Return the media server's page or endpoint, which has its own authentication."""
         return media_url_of(camera.pk) or None
 
     def to_representation(self, instance: Camera) -> dict[str, Any]:
-        """The camera with its URL masked."""
+        """Return the camera with a masked URL."""
         shown = super().to_representation(instance)
         shown["rtsp_url"] = instance.masked_rtsp_url
         return shown
@@ -146,12 +146,12 @@ _CAMERA = CameraSerializer()
 
 
 def camera_shown(camera: Camera) -> dict[str, Any]:
-    """The camera as `CameraSerializer` shows it."""
+    """Return the camera in the format of `CameraSerializer`."""
     return _CAMERA.to_representation(camera)
 
 
 class PictureFieldsSerializer(serializers.Serializer[Any]):
-    """What `send-picture/` takes, for the schema; `vigil_contracts.alert.PictureSubmission` is what checks it."""
+    """The fields of `send-picture/`, for the schema; `vigil_contracts.alert.PictureSubmission` validates them."""
 
     event_id = serializers.RegexField(r"^[A-Za-z0-9._:-]+$", min_length=8, max_length=64)
     camera = serializers.IntegerField(
@@ -162,7 +162,7 @@ class PictureFieldsSerializer(serializers.Serializer[Any]):
 
 
 class ClipFieldsSerializer(serializers.Serializer[Any]):
-    """What `send-clip/` takes, for the schema; `vigil_contracts.alert.ClipSubmission` is what checks it."""
+    """The fields of `send-clip/`, for the schema; `vigil_contracts.alert.ClipSubmission` validates them."""
 
     event_id = serializers.RegexField(r"^[A-Za-z0-9._:-]+$", min_length=8, max_length=64)
     camera = serializers.IntegerField(
@@ -174,7 +174,7 @@ class ClipFieldsSerializer(serializers.Serializer[Any]):
 
 
 class AlertFieldsSerializer(serializers.Serializer[Any]):
-    """What `send-alert/` takes, for the schema; `vigil_contracts.alert.AlertSubmission` is what checks it."""
+    """The fields of `send-alert/`, for the schema; `vigil_contracts.alert.AlertSubmission` validates them."""
 
     event_id = serializers.RegexField(r"^[A-Za-z0-9._:-]+$", min_length=8, max_length=64)
     camera = serializers.IntegerField(
@@ -199,7 +199,7 @@ class AlertFieldsSerializer(serializers.Serializer[Any]):
 
 
 class AlertIdsSerializer(serializers.Serializer[Any]):
-    """Which alerts are meant."""
+    """The alerts to change."""
 
     ids = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), min_length=1, max_length=1000
@@ -207,25 +207,25 @@ class AlertIdsSerializer(serializers.Serializer[Any]):
 
 
 class AcknowledgedSerializer(serializers.Serializer[Any]):
-    """How many were acknowledged by this request."""
+    """The number of alerts that this request acknowledged."""
 
     acknowledged = serializers.IntegerField()
 
 
 class ResolvedSerializer(serializers.Serializer[Any]):
-    """How many were resolved by this request."""
+    """The number of alerts that this request resolved."""
 
     resolved = serializers.IntegerField()
 
 
 class JudgementSerializer(AlertIdsSerializer):
-    """Which alerts are meant, and what is said of them."""
+    """The alerts to change, and whether to mark them."""
 
     is_false_positive = serializers.BooleanField(default=True, help_text="False takes it back.")
 
 
 class JudgedSerializer(serializers.Serializer[Any]):
-    """Of how many this request changed what is said."""
+    """The number of alerts that this request changed."""
 
     changed = serializers.IntegerField()
 
@@ -244,7 +244,7 @@ class CommentSerializer(serializers.ModelSerializer[AlertComment]):
 
 
 class RuleQualitySerializer(serializers.Serializer[Any]):
-    """How often a camera's rule was wrong, by what people have said."""
+    """The share of false positives of a camera's rule, as marked by users."""
 
     camera = serializers.IntegerField()
     camera_name = serializers.CharField(source="camera__name")
@@ -255,19 +255,19 @@ class RuleQualitySerializer(serializers.Serializer[Any]):
 
 
 class DetectorTokenSerializer(serializers.Serializer[Any]):
-    """A detector's new token: shown once."""
+    """A detector's new token, shown only once."""
 
     token = serializers.CharField()
 
 
 class DetectorTokensSerializer(serializers.Serializer[Any]):
-    """Detectors' new tokens: shown once."""
+    """New tokens of detectors, shown only once."""
 
     tokens = serializers.DictField(child=serializers.CharField(), help_text="By the camera's id.")
 
 
 class ProbeRequestSerializer(serializers.Serializer[Any]):
-    """A stream to try before it is a camera."""
+    """A stream to test before creating its camera."""
 
     rtsp_url = serializers.CharField(max_length=2000, help_text="rtsp:// or rtsps://, under the rules for cameras.")
     username = serializers.CharField(required=False, allow_blank=True, max_length=255, write_only=True)
@@ -280,7 +280,7 @@ class ProbeRequestSerializer(serializers.Serializer[Any]):
 
 
 class InquirySerializer(serializers.ModelSerializer[Inquiry]):
-    """A question to a detector, and how far it is."""
+    """A task for a detector, with its state."""
 
     state = serializers.ChoiceField(choices=InquiryState.choices)
 
@@ -292,11 +292,11 @@ class InquirySerializer(serializers.ModelSerializer[Inquiry]):
 
 @extend_schema_field(cast("Any", ProbeResult))
 class ProbeResultField(serializers.JSONField):
-    """What a try at a stream showed."""
+    """The result of a stream test."""
 
 
 class ProbeSerializer(InquirySerializer):
-    """A try at a stream."""
+    """A stream test."""
 
     result = ProbeResultField(allow_null=True, read_only=True, help_text="Null until the state is `done`.")
     snapshot = serializers.SerializerMethodField(help_text="Path of the picture, or null.")
@@ -306,23 +306,23 @@ class ProbeSerializer(InquirySerializer):
         read_only_fields = fields
 
     def get_snapshot(self, inquiry: Inquiry) -> str | None:
-        """The path below this host; it answers to whoever has asked."""
+        """Return the path on this host; only the user who requested the test can access it."""
         return reverse("probe-snapshot", args=[inquiry.pk]) if inquiry.snapshot is not None else None
 
 
 @extend_schema_field(cast("Any", DiscoveryResult))
 class DiscoveryResultField(serializers.JSONField):
-    """What was found."""
+    """The cameras that were found."""
 
 
 class DiscoverySerializer(InquirySerializer):
-    """A search for cameras."""
+    """A discovery of cameras."""
 
     result = DiscoveryResultField(allow_null=True, read_only=True, help_text="Null until the state is `done`.")
 
 
 class ErrandAnswerFieldsSerializer(serializers.Serializer[Any]):
-    """What a detector answers, for the schema; `vigil_contracts.errands` is what checks it."""
+    """A detector's answer, for the schema; `vigil_contracts.errands` validates it."""
 
     result = serializers.CharField(
         max_length=MAX_RESULT_LENGTH, help_text="JSON: `ProbeResult` or `DiscoveryResult` of vigil_contracts.errands."

@@ -1,4 +1,4 @@
-"""The live stream of alerts: this view says who may see what; `surveillance.stream.alerts` writes the events."""
+"""Endpoint of the alert stream: checks permissions; `surveillance.stream.alerts` writes the events."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,7 +19,7 @@ from surveillance.stream.handoff import handed_over
 
 
 class EventStreamRenderer(JSONRenderer):
-    """Lets `Accept: text/event-stream` in, as browsers send it; only errors are ever rendered, as JSON."""
+    """Accepts `Accept: text/event-stream` as browsers send it; only errors are rendered, as JSON."""
 
     media_type = "text/event-stream"
     format = "event-stream"
@@ -27,12 +27,12 @@ class EventStreamRenderer(JSONRenderer):
     def render(
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> bytes:
-        """The error."""
+        """Render the error."""
         return bytes(super().render(data, "application/json", renderer_context))
 
 
 class AlertStreamView(APIView):
-    """Alerts as they are stored."""
+    """Stream new alerts."""
 
     scopes = {"GET": USER}  # noqa: RUF012 read only
     renderer_classes = (EventStreamRenderer, JSONRenderer)
@@ -46,10 +46,10 @@ class AlertStreamView(APIView):
         responses={(200, "text/event-stream"): OpenApiTypes.STR},
     )
     def get(self, request: Request) -> HttpResponse:
-        """Server-sent events, each an alert as `alerts/` shows it. After a break send the last event's id.
+        """Streams alerts as server-sent events, in the format of `alerts/`. To resume, send the last event's id.
 
-        Nothing is left out then, and nothing comes twice. The stream ends about every ten minutes; come back.
-        It ends within 5 s when the token is revoked or the session is over.
+        The stream then continues without gaps or duplicates. It ends about every ten minutes; reconnect. It ends
+        within 5 s if the token is revoked or the session ends.
         """
         user = user_of(request)
         viewer = Viewer(user.pk, user.is_superuser, _last_event_id(request))

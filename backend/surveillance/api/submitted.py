@@ -1,4 +1,4 @@
-"""The form's fields of what a detector sends."""
+"""Parse the form fields that detectors send."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from vigil_apps.web.json_input import TooDeepError, load_json
 
 
 def submitted(data: QueryDict, *, file: str, token_camera: int | None) -> dict[str, Any]:
-    """All fields but the file. Whose camera it is, a detector's token says where the body does not.
+    """Return all fields except the file. If the body names no camera, a detector's token determines it.
 
     Raises InvalidInputError.
     """

@@ -1,4 +1,4 @@
-"""Paths of cameras and alerts, below `/api/`."""
+"""URLs of cameras and alerts, below `/api/`."""
 
 from django.urls import path
 

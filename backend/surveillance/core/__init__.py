@@ -1,1 +1,1 @@
-"""Pure functions: no Django, no clock, no database. Tests call them directly."""
+"""Pure functions without Django, clock or database, for direct tests."""

@@ -1,4 +1,4 @@
-"""Cameras in a CSV file as values for `camera_create`; each error names its line and column, and repeats no value."""
+"""Parse cameras from CSV into values for `camera_create`. Errors name line and column, and repeat no value."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
 
 @dataclass(frozen=True, slots=True)
 class LineError:
-    """What is wrong in a line; lines count from 1, which is that of the column names. `field` may be empty."""
+    """A problem in one line. Lines count from 1, the line with the column names. `field` may be empty."""
 
     line: int
     field: str
@@ -27,7 +27,7 @@ class LineError:
 
 @dataclass(frozen=True, slots=True)
 class CameraLine:
-    """One camera: the values of the columns that are filled in."""
+    """One camera with the values of its non-empty columns."""
 
     line: int
     values: dict[str, Any]
@@ -35,14 +35,14 @@ class CameraLine:
 
 @dataclass(slots=True)
 class CameraFile:
-    """All that the file holds, and all that is wrong with it."""
+    """The cameras and the errors of a file."""
 
     lines: list[CameraLine] = field(default_factory=list)
     errors: list[LineError] = field(default_factory=list)
 
 
 def read_cameras(content: bytes) -> CameraFile:
-    """The cameras of a file as spreadsheets write it: UTF-8, column names first, commas or semicolons in between."""
+    """Parse a file as spreadsheets write it: UTF-8, column names first, separated by commas or semicolons."""
     found = CameraFile()
     try:
         text = _text(content)
@@ -119,7 +119,7 @@ def _is_filled(name: str, columns: list[str], cells: list[str]) -> bool:
 
 
 def _value(name: str, cell: str) -> dict[str, Any]:
-    """The cell as a value for its field. Raises ValueError."""
+    """Return the cell as a value for its field. Raises ValueError."""
     if name == "site":
         if not (cell.isascii() and cell.isdecimal() and len(cell) < 19):
             raise ValueError("must be the id of a site, a number")

@@ -1,7 +1,7 @@
-"""Clips from outside, known by their content: an MP4 (ISO/IEC 14496-12) whose boxes fit, with one video track.
+"""Validate uploaded clips by their content: an MP4 (ISO/IEC 14496-12) with consistent boxes and one video track.
 
-Nothing is decoded here: a browser does that, in its sandbox. What is checked is that the file is what it says and no
-other thing that a browser might take it for.
+Nothing is decoded here: browsers do that in their sandbox. The check ensures that a browser cannot mistake the file
+for another type.
 """
 
 import struct
@@ -15,11 +15,11 @@ NO_CLIP = "is no MP4 clip; send H.264 or H.265 in an MP4"
 
 
 class InvalidClipError(ValueError):
-    """The message says what is wrong and what would be right."""
+    """The message says what is wrong and what would be correct."""
 
 
 def check_clip(content: bytes) -> None:
-    """Raises InvalidClipError unless `content` is a whole MP4 with one video track that browsers play."""
+    """Raise InvalidClipError unless `content` is a complete MP4 with one video track that browsers can play."""
     if not content:
         raise InvalidClipError("is empty; send an MP4 clip")
     if len(content) > MAX_BYTES:
@@ -40,7 +40,7 @@ def check_clip(content: bytes) -> None:
 
 
 def _boxes(data: memoryview, path: tuple[bytes, ...]) -> Iterator[tuple[bytes, tuple[bytes, ...], memoryview]]:
-    """Every box, with the boxes that it is in and its body. Raises InvalidClipError where sizes do not fit."""
+    """Yield every box with its parent boxes and its body. Raises InvalidClipError for inconsistent sizes."""
     at = 0
     while at < len(data):
         if len(data) - at < 8:

@@ -1,4 +1,4 @@
-"""Rows as CSV that a spreadsheet opens safely."""
+"""Write CSV that a spreadsheet opens safely."""
 
 import csv
 import io
@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 _FORMULA = re.compile(r"(?:(?<=[;\t\r\n])|^)(?=[ \"]*[=+\-@＝＋－＠])")
-"""Where a spreadsheet may begin a cell with a formula: at the start, and after a semicolon, a tab or a line break.
+"""Positions where a spreadsheet may start a formula: the beginning, and after a semicolon, tab or line break.
 
-Spreadsheets of some countries end cells at `;`, and the quotes of a file with commas protect no text there."""
+In some locales spreadsheets split cells at `;`, and the quoting of a comma-separated file does not protect them."""
 
 
 def csv_lines(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], with_header: bool) -> bytes:
-    """The rows as lines of RFC 4180, UTF-8."""
+    """Return the rows as lines of RFC 4180, UTF-8."""
     output = io.StringIO()
     writer = csv.writer(output)
     if with_header:
@@ -28,5 +28,5 @@ def _cell(value: Any) -> Any:
         return "true" if value else "false"
     if isinstance(value, Mapping | list):
         value = json.dumps(value)
-    # A spreadsheet runs a text that starts like a formula (OWASP, «CSV Injection»): a quote makes it text again.
+    # Spreadsheets execute text that starts like a formula (OWASP, «CSV Injection»); a leading quote prevents that.
     return _FORMULA.sub("'", value) if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""A camera's health as people see it, from what its detector said last and when."""
+"""A camera's health for users, derived from the last heartbeat and its age."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ from vigil_contracts.health import InferenceHealth, StreamHealth
 from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason, is_whole_message
 
 REPORT_VALID_FOR = timedelta(seconds=30)
-"""A detector reports every 10 s; three reports missed in a row mean that nobody watches."""
+"""A detector reports every 10 s; after three missed reports the camera counts as not analysed."""
 
 
 ADDRESS_UNREADABLE = (
@@ -18,7 +18,7 @@ ADDRESS_UNREADABLE = (
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The last heartbeat; `reported_at` by the server's clock."""
+    """The last heartbeat; `reported_at` is on the server's clock."""
 
     phase: CameraPhase
     reason: Reason
@@ -30,7 +30,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What the API answers as `health`; `message` is one sentence for a person."""
+    """The API's `health`; `message` is one sentence for users."""
 
     phase: CameraPhase
     reason: Reason
@@ -41,10 +41,10 @@ class Health:
 
 
 def camera_health(*, is_active: bool, activated_at: datetime | None, report: Report | None, now: datetime) -> Health:
-    """The health at `now`.
+    """Return the health at `now`.
 
-    An inactive camera is Inactive whatever was reported. A report from before the activation does not count. Until
-    the first report a camera is Pending; when reports stop coming it is Failed, both for DetectorNotReporting.
+    An inactive camera is Inactive whatever was reported. Reports from before the activation are ignored. Until the
+    first report a camera is Pending; when reports stop it is Failed, in both cases with DetectorNotReporting.
     """
     reported_at = report.reported_at if report is not None else None
     if not is_active:
@@ -58,13 +58,13 @@ def camera_health(*, is_active: bool, activated_at: datetime | None, report: Rep
 
 
 def address_unreadable(*, is_active: bool) -> Health:
-    """The health of a camera whose address nobody can read, whatever its detector reports."""
+    """Return the health of a camera whose URL cannot be decrypted, whatever its detector reports."""
     phase = CameraPhase.FAILED if is_active else CameraPhase.INACTIVE
     return Health(phase, Reason.INVALID_SPEC, ADDRESS_UNREADABLE)
 
 
 def message(reason: Reason, reported: str) -> str:
-    """Return what a person reads: what the detector reported, behind the reason's sentence where it is a detail."""
+    """Return the text for users: the detector's message, preceded by the reason's text if it is only a detail."""
     text, reported = REASON_TEXTS[reason], reported.strip()
     if is_whole_message(reason, reported):
         return reported

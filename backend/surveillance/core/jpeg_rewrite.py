@@ -1,7 +1,7 @@
-"""JPEGs written anew without a detour over pixels: their coefficients are read and coded again, and nothing else.
+"""Rewrite JPEGs losslessly: decode and re-encode only their coefficients, without going through pixels.
 
-A third of the work of decoding and encoding, and no loss. libturbojpeg does it (Debian: libturbojpeg0); where it is
-not installed there is no `rewritten`, and Pillow does all the work.
+Takes a third of the time of decoding and encoding. Uses libturbojpeg (Debian: libturbojpeg0); without it, Pillow
+re-encodes the pixels.
 API: https://libjpeg-turbo.org/Documentation/Documentation, "TurboJPEG C API", version 2.1, which version 3 keeps.
 """
 
@@ -9,11 +9,11 @@ import ctypes
 from ctypes import POINTER, Structure, byref, c_char_p, c_int, c_ulong, c_void_p
 
 _DROP_MARKERS = 64  # TJXOPT_COPYNONE: no EXIF, no comment, no profile
-_STOP_ON_WARNING = 8192  # TJFLAG_STOPONWARNING: truncated or damaged data, bytes that belong to nothing
+_STOP_ON_WARNING = 8192  # TJFLAG_STOPONWARNING: truncated or damaged data, extraneous bytes
 
 
 class _Transform(Structure):
-    """`tjtransform`: no rectangle, no rotation."""
+    """`tjtransform` without cropping or rotation."""
 
     _fields_ = (
         ("rectangle", c_int * 4),
@@ -43,14 +43,14 @@ _library = _load()
 
 
 def is_available() -> bool:
-    """Whether the library is installed."""
+    """Return whether the library is installed."""
     return _library is not None
 
 
 def rewritten(content: bytes) -> bytes | None:
-    """The same picture as a JPEG of our own writing; None where it cannot be had this way, whatever the reason.
+    """Return the same image as a newly written JPEG; None if that is impossible for any reason.
 
-    The caller has bounded the picture's size: memory is two bytes for each sample. Other threads go on meanwhile.
+    The caller has limited the image's size: it takes two bytes per sample. Releases the GIL.
     """
     if _library is None:
         return None

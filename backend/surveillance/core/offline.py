@@ -1,4 +1,4 @@
-"""When a camera that nobody watches becomes an alert, and when that alert is over."""
+"""Decide when an unwatched camera becomes an alert, and when that alert ends."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,21 +6,21 @@ from datetime import datetime, timedelta
 from surveillance.core.health import REPORT_VALID_FOR
 
 STARTING_MAY_TAKE = timedelta(minutes=2)
-"""From activation to the first report: a pod is scheduled, an image pulled, a model loaded."""
+"""Time from activation to the first report: the pod is scheduled, the image pulled, the model loaded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What is known of an active camera: when it was activated, and when its detector reported last."""
+    """The state of an active camera: when it was activated, and when its detector last reported."""
 
     activated_at: datetime | None
     reported_at: datetime | None
 
 
 def offline_since(watch: Watch, *, now: datetime) -> datetime | None:
-    """Since when nobody watches the camera; None while it is watched, or may still be starting.
+    """Return since when no detector reports; None while one does or may still be starting.
 
-    The answer stays the same for as long as the outage lasts, so it names the outage.
+    The result is constant during an outage, so it identifies the outage.
     """
     reported, activated = watch.reported_at, watch.activated_at
     if reported is not None and (activated is None or reported >= activated):
@@ -31,5 +31,5 @@ def offline_since(watch: Watch, *, now: datetime) -> datetime | None:
 
 
 def event_id(since: datetime) -> str:
-    """The outage's name: the database stores it once per camera, whoever finds it first."""
+    """Return the outage's event id: the database stores it once per camera, whichever process detects it first."""
     return f"offline-{int(since.timestamp() * 1000)}"

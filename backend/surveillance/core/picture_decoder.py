@@ -1,7 +1,7 @@
-"""Decoding with a budget: pictures go to processes that are ended when one costs too much.
+"""Decode images in processes that are killed if an image takes too long or too much memory.
 
-No library can be told to stop after some time, and a thread cannot be ended. A process can, and the next picture gets
-a new one. Plain JPEGs, as detectors send them, never come here: see `pictures`.
+No library supports a time limit, and a thread cannot be killed. A process can, and the next image gets a new one.
+Plain JPEGs, as detectors send them, are never decoded here: see `pictures`.
 """
 
 import atexit
@@ -19,12 +19,12 @@ from surveillance.core.picture_process import DONE, LENGTH_BYTES, TOO_MUCH_MEMOR
 
 
 class DecoderUnavailableError(Exception):
-    """The process ended, or did not answer in time, and it is not known to be the picture's fault: try again."""
+    """The process ended or timed out, and not provably because of the image: retry."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecodingLimits:
-    """What one picture may cost. `wall_seconds` ends a process that waits; a busy machine needs a multiple."""
+    """Limits for one image. `wall_seconds` kills a waiting process; a busy machine needs a multiple."""
 
     cpu_seconds: float = 3.0
     memory_bytes: int = 512 * 1024 * 1024
@@ -32,24 +32,24 @@ class DecodingLimits:
 
     @property
     def too_slow(self) -> str:
-        """What the sender is told."""
+        """Return the message for the sender."""
         return f"takes more than {self.cpu_seconds:g} s of processor time to decode; send a baseline JPEG"
 
     @property
     def too_large(self) -> str:
-        """What the sender is told."""
+        """Return the message for the sender."""
         return f"takes more than {self.memory_bytes // 1024 // 1024} MB of memory to decode; send a smaller picture"
 
 
 class PictureDecoder:
-    """One process, started with the first picture. Not safe for threads."""
+    """One process, started with the first image. Not thread-safe."""
 
     def __init__(self, limits: DecodingLimits) -> None:
         self._limits = limits
         self._process: subprocess.Popen[bytes] | None = None
 
     def encoded_anew(self, content: bytes) -> bytes:
-        """Return the picture as a JPEG. Raises InvalidPictureError, or DecoderUnavailableError."""
+        """Return the image as a JPEG. Raises InvalidPictureError or DecoderUnavailableError."""
         process = self._started()
         timer = threading.Timer(self._limits.wall_seconds, process.kill)
         timer.start()
@@ -64,13 +64,13 @@ class PictureDecoder:
         raise InvalidPictureError(self._limits.too_large if status == TOO_MUCH_MEMORY else DAMAGED)
 
     def close(self) -> None:
-        """End the process; the next picture starts another."""
+        """End the process; the next image starts a new one."""
         process, self._process = self._process, None
         if process is not None:
             process.kill()
             process.wait()
             for pipe in (process.stdin, process.stdout):
-                with contextlib.suppress(OSError):  # what it did not read is lost
+                with contextlib.suppress(OSError):  # unread input is discarded
                     if pipe is not None:
                         pipe.close()
 
@@ -81,12 +81,12 @@ class PictureDecoder:
             limits = self._limits
             arguments = (str(limits.cpu_seconds), str(limits.memory_bytes))
             self._process = subprocess.Popen(
-                # -I: neither the working directory nor PYTHON… variables decide what is imported.
+                # -I: neither the working directory nor PYTHON… variables influence imports.
                 [sys.executable, "-I", "-m", "surveillance.core.picture_process", *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env={},
-                process_group=0,  # a terminal's Ctrl-C is the server's; this ends with its input
+                process_group=0,  # Ctrl-C in a terminal is for the server; this process ends with its input
             )
         return self._process
 
@@ -98,7 +98,7 @@ class PictureDecoder:
 
 
 class PictureDecoders:
-    """Some decoders for all threads of this process; a thread waits while all are at work."""
+    """A pool of decoders for all threads of this process; a thread waits while all are busy."""
 
     def __init__(self, limits: DecodingLimits, count: int) -> None:
         self._all = [PictureDecoder(limits) for _ in range(count)]
@@ -107,7 +107,7 @@ class PictureDecoders:
             self._idle.put(decoder)
 
     def encoded_anew(self, content: bytes) -> bytes:
-        """Return the picture as a JPEG. Raises InvalidPictureError, or DecoderUnavailableError."""
+        """Return the image as a JPEG. Raises InvalidPictureError or DecoderUnavailableError."""
         decoder = self._idle.get()
         try:
             return decoder.encoded_anew(content)
@@ -115,13 +115,13 @@ class PictureDecoders:
             self._idle.put(decoder)
 
     def close(self) -> None:
-        """End the processes."""
+        """End all processes."""
         for decoder in self._all:
             decoder.close()
 
 
 def _asked(process: "subprocess.Popen[bytes]", content: bytes) -> tuple[int, bytes]:
-    """The status and the picture. Raises OSError or EOFError where the process ended."""
+    """Return the status and the image. Raises OSError or EOFError if the process ended."""
     if process.stdin is None or process.stdout is None:
         raise EOFError
     process.stdin.write(len(content).to_bytes(LENGTH_BYTES) + content)

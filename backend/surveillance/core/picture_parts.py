@@ -1,8 +1,8 @@
-"""The parts of a JPEG or PNG file that make its picture, without all that may come beside it.
+"""Extract the parts of a JPEG or PNG file that contain its image, without any metadata.
 
-Decoders read only what is written here: no EXIF, profile, comment, thumbnail, second picture or animation reaches
-them. Segments and scans are counted before decoding begins. The size alone is no bound: a JPEG of 2 MB can hold
-60,000 scans, and each of them goes over the whole picture.
+Decoders read only this output: no EXIF, profile, comment, thumbnail, second image or animation reaches them. Segments
+and scans are counted before decoding, since the file size alone is no limit: a JPEG of 2 MB can have 60,000 scans,
+each covering the whole image.
 Formats: ITU-T T.81, annex B (JPEG); W3C Portable Network Graphics, section 5 (PNG).
 """
 
@@ -12,18 +12,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 MAX_SEGMENTS = 4096
-"""A picture of 2 MB in IDAT chunks of 8 kB has 256; colour profiles have up to 255 segments."""
+"""An image of 2 MB in IDAT chunks of 8 kB has 256; colour profiles have up to 255 segments."""
 MAX_SCANS = 32
-"""libjpeg's own script for progressive pictures has 10 scans, those that search for the smallest file up to 15."""
+"""libjpeg's script for progressive images has 10 scans; optimisers for the smallest file use up to 15."""
 
 _JPEG_START, _PNG_START = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
-"""Neither a stuffed byte (FF 00) nor a restart marker, which are parts of a scan's data."""
+"""Excludes stuffed bytes (FF 00) and restart markers, which belong to a scan's data."""
 _TEM, _END, _SCAN = 0x01, 0xD9, 0xDA
 _PROGRESSIVE = 0xC2
 _FRAMES = frozenset((0xC0, 0xC1, _PROGRESSIVE))
 _NEEDED = _FRAMES | {0xC4, 0xDB, 0xDD, _SCAN, _END}
-"""With the tables (DHT, DQT) and the restart interval (DRI)."""
+"""Includes the tables (DHT, DQT) and the restart interval (DRI)."""
 _OTHER_CODINGS = frozenset(range(0xC3, 0xD0)) - {0xC4, 0xC8} | {0xDE, 0xDF}
 _JFIF, _ADOBE = 0xE0, 0xEE
 _JFIF_SEGMENT = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
@@ -37,14 +37,14 @@ OTHER_CODING = "is a lossless, hierarchical or arithmetic-coded JPEG; send a bas
 
 
 class InvalidPictureError(ValueError):
-    """The message says what is wrong and what would be right."""
+    """The message says what is wrong and what would be correct."""
 
 
 @dataclass(frozen=True, slots=True)
 class PictureParts:
-    """A picture's size in pixels, and a file with the parts that make it.
+    """An image's size in pixels, and a file that contains only the image.
 
-    `is_plain`: a baseline JPEG as detectors send it, whose coefficients can be coded anew.
+    `is_plain`: a baseline JPEG as detectors send it, whose coefficients can be re-encoded.
     """
 
     width: int
@@ -54,7 +54,7 @@ class PictureParts:
 
 
 def parts_of(content: bytes) -> PictureParts:
-    """Return the parts that make the picture of a JPEG or PNG file. Raises InvalidPictureError."""
+    """Return the image parts of a JPEG or PNG file. Raises InvalidPictureError."""
     if content.startswith(_JPEG_START):
         return _jpeg_parts(content)
     if content.startswith(_PNG_START):
@@ -81,7 +81,7 @@ def _jpeg_parts(content: bytes) -> PictureParts:
 
 
 def _kept_of_jpeg(marker: int, segment: bytes) -> bytes:
-    """What is written of a segment; nothing, where the picture does not need it."""
+    """Return the part of a segment to keep; empty if the image does not need it."""
     body = segment[4:]
     if marker in _OTHER_CODINGS:
         raise InvalidPictureError(OTHER_CODING)
@@ -93,7 +93,7 @@ def _kept_of_jpeg(marker: int, segment: bytes) -> bytes:
 
 
 def _jpeg_segments(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """The marker segments with their markers, up to the picture's end; a scan's comes with its data."""
+    """Yield the segments with their markers up to the end of the image; a scan's segment includes its data."""
     position = 2
     for _ in range(MAX_SEGMENTS):
         found = _MARKER.search(content, position)

@@ -1,7 +1,7 @@
-"""Decodes pictures from outside, in a process of its own that the kernel ends when one costs too much.
+"""Decode uploaded images in a separate process that the kernel kills if one takes too long.
 
-Reads a length and a picture from standard input, writes a status, a length and a JPEG to standard output, and goes on
-with the next until its input ends. `picture_decoder` starts it.
+Reads a length and an image from standard input, writes a status, a length and a JPEG to standard output, and repeats
+until its input ends. `picture_decoder` starts it.
 """
 
 import io
@@ -21,15 +21,15 @@ _STORED_AS_RGB = 0
 
 
 def encoded_anew(content: bytes) -> bytes:
-    """Return the pixels as a JPEG of our own making. Raises what Pillow raises for a damaged picture."""
+    """Return the pixels as a new JPEG. Raises whatever Pillow raises for a damaged image."""
     with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
         return _kept_quality(picture) or _converted(picture)
 
 
 def _kept_quality(picture: ImageFile) -> bytes | None:
-    """A JPEG keeps its tables: encoding it finer than it came would add bytes and no detail.
+    """Return a JPEG's quantisation tables: a higher quality would add bytes without detail.
 
-    Its pixels stay in the colour space that they are stored in, so that nothing is converted to and fro.
+    The pixels stay in their stored colour space, which avoids conversions.
     """
     if picture.format != "JPEG" or picture.mode != "RGB" or picture.info.get("adobe_transform") == _STORED_AS_RGB:
         return None
@@ -39,7 +39,7 @@ def _kept_quality(picture: ImageFile) -> bytes | None:
     output = io.BytesIO()
     try:
         picture.save(output, format="JPEG", quality="keep")
-    except ValueError:  # tables that a baseline JPEG cannot hold
+    except ValueError:  # tables that a baseline JPEG cannot contain
         return None
     return output.getvalue()
 
@@ -60,10 +60,10 @@ def _answer(content: bytes) -> tuple[int, bytes]:
 
 
 def main(cpu_seconds: float, memory_bytes: int) -> None:
-    """Answer until the input ends. SIGPROF, which nothing here handles, ends a picture that takes longer."""
+    """Process images until the input ends. SIGPROF, which is not handled, kills the process for a slow image."""
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold the picture
-    warnings.simplefilter("ignore")  # Pillow warns of large pictures; their size was checked before
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would contain the image
+    warnings.simplefilter("ignore")  # Pillow warns about large images; the size has been checked
     source, target = sys.stdin.buffer, sys.stdout.buffer
     while length := source.read(LENGTH_BYTES):
         content = source.read(int.from_bytes(length))

@@ -1,7 +1,7 @@
-"""Pictures from outside made safe: known by their content, bounded before they are decoded, written anew.
+"""Sanitise uploaded images: identified by content, limited before decoding, and re-encoded.
 
-What is no JPEG or PNG, too large, truncated, or made to cost much is refused. What passes is encoded again, a plain
-JPEG from its coefficients, all else from its pixels, so that nothing else in the sent file is kept.
+Files that are not JPEG or PNG, or are too large, truncated or too expensive to decode, are rejected. Other files are
+re-encoded, plain JPEGs from their coefficients and the rest from pixels, so that nothing else of the file is kept.
 """
 
 from surveillance.core.jpeg_rewrite import rewritten
@@ -16,12 +16,12 @@ TOO_MANY_PIXELS = f"must be at most {MAX_SIDE_PIXELS} x {MAX_SIDE_PIXELS} pixels
 
 
 def clean_picture(content: bytes) -> bytes:
-    """Return the picture in `content` as a baseline JPEG (RGB, no metadata).
+    """Return the image in `content` as a baseline JPEG (RGB, no metadata).
 
     Raises InvalidPictureError, or picture_decoder.DecoderUnavailableError.
     """
     if not content:
-        raise InvalidPictureError("is empty; send a JPEG or PNG picture")
+        raise InvalidPictureError("is empty; send a JPEG or PNG image")
     if len(content) > MAX_BYTES:
         raise InvalidPictureError(f"must be at most {MAX_BYTES // 1024 // 1024} MB")
     parts = parts_of(content)

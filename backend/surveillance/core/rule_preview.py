@@ -1,7 +1,7 @@
-"""What rules would have alerted on, as far as stored alerts can tell.
+"""Preview which alerts rules would have created, as far as stored alerts show.
 
-An alert holds where its object was in one picture, and neither its way nor the objects that no rule told of. So every
-answer says how sure it is, and none pretends to be a replay (`cctv replay` is one).
+An alert contains its object's position in one frame, but neither its path nor objects that no rule reported.
+Therefore each result states its certainty. `cctv replay` gives exact results.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ from vigil_contracts.schedule import is_armed
 
 
 class Certainty(StrEnum):
-    """How near a count is to what would have happened."""
+    """How close a count is to what would have happened."""
 
     COUNTED = "counted"
     AT_MOST = "at_most"
@@ -28,7 +28,7 @@ class Certainty(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """Where an alert's object was. `track` is the detector's name for the object, or anything else of its own."""
+    """The position of an alert's object. `track` is the detector's name of the object, or any unique value."""
 
     alert_id: int
     track: str
@@ -51,7 +51,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class RulePreview:
-    """What one rule would have told of: the alert that shows each object, the oldest first."""
+    """The alerts that one rule would have created: one per object, the oldest first."""
 
     rule: str
     alert_ids: tuple[int, ...]
@@ -59,7 +59,7 @@ class RulePreview:
 
 
 def previews(detection: Detection, sightings: Iterable[Sighting]) -> list[RulePreview]:
-    """A preview of each rule of `detection`, in their order; of the rule for everything where there is none."""
+    """Return a preview of each rule of `detection` in order; of the implicit rule if there is none."""
     in_order = sorted(sightings, key=lambda one: one.at)
     by_track: dict[str, list[Sighting]] = {}
     for one in in_order:
@@ -89,7 +89,7 @@ def _preview(rule: Rule, detection: Detection, objects: Sequence[Sequence[Sighti
 
 
 def _concerns(rule: Rule, detection: Detection, one: Sighting) -> bool:
-    """As the detector has it: the camera's own classes and confidence first, then the rule's."""
+    """Apply the same order as the detector: the camera's classes and confidence first, then the rule's."""
     return (
         is_named(detection.classes, one.label, one.kind)
         and one.confidence >= detection.minimum_confidence

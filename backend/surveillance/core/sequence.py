@@ -1,4 +1,4 @@
-"""Rows in the order of their ids, though transactions do not commit in that order."""
+"""Deliver rows in the order of their ids, although transactions do not commit in that order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 30.0
-"""How long a missing id is waited for at most, whoever may still be writing: a transaction that somebody left open
-must not silence everything for ever. No request lasts as long."""
+"""Maximum time to wait for a missing id: a transaction that someone left open must not block delivery forever. No
+request takes this long."""
 
 Writers = frozenset[str]
-"""Names of transactions that may have drawn an id and are not over."""
+"""Transactions that may have allocated an id and are still open."""
 
 
 @dataclass(slots=True)
@@ -22,10 +22,10 @@ class _Waiting(Generic[T]):
 
 
 class InOrder(Generic[T]):
-    """Gives out each row once, in the order of ids, so that «everything after id N» never misses one.
+    """Delivers each row once, in the order of ids, so that «everything after id N» never misses one.
 
-    A row that comes after a missing id waits until all who were writing when it was seen are done: the missing one is
-    there then, or was rolled back (a repeated event uses up an id). A transaction that begins later draws a later id.
+    A row after a missing id waits until all transactions that were open when it was seen have ended: then the missing
+    row exists or was rolled back (a repeated event uses up an id). Later transactions allocate higher ids.
     """
 
     def __init__(self, position: int) -> None:
@@ -34,13 +34,13 @@ class InOrder(Generic[T]):
 
     @property
     def has_gap(self) -> bool:
-        """Whether rows wait for one that is missing."""
+        """Return whether rows wait for a missing one."""
         return bool(self._waiting)
 
     def take(self, found: Mapping[int, T], *, writing: Writers, now: float) -> list[T]:
-        """Adds rows that are in the database and returns those whose turn it is.
+        """Add rows that are in the database and return those that may be delivered.
 
-        `writing`: who was not done before `found` was read; asked for where `has_gap`. `now` in seconds, monotonic.
+        `writing`: transactions open before `found` was read; required if `has_gap`. `now` in seconds, monotonic.
         """
         for row_id, row in found.items():
             if row_id > self.position:
@@ -57,7 +57,7 @@ class InOrder(Generic[T]):
         return taken
 
     def note(self, writing: Writers) -> None:
-        """Notes for the rows that wait since the last `take` who may still bring what is missing before them."""
+        """Record for the rows waiting since the last `take` which transactions may add missing ones."""
         for one in self._waiting.values():
             if one.writers is None:
                 one.writers = writing

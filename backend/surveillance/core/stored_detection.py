@@ -1,4 +1,4 @@
-"""Detection settings as they are stored, which may be older than the contract's bounds."""
+"""Read stored detection settings, which may violate newer limits."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from vigil_contracts.detection import Detection
 
 
 def readable_detection(stored: Mapping[str, Any]) -> Detection:
-    """Return the settings without the fields that are not valid: one camera must not make a page fail."""
+    """Return the settings without invalid fields: a single camera must not break a page."""
     values = dict(stored)
     while True:
         try:

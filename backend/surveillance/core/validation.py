@@ -1,4 +1,4 @@
-"""Checks of what comes from outside; every error names the field and says what would be right."""
+"""Validate input; every error names the field and the correct form."""
 
 import re
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from vigil_contracts.stream_url import MASK, InvalidStreamUrlError, mask_stream_
 
 MAX_URL_LENGTH = 2000
 _MASKED = re.compile(rf"://{re.escape(MASK)}@|[/=?]{re.escape(MASK)}(?=$|[_&;,/?])")
-"""How `mask_stream_url` shows credentials."""
+"""How `mask_stream_url` displays credentials."""
 Errors = dict[str, list[str]]
 Model = TypeVar("Model", bound=BaseModel)
 
 
 class InvalidInputError(Exception):
-    """`errors`: field (dotted where it is nested) to what is wrong with it. Holds no value that was sent."""
+    """`errors` maps fields (dotted if nested) to problems. It contains no input values."""
 
     def __init__(self, errors: Mapping[str, list[str]]) -> None:
         super().__init__("; ".join(f"{name}: {' '.join(texts)}" for name, texts in errors.items()))
@@ -27,7 +27,7 @@ class InvalidInputError(Exception):
 
 
 def parse(model: type[Model], values: object, *, prefix: str = "") -> Model:
-    """`values` as `model`. Raises InvalidInputError whose fields start with `prefix`, as in `detection.classes`."""
+    """Return `values` as `model`. Raises InvalidInputError; its fields start with `prefix`."""
     try:
         parsed = model.model_validate(values)
     except ValidationError as error:
@@ -45,15 +45,15 @@ NOT_STORABLE = "must not contain NUL characters or unpaired surrogates"
 
 
 def is_storable(text: str) -> bool:
-    """Whether PostgreSQL can hold the text."""
+    """Return whether PostgreSQL can store the text."""
     return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def stream_url(sent: str, *, stored: str | None = None, policy: AddressPolicy | None = None) -> str:
-    """The stream URL to store: `sent`, or `stored` when `sent` is how `stored` is shown.
+    """Return the stream URL to store: `sent`, or `stored` if `sent` is the masked form of `stored`.
 
-    Raises InvalidInputError. A mask with anything else changed is refused: the credentials of one host are never
-    sent to another because somebody edited what they were shown. `policy`: where cameras may be.
+    Raises InvalidInputError. A mask with any other change is rejected: otherwise, editing a masked URL could send the
+    credentials of one host to another. `policy`: the permitted addresses of cameras.
     """
     try:
         url = validate_stream_url(sent)
@@ -95,7 +95,7 @@ def _texts(values: object, name: str = "") -> list[tuple[str, str]]:
 
 
 def as_json_object(value: Any, *, field: str) -> dict[str, Any]:
-    """`value` if it is a JSON object. Raises InvalidInputError."""
+    """Return `value` if it is a JSON object. Raises InvalidInputError."""
     if not isinstance(value, dict):
         raise InvalidInputError({field: ["must be a JSON object"]})
     return value

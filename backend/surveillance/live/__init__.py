@@ -1,1 +1,1 @@
-"""Live pictures: from one detector to as many viewers as come, none of which waits for another."""
+"""Live view: relays frames from one detector to any number of viewers, none of which delays another."""

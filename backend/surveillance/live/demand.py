@@ -1,4 +1,4 @@
-"""Tells detectors which cameras are looked at in this process, for as long as they are."""
+"""Request frames from detectors while a camera has viewers in this process."""
 
 import asyncio
 import logging
@@ -16,11 +16,11 @@ logger = logging.getLogger(__name__)
 
 RENEW_SECONDS = 2.0
 LAPSE_SECONDS = 6.0
-"""So long after the last viewer has left (at most), detectors send nothing more."""
+"""Detectors stop sending at most this long after the last viewer has left."""
 
 
 def say(camera_ids: Iterable[int]) -> None:
-    """Writes the demand down, in this thread."""
+    """Store the demand, in this thread."""
     close_old_connections()
     try:
         now = timezone.now()
@@ -35,7 +35,7 @@ def say(camera_ids: Iterable[int]) -> None:
 
 
 class Demand:
-    """Used by the event loop alone; renews everything in one statement every `RENEW_SECONDS`."""
+    """Used by the event loop only; renews all demands in one statement every `RENEW_SECONDS`."""
 
     def __init__(self, say: Callable[[Iterable[int]], None] = say) -> None:
         self._say = say
@@ -45,7 +45,7 @@ class Demand:
         self._task: asyncio.Task[None] | None = None
 
     def want(self, camera_id: int) -> None:
-        """Somebody looks at the camera."""
+        """Add a viewer of the camera."""
         if camera_id in self._wanted:
             return
         self._wanted.add(camera_id)
@@ -54,7 +54,7 @@ class Demand:
             self._task = asyncio.create_task(self._run())
 
     def drop(self, camera_id: int) -> None:
-        """Nobody does any more."""
+        """Remove the camera, which has no viewer left."""
         self._wanted.discard(camera_id)
 
     async def _run(self) -> None:
@@ -62,8 +62,8 @@ class Demand:
             self._wake.clear()
             try:
                 await asyncio.get_running_loop().run_in_executor(self._executor, self._say, set(self._wanted))
-            except Exception as error:  # noqa: BLE001 viewers wait for a database that is away
-                logger.warning("detectors cannot be asked for pictures: %s", type(error).__name__)
+            except Exception as error:  # noqa: BLE001 viewers wait while the database is unavailable
+                logger.warning("could not request live frames from detectors: %s; retrying", type(error).__name__)
             try:
                 await asyncio.wait_for(self._wake.wait(), RENEW_SECONDS)
             except TimeoutError:

@@ -1,7 +1,7 @@
-"""The pictures of this moment, by camera: in memory for the viewers of this process, through Redis for the others'.
+"""Distribute live frames by camera: in memory to viewers of this process, through Redis to those of others.
 
-Nothing is kept but each camera's newest picture, for the moment in which it may serve as a snapshot. A viewer has
-room for one picture: whoever is slow finds the newest one, and makes nobody wait.
+Only each camera's newest frame is kept, for as long as it can serve as a snapshot. A viewer has space for one frame:
+a slow viewer gets the newest one and delays no other.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _PAUSE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A JPEG. `taken_at`: Unix time by the detector's clock; `came_at`: by this process's monotonic one."""
+    """A JPEG. `taken_at`: Unix time of the detector's clock; `came_at`: this process's monotonic time."""
 
     jpeg: bytes
     taken_at: float
@@ -37,19 +37,19 @@ class Picture:
 
 @dataclass(eq=False, slots=True)
 class Viewer:
-    """Somebody who looks at a camera."""
+    """A viewer of one camera."""
 
     camera_id: int
     _newest: Picture | None = None
     _has_come: asyncio.Event = field(default_factory=asyncio.Event)
 
     def offer(self, picture: Picture) -> None:
-        """Puts the picture in the place of one that was not taken."""
+        """Store the frame, replacing one that was not taken."""
         self._newest = picture
         self._has_come.set()
 
     async def take(self) -> Picture:
-        """The newest picture, once there is one that was not taken yet."""
+        """Wait for a new frame and return the newest."""
         while self._newest is None:
             self._has_come.clear()
             await self._has_come.wait()
@@ -58,7 +58,7 @@ class Viewer:
 
 
 class Hub:
-    """One of each process; used by its event loop alone. `redis_url` empty: this process is the only one."""
+    """One per process, used by its event loop only. `redis_url` empty: there are no other processes."""
 
     def __init__(self, redis_url: str, demand: Demand) -> None:
         self._own_id = b""
@@ -75,12 +75,12 @@ class Hub:
 
     @property
     def _id(self) -> bytes:
-        """Which process this is; made late, since workers are forked from one that has imported this."""
+        """Return this process's id; created late, since workers are forked after the import."""
         self._own_id = self._own_id or os.urandom(16)
         return self._own_id
 
     async def publish(self, camera_id: int, jpeg: bytes, taken_at: float) -> None:
-        """Gives a picture to all who look at the camera."""
+        """Deliver a frame to all viewers of the camera."""
         self._deliver(camera_id, Picture(jpeg, taken_at, time.monotonic()))
         if self._redis is None:
             return
@@ -91,12 +91,12 @@ class Hub:
             self._complain(error)
 
     def newest(self, camera_id: int) -> Picture | None:
-        """A picture that is young enough to be shown as the newest."""
+        """Return the newest frame if it is recent enough for a snapshot."""
         picture = self._newest.get(camera_id)
         return picture if picture is not None and time.monotonic() - picture.came_at < SNAPSHOT_SECONDS else None
 
     def enter(self, camera_id: int) -> Viewer:
-        """From now on its pictures are wanted; give the viewer back to `leave`."""
+        """Add a viewer of the camera; release it with `leave`."""
         viewer = Viewer(camera_id)
         viewers = self._viewers[camera_id]
         viewers.add(viewer)
@@ -106,7 +106,7 @@ class Hub:
         return viewer
 
     def leave(self, viewer: Viewer) -> None:
-        """When nobody is left, the demand lapses by itself."""
+        """Remove a viewer. Without viewers the demand expires."""
         viewers = self._viewers[viewer.camera_id]
         viewers.discard(viewer)
         if not viewers:
@@ -124,7 +124,7 @@ class Hub:
         self._newest[camera_id] = picture
 
     async def _listen(self, client: "redis.asyncio.Redis", camera_id: int) -> None:
-        """The camera's pictures that came to other processes."""
+        """Receive the camera's frames that arrived at other processes."""
         while True:
             pubsub = client.pubsub(ignore_subscribe_messages=True)
             try:
@@ -147,5 +147,5 @@ class Hub:
 
     def _complain(self, error: Exception) -> None:
         if not self._failing:
-            logger.warning("live pictures do not reach other processes: %s", type(error).__name__)
+            logger.warning("could not exchange live frames with other processes: %s", type(error).__name__)
         self._failing = True

@@ -1,7 +1,7 @@
-"""Live pictures on their way in. Ten a second for each camera that is looked at: too many to ask Django each time.
+"""Receive live frames. Ten per second for each watched camera are too many to ask Django each time.
 
-The first picture goes the whole way, and Django says whether the token may send for the camera. That holds for some
-seconds, for this token and camera alone; until then pictures go from the socket to the viewers.
+Django checks with the first frame whether the token may send for the camera. The result is valid for some seconds,
+for this token and camera only; until then frames go directly from the socket to the viewers.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from surveillance.stream.handoff import HEADER, Application, Message, Receive, S
 from vigil_contracts.errands import MAX_FRAME_BYTES
 
 VALID_SECONDS = 4.0
-"""How long a detector's token that was revoked may go on sending."""
+"""How long a detector whose token was revoked may continue to send."""
 _PATH = re.compile(r"^/api/cameras/(\d{1,19})/frames/$")
 _NO_JPEG = b'{"detail":"The body must be a JPEG of at most 1 MB."}'
 
 
 class FrameIntake:
-    """An ASGI application around the one that hands streams over. `django` is asked who may send."""
+    """An ASGI application around the one that hands over streams. `django` checks the permission."""
 
     def __init__(self, application: Application, hub: Hub, django: Application) -> None:
         self._application, self._django = application, django
@@ -47,7 +47,7 @@ class FrameIntake:
         await self._hub.publish(int(found[1]), jpeg, _timestamp(headers.get(b"x-timestamp", b"")))
 
     async def _ask(self, scope: Any, send: Send, who: tuple[bytes, int]) -> bool:
-        """Whether Django lets it in. Where not, its answer is sent."""
+        """Return whether Django permits the request; if not, Django's response is sent."""
         is_permitted = False
 
         is_read = False
@@ -55,7 +55,7 @@ class FrameIntake:
         async def nothing() -> Message:
             nonlocal is_read
             if is_read:
-                await asyncio.Event().wait()  # the client is still there; Django stops listening by itself
+                await asyncio.Event().wait()  # the client is still connected; Django stops listening on its own
             is_read = True
             return {"type": "http.request", "body": b"", "more_body": False}
 
@@ -78,7 +78,7 @@ class FrameIntake:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The request's body; None where it is too long. It is read to its end, so that the answer arrives."""
+    """Return the request's body; None if it is too long. Reads it to the end, so that the response arrives."""
     parts, length, more = [], 0, True
     while more:
         message = await receive()
@@ -98,7 +98,7 @@ async def _answer(send: Send, status: int, body: bytes) -> None:
 
 
 def _timestamp(sent: bytes) -> float:
-    """When the picture was taken; now, where that was not said."""
+    """Return when the frame was taken; the current time if the header is missing."""
     with contextlib.suppress(ValueError):
         taken_at = float(sent.decode("ascii", "replace"))
         if abs(taken_at - time.time()) < 3600:

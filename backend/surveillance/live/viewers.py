@@ -1,4 +1,4 @@
-"""What a viewer gets: pictures one after the other (MJPEG), or the newest one."""
+"""Responses for viewers: a stream of frames (MJPEG), or the newest frame."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ Take = Callable[[], Awaitable[Picture]]
 
 
 class LiveStreams:
-    """Writes multipart/x-mixed-replace: each part takes the place of the one before it."""
+    """Writes multipart/x-mixed-replace: each part replaces the one before it."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -22,7 +22,7 @@ class LiveStreams:
     async def __call__(self, stream: Stream) -> None:
         camera, pause, boundary = stream.value.split(":")
         await stream.start()
-        # A browser shows a part when the next boundary has come: each part ends with it.
+        # Browsers display a part when its closing boundary arrives, so each part includes it.
         await stream.write(f"--{boundary}\r\n".encode())
         viewer = self._hub.enter(int(camera))
         try:
@@ -36,12 +36,12 @@ async def _write(stream: Stream, take: Take, pause_seconds: float, boundary: str
         picture = await take()
         written_at = time.monotonic()
         await stream.write(part(picture, boundary))
-        # A tenth less: pictures that come at the very rate asked for are all shown.
+        # Subtract a tenth, so that frames arriving at exactly the requested rate all pass.
         await asyncio.sleep(max(0.0, written_at + 0.9 * pause_seconds - time.monotonic()))
 
 
 class Snapshots:
-    """Writes the newest picture, asking for one where nobody looks."""
+    """Writes the newest frame, and requests one if the camera has no viewer."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -69,7 +69,7 @@ class Snapshots:
 
 
 def part(picture: Picture, boundary: str) -> bytes:
-    """One part of the answer (RFC 2046, section 5.1), up to the boundary of the next."""
+    """Return one part of the response (RFC 2046, section 5.1), including the next boundary."""
     size, time_taken = len(picture.jpeg), f"{picture.taken_at:.3f}"
     head = f"Content-Type: image/jpeg\r\nContent-Length: {size}\r\nX-Timestamp: {time_taken}\r\n\r\n"
     return head.encode() + picture.jpeg + f"\r\n--{boundary}\r\n".encode()

@@ -1,4 +1,4 @@
-"""What commands print: a table for people, JSON for programs."""
+"""Output of commands: a table for people, JSON for programs."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,12 +8,12 @@ from django.core.management.base import CommandParser
 
 
 def add_output_argument(parser: CommandParser) -> None:
-    """Adds `--output table|json`."""
+    """Add `--output table|json`."""
     parser.add_argument("--output", choices=("table", "json"), default="table", help="default: table")
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
-    """The rows under the columns' titles (name -> title), numbers to the right."""
+    """Return the rows below the columns' titles (name -> title), with numbers aligned to the right."""
     lines = [list(columns.values()), *([str(row[name]) for name in columns] for row in rows)]
     widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
     to_the_right = [bool(rows) and isinstance(rows[0][name], int) for name in columns]
@@ -27,10 +27,10 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
 
 
 def as_json(value: object) -> str:
-    """One JSON document."""
+    """Return one JSON document."""
     return json.dumps(value, indent=2, default=str)
 
 
 def megabytes(size_bytes: int) -> str:
-    """Such as `12.3 MB`."""
+    """Return a size such as `12.3 MB`."""
     return f"{size_bytes / 1_000_000:.1f} MB"

@@ -1,4 +1,4 @@
-"""Tables and constraints."""
+"""Database tables and constraints."""
 
 from surveillance.models.alert import Alert, AlertComment
 from surveillance.models.camera import Camera, CameraListVersion, ManagedBy

@@ -1,4 +1,4 @@
-"""An event that a detector has seen."""
+"""Alerts: events that a detector has reported."""
 
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from vigil_contracts.names import AlertType
 
 
 class Alert(models.Model):
-    """One alert. `event_id` is the detector's name for the event: the database holds it once per camera."""
+    """One alert. `event_id` is the detector's id of the event, unique for each camera."""
 
     camera = models.ForeignKey(Camera, on_delete=models.CASCADE, related_name="alerts")
     event_id = models.CharField(max_length=64)
@@ -46,7 +46,7 @@ class Alert(models.Model):
     is_false_positive = models.BooleanField(default=False)
 
     class Meta:
-        # The order in which alerts were stored: a camera's clock that is wrong moves no alert out of sight.
+        # The order of storing: a camera with a wrong clock does not move alerts out of sight.
         ordering: ClassVar[list[str]] = ["-id"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             UniqueConstraint(fields=["camera", "event_id"], name="alert_event_unique_per_camera"),
@@ -56,7 +56,7 @@ class Alert(models.Model):
             models.Index(fields=["camera", "-id"], name="alert_camera_newest"),
             models.Index(fields=["-timestamp", "-id"], name="alert_latest"),
             models.Index(fields=["-id"], name="alert_open_newest", condition=Q(acknowledged=False)),
-            # Retention asks for a camera's oldest, the sweep for the row that names a file.
+            # For retention, which selects a camera's oldest alerts, and the sweep, which looks up a file's row.
             models.Index(fields=["camera", "received_at"], name="alert_camera_oldest"),
             models.Index(fields=["image"], name="alert_of_image", condition=~Q(image="")),
             models.Index(fields=["clip"], name="alert_of_clip", condition=~Q(clip="")),
@@ -72,7 +72,7 @@ class Alert(models.Model):
 
 
 class AlertComment(models.Model):
-    """What somebody has to say about an alert."""
+    """A user's comment on an alert."""
 
     alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="comments")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")

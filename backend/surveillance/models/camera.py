@@ -21,19 +21,19 @@ group_name = RegexValidator(r"^[A-Za-z0-9._-]+$", "may hold letters, digits, -, 
 
 
 def default_detection() -> dict[str, object]:
-    """The detection settings of a camera for which none were given."""
+    """Return the default detection settings of a camera."""
     return Detection().model_dump(mode="json")
 
 
 class ManagedBy(models.TextChoices):
-    """Where the camera's description is kept: the other side shows it read-only."""
+    """The source of truth of the camera's settings; the other side displays them read-only."""
 
     BACKEND = "backend", "Backend"
     KUBECTL = "kubectl", "kubectl"
 
 
 class Camera(models.Model):
-    """One camera: of the user who made it, and of a site if it is in one."""
+    """One camera, owned by the user who created it, and shared with a site if it is in one."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="cameras")
     name = models.CharField(max_length=100)
@@ -79,7 +79,7 @@ class Camera(models.Model):
         ordering: ClassVar[list[str]] = ["name", "id"]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["is_active", "id"], name="camera_active"),
-            # Not unique: a site's admin who names a camera must not learn the names of its owner's other cameras.
+            # Not unique: otherwise a site admin could find out the names of the owner's other cameras.
             models.Index(fields=["user", "name"], name="camera_user_name"),
         ]
 
@@ -88,19 +88,19 @@ class Camera(models.Model):
 
     @property
     def is_address_unreadable(self) -> bool:
-        """Whether the key that encrypted the stream's URL is missing."""
+        """Return whether the key that encrypted the stream's URL is missing."""
         return "rtsp_url" not in self.get_deferred_fields() and isinstance(self.rtsp_url, UnreadableText)
 
     @property
     def masked_rtsp_url(self) -> str:
-        """The URL as people may see it; empty where it cannot be read."""
+        """Return the URL without credentials; empty if it cannot be decrypted."""
         return mask_stream_url(self.rtsp_url)
 
 
 class CameraListVersion(models.Model):
-    """One row whose number grows with every change to any camera: the entity tag of `active-cameras/`.
+    """One row whose number increases with every camera change: the entity tag of `active-cameras/`.
 
-    Times will not do: two changes in one microsecond, or hosts whose clocks differ, would share one.
+    Timestamps are not sufficient: two changes in one microsecond, or on hosts with different clocks, could share one.
     """
 
     number = models.PositiveBigIntegerField(default=0)

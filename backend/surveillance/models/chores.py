@@ -1,10 +1,10 @@
-"""When each of the backend's regular chores was last begun, so that of several processes one does it."""
+"""When each housekeeping task last began, so that only one of several processes runs it."""
 
 from django.db import models
 
 
 class Chore(models.Model):
-    """One of them."""
+    """One housekeeping task."""
 
     name = models.CharField(max_length=32, primary_key=True)
     begun_at = models.DateTimeField()

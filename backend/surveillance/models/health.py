@@ -1,4 +1,4 @@
-"""What a camera's detector reported last. A table of its own: heartbeats come every 10 s and touch no camera row."""
+"""The last report of a camera's detector, in a separate table: the camera row does not change every 10 s."""
 
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ class CameraHealth(models.Model):
     """The last heartbeat."""
 
     camera = models.OneToOneField(Camera, primary_key=True, on_delete=models.CASCADE, related_name="health_report")
-    # No `choices`: a new reason is no change of the table. The heartbeat's contract has checked them.
+    # No `choices`: new reasons need no migration. The heartbeat has been validated.
     phase = models.CharField(max_length=16)
     reason = models.CharField(max_length=32)
     message = models.CharField(max_length=500, blank=True)
@@ -37,7 +37,7 @@ class CameraHealth(models.Model):
 
 
 class CameraHealthChange(models.Model):
-    """From when on a camera was in another state than before: its history, for people."""
+    """A change of a camera's state, for its history."""
 
     camera = models.ForeignKey(Camera, on_delete=models.CASCADE, related_name="health_changes")
     at = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""Camera resources in Kubernetes: which of them a row stands for, where it came from there, and how each is."""
+"""Camera resources in Kubernetes: the camera that each belongs to, its origin and its state."""
 
 from typing import ClassVar
 
@@ -8,7 +8,7 @@ from surveillance.models.camera import Camera
 
 
 class CameraResource(models.Model):
-    """One resource. Its uid is what it is known by: a name may be given again, a uid never is."""
+    """One resource, identified by its uid: names can be reused, uids never."""
 
     camera = models.OneToOneField(Camera, primary_key=True, on_delete=models.CASCADE, related_name="resource")
     uid = models.CharField(max_length=64, unique=True)
@@ -21,10 +21,10 @@ class CameraResource(models.Model):
 
 
 class CameraResourceState(models.Model):
-    """How the camera's resource is, as its operator reported last: for people, and for nothing else.
+    """The state of the camera's resource, as the operator last reported it; for display only.
 
-    A table of its own: its writes touch no camera row. Without a constraint in the database, since a version that
-    does not know the table must be able to delete a camera.
+    A separate table, so that updates do not touch the camera row. It has no database constraint, since an older
+    version that does not know this table must be able to delete a camera.
     """
 
     camera = models.OneToOneField(
@@ -32,7 +32,7 @@ class CameraResourceState(models.Model):
     )
     source = models.CharField(max_length=200, help_text="Cluster and namespace.")
     name = models.CharField(max_length=253)
-    # No `choices`: a new phase is no change of the table. The contract has checked it.
+    # No `choices`: new phases need no migration. The report has been validated.
     phase = models.CharField(max_length=16)
     conditions = models.JSONField(default=list)
     node = models.CharField(max_length=253, blank=True)
@@ -40,7 +40,7 @@ class CameraResourceState(models.Model):
     reported_at = models.DateTimeField()
 
     REPORTED: ClassVar[tuple[str, ...]] = ("source", "name", "phase", "conditions", "node", "detector_class")
-    """The columns that the operator's report fills."""
+    """The columns that the operator's report sets."""
 
     def __str__(self) -> str:
         return f"{self.source}/{self.name}: {self.phase}"

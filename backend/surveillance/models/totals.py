@@ -1,4 +1,4 @@
-"""How many alerts each camera has given: counted as they are stored, since counting a million rows takes seconds."""
+"""Alert totals for each camera, updated when alerts are stored: counting a million rows would take seconds."""
 
 from django.db import models
 
@@ -6,7 +6,7 @@ from surveillance.models.camera import Camera
 
 
 class CameraAlerts(models.Model):
-    """One camera's alerts. An alert that is deleted later was given all the same."""
+    """Totals of one camera's alerts, including those deleted later."""
 
     camera = models.OneToOneField(Camera, primary_key=True, on_delete=models.CASCADE, related_name="alert_totals")
     total = models.PositiveBigIntegerField(default=0)

@@ -1,1 +1,1 @@
-"""Reads. Whoever has no right to a row does not find it."""
+"""Read cameras and alerts. Rows that a principal cannot access are not found."""

@@ -1,6 +1,6 @@
-"""Who may see which cameras and alerts: the API, the dashboard, streams and notifications all ask here.
+"""Decide which cameras and alerts a principal can access: for API, dashboard, streams and notifications.
 
-What a principal may not see does not exist for them (404). What they see in too small a role is refused (403).
+Objects that a principal cannot view are not found (404). Actions that need a higher role are denied (403).
 """
 
 from collections.abc import Collection
@@ -18,12 +18,12 @@ from vigil_apps.sites.selectors import members_of, site_ids_of
 
 ROLE_TOO_SMALL = "Your role in this camera's site does not let you do that."
 FEW_CAMERAS = 500
-"""So many are named to the database one by one. It knows then how many alerts they have, and takes the cameras' index
-where these are few; a condition on the cameras' owner makes it walk through everybody's alerts to find them."""
+"""Up to this number, camera ids are passed to the database literally. It then knows how many alerts they have and
+uses the cameras' index if these are few; with a join on the owner it would scan everyone's alerts."""
 
 
 def reach(*, user_id: int, role: Role = Role.VIEWER, prefix: str = "") -> Q:
-    """Return the condition that a camera is the user's own, or of a site in which the user has the role.
+    """Return the condition that the user owns a camera, or has the role in its site.
 
     `prefix` is the path to the camera, such as `camera__`. A camera's owner has every right to it, whatever their
     role in its site.
@@ -33,7 +33,7 @@ def reach(*, user_id: int, role: Role = Role.VIEWER, prefix: str = "") -> Q:
 
 
 def cameras_visible_to(principal: Principal, role: Role = Role.VIEWER) -> QuerySet[Camera]:
-    """Return the cameras that the principal may see, or in which the user has the role."""
+    """Return the cameras for which the principal has the role."""
     if principal.scope in SERVICE_SCOPES:
         return Camera.objects.all()
     if principal.scope == Scope.DETECTOR and principal.camera_id is not None:
@@ -46,7 +46,7 @@ def cameras_visible_to(principal: Principal, role: Role = Role.VIEWER) -> QueryS
 
 
 def alerts_visible_to(principal: Principal, role: Role = Role.VIEWER) -> QuerySet[Alert]:
-    """Return the alerts of the cameras that the user may see, or in which they have the role; none for services."""
+    """Return the alerts of cameras for which the user has the role; none for services."""
     if principal.scope != Scope.USER or principal.user is None:
         return Alert.objects.none()
     alerts = Alert.objects.select_related("camera", "acknowledged_by", "resolved_by").defer("camera__rtsp_url")
@@ -61,7 +61,7 @@ def alerts_visible_to(principal: Principal, role: Role = Role.VIEWER) -> QuerySe
 def camera_for(principal: Principal, camera_id: int, role: Role = Role.VIEWER) -> Camera:
     """Return the camera with its last health report.
 
-    Raises Http404 where the principal may not see it, and PermissionDenied where they see it in a smaller role.
+    Raises Http404 if the principal cannot view it, and PermissionDenied if the role is too low.
     """
     visible = cameras_visible_to(principal).select_related("health_report", "alert_totals")
     camera = visible.filter(pk=camera_id).first()
@@ -73,7 +73,7 @@ def camera_for(principal: Principal, camera_id: int, role: Role = Role.VIEWER) -
 
 
 def alert_for(principal: Principal, alert_id: int, role: Role = Role.VIEWER) -> Alert:
-    """Return the alert. Raises Http404 and PermissionDenied as `camera_for` does."""
+    """Return the alert. Raises Http404 and PermissionDenied like `camera_for`."""
     alert = alerts_visible_to(principal).filter(pk=alert_id).first()
     if alert is None:
         raise Http404
@@ -83,14 +83,14 @@ def alert_for(principal: Principal, alert_id: int, role: Role = Role.VIEWER) -> 
 
 
 def may_send(principal: Principal, camera_id: int) -> bool:
-    """Return whether this service or detector may send the camera's alerts: `cameras_visible_to` without a query."""
+    """Return whether this service or detector may send the camera's alerts, without a query."""
     if principal.scope in SERVICE_SCOPES:
         return True
     return principal.scope == Scope.DETECTOR and principal.camera_id == camera_id
 
 
 def has_role(principal: Principal, role: Role, *, prefix: str = "") -> "ExpressionWrapper[Any]":
-    """Return an annotation of cameras, or of what `prefix` leads to them from: whether the user has the role."""
+    """Return an annotation of cameras, or of objects with the camera at `prefix`: whether the user has the role."""
     user = principal.user
     assert user is not None, "roles are of users"
     condition = Q() if user.is_superuser else reach(user_id=user.pk, role=role, prefix=prefix)
@@ -98,6 +98,6 @@ def has_role(principal: Principal, role: Role, *, prefix: str = "") -> "Expressi
 
 
 def viewers_of(cameras: Collection[Camera]) -> dict[int, frozenset[int]]:
-    """Return the ids of each camera's owner and site members, in one query at most. Superusers see all besides."""
+    """Return the ids of each camera's owner and site members, in at most one query. Superusers are not included."""
     members = members_of({camera.site_id for camera in cameras if camera.site_id is not None})
     return {camera.pk: members.get(camera.site_id or 0, frozenset()) | {camera.user_id} for camera in cameras}

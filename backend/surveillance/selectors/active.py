@@ -1,8 +1,8 @@
-"""The answer of `active-cameras/` out of Django's cache: detectors and the operator ask for it all the time.
+"""Answer `active-cameras/` from Django's cache: detectors and the operator poll it constantly.
 
-The key holds the version of the list, which is read from the database with each request and changes in the
-transaction of whatever changes the answer, so that no process ever answers what is old. An answer with credentials is
-encrypted in the cache as it is in the database. After a database was restored from a copy, empty the cache.
+The key contains the version of the list, which is read from the database with each request and changes in the same
+transaction as the list, so that no process returns outdated data. Responses with credentials are encrypted in the
+cache, as in the database. Empty the cache after restoring a database backup.
 """
 
 import json
@@ -23,13 +23,13 @@ Answer = list[dict[str, Any]]
 
 
 def cached_answer(*, tag: str, has_credentials: bool, make: Callable[[], Answer]) -> Answer:
-    """The answer with this entity tag: from the cache, or made and put there. A cache that is away is no error."""
+    """Return the response with this entity tag, from the cache if possible. An unavailable cache is not an error."""
     kept = _get(tag)
     if kept is not None:
         try:
             return list(json.loads(decrypt(kept) if has_credentials else kept))
         except CredentialsUnreadableError:
-            pass  # encrypted with a key that is gone by now
+            pass  # encrypted with a key that has been removed
     answer = make()
     text = json.dumps(answer)
     _set(tag, encrypt(text) if has_credentials else text)
@@ -39,8 +39,8 @@ def cached_answer(*, tag: str, has_credentials: bool, make: Callable[[], Answer]
 def _get(tag: str) -> str | None:
     try:
         found = cache.get(_PREFIX + tag)
-    except Exception as error:  # noqa: BLE001 whatever the cache's client raises
-        logger.warning("the cache cannot be read: %s", type(error).__name__)
+    except Exception as error:  # noqa: BLE001 the cache's client may raise anything
+        logger.warning("could not read the cache: %s", type(error).__name__)
         return None
     return found if isinstance(found, str) else None
 
@@ -49,4 +49,4 @@ def _set(tag: str, text: str) -> None:
     try:
         cache.set(_PREFIX + tag, text, VALID_SECONDS)
     except Exception as error:  # noqa: BLE001
-        logger.warning("the cache cannot be written: %s", type(error).__name__)
+        logger.warning("could not write the cache: %s", type(error).__name__)

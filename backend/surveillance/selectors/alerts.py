@@ -1,4 +1,4 @@
-"""Reads of alerts."""
+"""Read alerts."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from surveillance.models import Alert
 
 
 def rule_quality(*, alerts: QuerySet[Alert], limit: int) -> list[Mapping[str, object]]:
-    """For each camera and rule how many alerts there were and how many were false: the worst rule first."""
+    """Return for each camera and rule the number of alerts and of false positives, the worst rule first."""
     counted = alerts.order_by().values("camera", "camera__name", "rule", "alert_type")
     false = Count("id", filter=Q(is_false_positive=True))
     rows = counted.annotate(alerts=Count("id"), false_positives=false)

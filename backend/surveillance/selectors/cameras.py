@@ -1,4 +1,4 @@
-"""Reads of cameras."""
+"""Read cameras."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -16,28 +16,28 @@ from vigil_contracts.health import InferenceHealth, StreamHealth
 from vigil_contracts.names import CameraPhase, Reason
 
 CONFIGURATION_FORMAT = 1
-"""Grows when the answer's shape changes, so that no client keeps an answer of the old shape."""
+"""Increase it with the response format, so that clients do not reuse a cached response in the old format."""
 
 
 def cameras_by_name_only(ids: Collection[int]) -> dict[int, Camera]:
-    """Those of the cameras that there are, without their URLs: an alert is stored also when the keys are gone."""
+    """Return the existing cameras without their URLs, so that alerts are stored even if the keys are missing."""
     named = [camera_id for camera_id in ids if 0 < camera_id < 2**63]
     return Camera.objects.defer("rtsp_url").in_bulk(named)
 
 
 def camera_list_version() -> int:
-    """Grows with every change to any camera. Read it before the list that it is to stand for."""
+    """Return a number that increases with every camera change. Read it before the list that it identifies."""
     return CameraListVersion.objects.filter(pk=1).values_list("number", flat=True).first() or 0
 
 
 def active_cameras(*, cameras: QuerySet[Camera], group: str = "") -> QuerySet[Camera]:
-    """Those that are to be watched, in the order in which they were made."""
+    """Return the cameras to analyse, in the order of their creation."""
     active = cameras.filter(is_active=True).order_by("id")
     return active.filter(group=group) if group else active
 
 
 def configuration(*, camera: Camera, with_credentials: bool) -> dict[str, object]:
-    """The camera as detectors and the operator receive it (`vigil_contracts.camera.CameraConfiguration`)."""
+    """Return the camera for detectors and the operator (`vigil_contracts.camera.CameraConfiguration`)."""
     values: dict[str, object] = {
         "id": camera.pk,
         "name": camera.name,
@@ -48,7 +48,7 @@ def configuration(*, camera: Camera, with_credentials: bool) -> dict[str, object
         "detector_class_name": camera.detector_class_name,
         "managed_by": camera.managed_by,
     }
-    # Keyed: a plain hash of a text with a password in it could be guessed at.
+    # Keyed: a plain hash of a text with a password could be brute-forced.
     text = repr((CONFIGURATION_FORMAT, sorted(values.items())))
     values["revision"] = salted_hmac("vigil.camera.revision", text, algorithm="sha256").hexdigest()[:16]
     if not with_credentials:
@@ -57,8 +57,8 @@ def configuration(*, camera: Camera, with_credentials: bool) -> dict[str, object
 
 
 def _detection_of(camera: Camera) -> dict[str, object]:
-    """With all defaults. What this version cannot read goes out as it is stored: the detector names the field, and no
-    other camera of the answer is disturbed.
+    """Return the settings with all defaults. Invalid ones are returned as stored: the detector names the field, and
+    the other cameras of the response are unaffected.
     """
     try:
         return Detection.model_validate(camera.detection).model_dump(mode="json")
@@ -67,7 +67,7 @@ def _detection_of(camera: Camera) -> dict[str, object]:
 
 
 def health_of(*, camera: Camera, now: datetime) -> Health:
-    """The camera's health; `camera` is best loaded with `select_related("health_report")`."""
+    """Return the camera's health; load `camera` with `select_related("health_report")`."""
     if camera.is_address_unreadable:
         return address_unreadable(is_active=camera.is_active)
     return camera_health(
@@ -76,7 +76,7 @@ def health_of(*, camera: Camera, now: datetime) -> Health:
 
 
 def alert_totals_of(*, camera: Camera) -> AlertTotals:
-    """How many alerts it has given; `camera` is best loaded with `select_related("alert_totals")`."""
+    """Return the camera's alert totals; load `camera` with `select_related("alert_totals")`."""
     try:
         counted = camera.alert_totals
     except CameraAlerts.DoesNotExist:
@@ -98,7 +98,7 @@ def _report(camera: Camera) -> Report | None:
     }
     try:
         stream = StreamHealth.model_validate(seen)
-    except ValidationError:  # stored before the contract had its bounds: one row must not break a list
+    except ValidationError:  # stored before the contract had its limits: one row must not break a list
         stream = StreamHealth()
     try:
         inference = InferenceHealth.model_validate(stored.inference)
@@ -109,10 +109,10 @@ def _report(camera: Camera) -> Report | None:
 
 
 def media_url_of(camera_id: int) -> str:
-    """Where the configured media server plays the camera; empty where none is configured."""
+    """Return where the configured media server plays the camera; empty without one."""
     return str(settings.VIGIL_MEDIA_SERVER_URL).replace("{camera}", str(camera_id))
 
 
 def hls_url_of(camera_id: int) -> str:
-    """Where it plays the camera by HLS; empty where that is not configured."""
+    """Return where it plays the camera over HLS; empty if that is not configured."""
     return str(settings.VIGIL_MEDIA_HLS_URL).replace("{camera}", str(camera_id))

@@ -1,11 +1,11 @@
-"""Reads of Camera resources: the rows that stand for those of `kubectl`, and how each camera's resource is."""
+"""Read Camera resources: the registered ones of `kubectl`, and the state of each camera's resource."""
 
 from surveillance.models import Camera, CameraResource, CameraResourceState, ManagedBy
 from vigil_contracts.resources import RegisteredResource, ReportedResource
 
 
 def registered_resources(*, source: str) -> list[RegisteredResource]:
-    """The resources of one cluster and namespace that have a row."""
+    """Return the registered resources of one cluster and namespace."""
     found = CameraResource.objects.filter(source=source).order_by("camera_id")
     return [
         RegisteredResource(uid=uid, id=camera_id, digest=digest)
@@ -14,10 +14,10 @@ def registered_resources(*, source: str) -> list[RegisteredResource]:
 
 
 def reported_resource(*, camera: Camera) -> ReportedResource | None:
-    """How the camera's resource is; None where no operator has reported one. `camera` is best loaded with
+    """Return the state of the camera's resource; None if no operator has reported one. Load `camera` with
     `select_related("resource_state")`.
 
-    A camera of the API has a resource while it is active. Whatever was reported before says nothing once it is not.
+    A camera of the API has a resource only while it is active; older reports are ignored then.
     """
     if not camera.is_active and camera.managed_by == ManagedBy.BACKEND:
         return None

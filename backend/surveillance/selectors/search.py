@@ -1,7 +1,7 @@
-"""Alerts by words: PostgreSQL's full-text search with an index, plain comparison on SQLite.
+"""Search alerts by words: with an indexed full-text search on PostgreSQL, by plain comparison on SQLite.
 
-Words are matched from their beginning («gat» finds «gate») in the text of an alert or in its camera's name, in
-whatever case; all of them must be there. On SQLite a word is found inside another one, too.
+A word matches the beginning of a word («gat» finds «gate») in the text of an alert or in its camera's name, ignoring
+case; all words must match. On SQLite a word also matches in the middle of another.
 """
 
 import re
@@ -19,11 +19,11 @@ _TEXT = " || ' ' || ".join(
     f'COALESCE("surveillance_alert"."{field}", \'\')' for field in ("description", "label", "zone", "rule")
 )
 ALERT_VECTOR = f"to_tsvector('simple'::regconfig, {_TEXT})"
-"""As the index of migration 0005 has it. Plain SQL, since Django would put in parameters, and the index has none."""
+"""The expression of the index in migration 0005, as plain SQL: Django would add parameters."""
 
 
 def alerts_with_words(alerts: QuerySet[Alert], text: str) -> QuerySet[Alert]:
-    """Those of `alerts` that hold every word of `text`; all of them when it holds no word."""
+    """Return the alerts that contain every word of `text`; all alerts if it contains no word."""
     words = _WORD.findall(text)[:MAX_WORDS]
     if not words and text.strip():
         return alerts.none()
@@ -33,9 +33,9 @@ def alerts_with_words(alerts: QuerySet[Alert], text: str) -> QuerySet[Alert]:
 
 
 def _of_camera(word: str) -> Q:
-    """By the ids of the cameras where these are few, so that PostgreSQL can take its indexes for both halves.
+    """Match the camera's name, by ids if these are few, so that PostgreSQL can use an index for both conditions.
 
-    A subquery would make it read every alert.
+    With a subquery it would read every alert.
     """
     cameras = Camera.objects.filter(name__icontains=word).order_by()
     ids = list(cameras.values_list("pk", flat=True)[: FEW_CAMERAS + 1])
@@ -55,7 +55,7 @@ def _in_alert(word: str) -> Q:
 
 
 def _matches(word: str) -> Expression:
-    """`word` holds letters, digits and underscores only, so that it is one lexeme and no operator."""
+    """Match the alert's text. `word` has only letters, digits and underscores, so it is a single lexeme."""
     lexeme = f"'{word}':*"
     sql = RawSQL(f"{ALERT_VECTOR} @@ to_tsquery('simple'::regconfig, %s)", [lexeme])  # noqa: S611  # nosec B611 - a constant
     return ExpressionWrapper(sql, output_field=BooleanField())

@@ -1,1 +1,1 @@
-"""Writes. Every function takes keyword arguments only and leaves the database as it was when it raises."""
+"""Write cameras, alerts and related rows. Functions take keyword arguments; one that raises changes nothing."""

@@ -1,4 +1,4 @@
-"""Writes of alerts."""
+"""Write alerts."""
 
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,12 +20,12 @@ from vigil_contracts.alert import AlertSubmission, PictureSubmission
 
 
 class UnknownEventError(Exception):
-    """There is no alert of this event, and so nothing that a picture or a clip could belong to."""
+    """There is no alert of this event to which an image or clip could belong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """An alert that a detector has sent, not looked at yet."""
+    """An alert from a detector, not yet validated."""
 
     camera: Camera
     submission: AlertSubmission
@@ -33,13 +33,13 @@ class Arrival:
 
     @property
     def event(self) -> tuple[int, str]:
-        """What the database holds once."""
+        """Return the key that the database stores only once."""
         return self.camera.pk, self.submission.event_id
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The row of an event, and whether this call made it."""
+    """The row of an event, and whether this call created it."""
 
     alert: Alert
     is_new: bool
@@ -47,18 +47,18 @@ class Stored:
 
 Refusal = InvalidInputError | pictures.StorageUnavailableError | DecoderUnavailableError
 _savers = ThreadPoolExecutor(4, thread_name_prefix="pictures")
-"""For pictures of alerts that arrive together: a disk, and a bucket even more, answers several as fast as one."""
+"""Images of concurrent alerts are written in parallel: disks, and even more S3, handle several as fast as one."""
 
 
 def alert_store(*, camera: Camera, submission: AlertSubmission, image: bytes | None, now: datetime) -> Stored:
-    """Stores the event once: the first call makes the row, every other one finds it.
+    """Store the event exactly once: the first call creates the row, later ones find it.
 
     Raises a Refusal.
     """
     arrival = Arrival(camera, submission, image)
     try:
         (stored,) = alerts_store(arrivals=[arrival], now=now)
-    except IntegrityError:  # the same event came twice at the same moment, or the camera is gone
+    except IntegrityError:  # the same event arrived concurrently, or the camera was deleted
         known = _known([arrival]).get(arrival.event)
         if known is None:
             raise
@@ -69,14 +69,14 @@ def alert_store(*, camera: Camera, submission: AlertSubmission, image: bytes | N
 
 
 def alerts_store(*, arrivals: Sequence[Arrival], now: datetime) -> list[Stored | Refusal]:
-    """Stores each event once, those that are new in one transaction; the answers are in the order of the arrivals.
+    """Store each event exactly once, all new ones in one transaction; the results are in the order of the arrivals.
 
-    The pictures are written before the rows are committed and removed when that fails for certain: no row ever
-    lacks its picture. Raises a DatabaseError when none is stored: each may then be sent again by itself.
+    Images are written before the rows are committed, and deleted if the commit certainly failed: no row ever lacks
+    its image. Raises a DatabaseError if none is stored: each may then be sent again individually.
     """
     known = _known(arrivals)
     new = {arrival.event: arrival for arrival in reversed(arrivals) if arrival.event not in known}
-    # In one order everywhere: two transactions that store the same events must not wait for each other.
+    # Always in the same order: transactions that store the same events must not deadlock.
     ready = dict(zip(sorted(new), _with_pictures([new[event] for event in sorted(new)], now), strict=True))
     alerts = [alert for alert in ready.values() if isinstance(alert, Alert)]
     if alerts:
@@ -98,7 +98,7 @@ def alerts_store(*, arrivals: Sequence[Arrival], now: datetime) -> list[Stored |
 
 
 def alert_replace_picture(*, camera: Camera, submission: PictureSubmission, image: bytes, now: datetime) -> Alert:
-    """Gives the event's alert a better picture; the former one is deleted once that is certain. Harmless to repeat.
+    """Replace the image of the event's alert; the old one is deleted after the commit. Safe to repeat.
 
     Raises UnknownEventError, or a Refusal.
     """
@@ -123,23 +123,23 @@ def alert_replace_picture(*, camera: Camera, submission: PictureSubmission, imag
 
 
 def alerts_acknowledge(*, alerts: QuerySet[Alert], ids: Collection[int], user: User, now: datetime) -> int:
-    """Acknowledges those of `ids` that are in `alerts` and open; the first to do so stays noted. Returns how many."""
+    """Acknowledge those of `ids` that are new and in `alerts`; the first user stays recorded. Return their number."""
     return alerts.filter(pk__in=ids, acknowledged=False).update(
         acknowledged=True, acknowledged_by=user, acknowledged_at=now
     )
 
 
 def alerts_reopen(*, alerts: QuerySet[Alert], ids: Collection[int], user: User) -> int:
-    """Takes an acknowledgement back: of those of `ids` that this user acknowledged and nobody has resolved since."""
+    """Undo acknowledgements: for those of `ids` that this user acknowledged and that were not resolved since."""
     return alerts.filter(pk__in=ids, acknowledged=True, acknowledged_by=user, resolved=False).update(
         acknowledged=False, acknowledged_by=None, acknowledged_at=None
     )
 
 
 def alerts_resolve(*, alerts: QuerySet[Alert], ids: Collection[int], user: User | None, now: datetime) -> int:
-    """Resolves those of `ids` that are in `alerts` and not resolved; that acknowledges them too. Returns how many.
+    """Resolve and acknowledge those of `ids` that are unresolved and in `alerts`. Return their number.
 
-    `user` None: the alert resolved by itself.
+    `user` None: the alert was resolved automatically.
     """
     open_ids = list(alerts.filter(pk__in=ids, resolved=False).values_list("pk", flat=True))
     with transaction.atomic():
@@ -152,7 +152,7 @@ def alerts_resolve(*, alerts: QuerySet[Alert], ids: Collection[int], user: User 
 
 
 def alerts_unresolve(*, alerts: QuerySet[Alert], ids: Collection[int], user: User) -> int:
-    """Takes back that they are resolved: of those of `ids` that this user resolved. They stay acknowledged."""
+    """Undo resolutions: for those of `ids` that this user resolved. They stay acknowledged."""
     return alerts.filter(pk__in=ids, resolved=True, resolved_by=user).update(
         resolved=False, resolved_by=None, resolved_at=None
     )
@@ -160,21 +160,21 @@ def alerts_unresolve(*, alerts: QuerySet[Alert], ids: Collection[int], user: Use
 
 @transaction.atomic
 def alerts_mark_false_positive(*, alerts: QuerySet[Alert], ids: Collection[int], user: User, now: datetime) -> int:
-    """Mark those of `ids` that are in `alerts` as false positives, and acknowledge them: the user has seen them.
+    """Mark those of `ids` that are in `alerts` as false positives, and acknowledge them.
 
-    Returns how many were not marked before.
+    Return how many were not marked before.
     """
     alerts_acknowledge(alerts=alerts, ids=ids, user=user, now=now)
     return alerts.filter(pk__in=ids, is_false_positive=False).update(is_false_positive=True)
 
 
 def alerts_unmark_false_positive(*, alerts: QuerySet[Alert], ids: Collection[int]) -> int:
-    """Take the mark back; the alerts stay acknowledged. Returns how many were marked."""
+    """Remove the mark; the alerts stay acknowledged. Return how many were marked."""
     return alerts.filter(pk__in=ids, is_false_positive=True).update(is_false_positive=False)
 
 
 def alert_comment(*, alert: Alert, author: User, text: str) -> AlertComment:
-    """Adds a comment."""
+    """Add a comment."""
     return AlertComment.objects.create(alert=alert, author=author, text=text)
 
 
@@ -191,7 +191,7 @@ def _known(arrivals: Sequence[Arrival]) -> dict[tuple[int, str], Alert]:
 
 
 def _with_pictures(arrivals: Sequence[Arrival], now: datetime) -> Iterable[Alert | Refusal]:
-    """The rows to be, each with its picture in the storage, or why there is none."""
+    """Yield for each arrival the new row with its stored image, or the reason for a refusal."""
     make = partial(_with_picture, now=now)
     return map(make, arrivals) if len(arrivals) < 2 else _savers.map(make, arrivals)
 

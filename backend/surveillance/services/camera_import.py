@@ -1,4 +1,4 @@
-"""Many cameras at once, from a CSV file: all of them, or none."""
+"""Import cameras from a CSV file: all of them or none."""
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -10,7 +10,7 @@ from surveillance.services.cameras import camera_create
 
 
 class ImportRefusedError(Exception):
-    """Nothing was stored; `errors` says why, line by line."""
+    """Nothing was stored; `errors` has the reasons by line."""
 
     def __init__(self, errors: list[LineError]) -> None:
         super().__init__("; ".join(map(str, errors)))
@@ -18,13 +18,13 @@ class ImportRefusedError(Exception):
 
 
 class _NotKeptError(Exception):
-    """Ends the transaction of a dry run."""
+    """Rolls back the transaction of a dry run."""
 
 
 def cameras_import(*, user: User, content: bytes, is_dry_run: bool = False) -> list[Camera]:
-    """The cameras of the file, stored as the user's; with `is_dry_run` checked the same way and not kept.
+    """Store the cameras of the file as the user's; with `is_dry_run` only validate them.
 
-    Raises ImportRefusedError with everything that is wrong, not only the first of it.
+    Raises ImportRefusedError with all problems, not only the first.
     """
     found = read_cameras(content)
     errors = list(found.errors)

@@ -1,4 +1,4 @@
-"""Writes of cameras."""
+"""Write cameras."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -36,26 +36,26 @@ NAME_TAKEN_BY_OWNER = "The owner of this camera has another one with this name i
 
 
 class ReadOnlyCameraError(Exception):
-    """The camera's resource in Kubernetes is its source of truth."""
+    """The camera is managed by its resource in Kubernetes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A camera after a write, and whether the write changed anything."""
+    """A camera after a write, and whether it has changed."""
 
     camera: Camera
     is_changed: bool
 
 
 def camera_create(*, user: User, values: dict[str, Any], managed_by: ManagedBy = ManagedBy.BACKEND) -> Camera:
-    """Stores a new camera. Raises InvalidInputError that names the field."""
+    """Create a camera. Raises InvalidInputError that names the field."""
     if not values.get("rtsp_url"):
         raise InvalidInputError({"rtsp_url": ["is required, as in rtsp://host:554/path"]})
     return camera_write(Camera(user=user, managed_by=managed_by), values, user).camera
 
 
 def camera_update(*, camera: Camera, values: dict[str, Any], user: User | None = None) -> Change:
-    """Changes the given fields. `user` is who asks for it; without one the site stays.
+    """Change the given fields. `user` requests the change; without a user the site stays.
 
     Raises InvalidInputError, or ReadOnlyCameraError.
     """
@@ -65,22 +65,22 @@ def camera_update(*, camera: Camera, values: dict[str, Any], user: User | None =
 
 
 def camera_set_active(*, camera: Camera, is_active: bool) -> Change:
-    """Switches the camera on or off; doing so twice changes nothing."""
+    """Activate or deactivate the camera; repeating it changes nothing."""
     return camera_update(camera=camera, values={"is_active": is_active})
 
 
 def camera_delete(*, camera: Camera) -> None:
-    """Deletes the camera with its alerts and their pictures. Raises ReadOnlyCameraError."""
+    """Delete the camera with its alerts and their images. Raises ReadOnlyCameraError."""
     if camera.managed_by != ManagedBy.BACKEND:
         raise ReadOnlyCameraError
     with transaction.atomic():
-        # Locked first: a token or an alert that comes in while its rows are deleted would keep it alive.
+        # Lock it first: a token or alert that is inserted during the deletion would block it.
         Camera.objects.select_for_update().filter(pk=camera.pk).values_list("pk").first()
         camera.delete()
 
 
 def camera_write(camera: Camera, values: dict[str, Any], user: User | None) -> Change:
-    """Checks and stores, whoever keeps the camera's description. Raises InvalidInputError that names the field."""
+    """Validate and store, whoever manages the camera. Raises InvalidInputError that names the field."""
     before = {name: getattr(camera, name) for name in WRITABLE}
     for name, value in _checked(camera, values, user).items():
         setattr(camera, name, value)
@@ -111,7 +111,7 @@ def _checked(camera: Camera, values: dict[str, Any], user: User | None) -> dict[
 
 
 def _check_site(site_id: int | None, *, stored: int | None, user: User | None) -> None:
-    """A camera comes only into a site whose admin says so. Out of one, whoever may change the camera takes it."""
+    """Require that the user administers the new site. Anyone who may change the camera can remove it from a site."""
     if site_id in (None, stored):
         return
     if user is None or not sites_visible_to(user=user, role=Role.ADMIN).filter(pk=site_id).exists():
@@ -119,8 +119,8 @@ def _check_site(site_id: int | None, *, stored: int | None, user: User | None) -
 
 
 def _save(camera: Camera, changed: list[str], before: dict[str, Any], user: User | None) -> None:
-    # Only what has changed: of two people who change different things at one moment both get what they want, and a
-    # camera that is deleted at this moment does not come back.
+    # Only changed fields: concurrent changes of different fields are all kept, and a camera that is deleted
+    # concurrently is not recreated.
     columns = None if camera.pk is None else [*changed, "user_id", "activated_at", "updated_at"]
     with transaction.atomic():
         if camera.pk is None or "name" in changed:
@@ -132,11 +132,11 @@ def _save(camera: Camera, changed: list[str], before: dict[str, Any], user: User
 
 
 def _check_name(camera: Camera, user: User | None) -> None:
-    """Raise InvalidInputError if the owner has another camera of this name that `user` may see.
+    """Raise InvalidInputError if the owner has another camera of this name that `user` can view.
 
-    The name of one that `user` may not see is no reason to refuse: the refusal would tell that it exists.
+    A camera that `user` cannot view does not count: the error would reveal that it exists.
     """
-    # Two cameras that get one name at the same moment come one after the other.
+    # Lock, so that two cameras that get the same name concurrently are checked one after the other.
     lock(camera.user)
     taken = Camera.objects.filter(user=camera.user_id, name=camera.name).exclude(pk=camera.pk)
     if user is None or user.pk == camera.user_id or user.is_superuser:

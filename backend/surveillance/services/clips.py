@@ -1,4 +1,4 @@
-"""Writes of alerts' clips."""
+"""Write the clips of alerts."""
 
 from datetime import datetime
 
@@ -10,10 +10,10 @@ from surveillance.services.alerts import Stored, UnknownEventError
 
 
 def clip_store(*, camera: Camera, event_id: str, content: bytes, now: datetime) -> Stored:
-    """Gives the event's alert its clip, once; the first one stays.
+    """Store the clip of the event's alert exactly once; the first one stays.
 
-    The clip is written before the row names it and removed when that fails for certain. Raises UnknownEventError,
-    InvalidInputError, or pictures.StorageUnavailableError.
+    The clip is written before the row refers to it, and deleted if the commit certainly failed. Raises
+    UnknownEventError, InvalidInputError, or pictures.StorageUnavailableError.
     """
     alert = Alert.objects.filter(camera=camera, event_id=event_id).select_related("camera").first()
     if alert is None:
@@ -30,7 +30,7 @@ def clip_store(*, camera: Camera, event_id: str, content: bytes, now: datetime) 
     except BaseException as error:
         pictures.delete_after(error, key)
         raise
-    if not is_new:  # the same clip came twice at the same moment, or the alert is gone
+    if not is_new:  # the same clip arrived concurrently, or the alert was deleted
         pictures.delete(key)
     alert.refresh_from_db(fields=["clip"])
     return Stored(alert, is_new=is_new)

@@ -1,4 +1,4 @@
-"""Writes of the tokens with which detectors send."""
+"""Issue the tokens of detectors."""
 
 from collections.abc import Sequence
 

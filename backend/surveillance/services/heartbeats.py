@@ -1,4 +1,4 @@
-"""Writes of cameras' health."""
+"""Write the health of cameras."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from vigil_contracts.names import CameraPhase, Reason
 from vigil_contracts.stream_url import redact, secrets_of
 
 CHANGES_KEPT = 200
-"""Of each camera's history; a camera that flaps tells nothing new with its thousandth change."""
+"""Maximum length of a camera's history; older changes of a flapping camera add no information."""
 
 _FIELDS = (
     "phase",
@@ -29,10 +29,11 @@ _FIELDS = (
 
 
 def heartbeat_record(*, camera: Camera, heartbeat: Heartbeat, now: datetime) -> None:
-    """Keeps the report as the camera's last one, in one statement that two detectors at once cannot break, and the
-    change of state in the camera's history.
+    """Store the camera's latest report and add a change of state to its history.
 
-    The detector's message is redacted by the camera's own credentials, should it hold them against its contract.
+    Uses one statement, which is safe for two concurrent detectors.
+
+    The detector's message is redacted with the camera's credentials, in case it violates its contract.
     """
     stream = heartbeat.stream
     report = CameraHealth(
@@ -58,9 +59,9 @@ def heartbeat_record(*, camera: Camera, heartbeat: Heartbeat, now: datetime) -> 
 
 
 def _note_change(*, before: CameraHealth | None, report: CameraHealth) -> None:
-    """Adds to the history where the state is another one; a silence in between is told when it has ended.
+    """Add a changed state to the history; an interruption of reports is added when it has ended.
 
-    Two detectors of one camera that report at once may note one change twice, which harms nothing.
+    Two detectors of one camera that report concurrently may add a change twice, which is harmless.
     """
     changes = []
     was_silent = before is not None and report.reported_at - before.reported_at > REPORT_VALID_FOR

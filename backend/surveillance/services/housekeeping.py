@@ -1,4 +1,4 @@
-"""The regular chores: each is done by one process at a time, whichever comes first."""
+"""Run the housekeeping tasks; each runs in only one process at a time."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ EVERY: Mapping[str, timedelta] = {"retention": timedelta(minutes=10), "sweep": t
 
 
 def housekeeping_turn(*, clock: Callable[[], datetime]) -> list[str]:
-    """Does the chores that are due and that nobody else has begun; returns their names."""
+    """Run the tasks that are due and not claimed by another process; return their names."""
     done = []
     if chore_claim(name="retention", now=clock()):
         retention_apply(now=clock())
@@ -25,9 +25,9 @@ def housekeeping_turn(*, clock: Callable[[], datetime]) -> list[str]:
 
 
 def chore_claim(*, name: str, now: datetime) -> bool:
-    """Whether the chore is due and the caller is the one to do it.
+    """Claim a due task; return whether the caller must run it.
 
-    One conditional UPDATE, and no lock of the database's own: it works on every one, and through PgBouncer.
+    Uses one conditional UPDATE instead of a database lock, which works on every database and through PgBouncer.
     """
     if Chore.objects.filter(name=name, begun_at__lte=now - EVERY[name]).update(begun_at=now):
         return True

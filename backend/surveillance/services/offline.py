@@ -1,4 +1,4 @@
-"""`camera_offline` alerts: made once for each outage, resolved when it is over."""
+"""Create one `camera_offline` alert per outage, and resolve it afterwards."""
 
 from datetime import datetime
 
@@ -14,11 +14,11 @@ from vigil_contracts.names import REASON_TEXTS, AlertType, CameraPhase, Reason
 
 
 def offline_alerts_update(*, now: datetime) -> tuple[int, int]:
-    """Makes and resolves alerts; returns how many of each. Several processes may do so at the same time.
+    """Create and resolve alerts; return the number of each. Safe to run in several processes at once.
 
-    Two things make a camera offline: nobody reports for it, which only this end can see, and a stream without
-    pictures, of which the detector sends the alert. Either alert is over when pictures arrive, or when the camera is
-    switched off; while one is open there is no second.
+    A camera is offline if no detector reports, which only the backend can detect, or if the stream delivers no
+    frames, for which the detector sends the alert. Both alerts end when frames arrive again or the camera is
+    deactivated; while one is open, no second one is created.
     """
     opened = Alert.objects.filter(alert_type=AlertType.CAMERA_OFFLINE.value, resolved=False)
     already = set(opened.values_list("camera_id", flat=True))
@@ -51,7 +51,7 @@ def _make(camera: Camera, since: datetime) -> int:
 
 
 def _undecided_cameras(opened: QuerySet[Alert], now: datetime) -> QuerySet[Camera]:
-    """The active ones of which something is to be decided: an alert is open, or no report is valid. Most are well."""
+    """Return the active cameras to check: those with an open alert or without a valid report."""
     return (
         Camera.objects.filter(is_active=True)
         .filter(

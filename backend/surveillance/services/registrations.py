@@ -1,4 +1,4 @@
-"""Writes of the rows that stand for Camera resources of `kubectl`. The resource is their source of truth."""
+"""Write the cameras of `kubectl` resources, whose source of truth is the resource."""
 
 from dataclasses import dataclass
 
@@ -16,26 +16,26 @@ NO_SUCH_OWNER = "must be the name of an active user; the operator's setting VIGI
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """The resource's row, and whether this call made it."""
+    """The resource's row, and whether this call created it."""
 
     camera: Camera
     is_new: bool
 
 
 def resource_register(*, uid: str, registration: ResourceRegistration, user: User) -> Registered:
-    """Makes the row that stands for the resource, or brings it up to date; doing so twice changes nothing.
+    """Create or update the camera of the resource; repeating it changes nothing.
 
-    `user`: who owns it where the registration names nobody. Raises InvalidInputError that names the field.
+    `user`: the owner if the registration names none. Raises InvalidInputError that names the field.
     """
     owner = _owner(registration.owner, user)
     try:
         return _register(uid, registration, owner)
-    except IntegrityError:  # two calls at once: the other one has made the row
+    except IntegrityError:  # a concurrent call has created the row
         return _register(uid, registration, owner)
 
 
 def resource_unregister(*, uid: str) -> bool:
-    """Deletes the resource's row with its alerts; False where there is none. Rows of the API itself have no uid."""
+    """Delete the resource's camera with its alerts; return False if there is none. Other cameras have no uid."""
     camera = Camera.objects.filter(resource__uid=uid, managed_by=ManagedBy.KUBECTL).first()
     if camera is None:
         return False
@@ -77,7 +77,7 @@ def _values(camera: Camera, registration: ResourceRegistration) -> dict[str, obj
 
 
 def _free_name(camera: Camera, registration: ResourceRegistration) -> str:
-    """The name, or the name with the resource's behind it where the owner has another camera of that name."""
+    """Return the name, with the resource's name appended if the owner has another camera of that name."""
     taken = Camera.objects.filter(user=camera.user, name=registration.name).exclude(pk=camera.pk)
     if not taken.exists():
         return registration.name

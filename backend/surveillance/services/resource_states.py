@@ -1,4 +1,4 @@
-"""Writes of how Camera resources are in the cluster."""
+"""Write the state of Camera resources in the cluster."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from vigil_contracts.stream_url import redact, secrets_of
 
 
 def resource_states_record(*, states: ResourceStates, now: datetime) -> None:
-    """Keeps what an operator has reported, in as few statements for two hundred cameras as for one.
+    """Store an operator's report, with the same number of statements for two hundred cameras as for one.
 
     What is as it was is not written, and cameras that are not there are left out. The messages are redacted by each
     camera's own credentials, should they hold them against their contract.

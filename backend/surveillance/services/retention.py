@@ -1,9 +1,8 @@
-"""How long alerts are kept: by age, by the space of each camera, and by the space of the disk.
+"""Retention: delete alerts by age, by the space of each camera, and by the space of the disk.
 
-Age deletes alerts whatever their state, so that nothing is kept for ever because nobody looked at it; only a camera's
-open `camera_offline` alert stays, since it tells of now. Space deletes resolved alerts only, the oldest first: what
-nobody has dealt with is never lost to a busy camera. When that does not free enough, it is said, and nothing else is
-deleted.
+Age deletes alerts in any state, except a camera's open `camera_offline` alert, which describes the present. Space
+deletes only resolved alerts, the oldest first, so that a busy camera does not displace alerts that nobody has
+handled. If that does not free enough space, a warning is logged and nothing else is deleted.
 """
 
 import logging
@@ -29,17 +28,17 @@ logger = logging.getLogger(__name__)
 
 MEGABYTE = 1_000_000
 BATCH = 200
-"""Alerts deleted in one transaction: a few milliseconds, for which SQLite lets no detector write."""
+"""Alerts deleted per transaction: it takes a few milliseconds, during which SQLite blocks detectors."""
 PAUSE_SECONDS = 0.02
-"""Between two of them, so that those who wait get their turn."""
+"""Pause between two transactions, in which waiting writers get their turn."""
 _OPEN_OUTAGE = Q(alert_type=AlertType.CAMERA_OFFLINE.value, resolved=False)
 _SIZE = F("image_bytes") + F("clip_bytes")
 _LEAST_BYTES = 4096
-"""What a file takes at least; of alerts from before sizes were kept nothing more is known."""
+"""Assumed minimum size of a file; alerts stored before sizes were recorded have no size."""
 
 
 class Reason(StrEnum):
-    """Why alerts are deleted."""
+    """The reason for deleting alerts."""
 
     AGE = "age"
     CAMERA_SPACE = "camera_space"
@@ -48,7 +47,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """Alerts of one camera that were deleted, or would be."""
+    """Alerts of one camera that were, or would be, deleted."""
 
     camera_id: int
     reason: Reason
@@ -66,13 +65,13 @@ class _Row:
 def retention_apply(
     *, now: datetime, dry_run: bool = False, pause: Callable[[float], None] = time.sleep
 ) -> list[Deleted]:
-    """Deletes what is kept too long, or takes too much space; returns what, by camera and reason.
+    """Delete what exceeds age or space limits; return it by camera and reason.
 
-    In small transactions, each of which leaves everything right; the files go once their rows' end is certain.
+    Uses small transactions, each leaving a consistent state; files are deleted after their rows are certainly gone.
     """
     problem = pictures.media_storage().problem()
-    if problem:  # rows would go and their files would stay
-        logger.warning("nothing is deleted by the rules of retention: the storage is %s", problem)
+    if problem:  # the rows would be deleted but not their files
+        logger.warning("retention deletes nothing because the storage is %s", problem)
         return []
     work = _Work(dry_run=dry_run, pause=pause)
     try:
@@ -95,7 +94,7 @@ class _Work:
         self._would_be_gone: set[int] = set()
 
     def batches(self, alerts: QuerySet[Alert]) -> Iterator[list[_Row]]:
-        """The first ones again and again, until none is left: whoever takes a batch deletes it."""
+        """Yield the first batch repeatedly until none is left: the caller deletes each."""
         columns = alerts.values_list("pk", "camera_id", _SIZE)
         if self.dry_run:
             rows = (_Row(*row) for row in columns.iterator(chunk_size=2000) if row[0] not in self._would_be_gone)
@@ -106,7 +105,7 @@ class _Work:
                 yield batch
 
     def delete(self, rows: list[_Row], reason: Reason) -> None:
-        """One transaction."""
+        """Delete the rows in one transaction."""
         if self.dry_run:
             self._would_be_gone.update(row.pk for row in rows)
         else:
@@ -119,7 +118,7 @@ class _Work:
             count[1] += row.size_bytes
 
     def delete_until(self, excess_bytes: int, alerts: QuerySet[Alert], reason: Reason) -> int:
-        """As many of the first as make up for the excess; returns what is left of it."""
+        """Delete the first alerts until they make up for the excess; return the remaining excess."""
         if excess_bytes <= 0:
             return 0
         for rows in self.batches(alerts):
@@ -134,17 +133,17 @@ class _Work:
         return excess_bytes
 
     def would_be_freed(self, camera_id: int) -> int:
-        """In a dry run the rows are still there."""
+        """Return the bytes that a dry run has counted, since its rows still exist."""
         if not self.dry_run:
             return 0
         return sum(size for (camera, _), (_, size) in self._counts.items() if camera == camera_id)
 
     def deleted(self) -> list[Deleted]:
-        """By camera and reason."""
+        """Return the deleted alerts by camera and reason."""
         return [Deleted(*key, *count) for key, count in sorted(self._counts.items())]
 
     def tell(self) -> None:
-        """Metrics, a line in the log and an entry in the audit trail: one of each a run, not one for each camera."""
+        """Update metrics, log and audit log: one entry for the run, not one per camera."""
         if self.dry_run or not self._counts:
             return
         shown: dict[str, int] = {}
@@ -156,12 +155,12 @@ class _Work:
                 metrics.RETENTION_BYTES.labels(reason).inc(size)
                 shown |= {f"{reason}.alerts": alerts, f"{reason}.bytes": size}
         shown["cameras"] = len({item.camera_id for item in self.deleted()})
-        logger.info("alerts were deleted by the rules of retention", extra=shown)
+        logger.info("retention deleted alerts", extra=shown)
         note(kind="retention", action=Action.DELETED, object_id="", object_name="alerts", before=shown)
 
 
 def _by_age(work: _Work, now: datetime) -> None:
-    """Of thousands of cameras few have anything too old: the database says which, by a probe of an index each."""
+    """Delete by age. Few cameras have old alerts: the database finds them with one index probe each."""
     for own_days in Camera.objects.order_by().values_list("retention_days", flat=True).distinct():
         days = own_days or settings.VIGIL_RETENTION_DAYS
         if not days:
@@ -188,13 +187,13 @@ def _by_camera_space(work: _Work, camera: Camera) -> None:
 
 
 def _by_disk_space(work: _Work) -> None:
-    """How much is too much is asked once a run, so that a disk that others fill costs no more than that."""
+    """Delete by disk space. The excess is read once per run, in case other programs fill the disk."""
     excess = pictures.media_storage().excess_bytes(max_used_percent=settings.VIGIL_MEDIA_MAX_USED_PERCENT)
     left = work.delete_until(excess, _resolved(Alert.objects.all()), Reason.DISK_SPACE)
     if left > 0:
-        logger.warning("the disk is fuller than VIGIL_MEDIA_MAX_USED_PERCENT, and what is left is not resolved")
+        logger.warning("the disk is above VIGIL_MEDIA_MAX_USED_PERCENT, and the remaining alerts are not resolved")
 
 
 def _resolved(alerts: QuerySet[Alert]) -> QuerySet[Alert]:
-    """The oldest first; an alert without a file frees nothing."""
+    """Return resolved alerts with files, the oldest first; alerts without a file free no space."""
     return alerts.filter(resolved=True).exclude(image="", clip="").order_by("id")

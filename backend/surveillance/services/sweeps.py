@@ -1,4 +1,4 @@
-"""Cleaning up after processes that were killed at the wrong moment."""
+"""Clean up after processes that were killed."""
 
 import logging
 from collections.abc import Iterator
@@ -12,29 +12,29 @@ from surveillance.storages import StoredFile
 logger = logging.getLogger(__name__)
 
 ORPHAN_AGE = timedelta(hours=1)
-"""A younger file's row may be on its way. No request takes as long."""
+"""The row of a younger file may not be committed yet. No request takes this long."""
 _FOLDER_AGE = timedelta(days=2)
 _BATCH = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep saw, and the files among them that no row names."""
+    """The number of files in a sweep, and the files that no row refers to."""
 
     files: int
     orphans: tuple[StoredFile, ...]
 
     @property
     def orphan_bytes(self) -> int:
-        """Their sizes together."""
+        """Return their total size."""
         return sum(file.size_bytes for file in self.orphans)
 
 
 def orphans_delete(*, written_before: datetime, dry_run: bool = False) -> Swept:
-    """Deletes pictures and clips that no row names, or only tells of them.
+    """Delete, or with `dry_run` list, images and clips that no row refers to.
 
-    A process killed between file and row leaves one, as does one killed between the end of a row and its file's. Only
-    files written before that time are looked at. Raises OSError, or one of S3's errors.
+    They are left by processes killed between writing a file and its row, or between deleting a row and its file. Only
+    files written before `written_before` are considered. Raises OSError, or one of S3's errors.
     """
     storage = pictures.media_storage()
     files = 0
@@ -52,7 +52,7 @@ def orphans_delete(*, written_before: datetime, dry_run: bool = False) -> Swept:
         storage.drop_empty_folders(pictures.ROOT, unchanged_since=written_before - _FOLDER_AGE)
         metrics.SWEPT_FILES.inc(len(orphans))
         if orphans:
-            logger.info("files that no alert named were deleted", extra={"files": len(orphans)})
+            logger.info("deleted files that no alert refers to", extra={"files": len(orphans)})
     return Swept(files, tuple(orphans))
 
 
@@ -66,6 +66,6 @@ def _unnamed(files: list[StoredFile], *, dry_run: bool) -> Iterator[StoredFile]:
 
 
 def _named(keys: list[str]) -> set[str]:
-    """Without the empty ones: so the query fits the partial indexes."""
+    """Return the keys that rows refer to. Excludes empty keys, so that the query matches the partial indexes."""
     named = set(Alert.objects.filter(image__in=keys).exclude(image="").values_list("image", flat=True))
     return named | set(Alert.objects.filter(clip__in=keys).exclude(clip="").values_list("clip", flat=True))

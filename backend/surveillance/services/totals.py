@@ -1,4 +1,4 @@
-"""Writes of what each camera has given so far."""
+"""Update the alert totals of cameras."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,17 +13,17 @@ _COUNT = (
     " CASE WHEN excluded.last_alert_at > {table}.last_alert_at THEN excluded.last_alert_at"
     " ELSE {table}.last_alert_at END"
 )
-"""PostgreSQL and SQLite alike; Django's own upsert can set values, but add nothing to them."""
+"""For PostgreSQL and SQLite; Django's upsert cannot increment values."""
 
 
 def alerts_count(*, alerts: Iterable[Alert]) -> None:
-    """Counts new alerts, in the transaction that stores them. A clock that is ahead dates nothing ahead."""
+    """Count new alerts, in the transaction that stores them. Times of a fast clock are limited to the present."""
     counted: dict[int, tuple[int, datetime]] = {}
     for alert in alerts:
         happened = min(alert.timestamp, alert.received_at)
         number, latest = counted.get(alert.camera_id, (0, happened))
         counted[alert.camera_id] = (number + 1, max(latest, happened))
-    # In one order everywhere: two transactions that count the same cameras must not wait for each other.
+    # Always in the same order: transactions that count the same cameras must not deadlock.
     values = [
         value
         for camera_id, (number, latest) in sorted(counted.items())

@@ -1,1 +1,1 @@
-"""`alerts/stream/`: server-sent events (WHATWG HTML, section 9.2), with no thread or connection for each viewer."""
+"""`alerts/stream/`: server-sent events (WHATWG HTML, section 9.2), without a thread or connection per viewer."""

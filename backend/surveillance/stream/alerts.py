@@ -1,4 +1,4 @@
-"""The stream of alerts of one viewer."""
+"""The alert stream of one viewer."""
 
 import random
 import time
@@ -11,7 +11,7 @@ from surveillance.stream.handoff import KEEP_ALIVE_SECONDS, MAX_AGE_SECONDS, Str
 
 
 def as_text(viewer: Viewer) -> str:
-    """What the view hands over."""
+    """Return the viewer as text, for the hand-over."""
     last = "" if viewer.last_event_id is None else str(viewer.last_event_id)
     return f"{viewer.user_id}:{int(viewer.is_superuser)}:{last}"
 
@@ -22,7 +22,7 @@ def _viewer(value: str) -> Viewer:
 
 
 class AlertStreams:
-    """Writes them; one reader of the database serves all."""
+    """Writes alert streams; one database reader serves them all."""
 
     def __init__(self) -> None:
         self._broadcaster: Broadcaster | None = None
@@ -40,7 +40,7 @@ class AlertStreams:
 
 
 async def _events(broadcaster: Broadcaster, subscription: Subscription, stream: Stream) -> None:
-    # Not all at the same time, so that they do not all come back at the same time.
+    # Random, so that viewers do not all reconnect at the same time.
     ends_at = time.monotonic() + MAX_AGE_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311 no secret
     after = subscription.viewer.last_event_id
     while after is not None and after < subscription.position:

@@ -1,4 +1,4 @@
-"""One reader of the database for all viewers of a process: what it finds, it hands to each of them."""
+"""Read new alerts once for all viewers of a process."""
 
 import asyncio
 import logging
@@ -18,12 +18,12 @@ T = TypeVar("T")
 
 POLL_SECONDS = 0.3
 QUEUE_LENGTH = 500
-"""A viewer that is further behind is hung up on; it comes back with the id of the last event that it has."""
+"""A viewer that falls further behind is disconnected; it reconnects with the id of its last event."""
 
 
 @dataclass(eq=False, slots=True)
 class Subscription:
-    """A viewer's events after `position`. `is_behind`: some were left out, hang up."""
+    """A viewer's events after `position`. `is_behind`: some were dropped, so disconnect."""
 
     viewer: Viewer
     position: int
@@ -31,7 +31,7 @@ class Subscription:
     is_behind: bool = False
 
     def offer(self, event: Event) -> None:
-        """Puts the event into the queue, if it is the viewer's."""
+        """Put the event into the queue if the viewer may see it."""
         if not self.viewer.may_see(event):
             return
         try:
@@ -41,7 +41,7 @@ class Subscription:
 
 
 class Broadcaster:
-    """Polls while there are viewers. Polling, and not a database's notifications: it works on every database."""
+    """Polls while there are viewers. Polling works on every database, unlike database notifications."""
 
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
@@ -51,7 +51,7 @@ class Broadcaster:
         self._starting = asyncio.Lock()
 
     async def subscribe(self, viewer: Viewer) -> Subscription:
-        """A subscription from this moment on; give it back to `unsubscribe`."""
+        """Start a subscription; release it with `unsubscribe`."""
         async with self._starting:
             if self._order is None:
                 newest = await self.in_thread(events.newest_id)
@@ -64,15 +64,15 @@ class Broadcaster:
         return subscription
 
     def unsubscribe(self, subscription: Subscription) -> None:
-        """Forgets the viewer."""
+        """Remove the viewer."""
         self._subscriptions.discard(subscription)
 
     async def in_thread(self, function: Callable[[], T]) -> T:
-        """Runs a read of the database in one of two threads, however many viewers there are."""
+        """Run a database read in one of two threads, however many viewers there are."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, function)
 
     async def _until_done(self, writing: Writers) -> None:
-        """Waits for those who may have drawn an id below the newest that is seen."""
+        """Wait for transactions that may have allocated an id below the newest one seen."""
         give_up_at = time.monotonic() + PATIENCE_SECONDS
         while writing and time.monotonic() < give_up_at:
             await asyncio.sleep(POLL_SECONDS)
@@ -88,7 +88,7 @@ class Broadcaster:
                         subscription.offer(event)
                 if self._order.has_gap:
                     self._order.note(await self.in_thread(events.writers))
-            except Exception as error:  # noqa: BLE001 streams outlive a database that is away
-                logger.warning("alerts cannot be read: %s", type(error).__name__)
+            except Exception as error:  # noqa: BLE001 streams survive an unavailable database
+                logger.warning("could not read new alerts: %s; retrying", type(error).__name__)
             await asyncio.sleep(POLL_SECONDS)
         self._order = None

@@ -1,4 +1,4 @@
-"""Alerts as events: read from the database in threads, written as the bytes that browsers read."""
+"""Alerts as server-sent events: read from the database in threads, encoded as bytes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,20 +18,20 @@ BATCH = 200
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Whose alerts a stream shows; a superuser's shows all. `last_event_id` None: from now on."""
+    """The user of a stream; superusers receive all alerts. `last_event_id` None: only new alerts."""
 
     user_id: int
     is_superuser: bool
     last_event_id: int | None
 
     def may_see(self, event: "Event") -> bool:
-        """Whether the viewer may see the alert."""
+        """Return whether the viewer may see the alert."""
         return self.is_superuser or self.user_id in event.viewer_ids
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An alert, written once for all its viewers."""
+    """An alert, encoded once for all its viewers."""
 
     alert_id: int
     viewer_ids: frozenset[int]
@@ -48,15 +48,15 @@ def _connection_of_this_thread() -> Iterator[None]:
 
 
 def newest_id() -> int:
-    """The highest id in the database."""
+    """Return the highest id in the database."""
     with _connection_of_this_thread():
         return int(Alert.objects.aggregate(newest=Max("id"))["newest"] or 0)
 
 
 def writers() -> Writers:
-    """The transactions that have written to alerts and are not over: the only ones that may hold an id unseen.
+    """Return the open transactions that have written to alerts: only they may hold an unseen id.
 
-    PostgreSQL locks the table for an INSERT before it draws an id. SQLite lets in one writer after the other.
+    PostgreSQL locks the table for an INSERT before it allocates an id. SQLite permits only one writer at a time.
     """
     with _connection_of_this_thread():
         if connection.vendor != "postgresql":
@@ -71,7 +71,7 @@ def writers() -> Writers:
 
 
 def events_after(position: int) -> dict[int, Event]:
-    """Up to `BATCH` events of any owner, by id. Who may see them is read anew each time."""
+    """Return up to `BATCH` events of any owner, by id. Permissions are read each time."""
     with _connection_of_this_thread():
         alerts = list(_alerts().filter(pk__gt=position)[:BATCH])
         viewers = viewers_of([alert.camera for alert in alerts])
@@ -79,7 +79,7 @@ def events_after(position: int) -> dict[int, Event]:
 
 
 def backlog(viewer: Viewer, *, after: int, until: int) -> list[Event]:
-    """Up to `BATCH` of the viewer's events with `after` < id <= `until`, in order."""
+    """Return up to `BATCH` of the viewer's events with `after` < id <= `until`, in order."""
     alerts = _alerts().filter(pk__gt=after, pk__lte=until)
     if not viewer.is_superuser:
         alerts = alerts.filter(reach(user_id=viewer.user_id, prefix="camera__"))

@@ -1,7 +1,7 @@
-"""Takes a stream over from Django once Django has said who may see what.
+"""Take over a stream from Django after a view has checked the permissions.
 
-The view answers the header `X-Vigil-Stream` and no body. Here Django is left to finish, with its thread and its
-connection to the database, and only a coroutine goes on: a thousand idle viewers are a thousand coroutines.
+The view returns the header `X-Vigil-Stream` and no body. Django then finishes the request and releases its thread and
+database connection, and only a coroutine continues: a thousand idle viewers are a thousand coroutines.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from surveillance.stream.rights import Right, RightsWatch
 HEADER = "X-Vigil-Stream"
 KEEP_ALIVE_SECONDS = 15.0
 MAX_AGE_SECONDS = 600.0
-"""Then the reader comes back by itself, so that streams spread over processes again after one was restarted."""
+"""After this time the client must reconnect, so that streams spread over all processes again after a restart."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -27,9 +27,9 @@ _NAME = HEADER.lower().encode()
 
 
 def handed_over(kind: str, right: Right, value: str, content_type: str) -> HttpResponse:
-    """Return a view's answer that the stream of this kind goes on with, as long as the right holds.
+    """Return a view's response that hands the stream of this kind over, valid while the right is held.
 
-    `value` is for the stream alone; no client sees the header.
+    `value` is for the stream handler only; clients do not see the header.
     """
     return HttpResponse(
         content_type=content_type,
@@ -43,29 +43,29 @@ def handed_over(kind: str, right: Right, value: str, content_type: str) -> HttpR
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A request that was handed over: what its view has said, and the way to the client."""
+    """A request that was handed over: the view's response headers, and the connection to the client."""
 
     value: str
     headers: list[tuple[bytes, bytes]]
     send: Send
 
     async def start(self, status: int = 200, **headers: str) -> None:
-        """Sends the view's headers, and `headers` (with `_` for `-`) in the place of those."""
+        """Send the view's headers; `headers` (with `_` for `-`) override them."""
         own = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
         kept = [(name, value) for name, value in self.headers if name.lower() not in own]
         await self.send({"type": "http.response.start", "status": status, "headers": [*kept, *own.items()]})
 
     async def write(self, content: bytes) -> None:
-        """Sends a part of the body; waits for a client that is slow."""
+        """Send a part of the body; waits for a slow client."""
         await self.send({"type": "http.response.body", "body": content, "more_body": True})
 
 
 Handler = Callable[[Stream], Coroutine[Any, Any, None]]
-"""Calls `start`, then writes until the stream is over; it is cancelled when the client has gone."""
+"""Calls `start`, then writes until the stream ends; cancelled when the client disconnects."""
 
 
 class Handoff:
-    """An ASGI application around Django's. `handlers`: what writes each kind of stream."""
+    """An ASGI application around Django's. `handlers`: the writer for each kind of stream."""
 
     def __init__(
         self, application: Application, handlers: Mapping[str, Handler], rights: RightsWatch | None = None

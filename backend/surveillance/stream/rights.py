@@ -1,8 +1,8 @@
-"""Ends streams whose reader lost the right to them: by a token, an account, a session or a camera.
+"""End streams whose user has lost the right to them: by token, account, session or camera.
 
-A view checks a right once, and its stream goes on for minutes. So each process reads the rights of all its streams
-together every `CHECK_SECONDS`: in five queries at most, whatever the number of streams. It polls and waits for no
-message, since that works across processes on every database and loses nothing.
+A view checks a right once, and its stream runs for minutes. So each process reads the rights of all its streams
+together every `CHECK_SECONDS`, in at most five queries. It polls, since that works across processes and on every
+database.
 """
 
 import asyncio
@@ -27,14 +27,14 @@ from vigil_apps.accounts.models import AuthToken
 logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 2.0
-"""A revocation reaches every stream within 5 s, on a database that is slow too."""
+"""A revocation must reach every stream within 5 s, even on a slow database."""
 
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """What a stream rests on. A reader without `token` (its public id) came by `session`.
+    """What a stream depends on. A client without `token` (its public id) was authenticated by `session`.
 
-    `needs_superuser`: what the stream shows depends on it. `camera_id`: the one camera that it shows.
+    `needs_superuser`: the stream's content requires it. `camera_id`: the only camera that it shows.
     """
 
     user_id: int
@@ -45,12 +45,12 @@ class Right:
     camera_id: int | None = None
 
     def as_text(self) -> str:
-        """Without spaces, for `from_text`."""
+        """Return a text without spaces, for `from_text`."""
         return ":".join(_part(value) for value in astuple(self))
 
     @classmethod
     def from_text(cls, text: str) -> "Right":
-        """What `as_text` wrote."""
+        """Parse the result of `as_text`."""
         user_id, token, session, mark, needs_superuser, camera_id = text.split(":")
         return cls(int(user_id), token, session, mark, needs_superuser == "1", int(camera_id) if camera_id else None)
 
@@ -60,18 +60,18 @@ def _part(value: object) -> str:
 
 
 def password_mark(user: User) -> str:
-    """Changes with the user's password, which ends their sessions."""
+    """Return a mark that changes with the user's password, which ends their sessions."""
     return hashlib.sha256(user.get_session_auth_hash().encode()).hexdigest()[:16]
 
 
 def lost_rights(rights: Collection[Right], now: datetime) -> set[Right]:
-    """Return those of the rights that do not hold any more, in five queries at most."""
+    """Return the rights that are no longer valid, in at most five queries."""
     known = _Known(rights, now)
     return {right for right in rights if not known.holds(right)}
 
 
 class _Known:
-    """All that the rights rest on, read at one moment."""
+    """The state of everything that the rights depend on, read at one moment."""
 
     def __init__(self, rights: Collection[Right], now: datetime) -> None:
         users = User.objects.filter(pk__in={right.user_id for right in rights}, is_active=True)
@@ -85,7 +85,7 @@ class _Known:
         self._viewers = viewers_of(list(found))
 
     def holds(self, right: Right) -> bool:
-        """Whether the stream may go on."""
+        """Return whether the stream may continue."""
         user = self._users.get(right.user_id)
         if user is None or (right.needs_superuser and not user.is_superuser):
             return False
@@ -102,7 +102,7 @@ class _Known:
 
 
 def _there(model: Any, key: str, wanted: set[str], now: datetime, *, expiry: str) -> set[str]:
-    """The keys of those of the rows that are there and have not expired."""
+    """Return the keys of the rows that exist and have not expired."""
     wanted = wanted - {""}
     if not wanted:
         return set()
@@ -111,7 +111,7 @@ def _there(model: Any, key: str, wanted: set[str], now: datetime, *, expiry: str
 
 
 def _read(rights: Collection[Right]) -> set[Right]:
-    """The same in a thread of its own, where no request opens and closes the connection."""
+    """Read the lost rights in a thread where no request manages the database connection."""
     close_old_connections()
     try:
         return lost_rights(rights, timezone.now())
@@ -120,7 +120,7 @@ def _read(rights: Collection[Right]) -> set[Right]:
 
 
 class RightsWatch:
-    """One for each process; used by its event loop alone."""
+    """One per process; used by its event loop only."""
 
     def __init__(
         self, lost: Callable[[Collection[Right]], set[Right]] = _read, check_seconds: float = CHECK_SECONDS
@@ -132,7 +132,7 @@ class RightsWatch:
         self._ended: dict[Right, asyncio.Event] = {}
 
     async def until_lost(self, right: Right) -> None:
-        """Return once the right does not hold any more; cancel it when the stream ends by itself."""
+        """Return once the right is lost; cancel it when the stream ends on its own."""
         self._open[right] += 1
         ended = self._ended.setdefault(right, asyncio.Event())
         if self._task is None or self._task.done():
@@ -151,8 +151,8 @@ class RightsWatch:
             asked = list(self._open)
             try:
                 lost = await asyncio.get_running_loop().run_in_executor(self._executor, self._lost, asked)
-            except Exception as error:  # noqa: BLE001 streams outlive a database that is away
-                logger.warning("rights of open streams could not be read: %s; trying again", type(error).__name__)
+            except Exception as error:  # noqa: BLE001 streams survive an unavailable database
+                logger.warning("could not read the rights of open streams: %s; retrying", type(error).__name__)
                 continue
             for right in lost:
                 if right in self._ended:

@@ -1,4 +1,4 @@
-"""`manage.py apply_retention`: deletes alerts that are too old, or that take too much space."""
+"""`manage.py apply_retention`: delete alerts that are too old or use too much space."""
 
 from typing import Any
 
@@ -11,17 +11,17 @@ from surveillance.services.retention import retention_apply
 
 
 class Command(BaseCommand):
-    """For a CronJob, with VIGIL_HOUSEKEEPING=0; the backend does it by itself otherwise."""
+    """For a CronJob with VIGIL_HOUSEKEEPING=0; otherwise the backend does this itself."""
 
     help = "Deletes alerts, pictures and clips by the rules of retention."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The command's options."""
+        """Add the command's options."""
         parser.add_argument("--dry-run", action="store_true", help="only says what would be deleted")
         add_output_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Deletes them and says how many, by camera and reason."""
+        """Delete the alerts and print how many, by camera and reason."""
         is_dry_run: bool = options["dry_run"]
         deleted = retention_apply(now=timezone.now(), dry_run=is_dry_run)
         names = dict(Camera.objects.values_list("pk", "name"))

@@ -1,4 +1,4 @@
-"""`manage.py import_cameras --user NAME FILE.csv`: adds the cameras of a CSV file, all of them or none."""
+"""`manage.py import_cameras --user NAME FILE.csv`: add all cameras of a CSV file, or none."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ from surveillance.services.camera_import import ImportRefusedError, cameras_impo
 
 
 class Command(BaseCommand):
-    """The same as `POST /api/cameras/import/`, for files that lie on the server."""
+    """Like `POST /api/cameras/import/`, for files on the server."""
 
     help = (
         f"Adds the cameras of a CSV file. Columns: {', '.join(COLUMNS)}; {' and '.join(REQUIRED)} are needed. "
@@ -20,13 +20,13 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The command's options."""
+        """Add the command's options."""
         parser.add_argument("file", help="the CSV file; - for standard input")
         parser.add_argument("--user", required=True, help="name of the user whose cameras they are to be")
         parser.add_argument("--dry-run", action="store_true", help="check everything and add nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Adds them."""
+        """Add the cameras."""
         user = User.objects.filter(username=options["user"], is_active=True).first()
         if user is None:
             raise CommandError(f"--user: there is no active user {options['user']!r}")
@@ -36,7 +36,7 @@ class Command(BaseCommand):
             raise CommandError(f"{options['file']}: {error.strerror}") from None
         except ImportRefusedError as refused:
             lines = "\n".join(map(str, refused.errors))
-            raise CommandError(f"{lines}\nNothing was added.") from None
+            raise CommandError(f"{lines}\nNo camera was added.") from None
         self.stdout.write(f"{len(cameras)} cameras {'would be ' if options['dry_run'] else ''}added")
 
 

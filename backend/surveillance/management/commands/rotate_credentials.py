@@ -1,4 +1,4 @@
-"""`manage.py rotate_credentials`: encrypts everything that is encrypted anew with the first key."""
+"""`manage.py rotate_credentials`: re-encrypt everything with the first key."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from surveillance.credentials import EncryptedTextField, UnreadableText
 
 
 class Command(BaseCommand):
-    """After a new key was put first: afterwards the old ones can be dropped. Runs while everything runs."""
+    """Run after adding a new first key; the old keys can be removed afterwards. Needs no downtime."""
 
     help = "Encrypts stream URLs and all other secrets anew with the first of VIGIL_CREDENTIAL_KEYS."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Model by model; which have such fields, the models say themselves."""
+        """Re-encrypt model by model; encrypted fields are found automatically."""
         for model in apps.get_models():
             names = [field.name for field in model._meta.local_fields if isinstance(field, EncryptedTextField)]
             if names:
@@ -30,9 +30,9 @@ class Command(BaseCommand):
 
 
 def _rotate(model: type[models.Model], names: list[str]) -> tuple[int, list[object]]:
-    """Row by row, each under its lock, so that a change made meanwhile is not undone.
+    """Re-encrypt row by row, each locked, so that concurrent changes are not lost.
 
-    Returns how many rows were encrypted, and the keys of those that none of the credential keys reads.
+    Return the number of re-encrypted rows, and the primary keys of those that no credential key can decrypt.
     """
     unreadable: list[object] = []
     keys = list(model._base_manager.order_by("pk").values_list("pk", flat=True))
@@ -42,6 +42,6 @@ def _rotate(model: type[models.Model], names: list[str]) -> tuple[int, list[obje
             if row is not None and any(isinstance(getattr(row, name), UnreadableText) for name in names):
                 unreadable.append(key)
             elif row is not None:
-                # `update`: what is encrypted stays the same, so nobody needs to hear of it.
+                # `update` sends no signals: the plain values do not change.
                 model._base_manager.filter(pk=key).update(**{name: getattr(row, name) for name in names})
     return len(keys) - len(unreadable), unreadable

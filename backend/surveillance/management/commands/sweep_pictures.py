@@ -1,4 +1,4 @@
-"""`manage.py sweep_pictures`: deletes pictures and clips that no alert names."""
+"""`manage.py sweep_pictures`: delete images and clips that no alert refers to."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,19 +12,19 @@ from surveillance.storages import S3_ERRORS
 
 
 class Command(BaseCommand):
-    """What a process that was killed between file and row has left behind. The backend does it by itself, too."""
+    """Deletes files left by processes that were killed. The backend also does this itself."""
 
     help = "Deletes pictures and clips that no alert names."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The command's options."""
+        """Add the command's options."""
         default = int(ORPHAN_AGE.total_seconds() // 60)
         parser.add_argument("--older-than-minutes", type=int, default=default, help=f"default: {default}")
         parser.add_argument("--dry-run", action="store_true", help="only says what would be deleted")
         add_output_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Deletes them and says which they were."""
+        """Delete the files and list them."""
         age = timedelta(minutes=max(0, options["older_than_minutes"]))
         is_dry_run: bool = options["dry_run"]
         try:

@@ -97,7 +97,7 @@ def test_target_is_encrypted_at_rest(anna: Party) -> None:
         (
             {"channel": "mqtt", "target": {"url": "mqtt://h/topic", "topic": "a"}},
             "target.url",
-            "the enter the topic in its own field",
+            "enter the topic in its own field",
         ),
     ],
 )
