@@ -20,8 +20,10 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
 
     camera_name = serializers.CharField(source="camera.name", read_only=True)
     box = BoxField(allow_null=True, read_only=True)
-    image = serializers.SerializerMethodField(help_text="Path of the picture, or null.")
-    clip = serializers.SerializerMethodField(help_text="Path of the clip, or null: it comes some seconds later.")
+    image = serializers.SerializerMethodField(help_text="Path of the image, or null.")
+    clip = serializers.SerializerMethodField(
+        help_text="Path of the clip, or null; it arrives some seconds after the alert."
+    )
     resolved_by: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
         slug_field="username", read_only=True, allow_null=True
     )

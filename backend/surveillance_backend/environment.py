@@ -33,154 +33,170 @@ QUOTAS = {
 
 
 class Environment(BaseSettings):
-    """The settings; `load` reads them and names the variable that is wrong."""
+    """The settings. `load` reads them; its errors name the invalid variable."""
 
     model_config = SettingsConfigDict(env_prefix="VIGIL_", extra="ignore", hide_input_in_errors=True)
 
-    data_dir: Path = Field(default=Path("data"), description="Directory of the SQLite database and of pictures.")
+    data_dir: Path = Field(default=Path("data"), description="Directory of the SQLite database, images and clips.")
     media_dir: Path | None = Field(
-        default=None, description="Directory of pictures and clips; default: `media` in DATA_DIR."
+        default=None, description="Directory of images and clips; default: `media` in DATA_DIR."
     )
     media_accel_prefix: str = Field(
         default="",
         pattern=r"^(/[A-Za-z0-9_\-/]+/)?$",
-        description="nginx in front sends the files of MEDIA_DIR from this internal location, as in "
-        "/protected-media/ (X-Accel-Redirect). Empty: the backend sends them itself.",
+        description="Internal location from which nginx sends the files of MEDIA_DIR (X-Accel-Redirect), for example "
+        "/protected-media/. Empty: the backend sends them itself.",
     )
     s3_bucket: str = Field(
-        default="", description="Pictures and clips are kept in this S3 bucket. Empty: in MEDIA_DIR."
+        default="", description="S3 bucket for images and clips. Empty: they are stored in MEDIA_DIR."
     )
     s3_endpoint_url: str = Field(
-        default="", description="Of an S3 other than Amazon's, as in https://s3.example:9000."
+        default="", description="Endpoint of an S3 server other than Amazon's, for example https://s3.example:9000."
     )
     s3_region: str = Field(default="us-east-1", description="The bucket's region.")
-    s3_prefix: str = Field(default="", description="What every key in the bucket begins with.")
+    s3_prefix: str = Field(default="", description="Prefix of all keys in the bucket.")
     s3_addressing_style: Literal["auto", "path", "virtual"] = Field(
-        default="auto", description="`path` for most servers that are not Amazon's."
+        default="auto", description="`path` for most S3 servers other than Amazon's."
     )
-    s3_access_key_id: str = Field(default="", description="Empty: the ways of the AWS SDK, such as a pod's role.")
-    s3_secret_access_key: SecretStr | None = Field(default=None, description="The secret key that belongs to it.")
-    s3_secret_access_key_file: Path | None = Field(default=None, description="A file that holds the secret key.")
+    s3_access_key_id: str = Field(
+        default="", description="Access key id. Empty: the AWS SDK's default credentials, such as a pod's role."
+    )
+    s3_secret_access_key: SecretStr | None = Field(default=None, description="Secret key for S3_ACCESS_KEY_ID.")
+    s3_secret_access_key_file: Path | None = Field(default=None, description="File with the secret key.")
     s3_link_seconds: int = Field(
         default=300,
         ge=0,
         le=3600,
-        description="Browsers get pictures and clips from S3 by links that are good for so long. 0: the backend "
-        "passes them on, for an S3 that browsers cannot reach.",
+        description="How long browsers can use a link to an image or clip in S3. 0: the backend relays the "
+        "files, for an S3 server that browsers cannot reach.",
     )
     s3_public_endpoint_url: str = Field(
-        default="", description="The endpoint in these links, where browsers reach S3 by another name."
+        default="", description="Endpoint in these links, if browsers reach S3 under another name."
     )
-    s3_cdn_domain: str = Field(default="", description="A CloudFront domain before the bucket, for these links.")
-    s3_cdn_key_id: str = Field(default="", description="The id of the CloudFront key that signs them.")
-    s3_cdn_key_file: Path | None = Field(default=None, description="A file that holds its private key, PEM.")
+    s3_cdn_domain: str = Field(default="", description="CloudFront domain in front of the bucket, for these links.")
+    s3_cdn_key_id: str = Field(default="", description="Id of the CloudFront key that signs these links.")
+    s3_cdn_key_file: Path | None = Field(
+        default=None, description="File with the private key of S3_CDN_KEY_ID, in PEM format."
+    )
     database_url: SecretStr | None = Field(
         default=None, validation_alias="DATABASE_URL", description="postgres://…; default: SQLite in DATA_DIR."
     )
 
     database_is_pooled: bool = Field(
         default=False,
-        description="PgBouncer stands before PostgreSQL and gives out connections for one transaction at a time.",
+        description="Set to 1 if PgBouncer with transaction pooling is in front of PostgreSQL.",
     )
 
-    secret_key: SecretStr | None = Field(default=None, description="Signs sessions. Changing it logs everybody out.")
-    secret_key_file: Path | None = Field(default=None, description="A file that holds the secret key.")
+    secret_key: SecretStr | None = Field(default=None, description="Signs sessions. Changing it signs out all users.")
+    secret_key_file: Path | None = Field(default=None, description="File with the secret key.")
     credential_keys: SecretStr | None = Field(
         default=None,
-        description="Fernet keys for stream URLs, comma-separated, newest first. Losing them loses the URLs.",
+        description="Fernet keys for stream URLs, comma-separated, newest first. Without them the URLs are lost.",
     )
-    credential_keys_file: Path | None = Field(default=None, description="A file of such keys, one a line.")
+    credential_keys_file: Path | None = Field(default=None, description="File with such keys, one per line.")
 
-    debug: bool = Field(default=False, description="Django's DEBUG. Never where others can reach it.")
+    debug: bool = Field(
+        default=False, description="Django's DEBUG. Never enable it on a server that others can reach."
+    )
     insecure_http: bool = Field(
-        default=False, description="Cookies work without TLS. For one machine's own browser (loopback) only."
+        default=False, description="Allow cookies without TLS. Only for a browser on the same machine (loopback)."
     )
     behind_tls_proxy: bool = Field(
-        default=False, description="A proxy in front ends TLS and sets X-Forwarded-Proto, removing a client's own."
+        default=False, description="Set to 1 if a proxy in front terminates TLS and overwrites X-Forwarded-Proto."
     )
     hsts: bool = Field(
         default=True,
-        description="Browsers are told to use https alone for a year (HSTS). 0 with a certificate that they do not "
-        "know: HSTS takes away the button that accepts it.",
+        description="Send HSTS: browsers use only https for a year. Set to 0 with a certificate that browsers do "
+        "not trust, because HSTS removes the option to accept it.",
     )
     allowed_hosts: CommaSeparated = Field(
         default=("localhost", "127.0.0.1"),
-        description="Host names under which the backend is reached, besides that of PUBLIC_URL.",
+        description="Host names of the backend, in addition to that of PUBLIC_URL.",
     )
     csrf_trusted_origins: CommaSeparated = Field(
-        default=(), description="Origins such as https://vigil.example, besides that of PUBLIC_URL."
+        default=(), description="Origins such as https://vigil.example, in addition to that of PUBLIC_URL."
     )
-    admin_enabled: bool = Field(default=True, description="Whether Django's admin is served.")
-    admin_path: str = Field(default="admin/", pattern=r"^[A-Za-z0-9_\-/]+/$", description="Its path, ending with /.")
+    admin_enabled: bool = Field(default=True, description="Enable Django's admin site.")
+    admin_path: str = Field(
+        default="admin/", pattern=r"^[A-Za-z0-9_\-/]+/$", description="Path of the admin site, ending with /."
+    )
 
     token_lifetime_days: int = Field(
-        default=90, ge=1, le=3650, description="How long a token from `POST /api/token/` is good."
+        default=90, ge=1, le=3650, description="Lifetime of a token from `POST /api/token/`."
     )
     camera_networks: CommaSeparated = Field(
         default=(),
-        description="Only in these networks may cameras be, as in 10.0.0.0/8. Empty: anywhere but on this machine, "
-        "and on link-local and cloud metadata addresses.",
+        description="Networks in which cameras are permitted, for example 10.0.0.0/8. Empty: all except this "
+        "machine, link-local and cloud metadata addresses.",
     )
-    camera_allow_loopback: bool = Field(default=False, description="Cameras may be on this machine, as in a demo.")
+    camera_allow_loopback: bool = Field(
+        default=False, description="Permit cameras on this machine, for example in a demo."
+    )
     rate_per_camera: str = Field(
-        default="1200/minute", description="Alerts of one camera; more are answered with 429 and come later."
+        default="1200/minute",
+        description="Limit for the alerts of one camera. Further alerts are answered with 429 and sent again later.",
     )
-    rate_per_token: str = Field(default="6000/minute", description="Requests of one user's or detector's token.")
+    rate_per_token: str = Field(
+        default="6000/minute", description="Limit for requests with the token of a user or detector."
+    )
     rate_per_address: str = Field(
-        default="60/minute", description="Requests of one address to what asks for no token, such as `/api/token/`."
+        default="60/minute",
+        description="Limit for requests from one address to endpoints without a token, such as `/api/token/`.",
     )
     public_url: str = Field(
         default="",
         pattern=r"^(https?://[^\s/]+)?/?$",
-        description="Where people reach the dashboard, as in https://vigil.example; notifications link to it, and "
-        "its host and origin are allowed.",
+        description="URL of the dashboard for users, for example https://vigil.example. Notifications link to "
+        "it, and its host and origin are allowed.",
     )
     notify_networks: CommaSeparated = Field(
         default=(),
-        description="Private networks that notifications may go to besides the internet, as in 192.168.1.0/24.",
+        description="Private networks to which notifications may be sent, for example 192.168.1.0/24.",
     )
     notify_give_up_hours: float = Field(
-        default=24, gt=0, le=24 * 30, description="A message that nobody confirms is given up after this time."
+        default=24, gt=0, le=24 * 30, description="A notification that is not confirmed within this time is given up."
     )
     worker_metrics_port: int = Field(
-        default=0, ge=0, le=65535, description="Port of the metrics of a Celery worker; 0: none."
+        default=0, ge=0, le=65535, description="Port for the metrics of a Celery worker; 0 disables it."
     )
     vapid_key: SecretStr | None = Field(
-        default=None, description="Web Push's private key; `manage.py make_vapid_key` makes one. None: no Web Push."
+        default=None,
+        description="Private key for Web Push, created with `manage.py make_vapid_key`. Empty: Web Push is disabled.",
     )
-    vapid_key_file: Path | None = Field(default=None, description="A file that holds the key.")
+    vapid_key_file: Path | None = Field(default=None, description="File with the key for Web Push.")
     email_host: str = Field(default="", description="Mail relay for notifications; empty: no e-mail.")
-    email_port: int = Field(default=587, ge=1, le=65535, description="Its port.")
+    email_port: int = Field(default=587, ge=1, le=65535, description="Port of the mail relay.")
     email_security: Literal["starttls", "tls", "none"] = Field(
-        default="starttls", description="TLS after a greeting (port 587), from the start (465), or none at all."
+        default="starttls", description="STARTTLS (port 587), TLS from the start (port 465), or no encryption."
     )
-    email_user: str = Field(default="", description="User name at the relay, if it asks for one.")
-    email_password: SecretStr | None = Field(default=None, description="Password at the relay.")
-    email_password_file: Path | None = Field(default=None, description="A file that holds it.")
+    email_user: str = Field(default="", description="User name for the mail relay, if required.")
+    email_password: SecretStr | None = Field(default=None, description="Password for the mail relay.")
+    email_password_file: Path | None = Field(default=None, description="File with the password for the mail relay.")
     email_from: str = Field(
-        default="vigil@localhost", description="Sender of mails, as in Vigil <vigil@example.org>."
+        default="vigil@localhost", description="Sender of e-mails, for example Vigil <vigil@example.org>."
     )
     retention_days: int | None = Field(
         default=30,
         ge=1,
         le=3650,
-        description="Alerts older than so many days are deleted, where their camera says nothing else. Empty: never.",
+        description="Delete alerts older than this, unless their camera has its own setting. Empty: never.",
     )
     retention_megabytes: int | None = Field(
         default=None,
         ge=1,
-        description="Pictures and clips of each camera take no more than so many MB, where it says nothing else.",
+        description="Maximum size of a camera's images and clips in MB, unless it has its own setting.",
     )
     media_max_used_percent: int = Field(
         default=90,
         ge=1,
         le=100,
-        description="Once the disk of MEDIA_DIR is fuller, the oldest resolved alerts of any camera are deleted. "
-        "100: never for that.",
+        description="Above this use of MEDIA_DIR's disk, the oldest resolved alerts of all cameras are deleted. "
+        "100 disables this limit.",
     )
     housekeeping: bool = Field(
         default=True,
-        description="The backend applies retention and sweeps by itself. 0: `manage.py` does, by cron or a CronJob.",
+        description="The backend runs retention and sweeps itself. 0: run them with `manage.py` in cron or a "
+        "CronJob.",
     )
     max_cameras_per_user: int | None = Field(default=2000, ge=1, description="Cameras of one user. Empty: no limit.")
     max_cameras_per_site: int | None = Field(default=2000, ge=1, description="Cameras of one site. Empty: no limit.")
@@ -200,49 +216,52 @@ class Environment(BaseSettings):
         default=100, ge=1, description="Subscriptions of one user. Empty: no limit."
     )
     max_tokens_per_user: int | None = Field(
-        default=500, ge=1, description="Tokens that one user made and that have not ended. Empty: no limit."
+        default=500, ge=1, description="Valid tokens of one user. Empty: no limit."
     )
     max_sites_per_user: int | None = Field(
         default=100,
         ge=1,
-        description="Sites of which a user is an admin and may still make another. Empty: no limit.",
+        description="Sites that one user administers. Empty: no limit.",
     )
     max_invitations_per_user: int | None = Field(
         default=500, ge=1, description="Open invitations of one user. Empty: no limit."
     )
-    rate_probes: str = Field(default="30/minute", description="Tries at cameras' streams that one user asks for.")
+    rate_probes: str = Field(default="30/minute", description="Limit for stream tests of one user.")
     media_server_url: str = Field(
         default="",
         max_length=500,
-        description="Where a media server (MediaMTX, go2rtc) plays a camera, as in "
-        "https://media.example/camera-{camera}/whep; {camera} stands for the camera's id.",
+        description="WebRTC URL of a camera on a media server (MediaMTX, go2rtc), for example "
+        "https://media.example/camera-{camera}/whep; {camera} is replaced by the camera's id.",
     )
     media_hls_url: str = Field(
         default="",
         max_length=500,
-        description="Where it plays a camera by HLS, for browsers that WebRTC does not reach, as in "
+        description="HLS URL of a camera, for browsers that cannot use WebRTC, for example "
         "https://media.example/hls/camera-{camera}/index.m3u8.",
     )
     redis_url: SecretStr | None = Field(
         default=None,
         validation_alias="REDIS_URL",
-        description="redis://…: cache and rate limits of all processes together, and Celery sends the notifications. "
-        "Default: each process its own, and a thread sends them.",
+        description="redis://…: shared cache and rate limits for all processes; Celery sends notifications. "
+        "Empty: each process has its own cache and limits, and a thread sends notifications.",
     )
     self_registration: bool = Field(
-        default=False, description="Whether anybody who reaches the backend may make an account of their own."
+        default=False, description="Let anyone who can reach the backend create an account."
     )
     remote_user_header: str = Field(
         default="",
         pattern=r"^([A-Za-z][A-Za-z0-9-]*)?$",
-        description="Header in which a proxy in front names who is signed in, such as X-Forwarded-User. It "
-        "must remove a client's own. Empty: people sign in here, with a password.",
+        description="Header in which a reverse proxy sends the user name, such as X-Forwarded-User. The proxy "
+        "must remove "
+        "that header from client requests. Empty: users sign in with a password.",
     )
     max_request_bytes: int = Field(
-        default=18 * 1024 * 1024, ge=64 * 1024, description="A request with a longer body is refused with 413."
+        default=18 * 1024 * 1024, ge=64 * 1024, description="Larger request bodies are rejected with 413."
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level logged.")
-    log_format: Literal["json", "text"] = Field(default="json", description="One JSON object a line, or plain text.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Minimum log level.")
+    log_format: Literal["json", "text"] = Field(
+        default="json", description="One JSON object per line, or plain text."
+    )
 
     @field_validator("media_server_url", "media_hls_url")
     @classmethod

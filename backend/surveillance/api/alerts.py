@@ -41,7 +41,9 @@ from surveillance.services.alerts import (
 from vigil_apps.sites.roles import Role
 from vigil_apps.web.pagination import ByIdPagination, StableOrderingFilter
 
-_LINK = OpenApiResponse(description="Where the file is: `Location` is good for some minutes, without a token.")
+_LINK = OpenApiResponse(
+    description="`Location` has a link to the file that is valid for some minutes without a token."
+)
 
 
 class AlertListView(ListAPIView[Alert]):
@@ -58,7 +60,7 @@ class AlertListView(ListAPIView[Alert]):
         """Return the alerts that the user can view."""
         return alerts_visible_to(principal_of(self.request))
 
-    @extend_schema(summary="Alerts")
+    @extend_schema(summary="List alerts")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Lists alerts, the last stored first. `ordering=-timestamp` sorts by the detectors' clocks instead."""
         return super().get(request, *args, **kwargs)
@@ -69,7 +71,7 @@ class AlertView(APIView):
 
     scopes = {"GET": USER}  # noqa: RUF012
 
-    @extend_schema(summary="An alert", responses=AlertSerializer)
+    @extend_schema(summary="Get an alert", responses=AlertSerializer)
     def get(self, request: Request, alert_id: int) -> Response:
         """Returns the alert."""
         return _shown(request, alert_id)
@@ -106,7 +108,7 @@ class FalsePositiveView(APIView):
 
     scopes = {"POST": USER, "DELETE": USER}  # noqa: RUF012
 
-    @extend_schema(summary="Mark as a false positive", request=None, responses=AlertSerializer)
+    @extend_schema(summary="Mark an alert as a false positive", request=None, responses=AlertSerializer)
     def post(self, request: Request, alert_id: int) -> Response:
         """Marks the alert as a false positive of its rule and acknowledges it."""
         alert_for(principal_of(request), alert_id, Role.SITE_OPERATOR)
@@ -115,7 +117,7 @@ class FalsePositiveView(APIView):
         )
         return _shown(request, alert_id)
 
-    @extend_schema(summary="Take that back", request=None, responses={200: AlertSerializer})
+    @extend_schema(summary="Remove the false positive mark", request=None, responses={200: AlertSerializer})
     def delete(self, request: Request, alert_id: int) -> Response:
         """Removes the mark. The alert stays acknowledged."""
         alert_for(principal_of(request), alert_id, Role.SITE_OPERATOR)
@@ -128,13 +130,13 @@ class CommentsView(APIView):
 
     scopes = {"GET": USER, "POST": USER}  # noqa: RUF012
 
-    @extend_schema(summary="Comments on an alert", responses=CommentSerializer(many=True))
+    @extend_schema(summary="List an alert's comments", responses=CommentSerializer(many=True))
     def get(self, request: Request, alert_id: int) -> Response:
         """Lists the comments, the oldest first."""
         comments = alert_for(principal_of(request), alert_id).comments.select_related("author")
         return Response(CommentSerializer(comments, many=True).data)
 
-    @extend_schema(summary="Comment on an alert", request=CommentSerializer, responses={201: CommentSerializer})
+    @extend_schema(summary="Add a comment", request=CommentSerializer, responses={201: CommentSerializer})
     def post(self, request: Request, alert_id: int) -> Response:
         """Adds a comment."""
         alert = alert_for(principal_of(request), alert_id, Role.SITE_OPERATOR)
@@ -149,7 +151,7 @@ class RuleQualityView(APIView):
 
     scopes = {"GET": USER}  # noqa: RUF012
 
-    @extend_schema(summary="False positives of each rule", responses=RuleQualitySerializer(many=True))
+    @extend_schema(summary="Get false positives by rule", responses=RuleQualitySerializer(many=True))
     def get(self, request: Request) -> Response:
         """Returns the number of alerts and of false positives by camera and rule, the worst first, at most 200."""
         rows = rule_quality(alerts=alerts_visible_to(principal_of(request)), limit=200)
@@ -199,7 +201,7 @@ class FalsePositiveManyView(APIView):
 
     @extend_schema(
         operation_id="alerts_false_positive_many",
-        summary="Mark as false positives",
+        summary="Mark alerts as false positives",
         request=JudgementSerializer,
         responses=JudgedSerializer,
     )
@@ -238,7 +240,7 @@ class ClipView(APIView):
     scopes = {"GET": USER}  # noqa: RUF012
 
     @extend_schema(
-        summary="An alert's clip",
+        summary="Get an alert's clip",
         parameters=[OpenApiParameter("Range", OpenApiTypes.STR, OpenApiParameter.HEADER)],
         responses={
             (200, "video/mp4"): OpenApiTypes.BINARY,
@@ -265,7 +267,7 @@ class ImageView(APIView):
     scopes = {"GET": USER}  # noqa: RUF012
 
     @extend_schema(
-        summary="An alert's picture",
+        summary="Get an alert's image",
         parameters=[OpenApiParameter("Range", OpenApiTypes.STR, OpenApiParameter.HEADER)],
         responses={
             (200, "image/jpeg"): OpenApiTypes.BINARY,

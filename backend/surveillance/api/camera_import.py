@@ -19,10 +19,10 @@ class CameraImportSerializer(serializers.Serializer[Any]):
 
     file = serializers.FileField(
         allow_empty_file=True,
-        help_text="CSV in UTF-8 with column names: name and rtsp_url; and group, site, is_active, transport, "
-        "detector_class_name and detection (JSON) where wanted. At most 1,000 cameras.",
+        help_text="CSV in UTF-8 with the columns name and rtsp_url, and optionally group, site, is_active, "
+        "transport, detector_class_name and detection (JSON). At most 1,000 cameras.",
     )
-    dry_run = serializers.BooleanField(default=False, help_text="Check everything and keep nothing.")
+    dry_run = serializers.BooleanField(default=False, help_text="Only validate the file.")
 
 
 class ImportedCameraSerializer(serializers.Serializer[Any]):
@@ -46,7 +46,7 @@ class CameraImportView(APIView):
     parser_classes = (MultiPartParser,)
 
     @extend_schema(
-        summary="Add cameras from a CSV file",
+        summary="Import cameras from a CSV file",
         request={"multipart/form-data": CameraImportSerializer},
         responses={200: ImportedSerializer, 201: ImportedSerializer},
     )

@@ -35,12 +35,12 @@ class CameraListView(ListAPIView[Camera]):
         """Return them with their health, in one query."""
         return cameras_visible_to(principal_of(self.request)).select_related("health_report", "alert_totals")
 
-    @extend_schema(summary="Cameras")
+    @extend_schema(summary="List cameras")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Lists cameras in the order of their creation."""
         return super().get(request, *args, **kwargs)
 
-    @extend_schema(summary="Add a camera", responses={201: CameraSerializer})
+    @extend_schema(summary="Create a camera", responses={201: CameraSerializer})
     def post(self, request: Request) -> Response:
         """Creates a camera that you own. Detection runs while it is active."""
         sent = CameraSerializer(data=request.data)
@@ -55,7 +55,7 @@ class CameraView(APIView):
 
     scopes = {"GET": USER_AND_CLUSTER_OPERATOR, "PUT": USER, "PATCH": USER, "DELETE": USER}  # noqa: RUF012
 
-    @extend_schema(summary="A camera", responses=CameraSerializer)
+    @extend_schema(summary="Get a camera", responses=CameraSerializer)
     def get(self, request: Request, camera_id: int) -> Response:
         """Returns the camera with its health."""
         return Response(camera_shown(camera_for(principal_of(request), camera_id)))
@@ -65,7 +65,7 @@ class CameraView(APIView):
         """Replaces all settings. A masked `rtsp_url` that is sent back unchanged keeps the stored one."""
         return self._write(request, camera_id, partial=False)
 
-    @extend_schema(summary="Change a camera", request=CameraSerializer, responses=CameraSerializer)
+    @extend_schema(summary="Update a camera", request=CameraSerializer, responses=CameraSerializer)
     def patch(self, request: Request, camera_id: int) -> Response:
         """Changes the given fields."""
         return self._write(request, camera_id, partial=True)

@@ -54,9 +54,9 @@ class ActiveCamerasView(APIView):
     scopes = {"GET": USER_AND_SERVICES}  # noqa: RUF012 read only
 
     @extend_schema(
-        summary="Active cameras",
+        summary="List active cameras",
         parameters=[
-            OpenApiParameter("group", OpenApiTypes.STR, description="Only the cameras of this group."),
+            OpenApiParameter("group", OpenApiTypes.STR, description="Return only the cameras of this group."),
             _IF_NONE_MATCH,
         ],
         responses={200: _CONFIGURATIONS, 304: None},
@@ -90,7 +90,7 @@ class ConfigurationView(APIView):
     scopes = {"GET": DETECTOR}  # noqa: RUF012
 
     @extend_schema(
-        summary="A camera's configuration",
+        summary="Get a camera's configuration",
         parameters=[_IF_NONE_MATCH],
         responses={200: CameraConfiguration, 304: None},
     )
@@ -110,7 +110,7 @@ class DetectorTokenView(APIView):
 
     scopes = {"POST": CLUSTER_OPERATOR}  # noqa: RUF012
 
-    @extend_schema(summary="Issue a detector's token", request=None, responses={201: DetectorTokenSerializer})
+    @extend_schema(summary="Create a detector token", request=None, responses={201: DetectorTokenSerializer})
     def post(self, request: Request, camera_id: int) -> Response:
         """Creates a token for the camera's detector. Earlier ones expire ten minutes later."""
         camera = camera_for(principal_of(request), camera_id)
@@ -124,7 +124,7 @@ class DetectorTokensView(APIView):
     scopes = {"POST": CLUSTER_OPERATOR}  # noqa: RUF012
 
     @extend_schema(
-        summary="Issue the tokens of many detectors",
+        summary="Create several detector tokens",
         request=DetectorTokenOrder,
         responses={201: DetectorTokensSerializer},
     )
@@ -194,7 +194,7 @@ class SendPictureView(APIView):
     parser_classes = (MultiPartParser,)
 
     @extend_schema(
-        summary="Store an alert's better picture",
+        summary="Replace an alert's image",
         request={"multipart/form-data": PictureFieldsSerializer},
         responses={200: AlertSerializer},
     )

@@ -59,7 +59,7 @@ class CsvExportView(ExportView):
 
     @extend_schema(
         operation_id="alerts_export_csv_retrieve",
-        summary="Alerts as CSV",
+        summary="Export alerts as CSV",
         responses={(200, "text/csv"): OpenApiTypes.STR},
     )
     def get(self, request: Request) -> StreamingHttpResponse:
@@ -71,7 +71,7 @@ class JsonExportView(ExportView):
     """Export as JSON."""
 
     @extend_schema(
-        operation_id="alerts_export_json_list", summary="Alerts as JSON", responses=AlertSerializer(many=True)
+        operation_id="alerts_export_json_list", summary="Export alerts as JSON", responses=AlertSerializer(many=True)
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         """Exports all matching alerts as one array."""

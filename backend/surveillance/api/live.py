@@ -55,8 +55,8 @@ class LiveView(APIView):
     renderer_classes = (JSONRenderer, JpegRenderer, MultipartRenderer)
 
     @extend_schema(
-        summary="Live pictures",
-        parameters=[OpenApiParameter("fps", OpenApiTypes.FLOAT, description="Pictures a second at most, 0.2 to 10.")],
+        summary="Stream live frames",
+        parameters=[OpenApiParameter("fps", OpenApiTypes.FLOAT, description="Maximum frames per second, 0.2 to 10.")],
         responses={(200, "multipart/x-mixed-replace"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, camera_id: int) -> HttpResponse:
@@ -80,7 +80,7 @@ class SnapshotView(APIView):
     scopes = {"GET": USER}  # noqa: RUF012
     renderer_classes = (JSONRenderer, JpegRenderer)
 
-    @extend_schema(summary="The newest picture", responses={(200, "image/jpeg"): OpenApiTypes.BINARY})
+    @extend_schema(summary="Get a snapshot", responses={(200, "image/jpeg"): OpenApiTypes.BINARY})
     def get(self, request: Request, camera_id: int) -> HttpResponse:
         """Returns a JPEG at most about one second old. 503 if none arrives, 409 if the camera is inactive."""
         camera = _active(request, camera_id)
@@ -93,7 +93,7 @@ class CameraProbeView(APIView):
 
     scopes = {"POST": USER}  # noqa: RUF012
 
-    @extend_schema(summary="Try a camera", request=None, responses={202: ProbeSerializer})
+    @extend_schema(summary="Test a camera's stream", request=None, responses={202: ProbeSerializer})
     def post(self, request: Request, camera_id: int) -> Response:
         """Lets a detector test the camera's stream; `probes/<id>/` returns the result."""
         camera = camera_for(principal_of(request), camera_id, Role.SITE_OPERATOR)
@@ -107,7 +107,7 @@ class ProbeListView(APIView):
 
     scopes = {"POST": USER}  # noqa: RUF012
 
-    @extend_schema(summary="Try a stream", request=ProbeRequestSerializer, responses={202: ProbeSerializer})
+    @extend_schema(summary="Test a stream", request=ProbeRequestSerializer, responses={202: ProbeSerializer})
     def post(self, request: Request) -> Response:
         """Lets a detector test the stream, with the rules for camera URLs; `probes/<id>/` returns the result.
 
@@ -127,7 +127,7 @@ class ProbeView(APIView):
 
     scopes = {"GET": USER}  # noqa: RUF012
 
-    @extend_schema(summary="A try at a stream", responses=ProbeSerializer)
+    @extend_schema(summary="Get a stream test", responses=ProbeSerializer)
     def get(self, request: Request, probe_id: Any) -> Response:
         """Returns the test. `state` is pending, running or done; `result` is set when done. Kept for ten minutes."""
         return Response(ProbeSerializer(_own(request, probe_id, ErrandKind.PROBE)).data)
@@ -139,7 +139,7 @@ class ProbeSnapshotView(APIView):
     scopes = {"GET": USER}  # noqa: RUF012
     renderer_classes = (JSONRenderer, JpegRenderer)
 
-    @extend_schema(summary="The picture of a try at a stream", responses={(200, "image/jpeg"): OpenApiTypes.BINARY})
+    @extend_schema(summary="Get the image of a stream test", responses={(200, "image/jpeg"): OpenApiTypes.BINARY})
     def get(self, request: Request, probe_id: Any) -> HttpResponse:
         """Returns a JPEG; 404 until it is available."""
         inquiry = _own(request, probe_id, ErrandKind.PROBE)
@@ -154,7 +154,7 @@ class DiscoveryListView(APIView):
 
     scopes = {"POST": USER}  # noqa: RUF012
 
-    @extend_schema(summary="Look for cameras", request=None, responses={202: DiscoverySerializer})
+    @extend_schema(summary="Discover cameras", request=None, responses={202: DiscoverySerializer})
     def post(self, request: Request) -> Response:
         """Lets a detector probe its network (ONVIF WS-Discovery), for admins; `discovery/<id>/` has the result."""
         user = user_of(request)
@@ -171,7 +171,7 @@ class DiscoveryView(APIView):
 
     scopes = {"GET": USER}  # noqa: RUF012
 
-    @extend_schema(summary="A search for cameras", responses=DiscoverySerializer)
+    @extend_schema(summary="Get a discovery", responses=DiscoverySerializer)
     def get(self, request: Request, discovery_id: Any) -> Response:
         """Returns the discovery. `state` is pending, running or done; `result` is set when done. Kept ten minutes."""
         return Response(DiscoverySerializer(_own(request, discovery_id, ErrandKind.DISCOVERY)).data)

@@ -27,7 +27,7 @@ class ResourceListView(APIView):
     scopes = {"GET": CLUSTER_OPERATOR}  # noqa: RUF012
 
     @extend_schema(
-        summary="Registered resources",
+        summary="List registered resources",
         parameters=[
             OpenApiParameter("source", OpenApiTypes.STR, required=True, description="Cluster and namespace.")
         ],
@@ -71,7 +71,7 @@ class ResourceStatesView(APIView):
 
     scopes = {"POST": CLUSTER_OPERATOR}  # noqa: RUF012
 
-    @extend_schema(summary="Report how resources are", request=ResourceStates, responses={204: None})
+    @extend_schema(summary="Report the state of resources", request=ResourceStates, responses={204: None})
     def post(self, request: Request) -> Response:
         """Stores phase, conditions, node and class of each. Send changed resources only. Skips unknown cameras."""
         with answered():
@@ -85,7 +85,7 @@ class CameraResourceView(APIView):
 
     scopes = {"GET": USER}  # noqa: RUF012
 
-    @extend_schema(summary="A camera's Kubernetes resource", responses=ReportedResource)
+    @extend_schema(summary="Get a camera's Kubernetes resource", responses=ReportedResource)
     def get(self, request: Request, camera_id: int) -> Response:
         """Returns phase, conditions, node and class of its detector; 404 if no cluster runs the camera."""
         found = reported_resource(camera=camera_for(principal_of(request), camera_id))

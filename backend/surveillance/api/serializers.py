@@ -41,7 +41,7 @@ class HealthSerializer(serializers.Serializer[Any]):
 
     phase = serializers.ChoiceField(choices=PHASES)
     reason = serializers.ChoiceField(choices=REASONS)
-    message = serializers.CharField(help_text="One sentence for a person.")
+    message = serializers.CharField(help_text="One sentence for users.")
     stream = CameraStreamSerializer()
     inference = CameraInferenceSerializer()
     reported_at = serializers.DateTimeField(allow_null=True)
@@ -50,16 +50,16 @@ class HealthSerializer(serializers.Serializer[Any]):
 class RegisteredResourceSerializer(serializers.Serializer[Any]):
     """A camera that represents a Camera resource of kubectl."""
 
-    uid = serializers.CharField(help_text="The resource's.")
-    id = serializers.IntegerField(help_text="The camera's in this API.")
-    digest = serializers.CharField(help_text="What the operator marked its last registration with.")
+    uid = serializers.CharField(help_text="uid of the resource.")
+    id = serializers.IntegerField(help_text="id of the camera in this API.")
+    digest = serializers.CharField(help_text="Digest that the operator sent with its last registration.")
 
 
 class AlertTotalsSerializer(serializers.Serializer[Any]):
     """Totals of a camera's alerts."""
 
-    total = serializers.IntegerField(help_text="How many; those deleted since are counted, too.")
-    last_alert_time = serializers.DateTimeField(allow_null=True, help_text="When the newest one happened.")
+    total = serializers.IntegerField(help_text="Number of alerts, including deleted ones.")
+    last_alert_time = serializers.DateTimeField(allow_null=True, help_text="Time of the latest alert.")
 
 
 _HEALTH, _ALERT_TOTALS = HealthSerializer(), AlertTotalsSerializer()
@@ -76,7 +76,7 @@ class CameraSerializer(serializers.ModelSerializer[Camera]):
 
     rtsp_url = serializers.CharField(
         max_length=2000,
-        help_text="rtsp:// or rtsps://. Answers show rtsp://***@host/…; sent back like that it stays as it is.",
+        help_text="rtsp:// or rtsps://. Responses contain rtsp://***@host/…; sending that back keeps the URL.",
     )
     site = serializers.IntegerField(
         source="site_id",
@@ -84,7 +84,7 @@ class CameraSerializer(serializers.ModelSerializer[Camera]):
         allow_null=True,
         min_value=1,
         max_value=2**63 - 1,
-        help_text="The site whose members share the camera; you must be its admin. Null: only its owner has it.",
+        help_text="The site whose members share the camera; you must be its admin. Null: only its owner has access.",
     )
     detection = DetectionField(required=False)
     # DRF's own messages repeat the input, and a stream URL might be in the wrong field.
@@ -155,9 +155,9 @@ class PictureFieldsSerializer(serializers.Serializer[Any]):
 
     event_id = serializers.RegexField(r"^[A-Za-z0-9._:-]+$", min_length=8, max_length=64)
     camera = serializers.IntegerField(
-        required=False, min_value=1, max_value=MAX_COUNT, help_text="May be left out with a detector's token."
+        required=False, min_value=1, max_value=MAX_COUNT, help_text="Optional with a detector's token."
     )
-    box = BoxField(help_text="JSON: where the object is in this picture.")
+    box = BoxField(help_text="JSON: the object's box in this image.")
     image = serializers.FileField(help_text="JPEG or PNG, at most 2 MB and 4096 x 4096 pixels.")
 
 
@@ -166,9 +166,9 @@ class ClipFieldsSerializer(serializers.Serializer[Any]):
 
     event_id = serializers.RegexField(r"^[A-Za-z0-9._:-]+$", min_length=8, max_length=64)
     camera = serializers.IntegerField(
-        required=False, min_value=1, max_value=MAX_COUNT, help_text="May be left out with a detector's token."
+        required=False, min_value=1, max_value=MAX_COUNT, help_text="Optional with a detector's token."
     )
-    started_at = serializers.DateTimeField(help_text="With time zone: when its first picture was received.")
+    started_at = serializers.DateTimeField(help_text="When the first frame was received, with time zone.")
     duration_seconds = serializers.FloatField(min_value=0, max_value=600)
     clip = serializers.FileField(help_text="An MP4 with H.264 or H.265, at most 16 MB.")
 
@@ -178,7 +178,7 @@ class AlertFieldsSerializer(serializers.Serializer[Any]):
 
     event_id = serializers.RegexField(r"^[A-Za-z0-9._:-]+$", min_length=8, max_length=64)
     camera = serializers.IntegerField(
-        required=False, min_value=1, max_value=MAX_COUNT, help_text="May be left out with a detector's token."
+        required=False, min_value=1, max_value=MAX_COUNT, help_text="Optional with a detector's token."
     )
     alert_type = serializers.ChoiceField(choices=ALERT_TYPES)
     confidence = serializers.FloatField(min_value=0.0, max_value=1.0)
@@ -221,7 +221,7 @@ class ResolvedSerializer(serializers.Serializer[Any]):
 class JudgementSerializer(AlertIdsSerializer):
     """The alerts to change, and whether to mark them."""
 
-    is_false_positive = serializers.BooleanField(default=True, help_text="False takes it back.")
+    is_false_positive = serializers.BooleanField(default=True, help_text="False removes the mark.")
 
 
 class JudgedSerializer(serializers.Serializer[Any]):
@@ -263,13 +263,13 @@ class DetectorTokenSerializer(serializers.Serializer[Any]):
 class DetectorTokensSerializer(serializers.Serializer[Any]):
     """New tokens of detectors, shown only once."""
 
-    tokens = serializers.DictField(child=serializers.CharField(), help_text="By the camera's id.")
+    tokens = serializers.DictField(child=serializers.CharField(), help_text="Maps camera ids to tokens.")
 
 
 class ProbeRequestSerializer(serializers.Serializer[Any]):
     """A stream to test before creating its camera."""
 
-    rtsp_url = serializers.CharField(max_length=2000, help_text="rtsp:// or rtsps://, under the rules for cameras.")
+    rtsp_url = serializers.CharField(max_length=2000, help_text="rtsp:// or rtsps://, with the rules for cameras.")
     username = serializers.CharField(required=False, allow_blank=True, max_length=255, write_only=True)
     password = serializers.CharField(
         required=False, allow_blank=True, max_length=255, write_only=True, trim_whitespace=False
@@ -299,7 +299,7 @@ class ProbeSerializer(InquirySerializer):
     """A stream test."""
 
     result = ProbeResultField(allow_null=True, read_only=True, help_text="Null until the state is `done`.")
-    snapshot = serializers.SerializerMethodField(help_text="Path of the picture, or null.")
+    snapshot = serializers.SerializerMethodField(help_text="Path of the image, or null.")
 
     class Meta(InquirySerializer.Meta):
         fields = ("id", "state", "camera", "created_at", "result", "snapshot")

@@ -38,10 +38,12 @@ class AlertStreamView(APIView):
     renderer_classes = (EventStreamRenderer, JSONRenderer)
 
     @extend_schema(
-        summary="Alerts as they come in",
+        summary="Stream new alerts",
         parameters=[
             OpenApiParameter("Last-Event-ID", OpenApiTypes.INT, OpenApiParameter.HEADER),
-            OpenApiParameter("last_event_id", OpenApiTypes.INT, description="The same, where no header can be set."),
+            OpenApiParameter(
+                "last_event_id", OpenApiTypes.INT, description="Same as the header, for clients that cannot set it."
+            ),
         ],
         responses={(200, "text/event-stream"): OpenApiTypes.STR},
     )
