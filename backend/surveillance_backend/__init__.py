@@ -1,1 +1,1 @@
-"""The Django project: settings, URL configuration, ASGI application, and what every request passes through."""
+"""The Django project: settings, URL configuration, ASGI application and middleware."""

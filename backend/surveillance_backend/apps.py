@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class BackendConfig(AppConfig):
-    """Settings, middleware and paths. It has no tables."""
+    """Settings, middleware and URLs. It has no tables."""
 
     name = "surveillance_backend"
 

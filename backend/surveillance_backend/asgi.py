@@ -26,7 +26,7 @@ from surveillance_backend.checks import configuration_errors  # noqa: E402
 from surveillance_backend.handler import ThreadedHandler  # noqa: E402
 
 _errors = configuration_errors()
-if _errors:  # gunicorn runs no system checks: without this the first request would fail instead of the start
+if _errors:  # gunicorn runs no system checks: without this, the first request would fail instead of the start
     raise ImproperlyConfigured(" ".join(f"{error.msg} {error.hint or ''}" for error in _errors))
 
 # Static files are small and read at once; Django warns each time that their iterator is not asynchronous.

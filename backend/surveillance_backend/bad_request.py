@@ -1,4 +1,4 @@
-"""Answers 400. A request under a host name that is not allowed learns which setting to change, and nothing else."""
+"""Respond with 400. For a host name that is not allowed, the page names the setting to change, and nothing else."""
 
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -12,9 +12,9 @@ DETAIL = (
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Return the page for people, JSON for the API; Django's own page for every other bad request.
+    """Return a page for browsers and JSON for the API; for other bad requests, Django's page.
 
-    Neither repeats the name that was asked for, which anybody may choose, nor lists the allowed ones.
+    Neither contains the requested name, which anyone can choose, nor the list of allowed names.
     """
     if not isinstance(exception, DisallowedHost):
         return defaults.bad_request(request, exception)

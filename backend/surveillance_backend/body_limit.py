@@ -1,10 +1,10 @@
-"""Refuses long request bodies before Django reads them.
+"""Reject large request bodies before Django reads them.
 
-Django's ASGI handler spools a whole body to disk before any of its limits is looked at, so one client could fill the
-disk. This wrapper counts on the way in.
+Django's ASGI handler spools the whole body to disk before it checks any limit, so a single client could fill the
+disk. This wrapper counts while receiving.
 
-The rest of a refused body is read and dropped for a while: a socket that is closed with bytes unread is reset, and
-the client would see a broken connection instead of the answer.
+The rest of a rejected body is read and discarded for a while: closing a socket with unread bytes resets it, and the
+client would get a connection error instead of the response.
 """
 
 import asyncio

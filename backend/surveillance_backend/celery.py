@@ -1,6 +1,6 @@
-"""Celery, where there is Redis: `celery -A surveillance_backend worker --beat`.
+"""Celery, if Redis is configured: `celery -A surveillance_backend worker --beat`.
 
-Any number of workers may run, each with `--beat` or not: a sweep that comes twice harms nothing.
+Any number of workers may run, each with or without `--beat`: duplicate sweeps are harmless.
 """
 
 import os
@@ -18,12 +18,12 @@ __all__ = ["app"]
 
 @setup_logging.connect  # type: ignore[untyped-decorator] # Celery has no types
 def _use_our_logs(**_: Any) -> None:
-    """Django's configuration stays: one line an event, masked."""
+    """Keep Django's logging configuration: one redacted line per event."""
 
 
 @worker_init.connect  # type: ignore[untyped-decorator]
 def _serve_metrics(**_: Any) -> None:
-    """The worker's metrics on a port of their own."""
+    """Serve the worker's metrics on a separate port."""
     port = settings.ENVIRONMENT.worker_metrics_port
     if port:
         from prometheus_client import start_http_server

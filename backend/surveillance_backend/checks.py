@@ -1,4 +1,4 @@
-"""System checks of the configuration: each says what is missing and how to put it right."""
+"""System checks of the configuration: each message says what is missing and how to fix it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ _MAKE_KEY = "python -c 'from cryptography.fernet import Fernet; print(Fernet.gen
 
 
 def configuration_errors() -> list[CheckMessage]:
-    """What keeps the backend from running at all."""
+    """Return the errors that prevent the backend from running."""
     found: list[CheckMessage] = []
     if not _secret_key():
         found.append(
@@ -64,14 +64,14 @@ def configuration_errors() -> list[CheckMessage]:
 
 @register("vigil")
 def check_configuration(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """The errors as Django's system check."""
+    """Return the errors as a Django system check."""
     return configuration_errors()
 
 
 def _secret_key() -> str:
     try:
         return str(settings.SECRET_KEY)
-    except ImproperlyConfigured:  # Django's answer to an empty one; the message here says more
+    except ImproperlyConfigured:  # raised for an empty setting; the message here is more specific
         return ""
 
 

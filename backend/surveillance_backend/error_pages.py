@@ -1,4 +1,4 @@
-"""What Django may write about a failed request: where it failed, never with what."""
+"""Error reports that contain where a request failed, but no values."""
 
 from collections.abc import ItemsView
 from types import FrameType
@@ -10,19 +10,19 @@ from django.views.debug import SafeExceptionReporterFilter
 
 
 class NoValuesFilter(SafeExceptionReporterFilter):
-    """Leaves local variables and form fields out of debug pages, since any of them may hold a stream's URL."""
+    """Removes local variables and form fields from debug pages, since they may contain stream URLs."""
 
     def is_active(self, request: HttpRequest | None) -> bool:
-        """Always, with DEBUG too."""
+        """Return True, even with DEBUG."""
         return True
 
     def get_post_parameters(self, request: HttpRequest | None) -> dict[str, Any]:
-        """The fields' names."""
+        """Return the fields' names only."""
         data = QueryDict(mutable=True)
         for name in request.POST if request is not None else ():
             data[name] = self.cleansed_substitute
         return data
 
     def get_traceback_frame_variables(self, request: HttpRequest | None, tb_frame: FrameType) -> ItemsView[str, Any]:
-        """None of them."""
+        """Return no variables."""
         return {}.items()

@@ -1,4 +1,4 @@
-"""gunicorn's configuration, named as `--config python:surveillance_backend.gunicorn_conf`."""
+"""gunicorn's configuration, used as `--config python:surveillance_backend.gunicorn_conf`."""
 
 import os
 import tempfile
@@ -6,28 +6,28 @@ import tempfile
 worker_class = "surveillance_backend.worker.Worker"
 bind = os.environ.get("VIGIL_BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
-preload_app = True  # imported once: workers start at once and share memory
+preload_app = True  # imported once: workers start faster and share memory
 timeout = 60
 graceful_timeout = 20
 keepalive = 15
-accesslog = None  # requests are counted and timed in /metrics
+accesslog = None  # /metrics counts and times the requests
 errorlog = "-"
 loglevel = "warning"
 forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
-# gunicorn's control socket would be another way into the process. The setting is called as gunicorn 26 calls it; an
-# unknown name would be ignored without a word.
+# gunicorn's control socket would be another entry point. The setting has the name of gunicorn 26; an unknown name
+# would be ignored silently.
 control_socket_disable = True
-_MEMORY = "/dev/shm"  # noqa: S108 gunicorn's own advice: no disk behind the workers' heartbeat files
+_MEMORY = "/dev/shm"  # noqa: S108 recommended by gunicorn: the workers' heartbeat files need no disk
 if os.path.isdir(_MEMORY):  # noqa: PTH112 gunicorn takes a text
     worker_tmp_dir = _MEMORY
 
 if workers > 1:
-    # Each worker counts for itself; /metrics adds them up from files here.
+    # Each worker has its own counters; /metrics adds them up from files here.
     os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="vigil-metrics-"))
 
 
 def child_exit(server: object, worker: object) -> None:
-    """Forgets the gauges of a worker that has ended."""
+    """Remove the gauges of a worker that has ended."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         from prometheus_client import multiprocess
 
@@ -35,7 +35,7 @@ def child_exit(server: object, worker: object) -> None:
 
 
 def post_worker_init(worker: object) -> None:
-    """Starts the worker's background threads, once Django is set up."""
+    """Start the worker's background threads once Django is set up."""
     from surveillance import background
     from vigil_apps.notifications import sender
 

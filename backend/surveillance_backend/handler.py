@@ -1,7 +1,7 @@
-"""Django under ASGI with one step into a thread for each request.
+"""Run Django under ASGI with a single thread switch per request.
 
-Every view and middleware here is synchronous. Django would still run its chain half in the event loop and step into
-the request's thread and back for each middleware, some twenty times, which costs more than most views do.
+All views and middleware here are synchronous. Django would run part of the chain in the event loop and switch to the
+request's thread and back for each middleware, some twenty times, which takes longer than most views.
 """
 
 from asgiref.sync import sync_to_async
@@ -10,12 +10,12 @@ from django.http import HttpResponseBase
 
 
 class ThreadedHandler(ASGIHandler):
-    """Django's handler, with its synchronous chain run whole in the request's own thread."""
+    """Django's handler, with its synchronous chain in the request's thread."""
 
     def load_middleware(self, is_async: bool = False) -> None:
-        """The synchronous chain, whatever is asked for."""
+        """Load the synchronous chain in any case."""
         super().load_middleware(is_async=False)
 
     async def get_response_async(self, request: ASGIRequest) -> HttpResponseBase:  # type: ignore[override]
-        """The answer of the chain."""
+        """Return the chain's response."""
         return await sync_to_async(self.get_response, thread_sensitive=True)(request)

@@ -1,4 +1,4 @@
-"""Logs: one line an event, on stderr, as JSON or text. URLs lose their credentials whoever logs them."""
+"""Logging: one line per event on stderr, as JSON or text. Credentials in URLs are always redacted."""
 
 import logging
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from typing import Any
 from vigil_contracts.redaction import log_json, log_message, log_trace
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-# What Django and asgiref add to records and is either noise or holds a whole request.
+# Attributes that Django and asgiref add to records: noise, or a whole request.
 _LEFT_OUT = frozenset({"request", "server_time", "color_message"})
 
 
@@ -23,7 +23,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, and what was given as `extra`."""
+    """One JSON object per line: time, level, logger, message and the fields given as `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, redacted."""
@@ -47,7 +47,7 @@ def _time(record: logging.LogRecord) -> str:
 
 
 def logging_configuration(*, level: str, log_format: str) -> dict[str, Any]:
-    """The dictionary for `logging.config.dictConfig`."""
+    """Return the dictionary for `logging.config.dictConfig`."""
     formatter = JsonFormatter if log_format == "json" else TextFormatter
     return {
         "version": 1,
@@ -56,10 +56,10 @@ def logging_configuration(*, level: str, log_format: str) -> dict[str, Any]:
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
-            # Django's own handlers would write a second line, unmasked, and mail administrators.
+            # Django's own handlers would write a second, unredacted line and send e-mails to administrators.
             "django": {"handlers": [], "level": level, "propagate": True},
             "django.server": {"handlers": [], "level": level, "propagate": True},
-            # Four lines for each sign-in that succeeds; one that fails is a warning.
+            # Four lines for each successful sign-in; a failed one is a warning.
             "axes": {"handlers": [], "level": "WARNING", "propagate": True},
         },
     }

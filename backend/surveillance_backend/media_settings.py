@@ -1,4 +1,4 @@
-"""Django's `STORAGES` for pictures and clips, out of the environment's settings."""
+"""Django's `STORAGES` for images and clips, from the environment settings."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ _DIRECTORY, _BUCKET = "surveillance.storages.DirectoryStorage", "surveillance.st
 
 
 def media_storages(environment: Environment) -> dict[str, Any]:
-    """`default`, where files are kept, and `links`, which makes the URLs that browsers get."""
+    """Return `default`, where files are stored, and `links`, which creates the URLs for browsers."""
     if not environment.s3_bucket:
         options = {"location": environment.media_root, "base_url": None}
         return {"default": {"BACKEND": _DIRECTORY, "OPTIONS": options}}
@@ -25,7 +25,7 @@ def media_storages(environment: Environment) -> dict[str, Any]:
         "addressing_style": environment.s3_addressing_style,
         "access_key": environment.s3_access_key_id or None,
         "secret_key": environment.s3_secret or None,
-        "file_overwrite": True,  # names are random: looking whether one is taken would be another request
+        "file_overwrite": True,  # names are random: checking for an existing one would take another request
     }
     linked = {**kept, "querystring_expire": environment.s3_link_seconds}
     if environment.s3_public_endpoint_url:
@@ -39,21 +39,21 @@ def media_storages(environment: Environment) -> dict[str, Any]:
 
 
 def links_origins(environment: Environment) -> str:
-    """Where the links may lead, for the Content-Security-Policy; empty when there are none."""
+    """Return the origins of these links for the Content-Security-Policy; empty if there are none."""
     if not environment.s3_bucket or not environment.s3_link_seconds:
         return ""
     if environment.s3_cdn_domain:
         return f"https://{environment.s3_cdn_domain}"
     endpoint = environment.s3_public_endpoint_url or environment.s3_endpoint_url
     parts = urlsplit(endpoint or f"https://s3.{environment.s3_region}.amazonaws.com")
-    # Which of the two the SDK chooses depends on the bucket's name, too.
+    # The SDK selects one of the two depending on the bucket's name.
     hosts = [parts.netloc, f"{environment.s3_bucket}.{parts.netloc}"]
     hosts += [] if endpoint else [f"{environment.s3_bucket}.s3.amazonaws.com"]
     return " ".join(f"{parts.scheme}://{host}" for host in hosts)
 
 
 def _cdn_key(environment: Environment) -> dict[str, Any]:
-    """Without a key the links would be good for everybody and for ever."""
+    """Require a key: without one the links would be public and permanent."""
     if not environment.s3_cdn_key_id or environment.s3_cdn_key_file is None:
         raise ImproperlyConfigured("VIGIL_S3_CDN_DOMAIN needs VIGIL_S3_CDN_KEY_ID and VIGIL_S3_CDN_KEY_FILE")
     try:

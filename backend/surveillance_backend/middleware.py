@@ -1,4 +1,4 @@
-"""Response headers that Django does not set by itself."""
+"""Response headers that Django does not set."""
 
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -9,10 +9,10 @@ from django.middleware.locale import LocaleMiddleware
 
 
 def policy(media_origins: str, media_server_url: str = "", media_hls_url: str = "") -> str:
-    """Nothing inline and nothing from elsewhere (CSP level 3): an injected script has no way to run.
+    """Return a policy without inline or foreign content (CSP level 3), so that injected scripts cannot run.
 
-    `media_origins`: where the links to pictures and clips lead, if not to the backend itself.
-    `media_server_url`, `media_hls_url`: what a camera's page asks for its video (WHEP, HLS).
+    `media_origins`: origins of the links to images and clips, if not the backend.
+    `media_server_url`, `media_hls_url`: where a camera's page gets its video (WHEP, HLS).
     """
     whep, hls = _origin(media_server_url), _origin(media_hls_url)
     media = f" {media_origins}" if media_origins else ""
@@ -39,7 +39,7 @@ def _origin(url: str) -> str:
 
 
 class ContentSecurityPolicyMiddleware:
-    """Adds the Content-Security-Policy to every answer."""
+    """Adds the Content-Security-Policy to every response."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -58,9 +58,9 @@ NO_NUL = "must not contain NUL characters"
 
 
 class NulMiddleware:
-    """Refuses NUL in the API's paths and query parameters: PostgreSQL has no text that holds one.
+    """Rejects NUL in the API's paths and query parameters, since PostgreSQL text cannot contain it.
 
-    Pages ignore a filter that is not valid, so that an old or damaged link still shows something.
+    Pages ignore invalid filters, so that an old or damaged link still works.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -80,13 +80,13 @@ class NulMiddleware:
 
 
 class PageLocaleMiddleware(LocaleMiddleware):
-    """Pages speak the viewer's language (`Accept-Language`, or the language cookie); the API speaks English."""
+    """Pages use the viewer's language (`Accept-Language` or the language cookie); the API is in English."""
 
     def process_request(self, request: HttpRequest) -> None:
-        """Chooses the language of a page."""
+        """Select the language of a page."""
         if not request.path_info.startswith("/api/"):
             super().process_request(request)
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        """Notes in a page's headers that it depends on the language."""
+        """Add to a page's headers that it depends on the language."""
         return response if request.path_info.startswith("/api/") else super().process_response(request, response)

@@ -1,4 +1,4 @@
-"""`/healthz`: the process answers. `/readyz`: it can do its work, or which part cannot."""
+"""`/healthz`: the process responds. `/readyz`: it can work, or which part cannot."""
 
 import logging
 
@@ -18,21 +18,21 @@ _migrated = False
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
-    """Answer 200 while the process serves requests, and say which time zone database schedules are read with."""
+    """Answer 200 while the process serves requests, with the version of the time zone database."""
     return JsonResponse({"status": "ok", "time_zone_database": TIME_ZONE_DATABASE_VERSION})
 
 
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when database and storage can be used; 503 says which cannot."""
+    """Return 200 if database and storage are usable; 503 names the one that is not."""
     problems = {name: text for name, text in (("database", _database()), ("storage", _storage())) if text}
     status = "unavailable" if problems else "ok"
     return JsonResponse({"status": status, **problems}, status=503 if problems else 200)
 
 
 def _database() -> str:
-    global _migrated  # once migrated, a running process stays so; asking each time costs 20 ms
+    global _migrated  # stays true while the process runs; checking takes 20 ms
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -42,7 +42,7 @@ def _database() -> str:
                 return "migrations are missing: run `manage.py migrate`"
             _migrated = True
     except Error as error:
-        logger.warning("database %s not available: %s", DEFAULT_DB_ALIAS, type(error).__name__)
+        logger.warning("database %s unavailable: %s", DEFAULT_DB_ALIAS, type(error).__name__)
         return "not available"
     return ""
 
@@ -50,5 +50,5 @@ def _database() -> str:
 def _storage() -> str:
     problem = media_storage().problem()
     if problem:
-        logger.warning("the storage cannot be used: %s", problem)
+        logger.warning("the storage is unusable: %s", problem)
     return problem

@@ -1,6 +1,6 @@
-"""One example for each shape that the API takes or answers, by its name in the OpenAPI description.
+"""One example per component of the OpenAPI schema.
 
-A test holds each against its schema, so that an example cannot lie; a new shape without one fails `make schema`.
+A test validates each against its schema; `make schema` fails for a component without one.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from vigil_contracts.detection import Detection
 
 _TIME, _LATER = "2026-11-23T12:00:00Z", "2026-11-30T12:00:00Z"
 _UUID = "7f8f9a52-9d5b-4b7e-9d3c-0a4f7e3c1b52"
-_TOKEN = "…64 characters, shown once…"  # noqa: S105 no token
+_TOKEN = "…64 characters, shown once…"  # noqa: S105 not a token
 _BOX = {"x_min": 0.1, "y_min": 0.2, "x_max": 0.3, "y_max": 0.9}
 _STREAM = {"width": 1920, "height": 1080, "codec": "h264", "frames_per_second": 25.0, "last_frame_time": _TIME}
 _INFERENCE = {

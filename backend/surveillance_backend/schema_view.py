@@ -1,7 +1,7 @@
-"""The endpoint that answers the API's description.
+"""The endpoint of the OpenAPI schema.
 
-The description is the same for every request, and generating it costs up to two seconds of CPU: it is generated at
-the first request for each format and kept in the process. `?lang=` and `?version=` have no effect.
+The schema is the same for every request, and generating it takes up to two seconds of CPU. It is generated with the
+first request for each format and cached in the process. `?lang=` and `?version=` have no effect.
 """
 
 from dataclasses import dataclass
@@ -29,18 +29,18 @@ _generation = Lock()
 
 @dataclass(frozen=True, slots=True)
 class SchemaDocument:
-    """The rendered description and its entity tag (RFC 9110, section 8.8.3)."""
+    """The rendered schema and its entity tag (RFC 9110, section 8.8.3)."""
 
     content: bytes
     etag: str
 
 
 class SchemaView(SpectacularAPIView):
-    """The OpenAPI description, as YAML or as JSON. Answers 304 to an `If-None-Match` that holds the entity tag."""
+    """The OpenAPI schema as YAML or JSON. Returns 304 if `If-None-Match` contains the entity tag."""
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Return the description in the negotiated format."""
+        """Return the schema in the negotiated format."""
         renderer: Any = request.accepted_renderer
         document = schema_document(renderer.format)
         file_name = self._get_filename(request, None)  # type: ignore[no-untyped-call]
@@ -60,7 +60,7 @@ class SchemaView(SpectacularAPIView):
 
 
 def schema_document(file_format: str) -> SchemaDocument:
-    """Return the description as `yaml` or `json`; only the first call for a format generates it."""
+    """Return the schema as `yaml` or `json`; only the first call for a format generates it."""
     with _generation:  # concurrent first requests wait for one generation instead of each doing their own
         return _generate(file_format)
 

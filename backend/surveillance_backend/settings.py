@@ -1,4 +1,4 @@
-"""Django's settings. What a deployment may choose is declared in `environment.py`; here it is put to use."""
+"""Django's settings. Options for deployments are declared in `environment.py` and applied here."""
 
 from datetime import timedelta
 from typing import Any
@@ -43,7 +43,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
-    # Before SecurityMiddleware, whose redirects and 400 answers need the header too.
+    # Before SecurityMiddleware, whose redirects and 400 responses need the header too.
     "surveillance_backend.middleware.ContentSecurityPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -83,14 +83,14 @@ CACHES = {
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
 
-# Pictures and clips have no URL of their own: an authorised view answers them, itself or by a short-lived link.
+# Images and clips have no public URL: an authorised view serves them, itself or by a short-lived link.
 STORAGES = {**media_storages(ENVIRONMENT), "staticfiles": {"BACKEND": _STATIC_FILES}}
 MEDIA_ROOT = str(ENVIRONMENT.media_root)
 VIGIL_MEDIA_ACCEL_PREFIX = "" if ENVIRONMENT.s3_bucket else ENVIRONMENT.media_accel_prefix
 VIGIL_MEDIA_LINK_SECONDS = ENVIRONMENT.s3_link_seconds if ENVIRONMENT.s3_bucket else 0
 VIGIL_MEDIA_ORIGINS = links_origins(ENVIRONMENT)
 STATIC_URL = "/static/"
-WHITENOISE_USE_FINDERS = True  # no `collectstatic` step: files are served from where they are installed
+WHITENOISE_USE_FINDERS = True  # no `collectstatic`: files are served from where they are installed
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
@@ -108,7 +108,7 @@ if VIGIL_REMOTE_USER_HEADER:
         MIDDLEWARE.index("django.contrib.auth.middleware.AuthenticationMiddleware") + 1,
         "vigil_apps.accounts.single_sign_on.ProxyUserMiddleware",
     )
-# Guessing passwords: by name and address together, so that nobody can lock somebody else out from elsewhere.
+# Password guessing is limited by name and address together, so that nobody can lock out other users from elsewhere.
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -124,7 +124,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
-# Credentials of cameras, newest key first: see surveillance/credentials.py.
+# Keys for cameras' credentials, newest first: see surveillance/credentials.py.
 VIGIL_CREDENTIAL_KEYS = ENVIRONMENT.credential_key_list
 VIGIL_MAX_REQUEST_BYTES = ENVIRONMENT.max_request_bytes
 VIGIL_CAMERA_ADDRESSES = ENVIRONMENT.camera_addresses
@@ -167,8 +167,8 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = _secure
-# Programs are not redirected: a token that came in the clear is known already, and the cluster's own network speaks
-# plain HTTP to these paths.
+# Programs are not redirected: a token sent in plain text is already exposed, and the cluster's network uses plain
+# HTTP for these paths.
 SECURE_REDIRECT_EXEMPT = [r"^api/", r"^healthz$", r"^readyz$", r"^metrics$"]
 _hsts = _secure and ENVIRONMENT.hsts
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _hsts else 0
@@ -178,10 +178,10 @@ X_FRAME_OPTIONS = "DENY"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "surveillance_backend.error_pages.NoValuesFilter"
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = ENVIRONMENT.max_request_bytes
-FILE_UPLOAD_MAX_MEMORY_SIZE = ENVIRONMENT.max_request_bytes  # pictures are checked in memory, never in /tmp
+FILE_UPLOAD_MAX_MEMORY_SIZE = ENVIRONMENT.max_request_bytes  # images are checked in memory, never in /tmp
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 
-KNOX_TOKEN_MODEL = "accounts.AuthToken"  # noqa: S105 the model's name, no secret
+KNOX_TOKEN_MODEL = "accounts.AuthToken"  # noqa: S105 a model name, not a secret
 REST_KNOX = {
     "TOKEN_TTL": timedelta(days=ENVIRONMENT.token_lifetime_days),
     "AUTH_HEADER_PREFIX": "Token",
@@ -191,13 +191,13 @@ REST_FRAMEWORK = {
         "vigil_apps.accounts.authentication.ScopedTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    # A view that names no scopes answers nobody.
+    # A view without scopes denies all requests.
     "DEFAULT_PERMISSION_CLASSES": ["vigil_apps.accounts.permissions.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["vigil_apps.web.json_input.BoundedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "surveillance_backend.schema.Schema",
     "DEFAULT_THROTTLE_CLASSES": ["vigil_apps.accounts.throttling.RateLimit"],
-    "URL_FORMAT_OVERRIDE": None,  # the Accept header says what is wanted; `?format=` made a wrong word a 404
+    "URL_FORMAT_OVERRIDE": None,  # the Accept header selects the format; an unknown `?format=` would be a 404
     "EXCEPTION_HANDLER": "vigil_apps.web.api_errors.handle",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",

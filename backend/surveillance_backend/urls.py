@@ -1,4 +1,4 @@
-"""Every path of the backend."""
+"""All URLs of the backend."""
 
 from django.conf import settings
 from django.contrib import admin

@@ -1,1 +1,1 @@
-"""A database engine of Django's: PostgreSQL by psycopg2, with connections that outlive a request."""
+"""A Django database engine: PostgreSQL by psycopg2, with connections that are reused across requests."""

@@ -1,9 +1,8 @@
-"""Django's PostgreSQL engine, which takes connections from a pool and gives them back.
+"""Django's PostgreSQL engine with a connection pool.
 
-Under ASGI a request runs in whichever thread is free, so Django's own `CONN_MAX_AGE` cannot be used, and a new
-connection for each request would cost more than the request. Django's pool is for psycopg 3 only. The libraries that
-pool for psycopg2 share connections with processes that are forked later (gunicorn's and Celery's workers): here each
-process has its own.
+Under ASGI a request runs in any free thread, so Django's `CONN_MAX_AGE` cannot be used, and a new connection per
+request would take longer than the request. Django's pool requires psycopg 3. Pool libraries for psycopg2 share
+connections with processes that are forked later (workers of gunicorn and Celery); here each process has its own.
 """
 
 import os
@@ -15,21 +14,21 @@ from django.db.backends.postgresql import base
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_UNKNOWN
 
 IDLE_CONNECTIONS = 16
-"""A process keeps at most so many that nobody uses."""
+"""Maximum number of idle connections per process."""
 
 _pools: dict[tuple[int, str], "LifoQueue[Any]"] = {}
 
 
 def _pool(dsn: str) -> "LifoQueue[Any]":
-    """The idle connections of this process to one database, the one that was used last on top."""
+    """Return this process's idle connections to one database, the last used on top."""
     return _pools.setdefault((os.getpid(), dsn), LifoQueue(IDLE_CONNECTIONS))
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """See the module."""
+    """See the module's docstring."""
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """An idle connection that still works, or a new one."""
+        """Return an idle connection that still works, or a new one."""
         self._key = repr(sorted(conn_params.items()))
         while True:
             try:
@@ -40,7 +39,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 return connection
 
     def close_pool(self) -> None:
-        """Closes the idle connections; Django calls it before it drops a test's database."""
+        """Close the idle connections; Django calls this before it drops a test database."""
         idle = _pool(repr(sorted(self.get_connection_params().items())))
         while True:
             try:
@@ -49,7 +48,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 return
 
     def _close(self) -> None:
-        """Django calls it at the end of a request, and when a connection has failed."""
+        """Return the connection to the pool; Django calls this at the end of a request or after a failure."""
         connection = self.connection
         if connection is None:
             return
@@ -66,7 +65,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 def _works(connection: Any) -> bool:
-    """Whether the server answers: it may have been restarted meanwhile."""
+    """Return whether the server answers: it may have been restarted."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")

@@ -1,1 +1,1 @@
-"""What people look at: pages rendered on the server, kept fresh by htmx."""
+"""The dashboard: server-rendered pages that htmx updates."""

@@ -1,4 +1,4 @@
-"""What the templates show: rows turned into frozen values, with no query left to happen while a page renders."""
+"""View models of the templates: frozen values made from rows, so that rendering runs no query."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -49,19 +49,19 @@ class AlertCard:
     track: str
     event_id: str
     is_same: bool = False
-    """It stands below a newer alert of the same object."""
+    """Whether it is displayed below a newer alert of the same object."""
     same_count: int = 0
-    """How many alerts of its object stand together, where it is the newest of several."""
+    """The number of alerts of its object, if it is the newest of several."""
 
     @property
     def picture_text(self) -> str:
-        """The picture in words, for those who cannot see it."""
+        """Return the image's description for screen readers."""
         return self.description or f"{self.kind.text}, {self.camera_name}"
 
 
 @dataclass(frozen=True, slots=True)
 class LastAlert:
-    """The newest alert of a camera, as far as a tile shows it."""
+    """The newest alert of a camera, for its tile."""
 
     id: int
     kind: AlertKind
@@ -71,7 +71,7 @@ class LastAlert:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Of a camera what tells where it stands among all: for the figures of a thousand, and their order."""
+    """The part of a camera's state that the figures and the sort order need, for up to a thousand cameras."""
 
     id: int
     name: str
@@ -101,18 +101,18 @@ class CameraCard(Standing):
 
     @property
     def last_alert_at(self) -> datetime | None:
-        """When it gave its newest alert."""
+        """Return the time of its newest alert."""
         return self.last_alert.at if self.last_alert is not None else None
 
     @property
     def is_shown_live(self) -> bool:
-        """Whether there is a picture of now to ask for."""
+        """Return whether a live view is available."""
         return self.is_active and not self.is_trouble
 
 
 @dataclass(frozen=True, slots=True)
 class HealthChange:
-    """From when on a camera was how."""
+    """One entry of a camera's history."""
 
     at: datetime
     phase_text: Words
@@ -121,14 +121,14 @@ class HealthChange:
 
 
 def health_change(change: CameraHealthChange) -> HealthChange:
-    """One step of a camera's history."""
+    """Return one entry of a camera's history."""
     look = PHASE_LOOKS[CameraPhase(change.phase)]
     return HealthChange(change.at, look.text, look.tone, message(Reason(change.reason), change.message))
 
 
 @dataclass(frozen=True, slots=True)
 class TokenLine:
-    """One token of a camera's detector; its text is known to nobody."""
+    """One token of a camera's detector, without its text."""
 
     name: str
     created_at: datetime
@@ -138,7 +138,7 @@ class TokenLine:
 
 @dataclass(frozen=True, slots=True)
 class CameraPage(CameraCard):
-    """One camera on its own page; `masked_rtsp_url` holds no credentials."""
+    """The page of one camera; `masked_rtsp_url` contains no credentials."""
 
     masked_rtsp_url: str
     width: int | None
@@ -162,14 +162,14 @@ class CameraPage(CameraCard):
     resource_name: str
     resource_source: str
     kubernetes: ReportedResource | None
-    """How its resource is; None where no cluster runs it."""
+    """The state of its resource; None if no cluster runs it."""
     media_url: str
     hls_url: str
-    """Where a media server plays the camera (WHEP); empty where there is none, or the camera is off."""
+    """The camera's WHEP URL on the media server; empty without one, or if the camera is inactive."""
 
 
 def alert_card(alert: Alert) -> AlertCard:
-    """`alert` with `camera`, `acknowledged_by` and `resolved_by` loaded, and annotated with `may_handle`."""
+    """Return the card of `alert`, which has `camera`, `acknowledged_by`, `resolved_by` and `may_handle` loaded."""
     return AlertCard(
         id=alert.pk,
         camera_id=alert.camera_id,
@@ -199,7 +199,7 @@ def alert_card(alert: Alert) -> AlertCard:
 
 
 def standing(camera_id: int, name: str, health: Health, *, site_id: int | None, is_active: bool) -> Standing:
-    """The camera in the state `health`."""
+    """Return the camera's state for its `health`."""
     look = PHASE_LOOKS[health.phase]
     return Standing(
         id=camera_id,
@@ -224,9 +224,9 @@ def camera_card(
     may_change: bool,
     may_operate: bool,
 ) -> CameraCard:
-    """`camera`, with its `site` loaded, in the state `health`; the picture is that of an alert.
+    """Return the card of `camera`, with its `site` loaded, in the state `health`; the image is that of an alert.
 
-    `may_…`: what the viewer's role allows.
+    `may_…`: what the viewer's role permits.
     """
     stands = standing(camera.pk, camera.name, health, site_id=camera.site_id, is_active=camera.is_active)
     is_ours = camera.managed_by == ManagedBy.BACKEND
@@ -256,7 +256,7 @@ def camera_page(
     media_url: str,
     hls_url: str,
 ) -> CameraPage:
-    """`card` with the stream as the detector sees it, the detection settings, and the resource that it stands for."""
+    """Return the page: `card` with the stream's properties, the detection settings, and its resource."""
     detection = readable_detection(camera.detection)
     stream = health.stream
     common = {name: getattr(card, name) for name in CameraCard.__dataclass_fields__}
@@ -292,5 +292,5 @@ Ranked = TypeVar("Ranked", bound=Standing)
 
 
 def in_order_of_trouble(cards: list[Ranked]) -> list[Ranked]:
-    """What needs a person first; then by name."""
+    """Return the cards sorted by severity, then by name."""
     return sorted(cards, key=lambda card: (card.trouble_rank, card.name.casefold(), card.id))

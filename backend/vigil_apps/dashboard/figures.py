@@ -1,4 +1,4 @@
-"""The figures at the top of the overview, computed from what was read already."""
+"""The figures at the top of the overview, computed from rows that are already loaded."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from vigil_apps.dashboard.cards import Standing
 HOURS = 24
 BAR_STEP, BAR_MAX, BAR_MIN = 4, 40.0, 2.0
 MANY = 1000
-"""Counting stops here: «999+» says as much as the exact number, and costs less with a million alerts."""
+"""Counting stops here and displays «999+»: exact counts are expensive with a million alerts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One hour's alerts, as a rectangle in a drawing of 96 x 40."""
+    """The alerts of one hour, as a rectangle in a drawing of 96 x 40."""
 
     count: int
     x: int
@@ -24,7 +24,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the overview says in numbers."""
+    """The figures of the overview."""
 
     cameras: int
     active: int
@@ -38,7 +38,7 @@ class Figures:
 
 
 def hour_bars(counts: Mapping[datetime, int], now: datetime) -> tuple[Bar, ...]:
-    """The last 24 hours up to the one that `now` is in; `counts` has the beginning of each hour (UTC) as its key."""
+    """Return the last 24 hours up to the hour of `now`; the keys of `counts` are the starts of hours (UTC)."""
     latest = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     values = [counts.get(latest - timedelta(hours=back), 0) for back in range(HOURS - 1, -1, -1)]
     peak = max(values) or 1
@@ -52,7 +52,7 @@ def hour_bars(counts: Mapping[datetime, int], now: datetime) -> tuple[Bar, ...]:
 def figures_of(
     cameras: Iterable[Standing], *, open_alerts: int, hour_counts: Mapping[datetime, int], now: datetime
 ) -> Figures:
-    """The figures; `open_alerts` is counted up to `MANY`."""
+    """Return the figures; `open_alerts` is counted up to `MANY`."""
     cards = list(cameras)
     troubled = [card.name for card in cards if card.is_trouble]
     bars = hour_bars(hour_counts, now)

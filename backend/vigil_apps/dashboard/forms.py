@@ -1,4 +1,4 @@
-"""Forms. Checking cameras is the services' work; a form only carries texts there and the errors back."""
+"""Forms. The services validate cameras; a form only passes values to them and shows their errors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ DETECTION_FIELDS = ("classes", "minimum_confidence", "frames_per_second", "displ
 
 
 class SignInForm(AuthenticationForm):
-    """Name and password; a wrong one is told without saying which of the two."""
+    """User name and password; the error does not reveal which of them is wrong."""
 
     error_messages = {  # noqa: RUF012 as Django declares it
         "invalid_login": _("Incorrect user name or password. Both are case-sensitive."),
@@ -33,7 +33,7 @@ class SignInForm(AuthenticationForm):
 
 
 class CameraForm(forms.Form):
-    """A camera as a person describes it."""
+    """A camera's settings."""
 
     name = forms.CharField(
         label=_("Name"),
@@ -127,7 +127,7 @@ class CameraForm(forms.Form):
     )
 
     def __init__(self, *args: Any, sites: Sequence[tuple[int, str]] = (), **kwargs: Any) -> None:
-        """`sites` are those to choose from; without any the camera's site is not asked for and stays."""
+        """`sites` are the choices; without any, the field is omitted and the camera's site stays."""
         super().__init__(*args, **kwargs)
         if sites:
             field = self.fields["site"]
@@ -137,7 +137,7 @@ class CameraForm(forms.Form):
             del self.fields["site"]
 
     def values(self, *, camera: Camera | None = None) -> dict[str, Any]:
-        """What the services take. Settings of the detection that this form does not show stay as they are."""
+        """Return the values for the services. Detection settings without a field in this form stay unchanged."""
         sent = self.cleaned_data
         detection = readable_detection(camera.detection) if camera is not None else Detection()
         values: dict[str, Any] = {name: sent[name] for name in ("name", "rtsp_url", "group", "transport")}
@@ -156,7 +156,7 @@ class CameraForm(forms.Form):
         return values
 
     def add_errors(self, errors: Errors) -> None:
-        """Puts the services' errors at the fields that they name."""
+        """Add the services' errors to the fields that they name."""
         for path, texts in errors.items():
             parts = path.split(".")
             name = parts[1] if parts[0] == "detection" and len(parts) > 1 else parts[0]
@@ -165,12 +165,12 @@ class CameraForm(forms.Form):
 
     @property
     def has_detection_errors(self) -> bool:
-        """Whether this folded part of the form holds an error, and so must be open."""
+        """Return whether this collapsible part has an error and must be open."""
         return self._has_errors_in(DETECTION_FIELDS)
 
     @property
     def has_retention_errors(self) -> bool:
-        """Whether this folded part of the form holds an error, and so must be open."""
+        """Return whether this collapsible part has an error and must be open."""
         return self._has_errors_in(RETENTION_FIELDS)
 
     def _has_errors_in(self, names: tuple[str, ...]) -> bool:
@@ -178,7 +178,7 @@ class CameraForm(forms.Form):
 
 
 class CameraFileForm(forms.Form):
-    """A file of cameras."""
+    """A CSV file of cameras."""
 
     file = forms.FileField(
         label=_("CSV file"),
@@ -188,7 +188,7 @@ class CameraFileForm(forms.Form):
 
 
 def initial_of(camera: Camera) -> dict[str, Any]:
-    """The form's beginning for a camera that exists; its address without the credentials."""
+    """Return the initial values for an existing camera, without the credentials in its URL."""
     detection = readable_detection(camera.detection)
     return {
         "name": camera.name,

@@ -1,4 +1,4 @@
-"""What one does about alerts, one or many, in such a way that it can be taken back."""
+"""Actions on one or several alerts, which can be undone."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -37,11 +37,11 @@ class Changes:
 
     @property
     def ids(self) -> set[int]:
-        """Every alert that was changed."""
+        """Return the ids of all changed alerts."""
         return {*self.acknowledged, *self.resolved, *self.judged, *self.cleared}
 
     def as_json(self) -> dict[str, list[int]]:
-        """What the page keeps, and sends back to have it undone."""
+        """Return the changes for the page, which sends them back to undo them."""
         return {kind: list(getattr(self, kind)) for kind in KINDS}
 
 
@@ -50,7 +50,7 @@ Action = Callable[..., Changes]
 
 @transaction.atomic
 def acknowledge(user: User, ids: Collection[int], *, now: datetime) -> Changes:
-    """Acknowledges those of `ids` that the user may handle and that nobody has acknowledged."""
+    """Acknowledge those of `ids` that are new and that the user may handle."""
     opened = _ids(user, ids, acknowledged=False)
     alerts_acknowledge(alerts=_handled(user), ids=opened, user=user, now=now)
     return Changes(acknowledged=opened)
@@ -58,7 +58,7 @@ def acknowledge(user: User, ids: Collection[int], *, now: datetime) -> Changes:
 
 @transaction.atomic
 def resolve(user: User, ids: Collection[int], *, now: datetime) -> Changes:
-    """Says that they are dealt with, which acknowledges them too."""
+    """Resolve and acknowledge the alerts."""
     opened, unresolved = _ids(user, ids, acknowledged=False), _ids(user, ids, resolved=False)
     alerts_resolve(alerts=_handled(user), ids=unresolved, user=user, now=now)
     return Changes(acknowledged=opened, resolved=unresolved)
@@ -66,7 +66,7 @@ def resolve(user: User, ids: Collection[int], *, now: datetime) -> Changes:
 
 @transaction.atomic
 def judge(user: User, ids: Collection[int], *, now: datetime) -> Changes:
-    """Marks them as false positives, which acknowledges them too."""
+    """Mark the alerts as false positives and acknowledge them."""
     opened, unmarked = _ids(user, ids, acknowledged=False), _ids(user, ids, is_false_positive=False)
     alerts_mark_false_positive(alerts=_handled(user), ids=ids, user=user, now=now)
     return Changes(acknowledged=opened, judged=unmarked)
@@ -74,7 +74,7 @@ def judge(user: User, ids: Collection[int], *, now: datetime) -> Changes:
 
 @transaction.atomic
 def clear(user: User, ids: Collection[int]) -> Changes:
-    """Takes the mark back."""
+    """Remove the mark."""
     marked = _ids(user, ids, is_false_positive=True)
     alerts_unmark_false_positive(alerts=_handled(user), ids=marked)
     return Changes(cleared=marked)
@@ -82,7 +82,7 @@ def clear(user: User, ids: Collection[int]) -> Changes:
 
 @transaction.atomic
 def undo(user: User, changes: Changes, *, now: datetime) -> None:
-    """Takes back what was changed, where the user may; nobody takes back what another acknowledged or resolved."""
+    """Undo the changes that the user may undo; actions of other users stay."""
     alerts = _handled(user)
     alerts_unmark_false_positive(alerts=alerts, ids=changes.judged)
     alerts_mark_false_positive(alerts=alerts, ids=changes.cleared, user=user, now=now)
@@ -91,18 +91,18 @@ def undo(user: User, changes: Changes, *, now: datetime) -> None:
 
 
 def changes_of(sent: QueryDict) -> Changes:
-    """What a page sends back to have it undone."""
+    """Parse the changes that a page sends back to undo them."""
     return Changes(*(tuple(ids_of(sent, kind)) for kind in KINDS))
 
 
 def ids_of(sent: QueryDict, name: str) -> list[int]:
-    """The ids in a field; what is none is left out."""
+    """Return the ids in a field; ignores invalid ones."""
     found = (id_of(text) for text in sent.getlist(name)[:MAX_AT_ONCE])
     return [number for number in found if number is not None]
 
 
 def id_of(text: str) -> int | None:
-    """The id that the text is."""
+    """Return the id that the text represents, if any."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
 
 

@@ -1,4 +1,4 @@
-"""The inbox: alerts by filters that live in the URL, a page at a time, each page after a row, not after a number."""
+"""The inbox: alerts with filters in the URL. Pages start after a row instead of an offset."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -44,7 +44,7 @@ PERIODS = [
 
 
 class InboxFilter(forms.Form):
-    """What of the alerts is shown. Every field may be missing; what is not valid is as if it were missing."""
+    """The filters of the inbox. All fields are optional; invalid values are ignored."""
 
     state = forms.ChoiceField(label=_("Status"), choices=STATES, required=False)
     alert_type = forms.ChoiceField(label=_("Type"), required=False)
@@ -68,16 +68,16 @@ class InboxFilter(forms.Form):
 
     @property
     def state_shown(self) -> str:
-        """`open` unless another is asked for."""
+        """Return the selected state, by default `open`."""
         return str(self.cleaned_data.get("state") or "open")
 
     @property
     def is_narrow(self) -> bool:
-        """Whether anything but the state is filtered."""
+        """Return whether a filter other than the state is set."""
         return any(self.cleaned_data.get(name) for name in ("alert_type", "camera", "hours", "q"))
 
     def apply(self, alerts: QuerySet[Alert], *, now: datetime) -> QuerySet[Alert]:
-        """Those of `alerts` that are asked for."""
+        """Return the alerts that match."""
         asked = self.cleaned_data
         alerts = alerts.filter(_CONDITIONS[self.state_shown])
         if asked.get("alert_type"):
@@ -93,14 +93,14 @@ class InboxFilter(forms.Form):
 
 @dataclass(frozen=True, slots=True)
 class InboxPage:
-    """Alerts, newest first; `next_before` is the id before which the next page begins, None at the end."""
+    """Alerts, the newest first; the next page starts before the id `next_before` (None at the end)."""
 
     alerts: list[AlertCard]
     next_before: int | None
 
 
 def in_groups(alerts: list[AlertCard]) -> list[AlertCard]:
-    """`alerts`, newest first, with those of one object together: the newest in its place, the others below it."""
+    """Return `alerts`, newest first, with alerts of one object grouped below the newest of them."""
     groups: list[list[AlertCard]] = []
     of_object: dict[tuple[int, str], list[AlertCard]] = {}
     for alert in alerts:
@@ -117,7 +117,7 @@ def in_groups(alerts: list[AlertCard]) -> list[AlertCard]:
 
 
 def inbox_page(user: User, asked: InboxFilter, *, now: datetime, before: int | None = None) -> InboxPage:
-    """A page of what is asked for."""
+    """Return one page of matching alerts."""
     alerts = asked.apply(visible_alerts(user), now=now)
     if before is not None:
         alerts = alerts.filter(pk__lt=before)
@@ -129,7 +129,7 @@ def inbox_page(user: User, asked: InboxFilter, *, now: datetime, before: int | N
 def inbox_newer(
     user: User, asked: InboxFilter, *, now: datetime, after: int, ids: Collection[int] = ()
 ) -> list[AlertCard]:
-    """What came since the alert with the id `after`, newest first, a page at most; with `ids` these and no others."""
+    """Return alerts newer than `after`, newest first, at most one page; with `ids` exactly these."""
     new = Q(pk__in=ids) if ids else Q(pk__gt=after)
     alerts = asked.apply(visible_alerts(user), now=now).filter(new)
     return [alert_card(alert) for alert in alerts.order_by("-id")[:PAGE_SIZE]]

@@ -1,4 +1,4 @@
-"""What is drawn over an alert's picture: its zone or line as they are set now, and where its object stood."""
+"""The overlay of an alert's image: its zone or line as configured now, and the positions of its object."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from vigil_contracts.alert import Box
 from vigil_contracts.rules import LineCrossingRule
 
 SCALE = 1000
-"""Width and height of the drawing, which is stretched over the picture."""
+"""Width and height of the drawing, which is scaled to the image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """Corners as SVG writes them, such as `10,20 30,40`; empty where there is nothing to draw."""
+    """Corners in SVG syntax, such as `10,20 30,40`; empty if there is nothing to draw."""
 
     zone: str = ""
     line: str = ""
@@ -27,7 +27,7 @@ class Shapes:
 
 
 def shapes_of(alert: Alert, *, seen: Iterable[object]) -> Shapes:
-    """The shapes of `alert`, with `camera` loaded; `seen` are boxes of its object, the oldest first."""
+    """Return the shapes of `alert`, with `camera` loaded; `seen` are boxes of its object, the oldest first."""
     detection = readable_detection(alert.camera.detection)
     zone = next((zone.points for zone in detection.zones if zone.name == alert.zone), ())
     rule = next((rule for rule in detection.rules if rule.name == alert.rule), None)

@@ -1,4 +1,4 @@
-"""The editor's side of a camera's rules: what it shows, what it saves, what it would have alerted on."""
+"""The server side of the rule editor: load, save and preview a camera's rules."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,19 +19,19 @@ from vigil_contracts.names import AlertType
 EDITED = ("zones", "rules", "motion_masks", "schedule")
 HOURS = 24
 MAX_ALERTS = 1000
-"""The newest ones; a camera that gives more in a day needs other rules, and the answer says that it was cut."""
+"""The number of newest alerts to evaluate; above it, the preview says that it is incomplete."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What the rules would have told of; `sightings` are all objects that were looked at."""
+    """The alerts that the rules would have created; `sightings` are all evaluated objects."""
 
     sightings: list[Sighting]
     rules: list[RulePreview]
     is_cut: bool
 
     def as_json(self) -> dict[str, Any]:
-        """For the page's script."""
+        """Return the preview for the page's script."""
         rules = [{"alerts": one.alert_ids, "certainty": one.certainty.value} for one in self.rules]
         feet = [[one.alert_id, round(one.foot[0], 4), round(one.foot[1], 4)] for one in self.sightings]
         objects = len({one.track for one in self.sightings})
@@ -39,13 +39,13 @@ class Preview:
 
 
 def edited_part(camera: Camera) -> dict[str, Any]:
-    """The part of the camera's detection that the editor changes."""
+    """Return the part of the camera's detection settings that the editor changes."""
     detection = readable_detection(camera.detection).model_dump(mode="json")
     return {name: detection[name] for name in EDITED}
 
 
 def with_edits(camera: Camera, sent: object) -> dict[str, Any]:
-    """The camera's detection with the edited part as `sent`. What else was sent is left out."""
+    """Return the camera's detection settings with the edited part from `sent`; other keys are ignored."""
     detection = readable_detection(camera.detection).model_dump(mode="json")
     if isinstance(sent, dict):
         detection |= {name: sent[name] for name in EDITED if name in sent}
@@ -53,7 +53,7 @@ def with_edits(camera: Camera, sent: object) -> dict[str, Any]:
 
 
 def preview_of(user: User, camera: Camera, sent: object, *, now: datetime) -> Preview:
-    """What the camera with the edits would have alerted on. Raises InvalidInputError."""
+    """Return what the camera with the edits would have reported. Raises InvalidInputError."""
     detection = parse(Detection, with_edits(camera, sent), prefix="detection")
     alerts = (
         visible_alerts(user)

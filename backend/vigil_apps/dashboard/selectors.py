@@ -1,4 +1,4 @@
-"""Reads for the pages: a fixed number of queries each, whatever the number of cameras and alerts."""
+"""Read the data of the pages, with a fixed number of queries for any number of cameras and alerts."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -41,25 +41,25 @@ from vigil_contracts.names import AlertType, CameraPhase, Reason
 
 HISTORY_SHOWN, TOKENS_SHOWN, TRACK_SHOWN = 20, 5, 50
 TRACK_WINDOW = timedelta(hours=1)
-"""An object's other alerts are looked for so near to one: the index on time then finds them."""
+"""Other alerts of an object are searched within this time, so that the index on time is used."""
 HOUR_COUNTS_VALID_SECONDS = 5
-"""Counting a day's alerts is the dearest query of the overview; many viewers share it for this long."""
+"""Counting a day's alerts is the most expensive query of the overview; viewers share the result for this long."""
 
 
 def visible_alerts(user: User) -> QuerySet[Alert]:
-    """The alerts that the user may see, each with `may_handle`: whether the user may do something about it."""
+    """Return the alerts that the user can view, with `may_handle`: whether the user can handle them."""
     principal = Principal.of_user(user)
     may_handle = has_role(principal, Role.SITE_OPERATOR, prefix="camera__")
     return alerts_visible_to(principal).annotate(may_handle=may_handle)
 
 
 def visible_alert(user: User, alert_id: int) -> Alert:
-    """One of them. Raises Http404."""
+    """Return one of them. Raises Http404."""
     return get_object_or_404(visible_alerts(user), pk=alert_id)
 
 
 def sightings_of_track(alert: Alert) -> list[object]:
-    """The boxes of the alerts that show the same object as `alert`, the oldest first."""
+    """Return the boxes of all alerts of the same object as `alert`, the oldest first."""
     if not alert.track:
         return [alert.box]
     same = Alert.objects.filter(camera_id=alert.camera_id, track=alert.track)
@@ -68,7 +68,7 @@ def sightings_of_track(alert: Alert) -> list[object]:
 
 
 def sites_offered(user: User, camera: Camera | None = None) -> list[tuple[int, str]]:
-    """Id and name of the sites that the user may put a camera into, and of the one where it is."""
+    """Return id and name of the sites that the user may assign to a camera, including its current one."""
     sites = dict(sites_visible_to(user=user, role=Role.ADMIN).values_list("id", "name"))
     if camera is not None and camera.site is not None:
         sites[camera.site.pk] = camera.site.name
@@ -76,7 +76,7 @@ def sites_offered(user: User, camera: Camera | None = None) -> list[tuple[int, s
 
 
 def newest_alerts(user: User, *, limit: int, camera_id: int | None = None) -> list[AlertCard]:
-    """The alerts stored last."""
+    """Return the alerts stored last."""
     alerts = visible_alerts(user)
     if camera_id is not None:
         alerts = alerts.filter(camera_id=camera_id)
@@ -84,20 +84,20 @@ def newest_alerts(user: User, *, limit: int, camera_id: int | None = None) -> li
 
 
 def open_alerts_count(user: User) -> int:
-    """How many alerts nobody has acknowledged, counted up to `MANY`."""
+    """Return the number of unacknowledged alerts, counted up to `MANY`."""
     return visible_alerts(user).filter(acknowledged=False).order_by()[:MANY].count()
 
 
 def camera_cards(user: User, *, now: datetime) -> list[CameraCard]:
-    """The user's cameras, trouble first."""
+    """Return the user's cameras, sorted by severity."""
     cameras = _with_newest_alert(cameras_visible_to(Principal.of_user(user)), user).defer("rtsp_url")
     return in_order_of_trouble([_card(camera, now) for camera in cameras])
 
 
 def overview_cards(user: User, *, now: datetime, shown: int) -> tuple[list[Standing], list[CameraCard]]:
-    """Where each of the user's cameras stands, trouble first; and the first `shown` of them as cards.
+    """Return the states of all the user's cameras, sorted by severity, and cards of the first `shown`.
 
-    To find the newest alert of each of a thousand cameras costs more than all else of the page.
+    Finding the newest alert of a thousand cameras would take longer than the rest of the page.
     """
     standings = standings_of(user, now=now)
     chosen = cameras_visible_to(Principal.of_user(user)).filter(pk__in=[one.id for one in standings[:shown]])
@@ -106,7 +106,7 @@ def overview_cards(user: User, *, now: datetime, shown: int) -> tuple[list[Stand
 
 
 def standings_of(user: User, *, now: datetime) -> list[Standing]:
-    """Where each of the user's cameras stands, trouble first; no model is made of a thousand rows."""
+    """Return the states of the user's cameras, sorted by severity, without creating a thousand model instances."""
     rows = cameras_visible_to(Principal.of_user(user)).values_list(
         *("pk", "name", "site_id", "is_active", "activated_at"),
         *(f"health_report__{name}" for name in ("phase", "reason", "message", "reported_at")),
@@ -120,7 +120,7 @@ def standings_of(user: User, *, now: datetime) -> list[Standing]:
 
 
 def camera_page_of(user: User, camera_id: int, *, now: datetime) -> CameraPage:
-    """One camera. Raises Http404."""
+    """Return one camera. Raises Http404."""
     cameras = _with_newest_alert(cameras_visible_to(Principal.of_user(user)), user)
     camera = cameras.select_related("resource", "resource_state").filter(pk=camera_id).first()
     if camera is None:
@@ -138,19 +138,19 @@ def camera_page_of(user: User, camera_id: int, *, now: datetime) -> CameraPage:
 
 
 def health_history(camera_id: int) -> list[HealthChange]:
-    """The last changes of a camera that the user may see, the newest first."""
+    """Return the last state changes of a camera that the user can view, the newest first."""
     changes = CameraHealthChange.objects.filter(camera_id=camera_id)[:HISTORY_SHOWN]
     return [health_change(change) for change in changes]
 
 
 def detector_tokens(camera_id: int, *, now: datetime) -> list[TokenLine]:
-    """The tokens that are good for this camera's detector; for its admins."""
+    """Return the valid tokens of this camera's detector, for its admins."""
     tokens = AuthToken.objects.filter(Q(expiry__isnull=True) | Q(expiry__gt=now), camera_id=camera_id)
     return [TokenLine(one.name, one.created, one.last_used_at, one.expiry) for one in tokens[:TOKENS_SHOWN]]
 
 
 def alerts_per_hour(user: User, *, now: datetime) -> dict[datetime, int]:
-    """The beginning of each of the last 24 hours (UTC) that has alerts, to their number."""
+    """Return the number of alerts by hour (start in UTC) for the last 24 hours."""
     key = f"dashboard-hours-{user.pk}"
     known: dict[datetime, int] | None = cache.get(key)
     if known is not None:
@@ -201,7 +201,7 @@ def _card(camera: Camera, now: datetime) -> CameraCard:
 
 
 def _last_alert(camera: Camera) -> LastAlert | None:
-    found: Any = camera  # with what `_with_newest_alert` may have put on it
+    found: Any = camera  # may have annotations from `_with_newest_alert`
     if getattr(found, "last_alert_id", None) is None:
         return None
     kind = ALERT_KINDS[AlertType(found.last_alert_type)]

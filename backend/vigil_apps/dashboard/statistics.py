@@ -1,4 +1,4 @@
-"""Figures over time: how many alerts, of what, from where, and how long people took to acknowledge them."""
+"""Statistics: alerts over time, by type and camera, and the time until they are acknowledged."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -25,24 +25,24 @@ PERIODS: dict[str, tuple[Words, timedelta, timedelta]] = {
     "168": (_("Last 7 days"), timedelta(days=7), timedelta(hours=1)),
     "720": (_("Last 30 days"), timedelta(days=30), timedelta(days=1)),
 }
-"""Name in the URL, to its words, its length and the length of one step."""
+"""Maps the name in the URL to its label, its duration and its interval."""
 DEFAULT_PERIOD = "168"
 VALID_SECONDS = 30
 CAMERAS_SHOWN = 10
 MAX_ANSWERS = 5000
-"""Response times are computed from the newest of this many: a median does not need more."""
+"""Response times are computed from this many newest alerts, which is enough for a median."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What the database has counted, at `at`. Two small sums: each step's alerts of each type of each camera would be
+    """Counts from the database at `at`. Two small aggregates: counts by interval, type and camera together would have
     nearly as many rows as there are alerts.
     """
 
     steps: Sequence[tuple[datetime, str, int]]
-    """Beginning of the step, alert type, alerts."""
+    """Start of the interval, alert type, number of alerts."""
     cameras: Sequence[tuple[int, str, int]]
-    """Id, name, alerts; the one with the most first."""
+    """Id, name and number of alerts, the highest first."""
     waits: Sequence[float]
     """Seconds until each acknowledgement."""
     at: datetime
@@ -50,7 +50,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One line of a list; `percent` of the largest one, for a bar."""
+    """One line of a list; `percent` of the largest value, for a bar."""
 
     text: Words
     count: int
@@ -70,7 +70,7 @@ class ResponseTimes:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """All of it for one period. `starts` are Unix times in seconds; a series has a count for each."""
+    """All statistics of one period. `starts` are Unix times in seconds; each series has a count for each."""
 
     starts: list[int]
     series: list[tuple[AlertType, list[int]]]
@@ -80,13 +80,13 @@ class Statistics:
     response: ResponseTimes | None
 
     def chart(self) -> dict[str, Any]:
-        """For the page's script."""
+        """Return the chart's data for the page's script."""
         series = [{"name": str(ALERT_KINDS[kind].text), "counts": counts} for kind, counts in self.series]
         return {"starts": self.starts, "series": series}
 
 
 def statistics_of(user: User, period: str, *, now: datetime) -> Statistics:
-    """The figures of a period of `PERIODS`; many viewers share what was counted for some seconds."""
+    """Return the statistics of a period of `PERIODS`; viewers share the counts for some seconds."""
     key = f"dashboard-statistics-{user.pk}-{period}"
     known: Counted | None = cache.get(key)
     if known is None:
@@ -96,7 +96,7 @@ def statistics_of(user: User, period: str, *, now: datetime) -> Statistics:
 
 
 def compute(counted: Counted, period: str) -> Statistics:
-    """The figures from what was counted."""
+    """Compute the statistics from the counts."""
     starts = _starts(period, now=counted.at)
     place = {start: index for index, start in enumerate(starts)}
     series: dict[AlertType, list[int]] = {}
@@ -119,7 +119,7 @@ def compute(counted: Counted, period: str) -> Statistics:
 
 
 def states_of(cameras: Iterable[Standing]) -> list[Share]:
-    """How many cameras are in which state, trouble first."""
+    """Return the number of cameras by state, sorted by severity."""
     cards = list(cameras)
     counts = Counter(str(card.phase_text) for card in cards)
     looks = sorted(PHASE_LOOKS.values(), key=lambda look: look.trouble_rank)
@@ -144,7 +144,7 @@ def _response(waits: Sequence[float]) -> ResponseTimes | None:
 def _count(user: User, period: str, *, now: datetime) -> Counted:
     _text, _length, step = PERIODS[period]
     starts = _starts(period, now=now)
-    # An alert of a camera whose clock is ahead is in no step, and in no other sum either.
+    # Alerts of a camera with a fast clock are in no interval, and in no other count either.
     in_period = {"timestamp__gte": starts[0], "timestamp__lt": starts[-1] + step}
     visible = alerts_visible_to(Principal.of_user(user))
     alerts = visible.select_related(None).defer(None).order_by().filter(**in_period)

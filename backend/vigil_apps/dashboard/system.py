@@ -1,4 +1,4 @@
-"""How the backend itself is, for those who run it."""
+"""The state of the backend, for administrators."""
 
 import platform
 import shutil
@@ -20,20 +20,20 @@ RECENT = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """Of pictures and clips, in GB (10^9 bytes)."""
+    """The disk of images and clips, in GB (10^9 bytes)."""
 
     total_gigabytes: float
     free_gigabytes: float
 
     @property
     def is_short(self) -> bool:
-        """Whether less than a tenth is free."""
+        """Return whether less than a tenth is free."""
         return self.free_gigabytes < self.total_gigabytes / 10
 
 
 @dataclass(frozen=True, slots=True)
 class SystemState:
-    """Figures of this process and of what it stands on; times in ms. Pictures are in a bucket or on a disk."""
+    """Figures of this process and its services; times in ms. Images are in a bucket or on a disk."""
 
     vigil_version: str
     python_version: str
@@ -53,7 +53,7 @@ class SystemState:
 
 
 def system_state(*, now: datetime) -> SystemState:
-    """The state at `now`."""
+    """Return the state at `now`."""
     began = perf_counter()
     newest = Alert.objects.order_by("-id").values_list("received_at", flat=True).first()
     milliseconds = (perf_counter() - began) * 1000
@@ -86,5 +86,5 @@ def _cache_works() -> bool:
     try:
         cache.set("dashboard-system", "1", 10)
         return bool(cache.get("dashboard-system") == "1")
-    except Exception:  # noqa: BLE001 whatever the cache's client raises
+    except Exception:  # noqa: BLE001 the cache's client may raise anything
         return False

@@ -1,4 +1,4 @@
-"""Small versions of stored pictures, made when they are first asked for and kept in Django's cache."""
+"""Thumbnails of stored images, created on demand and kept in Django's cache."""
 
 import hashlib
 import io
@@ -14,9 +14,9 @@ KEPT_SECONDS = 3600
 
 
 def shrink(content: bytes) -> bytes:
-    """A JPEG that fits into `SIZE_PIXELS`. `content` is a JPEG that was cleaned when it was stored."""
+    """Return a JPEG that fits into `SIZE_PIXELS`. `content` is a stored, sanitised JPEG."""
     with Image.open(io.BytesIO(content), formats=["JPEG"]) as picture:
-        picture.draft("RGB", SIZE_PIXELS)  # decodes at a fraction of the size, which is most of the work saved
+        picture.draft("RGB", SIZE_PIXELS)  # decodes at a reduced size, which saves most of the work
         picture.thumbnail(SIZE_PIXELS)
         output = io.BytesIO()
         picture.convert("RGB").save(output, format="JPEG", quality=QUALITY)
@@ -24,7 +24,7 @@ def shrink(content: bytes) -> bytes:
 
 
 def thumbnail(key: str) -> bytes | None:
-    """The small picture of the stored one, or None when that is not there. Raises StorageUnavailableError."""
+    """Return the thumbnail of a stored image, or None if it does not exist. Raises StorageUnavailableError."""
     name = f"thumbnail-{hashlib.sha256(key.encode()).hexdigest()}"
     known: bytes | None = cache.get(name)
     if known is not None:

@@ -1,4 +1,4 @@
-"""Paths of the dashboard, below `/dashboard/`."""
+"""URLs of the dashboard, below `/dashboard/`."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""How the closed vocabularies look and read: words, icon and tone of each alert type and phase.
+"""Display of enumerations: label, icon and tone of each alert type and phase.
 
 A tone is one of the five of `components.css`: `ok, info, warn, danger, idle`.
 """
@@ -19,7 +19,7 @@ Words = str | Promise
 
 @dataclass(frozen=True, slots=True)
 class AlertKind:
-    """An alert type for the eye; `icon` is a symbol of `icons.svg`."""
+    """Display of an alert type; `icon` is a symbol of `icons.svg`."""
 
     text: Words
     icon: str
@@ -28,7 +28,7 @@ class AlertKind:
 
 @dataclass(frozen=True, slots=True)
 class PhaseLook:
-    """A phase for the eye; `trouble_rank` sorts: the smaller, the more it needs a person."""
+    """Display of a phase; a smaller `trouble_rank` is more severe and sorts first."""
 
     text: Words
     tone: Tone
@@ -61,7 +61,7 @@ PHASE_LOOKS: dict[CameraPhase, PhaseLook] = {
 }
 
 TROUBLED_PHASES = frozenset({CameraPhase.FAILED, CameraPhase.DEGRADED, CameraPhase.PENDING})
-"""Phases in which a camera that should give pictures does not, and its reason is worth reading."""
+"""Phases in which a camera should deliver frames but does not, so that its reason is displayed."""
 
 CHOICES: dict[str, Words] = {
     MessageKind.ALERTS: _("Alerts"),
@@ -77,4 +77,4 @@ CHOICES: dict[str, Words] = {
     Via.TOKEN: _("Token"),
     Via.SYSTEM: _("Command line or backend"),
 }
-"""What messages and entries of the audit trail are stored as, in words; the values are of no two vocabularies."""
+"""Labels of stored values of messages and audit log entries; no value occurs in two of the enumerations."""

@@ -1,4 +1,4 @@
-"""The wall: which cameras it shows, and how large. What is chosen lives in the URL, so that a screen can keep it."""
+"""The camera wall: filters and number of columns, kept in the URL so that a wall display can be bookmarked."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ SHOWN = [("", _("All")), ("trouble", _("Needs attention")), ("alerts", _("With n
 
 @dataclass(frozen=True, slots=True)
 class Wall:
-    """The wall as it was asked for. `part` is `site-<id>`, `group-<name>` or empty for all; so are those offered."""
+    """The wall for a request. `part`, like its choices, is `site-<id>`, `group-<name>`, or empty for all."""
 
     cameras: list[CameraCard]
     part: str
@@ -28,22 +28,22 @@ class Wall:
 
     @property
     def size_class(self) -> str:
-        """The class of the stylesheet for the number of columns."""
+        """Return the CSS class for the number of columns."""
         return f"wall-of-{self.columns}" if self.columns else "wall-fits"
 
     @property
     def is_narrow(self) -> bool:
-        """Whether some cameras may be left out."""
+        """Return whether a filter is set."""
         return bool(self.part or self.shown)
 
     @property
     def columns_offered(self) -> list[tuple[str, Words]]:
-        """The choices of columns."""
+        """Return the choices for the number of columns."""
         return [("", _("Columns: automatic")), *((number, _columns_text(number)) for number in COLUMNS)]
 
     @property
     def shown_offered(self) -> list[tuple[str, Words]]:
-        """The choices of cameras."""
+        """Return the choices of the status filter."""
         return [(value, text) for value, text in SHOWN]
 
 
@@ -52,7 +52,7 @@ def _columns_text(number: str) -> Words:
 
 
 def wall_of(cameras: Iterable[CameraCard], asked: QueryDict) -> Wall:
-    """The cameras, trouble first as they come, that `asked` wants; what it does not say well it does not say."""
+    """Return the wall with the cameras that match `asked`, in their order; invalid values are ignored."""
     known = list(cameras)
     sites = sorted({(_site_part(card), card.site_name) for card in known if card.site_id is not None}, key=_by_name)
     groups = sorted({(_group_part(card), card.group) for card in known if card.group}, key=_by_name)

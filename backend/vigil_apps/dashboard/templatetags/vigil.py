@@ -19,7 +19,7 @@ _POINT_IN_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:
 
 @register.simple_tag
 def icon(name: str, extra_class: str = "") -> SafeString:
-    """One symbol of `icons.svg`; decoration only, so screen readers skip it."""
+    """Return a symbol of `icons.svg`; decorative, so hidden from screen readers."""
     return format_html(
         '<svg class="icon {}" aria-hidden="true"><use href="{}#{}"/></svg>',
         extra_class,
@@ -30,7 +30,7 @@ def icon(name: str, extra_class: str = "") -> SafeString:
 
 @register.simple_tag
 def moment(value: datetime | None, style: str = "relative") -> SafeString | str:
-    """A point in time, which the page's script writes in the viewer's own zone; without a script it stays UTC.
+    """Return a time that the page's script displays in the viewer's time zone; without scripts it stays UTC.
 
     `style` is `relative` («3 min ago») or `absolute` (date and time to the second).
     """
@@ -47,7 +47,7 @@ def moment(value: datetime | None, style: str = "relative") -> SafeString | str:
 
 @register.simple_tag
 def changed(value: object) -> SafeString | str:
-    """A value in the audit trail: a point in time as `moment` writes it, anything else as text, the long ones cut."""
+    """Return a value of the audit log: times as `moment` displays them, other values as text, shortened if long."""
     if value is None:
         return "–"
     text = str(value)
@@ -57,13 +57,13 @@ def changed(value: object) -> SafeString | str:
 
 @register.filter
 def words(value: str) -> Words:
-    """A stored value of a closed vocabulary, in the viewer's language."""
+    """Return the label of a stored enumeration value, in the viewer's language."""
     return CHOICES[value]
 
 
 @register.filter
 def duration(seconds: float) -> str:
-    """A length of time for people: «45 s», «3 min», «2 h»."""
+    """Return a duration for display: «45 s», «3 min», «2 h»."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,1 +1,1 @@
-"""Thin views: who asks, what they may see, which template."""
+"""Thin views: they check the user, read the data, and select the template."""

@@ -1,4 +1,4 @@
-"""Alerts: the inbox, one on its page, its small picture, and what one does about it."""
+"""Views of alerts: the inbox, an alert's page and thumbnail, and the actions on alerts."""
 
 from collections.abc import Collection
 from typing import Any
@@ -28,7 +28,7 @@ MAX_COMMENTS, MAX_COMMENT_LENGTH = 200, 2000
 @require_GET
 @signed_in
 def alerts(request: UserRequest) -> HttpResponse:
-    """The inbox; with `before` the part of its list that follows."""
+    """Render the inbox; with `before` the next part of its list."""
     asked = InboxFilter(request.GET, user=request.user)
     before = handling.id_of(request.GET.get("before", ""))
     page = inbox_page(request.user, asked, now=timezone.now(), before=before)
@@ -45,7 +45,7 @@ def alerts(request: UserRequest) -> HttpResponse:
 @require_GET
 @signed_in
 def alerts_new(request: UserRequest) -> HttpResponse:
-    """What came to the inbox: the alerts `id`, or those since `after`, as rows; 204 when there is nothing."""
+    """Render new rows of the inbox: the alerts `id`, or those since `after`; 204 if there are none."""
     asked = InboxFilter(request.GET, user=request.user)
     after = handling.id_of(request.GET.get("after", "")) or 0
     ids = handling.ids_of(request.GET, "id")
@@ -58,14 +58,14 @@ def alerts_new(request: UserRequest) -> HttpResponse:
 @require_GET
 @signed_in
 def alert_preview(request: UserRequest, alert_id: int) -> HttpResponse:
-    """One alert as it is shown beside the list."""
+    """Render the preview of one alert beside the list."""
     return render(request, "dashboard/components/alert_detail.html", _detail(request, alert_id))
 
 
 @require_GET
 @signed_in
 def alert(request: UserRequest, alert_id: int) -> HttpResponse:
-    """One alert."""
+    """Render one alert."""
     context = _detail(request, alert_id)
     context |= {"section": "alerts", "open_alerts": selectors.open_alerts_count(request.user)}
     return render(request, "dashboard/alert.html", context)
@@ -74,7 +74,7 @@ def alert(request: UserRequest, alert_id: int) -> HttpResponse:
 @require_GET
 @signed_in
 def alert_thumbnail(request: UserRequest, alert_id: int) -> HttpResponse:
-    """The alert's picture as small as the cards show it, by the same right as the alert."""
+    """Return the alert's thumbnail for the cards; requires permission for the alert."""
     found = selectors.visible_alert(request.user, alert_id)
     etag = pictures.entity_tag(found.image)
     if found.image and (unchanged := get_conditional_response(request, etag=etag)) is not None:
@@ -92,7 +92,7 @@ def alert_thumbnail(request: UserRequest, alert_id: int) -> HttpResponse:
 @require_POST
 @signed_in
 def alert_acknowledge(request: UserRequest, alert_id: int) -> HttpResponse:
-    """Acknowledges one."""
+    """Acknowledge an alert."""
     alert_for(Principal.of_user(request.user), alert_id, Role.SITE_OPERATOR)
     return _anew(request, alert_id, handling.acknowledge(request.user, [alert_id], now=timezone.now()))
 
@@ -100,7 +100,7 @@ def alert_acknowledge(request: UserRequest, alert_id: int) -> HttpResponse:
 @require_POST
 @signed_in
 def alert_resolve(request: UserRequest, alert_id: int) -> HttpResponse:
-    """Says that one is dealt with."""
+    """Resolve an alert."""
     alert_for(Principal.of_user(request.user), alert_id, Role.SITE_OPERATOR)
     return _anew(request, alert_id, handling.resolve(request.user, [alert_id], now=timezone.now()))
 
@@ -108,7 +108,7 @@ def alert_resolve(request: UserRequest, alert_id: int) -> HttpResponse:
 @require_POST
 @signed_in
 def alert_false_positive(request: UserRequest, alert_id: int) -> HttpResponse:
-    """Says that the detector was wrong, or takes that back."""
+    """Mark an alert as a false positive, or remove the mark."""
     found = alert_for(Principal.of_user(request.user), alert_id, Role.SITE_OPERATOR)
     if found.is_false_positive:
         return _anew(request, alert_id, handling.clear(request.user, [alert_id]))
@@ -118,7 +118,7 @@ def alert_false_positive(request: UserRequest, alert_id: int) -> HttpResponse:
 @require_POST
 @signed_in
 def alert_add_comment(request: UserRequest, alert_id: int) -> HttpResponse:
-    """Adds a comment; an empty one is none."""
+    """Add a comment; an empty one is ignored."""
     found = alert_for(Principal.of_user(request.user), alert_id, Role.SITE_OPERATOR)
     text = request.POST.get("text", "").replace("\x00", "").strip()[:MAX_COMMENT_LENGTH]
     if text:
@@ -131,28 +131,28 @@ def alert_add_comment(request: UserRequest, alert_id: int) -> HttpResponse:
 @require_POST
 @signed_in
 def alerts_acknowledge_many(request: UserRequest) -> HttpResponse:
-    """Acknowledges those whose ids are sent; others' are left as they are."""
+    """Acknowledge the alerts with the given ids; others' alerts are skipped."""
     return _many(request, handling.acknowledge)
 
 
 @require_POST
 @signed_in
 def alerts_resolve_many(request: UserRequest) -> HttpResponse:
-    """Says of those whose ids are sent that they are dealt with."""
+    """Resolve the alerts with the given ids."""
     return _many(request, handling.resolve)
 
 
 @require_POST
 @signed_in
 def alerts_false_positive_many(request: UserRequest) -> HttpResponse:
-    """Says of those whose ids are sent that the detector was wrong."""
+    """Mark the alerts with the given ids as false positives."""
     return _many(request, handling.judge)
 
 
 @require_POST
 @signed_in
 def alerts_undo(request: UserRequest) -> HttpResponse:
-    """Takes back what the user did: the changes that were told when it was done."""
+    """Undo the user's changes that an earlier response has listed."""
     changes = handling.changes_of(request.POST)
     handling.undo(request.user, changes, now=timezone.now())
     return _rows_anew(request, changes.ids)
@@ -167,7 +167,7 @@ def _many(request: UserRequest, act: handling.Action) -> HttpResponse:
 
 
 def _rows_anew(request: UserRequest, ids: Collection[int]) -> HttpResponse:
-    """Nothing, or the rows of the inbox (`as=rows`), each to be put in the place of the one that is shown."""
+    """Return nothing, or with `as=rows` the changed rows of the inbox, each replacing the displayed one."""
     if not ids or request.GET.get("as") != "rows":
         return HttpResponse(status=204)
     found = selectors.visible_alerts(request.user).filter(pk__in=ids)
@@ -176,12 +176,12 @@ def _rows_anew(request: UserRequest, ids: Collection[int]) -> HttpResponse:
 
 
 def _told(answer: HttpResponse, changes: Changes) -> HttpResponse:
-    """With what was changed, so that the page can offer to undo it."""
+    """Add the changes to the response, so that the page can offer to undo them."""
     return trigger_client_event(answer, "vigil:handled", changes.as_json())
 
 
 def _anew(request: UserRequest, alert_id: int, changes: Changes) -> HttpResponse:
-    """The alert after a change: as a card, or as a row of the inbox (`as=row`); the whole page without htmx."""
+    """Render the changed alert: as a card, with `as=row` as a row of the inbox, without htmx as the whole page."""
     if not request.htmx:
         return redirect("dashboard:alert", alert_id)
     card = alert_card(selectors.visible_alert(request.user, alert_id))

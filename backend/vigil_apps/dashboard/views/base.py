@@ -1,4 +1,4 @@
-"""What all views share: signed-in users only, and fragments that cost nothing while nothing changes."""
+"""Common parts of the views: authentication, and fragments that are not sent again while unchanged."""
 
 import hashlib
 from collections.abc import Callable
@@ -18,20 +18,20 @@ P = ParamSpec("P")
 
 
 class UserRequest(HttpRequest):
-    """A request whose user is known (the type that `signed_in` hands on)."""
+    """A request with an authenticated user (the type that `signed_in` passes on)."""
 
     user: User
     htmx: HtmxDetails
 
 
 def signed_in(view: Callable[Concatenate[UserRequest, P], HttpResponse]) -> Callable[..., HttpResponse]:
-    """Sends everybody else to the sign-in page; a fragment's request takes the whole page there."""
+    """Redirect anonymous users to the sign-in page; for a fragment, redirect the whole page."""
 
     @wraps(view)
     def wrapper(request: UserRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if isinstance(request.user, User):
             response = view(request, *args, **kwargs)
-            # Somebody else may use this browser next: nothing is kept that its view does not say may be.
+            # Another user may use this browser next: cache nothing unless the view permits it.
             if not response.has_header("Cache-Control"):
                 patch_cache_control(response, private=True, no_store=True)
             return response
@@ -43,10 +43,10 @@ def signed_in(view: Callable[Concatenate[UserRequest, P], HttpResponse]) -> Call
 
 
 def fragment(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    """The rendered part of a page; 304 when the browser has the very same already.
+    """Render a part of a page; return 304 if the browser already has exactly this content.
 
-    The tag is a digest of the text itself, so it can't be wrong. Templates of fragments hold neither the CSRF token
-    nor the time of day, which would make each rendering another one.
+    The entity tag is a digest of the content, so it cannot be wrong. Templates of fragments contain neither the CSRF
+    token nor the current time, which would change with each rendering.
     """
     body = render_to_string(template, context, request=request)
     etag = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'

@@ -1,4 +1,4 @@
-"""Many cameras at once, from a CSV file that can be checked before anything is added."""
+"""Import cameras from a CSV file, which can be checked first."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from vigil_apps.dashboard.views.base import UserRequest, signed_in
 @require_http_methods(["GET", "POST"])
 @signed_in
 def camera_import(request: UserRequest) -> HttpResponse:
-    """The page. `action=check` tells what is wrong or what would be added, anything else adds all of it."""
+    """Render the page. `action=check` validates the file and lists its cameras, any other action imports them."""
     if request.method == "GET":
         return _page(request, CameraFileForm())
     form = CameraFileForm(request.POST, request.FILES)

@@ -1,4 +1,4 @@
-"""Cameras: the list, a camera's page, and the forms that change one."""
+"""Views of cameras: the list, a camera's page, and the forms that change one."""
 
 from typing import Any
 
@@ -33,28 +33,28 @@ ALERTS_SHOWN = 12
 @require_GET
 @signed_in
 def cameras(request: UserRequest) -> HttpResponse:
-    """The wall: all cameras, trouble first."""
+    """Render all cameras, sorted by severity."""
     return render(request, "dashboard/cameras.html", _cameras_context(request))
 
 
 @require_GET
 @signed_in
 def cameras_live(request: UserRequest) -> HttpResponse:
-    """Its moving part."""
+    """Render the part that is updated."""
     return fragment(request, "dashboard/live/cameras.html", _cameras_context(request))
 
 
 @require_GET
 @signed_in
 def camera(request: UserRequest, camera_id: int) -> HttpResponse:
-    """One camera."""
+    """Render one camera."""
     return render(request, "dashboard/camera.html", _camera_context(request, camera_id))
 
 
 @require_GET
 @signed_in
 def camera_live(request: UserRequest, camera_id: int) -> HttpResponse:
-    """Its moving part."""
+    """Render the part that is updated."""
     return fragment(request, "dashboard/live/camera.html", _camera_context(request, camera_id))
 
 
@@ -62,7 +62,7 @@ def camera_live(request: UserRequest, camera_id: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @signed_in
 def camera_add(request: UserRequest) -> HttpResponse:
-    """A new camera."""
+    """Add a camera."""
     form = CameraForm(request.POST or None, sites=selectors.sites_offered(request.user))
     if request.method == "POST" and form.is_valid():
         try:
@@ -79,7 +79,7 @@ def camera_add(request: UserRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @signed_in
 def camera_edit(request: UserRequest, camera_id: int) -> HttpResponse:
-    """Changing a camera."""
+    """Edit a camera."""
     found = camera_for(Principal.of_user(request.user), camera_id, Role.ADMIN)
     sites = selectors.sites_offered(request.user, found)
     form = CameraForm(request.POST or None, initial=initial_of(found), sites=sites)
@@ -99,21 +99,21 @@ def camera_edit(request: UserRequest, camera_id: int) -> HttpResponse:
 @require_POST
 @signed_in
 def camera_activate(request: UserRequest, camera_id: int) -> HttpResponse:
-    """Switches a camera on."""
+    """Activate a camera."""
     return _set_active(request, camera_id, is_active=True)
 
 
 @require_POST
 @signed_in
 def camera_deactivate(request: UserRequest, camera_id: int) -> HttpResponse:
-    """Switches a camera off."""
+    """Deactivate a camera."""
     return _set_active(request, camera_id, is_active=False)
 
 
 @require_POST
 @signed_in
 def camera_remove(request: UserRequest, camera_id: int) -> HttpResponse:
-    """Deletes a camera with its alerts."""
+    """Delete a camera with its alerts."""
     found = camera_for(Principal.of_user(request.user), camera_id, Role.ADMIN)
     try:
         camera_delete(camera=found)

@@ -1,4 +1,4 @@
-"""The page behind an invitation's link."""
+"""The page of an invitation's link."""
 
 from django import forms
 from django.contrib.auth import login
@@ -21,7 +21,7 @@ from vigil_apps.accounts.invitations import (
 
 
 class AccountForm(forms.Form):
-    """Name and password of a new account; the services check them."""
+    """User name and password of a new account; the services validate them."""
 
     username = forms.CharField(label=_("User name"), max_length=150)
     password = forms.CharField(
@@ -35,15 +35,15 @@ class AccountForm(forms.Form):
 @method_decorator(never_cache, name="dispatch")
 @method_decorator(sensitive_post_parameters(), name="dispatch")
 class InvitationPage(View):
-    """Looking at the link uses nothing up: messengers fetch links to show previews."""
+    """Opening the link does not use the invitation up: messengers fetch links for previews."""
 
     def get(self, request: HttpRequest, token: str) -> HttpResponse:
-        """What one is invited to, with a form; without one for who has an account already."""
+        """Render the invitation, with a form unless the user already has an account."""
         return self._page(request, token, AccountForm())
 
     @sensitive_variables()
     def post(self, request: HttpRequest, token: str) -> HttpResponse:
-        """Makes the account and signs in; or brings the user who is signed in into the site."""
+        """Create the account and sign in, or add the signed-in user to the site."""
         form = AccountForm(request.POST)
         try:
             if isinstance(request.user, User):
@@ -57,7 +57,7 @@ class InvitationPage(View):
             for name, texts in error.errors.items():
                 form.add_error(name if name in form.fields else None, texts)
         except InvalidInvitationError:
-            pass  # the page says so
+            pass  # the page shows the error
         return self._page(request, token, form)
 
     def _page(self, request: HttpRequest, token: str, form: AccountForm) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""The first page: figures, newest alerts, cameras; and the figures over time."""
+"""The overview (figures, latest alerts, cameras) and the statistics."""
 
 from typing import Any
 
@@ -14,27 +14,27 @@ from vigil_apps.dashboard.views.base import UserRequest, fragment, signed_in
 
 ALERTS_SHOWN = 24
 CAMERAS_SHOWN = 40
-"""Those in trouble come first; the page of cameras has them all."""
+"""Sorted by severity; the cameras page has all of them."""
 
 
 @require_GET
 @signed_in
 def overview(request: UserRequest) -> HttpResponse:
-    """The page."""
+    """Render the page."""
     return render(request, "dashboard/overview.html", _context(request))
 
 
 @require_GET
 @signed_in
 def overview_live(request: UserRequest) -> HttpResponse:
-    """Its moving part."""
+    """Render the part that is updated."""
     return fragment(request, "dashboard/live/overview.html", _context(request))
 
 
 @require_GET
 @signed_in
 def statistics(request: UserRequest) -> HttpResponse:
-    """Alerts by hour, type and camera, cameras by state, response times."""
+    """Render alerts by hour, type and camera, cameras by state, and response times."""
     now = timezone.now()
     period = request.GET.get("hours", "")
     period = period if period in PERIODS else DEFAULT_PERIOD

@@ -23,7 +23,7 @@ from vigil_contracts.rules import Day
 @require_GET
 @signed_in
 def camera_rules(request: UserRequest, camera_id: int) -> HttpResponse:
-    """The editor."""
+    """Render the editor."""
     found = camera_for(Principal.of_user(request.user), camera_id, Role.ADMIN)
     card = selectors.camera_page_of(request.user, camera_id, now=timezone.now())
     context = {
@@ -39,12 +39,12 @@ def camera_rules(request: UserRequest, camera_id: int) -> HttpResponse:
 @require_POST
 @signed_in
 def camera_rules_preview(request: UserRequest, camera_id: int) -> HttpResponse:
-    """What the rules that are sent would have alerted on."""
+    """Return what the submitted rules would have reported."""
     found = camera_for(Principal.of_user(request.user), camera_id, Role.ADMIN)
     try:
         preview = preview_of(request.user, found, _sent(request).get("detection"), now=timezone.now())
     except InvalidInputError as error:
-        # No error of the request: whoever draws has not finished yet.
+        # Not an error response: the user has not finished drawing yet.
         return JsonResponse({"errors": error.errors})
     return JsonResponse(preview.as_json())
 
@@ -52,7 +52,7 @@ def camera_rules_preview(request: UserRequest, camera_id: int) -> HttpResponse:
 @require_POST
 @signed_in
 def camera_rules_save(request: UserRequest, camera_id: int) -> HttpResponse:
-    """Saves what was drawn, unless somebody else has changed the camera since the editor was opened."""
+    """Save the edits, unless another user has changed the camera since the editor was opened."""
     found = camera_for(Principal.of_user(request.user), camera_id, Role.ADMIN)
     sent = _sent(request)
     if sent.get("version") != found.updated_at.isoformat():
@@ -69,7 +69,7 @@ def camera_rules_save(request: UserRequest, camera_id: int) -> HttpResponse:
 
 
 def _sent(request: UserRequest) -> dict[str, Any]:
-    """The JSON object that was sent; an empty one in the place of anything else."""
+    """Return the JSON object of the request; an empty one for any other content."""
     try:
         sent = json.loads(request.body)
     except (ValueError, RecursionError):

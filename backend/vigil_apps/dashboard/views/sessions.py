@@ -1,4 +1,4 @@
-"""Signing in and out."""
+"""Sign-in and sign-out."""
 
 from django.contrib.auth.views import LoginView, LogoutView
 
@@ -6,7 +6,7 @@ from vigil_apps.dashboard.forms import SignInForm
 
 
 class SignInView(LoginView):
-    """The product's own sign-in page."""
+    """The sign-in page."""
 
     template_name = "dashboard/login.html"
     authentication_form = SignInForm
@@ -14,4 +14,4 @@ class SignInView(LoginView):
 
 
 class SignOutView(LogoutView):
-    """By POST only, so that no link elsewhere can sign anybody out."""
+    """Sign-out by POST only, so that a link elsewhere cannot sign users out."""

@@ -1,4 +1,4 @@
-"""Sites and people, tokens, the audit trail, the system's state. Pages only: what changes anything is the API's."""
+"""Pages of sites, people, tokens, audit log and system state. Their forms use the API."""
 
 from typing import Any
 
@@ -30,14 +30,14 @@ ENTRIES_SHOWN = 50
 USERS_SHOWN = 200
 SUBSCRIPTIONS_SHOWN, MESSAGES_SHOWN = 50, 3
 CHANNEL_FIELDS = {"email": "address", "webhook": "url", "apprise": "url"}
-"""Channels that one line of text describes, with the name of the target's field; the others are the API's."""
+"""Channels whose target is a single text, with its field's name; the others are available through the API."""
 KINDS = ("camera", "site", "member", "token", "user", "invitation")
 
 
 @require_GET
 @signed_in
 def sites(request: UserRequest) -> HttpResponse:
-    """The user's sites with their cameras and members; their admins change them."""
+    """Render the user's sites with their cameras and members; admins can change them."""
     visible = sites_visible_to(user=request.user).prefetch_related("memberships__user")
     cameras = selectors.standings_of(request.user, now=timezone.now())
     administered = set(sites_visible_to(user=request.user, role=Role.ADMIN).values_list("id", flat=True))
@@ -57,7 +57,7 @@ def sites(request: UserRequest) -> HttpResponse:
 @require_GET
 @signed_in
 def tokens(request: UserRequest) -> HttpResponse:
-    """The user's own tokens."""
+    """Render the user's tokens."""
     good = Q(expiry__isnull=True) | Q(expiry__gt=timezone.now())
     found = AuthToken.objects.filter(good, user=request.user, scope=Scope.USER)
     return _page(request, "tokens", {"tokens": found})
@@ -66,7 +66,7 @@ def tokens(request: UserRequest) -> HttpResponse:
 @require_GET
 @signed_in
 def notifications(request: UserRequest) -> HttpResponse:
-    """What the user hears of and how, and how the last messages went."""
+    """Render the user's subscriptions with the results of their last messages."""
     shown = [
         {
             "id": one.pk,
@@ -87,7 +87,7 @@ def notifications(request: UserRequest) -> HttpResponse:
 @require_GET
 @signed_in
 def people(request: UserRequest) -> HttpResponse:
-    """Invitations, and for superusers everybody's account."""
+    """Render invitations, and for superusers all accounts."""
     _require(is_admin_anywhere(request.user))
     own_sites = sites_visible_to(user=request.user, role=Role.ADMIN).order_by("name")
     invitations = Invitation.objects.select_related("site", "invited_by", "used_by").order_by("-id")
@@ -107,7 +107,7 @@ def people(request: UserRequest) -> HttpResponse:
 @require_POST
 @signed_in
 def person_switch(request: UserRequest, user_id: int) -> HttpResponse:
-    """Closes an account or opens it again. Nobody closes their own."""
+    """Deactivate or reactivate an account, except the user's own."""
     _require(request.user.is_superuser)
     found = get_object_or_404(User, pk=user_id)
     if found.pk != request.user.pk:
@@ -118,7 +118,7 @@ def person_switch(request: UserRequest, user_id: int) -> HttpResponse:
 @require_GET
 @signed_in
 def audit(request: UserRequest) -> HttpResponse:
-    """Who changed what."""
+    """Render the audit log."""
     _require(is_admin_anywhere(request.user))
     entries = audit_entries_visible_to(request.user)
     asked = {name: request.GET.get(name, "").replace("\x00", "")[:150] for name in ("kind", "action", "actor_name")}
@@ -145,7 +145,7 @@ def audit(request: UserRequest) -> HttpResponse:
 @require_GET
 @signed_in
 def system(request: UserRequest) -> HttpResponse:
-    """How the backend itself is."""
+    """Render the state of the backend."""
     _require(request.user.is_superuser)
     return _page(request, "system", {"state": system_state(now=timezone.now())})
 

@@ -1,4 +1,4 @@
-"""The script that a browser runs for us while no page is open."""
+"""The service worker, a script that the browser runs while no page is open."""
 
 from functools import cache
 from pathlib import Path
@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 
 @require_GET
 def service_worker(request: HttpRequest) -> HttpResponse:
-    """From below `/dashboard/`, which is as far as it may reach; a static path would be its bound. No secret."""
+    """Serve the script below `/dashboard/`, which limits its scope; a static path would limit it to that path."""
     return HttpResponse(_script(), content_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
 
