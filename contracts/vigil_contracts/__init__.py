@@ -1,5 +1,5 @@
-"""What the three programs of Vigil agree on: names, wire schemas, the rendering of stream URLs, the API's client.
+"""Shared contracts of Vigil's three programs: names, schemas, stream URLs, and the API client.
 
-The programs meet in the HTTP API and in the custom resources only; this package is the one thing that they share.
-It imports pydantic (and, in `api_client`, httpx) and none of the programs.
+The programs communicate only through the HTTP API and the custom resources; this package is their only shared code.
+It imports pydantic (and httpx in `api_client`), and none of the programs.
 """

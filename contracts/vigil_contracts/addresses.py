@@ -1,7 +1,7 @@
-"""Which network addresses a stream may come from, or a notification go to.
+"""Decide which network addresses streams may come from, and notifications may go to.
 
-Of streams, the backend asks it of what people write, the detector of every address that it is about to connect to:
-names resolve to something else later (DNS rebinding), so only that protects.
+For streams, the backend checks the URLs that users enter, and the detector checks every address before connecting:
+names can resolve to other addresses later (DNS rebinding), so only the second check protects.
 
 `2130706433` and `0x7f.1` are 127.0.0.1, and IPv6 carries IPv4 in several ways (RFC 4291, 6052, 3056, 4380).
 """
@@ -18,13 +18,13 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _METADATA = frozenset(
     ipaddress.ip_address(text) for text in ("fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192")
 )
-"""Where clouds serve credentials besides link-local addresses: EC2 by IPv6, Alibaba, Azure, Oracle."""
+"""Addresses, besides link-local ones, at which clouds serve credentials: EC2 over IPv6, Alibaba, Azure, Oracle."""
 _LOOPBACK_NAMES = ("localhost", "ip6-localhost", "ip6-loopback")
 _METADATA_NAMES = ("metadata", "metadata.google.internal", "instance-data")
 
 
 def unwrapped(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one carries, or the address itself."""
+    """Return the IPv4 address embedded in an IPv6 address, or the address itself."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address.ipv4_mapped is not None:
@@ -40,15 +40,15 @@ def unwrapped(address: Address) -> Address:
 
 @dataclass(frozen=True, slots=True)
 class AddressPolicy:
-    """`allowed`: only these networks. Empty: any host of a private or public network, but not this machine itself,
-    link-local addresses and others where clouds serve credentials, multicast or reserved ones. `loopback` lets this
-    machine in besides: where cameras, detector and backend share one."""
+    """`allowed`: only these networks. Empty: all hosts of private and public networks, except this machine itself,
+    link-local addresses and others where clouds serve credentials, multicast and reserved ones. `loopback` also
+    permits this machine, for cameras, detector and backend on one host."""
 
     allowed: tuple[Network, ...] = ()
     loopback: bool = False
 
     def permits(self, address: str) -> bool:
-        """Whether a stream may come from `address` (in text, without a zone)."""
+        """Return whether a stream may come from `address` (in text, without a zone)."""
         carried = unwrapped(ipaddress.ip_address(address))
         if self.loopback and carried.is_loopback:
             return True
@@ -64,26 +64,26 @@ class AddressPolicy:
         )
 
     def permits_host(self, host: str) -> bool:
-        """Whether the host of a URL may be stored. Asks no name server: of names it judges only well-known ones."""
+        """Return whether a URL with this host may be stored. Resolves no names: only well-known ones are checked."""
         return _permits_host(host, self.permits, loopback=self.loopback)
 
 
 @dataclass(frozen=True, slots=True)
 class PublicAddresses:
-    """The public internet, and besides it the networks that an administrator names. For what users make a server
-    connect to: its own network is none of their business."""
+    """The public internet, and the networks that an administrator permits. For URLs that users enter: they must not
+    make the server connect to its internal network."""
 
     also: tuple[Network, ...] = ()
 
     def permits(self, address: str) -> bool:
-        """Whether a connection may go to `address` (in text, without a zone)."""
+        """Return whether a connection may go to `address` (in text, without a zone)."""
         carried = unwrapped(ipaddress.ip_address(address))
         if any(carried.version == network.version and carried in network for network in self.also):
             return True
         return carried.is_global and not (carried.is_multicast or carried.is_reserved or carried in _METADATA)
 
     def permits_host(self, host: str) -> bool:
-        """Whether the host of a URL may be stored. Asks no name server: of names it judges only well-known ones."""
+        """Return whether a URL with this host may be stored. Resolves no names: only well-known ones are checked."""
         return _permits_host(host, self.permits, loopback=self.permits("127.0.0.1"))
 
 
@@ -98,7 +98,7 @@ def _permits_host(host: str, permits: Callable[[str], bool], *, loopback: bool) 
 
 
 def _literal(host: str) -> str | None:
-    """The address that the text is, in whatever notation a resolver takes; None for a name."""
+    """Return the address if the text is one, in any notation that resolvers accept; None for a name."""
     try:
         return str(ipaddress.ip_address(host.partition("%")[0]))
     except ValueError:

@@ -1,4 +1,4 @@
-"""An alert on its way from a detector to the API: the fields of `POST /api/send-alert/`."""
+"""Alerts that a detector sends to the API: the fields of `POST /api/send-alert/` and related endpoints."""
 
 from typing import Annotated, Self
 
@@ -10,12 +10,12 @@ from vigil_contracts.names import AlertType
 from vigil_contracts.rules import Fraction
 
 NEW_FIELDS = frozenset({"zone_seconds"})
-"""Fields that the version before this one does not know: its API refuses them, its detector cannot read them."""
+"""Fields that the previous version does not know: its API rejects them, and its detector cannot read them."""
 EventId = Annotated[str, Field(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$")]
 
 
 class Box(BaseModel):
-    """A rectangle in fractions of the picture's width and height; the origin is the top left corner."""
+    """A rectangle in fractions of the frame's width and height; the origin is the top left corner."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 
@@ -36,7 +36,7 @@ class Box(BaseModel):
 
 
 class AlertSubmission(BaseModel):
-    """One event that a detector has seen. `event_id` makes repeating the POST harmless."""
+    """One event that a detector reports. Its `event_id` makes the POST idempotent."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 
@@ -44,10 +44,10 @@ class AlertSubmission(BaseModel):
     camera: RowId
     alert_type: AlertType
     confidence: Fraction
-    timestamp: Instant = Field(description="When the frame that shows it was received.")
+    timestamp: Instant = Field(description="When the frame of the event was received.")
     label: str = Field(default="", max_length=64, description="The model's class.")
     box: Box | None = None
-    track: str = Field(default="", max_length=64, description="The detector's name for the object.")
+    track: str = Field(default="", max_length=64, description="The detector's name of the object.")
     zone: str = Field(default="", max_length=64)
     zone_seconds: float | None = Field(
         default=None,
@@ -61,21 +61,21 @@ class AlertSubmission(BaseModel):
 
 
 class PictureSubmission(BaseModel):
-    """A better picture of an event, in the place of its alert's own: the fields of `POST /api/send-picture/`."""
+    """A better image that replaces that of an event's alert: the fields of `POST /api/send-picture/`."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 
     event_id: EventId
     camera: RowId
-    box: Box = Field(description="Where the object is in this picture.")
+    box: Box = Field(description="The object's box in this image.")
 
 
 class ClipSubmission(BaseModel):
-    """The clip of an event: the fields of `POST /api/send-clip/`. It follows the event's alert."""
+    """The clip of an event: the fields of `POST /api/send-clip/`. It is sent after the event's alert."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 
     event_id: EventId
     camera: RowId
-    started_at: Instant = Field(description="When its first picture was received.")
+    started_at: Instant = Field(description="When the clip's first frame was received.")
     duration_seconds: float = Field(ge=0, le=600)

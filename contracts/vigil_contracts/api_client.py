@@ -1,7 +1,7 @@
-"""The one client of Vigil's API, for detectors (threads) and for the operator (asyncio).
+"""The client of Vigil's API, for detectors (threads) and the Kubernetes operator (asyncio).
 
-Both classes share one way to build requests and one way to read answers, so that an error means the same to both.
-A token travels in the `Authorization` header only; errors name the method, the path and the status, nothing else.
+Both classes build requests and parse responses with the same code, so that errors mean the same. A token is sent in
+the `Authorization` header only; errors contain the method, the path and the status, nothing else.
 """
 
 import json
@@ -26,12 +26,12 @@ T = TypeVar("T")
 
 HEALTH_PAGE_SIZE = 500
 ERRANDS_TIMEOUT = httpx.Timeout(30.0, connect=3.0)
-"""The API says every 15 s that it is still there."""
+"""The API sends a keep-alive every 15 s."""
 TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 
 
 class ApiError(Exception):
-    """The API could not be reached, or answered with an error. `status` is None where there was no answer.
+    """The API was unreachable or returned an error. `status` is None without a response.
 
     `field_errors`: what the API says is wrong with the request, by field; it repeats no value of the request.
     """
@@ -50,17 +50,17 @@ class ApiError(Exception):
 
     @property
     def is_permanent(self) -> bool:
-        """Whether repeating the very same request can never succeed.
+        """Return whether repeating the same request can never succeed.
 
-        Not so for 401, 403 and 404: a token may be put right and a camera's rights given back, and an alert that
-        waits is better than one thrown away; nor for 408, 425 and 429, which ask for another try.
+        False for 401, 403 and 404, since tokens and permissions can be corrected, and a waiting alert is better than
+        a lost one; and for 408, 425 and 429, which ask for a retry.
         """
         return self.status is not None and self.status in {400, 405, 409, 410, 411, 413, 414, 415, 422}
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched(Generic[T]):
-    """An answer with its entity tag; `value` is None when nothing changed since `etag` (304)."""
+    """A response with its entity tag; `value` is None if nothing has changed since `etag` (304)."""
 
     value: T | None
     etag: str
@@ -68,11 +68,11 @@ class Fetched(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class ActiveCameras:
-    """An answer of `GET /api/active-cameras/`.
+    """A response of `GET /api/active-cameras/`.
 
-    `unreadable`: cameras that are active but of whose configuration this version understands something not, such as
-    a rule of a newer backend. What is known of them from before stays in force; the others are not disturbed.
-    `problems` says of each of them what is not understood: the field, and what would be right.
+    `unreadable`: active cameras whose configuration this version cannot parse, for example a rule of a newer backend.
+    Their last known configuration stays in use; other cameras are unaffected. `problems` describes the problem of
+    each: the field and the correct form.
     """
 
     cameras: tuple[CameraConfiguration, ...]
@@ -94,7 +94,7 @@ def _fetch(path: str, etag: str, group: str = "") -> _Request:
 
 
 def _fields(submission: AlertSubmission | PictureSubmission | ClipSubmission) -> dict[str, Any]:
-    """A form's parts; what is empty is left out."""
+    """Return the form's fields; empty ones are omitted."""
     return {
         name: (None, json.dumps(value) if isinstance(value, dict) else str(value))
         for name, value in submission.model_dump(mode="json").items()
@@ -129,7 +129,7 @@ def _heartbeat(camera_id: int, heartbeat: Heartbeat) -> _Request:
 
 
 def _detail(response: httpx.Response) -> str:
-    """The API's own words about a refused request, cut to a line."""
+    """Return the API's message about a rejected request, shortened to one line."""
     if not response.headers.get("content-type", "").startswith("application/json"):
         return ""
     return f": {response.text[:500]}"
@@ -186,10 +186,10 @@ def _active_cameras(response: httpx.Response) -> Fetched[ActiveCameras]:
 
 
 def problem_of(error: ValidationError) -> str:
-    """The first field that is not understood, and what would be right; never the value, which may be a secret."""
+    """Return the first invalid field and the correct form, but never the value, which may be secret."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     place = ".".join(str(part) for part in first["loc"]) or "configuration"
-    # A validator of our own may quote what it was given; pydantic's own words do not.
+    # Our own validators may quote their input; pydantic's messages do not.
     return f"{place}: {'is not valid' if first['type'] == 'value_error' else first['msg']}"
 
 
@@ -201,7 +201,7 @@ def _configuration(response: httpx.Response) -> Fetched[CameraConfiguration]:
 
 
 def _errand(line: str) -> Errand | None:
-    """The errand of a line of the stream; None for other lines, and for errands of a newer API."""
+    """Parse one line of the stream; None for other lines, and for tasks of a newer API."""
     if not line.startswith("data:"):
         return None
     try:
@@ -211,7 +211,7 @@ def _errand(line: str) -> Errand | None:
 
 
 def _options(base_url: str, token: str, ca_file: Path | None = None) -> dict[str, Any]:
-    # Without TLS there is nothing to verify, and reading the CAs takes time.
+    # Without TLS nothing is verified, and loading the CAs takes time.
     verify: ssl.SSLContext | bool = base_url.startswith("https:")
     if verify and ca_file is not None:
         verify = ssl.create_default_context(cafile=ca_file)
@@ -225,10 +225,10 @@ def _options(base_url: str, token: str, ca_file: Path | None = None) -> dict[str
 
 
 class ApiClient:
-    """For threads; may be shared between them. Every method raises `ApiError`.
+    """The client for threads; one instance can be shared. Every method raises `ApiError`.
 
-    `ca_file`: certificates (PEM) that alone are trusted for the API; None: the public CAs. OSError or `ssl.SSLError`
-    where it holds none.
+    `ca_file`: the only certificates (PEM) that are trusted for the API; None: the public CAs. Raises OSError or
+    `ssl.SSLError` if it contains none.
     """
 
     def __init__(self, base_url: str, token: str, ca_file: Path | None = None) -> None:
@@ -241,21 +241,21 @@ class ApiClient:
         self.close()
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._http.close()
 
     def active_cameras(self, group: str = "", etag: str = "") -> Fetched[ActiveCameras]:
-        """Every active camera (of `group`, where one is given) with credentials."""
+        """Return all active cameras (or those of `group`) with credentials."""
         return _active_cameras(self._send(_fetch("/api/active-cameras/", etag, group)))
 
     def camera_configuration(self, camera_id: int, etag: str = "") -> Fetched[CameraConfiguration]:
-        """One camera's configuration; 404 once the camera is inactive, deleted or not this token's."""
+        """Return one camera's configuration; 404 if the camera is inactive, deleted or not this token's."""
         return _configuration(self._send(_fetch(f"/api/cameras/{camera_id}/configuration/", etag)))
 
     def send_alert(self, alert: AlertSubmission, image_jpeg: bytes | None) -> bool:
-        """Stores the alert; True: it is new, False: the API had it already.
+        """Store the alert; return whether it is new.
 
-        During an upgrade a backend of the version before may answer: it gets the alert without what it does not know.
+        During an upgrade, a backend of the previous version gets the alert without the fields that it does not know.
         """
         try:
             answer = self._send(_send_alert(alert, image_jpeg))
@@ -267,19 +267,19 @@ class ApiClient:
         return answer.status_code == httpx.codes.CREATED
 
     def send_picture(self, picture: PictureSubmission, image_jpeg: bytes) -> None:
-        """Gives an alert that the API has a better picture. Harmless to repeat."""
+        """Replace the image of a stored alert. Safe to repeat."""
         self._send(_send_picture(picture, image_jpeg))
 
     def send_clip(self, clip: ClipSubmission, content_mp4: bytes) -> bool:
-        """Stores the clip of an alert that the API has; True: it is new, False: the API had it already."""
+        """Store the clip of a stored alert; return whether it is new."""
         return self._send(_send_clip(clip, content_mp4)).status_code == httpx.codes.CREATED
 
     def heartbeat(self, camera_id: int, heartbeat: Heartbeat) -> None:
-        """Reports a camera's health."""
+        """Report a camera's health."""
         self._send(_heartbeat(camera_id, heartbeat))
 
     def errands(self) -> Iterator[Errand | None]:
-        """What is asked of the detector, as it comes up; None now and then, so that the caller may look around.
+        """Yield tasks for the detector as they arrive; None regularly, so that the caller can check other conditions.
 
         Ends when the API ends the stream, about every ten minutes: call it again.
         """
@@ -295,21 +295,21 @@ class ApiClient:
             raise _unreachable(request, error) from error
 
     def claim_errand(self, errand_id: UUID) -> ClaimedErrand:
-        """Takes it; 409 when another detector has it."""
+        """Claim the task; 409 if another detector has it."""
         answer = self._send(_Request("POST", f"/api/errands/{errand_id}/claim/", {}, {}))
         return ClaimedErrand.model_validate(answer.json())
 
     def answer_errand(
         self, errand_id: UUID, result: ProbeResult | DiscoveryResult, snapshot_jpeg: bytes | None = None
     ) -> None:
-        """Answers an errand that was taken."""
+        """Send the result of a claimed task."""
         files: dict[str, Any] = {"result": (None, result.model_dump_json())}
         if snapshot_jpeg is not None:
             files["snapshot"] = ("snapshot.jpg", snapshot_jpeg, "image/jpeg")
         self._send(_Request("POST", f"/api/errands/{errand_id}/answer/", {}, {"files": files}))
 
     def send_frame(self, camera_id: int, jpeg: bytes, taken_at: float) -> None:
-        """A live picture; `taken_at` is Unix time."""
+        """Send a live frame; `taken_at` is Unix time."""
         headers = {"Content-Type": "image/jpeg", "X-Timestamp": f"{taken_at:.3f}"}
         self._send(_Request("POST", f"/api/cameras/{camera_id}/frames/", headers, {"content": jpeg}))
 
@@ -322,12 +322,12 @@ class ApiClient:
 
 
 class AsyncApiClient:
-    """For asyncio. Every method raises `ApiError`."""
+    """The client for asyncio. Every method raises `ApiError`."""
 
     def __init__(self, base_url: str, token: str) -> None:
         self._http = httpx.AsyncClient(**_options(base_url, token))
         self.certificate_expiry_timestamp_seconds = 0.0
-        """Until when the certificate is good that the API showed last (Unix time); 0 without TLS."""
+        """Expiry of the API's current certificate (Unix time); 0 without TLS."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -336,11 +336,11 @@ class AsyncApiClient:
         await self._http.aclose()
 
     async def active_cameras(self, etag: str = "") -> Fetched[ActiveCameras]:
-        """Every active camera with credentials."""
+        """Return all active cameras with credentials."""
         return _active_cameras(await self._send(_fetch("/api/active-cameras/", etag)))
 
     async def active_camera_reports(self) -> dict[int, CameraReport]:
-        """Health and alerts of every active camera that the token may see, by the camera's id."""
+        """Return health and alert totals of all active cameras that the token can access, by camera id."""
         found: dict[int, CameraReport] = {}
         query: Mapping[str, Any] = {"is_active": "true", "page_size": HEALTH_PAGE_SIZE}
         while True:
@@ -351,34 +351,34 @@ class AsyncApiClient:
             query = dict(httpx.URL(page["next"]).params)
 
     async def camera(self, camera_id: int) -> CameraSummary:
-        """One camera, active or not, and its health."""
+        """Return one camera, active or not, with its health."""
         response = await self._send(_Request("GET", f"/api/cameras/{camera_id}/", {}, {}))
         return CameraSummary.model_validate(response.json())
 
     async def registered_resources(self, source: str) -> list[RegisteredResource]:
-        """The resources of one cluster and namespace that have a row in the API."""
+        """Return the registered resources of one cluster and namespace."""
         request = _Request("GET", "/api/camera-resources/", {}, {"params": {"source": source}})
         return [RegisteredResource.model_validate(item) for item in (await self._send(request)).json()]
 
     async def register_resource(self, uid: str, registration: ResourceRegistration) -> RegisteredResource:
-        """Makes the row that stands for a resource, or brings it up to date."""
+        """Create or update the camera of a resource."""
         body = registration.model_dump(mode="json") | {"rtsp_url": registration.rtsp_url.get_secret_value()}
         response = await self._send(_Request("PUT", f"/api/camera-resources/{uid}/", {}, {"json": body}))
         return RegisteredResource.model_validate(response.json())
 
     async def unregister_resource(self, uid: str) -> None:
-        """Deletes the row that stands for a resource; does nothing where there is none."""
+        """Delete the camera of a resource, if there is one."""
         await self._send(_Request("DELETE", f"/api/camera-resources/{uid}/", {}, {}))
 
     async def report_resources(self, states: ResourceStates) -> None:
-        """Tells how the cameras' resources are. Harmless to repeat."""
+        """Report the state of cameras' resources. Safe to repeat."""
         body = states.model_dump(mode="json")
         await self._send(_Request("POST", "/api/camera-resources/status/", {}, {"json": body}))
 
     async def issue_detector_tokens(self, camera_ids: Collection[int]) -> dict[int, str]:
-        """By camera, a new token that reaches this one alone; its former detector tokens end soon after.
+        """Return new detector tokens by camera; earlier tokens of these cameras expire soon.
 
-        At most `TOKENS_AT_ONCE`. A camera that the API does not know is not in the answer.
+        At most `TOKENS_AT_ONCE`. Cameras unknown to the API are missing in the result.
         """
         try:
             body = {"json": {"cameras": sorted(camera_ids)}}
@@ -386,7 +386,7 @@ class AsyncApiClient:
         except ApiError as error:
             if error.status != httpx.codes.NOT_FOUND:
                 raise
-            # One of them was deleted at this very moment, or the API is of the version before.
+            # One of them was deleted concurrently, or the API has the previous version.
             return await self._issue_one_by_one(camera_ids)
         return {int(camera_id): str(token) for camera_id, token in response.json()["tokens"].items()}
 

@@ -1,4 +1,4 @@
-"""A camera as detectors and the operator receive it."""
+"""A camera as detectors and the Kubernetes operator receive it."""
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -10,7 +10,7 @@ from vigil_contracts.stream_url import with_path
 
 
 class CameraConfiguration(BaseModel):
-    """One active camera, credentials included: answered only to tokens that need them."""
+    """One active camera with credentials; returned only to tokens that need them."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
@@ -22,16 +22,16 @@ class CameraConfiguration(BaseModel):
     detection: Detection = Detection()
     detector_class_name: str = Field(default="", max_length=253)
     managed_by: str = Field(default="backend", max_length=16)
-    revision: str = Field(max_length=64, description="Changes whenever anything in this configuration changes.")
+    revision: str = Field(max_length=64, description="Changes with every change of this configuration.")
 
     @property
     def watched_url(self) -> SecretStr:
-        """The stream that is looked at: the sub-stream where the settings name one."""
+        """Return the stream to analyse: the sub-stream if one is configured."""
         return SecretStr(with_path(self.rtsp_url.get_secret_value(), self.detection.stream_path))
 
 
 class AlertTotals(BaseModel):
-    """The alerts that a camera has given; `last_alert_time` is None before the first."""
+    """Totals of a camera's alerts; `last_alert_time` is None before the first."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
@@ -40,7 +40,7 @@ class AlertTotals(BaseModel):
 
 
 class CameraReport(BaseModel):
-    """What `GET /api/cameras/` tells of a camera beside its description."""
+    """What `GET /api/cameras/` returns about a camera in addition to its settings."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
@@ -49,7 +49,7 @@ class CameraReport(BaseModel):
 
 
 class CameraSummary(BaseModel):
-    """A camera as `GET /api/cameras/<id>/` answers it, without its stream."""
+    """A camera from `GET /api/cameras/<id>/`, without its stream."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 

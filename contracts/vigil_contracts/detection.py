@@ -1,4 +1,4 @@
-"""What to look for in a camera's frames, as users set it."""
+"""The detection settings of a camera."""
 
 from fractions import Fraction as Ratio
 from typing import Annotated, TypeVar
@@ -19,46 +19,46 @@ SEEN_BY_MODELS = frozenset(AlertType) - {
     AlertType.LOITERING,
     AlertType.LINE_CROSSING,
 }
-"""Alert types that a class of a model can have; the others come from rules or from the stream itself."""
+"""Alert types that a model's class can have; the others come from rules or from the stream itself."""
 
 Prompts = Annotated[
     tuple[Annotated[str, Field(min_length=1, max_length=100)], ...],
-    Field(max_length=80, description="What an open-vocabulary model looks for, in words; empty: its own classes."),
+    Field(max_length=80, description="What an open-vocabulary model detects, in words; empty: its own classes."),
 ]
 
 
 class LabelMeaning(BaseModel):
-    """What an object that a model calls by this label is to Vigil."""
+    """The alert type of objects with this label."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 
     label: str = Field(min_length=1, max_length=100, description="One of the model's labels, or one of its prompts.")
-    alert_type: AlertType = Field(description="The alert type of such objects.")
+    alert_type: AlertType = Field(description="The alert type of objects with this label.")
 
     @field_validator("alert_type")
     @classmethod
     def _can_be_seen(cls, alert_type: AlertType) -> AlertType:
         if alert_type not in SEEN_BY_MODELS:
             there = ", ".join(kind for kind in AlertType if kind in SEEN_BY_MODELS)
-            raise ValueError(f"{alert_type} is nothing that a model sees; must be one of {there}")
+            raise ValueError(f"{alert_type} cannot be detected by a model; must be one of {there}")
         return alert_type
 
 
 class DetectionModel(BaseModel):
-    """One of the models that look at a camera's pictures."""
+    """One of several models that analyse a camera's frames."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 
-    model: str = Field(default="", max_length=500, description="Model to use; empty: the detector's own default.")
+    model: str = Field(default="", max_length=500, description="Model to use; empty: the detector's default.")
     alert_types: tuple[LabelMeaning, ...] = Field(
         default=(),
         max_length=100,
-        description="Alert types of this model's labels, where they differ from the detector's own table.",
+        description="Alert types of this model's labels, where they differ from Vigil's table.",
     )
     prompts: Prompts = ()
     classes: Classes = Field(
         default=(),
-        description="Labels or alert types that this model is asked for, such as `fire`; empty: as for the camera.",
+        description="Labels or alert types that this model detects, such as `fire`; empty: those of the camera.",
     )
 
     @field_validator("alert_types")
@@ -66,26 +66,26 @@ class DetectionModel(BaseModel):
     def _labels_differ(cls, meanings: tuple[LabelMeaning, ...]) -> tuple[LabelMeaning, ...]:
         labels = [one.label.lower() for one in meanings]
         if twice := sorted({label for label in labels if labels.count(label) > 1}):
-            raise ValueError(f"each label has one alert type; twice there is {twice[0]!r}")
+            raise ValueError(f"each label can have only one alert type; {twice[0]!r} is listed twice")
         return meanings
 
 
 class Detection(BaseModel):
-    """What to look for in a camera's pictures."""
+    """The detection settings of a camera."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 
-    model: str = Field(default="", max_length=500, description="Model to use; empty: the detector's own default.")
+    model: str = Field(default="", max_length=500, description="Model to use; empty: the detector's default.")
     prompts: Prompts = ()
     models: tuple[DetectionModel, ...] = Field(
         default=(),
         max_length=4,
-        description="Several models that look at the same pictures, instead of `model` and `prompts`.",
+        description="Several models that analyse the same frames; replaces `model` and `prompts`.",
     )
     stream_path: str = Field(
         default="",
         max_length=500,
-        description="Path of the camera's sub-stream to look at, such as `/Streaming/Channels/102`, on the same host "
+        description="Path of the camera's sub-stream to analyse, such as `/Streaming/Channels/102`, on the same host "
         "and with the same credentials; clips are still cut from the main stream. Empty: the main stream.",
     )
     display_aspect_ratio: AspectRatio = Field(
@@ -95,22 +95,22 @@ class Detection(BaseModel):
         "stream, sub-stream and clips. Empty: as the stream declares.",
     )
     frames_per_second: float = Field(
-        default=5.0, gt=0, le=30, description="How many frames are analysed in each second at most."
+        default=5.0, gt=0, le=30, description="Maximum number of frames analysed per second."
     )
     minimum_confidence: Fraction = Field(
-        default=0.5, description="A detection below this (0.0 to 1.0) starts no alert."
+        default=0.5, description="Minimum confidence of a detection to create an alert (0.0 to 1.0)."
     )
     classes: Classes = Field(
         default=(),
-        description="Labels of the models to look for, such as `person`; empty: all that have an alert type.",
+        description="Labels of the models to detect, such as `person`; empty: all with an alert type.",
     )
-    zones: tuple[Zone, ...] = Field(default=(), max_length=32, description="Parts of the picture, for rules.")
+    zones: tuple[Zone, ...] = Field(default=(), max_length=32, description="Named areas of the frame, for rules.")
     rules: tuple[Rule, ...] = Field(
-        default=(), max_length=32, description="What makes an alert; empty: every object of the classes."
+        default=(), max_length=32, description="Conditions that create alerts; empty: every object does."
     )
-    schedule: Schedule | None = Field(default=None, description="When the rules are armed; none: always.")
+    schedule: Schedule | None = Field(default=None, description="When rules are armed; null: always.")
     motion_masks: tuple[Polygon, ...] = Field(
-        default=(), max_length=32, description="Where motion does not count: trees, flags, the clock in the picture."
+        default=(), max_length=32, description="Areas in which motion is ignored: trees, flags, the on-screen clock."
     )
     tamper: bool = Field(
         default=True,
@@ -120,7 +120,7 @@ class Detection(BaseModel):
 
     @property
     def chosen_models(self) -> tuple[DetectionModel, ...]:
-        """All models that look, at least one."""
+        """Return all models to use, at least one."""
         return self.models or (DetectionModel(model=self.model, prompts=self.prompts),)
 
     @property
@@ -138,10 +138,10 @@ class Detection(BaseModel):
     @classmethod
     def _models_differ(cls, models: tuple[DetectionModel, ...], info: ValidationInfo) -> tuple[DetectionModel, ...]:
         if models and (info.data.get("model") or info.data.get("prompts")):
-            raise ValueError("takes the place of model and prompts; leave those two empty")
+            raise ValueError("replaces model and prompts; leave both empty")
         names = [(one.model, one.prompts) for one in models]
         if twice := next((name for name in names if names.count(name) > 1), None):
-            raise ValueError(f"each must be another model; twice there is {twice[0]!r}")
+            raise ValueError(f"each model can be listed only once; {twice[0]!r} is listed twice")
         return models
 
     @field_validator("zones", "rules")
@@ -149,7 +149,7 @@ class Detection(BaseModel):
     def _names_differ(cls, named: tuple[Named, ...]) -> tuple[Named, ...]:
         names = [one.name for one in named]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"each needs a name of its own; twice there is {twice[0]!r}")
+            raise ValueError(f"each needs a unique name; {twice[0]!r} is used twice")
         return named
 
     @field_validator("rules")

@@ -1,4 +1,4 @@
-"""Tokens that the operator orders for detectors."""
+"""Tokens that the Kubernetes operator requests for detectors."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -8,7 +8,7 @@ TOKENS_AT_ONCE = 100
 
 
 class DetectorTokenOrder(BaseModel):
-    """Cameras whose detectors need a new token each."""
+    """Cameras whose detectors each need a new token."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 

@@ -34,10 +34,10 @@ class Errand(BaseModel):
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
     kind: ErrandKind
-    camera: RowId | None = Field(default=None, description="Whose it is; none: of a stream that is no camera yet.")
-    id: UUID | None = Field(default=None, description="What to claim.")
+    camera: RowId | None = Field(default=None, description="The camera; null for a stream without a camera.")
+    id: UUID | None = Field(default=None, description="Id for claiming the task.")
     seconds: float | None = Field(
-        default=None, ge=0, le=86400, description="How long live pictures are wanted from now on."
+        default=None, ge=0, le=86400, description="How long to send live frames from now on."
     )
 
 
@@ -65,9 +65,9 @@ class ProbeResult(BaseModel):
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
-    answers: bool = Field(description="Whether pictures came.")
-    reason: Reason = Field(description="`Streaming`, or why not.")
-    message: Text = Field(default="", description="One sentence for a person; holds no credentials.")
+    answers: bool = Field(description="Whether the stream delivers frames.")
+    reason: Reason = Field(description="`Streaming`, or the reason why not.")
+    message: Text = Field(default="", description="One sentence for users; contains no credentials.")
     codec: str | None = Field(default=None, max_length=32)
     width: Pixels | None = Field(default=None, description="Pixels.")
     height: Pixels | None = Field(default=None, description="Pixels.")
@@ -84,12 +84,12 @@ class DiscoveredCamera(BaseModel):
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
-    address: str = Field(max_length=253, description="Its IP address.")
+    address: str = Field(max_length=253, description="IP address of the device.")
     name: Text = ""
-    hardware: Text = Field(default="", description="Its model.")
+    hardware: Text = Field(default="", description="Model of the device.")
     location: Text = ""
-    services: tuple[Text, ...] = Field(default=(), max_length=20, description="URLs of its ONVIF services.")
-    endpoint: Text = Field(default="", description="Its lasting name (a URN).")
+    services: tuple[Text, ...] = Field(default=(), max_length=20, description="URLs of the ONVIF services.")
+    endpoint: Text = Field(default="", description="Permanent identifier of the device (a URN).")
 
 
 class DiscoveryResult(BaseModel):

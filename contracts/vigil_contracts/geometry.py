@@ -1,7 +1,7 @@
 """Points, boxes, polygons and lines in fractions of the frame's width and height. The origin is the top left corner.
 
-The detector's rules and the backend's rule preview decide with these functions, so that they agree with each other
-and with what the dashboard shades: SVG fills polygons by the non-zero rule, too.
+The detector's rules and the backend's rule preview use these functions, so that they agree with each other and with
+what the dashboard shades: SVG also fills polygons by the non-zero rule.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ Point = tuple[float, float]
 
 
 class Box(NamedTuple):
-    """An upright rectangle. A box that is predicted, not detected, may reach beyond the frame."""
+    """An upright rectangle. A predicted box may reach beyond the frame."""
 
     x_min: float
     y_min: float

@@ -1,4 +1,4 @@
-"""How a camera's stream is: what its detector sends, and what the API tells of it."""
+"""The health of a camera's stream: reported by its detector, and returned by the API."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -7,7 +7,7 @@ from vigil_contracts.names import CameraPhase, Reason
 
 
 class StreamHealth(BaseModel):
-    """What the detector sees of the stream itself."""
+    """Properties of the stream, as the detector measures them."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
@@ -33,7 +33,7 @@ class InferenceHealth(BaseModel):
 
 
 class HealthReport(BaseModel):
-    """A camera's health as the API tells it: from the detector's last heartbeat, and from how old that is."""
+    """A camera's health in the API, from the detector's last heartbeat and its age."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
@@ -46,16 +46,16 @@ class HealthReport(BaseModel):
 
 
 class Heartbeat(BaseModel):
-    """Sent by a detector every 10 s, and at once when the phase or the reason changes."""
+    """Sent by a detector every 10 s, and immediately when the phase or the reason changes."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
     phase: CameraPhase
     reason: Reason
-    message: str = Field(default="", max_length=500, description="Details for a person; holds no credentials.")
+    message: str = Field(default="", max_length=500, description="Details for users; contains no credentials.")
     stream: StreamHealth = StreamHealth()
     inference: InferenceHealth = InferenceHealth()
     spooled_alerts: Count = 0
-    detector: str = Field(default="", max_length=253, description="Name of the pod or host that watches.")
+    detector: str = Field(default="", max_length=253, description="Name of the detector's pod or host.")
     revision: str = Field(default="", max_length=64, description="Revision of the configuration in use.")
     sent_at: Instant | None = None

@@ -1,13 +1,13 @@
-"""The closed vocabularies: alert types, phases, reasons. Values are wire format; never rename one."""
+"""The enumerations: alert types, phases, reasons. Their values are part of the wire format; never rename one."""
 
 from enum import StrEnum
 
 DEFAULT_MODEL = "yolov8n"
-"""The model of a camera for which nobody names one: COCO's 80 classes. The images of detectors hold it."""
+"""The default model, with COCO's 80 classes. The detectors' images contain it."""
 
 
 class AlertType(StrEnum):
-    """What an alert says happened."""
+    """What an alert reports."""
 
     PERSON = "person"
     VEHICLE = "vehicle"
@@ -36,7 +36,7 @@ class CameraPhase(StrEnum):
 
 
 class ConditionStatus(StrEnum):
-    """Whether a condition of a resource holds (API conventions of Kubernetes, "Typical status properties")."""
+    """Whether a condition of a resource is met (API conventions of Kubernetes, "Typical status properties")."""
 
     TRUE = "True"
     FALSE = "False"
@@ -44,7 +44,7 @@ class ConditionStatus(StrEnum):
 
 
 class StreamTransport(StrEnum):
-    """How RTP packets travel (RFC 2326): interleaved in the RTSP connection, or as datagrams."""
+    """How RTP packets are sent (RFC 2326): within the RTSP connection, or as datagrams."""
 
     TCP = "tcp"
     UDP = "udp"
@@ -108,14 +108,14 @@ REASON_TEXTS: dict[Reason, str] = {
     Reason.SCHEDULED: "The detector is scheduled on a node.",
     Reason.NOT_REGISTERED: "The camera is not registered in the API yet, so no detector can report for it.",
 }
-"""One sentence for each reason, the same wherever a person reads it (dashboard, `kubectl`, logs)."""
+"""One sentence for each reason, the same in the dashboard, `kubectl` and logs."""
 
 
 def is_whole_message(reason: Reason, text: str) -> bool:
-    """Return whether `text` stands alone, beside which the reason's own sentence would be said twice.
+    """Return whether `text` is complete, so that the reason's text must not be repeated before it.
 
-    A detector's message begins with that sentence, or tells the cause and the remedy of a stream's fault in sentences
-    of its own. A mere detail is a phrase, such as "401 from port 554".
+    A detector's message begins with the reason's text, or describes the cause and remedy of a stream fault in whole
+    sentences. A mere detail is a phrase, such as "401 from port 554".
     """
     if text.startswith(REASON_TEXTS[reason]):
         return True

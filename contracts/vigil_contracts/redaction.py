@@ -1,7 +1,7 @@
-"""Log lines of all programs: without secrets, and one event cannot look like several.
+"""Log lines of all programs: without secrets, and safe against log injection.
 
-Whoever holds a secret gives its values to `redactor` before using it; they are replaced exactly as they are. URLs
-lose their credentials besides, whoever logs them: a last net under code that must not log them in the first place.
+Code that holds a secret registers it with `redactor` before using it; registered values are always replaced.
+Credentials in URLs are also removed, as a safety net for code that must not log them in the first place.
 """
 
 import json
@@ -20,14 +20,14 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 class Redactor:
-    """The secrets that must not be written. Thread-safe; those of a camera that is gone stay."""
+    """The secrets to redact. Thread-safe; those of a deleted camera stay."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._secrets: tuple[str, ...] = ()
 
     def add(self, secrets: Iterable[str]) -> None:
-        """Redact these from now on; one of a single character would mask all text and is left out."""
+        """Redact these from now on; single characters are ignored, since they would mask all text."""
         with self._lock:
             together = {*self._secrets, *(secret for secret in secrets if len(secret) > 1)}
             self._secrets = tuple(sorted(together, key=len, reverse=True))
@@ -40,7 +40,7 @@ class Redactor:
 
 
 redactor = Redactor()
-"""The process's own."""
+"""This process's redactor."""
 
 
 def mask_urls(text: str) -> str:
@@ -60,24 +60,24 @@ def _masked_word(word: re.Match[str]) -> str:
 
 
 def escape_controls(text: str) -> str:
-    """Return `text` as one line: whatever ends a line, moves the cursor or turns the writing direction is escaped."""
+    """Return `text` as one line: line breaks, cursor movements and direction changes are escaped."""
     if text.isprintable():
         return text
     return "".join(sign if sign.isprintable() else _escaped(sign) for sign in text)
 
 
 def log_message(text: str) -> str:
-    """Return a message as a log of text may hold it: redacted, in one line."""
+    """Return a message for a text log: redacted, in one line."""
     return escape_controls(redactor(text))
 
 
 def log_trace(text: str) -> str:
-    """Return a traceback as a log of text may hold it: redacted, each line indented as no event is."""
+    """Return a traceback for a text log: redacted, each line indented to distinguish it from events."""
     return "\n".join(f"  {escape_controls(line)}" for line in redactor(text).split("\n"))
 
 
 def log_json(fields: Mapping[str, Any]) -> str:
-    """Return an event as one line of JSON, its texts redacted."""
+    """Return an event as one line of JSON with redacted texts."""
     shown = {name: redactor(value) if isinstance(value, str) else value for name, value in fields.items()}
     line = json.dumps(shown, ensure_ascii=False)
     return (

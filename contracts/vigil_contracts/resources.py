@@ -1,4 +1,4 @@
-"""Camera resources of a cluster, as the operator reports them to the API."""
+"""Camera resources of a cluster, as the Kubernetes operator reports them to the API."""
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -8,26 +8,24 @@ from vigil_contracts.names import CameraPhase, ConditionStatus, StreamTransport
 
 
 class ResourceRegistration(BaseModel):
-    """A Camera resource that came from `kubectl`, as the operator registers it: its row in the API says the same."""
+    """A Camera resource created with `kubectl`, as the operator registers it."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    source: str = Field(min_length=1, max_length=200, description="Cluster and namespace that the resource is in.")
-    resource: str = Field(min_length=1, max_length=253, description="The resource's name there.")
-    owner: str = Field(default="", max_length=150, description="User who owns the row; empty: the token's user.")
+    source: str = Field(min_length=1, max_length=200, description="Cluster and namespace of the resource.")
+    resource: str = Field(min_length=1, max_length=253, description="Name of the resource.")
+    owner: str = Field(default="", max_length=150, description="Owner of the camera; empty: the token's user.")
     name: str = Field(min_length=1, max_length=100)
     rtsp_url: SecretStr = Field(max_length=MAX_URL_LENGTH)
     is_active: bool = True
     transport: StreamTransport = StreamTransport.TCP
     detection: Detection = Detection()
     detector_class_name: str = Field(default="", max_length=253)
-    digest: str = Field(
-        max_length=64, description="The operator's own mark of what it has sent; kept and given back."
-    )
+    digest: str = Field(max_length=64, description="The operator's digest of the registration; stored and returned.")
 
 
 class RegisteredResource(BaseModel):
-    """A row that stands for a resource. `uid`: the resource's."""
+    """A camera that represents a resource with the uid `uid`."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
@@ -37,22 +35,22 @@ class RegisteredResource(BaseModel):
 
 
 class ResourceCondition(BaseModel):
-    """One condition of a Camera resource, as Kubernetes shows it."""
+    """One condition of a Camera resource."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
-    type: str = Field(min_length=1, max_length=316, description="Such as `Ready`.")
+    type: str = Field(min_length=1, max_length=316, description="Type of the condition, such as `Ready`.")
     status: ConditionStatus
-    reason: str = Field(default="", max_length=1024, description="One word; says what to do.")
-    message: str = Field(default="", max_length=2000, description="For a person; holds no credentials.")
-    last_transition_time: Instant | None = Field(default=None, description="When the status became what it is.")
+    reason: str = Field(default="", max_length=1024, description="The reason in one word.")
+    message: str = Field(default="", max_length=2000, description="Text for users; contains no credentials.")
+    last_transition_time: Instant | None = Field(default=None, description="When the status last changed.")
 
 
 STATES_AT_ONCE = 200
 
 
 class ResourceState(BaseModel):
-    """How the Camera resource of one camera is in the cluster."""
+    """The state of one camera's resource in the cluster."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
@@ -60,26 +58,24 @@ class ResourceState(BaseModel):
     resource: str = Field(min_length=1, max_length=253, description="The resource's name.")
     phase: CameraPhase
     conditions: tuple[ResourceCondition, ...] = Field(default=(), max_length=16)
-    node: str = Field(default="", max_length=253, description="Where its detector runs; empty: nowhere.")
-    detector_class: str = Field(
-        default="", max_length=253, description="How its detector is run; empty: there is none."
-    )
+    node: str = Field(default="", max_length=253, description="Node of the detector; empty: none.")
+    detector_class: str = Field(default="", max_length=253, description="DetectorClass of the detector; empty: none.")
 
 
 class ResourceStates(BaseModel):
-    """What has changed in a cluster since the operator reported last."""
+    """Changes in a cluster since the operator's last report."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
-    source: str = Field(min_length=1, max_length=200, description="Cluster and namespace that the resources are in.")
+    source: str = Field(min_length=1, max_length=200, description="Cluster and namespace of the resources.")
     states: tuple[ResourceState, ...] = Field(default=(), max_length=STATES_AT_ONCE)
     gone: tuple[RowId, ...] = Field(
-        default=(), max_length=STATES_AT_ONCE, description="Ids of cameras that have no resource any more."
+        default=(), max_length=STATES_AT_ONCE, description="Ids of cameras whose resource was deleted."
     )
 
 
 class ReportedResource(ResourceState):
-    """A camera's resource as an operator has reported it last."""
+    """A camera's resource, as an operator last reported it."""
 
-    source: str = Field(max_length=200, description="Cluster and namespace that the resource is in.")
-    reported_at: Instant = Field(description="When anything of this changed last.")
+    source: str = Field(max_length=200, description="Cluster and namespace of the resource.")
+    reported_at: Instant = Field(description="When any of this last changed.")

@@ -1,4 +1,4 @@
-"""Which objects a rule is about. The detector and the backend's preview of rules both ask here."""
+"""Decide which objects a rule applies to, for the detector and the backend's rule preview."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from vigil_contracts.names import AlertType
 from vigil_contracts.rules import BaseRule, Direction, LineCrossingRule, ObjectRule
 
 EVERYTHING = ObjectRule(name="everything", type="object")
-"""The rule of a camera that has none."""
+"""The implicit rule of a camera without rules."""
 
 _SIGNS = {Direction.LEFT_TO_RIGHT: (1,), Direction.RIGHT_TO_LEFT: (-1,), Direction.EITHER: (1, -1)}
 
@@ -19,12 +19,12 @@ def is_named(classes: Sequence[str], label: str, kind: AlertType) -> bool:
 
 
 def concerns(rule: BaseRule, *, label: str, kind: AlertType, confidence: float, size: float) -> bool:
-    """Return whether `rule` is about such an object. `size` is the share of the frame that it covers."""
+    """Return whether `rule` applies to such an object. `size` is the share of the frame that it covers."""
     return is_named(rule.classes, label, kind) and confidence >= rule.minimum_confidence and size >= rule.minimum_size
 
 
 def counted_crossing(rule: LineCrossingRule, before: tuple[float, float], after: tuple[float, float]) -> int:
-    """Return how the way from `before` to `after` crosses the rule's line, as `geometry.crossing` does.
+    """Return how the path from `before` to `after` crosses the rule's line, like `geometry.crossing`.
 
     A crossing against the rule's direction is 0.
     """

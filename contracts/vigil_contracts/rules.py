@@ -1,6 +1,6 @@
-"""What makes a sighting an alert: the zones, rules and schedule of one camera, as users write them.
+"""The zones, rules and schedule of a camera, as users configure them.
 
-Coordinates are fractions of the picture's width and height; the origin is the top left corner.
+Coordinates are fractions of the frame's width and height; the origin is the top left corner.
 """
 
 from enum import StrEnum
@@ -15,13 +15,13 @@ Point = tuple[Fraction, Fraction]
 Polygon = Annotated[tuple[Point, ...], Field(min_length=3, max_length=64)]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 Classes = Annotated[tuple[Name, ...], Field(max_length=100)]
-"""Labels of a model, or alert types; the bounds are those of the Camera resource."""
+"""Labels of a model, or alert types; the limits are those of the Camera resource."""
 
 _STRICT = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 
 
 def check_polygon(polygon: tuple[Point, ...]) -> tuple[Point, ...]:
-    """Raises `ValueError` unless the corners enclose an area (shoelace formula)."""
+    """Raise `ValueError` unless the corners enclose an area (shoelace formula)."""
     following = [*polygon[1:], polygon[0]]
     doubled = sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in zip(polygon, following, strict=True))
     if abs(doubled) < 2e-6:
@@ -30,12 +30,12 @@ def check_polygon(polygon: tuple[Point, ...]) -> tuple[Point, ...]:
 
 
 class Zone(BaseModel):
-    """A part of the picture. An object is in it when the middle of its box's lower edge is."""
+    """An area of the frame. An object is in it if the middle of its box's lower edge is."""
 
     model_config = _STRICT
 
     name: Name
-    points: Polygon = Field(description="Its corners, at least three, each [x, y].")
+    points: Polygon = Field(description="Corners of the zone, at least three, each [x, y].")
 
     _encloses = field_validator("points")(check_polygon)
 
@@ -53,11 +53,11 @@ class Day(StrEnum):
 
 
 class Window(BaseModel):
-    """A time of day, HH:MM to HH:MM. One whose end is not after its start ends on the next day."""
+    """A daily time from HH:MM to HH:MM. If its end is not after its start, it ends on the next day."""
 
     model_config = _STRICT
 
-    days: tuple[Day, ...] = Field(min_length=1, max_length=7, description="Days on which it begins.")
+    days: tuple[Day, ...] = Field(min_length=1, max_length=7, description="Days on which the window starts.")
     start: str = Field(max_length=5, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
     end: str = Field(max_length=5, pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")
 
@@ -67,7 +67,7 @@ class Schedule(BaseModel):
 
     model_config = _STRICT
 
-    time_zone: str = Field(min_length=1, max_length=64, description="From the IANA database, as in Europe/Berlin.")
+    time_zone: str = Field(min_length=1, max_length=64, description="IANA name such as Europe/Berlin.")
     windows: tuple[Window, ...] = Field(min_length=1, max_length=32)
 
     @field_validator("time_zone")
@@ -81,17 +81,17 @@ class Schedule(BaseModel):
 
 
 class BaseRule(BaseModel):
-    """What all rules ask of an object."""
+    """The conditions on an object that all rules have."""
 
     model_config = _STRICT
 
     name: Name
-    classes: Classes = Field(default=(), description="Labels or alert types; empty: all that are detected.")
-    minimum_confidence: Fraction = Field(default=0.0, description="Beyond the camera's own minimum.")
-    minimum_size: Fraction = Field(default=0.0, description="Least share of the picture that the object covers.")
-    minimum_seconds: float = Field(default=0.0, ge=0, le=3600, description="Least time in view.")
+    classes: Classes = Field(default=(), description="Labels or alert types; empty: all that the camera detects.")
+    minimum_confidence: Fraction = Field(default=0.0, description="Minimum confidence, in addition to the camera's.")
+    minimum_size: Fraction = Field(default=0.0, description="Minimum size of the object as a fraction of the frame.")
+    minimum_seconds: float = Field(default=0.0, ge=0, le=3600, description="Minimum time in view.")
     cooldown_seconds: float = Field(
-        default=0.0, ge=0, le=86400, description="After an alert of this rule, none for this long."
+        default=0.0, ge=0, le=86400, description="Minimum time between two alerts of this rule."
     )
 
 
@@ -99,7 +99,7 @@ class ObjectRule(BaseRule):
     """An object appears, in a zone or anywhere; the alert's type is the object's."""
 
     type: Literal["object"]
-    zone: Name | None = Field(default=None, description="Name of one of zones; none: the whole picture.")
+    zone: Name | None = Field(default=None, description="Name of one of zones; null: the whole frame.")
 
 
 class IntrusionRule(BaseRule):
@@ -110,11 +110,11 @@ class IntrusionRule(BaseRule):
 
 
 class LoiteringRule(BaseRule):
-    """An object stays in a zone for long."""
+    """An object stays in a zone for a configured time."""
 
     type: Literal["loitering"]
     zone: Name = Field(description="Name of one of zones.")
-    seconds: float = Field(ge=1, le=86400, description="How long it may stay.")
+    seconds: float = Field(ge=1, le=86400, description="Minimum time in the zone.")
 
 
 class Direction(StrEnum):
@@ -129,7 +129,7 @@ class LineCrossingRule(BaseRule):
     """An object crosses a line."""
 
     type: Literal["line_crossing"]
-    line: tuple[Point, Point] = Field(description="Its two ends, each [x, y].")
+    line: tuple[Point, Point] = Field(description="Two ends of the line, each [x, y].")
     direction: Direction = Direction.EITHER
 
     @field_validator("line")
@@ -145,7 +145,7 @@ Rule = Annotated[ObjectRule | IntrusionRule | LoiteringRule | LineCrossingRule, 
 
 
 def without_rule_types(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """Where a user finds the wrong field: pydantic says `rules.0.loitering.zone`, with the rule's type in it."""
+    """Return an error's location without the rule type that pydantic adds (`rules.0.loitering.zone`)."""
     return tuple(
         part
         for index, part in enumerate(location)

@@ -1,4 +1,4 @@
-"""When a schedule is armed, by the clock of its own time zone.
+"""Decide whether a schedule is armed, by the clock of its time zone.
 
 A window is one uninterrupted stretch of time, on the nights of a clock change too: it lasts from the first to the
 last moment at which the clock reads a time inside it. When clocks go back, an hour is shown twice. A window that

@@ -1,4 +1,4 @@
-"""Stream URLs without their credentials: the only way in which a URL may be shown, logged or stored in a resource."""
+"""Stream URLs without credentials: the only form in which a URL may be displayed, logged or stored in a resource."""
 
 import base64
 import re
@@ -19,24 +19,24 @@ from vigil_contracts.url_secrets import (
 SCHEMES = ("rtsp", "rtsps")
 _SPACES = "must not contain spaces or control characters; write them as %20 and the like"
 _TOKEN_PORTS = frozenset({7441, 7447})
-"""UniFi Protect streams: whoever knows the path, a token, may watch."""
+"""UniFi Protect streams: anyone who knows the path, which contains a token, can watch."""
 _LEAST_TOKEN_LENGTH = 8
 
 
 class InvalidStreamUrlError(ValueError):
-    """The text is no usable RTSP URL. The message never repeats the text, since it may hold a password."""
+    """The text is not a usable RTSP URL. The message never repeats it, since it may contain a password."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """User and password, decoded (no percent signs)."""
+    """User name and password, decoded (without percent signs)."""
 
     username: str
     password: str
 
 
 def credentials_problem(credentials: Credentials) -> str | None:
-    """Return why no camera can have these credentials, without their values; None: no problem is seen."""
+    """Return why a camera cannot have these credentials, without their values; None if no problem is found."""
     for name, value in (("user name", credentials.username), ("password", credentials.password)):
         if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in value):
             return f"the {name} must not contain control characters, such as a line break"
@@ -44,7 +44,7 @@ def credentials_problem(credentials: Credentials) -> str | None:
 
 
 def validate_stream_url(url: str) -> str:
-    """Return `url` stripped. Raises `InvalidStreamUrlError` saying what would be right."""
+    """Return `url` stripped. Raises `InvalidStreamUrlError` that names the correct form."""
     url = url.strip()
     if any(character.isspace() or not character.isprintable() for character in url):
         raise InvalidStreamUrlError(_SPACES)
@@ -102,7 +102,7 @@ def _userinfo_problem(parts: SplitResult) -> str | None:
 
 
 def check_stream_path(path: str) -> None:
-    """Raises ValueError unless `path` is empty, or may follow a camera's host and holds no credentials."""
+    """Raise ValueError unless `path` is empty, or is a valid path without credentials."""
     if not path:
         return
     if not path.startswith("/") or path.startswith("//"):
@@ -150,7 +150,7 @@ def credentials_in(url: str) -> Credentials | None:
 
 
 def split_credentials(url: str) -> tuple[str, Credentials | None]:
-    """Takes user and password out of a valid stream URL: `(url without them, credentials or None)`."""
+    """Split a valid stream URL into `(url without credentials, credentials or None)`."""
     parts = urlsplit(url)
     userinfo, at, host = parts.netloc.rpartition("@")
     bare = urlunsplit(parts._replace(netloc=host))
@@ -161,7 +161,7 @@ def split_credentials(url: str) -> tuple[str, Credentials | None]:
 
 
 def join_credentials(url: str, credentials: Credentials | None) -> str:
-    """The inverse of `split_credentials`; special characters are percent-encoded (RFC 3986, section 3.2.1)."""
+    """Join what `split_credentials` has split; special characters are percent-encoded (RFC 3986, section 3.2.1)."""
     if credentials is None:
         return url
     parts = urlsplit(url)
@@ -170,7 +170,7 @@ def join_credentials(url: str, credentials: Credentials | None) -> str:
 
 
 def mask_stream_url(url: str) -> str:
-    """Return `url` for people's eyes: credentials become `***`, in the path too, and so does the whole query."""
+    """Return `url` for display: credentials, in the path too, and the whole query become `***`."""
     if _ambiguous_at(url):
         scheme, _, rest = url.partition("://")
         url = f"{scheme}://{MASK}@{rest.rpartition('@')[2]}"
@@ -193,14 +193,14 @@ def mask_stream_url(url: str) -> str:
 def public_stream_url(url: str) -> str:
     """Return a valid `url` without user info and query, and with the credentials in its path masked.
 
-    Cameras take passwords in the query too, and nobody can tell by looking which parameter is one.
+    Cameras also take passwords in the query, and there is no way to tell which parameter is one.
     """
     bare, _ = split_credentials(mask_stream_url(url))
     return urlunsplit(urlsplit(bare)._replace(query=""))
 
 
 def secrets_of(url: str) -> list[str]:
-    """Return every text that must not appear in any output because of this URL, longest first.
+    """Return every text that must not appear in any output because of this URL, the longest first.
 
     Redaction works by exact value: patterns miss percent-encoded and dotted users and `?token=`.
     """
@@ -246,7 +246,7 @@ def _longest_first(texts: set[str]) -> list[str]:
 
 
 def redact(text: str, secrets: list[str]) -> str:
-    """`text` with each of `secrets` replaced by `***`."""
+    """Return `text` with each of `secrets` replaced by `***`."""
     for secret in secrets:
         text = text.replace(secret, MASK)
     return text

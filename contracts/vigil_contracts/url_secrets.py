@@ -1,4 +1,4 @@
-"""Credentials that cameras take in the path and query of a stream URL, and where they are in it.
+"""Find credentials in the path and query of a stream URL.
 
 Forms seen in makers' manuals: `/user=admin_password=…_channel=1_stream=0.sdp` (XMEye), `/live;pwd=…`,
 `/0/admin:…/main` (Longse), `?loginuse=…&loginpas=…` (VStarcam), `?auth=<Base64>` (EZVIZ). Text is read as it is
@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 MASK = "***"
 PLACEHOLDERS = ("{username}", "{password}")
-"""Stand for the camera's credentials in a path; `stream_url.with_path` puts them in."""
+"""Placeholders for the camera's credentials in a path; `stream_url.with_path` replaces them."""
 
 _USER_ENDINGS = "user|username|usr"
 _PASSWORD_ENDINGS = "password|passwd|passwort|passphrase|passcode|pass|pas|pwd|pswd|psw|secret"  # noqa: S105 names
@@ -30,7 +30,7 @@ _PLAIN_NAMES = (
 _EQUALS = r"(?:=|%3d)"
 _PARAMETER = re.compile(rf"(?<![a-z0-9])(?P<name>{_NAMES}){_EQUALS}", re.IGNORECASE)
 PASSWORD_PARAMETER = re.compile(rf"(?<![a-z0-9])[a-z0-9]*(?:{_PASSWORD_ENDINGS}){_EQUALS}", re.IGNORECASE)
-# A password may hold any separator, so a value ends only where a known parameter begins.
+# A password may contain any separator, so a value ends only at a known parameter.
 _NEXT_PARAMETER = re.compile(
     rf"(?:[_&;,/?|!+]|%26|%3b)(?:real_)?(?:{_NAMES}|(?:{_PLAIN_NAMES})\d*){_EQUALS}", re.IGNORECASE
 )

@@ -4,7 +4,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def vigil_version() -> str:
-    """Return the version, or `?` where Vigil runs from its source without being installed."""
+    """Return the version, or `?` if Vigil runs from source without being installed."""
     try:
         return version("vigil-cctv")
     except PackageNotFoundError:

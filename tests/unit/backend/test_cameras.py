@@ -84,12 +84,12 @@ def test_url_is_encrypted_in_the_database(anna: Party) -> None:
         (
             {"detection": {"model": "a", "models": [{"model": "b"}]}},
             "detection.models",
-            "takes the place of model and prompts",
+            "replaces model and prompts",
         ),
         (
             {"detection": {"models": [{"alert_types": [{"label": "gate", "alert_type": "intrusion"}]}]}},
             "detection.models.0.alert_types.0.alert_type",
-            "intrusion is nothing that a model sees",
+            "intrusion cannot be detected by a model",
         ),
         ({"detection": {"prompts": ["x" * 101]}}, "detection.prompts.0", "at most 100"),
         ({"detection": [1]}, "detection", "must be a JSON object"),

@@ -166,16 +166,16 @@ def test_cameras_share_each_model(scripted_model: Any, make_frame: Any) -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"model": "a", "models": [{"model": "b"}]}, "takes the place of model and prompts"),
-        ({"prompts": ["ladder"], "models": [{"model": "b"}]}, "takes the place of model and prompts"),
-        ({"models": [{"model": "b"}, {"model": "b"}]}, "must be another model; twice there is 'b'"),
+        ({"model": "a", "models": [{"model": "b"}]}, "replaces model and prompts"),
+        ({"prompts": ["ladder"], "models": [{"model": "b"}]}, "replaces model and prompts"),
+        ({"models": [{"model": "b"}, {"model": "b"}]}, "each model can be listed only once; 'b' is listed twice"),
         (
             {"models": [{"alert_types": [{"label": "gate", "alert_type": "intrusion"}]}]},
-            "intrusion is nothing that a model sees; must be one of person, vehicle, fire",
+            "intrusion cannot be detected by a model; must be one of person, vehicle, fire",
         ),
         (
             {"models": [{"alert_types": [{"label": "Gun", "alert_type": "weapon"}] * 2}]},
-            "each label has one alert type; twice there is 'gun'",
+            "each label can have only one alert type; 'gun' is listed twice",
         ),
         ({"models": [{"model": str(number)} for number in range(5)]}, "at most 4"),
         ({"prompts": [""]}, "at least 1 character"),
