@@ -28,17 +28,17 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    api_url: str = Field(default="http://127.0.0.1:8000", description="Where the API is, without `/api`.")
-    token: SecretStr = Field(default=SecretStr(""), description="The API token. Rather use VIGIL_TOKEN_FILE.")
+    api_url: str = Field(default="http://127.0.0.1:8000", description="URL of the API, without `/api`.")
+    token: SecretStr = Field(default=SecretStr(""), description="The API token. Prefer VIGIL_TOKEN_FILE.")
     token_file: Path | None = Field(
-        default=None, description="File with the API token; read again when the API refuses the token (rotation)."
+        default=None, description="File with the API token; read again when the API rejects the token (rotation)."
     )
     api_ca_file: Path | None = Field(
         default=None,
-        description="Certificates (PEM) that alone are trusted for an API on https; default: the public CAs.",
+        description="The only certificates (PEM) to trust for an API on https; default: the public CAs.",
     )
     group: str = Field(
-        default="", max_length=64, description="Poll mode: watch the cameras of this group; empty: all."
+        default="", max_length=64, description="Poll mode: analyse the cameras of this group; empty: all."
     )
 
     model: str = Field(
@@ -48,21 +48,21 @@ class Settings(BaseSettings):
     )
     runtime: Literal["", "openvino", "ultralytics", "triton"] = Field(
         default="",
-        description="What runs the models: openvino, ultralytics or triton (with VIGIL_TRITON_URL); empty: by the "
-        "kind of file and by what is installed.",
+        description="Model runtime: openvino, ultralytics or triton (with VIGIL_TRITON_URL); empty: depends on the "
+        "kind of file and the installed packages.",
     )
     model_device: str = Field(
         default="",
-        description="Where the models run: cpu, cuda, cuda:1, intel-gpu, npu or auto. One that cannot be used is an "
-        "error, but for auto. Empty: cpu with OpenVINO, auto with ultralytics.",
+        description="Device of the models: cpu, cuda, cuda:1, intel-gpu, npu or auto. An unavailable device is an "
+        "error, except with auto. Empty: cpu with OpenVINO, auto with ultralytics.",
     )
     model_precision: Literal["auto", "float32", "float16", "bfloat16"] = Field(
-        default="auto", description="What the models compute with; auto: what is fastest on the device."
+        default="auto", description="Numeric precision of the models; auto: the fastest on the device."
     )
     model_sha256: str = Field(
         default="",
         pattern=r"^([0-9a-fA-F]{64})?$",
-        description="SHA-256 of VIGIL_MODEL; must be set for a `.pt` file.",
+        description="SHA-256 of VIGIL_MODEL; required for a `.pt` file.",
     )
     model_pins: Annotated[dict[str, str], NoDecode] = Field(
         default={},
@@ -83,25 +83,26 @@ class Settings(BaseSettings):
     )
 
     spool_dir: Path = Field(
-        default=Path("spool"), description="Folder on a lasting disk in which alerts wait until the API has them."
+        default=Path("spool"),
+        description="Folder on a persistent disk in which alerts wait until the API has stored them.",
     )
     spool_max_bytes: ByteSize = Field(
-        default=ByteSize(1024**3), gt=0, description="Past this the oldest waiting alerts are dropped, and counted."
+        default=ByteSize(1024**3),
+        gt=0,
+        description="Above this size the oldest waiting alerts are dropped and counted.",
     )
-    spool_max_age_hours: float = Field(default=168.0, gt=0, description="An alert that waited longer is dropped.")
+    spool_max_age_hours: float = Field(default=168.0, gt=0, description="Alerts that have waited longer are dropped.")
 
     metrics_port: int = Field(
-        default=9464, ge=0, le=65535, description="Port of /metrics, /healthz and /readyz; 0: any free one."
+        default=9464, ge=0, le=65535, description="Port of /metrics, /healthz and /readyz; 0: any free port."
     )
     metrics_address: str = Field(
-        default="127.0.0.1", description="Address of that port. It asks for no password: 0.0.0.0 in a pod only."
+        default="127.0.0.1", description="Address of that port. It has no authentication: use 0.0.0.0 in a pod only."
     )
-    log_format: Literal["json", "text"] = Field(default="text", description="How log lines look.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The least that is said."
-    )
+    log_format: Literal["json", "text"] = Field(default="text", description="Format of log lines.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Minimum log level.")
     detector_name: str = Field(
-        default_factory=socket.gethostname, max_length=253, description="How this detector calls itself to the API."
+        default_factory=socket.gethostname, max_length=253, description="This detector's name in the API."
     )
 
     stream_allowed_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
@@ -110,47 +111,45 @@ class Settings(BaseSettings):
         "itself, link-local, multicast and reserved addresses.",
     )
     stream_allow_loopback: bool = Field(
-        default=False, description="Whether streams may also come from this machine itself (127.0.0.0/8, ::1)."
+        default=False, description="Also permit streams from this machine itself (127.0.0.0/8, ::1)."
     )
     rtsps_ca_file: Path | None = Field(
-        default=None, description="Certificates (PEM) that rtsps cameras are checked with; default: the system's."
+        default=None, description="Certificates (PEM) to trust for rtsps cameras; default: the system's."
     )
     stream_open_timeout_seconds: float = Field(
-        default=10.0, gt=0, le=60, description="Patience for the first packet."
+        default=10.0, gt=0, le=60, description="Time-out for the first packet."
     )
-    stream_read_timeout_seconds: float = Field(default=10.0, gt=0, le=60, description="Patience for the next packet.")
+    stream_read_timeout_seconds: float = Field(default=10.0, gt=0, le=60, description="Time-out for the next packet.")
     hardware_decoder: Literal["software", "nvdec", "vaapi", "qsv"] = Field(
         default="software",
-        description="What decodes the streams: software (the processor), nvdec, vaapi or qsv. One that cannot be "
-        "used is an error; a codec that it does not know is decoded by software.",
+        description="Video decoder: software (the CPU), nvdec, vaapi or qsv. An unavailable decoder is an error; a "
+        "codec that it does not support is decoded in software.",
     )
     frozen_after_seconds: float = Field(
-        default=20.0, ge=0, description="The very same picture for so long means a frozen camera; 0: never."
+        default=20.0, ge=0, description="A camera whose frame is unchanged for this long counts as frozen; 0: never."
     )
     offline_alert_after_seconds: float = Field(
         default=60.0,
         ge=0,
-        description="A camera without a picture for so long gives a camera_offline alert; 0: never.",
+        description="A camera without frames for this long creates a camera_offline alert; 0: never.",
     )
     clip_seconds_before: float = Field(
         default=5.0,
         ge=0,
         le=30,
-        description="How much of a clip lies before its alert; with the next one 0: no clips.",
+        description="Length of a clip before its alert; 0 for this and the next setting disables clips.",
     )
-    clip_seconds_after: float = Field(
-        default=5.0, ge=0, le=30, description="How much of a clip lies after its alert."
-    )
+    clip_seconds_after: float = Field(default=5.0, ge=0, le=30, description="Length of a clip after its alert.")
     clip_max_bytes: ByteSize = Field(
         default=ByteSize(16 * 1024**2),
         ge=0,
         le=16 * 1024**2,
-        description="The most that a clip may take, and that is kept of a camera's packets for it; 0: no clips.",
+        description="Maximum size of a clip, and of a camera's packets that are kept for it; 0 disables clips.",
     )
     poll_interval_seconds: float = Field(
-        default=2.0, gt=0, le=8, description="How often the API is asked for changes."
+        default=2.0, gt=0, le=8, description="Interval at which the API is polled for changes."
     )
-    heartbeat_interval_seconds: float = Field(default=10.0, gt=0, le=60, description="How often health is reported.")
+    heartbeat_interval_seconds: float = Field(default=10.0, gt=0, le=60, description="Interval of heartbeats.")
 
     @field_validator("*", mode="before")
     @classmethod

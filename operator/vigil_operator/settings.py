@@ -16,22 +16,22 @@ class OperatorSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="VIGIL_", extra="ignore", hide_input_in_errors=True)
 
-    api_url: str = Field(description="Where the operator reaches Vigil's API, such as http://vigil-backend:8000.")
+    api_url: str = Field(description="URL of Vigil's API for the operator, such as http://vigil-backend:8000.")
     detector_api_url: str = Field(
         default="",
-        description="Where detectors reach it; empty: the same. Changing it restarts every detector.",
+        description="URL of the API for detectors; empty: the same. Changing it restarts every detector.",
     )
     token_file: Path | None = Field(
         default=None, description="File with the operator's API token; read again at each start."
     )
-    token: SecretStr | None = Field(default=None, description="The token itself, where there is no file.")
+    token: SecretStr | None = Field(default=None, description="The token itself, if there is no file.")
     namespace: str = Field(
         default="vigil-cameras",
-        description="Namespace of cameras and their detectors. It should hold nothing else: who may create pods "
-        "there may read the cameras' credentials.",
+        description="Namespace of cameras and their detectors. It should contain nothing else: anyone who can "
+        "create pods there can read the cameras' credentials.",
     )
     lease_namespace: str = Field(
-        default="vigil-system", description="Namespace of the Lease by which replicas agree on which one is active."
+        default="vigil-system", description="Namespace of the Lease that elects the active replica."
     )
     identity: str = Field(
         default_factory=socket.gethostname,
@@ -44,42 +44,45 @@ class OperatorSettings(BaseSettings):
     )
     detector_image: str = Field(
         default="vigil-detector:latest",
-        description="Image of classes that name none. Changing it restarts their detectors.",
+        description="Image of classes without an image. Changing it restarts their detectors.",
     )
     camera_owner: str = Field(
         default="",
         max_length=150,
-        description="The API's user who owns the cameras that are made with kubectl in the namespace; empty: the "
-        "user of the operator's token. Changing it gives all of them to the other user.",
+        description="User of the API who owns the cameras created with kubectl in the namespace; empty: the "
+        "user of the operator's token. Changing it transfers all of them to the other user.",
     )
     cluster_name: str = Field(
         default="",
         max_length=63,
-        description="Tells this cluster's cameras from those of other clusters that use the same API; empty: a "
-        "digest of the cluster's certificate authority. Two clusters must not have the same.",
+        description="Distinguishes this cluster's cameras from those of other clusters with the same API; empty: a "
+        "digest of the cluster's certificate authority. It must be unique.",
     )
     network_policies: bool = Field(
-        default=True, description="Whether each detector gets a NetworkPolicy; off: for networks of one's own design."
+        default=True,
+        description="Create a NetworkPolicy for each detector; disable it if you manage policies yourself.",
     )
-    sync_interval_seconds: float = Field(default=1.5, gt=0, le=300, description="How often the API is asked.")
+    sync_interval_seconds: float = Field(
+        default=1.5, gt=0, le=300, description="Interval at which the API is polled."
+    )
     health_interval_seconds: float = Field(
-        default=10.0, gt=0, le=300, description="How often the API is asked for the cameras' health."
+        default=10.0, gt=0, le=300, description="Interval at which the cameras' health is polled."
     )
     resync_interval_seconds: float = Field(
-        default=45.0, gt=0, le=300, description="How often everything is listed and looked at again; jittered."
+        default=45.0, gt=0, le=300, description="Interval of the resync, which lists all objects again; jittered."
     )
     restarts_at_once: int = Field(
         default=5,
         ge=1,
         le=1000,
-        description="How many detectors are restarted at once because a DetectorClass or a setting here changed. The "
-        "next begins when one of them is ready.",
+        description="Maximum number of detectors that restart at once after a change of a DetectorClass or of these "
+        "settings. The next one restarts when one of them is ready.",
     )
-    workers: int = Field(default=16, ge=1, le=256, description="How many cameras are worked on at once.")
+    workers: int = Field(default=16, ge=1, le=256, description="Number of cameras that are reconciled concurrently.")
     health_port: int = Field(default=9465, ge=0, le=65535, description="Port of /healthz, /readyz and /metrics.")
-    health_host: str = Field(default="", description="Address to serve them on; empty: all.")
+    health_host: str = Field(default="", description="Address of that port; empty: all addresses.")
     log_format: Literal["auto", "json", "text"] = Field(
-        default="auto", description="json in a cluster, text in a terminal; auto finds out."
+        default="auto", description="json or text; auto: json in a cluster, text in a terminal."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

@@ -1,4 +1,4 @@
-"""Every setting of the three programs, from their declarations."""
+"""The reference of all settings of the three programs, from their declarations."""
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -16,16 +16,35 @@ PROGRAMS: dict[str, tuple[str, type[BaseSettings]]] = {
 }
 
 
+UNDECLARED = {
+    "Detector": {
+        "VIGIL_MODEL_DIR": (
+            "Folder in which models are looked up by name, and to which a published model is downloaded.",
+            "`~/.cache/vigil/models`",
+        ),
+        "VIGIL_MODEL_FETCH": (
+            "Download a published model (yolov8n) that is missing; the images set 0. Its SHA-256 is checked.",
+            "`1`",
+        ),
+    }
+}
+"""Variables that are read outside the settings classes: tools without these settings use them too."""
+
+
 def page() -> str:
-    """The page in Markdown."""
+    """Return the page in Markdown."""
     parts = [
-        "# Settings\n\nSettings are environment variables. A wrong one ends the program with a line that names it.\n"
+        "# Settings\n\nSettings are environment variables. An invalid one ends the program with a message that names it.\n"
     ]
     for title, (about, declared) in PROGRAMS.items():
         parts.append(f"\n## {title}\n\n{about}\n\n| variable | what it does | default |\n| --- | --- | --- |\n")
         parts += [
             f"| `{_variable(name, field)}` | {_cell(field.description or '')} | {_default(field)} |\n"
             for name, field in declared.model_fields.items()
+        ]
+        parts += [
+            f"| `{name}` | {_cell(text)} | {default} |\n"
+            for name, (text, default) in UNDECLARED.get(title, {}).items()
         ]
     return "".join(parts)
 
