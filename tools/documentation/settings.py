@@ -34,7 +34,7 @@ UNDECLARED = {
 def page() -> str:
     """Return the page in Markdown."""
     parts = [
-        "# Settings\n\nSettings are environment variables. An invalid one ends the program with a message that names it.\n"
+        "# Settings\n\nSettings are environment variables. An invalid one ends the program with a line naming it.\n"
     ]
     for title, (about, declared) in PROGRAMS.items():
         parts.append(f"\n## {title}\n\n{about}\n\n| variable | what it does | default |\n| --- | --- | --- |\n")
