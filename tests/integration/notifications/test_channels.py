@@ -207,7 +207,7 @@ def test_receiver_that_is_not_there() -> None:
     ):
         error = _send(channel, target, content())
         assert error is not None
-        assert "cannot be reached" in error.reason
+        assert "is unreachable" in error.reason
 
 
 class _Mailbox:

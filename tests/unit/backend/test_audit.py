@@ -183,7 +183,7 @@ def test_who_reads_what(
         answer = refused.client.get("/api/audit/")
         assert (answer.status_code, answer.json()["detail"]) == (
             403,
-            "Only an administrator, or the admin of a site, may read the audit trail.",
+            "Only a system administrator or a site admin may read the audit log.",
         )
     foreign = site_create(user=make_user("carla"), name="Foreign")
     anna.client.patch(f"/api/cameras/{camera.pk}/", {"name": "Renamed"})

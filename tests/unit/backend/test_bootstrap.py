@@ -79,7 +79,7 @@ def test_a_token_that_could_be_guessed_is_refused(files: dict[str, Path], conten
 
 def test_a_token_of_another_user_is_refused(files: dict[str, Path]) -> None:
     bootstrap(files)
-    with pytest.raises(CommandError, match="in use already"):
+    with pytest.raises(CommandError, match="already in use"):
         bootstrap(files, "--admin", "other")
 
 

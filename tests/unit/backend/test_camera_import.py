@@ -141,7 +141,7 @@ def test_the_command_adds_or_tells_every_line(anna: Party, tmp_path: Path, capsy
     assert str(raised.value) == (
         "line 2: name: You have a camera with this name already.\n"
         "line 3: name: You have a camera with this name already.\n"
-        "Nothing was added."
+        "No camera was added."
     )
     with pytest.raises(CommandError, match="there is no active user 'nobody'"):
         call_command("import_cameras", str(path), "--user", "nobody")

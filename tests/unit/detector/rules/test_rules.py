@@ -134,7 +134,7 @@ def test_an_unarmed_camera_is_silent(events_of: EventsOf) -> None:
             ("zones", 0, "points"),
             "enclose an area",
         ),
-        ({"zones": [LEFT, LEFT]}, ("zones",), "a name of its own"),
+        ({"zones": [LEFT, LEFT]}, ("zones",), "a unique name"),
         ({"zones": [{"name": "a", "points": [[0, 0], [1, 1.5], [1, 0]]}]}, ("zones", 0, "points", 1, 1), "less than"),
         (
             {"rules": [{"name": "r", "type": "intrusion", "zone": "Q"}]},
