@@ -161,7 +161,7 @@ def test_each_alert_has_a_picture_and_a_clip(installation: Installation, cameras
             assert b"ftyp" in api.get(alert["clip"]).content[:16]
 
 
-def test_a_stream_is_tried_before_it_is_a_camera(
+def test_stream_is_tested_before_the_camera_is_added(
     installation: Installation, cameras: dict[str, int], shared: Path
 ) -> None:
     """What the dashboard's form asks for while an address is typed: the prober's pod answers."""
@@ -185,7 +185,7 @@ def test_a_stream_is_tried_before_it_is_a_camera(
         assert api.get(found["snapshot"]).content.startswith(b"\xff\xd8")
 
 
-def test_cameras_without_a_gpu_fall_back_to_the_processor_and_say_so(
+def test_cameras_without_a_gpu_fall_back_to_the_cpu_and_report_it(
     installation: Installation, cameras: dict[str, int]
 ) -> None:
     items = installation.cluster.http.get(f"/apis/vigil.dev/v1alpha1/namespaces/{CAMERAS}/cameras")["items"]
@@ -295,9 +295,7 @@ def _running(installation: Installation, namespace: str) -> dict[str, int]:
     }
 
 
-def test_a_camera_that_is_switched_off_has_no_detector_any_more(
-    installation: Installation, cameras: dict[str, int]
-) -> None:
+def test_deactivated_camera_has_no_detector(installation: Installation, cameras: dict[str, int]) -> None:
     with installation.api() as api:
         api.post(f"/api/cameras/{cameras['By the API']}/deactivate/").raise_for_status()
 
@@ -311,9 +309,7 @@ def test_a_camera_that_is_switched_off_has_no_detector_any_more(
     eventually(gone, timeout_seconds=60, poll_seconds=1)
 
 
-def test_an_uninstall_leaves_what_it_says_and_nothing_else(
-    installation: Installation, cameras: dict[str, int]
-) -> None:
+def test_uninstall_leaves_only_the_documented_objects(installation: Installation, cameras: dict[str, int]) -> None:
     installation.uninstall()
 
     def left() -> set[str]:

@@ -87,7 +87,7 @@ def test_a_failed_transaction_harms_no_later_one(connection: Any) -> None:
     assert _ask(connection, "SELECT count(*) FROM thing") == 1
 
 
-def test_a_restarted_server_is_connected_to_anew(connection: Any, postgres: PostgresServer) -> None:
+def test_connection_is_reopened_after_a_server_restart(connection: Any, postgres: PostgresServer) -> None:
     first = _server_process(connection)
     connection.close()
     postgres.kill()
@@ -112,7 +112,7 @@ def test_a_forked_process_has_connections_of_its_own(connection: Any) -> None:
     os.close(writing)
 
 
-def test_only_so_many_are_kept(database_url: str) -> None:
+def test_number_of_idle_connections_is_limited(database_url: str) -> None:
     used = [_handler(database_url)["default"] for _ in range(IDLE_CONNECTIONS + 3)]
     for each in used:
         each.ensure_connection()

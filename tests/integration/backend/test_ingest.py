@@ -154,7 +154,7 @@ def _try_to_deliver(client: ApiClient, submission: AlertSubmission) -> ApiError 
     return None
 
 
-def test_nothing_is_lost_or_doubled_when_the_backend_is_killed(scene: Scene) -> None:
+def test_killed_backend_loses_and_duplicates_no_alert(scene: Scene) -> None:
     event_ids = [f"event-{number:04}" for number in range(120)]
     with ThreadPoolExecutor(3) as pool:
         parts = [pool.submit(deliver, scene, event_ids[start::3], 240) for start in range(3)]
@@ -174,9 +174,7 @@ def test_nothing_is_lost_or_doubled_when_the_backend_is_killed(scene: Scene) -> 
     assert scene.stored() == event_ids
 
 
-def test_nothing_is_lost_or_doubled_when_the_database_is_killed(
-    backend: BackendServer, postgres: PostgresServer
-) -> None:
+def test_killed_database_loses_and_duplicates_no_alert(backend: BackendServer, postgres: PostgresServer) -> None:
     scene = make_scene(backend)
     event_ids = [f"event-{number:04}" for number in range(120)]
     with ThreadPoolExecutor(3) as pool:

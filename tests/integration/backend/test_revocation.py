@@ -67,7 +67,7 @@ class _Open(threading.Thread):
         self.ended_at = time.time()
 
 
-def test_who_lost_the_right_is_out_within_five_seconds(backend: BackendServer) -> None:
+def test_lost_right_ends_a_stream_within_five_seconds(backend: BackendServer) -> None:
     made = json.loads(backend.manage("shell", "--no-imports", "-c", SETUP).splitlines()[-1])
     browser = backend.client(cookies={"sessionid": made["session"]})
     kept = [_Open(backend.client(made["kept"]), ALERTS) for _ in range(3)]

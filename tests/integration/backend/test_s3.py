@@ -80,7 +80,7 @@ def test_pictures_and_clips_are_in_s3_and_nowhere_else(s3: S3Server, tmp_path: P
         assert s3.keys(bucket) == []
 
 
-def test_an_s3_that_is_away_is_told_in_time_and_comes_back(s3: S3Server, tmp_path: Path) -> None:
+def test_s3_outage_is_reported_in_time_and_recovered_from(s3: S3Server, tmp_path: Path) -> None:
     environment = {**s3.environment(s3.make_bucket()), "VIGIL_S3_LINK_SECONDS": "0"}
     with backend_server(tmp_path / "backend", environment=environment) as backend:
         scene = make_scene(backend)

@@ -99,7 +99,7 @@ def _scope(path: str) -> Scope:
     suppress_health_check=list(HealthCheck),
 )
 @pytest.mark.timeout(120)
-def test_api_is_as_its_schema_says(case: Any, scene: dict[str, Any]) -> None:
+def test_api_conforms_to_its_schema(case: Any, scene: dict[str, Any]) -> None:
     for name, value in scene["ids"].items():
         if name in (case.path_parameters or {}):
             case.path_parameters[name] = value

@@ -34,7 +34,7 @@ def test_backend_on_sqlite_keeps_its_data_when_killed(tmp_path: Path) -> None:
         _works(backend)
 
 
-def test_database_that_is_away_is_503_and_comes_back(backend: BackendServer, postgres: PostgresServer) -> None:
+def test_database_outage_returns_503_until_it_is_back(backend: BackendServer, postgres: PostgresServer) -> None:
     anna = backend.create_user("anna")
     with backend.client(anna.token) as client:
         assert client.get("/api/cameras/").status_code == httpx.codes.OK

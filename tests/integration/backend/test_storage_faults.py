@@ -96,7 +96,7 @@ def test_storage_read_only(tmp_path: Path) -> None:
         assert backend.is_ready()
 
 
-def test_killed_between_picture_and_row(tmp_path: Path) -> None:
+def test_killed_between_image_and_row(tmp_path: Path) -> None:
     """The picture is on disk and the row is not: the process dies there, and the sweep finds just that file."""
     killer = tmp_path / "killer.py"
     killer.write_text(

@@ -105,7 +105,7 @@ _COPY = (
 )
 
 
-def test_an_alert_whose_commit_takes_long_is_in_no_gap(backend: BackendServer, database_url: str) -> None:
+def test_slowly_committed_alert_is_not_skipped(backend: BackendServer, database_url: str) -> None:
     """Later ids are committed, and seen, before it."""
     anna = backend.create_user("anna")
     pipeline = backend.token("anna", "pipeline")

@@ -339,7 +339,7 @@ def test_every_page_is_published_and_metrics_are_not(values: dict[str, Any]) -> 
     assert "/admin" not in custom
 
 
-def test_by_default_nobody_is_believed_to_be_a_proxy() -> None:
+def test_no_proxy_is_trusted_by_default() -> None:
     for values in ({"ingress": TLS}, {"gateway": GATEWAY}):
         (backend,) = [spec for where, spec in pods(documents(render(values))) if where == "Deployment/vigil-backend"]
         assert variables(backend)["FORWARDED_ALLOW_IPS"] == "127.0.0.1"

@@ -47,7 +47,7 @@ def test_deleted_pods_are_gone_at_once(cluster: ControlPlane, namespace: str) ->
     eventually(lambda: pods_of(cluster, namespace) == [], timeout_seconds=20)
 
 
-def test_a_pod_that_does_not_end_stays_terminating(cluster: ControlPlane, namespace: str) -> None:
+def test_hanging_pod_stays_terminating(cluster: ControlPlane, namespace: str) -> None:
     with cluster.kubelet.script(Runs(termination_seconds=math.inf), namespace=namespace):
         create_deployment(cluster, namespace, deployment("stuck", 1))
         eventually(lambda: ready_replicas(cluster, namespace) == {"stuck": 1})

@@ -82,7 +82,7 @@ def test_others_get_404_and_change_nothing(server: BackendServer, users: UserPoo
         assert api.get(f"/api/alerts/{foreign[1]}/").json()["acknowledged"] is False
 
 
-def test_nobody_is_sent_to_sign_in(server: BackendServer, foreign: tuple[int, int]) -> None:
+def test_anonymous_user_is_redirected_to_sign_in(server: BackendServer, foreign: tuple[int, int]) -> None:
     with server.client() as client:
         for name, path in paths(*foreign).items():
             if name in OPEN_TO_ALL:
@@ -106,7 +106,7 @@ def test_a_form_from_elsewhere_is_refused(server: BackendServer, visit: Visit) -
         assert answer.status_code == httpx.codes.FORBIDDEN
 
 
-def test_a_wrong_password_is_told_and_a_right_one_leads_where_one_was_going(sign_in: SignIn) -> None:
+def test_sign_in_reports_a_wrong_password_and_then_redirects(sign_in: SignIn) -> None:
     with sign_in(anonymous=True) as visit:
         visit.open("/dashboard/cameras/add/")
         visit.page.fill("#id_username", visit.user.username)

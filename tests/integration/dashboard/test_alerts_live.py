@@ -35,7 +35,7 @@ def test_an_alert_arrives_without_a_reload(visit: Visit, watcher: Watcher) -> No
     expect(visit.page).to_have_title("(1) Overview · Vigil")
 
 
-def test_an_update_keeps_what_is_shown_and_where_one_is(visit: Visit, watcher: Watcher) -> None:
+def test_live_update_keeps_content_and_scroll_position(visit: Visit, watcher: Watcher) -> None:
     camera_id = add_camera(visit)
     first = [watcher.send_alert(camera_id, picture=False) for _ in range(14)]
     visit.open("/dashboard/")
@@ -52,7 +52,7 @@ def test_an_update_keeps_what_is_shown_and_where_one_is(visit: Visit, watcher: W
     assert visit.page.evaluate("scrollY") >= scrolled
 
 
-def test_nothing_changed_costs_nothing(visit: Visit, watcher: Watcher) -> None:
+def test_unchanged_page_is_answered_with_304(visit: Visit, watcher: Watcher) -> None:
     camera_id = add_camera(visit)
     watcher.report(camera_id, "Streaming", "Streaming")
     visit.open("/dashboard/")
@@ -111,7 +111,7 @@ def test_acknowledging_all_that_is_shown(visit: Visit, watcher: Watcher) -> None
     expect(visit.page.locator(".alert.is-new")).to_have_count(0)
 
 
-def test_an_alerts_page_tells_when_in_the_viewers_zone(visit: Visit, watcher: Watcher) -> None:
+def test_alert_page_shows_times_in_the_viewers_time_zone(visit: Visit, watcher: Watcher) -> None:
     sent = "2026-03-01T20:15:30+00:00"
     alert_id = watcher.send_alert(add_camera(visit), timestamp=sent, rule="loiter-60", description="Near the <gate>")
     visit.open(f"/dashboard/alerts/{alert_id}/")

@@ -47,7 +47,7 @@ def test_an_error_names_its_field_and_what_would_be_right(visit: Visit) -> None:
         assert api.get("/api/cameras/").json()["results"] == []
 
 
-def test_a_camera_without_a_picture_says_why_and_comes_first(visit: Visit, watcher: Watcher) -> None:
+def test_camera_without_frames_shows_its_reason_first(visit: Visit, watcher: Watcher) -> None:
     fine = visit.server.add_camera(visit.user.token, name="A gate", rtsp_url="rtsp://192.0.2.7/1")
     broken = visit.server.add_camera(visit.user.token, name="Dock", rtsp_url="rtsp://192.0.2.7/2")
     watcher.report(fine, "Streaming", "Streaming")

@@ -85,7 +85,7 @@ def test_a_line_is_drawn_by_finger_on_a_phone(sign_in: SignIn) -> None:
         assert (rule["type"], rule["direction"]) == ("line_crossing", "right_to_left")
 
 
-def test_a_rule_says_what_it_would_have_told_of_before_it_is_saved(visit: Visit, watcher: Watcher) -> None:
+def test_rule_preview_is_shown_before_saving(visit: Visit, watcher: Watcher) -> None:
     page = visit.page
     camera_id = visit.server.add_camera(visit.user.token, name="Gate", rtsp_url="rtsp://192.0.2.7/1")
     for left in (0.1, 0.15, 0.7):

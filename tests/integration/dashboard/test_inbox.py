@@ -20,7 +20,7 @@ def shown(page: Page) -> list[int]:
     ]
 
 
-def test_filters_live_in_the_url(visit: Visit, watcher: Watcher) -> None:
+def test_filters_are_kept_in_the_url(visit: Visit, watcher: Watcher) -> None:
     gate, dock = add_camera(visit, "Gate"), add_camera(visit, "Dock")
     person = watcher.send_alert(gate, picture=False)
     fire = watcher.send_alert(dock, alert_type="fire", picture=False, description="Flames at 100 % <dock>")
@@ -103,7 +103,7 @@ def test_many_at_once_and_undo_takes_back_only_those(visit: Visit, watcher: Watc
     assert states == [True, False, False, False]
 
 
-def test_many_are_judged_by_one_key_and_undone(visit: Visit, watcher: Watcher) -> None:
+def test_alerts_of_one_object_are_marked_false_by_one_key_and_undone(visit: Visit, watcher: Watcher) -> None:
     camera_id = add_camera(visit)
     ids = [watcher.send_alert(camera_id, picture=False, track="7") for _ in range(3)]
     single = watcher.send_alert(camera_id, picture=False)
@@ -149,7 +149,7 @@ def test_alerts_stream_in_and_nothing_is_asked_meanwhile(visit: Visit, watcher: 
     expect(page.locator(f"#alert-{first}")).to_have_class(re.compile("is-same"))
 
 
-def test_older_ones_come_as_one_scrolls_each_once(visit: Visit, watcher: Watcher) -> None:
+def test_older_alerts_load_once_while_scrolling(visit: Visit, watcher: Watcher) -> None:
     camera_id = add_camera(visit)
     ids = [watcher.send_alert(camera_id, picture=False) for _ in range(60)]
     visit.open("/dashboard/alerts/")
@@ -181,7 +181,7 @@ def test_new_rows_wait_while_one_is_further_down(visit: Visit, watcher: Watcher)
     assert shown(page)[:2] == [later, fresh]
 
 
-def test_nobody_takes_back_what_another_did(visit: Visit, sign_in: SignIn, watcher: Watcher) -> None:
+def test_actions_of_other_users_cannot_be_undone(visit: Visit, sign_in: SignIn, watcher: Watcher) -> None:
     alert_id = watcher.send_alert(add_camera(visit), picture=False)
     with visit.api() as api:
         api.post(f"/api/alerts/{alert_id}/acknowledge/")
@@ -206,7 +206,7 @@ def test_on_a_phone_a_tap_opens_the_alert(sign_in: SignIn, watcher: Watcher) -> 
         visit.page.wait_for_url(f"**/dashboard/alerts/{alert_id}/")
 
 
-def test_who_wants_it_is_told_of_new_alerts_by_the_browser(visit: Visit, watcher: Watcher) -> None:
+def test_browser_notifications_for_new_alerts(visit: Visit, watcher: Watcher) -> None:
     page = visit.page
     camera_id = add_camera(visit)
     page.context.grant_permissions(["notifications"], origin=visit.server.url)

@@ -32,7 +32,7 @@ def is_heard(visit: Visit) -> bool:
         return bool(api.get(where).json()["result"]["reason"] == Reason.STREAM_UNREACHABLE)
 
 
-def test_an_address_is_tried_while_one_types(visit: Visit, camera: RtspServer, tmp_path: Path) -> None:
+def test_stream_is_tested_while_its_url_is_typed(visit: Visit, camera: RtspServer, tmp_path: Path) -> None:
     page, token = visit.page, visit.server.token(visit.user.username, "pipeline")
     with detector(tmp_path / "cctv", api_url=visit.server.url, token=token):
         eventually(lambda: is_heard(visit), timeout_seconds=90)  # before that, who types is told that nobody tries it

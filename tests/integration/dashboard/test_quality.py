@@ -141,7 +141,7 @@ def test_keys_are_explained(visit: Visit) -> None:
     expect(visit.page.get_by_role("dialog")).to_be_hidden()
 
 
-def test_a_backend_that_is_away_is_told_and_found_again(
+def test_backend_outage_is_reported_and_recovered_from(
     sign_in: SignIn, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     with backend_server(tmp_path_factory.mktemp("away")) as own, sign_in(own=own) as visit:

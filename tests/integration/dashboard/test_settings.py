@@ -57,7 +57,7 @@ def test_an_administrator_adds_members_at_once(sign_in: SignIn, users: UserPool)
         expect(quay.get_by_label(f"Role of {guest.username}")).to_have_value("viewer")
 
 
-def test_who_is_no_admin_sees_members_and_changes_nothing(visit: Visit, sign_in: SignIn, users: UserPool) -> None:
+def test_non_admins_can_only_view_members(visit: Visit, sign_in: SignIn, users: UserPool) -> None:
     guest = users.take()
     with visit.api() as api:
         site = api.post("/api/sites/", json={"name": "Yard"}).json()["id"]
@@ -141,7 +141,7 @@ def test_statistics_can_be_hovered_and_exported(visit: Visit, watcher: Watcher) 
     expect(page.locator("[data-alert]")).to_have_count(1)
 
 
-def test_a_subscription_is_made_tested_switched_off_and_deleted(visit: Visit) -> None:
+def test_subscription_is_created_tested_turned_off_and_deleted(visit: Visit) -> None:
     page = visit.page
     visit.open("/dashboard/settings/notifications/")
     visit.problems.expected_statuses.add(400)

@@ -88,7 +88,7 @@ def test_few_tiles_are_streams_and_a_poll_does_not_end_them(visit: Visit, watche
     assert pictures.streams.count(ids[0]) == 1
 
 
-def test_trouble_comes_first_with_its_reason_and_asks_for_no_picture(visit: Visit, watcher: Watcher) -> None:
+def test_failed_cameras_come_first_with_their_reason(visit: Visit, watcher: Watcher) -> None:
     fine, broken = add_cameras(visit, watcher, 2)
     watcher.report(broken, "Failed", "StreamUnauthorized")
     pictures = Pictures(visit.page)

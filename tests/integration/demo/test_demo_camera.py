@@ -92,7 +92,7 @@ def test_the_clip_has_a_keyframe_each_second_and_a_truth_for_each_picture(yard_c
     assert yard_clip.stat().st_size < 15_000_000
 
 
-def test_a_clip_that_is_there_is_not_rendered_again(yard_clip: Path) -> None:
+def test_existing_clip_is_not_rendered_again(yard_clip: Path) -> None:
     began, written = time.monotonic(), yard_clip.stat().st_mtime_ns
     assert ensure_yard_clip(yard_clip.parent) == yard_clip
     assert yard_clip.stat().st_mtime_ns == written
@@ -112,7 +112,7 @@ def test_libav_watches_in_real_time(yard_clip: Path, transport: str) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_within_two_seconds_though_it_is_watched(yard_clip: Path, number: signal.Signals) -> None:
+def test_ends_within_two_seconds_despite_viewers(yard_clip: Path, number: signal.Signals) -> None:
     with camera(yard_clip.parent) as demo:
         url = demo.wait_for_url(30)
         with av.open(url, options={"rtsp_transport": "tcp"}, timeout=15) as container:
@@ -144,7 +144,7 @@ def test_a_password_is_asked_for_and_never_printed(yard_clip: Path) -> None:
         assert not any("marked-password" in line for line in demo.lines.queue)
 
 
-def test_a_taken_port_is_said(yard_clip: Path) -> None:
+def test_port_conflict_is_reported(yard_clip: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         ended = subprocess.run(

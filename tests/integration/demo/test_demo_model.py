@@ -92,7 +92,7 @@ def test_in_the_empty_yard_nothing_is_found(watched: list[tuple[Picture, list[De
     assert all(not found for found in empty)
 
 
-def test_in_the_demo_clip_nothing_is_found_where_nothing_is(
+def test_demo_clip_has_no_false_detections(
     watched: list[tuple[Picture, list[Detection]]],
 ) -> None:
     strangers = [

@@ -151,7 +151,7 @@ def test_a_session_over_tcp_from_options_to_teardown() -> None:
         assert client.is_hung_up()
 
 
-def test_what_cannot_be_done_is_answered_with_its_status() -> None:
+def test_impossible_requests_get_their_status() -> None:
     with serving() as port, Client(port) as client:
         assert client.ask("PLAY").status == 455
         assert client.ask("SETUP", "/trackID=0", Transport="RTP/AVP;multicast").status == 461
@@ -162,7 +162,7 @@ def test_what_cannot_be_done_is_answered_with_its_status() -> None:
 
 
 @pytest.mark.parametrize("text", [b"GET / HTTP/1.1\r\n\r\n", b"\xff\xfe\x00\r\n\r\n", b"OPTIONS *\r\n\r\n"])
-def test_what_is_no_rtsp_is_refused_and_hung_up(text: bytes) -> None:
+def test_non_rtsp_data_closes_the_connection(text: bytes) -> None:
     with serving() as port, Client(port) as client:
         client.send(text)
         assert client.answer().status == 400

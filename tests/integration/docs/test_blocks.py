@@ -38,7 +38,7 @@ def test_block_is_checked_or_says_why_not(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, each in all_blocks().items() if not each.is_shell and not each.mark])
-def test_yaml_is_taken_by_what_it_is_for(name: str) -> None:
+def test_yaml_is_accepted_by_its_consumer(name: str) -> None:
     assert yaml_problem(all_blocks()[name].text) is None
 
 

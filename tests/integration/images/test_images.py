@@ -64,7 +64,7 @@ def test_its_user_is_a_number_and_not_root(image_of: Callable[[str], Image], nam
 
 
 @pytest.mark.parametrize("name", LIMITS_BYTES)
-def test_it_says_what_it_is(image_of: Callable[[str], Image], name: str) -> None:
+def test_image_has_descriptive_labels(image_of: Callable[[str], Image], name: str) -> None:
     labels = image_of(name).labels
     prefix = "org.opencontainers.image."
     assert labels[f"{prefix}version"] == version()

@@ -199,7 +199,7 @@ def test_webhook_whose_host_has_letters_of_another_alphabet(
     assert receiver.got[0].headers["host"] == f"xn--bcher-kva.example:{receiver.port}"
 
 
-def test_receiver_that_is_not_there() -> None:
+def test_unreachable_receiver() -> None:
     (port,) = free_ports(1)
     for channel, target in (
         (ChannelName.WEBHOOK, WebhookTarget(url=f"http://127.0.0.1:{port}/", secret=new_secret())),
@@ -389,7 +389,7 @@ def test_apprise_reaches_a_service(receiver: Receiver) -> None:
     assert error.reason == "the service answered 500"
 
 
-def test_apprise_goes_nowhere_else(receiver: Receiver, reachable: Any) -> None:
+def test_apprise_connects_only_to_the_service(receiver: Receiver, reachable: Any) -> None:
     target = AppriseTarget(url=f"json://localhost:{receiver.port}/")
     receiver.plan = [(302, {"Location": "http://169.254.169.254/latest"})]
     error = _send(ChannelName.APPRISE, target, content())

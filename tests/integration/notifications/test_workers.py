@@ -118,7 +118,7 @@ def _held_by(redis: RedisServer) -> str:
 
 
 @pytest.mark.slow
-def test_worker_redis_and_receiver_die_and_nothing_is_lost_or_doubled(
+def test_killed_worker_redis_and_receiver_lose_and_duplicate_nothing(
     tmp_path: Path, database_url: str, redis: RedisServer, receiver: Receiver
 ) -> None:
     environment = {**ENVIRONMENT, "REDIS_URL": redis.url}

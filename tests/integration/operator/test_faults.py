@@ -112,7 +112,7 @@ def test_etcd_frozen_for_longer_than_the_lease(
     assert view.deployments()[f"{before}-detector"]["metadata"]["uid"] == uid
 
 
-def test_etcd_frozen_for_a_moment(
+def test_short_etcd_freeze(
     vigil_cluster: ControlPlane, backend: BackendServer, user: BackendUser, operator: Operator, view: View
 ) -> None:
     add(backend, user, 1)
@@ -128,7 +128,7 @@ def test_etcd_frozen_for_a_moment(
     assert len([event for event in operator.writes(mark) if event.name.startswith(meanwhile)]) <= 20
 
 
-def test_a_definition_that_is_made_anew_under_it(
+def test_recreated_resource_definition(
     vigil_cluster: ControlPlane,
     namespace: str,
     backend: BackendServer,

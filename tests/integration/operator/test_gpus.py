@@ -102,7 +102,7 @@ def test_deleting_takes_everything_and_fast(installation: Installation) -> None:
         eventually(lambda: not view.secrets(), timeout_seconds=20)
 
 
-def test_a_restart_writes_nothing_and_catches_up_with_what_happened_meanwhile(installation: Installation) -> None:
+def test_restart_writes_nothing_and_catches_up_with_missed_changes(installation: Installation) -> None:
     cluster, operator, view = installation.cluster, installation.operator, installation.view
     with installation.node(gpus={"nvidia.com/gpu": 4}), installation.api() as api:
         ids = [installation.add_camera(number) for number in range(3)]

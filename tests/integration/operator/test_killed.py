@@ -30,7 +30,7 @@ def has_ended(operator: Operator) -> bool:
     return not operator.process.is_running
 
 
-def test_killed_at_a_write_the_next_one_leaves_one_detector_for_each_camera(
+def test_killed_at_a_write_the_next_leader_leaves_one_detector_per_camera(
     vigil_cluster: ControlPlane,
     namespace: str,
     backend: BackendServer,

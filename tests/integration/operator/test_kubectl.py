@@ -120,7 +120,7 @@ def test_a_camera_of_kubectl_from_apply_to_delete(
         eventually(lambda: "lobby-detector" not in view.deployments())
 
 
-def test_deleting_ends_though_the_api_is_gone_and_its_row_goes_when_it_is_back(
+def test_deletion_completes_without_the_api_and_the_row_is_deleted_later(
     vigil_cluster: ControlPlane,
     namespace: str,
     backend: BackendServer,

@@ -23,7 +23,7 @@ def holder(cluster: ControlPlane, system: str) -> str:
 
 
 @pytest.mark.parametrize("fault", ["kill", "freeze"])
-def test_the_second_takes_over_and_the_first_writes_no_more(
+def test_second_replica_takes_over_and_the_first_stops_writing(
     fault: str,
     vigil_cluster: ControlPlane,
     system: str,
@@ -72,7 +72,7 @@ def test_the_second_takes_over_and_the_first_writes_no_more(
         assert (first.process.pid, first.process.is_running) == (pid, True)
 
 
-def test_an_orderly_end_hands_over_at_once(
+def test_clean_shutdown_releases_leadership_at_once(
     vigil_cluster: ControlPlane, system: str, make_operator: Callable[..., Operator]
 ) -> None:
     first, second = make_operator("operator-1"), make_operator("operator-2")

@@ -34,7 +34,7 @@ def ready(view: View) -> int:
     return sum(bool(item.get("status", {}).get("readyReplicas")) for item in view.deployments().values())
 
 
-def test_a_bad_class_stops_after_a_few(
+def test_rollout_of_a_broken_class_stops_after_a_few_restarts(
     vigil_cluster: ControlPlane,
     namespace: str,
     backend: BackendServer,

@@ -114,11 +114,11 @@ def test_a_tree_with_changes_is_refused(clone: Path) -> None:
     assert "not committed" in refused.stderr
 
 
-def test_a_version_that_is_none_is_refused(clone: Path) -> None:
+def test_invalid_version_is_rejected(clone: Path) -> None:
     assert "must be like 1.2.3" in run(clone, "next").stderr
 
 
-def test_a_changelog_with_nothing_new_is_refused() -> None:
+def test_release_without_changelog_entries_is_rejected() -> None:
     with pytest.raises(ReleaseError, match="has nothing under"):
         date_changelog("# Changelog\n\n## Unreleased\n\n## 0.1.0\n\n- Old.\n", "0.2.0", "2026-01-01")
 

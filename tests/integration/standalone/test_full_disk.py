@@ -36,7 +36,7 @@ def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]
     ids=["no room for the secrets", "no room for the database", "read-only"],
     indirect=["small_disk"],
 )
-def test_a_disk_that_takes_nothing_is_one_line(small_disk: Path, words: str) -> None:
+def test_unwritable_disk_is_reported_in_one_line(small_disk: Path, words: str) -> None:
     data = small_disk / "data"
     run = subprocess.run(
         [sys.executable, "-m", "vigil_standalone", "run"],

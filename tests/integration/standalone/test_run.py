@@ -94,7 +94,7 @@ def test_the_first_run_shows_alerts_and_the_second_keeps_them(data: Path, starte
     assert second.stop() == 0
 
 
-def test_a_taken_port_and_a_second_run_are_said_clearly(data: Path) -> None:
+def test_port_conflict_and_second_run_are_reported(data: Path) -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
@@ -119,7 +119,7 @@ def test_ctrl_c_while_the_database_is_prepared_is_no_error(data: Path, started: 
     assert not re.search("Traceback|Warning", "\n".join(run.lines))
 
 
-def test_a_bad_camera_is_named_and_its_password_is_not(data: Path) -> None:
+def test_error_names_the_camera_but_not_its_password(data: Path) -> None:
     run = Run(data, *free_ports(1), CAMERA="https://u:marked-password@camera/")
     assert run.process.wait(30) == 2
     run.reader.join(5)

@@ -259,7 +259,7 @@ def test_redis_gone_and_back(site: Site) -> None:
         assert client.dbsize() > 0, "it is counted in Redis again"
 
 
-def test_a_backend_that_is_killed_is_passed_over(site: Site) -> None:
+def test_requests_avoid_a_killed_backend(site: Site) -> None:
     site.second.kill()
     try:
         with site.nginx.client(site.scene.user_token) as client:

@@ -139,7 +139,7 @@ def test_it_costs_what_an_export_by_nncf_costs(
     assert fastest["INT8"] < LARGEST_COST_OF_EXPORT * fastest["INT8 by NNCF"]
 
 
-def test_a_network_that_disagrees_is_not_taken_up(
+def test_inaccurate_int8_network_is_rejected(
     float32: Path, jpegs: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Inject a bad calibration: inputs cut to a tenth of their range."""

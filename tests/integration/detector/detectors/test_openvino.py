@@ -66,7 +66,7 @@ def test_names_that_do_not_fit_the_network_are_refused(model_folder: Path, tmp_p
         load_model(tmp_path)
 
 
-def test_a_device_that_is_not_here_is_refused_with_the_remedy(model_folder: Path) -> None:
+def test_missing_device_error_names_the_remedy(model_folder: Path) -> None:
     if "GPU" in ov.Core().available_devices:
         pytest.skip("needs a machine without a GPU that OpenVINO knows")
     with pytest.raises(DeviceUnavailableError, match=r"device intel-gpu: .* or set device: cpu"):

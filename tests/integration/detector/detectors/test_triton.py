@@ -115,7 +115,7 @@ def test_many_share_one_server_and_each_gets_its_own_answer(
     assert server.asked == {"demo": 36}
 
 
-def test_a_server_that_was_away_is_simply_asked_again(server: StandInServer, frames: list[Frame]) -> None:
+def test_unavailable_server_is_retried(server: StandInServer, frames: list[Frame]) -> None:
     now = [0.0]
     client = InferenceServer(server.url, lambda: now[0])
     model = TritonModel(client, "demo")
@@ -137,7 +137,7 @@ def test_a_server_that_was_away_is_simply_asked_again(server: StandInServer, fra
     client.close()
 
 
-def test_a_model_that_the_server_lets_go_is_said(
+def test_model_unloaded_by_the_server_is_reported(
     server: StandInServer, connect: Connect, frames: list[Frame]
 ) -> None:
     model = TritonModel(connect(), "demo")
@@ -163,7 +163,7 @@ def test_a_model_that_the_server_lets_go_is_said(
         ({"data_type": "INT8"}, "FP32 or FP16"),
     ],
 )
-def test_what_is_wrong_with_a_model_is_said_with_what_would_be_right(
+def test_model_errors_name_the_correct_form(
     server: StandInServer, connect: Connect, change: dict[str, Any], said: str
 ) -> None:
     served = copy.copy(server.models["demo"])

@@ -116,7 +116,7 @@ def test_weights_become_an_int8_model_that_needs_no_torch(
         (("--sha256", "0" * 64), "not the pinned 0000"),
     ],
 )
-def test_weights_that_nobody_vouches_for_are_never_loaded(
+def test_weights_without_a_pinned_hash_are_never_loaded(
     run: Run, weights: Callable[[str], tuple[Path, str]], clip: Path, words: tuple[str, ...], message: str
 ) -> None:
     path, _ = weights("yolov8n.yaml")

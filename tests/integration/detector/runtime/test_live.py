@@ -84,7 +84,7 @@ def test_stream_is_tried_by_the_detector(scene: Scene) -> None:
     assert "p@ss" not in scene.cctv.output
 
 
-def test_detector_looks_for_cameras(scene: Scene) -> None:
+def test_detector_discovers_cameras(scene: Scene) -> None:
     admin = scene.backend.create_user("root", is_superuser=True)
     device = Device("urn:uuid:4cd0-yard", "onvif://www.onvif.org/name/Yard")
     with onvif_devices(device), scene.backend.client(admin.token) as client:
@@ -94,7 +94,7 @@ def test_detector_looks_for_cameras(scene: Scene) -> None:
     assert [(one["name"], one["endpoint"]) for one in result["cameras"]] == [("Yard", device.endpoint)], result
 
 
-def test_live_pictures_come_young_and_only_while_somebody_looks(scene: Scene) -> None:
+def test_live_frames_are_recent_and_sent_only_to_viewers(scene: Scene) -> None:
     before = scene.live_frames()
     ages: list[float] = []
     path = f"/api/cameras/{scene.camera_id}/live/"
@@ -117,7 +117,7 @@ def test_live_pictures_come_young_and_only_while_somebody_looks(scene: Scene) ->
     wait_until(scene.is_left_alone, 40, "nobody looks")
 
 
-def test_snapshot_is_of_this_moment(scene: Scene) -> None:
+def test_snapshot_is_current(scene: Scene) -> None:
     with scene.backend.client(scene.anna.token) as client:
         answer = client.get(f"/api/cameras/{scene.camera_id}/snapshot/")
     assert (answer.status_code, answer.headers["content-type"]) == (httpx.codes.OK, "image/jpeg"), answer.text
@@ -125,7 +125,7 @@ def test_snapshot_is_of_this_moment(scene: Scene) -> None:
     assert time.time() - float(answer.headers["x-timestamp"]) < 5
 
 
-def test_prober_tries_streams_and_watches_none(scene: Scene, tmp_path: Path) -> None:
+def test_prober_tests_streams_and_analyses_none(scene: Scene, tmp_path: Path) -> None:
     scene.cctv.stop()  # in a cluster nobody else hears of a stream that is no camera yet
     try:
         prober = DetectorProcess(
@@ -148,7 +148,7 @@ def test_prober_tries_streams_and_watches_none(scene: Scene, tmp_path: Path) -> 
         scene.cctv.wait_ready(120)
 
 
-def test_stranger_sees_nothing(scene: Scene) -> None:
+def test_other_users_cannot_view_live_frames(scene: Scene) -> None:
     ben = scene.backend.create_user("ben")
     with scene.backend.client(ben.token) as client:
         for name in ("live", "snapshot"):

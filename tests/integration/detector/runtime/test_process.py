@@ -140,7 +140,7 @@ def test_cameras_come_change_and_go_without_disturbing_others(
         assert time.monotonic() - began < 10
 
 
-def test_a_camera_with_nothing_but_a_url_is_never_given_the_demo_model(
+def test_camera_without_a_model_never_gets_the_demo_model(
     backend: BackendServer, token: tuple[str, str], tmp_path: Path
 ) -> None:
     """An image without yolov8n: the camera says what to do, and the demo camera beside it is watched."""
@@ -202,7 +202,7 @@ def _streams(cctv: DetectorProcess) -> set[str]:
     }
 
 
-def test_the_sub_stream_is_looked_at_and_the_main_stream_gives_the_clip(
+def test_sub_stream_is_analysed_and_main_stream_gives_the_clip(
     backend: BackendServer, token: tuple[str, str], model: dict[str, str], tmp_path: Path, shared: Path
 ) -> None:
     """Both with the same credentials; the picture has the sub-stream's size and the clip the main stream's."""
@@ -237,7 +237,7 @@ def _size(content: bytes) -> tuple[int, int]:
         return video.width, video.height
 
 
-def test_a_rotated_token_is_taken_up(
+def test_rotated_token_is_reloaded(
     backend: BackendServer, token: tuple[str, str], model: dict[str, str], tmp_path: Path, clip_path: Path
 ) -> None:
     with gst_rtsp_server(clip_path, plays=0) as server:
@@ -316,7 +316,7 @@ def _texts(folder: Path) -> list[str]:
     return [path.read_bytes().decode("latin-1") for path in folder.rglob("*") if path.is_file()]
 
 
-def test_an_api_that_is_away_loses_nothing_and_the_end_is_quick(
+def test_api_outage_loses_no_alert_and_does_not_delay_shutdown(
     backend: BackendServer, token: tuple[str, str], model: dict[str, str], tmp_path: Path, shared: Path
 ) -> None:
     with gst_rtsp_server(shared / "videos" / "one-by-one-person-detection.mp4") as server:

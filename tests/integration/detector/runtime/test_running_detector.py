@@ -97,7 +97,7 @@ def test_an_alert_that_a_full_disk_refused_is_stored_exactly_once_when_there_is_
     assert "Traceback" not in gate.cctv.output
 
 
-def test_a_configuration_of_another_version_is_said_and_the_former_stays_in_use(gate: Gate) -> None:
+def test_unknown_configuration_is_reported_and_the_former_one_kept(gate: Gate) -> None:
     strange = {"classes": ["person"], "rules": [{"name": "second", "type": "levitation"}]}
     gate.backend.manage(
         "shell",

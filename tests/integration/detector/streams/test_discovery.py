@@ -20,7 +20,7 @@ GATE = Device(
 BARE = Device("urn:uuid:9f21-bare")
 
 
-def test_devices_are_found_with_what_they_say_of_themselves() -> None:
+def test_discovered_devices_have_their_reported_properties() -> None:
     with onvif_devices(GATE, BARE) as responder:
         found = discover(1.0)
     assert [camera.model_dump() for camera in found.cameras] == [
@@ -51,7 +51,7 @@ def test_a_lost_datagram_loses_no_camera() -> None:
         assert [camera.endpoint for camera in discover(1.5).cameras] == [GATE.endpoint]
 
 
-def test_what_is_no_answer_is_passed_over() -> None:
+def test_invalid_answers_are_ignored() -> None:
     stranger = ANSWER.format(message="urn:uuid:another", endpoint="x", scopes="", services="").encode()
     growing = (
         b'<!DOCTYPE e [<!ENTITY a "aaaa">]>'
@@ -61,12 +61,12 @@ def test_what_is_no_answer_is_passed_over() -> None:
         assert [camera.endpoint for camera in discover(1.0).cameras] == [BARE.endpoint]
 
 
-def test_nobody_answers() -> None:
+def test_no_camera_answers() -> None:
     found = discover(0.2)
     assert (found.cameras, found.message) == ((), NOBODY)
 
 
-def test_texts_of_any_length_fit() -> None:
+def test_long_texts_are_shortened() -> None:
     scopes = f"onvif://www.onvif.org/name/{'n' * 900}"
     content = ANSWER.format(message="m", endpoint="e" * 900, scopes=scopes, services="http://[ " * 30).encode()
     (camera,) = read_matches(content, "192.0.2.1", "m")

@@ -91,13 +91,13 @@ def test_a_wrong_password_is_tried_once(clip: Clip, challenge: str) -> None:
         assert camera.requests.count("DESCRIBE") <= 2, "a camera locks out who tries on and on"
 
 
-def test_a_camera_without_options_is_watched_all_the_same(clip: Clip) -> None:
+def test_camera_without_options_support_is_analysed(clip: Clip) -> None:
     with misbehaving_camera(Script(clip=clip, once=True)) as camera:
         assert fault_of(camera.url).reason is Reason.STREAM_ENDED
 
 
 @pytest.mark.parametrize("silent_at", ["connect", "OPTIONS", "DESCRIBE", "SETUP", "PLAY"])
-def test_a_server_that_accepts_and_says_nothing(clip: Clip, silent_at: str) -> None:
+def test_silent_server(clip: Clip, silent_at: str) -> None:
     with misbehaving_camera(Script(clip=clip, silent_at=silent_at)) as camera:
         began = time.monotonic()
 
@@ -128,7 +128,7 @@ def test_packets_that_end_before_the_first_frame(clip: Clip) -> None:
 @pytest.mark.parametrize(
     "first_bytes", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x00\x01\x02\x03" * 100, b"SSH-2.0-OpenSSH_9.2\r\n"]
 )
-def test_a_server_that_is_no_camera(clip: Clip, first_bytes: bytes) -> None:
+def test_server_that_does_not_speak_rtsp(clip: Clip, first_bytes: bytes) -> None:
     with misbehaving_camera(Script(clip=clip, first_bytes=first_bytes)) as camera:
         assert fault_of(camera.url).reason is Reason.STREAM_UNSUPPORTED
 
@@ -149,7 +149,7 @@ def test_an_address_outside_the_allowed_networks_is_not_even_connected_to(clip: 
         assert camera.connections == 0
 
 
-def test_a_name_that_changes_its_address_is_judged_and_pinned_at_the_connection(clip: Clip) -> None:
+def test_changed_dns_answer_is_checked_when_connecting(clip: Clip) -> None:
     answers = [["127.0.0.1"], ["169.254.169.254"]]
     options = GateOptions(policy=LOOPBACK.policy, resolver=lambda host, port: answers.pop(0))
     with misbehaving_camera(Script(clip=clip, once=True)) as camera:
@@ -161,7 +161,7 @@ def test_a_name_that_changes_its_address_is_judged_and_pinned_at_the_connection(
         assert camera.connections == 1
 
 
-def test_a_clean_end_brings_the_stream_back_at_once(
+def test_stream_reconnects_at_once_after_a_clean_end(
     clip: Clip, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cctv.streams.reader.STEADY_SECONDS", 2.0)
@@ -173,7 +173,7 @@ def test_a_clean_end_brings_the_stream_back_at_once(
     assert watched.reasons[:3] == [Reason.STREAMING, Reason.STREAM_ENDED, Reason.STREAMING]
 
 
-def test_a_model_that_is_too_slow_drops_frames_and_sees_none_that_is_old(clip: Clip, watch: Watch) -> None:
+def test_slow_model_drops_frames_instead_of_lagging(clip: Clip, watch: Watch) -> None:
     """Ten frames a second, of which a third can be looked at: each is younger than two frame intervals."""
     with misbehaving_camera(Script(clip=clip)) as camera:
         watched = watch(camera.url, model_seconds=0.35)
@@ -206,7 +206,7 @@ def test_a_connection_that_breaks(clip: Clip, watch: Watch) -> None:
 
 
 @pytest.mark.parametrize("clock_stands", [False, True])
-def test_a_frozen_picture_is_told_and_tried_again(clip: Clip, watch: Watch, clock_stands: bool) -> None:
+def test_frozen_stream_is_reported_and_reopened(clip: Clip, watch: Watch, clock_stands: bool) -> None:
     script = Script(clip=clip, freezes_after_seconds=1.0, clock_stands=clock_stands)
     with misbehaving_camera(script) as camera:
         watched = watch(camera.url, frozen_after_seconds=2.0)
@@ -242,7 +242,7 @@ def test_by_default_frozen_is_told_within_thirty_seconds_and_silence_ended_withi
         wait_until(lambda: frozen.reasons[-1] is Reason.STREAM_FROZEN, began + 1 + 30 - time.monotonic(), "told")
 
 
-def test_a_camera_that_stays_frozen_stays_said_to_be(clip: Clip, watch: Watch) -> None:
+def test_persistently_frozen_camera_stays_reported(clip: Clip, watch: Watch) -> None:
     with misbehaving_camera(Script(clip=clip, freezes_after_seconds=0.0)) as camera:
         watched = watch(camera.url, frozen_after_seconds=1.5)
 
@@ -250,7 +250,7 @@ def test_a_camera_that_stays_frozen_stays_said_to_be(clip: Clip, watch: Watch) -
         assert watched.reasons == [Reason.STREAMING, Reason.STREAM_FROZEN]
 
 
-def test_a_camera_that_allows_one_session_is_free_at_once_after_each_end(clip: Clip, watch: Watch) -> None:
+def test_single_session_camera_accepts_the_next_connection_at_once(clip: Clip, watch: Watch) -> None:
     with misbehaving_camera(Script(clip=clip, one_session=True)) as camera:
 
         def source() -> RtspSource:
@@ -269,7 +269,7 @@ def test_a_camera_that_allows_one_session_is_free_at_once_after_each_end(clip: C
         assert camera.sessions == 0
 
 
-def test_a_camera_that_does_not_answer_teardown_delays_the_end_by_a_second_at_most(clip: Clip) -> None:
+def test_unanswered_teardown_delays_closing_by_at_most_a_second(clip: Clip) -> None:
     with misbehaving_camera(Script(clip=clip, ignores_teardown=True)) as camera:
         source = RtspSource(camera.url, StreamTransport.TCP, LOOPBACK)
         source.open()
@@ -284,7 +284,7 @@ def test_a_camera_that_does_not_answer_teardown_delays_the_end_by_a_second_at_mo
         assert "TEARDOWN" in camera.requests
 
 
-def test_another_resolution_in_the_middle_of_the_stream(clip: Clip, watch: Watch, tmp_path: Path) -> None:
+def test_resolution_change_during_the_stream(clip: Clip, watch: Watch, tmp_path: Path) -> None:
     other = load_clip(make_clip(tmp_path / "other.mp4", size=(640, 352), seed=2))
     with misbehaving_camera(Script(clip=clip, then_clip=other, then_after_seconds=4.0)) as camera:
         watched = watch(camera.url)
@@ -299,7 +299,7 @@ def test_another_resolution_in_the_middle_of_the_stream(clip: Clip, watch: Watch
 
 
 @pytest.mark.parametrize("fault", [{"lost_share": 0.1}, {"garbled_share": 0.3}])
-def test_lost_and_garbled_packets_cost_pictures_not_the_stream(
+def test_lost_and_corrupt_packets_cost_frames_but_not_the_stream(
     clip: Clip, watch: Watch, fault: dict[str, float]
 ) -> None:
     with misbehaving_camera(Script(clip=clip, **fault)) as camera:  # type: ignore[arg-type]
@@ -320,7 +320,7 @@ def test_timestamps_that_jump_back_an_hour(clip: Clip, watch: Watch) -> None:
 
 
 @pytest.mark.parametrize("clock", ["clock_stands", "clock_is_random"])
-def test_timestamps_that_are_nonsense_are_reported_once_and_do_no_harm(
+def test_invalid_timestamps_are_reported_once_and_harmless(
     clip: Clip, watch: Watch, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, clock: str
 ) -> None:
     monkeypatch.setattr("cctv.common.timestamps._WINDOW_SECONDS", 1.0)
@@ -351,7 +351,7 @@ def test_a_keyframe_every_thirty_seconds_is_waited_for(watch: Watch, tmp_path: P
     assert np.abs(watched.frames[0].bgr().astype(int) - first).mean() < 3, "the first picture is the keyframe's"
 
 
-def test_a_camera_that_announces_h265_and_sends_h264_is_told(clip: Clip) -> None:
+def test_wrongly_announced_codec_is_reported(clip: Clip) -> None:
     with misbehaving_camera(Script(clip=clip, announces_h265=True)) as camera:
         fault = fault_of(camera.url, patience_seconds=LITTLE_PATIENCE_SECONDS)
 
@@ -395,7 +395,7 @@ def test_the_probe_measures_the_frame_rate(clip: Clip) -> None:
     assert probed.result.frames_per_second == pytest.approx(5.0, rel=0.2)
 
 
-def test_a_stream_without_any_keyframe_is_told_apart(
+def test_stream_without_keyframes_has_its_own_reason(
     watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cctv.streams.rtsp.PICTURELESS_SECONDS", 3.0)

@@ -55,7 +55,7 @@ def test_every_codec_gives_every_picture(tmp_path: Path, codec: str, encoder: st
     assert fault.reason is Reason.STREAM_ENDED
 
 
-def test_a_camera_that_is_set_to_another_codec_is_watched_on(watch: Watch, tmp_path: Path) -> None:
+def test_changed_codec_does_not_stop_detection(watch: Watch, tmp_path: Path) -> None:
     """Such a camera ends the connection, and what it sends after that is another thing than before."""
     (port,) = free_ports(1)
     first, then = make_clip(tmp_path / "h264.mp4"), make_clip(tmp_path / "h265.mp4", codec="libx265", size=(480, 288))
@@ -69,7 +69,7 @@ def test_a_camera_that_is_set_to_another_codec_is_watched_on(watch: Watch, tmp_p
     assert watched.health.heartbeat("here", "1", 0).stream.codec == "hevc"
 
 
-def test_a_decoder_that_is_not_here_is_a_fault_and_nothing_else_decodes(clip_path: Path) -> None:
+def test_missing_decoder_is_a_fault_without_a_fallback(clip_path: Path) -> None:
     if decoder_problem("nvdec") is None:
         pytest.skip("needs a machine without NVDEC")
     with gst_rtsp_server(clip_path, plays=0) as server:
@@ -147,7 +147,7 @@ def test_rtsps_with_a_trusted_certificate(
     assert fault.reason is Reason.STREAM_ENDED
 
 
-def test_rtsps_with_a_certificate_that_nobody_vouches_for(clip_path: Path, certificate: tuple[Path, Path]) -> None:
+def test_rtsps_with_an_untrusted_certificate(clip_path: Path, certificate: tuple[Path, Path]) -> None:
     with gst_rtsp_server(clip_path, tls=certificate) as server, pytest.raises(StreamFault) as raised:
         RtspSource(server.url, StreamTransport.TCP, LOOPBACK).open()
 
