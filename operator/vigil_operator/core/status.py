@@ -130,8 +130,8 @@ def render_status(verdict: Verdict, *, previous: Mapping[str, Any], generation: 
     if detector:
         status["detector"] = detector
     if verdict.stream or "stream" in previous:
-        # No frames rather than no word: where server-side apply takes away a map's last field, Kubernetes 1.20 makes
-        # the map null and refuses that by the schema, and so the whole status with it.
+        # A rate of 0 instead of no map: when server-side apply removes the last field of a map, Kubernetes 1.20 sets
+        # the map to null, which violates the schema and rejects the whole status.
         status["stream"] = dict(verdict.stream) or {"fps": 0.0}
     if verdict.alerts:
         status["alerts"] = dict(verdict.alerts)
