@@ -1,4 +1,4 @@
-"""What the backend asks of detectors, since it never connects to a camera itself, and what they answer."""
+"""Tasks of the backend for detectors, since it never connects to a camera itself, and their results."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -10,26 +10,26 @@ from vigil_contracts.bounds import MAX_URL_LENGTH, FrameRate, Pixels, RowId
 from vigil_contracts.names import REASON_TEXTS, Reason, StreamTransport
 
 MAX_FRAME_BYTES = 1024 * 1024
-"""A live picture that is larger is refused."""
+"""Larger live frames are rejected."""
 MAX_RESULT_LENGTH = 2_000_000
-"""Characters of JSON: a thousand cameras that say more of themselves than any does."""
+"""Characters of JSON: enough for a thousand cameras with long descriptions."""
 
 
 class ErrandKind(StrEnum):
-    """What is wanted."""
+    """The kind of detector task."""
 
     LIVE = "live"
-    """Somebody looks at the camera: send its pictures for the next `seconds`."""
+    """The camera has viewers: send live frames for the next `seconds`."""
     CONFIGURATION = "configuration"
-    """The camera's configuration has changed: ask for it now."""
+    """The camera's configuration has changed: fetch it now."""
     PROBE = "probe"
-    """Claim this errand, try the stream, and answer."""
+    """Claim this task, test the stream, and send the result."""
     DISCOVERY = "discovery"
-    """Claim this errand, ask the network for cameras, and answer."""
+    """Claim this task, discover cameras in the network, and send the result."""
 
 
 class Errand(BaseModel):
-    """One event of `GET /api/errands/`. What it does not say (a URL, a password) is only in the claim's answer."""
+    """A detector task from `GET /api/errands/`. URL and password are only in the response to its claim."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
@@ -42,14 +42,14 @@ class Errand(BaseModel):
 
 
 class ClaimedErrand(BaseModel):
-    """What a detector needs to do it: answered to one detector, once."""
+    """What a detector needs for a claimed task; returned once, to one detector."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True, hide_input_in_errors=True)
 
     id: UUID
     kind: ErrandKind
     camera: RowId | None = None
-    # Said here, since of itself it would be described as what requests alone may hold.
+    # Explicit schema: by default the field would be described as write-only.
     rtsp_url: Annotated[
         Annotated[SecretStr, Field(max_length=MAX_URL_LENGTH)] | None,
         WithJsonSchema({"anyOf": [{"type": "string", "maxLength": MAX_URL_LENGTH}, {"type": "null"}]}),
@@ -61,7 +61,7 @@ Text = Annotated[str, Field(max_length=500)]
 
 
 class ProbeResult(BaseModel):
-    """Whether a stream gives pictures, and what they are like, or why not."""
+    """Whether a stream delivers frames and which, or why not."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
@@ -75,12 +75,12 @@ class ProbeResult(BaseModel):
 
     @classmethod
     def fault(cls, reason: Reason, message: str = "") -> "ProbeResult":
-        """No pictures."""
+        """Return the result of a stream without frames."""
         return cls(answers=False, reason=reason, message=message or REASON_TEXTS[reason])
 
 
 class DiscoveredCamera(BaseModel):
-    """A device that answered the search (ONVIF Core, WS-Discovery); it says all this of itself."""
+    """A device that answered the discovery (ONVIF Core, WS-Discovery), with its own claims."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
@@ -93,7 +93,7 @@ class DiscoveredCamera(BaseModel):
 
 
 class DiscoveryResult(BaseModel):
-    """The devices found, or why none could be looked for."""
+    """The devices found, or why the discovery failed."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 

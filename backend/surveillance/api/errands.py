@@ -1,4 +1,4 @@
-"""What detectors are asked to do: the stream of errands, and how they take and answer one."""
+"""Endpoints of detector tasks: their stream, and how detectors claim and complete them."""
 
 from typing import Any, cast
 
@@ -31,21 +31,21 @@ from vigil_contracts.errands import MAX_RESULT_LENGTH, ClaimedErrand, DiscoveryR
 
 
 class ErrandsView(APIView):
-    """Errands as they come up."""
+    """The stream of detector tasks."""
 
     scopes = {"GET": INQUIRERS}  # noqa: RUF012 read only
     renderer_classes = (EventStreamRenderer, JSONRenderer)
 
     @extend_schema(
-        summary="What is asked of the detector",
+        summary="Stream detector tasks",
         responses={(200, "text/event-stream"): OpenApiTypes.STR},
     )
     def get(self, request: Request) -> HttpResponse:
-        """Server-sent events named `errand`, each a `vigil_contracts.errands.Errand`; at first all that hold now.
+        """Streams server-sent events named `errand`, each a `vigil_contracts.errands.Errand`; current ones first.
 
-        A detector's token hears of its camera, a pipeline's of all, a prober's only of what is to be claimed. What
-        one event says holds until its time is over; repeating one does no harm. The stream ends about every ten
-        minutes; come back.
+        A detector's token receives tasks for its camera, a pipeline's for all cameras, a prober's only those to
+        claim. A task is valid until it expires; repeating it is harmless. The stream ends about every ten minutes;
+        reconnect.
         """
         token = _token(request)
         hears = PROBER if scope_of(request) == Scope.PROBER else str(token.camera_id or "")
@@ -53,13 +53,13 @@ class ErrandsView(APIView):
 
 
 class ErrandClaimView(APIView):
-    """Taking an errand."""
+    """Claim a detector task."""
 
     scopes = {"POST": INQUIRERS}  # noqa: RUF012
 
-    @extend_schema(summary="Take an errand", request=None, responses={200: ClaimedErrand})
+    @extend_schema(summary="Claim a detector task", request=None, responses={200: ClaimedErrand})
     def post(self, request: Request, errand_id: Any) -> Response:
-        """What is needed to do it, the stream's credentials included. 409 when somebody else has taken it."""
+        """Returns what the task needs, including the stream's credentials. 409 if another detector has claimed it."""
         inquiry = _inquiry(request, errand_id)
         with answered():
             inquiry_claim(inquiry=inquiry, token=str(_token(request).public_id), now=timezone.now())
@@ -76,18 +76,18 @@ class ErrandClaimView(APIView):
 
 
 class ErrandAnswerView(APIView):
-    """Answering an errand."""
+    """Complete a detector task."""
 
     scopes = {"POST": INQUIRERS}  # noqa: RUF012
     parser_classes = (MultiPartParser, BoundedJSONParser)
 
     @extend_schema(
-        summary="Answer an errand",
+        summary="Complete a detector task",
         request={"multipart/form-data": ErrandAnswerFieldsSerializer},
         responses={204: None},
     )
     def post(self, request: Request, errand_id: Any) -> Response:
-        """Keeps the result, with a picture of a stream that was tried. 409 unless this token has taken the errand."""
+        """Stores the result, with an image of a tested stream. 409 unless this token has claimed the task."""
         inquiry = _inquiry(request, errand_id)
         data = cast("QueryDict", request.data)
         with answered():
@@ -103,19 +103,19 @@ class ErrandAnswerView(APIView):
 
 
 class FramesView(APIView):
-    """Live pictures on their way in."""
+    """Receive live frames."""
 
     scopes = {"POST": SENDERS}  # noqa: RUF012
 
     @extend_schema(
-        summary="Send a live picture",
+        summary="Send a live frame",
         request={"image/jpeg": OpenApiTypes.BINARY},
         responses={204: None},
     )
     def post(self, request: Request, camera_id: int) -> HttpResponse:
-        """A JPEG for those who look at the camera at this moment; `X-Timestamp` says when it was taken (Unix time).
+        """Receives a JPEG for the camera's current viewers; `X-Timestamp` is the time of the frame (Unix time).
 
-        Send them one by one on a kept-alive connection, while an errand says that they are wanted.
+        Send frames one by one on a kept-alive connection, while a task requests them.
         """
         camera = camera_for(principal_of(request), camera_id)
         return HttpResponse(status=204, headers={HEADER: f"frames {camera.pk}", "Cache-Control": "no-store"})

@@ -26,6 +26,6 @@ def answered() -> Iterator[None]:
     except ReadOnlyCameraError:
         raise ConflictError("This camera is managed by kubectl; change its resource in the cluster.") from None
     except AlreadyClaimedError:
-        raise ConflictError("This errand is not yours to do: another detector has it, or it is over.") from None
+        raise ConflictError("This task is unavailable: another detector has claimed it, or it has ended.") from None
     except (StorageUnavailableError, DecoderUnavailableError) as error:
         raise ServiceUnavailableError(str(error)) from None

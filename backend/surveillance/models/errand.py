@@ -1,4 +1,4 @@
-"""What detectors are asked to do. Rows live for seconds or minutes; see `surveillance.services.errands`."""
+"""Detector tasks. Rows live for seconds or minutes; see `surveillance.services.errands`."""
 
 import uuid
 from typing import ClassVar
@@ -14,9 +14,9 @@ from vigil_contracts.names import StreamTransport
 
 
 class Notice(models.Model):
-    """Something that detectors should know until `expires_at`; `number` grows when it is said anew.
+    """A notice to detectors, valid until `expires_at`; `number` increases when it is given again.
 
-    One row for each kind and camera. No foreign key: that a camera is gone is a notice, too.
+    One row per kind and camera. No foreign key: the deletion of a camera also causes a notice.
     """
 
     kind = models.CharField(max_length=16, choices=[(kind.value, kind.value) for kind in ErrandKind])
@@ -34,7 +34,7 @@ class Notice(models.Model):
 
 
 class InquiryState(models.TextChoices):
-    """How far it is."""
+    """The state of a task."""
 
     PENDING = "pending", "Waits for a detector"
     RUNNING = "running", "A detector is at it"
@@ -42,9 +42,9 @@ class InquiryState(models.TextChoices):
 
 
 class Inquiry(models.Model):
-    """A question that a detector answers: does this stream give pictures, which cameras are in the network?
+    """A task with a result: a stream test, or a discovery of cameras.
 
-    The stream of an unsaved camera is here, encrypted, only until the answer has come.
+    The stream of an unsaved camera is stored encrypted, and only until the result has arrived.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -1,4 +1,4 @@
-"""What is asked of detectors, and what they answer: the backend itself never opens a camera's URL."""
+"""Create detector tasks and store their results: the backend itself never opens a camera's URL."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -27,9 +27,9 @@ from vigil_contracts.stream_url import (
 )
 
 UNCLAIMED_SECONDS = 10.0
-"""A detector that is there takes an errand within a second."""
+"""An available detector claims a task within a second."""
 UNFINISHED_SECONDS = 70.0
-"""A probe takes no longer than 58 s: a stream without a decodable picture is known by then."""
+"""A probe takes at most 58 s: by then a stream without a decodable frame is detected."""
 KEPT_SECONDS = 600.0
 CONFIGURATION_SECONDS = 30.0
 NOBODY_THERE = (
@@ -40,11 +40,11 @@ NOT_FINISHED = "The detector that took it has not answered. Try again."
 
 
 class AlreadyClaimedError(Exception):
-    """Another detector does it, or it is over."""
+    """Another detector has claimed the task, or it has ended."""
 
 
 def notice_give(*, kind: ErrandKind, camera_ids: Iterable[int], expires_at: datetime, number: int) -> None:
-    """Tells detectors something about cameras; `number` is another than when it was told before."""
+    """Give detectors a notice about cameras; a new `number` distinguishes it from an earlier one."""
     rows = [
         Notice(kind=kind.value, camera_id=camera_id, number=number, expires_at=expires_at)
         for camera_id in sorted(set(camera_ids))
@@ -55,7 +55,7 @@ def notice_give(*, kind: ErrandKind, camera_ids: Iterable[int], expires_at: date
 
 
 def configuration_changed(*, camera_id: int, now: datetime) -> None:
-    """The camera's detector is to ask for its configuration now, once this transaction is committed."""
+    """Make the camera's detector fetch its configuration after this transaction is committed."""
     notice_give(
         kind=ErrandKind.CONFIGURATION,
         camera_ids=[camera_id],
@@ -65,12 +65,12 @@ def configuration_changed(*, camera_id: int, now: datetime) -> None:
 
 
 def number_of(now: datetime) -> int:
-    """A notice's number: microseconds, since two changes in one second are two."""
+    """Return a notice's number: microseconds, so that two changes within a second differ."""
     return int(now.timestamp() * 1_000_000)
 
 
 def probe_camera(*, camera: Camera, user: User, now: datetime) -> Inquiry:
-    """Asks for a try at a saved camera's stream."""
+    """Request a test of a saved camera's stream."""
     inquiry = Inquiry(
         kind=ErrandKind.PROBE.value, camera=camera, user=user, transport=camera.transport, created_at=now
     )
@@ -78,7 +78,7 @@ def probe_camera(*, camera: Camera, user: User, now: datetime) -> Inquiry:
 
 
 def probe_stream(*, values: dict[str, Any], user: User, now: datetime) -> Inquiry:
-    """Asks for a try at a stream that is no camera yet. Raises InvalidInputError that names the field."""
+    """Request a test of a stream without a camera. Raises InvalidInputError that names the field."""
     url = stream_url(_with_credentials(values), policy=settings.VIGIL_CAMERA_ADDRESSES)
     inquiry = Inquiry(
         kind=ErrandKind.PROBE.value,
@@ -91,12 +91,12 @@ def probe_stream(*, values: dict[str, Any], user: User, now: datetime) -> Inquir
 
 
 def discovery_begin(*, user: User, now: datetime) -> Inquiry:
-    """Asks for the cameras of the detectors' network."""
+    """Request a discovery of the cameras in the detectors' network."""
     return _begin(Inquiry(kind=ErrandKind.DISCOVERY.value, user=user, created_at=now), {}, None)
 
 
 def inquiry_claim(*, inquiry: Inquiry, token: str, now: datetime) -> None:
-    """Gives it to one detector. Raises AlreadyClaimedError."""
+    """Assign the task to one detector. Raises AlreadyClaimedError."""
     taken = Inquiry.objects.filter(pk=inquiry.pk, state=InquiryState.PENDING).update(
         state=InquiryState.RUNNING, claimed_by=token, claimed_at=now
     )
@@ -107,9 +107,9 @@ def inquiry_claim(*, inquiry: Inquiry, token: str, now: datetime) -> None:
 def inquiry_answer(
     *, inquiry: Inquiry, token: str, result: ProbeResult | DiscoveryResult, snapshot: bytes | None
 ) -> None:
-    """Keeps the answer of the detector that claimed it. Raises AlreadyClaimedError, or InvalidInputError.
+    """Store the result of the detector that claimed the task. Raises AlreadyClaimedError or InvalidInputError.
 
-    Raises DecoderUnavailableError where the snapshot could not be checked.
+    Raises DecoderUnavailableError if the snapshot could not be checked.
     """
     values = result.model_dump(mode="json")
     values["message"] = redact(values["message"], secrets_of(stream_of(inquiry) or "-"))
@@ -123,7 +123,7 @@ def inquiry_answer(
 
 
 def inquiries_settle(*, now: datetime, inquiry: Inquiry | None = None) -> None:
-    """Ends what nobody has taken or finished in time, with words that say so, and forgets what is old."""
+    """End tasks that were not claimed or finished in time, with a message, and delete old ones."""
     everything = Inquiry.objects.all() if inquiry is None else Inquiry.objects.filter(pk=inquiry.pk)
     unclaimed = Q(state=InquiryState.PENDING, created_at__lt=now - timedelta(seconds=UNCLAIMED_SECONDS))
     unfinished = Q(state=InquiryState.RUNNING, claimed_at__lt=now - timedelta(seconds=UNFINISHED_SECONDS))
@@ -143,7 +143,7 @@ def inquiries_settle(*, now: datetime, inquiry: Inquiry | None = None) -> None:
 
 
 def stream_of(inquiry: Inquiry) -> str:
-    """The stream to try, with its credentials."""
+    """Return the stream to test, with its credentials."""
     return inquiry.camera.rtsp_url if inquiry.camera is not None else inquiry.rtsp_url
 
 

@@ -1,7 +1,7 @@
-"""The stream of errands: what holds now is read from the database for all streams of a process, a few times a second.
+"""The stream of detector tasks: the current ones are read for all streams of a process, a few times a second.
 
-A stream gets what holds when it begins, and then whatever is new or said anew. Nothing is a message that could be
-lost: a detector that was away finds everything that still holds.
+A stream starts with the current tasks and continues with new and repeated ones. No task is lost during a
+disconnection: a detector that reconnects receives all that are still valid.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.25
 PROBER = "prober"
-"""The value of a prober's stream. Another's is its camera's number, or empty: it hears everything."""
+"""The value of a prober's stream. Other streams have their camera's id, or empty: they receive all tasks."""
 Key = tuple[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """An errand that holds now. `number`: another one when it is said anew."""
+    """A current task. `number` changes when it is given again."""
 
     number: int
     camera_id: int | None
@@ -36,7 +36,7 @@ class Posted:
 
 
 def errands_now() -> dict[Key, Posted]:
-    """All that hold, by their keys."""
+    """Return the current tasks by their keys."""
     now, found = timezone.now(), dict[Key, Posted]()
     for notice in Notice.objects.filter(expires_at__gt=now):
         left = (notice.expires_at - now).total_seconds() if notice.kind == ErrandKind.LIVE else None
@@ -50,7 +50,7 @@ def errands_now() -> dict[Key, Posted]:
 
 
 def _read() -> dict[Key, Posted]:
-    """The same in a thread of its own, where no request opens and closes the connection."""
+    """Read the tasks in a thread where no request manages the database connection."""
     close_old_connections()
     try:
         return errands_now()
@@ -63,7 +63,7 @@ def _event(errand: Errand) -> bytes:
 
 
 def is_heard(value: str, kind: ErrandKind, camera_id: int | None) -> bool:
-    """Whether a stream of this value tells of an errand: a prober's only of what is to be claimed."""
+    """Return whether a stream with this value receives a task: a prober's only those to claim."""
     if value == PROBER:
         return kind in {ErrandKind.PROBE, ErrandKind.DISCOVERY}
     return not value or value == str(camera_id)
@@ -71,21 +71,21 @@ def is_heard(value: str, kind: ErrandKind, camera_id: int | None) -> bool:
 
 @dataclass(eq=False, slots=True)
 class _Reader:
-    """One stream. What was not yet written is kept once for each key, so that a slow reader costs little."""
+    """One stream. Unsent tasks are kept once per key, so that a slow reader takes little memory."""
 
     value: str
     waiting: dict[Key, bytes] = field(default_factory=dict)
     has_news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def offer(self, key: Key, posted: Posted) -> None:
-        """Leaves it, if it is the reader's."""
+        """Queue the task if the reader may receive it."""
         if is_heard(self.value, ErrandKind(key[0]), posted.camera_id):
             self.waiting[key] = posted.content
             self.has_news.set()
 
 
 class ErrandStreams:
-    """Writes them; polls only while there are streams."""
+    """Writes the streams; polls only while there are any."""
 
     def __init__(self) -> None:
         self._readers: set[_Reader] = set()
@@ -112,8 +112,8 @@ class ErrandStreams:
         while self._readers:
             try:
                 found = await asyncio.get_running_loop().run_in_executor(self._executor, _read)
-            except Exception as error:  # noqa: BLE001 streams outlive a database that is away
-                logger.warning("errands cannot be read: %s", type(error).__name__)
+            except Exception as error:  # noqa: BLE001 streams survive an unavailable database
+                logger.warning("could not read detector tasks: %s; retrying", type(error).__name__)
             else:
                 for key, posted in found.items():
                     known = self._known.get(key)
@@ -125,7 +125,7 @@ class ErrandStreams:
 
 
 async def _write(reader: _Reader, stream: Stream) -> None:
-    # Not all at the same time, so that they do not all come back at the same time.
+    # Random, so that detectors do not all reconnect at the same time.
     ends_at = time.monotonic() + MAX_AGE_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311 no secret
     while time.monotonic() < ends_at:
         try:
