@@ -287,9 +287,7 @@ def test_access(parties: dict[str, APIClient], url_of: Url, method: str) -> None
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_what_is_foreign_looks_like_what_does_not_exist(
-    parties: dict[str, APIClient], url_of: Url, method: str
-) -> None:
+def test_foreign_objects_are_not_found(parties: dict[str, APIClient], url_of: Url, method: str) -> None:
     wrong = []
     for path in [path for path in _paths(method) if "{" in path]:
         missing_url = "/api/" + re.sub(r"{(token|invitation|message|probe|discovery|errand)}", str(UUID(int=0)), path)
@@ -343,7 +341,7 @@ def test_bad_header_is_401(db: None, header: str) -> None:
     assert "detail" in answer.json()
 
 
-def test_user_who_is_switched_off_is_out(anna: Party) -> None:
+def test_deactivated_user_is_rejected(anna: Party) -> None:
     User.objects.filter(pk=anna.user.pk).update(is_active=False)
     assert anna.client.get("/api/cameras/").status_code == 401
 

@@ -125,7 +125,7 @@ def _animated_gif() -> bytes:
         (b"\xff\xd8" + b"x" * (2 * 1024 * 1024), "at most 2 MB"),
     ],
 )
-def test_picture_that_is_none_is_refused(
+def test_file_that_is_not_an_image_is_rejected(
     detector: Party, camera: Camera, media: Path, content: bytes, words: str
 ) -> None:
     answer = send(detector, camera, image=content)

@@ -169,7 +169,7 @@ def test_admin_and_commands(anna: Party, root: Party, camera: Camera, capsys: py
     assert (entry.via, entry.actor_id, entry.changes["scope"]) == ("system", None, [None, "pipeline"])
 
 
-def test_who_reads_what(
+def test_read_permissions(
     anna: Party,
     viewer: Party,
     site_operator: Party,

@@ -61,7 +61,7 @@ def test_an_alert_without_a_picture_gets_one(detector: Party, camera: Camera, me
     assert len(files_in(media)) == 1
 
 
-def test_a_picture_without_its_alert_is_refused_for_good(
+def test_image_without_its_alert_is_rejected_permanently(
     detector: Party, pipeline: Party, camera: Camera, media: Path
 ) -> None:
     answer = send_picture(detector, camera, picture())

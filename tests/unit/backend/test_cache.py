@@ -142,7 +142,7 @@ def test_cache_that_is_away_or_cannot_be_decrypted_is_no_error(
     assert pipeline.client.get("/api/active-cameras/").json() == first
 
 
-def test_new_superuser_is_not_told_that_nothing_has_changed(make_user: Callable[..., User], camera: Camera) -> None:
+def test_new_superuser_gets_a_new_camera_list(make_user: Callable[..., User], camera: Camera) -> None:
     user = make_user("dora")
     dora = party(user, Scope.USER)
     before = dora.client.get("/api/active-cameras/")

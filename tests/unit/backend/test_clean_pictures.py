@@ -160,7 +160,7 @@ def _used() -> float:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_what_is_no_picture_is_refused_within_a_second(name: str) -> None:
+def test_non_image_is_rejected_within_a_second(name: str) -> None:
     def refused() -> None:
         with pytest.raises(InvalidPictureError):
             clean_picture(HOSTILE[name])

@@ -49,7 +49,7 @@ def test_a_clip_follows_its_alert_once(
     assert ben.client.get(path).status_code == 404
 
 
-def test_a_clip_without_its_alert_is_refused_for_good(detector: Party, camera: Camera, mp4: bytes) -> None:
+def test_clip_without_its_alert_is_rejected_permanently(detector: Party, camera: Camera, mp4: bytes) -> None:
     answer = send_clip(detector, camera, mp4)
     assert answer.status_code == 409
     assert "send the alert first" in answer.json()["detail"]

@@ -83,7 +83,7 @@ def test_entity_tag_changes_with_every_change(
     assert changed.headers["ETag"] != etag
 
 
-def test_entity_tag_is_no_one_elses(anna: Party, pipeline: Party, camera: Camera) -> None:
+def test_entity_tags_differ_between_images(anna: Party, pipeline: Party, camera: Camera) -> None:
     etag = anna.client.get("/api/active-cameras/").headers["ETag"]
     assert pipeline.client.get("/api/active-cameras/", headers={"If-None-Match": etag}).status_code == 200
 

@@ -86,7 +86,7 @@ def test_stream_that_no_camera_may_have_is_not_tried(anna: Party, changes: dict[
     assert not Inquiry.objects.exists()
 
 
-def test_nobody_there_is_said_and_what_is_old_is_forgotten(anna: Party) -> None:
+def test_unclaimed_tasks_end_and_old_ones_are_deleted(anna: Party) -> None:
     probe = anna.client.post("/api/probes/", STREAM).json()["id"]
     Inquiry.objects.update(created_at=timezone.now() - timedelta(seconds=11))
     result = anna.client.get(f"/api/probes/{probe}/").json()["result"]
@@ -101,7 +101,7 @@ def test_tries_are_limited(anna: Party, settings: Settings) -> None:
     assert [anna.client.post("/api/probes/", STREAM).status_code for _ in range(3)] == [202, 202, 429]
 
 
-def test_change_of_a_camera_is_told(anna: Party, camera: Camera) -> None:
+def test_camera_change_is_announced(anna: Party, camera: Camera) -> None:
     Notice.objects.all().delete()
     anna.client.patch(f"/api/cameras/{camera.pk}/", {"name": "Door"})
     assert [(kind, key) for kind, key in errands_now()] == [("configuration", camera.pk)]

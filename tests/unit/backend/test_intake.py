@@ -102,7 +102,7 @@ def test_what_is_in_order_is_stored_as_the_view_stores_it(
 
 
 @pytest.mark.parametrize("changes", REFUSED.values(), ids=REFUSED)
-def test_what_is_not_in_order_is_the_views(camera: Camera, detector: Party, changes: dict[str, Any]) -> None:
+def test_invalid_alerts_are_left_to_the_view(camera: Camera, detector: Party, changes: dict[str, Any]) -> None:
     wrong, right = sent(detector, camera, **changes), sent(detector, camera, event_id="event-right")
     refused, stored = answers([wrong, right])
     assert refused is None
@@ -179,7 +179,7 @@ def test_a_group_costs_as_many_queries_as_one_alert(
             assert None not in answers(group)
 
 
-def test_everybody_who_wants_an_alert_of_the_group_hears_of_it(
+def test_all_matching_subscriptions_of_a_group_are_notified(
     camera: Camera, anna: Party, ben: Party, pipeline: Party, site: Site, viewer: Party, root: Party
 ) -> None:
     other = Camera.objects.create(user=ben.user, name="Other", rtsp_url="rtsp://h/1")
@@ -383,7 +383,7 @@ ANOTHER_LOOK: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("changes", ANOTHER_LOOK.values(), ids=ANOTHER_LOOK)
-def test_what_is_out_of_the_ordinary_goes_the_whole_way(counted: list[Any], changes: dict[str, Any]) -> None:
+def test_unusual_requests_take_the_normal_path(counted: list[Any], changes: dict[str, Any]) -> None:
     inner = Inner()
     application = AlertIntake(inner, lambda group: [Answer(201, b"{}") for _ in group])
     ask(application)
@@ -415,7 +415,7 @@ def test_looks_are_bounded() -> None:
     assert len(application._headers) <= 64
 
 
-def test_those_who_come_meanwhile_are_a_group() -> None:
+def test_requests_arriving_meanwhile_form_a_group() -> None:
     groups: list[list[int]] = []
     goes_on, has_begun = threading.Event(), threading.Semaphore(0)
 
@@ -439,7 +439,7 @@ def test_those_who_come_meanwhile_are_a_group() -> None:
     assert len(groups) <= 5
 
 
-def test_whoever_waits_is_told_what_went_wrong_and_the_next_is_served() -> None:
+def test_waiting_request_gets_the_error_and_the_next_is_served() -> None:
     def work(group: Sequence[int]) -> list[int]:
         return [10 // item for item in group]
 

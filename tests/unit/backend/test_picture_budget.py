@@ -167,7 +167,7 @@ def test_a_picture_that_takes_too_much_memory_is_refused(
     assert Image.open(io.BytesIO(decoder.encoded_anew(_written(Image.new("RGB", SIZE), "PNG")))).size == SIZE
 
 
-def test_a_process_that_somebody_ends_is_not_the_pictures_fault(
+def test_killed_decoder_process_is_not_the_images_fault(
     decoder_with: Callable[[DecodingLimits], PictureDecoder],
 ) -> None:
     """An alert that is refused with 400 is lost; one that is answered with 503 comes again."""

@@ -191,7 +191,7 @@ def test_the_command_says_what_it_does(camera: Camera, settings: Settings) -> No
     assert ids() == []
 
 
-def test_of_several_processes_one_does_a_chore(camera: Camera) -> None:
+def test_only_one_process_runs_a_housekeeping_task(camera: Camera) -> None:
     assert housekeeping.chore_claim(name="sweep", now=NOW)
     assert not housekeeping.chore_claim(name="sweep", now=NOW + timedelta(hours=5))
     assert housekeeping.chore_claim(name="sweep", now=NOW + timedelta(hours=6))

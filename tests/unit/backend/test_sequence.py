@@ -35,7 +35,7 @@ def test_row_that_never_comes_is_waited_for_until_its_writer_is_done_and_for_no_
     assert order.take({12: "b"}, writing=SECOND, now=0.6) == ["b"], "the second began later"
 
 
-def test_somebody_who_never_ends_does_not_silence_everything() -> None:
+def test_transaction_left_open_does_not_block_all_rows() -> None:
     order: InOrder[str] = InOrder(10)
     assert order.take({12: "b"}, writing=FIRST, now=0.0) == []
     order.note(FIRST)

@@ -137,7 +137,7 @@ def test_one_camera_that_cannot_be_read_leaves_the_others() -> None:
     assert answer.problems[2].startswith("detection.rules.0: Input tag 'levitation'")
 
 
-def test_what_is_not_understood_is_named_without_the_value() -> None:
+def test_invalid_field_is_named_without_its_value() -> None:
     secret = {"id": 2, "name": "gate", "rtsp_url": {"url": "rtsp://u:hush@h/"}, "revision": ["hush"]}
     with client(lambda _: httpx.Response(200, json=[secret])) as api:
         answer = api.active_cameras().value
@@ -176,7 +176,7 @@ def test_where_many_tokens_are_not_to_be_had_they_are_asked_for_one_by_one() -> 
     assert tokens_from(before, 7, 8) == {7: "a"}
 
 
-def test_an_api_that_fails_is_not_asked_one_by_one() -> None:
+def test_failing_api_is_not_called_for_each_camera() -> None:
     asked: list[str] = []
 
     def fail(request: httpx.Request) -> httpx.Response:

@@ -75,7 +75,7 @@ def test_a_single_false_alarm_is_told_and_undone(client: Client, camera: Camera)
 
 @pytest.mark.parametrize("action", ["acknowledge", "resolve", "false-positive"])
 @pytest.mark.parametrize("role", [None, Role.VIEWER])
-def test_who_may_only_look_changes_nothing(camera: Camera, action: str, role: Role | None) -> None:
+def test_viewers_cannot_change_anything(camera: Camera, action: str, role: Role | None) -> None:
     ids = _alerts(camera)
     other = User.objects.create_user("other")
     if role is not None and camera.site is not None:
@@ -87,7 +87,7 @@ def test_who_may_only_look_changes_nothing(camera: Camera, action: str, role: Ro
     assert _states(ids) == [(False, False, False)] * 3
 
 
-def test_nobody_takes_back_what_another_resolved(client: Client, camera: Camera) -> None:
+def test_only_the_resolving_user_can_undo_it(client: Client, camera: Camera) -> None:
     ids = _alerts(camera, 1)
     changes = _act(client, "resolve", ids=ids)
     operator = User.objects.create_user("operator")

@@ -131,7 +131,7 @@ def test_resolving_judging_and_undoing(client: Client, anna: User) -> None:
     assert not Alert.objects.get(pk=second).acknowledged
 
 
-def test_an_alert_says_why_it_fired(client: Client, anna: User) -> None:
+def test_alert_shows_its_trigger(client: Client, anna: User) -> None:
     camera = add_camera(anna)
     (alert_id,) = add_alerts(camera, 1, alert_type="loitering", rule="linger", zone="Gate", zone_seconds=61.6)
     for path in (f"/dashboard/alerts/{alert_id}/", f"/dashboard/alerts/{alert_id}/preview/"):

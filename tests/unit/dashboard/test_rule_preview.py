@@ -157,7 +157,7 @@ def test_saving_changes_what_was_edited_and_nothing_else(client: Client, camera:
     assert answer.json()["version"] == camera.updated_at.isoformat()
 
 
-def test_what_somebody_else_changed_is_not_overwritten(client: Client, camera: Camera) -> None:
+def test_concurrent_change_is_not_overwritten(client: Client, camera: Camera) -> None:
     version = camera.updated_at.isoformat()
     camera.save()
     answer = post(client, camera, "save", {"version": version, "detection": {"zones": [DRIVE]}})

@@ -165,7 +165,7 @@ def _fails() -> None:
     raise RuntimeError("CUDA error: device-side assert triggered")
 
 
-def test_a_model_that_fails_with_every_picture_is_told(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+def test_model_failing_with_every_frame_is_reported(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     stage.begin()
     stage.until(lambda: stage.beat().reason is Reason.STREAMING)
     assert stage.cameras.analysis_problem() is None
@@ -189,7 +189,7 @@ def test_a_model_that_fails_with_every_picture_is_told(stage: Stage, caplog: pyt
     assert stage.cameras.streaming() == 1
 
 
-def test_a_model_that_hangs_is_told(stage: Stage) -> None:
+def test_hanging_model_is_reported(stage: Stage) -> None:
     stage.begin()
     stage.until(lambda: stage.beat().reason is Reason.STREAMING)
     goes_on = threading.Event()
@@ -203,7 +203,7 @@ def test_a_model_that_hangs_is_told(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("error", [ModelInvalidError("no such model"), RuntimeError("GPU out of memory")])
-def test_a_model_that_cannot_be_had_is_told_and_tried_again(
+def test_unavailable_model_is_reported_and_retried(
     stage: Stage, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vigil_contracts.backoff.random.uniform", lambda low, high: 0.04)
@@ -214,7 +214,7 @@ def test_a_model_that_cannot_be_had_is_told_and_tried_again(
     stage.until(lambda: stage.beat().reason is Reason.STREAMING)
 
 
-def test_an_analysis_that_breaks_off_begins_anew(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_analysis_is_restarted(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     broke: list[str] = []
 
     def breaks(pipeline: CameraPipeline, *_: Any, has_picture: bool) -> None:
@@ -280,9 +280,7 @@ def test_an_alert_that_a_read_only_disk_refused_is_written_once_later(
     assert (stage.spool.waiting().alerts, len(refusals)) == (1, asked)
 
 
-def test_a_new_camera_whose_configuration_is_not_understood_says_so(
-    stage: Stage, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_invalid_configuration_of_a_new_camera_is_reported(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(3):
         stage.cameras.want(NOT_UNDERSTOOD)
 
@@ -295,7 +293,7 @@ def test_a_new_camera_whose_configuration_is_not_understood_says_so(
     assert not stage.cameras.reporters()
 
 
-def test_a_watched_camera_whose_new_configuration_is_not_understood_is_watched_on_and_says_so(stage: Stage) -> None:
+def test_invalid_new_configuration_is_reported_and_the_former_one_kept(stage: Stage) -> None:
     stage.begin()
     stage.until(lambda: stage.beat().reason is Reason.STREAMING)
     asked = stage.model.asked

@@ -27,7 +27,7 @@ from vigil_operator.core.quantities import canonical_quantity
         (None, {"a": 1}, False),
     ],
 )
-def test_what_we_want_is_there_or_not(observed: object, desired: object, same: bool) -> None:
+def test_desired_fields_are_covered_or_not(observed: object, desired: object, same: bool) -> None:
     assert covers(observed, desired) is same
 
 

@@ -60,7 +60,7 @@ def facts(**changes: Any) -> Facts:
     return replace(base, **changes)
 
 
-def test_a_camera_that_works_is_said_to() -> None:
+def test_diagnosis_of_a_working_camera() -> None:
     found = diagnose(facts())
     assert found.verdict.startswith("Nothing is wrong")
     assert [step.state.value for step in found.steps] == ["ok"] * len(found.steps)
@@ -110,7 +110,7 @@ def step(found: Diagnosis, name: str) -> Step:
     return next(step for step in found.steps if step.name == name)
 
 
-def test_a_pod_that_nobody_has_placed_yet_is_no_fault() -> None:
+def test_unscheduled_pod_is_not_a_fault_yet() -> None:
     found = diagnose(facts(children=replace(facts().children, pods=(UNSCHEDULED,))))
     assert step(found, "Scheduling").state is StepState.WAITING
 
@@ -127,7 +127,7 @@ def test_the_class_is_the_one_in_use() -> None:
     assert step(diagnose(facts(classes=classes)), "Class").text == "gpu: ultralytics, 1 x nvidia.com/gpu."
 
 
-def test_what_would_make_an_alert_is_said_where_there_is_none() -> None:
+def test_diagnosis_without_alerts_names_what_creates_one() -> None:
     watchful = camera_spec(detection={"classes": ["person"], "minimumConfidence": 0.6})
     found = step(diagnose(facts(camera=camera(spec=watchful))), "Alerts")
     assert found.text == "None so far. Looks for person from a confidence of 0.6, armed always."
@@ -147,7 +147,7 @@ def replace_row(**changes: Any) -> CameraSummary:
         (500, "The API answers with an error (GET /x: ConnectError). See the backend's log."),
     ],
 )
-def test_an_api_that_does_not_tell_is_told_in_words(status: int | None, words: str) -> None:
+def test_api_errors_are_described(status: int | None, words: str) -> None:
     assert api_problem(ApiError("GET /x: ConnectError", status=status)).startswith(words)
 
 

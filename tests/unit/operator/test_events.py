@@ -40,7 +40,7 @@ def world() -> World:
     return World()
 
 
-def test_the_same_is_said_once_in_a_while(world: World) -> None:
+def test_same_event_is_recorded_only_once_in_a_while(world: World) -> None:
     assert world.warn(GATE, "StreamTimeout", "No picture for 12 s.") == 1
     assert world.warn(GATE, "StreamTimeout", "No picture for 13 s.") == 0
     assert world.warn(YARD, "StreamTimeout", "No picture for 12 s.") == 1

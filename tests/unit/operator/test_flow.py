@@ -231,14 +231,14 @@ def test_switched_off_in_the_api_everything_goes(world: World) -> None:
     assert world.quiet() == []
 
 
-def test_what_was_deleted_while_nobody_watched_is_made_again_with_the_same_token(world: World) -> None:
+def test_objects_deleted_during_downtime_are_recreated_with_the_same_token(world: World) -> None:
     del world.server.objects[DEPLOYMENT_PATH]
     world.settle()
     assert DEPLOYMENT_PATH in world.server.objects
     assert world.api.tokens == 1
 
 
-def test_an_edit_of_an_owned_spec_is_put_back_and_said(world: World) -> None:
+def test_edit_of_an_owned_spec_is_reverted_and_reported(world: World) -> None:
     edited = world.server.objects[CAMERA_PATH]
     edited["spec"] = camera_spec(active=False)
     edited["metadata"] = {**edited["metadata"], "resourceVersion": "900", "generation": 5}
@@ -259,7 +259,7 @@ def test_a_rotated_password_reaches_the_secret_and_restarts_the_pod(world: World
     assert world.api.tokens == 1
 
 
-def test_an_api_that_is_away_is_said_after_a_while_and_harms_nothing(world: World) -> None:
+def test_api_outage_is_reported_after_a_while(world: World) -> None:
     world.api.away = True
     world.settle(1)
     assert world.ready_reason() == "Starting"
@@ -345,7 +345,7 @@ def test_the_detectors_words_reach_the_status(world: World) -> None:
     assert world.quiet() == []
 
 
-def test_a_camera_that_nobody_has_foreseen_does_not_end_the_care_for_the_others(
+def test_unexpected_error_for_one_camera_does_not_stop_the_others(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     reconcile, seen = world.reconciler.reconcile, []

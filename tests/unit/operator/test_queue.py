@@ -41,7 +41,7 @@ def test_no_two_workers_get_one_camera() -> None:
     run(scenario)
 
 
-def test_who_has_no_detector_goes_first_and_nobody_waits_for_ever() -> None:
+def test_cameras_without_a_detector_go_first_and_none_starves() -> None:
     async def main() -> None:
         queue = WorkQueue(lambda key: key.name.startswith("new"))
         new, old = (

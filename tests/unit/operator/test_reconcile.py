@@ -103,7 +103,7 @@ def test_a_new_camera_gets_its_secret_and_then_its_deployment() -> None:
 @pytest.mark.parametrize(
     "pods", [(), (pod(),), (pod(unschedulable=NO_GPU),), (pod(ready=False),)], ids=["none", "runs", "waits", "starts"]
 )
-def test_carried_out_there_is_nothing_left_to_do(pods: tuple[Pod, ...]) -> None:
+def test_no_change_is_left_after_applying(pods: tuple[Pod, ...]) -> None:
     start = situation()
     second = carried_out(start, settle(start), pods)
     third = carried_out(second, settle(second), pods)
@@ -142,7 +142,7 @@ def test_switched_off_its_objects_go() -> None:
     assert "detector" not in decision.status
 
 
-def test_an_invalid_edit_blinds_nobody() -> None:
+def test_invalid_edit_stops_no_detector() -> None:
     start = situation()
     running = carried_out(start, settle(start), (pod(),))
     broken = camera_from_body(camera_body(spec=camera_spec(detection={"minimumConfidence": 2})))

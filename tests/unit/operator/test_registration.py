@@ -131,7 +131,7 @@ def test_a_changed_secret_reaches_the_row_and_restarts_the_detector(world: World
         ),
     ],
 )
-def test_credentials_that_are_not_there_are_said_and_blind_nobody(
+def test_missing_credentials_are_reported_and_stop_no_detector(
     world: World, data: dict[str, str] | None, words: str
 ) -> None:
     if data is None:
@@ -194,7 +194,7 @@ def test_while_the_api_is_away_a_new_one_says_so_and_then_comes() -> None:
     assert condition(world, "Synced")["reason"] == "Synced"
 
 
-def test_what_the_api_refuses_is_said_in_its_words() -> None:
+def test_api_refusal_is_shown_with_its_text() -> None:
     world = World()
     world.api.cameras = []
     world.api.refusal = json.dumps({"owner": ["must be the name of an active user"]})
@@ -208,7 +208,7 @@ def test_what_the_api_refuses_is_said_in_its_words() -> None:
     assert condition(world, "Synced")["reason"] == "Synced"
 
 
-def test_a_row_that_somebody_deleted_is_made_anew_with_a_token_of_its_own(world: World) -> None:
+def test_deleted_row_is_recreated_with_a_new_token(world: World) -> None:
     world.api.rows.clear()
     world.now += 61
     world.settle()

@@ -93,7 +93,7 @@ def test_a_state_says_what_the_status_says() -> None:
     )
 
 
-def test_before_there_is_anything_to_say_nothing_is_said() -> None:
+def test_no_report_before_the_first_status() -> None:
     assert state_of(camera()) is None
     assert state_of(camera(camera_id=None, status=status())) is None
 
@@ -117,7 +117,7 @@ def test_only_changes_are_told_and_many_at_once() -> None:
     assert [(state.camera, state.phase) for state in states.states] == [(3, "Degraded")]
 
 
-def test_a_resource_that_is_gone_is_told_once() -> None:
+def test_deleted_resource_is_reported_once() -> None:
     world = World()
     world.put(3)
     world.round()
@@ -126,7 +126,7 @@ def test_a_resource_that_is_gone_is_told_once() -> None:
     assert world.round() == []
 
 
-def test_what_was_refused_is_told_again() -> None:
+def test_rejected_reports_are_sent_again() -> None:
     world = World(refuses=True)
     world.put(3)
     assert world.round() == []
@@ -134,7 +134,7 @@ def test_what_was_refused_is_told_again() -> None:
     assert [len(states.states) for states in world.round()] == [1]
 
 
-def test_an_api_that_was_away_is_told_everything() -> None:
+def test_recovered_api_receives_all_reports() -> None:
     world = World()
     world.put(3)
     world.round()

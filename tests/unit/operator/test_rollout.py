@@ -37,7 +37,7 @@ def test_what_a_class_no_longer_says_waits_too() -> None:
     assert is_roll(build_deployment(plan(**GPU, nodeSelector={"zone": "a"})), build_deployment(plan(**GPU)))
 
 
-def test_a_replica_count_that_somebody_changed_is_put_back_at_once() -> None:
+def test_changed_replica_count_is_reverted_at_once() -> None:
     scaled = build_deployment(plan())
     scaled["spec"] = {**scaled["spec"], "replicas": 0}
     assert not is_roll(scaled, build_deployment(plan()))
@@ -60,7 +60,7 @@ def test_who_holds_a_place_may_change_again_and_who_does_not_run_needs_none() ->
     assert not gate.may_roll(KEYS[2], is_running=True)
 
 
-def test_a_camera_that_goes_gives_its_place_and_its_turn_away() -> None:
+def test_removed_camera_releases_its_slot_and_its_turn() -> None:
     gate = RolloutGate(1)
     for key in KEYS[:3]:
         gate.may_roll(key, is_running=True)

@@ -44,12 +44,12 @@ def test_of_a_listing_only_what_is_new_is_taken_in_whole() -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"busy", b"[]", b'{"items": [{"metadata": {}}]}'])
-def test_what_is_no_listing_is_not_taken_for_an_empty_one(text: bytes) -> None:
+def test_invalid_listing_is_not_an_empty_one(text: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the library's own words
         Listing.read(text)
 
 
-def test_a_change_names_its_camera_and_a_repetition_nobody() -> None:
+def test_only_real_changes_return_their_camera() -> None:
     store = Store()
     assert store.observe(CAMERA, camera_body()) == {KEY}
     assert store.observe(CAMERA, camera_body()) == set()
@@ -66,7 +66,7 @@ def test_an_older_version_never_replaces_a_newer_one() -> None:
     assert store.cameras[KEY].meta.generation == 2
 
 
-def test_a_deletion_told_late_does_not_take_the_successor() -> None:
+def test_late_deletion_does_not_remove_the_successor() -> None:
     store = Store()
     store.observe(CAMERA, camera_body(uid="new", version=20))
     assert store.forget(CAMERA, KEY, "old") == set()
@@ -82,7 +82,7 @@ def test_what_was_deleted_does_not_come_back_with_a_late_listing() -> None:
     assert KEY not in store.cameras
 
 
-def test_a_listing_takes_out_what_is_gone_but_not_what_is_newer_than_it() -> None:
+def test_listing_removes_deleted_objects_but_keeps_newer_ones() -> None:
     store = Store()
     store.observe(CAMERA, camera_body("gone", uid="g", version=5))
     store.observe(CAMERA, camera_body("newer", uid="n", version=50))

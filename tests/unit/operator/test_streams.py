@@ -55,7 +55,7 @@ def test_a_detector_that_fell_silent_is_not_called_streaming() -> None:
     assert (state.running, state.running_reason, state.phase) == (None, Reason.DETECTOR_NOT_REPORTING, None)
 
 
-def test_what_moves_while_all_is_well_is_left_alone() -> None:
+def test_changing_values_of_a_healthy_stream_are_not_updated() -> None:
     first = report(
         CameraPhase.STREAMING, Reason.STREAMING, width=768, height=432, codec="h264", frames_per_second=12.0,
         last_frame_time=NOW,
@@ -79,7 +79,7 @@ def test_what_moves_while_all_is_well_is_left_alone() -> None:
     assert stream_status(stopped, written)["lastFrameTime"] == "2026-03-01T12:03:00Z"
 
 
-def test_without_news_the_stream_stays_as_it_was_said() -> None:
+def test_stream_status_is_unchanged_without_a_report() -> None:
     assert stream_status(None, {"width": 768}) == {"width": 768}
 
 

@@ -74,12 +74,12 @@ def test_cameras_of_kubectl_are_never_touched() -> None:
     assert plan_sync([], [camera("gate", camera_id=None)], NAMESPACE).remove == ()
 
 
-def test_a_name_that_somebody_took_is_not_taken_from_them() -> None:
+def test_taken_name_is_not_reassigned() -> None:
     plan = plan_sync([configuration(7)], [camera("cam-7", camera_id=None)], NAMESPACE)
     assert [manifest["metadata"]["name"] for manifest in plan.apply] == ["cam-7-api"]
 
 
-def test_an_edit_is_put_back_whatever_it_was() -> None:
+def test_any_edit_is_reverted() -> None:
     edits: list[dict[str, Any]] = [
         {"active": False},
         {"detectorClassName": "gpu-shared"},

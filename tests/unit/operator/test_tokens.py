@@ -36,7 +36,7 @@ async def ask(tokens: DetectorTokens, api: Api, camera_ids: Collection[int]) -> 
     return await asyncio.wait_for(asyncio.gather(*asking, return_exceptions=True), timeout=10)
 
 
-def test_who_asks_while_a_request_is_on_its_way_goes_into_the_next() -> None:
+def test_requests_during_a_call_go_into_the_next_batch() -> None:
     async def main() -> None:
         api = Api()
         tokens = DetectorTokens(api)
@@ -65,7 +65,7 @@ def test_a_camera_that_the_api_does_not_know_fails_alone() -> None:
     asyncio.run(main())
 
 
-def test_an_api_that_is_away_is_told_to_all_who_asked_and_asked_again_later() -> None:
+def test_api_outage_fails_all_waiting_requests_and_is_retried() -> None:
     async def main() -> None:
         api = Api()
         api.failure = ApiError("POST /api/detector-tokens/: ConnectError")

@@ -38,7 +38,7 @@ def world() -> World:
     return World()
 
 
-def test_what_no_watch_has_told_for_long_means_that_it_is_dead(world: World) -> None:
+def test_overdue_report_means_a_dead_watch(world: World) -> None:
     assert world.list_and_wait(10, seconds=UNTOLD_LIMIT_SECONDS - 1) == []
     (problem,) = world.list_and_wait(10, seconds=2)
     assert problem.startswith("watch: last 121 s ago")
@@ -73,7 +73,7 @@ def test_a_watch_that_is_busy_with_others_is_alive(world: World) -> None:
     assert world.health.problems() == []
 
 
-def test_of_what_is_gone_nobody_has_to_tell(world: World) -> None:
+def test_deleted_objects_owe_no_report(world: World) -> None:
     world.list_and_wait(10, 10, seconds=1)
     world.tell(CAMERA, "DELETED", camera_body("cam-2", version=11))
     assert world.list_and_wait() == []

@@ -65,7 +65,7 @@ def test_a_new_address_makes_a_new_certificate_and_a_lost_one_does_not(certifica
 
 
 @pytest.mark.parametrize("content", [b"", b"-----BEGIN CERTIFICATE-----\ncut"])
-def test_a_damaged_file_is_made_anew(certificate: Certificate, content: bytes) -> None:
+def test_damaged_file_is_created_again(certificate: Certificate, content: bytes) -> None:
     certificate.ensure(NAMES, ADDRESSES)
     for file in (certificate.key_file, certificate.certificate_file):
         file.write_bytes(content)

@@ -78,7 +78,7 @@ def test_the_channels_of_a_recorder_are_cameras_of_their_own(api: Api, cameras: 
     assert "channel" not in book.path.read_text()
 
 
-def test_a_camera_whose_address_cannot_be_read_is_left_alone(api: Api, cameras: Cameras, book: AddressBook) -> None:
+def test_camera_with_an_unreadable_url_is_skipped(api: Api, cameras: Cameras, book: AddressBook) -> None:
     api.rows.append({"id": 0, "name": "My camera", "rtsp_url": None})
     assert cameras.ensure_address("rtsp://gate/1", "My camera", book) == ("My camera 2", True)
 

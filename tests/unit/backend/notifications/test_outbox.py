@@ -83,7 +83,7 @@ def test_alert_arrives_with_all_that_is_known_of_it(
     assert outbox_pending() == 0
 
 
-def test_repeated_alert_is_told_once(
+def test_repeated_alert_is_announced_once(
     detector: Party, camera: Camera, subscription: Subscription, receiver: Receiver
 ) -> None:
     assert [send(detector, camera).status_code for _ in range(2)] == [201, 200]
@@ -102,7 +102,7 @@ def test_entry_goes_with_the_alerts_transaction(
     assert (Alert.objects.count(), OutboxEntry.objects.count()) == (0, 0)
 
 
-def test_camera_that_nobody_watches_is_told(camera: Camera, subscription: Subscription, receiver: Receiver) -> None:
+def test_unwatched_camera_is_reported(camera: Camera, subscription: Subscription, receiver: Receiver) -> None:
     assert _make(camera, timezone.now()) == 1
     _deliver_all()
     assert receiver.got[0].title == "Vigil: Camera offline at Gate"
@@ -120,7 +120,7 @@ def test_storing_an_alert_wakes_the_sender_and_asks_little(
     assert dispatch.wake.is_set()
 
 
-def test_who_may_not_see_the_camera_hears_nothing(
+def test_user_without_access_is_not_notified(
     detector: Party, camera: Camera, anna: Party, ben: Party, root: Party, viewer: Party, receiver: Receiver
 ) -> None:
     for party in (anna, ben, root, viewer):
@@ -130,7 +130,7 @@ def test_who_may_not_see_the_camera_hears_nothing(
     assert told == {"anna", "root", "viewer"}
 
 
-def test_who_lost_the_camera_meanwhile_hears_nothing(
+def test_user_without_access_any_more_is_not_notified(
     detector: Party, camera: Camera, site: Site, viewer: Party, receiver: Receiver
 ) -> None:
     subscribe(viewer)
@@ -145,7 +145,7 @@ def test_who_lost_the_camera_meanwhile_hears_nothing(
 
 
 @pytest.mark.parametrize("change", [{"is_active": False}, {"user_is_active": False}, {"alert": "deleted"}])
-def test_what_is_switched_off_or_deleted_is_not_sent(
+def test_inactive_or_deleted_subscriptions_are_not_sent(
     detector: Party, camera: Camera, subscription: Subscription, receiver: Receiver, change: dict[str, Any]
 ) -> None:
     send(detector, camera)
@@ -221,7 +221,7 @@ def test_mistake_of_a_channel_is_no_end_and_tells_no_secret(
     assert (_message().state, _message().reason) == ("pending", "the channel failed (RuntimeError)")
 
 
-def test_broken_receiver_holds_up_nobody_else(
+def test_failing_receiver_does_not_delay_others(
     detector: Party, camera: Camera, anna: Party, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken, good = subscribe(anna), subscribe(anna, name="Good", target={"url": "https://good.example/x"})
@@ -266,7 +266,7 @@ def test_late_confirmation_counts_though_another_has_claimed_the_message(
     assert message_claim(message_id=message_id, now=timezone.now() + LEASE * 3) is None
 
 
-def test_what_is_beyond_the_limit_comes_together(
+def test_alerts_beyond_the_limit_are_combined(
     detector: Party, camera: Camera, anna: Party, receiver: Receiver
 ) -> None:
     subscribe(anna, messages_per_hour=2)

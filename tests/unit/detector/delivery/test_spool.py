@@ -158,7 +158,7 @@ def test_dead_letters_are_bounded(opened: Callable[..., Spool], tmp_path: Path) 
     assert len(list(tmp_path.glob("dead/1/*.reason"))) == len(letters)
 
 
-def test_a_damaged_file_is_told(opened: Callable[..., Spool], tmp_path: Path) -> None:
+def test_damaged_file_is_reported(opened: Callable[..., Spool], tmp_path: Path) -> None:
     spool = opened(tmp_path, MEGABYTE)
     spool.append(alert(), b"x" * 100)
     entry = head(spool)
@@ -188,7 +188,7 @@ def test_two_processes_do_not_share_a_spool(opened: Callable[..., Spool], tmp_pa
     opened(tmp_path, MEGABYTE).close()
 
 
-def test_a_disk_that_fails_is_told(
+def test_disk_failure_is_reported(
     opened: Callable[..., Spool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spool = opened(tmp_path, MEGABYTE)

@@ -28,7 +28,7 @@ def test_a_missing_path_is_named() -> None:
         load_model("/nowhere/x.xml")
 
 
-def test_an_unknown_name_says_where_exports_belong(folder: Path) -> None:
+def test_unknown_model_error_names_the_export_folder(folder: Path) -> None:
     with pytest.raises(ModelInvalidError, match=rf"{folder} holds no parrot_int8_openvino_model"):
         load_model("parrot")
 

@@ -57,7 +57,7 @@ def test_each_model_has_its_own_alert_types(events_of: Any) -> None:
     assert kinds(found) == [("person", "person"), ("violence", "brawl"), ("weapon", "knife")], "COCO's knife is none"
 
 
-def test_what_two_models_see_is_told_once(events_of: Any) -> None:
+def test_object_of_two_models_is_reported_once(events_of: Any) -> None:
     found = events_of(
         (PEOPLE, ("person", "car"), [("person", 0.9, HERE)]),
         ({"model": "demo"}, ("person", "fire"), [("person", 0.7, (0.31, 0.2, 0.5, 0.8))]),

@@ -55,7 +55,7 @@ def test_a_zone_keeps_out_what_is_outside(events_of: EventsOf) -> None:
     assert 4 < seconds < 6, "it is told when the person comes in"
 
 
-def test_intrusion_and_object_are_told_of_one_object_each_once(events_of: EventsOf) -> None:
+def test_intrusion_and_object_rules_report_an_object_once_each(events_of: EventsOf) -> None:
     rules = [{"name": "yard", "type": "intrusion", "zone": "Gate"}, {"name": "all", "type": "object"}]
     events = [event for _, event in events_of(standing, zones=[LEFT], rules=rules)]
     assert {(event.rule, event.alert_type) for event in events} == {

@@ -65,7 +65,7 @@ def test_a_refused_token_may_be_replaced_for_two_minutes(monkeypatch: pytest.Mon
     assert ask() == ActiveCameras(())
 
 
-def test_an_api_that_is_away_changes_nothing() -> None:
+def test_api_outage_changes_nothing() -> None:
     wanted: list[ActiveCameras] = []
     stopping = threading.Event()
     answers: list[Any] = [ActiveCameras((CAMERA,)), ApiError("no answer"), ValueError("nonsense"), None]

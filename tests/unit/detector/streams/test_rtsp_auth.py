@@ -76,7 +76,7 @@ def test_the_strongest_challenge_that_is_understood_is_answered() -> None:
     assert strongest([]) is None
 
 
-def test_a_stale_nonce_is_told_from_a_wrong_password() -> None:
+def test_stale_nonce_is_distinguished_from_a_wrong_password() -> None:
     stale = parse_challenge('Digest realm="r", nonce="n", stale=TRUE')
     wrong = parse_challenge('Digest realm="r", nonce="n"')
 

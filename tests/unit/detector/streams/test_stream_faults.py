@@ -21,7 +21,7 @@ def fault(status: int) -> StreamFault:
 
 
 @pytest.mark.parametrize("status", [301, 302, 305, *STATUSES, 499, 599])
-def test_a_status_is_named_with_a_cause_and_a_remedy_and_never_said_twice(status: int) -> None:
+def test_rtsp_status_has_cause_and_remedy_without_repetition(status: int) -> None:
     text = str(fault(status))
 
     assert f"RTSP status {status}" in text
@@ -64,7 +64,7 @@ def untrusted() -> ssl.SSLError:
 
 
 @pytest.mark.parametrize("error", [untrusted(), ssl.SSLError("x")])
-def test_a_camera_whose_tls_fails_is_not_said_to_be_silent(error: ssl.SSLError) -> None:
+def test_failed_tls_is_not_reported_as_a_time_out(error: ssl.SSLError) -> None:
     text = str(from_connect_error(error))
 
     assert REASON_TEXTS[Reason.STREAM_UNREACHABLE] not in text

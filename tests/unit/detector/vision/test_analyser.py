@@ -70,7 +70,7 @@ def test_only_wanted_classes_are_reported(run) -> None:  # type: ignore[no-untyp
     assert run(lambda t: [("cell phone", 0.9, HERE)])[0] == []
 
 
-def test_a_class_that_nobody_looks_for_has_no_veto(run) -> None:  # type: ignore[no-untyped-def]
+def test_unselected_class_has_no_veto(run) -> None:  # type: ignore[no-untyped-def]
     def script(t):  # type: ignore[no-untyped-def]
         return [("car", 0.6, HERE)] if t > 3 else [("cell phone", 0.9, HERE)]
 
@@ -92,7 +92,7 @@ def test_an_object_found_again_in_its_place_is_the_same(run, gone_seconds: float
     assert len(events) == 1
 
 
-def test_somebody_who_comes_later_is_somebody_else(run) -> None:  # type: ignore[no-untyped-def]
+def test_person_who_comes_later_is_another_person(run) -> None:  # type: ignore[no-untyped-def]
     events, _ = run(lambda t: [("person", 0.9, HERE)] if t < 10 or t >= 90 else [], end=95)
     assert len(events) == 2
 

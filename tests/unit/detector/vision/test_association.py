@@ -38,7 +38,7 @@ def test_weak_boxes_keep_a_track_and_start_none(tracks: ByteTrack) -> None:
         assert found == ({0: 0} if step else {})
 
 
-def test_who_walks_on_unseen_is_found_where_they_are_foretold(tracks: ByteTrack) -> None:
+def test_occluded_walker_is_found_at_the_predicted_position(tracks: ByteTrack) -> None:
     """In 1.6 s the walker leaves the place where they were seen last by two box widths."""
     for step in range(10):
         update(tracks, step / 5, (walker(step / 5), STRONG))

@@ -72,7 +72,7 @@ def test_what_masks_cover_twice_is_masked(masks: list[tuple[tuple[float, float],
     assert gate.compare(scene((0.93, 0.2, 0.99, 0.8)))
 
 
-def test_another_picture_size_begins_anew() -> None:
+def test_changed_frame_size_resets_the_gate() -> None:
     gate = MotionGate()
     gate.compare(scene())
     gate.set_reference()
@@ -103,7 +103,7 @@ def test_a_still_empty_scene_costs_next_to_nothing(looks) -> None:  # type: igno
     assert sum(counts) <= 5
 
 
-def test_who_stands_still_is_seldom_looked_at_and_reported_once(looks) -> None:  # type: ignore[no-untyped-def]
+def test_standing_person_is_rarely_analysed_and_reported_once(looks) -> None:  # type: ignore[no-untyped-def]
     counts, events = looks(lambda t: [HERE] if t >= 5 else [], 60)
     assert len(events) == 1
     assert counts[5] >= 4

@@ -85,7 +85,7 @@ def test_who_appears_where_nobody_can_have_got_to_is_another() -> None:
         assert not memory.recognise(other, AlertType.PERSON, {"two"}, at(3.6))
 
 
-def test_who_turns_round_is_known_a_step_away_and_not_further() -> None:
+def test_turning_person_is_recognised_within_one_step() -> None:
     for step, is_known in ((0.08, True), (0.2, False)):
         memory = Memory()
         walked(memory, "one", 0.5, 0.0, 0.0, 2.0)

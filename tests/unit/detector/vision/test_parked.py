@@ -79,26 +79,26 @@ def _labels(scripted_model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scripted_model, "labels", scripted_model.labels)
 
 
-def test_nothing_is_told_while_the_light_changes(yard: Yard) -> None:
+def test_changing_light_is_not_reported(yard: Yard) -> None:
     assert yard.watch(30, light=lambda t: 1.0 + 0.3 * np.sin(t / 2)) == [], "clouds"
     assert yard.watch(10, light=lambda t: 1.0 if round(t * 5) % 2 else 0.6) == [], "a lamp that flickers"
     assert yard.watch(30, light=lambda t: 0.4) == [], "dusk"
 
 
 @pytest.mark.parametrize("gap_seconds", [3, 40, 600])
-def test_nothing_is_told_after_a_reconnection(yard: Yard, gap_seconds: int) -> None:
+def test_nothing_is_reported_again_after_a_reconnection(yard: Yard, gap_seconds: int) -> None:
     yard.seconds += gap_seconds
     assert yard.watch(20, light=lambda _: 0.8) == []
 
 
 @pytest.mark.parametrize("gap_seconds", [1, 120, 1200])
-def test_nothing_is_told_after_a_restart(yard: Yard, gap_seconds: int) -> None:
+def test_nothing_is_reported_again_after_a_restart(yard: Yard, gap_seconds: int) -> None:
     yard.restart()
     yard.seconds += gap_seconds
     assert yard.watch(20, light=lambda _: 1.2) == []
 
 
-def test_another_car_is_told_of_at_once(yard: Yard) -> None:
+def test_another_car_is_reported_at_once(yard: Yard) -> None:
     yard.watch(20)
     yard.second_car = True
     assert [event.label for event in yard.watch(3)] == ["car"]

@@ -156,7 +156,7 @@ def test_a_view_that_is_never_the_same_is_not_guarded() -> None:
         assert watching.see(flat + sea, CHECK_SECONDS) == []
 
 
-def test_another_picture_size_is_learnt_anew(watching: Watching, scene: np.ndarray) -> None:
+def test_changed_frame_size_is_learned_again(watching: Watching, scene: np.ndarray) -> None:
     assert watching.see(cv2.resize(scene, (352, 288)).astype(np.uint8), 120) == []
 
 
