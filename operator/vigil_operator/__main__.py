@@ -11,12 +11,12 @@ from vigil_operator.logs import configure_logging
 from vigil_operator.settings import OperatorSettings
 
 NEW_OBJECTS_PER_COLLECTION = 50_000
-"""Python's default of 700 makes half of the work of reading a listing, in which nothing is garbage: with ten thousand
-pods, seconds in which nobody else has a turn, not even the one who renews the Lease."""
+"""Python's default of 700 takes half the time of parsing a listing, which contains no garbage: with ten thousand
+pods, seconds in which nothing else runs, not even the renewal of the Lease."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a subcommand; the exit status."""
+    """Run a subcommand; return the exit status."""
     parser = argparse.ArgumentParser(
         prog="vigil-operator",
         description="Runs one detector for each active camera. Settings come from the environment (VIGIL_…).",
@@ -70,7 +70,9 @@ def _release_cameras(settings: OperatorSettings) -> int:
 
 
 def _run(settings: OperatorSettings) -> int:
-    from vigil_operator.app import run_operator  # the libraries take a second to load; --help need not wait
+    from vigil_operator.app import (
+        run_operator,
+    )  # the libraries take a second to load; --help need not wait
     from vigil_operator.kube.access import AccessError
 
     configure_logging(settings.log_level, settings.log_format)
@@ -84,7 +86,7 @@ def _run(settings: OperatorSettings) -> int:
 
 
 def _readable(error: Exception) -> str:
-    """Each wrong setting by the name of its variable."""
+    """Return each invalid setting by the name of its variable."""
     if not isinstance(error, ValidationError):
         return str(error)
     problems = error.errors(include_url=False, include_input=False)

@@ -1,4 +1,4 @@
-"""The time, as a dependency: so that tests can say what time it is."""
+"""The current time as a dependency, so that tests can control it."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -7,5 +7,5 @@ Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """Now."""
+    """Return the current time."""
     return datetime.now(UTC)

@@ -1,7 +1,7 @@
 """/healthz, /readyz and /metrics over HTTP.
 
-`/healthz` answers by the age of what must go on happening, not by whether this server runs:
-a stuck loop must be seen.
+`/healthz` checks the age of recurring events and not only that this server responds, so that a blocked loop is
+detected.
 """
 
 import time
@@ -14,27 +14,27 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """Something that must happen at least every `limit_seconds`. `last`: when it last did (`time.monotonic`)."""
+    """An event that must recur at least every `limit_seconds`. `last`: its last time (`time.monotonic`)."""
 
     last: Callable[[], float]
     limit_seconds: float
 
 
 class Health:
-    """What is expected to be alive now. A replica that waits for its turn expects nothing."""
+    """The events that are currently expected. A standby replica expects none."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._heartbeats: dict[str, Heartbeat] = {}
         self._monotonic = monotonic
         self.role = "starting"
-        """`standby` while another replica is the leader, `active` once this one has seen everything."""
+        """`standby` while another replica is the leader, `active` once this one has loaded all objects."""
 
     def expect(self, heartbeats: Mapping[str, Heartbeat]) -> None:
-        """From now on."""
+        """Expect these events from now on."""
         self._heartbeats = dict(heartbeats)
 
     def problems(self) -> list[str]:
-        """One line for each heartbeat that has stopped."""
+        """Return one line for each event that is overdue."""
         now = self._monotonic()
         ages = {name: now - heartbeat.last() for name, heartbeat in self._heartbeats.items()}
         return [
@@ -45,7 +45,7 @@ class Health:
 
 
 def build_application(health: Health, registry: CollectorRegistry) -> web.Application:
-    """The routes."""
+    """Return the application with its routes."""
 
     async def healthz(_: web.Request) -> web.Response:
         problems = health.problems()
@@ -65,7 +65,7 @@ def build_application(health: Health, registry: CollectorRegistry) -> web.Applic
 
 
 async def serve(application: web.Application, host: str, port: int) -> web.AppRunner:
-    """Starts serving; the caller ends with `cleanup()`."""
+    """Start serving; the caller ends it with `cleanup()`."""
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, host or None, port).start()

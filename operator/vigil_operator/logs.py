@@ -1,4 +1,4 @@
-"""Logs with the camera in every line: JSON for machines, one readable line for a terminal."""
+"""Logs that name the camera in every line: JSON for machines, one readable line for terminals."""
 
 import logging
 import sys
@@ -16,7 +16,7 @@ QUIET_LIBRARIES = ("httpx", "httpcore", "aiohttp.access", "asyncio")
 
 @contextmanager
 def about_camera(name: object) -> Iterator[None]:
-    """Every line logged inside carries the camera's name."""
+    """Add the camera's name to every line logged inside."""
     token = _camera.set(str(name))
     try:
         yield
@@ -25,7 +25,7 @@ def about_camera(name: object) -> Iterator[None]:
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line."""
+    """One JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """See the class."""
@@ -54,14 +54,14 @@ class TextFormatter(logging.Formatter):
 
 
 def configure_logging(level: str, style: str) -> None:
-    """Sends everything to standard error. `style`: json, text or auto (text where a person is looking)."""
+    """Send all logging to standard error. `style`: json, text or auto (text on a terminal)."""
     handler = logging.StreamHandler(sys.stderr)
     readable = style == "text" or (style == "auto" and sys.stderr.isatty())
     handler.setFormatter(TextFormatter() if readable else JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in QUIET_LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
-    # kopf tells of each watch that it begins; its warnings are what matters here.
+    # kopf logs the start of each watch; only its warnings matter here.
     logging.getLogger("kopf").setLevel(logging.WARNING if level != "DEBUG" else logging.DEBUG)
-    # It warns that it leaves signals alone, as it should.
+    # It warns that it does not handle signals, which is intended.
     logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)

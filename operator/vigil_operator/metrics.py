@@ -1,4 +1,4 @@
-"""The operator's metrics (prometheus_client, base units). Labels come from closed vocabularies only."""
+"""The operator's metrics (prometheus_client, base units). Label values come from enumerations only."""
 
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator
@@ -55,7 +55,7 @@ def is_gpu_unused(camera: Camera) -> bool:
 
 
 class Metrics:
-    """The metrics of one process, in a registry of its own."""
+    """The metrics of one process, in a separate registry."""
 
     def __init__(self, cameras: Callable[[], Iterable[Camera]] = tuple) -> None:
         self.registry = CollectorRegistry()

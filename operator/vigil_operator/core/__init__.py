@@ -1,1 +1,1 @@
-"""The operator's decisions: pure functions from what was observed to what is wanted. No kopf, no HTTP, no clock."""
+"""The operator's decisions: pure functions from observed to desired state. No kopf, no HTTP, no clock."""

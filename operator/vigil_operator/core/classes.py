@@ -1,4 +1,4 @@
-"""Which DetectorClass a camera gets."""
+"""Select the DetectorClass of a camera."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from vigil_operator.core.specs import DetectorClassSpec, InvalidSpecError, parse
 
 @dataclass(frozen=True, slots=True)
 class ChosenClass:
-    """A class that exists and can be used."""
+    """An existing and valid class."""
 
     name: str
     spec: DetectorClassSpec
@@ -18,16 +18,16 @@ class ChosenClass:
 
 @dataclass(frozen=True, slots=True)
 class NoClass:
-    """Why there is none."""
+    """The reason why there is no class."""
 
     reason: Reason
     details: str
 
 
 def choose_class(wanted: str, classes: Mapping[str, DetectorClass]) -> ChosenClass | NoClass:
-    """The class named `wanted`, or the default one where the camera names none.
+    """Return the class named `wanted`, or the default class if the camera names none.
 
-    Of several defaults the first by name is taken: a choice that every replica of the operator makes alike.
+    Of several defaults the first by name is used, so that all replicas make the same choice.
     """
     name = wanted or default_class_name(classes)
     if not name:
@@ -43,5 +43,5 @@ def choose_class(wanted: str, classes: Mapping[str, DetectorClass]) -> ChosenCla
 
 
 def default_class_name(classes: Mapping[str, DetectorClass]) -> str:
-    """Name of the default class; empty where there is none."""
+    """Return the name of the default class; empty if there is none."""
     return min((name for name, found in classes.items() if found.is_default), default="")

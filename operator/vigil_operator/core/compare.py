@@ -1,4 +1,4 @@
-"""Whether an object already is what we want, so that nothing is written when nothing changed."""
+"""Compare objects with their desired state, so that unchanged objects are not written."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,14 +6,14 @@ from hashlib import sha256
 from typing import Any
 
 IDENTITIES = ("name", "mountPath", "topologyKey", "type")
-"""Keys by which Kubernetes tells list items apart (containers and env by name, mounts by path, …)."""
+"""Keys by which Kubernetes identifies list items (containers and env by name, mounts by path, …)."""
 
 
 def covers(observed: object, desired: object) -> bool:
-    """Whether all that `desired` says is so in `observed`; what it does not mention is nobody's business of ours.
+    """Return whether `observed` contains everything in `desired`; other fields belong to other managers.
 
-    Items of a list are matched by their identity where they have one, so that a side car or a variable that somebody
-    else has added is no difference. What we no longer want is noticed by `desired_hash`, kept in an annotation.
+    Items of a list are matched by their key if they have one, so that a side car or variable added by someone else is
+    not a difference. Fields that are no longer desired are detected by `desired_hash`, stored in an annotation.
     """
     if isinstance(desired, Mapping):
         return isinstance(observed, Mapping) and all(
@@ -27,7 +27,7 @@ def covers(observed: object, desired: object) -> bool:
 
 
 def desired_hash(manifest: Mapping[str, Any]) -> str:
-    """A short digest of a manifest that holds no secret."""
+    """Return a short digest of a manifest without secrets."""
     text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
     return sha256(text.encode()).hexdigest()[:16]
 

@@ -13,7 +13,7 @@ from vigil_contracts.names import REASON_TEXTS, ConditionStatus, Reason
 
 
 class ConditionType(StrEnum):
-    """The aspects of a camera, in the order in which they are listed."""
+    """The types of a camera's conditions, in the order in which they are listed."""
 
     READY = "Ready"
     SYNCED = "Synced"
@@ -45,14 +45,14 @@ def reason_text(reason: Reason, details: str) -> str:
 
 
 def rfc3339(moment: datetime) -> str:
-    """`moment` as Kubernetes writes times: UTC, whole seconds."""
+    """Return `moment` in Kubernetes' time format: UTC, whole seconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def render_conditions(
     wanted: Iterable[Condition], previous: Iterable[Mapping[str, Any]], generation: int, now: datetime
 ) -> list[dict[str, Any]]:
-    """`status.conditions`, given what stands there already. Foreign condition types are left to who set them."""
+    """Return the new `status.conditions`, based on the existing ones. Conditions of others stay unchanged."""
     before = {condition.get("type"): condition for condition in previous}
     rendered = []
     for condition in wanted:

@@ -1,7 +1,7 @@
-"""When a camera that finds no GPU, or none that its detector can use, takes its class's fallback.
+"""Decide when a camera without a GPU that its detector can use switches to the fallback of its class.
 
-Having fallen back it stays there: going back and forth would end the detector each time, for a GPU that the next
-camera in line may want. An edit of the camera, or switching it off and on, has it try the first class again.
+It then keeps the fallback: switching back and forth would restart the detector each time, and the next waiting camera
+may need the GPU. Editing the camera, or deactivating and activating it, tries the original class again.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _WITHOUT_GPU = frozenset(
 def with_fallback(
     chosen: ChosenClass, camera: Camera, classes: Mapping[str, DetectorClass], now: datetime
 ) -> ChosenClass:
-    """`chosen`, or its fallback where that is due or already taken. A fallback has none of its own."""
+    """Return `chosen`, or its fallback if that is due or in use. A fallback's own fallback is ignored."""
     fallback = chosen.spec.fallback
     if fallback is None or fallback.class_name == chosen.name:
         return chosen

@@ -1,4 +1,4 @@
-"""Two spellings of one thing: the API says `frames_per_second`, a resource says `framesPerSecond`."""
+"""Convert between key styles: the API uses `frames_per_second`, resources use `framesPerSecond`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from pydantic.alias_generators import to_camel, to_snake
 
 
 def snake_case_keys(value: Any) -> Any:
-    """`value` as the API spells it: the keys of every mapping in it, and nothing else, are changed."""
+    """Return `value` with the API's key style in all nested mappings."""
     if isinstance(value, Mapping):
         return {to_snake(key): snake_case_keys(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -17,7 +17,7 @@ def snake_case_keys(value: Any) -> Any:
 
 
 def resource_fields(model: BaseModel) -> dict[str, Any]:
-    """What a resource says of the model: all that is not its default, in camelCase."""
+    """Return the model's non-default fields in camelCase, as a resource contains them."""
     dumped: dict[str, Any] = _camel_case_keys(model.model_dump(mode="json", exclude_defaults=True))
     return dumped
 

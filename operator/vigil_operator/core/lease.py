@@ -1,8 +1,8 @@
-"""Leader election's rules, as pure functions over what was seen and when.
+"""The rules of leader election, as pure functions of what was observed and when.
 
 The protocol is that of client-go's leaderelection: a Lease names its holder, who renews it; others take it over when
-it has not been renewed for its duration. Time is counted from when a renewal was *seen*, on a clock that nobody sets:
-the times written in the Lease come from another machine's clock, and are for people.
+it has not been renewed for its duration. Time is counted from when a renewal was *observed*, on a monotonic clock:
+the times written in the Lease are from another machine's clock and only informative.
 """
 
 from collections.abc import Mapping
@@ -13,20 +13,20 @@ from typing import Any
 from vigil_operator.core.conditions import rfc3339
 
 LEASE_DURATION_SECONDS = 15.0
-"""How long the others wait after the last renewal that they saw."""
+"""How long other replicas wait after the last renewal that they observed."""
 
 RENEW_DEADLINE_SECONDS = 10.0
-"""How long the holder goes on without having renewed. Shorter than the duration by what clocks may differ in speed
-and a request may take: a former leader has ended before there is a new one."""
+"""How long the holder continues without a renewal. Shorter than the duration by the possible clock drift and the time
+of a request: a former leader has stopped before there is a new one."""
 
 RENEW_PERIOD_SECONDS = 2.0
 STANDBY_PERIOD_SECONDS = 1.0
-"""How often a replica in waiting looks: with the duration, a takeover takes 17 s at most."""
+"""Polling interval of a waiting replica: together with the duration, a takeover takes at most 17 s."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeenLease:
-    """A Lease as one replica saw it. `since`: when (seconds of a monotonic clock) it first saw this very version."""
+    """A Lease as observed by one replica. `since`: monotonic time at which it first observed this version."""
 
     holder: str
     version: str
@@ -35,7 +35,7 @@ class SeenLease:
 
 
 def see(body: Mapping[str, Any], before: SeenLease | None, now: float) -> SeenLease:
-    """What was read, with the time of its first sight kept where it is no news."""
+    """Return the observed Lease; an unchanged version keeps the time of its first observation."""
     spec = body.get("spec") or {}
     version = body["metadata"]["resourceVersion"]
     unchanged = before is not None and before.version == version
@@ -48,19 +48,19 @@ def see(body: Mapping[str, Any], before: SeenLease | None, now: float) -> SeenLe
 
 
 def may_take(lease: SeenLease, identity: str, now: float) -> bool:
-    """Whether the Lease is free, ours, or long enough without a renewal."""
+    """Return whether the Lease is free, ours, or expired."""
     return lease.holder in {"", identity} or now - lease.since >= LEASE_DURATION_SECONDS
 
 
 def may_act(last_renewal: float | None, now: float) -> bool:
-    """Whether a replica that renewed at `last_renewal` may still count itself the leader."""
+    """Return whether a replica that renewed at `last_renewal` may still act as the leader."""
     return last_renewal is not None and now - last_renewal < RENEW_DEADLINE_SECONDS
 
 
 def lease_body(
     *, namespace: str, name: str, identity: str, now: datetime, before: SeenLease | None
 ) -> dict[str, Any]:
-    """The Lease as `identity` writes it; `before` makes it a conditional replacement of what was seen."""
+    """Return the Lease for `identity`; `before` makes it a conditional replacement of the observed version."""
     taken_over = before is not None and before.holder not in {"", identity}
     metadata: dict[str, Any] = {"name": name, "namespace": namespace}
     if before is not None:

@@ -1,4 +1,4 @@
-"""From a detector's pod to a reason: what Kubernetes says, in the words that people read everywhere else."""
+"""Map the state of a detector's pod to a shared reason."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from vigil_operator.core.observed import Pod
 from vigil_operator.core.specs import GpuSpec
 
 CRASHES_UNTIL_SAID = 2
-"""One restart happens (a node reboots, a model is fetched late); two in a row are worth a person's time."""
+"""A single restart is normal (a node reboots, a model is fetched late); two in a row are reported."""
 
 MAX_DETAILS_LENGTH = 500
 
@@ -21,7 +21,7 @@ CONFIGURATION_REASONS = frozenset({"CreateContainerConfigError", "CreateContaine
 
 @dataclass(frozen=True, slots=True)
 class PodState:
-    """Where a detector is on its way: placed or not, running or not, and why not."""
+    """The state of a detector's pod: scheduled or not, running or not, and the reason."""
 
     scheduled: bool | None
     scheduled_reason: Reason
@@ -39,16 +39,16 @@ NO_POD = PodState(None, Reason.STARTING, "", None, Reason.STARTING, "")
 
 
 def newest(pods: Iterable[Pod]) -> Pod | None:
-    """The pod that speaks for the camera: the newest that is not on its way out, else the newest."""
+    """Return the pod that represents the camera: the newest that is not terminating, else the newest."""
     ordered = sorted(pods, key=lambda pod: (not pod.meta.deleting, pod.created, pod.key))
     return ordered[-1] if ordered else None
 
 
 def classify(pod: Pod | None, gpu: GpuSpec | None, class_name: str = "") -> PodState:
-    """What the pod's state means. `gpu`: what its class asks for, None for a CPU class.
+    """Return the state of the pod. `gpu`: the GPU that its class requests, None for a CPU class.
 
-    A pod that waits for a node as another class than `class_name` asked for it (before a fallback, or an edit) waits
-    for what nobody wants any more: it is about to be replaced.
+    A pod that waits for a node with the requests of another class than `class_name` (before a fallback or an edit) is
+    outdated and about to be replaced.
     """
     if pod is None:
         return NO_POD
@@ -58,7 +58,7 @@ def classify(pod: Pod | None, gpu: GpuSpec | None, class_name: str = "") -> PodS
         reason, details = _unscheduled(pod, gpu)
         return PodState(False if pod.scheduled is False else None, reason, details, False, reason, details)
     if pod.phase == "Failed" and pod.reason == "UnexpectedAdmissionError":
-        # The kubelet found the GPU taken after the scheduler had given it away; the ReplicaSet makes a new pod.
+        # The GPU was taken after the scheduler had assigned it; the ReplicaSet creates a new pod.
         details = _cut(pod.message)
         return PodState(False, Reason.INSUFFICIENT_GPU, details, False, Reason.INSUFFICIENT_GPU, details)
     running, reason, details = _running(pod)
@@ -75,7 +75,7 @@ def _unscheduled(pod: Pod, gpu: GpuSpec | None) -> tuple[Reason, str]:
         short = f"Insufficient {gpu.resource_name}" in message
         asked = f"Asked for {gpu.count} x {gpu.resource_name}."
     else:
-        # Dynamic resource allocation words it as "cannot allocate all claims".
+        # Dynamic resource allocation reports this as "cannot allocate all claims".
         short = "claim" in message
         asked = f"Asked for a claim from {gpu.resource_claim_template_name}."
     if short:
@@ -99,6 +99,6 @@ def _running(pod: Pod) -> tuple[bool | None, Reason, str]:
 
 
 def _cut(text: str) -> str:
-    """The end of a long text: of a crash, the last lines are the ones that tell."""
+    """Return the end of a long text: the last lines of a crash log are the relevant ones."""
     text = text.strip()
     return text if len(text) <= MAX_DETAILS_LENGTH else f"…{text[-MAX_DETAILS_LENGTH:]}"

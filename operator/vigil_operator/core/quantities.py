@@ -1,6 +1,6 @@
-"""Kubernetes quantities in the form in which the API server stores them, so that comparing needs no rules.
+"""Normalise Kubernetes quantities as the API server does, so that they can be compared as text.
 
-Format: k8s.io/apimachinery/pkg/api/resource, "Quantity": the suffix as large as possible with no fraction.
+Format: k8s.io/apimachinery/pkg/api/resource, "Quantity": the largest suffix without a fraction.
 """
 
 import re
@@ -12,7 +12,7 @@ _PATTERN = re.compile(r"^([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")
 
 
 def canonical_quantity(value: int | str) -> str:
-    """`0.5` → `500m`, `1024Mi` → `1Gi`, `2` → `2`. A text that is no quantity is given back as it is."""
+    """Return `500m` for `0.5`, `1Gi` for `1024Mi`, `2` for `2`. Invalid quantities are returned unchanged."""
     match = _PATTERN.match(str(value))
     if match is None:
         return str(value)
@@ -28,7 +28,7 @@ def canonical_quantity(value: int | str) -> str:
 
 
 def quantity_bytes(value: int | str) -> int:
-    """A quantity as a whole number. Raises `ValueError` where it is none."""
+    """Return a quantity as an integer. Raises `ValueError` if it is invalid."""
     match = _PATTERN.match(str(value))
     if match is None:
         raise ValueError("must be a quantity such as 500Mi or 1Gi")
@@ -42,7 +42,7 @@ def quantity_bytes(value: int | str) -> int:
 
 
 def _largest(amount: int, suffixes: tuple[str, ...], step: int) -> str:
-    """`amount` of the smallest of `suffixes`, in the largest of them that leaves no fraction."""
+    """Return `amount`, given in the smallest of `suffixes`, in the largest suffix without a fraction."""
     position = 0
     while amount and position + 1 < len(suffixes) and amount % step == 0:
         amount //= step

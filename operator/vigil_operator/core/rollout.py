@@ -1,7 +1,7 @@
-"""A changed DetectorClass, setting or operator restarts detectors: a few at a time, so that a bad one blinds a few.
+"""Limit concurrent restarts after changes of a DetectorClass, a setting or the operator: a bad change stops few.
 
-Only a change of a pod's template that its own camera does not explain waits here. A camera that asked for it (another
-class, a new password) restarts at once, and so does a detector that does not run anyway: it has nothing to lose.
+Only changes of a pod template that are not caused by its camera are limited. After a change of the camera (another
+class, a new password) its detector restarts immediately, and so does a detector that is not running.
 """
 
 from collections import OrderedDict
@@ -26,11 +26,11 @@ NOT_THE_CLASS = frozenset(
         Reason.STREAM_FORBIDDEN,
     }
 )
-"""With these a detector that is not ready after its restart was restarted well: it runs and says what is wrong."""
+"""With these reasons a detector that is not ready counts as restarted successfully: it runs and reports a problem."""
 
 
 def is_roll(existing: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether going from one Deployment to the other restarts a detector for a reason that is not its camera's."""
+    """Return whether this change of the Deployment restarts a detector for a reason other than its camera."""
     before, after = existing["spec"]["template"], wanted["spec"]["template"]
     if covers(before, after) and _hash(existing) == _hash(wanted):
         return False
@@ -38,10 +38,10 @@ def is_roll(existing: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 
 class RolloutGate:
-    """Who may restart now. A camera holds its place until its detector runs again; the others wait in line.
+    """Decides which cameras may restart now. A camera holds a slot until its detector runs again; others wait.
 
-    A class that starts nowhere keeps the places of the first few for ever, and everybody else their old detector.
-    What it remembers ends with the process: after a change of leaders a few more may begin.
+    If detectors of a class never start, the first ones hold their slots permanently and all others keep running the
+    old version. The state is lost with the process: after a change of leaders a few more detectors may restart.
     """
 
     def __init__(self, limit: int) -> None:
@@ -50,7 +50,7 @@ class RolloutGate:
         self._waiting: OrderedDict[Key, None] = OrderedDict()
 
     def may_roll(self, camera: Key, *, is_running: bool) -> bool:
-        """Whether the camera's detector may restart now; if not, it is told by `settled` when it should ask again."""
+        """Return whether the camera's detector may restart now; if not, `settled` returns it when it should retry."""
         if not is_running or camera in self._rolling:
             self._waiting.pop(camera, None)
             return True
@@ -62,11 +62,11 @@ class RolloutGate:
         return False
 
     def is_rolling(self, camera: Key) -> bool:
-        """Whether it holds a place."""
+        """Return whether the camera holds a slot."""
         return camera in self._rolling
 
     def settled(self, camera: Key) -> tuple[Key, ...]:
-        """The camera's detector runs again, or is no longer wanted; who should ask now."""
+        """Release the camera's slot after its restart or removal; return the cameras that should retry now."""
         self._waiting.pop(camera, None)
         self._rolling.discard(camera)
         free = self._limit - len(self._rolling)

@@ -1,7 +1,7 @@
-"""The `spec` of Camera and DetectorClass as typed values, with the checks that an API server may not have made.
+"""Parse and validate the `spec` of Camera and DetectorClass.
 
-Servers before 1.25 ignore CEL rules, and nobody stops an administrator from editing a CRD: what reaches the
-operator is checked again here, and an error names the field as the user wrote it (`spec.stream.url`).
+Servers before 1.25 ignore CEL rules, and administrators can edit CRDs. Therefore everything is validated here again;
+an error names the field as the user wrote it (`spec.stream.url`).
 """
 
 import re
@@ -43,13 +43,13 @@ Quantity = int | str
 
 
 class InvalidSpecError(ValueError):
-    """A spec that cannot be run. The message names the field and what would be right, and holds no value."""
+    """An invalid spec. The message names the field and the correct form, and contains no value."""
 
 
 class Spec(BaseModel):
-    """Base of all parts of a spec: camelCase outside, snake_case inside.
+    """Base of all parts of a spec: camelCase in resources, snake_case in code.
 
-    Unknown fields are dropped, as the API server drops them: a newer CRD must not stop an older operator.
+    Unknown fields are ignored, as the API server does: a newer CRD must not stop an older operator.
     """
 
     model_config = ConfigDict(
@@ -61,13 +61,13 @@ class Spec(BaseModel):
     )
 
     def to_resource(self) -> dict[str, Any]:
-        """As it is written in a resource, without what is unset or empty."""
+        """Return the spec as in a resource, without unset or empty fields."""
         dumped: dict[str, Any] = self.model_dump(mode="json", by_alias=True, exclude_none=True)
         return {key: value for key, value in dumped.items() if value not in ("", [], {})}
 
 
 class NamedReference(Spec):
-    """Names an object in the same namespace."""
+    """The name of an object in the same namespace."""
 
     name: str = Field(min_length=1, max_length=253)
 
@@ -275,14 +275,14 @@ class DetectorClassSpec(Spec):
 
 
 def parse_camera_spec(name: str, spec: object) -> CameraSpec:
-    """The camera's spec, or `InvalidSpecError`. `name`: the resource's, from which others derive."""
+    """Parse a camera's spec. Raises `InvalidSpecError`. `name`: the resource's, from which other names derive."""
     if len(name) > MAX_CAMERA_NAME_LENGTH:
         raise InvalidSpecError(f"metadata.name: must have {MAX_CAMERA_NAME_LENGTH} characters or fewer")
     return _parse(CameraSpec, spec)
 
 
 def parse_class_spec(spec: object) -> DetectorClassSpec:
-    """The class's spec, or `InvalidSpecError`."""
+    """Parse a class's spec. Raises `InvalidSpecError`."""
     return _parse(DetectorClassSpec, spec)
 
 

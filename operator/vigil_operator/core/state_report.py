@@ -1,4 +1,4 @@
-"""What the API is told about a Camera resource, from what stands in its status: one truth, told twice."""
+"""Build the report about a Camera resource for the API from its status, so that both show the same."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,11 +9,11 @@ from vigil_contracts.resources import ResourceState
 from vigil_operator.core.observed import Camera
 
 MESSAGE_LENGTH = 2000
-"""The API takes no more; Kubernetes would keep 32 kB."""
+"""The API's limit; Kubernetes permits 32 kB."""
 
 
 def state_of(camera: Camera) -> ResourceState | None:
-    """How the resource is; None while there is nothing to tell: no status yet, or no row in the API."""
+    """Return the resource's state; None without a status or without a camera id."""
     status = camera.status
     detector = status.get("detector") or {}
     try:

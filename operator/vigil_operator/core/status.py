@@ -1,4 +1,4 @@
-"""From what is known about a camera to `status`: phase, conditions, where its detector runs."""
+"""Build a camera's `status`: phase, conditions, and where its detector runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,12 +19,12 @@ FAILED_REASONS = frozenset(
         Reason.DEVICE_UNAVAILABLE,
     }
 )
-"""Reasons that go away only when somebody does something in the cluster."""
+"""Reasons that persist until someone changes something in the cluster."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A camera's state, before it is written down."""
+    """A camera's state before it is rendered."""
 
     phase: CameraPhase
     conditions: tuple[Condition, ...]
@@ -43,13 +43,13 @@ class Verdict:
 
 
 def synced(reason: Reason, details: str = "") -> Condition:
-    """Whether the API and the resource agree."""
+    """Return the condition whether the API and the resource agree."""
     status = ConditionStatus.TRUE if reason is Reason.SYNCED else ConditionStatus.FALSE
     return Condition(ConditionType.SYNCED, status, reason, details)
 
 
 def stopped(reason: Reason, details: str, sync: Condition, camera_id: int | None) -> Verdict:
-    """A camera for which no detector is wanted, or none can be made: switched off, or its spec stands in the way."""
+    """Return the state of a camera without a detector: inactive, or with an invalid spec."""
     if reason is Reason.INACTIVE:
         phase = CameraPhase.INACTIVE
     else:
@@ -79,7 +79,7 @@ def watched(
     fallback_of: str = "",
     gpu_unused: bool = False,
 ) -> Verdict:
-    """A camera whose detector is wanted, by what its pod says."""
+    """Return the state of a camera with a detector, from its pod."""
     ready = _ready(state)
     return Verdict(
         _phase(state, ready),
@@ -109,7 +109,7 @@ def watched(
 
 
 def render_status(verdict: Verdict, *, previous: Mapping[str, Any], generation: int, now: datetime) -> dict[str, Any]:
-    """`status` as it is written; the same verdict over its own rendering gives the same status again."""
+    """Return the `status` to write; rendering the same verdict again gives the same status."""
     status: dict[str, Any] = {
         "observedGeneration": generation,
         "phase": verdict.phase.value,
@@ -141,12 +141,12 @@ def render_status(verdict: Verdict, *, previous: Mapping[str, Any], generation: 
 
 
 def ready_of(verdict: Verdict) -> Condition:
-    """The condition that sums the others up."""
+    """Return the condition that summarises the others."""
     return verdict.conditions[0]
 
 
 def _ready(state: PodState) -> Condition:
-    """True when pictures arrive; otherwise the first thing on the detector's way that is not right."""
+    """Return True if frames arrive; otherwise the first problem on the way to the detector."""
     if state.scheduled is not True:
         return Condition(ConditionType.READY, ConditionStatus.FALSE, state.scheduled_reason, state.scheduled_details)
     status = ConditionStatus.TRUE if state.running is True else ConditionStatus.FALSE

@@ -1,7 +1,7 @@
-"""What the detector itself says, joined with what Kubernetes says of its pod, and `status.stream` from it.
+"""Combine the detector's report with the pod's state, and build `status.stream`.
 
-The pod comes first: while it has no node, crashes or cannot be started, nothing else matters. Once it runs, the
-detector knows better: its readiness says only whether pictures arrive, its heartbeat says why they do not.
+The pod has priority: while it is not scheduled, crashes or cannot start, the report is outdated. Once it runs, the
+detector's heartbeat says more than its readiness: why frames do not arrive.
 """
 
 from collections.abc import Mapping
@@ -16,22 +16,22 @@ from vigil_operator.core.pods import PodState
 INFERENCE_FIELDS = ("model", "runtime", "device", "precision", "decoder")
 
 FPS_TOLERANCE = 0.2
-"""A measured frame rate wobbles; it is written anew when it is off by more than a fifth."""
+"""Measured frame rates fluctuate; a new value is written only if it differs by more than a fifth."""
 
 
 def heard(report: HealthReport | None) -> HealthReport | None:
-    """The report, if a detector stands behind it: before the first heartbeat the API can only say Pending."""
+    """Return the report if a detector sent it: before the first heartbeat the API can only report Pending."""
     if report is None or report.phase in {CameraPhase.PENDING, CameraPhase.INACTIVE}:
         return None
     return report
 
 
 def joined(state: PodState, report: HealthReport | None) -> PodState:
-    """`state` with the detector's own words where the pod runs. `report`: as `heard` lets it through."""
+    """Return `state` with the detector's reason if the pod runs. `report`: as returned by `heard`."""
     if report is None or state.scheduled is not True:
         return state
     if state.running is False:
-        # It crashes or has no image: an older heartbeat that spoke of something else is past.
+        # It crashes or has no image: an earlier heartbeat is outdated.
         return state
     if report.reason is Reason.DETECTOR_NOT_REPORTING:
         return replace(state, running=None, running_reason=report.reason, running_message=report.message)
@@ -46,8 +46,8 @@ def joined(state: PodState, report: HealthReport | None) -> PodState:
 
 
 def stream_status(report: HealthReport | None, previous: Mapping[str, Any]) -> dict[str, Any]:
-    """`status.stream`. What moves all the time while all is well is left as it was: a thousand cameras would be a
-    thousand writes a minute that tell nobody anything."""
+    """Return `status.stream`. Values that change constantly while all is well are not updated: a thousand cameras
+    would cause a thousand useless writes a minute."""
     if report is None:
         return dict(previous)
     stream = report.stream

@@ -1,7 +1,7 @@
-"""`status.alerts`: how many alerts a camera has given, and when the last one happened.
+"""`status.alerts`: the number of a camera's alerts and the time of the last one.
 
-A busy camera gives an alert every few seconds; its status is written at most once a minute for that. The first alert
-after a quiet minute shows at once.
+A busy camera has an alert every few seconds, so its status is updated at most once a minute. The first alert after a
+quiet minute is shown immediately.
 """
 
 from collections.abc import Mapping
@@ -17,9 +17,9 @@ WRITTEN_EVERY_SECONDS = 60.0
 def alerts_status(
     totals: AlertTotals | None, previous: Mapping[str, Any], now: datetime
 ) -> tuple[dict[str, Any], float | None]:
-    """What `status.alerts` is to say, and after how many seconds it will say more (None: it says all).
+    """Return the new `status.alerts`, and the seconds until it must be updated (None: it is up to date).
 
-    `totals` None: the API has not told; what stands there stays.
+    `totals` None: unknown; the existing values stay.
     """
     if totals is None or totals.total == 0 or totals.last_alert_time is None:
         return dict(previous), None
@@ -27,7 +27,7 @@ def alerts_status(
     if wanted == previous or "lastAlertTime" not in previous:
         return wanted, None
     age = (now - datetime.fromisoformat(previous["lastAlertTime"])).total_seconds()
-    # An age below zero is a clock that was put back: better a write too many than none for hours.
+    # A negative age is a clock that was set back: one write too many is better than none for hours.
     if 0 <= age < WRITTEN_EVERY_SECONDS:
         return dict(previous), WRITTEN_EVERY_SECONDS - age
     return wanted, None

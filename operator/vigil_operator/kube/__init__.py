@@ -1,1 +1,1 @@
-"""The edge to Kubernetes: watching through kopf, writing through one client."""
+"""Access to Kubernetes: watches through kopf, reads and writes through one client."""

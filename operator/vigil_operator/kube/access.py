@@ -1,4 +1,4 @@
-"""How to reach the API server: one configuration, for our own client and for kopf's watches."""
+"""Configure the connection to the API server, for our client and for kopf's watches."""
 
 import hashlib
 import os
@@ -14,18 +14,18 @@ from kubernetes.aio import config as kubernetes_config
 
 MAX_CONNECTIONS = 32
 LOGIN_LIFETIME = timedelta(minutes=10)
-"""A service account's token is renewed on disk long before it ends; kopf asks for it again this often."""
+"""A service account's token is renewed on disk long before it expires; kopf reloads it at this interval."""
 
 
 Login = Callable[[], Awaitable[kopf.ConnectionInfo]]
 
 
 class AccessError(Exception):
-    """No way to the API server is configured."""
+    """No access to an API server is configured."""
 
 
 async def load_configuration(kubeconfig: str) -> Any:
-    """By the kubeconfig named, else by the pod's service account, else by $KUBECONFIG or ~/.kube/config."""
+    """Load the named kubeconfig, else the pod's service account, else $KUBECONFIG or ~/.kube/config."""
     configuration = kubernetes_client.Configuration()
     try:
         if kubeconfig or "KUBERNETES_SERVICE_HOST" not in os.environ:
@@ -37,15 +37,15 @@ async def load_configuration(kubeconfig: str) -> Any:
     except kubernetes_config.ConfigException as error:
         raise AccessError(f"no Kubernetes API server: {error}") from error
     configuration.connection_pool_maxsize = MAX_CONNECTIONS
-    # Repeating is the work queue's business: it spreads the load and never repeats what is no longer wanted.
+    # Retrying is left to the work queue, which spreads the load and drops outdated requests.
     configuration.retries = None
-    # The proxy's variables are read here, once: for each request aiohttp would do it anew, in a thread of its own.
+    # The proxy variables are read once here: aiohttp would read them for each request, in a separate thread.
     configuration.client_session_kwargs = {"trust_env": bool(getproxies())}
     return configuration
 
 
 def cluster_identity(configuration: Any) -> str:
-    """A name for the cluster that needs no right to be asked for: a digest of its certificate authority."""
+    """Return an identity of the cluster that needs no permission: a digest of its certificate authority."""
     authority = b""
     if configuration.ca_cert_data:
         authority = str(configuration.ca_cert_data).encode()
@@ -55,7 +55,7 @@ def cluster_identity(configuration: Any) -> str:
 
 
 def kopf_login(configuration: Any) -> Login:
-    """A login for kopf with the same rights."""
+    """Return a login for kopf with the same credentials."""
 
     async def login() -> kopf.ConnectionInfo:
         header = configuration.get_api_key_with_prefix("BearerToken")

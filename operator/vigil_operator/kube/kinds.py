@@ -1,4 +1,4 @@
-"""The kinds of object that the operator deals with, and where the API server keeps them."""
+"""The kinds of object that the operator uses, and their API paths."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class Kind:
     namespaced: bool = True
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """The URL path of the collection, of one object, or of a part of it."""
+        """Return the URL path of the collection, of one object, or of a subresource."""
         parts = ["/api" if not self.group else f"/apis/{self.group}", self.version]
         if self.namespaced:
             parts += ["namespaces", namespace]

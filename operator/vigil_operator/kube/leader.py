@@ -1,8 +1,8 @@
-"""One active replica at a time, by a Lease of our own.
+"""Leader election: one active replica at a time, with our own Lease.
 
-kopf's peering is no election: operators of equal priority freeze one another, and none of them holds a lock. The
-holder here renews its Lease every two seconds, and starts anew as a new process at once when it could not for ten:
-nothing of a former leader is left to write. `check` is the fence that every write passes.
+kopf's peering is not an election: operators of equal priority pause one another, and none holds a lock. Here the
+holder renews its Lease every two seconds, and replaces itself with a new process if it could not for ten: a former
+leader has no state left to write. Every write must pass the fence `check`.
 """
 
 import asyncio
@@ -30,11 +30,11 @@ LEASE_NAME = "vigil-operator"
 
 
 class NotLeaderError(Exception):
-    """This replica may not write: it is not the leader, or cannot be sure that it still is."""
+    """This replica must not write: it is not the leader, or cannot be sure of it."""
 
 
 class Leadership:
-    """This replica's part in the election."""
+    """This replica's participation in the election."""
 
     def __init__(
         self,
@@ -54,18 +54,18 @@ class Leadership:
         self._renewed: float | None = None
 
     def check(self) -> None:
-        """Raises `NotLeaderError` unless the Lease was renewed lately enough."""
+        """Raise `NotLeaderError` unless the Lease was renewed recently."""
         if not may_act(self._renewed, self._monotonic()):
             raise NotLeaderError("the Lease has not been renewed in time")
 
     async def acquire(self) -> None:
-        """Returns once this replica is the leader."""
-        while not await self._attempt():  # noqa: ASYNC110 - the server is asked, no flag is polled
+        """Wait until this replica is the leader."""
+        while not await self._attempt():  # noqa: ASYNC110 - this polls the server, not a flag
             await asyncio.sleep(STANDBY_PERIOD_SECONDS)
         logger.info("this replica (%s) is the leader", self._identity)
 
     async def hold(self) -> None:
-        """Renews; raises `NotLeaderError` when the Lease is lost, and never returns otherwise."""
+        """Renew the Lease until it is lost; then raise `NotLeaderError`."""
         while True:
             await asyncio.sleep(RENEW_PERIOD_SECONDS)
             if not await self._attempt():
@@ -74,7 +74,7 @@ class Leadership:
                 self.check()
 
     async def release(self) -> None:
-        """Gives the Lease up, so that another replica need not wait for it to run out."""
+        """Release the Lease, so that another replica need not wait for its expiry."""
         if self._seen is None or self._renewed is None:
             return
         self._renewed = None
@@ -87,7 +87,7 @@ class Leadership:
             logger.info("the Lease was not given up: %s", error)
 
     async def _attempt(self) -> bool:
-        """Takes or renews the Lease where that is allowed; whether it is ours now."""
+        """Acquire or renew the Lease if permitted; return whether it is ours now."""
         began = self._monotonic()
         try:
             if self._renewed is None or self._seen is None:
@@ -98,7 +98,7 @@ class Leadership:
         except KubeError as error:
             await self._after(error)
             return False
-        # Counted from before the request: the renewal is no younger than that, whenever the answer came.
+        # Counted from before the request: the renewal is at least that recent, whenever the response arrived.
         self._renewed = began
         return True
 
@@ -121,7 +121,7 @@ class Leadership:
         if error.status not in {404, 409}:
             logger.warning("lease: %s", error)
             return
-        # Somebody else has written it: what they wrote decides.
+        # Another replica has written it: its version decides.
         try:
             await self._look()
         except KubeError as second:

@@ -1,6 +1,6 @@
-"""A listing, read only as far as it is needed: of most of its objects nothing but the version, which is no news.
+"""Parse a listing lazily: most objects are unchanged, so that only their version is needed.
 
-To read all of them whole takes ten times as long, and with a thousand cameras most of what an idle operator does.
+Parsing everything would take ten times as long, most of the CPU time of an idle operator with a thousand cameras.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import msgspec
 
 
 class ListedMetadata(msgspec.Struct, frozen=True):
-    """What tells an object and its version."""
+    """Identity and version of an object."""
 
     name: str
     namespace: str = ""
@@ -38,29 +38,29 @@ _read_whole = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class ListedObject:
-    """One object; its body is read when it is asked for."""
+    """One object; its body is parsed on demand."""
 
     __slots__ = ("_text", "metadata")
 
     def __init__(self, text: msgspec.Raw | bytes) -> None:
-        """Raises `ValueError` for what is no object of Kubernetes."""
+        """Raise `ValueError` if the text is not a Kubernetes object."""
         self._text = text
         self.metadata = _read_object(text).metadata
 
     def body(self) -> dict[str, Any]:
-        """The whole object."""
+        """Return the whole object."""
         return _read_whole(self._text)
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A collection as of one resource version."""
+    """A collection at one resource version."""
 
     items: list[ListedObject]
     resource_version: str
 
     @classmethod
     def read(cls, text: bytes) -> Self:
-        """From an API server's answer. Raises `ValueError` where it is none."""
+        """Parse an API server's answer. Raises `ValueError` if it is not a list."""
         found = _read_list(text)
         return cls([ListedObject(item) for item in found.items or ()], found.metadata.resource_version)

@@ -27,7 +27,7 @@ RETRY_SECONDS = 4.0
 
 
 class RowKeeper(Protocol):
-    """The part of the API client that this needs."""
+    """The part of the API client that this module needs."""
 
     async def register_resource(self, uid: str, registration: ResourceRegistration) -> RegisteredResource:
         """See `AsyncApiClient`."""
@@ -49,7 +49,7 @@ class Rows(Protocol):
 
 
 class Registrar:
-    """For one event loop."""
+    """Used by one event loop."""
 
     def __init__(
         self,

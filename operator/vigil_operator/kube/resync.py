@@ -1,7 +1,7 @@
-"""The full listing, once at the start and then every minute: whatever a watch has missed is mended here.
+"""The resync: list all objects at the start and then every minute, to find changes that a watch has missed.
 
-What a listing shows to be another than before is looked at at once. All the rest is looked at only now and then,
-since a decision about the same things is the same decision.
+Objects that have changed are reconciled at once. All others are reconciled only now and then, since the same input
+leads to the same decision.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ NOT_INSTALLED = "; are the definitions installed (kubectl apply -f manifests/crd
 JITTER = 0.2
 RETRY_SECONDS = 2.0
 LOOK_AT_ALL_EVERY = 10
-"""Listings after which every camera is looked at, whether it has changed or not."""
+"""Every camera is reconciled with each Nth listing, changed or not."""
 
 
 class Resync:
-    """Lists everything and puts every camera in line."""
+    """Lists all objects and queues the cameras."""
 
     def __init__(
         self, *, kube: KubeClient, store: Store, queue: WorkQueue, namespace: str, interval_seconds: float
@@ -41,7 +41,7 @@ class Resync:
         self.last_success = time.monotonic()
 
     async def first(self) -> None:
-        """Fills the store and puts every camera in line; returns when all of it is known."""
+        """Fill the store and queue every camera; return when everything is loaded."""
         await self._until_listed(look_at_all=True)
 
     async def _until_listed(self, *, look_at_all: bool) -> None:
@@ -49,18 +49,18 @@ class Resync:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def run(self) -> None:
-        """Never returns."""
+        """Run forever."""
         for number in count(1):
             pause = self._interval_seconds * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
             await asyncio.sleep(pause)
             await self._until_listed(look_at_all=number % LOOK_AT_ALL_EVERY == 0)
 
     async def attempt(self, *, look_at_all: bool) -> bool:
-        """Lists once; whether that succeeded."""
+        """List once; return whether it succeeded."""
         changed: set[Key] = set()
         try:
             for kind in WATCHED:
-                # Cameras first and their objects later: an object is never seen before its camera.
+                # Cameras first and their objects later, so that an object is never seen before its camera.
                 listing = await self._kube.list_all(
                     kind, self._namespace if kind.namespaced else "", selector_of(kind)
                 )

@@ -1,8 +1,8 @@
-"""Watching through kopf: its handlers do nothing but put what happened into the store and the cameras in line.
+"""Watch through kopf: its handlers only update the store and queue the cameras.
 
-kopf is good at keeping watches alive: reconnecting, starting over after 410, noticing a silent stream. Its handlers
-of causes (`on.create`, `on.update`) are not used: they keep the last handled spec in an annotation, block deletion by
-a finalizer, and tell of changes rather than of states.
+kopf maintains the watches: it reconnects, starts over after 410, and detects silent streams. Its change handlers
+(`on.create`, `on.update`) are not used: they store the last handled spec in an annotation, block deletion with a
+finalizer, and report changes instead of states.
 """
 
 import asyncio
@@ -34,30 +34,30 @@ logger = logging.getLogger(__name__)
 
 WATCHED = (CAMERA, DETECTOR_CLASS, SECRET, VOLUME_CLAIM, NETWORK_POLICY, DEPLOYMENT, POD)
 OURS_ONLY = frozenset(WATCHED) - {CAMERA, DETECTOR_CLASS, SECRET}
-"""Watched by label: other people's pods are none of our business. Secrets are, since cameras of kubectl name them."""
+"""Watched by label, since other pods do not concern us. Secrets are not: cameras of kubectl refer to any Secret."""
 
 SERVER_TIMEOUT_SECONDS = 240
 CLIENT_TIMEOUT_SECONDS = 270
 INACTIVITY_TIMEOUT_SECONDS = 75
-"""The server sends a bookmark each minute: a stream with none for longer is dead."""
+"""The server sends a bookmark each minute: a stream without one for longer is dead."""
 
 UNTOLD_LIMIT_SECONDS = 120.0
-"""What a listing has found and no watch has told for so long will never be told: kopf has begun anew by then."""
+"""A version that a listing found and no watch reported within this time never will be: kopf has restarted by then."""
 
 RESTART_SECONDS = 2.0
 
 
 def selector_of(kind: Kind) -> str:
-    """The label selector by which a kind is listed and watched."""
+    """Return the label selector with which a kind is listed and watched."""
     return OUR_OBJECTS if kind in OURS_ONLY else ""
 
 
 Deliver = Callable[[Kind, str, Body], None]
-"""Takes one event: the kind, its type (`ADDED`, `MODIFIED`, `DELETED`; empty for the first listing), the object."""
+"""Receives one event: the kind, its type (`ADDED`, `MODIFIED`, `DELETED`; empty in the first listing), the object."""
 
 
 def deliver_to(store: Store, queue: WorkQueue) -> Deliver:
-    """Puts what happened into the store, and the cameras that it concerns in line."""
+    """Return a function that updates the store and queues the affected cameras."""
 
     def deliver(kind: Kind, event_type: str, body: Body) -> None:
         metadata = body["metadata"]
@@ -75,7 +75,7 @@ def deliver_to(store: Store, queue: WorkQueue) -> Deliver:
 
 
 def build_registry(deliver: Deliver, login: Login) -> kopf.OperatorRegistry:
-    """All handlers: one for every watched kind, each the same."""
+    """Register the same handler for every watched kind."""
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(_login_handler(login))
     for kind in WATCHED:
@@ -84,21 +84,21 @@ def build_registry(deliver: Deliver, login: Login) -> kopf.OperatorRegistry:
 
 
 class NoDiffs(kopf.DiffBaseStorage):
-    """Compares nothing: kopf would copy every object of every event, for handlers that we do not have."""
+    """Compares nothing: kopf would copy every object of every event, for handlers that we do not use."""
 
     def build(self, **_: Any) -> kopf.BodyEssence:
-        """What of an object kopf compares: nothing."""
+        """Return nothing to compare."""
         return kopf.BodyEssence({})
 
     def fetch(self, **_: Any) -> None:
-        """What it was before: nobody knows."""
+        """Return no earlier state."""
 
     def store(self, **_: Any) -> None:
-        """Nothing is written."""
+        """Store nothing."""
 
 
 def build_settings() -> kopf.OperatorSettings:
-    """kopf as a watcher only: no peering, no scanning of CRDs (which needs cluster-wide rights), no events."""
+    """Configure kopf for watching only: no peering, no CRD scanning (it needs cluster-wide rights), no events."""
     settings = kopf.OperatorSettings()
     settings.peering.standalone = True
     settings.scanning.disabled = True
@@ -108,7 +108,7 @@ def build_settings() -> kopf.OperatorSettings:
     settings.watching.connect_timeout = 10
     settings.watching.inactivity_timeout = INACTIVITY_TIMEOUT_SECONDS
     settings.networking.request_timeout = 30
-    # kopf would kill the whole process ten minutes after it has ended, though we may have started it again.
+    # kopf would kill the whole process ten minutes after it has ended, even if we have restarted it.
     settings.process.ultimate_exiting_timeout = None
     settings.persistence.finalizer = "vigil.dev/operator"
     settings.persistence.diffbase_storage = NoDiffs()
@@ -118,16 +118,16 @@ def build_settings() -> kopf.OperatorSettings:
 
 
 async def watch_forever(deliver: Deliver, login: Login, namespace: str) -> None:
-    """Runs kopf until cancelled, in a thread with an event loop of its own; `deliver` is called in the caller's loop.
+    """Run kopf until cancelled, in a thread with its own event loop; `deliver` is called in the caller's loop.
 
-    In one loop with us, kopf would take SIGTERM for itself, and when it ends it cancels every task that has begun
-    after it, ours included.
+    In our loop, kopf would handle SIGTERM itself, and when it ends it cancels all tasks that were started after it,
+    including ours.
     """
     loop = asyncio.get_running_loop()
     stop = threading.Event()
 
     def hand_over(kind: Kind, event_type: str, body: Body) -> None:
-        with suppress(RuntimeError):  # the loop has ended: so will this thread
+        with suppress(RuntimeError):  # the loop has ended, and this thread will too
             loop.call_soon_threadsafe(deliver, kind, event_type, body)
 
     registry = build_registry(hand_over, login)
@@ -139,14 +139,14 @@ async def watch_forever(deliver: Deliver, login: Login, namespace: str) -> None:
 
 
 def _watch_thread(registry: kopf.OperatorRegistry, namespace: str, stop: threading.Event) -> None:
-    """Runs kopf, and again when it gives up (a CRD that was taken away, an API server that refuses)."""
+    """Run kopf, and restart it if it gives up (a deleted CRD, an API server that denies access)."""
     while not stop.is_set():
         try:
             operator = kopf.operator(
                 registry=registry, settings=build_settings(), namespaces=[namespace], standalone=True, stop_flag=stop
             )
             asyncio.run(operator)
-        except Exception as error:  # noqa: BLE001 - kopf ends by whatever its watches met; all are retried
+        except Exception as error:  # noqa: BLE001 - kopf ends with any error of its watches; all are retried
             logger.warning("watching ended: %s: %s", type(error).__name__, str(error)[:300])
         stop.wait(RESTART_SECONDS)
 
