@@ -1,85 +1,90 @@
-"""Reads YOLOv8 networks for OpenVINO (`.xml` with its `.bin`, or `.onnx`) and fits them to an input size.
+"""Reads networks of any family for OpenVINO (`.xml` with its `.bin`, or `.onnx`) and prepares their input."""
 
-Exported networks have one fixed input size: the positions of the anchors are constants in the graph. They are
-recognised by their values and replaced, so that one file serves pictures of any proportions.
-"""
-
-import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import openvino as ov
-import yaml
 from openvino import opset8
 from openvino.preprocess import PrePostProcessor
 
 from cctv.detectors.errors import ModelInvalidError
+from cctv.detectors.families import recognise
+from cctv.detectors.families.base import Head, NetworkInfo, TensorInfo
+from cctv.detectors.network_metadata import read_metadata
+from cctv.detectors.openvino_resize import STRIDE, Size, is_resizable, set_input_size
 
-STRIDE = 32
-_LEVELS = (8, 16, 32)
-"""Input pixels per cell of YOLOv8's three grids."""
+_USUAL_SIDE_PX = 640
+
+__all__ = ["STRIDE", "Network", "last_words", "read_network", "resize", "with_input_size"]
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network as read from its file; `model` takes float32 pictures (1, 3, height, width), 0.0 to 1.0, RGB."""
+    """A network as read from its file; `model` takes one float32 image (1, 3, height, width), RGB."""
 
     path: Path
     model: ov.Model
-    labels: tuple[str, ...]
-    input_size: tuple[int, int]
-    """(width, height) in pixels."""
+    head: Head
+    input_size: Size
     resizable: bool
+    """Whether it takes smaller images too, in whole strides."""
+    output_names: tuple[str, ...]
+    """By index: how `head` calls the outputs."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The class names, by class id."""
+        return self.head.labels
 
 
 def read_network(core: ov.Core, path: Path) -> Network:
-    """Reads and checks a network. Raises `ModelInvalidError`."""
+    """Reads a network and recognises its family. Raises `ModelInvalidError`."""
     try:
         model = core.read_model(path)
     except RuntimeError as error:
         raise ModelInvalidError(f"{path}: OpenVINO cannot read it: {last_words(error)}") from error
-    shape = model.inputs[0].get_partial_shape()
-    if len(model.inputs) != 1 or len(shape) != 4:
-        raise ModelInvalidError(f"{path}: is no detection model: it must take one picture as (1, 3, height, width)")
-    if shape.is_dynamic:
-        model.reshape([1, 3, 640, 640])
-        shape = model.inputs[0].get_partial_shape()
-    _, channels, height, width = shape.to_shape()
-    labels = _labels(path, model)
-    output = model.outputs[0].get_partial_shape()
-    rows = 4 + len(labels)
-    if channels != 3 or len(output) != 3 or output[1].get_length() != rows:
-        raise ModelInvalidError(
-            f"{path}: is no YOLOv8 detection model of {len(labels)} classes: its output must be (1, {rows}, anchors),"
-            f" and is {output}; export it without `nms=True`"
-        )
-    return Network(path, model, labels, (width, height), len(_anchor_constants(model, (width, height))) == 2)
+    metadata = read_metadata(path, _embedded(model))
+    image = _image_input(path, model)
+    shape = image.get_partial_shape()
+    takes_any = shape[2].is_dynamic or shape[3].is_dynamic
+    size = _input_size(shape, metadata.input_size)
+    try:
+        _fix_shapes(model, image, size)
+    except RuntimeError as error:
+        raise ModelInvalidError(f"{path}: takes no image of {size[0]}x{size[1]}: {last_words(error)}") from error
+    info = NetworkInfo(_described(model.inputs), _described(model.outputs), metadata)
+    try:
+        head = recognise(info)
+    except ModelInvalidError as error:
+        raise ModelInvalidError(f"{path}: {error}") from error
+    _set_constants(model, head)
+    is_flexible = head.is_letterboxed and (takes_any or is_resizable(model, size))
+    return Network(path, model, head, size, is_flexible, tuple(tensor.name for tensor in info.outputs))
 
 
-def resize(network: Network, size: tuple[int, int]) -> ov.Model:
+def resize(network: Network, size: Size) -> ov.Model:
     """Give the network's model an input of (width, height) pixels, in place, and return it."""
-    model = network.model
-    if size != network.input_size:
-        replacements = anchors(size)
-        for constant in _anchor_constants(model, network.input_size):
-            values = next(new for new in replacements if new.shape[1] == constant.get_output_shape(0)[1])
-            fitted = opset8.constant(values.astype(constant.data.dtype))
-            for consumer in constant.output(0).get_target_inputs():
-                consumer.replace_source_output(fitted.output(0))
-        model.get_parameters()[0].set_partial_shape(ov.PartialShape([1, 3, size[1], size[0]]))
-        model.validate_nodes_and_infer_types()
-    return model
+    set_input_size(network.model, network.input_size, size)
+    return network.model
 
 
-def with_input_size(network: Network, size: tuple[int, int]) -> ov.Model:
-    """The network for pictures of (width, height), taking uint8 (1, height, width, 3), RGB."""
+def with_input_size(network: Network, size: Size) -> ov.Model:
+    """The network for images of (width, height), taking uint8 (1, height, width, 3), RGB."""
     steps = PrePostProcessor(resize(network, size))
     steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
     steps.input().model().set_layout(ov.Layout("NCHW"))
-    steps.input().preprocess().convert_element_type(ov.Type.f32).scale(255.0)
+    convert = steps.input().preprocess().convert_element_type(ov.Type.f32)
+    if any(network.head.mean):
+        convert = convert.mean([255.0 * mean for mean in network.head.mean])
+    if network.head.std == (1.0, 1.0, 1.0):
+        convert.scale(255.0)
+    else:
+        convert.scale([255.0 * deviation for deviation in network.head.std])
+    for number in range(len(network.model.outputs)):
+        steps.output(number).tensor().set_element_type(ov.Type.f32)
     return steps.build()
 
 
@@ -89,55 +94,71 @@ def last_words(error: RuntimeError) -> str:
     return lines[-1].strip() if lines else type(error).__name__
 
 
-def anchors(size: tuple[int, int]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """The cells' centres (1, 2, N) in cells and their strides (1, 1, N) in pixels, as YOLOv8's head orders them."""
-    width, height = size
-    centres, strides = [], []
-    for stride in _LEVELS:
-        y, x = np.mgrid[0 : height // stride, 0 : width // stride].astype(np.float32) + 0.5
-        centres.append(np.stack([x.ravel(), y.ravel()]))
-        strides.append(np.full((1, x.size), stride, np.float32))
-    return np.concatenate(centres, axis=1)[None], np.concatenate(strides, axis=1)[None]
-
-
-def _anchor_constants(model: ov.Model, size: tuple[int, int]) -> list[Any]:
-    expected = anchors(size)
-    return [
-        node
-        for node in model.get_ordered_ops()
-        if node.get_type_name() == "Constant"
-        and any(
-            list(node.get_output_shape(0)) == list(values.shape) and np.array_equal(node.data, values)
-            for values in expected
+def _image_input(path: Path, model: ov.Model) -> Any:
+    images = [tensor for tensor in model.inputs if len(tensor.get_partial_shape()) == 4]
+    channels = images[0].get_partial_shape()[1] if len(images) == 1 else None
+    if channels is None or (channels.is_static and channels.get_length() != 3):
+        found = ", ".join(f"{tensor.get_partial_shape()}" for tensor in model.inputs)
+        raise ModelInvalidError(
+            f"{path}: is no detection model: it must take one image as (1, 3, height, width), but takes {found}"
         )
-    ]
+    return images[0]
 
 
-def _labels(path: Path, model: ov.Model) -> tuple[str, ...]:
-    """The classes' names: from `metadata.yaml` beside the network, or from within it."""
-    names: Any = None
-    metadata = path.with_name("metadata.yaml")
-    if metadata.is_file():
-        names = (yaml.safe_load(metadata.read_text()) or {}).get("names")
-    if not names:
-        names = _embedded_names(model)
-    if isinstance(names, dict):
-        names = [names[key] for key in sorted(names, key=int)]
-    if not isinstance(names, list) or not names:
-        raise ModelInvalidError(f"{path}: its classes have no names; put Ultralytics' metadata.yaml beside it")
-    return tuple(str(name) for name in names)
+def _input_size(shape: Any, named: Size | None) -> Size:
+    width, height = named or (_USUAL_SIDE_PX, _USUAL_SIDE_PX)
+    return (
+        width if shape[3].is_dynamic else shape[3].get_length(),
+        height if shape[2].is_dynamic else shape[2].get_length(),
+    )
 
 
-def _embedded_names(model: ov.Model) -> Any:
-    for place in (["framework", "names"], ["model_info", "labels"]):
-        if not model.has_rt_info(place):
+def _fix_shapes(model: ov.Model, image: Any, size: Size) -> None:
+    """One image of `size`, and one of whatever else the network takes."""
+    shapes = {}
+    for number, tensor in enumerate(model.inputs):
+        shape = tensor.get_partial_shape()
+        if tensor == image:
+            shapes[number] = ov.PartialShape([1, 3, size[1], size[0]])
+        elif len(shape):
+            shape[0] = 1
+            shapes[number] = shape
+    if any(model.input(number).get_partial_shape() != shape for number, shape in shapes.items()):
+        model.reshape(shapes)
+
+
+def _described(tensors: Sequence[Any]) -> tuple[TensorInfo, ...]:
+    return tuple(
+        TensorInfo(
+            tensor.get_any_name() if tensor.get_names() else f"output{number}",
+            tuple(-1 if side.is_dynamic else side.get_length() for side in tensor.get_partial_shape()),
+        )
+        for number, tensor in enumerate(tensors)
+    )
+
+
+def _set_constants(model: ov.Model, head: Head) -> None:
+    """Put the head's constants where the network has further inputs, so that it takes the image alone."""
+    for tensor in list(model.inputs):
+        name = tensor.get_any_name() if tensor.get_names() else ""
+        if name not in head.constants:
             continue
-        text = str(model.get_rt_info(place).astype(str))
-        if place[1] == "labels":
-            # OpenVINO separates labels by spaces, so exporters write a label's own spaces as underscores.
-            return [label.replace("_", " ") for label in text.split()]
-        try:
-            return ast.literal_eval(text)
-        except (SyntaxError, ValueError):
-            return None
-    return None
+        values = np.array(head.constants[name], tensor.get_element_type().to_dtype())
+        constant = opset8.constant(values).output(0)
+        for consumer in list(tensor.get_node().output(0).get_target_inputs()):
+            consumer.replace_source_output(constant)
+        model.remove_parameter(tensor.get_node())
+    model.validate_nodes_and_infer_types()
+
+
+def _embedded(model: ov.Model) -> dict[str, str]:
+    """The texts that an exporter wrote into the file."""
+    found: dict[str, str] = {}
+    for key in ("names", "head", "description", "end2end", "args", "imgsz"):
+        if model.has_rt_info(["framework", key]):
+            found[key] = str(model.get_rt_info(["framework", key]).astype(str))
+    if "names" not in found and model.has_rt_info(["model_info", "labels"]):
+        # OpenVINO separates labels by spaces, so exporters write a label's own spaces as underscores.
+        labels = str(model.get_rt_info(["model_info", "labels"]).astype(str))
+        found["names"] = repr([label.replace("_", " ") for label in labels.split()])
+    return found

@@ -1,4 +1,4 @@
-"""YOLOv8 on OpenVINO, without torch: reads an exported network, compiles it for the pictures at hand, runs it.
+"""Detection on OpenVINO, without torch: reads a network, compiles it for the size of the frames, runs it.
 
 Cameras share one model. Each picture goes to a free inference request and the answer comes back as a future, so
 that pictures of several cameras are worked on at the same time, each by a few threads, which costs less
@@ -22,7 +22,6 @@ from cctv.detectors.errors import DeviceUnavailableError, ModelInvalidError
 from cctv.detectors.letterbox import PADDING_GREY, Letterbox, smallest_input
 from cctv.detectors.model import Detections, ModelInfo
 from cctv.detectors.openvino_network import STRIDE, Network, last_words, read_network, with_input_size
-from cctv.detectors.yolo_output import decode
 
 MOST_SHAPES = 4
 """Compiled input sizes kept at once; pictures of further proportions use the full input. Each costs memory."""
@@ -32,15 +31,15 @@ class _Compiled:
     """The network for one input size, with its inference requests and their input buffers."""
 
     def __init__(
-        self, core: ov.Core, network: ov.Model, size: tuple[int, int], device: str, precision: dict[str, object]
+        self, core: ov.Core, network: Network, size: tuple[int, int], device: str, precision: dict[str, object]
     ) -> None:
         """`device` is OpenVINO's name; `precision` the option that asks for one, or nothing."""
-        self.size = size
+        self.size, self._head, self._output_names = size, network.head, network.output_names
         streams = max(1, min(4, (os.cpu_count() or 1))) if device == "CPU" else 1
         options: dict[str, object] = {"PERFORMANCE_HINT": "THROUGHPUT"}
         if device == "CPU":
             options = {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": streams, "ENABLE_CPU_PINNING": False}
-        self.compiled = core.compile_model(network, device, options | precision)
+        self.compiled = core.compile_model(with_input_size(network, size), device, options | precision)
         self.free: queue.SimpleQueue[ov.InferRequest] = queue.SimpleQueue()
         for _ in range(streams if device == "CPU" else 4):
             request = self.compiled.create_infer_request()
@@ -50,7 +49,7 @@ class _Compiled:
     def submit(self, frame: Frame) -> Future[Detections]:
         """Waits for a free request, fills its input in place and starts it."""
         future: Future[Detections] = Future()
-        letterbox = Letterbox.fit((frame.width, frame.height), self.size)
+        letterbox = self._head.place((frame.width, frame.height), self.size)
         request = self.free.get()
         try:
             pixels = request.get_input_tensor().data[0]
@@ -68,7 +67,11 @@ class _Compiled:
     def _finish(self, request: ov.InferRequest, letterbox: Letterbox, future: Future[Detections]) -> None:
         """Runs in a thread of OpenVINO, which swallows exceptions: they go into the future."""
         try:
-            detections = decode(np.asarray(request.get_output_tensor(0).data[0]), letterbox)
+            outputs = {
+                name: np.asarray(request.get_output_tensor(number).data[0])
+                for number, name in enumerate(self._output_names)
+            }
+            detections = self._head.decode(outputs, letterbox)
         except Exception as error:  # noqa: BLE001
             future.set_exception(error)
         else:
@@ -142,7 +145,7 @@ class OpenVinoModel:
         # its weights.
         network, self._unused = self._unused or read_network(self._core, self.path), None
         try:
-            return _Compiled(self._core, with_input_size(network, size), size, self._device, self._precision)
+            return _Compiled(self._core, network, size, self._device, self._precision)
         except RuntimeError as error:
             there = ", ".join(self._core.available_devices)
             raise ModelInvalidError(

@@ -14,7 +14,7 @@ import openvino as ov
 from openvino import opset13 as ops
 
 from cctv.detectors.errors import ModelInvalidError
-from cctv.detectors.openvino_network import anchors
+from cctv.detectors.openvino_resize import anchors
 from cctv.detectors.weights_archive import Array, Record
 
 INPUT_SIZE = (640, 640)

@@ -1,0 +1,100 @@
+"""What is known about a network beyond its graph: class names, head, normalisation; from its file or files beside it.
+
+- Ultralytics writes `names`, `head`, … into ONNX files, and into `metadata.yaml` beside OpenVINO networks.
+- Hugging Face has `config.json` and `preprocessor_config.json` beside the network, or in the folder above.
+- For other networks the user writes a `metadata.yaml` with `names`.
+"""
+
+import ast
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cctv.detectors.errors import ModelInvalidError
+from cctv.detectors.families.base import Metadata
+from cctv.detectors.families.coco import COCO_NAMES
+
+
+def read_metadata(path: Path, embedded: Mapping[str, str]) -> Metadata:
+    """Return what is known about the network at `path`; `embedded`: the texts within its file.
+
+    Files beside it take precedence. Raises `ModelInvalidError` for files that cannot be read.
+    """
+    facts: dict[str, Any] = {key: _literal(text) for key, text in embedded.items()}
+    facts |= _mapping(path.with_name("metadata.yaml"), yaml.safe_load)
+    config = _beside_or_above(path, "config.json")
+    images = _beside_or_above(path, "preprocessor_config.json")
+    arguments = facts.get("args")
+    is_normalised = bool(images.get("do_normalize"))
+    return Metadata(
+        names=_names(path, facts.get("names") or config.get("id2label")),
+        head=str(facts.get("head") or ""),
+        description=str(facts.get("description") or ""),
+        is_end_to_end=facts.get("end2end") is True or (isinstance(arguments, dict) and arguments.get("nms") is True),
+        model_type=str(config.get("model_type") or ""),
+        input_size=_size(facts.get("imgsz")) or _size(images.get("size")),
+        mean=_colours(images.get("image_mean")) if is_normalised else None,
+        std=_colours(images.get("image_std")) if is_normalised else None,
+    )
+
+
+def _literal(text: str) -> Any:
+    """Ultralytics writes each value as Python prints it; texts stay as they are."""
+    try:
+        return ast.literal_eval(text)
+    except (MemoryError, RecursionError, SyntaxError, ValueError):
+        return text
+
+
+def _mapping(path: Path, load: Any) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        content = load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ModelInvalidError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict | None):
+        raise ModelInvalidError(f"{path}: must hold keys and values")
+    return content or {}
+
+
+def _beside_or_above(path: Path, name: str) -> dict[str, Any]:
+    return _mapping(path.with_name(name), json.loads) or _mapping(path.parent.parent / name, json.loads)
+
+
+def _names(path: Path, given: Any) -> dict[int, str]:
+    """Return class names by class id; none given: an empty dict."""
+    if not given:
+        return {}
+    if isinstance(given, str):
+        if given.strip().lower() == "coco":
+            return dict(enumerate(COCO_NAMES))
+        return {}
+    if isinstance(given, list):
+        return {number: str(name) for number, name in enumerate(given)}
+    try:
+        names = {int(number): str(given[number]) for number in sorted(given, key=int)}
+    except (TypeError, ValueError):
+        names = {-1: ""}
+    if min(names) < 0:
+        raise ModelInvalidError(f"{path}: `names` must be a list of class names, or a class name for each class id")
+    return names
+
+
+def _size(given: Any) -> tuple[int, int] | None:
+    """Return (width, height) of Ultralytics' [height, width] or Hugging Face's {height, width}."""
+    if isinstance(given, dict):
+        given = [given.get("height"), given.get("width")]
+    if isinstance(given, int):
+        given = [given, given]
+    is_size = isinstance(given, list) and len(given) == 2 and all(isinstance(side, int) for side in given)
+    return (given[1], given[0]) if is_size and min(given) > 0 else None
+
+
+def _colours(given: Any) -> tuple[float, float, float] | None:
+    if not isinstance(given, list) or len(given) != 3:
+        return None
+    return float(given[0]), float(given[1]), float(given[2])
