@@ -26,6 +26,7 @@ import pytest
 from cryptography.fernet import Fernet
 from tests.cluster.processes import ServerProcess, free_ports
 from tests.cluster.reaper import Reaper
+from tests.integration.services.life_cycle import Service, running
 
 APPLICATION = "surveillance_backend.asgi:application"
 
@@ -39,8 +40,10 @@ class BackendUser:
     token: str
 
 
-class BackendServer:
-    """One backend. `start` waits until it is ready."""
+class BackendServer(Service):
+    """One backend. `start` waits until `/readyz` says 200; `kill` ends gunicorn and its workers."""
+
+    ready_timeout_seconds = 120
 
     def __init__(
         self,
@@ -90,19 +93,6 @@ class BackendServer:
     def pictures(self) -> list[Path]:
         """Every file in the storage."""
         return sorted(path for path in self.media.rglob("*") if path.is_file())
-
-    def start(self) -> None:
-        """Starts gunicorn and waits until `/readyz` says 200."""
-        self.process.start()
-        self.process.wait_until(self.is_ready, timeout_seconds=120)
-
-    def kill(self) -> None:
-        """`kill -9` of gunicorn and its workers."""
-        self.process.kill()
-
-    def stop(self) -> None:
-        """Asks it to end."""
-        self.process.stop()
 
     def is_ready(self) -> bool:
         """Whether `/readyz` says 200."""
@@ -189,9 +179,9 @@ def backend_server(
         )
         if not is_migrated:
             migrate(backend, database_url)
-        backend.start()
-        yield backend
-        backend.stop()
+        with running(backend):
+            yield backend
+            backend.stop()
     finally:
         reaper.close()
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from tests.cluster.processes import ServerProcess, free_ports, is_listening
 from tests.cluster.reaper import Reaper, server_home
+from tests.integration.services.life_cycle import Service, running
 
 USER, PASSWORD = "vigil", "br0ker-pass"
 
 
-class MosquittoServer:
+class MosquittoServer(Service):
     """One broker, which asks for `USER` and `PASSWORD`, and lets that user use the topics below `vigil/`."""
 
     def __init__(self, directory: Path, reaper: Reaper) -> None:
@@ -30,14 +31,9 @@ class MosquittoServer:
         command: list[str | Path] = ["mosquitto", "-c", configuration]
         self.process = ServerProcess("mosquitto", command, directory / "mosquitto.log", reaper)
 
-    def start(self) -> None:
-        """Starts it and waits until it listens."""
-        self.process.start()
-        self.process.wait_until(lambda: is_listening(self.port), timeout_seconds=30)
-
-    def kill(self) -> None:
-        """Ends it with SIGKILL."""
-        self.process.kill()
+    def is_ready(self) -> bool:
+        """Whether it listens."""
+        return is_listening(self.port)
 
 
 @contextlib.contextmanager
@@ -47,7 +43,5 @@ def mosquitto_server() -> Iterator[MosquittoServer]:
         pytest.skip("needs an MQTT broker: no mosquitto on the PATH (Debian package mosquitto)")
     with server_home("mosquitto") as (directory, reaper):
         directory.chmod(0o755)
-        server = MosquittoServer(directory, reaper)
-        server.start()
-        yield server
-        server.kill()
+        with running(MosquittoServer(directory, reaper)) as server:
+            yield server

@@ -14,18 +14,24 @@ import pytest
 from tests.cluster.certificates import CertificateAuthority
 from tests.cluster.processes import ServerProcess, free_ports, is_listening
 from tests.cluster.reaper import Reaper
+from tests.integration.services.life_cycle import Service, running
 from tests.integration.services.pgbouncer import tried
 
 SHIPPED = Path(__file__).parents[3] / "manifests" / "nginx"
 
 
 @dataclass(frozen=True)
-class Nginx:
+class Nginx(Service):
     """Where it is reached; `authority` is the certificate to trust."""
 
     port: int
     plain_port: int
     authority: Path
+    process: ServerProcess
+
+    def is_ready(self) -> bool:
+        """Whether it listens."""
+        return is_listening(self.port)
 
     @property
     def url(self) -> str:
@@ -87,10 +93,9 @@ def nginx(folder: Path, *, backends: Sequence[str], media: Path) -> Iterator[Ngi
     # As root, since a test's own folder is closed to others; elsewhere nginx's user must be let into the media.
     try:
         process = ServerProcess("nginx", command, folder / "nginx.log", reaper)
-        process.start()
-        process.wait_until(lambda: is_listening(port), timeout_seconds=30)
-        yield Nginx(port, plain_port, authority)
-        process.stop()
+        with running(Nginx(port, plain_port, authority, process)) as server:
+            yield server
+            server.stop()
     finally:
         reaper.close()
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import psycopg2
 import pytest
 from tests.cluster.processes import ServerProcess, free_ports
-from tests.cluster.reaper import server_home
+from tests.cluster.reaper import Reaper, server_home
+from tests.integration.services.life_cycle import Service, running
 from tests.integration.services.postgres import PostgresServer, as_unprivileged_user
 
 SHIPPED = Path(__file__).parents[3] / "manifests" / "pgbouncer" / "pgbouncer.ini"
@@ -22,6 +23,25 @@ def tried(text: str, changes: dict[str, str]) -> str:
     return text
 
 
+class PgBouncer(Service):
+    """One PgBouncer; `url` is the database's through it."""
+
+    ready_timeout_seconds = 60
+
+    def __init__(self, program: str, folder: Path, port: int, reaper: Reaper) -> None:
+        self.url = f"postgres://vigil@127.0.0.1:{port}/vigil"
+        command: list[str | Path] = [*as_unprivileged_user(folder), program, folder / "pgbouncer.ini"]
+        self.process = ServerProcess("pgbouncer", command, folder / "pgbouncer.log", reaper)
+
+    def is_ready(self) -> bool:
+        """Whether it accepts connections."""
+        try:
+            psycopg2.connect(self.url, connect_timeout=2).close()
+        except psycopg2.OperationalError:
+            return False
+        return True
+
+
 @contextlib.contextmanager
 def pgbouncer(postgres: PostgresServer, database: str, *, pool_size: int) -> Iterator[str]:
     """Running, with so many connections to the server; yields the database's URL through it."""
@@ -31,13 +51,8 @@ def pgbouncer(postgres: PostgresServer, database: str, *, pool_size: int) -> Ite
     with server_home("pgbouncer") as (folder, reaper):
         (port,) = free_ports(1)
         _configure(folder, postgres, database, port, pool_size)
-        command: list[str | Path] = [*as_unprivileged_user(folder), program, folder / "pgbouncer.ini"]
-        url = f"postgres://vigil@127.0.0.1:{port}/vigil"
-        process = ServerProcess("pgbouncer", command, folder / "pgbouncer.log", reaper)
-        process.start()
-        process.wait_until(lambda: _answers(url), timeout_seconds=60)
-        yield url
-        process.kill()
+        with running(PgBouncer(program, folder, port, reaper)) as server:
+            yield server.url
 
 
 def _configure(folder: Path, postgres: PostgresServer, database: str, port: int, pool_size: int) -> None:
@@ -51,11 +66,3 @@ def _configure(folder: Path, postgres: PostgresServer, database: str, port: int,
     }
     (folder / "pgbouncer.ini").write_text(tried(SHIPPED.read_text(), changes))
     (folder / "pgbouncer.ini").chmod(0o644)
-
-
-def _answers(url: str) -> bool:
-    try:
-        psycopg2.connect(url, connect_timeout=2).close()
-    except psycopg2.OperationalError:
-        return False
-    return True

@@ -21,6 +21,7 @@ import pytest
 from tests.cluster.polling import eventually
 from tests.cluster.processes import ServerProcess, free_ports, group_lives
 from tests.cluster.reaper import Reaper, server_home
+from tests.integration.services.life_cycle import Service, running
 
 _VERSIONS = Path("/usr/lib/postgresql")
 _HASTY = ("-c", "fsync=off", "-c", "full_page_writes=off")
@@ -30,8 +31,10 @@ _OPTIONS = (
 )
 
 
-class PostgresServer:
+class PostgresServer(Service):
     """One server. `kill` ends it as a power cut would; `start` brings it back on the same port."""
+
+    ready_timeout_seconds = 60
 
     def __init__(
         self, binaries: Path, directory: Path, reaper: Reaper, *, is_durable: bool = False, port: int | None = None
@@ -57,11 +60,6 @@ class PostgresServer:
     @property
     def _data(self) -> Path:
         return self._directory / "data"
-
-    def start(self) -> None:
-        """Starts it and waits until it answers."""
-        self.process.start()
-        self.process.wait_until(self._answers, timeout_seconds=60)
 
     def stop(self) -> None:
         """Ends it in order, breaking connections (SIGINT: PostgreSQL's fast shutdown needs no client to agree)."""
@@ -96,7 +94,8 @@ class PostgresServer:
         """The URL of a database on this server."""
         return f"postgres://vigil@127.0.0.1:{self.port}/{database}"
 
-    def _answers(self) -> bool:
+    def is_ready(self) -> bool:
+        """Whether it accepts connections."""
         try:
             psycopg2.connect(self.url("postgres"), connect_timeout=2).close()
         except psycopg2.OperationalError:
@@ -134,11 +133,11 @@ def postgres_server(*, is_durable: bool = False, port: int | None = None) -> Ite
     binaries = find_binaries()
     if binaries is None:
         pytest.skip(f"needs PostgreSQL: nothing in {_VERSIONS}/*/bin (Debian package postgresql)")
-    with server_home("postgres") as (directory, reaper):
-        server = PostgresServer(binaries, directory, reaper, is_durable=is_durable, port=port)
-        server.start()
+    with (
+        server_home("postgres") as (directory, reaper),
+        running(PostgresServer(binaries, directory, reaper, is_durable=is_durable, port=port)) as server,
+    ):
         yield server
-        server.kill()
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ import pytest
 import yaml
 from tests.cluster.processes import ServerProcess, free_ports
 from tests.cluster.reaper import Reaper, server_home
+from tests.integration.services.life_cycle import Service, running
 from tools import system_packages
 
 CACHE = Path.home() / ".cache" / "vigil" / "prometheus"
@@ -30,7 +31,7 @@ class Target:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-class PrometheusServer:
+class PrometheusServer(Service):
     """One server that scrapes every second."""
 
     def __init__(
@@ -69,15 +70,9 @@ class PrometheusServer:
         self.process = ServerProcess("prometheus", command, directory / "prometheus.log", reaper)
         self._http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10, trust_env=False, verify=False)
 
-    def start(self) -> None:
-        """Starts it and waits until it answers."""
-        self.process.start()
-        self.process.wait_until(self._answers, timeout_seconds=30)
-
     def close(self) -> None:
-        """Ends it."""
+        """Close the connections to it."""
         self._http.close()
-        self.process.kill()
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """The expression's series now. Raises `httpx.HTTPStatusError` with Prometheus' words for a bad one."""
@@ -92,7 +87,8 @@ class PrometheusServer:
         groups = self._http.get("/api/v1/rules").json()["data"]["groups"]
         return [rule for group in groups for rule in group["rules"]]
 
-    def _answers(self) -> bool:
+    def is_ready(self) -> bool:
+        """Whether `/-/ready` says 200."""
         try:
             return self._http.get("/-/ready").status_code == httpx.codes.OK
         except httpx.HTTPError:
@@ -119,9 +115,8 @@ def prometheus_server(jobs: Mapping[str, Sequence[Target]], rules: Sequence[Path
     """A running server; its data go with it."""
     with server_home("prometheus") as (directory, reaper):
         server = PrometheusServer(ensure_programs(), directory, jobs, rules, reaper)
-        server.start()
-        yield server
-        server.close()
+        with contextlib.closing(server), running(server):
+            yield server
 
 
 @pytest.fixture(scope="session")

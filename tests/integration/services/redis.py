@@ -14,9 +14,10 @@ from redis import Redis
 from redis.exceptions import RedisError
 from tests.cluster.processes import ServerProcess, free_ports
 from tests.cluster.reaper import Reaper, server_home
+from tests.integration.services.life_cycle import Service, running
 
 
-class RedisServer:
+class RedisServer(Service):
     """One server. `kill` ends it as a power cut would; `start` brings it back on the same port, empty."""
 
     def __init__(self, directory: Path, reaper: Reaper, port: int | None = None) -> None:
@@ -32,15 +33,6 @@ class RedisServer:
         """The URL of its first database."""
         return f"redis://127.0.0.1:{self.port}/0"
 
-    def start(self) -> None:
-        """Starts it and waits until it answers."""
-        self.process.start()
-        self.process.wait_until(self._answers, timeout_seconds=30)
-
-    def kill(self) -> None:
-        """Ends it with SIGKILL."""
-        self.process.kill()
-
     def empty(self) -> None:
         """Forgets everything."""
         with self.client() as client:
@@ -50,7 +42,8 @@ class RedisServer:
         """A client; close it."""
         return Redis.from_url(self.url, socket_connect_timeout=2, socket_timeout=5)
 
-    def _answers(self) -> bool:
+    def is_ready(self) -> bool:
+        """Whether it answers a PING."""
         try:
             with self.client() as client:
                 return bool(client.ping())
@@ -63,11 +56,8 @@ def redis_server(port: int | None = None) -> Iterator[RedisServer]:
     """A running server; its data go with it. Pass `port` only in a network namespace of the test's own."""
     if shutil.which("redis-server") is None:
         pytest.skip("needs Redis: no redis-server on the PATH (Debian package redis-server)")
-    with server_home("redis") as (directory, reaper):
-        server = RedisServer(directory, reaper, port)
-        server.start()
+    with server_home("redis") as (directory, reaper), running(RedisServer(directory, reaper, port)) as server:
         yield server
-        server.kill()
 
 
 @pytest.fixture(scope="session")

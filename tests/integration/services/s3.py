@@ -19,6 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from tests.cluster.processes import ServerProcess, free_ports
 from tests.cluster.reaper import Reaper, server_home
+from tests.integration.services.life_cycle import Service, running
 
 _SYSTEM_PYTHON = Path("/usr/bin/python3")
 _PROGRAM = Path(__file__).with_name("swift_server.py")
@@ -57,8 +58,10 @@ user_vigil_media = {secret} .admin
 _PLAIN_FILTERS = ("catch_errors", "gatekeeper", "copy", "slo", "dlo", "versioned_writes")
 
 
-class S3Server:
-    """The server. `environment` is what the backend needs to use it."""
+class S3Server(Service):
+    """The server. `environment` is what the backend needs to use it. What was stored outlives `kill`."""
+
+    ready_timeout_seconds = 120
 
     access_key_id = "vigil:media"
 
@@ -83,15 +86,6 @@ class S3Server:
     def url(self) -> str:
         """The endpoint."""
         return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        """Starts it and waits until a request is answered."""
-        self.process.start()
-        self.process.wait_until(self._answers, timeout_seconds=120)
-
-    def kill(self) -> None:
-        """Ends it with SIGKILL; what was stored stays."""
-        self.process.kill()
 
     def make_bucket(self) -> str:
         """Makes an empty bucket and returns its name."""
@@ -125,7 +119,8 @@ class S3Server:
             config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, read_timeout=20),
         )
 
-    def _answers(self) -> bool:
+    def is_ready(self) -> bool:
+        """Whether it answers a signed request."""
         try:
             self.client().list_buckets()
         except (BotoCoreError, ClientError):
@@ -139,11 +134,8 @@ def s3_server() -> Iterator[S3Server]:
     probe = [str(_SYSTEM_PYTHON), "-c", "import swift.common.middleware.s3api"]
     if not _SYSTEM_PYTHON.exists() or subprocess.run(probe, check=False, capture_output=True).returncode:
         pytest.skip("needs OpenStack Swift, an S3 server (Debian package python3-swift)")
-    with server_home("s3") as (folder, reaper):
-        server = S3Server(folder, reaper)
-        server.start()
+    with server_home("s3") as (folder, reaper), running(S3Server(folder, reaper)) as server:
         yield server
-        server.kill()
 
 
 @pytest.fixture(scope="session")
