@@ -1,4 +1,4 @@
-"""Puts the operator together and runs it."""
+"""Assemble the operator and run it."""
 
 import asyncio
 import logging
@@ -41,7 +41,7 @@ RESYNC_LIMIT_FACTOR = 4.0
 
 
 async def run_operator(settings: OperatorSettings) -> None:
-    """Runs until SIGTERM or SIGINT."""
+    """Run until SIGTERM or SIGINT."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -106,7 +106,7 @@ async def _hold(leadership: Leadership) -> None:
 
 
 def _start_anew_when_lost(leadership: Leadership) -> Callable[[], None]:
-    """The fence before every write."""
+    """Return the fence that is called before every write."""
 
     def fence() -> None:
         try:
@@ -118,12 +118,12 @@ def _start_anew_when_lost(leadership: Leadership) -> Callable[[], None]:
 
 
 def _start_anew(error: NotLeaderError) -> NoReturn:
-    """Puts a new process in this one's place, here and now: an orderly end would leave time for one more write.
+    """Replace this process by a new one at once: an orderly shutdown would leave time for another write.
 
-    Nothing of the former leader is left, not a thread, a connection or a line of its memory; the new process stands
-    for election again, for as long as the API server takes to come back.
+    No thread, connection or memory of the former leader remains. The new process takes part in the next election, and
+    waits for the API server if necessary.
     """
-    logger.critical("leadership lost: %s; standing for election again", error)
+    logger.critical("leadership lost: %s; starting a new process that takes part in the next election", error)
     logging.shutdown()
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - its own command line
 
@@ -141,7 +141,7 @@ async def _work(
     fence: Callable[[], None],
     registration: RegistrationSettings,
 ) -> None:
-    """What the active replica does. Ends only by being cancelled, or by an error that nobody has foreseen."""
+    """Do the work of the active replica until cancelled. Ends otherwise only by an unexpected error."""
     directory = Directory()
     events = EventRecorder(kube)
     resync = Resync(
@@ -186,7 +186,7 @@ async def _work(
     )
     reporter = Reporter(api=api, store=store, directory=directory, source=registration.source, fence=fence)
     await resync.first()
-    # Before the first decision, so that it rests on what the API says, where the API says anything.
+    # Before the first decision, so that it knows the API's answer if there is one.
     await poller.poll_once()
     health.role = "active"
     health.expect(

@@ -8,7 +8,7 @@ from vigil_operator.core.names import LABEL_DETECTOR_CLASS
 from vigil_operator.core.observed import Pod
 from vigil_operator.core.specs import GpuSpec
 
-CRASHES_UNTIL_SAID = 2
+CRASHES_UNTIL_REPORTED = 2
 """A single restart is normal (a node reboots, a model is fetched late); two in a row are reported."""
 
 MAX_DETAILS_LENGTH = 500
@@ -91,7 +91,7 @@ def _running(pod: Pod) -> tuple[bool | None, Reason, str]:
         return False, Reason.DETECTOR_CRASHING, _cut(container.waiting_message)
     if pod.ready:
         return True, Reason.STREAMING, ""
-    crashing = container.waiting_reason == "CrashLoopBackOff" or container.restarts >= CRASHES_UNTIL_SAID
+    crashing = container.waiting_reason == "CrashLoopBackOff" or container.restarts >= CRASHES_UNTIL_REPORTED
     if crashing or pod.phase == "Failed":
         code = "" if container.last_exit_code is None else f"Exit code {container.last_exit_code}. "
         return False, Reason.DETECTOR_CRASHING, f"{code}{_cut(container.last_words or pod.message)}".strip()

@@ -21,7 +21,7 @@ from vigil_operator.core.rollout import is_roll
 from vigil_operator.core.situation import Case, Situation
 from vigil_operator.core.specs import InvalidSpecError
 from vigil_operator.core.status import Verdict, render_status, stopped, watched
-from vigil_operator.core.streams import heard, inference_status, joined, stream_status
+from vigil_operator.core.streams import heartbeat_report, inference_status, stream_status, with_heartbeat
 from vigil_operator.core.totals import alerts_status
 
 REFUSED_AGAIN_SECONDS = 60.0
@@ -186,8 +186,8 @@ def _must_wait_for_turn(case: Case, manifest: Manifest) -> bool:
 
 def _observe(case: Case, chosen: ChosenClass, camera_id: int) -> Verdict:
     pod = newest(case.children.pods)
-    report = heard(case.api.health)
-    state = joined(classify(pod, chosen.spec.gpu, chosen.name), report)
+    report = heartbeat_report(case.api.health)
+    state = with_heartbeat(classify(pod, chosen.spec.gpu, chosen.name), report)
     requested = choose_class(case.spec.detector_class_name, case.situation.classes)
     fallback_of = "" if isinstance(requested, NoClass) or requested.name == chosen.name else requested.name
     if fallback_of and state.scheduled:

@@ -1,7 +1,7 @@
-"""A Camera of `kubectl` as the API is to know it: what its row says, and when it has to be said again.
+"""The registration of a kubectl camera in the API: what its row says, and when it must be updated.
 
-The row is found by the resource's uid, so that it follows this very resource and no later one of its name. What was
-sent last is known by a digest that the API keeps: a restart of the operator sends nothing.
+The API finds the row by the resource's uid, so that a later resource of the same name gets another row. The API keeps
+a digest of the last registration, so that a restart of the operator sends nothing.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ MAX_NAME_LENGTH = 100
 
 @dataclass(frozen=True, slots=True)
 class RegistrationSettings:
-    """Where rows come from and whose they are. `key`: keeps digests from telling anything about passwords."""
+    """Origin and owner of the rows. `key`: without it, digests say nothing about passwords."""
 
     source: str = "cluster/vigil-cameras"
     owner: str = ""
@@ -63,7 +63,7 @@ def credentials_of(spec: CameraSpec, secret: StoredObject | None) -> Credentials
 def build_registration(
     camera: Camera, spec: CameraSpec, credentials: Credentials | None, settings: RegistrationSettings
 ) -> ResourceRegistration:
-    """What the API is to be told. Raises `InvalidSpecError`."""
+    """Return the registration to send. Raises `InvalidSpecError`."""
     url = fill_placeholders(join_credentials(spec.stream.url, credentials), credentials)
     name = (spec.display_name or camera.key.name)[:MAX_NAME_LENGTH]
     try:
@@ -88,5 +88,5 @@ def build_registration(
 
 
 def is_registered(row: RegisteredResource | None, registration: ResourceRegistration) -> bool:
-    """Whether the API has been told just this."""
+    """Whether the API has exactly this registration."""
     return row is not None and row.digest == registration.digest

@@ -19,15 +19,15 @@ FPS_TOLERANCE = 0.2
 """Measured frame rates fluctuate; a new value is written only if it differs by more than a fifth."""
 
 
-def heard(report: HealthReport | None) -> HealthReport | None:
+def heartbeat_report(report: HealthReport | None) -> HealthReport | None:
     """Return the report if a detector sent it: before the first heartbeat the API can only report Pending."""
     if report is None or report.phase in {CameraPhase.PENDING, CameraPhase.INACTIVE}:
         return None
     return report
 
 
-def joined(state: PodState, report: HealthReport | None) -> PodState:
-    """Return `state` with the detector's reason if the pod runs. `report`: as returned by `heard`."""
+def with_heartbeat(state: PodState, report: HealthReport | None) -> PodState:
+    """Return `state` with the detector's reason if the pod runs. `report`: as returned by `heartbeat_report`."""
     if report is None or state.scheduled is not True:
         return state
     if state.running is False:

@@ -1,8 +1,7 @@
-"""From the API's active cameras to Camera resources: what to create, change and delete.
+"""Compare the API's active cameras with the Camera resources: what to create, change and delete.
 
-The API answers with its active cameras only, so the resources that it owns are exactly those: a camera that is
-switched off or deleted loses its resource, and with it its detector. A resource that came from kubectl is never
-touched here.
+The API lists active cameras only, and each of them has a resource. An inactive or deleted camera loses its resource,
+and with it its detector. Resources that were created with kubectl are never changed here.
 """
 
 from collections.abc import Iterable, Mapping
@@ -127,12 +126,12 @@ def plan_sync(
 
 
 def _is_gone(camera: Camera, wanted: Mapping[int, object], ours: Mapping[int | None, Camera]) -> bool:
-    """Not active in the API, or one of two resources that claim the same camera."""
+    """Whether the camera is not active in the API, or another resource stands for the same camera."""
     return camera.camera_id not in wanted or ours[camera.camera_id] is not camera
 
 
 def is_same(present: Camera, manifest: Mapping[str, Any]) -> bool:
-    """Whether the resource says what the API says and nothing beside it, defaults filled in."""
+    """Whether the resource says exactly what the API says, with defaults filled in."""
     if not covers(present.meta.labels, manifest["metadata"]["labels"]):
         return False
     name = present.key.name
@@ -152,7 +151,7 @@ def _labels(configuration: CameraConfiguration) -> dict[str, str]:
 
 
 def _detection(configuration: CameraConfiguration) -> Manifest:
-    """`spec.detection`. A default is left out: by server-side apply, that takes an earlier value back."""
+    """Return `spec.detection` without default values: server-side apply then removes an earlier value."""
     detection = configuration.detection
     always: Manifest = {
         "framesPerSecond": detection.frames_per_second,

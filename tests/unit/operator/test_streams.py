@@ -9,7 +9,7 @@ from vigil_contracts.health import HealthReport, StreamHealth
 from vigil_contracts.names import REASON_TEXTS, CameraPhase, ConditionStatus, Reason
 from vigil_operator.core.conditions import Condition, ConditionType
 from vigil_operator.core.pods import classify
-from vigil_operator.core.streams import heard, joined, stream_status
+from vigil_operator.core.streams import heartbeat_report, stream_status, with_heartbeat
 
 
 def report(phase: CameraPhase, reason: Reason, *, detail: str = "", **stream: object) -> HealthReport:
@@ -23,9 +23,9 @@ GOOD = report(CameraPhase.STREAMING, Reason.STREAMING)
 
 
 def test_before_the_first_heartbeat_the_pod_speaks() -> None:
-    assert heard(report(CameraPhase.PENDING, Reason.DETECTOR_NOT_REPORTING)) is None
-    assert heard(None) is None
-    assert heard(GOOD) is GOOD
+    assert heartbeat_report(report(CameraPhase.PENDING, Reason.DETECTOR_NOT_REPORTING)) is None
+    assert heartbeat_report(None) is None
+    assert heartbeat_report(GOOD) is GOOD
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_before_the_first_heartbeat_the_pod_speaks() -> None:
     ],
 )
 def test_a_detector_that_runs_knows_better(phase: CameraPhase, reason: Reason, running: bool | None) -> None:
-    state = joined(classify(pod(ready=False), None), report(phase, reason, detail="401 from 10.0.0.7"))
+    state = with_heartbeat(classify(pod(ready=False), None), report(phase, reason, detail="401 from 10.0.0.7"))
     assert (state.running, state.running_reason, state.phase) == (running, reason, phase)
     assert state.running_message == f"{REASON_TEXTS[reason]} (401 from 10.0.0.7)"
 
@@ -46,12 +46,12 @@ def test_a_detector_that_runs_knows_better(phase: CameraPhase, reason: Reason, r
 def test_a_pod_that_crashes_or_has_no_node_is_believed_first() -> None:
     crashing = classify(pod(ready=False, container={"restartCount": 5}), None)
     unplaced = classify(pod(unschedulable="0/1 nodes are available: 1 Insufficient memory."), None)
-    assert joined(crashing, GOOD) is crashing
-    assert joined(unplaced, GOOD) is unplaced
+    assert with_heartbeat(crashing, GOOD) is crashing
+    assert with_heartbeat(unplaced, GOOD) is unplaced
 
 
 def test_a_detector_that_fell_silent_is_not_called_streaming() -> None:
-    state = joined(classify(pod(), None), report(CameraPhase.FAILED, Reason.DETECTOR_NOT_REPORTING))
+    state = with_heartbeat(classify(pod(), None), report(CameraPhase.FAILED, Reason.DETECTOR_NOT_REPORTING))
     assert (state.running, state.running_reason, state.phase) == (None, Reason.DETECTOR_NOT_REPORTING, None)
 
 
@@ -96,7 +96,7 @@ def test_kubectl_shows_the_message_of_the_dashboard(reported: str, expected: str
     text = REASON_TEXTS[reason]
     said = report(CameraPhase.DEGRADED, reason).model_copy(update={"message": reported.format(text)})
 
-    state = joined(classify(pod(ready=False), None), said)
+    state = with_heartbeat(classify(pod(ready=False), None), said)
 
     condition = Condition(
         ConditionType.STREAMING,

@@ -1,4 +1,4 @@
-"""What all manifests of one camera are made from, and what they have in common."""
+"""The input of all manifest builders, and what all manifests have in common."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ Manifest = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ManifestSettings:
-    """The operator's settings that show in manifests. Changing one restarts detectors."""
+    """The operator's settings that appear in manifests. A change restarts detectors."""
 
     api_url: str
     detector_image: str
@@ -23,7 +23,7 @@ class ManifestSettings:
 
 @dataclass(frozen=True, slots=True)
 class DetectorSecrets:
-    """What a detector must know and nobody else may. `repr` shows none of it."""
+    """The secrets of one detector. `repr` shows none of them."""
 
     token: str = field(repr=False)
     username: str = field(default="", repr=False)
@@ -32,7 +32,7 @@ class DetectorSecrets:
 
 @dataclass(frozen=True, slots=True)
 class DetectorPlan:
-    """One camera's detector, decided: everything that a builder needs."""
+    """Everything that a builder needs to know about one camera's detector."""
 
     camera: Key
     camera_uid: str
@@ -45,7 +45,7 @@ class DetectorPlan:
 
 
 def metadata(plan: DetectorPlan, annotations: Mapping[str, str] | None = None) -> Manifest:
-    """Name, labels and the owner reference by which the garbage collector removes it with its camera."""
+    """Return name, labels and the owner reference by which the garbage collector deletes it with its camera."""
     result: Manifest = {
         "name": detector_object_name(plan.camera.name),
         "namespace": plan.camera.namespace,
@@ -67,7 +67,7 @@ def metadata(plan: DetectorPlan, annotations: Mapping[str, str] | None = None) -
 
 
 def with_hash(manifest: Manifest) -> Manifest:
-    """`manifest` with the digest of itself as an annotation: tells that a field is no longer wanted."""
+    """Return `manifest` annotated with its own digest, which shows that a field is no longer set."""
     described = dict(manifest)
     described["metadata"] = dict(manifest["metadata"])
     described["metadata"]["annotations"] = {
