@@ -40,6 +40,7 @@ RESERVED_VARIABLES = frozenset(
 """What the operator tells detectors; a class has fields for what can be chosen of it."""
 
 Quantity = int | str
+GroupId = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
 class InvalidSpecError(ValueError):
@@ -223,11 +224,20 @@ class DetectorClassSpec(Spec):
     resources: ResourcesSpec = ResourcesSpec()
     gpu: GpuSpec | None = None
     runtime_class_name: str | None = None
+    supplemental_groups: tuple[GroupId, ...] = Field(default=(), max_length=16)
+    shared_memory: Quantity | None = None
     node_selector: dict[str, str] = {}
     tolerations: tuple[dict[str, Any], ...] = ()
     priority_class_name: str | None = None
     spool: SpoolSpec = SpoolSpec()
     fallback: FallbackSpec | None = None
+
+    @field_validator("shared_memory")
+    @classmethod
+    def _is_quantity(cls, value: Quantity | None) -> Quantity | None:
+        if value is not None:
+            quantity_bytes(value)
+        return value
 
     @field_validator("device")
     @classmethod

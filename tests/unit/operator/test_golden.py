@@ -11,7 +11,7 @@ import pytest
 import yaml
 from tests.unit.operator.builders import PASSWORD, camera_spec, configuration, plan
 
-from vigil_operator.core.desired.deployment import build_deployment
+from vigil_operator.core.desired.deployment import CUDA_VARIABLES, build_deployment
 from vigil_operator.core.desired.network_policy import build_network_policy
 from vigil_operator.core.desired.secret import build_secret
 from vigil_operator.core.desired.volume import build_volume_claim
@@ -55,6 +55,8 @@ DEPLOYMENTS: dict[str, dict[str, Any]] = {
         "gpu": {"resourceName": "nvidia.com/gpu.shared"},
         "runtime": "ultralytics",
         "model": "yolov8n",
+        "sharedMemory": "1024Mi",
+        "env": [{"name": "CUDA_CACHE_MAXSIZE", "value": "1048576"}],
     },
     "deployment-amd": {
         "gpu": {"resourceName": "amd.com/gpu", "count": 2},
@@ -67,7 +69,11 @@ DEPLOYMENTS: dict[str, dict[str, Any]] = {
             {"name": "EMPTY"},
         ],
     },
-    "deployment-intel": {"gpu": {"resourceName": "gpu.intel.com/xe"}, "runtime": "openvino"},
+    "deployment-intel": {
+        "gpu": {"resourceName": "gpu.intel.com/xe"},
+        "runtime": "openvino",
+        "supplementalGroups": [992],
+    },
 }
 
 
@@ -93,7 +99,9 @@ def test_the_environment_of_every_class_of_the_chart() -> None:
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
         values = {variable["name"]: variable.get("value", "(by reference)") for variable in container["env"]}
         environments[each["metadata"]["name"]] = {"image": container["image"], **values}
-        assert values.keys() - {"NVIDIA_VISIBLE_DEVICES"} <= RESERVED_VARIABLES, "a class could set it differently"
+        assert values.keys() - {"NVIDIA_VISIBLE_DEVICES", *CUDA_VARIABLES} <= RESERVED_VARIABLES, (
+            "a class could set it differently"
+        )
     check("chart-classes", environments)
 
 

@@ -106,6 +106,8 @@ def test_fields_of_a_newer_definition_are_passed_over() -> None:
         ),
         ({"precision": "float16"}, "spec: precision float16 needs a GPU"),
         ({"decoder": "cuda"}, "spec.decoder"),
+        ({"sharedMemory": "lots"}, "spec.sharedMemory: must be a quantity such as 500Mi or 1Gi"),
+        ({"supplementalGroups": [44, 0]}, "spec.supplementalGroups[1]: input should be greater than or equal to 1"),
         ({"env": [{"name": "VIGIL_MODEL"}]}, "spec.env[0].name: the operator itself sets VIGIL_MODEL"),
         ({"env": [{"name": "A", "valueFrom": {}}]}, "spec.env[0].valueFrom: give secretKeyRef or configMapKeyRef"),
         ({"runtime": "triton"}, "spec: triton must be given"),

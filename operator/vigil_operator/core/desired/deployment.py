@@ -37,7 +37,19 @@ TERMINATION_GRACE_PERIOD_SECONDS = 30
 UNREACHABLE_SECONDS = 30
 """A detector on a lost node is replaced after this instead of Kubernetes' 300 s."""
 
+SHARED_MEMORY_DIRECTORY = "/dev/shm"  # noqa: S108 - a mount in the container
+
 _VISIBLE_GPUS = "NVIDIA_VISIBLE_DEVICES"
+
+CUDA_VARIABLES = {
+    # What NVIDIA's container runtime mounts: `video` is NVDEC, `utility` nvidia-smi.
+    "NVIDIA_DRIVER_CAPABILITIES": "compute,utility,video",
+    # Code that the driver compiles for a GPU newer than the image. The cache must fit into the scratch volume:
+    # a full emptyDir would evict the pod.
+    "CUDA_CACHE_PATH": f"{SCRATCH_DIRECTORY}/cuda-cache",
+    "CUDA_CACHE_MAXSIZE": str(32 * 1024 * 1024),
+}
+"""Defaults for detectors that use an NVIDIA GPU; `env` of the class can override them."""
 
 DEFAULT_RESOURCES = ResourcesSpec(
     requests={"cpu": "500m", "memory": "512Mi"}, limits={"memory": "2Gi", "ephemeral-storage": "2Gi"}
@@ -81,6 +93,7 @@ def _pod_spec(plan: DetectorPlan) -> Manifest:
             "fsGroup": USER_ID,
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
+            **({"supplementalGroups": list(chosen.supplemental_groups)} if chosen.supplemental_groups else {}),
         },
         "tolerations": _tolerations(chosen),
         "topologySpreadConstraints": [
@@ -130,6 +143,8 @@ def _container(plan: DetectorPlan) -> Manifest:
             {"name": "scratch", "mountPath": SCRATCH_DIRECTORY},
         ],
     }
+    if chosen.shared_memory is not None:
+        container["volumeMounts"].append({"name": "shared-memory", "mountPath": SHARED_MEMORY_DIRECTORY})
     if chosen.image_pull_policy is not None:
         container["imagePullPolicy"] = chosen.image_pull_policy
     return container
@@ -150,6 +165,8 @@ def _environment(plan: DetectorPlan) -> list[Manifest]:
     values["VIGIL_MODEL"] = chosen.model or DEFAULT_MODEL
     values |= _runtime_values(chosen)
     own = {variable.name for variable in chosen.env}
+    if _uses_nvidia(chosen):
+        values |= {name: value for name, value in CUDA_VARIABLES.items() if name not in own}
     if chosen.gpu is None and not chosen.hardware.device.startswith(CUDA) and _VISIBLE_GPUS not in own:
         # NVIDIA's container runtime shows every GPU to a pod that asked for none, unless it is told otherwise.
         values[_VISIBLE_GPUS] = "void"
@@ -161,8 +178,16 @@ def _environment(plan: DetectorPlan) -> list[Manifest]:
     ]
 
 
+def _uses_nvidia(chosen: DetectorClassSpec) -> bool:
+    """Return whether the model or the decoder runs on an NVIDIA GPU. `cuda` on another vendor's GPU is ROCm."""
+    resource = (chosen.gpu.resource_name or "") if chosen.gpu is not None else ""
+    if chosen.hardware.decoder == "nvdec":
+        return True
+    return chosen.hardware.device.startswith(CUDA) and (not resource or resource.startswith("nvidia.com/"))
+
+
 def _runtime_values(chosen: DetectorClassSpec) -> dict[str, str]:
-    """Everything that decides how the model runs is said, so that no detector has to guess."""
+    """Return the variables that decide how the model runs. All are set, so that the detector guesses none."""
     values = {"VIGIL_RUNTIME": chosen.runtime, "VIGIL_HARDWARE_DECODER": chosen.hardware.decoder}
     if chosen.model_sha256:
         values["VIGIL_MODEL_SHA256"] = chosen.model_sha256.lower()
@@ -226,6 +251,8 @@ def _volumes(plan: DetectorPlan) -> list[Manifest]:
         spool_source: Manifest = {"persistentVolumeClaim": {"claimName": name}}
     else:
         spool_source = {"emptyDir": {"sizeLimit": canonical_quantity(spool.size_limit)}}
+    shared_memory = plan.detector_class.shared_memory
+    memory: Manifest = {"medium": "Memory", "sizeLimit": canonical_quantity(shared_memory or 0)}
     return [
         {
             "name": "token",
@@ -234,6 +261,7 @@ def _volumes(plan: DetectorPlan) -> list[Manifest]:
         },
         {"name": "spool", **spool_source},
         {"name": "scratch", "emptyDir": {"sizeLimit": "64Mi"}},
+        *([{"name": "shared-memory", "emptyDir": memory}] if shared_memory is not None else []),
     ]
 
 
