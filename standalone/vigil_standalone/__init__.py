@@ -1,1 +1,1 @@
-"""Vigil on one machine, with no cluster: the backend, the standalone pipeline and a demo camera under one command."""
+"""Vigil on one machine without a cluster: backend, standalone pipeline and demo camera with one command."""

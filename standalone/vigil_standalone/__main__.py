@@ -1,4 +1,4 @@
-"""`vigil run`: everything on this machine, until Ctrl-C; `vigil install-service`: the same from boot on."""
+"""`vigil run`: run everything on this machine until Ctrl-C; `vigil install-service`: run it at boot."""
 
 import argparse
 import os
@@ -11,7 +11,7 @@ from vigil_standalone.state import DataDirectory
 
 
 def main() -> int:
-    """Exit status 0 after Ctrl-C, 1 when something did not start, 2 when a setting is wrong."""
+    """Return exit status 0 after Ctrl-C, 1 if something did not start, 2 for an invalid setting."""
     parser = argparse.ArgumentParser(
         prog="vigil",
         description="Vigil on this machine, with no cluster.",

@@ -1,4 +1,4 @@
-"""How others reach the backend: over loopback alone, through a reverse proxy, or over TLS from the local network.
+"""How clients reach the backend: on loopback only, through a reverse proxy, or over TLS from the local network.
 
 All that depends on it follows from two settings, `HOST` and `VIGIL_PUBLIC_URL`.
 """
@@ -22,7 +22,7 @@ RENEWAL_INTERVAL_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What the parts of Vigil are started with.
+    """The settings with which the parts of Vigil are started.
 
     The pipeline and the supervisor use `base_url`, on loopback, as gunicorn speaks TLS on all of its sockets or on
     none, and a second backend process would not share live pictures. They trust `certificate` alone.
@@ -38,7 +38,7 @@ class Access:
 
     @property
     def gunicorn_arguments(self) -> list[str]:
-        """Where gunicorn listens, and with which certificate."""
+        """Return gunicorn's options for address and certificate."""
         arguments = [part for address in self.listen for part in ("--bind", address)]
         if self.certificate is not None:
             arguments += ["--certfile", str(self.certificate.certificate_file)]
@@ -47,7 +47,7 @@ class Access:
 
     @property
     def pipeline_environment(self) -> dict[str, str]:
-        """How the pipeline reaches the backend."""
+        """Return the pipeline's settings for reaching the backend."""
         environment = {"VIGIL_API_URL": self.base_url}
         if self.certificate is not None:
             environment["VIGIL_API_CA_FILE"] = str(self.certificate.certificate_file)
@@ -74,7 +74,7 @@ class Access:
 
 
 class CertificateRenewal:
-    """Looks after the certificate of a Vigil that runs for months."""
+    """Renews the certificate of a Vigil that runs for months."""
 
     def __init__(self, access: Access) -> None:
         self._access = access

@@ -1,4 +1,4 @@
-"""Registers cameras through the REST API, as any user would."""
+"""Register cameras through the REST API, like any user."""
 
 import itertools
 import ssl
@@ -12,7 +12,7 @@ from vigil_standalone.address_book import AddressBook
 
 
 class RegistrationError(Exception):
-    """The API refused a camera; the message holds its words and no credentials."""
+    """The API rejected a camera; the message contains its text and no credentials."""
 
 
 def _is_address_of(row: dict[str, Any], rtsp_url: str) -> bool:
@@ -29,11 +29,11 @@ class Cameras:
         self._http = httpx.Client(base_url=base_url, headers=headers, timeout=10, verify=verify)
 
     def close(self) -> None:
-        """Closes the connection."""
+        """Close the connection."""
         self._http.close()
 
     def ensure(self, name: str, rtsp_url: str, **fields: Any) -> str:
-        """Makes the camera `name` exist, active, with this URL. Returns `added` or `known`."""
+        """Create or update the camera `name`, active, with this URL. Return `added` or `known`."""
         known = self.find(name)
         body = {"name": name, "rtsp_url": rtsp_url, "is_active": True, **fields}
         if known is None:
@@ -62,7 +62,7 @@ class Cameras:
         return name, True
 
     def deactivate(self, name: str) -> None:
-        """Switches the camera off if there is one."""
+        """Deactivate the camera if it exists."""
         known = self.find(name)
         if known is not None and known["is_active"]:
             self._send("POST", f"/api/cameras/{known['id']}/deactivate/")

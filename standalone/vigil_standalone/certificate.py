@@ -1,4 +1,4 @@
-"""The certificate that `make run` makes for itself, for access from the local network.
+"""The certificate that `make run` creates for access from the local network.
 
 It is no CA: a phone that trusts it trusts this machine and nothing else that could be signed with its key.
 """
@@ -17,7 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from vigil_standalone.machine import Address
 
 LIFETIME = timedelta(days=397)
-"""Apple's systems refuse a server certificate that is good for longer than 398 days."""
+"""Apple's systems reject server certificates that are valid for more than 398 days."""
 RENEW_BEFORE = timedelta(days=30)
 _CLOCK_SKEW = timedelta(hours=1)
 
@@ -35,7 +35,7 @@ class Certificate:
         return self._read().fingerprint(hashes.SHA256()).hex(":").upper()
 
     def ensure(self, names: Collection[str], addresses: Collection[Address], now: datetime | None = None) -> bool:
-        """Make the certificate anew unless it holds all these for RENEW_BEFORE yet; return whether it was made."""
+        """Create a new certificate unless it contains all these for RENEW_BEFORE; return whether it was created."""
         now = now or datetime.now(UTC)
         if self._is_good(set(names), set(addresses), now):
             return False
@@ -93,7 +93,7 @@ def _make(
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Replace the file by one that only its owner reads."""
+    """Replace the file by one that only its owner can read."""
     new = path.with_name(path.name + ".new")
     new.unlink(missing_ok=True)
     new.touch(mode=0o600, exist_ok=False)

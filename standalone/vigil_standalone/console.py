@@ -1,4 +1,4 @@
-"""What `vigil run` prints: one line for each thing that happens, flushed at once, so that pipes see it too."""
+"""The output of `vigil run`: one line per event, flushed at once, so that pipes get it too."""
 
 import os
 import sys
@@ -11,14 +11,14 @@ _lock = threading.Lock()
 
 
 def say(line: str) -> None:
-    """Prints a line by itself."""
+    """Print a line of `vigil run`."""
     with _lock:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
 
 def say_for(part: str, line: str) -> None:
-    """Prints a line that a part of Vigil has written."""
+    """Print a line of one of Vigil's parts."""
     say(f"{part:>8} | {line}")
 
 
@@ -33,7 +33,7 @@ def is_journal() -> bool:
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Says what is being done and, at the end, how long it took."""
+    """Print what is being done and, at the end, how long it took."""
     say(f"vigil: {what} …")
     began = time.monotonic()
     yield

@@ -1,4 +1,4 @@
-"""The demo camera of `vigil run`. It is optional: Vigil runs on when the demo fails."""
+"""The demo camera of `vigil run`. It is optional: Vigil continues if the demo fails."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Gets the database ready; run as a process of its own, since Django wants its settings before it is imported.
+"""Prepare the database, in a separate process, since Django needs its settings before it is imported.
 
 `python -m vigil_standalone.prepare` migrates, makes the first user and the tokens of the supervisor and the pipeline,
 and prints one JSON object: `{"password_is_current": …}`. Secrets travel through the data directory's files only.
@@ -18,7 +18,7 @@ SCOPES = ("user", "pipeline")
 
 
 def main() -> None:
-    """Everything is done once; a second run changes nothing."""
+    """Do everything once; a second run changes nothing."""
     django.setup()
     call_command("migrate", verbosity=0)
     data = DataDirectory(Path(os.environ["VIGIL_DATA_DIR"]))
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def _prepare_user(password: str) -> bool:
-    """Makes the first user. Leaves alone one who exists: the password may have been changed since, on purpose."""
+    """Create the first user. An existing one stays unchanged: its password may have been changed on purpose."""
     from django.contrib.auth.models import User
 
     from vigil_apps.accounts.services import user_ensure

@@ -1,4 +1,4 @@
-"""Child processes that are started, watched, restarted with back-off, and ended in order.
+"""Child processes: start, monitor, restart with back-off, and stop in order.
 
 Each child leads a session of its own, so that Ctrl-C reaches the supervisor alone and the supervisor decides the
 order; the kernel ends a child whose supervisor was killed (Linux `PR_SET_PDEATHSIG`), so that none is left behind.
@@ -24,11 +24,11 @@ _HEALTHY_AFTER_SECONDS = 60.0
 
 
 _NOT_INHERITED = ("CAMERA", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS")
-"""What the supervisor was told on its command line: an RTSP URL there may hold a password."""
+"""Arguments of the supervisor's command line: an RTSP URL there may contain a password."""
 
 
 def inherited_environment() -> dict[str, str]:
-    """The environment that children start from."""
+    """Return the environment from which children start."""
     return {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
 
 
@@ -39,7 +39,7 @@ def _end_with_parent() -> None:
 
 @dataclass
 class Child:
-    """One program that has to be up. `on_line` gets each line that it prints."""
+    """A program that must run. `on_line` receives each line that it prints."""
 
     name: str
     arguments: Sequence[str]
@@ -55,7 +55,7 @@ class Child:
     )
 
     def start(self) -> None:
-        """Starts the program."""
+        """Start the program."""
         self._restart_at = None
         self._started_at = time.monotonic()
         self._process = subprocess.Popen(
@@ -80,11 +80,11 @@ class Child:
 
     @property
     def is_running(self) -> bool:
-        """Whether the program is up at this moment."""
+        """Return whether the program is running."""
         return self._process is not None and self._process.poll() is None
 
     def watch(self) -> None:
-        """Restarts a program that has ended, later and later if it keeps ending. Call it often."""
+        """Restart a program that has ended, with growing pauses if it keeps ending. Call it often."""
         now = time.monotonic()
         if self.is_running:
             if now - self._started_at > _HEALTHY_AFTER_SECONDS:
@@ -99,7 +99,7 @@ class Child:
             self.start()
 
     def stop(self) -> None:
-        """Asks the program to end, and ends it if it does not within `stop_timeout_seconds`."""
+        """Ask the program to end, and kill it after `stop_timeout_seconds`."""
         process = self._process
         if process is None:
             return

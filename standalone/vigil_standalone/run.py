@@ -37,11 +37,11 @@ _STOP_ORDER = ("pipeline", "demo", "backend")
 
 
 class StartError(Exception):
-    """Something that is needed did not start; the message says what and what to do."""
+    """A required part did not start; the message says which and what to do."""
 
 
 def run(settings: Settings) -> int:
-    """Runs until SIGINT or SIGTERM; returns the exit status. Raises `StartError`."""
+    """Run until SIGINT or SIGTERM; return the exit status. Raises `StartError`."""
     data = DataDirectory(settings.vigil_data_dir)
     try:
         data.prepare()

@@ -16,7 +16,7 @@ _ASSIGNMENT = re.compile(r'^(\w+)="((?:[^"\\]|\\.)*)"$', re.MULTILINE | re.DOTAL
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What differs between one machine's unit and another's."""
+    """The properties of a unit that depend on the machine."""
 
     program: Path
     working_directory: Path

@@ -1,4 +1,4 @@
-"""What `vigil run` can be told, through the environment (`make run NAME=value` sets it)."""
+"""The settings of `vigil run`, from the environment (`make run NAME=value` sets it)."""
 
 import re
 from collections.abc import Mapping
@@ -93,11 +93,11 @@ def exposure_problem(environment: Mapping[str, str]) -> str | None:
 
 
 class InvalidSettingsError(ValueError):
-    """One line for each variable that is wrong; never the value, which may hold a password."""
+    """One line per invalid variable; never its value, which may contain a password."""
 
 
 def load() -> Settings:
-    """The settings, or `InvalidSettingsError`."""
+    """Return the settings. Raises `InvalidSettingsError`."""
     try:
         return Settings()
     except ValidationError as error:

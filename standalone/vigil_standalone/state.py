@@ -1,4 +1,4 @@
-"""The data directory: secrets made once at the first start, readable by their owner only."""
+"""The data directory: secrets are created at the first start, readable by their owner only."""
 
 import errno
 import secrets
