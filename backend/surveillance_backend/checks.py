@@ -37,7 +37,7 @@ def configuration_errors() -> list[CheckMessage]:
     elif not all(_is_fernet_key(key) for key in settings.VIGIL_CREDENTIAL_KEYS):
         found.append(
             Error(
-                "VIGIL_CREDENTIAL_KEYS holds something that is no Fernet key.",
+                "VIGIL_CREDENTIAL_KEYS contains an invalid Fernet key.",
                 hint=f"Make one with: {_MAKE_KEY}",
                 id="vigil.E003",
             )
@@ -45,7 +45,7 @@ def configuration_errors() -> list[CheckMessage]:
     if settings.VIGIL_VAPID_KEY and not is_key(settings.VIGIL_VAPID_KEY):
         found.append(
             Error(
-                "VIGIL_VAPID_KEY is no private key of P-256.",
+                "VIGIL_VAPID_KEY is not a P-256 private key.",
                 hint="Make one with: manage.py make_vapid_key",
                 id="vigil.E005",
             )

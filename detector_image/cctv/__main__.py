@@ -12,7 +12,7 @@ def _parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(
         prog="cctv",
-        description="Watches cameras with YOLOv8 and sends what happens to Vigil's API. Without --camera: every "
+        description="Analyses cameras with YOLOv8 and sends alerts to Vigil's API. Without --camera: every "
         "active camera of the group, in this one process. `cctv replay` shows what rules make of a clip, and "
         "`cctv export` prepares a model, `cctv discover` finds cameras; each has a --help of its own.",
         epilog=f"settings, from the environment:\n{describe_settings()}",
@@ -67,7 +67,7 @@ def export(arguments: Sequence[str]) -> int:
 
     parser = argparse.ArgumentParser(
         prog="cctv export",
-        description="Makes an OpenVINO INT8 model or a TensorRT engine of weights, calibrated on one's own pictures.",
+        description="Exports weights as an OpenVINO INT8 model or a TensorRT engine, calibrated on your own frames.",
     )
     add_arguments(parser)
     return export_model(parser.parse_args(arguments))

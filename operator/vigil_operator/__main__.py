@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
         description="Runs one detector for each active camera. Settings come from the environment (VIGIL_…).",
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("run", help="run the operator until it is told to stop")
+    commands.add_parser("run", help="run the operator until it is stopped")
     report = commands.add_parser("diagnose", help="say why a camera gives no alerts")
     report.add_argument("camera", help="name of the Camera resource, or the camera's id in the API")
     report.add_argument("--output", choices=["text", "json"], default="text", help="default: text")

@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     )
     demo: bool = Field(default=True, description="Whether the demo camera runs.")
     vigil_data_dir: Path = Field(
-        default=Path("data"), description="Where the database, pictures, spool and secrets are kept."
+        default=Path("data"), description="Where the database, images, spool and secrets are stored."
     )
 
     @field_validator("camera")

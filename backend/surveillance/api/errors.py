@@ -22,7 +22,7 @@ def answered() -> Iterator[None]:
     except InvalidInputError as error:
         raise ValidationError(error.errors) from None
     except UnknownEventError:
-        raise ConflictError("There is no alert of this event; send the alert first.") from None
+        raise ConflictError("No alert exists for this event; send the alert first.") from None
     except ReadOnlyCameraError:
         raise ConflictError("This camera is managed by kubectl; change its resource in the cluster.") from None
     except AlreadyClaimedError:

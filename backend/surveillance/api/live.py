@@ -27,7 +27,7 @@ from vigil_apps.web.api_errors import ConflictError
 from vigil_apps.web.rate_limits import require_rate
 from vigil_contracts.errands import ErrandKind
 
-SWITCHED_OFF = "The camera is switched off. Activate it to see its pictures."
+SWITCHED_OFF = "The camera is inactive. Activate it to view live frames."
 
 
 class JpegRenderer(JSONRenderer):

@@ -61,7 +61,7 @@ def read_cameras(content: bytes) -> CameraFile:
     except _RefusedError as refused:
         found.errors.append(refused.error)
     except csv.Error:
-        found.errors.append(LineError(rows.line_num, "", "is no CSV: look for a quote that is not closed"))
+        found.errors.append(LineError(rows.line_num, "", "is not valid CSV (unclosed quote?)"))
     return found
 
 

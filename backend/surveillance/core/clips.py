@@ -11,7 +11,7 @@ MAX_BYTES = 16 * 1024 * 1024
 _CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl"}
 _PLAYABLE = {b"avc1", b"hvc1", b"hev1", b"av01"}
 _MOST_BOXES = 100_000
-NO_CLIP = "is no MP4 clip; send H.264 or H.265 in an MP4"
+NO_CLIP = "is not an MP4 clip; send H.264 or H.265 in an MP4"
 
 
 class InvalidClipError(ValueError):

@@ -38,7 +38,7 @@ class DecodingLimits:
     @property
     def too_large(self) -> str:
         """Return the message for the sender."""
-        return f"takes more than {self.memory_bytes // 1024 // 1024} MB of memory to decode; send a smaller picture"
+        return f"takes more than {self.memory_bytes // 1024 // 1024} MB of memory to decode; send a smaller image"
 
 
 class PictureDecoder:
@@ -94,7 +94,7 @@ class PictureDecoder:
         self.close()
         if process.returncode == -signal.SIGPROF:
             return InvalidPictureError(self._limits.too_slow)
-        return DecoderUnavailableError(f"the picture decoder ended with status {process.returncode}")
+        return DecoderUnavailableError(f"the image decoder ended with status {process.returncode}")
 
 
 class PictureDecoders:

@@ -29,7 +29,7 @@ _JFIF, _ADOBE = 0xE0, 0xEE
 _JFIF_SEGMENT = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
 _ADOBE_BYTES = 12
 
-NO_PICTURE = "is no picture; send a JPEG or PNG"
+NO_PICTURE = "is not an image; send a JPEG or PNG"
 DAMAGED = "is damaged or incomplete; send a whole JPEG or PNG"
 TOO_MANY_SEGMENTS = f"has more than {MAX_SEGMENTS} segments; send a JPEG or PNG without metadata"
 TOO_MANY_SCANS = f"has more than {MAX_SCANS} scans; send a baseline JPEG"

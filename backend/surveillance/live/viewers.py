@@ -9,7 +9,7 @@ from surveillance.live.hub import Hub, Picture
 from surveillance.stream.handoff import Stream
 
 SNAPSHOT_PATIENCE_SECONDS = 5.0
-NO_PICTURE = "No picture has come from the camera's detector. Its health says why."
+NO_PICTURE = "No frame has arrived from the camera's detector. Its health shows the reason."
 Take = Callable[[], Awaitable[Picture]]
 
 

@@ -181,7 +181,7 @@ def _by_camera_space(work: _Work, camera: Camera) -> None:
     left = work.delete_until(used - megabytes * MEGABYTE, _resolved(kept), Reason.CAMERA_SPACE)
     if left > 0:
         logger.warning(
-            "a camera's pictures and clips take more space than they may, and what is left is not resolved",
+            "a camera's images and clips exceed their limit, and the remaining alerts are not resolved",
             extra={"camera": camera.pk, "bytes_too_many": left},
         )
 

@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="weights (.pt), as a path or a name")
     parser.add_argument("--sha256", default=None, metavar="HEX", help="what the weights must be; .pt files need it")
     parser.add_argument(
-        "--calibrate", type=Path, nargs="+", required=True, metavar="PATH", help="clips or folders of pictures"
+        "--calibrate", type=Path, nargs="+", required=True, metavar="PATH", help="clips or folders of images"
     )
     parser.add_argument("--format", choices=("openvino", "tensorrt"), default="openvino", help="default: %(default)s")
     parser.add_argument("--to", type=Path, default=None, metavar="PATH", help="default: by name in the model folder")

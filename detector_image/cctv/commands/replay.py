@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--start", type=_moment, default=None, metavar="TIME", help="when the clip began, ISO 8601")
     parser.add_argument("--output", choices=("table", "json"), default="table", help="how the events are printed")
     parser.add_argument("--video", type=Path, metavar="FILE", help="write the clip with the events drawn into it")
-    parser.add_argument("--snapshots", type=Path, metavar="FOLDER", help="write each event's picture")
+    parser.add_argument("--snapshots", type=Path, metavar="FOLDER", help="write each event's image")
 
 
 def main(arguments: argparse.Namespace) -> int:

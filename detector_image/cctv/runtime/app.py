@@ -103,7 +103,7 @@ class Detector:
                 else "the camera is not active"
             )
         watched, streaming = self._cameras.count(), self._cameras.streaming()
-        return "no camera gives pictures" if watched and not streaming else None
+        return "no camera delivers frames" if watched and not streaming else None
 
     def _end(self) -> None:
         log.info("stopping")

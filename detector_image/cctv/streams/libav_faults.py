@@ -21,5 +21,5 @@ def from_libav(error: Exception) -> StreamFault:
         code = getattr(error, "errno", None)
         name = errno.errorcode.get(code, "") if isinstance(code, int) else ""
         detail = name or type(error).__name__
-        return StreamFault(Reason.STREAM_UNSUPPORTED, f"the decoder says {detail}")
+        return StreamFault(Reason.STREAM_UNSUPPORTED, f"the decoder reports {detail}")
     return StreamFault(Reason.STREAM_UNREACHABLE, type(error).__name__)

@@ -223,7 +223,7 @@ class RtspSource:
         else:
             why = ". Set the camera to H.264, H.265 or MJPEG."
         return StreamFault(
-            Reason.STREAM_UNSUPPORTED, text=f"The camera's packets come, but no picture can be decoded{why}"
+            Reason.STREAM_UNSUPPORTED, text=f"The camera's packets arrive, but no frame can be decoded{why}"
         )
 
 

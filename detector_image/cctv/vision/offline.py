@@ -43,5 +43,5 @@ class OutageWatch:
             timestamp=now,
             box=None,
             track="",
-            description=f"No picture for {seconds_without_picture:.0f} s. {why}",
+            description=f"No frame for {seconds_without_picture:.0f} s. {why}",
         )

@@ -65,8 +65,8 @@ class Tampering(StrEnum):
 
 TEXTS = {
     Tampering.COVERED: "The camera is covered: hardly anything of its view is left.",
-    Tampering.BLINDED: "The camera is blinded: nearly all of its picture is white.",
-    Tampering.DEFOCUSED: "The camera is out of focus: its picture is blurred.",
+    Tampering.BLINDED: "The camera is blinded: nearly all of its image is white.",
+    Tampering.DEFOCUSED: "The camera is out of focus: its image is blurred.",
     Tampering.MOVED: "The camera was moved: it shows another view than before.",
 }
 

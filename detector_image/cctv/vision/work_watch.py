@@ -48,5 +48,5 @@ class WorkWatch:
             if self._busy_since is not None and now - self._busy_since >= HUNG_SECONDS:
                 return "the model does not answer"
             if self._failing_since is not None and now - self._failing_since >= FAILING_SECONDS:
-                return f"the model fails with every picture: {self._error}"
+                return f"the model fails with every frame: {self._error}"
             return None

@@ -299,14 +299,14 @@ def test_mqtt_wrong_password_is_said(broker: MosquittoServer) -> None:
     target = MqttTarget(url=f"mqtt://{USER}:wr0ng@127.0.0.1:{broker.port}", topic="vigil/alerts")
     error = _send(ChannelName.MQTT, target, content())
     assert error is not None
-    assert error.reason == "the broker refused the connection: not authorized"
+    assert error.reason == "the broker rejected the connection: not authorized"
 
 
 def test_mqtt_message_that_the_access_list_denies_is_not_counted_as_sent(broker: MosquittoServer) -> None:
     target = MqttTarget(url=f"mqtt://{USER}:{PASSWORD}@127.0.0.1:{broker.port}", topic="denied/alerts")
     error = _send(ChannelName.MQTT, target, content())
     assert error is not None
-    assert error.reason == "the broker refused the message: not authorized"
+    assert error.reason == "the broker rejected the message: not authorized"
 
 
 def test_mqtt_broker_that_says_nothing_is_left_in_time(receiver: Receiver, impatient: float) -> None:
@@ -334,7 +334,7 @@ def test_web_push_is_what_a_browser_decrypts(tmp_path: Path, monkeypatch: pytest
     assert gone.is_gone
     assert refused is not None
     assert (refused.is_final, refused.is_gone) == (False, False)
-    assert refused.reason == "the push service refused this server's token (403); check the server's clock"
+    assert refused.reason == "the push service rejected this server's token (403); check the server's clock"
     got = receiver.got[0]
     payload = json.loads(_decrypted(got.body, browser, secret))
     assert (payload["id"], payload["title"], payload["url"]) == (str(message.id), message.title, message.url)

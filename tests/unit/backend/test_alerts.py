@@ -116,7 +116,7 @@ def _animated_gif() -> bytes:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"this is no picture", "is no picture; send a JPEG or PNG"),
+        (b"this is no picture", "is not an image; send a JPEG or PNG"),
         (b"", "empty"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is no picture"),
         (_animated_gif(), "is no picture"),

@@ -67,7 +67,7 @@ def test_image_without_its_alert_is_rejected_permanently(
     answer = send_picture(detector, camera, picture())
     assert (answer.status_code, answer.json()["detail"]) == (
         409,
-        "There is no alert of this event; send the alert first.",
+        "No alert exists for this event; send the alert first.",
     )
     other = Camera.objects.create(user=camera.user, name="Other", rtsp_url="rtsp://h/1")
     assert send_picture(detector, other, picture()).status_code == 404

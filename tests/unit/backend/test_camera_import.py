@@ -105,7 +105,7 @@ def test_an_admin_imports_into_their_site(anna: Party, site: Site) -> None:
         (b"name,name,rtsp_url\n", 1, "the first line must name each column once"),
         (b"name,rtsp_url\n\n", 1, "the file holds no camera below its column names"),
         (b"name,rtsp_url\n\xff,x\n", 1, "the file must be text in UTF-8"),
-        (b'name,rtsp_url\n"a,rtsp://h/1\n', 2, "is no CSV: look for a quote that is not closed"),
+        (b'name,rtsp_url\n"a,rtsp://h/1\n', 2, "is not valid CSV (unclosed quote?)"),
         (b"name,rtsp_url\n" + b"x" * 2_097_152, 1, "the file must be at most 2 MB"),
         (b"name,rtsp_url\n" + b"a,rtsp://h/1\n" * (MAX_CAMERAS + 1), MAX_CAMERAS + 2, "at most 1000 cameras"),
     ],

@@ -174,8 +174,8 @@ def test_model_failing_with_every_frame_is_reported(stage: Stage, caplog: pytest
     stage.until(lambda: stage.beat().reason is Reason.MODEL_INVALID)
     told = stage.beat()
     assert told.phase is CameraPhase.FAILED
-    assert "the model fails with every picture: RuntimeError" in told.message
-    assert stage.cameras.analysis_problem() == "the model fails with every picture: RuntimeError"
+    assert "the model fails with every frame: RuntimeError" in told.message
+    assert stage.cameras.analysis_problem() == "the model fails with every frame: RuntimeError"
     assert stage.cameras.streaming() == 0, "the detector is not ready"
     assert stage.metrics.registry.get_sample_value("vigil_stream_up", {"camera": "1"}) == 1, "pictures do arrive"
     failed = stage.metrics.registry.get_sample_value("vigil_analysis_errors_total", {"camera": "1"})

@@ -41,13 +41,13 @@ def world() -> World:
 
 
 def test_same_event_is_recorded_only_once_in_a_while(world: World) -> None:
-    assert world.warn(GATE, "StreamTimeout", "No picture for 12 s.") == 1
-    assert world.warn(GATE, "StreamTimeout", "No picture for 13 s.") == 0
-    assert world.warn(YARD, "StreamTimeout", "No picture for 12 s.") == 1
+    assert world.warn(GATE, "StreamTimeout", "No frame for 12 s.") == 1
+    assert world.warn(GATE, "StreamTimeout", "No frame for 13 s.") == 0
+    assert world.warn(YARD, "StreamTimeout", "No frame for 12 s.") == 1
     assert world.warn(GATE, "InvalidSpec", "spec.stream.url: must begin with rtsp://") == 1
     assert world.warn(GATE, "InvalidSpec", "spec.detection: unknown") == 1
     world.now += QUIET_PERIOD + timedelta(seconds=1)
-    assert world.warn(GATE, "StreamTimeout", "No picture for 12 s.") == 1
+    assert world.warn(GATE, "StreamTimeout", "No frame for 12 s.") == 1
 
 
 def test_an_event_names_its_camera_and_is_not_too_long(world: World) -> None:

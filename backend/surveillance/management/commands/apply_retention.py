@@ -13,11 +13,11 @@ from surveillance.services.retention import retention_apply
 class Command(BaseCommand):
     """For a CronJob with VIGIL_HOUSEKEEPING=0; otherwise the backend does this itself."""
 
-    help = "Deletes alerts, pictures and clips by the rules of retention."
+    help = "Deletes alerts, images and clips according to the retention settings."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the command's options."""
-        parser.add_argument("--dry-run", action="store_true", help="only says what would be deleted")
+        parser.add_argument("--dry-run", action="store_true", help="only list what would be deleted")
         add_output_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -16,7 +16,7 @@ class Command(BaseCommand):
 
     help = (
         f"Adds the cameras of a CSV file. Columns: {', '.join(COLUMNS)}; {' and '.join(REQUIRED)} are needed. "
-        "When anything is wrong, every error is told with its line and nothing is added."
+        "If the file has an error, all errors are listed with their lines and no camera is added."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

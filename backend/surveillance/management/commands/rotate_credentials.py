@@ -12,7 +12,7 @@ from surveillance.credentials import EncryptedTextField, UnreadableText
 class Command(BaseCommand):
     """Run after adding a new first key; the old keys can be removed afterwards. Needs no downtime."""
 
-    help = "Encrypts stream URLs and all other secrets anew with the first of VIGIL_CREDENTIAL_KEYS."
+    help = "Re-encrypts stream URLs and all other secrets with the first key of VIGIL_CREDENTIAL_KEYS."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Re-encrypt model by model; encrypted fields are found automatically."""

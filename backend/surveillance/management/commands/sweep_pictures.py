@@ -14,13 +14,13 @@ from surveillance.storages import S3_ERRORS
 class Command(BaseCommand):
     """Deletes files left by processes that were killed. The backend also does this itself."""
 
-    help = "Deletes pictures and clips that no alert names."
+    help = "Deletes images and clips that no alert refers to."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the command's options."""
         default = int(ORPHAN_AGE.total_seconds() // 60)
         parser.add_argument("--older-than-minutes", type=int, default=default, help=f"default: {default}")
-        parser.add_argument("--dry-run", action="store_true", help="only says what would be deleted")
+        parser.add_argument("--dry-run", action="store_true", help="only list what would be deleted")
         add_output_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:

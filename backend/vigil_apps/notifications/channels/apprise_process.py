@@ -117,7 +117,7 @@ def answer(question: Mapping[str, Any]) -> dict[str, Any]:
         return found
     if guard.refused:
         return {**found, "error": f"the service may not be used: {guard.refused}"}
-    status = f"the service answered {statuses.last}" if statuses.last else "the service refused the message"
+    status = f"the service answered {statuses.last}" if statuses.last else "the service rejected the message"
     return {**found, "error": status}
 
 

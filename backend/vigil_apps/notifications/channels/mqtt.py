@@ -70,7 +70,7 @@ class Mqtt:
             client.publish(target.topic, payload, qos=1)
             _loop_until(client, lambda: state.is_confirmed or state.refused is not None, ends_at)
             if not state.is_confirmed:
-                raise DeliveryError(f"the broker refused the message: {state.refused}")
+                raise DeliveryError(f"the broker rejected the message: {state.refused}")
         except (ValueError, RuntimeError):
             raise DeliveryError("the broker closed the connection") from None
         finally:
@@ -118,7 +118,7 @@ def _connected(target: MqttTarget, ends_at: float) -> tuple[paho.Client, _State]
     except OSError:
         raise DeliveryError("the broker is unreachable") from None
     if not state.is_connected:
-        raise DeliveryError(f"the broker refused the connection: {state.refused}")
+        raise DeliveryError(f"the broker rejected the connection: {state.refused}")
     return client, state
 
 

@@ -124,7 +124,7 @@ def _require_kept(answer: Answer) -> None:
         raise DeliveryError(f"the push service rejected the message ({answer.status})", is_final=True)
     if answer.status in {401, 403}:  # possibly caused by a wrong clock, which may be corrected later
         raise DeliveryError(
-            f"the push service refused this server's token ({answer.status}); check the server's clock",
+            f"the push service rejected this server's token ({answer.status}); check the server's clock",
             retry_after_seconds=answer.retry_after_seconds,
         )
     require_success(answer)

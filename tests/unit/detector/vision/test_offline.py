@@ -29,7 +29,7 @@ def test_what_the_event_says() -> None:
 
     assert event is not None
     assert event.alert_type is AlertType.CAMERA_OFFLINE
-    assert event.description == "No picture for 61 s. The camera stopped sending."
+    assert event.description == "No frame for 61 s. The camera stopped sending."
     assert event.to_submission(3).camera == 3
 
 
