@@ -116,10 +116,10 @@ def _animated_gif() -> bytes:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"this is no picture", "is not an image; send a JPEG or PNG"),
+        (b"this is not an image", "is not an image; send a JPEG or PNG"),
         (b"", "empty"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is no picture"),
-        (_animated_gif(), "is no picture"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is not an image"),
+        (_animated_gif(), "is not an image"),
         (picture(640, 480)[:2000], "damaged or incomplete"),
         (picture(4097, 8), "4096 x 4096"),
         (b"\xff\xd8" + b"x" * (2 * 1024 * 1024), "at most 2 MB"),

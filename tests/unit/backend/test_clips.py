@@ -127,12 +127,12 @@ def test_what_is_no_whole_mp4_of_one_playable_track_is_refused(mp4: bytes, tmp_p
         b"": "is empty",
         mp4[:-7]: "damaged or incomplete",
         mp4[: len(mp4) // 2]: "damaged or incomplete",
-        b"<html><script>alert(1)</script>" + mp4: "is no MP4",
-        mp4[8:]: "is no MP4",
-        mp4.replace(b"ftyp", b"free"): "is no MP4",
+        b"<html><script>alert(1)</script>" + mp4: "is not an MP4",
+        mp4[8:]: "is not an MP4",
+        mp4.replace(b"ftyp", b"free"): "is not an MP4",
         mjpeg: "one video track, H.264 or H.265",
         b"\x00" * (MAX_BYTES + 1): "at most 16 MB",
-        b"\x00\x00\x00\x00moov": "is no MP4",
+        b"\x00\x00\x00\x00moov": "is not an MP4",
     }
     for content, words in refused.items():
         with pytest.raises(InvalidClipError, match=words):

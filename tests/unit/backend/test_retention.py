@@ -116,7 +116,7 @@ def test_space_never_takes_what_is_open_and_says_so(
     settings.VIGIL_RETENTION_DAYS, settings.VIGIL_RETENTION_MEGABYTES = None, 1
     stored(camera, 9, size=2_000_000)
     assert apply() == []
-    assert "what is left is not resolved" in caplog.text
+    assert "remaining alerts are not resolved" in caplog.text
 
 
 def test_a_full_disk_takes_no_more_than_is_needed(
