@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -85,7 +86,7 @@ class ContainerNode:
     def _answers(self) -> bool:
         try:
             self._ctr("version", timeout_seconds=5)
-        except RuntimeError:
+        except (RuntimeError, subprocess.TimeoutExpired):  # the latter on a busy machine
             return False
         return True
 
