@@ -60,6 +60,14 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
+# The part of it that adds headers to answers of the API; the fast intake of alerts applies it by itself.
+VIGIL_HEADER_MIDDLEWARE = frozenset(
+    {
+        "surveillance_backend.middleware.ContentSecurityPolicyMiddleware",
+        "django.middleware.security.SecurityMiddleware",
+        "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    }
+)
 
 TEMPLATES: list[dict[str, Any]] = [
     {

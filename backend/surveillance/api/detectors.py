@@ -1,20 +1,20 @@
 """Endpoints for detectors and the Kubernetes operator."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
-from django.http import Http404, QueryDict
+from django.http import Http404
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_cache_control
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from surveillance import metrics
 from surveillance.api.access import CLUSTER_OPERATOR, DETECTOR, SENDERS, USER_AND_SERVICES, principal_of, user_of
 from surveillance.api.errors import answered
 from surveillance.api.serializers import (
@@ -24,21 +24,24 @@ from surveillance.api.serializers import (
     DetectorTokensSerializer,
     PictureFieldsSerializer,
 )
-from surveillance.api.submitted import submitted
+from surveillance.api.submitted import file_of, submitted
 from surveillance.core.validation import InvalidInputError, parse
 from surveillance.models import Camera
 from surveillance.representations import AlertSerializer, alert_shown
 from surveillance.selectors.access import camera_for, cameras_visible_to
 from surveillance.selectors.active import cached_answer
 from surveillance.selectors.cameras import CONFIGURATION_FORMAT, active_cameras, camera_list_version, configuration
-from surveillance.services.alerts import alert_replace_picture, alert_store
+from surveillance.services.alert_intake import SentAlert, alerts_receive
+from surveillance.services.alerts import Stored, alert_replace_picture
 from surveillance.services.clips import clip_store
 from surveillance.services.detector_tokens import detector_tokens_rotate
 from surveillance.services.heartbeats import heartbeat_record
+from vigil_apps.accounts.authentication import ScopedTokenAuthentication
+from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.permissions import scope_of
 from vigil_apps.accounts.scopes import SERVICE_SCOPES
 from vigil_apps.web.rate_limits import require_rate
-from vigil_contracts.alert import AlertSubmission, ClipSubmission, PictureSubmission
+from vigil_contracts.alert import ClipSubmission, PictureSubmission
 from vigil_contracts.camera import CameraConfiguration
 from vigil_contracts.detector_tokens import DetectorTokenOrder
 from vigil_contracts.health import Heartbeat
@@ -163,10 +166,18 @@ class HeartbeatView(APIView):
 
 
 class SendAlertView(APIView):
-    """Receive alerts."""
+    """Receive alerts. The fast intake calls the same steps for many requests at once (`surveillance.intake`)."""
 
     scopes = {"POST": SENDERS}  # noqa: RUF012
     parser_classes = (MultiPartParser,)
+    tokens: Mapping[str, AuthToken] | None = None
+    """The valid tokens of a group of requests by digest; None: each request looks for its own."""
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        """Let the requests of a group share one query for their tokens."""
+        if self.tokens is None:
+            return super().get_authenticators()
+        return [ScopedTokenAuthentication(self.tokens)]
 
     @extend_schema(
         summary="Store an alert",
@@ -175,16 +186,20 @@ class SendAlertView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Stores an alert exactly once: 201, or 200 with the stored alert if its `event_id` is known."""
-        with answered(), metrics.ALERT_INGEST_SECONDS.time():
-            submission = parse(AlertSubmission, _submitted(request, file="image"))
-            camera = _camera_by_name_only(request, submission.camera)
-            require_rate("camera", str(camera.pk))
-            stored = alert_store(
-                camera=camera, submission=submission, image=_file(request, "image"), now=timezone.now()
-            )
-        if stored.is_new:
-            metrics.ALERTS.labels(stored.alert.alert_type).inc()
-        return Response(alert_shown(stored.alert), status=201 if stored.is_new else 200)
+        (outcome,) = alerts_receive([self.sent_alert(request)], now=timezone.now())
+        return self.response_to(outcome)
+
+    def sent_alert(self, request: Request) -> SentAlert:
+        """Read the form. Raises an API error."""
+        with answered():
+            return SentAlert(principal_of(request), submitted(request, file="image"), file_of(request, "image"))
+
+    def response_to(self, outcome: Stored | Exception) -> Response:
+        """Return the response about a stored alert. Raises the API error of one that is not stored."""
+        if isinstance(outcome, Stored):
+            return Response(alert_shown(outcome.alert), status=201 if outcome.is_new else 200)
+        with answered():
+            raise outcome
 
 
 class SendPictureView(APIView):
@@ -201,8 +216,8 @@ class SendPictureView(APIView):
     def post(self, request: Request) -> Response:
         """Replaces the alert's image and deletes the old one. 409 if there is no such alert."""
         with answered():
-            submission = parse(PictureSubmission, _submitted(request, file="image"))
-            image = _file(request, "image")
+            submission = parse(PictureSubmission, submitted(request, file="image"))
+            image = file_of(request, "image")
             if image is None:
                 raise InvalidInputError({"image": ["must be sent, as a file"]})
             camera = _camera_by_name_only(request, submission.camera)
@@ -225,8 +240,8 @@ class SendClipView(APIView):
     def post(self, request: Request) -> Response:
         """Stores the clip of an alert exactly once: 201, or 200 if it has one. 409 if there is no such alert."""
         with answered():
-            submission = parse(ClipSubmission, _submitted(request, file="clip"))
-            content = _file(request, "clip")
+            submission = parse(ClipSubmission, submitted(request, file="clip"))
+            content = file_of(request, "clip")
             if content is None:
                 raise InvalidInputError({"clip": ["must be sent, as a file"]})
             camera = _camera_by_name_only(request, submission.camera)
@@ -240,19 +255,6 @@ def _camera_by_name_only(request: Request, camera_id: int) -> Camera:
     if camera is None:
         raise Http404
     return camera
-
-
-def _submitted(request: Request, *, file: str) -> dict[str, Any]:
-    token_camera = getattr(request.auth, "camera_id", None)
-    return submitted(cast("QueryDict", request.data), file=file, token_camera=token_camera)
-
-
-def _file(request: Request, name: str) -> bytes | None:
-    if name in request.FILES:
-        return bytes(request.FILES[name].read())
-    if name in request.data:
-        raise InvalidInputError({name: ["must be sent as a file"]})
-    return None
 
 
 def _tagged(body: object, etag: str) -> Response:

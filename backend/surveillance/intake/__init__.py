@@ -1,7 +1,7 @@
-"""Alerts on their way in, many at a time.
+"""The fast intake: alerts that arrive at the same moment are stored in one transaction.
 
-`POST /api/send-alert/` is a view of REST framework like any other, and says what is allowed and what is wrong. Most
-alerts are in order, though, and come when others do: those that wait at the same moment are stored here in one
-transaction, past the view and Django's middleware. Whatever is not in order goes the whole way, so that there is one
-place that refuses: nothing here answers anything but 201 and 200.
+`POST /api/send-alert/` is a view of REST framework like any other (`surveillance.api.detectors.SendAlertView`), and a
+service stores the alerts (`surveillance.services.alert_intake`). Here the steps of that view are called for a group
+of requests: one query finds all tokens, and one transaction stores all alerts. Every rule is the view's or the
+service's. Requests that do not look like a detector's go to Django.
 """

@@ -1,121 +1,123 @@
-"""What a group of alerts is answered with."""
+"""The answers to a group of alerts: `SendAlertView` step by step, with the database asked once for all of them."""
 
 import io
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from time import perf_counter
-from typing import Any, cast
+from typing import Any
 
-from django.core.files.uploadhandler import MemoryFileUploadHandler
+from django.core.handlers.asgi import ASGIRequest
 from django.db import connections
-from django.http.multipartparser import MultiPartParser
+from django.http import HttpResponse
 from django.utils import timezone
-from rest_framework.renderers import JSONRenderer
+from django.utils.log import log_response
+from rest_framework.response import Response
 
-from surveillance import metrics
-from surveillance.api.access import SENDERS
-from surveillance.api.submitted import submitted
-from surveillance.core.validation import parse
-from surveillance.models import Camera
-from surveillance.representations import alert_shown
-from surveillance.selectors.access import may_send
-from surveillance.selectors.cameras import cameras_by_name_only
-from surveillance.services.alerts import Arrival, Refusal, Stored, alerts_store
+from surveillance.api.detectors import SendAlertView
+from surveillance.services.alert_intake import Outcome, SentAlert, alerts_receive
 from vigil_apps.accounts.authentication import digest_of, valid_tokens
 from vigil_apps.accounts.models import AuthToken
-from vigil_apps.accounts.principal import Principal
-from vigil_apps.accounts.throttling import seconds_of_token
-from vigil_apps.web.rate_limits import seconds_to_wait
-from vigil_contracts.alert import AlertSubmission
+from vigil_apps.web.header_chain import HeaderChain
 
 logger = logging.getLogger(__name__)
-FILE = "image"
+Headers = list[tuple[bytes, bytes]]
+_header_chain = HeaderChain()
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A request to store an alert."""
+    """A request to store an alert: its ASGI scope, the token in its header, and its whole body."""
 
+    scope: Mapping[str, Any]
     token: bytes
-    content_type: str
     body: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status that says that the alert is stored, and the alert as JSON."""
+    """What Django would answer."""
 
     status: int
+    headers: Headers
     body: bytes
+    is_secure: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    token: AuthToken
-    submission: AlertSubmission
-    image: bytes | None
+class _Visit:
+    """One request at the view; `dispatch` of REST framework, cut in two where the alerts are stored."""
+
+    def __init__(self, sent: Sent, tokens: Mapping[str, AuthToken]) -> None:
+        self._http = ASGIRequest(dict(sent.scope), io.BytesIO(sent.body))
+        self._http.get_host()  # raises DisallowedHost
+        self._view = SendAlertView(tokens=tokens)
+        self._view.setup(self._http)
+        self._request = self._view.request = self._view.initialize_request(self._http)
+        self._view.headers = self._view.default_response_headers
+
+    def sent_alert(self) -> SentAlert | Exception:
+        """Return the alert, or why the view does not take it: token, scope, rate limit, or form."""
+        try:
+            self._view.initial(self._request)
+            return self._view.sent_alert(self._request)
+        except Exception as error:  # noqa: BLE001 as `dispatch` does
+            return error
+
+    def answer(self, outcome: Outcome | Exception) -> Answer:
+        """Return the answer. Raises what is none of the API's errors."""
+        try:
+            response = self._view.response_to(outcome)
+        except Exception as error:  # noqa: BLE001 as `dispatch` does
+            response = self._view.handle_exception(error)
+        return _as_answer(self._http, self._view.finalize_response(self._request, response))
 
 
 def answers_in_thread(group: Sequence[Sent]) -> list[Answer | None]:
-    """`answers`, in a thread that has no request: its connection to the database goes back when it is done."""
+    """Return `answers` from a thread that serves no request of Django's, and return its database connection."""
     try:
         return answers(group)
-    except Exception as error:  # noqa: BLE001 whatever it is, the view meets it again and says what it is
-        logger.warning("alerts take the long way: %s", type(error).__name__)
+    except Exception as error:  # noqa: BLE001 Django meets the error again, and answers and logs it as any other
+        logger.warning(
+            "could not answer %d alerts together: %s; passing each to Django", len(group), type(error).__name__
+        )
         return [None] * len(group)
     finally:
         connections.close_all()
 
 
 def answers(group: Sequence[Sent]) -> list[Answer | None]:
-    """Stores the alerts. None: this one is not stored, and its request is the view's to answer."""
-    began = perf_counter()
+    """Store the alerts and return the answers. None: Django must answer this request."""
     tokens = valid_tokens({digest_of(sent.token) for sent in group})
-    read = [_read(sent, tokens.get(digest_of(sent.token))) for sent in group]
-    cameras = cameras_by_name_only({one.submission.camera for one in read if one is not None})
-    arrivals = {
-        number: Arrival(camera, one.submission, one.image)
-        for number, one in enumerate(read)
-        if one is not None and (camera := _camera(one, cameras)) is not None and _is_in_time(one, camera)
-    }
-    stored = dict(zip(arrivals, alerts_store(arrivals=list(arrivals.values()), now=timezone.now()), strict=True))
-    answered = [_answer(stored.get(number)) for number in range(len(group))]
-    for answer in answered:
-        if answer is not None:
-            metrics.ALERT_INGEST_SECONDS.observe(perf_counter() - began)
-    return answered
+    visits = [_visit(sent, tokens) for sent in group]
+    alerts = [visit.sent_alert() if visit is not None else None for visit in visits]
+    outcomes = iter(alerts_receive([one for one in alerts if isinstance(one, SentAlert)], now=timezone.now()))
+    return [
+        _answer(visit, next(outcomes) if isinstance(alert, SentAlert) else alert)
+        for visit, alert in zip(visits, alerts, strict=True)
+    ]
 
 
-def _read(sent: Sent, token: AuthToken | None) -> _Read | None:
-    """The alert, if all of it is in order."""
-    if token is None or token.scope not in SENDERS:
-        return None
-    meta = {"CONTENT_TYPE": sent.content_type, "CONTENT_LENGTH": str(len(sent.body))}
+def _visit(sent: Sent, tokens: Mapping[str, AuthToken]) -> _Visit | None:
     try:
-        data, files = MultiPartParser(meta, io.BytesIO(sent.body), [MemoryFileUploadHandler()]).parse()
-        if FILE in data or set(files) - {FILE}:
-            return None
-        submission = parse(AlertSubmission, submitted(data, file=FILE, token_camera=token.camera_id))
-        return _Read(token, submission, bytes(cast("Any", files[FILE]).read()) if FILE in files else None)
-    except Exception:  # noqa: BLE001 a form can be wrong in many ways, and the view has the words for each
+        return _Visit(sent, tokens)
+    except Exception:  # noqa: BLE001 such as a host that is not served: Django's middleware has the answer
         return None
 
 
-def _camera(read: _Read, cameras: Mapping[int, Camera]) -> Camera | None:
-    """The alert's camera, if the token may send for it."""
-    may = may_send(Principal.of_token(read.token), read.submission.camera)
-    return cameras.get(read.submission.camera) if may else None
-
-
-def _is_in_time(read: _Read, camera: Camera) -> bool:
-    """Counts the alert, last of all that could refuse it: what the view refuses is the view's to count."""
-    return not seconds_of_token(read.token) and not seconds_to_wait("camera", str(camera.pk))
-
-
-def _answer(stored: Stored | Refusal | None) -> Answer | None:
-    if not isinstance(stored, Stored):
+def _answer(visit: _Visit | None, outcome: Outcome | Exception | None) -> Answer | None:
+    if visit is None or outcome is None:
         return None
-    if stored.is_new:
-        metrics.ALERTS.labels(stored.alert.alert_type).inc()
-    return Answer(201 if stored.is_new else 200, JSONRenderer().render(alert_shown(stored.alert)))
+    try:
+        return visit.answer(outcome)
+    except Exception as error:  # noqa: BLE001 Django logs it, and answers 500
+        logger.warning("could not answer an alert: %s; passing it to Django", type(error).__name__)
+        return None
+
+
+def _as_answer(http: ASGIRequest, response: Response | HttpResponse) -> Answer:
+    if isinstance(response, Response):
+        response.render()
+    _header_chain.add_to(response, http)
+    if response.status_code >= 400:
+        log_response("%s: %s", response.reason_phrase, http.path, response=response, request=http)
+    headers = [(name.encode("ascii"), value.encode("latin1")) for name, value in response.items()]
+    return Answer(response.status_code, headers, response.content, http.is_secure())

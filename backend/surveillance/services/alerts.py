@@ -25,7 +25,7 @@ class UnknownEventError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """An alert from a detector, not yet validated."""
+    """A valid alert from a detector that may send for the camera; its image is not checked yet."""
 
     camera: Camera
     submission: AlertSubmission
@@ -46,16 +46,16 @@ class Stored:
 
 
 Refusal = InvalidInputError | pictures.StorageUnavailableError | DecoderUnavailableError
+REFUSALS = (InvalidInputError, pictures.StorageUnavailableError, DecoderUnavailableError)
 _savers = ThreadPoolExecutor(4, thread_name_prefix="pictures")
 """Images of concurrent alerts are written in parallel: disks, and even more S3, handle several as fast as one."""
 
 
-def alert_store(*, camera: Camera, submission: AlertSubmission, image: bytes | None, now: datetime) -> Stored:
+def alert_store(arrival: Arrival, *, now: datetime) -> Stored:
     """Store the event exactly once: the first call creates the row, later ones find it.
 
     Raises a Refusal.
     """
-    arrival = Arrival(camera, submission, image)
     try:
         (stored,) = alerts_store(arrivals=[arrival], now=now)
     except IntegrityError:  # the same event arrived concurrently, or the camera was deleted
@@ -200,7 +200,7 @@ def _with_picture(arrival: Arrival, now: datetime) -> Alert | Refusal:
     try:
         content = _clean(arrival.image) if arrival.image is not None else b""
         key = pictures.save(content, now=now) if content else ""
-    except (InvalidInputError, pictures.StorageUnavailableError, DecoderUnavailableError) as error:
+    except REFUSALS as error:
         return error
     return Alert(camera=arrival.camera, image=key, image_bytes=len(content), **_columns(arrival.submission))
 

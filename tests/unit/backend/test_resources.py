@@ -11,7 +11,7 @@ from django.utils import timezone
 from tests.unit.backend.conftest import Party, send
 
 from surveillance.models import Alert, Camera, CameraResource
-from surveillance.services.alerts import alert_store
+from surveillance.services.alerts import Arrival, alert_store
 from vigil_contracts.alert import AlertSubmission
 
 UID = "0f1e2d3c-aaaa-bbbb-cccc-000000000001"
@@ -144,7 +144,7 @@ def store(camera: Camera, event: str, happened: datetime) -> None:
     submission = AlertSubmission.model_validate(
         {"event_id": event, "camera": camera.pk, "alert_type": "person", "confidence": 0.9, "timestamp": happened}
     )
-    alert_store(camera=camera, submission=submission, image=None, now=timezone.now())
+    alert_store(Arrival(camera, submission, None), now=timezone.now())
 
 
 def test_alerts_are_counted_as_they_come(anna: Party, detector: Party, camera: Camera) -> None:
