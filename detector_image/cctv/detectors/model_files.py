@@ -153,6 +153,20 @@ def runtime_problem(path: Path, runtime: str) -> str | None:
     return None
 
 
+def rebuild_advice(path: Path) -> str:
+    """Return how to rebuild a TensorRT engine that does not run; empty for other files.
+
+    An engine runs only with the TensorRT version and on the GPU model that it was built for (NVIDIA TensorRT
+    documentation, "Version Compatibility" and "Hardware Compatibility").
+    """
+    if path.suffix.lower() != ".engine":
+        return ""
+    return (
+        "; an engine runs only on the GPU model and the TensorRT version that built it; rebuild it on this node with"
+        f" `cctv export {path.stem}.pt --sha256 HEX --calibrate CLIP --format tensorrt`"
+    )
+
+
 _PREFERENCE = {
     "": ("folder", ".onnx", ".engine", ".pt"),
     "openvino": ("folder", ".onnx", ".pt"),

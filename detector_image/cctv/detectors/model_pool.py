@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from cctv.detectors.errors import DeviceUnavailableError, ModelInvalidError, wit
 from cctv.detectors.inference_server import InferenceServer
 from cctv.detectors.loader import load_model
 from cctv.detectors.model import DescribedModel, Detections, Model, ModelInfo, RemoteModel
-from cctv.detectors.model_files import DEMO_MODEL, PUBLISHED
+from cctv.detectors.model_files import DEMO_MODEL, PUBLISHED, rebuild_advice
 from cctv.metrics import Metrics
 from vigil_contracts.names import DEFAULT_MODEL
 
@@ -95,6 +96,7 @@ class Models:
         Whoever passes the camera meanwhile would be missed, so it is done before a stream is opened.
         """
         blank = np.zeros((*WARM_UP_PICTURE, 3), np.uint8)
+        model: Model | None = None
         try:
             model = self._load(name, prompts)
             model.detect(Frame.from_bgr(blank, datetime.now(UTC), time.monotonic(), 0))
@@ -106,8 +108,9 @@ class Models:
                     f"device {self._device or 'auto'}: the GPU fails ({' '.join(str(error).split())[:200]}); give it"
                     " fewer detectors, or check it with nvidia-smi"
                 ) from error
+            path = getattr(model, "path", None) or Path(name)  # ultralytics opens an engine at the first inference
             raise ModelInvalidError(
-                f"{name or DEFAULT_MODEL}: cannot be used: {type(error).__name__}: {error}"
+                f"{name or DEFAULT_MODEL}: cannot be used: {type(error).__name__}: {error}{rebuild_advice(path)}"
             ) from error
         return model
 

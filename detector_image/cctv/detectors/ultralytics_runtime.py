@@ -19,6 +19,7 @@ from cctv.detectors.cuda import cuda_index, cuda_problem, look_at_cuda
 from cctv.detectors.devices import AUTO, CPU, CUDA, checked_device
 from cctv.detectors.errors import DeviceUnavailableError, ModelInvalidError
 from cctv.detectors.model import Detections, ModelInfo
+from cctv.detectors.model_files import rebuild_advice
 from cctv.detectors.yolo_output import LOWEST_CONFIDENCE, MOST_DETECTIONS, OVERLAP_FOR_DUPLICATE
 
 log = logging.getLogger(__name__)
@@ -136,7 +137,9 @@ def _open(path: Path, device: str) -> tuple[Any, str]:
     try:
         network = ultralytics.YOLO(str(path), task="detect")
     except Exception as error:  # ultralytics and torch raise whatever they like for a broken file
-        raise ModelInvalidError(f"{path}: ultralytics cannot load it: {type(error).__name__}: {error}") from error
+        raise ModelInvalidError(
+            f"{path}: ultralytics cannot load it: {type(error).__name__}: {error}{rebuild_advice(path)}"
+        ) from error
     return network, device
 
 

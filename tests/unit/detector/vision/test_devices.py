@@ -185,6 +185,20 @@ def test_a_file_that_the_runtime_cannot_run_is_refused(
     assert words in (runtime_problem(Path(file), runtime) or "")
 
 
+def test_an_engine_of_another_gpu_is_refused_with_the_command_that_rebuilds_it() -> None:
+    class Engine:
+        """Loads, and fails at the first inference, as ultralytics does."""
+
+        path = Path("/models/yard.engine")
+
+        def detect(self, frame: object) -> None:
+            raise AttributeError("'NoneType' object has no attribute 'create_execution_context'")
+
+    models = model_pool.Models("yard", load=lambda *_: Engine())  # type: ignore[arg-type]
+    with pytest.raises(ModelInvalidError, match=r"rebuild it on this node with `cctv export yard\.pt .*tensorrt`"):
+        models.get("")
+
+
 def test_an_image_without_ultralytics_names_the_one_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cctv.detectors.loader._has_ultralytics", lambda: False)
     with pytest.raises(ModelInvalidError, match="use the image vigil-detector-gpu, or runtime openvino"):
