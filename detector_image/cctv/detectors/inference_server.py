@@ -9,7 +9,7 @@ packages, where three kinds of requests are asked of it.
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -23,7 +23,12 @@ from cctv.detectors.errors import ModelInvalidError, ModelUnavailableError
 TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 REST_SECONDS = 1.0
 """A server that has just failed is left alone for so long, however many cameras wait for it."""
-DATA_TYPES: dict[str, np.dtype[Any]] = {"FP32": np.dtype("<f4"), "FP16": np.dtype("<f2")}
+DATA_TYPES: dict[str, np.dtype[Any]] = {
+    "FP32": np.dtype("<f4"),
+    "FP16": np.dtype("<f2"),
+    "INT64": np.dtype("<i8"),
+    "INT32": np.dtype("<i4"),
+}
 JSON_LENGTH = "Inference-Header-Content-Length"
 
 _MOST_WORDS = 200
@@ -76,31 +81,35 @@ class InferenceServer:
         if answer.status_code != httpx.codes.OK:
             raise ModelUnavailableError(f"{name} is not ready on {self.url}: {_words(answer)}")
 
-    def infer(self, name: str, tensor: Tensor, values: npt.NDArray[Any], wanted: str) -> npt.NDArray[np.float32]:
-        """The output `wanted` for one input. Raises `ModelUnavailableError`."""
-        data = np.ascontiguousarray(values, DATA_TYPES[tensor.data_type]).tobytes()
+    def infer(
+        self, name: str, inputs: Sequence[tuple[Tensor, npt.NDArray[Any]]], wanted: Sequence[str]
+    ) -> dict[str, npt.NDArray[np.float32]]:
+        """Return the outputs `wanted`, by name, for these inputs. Raises `ModelUnavailableError`."""
+        parts = [np.ascontiguousarray(values, DATA_TYPES[tensor.data_type]).tobytes() for tensor, values in inputs]
         asked = {
             "inputs": [
                 {
                     "name": tensor.name,
                     "shape": list(values.shape),
                     "datatype": tensor.data_type,
-                    "parameters": {"binary_data_size": len(data)},
+                    "parameters": {"binary_data_size": len(part)},
                 }
+                for (tensor, values), part in zip(inputs, parts, strict=True)
             ],
-            "outputs": [{"name": wanted, "parameters": {"binary_data": True}}],
+            "outputs": [{"name": output, "parameters": {"binary_data": True}} for output in wanted],
         }
         head = json.dumps(asked, separators=(",", ":")).encode()
         headers = {JSON_LENGTH: str(len(head)), "Content-Type": "application/octet-stream"}
         path = f"/v2/models/{quote(name, safe='')}/infer"
-        answer = self._send("POST", path, content=head + data, headers=headers)
+        answer = self._send("POST", path, content=b"".join((head, *parts)), headers=headers)
         if answer.status_code != httpx.codes.OK:
             raise ModelUnavailableError(f"{name} fails on {self.url}: {_words(answer)}")
         try:
-            return _output(answer, wanted)
+            outputs = _outputs(answer)
+            return {output: outputs[output] for output in wanted}
         except (KeyError, IndexError, TypeError, ValueError):
             raise ModelUnavailableError(
-                f"{name}: {self.url} does not answer with the output {wanted} as a binary tensor"
+                f"{name}: {self.url} does not answer with the output {', '.join(wanted)} as a binary tensor"
             ) from None
 
     def close(self) -> None:
@@ -140,20 +149,19 @@ def _tensor(about: dict[str, Any]) -> Tensor:
     return Tensor(str(about["name"]), str(about["datatype"]), tuple(int(side) for side in about["shape"]))
 
 
-def _output(answer: httpx.Response, wanted: str) -> npt.NDArray[np.float32]:
-    """The tensor of that name among those that lie, one after the other, behind the JSON."""
-    length = int(answer.headers[JSON_LENGTH])
-    begin = length
-    for found in json.loads(answer.content[:length])["outputs"]:
-        size = int(found["parameters"]["binary_data_size"])
-        if found["name"] == wanted:
-            data_type = DATA_TYPES[found["datatype"]]
-            if begin + size > len(answer.content):
-                raise ValueError("cut short")
-            values = np.frombuffer(answer.content, data_type, size // data_type.itemsize, begin)
-            return np.asarray(values.reshape(found["shape"]), np.float32)
+def _outputs(answer: httpx.Response) -> dict[str, npt.NDArray[np.float32]]:
+    """Return the tensors, by name, which lie one after the other behind the JSON."""
+    begin = length = int(answer.headers[JSON_LENGTH])
+    found = {}
+    for about in json.loads(answer.content[:length])["outputs"]:
+        size = int(about["parameters"]["binary_data_size"])
+        if begin + size > len(answer.content):
+            raise ValueError("cut short")
+        data_type = DATA_TYPES[about["datatype"]]
+        values = np.frombuffer(answer.content, data_type, size // data_type.itemsize, begin)
+        found[about["name"]] = np.asarray(values.reshape(about["shape"]), np.float32)
         begin += size
-    raise KeyError(wanted)
+    return found
 
 
 def _words(answer: httpx.Response) -> str:

@@ -27,10 +27,20 @@ def read_metadata(path: Path, embedded: Mapping[str, str]) -> Metadata:
     facts |= _mapping(path.with_name("metadata.yaml"), yaml.safe_load)
     config = _beside_or_above(path, "config.json")
     images = _beside_or_above(path, "preprocessor_config.json")
+    return metadata_of(str(path), facts, config, images)
+
+
+def metadata_of(
+    network: str, facts: Mapping[str, Any], config: Mapping[str, Any], images: Mapping[str, Any]
+) -> Metadata:
+    """Return what Ultralytics' `facts`, Hugging Face's `config` and its configuration for `images` say.
+
+    `network` is named in errors. Raises `ModelInvalidError` for class names that are none.
+    """
     arguments = facts.get("args")
     is_normalised = bool(images.get("do_normalize"))
     return Metadata(
-        names=_names(path, facts.get("names") or config.get("id2label")),
+        names=_names(network, facts.get("names") or config.get("id2label")),
         head=str(facts.get("head") or ""),
         description=str(facts.get("description") or ""),
         is_end_to_end=facts.get("end2end") is True or (isinstance(arguments, dict) and arguments.get("nms") is True),
@@ -65,7 +75,7 @@ def _beside_or_above(path: Path, name: str) -> dict[str, Any]:
     return _mapping(path.with_name(name), json.loads) or _mapping(path.parent.parent / name, json.loads)
 
 
-def _names(path: Path, given: Any) -> dict[int, str]:
+def _names(network: str, given: Any) -> dict[int, str]:
     """Return class names by class id; none given: an empty dict."""
     if not given:
         return {}
@@ -80,7 +90,9 @@ def _names(path: Path, given: Any) -> dict[int, str]:
     except (TypeError, ValueError):
         names = {-1: ""}
     if min(names) < 0:
-        raise ModelInvalidError(f"{path}: `names` must be a list of class names, or a class name for each class id")
+        raise ModelInvalidError(
+            f"{network}: `names` must be a list of class names, or a class name for each class id"
+        )
     return names
 
 

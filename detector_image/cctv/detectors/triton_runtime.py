@@ -1,24 +1,26 @@
-"""YOLOv8 on a Triton Inference Server, or any other that speaks KServe's protocol.
+"""Detection on a Triton Inference Server, or any other that speaks KServe's protocol.
 
 Many detectors decode, gate and track, each with its own camera, and share the one copy of the network that the server
-keeps on a GPU; the server puts their pictures together into batches. The server says what it has: one input of
-pictures (N, 3, height, width), red-green-blue from 0.0 to 1.0, as exports to ONNX and TensorRT take them, one output
-as `cctv.detectors.yolo_output` reads it, and the classes' names where Ultralytics keeps them for its own Triton
-client: the parameter `metadata` of the model's configuration.
+keeps on a GPU; the server combines their frames into batches. The server describes the inputs and outputs, by which
+the model's family is recognised. The class names come from where Ultralytics keeps them for its own Triton client:
+the parameter `metadata` of the model's configuration.
 """
 
 import ast
 from concurrent.futures import Future
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cctv.common.frame import Frame
 from cctv.detectors.errors import ModelInvalidError, ModelUnavailableError
+from cctv.detectors.families import recognise
+from cctv.detectors.families.base import Head, NetworkInfo, TensorInfo
 from cctv.detectors.inference_server import DATA_TYPES, InferenceServer, ServedModel, Tensor
 from cctv.detectors.letterbox import PADDING_GREY, Letterbox, smallest_input
 from cctv.detectors.model import Detections, ModelInfo
-from cctv.detectors.yolo_output import decode
+from cctv.detectors.network_metadata import metadata_of
 
 STRIDE = 32
 LARGEST_SIDE_PX = 640
@@ -36,12 +38,18 @@ class TritonModel:
             )
         self._server, self.name = server, name
         found = server.describe(name)
-        self.labels = _labels(name, found)
-        self._input, self._output = _input(name, found), _output(name, found, len(self.labels))
+        self._input, self._outputs = _input(name, found), found.outputs
+        self._head = _head(name, found)
+        self.labels = self._head.labels
+        self._constants: list[tuple[Tensor, npt.NDArray[Any]]] = [
+            (tensor, np.array(self._head.constants[tensor.name], np.int64))
+            for tensor in found.inputs
+            if tensor.name in self._head.constants
+        ]
         # How the server computes is its own affair; what travels is what is known of it.
         self.info = ModelInfo("triton", "server", "float16" if self._input.data_type == "FP16" else "float32")
         height, width = self._input.shape[2:]
-        self._is_resizable = min(width, height) < 1
+        self._is_resizable = self._head.is_letterboxed and min(width, height) < 1
         self.input_size = (
             width if width > 0 else LARGEST_SIDE_PX,
             height if height > 0 else LARGEST_SIDE_PX,
@@ -60,13 +68,13 @@ class TritonModel:
         """Raises `ModelUnavailableError` while the server does not answer."""
         picture = frame.width, frame.height
         size = smallest_input(picture, self.input_size, STRIDE) if self._is_resizable else self.input_size
-        letterbox = Letterbox.fit(picture, size)
-        values = self._server.infer(self.name, self._input, self._planes(frame, letterbox, size), self._output.name)
-        if values.ndim != 3 or values.shape[0] != 1 or values.shape[1] != 4 + len(self.labels):
-            raise ModelUnavailableError(
-                f"{self.name}: the output must be (1, {4 + len(self.labels)}, anchors), and is {values.shape}"
-            )
-        return decode(values[0], letterbox)
+        letterbox = self._head.place(picture, size)
+        image: npt.NDArray[Any] = self._planes(frame, letterbox, size)
+        inputs = [(self._input, image), *self._constants]
+        found = self._server.infer(self.name, inputs, [tensor.name for tensor in self._outputs])
+        for tensor in self._outputs:
+            _check_shape(self.name, tensor, found[tensor.name].shape)
+        return self._head.decode({name: values[0] for name, values in found.items()}, letterbox)
 
     def check(self) -> None:
         """Raises `ModelUnavailableError` while pictures cannot be looked at."""
@@ -79,37 +87,60 @@ class TritonModel:
         width, height = size
         canvas = np.full((height, width, 3), PADDING_GREY, np.uint8)
         canvas[: letterbox.height, : letterbox.width] = frame.scaled_rgb(letterbox.width, letterbox.height)
-        return np.multiply(canvas.transpose(2, 0, 1)[None], np.float32(1 / 255), dtype=np.float32)
+        mean, deviation = np.array(self._head.mean, np.float32), np.array(self._head.std, np.float32)
+        values = np.multiply(canvas, np.float32(1 / 255), dtype=np.float32)
+        if mean.any() or (deviation != 1.0).any():
+            values = (values - mean) / deviation
+        return values.transpose(2, 0, 1)[None]
 
 
 def _input(name: str, found: ServedModel) -> Tensor:
-    tensor = found.inputs[0] if len(found.inputs) == 1 else None
-    is_right = tensor is not None and len(tensor.shape) == 4 and tensor.shape[1] in {3, -1}
-    if tensor is None or not is_right or tensor.data_type not in DATA_TYPES:
+    images = [tensor for tensor in found.inputs if len(tensor.shape) == 4]
+    tensor = images[0] if len(images) == 1 and images[0].shape[1] in {3, -1} else None
+    if tensor is None or tensor.data_type not in {"FP32", "FP16"}:
         raise ModelInvalidError(
             f"{name}: is no detection model: it must take one picture as (batch, 3, height, width), FP32 or FP16"
         )
     return tensor
 
 
-def _output(name: str, found: ServedModel, classes: int) -> Tensor:
-    tensor = found.outputs[0] if len(found.outputs) == 1 else None
-    if tensor is None or len(tensor.shape) != 3 or tensor.shape[1] not in {4 + classes, -1}:
-        raise ModelInvalidError(
-            f"{name}: is no YOLOv8 detection model of {classes} classes: its one output must be"
-            f" (batch, {4 + classes}, anchors); export it without `nms=True`"
-        )
-    return tensor
-
-
-def _labels(name: str, found: ServedModel) -> tuple[str, ...]:
-    """The classes' names, by class id."""
+def _head(name: str, found: ServedModel) -> Head:
+    """Recognise the family by what the server says of the model."""
+    metadata = metadata_of(name, _facts(found), {}, {})
+    unknown = [each.name for each in (*found.inputs, *found.outputs) if each.data_type not in DATA_TYPES]
+    if unknown:
+        raise ModelInvalidError(f"{name}: {unknown[0]} must be FP32, FP16, INT64 or INT32")
     try:
-        names = ast.literal_eval(found.parameters["metadata"])["names"]
-        names = ast.literal_eval(names) if isinstance(names, str) else names
-        return tuple(str(names[each]) for each in range(len(names)))
-    except (KeyError, SyntaxError, TypeError, ValueError):
+        return recognise(NetworkInfo(_described(found.inputs), _described(found.outputs), metadata))
+    except ModelInvalidError as error:
+        if metadata.names:
+            raise ModelInvalidError(f"{name}: {error}") from None
         raise ModelInvalidError(
             f"{name}: its configuration names no classes; add the export's metadata to config.pbtxt:"
             """ parameters { key: "metadata" value { string_value: "{'names': {0: 'person', 1: 'car'}}" } }"""
         ) from None
+
+
+def _facts(found: ServedModel) -> dict[str, Any]:
+    """Return Ultralytics' metadata; its `names` may be a text in the text."""
+    try:
+        facts = dict(ast.literal_eval(found.parameters["metadata"]))
+        names = facts.get("names")
+        if isinstance(names, str) and names.startswith(("{", "[")):
+            facts["names"] = ast.literal_eval(names)
+    except (KeyError, MemoryError, RecursionError, SyntaxError, TypeError, ValueError):
+        return {}
+    return facts
+
+
+def _described(tensors: tuple[Tensor, ...]) -> tuple[TensorInfo, ...]:
+    return tuple(TensorInfo(tensor.name, tensor.shape) for tensor in tensors)
+
+
+def _check_shape(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
+    """Raises `ModelUnavailableError`: the server's model was exchanged for another one."""
+    is_alike = len(shape) == len(tensor.shape) and all(
+        described in {-1, size} for described, size in zip(tensor.shape[1:], shape[1:], strict=True)
+    )
+    if not is_alike or shape[0] != 1:
+        raise ModelUnavailableError(f"{name}: the output {tensor.name} must be {tensor.shape}, and is {shape}")

@@ -25,7 +25,7 @@ from tests.cluster.processes import free_ports
 
 from cctv.detectors.openvino_network import read_network
 
-DATA_TYPES = {"FP32": np.float32, "FP16": np.float16}
+DATA_TYPES = {"FP32": np.float32, "FP16": np.float16, "INT64": np.int64}
 JSON_LENGTH = "Inference-Header-Content-Length"
 
 
@@ -64,16 +64,50 @@ class ServedNetwork:
         parameters = {"metadata": {"string_value": self.metadata}} if self.metadata else {}
         return {"name": name, "max_batch_size": 8, "parameters": parameters}
 
-    def infer(self, pictures: np.ndarray) -> np.ndarray:
+    def infer(self, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         with self._lock:
-            found = [self._compiled(picture[None].astype(np.float32))[0] for picture in pictures]
-        return np.concatenate(found).astype(DATA_TYPES[self.data_type])
+            found = [self._compiled(picture[None].astype(np.float32))[0] for picture in values["images"]]
+        return {"output0": np.concatenate(found).astype(DATA_TYPES[self.data_type])}
+
+
+class ServedGraph:
+    """A model with any inputs and outputs, for one image at a time."""
+
+    def __init__(self, model: ov.Model, metadata: str) -> None:
+        self.metadata = metadata
+        self._inputs, self._outputs = _described(model.inputs), _described(model.outputs)
+        self._compiled = ov.Core().compile_model(model, "CPU", {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1})
+        self._lock = threading.Lock()
+
+    def describe(self, name: str) -> dict[str, Any]:
+        return {"name": name, "platform": "openvino", "inputs": self._inputs, "outputs": self._outputs}
+
+    def configuration(self, name: str) -> dict[str, Any]:
+        parameters = {"metadata": {"string_value": self.metadata}} if self.metadata else {}
+        return {"name": name, "max_batch_size": 1, "parameters": parameters}
+
+    def infer(self, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        with self._lock:
+            found = self._compiled(values)
+        return {about["name"]: np.array(found[about["name"]]) for about in self._outputs}
+
+
+def _described(tensors: Any) -> list[dict[str, Any]]:
+    types = {"f32": "FP32", "i64": "INT64"}
+    return [
+        {
+            "name": tensor.get_any_name(),
+            "datatype": types[tensor.get_element_type().get_type_name()],
+            "shape": [-1, *(side.get_length() for side in tensor.get_partial_shape()[1:])],
+        }
+        for tensor in tensors
+    ]
 
 
 class StandInServer:
     """Answers on one port; `asked` counts the pictures by model."""
 
-    def __init__(self, models: Mapping[str, ServedNetwork]) -> None:
+    def __init__(self, models: Mapping[str, ServedNetwork | ServedGraph]) -> None:
         self.models = dict(models)
         self.asked: Counter[str] = Counter()
         (self.port,) = free_ports(1)
@@ -140,25 +174,45 @@ class StandInServer:
         if found is None or found[1] not in self.models:
             _unknown(found[1] if found else path)
         name, model = found[1], self.models[found[1]]
-        (given,) = head["inputs"]
-        if given["name"] != "images":
-            raise RefusalError(400, f"unexpected inference input '{given['name']}' for model '{name}'")
-        if given["datatype"] != model.data_type:
+        values = _values(name, model.describe(name)["inputs"], head["inputs"], data)
+        self.asked[name] += len(values["images"])
+        outputs = {output: np.ascontiguousarray(found) for output, found in model.infer(values).items()}
+        types = {np.dtype(kind): data_type for data_type, kind in DATA_TYPES.items()}
+        about = [
+            {
+                "name": output,
+                "datatype": types[found.dtype],
+                "shape": list(found.shape),
+                "parameters": {"binary_data_size": found.nbytes},
+            }
+            for output, found in outputs.items()
+        ]
+        data = b"".join(found.tobytes() for found in outputs.values())
+        return {"model_name": name, "model_version": "1", "outputs": about}, data
+
+
+def _values(
+    name: str, described: list[dict[str, Any]], given: list[dict[str, Any]], data: bytes
+) -> dict[str, np.ndarray]:
+    """Return the inputs of a request, which lie one after the other in `data`; `RefusalError` for any other."""
+    values, begin = {}, 0
+    for each in given:
+        expected = next((one for one in described if one["name"] == each["name"]), None)
+        if expected is None:
+            raise RefusalError(400, f"unexpected inference input '{each['name']}' for model '{name}'")
+        if each["datatype"] != expected["datatype"]:
             raise RefusalError(
-                400, f"inference input 'images' data-type is '{given['datatype']}', but must be another"
+                400, f"inference input '{each['name']}' data-type is '{each['datatype']}', but must be another"
             )
-        if list(given["shape"][1:]) != model.input_shape[1:] or given["parameters"]["binary_data_size"] != len(data):
-            raise RefusalError(400, f"unexpected shape for input 'images' for model '{name}'")
-        self.asked[name] += given["shape"][0]
-        pictures = np.frombuffer(data, DATA_TYPES[model.data_type]).reshape(given["shape"])
-        output = np.ascontiguousarray(model.infer(pictures))
-        about = {
-            "name": "output0",
-            "datatype": model.data_type,
-            "shape": list(output.shape),
-            "parameters": {"binary_data_size": output.nbytes},
-        }
-        return {"model_name": name, "model_version": "1", "outputs": [about]}, output.tobytes()
+        size = each["parameters"]["binary_data_size"]
+        if list(each["shape"][1:]) != expected["shape"][1:] or begin + size > len(data):
+            raise RefusalError(400, f"unexpected shape for input '{each['name']}' for model '{name}'")
+        part = np.frombuffer(data[begin : begin + size], DATA_TYPES[each["datatype"]])
+        values[each["name"]] = part.reshape(each["shape"])
+        begin += size
+    if begin != len(data) or len(values) != len(described):
+        raise RefusalError(400, f"expected {len(described)} inputs but got {len(values)} inputs for model '{name}'")
+    return values
 
 
 def _break(connection: socket.socket) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.integration.services.inference_server import ServedNetwork, StandInServer, inference_server
+from tests.integration.services.inference_server import ServedGraph, ServedNetwork, StandInServer, inference_server
+from tests.unit.detector.detectors.test_families import NETWORKS, SQUARE, assert_finds_the_box_by
 
 from cctv.common.frame import Frame
 from cctv.detectors.errors import ModelInvalidError, ModelUnavailableError
@@ -157,7 +158,7 @@ def test_model_unloaded_by_the_server_is_reported(
         ({"metadata": "import os"}, "names no classes"),
         (
             {"metadata": "{'names': {0: 'person'}}"},
-            r"is no YOLOv8 detection model of 1 classes: .*\(batch, 5, anchors",
+            r"demo: its metadata names 1 classes, so its output must be \(1, 5, anchors",
         ),
         ({"input_shape": [-1, 640, 640, 3]}, "must take one picture as"),
         ({"data_type": "INT8"}, "FP32 or FP16"),
@@ -175,9 +176,9 @@ def test_model_errors_name_the_correct_form(
     assert caught.value.reason is Reason.MODEL_INVALID
 
 
-def test_models_of_a_process_come_from_the_server(server: StandInServer) -> None:
+def test_models_of_a_process_come_from_the_server(server: StandInServer, demo: ServedNetwork) -> None:
     models, nameless = Models("demo", server_url=server.url), Models("", server_url=server.url)
-    assert models.get("").labels == server.models["demo"].labels
+    assert models.get("").labels == demo.labels
     assert models.get("") is models.get("demo")
     with pytest.raises(
         ModelInvalidError, match=r"parrot: the inference server .* has no such model: Request for unkn"
@@ -189,3 +190,17 @@ def test_models_of_a_process_come_from_the_server(server: StandInServer) -> None
     with pytest.raises(ModelInvalidError, match=r"name one in the DetectorClass \(spec\.model\)"):
         nameless.get("")
     nameless.close()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_each_family_finds_the_box_through_a_server(server: StandInServer, connect: Connect, name: str) -> None:
+    build, classes, class_id, metadata = NETWORKS[name]
+    server.models["finder"] = ServedGraph(build(SQUARE, classes, class_id), str(metadata) if metadata else "")
+    assert_finds_the_box_by(TritonModel(connect(), "finder"), 640, 360)
+
+
+def test_a_family_that_a_server_does_not_name_is_refused(server: StandInServer, connect: Connect) -> None:
+    build, classes, class_id, _ = NETWORKS["yolo end-to-end"]
+    server.models["finder"] = ServedGraph(build(SQUARE, classes, class_id), "{'names': {0: 'person', 1: 'car'}}")
+    with pytest.raises(ModelInvalidError, match=r"finder: the output output0 .* is that of YOLO26 end-to-end and of"):
+        TritonModel(connect(), "finder")

@@ -18,6 +18,7 @@ from tests.unit.detector.detectors.box_finders import COLOUR, SCORE, Build
 from cctv.common.frame import Frame
 from cctv.detectors.errors import ModelInvalidError
 from cctv.detectors.families import FAMILIES
+from cctv.detectors.model import Model
 from cctv.detectors.openvino_runtime import OpenVinoModel
 
 NAMES = ["person", "car", "dog"]
@@ -64,11 +65,15 @@ def frame_with_a_box(width: int, height: int) -> tuple[Frame, np.ndarray]:
 
 def assert_finds_the_box(path: Path, width: int, height: int) -> None:
     model = OpenVinoModel(path)
-    frame, box = frame_with_a_box(width, height)
     try:
-        found = model.detect(frame)
+        assert_finds_the_box_by(model, width, height)
     finally:
         model.close()
+
+
+def assert_finds_the_box_by(model: Model, width: int, height: int) -> None:
+    frame, box = frame_with_a_box(width, height)
+    found = model.detect(frame)
     assert [model.labels[number] for number in found.class_ids] == ["car"]
     np.testing.assert_allclose(found.confidences, [SCORE], atol=0.01)
     np.testing.assert_allclose(found.boxes[0], box, atol=0.03)
