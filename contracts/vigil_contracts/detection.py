@@ -112,6 +112,11 @@ class Detection(BaseModel):
     motion_masks: tuple[Polygon, ...] = Field(
         default=(), max_length=32, description="Areas in which motion is ignored: trees, flags, the on-screen clock."
     )
+    record_audio: bool = Field(
+        default=False,
+        description="Whether clips have the camera's audio. While false the camera is not asked for audio at all. "
+        "Recording speech is restricted or forbidden in many countries.",
+    )
     tamper: bool = Field(
         default=True,
         description="Whether a camera that is covered, blinded, defocused or moved is an alert; false for one that "

@@ -354,4 +354,5 @@ class CameraPipeline:
 
 def _stream_of(camera: CameraConfiguration) -> tuple[object, ...]:
     detection = camera.detection
-    return camera.rtsp_url, camera.transport, detection.stream_path, detection.display_aspect_ratio
+    shape = detection.display_aspect_ratio
+    return camera.rtsp_url, camera.transport, detection.stream_path, shape, detection.record_audio

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 MAX_BYTES = 16 * 1024 * 1024
 _CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl"}
 _PLAYABLE = {b"avc1", b"hvc1", b"hev1", b"av01"}
+_AUDIBLE = {b"mp4a", b"Opus"}
 _MOST_BOXES = 100_000
 NO_CLIP = "is not an MP4 clip; send H.264 or H.265 in an MP4"
 
@@ -19,7 +20,10 @@ class InvalidClipError(ValueError):
 
 
 def check_clip(content: bytes) -> None:
-    """Raise InvalidClipError unless `content` is a complete MP4 with one video track that browsers can play."""
+    """Raise InvalidClipError unless `content` is a complete MP4 with one video track that browsers can play.
+
+    It may have one audio track (AAC or Opus) as well.
+    """
     if not content:
         raise InvalidClipError("is empty; send an MP4 clip")
     if len(content) > MAX_BYTES:
@@ -35,8 +39,12 @@ def check_clip(content: bytes) -> None:
             samples.append(bytes(body[12:16]))
     if not kinds or kinds[0] != b"ftyp" or b"moov" not in kinds or b"mdat" not in kinds:
         raise InvalidClipError(NO_CLIP)
-    if len(samples) != 1 or samples[0] not in _PLAYABLE:
-        raise InvalidClipError("must hold one video track, H.264 or H.265, and nothing else")
+    video = [one for one in samples if one in _PLAYABLE]
+    audio = [one for one in samples if one in _AUDIBLE]
+    if len(video) != 1 or len(audio) > 1 or len(samples) != len(video) + len(audio):
+        raise InvalidClipError(
+            "must hold one video track (H.264 or H.265) and at most one audio track (AAC or Opus), and nothing else"
+        )
 
 
 def _boxes(data: memoryview, path: tuple[bytes, ...]) -> Iterator[tuple[bytes, tuple[bytes, ...], memoryview]]:

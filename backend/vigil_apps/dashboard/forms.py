@@ -15,7 +15,7 @@ from vigil_contracts.detection import Detection
 
 REQUIRED = {"required": _("is required.")}
 RETENTION_FIELDS = ("retention_days", "retention_megabytes")
-DETECTION_FIELDS = ("classes", "minimum_confidence", "frames_per_second", "display_aspect_ratio")
+DETECTION_FIELDS = ("classes", "minimum_confidence", "frames_per_second", "display_aspect_ratio", "record_audio")
 
 
 class SignInForm(AuthenticationForm):
@@ -102,6 +102,14 @@ class CameraForm(forms.Form):
         ),
         widget=forms.TextInput(attrs={"placeholder": "16:9", "spellcheck": "false"}),
     )
+    record_audio = forms.BooleanField(
+        label=_("Record audio in clips"),
+        required=False,
+        help_text=_(
+            "Recording speech is restricted or forbidden in many countries. Check your local law and inform the "
+            "people concerned. Without this setting, Vigil does not request audio from the camera."
+        ),
+    )
     retention_days = forms.IntegerField(
         label=_("Keep alerts for (days)"),
         required=False,
@@ -148,6 +156,7 @@ class CameraForm(forms.Form):
             "minimum_confidence": sent["minimum_confidence"],
             "frames_per_second": sent["frames_per_second"],
             "display_aspect_ratio": sent["display_aspect_ratio"],
+            "record_audio": sent["record_audio"],
         }
         if "site" in self.fields and "site" in self.data:
             values["site_id"] = sent["site"]
@@ -201,4 +210,5 @@ def initial_of(camera: Camera) -> dict[str, Any]:
         "minimum_confidence": detection.minimum_confidence,
         "frames_per_second": detection.frames_per_second,
         "display_aspect_ratio": detection.display_aspect_ratio,
+        "record_audio": detection.record_audio,
     }

@@ -1,14 +1,16 @@
 """Writes packets of H.264 or H.265 as the MP4 of a clip (ISO/IEC 14496-12), without encoding anything."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
-from typing import cast
+from typing import Any, cast
 
 import av
 
+from cctv.clips.audio import AudioTrack, ShownPacket
+from cctv.clips.mp4_audio import add_audio, audio_packets
 from cctv.clips.open_gop import without_lost_references
 from cctv.clips.packet_buffer import Packet, without_leading
 from cctv.common.frame import pixel_aspect_of
@@ -27,7 +29,13 @@ _INDEX_BYTES, _INDEX_BYTES_PER_PACKET = 8192, 48
 """Space for the `moov` box before the media: more than an entry of stts, ctts, stsz, stss, stsc and co64."""
 
 
-def mux(packets: list[Packet], codec: str, display_aspect: Fraction | None = None) -> tuple[bytes, float]:
+MakeAudio = Callable[[list[ShownPacket], float], AudioTrack | None]
+"""Makes the audio for a clip of this video and of so many seconds; None: it has none."""
+
+
+def mux(
+    packets: list[Packet], codec: str, display_aspect: Fraction | None = None, make_audio: MakeAudio | None = None
+) -> tuple[bytes, float]:
     """Return the packets as an MP4 and its duration in seconds.
 
     `display_aspect`: width divided by height as shown, instead of what the packets declare. It is written as the
@@ -43,9 +51,11 @@ def mux(packets: list[Packet], codec: str, display_aspect: Fraction | None = Non
     if codec == "h264":
         kept = without_lost_references(kept)
     headers = kept[0].headers
+    audio = make_audio(_shown(kept), _shown_seconds(kept)) if make_audio is not None else None
     entries = _CHANGING_SAMPLE_ENTRIES if any(one.headers is not headers for one in kept) else SAMPLE_ENTRIES
     output_file = io.BytesIO()
-    options = {"moov_size": str(_INDEX_BYTES + len(headers) + _INDEX_BYTES_PER_PACKET * len(kept))}
+    count = len(kept) + (len(audio.packets) if audio is not None else 0)
+    options = {"moov_size": str(_INDEX_BYTES + len(headers) + _INDEX_BYTES_PER_PACKET * count)}
     # The stream's own description is that of the connection's beginning; this one is read from the first picture.
     with av.open(io.BytesIO(headers + kept[0].data), format=codec) as description:
         template = description.streams.video[0]
@@ -58,12 +68,17 @@ def mux(packets: list[Packet], codec: str, display_aspect: Fraction | None = Non
             if display_aspect is not None:
                 size = template.codec_context.width, template.codec_context.height
                 stream.codec_context.sample_aspect_ratio = pixel_aspect_of(display_aspect, *size)
-            _write(output, stream, kept)
+            written: list[av.Packet[Any]] = [*_video_packets(stream, kept)]
+            if audio is not None:
+                written += audio_packets(add_audio(output, audio), audio)
+            for packet in sorted(written, key=_decoding_seconds):
+                output.mux(packet)
     return output_file.getvalue(), _seconds(kept)
 
 
-def _write(output: "av.container.OutputContainer", stream: av.VideoStream, packets: list[Packet]) -> None:
+def _video_packets(stream: av.VideoStream, packets: list[Packet]) -> "list[av.Packet[Any]]":
     times, delays = _timeline(packets)
+    made: list[av.Packet[Any]] = []
     for packet, at_ticks, delay_ticks in zip(packets, times, delays, strict=True):
         written = av.Packet(packet.data)
         written.stream, written.time_base = stream, _TIME_BASE
@@ -71,7 +86,12 @@ def _write(output: "av.container.OutputContainer", stream: av.VideoStream, packe
         written.dts = at_ticks - delays[0]
         written.pts = written.dts + delay_ticks
         written.is_keyframe = packet.is_keyframe
-        output.mux(written)
+        made.append(written)
+    return made
+
+
+def _decoding_seconds(packet: "av.Packet[Any]") -> float:
+    return float(cast("int", packet.dts) * packet.time_base)
 
 
 def _with_sane_times(packets: list[Packet]) -> list[Packet]:
@@ -112,3 +132,16 @@ def _distance(former: Packet, packet: Packet) -> float:
 
 def _seconds(packets: list[Packet]) -> float:
     return sum(_distance(former, packet) for former, packet in pairwise(packets))
+
+
+def _shown(packets: list[Packet]) -> list[ShownPacket]:
+    times, delays = _timeline(packets)
+    return [
+        ShownPacket(float((at - delays[0] + delay) * _TIME_BASE), packet)
+        for packet, at, delay in zip(packets, times, delays, strict=True)
+    ]
+
+
+def _shown_seconds(packets: list[Packet]) -> float:
+    """Return the duration with the last frame, which is shown for as long as the one before."""
+    return _seconds(packets) + (_distance(*packets[-2:]) if len(packets) > 1 else 0.0)

@@ -70,6 +70,11 @@ class PacketBuffer:
         self.size_bytes -= self._groups.popleft().size_bytes
 
     @property
+    def begins_at(self) -> float | None:
+        """When the oldest packet was received; None: there is none."""
+        return self._groups[0].first_received_at if self._groups else None
+
+    @property
     def second_begins_at(self) -> float | None:
         """When the second oldest group begins; None: there is none."""
         return self._groups[1].first_received_at if len(self._groups) > 1 else None

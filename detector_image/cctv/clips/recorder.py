@@ -17,6 +17,7 @@ from fractions import Fraction
 import av
 import av.error
 
+from cctv.clips.audio import AudioBuffer, AudioError, AudioFormat, AudioPacket, AudioTrack, ShownPacket, make_track
 from cctv.clips.mp4 import SAMPLE_ENTRIES, mux
 from cctv.clips.packet_buffer import Packet, PacketBuffer, fitting
 from cctv.clips.parameter_sets import ParameterSets
@@ -29,6 +30,12 @@ _LEAST_SECONDS_BEFORE, _LEAST_SECONDS_AFTER = 1.0, 2.0
 """What a clip keeps around its event, where it can, once the packets take more than the limit."""
 _PATIENCE_SECONDS = 60.0
 """How long after its last second a clip is given up where no stream makes it."""
+_AUDIO_SHARE = 1 / 8
+"""The share of a clip that its audio may take: 10 s of uncompressed stereo fit into that of the default."""
+_AUDIO_AGAIN_SECONDS = 3600.0
+"""After a camera refused its audio, how long it is not asked again."""
+_AUDIO_WAIT_SECONDS = 0.5
+"""How much later than its video audio may arrive: cameras collect it for longer before they send it."""
 _INDEX_SHARE = 1 / 16
 """The share of a clip that is not packets: an index entry takes 48 bytes, a packet of a high bit rate thousands."""
 
@@ -81,6 +88,8 @@ class ClipRecorder:
         on_outcome: Callable[[ClipOutcome], None] = _count_nothing,
     ) -> None:
         self.camera_id, self.limits, self.on_clip, self.on_outcome = camera_id, limits, on_clip, on_outcome
+        self._audio_problems: set[str] = set()
+        self._audio_refused_at = float("-inf")
         self.log = camera_logger(camera_id)
         self._lock = threading.Lock()
         self._wanted: list[_Wanted] = []
@@ -115,28 +124,57 @@ class ClipRecorder:
         earliest = self.earliest()
         return min(now, now if earliest is None else earliest) - self.limits.seconds_before
 
+    def report_audio(self, problem: str) -> None:
+        """Log why clips have no audio, each reason once: a camera has it with every connection or clip."""
+        if problem not in self._audio_problems:
+            self._audio_problems.add(problem)
+            self.log.warning("clips have no audio: %s", problem)
+
+    def refuse_audio(self, problem: str) -> None:
+        """Ask the camera for no audio for a while: it spoils the whole connection."""
+        self._audio_refused_at = time.monotonic()
+        self.report_audio(problem)
+
+    def may_have_audio(self) -> bool:
+        """Whether to ask the camera for audio, where its settings want that."""
+        return self.limits.is_on and time.monotonic() - self._audio_refused_at > _AUDIO_AGAIN_SECONDS
+
     def recording(
-        self, codec: str, extradata: bytes | None, display_aspect: Fraction | None = None
+        self,
+        codec: str,
+        extradata: bytes | None,
+        display_aspect: Fraction | None = None,
+        audio: AudioFormat | None = None,
     ) -> "Recording | None":
         """Return a recording for a connection that has just opened; None where its codec makes no clip.
 
         `codec` is libav's name, `extradata` the parameter sets of the SDP (Annex B), where it has any.
-        `display_aspect`: width divided by height as shown; None: as the stream declares.
+        `display_aspect`: width divided by height as shown; None: as the stream declares. `audio`: the format of the
+        audio that will come beside the video; None: none is to be kept.
         """
         if not self.limits.is_on or codec not in SAMPLE_ENTRIES:
             return None
-        return Recording(self, codec, extradata, display_aspect)
+        return Recording(self, codec, extradata, display_aspect, audio)
 
 
 class Recording:
     """The packets of one connection. For the thread that reads it, while its container is open."""
 
     def __init__(
-        self, recorder: ClipRecorder, codec: str, extradata: bytes | None, display_aspect: Fraction | None = None
+        self,
+        recorder: ClipRecorder,
+        codec: str,
+        extradata: bytes | None,
+        display_aspect: Fraction | None = None,
+        audio: AudioFormat | None = None,
     ) -> None:
         self._recorder, self._codec, self._display_aspect = recorder, codec, display_aspect
         self._sets = ParameterSets(codec, extradata)
         self._buffer = PacketBuffer()
+        self._audio = (
+            AudioBuffer(audio, round(recorder.limits.max_bytes * _AUDIO_SHARE)) if audio is not None else None
+        )
+        self._max_bytes = recorder.limits.packet_bytes - (self._audio.max_bytes if self._audio is not None else 0)
         self._dropped_until = float("-inf")
         """Until when packets were dropped for want of space, by the monotonic clock."""
 
@@ -152,11 +190,19 @@ class Recording:
         self._buffer.add(_copy_packet(packet, data, now, self._sets.joined()))
         if not self._buffer.size_bytes and self._dropped_until > float("-inf"):
             self._dropped_until = now  # the keyframe of this packet was dropped
-        for wanted in self._recorder.due(now):
+        for wanted in self._recorder.due(now - (_AUDIO_WAIT_SECONDS if self._audio is not None else 0.0)):
             self._make(wanted)
         self._buffer.forget_before(self._recorder.needed_since(now))
-        while self._buffer.size_bytes > self._recorder.limits.packet_bytes:
+        while self._buffer.size_bytes > self._max_bytes:
             self._make_room(now)
+        if self._audio is not None and (begins_at := self._buffer.begins_at) is not None:
+            self._audio.forget_before(begins_at - _AUDIO_WAIT_SECONDS)
+
+    def add_audio(self, packet: "av.Packet[av.AudioStream]") -> None:
+        """Keep a packet of the audio whose format the recording was made with."""
+        if self._audio is not None and packet.size:
+            pts = float(packet.pts * packet.time_base) if packet.pts is not None and packet.time_base else None
+            self._audio.add(AudioPacket(bytes(packet), pts, time.monotonic()))
 
     def end(self) -> None:
         """Give clips that wait for more what there is: the connection ends."""
@@ -181,12 +227,12 @@ class Recording:
         recorder, limits = self._recorder, self._recorder.limits
         first, last = wanted.happened_at - limits.seconds_before, wanted.happened_at + limits.seconds_after
         window = self._buffer.between(first, last)
-        packets = fitting(window, wanted.happened_at, limits.packet_bytes)
+        packets = fitting(window, wanted.happened_at, self._max_bytes)
         if not packets:
             self._miss(wanted, self._missing_problem(wanted))
             return
         try:
-            content, seconds = mux(packets, self._codec, self._display_aspect)
+            content, seconds = self._muxed(packets)
             recorder.on_clip(self._submission(wanted, packets[0].received_at, seconds), content)
         except (av.error.FFmpegError, ValueError, OSError) as error:
             self._miss(wanted, type(error).__name__)
@@ -202,6 +248,22 @@ class Recording:
             )
         else:
             recorder.on_outcome(ClipOutcome.COMPLETE)
+
+    def _muxed(self, packets: list[Packet]) -> tuple[bytes, float]:
+        """Return the MP4 and its duration in seconds; without audio where that is what fails."""
+        audio = self._audio
+        if audio is None:
+            return mux(packets, self._codec, self._display_aspect)
+
+        def make_audio(video: list[ShownPacket], seconds: float) -> AudioTrack | None:
+            return make_track(audio.format, audio.packets(), video, seconds)
+
+        try:
+            return mux(packets, self._codec, self._display_aspect, make_audio)
+        except (av.error.FFmpegError, ValueError, OSError) as error:
+            made = mux(packets, self._codec, self._display_aspect)
+            self._recorder.report_audio(str(error) if isinstance(error, AudioError) else type(error).__name__)
+            return made
 
     def _miss(self, wanted: _Wanted, problem: str) -> None:
         self._recorder.on_outcome(ClipOutcome.MISSING)

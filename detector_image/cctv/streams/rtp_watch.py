@@ -1,11 +1,11 @@
-"""Observe the media that passes the gate: time of the last packet, and the actual codec.
+"""Observe the video that passes the gate: time of the last packet, and the actual codec.
 
 Only interleaved packets (RFC 2326 section 10.12) pass the gate. With UDP transport nothing is known here.
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 _SAMPLED_PACKETS = 500
 """Packets that are searched for the codec; later packets pass without inspection."""
@@ -26,12 +26,12 @@ class RtpWatch:
         self._sampled = 0
         self._codecs: Counter[str] = Counter()
         self.last_at: float | None = None
-        """Time of the last media packet, on the monotonic clock."""
+        """Time of the last packet of video, on the monotonic clock."""
 
-    def take(self, interleaved: bytes) -> None:
-        """Record whole interleaved packets."""
-        for packet in _packets(interleaved):
-            if len(packet) < 12 or packet[1] in _RTCP_TYPES:
+    def take(self, interleaved: bytes, audio_channels: Collection[int] = ()) -> None:
+        """Record whole interleaved packets, except those of `audio_channels`."""
+        for channel, packet in _packets(interleaved):
+            if len(packet) < 12 or packet[1] in _RTCP_TYPES or channel in audio_channels:
                 continue
             self.last_at = self._monotonic()
             if self._sampled >= _SAMPLED_PACKETS:
@@ -65,11 +65,11 @@ def codec_of(payload: bytes) -> str:
     return ""
 
 
-def _packets(interleaved: bytes) -> Iterator[bytes]:
+def _packets(interleaved: bytes) -> Iterator[tuple[int, bytes]]:
     position = 0
     while position + 4 <= len(interleaved) and interleaved[position] == 0x24:
         end = position + 4 + int.from_bytes(interleaved[position + 2 : position + 4], "big")
-        yield interleaved[position + 4 : end]
+        yield interleaved[position + 1], interleaved[position + 4 : end]
         position = end
 
 

@@ -5,15 +5,19 @@ the machine.
 """
 
 import contextlib
+import threading
 import time
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
+from typing import Any, cast
 
 import av
 import av.container
 import av.error
 import av.logging
 
+from cctv.clips.audio import AudioError, AudioFormat, format_of
 from cctv.clips.recorder import ClipRecorder, Recording
 from cctv.common.frame import pixel_aspect_of
 from cctv.streams.faults import StreamFault
@@ -48,9 +52,19 @@ class RtspSource:
         hardware: HardwareDecoding | None = None,
         recorder: ClipRecorder | None = None,
         display_aspect: Fraction | None = None,
+        records_audio: bool = False,
     ) -> None:
-        """Prepare one try. `display_aspect`: width divided by height as shown; None: as the stream declares."""
-        self._gate = RtspGate(url, gate_options)
+        """Prepare one try.
+
+        `display_aspect`: width divided by height as shown; None: as the stream declares. `records_audio`: ask for the
+        camera's audio beside its video, for the clips of `recorder`.
+        """
+        wants_audio = records_audio and recorder is not None and recorder.may_have_audio()
+        self._make_gate = partial(RtspGate, url, gate_options)
+        self._gate = self._make_gate(wants_audio=wants_audio)
+        self._wants_audio = wants_audio
+        self._is_interrupted = False
+        self._gate_lock = threading.Lock()
         self._transport = transport
         self._open_timeout = open_timeout_seconds
         self._read_timeout = read_timeout_seconds
@@ -60,16 +74,40 @@ class RtspSource:
         self._display_aspect = display_aspect
         self._recording: Recording | None = None
         self._container: av.container.InputContainer | None = None
+        self._video: av.VideoStream
+        self._audio: av.AudioStream | None = None
         self._packet_at: float | None = None
         self._has_keyframe = False
         self._awaits_picture = False
 
     def open(self) -> StreamInfo:
+        try:
+            container = self._connect()
+        except StreamFault as fault:
+            if not self._gate.is_audio_asked or self._recorder is None:
+                raise
+            self._recorder.refuse_audio(f"the camera does not deliver its audio: {fault}")
+            self._replace_gate(fault)
+            container = self._connect()
+        self._container = container
+        if not container.streams.video:
+            raise StreamFault(
+                Reason.STREAM_UNSUPPORTED, text="The stream has no video. Check the path in the RTSP URL."
+            )
+        self._video = container.streams.video[0]
+        with contextlib.suppress(ValueError):  # a codec without a decoder has no context
+            # Not PyAV's default, slice threads: with them damaged frames are not marked as corrupt (`is_corrupt`).
+            self._video.codec_context.thread_count = 1
+            self._begin_recording(container)
+        return self.info()
+
+    def _connect(self) -> av.container.InputContainer:
+        """Return the stream behind the gate. Raises StreamFault."""
         accelerator = self._hardware.accelerator()
         self._gate.open()
         began = time.monotonic()
         try:
-            self._container = av.open(
+            return av.open(
                 self._gate.local_url,
                 mode="r",
                 format="rtsp",
@@ -77,7 +115,7 @@ class RtspSource:
                 hwaccel=accelerator,
                 options={
                     "rtsp_transport": str(self._transport),
-                    "allowed_media_types": "video",
+                    "allowed_media_types": "video+audio" if self._wants_audio else "video",
                     "user_agent": self._gate.user_agent,
                     "protocol_whitelist": "rtsp,rtp,udp,tcp",
                     "analyzeduration": "500000",
@@ -95,26 +133,43 @@ class RtspSource:
                     " restart the camera.",
                 ) from None
             raise self._fault(error) from None
-        if not self._container.streams.video:
-            raise StreamFault(
-                Reason.STREAM_UNSUPPORTED, text="The stream has no video. Check the path in the RTSP URL."
-            )
-        stream = self._container.streams.video[0]
-        with contextlib.suppress(ValueError):  # a codec without a decoder has no context
-            # Not PyAV's default, slice threads: with them damaged frames are not marked as corrupt (`is_corrupt`).
-            stream.codec_context.thread_count = 1
-            context = stream.codec_context
-            if self._recorder is not None:
-                self._recording = self._recorder.recording(context.name, context.extradata, self._display_aspect)
-        return self.info()
+
+    def _replace_gate(self, fault: StreamFault) -> None:
+        """Prepare a connection without audio. Raises the fault of the first one where it was interrupted."""
+        self._gate.close()  # ends the session that was half set up: many cameras allow one
+        with self._gate_lock:
+            if self._is_interrupted:
+                raise fault
+            self._gate, self._wants_audio = self._make_gate(), False
+
+    def _begin_recording(self, container: av.container.InputContainer) -> None:
+        recorder = self._recorder
+        if recorder is None:
+            return
+        audio_format: AudioFormat | None = None
+        if self._wants_audio:
+            try:
+                if not container.streams.audio:
+                    raise AudioError(self._gate.audio_problem or "the camera offers no audio")
+                audio_format = format_of(container.streams.audio[0])
+                self._audio = container.streams.audio[0]
+            except AudioError as error:
+                recorder.report_audio(str(error))
+        context = self._video.codec_context
+        self._recording = recorder.recording(context.name, context.extradata, self._display_aspect, audio_format)
 
     def packets(self) -> "Iterator[av.Packet[av.VideoStream]]":
         assert self._container is not None, "open first"
         asked_at = time.monotonic()
         try:
-            for packet in self._container.demux(self._container.streams.video[0]):
+            for packet in cast("Iterator[av.Packet[Any]]", self._container.demux(*self._demuxed())):
                 now = time.monotonic()
                 is_late = now - asked_at >= self._read_timeout
+                if packet.stream_index != self._video.index:
+                    self._take_audio(packet)
+                    if is_late:  # the audio goes on without the video
+                        raise self._silence()
+                    continue
                 if not is_late:
                     self._packet_at = now
                 if self._recording is not None:
@@ -128,6 +183,13 @@ class RtspSource:
             fault = self._fault(error)
             raise (self._silence() if fault.reason is Reason.STREAM_TIMEOUT else fault) from None
         raise self._fault(None)
+
+    def _demuxed(self) -> "list[av.VideoStream | av.AudioStream]":
+        return [self._video] if self._audio is None else [self._video, self._audio]
+
+    def _take_audio(self, packet: "av.Packet[av.AudioStream]") -> None:
+        if self._recording is not None:
+            self._recording.add_audio(packet)
 
     def pictures(self) -> Iterator[av.VideoFrame]:
         last_picture_at = time.monotonic()
@@ -151,8 +213,7 @@ class RtspSource:
 
     def info(self) -> StreamInfo:
         assert self._container is not None, "open first"
-        stream = self._container.streams.video[0]
-        context, rate = stream.codec_context, stream.average_rate
+        context, rate = self._video.codec_context, self._video.average_rate
         declared = context.sample_aspect_ratio
         if self._display_aspect is not None:
             declared = pixel_aspect_of(self._display_aspect, context.width, context.height)
@@ -166,7 +227,9 @@ class RtspSource:
         )
 
     def interrupt(self) -> None:
-        self._gate.interrupt()
+        with self._gate_lock:
+            self._is_interrupted = True
+            self._gate.interrupt()
 
     def close(self) -> None:
         self._gate.close()

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from cctv.streams.faults import StreamFault, from_status
 from cctv.streams.rtsp_auth import Challenge, authorization, strongest
 from cctv.streams.rtsp_messages import Message
+from cctv.streams.sdp import choose_audio, interleaved_channel, is_setup_of
 from vigil_contracts.names import Reason
 from vigil_contracts.stream_url import credentials_problem, split_credentials
 
@@ -47,7 +48,9 @@ class Replies:
 class Dialogue:
     """The dialogue of one connection. Not thread-safe."""
 
-    def __init__(self, url: str, local_netloc: str, token: str, peer_address: str) -> None:
+    def __init__(
+        self, url: str, local_netloc: str, token: str, peer_address: str, *, wants_audio: bool = False
+    ) -> None:
         bare, self._credentials = split_credentials(url)
         if self._credentials is not None and (problem := credentials_problem(self._credentials)):
             raise StreamFault(
@@ -71,6 +74,14 @@ class Dialogue:
         """Whether the camera has answered TEARDOWN."""
         self.playing = False
         self.fault: StreamFault | None = None
+        self._wants_audio = wants_audio
+        self._audio_control = ""
+        self.audio_problem = ""
+        """Why the camera's audio is not asked for, where it is wanted; empty: it is, or is not known yet."""
+        self.is_audio_asked = False
+        """Whether a track of audio was asked for (SETUP)."""
+        self.audio_channels: set[int] = set()
+        """The interleaved channels of that track."""
 
     def request(self, message: Message) -> Replies:
         """Return the messages that a request of libav causes. Raises `PermissionError` for a foreign client."""
@@ -89,6 +100,7 @@ class Dialogue:
             message.first_line = f"{message.method} {uri} RTSP/1.0"
         if message.method in {"SETUP", "PLAY"}:
             self._session_uri = uri
+            self.is_audio_asked = self.is_audio_asked or self._is_setup_of_audio(message)
         return Replies(self._send(_Exchange(message, cseq)))
 
     def answer(self, message: Message) -> Replies:
@@ -109,7 +121,8 @@ class Dialogue:
             # A camera that refuses OPTIONS may still stream; the answer to DESCRIBE decides.
             self._not_implemented.add(method)
             message = _ok(exchange.client_cseq, ("Public", _PUBLIC))
-        return Replies(to_client=self._for_client(message, method, exchange.client_cseq))
+        is_audio = self._is_setup_of_audio(exchange.request)
+        return Replies(to_client=self._for_client(message, method, exchange.client_cseq, is_audio=is_audio))
 
     def teardown(self) -> bytes:
         """Return the request that ends the session (RFC 2326 section 10.7); empty without a session."""
@@ -119,13 +132,26 @@ class Dialogue:
         self._to_follow.clear()
         return self._own("TEARDOWN")
 
-    def _for_client(self, message: Message, method: str, client_cseq: str) -> bytes:
+    def _choose_audio(self, message: Message) -> None:
+        offer = choose_audio(message.body)
+        self._audio_control, self.audio_problem = offer.control, offer.problem
+        message.body = offer.body
+        message.set("Content-Length", str(len(offer.body)))
+
+    def _is_setup_of_audio(self, request: Message) -> bool:
+        return request.method == "SETUP" and is_setup_of(request.uri, self._audio_control)
+
+    def _for_client(self, message: Message, method: str, client_cseq: str, *, is_audio: bool) -> bytes:
         fault = from_status(message.status) if method in _CHECKED_METHODS or message.status < 400 else None
         if fault is not None:
             raise fault
         self.playing = self.playing or method == "PLAY"
         message.set("CSeq", client_cseq)
+        if method == "DESCRIBE" and self._wants_audio:
+            self._choose_audio(message)
         transport = message.get("Transport")
+        if transport and is_audio and (channel := interleaved_channel(transport)) is not None:
+            self.audio_channels.add(channel)
         if transport:
             message.set("Transport", self._pin_transport(transport))
         return message.encode()

@@ -64,9 +64,11 @@ def connect(host: str, port: int, options: GateOptions) -> socket.socket:
 class RtspGate:
     """A relay to one camera for one connection of libav. Open it, pass `local_url` to libav, close it."""
 
-    def __init__(self, url: str, options: GateOptions) -> None:
+    def __init__(self, url: str, options: GateOptions, *, wants_audio: bool = False) -> None:
+        """Prepare a relay. `wants_audio`: let libav see one audio track beside the video, if the camera has one."""
         self._url = url
         self._options = options
+        self._wants_audio = wants_audio
         self._token = secrets.token_hex(16)
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
@@ -88,6 +90,16 @@ class RtspGate:
         return self._dialogue.fault if self._dialogue else None
 
     @property
+    def is_audio_asked(self) -> bool:
+        """Whether the camera was asked for its audio (SETUP)."""
+        return self._dialogue is not None and self._dialogue.is_audio_asked
+
+    @property
+    def audio_problem(self) -> str:
+        """Why the camera was not asked for its audio, where that is wanted; empty: it was."""
+        return self._dialogue.audio_problem if self._dialogue else ""
+
+    @property
     def is_closed(self) -> bool:
         """Return whether `interrupt` or `close` was called."""
         return self._closed
@@ -105,7 +117,8 @@ class RtspGate:
         listener.settimeout(self._options.connect_timeout_seconds)
         netloc = f"127.0.0.1:{listener.getsockname()[1]}"
         self.local_url = parts._replace(scheme="rtsp", netloc=netloc, fragment="").geturl()
-        self._dialogue = Dialogue(self._url, netloc, self._token, str(camera.getpeername()[0]))
+        peer_address = str(camera.getpeername()[0])
+        self._dialogue = Dialogue(self._url, netloc, self._token, peer_address, wants_audio=self._wants_audio)
         self._thread = threading.Thread(target=self._run, args=(listener, camera), name="rtsp-gate", daemon=True)
         self._thread.start()
 
@@ -229,7 +242,7 @@ class _Relay:
             if isinstance(item, bytes):
                 if not self._dialogue.playing and item[0] != 0x24:
                     raise NotRtspError("the camera does not speak RTSP")
-                self._gate.media.take(item)
+                self._gate.media.take(item, self._dialogue.audio_channels)
                 self._client.sendall(item)
             elif item.status:
                 self._deliver(self._dialogue.answer(item))

@@ -59,4 +59,5 @@ class Sources:
             hardware=self._hardware,
             recorder=recorder,
             display_aspect=camera.detection.display_aspect,
+            records_audio=camera.detection.record_audio,
         )

@@ -2,12 +2,13 @@
 
 import json
 import subprocess
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 from tests.integration.dashboard.conftest import Visit, Watcher
-from tests.integration.services.made_clips import make_clip, recorded
+from tests.integration.services.made_clips import make_clip, make_clip_with_sound, recorded, recorded_with_sound
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -77,6 +78,58 @@ def test_a_clip_of_open_groups_plays_from_its_first_frame_to_its_last(
     assert played["error"] is None
     assert played["at"] == pytest.approx(4.0, abs=0.3)
     assert played["shown"] >= 35
+
+
+HEARD = """async (video) => {
+    const context = new AudioContext();
+    const analyser = context.createAnalyser();
+    const samples = new Float32Array(analyser.fftSize);
+    context.createMediaElementSource(video).connect(analyser);
+    analyser.connect(context.destination);
+    let loudest = 0;
+    const timer = setInterval(() => {
+        analyser.getFloatTimeDomainData(samples);
+        loudest = Math.max(loudest, ...samples.map(Math.abs));
+    }, 20);
+    video.muted = false;
+    video.currentTime = 0;
+    await new Promise((resolve) => {
+        setTimeout(resolve, 40_000);
+        for (const name of ["ended", "error"]) video.addEventListener(name, resolve);
+        video.play().catch(resolve);
+    });
+    clearInterval(timer);
+    return { error: video.error && video.error.message, at: video.currentTime, loudest };
+}"""
+
+
+@pytest.mark.parametrize(
+    ("encoder", "name", "rate"),
+    [("pcm_mulaw", "clip.mov", 8000), ("aac", "clip.mp4", 16_000), ("libopus", "clip.mp4", 48_000)],
+)
+def test_a_clip_is_heard(visit: Visit, watcher: Watcher, tmp_path: Path, encoder: str, name: str, rate: int) -> None:
+    made = make_clip_with_sound(tmp_path / name, encoder, seconds=4, sample_rate=rate)
+    camera_id = visit.server.add_camera(visit.user.token, name="Gate", rtsp_url="rtsp://192.0.2.7/stream")
+    alert_id = watcher.send_alert(camera_id)
+    watcher.send_clip(camera_id, alert_id, recorded_with_sound(made))
+    visit.open(f"/dashboard/alerts/{alert_id}/")
+    video = visit.page.locator("video")
+    expect(video).to_have_js_property("videoWidth", 320)
+    visit.page.mouse.click(5, 5)  # a browser plays no sound before the user has done something
+    heard = video.evaluate(HEARD)
+    assert heard["error"] is None
+    assert heard["at"] == pytest.approx(4.0, abs=0.3)
+    assert heard["loudest"] > 0.3
+
+
+def test_a_clip_has_the_shape_that_is_set(visit: Visit, watcher: Watcher, tmp_path: Path) -> None:
+    made = make_clip(tmp_path / "clip.mp4", seconds=2)
+    camera_id = visit.server.add_camera(visit.user.token, name="Gate", rtsp_url="rtsp://192.0.2.7/stream")
+    alert_id = watcher.send_alert(camera_id)
+    watcher.send_clip(camera_id, alert_id, recorded(made, display_aspect=Fraction(640, 192)))
+    visit.open(f"/dashboard/alerts/{alert_id}/")
+    expect(visit.page.locator("video")).to_have_js_property("videoWidth", 640)
+    expect(visit.page.locator("video")).to_have_js_property("videoHeight", 192)
 
 
 @pytest.mark.parametrize(("codec", "name", "tag"), [("libx264", "h264", "avc1"), ("libx265", "hevc", "hvc1")])

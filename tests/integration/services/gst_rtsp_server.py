@@ -27,12 +27,25 @@ PARSERS = {
 }
 
 
+AUDIO = {
+    "pcmu": "rtppcmupay pt=0",
+    "pcma": "rtppcmapay pt=8",
+    "aac": "aacparse ! rtpmp4gpay pt=97",
+    "opus": "opusparse ! rtpopuspay pt=98",
+}
+
+
 def launch_line(options: dict[str, Any], clip: str) -> str:
     """The pipeline in gst-launch's words. Packets leave when their time has come, since the media is played live."""
     parser, payloader = PARSERS[options["codec"]]
     extra = "config-interval=-1 " if payloader != "rtpjpegpay" else ""
     location = json.dumps(clip)
-    return f"( filesrc location={location} ! qtdemux ! {parser} ! queue ! {payloader} name=pay0 pt=96 {extra})"
+    if not options.get("audio"):
+        return f"( filesrc location={location} ! qtdemux ! {parser} ! queue ! {payloader} name=pay0 pt=96 {extra})"
+    video = f"demux.video_0 ! {parser} ! queue max-size-time=0 ! {payloader} name=pay0 pt=96 {extra}"
+    encoder, _, payload_type = AUDIO[options["audio"]].rpartition(" ")
+    audio = f"demux.audio_0 ! queue max-size-time=0 ! {encoder} name=pay1 {payload_type}"
+    return f"( filesrc location={location} ! qtdemux name=demux {video} {audio} )"
 
 
 class Plays:
@@ -45,11 +58,16 @@ class Plays:
         """A client has connected."""
         client.connect("pre-describe-request", self._may_describe)
         client.connect("play-request", self._began)
+        client.connect("pre-setup-request", self._set_up)
         client.connect("closed", lambda _client: print("closed", flush=True))
 
     def _may_describe(self, _client: object, _context: object) -> GstRtsp.RTSPStatusCode:
         over = self._most and self._begun >= self._most
         return GstRtsp.RTSPStatusCode.NOT_FOUND if over else GstRtsp.RTSPStatusCode.OK
+
+    def _set_up(self, _client: object, context: Any) -> GstRtsp.RTSPStatusCode:
+        print(f"setup {context.uri.abspath.rpartition('/')[2]}", flush=True)
+        return GstRtsp.RTSPStatusCode.OK
 
     def _began(self, _client: object, _context: object) -> None:
         self._begun += 1

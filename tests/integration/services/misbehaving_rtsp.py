@@ -16,6 +16,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from tests.integration.services.camera_audio import TRACK as AUDIO_TRACK
+from tests.integration.services.camera_audio import Audio
+
 from cctv.streams.rtsp_messages import Message, Splitter
 from vigil_demo.clip import AccessUnit, Clip
 from vigil_demo.rtp import RtpSender, describe
@@ -64,6 +67,8 @@ class Script:
     """Never answer TEARDOWN."""
     announces_h265: bool = False
     """Describe the clip's H.264 as H.265."""
+    audio: Audio | None = None
+    """A track of audio beside the video."""
     speed: float = 1.0
     """How many seconds of the stream, by its timestamps, are sent in one."""
 
@@ -146,6 +151,8 @@ class _Client:
                 if message.method == self._script.silent_at:
                     self._stay_silent()
                     return
+                if message.method == "TEARDOWN":
+                    self._camera.sessions = 0
                 self._socket.sendall(self._answer(message))
                 self._playing = self._playing or (message.method == "PLAY" and "PLAY" not in self._script.status)
         if self._playing:
@@ -194,7 +201,9 @@ class _Client:
         if script.first_bytes:
             return script.first_bytes
         status = script.status.get(message.method, 200)
-        if message.method == "SETUP" and script.one_session:
+        if script.audio is not None and message.method == "SETUP" and message.uri.endswith(AUDIO_TRACK):
+            status = script.audio.setup_status
+        elif message.method == "SETUP" and script.one_session:
             status = 453 if self._camera.sessions else status
             self._camera.sessions = 1
         answer = Message(f"RTSP/1.0 {status} Whatever", [("CSeq", message.get("CSeq"))])
@@ -216,7 +225,8 @@ class _Client:
             answer.set("Content-Base", message.uri.rstrip("/") + "/")
             answer.set("Content-Length", str(len(answer.body)))
         elif message.method == "SETUP":
-            answer.set("Transport", "RTP/AVP/TCP;unicast;interleaved=0-1")
+            channels = "2-3" if message.uri.endswith(AUDIO_TRACK) else "0-1"
+            answer.set("Transport", f"RTP/AVP/TCP;unicast;interleaved={channels}")
             answer.set("Session", "1234;timeout=60")
         elif message.method == "PLAY":
             answer.set("Session", "1234")
@@ -225,6 +235,8 @@ class _Client:
         lines = describe(clip, "misbehaving").splitlines(keepends=True)
         if self._script.announces_h265:
             lines = [line.replace("H264/", "H265/") for line in lines if not line.startswith("a=fmtp")]
+        if self._script.audio is not None:
+            lines.append(self._script.audio.description())
         return "".join(lines)
 
 
@@ -239,20 +251,30 @@ class _Show:
     def run(self) -> None:
         """Returns at the end that the script has."""
         assert self._script.clip is not None
-        began = time.monotonic()
+        began, heard_until = time.monotonic(), 0.0
         for unit, at in self._units():
             if not self._pause(began + at / self._script.speed - time.monotonic()):
                 return
             if _is_over(self._script.stops_after_seconds, at):
+                self._go_on_with_audio(began, at)
                 return
             packets = list(self._packets(unit, self._clock(at)))
             if _is_over(self._script.breaks_after_seconds, at):
                 self._send(_interleaved(0, packets[0])[:-5])
                 return
+            if self._script.audio is not None:
+                packets += self._script.audio.packets(heard_until, at)
+                heard_until = at
             self._send(b"".join(packets))
         bye = struct.pack("!BBHI", 0x81, 203, 1, self._sender.ssrc)
         self._send(_interleaved(1, self._sender.sender_report(0.0) + bye))
         self._pause(1.0)
+
+    def _go_on_with_audio(self, began: float, at: float) -> None:
+        audio = self._script.audio
+        while audio is not None and audio.goes_on and self._pause(began + at + 0.1 - time.monotonic()):
+            self._send(b"".join(audio.packets(at, at + 0.1)))
+            at += 0.1
 
     def _units(self) -> Iterator[tuple[AccessUnit, float]]:
         """Pictures and their moments."""

@@ -78,6 +78,7 @@ def gst_rtsp_server(
     plays: int = 1,
     shared: bool = False,
     codec: str = "h264",
+    audio: str = "",
     path: str = "/cam",
     others: Mapping[str, Path] | None = None,
     username: str = "",
@@ -91,7 +92,8 @@ def gst_rtsp_server(
     """Serves `clip` (an MP4 with H.264, H.265 or MJPEG) in real time from its beginning to each client.
 
     `others`: clips at other paths of the same camera. `plays`: after so many clients the path is gone (404); 0:
-    without end. `shared`: clients share one play. With a `username`, digest authentication is asked for, or basic.
+    without end. `audio`: pcmu, pcma, aac or opus, as the clip has it. `shared`: clients share one play. With a
+    `username`, digest authentication is asked for, or basic.
     `tls`: certificate and key files; `rtsps`.
     """
     missing = _bindings_missing()
@@ -102,6 +104,7 @@ def gst_rtsp_server(
         "plays": plays,
         "shared": shared,
         "codec": codec,
+        "audio": audio,
         "username": username,
         "password": password,
         "basic": basic,

@@ -22,6 +22,10 @@ def test_a_new_camera_is_watched_only_when_asked_for() -> None:
     assert values["is_active"] is False
     assert values["detection"]["classes"] == ["person", "car"]
     assert values["detection"]["display_aspect_ratio"] == "16:9"
+    assert values["detection"]["record_audio"] is False, "audio is recorded only where it was asked for"
+    form = CameraForm(SENT | {"record_audio": "on"})
+    assert form.is_valid(), form.errors
+    assert form.values()["detection"]["record_audio"] is True
 
 
 def test_settings_that_the_form_does_not_show_survive_an_edit() -> None:

@@ -53,6 +53,15 @@ def test_control_packets_are_no_media() -> None:
     assert watch.seconds_since_media() == float("inf")
 
 
+def test_audio_says_nothing_about_the_video() -> None:
+    """PCMU that looks like an H.265 parameter set."""
+    watch = RtpWatch(lambda: 7.0)
+
+    watch.take(interleaved(b"\x40\x01\x0c\x01", kind=0, channel=2), audio_channels={2})
+
+    assert (watch.last_at, watch.codec) == (None, "")
+
+
 @pytest.mark.parametrize("cut", range(40))
 def test_cut_packets_do_no_harm(cut: int) -> None:
     RtpWatch().take(interleaved(b"\x40\x01\x0c\x01", first=0x9F)[:cut])

@@ -242,3 +242,31 @@ def test_answers_without_a_number_belong_to_the_oldest_request() -> None:
     to_libav = sent(dialogue.answer(Message("RTSP/1.0 200 OK", [])).to_client)
 
     assert to_libav.get("CSeq") == "1"
+
+
+SDP = b"""v=0
+m=video 0 RTP/AVP 96
+a=control:track1
+m=audio 0 RTP/AVP 0
+a=control:track2
+m=audio 0 RTP/AVP 8
+a=control:track3
+"""
+
+
+@pytest.mark.parametrize("wants_audio", [True, False])
+def test_the_track_of_audio_is_known_by_its_setup(wants_audio: bool) -> None:
+    dialogue = Dialogue("rtsp://10.0.0.8/live", LOCAL, TOKEN, "10.0.0.8", wants_audio=wants_audio)
+    libav = Libav(dialogue)
+    described = answered(sent(libav.asks("DESCRIBE").to_camera))
+    described.body = SDP
+    answer = dialogue.answer(described).to_client.partition(b"\r\n\r\n")
+    assert answer[2] == (SDP.partition(b"m=audio 0 RTP/AVP 8")[0] if wants_audio else SDP)
+    assert (f"Content-Length: {len(answer[2])}\r\n".encode() in answer[0] + b"\r\n") is wants_audio
+    for track, channels in (("track1", "0-1"), ("track2", "4-5")):
+        line = f"SETUP rtsp://{LOCAL}/live/{track} RTSP/1.0"
+        asked = dialogue.request(Message(line, [("CSeq", track[-1] + "0"), ("User-Agent", TOKEN)]))
+        transport = ("Transport", f"RTP/AVP/TCP;interleaved={channels}")
+        dialogue.answer(answered(sent(asked.to_camera), 200, transport))
+        assert dialogue.is_audio_asked is (wants_audio and track == "track2")
+    assert dialogue.audio_channels == ({4} if wants_audio else set())

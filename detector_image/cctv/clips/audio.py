@@ -1,0 +1,252 @@
+"""The audio of clips: AAC and Opus as they come, G.711 and other codecs of telephony as AAC, in time with the video.
+
+Cameras' audio breaks in many ways, and a browser ends the playback of a whole clip at the first packet that it cannot
+decode. So every packet is decoded once here; those that cannot be decoded are left out, and a clip whose audio is
+mostly broken has none.
+"""
+
+import contextlib
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from statistics import median
+from typing import cast
+
+import av
+import av.error
+import numpy as np
+import numpy.typing as npt
+
+from cctv.clips.packet_buffer import Packet
+
+COPIED = frozenset({"aac", "opus"})
+"""Codecs that browsers play from an MP4."""
+_TRANSCODED = frozenset({"pcm_mulaw", "pcm_alaw", "pcm_s16be", "adpcm_g722", "adpcm_g726", "adpcm_g726le"})
+_MOST_CHANNELS = 8
+_SAME_CLOCK_SECONDS = 0.3
+"""Where timestamps and arrivals put the audio at moments that differ by less, the timestamps are right: libav has
+aligned those of audio and video by RTCP, and the rest is the time that the camera's encoders need."""
+_SNAP_SECONDS = 0.04
+"""Deviations below this are jitter of timestamps; a lost packet leaves a longer gap."""
+_MOST_BROKEN_SHARE = 0.5
+_BIT_RATE_PER_CHANNEL = 32_000
+_OPUS_RATE = 48_000
+_AAC_SAMPLES = 1024
+_LIBAV_ERRORS = (av.error.FFmpegError, ValueError)
+
+
+class AudioError(ValueError):
+    """Audio that no clip can keep; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFormat:
+    """How a stream's audio is encoded. `codec`: libav's name; `extradata`: what its decoder needs to begin."""
+
+    codec: str
+    sample_rate: int
+    channels: int
+    extradata: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPacket:
+    """One packet as it came; `pts` in seconds of the stream, `received_at` by the monotonic clock."""
+
+    data: bytes
+    pts: float | None
+    received_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPacket:
+    """A clip's packet of video, and when it is shown in the clip, in seconds."""
+
+    at: float
+    packet: Packet
+
+
+@dataclass(frozen=True, slots=True)
+class AudioTrack:
+    """A clip's audio, ready to be written. `packets`: each with its time in samples from the first video frame."""
+
+    format: AudioFormat
+    packets: tuple[tuple[int, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    packet: AudioPacket
+    samples: npt.NDArray[np.float32]
+    """(channels, samples), -1 to 1."""
+    seconds: float
+
+
+def format_of(stream: "av.AudioStream") -> AudioFormat:
+    """Return how a stream's audio is encoded. Raises AudioError where no clip can keep it."""
+    context = stream.codec_context
+    codec = context.codec.canonical_name
+    channels = context.layout.nb_channels
+    if codec not in COPIED | _TRANSCODED:
+        raise AudioError(
+            f"audio codec {codec!r} cannot be kept in clips; set the camera's audio codec to AAC or G.711"
+        )
+    if codec == "opus":
+        return AudioFormat(codec, _OPUS_RATE, min(channels, 2) or 2, _opus_head(min(channels, 2) or 2))
+    if not context.sample_rate or not 0 < channels <= _MOST_CHANNELS:
+        raise AudioError("the camera does not declare the sample rate or the channels of its audio")
+    if codec == "aac" and not context.extradata:
+        raise AudioError("the camera does not declare the configuration of its AAC audio (config in the SDP)")
+    return AudioFormat(codec, context.sample_rate, channels, context.extradata or b"")
+
+
+class AudioBuffer:
+    """A connection's audio of the last seconds, at most `max_bytes` of it. For one thread."""
+
+    def __init__(self, audio_format: AudioFormat, max_bytes: int) -> None:
+        self.format, self.max_bytes = audio_format, max_bytes
+        self._size_bytes = 0
+        self._packets: deque[AudioPacket] = deque()
+
+    def add(self, packet: AudioPacket) -> None:
+        """Keep the packet; the oldest ones go where there is no room."""
+        self._packets.append(packet)
+        self._size_bytes += len(packet.data)
+        while self._size_bytes > self.max_bytes:
+            self._drop_oldest()
+
+    def forget_before(self, received_at: float) -> None:
+        """Drop the packets received before that."""
+        while self._packets and self._packets[0].received_at < received_at:
+            self._drop_oldest()
+
+    def packets(self) -> list[AudioPacket]:
+        """Return all packets, oldest first."""
+        return list(self._packets)
+
+    def _drop_oldest(self) -> None:
+        self._size_bytes -= len(self._packets.popleft().data)
+
+
+def make_track(
+    audio_format: AudioFormat, packets: list[AudioPacket], video: list[ShownPacket], seconds: float
+) -> AudioTrack | None:
+    """Return the audio that belongs to a clip; None where there is none at that time.
+
+    `seconds`: the duration of the clip. Raises AudioError where the audio cannot be decoded.
+    """
+    decoded = _decode(audio_format, packets)
+    placed = [(at, one) for at, one in _positions(decoded, video) if at > -one.seconds and at < seconds]
+    if not placed:
+        return None
+    if audio_format.codec not in COPIED:
+        return _encode(audio_format, placed, seconds)
+    rate = audio_format.sample_rate
+    kept = [(round(at * rate), one.packet.data) for at, one in placed if at >= 0 and at + one.seconds <= seconds]
+    return AudioTrack(audio_format, tuple(kept)) if kept else None
+
+
+def _decode(audio_format: AudioFormat, packets: list[AudioPacket]) -> list[_Decoded]:
+    context = cast("av.AudioCodecContext", av.CodecContext.create(audio_format.codec, "r"))
+    context.sample_rate = audio_format.sample_rate
+    context.layout = layout_of(audio_format.channels)
+    if audio_format.extradata:
+        context.extradata = audio_format.extradata
+    decoded: list[_Decoded] = []
+    resampler = av.AudioResampler(
+        format="fltp", layout=layout_of(audio_format.channels), rate=audio_format.sample_rate
+    )
+    for packet in packets:
+        with contextlib.suppress(*_LIBAV_ERRORS):
+            frames = context.decode(av.Packet(packet.data))
+            parts = [part.to_ndarray() for frame in frames for part in resampler.resample(_untimed(frame))]
+            if parts:
+                joined = np.concatenate(parts, axis=1, dtype=np.float32)
+                decoded.append(_Decoded(packet, joined, sum(one.samples / one.sample_rate for one in frames)))
+    if packets and len(decoded) < len(packets) * _MOST_BROKEN_SHARE:
+        raise AudioError(f"{len(packets) - len(decoded)} of {len(packets)} audio packets cannot be decoded")
+    return decoded
+
+
+def _untimed(frame: av.AudioFrame) -> av.AudioFrame:
+    frame.pts = None  # packets are decoded one by one: the resampler is to keep no count of time
+    return frame
+
+
+def _positions(decoded: list[_Decoded], video: list[ShownPacket]) -> Iterator[tuple[float, _Decoded]]:
+    """Yield when each packet is heard, in seconds from the first video frame; packets follow one another."""
+    end: float | None = None
+    for at, one in zip(_raw_positions(decoded, video), decoded, strict=True):
+        begin = at if end is None or at - end > _SNAP_SECONDS else end
+        end = begin + one.seconds
+        yield begin, one
+
+
+def _raw_positions(decoded: list[_Decoded], video: list[ShownPacket]) -> list[float]:
+    """Return where the stream's timestamps put the packets, or their arrivals where timestamps make no sense."""
+    if not decoded or not video:
+        return []
+    times = _sane_times([one.packet for one in decoded])
+    if times is None:
+        since = [float(each) for each in np.cumsum([0.0, *(one.seconds for one in decoded[:-1])])]
+    else:
+        since = [time - times[0] for time in times]
+    # Packets arrive late and in bursts, never early: the earliest of them tells when something began.
+    video_began = min(one.packet.received_at - one.at for one in video)
+    began = min(one.packet.received_at - at for one, at in zip(decoded, since, strict=True)) - video_began
+    zeros = [one.packet.pts - one.at for one in video if one.packet.pts is not None]
+    if times is not None and zeros and abs(times[0] - median(zeros) - began) <= _SAME_CLOCK_SECONDS:
+        began = times[0] - median(zeros)
+    return [began + at for at in since]
+
+
+def _sane_times(packets: list[AudioPacket]) -> list[float] | None:
+    """Return the packets' timestamps; None where one is missing or they do not advance as the packets arrive."""
+    times = [packet.pts for packet in packets if packet.pts is not None]
+    if len(times) < len(packets):
+        return None
+    elapsed, advance = packets[-1].received_at - packets[0].received_at, times[-1] - times[0]
+    steps_back = any(later < earlier for earlier, later in pairwise(times))
+    return None if steps_back or abs(elapsed - advance) > max(1.0, 0.2 * elapsed) else times
+
+
+def _encode(audio_format: AudioFormat, placed: list[tuple[float, _Decoded]], seconds: float) -> AudioTrack:
+    """Return the audio as AAC, with silence where there is none."""
+    rate = audio_format.sample_rate
+    # Whole frames of the encoder: it would fill the last one up, and the audio would outlast the video.
+    length = max(1, round(seconds * rate / _AAC_SAMPLES)) * _AAC_SAMPLES
+    whole = np.zeros((audio_format.channels, length), np.float32)
+    for at, one in placed:
+        begin = round(at * rate)
+        part = one.samples[:, max(0, -begin) :][:, : max(0, whole.shape[1] - max(0, begin))]
+        whole[:, max(0, begin) : max(0, begin) + part.shape[1]] = part
+    encoder = av.CodecContext.create("aac", "w")
+    encoder.sample_rate, encoder.layout, encoder.format = rate, layout_of(audio_format.channels), "fltp"
+    encoder.bit_rate, encoder.time_base = _BIT_RATE_PER_CHANNEL * audio_format.channels, Fraction(1, rate)
+    encoder.flags |= 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER: the configuration apart from the packets
+    frame = av.AudioFrame.from_ndarray(whole, format="fltp", layout=layout_of(audio_format.channels))
+    frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
+    resampler = av.AudioResampler(format="fltp", layout=frame.layout, rate=rate, frame_size=_AAC_SAMPLES)
+    frames = [*resampler.resample(frame), *resampler.resample(None)]
+    packets = [packet for one in [*frames, None] for packet in encoder.encode(one)]
+    made = AudioFormat("aac", rate, audio_format.channels, encoder.extradata or b"")
+    return AudioTrack(made, tuple((cast("int", packet.pts), bytes(packet)) for packet in packets))
+
+
+def layout_of(channels: int) -> str:
+    """Return libav's name of a channel layout."""
+    return {1: "mono", 2: "stereo"}.get(channels, f"{channels} channels")
+
+
+def _opus_head(channels: int) -> bytes:
+    """Return the identification header (RFC 7845, section 5.1), which RTP does not carry."""
+    return (
+        b"OpusHead"
+        + bytes((1, channels))
+        + (0).to_bytes(2, "little")  # pre-skip
+        + _OPUS_RATE.to_bytes(4, "little")
+        + (0).to_bytes(2, "little")  # output gain
+        + bytes((0,))  # mono or stereo
+    )

@@ -1,0 +1,166 @@
+"""Cameras with audio beside their video: clips have it where that is set, and it never disturbs the video."""
+
+import io
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from tests.integration.detector.streams.conftest import LOOPBACK
+from tests.integration.services.camera_audio import TRACK, Audio
+from tests.integration.services.made_clips import SIGNALS, make_clip_with_sound, signals_of
+from tests.integration.services.misbehaving_rtsp import Script, misbehaving_camera
+from tests.integration.services.rtsp import gst_rtsp_server
+
+from cctv.clips.recorder import ClipLimits, ClipRecorder
+from cctv.streams.faults import StreamFault
+from cctv.streams.rtsp import RtspSource
+from vigil_contracts.names import Reason, StreamTransport
+from vigil_demo.clip import Clip
+
+KINDS = {
+    "pcmu": ("pcm_mulaw", "clip.mov", 8000),
+    "pcma": ("pcm_alaw", "clip.mov", 8000),
+    "aac": ("aac", "clip.mp4", 16_000),
+    "opus": ("libopus", "clip.mp4", 48_000),
+}
+
+
+@dataclass
+class Watched:
+    """What a stream gave: the number of its frames, a clip of all of it, and what it ended with."""
+
+    frames: int
+    clip: bytes
+    ended: StreamFault
+    seconds: float
+
+
+def watch(url: str, *, records_audio: bool = True, recorder: ClipRecorder | None = None) -> Watched:
+    """Watch the whole stream."""
+    clips: list[bytes] = []
+    recorder = recorder or ClipRecorder(1, ClipLimits(30.0, 30.0), lambda _, content: None)
+    recorder.on_clip = lambda _, content: clips.append(content)
+    source = RtspSource(
+        url,
+        StreamTransport.TCP,
+        LOOPBACK,
+        open_timeout_seconds=5,
+        read_timeout_seconds=2,
+        recorder=recorder,
+        records_audio=records_audio,
+    )
+    frames, began = 0, time.monotonic()
+    try:
+        source.open()
+        for _ in source.pictures():
+            frames += 1
+            if frames == 10:
+                recorder.want("event-0001", time.monotonic())
+    except StreamFault as fault:
+        ended = fault
+    finally:
+        source.close()
+    (content,) = clips
+    return Watched(frames, content, ended, time.monotonic() - began)
+
+
+def codecs(content: bytes) -> list[str]:
+    with av.open(io.BytesIO(content), "r") as container:
+        return [stream.codec_context.codec.canonical_name for stream in container.streams]
+
+
+def durations(content: bytes) -> dict[str, float]:
+    """Return the seconds from the beginning of a clip to the end of each of its streams, by kind."""
+    with av.open(io.BytesIO(content), "r") as container:
+        return {
+            stream.type: float((stream.start_time or 0) + (stream.duration or 0)) * float(stream.time_base or 0)
+            for stream in container.streams
+        }
+
+
+@pytest.mark.parametrize(("audio", "kept"), [("pcmu", "aac"), ("pcma", "aac"), ("aac", "aac"), ("opus", "opus")])
+def test_a_clip_has_the_audio_in_time_with_its_video(tmp_path: Path, audio: str, kept: str) -> None:
+    encoder, name, rate = KINDS[audio]
+    path = make_clip_with_sound(tmp_path / name, encoder, sample_rate=rate)
+    with gst_rtsp_server(path, audio=audio) as server:
+        watched = watch(server.url)
+    content = watched.clip
+    assert watched.ended.reason is Reason.STREAM_ENDED
+    assert watched.frames >= 75
+    assert codecs(content) == ["h264", kept]
+    seconds = durations(content)
+    assert seconds["audio"] == pytest.approx(seconds["video"], abs=0.1)
+    flashes, beeps = signals_of(content)
+    assert len(flashes) == len(SIGNALS)
+    assert beeps == pytest.approx(flashes, abs=0.1)
+
+
+def test_audio_is_asked_for_only_where_it_is_set(clip: Clip) -> None:
+    with misbehaving_camera(Script(clip=clip, once=True, audio=Audio())) as camera:
+        watched = watch(camera.url, records_audio=False)
+        assert camera.requests.count("SETUP") == 1
+        assert not camera.last["SETUP"].uri.endswith(TRACK)
+    assert codecs(watched.clip) == ["h264"]
+
+
+@pytest.mark.parametrize(
+    ("audio", "why"),
+    [
+        (None, "the camera offers no audio"),
+        (Audio(setup_status=461), "the camera does not deliver its audio"),
+        (Audio(is_garbage=True), "audio packets cannot be decoded"),
+        (Audio(begins_after_seconds=100.0), ""),
+    ],
+    ids=["missing", "refused", "broken", "silent"],
+)
+def test_bad_audio_leaves_the_video_alone(
+    clip: Clip, audio: Audio | None, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with misbehaving_camera(Script(clip=clip, once=True, audio=audio)) as camera:
+        watched = watch(camera.url)
+    assert watched.frames >= 38
+    assert watched.ended.reason is Reason.STREAM_ENDED
+    assert codecs(watched.clip) == ["h264"]
+    reports = [record.getMessage() for record in caplog.records if "clips have no audio" in record.getMessage()]
+    assert len(reports) == bool(why)
+    assert all(why in report for report in reports)
+
+
+def test_a_camera_that_refuses_its_audio_is_not_asked_again(clip: Clip) -> None:
+    recorder = ClipRecorder(1, ClipLimits(30.0, 30.0), lambda _, content: None)
+    with misbehaving_camera(Script(clip=clip, once=True, one_session=True, audio=Audio(setup_status=500))) as camera:
+        watch(camera.url, recorder=recorder)
+        assert (camera.connections, camera.requests.count("SETUP")) == (2, 3)
+        watch(camera.url, recorder=recorder)
+        assert (camera.connections, camera.requests.count("SETUP")) == (3, 4)
+
+
+@pytest.mark.parametrize(
+    "audio", [Audio(begins_after_seconds=2.0), Audio(ends_after_seconds=2.0)], ids=["late", "ends"]
+)
+def test_audio_that_comes_for_a_part_of_the_time_is_heard_then(clip: Clip, audio: Audio) -> None:
+    with misbehaving_camera(Script(clip=clip, once=True, audio=audio)) as camera:
+        watched = watch(camera.url)
+    assert watched.frames >= 38
+    assert codecs(watched.clip) == ["h264", "aac"]
+    seconds = durations(watched.clip)
+    assert seconds["audio"] == pytest.approx(seconds["video"], abs=0.1), "silence fills the rest"
+    with av.open(io.BytesIO(watched.clip), "r") as container:
+        loud = [frame.time or 0.0 for frame in container.decode(audio=0) if np.abs(frame.to_ndarray()).max() > 0.1]
+    skipped = 4.0 - seconds["video"]
+    assert [min(loud), max(loud)] == pytest.approx(
+        [max(0.0, audio.begins_after_seconds - skipped), min(audio.ends_after_seconds, 4.0) - skipped], abs=0.25
+    )
+
+
+def test_a_camera_whose_audio_goes_on_without_video_has_stopped(clip: Clip) -> None:
+    audio = Audio(goes_on=True)
+    with misbehaving_camera(Script(clip=clip, stops_after_seconds=2.0, audio=audio)) as camera:
+        watched = watch(camera.url)
+    assert watched.ended.reason is Reason.STREAM_TIMEOUT
+    assert "stopped sending" in str(watched.ended)
+    assert watched.seconds < 8.0
+    assert codecs(watched.clip) == ["h264", "aac"]
