@@ -56,7 +56,7 @@ def test_detection_snapshot_and_clip_have_the_shape_that_is_set(
     with gst_rtsp_server(undeclared) as server:
         watched = camera(display_aspect_ratio="16:9").model_copy(update={"rtsp_url": SecretStr(server.url)})
         analyser = Analyser(watched, model)
-        source = Sources(LOOPBACK, Settings(token=SecretStr("unused")), HardwareDecoding("")).camera_source(
+        source = Sources(LOOPBACK, Settings(token=SecretStr("unused")), HardwareDecoding()).camera_source(
             watched, recorder
         )
         try:
