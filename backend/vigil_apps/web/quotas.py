@@ -54,7 +54,8 @@ def lock(holder: Model) -> None:
 
     `no_key` lets other transactions insert rows that refer to the user or site, so only those that count wait.
     """
-    type(holder)._base_manager.select_for_update(no_key=True).filter(pk=holder.pk).values_list("pk").first()
+    # `request.user` is a lazy object: its `type()` is no model, its `__class__` is.
+    holder.__class__._base_manager.select_for_update(no_key=True).filter(pk=holder.pk).values_list("pk").first()
 
 
 def quota_problem(quota: Quota, *, used: int, added: int = 1) -> str | None:
