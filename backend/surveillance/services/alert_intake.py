@@ -87,7 +87,8 @@ def _stored(arrivals: Sequence[Arrival], now: datetime) -> Sequence[Stored | Ref
             logger.warning(
                 "could not store %d alerts together: %s; storing each", len(arrivals), type(error).__name__
             )
-            connection.close_if_unusable_or_obsolete()
+            if not connection.in_atomic_block:  # else Django would close it and lose the outer transaction
+                connection.close_if_unusable_or_obsolete()
     return [_stored_alone(arrival, now) for arrival in arrivals]
 
 
