@@ -383,7 +383,7 @@ def test_watch_and_probe_give_the_same_reason_for_packets_without_a_picture(
 
     assert watched.reasons[0] is probed.result.reason is Reason.STREAM_UNSUPPORTED
     assert watched.health.message == probed.result.message
-    assert "no picture can be decoded without a keyframe" in probed.result.message
+    assert "no frame can be decoded without a keyframe" in probed.result.message
 
 
 def test_the_probe_measures_the_frame_rate(clip: Clip) -> None:
