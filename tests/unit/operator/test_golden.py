@@ -77,6 +77,10 @@ DEPLOYMENTS: dict[str, dict[str, Any]] = {
 }
 
 
+def _is_secret(variable: dict[str, Any]) -> bool:
+    return "secretKeyRef" in variable.get("valueFrom", {})
+
+
 def check(name: str, manifest: dict[str, Any]) -> None:
     path = GOLDEN / f"{name}.yaml"
     text = yaml.safe_dump(manifest, sort_keys=True, width=110)
@@ -88,6 +92,15 @@ def check(name: str, manifest: dict[str, Any]) -> None:
 @pytest.mark.parametrize("name", DEPLOYMENTS)
 def test_deployment(name: str) -> None:
     check(name, build_deployment(plan(class_name=name.removeprefix("deployment-"), **DEPLOYMENTS[name])))
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_only_a_class_puts_a_secret_into_the_environment(name: str) -> None:
+    spec = DEPLOYMENTS[name]
+    deployment = build_deployment(plan(class_name="any", **spec))
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    by_reference = [variable["name"] for variable in container["env"] if _is_secret(variable)]
+    assert by_reference == [variable["name"] for variable in spec.get("env", []) if _is_secret(variable)]
 
 
 def test_the_environment_of_every_class_of_the_chart() -> None:
