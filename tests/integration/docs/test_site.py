@@ -47,7 +47,9 @@ def test_the_reference_has_every_setting_metric_field_and_value() -> None:
     text = settings.page()
     for name in ("VIGIL_SPOOL_DIR", "VIGIL_LEASE_NAMESPACE", "DATABASE_URL", "VIGIL_SECRET_KEY"):
         assert f"| `{name}` |" in text
-    assert text.count("\n| `") == sum(len(each.model_fields) for _, each in settings.PROGRAMS.values())
+    declared = sum(len(each.model_fields) for _, each in settings.PROGRAMS.values())
+    assert text.count("\n| `") == declared + sum(len(each) for each in settings.UNDECLARED.values())
+    assert "| `VIGIL_MODEL_DIR` |" in text
     for name in ("vigil_stream_up", "vigil_cameras", "vigil_alert_ingest_seconds", "vigil_outbox_pending"):
         assert f"| `{name}` |" in metrics.page()
     for field in ("spec.stream.credentialsSecretRef", "status.conditions[].reason", "spec.gpu.resourceName"):
