@@ -8,7 +8,7 @@ import httpx
 import psycopg2
 import pytest
 from tests.cluster.polling import eventually
-from tests.cluster.processes import group_lives
+from tests.cluster.processes import ProcessFailedError, group_lives
 from tests.integration.services.backend import BackendServer, backend_server
 from tests.integration.services.postgres import PostgresServer
 
@@ -86,7 +86,7 @@ def test_killed_database_is_gone_with_a_process_that_has_work_and_comes_back(
 )
 def test_backend_does_not_start_without_a_key(tmp_path: Path, variable: str, words: str) -> None:
     with (
-        pytest.raises(AssertionError, match=words),
-        backend_server(tmp_path / "backend", environment={variable: ""}),
+        pytest.raises(ProcessFailedError, match=words),
+        backend_server(tmp_path / "backend", environment={variable: ""}, is_migrated=True),
     ):
         pass
