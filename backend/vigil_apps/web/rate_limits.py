@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from django.conf import settings
 from limits import RateLimitItem, parse
-from limits.storage import storage_from_string
+from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 from rest_framework.exceptions import Throttled
 
@@ -26,8 +26,27 @@ _in_memory = threading.Lock()
 """The library's in-memory storage has a lock per key, but two threads may create the same key's lock at once."""
 
 
+_EXPIRY_SECONDS = 10.0
+
+
+class _MemoryStorage(MemoryStorage):
+    """Remove expired entries every ten seconds.
+
+    The library does so in a thread that it starts every 10 ms for as long as requests arrive. Its method is private;
+    the name of this class makes `__schedule_expiry` the same name, which a test holds by counting threads.
+    """
+
+    def __schedule_expiry(self) -> None:
+        if not self.timer.is_alive():
+            self.timer = threading.Timer(_EXPIRY_SECONDS, self._MemoryStorage__expire_events)  # type: ignore[attr-defined]
+            self.timer.daemon = True
+            self.timer.start()
+
+
 @lru_cache(maxsize=4)
 def _limiter(storage: str) -> MovingWindowRateLimiter:
+    if storage.startswith("memory"):
+        return MovingWindowRateLimiter(_MemoryStorage())
     options = _REDIS_TIMEOUTS if storage.startswith("redis") else {}
     return MovingWindowRateLimiter(storage_from_string(storage, **options))
 

@@ -1,5 +1,7 @@
 """Rate limits: exact under threads, one for each camera, token and address, and words that say when to come back."""
 
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -8,6 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
+from limits.storage import MemoryStorage
 from rest_framework.test import APIClient
 from tests.unit.backend.conftest import Party, party, send
 
@@ -15,6 +18,7 @@ from surveillance.models import Alert, Camera
 from surveillance_backend.environment import load
 from vigil_apps.accounts.lockout import TOO_MANY_ATTEMPTS
 from vigil_apps.accounts.scopes import Scope
+from vigil_apps.web import rate_limits
 from vigil_apps.web.rate_limits import seconds_to_wait
 
 
@@ -34,6 +38,39 @@ def test_requests_at_the_same_moment_are_counted_each(rates: Callable[..., None]
         waits = list(pool.map(lambda _: seconds_to_wait("token", "t"), range(400)))
     assert waits.count(0) == 50
     assert all(0 <= wait <= 60 for wait in waits)
+
+
+def test_steady_requests_start_no_threads(rates: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    rates(token="1000000/minute")
+    seconds_to_wait("token", "t")
+    started: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def counted(thread: threading.Thread) -> None:
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", counted)
+    until = time.monotonic() + 0.3
+    while time.monotonic() < until:
+        seconds_to_wait("token", "t")
+        time.sleep(0.001)
+    assert len(started) <= 1
+
+
+def test_expired_requests_are_forgotten(rates: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limits, "_EXPIRY_SECONDS", 0.05)
+    rates(token="1/second")
+    assert seconds_to_wait("token", "t") == 0
+    storage = rate_limits._limiter("memory://").storage
+    assert isinstance(storage, MemoryStorage)
+    assert any(storage.events.values())
+    time.sleep(1.1)
+    seconds_to_wait("token", "another")
+    until = time.monotonic() + 5
+    while any(events for key, events in storage.events.items() if "another" not in key):
+        assert time.monotonic() < until, storage.events
+        time.sleep(0.02)
 
 
 def test_a_cameras_alerts_over_the_limit_come_later(
