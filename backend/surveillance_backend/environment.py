@@ -143,6 +143,11 @@ class Environment(BaseSettings):
         default="60/minute",
         description="Limit for requests from one address to endpoints without a token, such as `/api/token/`.",
     )
+    rate_per_proxy: str = Field(
+        default="600/minute",
+        description="Limit for such requests of all clients of one proxy that is not in FORWARDED_ALLOW_IPS. Each "
+        "client that the proxy reports is also limited by `VIGIL_RATE_PER_ADDRESS`.",
+    )
     public_url: str = Field(
         default="",
         pattern=r"^(https?://[^\s/]+)?/?$",
@@ -272,7 +277,7 @@ class Environment(BaseSettings):
             )
         return value
 
-    @field_validator("rate_per_camera", "rate_per_token", "rate_per_address", "rate_probes")
+    @field_validator("rate_per_camera", "rate_per_token", "rate_per_address", "rate_per_proxy", "rate_probes")
     @classmethod
     def _is_rate(cls, value: str) -> str:
         if value:

@@ -116,10 +116,11 @@ if VIGIL_REMOTE_USER_HEADER:
         MIDDLEWARE.index("django.contrib.auth.middleware.AuthenticationMiddleware") + 1,
         "vigil_apps.accounts.single_sign_on.ProxyUserMiddleware",
     )
-# Password guessing is limited by name and address together, so that nobody can lock out other users from elsewhere.
+# Password guessing is limited by name and client together, so that nobody can lock out other users from elsewhere.
+AXES_HANDLER = "vigil_apps.accounts.lockout.Lockout"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address", "user_agent"]]  # see `Lockout` for the user agent
 AXES_LOCKOUT_CALLABLE = "vigil_apps.accounts.lockout.answer"
 AXES_CLIENT_IP_CALLABLE = "vigil_apps.accounts.lockout.address_of_client"
 AXES_RESET_ON_SUCCESS = True
@@ -140,6 +141,7 @@ VIGIL_RATES = {
     "camera": ENVIRONMENT.rate_per_camera,
     "token": ENVIRONMENT.rate_per_token,
     "address": ENVIRONMENT.rate_per_address,
+    "proxy": ENVIRONMENT.rate_per_proxy,
     "probe": ENVIRONMENT.rate_probes,
 }
 VIGIL_QUOTAS = {counted: getattr(ENVIRONMENT, field) for counted, field in _environment.QUOTAS.items()}

@@ -7,7 +7,7 @@ from rest_framework.throttling import BaseThrottle
 
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.scopes import SERVICE_SCOPES
-from vigil_apps.web.addresses import address_of
+from vigil_apps.web.clients import seconds_of_client
 from vigil_apps.web.rate_limits import seconds_to_wait
 
 if TYPE_CHECKING:  # rest_framework.views imports this module, by its setting
@@ -23,7 +23,7 @@ def seconds_of_token(token: AuthToken) -> int:
 
 
 class RateLimit(BaseThrottle):
-    """Limits by token, by user for browser sessions, and by address for anonymous requests."""
+    """Limits by token, by user for browser sessions, and by client for anonymous requests."""
 
     def __init__(self) -> None:
         self._wait = 0
@@ -35,7 +35,7 @@ class RateLimit(BaseThrottle):
         elif request.user.is_authenticated:
             self._wait = seconds_to_wait("token", f"user-{request.user.pk}")
         else:
-            self._wait = seconds_to_wait("address", address_of(request._request) or "unknown")
+            self._wait = seconds_of_client(request._request)
         return not self._wait
 
     def wait(self) -> float:

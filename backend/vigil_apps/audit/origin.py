@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 
 from vigil_apps.audit.models import Via
 from vigil_apps.web.addresses import address_of
+from vigil_apps.web.clients import client_of
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +35,12 @@ class AuditMiddleware:
         self._has_warned = False
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not self._has_warned and _is_proxy_ignored(request):
+        if not self._has_warned and client_of(request).forwarded_for:
             self._has_warned = True
             log.warning(
-                "X-Forwarded-For from %s is ignored, since that address is not in FORWARDED_ALLOW_IPS: sign-in "
-                "limits and the audit trail use it in place of the client's; if it is your proxy, add it "
-                "(backend.trustedProxies of the chart)",
+                "X-Forwarded-For from %s is not trusted, since that address is not in FORWARDED_ALLOW_IPS: the audit "
+                "trail shows it instead of the client's address, and all its clients share a sign-in limit; if it is "
+                "your proxy, add it (backend.trustedProxies of the chart)",
                 address_of(request),
             )
         remembered = _request.set(request)
@@ -58,10 +59,3 @@ def origin() -> Origin:
     token = getattr(request, "auth", None)
     name = "" if token is None else str(token)
     return Origin(user, Via.SESSION if token is None else Via.TOKEN, name[:160], address_of(request))
-
-
-def _is_proxy_ignored(request: HttpRequest) -> bool:
-    """Return whether a proxy reports a client address that the request does not use."""
-    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
-    address = request.META.get("REMOTE_ADDR", "")
-    return bool(forwarded and address) and address not in forwarded

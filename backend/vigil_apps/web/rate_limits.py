@@ -56,8 +56,10 @@ def _rate(text: str) -> RateLimitItem:
     return parse(text)
 
 
-def seconds_to_wait(kind: str, name: str) -> int:
+def seconds_to_wait(kind: str, name: str, *, count: bool = True) -> int:
     """Count a request; return 0 if it may proceed, otherwise the seconds until another may succeed.
+
+    `count`: if false, only tell whether a request would be permitted now.
 
     If Redis is unavailable, every request passes: a limit protects the service and must not cause an outage.
     """
@@ -68,7 +70,7 @@ def seconds_to_wait(kind: str, name: str) -> int:
     try:
         with _in_memory if storage.startswith("memory") else nullcontext():
             limiter = _limiter(storage)
-            if limiter.hit(item, kind, name):
+            if limiter.hit(item, kind, name) if count else limiter.test(item, kind, name):
                 return 0
             return max(1, math.ceil(limiter.get_window_stats(item, kind, name).reset_time - time.time()))
     except Exception as error:  # noqa: BLE001 the storage's client may raise anything

@@ -44,7 +44,7 @@ def scene(db: None, settings: Any, tmp_path: Path) -> dict[str, Any]:
     """A camera, an alert and the rest that paths name, and a token for each scope."""
     settings.SECURE_SSL_REDIRECT = False
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    settings.VIGIL_RATES = {"camera": "", "token": "", "address": "", "probe": ""}
+    settings.VIGIL_RATES = {"camera": "", "token": "", "address": "", "proxy": "", "probe": ""}
     settings.AXES_ENABLED = False
     storage = {"BACKEND": "surveillance.storages.DirectoryStorage", "OPTIONS": {"location": tmp_path}}
     settings.STORAGES = {**settings.STORAGES, "default": storage}

@@ -66,7 +66,7 @@ def test_an_ignored_proxy_is_named_once(caplog: pytest.LogCaptureFixture) -> Non
     for _ in range(2):
         middleware(make("/", REMOTE_ADDR="10.42.0.7", HTTP_X_FORWARDED_FOR="198.51.100.9"))
     (line,) = [found.getMessage() for found in caplog.records]
-    assert line.startswith("X-Forwarded-For from 10.42.0.7 is ignored")
+    assert line.startswith("X-Forwarded-For from 10.42.0.7 is not trusted")
     assert "backend.trustedProxies" in line
 
 

@@ -266,7 +266,7 @@ def test_totals_add_up_and_no_clock_dates_ahead(camera: Camera, pipeline: Party)
 
 
 def test_a_rate_limit_counts_each_alert_once(camera: Camera, detector: Party, pipeline: Party, settings: Any) -> None:
-    settings.VIGIL_RATES = {"camera": "3/minute", "token": "2/minute", "address": "", "probe": ""}
+    settings.VIGIL_RATES = {"camera": "3/minute", "token": "2/minute", "address": "", "proxy": "", "probe": ""}
     group = [sent(detector, camera, event_id=f"event-{number:04}") for number in range(3)]
     first = answers(group)
     assert statuses(first) == [201, 201, 429], "the token's limit"

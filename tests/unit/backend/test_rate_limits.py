@@ -27,7 +27,7 @@ def rates(settings: Any) -> Callable[..., None]:
     """Sets limits; the kinds that are not named have none."""
 
     def choose(**kinds: str) -> None:
-        settings.VIGIL_RATES = {"camera": "", "token": "", "address": "", "probe": "", **kinds}
+        settings.VIGIL_RATES = {"camera": "", "token": "", "address": "", "proxy": "", "probe": "", **kinds}
 
     return choose
 
