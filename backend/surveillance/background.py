@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import close_old_connections
 from django.utils import timezone
 
-from surveillance.services.errands import inquiries_settle
+from surveillance.services.detector_tasks import tasks_expire
 from surveillance.services.housekeeping import housekeeping_turn
 from surveillance.services.offline import offline_alerts_update
 
@@ -68,7 +68,7 @@ def start() -> list[Background]:
 
     def quick() -> None:
         offline_alerts_update(now=timezone.now())
-        inquiries_settle(now=timezone.now())
+        tasks_expire(now=timezone.now())
 
     threads = [Background(quick)]
     if settings.VIGIL_HOUSEKEEPING:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from surveillance import pictures
 from surveillance.models import Alert, Camera, CameraListVersion
-from surveillance.services.errands import configuration_changed
+from surveillance.services.detector_tasks import configuration_changed
 from surveillance.services.totals import alerts_count
 from surveillance.signals import alerts_stored
 from vigil_apps.sites.models import Membership, Site

@@ -12,15 +12,15 @@ django.setup(set_prefix=False)
 from django.conf import settings  # noqa: E402 only once Django is set up
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 
+from surveillance.event_streams.alerts import AlertStreams  # noqa: E402
+from surveillance.event_streams.detector_tasks import TaskStreams  # noqa: E402
+from surveillance.event_streams.handoff import Handoff  # noqa: E402
 from surveillance.intake.answers import answers_in_thread  # noqa: E402
 from surveillance.intake.application import AlertIntake  # noqa: E402
 from surveillance.live.demand import Demand  # noqa: E402
 from surveillance.live.hub import Hub  # noqa: E402
 from surveillance.live.intake import FrameIntake  # noqa: E402
 from surveillance.live.viewers import LiveStreams, Snapshots  # noqa: E402
-from surveillance.stream.alerts import AlertStreams  # noqa: E402
-from surveillance.stream.errands import ErrandStreams  # noqa: E402
-from surveillance.stream.handoff import Handoff  # noqa: E402
 from surveillance_backend.body_limit import BodyLimit  # noqa: E402
 from surveillance_backend.checks import configuration_errors  # noqa: E402
 from surveillance_backend.handler import ThreadedHandler  # noqa: E402
@@ -38,7 +38,7 @@ _streams = Handoff(
     cast("Any", _django),
     {
         "alerts": AlertStreams(),
-        "errands": ErrandStreams(),
+        "detector-tasks": TaskStreams(),
         "live": LiveStreams(_hub),
         "snapshot": Snapshots(_hub),
     },

@@ -200,7 +200,7 @@ EXAMPLES: dict[str, Any] = {
     },
     "CameraImportRequest": {"file": "name,rtsp_url\nFront gate,rtsp://192.168.1.20/stream1\n", "dry_run": True},
     "CameraRequest": _CAMERA_REQUEST,
-    "ClaimedErrand": {
+    "ClaimedTask": {
         "id": _UUID,
         "kind": "probe",
         "camera": 7,
@@ -236,7 +236,7 @@ EXAMPLES: dict[str, Any] = {
             "message": "",
         },
     },
-    "ErrandAnswerFieldsRequest": {"result": '{"answers": true, "reason": "Streaming"}', "snapshot": "the JPEG"},
+    "TaskResultFieldsRequest": {"result": '{"answers": true, "reason": "Streaming"}', "snapshot": "the JPEG"},
     "HeartbeatRequest": _HEARTBEAT,
     "Imported": {"dry_run": False, "cameras": [{"id": 7, "name": "Front gate"}]},
     "Invitation": _INVITATION,

@@ -232,7 +232,7 @@ SPECTACULAR_SETTINGS = {
         "ChannelNameEnum": "vigil_apps.notifications.models.CHANNELS",
         "CameraPhaseEnum": "vigil_contracts.names.CameraPhase",
         "ReasonEnum": "vigil_contracts.names.Reason",
-        "InquiryStateEnum": "surveillance.models.InquiryState",
+        "TaskStateEnum": "surveillance.models.TaskState",
         "StreamTransportEnum": "vigil_contracts.names.StreamTransport",
     },
 }

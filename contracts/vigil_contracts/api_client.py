@@ -18,14 +18,14 @@ from pydantic import ValidationError
 
 from vigil_contracts.alert import NEW_FIELDS, AlertSubmission, ClipSubmission, PictureSubmission
 from vigil_contracts.camera import CameraConfiguration, CameraReport, CameraSummary
-from vigil_contracts.errands import ClaimedErrand, DiscoveryResult, Errand, ProbeResult
+from vigil_contracts.detector_tasks import ClaimedTask, DiscoveryResult, ProbeResult, TaskEvent
 from vigil_contracts.health import Heartbeat
 from vigil_contracts.resources import RegisteredResource, ResourceRegistration, ResourceStates
 
 T = TypeVar("T")
 
 HEALTH_PAGE_SIZE = 500
-ERRANDS_TIMEOUT = httpx.Timeout(30.0, connect=3.0)
+TASKS_TIMEOUT = httpx.Timeout(30.0, connect=3.0)
 """The API sends a keep-alive every 15 s."""
 TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 
@@ -200,12 +200,12 @@ def _configuration(response: httpx.Response) -> Fetched[CameraConfiguration]:
     return Fetched(CameraConfiguration.model_validate(response.json()), etag)
 
 
-def _errand(line: str) -> Errand | None:
+def _task_event(line: str) -> TaskEvent | None:
     """Parse one line of the stream; None for other lines, and for tasks of a newer API."""
     if not line.startswith("data:"):
         return None
     try:
-        return Errand.model_validate_json(line.removeprefix("data:"))
+        return TaskEvent.model_validate_json(line.removeprefix("data:"))
     except ValidationError:
         return None
 
@@ -278,35 +278,35 @@ class ApiClient:
         """Report a camera's health."""
         self._send(_heartbeat(camera_id, heartbeat))
 
-    def errands(self) -> Iterator[Errand | None]:
+    def task_events(self) -> Iterator[TaskEvent | None]:
         """Yield tasks for the detector as they arrive; None regularly, so that the caller can check other conditions.
 
         Ends when the API ends the stream, about every ten minutes: call it again.
         """
         request = _Request("GET", "/api/errands/", {"Accept": "text/event-stream"}, {})
         try:
-            with self._http.stream("GET", request.path, headers=request.headers, timeout=ERRANDS_TIMEOUT) as answer:
+            with self._http.stream("GET", request.path, headers=request.headers, timeout=TASKS_TIMEOUT) as answer:
                 if not answer.is_success:
                     answer.read()
                 _check(request, answer)
                 for line in answer.iter_lines():
-                    yield _errand(line)
+                    yield _task_event(line)
         except httpx.HTTPError as error:
             raise _unreachable(request, error) from error
 
-    def claim_errand(self, errand_id: UUID) -> ClaimedErrand:
+    def claim_task(self, task_id: UUID) -> ClaimedTask:
         """Claim the task; 409 if another detector has it."""
-        answer = self._send(_Request("POST", f"/api/errands/{errand_id}/claim/", {}, {}))
-        return ClaimedErrand.model_validate(answer.json())
+        answer = self._send(_Request("POST", f"/api/errands/{task_id}/claim/", {}, {}))
+        return ClaimedTask.model_validate(answer.json())
 
-    def answer_errand(
-        self, errand_id: UUID, result: ProbeResult | DiscoveryResult, snapshot_jpeg: bytes | None = None
+    def send_task_result(
+        self, task_id: UUID, result: ProbeResult | DiscoveryResult, snapshot_jpeg: bytes | None = None
     ) -> None:
         """Send the result of a claimed task."""
         files: dict[str, Any] = {"result": (None, result.model_dump_json())}
         if snapshot_jpeg is not None:
             files["snapshot"] = ("snapshot.jpg", snapshot_jpeg, "image/jpeg")
-        self._send(_Request("POST", f"/api/errands/{errand_id}/answer/", {}, {"files": files}))
+        self._send(_Request("POST", f"/api/errands/{task_id}/answer/", {}, {"files": files}))
 
     def send_frame(self, camera_id: int, jpeg: bytes, taken_at: float) -> None:
         """Send a live frame; `taken_at` is Unix time."""

@@ -5,7 +5,7 @@
 
 from rest_framework.request import Request
 
-from surveillance.stream.rights import Right, password_mark
+from surveillance.event_streams.rights import Right, password_mark
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.permissions import USER, principal_of, user_of
 from vigil_apps.accounts.scopes import Scope
@@ -15,7 +15,7 @@ CLUSTER_OPERATOR = frozenset({Scope.CLUSTER_OPERATOR})
 USER_AND_CLUSTER_OPERATOR = USER | CLUSTER_OPERATOR
 USER_AND_SERVICES = USER | {Scope.CLUSTER_OPERATOR, Scope.PIPELINE}
 SENDERS = frozenset({Scope.DETECTOR, Scope.PIPELINE})
-INQUIRERS = SENDERS | {Scope.PROBER}
+TASK_RECEIVERS = SENDERS | {Scope.PROBER}
 
 __all__ = ["USER", "principal_of", "user_of"]  # from accounts, for the views here
 

@@ -10,7 +10,7 @@ from surveillance.core.validation import InvalidInputError
 from surveillance.pictures import StorageUnavailableError
 from surveillance.services.alerts import UnknownEventError
 from surveillance.services.cameras import ReadOnlyCameraError
-from surveillance.services.errands import AlreadyClaimedError
+from surveillance.services.detector_tasks import AlreadyClaimedError
 from vigil_apps.web.api_errors import ConflictError, ServiceUnavailableError
 
 

@@ -18,14 +18,14 @@ from rest_framework.views import APIView
 from surveillance.api.access import USER, principal_of, right_of, user_of
 from surveillance.api.errors import answered
 from surveillance.api.serializers import DiscoverySerializer, ProbeRequestSerializer, ProbeSerializer
-from surveillance.models import Camera, Inquiry
+from surveillance.event_streams.handoff import handed_over
+from surveillance.models import Camera, DetectorTask
 from surveillance.selectors.access import camera_for
-from surveillance.services.errands import discovery_begin, inquiries_settle, probe_camera, probe_stream
-from surveillance.stream.handoff import handed_over
+from surveillance.services.detector_tasks import discovery_begin, probe_camera, probe_stream, tasks_expire
 from vigil_apps.sites.roles import Role
 from vigil_apps.web.api_errors import ConflictError
 from vigil_apps.web.rate_limits import require_rate
-from vigil_contracts.errands import ErrandKind
+from vigil_contracts.detector_tasks import TaskKind
 
 SWITCHED_OFF = "The camera is inactive. Activate it to view live frames."
 
@@ -118,8 +118,8 @@ class ProbeListView(APIView):
         user = user_of(request)
         require_rate("probe", f"user-{user.pk}")
         with answered():
-            inquiry = probe_stream(values=sent.validated_data, user=user, now=timezone.now())
-        return _accepted(inquiry)
+            task = probe_stream(values=sent.validated_data, user=user, now=timezone.now())
+        return _accepted(task)
 
 
 class ProbeView(APIView):
@@ -130,7 +130,7 @@ class ProbeView(APIView):
     @extend_schema(summary="Get a stream test", responses=ProbeSerializer)
     def get(self, request: Request, probe_id: Any) -> Response:
         """Returns the test. `state` is pending, running or done; `result` is set when done. Kept for ten minutes."""
-        return Response(ProbeSerializer(_own(request, probe_id, ErrandKind.PROBE)).data)
+        return Response(ProbeSerializer(_own(request, probe_id, TaskKind.PROBE)).data)
 
 
 class ProbeSnapshotView(APIView):
@@ -142,10 +142,10 @@ class ProbeSnapshotView(APIView):
     @extend_schema(summary="Get the image of a stream test", responses={(200, "image/jpeg"): OpenApiTypes.BINARY})
     def get(self, request: Request, probe_id: Any) -> HttpResponse:
         """Returns a JPEG; 404 until it is available."""
-        inquiry = _own(request, probe_id, ErrandKind.PROBE)
-        if inquiry.snapshot is None:
+        task = _own(request, probe_id, TaskKind.PROBE)
+        if task.snapshot is None:
             raise Http404
-        content = bytes(inquiry.snapshot)
+        content = bytes(task.snapshot)
         return HttpResponse(content, content_type="image/jpeg", headers={"Cache-Control": "private, no-store"})
 
 
@@ -161,9 +161,9 @@ class DiscoveryListView(APIView):
         if not user.is_superuser:
             raise PermissionDenied("Only administrators may discover cameras.")
         require_rate("probe", f"user-{user.pk}")
-        inquiry = discovery_begin(user=user, now=timezone.now())
-        body = DiscoverySerializer(inquiry).data
-        return Response(body, status=202, headers={"Location": reverse("discovery", args=[inquiry.pk])})
+        task = discovery_begin(user=user, now=timezone.now())
+        body = DiscoverySerializer(task).data
+        return Response(body, status=202, headers={"Location": reverse("discovery", args=[task.pk])})
 
 
 class DiscoveryView(APIView):
@@ -174,7 +174,7 @@ class DiscoveryView(APIView):
     @extend_schema(summary="Get a discovery", responses=DiscoverySerializer)
     def get(self, request: Request, discovery_id: Any) -> Response:
         """Returns the discovery. `state` is pending, running or done; `result` is set when done. Kept ten minutes."""
-        return Response(DiscoverySerializer(_own(request, discovery_id, ErrandKind.DISCOVERY)).data)
+        return Response(DiscoverySerializer(_own(request, discovery_id, TaskKind.DISCOVERY)).data)
 
 
 def _active(request: Request, camera_id: int) -> Camera:
@@ -192,17 +192,17 @@ def _pause_seconds(request: Request) -> float:
     return round(1.0 / min(10.0, max(0.2, asked)), 3)
 
 
-def _accepted(inquiry: Inquiry) -> Response:
-    body = ProbeSerializer(inquiry).data
-    return Response(body, status=202, headers={"Location": reverse("probe", args=[inquiry.pk])})
+def _accepted(task: DetectorTask) -> Response:
+    body = ProbeSerializer(task).data
+    return Response(body, status=202, headers={"Location": reverse("probe", args=[task.pk])})
 
 
-def _own(request: Request, inquiry_id: Any, kind: ErrandKind) -> Inquiry:
-    """The user's own inquiry, ended if nobody has taken care of it. Raises Http404."""
-    mine = Inquiry.objects.filter(pk=inquiry_id, kind=kind.value, user=user_of(request))
-    inquiry = mine.first()
-    if inquiry is None:
+def _own(request: Request, task_id: Any, kind: TaskKind) -> DetectorTask:
+    """The user's own task, ended if nobody has taken care of it. Raises Http404."""
+    mine = DetectorTask.objects.filter(pk=task_id, kind=kind.value, user=user_of(request))
+    task = mine.first()
+    if task is None:
         raise Http404
-    inquiries_settle(now=timezone.now(), inquiry=inquiry)
-    inquiry.refresh_from_db()
-    return inquiry
+    tasks_expire(now=timezone.now(), task=task)
+    task.refresh_from_db()
+    return task

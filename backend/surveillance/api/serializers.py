@@ -8,12 +8,12 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from surveillance.choices import ALERT_TYPES, PHASES, REASONS, TRANSPORTS
-from surveillance.models import AlertComment, Camera, Inquiry, InquiryState
+from surveillance.models import AlertComment, Camera, DetectorTask, TaskState
 from surveillance.representations import BoxField
 from surveillance.selectors.cameras import alert_totals_of, health_of, media_url_of
 from vigil_contracts.bounds import MAX_COUNT, MAX_SECONDS_IN_ZONE
 from vigil_contracts.detection import Detection
-from vigil_contracts.errands import MAX_RESULT_LENGTH, DiscoveryResult, ProbeResult
+from vigil_contracts.detector_tasks import MAX_RESULT_LENGTH, DiscoveryResult, ProbeResult
 
 
 class CameraStreamSerializer(serializers.Serializer[Any]):
@@ -279,13 +279,13 @@ class ProbeRequestSerializer(serializers.Serializer[Any]):
     )
 
 
-class InquirySerializer(serializers.ModelSerializer[Inquiry]):
+class DetectorTaskSerializer(serializers.ModelSerializer[DetectorTask]):
     """A task for a detector, with its state."""
 
-    state = serializers.ChoiceField(choices=InquiryState.choices)
+    state = serializers.ChoiceField(choices=TaskState.choices)
 
     class Meta:
-        model = Inquiry
+        model = DetectorTask
         fields: tuple[str, ...] = ("id", "state", "created_at", "result")
         read_only_fields = fields
 
@@ -295,19 +295,19 @@ class ProbeResultField(serializers.JSONField):
     """The result of a stream test."""
 
 
-class ProbeSerializer(InquirySerializer):
+class ProbeSerializer(DetectorTaskSerializer):
     """A stream test."""
 
     result = ProbeResultField(allow_null=True, read_only=True, help_text="Null until the state is `done`.")
     snapshot = serializers.SerializerMethodField(help_text="Path of the image, or null.")
 
-    class Meta(InquirySerializer.Meta):
+    class Meta(DetectorTaskSerializer.Meta):
         fields = ("id", "state", "camera", "created_at", "result", "snapshot")
         read_only_fields = fields
 
-    def get_snapshot(self, inquiry: Inquiry) -> str | None:
+    def get_snapshot(self, task: DetectorTask) -> str | None:
         """Return the path on this host; only the user who requested the test can access it."""
-        return reverse("probe-snapshot", args=[inquiry.pk]) if inquiry.snapshot is not None else None
+        return reverse("probe-snapshot", args=[task.pk]) if task.snapshot is not None else None
 
 
 @extend_schema_field(cast("Any", DiscoveryResult))
@@ -315,16 +315,17 @@ class DiscoveryResultField(serializers.JSONField):
     """The cameras that were found."""
 
 
-class DiscoverySerializer(InquirySerializer):
+class DiscoverySerializer(DetectorTaskSerializer):
     """A discovery of cameras."""
 
     result = DiscoveryResultField(allow_null=True, read_only=True, help_text="Null until the state is `done`.")
 
 
-class ErrandAnswerFieldsSerializer(serializers.Serializer[Any]):
-    """A detector's answer, for the schema; `vigil_contracts.errands` validates it."""
+class TaskResultFieldsSerializer(serializers.Serializer[Any]):
+    """A detector's answer, for the schema; `vigil_contracts.detector_tasks` validates it."""
 
     result = serializers.CharField(
-        max_length=MAX_RESULT_LENGTH, help_text="JSON: `ProbeResult` or `DiscoveryResult` of vigil_contracts.errands."
+        max_length=MAX_RESULT_LENGTH,
+        help_text="JSON of a `ProbeResult` or a `DiscoveryResult`.",
     )
     snapshot = serializers.FileField(required=False, help_text="JPEG or PNG, at most 2 MB and 4096 x 4096 pixels.")

@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from surveillance.api import alerts, camera_import, cameras, detectors, errands, exports, live, resources, stream
+from surveillance.api import (
+    alert_stream,
+    alerts,
+    camera_import,
+    cameras,
+    detector_tasks,
+    detectors,
+    exports,
+    live,
+    resources,
+)
 
 urlpatterns = [
     path("cameras/", cameras.CameraListView.as_view(), name="camera-list"),
@@ -21,16 +31,16 @@ urlpatterns = [
     path("cameras/<int:camera_id>/heartbeat/", detectors.HeartbeatView.as_view(), name="camera-heartbeat"),
     path("cameras/<int:camera_id>/live/", live.LiveView.as_view(), name="camera-live"),
     path("cameras/<int:camera_id>/snapshot/", live.SnapshotView.as_view(), name="camera-snapshot"),
-    path("cameras/<int:camera_id>/frames/", errands.FramesView.as_view(), name="camera-frames"),
+    path("cameras/<int:camera_id>/frames/", detector_tasks.FramesView.as_view(), name="camera-frames"),
     path("cameras/<int:camera_id>/probe/", live.CameraProbeView.as_view(), name="camera-probe"),
     path("probes/", live.ProbeListView.as_view(), name="probes"),
     path("probes/<uuid:probe_id>/", live.ProbeView.as_view(), name="probe"),
     path("probes/<uuid:probe_id>/snapshot/", live.ProbeSnapshotView.as_view(), name="probe-snapshot"),
     path("discovery/", live.DiscoveryListView.as_view(), name="discovery-list"),
     path("discovery/<uuid:discovery_id>/", live.DiscoveryView.as_view(), name="discovery"),
-    path("errands/", errands.ErrandsView.as_view(), name="errands"),
-    path("errands/<uuid:errand_id>/claim/", errands.ErrandClaimView.as_view(), name="errand-claim"),
-    path("errands/<uuid:errand_id>/answer/", errands.ErrandAnswerView.as_view(), name="errand-answer"),
+    path("errands/", detector_tasks.DetectorTasksView.as_view(), name="detector-tasks"),
+    path("errands/<uuid:task_id>/claim/", detector_tasks.TaskClaimView.as_view(), name="detector-task-claim"),
+    path("errands/<uuid:task_id>/answer/", detector_tasks.TaskResultView.as_view(), name="detector-task-result"),
     path("active-cameras/", detectors.ActiveCamerasView.as_view(), name="active-cameras"),
     path("camera-resources/", resources.ResourceListView.as_view(), name="camera-resource-list"),
     path("camera-resources/status/", resources.ResourceStatesView.as_view(), name="camera-resource-states"),
@@ -49,7 +59,7 @@ urlpatterns = [
     path("alerts/<int:alert_id>/resolve/", alerts.ResolveView.as_view(), name="alert-resolve"),
     path("alerts/<int:alert_id>/false-positive/", alerts.FalsePositiveView.as_view(), name="alert-false-positive"),
     path("alerts/<int:alert_id>/comments/", alerts.CommentsView.as_view(), name="alert-comments"),
-    path("alerts/stream/", stream.AlertStreamView.as_view(), name="alert-stream"),
+    path("alerts/stream/", alert_stream.AlertStreamView.as_view(), name="alert-stream"),
     path("alerts/rules/", alerts.RuleQualityView.as_view(), name="alert-rules"),
     path("alerts/<int:alert_id>/clip/", alerts.ClipView.as_view(), name="alert-clip"),
     path("alerts/<int:alert_id>/image/", alerts.ImageView.as_view(), name="alert-image"),

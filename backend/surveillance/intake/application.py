@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any
 
+from surveillance.event_streams.handoff import Application, Message, Receive, Send
 from surveillance.intake.answers import Answer, Sent
 from surveillance.intake.groups import Groups
-from surveillance.stream.handoff import Application, Message, Receive, Send
 from vigil_apps.web.request_metrics import Answered, count_request
 
 PATH, VIEW = "/api/send-alert/", "send-alert"

@@ -9,8 +9,8 @@ from datetime import timedelta
 from django.db import close_old_connections
 from django.utils import timezone
 
-from surveillance.services.errands import notice_give, number_of
-from vigil_contracts.errands import ErrandKind
+from surveillance.services.detector_tasks import notice_number, notices_publish
+from vigil_contracts.detector_tasks import TaskKind
 
 logger = logging.getLogger(__name__)
 
@@ -24,11 +24,11 @@ def say(camera_ids: Iterable[int]) -> None:
     close_old_connections()
     try:
         now = timezone.now()
-        notice_give(
-            kind=ErrandKind.LIVE,
+        notices_publish(
+            kind=TaskKind.LIVE,
             camera_ids=camera_ids,
             expires_at=now + timedelta(seconds=LAPSE_SECONDS),
-            number=number_of(now),
+            number=notice_number(now),
         )
     finally:
         close_old_connections()

@@ -11,9 +11,9 @@ import re
 import time
 from typing import Any
 
+from surveillance.event_streams.handoff import HEADER, Application, Message, Receive, Send
 from surveillance.live.hub import Hub
-from surveillance.stream.handoff import HEADER, Application, Message, Receive, Send
-from vigil_contracts.errands import MAX_FRAME_BYTES
+from vigil_contracts.detector_tasks import MAX_FRAME_BYTES
 
 VALID_SECONDS = 4.0
 """How long a detector whose token was revoked may continue to send."""

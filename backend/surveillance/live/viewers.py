@@ -5,8 +5,8 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 
+from surveillance.event_streams.handoff import Stream
 from surveillance.live.hub import Hub, Picture
-from surveillance.stream.handoff import Stream
 
 SNAPSHOT_PATIENCE_SECONDS = 5.0
 NO_PICTURE = "No frame has arrived from the camera's detector. Its health shows the reason."

@@ -3,7 +3,7 @@
 from surveillance.models.alert import Alert, AlertComment
 from surveillance.models.camera import Camera, CameraListVersion, ManagedBy
 from surveillance.models.chores import Chore
-from surveillance.models.errand import Inquiry, InquiryState, Notice
+from surveillance.models.detector_task import DetectorTask, Notice, TaskState
 from surveillance.models.health import CameraHealth, CameraHealthChange
 from surveillance.models.resource import CameraResource, CameraResourceState
 from surveillance.models.totals import CameraAlerts
@@ -19,8 +19,8 @@ __all__ = [
     "CameraResource",
     "CameraResourceState",
     "Chore",
-    "Inquiry",
-    "InquiryState",
+    "DetectorTask",
     "ManagedBy",
     "Notice",
+    "TaskState",
 ]

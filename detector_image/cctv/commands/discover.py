@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from cctv.streams.discovery import LISTEN_SECONDS, discover
-from vigil_contracts.errands import DiscoveryResult
+from vigil_contracts.detector_tasks import DiscoveryResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

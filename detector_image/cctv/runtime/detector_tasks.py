@@ -11,7 +11,7 @@ from cctv.streams.discovery import discover
 from cctv.streams.probe import Prober
 from vigil_contracts.api_client import ApiClient, ApiError
 from vigil_contracts.backoff import Backoff
-from vigil_contracts.errands import Errand, ErrandKind
+from vigil_contracts.detector_tasks import TaskEvent, TaskKind
 from vigil_contracts.names import Reason
 
 log = logging.getLogger("cctv")
@@ -68,32 +68,32 @@ class DetectorTasks:
             self._stopping.wait(backoff.next_seconds())
 
     def _listen(self, client: ApiClient) -> None:
-        for task in client.errands():
+        for task in client.task_events():
             self.is_listening = True
             if self._stopping.is_set():
                 return
             if task is not None:
                 self.accept(task)
 
-    def accept(self, task: Errand) -> None:
+    def accept(self, task: TaskEvent) -> None:
         """Do the task, or start it in the background."""
-        if task.kind is ErrandKind.LIVE and task.camera is not None and task.seconds:
+        if task.kind is TaskKind.LIVE and task.camera is not None and task.seconds:
             self._on_live(task.camera, task.seconds)
-        elif task.kind is ErrandKind.CONFIGURATION:
+        elif task.kind is TaskKind.CONFIGURATION:
             self._on_configuration()
-        elif task.kind in {ErrandKind.PROBE, ErrandKind.DISCOVERY} and task.id is not None:
+        elif task.kind in {TaskKind.PROBE, TaskKind.DISCOVERY} and task.id is not None:
             self._pool.submit(self._run_claimed, task.id)
 
     def _run_claimed(self, task_id: UUID) -> None:
         try:
-            claimed = self._api.call(lambda client: client.claim_errand(task_id))
-            if claimed.kind is ErrandKind.DISCOVERY:
+            claimed = self._api.call(lambda client: client.claim_task(task_id))
+            if claimed.kind is TaskKind.DISCOVERY:
                 found = discover()
-                self._api.call(lambda client: client.answer_errand(task_id, found))
+                self._api.call(lambda client: client.send_task_result(task_id, found))
                 log.info("cameras were looked for: %d answered", len(found.cameras))
             elif claimed.rtsp_url is not None:
                 done = self._prober.probe(claimed.rtsp_url.get_secret_value(), claimed.transport)
-                self._api.call(lambda client: client.answer_errand(task_id, done.result, done.snapshot_jpeg))
+                self._api.call(lambda client: client.send_task_result(task_id, done.result, done.snapshot_jpeg))
                 if done.result.reason is not Reason.STREAMING:
                     log.info("a stream was tried: %s", done.result.reason)
         except ApiError as error:

@@ -14,7 +14,7 @@ from selectors import EVENT_READ, DefaultSelector
 from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree
 
-from vigil_contracts.errands import DiscoveredCamera, DiscoveryResult
+from vigil_contracts.detector_tasks import DiscoveredCamera, DiscoveryResult
 
 GROUP, PORT = "239.255.255.250", 3702
 LISTEN_SECONDS = 4.0

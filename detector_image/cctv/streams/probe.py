@@ -12,7 +12,7 @@ from cctv.logs import redactor
 from cctv.streams.faults import StreamFault
 from cctv.streams.source import Source
 from vigil_contracts.bounds import MAX_FRAMES_PER_SECOND
-from vigil_contracts.errands import ProbeResult
+from vigil_contracts.detector_tasks import ProbeResult
 from vigil_contracts.names import REASON_TEXTS, Reason, StreamTransport
 from vigil_contracts.stream_url import secrets_of
 

@@ -10,7 +10,7 @@ from tests.integration.services.backend import BackendServer
 
 pytestmark = pytest.mark.timeout(300)
 WITHIN_SECONDS = 5.0
-ALERTS, ERRANDS = "/api/alerts/stream/", "/api/errands/"
+ALERTS, TASKS = "/api/alerts/stream/", "/api/errands/"
 
 SETUP = """
 import json
@@ -74,7 +74,7 @@ def test_lost_right_ends_a_stream_within_five_seconds(backend: BackendServer) ->
     streams = {
         "revoked token, alerts": _Open(backend.client(made["anna"]), ALERTS),
         "revoked token, live": _Open(backend.client(made["anna"]), f"/api/cameras/{made['camera']}/live/"),
-        "revoked pipeline": _Open(backend.client(made["pipeline"]), ERRANDS),
+        "revoked pipeline": _Open(backend.client(made["pipeline"]), TASKS),
         "closed account": _Open(backend.client(made["ben"]), ALERTS),
         "demoted superuser": _Open(backend.client(made["root"]), ALERTS),
         "ended session": _Open(browser, ALERTS),

@@ -22,7 +22,7 @@ from rest_framework.test import APIClient
 from schemathesis import checks
 
 from surveillance.models import Alert, Camera
-from surveillance.services.errands import discovery_begin, probe_camera
+from surveillance.services.detector_tasks import discovery_begin, probe_camera
 from vigil_apps.accounts.invitations import invitation_create
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.scopes import Scope
@@ -75,7 +75,7 @@ def scene(db: None, settings: Any, tmp_path: Path) -> dict[str, Any]:
             "invitation_id": str(invitation.public_id),
             "subscription_id": subscription.pk,
             "message_id": str(message_create_test(subscription=subscription).pk),
-            "errand_id": str(probe_camera(camera=camera, user=root, now=timezone.now()).pk),
+            "task_id": str(probe_camera(camera=camera, user=root, now=timezone.now()).pk),
             "probe_id": str(probe_camera(camera=camera, user=root, now=timezone.now()).pk),
             "discovery_id": str(discovery_begin(user=root, now=timezone.now()).pk),
             "uid": "7f8f9a52-9d5b-4b7e-9d3c-0a4f7e3c1b52",

@@ -12,7 +12,7 @@ import httpx
 from tests.integration.services.backend import BackendServer
 
 from vigil_contracts.api_client import ApiClient, ApiError
-from vigil_contracts.errands import ErrandKind
+from vigil_contracts.detector_tasks import TaskKind
 
 PICTURE_BYTES = 400_000  # so that what systems buffer on the way is a few
 PICTURES_A_SECOND = 10
@@ -43,8 +43,8 @@ class PodDetector:
 
     def _run(self) -> None:
         with ApiClient(self.url, self.token) as client:
-            for errand in client.errands():
-                if errand is not None and (errand.kind, errand.camera) == (ErrandKind.LIVE, self.camera_id):
+            for task in client.task_events():
+                if task is not None and (task.kind, task.camera) == (TaskKind.LIVE, self.camera_id):
                     break
             while not self.stopped.wait(1 / PICTURES_A_SECOND):
                 with suppress(ApiError):

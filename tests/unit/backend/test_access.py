@@ -19,8 +19,8 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 from tests.unit.backend.conftest import WEBHOOK, Party, member, party
 
-from surveillance.models import Alert, Camera, CameraResourceState, Inquiry, InquiryState
-from surveillance.services.errands import discovery_begin, probe_camera
+from surveillance.models import Alert, Camera, CameraResourceState, DetectorTask, TaskState
+from surveillance.services.detector_tasks import discovery_begin, probe_camera
 from vigil_apps.accounts.invitations import invitation_create
 from vigil_apps.accounts.models import AuthToken, Invitation
 from vigil_apps.accounts.scopes import Scope
@@ -134,8 +134,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "discovery/"): (401, 403, 403, 403, 403, 403, OK, *NO_SERVICE, 403),
     ("GET", "discovery/{discovery}/"): OWNER_ALONE,
     ("GET", "errands/"): _row(people=NO_PERSON, services=(OK, OK, OK, 403), prober=OK),
-    ("POST", "errands/{errand}/claim/"): _row(people=NO_PERSON, services=(OK, 404, OK, 403), prober=OK),
-    ("POST", "errands/{errand}/answer/"): _row(people=NO_PERSON, services=(400, 404, 400, 403), prober=400),
+    ("POST", "errands/{task}/claim/"): _row(people=NO_PERSON, services=(OK, 404, OK, 403), prober=OK),
+    ("POST", "errands/{task}/answer/"): _row(people=NO_PERSON, services=(400, 404, 400, 403), prober=400),
     ("GET", "active-cameras/"): _row(people=(OK, OK, OK, OK), services=(403, 403, OK, OK)),
     ("GET", "camera-resources/"): _row(people=NO_PERSON, services=(403, 403, 403, OK)),
     ("POST", "camera-resources/status/"): _row(people=NO_PERSON, services=(403, 403, 403, 400)),
@@ -242,19 +242,19 @@ def url_of(alert: Alert, site: Site, make_user: Callable[..., User]) -> Url:
         "token": AuthToken.objects.get(name="of the owner").public_id,
         "invitation": invitation.public_id,
         "uid": "no-such-uid",
-        **_inquiries(alert.camera),
+        **_tasks(alert.camera),
     }
     return lambda path: "/api/" + path.format(**ids)
 
 
-def _inquiries(camera: Camera) -> dict[str, Any]:
+def _tasks(camera: Camera) -> dict[str, Any]:
     """A try at the camera that has a picture, a search, and a try that waits for a detector."""
     now = timezone.now()
     tried = probe_camera(camera=camera, user=camera.user, now=now)
-    Inquiry.objects.filter(pk=tried.pk).update(state=InquiryState.DONE, snapshot=b"any bytes will do")
+    DetectorTask.objects.filter(pk=tried.pk).update(state=TaskState.DONE, snapshot=b"any bytes will do")
     found = discovery_begin(user=camera.user, now=now)
     waiting = probe_camera(camera=camera, user=camera.user, now=now)
-    return {"probe": tried.pk, "discovery": found.pk, "errand": waiting.pk}
+    return {"probe": tried.pk, "discovery": found.pk, "task": waiting.pk}
 
 
 def _state() -> list[Any]:
@@ -290,7 +290,7 @@ def test_access(parties: dict[str, APIClient], url_of: Url, method: str) -> None
 def test_foreign_objects_are_not_found(parties: dict[str, APIClient], url_of: Url, method: str) -> None:
     wrong = []
     for path in [path for path in _paths(method) if "{" in path]:
-        missing_url = "/api/" + re.sub(r"{(token|invitation|message|probe|discovery|errand)}", str(UUID(int=0)), path)
+        missing_url = "/api/" + re.sub(r"{(token|invitation|message|probe|discovery|task)}", str(UUID(int=0)), path)
         missing_url = re.sub(r"{\w+}", str(10**9), missing_url)
         for column in ("other", "other_detector"):
             with transaction.atomic():

@@ -14,7 +14,7 @@ from tests.unit.backend.conftest import Party, picture, send
 from tests.unit.backend.test_access import ROWS
 
 from surveillance.models import Camera
-from surveillance.services.errands import discovery_begin, probe_camera
+from surveillance.services.detector_tasks import discovery_begin, probe_camera
 from surveillance_backend.log_settings import JsonFormatter, TextFormatter
 from vigil_apps.sites.services import site_create
 
@@ -95,7 +95,7 @@ def test_no_answer_page_or_log_line_holds_the_password(
                 message=UUID(int=0),
                 probe=probe.pk,
                 discovery=discovery.pk,
-                errand=probe.pk,
+                task=probe.pk,
             )
             if path == "active-cameras/" and party is operator:
                 continue  # one of the two answers that are meant to hold credentials

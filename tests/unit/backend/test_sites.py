@@ -8,9 +8,9 @@ import pytest
 from django.contrib.auth.models import User
 from tests.unit.backend.conftest import URL, Party, member, picture, send
 
+from surveillance.event_streams import events
+from surveillance.event_streams.events import Viewer
 from surveillance.models import Alert, Camera
-from surveillance.stream import events
-from surveillance.stream.events import Viewer
 from vigil_apps.sites.models import Membership, Site
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.services import site_create
@@ -172,7 +172,7 @@ def test_list_of_active_cameras_is_new_once_one_is_out(anna: Party, viewer: Part
 def test_stream_follows_the_membership(
     viewer: Party, ben: Party, anna: Party, alert: Alert, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("surveillance.stream.events.close_old_connections", lambda: None)
+    monkeypatch.setattr("surveillance.event_streams.events.close_old_connections", lambda: None)
 
     def sees(who: Party) -> bool:
         viewing = Viewer(who.user.pk, False, None)

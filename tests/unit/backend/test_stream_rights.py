@@ -15,10 +15,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from tests.unit.backend.conftest import Party, party
 
+from surveillance.event_streams.handoff import HEADER, Handoff, Stream
+from surveillance.event_streams.rights import Right, RightsWatch, lost_rights
 from surveillance.models import Camera
 from surveillance.services.cameras import camera_create, camera_delete, camera_set_active
-from surveillance.stream.handoff import HEADER, Handoff, Stream
-from surveillance.stream.rights import Right, RightsWatch, lost_rights
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.services import user_set_active
 from vigil_apps.sites.roles import Role
@@ -113,7 +113,7 @@ def test_live_view_of_a_camera_out_of_reach(anna: Party, ben: Party) -> None:
     assert lost_rights([his, hers], timezone.now()) == {his, hers}
 
 
-def test_errands_of_a_deleted_camera(anna: Party) -> None:
+def test_tasks_of_a_deleted_camera(anna: Party) -> None:
     camera = _camera(anna.user)
     detector = party(anna.user, "detector", camera)  # type: ignore[arg-type]
     right = _right(detector.client.get("/api/errands/"))

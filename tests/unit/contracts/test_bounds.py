@@ -7,10 +7,19 @@ from typing import Any
 import pytest
 from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
 
-from vigil_contracts import alert, camera, detection, detector_tokens, errands, health, resources, rules
+from vigil_contracts import alert, camera, detection, detector_tasks, detector_tokens, health, resources, rules
 from vigil_contracts.bounds import INSTANT_RANGE, Instant
 
-MODULES: tuple[ModuleType, ...] = (alert, camera, detection, detector_tokens, errands, health, resources, rules)
+MODULES: tuple[ModuleType, ...] = (
+    alert,
+    camera,
+    detection,
+    detector_tasks,
+    detector_tokens,
+    health,
+    resources,
+    rules,
+)
 MODELS = [
     model
     for module in MODULES

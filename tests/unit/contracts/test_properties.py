@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from vigil_contracts.alert import AlertSubmission, ClipSubmission
 from vigil_contracts.bounds import is_plausible
 from vigil_contracts.detection import Detection
-from vigil_contracts.errands import DiscoveryResult, ProbeResult
+from vigil_contracts.detector_tasks import DiscoveryResult, ProbeResult
 from vigil_contracts.health import Heartbeat
 from vigil_contracts.resources import ResourceStates
 

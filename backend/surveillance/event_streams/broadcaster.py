@@ -10,8 +10,8 @@ from functools import partial
 from typing import TypeVar
 
 from surveillance.core.sequence import PATIENCE_SECONDS, InOrder, Writers
-from surveillance.stream import events
-from surveillance.stream.events import Event, Viewer
+from surveillance.event_streams import events
+from surveillance.event_streams.events import Event, Viewer
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -5,9 +5,9 @@ import time
 from asyncio import wait_for
 from functools import partial
 
-from surveillance.stream.broadcaster import Broadcaster, Subscription
-from surveillance.stream.events import Viewer, backlog
-from surveillance.stream.handoff import KEEP_ALIVE_SECONDS, MAX_AGE_SECONDS, Stream
+from surveillance.event_streams.broadcaster import Broadcaster, Subscription
+from surveillance.event_streams.events import Viewer, backlog
+from surveillance.event_streams.handoff import KEEP_ALIVE_SECONDS, MAX_AGE_SECONDS, Stream
 
 
 def as_text(viewer: Viewer) -> str:

@@ -10,23 +10,23 @@ from django.utils import timezone
 from pytest_django import Settings
 from tests.unit.backend.conftest import Party, picture
 
-from surveillance.models import Camera, Inquiry, Notice
-from surveillance.services.errands import NOBODY_THERE, inquiries_settle
-from surveillance.stream.errands import errands_now, is_heard
-from surveillance.stream.handoff import HEADER
+from surveillance.event_streams.detector_tasks import can_receive, current_tasks
+from surveillance.event_streams.handoff import HEADER
+from surveillance.models import Camera, DetectorTask, Notice
+from surveillance.services.detector_tasks import NO_DETECTOR_CONNECTED, tasks_expire
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.audit.models import AuditEntry
-from vigil_contracts.errands import ErrandKind
+from vigil_contracts.detector_tasks import TaskKind
 
 STREAM = {"rtsp_url": "rtsp://10.0.0.9/1", "username": "root", "password": "p@ss/w0rd"}
 
 
-def _answer(sender: Party, errand: str, result: Any, snapshot: bytes | None = None) -> Any:
+def _answer(sender: Party, task: str, result: Any, snapshot: bytes | None = None) -> Any:
     fields: dict[str, Any] = {"result": json.dumps(result)}
     if snapshot is not None:
         fields["snapshot"] = io.BytesIO(snapshot)
         fields["snapshot"].name = "snapshot.jpg"
-    return sender.client.post(f"/api/errands/{errand}/answer/", fields, format="multipart")
+    return sender.client.post(f"/api/errands/{task}/answer/", fields, format="multipart")
 
 
 def test_prober_hears_only_what_is_to_be_claimed(prober: Party, pipeline: Party, detector: Party) -> None:
@@ -34,41 +34,44 @@ def test_prober_hears_only_what_is_to_be_claimed(prober: Party, pipeline: Party,
     mine, foreign = camera_id, camera_id + 1
     for party, kinds, cameras in (
         (prober, {"probe", "discovery"}, {mine, foreign, None}),
-        (pipeline, set(ErrandKind), {mine, foreign, None}),
-        (detector, set(ErrandKind), {mine}),
+        (pipeline, set(TaskKind), {mine, foreign, None}),
+        (detector, set(TaskKind), {mine}),
     ):
         name, _, value = party.client.get("/api/errands/")[HEADER].split(" ", 2)
         heard = {
-            (kind, camera) for kind in ErrandKind for camera in (mine, foreign, None) if is_heard(value, kind, camera)
+            (kind, camera)
+            for kind in TaskKind
+            for camera in (mine, foreign, None)
+            if can_receive(value, kind, camera)
         }
-        assert (name, heard) == ("errands", {(kind, camera) for kind in kinds for camera in cameras})
+        assert (name, heard) == ("detector-tasks", {(kind, camera) for kind in kinds for camera in cameras})
 
 
 def test_prober_answers_a_try(anna: Party, prober: Party) -> None:
-    errand = anna.client.post("/api/probes/", STREAM).json()["id"]
-    assert "p%40ss" in prober.client.post(f"/api/errands/{errand}/claim/").json()["rtsp_url"]
-    assert _answer(prober, errand, {"answers": True, "reason": "Streaming"}).status_code == 204
-    assert anna.client.get(f"/api/probes/{errand}/").json()["state"] == "done"
+    task = anna.client.post("/api/probes/", STREAM).json()["id"]
+    assert "p%40ss" in prober.client.post(f"/api/errands/{task}/claim/").json()["rtsp_url"]
+    assert _answer(prober, task, {"answers": True, "reason": "Streaming"}).status_code == 204
+    assert anna.client.get(f"/api/probes/{task}/").json()["state"] == "done"
 
 
 def test_typed_stream_is_tried_once_and_forgotten(anna: Party, pipeline: Party) -> None:
     begun = anna.client.post("/api/probes/", STREAM)
     assert (begun.status_code, begun.json()["state"]) == (202, "pending"), begun.content
-    errand = begun.json()["id"]
+    task = begun.json()["id"]
     assert "p@ss" not in begun.content.decode() + str(list(AuditEntry.objects.values()))
-    assert b"p%40ss" not in b"".join(posted.content for posted in errands_now().values())
+    assert b"p%40ss" not in b"".join(posted.content for posted in current_tasks().values())
 
-    claimed = pipeline.client.post(f"/api/errands/{errand}/claim/")
+    claimed = pipeline.client.post(f"/api/errands/{task}/claim/")
     assert claimed.json()["rtsp_url"] == "rtsp://root:p%40ss%2Fw0rd@10.0.0.9/1"
-    assert pipeline.client.post(f"/api/errands/{errand}/claim/").status_code == 409
+    assert pipeline.client.post(f"/api/errands/{task}/claim/").status_code == 409
 
     result = {"answers": True, "reason": "Streaming", "message": "saw p@ss/w0rd", "codec": "h264", "width": 640}
-    assert _answer(pipeline, errand, result, picture()).status_code == 204
-    assert _answer(pipeline, errand, result).status_code == 409
-    done = anna.client.get(f"/api/probes/{errand}/").json()
+    assert _answer(pipeline, task, result, picture()).status_code == 204
+    assert _answer(pipeline, task, result).status_code == 409
+    done = anna.client.get(f"/api/probes/{task}/").json()
     assert (done["state"], done["result"]["codec"], done["result"]["message"]) == ("done", "h264", "saw ***")
     assert anna.client.get(done["snapshot"])["Content-Type"] == "image/jpeg"
-    assert Inquiry.objects.get().rtsp_url == ""
+    assert DetectorTask.objects.get().rtsp_url == ""
 
 
 @pytest.mark.parametrize(
@@ -83,17 +86,21 @@ def test_typed_stream_is_tried_once_and_forgotten(anna: Party, pipeline: Party) 
 def test_stream_that_no_camera_may_have_is_not_tried(anna: Party, changes: dict[str, str], field: str) -> None:
     refused = anna.client.post("/api/probes/", {**STREAM, **changes})
     assert (refused.status_code, list(refused.json())) == (400, [field])
-    assert not Inquiry.objects.exists()
+    assert not DetectorTask.objects.exists()
 
 
 def test_unclaimed_tasks_end_and_old_ones_are_deleted(anna: Party) -> None:
     probe = anna.client.post("/api/probes/", STREAM).json()["id"]
-    Inquiry.objects.update(created_at=timezone.now() - timedelta(seconds=11))
+    DetectorTask.objects.update(created_at=timezone.now() - timedelta(seconds=11))
     result = anna.client.get(f"/api/probes/{probe}/").json()["result"]
-    assert (result["answers"], result["reason"], result["message"]) == (False, "DetectorNotReporting", NOBODY_THERE)
-    assert Inquiry.objects.get().rtsp_url == ""
-    inquiries_settle(now=timezone.now() + timedelta(hours=1))
-    assert not Inquiry.objects.exists()
+    assert (result["answers"], result["reason"], result["message"]) == (
+        False,
+        "DetectorNotReporting",
+        NO_DETECTOR_CONNECTED,
+    )
+    assert DetectorTask.objects.get().rtsp_url == ""
+    tasks_expire(now=timezone.now() + timedelta(hours=1))
+    assert not DetectorTask.objects.exists()
 
 
 def test_tries_are_limited(anna: Party, settings: Settings) -> None:
@@ -104,7 +111,7 @@ def test_tries_are_limited(anna: Party, settings: Settings) -> None:
 def test_camera_change_is_announced(anna: Party, camera: Camera) -> None:
     Notice.objects.all().delete()
     anna.client.patch(f"/api/cameras/{camera.pk}/", {"name": "Door"})
-    assert [(kind, key) for kind, key in errands_now()] == [("configuration", camera.pk)]
+    assert [(kind, key) for kind, key in current_tasks()] == [("configuration", camera.pk)]
 
 
 def test_live_pictures_of_a_camera_that_is_off_are_refused(anna: Party, camera: Camera) -> None:

@@ -10,10 +10,10 @@ from django.db.models import Q
 
 from surveillance.core.pictures import InvalidPictureError, clean_picture
 from surveillance.core.validation import InvalidInputError, stream_url
-from surveillance.models import Camera, Inquiry, InquiryState, Notice
+from surveillance.models import Camera, DetectorTask, Notice, TaskState
 from vigil_apps.audit.models import Action
 from vigil_apps.audit.tracking import Tracked, record
-from vigil_contracts.errands import DiscoveryResult, ErrandKind, ProbeResult
+from vigil_contracts.detector_tasks import DiscoveryResult, ProbeResult, TaskKind
 from vigil_contracts.names import Reason, StreamTransport
 from vigil_contracts.stream_url import (
     MASK,
@@ -32,7 +32,7 @@ UNFINISHED_SECONDS = 70.0
 """A probe takes at most 58 s: by then a stream without a decodable frame is detected."""
 KEPT_SECONDS = 600.0
 CONFIGURATION_SECONDS = 30.0
-NOBODY_THERE = (
+NO_DETECTOR_CONNECTED = (
     "No detector is connected that could do it. Start the pipeline (`cctv`), or in a cluster the prober "
     "(`cctv --prober`), and see that it reaches this server."
 )
@@ -43,8 +43,8 @@ class AlreadyClaimedError(Exception):
     """Another detector has claimed the task, or it has ended."""
 
 
-def notice_give(*, kind: ErrandKind, camera_ids: Iterable[int], expires_at: datetime, number: int) -> None:
-    """Give detectors a notice about cameras; a new `number` distinguishes it from an earlier one."""
+def notices_publish(*, kind: TaskKind, camera_ids: Iterable[int], expires_at: datetime, number: int) -> None:
+    """Publish a notice about cameras to detectors; a new `number` distinguishes it from an earlier one."""
     rows = [
         Notice(kind=kind.value, camera_id=camera_id, number=number, expires_at=expires_at)
         for camera_id in sorted(set(camera_ids))
@@ -56,95 +56,95 @@ def notice_give(*, kind: ErrandKind, camera_ids: Iterable[int], expires_at: date
 
 def configuration_changed(*, camera_id: int, now: datetime) -> None:
     """Make the camera's detector fetch its configuration after this transaction is committed."""
-    notice_give(
-        kind=ErrandKind.CONFIGURATION,
+    notices_publish(
+        kind=TaskKind.CONFIGURATION,
         camera_ids=[camera_id],
         expires_at=now + timedelta(seconds=CONFIGURATION_SECONDS),
-        number=number_of(now),
+        number=notice_number(now),
     )
 
 
-def number_of(now: datetime) -> int:
+def notice_number(now: datetime) -> int:
     """Return a notice's number: microseconds, so that two changes within a second differ."""
     return int(now.timestamp() * 1_000_000)
 
 
-def probe_camera(*, camera: Camera, user: User, now: datetime) -> Inquiry:
+def probe_camera(*, camera: Camera, user: User, now: datetime) -> DetectorTask:
     """Request a test of a saved camera's stream."""
-    inquiry = Inquiry(
-        kind=ErrandKind.PROBE.value, camera=camera, user=user, transport=camera.transport, created_at=now
+    task = DetectorTask(
+        kind=TaskKind.PROBE.value, camera=camera, user=user, transport=camera.transport, created_at=now
     )
-    return _begin(inquiry, {"camera": camera.pk, "rtsp_url": camera.masked_rtsp_url}, camera.site_id)
+    return _begin(task, {"camera": camera.pk, "rtsp_url": camera.masked_rtsp_url}, camera.site_id)
 
 
-def probe_stream(*, values: dict[str, Any], user: User, now: datetime) -> Inquiry:
+def probe_stream(*, values: dict[str, Any], user: User, now: datetime) -> DetectorTask:
     """Request a test of a stream without a camera. Raises InvalidInputError that names the field."""
     url = stream_url(_with_credentials(values), policy=settings.VIGIL_CAMERA_ADDRESSES)
-    inquiry = Inquiry(
-        kind=ErrandKind.PROBE.value,
+    task = DetectorTask(
+        kind=TaskKind.PROBE.value,
         user=user,
         rtsp_url=url,
         transport=values.get("transport") or StreamTransport.TCP.value,
         created_at=now,
     )
-    return _begin(inquiry, {"rtsp_url": mask_stream_url(url)}, None)
+    return _begin(task, {"rtsp_url": mask_stream_url(url)}, None)
 
 
-def discovery_begin(*, user: User, now: datetime) -> Inquiry:
+def discovery_begin(*, user: User, now: datetime) -> DetectorTask:
     """Request a discovery of the cameras in the detectors' network."""
-    return _begin(Inquiry(kind=ErrandKind.DISCOVERY.value, user=user, created_at=now), {}, None)
+    return _begin(DetectorTask(kind=TaskKind.DISCOVERY.value, user=user, created_at=now), {}, None)
 
 
-def inquiry_claim(*, inquiry: Inquiry, token: str, now: datetime) -> None:
+def task_claim(*, task: DetectorTask, token: str, now: datetime) -> None:
     """Assign the task to one detector. Raises AlreadyClaimedError."""
-    taken = Inquiry.objects.filter(pk=inquiry.pk, state=InquiryState.PENDING).update(
-        state=InquiryState.RUNNING, claimed_by=token, claimed_at=now
+    taken = DetectorTask.objects.filter(pk=task.pk, state=TaskState.PENDING).update(
+        state=TaskState.RUNNING, claimed_by=token, claimed_at=now
     )
     if not taken:
         raise AlreadyClaimedError
 
 
-def inquiry_answer(
-    *, inquiry: Inquiry, token: str, result: ProbeResult | DiscoveryResult, snapshot: bytes | None
+def task_complete(
+    *, task: DetectorTask, token: str, result: ProbeResult | DiscoveryResult, snapshot: bytes | None
 ) -> None:
     """Store the result of the detector that claimed the task. Raises AlreadyClaimedError or InvalidInputError.
 
     Raises DecoderUnavailableError if the snapshot could not be checked.
     """
     values = result.model_dump(mode="json")
-    values["message"] = redact(values["message"], secrets_of(stream_of(inquiry) or "-"))
+    values["message"] = redact(values["message"], secrets_of(stream_of(task) or "-"))
     try:
         picture = clean_picture(snapshot) if snapshot is not None else None
     except InvalidPictureError as error:
         raise InvalidInputError({"snapshot": [str(error)]}) from None
-    mine = Inquiry.objects.filter(pk=inquiry.pk, state=InquiryState.RUNNING, claimed_by=token)
-    if not mine.update(state=InquiryState.DONE, result=values, snapshot=picture, rtsp_url=""):
+    mine = DetectorTask.objects.filter(pk=task.pk, state=TaskState.RUNNING, claimed_by=token)
+    if not mine.update(state=TaskState.DONE, result=values, snapshot=picture, rtsp_url=""):
         raise AlreadyClaimedError
 
 
-def inquiries_settle(*, now: datetime, inquiry: Inquiry | None = None) -> None:
+def tasks_expire(*, now: datetime, task: DetectorTask | None = None) -> None:
     """End tasks that were not claimed or finished in time, with a message, and delete old ones."""
-    everything = Inquiry.objects.all() if inquiry is None else Inquiry.objects.filter(pk=inquiry.pk)
-    unclaimed = Q(state=InquiryState.PENDING, created_at__lt=now - timedelta(seconds=UNCLAIMED_SECONDS))
-    unfinished = Q(state=InquiryState.RUNNING, claimed_at__lt=now - timedelta(seconds=UNFINISHED_SECONDS))
-    for condition, words in ((unclaimed, NOBODY_THERE), (unfinished, NOT_FINISHED)):
-        for kind in (ErrandKind.PROBE, ErrandKind.DISCOVERY):
+    candidates = DetectorTask.objects.all() if task is None else DetectorTask.objects.filter(pk=task.pk)
+    unclaimed = Q(state=TaskState.PENDING, created_at__lt=now - timedelta(seconds=UNCLAIMED_SECONDS))
+    unfinished = Q(state=TaskState.RUNNING, claimed_at__lt=now - timedelta(seconds=UNFINISHED_SECONDS))
+    for condition, message in ((unclaimed, NO_DETECTOR_CONNECTED), (unfinished, NOT_FINISHED)):
+        for kind in (TaskKind.PROBE, TaskKind.DISCOVERY):
             failed = (
-                ProbeResult.fault(Reason.DETECTOR_NOT_REPORTING, words)
-                if kind == ErrandKind.PROBE
-                else DiscoveryResult(message=words)
+                ProbeResult.fault(Reason.DETECTOR_NOT_REPORTING, message)
+                if kind == TaskKind.PROBE
+                else DiscoveryResult(message=message)
             )
-            everything.filter(condition, kind=kind.value).update(
-                state=InquiryState.DONE, result=failed.model_dump(mode="json"), rtsp_url=""
+            candidates.filter(condition, kind=kind.value).update(
+                state=TaskState.DONE, result=failed.model_dump(mode="json"), rtsp_url=""
             )
-    if inquiry is None:
-        Inquiry.objects.filter(created_at__lt=now - timedelta(seconds=KEPT_SECONDS)).delete()
+    if task is None:
+        DetectorTask.objects.filter(created_at__lt=now - timedelta(seconds=KEPT_SECONDS)).delete()
         Notice.objects.filter(expires_at__lt=now - timedelta(seconds=KEPT_SECONDS)).delete()
 
 
-def stream_of(inquiry: Inquiry) -> str:
+def stream_of(task: DetectorTask) -> str:
     """Return the stream to test, with its credentials."""
-    return inquiry.camera.rtsp_url if inquiry.camera is not None else inquiry.rtsp_url
+    return task.camera.rtsp_url if task.camera is not None else task.rtsp_url
 
 
 def _with_credentials(values: dict[str, Any]) -> str:
@@ -157,8 +157,8 @@ def _with_credentials(values: dict[str, Any]) -> str:
     return join_credentials(split_credentials(checked)[0], Credentials(username, password))
 
 
-def _begin(inquiry: Inquiry, shown: dict[str, Any], site_id: int | None) -> Inquiry:
-    inquiry.save(force_insert=True)
-    tracked = Tracked(str(inquiry.kind), lambda _: {}, lambda _: site_id)
-    record(tracked, inquiry, action=Action.CREATED, before={}, after=shown)
-    return inquiry
+def _begin(task: DetectorTask, shown: dict[str, Any], site_id: int | None) -> DetectorTask:
+    task.save(force_insert=True)
+    tracked = Tracked(str(task.kind), lambda _: {}, lambda _: site_id)
+    record(tracked, task, action=Action.CREATED, before={}, after=shown)
+    return task

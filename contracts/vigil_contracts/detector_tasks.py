@@ -1,4 +1,4 @@
-"""Tasks of the backend for detectors, since it never connects to a camera itself, and their results."""
+"""Detector tasks and their results. The backend never connects to a camera; detectors do it on its behalf."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -15,7 +15,7 @@ MAX_RESULT_LENGTH = 2_000_000
 """Characters of JSON: enough for a thousand cameras with long descriptions."""
 
 
-class ErrandKind(StrEnum):
+class TaskKind(StrEnum):
     """The kind of detector task."""
 
     LIVE = "live"
@@ -28,12 +28,12 @@ class ErrandKind(StrEnum):
     """Claim this task, discover cameras in the network, and send the result."""
 
 
-class Errand(BaseModel):
-    """A detector task from `GET /api/errands/`. URL and password are only in the response to its claim."""
+class TaskEvent(BaseModel):
+    """One event of `GET /api/errands/`: a notice, or a task to claim. The claim's response has the stream URL."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
-    kind: ErrandKind
+    kind: TaskKind
     camera: RowId | None = Field(default=None, description="The camera; null for a stream without a camera.")
     id: UUID | None = Field(default=None, description="Id for claiming the task.")
     seconds: float | None = Field(
@@ -41,13 +41,13 @@ class Errand(BaseModel):
     )
 
 
-class ClaimedErrand(BaseModel):
-    """What a detector needs for a claimed task; returned once, to one detector."""
+class ClaimedTask(BaseModel):
+    """A claimed task with the stream's URL and credentials; returned once, to one detector."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True, hide_input_in_errors=True)
 
     id: UUID
-    kind: ErrandKind
+    kind: TaskKind
     camera: RowId | None = None
     # Explicit schema: by default the field would be described as write-only.
     rtsp_url: Annotated[

@@ -1,4 +1,4 @@
-"""Endpoint of the alert stream: checks permissions; `surveillance.stream.alerts` writes the events."""
+"""Endpoint of the alert stream: checks permissions; `surveillance.event_streams.alerts` writes the events."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,9 +13,9 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from surveillance.api.access import USER, right_of, user_of
-from surveillance.stream.alerts import as_text
-from surveillance.stream.events import Viewer
-from surveillance.stream.handoff import handed_over
+from surveillance.event_streams.alerts import as_text
+from surveillance.event_streams.events import Viewer
+from surveillance.event_streams.handoff import handed_over
 
 
 class EventStreamRenderer(JSONRenderer):

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.http import HttpResponse
 
-from surveillance.stream.rights import Right, RightsWatch
+from surveillance.event_streams.rights import Right, RightsWatch
 
 HEADER = "X-Vigil-Stream"
 KEEP_ALIVE_SECONDS = 15.0

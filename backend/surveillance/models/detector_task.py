@@ -1,4 +1,4 @@
-"""Detector tasks. Rows live for seconds or minutes; see `surveillance.services.errands`."""
+"""Detector tasks and notices. Rows live for seconds or minutes; see `surveillance.services.detector_tasks`."""
 
 import uuid
 from typing import ClassVar
@@ -9,17 +9,17 @@ from django.db import models
 from surveillance.choices import TRANSPORTS
 from surveillance.credentials import EncryptedTextField
 from surveillance.models.camera import Camera
-from vigil_contracts.errands import ErrandKind
+from vigil_contracts.detector_tasks import TaskKind
 from vigil_contracts.names import StreamTransport
 
 
 class Notice(models.Model):
-    """A notice to detectors, valid until `expires_at`; `number` increases when it is given again.
+    """A notice to detectors, valid until `expires_at`; `number` increases when it is repeated.
 
     One row per kind and camera. No foreign key: the deletion of a camera also causes a notice.
     """
 
-    kind = models.CharField(max_length=16, choices=[(kind.value, kind.value) for kind in ErrandKind])
+    kind = models.CharField(max_length=16, choices=[(kind.value, kind.value) for kind in TaskKind])
     camera_id = models.BigIntegerField()
     number = models.PositiveBigIntegerField(default=0)
     expires_at = models.DateTimeField(db_index=True)
@@ -33,33 +33,36 @@ class Notice(models.Model):
         return f"{self.kind} of camera {self.camera_id}"
 
 
-class InquiryState(models.TextChoices):
+class TaskState(models.TextChoices):
     """The state of a task."""
 
-    PENDING = "pending", "Waits for a detector"
-    RUNNING = "running", "A detector is at it"
-    DONE = "done", "Answered"
+    PENDING = "pending", "Waiting for a detector"
+    RUNNING = "running", "Claimed by a detector"
+    DONE = "done", "Completed"
 
 
-class Inquiry(models.Model):
+class DetectorTask(models.Model):
     """A task with a result: a stream test, or a discovery of cameras.
 
     The stream of an unsaved camera is stored encrypted, and only until the result has arrived.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    kind = models.CharField(max_length=16, choices=[(kind.value, kind.value) for kind in ErrandKind])
-    state = models.CharField(max_length=16, choices=InquiryState.choices, default=InquiryState.PENDING, db_index=True)
+    kind = models.CharField(max_length=16, choices=[(kind.value, kind.value) for kind in TaskKind])
+    state = models.CharField(max_length=16, choices=TaskState.choices, default=TaskState.PENDING, db_index=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     camera = models.ForeignKey(Camera, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
     rtsp_url = EncryptedTextField(blank=True, default="")
     transport = models.CharField(max_length=8, choices=TRANSPORTS, default=StreamTransport.TCP.value)
-    claimed_by = models.CharField(max_length=64, blank=True, help_text="The token that does it.")
+    claimed_by = models.CharField(max_length=64, blank=True, help_text="Public id of the token that claimed it.")
     claimed_at = models.DateTimeField(null=True, blank=True)
     result = models.JSONField(null=True, blank=True)
     snapshot = models.BinaryField(null=True, blank=True, help_text="A JPEG.")
     created_at = models.DateTimeField(db_index=True)
 
+    class Meta:
+        db_table = "surveillance_inquiry"  # the name from before the model was renamed
+
     def __str__(self) -> str:
         of_what = f"camera {self.camera_id}" if self.camera_id else "an unsaved camera"
-        return f"{self.kind} of {of_what}" if self.kind == ErrandKind.PROBE else str(self.kind)
+        return f"{self.kind} of {of_what}" if self.kind == TaskKind.PROBE else str(self.kind)

@@ -13,27 +13,27 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from surveillance.api.access import INQUIRERS, SENDERS, principal_of, right_of
+from surveillance.api.access import SENDERS, TASK_RECEIVERS, principal_of, right_of
+from surveillance.api.alert_stream import EventStreamRenderer
 from surveillance.api.errors import answered
-from surveillance.api.serializers import ErrandAnswerFieldsSerializer
-from surveillance.api.stream import EventStreamRenderer
+from surveillance.api.serializers import TaskResultFieldsSerializer
 from surveillance.core.validation import InvalidInputError, parse
-from surveillance.models import Inquiry
+from surveillance.event_streams.detector_tasks import PROBER
+from surveillance.event_streams.handoff import HEADER, handed_over
+from surveillance.models import DetectorTask
 from surveillance.selectors.access import camera_for
-from surveillance.services.errands import inquiry_answer, inquiry_claim, stream_of
-from surveillance.stream.errands import PROBER
-from surveillance.stream.handoff import HEADER, handed_over
+from surveillance.services.detector_tasks import stream_of, task_claim, task_complete
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.permissions import scope_of
 from vigil_apps.accounts.scopes import Scope
 from vigil_apps.web.json_input import BoundedJSONParser, TooDeepError, load_json
-from vigil_contracts.errands import MAX_RESULT_LENGTH, ClaimedErrand, DiscoveryResult, ErrandKind, ProbeResult
+from vigil_contracts.detector_tasks import MAX_RESULT_LENGTH, ClaimedTask, DiscoveryResult, ProbeResult, TaskKind
 
 
-class ErrandsView(APIView):
+class DetectorTasksView(APIView):
     """The stream of detector tasks."""
 
-    scopes = {"GET": INQUIRERS}  # noqa: RUF012 read only
+    scopes = {"GET": TASK_RECEIVERS}  # noqa: RUF012 read only
     renderer_classes = (EventStreamRenderer, JSONRenderer)
 
     @extend_schema(
@@ -41,7 +41,9 @@ class ErrandsView(APIView):
         responses={(200, "text/event-stream"): OpenApiTypes.STR},
     )
     def get(self, request: Request) -> HttpResponse:
-        """Streams server-sent events named `errand`, each a `vigil_contracts.errands.Errand`; current ones first.
+        """Streams server-sent events named `errand`, each a `vigil_contracts.detector_tasks.TaskEvent`.
+
+        Current tasks come first.
 
         A detector's token receives tasks for its camera, a pipeline's for all cameras, a prober's only those to
         claim. A task is valid until it expires; repeating it is harmless. The stream ends about every ten minutes;
@@ -49,52 +51,52 @@ class ErrandsView(APIView):
         """
         token = _token(request)
         hears = PROBER if scope_of(request) == Scope.PROBER else str(token.camera_id or "")
-        return handed_over("errands", right_of(request), hears, "text/event-stream")
+        return handed_over("detector-tasks", right_of(request), hears, "text/event-stream")
 
 
-class ErrandClaimView(APIView):
+class TaskClaimView(APIView):
     """Claim a detector task."""
 
-    scopes = {"POST": INQUIRERS}  # noqa: RUF012
+    scopes = {"POST": TASK_RECEIVERS}  # noqa: RUF012
 
-    @extend_schema(summary="Claim a detector task", request=None, responses={200: ClaimedErrand})
-    def post(self, request: Request, errand_id: Any) -> Response:
+    @extend_schema(summary="Claim a detector task", request=None, responses={200: ClaimedTask})
+    def post(self, request: Request, task_id: Any) -> Response:
         """Returns what the task needs, including the stream's credentials. 409 if another detector has claimed it."""
-        inquiry = _inquiry(request, errand_id)
+        task = _task(request, task_id)
         with answered():
-            inquiry_claim(inquiry=inquiry, token=str(_token(request).public_id), now=timezone.now())
+            task_claim(task=task, token=str(_token(request).public_id), now=timezone.now())
         body = {
-            "id": str(inquiry.pk),
-            "kind": inquiry.kind,
-            "camera": inquiry.camera_id,
-            "rtsp_url": stream_of(inquiry) or None,
-            "transport": inquiry.transport,
+            "id": str(task.pk),
+            "kind": task.kind,
+            "camera": task.camera_id,
+            "rtsp_url": stream_of(task) or None,
+            "transport": task.transport,
         }
         response = Response(body)
         patch_cache_control(response, no_store=True)
         return response
 
 
-class ErrandAnswerView(APIView):
+class TaskResultView(APIView):
     """Complete a detector task."""
 
-    scopes = {"POST": INQUIRERS}  # noqa: RUF012
+    scopes = {"POST": TASK_RECEIVERS}  # noqa: RUF012
     parser_classes = (MultiPartParser, BoundedJSONParser)
 
     @extend_schema(
         summary="Complete a detector task",
-        request={"multipart/form-data": ErrandAnswerFieldsSerializer},
+        request={"multipart/form-data": TaskResultFieldsSerializer},
         responses={204: None},
     )
-    def post(self, request: Request, errand_id: Any) -> Response:
+    def post(self, request: Request, task_id: Any) -> Response:
         """Stores the result, with an image of a tested stream. 409 unless this token has claimed the task."""
-        inquiry = _inquiry(request, errand_id)
+        task = _task(request, task_id)
         data = cast("QueryDict", request.data)
         with answered():
-            result = _result(inquiry, data.get("result"))
+            result = _result(task, data.get("result"))
             sent = request.FILES.get("snapshot")
-            inquiry_answer(
-                inquiry=inquiry,
+            task_complete(
+                task=task,
                 token=str(_token(request).public_id),
                 result=result,
                 snapshot=bytes(sent.read()) if sent is not None else None,
@@ -126,14 +128,14 @@ def _token(request: Request) -> AuthToken:
     return request.auth
 
 
-def _inquiry(request: Request, errand_id: Any) -> Inquiry:
-    found = Inquiry.objects.select_related("camera").filter(pk=errand_id).first()
+def _task(request: Request, task_id: Any) -> DetectorTask:
+    found = DetectorTask.objects.select_related("camera").filter(pk=task_id).first()
     if found is None or (scope_of(request) == Scope.DETECTOR and found.camera_id != _token(request).camera_id):
         raise Http404
     return found
 
 
-def _result(inquiry: Inquiry, sent: object) -> ProbeResult | DiscoveryResult:
+def _result(task: DetectorTask, sent: object) -> ProbeResult | DiscoveryResult:
     if isinstance(sent, str) and len(sent) > MAX_RESULT_LENGTH:
         raise InvalidInputError({"result": [f"must have {MAX_RESULT_LENGTH} characters or fewer"]})
     try:
@@ -144,6 +146,6 @@ def _result(inquiry: Inquiry, sent: object) -> ProbeResult | DiscoveryResult:
         raise InvalidInputError({"result": ["must be JSON"]}) from None
     if not isinstance(values, dict):
         raise InvalidInputError({"result": ["must be sent, as a JSON object"]})
-    if inquiry.kind == ErrandKind.DISCOVERY:
+    if task.kind == TaskKind.DISCOVERY:
         return parse(DiscoveryResult, values, prefix="result")
     return parse(ProbeResult, values, prefix="result")

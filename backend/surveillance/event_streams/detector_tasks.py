@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from django.db import close_old_connections
 from django.utils import timezone
 
-from surveillance.models import Inquiry, InquiryState, Notice
-from surveillance.stream.handoff import KEEP_ALIVE_SECONDS, MAX_AGE_SECONDS, Stream
-from vigil_contracts.errands import Errand, ErrandKind
+from surveillance.event_streams.handoff import KEEP_ALIVE_SECONDS, MAX_AGE_SECONDS, Stream
+from surveillance.models import DetectorTask, Notice, TaskState
+from vigil_contracts.detector_tasks import TaskEvent, TaskKind
 
 logger = logging.getLogger(__name__)
 
@@ -28,24 +28,24 @@ Key = tuple[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A current task. `number` changes when it is given again."""
+    """A current task. `number` changes when it is repeated."""
 
     number: int
     camera_id: int | None
     content: bytes
 
 
-def errands_now() -> dict[Key, Posted]:
+def current_tasks() -> dict[Key, Posted]:
     """Return the current tasks by their keys."""
     now, found = timezone.now(), dict[Key, Posted]()
     for notice in Notice.objects.filter(expires_at__gt=now):
-        left = (notice.expires_at - now).total_seconds() if notice.kind == ErrandKind.LIVE else None
-        errand = Errand(kind=ErrandKind(notice.kind), camera=notice.camera_id, seconds=left)
-        found[notice.kind, notice.camera_id] = Posted(notice.number, notice.camera_id, _event(errand))
-    waiting = Inquiry.objects.filter(state=InquiryState.PENDING).values_list("id", "kind", "camera_id")
-    for inquiry_id, kind, camera_id in waiting:
-        errand = Errand(kind=ErrandKind(kind), camera=camera_id, id=inquiry_id)
-        found[kind, inquiry_id] = Posted(0, camera_id, _event(errand))
+        left = (notice.expires_at - now).total_seconds() if notice.kind == TaskKind.LIVE else None
+        event = TaskEvent(kind=TaskKind(notice.kind), camera=notice.camera_id, seconds=left)
+        found[notice.kind, notice.camera_id] = Posted(notice.number, notice.camera_id, _encode(event))
+    waiting = DetectorTask.objects.filter(state=TaskState.PENDING).values_list("id", "kind", "camera_id")
+    for task_id, kind, camera_id in waiting:
+        event = TaskEvent(kind=TaskKind(kind), camera=camera_id, id=task_id)
+        found[kind, task_id] = Posted(0, camera_id, _encode(event))
     return found
 
 
@@ -53,19 +53,20 @@ def _read() -> dict[Key, Posted]:
     """Read the tasks in a thread where no request manages the database connection."""
     close_old_connections()
     try:
-        return errands_now()
+        return current_tasks()
     finally:
         close_old_connections()
 
 
-def _event(errand: Errand) -> bytes:
-    return b"event: errand\ndata: %s\n\n" % errand.model_dump_json(exclude_none=True).encode()
+def _encode(event: TaskEvent) -> bytes:
+    # The event name is part of the API, so it keeps the former term.
+    return b"event: errand\ndata: %s\n\n" % event.model_dump_json(exclude_none=True).encode()
 
 
-def is_heard(value: str, kind: ErrandKind, camera_id: int | None) -> bool:
-    """Return whether a stream with this value receives a task: a prober's only those to claim."""
+def can_receive(value: str, kind: TaskKind, camera_id: int | None) -> bool:
+    """Return whether a stream with this value may receive a task. A prober receives only those to claim."""
     if value == PROBER:
-        return kind in {ErrandKind.PROBE, ErrandKind.DISCOVERY}
+        return kind in {TaskKind.PROBE, TaskKind.DISCOVERY}
     return not value or value == str(camera_id)
 
 
@@ -79,18 +80,18 @@ class _Reader:
 
     def offer(self, key: Key, posted: Posted) -> None:
         """Queue the task if the reader may receive it."""
-        if is_heard(self.value, ErrandKind(key[0]), posted.camera_id):
+        if can_receive(self.value, TaskKind(key[0]), posted.camera_id):
             self.waiting[key] = posted.content
             self.has_news.set()
 
 
-class ErrandStreams:
+class TaskStreams:
     """Writes the streams; polls only while there are any."""
 
     def __init__(self) -> None:
         self._readers: set[_Reader] = set()
         self._known: dict[Key, Posted] = {}
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="errands")
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="detector-tasks")
         self._task: asyncio.Task[None] | None = None
 
     async def __call__(self, stream: Stream) -> None:
