@@ -1,4 +1,4 @@
-"""The app's configuration."""
+"""Django configuration of the app `surveillance`."""
 
 from django.apps import AppConfig
 
@@ -10,7 +10,7 @@ class SurveillanceConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Connect the receivers, and start the audit."""
+        """Connect the signal receivers and start auditing."""
         from surveillance import audited, receivers  # noqa: F401
 
         audited.connect()

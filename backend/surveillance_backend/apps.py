@@ -1,10 +1,10 @@
-"""The project as an app, so that Django runs its system checks."""
+"""The project as a Django app, so that its system checks run."""
 
 from django.apps import AppConfig
 
 
 class BackendConfig(AppConfig):
-    """Settings, middleware and URLs. It has no tables."""
+    """Settings, middleware and URLs. Has no tables."""
 
     name = "surveillance_backend"
 

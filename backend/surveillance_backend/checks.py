@@ -1,4 +1,4 @@
-"""System checks of the configuration: each message says what is missing and how to fix it."""
+"""System checks of the configuration. Each message names the missing setting and how to fix it."""
 
 from collections.abc import Sequence
 from pathlib import Path

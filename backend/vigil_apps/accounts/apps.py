@@ -1,4 +1,4 @@
-"""The app's configuration."""
+"""Django configuration of the app `vigil_apps.accounts`."""
 
 from django.apps import AppConfig
 
@@ -10,7 +10,7 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Start the audit."""
+        """Start auditing the tracked models."""
         from vigil_apps.accounts import audited
 
         audited.connect()

@@ -1,4 +1,4 @@
-"""The app's configuration."""
+"""Django configuration of the app `vigil_apps.audit`."""
 
 from django.apps import AppConfig
 

@@ -1,9 +1,9 @@
-"""The app's configuration."""
+"""Django configuration of the app `vigil_apps.dashboard`."""
 
 from django.apps import AppConfig
 
 
 class DashboardConfig(AppConfig):
-    """The pages that people use, with their forms, templates, static files and translations. It has no tables."""
+    """Dashboard pages with their forms, templates, static files and translations. Has no tables."""
 
     name = "vigil_apps.dashboard"

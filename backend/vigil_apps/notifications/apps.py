@@ -1,4 +1,4 @@
-"""The app's configuration."""
+"""Django configuration of the app `vigil_apps.notifications`."""
 
 from django.apps import AppConfig
 
@@ -10,7 +10,7 @@ class NotificationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Connect the signal receivers and start the audit."""
+        """Connect the signal receivers and start auditing."""
         from vigil_apps.notifications import audited, metrics, receivers  # noqa: F401
 
         audited.connect()

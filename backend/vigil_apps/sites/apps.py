@@ -1,17 +1,17 @@
-"""The app's configuration."""
+"""Django configuration of the app `vigil_apps.sites`."""
 
 from django.apps import AppConfig
 
 
 class SitesConfig(AppConfig):
-    """Sites and their members."""
+    """Sites, their members and their roles."""
 
     name = "vigil_apps.sites"
-    label = "vigil_sites"  # `sites` is the label of Django's own app of that name
+    label = "vigil_sites"  # `sites` is the label of an app of Django
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Start the audit."""
+        """Start auditing the tracked models."""
         from vigil_apps.sites import audited
 
         audited.connect()

@@ -1,4 +1,4 @@
-"""`manage.py rotate_credentials`: re-encrypt everything with the first key."""
+"""`manage.py rotate_credentials`: re-encrypt all secrets with the first key."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from surveillance.credentials import EncryptedTextField, UnreadableText
 
 
 class Command(BaseCommand):
-    """Run after adding a new first key; the old keys can be removed afterwards. Needs no downtime."""
+    """Run this after adding a new first key; then remove the old keys. Needs no downtime."""
 
     help = "Re-encrypts stream URLs and all other secrets with the first key of VIGIL_CREDENTIAL_KEYS."
 
