@@ -13,7 +13,7 @@ from cctv.clips.audio import AudioTrack, ShownPacket
 from cctv.clips.mp4_audio import add_audio, audio_packets
 from cctv.clips.open_gop import without_lost_references
 from cctv.clips.packet_buffer import Packet, without_leading
-from cctv.common.frame import pixel_aspect_of
+from cctv.common.frame import MAX_PIXELS, pixel_aspect_of
 from cctv.common.timestamps import is_plausible
 
 SAMPLE_ENTRIES = {"h264": "avc1", "hevc": "hvc1"}
@@ -57,7 +57,8 @@ def mux(
     count = len(kept) + (len(audio.packets) if audio is not None else 0)
     options = {"moov_size": str(_INDEX_BYTES + len(headers) + _INDEX_BYTES_PER_PACKET * count)}
     # The stream's own description is that of the connection's beginning; this one is read from the first picture.
-    with av.open(io.BytesIO(headers + kept[0].data), format=codec) as description:
+    limit = {"max_pixels": str(MAX_PIXELS)}
+    with av.open(io.BytesIO(headers + kept[0].data), format=codec, options=limit) as description:
         template = description.streams.video[0]
         if not template.codec_context.width:
             raise ValueError("the parameter sets describe no picture")

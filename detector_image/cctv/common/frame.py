@@ -22,6 +22,11 @@ Image = npt.NDArray[np.uint8]
 _WIDEST_PIXEL = 8.0
 """Aspect ratios above this, or below its inverse, are camera errors: pixels are then assumed to be square."""
 
+MAX_PIXELS = 139_264 * 256
+"""The largest frame that is decoded: that of H.264 level 6.2 (ITU-T H.264, table A-1), such as 8192 × 4320.
+
+A camera can announce 16384 × 16384 in a few bytes, for which a decoder allocates several gigabytes."""
+
 _LUMA_FIRST = frozenset(
     f"{family}{layout}p" for family in ("yuv", "yuvj") for layout in ("420", "422", "444", "440", "411", "410")
 ) | {"nv12", "nv21", "nv16", "nv24", "gray", "gray8"}

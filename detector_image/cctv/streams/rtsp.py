@@ -19,7 +19,7 @@ import av.logging
 
 from cctv.clips.audio import AudioError, AudioFormat, format_of
 from cctv.clips.recorder import ClipRecorder, Recording
-from cctv.common.frame import pixel_aspect_of
+from cctv.common.frame import MAX_PIXELS, pixel_aspect_of
 from cctv.streams.faults import StreamFault
 from cctv.streams.hardware import SOFTWARE, HardwareDecoding, is_by_hardware
 from cctv.streams.libav_faults import from_libav
@@ -98,6 +98,9 @@ class RtspSource:
         with contextlib.suppress(ValueError):  # a codec without a decoder has no context
             # Not PyAV's default, slice threads: with them damaged frames are not marked as corrupt (`is_corrupt`).
             self._video.codec_context.thread_count = 1
+            self._video.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+            if self._is_too_large():
+                raise self._too_large()
             self._begin_recording(container)
         return self.info()
 
@@ -122,6 +125,7 @@ class RtspSource:
                     "fpsprobesize": "0",
                     "fflags": "+genpts+discardcorrupt",
                     "max_delay": "500000",
+                    "max_pixels": str(MAX_PIXELS),  # for the decoders that libav itself uses to examine the stream
                 },
             )
         except _LIBAV_ERRORS as error:
@@ -197,9 +201,11 @@ class RtspSource:
         for packet in self.packets():
             self._has_keyframe = self._has_keyframe or packet.is_keyframe
             try:
-                pictures = _decode(packet)
+                pictures = self._decode(packet)
             except _LIBAV_ERRORS as error:
                 raise self._fault(error) from None
+            if not pictures and self._is_too_large():
+                raise self._too_large()
             if pictures:
                 last_picture_at, self._awaits_picture = time.monotonic(), False
                 self._decoder = self._hardware.decoder if is_by_hardware(pictures[-1]) else SOFTWARE
@@ -272,6 +278,32 @@ class RtspSource:
             )
         return StreamFault(Reason.STREAM_TIMEOUT)
 
+    def _decode(self, packet: "av.Packet[av.VideoStream]") -> list[av.VideoFrame]:
+        """Return the frames that a packet completes; none for a damaged packet."""
+        try:
+            return packet.decode()
+        except av.error.InvalidDataError:
+            return []
+        except _LIBAV_ERRORS:
+            context = self._video.codec_context
+            # libav resets the size where it refuses it before the decoder has ever had one.
+            if self._is_too_large() or not context.width:
+                raise self._too_large() from None
+            raise
+
+    def _is_too_large(self) -> bool:
+        context = self._video.codec_context
+        return context.width * context.height > MAX_PIXELS
+
+    def _too_large(self) -> StreamFault:
+        context = self._video.codec_context
+        size = f" of {context.width} × {context.height} pixels" if context.width else ""
+        return StreamFault(
+            Reason.STREAM_UNSUPPORTED,
+            text=f"The camera announces frames{size}, above the limit of {MAX_PIXELS / 10**6:.0f} million pixels."
+            " Lower its resolution, or enter the RTSP URL of its sub-stream.",
+        )
+
     def _undecodable(self) -> StreamFault:
         announced, sent = self.info().codec, self._gate.media.codec
         if sent and announced in _CODEC_NAMES and sent != announced:
@@ -288,11 +320,3 @@ class RtspSource:
         return StreamFault(
             Reason.STREAM_UNSUPPORTED, text=f"The camera's packets arrive, but no frame can be decoded{why}"
         )
-
-
-def _decode(packet: "av.Packet[av.VideoStream]") -> list[av.VideoFrame]:
-    """Return the frames that a packet completes; none for a damaged packet."""
-    try:
-        return packet.decode()
-    except av.error.InvalidDataError:
-        return []

@@ -298,6 +298,40 @@ def test_resolution_change_during_the_stream(clip: Clip, watch: Watch, tmp_path:
     assert watched.frames[-1].bgr().shape == (352, 640, 3)
 
 
+def grey_clip(path: Path, width: int, height: int) -> Clip:
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=5, options={"bf": "0", "preset": "ultrafast", "threads": "1"})
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for _ in range(2):
+            output.mux(stream.encode(av.VideoFrame(width, height, "yuv420p")))
+        output.mux(stream.encode())
+    return load_clip(path)
+
+
+def test_frames_larger_than_the_limit_are_not_decoded(tmp_path: Path) -> None:
+    clip = grey_clip(tmp_path / "large.mp4", 8192, 4368)
+    with misbehaving_camera(Script(clip=clip)) as camera:
+        fault = fault_of(camera.url)
+
+    assert fault.reason is Reason.STREAM_UNSUPPORTED
+    assert str(fault) == (
+        "The camera announces frames of 8192 × 4368 pixels, above the limit of 36 million pixels."
+        " Lower its resolution, or enter the RTSP URL of its sub-stream."
+    )
+
+
+def test_frames_that_become_too_large_are_not_decoded(
+    clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cctv.streams.rtsp.MAX_PIXELS", 320 * 192)
+    larger = grey_clip(tmp_path / "larger.mp4", 640, 352)
+    with misbehaving_camera(Script(clip=clip, then_clip=larger, then_after_seconds=0.5)) as camera:
+        fault = fault_of(camera.url)
+
+    assert "frames of 640 × 352 pixels, above the limit" in str(fault)
+
+
 @pytest.mark.parametrize("fault", [{"lost_share": 0.1}, {"garbled_share": 0.3}])
 def test_lost_and_corrupt_packets_cost_frames_but_not_the_stream(
     clip: Clip, watch: Watch, fault: dict[str, float]

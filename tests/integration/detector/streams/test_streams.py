@@ -55,6 +55,25 @@ def test_every_codec_gives_every_picture(tmp_path: Path, codec: str, encoder: st
     assert fault.reason is Reason.STREAM_ENDED
 
 
+@pytest.mark.parametrize(("codec", "encoder"), [("h265", "libx265"), ("mjpeg", "mjpeg")])
+def test_every_codec_is_limited_to_a_number_of_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codec: str, encoder: str
+) -> None:
+    monkeypatch.setattr("cctv.streams.rtsp.MAX_PIXELS", 320 * 192 - 1)
+    path = make_clip(tmp_path / "clip.mp4", seconds=2, codec=encoder)
+    with gst_rtsp_server(path, codec=codec) as server:
+        source = RtspSource(server.url, StreamTransport.TCP, LOOPBACK)
+
+        def first_picture() -> av.VideoFrame:
+            source.open()
+            return next(source.pictures())
+
+        with pytest.raises(StreamFault, match="above the limit of") as caught:
+            first_picture()
+        source.close()
+    assert caught.value.reason is Reason.STREAM_UNSUPPORTED
+
+
 def test_changed_codec_does_not_stop_detection(watch: Watch, tmp_path: Path) -> None:
     """Such a camera ends the connection, and what it sends after that is another thing than before."""
     (port,) = free_ports(1)
