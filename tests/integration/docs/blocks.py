@@ -16,6 +16,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -90,6 +91,12 @@ class Block:
         assert done.returncode == 0, f"{self.page}:{self.line}: exit status {done.returncode}\n{done.stderr}"
         EXECUTED.add(self.name)
         return done.stdout
+
+    def command(self) -> list[str]:
+        """Return the words of a block of one command that runs until it is stopped; the test starts it itself."""
+        (line,) = self.text.strip().splitlines()
+        EXECUTED.add(self.name)
+        return shlex.split(line, comments=True)
 
 
 CLAIMED: set[str] = set()

@@ -8,11 +8,12 @@ from tests.integration.backend import test_backup, test_readme
 from tests.integration.docs import test_cluster_blocks, test_host_blocks, test_settings_blocks
 from tests.integration.docs.blocks import CLAIMED, PAGES, Block, BlockError, all_blocks, block_problem, blocks_of
 from tests.integration.docs.yaml_checks import UnknownYamlError, yaml_problem
+from tests.integration.notifications import test_workers
 
 from vigil_contracts.detection import Detection
 
 # Importing a module registers the blocks that its tests claim.
-CLAIMING = (test_backup, test_readme, test_cluster_blocks, test_host_blocks, test_settings_blocks)
+CLAIMING = (test_backup, test_readme, test_cluster_blocks, test_host_blocks, test_settings_blocks, test_workers)
 
 
 def is_checked(each: Block) -> bool:
@@ -111,6 +112,8 @@ def test_marks_and_blocks_in_the_wrong_form_are_refused(text: str, problem: str)
         ("apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{prot: 1}]}\n", "prot"),
         ("backend: {replica: 3}\n", "replica"),
         ("rules: [{name: r, type: no-such-type}]\n", "type"),
+        ("names: {person: 0}\n", "`names` must be a list"),
+        ("names: []\n", "no class names"),
         ("a: [\n", "no YAML"),
     ],
 )

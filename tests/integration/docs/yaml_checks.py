@@ -12,6 +12,8 @@ from pydantic import ValidationError
 from tests.chart.helm import CHART, ChartError, documents, render
 from tests.unit.operator.test_cel import ROOTS, operator_takes, server_takes
 
+from cctv.detectors.errors import ModelInvalidError
+from cctv.detectors.network_metadata import metadata_of
 from vigil_contracts.detection import Detection
 
 KUBERNETES = "1.30"
@@ -44,6 +46,8 @@ def _document_problem(document: Any) -> str | None:
         return _values_problem(document)
     if document.keys() <= Detection.model_fields.keys():
         return _detection_problem(document)
+    if document.keys() <= {"names", "head"}:
+        return _metadata_problem(document)
     raise UnknownYamlError(f"keys {sorted(document)}; whole objects with an apiVersion can be checked")
 
 
@@ -103,3 +107,12 @@ def _detection_problem(settings: dict[str, Any]) -> str | None:
     except ValidationError as error:
         return str(error)
     return None
+
+
+def _metadata_problem(document: dict[str, Any]) -> str | None:
+    """Why the detector refuses the file `metadata.yaml` beside a network."""
+    try:
+        metadata = metadata_of("network.onnx", document, {}, {})
+    except ModelInvalidError as error:
+        return str(error)
+    return None if metadata.names else "the detector finds no class names in it"

@@ -17,6 +17,7 @@ import pytest
 from tests.cluster.polling import eventually
 from tests.cluster.processes import ServerProcess, free_ports
 from tests.cluster.reaper import Reaper
+from tests.integration.docs.blocks import block, runs
 from tests.integration.services.backend import BackendServer, BackendUser, backend_server
 from tests.integration.services.http_receiver import Receiver
 from tests.integration.services.redis import RedisServer
@@ -24,6 +25,7 @@ from tests.integration.services.redis import RedisServer
 pytestmark = pytest.mark.timeout(400)
 ENVIRONMENT = {"VIGIL_NOTIFY_NETWORKS": "127.0.0.0/8"}
 WAIT_SECONDS = 90
+WORKER = "notifications.md/Workers/1"
 MARK = "zZmarkedZz"
 """In every credential and in every secret part of a URL."""
 
@@ -79,7 +81,8 @@ class Scene:
 @contextmanager
 def celery_worker(backend: BackendServer, metrics_port: int = 0) -> Iterator[ServerProcess]:
     reaper = Reaper()
-    command = [sys.executable, "-m", "celery", "-A", "surveillance_backend", "worker", "--beat", "--loglevel=WARNING"]
+    program, *arguments = block(WORKER).command()
+    command = [str(Path(sys.executable).with_name(program)), *arguments, "--loglevel=WARNING"]
     environment = {**backend.environment, "VIGIL_WORKER_METRICS_PORT": str(metrics_port)}
     worker = ServerProcess("celery", command, backend.directory / "celery.log", reaper, environment=environment)
     try:
@@ -118,6 +121,7 @@ def _held_by(redis: RedisServer) -> str:
 
 
 @pytest.mark.slow
+@runs(WORKER)
 def test_killed_worker_redis_and_receiver_lose_and_duplicate_nothing(
     tmp_path: Path, database_url: str, redis: RedisServer, receiver: Receiver
 ) -> None:
