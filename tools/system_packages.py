@@ -39,6 +39,7 @@ PACKAGE_SETS: Mapping[str, Mapping[str, str]] = {
         "golang-k8s-sigs-yaml-dev": "YAML as Helm reads and writes it",
     },
     "kubernetes-build": {
+        "debian-archive-keyring": "checks Debian's signature of the Kubernetes source; Ubuntu does not install it",
         "dpkg-dev": "unpacks Debian's Kubernetes source",
         "gcc": "Go's build of the code generators",
         "golang-go": "compiles Kubernetes",
@@ -70,6 +71,7 @@ PACKAGE_SETS: Mapping[str, Mapping[str, str]] = {
     },
     "container-node": {
         "buildah": "builds container images without a daemon",
+        "debian-archive-keyring": "checks Debian's signature of the images' base",
         "debootstrap": "makes the Debian base of the images",
         "iproute2": "the pods' bridge and network namespaces",
         "iptables": "the pods' way out of the bridge",

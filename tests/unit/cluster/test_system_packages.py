@@ -35,7 +35,8 @@ def test_others_than_root_are_told_what_is_missing_and_why(
     with pytest.raises(system_packages.MissingPackagesError) as raised:
         system_packages.ensure("kubernetes-build")
     assert "golang-go: compiles Kubernetes" in str(raised.value)
-    assert "sudo apt-get install --no-install-recommends dpkg-dev gcc golang-go make rsync" in str(raised.value)
+    line = "sudo apt-get install --no-install-recommends debian-archive-keyring dpkg-dev gcc golang-go make rsync"
+    assert line in str(raised.value)
     assert nothing_installed == []
 
 
@@ -49,9 +50,8 @@ def test_root_installs_what_is_missing(
     monkeypatch.setattr(system_packages, "_POLICY_FILE", policy)
     monkeypatch.setattr(system_packages, "_known", set)
     system_packages.ensure("kubernetes-build")
-    assert nothing_installed == [
-        ("install", "--yes", "--no-install-recommends", "dpkg-dev", "gcc", "golang-go", "make", "rsync")
-    ]
+    names = ("debian-archive-keyring", "dpkg-dev", "gcc", "golang-go", "make", "rsync")
+    assert nothing_installed == [("install", "--yes", "--no-install-recommends", *names)]
     assert not policy.exists(), "services may be started again afterwards"
 
 
