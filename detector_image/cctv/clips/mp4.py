@@ -99,7 +99,8 @@ def _with_sane_times(packets: list[Packet]) -> list[Packet]:
     """Return the packets, without their timestamps where these ran at another pace than the packets arrived."""
     dts = [packet.dts for packet in packets if packet.dts is not None]
     elapsed = packets[-1].received_at - packets[0].received_at
-    if len(dts) < 2 or elapsed < _JUDGED_SECONDS or is_plausible(sum(_sane_steps(dts)), elapsed):
+    does_stand = len(dts) > 2 and len(set(dts)) == 1
+    if not does_stand and (len(dts) < 2 or elapsed < _JUDGED_SECONDS or is_plausible(sum(_sane_steps(dts)), elapsed)):
         return packets
     return [replace(packet, pts=None, dts=None) for packet in packets]
 
@@ -125,8 +126,11 @@ def _timeline(packets: list[Packet]) -> tuple[list[int], list[int]]:
 
 
 def _distance(former: Packet, packet: Packet) -> float:
-    """Return the seconds from one packet to the next."""
-    if former.dts is not None and packet.dts is not None and 0.0 < packet.dts - former.dts < 5.0:
+    """Return the seconds from one packet to the next: none between two packets of the same moment.
+
+    Cameras give a keyframe and what they send before it the same timestamp, but the keyframe takes long to arrive.
+    """
+    if former.dts is not None and packet.dts is not None and 0.0 <= packet.dts - former.dts < 5.0:
         return packet.dts - former.dts
     return max(0.001, min(5.0, packet.received_at - former.received_at))
 

@@ -201,6 +201,35 @@ def test_bad_timestamps_make_a_clip_all_the_same(tmp_path: Path, times: list[Any
     assert seconds == pytest.approx(2.9, abs=0.2)
 
 
+def test_packets_of_the_same_moment_do_not_stretch_the_clip(tmp_path: Path) -> None:
+    """The parameter sets come as a packet of their own, and the keyframe after them takes 100 ms to arrive."""
+    packets: list[Packet] = []
+    with av.open(as_stream(make_clip(tmp_path / "in.mp4", seconds=3)), "r") as container:
+        headers = container.streams.video[0].codec_context.extradata or b""
+        for number, read in enumerate(one for one in container.demux(video=0) if one.size):
+            at = number / RATE
+            late = 0.0
+            if read.is_keyframe:
+                packets.append(Packet(headers, at, at, is_keyframe=False, received_at=at, headers=headers))
+                late = 0.1
+            packets.append(Packet(bytes(read), at, at, read.is_keyframe, at + late, headers))
+    content, seconds = mux(packets[1:], "h264")
+    assert seconds == pytest.approx(2.9, abs=0.01)
+    with av.open(io.BytesIO(content), "r") as made:
+        assert (made.duration or 0) / 1e6 == pytest.approx(3.0, abs=0.05)
+
+
+def test_a_short_clip_without_progress_in_its_timestamps_takes_the_arrival_times(tmp_path: Path) -> None:
+    with av.open(as_stream(make_clip(tmp_path / "in.mp4", seconds=1.5)), "r") as container:
+        headers = container.streams.video[0].codec_context.extradata or b""
+        packets = [
+            Packet(bytes(read), 7.0, 7.0, read.is_keyframe, number / RATE, headers)
+            for number, read in enumerate(container.demux(video=0))
+            if read.size
+        ]
+    assert mux(packets, "h264")[1] == pytest.approx(1.4, abs=0.01)
+
+
 def test_a_failing_disk_costs_the_clip_alone(tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     def refuse(clip: ClipSubmission, content: bytes) -> None:
         raise OSError("disk")
@@ -244,7 +273,7 @@ def test_a_change_of_resolution_decodes(tmp_path: Path, clock: Clock, codec: str
     small = make_clip(tmp_path / "small.mp4", seconds=3, codec=codec)
     large = make_clip(tmp_path / "large.mp4", seconds=3, codec=codec, size=(640, 384))
     content = one_clip(joined(small, large), clock, {event_at: "event-0001"}, ClipLimits(1.0, 1.0))
-    frames = decoded(content)
+    frames = strictly_decoded(content)
     sizes = [(frame.width, frame.height) for frame in frames]
     assert sizes[-1] == (640, 384)
     assert sizes[0] == ((640, 384) if event_at == 45 else (320, 192))
@@ -256,6 +285,9 @@ def test_a_change_of_resolution_decodes(tmp_path: Path, clock: Clock, codec: str
     with av.open(io.BytesIO(content), "r") as container:
         context = container.streams.video[0].codec_context
         assert (context.width, context.height) == sizes[0], "the header is that of the first picture"
+        changing = {"libx264": "avc1", "libx265": "hev1"}[codec]
+        fixed = {"libx264": "avc1", "libx265": "hvc1"}[codec]
+        assert context.codec_tag == (fixed if event_at == 45 else changing)
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
