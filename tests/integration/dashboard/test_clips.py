@@ -132,6 +132,30 @@ def test_a_clip_has_the_shape_that_is_set(visit: Visit, watcher: Watcher, tmp_pa
     expect(visit.page.locator("video")).to_have_js_property("videoHeight", 192)
 
 
+def test_a_clip_that_the_browser_cannot_play_can_be_downloaded(
+    visit: Visit, watcher: Watcher, tmp_path: Path
+) -> None:
+    """Debian's Chromium has no decoder for H.265."""
+    camera_id = visit.server.add_camera(visit.user.token, name="Gate", rtsp_url="rtsp://192.0.2.7/stream")
+    playable, unplayable = watcher.send_alert(camera_id), watcher.send_alert(camera_id)
+    content = recorded(make_clip(tmp_path / "h265.mp4", seconds=2, codec="libx265"))
+    watcher.send_clip(camera_id, playable, recorded(make_clip(tmp_path / "h264.mp4", seconds=2)))
+    watcher.send_clip(camera_id, unplayable, content)
+    page, problem = visit.page, visit.page.locator("[data-clip-problem]")
+
+    visit.open(f"/dashboard/alerts/{unplayable}/")
+    expect(problem).to_be_visible()
+    expect(problem).to_contain_text("This browser cannot play the clip. Many browsers lack a decoder for H.265.")
+    with page.expect_download() as download:
+        problem.get_by_role("link", name="Download the clip").click()
+    assert download.value.suggested_filename == f"alert-{unplayable}.mp4"
+    assert download.value.path().read_bytes() == content
+
+    visit.open(f"/dashboard/alerts/{playable}/")
+    expect(page.locator("video")).to_have_js_property("videoWidth", 320)
+    expect(problem).to_be_hidden()
+
+
 @pytest.mark.parametrize(("codec", "name", "tag"), [("libx264", "h264", "avc1"), ("libx265", "hevc", "hvc1")])
 def test_clip_is_served_in_ranges(tmp_path: Path, codec: str, name: str, tag: str) -> None:
     """By a judge that is not ours; Debian's Chromium plays no H.265, other browsers do."""

@@ -16,6 +16,14 @@ export function start() {
   };
   document.addEventListener("load", fitFrame, true);
   document.addEventListener("loadedmetadata", fitFrame, true);
+  // Neither event bubbles. A clip without a decoder for its video can still load: it then has sound and no picture.
+  const reportClip = ({ target }) => {
+    if (!target.matches?.("video[data-clip]") || (!target.error && target.videoWidth)) return;
+    target.closest("[data-detail]")?.querySelector("[data-clip-problem]")?.removeAttribute("hidden");
+  };
+  document.addEventListener("error", reportClip, true);
+  document.addEventListener("loadedmetadata", reportClip, true);
+  for (const clip of document.querySelectorAll("video[data-clip]")) if (clip.error) reportClip({ target: clip });
   for (const message of document.querySelectorAll("[data-toast]")) setTimeout(() => message.remove(), 6000);
   document.addEventListener("vigil:handled", refresh);
   document.addEventListener("htmx:responseError", (event) => {
