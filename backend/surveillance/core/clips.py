@@ -12,6 +12,7 @@ _CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl"}
 _PLAYABLE = {b"avc1", b"hvc1", b"hev1", b"av01"}
 _AUDIBLE = {b"mp4a", b"Opus"}
 _MOST_BOXES = 100_000
+UNWANTED_AUDIO = "has audio, which is off for this camera (detection.record_audio); send the clip without audio"
 NO_CLIP = "is not an MP4 clip; send H.264 or H.265 in an MP4"
 
 
@@ -19,10 +20,11 @@ class InvalidClipError(ValueError):
     """The message says what is wrong and what would be correct."""
 
 
-def check_clip(content: bytes) -> None:
+def check_clip(content: bytes, *, may_have_audio: bool) -> None:
     """Raise InvalidClipError unless `content` is a complete MP4 with one video track that browsers can play.
 
-    It may have one audio track (AAC or Opus) as well.
+    It may have one audio track (AAC or Opus) as well, but only if `may_have_audio`: recording speech is forbidden in
+    many places, and a detector of an older configuration must not do it.
     """
     if not content:
         raise InvalidClipError("is empty; send an MP4 clip")
@@ -45,6 +47,8 @@ def check_clip(content: bytes) -> None:
         raise InvalidClipError(
             "must hold one video track (H.264 or H.265) and at most one audio track (AAC or Opus), and nothing else"
         )
+    if audio and not may_have_audio:
+        raise InvalidClipError(UNWANTED_AUDIO)
 
 
 def _boxes(data: memoryview, path: tuple[bytes, ...]) -> Iterator[tuple[bytes, tuple[bytes, ...], memoryview]]:

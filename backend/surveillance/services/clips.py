@@ -21,7 +21,7 @@ def clip_store(*, camera: Camera, event_id: str, content: bytes, now: datetime) 
     if alert.clip:
         return Stored(alert, is_new=False)
     try:
-        check_clip(content)
+        check_clip(content, may_have_audio=camera.detection.get("record_audio") is True)
     except InvalidClipError as error:
         raise InvalidInputError({"clip": [str(error)]}) from None
     key = pictures.save(content, now=now, extension="mp4")

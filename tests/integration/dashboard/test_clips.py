@@ -109,7 +109,9 @@ HEARD = """async (video) => {
 )
 def test_a_clip_is_heard(visit: Visit, watcher: Watcher, tmp_path: Path, encoder: str, name: str, rate: int) -> None:
     made = make_clip_with_sound(tmp_path / name, encoder, seconds=4, sample_rate=rate)
-    camera_id = visit.server.add_camera(visit.user.token, name="Gate", rtsp_url="rtsp://192.0.2.7/stream")
+    camera_id = visit.server.add_camera(
+        visit.user.token, name="Gate", rtsp_url="rtsp://192.0.2.7/stream", detection={"record_audio": True}
+    )
     alert_id = watcher.send_alert(camera_id)
     watcher.send_clip(camera_id, alert_id, recorded_with_sound(made))
     visit.open(f"/dashboard/alerts/{alert_id}/")

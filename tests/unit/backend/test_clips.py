@@ -15,7 +15,7 @@ from tests.integration.services.made_clips import make_clip
 from tests.unit.backend.conftest import Party, files_in
 
 from surveillance import pictures
-from surveillance.core.clips import MAX_BYTES, InvalidClipError, check_clip
+from surveillance.core.clips import MAX_BYTES, UNWANTED_AUDIO, InvalidClipError, check_clip
 from surveillance.models import Alert, Camera
 from surveillance.services.sweeps import orphans_delete
 
@@ -72,6 +72,20 @@ def test_a_clip_follows_its_alert_once(
     shown = anna.client.get(path)
     assert (shown.status_code, shown["Content-Type"], shown.content) == (200, "video/mp4", mp4)
     assert ben.client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("encoder", ["aac", "libopus"])
+def test_audio_is_stored_only_where_it_is_set(
+    anna: Party, detector: Party, camera: Camera, alert: Alert, media: Path, encoder: str
+) -> None:
+    content = tracks("libx264", encoder)
+    stored = files_in(media)
+    refused = send_clip(detector, camera, content)
+    assert (refused.status_code, refused.json()) == (400, {"clip": [UNWANTED_AUDIO]})
+    assert files_in(media) == stored
+    body = {"detection": {"record_audio": True}}
+    assert anna.client.patch(f"/api/cameras/{camera.pk}/", body).status_code == 200
+    assert send_clip(detector, camera, content).status_code == 201
 
 
 def test_clip_without_its_alert_is_rejected_permanently(detector: Party, camera: Camera, mp4: bytes) -> None:
@@ -146,9 +160,9 @@ def test_bad_fields_are_named(
 
 
 def test_what_is_no_whole_mp4_of_one_playable_track_is_refused(mp4: bytes, tmp_path: Path) -> None:
-    check_clip(mp4)
-    check_clip(tracks("libx264", "aac"))
-    check_clip(tracks("libx264", "libopus"))
+    check_clip(mp4, may_have_audio=False)
+    check_clip(tracks("libx264", "aac"), may_have_audio=True)
+    check_clip(tracks("libx264", "libopus"), may_have_audio=True)
     sound, twice, other = tracks("aac"), tracks("libx264", "aac", "aac"), tracks("libx264", "ac3")
     mjpeg = make_clip(tmp_path / "mjpeg.mp4", seconds=1, codec="mjpeg").read_bytes()
     refused = {
@@ -167,7 +181,7 @@ def test_what_is_no_whole_mp4_of_one_playable_track_is_refused(mp4: bytes, tmp_p
     }
     for content, words in refused.items():
         with pytest.raises(InvalidClipError, match=re.escape(words)):
-            check_clip(content)
+            check_clip(content, may_have_audio=True)
 
 
 def test_a_refused_clip_leaves_nothing(
