@@ -51,15 +51,15 @@ class CameraForm(CameraModelForm):
         sent = self.cleaned_data["rtsp_url"]
         if not sent and stored is not None and (stored or self.instance.is_address_unreadable):
             return stored
-        return str(_checked(stream_url, sent, stored=stored, policy=settings.VIGIL_CAMERA_ADDRESSES))
+        return str(_validate(stream_url, sent, stored=stored, policy=settings.VIGIL_CAMERA_ADDRESSES))
 
     def clean_detection(self) -> dict[str, object]:
         """Return the complete detection settings."""
         sent = self.cleaned_data["detection"] or {}
-        return dict(_checked(parse, Detection, sent, prefix="detection").model_dump(mode="json"))
+        return dict(_validate(parse, Detection, sent, prefix="detection").model_dump(mode="json"))
 
 
-def _checked(function: Any, *args: Any, **kwargs: Any) -> Any:
+def _validate(function: Any, *args: Any, **kwargs: Any) -> Any:
     try:
         return function(*args, **kwargs)
     except InvalidInputError as error:

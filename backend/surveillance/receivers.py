@@ -10,7 +10,7 @@ from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.utils import timezone
 
-from surveillance import pictures
+from surveillance import images
 from surveillance.models import Alert, Camera, CameraListVersion
 from surveillance.services.detector_tasks import configuration_changed
 from surveillance.services.totals import alerts_count
@@ -28,13 +28,13 @@ def bump_camera_list_version(**_: Any) -> None:
 
 
 @receiver([post_save, post_delete], sender=Camera, dispatch_uid="camera_configuration_notice")
-def tell_detectors(instance: Camera, **_: Any) -> None:
+def notify_detectors(instance: Camera, **_: Any) -> None:
     """Notify the camera's detector at once instead of with its next poll."""
     configuration_changed(camera_id=instance.pk, now=timezone.now())
 
 
 @receiver(post_save, sender=Alert, dispatch_uid="alert_stored")
-def tell_of_alert(instance: Alert, created: bool, raw: bool = False, **_: Any) -> None:
+def send_alert_signal(instance: Alert, created: bool, raw: bool = False, **_: Any) -> None:
     """Send the bulk signal also for an alert that was stored individually."""
     if created:
         alerts_stored.send(sender=Alert, alerts=[instance], raw=raw)
@@ -47,8 +47,8 @@ def count_alerts(alerts: Sequence[Alert], **_: Any) -> None:
 
 
 @receiver(post_delete, sender=Alert, dispatch_uid="alert_picture")
-def delete_picture(instance: Alert, **_: Any) -> None:
+def delete_files(instance: Alert, **_: Any) -> None:
     """Delete image and clip after the deletion of the row is committed."""
     keys = [key for key in (instance.image, instance.clip) if key]
     for key in keys:
-        transaction.on_commit(partial(pictures.delete, key), robust=True)
+        transaction.on_commit(partial(images.delete, key), robust=True)

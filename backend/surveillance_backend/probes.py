@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from surveillance.pictures import media_storage
+from surveillance.images import media_storage
 from vigil_contracts.time_zones import TIME_ZONE_DATABASE_VERSION
 
 logger = logging.getLogger(__name__)

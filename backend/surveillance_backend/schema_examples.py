@@ -266,7 +266,7 @@ EXAMPLES: dict[str, Any] = {
     "PatchedRoleRequest": {"role": "operator"},
     "PatchedSiteRequest": {"name": "Harbour"},
     "PatchedSubscriptionRequest": {"is_active": False},
-    "PictureFieldsRequest": {
+    "ImageFieldsRequest": {
         "event_id": "7-20261123T120000-3",
         "camera": 7,
         "box": _BOX,

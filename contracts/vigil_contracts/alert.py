@@ -60,7 +60,7 @@ class AlertSubmission(BaseModel):
     description: str = Field(default="", max_length=500)
 
 
-class PictureSubmission(BaseModel):
+class ImageSubmission(BaseModel):
     """A better image that replaces that of an event's alert: the fields of `POST /api/send-picture/`."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)

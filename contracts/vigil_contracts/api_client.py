@@ -16,7 +16,7 @@ from uuid import UUID
 import httpx
 from pydantic import ValidationError
 
-from vigil_contracts.alert import NEW_FIELDS, AlertSubmission, ClipSubmission, PictureSubmission
+from vigil_contracts.alert import NEW_FIELDS, AlertSubmission, ClipSubmission, ImageSubmission
 from vigil_contracts.camera import CameraConfiguration, CameraReport, CameraSummary
 from vigil_contracts.detector_tasks import ClaimedTask, DiscoveryResult, ProbeResult, TaskEvent
 from vigil_contracts.health import Heartbeat
@@ -93,7 +93,7 @@ def _fetch(path: str, etag: str, group: str = "") -> _Request:
     return _Request("GET", path, headers, {"params": {"group": group}} if group else {})
 
 
-def _fields(submission: AlertSubmission | PictureSubmission | ClipSubmission) -> dict[str, Any]:
+def _fields(submission: AlertSubmission | ImageSubmission | ClipSubmission) -> dict[str, Any]:
     """Return the form's fields; empty ones are omitted."""
     return {
         name: (None, json.dumps(value) if isinstance(value, dict) else str(value))
@@ -109,7 +109,7 @@ def _send_alert(alert: AlertSubmission, image_jpeg: bytes | None) -> _Request:
     return _Request("POST", "/api/send-alert/", {}, {"files": files})
 
 
-def _send_picture(picture: PictureSubmission, image_jpeg: bytes) -> _Request:
+def _send_picture(picture: ImageSubmission, image_jpeg: bytes) -> _Request:
     files = {**_fields(picture), "image": ("snapshot.jpg", image_jpeg, "image/jpeg")}
     return _Request("POST", "/api/send-picture/", {}, {"files": files})
 
@@ -266,7 +266,7 @@ class ApiClient:
             answer = self._send(_send_alert(known, image_jpeg))
         return answer.status_code == httpx.codes.CREATED
 
-    def send_picture(self, picture: PictureSubmission, image_jpeg: bytes) -> None:
+    def send_picture(self, picture: ImageSubmission, image_jpeg: bytes) -> None:
         """Replace the image of a stored alert. Safe to repeat."""
         self._send(_send_picture(picture, image_jpeg))
 

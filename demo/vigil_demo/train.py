@@ -72,10 +72,10 @@ def main(arguments: list[str] | None = None) -> int:
 def make_model(plan: Plan, work_dir: Path, output: Path, weights: Path | None = None) -> None:
     """The whole way; leaves the finished model in `output`."""
     # Imported late: they bring torch, and read the environment as they are imported.
-    from vigil_demo.training.calibrate import calibrate, measured_confidences
+    from vigil_demo.training.calibrate import calibrate, measure_confidences
     from vigil_demo.training.card import write_card
     from vigil_demo.training.dataset import FIRST_SEED, render_dataset
-    from vigil_demo.training.evaluate import evaluate, held_out_pictures, story_pictures
+    from vigil_demo.training.evaluate import evaluate, held_out_frames, story_frames
     from vigil_demo.training.export import export
     from vigil_demo.training.fit import INPUT_SIZE_PX
     from vigil_demo.yard_clip import ensure_yard_clip
@@ -88,15 +88,15 @@ def make_model(plan: Plan, work_dir: Path, output: Path, weights: Path | None = 
         weights = _fit_in_stages(plan, data, work_dir)
     with _step("calibrating"):
         raw = export(weights, work_dir / "uncalibrated", int8=plan.int8, data=data, input_size_px=INPUT_SIZE_PX)
-        confidences = measured_confidences(raw, held_out_pictures(plan.validation_yards, FIRST_SEED["val"]))
+        confidences = measure_confidences(raw, held_out_frames(plan.validation_yards, FIRST_SEED["val"]))
         calibrated = calibrate(weights, work_dir / "calibrated.pt", confidences)
     with _step("exporting"):
         export(calibrated, output, int8=plan.int8, data=data, input_size_px=INPUT_SIZE_PX)
     with _step("rendering the demo clip"):
         clip = ensure_yard_clip(work_dir)
     with _step("measuring"):
-        held_out = evaluate(output, held_out_pictures(plan.test_yards))
-        story = evaluate(output, story_pictures(clip, plan.story_every))
+        held_out = evaluate(output, held_out_frames(plan.test_yards))
+        story = evaluate(output, story_frames(clip, plan.story_every))
     write_card(output, _making(plan, confidences), held_out, story)
     _say(f"written: {output}")
     for name, classes in (("held-out yards, clear", held_out.clear), ("demo clip", story.classes)):

@@ -41,7 +41,7 @@ def ensure_yard_clip(folder: Path, on_progress: Progress | None = None) -> Path:
     # Written beside and renamed, so that a run that is broken off leaves no half clip behind.
     half_done = folder / f"{path.name}.{os.getpid()}.part"
     try:
-        truths = _write(half_done, _rendered(on_progress))
+        truths = _write(half_done, _render(on_progress))
         truth_path(path).write_text(json.dumps([[asdict(truth) for truth in picture] for picture in truths]))
         half_done.replace(path)
     finally:
@@ -67,7 +67,7 @@ def _fingerprint() -> str:
     return digest.hexdigest()[:12]
 
 
-def _rendered(on_progress: Progress | None) -> Iterator[Picture]:
+def _render(on_progress: Progress | None) -> Iterator[Picture]:
     """The story's pictures in order, from two threads: numpy and OpenCV work without the interpreter's lock."""
     scene = story.Story()
     total = round(story.DURATION_SECONDS * FRAMES_PER_SECOND)
@@ -77,7 +77,7 @@ def _rendered(on_progress: Progress | None) -> Iterator[Picture]:
     executor = ThreadPoolExecutor(_WORKERS)
     try:
         for number in range(total):
-            waiting.append(executor.submit(scene.picture, number / FRAMES_PER_SECOND))
+            waiting.append(executor.submit(scene.frame, number / FRAMES_PER_SECOND))
             if len(waiting) >= _LOOKAHEAD:
                 yield waiting.popleft().result()
             if on_progress is not None:

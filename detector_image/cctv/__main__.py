@@ -33,7 +33,7 @@ def watch(arguments: Sequence[str]) -> int:
     # Imported late so that `--help` does not wait for OpenVINO.
     from cctv import logs
     from cctv.config import InvalidSettingError, load_settings
-    from cctv.runtime.app import Detector, ended_by_signals
+    from cctv.runtime.app import Detector, stop_on_signals
     from cctv.runtime.prober_app import ProberProgram
 
     try:
@@ -45,7 +45,7 @@ def watch(arguments: Sequence[str]) -> int:
     except InvalidSettingError as error:
         print(f"cctv: {error}", file=sys.stderr)
         return EXIT_INVALID_SETTING
-    with ended_by_signals(program):
+    with stop_on_signals(program):
         program.run()
     return 0
 

@@ -29,7 +29,7 @@ from cctv.streams.source import PacketSource, Source
 from cctv.vision.analysis import Analysis, names_of_models
 from cctv.vision.state_store import StateStore
 from cctv.vision.work_watch import WorkWatch
-from vigil_contracts.alert import ClipSubmission, PictureSubmission
+from vigil_contracts.alert import ClipSubmission, ImageSubmission
 from vigil_contracts.backoff import Backoff
 from vigil_contracts.camera import CameraConfiguration
 from vigil_contracts.health import Heartbeat, InferenceHealth
@@ -188,8 +188,8 @@ class CameraPipeline:
             frame = self._mailbox.take(timeout_seconds=0.5)
             if frame is not None and not self._stopping.is_set():
                 self._analyse(frame, analysis)
-            self._look_for_outage(analysis, has_picture=frame is not None)
-            self._look_after_models(analysis)
+            self._check_for_outage(analysis, has_picture=frame is not None)
+            self._check_models(analysis)
             if self._retry_unwritten() or time.monotonic() - saved_at >= _STATE_EVERY_SECONDS:
                 saved_at = time.monotonic()
                 self._save(analysis)
@@ -214,7 +214,7 @@ class CameraPipeline:
             try:
                 analysis = self._make_analysis(camera)
             except ModelInvalidError as error:
-                self._cannot_look(error)
+                self._report_model_problem(error)
                 backoff = unavailable if isinstance(error, ModelUnavailableError) else invalid
                 self._stopping.wait(backoff.next_seconds())
             else:
@@ -222,7 +222,7 @@ class CameraPipeline:
                 return analysis
         return None
 
-    def _look_after_models(self, analysis: Analysis) -> None:
+    def _check_models(self, analysis: Analysis) -> None:
         every = _CHECK_EVERY_SECONDS if self._health.blindness is None else _CHECK_BLIND_EVERY_SECONDS
         if time.monotonic() - analysis.checked_at < every or self._stopping.is_set():
             return
@@ -230,13 +230,13 @@ class CameraPipeline:
             analysis.check()
             self._health.runs(analysis.inference())  # a network may have been exchanged for its INT8 one
         except ModelInvalidError as error:
-            self._cannot_look(error)
+            self._report_model_problem(error)
         else:
             if self._health.blindness is not None:
                 self._log.info("the model is available again")
             self._health.blind(None)
 
-    def _cannot_look(self, error: ModelInvalidError) -> None:
+    def _report_model_problem(self, error: ModelInvalidError) -> None:
         if self._health.blindness is not error.reason:
             self._log.error("%s", error)
         self._health.blind(StreamFault(error.reason, error.shown))
@@ -267,7 +267,7 @@ class CameraPipeline:
             events = analysis.analyser.process(frame)
         except ModelInvalidError as error:
             self._work.note_success()
-            self._cannot_look(error)
+            self._report_model_problem(error)
             return
         except Exception as error:  # noqa: BLE001 - one faulty frame must not end the analysis
             metrics.analysis_errors.labels(camera).inc()
@@ -281,25 +281,25 @@ class CameraPipeline:
         metrics.frames.labels(camera, "analysed" if analysis.uses > uses else "gated").inc()
         for event in events:
             if self._accept(event):
-                self._recorder.want(event.event_id, frame.monotonic_seconds)
+                self._recorder.request(event.event_id, frame.monotonic_seconds)
         self._follow_up(analysis)
         if events:
             self._save(analysis)
 
     def _follow_up(self, analysis: Analysis, *, is_last: bool = False) -> None:
         """Spool better images of earlier events. If one is lost, the alert keeps its current image."""
-        for picture in analysis.analyser.better_pictures(is_last=is_last):
+        for picture in analysis.analyser.better_images(is_last=is_last):
             try:
                 self._accept_later(picture.to_submission(self._camera.id), picture.snapshot_jpeg)
             except OSError:
                 self._log.exception("could not write a better image to disk")
 
-    def _look_for_outage(self, analysis: Analysis, *, has_picture: bool) -> None:
+    def _check_for_outage(self, analysis: Analysis, *, has_picture: bool) -> None:
         health = self._health
         why = health.message
         # A stream may come and go during the analysis of one frame: that frame proves that the camera has worked.
         works = health.is_streaming or has_picture
-        event = analysis.outage.check(works, health.seconds_without_picture(), why, datetime.now(UTC))
+        event = analysis.outage.check(works, health.seconds_without_frame(), why, datetime.now(UTC))
         if event is not None and not self._stopping.is_set():
             self._accept(event)
             self._save(analysis)
@@ -346,7 +346,7 @@ class CameraPipeline:
         self._shared.spool.give_up(self._camera.id)
         self._log.error("alert lost: too many could not be written (%s: %s)", event.alert_type, event.description)
 
-    def _accept_later(self, submission: PictureSubmission | ClipSubmission, content: bytes) -> None:
+    def _accept_later(self, submission: ImageSubmission | ClipSubmission, content: bytes) -> None:
         """Spool a better image or clip; callable from any thread. Raises OSError if the disk fails."""
         if self._shared.spool.append(submission, content):
             self._shared.on_spooled()

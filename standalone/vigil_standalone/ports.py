@@ -11,7 +11,7 @@ def port_problem(port: int) -> str | None:
     try:
         _listen(port).close()
     except OSError as error:
-        return _words_for(error, port)
+        return _error_text(error, port)
     return None
 
 
@@ -38,7 +38,7 @@ def _listen(port: int) -> socket.socket:
     return probe
 
 
-def _words_for(error: OSError, port: int) -> str:
+def _error_text(error: OSError, port: int) -> str:
     if error.errno in (errno.EACCES, errno.EPERM):
         return (
             f"port {port} is privileged: this user may not listen on low ports; choose a port of 1024 or above:"

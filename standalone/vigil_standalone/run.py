@@ -68,7 +68,7 @@ def run(settings: Settings) -> int:
         if not stop.is_set():
             access.show()
             say(f"User: {USER}")
-            say(f"Password: {_shown_password(data, prepared['password_is_current'])}")
+            say(f"Password: {_password_for_display(data, prepared['password_is_current'])}")
             _start(children, _pipeline(settings, data, access))
             cameras = Cameras(access.base_url, data.read_secret("user-token"), verify)
             stack.callback(cameras.close)
@@ -95,7 +95,7 @@ def access_for(settings: Settings, data: DataDirectory) -> Access:
     return access
 
 
-def _shown_password(data: DataDirectory, is_current: bool) -> str:
+def _password_for_display(data: DataDirectory, is_current: bool) -> str:
     """Return the first user's password for a terminal; a journal, which others read, gets the file's name."""
     if not is_current:
         return "(changed since)"

@@ -41,7 +41,7 @@ def environment_text(settings: Settings, environment: Mapping[str, str]) -> str:
         "DEMO": "1" if settings.demo else "0",
         "VIGIL_DATA_DIR": str(settings.vigil_data_dir),
     }
-    return "".join(f'{name}="{_escaped(value)}"\n' for name, value in sorted(values.items()))
+    return "".join(f'{name}="{_escape(value)}"\n' for name, value in sorted(values.items()))
 
 
 def environment_of(text: str) -> dict[str, str]:
@@ -49,7 +49,7 @@ def environment_of(text: str) -> dict[str, str]:
     return {name: re.sub(r"\\(.)", r"\1", value) for name, value in _ASSIGNMENT.findall(text)}
 
 
-def _escaped(value: str) -> str:
+def _escape(value: str) -> str:
     for character in '\\"`$':
         value = value.replace(character, f"\\{character}")
     return value
@@ -70,7 +70,7 @@ Type=exec
 User={unit.user}
 {_WORKING_DIRECTORY}{_specifiers(unit.working_directory)}
 {_ENVIRONMENT_FILE}{_specifiers(unit.environment_file)}
-ExecStart={_quoted(unit.program).replace("$", "$$")} run
+ExecStart={_quote(unit.program).replace("$", "$$")} run
 Restart=always
 RestartSec=5
 KillMode=mixed
@@ -79,7 +79,7 @@ LimitNOFILE=16384
 UMask=0077
 
 ProtectSystem=strict
-ReadWritePaths={" ".join(map(_quoted, unit.writable))}
+ReadWritePaths={" ".join(map(_quote, unit.writable))}
 PrivateTmp=yes
 # The devices of graphics cards, for decoders; nothing else.
 DevicePolicy=closed
@@ -133,6 +133,6 @@ def _specifiers(path: Path) -> str:
     return str(path).replace("%", "%%")
 
 
-def _quoted(path: Path) -> str:
+def _quote(path: Path) -> str:
     escaped = _specifiers(path).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -40,7 +40,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Clip]:
     """The demo yard while somebody passes, while it burns, and as it looks from under a lid."""
     folder, story, grain = tmp_path_factory.mktemp("clips"), Story(), np.random.default_rng(1)
     pictures: dict[str, Sequence[Any]] = {
-        name: [story.picture(float(seconds)).image for seconds in np.arange(*span, 1 / RATE)]
+        name: [story.frame(float(seconds)).image for seconds in np.arange(*span, 1 / RATE)]
         for name, span in {"passing": PASSING_SECONDS, "burning": BURNING_SECONDS}.items()
     }
     pictures["dark"] = [*grain.normal(10, 2, (RATE * 4, *pictures["passing"][0].shape)).clip(0, 255).astype(np.uint8)]

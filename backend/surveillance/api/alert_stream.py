@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from surveillance.api.access import USER, right_of, user_of
 from surveillance.event_streams.alerts import as_text
 from surveillance.event_streams.events import Viewer
-from surveillance.event_streams.handoff import handed_over
+from surveillance.event_streams.handoff import handoff_response
 
 
 class EventStreamRenderer(JSONRenderer):
@@ -56,7 +56,7 @@ class AlertStreamView(APIView):
         user = user_of(request)
         viewer = Viewer(user.pk, user.is_superuser, _last_event_id(request))
         right = replace(right_of(request), needs_superuser=user.is_superuser)
-        return handed_over("alerts", right, as_text(viewer), "text/event-stream")
+        return handoff_response("alerts", right, as_text(viewer), "text/event-stream")
 
 
 def _last_event_id(request: Request) -> int | None:

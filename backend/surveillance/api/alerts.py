@@ -14,9 +14,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from surveillance import pictures
+from surveillance import images
 from surveillance.api.access import USER, principal_of, user_of
-from surveillance.api.delivery import delivered
+from surveillance.api.files import stored_file_response
 from surveillance.api.filters import AlertFilter
 from surveillance.api.serializers import (
     AcknowledgedSerializer,
@@ -74,7 +74,7 @@ class AlertView(APIView):
     @extend_schema(summary="Get an alert", responses=AlertSerializer)
     def get(self, request: Request, alert_id: int) -> Response:
         """Returns the alert."""
-        return _shown(request, alert_id)
+        return _alert_response(request, alert_id)
 
 
 class AcknowledgeView(APIView):
@@ -86,8 +86,10 @@ class AcknowledgeView(APIView):
     def post(self, request: Request, alert_id: int) -> Response:
         """Acknowledges the alert. The first user who does so stays recorded."""
         alert_for(principal_of(request), alert_id, Role.SITE_OPERATOR)
-        alerts_acknowledge(alerts=_handled(request), ids=[alert_id], user=user_of(request), now=timezone.now())
-        return _shown(request, alert_id)
+        alerts_acknowledge(
+            alerts=_manageable_alerts(request), ids=[alert_id], user=user_of(request), now=timezone.now()
+        )
+        return _alert_response(request, alert_id)
 
 
 class ResolveView(APIView):
@@ -99,8 +101,8 @@ class ResolveView(APIView):
     def post(self, request: Request, alert_id: int) -> Response:
         """Resolves and acknowledges the alert. The first user who does so stays recorded."""
         alert_for(principal_of(request), alert_id, Role.SITE_OPERATOR)
-        alerts_resolve(alerts=_handled(request), ids=[alert_id], user=user_of(request), now=timezone.now())
-        return _shown(request, alert_id)
+        alerts_resolve(alerts=_manageable_alerts(request), ids=[alert_id], user=user_of(request), now=timezone.now())
+        return _alert_response(request, alert_id)
 
 
 class FalsePositiveView(APIView):
@@ -113,16 +115,16 @@ class FalsePositiveView(APIView):
         """Marks the alert as a false positive of its rule and acknowledges it."""
         alert_for(principal_of(request), alert_id, Role.SITE_OPERATOR)
         alerts_mark_false_positive(
-            alerts=_handled(request), ids=[alert_id], user=user_of(request), now=timezone.now()
+            alerts=_manageable_alerts(request), ids=[alert_id], user=user_of(request), now=timezone.now()
         )
-        return _shown(request, alert_id)
+        return _alert_response(request, alert_id)
 
     @extend_schema(summary="Remove the false positive mark", request=None, responses={200: AlertSerializer})
     def delete(self, request: Request, alert_id: int) -> Response:
         """Removes the mark. The alert stays acknowledged."""
         alert_for(principal_of(request), alert_id, Role.SITE_OPERATOR)
-        alerts_unmark_false_positive(alerts=_handled(request), ids=[alert_id])
-        return _shown(request, alert_id)
+        alerts_unmark_false_positive(alerts=_manageable_alerts(request), ids=[alert_id])
+        return _alert_response(request, alert_id)
 
 
 class CommentsView(APIView):
@@ -172,7 +174,7 @@ class AcknowledgeManyView(APIView):
     def post(self, request: Request) -> Response:
         """Acknowledges up to 1,000 alerts. Alerts that you cannot handle are skipped."""
         ids = _meant(AlertIdsSerializer(data=request.data))["ids"]
-        alerts, user = _handled(request), user_of(request)
+        alerts, user = _manageable_alerts(request), user_of(request)
         return Response({"acknowledged": alerts_acknowledge(alerts=alerts, ids=ids, user=user, now=timezone.now())})
 
 
@@ -190,7 +192,7 @@ class ResolveManyView(APIView):
     def post(self, request: Request) -> Response:
         """Resolves and acknowledges up to 1,000 alerts. Alerts that you cannot handle are skipped."""
         ids = _meant(AlertIdsSerializer(data=request.data))["ids"]
-        alerts, user = _handled(request), user_of(request)
+        alerts, user = _manageable_alerts(request), user_of(request)
         return Response({"resolved": alerts_resolve(alerts=alerts, ids=ids, user=user, now=timezone.now())})
 
 
@@ -210,7 +212,7 @@ class FalsePositiveManyView(APIView):
 
         Alerts that you cannot handle are skipped.
         """
-        sent, alerts = _meant(JudgementSerializer(data=request.data)), _handled(request)
+        sent, alerts = _meant(JudgementSerializer(data=request.data)), _manageable_alerts(request)
         if sent["is_false_positive"]:
             changed = alerts_mark_false_positive(
                 alerts=alerts, ids=sent["ids"], user=user_of(request), now=timezone.now()
@@ -220,12 +222,12 @@ class FalsePositiveManyView(APIView):
         return Response({"changed": changed})
 
 
-def _handled(request: Request) -> QuerySet[Alert]:
+def _manageable_alerts(request: Request) -> QuerySet[Alert]:
     """Return the alerts that the user can acknowledge, resolve and mark."""
     return alerts_visible_to(principal_of(request), Role.SITE_OPERATOR)
 
 
-def _shown(request: Request, alert_id: int) -> Response:
+def _alert_response(request: Request, alert_id: int) -> Response:
     return Response(AlertSerializer(alert_for(principal_of(request), alert_id)).data)
 
 
@@ -252,7 +254,7 @@ class ClipView(APIView):
     def get(self, request: Request, alert_id: int) -> HttpResponse:
         """Returns the MP4 or one byte range of it. With S3 storage, redirects to a short-lived link."""
         alert = alert_for(principal_of(request), alert_id)
-        return delivered(
+        return stored_file_response(
             request._request,
             alert.clip,
             content_type="video/mp4",
@@ -279,13 +281,13 @@ class ImageView(APIView):
     def get(self, request: Request, alert_id: int) -> HttpResponse:
         """Returns the JPEG. With S3 storage, redirects to a short-lived link."""
         alert = alert_for(principal_of(request), alert_id)
-        etag = pictures.entity_tag(alert.image)
+        etag = images.entity_tag(alert.image)
         if alert.image and (unchanged := get_conditional_response(request._request, etag=etag)) is not None:
             return unchanged
-        return delivered(
+        return stored_file_response(
             request._request,
             alert.image,
             content_type="image/jpeg",
             file_name=f"alert-{alert.pk}.jpg",
-            headers={"Cache-Control": pictures.CACHE_CONTROL, "ETag": etag},
+            headers={"Cache-Control": images.CACHE_CONTROL, "ETag": etag},
         )

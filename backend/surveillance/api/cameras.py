@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from surveillance.api.access import USER, USER_AND_CLUSTER_OPERATOR, principal_of, user_of
-from surveillance.api.errors import answered
+from surveillance.api.errors import translate_errors
 from surveillance.api.filters import CameraFilter
 from surveillance.api.serializers import CameraSerializer, camera_shown
 from surveillance.models import Camera
@@ -45,7 +45,7 @@ class CameraListView(ListAPIView[Camera]):
         """Creates a camera that you own. Detection runs while it is active."""
         sent = CameraSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
-        with answered():
+        with translate_errors():
             camera = camera_create(user=user_of(request), values=sent.validated_data)
         return Response(camera_shown(camera), status=201)
 
@@ -73,7 +73,7 @@ class CameraView(APIView):
     @extend_schema(summary="Delete a camera", responses={204: None})
     def delete(self, request: Request, camera_id: int) -> Response:
         """Deletes the camera with its alerts, images and clips."""
-        with answered():
+        with translate_errors():
             camera_delete(camera=camera_for(principal_of(request), camera_id, Role.ADMIN))
         return Response(status=204)
 
@@ -81,7 +81,7 @@ class CameraView(APIView):
         camera = camera_for(principal_of(request), camera_id, Role.ADMIN)
         sent = CameraSerializer(camera, data=request.data, partial=partial)
         sent.is_valid(raise_exception=True)
-        with answered():
+        with translate_errors():
             camera = camera_update(camera=camera, values=sent.validated_data, user=user_of(request)).camera
         return Response(camera_shown(camera))
 
@@ -110,6 +110,6 @@ class DeactivateView(APIView):
 
 def _set_active(request: Request, camera_id: int, *, is_active: bool) -> Response:
     camera = camera_for(principal_of(request), camera_id, Role.SITE_OPERATOR)
-    with answered():
+    with translate_errors():
         camera = camera_set_active(camera=camera, is_active=is_active).camera
     return Response(camera_shown(camera))

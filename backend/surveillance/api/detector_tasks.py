@@ -15,11 +15,11 @@ from rest_framework.views import APIView
 
 from surveillance.api.access import SENDERS, TASK_RECEIVERS, principal_of, right_of
 from surveillance.api.alert_stream import EventStreamRenderer
-from surveillance.api.errors import answered
+from surveillance.api.errors import translate_errors
 from surveillance.api.serializers import TaskResultFieldsSerializer
 from surveillance.core.validation import InvalidInputError, parse
 from surveillance.event_streams.detector_tasks import PROBER
-from surveillance.event_streams.handoff import HEADER, handed_over
+from surveillance.event_streams.handoff import HEADER, handoff_response
 from surveillance.models import DetectorTask
 from surveillance.selectors.access import camera_for
 from surveillance.services.detector_tasks import stream_of, task_claim, task_complete
@@ -51,7 +51,7 @@ class DetectorTasksView(APIView):
         """
         token = _token(request)
         hears = PROBER if scope_of(request) == Scope.PROBER else str(token.camera_id or "")
-        return handed_over("detector-tasks", right_of(request), hears, "text/event-stream")
+        return handoff_response("detector-tasks", right_of(request), hears, "text/event-stream")
 
 
 class TaskClaimView(APIView):
@@ -63,7 +63,7 @@ class TaskClaimView(APIView):
     def post(self, request: Request, task_id: Any) -> Response:
         """Returns what the task needs, including the stream's credentials. 409 if another detector has claimed it."""
         task = _task(request, task_id)
-        with answered():
+        with translate_errors():
             task_claim(task=task, token=str(_token(request).public_id), now=timezone.now())
         body = {
             "id": str(task.pk),
@@ -92,7 +92,7 @@ class TaskResultView(APIView):
         """Stores the result, with an image of a tested stream. 409 unless this token has claimed the task."""
         task = _task(request, task_id)
         data = cast("QueryDict", request.data)
-        with answered():
+        with translate_errors():
             result = _result(task, data.get("result"))
             sent = request.FILES.get("snapshot")
             task_complete(

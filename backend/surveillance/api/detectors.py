@@ -16,15 +16,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from surveillance.api.access import CLUSTER_OPERATOR, DETECTOR, SENDERS, USER_AND_SERVICES, principal_of, user_of
-from surveillance.api.errors import answered
+from surveillance.api.errors import translate_errors
+from surveillance.api.form_fields import file_of, form_fields
 from surveillance.api.serializers import (
     AlertFieldsSerializer,
     ClipFieldsSerializer,
     DetectorTokenSerializer,
     DetectorTokensSerializer,
-    PictureFieldsSerializer,
+    ImageFieldsSerializer,
 )
-from surveillance.api.submitted import file_of, submitted
 from surveillance.core.validation import InvalidInputError, parse
 from surveillance.models import Camera
 from surveillance.representations import AlertSerializer, alert_shown
@@ -32,7 +32,7 @@ from surveillance.selectors.access import camera_for, cameras_visible_to
 from surveillance.selectors.active import cached_answer
 from surveillance.selectors.cameras import CONFIGURATION_FORMAT, active_cameras, camera_list_version, configuration
 from surveillance.services.alert_intake import SentAlert, alerts_receive
-from surveillance.services.alerts import Stored, alert_replace_picture
+from surveillance.services.alerts import Stored, alert_replace_image
 from surveillance.services.clips import clip_store
 from surveillance.services.detector_tokens import detector_tokens_rotate
 from surveillance.services.heartbeats import heartbeat_record
@@ -41,7 +41,7 @@ from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.permissions import scope_of
 from vigil_apps.accounts.scopes import SERVICE_SCOPES
 from vigil_apps.web.rate_limits import require_rate
-from vigil_contracts.alert import ClipSubmission, PictureSubmission
+from vigil_contracts.alert import ClipSubmission, ImageSubmission
 from vigil_contracts.camera import CameraConfiguration
 from vigil_contracts.detector_tokens import DetectorTokenOrder
 from vigil_contracts.health import Heartbeat
@@ -133,7 +133,7 @@ class DetectorTokensView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Creates a token for each camera's detector. Earlier ones expire after ten minutes. Skips unknown ids."""
-        with answered():
+        with translate_errors():
             wanted = parse(DetectorTokenOrder, request.data)
         cameras = (
             cameras_visible_to(principal_of(request))
@@ -159,7 +159,7 @@ class HeartbeatView(APIView):
     def post(self, request: Request, camera_id: int) -> Response:
         """Stores the report. Send one every 10 s; after 30 s without one, the camera counts as not analysed."""
         camera = camera_for(principal_of(request), camera_id)
-        with answered():
+        with translate_errors():
             heartbeat = parse(Heartbeat, request.data)
         heartbeat_record(camera=camera, heartbeat=heartbeat, now=timezone.now())
         return Response(status=204)
@@ -191,18 +191,18 @@ class SendAlertView(APIView):
 
     def sent_alert(self, request: Request) -> SentAlert:
         """Read the form. Raises an API error."""
-        with answered():
-            return SentAlert(principal_of(request), submitted(request, file="image"), file_of(request, "image"))
+        with translate_errors():
+            return SentAlert(principal_of(request), form_fields(request, file="image"), file_of(request, "image"))
 
     def response_to(self, outcome: Stored | Exception) -> Response:
         """Return the response about a stored alert. Raises the API error of one that is not stored."""
         if isinstance(outcome, Stored):
             return Response(alert_shown(outcome.alert), status=201 if outcome.is_new else 200)
-        with answered():
+        with translate_errors():
             raise outcome
 
 
-class SendPictureView(APIView):
+class BetterImageView(APIView):
     """Receive better images for alerts."""
 
     scopes = {"POST": SENDERS}  # noqa: RUF012
@@ -210,19 +210,19 @@ class SendPictureView(APIView):
 
     @extend_schema(
         summary="Replace an alert's image",
-        request={"multipart/form-data": PictureFieldsSerializer},
+        request={"multipart/form-data": ImageFieldsSerializer},
         responses={200: AlertSerializer},
     )
     def post(self, request: Request) -> Response:
         """Replaces the alert's image and deletes the old one. 409 if there is no such alert."""
-        with answered():
-            submission = parse(PictureSubmission, submitted(request, file="image"))
+        with translate_errors():
+            submission = parse(ImageSubmission, form_fields(request, file="image"))
             image = file_of(request, "image")
             if image is None:
                 raise InvalidInputError({"image": ["must be sent, as a file"]})
             camera = _camera_by_name_only(request, submission.camera)
             require_rate("camera", str(camera.pk))
-            alert = alert_replace_picture(camera=camera, submission=submission, image=image, now=timezone.now())
+            alert = alert_replace_image(camera=camera, submission=submission, image=image, now=timezone.now())
         return Response(alert_shown(alert))
 
 
@@ -239,8 +239,8 @@ class SendClipView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Stores the clip of an alert exactly once: 201, or 200 if it has one. 409 if there is no such alert."""
-        with answered():
-            submission = parse(ClipSubmission, submitted(request, file="clip"))
+        with translate_errors():
+            submission = parse(ClipSubmission, form_fields(request, file="clip"))
             content = file_of(request, "clip")
             if content is None:
                 raise InvalidInputError({"clip": ["must be sent, as a file"]})

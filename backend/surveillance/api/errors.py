@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 from rest_framework.exceptions import ValidationError
 
-from surveillance.core.picture_decoder import DecoderUnavailableError
+from surveillance.core.image_decoder import DecoderUnavailableError
 from surveillance.core.validation import InvalidInputError
-from surveillance.pictures import StorageUnavailableError
+from surveillance.images import StorageUnavailableError
 from surveillance.services.alerts import UnknownEventError
 from surveillance.services.cameras import ReadOnlyCameraError
 from surveillance.services.detector_tasks import AlreadyClaimedError
@@ -15,7 +15,7 @@ from vigil_apps.web.api_errors import ConflictError, ServiceUnavailableError
 
 
 @contextmanager
-def answered() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Errors raised inside become 400 with the fields' names, 409, or 503."""
     try:
         yield

@@ -16,9 +16,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from surveillance.api.access import USER, principal_of, right_of, user_of
-from surveillance.api.errors import answered
+from surveillance.api.errors import translate_errors
 from surveillance.api.serializers import DiscoverySerializer, ProbeRequestSerializer, ProbeSerializer
-from surveillance.event_streams.handoff import handed_over
+from surveillance.event_streams.handoff import handoff_response
 from surveillance.models import Camera, DetectorTask
 from surveillance.selectors.access import camera_for
 from surveillance.services.detector_tasks import discovery_begin, probe_camera, probe_stream, tasks_expire
@@ -66,7 +66,7 @@ class LiveView(APIView):
         """
         camera = _active(request, camera_id)
         boundary = secrets.token_hex(12)
-        return handed_over(
+        return handoff_response(
             "live",
             replace(right_of(request), camera_id=camera.pk),
             f"{camera.pk}:{_pause_seconds(request)}:{boundary}",
@@ -85,7 +85,7 @@ class SnapshotView(APIView):
         """Returns a JPEG at most about one second old. 503 if none arrives, 409 if the camera is inactive."""
         camera = _active(request, camera_id)
         right = replace(right_of(request), camera_id=camera.pk)
-        return handed_over("snapshot", right, str(camera.pk), "image/jpeg")
+        return handoff_response("snapshot", right, str(camera.pk), "image/jpeg")
 
 
 class CameraProbeView(APIView):
@@ -117,7 +117,7 @@ class ProbeListView(APIView):
         sent.is_valid(raise_exception=True)
         user = user_of(request)
         require_rate("probe", f"user-{user.pk}")
-        with answered():
+        with translate_errors():
             task = probe_stream(values=sent.validated_data, user=user, now=timezone.now())
         return _accepted(task)
 

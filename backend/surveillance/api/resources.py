@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from surveillance.api.access import CLUSTER_OPERATOR, USER, principal_of, user_of
-from surveillance.api.errors import answered
+from surveillance.api.errors import translate_errors
 from surveillance.api.serializers import RegisteredResourceSerializer
 from surveillance.core.validation import InvalidInputError, parse
 from surveillance.selectors.access import camera_for
@@ -51,7 +51,7 @@ class ResourceView(APIView):
     )
     def put(self, request: Request, uid: str) -> Response:
         """Creates or updates the camera of the resource. Only the operator can change such a camera."""
-        with answered():
+        with translate_errors():
             if len(uid) > MAX_UID_LENGTH:
                 raise InvalidInputError({"uid": [f"must have {MAX_UID_LENGTH} characters or fewer"]})
             registration = parse(ResourceRegistration, request.data)
@@ -74,7 +74,7 @@ class ResourceStatesView(APIView):
     @extend_schema(summary="Report the state of resources", request=ResourceStates, responses={204: None})
     def post(self, request: Request) -> Response:
         """Stores phase, conditions, node and class of each. Send changed resources only. Skips unknown cameras."""
-        with answered():
+        with translate_errors():
             states = parse(ResourceStates, request.data)
         resource_states_record(states=states, now=timezone.now())
         return Response(status=204)

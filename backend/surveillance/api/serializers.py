@@ -150,8 +150,8 @@ def camera_shown(camera: Camera) -> dict[str, Any]:
     return _CAMERA.to_representation(camera)
 
 
-class PictureFieldsSerializer(serializers.Serializer[Any]):
-    """The fields of `send-picture/`, for the schema; `vigil_contracts.alert.PictureSubmission` validates them."""
+class ImageFieldsSerializer(serializers.Serializer[Any]):
+    """The fields of `send-picture/`, for the schema; `vigil_contracts.alert.ImageSubmission` validates them."""
 
     event_id = serializers.RegexField(r"^[A-Za-z0-9._:-]+$", min_length=8, max_length=64)
     camera = serializers.IntegerField(

@@ -47,7 +47,7 @@ def is_available() -> bool:
     return _library is not None
 
 
-def rewritten(content: bytes) -> bytes | None:
+def rewrite_jpeg(content: bytes) -> bytes | None:
     """Return the same image as a newly written JPEG; None if that is impossible for any reason.
 
     The caller has limited the image's size: it takes two bytes per sample. Releases the GIL.

@@ -27,7 +27,7 @@ class Certainty(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class ObjectPosition:
     """The position of an alert's object. `track` is the detector's name of the object, or any unique value."""
 
     alert_id: int
@@ -58,19 +58,19 @@ class RulePreview:
     certainty: Certainty
 
 
-def previews(detection: Detection, sightings: Iterable[Sighting]) -> list[RulePreview]:
+def previews(detection: Detection, sightings: Iterable[ObjectPosition]) -> list[RulePreview]:
     """Return a preview of each rule of `detection` in order; of the implicit rule if there is none."""
     in_order = sorted(sightings, key=lambda one: one.at)
-    by_track: dict[str, list[Sighting]] = {}
+    by_track: dict[str, list[ObjectPosition]] = {}
     for one in in_order:
         by_track.setdefault(one.track, []).append(one)
     objects = list(by_track.values())
     return [_preview(rule, detection, objects) for rule in detection.rules or (EVERYTHING,)]
 
 
-def _preview(rule: Rule, detection: Detection, objects: Sequence[Sequence[Sighting]]) -> RulePreview:
+def _preview(rule: Rule, detection: Detection, objects: Sequence[Sequence[ObjectPosition]]) -> RulePreview:
     zones = {zone.name: zone.points for zone in detection.zones}
-    hits: list[Sighting] = []
+    hits: list[ObjectPosition] = []
     for seen in objects:
         fitting = [one for one in seen if _concerns(rule, detection, one)]
         if isinstance(rule, LineCrossingRule):
@@ -88,7 +88,7 @@ def _preview(rule: Rule, detection: Detection, objects: Sequence[Sequence[Sighti
     return RulePreview(rule.name, tuple(one.alert_id for one in _after_cooldown(rule, hits)), certainty)
 
 
-def _concerns(rule: Rule, detection: Detection, one: Sighting) -> bool:
+def _concerns(rule: Rule, detection: Detection, one: ObjectPosition) -> bool:
     """Apply the same order as the detector: the camera's classes and confidence first, then the rule's."""
     return (
         is_named(detection.classes, one.label, one.kind)
@@ -97,13 +97,13 @@ def _concerns(rule: Rule, detection: Detection, one: Sighting) -> bool:
     )
 
 
-def _after_cooldown(rule: Rule, hits: list[Sighting]) -> list[Sighting]:
-    told: list[Sighting] = []
+def _after_cooldown(rule: Rule, hits: list[ObjectPosition]) -> list[ObjectPosition]:
+    told: list[ObjectPosition] = []
     for hit in sorted(hits, key=lambda one: one.at):
         if not told or (hit.at - told[-1].at).total_seconds() >= rule.cooldown_seconds:
             told.append(hit)
     return told
 
 
-def _crossings(rule: LineCrossingRule, seen: Sequence[Sighting]) -> list[Sighting]:
+def _crossings(rule: LineCrossingRule, seen: Sequence[ObjectPosition]) -> list[ObjectPosition]:
     return [after for before, after in pairwise(seen) if counted_crossing(rule, before.foot, after.foot)]

@@ -26,7 +26,7 @@ Application = Callable[[Any, Receive, Send], Awaitable[None]]
 _NAME = HEADER.lower().encode()
 
 
-def handed_over(kind: str, right: Right, value: str, content_type: str) -> HttpResponse:
+def handoff_response(kind: str, right: Right, value: str, content_type: str) -> HttpResponse:
     """Return a view's response that hands the stream of this kind over, valid while the right is held.
 
     `value` is for the stream handler only; clients do not see the header.

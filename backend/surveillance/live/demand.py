@@ -19,7 +19,7 @@ LAPSE_SECONDS = 6.0
 """Detectors stop sending at most this long after the last viewer has left."""
 
 
-def say(camera_ids: Iterable[int]) -> None:
+def publish_demand(camera_ids: Iterable[int]) -> None:
     """Store the demand, in this thread."""
     close_old_connections()
     try:
@@ -37,31 +37,31 @@ def say(camera_ids: Iterable[int]) -> None:
 class Demand:
     """Used by the event loop only; renews all demands in one statement every `RENEW_SECONDS`."""
 
-    def __init__(self, say: Callable[[Iterable[int]], None] = say) -> None:
-        self._say = say
-        self._wanted: set[int] = set()
+    def __init__(self, publish: Callable[[Iterable[int]], None] = publish_demand) -> None:
+        self._publish = publish
+        self._camera_ids: set[int] = set()
         self._wake = asyncio.Event()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="live-demand")
         self._task: asyncio.Task[None] | None = None
 
-    def want(self, camera_id: int) -> None:
+    def add(self, camera_id: int) -> None:
         """Add a viewer of the camera."""
-        if camera_id in self._wanted:
+        if camera_id in self._camera_ids:
             return
-        self._wanted.add(camera_id)
+        self._camera_ids.add(camera_id)
         self._wake.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
 
     def drop(self, camera_id: int) -> None:
         """Remove the camera, which has no viewer left."""
-        self._wanted.discard(camera_id)
+        self._camera_ids.discard(camera_id)
 
     async def _run(self) -> None:
-        while self._wanted:
+        while self._camera_ids:
             self._wake.clear()
             try:
-                await asyncio.get_running_loop().run_in_executor(self._executor, self._say, set(self._wanted))
+                await asyncio.get_running_loop().run_in_executor(self._executor, self._publish, set(self._camera_ids))
             except Exception as error:  # noqa: BLE001 viewers wait while the database is unavailable
                 logger.warning("could not request live frames from detectors: %s; retrying", type(error).__name__)
             try:

@@ -27,7 +27,7 @@ _PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class LiveFrame:
     """A JPEG. `taken_at`: Unix time of the detector's clock; `came_at`: this process's monotonic time."""
 
     jpeg: bytes
@@ -40,15 +40,15 @@ class Viewer:
     """A viewer of one camera."""
 
     camera_id: int
-    _newest: Picture | None = None
+    _newest: LiveFrame | None = None
     _has_come: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def offer(self, picture: Picture) -> None:
+    def offer(self, picture: LiveFrame) -> None:
         """Store the frame, replacing one that was not taken."""
         self._newest = picture
         self._has_come.set()
 
-    async def take(self) -> Picture:
+    async def take(self) -> LiveFrame:
         """Wait for a new frame and return the newest."""
         while self._newest is None:
             self._has_come.clear()
@@ -69,7 +69,7 @@ class Hub:
         )
         self._demand = demand
         self._viewers: dict[int, set[Viewer]] = defaultdict(set)
-        self._newest: dict[int, Picture] = {}
+        self._newest: dict[int, LiveFrame] = {}
         self._listeners: dict[int, asyncio.Task[None]] = {}
         self._failing = False
 
@@ -81,7 +81,7 @@ class Hub:
 
     async def publish(self, camera_id: int, jpeg: bytes, taken_at: float) -> None:
         """Deliver a frame to all viewers of the camera."""
-        self._deliver(camera_id, Picture(jpeg, taken_at, time.monotonic()))
+        self._deliver(camera_id, LiveFrame(jpeg, taken_at, time.monotonic()))
         if self._redis is None:
             return
         try:
@@ -90,7 +90,7 @@ class Hub:
         except (RedisError, OSError) as error:
             self._complain(error)
 
-    def newest(self, camera_id: int) -> Picture | None:
+    def newest(self, camera_id: int) -> LiveFrame | None:
         """Return the newest frame if it is recent enough for a snapshot."""
         picture = self._newest.get(camera_id)
         return picture if picture is not None and time.monotonic() - picture.came_at < SNAPSHOT_SECONDS else None
@@ -100,7 +100,7 @@ class Hub:
         viewer = Viewer(camera_id)
         viewers = self._viewers[camera_id]
         viewers.add(viewer)
-        self._demand.want(camera_id)
+        self._demand.add(camera_id)
         if self._redis is not None and camera_id not in self._listeners:
             self._listeners[camera_id] = asyncio.create_task(self._listen(self._redis, camera_id))
         return viewer
@@ -116,7 +116,7 @@ class Hub:
             if listener is not None:
                 listener.cancel()
 
-    def _deliver(self, camera_id: int, picture: Picture) -> None:
+    def _deliver(self, camera_id: int, picture: LiveFrame) -> None:
         for viewer in self._viewers.get(camera_id, ()):
             viewer.offer(picture)
         now = time.monotonic()
@@ -143,7 +143,7 @@ class Hub:
     def _take(self, camera_id: int, data: bytes) -> None:
         taken_at, origin = _HEADER.unpack_from(data)
         if origin != self._id:
-            self._deliver(camera_id, Picture(data[_HEADER.size :], taken_at, time.monotonic()))
+            self._deliver(camera_id, LiveFrame(data[_HEADER.size :], taken_at, time.monotonic()))
 
     def _complain(self, error: Exception) -> None:
         if not self._failing:

@@ -38,7 +38,7 @@ class FrameIntake:
         who = (hashlib.sha256(headers.get(b"authorization", b"")).digest(), int(found[1]))
         jpeg = await _body(receive)
         now = time.monotonic()
-        if self._permitted.get(who, 0.0) < now and not await self._ask(scope, send, who):
+        if self._permitted.get(who, 0.0) < now and not await self._is_permitted(scope, send, who):
             return
         if jpeg is None or jpeg[:3] != b"\xff\xd8\xff":
             await _answer(send, 400, _NO_JPEG)
@@ -46,7 +46,7 @@ class FrameIntake:
         await _answer(send, 204, b"")
         await self._hub.publish(int(found[1]), jpeg, _timestamp(headers.get(b"x-timestamp", b"")))
 
-    async def _ask(self, scope: Any, send: Send, who: tuple[bytes, int]) -> bool:
+    async def _is_permitted(self, scope: Any, send: Send, who: tuple[bytes, int]) -> bool:
         """Return whether Django permits the request; if not, Django's response is sent."""
         is_permitted = False
 

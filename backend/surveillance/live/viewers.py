@@ -6,11 +6,11 @@ import time
 from collections.abc import Awaitable, Callable
 
 from surveillance.event_streams.handoff import Stream
-from surveillance.live.hub import Hub, Picture
+from surveillance.live.hub import Hub, LiveFrame
 
 SNAPSHOT_PATIENCE_SECONDS = 5.0
 NO_PICTURE = "No frame has arrived from the camera's detector. Its health shows the reason."
-Take = Callable[[], Awaitable[Picture]]
+Take = Callable[[], Awaitable[LiveFrame]]
 
 
 class LiveStreams:
@@ -58,7 +58,7 @@ class Snapshots:
         await stream.start(content_length=length, x_timestamp=f"{picture.taken_at:.3f}")
         await stream.write(picture.jpeg)
 
-    async def _next(self, camera_id: int) -> Picture | None:
+    async def _next(self, camera_id: int) -> LiveFrame | None:
         viewer = self._hub.enter(camera_id)
         try:
             return await asyncio.wait_for(viewer.take(), SNAPSHOT_PATIENCE_SECONDS)
@@ -68,7 +68,7 @@ class Snapshots:
             self._hub.leave(viewer)
 
 
-def part(picture: Picture, boundary: str) -> bytes:
+def part(picture: LiveFrame, boundary: str) -> bytes:
     """Return one part of the response (RFC 2046, section 5.1), including the next boundary."""
     size, time_taken = len(picture.jpeg), f"{picture.taken_at:.3f}"
     head = f"Content-Type: image/jpeg\r\nContent-Length: {size}\r\nX-Timestamp: {time_taken}\r\n\r\n"

@@ -89,10 +89,10 @@ def _stored(arrivals: Sequence[Arrival], now: datetime) -> Sequence[Stored | Ref
             )
             if not connection.in_atomic_block:  # else Django would close it and lose the outer transaction
                 connection.close_if_unusable_or_obsolete()
-    return [_stored_alone(arrival, now) for arrival in arrivals]
+    return [_store_alone(arrival, now) for arrival in arrivals]
 
 
-def _stored_alone(arrival: Arrival, now: datetime) -> Stored | Refusal | DatabaseError:
+def _store_alone(arrival: Arrival, now: datetime) -> Stored | Refusal | DatabaseError:
     try:
         return alert_store(arrival, now=now)
     except (*REFUSALS, DatabaseError) as error:

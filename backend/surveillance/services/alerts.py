@@ -10,13 +10,13 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from surveillance import pictures
-from surveillance.core.picture_decoder import DecoderUnavailableError
-from surveillance.core.pictures import InvalidPictureError, clean_picture
+from surveillance import images
+from surveillance.core.clean_image import InvalidImageError, clean_image
+from surveillance.core.image_decoder import DecoderUnavailableError
 from surveillance.core.validation import InvalidInputError
 from surveillance.models import Alert, AlertComment, Camera
 from surveillance.signals import alerts_stored
-from vigil_contracts.alert import AlertSubmission, PictureSubmission
+from vigil_contracts.alert import AlertSubmission, ImageSubmission
 
 
 class UnknownEventError(Exception):
@@ -45,8 +45,8 @@ class Stored:
     is_new: bool
 
 
-Refusal = InvalidInputError | pictures.StorageUnavailableError | DecoderUnavailableError
-REFUSALS = (InvalidInputError, pictures.StorageUnavailableError, DecoderUnavailableError)
+Refusal = InvalidInputError | images.StorageUnavailableError | DecoderUnavailableError
+REFUSALS = (InvalidInputError, images.StorageUnavailableError, DecoderUnavailableError)
 _savers = ThreadPoolExecutor(4, thread_name_prefix="pictures")
 """Images of concurrent alerts are written in parallel: disks, and even more S3, handle several as fast as one."""
 
@@ -77,7 +77,7 @@ def alerts_store(*, arrivals: Sequence[Arrival], now: datetime) -> list[Stored |
     known = _known(arrivals)
     new = {arrival.event: arrival for arrival in reversed(arrivals) if arrival.event not in known}
     # Always in the same order: transactions that store the same events must not deadlock.
-    ready = dict(zip(sorted(new), _with_pictures([new[event] for event in sorted(new)], now), strict=True))
+    ready = dict(zip(sorted(new), _with_images([new[event] for event in sorted(new)], now), strict=True))
     alerts = [alert for alert in ready.values() if isinstance(alert, Alert)]
     if alerts:
         try:
@@ -87,7 +87,7 @@ def alerts_store(*, arrivals: Sequence[Arrival], now: datetime) -> list[Stored |
         except BaseException as error:
             for alert in alerts:
                 if alert.image:
-                    pictures.delete_after(error, alert.image)
+                    images.delete_after(error, alert.image)
             raise
     outcomes: list[Stored | Refusal] = []
     for arrival in arrivals:
@@ -97,7 +97,7 @@ def alerts_store(*, arrivals: Sequence[Arrival], now: datetime) -> list[Stored |
     return outcomes
 
 
-def alert_replace_picture(*, camera: Camera, submission: PictureSubmission, image: bytes, now: datetime) -> Alert:
+def alert_replace_image(*, camera: Camera, submission: ImageSubmission, image: bytes, now: datetime) -> Alert:
     """Replace the image of the event's alert; the old one is deleted after the commit. Safe to repeat.
 
     Raises UnknownEventError, or a Refusal.
@@ -106,18 +106,18 @@ def alert_replace_picture(*, camera: Camera, submission: PictureSubmission, imag
     if known is None:
         raise UnknownEventError
     content = _clean(image)
-    key = pictures.save(content, now=now)
+    key = images.save(content, now=now)
     try:
         with transaction.atomic():
             alert = Alert.objects.select_for_update().filter(pk=known.pk).first()
             if alert is None:
                 raise UnknownEventError
             if alert.image:
-                transaction.on_commit(partial(pictures.delete, alert.image), robust=True)
+                transaction.on_commit(partial(images.delete, alert.image), robust=True)
             alert.image, alert.image_bytes, alert.box = key, len(content), submission.box.model_dump()
             alert.save(update_fields=["image", "image_bytes", "box"])
     except BaseException as error:
-        pictures.delete_after(error, key)
+        images.delete_after(error, key)
         raise
     return alert
 
@@ -190,16 +190,16 @@ def _known(arrivals: Sequence[Arrival]) -> dict[tuple[int, str], Alert]:
     return known
 
 
-def _with_pictures(arrivals: Sequence[Arrival], now: datetime) -> Iterable[Alert | Refusal]:
+def _with_images(arrivals: Sequence[Arrival], now: datetime) -> Iterable[Alert | Refusal]:
     """Yield for each arrival the new row with its stored image, or the reason for a refusal."""
-    make = partial(_with_picture, now=now)
+    make = partial(_with_image, now=now)
     return map(make, arrivals) if len(arrivals) < 2 else _savers.map(make, arrivals)
 
 
-def _with_picture(arrival: Arrival, now: datetime) -> Alert | Refusal:
+def _with_image(arrival: Arrival, now: datetime) -> Alert | Refusal:
     try:
         content = _clean(arrival.image) if arrival.image is not None else b""
-        key = pictures.save(content, now=now) if content else ""
+        key = images.save(content, now=now) if content else ""
     except REFUSALS as error:
         return error
     return Alert(camera=arrival.camera, image=key, image_bytes=len(content), **_columns(arrival.submission))
@@ -207,8 +207,8 @@ def _with_picture(arrival: Arrival, now: datetime) -> Alert | Refusal:
 
 def _clean(image: bytes) -> bytes:
     try:
-        return clean_picture(image)
-    except InvalidPictureError as error:
+        return clean_image(image)
+    except InvalidImageError as error:
         raise InvalidInputError({"image": [str(error)]}) from None
 
 

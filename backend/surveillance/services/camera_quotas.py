@@ -54,7 +54,7 @@ def _check(camera: Camera, holder: Holder, before: dict[str, int], after: dict[s
     held_by = camera.user if holder is Holder.USER else camera.site
     assert held_by is not None, "cameras without a site count only for their owner"
     lock(held_by)
-    used = _used(camera, holder, grown)
+    used = _usage(camera, holder, grown)
     for things in grown:
         problem = quota_problem(
             Quota(things, holder), used=used[things] + before[things], added=after[things] - before[things]
@@ -64,7 +64,7 @@ def _check(camera: Camera, holder: Holder, before: dict[str, int], after: dict[s
             raise InvalidInputError({field: [problem]})
 
 
-def _used(camera: Camera, holder: Holder, wanted: list[str]) -> dict[str, int]:
+def _usage(camera: Camera, holder: Holder, wanted: list[str]) -> dict[str, int]:
     """Count the objects in the holder's other cameras, in one query."""
     others = Camera.objects.filter(**{f"{holder}_id": getattr(camera, f"{holder}_id")}).exclude(pk=camera.pk)
     totals = {

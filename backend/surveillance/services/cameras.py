@@ -82,7 +82,7 @@ def camera_delete(*, camera: Camera) -> None:
 def camera_write(camera: Camera, values: dict[str, Any], user: User | None) -> Change:
     """Validate and store, whoever manages the camera. Raises InvalidInputError that names the field."""
     before = {name: getattr(camera, name) for name in WRITABLE}
-    for name, value in _checked(camera, values, user).items():
+    for name, value in _validate(camera, values, user).items():
         setattr(camera, name, value)
     if camera.is_active and (camera.pk is None or not before["is_active"]):
         camera.activated_at = timezone.now()
@@ -97,7 +97,7 @@ def camera_write(camera: Camera, values: dict[str, Any], user: User | None) -> C
     return Change(camera, is_changed)
 
 
-def _checked(camera: Camera, values: dict[str, Any], user: User | None) -> dict[str, Any]:
+def _validate(camera: Camera, values: dict[str, Any], user: User | None) -> dict[str, Any]:
     checked = {name: value for name, value in values.items() if name in WRITABLE}
     if "rtsp_url" in checked:
         stored = camera.rtsp_url if camera.pk is not None and not camera.is_address_unreadable else None

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from surveillance import pictures
+from surveillance import images
 from surveillance.core.clips import InvalidClipError, check_clip
 from surveillance.core.validation import InvalidInputError
 from surveillance.models import Alert, Camera
@@ -13,7 +13,7 @@ def clip_store(*, camera: Camera, event_id: str, content: bytes, now: datetime) 
     """Store the clip of the event's alert exactly once; the first one stays.
 
     The clip is written before the row refers to it, and deleted if the commit certainly failed. Raises
-    UnknownEventError, InvalidInputError, or pictures.StorageUnavailableError.
+    UnknownEventError, InvalidInputError, or images.StorageUnavailableError.
     """
     alert = Alert.objects.filter(camera=camera, event_id=event_id).select_related("camera").first()
     if alert is None:
@@ -24,13 +24,13 @@ def clip_store(*, camera: Camera, event_id: str, content: bytes, now: datetime) 
         check_clip(content, may_have_audio=camera.detection.get("record_audio") is True)
     except InvalidClipError as error:
         raise InvalidInputError({"clip": [str(error)]}) from None
-    key = pictures.save(content, now=now, extension="mp4")
+    key = images.save(content, now=now, extension="mp4")
     try:
         is_new = Alert.objects.filter(pk=alert.pk, clip="").update(clip=key, clip_bytes=len(content)) == 1
     except BaseException as error:
-        pictures.delete_after(error, key)
+        images.delete_after(error, key)
         raise
     if not is_new:  # the same clip arrived concurrently, or the alert was deleted
-        pictures.delete(key)
+        images.delete(key)
     alert.refresh_from_db(fields=["clip"])
     return Stored(alert, is_new=is_new)

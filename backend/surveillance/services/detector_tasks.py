@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Q
 
-from surveillance.core.pictures import InvalidPictureError, clean_picture
+from surveillance.core.clean_image import InvalidImageError, clean_image
 from surveillance.core.validation import InvalidInputError, stream_url
 from surveillance.models import Camera, DetectorTask, Notice, TaskState
 from vigil_apps.audit.models import Action
@@ -114,8 +114,8 @@ def task_complete(
     values = result.model_dump(mode="json")
     values["message"] = redact(values["message"], secrets_of(stream_of(task) or "-"))
     try:
-        picture = clean_picture(snapshot) if snapshot is not None else None
-    except InvalidPictureError as error:
+        picture = clean_image(snapshot) if snapshot is not None else None
+    except InvalidImageError as error:
         raise InvalidInputError({"snapshot": [str(error)]}) from None
     mine = DetectorTask.objects.filter(pk=task.pk, state=TaskState.RUNNING, claimed_by=token)
     if not mine.update(state=TaskState.DONE, result=values, snapshot=picture, rtsp_url=""):

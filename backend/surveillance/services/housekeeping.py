@@ -15,16 +15,16 @@ EVERY: Mapping[str, timedelta] = {"retention": timedelta(minutes=10), "sweep": t
 def housekeeping_turn(*, clock: Callable[[], datetime]) -> list[str]:
     """Run the tasks that are due and not claimed by another process; return their names."""
     done = []
-    if chore_claim(name="retention", now=clock()):
+    if housekeeping_claim(name="retention", now=clock()):
         retention_apply(now=clock())
         done.append("retention")
-    if chore_claim(name="sweep", now=clock()):
+    if housekeeping_claim(name="sweep", now=clock()):
         orphans_delete(written_before=clock() - ORPHAN_AGE)
         done.append("sweep")
     return done
 
 
-def chore_claim(*, name: str, now: datetime) -> bool:
+def housekeeping_claim(*, name: str, now: datetime) -> bool:
     """Claim a due task; return whether the caller must run it.
 
     Uses one conditional UPDATE instead of a database lock, which works on every database and through PgBouncer.

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 
-from surveillance import metrics, pictures
+from surveillance import images, metrics
 from surveillance.models import Alert, Camera
 from vigil_apps.audit.models import Action
 from vigil_apps.audit.tracking import note
@@ -69,7 +69,7 @@ def retention_apply(
 
     Uses small transactions, each leaving a consistent state; files are deleted after their rows are certainly gone.
     """
-    problem = pictures.media_storage().problem()
+    problem = images.media_storage().problem()
     if problem:  # the rows would be deleted but not their files
         logger.warning("retention deletes nothing because the storage is %s", problem)
         return []
@@ -80,7 +80,7 @@ def retention_apply(
             _by_camera_space(work, camera)
         _by_disk_space(work)
     finally:
-        work.tell()
+        work.report()
     return work.deleted()
 
 
@@ -142,7 +142,7 @@ class _Work:
         """Return the deleted alerts by camera and reason."""
         return [Deleted(*key, *count) for key, count in sorted(self._counts.items())]
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """Update metrics, log and audit log: one entry for the run, not one per camera."""
         if self.dry_run or not self._counts:
             return
@@ -178,7 +178,7 @@ def _by_camera_space(work: _Work, camera: Camera) -> None:
         return
     kept = Alert.objects.filter(camera=camera.pk)
     used = (kept.aggregate(size=Sum(_SIZE))["size"] or 0) - work.would_be_freed(camera.pk)
-    left = work.delete_until(used - megabytes * MEGABYTE, _resolved(kept), Reason.CAMERA_SPACE)
+    left = work.delete_until(used - megabytes * MEGABYTE, _resolved_alerts(kept), Reason.CAMERA_SPACE)
     if left > 0:
         logger.warning(
             "a camera's images and clips exceed their limit, and the remaining alerts are not resolved",
@@ -188,12 +188,12 @@ def _by_camera_space(work: _Work, camera: Camera) -> None:
 
 def _by_disk_space(work: _Work) -> None:
     """Delete by disk space. The excess is read once per run, in case other programs fill the disk."""
-    excess = pictures.media_storage().excess_bytes(max_used_percent=settings.VIGIL_MEDIA_MAX_USED_PERCENT)
-    left = work.delete_until(excess, _resolved(Alert.objects.all()), Reason.DISK_SPACE)
+    excess = images.media_storage().excess_bytes(max_used_percent=settings.VIGIL_MEDIA_MAX_USED_PERCENT)
+    left = work.delete_until(excess, _resolved_alerts(Alert.objects.all()), Reason.DISK_SPACE)
     if left > 0:
         logger.warning("the disk is above VIGIL_MEDIA_MAX_USED_PERCENT, and the remaining alerts are not resolved")
 
 
-def _resolved(alerts: QuerySet[Alert]) -> QuerySet[Alert]:
+def _resolved_alerts(alerts: QuerySet[Alert]) -> QuerySet[Alert]:
     """Return resolved alerts with files, the oldest first; alerts without a file free no space."""
     return alerts.filter(resolved=True).exclude(image="", clip="").order_by("id")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from surveillance import metrics, pictures
+from surveillance import images, metrics
 from surveillance.models import Alert
 from surveillance.storages import StoredFile
 
@@ -36,36 +36,36 @@ def orphans_delete(*, written_before: datetime, dry_run: bool = False) -> Swept:
     They are left by processes killed between writing a file and its row, or between deleting a row and its file. Only
     files written before `written_before` are considered. Raises OSError, or one of S3's errors.
     """
-    storage = pictures.media_storage()
+    storage = images.media_storage()
     files = 0
     orphans: list[StoredFile] = []
     batch: list[StoredFile] = []
-    for file in storage.stored_files(pictures.ROOT):
+    for file in storage.stored_files(images.ROOT):
         files += 1
         if file.modified_at < written_before:
             batch.append(file)
         if len(batch) == _BATCH:
-            orphans += _unnamed(batch, dry_run=dry_run)
+            orphans += _orphaned(batch, dry_run=dry_run)
             batch = []
-    orphans += _unnamed(batch, dry_run=dry_run)
+    orphans += _orphaned(batch, dry_run=dry_run)
     if not dry_run:
-        storage.drop_empty_folders(pictures.ROOT, unchanged_since=written_before - _FOLDER_AGE)
+        storage.drop_empty_folders(images.ROOT, unchanged_since=written_before - _FOLDER_AGE)
         metrics.SWEPT_FILES.inc(len(orphans))
         if orphans:
             logger.info("deleted files that no alert refers to", extra={"files": len(orphans)})
     return Swept(files, tuple(orphans))
 
 
-def _unnamed(files: list[StoredFile], *, dry_run: bool) -> Iterator[StoredFile]:
-    named = _named([file.key for file in files])
+def _orphaned(files: list[StoredFile], *, dry_run: bool) -> Iterator[StoredFile]:
+    named = _referenced([file.key for file in files])
     for file in files:
         if file.key not in named:
             if not dry_run:
-                pictures.delete(file.key)
+                images.delete(file.key)
             yield file
 
 
-def _named(keys: list[str]) -> set[str]:
+def _referenced(keys: list[str]) -> set[str]:
     """Return the keys that rows refer to. Excludes empty keys, so that the query matches the partial indexes."""
     named = set(Alert.objects.filter(image__in=keys).exclude(image="").values_list("image", flat=True))
     return named | set(Alert.objects.filter(clip__in=keys).exclude(clip="").values_list("clip", flat=True))

@@ -49,7 +49,7 @@ class Lockout(AxesDatabaseHandler):  # type: ignore[misc]  # axes has no types
 
 def answer(request: HttpRequest, original_response: Any = None, credentials: Any = None) -> HttpResponse:
     """Return 429: as JSON below `/api/`, as a page elsewhere."""
-    return _refused(request, WORDS, int(settings.AXES_COOLOFF_TIME.total_seconds()))
+    return _refusal(request, WORDS, int(settings.AXES_COOLOFF_TIME.total_seconds()))
 
 
 def limited_attempts(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -60,13 +60,13 @@ def limited_attempts(view: Callable[..., HttpResponseBase]) -> Callable[..., Htt
         if request.method == "POST":
             wait = seconds_of_client(request)
             if wait:
-                return _refused(request, TOO_MANY_ATTEMPTS.format(seconds=wait), wait)
+                return _refusal(request, TOO_MANY_ATTEMPTS.format(seconds=wait), wait)
         return view(request, *args, **kwargs)
 
     return limited
 
 
-def _refused(request: HttpRequest, words: str, seconds: int) -> HttpResponse:
+def _refusal(request: HttpRequest, words: str, seconds: int) -> HttpResponse:
     headers = {"Retry-After": str(seconds), "Cache-Control": "no-store"}
     if request.path_info.startswith("/api/"):
         return JsonResponse({"detail": words}, status=429, headers=headers)

@@ -54,7 +54,7 @@ class AlertCard:
     """The number of alerts of its object, if it is the newest of several."""
 
     @property
-    def picture_text(self) -> str:
+    def image_text(self) -> str:
         """Return the image's description for screen readers."""
         return self.description or f"{self.kind.text}, {self.camera_name}"
 

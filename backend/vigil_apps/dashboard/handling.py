@@ -52,7 +52,7 @@ Action = Callable[..., Changes]
 def acknowledge(user: User, ids: Collection[int], *, now: datetime) -> Changes:
     """Acknowledge those of `ids` that are new and that the user may handle."""
     opened = _ids(user, ids, acknowledged=False)
-    alerts_acknowledge(alerts=_handled(user), ids=opened, user=user, now=now)
+    alerts_acknowledge(alerts=_manageable_alerts(user), ids=opened, user=user, now=now)
     return Changes(acknowledged=opened)
 
 
@@ -60,7 +60,7 @@ def acknowledge(user: User, ids: Collection[int], *, now: datetime) -> Changes:
 def resolve(user: User, ids: Collection[int], *, now: datetime) -> Changes:
     """Resolve and acknowledge the alerts."""
     opened, unresolved = _ids(user, ids, acknowledged=False), _ids(user, ids, resolved=False)
-    alerts_resolve(alerts=_handled(user), ids=unresolved, user=user, now=now)
+    alerts_resolve(alerts=_manageable_alerts(user), ids=unresolved, user=user, now=now)
     return Changes(acknowledged=opened, resolved=unresolved)
 
 
@@ -68,7 +68,7 @@ def resolve(user: User, ids: Collection[int], *, now: datetime) -> Changes:
 def judge(user: User, ids: Collection[int], *, now: datetime) -> Changes:
     """Mark the alerts as false positives and acknowledge them."""
     opened, unmarked = _ids(user, ids, acknowledged=False), _ids(user, ids, is_false_positive=False)
-    alerts_mark_false_positive(alerts=_handled(user), ids=ids, user=user, now=now)
+    alerts_mark_false_positive(alerts=_manageable_alerts(user), ids=ids, user=user, now=now)
     return Changes(acknowledged=opened, judged=unmarked)
 
 
@@ -76,14 +76,14 @@ def judge(user: User, ids: Collection[int], *, now: datetime) -> Changes:
 def clear(user: User, ids: Collection[int]) -> Changes:
     """Remove the mark."""
     marked = _ids(user, ids, is_false_positive=True)
-    alerts_unmark_false_positive(alerts=_handled(user), ids=marked)
+    alerts_unmark_false_positive(alerts=_manageable_alerts(user), ids=marked)
     return Changes(cleared=marked)
 
 
 @transaction.atomic
 def undo(user: User, changes: Changes, *, now: datetime) -> None:
     """Undo the changes that the user may undo; actions of other users stay."""
-    alerts = _handled(user)
+    alerts = _manageable_alerts(user)
     alerts_unmark_false_positive(alerts=alerts, ids=changes.judged)
     alerts_mark_false_positive(alerts=alerts, ids=changes.cleared, user=user, now=now)
     alerts_unresolve(alerts=alerts, ids=changes.resolved, user=user)
@@ -106,10 +106,10 @@ def id_of(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
 
 
-def _handled(user: User) -> QuerySet[Alert]:
+def _manageable_alerts(user: User) -> QuerySet[Alert]:
     return alerts_visible_to(Principal.of_user(user), Role.SITE_OPERATOR)
 
 
 def _ids(user: User, ids: Collection[int], **condition: bool) -> tuple[int, ...]:
-    found = _handled(user).filter(pk__in=ids, **condition).order_by("-id")
+    found = _manageable_alerts(user).filter(pk__in=ids, **condition).order_by("-id")
     return tuple(found.values_list("pk", flat=True))

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from pydantic import ValidationError
 
-from surveillance.core.rule_preview import RulePreview, Sighting, previews
+from surveillance.core.rule_preview import ObjectPosition, RulePreview, previews
 from surveillance.core.stored_detection import readable_detection
 from surveillance.core.validation import parse
 from surveillance.models import Camera
@@ -26,7 +26,7 @@ MAX_ALERTS = 1000
 class Preview:
     """The alerts that the rules would have created; `sightings` are all evaluated objects."""
 
-    sightings: list[Sighting]
+    sightings: list[ObjectPosition]
     rules: list[RulePreview]
     is_cut: bool
 
@@ -69,5 +69,5 @@ def preview_of(user: User, camera: Camera, sent: object, *, now: datetime) -> Pr
             place = Box.model_validate(box).corners
         except ValidationError:
             continue
-        sightings.append(Sighting(number, track or event, at, label, AlertType(kind), confidence, place))
+        sightings.append(ObjectPosition(number, track or event, at, label, AlertType(kind), confidence, place))
     return Preview(sightings, previews(detection, sightings), is_cut=len(rows) > MAX_ALERTS)

@@ -6,7 +6,7 @@ import io
 from django.core.cache import cache
 from PIL import Image
 
-from surveillance import pictures
+from surveillance import images
 
 SIZE_PIXELS = (480, 480)
 QUALITY = 80
@@ -29,7 +29,7 @@ def thumbnail(key: str) -> bytes | None:
     known: bytes | None = cache.get(name)
     if known is not None:
         return known
-    content = pictures.read(key)
+    content = images.read(key)
     if content is None:
         return None
     small = shrink(content)

@@ -27,7 +27,7 @@ class AlertKind:
 
 
 @dataclass(frozen=True, slots=True)
-class PhaseLook:
+class PhaseStyle:
     """Display of a phase; a smaller `trouble_rank` is more severe and sorts first."""
 
     text: Words
@@ -51,13 +51,13 @@ ALERT_KINDS: dict[AlertType, AlertKind] = {
     AlertType.OTHER: AlertKind(_("Other"), "bell", "idle"),
 }
 
-PHASE_LOOKS: dict[CameraPhase, PhaseLook] = {
-    CameraPhase.FAILED: PhaseLook(_("Failed"), "danger", 0),
-    CameraPhase.DEGRADED: PhaseLook(_("Degraded"), "warn", 1),
-    CameraPhase.PENDING: PhaseLook(_("Waiting"), "warn", 2),
-    CameraPhase.STARTING: PhaseLook(_("Starting"), "info", 3),
-    CameraPhase.STREAMING: PhaseLook(_("Streaming"), "ok", 4),
-    CameraPhase.INACTIVE: PhaseLook(_("Inactive"), "idle", 5),
+PHASE_LOOKS: dict[CameraPhase, PhaseStyle] = {
+    CameraPhase.FAILED: PhaseStyle(_("Failed"), "danger", 0),
+    CameraPhase.DEGRADED: PhaseStyle(_("Degraded"), "warn", 1),
+    CameraPhase.PENDING: PhaseStyle(_("Waiting"), "warn", 2),
+    CameraPhase.STARTING: PhaseStyle(_("Starting"), "info", 3),
+    CameraPhase.STREAMING: PhaseStyle(_("Streaming"), "ok", 4),
+    CameraPhase.INACTIVE: PhaseStyle(_("Inactive"), "idle", 5),
 }
 
 TROUBLED_PHASES = frozenset({CameraPhase.FAILED, CameraPhase.DEGRADED, CameraPhase.PENDING})

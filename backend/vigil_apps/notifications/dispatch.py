@@ -27,9 +27,9 @@ def announce_alerts(subscription_ids: Collection[int]) -> None:
     if not settings.VIGIL_REDIS_URL:
         wake.set()
         return
-    from vigil_apps.notifications.tasks import tell
+    from vigil_apps.notifications.tasks import plan
 
-    _ask_broker(lambda: tell.apply_async((list(subscription_ids),), retry=False))
+    _enqueue(lambda: plan.apply_async((list(subscription_ids),), retry=False))
 
 
 def announce_message(message_id: UUID) -> None:
@@ -39,15 +39,15 @@ def announce_message(message_id: UUID) -> None:
         return
     from vigil_apps.notifications.tasks import send
 
-    _ask_broker(lambda: send.apply_async((str(message_id),), retry=False))
+    _enqueue(lambda: send.apply_async((str(message_id),), retry=False))
 
 
-def _ask_broker(ask: Callable[[], object]) -> None:
+def _enqueue(enqueue: Callable[[], object]) -> None:
     global _broker_rests_until
     if time.monotonic() < _broker_rests_until:
         return
     try:
-        ask()
+        enqueue()
     except Exception as error:  # noqa: BLE001 the broker's client may raise anything
         logger.warning("could not wake the Celery workers: %s; they send on their next sweep", type(error).__name__)
         _broker_rests_until = time.monotonic() + BROKER_REST_SECONDS

@@ -12,7 +12,7 @@ from vigil_apps.notifications.turn import turn
 
 
 @app.task(name="notifications.tell", expires=60)  # type: ignore[untyped-decorator] # Celery has no types
-def tell(subscription_ids: list[int]) -> None:
+def plan(subscription_ids: list[int]) -> None:
     """Create messages for new alerts of these subscriptions."""
     close_old_connections()
     for message_id in messages_plan(now=timezone.now(), among=subscription_ids):

@@ -23,7 +23,7 @@ _HI_VIS: tuple[Colour, ...] = ((0.1, 0.85, 0.85), (0.08, 0.45, 0.95))
 
 
 @dataclass(frozen=True)
-class Look:
+class Appearance:
     """What a person looks like, whatever they do."""
 
     height_m: float
@@ -46,10 +46,10 @@ def _pick(rng: np.random.Generator, colours: tuple[Colour, ...]) -> Colour:
     return base[0] * shade, base[1] * shade, base[2] * shade
 
 
-def make_look(rng: np.random.Generator) -> Look:
+def make_appearance(rng: np.random.Generator) -> Appearance:
     """Random clothes and build."""
     hi_vis = bool(rng.random() < 0.12)
-    return Look(
+    return Appearance(
         height_m=float(np.clip(rng.normal(1.73, 0.1), 1.4, 1.98)),
         girth=float(rng.uniform(0.85, 1.25)),
         top=_pick(rng, _HI_VIS if hi_vis else _CLOTH),
@@ -94,7 +94,7 @@ def _pose(gait: str, phase: float) -> _Pose:
 class _Figure:
     """Puts a body together; coordinates are forward, up, left in m."""
 
-    def __init__(self, look: Look, place: Placement, pose: _Pose, back_m: float) -> None:
+    def __init__(self, look: Appearance, place: Placement, pose: _Pose, back_m: float) -> None:
         self.look, self.place, self.pose, self.back_m = look, place, pose, back_m
         tall = look.height_m
         self.hip_y = (0.53 - pose.drop) * tall
@@ -166,7 +166,9 @@ def _both_sides(x: float, y: float, z: float) -> list[_Point]:
     return [(x, y, z), (x, y, -z)]
 
 
-def person(look: Look, x: float, z: float, heading_rad: float, *, gait: str = "walk", phase: float = 0.0) -> Solid:
+def person(
+    look: Appearance, x: float, z: float, heading_rad: float, *, gait: str = "walk", phase: float = 0.0
+) -> Solid:
     """A person with the feet at (x, z), facing `heading_rad`; `phase` in radians goes through two steps in 2π."""
     back_m = -0.1 * look.height_m if gait == "crouch" else 0.0
     figure = _Figure(look, Placement(x, z, heading_rad), _pose(gait, phase), back_m)

@@ -7,7 +7,7 @@ import numpy as np
 
 from vigil_demo.scene import people, props, vehicles
 from vigil_demo.scene.background import make_yard
-from vigil_demo.scene.camera_look import make_camera_look, take_picture
+from vigil_demo.scene.camera_style import make_camera_style, render_frame
 from vigil_demo.scene.fire_smoke import draw_fire, draw_smoke, make_fire, make_smoke
 from vigil_demo.scene.light import WEATHERS, Light, make_light
 from vigil_demo.scene.render import Stage
@@ -68,7 +68,7 @@ def _props(
 def _random_person(rng: np.random.Generator, x: float, z: float) -> Solid:
     gait = str(rng.choice(people.GAITS, p=[0.62, 0.2, 0.12, 0.06]))
     return people.person(
-        people.make_look(rng), x, z, rng.uniform(0, 2 * math.pi), gait=gait, phase=rng.uniform(0, 2 * math.pi)
+        people.make_appearance(rng), x, z, rng.uniform(0, 2 * math.pi), gait=gait, phase=rng.uniform(0, 2 * math.pi)
     )
 
 
@@ -85,7 +85,7 @@ def _contents(
     for _ in range(int(rng.choice([0, 1, 2, 3], p=[0.35, 0.35, 0.2, 0.1]))):
         point = _free_point(rng, view, farthest_m, taken, 1.7)
         if point is not None:
-            look = vehicles.make_look(rng)
+            look = vehicles.make_appearance(rng)
             heading, lit = rng.uniform(0, 2 * math.pi), bool(rng.random() < 0.3)
             contents.solids.append(vehicles.vehicle(look, *point, heading, rolled_m=rng.uniform(0, 3), lights=lit))
     for _ in range(int(rng.choice([0, 1, 2, 3, 4], p=[0.22, 0.3, 0.24, 0.14, 0.1]))):
@@ -137,4 +137,4 @@ def stills(seed: int, number: int) -> Iterator[Picture]:
     stage = Stage(view, yard, light, _props(rng, view, farthest, fixed))
     for _ in range(number):
         scene, truths = stage.render(_contents(rng, view, farthest, fixed.copy(), light))
-        yield Picture(take_picture(scene, make_camera_look(rng, light.weather), light.rain, rng), truths)
+        yield Picture(render_frame(scene, make_camera_style(rng, light.weather), light.rain, rng), truths)

@@ -11,7 +11,7 @@ import numpy as np
 
 from vigil_demo.scene import people, props, vehicles
 from vigil_demo.scene.background import Opening, Yard, make_yard
-from vigil_demo.scene.camera_look import CameraLook, take_picture
+from vigil_demo.scene.camera_style import CameraStyle, render_frame
 from vigil_demo.scene.fire_smoke import Fire, Smoke, draw_fire, draw_smoke
 from vigil_demo.scene.light import Light
 from vigil_demo.scene.render import Stage
@@ -36,7 +36,7 @@ _LIGHT = Light(
     fog_per_m=0.0015,
     rain=0.0,
 )
-_LOOK = CameraLook(gain=(0.98, 0.99, 1.0), vignette=0.14, blur_px=0.35, noise=0.008, lettering="DEMO YARD")
+_LOOK = CameraStyle(gain=(0.98, 0.99, 1.0), vignette=0.14, blur_px=0.35, noise=0.008, lettering="DEMO YARD")
 
 _BARREL = (3.3, 12.2)
 _FIRE_SECONDS = (48.0, 62.0)
@@ -134,11 +134,15 @@ class Story:
     def __init__(self) -> None:
         self._stage = Stage(_VIEW, _yard(), _LIGHT, _props(), background_supersample=2)
         self._people = {
-            number: people.make_look(np.random.default_rng([STORY_SEED, 6, number])) for number, _, _ in _WALKERS
+            number: people.make_appearance(np.random.default_rng([STORY_SEED, 6, number]))
+            for number, _, _ in _WALKERS
         }
         self._cars = tuple(
             replace(
-                vehicles.make_look(np.random.default_rng([STORY_SEED, 7]), kind), paint=paint, scale=1.0, stripe=None
+                vehicles.make_appearance(np.random.default_rng([STORY_SEED, 7]), kind),
+                paint=paint,
+                scale=1.0,
+                stripe=None,
             )
             for kind, paint, _ in _DRIVERS
         )
@@ -148,18 +152,18 @@ class Story:
         """(width, height) in pixels."""
         return _VIEW.width, _VIEW.height
 
-    def picture(self, seconds: float) -> Picture:
+    def frame(self, seconds: float) -> Picture:
         """The picture at a moment of the round, 0 ≤ seconds < `DURATION_SECONDS`."""
         if not 0 <= seconds < DURATION_SECONDS:
             raise ValueError(f"seconds: must be from 0 up to and without {DURATION_SECONDS}, is {seconds}")
         scene, truths = self._stage.render(self._contents(seconds))
         grain = np.random.default_rng([STORY_SEED, 8, round(seconds * 1000)])
-        return Picture(take_picture(scene, _LOOK, 0.0, grain), truths)
+        return Picture(render_frame(scene, _LOOK, 0.0, grain), truths)
 
-    def pictures(self, frames_per_second: int) -> Iterator[Picture]:
+    def frames(self, frames_per_second: int) -> Iterator[Picture]:
         """One whole round."""
         for number in range(round(DURATION_SECONDS * frames_per_second)):
-            yield self.picture(number / frames_per_second)
+            yield self.frame(number / frames_per_second)
 
     def _contents(self, seconds: float) -> Contents:
         contents = Contents()
@@ -177,7 +181,7 @@ class Story:
         return contents
 
     @staticmethod
-    def _walker(look: people.Look, gait: str, place: Whereabouts, seconds: float) -> Solid:
+    def _walker(look: people.Appearance, gait: str, place: Whereabouts, seconds: float) -> Solid:
         if place.speed_m_s < 0.1:
             return people.person(look, place.x, place.z, place.heading_rad, gait="stand", phase=seconds)
         phase = people.stride_phase(place.travelled_m, look.height_m, running=gait == "run")

@@ -73,7 +73,7 @@ _BODIES: dict[str, _Body] = {
 
 
 @dataclass(frozen=True)
-class Look:
+class Appearance:
     """Kind and paint of a vehicle."""
 
     kind: str
@@ -83,12 +83,12 @@ class Look:
     stripe: Colour | None
 
 
-def make_look(rng: np.random.Generator, kind: str | None = None) -> Look:
+def make_appearance(rng: np.random.Generator, kind: str | None = None) -> Appearance:
     """A random vehicle."""
     base = _PAINT[int(rng.integers(len(_PAINT)))]
     shade = rng.uniform(0.85, 1.08)
     cargo = _PAINT[int(rng.choice([0, 0, 1, 4, 8]))]
-    return Look(
+    return Appearance(
         kind or KINDS[int(rng.choice(len(KINDS), p=[0.24, 0.22, 0.18, 0.2, 0.08, 0.08]))],
         (base[0] * shade, base[1] * shade, base[2] * shade),
         float(rng.uniform(0.94, 1.06)),
@@ -98,7 +98,7 @@ def make_look(rng: np.random.Generator, kind: str | None = None) -> Look:
 
 
 def vehicle(
-    look: Look, x: float, z: float, heading_rad: float, *, rolled_m: float = 0.0, lights: bool = False
+    look: Appearance, x: float, z: float, heading_rad: float, *, rolled_m: float = 0.0, lights: bool = False
 ) -> Solid:
     """A vehicle with its centre over (x, z). `rolled_m` is the way it has gone, which turns its wheels."""
     place = Placement(x, z, heading_rad)
@@ -132,7 +132,7 @@ def _scaled(outline: Outline, scale: float) -> list[tuple[float, float]]:
     return [(x * scale, y * scale) for x, y in outline]
 
 
-def _cabin(place: Placement, cabin: Outline, half: float, look: Look) -> list[Primitive]:
+def _cabin(place: Placement, cabin: Outline, half: float, look: Appearance) -> list[Primitive]:
     low, high = cabin[0][1], cabin[1][1]
     parts: list[Primitive] = [
         *extrusion(place, cabin, half * 0.95, half * 0.74, [_GLASS, look.paint, _GLASS, look.paint], look.paint, 1)
@@ -153,7 +153,7 @@ def _cabin(place: Placement, cabin: Outline, half: float, look: Look) -> list[Pr
     return parts
 
 
-def _lorry_boxes(place: Placement, half: float, look: Look) -> list[Primitive]:
+def _lorry_boxes(place: Placement, half: float, look: Appearance) -> list[Primitive]:
     cab = [(1.7, 0.6), (1.7, 2.3), (2.9, 2.3), (3.25, 1.5), (3.3, 0.6)]
     window = [(2.0, 1.45), (2.9, 1.45), (2.8, 2.1), (2.0, 2.1)]
     box = [(-3.3, 0.95), (-3.3, 2.9), (1.55, 2.9), (1.55, 0.95)]
@@ -167,7 +167,7 @@ def _lorry_boxes(place: Placement, half: float, look: Look) -> list[Primitive]:
     ]  # fmt: skip
 
 
-def _sides(place: Placement, body: _Body, half: float, look: Look) -> list[Primitive]:
+def _sides(place: Placement, body: _Body, half: float, look: Appearance) -> list[Primitive]:
     parts: list[Primitive] = []
     length = body.length_m * look.scale
     for sign in (1.0, -1.0):
@@ -227,7 +227,7 @@ def _wheels(place: Placement, body: _Body, half: float, scale: float, rolled_m: 
     return parts  # fmt: skip
 
 
-def _ends(place: Placement, body: _Body, half: float, look: Look, *, lights: bool) -> list[Primitive]:
+def _ends(place: Placement, body: _Body, half: float, look: Appearance, *, lights: bool) -> list[Primitive]:
     parts: list[Primitive] = []
     front, low = body.length_m * look.scale / 2 + 0.01, 0.55 if look.kind != "lorry" else 0.7
     for end, colour in ((front, (0.8, 0.9, 0.95)), (-front, (0.1, 0.08, 0.55))):

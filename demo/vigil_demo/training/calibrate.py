@@ -47,7 +47,7 @@ def calibrate(weights: Path, target: Path, confidences: Sequence[float]) -> Path
     return target
 
 
-def measured_confidences(model_path: Path, pictures: Iterable[Picture]) -> list[float]:
+def measure_confidences(model_path: Path, pictures: Iterable[Picture]) -> list[float]:
     """`best_confidence` of each class for an exported model, on validation pictures."""
     from cctv.detectors.loader import load_model
     from vigil_demo.training.evaluate import detect

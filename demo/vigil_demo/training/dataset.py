@@ -36,7 +36,7 @@ def label_lines(truths: tuple[Truth, ...]) -> str:
     return "\n".join(lines) + ("\n" if lines else "")
 
 
-def pictures_of(seed: int, number: int) -> list[Picture]:
+def rendered_frames(seed: int, number: int) -> list[Picture]:
     """The pictures of one seed; a share of them as H.264 leaves them."""
     rng = np.random.default_rng([seed, 3])
     result = []
@@ -51,7 +51,7 @@ def _render(job: _Job) -> int:
     cv2.setNumThreads(1)
     if (job.folder / "labels" / job.split / f"{job.seed:07d}-{job.pictures - 1}.txt").exists():
         return job.pictures  # rendered by a run that was broken off: the seed alone decides what is in it
-    for number, picture in enumerate(pictures_of(job.seed, job.pictures)):
+    for number, picture in enumerate(rendered_frames(job.seed, job.pictures)):
         name = f"{job.seed:07d}-{number}"
         target = job.folder / "images" / job.split / f"{name}.jpg"
         written = cv2.imwrite(str(target), picture.image, [cv2.IMWRITE_JPEG_QUALITY, 97])

@@ -13,7 +13,7 @@ from cctv.common.frame import Frame
 from cctv.detectors.loader import load_model
 from cctv.detectors.model import Model
 from vigil_demo.scene.types import LABELS, ByteArray, Picture, Truth
-from vigil_demo.training.dataset import FIRST_SEED, PICTURES_PER_YARD, pictures_of
+from vigil_demo.training.dataset import FIRST_SEED, PICTURES_PER_YARD, rendered_frames
 from vigil_demo.training.metrics import Detection, Figures, figures
 from vigil_demo.yard_clip import read_truths
 
@@ -49,13 +49,13 @@ def detect(model: Model, image: ByteArray) -> list[Detection]:
     return detections
 
 
-def held_out_pictures(yards: int, first_seed: int = FIRST_SEED["test"]) -> Iterable[Picture]:
+def held_out_frames(yards: int, first_seed: int = FIRST_SEED["test"]) -> Iterable[Picture]:
     """Pictures of yards, lights and cameras that no training has seen."""
     for seed in range(first_seed, first_seed + yards):
-        yield from pictures_of(seed, PICTURES_PER_YARD)
+        yield from rendered_frames(seed, PICTURES_PER_YARD)
 
 
-def story_pictures(clip: Path, every: int = 1) -> Iterable[Picture]:
+def story_frames(clip: Path, every: int = 1) -> Iterable[Picture]:
     """The demo clip's pictures as a viewer decodes them, with their truths; each `every`th."""
     truths = read_truths(clip)
     with av.open(str(clip)) as container:

@@ -161,7 +161,7 @@ def _decode(audio_format: AudioFormat, packets: list[AudioPacket]) -> list[_Deco
     for packet in packets:
         with contextlib.suppress(*_LIBAV_ERRORS):
             frames = context.decode(av.Packet(packet.data))
-            parts = [part.to_ndarray() for frame in frames for part in resampler.resample(_untimed(frame))]
+            parts = [part.to_ndarray() for frame in frames for part in resampler.resample(_without_pts(frame))]
             if parts:
                 joined = np.concatenate(parts, axis=1, dtype=np.float32)
                 decoded.append(_Decoded(packet, joined, sum(one.samples / one.sample_rate for one in frames)))
@@ -170,7 +170,7 @@ def _decode(audio_format: AudioFormat, packets: list[AudioPacket]) -> list[_Deco
     return decoded
 
 
-def _untimed(frame: av.AudioFrame) -> av.AudioFrame:
+def _without_pts(frame: av.AudioFrame) -> av.AudioFrame:
     frame.pts = None  # packets are decoded one by one: the resampler is to keep no count of time
     return frame
 

@@ -51,7 +51,7 @@ def mux(
     if codec == "h264":
         kept = without_lost_references(kept)
     headers = kept[0].headers
-    audio = make_audio(_shown(kept), _shown_seconds(kept)) if make_audio is not None else None
+    audio = make_audio(_shown_packets(kept), _shown_seconds(kept)) if make_audio is not None else None
     entries = _CHANGING_SAMPLE_ENTRIES if any(one.headers is not headers for one in kept) else SAMPLE_ENTRIES
     output_file = io.BytesIO()
     count = len(kept) + (len(audio.packets) if audio is not None else 0)
@@ -139,7 +139,7 @@ def _seconds(packets: list[Packet]) -> float:
     return sum(_distance(former, packet) for former, packet in pairwise(packets))
 
 
-def _shown(packets: list[Packet]) -> list[ShownPacket]:
+def _shown_packets(packets: list[Packet]) -> list[ShownPacket]:
     times, delays = _timeline(packets)
     return [
         ShownPacket(float((at - delays[0] + delay) * _TIME_BASE), packet)

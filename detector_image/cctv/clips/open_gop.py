@@ -134,7 +134,7 @@ class _Start:
         slices = [(unit, self._parameters.slice_of(unit)) for unit in units if _kind(unit) == _SLICE]
         if slices:
             self._count(slices[0][1])
-        rewritten = iter([self._rewritten(unit, header) for unit, header in slices])
+        rewritten = iter([self._rewrite(unit, header) for unit, header in slices])
         return b"".join(_START_CODE + (next(rewritten) if _kind(unit) == _SLICE else unit) for unit in units)
 
     def _count(self, header: _Slice) -> None:
@@ -143,7 +143,7 @@ class _Start:
         number = header.frame_num - self._first
         self._newest += (number - self._newest) % (1 << header.frame_num_bits)
 
-    def _rewritten(self, unit: bytes, header: _Slice) -> bytes:
+    def _rewrite(self, unit: bytes, header: _Slice) -> bytes:
         payload = BitReader(unit[1:]).bytes
         kept = tuple(one for one in header.forgets if one < self._newest)  # the first frame is number 0
         number = self._newest % (1 << header.frame_num_bits)

@@ -1,9 +1,9 @@
-"""An alert's clip: the seconds before and after it, cut from the stream's own packets without encoding anything.
+"""Cut the clip of an alert, the seconds before and after it, from the stream's own packets without re-encoding.
 
-The packets of the last seconds are kept as they came, in groups (a keyframe and all that needs it), so that a clip
-always begins with a picture that can be decoded. All of it happens in the reading thread; only `want` is called from
-another. Memory is bounded: where the packets around an event take more than `ClipLimits.max_bytes`, its clip is
-shorter, with the event inside.
+The packets of the last seconds are kept as received, in groups of pictures (a keyframe and the frames that need it), so
+that each clip starts with a decodable frame. Everything runs in the reading thread; only `request` may be called from
+another one. Memory is bounded: if the packets around an event take more than `ClipLimits.max_bytes`, the clip is
+shorter but still contains the event.
 """
 
 import threading
@@ -72,13 +72,13 @@ class ClipLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Request:
     event_id: str
     happened_at: float
 
 
 class ClipRecorder:
-    """One camera's clips, over all its connections. `want` from any thread; a `Recording` for each connection."""
+    """One camera's clips, over all its connections. `request` from any thread; a `Recording` for each connection."""
 
     def __init__(
         self,
@@ -92,22 +92,22 @@ class ClipRecorder:
         self._audio_refused_at = float("-inf")
         self.log = camera_logger(camera_id)
         self._lock = threading.Lock()
-        self._wanted: list[_Wanted] = []
+        self._wanted: list[_Request] = []
 
-    def want(self, event_id: str, happened_at: float) -> None:
+    def request(self, event_id: str, happened_at: float) -> None:
         """Ask for an alert's clip. `happened_at`: when its frame was received, by the monotonic clock."""
         if not self.limits.is_on:
             return
         for _ in self.before(happened_at - self.limits.seconds_after - _PATIENCE_SECONDS):
             self.on_outcome(ClipOutcome.MISSING)  # no connection has taken them: the stream is MJPEG, or away
         with self._lock:
-            self._wanted.append(_Wanted(event_id, happened_at))
+            self._wanted.append(_Request(event_id, happened_at))
 
-    def due(self, received_until: float) -> list[_Wanted]:
+    def due(self, received_until: float) -> list[_Request]:
         """Take those whose last packet has come."""
         return self.before(received_until - self.limits.seconds_after)
 
-    def before(self, happened_until: float) -> list[_Wanted]:
+    def before(self, happened_until: float) -> list[_Request]:
         """Take those whose events happened by then."""
         with self._lock:
             due = [one for one in self._wanted if one.happened_at <= happened_until]
@@ -222,7 +222,7 @@ class Recording:
         self._buffer.drop_oldest()
         self._dropped_until = now if begins_at is None else begins_at
 
-    def _make(self, wanted: _Wanted, *, is_early: bool = False) -> None:
+    def _make(self, wanted: _Request, *, is_early: bool = False) -> None:
         """Make a clip. One that cannot be made is logged and counted: its alert was sent long ago."""
         recorder, limits = self._recorder, self._recorder.limits
         first, last = wanted.happened_at - limits.seconds_before, wanted.happened_at + limits.seconds_after
@@ -232,7 +232,7 @@ class Recording:
             self._miss(wanted, self._missing_problem(wanted))
             return
         try:
-            content, seconds = self._muxed(packets)
+            content, seconds = self._mux(packets)
             recorder.on_clip(self._submission(wanted, packets[0].received_at, seconds), content)
         except (av.error.FFmpegError, ValueError, OSError) as error:
             self._miss(wanted, type(error).__name__)
@@ -249,7 +249,7 @@ class Recording:
         else:
             recorder.on_outcome(ClipOutcome.COMPLETE)
 
-    def _muxed(self, packets: list[Packet]) -> tuple[bytes, float]:
+    def _mux(self, packets: list[Packet]) -> tuple[bytes, float]:
         """Return the MP4 and its duration in seconds; without audio where that is what fails."""
         audio = self._audio
         if audio is None:
@@ -265,11 +265,11 @@ class Recording:
             self._recorder.report_audio(str(error) if isinstance(error, AudioError) else type(error).__name__)
             return made
 
-    def _miss(self, wanted: _Wanted, problem: str) -> None:
+    def _miss(self, wanted: _Request, problem: str) -> None:
         self._recorder.on_outcome(ClipOutcome.MISSING)
         self._recorder.log.warning("no clip for event %s: %s", wanted.event_id, problem)
 
-    def _missing_problem(self, wanted: _Wanted) -> str:
+    def _missing_problem(self, wanted: _Request) -> str:
         if not self._sets.is_complete:
             return "the camera has sent no parameter sets (SPS, PPS); restart the camera if this persists"
         if self._dropped_until > wanted.happened_at - self._recorder.limits.seconds_before:
@@ -282,7 +282,7 @@ class Recording:
             " lower the bit rate, set a keyframe every 1 or 2 s, or raise the limit"
         )
 
-    def _submission(self, wanted: _Wanted, received_at: float, seconds: float) -> ClipSubmission:
+    def _submission(self, wanted: _Request, received_at: float, seconds: float) -> ClipSubmission:
         began = datetime.fromtimestamp(time.time() - (time.monotonic() - received_at), UTC)
         return ClipSubmission(
             event_id=wanted.event_id,

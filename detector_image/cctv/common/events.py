@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vigil_contracts import alert
-from vigil_contracts.alert import AlertSubmission, PictureSubmission
+from vigil_contracts.alert import AlertSubmission, ImageSubmission
 from vigil_contracts.geometry import Box
 from vigil_contracts.names import AlertType
 
@@ -50,16 +50,16 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class EventPicture:
+class EventImage:
     """A better image for an event that was already sent."""
 
     event_id: str
     box: Box
     snapshot_jpeg: bytes
 
-    def to_submission(self, camera_id: int) -> PictureSubmission:
+    def to_submission(self, camera_id: int) -> ImageSubmission:
         """Return the fields as the API expects them; the image is sent separately."""
-        return PictureSubmission(event_id=self.event_id, camera=camera_id, box=alert.Box.of(self.box))
+        return ImageSubmission(event_id=self.event_id, camera=camera_id, box=alert.Box.of(self.box))
 
 
 def new_event_id() -> str:

@@ -44,7 +44,7 @@ class LiveView:
         """Return whether someone watches the camera."""
         return time.monotonic() < self._until
 
-    def look(self, seconds: float) -> None:
+    def request(self, seconds: float) -> None:
         """Send frames for the next `seconds`; callable from any thread."""
         with self._lock:
             if self._is_ended:

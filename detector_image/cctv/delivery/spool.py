@@ -33,11 +33,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from vigil_contracts.alert import NEW_FIELDS, AlertSubmission, ClipSubmission, PictureSubmission
+from vigil_contracts.alert import NEW_FIELDS, AlertSubmission, ClipSubmission, ImageSubmission
 
-Submission = AlertSubmission | PictureSubmission | ClipSubmission
+Submission = AlertSubmission | ImageSubmission | ClipSubmission
 
-_KINDS: dict[str, type[Submission]] = {"alert": AlertSubmission, "picture": PictureSubmission, "clip": ClipSubmission}
+_KINDS: dict[str, type[Submission]] = {"alert": AlertSubmission, "picture": ImageSubmission, "clip": ClipSubmission}
 """Maps a kind to the file's suffix and the key in its header."""
 _SUFFIXES = frozenset(f".{kind}" for kind in _KINDS)
 _DEAD_SHARE = 10

@@ -81,7 +81,7 @@ def is_built_for(capability: tuple[int, int], architectures: Sequence[str]) -> b
     return False
 
 
-def look_at_cuda(torch: Any, device: str, dev: Path = Path("/dev")) -> CudaFacts:
+def probe_cuda(torch: Any, device: str, dev: Path = Path("/dev")) -> CudaFacts:
     """Ask torch, and try a computation. It never raises."""
     built_for = torch.version.cuda or getattr(torch.version, "hip", None)
     has_files = any((dev / name).exists() for name in _DEVICE_FILES)
@@ -97,10 +97,12 @@ def look_at_cuda(torch: Any, device: str, dev: Path = Path("/dev")) -> CudaFacts
     if index >= count:
         return CudaFacts(built_for, count=count)
     capability = None if is_rocm else tuple(torch.cuda.get_device_capability(index))
-    return CudaFacts(built_for, True, "", count, capability, torch.cuda.get_arch_list(), _tried(torch, index))
+    return CudaFacts(
+        built_for, True, "", count, capability, torch.cuda.get_arch_list(), _computation_problem(torch, index)
+    )
 
 
-def _tried(torch: Any, index: int) -> str:
+def _computation_problem(torch: Any, index: int) -> str:
     try:
         torch.ones(8, device=f"cuda:{index}").sum().item()
     except Exception as error:  # noqa: BLE001 - likewise

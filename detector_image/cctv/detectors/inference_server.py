@@ -79,7 +79,7 @@ class InferenceServer:
         """Raises `ModelUnavailableError` unless the model is loaded and can be asked."""
         answer = self._send("GET", f"/v2/models/{quote(name, safe='')}/ready")
         if answer.status_code != httpx.codes.OK:
-            raise ModelUnavailableError(f"{name} is not ready on {self.url}: {_words(answer)}")
+            raise ModelUnavailableError(f"{name} is not ready on {self.url}: {_server_error(answer)}")
 
     def infer(
         self, name: str, inputs: Sequence[tuple[Tensor, npt.NDArray[Any]]], wanted: Sequence[str]
@@ -103,7 +103,7 @@ class InferenceServer:
         path = f"/v2/models/{quote(name, safe='')}/infer"
         answer = self._send("POST", path, content=b"".join((head, *parts)), headers=headers)
         if answer.status_code != httpx.codes.OK:
-            raise ModelUnavailableError(f"{name} fails on {self.url}: {_words(answer)}")
+            raise ModelUnavailableError(f"{name} fails on {self.url}: {_server_error(answer)}")
         try:
             outputs = _outputs(answer)
             return {output: outputs[output] for output in wanted}
@@ -119,9 +119,11 @@ class InferenceServer:
     def _describe(self, path: str, name: str) -> dict[str, Any]:
         answer = self._send("GET", path)
         if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-            raise ModelUnavailableError(f"{name}: {self.url} answers {answer.status_code}: {_words(answer)}")
+            raise ModelUnavailableError(f"{name}: {self.url} answers {answer.status_code}: {_server_error(answer)}")
         if answer.status_code != httpx.codes.OK:
-            raise ModelInvalidError(f"{name}: the inference server {self.url} has no such model: {_words(answer)}")
+            raise ModelInvalidError(
+                f"{name}: the inference server {self.url} has no such model: {_server_error(answer)}"
+            )
         try:
             found = answer.json()
         except ValueError:
@@ -164,7 +166,7 @@ def _outputs(answer: httpx.Response) -> dict[str, npt.NDArray[np.float32]]:
     return found
 
 
-def _words(answer: httpx.Response) -> str:
+def _server_error(answer: httpx.Response) -> str:
     """The server's own, as `{"error": "…"}`, on one line; the status where it says nothing."""
     try:
         words = str(answer.json()["error"])

@@ -78,7 +78,7 @@ def make_int8(network: Path, jpegs: Sequence[bytes], limits: Limits, rest: float
     _remove_leftovers(network.parent)
     work = Path(tempfile.mkdtemp(prefix=".int8-", dir=network.parent))
     try:
-        verdict = _made(network, [_image(jpeg) for jpeg in jpegs], limits, rest, work / "network.xml")
+        verdict = _make(network, [_image(jpeg) for jpeg in jpegs], limits, rest, work / "network.xml")
         if verdict.accepted is None:
             return verdict
         if not verdict.accepted:
@@ -100,7 +100,7 @@ def _remove_leftovers(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _made(network: Path, images: list[Image], limits: Limits, rest: float, target: Path) -> Verdict:
+def _make(network: Path, images: list[Image], limits: Limits, rest: float, target: Path) -> Verdict:
     core = ov.Core()
     processor = processor_name(core)
     calibration = [image for number, image in enumerate(images) if number % HELD_BACK]
@@ -112,7 +112,7 @@ def _made(network: Path, images: list[Image], limits: Limits, rest: float, targe
         return Verdict(False, problem, processor, round(cost, 3))
     _quantise(core, network, calibration, rest, target)
     after = OpenVinoModel(target)
-    pairs = ((before.detect(frame), after.detect(frame)) for frame in _resting(held_back, rest))
+    pairs = ((before.detect(frame), after.detect(frame)) for frame in _with_pauses(held_back, rest))
     return judge(compare(pairs, COUNTED_CONFIDENCE), cost, limits, processor)
 
 
@@ -127,13 +127,13 @@ def _quantise(core: ov.Core, network: Path, images: Sequence[Image], rest: float
     parts = []
     for size, group in groups.items():
         model = with_input_size(read_network(core, network), size)
-        inputs = _resting((_pad(image, size) for image in group), rest)
+        inputs = _with_pauses((_pad(image, size) for image in group), rest)
         parts.append(int8_network.input_ranges(core, model, inputs))
     int8_network.quantise(read.model, int8_network.mean_ranges(parts))
     ov.save_model(read.model, target, compress_to_fp16=False)
 
 
-def _resting(images: Iterable[Any], rest: float) -> Iterator[Any]:
+def _with_pauses(images: Iterable[Any], rest: float) -> Iterator[Any]:
     """The images; sleeps after the work on each, as long as that took, times `rest`."""
     for image in images:
         began = time.monotonic()

@@ -66,7 +66,7 @@ class Models:
         with self._lock:
             if wanted not in self._loaded:
                 try:
-                    self._loaded[wanted] = self._warmed_up(*wanted)
+                    self._loaded[wanted] = self._warm_up(*wanted)
                 except ModelInvalidError as error:
                     if self._server is None and not self._is_known(wanted[0]):
                         error.shown = NOT_USABLE.format(name=wanted[0])
@@ -90,7 +90,7 @@ class Models:
             if self._server is not None:
                 self._server.close()
 
-    def _warmed_up(self, name: str, prompts: tuple[str, ...]) -> Model:
+    def _warm_up(self, name: str, prompts: tuple[str, ...]) -> Model:
         """A loaded model that has worked once: the first use is slow, for the runtime prepares its network then.
 
         Whoever passes the camera meanwhile would be missed, so it is done before a stream is opened.

@@ -18,7 +18,7 @@ from cctv.detectors.openvino_resize import STRIDE, Size, is_resizable, set_input
 
 _USUAL_SIDE_PX = 640
 
-__all__ = ["STRIDE", "Network", "last_words", "read_network", "resize", "with_input_size"]
+__all__ = ["STRIDE", "Network", "last_line", "read_network", "resize", "with_input_size"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ def read_network(core: ov.Core, path: Path) -> Network:
     try:
         model = core.read_model(path)
     except RuntimeError as error:
-        raise ModelInvalidError(f"{path}: OpenVINO cannot read it: {last_words(error)}") from error
-    metadata = read_metadata(path, _embedded(model))
+        raise ModelInvalidError(f"{path}: OpenVINO cannot read it: {last_line(error)}") from error
+    metadata = read_metadata(path, _embedded_texts(model))
     image = _image_input(path, model)
     shape = image.get_partial_shape()
     takes_any = shape[2].is_dynamic or shape[3].is_dynamic
@@ -54,8 +54,8 @@ def read_network(core: ov.Core, path: Path) -> Network:
     try:
         _fix_shapes(model, image, size)
     except RuntimeError as error:
-        raise ModelInvalidError(f"{path}: takes no image of {size[0]}x{size[1]}: {last_words(error)}") from error
-    info = NetworkInfo(_described(model.inputs), _described(model.outputs), metadata)
+        raise ModelInvalidError(f"{path}: takes no image of {size[0]}x{size[1]}: {last_line(error)}") from error
+    info = NetworkInfo(_describe(model.inputs), _describe(model.outputs), metadata)
     try:
         head = recognise(info)
     except ModelInvalidError as error:
@@ -88,7 +88,7 @@ def with_input_size(network: Network, size: Size) -> ov.Model:
     return steps.build()
 
 
-def last_words(error: RuntimeError) -> str:
+def last_line(error: RuntimeError) -> str:
     """The line of OpenVINO's long messages that says what is wrong."""
     lines = str(error).strip().splitlines()
     return lines[-1].strip() if lines else type(error).__name__
@@ -127,7 +127,7 @@ def _fix_shapes(model: ov.Model, image: Any, size: Size) -> None:
         model.reshape(shapes)
 
 
-def _described(tensors: Sequence[Any]) -> tuple[TensorInfo, ...]:
+def _describe(tensors: Sequence[Any]) -> tuple[TensorInfo, ...]:
     return tuple(
         TensorInfo(
             tensor.get_any_name() if tensor.get_names() else f"output{number}",
@@ -151,7 +151,7 @@ def _set_constants(model: ov.Model, head: Head) -> None:
     model.validate_nodes_and_infer_types()
 
 
-def _embedded(model: ov.Model) -> dict[str, str]:
+def _embedded_texts(model: ov.Model) -> dict[str, str]:
     """The texts that an exporter wrote into the file."""
     found: dict[str, str] = {}
     for key in ("names", "head", "description", "end2end", "args", "imgsz"):

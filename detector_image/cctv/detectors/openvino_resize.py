@@ -80,11 +80,11 @@ def _loosen_reshapes(model: ov.Model, former: Size, size: Size) -> None:
         if target.get_type_name() != "Constant":
             continue
         source, result = list(node.get_input_shape(0)), list(node.get_output_shape(0))
-        if (fitted := _fitted_target(source, result, grids, counts)) is not None:
+        if (fitted := _fit_target(source, result, grids, counts)) is not None:
             node.input(1).replace_source_output(opset8.constant(np.array(fitted, np.int64)).output(0))
 
 
-def _fitted_target(
+def _fit_target(
     source: list[int], result: list[int], grids: dict[tuple[int, int], tuple[int, int]], counts: set[int]
 ) -> list[int] | None:
     """Return the target shape of a Reshape from `source` to `result` for the new grids; None: it stays as it is."""

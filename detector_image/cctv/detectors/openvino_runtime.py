@@ -21,7 +21,7 @@ from cctv.detectors.devices import CPU, OPENVINO_NAMES, checked_device, openvino
 from cctv.detectors.errors import DeviceUnavailableError, ModelInvalidError
 from cctv.detectors.letterbox import PADDING_GREY, Letterbox, smallest_input
 from cctv.detectors.model import Detections, ModelInfo
-from cctv.detectors.openvino_network import STRIDE, Network, last_words, read_network, with_input_size
+from cctv.detectors.openvino_network import STRIDE, Network, last_line, read_network, with_input_size
 
 MOST_SHAPES = 4
 """Compiled input sizes kept at once; pictures of further proportions use the full input. Each costs memory."""
@@ -102,7 +102,7 @@ class OpenVinoModel:
 
     def submit(self, frame: Frame) -> Future[Detections]:
         """Starts a detection; blocks while all inference requests are at work."""
-        return self._for_picture(frame.width, frame.height).submit(frame)
+        return self._for_frame(frame.width, frame.height).submit(frame)
 
     def detect(self, frame: Frame) -> Detections:
         """`submit` and wait."""
@@ -110,11 +110,11 @@ class OpenVinoModel:
 
     def prepare(self, width: int, height: int) -> None:
         """Compiles for pictures of this size now rather than with the first one."""
-        self._for_picture(width, height)
+        self._for_frame(width, height)
 
     def bare_cpu_seconds(self, width: int, height: int, repetitions: int) -> float:
         """Processor time of the network alone for a picture of this size, for measurements."""
-        request = self._for_picture(width, height).compiled.create_infer_request()
+        request = self._for_frame(width, height).compiled.create_infer_request()
         request.infer()
         began = time.process_time()
         for _ in range(repetitions):
@@ -126,7 +126,7 @@ class OpenVinoModel:
         with self._compiling:
             self._compiled.clear()
 
-    def _for_picture(self, width: int, height: int) -> _Compiled:
+    def _for_frame(self, width: int, height: int) -> _Compiled:
         size = self.input_size
         if self._resizable:
             size = smallest_input((width, height), self.input_size, STRIDE)
@@ -149,7 +149,7 @@ class OpenVinoModel:
         except RuntimeError as error:
             there = ", ".join(self._core.available_devices)
             raise ModelInvalidError(
-                f"{self.path}: OpenVINO cannot run it on {self._device} (devices here: {there}): {last_words(error)}"
+                f"{self.path}: OpenVINO cannot run it on {self._device} (devices here: {there}): {last_line(error)}"
             ) from error
 
 

@@ -111,7 +111,7 @@ def _head(name: str, found: ServedModel) -> Head:
     if unknown:
         raise ModelInvalidError(f"{name}: {unknown[0]} must be FP32, FP16, INT64 or INT32")
     try:
-        return recognise(NetworkInfo(_described(found.inputs), _described(found.outputs), metadata))
+        return recognise(NetworkInfo(_describe(found.inputs), _describe(found.outputs), metadata))
     except ModelInvalidError as error:
         if metadata.names:
             raise ModelInvalidError(f"{name}: {error}") from None
@@ -133,7 +133,7 @@ def _facts(found: ServedModel) -> dict[str, Any]:
     return facts
 
 
-def _described(tensors: tuple[Tensor, ...]) -> tuple[TensorInfo, ...]:
+def _describe(tensors: tuple[Tensor, ...]) -> tuple[TensorInfo, ...]:
     return tuple(TensorInfo(tensor.name, tensor.shape) for tensor in tensors)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cctv.common.frame import Frame
-from cctv.detectors.cuda import cuda_index, cuda_problem, look_at_cuda
+from cctv.detectors.cuda import cuda_index, cuda_problem, probe_cuda
 from cctv.detectors.devices import AUTO, CPU, CUDA, checked_device
 from cctv.detectors.errors import DeviceUnavailableError, ModelInvalidError
 from cctv.detectors.model import Detections, ModelInfo
@@ -148,7 +148,7 @@ def _usable_device(torch: Any, device: str) -> str:
     if device == CPU:
         return CPU
     wanted = CUDA if device == AUTO else device
-    problem = cuda_problem(wanted, look_at_cuda(torch, wanted))
+    problem = cuda_problem(wanted, probe_cuda(torch, wanted))
     if problem is None:
         return f"{CUDA}:{cuda_index(wanted)}"
     if device != AUTO:

@@ -94,16 +94,16 @@ class _Builder:
             previous = result
         last = [*root.modules["model"].modules.values()][-1]
         if last.kind != "Detect":
-            raise self._unknown(last)
+            raise self._unknown_error(last)
         previous.output(0).set_names({"output0"})
         return ov.Model([previous], [image], "yolo")
 
     def _apply(self, record: Record, x: Any) -> Any:
         if record.kind not in self._kinds:
-            raise self._unknown(record)
+            raise self._unknown_error(record)
         return self._kinds[record.kind](record, x)
 
-    def _unknown(self, record: Record) -> ModelInvalidError:
+    def _unknown_error(self, record: Record) -> ModelInvalidError:
         return ModelInvalidError(
             f"{self._path}: its module {record.class_name} is not supported without torch: only YOLOv8 and YOLO11"
             " detection networks are; export it to OpenVINO or ONNX with ultralytics"
@@ -123,7 +123,7 @@ class _Builder:
             return ops.swish(x)
         if act.kind == "ReLU":
             return ops.relu(x)
-        raise self._unknown(act)
+        raise self._unknown_error(act)
 
     def _sequential(self, record: Record, x: Any) -> Any:
         for part in record.modules.values():
@@ -184,7 +184,7 @@ class _Builder:
     def _upsample(self, record: Record, x: Any) -> Any:
         factor, mode = record.attributes["scale_factor"], record.attributes["mode"]
         if mode != "nearest" or factor is None:
-            raise self._unknown(record)
+            raise self._unknown_error(record)
         scales = np.array(_pair(factor), np.float32)
         return ops.interpolate(
             x,

@@ -30,15 +30,15 @@ class RuleBook:
         ] or [("", EVERYTHING, check_of(EVERYTHING, ()))]
         self._fired_at: dict[str, datetime] = {}
 
-    def apply(self, subject: Subject, was_told: Callable[[str], bool], now: datetime) -> list[Fired]:
-        """Return the rules that apply to `subject` now. `was_told` returns whether a rule has already reported it."""
+    def apply(self, subject: Subject, has_reported: Callable[[str], bool], now: datetime) -> list[Fired]:
+        """Return the rules that apply to `subject` now. `has_reported` returns whether a rule has reported it."""
         armed = is_armed(self._detection.schedule, now)
         fired = []
         for name, rule, check in self._rules:
             if not _concerns(rule, subject):
                 continue
             hit = check.check(subject)  # also while disarmed: a line crossing needs the object's previous position
-            if hit is None or not armed or (not check.repeats and was_told(name)):
+            if hit is None or not armed or (not check.repeats and has_reported(name)):
                 continue
             if self._rests(name, rule.cooldown_seconds, now):
                 continue

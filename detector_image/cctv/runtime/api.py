@@ -9,7 +9,7 @@ from cctv.config import InvalidSettingError, Settings
 from cctv.delivery.spool import Submission
 from cctv.logs import redactor
 from cctv.metrics import Metrics
-from vigil_contracts.alert import ClipSubmission, PictureSubmission
+from vigil_contracts.alert import ClipSubmission, ImageSubmission
 from vigil_contracts.api_client import ApiClient, ApiError
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class Api:
         """Send an alert, better image or clip to the API; return whether it was new. Raises `ApiError`."""
         if isinstance(submission, ClipSubmission):
             return self.call(lambda client: client.send_clip(submission, content))
-        if isinstance(submission, PictureSubmission):
+        if isinstance(submission, ImageSubmission):
             self.call(lambda client: client.send_picture(submission, content))
             return False
         return self.call(lambda client: client.send_alert(submission, content or None))

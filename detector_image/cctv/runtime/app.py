@@ -62,7 +62,7 @@ class Detector:
             on_answer=self._sender.api_is_back,
         )
         ask = AllCameras(self._api, settings.group) if camera_id is None else OneCamera(self._api, camera_id)
-        self._poller = Poller(ask, self._cameras.want, settings.poll_interval_seconds, self._sender.api_is_back)
+        self._poller = Poller(ask, self._cameras.apply, settings.poll_interval_seconds, self._sender.api_is_back)
         self._tasks = DetectorTasks(
             self._api, Prober(self._sources.probe_source), self._cameras.look, self._poller.ask_now
         )
@@ -200,7 +200,7 @@ class Stoppable(Protocol):
 
 
 @contextlib.contextmanager
-def ended_by_signals(program: Stoppable) -> Iterator[None]:
+def stop_on_signals(program: Stoppable) -> Iterator[None]:
     """Stop the program on SIGTERM and SIGINT."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:

@@ -38,7 +38,7 @@ class Cameras:
         """Start the watchdog of the pipelines."""
         self._watchdog.start()
 
-    def want(self, wanted: ActiveCameras) -> None:
+    def apply(self, wanted: ActiveCameras) -> None:
         """Start, change and stop pipelines to match `wanted`; return when the removed ones have stopped."""
         by_id = {camera.id: camera for camera in wanted.cameras}
         active = wanted.unreadable | by_id.keys()
@@ -56,7 +56,7 @@ class Cameras:
     def stop(self) -> None:
         """Stop all pipelines."""
         self._stopping.set()
-        self.want(ActiveCameras(()))
+        self.apply(ActiveCameras(()))
 
     def reporters(self) -> Mapping[int, Callable[[], Heartbeat]]:
         """Return a function per camera that builds its heartbeat."""
@@ -69,7 +69,7 @@ class Cameras:
         with self._lock:
             pipeline = self._pipelines.get(camera_id)
         if pipeline is not None:
-            pipeline.live.look(seconds)
+            pipeline.live.request(seconds)
 
     def count(self) -> int:
         """Return the number of cameras with a pipeline."""

@@ -44,7 +44,7 @@ def discover(seconds: float = LISTEN_SECONDS) -> DiscoveryResult:
     probe = _PROBE.format(message=message).encode()
     with ExitStack() as opened:
         sockets = [opened.enter_context(one) for one in _sockets()]
-        reached = [one for one in sockets if _sent(one, probe)]
+        reached = [one for one in sockets if _send(one, probe)]
         if not reached:
             return DiscoveryResult(message=NO_NETWORK)
         for content, address in _answers(reached, probe, time.monotonic() + seconds):
@@ -112,7 +112,7 @@ def _sockets() -> Iterator[socket.socket]:
         yield one
 
 
-def _sent(one: socket.socket, probe: bytes) -> bool:
+def _send(one: socket.socket, probe: bytes) -> bool:
     try:
         one.sendto(probe, (GROUP, PORT))
     except OSError:  # the interface is down or has no IPv4
@@ -129,7 +129,7 @@ def _answers(sockets: list[socket.socket], probe: bytes, until: float) -> Iterat
             if now >= again_at:
                 again_at = until
                 for one in sockets:
-                    _sent(one, probe)
+                    _send(one, probe)
             for key, _ in selector.select(max(0.0, min(until, again_at) - now)):
                 try:
                     content, (address, _) = key.data.recvfrom(_LONGEST_DATAGRAM)

@@ -19,13 +19,13 @@ _RATE_AFTER_SECONDS = 1.0
 """The frame rate is measured after this time only: cameras first send their buffered frames in a burst."""
 
 
-def phase_of(reason: Reason, seconds_without_picture: float) -> CameraPhase:
+def phase_of(reason: Reason, seconds_without_frame: float) -> CameraPhase:
     """Return the phase for a reason that a detector reports."""
     if reason is Reason.STARTING:
         return CameraPhase.STARTING
     if reason is Reason.STREAMING:
         return CameraPhase.STREAMING
-    if reason in NEEDS_A_PERSON or seconds_without_picture > FAILED_AFTER_SECONDS:
+    if reason in NEEDS_A_PERSON or seconds_without_frame > FAILED_AFTER_SECONDS:
         return CameraPhase.FAILED
     return CameraPhase.DEGRADED
 
@@ -65,12 +65,12 @@ class CameraHealth:
         """Return whether frames arrive."""
         return self.reason is Reason.STREAMING
 
-    def seconds_without_picture(self) -> float:
+    def seconds_without_frame(self) -> float:
         """Return the seconds since the last frame, or since the start."""
         with self._lock:
             return self._monotonic() - self._last_picture_seconds
 
-    def picture(self, info: StreamInfo, received_at: datetime) -> None:
+    def record_frame(self, info: StreamInfo, received_at: datetime) -> None:
         """Record that a frame has arrived."""
         with self._lock:
             now = self._monotonic()
@@ -109,8 +109,8 @@ class CameraHealth:
     def blind(self, fault: StreamFault | None) -> None:
         """Record that frames cannot be analysed although they may arrive; None clears it."""
         with self._lock:
-            before, self._blindness = self._said()[0], fault
-            differs = self._said()[0] is not before
+            before, self._blindness = self._current_reason()[0], fault
+            differs = self._current_reason()[0] is not before
         if differs:
             self._on_change()
 
@@ -125,7 +125,7 @@ class CameraHealth:
         with self._lock:
             rate = 1.0 / self._interval_seconds if self._interval_seconds else None
             streaming, info = self._reason is Reason.STREAMING, self._info
-            reason, message = self._said()
+            reason, message = self._current_reason()
             return Heartbeat(
                 phase=phase_of(reason, self._monotonic() - self._last_picture_seconds),
                 reason=reason,
@@ -146,15 +146,15 @@ class CameraHealth:
 
     def _set(self, reason: Reason, message: str) -> None:
         with self._lock:
-            before = self._said()[0]
+            before = self._current_reason()[0]
             if reason is not self._reason:
                 self._interval_seconds = None
             self._reason, self._message = reason, message
-            differs = self._said()[0] is not before
+            differs = self._current_reason()[0] is not before
         if differs:
             self._on_change()
 
-    def _said(self) -> tuple[Reason, str]:
+    def _current_reason(self) -> tuple[Reason, str]:
         """Return reason and message: those of the stream, or, if it is healthy, why its frames are not analysed."""
         if self._blindness is not None and self._reason in {Reason.STARTING, Reason.STREAMING}:
             return self._blindness.reason, str(self._blindness)

@@ -74,7 +74,7 @@ def _try(source: Source) -> Probed:
     snapshot: bytes | None = None
     is_damaged = False
     rate = _RateMeter()
-    for picture in source.pictures():
+    for picture in source.frames():
         if snapshot is None or is_damaged:  # an undamaged frame replaces a damaged one
             is_damaged = picture.is_corrupt
             frame = Frame.from_av(picture, datetime.now(UTC), time.monotonic(), 1, source.info().pixel_aspect)

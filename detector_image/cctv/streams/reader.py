@@ -208,7 +208,7 @@ class _Watch(threading.Thread):
         reader.timestamps.begin_stream()
         reader.damage.begin_stream()
         self.progress_at = time.monotonic()
-        for number, picture in enumerate(source.pictures()):
+        for number, picture in enumerate(source.frames()):
             if self._stopping:
                 return
             self.progress_at = time.monotonic()
@@ -227,7 +227,7 @@ class _Watch(threading.Thread):
         self._is_refreshed = self._is_refreshed or bool(picture.key_frame)
         if self._skips_damaged(picture, now) or not reader.frame_limit.is_due(now):
             if reader.health.is_streaming:
-                reader.health.picture(info, received_at)
+                reader.health.record_frame(info, received_at)
             return
         is_refreshed, self._is_refreshed = self._is_refreshed, False
         if reader.freeze.is_frozen(lambda: fingerprint(picture), now, is_refreshed=is_refreshed):
@@ -238,7 +238,7 @@ class _Watch(threading.Thread):
         if not reader.health.is_streaming:
             reader.log.info("receiving frames: %s, %s × %s", info.codec, info.width, info.height)
             self._backoff.reset()
-        reader.health.picture(info, received_at)
+        reader.health.record_frame(info, received_at)
         reader.metrics.stream_up.labels(camera).set(1)
         reader.metrics.last_frame.labels(camera).set(received_at.timestamp())
         if reader.mailbox.put(Frame.from_av(picture, received_at, now, reader.sequence, info.pixel_aspect)):

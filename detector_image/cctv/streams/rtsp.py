@@ -166,7 +166,7 @@ class RtspSource:
         assert self._container is not None, "open first"
         asked_at = time.monotonic()
         try:
-            for packet in cast("Iterator[av.Packet[Any]]", self._container.demux(*self._demuxed())):
+            for packet in cast("Iterator[av.Packet[Any]]", self._container.demux(*self._demuxed_streams())):
                 now = time.monotonic()
                 is_late = now - asked_at >= self._read_timeout
                 if packet.stream_index != self._video.index:
@@ -188,14 +188,14 @@ class RtspSource:
             raise (self._silence() if fault.reason is Reason.STREAM_TIMEOUT else fault) from None
         raise self._fault(None)
 
-    def _demuxed(self) -> "list[av.VideoStream | av.AudioStream]":
+    def _demuxed_streams(self) -> "list[av.VideoStream | av.AudioStream]":
         return [self._video] if self._audio is None else [self._video, self._audio]
 
     def _take_audio(self, packet: "av.Packet[av.AudioStream]") -> None:
         if self._recording is not None:
             self._recording.add_audio(packet)
 
-    def pictures(self) -> Iterator[av.VideoFrame]:
+    def frames(self) -> Iterator[av.VideoFrame]:
         last_picture_at = time.monotonic()
         self._awaits_picture = True
         for packet in self.packets():

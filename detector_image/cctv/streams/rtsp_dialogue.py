@@ -107,7 +107,7 @@ class Dialogue:
         """Return the messages that a camera's answer causes. Raises `StreamFault` if it ends the stream."""
         if message.status < 200:  # provisional, RFC 2326 section 7.1.1
             return Replies()
-        exchange = self._answered(message.get("CSeq"))
+        exchange = self._answered_request(message.get("CSeq"))
         if exchange is None:
             return Replies()
         method = exchange.request.method
@@ -156,7 +156,7 @@ class Dialogue:
             message.set("Transport", self._pin_transport(transport))
         return message.encode()
 
-    def _answered(self, cseq: str) -> _Exchange | None:
+    def _answered_request(self, cseq: str) -> _Exchange | None:
         """Return the request that is answered. Answers come in order, and some cameras omit the number."""
         if cseq not in self._pending:
             cseq = next(iter(self._pending), "")

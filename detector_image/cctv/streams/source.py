@@ -43,7 +43,7 @@ class Source(Protocol):
     def open(self) -> StreamInfo:
         """Connect. Raises `StreamFault`."""
 
-    def pictures(self) -> Iterator[av.VideoFrame]:
+    def frames(self) -> Iterator[av.VideoFrame]:
         """Yield the decoded frames in presentation order. Always ends with a `StreamFault`, even at a clean end."""
 
     def info(self) -> StreamInfo:
@@ -53,7 +53,7 @@ class Source(Protocol):
         """Return when the stream last delivered any data, on the monotonic clock; callable from any thread."""
 
     def interrupt(self) -> None:
-        """Unblock `open` or `pictures`; callable from any thread."""
+        """Unblock `open` or `frames`; callable from any thread."""
 
     def close(self) -> None:
         """Release all resources."""

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from cctv.common.clock import WallClock
-from cctv.common.events import Event, EventPicture, new_event_id
+from cctv.common.events import Event, EventImage, new_event_id
 from cctv.common.frame import Frame
 from cctv.common.jpeg import render_jpeg
 from cctv.detectors.alert_types import alert_types_by_class_id, alert_types_of_prompts, unknown_classes
@@ -14,12 +14,12 @@ from cctv.detectors.several import SeveralModels
 from cctv.rules.base import Subject
 from cctv.rules.rule_book import Fired, RuleBook
 from cctv.vision.attention import Attention, Decision
+from cctv.vision.better_images import BetterImage, BetterImages
 from cctv.vision.memory import Memory
 from cctv.vision.motion import MotionGate
 from cctv.vision.observations import observe
-from cctv.vision.portraits import BetterPicture, Portraits
 from cctv.vision.recognition import real_confidence, weak_confidence
-from cctv.vision.snapshot import Picture
+from cctv.vision.snapshot import ObjectImage
 from cctv.vision.tamper import TEXTS, Tampering, TamperWatch
 from cctv.vision.tracking import ObjectTracker, TrackedObject
 from vigil_contracts.camera import CameraConfiguration
@@ -49,9 +49,9 @@ class Analyser:
         self._tamper = TamperWatch()
         self._rules = RuleBook(camera.detection)
         self._attention = Attention(_ask_for_positions(camera.detection))
-        self._pictures: dict[str, Picture] = {}
+        self._pictures: dict[str, ObjectImage] = {}
         """The best image so far of each object that has not been reported yet, by track."""
-        self._portraits = Portraits()
+        self._better_images = BetterImages()
 
     def process(self, frame: Frame) -> list[Event]:
         """Take the next frame and return the events that it completes. Times must increase from frame to frame."""
@@ -69,11 +69,11 @@ class Analyser:
             if thing.kind is not None and seconds - thing.last_seen_seconds <= SHOWN_SECONDS
         ]
 
-    def better_pictures(self, *, is_last: bool = False) -> list[EventPicture]:
+    def better_images(self, *, is_last: bool = False) -> list[EventImage]:
         """Return better images for earlier events, each once. `is_last`: no further frame follows."""
         if is_last:
-            self._portraits.follow(set(), 0.0)
-        return [_event_picture(better) for better in self._portraits.take()]
+            self._better_images.follow(set(), 0.0)
+        return [_event_image(better) for better in self._better_images.take()]
 
     def reconfigure(self, camera: CameraConfiguration) -> None:
         """Apply new settings from the next frame on; tracks and the memory of reported objects are kept."""
@@ -112,7 +112,7 @@ class Analyser:
         """Return the events of the objects in view."""
         decision = self._decide(frame)
         if decision is Decision.LOOK:
-            seen = self._look(frame)
+            seen = self._detect(frame)
         elif decision is Decision.SAME and self._tracker is not None:
             self._tracker.carry(frame.monotonic_seconds)
             seen = self._tracker.in_view(frame.monotonic_seconds)
@@ -149,7 +149,7 @@ class Analyser:
         known = {thing.name for thing in things if thing.name in self._memory}
         return self._attention.decide(motion, things, known, frame.monotonic_seconds)
 
-    def _look(self, frame: Frame) -> list[TrackedObject]:
+    def _detect(self, frame: Frame) -> list[TrackedObject]:
         """Run the model and return the detected objects."""
         self._gate.set_reference()
         weakest = weak_confidence(self._camera.detection.minimum_confidence)
@@ -161,7 +161,7 @@ class Analyser:
             seen = self._tracker.update(observations, frame.monotonic_seconds)
             self._attention.forget(thing.name for thing in self._tracker.objects)
         for thing in seen:
-            self._portraits.consider(thing.name, frame, thing.last)
+            self._better_images.consider(thing.name, frame, thing.last)
         self._attention.note_detection(len(observations), seen, frame.monotonic_seconds)
         return seen
 
@@ -170,7 +170,7 @@ class Analyser:
         kind = thing.kind
         if kind is None:
             return []
-        picture = Picture.of(frame, thing.last) if thing.name not in self._memory else None
+        picture = ObjectImage.of(frame, thing.last) if thing.name not in self._memory else None
         if picture is not None:
             picture = self._pictures[thing.name] = self._best(thing, picture)
             if not self._is_certain(thing, kind, seen, frame):
@@ -187,15 +187,15 @@ class Analyser:
             frame.monotonic_seconds,
         )
         events = []
-        for fired in self._rules.apply(subject, partial(self._memory.was_told, thing.name), frame.received_at):
-            self._memory.tell(thing.name, fired.rule)
-            shown = picture or Picture.of(frame, thing.last)
+        for fired in self._rules.apply(subject, partial(self._memory.has_reported, thing.name), frame.received_at):
+            self._memory.record_report(thing.name, fired.rule)
+            shown = picture or ObjectImage.of(frame, thing.last)
             event = _event(subject, fired, shown)
-            self._portraits.begin(event.event_id, thing.name, _caption(subject), shown, frame.monotonic_seconds)
+            self._better_images.begin(event.event_id, thing.name, _caption(subject), shown, frame.monotonic_seconds)
             events.append(event)
         return events
 
-    def _best(self, thing: TrackedObject, newest: Picture) -> Picture:
+    def _best(self, thing: TrackedObject, newest: ObjectImage) -> ObjectImage:
         return self._pictures[thing.name].better_of(newest) if thing.name in self._pictures else newest
 
     def _is_certain(self, thing: TrackedObject, kind: AlertType, seen: list[TrackedObject], frame: Frame) -> bool:
@@ -211,7 +211,7 @@ class Analyser:
         """Drop the state of objects that have left, and images that are no longer needed."""
         tracked = {thing.name for thing in self._tracker.objects} if self._tracker else set()
         self._rules.forget(tracked)
-        self._portraits.follow(tracked, now_seconds)
+        self._better_images.follow(tracked, now_seconds)
         waiting = {name for name in tracked if name not in self._memory}
         for name in [name for name in self._pictures if name not in waiting]:
             del self._pictures[name]
@@ -222,7 +222,7 @@ def _ask_for_positions(detection: Detection) -> bool:
     return any(not isinstance(rule, ObjectRule) or rule.zone is not None for rule in detection.rules)
 
 
-def _event(subject: Subject, fired: Fired, picture: Picture) -> Event:
+def _event(subject: Subject, fired: Fired, picture: ObjectImage) -> Event:
     return Event(
         event_id=new_event_id(),
         alert_type=fired.hit.alert_type,
@@ -239,10 +239,10 @@ def _event(subject: Subject, fired: Fired, picture: Picture) -> Event:
     )
 
 
-def _event_picture(better: BetterPicture) -> EventPicture:
+def _event_image(better: BetterImage) -> EventImage:
     picture = better.picture
     jpeg = render_jpeg(picture.frame, picture.observation.box, better.caption)
-    return EventPicture(better.event_id, picture.observation.box, jpeg)
+    return EventImage(better.event_id, picture.observation.box, jpeg)
 
 
 def _caption(subject: Subject) -> str:

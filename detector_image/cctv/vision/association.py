@@ -93,7 +93,7 @@ class _ModelTracks:
 
     def update(self, boxes: Boxes, confidences: npt.NDArray[np.float32], seconds: float) -> list[tuple[int, int]]:
         """Return row indices of (N, 4) boxes with the tracks that they belong to."""
-        missing = self._missing_pictures(seconds)
+        missing = self._missing_frames(seconds)
         for _ in range(missing):
             self._tracker.update([])
         matched = {
@@ -107,7 +107,7 @@ class _ModelTracks:
         self._seen_seconds = {track: seen for track, seen in self._seen_seconds.items() if seen >= oldest}
         return [(matched[track], track) for track in sorted(confirmed)]
 
-    def _missing_pictures(self, seconds: float) -> int:
+    def _missing_frames(self, seconds: float) -> int:
         if self._updated_seconds is None:
             return 0
         intervals = (seconds - self._updated_seconds) / self._interval_seconds

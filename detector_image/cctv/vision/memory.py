@@ -103,7 +103,7 @@ class Remembered:
             return False
         if missed <= TURNED_SECONDS and _is_a_step_away(self.box, boxes[0]):
             return True
-        return float(overlap(self._foretold(missed), boxes[:1])[0]) >= SAME_PLACE_MOVING
+        return float(overlap(self._predict(missed), boxes[:1])[0]) >= SAME_PLACE_MOVING
 
     def is_part_of(self, box: Box, kind: AlertType, now: datetime) -> bool:
         """Return whether `box` belongs to the same fire or smoke."""
@@ -139,7 +139,7 @@ class Remembered:
             down + weight * ((y - former_y) / seconds - down),
         )
 
-    def _foretold(self, seconds: float) -> Box:
+    def _predict(self, seconds: float) -> Box:
         return self.box.shifted(self.velocity[0] * seconds, self.velocity[1] * seconds)
 
 
@@ -226,11 +226,11 @@ class Memory:
         while len(self._objects) > MOST_REMEMBERED:
             del self._objects[next(iter(self._objects))]
 
-    def was_told(self, track: str, rule: str) -> bool:
+    def has_reported(self, track: str, rule: str) -> bool:
         """Return whether that rule has reported the object."""
         return track in self._objects and rule in self._objects[track].told
 
-    def tell(self, track: str, rule: str) -> None:
+    def record_report(self, track: str, rule: str) -> None:
         """Record that the rule reports the object."""
         self._objects[track].told.add(rule)
 

@@ -26,12 +26,12 @@ class OutageWatch:
         self._has_worked = bool(state.get("has_worked"))
         self._reported = bool(state.get("reported"))
 
-    def check(self, is_streaming: bool, seconds_without_picture: float, why: str, now: datetime) -> Event | None:
+    def check(self, is_streaming: bool, seconds_without_frame: float, why: str, now: datetime) -> Event | None:
         """Return the event of an outage that has just begun. `why`: a sentence for users, without credentials."""
         if is_streaming:
             self._has_worked, self._reported = True, False
             return None
-        over = self._after_seconds and seconds_without_picture >= self._after_seconds
+        over = self._after_seconds and seconds_without_frame >= self._after_seconds
         if not over or self._reported or not self._has_worked:
             return None
         self._reported = True
@@ -43,5 +43,5 @@ class OutageWatch:
             timestamp=now,
             box=None,
             track="",
-            description=f"No frame for {seconds_without_picture:.0f} s. {why}",
+            description=f"No frame for {seconds_without_frame:.0f} s. {why}",
         )

@@ -15,7 +15,7 @@ CLEARLY_BETTER = 1.3
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ObjectImage:
     """An object in one frame, with a score for the image quality."""
 
     frame: Frame
@@ -23,14 +23,14 @@ class Picture:
     quality: float
 
     @classmethod
-    def of(cls, frame: Frame, observation: Observation) -> "Picture":
+    def of(cls, frame: Frame, observation: Observation) -> "ObjectImage":
         """Score the frame: largest × sharpest × most confident; lower if the edge cuts the object off."""
         box = observation.box
         sides_cut = sum((box.x_min < EDGE, box.y_min < EDGE, box.x_max > 1 - EDGE, box.y_max > 1 - EDGE))
         quality = box.area * observation.confidence * sharpness(frame, box) * 0.8**sides_cut
         return cls(frame, observation, quality)
 
-    def better_of(self, newer: "Picture") -> "Picture":
+    def better_of(self, newer: "ObjectImage") -> "ObjectImage":
         """Return this image if it is clearly better than the newer one, else the newer one."""
         return self if self.quality > CLEARLY_BETTER * newer.quality else newer
 

@@ -39,7 +39,7 @@ class TrackedObject:
     support: dict[AlertType, dict[str, float]] = field(default_factory=dict)
     """For each alert type and label, the sum of the confidences."""
 
-    def look(self, observation: Observation, seconds: float) -> None:
+    def observe(self, observation: Observation, seconds: float) -> None:
         """Add a detection of the object."""
         self.looks += 1
         self.last = observation
@@ -94,7 +94,7 @@ class ObjectTracker:
             if thing is None:
                 thing = TrackedObject(new_track_name(), seconds, seconds, observation, observation)
                 self._objects[tracker_id] = thing
-            thing.look(observation, seconds)
+            thing.observe(observation, seconds)
             found.append(thing)
         self._present = list(found)
         self._forget()

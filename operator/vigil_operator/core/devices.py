@@ -14,7 +14,7 @@ _RUNTIME_OF = {CUDA: "ultralytics", INTEL_GPU: "openvino", NPU: "openvino"}
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class DeviceRequest:
     """What a class says about it; empty where it says nothing."""
 
     runtime: str
@@ -33,12 +33,12 @@ class Hardware:
     decoder: str
 
 
-def hardware_for(wish: Wish) -> Hardware:
+def hardware_for(request: DeviceRequest) -> Hardware:
     """Return the devices of a class, with what it leaves out filled in. Raises ValueError with the reason."""
-    device = wish.device or _default_device(wish)
-    if problem := _device_problem(wish, device) or _precision_problem(wish, device):
+    device = request.device or _default_device(request)
+    if problem := _device_problem(request, device) or _precision_problem(request, device):
         raise ValueError(problem)
-    return Hardware(device, wish.decoder or _default_decoder(wish, device))
+    return Hardware(device, request.decoder or _default_decoder(request, device))
 
 
 def is_device(text: str) -> bool:
@@ -46,14 +46,14 @@ def is_device(text: str) -> bool:
     return _DEVICE.fullmatch(text) is not None
 
 
-def _default_device(wish: Wish) -> str:
-    if wish.runtime == "triton":
+def _default_device(request: DeviceRequest) -> str:
+    if request.runtime == "triton":
         return ""
-    if wish.has_claim:
-        return CUDA if wish.runtime == "ultralytics" else INTEL_GPU
-    if not wish.resource_name:
+    if request.has_claim:
+        return CUDA if request.runtime == "ultralytics" else INTEL_GPU
+    if not request.resource_name:
         return CPU
-    domain = wish.resource_name.partition("/")[0]
+    domain = request.resource_name.partition("/")[0]
     if domain in _DEVICES_BY_DOMAIN:
         return _DEVICES_BY_DOMAIN[domain]
     if domain == "amd.com":
@@ -61,34 +61,36 @@ def _default_device(wish: Wish) -> str:
             "gpu.resourceName: Vigil's images cannot use AMD GPUs; with an image of your own that has a ROCm build of"
             " torch, set device: cuda (ROCm's name of it)"
         )
-    raise ValueError(f"device must be given for gpu.resourceName {wish.resource_name}: cuda, intel-gpu, npu or cpu")
+    raise ValueError(
+        f"device must be given for gpu.resourceName {request.resource_name}: cuda, intel-gpu, npu or cpu"
+    )
 
 
-def _device_problem(wish: Wish, device: str) -> str | None:
-    if wish.runtime == "triton":
-        return "device must be left out when runtime is triton: the server decides" if wish.device else None
+def _device_problem(request: DeviceRequest, device: str) -> str | None:
+    if request.runtime == "triton":
+        return "device must be left out when runtime is triton: the server decides" if request.device else None
     needed = _RUNTIME_OF.get(device.partition(":")[0])
-    if needed is None or needed == wish.runtime:
+    if needed is None or needed == request.runtime:
         return None
-    cause = f"device {device}" if wish.device else f"gpu.resourceName {wish.resource_name or '(a claim)'}"
-    return f"runtime must be {needed} for {cause}, and is {wish.runtime}"
+    cause = f"device {device}" if request.device else f"gpu.resourceName {request.resource_name or '(a claim)'}"
+    return f"runtime must be {needed} for {cause}, and is {request.runtime}"
 
 
-def _precision_problem(wish: Wish, device: str) -> str | None:
-    if wish.precision in {"", "auto", "float32"} and wish.runtime != "triton":
+def _precision_problem(request: DeviceRequest, device: str) -> str | None:
+    if request.precision in {"", "auto", "float32"} and request.runtime != "triton":
         return None
-    if wish.runtime == "triton":
-        asked = wish.precision not in {"", "auto"}
+    if request.runtime == "triton":
+        asked = request.precision not in {"", "auto"}
         return "precision must be left out when runtime is triton: the server decides" if asked else None
-    if wish.precision == "float16" and device == CPU:
+    if request.precision == "float16" and device == CPU:
         return "precision float16 needs a GPU; leave it out, or use bfloat16 or float32 on a processor"
-    if wish.precision == "bfloat16" and (wish.runtime, device) != ("openvino", CPU):
+    if request.precision == "bfloat16" and (request.runtime, device) != ("openvino", CPU):
         return "precision bfloat16 needs runtime openvino and device cpu; use float16 on a GPU"
     return None
 
 
-def _default_decoder(wish: Wish, device: str) -> str:
+def _default_decoder(request: DeviceRequest, device: str) -> str:
     """NVDEC with an NVIDIA GPU; elsewhere the processor, since Vigil's images have no VAAPI and no Quick Sync."""
-    if wish.resource_name:
-        return "nvdec" if wish.resource_name.startswith("nvidia.com/") and device != CPU else "software"
+    if request.resource_name:
+        return "nvdec" if request.resource_name.startswith("nvidia.com/") and device != CPU else "software"
     return "nvdec" if device.startswith(CUDA) else "software"

@@ -133,7 +133,7 @@ def _resource(facts: Facts) -> Step:
 
 
 def _spec(camera: Camera) -> Step:
-    spec = _parsed(camera)
+    spec = _parse(camera)
     if isinstance(spec, InvalidSpecError):
         return Step("Spec", StepState.FAILED, str(spec))
     if not spec.active:
@@ -153,7 +153,7 @@ def _class(facts: Facts, camera: Camera) -> Step:
 
 def _classes(facts: Facts, camera: Camera) -> tuple[str, ChosenClass | NoClass]:
     """The name of the class that the camera asks for, and the one in use, which may be its fallback."""
-    spec = _parsed(camera)
+    spec = _parse(camera)
     chosen = choose_class("" if isinstance(spec, InvalidSpecError) else spec.detector_class_name, facts.classes)
     if isinstance(chosen, NoClass):
         return "", chosen
@@ -218,7 +218,7 @@ def _alerts(row: CameraSummary, camera: Camera) -> Step:
     """How many there are, and what would make one: a camera that sees nothing of it works, and gives none."""
     last = row.alerts.last_alert_time
     counted = "None so far." if last is None else f"{row.alerts.total}, the last at {last:%Y-%m-%d %H:%M:%S} UTC."
-    spec = _parsed(camera)
+    spec = _parse(camera)
     if isinstance(spec, InvalidSpecError):
         return Step("Alerts", StepState.OK, counted)
     detection = spec.detection
@@ -243,7 +243,7 @@ def _duration(length: timedelta) -> str:
     return f"{seconds} s" if seconds < 120 else str(timedelta(seconds=seconds))
 
 
-def _parsed(camera: Camera) -> CameraSpec | InvalidSpecError:
+def _parse(camera: Camera) -> CameraSpec | InvalidSpecError:
     try:
         return parse_camera_spec(camera.key.name, camera.spec)
     except InvalidSpecError as error:

@@ -161,7 +161,7 @@ class ContainerState:
     waiting_message: str = ""
     restarts: int = 0
     last_exit_code: int | None = None
-    last_words: str = ""
+    last_line: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +278,7 @@ def _container(status: Body) -> ContainerState:
         waiting_message=waiting.get("message", ""),
         restarts=reported.get("restartCount", 0),
         last_exit_code=ended.get("exitCode"),
-        last_words=(ended.get("message") or "").strip(),
+        last_line=(ended.get("message") or "").strip(),
     )
 
 

@@ -94,7 +94,7 @@ def _running(pod: Pod) -> tuple[bool | None, Reason, str]:
     crashing = container.waiting_reason == "CrashLoopBackOff" or container.restarts >= CRASHES_UNTIL_REPORTED
     if crashing or pod.phase == "Failed":
         code = "" if container.last_exit_code is None else f"Exit code {container.last_exit_code}. "
-        return False, Reason.DETECTOR_CRASHING, f"{code}{_cut(container.last_words or pod.message)}".strip()
+        return False, Reason.DETECTOR_CRASHING, f"{code}{_cut(container.last_line or pod.message)}".strip()
     return None, Reason.STARTING, ""
 
 

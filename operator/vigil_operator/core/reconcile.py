@@ -45,7 +45,7 @@ def report_refused_registration(case: Case) -> Decision | None:
     if not (_must_register(case) and case.api.is_refused_for_good):
         return None
     settled = _settle(case, _stopped(case, Reason.INVALID_SPEC, case.api.refusal))
-    return _look_again(settled, REFUSED_AGAIN_SECONDS)
+    return _retry_after(settled, REFUSED_AGAIN_SECONDS)
 
 
 def claim_resource(case: Case) -> Decision | None:
@@ -155,7 +155,7 @@ def run_detector(case: Case) -> Settle:
     apply = tuple(manifest for manifest in changes if manifest is not roll)
     settled = replace(_settle(case, _observe(case, chosen, camera_id), apply=apply), roll=roll)
     status = case.camera.status if settled.status is None else settled.status
-    return _look_again(settled, seconds_to_fallback(chosen, status, case.situation.now))
+    return _retry_after(settled, seconds_to_fallback(chosen, status, case.situation.now))
 
 
 def _must_register(case: Case) -> bool:
@@ -233,7 +233,7 @@ def _settle(
     return Settle(verdict, None if status == previous else status, apply, remove, look_again_seconds=again_seconds)
 
 
-def _look_again(settled: Settle, seconds: float | None) -> Settle:
+def _retry_after(settled: Settle, seconds: float | None) -> Settle:
     """Return `settled`, due again after `seconds` if that is sooner."""
     due = [found for found in (settled.look_again_seconds, seconds) if found is not None]
     return replace(settled, look_again_seconds=min(due, default=None))

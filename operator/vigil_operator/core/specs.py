@@ -24,7 +24,7 @@ from vigil_contracts.names import StreamTransport
 from vigil_contracts.rules import without_rule_types
 from vigil_contracts.stream_url import InvalidStreamUrlError, split_credentials, validate_stream_url
 from vigil_contracts.url_secrets import PLACEHOLDERS, holds_secret
-from vigil_operator.core.devices import Hardware, Wish, hardware_for, is_device
+from vigil_operator.core.devices import DeviceRequest, Hardware, hardware_for, is_device
 from vigil_operator.core.keys import snake_case_keys
 from vigil_operator.core.names import MAX_CAMERA_NAME_LENGTH
 from vigil_operator.core.quantities import quantity_bytes
@@ -264,17 +264,17 @@ class DetectorClassSpec(Spec):
 
     @model_validator(mode="after")
     def _hardware_fits(self) -> Self:
-        hardware_for(self._wish)
+        hardware_for(self._device_request)
         return self
 
     @property
     def hardware(self) -> Hardware:
         """The devices of the class's detectors, with what it leaves out filled in."""
-        return hardware_for(self._wish)
+        return hardware_for(self._device_request)
 
     @property
-    def _wish(self) -> Wish:
-        return Wish(
+    def _device_request(self) -> DeviceRequest:
+        return DeviceRequest(
             runtime=self.runtime,
             device=self.device,
             precision=self.precision,

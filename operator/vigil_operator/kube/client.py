@@ -150,7 +150,7 @@ class KubeClient:
         path = f"{kind.path(namespace)}?{urlencode(query)}"
         status, headers, data = await self._transport.request("GET", path, "application/json", None)
         if status >= 300:
-            _checked("GET", path, status, headers, data)
+            _check("GET", path, status, headers, data)
         try:
             return Listing.read(data)
         except ValueError:
@@ -236,19 +236,19 @@ class KubeClient:
         return await self._write("PATCH", f"{path}?{query}", APPLY_PATCH, manifest)
 
     async def _read(self, path: str) -> Body:
-        return _checked("GET", path, *await self._transport.request("GET", path, "application/json", None))
+        return _check("GET", path, *await self._transport.request("GET", path, "application/json", None))
 
     async def _write(self, method: str, path: str, content_type: str, body: object) -> Body:
         token = _fence_of_request.set(self._fence)
         try:
             self._fence()
-            return _checked(method, path, *await self._transport.request(method, path, content_type, body))
+            return _check(method, path, *await self._transport.request(method, path, content_type, body))
         finally:
             _fence_of_request.reset(token)
 
 
-def _checked(method: str, path: str, status: int, headers: Mapping[str, str], data: bytes) -> Body:
-    parsed = _parsed(data)
+def _check(method: str, path: str, status: int, headers: Mapping[str, str], data: bytes) -> Body:
+    parsed = _parse(data)
     if status < 300:
         return parsed
     retry_after = headers.get("Retry-After", "")
@@ -261,7 +261,7 @@ def _checked(method: str, path: str, status: int, headers: Mapping[str, str], da
     )
 
 
-def _parsed(data: bytes) -> Body:
+def _parse(data: bytes) -> Body:
     try:
         parsed = json.loads(data)
     except ValueError:

@@ -91,7 +91,7 @@ class Leadership:
         began = self._monotonic()
         try:
             if self._renewed is None or self._seen is None:
-                await self._look()
+                await self._observe()
             if self._seen is not None and not may_take(self._seen, self._identity, self._monotonic()):
                 return False
             await self._write()
@@ -102,7 +102,7 @@ class Leadership:
         self._renewed = began
         return True
 
-    async def _look(self) -> None:
+    async def _observe(self) -> None:
         body = await self._kube.get(LEASE, self._key)
         self._seen = None if body is None else see(body, self._seen, self._monotonic())
 
@@ -123,6 +123,6 @@ class Leadership:
             return
         # Another replica has written it: its version decides.
         try:
-            await self._look()
+            await self._observe()
         except KubeError as second:
             logger.warning("lease: %s", second)

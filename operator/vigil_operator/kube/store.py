@@ -160,14 +160,14 @@ class Store:
         """Store a full listing; return the cameras to reconcile because of it."""
         version = listing.resource_version
         if kind is not SECRET:
-            return self._affected(kind, self._replaced(kind, self._collection(kind), listing.items, version))
+            return self._affected(kind, self._replace(kind, self._collection(kind), listing.items, version))
         ours = [item for item in listing.items if not _is_foreign(item.metadata.labels)]
         foreign = [item for item in listing.items if _is_foreign(item.metadata.labels)]
-        return self._affected(kind, self._replaced(kind, self.secrets, ours, version)) | self._cameras_that_name(
-            self._replaced(kind, self.credentials, foreign, version)
+        return self._affected(kind, self._replace(kind, self.secrets, ours, version)) | self._cameras_that_name(
+            self._replace(kind, self.credentials, foreign, version)
         )
 
-    def _replaced(self, kind: Kind, known: Collection[Any], items: list[ListedObject], version: str) -> list[Any]:
+    def _replace(self, kind: Kind, known: Collection[Any], items: list[ListedObject], version: str) -> list[Any]:
         changed = known.replace(items, version)
         for found in changed:
             if found.meta.key in known:

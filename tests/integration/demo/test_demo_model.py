@@ -12,7 +12,7 @@ from cctv.detectors.model_files import DEMO_FOLDER
 from vigil_demo.scene.types import LABELS, Picture
 from vigil_demo.training.card import CARD_NAME, FIGURES_NAME, sha256
 from vigil_demo.training.dataset import FIRST_SEED
-from vigil_demo.training.evaluate import CONFIDENCE, detect, evaluate, held_out_pictures, story_pictures
+from vigil_demo.training.evaluate import CONFIDENCE, detect, evaluate, held_out_frames, story_frames
 from vigil_demo.training.metrics import Detection, iou
 
 UNSEEN_SEED = FIRST_SEED["test"] + 500_000
@@ -50,7 +50,7 @@ def test_the_metadata_names_the_classes_and_the_input() -> None:
 
 def test_on_unseen_yards_it_is_as_good_as_its_card_says() -> None:
     said = json.loads((DEMO_FOLDER / FIGURES_NAME).read_text())["held_out"]["clear"]
-    measured = evaluate(DEMO_FOLDER, held_out_pictures(16, UNSEEN_SEED))
+    measured = evaluate(DEMO_FOLDER, held_out_frames(16, UNSEEN_SEED))
     for label in LABELS:
         figures = measured.clear[label]
         assert figures.objects >= 10, label
@@ -64,7 +64,7 @@ def watched(yard_clip: Path) -> list[tuple[Picture, list[Detection]]]:
     """Each fifth picture of the demo clip and what the model finds in it: two a second."""
     model = load_model("demo")
     try:
-        return [(picture, detect(model, picture.image)) for picture in story_pictures(yard_clip, every=5)]
+        return [(picture, detect(model, picture.image)) for picture in story_frames(yard_clip, every=5)]
     finally:
         model.close()
 

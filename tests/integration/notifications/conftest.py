@@ -11,7 +11,7 @@ import pytest
 from tests.integration.services.http_receiver import Receiver, http_receiver
 
 from vigil_apps.notifications.channels import base, http, mqtt
-from vigil_apps.notifications.core.message import Content, ToldAlert
+from vigil_apps.notifications.core.message import Content, NotifiedAlert
 from vigil_apps.notifications.core.names import MessageKind
 from vigil_contracts.addresses import PublicAddresses
 from vigil_contracts.names import AlertType
@@ -45,7 +45,7 @@ def receiver() -> Iterator[Receiver]:
 
 def content(*, image_key: str = "", camera_name: str = "Front gate ä") -> Content:
     """A message with one alert."""
-    alert = ToldAlert(
+    alert = NotifiedAlert(
         id=17,
         camera=7,
         camera_name=camera_name,

@@ -33,12 +33,12 @@ from tests.integration.notifications.conftest import content
 from tests.integration.services.http_receiver import Receiver, http_receiver
 from tests.integration.services.mosquitto import PASSWORD, USER, MosquittoServer, mosquitto_server
 
-from surveillance import pictures
+from surveillance import images
 from vigil_apps.notifications.channels import CHANNELS, DeliveryError
 from vigil_apps.notifications.channels.apprise import AppriseTarget
 from vigil_apps.notifications.channels.email import EmailTarget
 from vigil_apps.notifications.channels.mqtt import MqttTarget
-from vigil_apps.notifications.channels.web_push import PushKeys, WebPushTarget, decoded, public_key
+from vigil_apps.notifications.channels.web_push import PushKeys, WebPushTarget, decode_base64, public_key
 from vigil_apps.notifications.channels.webhook import WebhookTarget, new_secret
 from vigil_apps.notifications.core.message import Content
 from vigil_apps.notifications.core.names import ChannelName
@@ -245,7 +245,7 @@ def mailbox(reachable: Any) -> Iterator[_Mailbox]:
 def test_mail_arrives_with_its_picture(mailbox: _Mailbox) -> None:
     picture = io.BytesIO()
     Image.new("RGB", (8, 8)).save(picture, format="JPEG")
-    message = content(image_key=pictures.save(picture.getvalue(), now=content().created_at))
+    message = content(image_key=images.save(picture.getvalue(), now=content().created_at))
     assert _send(ChannelName.EMAIL, EmailTarget(address="anna@example.org"), message) is None
     (envelope,) = mailbox.got
     assert isinstance(envelope.content, bytes)
@@ -368,17 +368,17 @@ def _vapid_claims(header: str) -> dict[str, Any]:
     parts = dict(part.split("=", 1) for part in header.removeprefix("vapid ").split(","))
     assert parts["k"] == public_key()
     head, claims, signature = parts["t"].split(".")
-    raw = decoded(signature)
+    raw = decode_base64(signature)
     numbers = (int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
-    key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), decoded(parts["k"]))
+    key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), decode_base64(parts["k"]))
     key.verify(encode_dss_signature(*numbers), f"{head}.{claims}".encode(), ec.ECDSA(hashes.SHA256()))
-    found: dict[str, Any] = json.loads(decoded(claims))
+    found: dict[str, Any] = json.loads(decode_base64(claims))
     return found
 
 
 def test_apprise_reaches_a_service(receiver: Receiver) -> None:
     target = AppriseTarget(url=f"json://user:p4ss@127.0.0.1:{receiver.port}/path")
-    assert CHANNELS[ChannelName.APPRISE].masked(target) == {"url": "json://***"}
+    assert CHANNELS[ChannelName.APPRISE].mask(target) == {"url": "json://***"}
     message = content()
     receiver.plan = [200, 500]
     assert _send(ChannelName.APPRISE, target, message) is None

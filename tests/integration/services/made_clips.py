@@ -172,7 +172,7 @@ def recorded(clip: Path, *, skip_keyframes: int = 0, display_aspect: Fraction | 
             keyframes += packet.is_keyframe
             if keyframes > skip_keyframes:
                 recording.add(packet)
-        recorder.want("event-0001", time.monotonic())
+        recorder.request("event-0001", time.monotonic())
         recording.end()
     (content,) = made
     return content

@@ -14,7 +14,7 @@ from django.utils import timezone
 from tests.integration.services.made_clips import make_clip
 from tests.unit.backend.conftest import Party, files_in
 
-from surveillance import pictures
+from surveillance import images
 from surveillance.core.clips import MAX_BYTES, UNWANTED_AUDIO, InvalidClipError, check_clip
 from surveillance.models import Alert, Camera
 from surveillance.services.sweeps import orphans_delete
@@ -198,14 +198,14 @@ def test_two_at_the_same_moment_leave_one_file(
     detector: Party, camera: Camera, alert: Alert, media: Path, mp4: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the look and the write of one, the other has been stored."""
-    save = pictures.save
+    save = images.save
 
     def slow_save(content: bytes, **options: Any) -> str:
         key = save(content, **options)
         Alert.objects.filter(pk=alert.pk).update(clip="alerts/theirs.mp4")
         return key
 
-    monkeypatch.setattr(pictures, "save", slow_save)
+    monkeypatch.setattr(images, "save", slow_save)
     assert send_clip(detector, camera, mp4).status_code == 200
     alert.refresh_from_db()
     assert alert.clip == "alerts/theirs.mp4"
@@ -221,7 +221,7 @@ def test_it_goes_with_its_alert_and_a_sweep_spares_it(
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     send_clip(detector, camera, mp4)
-    pictures.save(b"left by a process that was killed", now=timezone.now(), extension="mp4")
+    images.save(b"left by a process that was killed", now=timezone.now(), extension="mp4")
     assert len(orphans_delete(written_before=timezone.now() + timedelta(minutes=1)).orphans) == 1
     assert len(files_in(media)) == 2
     with django_capture_on_commit_callbacks(execute=True):

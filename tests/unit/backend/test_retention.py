@@ -13,7 +13,7 @@ from django.utils import timezone
 from pytest_django import Settings
 from tests.unit.backend.conftest import APPS, Party, files_in
 
-from surveillance import metrics, pictures
+from surveillance import images, metrics
 from surveillance.models import Alert, Camera, Chore
 from surveillance.services import housekeeping, retention
 from surveillance.services.retention import Deleted, Reason, retention_apply
@@ -26,7 +26,7 @@ NOW = timezone.now()
 
 def stored(camera: Camera, days_old: int, *, size: int = 0, resolved: bool = False, **fields: Any) -> Alert:
     """An alert with a picture, as it would be after so many days."""
-    key = pictures.save(b"x" * (size or 10), now=NOW)
+    key = images.save(b"x" * (size or 10), now=NOW)
     values = {"alert_type": "person", "confidence": 0.9, "timestamp": NOW, **fields}
     alert = Alert.objects.create(
         camera=camera,
@@ -192,10 +192,10 @@ def test_the_command_says_what_it_does(camera: Camera, settings: Settings) -> No
 
 
 def test_only_one_process_runs_a_housekeeping_task(camera: Camera) -> None:
-    assert housekeeping.chore_claim(name="sweep", now=NOW)
-    assert not housekeeping.chore_claim(name="sweep", now=NOW + timedelta(hours=5))
-    assert housekeeping.chore_claim(name="sweep", now=NOW + timedelta(hours=6))
-    assert not housekeeping.chore_claim(name="sweep", now=NOW + timedelta(hours=6))
+    assert housekeeping.housekeeping_claim(name="sweep", now=NOW)
+    assert not housekeeping.housekeeping_claim(name="sweep", now=NOW + timedelta(hours=5))
+    assert housekeeping.housekeeping_claim(name="sweep", now=NOW + timedelta(hours=6))
+    assert not housekeeping.housekeeping_claim(name="sweep", now=NOW + timedelta(hours=6))
     Chore.objects.all().delete()
     assert housekeeping.housekeeping_turn(clock=lambda: NOW) == ["retention", "sweep"]
     assert housekeeping.housekeeping_turn(clock=lambda: NOW) == []

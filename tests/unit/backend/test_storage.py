@@ -15,7 +15,7 @@ from django.utils import timezone
 from pytest_django import Settings
 from tests.unit.backend.conftest import APPS, Party, files_in, picture, send
 
-from surveillance import pictures
+from surveillance import images
 from surveillance.models import Alert, Camera
 from surveillance_backend.environment import Environment
 from surveillance_backend.media_settings import links_origins, media_storages
@@ -43,7 +43,7 @@ def test_a_commit_that_may_have_happened_keeps_its_picture(
     monkeypatch.setattr(transaction.Atomic, "__exit__", cut)
     assert send(detector, camera, image=picture()).status_code == 503
     assert send(detector, camera, image=picture()).status_code == 200
-    assert pictures.read(Alert.objects.get().image) is not None
+    assert images.read(Alert.objects.get().image) is not None
     assert len(files_in(media)) == 1
 
 
@@ -53,7 +53,7 @@ def test_nginx_is_told_what_to_send(anna: Party, ben: Party, alert: Alert, setti
     answer = anna.client.get(path)
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer["X-Accel-Redirect"] == f"/protected-media/{alert.image}"
-    assert (answer["Content-Type"], answer["Cache-Control"]) == ("image/jpeg", pictures.CACHE_CONTROL)
+    assert (answer["Content-Type"], answer["Cache-Control"]) == ("image/jpeg", images.CACHE_CONTROL)
     assert "X-Accel-Redirect" not in ben.client.get(path)
     assert ben.client.get(path).status_code == 404
     Alert.objects.update(image="")
@@ -95,7 +95,7 @@ def test_the_sweep_deletes_old_orphans_only_and_says_which(
     detector: Party, camera: Camera, alert: Alert, media: Path
 ) -> None:
     now = timezone.now()
-    orphan, fresh = (pictures.save(b"left behind", now=now) for _ in range(2))
+    orphan, fresh = (images.save(b"left behind", now=now) for _ in range(2))
     for path in (media / orphan, media / alert.image):
         old(path)
     output = StringIO()
@@ -114,8 +114,8 @@ def test_the_sweep_deletes_old_orphans_only_and_says_which(
 @pytest.mark.django_db
 def test_folders_of_former_days_go_when_they_are_empty(media: Path) -> None:
     now = timezone.now()
-    key = pictures.save(b"x", now=now - timedelta(days=40))
-    today = (media / pictures.save(b"x", now=now)).parent
+    key = images.save(b"x", now=now - timedelta(days=40))
+    today = (media / images.save(b"x", now=now)).parent
     folder = (media / key).parent
     (media / key).unlink()
     old(folder, hours=80)

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from tests.unit.dashboard.test_pages import add_camera
 
-from surveillance.core.rule_preview import Certainty, Sighting, previews
+from surveillance.core.rule_preview import Certainty, ObjectPosition, previews
 from surveillance.models import Alert, Camera
 from vigil_contracts.detection import Detection
 from vigil_contracts.geometry import Box
@@ -22,14 +22,14 @@ WHOLE_DAY = {"time_zone": "UTC", "windows": [{"days": ["mon"], "start": "00:00",
 
 def seen(
     number: int, x: float, y: float, *, at: datetime = NOON, track: str = "", label: str = "person", **fields: Any
-) -> Sighting:
+) -> ObjectPosition:
     """An object that stands at (x, y), 0.1 wide and 0.2 high."""
     box = Box(x_min=max(0, x - 0.05), x_max=min(1, x + 0.05), y_min=max(0, y - 0.2), y_max=y)
     known: dict[str, Any] = {"confidence": 0.9, "kind": AlertType.PERSON, **fields}
-    return Sighting(alert_id=number, track=track or f"t{number}", at=at, label=label, box=box, **known)
+    return ObjectPosition(alert_id=number, track=track or f"t{number}", at=at, label=label, box=box, **known)
 
 
-def told(rule: dict[str, Any], *sightings: Sighting, **detection: Any) -> tuple[tuple[int, ...], Certainty]:
+def told(rule: dict[str, Any], *sightings: ObjectPosition, **detection: Any) -> tuple[tuple[int, ...], Certainty]:
     rules = [{"name": "r", **rule}]
     (preview,) = previews(Detection.model_validate({"zones": [DRIVE], "rules": rules, **detection}), sightings)
     return preview.alert_ids, preview.certainty
@@ -61,7 +61,7 @@ def test_an_object_counts_once_though_several_alerts_show_it() -> None:
         ({"minimum_size": 0.01}, seen(1, 0.2, 0.7), True),
     ],
 )
-def test_the_rules_own_bounds_hold(rule: dict[str, Any], sighting: Sighting, counts: bool) -> None:
+def test_the_rules_own_bounds_hold(rule: dict[str, Any], sighting: ObjectPosition, counts: bool) -> None:
     assert bool(told({"type": "object", **rule}, sighting)[0]) is counts
 
 

@@ -25,7 +25,7 @@ def stage() -> Stage:
 
 
 def walker(x: float, z: float) -> Solid:
-    return people.person(people.make_look(np.random.default_rng(5)), x, z, 0.3, phase=1.0)
+    return people.person(people.make_appearance(np.random.default_rng(5)), x, z, 0.3, phase=1.0)
 
 
 def changed_box(stage: Stage, picture: FloatArray) -> tuple[int, int, int, int]:
@@ -61,7 +61,7 @@ def test_pictures_are_640_by_360_and_boxes_lie_inside() -> None:
 
 
 @pytest.mark.parametrize(
-    "solid", [walker(0.4, 9.0), vehicles.vehicle(vehicles.make_look(np.random.default_rng(2)), 0, 12, 0.5)]
+    "solid", [walker(0.4, 9.0), vehicles.vehicle(vehicles.make_appearance(np.random.default_rng(2)), 0, 12, 0.5)]
 )
 def test_the_box_is_tight_around_what_has_changed(stage: Stage, solid: Solid) -> None:
     picture, truths = stage.render(Contents(solids=[solid]))
@@ -88,7 +88,7 @@ def test_flames_and_smoke_are_boxed_where_they_are_thick(stage: Stage) -> None:
 
 
 def test_who_is_hidden_behind_a_van_is_not_labelled(stage: Stage) -> None:
-    van = vehicles.vehicle(vehicles.make_look(np.random.default_rng(3), "van"), 0.0, 9.0, 0.0)
+    van = vehicles.vehicle(vehicles.make_appearance(np.random.default_rng(3), "van"), 0.0, 9.0, 0.0)
     _, both = stage.render(Contents(solids=[walker(0.0, 10.5), van]))
     _, beside = stage.render(Contents(solids=[walker(3.9, 10.5), van]))
     assert [truth.label for truth in both] == ["vehicle"]

@@ -18,11 +18,11 @@ def story() -> Story:
 @pytest.fixture(scope="module")
 def truths(story: Story) -> list[tuple[float, tuple[Truth, ...]]]:
     """What is in the picture each half second."""
-    return [(moment, story.picture(moment).truths) for moment in np.arange(0, DURATION_SECONDS, 0.5).tolist()]
+    return [(moment, story.frame(moment).truths) for moment in np.arange(0, DURATION_SECONDS, 0.5).tolist()]
 
 
 def test_the_loop_begins_and_ends_with_the_same_empty_yard(story: Story) -> None:
-    first, last = story.picture(0.0), story.picture(DURATION_SECONDS - 0.1)
+    first, last = story.frame(0.0), story.frame(DURATION_SECONDS - 0.1)
     assert first.truths == last.truths == ()
     assert not np.array_equal(first.image, last.image)  # the sensor's noise differs
     difference = np.abs(first.image.astype(int) - last.image.astype(int))
@@ -31,13 +31,13 @@ def test_the_loop_begins_and_ends_with_the_same_empty_yard(story: Story) -> None
 
 
 def test_the_same_moment_gives_the_same_picture(story: Story) -> None:
-    again = Story().picture(55.0)
-    assert np.array_equal(story.picture(55.0).image, again.image)
+    again = Story().frame(55.0)
+    assert np.array_equal(story.frame(55.0).image, again.image)
 
 
 def test_a_moment_outside_of_the_round_is_refused(story: Story) -> None:
     with pytest.raises(ValueError, match="seconds: must be from 0"):
-        story.picture(DURATION_SECONDS)
+        story.frame(DURATION_SECONDS)
 
 
 def test_somebody_is_in_view_within_five_seconds_and_all_classes_appear(

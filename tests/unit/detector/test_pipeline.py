@@ -50,7 +50,7 @@ class MovingSource:
     def info(self) -> StreamInfo:
         return StreamInfo(64, 48, "h264", 20.0)
 
-    def pictures(self) -> Iterator[av.VideoFrame]:
+    def frames(self) -> Iterator[av.VideoFrame]:
         number = 0
         while not self._end.wait(0.05):
             number += 1
@@ -79,8 +79,8 @@ class BriefSource(MovingSource):
             raise StreamFault(Reason.STREAM_UNREACHABLE)
         return super().open()
 
-    def pictures(self) -> Iterator[av.VideoFrame]:
-        yield next(super().pictures())
+    def frames(self) -> Iterator[av.VideoFrame]:
+        yield next(super().frames())
         self._pictures_left.pop()
 
 
@@ -136,7 +136,7 @@ class Stage:
 
     def begin(self) -> None:
         self.cameras.start()
-        self.cameras.want(ActiveCameras((CAMERA,)))
+        self.cameras.apply(ActiveCameras((CAMERA,)))
 
     def beat(self) -> Heartbeat:
         return self.cameras.reporters()[1]()
@@ -222,7 +222,7 @@ def test_failed_analysis_is_restarted(stage: Stage, monkeypatch: pytest.MonkeyPa
             broke.append("once")
             raise ZeroDivisionError
 
-    monkeypatch.setattr(CameraPipeline, "_look_for_outage", breaks)
+    monkeypatch.setattr(CameraPipeline, "_check_for_outage", breaks)
     stage.begin()
     stage.until(lambda: len(broke) == 2)
     asked = stage.model.asked
@@ -282,14 +282,14 @@ def test_an_alert_that_a_read_only_disk_refused_is_written_once_later(
 
 def test_invalid_configuration_of_a_new_camera_is_reported(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(3):
-        stage.cameras.want(NOT_UNDERSTOOD)
+        stage.cameras.apply(NOT_UNDERSTOOD)
 
     told = stage.beat()
     assert (told.phase, told.reason) == (CameraPhase.FAILED, Reason.INVALID_SPEC)
     assert "does not understand the camera's configuration: detection.rules.0: Input tag 'levitation'" in told.message
     lines = [record for record in caplog.records if "does not understand" in record.getMessage()]
     assert len(lines) == 1, "once, not with every answer"
-    stage.cameras.want(ActiveCameras(()))
+    stage.cameras.apply(ActiveCameras(()))
     assert not stage.cameras.reporters()
 
 
@@ -298,12 +298,12 @@ def test_invalid_new_configuration_is_reported_and_the_former_one_kept(stage: St
     stage.until(lambda: stage.beat().reason is Reason.STREAMING)
     asked = stage.model.asked
 
-    stage.cameras.want(NOT_UNDERSTOOD)
+    stage.cameras.apply(NOT_UNDERSTOOD)
     told = stage.beat()
     assert (told.phase, told.reason) == (CameraPhase.DEGRADED, Reason.INVALID_SPEC)
     assert told.message.endswith("The former settings stay in use.")
     assert told.stream.width == 64
     stage.until(lambda: stage.model.asked > asked + 3)
 
-    stage.cameras.want(ActiveCameras((CAMERA,)))
+    stage.cameras.apply(ActiveCameras((CAMERA,)))
     assert stage.beat().reason is Reason.STREAMING

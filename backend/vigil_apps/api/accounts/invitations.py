@@ -114,7 +114,7 @@ class AcceptView(APIView):
         """Adds you to the invitation's site. The invitation cannot be used again."""
         sent = AcceptSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
-        with _answered():
+        with _translate_errors():
             invitation = invitation_accept(token=sent.validated_data["token"], user=user_of(request))
         return Response(InvitationSerializer(invitation).data)
 
@@ -136,7 +136,7 @@ class InvitedAccountView(APIView):
         """Creates an account with the invitation's role in its site. The invitation cannot be used again."""
         sent = InvitedAccountSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
-        with _answered():
+        with _translate_errors():
             user = account_create_invited(**sent.validated_data)
         return Response(UserSerializer(user).data, status=201)
 
@@ -155,7 +155,7 @@ class RegisterView(APIView):
             raise PermissionDenied(CLOSED)
         sent = AccountSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
-        with _answered():
+        with _translate_errors():
             user = account_create(**sent.validated_data)
         return Response(UserSerializer(user).data, status=201)
 
@@ -187,7 +187,7 @@ def _site(request: Request, site_id: int | None) -> Site | None:
 
 
 @contextmanager
-def _answered() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except InvalidInvitationError as error:

@@ -100,7 +100,7 @@ class TokenListView(ListAPIView[AuthToken]):
         lifetime = timedelta(days=days)
         name = sent.validated_data["name"]
         token = user_token_create(user=user_of(request), name=name, lifetime=lifetime)
-        return _shown_once(token, timezone.now() + lifetime)
+        return _token_response(token, timezone.now() + lifetime)
 
 
 class TokenDetailView(APIView):
@@ -132,7 +132,9 @@ class TokenRotateView(APIView):
         if former.scope != Scope.USER:
             raise ConflictError("Service tokens are replaced with `manage.py create_token --replace`.")
         lifetime = former.expiry - former.created if former.expiry is not None else None
-        return _shown_once(token_rotate(token=former), timezone.now() + lifetime if lifetime is not None else None)
+        return _token_response(
+            token_rotate(token=former), timezone.now() + lifetime if lifetime is not None else None
+        )
 
 
 def _own_tokens(request: Request) -> QuerySet[AuthToken]:
@@ -147,7 +149,7 @@ def _own_token(request: Request, token_id: UUID) -> AuthToken:
     return token
 
 
-def _shown_once(token: str, expires_at: datetime | None) -> Response:
+def _token_response(token: str, expires_at: datetime | None) -> Response:
     response = Response({"token": token, "expires_at": expires_at}, status=201)
     patch_cache_control(response, no_store=True)
     return response

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from surveillance.api.errors import answered
+from surveillance.api.errors import translate_errors
 from surveillance.core.validation import as_json_object
 from vigil_apps.accounts.permissions import USER, user_of
 from vigil_apps.api.notifications.serializers import (
@@ -74,8 +74,8 @@ class SubscriptionListView(ListAPIView[Subscription]):
     )
     def post(self, request: Request) -> Response:
         """Subscribes you to the selected alerts. The secret of a webhook is shown only once."""
-        with answered():
-            sent = _sent(request)
+        with translate_errors():
+            sent = _request_values(request)
             subscription = subscription_create(user=user_of(request), values=sent)
         target = target_of(subscription)
         is_made_here = isinstance(target, WebhookTarget) and not (sent.get("target") or {}).get("secret")
@@ -99,8 +99,8 @@ class SubscriptionView(APIView):
     def patch(self, request: Request, subscription_id: int) -> Response:
         """Changes the given fields. A masked `target` that is sent back unchanged keeps its value."""
         subscription = _own(request, subscription_id)
-        with answered():
-            subscription = subscription_update(subscription=subscription, values=_sent(request))
+        with translate_errors():
+            subscription = subscription_update(subscription=subscription, values=_request_values(request))
         return Response(SubscriptionSerializer(subscription).data)
 
     @extend_schema(summary="Delete a subscription", responses={204: None})
@@ -184,7 +184,7 @@ class WebPushView(APIView):
         sent = WebPushSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         values = sent.validated_data
-        with answered():
+        with translate_errors():
             subscription, is_new = web_push_subscribe(
                 user=user_of(request),
                 name=values["name"],
@@ -200,7 +200,7 @@ def _own(request: Request, subscription_id: int) -> Subscription:
     return subscription
 
 
-def _sent(request: Request) -> dict[str, Any]:
+def _request_values(request: Request) -> dict[str, Any]:
     values = as_json_object(request.data, field="non_field_errors")
     return {name: value for name, value in values.items() if name not in _READ_ONLY}
 

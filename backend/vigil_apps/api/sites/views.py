@@ -78,7 +78,7 @@ class SiteView(APIView):
     @extend_schema(summary="Rename a site", request=SiteSerializer, responses=SiteSerializer)
     def patch(self, request: Request, site_id: int) -> Response:
         """Renames the site."""
-        site = _administered(request, site_id)
+        site = _site_to_administer(request, site_id)
         sent = SiteSerializer(site, data=request.data, partial=True)
         sent.is_valid(raise_exception=True)
         site_rename(site=site, name=sent.validated_data.get("name", site.name))
@@ -87,7 +87,7 @@ class SiteView(APIView):
     @extend_schema(summary="Delete a site", responses={204: None})
     def delete(self, request: Request, site_id: int) -> Response:
         """Deletes the site and its memberships. Its cameras remain with the users who created them."""
-        site_delete(site=_administered(request, site_id))
+        site_delete(site=_site_to_administer(request, site_id))
         return Response(status=204)
 
 
@@ -108,7 +108,7 @@ class MemberListView(APIView):
 
         Site admins invite people instead (`POST /api/invitations/`); they become members when they accept.
         """
-        site = _administered(request, site_id)
+        site = _site_to_administer(request, site_id)
         if not user_of(request).is_superuser:
             raise PermissionDenied(INVITE_INSTEAD)
         sent = NewMemberSerializer(data=request.data)
@@ -116,7 +116,7 @@ class MemberListView(APIView):
         user = User.objects.filter(username=sent.validated_data["username"], is_active=True).first()
         if user is None:
             raise ValidationError({"username": ["must be the name of an active user"]})
-        with _answered():
+        with _translate_errors():
             member = member_set(site=site, user=user, role=Role(sent.validated_data["role"]))
         return Response(MemberSerializer(member).data, status=201)
 
@@ -129,10 +129,10 @@ class MemberView(APIView):
     @extend_schema(summary="Change a member's role", request=RoleSerializer, responses=MemberSerializer)
     def patch(self, request: Request, site_id: int, user_id: int) -> Response:
         """Changes the member's role. A site keeps at least one admin."""
-        member = _member(_administered(request, site_id), user_id)
+        member = _member(_site_to_administer(request, site_id), user_id)
         sent = RoleSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
-        with _answered():
+        with _translate_errors():
             member = member_set(site=member.site, user=member.user, role=Role(sent.validated_data["role"]))
         return Response(MemberSerializer(member).data)
 
@@ -140,8 +140,8 @@ class MemberView(APIView):
     def delete(self, request: Request, site_id: int, user_id: int) -> Response:
         """Removes a member; members can remove themselves. A site keeps at least one admin."""
         is_own = user_of(request).pk == user_id
-        site = _site(request, site_id) if is_own else _administered(request, site_id)
-        with _answered():
+        site = _site(request, site_id) if is_own else _site_to_administer(request, site_id)
+        with _translate_errors():
             member_remove(member=_member(site, user_id))
         return Response(status=204)
 
@@ -153,7 +153,7 @@ def _site(request: Request, site_id: int) -> Site:
     return site
 
 
-def _administered(request: Request, site_id: int) -> Site:
+def _site_to_administer(request: Request, site_id: int) -> Site:
     """Return a site that the user administers: 404 if the user is not a member, 403 if the role is too low."""
     site = _site(request, site_id)
     if not sites_visible_to(user=user_of(request), role=Role.ADMIN).filter(pk=site_id).exists():
@@ -176,7 +176,7 @@ def _roles(request: Request) -> dict[str, dict[int, str]]:
 
 
 @contextmanager
-def _answered() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except LastAdminError:

@@ -10,7 +10,7 @@ from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
 
-from surveillance import pictures
+from surveillance import images
 from surveillance.selectors.access import alert_for
 from surveillance.services.alerts import alert_comment
 from vigil_apps.accounts.principal import Principal
@@ -19,14 +19,14 @@ from vigil_apps.dashboard.cards import alert_card
 from vigil_apps.dashboard.handling import Changes
 from vigil_apps.dashboard.inbox import InboxFilter, inbox_newer, inbox_page
 from vigil_apps.dashboard.overlay import shapes_of
-from vigil_apps.dashboard.views.base import UserRequest, signed_in
+from vigil_apps.dashboard.views.base import UserRequest, sign_in_required
 from vigil_apps.sites.roles import Role
 
 MAX_COMMENTS, MAX_COMMENT_LENGTH = 200, 2000
 
 
 @require_GET
-@signed_in
+@sign_in_required
 def alerts(request: UserRequest) -> HttpResponse:
     """Render the inbox; with `before` the next part of its list."""
     asked = InboxFilter(request.GET, user=request.user)
@@ -43,7 +43,7 @@ def alerts(request: UserRequest) -> HttpResponse:
 
 
 @require_GET
-@signed_in
+@sign_in_required
 def alerts_new(request: UserRequest) -> HttpResponse:
     """Render new rows of the inbox: the alerts `id`, or those since `after`; 204 if there are none."""
     asked = InboxFilter(request.GET, user=request.user)
@@ -56,14 +56,14 @@ def alerts_new(request: UserRequest) -> HttpResponse:
 
 
 @require_GET
-@signed_in
+@sign_in_required
 def alert_preview(request: UserRequest, alert_id: int) -> HttpResponse:
     """Render the preview of one alert beside the list."""
     return render(request, "dashboard/components/alert_detail.html", _detail(request, alert_id))
 
 
 @require_GET
-@signed_in
+@sign_in_required
 def alert(request: UserRequest, alert_id: int) -> HttpResponse:
     """Render one alert."""
     context = _detail(request, alert_id)
@@ -72,25 +72,25 @@ def alert(request: UserRequest, alert_id: int) -> HttpResponse:
 
 
 @require_GET
-@signed_in
+@sign_in_required
 def alert_thumbnail(request: UserRequest, alert_id: int) -> HttpResponse:
     """Return the alert's thumbnail for the cards; requires permission for the alert."""
     found = selectors.visible_alert(request.user, alert_id)
-    etag = pictures.entity_tag(found.image)
+    etag = images.entity_tag(found.image)
     if found.image and (unchanged := get_conditional_response(request, etag=etag)) is not None:
         return unchanged
     try:
         content = thumbnails.thumbnail(found.image) if found.image else None
-    except pictures.StorageUnavailableError:
+    except images.StorageUnavailableError:
         return HttpResponse(status=503, headers={"Retry-After": "5"})
     if content is None:
         raise Http404
-    headers = {"Cache-Control": pictures.CACHE_CONTROL, "ETag": etag, "X-Content-Type-Options": "nosniff"}
+    headers = {"Cache-Control": images.CACHE_CONTROL, "ETag": etag, "X-Content-Type-Options": "nosniff"}
     return HttpResponse(content, content_type="image/jpeg", headers=headers)
 
 
 @require_POST
-@signed_in
+@sign_in_required
 def alert_acknowledge(request: UserRequest, alert_id: int) -> HttpResponse:
     """Acknowledge an alert."""
     alert_for(Principal.of_user(request.user), alert_id, Role.SITE_OPERATOR)
@@ -98,7 +98,7 @@ def alert_acknowledge(request: UserRequest, alert_id: int) -> HttpResponse:
 
 
 @require_POST
-@signed_in
+@sign_in_required
 def alert_resolve(request: UserRequest, alert_id: int) -> HttpResponse:
     """Resolve an alert."""
     alert_for(Principal.of_user(request.user), alert_id, Role.SITE_OPERATOR)
@@ -106,7 +106,7 @@ def alert_resolve(request: UserRequest, alert_id: int) -> HttpResponse:
 
 
 @require_POST
-@signed_in
+@sign_in_required
 def alert_false_positive(request: UserRequest, alert_id: int) -> HttpResponse:
     """Mark an alert as a false positive, or remove the mark."""
     found = alert_for(Principal.of_user(request.user), alert_id, Role.SITE_OPERATOR)
@@ -116,7 +116,7 @@ def alert_false_positive(request: UserRequest, alert_id: int) -> HttpResponse:
 
 
 @require_POST
-@signed_in
+@sign_in_required
 def alert_add_comment(request: UserRequest, alert_id: int) -> HttpResponse:
     """Add a comment; an empty one is ignored."""
     found = alert_for(Principal.of_user(request.user), alert_id, Role.SITE_OPERATOR)
@@ -129,28 +129,28 @@ def alert_add_comment(request: UserRequest, alert_id: int) -> HttpResponse:
 
 
 @require_POST
-@signed_in
+@sign_in_required
 def alerts_acknowledge_many(request: UserRequest) -> HttpResponse:
     """Acknowledge the alerts with the given ids; others' alerts are skipped."""
     return _many(request, handling.acknowledge)
 
 
 @require_POST
-@signed_in
+@sign_in_required
 def alerts_resolve_many(request: UserRequest) -> HttpResponse:
     """Resolve the alerts with the given ids."""
     return _many(request, handling.resolve)
 
 
 @require_POST
-@signed_in
+@sign_in_required
 def alerts_false_positive_many(request: UserRequest) -> HttpResponse:
     """Mark the alerts with the given ids as false positives."""
     return _many(request, handling.judge)
 
 
 @require_POST
-@signed_in
+@sign_in_required
 def alerts_undo(request: UserRequest) -> HttpResponse:
     """Undo the user's changes that an earlier response has listed."""
     changes = handling.changes_of(request.POST)
@@ -163,7 +163,7 @@ def _many(request: UserRequest, act: handling.Action) -> HttpResponse:
     changes = act(request.user, ids, now=timezone.now())
     if not request.htmx:
         return redirect("dashboard:overview")
-    return _told(_rows_anew(request, ids), changes)
+    return _with_undo(_rows_anew(request, ids), changes)
 
 
 def _rows_anew(request: UserRequest, ids: Collection[int]) -> HttpResponse:
@@ -175,7 +175,7 @@ def _rows_anew(request: UserRequest, ids: Collection[int]) -> HttpResponse:
     return render(request, "dashboard/components/inbox_rows_anew.html", context)
 
 
-def _told(answer: HttpResponse, changes: Changes) -> HttpResponse:
+def _with_undo(answer: HttpResponse, changes: Changes) -> HttpResponse:
     """Add the changes to the response, so that the page can offer to undo them."""
     return trigger_client_event(answer, "vigil:handled", changes.as_json())
 
@@ -186,7 +186,7 @@ def _anew(request: UserRequest, alert_id: int, changes: Changes) -> HttpResponse
         return redirect("dashboard:alert", alert_id)
     card = alert_card(selectors.visible_alert(request.user, alert_id))
     template = "inbox_row" if request.GET.get("as") == "row" else "alert_card"
-    return _told(render(request, f"dashboard/components/{template}.html", {"alert": card}), changes)
+    return _with_undo(render(request, f"dashboard/components/{template}.html", {"alert": card}), changes)
 
 
 def _detail(request: UserRequest, alert_id: int) -> dict[str, Any]:

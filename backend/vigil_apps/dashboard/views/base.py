@@ -18,13 +18,13 @@ P = ParamSpec("P")
 
 
 class UserRequest(HttpRequest):
-    """A request with an authenticated user (the type that `signed_in` passes on)."""
+    """A request with an authenticated user (the type that `sign_in_required` passes on)."""
 
     user: User
     htmx: HtmxDetails
 
 
-def signed_in(view: Callable[Concatenate[UserRequest, P], HttpResponse]) -> Callable[..., HttpResponse]:
+def sign_in_required(view: Callable[Concatenate[UserRequest, P], HttpResponse]) -> Callable[..., HttpResponse]:
     """Redirect anonymous users to the sign-in page; for a fragment, redirect the whole page."""
 
     @wraps(view)

@@ -15,11 +15,11 @@ from surveillance.models import Camera
 from surveillance.services.camera_import import ImportRefusedError, cameras_import
 from vigil_apps.dashboard import selectors
 from vigil_apps.dashboard.forms import CameraFileForm
-from vigil_apps.dashboard.views.base import UserRequest, signed_in
+from vigil_apps.dashboard.views.base import UserRequest, sign_in_required
 
 
 @require_http_methods(["GET", "POST"])
-@signed_in
+@sign_in_required
 def camera_import(request: UserRequest) -> HttpResponse:
     """Render the page. `action=check` validates the file and lists its cameras, any other action imports them."""
     if request.method == "GET":

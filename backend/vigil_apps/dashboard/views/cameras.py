@@ -23,7 +23,7 @@ from surveillance.services.cameras import (
 from vigil_apps.accounts.principal import Principal
 from vigil_apps.dashboard import selectors
 from vigil_apps.dashboard.forms import CameraForm, initial_of
-from vigil_apps.dashboard.views.base import UserRequest, fragment, signed_in
+from vigil_apps.dashboard.views.base import UserRequest, fragment, sign_in_required
 from vigil_apps.dashboard.wall import wall_of
 from vigil_apps.sites.roles import Role
 
@@ -31,28 +31,28 @@ ALERTS_SHOWN = 12
 
 
 @require_GET
-@signed_in
+@sign_in_required
 def cameras(request: UserRequest) -> HttpResponse:
     """Render all cameras, sorted by severity."""
     return render(request, "dashboard/cameras.html", _cameras_context(request))
 
 
 @require_GET
-@signed_in
+@sign_in_required
 def cameras_live(request: UserRequest) -> HttpResponse:
     """Render the part that is updated."""
     return fragment(request, "dashboard/live/cameras.html", _cameras_context(request))
 
 
 @require_GET
-@signed_in
+@sign_in_required
 def camera(request: UserRequest, camera_id: int) -> HttpResponse:
     """Render one camera."""
     return render(request, "dashboard/camera.html", _camera_context(request, camera_id))
 
 
 @require_GET
-@signed_in
+@sign_in_required
 def camera_live(request: UserRequest, camera_id: int) -> HttpResponse:
     """Render the part that is updated."""
     return fragment(request, "dashboard/live/camera.html", _camera_context(request, camera_id))
@@ -60,7 +60,7 @@ def camera_live(request: UserRequest, camera_id: int) -> HttpResponse:
 
 @sensitive_post_parameters("rtsp_url")
 @require_http_methods(["GET", "POST"])
-@signed_in
+@sign_in_required
 def camera_add(request: UserRequest) -> HttpResponse:
     """Add a camera."""
     form = CameraForm(request.POST or None, sites=selectors.sites_offered(request.user))
@@ -77,7 +77,7 @@ def camera_add(request: UserRequest) -> HttpResponse:
 
 @sensitive_post_parameters("rtsp_url")
 @require_http_methods(["GET", "POST"])
-@signed_in
+@sign_in_required
 def camera_edit(request: UserRequest, camera_id: int) -> HttpResponse:
     """Edit a camera."""
     found = camera_for(Principal.of_user(request.user), camera_id, Role.ADMIN)
@@ -97,21 +97,21 @@ def camera_edit(request: UserRequest, camera_id: int) -> HttpResponse:
 
 
 @require_POST
-@signed_in
+@sign_in_required
 def camera_activate(request: UserRequest, camera_id: int) -> HttpResponse:
     """Activate a camera."""
     return _set_active(request, camera_id, is_active=True)
 
 
 @require_POST
-@signed_in
+@sign_in_required
 def camera_deactivate(request: UserRequest, camera_id: int) -> HttpResponse:
     """Deactivate a camera."""
     return _set_active(request, camera_id, is_active=False)
 
 
 @require_POST
-@signed_in
+@sign_in_required
 def camera_remove(request: UserRequest, camera_id: int) -> HttpResponse:
     """Delete a camera with its alerts."""
     found = camera_for(Principal.of_user(request.user), camera_id, Role.ADMIN)

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 from vigil_apps.dashboard import selectors
 from vigil_apps.dashboard.figures import figures_of
 from vigil_apps.dashboard.statistics import DEFAULT_PERIOD, PERIODS, states_of, statistics_of
-from vigil_apps.dashboard.views.base import UserRequest, fragment, signed_in
+from vigil_apps.dashboard.views.base import UserRequest, fragment, sign_in_required
 
 ALERTS_SHOWN = 24
 CAMERAS_SHOWN = 40
@@ -18,21 +18,21 @@ CAMERAS_SHOWN = 40
 
 
 @require_GET
-@signed_in
+@sign_in_required
 def overview(request: UserRequest) -> HttpResponse:
     """Render the page."""
     return render(request, "dashboard/overview.html", _context(request))
 
 
 @require_GET
-@signed_in
+@sign_in_required
 def overview_live(request: UserRequest) -> HttpResponse:
     """Render the part that is updated."""
     return fragment(request, "dashboard/live/overview.html", _context(request))
 
 
 @require_GET
-@signed_in
+@sign_in_required
 def statistics(request: UserRequest) -> HttpResponse:
     """Render alerts by hour, type and camera, cameras by state, and response times."""
     now = timezone.now()

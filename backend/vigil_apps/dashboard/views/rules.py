@@ -15,13 +15,13 @@ from surveillance.services.cameras import ReadOnlyCameraError, camera_update
 from vigil_apps.accounts.principal import Principal
 from vigil_apps.dashboard import selectors
 from vigil_apps.dashboard.rules import edited_part, preview_of, with_edits
-from vigil_apps.dashboard.views.base import UserRequest, signed_in
+from vigil_apps.dashboard.views.base import UserRequest, sign_in_required
 from vigil_apps.sites.roles import Role
 from vigil_contracts.rules import Day
 
 
 @require_GET
-@signed_in
+@sign_in_required
 def camera_rules(request: UserRequest, camera_id: int) -> HttpResponse:
     """Render the editor."""
     found = camera_for(Principal.of_user(request.user), camera_id, Role.ADMIN)
@@ -37,12 +37,12 @@ def camera_rules(request: UserRequest, camera_id: int) -> HttpResponse:
 
 
 @require_POST
-@signed_in
+@sign_in_required
 def camera_rules_preview(request: UserRequest, camera_id: int) -> HttpResponse:
     """Return what the submitted rules would have reported."""
     found = camera_for(Principal.of_user(request.user), camera_id, Role.ADMIN)
     try:
-        preview = preview_of(request.user, found, _sent(request).get("detection"), now=timezone.now())
+        preview = preview_of(request.user, found, _request_object(request).get("detection"), now=timezone.now())
     except InvalidInputError as error:
         # Not an error response: the user has not finished drawing yet.
         return JsonResponse({"errors": error.errors})
@@ -50,11 +50,11 @@ def camera_rules_preview(request: UserRequest, camera_id: int) -> HttpResponse:
 
 
 @require_POST
-@signed_in
+@sign_in_required
 def camera_rules_save(request: UserRequest, camera_id: int) -> HttpResponse:
     """Save the edits, unless another user has changed the camera since the editor was opened."""
     found = camera_for(Principal.of_user(request.user), camera_id, Role.ADMIN)
-    sent = _sent(request)
+    sent = _request_object(request)
     if sent.get("version") != found.updated_at.isoformat():
         text = _("Another user has changed this camera in the meantime. Reload the page to see the current settings.")
         return JsonResponse({"errors": {"non_field_errors": [text]}}, status=409)
@@ -68,7 +68,7 @@ def camera_rules_save(request: UserRequest, camera_id: int) -> HttpResponse:
     return JsonResponse({"version": change.camera.updated_at.isoformat()})
 
 
-def _sent(request: UserRequest) -> dict[str, Any]:
+def _request_object(request: UserRequest) -> dict[str, Any]:
     """Return the JSON object of the request; an empty one for any other content."""
     try:
         sent = json.loads(request.body)

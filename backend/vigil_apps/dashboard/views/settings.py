@@ -17,7 +17,7 @@ from vigil_apps.accounts.services import user_set_active
 from vigil_apps.audit.models import Action
 from vigil_apps.dashboard import selectors
 from vigil_apps.dashboard.system import system_state
-from vigil_apps.dashboard.views.base import UserRequest, signed_in
+from vigil_apps.dashboard.views.base import UserRequest, sign_in_required
 from vigil_apps.dashboard.vocabulary import ALERT_KINDS
 from vigil_apps.notifications.channels.web_push import public_key
 from vigil_apps.notifications.selectors import messages_of, subscriptions_of
@@ -35,7 +35,7 @@ KINDS = ("camera", "site", "member", "token", "user", "invitation")
 
 
 @require_GET
-@signed_in
+@sign_in_required
 def sites(request: UserRequest) -> HttpResponse:
     """Render the user's sites with their cameras and members; admins can change them."""
     visible = sites_visible_to(user=request.user).prefetch_related("memberships__user")
@@ -55,7 +55,7 @@ def sites(request: UserRequest) -> HttpResponse:
 
 
 @require_GET
-@signed_in
+@sign_in_required
 def tokens(request: UserRequest) -> HttpResponse:
     """Render the user's tokens."""
     good = Q(expiry__isnull=True) | Q(expiry__gt=timezone.now())
@@ -64,7 +64,7 @@ def tokens(request: UserRequest) -> HttpResponse:
 
 
 @require_GET
-@signed_in
+@sign_in_required
 def notifications(request: UserRequest) -> HttpResponse:
     """Render the user's subscriptions with the results of their last messages."""
     shown = [
@@ -85,7 +85,7 @@ def notifications(request: UserRequest) -> HttpResponse:
 
 
 @require_GET
-@signed_in
+@sign_in_required
 def people(request: UserRequest) -> HttpResponse:
     """Render invitations, and for superusers all accounts."""
     _require(is_admin_anywhere(request.user))
@@ -105,7 +105,7 @@ def people(request: UserRequest) -> HttpResponse:
 
 
 @require_POST
-@signed_in
+@sign_in_required
 def person_switch(request: UserRequest, user_id: int) -> HttpResponse:
     """Deactivate or reactivate an account, except the user's own."""
     _require(request.user.is_superuser)
@@ -116,7 +116,7 @@ def person_switch(request: UserRequest, user_id: int) -> HttpResponse:
 
 
 @require_GET
-@signed_in
+@sign_in_required
 def audit(request: UserRequest) -> HttpResponse:
     """Render the audit log."""
     _require(is_admin_anywhere(request.user))
@@ -143,7 +143,7 @@ def audit(request: UserRequest) -> HttpResponse:
 
 
 @require_GET
-@signed_in
+@sign_in_required
 def system(request: UserRequest) -> HttpResponse:
     """Render the state of the backend."""
     _require(request.user.is_superuser)

@@ -38,7 +38,7 @@ class AppriseTarget(Target):
         url = url.strip()
         if "://" not in url or not url.isprintable():
             raise ValueError(INVALID)
-        answer = _asked({"url": url})
+        answer = _run_process({"url": url})
         if answer.get("error"):
             raise ValueError(INVALID if answer["error"] == "invalid" else str(answer["error"]))
         if answer["recipients"] > 1:
@@ -56,20 +56,20 @@ class Apprise:
         """Return no problem: the channel needs no settings."""
         return ""
 
-    def masked(self, target: AppriseTarget) -> Mapping[str, Any]:
+    def mask(self, target: AppriseTarget) -> Mapping[str, Any]:
         """Return the scheme. Everything else in an Apprise URL may be secret."""
         return {"url": f"{target.url.partition('://')[0]}://{MASK}"}
 
     def send(self, target: AppriseTarget, content: Content) -> None:
         """Send the message; Apprise's report that the service accepted it is the confirmation."""
-        answer = _asked({"url": target.url, "title": content.title, "body": content.text})
+        answer = _run_process({"url": target.url, "title": content.title, "body": content.text})
         if answer.get("error"):
             # Older subscriptions may name several recipients: those who have received the message must not get it
             # again.
             raise DeliveryError(str(answer["error"]), is_final=answer.get("recipients", 1) > 1)
 
 
-def _asked(question: dict[str, Any]) -> dict[str, Any]:
+def _run_process(question: dict[str, Any]) -> dict[str, Any]:
     """Return the process's answer. Raises DeliveryError if there is none."""
     policy = settings.VIGIL_NOTIFY_ADDRESSES
     networks = [str(network) for network in policy.also]

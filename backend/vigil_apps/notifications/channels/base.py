@@ -54,7 +54,7 @@ class Channel(Protocol[T]):
         """Return why this server cannot use the channel and how to enable it; empty if it can."""
         ...
 
-    def masked(self, target: T) -> Mapping[str, Any]:
+    def mask(self, target: T) -> Mapping[str, Any]:
         """Return the target for display to its user: identifiable, but without secrets."""
         ...
 

@@ -12,7 +12,7 @@ from django.core.mail import EmailMessage
 from django.core.validators import validate_email
 from pydantic import Field, field_validator
 
-from surveillance import pictures
+from surveillance import images
 from vigil_apps.notifications.channels.base import DeliveryError, Target
 from vigil_apps.notifications.core.message import Content
 
@@ -45,7 +45,7 @@ class Email:
         """Return a problem if no mail relay is configured."""
         return "" if settings.EMAIL_HOST else "e-mail is not set up on this server (VIGIL_EMAIL_HOST)"
 
-    def masked(self, target: EmailTarget) -> Mapping[str, Any]:
+    def mask(self, target: EmailTarget) -> Mapping[str, Any]:
         """Return the address: it is not secret for its owner."""
         return {"address": target.address}
 
@@ -77,14 +77,14 @@ def _mail(target: EmailTarget, content: Content) -> EmailMessage:
         headers={"Message-ID": f"<{content.id}@{domain}>", "X-Vigil-Id": str(content.id)},
     )
     for number, key in enumerate([alert.image_key for alert in content.alerts if alert.image_key][:PICTURES], 1):
-        picture = _picture(key)
+        picture = _image(key)
         if picture is not None:
             mail.attach(f"alert-{number}.jpg", picture, "image/jpeg")
     return mail
 
 
-def _picture(key: str) -> bytes | None:
+def _image(key: str) -> bytes | None:
     try:
-        return pictures.read(key)
-    except pictures.StorageUnavailableError:
+        return images.read(key)
+    except images.StorageUnavailableError:
         return None  # send the alert without its image

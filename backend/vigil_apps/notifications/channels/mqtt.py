@@ -57,14 +57,14 @@ class Mqtt:
         """Return no problem: the channel needs no settings."""
         return ""
 
-    def masked(self, target: MqttTarget) -> Mapping[str, Any]:
+    def mask(self, target: MqttTarget) -> Mapping[str, Any]:
         """Return broker and topic."""
         return {"url": masked_url(target.url), "topic": target.topic}
 
     def send(self, target: MqttTarget, content: Content) -> None:
         """Connect, publish, wait for PUBACK, and disconnect."""
         ends_at = time.monotonic() + SEND_SECONDS
-        client, state = _connected(target, ends_at)
+        client, state = _connect(target, ends_at)
         try:
             payload = json.dumps(content.as_json(), ensure_ascii=False)
             client.publish(target.topic, payload, qos=1)
@@ -99,7 +99,7 @@ class _PinnedClient(paho.Client):
         raise failure or OSError("no address")
 
 
-def _connected(target: MqttTarget, ends_at: float) -> tuple[paho.Client, _State]:
+def _connect(target: MqttTarget, ends_at: float) -> tuple[paho.Client, _State]:
     parts = urlsplit(target.url)
     state = _State()
     client = _PinnedClient(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5, reconnect_on_failure=False)

@@ -40,7 +40,7 @@ class PushKeys(Target):
     @classmethod
     def _is_point(cls, text: str) -> str:
         try:
-            ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), decoded(text))
+            ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), decode_base64(text))
         except ValueError:
             raise ValueError("must be a P-256 point in Base64, as the browser provides it") from None
         return text
@@ -48,7 +48,7 @@ class PushKeys(Target):
     @field_validator("auth")
     @classmethod
     def _is_secret(cls, text: str) -> str:
-        if len(decoded(text)) != 16:
+        if len(decode_base64(text)) != 16:
             raise ValueError("must be 16 bytes in Base64, as the browser provides them")
         return text
 
@@ -75,7 +75,7 @@ class WebPush:
         """Return a problem if there is no key: push services reject requests without one."""
         return "" if settings.VIGIL_VAPID_KEY else "Web Push is not set up on this server (VIGIL_VAPID_KEY_FILE)"
 
-    def masked(self, target: WebPushTarget) -> Mapping[str, Any]:
+    def mask(self, target: WebPushTarget) -> Mapping[str, Any]:
         """Return the push service. Anyone who has the rest can send to the browser."""
         parts = urlsplit(target.endpoint)
         return {"endpoint": f"{parts.scheme}://{parts.netloc}/{MASK}", "keys": MASK}
@@ -97,7 +97,7 @@ class WebPush:
             # A repeated message replaces the first one while the browser is not running (RFC 8030, section 5.4).
             "Topic": base64.urlsafe_b64encode(content.id.bytes).decode().rstrip("="),
         }
-        answer = post(target.endpoint, headers=headers, body=_encrypted(target, content))
+        answer = post(target.endpoint, headers=headers, body=_encrypt(target, content))
         _require_kept(answer)
 
 
@@ -109,7 +109,7 @@ def public_key() -> str:
     return base64.urlsafe_b64encode(point).decode().rstrip("=")
 
 
-def decoded(text: str) -> bytes:
+def decode_base64(text: str) -> bytes:
     """Decode Base64 in either alphabet, with or without padding; return empty if it is invalid."""
     try:
         return base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True)
@@ -130,7 +130,7 @@ def _require_kept(answer: Answer) -> None:
     require_success(answer)
 
 
-def _encrypted(target: WebPushTarget, content: Content) -> bytes:
+def _encrypt(target: WebPushTarget, content: Content) -> bytes:
     payload = {
         "id": str(content.id),
         "title": content.title,
@@ -142,8 +142,8 @@ def _encrypted(target: WebPushTarget, content: Content) -> bytes:
         http_ece.encrypt(
             json.dumps(payload, ensure_ascii=False).encode(),
             private_key=ec.generate_private_key(ec.SECP256R1()),
-            dh=decoded(target.keys.p256dh),
-            auth_secret=decoded(target.keys.auth),
+            dh=decode_base64(target.keys.p256dh),
+            auth_secret=decode_base64(target.keys.auth),
             version="aes128gcm",
         )
     )

@@ -58,7 +58,7 @@ class Webhook:
         """Return no problem: the channel needs no settings."""
         return ""
 
-    def masked(self, target: WebhookTarget) -> Mapping[str, Any]:
+    def mask(self, target: WebhookTarget) -> Mapping[str, Any]:
         """Return the host."""
         return {"url": masked_url(target.url)}
 

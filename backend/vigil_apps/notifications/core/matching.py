@@ -8,7 +8,7 @@ from vigil_contracts.schedule import is_armed
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class StoredAlert:
     """The properties of an alert that a subscription can filter."""
 
     alert_type: str
@@ -18,7 +18,7 @@ class Happened:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class AlertFilter:
     """A subscription's filters; an empty one matches everything."""
 
     alert_types: tuple[str, ...] = ()
@@ -27,7 +27,7 @@ class Wish:
     minimum_confidence: float = 0.0
     schedule: Schedule | None = None
 
-    def wants(self, alert: Happened, *, now: datetime) -> bool:
+    def matches(self, alert: StoredAlert, *, now: datetime) -> bool:
         """Return whether the alert matches. A deleted camera stays in the filter, so that it never becomes empty."""
         if self.alert_types and alert.alert_type not in self.alert_types:
             return False

@@ -14,7 +14,7 @@ LISTED = 10
 
 
 @dataclass(frozen=True, slots=True)
-class ToldAlert:
+class NotifiedAlert:
     """An alert as receivers get it. `url` is empty if the backend does not know its public URL."""
 
     id: int
@@ -72,7 +72,7 @@ class Content:
     subscription_id: int
     subscription_name: str
     created_at: datetime
-    alerts: Sequence[ToldAlert]
+    alerts: Sequence[NotifiedAlert]
 
     @property
     def title(self) -> str:

@@ -17,7 +17,9 @@ class Pace:
     messages_per_hour: int | None = None
 
 
-def grouped(waiting_since: Sequence[datetime], pace: Pace, *, sent_within_period: int, now: datetime) -> list[range]:
+def group_alerts(
+    waiting_since: Sequence[datetime], pace: Pace, *, sent_within_period: int, now: datetime
+) -> list[range]:
     """Return the messages to create now, each as the range of its alerts, the oldest first.
 
     The limit drops nothing: alerts beyond it wait, and the last permitted message takes all the rest.

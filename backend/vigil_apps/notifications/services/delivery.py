@@ -21,7 +21,7 @@ from surveillance.selectors.access import alerts_visible_to
 from vigil_apps.accounts.principal import Principal
 from vigil_apps.notifications import metrics
 from vigil_apps.notifications.channels import CHANNELS, DeliveryError
-from vigil_apps.notifications.core.message import Content, ToldAlert
+from vigil_apps.notifications.core.message import Content, NotifiedAlert
 from vigil_apps.notifications.core.names import ChannelName, MessageKind, MessageState
 from vigil_apps.notifications.models import Message, Subscription
 from vigil_apps.notifications.selectors import is_due
@@ -71,18 +71,20 @@ def message_deliver(*, message_id: UUID) -> MessageState | None:
     channel = ChannelName(subscription.channel)
     content = _content(claim.message, subscription)
     if content is None:
-        return _settle(claim, channel, MessageState.DROPPED, "its alerts are gone, or not yours to see any more")
+        return _record_outcome(
+            claim, channel, MessageState.DROPPED, "its alerts are gone, or not yours to see any more"
+        )
     try:
         CHANNELS[channel].send(target_of(subscription), content)
     except DeliveryError as error:
-        return _failed(claim, channel, error)
+        return _record_failure(claim, channel, error)
     except CredentialsUnreadableError:
-        return _failed(claim, channel, DeliveryError("the key that encrypted the target is missing"))
+        return _record_failure(claim, channel, DeliveryError("the key that encrypted the target is missing"))
     except Exception as error:  # noqa: BLE001 one channel's bug must not stop the others
         # The error's text may contain secrets.
         logger.error("a notification channel failed: %s", type(error).__name__, extra={"channel": channel.value})
-        return _failed(claim, channel, DeliveryError(f"the channel failed ({type(error).__name__})"))
-    return _settle(claim, channel, MessageState.SENT, "")
+        return _record_failure(claim, channel, DeliveryError(f"the channel failed ({type(error).__name__})"))
+    return _record_outcome(claim, channel, MessageState.SENT, "")
 
 
 def messages_delete_old(*, now: datetime) -> int:
@@ -92,7 +94,7 @@ def messages_delete_old(*, now: datetime) -> int:
     return Message.objects.filter(pk__in=ids).delete()[0] if ids else 0
 
 
-def _settle(claim: Claim, channel: ChannelName, state: MessageState, reason: str) -> MessageState:
+def _record_outcome(claim: Claim, channel: ChannelName, state: MessageState, reason: str) -> MessageState:
     """Record the result even if another process has claimed the message in the meantime."""
     pending = Message.objects.filter(pk=claim.message.pk, state=MessageState.PENDING)
     pending.update(state=state, settled_at=timezone.now(), reason=reason)
@@ -104,7 +106,7 @@ def _settle(claim: Claim, channel: ChannelName, state: MessageState, reason: str
     return state
 
 
-def _failed(claim: Claim, channel: ChannelName, error: DeliveryError) -> MessageState:
+def _record_failure(claim: Claim, channel: ChannelName, error: DeliveryError) -> MessageState:
     """Schedule the next attempt or give up, and pause the receiver's other messages."""
     now = timezone.now()
     if error.is_gone:
@@ -115,7 +117,7 @@ def _failed(claim: Claim, channel: ChannelName, error: DeliveryError) -> Message
     delay = timedelta(seconds=error.retry_after_seconds or _delay_seconds(claim.attempt))
     is_over = now + delay > claim.message.created_at + settings.VIGIL_NOTIFY_GIVE_UP
     if error.is_final or is_over:
-        return _settle(claim, channel, MessageState.FAILED, error.reason)
+        return _record_outcome(claim, channel, MessageState.FAILED, error.reason)
     mine = Message.objects.filter(pk=claim.message.pk, state=MessageState.PENDING, attempts=claim.attempt)
     mine.update(next_attempt_at=now + delay, reason=error.reason)
     pause = now + min(delay, LONGEST_PAUSE)
@@ -131,7 +133,7 @@ def _delay_seconds(attempt: int) -> float:
 
 def _content(message: Message, subscription: Subscription) -> Content | None:
     """Return the message's content; None if its user can no longer view any of it."""
-    alerts: list[ToldAlert] = []
+    alerts: list[NotifiedAlert] = []
     if not subscription.user.is_active:
         return None
     if message.kind == MessageKind.ALERTS:
@@ -139,7 +141,7 @@ def _content(message: Message, subscription: Subscription) -> Content | None:
             return None
         ids = message.entries.values("alert")
         visible = alerts_visible_to(Principal.of_user(subscription.user)).filter(pk__in=ids).order_by("id")
-        alerts = [_told(alert) for alert in visible]
+        alerts = [_notified_alert(alert) for alert in visible]
         if not alerts:
             return None
     return Content(
@@ -152,9 +154,9 @@ def _content(message: Message, subscription: Subscription) -> Content | None:
     )
 
 
-def _told(alert: Alert) -> ToldAlert:
+def _notified_alert(alert: Alert) -> NotifiedAlert:
     base = settings.VIGIL_PUBLIC_URL
-    return ToldAlert(
+    return NotifiedAlert(
         id=alert.pk,
         camera=alert.camera_id,
         camera_name=alert.camera.name,

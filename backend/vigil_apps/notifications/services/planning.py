@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 
 from vigil_apps.notifications.core.names import MessageKind
-from vigil_apps.notifications.core.planning import MOST_ALERTS, RATE_PERIOD, Pace, grouped
+from vigil_apps.notifications.core.planning import MOST_ALERTS, RATE_PERIOD, Pace, group_alerts
 from vigil_apps.notifications.models import Message, OutboxEntry, Subscription
 from vigil_apps.notifications.selectors import waiting_subscriptions
 
@@ -39,7 +39,7 @@ def _plan(subscription_id: int, now: datetime) -> list[UUID]:
     sent = subscription.messages.filter(kind=MessageKind.ALERTS, created_at__gt=now - RATE_PERIOD).count()
     pace = Pace(timedelta(minutes=subscription.digest_minutes), subscription.messages_per_hour)
     made: list[UUID] = []
-    for group in grouped([since for _, since in rows], pace, sent_within_period=sent, now=now):
+    for group in group_alerts([since for _, since in rows], pace, sent_within_period=sent, now=now):
         message = Message.objects.create(id=uuid.uuid4(), subscription=subscription, next_attempt_at=now)
         waiting.filter(pk__in=[rows[index][0] for index in group]).update(message=message)
         made.append(message.id)

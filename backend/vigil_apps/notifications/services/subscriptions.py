@@ -35,7 +35,7 @@ def target_of(subscription: Subscription) -> Target:
     kind = CHANNELS[ChannelName(subscription.channel)].target_type
     # A stored target stays readable even if its network is no longer permitted: sending checks that.
     values = _stored_target(subscription)
-    target: Target = kind.model_construct(**_constructed(kind, values))
+    target: Target = kind.model_construct(**_construct(kind, values))
     return target
 
 
@@ -51,7 +51,7 @@ def masked_target(subscription: Subscription) -> dict[str, Any]:
     """Return the masked target for its user; if it cannot be decrypted, `problem` says why."""
     if isinstance(subscription.target, UnreadableText):
         return {"problem": TARGET_UNREADABLE}
-    return dict(CHANNELS[ChannelName(subscription.channel)].masked(target_of(subscription)))
+    return dict(CHANNELS[ChannelName(subscription.channel)].mask(target_of(subscription)))
 
 
 def subscription_create(*, user: User, values: Mapping[str, Any]) -> Subscription:
@@ -59,7 +59,7 @@ def subscription_create(*, user: User, values: Mapping[str, Any]) -> Subscriptio
     settings = parse(SubscriptionSettings, as_json_object(dict(values), field="non_field_errors"))
     subscription = Subscription(user=user, channel=settings.channel.value)
     _set_target(subscription, settings.target)
-    return _stored(subscription, settings, {*_COLUMNS})
+    return _store(subscription, settings, {*_COLUMNS})
 
 
 def subscription_update(*, subscription: Subscription, values: Mapping[str, Any]) -> Subscription:
@@ -69,7 +69,7 @@ def subscription_update(*, subscription: Subscription, values: Mapping[str, Any]
     settings = parse(SubscriptionSettings, {**_as_values(subscription), **values})
     if "target" in values:
         _set_target(subscription, settings.target)
-    return _stored(subscription, settings, values)
+    return _store(subscription, settings, values)
 
 
 def subscription_delete(*, subscription: Subscription) -> None:
@@ -97,7 +97,7 @@ def message_create_test(*, subscription: Subscription) -> Message:
     return Message.objects.create(subscription=subscription, kind=MessageKind.TEST.value, next_attempt_at=now)
 
 
-def _stored(subscription: Subscription, settings: SubscriptionSettings, given: Collection[str]) -> Subscription:
+def _store(subscription: Subscription, settings: SubscriptionSettings, given: Collection[str]) -> Subscription:
     _check_ids(subscription.user, settings, given)
     sent = settings.model_dump(mode="json")
     for name in _COLUMNS:
@@ -170,7 +170,7 @@ def _free_name(user: User) -> str:
     return next(name for name in names if name not in taken)
 
 
-def _constructed(kind: type[Target], values: dict[str, Any]) -> dict[str, Any]:
+def _construct(kind: type[Target], values: dict[str, Any]) -> dict[str, Any]:
     made = dict(values)
     for name, field in kind.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Target):

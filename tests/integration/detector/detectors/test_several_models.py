@@ -40,7 +40,7 @@ def burning_yard(shared: Path) -> list[Frame]:
     scene = Story()
     frames = []
     for number, seconds in enumerate(np.arange(*BURNING_SECONDS, 0.2)):
-        picture = scene.picture(float(seconds)).image.copy()
+        picture = scene.frame(float(seconds)).image.copy()
         picture[100 : 100 + person.shape[0], 20 : 20 + person.shape[1]] = person
         at = float(seconds - BURNING_SECONDS[0])
         frames.append(Frame.from_bgr(picture, START + timedelta(seconds=at), at, number))

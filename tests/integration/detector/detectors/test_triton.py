@@ -24,7 +24,7 @@ from cctv.detectors.model_pool import Models
 from cctv.detectors.triton_runtime import TritonModel
 from vigil_contracts.names import Reason
 from vigil_demo.training.dataset import FIRST_SEED
-from vigil_demo.training.evaluate import held_out_pictures
+from vigil_demo.training.evaluate import held_out_frames
 
 Connect = Callable[[], InferenceServer]
 
@@ -62,7 +62,7 @@ def local() -> Iterator[Model]:
 
 @pytest.fixture(scope="module")
 def frames() -> list[Frame]:
-    pictures = islice(held_out_pictures(1, FIRST_SEED["test"] + 900_000), 4)
+    pictures = islice(held_out_frames(1, FIRST_SEED["test"] + 900_000), 4)
     return [
         Frame.from_bgr(np.ascontiguousarray(picture.image), datetime.now(UTC), float(number), number)
         for number, picture in enumerate(pictures)

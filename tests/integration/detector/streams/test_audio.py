@@ -55,10 +55,10 @@ def watch(url: str, *, records_audio: bool = True, recorder: ClipRecorder | None
     frames, began = 0, time.monotonic()
     try:
         source.open()
-        for _ in source.pictures():
+        for _ in source.frames():
             frames += 1
             if frames == 10:
-                recorder.want("event-0001", time.monotonic())
+                recorder.request("event-0001", time.monotonic())
     except StreamFault as fault:
         ended = fault
     finally:

@@ -36,7 +36,7 @@ def fault_of(url: str, options: GateOptions = LOOPBACK, *, patience_seconds: flo
     )
     try:
         source.open()
-        for _ in source.pictures():
+        for _ in source.frames():
             pass
     except StreamFault as fault:
         return fault
@@ -273,7 +273,7 @@ def test_unanswered_teardown_delays_closing_by_at_most_a_second(clip: Clip) -> N
     with misbehaving_camera(Script(clip=clip, ignores_teardown=True)) as camera:
         source = RtspSource(camera.url, StreamTransport.TCP, LOOPBACK)
         source.open()
-        next(source.pictures())
+        next(source.frames())
         began = time.monotonic()
 
         source.interrupt()

@@ -32,7 +32,7 @@ def watch_all(
     pictures: list[av.VideoFrame] = []
     try:
         info = source.open()
-        for picture in source.pictures():
+        for picture in source.frames():
             pictures.append(picture)
     except StreamFault as fault:
         return info, pictures, fault

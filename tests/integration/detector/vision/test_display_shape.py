@@ -61,7 +61,7 @@ def test_detection_snapshot_and_clip_have_the_shape_that_is_set(
         )
         try:
             source.open()
-            for sequence, picture in enumerate(source.pictures()):
+            for sequence, picture in enumerate(source.frames()):
                 seconds = float(picture.time or 0.0)
                 if sequence % 2:
                     continue
@@ -70,7 +70,7 @@ def test_detection_snapshot_and_clip_have_the_shape_that_is_set(
                 assert (info.width, info.height, frame.width, frame.height) == (480, 540, 960, 540)
                 new = analyser.process(frame)
                 for event in new:
-                    recorder.want(event.event_id, source.received_at() or 0.0)
+                    recorder.request(event.event_id, source.received_at() or 0.0)
                 events += new
         except StreamFault:
             pass

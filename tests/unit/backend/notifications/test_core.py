@@ -4,43 +4,43 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from vigil_apps.notifications.core.matching import Happened, Wish
-from vigil_apps.notifications.core.planning import MOST_ALERTS, Pace, grouped
+from vigil_apps.notifications.core.matching import AlertFilter, StoredAlert
+from vigil_apps.notifications.core.planning import MOST_ALERTS, Pace, group_alerts
 from vigil_contracts.rules import Schedule
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)  # a Monday
-ALERT = Happened("person", 0.8, camera_id=7, site_id=1)
+ALERT = StoredAlert("person", 0.8, camera_id=7, site_id=1)
 
 
 @pytest.mark.parametrize(
-    ("wish", "wants"),
+    ("alert_filter", "is_match"),
     [
-        (Wish(), True),
-        (Wish(alert_types=("fire", "person")), True),
-        (Wish(alert_types=("fire",)), False),
-        (Wish(minimum_confidence=0.8), True),
-        (Wish(minimum_confidence=0.81), False),
-        (Wish(cameras=(7,)), True),
-        (Wish(cameras=(8,)), False),
-        (Wish(sites=(1,)), True),
-        (Wish(sites=(2,)), False),
-        (Wish(cameras=(8,), sites=(1,)), True),
-        (Wish(cameras=(8,), sites=(2,)), False),
+        (AlertFilter(), True),
+        (AlertFilter(alert_types=("fire", "person")), True),
+        (AlertFilter(alert_types=("fire",)), False),
+        (AlertFilter(minimum_confidence=0.8), True),
+        (AlertFilter(minimum_confidence=0.81), False),
+        (AlertFilter(cameras=(7,)), True),
+        (AlertFilter(cameras=(8,)), False),
+        (AlertFilter(sites=(1,)), True),
+        (AlertFilter(sites=(2,)), False),
+        (AlertFilter(cameras=(8,), sites=(1,)), True),
+        (AlertFilter(cameras=(8,), sites=(2,)), False),
     ],
 )
-def test_filters(wish: Wish, wants: bool) -> None:
-    assert wish.wants(ALERT, now=NOW) is wants
+def test_filters(alert_filter: AlertFilter, is_match: bool) -> None:
+    assert alert_filter.matches(ALERT, now=NOW) is is_match
 
 
 def test_camera_without_a_site_is_in_no_named_site() -> None:
-    assert not Wish(sites=(1,)).wants(Happened("person", 0.8, camera_id=7, site_id=None), now=NOW)
+    assert not AlertFilter(sites=(1,)).matches(StoredAlert("person", 0.8, camera_id=7, site_id=None), now=NOW)
 
 
-@pytest.mark.parametrize(("hour", "wants"), [(18, False), (19, True), (23, True)])
-def test_schedule_is_in_its_own_time_zone(hour: int, wants: bool) -> None:
+@pytest.mark.parametrize(("hour", "is_match"), [(18, False), (19, True), (23, True)])
+def test_schedule_is_in_its_own_time_zone(hour: int, is_match: bool) -> None:
     window = {"days": ["mon"], "start": "20:00", "end": "06:00"}
-    wish = Wish(schedule=Schedule.model_validate({"time_zone": "Europe/Berlin", "windows": [window]}))
-    assert wish.wants(ALERT, now=NOW.replace(hour=hour)) is wants
+    alert_filter = AlertFilter(schedule=Schedule.model_validate({"time_zone": "Europe/Berlin", "windows": [window]}))
+    assert alert_filter.matches(ALERT, now=NOW.replace(hour=hour)) is is_match
 
 
 def _since(*minutes: float) -> list[datetime]:
@@ -63,12 +63,12 @@ def _since(*minutes: float) -> list[datetime]:
     ],
 )
 def test_messages(waiting: list[float], pace: Pace, sent: int, sizes: list[int]) -> None:
-    groups = grouped(_since(*waiting), pace, sent_within_period=sent, now=NOW)
+    groups = group_alerts(_since(*waiting), pace, sent_within_period=sent, now=NOW)
     assert [len(group) for group in groups] == sizes
     taken = [index for group in groups for index in group]
     assert taken == list(range(len(taken)))
 
 
 def test_message_is_no_larger_than_a_receiver_can_read() -> None:
-    groups = grouped(_since(*range(2000, 0, -1)), Pace(messages_per_hour=1), sent_within_period=0, now=NOW)
+    groups = group_alerts(_since(*range(2000, 0, -1)), Pace(messages_per_hour=1), sent_within_period=0, now=NOW)
     assert [len(group) for group in groups] == [MOST_ALERTS]

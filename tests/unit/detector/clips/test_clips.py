@@ -109,7 +109,7 @@ def play(
             recording.add(read)
             count += 1
             if count in events:
-                recorder.want(events[count], clock.now)
+                recorder.request(events[count], clock.now)
             clock.now += 1 / RATE
         recording.end()
     return count
@@ -146,7 +146,7 @@ def test_an_event_at_the_streams_end_gets_what_there_is(tmp_path: Path, clock: C
 def test_an_event_of_a_stream_that_was_lost_gets_none_from_the_next_one(tmp_path: Path, clock: Clock) -> None:
     made: Made = []
     recorder = ClipRecorder(7, ClipLimits(1.0, 1.0), lambda clip, content: made.append((clip, content)))
-    recorder.want("event-0001", clock.now)
+    recorder.request("event-0001", clock.now)
     clock.now += 60
     play(make_clip(tmp_path / "in.mp4", seconds=2), recorder, clock, {})
     assert made == []
@@ -157,7 +157,7 @@ def test_jpeg_streams_make_none_and_their_events_are_not_kept_for_ever() -> None
     recorder = ClipRecorder(7, ClipLimits(5, 5), lambda clip, content: None, outcomes.append)
     assert recorder.recording("mjpeg", None) is None
     for second in range(1000):
-        recorder.want(f"event-{second:04}", float(second))
+        recorder.request(f"event-{second:04}", float(second))
     assert len(recorder.due(1e9)) <= 70
     assert len(outcomes) >= 930
     assert set(outcomes) == {ClipOutcome.MISSING}
@@ -166,7 +166,7 @@ def test_jpeg_streams_make_none_and_their_events_are_not_kept_for_ever() -> None
 @pytest.mark.parametrize("limits", [ClipLimits(0, 0), ClipLimits(5, 5, 0)])
 def test_they_can_be_switched_off(limits: ClipLimits) -> None:
     recorder = ClipRecorder(7, limits, lambda clip, content: None)
-    recorder.want("event-0001", 0.0)
+    recorder.request("event-0001", 0.0)
     assert recorder.due(1e9) == []
     assert recorder.recording("h264", None) is None
 
@@ -304,7 +304,7 @@ def test_a_description_of_another_stream_does_no_harm(tmp_path: Path, clock: Clo
         for read in container.demux(video=0):
             recording.add(read)
             clock.now += 1 / RATE
-    recorder.want("event-0001", clock.now - 1.0)
+    recorder.request("event-0001", clock.now - 1.0)
     recording.end()
     frames = decoded(made[0][1])
     assert {(frame.width, frame.height) for frame in frames} == {(320, 192)}
@@ -316,7 +316,7 @@ def test_without_parameter_sets_the_log_says_why(caplog: pytest.LogCaptureFixtur
     recorder = ClipRecorder(7, ClipLimits(1.0, 1.0), lambda clip, content: None, outcomes.append)
     recording = recorder.recording("hevc", None)
     assert recording is not None
-    recorder.want("event-0001", 0.0)
+    recorder.request("event-0001", 0.0)
     slice_only = av.Packet(b"\x00\x00\x00\x01\x26\x01\xaf")
     slice_only.is_keyframe = True
     recording.add(slice_only)  # type: ignore[arg-type]  # PyAV types packets by their stream

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from cctv.delivery.spool import DamagedAlertError, Entry, Spool, SpoolInUseError
-from vigil_contracts.alert import NEW_FIELDS, AlertSubmission, Box, ClipSubmission, PictureSubmission
+from vigil_contracts.alert import NEW_FIELDS, AlertSubmission, Box, ClipSubmission, ImageSubmission
 from vigil_contracts.names import AlertType
 
 MEGABYTE = 1024 * 1024
@@ -202,13 +202,13 @@ def test_disk_failure_is_reported(
     assert spool.waiting().alerts == 0
 
 
-def picture(camera: int, event_id: str) -> PictureSubmission:
-    return PictureSubmission(event_id=event_id, camera=camera, box=Box(x_min=0, y_min=0, x_max=0.5, y_max=1))
+def picture(camera: int, event_id: str) -> ImageSubmission:
+    return ImageSubmission(event_id=event_id, camera=camera, box=Box(x_min=0, y_min=0, x_max=0.5, y_max=1))
 
 
 @pytest.mark.parametrize("follower", [clip, picture])
 def test_what_follows_the_alerts_survives_a_restart(
-    opened: Callable[..., Spool], tmp_path: Path, follower: Callable[[int, str], ClipSubmission | PictureSubmission]
+    opened: Callable[..., Spool], tmp_path: Path, follower: Callable[[int, str], ClipSubmission | ImageSubmission]
 ) -> None:
     spool = opened(tmp_path, MEGABYTE)
     spool.append(alert(1, "event-one"), b"")
@@ -240,7 +240,7 @@ def test_clips_make_room_for_alerts_and_never_the_other_way_round(
 
 @pytest.mark.parametrize("follower", [clip, picture])
 def test_no_alert_goes_for_what_follows_another(
-    opened: Callable[..., Spool], tmp_path: Path, follower: Callable[[int, str], ClipSubmission | PictureSubmission]
+    opened: Callable[..., Spool], tmp_path: Path, follower: Callable[[int, str], ClipSubmission | ImageSubmission]
 ) -> None:
     dropped: list[tuple[int, str]] = []
     spool = opened(tmp_path, 10_000, on_drop=lambda camera_id, why: dropped.append((camera_id, why)))

@@ -38,7 +38,7 @@ def test_a_camera_s_life() -> None:
 
     for _ in range(50):
         clock.seconds += 0.2
-        health.picture(INFO, NOW)
+        health.record_frame(INFO, NOW)
     beat = health.heartbeat("pod", "r1", 3)
     assert (beat.phase, beat.reason, beat.spooled_alerts) == (CameraPhase.STREAMING, Reason.STREAMING, 3)
     assert (beat.stream.width, beat.stream.height, beat.stream.codec) == (768, 432, "h264")
@@ -53,7 +53,7 @@ def test_a_camera_s_life() -> None:
     assert health.heartbeat("pod", "r1", 0).phase is CameraPhase.FAILED
     assert health.heartbeat("pod", "r1", 0).message
 
-    health.picture(INFO, NOW)
+    health.record_frame(INFO, NOW)
     assert changes == [Reason.STREAMING, Reason.STREAM_TIMEOUT, Reason.STREAMING]
 
 
@@ -62,11 +62,11 @@ def test_what_a_camera_sends_at_once_is_not_its_rate() -> None:
     health = CameraHealth(lambda: None, clock)
     for _ in range(30):
         clock.seconds += 0.001
-        health.picture(INFO, NOW)
+        health.record_frame(INFO, NOW)
     assert health.heartbeat("pod", "r1", 0).stream.frames_per_second is None
     for _ in range(15):
         clock.seconds += 0.1
-        health.picture(INFO, NOW)
+        health.record_frame(INFO, NOW)
     assert health.heartbeat("pod", "r1", 0).stream.frames_per_second == pytest.approx(10.0, abs=0.2)
 
 
@@ -78,7 +78,7 @@ def test_pictures_that_nobody_can_look_at_are_said_for_as_long_as_the_stream_its
     assert health.heartbeat("pod", "r1", 0).reason is Reason.MODEL_UNAVAILABLE
     for _ in range(10):  # a rate is known after a second
         clock.seconds += 0.2
-        health.picture(INFO, NOW)
+        health.record_frame(INFO, NOW)
     beat = health.heartbeat("pod", "r1", 0)
     assert (beat.phase, beat.reason) == (CameraPhase.DEGRADED, Reason.MODEL_UNAVAILABLE)
     assert "http://triton:8000 does not answer" in beat.message
@@ -88,7 +88,7 @@ def test_pictures_that_nobody_can_look_at_are_said_for_as_long_as_the_stream_its
 
     health.fault(StreamFault(Reason.STREAM_TIMEOUT))
     assert health.heartbeat("pod", "r1", 0).reason is Reason.STREAM_TIMEOUT
-    health.picture(INFO, NOW)
+    health.record_frame(INFO, NOW)
     assert health.heartbeat("pod", "r1", 0).reason is Reason.MODEL_UNAVAILABLE
     health.blind(None)
     assert health.heartbeat("pod", "r1", 0).phase is CameraPhase.STREAMING

@@ -42,7 +42,7 @@ class HangingSource:
     def info(self) -> StreamInfo:
         return INFO
 
-    def pictures(self) -> Iterator[av.VideoFrame]:
+    def frames(self) -> Iterator[av.VideoFrame]:
         yield av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
         self.end.wait(30)
         raise StreamFault(Reason.STREAM_TIMEOUT)
@@ -158,7 +158,7 @@ def _frames(damaged: set[int]) -> Iterator[av.VideoFrame]:
 class LossySource(HangingSource):
     """Gives six frames, of which the third and the fourth are damaged, and then hangs."""
 
-    def pictures(self) -> Iterator[av.VideoFrame]:
+    def frames(self) -> Iterator[av.VideoFrame]:
         yield from itertools.islice(_frames({2, 3}), 6)
         self.end.wait(30)
 

@@ -32,7 +32,7 @@ def walked(memory: Memory, name: str, x: float, speed: float, begin: float, end:
     """Somebody is certain and walks from `x`, five pictures a second; then pictures come without them for a while."""
     seen = thing(name, walker(x), walker(x), (begin, begin))
     memory.admit(seen, AlertType.PERSON, at(begin))
-    memory.tell(name, "people")
+    memory.record_report(name, "people")
     for number in range(1, round((end - begin) * 5) + 1):
         seen = thing(name, walker(x), walker(x + speed * number / 5), (begin, begin + number / 5))
         memory.see([seen], at(begin + number / 5))
@@ -98,19 +98,19 @@ def test_flames_beside_a_fire_are_the_fire_and_a_fire_elsewhere_is_another() -> 
     memory = Memory()
     fire = still("one", Box(0.5, 0.3, 0.6, 0.6), (0.0, 1.0))
     memory.admit(fire, AlertType.FIRE, at(1.0))
-    memory.tell("one", "fire")
+    memory.record_report("one", "fire")
     flames = still("two", Box(0.52, 0.45, 0.62, 0.65), (1.0, 2.0))
     memory.see([fire, flames], at(2.0))
     assert not memory.recognise(flames, AlertType.FIRE, {"one", "two"}, at(2.0)), "two boxes in one picture"
     memory.admit(flames, AlertType.FIRE, at(2.0))
-    assert memory.was_told("two", "fire")
+    assert memory.has_reported("two", "fire")
 
     elsewhere = still("three", Box(0.1, 0.3, 0.2, 0.6), (2.0, 3.0))
     memory.admit(elsewhere, AlertType.FIRE, at(3.0))
-    assert not memory.was_told("three", "fire")
+    assert not memory.has_reported("three", "fire")
     smoke = still("four", Box(0.5, 0.1, 0.6, 0.6), (2.0, 3.0))
     memory.admit(smoke, AlertType.SMOKE, at(3.0))
-    assert not memory.was_told("four", "fire"), "smoke is told of beside the fire"
+    assert not memory.has_reported("four", "fire"), "smoke is told of beside the fire"
 
 
 def test_two_people_who_stand_close_together_are_two() -> None:
@@ -119,4 +119,4 @@ def test_two_people_who_stand_close_together_are_two() -> None:
     beside = thing("two", walker(0.51), walker(0.51), (1.6, 2.0))
     assert not memory.recognise(beside, AlertType.PERSON, {"one", "two"}, at(2.0))
     memory.admit(beside, AlertType.PERSON, at(2.0))
-    assert not memory.was_told("two", "people")
+    assert not memory.has_reported("two", "people")

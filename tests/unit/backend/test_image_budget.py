@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from PIL import Image, PngImagePlugin
 
-from surveillance.core.picture_decoder import DecoderUnavailableError, DecodingLimits, PictureDecoder
-from surveillance.core.picture_parts import MAX_SCANS, MAX_SEGMENTS, InvalidPictureError, parts_of
-from surveillance.core.pictures import clean_picture
+from surveillance.core.clean_image import clean_image
+from surveillance.core.image_decoder import DecoderUnavailableError, DecodingLimits, ImageDecoder
+from surveillance.core.image_parts import MAX_SCANS, MAX_SEGMENTS, InvalidImageError, parts_of
 
 SIZE = (64, 48)
 COMMENT = b"\xff\xfe\x00\x04ab"
@@ -42,11 +42,11 @@ def _png_with_text(chunks: int) -> bytes:
 
 
 @pytest.fixture
-def decoder_with() -> Iterator[Callable[[DecodingLimits], PictureDecoder]]:
-    made: list[PictureDecoder] = []
+def decoder_with() -> Iterator[Callable[[DecodingLimits], ImageDecoder]]:
+    made: list[ImageDecoder] = []
 
-    def make(limits: DecodingLimits) -> PictureDecoder:
-        made.append(PictureDecoder(limits))
+    def make(limits: DecodingLimits) -> ImageDecoder:
+        made.append(ImageDecoder(limits))
         return made[-1]
 
     yield make
@@ -57,12 +57,12 @@ def decoder_with() -> Iterator[Callable[[DecodingLimits], PictureDecoder]]:
 @pytest.mark.parametrize("progressive", [True, False])
 def test_more_scans_than_encoders_write_are_refused_before_they_are_decoded(progressive: bool) -> None:
     sent = _with_scans(MAX_SCANS + 1, progressive=progressive)
-    with pytest.raises(InvalidPictureError, match=rf"^has more than {MAX_SCANS} scans; send a baseline JPEG$"):
-        clean_picture(sent)
+    with pytest.raises(InvalidImageError, match=rf"^has more than {MAX_SCANS} scans; send a baseline JPEG$"):
+        clean_image(sent)
 
 
 def test_as_many_scans_as_allowed_are_decoded() -> None:
-    assert Image.open(io.BytesIO(clean_picture(_with_scans(MAX_SCANS, progressive=True)))).size == SIZE
+    assert Image.open(io.BytesIO(clean_image(_with_scans(MAX_SCANS, progressive=True)))).size == SIZE
 
 
 def test_scans_of_a_full_upload_are_refused_at_once() -> None:
@@ -70,8 +70,8 @@ def test_scans_of_a_full_upload_are_refused_at_once() -> None:
     sent = _with_scans(60_000, progressive=True)
     assert 500_000 < len(sent) <= 2 * 1024 * 1024
     began = time.thread_time()
-    with pytest.raises(InvalidPictureError, match="scans"):
-        clean_picture(sent)
+    with pytest.raises(InvalidImageError, match="scans"):
+        clean_image(sent)
     assert time.thread_time() - began < 0.1
 
 
@@ -84,15 +84,15 @@ def test_scans_of_a_full_upload_are_refused_at_once() -> None:
     ids=["JPEG", "PNG"],
 )
 def test_too_many_segments_are_refused_before_they_are_decoded(sent: bytes) -> None:
-    with pytest.raises(InvalidPictureError, match=rf"^has more than {MAX_SEGMENTS} segments"):
-        clean_picture(sent)
+    with pytest.raises(InvalidImageError, match=rf"^has more than {MAX_SEGMENTS} segments"):
+        clean_image(sent)
 
 
 @pytest.mark.parametrize("marker", [0xC3, 0xC9, 0xCA])
 def test_codings_without_a_budget_are_refused(marker: int) -> None:
     sent = _written(Image.new("RGB", SIZE)).replace(b"\xff\xc0", bytes((0xFF, marker)))
-    with pytest.raises(InvalidPictureError, match="send a baseline or progressive one"):
-        clean_picture(sent)
+    with pytest.raises(InvalidImageError, match="send a baseline or progressive one"):
+        clean_image(sent)
 
 
 def test_metadata_of_a_jpeg_reaches_no_decoder() -> None:
@@ -122,7 +122,7 @@ def test_metadata_and_animation_of_a_png_reach_no_decoder() -> None:
 def test_palette_and_transparency_of_a_png_are_kept() -> None:
     image = Image.new("P", SIZE, 1)
     image.putpalette([0, 0, 0, 0, 200, 0])
-    cleaned = Image.open(io.BytesIO(clean_picture(_written(image, "PNG", transparency=0))))
+    cleaned = Image.open(io.BytesIO(clean_image(_written(image, "PNG", transparency=0))))
     red, green, blue = cleaned.getpixel((5, 5))  # type: ignore[misc]
     assert abs(green - 200) < 5
     assert red + blue < 10
@@ -132,8 +132,8 @@ def test_palette_and_transparency_of_a_png_are_kept() -> None:
 def test_png_with_a_wrong_checksum_is_refused(flipped: int) -> None:
     sent = bytearray(_written(Image.new("RGB", SIZE), "PNG"))
     sent[flipped] ^= 1
-    with pytest.raises(InvalidPictureError, match="damaged or incomplete"):
-        clean_picture(bytes(sent))
+    with pytest.raises(InvalidImageError, match="damaged or incomplete"):
+        clean_image(bytes(sent))
 
 
 @pytest.mark.parametrize(
@@ -141,52 +141,52 @@ def test_png_with_a_wrong_checksum_is_refused(flipped: int) -> None:
 )
 def test_looking_for_markers_takes_linear_time(sent: bytes) -> None:
     began = time.thread_time()
-    with pytest.raises(InvalidPictureError):
+    with pytest.raises(InvalidImageError):
         parts_of(sent)
     assert time.thread_time() - began < 0.5
 
 
 def test_a_picture_that_takes_too_long_ends_its_process_and_no_other_picture(
-    decoder_with: Callable[[DecodingLimits], PictureDecoder],
+    decoder_with: Callable[[DecodingLimits], ImageDecoder],
 ) -> None:
     decoder = decoder_with(DecodingLimits(cpu_seconds=0.05))
     slow = _written(Image.effect_noise((2500, 2500), 60), "PNG")
     began = time.monotonic()
-    with pytest.raises(InvalidPictureError, match=r"^takes more than 0\.05 s of processor time to decode"):
-        decoder.encoded_anew(slow)
+    with pytest.raises(InvalidImageError, match=r"^takes more than 0\.05 s of processor time to decode"):
+        decoder.reencode(slow)
     assert time.monotonic() - began < 20
-    assert Image.open(io.BytesIO(decoder.encoded_anew(_written(Image.new("RGB", SIZE), "PNG")))).size == SIZE
+    assert Image.open(io.BytesIO(decoder.reencode(_written(Image.new("RGB", SIZE), "PNG")))).size == SIZE
 
 
 def test_a_picture_that_takes_too_much_memory_is_refused(
-    decoder_with: Callable[[DecodingLimits], PictureDecoder],
+    decoder_with: Callable[[DecodingLimits], ImageDecoder],
 ) -> None:
     decoder = decoder_with(DecodingLimits(memory_bytes=64 * 1024 * 1024))
-    with pytest.raises(InvalidPictureError, match=r"^takes more than 64 MB of memory to decode"):
-        decoder.encoded_anew(_written(Image.new("RGB", (4096, 4096)), "PNG"))
-    assert Image.open(io.BytesIO(decoder.encoded_anew(_written(Image.new("RGB", SIZE), "PNG")))).size == SIZE
+    with pytest.raises(InvalidImageError, match=r"^takes more than 64 MB of memory to decode"):
+        decoder.reencode(_written(Image.new("RGB", (4096, 4096)), "PNG"))
+    assert Image.open(io.BytesIO(decoder.reencode(_written(Image.new("RGB", SIZE), "PNG")))).size == SIZE
 
 
 def test_killed_decoder_process_is_not_the_images_fault(
-    decoder_with: Callable[[DecodingLimits], PictureDecoder],
+    decoder_with: Callable[[DecodingLimits], ImageDecoder],
 ) -> None:
     """An alert that is refused with 400 is lost; one that is answered with 503 comes again."""
     decoder = decoder_with(DecodingLimits())
     picture = _written(Image.new("RGB", SIZE), "PNG")
-    decoder.encoded_anew(picture)
+    decoder.reencode(picture)
     process = decoder._process
     assert process is not None
     os.kill(process.pid, signal.SIGSTOP)
     threading.Timer(0.2, process.kill).start()
     with pytest.raises(DecoderUnavailableError, match="ended with status -9"):
-        decoder.encoded_anew(picture)
-    assert decoder.encoded_anew(picture)
+        decoder.reencode(picture)
+    assert decoder.reencode(picture)
 
 
-def test_a_process_that_does_not_answer_is_ended(decoder_with: Callable[[DecodingLimits], PictureDecoder]) -> None:
+def test_a_process_that_does_not_answer_is_ended(decoder_with: Callable[[DecodingLimits], ImageDecoder]) -> None:
     decoder = decoder_with(DecodingLimits(wall_seconds=0.3))
-    process = decoder._started()
+    process = decoder._start_process()
     os.kill(process.pid, signal.SIGSTOP)
     with pytest.raises(DecoderUnavailableError):
-        decoder.encoded_anew(_written(Image.new("RGB", SIZE), "PNG"))
+        decoder.reencode(_written(Image.new("RGB", SIZE), "PNG"))
     assert process.poll() is not None

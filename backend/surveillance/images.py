@@ -38,7 +38,7 @@ def save(content: bytes, *, now: datetime, extension: str = "jpg") -> str:
     """Store a JPEG or MP4; return its key. Raises StorageUnavailableError and then leaves no file."""
     key = f"{ROOT}/{now:%Y/%m/%d}/{uuid.uuid4().hex}.{extension}"
     try:
-        with _failures_told("stored"):
+        with _reported_failures("stored"):
             return str(default_storage.save(key, ContentFile(content)))
     except StorageUnavailableError:
         delete(key)  # a full disk leaves an incomplete file
@@ -48,7 +48,7 @@ def save(content: bytes, *, now: datetime, extension: str = "jpg") -> str:
 def read(key: str) -> bytes | None:
     """Return the content, or None if it does not exist. Raises StorageUnavailableError."""
     try:
-        with _failures_told("read"), default_storage.open(key) as file:
+        with _reported_failures("read"), default_storage.open(key) as file:
             return bytes(file.read())
     except FileNotFoundError:
         return None
@@ -57,7 +57,7 @@ def read(key: str) -> bytes | None:
 def link(key: str, *, content_type: str, file_name: str) -> str:
     """Return a short-lived URL whose signature determines the storage's response headers."""
     shown = {"ResponseContentType": content_type, "ResponseContentDisposition": f'inline; filename="{file_name}"'}
-    with _failures_told("linked"):
+    with _reported_failures("linked"):
         return str(storages["links"].url(key, parameters=shown))  # type: ignore[call-arg] # S3Storage's
 
 
@@ -85,7 +85,7 @@ def delete_after(error: BaseException, key: str) -> None:
 
 
 @contextmanager
-def _failures_told(what: str) -> Iterator[None]:
+def _reported_failures(what: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:

@@ -9,9 +9,9 @@ import pytest
 from django.utils import timezone
 from tests.unit.backend.conftest import APPS, Party, files_in, picture
 
-from surveillance import pictures
+from surveillance import images
 from surveillance.models import Alert, Camera
-from vigil_contracts.alert import Box, PictureSubmission
+from vigil_contracts.alert import Box, ImageSubmission
 from vigil_contracts.api_client import _send_picture
 
 BOX = {"x_min": 0.2, "y_min": 0.1, "x_max": 0.6, "y_max": 1.0}
@@ -100,7 +100,7 @@ def test_bad_fields_are_named_and_change_nothing(
     assert answer.status_code == 400
     assert any(words in text for text in answer.json()[field])
     alert.refresh_from_db()
-    assert [pictures.read(alert.image)] == [path.read_bytes() for path in files_in(media)]
+    assert [images.read(alert.image)] == [path.read_bytes() for path in files_in(media)]
 
 
 def test_the_former_picture_stays_when_the_row_fails(
@@ -112,11 +112,11 @@ def test_the_former_picture_stays_when_the_row_fails(
 
     monkeypatch.setattr(Alert, "save", fail)
     assert send_picture(detector, camera, picture()).status_code == 500
-    assert [pictures.read(alert.image)] == [path.read_bytes() for path in files_in(media)]
+    assert [images.read(alert.image)] == [path.read_bytes() for path in files_in(media)]
 
 
 def test_what_the_client_of_detectors_sends_is_taken(detector: Party, camera: Camera, alert: Alert) -> None:
-    submission = PictureSubmission(event_id=alert.event_id, camera=camera.pk, box=Box(**BOX))
+    submission = ImageSubmission(event_id=alert.event_id, camera=camera.pk, box=Box(**BOX))
     files = _send_picture(submission, picture()).body["files"]
     form: dict[str, Any] = {name: part[1] for name, part in files.items()}
     form["image"] = io.BytesIO(form["image"])

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from cctv.vision.analyser import Analyser
+from cctv.vision.better_images import MAX_CANDIDATES, PAUSE_SECONDS, BetterImages
 from cctv.vision.observations import Observation
-from cctv.vision.portraits import MOST_PORTRAITS, PAUSE_SECONDS, Portraits
-from cctv.vision.snapshot import Picture
+from cctv.vision.snapshot import ObjectImage
 from vigil_contracts.geometry import Box
 
 RATE = 5.0
@@ -34,7 +34,7 @@ class Walk:
             picture = np.random.default_rng(int(seconds * 10)).integers(0, 255, (180, 320, 3), dtype=np.uint8)
             frame = self.make_frame(float(seconds), picture)
             self.events += self.analyser.process(frame)
-            self.better += [(float(seconds), one) for one in self.analyser.better_pictures()]
+            self.better += [(float(seconds), one) for one in self.analyser.better_images()]
 
 
 @pytest.fixture
@@ -79,16 +79,16 @@ def test_each_keeps_its_own_picture_and_the_end_sends_what_is_best(walk) -> None
     two.run(0, 6)
     assert len(two.events) == 2
     assert two.better == []
-    (better,) = two.analyser.better_pictures(is_last=True)
+    (better,) = two.analyser.better_images(is_last=True)
     nearer = min(two.events, key=lambda event: event.box.x_min)
     assert better.event_id == nearer.event_id
-    assert two.analyser.better_pictures(is_last=True) == []
+    assert two.analyser.better_images(is_last=True) == []
 
 
 def test_the_number_of_pictures_that_are_kept_is_bounded(make_frame) -> None:  # type: ignore[no-untyped-def]
-    portraits = Portraits()
+    images = BetterImages()
     seen = Observation(Box(0.1, 0.1, 0.9, 0.9), 0.9, "person", {})
-    for number in range(3 * MOST_PORTRAITS):
-        portraits.begin(f"event-{number}", f"track-{number}", "person", Picture(make_frame(), seen, 1e-9), 0.0)
-        portraits.consider(f"track-{number}", make_frame(float(number)), seen)
-    assert [better.event_id for better in portraits.take()] == [f"event-{n}" for n in range(2 * MOST_PORTRAITS)]
+    for number in range(3 * MAX_CANDIDATES):
+        images.begin(f"event-{number}", f"track-{number}", "person", ObjectImage(make_frame(), seen, 1e-9), 0.0)
+        images.consider(f"track-{number}", make_frame(float(number)), seen)
+    assert [better.event_id for better in images.take()] == [f"event-{n}" for n in range(2 * MAX_CANDIDATES)]

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from surveillance.core import jpeg_rewrite
-from surveillance.core.picture_decoder import decoders
-from surveillance.core.pictures import InvalidPictureError, clean_picture
+from surveillance.core.clean_image import InvalidImageError, clean_image
+from surveillance.core.image_decoder import decoders
 
 PAYLOAD = b"<script>alert(1)</script>"
 EXIF, COMMENT_MARKER = 0x010E, b"\xff\xfe"
@@ -53,7 +53,7 @@ def test_nothing_is_kept_but_the_picture(way: str) -> None:
     exif = Image.Exif()
     exif[EXIF] = "taken at home"
     sent = _jpeg(_noise(), exif=exif, comment=PAYLOAD, icc_profile=PAYLOAD * 20) + PAYLOAD
-    cleaned = clean_picture(sent)
+    cleaned = clean_image(sent)
     assert b"taken at home" in sent
     assert PAYLOAD not in cleaned
     assert b"taken at home" not in cleaned
@@ -70,7 +70,7 @@ def test_nothing_is_kept_but_the_picture(way: str) -> None:
 
 def test_bytes_between_the_picture_and_its_end_are_not_kept() -> None:
     sent = _jpeg(_noise())
-    cleaned = clean_picture(sent[:-2] + PAYLOAD + sent[-2:])
+    cleaned = clean_image(sent[:-2] + PAYLOAD + sent[-2:])
     assert PAYLOAD not in cleaned
     assert _opened(cleaned).size == (320, 200)
 
@@ -89,7 +89,7 @@ def test_bytes_between_the_picture_and_its_end_are_not_kept() -> None:
 )
 def test_every_kind_becomes_a_jpeg_that_looks_the_same(mode: str, options: dict[str, object]) -> None:
     sent = _jpeg(_noise("RGB", (32, 20)).resize((320, 200)).convert(mode), **options)
-    cleaned = _opened(clean_picture(sent))
+    cleaned = _opened(clean_image(sent))
     assert (cleaned.mode, cleaned.size) == ("RGB", (320, 200))
     assert "progressive" not in cleaned.info
     assert _difference(cleaned, _opened(sent)) < 8
@@ -98,8 +98,8 @@ def test_every_kind_becomes_a_jpeg_that_looks_the_same(mode: str, options: dict[
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.95])
 def test_truncated_pictures_are_refused(part: float) -> None:
     sent = _jpeg(_noise())
-    with pytest.raises(InvalidPictureError, match="damaged or incomplete"):
-        clean_picture(sent[: int(len(sent) * part)])
+    with pytest.raises(InvalidImageError, match="damaged or incomplete"):
+        clean_image(sent[: int(len(sent) * part)])
 
 
 def _png(image: Image.Image) -> bytes:
@@ -162,8 +162,8 @@ def _used() -> float:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_non_image_is_rejected_within_a_second(name: str) -> None:
     def refused() -> None:
-        with pytest.raises(InvalidPictureError):
-            clean_picture(HOSTILE[name])
+        with pytest.raises(InvalidImageError):
+            clean_image(HOSTILE[name])
 
     assert _cpu_seconds(refused) < 1
 
@@ -171,14 +171,14 @@ def test_non_image_is_rejected_within_a_second(name: str) -> None:
 def test_jpeg_that_claims_more_than_it_has_costs_no_more_than_a_second() -> None:
     """libjpeg makes the rest grey."""
     cleaned: list[bytes] = []
-    assert _cpu_seconds(lambda: cleaned.append(clean_picture(_claiming(4000, 4000)))) < 1
+    assert _cpu_seconds(lambda: cleaned.append(clean_image(_claiming(4000, 4000)))) < 1
     assert _opened(cleaned[0]).size == (4000, 4000)
 
 
 @pytest.mark.parametrize("name", POLYGLOTS)
 def test_of_a_polyglot_the_picture_alone_is_kept(name: str) -> None:
     outputs: list[bytes] = []
-    assert _cpu_seconds(lambda: outputs.append(clean_picture(POLYGLOTS[name]))) < 1
+    assert _cpu_seconds(lambda: outputs.append(clean_image(POLYGLOTS[name]))) < 1
     cleaned = outputs[0]
     assert _opened(cleaned).size == (320, 200)
     assert not [mark for mark in (PAYLOAD, b"<?php", b"PK\x03\x04", b"<script") if mark in cleaned]
@@ -187,5 +187,5 @@ def test_of_a_polyglot_the_picture_alone_is_kept(name: str) -> None:
 
 def test_the_largest_picture_is_done_within_a_second() -> None:
     sent, cleaned = _jpeg(Image.new("RGB", (4096, 4096), "white")), list[bytes]()
-    assert _cpu_seconds(lambda: cleaned.append(clean_picture(sent))) < 1
+    assert _cpu_seconds(lambda: cleaned.append(clean_image(sent))) < 1
     assert _opened(cleaned[0]).size == (4096, 4096)

@@ -1,7 +1,7 @@
 """Decode images in processes that are killed if an image takes too long or too much memory.
 
 No library supports a time limit, and a thread cannot be killed. A process can, and the next image gets a new one.
-Plain JPEGs, as detectors send them, are never decoded here: see `pictures`.
+Plain JPEGs, as detectors send them, are never decoded here: see `clean_image`.
 """
 
 import atexit
@@ -14,8 +14,8 @@ import threading
 from dataclasses import dataclass
 from queue import LifoQueue
 
-from surveillance.core.picture_parts import DAMAGED, InvalidPictureError
-from surveillance.core.picture_process import DONE, LENGTH_BYTES, TOO_MUCH_MEMORY
+from surveillance.core.image_parts import DAMAGED, InvalidImageError
+from surveillance.core.image_process import DONE, LENGTH_BYTES, TOO_MUCH_MEMORY
 
 
 class DecoderUnavailableError(Exception):
@@ -41,27 +41,27 @@ class DecodingLimits:
         return f"takes more than {self.memory_bytes // 1024 // 1024} MB of memory to decode; send a smaller image"
 
 
-class PictureDecoder:
+class ImageDecoder:
     """One process, started with the first image. Not thread-safe."""
 
     def __init__(self, limits: DecodingLimits) -> None:
         self._limits = limits
         self._process: subprocess.Popen[bytes] | None = None
 
-    def encoded_anew(self, content: bytes) -> bytes:
-        """Return the image as a JPEG. Raises InvalidPictureError or DecoderUnavailableError."""
-        process = self._started()
+    def reencode(self, content: bytes) -> bytes:
+        """Return the image as a JPEG. Raises InvalidImageError or DecoderUnavailableError."""
+        process = self._start_process()
         timer = threading.Timer(self._limits.wall_seconds, process.kill)
         timer.start()
         try:
-            status, answer = _asked(process, content)
+            status, answer = _request(process, content)
         except (OSError, EOFError):
             raise self._reason_of_end(process) from None
         finally:
             timer.cancel()
         if status == DONE:
             return answer
-        raise InvalidPictureError(self._limits.too_large if status == TOO_MUCH_MEMORY else DAMAGED)
+        raise InvalidImageError(self._limits.too_large if status == TOO_MUCH_MEMORY else DAMAGED)
 
     def close(self) -> None:
         """End the process; the next image starts a new one."""
@@ -74,7 +74,7 @@ class PictureDecoder:
                     if pipe is not None:
                         pipe.close()
 
-    def _started(self) -> "subprocess.Popen[bytes]":
+    def _start_process(self) -> "subprocess.Popen[bytes]":
         if self._process is not None and self._process.poll() is not None:
             self.close()
         if self._process is None:
@@ -82,7 +82,7 @@ class PictureDecoder:
             arguments = (str(limits.cpu_seconds), str(limits.memory_bytes))
             self._process = subprocess.Popen(
                 # -I: neither the working directory nor PYTHON… variables influence imports.
-                [sys.executable, "-I", "-m", "surveillance.core.picture_process", *arguments],
+                [sys.executable, "-I", "-m", "surveillance.core.image_process", *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env={},
@@ -93,24 +93,24 @@ class PictureDecoder:
     def _reason_of_end(self, process: "subprocess.Popen[bytes]") -> Exception:
         self.close()
         if process.returncode == -signal.SIGPROF:
-            return InvalidPictureError(self._limits.too_slow)
+            return InvalidImageError(self._limits.too_slow)
         return DecoderUnavailableError(f"the image decoder ended with status {process.returncode}")
 
 
-class PictureDecoders:
+class ImageDecoders:
     """A pool of decoders for all threads of this process; a thread waits while all are busy."""
 
     def __init__(self, limits: DecodingLimits, count: int) -> None:
-        self._all = [PictureDecoder(limits) for _ in range(count)]
-        self._idle: LifoQueue[PictureDecoder] = LifoQueue()
+        self._all = [ImageDecoder(limits) for _ in range(count)]
+        self._idle: LifoQueue[ImageDecoder] = LifoQueue()
         for decoder in self._all:
             self._idle.put(decoder)
 
-    def encoded_anew(self, content: bytes) -> bytes:
-        """Return the image as a JPEG. Raises InvalidPictureError or DecoderUnavailableError."""
+    def reencode(self, content: bytes) -> bytes:
+        """Return the image as a JPEG. Raises InvalidImageError or DecoderUnavailableError."""
         decoder = self._idle.get()
         try:
-            return decoder.encoded_anew(content)
+            return decoder.reencode(content)
         finally:
             self._idle.put(decoder)
 
@@ -120,7 +120,7 @@ class PictureDecoders:
             decoder.close()
 
 
-def _asked(process: "subprocess.Popen[bytes]", content: bytes) -> tuple[int, bytes]:
+def _request(process: "subprocess.Popen[bytes]", content: bytes) -> tuple[int, bytes]:
     """Return the status and the image. Raises OSError or EOFError if the process ended."""
     if process.stdin is None or process.stdout is None:
         raise EOFError
@@ -134,5 +134,5 @@ def _asked(process: "subprocess.Popen[bytes]", content: bytes) -> tuple[int, byt
     return head[0], answer
 
 
-decoders = PictureDecoders(DecodingLimits(), min(2, os.cpu_count() or 1))
+decoders = ImageDecoders(DecodingLimits(), min(2, os.cpu_count() or 1))
 atexit.register(decoders.close)

@@ -9,7 +9,7 @@ from vigil_demo.scene.types import ByteArray, FloatArray
 
 
 @dataclass(frozen=True)
-class CameraLook:
+class CameraStyle:
     """Settings of one camera."""
 
     gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
@@ -22,12 +22,12 @@ class CameraLook:
     lettering: str = ""
 
 
-def make_camera_look(rng: np.random.Generator, weather: str) -> CameraLook:
+def make_camera_style(rng: np.random.Generator, weather: str) -> CameraStyle:
     """A random camera; at night noisier and sometimes in black and white, as with infrared light."""
     dark = weather in ("night", "dusk")
     exposure = rng.uniform(0.85, 1.2)
     tint = rng.uniform(0.94, 1.06, 3) * exposure
-    return CameraLook(
+    return CameraStyle(
         gain=(float(tint[0]), float(tint[1]), float(tint[2])),
         gamma=float(rng.uniform(0.82, 1.2)),
         vignette=float(rng.uniform(0, 0.35)),
@@ -39,7 +39,7 @@ def make_camera_look(rng: np.random.Generator, weather: str) -> CameraLook:
     )
 
 
-def take_picture(scene: FloatArray, look: CameraLook, rain: float, rng: np.random.Generator) -> ByteArray:
+def render_frame(scene: FloatArray, look: CameraStyle, rain: float, rng: np.random.Generator) -> ByteArray:
     """(H, W, 3) uint8 BGR of what the camera saw; `scene` is float32 in about 0..1."""
     picture = scene
     if rain > 0:

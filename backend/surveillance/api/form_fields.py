@@ -12,7 +12,7 @@ from surveillance.core.validation import InvalidInputError
 from vigil_apps.web.json_input import TooDeepError, load_json
 
 
-def submitted(request: Request, *, file: str) -> dict[str, Any]:
+def form_fields(request: Request, *, file: str) -> dict[str, Any]:
     """Return all fields but the file; a detector's token names the camera if the form does not.
 
     Raises InvalidInputError.

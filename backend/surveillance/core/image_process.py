@@ -1,7 +1,7 @@
 """Decode uploaded images in a separate process that the kernel kills if one takes too long.
 
 Reads a length and an image from standard input, writes a status, a length and a JPEG to standard output, and repeats
-until its input ends. `picture_decoder` starts it.
+until its input ends. `image_decoder` starts it.
 """
 
 import io
@@ -20,14 +20,14 @@ QUALITY = 88
 _STORED_AS_RGB = 0
 
 
-def encoded_anew(content: bytes) -> bytes:
+def reencode(content: bytes) -> bytes:
     """Return the pixels as a new JPEG. Raises whatever Pillow raises for a damaged image."""
     with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
-        return _kept_quality(picture) or _converted(picture)
+        return _same_quality_jpeg(picture) or _to_rgb_jpeg(picture)
 
 
-def _kept_quality(picture: ImageFile) -> bytes | None:
-    """Return a JPEG's quantisation tables: a higher quality would add bytes without detail.
+def _same_quality_jpeg(picture: ImageFile) -> bytes | None:
+    """Return a JPEG with the image's own quantisation tables; None if it has none. More quality would add no detail.
 
     The pixels stay in their stored colour space, which avoids conversions.
     """
@@ -44,7 +44,7 @@ def _kept_quality(picture: ImageFile) -> bytes | None:
     return output.getvalue()
 
 
-def _converted(picture: ImageFile) -> bytes:
+def _to_rgb_jpeg(picture: ImageFile) -> bytes:
     output = io.BytesIO()
     picture.convert("RGB").save(output, format="JPEG", quality=QUALITY)
     return output.getvalue()
@@ -52,7 +52,7 @@ def _converted(picture: ImageFile) -> bytes:
 
 def _answer(content: bytes) -> tuple[int, bytes]:
     try:
-        return DONE, encoded_anew(content)
+        return DONE, reencode(content)
     except MemoryError:
         return TOO_MUCH_MEMORY, b""
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError):

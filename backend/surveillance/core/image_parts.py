@@ -36,12 +36,12 @@ TOO_MANY_SCANS = f"has more than {MAX_SCANS} scans; send a baseline JPEG"
 OTHER_CODING = "is a lossless, hierarchical or arithmetic-coded JPEG; send a baseline or progressive one"
 
 
-class InvalidPictureError(ValueError):
+class InvalidImageError(ValueError):
     """The message says what is wrong and what would be correct."""
 
 
 @dataclass(frozen=True, slots=True)
-class PictureParts:
+class ImageParts:
     """An image's size in pixels, and a file that contains only the image.
 
     `is_plain`: a baseline JPEG as detectors send it, whose coefficients can be re-encoded.
@@ -53,38 +53,38 @@ class PictureParts:
     is_plain: bool
 
 
-def parts_of(content: bytes) -> PictureParts:
-    """Return the image parts of a JPEG or PNG file. Raises InvalidPictureError."""
+def parts_of(content: bytes) -> ImageParts:
+    """Return the image parts of a JPEG or PNG file. Raises InvalidImageError."""
     if content.startswith(_JPEG_START):
         return _jpeg_parts(content)
     if content.startswith(_PNG_START):
         return _png_parts(content)
-    raise InvalidPictureError(NO_PICTURE)
+    raise InvalidImageError(NO_PICTURE)
 
 
-def _jpeg_parts(content: bytes) -> PictureParts:
+def _jpeg_parts(content: bytes) -> ImageParts:
     kept, frames, scans = [content[:2]], list[tuple[int, bytes]](), 0
     for marker, segment in _jpeg_segments(content):
-        kept.append(_kept_of_jpeg(marker, segment))
+        kept.append(_needed_part(marker, segment))
         if marker in _FRAMES:
             frames.append((marker, segment[4:]))
         scans += marker == _SCAN
         if scans > MAX_SCANS:
-            raise InvalidPictureError(TOO_MANY_SCANS)
+            raise InvalidImageError(TOO_MANY_SCANS)
     if len(frames) != 1 or len(frames[0][1]) < 6 or not scans:
-        raise InvalidPictureError(DAMAGED)
+        raise InvalidImageError(DAMAGED)
     marker, frame = frames[0]
     components, has_adobe = frame[5], any(part.startswith(b"\xff\xee") for part in kept)
     is_plain = marker != _PROGRESSIVE and components == 3 and scans <= components and not has_adobe
     height, width = int.from_bytes(frame[1:3]), int.from_bytes(frame[3:5])
-    return PictureParts(width, height, b"".join(kept), is_plain)
+    return ImageParts(width, height, b"".join(kept), is_plain)
 
 
-def _kept_of_jpeg(marker: int, segment: bytes) -> bytes:
+def _needed_part(marker: int, segment: bytes) -> bytes:
     """Return the part of a segment to keep; empty if the image does not need it."""
     body = segment[4:]
     if marker in _OTHER_CODINGS:
-        raise InvalidPictureError(OTHER_CODING)
+        raise InvalidImageError(OTHER_CODING)
     if marker == _JFIF and body.startswith(b"JFIF\x00"):
         return _JFIF_SEGMENT
     if marker == _ADOBE and body.startswith(b"Adobe") and len(body) >= _ADOBE_BYTES:
@@ -98,7 +98,7 @@ def _jpeg_segments(content: bytes) -> Iterator[tuple[int, bytes]]:
     for _ in range(MAX_SEGMENTS):
         found = _MARKER.search(content, position)
         if found is None:
-            raise InvalidPictureError(DAMAGED)
+            raise InvalidImageError(DAMAGED)
         marker, start = found[1][0], found.start()
         if marker == _END:
             yield marker, content[start : start + 2]
@@ -107,30 +107,30 @@ def _jpeg_segments(content: bytes) -> Iterator[tuple[int, bytes]]:
             position = start + 2
             continue
         if marker < 0xC0 or marker == 0xD8:
-            raise InvalidPictureError(DAMAGED)
+            raise InvalidImageError(DAMAGED)
         position = start + 2 + int.from_bytes(content[start + 2 : start + 4])
         if position < start + 4 or position > len(content):
-            raise InvalidPictureError(DAMAGED)
+            raise InvalidImageError(DAMAGED)
         if marker == _SCAN:
             end = _MARKER.search(content, position)
             if end is None:
-                raise InvalidPictureError(DAMAGED)
+                raise InvalidImageError(DAMAGED)
             position = end.start()
         yield marker, content[start:position]
-    raise InvalidPictureError(TOO_MANY_SEGMENTS)
+    raise InvalidImageError(TOO_MANY_SEGMENTS)
 
 
-def _png_parts(content: bytes) -> PictureParts:
+def _png_parts(content: bytes) -> ImageParts:
     chunks: dict[bytes, list[bytes]] = {b"IHDR": [], b"PLTE": [], b"tRNS": [], b"IDAT": []}
     for kind, body in _png_chunks(content):
         if kind in chunks:
             chunks[kind].append(body)
     header = chunks[b"IHDR"]
     if len(header) != 1 or len(header[0]) != 13 or not chunks[b"IDAT"]:
-        raise InvalidPictureError(DAMAGED)
+        raise InvalidImageError(DAMAGED)
     width, height = int.from_bytes(header[0][:4]), int.from_bytes(header[0][4:8])
     written = [_png_chunk(kind, b"".join(bodies)) for kind, bodies in chunks.items() if bodies]
-    return PictureParts(width, height, b"".join([_PNG_START, *written, _png_chunk(b"IEND", b"")]), is_plain=False)
+    return ImageParts(width, height, b"".join([_PNG_START, *written, _png_chunk(b"IEND", b"")]), is_plain=False)
 
 
 def _png_chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -140,12 +140,12 @@ def _png_chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
         body = content[position + 8 : position + 8 + length]
         checksum = content[position + 8 + length : position + 12 + length]
         if len(checksum) != 4 or int.from_bytes(checksum) != zlib.crc32(body, zlib.crc32(kind)):
-            raise InvalidPictureError(DAMAGED)
+            raise InvalidImageError(DAMAGED)
         if kind == b"IEND":
             return
         yield kind, body
         position += 12 + length
-    raise InvalidPictureError(TOO_MANY_SEGMENTS)
+    raise InvalidImageError(TOO_MANY_SEGMENTS)
 
 
 def _png_chunk(kind: bytes, body: bytes) -> bytes:
