@@ -1,4 +1,4 @@
-"""The answers to a group of alerts: `SendAlertView` step by step, with the database asked once for all of them."""
+"""Answer a group of alerts with the steps of `SendAlertView`, but with one database query for all of them."""
 
 import io
 import logging
@@ -35,7 +35,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What Django would answer."""
+    """The response that Django would send."""
 
     status: int
     headers: Headers
@@ -44,7 +44,7 @@ class Answer:
 
 
 class _Visit:
-    """One request at the view; `dispatch` of REST framework, cut in two where the alerts are stored."""
+    """One request to the view: REST framework's `dispatch`, split where the alerts are stored."""
 
     def __init__(self, sent: Sent, tokens: Mapping[str, AuthToken]) -> None:
         self._http = ASGIRequest(dict(sent.scope), io.BytesIO(sent.body))
@@ -55,7 +55,7 @@ class _Visit:
         self._view.headers = self._view.default_response_headers
 
     def sent_alert(self) -> SentAlert | Exception:
-        """Return the alert, or why the view does not take it: token, scope, rate limit, or form."""
+        """Return the alert, or the error of the view: token, scope, rate limit, or form."""
         try:
             self._view.initial(self._request)
             return self._view.sent_alert(self._request)
@@ -63,7 +63,7 @@ class _Visit:
             return error
 
     def answer(self, outcome: Outcome | Exception) -> Answer:
-        """Return the answer. Raises what is none of the API's errors."""
+        """Return the response. Raises errors that are not the API's."""
         try:
             response = self._view.response_to(outcome)
         except Exception as error:  # noqa: BLE001 as `dispatch` does
@@ -72,7 +72,7 @@ class _Visit:
 
 
 def answers_in_thread(group: Sequence[Sent]) -> list[Answer | None]:
-    """Return `answers` from a thread that serves no request of Django's, and return its database connection."""
+    """Call `answers` in a thread without a Django request, and release its database connection."""
     try:
         return answers(group)
     except Exception as error:  # noqa: BLE001 Django meets the error again, and answers and logs it as any other
@@ -85,7 +85,7 @@ def answers_in_thread(group: Sequence[Sent]) -> list[Answer | None]:
 
 
 def answers(group: Sequence[Sent]) -> list[Answer | None]:
-    """Store the alerts and return the answers. None: Django must answer this request."""
+    """Store the alerts and return the responses. None: Django must handle this request."""
     tokens = valid_tokens({digest_of(sent.token) for sent in group})
     visits = [_visit(sent, tokens) for sent in group]
     alerts = [visit.sent_alert() if visit is not None else None for visit in visits]

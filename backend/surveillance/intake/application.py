@@ -12,14 +12,14 @@ from vigil_apps.web.request_metrics import Answered, count_request
 
 PATH, VIEW = "/api/send-alert/", "send-alert"
 LONGEST_BODY = 3 * 1024 * 1024
-"""A picture has 2 MB at most, and the fields a few kB."""
+"""An image has at most 2 MB, and the fields a few kB."""
 _FORM = re.compile(rb"^multipart/form-data; ?boundary=[A-Za-z0-9'_.\"+-]{1,72}$")
 
 
 class AlertIntake:
     """An ASGI application around the one that answers all other requests.
 
-    `work` answers a group; None for a request sends it on to Django.
+    `work` returns a group's responses; None passes a request on to Django.
     """
 
     def __init__(self, application: Application, work: Callable[[Sequence[Sent]], Sequence[Answer | None]]) -> None:
@@ -47,7 +47,7 @@ class AlertIntake:
 
 
 def _headers(scope: Any) -> dict[bytes, bytes] | None:
-    """Return the headers of a request that looks like a detector's alert; None sends the request on to Django.
+    """Return the headers of a request that looks like a detector's alert; None passes the request on to Django.
 
     Cookies, repeated headers, and other kinds of bodies and tokens are left to Django.
     """
@@ -64,7 +64,7 @@ def _headers(scope: Any) -> dict[bytes, bytes] | None:
 
 
 async def _all(receive: Receive) -> list[Message]:
-    """The body's messages; the last is another one where the client has gone."""
+    """Return the body's messages; the last one differs if the client has disconnected."""
     messages = [await receive()]
     while messages[-1]["type"] == "http.request" and messages[-1].get("more_body", False):
         messages.append(await receive())
@@ -72,7 +72,7 @@ async def _all(receive: Receive) -> list[Message]:
 
 
 def _again(messages: list[Message], receive: Receive) -> Receive:
-    """Gives the messages that were received already, and then those that come."""
+    """Return a `receive` that repeats the messages already received, then continues with new ones."""
     left = iter(messages)
 
     async def given() -> Message:

@@ -1,4 +1,4 @@
-"""What waits at the same moment is done together. Nobody waits for others to come: a group is who came meanwhile."""
+"""Process waiting items in groups. An item never waits for others: a group is what arrived in the meantime."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 LANES = 2
-"""Groups at the same time: while one waits for the disk, the other has the processor."""
+"""Concurrent groups: while one waits for the disk, the other uses the processor."""
 LARGEST = 16
 
 Item = TypeVar("Item")
@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 
 class Groups(Generic[Item, Result]):
-    """Gives `work` the items that wait, in a thread; it returns a result for each, in their order."""
+    """Calls `work` with the waiting items in a thread; it returns one result per item, in their order."""
 
     def __init__(self, work: Callable[[Sequence[Item]], Sequence[Result]]) -> None:
         self._work = work
@@ -24,7 +24,7 @@ class Groups(Generic[Item, Result]):
         self._threads = ThreadPoolExecutor(LANES, thread_name_prefix="intake")
 
     async def result(self, item: Item) -> Result:
-        """What became of the item. Raises what `work` raised."""
+        """Return the result of the item. Raises what `work` raised."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._lanes < LANES:

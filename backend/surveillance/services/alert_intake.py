@@ -1,6 +1,6 @@
-"""The front door of alerts: what detectors send is checked, counted against the limits, and stored here.
+"""Receive alerts from detectors: validate them, apply the limits, and store them.
 
-The view passes one alert, the fast intake the alerts that wait at the same moment. Both get the same outcomes.
+The view passes one alert, the fast intake all alerts that wait at the same time. The outcomes are the same.
 """
 
 import logging
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SentAlert:
-    """An alert as its sender has written it; nothing of it is checked yet."""
+    """An alert as sent, not validated yet."""
 
     sender: Principal
     fields: Mapping[str, Any]
@@ -37,11 +37,11 @@ class SentAlert:
 
 
 Outcome = Stored | Refusal | Http404 | Throttled | DatabaseError
-"""The stored alert, or the error that its sender is answered with."""
+"""The stored alert, or the error for its sender."""
 
 
 def alerts_receive(sent: Sequence[SentAlert], *, now: datetime) -> list[Outcome]:
-    """Store each alert once and return the outcomes in the order of `sent`. One alert never disturbs another."""
+    """Store each alert once and return the outcomes in the order of `sent`. One alert never affects another."""
     began = perf_counter()
     submissions = [_parsed(one) for one in sent]
     cameras = cameras_by_name_only({one.camera for one in submissions if isinstance(one, AlertSubmission)})
@@ -79,7 +79,7 @@ def _checked(
 
 
 def _stored(arrivals: Sequence[Arrival], now: datetime) -> Sequence[Stored | Refusal | DatabaseError]:
-    """Store all alerts in one transaction. If it fails, store each by itself, so that one cannot stop the others."""
+    """Store all alerts in one transaction. If it fails, store each by itself, so that one cannot block the others."""
     if len(arrivals) > 1:
         try:
             return alerts_store(arrivals=arrivals, now=now)
@@ -87,7 +87,7 @@ def _stored(arrivals: Sequence[Arrival], now: datetime) -> Sequence[Stored | Ref
             logger.warning(
                 "could not store %d alerts together: %s; storing each", len(arrivals), type(error).__name__
             )
-            if not connection.in_atomic_block:  # else Django would close it and lose the outer transaction
+            if not connection.in_atomic_block:  # otherwise Django would close it and lose the outer transaction
                 connection.close_if_unusable_or_obsolete()
     return [_store_alone(arrival, now) for arrival in arrivals]
 

@@ -1,8 +1,7 @@
-"""The audio of clips: AAC and Opus as they come, G.711 and other codecs of telephony as AAC, in time with the video.
+"""Audio of clips: AAC and Opus unchanged, G.711 and other telephony codecs as AAC, synchronised with the video.
 
-Cameras' audio breaks in many ways, and a browser ends the playback of a whole clip at the first packet that it cannot
-decode. So every packet is decoded once here; those that cannot be decoded are left out, and a clip whose audio is
-mostly broken has none.
+Cameras send damaged audio in many ways, and a browser stops a clip at the first packet that it cannot decode. So
+every packet is decoded once here. Undecodable packets are omitted, and a clip whose audio is mostly damaged has none.
 """
 
 import contextlib
@@ -26,8 +25,8 @@ COPIED = frozenset({"aac", "opus"})
 _TRANSCODED = frozenset({"pcm_mulaw", "pcm_alaw", "pcm_s16be", "adpcm_g722", "adpcm_g726", "adpcm_g726le"})
 _MOST_CHANNELS = 8
 _SAME_CLOCK_SECONDS = 0.3
-"""Where timestamps and arrivals put the audio at moments that differ by less, the timestamps are right: libav has
-aligned those of audio and video by RTCP, and the rest is the time that the camera's encoders need."""
+"""If timestamps and arrival times of the audio differ by less, the timestamps are correct: libav has aligned audio
+and video by RTCP, and the rest is the delay of the camera's encoders."""
 _SNAP_SECONDS = 0.04
 """Deviations below this are jitter of timestamps; a lost packet leaves a longer gap."""
 _MOST_BROKEN_SHARE = 0.5
@@ -38,12 +37,12 @@ _LIBAV_ERRORS = (av.error.FFmpegError, ValueError)
 
 
 class AudioError(ValueError):
-    """Audio that no clip can keep; the message says why."""
+    """The audio cannot be part of a clip; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class AudioFormat:
-    """How a stream's audio is encoded. `codec`: libav's name; `extradata`: what its decoder needs to begin."""
+    """How a stream's audio is encoded. `codec`: libav's name; `extradata`: the decoder's initial data."""
 
     codec: str
     sample_rate: int
@@ -53,7 +52,7 @@ class AudioFormat:
 
 @dataclass(frozen=True, slots=True)
 class AudioPacket:
-    """One packet as it came; `pts` in seconds of the stream, `received_at` by the monotonic clock."""
+    """One packet as received; `pts` in seconds of the stream, `received_at` on the monotonic clock."""
 
     data: bytes
     pts: float | None
@@ -62,7 +61,7 @@ class AudioPacket:
 
 @dataclass(frozen=True, slots=True)
 class ShownPacket:
-    """A clip's packet of video, and when it is shown in the clip, in seconds."""
+    """A video packet of a clip and its presentation time in the clip, in seconds."""
 
     at: float
     packet: Packet
@@ -85,7 +84,7 @@ class _Decoded:
 
 
 def format_of(stream: "av.AudioStream") -> AudioFormat:
-    """Return how a stream's audio is encoded. Raises AudioError where no clip can keep it."""
+    """Return the format of a stream's audio. Raises AudioError if clips cannot contain it."""
     context = stream.codec_context
     codec = context.codec.canonical_name
     channels = context.layout.nb_channels
@@ -103,7 +102,7 @@ def format_of(stream: "av.AudioStream") -> AudioFormat:
 
 
 class AudioBuffer:
-    """A connection's audio of the last seconds, at most `max_bytes` of it. For one thread."""
+    """The audio of a connection's last seconds, at most `max_bytes`. Not thread-safe."""
 
     def __init__(self, audio_format: AudioFormat, max_bytes: int) -> None:
         self.format, self.max_bytes = audio_format, max_bytes
@@ -111,7 +110,7 @@ class AudioBuffer:
         self._packets: deque[AudioPacket] = deque()
 
     def add(self, packet: AudioPacket) -> None:
-        """Keep the packet; the oldest ones go where there is no room."""
+        """Store the packet; drop the oldest ones if there is no space."""
         self._packets.append(packet)
         self._size_bytes += len(packet.data)
         while self._size_bytes > self.max_bytes:
@@ -133,9 +132,9 @@ class AudioBuffer:
 def make_track(
     audio_format: AudioFormat, packets: list[AudioPacket], video: list[ShownPacket], seconds: float
 ) -> AudioTrack | None:
-    """Return the audio that belongs to a clip; None where there is none at that time.
+    """Return the audio of a clip; None if there is none at that time.
 
-    `seconds`: the duration of the clip. Raises AudioError where the audio cannot be decoded.
+    `seconds`: the duration of the clip. Raises AudioError if the audio cannot be decoded.
     """
     decoded = _decode(audio_format, packets)
     placed = [(at, one) for at, one in _positions(decoded, video) if at > -one.seconds and at < seconds]
@@ -171,12 +170,12 @@ def _decode(audio_format: AudioFormat, packets: list[AudioPacket]) -> list[_Deco
 
 
 def _without_pts(frame: av.AudioFrame) -> av.AudioFrame:
-    frame.pts = None  # packets are decoded one by one: the resampler is to keep no count of time
+    frame.pts = None  # packets are decoded individually, so the resampler must not track the time
     return frame
 
 
 def _positions(decoded: list[_Decoded], video: list[ShownPacket]) -> Iterator[tuple[float, _Decoded]]:
-    """Yield when each packet is heard, in seconds from the first video frame; packets follow one another."""
+    """Yield each packet's playback time, in seconds from the first video frame; packets do not overlap."""
     end: float | None = None
     for at, one in zip(_raw_positions(decoded, video), decoded, strict=True):
         begin = at if end is None or at - end > _SNAP_SECONDS else end
@@ -185,7 +184,7 @@ def _positions(decoded: list[_Decoded], video: list[ShownPacket]) -> Iterator[tu
 
 
 def _raw_positions(decoded: list[_Decoded], video: list[ShownPacket]) -> list[float]:
-    """Return where the stream's timestamps put the packets, or their arrivals where timestamps make no sense."""
+    """Return the packets' times by the stream's timestamps, or by their arrival if the timestamps are unusable."""
     if not decoded or not video:
         return []
     times = _sane_times([one.packet for one in decoded])
@@ -193,7 +192,7 @@ def _raw_positions(decoded: list[_Decoded], video: list[ShownPacket]) -> list[fl
         since = [float(each) for each in np.cumsum([0.0, *(one.seconds for one in decoded[:-1])])]
     else:
         since = [time - times[0] for time in times]
-    # Packets arrive late and in bursts, never early: the earliest of them tells when something began.
+    # Packets arrive late and in bursts, never early: the earliest one determines the start.
     video_began = min(one.packet.received_at - one.at for one in video)
     began = min(one.packet.received_at - at for one, at in zip(decoded, since, strict=True)) - video_began
     zeros = [one.packet.pts - one.at for one in video if one.packet.pts is not None]
@@ -203,7 +202,7 @@ def _raw_positions(decoded: list[_Decoded], video: list[ShownPacket]) -> list[fl
 
 
 def _sane_times(packets: list[AudioPacket]) -> list[float] | None:
-    """Return the packets' timestamps; None where one is missing or they do not advance as the packets arrive."""
+    """Return the packets' timestamps; None if one is missing or they do not advance as the packets arrive."""
     times = [packet.pts for packet in packets if packet.pts is not None]
     if len(times) < len(packets):
         return None
@@ -213,9 +212,9 @@ def _sane_times(packets: list[AudioPacket]) -> list[float] | None:
 
 
 def _encode(audio_format: AudioFormat, placed: list[tuple[float, _Decoded]], seconds: float) -> AudioTrack:
-    """Return the audio as AAC, with silence where there is none."""
+    """Return the audio as AAC, with silence in the gaps."""
     rate = audio_format.sample_rate
-    # Whole frames of the encoder: it would fill the last one up, and the audio would outlast the video.
+    # Use whole encoder frames: the encoder pads the last one, so the audio would be longer than the video.
     length = max(1, round(seconds * rate / _AAC_SAMPLES)) * _AAC_SAMPLES
     whole = np.zeros((audio_format.channels, length), np.float32)
     for at, one in placed:
@@ -225,7 +224,7 @@ def _encode(audio_format: AudioFormat, placed: list[tuple[float, _Decoded]], sec
     encoder = av.CodecContext.create("aac", "w")
     encoder.sample_rate, encoder.layout, encoder.format = rate, layout_of(audio_format.channels), "fltp"
     encoder.bit_rate, encoder.time_base = _BIT_RATE_PER_CHANNEL * audio_format.channels, Fraction(1, rate)
-    encoder.flags |= 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER: the configuration apart from the packets
+    encoder.flags |= 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER: store the configuration outside the packets
     frame = av.AudioFrame.from_ndarray(whole, format="fltp", layout=layout_of(audio_format.channels))
     frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
     resampler = av.AudioResampler(format="fltp", layout=frame.layout, rate=rate, frame_size=_AAC_SAMPLES)
@@ -236,7 +235,7 @@ def _encode(audio_format: AudioFormat, placed: list[tuple[float, _Decoded]], sec
 
 
 def layout_of(channels: int) -> str:
-    """Return libav's name of a channel layout."""
+    """Return libav's name for a channel layout."""
     return {1: "mono", 2: "stereo"}.get(channels, f"{channels} channels")
 
 

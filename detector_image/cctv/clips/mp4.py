@@ -1,4 +1,4 @@
-"""Writes packets of H.264 or H.265 as the MP4 of a clip (ISO/IEC 14496-12), without encoding anything."""
+"""Write packets of H.264 or H.265 as a clip's MP4 (ISO/IEC 14496-12), without re-encoding."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -17,20 +17,21 @@ from cctv.common.frame import MAX_PIXELS, pixel_aspect_of
 from cctv.common.timestamps import is_plausible
 
 SAMPLE_ENTRIES = {"h264": "avc1", "hevc": "hvc1"}
-"""The codecs that browsers play from an MP4, and the sample entry that makes them do it."""
+"""The codecs that browsers play from an MP4, and the sample entry that they require."""
 _CHANGING_SAMPLE_ENTRIES = {"h264": "avc1", "hevc": "hev1"}
-"""The same for packets whose parameter sets change: libav strips the sets from the samples of `hvc1`, not from
-those of the others."""
+"""The same for packets whose parameter sets change: libav strips the sets from samples of `hvc1`, but not from those
+of the others."""
 
 _TIME_BASE = Fraction(1, 90_000)
 _JUDGED_SECONDS = 2.0
-"""In less time packets that were sent at once look like wrong timestamps."""
+"""Within a shorter time, packets sent in a burst look like wrong timestamps."""
 _INDEX_BYTES, _INDEX_BYTES_PER_PACKET = 8192, 48
-"""Space for the `moov` box before the media: more than an entry of stts, ctts, stsz, stss, stsc and co64."""
+"""Space per packet for the `moov` box before the media: more than one entry of stts, ctts, stsz, stss, stsc and
+co64."""
 
 
 MakeAudio = Callable[[list[ShownPacket], float], AudioTrack | None]
-"""Makes the audio for a clip of this video and of so many seconds; None: it has none."""
+"""Creates the audio for a clip of this video and duration in seconds; None: no audio."""
 
 
 def mux(
@@ -39,13 +40,13 @@ def mux(
     """Return the packets as an MP4 and its duration in seconds.
 
     `display_aspect`: width divided by height as shown, instead of what the packets declare. It is written as the
-    pixels' shape (the `pasp` box), which players prefer to that of the packets.
+    pixel aspect ratio (the `pasp` box), which players prefer to that of the packets.
 
-    The index lies before the media, so that a player knows the whole duration at once. Cameras' timestamps jump,
-    repeat or are missing; a player wants them to grow. Each packet keeps its distance from the one before where that
-    is sane, and otherwise gets the distance at which it was received.
+    The index precedes the media, so that a player knows the duration immediately. Timestamps of cameras jump, repeat
+    or are missing, but a player requires increasing ones. Each packet keeps its distance from the previous one if
+    that is plausible; otherwise the distance of their arrival is used.
 
-    Raises ValueError where the parameter sets describe no picture, av.error.FFmpegError where libav cannot write it.
+    Raises ValueError if the parameter sets describe no frame, av.error.FFmpegError if libav cannot write the clip.
     """
     kept = without_leading(_with_sane_times(packets))
     if codec == "h264":
@@ -56,7 +57,7 @@ def mux(
     output_file = io.BytesIO()
     count = len(kept) + (len(audio.packets) if audio is not None else 0)
     options = {"moov_size": str(_INDEX_BYTES + len(headers) + _INDEX_BYTES_PER_PACKET * count)}
-    # The stream's own description is that of the connection's beginning; this one is read from the first picture.
+    # The stream's description dates from the start of the connection; this one is read from the first frame.
     limit = {"max_pixels": str(MAX_PIXELS)}
     with av.open(io.BytesIO(headers + kept[0].data), format=codec, options=limit) as description:
         template = description.streams.video[0]
@@ -83,7 +84,7 @@ def _video_packets(stream: av.VideoStream, packets: list[Packet]) -> "list[av.Pa
     for packet, at_ticks, delay_ticks in zip(packets, times, delays, strict=True):
         written = av.Packet(packet.data)
         written.stream, written.time_base = stream, _TIME_BASE
-        # The first picture is shown at 0; what is decoded before it has a negative time and an edit list.
+        # The first frame is shown at 0; frames decoded before it have a negative time and an edit list.
         written.dts = at_ticks - delays[0]
         written.pts = written.dts + delay_ticks
         written.is_keyframe = packet.is_keyframe
@@ -96,7 +97,7 @@ def _decoding_seconds(packet: "av.Packet[Any]") -> float:
 
 
 def _with_sane_times(packets: list[Packet]) -> list[Packet]:
-    """Return the packets, without their timestamps where these ran at another pace than the packets arrived."""
+    """Return the packets, without timestamps if those advanced at a different rate than the packets arrived."""
     dts = [packet.dts for packet in packets if packet.dts is not None]
     elapsed = packets[-1].received_at - packets[0].received_at
     does_stand = len(dts) > 2 and len(set(dts)) == 1
@@ -110,7 +111,7 @@ def _sane_steps(times: list[float]) -> Iterator[float]:
 
 
 def _timeline(packets: list[Packet]) -> tuple[list[int], list[int]]:
-    """Return decoding times that grow, in ticks, and how much later each is shown."""
+    """Return increasing decoding times in ticks, and each packet's presentation offset."""
     times: list[int] = []
     delays: list[int] = []
     at = 0.0
@@ -148,5 +149,5 @@ def _shown_packets(packets: list[Packet]) -> list[ShownPacket]:
 
 
 def _shown_seconds(packets: list[Packet]) -> float:
-    """Return the duration with the last frame, which is shown for as long as the one before."""
+    """Return the duration including the last frame, which is shown as long as the previous one."""
     return _seconds(packets) + (_distance(*packets[-2:]) if len(packets) > 1 else 0.0)

@@ -1,4 +1,4 @@
-"""Writes audio that is encoded already into an MP4."""
+"""Write encoded audio to an MP4."""
 
 import io
 from fractions import Fraction
@@ -15,7 +15,7 @@ _TEMPLATE_RATE = 48_000
 
 
 def add_audio(output: av.container.OutputContainer, audio: AudioTrack) -> av.AudioStream:
-    """Add a stream for the track. PyAV makes one for packets that are encoded already from a template only."""
+    """Add a stream for the track. For encoded packets, PyAV requires a template stream."""
     with av.open(io.BytesIO(_template(audio.format.codec))) as file:
         stream = output.add_stream_from_template(file.streams.audio[0])
     context = stream.codec_context

@@ -1,13 +1,13 @@
-"""Makes an H.264 clip that starts in the middle of a stream decodable by strict decoders such as Chromium's.
+"""Make an H.264 clip from the middle of a stream decodable for strict decoders such as Chromium's.
 
-A stream with open groups of pictures has one IDR frame, at its beginning; later keyframes are I frames with a
-recovery point. Nothing after such a keyframe needs an older frame, but two things still refer to older ones:
+A stream with open groups of pictures has one IDR frame, at its start; later keyframes are I frames with a recovery
+point. No frame after such a keyframe needs an older frame, but two kinds of data still refer to older ones:
 
-- Frames order the decoder to forget older ones (memory management control operation 1, ITU-T H.264 7.4.3.3). A strict
-  decoder gives an error when it is told to forget a frame that it never had. These orders are dropped.
-- A first `frame_num` other than 0 looks like lost frames, which libav replaces by invented ones. These would stand in
-  the lists of references once nothing orders to forget them. So the clip's numbers start at 0; all other numbers in
-  the stream are differences.
+- Commands to discard older frames (memory management control operation 1, ITU-T H.264 7.4.3.3). A strict decoder
+reports an error if it never had the frame. These commands are removed.
+- A first `frame_num` other than 0 looks like lost frames, which libav replaces by generated ones. Without the
+commands, these would stay in the reference lists. So the clip's numbers start at 0; all other numbers in the stream
+are differences.
 """
 
 import re
@@ -20,7 +20,7 @@ _START_CODE = b"\x00\x00\x00\x01"
 _SLICE, _IDR_SLICE, _SPS, _PPS = 1, 5, 7, 8
 _P, _B, _I = 0, 1, 2
 _HEAD_BYTES = 32
-"""More than lies before the end of any slice's `frame_num`."""
+"""More bytes than any slice has up to the end of its `frame_num`."""
 _WITH_CHROMA_FORMAT = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244})
 """Profiles whose SPS has `chroma_format_idc` and what follows it (7.3.2.1.1)."""
 
@@ -87,7 +87,7 @@ class _Pps:
 
 @dataclass(frozen=True, slots=True)
 class _Slice:
-    """What is needed of a slice's header. Positions are in bits of its payload without emulation prevention."""
+    """The required fields of a slice header. Positions are in bits of its payload without emulation prevention."""
 
     frame_num: int
     frame_num_from: int
@@ -125,7 +125,7 @@ class _Start:
         self._parameters = _Parameters(first.headers)
         self._first: int | None = None
         self._newest = 0
-        """The number of the newest frame, counted from the first; unlike `frame_num` it does not return to 0."""
+        """The number of the newest frame, counted from the first; unlike `frame_num`, it does not wrap around."""
 
     def joined(self, headers: bytes, units: list[bytes]) -> bytes:
         """Return one frame's units, rewritten, as a byte stream."""
@@ -161,11 +161,11 @@ def _kind(unit: bytes) -> int:
 
 
 def _with_marking(payload: bytes, header: _Slice, kept: tuple[int, ...]) -> bytes:
-    """Return the slice with these orders instead of its own (dec_ref_pic_marking, 7.3.3.3)."""
+    """Return the slice with these commands instead of its own (dec_ref_pic_marking, 7.3.3.3)."""
     bits = f"{int.from_bytes(payload, 'big'):0{8 * len(payload)}b}"
     marking = "1" + "".join(_code(1) + _code(one) for one in kept) + _code(0) if kept else "0"
     written = bits[: header.marking_from] + marking
-    if header.is_cabac:  # the data begins at a whole byte, after ones (7.3.4)
+    if header.is_cabac:  # the data is byte-aligned, after one bits (7.3.4)
         written += bits[header.marking_to : header.header_to]
         written += "1" * (-len(written) % 8) + bits[header.header_to + -header.header_to % 8 :]
     else:
@@ -181,7 +181,7 @@ def _code(number: int) -> str:
 
 
 class _Parameters:
-    """The parameter sets of some packets, and how to read the headers of their slices."""
+    """The parameter sets of some packets; reads the headers of their slices."""
 
     def __init__(self, headers: bytes) -> None:
         self.headers = headers
@@ -206,7 +206,7 @@ class _Parameters:
         _skip_order_count(bits, sps, pps)
         _skip_references(bits, sps, pps, kind)
         marking_from = bits.at
-        forgets = _read_marking(bits) if unit[0] & 0x60 else ()  # only reference frames give orders
+        forgets = _read_marking(bits) if unit[0] & 0x60 else ()  # only reference frames have commands
         marking_to = bits.at
         if pps.is_cabac and kind != _I:
             bits.unsigned()  # cabac_init_idc
@@ -233,7 +233,7 @@ def _skip_order_count(bits: BitReader, sps: _Sps, pps: _Pps) -> None:
 
 
 def _skip_references(bits: BitReader, sps: _Sps, pps: _Pps, kind: int) -> None:
-    """Skip how many frames are referred to, in which order and with which weights (7.3.3.1, 7.3.3.2)."""
+    """Skip the number, order and weights of reference frames (7.3.3.1, 7.3.3.2)."""
     if kind == _I:
         return
     if kind == _B:
@@ -262,11 +262,11 @@ def _skip_weights(bits: BitReader, sps: _Sps, counts: tuple[int, ...]) -> None:
 
 
 def _read_marking(bits: BitReader) -> tuple[int, ...]:
-    """Read which frames a frame that is no IDR orders to forget (7.3.3.3)."""
+    """Read the commands of a non-IDR frame to discard older frames (7.3.3.3)."""
     forgets: list[int] = []
     if bits.bit():
         while operation := bits.unsigned():
-            if operation != 1:  # long-term references: no encoder of open groups is known to use them
+            if operation != 1:  # long-term references: no encoder with open groups is known to use them
                 raise UnsupportedStreamError
             forgets.append(bits.unsigned())
     return tuple(forgets)

@@ -1,19 +1,19 @@
-"""The encoded packets of a stream's last seconds, and which of them make a clip. Pure; for one thread."""
+"""Keep the encoded packets of a stream's last seconds and select those of a clip. Pure; not thread-safe."""
 
 from collections import deque
 from dataclasses import dataclass, field
 
 _LEADING_SECONDS = 2.0
-"""A picture that is shown earlier than its keyframe by more than this is not a leading one: the clock has jumped."""
+"""A frame that is shown earlier than its keyframe by more than this is no leading frame: the clock has jumped."""
 _EVENT_SLACK_SECONDS = 1.0
 """An event has the time of its decoded frame, which is later than that of the packet with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One packet as it came; `pts` and `dts` in seconds of the stream, `received_at` by the monotonic clock.
+    """One packet as received; `pts` and `dts` in seconds of the stream, `received_at` on the monotonic clock.
 
-    `headers`: the parameter sets that are in force at it (Annex B); packets share one object until they change.
+    `headers`: the parameter sets in force (Annex B); packets share one object until they change.
     """
 
     data: bytes
@@ -52,7 +52,7 @@ class PacketBuffer:
         self.size_bytes = 0
 
     def add(self, packet: Packet) -> None:
-        """Keep the packet. Those before the first keyframe cannot be decoded and are skipped."""
+        """Store the packet. Packets before the first keyframe cannot be decoded and are skipped."""
         if packet.is_keyframe:
             self._groups.append(Group())
         if not self._groups:
@@ -71,12 +71,12 @@ class PacketBuffer:
 
     @property
     def begins_at(self) -> float | None:
-        """When the oldest packet was received; None: there is none."""
+        """Return when the oldest packet was received; None if there is none."""
         return self._groups[0].first_received_at if self._groups else None
 
     @property
     def second_begins_at(self) -> float | None:
-        """When the second oldest group begins; None: there is none."""
+        """Return when the second oldest group begins; None if there is none."""
         return self._groups[1].first_received_at if len(self._groups) > 1 else None
 
     def between(self, first: float, last: float) -> list[Packet]:
@@ -89,10 +89,10 @@ class PacketBuffer:
 
 
 def without_leading(packets: list[Packet]) -> list[Packet]:
-    """Return the packets without the first keyframe's leading pictures.
+    """Return the packets without the first keyframe's leading frames.
 
     In an open group of pictures they follow the keyframe, are shown before it and refer to the group before it, which
-    a clip does not have: a decoder shows garbage, and Chromium gives an error.
+    a clip does not contain: a decoder shows garbage, and Chromium reports an error.
     """
     if not packets:
         return []
@@ -105,9 +105,9 @@ def without_leading(packets: list[Packet]) -> list[Packet]:
 
 
 def fitting(packets: list[Packet], event_at: float, max_bytes: int) -> list[Packet]:
-    """Return the packets around the event that take at most `max_bytes`: older groups go first, then the end.
+    """Return the packets around the event within `max_bytes`: older groups are dropped first, then the end.
 
-    Empty where the event is not among the packets, or cannot be reached from its keyframe in so many bytes.
+    Empty if the packets do not contain the event, or if it is too far from its keyframe for that size.
     """
     starts = [
         number for number, packet in enumerate(packets) if packet.is_keyframe and packet.received_at <= event_at

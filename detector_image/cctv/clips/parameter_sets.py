@@ -1,8 +1,8 @@
-"""Parameter sets of H.264 and H.265 streams: what a decoder must know before a keyframe.
+"""Collect the parameter sets of H.264 and H.265 streams, which a decoder needs before a keyframe.
 
-They come in the SDP, in the stream, or in both, and a camera changes them with its resolution. A set with a known
-identifier replaces the former one (ITU-T H.264 7.4.1.2.1, H.265 7.4.2.4.2). Everything here works on Annex B byte
-streams, which is what libav's RTSP client gives.
+They arrive in the SDP, in the stream, or in both, and change with the camera's resolution. A set with a known
+identifier replaces the previous one (ITU-T H.264 7.4.1.2.1, H.265 7.4.2.4.2). Everything here works on Annex B byte
+streams, as delivered by libav's RTSP client.
 """
 
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ _H264_SPS, _H264_PPS = 7, 8
 _H265_VPS, _H265_SPS, _H265_PPS = 32, 33, 34
 _KINDS = {"h264": (_H264_SPS, _H264_PPS), "hevc": (_H265_VPS, _H265_SPS, _H265_PPS)}
 _PARSED_BYTES = 160
-"""More than lies before the identifier of any set: the longest is an H.265 SPS with 7 sub-layers."""
+"""More bytes than any set has before its identifier: the longest is an H.265 SPS with 7 sub-layers."""
 _MOST_SETS = 64
-"""A stream with more sets than this is damaged: the oldest go, so that memory stays bounded."""
+"""A stream with more sets than this is damaged: the oldest are dropped, so that memory stays bounded."""
 
 
 class ParameterSets:
-    """The sets that are in force in one stream. `codec`: libav's name, `h264` or `hevc`."""
+    """The sets in force in one stream. `codec`: libav's name, `h264` or `hevc`."""
 
     def __init__(self, codec: str, extradata: bytes | None = None) -> None:
         self._codec = codec
@@ -28,7 +28,7 @@ class ParameterSets:
             self.update(extradata)
 
     def update(self, data: bytes) -> None:
-        """Take up the sets of a packet (Annex B). Damaged sets are skipped."""
+        """Add the sets of a packet (Annex B). Damaged sets are skipped."""
         changed = False
         for unit in nal_units(data):
             kind = _kind(self._codec, unit)
@@ -45,11 +45,11 @@ class ParameterSets:
 
     @property
     def is_complete(self) -> bool:
-        """Whether there is at least one set of each kind that a decoder needs."""
+        """Return whether there is at least one set of each kind that a decoder needs."""
         return {kind for kind, _ in self._sets} == set(_KINDS[self._codec])
 
     def joined(self) -> bytes:
-        """Return all sets as Annex B, in the order in which a decoder needs them. The same object until a change."""
+        """Return all sets as Annex B in the decoder's order. Returns the same object until a set changes."""
         return self._joined
 
     def _join(self) -> None:

@@ -1,9 +1,9 @@
 """Cut the clip of an alert, the seconds before and after it, from the stream's own packets without re-encoding.
 
-The packets of the last seconds are kept as received, in groups of pictures (a keyframe and the frames that need it), so
-that each clip starts with a decodable frame. Everything runs in the reading thread; only `request` may be called from
-another one. Memory is bounded: if the packets around an event take more than `ClipLimits.max_bytes`, the clip is
-shorter but still contains the event.
+Packets of the last seconds are kept as received, in groups (a keyframe and the frames that need it), so that each
+clip starts with a decodable frame. Everything runs in the reading thread; only `request` may be called from another
+one. Memory is bounded: if the packets around an event take more than `ClipLimits.max_bytes`, the clip is shorter but
+still contains the event.
 """
 
 import threading
@@ -27,21 +27,21 @@ from vigil_contracts.alert import ClipSubmission
 OnClip = Callable[[ClipSubmission, bytes], None]
 
 _LEAST_SECONDS_BEFORE, _LEAST_SECONDS_AFTER = 1.0, 2.0
-"""What a clip keeps around its event, where it can, once the packets take more than the limit."""
+"""Time around the event that a clip keeps, if possible, when the packets exceed the limit."""
 _PATIENCE_SECONDS = 60.0
-"""How long after its last second a clip is given up where no stream makes it."""
+"""A clip is abandoned this long after its last second if no stream has delivered it."""
 _AUDIO_SHARE = 1 / 8
-"""The share of a clip that its audio may take: 10 s of uncompressed stereo fit into that of the default."""
+"""The fraction of a clip that audio may take: enough for 10 s of uncompressed stereo in the default size."""
 _AUDIO_AGAIN_SECONDS = 3600.0
-"""After a camera refused its audio, how long it is not asked again."""
+"""How long audio is not requested again after a camera has refused it."""
 _AUDIO_WAIT_SECONDS = 0.5
-"""How much later than its video audio may arrive: cameras collect it for longer before they send it."""
+"""How much later than its video audio may arrive: cameras buffer audio for longer before they send it."""
 _INDEX_SHARE = 1 / 16
-"""The share of a clip that is not packets: an index entry takes 48 bytes, a packet of a high bit rate thousands."""
+"""The fraction of a clip besides packets: an index entry takes 48 bytes, a packet at a high bit rate thousands."""
 
 
 class ClipOutcome(StrEnum):
-    """What became of an event's clip, as `vigil_clips_total` counts it."""
+    """The outcome of a clip, as counted by `vigil_clips_total`."""
 
     COMPLETE = "complete"
     SHORTENED = "shortened"
@@ -49,7 +49,7 @@ class ClipOutcome(StrEnum):
 
 
 def _count_nothing(_outcome: ClipOutcome) -> None:
-    """For recorders that nobody measures."""
+    """Count nothing: the default for recorders without metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,12 @@ class ClipLimits:
 
     @property
     def is_on(self) -> bool:
-        """Whether there are clips at all."""
+        """Return whether clips are enabled."""
         return self.seconds_before + self.seconds_after > 0 and self.max_bytes > 0
 
     @property
     def packet_bytes(self) -> int:
-        """How much of a clip its packets may take."""
+        """Return the maximum size of a clip's packets."""
         return round(self.max_bytes * (1 - _INDEX_SHARE))
 
 
@@ -78,7 +78,7 @@ class _Request:
 
 
 class ClipRecorder:
-    """One camera's clips, over all its connections. `request` from any thread; a `Recording` for each connection."""
+    """Creates one camera's clips. `request` is thread-safe; each connection has its own `Recording`."""
 
     def __init__(
         self,
@@ -95,48 +95,48 @@ class ClipRecorder:
         self._wanted: list[_Request] = []
 
     def request(self, event_id: str, happened_at: float) -> None:
-        """Ask for an alert's clip. `happened_at`: when its frame was received, by the monotonic clock."""
+        """Request an alert's clip. `happened_at`: when its frame was received, on the monotonic clock."""
         if not self.limits.is_on:
             return
         for _ in self.before(happened_at - self.limits.seconds_after - _PATIENCE_SECONDS):
-            self.on_outcome(ClipOutcome.MISSING)  # no connection has taken them: the stream is MJPEG, or away
+            self.on_outcome(ClipOutcome.MISSING)  # no connection has taken them: the stream is MJPEG or unavailable
         with self._lock:
             self._wanted.append(_Request(event_id, happened_at))
 
     def due(self, received_until: float) -> list[_Request]:
-        """Take those whose last packet has come."""
+        """Remove and return the requests whose last packet has arrived."""
         return self.before(received_until - self.limits.seconds_after)
 
     def before(self, happened_until: float) -> list[_Request]:
-        """Take those whose events happened by then."""
+        """Remove and return the requests whose events happened by then."""
         with self._lock:
             due = [one for one in self._wanted if one.happened_at <= happened_until]
             self._wanted = [one for one in self._wanted if one not in due]
             return due
 
     def earliest(self) -> float | None:
-        """Return when the earliest event that waits for its clip happened; None: none waits."""
+        """Return the time of the earliest event that waits for its clip; None if none does."""
         with self._lock:
             return min((one.happened_at for one in self._wanted), default=None)
 
     def needed_since(self, now: float) -> float:
-        """Return the oldest moment that a clip may still begin with."""
+        """Return the earliest time at which a clip may still begin."""
         earliest = self.earliest()
         return min(now, now if earliest is None else earliest) - self.limits.seconds_before
 
     def report_audio(self, problem: str) -> None:
-        """Log why clips have no audio, each reason once: a camera has it with every connection or clip."""
+        """Log why clips have no audio, each reason only once, since it recurs with every connection."""
         if problem not in self._audio_problems:
             self._audio_problems.add(problem)
             self.log.warning("clips have no audio: %s", problem)
 
     def refuse_audio(self, problem: str) -> None:
-        """Ask the camera for no audio for a while: it spoils the whole connection."""
+        """Stop requesting audio from the camera for a while, since it breaks the whole connection."""
         self._audio_refused_at = time.monotonic()
         self.report_audio(problem)
 
     def may_have_audio(self) -> bool:
-        """Whether to ask the camera for audio, where its settings want that."""
+        """Return whether to request audio from the camera, if its settings include it."""
         return self.limits.is_on and time.monotonic() - self._audio_refused_at > _AUDIO_AGAIN_SECONDS
 
     def recording(
@@ -146,11 +146,11 @@ class ClipRecorder:
         display_aspect: Fraction | None = None,
         audio: AudioFormat | None = None,
     ) -> "Recording | None":
-        """Return a recording for a connection that has just opened; None where its codec makes no clip.
+        """Return a recording for a new connection; None if clips cannot contain its codec.
 
         `codec` is libav's name, `extradata` the parameter sets of the SDP (Annex B), where it has any.
         `display_aspect`: width divided by height as shown; None: as the stream declares. `audio`: the format of the
-        audio that will come beside the video; None: none is to be kept.
+        audio to keep; None: no audio.
         """
         if not self.limits.is_on or codec not in SAMPLE_ENTRIES:
             return None
@@ -158,7 +158,7 @@ class ClipRecorder:
 
 
 class Recording:
-    """The packets of one connection. For the thread that reads it, while its container is open."""
+    """The packets of one connection. Used by the thread that reads it, while its container is open."""
 
     def __init__(
         self,
@@ -176,17 +176,17 @@ class Recording:
         )
         self._max_bytes = recorder.limits.packet_bytes - (self._audio.max_bytes if self._audio is not None else 0)
         self._dropped_until = float("-inf")
-        """Until when packets were dropped for want of space, by the monotonic clock."""
+        """Packets up to this time, on the monotonic clock, were dropped for lack of space."""
 
     def add(self, packet: "av.Packet[av.VideoStream]") -> None:
-        """Keep a packet, and make the clips that end with it."""
+        """Store a packet and create the clips that end with it."""
         if packet.size == 0:
             return
         now = time.monotonic()
         data = bytes(packet)
         self._sets.update(data)
         if not self._sets.is_complete:
-            return  # nothing can be decoded yet, with or without this keyframe
+            return  # without parameter sets, nothing can be decoded yet
         self._buffer.add(_copy_packet(packet, data, now, self._sets.joined()))
         if not self._buffer.size_bytes and self._dropped_until > float("-inf"):
             self._dropped_until = now  # the keyframe of this packet was dropped
@@ -199,18 +199,18 @@ class Recording:
             self._audio.forget_before(begins_at - _AUDIO_WAIT_SECONDS)
 
     def add_audio(self, packet: "av.Packet[av.AudioStream]") -> None:
-        """Keep a packet of the audio whose format the recording was made with."""
+        """Store an audio packet of the recording's format."""
         if self._audio is not None and packet.size:
             pts = float(packet.pts * packet.time_base) if packet.pts is not None and packet.time_base else None
             self._audio.add(AudioPacket(bytes(packet), pts, time.monotonic()))
 
     def end(self) -> None:
-        """Give clips that wait for more what there is: the connection ends."""
+        """Create the waiting clips from the available packets, since the connection ends."""
         for wanted in self._recorder.due(float("inf")):
             self._make(wanted)
 
     def _make_room(self, now: float) -> None:
-        """Drop the oldest group, after the clips that would lose their events with it."""
+        """Drop the oldest group, after creating the clips whose events are in it."""
         event_at, begins_at = self._recorder.earliest(), self._buffer.second_begins_at
         if event_at is not None:
             is_young = now - event_at < _LEAST_SECONDS_AFTER
@@ -223,7 +223,7 @@ class Recording:
         self._dropped_until = now if begins_at is None else begins_at
 
     def _make(self, wanted: _Request, *, is_early: bool = False) -> None:
-        """Make a clip. One that cannot be made is logged and counted: its alert was sent long ago."""
+        """Create a clip. A failure is only logged and counted: the alert was sent long ago."""
         recorder, limits = self._recorder, self._recorder.limits
         first, last = wanted.happened_at - limits.seconds_before, wanted.happened_at + limits.seconds_after
         window = self._buffer.between(first, last)
@@ -250,7 +250,7 @@ class Recording:
             recorder.on_outcome(ClipOutcome.COMPLETE)
 
     def _mux(self, packets: list[Packet]) -> tuple[bytes, float]:
-        """Return the MP4 and its duration in seconds; without audio where that is what fails."""
+        """Return the MP4 and its duration in seconds; without audio if the audio fails."""
         audio = self._audio
         if audio is None:
             return mux(packets, self._codec, self._display_aspect)

@@ -1,4 +1,4 @@
-"""How far two models agree about the same pictures: what an export is judged by where nobody has labelled any."""
+"""Measure how far two models agree on the same images, to judge an export without labelled data."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,27 +14,27 @@ SAME_OBJECT = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What two models found in the same pictures. `before` and `after` are numbers of objects."""
+    """The detections of two models on the same images. `before` and `after` are numbers of objects."""
 
     pictures: int
     before: int
     after: int
     both: int
-    """Objects that both found."""
+    """Objects that both models detected."""
     overlap: float
     """Mean intersection over union of their boxes, 0.0 to 1.0; 0.0 where there are none."""
     confidence_change: float
-    """Mean confidence after, less before, over the same objects."""
+    """Mean change of confidence (after minus before) over the same objects."""
 
     @property
     def share(self) -> float | None:
-        """Dice's coefficient: 1.0 where both found the same objects; None where neither found any."""
+        """Return Dice's coefficient: 1.0 if both detected the same objects; None if neither detected any."""
         found = self.before + self.after
         return 2 * self.both / found if found else None
 
 
 def compare(pairs: Iterable[tuple[Detections, Detections]], minimum_confidence: float) -> Agreement:
-    """Compares what was found before and after, picture by picture; weaker detections do not count."""
+    """Compare the detections before and after, image by image; weaker detections are ignored."""
     pictures = before = after = 0
     shared: list[tuple[float, float]] = []
     for first, second in pairs:
@@ -52,7 +52,7 @@ def _strong(found: Detections, minimum_confidence: float) -> Detections:
 
 
 def _matches(first: Detections, second: Detections) -> list[tuple[float, float]]:
-    """Overlap and change of confidence of each object that both have; the most confident choose first."""
+    """Return overlap and change of confidence for each object that both detected, the most confident first."""
     alike = overlaps(first.boxes, second.boxes)
     alike[first.class_ids[:, None] != second.class_ids[None]] = 0.0
     shared = []

@@ -1,4 +1,4 @@
-"""Which alert type a model's class belongs to: the one table, and a camera's or model's own additions to it."""
+"""Map model classes to alert types: one common table, with additions per camera or model."""
 
 from collections.abc import Iterable, Mapping
 
@@ -19,16 +19,16 @@ ALERT_TYPES: Mapping[str, AlertType] = {
     **dict.fromkeys(("weapon", "gun", "pistol", "rifle", "handgun"), AlertType.WEAPON),
     **dict.fromkeys(("violence", "fight", "fighting", "assault"), AlertType.VIOLENCE),
 }
-"""By label in lower case. COCO's knife is missing on purpose: it lies on most kitchen tables."""
+"""By label in lower case. COCO's `knife` is omitted on purpose: most kitchen tables have one."""
 
 
 def alert_types_by_class_id(
     labels: tuple[str, ...], wanted: tuple[str, ...] = (), own: Mapping[str, AlertType] | None = None
 ) -> dict[int, AlertType]:
-    """The alert type of each class that is looked for, by class id.
+    """Return the alert type of each class to detect, by class id.
 
-    `wanted` names labels or alert types (`vehicle` stands for car, bus, …); empty: all that have an alert type. A
-    label that is wanted by name and has no alert type becomes `other`. `own` comes before the table.
+    `wanted` names labels or alert types (`vehicle` stands for car, bus, …); empty: all labels that have an alert
+    type. A label that is listed but has no alert type becomes `other`. `own` takes precedence over the table.
     """
     table = {**ALERT_TYPES, **{label.lower(): kind for label, kind in (own or {}).items()}}
     names = {name.strip().lower() for name in wanted}
@@ -43,14 +43,14 @@ def alert_types_by_class_id(
 
 
 def alert_types_of_prompts(prompts: Iterable[str]) -> dict[str, AlertType]:
-    """Whatever is looked for in words is wanted: what the table does not know becomes `other`."""
+    """Return the alert type of each prompt; prompts that the table does not contain become `other`."""
     return {prompt: ALERT_TYPES.get(prompt.strip().lower(), AlertType.OTHER) for prompt in prompts}
 
 
 def unknown_classes(
     labels: tuple[str, ...], wanted: tuple[str, ...], own: Mapping[str, AlertType] | None = None
 ) -> list[str]:
-    """Those of `wanted` that the model can never find: settings that a person should hear about."""
+    """Return the entries of `wanted` that the model cannot detect, so that the user can be warned."""
     kinds = alert_types_by_class_id(labels, own=own).values()
     known = {label.lower() for label in labels} | {kind.value for kind in kinds}
     return [name for name in wanted if name.strip().lower() not in known]

@@ -1,4 +1,4 @@
-"""The OpenVINO network of a `.pt` file: made once, then found by the file's SHA-256."""
+"""Convert a `.pt` file to an OpenVINO network once, and find it later by the file's SHA-256."""
 
 import atexit
 import hashlib
@@ -16,13 +16,13 @@ from cctv.detectors.yolo_builder import build_network
 log = logging.getLogger(__name__)
 
 _VERSION = 1
-"""Raise it when the same weights give another network: those made before are then not used any more."""
+"""Increase it when the conversion changes; networks of earlier versions are then ignored."""
 
 
 def convert_weights(weights: Path) -> Path:
-    """Return the `.xml` of the network made of `weights` (YOLOv8 or YOLO11), which is made where it is not there yet.
+    """Return the `.xml` converted from `weights` (YOLOv8 or YOLO11); convert it if it does not exist yet.
 
-    It is kept in `<model folder>/converted`; where that cannot be written, in a temporary folder of this process.
+    It is stored in `<model folder>/converted`, or in a temporary folder of this process if that is not writable.
     Raises `ModelInvalidError`.
     """
     with weights.open("rb") as file:
@@ -43,13 +43,13 @@ def convert_weights(weights: Path) -> Path:
 
 
 def _save(network: ov.Model, folder: Path) -> Path:
-    """Write the network beside its place and move it there whole; another process may have been faster."""
+    """Write the network to a temporary folder and move it into place; another process may have done so first."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent))
     try:
         try:
             ov.save_model(network, part / "network.xml", compress_to_fp16=False)
-        except RuntimeError as error:  # OpenVINO's word for a full or read-only disk
+        except RuntimeError as error:  # what OpenVINO raises for a full or read-only disk
             raise OSError(str(error).strip().splitlines()[-1]) from error
         part.chmod(0o755)
         try:

@@ -1,4 +1,4 @@
-"""Whether torch can use an NVIDIA GPU here, and if not: why, and what to do."""
+"""Check whether torch can use an NVIDIA GPU here; if not, explain why and what to do."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,24 +12,24 @@ _DEVICE_FILES = ("nvidiactl", "nvidia0", "nvidia-caps", "dxg", "nvhost-gpu")
 
 @dataclass(frozen=True, slots=True)
 class CudaFacts:
-    """What torch and the machine say about CUDA."""
+    """What torch and the machine report about CUDA."""
 
     built_for: str | None
-    """CUDA's version of torch's build; None: a build without CUDA."""
+    """CUDA version that torch was built with; None: a build without CUDA."""
     has_device_files: bool = True
     error: str = ""
-    """What torch says when it starts CUDA; empty: it has started."""
+    """Error of torch when it initialises CUDA; empty: none."""
     count: int = 0
     capability: tuple[int, int] | None = None
     """Compute capability of the chosen GPU."""
     architectures: Sequence[str] = ()
-    """What torch's build has code for, such as `sm_86` and `compute_90`."""
+    """Architectures that torch was built for, such as `sm_86` and `compute_90`."""
     trial_error: str = ""
-    """What a first computation on the GPU raises; empty: it works."""
+    """Error of a first computation on the GPU; empty: it works."""
 
 
 def cuda_problem(device: str, facts: CudaFacts) -> str | None:
-    """Return why `device` (`cuda` or `cuda:N`) cannot be used, and the remedy; None: it can."""
+    """Return why `device` (`cuda` or `cuda:N`) is unusable, and the remedy; None if it is usable."""
     index = cuda_index(device)
     if facts.built_for is None:
         return "torch in this image was built without CUDA; use the image vigil-detector-gpu"
@@ -59,15 +59,15 @@ def cuda_problem(device: str, facts: CudaFacts) -> str | None:
 
 
 def cuda_index(device: str) -> int:
-    """Return the number of the GPU that `cuda` or `cuda:N` names."""
+    """Return the index of the GPU in `cuda` or `cuda:N`."""
     return int(device.partition(":")[2] or 0)
 
 
 def is_built_for(capability: tuple[int, int], architectures: Sequence[str]) -> bool:
-    """Return whether a build has code for a GPU.
+    """Return whether a build supports a GPU.
 
     Binary code (`sm_86`) runs on GPUs of the same major version and the same or a higher minor one; `compute_90` is
-    compiled when it is loaded, for any GPU from that on (CUDA C++ Programming Guide, "Compute Capability").
+    compiled at load time for that and any newer GPU (CUDA C++ Programming Guide, "Compute Capability").
     """
     for architecture in architectures:
         kind, _, digits = architecture.rstrip("abcdefghijklmnopqrstuvwxyz").partition("_")
@@ -82,7 +82,7 @@ def is_built_for(capability: tuple[int, int], architectures: Sequence[str]) -> b
 
 
 def probe_cuda(torch: Any, device: str, dev: Path = Path("/dev")) -> CudaFacts:
-    """Ask torch, and try a computation. It never raises."""
+    """Query torch and try a computation. Never raises."""
     built_for = torch.version.cuda or getattr(torch.version, "hip", None)
     has_files = any((dev / name).exists() for name in _DEVICE_FILES)
     is_rocm = bool(getattr(torch.version, "hip", None))
@@ -111,6 +111,6 @@ def _computation_problem(torch: Any, index: int) -> str:
 
 
 def _short(text: str) -> str:
-    """The first sentence of torch's long messages."""
+    """Return the first sentence of torch's long messages."""
     first = " ".join(text.split()).partition(". ")[0]
     return first[:200]

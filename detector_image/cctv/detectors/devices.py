@@ -1,6 +1,6 @@
-"""The devices that models run on, as a DetectorClass names them: `cpu`, `cuda[:N]`, `intel-gpu`, `npu`, `auto`.
+"""The devices that models run on, as named by a DetectorClass: `cpu`, `cuda[:N]`, `intel-gpu`, `npu`, `auto`.
 
-A device that was asked for is used or refused: nothing runs on another one without a word. Only `auto` chooses.
+A configured device is used or rejected with an error, never replaced silently. Only `auto` selects a device.
 """
 
 import re
@@ -18,11 +18,11 @@ _PLUGINS = {
     INTEL_GPU: ("libopenvino_intel_gpu_plugin.so", "/dev/dri", "gpu.intel.com/xe or gpu.intel.com/i915"),
     NPU: ("libopenvino_intel_npu_plugin.so", "/dev/accel", "npu.intel.com/accel"),
 }
-"""For each device: OpenVINO's plug-in, where the kernel shows the device, the resource that a pod asks for."""
+"""For each device: OpenVINO's plug-in, the kernel's device file, and the resource that a pod requests."""
 
 
 def checked_device(text: str, runtime: str) -> str:
-    """Return `text` if it names a device that the runtime knows; empty: the runtime's default.
+    """Return `text` if the runtime supports this device; the runtime's default if it is empty.
 
     `runtime` is `openvino` (default `cpu`) or `ultralytics` (default `auto`). Raises `DeviceUnavailableError`.
     """
@@ -44,9 +44,9 @@ def checked_device(text: str, runtime: str) -> str:
 
 
 def openvino_device(device: str, available: Iterable[str], libraries: Path) -> str:
-    """Return the device that OpenVINO shall use, with `auto` decided. Raises `DeviceUnavailableError`.
+    """Return the device for OpenVINO, with `auto` resolved. Raises `DeviceUnavailableError`.
 
-    `available`: what OpenVINO finds, such as `CPU` or `GPU.0`; `libraries`: the folder with its plug-ins.
+    `available`: the devices that OpenVINO detects, such as `CPU` or `GPU.0`; `libraries`: the folder of its plug-ins.
     """
     found = {name.partition(".")[0] for name in available}
     if device == AUTO:

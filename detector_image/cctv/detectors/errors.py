@@ -1,4 +1,4 @@
-"""What goes wrong with models."""
+"""Errors of models."""
 
 import re
 
@@ -8,15 +8,15 @@ _FOLDERS = re.compile(r"(?<![\w.:/~-])(?!/dev/)~?/(?:[^\s/:;,'\"()]+/)+")
 
 
 def without_folders(text: str) -> str:
-    """Return `text` with each absolute path cut down to the file's name; URLs and `/dev/…` stay."""
+    """Return `text` with each absolute path reduced to its file name; URLs and `/dev/…` are kept."""
     return _FOLDERS.sub("", text)
 
 
 class ModelInvalidError(Exception):
-    """A model cannot be used. The message names the file or the setting and says what would be right.
+    """A model cannot be used. The message names the file or setting and the correct form.
 
-    It is for the log. `shown` is for users: anybody who configures a camera may read it, so it does not tell which
-    paths exist on this machine.
+    The message is for the log. `shown` is for users: everyone who configures a camera can read it, so it must not
+    reveal which paths exist on this machine.
     """
 
     reason = Reason.MODEL_INVALID
@@ -27,12 +27,12 @@ class ModelInvalidError(Exception):
 
 
 class ModelUnavailableError(ModelInvalidError):
-    """A model cannot be used for now: the server that runs it is away. Nobody need change a setting."""
+    """A model is temporarily unavailable because its inference server is. No setting needs to change."""
 
     reason = Reason.MODEL_UNAVAILABLE
 
 
 class DeviceUnavailableError(ModelInvalidError):
-    """The device that a model should run on cannot be used. The message names the cause and the remedy."""
+    """The device configured for a model cannot be used. The message gives the cause and the remedy."""
 
     reason = Reason.DEVICE_UNAVAILABLE

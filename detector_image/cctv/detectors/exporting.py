@@ -1,4 +1,4 @@
-"""Turns weights into what a detector runs fast: OpenVINO in INT8, or a TensorRT engine. By `ultralytics` and NNCF."""
+"""Export weights to a fast format, OpenVINO INT8 or a TensorRT engine, with `ultralytics` and NNCF."""
 
 import shutil
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from cctv.detectors.ultralytics_runtime import import_ultralytics, set_prompts
 Kind = Literal["openvino", "tensorrt"]
 
 _TELLING = frozenset({"half", "int8", "quantize", "batch", "nms"})
-"""Settings of an export that are worth keeping in its metadata; the others are folders of this machine."""
+"""Export settings to keep in the metadata; the others are folders of this machine."""
 
 
 def export_weights(
     weights: Path, kind: Kind, pictures: Path, work: Path, *, size_px: int, prompts: Sequence[str] = ()
 ) -> Path:
-    """Exports `weights` (`.pt`, whose SHA-256 the caller has checked), calibrated on the JPEG files in `pictures`.
+    """Export `weights` (a `.pt` whose SHA-256 the caller has checked), calibrated on the JPEG files in `pictures`.
 
     Returns a folder (OpenVINO) or a file (`.engine`) within `work`. Raises `ModelInvalidError`.
     """
@@ -29,7 +29,7 @@ def export_weights(
             "--format tensorrt: an engine is built on the NVIDIA GPU that runs it; there is none here"
         )
     copy = work / weights.name
-    shutil.copyfile(weights, copy)  # the export is written beside it
+    shutil.copyfile(weights, copy)  # the export is written to the same folder
     data = work / "data.yaml"
     try:
         network = ultralytics.YOLO(str(copy), task="detect")
@@ -46,7 +46,7 @@ def export_weights(
         made = network.export(format="engine" if kind == "tensorrt" else kind, device=device, **options)
     except ModelInvalidError:
         raise
-    except Exception as error:  # ultralytics, torch and NNCF raise whatever they like
+    except Exception as error:  # ultralytics, torch and NNCF may raise anything
         raise ModelInvalidError(f"{weights}: cannot be exported: {type(error).__name__}: {error}") from error
     path = Path(str(made))
     if path.is_dir():

@@ -1,9 +1,9 @@
-"""Asks an inference server for a model and its answers: the Open Inference Protocol, version 2, over HTTP.
+"""Client of inference servers: the Open Inference Protocol, version 2, over HTTP.
 
 Protocol: https://github.com/kserve/open-inference-protocol (`GET /v2/models/…`, `POST …/infer`), with Triton's
 extensions for tensors as bytes behind the JSON (`Inference-Header-Content-Length`) and for a model's configuration.
-Triton's own client does the same; it is built on gevent, must not be shared between threads and brings 55 MB of
-packages, where three kinds of requests are asked of it.
+Triton's own client is not used: it is built on gevent, cannot be shared between threads and adds 55 MB of packages
+for three kinds of requests.
 """
 
 import json
@@ -22,7 +22,7 @@ from cctv.detectors.errors import ModelInvalidError, ModelUnavailableError
 
 TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 REST_SECONDS = 1.0
-"""A server that has just failed is left alone for so long, however many cameras wait for it."""
+"""After a failure, no camera sends requests to the server for this long."""
 DATA_TYPES: dict[str, np.dtype[Any]] = {
     "FP32": np.dtype("<f4"),
     "FP16": np.dtype("<f2"),
@@ -45,7 +45,7 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A model as the server describes it. `parameters`: what its configuration says beyond the protocol."""
+    """A model as the server describes it. `parameters`: Triton's additional configuration."""
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
@@ -53,7 +53,7 @@ class ServedModel:
 
 
 class InferenceServer:
-    """One server. Thread-safe; its connections are kept open and opened anew when they break."""
+    """One server. Thread-safe; broken connections are reopened."""
 
     def __init__(self, url: str, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.url = url
@@ -63,7 +63,7 @@ class InferenceServer:
         self._rest_until, self._last_words = 0.0, ""
 
     def describe(self, name: str) -> ServedModel:
-        """What it says of a model. Raises `ModelUnavailableError`, or `ModelInvalidError` where it has none of it."""
+        """Return the description of a model. Raises `ModelUnavailableError` or, if unknown, `ModelInvalidError`."""
         path = f"/v2/models/{quote(name, safe='')}"
         about, configuration = self._describe(path, name), self._describe(f"{path}/config", name)
         try:
@@ -76,7 +76,7 @@ class InferenceServer:
             raise ModelInvalidError(f"{name}: {self.url} does not describe it as KServe's protocol says") from None
 
     def check(self, name: str) -> None:
-        """Raises `ModelUnavailableError` unless the model is loaded and can be asked."""
+        """Raise `ModelUnavailableError` unless the model is ready."""
         answer = self._send("GET", f"/v2/models/{quote(name, safe='')}/ready")
         if answer.status_code != httpx.codes.OK:
             raise ModelUnavailableError(f"{name} is not ready on {self.url}: {_server_error(answer)}")
@@ -113,7 +113,7 @@ class InferenceServer:
             ) from None
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._client.close()
 
     def _describe(self, path: str, name: str) -> dict[str, Any]:
@@ -139,7 +139,7 @@ class InferenceServer:
         try:
             return self._client.request(method, path, **options)
         except (httpx.HTTPError, httpx.InvalidURL, RuntimeError) as error:
-            # RuntimeError: closed meanwhile, by the end of the program.
+            # RuntimeError: the client was closed in the meantime because the program ends.
             words = str(error).strip() or type(error).__name__
             message = f"the inference server {self.url} does not answer: {words[:_MOST_WORDS]}"
             with self._lock:
@@ -152,7 +152,7 @@ def _tensor(about: dict[str, Any]) -> Tensor:
 
 
 def _outputs(answer: httpx.Response) -> dict[str, npt.NDArray[np.float32]]:
-    """Return the tensors, by name, which lie one after the other behind the JSON."""
+    """Return the tensors by name; they follow one another after the JSON."""
     begin = length = int(answer.headers[JSON_LENGTH])
     found = {}
     for about in json.loads(answer.content[:length])["outputs"]:
@@ -167,7 +167,7 @@ def _outputs(answer: httpx.Response) -> dict[str, npt.NDArray[np.float32]]:
 
 
 def _server_error(answer: httpx.Response) -> str:
-    """The server's own, as `{"error": "…"}`, on one line; the status where it says nothing."""
+    """Return the server's message from `{"error": "…"}` on one line; the status if there is none."""
     try:
         words = str(answer.json()["error"])
     except (ValueError, KeyError, TypeError):

@@ -1,8 +1,8 @@
-"""Quantises a YOLO network to INT8 by post-training min-max calibration, with OpenVINO operations alone.
+"""Quantise a YOLO network to INT8 by post-training min-max calibration, using only OpenVINO operations.
 
 Each convolution gets weights in 8 bits (symmetric, a scale per output channel) and a `FakeQuantize` at its input
 (asymmetric, 256 levels, the mean of the frames' minima and maxima). OpenVINO's low precision transformations turn
-both into INT8 kernels. NNCF does the same and more, but needs 163 MB of packages (scipy, scikit-learn, …).
+both into INT8 kernels. NNCF does this and more, but needs 163 MB of packages (scipy, scikit-learn, …).
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,16 +14,16 @@ import openvino as ov
 from openvino import opset13 as ops
 
 Ranges = Mapping[str, tuple[float, float]]
-"""Least and greatest input value of each convolution, by the convolution's name."""
+"""Minimum and maximum input value of each convolution, by its name."""
 
 _LEVELS = 256
 _WEIGHT_LEVELS, _FIRST_WEIGHT_LEVELS = 127, 64
-"""Greatest absolute weight. Processors without VNNI add products of 8 bits in 16 bits, which overflows for the first
+"""Largest absolute weight. Processors without VNNI add products of 8 bits in 16 bits, which overflows for the first
 convolution, whose inputs use all of 0 to 255 (NNCF: `OverflowFix.FIRST_LAYER`)."""
 
 
 def input_ranges(core: ov.Core, model: ov.Model, images: Iterable[npt.NDArray[np.uint8]]) -> dict[str, Any]:
-    """Return the least and greatest inputs of each convolution of `model`, (images, 2), for each of `images`."""
+    """Return the minimum and maximum input of each convolution of `model` as (images, 2)."""
     sources: dict[tuple[str, int], Any] = {}
     readers: list[tuple[str, int]] = []
     for convolution in _convolutions(model):
@@ -74,7 +74,7 @@ def quantise(model: ov.Model, ranges: Ranges) -> None:
 
 
 def _convolutions(model: ov.Model) -> list[Any]:
-    """The convolutions with constant weights, in the order of the computation."""
+    """Return the convolutions with constant weights, in execution order."""
     return [
         node
         for node in model.get_ordered_ops()
@@ -92,7 +92,7 @@ def _quantise_weights(convolution: Any, levels: int) -> None:
 
 
 def _with_exact_zero(low: float, high: float) -> tuple[float, float]:
-    """Widen the range so that 0.0, with which convolutions pad, is one of its levels."""
+    """Widen the range so that 0.0, the padding value of convolutions, is one of its levels."""
     low, high = min(low, 0.0), max(high, 1e-6)
     if low == 0.0:
         return low, high

@@ -1,7 +1,7 @@
-"""`python -m cctv.detectors.int8_process NETWORK`: makes and checks an INT8 network, beside a running detector.
+"""`python -m cctv.detectors.int8_process NETWORK`: create and check an INT8 network while a detector runs.
 
-Frames come through stdin and stay in memory, since they show people. The process has the lowest priority, one
-processor and bounded memory, rests between frames, and ends when its parent closes stdin or dies.
+Frames are read from stdin and never written to disk, since they show people. The process has the lowest priority, one
+processor and bounded memory, pauses between frames, and ends when its parent closes stdin or dies.
 """
 
 import argparse
@@ -42,13 +42,13 @@ from cctv.detectors.openvino_network import STRIDE, read_network, with_input_siz
 from cctv.detectors.openvino_runtime import OpenVinoModel
 
 HELD_BACK = 4
-"""Each fourth frame is for the comparison, not for calibration."""
+"""Every fourth frame is used for the comparison, not for calibration."""
 COUNTED_CONFIDENCE = 0.25
 REST = 3.0
-"""Seconds of sleep per second of work: a quarter of one processor, also where priorities do not count (the CPU limit
-of a pod)."""
+"""Seconds of sleep per second of work: a quarter of one processor, even if priorities have no effect (under a pod's
+CPU limit)."""
 _TRIAL_FRAMES = 4
-"""Enough to measure the cost; the agreement needs all frames."""
+"""Enough to measure the cost; agreement is measured on all frames."""
 _COST_ROUNDS = 3
 _LEFTOVER_SECONDS = 24 * 3600.0
 _MEMORY_BYTES = 2 * 1024**3
@@ -56,7 +56,7 @@ _LENGTH = struct.Struct("!I")
 
 
 def write_frames(pipe: IO[bytes], jpegs: Sequence[bytes]) -> None:
-    """Send frames to the process: their number, then each with its length. The pipe stays open."""
+    """Send frames to the process: their number, then each with its length. Leaves the pipe open."""
     pipe.write(_LENGTH.pack(len(jpegs)))
     for jpeg in jpegs:
         pipe.write(_LENGTH.pack(len(jpeg)) + jpeg)
@@ -70,9 +70,9 @@ def read_frames(pipe: IO[bytes]) -> list[bytes]:
 
 
 def make_int8(network: Path, jpegs: Sequence[bytes], limits: Limits, rest: float = 0.0) -> Verdict:
-    """Quantise `network` on most of the frames, compare on the others, and keep network and verdict beside it.
+    """Quantise `network` on most of the frames, compare it on the others, and store both results beside it.
 
-    `rest`: seconds of sleep per second of work. Raises `OSError` where the folder cannot be written to.
+    `rest`: seconds of sleep per second of work. Raises `OSError` if the folder is not writable.
     """
     target = int8_folder(network)
     _remove_leftovers(network.parent)
@@ -94,7 +94,7 @@ def make_int8(network: Path, jpegs: Sequence[bytes], limits: Limits, rest: float
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove what processes left that were killed: networks, never frames."""
+    """Remove incomplete networks of killed processes."""
     for path in folder.glob(".int8-*"):
         if time.time() - path.stat().st_mtime > _LEFTOVER_SECONDS:
             shutil.rmtree(path, ignore_errors=True)
@@ -117,7 +117,7 @@ def _make(network: Path, images: list[Image], limits: Limits, rest: float, targe
 
 
 def _quantise(core: ov.Core, network: Path, images: Sequence[Image], rest: float, target: Path) -> None:
-    """Calibrate on the images, each in the input size that the detector uses for it, and write the network."""
+    """Calibrate on the images, each at the input size that the detector uses for it, and write the network."""
     read = read_network(core, network)
     groups: dict[tuple[int, int], list[Image]] = defaultdict(list)
     for image in images:
@@ -134,7 +134,7 @@ def _quantise(core: ov.Core, network: Path, images: Sequence[Image], rest: float
 
 
 def _with_pauses(images: Iterable[Any], rest: float) -> Iterator[Any]:
-    """The images; sleeps after the work on each, as long as that took, times `rest`."""
+    """Yield the images; after each, sleep for `rest` times the duration of the work on it."""
     for image in images:
         began = time.monotonic()
         yield image
@@ -142,7 +142,7 @@ def _with_pauses(images: Iterable[Any], rest: float) -> Iterator[Any]:
 
 
 def _cost(before: OpenVinoModel, after: OpenVinoModel, frame: Frame) -> float:
-    """Processor time of `after` as a share of that of `before`, measured in turns."""
+    """Return the processor time of `after` as a fraction of that of `before`, measured alternately."""
     seconds = np.array(
         [
             [model.bare_cpu_seconds(frame.width, frame.height, 2) for model in (before, after)]
@@ -162,7 +162,7 @@ def _frame(bgr: Image) -> Frame:
 
 
 def _pad(bgr: Image, size: tuple[int, int]) -> Image:
-    """The image as the network gets it: (height, width, 3), RGB."""
+    """Return the network's input: (height, width, 3), RGB."""
     box = Letterbox.fit((bgr.shape[1], bgr.shape[0]), size)
     padded = np.full((size[1], size[0], 3), PADDING_GREY, np.uint8)
     padded[: box.height, : box.width] = _frame(bgr).scaled_rgb(box.width, box.height)
@@ -178,12 +178,12 @@ def _yield_to_the_detector() -> None:
 
 
 def _end_with_the_parent() -> None:
-    sys.stdin.buffer.read(1)  # nothing is sent: this returns when the parent closes its end or dies
+    sys.stdin.buffer.read(1)  # nothing more is sent: this returns when the parent closes its end or dies
     os._exit(1)
 
 
 def main() -> int:
-    """Read frames, make the network, print the verdict as JSON."""
+    """Read the frames, create the network, and print the verdict as JSON."""
     parser = argparse.ArgumentParser(prog="python -m cctv.detectors.int8_process")
     parser.add_argument("network", type=Path)
     parser.add_argument("--limits", type=json.loads, default={}, help="JSON, fields of Limits")
@@ -198,7 +198,7 @@ def main() -> int:
         print(f"{type(error).__name__}: {str(error).strip().splitlines()[-1:]}", file=sys.stderr)
         return 1
     print(json.dumps(asdict(verdict)), flush=True)
-    # Python's end waits for the thread's lock on stdin; the verdict is written.
+    # A normal exit would wait for the thread's lock on stdin; the verdict is already written.
     os._exit(0)
 
 

@@ -1,7 +1,7 @@
-"""Exchanges a float32 network for an INT8 one that is calibrated on the camera's own frames, while it runs.
+"""Replace a running float32 network by an INT8 one that is calibrated on the camera's own frames.
 
-Frames that were analysed are kept as JPEG in memory only. Once there are enough, a process of low priority makes and
-checks the INT8 network (`cctv.detectors.int8_process`); the running model is exchanged between two frames.
+Analysed frames are kept as JPEG, in memory only. Once there are enough, a process of low priority creates and checks
+the INT8 network (`cctv.detectors.int8_process`); the model is replaced between two frames.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ from cctv.detectors.openvino_runtime import OpenVinoModel
 log = logging.getLogger(__name__)
 
 Calibrate = Callable[[Path, list[bytes], threading.Event], Verdict | None]
-"""Makes the INT8 network of a network on frames (JPEG), until the event is set; None: it failed, and said why."""
+"""Creates the INT8 network from frames (JPEG) unless the event is set; None: it failed and has logged why."""
 
 _TIME_LIMIT_SECONDS = 3600.0
 _JPEG_QUALITY = 95
@@ -40,17 +40,17 @@ _JPEG_QUALITY = 95
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Which frames are kept."""
+    """Which frames to collect."""
 
     frames: int = 240
     seconds_between: float = 5.0
-    """At most one frame in this time, so that the frames differ: 240 need 20 minutes of analysed video."""
+    """Minimum interval between frames, so that they differ: 240 frames take 20 minutes of analysed video."""
     attempts: int = 3
-    """So often frames are gathered anew if they show too few objects to decide."""
+    """How often frames are collected again if they show too few objects for a decision."""
 
 
 def with_int8(network: Path, device: str) -> Model:
-    """Return the model of a converted network: in INT8 if that was checked before, else one that gathers frames."""
+    """Return the model of a converted network: INT8 if that was accepted before, else one that collects frames."""
     if device != CPU:
         return OpenVinoModel(network, device)
     verdict = read_verdict(network, processor_name(ov.Core()))
@@ -69,7 +69,7 @@ def with_int8(network: Path, device: str) -> Model:
 
 
 class UpgradableModel:
-    """A model that becomes INT8 while it runs; see `cctv.detectors.model.Model`."""
+    """A model that is replaced by its INT8 network while it runs; see `cctv.detectors.model.Model`."""
 
     def __init__(
         self,
@@ -90,13 +90,13 @@ class UpgradableModel:
 
     @property
     def info(self) -> ModelInfo:
-        """How the network that is in use now runs."""
+        """Return how the current network runs."""
         if isinstance(self._model, DescribedModel):
             return self._model.info
         return ModelInfo("openvino", CPU, "float32")
 
     def submit(self, frame: Frame) -> Future[Detections]:
-        """Starts a detection by the network that is in use now."""
+        """Start an inference by the current network."""
         future = self._model.submit(frame)
         if time.monotonic() >= self._due_at:
             self._due_at = time.monotonic() + self._plan.seconds_between
@@ -104,17 +104,17 @@ class UpgradableModel:
         return future
 
     def detect(self, frame: Frame) -> Detections:
-        """`submit` and wait."""
+        """Call `submit` and wait for the result."""
         return self.submit(frame).result()
 
     def close(self) -> None:
-        """Ends the calibration, too."""
+        """Close the model and stop the calibration."""
         self._stopping.set()
         self._thread.join(10.0)
         self._model.close()
 
     def _offer(self, frame: Frame, done: Future[Detections]) -> None:
-        """Runs in a thread of the runtime, so the frame is encoded elsewhere."""
+        """Queue the frame: this is a thread of the runtime, so the frame is encoded in another one."""
         if done.cancelled() or done.exception() is not None:
             return
         with contextlib.suppress(queue.Full):
@@ -158,9 +158,9 @@ class UpgradableModel:
             return
         model = self._load(int8_folder(self._network) / "network.xml")
         if isinstance(model, OpenVinoModel):
-            for width, height in sizes:  # compiled before the first frame needs it
+            for width, height in sizes:  # compile it before the first frame needs it
                 model.prepare(width, height)
-        # One assignment: each frame gets one network or the other. The former one is given back with its last frame.
+        # A single assignment, so each frame uses one network or the other. The old one is freed after its last frame.
         self._model = model
         log.info("using INT8 for %s: %s", self._network, verdict.reason)
 
@@ -176,7 +176,7 @@ def run_process(
     command = [sys.executable, "-m", "cctv.detectors.int8_process", str(network)]
     command += ["--limits", json.dumps(asdict(limits or Limits())), "--rest", str(rest)]
     pipe = subprocess.PIPE
-    # A session of its own: Ctrl-C is for this process, and its end closes the other's stdin.
+    # A session of its own, so that Ctrl-C reaches only this process; the child ends when its stdin is closed.
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True) as process:
         try:
             return _verdict_of(process, network, jpegs, stopping)
@@ -210,6 +210,6 @@ def _verdict_of(
 
 
 def _encode_frame(frame: Frame, input_size: tuple[int, int]) -> bytes:
-    """The frame as the network sees it, as JPEG: it need not be larger."""
+    """Return the frame as JPEG at the network's input size; a larger one is not needed."""
     box = Letterbox.fit((frame.width, frame.height), input_size)
     return encode_jpeg(frame.scaled_bgr(box.width, box.height), _JPEG_QUALITY)

@@ -1,4 +1,4 @@
-"""Decides whether an INT8 network replaces the one that it was made of, and keeps the decision beside it."""
+"""Decide whether an INT8 network replaces its float32 original, and store the decision beside it."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -10,25 +10,25 @@ import openvino as ov
 from cctv.detectors.agreement import Agreement
 
 _VERSION = 1
-"""Raise it when quantisation changes: networks and decisions made before are then not used any more."""
+"""Increase it when quantisation changes; earlier networks and decisions are then ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What an INT8 network must reach on frames that it was not calibrated on."""
+    """Requirements for an INT8 network, on frames that it was not calibrated on."""
 
     least_objects: int = 20
-    """Fewer objects found by the float32 network say nothing about agreement."""
+    """With fewer objects in the float32 network's results, agreement is not meaningful."""
     least_share: float = 0.9
-    """Of the objects that both networks find (Dice's coefficient)."""
+    """Dice's coefficient of the objects that the two networks detect."""
     largest_confidence_change: float = 0.05
     largest_cost: float = 0.9
-    """Processor time as a share of the float32 network's. Without INT8 instructions (VNNI) nothing is gained."""
+    """Processor time as a fraction of the float32 network's. Without INT8 instructions (VNNI) there is no gain."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was decided. `accepted` None: there was too little in the frames to decide."""
+    """The decision. `accepted` is None if the frames showed too few objects."""
 
     accepted: bool | None
     reason: str
@@ -38,14 +38,14 @@ class Verdict:
 
 
 def cost_problem(cost: float, limits: Limits) -> str | None:
-    """Return why the INT8 network is not worth it; None: it is."""
+    """Return why the INT8 network does not save enough processor time; None if it does."""
     if cost <= limits.largest_cost:
         return None
     return f"it needs {cost:.0%} of the processor time of float32, and at most {limits.largest_cost:.0%} is worth it"
 
 
 def judge(agreement: Agreement, cost: float, limits: Limits, processor: str) -> Verdict:
-    """Decide by what both networks found in the held-back frames and by their cost."""
+    """Decide by both networks' detections in the held-back frames and by their cost."""
     share, change = agreement.share or 0.0, agreement.confidence_change
     details = {**asdict(agreement), "share": agreement.share}
     accepted: bool | None = False
@@ -68,12 +68,12 @@ def judge(agreement: Agreement, cost: float, limits: Limits, processor: str) -> 
 
 
 def int8_folder(network: Path) -> Path:
-    """Where the INT8 network made of `network`, or the refusal, is kept."""
+    """Return the folder of the INT8 network made from `network`, or of its rejection."""
     return network.parent / f"int8-v{_VERSION}"
 
 
 def read_verdict(network: Path, processor: str) -> Verdict | None:
-    """Return what was decided about `network` on this kind of processor; None: nothing yet, or it is unreadable."""
+    """Return the decision about `network` for this processor; None if there is none or it is unreadable."""
     folder = int8_folder(network)
     try:
         verdict = Verdict(**json.loads((folder / "check.json").read_text(encoding="utf-8")))
@@ -90,6 +90,6 @@ def write_verdict(verdict: Verdict, folder: Path) -> None:
 
 
 def processor_name(core: ov.Core) -> str:
-    """Return the processor's name and what OpenVINO can use of it: cost and rounding depend on both."""
+    """Return the processor's name and its features for OpenVINO: cost and rounding depend on both."""
     capabilities = ",".join(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
     return f"{core.get_property('CPU', 'FULL_DEVICE_NAME')} ({capabilities})"

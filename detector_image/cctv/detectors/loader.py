@@ -1,4 +1,4 @@
-"""Load a model by path or name, with the runtime that its kind of file asks for."""
+"""Load a model by path or name, with the runtime for its type of file."""
 
 import importlib.util
 import logging
@@ -13,7 +13,7 @@ from cctv.detectors.model_files import MODEL_SUFFIXES, ModelFile, find_model, ru
 log = logging.getLogger(__name__)
 
 _GPU_DEVICES = tuple(map(Path, ("/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/dxg", "/dev/kfd")))
-"""Device files of the drivers whose GPUs torch uses: NVIDIA's, its Jetson's, WSL's and AMD's."""
+"""Device files of the GPU drivers that torch supports: NVIDIA, Jetson, WSL and AMD."""
 _USUAL_SIZE_PX = 640
 
 
@@ -28,14 +28,14 @@ def load_model(
     size_px: int = _USUAL_SIZE_PX,
     int8: bool = False,
 ) -> Model:
-    """Load a model by path or name, with the runtime that its kind of file asks for.
+    """Load a model by path or name, with the runtime for its type of file.
 
-    `demo` names the demo model that ships with Vigil; `yolov8n` (also the meaning of `""`) and its like are looked up
-    in the model folder and fetched where they are missing. `runtime`: `openvino` or `ultralytics`; empty: by the kind
-    of file and by what is installed. `device` is one of `cctv.detectors.devices`, `precision` `auto`, `float32`,
-    `float16` or `bfloat16`. `size_px` is the input of networks that take any. `int8`: a network that was converted
-    from weights is exchanged for an INT8 one (`cctv.detectors.int8_upgrade`). Raises `ModelInvalidError`;
-    `DeviceUnavailableError` where the device is the reason.
+    `demo` names the demo model that ships with Vigil. Published names such as `yolov8n` (also used for `""`) are
+    looked up in the model folder and downloaded if missing. `runtime`: `openvino` or `ultralytics`; empty: depends on
+    the type of file and the installed packages. `device` is one of `cctv.detectors.devices`, `precision` `auto`,
+    `float32`, `float16` or `bfloat16`. `size_px` is the input size for networks that accept any. `int8`: replace a
+    network that was converted from weights by an INT8 one (`cctv.detectors.int8_upgrade`). Raises
+    `ModelInvalidError`; `DeviceUnavailableError` if the device is the cause.
     """
     if runtime:
         checked_device(device, runtime)
@@ -54,7 +54,7 @@ def load_model(
             return _load_converted(file.path, device, precision, int8)
         except DeviceUnavailableError:
             raise
-        except ModelInvalidError as error:  # an architecture other than YOLOv8 or YOLO11
+        except ModelInvalidError as error:  # not YOLOv8 or YOLO11
             log.info("running the model with ultralytics: %s", error)
     runtime = runtime or _runtime_for(suffix)
     if problem := runtime_problem(file.path, runtime):
@@ -74,10 +74,10 @@ def _openvino(path: Path, device: str, precision: str) -> Model:
 
 
 def _load_converted(weights: Path, device: str, precision: str, int8: bool) -> Model:
-    """Load weights on OpenVINO, without torch. Nothing of the file is run, so it needs no pinned SHA-256."""
+    """Load weights on OpenVINO, without torch. No code of the file is executed, so no pinned SHA-256 is needed."""
     from cctv.detectors.converted_weights import convert_weights
 
-    device = checked_device(device, "openvino")  # before the work of converting
+    device = checked_device(device, "openvino")  # before the expensive conversion
     network = convert_weights(weights)
     if not int8 or precision != "auto":
         return _openvino(network, device, precision)
@@ -106,7 +106,7 @@ def _ultralytics(file: ModelFile, device: str, precision: str, prompts: tuple[st
 
 
 def _runtime_for(suffix: str) -> str:
-    """Return the runtime for a kind of file where nobody has decided: ultralytics where it is installed and can."""
+    """Return the default runtime for a type of file: ultralytics if it is installed and supports the file."""
     if suffix == ".engine":
         return "ultralytics"
     can = suffix == ".pt" or (suffix == ".onnx" and importlib.util.find_spec("onnxruntime") is not None)
@@ -114,14 +114,14 @@ def _runtime_for(suffix: str) -> str:
 
 
 def _needs_torch(device: str, prompts: tuple[str, ...], size_px: int) -> bool:
-    """Return whether torch was asked for, or is the faster one here: without a GPU, OpenVINO is."""
+    """Return whether torch is configured, or is faster here: without a GPU, OpenVINO is."""
     if prompts or size_px != _USUAL_SIZE_PX or device == "cpu" or device.startswith("cuda"):
         return True
     return device in {"", "auto"} and _has_gpu()
 
 
 def _has_gpu() -> bool:
-    """Return whether torch may find a GPU; importing it to ask takes seconds and 200 MB."""
+    """Return whether torch may find a GPU, without importing torch, which takes seconds and 200 MB."""
     if os.environ.get("CUDA_VISIBLE_DEVICES") in {"", "-1"}:
         return False
     return any(device.exists() for device in _GPU_DEVICES)

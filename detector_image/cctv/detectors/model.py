@@ -1,4 +1,4 @@
-"""The one interface to object detection models. `cctv.detectors.loader` makes a model of a name or path."""
+"""The interface of object detection models. `cctv.detectors.loader` creates a model from a name or path."""
 
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from cctv.common.frame import Frame
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """What a model found in one picture: row i of each array is one detection, the most confident first."""
+    """The detections of one frame: row i of each array is one detection, the most confident first."""
 
     boxes: npt.NDArray[np.float32]
-    """(N, 4): x_min, y_min, x_max, y_max in fractions of the picture."""
+    """(N, 4): x_min, y_min, x_max, y_max in fractions of the frame."""
     confidences: npt.NDArray[np.float32]
     """(N,), 0.0 to 1.0."""
     class_ids: npt.NDArray[np.int32]
@@ -23,7 +23,7 @@ class Detections:
 
     @classmethod
     def none(cls) -> "Detections":
-        """No detection at all."""
+        """Return an empty result."""
         return cls(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int32))
 
     def __len__(self) -> int:
@@ -32,50 +32,50 @@ class Detections:
 
 @runtime_checkable
 class Model(Protocol):
-    """A loaded model. Safe to be called from several threads: cameras share one."""
+    """A loaded model. Thread-safe, since cameras share it."""
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The classes' names, by class id."""
+        """Class names by class id."""
 
     @property
     def input_size(self) -> tuple[int, int]:
-        """(width, height) of the largest picture that the network takes, in pixels."""
+        """(width, height) of the network's largest input, in pixels."""
 
     def submit(self, frame: Frame) -> Future[Detections]:
-        """Starts a detection; requests of several cameras run together. Errors come out of the future."""
+        """Start an inference; requests of several cameras run concurrently. The future carries errors."""
 
     def detect(self, frame: Frame) -> Detections:
-        """`submit` and wait."""
+        """Call `submit` and wait for the result."""
 
     def close(self) -> None:
-        """Gives memory and threads back; the model must not be used afterwards."""
+        """Release memory and threads; the model must not be used afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """How a model really runs."""
+    """How a model actually runs."""
 
     runtime: str
     """`openvino`, `ultralytics` or `triton`."""
     device: str
-    """`cpu`, `cuda:0`, `intel-gpu`, `npu`; `server` where an inference server has it."""
+    """`cpu`, `cuda:0`, `intel-gpu`, `npu`; `server` for an inference server."""
     precision: str
     """`float32`, `float16`, `bfloat16`, `int8`."""
 
 
 @runtime_checkable
 class DescribedModel(Protocol):
-    """A model that can say how it runs; read it anew, since a model may be exchanged while it runs."""
+    """A model that reports how it runs. Do not cache the answer: a model may be replaced while it runs."""
 
     @property
     def info(self) -> ModelInfo:
-        """How it runs now."""
+        """How the model runs at the moment."""
 
 
 @runtime_checkable
 class RemoteModel(Protocol):
-    """A model that runs elsewhere, and may be away."""
+    """A model on another machine, which may be unreachable."""
 
     def check(self) -> None:
-        """Raises `ModelUnavailableError` while it cannot be asked."""
+        """Raise `ModelUnavailableError` while the model is unavailable."""

@@ -1,6 +1,6 @@
-"""Where model files are: paths, the demo model, and known names that are looked up or fetched, checked by SHA-256.
+"""Locate model files: paths, the demo model, and published names, which are checked by SHA-256.
 
-The demo model is found by its own name only. It knows the rendered demo yard, so no other name may lead to it.
+The demo model is only used by its own name: it is trained on the rendered demo yard and useless elsewhere.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ _FETCH_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A model that its makers publish, and the file's SHA-256."""
+    """A published model and the SHA-256 of its file."""
 
     url: str
     sha256: str
@@ -35,14 +35,14 @@ PUBLISHED = {
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A file that exists. `sha256` is what it is known to be; None where nobody pinned it."""
+    """An existing file. `sha256` is its pinned hash; None if there is none."""
 
     path: Path
     sha256: str | None = None
 
 
 def model_folder() -> Path:
-    """Where models are looked up by name and fetched to: `VIGIL_MODEL_DIR`, else `~/.cache/vigil/models`."""
+    """Return the folder of models that are used by name: `VIGIL_MODEL_DIR`, else `~/.cache/vigil/models`."""
     return Path(os.environ.get("VIGIL_MODEL_DIR") or Path.home() / ".cache" / "vigil" / "models")
 
 
@@ -55,9 +55,9 @@ MODEL_SUFFIXES = (".xml", ".onnx", ".pt", ".engine")
 
 
 def model_problem(name: str | Path) -> str | None:
-    """Return why a model's name or path cannot work, as far as its files tell; None: no problem is seen.
+    """Return why a model's name or path is unusable, judged by its files; None if no problem is found.
 
-    Nothing is loaded or fetched, so this is quick enough to ask before anything is started.
+    Loads and downloads nothing, so it is fast enough to call before anything is started.
     """
     name = str(name) or DEFAULT_MODEL
     path = Path(name)
@@ -98,9 +98,10 @@ def _name_problem(name: str) -> str | None:
 
 
 def find_model(name: str | Path, sha256: str | None = None, runtime: str = "") -> ModelFile:
-    """Return the file that a model's name or path stands for, checked against `sha256`; empty: `DEFAULT_MODEL`.
+    """Return the file for a model's name or path, checked against `sha256`; an empty name means `DEFAULT_MODEL`.
 
-    Of several files of one name the first that `runtime` runs is taken; empty: any. Raises `ModelInvalidError`.
+    If several files have the name, use the first that `runtime` supports; empty: any runtime. Raises
+    `ModelInvalidError`.
     """
     name = str(name) or DEFAULT_MODEL
     if name == DEMO_MODEL:
@@ -118,7 +119,7 @@ def find_model(name: str | Path, sha256: str | None = None, runtime: str = "") -
 
 
 def check_sha256(path: Path, expected: str) -> None:
-    """Raises `ModelInvalidError` unless the file is the one that was pinned."""
+    """Raise `ModelInvalidError` unless the file has the pinned hash."""
     with path.open("rb") as file:
         actual = hashlib.file_digest(file, "sha256").hexdigest()
     if actual != expected.strip().lower():
@@ -128,7 +129,7 @@ def check_sha256(path: Path, expected: str) -> None:
 
 
 def _network_in(folder: Path) -> Path:
-    """The one network in a folder that an export made."""
+    """Return the only network in the folder of an export."""
     networks = sorted(folder.glob("*.xml")) or sorted(folder.glob("*.onnx"))
     if len(networks) != 1:
         raise ModelInvalidError(
@@ -138,7 +139,7 @@ def _network_in(folder: Path) -> Path:
 
 
 def runtime_problem(path: Path, runtime: str) -> str | None:
-    """Return why `runtime` (`openvino` or `ultralytics`) cannot run this kind of file here; None: it can."""
+    """Return why `runtime` (`openvino` or `ultralytics`) cannot run this type of file here; None if it can."""
     suffix = path.suffix.lower()
     if runtime == "openvino":
         return (
@@ -154,7 +155,7 @@ def runtime_problem(path: Path, runtime: str) -> str | None:
 
 
 def rebuild_advice(path: Path) -> str:
-    """Return how to rebuild a TensorRT engine that does not run; empty for other files.
+    """Return how to rebuild a TensorRT engine that fails to run; empty for other files.
 
     An engine runs only with the TensorRT version and on the GPU model that it was built for (NVIDIA TensorRT
     documentation, "Version Compatibility" and "Hardware Compatibility").
@@ -172,7 +173,7 @@ _PREFERENCE = {
     "openvino": ("folder", ".onnx", ".pt"),
     "ultralytics": (".engine", ".pt", ".onnx"),
 }
-"""Which file of several of one name is taken, by runtime. An engine is made for the GPU, so it is the faster one."""
+"""Order of preference among files of the same name, by runtime. An engine is built for the GPU, so it is faster."""
 
 
 def _by_name(name: str, sha256: str | None, runtime: str) -> ModelFile:
@@ -213,7 +214,7 @@ def _not_in_image(name: str) -> str:
 
 
 def _fetch(published: Published, target: Path) -> None:
-    """Downloads to a file beside the target and moves it there once its SHA-256 is right."""
+    """Download to a temporary file and move it to the target once its SHA-256 is verified."""
     part = target.with_suffix(f".{os.getpid()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

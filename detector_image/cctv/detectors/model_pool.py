@@ -1,4 +1,4 @@
-"""The models of a process: each loaded once, however many cameras use it, and measured per camera."""
+"""The models of a process: each is loaded once for all cameras, and measured per camera."""
 
 import threading
 import time
@@ -20,21 +20,20 @@ from cctv.metrics import Metrics
 from vigil_contracts.names import DEFAULT_MODEL
 
 Loader = Callable[[str, tuple[str, ...]], Model]
-"""Takes a name and prompts."""
+"""Receives a name and prompts."""
 
 NOT_USABLE = "{name}: the detector cannot use this as a model; its log says why. Name a model that it has, or yolov8n"
-"""The same whether or not there is such a file: cameras' settings are no way to search the detector's disk."""
+"""The text does not depend on whether the file exists: camera settings must not reveal the detector's files."""
 
 _GPU_ERRORS = frozenset({"OutOfMemoryError", "AcceleratorError"})
-"""Of torch, by name: torch need not be installed."""
+"""Exceptions of torch by name, because torch may not be installed."""
 
 WARM_UP_PICTURE = (360, 640)
-"""Height and width. Nearly every camera is 16:9, and networks are prepared for proportions, not for sizes."""
+"""Height and width. Nearly every camera is 16:9, and networks are compiled per aspect ratio, not per size."""
 
 
 class Models:
-    """Thread-safe. A model that could not be loaded is tried again by the next who asks, but not more than once at
-    a time."""
+    """Thread-safe. A model that failed to load is retried by the next caller, but only once at a time."""
 
     def __init__(
         self,
@@ -58,9 +57,9 @@ class Models:
         self._loaded: dict[tuple[str, tuple[str, ...]], Model] = {}
 
     def get(self, name: str, prompts: tuple[str, ...] = ()) -> Model:
-        """The model of that name (`""`: the default) that looks for these prompts.
+        """Return the model of that name (`""`: the default) for these prompts.
 
-        Raises `ModelInvalidError`; `ModelUnavailableError` where waiting may help.
+        Raises `ModelInvalidError`; `ModelUnavailableError` if a later try may succeed.
         """
         wanted = name or self._default, prompts
         with self._lock:
@@ -74,15 +73,15 @@ class Models:
             return self._loaded[wanted]
 
     def _is_known(self, name: str) -> bool:
-        """Return whether the name is the administrator's own or a published one, and no guess at a path."""
+        """Return whether the name is configured by the administrator or published, rather than a guessed path."""
         return name in {self._default, DEMO_MODEL, *PUBLISHED, *self._pins}
 
     def name_of(self, name: str) -> str:
-        """Return what users read as the model's name, without its folder. `name` as in `get`."""
+        """Return the model's name for users, without its folder. `name` as in `get`."""
         return without_folders(name or self._default) or DEFAULT_MODEL
 
     def close(self) -> None:
-        """Gives all of them back."""
+        """Close all models."""
         with self._lock:
             for model in self._loaded.values():
                 model.close()
@@ -91,9 +90,9 @@ class Models:
                 self._server.close()
 
     def _warm_up(self, name: str, prompts: tuple[str, ...]) -> Model:
-        """A loaded model that has worked once: the first use is slow, for the runtime prepares its network then.
+        """Load a model and run it once: the first inference is slow because the runtime compiles the network.
 
-        Whoever passes the camera meanwhile would be missed, so it is done before a stream is opened.
+        Done before a stream is opened, since people who pass in the meantime would be missed.
         """
         blank = np.zeros((*WARM_UP_PICTURE, 3), np.uint8)
         model: Model | None = None
@@ -102,13 +101,13 @@ class Models:
             model.detect(Frame.from_bgr(blank, datetime.now(UTC), time.monotonic(), 0))
         except ModelInvalidError:
             raise
-        except Exception as error:  # runtimes raise whatever they like
+        except Exception as error:  # runtimes may raise anything
             if type(error).__name__ in _GPU_ERRORS:
                 raise DeviceUnavailableError(
                     f"device {self._device or 'auto'}: the GPU fails ({' '.join(str(error).split())[:200]}); give it"
                     " fewer detectors, or check it with nvidia-smi"
                 ) from error
-            path = getattr(model, "path", None) or Path(name)  # ultralytics opens an engine at the first inference
+            path = getattr(model, "path", None) or Path(name)  # ultralytics loads an engine at the first inference
             raise ModelInvalidError(
                 f"{name or DEFAULT_MODEL}: cannot be used: {type(error).__name__}: {error}{rebuild_advice(path)}"
             ) from error
@@ -138,7 +137,7 @@ def _from_server(server: InferenceServer, name: str, prompts: tuple[str, ...]) -
 
 
 class MeasuredModel:
-    """A model as one camera uses it: the same, with its time and findings counted."""
+    """A shared model as used by one camera; counts the camera's inference time and detections."""
 
     def __init__(self, model: Model, metrics: Metrics, camera_id: int) -> None:
         self._model, self._metrics, self._camera = model, metrics, str(camera_id)
@@ -163,17 +162,17 @@ class MeasuredModel:
         return self.submit(frame).result()
 
     def check(self) -> None:
-        """Raises `ModelUnavailableError` while the model cannot be asked; one of this process always can."""
+        """Raise `ModelUnavailableError` while the model is unavailable; a local one never is."""
         if isinstance(self._model, RemoteModel):
             self._model.check()
 
     @property
     def info(self) -> ModelInfo | None:
-        """How the model runs now; None where it cannot say."""
+        """How the model runs at the moment; None if unknown."""
         return self._model.info if isinstance(self._model, DescribedModel) else None
 
     def close(self) -> None:
-        """Nothing: the model belongs to all cameras."""
+        """Do nothing: all cameras share the model."""
 
     def _count(self, done: Future[Detections], seconds: float) -> None:
         self._metrics.inference.labels(self._camera).observe(seconds)

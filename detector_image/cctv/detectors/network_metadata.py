@@ -1,4 +1,4 @@
-"""What is known about a network beyond its graph: class names, head, normalisation; from its file or files beside it.
+"""Read a network's metadata (class names, head, normalisation) from its file or from files beside it.
 
 - Ultralytics writes `names`, `head`, … into ONNX files, and into `metadata.yaml` beside OpenVINO networks.
 - Hugging Face has `config.json` and `preprocessor_config.json` beside the network, or in the folder above.
@@ -19,7 +19,7 @@ from cctv.detectors.families.coco import COCO_NAMES
 
 
 def read_metadata(path: Path, embedded: Mapping[str, str]) -> Metadata:
-    """Return what is known about the network at `path`; `embedded`: the texts within its file.
+    """Return the metadata of the network at `path`; `embedded`: the texts within its file.
 
     Files beside it take precedence. Raises `ModelInvalidError` for files that cannot be read.
     """
@@ -33,9 +33,9 @@ def read_metadata(path: Path, embedded: Mapping[str, str]) -> Metadata:
 def metadata_of(
     network: str, facts: Mapping[str, Any], config: Mapping[str, Any], images: Mapping[str, Any]
 ) -> Metadata:
-    """Return what Ultralytics' `facts`, Hugging Face's `config` and its configuration for `images` say.
+    """Return the metadata from Ultralytics' `facts`, Hugging Face's `config` and its configuration of `images`.
 
-    `network` is named in errors. Raises `ModelInvalidError` for class names that are none.
+    `network` appears in errors. Raises `ModelInvalidError` for invalid class names.
     """
     arguments = facts.get("args")
     is_normalised = bool(images.get("do_normalize"))
@@ -52,7 +52,7 @@ def metadata_of(
 
 
 def _literal(text: str) -> Any:
-    """Ultralytics writes each value as Python prints it; texts stay as they are."""
+    """Parse a value, which Ultralytics writes as a Python literal; other texts are kept."""
     try:
         return ast.literal_eval(text)
     except (MemoryError, RecursionError, SyntaxError, ValueError):
@@ -76,7 +76,7 @@ def _beside_or_above(path: Path, name: str) -> dict[str, Any]:
 
 
 def _names(network: str, given: Any) -> dict[int, str]:
-    """Return class names by class id; none given: an empty dict."""
+    """Return class names by class id; empty if there are none."""
     if not given:
         return {}
     if isinstance(given, str):
@@ -97,7 +97,7 @@ def _names(network: str, given: Any) -> dict[int, str]:
 
 
 def _size(given: Any) -> tuple[int, int] | None:
-    """Return (width, height) of Ultralytics' [height, width] or Hugging Face's {height, width}."""
+    """Return (width, height) from Ultralytics' [height, width] or Hugging Face's {height, width}."""
     if isinstance(given, dict):
         given = [given.get("height"), given.get("width")]
     if isinstance(given, int):

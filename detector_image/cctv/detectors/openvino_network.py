@@ -1,4 +1,4 @@
-"""Reads networks of any family for OpenVINO (`.xml` with its `.bin`, or `.onnx`) and prepares their input."""
+"""Read networks of any family for OpenVINO (`.xml` with its `.bin`, or `.onnx`) and prepare their input."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,25 +23,25 @@ __all__ = ["STRIDE", "Network", "last_line", "read_network", "resize", "with_inp
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network as read from its file; `model` takes one float32 image (1, 3, height, width), RGB."""
+    """A network as read from its file; the input of `model` is one float32 image (1, 3, height, width), RGB."""
 
     path: Path
     model: ov.Model
     head: Head
     input_size: Size
     resizable: bool
-    """Whether it takes smaller images too, in whole strides."""
+    """Whether it also accepts smaller images, in whole strides."""
     output_names: tuple[str, ...]
-    """By index: how `head` calls the outputs."""
+    """The names of the outputs for `head`, by index."""
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The class names, by class id."""
+        """Class names by class id."""
         return self.head.labels
 
 
 def read_network(core: ov.Core, path: Path) -> Network:
-    """Reads a network and recognises its family. Raises `ModelInvalidError`."""
+    """Read a network and recognise its family. Raises `ModelInvalidError`."""
     try:
         model = core.read_model(path)
     except RuntimeError as error:
@@ -66,13 +66,13 @@ def read_network(core: ov.Core, path: Path) -> Network:
 
 
 def resize(network: Network, size: Size) -> ov.Model:
-    """Give the network's model an input of (width, height) pixels, in place, and return it."""
+    """Change the model's input to (width, height) pixels, in place, and return the model."""
     set_input_size(network.model, network.input_size, size)
     return network.model
 
 
 def with_input_size(network: Network, size: Size) -> ov.Model:
-    """The network for images of (width, height), taking uint8 (1, height, width, 3), RGB."""
+    """Return the network for images of (width, height), with the input uint8 (1, height, width, 3), RGB."""
     steps = PrePostProcessor(resize(network, size))
     steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
     steps.input().model().set_layout(ov.Layout("NCHW"))
@@ -89,7 +89,7 @@ def with_input_size(network: Network, size: Size) -> ov.Model:
 
 
 def last_line(error: RuntimeError) -> str:
-    """The line of OpenVINO's long messages that says what is wrong."""
+    """Return the last line of OpenVINO's long messages, which contains the cause."""
     lines = str(error).strip().splitlines()
     return lines[-1].strip() if lines else type(error).__name__
 
@@ -114,7 +114,7 @@ def _input_size(shape: Any, named: Size | None) -> Size:
 
 
 def _fix_shapes(model: ov.Model, image: Any, size: Size) -> None:
-    """One image of `size`, and one of whatever else the network takes."""
+    """Set the shapes for one image of `size`, and a batch of one for all other inputs."""
     shapes = {}
     for number, tensor in enumerate(model.inputs):
         shape = tensor.get_partial_shape()
@@ -138,7 +138,7 @@ def _describe(tensors: Sequence[Any]) -> tuple[TensorInfo, ...]:
 
 
 def _set_constants(model: ov.Model, head: Head) -> None:
-    """Put the head's constants where the network has further inputs, so that it takes the image alone."""
+    """Replace the network's additional inputs by the head's constants, so that the image is the only input."""
     for tensor in list(model.inputs):
         name = tensor.get_any_name() if tensor.get_names() else ""
         if name not in head.constants:
@@ -152,13 +152,13 @@ def _set_constants(model: ov.Model, head: Head) -> None:
 
 
 def _embedded_texts(model: ov.Model) -> dict[str, str]:
-    """The texts that an exporter wrote into the file."""
+    """Return the texts that an exporter wrote into the file."""
     found: dict[str, str] = {}
     for key in ("names", "head", "description", "end2end", "args", "imgsz"):
         if model.has_rt_info(["framework", key]):
             found[key] = str(model.get_rt_info(["framework", key]).astype(str))
     if "names" not in found and model.has_rt_info(["model_info", "labels"]):
-        # OpenVINO separates labels by spaces, so exporters write a label's own spaces as underscores.
+        # OpenVINO separates labels by spaces, so exporters write spaces within a label as underscores.
         labels = str(model.get_rt_info(["model_info", "labels"]).astype(str))
         found["names"] = repr([label.replace("_", " ") for label in labels.split()])
     return found

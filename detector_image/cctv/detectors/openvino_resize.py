@@ -1,9 +1,9 @@
-"""Fits YOLO networks with one fixed input size to other sizes, so that one file serves frames of any proportions.
+"""Adapt YOLO networks of a fixed input size to other sizes, so that one file serves all aspect ratios.
 
-An export fixes two kinds of constants: the positions of the anchors, which are recognised by their values and
-replaced; and, in ONNX files, the target shapes of Reshape operations, which are replaced where the operation shows
-which of its sizes depend on the input. A network with other such constants (YOLO12, NMS within the graph) keeps its
-size: OpenVINO's shape inference decides.
+An export contains two kinds of constants that depend on the size. The positions of the anchors are recognised by
+their values. In ONNX files, the target shapes of Reshape operations are recognised if the operation shows which
+dimensions depend on the input. A network with other such constants (YOLO12, NMS within the graph) keeps its size;
+OpenVINO's shape inference decides.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ Size = tuple[int, int]
 
 
 def anchors(size: Size) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """The cells' centres (1, 2, N) in cells and their strides (1, 1, N) in pixels, as YOLOv8's head orders them."""
+    """Return the cells' centres (1, 2, N) in cells and strides (1, 1, N) in pixels, in the order of YOLOv8's head."""
     width, height = size
     centres, strides = [], []
     for stride in _LEVELS:
@@ -33,7 +33,7 @@ def anchors(size: Size) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32
 
 
 def is_resizable(model: ov.Model, size: Size) -> bool:
-    """Return whether a network with an input of `size` takes every smaller one too, in whole strides.
+    """Return whether a network with an input of `size` also accepts every smaller one, in whole strides.
 
     Only networks with the raw head do: others choose a fixed number of anchors, which a small input does not have.
     """
@@ -44,7 +44,7 @@ def is_resizable(model: ov.Model, size: Size) -> bool:
 
 
 def set_input_size(model: ov.Model, former: Size, size: Size) -> None:
-    """Change a network's input from `former` to `size`, in place. Raises `RuntimeError` where it cannot be."""
+    """Change a network's input from `former` to `size`, in place. Raises `RuntimeError` if that is impossible."""
     if size == former:
         return
     replacements = anchors(size)
@@ -59,7 +59,7 @@ def set_input_size(model: ov.Model, former: Size, size: Size) -> None:
 
 
 def _takes(model: ov.Model, former: Size, size: Size) -> bool:
-    """Return whether a copy of the network takes images of `size`, with one column for each anchor."""
+    """Return whether a copy of the network accepts images of `size`, with one output column per anchor."""
     copy = model.clone()
     rows = copy.outputs[0].get_partial_shape()[1].get_length()
     try:
@@ -87,19 +87,19 @@ def _loosen_reshapes(model: ov.Model, former: Size, size: Size) -> None:
 def _fit_target(
     source: list[int], result: list[int], grids: dict[tuple[int, int], tuple[int, int]], counts: set[int]
 ) -> list[int] | None:
-    """Return the target shape of a Reshape from `source` to `result` for the new grids; None: it stays as it is."""
+    """Return the target shape of a Reshape from `source` to `result` for the new grids; None: unchanged."""
     if len(source) == 4 and (source[2], source[3]) in grids and result[-1] == source[2] * source[3]:
-        return [*result[:-1], -1]  # cells of a grid in one row
+        return [*result[:-1], -1]  # flattens a grid into one row of cells
     if result[-1] == source[-1] and result[-1] in counts:
-        return [*result[:-1], -1]  # channels are split or joined, cells stay
+        return [*result[:-1], -1]  # splits or joins channels; the cells are unchanged
     grid = (result[2], result[3]) if len(result) == 4 else (0, 0)
     if grid in grids and source[-1] == grid[0] * grid[1]:
-        return [*result[:2], *grids[grid]]  # a row of cells back into its grid
+        return [*result[:2], *grids[grid]]  # turns a row of cells back into a grid
     return None
 
 
 def _anchor_constants(model: ov.Model, size: Size) -> dict[Any, int]:
-    """The constants that hold what `anchors` returns, each with the index of it there.
+    """Return the constants that contain a result of `anchors`, each with its index in that result.
 
     Exports differ in the number of axes of length 1, and may hold the same values twice.
     """

@@ -1,8 +1,8 @@
-"""Detection on OpenVINO, without torch: reads a network, compiles it for the size of the frames, runs it.
+"""Inference on OpenVINO, without torch: read a network, compile it for the frame size, run it.
 
-Cameras share one model. Each picture goes to a free inference request and the answer comes back as a future, so
-that pictures of several cameras are worked on at the same time, each by a few threads, which costs less
-processor time than all threads on one picture.
+Cameras share one model. Each frame is passed to a free inference request and the result is a future. So frames of
+several cameras are processed at the same time, each by a few threads, which costs less processor time than all
+threads on one frame.
 """
 
 import os
@@ -24,7 +24,7 @@ from cctv.detectors.model import Detections, ModelInfo
 from cctv.detectors.openvino_network import STRIDE, Network, last_line, read_network, with_input_size
 
 MOST_SHAPES = 4
-"""Compiled input sizes kept at once; pictures of further proportions use the full input. Each costs memory."""
+"""Maximum number of compiled input sizes, since each takes memory; other aspect ratios use the full input."""
 
 
 class _Compiled:
@@ -33,7 +33,7 @@ class _Compiled:
     def __init__(
         self, core: ov.Core, network: Network, size: tuple[int, int], device: str, precision: dict[str, object]
     ) -> None:
-        """`device` is OpenVINO's name; `precision` the option that asks for one, or nothing."""
+        """`device` is OpenVINO's name; `precision` is OpenVINO's option for it, or empty."""
         self.size, self._head, self._output_names = size, network.head, network.output_names
         streams = max(1, min(4, (os.cpu_count() or 1))) if device == "CPU" else 1
         options: dict[str, object] = {"PERFORMANCE_HINT": "THROUGHPUT"}
@@ -47,14 +47,14 @@ class _Compiled:
             self.free.put(request)
 
     def submit(self, frame: Frame) -> Future[Detections]:
-        """Waits for a free request, fills its input in place and starts it."""
+        """Wait for a free request, fill its input in place and start it."""
         future: Future[Detections] = Future()
         letterbox = self._head.place((frame.width, frame.height), self.size)
         request = self.free.get()
         try:
             pixels = request.get_input_tensor().data[0]
             pixels[: letterbox.height, : letterbox.width] = frame.scaled_rgb(letterbox.width, letterbox.height)
-            # Another camera's picture may have been larger in this request.
+            # The previous frame in this request may have been larger.
             pixels[letterbox.height :] = PADDING_GREY
             pixels[:, letterbox.width :] = PADDING_GREY
             request.set_callback(partial(self._finish, request, letterbox), future)
@@ -65,7 +65,7 @@ class _Compiled:
         return future
 
     def _finish(self, request: ov.InferRequest, letterbox: Letterbox, future: Future[Detections]) -> None:
-        """Runs in a thread of OpenVINO, which swallows exceptions: they go into the future."""
+        """Complete the future. Runs in a thread of OpenVINO, which ignores exceptions, so they go into the future."""
         try:
             outputs = {
                 name: np.asarray(request.get_output_tensor(number).data[0])
@@ -101,19 +101,19 @@ class OpenVinoModel:
         self._compiling = threading.Lock()
 
     def submit(self, frame: Frame) -> Future[Detections]:
-        """Starts a detection; blocks while all inference requests are at work."""
+        """Start an inference; blocks while all inference requests are busy."""
         return self._for_frame(frame.width, frame.height).submit(frame)
 
     def detect(self, frame: Frame) -> Detections:
-        """`submit` and wait."""
+        """Call `submit` and wait for the result."""
         return self.submit(frame).result()
 
     def prepare(self, width: int, height: int) -> None:
-        """Compiles for pictures of this size now rather than with the first one."""
+        """Compile for this frame size now instead of with the first frame."""
         self._for_frame(width, height)
 
     def bare_cpu_seconds(self, width: int, height: int, repetitions: int) -> float:
-        """Processor time of the network alone for a picture of this size, for measurements."""
+        """Measure the processor time of the network alone for a frame of this size."""
         request = self._for_frame(width, height).compiled.create_infer_request()
         request.infer()
         began = time.process_time()
@@ -122,7 +122,7 @@ class OpenVinoModel:
         return (time.process_time() - began) / repetitions
 
     def close(self) -> None:
-        """Gives the compiled networks back."""
+        """Release the compiled networks."""
         with self._compiling:
             self._compiled.clear()
 
@@ -141,8 +141,7 @@ class OpenVinoModel:
             return self._compiled[size]
 
     def _compile(self, size: tuple[int, int]) -> _Compiled:
-        # Read anew for each further size rather than kept: a network that waits uncompiled costs as much memory as
-        # its weights.
+        # Read again for each size: keeping an uncompiled network takes as much memory as its weights.
         network, self._unused = self._unused or read_network(self._core, self.path), None
         try:
             return _Compiled(self._core, network, size, self._device, self._precision)
@@ -155,11 +154,11 @@ class OpenVinoModel:
 
 _HINTS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
 _CAPABILITIES = {"float32": "FP32", "float16": "FP16", "bfloat16": "BF16"}
-"""OpenVINO's names, as hint and as capability of a device."""
+"""OpenVINO's names: the hint and the device capability."""
 
 
 def _precision_option(core: ov.Core, device: str, precision: str) -> dict[str, object]:
-    """Return the option that asks for a precision. Raises `DeviceUnavailableError` where the device lacks it."""
+    """Return OpenVINO's option for a precision. Raises `DeviceUnavailableError` if the device lacks it."""
     if precision == "auto":
         return {}
     there = [str(name) for name in core.get_property(device, "OPTIMIZATION_CAPABILITIES")]
@@ -171,7 +170,7 @@ def _precision_option(core: ov.Core, device: str, precision: str) -> dict[str, o
 
 
 def _precision_of(core: ov.Core, device: str, option: dict[str, object], network: Network) -> str:
-    """Return what the network is computed with: INT8 where it was quantised, else what the device takes."""
+    """Return the precision in use: INT8 if the network is quantised, else that of the device."""
     if any(node.get_type_name() == "FakeQuantize" for node in network.model.get_ordered_ops()):
         return "int8"
     hint = option.get("INFERENCE_PRECISION_HINT") or _own_precision(core, device)
@@ -179,8 +178,8 @@ def _precision_of(core: ov.Core, device: str, option: dict[str, object], network
 
 
 def _own_precision(core: ov.Core, device: str) -> str:
-    """Return what the device takes where nothing is asked for: processors with AMX take `bf16`, GPUs `f16`."""
+    """Return the device's default precision: `bf16` for processors with AMX, `f16` for GPUs."""
     try:
         return str(core.get_property(device, "INFERENCE_PRECISION_HINT").get_type_name())
-    except (RuntimeError, AttributeError):  # a plug-in without the property, or that leaves the choice open
+    except (RuntimeError, AttributeError):  # the plug-in has no such property, or leaves it undefined
         return ""

@@ -1,4 +1,4 @@
-"""Several models as one: each looks at the same picture, and a class's id says which of them it belongs to."""
+"""Combine several models into one: each analyses the same frame, and the class id identifies the model."""
 
 import threading
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from cctv.detectors.model import Detections, Model
 
 
 class SeveralModels:
-    """Models that look together, as one `cctv.detectors.model.Model`. Its labels are the first's, then the second's.
+    """Several models that behave as one `cctv.detectors.model.Model`. Its labels are the first's, then the second's.
 
-    All work on the picture at the same time, as far as their runtimes can.
+    All models analyse the frame at the same time if their runtimes can.
     """
 
     def __init__(self, models: Sequence[Model]) -> None:
@@ -24,10 +24,10 @@ class SeveralModels:
             max(model.input_size[1] for model in self._models),
         )
         self.owners = tuple(number for number, model in enumerate(self._models) for _ in model.labels)
-        """For each class the number of its model."""
+        """The index of the model for each class id."""
 
     def submit(self, frame: Frame) -> Future[Detections]:
-        """Starts a detection by each model; one that fails fails the whole."""
+        """Start an inference by each model; if one fails, the result is its error."""
         joined: Future[Detections] = Future()
         answers = [model.submit(frame) for model in self._models]
         left, counting = [len(answers)], threading.Lock()
@@ -47,11 +47,11 @@ class SeveralModels:
         return joined
 
     def detect(self, frame: Frame) -> Detections:
-        """`submit` and wait."""
+        """Call `submit` and wait for the result."""
         return self.submit(frame).result()
 
     def close(self) -> None:
-        """Nothing: each model belongs to whoever loaded it."""
+        """Do nothing: the caller who loaded the models closes them."""
 
     def _join(self, answers: Sequence[Detections]) -> Detections:
         first_ids = np.cumsum([0, *(len(model.labels) for model in self._models)])
@@ -66,5 +66,5 @@ class SeveralModels:
 
 
 def as_one(models: Sequence[Model]) -> Model:
-    """The models as one; a single one is that already."""
+    """Return the models as one; a single model is returned unchanged."""
     return models[0] if len(models) == 1 else SeveralModels(models)

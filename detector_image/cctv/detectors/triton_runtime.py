@@ -1,9 +1,9 @@
-"""Detection on a Triton Inference Server, or any other that speaks KServe's protocol.
+"""Inference on a Triton Inference Server or any other server with KServe's protocol.
 
-Many detectors decode, gate and track, each with its own camera, and share the one copy of the network that the server
-keeps on a GPU; the server combines their frames into batches. The server describes the inputs and outputs, by which
-the model's family is recognised. The class names come from where Ultralytics keeps them for its own Triton client:
-the parameter `metadata` of the model's configuration.
+Each detector decodes, gates and tracks its own camera; all share the one network that the server keeps on a GPU, and
+the server batches their frames. The model's family is recognised by the inputs and outputs that the server describes.
+The class names come from the parameter `metadata` of the model's configuration, where Ultralytics stores them for its
+own Triton client.
 """
 
 import ast
@@ -24,11 +24,11 @@ from cctv.detectors.network_metadata import metadata_of
 
 STRIDE = 32
 LARGEST_SIDE_PX = 640
-"""Of the input, where the network takes any size."""
+"""Input size if the network accepts any."""
 
 
 class TritonModel:
-    """A model on a server; see `cctv.detectors.model.Model`. A server that was away is simply asked again."""
+    """A model on a server; see `cctv.detectors.model.Model`. It recovers from outages by itself."""
 
     def __init__(self, server: InferenceServer, name: str) -> None:
         if not name:
@@ -46,7 +46,7 @@ class TritonModel:
             for tensor in found.inputs
             if tensor.name in self._head.constants
         ]
-        # How the server computes is its own affair; what travels is what is known of it.
+        # The server's precision is unknown; only the type of the transferred tensors is known.
         self.info = ModelInfo("triton", "server", "float16" if self._input.data_type == "FP16" else "float32")
         height, width = self._input.shape[2:]
         self._is_resizable = self._head.is_letterboxed and min(width, height) < 1
@@ -56,7 +56,7 @@ class TritonModel:
         )
 
     def submit(self, frame: Frame) -> Future[Detections]:
-        """Detects in the calling thread: a camera has one picture under way, and the server joins the cameras'."""
+        """Run in the calling thread: a camera has one frame in progress, and the server batches all cameras."""
         future: Future[Detections] = Future()
         try:
             future.set_result(self.detect(frame))
@@ -65,7 +65,7 @@ class TritonModel:
         return future
 
     def detect(self, frame: Frame) -> Detections:
-        """Raises `ModelUnavailableError` while the server does not answer."""
+        """Return the detections. Raises `ModelUnavailableError` while the server is unreachable."""
         picture = frame.width, frame.height
         size = smallest_input(picture, self.input_size, STRIDE) if self._is_resizable else self.input_size
         letterbox = self._head.place(picture, size)
@@ -77,11 +77,11 @@ class TritonModel:
         return self._head.decode({name: values[0] for name, values in found.items()}, letterbox)
 
     def check(self) -> None:
-        """Raises `ModelUnavailableError` while pictures cannot be looked at."""
+        """Raise `ModelUnavailableError` while inference is impossible."""
         self._server.check(self.name)
 
     def close(self) -> None:
-        """Nothing: the server is others' too."""
+        """Do nothing: others use the server as well."""
 
     def _planes(self, frame: Frame, letterbox: Letterbox, size: tuple[int, int]) -> npt.NDArray[np.float32]:
         width, height = size
@@ -105,7 +105,7 @@ def _input(name: str, found: ServedModel) -> Tensor:
 
 
 def _head(name: str, found: ServedModel) -> Head:
-    """Recognise the family by what the server says of the model."""
+    """Recognise the family by the server's description of the model."""
     metadata = metadata_of(name, _facts(found), {}, {})
     unknown = [each.name for each in (*found.inputs, *found.outputs) if each.data_type not in DATA_TYPES]
     if unknown:
@@ -122,7 +122,7 @@ def _head(name: str, found: ServedModel) -> Head:
 
 
 def _facts(found: ServedModel) -> dict[str, Any]:
-    """Return Ultralytics' metadata; its `names` may be a text in the text."""
+    """Return Ultralytics' metadata; its `names` may be a nested JSON text."""
     try:
         facts = dict(ast.literal_eval(found.parameters["metadata"]))
         names = facts.get("names")
@@ -138,7 +138,7 @@ def _describe(tensors: tuple[Tensor, ...]) -> tuple[TensorInfo, ...]:
 
 
 def _check_shape(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
-    """Raises `ModelUnavailableError`: the server's model was exchanged for another one."""
+    """Raise `ModelUnavailableError` if the model on the server was replaced by one of another shape."""
     is_alike = len(shape) == len(tensor.shape) and all(
         described in {-1, size} for described, size in zip(tensor.shape[1:], shape[1:], strict=True)
     )

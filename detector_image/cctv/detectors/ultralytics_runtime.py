@@ -1,7 +1,7 @@
-"""Models that need `ultralytics` (and torch): `.pt`, `.onnx` and TensorRT's `.engine`, mostly on a GPU.
+"""Inference with `ultralytics` (and torch): `.pt`, `.onnx` and TensorRT's `.engine`, mostly on a GPU.
 
-One thread owns the network. It takes all pictures that wait, of whichever camera, as one batch: a GPU works on eight
-pictures in little more time than on one.
+One thread owns the network. It takes all waiting frames of all cameras as one batch: eight frames take a GPU little
+more time than one.
 """
 
 import logging
@@ -55,17 +55,17 @@ class UltralyticsModel:
         self._thread.start()
 
     def submit(self, frame: Frame) -> Future[Detections]:
-        """Starts a detection; it joins the batch that is about to begin."""
+        """Start an inference as part of the next batch."""
         future: Future[Detections] = Future()
         self._waiting.put((frame, future))
         return future
 
     def detect(self, frame: Frame) -> Detections:
-        """`submit` and wait."""
+        """Call `submit` and wait for the result."""
         return self.submit(frame).result()
 
     def close(self) -> None:
-        """Ends the thread once the waiting pictures are done."""
+        """End the thread after the waiting frames."""
         self._waiting.put(None)
         self._thread.join(timeout=30)
 

@@ -214,8 +214,10 @@ class _Builder:
 
 
 def _boxes(distributions: Any, bins: int) -> Any:
-    """Middle, width and height in pixels, (1, 4, anchors): the mean of each distribution (Distribution Focal Loss,
-    Li et al., 2020) is a distance in cells."""
+    """Return centre, width and height in pixels, (1, 4, anchors).
+
+    The mean of each distribution is a distance in cells (Distribution Focal Loss, Li et al., 2020).
+    """
     each = ops.softmax(ops.reshape(distributions, [1, 4, bins, -1], special_zero=False), 2)
     weights = np.arange(bins, dtype=np.float32).reshape(1, 1, bins, 1)
     distances = ops.reduce_sum(ops.multiply(each, weights), np.array([2]))

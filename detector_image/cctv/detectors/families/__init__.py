@@ -1,4 +1,4 @@
-"""The families of detection networks that Vigil can run, one file each. A new family is a file and a row here."""
+"""The families of detection networks that Vigil can run. A new family is one file and one entry here."""
 
 from cctv.detectors.errors import ModelInvalidError
 from cctv.detectors.families import d_fine, hugging_face, rf_detr, rt_detr, yolo, yolo_end_to_end
@@ -12,11 +12,11 @@ FAMILIES: tuple[Family, ...] = (
     yolo_end_to_end.FAMILY,
     yolo.FAMILY,
 )
-"""Asked in this order; the first that knows the network takes it."""
+"""Tried in this order; the first family that recognises the network is used."""
 
 
 def recognise(info: NetworkInfo) -> Head:
-    """Return how to feed and read a network, by its inputs and outputs. Raises `ModelInvalidError`."""
+    """Return the head of a network, recognised by its inputs and outputs. Raises `ModelInvalidError`."""
     for family in FAMILIES:
         head = family.head_of(info)
         if head is not None:

@@ -1,7 +1,7 @@
-"""What a family of detection networks is: how its networks are recognised, fed and read.
+"""The interface of a family of detection networks: recognise a network, prepare its input, decode its outputs.
 
-A family sees a network as `NetworkInfo` only: names and shapes of inputs and outputs, and what its exporter wrote
-about it. So the same families serve each runtime that returns the outputs by name.
+A family receives only a `NetworkInfo`: names and shapes of inputs and outputs, and the exporter's metadata. So it
+works with every runtime that returns outputs by name.
 """
 
 from collections.abc import Callable, Mapping
@@ -37,23 +37,23 @@ class TensorInfo:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What is known about a network beyond its graph: from its file, or from files beside it."""
+    """Metadata of a network from its file or from files beside it."""
 
     names: Mapping[int, str] = field(default_factory=dict)
-    """Class names by class id; empty: none are given."""
+    """Class names by class id; empty: unknown."""
     head: str = ""
     """Ultralytics' class of the last layer, such as `Detect` or `RTDETRDecoder`; not written before release 8.4."""
     description: str = ""
-    """Ultralytics' own, such as `Ultralytics YOLO11n model`."""
+    """Ultralytics' description, such as `Ultralytics YOLO11n model`."""
     is_end_to_end: bool = False
     """Ultralytics wrote `end2end: True` or exported with `nms=True`."""
     model_type: str = ""
     """`model_type` of Hugging Face's config.json."""
     input_size: tuple[int, int] | None = None
-    """(width, height) that the exporter names, for networks that take any."""
+    """(width, height) given by the exporter, for networks that accept any size."""
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
-    """Normalisation that Hugging Face's preprocessor_config.json asks for."""
+    """Normalisation required by Hugging Face's preprocessor_config.json."""
 
     @property
     def is_rt_detr(self) -> bool:
@@ -69,36 +69,38 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True)
 class NetworkInfo:
-    """A network as families see it."""
+    """The properties of a network by which a family recognises it."""
 
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
     metadata: Metadata
 
     def output(self, name: str) -> TensorInfo | None:
-        """Return the output of that name, if there is one."""
+        """Return the output of that name; None if there is none."""
         return next((tensor for tensor in self.outputs if tensor.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How one network is fed with images and how its outputs are read."""
+    """How to prepare the input of a network and decode its outputs."""
 
     family: str
     labels: tuple[str, ...]
     """The class names, by the class ids of the detections that `decode` returns."""
     decode: Callable[[Outputs, Letterbox], Detections]
-    """Takes the outputs and where the frame lies in the input. Raises `ModelInvalidError` for an unnamed class."""
+    """Decodes the outputs; also receives the position of the frame in the input. Raises `ModelInvalidError` for an
+    unnamed class."""
     is_letterboxed: bool = False
-    """Whether the frame keeps its proportions in the input, beside grey; otherwise it is stretched to the whole."""
+    """Whether the frame keeps its aspect ratio and the rest of the input is grey; otherwise the frame is
+    stretched."""
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    """Of red, green and blue between 0.0 and 1.0: the input is (colour - mean) / std."""
+    """For red, green and blue between 0.0 and 1.0: the input is (colour - mean) / std."""
     constants: Mapping[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
-    """Values of further inputs, which are the same for each image."""
+    """Constant values of additional inputs."""
 
     def place(self, frame: tuple[int, int], available: tuple[int, int]) -> Letterbox:
-        """Return where a frame of (width, height) pixels goes in an input of (width, height) pixels."""
+        """Return the position of a frame of (width, height) pixels in an input of (width, height) pixels."""
         return Letterbox.fit(frame, available) if self.is_letterboxed else Letterbox(*available)
 
 
@@ -108,9 +110,10 @@ class Family:
 
     name: str
     outputs: str
-    """Its outputs in words, for the error about a network of no family."""
+    """Description of its outputs, for the error about an unrecognised network."""
     head_of: Callable[[NetworkInfo], Head | None]
-    """Returns None for networks of other families. Raises `ModelInvalidError` for its own that lack something."""
+    """Returns None for networks of other families. Raises `ModelInvalidError` for an incomplete network of its
+    own."""
 
 
 def listed_names(info: NetworkInfo, family: str) -> tuple[str, ...]:
@@ -127,13 +130,13 @@ def listed_names(info: NetworkInfo, family: str) -> tuple[str, ...]:
 
 
 def corners(boxes: Array) -> Array:
-    """Turn boxes (N, 4) of centre x, centre y, width, height into x_min, y_min, x_max, y_max."""
+    """Convert boxes (N, 4) from centre x, centre y, width, height to x_min, y_min, x_max, y_max."""
     centre, half = boxes[:, :2], boxes[:, 2:4] / 2
     return np.hstack([centre - half, centre + half])
 
 
 def ranked(boxes: Array, scores: Array, class_ids: npt.NDArray[np.integer], labels: tuple[str, ...]) -> Detections:
-    """Return the detections above the lowest confidence, the most confident first.
+    """Return the detections above the minimum confidence, the most confident first.
 
     `boxes` are (N, 4), x_min, y_min, x_max, y_max in fractions of the frame; `scores` and `class_ids` are (N,).
     Raises `ModelInvalidError` for a class id that `labels` does not name.
@@ -156,7 +159,7 @@ def ranked_by_class(boxes: Array, logits: Array, slots: npt.NDArray[np.intp], la
     """Return the detections of a DETR head that scores each class of each query by a sigmoid.
 
     `boxes`: (queries, 4) as centre x, centre y, width, height in fractions; `logits`: (queries, classes). `slots[i]`
-    is the column of `labels[i]`; other columns are ignored. A query counts once for each class that it may be.
+    is the column of `labels[i]`; other columns are ignored. A query may give one detection per class.
     """
     scores = np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits[:, slots], -60.0, 60.0))), np.float32)
     queries, class_ids = np.nonzero(scores >= LOWEST_CONFIDENCE)

@@ -1,4 +1,4 @@
-"""The class names of COCO, for networks that carry none: their makers publish weights that were trained on it.
+"""The class names of COCO, for networks without names; their published weights were trained on COCO.
 
 The data set numbers its 80 classes from 1 to 90, with gaps (https://cocodataset.org, instances_val2017.json).
 """
@@ -14,7 +14,7 @@ COCO_NAMES = (
     *("microwave", "oven", "toaster", "sink", "refrigerator", "book", "clock", "vase", "scissors", "teddy bear"),
     *("hair drier", "toothbrush"),
 )
-"""By contiguous class id, as Ultralytics and D-FINE number them."""
+"""By contiguous class id, as used by Ultralytics and D-FINE."""
 
 _UNUSED_IDS = frozenset({12, 26, 29, 30, 45, 66, 68, 69, 71, 83})
 COCO_IDS = tuple(number for number in range(1, 91) if number not in _UNUSED_IDS)

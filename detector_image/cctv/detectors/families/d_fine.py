@@ -1,6 +1,6 @@
-"""D-FINE as its own repository exports it, and what has the same inputs and outputs: RT-DETR's own repository, DEIM.
+"""D-FINE as exported by its repository; RT-DETR's repository and DEIM have the same inputs and outputs.
 
-A second input `orig_target_sizes` (1, 2), the width and height to which boxes are scaled. Outputs `labels`
+The second input `orig_target_sizes` (1, 2) is the width and height to which boxes are scaled. Outputs `labels`
 (1, queries), class ids; `boxes` (1, queries, 4), x_min, y_min, x_max, y_max; `scores` (1, queries). Frames are
 stretched, colours are between 0.0 and 1.0 (github.com/Peterande/D-FINE: tools/deployment/export_onnx.py,
 tools/inference/onnx_inf.py, src/zoo/dfine/postprocessor.py). Here the size is always (1, 1), so boxes are fractions.

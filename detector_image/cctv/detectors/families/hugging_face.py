@@ -1,10 +1,10 @@
 """RT-DETR and D-FINE as Hugging Face's optimum exports them.
 
 Outputs `logits` (1, queries, classes) and `pred_boxes` (1, queries, 4), centre x, centre y, width and height in
-fractions of the input. Frames are stretched. Other architectures have outputs of the same names and another meaning
-(DETR takes a softmax with a class for «nothing»), so `config.json` must be there: its `model_type` decides, and
-its `id2label` names the classes. `preprocessor_config.json` says whether colours are normalised
-(transformers: `post_process_object_detection` of RTDetrImageProcessor, models `rt_detr`, `rt_detr_v2`, `d_fine`).
+fractions of the input. Frames are stretched. Other architectures use the same output names with another meaning (DETR
+uses a softmax with a class for «no object»), so `config.json` is required: its `model_type` decides, and its
+`id2label` names the classes. `preprocessor_config.json` says whether colours are normalised (transformers:
+`post_process_object_detection` of RTDetrImageProcessor, models `rt_detr`, `rt_detr_v2`, `d_fine`).
 """
 
 from functools import partial

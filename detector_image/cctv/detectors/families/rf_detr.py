@@ -5,9 +5,9 @@ Outputs `dets` (1, queries, 4), centre x, centre y, width and height in fraction
 same shape. Frames are stretched; colours are normalised by ImageNet's mean and deviation
 (`_run_inference` in rfdetr/export/_onnx/inference.py, rfdetr 1.11.2).
 
-The published weights keep COCO's own ids: 91 slots, of which slot 0 and ten others are unused. Weights that were
-trained on other data usually have their classes from slot 0 on and one more slot, the last, for the background. The
-file carries no names, so other weights need a metadata.yaml.
+The published weights keep COCO's own ids: 91 slots, of which slot 0 and ten others are unused. Weights trained on
+other data usually start their classes at slot 0 and use the last slot for the background. The file contains no names,
+so such weights need a metadata.yaml.
 """
 
 from functools import partial

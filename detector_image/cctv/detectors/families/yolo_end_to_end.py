@@ -3,8 +3,8 @@
 One output (1, detections, 6): x_min, y_min, x_max, y_max in input pixels, score, class id; unused rows have score 0
 (Ultralytics, `Detect.postprocess` in nn/modules/head.py and `NMSModel` in engine/exporter.py, release 8.4.190).
 
-The same release exports RT-DETR with the same name and shape, but with centres and sizes in fractions. Nothing in
-the graph tells them apart, so the metadata must: without it, a network is refused rather than guessed.
+The same release exports RT-DETR with the same name and shape, but with centres and sizes in fractions. The graph does
+not distinguish them, but the metadata does: a network without it is rejected.
 """
 
 from functools import partial
