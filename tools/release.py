@@ -1,4 +1,4 @@
-"""`make release VERSION=0.2.0`: everything that a release consists of, in dist/<version>/.
+"""`make release VERSION=0.2.0`: build all files of a release in dist/<version>/.
 
     wheel and source archive   built by hatchling, from the hashes of locks/build.txt
     vigil-<version>.tgz        the Helm chart
@@ -6,9 +6,9 @@
     NOTES.md                   this version's part of CHANGELOG.md
     SHA256SUMS
 
-Before that it sets the version in pyproject.toml, the chart and the API's description, and gives CHANGELOG.md's
-"Unreleased" part its number and date. It commits and tags nothing: look at `git diff` first. The tree must be clean.
-`--built` leaves the sources alone: for a commit that is tagged with the version, which they must name already.
+First it sets the version in pyproject.toml, the chart and the API schema, and replaces "Unreleased" in CHANGELOG.md
+by the version and date. It does not commit or tag: check `git diff` first. The tree must be clean. `--built` does not
+change the sources: use it for a tagged commit, whose sources already have the version.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ _PLACES = (
     ("backend/surveillance_backend/settings.py", r'^    "VERSION": "(.+)",$'),
     ("docs/openapi.yaml", r"^  version: (.+)$"),
 )
-"""Where the version is written: file and pattern."""
+"""The places of the version: file and pattern."""
 
 
 class ReleaseError(Exception):
-    """The release cannot be made; the message says why."""
+    """The release failed; the message says why."""
 
 
 def bump(root: Path, version: str) -> None:
-    """Writes the version everywhere. Raises ReleaseError where a place is not as it is known."""
+    """Write the version everywhere. Raises ReleaseError if a pattern is not found."""
     for name, pattern in _PLACES:
         path = root / name
         text = path.read_text()
@@ -54,7 +54,7 @@ def bump(root: Path, version: str) -> None:
 
 
 def date_changelog(text: str, version: str, date: str) -> tuple[str, str]:
-    """CHANGELOG.md with "Unreleased" become this version, and the notes. Raises ReleaseError where it has none."""
+    """Return CHANGELOG.md with this version instead of "Unreleased", and its notes. Raises ReleaseError if empty."""
     found = re.search(r"^## Unreleased\n(?P<notes>.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     if found is None or not found["notes"].strip():
         raise ReleaseError('CHANGELOG.md: has nothing under "## Unreleased" that could be released')
@@ -63,7 +63,7 @@ def date_changelog(text: str, version: str, date: str) -> tuple[str, str]:
 
 
 def notes_of(text: str, version: str) -> str:
-    """The part of CHANGELOG.md about a version. Raises ReleaseError where there is none."""
+    """Return the section of CHANGELOG.md about a version. Raises ReleaseError if there is none."""
     pattern = rf"^## {re.escape(version)}( \(.*\))?\n(?P<notes>.*?)(?=^## |\Z)"
     found = re.search(pattern, text, re.MULTILINE | re.DOTALL)
     if found is None or not found["notes"].strip():
@@ -72,7 +72,7 @@ def notes_of(text: str, version: str) -> str:
 
 
 def package_chart(chart: Path, target: Path, timestamp: int) -> None:
-    """What `helm package` makes: the chart's files under its name, without what .helmignore names."""
+    """Create the archive as `helm package` does: the chart's files without those in .helmignore."""
     ignored = {line.rstrip("/") for line in (chart / ".helmignore").read_text().split()}
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as tar:
@@ -87,20 +87,20 @@ def package_chart(chart: Path, target: Path, timestamp: int) -> None:
 
 
 def join_manifests(folder: Path) -> str:
-    """CRDs, operator and backend in the order in which they need each other."""
+    """Join CRDs, operator and backend in the order of their dependencies."""
     paths = [path for part in ("crds", "operator", "backend") for path in sorted((folder / part).glob("*.yaml"))]
     return "---\n".join(path.read_text().removeprefix("---\n") for path in paths)
 
 
 def build_wheels(root: Path, target: Path) -> None:
-    """The wheel and the source archive."""
+    """Build the wheel and the source archive."""
     uv = root / ".tools" / "bin" / "uv"
     command = [str(uv), "build", "--quiet", "--out-dir", str(target), "--build-constraints", "locks/build.txt"]
     subprocess.run([*command, "--require-hashes"], cwd=root, check=True)
 
 
 def prepare(root: Path, version: str) -> None:
-    """Sets the version in all sources and dates the changelog. Raises ReleaseError."""
+    """Set the version in all sources and date the changelog. Raises ReleaseError."""
     status = subprocess.run(["git", "status", "--porcelain"], cwd=root, check=True, capture_output=True, text=True)
     if status.stdout.strip():
         raise ReleaseError("the working tree has changes that are not committed; commit them first")
@@ -111,7 +111,7 @@ def prepare(root: Path, version: str) -> None:
 
 
 def build(root: Path, version: str) -> Path:
-    """Makes the release's files; answers their folder. Raises ReleaseError."""
+    """Create the release's files; return their folder. Raises ReleaseError."""
     if f'version = "{version}"' not in (root / "pyproject.toml").read_text().splitlines():
         raise ReleaseError(f"pyproject.toml: names another version than {version}")
     notes = notes_of((root / "CHANGELOG.md").read_text(), version)

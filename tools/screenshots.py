@@ -1,8 +1,8 @@
-"""Takes the pictures under `docs/images/` anew, from a `vigil run` of its own with the demo scene.
+"""Retake the screenshots in `docs/images/` from a separate `vigil run` with the demo scene.
 
     python -m tools.screenshots
 
-Waits until the demo camera has given some alerts, so it takes a few minutes. Needs Chromium.
+It waits for alerts of the demo camera, so it takes a few minutes. Needs Chromium.
 """
 
 import os
@@ -39,7 +39,7 @@ RULES = [
 
 @dataclass(frozen=True)
 class Running:
-    """Where it is and how to get in."""
+    """The address and the password of a running Vigil."""
 
     url: str
     username: str
@@ -48,7 +48,7 @@ class Running:
 
 @contextmanager
 def vigil_run() -> Iterator[Running]:
-    """`vigil run` with fresh data on a free port; ended as Ctrl-C ends it."""
+    """Start `vigil run` with new data on a free port; stop it as Ctrl-C does."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -80,7 +80,7 @@ def _said(process: subprocess.Popen[str]) -> Running:
 
 
 def set_rules(running: Running) -> None:
-    """Gives the demo camera something to draw and to tell."""
+    """Configure rules for the demo camera, so that it draws zones and creates alerts."""
     with httpx.Client(base_url=running.url.partition("/dashboard/")[0]) as client:
         who = {"username": running.username, "password": running.password}
         token = client.post("/api/token/", json=who).raise_for_status().json()["token"]
@@ -91,7 +91,7 @@ def set_rules(running: Running) -> None:
 
 
 def wait_for_alerts(page: Page) -> None:
-    """Until the overview shows enough of them, somebody who stayed among them."""
+    """Wait until the overview shows enough alerts, including one of loitering."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     shown = page.locator("[data-alert]")
     while shown.count() < ALERTS_WANTED or not shown.filter(has_text="Loitering").count():

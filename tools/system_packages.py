@@ -1,16 +1,17 @@
-"""The Debian packages that the tests need beside the Python environment, and what each is for.
+"""Install the Debian packages that the tests need besides the Python environment.
 
-    python3 tools/system_packages.py                      # installs what is missing of every set
-    python3 tools/system_packages.py kubernetes-build     # of one set or several
-    python3 tools/system_packages.py --list               # only says what is missing
+    python3 tools/system_packages.py                      # installs the missing packages of all sets
+    python3 tools/system_packages.py kubernetes-build     # of one or more sets
+    python3 tools/system_packages.py --list               # only lists the missing packages
 
-A package that apt has under none of its names here is reported and left out: the tests that need it skip themselves.
+A package that apt does not offer under any of its names is reported and skipped; the tests that need it skip
+themselves.
 
-Root on Debian installs; anybody else is told which packages are missing, what for, and the line to run. A package is
-installed without starting any service that it brings. Daemons of which only the program is wanted (etcd,
-containerd) are not installed at all but unpacked into a folder (`unpack`), so that no service of theirs exists.
+Only root on Debian can install; for others, it prints the missing packages, their purpose and the command to run.
+Services of the packages are not started. Daemons of which only the program is needed (etcd, containerd) are not
+installed but unpacked into a folder (`unpack`), so that they have no service.
 
-Standard library only: it runs before the environment does.
+Uses only the standard library, since it runs before the environment exists.
 """
 
 from __future__ import annotations
@@ -83,12 +84,12 @@ PACKAGE_SETS: Mapping[str, Mapping[str, str]] = {
 ALTERNATIVE_NAMES: Mapping[str, Sequence[str]] = {
     "libturbojpeg0": ("libturbojpeg",),  # Ubuntu
 }
-"""Other names of a package, in order of preference after its own. The first one that apt can install is used."""
+"""Alternative names of a package, in order of preference. The first one that apt can install is used."""
 
 UNAVAILABLE_HINTS: Mapping[str, str] = {
     "chromium": "Ubuntu has it only as a snap: `sudo snap install chromium`",
 }
-"""What to do where apt has a package under none of its names."""
+"""What to do if apt offers a package under none of its names."""
 
 _DPKG_FOLDER = Path("/var/lib/dpkg")
 _POLICY_FILE = Path("/usr/sbin/policy-rc.d")
@@ -115,9 +116,9 @@ def say(text: str) -> None:
 
 
 def missing_packages(set_names: Iterable[str]) -> list[MissingPackage]:
-    """Return the packages of the named sets that are installed under none of their names.
+    """Return the packages of these sets that are not installed under any of their names.
 
-    Raises KeyError for a set that does not exist.
+    Raises KeyError for an unknown set.
     """
     wanted = {name: reason for set_name in set_names for name, reason in PACKAGE_SETS[set_name].items()}
     installed = _installed(other for name in wanted for other in _names(name))
@@ -127,15 +128,15 @@ def missing_packages(set_names: Iterable[str]) -> list[MissingPackage]:
 
 
 def ensure(*set_names: str) -> None:
-    """Install what is missing of the named sets.
+    """Install the missing packages of these sets.
 
-    Raises MissingPackagesError where that cannot be done here: not root, or no apt-get; and UnavailablePackagesError
-    where apt has some of them under no name, once the others are installed.
+    Raises MissingPackagesError if installation is impossible (not root, or no apt-get), and UnavailablePackagesError
+    after installing the others if apt does not offer some of them.
     """
     if os.geteuid() != 0:
         _ensure(set_names)
         return
-    with _one_at_a_time():  # apt waits for dpkg's lock, and fails at once where its lists are locked
+    with _one_at_a_time():  # apt waits for dpkg's lock, but fails at once if its lists are locked
         _ensure(set_names)
 
 
@@ -181,9 +182,9 @@ def _names(name: str) -> tuple[str, ...]:
 
 
 def _available_names(missing: Sequence[MissingPackage], *, may_update: bool) -> dict[str, str]:
-    """Return the name to install each package by; without those that apt has under no name.
+    """Return the installable name of each package, without packages that apt does not offer.
 
-    Without `may_update` and without apt's lists nothing is known: then every package keeps its own name.
+    Without `may_update` and without apt's lists, every package keeps its own name.
     """
     known = _known([name for package in missing for name in _names(package.name)])
     if may_update and any(known.isdisjoint(_names(package.name)) for package in missing):
@@ -221,9 +222,9 @@ def _unavailable_listing(packages: Sequence[MissingPackage]) -> str:
 
 
 def unpack(packages: Sequence[str], into: Path) -> None:
-    """Puts the files of Debian packages under `into`, without installing them: no scripts run, no service exists.
+    """Unpack the files of Debian packages to `into` without installing them: no scripts, no services.
 
-    Needs no root. Raises MissingPackagesError when there is no apt-get.
+    Does not need root. Raises MissingPackagesError if there is no apt-get.
     """
     if shutil.which("apt-get") is None:
         raise MissingPackagesError(f"There is no apt-get here to fetch {', '.join(packages)} with")
@@ -237,7 +238,7 @@ def unpack(packages: Sequence[str], into: Path) -> None:
 
 
 def _apt_after_update(*arguments: str, cwd: Path | None = None) -> None:
-    """Runs apt-get; should it fail, once more with fresh lists, since old ones name packages that are gone."""
+    """Run apt-get; if it fails, update the lists and retry, since old lists refer to removed packages."""
     try:
         _apt(*arguments, cwd=cwd)
     except RuntimeError:
@@ -292,7 +293,7 @@ def _apt(*arguments: str, cwd: Path | None = None) -> None:
 
 
 class _ServicesStayOff:
-    """While it is held, installing a package starts no service (Debian's policy-rc.d, exit status 101)."""
+    """Prevents packages from starting services while it is held (Debian's policy-rc.d, exit status 101)."""
 
     def __enter__(self) -> None:
         self._ours = not _POLICY_FILE.exists()
@@ -318,7 +319,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.list:
             ensure(*sets)
     except UnavailablePackagesError as error:
-        print(error, file=sys.stderr)  # no failure: the tests that need them skip themselves
+        print(error, file=sys.stderr)  # not a failure: the tests that need them skip themselves
     except (MissingPackagesError, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 1

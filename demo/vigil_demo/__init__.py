@@ -1,1 +1,1 @@
-"""The demo: a rendered yard, a camera that streams it over RTSP, and the training of the model that knows it."""
+"""The demo: a rendered yard, a camera that streams it over RTSP, and the training of a model for it."""

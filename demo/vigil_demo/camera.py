@@ -1,8 +1,8 @@
 """The demo camera: `python -m vigil_demo.camera --port 8554 --data-dir DIR`.
 
-Prints progress while it renders its clip (the first start only), then one line with its URL once it can be watched.
-Ends on SIGINT or SIGTERM. A user name and password can be asked for by the environment variables
-`VIGIL_DEMO_CAMERA_USER` and `VIGIL_DEMO_CAMERA_PASSWORD`; they are never printed.
+Prints progress while it renders its clip (only at the first start), then one line with its URL when it is ready. Ends
+on SIGINT or SIGTERM. The environment variables `VIGIL_DEMO_CAMERA_USER` and `VIGIL_DEMO_CAMERA_PASSWORD` enable
+authentication; they are never printed.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def _say(line: str) -> None:
 
 
 class _Progress:
-    """Says how far the rendering is, every few seconds."""
+    """Prints the progress of the rendering every few seconds."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
@@ -44,16 +44,16 @@ class _Progress:
             return
         self._said = now
         left = (now - self._began) / done * (total - done)
-        self._say(f"rendering the demo clip: {done} of {total} pictures, about {left:.0f} s left")
+        self._say(f"rendering the demo clip: {done} of {total} frames, about {left:.0f} s left")
 
 
 def prepare_clip(data_dir: Path, say: Callable[[str], None] = _say) -> Path:
-    """Renders the clip into `data_dir` unless it is there. Raises `OSError` when the folder cannot be written."""
+    """Render the clip into `data_dir` unless it exists. Raises `OSError` if the folder is not writable."""
     return ensure_yard_clip(data_dir, _Progress(say))
 
 
 def authentication_from(environment: Mapping[str, str]) -> DigestAuthentication | None:
-    """As the environment asks. Raises `ValueError` when only half of it is set."""
+    """Return the authentication from the environment. Raises `ValueError` if only one variable is set."""
     user, password = environment.get("VIGIL_DEMO_CAMERA_USER", ""), environment.get("VIGIL_DEMO_CAMERA_PASSWORD", "")
     if not user and not password:
         return None
@@ -72,7 +72,7 @@ async def serve(
 ) -> None:
     """Stream the clip in a loop until SIGINT or SIGTERM.
 
-    Raises `OSError` when the port is taken, unless `or_any_port` allows one that the system chooses.
+    Raises `OSError` if the port is in use, unless `or_any_port` lets the system choose another one.
     """
     server = RtspServer(load_clip(clip), path=PATH, title="Vigil demo yard", authentication=authentication)
     shown_host = f"[{host}]" if ":" in host else host
@@ -102,7 +102,7 @@ def _stop_rendering(_number: int, _frame: FrameType | None) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status 0 after a signal, 1 when something is in the way, 2 when an option is wrong."""
+    """Return exit status 0 after a signal, 1 if the camera cannot start, 2 for an invalid option."""
     parser = argparse.ArgumentParser(prog="vigil_demo.camera", description="A camera in a rendered yard, over RTSP.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8554, help="port, 0 for a free one (default: %(default)s)")

@@ -1,4 +1,4 @@
-"""H.264 clips as what RTP carries: access units made of NAL units."""
+"""Read H.264 clips as access units made of NAL units, which RTP carries."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ NAL_TYPE_PPS = 8
 
 @dataclass(frozen=True, slots=True)
 class AccessUnit:
-    """One coded picture: NAL units without start codes, and seconds since the clip's first picture."""
+    """One encoded frame: NAL units without start codes, and the seconds since the clip's first frame."""
 
     nal_units: tuple[bytes, ...]
     timestamp_seconds: float
@@ -22,7 +22,7 @@ class AccessUnit:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A clip that can be streamed. Parameter sets stand before each keyframe too, for those who join late."""
+    """A clip to stream. Each keyframe is preceded by the parameter sets, for clients that connect later."""
 
     access_units: tuple[AccessUnit, ...]
     duration_seconds: float
@@ -31,11 +31,11 @@ class Clip:
 
 
 class InvalidClipError(ValueError):
-    """The file holds no H.264 video that can be streamed; the message says what is missing."""
+    """The file contains no H.264 video that can be streamed; the message names what is missing."""
 
 
 def load_clip(path: Path) -> Clip:
-    """Reads an H.264 clip from any container that libav knows. Raises `InvalidClipError`."""
+    """Read an H.264 clip from any container that libav supports. Raises `InvalidClipError`."""
     units: list[AccessUnit] = []
     with av.open(str(path)) as container:
         if not container.streams.video or container.streams.video[0].codec_context.name != "h264":
@@ -53,7 +53,7 @@ def load_clip(path: Path) -> Clip:
                 parameter_sets.take(nal_units)
                 units.append(AccessUnit(nal_units, seconds, bool(filtered.is_keyframe)))
     if not units or not parameter_sets.sps or not parameter_sets.pps:
-        raise InvalidClipError(f"{path.name}: must hold pictures and their parameter sets")
+        raise InvalidClipError(f"{path.name}: must contain frames and their parameter sets")
     first = units[0].timestamp_seconds
     units = [AccessUnit(unit.nal_units, unit.timestamp_seconds - first, unit.is_keyframe) for unit in units]
     duration = units[-1].timestamp_seconds + frame_seconds
@@ -61,7 +61,7 @@ def load_clip(path: Path) -> Clip:
 
 
 class _Annexb:
-    """Keeps the first parameter sets that are seen (ITU-T H.264, 7.3.2)."""
+    """Converts packets to NAL units and keeps the first parameter sets (ITU-T H.264, 7.3.2)."""
 
     def __init__(self, extradata: bytes) -> None:
         self.sps = b""
@@ -79,13 +79,13 @@ class _Annexb:
 
 
 def split_annexb(data: bytes) -> Iterator[bytes]:
-    """The NAL units of a byte stream with start codes (ITU-T H.264, annex B)."""
+    """Return the NAL units of a byte stream with start codes (ITU-T H.264, annex B)."""
     position = data.find(b"\0\0\1")
     while position >= 0:
         begin = position + 3
         position = data.find(b"\0\0\1", begin)
         nal_unit = data[begin:] if position < 0 else data[begin:position]
-        # The zero byte of a four-byte start code, and trailing zeros, belong to no NAL unit.
+        # The zero byte of a four-byte start code and trailing zeros are not part of a NAL unit.
         nal_unit = nal_unit.rstrip(b"\0")
         if nal_unit:
             yield nal_unit

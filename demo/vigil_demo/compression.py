@@ -1,4 +1,4 @@
-"""What a picture looks like after H.264, which is how a detector gets to see it."""
+"""Apply H.264 compression to an image, since detectors only receive compressed frames."""
 
 from fractions import Fraction
 
@@ -9,7 +9,7 @@ from vigil_demo.scene.types import ByteArray
 
 
 def through_h264(image: ByteArray, crf: int) -> ByteArray:
-    """The picture, (H, W, 3) uint8 BGR, encoded and decoded as one key frame; `crf` 18 (fine) to 40 (coarse)."""
+    """Encode the image, (H, W, 3) uint8 BGR, as one keyframe and decode it; `crf` from 18 (fine) to 40 (coarse)."""
     encoder = av.CodecContext.create("libx264", "w")
     assert isinstance(encoder, av.VideoCodecContext)
     encoder.height, encoder.width = image.shape[:2]

@@ -14,12 +14,12 @@ PAYLOAD_TYPE = 96
 MAX_PAYLOAD_BYTES = 1400
 NAL_TYPE_FU_A = 28
 TRACK = "trackID=0"
-"""The end of the one track's URL."""
+"""Suffix of the only track's URL."""
 _NTP_EPOCH_OFFSET_SECONDS = 2_208_988_800  # 1900-01-01 to 1970-01-01
 
 
 def payloads(nal_unit: bytes, max_bytes: int = MAX_PAYLOAD_BYTES) -> Iterator[bytes]:
-    """A NAL unit as it is if it fits, else cut into FU-A fragments (RFC 6184, 5.8)."""
+    """Return the NAL unit as one payload if it fits, else as FU-A fragments (RFC 6184, 5.8)."""
     if len(nal_unit) <= max_bytes:
         yield nal_unit
         return
@@ -35,7 +35,7 @@ def payloads(nal_unit: bytes, max_bytes: int = MAX_PAYLOAD_BYTES) -> Iterator[by
 
 @dataclass
 class RtpSender:
-    """The state of one RTP stream to one receiver: numbers begin at random, as RFC 3550 (5.1) asks."""
+    """The state of one RTP stream to one receiver; numbers start at random (RFC 3550, 5.1)."""
 
     ssrc: int = field(default_factory=lambda: secrets.randbits(32))
     sequence: int = field(default_factory=lambda: secrets.randbits(16))
@@ -44,11 +44,11 @@ class RtpSender:
     octet_count: int = 0
 
     def rtp_timestamp(self, seconds: float) -> int:
-        """The RTP timestamp of a moment of the stream."""
+        """Return the RTP timestamp of a time in the stream."""
         return (self.timestamp_offset + round(seconds * CLOCK_HZ)) & 0xFFFFFFFF
 
     def packets(self, unit: AccessUnit, seconds: float) -> Iterator[bytes]:
-        """The packets of a picture shown at `seconds`; the last one has the marker bit."""
+        """Return the packets of a frame shown at `seconds`; the last one has the marker bit."""
         parts = [payload for nal_unit in unit.nal_units for payload in payloads(nal_unit)]
         timestamp = self.rtp_timestamp(seconds)
         for number, payload in enumerate(parts, start=1):
@@ -59,7 +59,7 @@ class RtpSender:
             self.octet_count += len(payload)
 
     def sender_report(self, seconds: float) -> bytes:
-        """An RTCP sender report (RFC 3550, 6.4.1) that ties the stream's clock to the wall clock."""
+        """Return an RTCP sender report (RFC 3550, 6.4.1), which relates the stream's clock to the wall clock."""
         now = time.time() + _NTP_EPOCH_OFFSET_SECONDS
         whole = int(now)
         fraction = int((now - whole) * (1 << 32))
@@ -69,7 +69,7 @@ class RtpSender:
 
 
 def describe(clip: Clip, title: str) -> str:
-    """The SDP of a stream that carries `clip`."""
+    """Return the SDP of a stream of `clip`."""
     sets = ",".join(base64.b64encode(nal_unit).decode() for nal_unit in (clip.sps, clip.pps))
     profile = clip.sps[1:4].hex().upper()
     lines = [

@@ -23,7 +23,7 @@ REASON_PHRASES = {
 
 
 class MalformedRequestError(ValueError):
-    """What arrived is no RTSP request."""
+    """The received data is not an RTSP request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One answer, without `CSeq`, which the connection adds."""
+    """One response, without `CSeq`, which the connection adds."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
 
     def encode(self, cseq: str) -> bytes:
-        """The answer as it goes over the wire."""
+        """Return the response as bytes."""
         lines = [f"RTSP/1.0 {self.status} {REASON_PHRASES[self.status]}", f"CSeq: {cseq}", "Server: vigil-demo"]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
         if self.body:
@@ -53,8 +53,10 @@ class Response:
 
 
 async def read_request(reader: asyncio.StreamReader) -> Request | None:
-    """The next request, or None at the connection's end; interleaved data from the client (RFC 2326, 10.12) is
-    receiver reports, which a demo camera does not need. Raises `MalformedRequestError`."""
+    """Return the next request; None at the end of the connection. Raises `MalformedRequestError`.
+
+    Interleaved data from the client (RFC 2326, 10.12) is skipped: a demo camera needs no receiver reports.
+    """
     try:
         while (first := await reader.readexactly(1)) in (b"$", b"\r", b"\n"):
             if first == b"$":
@@ -74,7 +76,7 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
 
 
 def parse_request(head: bytes) -> Request:
-    """Parses a request's first line and headers. Raises `MalformedRequestError`."""
+    """Parse a request's first line and headers. Raises `MalformedRequestError`."""
     first, *lines = head.decode("utf-8", "replace").split("\r\n")
     words = first.split(" ")
     if len(words) != 3 or not words[2].startswith("RTSP/1."):
@@ -92,7 +94,7 @@ def parse_request(head: bytes) -> Request:
 
 @dataclass(frozen=True)
 class DigestAuthentication:
-    """Asks for one user's name and password without ever receiving the password."""
+    """Authenticates one user without receiving the password."""
 
     username: str
     password: str
@@ -101,11 +103,11 @@ class DigestAuthentication:
 
     @property
     def challenge(self) -> str:
-        """The value of `WWW-Authenticate`."""
+        """Return the value of `WWW-Authenticate`."""
         return f'Digest realm="{self.realm}", nonce="{self.nonce}", algorithm=MD5'
 
     def accepts(self, request: Request) -> bool:
-        """Whether the request proves that its sender knows the password (RFC 2617, 3.2.2.1, without `qop`)."""
+        """Return whether the request proves knowledge of the password (RFC 2617, 3.2.2.1, without `qop`)."""
         scheme, _, parameters = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "digest":
             return False

@@ -1,7 +1,7 @@
 """An RTSP/1.0 server (RFC 2326) that plays one H.264 clip to any number of clients, over TCP or UDP.
 
-The rooms: `Broadcast` says what is shown when, `Transport` carries RTP and RTCP packets to one client, `Connection`
-speaks RTSP with it, and `RtspServer` ties them together.
+`Broadcast` schedules the frames, `Transport` sends RTP and RTCP packets to one client, `Connection` handles its RTSP
+requests, and `RtspServer` combines them.
 """
 
 import asyncio
@@ -32,23 +32,23 @@ Listener = Callable[[AccessUnit, float], None]
 
 
 class Broadcast:
-    """Plays a clip over and over in real time, with timestamps that go on over the seam, to all who listen."""
+    """Plays a clip in a loop in real time for all listeners; timestamps continue across repetitions."""
 
     def __init__(self, clip: Clip) -> None:
         self.clip = clip
         self._listeners: list[Listener] = []
 
     def add(self, listener: Listener) -> None:
-        """From now on `listener` gets each picture and its moment in seconds."""
+        """Call `listener` with each frame and its time in seconds from now on."""
         self._listeners.append(listener)
 
     def remove(self, listener: Listener) -> None:
-        """The end of `add`; harmless when repeated."""
+        """Remove a listener; safe to repeat."""
         with contextlib.suppress(ValueError):
             self._listeners.remove(listener)
 
     async def run(self) -> None:
-        """Plays until cancelled."""
+        """Play until cancelled."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         round_began_seconds = 0.0
@@ -62,23 +62,23 @@ class Broadcast:
 
 
 class Transport(Protocol):
-    """A way for packets to one client."""
+    """Sends packets to one client."""
 
     header: str
-    """The value of the `Transport` header that describes it."""
+    """The `Transport` header's value for this transport."""
 
     def send_rtp(self, packet: bytes) -> None:
-        """Sends a media packet."""
+        """Send a media packet."""
 
     def send_rtcp(self, packet: bytes) -> None:
-        """Sends a control packet."""
+        """Send a control packet."""
 
     @property
     def is_congested(self) -> bool:
-        """Whether the client reads too slowly for more to make sense."""
+        """Return whether the client reads too slowly to receive more."""
 
     def close(self) -> None:
-        """Gives back what the transport holds."""
+        """Release the transport's resources."""
 
 
 class InterleavedTransport:
@@ -103,11 +103,11 @@ class InterleavedTransport:
         return self._writer.transport.get_write_buffer_size() > MAX_UNSENT_BYTES
 
     def close(self) -> None:
-        """The connection is not ours to close."""
+        """Do nothing: `Connection` closes the RTSP connection."""
 
 
 class UdpTransport:
-    """Datagrams to a pair of ports of the client, at the address that it speaks RTSP from and no other."""
+    """Datagrams to a pair of client ports, only at the address of its RTSP connection."""
 
     def __init__(
         self, rtp: asyncio.DatagramTransport, rtcp: asyncio.DatagramTransport, client: str, client_port: int
@@ -122,7 +122,7 @@ class UdpTransport:
 
     @classmethod
     async def open(cls, local: str, client: str, client_port: int) -> "UdpTransport":
-        """Binds an even port and the odd one above it (RFC 3550, 11)."""
+        """Bind an even port and the odd one above it (RFC 3550, 11)."""
         loop = asyncio.get_running_loop()
         for _ in range(50):
             port = 20_000 + 2 * secrets.randbelow(15_000)
@@ -174,10 +174,10 @@ class Connection:
         }
 
     async def serve(self) -> None:
-        """Answers requests until the client goes, falls silent for longer than a session lives, or talks nonsense."""
+        """Handle requests until the client disconnects, exceeds the session time-out, or sends malformed data."""
         try:
             while True:
-                # Over TCP a client may rely on the connection as its sign of life; over UDP it has to speak up.
+                # Over TCP, the open connection keeps the session alive; over UDP, the client must send requests.
                 is_udp = isinstance(self._transport, UdpTransport)
                 async with asyncio.timeout(SESSION_TIMEOUT_SECONDS if is_udp or not self._transport else None):
                     request = await read_request(self._reader)
@@ -264,7 +264,7 @@ class Connection:
         return Response(200, {"Session": self._session_id})
 
     def _show(self, unit: AccessUnit, seconds: float) -> None:
-        """Sends one picture; begins, and after a jam begins again, with a keyframe."""
+        """Send one frame; starts with a keyframe, also after congestion."""
         assert self._transport is not None
         if self._transport.is_congested:
             self._is_waiting_for_keyframe = True
@@ -280,7 +280,7 @@ class Connection:
 
 
 class RtspServer:
-    """Serves one clip at `rtsp://host:port{path}`."""
+    """Serve one clip at `rtsp://host:port{path}`."""
 
     def __init__(
         self,
@@ -297,7 +297,7 @@ class RtspServer:
         self._connections: set[asyncio.Task[None]] = set()
 
     def has(self, url: str) -> bool:
-        """Whether a request's URL means the stream or its one track."""
+        """Return whether a request's URL is the stream or its track."""
         try:
             path = urlsplit(url).path.rstrip("/")
         except ValueError:
@@ -305,7 +305,7 @@ class RtspServer:
         return path in (self.path, f"{self.path}/{TRACK}")
 
     async def serve(self, host: str, port: int, on_ready: Callable[[int], None]) -> None:
-        """Serves until cancelled; `on_ready` gets the port (`port` 0: one that the system chooses)."""
+        """Serve until cancelled; calls `on_ready` with the port (`port` 0: chosen by the system)."""
         server = await asyncio.start_server(self._accept, host, port, limit=MAX_HEADER_BYTES)
         player = asyncio.create_task(self.broadcast.run())
         try:

@@ -1,8 +1,8 @@
-"""Makes the demo model: `python -m vigil_demo.train`.
+"""Train the demo model: `python -m vigil_demo.train`.
 
-Renders the data set, trains a small YOLOv8 on it from random weights, exports it to OpenVINO, measures it on held-out
-pictures and on the demo clip, and writes model and model card. Needs the extras `detector` and `ultralytics`.
-`--quick` goes the whole way in a few minutes to see that it works; its model is good for nothing.
+Renders the data set, trains a small YOLOv8 on it from random weights, exports it to OpenVINO, evaluates it on
+held-out images and on the demo clip, and writes model and model card. Needs the extras `detector` and `ultralytics`.
+`--quick` runs all steps in a few minutes as a check; its model is useless.
 """
 
 import argparse
@@ -37,7 +37,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Plan:
-    """How much of everything. Each stage goes on from the one before."""
+    """The amount of data and training. Each stage continues from the previous one."""
 
     stages: tuple[Stage, ...]
     validation_yards: int
@@ -52,7 +52,7 @@ QUICK = Plan((Stage(3, 0, 1), Stage(4, 0, 1)), validation_yards=2, test_yards=2,
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status 0 when the model is written, 2 when an option is wrong."""
+    """Return exit status 0 when the model is written, 2 for an invalid option."""
     parser = argparse.ArgumentParser(prog="vigil_demo.train", description="Makes Vigil's demo model.")
     parser.add_argument("--quick", action="store_true", help="a trial run; writes to the work folder only")
     parser.add_argument("--int8", action="store_true", help="quantise to INT8 (default: FP16)")
@@ -70,8 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def make_model(plan: Plan, work_dir: Path, output: Path, weights: Path | None = None) -> None:
-    """The whole way; leaves the finished model in `output`."""
-    # Imported late: they bring torch, and read the environment as they are imported.
+    """Run all steps and write the finished model to `output`."""
+    # Imported late: they import torch and read the environment at import time.
     from vigil_demo.training.calibrate import calibrate, measure_confidences
     from vigil_demo.training.card import write_card
     from vigil_demo.training.dataset import FIRST_SEED, render_dataset
@@ -145,7 +145,7 @@ def _making(plan: Plan, confidences: list[float]) -> "Making":
 
 
 def _keep_out_of_the_home_folder() -> None:
-    """Ultralytics and matplotlib write settings to the home folder, and the former installs packages by itself."""
+    """Stop Ultralytics and matplotlib writing settings to the home folder, and the former installing packages."""
     os.environ.setdefault("YOLO_CONFIG_DIR", str(_CACHE / "ultralytics"))
     os.environ.setdefault("MPLCONFIGDIR", str(_CACHE / "matplotlib"))
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")

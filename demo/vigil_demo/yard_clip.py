@@ -1,4 +1,4 @@
-"""The demo camera's clip: the story, rendered and encoded once, then kept in a folder."""
+"""The demo camera's clip: the story, rendered and encoded once, then stored in a folder."""
 
 import hashlib
 import json
@@ -21,24 +21,24 @@ _ENCODER_OPTIONS = {
     "preset": "veryfast", "profile": "high", "crf": "24", "bf": "0", "g": str(FRAMES_PER_SECOND), "sc_threshold": "0",
     "maxrate": "1500k", "bufsize": "1500k", "threads": "2",
 }  # fmt: skip
-"""A keyframe each second; no B-frames, as a camera sends pictures in the order in which they happen."""
+"""A keyframe every second; no B-frames, since cameras send frames in presentation order."""
 _WORKERS = 2
 _LOOKAHEAD = 8
 
 Progress = Callable[[int, int], None]
-"""Called with the pictures done and the pictures in all."""
+"""Called with the number of finished frames and the total number."""
 
 
 def ensure_yard_clip(folder: Path, on_progress: Progress | None = None) -> Path:
-    """The demo clip (MP4, H.264) in `folder`; rendered if it is missing or was made by another version of the scene.
+    """Return the demo clip (MP4, H.264) in `folder`; render it if it is missing or of another scene version.
 
-    Raises `OSError` when the folder cannot be written.
+    Raises `OSError` if the folder is not writable.
     """
     path = folder / f"demo-yard-{_fingerprint()}.mp4"
     if path.exists() and truth_path(path).exists():
         return path
     folder.mkdir(parents=True, exist_ok=True)
-    # Written beside and renamed, so that a run that is broken off leaves no half clip behind.
+    # Written to a temporary file and renamed, so that an interrupted run leaves no incomplete clip.
     half_done = folder / f"{path.name}.{os.getpid()}.part"
     try:
         truths = _write(half_done, _render(on_progress))
@@ -50,12 +50,12 @@ def ensure_yard_clip(folder: Path, on_progress: Progress | None = None) -> Path:
 
 
 def truth_path(clip: Path) -> Path:
-    """Where the labels and boxes of each of the clip's pictures are."""
+    """Return the path of the labels and boxes of the clip's frames."""
     return clip.with_suffix(".truth.json")
 
 
 def read_truths(clip: Path) -> list[tuple[Truth, ...]]:
-    """For each picture of the clip what is really in it."""
+    """Return the ground truth of each frame of the clip."""
     pictures = json.loads(truth_path(clip).read_text())
     return [tuple(Truth(row["label"], tuple(row["box"]), row["visible"]) for row in rows) for rows in pictures]
 
@@ -68,7 +68,7 @@ def _fingerprint() -> str:
 
 
 def _render(on_progress: Progress | None) -> Iterator[Picture]:
-    """The story's pictures in order, from two threads: numpy and OpenCV work without the interpreter's lock."""
+    """Yield the story's frames in order, rendered by two threads: numpy and OpenCV release the GIL."""
     scene = story.Story()
     total = round(story.DURATION_SECONDS * FRAMES_PER_SECOND)
     threads = cv2.getNumThreads()
@@ -90,7 +90,7 @@ def _render(on_progress: Progress | None) -> Iterator[Picture]:
 
 
 def _write(path: Path, pictures: Iterator[Picture]) -> list[tuple[Truth, ...]]:
-    """Encodes the pictures into an MP4; returns their truths."""
+    """Encode the frames as an MP4; return their truths."""
     truths = []
     with av.open(str(path), "w", format="mp4") as output:
         stream = output.add_stream("libx264", rate=FRAMES_PER_SECOND, options=_ENCODER_OPTIONS)

@@ -1,6 +1,6 @@
 """How clients reach the backend: on loopback only, through a reverse proxy, or over TLS from the local network.
 
-All that depends on it follows from two settings, `HOST` and `VIGIL_PUBLIC_URL`.
+Everything follows from two settings, `HOST` and `VIGIL_PUBLIC_URL`.
 """
 
 import ssl
@@ -24,8 +24,8 @@ RENEWAL_INTERVAL_SECONDS = 3600.0
 class Access:
     """The settings with which the parts of Vigil are started.
 
-    The pipeline and the supervisor use `base_url`, on loopback, as gunicorn speaks TLS on all of its sockets or on
-    none, and a second backend process would not share live pictures. They trust `certificate` alone.
+    The pipeline and the supervisor use `base_url`, on loopback. gunicorn uses TLS on all of its sockets or on none,
+    and a second backend process would not share live frames. They trust only `certificate`.
     """
 
     base_url: str
@@ -54,17 +54,17 @@ class Access:
         return environment
 
     def verify(self) -> ssl.SSLContext | bool:
-        """Return what httpx checks the backend with. On plain loopback nothing: reading the CAs takes time."""
+        """Return what httpx uses to verify the backend; False on plain loopback, since loading CAs is slow."""
         if self.certificate is None:
             return False
         return ssl.create_default_context(cafile=self.certificate.certificate_file)
 
     def renew(self) -> bool:
-        """Make the certificate if there is none or it ends soon; return whether the parts must be restarted."""
+        """Create the certificate if it is missing or expires soon; return whether the parts must be restarted."""
         return self.certificate is not None and self.certificate.ensure(self.names, self.addresses)
 
     def show(self) -> None:
-        """Print the address; on a terminal also its QR code, and the fingerprint to compare with the browser's."""
+        """Print the address; on a terminal also its QR code and the fingerprint to compare in the browser."""
         say(f"Dashboard: {self.dashboard_url}")
         if self.certificate is None or not sys.stdout.isatty():
             return
@@ -74,20 +74,20 @@ class Access:
 
 
 class CertificateRenewal:
-    """Renews the certificate of a Vigil that runs for months."""
+    """Renews the certificate while Vigil runs for months."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
         self._next = time.monotonic() + RENEWAL_INTERVAL_SECONDS
 
     def is_due(self) -> bool:
-        """Renew the certificate if it ends soon; return whether the parts must be restarted. Call it often."""
+        """Renew the certificate if it expires soon; return whether the parts must be restarted. Call it often."""
         if time.monotonic() < self._next:
             return False
         self._next = time.monotonic() + RENEWAL_INTERVAL_SECONDS
         try:
             renewed = self._access.renew()
-        except OSError as error:  # a full disk ends no run: there are 30 days left
+        except OSError as error:  # a full disk must not stop Vigil: the certificate is valid for another 30 days
             say(f"vigil: could not renew the certificate: {error.strerror}; retrying in an hour")
             return False
         if renewed:
@@ -96,7 +96,7 @@ class CertificateRenewal:
 
 
 def host_problem(host: str) -> str | None:
-    """Return why nothing can listen on `host`; None if something can."""
+    """Return why no program can listen on `host`; None if that is possible."""
     address = ip_address(host)
     own = machine.addresses()
     if address.is_loopback or address.is_unspecified or address in own:
@@ -108,8 +108,8 @@ def host_problem(host: str) -> str | None:
 def decide(host: str, port: int, public_url: str, allowed_hosts: str, secrets: Path) -> Access:
     """Return how the backend is reached.
 
-    `host`: the address to listen on; `public_url`: where people reach the dashboard, or empty; `allowed_hosts`: more
-    host names, with commas between them; `secrets`: the folder of the certificate.
+    `host`: the address to listen on; `public_url`: external URL of the dashboard, or empty; `allowed_hosts`:
+    additional host names, separated by commas; `secrets`: the folder of the certificate.
     """
     public_url = public_url.rstrip("/")
     more = tuple(name.strip() for name in allowed_hosts.split(",") if name.strip())
@@ -141,7 +141,7 @@ def _on_network(host: str, port: int, public_url: str, more: tuple[str, ...], se
         "VIGIL_PUBLIC_URL": url,
         "VIGIL_INSECURE_HTTP": "0",
         "VIGIL_BEHIND_TLS_PROXY": "0",
-        # Browsers offer no way past a certificate that they do not know once a host has asked for HSTS.
+        # With HSTS, browsers do not let users accept an unknown certificate.
         "VIGIL_HSTS": "0",
         "VIGIL_ALLOWED_HOSTS": ",".join(dict.fromkeys((*names, *map(_in_url, (*LOOPBACK, *reached)), *more))),
     }

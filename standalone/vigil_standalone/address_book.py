@@ -1,7 +1,7 @@
-"""Which camera each `CAMERA=` address belongs to.
+"""Map each `CAMERA=` address to its camera.
 
-The API masks the query of a URL, and recorders name their channel there (`?channel=2`). So a keyed hash of each
-address is kept beside the data: equal addresses are found again, and no credentials are stored.
+The API masks the query of a URL, but recorders have their channel there (`?channel=2`). So a keyed hash of each
+address is stored with the data: equal addresses match, and no credentials are stored.
 """
 
 import hashlib
@@ -20,11 +20,11 @@ class AddressBook:
     key: str
 
     def find(self, rtsp_url: str) -> int | str | None:
-        """Return the id of the camera that was added with this address, whatever its user and password."""
+        """Return the id of the camera with this address, regardless of user and password."""
         return self._load().get(self._hash(rtsp_url))
 
     def remember(self, rtsp_url: str, camera_id: int | str) -> None:
-        """Keep the camera's id for this address. Raises `OSError` if the file cannot be written."""
+        """Store the camera's id for this address. Raises `OSError` if the file cannot be written."""
         entries = {**self._load(), self._hash(rtsp_url): camera_id}
         new = self.path.with_suffix(".new")
         new.write_text(json.dumps(entries))

@@ -16,7 +16,7 @@ class RegistrationError(Exception):
 
 
 def _is_address_of(row: dict[str, Any], rtsp_url: str) -> bool:
-    """Return whether the masked URL of a camera stands for this address; one masked in its path or query cannot."""
+    """Return whether a camera's masked URL is this address; one with a masked path or query never matches."""
     known, shown = (url.replace(f"{MASK}@", "", 1) for url in (row["rtsp_url"] or "", mask_stream_url(rtsp_url)))
     return MASK not in shown and known == shown
 
@@ -43,7 +43,7 @@ class Cameras:
         return "known"
 
     def ensure_address(self, rtsp_url: str, base_name: str, book: AddressBook) -> tuple[str, bool]:
-        """Make an active camera with this address exist. Return its name, and whether it was added.
+        """Ensure that an active camera with this address exists. Return its name, and whether it was added.
 
         A camera with the same address keeps its name and takes the URL's credentials; the API shows no credentials,
         so they cannot be compared. A new camera is called `base_name`, or `base_name 2` and so on.

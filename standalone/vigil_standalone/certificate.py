@@ -1,6 +1,6 @@
 """The certificate that `make run` creates for access from the local network.
 
-It is no CA: a phone that trusts it trusts this machine and nothing else that could be signed with its key.
+It is not a CA: a phone that trusts it trusts only this machine, not other certificates signed by its key.
 """
 
 from collections.abc import Collection
@@ -58,7 +58,7 @@ class Certificate:
             certificate = self._read()
             key = serialization.load_pem_private_key(self.key_file.read_bytes(), password=None)
             held = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        except (OSError, ValueError, TypeError, x509.ExtensionNotFound):  # none yet, or a start that was cut short
+        except (OSError, ValueError, TypeError, x509.ExtensionNotFound):  # missing, or its creation was interrupted
             return False
         return (
             key.public_key() == certificate.public_key()
@@ -93,7 +93,7 @@ def _make(
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Replace the file by one that only its owner can read."""
+    """Replace the file; only its owner can read it."""
     new = path.with_name(path.name + ".new")
     new.unlink(missing_ok=True)
     new.touch(mode=0o600, exist_ok=False)

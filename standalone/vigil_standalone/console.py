@@ -1,4 +1,4 @@
-"""The output of `vigil run`: one line per event, flushed at once, so that pipes get it too."""
+"""The output of `vigil run`: one line per event, flushed immediately for pipes."""
 
 import os
 import sys
@@ -33,7 +33,7 @@ def is_journal() -> bool:
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Print what is being done and, at the end, how long it took."""
+    """Print a step and, at its end, how long it took."""
     say(f"vigil: {what} …")
     began = time.monotonic()
     yield

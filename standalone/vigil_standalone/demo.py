@@ -12,10 +12,10 @@ _PREFERRED_PORT = 8554
 
 
 class DemoCamera:
-    """The demo's process, and the camera that is registered for it.
+    """The demo's process and its registered camera.
 
-    The process chooses its port itself: rendering the clip takes minutes at the first start, and a port that was
-    free before may be taken after.
+    The process chooses its port itself: rendering the clip takes minutes at the first start, and a free port may be
+    in use afterwards.
     """
 
     def __init__(self, data: DataDirectory, cameras: Cameras) -> None:

@@ -1,4 +1,4 @@
-"""TCP ports on loopback: whether one can be used, and the reason where it cannot."""
+"""TCP ports on loopback: whether one is usable, and why not."""
 
 import errno
 import socket
@@ -7,7 +7,7 @@ HOST = "127.0.0.1"
 
 
 def port_problem(port: int) -> str | None:
-    """Return why `port` cannot be listened on, and what to set instead; None if it can."""
+    """Return why `port` is unusable, and what to set instead; None if it is usable."""
     try:
         _listen(port).close()
     except OSError as error:

@@ -1,7 +1,7 @@
 """Prepare the database, in a separate process, since Django needs its settings before it is imported.
 
 `python -m vigil_standalone.prepare` migrates, makes the first user and the tokens of the supervisor and the pipeline,
-and prints one JSON object: `{"password_is_current": …}`. Secrets travel through the data directory's files only.
+and prints one JSON object: `{"password_is_current": …}`. Secrets are only written to files in the data directory.
 """
 
 import json
@@ -18,7 +18,7 @@ SCOPES = ("user", "pipeline")
 
 
 def main() -> None:
-    """Do everything once; a second run changes nothing."""
+    """Prepare the database; a second run changes nothing."""
     django.setup()
     call_command("migrate", verbosity=0)
     data = DataDirectory(Path(os.environ["VIGIL_DATA_DIR"]))

@@ -1,7 +1,7 @@
 """Child processes: start, monitor, restart with back-off, and stop in order.
 
-Each child leads a session of its own, so that Ctrl-C reaches the supervisor alone and the supervisor decides the
-order; the kernel ends a child whose supervisor was killed (Linux `PR_SET_PDEATHSIG`), so that none is left behind.
+Each child has its own session, so that Ctrl-C reaches only the supervisor, which then decides the order. If the
+supervisor is killed, the kernel ends its children (Linux `PR_SET_PDEATHSIG`).
 """
 
 import ctypes
@@ -24,7 +24,7 @@ _HEALTHY_AFTER_SECONDS = 60.0
 
 
 _NOT_INHERITED = ("CAMERA", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS")
-"""Arguments of the supervisor's command line: an RTSP URL there may contain a password."""
+"""Settings that children must not inherit: an RTSP URL may contain a password."""
 
 
 def inherited_environment() -> dict[str, str]:

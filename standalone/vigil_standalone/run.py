@@ -1,6 +1,6 @@
 """Start the parts in order, keep them running, and stop them in order.
 
-Start: database, backend, pipeline, demo camera. Stop: pipeline (the backend must still take its last alerts), demo
+Start: database, backend, pipeline, demo camera. Stop: pipeline (the backend must receive its last alerts), demo
 camera, backend.
 """
 
@@ -83,7 +83,7 @@ def run(settings: Settings) -> int:
 
 
 def access_for(settings: Settings, data: DataDirectory) -> Access:
-    """Return how others reach this Vigil; make the certificate if there is none. Raises `StartError`."""
+    """Return how clients reach this Vigil; create the certificate if there is none. Raises `StartError`."""
     if problem := host_problem(settings.host):
         raise StartError(problem)
     folder = data.secret_file("tls").parent
@@ -96,7 +96,7 @@ def access_for(settings: Settings, data: DataDirectory) -> Access:
 
 
 def _password_for_display(data: DataDirectory, is_current: bool) -> str:
-    """Return the first user's password for a terminal; a journal, which others read, gets the file's name."""
+    """Return the first user's password; in a journal, which others can read, the file name instead."""
     if not is_current:
         return "(changed since)"
     return f"in {data.secret_file('admin-password')}" if is_journal() else data.read_secret("admin-password")
@@ -170,10 +170,10 @@ def _prepare(environment: dict[str, str], data: DataDirectory) -> dict[str, bool
         capture_output=True,
         text=True,
         check=False,
-        start_new_session=True,  # Ctrl-C would end it halfway, with a traceback
+        start_new_session=True,  # Ctrl-C would interrupt it with a traceback
     )
     if finished.returncode != 0:
-        if data.is_full:  # SQLite's own words differ with the file that found no room: "disk I/O error", too
+        if data.is_full:  # SQLite's message depends on the file that does not fit: it may also be "disk I/O error"
             raise StartError(storage_problem(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), data.root))
         raise StartError(f"the database cannot be prepared:\n{finished.stderr.strip()}")
     return cast("dict[str, bool]", json.loads(finished.stdout))
@@ -185,7 +185,7 @@ def _start(children: list[Child], child: Child) -> None:
 
 
 def _restart(children: list[Child], names: tuple[str, ...]) -> None:
-    """Stop these parts in the order given, and start them in the opposite one."""
+    """Stop these parts in the given order, and start them in reverse order."""
     chosen = [child for name in names for child in children if child.name == name]
     for child in chosen:
         child.stop()
@@ -194,7 +194,7 @@ def _restart(children: list[Child], names: tuple[str, ...]) -> None:
 
 
 def _stop_all(children: list[Child]) -> None:
-    """Stop each part before those that it needs, whatever order they were started in."""
+    """Stop each part before the parts that it needs, regardless of the order of their start."""
     for child in sorted(children, key=lambda child: _STOP_ORDER.index(child.name)):
         say(f"vigil: stopping the {child.name}")
         child.stop()
@@ -220,7 +220,7 @@ def is_ready(base_url: str, verify: ssl.SSLContext | bool) -> bool:
 
 @contextmanager
 def exclusive(data: DataDirectory) -> Iterator[None]:
-    """Hold the data directory's lock. Raises `StartError` if another Vigil has it."""
+    """Hold the lock of the data directory. Raises `StartError` if another Vigil holds it."""
     with (data.root / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

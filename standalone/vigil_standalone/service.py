@@ -1,7 +1,7 @@
 """Vigil as a systemd service that starts at boot: `make install-service` and `make uninstall-service`.
 
-The service runs this clone's `vigil run` as the user who installs it. Root is needed for the unit's file alone, which
-`sudo` puts in its place.
+The service runs this clone's `vigil run` as the user who installs it. Only the unit file needs root; `sudo` installs
+it.
 """
 
 import os
@@ -35,7 +35,7 @@ _READY_SECONDS = 180.0
 
 
 def last_settings(unit_folder: Path) -> dict[str, str]:
-    """Return the variables of the installed service; none where there is no service of this clone."""
+    """Return the variables of the installed service; empty if this clone has no service."""
     unit = unit_folder / UNIT
     text = unit.read_text() if unit.exists() else ""
     file = environment_file_of(text)
@@ -103,7 +103,7 @@ def _require_systemctl() -> None:
 
 
 def _is_installed_here(target: Path) -> bool:
-    """Return whether the unit is there. Raises `StartError` if it belongs to another clone."""
+    """Return whether the unit exists. Raises `StartError` if it belongs to another clone."""
     if not target.exists():
         return False
     owner = working_directory_of(target.read_text())
@@ -113,7 +113,7 @@ def _is_installed_here(target: Path) -> bool:
 
 
 def _check_free(settings: Settings, data: DataDirectory) -> None:
-    """Raise `StartError` if data or port are in use. The service may listen on low ports, whoever its user is."""
+    """Raise `StartError` if data or port are in use. The service may listen on low ports as any user."""
     with exclusive(data):
         problem = port_problem(settings.port) if settings.port >= 1024 else None
     if problem:

@@ -27,9 +27,9 @@ class Unit:
 
 
 def environment_text(settings: Settings, environment: Mapping[str, str]) -> str:
-    """Return the environment file: all settings, with absolute paths, and every `VIGIL_…` that is set here.
+    """Return the environment file: all settings, with absolute paths, and all `VIGIL_…` variables set here.
 
-    It may hold a camera's password, so the file must be readable by its owner alone.
+    It may contain a camera's password, so only the owner may have read access.
     """
     values = {name: value for name, value in environment.items() if name.startswith("VIGIL_") and value}
     if settings.camera is not None:
@@ -45,7 +45,7 @@ def environment_text(settings: Settings, environment: Mapping[str, str]) -> str:
 
 
 def environment_of(text: str) -> dict[str, str]:
-    """Return the variables of an environment file that `environment_text` has made."""
+    """Return the variables of an environment file written by `environment_text`."""
     return {name: re.sub(r"\\(.)", r"\1", value) for name, value in _ASSIGNMENT.findall(text)}
 
 
@@ -56,7 +56,7 @@ def _escape(value: str) -> str:
 
 
 def unit_text(unit: Unit) -> str:
-    """Return the unit. `vigil run` alone gets SIGTERM, since it stops its parts in their order."""
+    """Return the unit. Only `vigil run` receives SIGTERM, since it stops its parts in order."""
     low_port = "CAP_NET_BIND_SERVICE" if unit.port < _FIRST_UNPRIVILEGED_PORT else ""
     return f"""\
 # Written by `make install-service`, which also updates it; `make uninstall-service` removes it.

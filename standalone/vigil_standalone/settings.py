@@ -52,7 +52,7 @@ class Settings(BaseSettings):
         if problem := model_problem(Path(value).expanduser() if "/" in value else value):
             raise ValueError(problem)
         path = Path(value).expanduser()
-        # A clone has a folder called like the demo model.
+        # A clone has a folder with the same name as the demo model.
         return str(path.absolute()) if value != DEMO_MODEL and path.exists() else value
 
     @field_validator("host")

@@ -12,7 +12,7 @@ from vigil_apps.notifications.vapid import new_key
 
 USER = "admin"
 """Name of the first user."""
-_FULL_BELOW_BYTES = 256 * 1024  # SQLite rolls a failed migration back, which frees what it had taken
+_FULL_BELOW_BYTES = 256 * 1024  # SQLite rolls back a failed migration, which frees its space
 
 
 def storage_problem(error: OSError, root: Path) -> str:
@@ -24,13 +24,13 @@ def storage_problem(error: OSError, root: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DataDirectory:
-    """Where each thing of a standalone Vigil is kept."""
+    """The files of a standalone Vigil."""
 
     root: Path
 
     @property
     def media(self) -> Path:
-        """Pictures of alerts."""
+        """Images and clips of alerts."""
         return self.root / "media"
 
     @property
@@ -50,20 +50,20 @@ class DataDirectory:
 
     @property
     def camera_addresses(self) -> Path:
-        """Which camera each `CAMERA=` address belongs to."""
+        """The file that maps `CAMERA=` addresses to cameras."""
         return self.root / "camera-addresses.json"
 
     @property
     def is_full(self) -> bool:
-        """Whether the disk has no room for a database page or two."""
+        """Return whether the disk has no space for a database page or two."""
         return shutil.disk_usage(self.root).free < _FULL_BELOW_BYTES
 
     def secret_file(self, name: str) -> Path:
-        """Path of the secret `name`."""
+        """Return the path of the secret `name`."""
         return self.root / "secrets" / name
 
     def prepare(self) -> None:
-        """Makes the directories and the secrets that do not exist yet."""
+        """Create missing directories and secrets."""
         for directory in (self.root, self.root / "secrets", self.media, self.spool, self.demo):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._make_once("secret-key", secrets.token_urlsafe(50))
@@ -72,12 +72,12 @@ class DataDirectory:
         self._make_once("admin-password", secrets.token_urlsafe(12))
 
     def read_secret(self, name: str) -> str:
-        """The secret's text; empty where there is none yet."""
+        """Return the secret; empty if it does not exist yet."""
         path = self.secret_file(name)
         return path.read_text().strip() if path.exists() else ""
 
     def write_secret(self, name: str, value: str) -> None:
-        """Replaces the secret, so that a reader sees the old one or the new one and nothing between."""
+        """Replace the secret atomically: a reader gets either the old or the new one."""
         path = self.secret_file(name)
         new = path.with_suffix(".new")
         new.touch(mode=0o600)

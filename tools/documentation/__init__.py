@@ -1,1 +1,1 @@
-"""The documentation site's reference pages, made from the sources while it is built."""
+"""Generate the reference pages of the documentation site from the sources."""

@@ -1,4 +1,4 @@
-"""The HTTP API: a table of every endpoint to search in, and the description to try requests with."""
+"""Generate the page of the HTTP API: a table of all endpoints, and the interactive schema."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ _METHODS = ("get", "post", "put", "patch", "delete")
 
 
 def page() -> str:
-    """The page in Markdown."""
+    """Return the page in Markdown."""
     document: dict[str, Any] = yaml.load(DESCRIPTION.read_text(), Loader=yaml.CSafeLoader)
     rows = [
         f"| `{method.upper()}` | `{path}` | {_first_sentence(operation)} |\n"

@@ -1,6 +1,6 @@
-"""A MkDocs hook: links of pages to files outside `docs/` lead to copies of these files in the site.
+"""A MkDocs hook: redirect links to files outside `docs/` to copies of these files in the site.
 
-So the same page reads well in the repository, where `../manifests/…` is right, and in the site.
+So the links of a page work both in the repository, as `../manifests/…`, and in the site.
 """
 
 import re
@@ -15,7 +15,7 @@ _LINK = re.compile(r"\]\(((?:\.\./)+)(?!\.)([^)#\s]+)(#[^)\s]*)?\)")
 
 
 def linked_files() -> set[str]:
-    """The repository's files that pages link to, as paths from its root."""
+    """Return the repository's files that pages link to, as paths from its root."""
     docs = ROOT / "docs"
     found: set[str] = set()
     for page in docs.rglob("*.md"):
@@ -27,7 +27,7 @@ def linked_files() -> set[str]:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """See the module. A copied page's own links to `docs/` lead into the site."""
+    """Redirect the links; links of a copied page to `docs/` lead to the site."""
     if page.file.src_uri.startswith(f"{COPIES}/"):
         return markdown.replace("](docs/", f"]({'../' * page.file.src_uri.count('/')}")
     folder = (ROOT / "docs" / page.file.src_uri).parent

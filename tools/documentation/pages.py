@@ -1,4 +1,4 @@
-"""Writes the reference pages while MkDocs builds the site (`mkdocs-gen-files` runs this file)."""
+"""Write the reference pages while MkDocs builds the site (`mkdocs-gen-files` runs this file)."""
 
 import shutil
 import sys

@@ -1,4 +1,4 @@
-"""The custom resources' fields, from their definitions."""
+"""Generate the page of the custom resources' fields from their definitions."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ Schema = dict[str, Any]
 
 
 def page() -> str:
-    """The page in Markdown."""
+    """Return the page in Markdown."""
     parts = ["# Custom resources\n\nGroup `vigil.dev`. `kubectl explain cam.spec` says the same.\n"]
     for path in sorted(CRDS.glob("*.yaml")):
         definition = yaml.safe_load(path.read_text())

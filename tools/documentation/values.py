@@ -1,4 +1,4 @@
-"""The chart's values, from `values.yaml` and the comments in it."""
+"""Generate the page of the chart's values from `values.yaml` and its comments."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ VALUES = Path(__file__).parents[2] / "charts" / "vigil" / "values.yaml"
 
 
 def page() -> str:
-    """The page in Markdown."""
+    """Return the page in Markdown."""
     text = VALUES.read_text()
     lines = text.splitlines()
     document = yaml.compose(text)
@@ -47,7 +47,7 @@ def _source(text: str, node: yaml.Node) -> str:
 
 
 def _comment(lines: list[str], key: yaml.Node) -> str:
-    """The comment lines right above a key, and what follows on its own line."""
+    """Return the comment lines above a key, and the comment on its line."""
     number = key.start_mark.line
     above: list[str] = []
     while number > 0 and lines[number - 1].lstrip().startswith("#"):

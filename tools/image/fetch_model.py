@@ -1,10 +1,10 @@
-"""Puts a published model into a folder while an image is built: the image fetches nothing when it runs.
+"""Download a published model while an image is built, since the image downloads nothing at run time.
 
     python fetch_model.py yolov8n --into /models              # the weights, for ultralytics
     python fetch_model.py yolov8n --into /models --openvino   # converted to OpenVINO, without torch
 
-The weights are checked against the SHA-256 that `cctv.detectors.model_files` pins. Weights that lie in the folder
-already are not fetched.
+The weights are checked against the SHA-256 that `cctv.detectors.model_files` pins. Weights that exist in the folder
+are not downloaded.
 """
 
 import argparse
@@ -30,14 +30,14 @@ def put_model(name: str, folder: Path, *, as_openvino: bool) -> Path:
     network = build_network(read_weights(weights), weights)
     target = folder / f"{name}_openvino_model" / f"{name}.xml"
     target.parent.mkdir()
-    # Weights of 16 bits halve the file; the processor computes with 32 bits all the same.
+    # 16-bit weights halve the file; the processor computes with 32 bits anyway.
     ov.save_model(network, target, compress_to_fp16=True)
     weights.unlink()
     return target
 
 
 def main() -> None:
-    """Fetch one model, as the command line says."""
+    """Download one model according to the command line."""
     parser = argparse.ArgumentParser(prog="fetch_model", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("model", help="a published model's name")
     parser.add_argument("--into", type=Path, required=True, help="the folder that gets it")

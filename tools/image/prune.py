@@ -1,4 +1,4 @@
-"""What the images leave out of the packages that they install, each with its reason."""
+"""Remove parts of installed packages that an image does not need, each with the reason."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COMMON = {
     "pkg_resources": "likewise",
 }
 _SCRIPTS = ("pip*", "activate*", "Activate.ps1")
-"""In the environment's bin: pip's without pip, and what is for a shell, which the images lack."""
+"""In the environment's bin: scripts of pip, which is not installed, and for a shell, which the images lack."""
 
 _OTHER = "another program of the same distribution"
 OPERATOR_IMAGE = {
@@ -85,7 +85,7 @@ _SHARED = re.compile(r"(?P<name>lib(?:av(?:codec|format|util)|sw[a-z]+|gfortran|
 
 
 def prune(packages: Path, profile: str) -> None:
-    """Takes COMMON's and the profile's paths out of a site-packages folder, and scripts beside it."""
+    """Remove the paths of COMMON and the profile from a site-packages folder, and scripts beside it."""
     for pattern in _SCRIPTS:
         for script in (packages.parents[2] / "bin").glob(pattern):
             script.unlink()
@@ -100,9 +100,10 @@ def prune(packages: Path, profile: str) -> None:
 
 
 def _share_libraries(packages: Path) -> None:
-    """OpenCV's FFmpeg and Fortran become links to PyAV's and numpy's of the same ABI version.
+    """Replace OpenCV's FFmpeg and Fortran libraries by links to PyAV's and numpy's of the same ABI version.
 
-    What only they loaded goes. Each wheel brings these libraries along: 30 MB on disk, and in memory once loaded.
+    Libraries that only those loaded are removed. Each wheel contains its own copy: 30 MB on disk, and in memory once
+    loaded.
     """
     wheels = [*(packages / "av.libs").glob("lib*.so.*"), *(packages / "numpy.libs").glob("lib*.so.*")]
     ours = {_version(file): file for file in wheels if _version(file)}
@@ -124,7 +125,7 @@ def _version(file: Path) -> tuple[str, str] | None:
 
 
 def _needed(roots: list[Path], folder: Path) -> set[str]:
-    """The names of the libraries in `folder` that the roots load, and those that these load."""
+    """Return the names of the libraries in `folder` that the roots load, directly or indirectly."""
     seen: set[str] = set()
     waiting = list(roots)
     while waiting:

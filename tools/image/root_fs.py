@@ -1,10 +1,10 @@
-"""Makes an image's whole root file system: Python, the program's environment, and the libraries that these load.
+"""Create an image's root file system: Python, the program's environment, and the libraries that they load.
 
     python3 -m tools.image.root_fs --environment /opt/vigil --output /image [--prune openvino-cpu]
 
-An image made so has no shell, no package manager and no library that nothing loads: it is small, and there is little
-in it to attack or to patch. What Debian packages the copied files are from is written to the SBOM. Runs in an
-image's build stage, with that stage's Python. Standard library only.
+Such an image has no shell, no package manager and no unused library: it is small, with little to attack or patch. The
+SBOM lists the Debian packages of the copied files. Runs in an image's build stage, with that stage's Python. Uses
+only the standard library.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from tools.image import prune, sbom
 USER_ID = 10001
 _ELF = b"\x7fELF"
 _UNUSED_STDLIB = (
-    "__pycache__",  # compiled anew below
+    "__pycache__",  # compiled again below
     "config-*",  # for embedding Python in other programs
     "dist-packages",
     "ensurepip",
     "distutils",
     "idlelib",
     "lib2to3",
-    # Extension modules that bring libraries along and that nothing here imports.
+    # Extension modules that have libraries of their own and are never imported here.
     "_curses*.so",
     "_dbm.*.so",
     "_gdbm.*.so",
@@ -45,22 +45,22 @@ _UNUSED_STDLIB = (
     "turtledemo",
 )
 _SYSTEM_FILES = (
-    "/etc/nsswitch.conf",  # how names are looked up
+    "/etc/nsswitch.conf",  # name resolution
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/ssl/openssl.cnf",
     "/usr/lib/ssl",
     "/usr/share/ca-certificates",
 )
 
-_LOADED_BY_NAME = (  # at run time, seen by no linker; what is not installed is left out
-    *("libnss_dns.so.2", "libnss_files.so.2", "libresolv.so.2"),  # names of hosts
-    "libgcc_s.so.1",  # threads that are cancelled
-    "libturbojpeg.so.0",  # pictures of alerts
+_LOADED_BY_NAME = (  # loaded at run time, so the linker does not list them; skipped if not installed
+    *("libnss_dns.so.2", "libnss_files.so.2", "libresolv.so.2"),  # host names
+    "libgcc_s.so.1",  # cancelled threads
+    "libturbojpeg.so.0",  # images of alerts
 )
 
 
 def build(environment: Path, output: Path, profile: str | None) -> None:
-    """Fills `output`, which must not exist."""
+    """Create `output`, which must not exist."""
     output.mkdir(parents=True)
     _link_merged_usr(output)
     _copy_tree(environment, output, skip=())
@@ -79,7 +79,7 @@ def build(environment: Path, output: Path, profile: str | None) -> None:
 
 
 def _link_merged_usr(output: Path) -> None:
-    """/lib and the like are links into /usr wherever they are in the build stage."""
+    """Link /lib and similar folders to /usr if they are links in the build stage."""
     for name in ("bin", "sbin", "lib", "lib64"):
         real = Path("/") / name
         if real.is_symlink():
@@ -93,11 +93,11 @@ def _copy_tree(source: Path, output: Path, skip: Iterable[str]) -> None:
 
 
 def _copy_python(environment: Path, output: Path) -> None:
-    """The interpreter at its own path, and the standard library without what no program of ours imports."""
+    """Copy the interpreter, and the standard library without the modules that Vigil never imports."""
     program = Path(sys.executable).resolve()
     _copy_file(program, output)
     link = environment / "bin" / "python3"
-    while link.is_symlink():  # the environment's, /usr/bin/python3, and where that leads
+    while link.is_symlink():  # the environment's, /usr/bin/python3, and its target
         link = link.parent / link.readlink()
         _copy_file(link, output)
     for folder in {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}:
@@ -118,7 +118,7 @@ def _copy_system(path: Path, output: Path) -> list[Path]:
 
 
 def _copy_libraries(output: Path) -> list[Path]:
-    """The shared libraries outside `output` that programs and libraries in it load; answers where they were."""
+    """Copy the shared libraries outside `output` that its programs and libraries load; return their paths."""
     found: set[Path] = {Path(sys.executable).resolve()}
     for file in _elf_files(output):
         for library in _loads(file):
@@ -151,7 +151,7 @@ def _loads(file: Path) -> Iterable[Path]:
 
 
 def _copy_file(source: Path, output: Path) -> None:
-    """Copies a file, and where it is a link the link and the file."""
+    """Copy a file; for a link, the link and its target."""
     target = output / source.relative_to("/")
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.is_symlink() or target.exists():
@@ -168,7 +168,7 @@ def _copy_file(source: Path, output: Path) -> None:
 
 
 def _write_accounts(output: Path) -> None:
-    """The image's user, by number since Kubernetes proves `runAsNonRoot` with it, and the folders that it fills."""
+    """Write the image's user, numeric since Kubernetes checks `runAsNonRoot` by number, and its writable folders."""
     etc = output / "etc"
     etc.mkdir(exist_ok=True)
     (etc / "passwd").write_text(
@@ -184,9 +184,9 @@ def _write_accounts(output: Path) -> None:
 
 
 def _compile(output: Path) -> None:
-    """Byte code beside each module, since nothing can be written later; bound to contents, not to times of files."""
+    """Compile each module, since the image is read-only; the byte code is checked by content, not by file time."""
     command = [sys.executable, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
-    # `-s`: paths in tracebacks are those of the image. Templates that are no modules do not compile: not an error.
+    # `-s`: tracebacks show the image's paths. Templates that are not modules do not compile; that is no error.
     subprocess.run([*command, "-s", str(output), str(output)], check=False, stdout=subprocess.DEVNULL)
 
 

@@ -1,6 +1,6 @@
-"""The bill of materials of an image, CycloneDX 1.6 (https://cyclonedx.org/docs/1.6/json/): what it holds.
+"""Write the bill of materials of an image, CycloneDX 1.6 (https://cyclonedx.org/docs/1.6/json/).
 
-Python packages are read from the environment's metadata, Debian's from dpkg: those whose files were copied.
+Python packages come from the environment's metadata; Debian packages, if their files were copied, from dpkg.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Component = dict[str, Any]
 
 
 def document(environment: Path, system_files: Sequence[Path]) -> str:
-    """The document as JSON. Two builds of the same content give the same one (SOURCE_DATE_EPOCH)."""
+    """Return the document as JSON. It is reproducible (SOURCE_DATE_EPOCH)."""
     components = sorted(
         [*_python_packages(environment), *_debian_packages(system_files)], key=lambda each: each["bom-ref"]
     )

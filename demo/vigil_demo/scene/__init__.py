@@ -1,10 +1,10 @@
-"""The demo yard: a seeded renderer of CCTV pictures with ground truth, made of numpy and OpenCV alone.
+"""The demo yard: a seeded renderer of CCTV images with ground truth, using only numpy and OpenCV.
 
 Two ways to use it:
 
-- `vigil_demo.scene.stills.stills(seed, number)` gives pictures of a yard that belongs to that seed alone (training);
-- `vigil_demo.scene.story.Story()` gives the frames of one continuous story in one yard (the demo camera).
+- `vigil_demo.scene.stills.stills(seed, number)` yields images of a yard that is unique to the seed (training);
+- `vigil_demo.scene.story.Story()` yields the frames of one continuous story in one yard (the demo camera).
 
-Inside, colours are float32 BGR in 0..1 and are turned to uint8 by the last step (`camera_style`).
+Internally, colours are float32 BGR in 0..1; the last step converts them to uint8 (`camera_style`).
 World coordinates are metres: x to the right, y up from the ground, z away from the camera's foot.
 """

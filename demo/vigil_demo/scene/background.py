@@ -1,4 +1,4 @@
-"""The yard itself: sky, walls, fence and ground, seen through the camera's rays."""
+"""Render the yard itself: sky, walls, fence and ground, by tracing the camera's rays."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class Opening:
 
 @dataclass(frozen=True)
 class Yard:
-    """Everything that is fixed in one place."""
+    """The static parts of a yard."""
 
     seed: int
     ground: str
@@ -78,7 +78,7 @@ def _openings(rng: np.random.Generator, span: tuple[float, float], height: float
 
 
 def make_yard(seed: int, *, ground: str | None = None, wall: str | None = None) -> Yard:
-    """A random yard; the same seed gives the same yard."""
+    """Return a random yard; the same seed gives the same yard."""
     rng = np.random.default_rng([seed, 1])
     base = {
         "asphalt": (0.33, 0.33, 0.33), "concrete": (0.58, 0.6, 0.61), "gravel": (0.48, 0.52, 0.54),
@@ -123,7 +123,7 @@ def make_yard(seed: int, *, ground: str | None = None, wall: str | None = None) 
 
 
 def _line(distance: FloatArray, half_width: float, blur: FloatArray) -> FloatArray:
-    """1 on a line, falling to 0 over the width of a pixel."""
+    """Return 1 on a line, falling to 0 over the width of a pixel."""
     coverage = np.clip((half_width + blur / 2 - distance) / np.maximum(blur, 1e-3), 0, 1)
     return np.asarray(coverage * np.minimum(1.0, 2 * half_width / np.maximum(blur, 1e-3)), np.float32)
 
@@ -134,7 +134,7 @@ def _joints(position: FloatArray, spacing: float, half_width: float, pixel: Floa
 
 
 def _ground(yard: Yard, x: FloatArray, z: FloatArray, pixel: FloatArray, light: Light) -> FloatArray:
-    """(..., 3) lit ground; `pixel` is the size of a pixel on the ground in m."""
+    """Return the lit ground (..., 3); `pixel` is the size of a pixel on the ground in m."""
     coarse = sample(fractal_noise(yard.seed % 97), x / 23, z / 23)
     fine = sample(fractal_noise(yard.seed % 89 + 200), x / 1.7, z / 1.7)
     grain = np.clip(0.02 / np.maximum(pixel, 1e-3), 0.1, 1)
@@ -210,7 +210,7 @@ def _sky(light: Light, yard: Yard, rays: FloatArray) -> FloatArray:
     clouds = sample(fractal_noise(yard.seed % 79 + 600), rays[..., 0] / 3, rays[..., 1] / 0.9)
     cover = np.clip((clouds - 0.45) * 2.5, 0, 0.8)[..., None] * (0.3 if light.weather == "night" else 1.0)
     colour = colour + (np.array(light.sky_bottom, np.float32) * 1.04 - colour) * cover
-    # A line of trees and roofs far away.
+    # A distant line of trees and roofs.
     skyline = 0.03 + 0.09 * sample(
         fractal_noise(yard.seed % 73 + 800), rays[..., 0] / 2.5, np.zeros_like(rays[..., 0])
     )
@@ -226,7 +226,7 @@ def _haze(colour: FloatArray, depth: FloatArray, light: Light) -> FloatArray:
 
 
 def draw_background(view: Viewpoint, yard: Yard, light: Light, supersample: int = 1) -> FloatArray:
-    """(H, W, 3) the empty yard without its props."""
+    """Return the empty yard without props, (H, W, 3)."""
     rays = view.rays(supersample)
     across, rise, ahead = rays[..., 0], rays[..., 1], rays[..., 2]
     picture = _sky(light, yard, rays)

@@ -1,4 +1,4 @@
-"""What a camera makes of a scene: exposure, lens, sensor noise, rain on the way, lettering and compression."""
+"""Simulate a camera: exposure, lens, sensor noise, rain, on-screen text and compression."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class CameraStyle:
 
 
 def make_camera_style(rng: np.random.Generator, weather: str) -> CameraStyle:
-    """A random camera; at night noisier and sometimes in black and white, as with infrared light."""
+    """Return a random camera; at night noisier and sometimes in black and white, as with infrared light."""
     dark = weather in ("night", "dusk")
     exposure = rng.uniform(0.85, 1.2)
     tint = rng.uniform(0.94, 1.06, 3) * exposure
@@ -40,7 +40,7 @@ def make_camera_style(rng: np.random.Generator, weather: str) -> CameraStyle:
 
 
 def render_frame(scene: FloatArray, look: CameraStyle, rain: float, rng: np.random.Generator) -> ByteArray:
-    """(H, W, 3) uint8 BGR of what the camera saw; `scene` is float32 in about 0..1."""
+    """Return the camera's frame, (H, W, 3) uint8 BGR; `scene` is float32 in about 0..1."""
     picture = scene
     if rain > 0:
         picture = _rain(picture, rain, rng)

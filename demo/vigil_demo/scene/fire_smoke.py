@@ -57,7 +57,7 @@ def _clip(view: Viewpoint, left: float, top: float, right: float, bottom: float)
 
 
 def draw_fire(view: Viewpoint, fire: Fire, seconds: float, intensity: float = 1.0) -> Effect | None:
-    """The flames at a moment; `intensity` 0..1 scales their size. None when they are not in the picture."""
+    """Return the flames at a time; `intensity` 0..1 scales their size. None if they are outside the frame."""
     if intensity <= 0.02:
         return None
     foot, depth = view.project(np.array([[fire.x, fire.y, fire.z]], np.float32))
@@ -85,7 +85,7 @@ def draw_fire(view: Viewpoint, fire: Fire, seconds: float, intensity: float = 1.
 
 
 def _heat(fire: Fire, u: FloatArray, v: FloatArray, seconds: float) -> FloatArray:
-    """(h, w) 0..1; u goes from -1 to 1 over the width, v from 0 to 1 over the height."""
+    """Return heat (h, w) in 0..1; u goes from -1 to 1 over the width, v from 0 to 1 over the height."""
     texture = fractal_noise(fire.seed % 61 + 1000)
     drift = fire.speed * seconds
     sway = (sample(texture, np.full_like(u, 0.13), v * 0.35 - 0.55 * drift) - 0.5) * 0.9 * np.clip(v, 0, 1)
@@ -100,7 +100,7 @@ def _heat(fire: Fire, u: FloatArray, v: FloatArray, seconds: float) -> FloatArra
 def draw_smoke(
     view: Viewpoint, smoke: Smoke, seconds: float, light: Light, *, since: float = 0.0, until: float = math.inf
 ) -> Effect | None:
-    """The smoke at a moment of what was emitted between `since` and `until` (seconds)."""
+    """Return the smoke at a time, as emitted between `since` and `until` (seconds)."""
     puffs = _puffs(smoke, seconds, since, until)
     if len(puffs) == 0:
         return None
@@ -137,7 +137,7 @@ def draw_smoke(
 
 
 def _puffs(smoke: Smoke, seconds: float, since: float, until: float) -> FloatArray:
-    """(N, 5): x, y, z, radius in m, density, of the puffs that are in the air."""
+    """Return the puffs in the air, (N, 5): x, y, z, radius in m, density."""
     first = math.ceil(max(since, seconds - smoke.life_seconds) * smoke.puffs_per_second)
     last = math.floor(min(until, seconds) * smoke.puffs_per_second)
     rows = []
@@ -165,13 +165,13 @@ def _puffs(smoke: Smoke, seconds: float, since: float, until: float) -> FloatArr
 
 
 def make_fire(rng: np.random.Generator, x: float, y: float, z: float) -> Fire:
-    """A random fire."""
+    """Return a random fire."""
     width = rng.uniform(0.5, 2.0)
     return Fire(int(rng.integers(1 << 30)), x, y, z, width, width * rng.uniform(0.9, 2.0), rng.uniform(0.7, 1.3))
 
 
 def make_smoke(rng: np.random.Generator, x: float, y: float, z: float) -> Smoke:
-    """A random source of smoke."""
+    """Return a random source of smoke."""
     return Smoke(
         seed=int(rng.integers(1 << 30)), x=x, y=y, z=z, wind_m_s=rng.uniform(-0.7, 0.7),
         rise_m_s=rng.uniform(0.6, 1.4),

@@ -1,4 +1,4 @@
-"""Time of day and weather: how surfaces are lit and what the air does to them."""
+"""Time of day and weather: lighting of surfaces and haze."""
 
 from dataclasses import dataclass
 
@@ -37,14 +37,14 @@ class Light:
     lamps: tuple[Lamp, ...] = ()
 
     def shade(self, albedo: Colour, normal: FloatArray | None, lamp_light: FloatArray) -> FloatArray:
-        """(3,) colour of a surface; without a normal, of something round."""
+        """Return the colour (3,) of a surface; without a normal, of a round object."""
         facing = 0.5 if normal is None else max(0.0, float(normal @ np.array(self.sun_direction, np.float32)))
         upward = 0.85 if normal is None else 0.78 + 0.22 * float(normal[1])
         total = np.array(self.ambient, np.float32) * upward + np.array(self.sun, np.float32) * facing + lamp_light
         return np.array(albedo, np.float32) * total
 
     def lamps_at(self, x: FloatArray, z: FloatArray) -> FloatArray:
-        """(..., 3) what the lamps add at ground points."""
+        """Return the lamps' light (..., 3) at ground points."""
         total = np.zeros((*x.shape, 3), np.float32)
         for lamp in self.lamps:
             distance = (x - lamp.x) ** 2 + (z - lamp.z) ** 2
@@ -53,7 +53,7 @@ class Light:
         return total
 
     def haze(self, depth_m: float) -> float:
-        """Share of fog in what is seen at this depth."""
+        """Return the fraction of fog at this depth."""
         return float(1.0 - np.exp(-self.fog_per_m * depth_m))
 
 
@@ -131,7 +131,7 @@ def _night(rng: np.random.Generator) -> Light:
 
 
 def _grey_day(rng: np.random.Generator, weather: str) -> Light:
-    """Overcast, rain or fog: a sky without a sun."""
+    """Return overcast, rain or fog: a sky without a sun."""
     dark = rng.uniform(0.6, 0.95)
     sky = _tinted(dark, 0.84, 0.82, 0.8)
     fog_per_m = rng.uniform(0.015, 0.045) if weather == "fog" else 0.004
@@ -150,7 +150,7 @@ def _grey_day(rng: np.random.Generator, weather: str) -> Light:
 
 
 def make_light(rng: np.random.Generator, weather: str) -> Light:
-    """A light for one of `WEATHERS`. Raises `ValueError` for any other name."""
+    """Return a light for one of `WEATHERS`. Raises `ValueError` for any other name."""
     if weather not in WEATHERS:
         raise ValueError(f"weather: must be one of {', '.join(WEATHERS)}, is {weather!r}")
     special = {"sunny": _sunny, "dusk": _dusk, "night": _night}.get(weather)

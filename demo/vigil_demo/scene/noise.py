@@ -12,7 +12,7 @@ TEXTURE_SIZE = 256
 
 @lru_cache(maxsize=64)
 def fractal_noise(seed: int, finest: int = 128) -> FloatArray:
-    """(256, 256) float32 in 0..1 that repeats at its edges: octaves of value noise, each half as strong."""
+    """Return tileable noise, (256, 256) float32 in 0..1: octaves of value noise, each half as strong."""
     rng = np.random.default_rng(seed)
     total = np.zeros((TEXTURE_SIZE, TEXTURE_SIZE), np.float32)
     weight = 1.0
@@ -34,7 +34,7 @@ def fractal_noise(seed: int, finest: int = 128) -> FloatArray:
 
 
 def sample(texture: FloatArray, u: FloatArray, v: FloatArray) -> FloatArray:
-    """The texture at (u, v), measured in texture widths, wrapping around; bilinear."""
+    """Sample the texture at (u, v), in texture widths, wrapping around; bilinear."""
     # OpenCV wraps by itself, but its fixed-point coordinates end at 32767.
     column = np.clip(u * np.float32(TEXTURE_SIZE), -32_000, 32_000).astype(np.float32, copy=False)
     row = np.clip(v * np.float32(TEXTURE_SIZE), -32_000, 32_000).astype(np.float32, copy=False)

@@ -24,7 +24,7 @@ _HI_VIS: tuple[Colour, ...] = ((0.1, 0.85, 0.85), (0.08, 0.45, 0.95))
 
 @dataclass(frozen=True)
 class Appearance:
-    """What a person looks like, whatever they do."""
+    """A person's appearance, independent of the pose."""
 
     height_m: float
     girth: float
@@ -47,7 +47,7 @@ def _pick(rng: np.random.Generator, colours: tuple[Colour, ...]) -> Colour:
 
 
 def make_appearance(rng: np.random.Generator) -> Appearance:
-    """Random clothes and build."""
+    """Return random clothes and build."""
     hi_vis = bool(rng.random() < 0.12)
     return Appearance(
         height_m=float(np.clip(rng.normal(1.73, 0.1), 1.4, 1.98)),
@@ -92,7 +92,7 @@ def _pose(gait: str, phase: float) -> _Pose:
 
 
 class _Figure:
-    """Puts a body together; coordinates are forward, up, left in m."""
+    """Assembles a body; coordinates are forward, up, left in m."""
 
     def __init__(self, look: Appearance, place: Placement, pose: _Pose, back_m: float) -> None:
         self.look, self.place, self.pose, self.back_m = look, place, pose, back_m
@@ -153,7 +153,7 @@ class _Figure:
         self._hull([(x, y + 0.03 * tall, 0.0)], [0.035], look.skin)
 
     def head(self) -> None:
-        """Hair or hood, and a face."""
+        """Hair or hood, and the face."""
         look, tall = self.look, self.look.height_m
         x = self.shoulder_x + 0.015 * tall + 0.1 * tall * math.sin(self.pose.lean)
         y = self.shoulder_y + 0.115 * tall
@@ -169,7 +169,7 @@ def _both_sides(x: float, y: float, z: float) -> list[_Point]:
 def person(
     look: Appearance, x: float, z: float, heading_rad: float, *, gait: str = "walk", phase: float = 0.0
 ) -> Solid:
-    """A person with the feet at (x, z), facing `heading_rad`; `phase` in radians goes through two steps in 2π."""
+    """Return a person with the feet at (x, z), facing `heading_rad`; a `phase` of 2π radians is two steps."""
     back_m = -0.1 * look.height_m if gait == "crouch" else 0.0
     figure = _Figure(look, Placement(x, z, heading_rad), _pose(gait, phase), back_m)
     for number, side in enumerate((1.0, -1.0)):
@@ -181,5 +181,5 @@ def person(
 
 
 def stride_phase(distance_m: float, height_m: float, *, running: bool = False) -> float:
-    """Phase after walking `distance_m`: two steps of about 0.42 body heights each (0.65 running) are 2π."""
+    """Return the phase after `distance_m`: two steps of about 0.42 body heights each (0.65 running) are 2π."""
     return 2 * math.pi * distance_m / (2 * (0.65 if running else 0.42) * height_m)

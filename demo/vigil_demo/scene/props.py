@@ -1,4 +1,4 @@
-"""What stands about in a yard and is none of the model's classes: crates, barrels, cones, bushes, lamp posts."""
+"""Objects in the yard that are not of the model's classes: crates, barrels, cones, bushes, lamp posts."""
 
 import math
 from collections.abc import Callable
@@ -102,7 +102,7 @@ def barrel(rng: np.random.Generator, x: float, z: float) -> Solid:
 
 
 def cone(rng: np.random.Generator, x: float, z: float) -> Solid:
-    """A traffic cone: as orange as fire, and no fire."""
+    """A traffic cone: as orange as fire, but not fire."""
     orange = (0.08, 0.35 * rng.uniform(0.8, 1.1), 0.9)
     points = [(0.0, 0.06, 0.0), (0.0, 0.68, 0.0)]
     place = Placement(x, z, 0.0)

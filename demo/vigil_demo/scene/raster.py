@@ -1,4 +1,4 @@
-"""Turns primitives into anti-aliased patches, and shadows into masks."""
+"""Rasterise primitives as anti-aliased patches, and shadows as masks."""
 
 from collections.abc import Iterable
 
@@ -79,7 +79,7 @@ def _fixed_point(outline: FloatArray, left: int, top: int, scale: int) -> npt.ND
 
 
 def draw_solid(view: Viewpoint, solid: Solid, light: Light) -> Patch | None:
-    """The solid's pixels; None when it is outside of the picture."""
+    """Return the solid's pixels; None if it is outside the frame."""
     where = np.array([solid.x], np.float32), np.array([solid.z], np.float32)
     shapes = _shapes(view, solid.primitives, light, light.lamps_at(*where)[0])
     if not shapes:
@@ -103,7 +103,7 @@ def draw_solid(view: Viewpoint, solid: Solid, light: Light) -> Patch | None:
 
 
 def draw_shadow(view: Viewpoint, solid: Solid, light: Light) -> tuple[int, int, FloatArray] | None:
-    """Column, row and mask (h, w) in 0..1 of the shadow that the solid casts on the ground."""
+    """Return column, row and mask (h, w) in 0..1 of the solid's shadow on the ground."""
     x, y, z = light.sun_direction
     slope = np.array([x, z], np.float32) / max(y, 0.25)
     outlines: list[FloatArray] = []

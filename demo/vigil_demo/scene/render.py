@@ -1,4 +1,4 @@
-"""Lays everything over the background from far to near and notes what can be seen of each object."""
+"""Compose objects over the background from far to near, and record the visible part of each."""
 
 import cv2
 import numpy as np
@@ -33,7 +33,7 @@ class Stage:
         self._props = [(patch, z) for patch, z in patches if patch is not None]
 
     def render(self, contents: Contents) -> tuple[FloatArray, tuple[Truth, ...]]:
-        """(H, W, 3) float32 BGR picture and its truths."""
+        """Return the image, (H, W, 3) float32 BGR, and its truths."""
         canvas = self._empty.copy()
         for solid in contents.solids:
             _darken(canvas, self.view, solid, self.light)
@@ -91,7 +91,7 @@ def _add_glow(canvas: FloatArray, glow: Glow) -> None:
 
 
 def _bloom(canvas: FloatArray, effects: list[Effect]) -> None:
-    """Bright flames spill over into their surroundings, as they do in a lens."""
+    """Spread the light of bright flames to their surroundings, as a lens does."""
     for effect in effects:
         if effect.glow is None:
             continue
@@ -100,7 +100,7 @@ def _bloom(canvas: FloatArray, effects: list[Effect]) -> None:
 
 
 def _truths(layers: list[tuple[Patch, str | None, float]], view: Viewpoint) -> tuple[Truth, ...]:
-    """Truths of the labelled layers, which come from far to near."""
+    """Return the truths of the labelled layers, which are ordered from far to near."""
     truths = []
     for number, (patch, label, threshold) in enumerate(layers):
         if label is None:
@@ -123,7 +123,7 @@ def _truths(layers: list[tuple[Patch, str | None, float]], view: Viewpoint) -> t
 
 
 def _not_hidden(patch: Patch, nearer: list[tuple[Patch, str | None, float]]) -> FloatArray:
-    """The patch's alpha, less what the nearer patches cover."""
+    """Return the patch's alpha minus the part that nearer patches cover."""
     left = patch.alpha.copy()
     height, width = left.shape
     for other, _, _ in nearer:

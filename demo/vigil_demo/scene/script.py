@@ -1,4 +1,4 @@
-"""Who is where and when: timed way-points, and the course that is walked or driven between them."""
+"""Timed waypoints, and the course that a person or vehicle takes between them."""
 
 import bisect
 import math
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Waypoint:
-    """To be at (x, z) m at `seconds`."""
+    """The position (x, z) in m at `seconds`."""
 
     seconds: float
     x: float
@@ -16,7 +16,7 @@ class Waypoint:
 
 @dataclass(frozen=True)
 class Whereabouts:
-    """Position, heading and way gone at one moment."""
+    """Position, heading and travelled distance at a time."""
 
     x: float
     z: float
@@ -26,9 +26,9 @@ class Whereabouts:
 
 
 class Course:
-    """A way through way-points. Nobody is there before the first or after the last one.
+    """A path through waypoints; it is empty before the first and after the last one.
 
-    Walkers go straight from point to point; with `smooth` the course is a Catmull-Rom spline, as wheels go.
+    People walk straight from point to point; with `smooth`, the course is a Catmull-Rom spline, for vehicles.
     """
 
     def __init__(self, waypoints: tuple[Waypoint, ...], *, smooth: bool = False) -> None:
@@ -50,7 +50,7 @@ class Course:
         return self._times[-1]
 
     def at(self, seconds: float) -> Whereabouts | None:
-        """Where one is; None before the start and after the end."""
+        """Return the position; None before the start and after the end."""
         if not self.begin_seconds <= seconds <= self.end_seconds:
             return None
         x, z = self._position(seconds)
@@ -78,7 +78,7 @@ class Course:
         return min(max(bisect.bisect_right(self._times, seconds) - 1, 0), len(self._points) - 2)
 
     def _heading(self, seconds: float) -> float:
-        """The direction of the movement; of the last one before, while standing."""
+        """Return the direction of movement; while standing, the last one."""
         moment = seconds
         while moment > self.begin_seconds:
             earlier = max(self.begin_seconds, moment - 0.1)
@@ -100,7 +100,7 @@ class Course:
 
 
 def _slope(before: Waypoint, here: Waypoint, after: Waypoint) -> tuple[float, float]:
-    """Speed at a way-point in m/s; zero where one stands still on either side."""
+    """Return the speed at a waypoint in m/s; zero next to a pause."""
     still = (before.x, before.z) == (here.x, here.z) or (here.x, here.z) == (after.x, after.z)
     if still and before is not here and here is not after:
         return 0.0, 0.0

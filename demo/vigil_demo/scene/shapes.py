@@ -11,9 +11,9 @@ Outline = Sequence[tuple[float, float]]
 
 
 class Placement:
-    """Turns local coordinates (forward, up, left; m) into the world's: a position and a heading.
+    """Converts local coordinates (forward, up, left; m) to world coordinates by position and heading.
 
-    Heading 0 looks along +x (to the right in the picture), π/2 away from the camera.
+    Heading 0 points along +x (to the right in the image), π/2 away from the camera.
     """
 
     def __init__(self, x: float, z: float, heading_rad: float, y: float = 0.0) -> None:
@@ -54,10 +54,10 @@ def extrusion(
     side: Colour,
     layer: int = 0,
 ) -> list[Face]:
-    """A convex outline (forward, up), clockwise seen from the right-hand side, drawn out to both sides.
+    """Extrude a convex outline (forward, up), clockwise seen from the right, to both sides.
 
     `colours` are those of the strips between one outline point and the next (the last strip closes the outline);
-    the half width goes linearly from the outline's lowest to its highest point, so that cabins lean inwards.
+    the half width changes linearly from the outline's lowest to its highest point, so that cabins taper.
     """
     low, high = min(y for _, y in outline), max(y for _, y in outline)
 
@@ -79,6 +79,6 @@ def extrusion(
 def block(
     place: Placement, length_m: float, height_m: float, width_m: float, colour: Colour, layer: int = 0, y: float = 0.0
 ) -> list[Face]:
-    """A box standing `y` m above the ground, centred on the placement."""
+    """Return a box `y` m above the ground, centred on the placement."""
     outline = [(-length_m / 2, y), (-length_m / 2, y + height_m), (length_m / 2, y + height_m), (length_m / 2, y)]
     return extrusion(place, outline, width_m / 2, width_m / 2, [colour], colour, layer)

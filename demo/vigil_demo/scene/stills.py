@@ -1,4 +1,4 @@
-"""Single pictures of ever other yards, people, vehicles, fires and weathers: the training set."""
+"""Single images with varying yards, people, vehicles, fires and weather: the training set."""
 
 import math
 from collections.abc import Iterator
@@ -19,14 +19,14 @@ _WEATHER_SHARES = (0.3, 0.25, 0.1, 0.15, 0.12, 0.08)
 
 
 def make_viewpoint(rng: np.random.Generator) -> Viewpoint:
-    """A camera 3.2 to 6.5 m up, looking down at 9° to 26°."""
+    """Return a camera 3.2 to 6.5 m above the ground, tilted down by 9° to 26°."""
     return Viewpoint(
         *_SIZE, float(rng.uniform(430, 680)), float(rng.uniform(3.2, 6.5)), float(np.radians(rng.uniform(9, 26)))
     )
 
 
 def _ground_point(rng: np.random.Generator, view: Viewpoint, farthest_m: float) -> tuple[float, float]:
-    """A point on the ground that is in the picture and no farther than `farthest_m`."""
+    """Return a point on the ground within the frame, at most `farthest_m` away."""
     for _ in range(200):
         point = view.ground_point(rng.uniform(0, view.width), rng.uniform(view.height * 0.2, view.height * 1.12))
         if point is not None and point[1] < farthest_m:
@@ -124,9 +124,9 @@ def _add_fires(
 
 
 def stills(seed: int, number: int) -> Iterator[Picture]:
-    """`number` pictures of one yard in one light from one camera, 640 × 360 pixels, with ever other contents.
+    """Yield `number` images of one yard, light and camera, 640 × 360 pixels, with varying contents.
 
-    Yard, light, viewpoint and contents belong to this seed alone.
+    Yard, light, viewpoint and contents are unique to the seed.
     """
     rng = np.random.default_rng([seed, 2])
     view = make_viewpoint(rng)

@@ -1,7 +1,7 @@
 """The demo camera's story: what happens in the demo yard during one round of the loop.
 
-People cross, a van drives through, a car parks and leaves, somebody runs, rubbish burns in a barrel. The round begins
-and ends with the same empty yard, so that nothing jumps where the loop closes.
+People cross, a van drives through, a car parks and leaves, a person runs, rubbish burns in a barrel. The round starts
+and ends with the same empty yard, so that the loop has no visible cut.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from vigil_demo.scene.viewpoint import Viewpoint
 
 DURATION_SECONDS = 72.0
 STORY_SEED = 7_000_000
-"""Outside of every split of the training's data set."""
+"""Not part of any split of the training data."""
 
 _VIEW = Viewpoint(640, 360, 540.0, 4.6, float(np.radians(16.5)))
 _LIGHT = Light(
@@ -71,7 +71,7 @@ _WALKERS: tuple[tuple[int, str, Course], ...] = (
         ),
     ),
 )
-"""Number of the look, gait, course."""
+"""Index of the appearance, gait, course."""
 
 _DRIVERS: tuple[tuple[str, tuple[float, float, float], Course], ...] = (
     ("van", (0.86, 0.86, 0.85), Course((Waypoint(4.5, -13.0, 14.4), Waypoint(11.5, 13.5, 14.0)), smooth=True)),
@@ -129,7 +129,7 @@ def _props() -> tuple[Solid, ...]:
 
 
 class Story:
-    """Renders the story; the same moment always gives the same picture."""
+    """Renders the story; the same time always gives the same frame."""
 
     def __init__(self) -> None:
         self._stage = Stage(_VIEW, _yard(), _LIGHT, _props(), background_supersample=2)
@@ -153,7 +153,7 @@ class Story:
         return _VIEW.width, _VIEW.height
 
     def frame(self, seconds: float) -> Picture:
-        """The picture at a moment of the round, 0 ≤ seconds < `DURATION_SECONDS`."""
+        """Return the frame at a time of the round, 0 ≤ seconds < `DURATION_SECONDS`."""
         if not 0 <= seconds < DURATION_SECONDS:
             raise ValueError(f"seconds: must be from 0 up to and without {DURATION_SECONDS}, is {seconds}")
         scene, truths = self._stage.render(self._contents(seconds))
@@ -161,7 +161,7 @@ class Story:
         return Picture(render_frame(scene, _LOOK, 0.0, grain), truths)
 
     def frames(self, frames_per_second: int) -> Iterator[Picture]:
-        """One whole round."""
+        """Yield the frames of one round."""
         for number in range(round(DURATION_SECONDS * frames_per_second)):
             yield self.frame(number / frames_per_second)
 

@@ -1,4 +1,4 @@
-"""What the renderer's parts hand to each other."""
+"""Types that the renderer's modules exchange."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -18,18 +18,18 @@ LABELS: Final = ("person", "vehicle", "fire", "smoke")
 
 @dataclass(frozen=True)
 class Truth:
-    """One object that is really in the picture."""
+    """One object that is actually in the frame."""
 
     label: str
     box: tuple[float, float, float, float]
-    """x1, y1, x2, y2 as fractions of width and height: what can be seen of the object."""
+    """x1, y1, x2, y2 as fractions of width and height: the visible part of the object."""
     visible: float
-    """Share of the object's pixels that nothing hides, 0..1."""
+    """Visible fraction of the object's pixels, 0..1."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One frame and what is in it."""
+    """One rendered frame and its ground truth."""
 
     image: ByteArray
     """(H, W, 3) uint8 BGR."""
@@ -57,7 +57,7 @@ class Face:
     points: FloatArray
     """(N, 3) m."""
     normal: FloatArray | None
-    """(3,) pointing outwards; None when both sides are to be seen."""
+    """(3,) pointing outwards; None if both sides are visible."""
     colour: Colour
     layer: int = 0
     emissive: bool = False
@@ -68,19 +68,19 @@ Primitive = Hull | Face
 
 @dataclass(frozen=True)
 class Solid:
-    """Something that stands on the ground and casts a shadow."""
+    """An object that stands on the ground and casts a shadow."""
 
     primitives: tuple[Primitive, ...]
     x: float
     z: float
     label: str | None = None
-    """None for what is no object to detect."""
+    """None for objects that are not to be detected."""
     supersample: int = 3
 
 
 @dataclass(frozen=True)
 class Patch:
-    """Pixels to lay over a picture at column `x`, row `y`."""
+    """Pixels to draw over an image at column `x`, row `y`."""
 
     x: int
     y: int
@@ -92,7 +92,7 @@ class Patch:
 
 @dataclass(frozen=True)
 class Glow:
-    """Light that something adds to its surroundings: centre and radius in pixels."""
+    """Light that an object adds to its surroundings: centre and radius in pixels."""
 
     x: float
     y: float
@@ -102,7 +102,7 @@ class Glow:
 
 @dataclass(frozen=True)
 class Effect:
-    """Fire or smoke: no surface, so that its truth is where its alpha passes `threshold`."""
+    """Fire or smoke: it has no surface, so its truth is the area where alpha exceeds `threshold`."""
 
     label: str
     patch: Patch
@@ -113,7 +113,7 @@ class Effect:
 
 @dataclass
 class Contents:
-    """What is in front of the background at one moment."""
+    """The objects in front of the background at a time."""
 
     solids: list[Solid] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)

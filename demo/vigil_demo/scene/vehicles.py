@@ -1,4 +1,4 @@
-"""Cars, vans, pickups and lorries, built of extruded outlines."""
+"""Cars, vans, pickups and lorries, made of extruded outlines."""
 
 import math
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ _DARK: Colour = (0.12, 0.12, 0.12)
 
 @dataclass(frozen=True)
 class _Body:
-    """Outlines are (forward, up) in m; the cabin is None where the body includes it."""
+    """Outlines are (forward, up) in m; the cabin is None if the body includes it."""
 
     length_m: float
     width_m: float
     wheel_radius_m: float
     body: Outline
     body_glass: tuple[int, ...]
-    """Numbers of the body's strips that are glass."""
+    """Indices of the body's strips that are glass."""
     cabin: Outline | None
     side_windows: tuple[tuple[float, float, float, float], ...]
     """Rectangles (x1, y1, x2, y2) on the body's sides."""
@@ -84,7 +84,7 @@ class Appearance:
 
 
 def make_appearance(rng: np.random.Generator, kind: str | None = None) -> Appearance:
-    """A random vehicle."""
+    """Return a random vehicle."""
     base = _PAINT[int(rng.integers(len(_PAINT)))]
     shade = rng.uniform(0.85, 1.08)
     cargo = _PAINT[int(rng.choice([0, 0, 1, 4, 8]))]
@@ -100,7 +100,7 @@ def make_appearance(rng: np.random.Generator, kind: str | None = None) -> Appear
 def vehicle(
     look: Appearance, x: float, z: float, heading_rad: float, *, rolled_m: float = 0.0, lights: bool = False
 ) -> Solid:
-    """A vehicle with its centre over (x, z). `rolled_m` is the way it has gone, which turns its wheels."""
+    """Return a vehicle with its centre over (x, z). `rolled_m` is the travelled distance, which turns its wheels."""
     place = Placement(x, z, heading_rad)
     body = _BODIES[look.kind]
     half = body.width_m * look.scale / 2

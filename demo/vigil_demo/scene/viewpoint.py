@@ -12,7 +12,7 @@ _NEAREST_M = 0.5
 
 @dataclass(frozen=True)
 class Viewpoint:
-    """Where the camera hangs and how it looks. The camera stands at x = 0, z = 0."""
+    """Position and orientation of the camera, which is at x = 0, z = 0."""
 
     width: int
     height: int
@@ -32,7 +32,7 @@ class Viewpoint:
         return np.array([0, self.mount_height_m, 0], np.float32)
 
     def project(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Pixels (N, 2) and depths along the optical axis (N,) m of world points (N, 3)."""
+        """Return pixels (N, 2) and depths along the optical axis (N,) in m of world points (N, 3)."""
         forward, down = self._axes
         offset = points - self.position
         depth = np.maximum(offset @ forward, _NEAREST_M)
@@ -41,11 +41,11 @@ class Viewpoint:
         return np.stack([column, row], axis=1).astype(np.float32), depth.astype(np.float32)
 
     def depth_of(self, x: float, y: float, z: float) -> float:
-        """Depth in m of one point."""
+        """Return the depth of one point in m."""
         return float(self.project(np.array([[x, y, z]], np.float32))[1][0])
 
     def rays(self, supersample: int) -> FloatArray:
-        """Directions (H·s, W·s, 3) through the pixels' centres, not normalised."""
+        """Return directions (H·s, W·s, 3) through the pixels' centres, not normalised."""
         forward, down = self._axes
         columns = (np.arange(self.width * supersample, dtype=np.float32) + 0.5) / supersample - self.width / 2
         rows = (np.arange(self.height * supersample, dtype=np.float32) + 0.5) / supersample - self.height / 2
@@ -56,7 +56,7 @@ class Viewpoint:
         return rays
 
     def ground_point(self, column: float, row: float) -> tuple[float, float] | None:
-        """x and z in m of the ground seen at a pixel; None at or above the horizon."""
+        """Return x and z in m of the ground at a pixel; None at or above the horizon."""
         forward, down = self._axes
         across, along = (column - self.width / 2) / self.focal_px, (row - self.height / 2) / self.focal_px
         falling = float(forward[1] + down[1] * along)

@@ -1,8 +1,8 @@
-"""Moves each class's scores so that 0.5 is where precision and recall balance best.
+"""Shift each class's scores so that precision and recall are best balanced at 0.5.
 
-A detector that was trained shortly ranks its boxes well but trusts them too little. Adding one number per class to
-the scores before the sigmoid (the bias of the head's last layer) changes no ranking and no AP50, only what 0.5 means.
-The numbers are chosen on the validation split, never on the test split.
+A briefly trained detector ranks its boxes well but with too low confidence. Adding one number per class to the scores
+before the sigmoid (the bias of the head's last layer) changes neither ranking nor AP50, only the meaning of 0.5. The
+numbers are chosen on the validation split, never on the test split.
 """
 
 import math
@@ -18,7 +18,7 @@ _CANDIDATES = np.linspace(0.12, 0.7, 59)
 
 
 def best_confidence(pictures: Sequence[tuple[Sequence[Truth], Sequence[Detection]]], label: str) -> float:
-    """The confidence with the highest F1 for clear objects; of equally good ones the middle one."""
+    """Return the confidence with the highest F1 for clear objects; the middle one of several equal ones."""
     scores = []
     for confidence in _CANDIDATES:
         row = figures(pictures, label, float(confidence), clear_only=True)
@@ -29,12 +29,12 @@ def best_confidence(pictures: Sequence[tuple[Sequence[Truth], Sequence[Detection
 
 
 def logit(share: float) -> float:
-    """The inverse of the sigmoid."""
+    """Return the inverse of the sigmoid."""
     return math.log(share / (1 - share))
 
 
 def calibrate(weights: Path, target: Path, confidences: Sequence[float]) -> Path:
-    """Writes weights to `target` whose score 0.5 means what `confidences[class]` meant before."""
+    """Write weights to `target` whose score 0.5 means what `confidences[class]` meant before."""
     import torch
     from ultralytics import YOLO
 
@@ -48,7 +48,7 @@ def calibrate(weights: Path, target: Path, confidences: Sequence[float]) -> Path
 
 
 def measure_confidences(model_path: Path, pictures: Iterable[Picture]) -> list[float]:
-    """`best_confidence` of each class for an exported model, on validation pictures."""
+    """Return `best_confidence` of each class for an exported model, on validation images."""
     from cctv.detectors.loader import load_model
     from vigil_demo.training.evaluate import detect
 

@@ -1,4 +1,4 @@
-"""Writes the model card, and the same figures as JSON for the test that checks them."""
+"""Write the model card, and the same figures as JSON for the test that checks them."""
 
 import hashlib
 import json
@@ -17,28 +17,28 @@ FIGURES_NAME = "evaluation.json"
 
 @dataclass(frozen=True)
 class Making:
-    """How the model was made."""
+    """How the model was trained."""
 
     command: str
     architecture: str
     input_size_px: int
     precision: str
     trained: str
-    """How long, on what."""
+    """Duration and data of the training."""
     test_seeds: str
     confidences: tuple[float, ...]
-    """What was made 0.5 of each class by calibration."""
+    """The confidence that calibration mapped to 0.5, for each class."""
     versions: str
 
 
 def sha256(path: Path) -> str:
-    """Hexadecimal digest of a file."""
+    """Return the hexadecimal SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_card(folder: Path, making: Making, held_out: Evaluation, story: Evaluation) -> None:
-    """Writes `MODEL_CARD.md` and `evaluation.json` beside the model in `folder`."""
+    """Write `MODEL_CARD.md` and `evaluation.json` beside the model in `folder`."""
     files = {file.name: sha256(file) for file in sorted((*folder.glob("*.xml"), *folder.glob("*.bin")))}
     content: dict[str, Any] = {"held_out": held_out.as_dict(), "story": story.as_dict(), "sha256": files}
     (folder / FIGURES_NAME).write_text(json.dumps(content, indent=2) + "\n")

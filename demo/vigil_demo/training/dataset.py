@@ -1,4 +1,4 @@
-"""Renders the training and validation pictures into a folder, in the layout that Ultralytics reads."""
+"""Render the training and validation images into a folder, in Ultralytics' layout."""
 
 import multiprocessing
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from vigil_demo.scene.types import LABELS, Picture, Truth
 
 PICTURES_PER_YARD = 4
 FIRST_SEED = {"train": 0, "val": 1_000_000, "test": 2_000_000}
-"""Every split has yards, lights and cameras of its own."""
+"""Each split has its own yards, lights and cameras."""
 _H264_SHARE = 0.4
 
 
@@ -27,7 +27,7 @@ class _Job:
 
 
 def label_lines(truths: tuple[Truth, ...]) -> str:
-    """Lines `class x_centre y_centre width height`, in fractions of the picture."""
+    """Return lines `class x_centre y_centre width height`, in fractions of the image."""
     lines = []
     for truth in truths:
         x1, y1, x2, y2 = truth.box
@@ -37,7 +37,7 @@ def label_lines(truths: tuple[Truth, ...]) -> str:
 
 
 def rendered_frames(seed: int, number: int) -> list[Picture]:
-    """The pictures of one seed; a share of them as H.264 leaves them."""
+    """Return the images of one seed, some of them after H.264 compression."""
     rng = np.random.default_rng([seed, 3])
     result = []
     for picture in stills(seed, number):
@@ -50,7 +50,7 @@ def rendered_frames(seed: int, number: int) -> list[Picture]:
 def _render(job: _Job) -> int:
     cv2.setNumThreads(1)
     if (job.folder / "labels" / job.split / f"{job.seed:07d}-{job.pictures - 1}.txt").exists():
-        return job.pictures  # rendered by a run that was broken off: the seed alone decides what is in it
+        return job.pictures  # rendered by an interrupted run: its content depends only on the seed
     for number, picture in enumerate(rendered_frames(job.seed, job.pictures)):
         name = f"{job.seed:07d}-{number}"
         target = job.folder / "images" / job.split / f"{name}.jpg"
@@ -62,7 +62,7 @@ def _render(job: _Job) -> int:
 
 
 def render_dataset(folder: Path, yards: dict[str, int], workers: int) -> Path:
-    """Renders `yards[split]` yards of each split; returns the `data.yaml`. A finished data set is used again."""
+    """Render `yards[split]` yards of each split; return the `data.yaml`. A finished data set is reused."""
     description = folder / "data.yaml"
     recipe = {"yards": yards, "pictures_per_yard": PICTURES_PER_YARD, "first_seed": FIRST_SEED}
     if description.exists() and yaml.safe_load(description.read_text()).get("recipe") == recipe:
@@ -93,7 +93,7 @@ def render_dataset(folder: Path, yards: dict[str, int], workers: int) -> Path:
 
 
 def part_of(data: Path, training_yards: int) -> Path:
-    """A `data.yaml` with the first yards of the training split only, and the whole validation split."""
+    """Return a `data.yaml` with only the first yards of the training split, and the whole validation split."""
     content = yaml.safe_load(data.read_text())
     first = FIRST_SEED["train"]
     names = [

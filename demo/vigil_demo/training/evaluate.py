@@ -1,4 +1,4 @@
-"""Runs an exported model on held-out pictures, with the very runtime that the detector uses."""
+"""Run an exported model on held-out images, with the detector's own runtime."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -18,29 +18,29 @@ from vigil_demo.training.metrics import Detection, Figures, figures
 from vigil_demo.yard_clip import read_truths
 
 CONFIDENCE = 0.5
-"""At which precision and recall are given: a camera's default."""
+"""Confidence at which precision and recall are given: a camera's default."""
 
 Judged = list[tuple[Sequence[Truth], Sequence[Detection]]]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures per class over a set of pictures."""
+    """Figures per class over a set of images."""
 
     pictures: int
     confidence: float
     classes: dict[str, Figures]
     """Over all objects."""
     clear: dict[str, Figures]
-    """Over the clear ones (`metrics.is_clear`)."""
+    """Over the clear objects (`metrics.is_clear`)."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values for JSON."""
         return asdict(self)
 
 
 def detect(model: Model, image: ByteArray) -> list[Detection]:
-    """What the model finds in (H, W, 3) uint8 BGR."""
+    """Return the model's detections in (H, W, 3) uint8 BGR."""
     found = model.detect(Frame.from_bgr(image, datetime.now(UTC), 0.0, 0))
     detections = []
     for box, confidence, number in zip(found.boxes, found.confidences, found.class_ids, strict=True):
@@ -50,13 +50,13 @@ def detect(model: Model, image: ByteArray) -> list[Detection]:
 
 
 def held_out_frames(yards: int, first_seed: int = FIRST_SEED["test"]) -> Iterable[Picture]:
-    """Pictures of yards, lights and cameras that no training has seen."""
+    """Yield images of yards, lights and cameras that are not in the training data."""
     for seed in range(first_seed, first_seed + yards):
         yield from rendered_frames(seed, PICTURES_PER_YARD)
 
 
 def story_frames(clip: Path, every: int = 1) -> Iterable[Picture]:
-    """The demo clip's pictures as a viewer decodes them, with their truths; each `every`th."""
+    """Yield every `every`th frame of the demo clip, decoded, with its truths."""
     truths = read_truths(clip)
     with av.open(str(clip)) as container:
         for number, frame in enumerate(container.decode(video=0)):
@@ -65,7 +65,7 @@ def story_frames(clip: Path, every: int = 1) -> Iterable[Picture]:
 
 
 def evaluate(model_path: Path, pictures: Iterable[Picture], confidence: float = CONFIDENCE) -> Evaluation:
-    """The figures of the model in `model_path`. Raises `cctv.detectors.errors.ModelInvalidError`."""
+    """Return the figures of the model in `model_path`. Raises `cctv.detectors.errors.ModelInvalidError`."""
     model = load_model(model_path)
     try:
         judged: Judged = [(picture.truths, detect(model, picture.image)) for picture in pictures]

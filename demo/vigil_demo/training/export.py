@@ -1,4 +1,4 @@
-"""Exports trained weights to OpenVINO: a folder without pickles that needs no torch to run."""
+"""Export trained weights to OpenVINO: a folder without pickles that runs without torch."""
 
 import shutil
 from pathlib import Path
@@ -10,7 +10,7 @@ _DESCRIPTION = "Vigil demo model: YOLOv8 for the rendered demo yard, and for not
 
 
 def export(weights: Path, target: Path, *, int8: bool, data: Path, input_size_px: int) -> Path:
-    """Writes `target` (`.xml`, `.bin`, `metadata.yaml`) anew and returns it. INT8 is calibrated on the data set."""
+    """Replace `target` (`.xml`, `.bin`, `metadata.yaml`) and return it. INT8 is calibrated on the data set."""
     from ultralytics import YOLO
 
     options = {"int8": True, "data": str(data), "fraction": 1.0} if int8 else {"half": True}
@@ -22,7 +22,7 @@ def export(weights: Path, target: Path, *, int8: bool, data: Path, input_size_px
         if file.suffix in {".xml", ".bin"}:
             shutil.copyfile(file, target / f"{NETWORK_NAME}{file.suffix}")
     metadata = yaml.safe_load((made / "metadata.yaml").read_text())
-    # Ultralytics writes the training's folders into these two.
+    # Ultralytics writes the folders of the training into these two.
     metadata["description"] = _DESCRIPTION
     metadata["args"] = {
         key: value for key, value in (metadata.get("args") or {}).items() if key in {"half", "int8", "batch", "nms"}

@@ -1,4 +1,4 @@
-"""Fits a small YOLOv8 to the rendered pictures with Ultralytics, from random weights."""
+"""Train a small YOLOv8 on the rendered images with Ultralytics, from random weights."""
 
 import shutil
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 import yaml
 
 INPUT_SIZE_PX = 320
-"""A 16:9 picture then fills 320 × 180 of the network's input: 320 × 192 in whole strides of 32."""
+"""A 16:9 frame then fills 320 × 180 of the network's input: 320 × 192 in whole strides of 32."""
 WIDTH_MULTIPLE = 0.125
 DEPTH_MULTIPLE = 0.33
-"""YOLOv8n is 0.25 wide and 0.33 deep; half its width is enough for four classes of one kind of scene."""
+"""YOLOv8n is 0.25 wide and 0.33 deep; half its width is enough for four classes in one type of scene."""
 
 
 def _architecture(folder: Path) -> Path:
-    """YOLOv8's own description with our scale and number of classes."""
+    """Return YOLOv8's architecture with our scale and number of classes."""
     from ultralytics.utils import ROOT
 
     content = yaml.safe_load((ROOT / "cfg" / "models" / "v8" / "yolov8.yaml").read_text())
@@ -34,10 +34,10 @@ def fit(
     start_from: Path | None = None,
     batch: int = 16,
 ) -> Path:
-    """Trains for `minutes` of wall-clock time (or `epochs` when that is 0); returns the weights (`.pt`).
+    """Train for `minutes` of wall-clock time (for `epochs` if that is 0); return the weights (`.pt`).
 
-    Begins with random weights and returns the last ones, or goes on from `start_from` with a smaller learning rate
-    and returns those that did best on the validation split.
+    Starts with random weights and returns the last ones, or continues from `start_from` with a smaller learning rate
+    and returns the best ones on the validation split.
     """
     from ultralytics import YOLO
 

@@ -1,4 +1,4 @@
-"""Precision, recall and average precision of boxes, per class, as PASCAL VOC (2010) and COCO define them."""
+"""Precision, recall and average precision of boxes, per class, as defined by PASCAL VOC (2010) and COCO."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,40 +11,39 @@ Box = tuple[float, float, float, float]
 MATCH_IOU = 0.5
 CLEAR_VISIBLE = 0.5
 CLEAR_HEIGHT = 24 / 360
-"""An object is clear when at least half of it can be seen and it is 24 pixels high in a picture of 360.
+"""An object is clear if at least half of it is visible and it is 24 pixels high in a 360-pixel image.
 
-As in KITTI's levels, objects below that are left out of the clear figures: to find them is no mistake and to miss
-them neither.
+As in KITTI's levels, other objects are ignored in the clear figures, whether detected or missed.
 """
 
 
 @dataclass(frozen=True)
 class Detection:
-    """What a model says is in a picture."""
+    """One detection of a model."""
 
     label: str
     box: Box
-    """x1, y1, x2, y2 as fractions of the picture."""
+    """x1, y1, x2, y2 as fractions of the image."""
     confidence: float
 
 
 @dataclass(frozen=True)
 class Figures:
-    """How well one class is found."""
+    """The detection quality of one class."""
 
     objects: int
     detections: int
-    """At the asked confidence."""
+    """At the given confidence."""
     precision: float
-    """Share of the detections that are right, at the asked confidence; 1.0 when there are none."""
+    """Fraction of the detections that are correct, at the given confidence; 1.0 if there are none."""
     recall: float
-    """Share of the objects that are found, at the asked confidence; 1.0 when there are none."""
+    """Fraction of the objects that are detected, at the given confidence; 1.0 if there are none."""
     average_precision: float
     """Area under the curve of precision over recall, all confidences, IoU 0.5 (AP50)."""
 
 
 def iou(a: Box, b: Box) -> float:
-    """Intersection over union, 0..1."""
+    """Return the intersection over union, 0..1."""
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
     if width <= 0 or height <= 0:
@@ -54,7 +53,7 @@ def iou(a: Box, b: Box) -> float:
 
 
 def is_clear(truth: Truth) -> bool:
-    """Whether the object is large and free enough to be expected of any detector."""
+    """Return whether the object is large and visible enough that any detector should detect it."""
     return truth.visible >= CLEAR_VISIBLE and truth.box[3] - truth.box[1] >= CLEAR_HEIGHT
 
 
@@ -65,7 +64,7 @@ def figures(
     *,
     clear_only: bool = False,
 ) -> Figures:
-    """The figures of one class over pictures with their truths and detections."""
+    """Return the figures of one class over images with their truths and detections."""
     objects, marks = 0, list[tuple[float, bool]]()
     for truths, detections in pictures:
         of_class = [truth for truth in truths if truth.label == label]
@@ -86,9 +85,9 @@ def figures(
 
 
 def _judge(counted: list[Box], left_out: list[Box], detections: list[Detection]) -> list[tuple[float, bool]]:
-    """Confidence and rightness of each detection: the most confident takes the best object that is left.
+    """Return confidence and correctness of each detection: the most confident is matched first.
 
-    A detection of an object that is left out is no mark at all.
+    Detections of ignored objects are not counted.
     """
     left, marks = list(counted), []
     for detection in sorted(detections, key=lambda detection: -detection.confidence):
@@ -107,6 +106,6 @@ def _average_precision(rightness: list[bool], objects: int) -> float:
         return 0.0
     right = np.cumsum(rightness)
     precision = right / np.arange(1, len(rightness) + 1)
-    # Precision is made to fall monotonously, then summed over the steps of recall.
+    # Make precision decrease monotonically, then sum it over the steps of recall.
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     return float(envelope[np.array(rightness)].sum() / objects)
