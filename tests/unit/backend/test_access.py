@@ -184,7 +184,7 @@ def _endpoints() -> set[tuple[str, str]]:
     return found
 
 
-def test_every_endpoint_has_its_row() -> None:
+def test_every_endpoint_has_a_row() -> None:
     assert _endpoints() == set(ROWS)
 
 
@@ -334,7 +334,7 @@ def test_foreign_alert_is_not_stored(parties: dict[str, APIClient], camera: Came
 @pytest.mark.parametrize(
     "header", ["", "Token", "Token x", "Token x y", "Token \xff", "Bearer x", "Token " + "0" * 64]
 )
-def test_bad_header_is_401(db: None, header: str) -> None:
+def test_invalid_authorization_header_is_401(db: None, header: str) -> None:
     answer = APIClient().get("/api/cameras/", HTTP_AUTHORIZATION=header)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == "Token"
@@ -346,7 +346,7 @@ def test_deactivated_user_is_rejected(anna: Party) -> None:
     assert anna.client.get("/api/cameras/").status_code == 401
 
 
-def test_browser_acts_as_its_user_and_needs_the_csrf_token(
+def test_session_needs_the_csrf_token(
     make_user: Callable[..., User], camera: Camera, anna: Party, ben: Party
 ) -> None:
     browser = Client(enforce_csrf_checks=True)

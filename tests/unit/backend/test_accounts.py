@@ -25,7 +25,7 @@ NOT_VALID = {
 }
 
 
-def test_token_is_made_named_listed_and_revoked(anna: Party, ben: Party) -> None:
+def test_token_is_created_renamed_listed_and_revoked(anna: Party, ben: Party) -> None:
     made = anna.client.post("/api/tokens/", {"name": "phone", "expires_in_days": 7})
     assert (made.status_code, made.headers["Cache-Control"]) == (201, "no-store")
     phone = client_with(made.json()["token"])
@@ -47,13 +47,13 @@ def test_token_is_made_named_listed_and_revoked(anna: Party, ben: Party) -> None
     ("body", "field"),
     [({}, "name"), ({"name": "x" * 101}, "name"), ({"name": "x", "expires_in_days": 366}, "expires_in_days")],
 )
-def test_bad_token_request_is_named(anna: Party, body: dict[str, Any], field: str) -> None:
+def test_invalid_token_request_names_the_field(anna: Party, body: dict[str, Any], field: str) -> None:
     answer = anna.client.post("/api/tokens/", body)
     assert (answer.status_code, list(answer.json())) == (400, [field])
     assert AuthToken.objects.count() == 1
 
 
-def test_rotation_leaves_no_moment_without_a_token(anna: Party) -> None:
+def test_rotation_keeps_the_old_token_valid_for_a_while(anna: Party) -> None:
     former = AuthToken.objects.get()
     made = anna.client.post(f"/api/tokens/{former.public_id}/rotate/")
     assert made.status_code == 201
@@ -68,7 +68,7 @@ def test_rotation_leaves_no_moment_without_a_token(anna: Party) -> None:
     assert successor.get("/api/cameras/").status_code == 200
 
 
-def test_a_users_token_is_no_way_to_a_services(anna: Party) -> None:
+def test_user_token_cannot_rotate_service_tokens(anna: Party) -> None:
     pipeline = party(anna.user, Scope.PIPELINE)
     token = AuthToken.objects.get(scope=Scope.PIPELINE)
     refused = anna.client.post(f"/api/tokens/{token.public_id}/rotate/")
@@ -94,7 +94,7 @@ def test_service_token_is_replaced_without_downtime(anna: Party) -> None:
         call_command(*arguments, "--grace-minutes", "-1")
 
 
-def test_invited_person_comes_in_once(site: Site, anna: Party) -> None:
+def test_invitation_works_once(site: Site, anna: Party) -> None:
     made = anna.client.post("/api/invitations/", {"name": "Emil", "site": site.pk, "role": "operator"})
     assert (made.status_code, made.headers["Cache-Control"]) == (201, "no-store")
     token = made.json()["token"]
@@ -114,7 +114,7 @@ def test_invited_person_comes_in_once(site: Site, anna: Party) -> None:
         assert token not in repr(cursor.fetchall())
 
 
-def test_invitation_ends_and_can_be_taken_back(site: Site, anna: Party) -> None:
+def test_invitation_expires_and_can_be_revoked(site: Site, anna: Party) -> None:
     for number in range(2):
         made = anna.client.post("/api/invitations/", {"site": site.pk}).json()
         if number:
@@ -137,7 +137,7 @@ def test_invitation_ends_and_can_be_taken_back(site: Site, anna: Party) -> None:
         ({"username": "emilemilemil", "password": "emilemilemil"}, "password", "too similar"),
     ],
 )
-def test_refused_account_uses_no_invitation_up(
+def test_rejected_account_does_not_use_the_invitation(
     site: Site, anna: Party, body: dict[str, str], field: str, words: str
 ) -> None:
     token = anna.client.post("/api/invitations/", {"site": site.pk}).json()["token"]
@@ -148,7 +148,7 @@ def test_refused_account_uses_no_invitation_up(
     assert User.objects.count() == 1
 
 
-def test_user_accepts_and_keeps_a_higher_role(site: Site, anna: Party, ben: Party) -> None:
+def test_accepting_an_invitation_keeps_a_higher_role(site: Site, anna: Party, ben: Party) -> None:
     def invite(role: str) -> str:
         return str(anna.client.post("/api/invitations/", {"site": site.pk, "role": role}).json()["token"])
 
@@ -157,7 +157,7 @@ def test_user_accepts_and_keeps_a_higher_role(site: Site, anna: Party, ben: Part
         assert Membership.objects.get(user=ben.user).role == expected
 
 
-def test_only_a_sites_admin_invites_into_it(site: Site, anna: Party, site_admin: Party, ben: Party) -> None:
+def test_only_site_admins_can_invite(site: Site, anna: Party, site_admin: Party, ben: Party) -> None:
     other = ben.client.post("/api/sites/", {"name": "Ben's"}).json()["id"]
     refused = site_admin.client.post("/api/invitations/", {"site": other})
     assert (refused.status_code, refused.json()) == (400, {"site": ["must be a site of which you are an admin"]})
@@ -166,7 +166,7 @@ def test_only_a_sites_admin_invites_into_it(site: Site, anna: Party, site_admin:
     assert ben.client.get("/api/invitations/").json()["results"] == []
 
 
-def test_nobody_registers_unless_it_is_on(db: None, settings: Any) -> None:
+def test_registration_is_disabled_by_default(db: None, settings: Any) -> None:
     body = {"username": "emil", "password": PASSWORD}
     refused = APIClient().post("/api/register/", body)
     assert (refused.status_code, User.objects.count()) == (403, 0)
@@ -177,7 +177,7 @@ def test_nobody_registers_unless_it_is_on(db: None, settings: Any) -> None:
     assert APIClient().post("/api/register/", body).json() == {"username": ["This user name is taken."]}
 
 
-def test_the_links_page(site: Site, anna: Party, ben: Party) -> None:
+def test_invitation_page(site: Site, anna: Party, ben: Party) -> None:
     def link() -> str:
         made = anna.client.post("/api/invitations/", {"site": site.pk}).json()
         return str(made["url"]).removeprefix("http://testserver")

@@ -20,7 +20,7 @@ from vigil_contracts.api_client import _send_alert
 from vigil_contracts.names import AlertType
 
 
-def test_alert_is_stored_with_its_picture(detector: Party, camera: Camera, media: Path) -> None:
+def test_alert_is_stored_with_its_image(detector: Party, camera: Camera, media: Path) -> None:
     answer = send(
         detector,
         camera,
@@ -41,7 +41,7 @@ def test_alert_is_stored_with_its_picture(detector: Party, camera: Camera, media
     assert len(files_in(media)) == 1
 
 
-def test_repeated_event_answers_the_first_row(detector: Party, camera: Camera, media: Path) -> None:
+def test_repeated_event_returns_the_first_alert(detector: Party, camera: Camera, media: Path) -> None:
     first = send(detector, camera, image=picture())
     again = send(detector, camera, image=picture(), confidence="0.5")
     assert (first.status_code, again.status_code) == (201, 200)
@@ -56,7 +56,7 @@ def test_same_event_id_of_another_camera_is_another_event(pipeline: Party, camer
     assert send(pipeline, other).status_code == 201
 
 
-def test_what_the_client_of_detectors_sends_is_taken(detector: Party, camera: Camera) -> None:
+def test_request_of_the_api_client_is_accepted(detector: Party, camera: Camera) -> None:
     submission = AlertSubmission(
         event_id="event-0002",
         camera=camera.pk,
@@ -98,7 +98,7 @@ def test_what_the_client_of_detectors_sends_is_taken(detector: Party, camera: Ca
         ({"image": "text"}, "image", "must be sent as a file"),
     ],
 )
-def test_bad_field_is_named_and_nothing_is_stored(
+def test_invalid_field_is_named_and_nothing_is_stored(
     detector: Party, camera: Camera, media: Path, changes: dict[str, Any], field: str, words: str
 ) -> None:
     answer = send(detector, camera, **changes)
@@ -147,7 +147,7 @@ def _png_claiming(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize("side", [4097, 12_000, 60_000])
-def test_decompression_bomb_is_refused_at_once(detector: Party, camera: Camera, side: int) -> None:
+def test_decompression_bomb_is_rejected_quickly(detector: Party, camera: Camera, side: int) -> None:
     began = time.process_time()
     answer = send(detector, camera, image=_png_claiming(side, side))
     assert answer.status_code == 400
@@ -155,9 +155,7 @@ def test_decompression_bomb_is_refused_at_once(detector: Party, camera: Camera, 
     assert time.process_time() - began < 1
 
 
-def test_stored_picture_keeps_nothing_but_the_picture(
-    anna: Party, detector: Party, camera: Camera, media: Path
-) -> None:
+def test_stored_image_has_no_metadata(anna: Party, detector: Party, camera: Camera, media: Path) -> None:
     exif = Image.Exif()
     exif[0x010E] = "where I live"
     content = picture(exif=exif) + b"<script>alert(1)</script>"
@@ -181,7 +179,7 @@ def test_png_becomes_jpeg(detector: Party, camera: Camera, media: Path) -> None:
     assert file.read_bytes()[:3] == b"\xff\xd8\xff"
 
 
-def test_no_picture_stays_when_the_row_fails(
+def test_image_is_deleted_if_the_row_fails(
     detector: Party, camera: Camera, media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any, **__: Any) -> Alert:
@@ -193,7 +191,7 @@ def test_no_picture_stays_when_the_row_fails(
     assert not files_in(media)
 
 
-def test_other_database_error_is_not_taken_for_a_repetition(
+def test_other_database_error_is_not_treated_as_a_repetition(
     detector: Party, camera: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any, **__: Any) -> Alert:
@@ -203,7 +201,7 @@ def test_other_database_error_is_not_taken_for_a_repetition(
     assert send(detector, camera, image=picture()).status_code == 500
 
 
-def test_storage_that_fails_asks_for_another_try(
+def test_failing_storage_is_503(
     detector: Party, camera: Camera, media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media.parent.mkdir(exist_ok=True)
@@ -214,7 +212,7 @@ def test_storage_that_fails_asks_for_another_try(
     assert not Alert.objects.exists()
 
 
-def test_deleting_a_camera_deletes_its_pictures(
+def test_deleting_a_camera_deletes_its_images(
     anna: Party, alert: Alert, media: Path, django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
@@ -222,11 +220,11 @@ def test_deleting_a_camera_deletes_its_pictures(
     assert not files_in(media)
 
 
-def test_detector_needs_not_name_its_camera(detector: Party, camera: Camera) -> None:
+def test_detector_may_omit_its_camera(detector: Party, camera: Camera) -> None:
     assert send(detector, camera, camera=None).status_code == 201
 
 
-def test_json_is_refused_since_pictures_come_as_multipart(detector: Party) -> None:
+def test_json_body_is_rejected(detector: Party) -> None:
     assert detector.client.post("/api/send-alert/", {"a": 1}, format="json").status_code == 415
 
 
@@ -237,7 +235,7 @@ def test_acknowledging(anna: Party, root: Party, alert: Alert) -> None:
     assert (again["acknowledged_by"], again["acknowledged_at"]) == ("anna", first["acknowledged_at"])
 
 
-def test_acknowledging_many_touches_only_ones_own(anna: Party, ben: Party, alert: Alert) -> None:
+def test_bulk_acknowledgement_changes_only_accessible_alerts(anna: Party, ben: Party, alert: Alert) -> None:
     theirs = _rows(Camera.objects.create(user=ben.user, name="b", rtsp_url="rtsp://h/1"), 2)
     ids = [alert.pk, *[row.pk for row in theirs], 987654]
     answer = anna.client.post("/api/alerts/acknowledge/", {"ids": ids})
@@ -246,7 +244,7 @@ def test_acknowledging_many_touches_only_ones_own(anna: Party, ben: Party, alert
 
 
 @pytest.mark.parametrize("ids", [[], ["a"], [-1], None, "1", list(range(1, 1002)), [2**70]])
-def test_acknowledging_nonsense_names_the_field(anna: Party, alert: Alert, ids: Any) -> None:
+def test_invalid_ids_name_the_field(anna: Party, alert: Alert, ids: Any) -> None:
     answer = anna.client.post("/api/alerts/acknowledge/", {"ids": ids})
     assert answer.status_code == 400
     assert list(answer.json()) == ["ids"]
@@ -265,7 +263,7 @@ def _rows(camera: Camera, count: int, **fields: Any) -> list[Alert]:
     ]
 
 
-def test_pages_show_every_alert_once_while_new_ones_come_in(anna: Party, camera: Camera) -> None:
+def test_pages_list_every_alert_once_while_new_ones_arrive(anna: Party, camera: Camera) -> None:
     rows = _rows(camera, 25)
     seen: list[int] = []
     url = "/api/alerts/?page_size=10"
@@ -304,14 +302,14 @@ def test_filters(anna: Party, camera: Camera, query: str, expected: set[str]) ->
     ("query", "field"),
     [("alert_type=ufo", "alert_type"), ("after=soon", "after"), ("minimum_confidence=2", "minimum_confidence")],
 )
-def test_bad_filter_is_named(anna: Party, camera: Camera, query: str, field: str) -> None:
+def test_invalid_filter_is_named(anna: Party, camera: Camera, query: str, field: str) -> None:
     answer = anna.client.get(f"/api/alerts/?{query}")
     assert answer.status_code == 400
     assert list(answer.json()) == [field]
 
 
 @pytest.mark.parametrize("count", [3, 30])
-def test_number_of_queries_does_not_grow(
+def test_number_of_queries_is_constant(
     anna: Party, camera: Camera, count: int, django_assert_max_num_queries: Any
 ) -> None:
     _rows(camera, count, acknowledged=True, acknowledged_by=anna.user)

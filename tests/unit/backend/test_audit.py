@@ -29,7 +29,7 @@ def _newest(**fields: Any) -> AuditEntry:
     return AuditEntry.objects.filter(**fields)[0]
 
 
-def test_camera_made_changed_and_deleted(anna: Party) -> None:
+def test_camera_changes_are_recorded(anna: Party) -> None:
     made = anna.client.post(
         "/api/cameras/", {"name": "Gate", "rtsp_url": URL}, REMOTE_ADDR="192.0.2.7", format="json"
     ).json()
@@ -57,7 +57,7 @@ def test_camera_made_changed_and_deleted(anna: Party) -> None:
     assert (entry.action, entry.object_name, entry.changes["name"]) == ("deleted", "Door", ["Door", None])
 
 
-def test_an_ignored_proxy_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_ignored_proxy_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     middleware = AuditMiddleware(lambda _: HttpResponse())
     make = RequestFactory().get
     middleware(make("/", REMOTE_ADDR="192.0.2.7"))
@@ -70,7 +70,7 @@ def test_an_ignored_proxy_is_named_once(caplog: pytest.LogCaptureFixture) -> Non
     assert "backend.trustedProxies" in line
 
 
-def test_nothing_is_written_when_nothing_changes_or_is_refused(anna: Party, ben: Party, camera: Camera) -> None:
+def test_unchanged_or_rejected_requests_are_not_recorded(anna: Party, ben: Party, camera: Camera) -> None:
     before = AuditEntry.objects.count()
     anna.client.patch(f"/api/cameras/{camera.pk}/", {"name": camera.name})
     anna.client.patch(f"/api/cameras/{camera.pk}/", {"name": ""})
@@ -79,7 +79,7 @@ def test_nothing_is_written_when_nothing_changes_or_is_refused(anna: Party, ben:
     assert AuditEntry.objects.count() == before
 
 
-def test_entry_goes_with_its_transaction(anna: Party) -> None:
+def test_entry_is_rolled_back_with_its_transaction(anna: Party) -> None:
     before = AuditEntry.objects.count()
     with transaction.atomic():
         Camera.objects.create(user=anna.user, name="Gate", rtsp_url=URL)
@@ -87,7 +87,7 @@ def test_entry_goes_with_its_transaction(anna: Party) -> None:
     assert AuditEntry.objects.count() == before
 
 
-def test_another_password_shows_as_another_fingerprint(anna: Party, camera: Camera) -> None:
+def test_changed_password_changes_the_fingerprint(anna: Party, camera: Camera) -> None:
     changed = URL.replace("Pa55word", "An0ther")
     assert anna.client.patch(f"/api/cameras/{camera.pk}/", {"rtsp_url": changed}).status_code == 200
     entry = _newest(kind="camera")
@@ -97,7 +97,7 @@ def test_another_password_shows_as_another_fingerprint(anna: Party, camera: Came
     assert len(before) == len(after) == 9
 
 
-def test_marked_passwords_and_tokens_never_appear(
+def test_passwords_and_tokens_never_appear(
     anna: Party, root: Party, operator: Party, make_user: Callable[..., User]
 ) -> None:
     marked = f"rtsp://markedUser:{MARK}@camera.example/1?token={MARK}"
@@ -194,7 +194,7 @@ def test_read_permissions(
     assert foreign.pk in {row["site_id"] for row in everything}
 
 
-def test_former_site_reads_who_took_the_camera(anna: Party, site_admin: Party, camera: Camera, site: Site) -> None:
+def test_former_site_sees_who_moved_the_camera(anna: Party, site_admin: Party, camera: Camera, site: Site) -> None:
     other = site_create(user=anna.user, name="Other")
     anna.client.patch(f"/api/cameras/{camera.pk}/", {"site": other.pk})
     newest = site_admin.client.get("/api/audit/").json()["results"][0]
@@ -217,7 +217,7 @@ def test_filters(anna: Party, root: Party, camera: Camera, query: dict[str, str]
     assert len(root.client.get("/api/audit/", query).json()["results"]) == count
 
 
-def test_entries_stay_as_they_are(root: Party, camera: Camera) -> None:
+def test_entries_are_immutable(root: Party, camera: Camera) -> None:
     entry = AuditEntry.objects.all()[0]
     for change in (entry.save, entry.delete):
         with pytest.raises(TypeError, match="audit entry cannot be"):
@@ -229,7 +229,7 @@ def test_entries_stay_as_they_are(root: Party, camera: Camera) -> None:
     assert browser.post(reverse("admin:audit_auditentry_change", args=[entry.pk]), {"kind": "x"}).status_code == 403
 
 
-def test_user_may_delete_themselves_and_the_trail_stays(root: Party, camera: Camera) -> None:
+def test_audit_log_survives_deletion_of_the_user(root: Party, camera: Camera) -> None:
     browser = Client()
     browser.force_login(root.user)
     answer = browser.post(reverse("admin:auth_user_delete", args=[root.user.pk]), {"post": "yes"})

@@ -31,7 +31,7 @@ def send_picture(sender: Party, camera: Camera, content: bytes | None, /, **chan
 
 
 @pytest.mark.django_db(transaction=True, available_apps=APPS)
-def test_a_better_picture_takes_the_place_of_the_first(
+def test_better_image_replaces_the_first(
     anna: Party, detector: Party, camera: Camera, alert: Alert, media: Path
 ) -> None:
     path = f"/api/alerts/{alert.pk}/image/"
@@ -52,7 +52,7 @@ def test_a_better_picture_takes_the_place_of_the_first(
     assert thumbnail.status_code in {200, 302}, "signed in or not, it is asked for by its alert"
 
 
-def test_an_alert_without_a_picture_gets_one(detector: Party, camera: Camera, media: Path) -> None:
+def test_alert_without_an_image_gets_one(detector: Party, camera: Camera, media: Path) -> None:
     Alert.objects.create(
         camera=camera, event_id="event-0001", alert_type="person", confidence=0.9, timestamp=timezone.now()
     )
@@ -86,7 +86,7 @@ def test_image_without_its_alert_is_rejected_permanently(
         (picture(), {"event_id": "x"}, "event_id", "at least 8 characters"),
     ],
 )
-def test_bad_fields_are_named_and_change_nothing(
+def test_invalid_fields_are_named_and_change_nothing(
     detector: Party,
     camera: Camera,
     alert: Alert,
@@ -103,7 +103,7 @@ def test_bad_fields_are_named_and_change_nothing(
     assert [images.read(alert.image)] == [path.read_bytes() for path in files_in(media)]
 
 
-def test_the_former_picture_stays_when_the_row_fails(
+def test_old_image_is_kept_if_the_row_fails(
     detector: Party, camera: Camera, alert: Alert, media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
@@ -115,7 +115,7 @@ def test_the_former_picture_stays_when_the_row_fails(
     assert [images.read(alert.image)] == [path.read_bytes() for path in files_in(media)]
 
 
-def test_what_the_client_of_detectors_sends_is_taken(detector: Party, camera: Camera, alert: Alert) -> None:
+def test_request_of_the_api_client_is_accepted(detector: Party, camera: Camera, alert: Alert) -> None:
     submission = ImageSubmission(event_id=alert.event_id, camera=camera.pk, box=Box(**BOX))
     files = _send_picture(submission, picture()).body["files"]
     form: dict[str, Any] = {name: part[1] for name, part in files.items()}

@@ -30,7 +30,7 @@ def bootstrap(files: dict[str, Path], *more: str) -> str:
     return said.getvalue()
 
 
-def test_it_makes_the_administrator_and_a_token_that_is_let_in(files: dict[str, Path]) -> None:
+def test_creates_the_administrator_and_a_valid_token(files: dict[str, Path]) -> None:
     assert bootstrap(files).splitlines() == ["user admin created", "operator token kubernetes created"]
 
     user = User.objects.get(username="admin")
@@ -42,7 +42,7 @@ def test_it_makes_the_administrator_and_a_token_that_is_let_in(files: dict[str, 
     assert client.get("/api/active-cameras/").status_code == 200
 
 
-def test_running_it_again_changes_nothing_and_keeps_a_changed_password(files: dict[str, Path]) -> None:
+def test_second_run_changes_nothing_and_keeps_a_changed_password(files: dict[str, Path]) -> None:
     bootstrap(files)
     user = User.objects.get(username="admin")
     user.set_password("another long one")
@@ -54,7 +54,7 @@ def test_running_it_again_changes_nothing_and_keeps_a_changed_password(files: di
     assert user.check_password("another long one")
 
 
-def test_another_token_takes_the_place_of_the_former_after_a_grace(files: dict[str, Path]) -> None:
+def test_new_token_replaces_the_old_one_after_a_grace_period(files: dict[str, Path]) -> None:
     bootstrap(files)
     files["token"].write_text("u" * 64)
 
@@ -69,7 +69,7 @@ def test_another_token_takes_the_place_of_the_former_after_a_grace(files: dict[s
     ("content", "words"),
     [("short", "40 or more"), ("x" * 30 + " " + "x" * 30, "without spaces"), ("", "is empty")],
 )
-def test_a_token_that_could_be_guessed_is_refused(files: dict[str, Path], content: str, words: str) -> None:
+def test_weak_token_is_rejected(files: dict[str, Path], content: str, words: str) -> None:
     files["token"].write_text(content)
     with pytest.raises(CommandError, match=words) as refused:
         bootstrap(files)
@@ -77,13 +77,13 @@ def test_a_token_that_could_be_guessed_is_refused(files: dict[str, Path], conten
     assert not AuthToken.objects.exists()
 
 
-def test_a_token_of_another_user_is_refused(files: dict[str, Path]) -> None:
+def test_token_of_another_user_is_rejected(files: dict[str, Path]) -> None:
     bootstrap(files)
     with pytest.raises(CommandError, match="already in use"):
         bootstrap(files, "--admin", "other")
 
 
 @pytest.mark.parametrize("text", ["detector:x:/y", "operator", "operator::/y", "operator:x:"])
-def test_a_token_option_that_cannot_be_read_is_refused(text: str) -> None:
+def test_invalid_token_option_is_rejected(text: str) -> None:
     with pytest.raises(CommandError, match="must be SCOPE:NAME:FILE"):
         call_command("bootstrap", "--token", text)

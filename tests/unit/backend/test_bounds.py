@@ -31,7 +31,7 @@ def beat(detector: Party, camera: Camera, stream: str) -> Any:
         *((f'{{"last_frame_time": "{time}"}}', "stream.last_frame_time") for time in FAR_TIMES),
     ],
 )
-def test_a_heartbeat_that_no_list_could_show_is_refused(
+def test_heartbeat_out_of_bounds_is_rejected(
     detector: Party, camera: Camera, anna: Party, stream: str, field: str
 ) -> None:
     answer = beat(detector, camera, stream)
@@ -42,14 +42,14 @@ def test_a_heartbeat_that_no_list_could_show_is_refused(
 
 
 @pytest.mark.parametrize("time", FAR_TIMES)
-def test_an_alert_of_a_time_that_no_list_could_show_is_refused(detector: Party, camera: Camera, time: str) -> None:
+def test_alert_with_a_time_out_of_bounds_is_rejected(detector: Party, camera: Camera, time: str) -> None:
     answer = send(detector, camera, timestamp=time)
     assert answer.status_code == 400
     assert INSTANT_RANGE in " ".join(answer.json()["timestamp"])
     assert not Alert.objects.exists()
 
 
-def test_a_row_from_before_the_bounds_is_listed_and_repaired(detector: Party, camera: Camera, anna: Party) -> None:
+def test_old_row_out_of_bounds_is_listed_and_repaired(detector: Party, camera: Camera, anna: Party) -> None:
     assert beat(detector, camera, '{"frames_per_second": 5}').status_code == 204
     CameraHealth.objects.update(frames_per_second=float("inf"))
     Camera.objects.update(is_active=True)
@@ -63,7 +63,7 @@ def test_a_row_from_before_the_bounds_is_listed_and_repaired(detector: Party, ca
 @pytest.mark.parametrize("path", ["/api/alerts/", "/api/audit/"])
 @pytest.mark.parametrize("name", ["after", "before"])
 @pytest.mark.parametrize("time", FAR_TIMES)
-def test_a_filter_by_a_far_time_names_the_parameter(
+def test_filter_with_a_time_out_of_bounds_names_the_parameter(
     anna: Party, settings: Any, path: str, name: str, time: str
 ) -> None:
     anna.user.is_superuser = anna.user.is_staff = True
@@ -73,7 +73,7 @@ def test_a_filter_by_a_far_time_names_the_parameter(
     assert INSTANT_RANGE in " ".join(answer.json()[name])
 
 
-def test_the_migration_repairs_rows_that_no_list_could_read(alert: Alert, detector: Party, anna: Party) -> None:
+def test_migration_repairs_rows_out_of_bounds(alert: Alert, detector: Party, anna: Party) -> None:
     assert beat(detector, alert.camera, '{"frames_per_second": 5, "width": 64}').status_code == 204
     far = "10000-01-01 12:00:00+00" if connection.vendor == "postgresql" else "9999-12-31 23:59:59"
     with connection.cursor() as cursor:
@@ -92,7 +92,7 @@ def test_the_migration_repairs_rows_that_no_list_could_read(alert: Alert, detect
         assert anna.client.get(path).status_code == 200, path
 
 
-def test_the_migration_leaves_rows_within_bounds_alone(alert: Alert, detector: Party) -> None:
+def test_migration_keeps_rows_within_bounds(alert: Alert, detector: Party) -> None:
     assert beat(detector, alert.camera, '{"frames_per_second": 5}').status_code == 204
     Alert.objects.update(zone_seconds=3.5)
     before = [*Alert.objects.values(), *CameraHealth.objects.values(), *CameraAlerts.objects.values()]
@@ -110,7 +110,7 @@ def test_classes_are_bounded_in_number_and_length(anna: Party, camera: Camera, c
     assert camera.detection == Camera().detection
 
 
-def test_pages_show_a_camera_whose_settings_are_out_of_bounds(anna: Party, camera: Camera) -> None:
+def test_pages_list_a_camera_with_settings_out_of_bounds(anna: Party, camera: Camera) -> None:
     zone = {"name": "Yard", "points": [[0, 0], [1, 0], [1, 1]]}
     Camera.objects.update(detection={"classes": ["x" * 200], "frames_per_second": 3, "zones": [zone]})
     browser = Client()
@@ -128,6 +128,6 @@ def test_pages_show_a_camera_whose_settings_are_out_of_bounds(anna: Party, camer
     assert (shown.classes, shown.frames_per_second, shown.zones[0].name) == ((), 3, "Yard")
 
 
-def test_settings_that_cannot_be_read_at_all_are_the_defaults() -> None:
+def test_unreadable_settings_fall_back_to_the_defaults() -> None:
     rule = {"type": "intrusion", "name": "No one", "zone": "Yard"}
     assert readable_detection({"zones": [{"name": "Yard"}], "rules": [rule], "other": 1}) == Detection()

@@ -106,7 +106,7 @@ def test_cached_and_fresh_agree_under_random_writes(
         # The next turn meets a cache that holds the answers of before its write.
 
 
-def test_second_answer_asks_the_database_for_no_camera(
+def test_second_response_reads_no_camera_from_the_database(
     pipeline: Party, camera: Camera, django_assert_num_queries: Any
 ) -> None:
     first = pipeline.client.get("/api/active-cameras/").json()
@@ -124,7 +124,7 @@ def test_cache_holds_no_credentials(pipeline: Party, anna: Party, camera: Camera
     assert "camera.example" not in kept[0]
 
 
-def test_cache_that_is_away_or_cannot_be_decrypted_is_no_error(
+def test_unavailable_or_undecryptable_cache_is_ignored(
     pipeline: Party, camera: Camera, settings: Any, monkeypatch: Any
 ) -> None:
     first = pipeline.client.get("/api/active-cameras/").json()

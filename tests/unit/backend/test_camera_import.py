@@ -43,7 +43,7 @@ def test_all_cameras_of_a_file_are_added(anna: Party) -> None:
     assert "Pa55word" not in answer.content.decode()
 
 
-def test_a_dry_run_says_the_same_and_keeps_nothing(anna: Party) -> None:
+def test_dry_run_reports_the_same_and_stores_nothing(anna: Party) -> None:
     answer = _import(anna, GOOD, dry_run="true")
     assert answer.status_code == 200
     assert answer.json()["cameras"] == [{"id": None, "name": "Gate"}, {"id": None, "name": "Door"}]
@@ -53,7 +53,7 @@ def test_a_dry_run_says_the_same_and_keeps_nothing(anna: Party) -> None:
     assert refused.status_code == 400
 
 
-def test_every_error_is_told_with_its_line_and_nothing_is_added(anna: Party, site: Site, ben: Party) -> None:
+def test_every_error_has_its_line_and_nothing_is_added(anna: Party, site: Site, ben: Party) -> None:
     text = (
         "name,rtsp_url,is_active,site,transport,detection\r\n"
         "One,rtsp://10.0.0.1/1,perhaps,,,\r\n"
@@ -91,7 +91,7 @@ def test_every_error_is_told_with_its_line_and_nothing_is_added(anna: Party, sit
     assert Camera.objects.count() == before
 
 
-def test_an_admin_imports_into_their_site(anna: Party, site: Site) -> None:
+def test_admin_imports_into_own_site(anna: Party, site: Site) -> None:
     answer = _import(anna, f"name;rtsp_url;site\nGate 2;rtsp://10.0.0.1/1;{site.pk}\n")
     assert answer.status_code == 201, answer.content
     assert Camera.objects.get(name="Gate 2").site == site
@@ -110,13 +110,13 @@ def test_an_admin_imports_into_their_site(anna: Party, site: Site) -> None:
         (b"name,rtsp_url\n" + b"a,rtsp://h/1\n" * (MAX_CAMERAS + 1), MAX_CAMERAS + 2, "at most 1000 cameras"),
     ],
 )
-def test_a_file_that_is_none_is_refused(content: bytes, line: int, words: str) -> None:
+def test_unreadable_file_is_rejected(content: bytes, line: int, words: str) -> None:
     (error,) = read_cameras(content).errors
     assert error.line == line
     assert words in error.message
 
 
-def test_what_spreadsheets_write_is_read() -> None:
+def test_spreadsheet_exports_are_read() -> None:
     found = read_cameras('\ufeffName;RTSP_URL;Is_Active;detection\r\n Gäste ;rtsp://h/1;No;"{}"\r\n'.encode())
     assert not found.errors
     assert found.lines[0].values == {"name": "Gäste", "rtsp_url": "rtsp://h/1", "is_active": False, "detection": {}}
@@ -128,7 +128,7 @@ def test_no_file_is_400_and_names_the_field(anna: Party) -> None:
     assert "file" in answer.json()
 
 
-def test_the_command_adds_or_tells_every_line(anna: Party, tmp_path: Path, capsys: Any) -> None:
+def test_command_adds_cameras_or_lists_every_error(anna: Party, tmp_path: Path, capsys: Any) -> None:
     path = tmp_path / "cameras.csv"
     path.write_text(GOOD)
     call_command("import_cameras", str(path), "--user", "anna", "--dry-run")
@@ -149,7 +149,7 @@ def test_the_command_adds_or_tells_every_line(anna: Party, tmp_path: Path, capsy
         call_command("import_cameras", str(tmp_path / "none.csv"), "--user", "anna")
 
 
-def test_detection_of_a_line_is_kept(anna: Party) -> None:
+def test_detection_settings_of_a_line_are_stored(anna: Party) -> None:
     detection = json.dumps({"classes": ["person"], "minimum_confidence": 0.7}).replace('"', '""')
     answer = _import(anna, f'name,rtsp_url,detection\nGate,rtsp://10.0.0.1/1,"{detection}"\n')
     assert answer.status_code == 201, answer.content

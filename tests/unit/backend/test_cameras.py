@@ -96,7 +96,7 @@ def test_url_is_encrypted_in_the_database(anna: Party) -> None:
         ({"is_active": "perhaps"}, "is_active", "valid boolean"),
     ],
 )
-def test_bad_input_names_the_field_and_stores_nothing(
+def test_invalid_input_names_the_field_and_stores_nothing(
     anna: Party, changes: dict[str, Any], field: str, words: str
 ) -> None:
     answer = anna.client.post("/api/cameras/", _body(**changes))
@@ -112,7 +112,7 @@ def test_missing_fields_are_named(anna: Party) -> None:
     assert set(answer.json()) == {"name", "rtsp_url"}
 
 
-def test_bad_change_changes_nothing(anna: Party, camera: Camera) -> None:
+def test_invalid_update_changes_nothing(anna: Party, camera: Camera) -> None:
     answer = anna.client.patch(
         f"/api/cameras/{camera.pk}/", {"name": "New", "detection": {"minimum_confidence": 1.5}}
     )
@@ -122,20 +122,20 @@ def test_bad_change_changes_nothing(anna: Party, camera: Camera) -> None:
     assert camera.name == "Gate"
 
 
-def test_name_is_unique_for_a_user_and_free_for_another(anna: Party, ben: Party, camera: Camera) -> None:
+def test_name_is_unique_per_owner(anna: Party, ben: Party, camera: Camera) -> None:
     answer = anna.client.post("/api/cameras/", _body())
     assert (answer.status_code, answer.json()) == (400, {"name": ["You have a camera with this name already."]})
     assert ben.client.post("/api/cameras/", _body()).status_code == 201
 
 
-def test_patch_without_url_keeps_it(anna: Party, camera: Camera) -> None:
+def test_patch_without_url_keeps_the_url(anna: Party, camera: Camera) -> None:
     answer = anna.client.patch(f"/api/cameras/{camera.pk}/", {"name": "Door"})
     assert (answer.status_code, answer.json()["name"]) == (200, "Door")
     camera.refresh_from_db()
     assert camera.rtsp_url == URL
 
 
-def test_put_of_what_was_shown_keeps_the_credentials(anna: Party, camera: Camera) -> None:
+def test_put_of_the_masked_url_keeps_the_credentials(anna: Party, camera: Camera) -> None:
     shown = anna.client.get(f"/api/cameras/{camera.pk}/").json()
     answer = anna.client.put(f"/api/cameras/{camera.pk}/", {**shown, "name": "Door"})
     assert (answer.status_code, answer.json()["rtsp_url"]) == (200, MASKED)
@@ -143,7 +143,7 @@ def test_put_of_what_was_shown_keeps_the_credentials(anna: Party, camera: Camera
     assert camera.rtsp_url == URL
 
 
-def test_masked_credentials_never_go_to_another_host(anna: Party, camera: Camera) -> None:
+def test_masked_credentials_are_never_sent_to_another_host(anna: Party, camera: Camera) -> None:
     answer = anna.client.patch(f"/api/cameras/{camera.pk}/", {"rtsp_url": "rtsp://***@evil.example:554/stream"})
     assert answer.status_code == 400
     assert "enter the user and password again" in answer.json()["rtsp_url"][0]
@@ -179,7 +179,7 @@ def test_activation_can_be_repeated(anna: Party, camera: Camera) -> None:
         assert (answer.status_code, answer.json()["is_active"]) == (200, is_active)
 
 
-def test_read_only_fields_are_left_alone(anna: Party, ben: Party, camera: Camera) -> None:
+def test_read_only_fields_are_ignored(anna: Party, ben: Party, camera: Camera) -> None:
     body = {"user": ben.user.pk, "managed_by": "kubectl", "id": 999}
     answer = anna.client.patch(f"/api/cameras/{camera.pk}/", body)
     assert answer.status_code == 200
@@ -187,7 +187,7 @@ def test_read_only_fields_are_left_alone(anna: Party, ben: Party, camera: Camera
     assert (camera.user, camera.managed_by) == (anna.user, "backend")
 
 
-def test_camera_of_kubectl_is_read_only(anna: Party, camera: Camera) -> None:
+def test_camera_managed_by_kubectl_is_read_only(anna: Party, camera: Camera) -> None:
     Camera.objects.update(managed_by="kubectl")
     for answer in (
         anna.client.patch(f"/api/cameras/{camera.pk}/", {"name": "x"}),

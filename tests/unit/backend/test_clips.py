@@ -60,7 +60,7 @@ def send_clip(sender: Party, camera: Camera, content: bytes | None, **changes: A
     return sender.client.post("/api/send-clip/", fields, format="multipart")
 
 
-def test_a_clip_follows_its_alert_once(
+def test_clip_is_stored_once_per_alert(
     anna: Party, ben: Party, detector: Party, camera: Camera, alert: Alert, media: Path, mp4: bytes
 ) -> None:
     assert anna.client.get(f"/api/alerts/{alert.pk}/").json()["clip"] is None
@@ -94,7 +94,7 @@ def test_clip_without_its_alert_is_rejected_permanently(detector: Party, camera:
     assert "send the alert first" in answer.json()["detail"]
 
 
-def test_a_detector_gives_clips_to_its_own_camera_only(
+def test_detector_can_only_add_clips_to_its_own_camera(
     detector: Party, pipeline: Party, alert: Alert, mp4: bytes
 ) -> None:
     other = Camera.objects.create(user=alert.camera.user, name="Other", rtsp_url="rtsp://h/1")
@@ -116,7 +116,7 @@ def test_a_detector_gives_clips_to_its_own_camera_only(
         ("bytes=-", 200, 0, -1),
     ],
 )
-def test_players_get_the_part_that_they_ask_for(
+def test_range_requests_are_served(
     anna: Party,
     detector: Party,
     camera: Camera,
@@ -150,7 +150,7 @@ def test_players_get_the_part_that_they_ask_for(
         ({"event_id": "x"}, "event_id", "at least 8 characters"),
     ],
 )
-def test_bad_fields_are_named(
+def test_invalid_fields_are_named(
     detector: Party, camera: Camera, alert: Alert, changes: dict[str, str], field: str, words: str
 ) -> None:
     answer = send_clip(detector, camera, None, **changes)
@@ -159,7 +159,7 @@ def test_bad_fields_are_named(
     assert words in answer.json()[field][0]
 
 
-def test_what_is_no_whole_mp4_of_one_playable_track_is_refused(mp4: bytes, tmp_path: Path) -> None:
+def test_invalid_or_unplayable_mp4_is_rejected(mp4: bytes, tmp_path: Path) -> None:
     check_clip(mp4, may_have_audio=False)
     check_clip(tracks("libx264", "aac"), may_have_audio=True)
     check_clip(tracks("libx264", "libopus"), may_have_audio=True)
@@ -184,9 +184,7 @@ def test_what_is_no_whole_mp4_of_one_playable_track_is_refused(mp4: bytes, tmp_p
             check_clip(content, may_have_audio=True)
 
 
-def test_a_refused_clip_leaves_nothing(
-    detector: Party, camera: Camera, alert: Alert, media: Path, mp4: bytes
-) -> None:
+def test_rejected_clip_leaves_no_file(detector: Party, camera: Camera, alert: Alert, media: Path, mp4: bytes) -> None:
     answer = send_clip(detector, camera, mp4[:-1])
     assert (answer.status_code, list(answer.json())) == (400, ["clip"])
     alert.refresh_from_db()
@@ -194,7 +192,7 @@ def test_a_refused_clip_leaves_nothing(
     assert len(files_in(media)) == 1
 
 
-def test_two_at_the_same_moment_leave_one_file(
+def test_concurrent_uploads_leave_one_file(
     detector: Party, camera: Camera, alert: Alert, media: Path, mp4: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the look and the write of one, the other has been stored."""
@@ -212,7 +210,7 @@ def test_two_at_the_same_moment_leave_one_file(
     assert len(files_in(media)) == 1
 
 
-def test_it_goes_with_its_alert_and_a_sweep_spares_it(
+def test_clip_is_deleted_with_its_alert_and_survives_the_sweep(
     detector: Party,
     camera: Camera,
     alert: Alert,

@@ -29,7 +29,7 @@ def _answer(sender: Party, task: str, result: Any, snapshot: bytes | None = None
     return sender.client.post(f"/api/errands/{task}/answer/", fields, format="multipart")
 
 
-def test_prober_hears_only_what_is_to_be_claimed(prober: Party, pipeline: Party, detector: Party) -> None:
+def test_prober_receives_only_tasks_to_claim(prober: Party, pipeline: Party, detector: Party) -> None:
     camera_id = AuthToken.objects.get(scope="detector").camera_id
     mine, foreign = camera_id, camera_id + 1
     for party, kinds, cameras in (
@@ -47,14 +47,14 @@ def test_prober_hears_only_what_is_to_be_claimed(prober: Party, pipeline: Party,
         assert (name, heard) == ("detector-tasks", {(kind, camera) for kind in kinds for camera in cameras})
 
 
-def test_prober_answers_a_try(anna: Party, prober: Party) -> None:
+def test_prober_completes_a_task(anna: Party, prober: Party) -> None:
     task = anna.client.post("/api/probes/", STREAM).json()["id"]
     assert "p%40ss" in prober.client.post(f"/api/errands/{task}/claim/").json()["rtsp_url"]
     assert _answer(prober, task, {"answers": True, "reason": "Streaming"}).status_code == 204
     assert anna.client.get(f"/api/probes/{task}/").json()["state"] == "done"
 
 
-def test_typed_stream_is_tried_once_and_forgotten(anna: Party, pipeline: Party) -> None:
+def test_unsaved_stream_is_probed_once_and_its_url_deleted(anna: Party, pipeline: Party) -> None:
     begun = anna.client.post("/api/probes/", STREAM)
     assert (begun.status_code, begun.json()["state"]) == (202, "pending"), begun.content
     task = begun.json()["id"]
@@ -83,13 +83,13 @@ def test_typed_stream_is_tried_once_and_forgotten(anna: Party, pipeline: Party) 
         ({"transport": "pigeon"}, "transport"),
     ],
 )
-def test_stream_that_no_camera_may_have_is_not_tried(anna: Party, changes: dict[str, str], field: str) -> None:
+def test_forbidden_stream_address_is_not_probed(anna: Party, changes: dict[str, str], field: str) -> None:
     refused = anna.client.post("/api/probes/", {**STREAM, **changes})
     assert (refused.status_code, list(refused.json())) == (400, [field])
     assert not DetectorTask.objects.exists()
 
 
-def test_unclaimed_tasks_end_and_old_ones_are_deleted(anna: Party) -> None:
+def test_unclaimed_tasks_expire_and_old_ones_are_deleted(anna: Party) -> None:
     probe = anna.client.post("/api/probes/", STREAM).json()["id"]
     DetectorTask.objects.update(created_at=timezone.now() - timedelta(seconds=11))
     result = anna.client.get(f"/api/probes/{probe}/").json()["result"]
@@ -103,18 +103,18 @@ def test_unclaimed_tasks_end_and_old_ones_are_deleted(anna: Party) -> None:
     assert not DetectorTask.objects.exists()
 
 
-def test_tries_are_limited(anna: Party, settings: Settings) -> None:
+def test_probes_are_rate_limited(anna: Party, settings: Settings) -> None:
     settings.VIGIL_RATES = {**settings.VIGIL_RATES, "probe": "2/minute"}
     assert [anna.client.post("/api/probes/", STREAM).status_code for _ in range(3)] == [202, 202, 429]
 
 
-def test_camera_change_is_announced(anna: Party, camera: Camera) -> None:
+def test_camera_change_creates_a_notice(anna: Party, camera: Camera) -> None:
     Notice.objects.all().delete()
     anna.client.patch(f"/api/cameras/{camera.pk}/", {"name": "Door"})
     assert [(kind, key) for kind, key in current_tasks()] == [("configuration", camera.pk)]
 
 
-def test_live_pictures_of_a_camera_that_is_off_are_refused(anna: Party, camera: Camera) -> None:
+def test_live_frames_of_an_inactive_camera_are_rejected(anna: Party, camera: Camera) -> None:
     Camera.objects.update(is_active=False)
     for name in ("live", "snapshot"):
         assert anna.client.get(f"/api/cameras/{camera.pk}/{name}/").status_code == 409

@@ -25,7 +25,7 @@ HEARTBEAT = {
 }
 
 
-def test_active_cameras_carry_credentials_to_services_only(
+def test_only_services_receive_credentials_of_active_cameras(
     anna: Party, pipeline: Party, operator: Party, camera: Camera
 ) -> None:
     for service in (pipeline, operator):
@@ -44,7 +44,7 @@ def test_active_cameras_by_group(pipeline: Party, camera: Camera) -> None:
     assert pipeline.client.get("/api/active-cameras/?group=none").json() == []
 
 
-def test_settings_of_another_version_disturb_no_other_camera(pipeline: Party, camera: Camera) -> None:
+def test_settings_of_a_newer_version_do_not_affect_other_cameras(pipeline: Party, camera: Camera) -> None:
     """A newer backend wrote them and was rolled back: they go out as they are, and the detector names the field."""
     other = Camera.objects.create(user=camera.user, name="Other", rtsp_url=URL, is_active=True)
     strange = {"rules": [{"name": "up", "type": "levitation"}]}
@@ -88,13 +88,13 @@ def test_entity_tags_differ_between_images(anna: Party, pipeline: Party, camera:
     assert pipeline.client.get("/api/active-cameras/", headers={"If-None-Match": etag}).status_code == 200
 
 
-def test_heartbeat_leaves_the_entity_tag(pipeline: Party, camera: Camera) -> None:
+def test_heartbeat_does_not_change_the_entity_tag(pipeline: Party, camera: Camera) -> None:
     etag = pipeline.client.get("/api/active-cameras/").headers["ETag"]
     assert pipeline.client.post(f"/api/cameras/{camera.pk}/heartbeat/", HEARTBEAT).status_code == 204
     assert pipeline.client.get("/api/active-cameras/", headers={"If-None-Match": etag}).status_code == 304
 
 
-def test_configuration_of_the_token_own_camera(detector: Party, camera: Camera) -> None:
+def test_configuration_of_the_tokens_own_camera(detector: Party, camera: Camera) -> None:
     answer = detector.client.get(f"/api/cameras/{camera.pk}/configuration/")
     assert answer.json()["rtsp_url"] == URL
     again = detector.client.get(
@@ -115,14 +115,14 @@ def test_configuration_of_another_camera_is_404(detector: Party, ben: Party) -> 
     assert detector.client.get(f"/api/cameras/{other.pk}/configuration/").status_code == 404
 
 
-def test_revision_tells_nothing_of_the_password(pipeline: Party, camera: Camera, settings: Any) -> None:
+def test_revision_does_not_reveal_the_password(pipeline: Party, camera: Camera, settings: Any) -> None:
     before = pipeline.client.get("/api/active-cameras/").json()[0]["revision"]
     settings.SECRET_KEY = "another-key-" + "y" * 50
     cache.clear()  # as after the restart that a new key takes
     assert pipeline.client.get("/api/active-cameras/").json()[0]["revision"] != before
 
 
-def test_operator_issues_a_token_and_the_former_one_ends_soon(
+def test_operator_issues_a_token_and_the_old_one_expires_soon(
     operator: Party, detector: Party, camera: Camera
 ) -> None:
     answer = operator.client.post(f"/api/cameras/{camera.pk}/detector-token/")
@@ -172,7 +172,7 @@ def test_operator_issues_the_tokens_of_many_detectors(
         ({"cameras": ["gate"]}, "valid integer"),
     ],
 )
-def test_cameras_of_tokens_that_are_wrong_are_named(operator: Party, body: Any, words: str) -> None:
+def test_invalid_cameras_in_a_token_request_are_named(operator: Party, body: Any, words: str) -> None:
     answer = operator.client.post("/api/detector-tokens/", body)
     assert answer.status_code == 400
     assert words in str(answer.json()), answer.json()
@@ -180,13 +180,13 @@ def test_cameras_of_tokens_that_are_wrong_are_named(operator: Party, body: Any, 
     assert not AuthToken.objects.filter(scope=Scope.DETECTOR).exists()
 
 
-def test_token_of_a_deleted_camera_is_gone(detector: Party, camera: Camera) -> None:
+def test_token_of_a_deleted_camera_is_deleted(detector: Party, camera: Camera) -> None:
     path = f"/api/cameras/{camera.pk}/configuration/"
     camera.delete()
     assert detector.client.get(path).status_code == 401
 
 
-def test_heartbeat_becomes_the_camera_health(anna: Party, detector: Party, camera: Camera) -> None:
+def test_heartbeat_is_stored_as_camera_health(anna: Party, detector: Party, camera: Camera) -> None:
     assert detector.client.post(f"/api/cameras/{camera.pk}/heartbeat/", HEARTBEAT).status_code == 204
     health = anna.client.get(f"/api/cameras/{camera.pk}/").json()["health"]
     assert (health["phase"], health["reason"], health["message"]) == (
@@ -205,7 +205,7 @@ def test_second_heartbeat_replaces_the_first(detector: Party, camera: Camera) ->
     assert CameraHealth.objects.get().reason == "StreamFrozen"
 
 
-def test_health_message_holds_no_credentials(anna: Party, detector: Party, camera: Camera) -> None:
+def test_health_message_contains_no_credentials(anna: Party, detector: Party, camera: Camera) -> None:
     body = {"phase": "Failed", "reason": "StreamUnauthorized", "message": f"cannot open {URL}: 401"}
     detector.client.post(f"/api/cameras/{camera.pk}/heartbeat/", body)
     health = anna.client.get(f"/api/cameras/{camera.pk}/").json()["health"]
@@ -224,14 +224,16 @@ def test_health_message_holds_no_credentials(anna: Party, detector: Party, camer
         ({"detector": "a\x00"}, "detector"),
     ],
 )
-def test_bad_heartbeat_names_the_field(detector: Party, camera: Camera, changes: dict[str, Any], field: str) -> None:
+def test_invalid_heartbeat_names_the_field(
+    detector: Party, camera: Camera, changes: dict[str, Any], field: str
+) -> None:
     answer = detector.client.post(f"/api/cameras/{camera.pk}/heartbeat/", {**HEARTBEAT, **changes})
     assert answer.status_code == 400
     assert list(answer.json()) == [field]
     assert not CameraHealth.objects.exists()
 
 
-def test_heartbeat_that_is_no_object(detector: Party, camera: Camera) -> None:
+def test_heartbeat_that_is_not_an_object(detector: Party, camera: Camera) -> None:
     answer = detector.client.post(f"/api/cameras/{camera.pk}/heartbeat/", [1])
     assert answer.status_code == 400
     assert list(answer.json()) == ["non_field_errors"]

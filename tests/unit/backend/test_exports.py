@@ -43,7 +43,7 @@ def _body(party: Party, path: str) -> bytes:
     return b"".join(answer.streaming_content)
 
 
-def test_json_is_the_list_without_pages(anna: Party, alerts: list[Alert]) -> None:
+def test_json_export_equals_the_unpaged_list(anna: Party, alerts: list[Alert]) -> None:
     listed = anna.client.get("/api/alerts/").json()["results"]
     assert len(listed) == 7
     assert json.loads(_body(anna, "export.json")) == listed
@@ -64,12 +64,12 @@ def test_filters_are_those_of_the_list(anna: Party, alerts: list[Alert]) -> None
     assert "alert_type" in refused.json()
 
 
-def test_others_get_nothing(ben: Party, alerts: list[Alert]) -> None:
+def test_export_excludes_inaccessible_alerts(ben: Party, alerts: list[Alert]) -> None:
     assert json.loads(_body(ben, "export.json")) == []
     assert _body(ben, "export.csv").count(b"\n") == 1
 
 
-def test_rows_are_read_as_they_are_sent(
+def test_rows_are_streamed_from_the_database(
     anna: Party, alerts: list[Alert], django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     answer: Any = anna.client.get("/api/alerts/export.csv")
@@ -83,7 +83,7 @@ def test_rows_are_read_as_they_are_sent(
     assert list(chunks) == []
 
 
-def test_under_asgi_a_chunk_is_read_when_it_is_asked_for() -> None:
+def test_chunks_are_read_on_demand_under_asgi() -> None:
     read: list[int] = []
 
     def chunks() -> Iterator[bytes]:
@@ -116,6 +116,6 @@ def test_under_asgi_a_chunk_is_read_when_it_is_asked_for() -> None:
         ({"label": "x;=1+1"}, '{"label": "x;\'=1+1"}'),
     ],
 )
-def test_no_part_of_a_cell_begins_as_a_formula(text: Any, cell: str) -> None:
+def test_no_cell_part_starts_like_a_formula(text: Any, cell: str) -> None:
     written = csv_lines([{"a": text}], columns=["a"], with_header=False).decode()
     assert next(csv.reader(io.StringIO(written, newline=""))) == [cell]

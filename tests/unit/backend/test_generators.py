@@ -30,7 +30,7 @@ def _titles(node: Any) -> Iterator[str]:
                 yield from _titles(item)
 
 
-def test_no_title_names_two_schemas() -> None:
+def test_schema_titles_are_unique() -> None:
     counted = Counter(_titles(DOCUMENT["components"]["schemas"]))
     assert len(counted) > 30
     assert [title for title, count in counted.items() if count > 1] == []
@@ -59,7 +59,7 @@ def test_a_component_is_titled_by_its_name_and_nothing_within_it_is_titled() -> 
     }
 
 
-def test_every_operation_has_a_name_of_its_own_that_is_an_identifier() -> None:
+def test_operation_ids_are_unique_identifiers() -> None:
     names = [operation["operationId"] for methods in DOCUMENT["paths"].values() for operation in methods.values()]
     assert len(names) == len(set(names)) > 60
     assert [name for name in names if not name.isidentifier()] == []
@@ -78,7 +78,7 @@ def test_only_fractions_are_numbers() -> None:
 
 @pytest.mark.parametrize("value", ["1.5", "x", "0", "9" * 30, "9" * 5000])
 @pytest.mark.parametrize("name", ["camera", "site"])
-def test_an_id_that_is_no_whole_number_is_refused(anna: Party, name: str, value: str) -> None:
+def test_non_integer_id_is_rejected(anna: Party, name: str, value: str) -> None:
     answer = anna.client.get("/api/alerts/", {name: value})
     assert (answer.status_code, list(answer.json())) == (400, [name])
 

@@ -44,7 +44,7 @@ def _paths(patterns: list[Any], prefix: str = "") -> Iterator[str]:
 PATHS = sorted(set(_paths(get_resolver().url_patterns)))
 
 
-def test_the_list_has_all_kinds_of_pages() -> None:
+def test_url_list_covers_all_kinds_of_pages() -> None:
     assert len(PATHS) > 150
     for one in ("/dashboard/", "/healthz", "/metrics", "/api/alerts/1/image/", "/admin/login/", "/api/schema/"):
         assert one in PATHS
@@ -53,7 +53,7 @@ def test_the_list_has_all_kinds_of_pages() -> None:
 # It commits, as a server does, and each page finds what is stored and nothing half done.
 @pytest.mark.django_db(transaction=True, available_apps=APPS)
 @pytest.mark.parametrize("who", ["nobody", "root"])
-def test_every_url_answers_with_all_of_them(who: str, root: Party, camera: Any) -> None:
+def test_every_url_sends_all_security_headers(who: str, root: Party, camera: Any) -> None:
     client = Client(raise_request_exception=False)
     for path in [*PATHS, "/no/such/page", "/static/no-such-file.js"]:
         if who == "root":

@@ -15,7 +15,7 @@ def _report(age: timedelta = timedelta(seconds=5), reason: Reason = Reason.STREA
     return Report(CameraPhase.STREAMING, reason, "", StreamHealth(width=640), NOW - age)
 
 
-def test_inactive_whatever_was_reported() -> None:
+def test_inactive_camera_is_inactive_regardless_of_reports() -> None:
     health = camera_health(is_active=False, activated_at=None, report=_report(), now=NOW)
     assert (health.phase, health.reason) == (CameraPhase.INACTIVE, Reason.INACTIVE)
     assert health.stream == StreamHealth()
@@ -43,35 +43,35 @@ def test_report_is_valid_for_30_seconds(age: timedelta, reason: Reason) -> None:
     assert camera_health(is_active=True, activated_at=None, report=_report(age), now=NOW).reason == reason
 
 
-def test_no_report_yet_is_pending() -> None:
+def test_camera_without_a_report_is_pending() -> None:
     health = camera_health(is_active=True, activated_at=NOW, report=None, now=NOW)
     assert (health.phase, health.reason) == (CameraPhase.PENDING, Reason.DETECTOR_NOT_REPORTING)
 
 
-def test_report_from_before_the_activation_does_not_count() -> None:
+def test_report_before_the_activation_is_ignored() -> None:
     health = camera_health(is_active=True, activated_at=NOW - timedelta(seconds=1), report=_report(), now=NOW)
     assert (health.phase, health.reason) == (CameraPhase.PENDING, Reason.DETECTOR_NOT_REPORTING)
 
 
-def test_stale_report_is_a_failure() -> None:
+def test_stale_report_means_failed() -> None:
     health = camera_health(is_active=True, activated_at=None, report=_report(timedelta(minutes=1)), now=NOW)
     assert health.phase == CameraPhase.FAILED
 
 
 @pytest.mark.parametrize("reason", list(Reason))
-def test_every_reason_has_its_words(reason: Reason) -> None:
+def test_every_reason_has_a_text(reason: Reason) -> None:
     assert message(reason, "") == REASON_TEXTS[reason]
     assert message(reason, "401 from port 554") == f"{REASON_TEXTS[reason]} (401 from port 554)"
 
 
 @pytest.mark.parametrize("reason", list(Reason))
-def test_no_sentence_is_said_twice(reason: Reason) -> None:
+def test_no_sentence_is_repeated(reason: Reason) -> None:
     text = REASON_TEXTS[reason]
     assert message(reason, text) == text
     assert message(reason, f"{text} (refused)") == f"{text} (refused)"
 
 
-def test_a_cause_of_its_own_replaces_the_reason_s_sentence() -> None:
+def test_specific_cause_replaces_the_reasons_text() -> None:
     busy = "The camera is busy (RTSP status 503). Close other viewers."
     assert message(Reason.STREAM_UNREACHABLE, busy) == busy
     assert message(Reason.MODEL_INVALID, "Wrong shape.").startswith(REASON_TEXTS[Reason.MODEL_INVALID])

@@ -55,17 +55,17 @@ def decoder_with() -> Iterator[Callable[[DecodingLimits], ImageDecoder]]:
 
 
 @pytest.mark.parametrize("progressive", [True, False])
-def test_more_scans_than_encoders_write_are_refused_before_they_are_decoded(progressive: bool) -> None:
+def test_too_many_scans_are_rejected_before_decoding(progressive: bool) -> None:
     sent = _with_scans(MAX_SCANS + 1, progressive=progressive)
     with pytest.raises(InvalidImageError, match=rf"^has more than {MAX_SCANS} scans; send a baseline JPEG$"):
         clean_image(sent)
 
 
-def test_as_many_scans_as_allowed_are_decoded() -> None:
+def test_maximum_number_of_scans_is_decoded() -> None:
     assert Image.open(io.BytesIO(clean_image(_with_scans(MAX_SCANS, progressive=True)))).size == SIZE
 
 
-def test_scans_of_a_full_upload_are_refused_at_once() -> None:
+def test_scans_of_a_maximum_upload_are_rejected_quickly() -> None:
     """60,000 scans cost a minute of CPU when they are decoded; here they are only counted."""
     sent = _with_scans(60_000, progressive=True)
     assert 500_000 < len(sent) <= 2 * 1024 * 1024
@@ -83,19 +83,19 @@ def test_scans_of_a_full_upload_are_refused_at_once() -> None:
     ],
     ids=["JPEG", "PNG"],
 )
-def test_too_many_segments_are_refused_before_they_are_decoded(sent: bytes) -> None:
+def test_too_many_segments_are_rejected_before_decoding(sent: bytes) -> None:
     with pytest.raises(InvalidImageError, match=rf"^has more than {MAX_SEGMENTS} segments"):
         clean_image(sent)
 
 
 @pytest.mark.parametrize("marker", [0xC3, 0xC9, 0xCA])
-def test_codings_without_a_budget_are_refused(marker: int) -> None:
+def test_unsupported_codings_are_rejected(marker: int) -> None:
     sent = _written(Image.new("RGB", SIZE)).replace(b"\xff\xc0", bytes((0xFF, marker)))
     with pytest.raises(InvalidImageError, match="send a baseline or progressive one"):
         clean_image(sent)
 
 
-def test_metadata_of_a_jpeg_reaches_no_decoder() -> None:
+def test_jpeg_metadata_is_not_decoded() -> None:
     exif = Image.Exif()
     exif[0x010E] = "taken at home"
     options: dict[str, Any] = {"exif": exif, "icc_profile": b"profile" * 20_000, "comment": b"comment"}
@@ -106,7 +106,7 @@ def test_metadata_of_a_jpeg_reaches_no_decoder() -> None:
     }
 
 
-def test_metadata_and_animation_of_a_png_reach_no_decoder() -> None:
+def test_png_metadata_and_animation_are_not_decoded() -> None:
     notes = PngImagePlugin.PngInfo()
     notes.add_text("Comment", "z" * 1000, zip=True)
     frames = [Image.new("RGB", SIZE, "red"), Image.new("RGB", SIZE, "blue")]
@@ -129,7 +129,7 @@ def test_palette_and_transparency_of_a_png_are_kept() -> None:
 
 
 @pytest.mark.parametrize("flipped", [20, 45])
-def test_png_with_a_wrong_checksum_is_refused(flipped: int) -> None:
+def test_png_with_a_wrong_checksum_is_rejected(flipped: int) -> None:
     sent = bytearray(_written(Image.new("RGB", SIZE), "PNG"))
     sent[flipped] ^= 1
     with pytest.raises(InvalidImageError, match="damaged or incomplete"):
@@ -139,14 +139,14 @@ def test_png_with_a_wrong_checksum_is_refused(flipped: int) -> None:
 @pytest.mark.parametrize(
     "sent", [b"\xff\xd8" + b"\xff" * 2_000_000, b"\xff\xd8\xff\xda" + b"\x00\x02" + b"\xff\x00" * 1_000_000]
 )
-def test_looking_for_markers_takes_linear_time(sent: bytes) -> None:
+def test_marker_search_takes_linear_time(sent: bytes) -> None:
     began = time.thread_time()
     with pytest.raises(InvalidImageError):
         parts_of(sent)
     assert time.thread_time() - began < 0.5
 
 
-def test_a_picture_that_takes_too_long_ends_its_process_and_no_other_picture(
+def test_slow_image_ends_only_its_own_process(
     decoder_with: Callable[[DecodingLimits], ImageDecoder],
 ) -> None:
     decoder = decoder_with(DecodingLimits(cpu_seconds=0.05))
@@ -158,7 +158,7 @@ def test_a_picture_that_takes_too_long_ends_its_process_and_no_other_picture(
     assert Image.open(io.BytesIO(decoder.reencode(_written(Image.new("RGB", SIZE), "PNG")))).size == SIZE
 
 
-def test_a_picture_that_takes_too_much_memory_is_refused(
+def test_image_that_needs_too_much_memory_is_rejected(
     decoder_with: Callable[[DecodingLimits], ImageDecoder],
 ) -> None:
     decoder = decoder_with(DecodingLimits(memory_bytes=64 * 1024 * 1024))
@@ -183,7 +183,7 @@ def test_killed_decoder_process_is_not_the_images_fault(
     assert decoder.reencode(picture)
 
 
-def test_a_process_that_does_not_answer_is_ended(decoder_with: Callable[[DecodingLimits], ImageDecoder]) -> None:
+def test_unresponsive_process_is_killed(decoder_with: Callable[[DecodingLimits], ImageDecoder]) -> None:
     decoder = decoder_with(DecodingLimits(wall_seconds=0.3))
     process = decoder._start_process()
     os.kill(process.pid, signal.SIGSTOP)

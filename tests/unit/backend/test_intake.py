@@ -128,7 +128,7 @@ REFUSED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("changes", IN_ORDER.values(), ids=IN_ORDER)
-def test_what_is_in_order_is_stored_as_the_view_stores_it(
+def test_valid_alert_is_stored_like_by_the_view(
     camera: Camera, detector: Party, media: Any, changes: dict[str, Any]
 ) -> None:
     viewed = by_view(sent(detector, camera, picture(), **{**changes, "event_id": "event-view"}))
@@ -145,7 +145,7 @@ def test_what_is_in_order_is_stored_as_the_view_stores_it(
 
 
 @pytest.mark.parametrize("changes", REFUSED.values(), ids=REFUSED)
-def test_an_invalid_alert_gets_the_views_answer(camera: Camera, detector: Party, changes: dict[str, Any]) -> None:
+def test_invalid_alert_gets_the_views_response(camera: Camera, detector: Party, changes: dict[str, Any]) -> None:
     wrong, right = sent(detector, camera, **changes), sent(detector, camera, event_id="event-right")
     refused, stored = statuses(answers([wrong, right]))
     assert stored == 201, "one alert's mistake does not disturb another"
@@ -155,21 +155,21 @@ def test_an_invalid_alert_gets_the_views_answer(camera: Camera, detector: Party,
 
 
 @pytest.mark.parametrize("image", [b"", b"GIF89a", TRUNCATED, b"\xff" * 3_000_000])
-def test_an_invalid_picture_gets_the_views_answer(camera: Camera, detector: Party, media: Any, image: bytes) -> None:
+def test_invalid_image_gets_the_views_response(camera: Camera, detector: Party, media: Any, image: bytes) -> None:
     wrong, right = sent(detector, camera, image), sent(detector, camera, picture(), event_id="event-right")
     assert statuses(answers([wrong, right])) == [400, 201]
     assert refusal(wrong) == 400
     assert len(files_in(media)) == 1
 
 
-def test_an_invalid_form_gets_the_views_answer(camera: Camera, detector: Party) -> None:
+def test_invalid_form_gets_the_views_response(camera: Camera, detector: Party) -> None:
     multipart, _ = form(alert_fields(camera))
     others = [form(alert_fields(camera, **{name: None}), picture(), name=name) for name in ("clip", "box", "label")]
     for kind, body in (*others, (multipart, b"nonsense"), (multipart, b"")):
         assert refusal(as_sent(detector, kind, body)) == 400
 
 
-def test_only_tokens_that_may_send_are_heard(
+def test_only_tokens_with_send_permission_are_accepted(
     camera: Camera, detector: Party, pipeline: Party, operator: Party, prober: Party, anna: Party, root: Party
 ) -> None:
     other = Camera.objects.create(user=anna.user, name="Other", rtsp_url="rtsp://h/1")
@@ -181,7 +181,7 @@ def test_only_tokens_that_may_send_are_heard(
     assert Alert.objects.count() == 2
 
 
-def test_a_token_is_good_for_nothing_the_moment_it_ends(camera: Camera, anna: Party) -> None:
+def test_token_is_rejected_as_soon_as_it_expires(camera: Camera, anna: Party) -> None:
     ended, closed, revoked = (party(anna.user, Scope.PIPELINE) for _ in range(3))
     tokens = AuthToken.objects.filter(scope=Scope.PIPELINE).order_by("created")
     group = [sent(sender, camera, event_id=f"event-{n:04}") for n, sender in enumerate((ended, closed, revoked))]
@@ -206,7 +206,7 @@ def test_the_same_event_is_stored_once(camera: Camera, detector: Party, media: A
     assert (Alert.objects.count(), CameraAlerts.objects.get().total, len(files_in(media))) == (1, 1, 1)
 
 
-def test_a_group_costs_as_many_queries_as_one_alert(
+def test_group_needs_as_many_queries_as_one_alert(
     camera: Camera, pipeline: Party, site: Site, viewer: Party, django_assert_num_queries: Any
 ) -> None:
     subscription_create(user=viewer.user, values=WEBHOOK)
@@ -253,7 +253,7 @@ def test_all_matching_subscriptions_of_a_group_are_notified(
     assert OutboxEntry.objects.filter(subscription=wanted["ben"]).count() == 2
 
 
-def test_totals_add_up_and_no_clock_dates_ahead(camera: Camera, pipeline: Party) -> None:
+def test_totals_are_correct_and_never_in_the_future(camera: Camera, pipeline: Party) -> None:
     times = ["2026-11-23T12:00:00Z", "2099-01-01T00:00:00Z", "2026-11-22T12:00:00Z"]
     answers([sent(pipeline, camera, event_id=f"event-{n:04}", timestamp=time) for n, time in enumerate(times)])
     counted = CameraAlerts.objects.get()
@@ -278,7 +278,7 @@ def test_a_rate_limit_counts_each_alert_once(camera: Camera, detector: Party, pi
     assert Alert.objects.count() == 3
 
 
-def test_a_group_whose_transaction_fails_is_stored_one_by_one(
+def test_alerts_of_a_failed_transaction_are_stored_individually(
     camera: Camera, detector: Party, media: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     group = [sent(detector, camera, picture(), event_id=f"event-{number:04}") for number in range(3)]
@@ -298,7 +298,7 @@ def test_a_group_whose_transaction_fails_is_stored_one_by_one(
     assert sorted(Alert.objects.values_list("event_id", flat=True)) == ["event-0000", "event-0002"]
 
 
-def test_a_group_that_cannot_be_stored_at_all_is_the_views(
+def test_group_that_cannot_be_stored_is_left_to_the_view(
     detector: Party, camera: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(_: Any) -> Any:
@@ -309,9 +309,7 @@ def test_a_group_that_cannot_be_stored_at_all_is_the_views(
     assert intake_answers.answers_in_thread([sent(detector, camera)] * 3) == [None] * 3
 
 
-def test_a_disk_that_is_full_refuses_what_has_a_picture_and_no_other(
-    camera: Camera, detector: Party, media: Any
-) -> None:
+def test_full_disk_rejects_only_alerts_with_an_image(camera: Camera, detector: Party, media: Any) -> None:
     media.write_text("a file where the directory should be")
     with_picture, without = sent(detector, camera, picture()), sent(detector, camera, event_id="event-plain")
     assert statuses(answers([with_picture, without])) == [503, 201]
@@ -383,7 +381,7 @@ def stored(group: Sequence[Sent]) -> list[Answer | None]:
     return [Answer(201, [(b"x-from", b"view")], b'{"id":7}', is_secure=False) for _ in group]
 
 
-def test_an_alert_is_answered_by_its_group(counted: list[Any]) -> None:
+def test_alert_is_answered_with_its_group(counted: list[Any]) -> None:
     inner, groups = Inner(), []
 
     def work(group: Sequence[Sent]) -> list[Answer | None]:
@@ -427,7 +425,7 @@ def test_other_requests_go_to_django(counted: list[Any], changes: dict[str, Any]
     assert not counted
 
 
-def test_django_gets_the_whole_body_of_what_the_group_does_not_answer(counted: list[Any]) -> None:
+def test_django_receives_the_whole_body_of_unhandled_requests(counted: list[Any]) -> None:
     inner = Inner()
     application = AlertIntake(inner, lambda group: [None for _ in group])
     assert ask(application)[1]["body"] == b"{}"
@@ -446,9 +444,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
-def test_headers_and_body_are_those_that_django_sends(
-    camera: Camera, detector: Party, settings: Any, look: dict[str, Any]
-) -> None:
+def test_response_equals_djangos(camera: Camera, detector: Party, settings: Any, look: dict[str, Any]) -> None:
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     one = as_sent(detector, *form(alert_fields(camera)), **look)
     by_view(one)  # stored: both ways now read the same row, whose JSON PostgreSQL has brought in its own order
@@ -461,13 +457,13 @@ def test_headers_and_body_are_those_that_django_sends(
     assert answer.is_secure == bool({"scheme", "x_forwarded_proto"} & set(look))
 
 
-def test_a_host_that_is_not_served_goes_to_django(camera: Camera, detector: Party) -> None:
+def test_unknown_host_goes_to_django(camera: Camera, detector: Party) -> None:
     one = as_sent(detector, *form(alert_fields(camera)), host="evil.example")
     assert answers([one]) == [None]
     assert not Alert.objects.exists()
 
 
-def test_requests_arriving_meanwhile_form_a_group() -> None:
+def test_requests_that_arrive_meanwhile_form_a_group() -> None:
     groups: list[list[int]] = []
     goes_on, has_begun = threading.Event(), threading.Semaphore(0)
 

@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
 
-def test_resolving_acknowledges_too_and_keeps_who_did_so_first(anna: Party, root: Party, alert: Alert) -> None:
+def test_resolving_acknowledges_and_keeps_the_first_user(anna: Party, root: Party, alert: Alert) -> None:
     first = anna.client.post(f"/api/alerts/{alert.pk}/resolve/").json()
     assert (first["resolved"], first["resolved_by"], first["acknowledged"], first["acknowledged_by"]) == (
         True,
@@ -30,13 +30,13 @@ def test_resolving_acknowledges_too_and_keeps_who_did_so_first(anna: Party, root
     assert (again["resolved_by"], again["resolved_at"]) == ("anna", first["resolved_at"])
 
 
-def test_resolving_leaves_who_acknowledged(anna: Party, root: Party, alert: Alert) -> None:
+def test_resolving_keeps_the_acknowledging_user(anna: Party, root: Party, alert: Alert) -> None:
     root.client.post(f"/api/alerts/{alert.pk}/acknowledge/")
     shown = anna.client.post(f"/api/alerts/{alert.pk}/resolve/").json()
     assert (shown["acknowledged_by"], shown["resolved_by"]) == ("root", "anna")
 
 
-def test_resolving_and_judging_many_touches_only_those_that_one_may_handle(
+def test_bulk_actions_change_only_permitted_alerts(
     anna: Party, ben: Party, viewer: Party, site_operator: Party, pipeline: Party, camera: Camera
 ) -> None:
     theirs = Camera.objects.create(user=ben.user, name="b", rtsp_url="rtsp://h/1")
@@ -65,7 +65,7 @@ def test_resolving_and_judging_many_touches_only_those_that_one_may_handle(
 
 @pytest.mark.parametrize("path", ["resolve", "false-positive", "acknowledge"])
 @pytest.mark.parametrize("ids", [[], ["a"], [-1], None, list(range(1, 1002)), [2**70]])
-def test_nonsense_instead_of_ids_names_the_field(anna: Party, path: str, ids: Any) -> None:
+def test_invalid_bulk_ids_name_the_field(anna: Party, path: str, ids: Any) -> None:
     answer = anna.client.post(f"/api/alerts/{path}/", {"ids": ids})
     assert (answer.status_code, list(answer.json())) == (400, ["ids"])
 
@@ -161,7 +161,7 @@ def _report(camera: Camera, at: datetime, phase: str = "Streaming", reason: str 
     CameraHealth.objects.update_or_create(camera=camera, defaults=values)
 
 
-def test_silence_becomes_one_alert_and_resolves_by_itself(camera: Camera) -> None:
+def test_offline_camera_gives_one_alert_that_resolves_itself(camera: Camera) -> None:
     _report(camera, NOW)
     assert offline_alerts_update(now=NOW + 30 * SECOND) == (0, 0)
     assert offline_alerts_update(now=NOW + 31 * SECOND) == (1, 0)
@@ -175,7 +175,7 @@ def test_silence_becomes_one_alert_and_resolves_by_itself(camera: Camera) -> Non
     assert offline_alerts_update(now=NOW + 200 * SECOND) == (1, 0), "the next outage is another alert"
 
 
-def test_the_detectors_own_alert_is_open_until_pictures_arrive_and_no_second_one_is_made(camera: Camera) -> None:
+def test_detectors_offline_alert_stays_open_without_a_duplicate(camera: Camera) -> None:
     Alert.objects.create(
         camera=camera, event_id="outage-1", alert_type="camera_offline", confidence=1.0, timestamp=NOW
     )
@@ -188,14 +188,14 @@ def test_the_detectors_own_alert_is_open_until_pictures_arrive_and_no_second_one
     assert offline_alerts_update(now=NOW + 411 * SECOND) == (0, 1)
 
 
-def test_camera_that_is_switched_off_is_not_offline(camera: Camera) -> None:
+def test_inactive_camera_is_not_offline(camera: Camera) -> None:
     _report(camera, NOW)
     assert offline_alerts_update(now=NOW + 60 * SECOND) == (1, 0)
     Camera.objects.update(is_active=False)
     assert offline_alerts_update(now=NOW + 61 * SECOND) == (0, 1)
 
 
-def test_cameras_that_are_well_are_not_even_read(camera: Camera, django_assert_max_num_queries: Any) -> None:
+def test_healthy_cameras_are_not_loaded(camera: Camera, django_assert_max_num_queries: Any) -> None:
     _report(camera, NOW - timedelta(minutes=1))  # the only one that is not
     for number in range(20):
         _report(
@@ -220,7 +220,7 @@ def test_cameras_that_are_well_are_not_even_read(camera: Camera, django_assert_m
         post_init.disconnect(note, sender=Camera)
 
 
-def test_silence_counts_only_after_the_backend_itself_was_up(db: None) -> None:
+def test_backend_downtime_does_not_count_as_silence(db: None) -> None:
     clock, turns, fails = [0.0], [0], [False]
 
     def work() -> None:

@@ -33,7 +33,7 @@ def lost(camera: Camera, anna: Party, settings: Any) -> Camera:
     return camera
 
 
-def test_lists_go_on_and_the_camera_says_why(lost: Camera, anna: Party) -> None:
+def test_lists_work_and_the_camera_shows_the_reason(lost: Camera, anna: Party) -> None:
     rows = {row["id"]: row for row in anna.client.get("/api/cameras/").json()["results"]}
     assert len(rows) == 2
     assert rows[lost.pk]["rtsp_url"] == ""
@@ -41,7 +41,7 @@ def test_lists_go_on_and_the_camera_says_why(lost: Camera, anna: Party) -> None:
     assert rows[lost.pk]["health"]["message"].startswith(WORDS)
 
 
-def test_detectors_get_the_other_cameras(lost: Camera, pipeline: Party) -> None:
+def test_detectors_receive_the_other_cameras(lost: Camera, pipeline: Party) -> None:
     Camera.objects.update(is_active=True)
     answer = pipeline.client.get("/api/active-cameras/")
     assert answer.status_code == 200
@@ -59,9 +59,7 @@ def test_the_dashboard_shows_the_camera_and_why(lost: Camera, anna: Party) -> No
     assert "VIGIL_CREDENTIAL_KEYS" in page
 
 
-def test_a_change_of_something_else_keeps_what_a_found_key_would_read(
-    lost: Camera, anna: Party, settings: Any
-) -> None:
+def test_changing_another_field_keeps_the_encrypted_url(lost: Camera, anna: Party, settings: Any) -> None:
     before = stored_token(lost)
     assert anna.client.patch(f"/api/cameras/{lost.pk}/", {"name": "Renamed"}).status_code == 200
     Camera.objects.get(pk=lost.pk).save()
@@ -77,7 +75,7 @@ def test_a_new_address_repairs_the_camera(lost: Camera, anna: Party) -> None:
     assert Camera.objects.get(pk=lost.pk).rtsp_url == "rtsp://u:new@192.0.2.7/1"
 
 
-def test_rotation_names_what_it_cannot_read_and_leaves_it(lost: Camera, settings: Any) -> None:
+def test_rotation_reports_and_keeps_unreadable_values(lost: Camera, settings: Any) -> None:
     before = stored_token(lost)
     out, err = StringIO(), StringIO()
     call_command("rotate_credentials", stdout=out, stderr=err)
@@ -86,7 +84,7 @@ def test_rotation_names_what_it_cannot_read_and_leaves_it(lost: Camera, settings
     assert stored_token(lost) == before
 
 
-def test_a_subscription_says_why_and_takes_a_new_target(anna: Party, settings: Any) -> None:
+def test_subscription_shows_the_reason_and_accepts_a_new_target(anna: Party, settings: Any) -> None:
     body = {"name": "Hook", "channel": "webhook", "target": {"url": "https://hook.example/1"}}
     made = anna.client.post("/api/notifications/", body)
     assert made.status_code == 201

@@ -20,7 +20,7 @@ def _migrations() -> list[Migration]:
 
 
 @pytest.mark.parametrize("migration", _migrations(), ids=str)
-def test_version_before_goes_on_with_the_new_schema(migration: Migration) -> None:
+def test_previous_version_works_with_the_new_schema(migration: Migration) -> None:
     made_here = {operation.name_lower for operation in migration.operations if isinstance(operation, CreateModel)}
     for operation in migration.operations:
         assert not isinstance(operation, RemoveField | RenameField | RenameModel), (

@@ -36,7 +36,7 @@ def test_every_answer_has_the_headers(anna: Party) -> None:
         assert answer.headers["Referrer-Policy"] == "same-origin"
 
 
-def test_plain_http_goes_to_https_for_people_and_not_for_programs(db: None, settings: Any) -> None:
+def test_http_redirects_browsers_but_not_programs(db: None, settings: Any) -> None:
     settings.SECURE_SSL_REDIRECT = True
     assert Client().get("/dashboard/").status_code == 301
     assert Client().get("/healthz").status_code == 200
@@ -47,7 +47,7 @@ def test_healthz_says_which_time_zone_database_is_in_use() -> None:
     assert Client().get("/healthz").json() == {"status": "ok", "time_zone_database": tzdata.IANA_VERSION}
 
 
-def test_gunicorn_knows_every_setting_and_opens_no_control_socket() -> None:
+def test_gunicorn_settings_are_valid_and_open_no_control_socket() -> None:
     config = Config()
     ours = vars(gunicorn_conf)
     not_settings = {name for name, value in ours.items() if isinstance(value, ModuleType) or name.startswith("_")}
@@ -56,7 +56,7 @@ def test_gunicorn_knows_every_setting_and_opens_no_control_socket() -> None:
     assert ours["control_socket_disable"] is True
 
 
-def test_foreign_host_is_refused(db: None, settings: Any) -> None:
+def test_unknown_host_is_rejected(db: None, settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["vigil.example"]
     assert Client().get("/api/cameras/", HTTP_HOST="evil.example").status_code == 400
     assert Client().get("/api/cameras/", HTTP_HOST="vigil.example").status_code == 401
@@ -65,7 +65,7 @@ def test_foreign_host_is_refused(db: None, settings: Any) -> None:
 @pytest.mark.parametrize(
     ("path", "accept"), [("/api/cameras/", "text/html"), ("/dashboard/", "application/json"), ("/api/token/", "*/*")]
 )
-def test_foreign_host_tells_programs_what_to_set(db: None, settings: Any, path: str, accept: str) -> None:
+def test_unknown_host_error_names_the_setting_for_programs(db: None, settings: Any, path: str, accept: str) -> None:
     settings.ALLOWED_HOSTS = ["vigil.example"]
     answer = Client().get(path, headers={"host": "evil.example", "accept": accept})
     assert answer.status_code == 400
@@ -77,7 +77,7 @@ def test_foreign_host_tells_programs_what_to_set(db: None, settings: Any, path: 
 
 
 @pytest.mark.parametrize("secure", [True, False])
-def test_foreign_host_tells_people_what_to_set_and_leaks_nothing(db: None, settings: Any, secure: bool) -> None:
+def test_unknown_host_page_names_the_setting_and_leaks_nothing(db: None, settings: Any, secure: bool) -> None:
     settings.ALLOWED_HOSTS, settings.SECURE_SSL_REDIRECT = ["vigil.internal"], True
     answer = Client().get("/dashboard/", headers={"host": "evil.test", "accept": "text/html"}, secure=secure)
     text = answer.content.decode()
@@ -91,7 +91,7 @@ def test_foreign_host_tells_people_what_to_set_and_leaks_nothing(db: None, setti
     assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
 
 
-def test_other_bad_requests_keep_the_answer_of_django(db: None, settings: Any) -> None:
+def test_other_bad_requests_keep_djangos_response(db: None, settings: Any) -> None:
     settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 1
     answer = Client().post("/dashboard/login/", {"a": "1", "b": "2"})
     assert answer.status_code == 400
@@ -127,7 +127,7 @@ def test_probes(db: None, settings: Any, media: Path) -> None:
     assert answer.json()["storage"].startswith("not writable")
 
 
-def test_metrics_name_alerts_by_type(alert: Any) -> None:
+def test_metrics_count_alerts_by_type(alert: Any) -> None:
     text = Client().get("/metrics").content.decode()
     assert 'vigil_alerts_total{type="person"}' in text
     assert "vigil_alert_ingest_seconds_bucket" in text
@@ -166,7 +166,7 @@ def test_models_have_their_migrations(db: None) -> None:
     call_command("makemigrations", "--check", "--dry-run", stdout=StringIO())
 
 
-def test_errors_of_the_configuration_are_named(settings: Any) -> None:
+def test_configuration_errors_are_named(settings: Any) -> None:
     assert configuration_errors() == []
     settings.SECRET_KEY = ""
     settings.VIGIL_CREDENTIAL_KEYS = ()
@@ -184,14 +184,14 @@ def test_errors_of_the_configuration_are_named(settings: Any) -> None:
         ("VIGIL_ADMIN_PATH", "no slash"),
     ],
 )
-def test_wrong_variable_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_invalid_variable_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ImproperlyConfigured, match=name) as error:
         load()
     assert value not in str(error.value) or len(value) == 1
 
 
-def test_database_url_that_cannot_be_read_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_database_url_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "nonsense://user:hunter2@host/x")
     with pytest.raises(ImproperlyConfigured, match="DATABASE_URL") as error:
         load().database()

@@ -61,7 +61,7 @@ FIELDS = {"zones": "detection.zones", "rules": "detection.rules"}
 
 
 @pytest.mark.parametrize("things", MAKERS)
-def test_one_more_than_allowed_is_refused_with_the_settings_name(
+def test_exceeding_a_quota_names_the_setting(
     things: str, anna: Party, ben: Party, limited: Callable[..., None]
 ) -> None:
     path, body = MAKERS[things]
@@ -82,7 +82,7 @@ def test_one_more_than_allowed_is_refused_with_the_settings_name(
     assert anna.client.post(path, body(LIMIT), format="json").status_code == 201
 
 
-def test_a_password_gives_no_token_above_the_quota(anna: Party, limited: Callable[..., None]) -> None:
+def test_password_login_respects_the_token_quota(anna: Party, limited: Callable[..., None]) -> None:
     limited("tokens", to=1)
     sent = {"username": anna.user.username, "password": "correct horse battery"}
     refused = anna.client.post("/api/token/", sent, format="json")
@@ -133,7 +133,7 @@ def test_a_sites_quota_counts_cameras_of_all_its_members(
         assert f"2 {things} per site (VIGIL_MAX_{things.upper()}_PER_SITE; 2 in use)" in refused.json()[field][0]
 
 
-def test_whoever_is_above_a_lowered_quota_changes_and_shrinks(anna: Party, limited: Callable[..., None]) -> None:
+def test_user_above_a_lowered_quota_can_edit_and_delete(anna: Party, limited: Callable[..., None]) -> None:
     made = anna.client.post("/api/cameras/", _camera(1, detection={"zones": _zones(4)}), format="json").json()
     limited("zones")
     limited("cameras", to=1)
@@ -152,7 +152,7 @@ def test_an_import_above_the_quota_stores_nothing(anna: Party, limited: Callable
     assert not Camera.objects.exists()
 
 
-def test_cameras_of_kubectl_count_and_are_not_refused(anna: Party, limited: Callable[..., None]) -> None:
+def test_kubectl_cameras_count_but_are_not_rejected(anna: Party, limited: Callable[..., None]) -> None:
     limited("cameras", to=1)
     for number in range(2):
         camera_create(user=anna.user, values=_camera(number), managed_by=ManagedBy.KUBECTL)
@@ -161,9 +161,7 @@ def test_cameras_of_kubectl_count_and_are_not_refused(anna: Party, limited: Call
 
 
 @pytest.mark.parametrize("stored", [{}, {"zones": None}, {"zones": 7}, {"zones": "text"}])
-def test_settings_that_hold_no_list_count_for_nothing(
-    stored: dict[str, Any], anna: Party, limited: Callable[..., None]
-) -> None:
+def test_malformed_settings_count_as_zero(stored: dict[str, Any], anna: Party, limited: Callable[..., None]) -> None:
     camera = camera_create(user=anna.user, values=_camera(1))
     Camera.objects.filter(pk=camera.pk).update(detection=stored)
     limited("zones", to=1)
@@ -172,13 +170,13 @@ def test_settings_that_hold_no_list_count_for_nothing(
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "many"])
-def test_wrong_settings_are_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_settings_are_rejected(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIGIL_MAX_CAMERAS_PER_USER", value)
     with pytest.raises(ValueError, match="max_cameras_per_user"):
         Environment()
 
 
-def test_every_quota_has_a_default_and_empty_is_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_quota_has_a_default_and_empty_means_unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(getattr(Environment(), field) >= 100 for field in QUOTAS.values())
     for field in QUOTAS.values():
         monkeypatch.setenv(f"VIGIL_{field.upper()}", "")

@@ -92,7 +92,7 @@ REQUESTS: dict[str, Request] = {
 
 
 @pytest.mark.parametrize("name", list(REQUESTS))
-def test_camera_that_is_deleted_meanwhile(name: str, anna: Party, operator: Party) -> None:
+def test_concurrently_deleted_camera(name: str, anna: Party, operator: Party) -> None:
     for nth in range(1, MOST_WRITES + 1):
         camera = _camera(anna)
         detector = party(anna.user, Scope.DETECTOR, camera)
@@ -112,7 +112,7 @@ def test_camera_that_is_deleted_meanwhile(name: str, anna: Party, operator: Part
     assert name == "delete"
 
 
-def test_alert_that_is_deleted_meanwhile(anna: Party, alert: Alert) -> None:
+def test_concurrently_deleted_alert(anna: Party, alert: Alert) -> None:
     path = f"/api/alerts/{alert.pk}/"
     kept = Alert.objects.get()
     for name, sent in (("acknowledge", {}), ("resolve", {}), ("false-positive", {}), ("comments", {"text": "seen"})):
@@ -127,7 +127,7 @@ def _delete_alerts() -> None:
     Alert.objects.all().delete()
 
 
-def test_site_and_user_that_are_deleted_meanwhile(
+def test_concurrently_deleted_site_and_user(
     anna: Party, site: Site, make_user: Callable[..., User], root: Party
 ) -> None:
     guest = make_user("guest")
@@ -150,7 +150,7 @@ def test_site_and_user_that_are_deleted_meanwhile(
     assert not Site.objects.filter(name="Another").exists() or answer.status_code == 200
 
 
-def test_two_changes_of_one_camera_at_once_are_both_kept(anna: Party) -> None:
+def test_concurrent_changes_of_a_camera_are_both_kept(anna: Party) -> None:
     camera = _camera(anna)
     mine, theirs = Camera.objects.get(pk=camera.pk), Camera.objects.get(pk=camera.pk)
     camera_update(camera=mine, values={"name": "Gate"})

@@ -32,7 +32,7 @@ def rates(settings: Any) -> Callable[..., None]:
     return choose
 
 
-def test_requests_at_the_same_moment_are_counted_each(rates: Callable[..., None]) -> None:
+def test_concurrent_requests_are_all_counted(rates: Callable[..., None]) -> None:
     rates(token="50/minute")
     with ThreadPoolExecutor(16) as pool:
         waits = list(pool.map(lambda _: seconds_to_wait("token", "t"), range(400)))
@@ -73,7 +73,7 @@ def test_expired_requests_are_forgotten(rates: Callable[..., None], monkeypatch:
         time.sleep(0.02)
 
 
-def test_a_cameras_alerts_over_the_limit_come_later(
+def test_alerts_over_the_cameras_limit_are_delayed(
     rates: Callable[..., None], camera: Camera, detector: Party, pipeline: Party
 ) -> None:
     rates(camera="2/minute")
@@ -96,12 +96,12 @@ def test_each_token_has_its_own_limit(rates: Callable[..., None], anna: Party, b
     assert ben.client.get("/api/cameras/").status_code == 200
 
 
-def test_services_are_limited_by_camera_alone(rates: Callable[..., None], pipeline: Party) -> None:
+def test_services_are_limited_only_per_camera(rates: Callable[..., None], pipeline: Party) -> None:
     rates(token="1/minute")
     assert {pipeline.client.get("/api/active-cameras/").status_code for _ in range(5)} == {200}
 
 
-def test_addresses_are_limited_where_no_token_is_asked_for(rates: Callable[..., None], db: None) -> None:
+def test_anonymous_endpoints_are_limited_by_address(rates: Callable[..., None], db: None) -> None:
     rates(address="2/minute")
     body = {"username": "nobody", "password": "x"}
 
@@ -132,14 +132,14 @@ def test_sign_in_pages_are_limited_by_address(rates: Callable[..., None], db: No
     assert attempt(pages[0], 5, address="192.0.2.2").status_code == 200
 
 
-def test_storage_that_is_away_stops_nothing(rates: Callable[..., None], anna: Party, settings: Any) -> None:
+def test_unavailable_cache_does_not_block_requests(rates: Callable[..., None], anna: Party, settings: Any) -> None:
     rates(token="1/minute")
     settings.VIGIL_RATE_STORAGE = "redis://127.0.0.1:1"
     assert [anna.client.get("/api/cameras/").status_code for _ in range(3)] == [200, 200, 200]
 
 
 @pytest.mark.parametrize("value", ["many", "10", "10/fortnight"])
-def test_wrong_rate_is_named(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_invalid_rate_is_named(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("VIGIL_RATE_PER_TOKEN", value)
     with pytest.raises(ImproperlyConfigured, match=r"VIGIL_RATE_PER_TOKEN: .*must be like 600/minute"):
         load()

@@ -49,7 +49,7 @@ def _clean(where: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("debug", [False, True])
-def test_no_answer_page_or_log_line_holds_the_password(
+def test_no_response_page_or_log_line_contains_the_password(
     anna: Party,
     root: Party,
     operator: Party,
@@ -149,7 +149,7 @@ def _pipeline(anna: Party) -> Party:
     return party(anna.user, Scope.PIPELINE)
 
 
-def test_admin_keeps_the_url_when_none_is_typed(root: Party, camera: Camera, make_user: Callable[..., User]) -> None:
+def test_admin_keeps_the_url_if_left_empty(root: Party, camera: Camera, make_user: Callable[..., User]) -> None:
     browser = Client()
     browser.force_login(root.user)
     form = {"name": "Renamed", "user": camera.user_id, "rtsp_url": "", "transport": "udp", "detection": "{}"}

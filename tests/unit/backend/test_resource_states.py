@@ -40,7 +40,7 @@ def shown(party: Party, camera: Camera) -> Any:
     return party.client.get(f"/api/cameras/{camera.pk}/resource/")
 
 
-def test_what_was_reported_is_shown(operator: Party, anna: Party, camera: Camera) -> None:
+def test_reported_state_is_shown(operator: Party, anna: Party, camera: Camera) -> None:
     assert shown(anna, camera).status_code == 404
     assert report(operator, state(camera)).status_code == 204
     answer = shown(anna, camera).json()
@@ -54,7 +54,7 @@ def test_what_was_reported_is_shown(operator: Party, anna: Party, camera: Camera
     assert answer["reported_at"] > reported_at
 
 
-def test_a_resource_that_is_gone_is_not_shown(operator: Party, anna: Party, camera: Camera) -> None:
+def test_deleted_resource_is_not_shown(operator: Party, anna: Party, camera: Camera) -> None:
     report(operator, state(camera))
     report(operator, gone=(camera.pk,), source="another/cluster")
     assert shown(anna, camera).status_code == 200
@@ -62,7 +62,7 @@ def test_a_resource_that_is_gone_is_not_shown(operator: Party, anna: Party, came
     assert shown(anna, camera).status_code == 404
 
 
-def test_a_camera_that_is_switched_off_has_none(operator: Party, anna: Party, camera: Camera) -> None:
+def test_inactive_camera_has_no_resource_state(operator: Party, anna: Party, camera: Camera) -> None:
     report(operator, state(camera))
     Camera.objects.update(is_active=False)
     assert shown(anna, camera).status_code == 404
@@ -70,7 +70,7 @@ def test_a_camera_that_is_switched_off_has_none(operator: Party, anna: Party, ca
     assert shown(anna, camera).status_code == 200
 
 
-def test_cameras_that_are_gone_disturb_no_other(operator: Party, anna: Party, camera: Camera) -> None:
+def test_deleted_cameras_do_not_affect_others(operator: Party, anna: Party, camera: Camera) -> None:
     deleted = Camera.objects.create(user=anna.user, name="deleted", rtsp_url="rtsp://h/1")
     sent = state(deleted)
     report(operator, sent)
@@ -79,7 +79,7 @@ def test_cameras_that_are_gone_disturb_no_other(operator: Party, anna: Party, ca
     assert CameraResourceState.objects.get().camera == camera
 
 
-def test_messages_hold_no_credentials(operator: Party, anna: Party, camera: Camera) -> None:
+def test_messages_contain_no_credentials(operator: Party, anna: Party, camera: Camera) -> None:
     said = NOT_READY | {"message": f"{camera.rtsp_url} Pa55word"}
     report(operator, state(camera, conditions=[said]))
     assert shown(anna, camera).json()["conditions"][0]["message"] == "*** ***"
@@ -94,7 +94,7 @@ def test_messages_hold_no_credentials(operator: Party, anna: Party, camera: Came
         ({"camera": 2**63}, "states.0.camera", "less than"),
     ],
 )
-def test_what_is_wrong_is_named_and_nothing_is_kept(
+def test_invalid_report_is_named_and_not_stored(
     operator: Party, camera: Camera, changes: dict[str, Any], field: str, words: str
 ) -> None:
     answer = report(operator, state(camera, **changes))
@@ -103,7 +103,7 @@ def test_what_is_wrong_is_named_and_nothing_is_kept(
     assert not CameraResourceState.objects.exists()
 
 
-def test_a_hundred_cost_as_many_queries_as_one(
+def test_a_hundred_resources_need_as_many_queries_as_one(
     operator: Party, anna: Party, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     cameras = [Camera.objects.create(user=anna.user, name=str(n), rtsp_url="rtsp://h/1") for n in range(100)]

@@ -34,7 +34,7 @@ def put(operator: Party, uid: str = UID, **changes: Any) -> Any:
     return operator.client.put(f"/api/camera-resources/{uid}/", {**BODY, **changes})
 
 
-def test_a_resource_becomes_a_row_once(operator: Party) -> None:
+def test_resource_is_registered_once(operator: Party) -> None:
     first, second = put(operator), put(operator)
     assert (first.status_code, second.status_code) == (201, 200)
     assert first.json() == second.json() == {"uid": UID, "id": Camera.objects.get().pk, "digest": "d1"}
@@ -50,7 +50,7 @@ def test_a_resource_becomes_a_row_once(operator: Party) -> None:
     assert PASSWORD not in first.content.decode()
 
 
-def test_what_is_registered_again_changes_the_row_and_only_then(operator: Party, pipeline: Party) -> None:
+def test_repeated_registration_updates_only_on_change(operator: Party, pipeline: Party) -> None:
     put(operator)
     etag = pipeline.client.get("/api/active-cameras/").headers["ETag"]
     put(operator, digest="d2")
@@ -63,7 +63,7 @@ def test_what_is_registered_again_changes_the_row_and_only_then(operator: Party,
     assert operator.client.get("/api/camera-resources/?source=elsewhere").json() == []
 
 
-def test_the_owner_is_the_one_who_is_named(operator: Party, anna: Party, ben: Party) -> None:
+def test_owner_is_the_named_user(operator: Party, anna: Party, ben: Party) -> None:
     put(operator, owner="anna")
     camera_id = Camera.objects.get().pk
     assert anna.client.get(f"/api/cameras/{camera_id}/").json()["managed_by"] == "kubectl"
@@ -73,7 +73,7 @@ def test_the_owner_is_the_one_who_is_named(operator: Party, anna: Party, ben: Pa
     assert ben.client.get(f"/api/cameras/{camera_id}/").status_code == 200
 
 
-def test_a_name_that_the_owner_has_given_already_is_told_apart(operator: Party, camera: Camera) -> None:
+def test_duplicate_name_of_the_owner_is_made_unique(operator: Party, camera: Camera) -> None:
     put(operator, owner="anna", name=camera.name)
     put(operator, owner="anna", name=camera.name)
     assert Camera.objects.get(resource__uid=UID).name == f"{camera.name} (lobby)"
@@ -90,7 +90,7 @@ def test_a_name_that_the_owner_has_given_already_is_told_apart(operator: Party, 
         ({"source": ""}, "source", "at least 1 character"),
     ],
 )
-def test_what_is_wrong_is_named_and_changes_nothing(
+def test_invalid_registration_is_named_and_changes_nothing(
     operator: Party, changes: dict[str, Any], field: str, words: str
 ) -> None:
     answer = put(operator, **changes)
@@ -103,19 +103,19 @@ def test_what_is_wrong_is_named_and_changes_nothing(
     assert CameraResource.objects.get().digest == "d1"
 
 
-def test_unregistering_takes_the_row_and_nothing_else(operator: Party, camera: Camera) -> None:
+def test_unregistering_deletes_only_its_row(operator: Party, camera: Camera) -> None:
     put(operator)
     for _ in range(2):
         assert operator.client.delete(f"/api/camera-resources/{UID}/").status_code == 204
     assert list(Camera.objects.all()) == [camera]
 
 
-def test_a_uid_that_is_too_long_is_refused(operator: Party) -> None:
+def test_too_long_uid_is_rejected(operator: Party) -> None:
     answer = put(operator, uid="u" * 65)
     assert (answer.status_code, answer.json()) == (400, {"uid": ["must have 64 characters or fewer"]})
 
 
-def test_everybody_else_may_only_read_the_row(operator: Party, anna: Party, root: Party) -> None:
+def test_others_can_only_read_the_row(operator: Party, anna: Party, root: Party) -> None:
     put(operator, owner="anna")
     camera_id = Camera.objects.get().pk
     for client in (anna.client, root.client):
@@ -133,7 +133,7 @@ def test_everybody_else_may_only_read_the_row(operator: Party, anna: Party, root
     assert Camera.objects.get().name == "Lobby"
 
 
-def test_its_detector_has_a_token_and_reports_like_any_other(operator: Party, anna: Party) -> None:
+def test_detector_of_a_resource_gets_a_token_and_reports(operator: Party, anna: Party) -> None:
     put(operator, owner="anna")
     camera = Camera.objects.get()
     answer = operator.client.post(f"/api/cameras/{camera.pk}/detector-token/")
@@ -147,7 +147,7 @@ def store(camera: Camera, event: str, happened: datetime) -> None:
     alert_store(Arrival(camera, submission, None), now=timezone.now())
 
 
-def test_alerts_are_counted_as_they_come(anna: Party, detector: Party, camera: Camera) -> None:
+def test_alert_totals_are_counted(anna: Party, detector: Party, camera: Camera) -> None:
     path = f"/api/cameras/{camera.pk}/"
     assert anna.client.get(path).json()["alerts"] == {"total": 0, "last_alert_time": None}
     happened = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -48,7 +48,7 @@ def apply(**options: Any) -> list[Deleted]:
     return retention_apply(now=NOW, pause=lambda _: None, **options)
 
 
-def test_age_deletes_whatever_the_state_and_the_files_too(camera: Camera, media: Path, settings: Settings) -> None:
+def test_old_alerts_and_their_files_are_deleted_in_any_state(camera: Camera, media: Path, settings: Settings) -> None:
     settings.VIGIL_RETENTION_DAYS = 30
     stored(camera, 31)
     stored(camera, 40, resolved=True)
@@ -59,7 +59,7 @@ def test_age_deletes_whatever_the_state_and_the_files_too(camera: Camera, media:
     assert len(files_in(media)) == 2
 
 
-def test_a_camera_has_a_time_of_its_own(camera: Camera, settings: Settings) -> None:
+def test_camera_has_its_own_retention_period(camera: Camera, settings: Settings) -> None:
     settings.VIGIL_RETENTION_DAYS = None
     kept = stored(camera, 4000)
     assert apply() == [], "no default: for ever"
@@ -68,7 +68,7 @@ def test_a_camera_has_a_time_of_its_own(camera: Camera, settings: Settings) -> N
     assert kept.pk not in ids()
 
 
-def test_cameras_with_nothing_too_old_cost_no_query_each(
+def test_cameras_without_old_alerts_need_no_query_each(
     camera: Camera, settings: Settings, django_assert_max_num_queries: Any
 ) -> None:
     settings.VIGIL_RETENTION_DAYS = 30
@@ -85,7 +85,7 @@ def test_cameras_with_nothing_too_old_cost_no_query_each(
     assert apply() == [Deleted(others[-1].pk, Reason.AGE, 1, 0)]
 
 
-def test_more_than_a_batch_goes_in_several_transactions(
+def test_large_deletions_use_several_transactions(
     camera: Camera, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "BATCH", 3)
@@ -97,7 +97,7 @@ def test_more_than_a_batch_goes_in_several_transactions(
     assert len(pauses) == 3, "between them those who wait get their turn"
 
 
-def test_space_of_a_camera_takes_the_oldest_resolved(camera: Camera, settings: Settings) -> None:
+def test_space_limit_deletes_the_oldest_resolved_alerts(camera: Camera, settings: Settings) -> None:
     settings.VIGIL_RETENTION_DAYS = None
     camera.retention_megabytes = 1
     camera.save()
@@ -110,7 +110,7 @@ def test_space_of_a_camera_takes_the_oldest_resolved(camera: Camera, settings: S
     assert apply() == []
 
 
-def test_space_never_takes_what_is_open_and_says_so(
+def test_space_limit_keeps_open_alerts_and_reports_it(
     camera: Camera, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.VIGIL_RETENTION_DAYS, settings.VIGIL_RETENTION_MEGABYTES = None, 1
@@ -119,7 +119,7 @@ def test_space_never_takes_what_is_open_and_says_so(
     assert "remaining alerts are not resolved" in caplog.text
 
 
-def test_a_full_disk_takes_no_more_than_is_needed(
+def test_full_disk_deletes_no_more_than_necessary(
     camera: Camera, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.VIGIL_RETENTION_DAYS, settings.VIGIL_MEDIA_MAX_USED_PERCENT = None, 90
@@ -132,7 +132,7 @@ def test_a_full_disk_takes_no_more_than_is_needed(
     assert apply() == []
 
 
-def test_a_storage_that_cannot_be_written_keeps_its_rows(
+def test_read_only_storage_keeps_its_rows(
     camera: Camera, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     stored(camera, 400)
@@ -142,7 +142,7 @@ def test_a_storage_that_cannot_be_written_keeps_its_rows(
     assert "the storage is not writable" in caplog.text
 
 
-def test_it_is_measured_and_put_on_record_once_a_run(camera: Camera, settings: Settings) -> None:
+def test_run_updates_metrics_and_audit_log_once(camera: Camera, settings: Settings) -> None:
     settings.VIGIL_RETENTION_DAYS = 30
     counter = metrics.RETENTION_ALERTS.labels("age")
     before = counter._value.get()
@@ -157,7 +157,7 @@ def test_it_is_measured_and_put_on_record_once_a_run(camera: Camera, settings: S
     assert entry.changes == {"age.alerts": [2, None], "age.bytes": [10_000, None], "cameras": [1, None]}
 
 
-def test_dry_run_tells_the_same_and_deletes_nothing(camera: Camera, settings: Settings) -> None:
+def test_dry_run_reports_the_same_and_deletes_nothing(camera: Camera, settings: Settings) -> None:
     settings.VIGIL_RETENTION_DAYS, settings.VIGIL_RETENTION_MEGABYTES = 30, 1
     stored(camera, 31, size=700_000, resolved=True)
     stored(camera, 3, size=700_000, resolved=True)
@@ -174,7 +174,7 @@ def test_dry_run_tells_the_same_and_deletes_nothing(camera: Camera, settings: Se
     )
 
 
-def test_the_command_says_what_it_does(camera: Camera, settings: Settings) -> None:
+def test_command_reports_its_actions(camera: Camera, settings: Settings) -> None:
     settings.VIGIL_RETENTION_DAYS = 30
     stored(camera, 31, size=1_500_000)
     output = StringIO()
@@ -205,12 +205,12 @@ def test_only_one_process_runs_a_housekeeping_task(camera: Camera) -> None:
     ("field", "value"),
     [("retention_days", 0), ("retention_days", 3651), ("retention_megabytes", 0), ("retention_days", "a week")],
 )
-def test_limits_that_make_no_sense_are_refused(anna: Party, camera: Camera, field: str, value: object) -> None:
+def test_invalid_limits_are_rejected(anna: Party, camera: Camera, field: str, value: object) -> None:
     answer = anna.client.patch(f"/api/cameras/{camera.pk}/", {field: value})
     assert (answer.status_code, list(answer.json())) == (400, [field])
 
 
-def test_limits_are_set_shown_and_put_on_record(anna: Party, camera: Camera) -> None:
+def test_limits_are_stored_shown_and_audited(anna: Party, camera: Camera) -> None:
     answer = anna.client.patch(f"/api/cameras/{camera.pk}/", {"retention_days": 14, "retention_megabytes": 5000})
     assert (answer.json()["retention_days"], answer.json()["retention_megabytes"]) == (14, 5000)
     assert AuditEntry.objects.first().changes == {  # type: ignore[union-attr]

@@ -38,7 +38,7 @@ def _get(accept: str = "*/*", path: str = "/api/schema/", **headers: str) -> Any
     return Client().get(path, headers={"accept": accept, **headers})
 
 
-def test_each_format_is_generated_once_and_is_the_committed_one(generations: list[int]) -> None:
+def test_each_format_is_generated_once_and_equals_the_committed_one(generations: list[int]) -> None:
     committed = SCHEMA.read_bytes()
     for _ in range(2):
         for accept in ("*/*", *YAML_TYPES):
@@ -78,6 +78,6 @@ def test_an_unchanged_document_is_not_sent_again(generations: list[int]) -> None
     assert _get(JSON_TYPES[0], **{"if-none-match": yaml_tag}).status_code == 200
 
 
-def test_a_bad_token_is_refused_as_elsewhere(generations: list[int]) -> None:
+def test_invalid_token_is_rejected(generations: list[int]) -> None:
     assert _get(authorization="Token nonsense").status_code == 401
     assert generations == []

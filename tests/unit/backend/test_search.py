@@ -50,7 +50,7 @@ def alerts(camera: Camera) -> None:
         ("  ", [3, 2, 1]),
     ],
 )
-def test_words(anna: Party, text: str, expected: list[int]) -> None:
+def test_search_by_words(anna: Party, text: str, expected: list[int]) -> None:
     answer = anna.client.get("/api/alerts/", {"search": text})
     assert answer.status_code == 200
     assert [int(row["event_id"][-1]) for row in answer.json()["results"]] == expected
@@ -58,7 +58,7 @@ def test_words(anna: Party, text: str, expected: list[int]) -> None:
 
 @pytest.mark.usefixtures("alerts")
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no such index; PostgreSQL's run has")
-def test_words_are_found_by_the_index() -> None:
+def test_search_uses_the_index() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
     plan = alerts_with_words(Alert.objects.order_by(), "fence").explain()
@@ -73,7 +73,7 @@ def test_words_are_found_by_the_index() -> None:
     ("ordering", "expected"),
     [("id", [1, 2, 3]), ("-id", [3, 2, 1]), ("timestamp", [3, 2, 1]), ("-timestamp", [1, 2, 3])],
 )
-def test_order_over_pages(anna: Party, ordering: str, expected: list[int]) -> None:
+def test_order_is_stable_across_pages(anna: Party, ordering: str, expected: list[int]) -> None:
     found: list[int] = []
     url: str | None = f"/api/alerts/?page_size=1&ordering={ordering}"
     while url:
@@ -84,7 +84,7 @@ def test_order_over_pages(anna: Party, ordering: str, expected: list[int]) -> No
 
 
 @pytest.mark.parametrize("ordering", ["confidence", "camera__user__password", "id,timestamp"])
-def test_wrong_order_is_named(anna: Party, ordering: str) -> None:
+def test_invalid_order_is_named(anna: Party, ordering: str) -> None:
     answer = anna.client.get("/api/alerts/", {"ordering": ordering})
     assert (answer.status_code, answer.json()) == (
         400,
@@ -93,7 +93,7 @@ def test_wrong_order_is_named(anna: Party, ordering: str) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["x", "Y3Vyc29y", "%ff"])
-def test_wrong_cursor_is_named(anna: Party, cursor: str) -> None:
+def test_invalid_cursor_is_named(anna: Party, cursor: str) -> None:
     answer = anna.client.get("/api/alerts/", {"cursor": cursor})
     if answer.status_code != 200:  # some texts decode to the first page
         assert (answer.status_code, list(answer.json())) == (400, ["cursor"])
@@ -117,7 +117,7 @@ def test_filters(anna: Party, query: dict[str, Any], count: int) -> None:
 
 
 @pytest.mark.parametrize("few", [0, 1, 100])
-def test_whoever_has_few_or_many_cameras_sees_the_same(
+def test_results_do_not_depend_on_the_number_of_cameras(
     anna: Party, ben: Party, viewer: Party, alert: Alert, monkeypatch: Any, few: int
 ) -> None:
     monkeypatch.setattr("surveillance.selectors.access.FEW_CAMERAS", few)

@@ -30,7 +30,7 @@ def _token(username: str, password: str, address: str = "192.0.2.1") -> Any:
     return APIClient().post("/api/token/", {"username": username, "password": password}, REMOTE_ADDR=address)
 
 
-def test_guessing_is_locked_out_with_clear_words(make_user: Callable[..., User], settings: Any) -> None:
+def test_password_guessing_is_locked_out_with_a_clear_message(make_user: Callable[..., User], settings: Any) -> None:
     make_user("anna")
     assert {_token("anna", f"guess {number}").status_code for number in range(9)} == {401}
     refused = [_token("anna", "guess 10"), _token("anna", PASSWORD)]  # the right one does not help now
@@ -43,7 +43,7 @@ def test_guessing_is_locked_out_with_clear_words(make_user: Callable[..., User],
     assert page.headers["Retry-After"] == "900"
 
 
-def test_lock_out_is_for_the_guesser_and_ends(make_user: Callable[..., User]) -> None:
+def test_lockout_affects_only_the_guesser_and_expires(make_user: Callable[..., User]) -> None:
     make_user("anna")
     make_user("ben")
     for number in range(10):
@@ -54,7 +54,7 @@ def test_lock_out_is_for_the_guesser_and_ends(make_user: Callable[..., User]) ->
     assert _token("anna", PASSWORD).status_code == 200
 
 
-def test_attempts_keep_no_password(make_user: Callable[..., User]) -> None:
+def test_attempts_do_not_store_passwords(make_user: Callable[..., User]) -> None:
     make_user("anna")
     Client().post("/dashboard/login/", {"username": "anna", "password": "zZmarkedZz"})
     _token("anna", "zZmarkedZz")
@@ -85,7 +85,7 @@ FORBIDDEN = [
 
 
 @pytest.mark.parametrize("host", FORBIDDEN)
-def test_url_may_not_lead_to_this_machine_or_to_metadata(anna: Party, host: str) -> None:
+def test_loopback_and_metadata_urls_are_rejected(anna: Party, host: str) -> None:
     for url in (f"rtsp://u:Pa55word@{host}:554/1", f"rtsp://{host}/1"):
         answer = anna.client.post("/api/cameras/", {"name": "Gate", "rtsp_url": url})
         assert (answer.status_code, answer.json()) == (400, {"rtsp_url": [HOST_FORBIDDEN]}), url
@@ -93,7 +93,7 @@ def test_url_may_not_lead_to_this_machine_or_to_metadata(anna: Party, host: str)
 
 
 @pytest.mark.parametrize("host", ["10.0.0.9", "192.168.1.20", "[fd12::9]", "203.0.113.9", "camera.example"])
-def test_cameras_may_be_in_private_and_public_networks(anna: Party, host: str) -> None:
+def test_private_and_public_addresses_are_accepted(anna: Party, host: str) -> None:
     assert anna.client.post("/api/cameras/", {"name": "Gate", "rtsp_url": f"rtsp://{host}/1"}).status_code == 201
 
 
@@ -107,7 +107,7 @@ def test_allow_list(anna: Party, settings: Any) -> None:
     assert answer.status_code == 201
 
 
-def test_change_to_a_forbidden_host_is_refused(anna: Party, camera: Camera) -> None:
+def test_change_to_a_forbidden_host_is_rejected(anna: Party, camera: Camera) -> None:
     before = camera.rtsp_url
     answer = anna.client.patch(f"/api/cameras/{camera.pk}/", {"rtsp_url": "rtsp://127.0.0.1/1"})
     assert answer.status_code == 400
@@ -115,13 +115,13 @@ def test_change_to_a_forbidden_host_is_refused(anna: Party, camera: Camera) -> N
     assert camera.rtsp_url == before
 
 
-def test_wrong_network_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_network_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIGIL_CAMERA_NETWORKS", "10.0.0.0/8,ten")
     with pytest.raises(ImproperlyConfigured, match=r"VIGIL_CAMERA_NETWORKS: .*must be networks like 10.0.0.0/8"):
         load()
 
 
-def test_rotation_command_encrypts_with_the_new_key_and_disturbs_nobody(camera: Camera, settings: Any) -> None:
+def test_rotation_encrypts_with_the_new_key_without_interruption(camera: Camera, settings: Any) -> None:
     old, new = settings.VIGIL_CREDENTIAL_KEYS[0], Fernet.generate_key().decode()
     version = CameraListVersion.objects.get().number
     settings.VIGIL_CREDENTIAL_KEYS = (new, old)
@@ -137,7 +137,7 @@ def test_rotation_command_encrypts_with_the_new_key_and_disturbs_nobody(camera: 
     assert Camera.objects.get().rtsp_url == camera.rtsp_url
 
 
-def test_cookies_are_for_tls_and_not_for_scripts(make_user: Callable[..., User]) -> None:
+def test_cookies_are_secure_and_http_only(make_user: Callable[..., User]) -> None:
     make_user("anna")
     browser = Client()
     browser.get("/dashboard/login/", secure=True)
@@ -150,7 +150,7 @@ def test_cookies_are_for_tls_and_not_for_scripts(make_user: Callable[..., User])
 
 
 @pytest.mark.parametrize("path", ["/dashboard/login/", "/admin/login/", "/dashboard/", "/admin/"])
-def test_pages_hold_no_inline_script_or_style(root: Party, path: str) -> None:
+def test_pages_contain_no_inline_script_or_style(root: Party, path: str) -> None:
     browser = Client()
     if not path.endswith("login/"):
         browser.force_login(root.user)
@@ -161,6 +161,6 @@ def test_pages_hold_no_inline_script_or_style(root: Party, path: str) -> None:
     assert "'unsafe" not in page.headers["Content-Security-Policy"]
 
 
-def test_admin_is_where_the_setting_says() -> None:
+def test_admin_path_is_configurable() -> None:
     assert django_settings.VIGIL_ADMIN_PATH == "admin/"
     assert Environment(admin_path="hidden/door/").admin_path == "hidden/door/"

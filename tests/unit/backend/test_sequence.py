@@ -9,7 +9,7 @@ NOBODY: Writers = frozenset()
 FIRST, SECOND = frozenset({"3/7"}), frozenset({"4/9"})
 
 
-def test_rows_in_order_pass_at_once() -> None:
+def test_ordered_rows_pass_immediately() -> None:
     order: InOrder[str] = InOrder(10)
     assert order.take({11: "a", 12: "b"}, writing=NOBODY, now=0.0) == ["a", "b"]
     assert not order.has_gap
@@ -17,7 +17,7 @@ def test_rows_in_order_pass_at_once() -> None:
     assert order.position == 12
 
 
-def test_missing_row_is_waited_for_as_long_as_its_writer_is_at_work() -> None:
+def test_missing_row_is_awaited_while_its_writer_runs() -> None:
     order: InOrder[str] = InOrder(10)
     assert order.take({12: "b"}, writing=NOBODY, now=0.0) == []
     assert order.has_gap
@@ -26,7 +26,7 @@ def test_missing_row_is_waited_for_as_long_as_its_writer_is_at_work() -> None:
     assert order.take({11: "a", 12: "b"}, writing=NOBODY, now=PATIENCE_SECONDS - 0.5) == ["a", "b"]
 
 
-def test_row_that_never_comes_is_waited_for_until_its_writer_is_done_and_for_no_other() -> None:
+def test_rolled_back_row_is_skipped_when_its_writer_ends() -> None:
     order: InOrder[str] = InOrder(10)
     assert order.take({12: "b"}, writing=SECOND, now=0.0) == [], "who wrote then is not known yet"
     order.note(FIRST)
@@ -35,7 +35,7 @@ def test_row_that_never_comes_is_waited_for_until_its_writer_is_done_and_for_no_
     assert order.take({12: "b"}, writing=SECOND, now=0.6) == ["b"], "the second began later"
 
 
-def test_transaction_left_open_does_not_block_all_rows() -> None:
+def test_open_transaction_does_not_block_all_rows() -> None:
     order: InOrder[str] = InOrder(10)
     assert order.take({12: "b"}, writing=FIRST, now=0.0) == []
     order.note(FIRST)

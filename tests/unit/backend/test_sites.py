@@ -18,7 +18,7 @@ from vigil_apps.sites.services import site_create
 LAST_ADMIN = {"detail": "A site needs an admin. Make another member an admin first."}
 
 
-def test_who_makes_a_site_is_its_admin(anna: Party, ben: Party) -> None:
+def test_creator_of_a_site_is_its_admin(anna: Party, ben: Party) -> None:
     answer = anna.client.post("/api/sites/", {"name": "Harbour"})
     assert answer.status_code == 201
     shown = answer.json()
@@ -34,7 +34,7 @@ def test_site_needs_a_name(anna: Party, name: str | None) -> None:
     assert not Site.objects.exists()
 
 
-def test_nobody_becomes_a_member_without_consent(anna: Party, ben: Party, site: Site) -> None:
+def test_membership_requires_consent(anna: Party, ben: Party, site: Site) -> None:
     url = f"/api/sites/{site.pk}/members/"
     for name in ("ben", "nobody"):
         refused = anna.client.post(url, {"username": name, "role": "viewer"})
@@ -70,7 +70,7 @@ def test_members_are_added_changed_and_removed(anna: Party, ben: Party, root: Pa
         ({"username": "ben"}, "role", "required"),
     ],
 )
-def test_bad_member_is_named(
+def test_invalid_member_is_named(
     root: Party, ben: Party, site: Site, body: dict[str, str], field: str, words: str
 ) -> None:
     answer = root.client.post(f"/api/sites/{site.pk}/members/", body)
@@ -79,7 +79,7 @@ def test_bad_member_is_named(
     assert Membership.objects.count() == 1
 
 
-def test_a_new_name_does_not_tell_of_the_owners_private_cameras(
+def test_rename_does_not_reveal_the_owners_private_cameras(
     anna: Party, site_admin: Party, site: Site, camera: Camera
 ) -> None:
     """`camera` is anna's in the site; she has a private one besides, which the site's other admin does not see."""
@@ -110,7 +110,7 @@ def test_a_member_may_leave(viewer: Party, site: Site) -> None:
     assert viewer.client.get("/api/cameras/").json()["results"] == []
 
 
-def test_role_decides_in_lists_too(viewer: Party, site_operator: Party, ben: Party, alert: Alert) -> None:
+def test_lists_respect_the_role(viewer: Party, site_operator: Party, ben: Party, alert: Alert) -> None:
     for sees in (viewer, site_operator):
         assert [row["id"] for row in sees.client.get("/api/cameras/").json()["results"]] == [alert.camera_id]
         assert [row["id"] for row in sees.client.get("/api/alerts/").json()["results"]] == [alert.pk]
@@ -121,12 +121,12 @@ def test_role_decides_in_lists_too(viewer: Party, site_operator: Party, ben: Par
     assert site_operator.client.post("/api/alerts/acknowledge/", {"ids": [alert.pk]}).json() == {"acknowledged": 1}
 
 
-def test_a_member_sees_no_credentials(site_admin: Party, camera: Camera, site: Site) -> None:
+def test_members_see_no_credentials(site_admin: Party, camera: Camera, site: Site) -> None:
     for path in (f"/api/cameras/{camera.pk}/", "/api/cameras/", "/api/active-cameras/"):
         assert "Pa55word" not in site_admin.client.get(path).content.decode()
 
 
-def test_camera_comes_only_into_a_site_of_ones_own(anna: Party, ben: Party, camera: Camera) -> None:
+def test_camera_can_only_move_to_an_own_site(anna: Party, ben: Party, camera: Camera) -> None:
     foreign = site_create(user=ben.user, name="Ben's")
     for site_id in (foreign.pk, 10**9):
         answer = anna.client.patch(f"/api/cameras/{camera.pk}/", {"site": site_id})
@@ -143,7 +143,7 @@ def test_camera_comes_only_into_a_site_of_ones_own(anna: Party, ben: Party, came
     assert anna.client.patch(f"/api/cameras/{camera.pk}/", {"site": None}).json()["site"] is None
 
 
-def test_an_operators_site_is_not_enough_to_bring_a_camera_in(anna: Party, ben: Party, camera: Camera) -> None:
+def test_site_operator_cannot_add_a_camera(anna: Party, ben: Party, camera: Camera) -> None:
     foreign = site_create(user=ben.user, name="Ben's")
     member(anna.user, foreign, Role.SITE_OPERATOR)
     assert anna.client.patch(f"/api/cameras/{camera.pk}/", {"site": foreign.pk}).status_code == 400
@@ -155,13 +155,13 @@ def test_cameras_outlive_their_site(anna: Party, viewer: Party, camera: Camera, 
     assert viewer.client.get(f"/api/cameras/{camera.pk}/").status_code == 404
 
 
-def test_group_of_poll_mode_gives_nobody_a_right(anna: Party, ben: Party, pipeline: Party, camera: Camera) -> None:
+def test_poll_mode_group_gives_no_access(anna: Party, ben: Party, pipeline: Party, camera: Camera) -> None:
     Camera.objects.create(user=ben.user, name="b", rtsp_url=URL, is_active=True, group=camera.group)
     assert len(pipeline.client.get("/api/active-cameras/", {"group": "yard"}).json()) == 2
     assert len(ben.client.get("/api/active-cameras/", {"group": "yard"}).json()) == 1
 
 
-def test_list_of_active_cameras_is_new_once_one_is_out(anna: Party, viewer: Party, site: Site) -> None:
+def test_removed_camera_changes_the_active_cameras(anna: Party, viewer: Party, site: Site) -> None:
     first = viewer.client.get("/api/active-cameras/")
     assert len(first.json()) == 1
     anna.client.delete(f"/api/sites/{site.pk}/members/{viewer.user.pk}/")

@@ -28,7 +28,7 @@ def old(path: Path, *, hours: float = 2.0) -> None:
 
 
 @pytest.mark.django_db(transaction=True, available_apps=APPS)
-def test_a_commit_that_may_have_happened_keeps_its_picture(
+def test_uncertain_commit_keeps_its_image(
     detector: Party, camera: Camera, media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database commits and goes away before it has said so: the detector asks again and finds row and picture."""
@@ -47,7 +47,7 @@ def test_a_commit_that_may_have_happened_keeps_its_picture(
     assert len(files_in(media)) == 1
 
 
-def test_nginx_is_told_what_to_send(anna: Party, ben: Party, alert: Alert, settings: Settings) -> None:
+def test_nginx_serves_files_by_internal_redirect(anna: Party, ben: Party, alert: Alert, settings: Settings) -> None:
     settings.VIGIL_MEDIA_ACCEL_PREFIX = "/protected-media/"
     path = f"/api/alerts/{alert.pk}/image/"
     answer = anna.client.get(path)
@@ -60,7 +60,7 @@ def test_nginx_is_told_what_to_send(anna: Party, ben: Party, alert: Alert, setti
     assert anna.client.get(path).status_code == 404
 
 
-def test_settings_of_a_bucket_are_complete_or_refused(tmp_path: Path) -> None:
+def test_incomplete_bucket_settings_are_rejected(tmp_path: Path) -> None:
     assert media_storages(Environment(s3_bucket="b"))["default"]["OPTIONS"]["access_key"] is None
     with pytest.raises(ImproperlyConfigured, match="VIGIL_S3_SECRET_ACCESS_KEY must be set together"):
         media_storages(Environment(s3_bucket="b", s3_access_key_id="a"))
@@ -73,7 +73,7 @@ def test_settings_of_a_bucket_are_complete_or_refused(tmp_path: Path) -> None:
         )
 
 
-def test_pages_may_show_what_the_links_lead_to() -> None:
+def test_csp_allows_images_from_the_bucket() -> None:
     assert links_origins(Environment()) == ""
     assert links_origins(Environment(s3_bucket="b", s3_link_seconds=0)) == ""
     assert links_origins(Environment(s3_bucket="b", s3_cdn_domain="m.example")) == "https://m.example"
@@ -83,7 +83,7 @@ def test_pages_may_show_what_the_links_lead_to() -> None:
     assert "img-src 'self' data: blob:;" in policy("")
 
 
-def test_pages_may_ask_a_media_server_for_video_and_for_nothing_else() -> None:
+def test_csp_allows_only_video_from_the_media_server() -> None:
     asked = policy("", "https://m.example:8889/{camera}/whep", "https://h.example/{camera}/index.m3u8")
     assert "connect-src 'self' https://m.example:8889;" in asked
     assert "media-src 'self' https://h.example;" in asked
@@ -91,7 +91,7 @@ def test_pages_may_ask_a_media_server_for_video_and_for_nothing_else() -> None:
 
 
 @pytest.mark.django_db(transaction=True, available_apps=APPS)
-def test_the_sweep_deletes_old_orphans_only_and_says_which(
+def test_sweep_deletes_and_reports_only_old_orphans(
     detector: Party, camera: Camera, alert: Alert, media: Path
 ) -> None:
     now = timezone.now()
@@ -112,7 +112,7 @@ def test_the_sweep_deletes_old_orphans_only_and_says_which(
 
 
 @pytest.mark.django_db
-def test_folders_of_former_days_go_when_they_are_empty(media: Path) -> None:
+def test_empty_folders_of_past_days_are_deleted(media: Path) -> None:
     now = timezone.now()
     key = images.save(b"x", now=now - timedelta(days=40))
     today = (media / images.save(b"x", now=now)).parent

@@ -52,7 +52,7 @@ def by_session(anna: Party) -> Right:
     return _right(browser.get("/api/alerts/stream/"))
 
 
-def test_rights_that_hold_are_kept(by_token: Right, by_session: Right) -> None:
+def test_valid_rights_are_kept(by_token: Right, by_session: Right) -> None:
     assert by_token.token
     assert not by_token.session
     assert by_session.session
@@ -65,14 +65,14 @@ def test_revoked_token(anna: Party, by_token: Right, by_session: Right) -> None:
     assert lost_rights([by_token, by_session, other], timezone.now()) == {by_token}
 
 
-def test_token_whose_time_is_over(by_token: Right) -> None:
+def test_expired_token(by_token: Right) -> None:
     now = timezone.now()
     AuthToken.objects.filter(public_id=by_token.token).update(expiry=now + timedelta(seconds=60))
     assert lost_rights([by_token], now) == set()
     assert lost_rights([by_token], now + timedelta(seconds=61)) == {by_token}
 
 
-def test_closed_account(anna: Party, by_token: Right, by_session: Right) -> None:
+def test_deactivated_account(anna: Party, by_token: Right, by_session: Right) -> None:
     user_set_active(user=anna.user, is_active=False)
     assert lost_rights([by_token, by_session], timezone.now()) == {by_token, by_session}
 
@@ -87,7 +87,7 @@ def test_ended_session(by_session: Right, by_token: Right) -> None:
     assert lost_rights([by_token, by_session], timezone.now()) == {by_session}
 
 
-def test_session_of_a_former_password(anna: Party, by_session: Right, by_token: Right) -> None:
+def test_session_of_an_old_password(anna: Party, by_session: Right, by_token: Right) -> None:
     anna.user.set_password("another horse battery")
     anna.user.save()
     assert lost_rights([by_token, by_session], timezone.now()) == {by_session}
@@ -101,7 +101,7 @@ def test_demoted_superuser(make_user: Callable[..., User]) -> None:
     assert _is_lost(right)
 
 
-def test_live_view_of_a_camera_out_of_reach(anna: Party, ben: Party) -> None:
+def test_live_view_of_an_inaccessible_camera(anna: Party, ben: Party) -> None:
     site = site_create(user=anna.user, name="Site")
     membership = member_set(site=site, user=ben.user, role=Role.VIEWER)
     camera = _camera(anna.user, site_id=site.pk, is_active=True)
@@ -122,7 +122,7 @@ def test_tasks_of_a_deleted_camera(anna: Party) -> None:
     assert _is_lost(right)
 
 
-def test_five_hundred_streams_cost_as_many_queries_as_one(anna: Party, by_token: Right, by_session: Right) -> None:
+def test_five_hundred_streams_need_as_many_queries_as_one(anna: Party, by_token: Right, by_session: Right) -> None:
     camera = _camera(anna.user, site_id=site_create(user=anna.user, name="Site").pk, is_active=True)
     rights = {replace(right, camera_id=camera.pk) for right in (by_token, by_session)}
     rights |= {Right(number, token=f"00000000-0000-4000-8000-{number:012}") for number in range(10**6, 10**6 + 500)}
@@ -134,7 +134,7 @@ def test_five_hundred_streams_cost_as_many_queries_as_one(anna: Party, by_token:
     assert len(queries) <= MOST_QUERIES, [query["sql"][:80] for query in queries]
 
 
-def test_right_survives_its_text() -> None:
+def test_right_round_trips_as_text() -> None:
     for right in (Right(1, "t"), Right(2, "", "s", "m", needs_superuser=True), Right(3, "t", camera_id=4)):
         assert Right.from_text(right.as_text()) == right
 
@@ -184,7 +184,7 @@ class _Client:
         self.sent.append(message)
 
 
-def test_only_the_streams_of_a_lost_right_end() -> None:
+def test_only_streams_of_a_lost_right_end() -> None:
     async def run() -> None:
         rights = _Rights()
         handoff = Handoff(_django, {"ticks": _ticks}, RightsWatch(rights, check_seconds=0.05))
@@ -210,7 +210,7 @@ async def _quiet(stream: Stream) -> None:
     await asyncio.Event().wait()
 
 
-def test_all_streams_are_asked_about_together() -> None:
+def test_rights_of_all_streams_are_checked_together() -> None:
     async def run() -> None:
         rights = _Rights()
         handoff = Handoff(_django, {"ticks": _quiet}, RightsWatch(rights, check_seconds=0.5))

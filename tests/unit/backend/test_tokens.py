@@ -41,7 +41,7 @@ def test_token_by_a_form(make_user: Callable[..., User]) -> None:
 
 
 @pytest.mark.parametrize(("username", "password"), [("anna", "wrong"), ("nobody", "correct horse battery")])
-def test_wrong_password_is_401_with_the_same_words(
+def test_wrong_password_and_unknown_user_give_the_same_401(
     make_user: Callable[..., User], username: str, password: str
 ) -> None:
     make_user("anna")
@@ -55,7 +55,7 @@ def test_missing_password_is_named(db: None) -> None:
     assert (answer.status_code, list(answer.json())) == (400, ["password"])
 
 
-def test_database_holds_no_token(anna: Party) -> None:
+def test_tokens_are_stored_hashed(anna: Party) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM accounts_authtoken")
         rows = repr(cursor.fetchall())
@@ -63,14 +63,14 @@ def test_database_holds_no_token(anna: Party) -> None:
     assert anna.token[16:] not in rows
 
 
-def test_expired_token_is_out_and_swept(anna: Party) -> None:
+def test_expired_token_is_rejected_and_deleted(anna: Party) -> None:
     AuthToken.objects.update(expiry=timezone.now())
     assert anna.client.get("/api/cameras/").status_code == 401
     assert expired_tokens_delete(now=timezone.now()) == 1
     assert not AuthToken.objects.exists()
 
 
-def test_last_use_is_noted_once_a_minute(anna: Party, django_assert_num_queries: Any) -> None:
+def test_last_use_is_recorded_once_a_minute(anna: Party, django_assert_num_queries: Any) -> None:
     anna.client.get("/api/cameras/")
     first = AuthToken.objects.get().last_used_at
     assert first is not None
@@ -84,7 +84,7 @@ def test_last_use_is_noted_once_a_minute(anna: Party, django_assert_num_queries:
     assert noted >= first
 
 
-def test_a_thousand_tokens_cost_a_user_nothing(anna: Party, django_assert_num_queries: Any) -> None:
+def test_authentication_time_is_independent_of_the_token_count(anna: Party, django_assert_num_queries: Any) -> None:
     for _ in range(50):
         token_create(user=anna.user, scope=Scope.USER)
     anna.client.get("/api/cameras/")
@@ -95,12 +95,12 @@ def test_a_thousand_tokens_cost_a_user_nothing(anna: Party, django_assert_num_qu
 @pytest.mark.parametrize(
     ("scope", "with_camera"), [(Scope.DETECTOR, False), (Scope.USER, True), (Scope.PIPELINE, True)]
 )
-def test_database_refuses_a_scope_that_does_not_fit(camera: Camera, scope: Scope, with_camera: bool) -> None:
+def test_database_rejects_an_inconsistent_scope(camera: Camera, scope: Scope, with_camera: bool) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         token_create(user=camera.user, scope=scope, camera=camera if with_camera else None)
 
 
-def test_command_prints_the_token_alone(make_user: Callable[..., User]) -> None:
+def test_command_prints_only_the_token(make_user: Callable[..., User]) -> None:
     make_user("anna")
     output = StringIO()
     call_command("create_token", "--user", "anna", "--scope", "pipeline", "--name", "yard", stdout=output)
@@ -118,14 +118,16 @@ def test_command_prints_the_token_alone(make_user: Callable[..., User]) -> None:
         (("--user", "anna", "--scope", "user", "--expires-days", "0"), "must be 1 or more"),
     ],
 )
-def test_command_says_what_is_wrong(make_user: Callable[..., User], arguments: tuple[str, ...], words: str) -> None:
+def test_command_reports_invalid_arguments(
+    make_user: Callable[..., User], arguments: tuple[str, ...], words: str
+) -> None:
     make_user("anna")
     with pytest.raises(CommandError, match=words):
         call_command("create_token", *arguments)
     assert not AuthToken.objects.exists()
 
 
-def test_ensure_user_may_be_repeated(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ensure_user_is_idempotent(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "password"
     file.write_text("first password\n")
     arguments = ("ensure_user", "--username", "admin", "--superuser")
@@ -140,7 +142,7 @@ def test_ensure_user_may_be_repeated(db: None, tmp_path: Path, monkeypatch: pyte
     assert User.objects.get().check_password("second password")
 
 
-def test_ensure_user_wants_a_password(db: None, tmp_path: Path) -> None:
+def test_ensure_user_requires_a_password(db: None, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="cannot be read"):
         call_command("ensure_user", "--username", "a", "--password-file", str(tmp_path / "none"))
     with pytest.raises(CommandError, match="empty"):

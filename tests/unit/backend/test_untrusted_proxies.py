@@ -56,7 +56,7 @@ def rates(settings: Any) -> Callable[..., None]:
 
 
 @pytest.mark.django_db
-def test_one_client_does_not_use_up_the_limit_of_the_others(rates: Callable[..., None]) -> None:
+def test_one_client_does_not_exhaust_the_limit_of_others(rates: Callable[..., None]) -> None:
     rates(address="3/minute", proxy="5/minute")
     statuses = [_sign_in("nobody", "x", ATTACKER) for _ in range(40)]
     assert statuses == [401] * 3 + [429] * 37
@@ -65,7 +65,7 @@ def test_one_client_does_not_use_up_the_limit_of_the_others(rates: Callable[...,
 
 
 @pytest.mark.django_db
-def test_a_pod_that_invents_clients_reaches_the_limit_of_proxies(rates: Callable[..., None]) -> None:
+def test_forged_client_addresses_reach_the_proxy_limit(rates: Callable[..., None]) -> None:
     rates(address="3/minute", proxy="5/minute")
     statuses = [_sign_in("nobody", "x", f"203.0.113.{number}", peer=POD) for number in range(20)]
     assert statuses == [401] * 5 + [429] * 15
@@ -73,14 +73,14 @@ def test_a_pod_that_invents_clients_reaches_the_limit_of_proxies(rates: Callable
 
 
 @pytest.mark.django_db
-def test_an_ipv6_client_cannot_escape_by_its_other_addresses(rates: Callable[..., None]) -> None:
+def test_ipv6_clients_are_limited_by_prefix(rates: Callable[..., None]) -> None:
     rates(address="3/minute")
     statuses = [_sign_in("nobody", "x", None, peer=f"2001:db8:1:2::{number}") for number in range(1, 6)]
     assert statuses == [401] * 3 + [429] * 2
     assert _sign_in("nobody", "x", None, peer="2001:db8:1:3::1") == 401
 
 
-def test_a_client_locks_a_user_name_for_itself_alone(make_user: Callable[..., User]) -> None:
+def test_lockout_is_per_client(make_user: Callable[..., User]) -> None:
     make_user("anna")
     assert [_sign_in("anna", f"guess {number}", ATTACKER) for number in range(12)] == [401] * 9 + [429] * 3
     assert _sign_in("anna", PASSWORD, ATTACKER) == 429
@@ -89,7 +89,7 @@ def test_a_client_locks_a_user_name_for_itself_alone(make_user: Callable[..., Us
     assert _sign_in("anna", PASSWORD, ATTACKER) == 429, "another client's success resets nothing"
 
 
-def test_a_user_agent_is_no_way_out(make_user: Callable[..., User]) -> None:
+def test_changing_the_user_agent_does_not_bypass_the_lockout(make_user: Callable[..., User]) -> None:
     make_user("anna")
     body = {"username": "anna", "password": "guess"}
     statuses = [
@@ -99,7 +99,7 @@ def test_a_user_agent_is_no_way_out(make_user: Callable[..., User]) -> None:
     assert statuses == [401] * 9 + [429] * 2
 
 
-def test_invented_clients_share_a_limit_of_wrong_passwords(
+def test_forged_clients_share_the_password_limit(
     make_user: Callable[..., User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lockout, "PROXY_FAILURE_LIMIT", 12)

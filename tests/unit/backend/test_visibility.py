@@ -36,7 +36,7 @@ def members(anna: Party, camera: Camera, make_user: Callable[..., User]) -> dict
     return users
 
 
-def test_who_may_send_without_a_query_may_see_the_camera_by_query(anna: Party, ben: Party, camera: Camera) -> None:
+def test_sender_check_agrees_with_the_queryset(anna: Party, ben: Party, camera: Camera) -> None:
     theirs = Camera.objects.create(user=ben.user, name="b", rtsp_url="rtsp://h/1")
     principals = [Principal(anna.user, scope, camera.pk if scope == Scope.DETECTOR else None) for scope in Scope]
     for principal in [*principals, Principal(anna.user, Scope.DETECTOR), NOBODY]:
@@ -48,7 +48,7 @@ def test_who_may_send_without_a_query_may_see_the_camera_by_query(anna: Party, b
     assert not may_send(Principal.of_user(anna.user), camera.pk), "people send no alerts"
 
 
-def test_viewers_of_a_camera_are_those_who_find_it(
+def test_viewers_of_a_camera_match_the_queryset(
     anna: Party, ben: Party, camera: Camera, members: dict[Role, User]
 ) -> None:
     private = Camera.objects.create(user=ben.user, name="b", rtsp_url="rtsp://h/1")
@@ -59,7 +59,7 @@ def test_viewers_of_a_camera_are_those_who_find_it(
 
 
 @pytest.mark.parametrize("asked", Role)
-def test_a_role_that_is_too_small_is_refused_and_a_stranger_finds_nothing(
+def test_low_role_is_403_and_stranger_is_404(
     anna: Party, ben: Party, camera: Camera, alert: Alert, members: dict[Role, User], asked: Role
 ) -> None:
     for role, user in members.items():

@@ -22,19 +22,19 @@ def _cursor(position: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("position", POSITIONS)
 @pytest.mark.parametrize("path", LISTS)
-def test_a_cursor_with_an_impossible_position_is_refused(root: Party, path: str, position: str) -> None:
+def test_cursor_with_an_invalid_position_is_rejected(root: Party, path: str, position: str) -> None:
     answer = root.client.get(path, _cursor(position))
     assert answer.status_code == 400
     assert answer.json() == {"cursor": ["must come from `next` or `previous`"]}
 
 
-def test_a_cursor_for_another_order_is_refused(anna: Party) -> None:
+def test_cursor_for_another_order_is_rejected(anna: Party) -> None:
     answer = anna.client.get("/api/alerts/", {**_cursor("17"), "ordering": "timestamp"})
     assert (answer.status_code, list(answer.json())) == (400, ["cursor"])
 
 
 @pytest.mark.parametrize("ordering", ["timestamp", "-timestamp", "id", "-id"])
-def test_cursors_of_answers_are_accepted(anna: Party, camera: Camera, detector: Party, ordering: str) -> None:
+def test_cursors_of_responses_are_accepted(anna: Party, camera: Camera, detector: Party, ordering: str) -> None:
     for number in range(3):
         time = f"2026-11-23T12:00:0{number}.25Z"
         assert send(detector, camera, event_id=f"event-000{number}", timestamp=time).status_code == 201
@@ -48,7 +48,7 @@ def test_cursors_of_answers_are_accepted(anna: Party, camera: Camera, detector: 
     assert sorted(seen) == ["event-0000", "event-0001", "event-0002"]
 
 
-def test_deeply_nested_json_is_refused(root: Party, detector: Party, operator: Party, camera: Camera) -> None:
+def test_deeply_nested_json_is_rejected(root: Party, detector: Party, operator: Party, camera: Camera) -> None:
     asked = [
         root.client.post("/api/cameras/", DEEP, content_type="application/json"),
         root.client.post("/api/token/", DEEP, content_type="application/json"),
@@ -59,13 +59,13 @@ def test_deeply_nested_json_is_refused(root: Party, detector: Party, operator: P
     assert [(answer.status_code, answer.json()) for answer in asked] == [(400, {"detail": TOO_DEEP})] * len(asked)
 
 
-def test_a_deeply_nested_field_of_a_form_is_refused(detector: Party, camera: Camera) -> None:
+def test_deeply_nested_form_field_is_rejected(detector: Party, camera: Camera) -> None:
     answer = send(detector, camera, box=DEEP)
     assert (answer.status_code, answer.json()) == (400, {"box": [TOO_DEEP]})
     assert not Alert.objects.exists()
 
 
-def test_json_may_be_as_deep_as_the_bound() -> None:
+def test_json_of_the_maximum_depth_is_accepted() -> None:
     assert load_json("[" * MAX_DEPTH + "1" + "]" * MAX_DEPTH)
     with pytest.raises(ValueError, match=TOO_DEEP):
         load_json("[" * (MAX_DEPTH + 1) + "1" + "]" * (MAX_DEPTH + 1))
@@ -95,12 +95,12 @@ def test_a_range_may_have_any_number_of_digits(asked: str, status: int, content:
         ("anna", "/api/alerts/", "zone"),
     ],
 )
-def test_nul_in_a_parameter_is_refused(request: Any, sender: str, path: str, name: str) -> None:
+def test_nul_in_a_parameter_is_rejected(request: Any, sender: str, path: str, name: str) -> None:
     answer = request.getfixturevalue(sender).client.get(path, {name: "a\x00b"})
     assert (answer.status_code, answer.json()) == (400, {name: [NO_NUL]})
 
 
-def test_nul_in_a_path_is_refused(operator: Party) -> None:
+def test_nul_in_a_path_is_rejected(operator: Party) -> None:
     answer = operator.client.put("/api/camera-resources/a%00b/", {}, format="json")
     assert (answer.status_code, answer.json()) == (400, {"detail": f"The path {NO_NUL}."})
 

@@ -30,7 +30,7 @@ ALERT = AlertSubmission(
 
 
 @pytest.mark.parametrize(("status", "is_new"), [(201, True), (200, False)])
-def test_a_stored_alert_is_new_or_known(status: int, is_new: bool) -> None:
+def test_response_tells_new_from_known_alerts(status: int, is_new: bool) -> None:
     seen: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -48,7 +48,7 @@ def test_a_stored_alert_is_new_or_known(status: int, is_new: bool) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
-def test_a_refusal_for_ever_is_permanent_and_keeps_the_apis_words(status: int) -> None:
+def test_permanent_rejection_keeps_the_apis_message(status: int) -> None:
     with (
         client(lambda _: httpx.Response(status, json={"confidence": ["too much"]})) as api,
         pytest.raises(ApiError, match="too much") as caught,
@@ -73,13 +73,13 @@ def test_a_refusal_for_ever_is_permanent_and_keeps_the_apis_words(status: int) -
     ],
     ids=["list", "text", "nested", "long", "array", "html"],
 )
-def test_a_refusal_names_its_fields(answer: dict[str, Any], expected: dict[str, str]) -> None:
+def test_rejection_names_its_fields(answer: dict[str, Any], expected: dict[str, str]) -> None:
     with client(lambda _: httpx.Response(400, **answer)) as api, pytest.raises(ApiError) as caught:
         api.send_alert(ALERT, None)
     assert caught.value.field_errors == expected
 
 
-def test_a_backend_of_the_version_before_gets_the_alert_without_what_it_does_not_know() -> None:
+def test_older_backend_gets_the_alert_without_new_fields() -> None:
     bodies: list[bytes] = []
 
     def before(request: httpx.Request) -> httpx.Response:
@@ -98,7 +98,7 @@ def test_a_backend_of_the_version_before_gets_the_alert_without_what_it_does_not
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 408, 429, 500, 502, 503])
-def test_what_may_pass_is_not_permanent(status: int) -> None:
+def test_temporary_errors_are_not_permanent(status: int) -> None:
     with (
         client(lambda _: httpx.Response(status, headers={"retry-after": "7"})) as api,
         pytest.raises(ApiError) as caught,
@@ -108,7 +108,7 @@ def test_what_may_pass_is_not_permanent(status: int) -> None:
     assert caught.value.retry_after_seconds == 7
 
 
-def test_no_answer_is_an_api_error_without_status() -> None:
+def test_missing_response_is_an_api_error_without_status() -> None:
     def refuse(_: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused")
 
@@ -127,7 +127,7 @@ def test_not_modified_has_no_value() -> None:
         assert api.active_cameras(etag='"a"').value is None
 
 
-def test_one_camera_that_cannot_be_read_leaves_the_others() -> None:
+def test_unreadable_camera_does_not_affect_others() -> None:
     good = {"id": 1, "name": "gate", "rtsp_url": "rtsp://h/", "revision": "a"}
     newer = {**good, "id": 2, "detection": {"rules": [{"name": "r", "type": "levitation"}]}}
     with client(lambda _: httpx.Response(200, json=[newer, good])) as api:
@@ -167,7 +167,7 @@ def test_tokens_of_many_detectors_come_with_one_request() -> None:
     assert asked == [b'{"cameras":[7,8,9]}']
 
 
-def test_where_many_tokens_are_not_to_be_had_they_are_asked_for_one_by_one() -> None:
+def test_tokens_are_requested_individually_from_older_backends() -> None:
     def before(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/api/cameras/7/detector-token/":
             return httpx.Response(201, json={"token": "a"})
@@ -176,7 +176,7 @@ def test_where_many_tokens_are_not_to_be_had_they_are_asked_for_one_by_one() -> 
     assert tokens_from(before, 7, 8) == {7: "a"}
 
 
-def test_failing_api_is_not_called_for_each_camera() -> None:
+def test_failing_api_is_not_called_per_camera() -> None:
     asked: list[str] = []
 
     def fail(request: httpx.Request) -> httpx.Response:

@@ -27,11 +27,11 @@ def test_a_ratio_is_width_to_height(text: str, ratio: Fraction | None) -> None:
     "text",
     ["16/9", "1.78", "16:9 ", "16:9\n", ":9", "16:", "0:9", "16:0", "09:16", "-16:9", "9:1", "1:9", "१६:९", "16:9:1"],
 )
-def test_other_texts_are_refused_with_the_right_form(text: str) -> None:
+def test_invalid_texts_are_rejected_with_the_correct_form(text: str) -> None:
     with pytest.raises(ValidationError, match=r"such as 16:9 or 4:3, between 1:8 and 8:1"):
         Detection(display_aspect_ratio=text)
 
 
-def test_a_long_text_is_refused() -> None:
+def test_long_text_is_rejected() -> None:
     with pytest.raises(ValidationError, match="at most 9 characters"):
         Detection(display_aspect_ratio="16000:9000")

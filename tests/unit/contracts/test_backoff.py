@@ -10,7 +10,7 @@ FAILURES = st.integers(min_value=1, max_value=2000)
 
 
 @given(st.integers(min_value=1, max_value=200))
-def test_pauses_grow_from_one_second_to_sixty(failures: int) -> None:
+def test_delays_grow_from_one_second_to_sixty(failures: int) -> None:
     backoff = Backoff(1.0, 60.0)
     pauses = [backoff.next_seconds() for _ in range(failures)]
 
@@ -24,21 +24,19 @@ def test_pauses_grow_from_one_second_to_sixty(failures: int) -> None:
 
 
 @pytest.mark.parametrize("jitter", Jitter)
-def test_pauses_differ_between_clients(jitter: Jitter) -> None:
+def test_delays_differ_between_clients(jitter: Jitter) -> None:
     assert len({Backoff(1.0, 60.0, jitter=jitter).next_seconds() for _ in range(20)}) > 10
 
 
 @given(FAILURES, st.sampled_from(Jitter), st.floats(min_value=0.0, max_value=7200.0))
-def test_a_pause_is_never_shorter_than_the_server_asks_for(
-    failures: int, jitter: Jitter, at_least_seconds: float
-) -> None:
+def test_delay_is_at_least_retry_after(failures: int, jitter: Jitter, at_least_seconds: float) -> None:
     pause = pause_seconds(failures, 0.5, 30.0, jitter=jitter, at_least_seconds=at_least_seconds)
     assert pause >= at_least_seconds
     assert pause <= 1.5 * max(30.0, at_least_seconds)
 
 
 @given(FAILURES)
-def test_later_is_never_sooner_and_full_may_be_anything(failures: int) -> None:
+def test_equal_jitter_is_monotonic_and_full_jitter_is_not(failures: int) -> None:
     exponential = min(30.0, 0.5 * 2.0 ** min(failures - 1, 10))
     assert exponential <= pause_seconds(failures, 0.5, 30.0, jitter=Jitter.LATER) <= 1.5 * exponential
     assert 0.0 <= pause_seconds(failures, 0.5, 30.0, jitter=Jitter.FULL) <= exponential

@@ -56,11 +56,11 @@ def test_no_time_may_be_out_of_bounds(model: type[BaseModel], name: str, value: 
     assert any(INSTANT_RANGE in problem for problem in _problems(model, name, value))
 
 
-def test_the_bounds_refuse_nothing_else() -> None:
+def test_values_within_bounds_are_accepted() -> None:
     for value in ("1990-01-01T00:00:00Z", "2026-05-17T12:00:00+02:00", "2099-12-31T23:59:59Z"):
         assert TypeAdapter(Instant).validate_python(value) == TypeAdapter(AwareDatetime).validate_python(value)
 
 
-def test_every_kind_of_field_was_looked_at() -> None:
+def test_every_kind_of_field_is_covered() -> None:
     assert len(_fields("float")) >= 5
     assert len(_fields("datetime")) >= 5

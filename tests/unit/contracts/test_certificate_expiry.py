@@ -49,7 +49,7 @@ def https_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         thread.join()
 
 
-def test_the_certificates_end_is_known_after_the_first_answer(https_url: str) -> None:
+def test_certificate_expiry_is_known_after_the_first_response(https_url: str) -> None:
     async def ask() -> tuple[float, float]:
         async with AsyncApiClient(https_url, "token") as api:
             before = api.certificate_expiry_timestamp_seconds

@@ -28,13 +28,13 @@ def test_middle_of_a_pentagram_is_inside() -> None:
     assert not is_inside((0.5, 0.9), PENTAGRAM), "between two of its points"
 
 
-def test_hole_wound_in_the_other_direction_is_outside() -> None:
+def test_hole_of_opposite_winding_is_outside() -> None:
     ring = (*SQUARE, SQUARE[0], (0.4, 0.4), (0.4, 0.6), (0.6, 0.6), (0.6, 0.4), (0.4, 0.4))
     assert not is_inside((0.5, 0.5), ring)
     assert is_inside((0.3, 0.3), ring)
 
 
-def test_outline_is_inside() -> None:
+def test_outline_counts_as_inside() -> None:
     for point in (*SQUARE, (0.5, 0.2), (0.8, 0.5), (0.5, 0.8), (0.2, 0.5)):
         assert is_inside(point, SQUARE)
     assert not is_inside((0.9, 0.2), SQUARE), "beyond the end of an edge"
@@ -45,7 +45,7 @@ points = st.tuples(st.floats(0, 1), st.floats(0, 1))
 
 @given(st.lists(points, min_size=3, max_size=12), points)
 @settings(max_examples=200, deadline=None)
-def test_agrees_with_the_angle_that_the_outline_turns_through(polygon: list[Point], point: Point) -> None:
+def test_agrees_with_the_winding_number(polygon: list[Point], point: Point) -> None:
     """The winding number is the sum of the angles under which a point sees the edges, in full turns."""
     if any(math.dist(point, corner) < 1e-3 for corner in polygon):
         return
@@ -56,7 +56,7 @@ def test_agrees_with_the_angle_that_the_outline_turns_through(polygon: list[Poin
     assert is_inside(point, polygon) is (round(sum(turns) / math.tau) != 0)
 
 
-def test_a_box_knows_its_size_its_centre_and_where_its_object_stands() -> None:
+def test_box_size_centre_and_foot_point() -> None:
     box = Box(0.25, 0.5, 0.75, 1.0)
     assert (box.width, box.height, box.area) == (0.5, 0.5, 0.25)
     assert (box.centre, box.foot) == ((0.5, 0.75), (0.5, 1.0))
@@ -79,11 +79,11 @@ def test_intersection_over_union(other: Box, iou: float) -> None:
     assert other.iou(box) == pytest.approx(iou)
 
 
-def test_two_boxes_without_area_do_not_overlap() -> None:
+def test_boxes_without_area_do_not_overlap() -> None:
     assert Box(0.1, 0.1, 0.1, 0.1).iou(Box(0.1, 0.1, 0.1, 0.1)) == 0.0
 
 
-def test_going_around_a_line_does_not_cross_it() -> None:
+def test_path_around_a_line_does_not_cross_it() -> None:
     line = ((0.5, 0.4), (0.5, 0.6))
     assert crossing((0.4, 0.5), (0.6, 0.5), line) == -1
     assert crossing((0.6, 0.5), (0.4, 0.5), line) == 1
@@ -95,7 +95,7 @@ def test_going_around_a_line_does_not_cross_it() -> None:
     ("direction", "counts"),
     [(Direction.EITHER, -1), (Direction.RIGHT_TO_LEFT, -1), (Direction.LEFT_TO_RIGHT, 0)],
 )
-def test_a_rule_counts_its_direction_alone(direction: Direction, counts: int) -> None:
+def test_rule_counts_only_its_direction(direction: Direction, counts: int) -> None:
     rule = LineCrossingRule(name="r", type="line_crossing", line=((0.5, 0.4), (0.5, 0.6)), direction=direction)
     assert counted_crossing(rule, (0.4, 0.5), (0.6, 0.5)) == counts
 
@@ -113,12 +113,12 @@ def test_a_rule_counts_its_direction_alone(direction: Direction, counts: int) ->
         ({"minimum_size": 0.11}, False),
     ],
 )
-def test_which_objects_a_rule_concerns(bounds: dict[str, object], fits: bool) -> None:
+def test_rule_matches_objects(bounds: dict[str, object], fits: bool) -> None:
     rule = ObjectRule.model_validate({**EVERYTHING.model_dump(), **bounds})
     assert concerns(rule, label="car", kind=AlertType.VEHICLE, confidence=0.9, size=0.1) is fits
 
 
-def test_a_box_goes_over_the_wire_and_back() -> None:
+def test_box_round_trips_as_json() -> None:
     box = Box(0.1, 0.2, 0.3, 0.4)
     assert alert.Box.of(box).corners == box
     with pytest.raises(ValidationError):

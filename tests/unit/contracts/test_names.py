@@ -12,7 +12,7 @@ def test_every_reason_has_one_sentence_or_two() -> None:
         assert len(text) <= 120
 
 
-def test_reasons_are_camel_case_as_kubernetes_wants_them() -> None:
+def test_reasons_are_camel_case() -> None:
     for reason in Reason:
         assert re.fullmatch(r"[A-Z][A-Za-z]*", reason.value)
 

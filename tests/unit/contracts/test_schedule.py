@@ -65,17 +65,17 @@ SPRING = (datetime(2026, 3, 28, 12, tzinfo=UTC), datetime(2026, 3, 29, 12, tzinf
         (SPRING, "01:30", "03:30", ("00:30", "01:30")),
     ],
 )
-def test_window_is_one_stretch_on_the_night_of_a_change(
+def test_window_is_contiguous_on_the_night_of_a_change(
     night: tuple[datetime, datetime], start: str, end: str, utc: tuple[str, str]
 ) -> None:
     assert stretches(schedule_of("Europe/Berlin", start, end), *night) == [utc]
 
 
-def test_window_inside_the_skipped_hour_does_not_take_place() -> None:
+def test_window_inside_the_skipped_hour_is_skipped() -> None:
     assert stretches(schedule_of("Europe/Berlin", "02:10", "02:50"), *SPRING) == []
 
 
-def test_day_of_a_window_is_the_day_on_which_it_starts() -> None:
+def test_window_belongs_to_the_day_of_its_start() -> None:
     saturday = schedule_of("Europe/Berlin", "22:00", "02:30", (Day.SATURDAY,))
     assert stretches(saturday, *AUTUMN) == [("20:00", "01:30")]
     assert stretches(schedule_of("Europe/Berlin", "22:00", "02:30", (Day.SUNDAY,)), *AUTUMN) == []

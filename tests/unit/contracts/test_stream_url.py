@@ -32,7 +32,7 @@ def test_split_undoes_join(username: str, password: str) -> None:
 
 
 @given(password=st.text(alphabet=string.ascii_letters + string.digits + "@:/?#%&", min_size=8, max_size=20))
-def test_masked_and_redacted_texts_hold_no_password(password: str) -> None:
+def test_masked_and_redacted_texts_contain_no_password(password: str) -> None:
     url = join_credentials("rtsp://camera.example/live", Credentials("viewer", password))
     assert mask_stream_url(url) == "rtsp://***@camera.example/live"
     noise = f"cannot open {url}: password {password} refused"
@@ -78,7 +78,7 @@ def test_passwords_in_the_path_are_masked_and_redacted(url: str, masked: str) ->
         assert "YWRtaW46dGxKd3BibzY" not in redacted
 
 
-def test_an_empty_password_hides_nothing_and_any_separator_may_be_in_one() -> None:
+def test_empty_passwords_and_separators_in_passwords() -> None:
     assert mask_stream_url("rtsp://h/user=admin_password=_channel=1") == "rtsp://h/user=***_password=_channel=1"
     assert mask_stream_url("rtsp://h/live;pwd=x/y;z?a") == "rtsp://h/live;pwd=***?***"
 
@@ -96,7 +96,7 @@ def test_an_empty_password_hides_nothing_and_any_separator_may_be_in_one() -> No
         "rtsp://h:7447/live",
     ],
 )
-def test_paths_without_credentials_are_shown_as_they_are(url: str) -> None:
+def test_paths_without_credentials_are_unchanged(url: str) -> None:
     assert mask_stream_url(url) == url == validate_stream_url(url)
     assert secrets_of(url) == [url]
     check_stream_path(f"/{url.partition('://')[2].partition('/')[2]}")
@@ -124,7 +124,7 @@ def test_no_password_in_a_path_survives(between: str, password: str) -> None:
         ("rtsp://camera.example/live?user=me@34secret.example", "/", "%2F"),
     ],
 )
-def test_ambiguous_user_info_is_refused_with_the_right_form(url: str, separator: str, written: str) -> None:
+def test_ambiguous_user_info_is_rejected_with_the_correct_form(url: str, separator: str, written: str) -> None:
     with pytest.raises(InvalidStreamUrlError) as raised:
         validate_stream_url(url)
     assert f"write {separator} as {written}" in str(raised.value)
@@ -153,17 +153,17 @@ def test_escaped_user_info_is_accepted(url: str) -> None:
         ("rtsp://admin:secret%E4@h/x", "must have user name and password in UTF-8"),
     ],
 )
-def test_credentials_that_no_camera_can_have_are_refused(url: str, words: str) -> None:
+def test_invalid_credentials_are_rejected(url: str, words: str) -> None:
     with pytest.raises(InvalidStreamUrlError, match=f"^{words}") as raised:
         validate_stream_url(url)
     assert "secret" not in str(raised.value)
 
 
-def test_spaces_and_letters_of_any_language_are_no_control_characters() -> None:
+def test_spaces_and_unicode_letters_are_accepted() -> None:
     assert credentials_problem(Credentials("Jörg", "two words\u00a0ß€")) is None
 
 
-def test_placeholders_in_a_path_become_the_cameras_credentials() -> None:
+def test_placeholders_are_replaced_by_credentials() -> None:
     path = "/user={username}_password={password}_channel=1_stream=1.sdp"
     check_stream_path(path)
     assert with_path(XMEYE, path) == XMEYE.replace("stream=0", "stream=1")
@@ -185,7 +185,7 @@ def test_placeholders_in_a_path_become_the_cameras_credentials() -> None:
         ("rtsp://camera.example/live\r\nTEARDOWN", "must not contain spaces or control characters"),
     ],
 )
-def test_a_bad_url_is_refused_in_words_that_help(url: str, words: str) -> None:
+def test_invalid_url_gets_a_helpful_error(url: str, words: str) -> None:
     with pytest.raises(InvalidStreamUrlError, match="^" + words.replace("*", r"\*")) as caught:
         validate_stream_url(url)
     assert "pass word" not in str(caught.value)
@@ -224,7 +224,7 @@ def test_a_sub_stream_is_on_the_same_host_with_the_same_credentials(path: str) -
         ("/34secret@10.0.0.8/live", "must not contain @; write it as %40"),
     ],
 )
-def test_a_bad_path_is_refused_in_words_that_help(path: str, words: str) -> None:
+def test_invalid_sub_stream_path_gets_a_helpful_error(path: str, words: str) -> None:
     with pytest.raises(ValueError, match=words) as raised:
         check_stream_path(path)
     assert "secret" not in str(raised.value)

@@ -11,7 +11,7 @@ def test_the_version_is_that_of_the_package() -> None:
     assert version.vigil_version() == importlib.metadata.version("vigil-cctv")
 
 
-def test_without_an_installed_package_nothing_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_version_without_an_installed_package(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> str:
         raise importlib.metadata.PackageNotFoundError(name)
 

@@ -31,7 +31,7 @@ def test_all_are_added(client: Client) -> None:
     assert "2 cameras were added." in client.get(elsewhere).content.decode()
 
 
-def test_what_is_wrong_is_told_by_its_line_and_nothing_is_added(client: Client) -> None:
+def test_errors_are_shown_by_line_and_nothing_is_added(client: Client) -> None:
     _, text, _ = _send(client, BAD, "add")
     assert '<td data-label="Line number">2</td>' in text
     assert '<td data-label="Line number">3</td>' in text

@@ -19,7 +19,7 @@ def card(name: str, phase: CameraPhase, reason: Reason = Reason.STREAMING) -> St
     return standing(len(name), name, health, site_id=None, is_active=phase is not CameraPhase.INACTIVE)
 
 
-def test_bars_hold_the_last_24_hours_with_the_present_one_last() -> None:
+def test_bars_show_the_last_24_hours() -> None:
     counts = {HOUR: 3, HOUR - timedelta(hours=23): 1, HOUR - timedelta(hours=24): 99}
     bars = hour_bars(counts, NOW)
     assert [bar.count for bar in bars] == [1, *[0] * 22, 3]
@@ -36,7 +36,7 @@ def test_bars_stay_inside_the_drawing(counts_by_age: dict[int, int]) -> None:
         assert abs(bar.y + bar.height - BAR_MAX) < 1e-6
 
 
-def test_figures_count_cameras_by_state_and_name_the_troubled_ones() -> None:
+def test_figures_count_cameras_by_state_and_list_problems() -> None:
     cards = [
         card("Gate", CameraPhase.STREAMING),
         card("Dock", CameraPhase.FAILED, Reason.STREAM_UNAUTHORIZED),
@@ -49,11 +49,11 @@ def test_figures_count_cameras_by_state_and_name_the_troubled_ones() -> None:
     assert (figures.open_alerts_text, figures.alerts_day) == ("7", 2)
 
 
-def test_counting_stops_at_many() -> None:
+def test_count_is_capped() -> None:
     assert figures_of([], open_alerts=MANY, hour_counts={}, now=NOW).open_alerts_text == "999+"
 
 
-def test_trouble_comes_first_then_names() -> None:
+def test_cameras_with_problems_are_listed_first() -> None:
     cards = [
         card("b", CameraPhase.STREAMING),
         card("A", CameraPhase.STREAMING),

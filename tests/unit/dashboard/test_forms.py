@@ -15,7 +15,7 @@ SENT = {
 }
 
 
-def test_a_new_camera_is_watched_only_when_asked_for() -> None:
+def test_new_camera_is_inactive_by_default() -> None:
     form = CameraForm(SENT)
     assert form.is_valid(), form.errors
     values = form.values()
@@ -28,7 +28,7 @@ def test_a_new_camera_is_watched_only_when_asked_for() -> None:
     assert form.values()["detection"]["record_audio"] is True
 
 
-def test_settings_that_the_form_does_not_show_survive_an_edit() -> None:
+def test_settings_outside_the_form_are_kept() -> None:
     camera = Camera(name="Gate", detection={"model": "yard.onnx", "classes": ["car"]}, is_active=True)
     form = CameraForm(SENT)
     assert form.is_valid(), form.errors
@@ -43,7 +43,7 @@ def test_the_form_shows_the_settings_that_it_changes() -> None:
     assert (shown["display_aspect_ratio"], shown["minimum_confidence"]) == ("4:3", 0.7)
 
 
-def test_errors_of_the_services_come_back_at_their_fields() -> None:
+def test_service_errors_are_shown_at_their_fields() -> None:
     form = CameraForm(SENT)
     assert form.is_valid()
     form.add_errors(
@@ -68,7 +68,7 @@ def test_passwords_in_the_path_never_enter_the_form() -> None:
     assert "hunter2" not in str(CameraForm(initial=initial))
 
 
-def test_how_long_alerts_are_kept_goes_both_ways_and_empty_is_none() -> None:
+def test_retention_period_round_trips_and_empty_means_none() -> None:
     form = CameraForm({**SENT, "retention_days": "14", "retention_megabytes": ""})
     assert form.is_valid(), form.errors
     values = form.values()

@@ -49,7 +49,7 @@ def _states(ids: list[int]) -> list[tuple[bool, bool, bool]]:
         ("false-positive", (True, False, True)),
     ],
 )
-def test_many_at_once_and_exactly_that_is_undone(
+def test_bulk_action_can_be_undone(
     client: Client, camera: Camera, action: str, after: tuple[bool, bool, bool]
 ) -> None:
     seen, *others = _alerts(camera)
@@ -62,7 +62,7 @@ def test_many_at_once_and_exactly_that_is_undone(
     assert _states([seen, *others]) == before
 
 
-def test_a_single_false_alarm_is_told_and_undone(client: Client, camera: Camera) -> None:
+def test_false_positive_can_be_undone(client: Client, camera: Camera) -> None:
     (alert_id,) = _alerts(camera, 1)
     path = f"/dashboard/alerts/{alert_id}/false-positive/?as=row"
     told = json.loads(client.post(path, headers=HTMX).headers["HX-Trigger"])["vigil:handled"]
@@ -99,7 +99,7 @@ def test_only_the_resolving_user_can_undo_it(client: Client, camera: Camera) -> 
     assert _states(ids) == [(True, True, False)]
 
 
-def test_the_rows_come_back_as_they_are_now(client: Client, camera: Camera) -> None:
+def test_current_rows_are_returned(client: Client, camera: Camera) -> None:
     ids = _alerts(camera)
     answer = client.post("/dashboard/alerts/resolve/?as=rows", {"ids": ids}, headers=HTMX).content.decode()
     assert answer.count("hx-swap-oob") == answer.count("is-done") == len(ids)
@@ -111,7 +111,7 @@ def _cards(camera: Camera, *tracks: str) -> list[AlertCard]:
     return [alert_card(alert) for alert in Alert.objects.order_by("-id")]
 
 
-def test_alerts_of_one_object_stand_together(camera: Camera) -> None:
+def test_alerts_of_one_object_are_grouped(camera: Camera) -> None:
     grouped = in_groups(_cards(camera, "7", "8", "7", "", "", "7"))
     assert [card.track for card in grouped] == ["7", "7", "7", "", "", "8"]
     assert [card.is_same for card in grouped] == [False, True, True, False, False, False]

@@ -32,7 +32,7 @@ def history(camera: Camera) -> list[tuple[str, float]]:
     return [(row.reason, (row.at - NOON).total_seconds()) for row in rows]
 
 
-def test_a_state_that_stays_is_noted_once(camera: Camera) -> None:
+def test_unchanged_state_is_recorded_once(camera: Camera) -> None:
     for second in (0, 10, 20):
         report(camera, Reason.STREAMING, second)
     report(camera, Reason.STREAM_FROZEN, 25)
@@ -40,20 +40,20 @@ def test_a_state_that_stays_is_noted_once(camera: Camera) -> None:
     assert history(camera) == [("Streaming", 0), ("StreamFrozen", 25), ("Streaming", 30)]
 
 
-def test_a_silence_begins_when_the_last_report_was_no_longer_good(camera: Camera) -> None:
+def test_silence_begins_when_the_last_report_expires(camera: Camera) -> None:
     report(camera, Reason.STREAMING, 0)
     report(camera, Reason.STREAMING, 100)
     assert history(camera) == [("Streaming", 0), ("DetectorNotReporting", 30), ("Streaming", 100)]
 
 
-def test_a_camera_that_flaps_fills_no_disk(camera: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flapping_camera_history_is_bounded(camera: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heartbeats, "CHANGES_KEPT", 3)
     for second in range(10):
         report(camera, Reason.STREAM_FROZEN if second % 2 else Reason.STREAMING, second)
     assert [second for _reason, second in history(camera)] == [7, 8, 9]
 
 
-def test_the_page_tells_it_without_credentials(client: Client, camera: Camera) -> None:
+def test_history_page_shows_no_credentials(client: Client, camera: Camera) -> None:
     report(camera, Reason.STREAM_TIMEOUT, 0, "rtsp://root:Pa55word@camera.example/1 went away")
     page = client.get(f"/dashboard/cameras/{camera.pk}/").content.decode()
     assert "went away" in page

@@ -43,7 +43,7 @@ def page_of(client: Client, camera: Camera) -> str:
     return client.get(f"/dashboard/cameras/{camera.pk}/").content.decode()
 
 
-def test_the_page_tells_the_conditions(client: Client, camera: Camera) -> None:
+def test_camera_page_shows_conditions(client: Client, camera: Camera) -> None:
     report(camera)
     page = page_of(client, camera)
     for text in ("cam-7", "berlin/cams", "gpu-shared", "Ready: False", "InsufficientGPU", "a free GPU &amp; more."):
@@ -51,7 +51,7 @@ def test_the_page_tells_the_conditions(client: Client, camera: Camera) -> None:
     assert '<time datetime="2026-03-02T12:00:00.000+00:00"' in page
 
 
-def test_without_a_cluster_there_is_no_word_of_one(client: Client, camera: Camera) -> None:
+def test_page_without_a_cluster_mentions_none(client: Client, camera: Camera) -> None:
     assert "Kubernetes" not in page_of(client, camera)
     report(camera)
     Camera.objects.update(is_active=False)

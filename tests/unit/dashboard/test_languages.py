@@ -33,7 +33,7 @@ def _texts_of_code(path: Path) -> set[str]:
     return {str(text.value) for call in marked if isinstance(text := call.args[0], ast.Constant)}
 
 
-def test_every_text_of_the_pages_has_its_german() -> None:
+def test_every_text_has_a_german_translation() -> None:
     app = CATALOGUE.parents[2]
     used = {text for path in (app / "templates").rglob("*.html") for text in _texts_of_template(path)}
     used |= {text for path in app.rglob("*.py") for text in _texts_of_code(path)}
@@ -41,12 +41,12 @@ def test_every_text_of_the_pages_has_its_german() -> None:
     assert used - {text for text, german in entries().items() if german} == set()
 
 
-def test_places_for_values_are_the_same() -> None:
+def test_placeholders_match_in_translations() -> None:
     for text, german in entries().items():
         assert sorted(_PLACE.findall(text)) == sorted(_PLACE.findall(german)), text
 
 
-def test_the_compiled_catalogue_is_that_of_the_text() -> None:
+def test_compiled_catalogue_is_current() -> None:
     whole = (CATALOGUE / "django.po").read_text()
     with (CATALOGUE / "django.mo").open("rb") as file:
         compiled = gettext.GNUTranslations(file)

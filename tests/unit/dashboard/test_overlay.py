@@ -34,7 +34,7 @@ def add(camera: Camera, number: int, **fields: object) -> Alert:
     return Alert.objects.create(camera=camera, event_id=f"event-{number:04}", **values)
 
 
-def test_zone_line_and_way_are_those_of_the_alert(client: Client, camera: Camera) -> None:
+def test_overlay_shows_the_alerts_zone_line_and_path(client: Client, camera: Camera) -> None:
     for number, left in enumerate((0.1, 0.3)):
         add(camera, number, track="t", box=box(left), timestamp=NOON - timedelta(seconds=9 - number))
     add(camera, 8, track="t", box=box(0.8), timestamp=NOON - timedelta(days=2))
@@ -45,7 +45,7 @@ def test_zone_line_and_way_are_those_of_the_alert(client: Client, camera: Camera
     assert 'points="150,600 350,600 550,600"' in page
 
 
-def test_what_is_gone_or_unknown_is_not_drawn(camera: Camera) -> None:
+def test_deleted_or_unknown_shapes_are_not_drawn(camera: Camera) -> None:
     alert = add(camera, 1, zone="Gone", rule="gone", box={"nonsense": 1})
     assert not shapes_of(alert, seen=[alert.box, None])
     assert not shapes_of(alert, seen=[box(0.1)]), "one place is no way"

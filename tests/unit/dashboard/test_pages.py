@@ -47,7 +47,7 @@ def queries_of(client: Client, path: str) -> int:
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_many_rows_take_no_more_queries_than_few(client: Client, anna: User, path: str) -> None:
+def test_number_of_queries_does_not_depend_on_rows(client: Client, anna: User, path: str) -> None:
     add_alerts(add_camera(anna), 2)
     few = queries_of(client, path)
     for number in range(12):
@@ -70,7 +70,7 @@ def test_overview_of_many_cameras_counts_all_and_lists_the_first(client: Client,
 
 
 @pytest.mark.parametrize("part", ["", "cameras/", "cameras/{camera}/"])
-def test_a_fragment_that_did_not_change_is_304(client: Client, anna: User, part: str) -> None:
+def test_unchanged_fragment_is_304(client: Client, anna: User, part: str) -> None:
     camera = add_camera(anna)
     path = f"/dashboard/{part.format(camera=camera.pk)}live/"
     first = client.get(path, headers={"HX-Request": "true"})
@@ -82,7 +82,7 @@ def test_a_fragment_that_did_not_change_is_304(client: Client, anna: User, part:
     assert client.get(path, headers=headers).status_code == 200
 
 
-def test_no_page_holds_credentials(client: Client, anna: User) -> None:
+def test_no_page_contains_credentials(client: Client, anna: User) -> None:
     camera = add_camera(anna)
     for path in (*LISTS, f"/dashboard/cameras/{camera.pk}/", f"/dashboard/cameras/{camera.pk}/edit/"):
         assert b"Pa55word" not in client.get(path).content
@@ -91,7 +91,7 @@ def test_no_page_holds_credentials(client: Client, anna: User) -> None:
     assert b"Pa55word" not in answer.content.replace(b'value="http://root:Pa55word@host/"', b"")
 
 
-def test_pages_of_the_inbox_hold_each_alert_once(client: Client, anna: User) -> None:
+def test_inbox_pages_list_each_alert_once(client: Client, anna: User) -> None:
     ids = add_alerts(add_camera(anna), PAGE_SIZE * 2 + 5)
     seen: list[int] = []
     path: str | None = "/dashboard/alerts/?alert_type=person"
@@ -102,7 +102,7 @@ def test_pages_of_the_inbox_hold_each_alert_once(client: Client, anna: User) -> 
     assert seen == ids[::-1]
 
 
-def test_what_is_new_is_what_came_since_and_fits_the_filters(client: Client, anna: User) -> None:
+def test_new_alerts_match_time_and_filters(client: Client, anna: User) -> None:
     camera = add_camera(anna)
     (old,) = add_alerts(camera, 1)
     path = f"/dashboard/alerts/new/?alert_type=fire&after={old}"
@@ -115,11 +115,11 @@ def test_what_is_new_is_what_came_since_and_fits_the_filters(client: Client, ann
 @pytest.mark.parametrize(
     "query", ["state=nonsense&camera=99&hours=x", "before=99999999999999999999", "before=x", "q=%00", "camera=-1"]
 )
-def test_odd_filters_harm_nothing(client: Client, query: str) -> None:
+def test_invalid_filters_are_ignored(client: Client, query: str) -> None:
     assert client.get(f"/dashboard/alerts/?{query}").status_code == 200
 
 
-def test_resolving_judging_and_undoing(client: Client, anna: User) -> None:
+def test_resolve_false_positive_and_undo(client: Client, anna: User) -> None:
     first, second = add_alerts(add_camera(anna), 2)
     client.post(f"/dashboard/alerts/{first}/resolve/")
     client.post(f"/dashboard/alerts/{second}/false-positive/")
@@ -131,7 +131,7 @@ def test_resolving_judging_and_undoing(client: Client, anna: User) -> None:
     assert not Alert.objects.get(pk=second).acknowledged
 
 
-def test_alert_shows_its_trigger(client: Client, anna: User) -> None:
+def test_alert_page_shows_its_trigger(client: Client, anna: User) -> None:
     camera = add_camera(anna)
     (alert_id,) = add_alerts(camera, 1, alert_type="loitering", rule="linger", zone="Gate", zone_seconds=61.6)
     for path in (f"/dashboard/alerts/{alert_id}/", f"/dashboard/alerts/{alert_id}/preview/"):
@@ -158,7 +158,7 @@ def test_comments_are_kept_and_shown_as_text(client: Client, anna: User) -> None
     assert b"&lt;b&gt;The postman&lt;/b&gt;" in page
 
 
-def test_somebody_elses_alert_is_not_touched(client: Client) -> None:
+def test_inaccessible_alert_is_not_changed(client: Client) -> None:
     (alert_id,) = add_alerts(add_camera(User.objects.create_user("ben")), 1)
     for action in ("acknowledge", "resolve", "false-positive", "comment"):
         answer = client.post(f"/dashboard/alerts/{alert_id}/{action}/", {"text": "x"})
@@ -169,9 +169,7 @@ def test_somebody_elses_alert_is_not_touched(client: Client) -> None:
     assert not alert.comments.exists()
 
 
-def test_a_mistake_of_the_server_has_a_page_that_needs_nothing(
-    client: Client, anna: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_error_page_needs_no_database(client: Client, anna: User, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError
 
@@ -182,7 +180,7 @@ def test_a_mistake_of_the_server_has_a_page_that_needs_nothing(
     assert b"Something went wrong" in answer.content
 
 
-def test_the_state_of_the_system_names_the_bucket_or_the_room_on_the_disk(settings: Settings, db: None) -> None:
+def test_system_page_shows_bucket_or_free_disk_space(settings: Settings, db: None) -> None:
     browser = Client()
     browser.force_login(User.objects.create_superuser("root"))
     on_disk = browser.get("/dashboard/settings/system/").content.decode()

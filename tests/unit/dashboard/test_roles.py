@@ -69,7 +69,7 @@ ROWS: dict[str, tuple[str, Row]] = {
 }
 
 
-def test_every_page_has_its_row() -> None:
+def test_every_page_has_a_row() -> None:
     assert {str(pattern.name) for pattern in urlpatterns} == set(ROWS)
 
 
@@ -142,7 +142,7 @@ def test_page_offers_what_the_role_allows(
     assert (f"/dashboard/alerts/{alert.pk}/comment/" in shown) is switches
 
 
-def test_site_admin_moves_no_camera_by_the_form(camera: Camera) -> None:
+def test_site_admin_cannot_move_a_camera_by_form(camera: Camera) -> None:
     browser = _browser("site_admin")
     form = {"name": "Renamed", "rtsp_url": "rtsp://***@192.0.2.9/1", "transport": "tcp"}
     form |= {"minimum_confidence": "0.5", "frames_per_second": "5"}
@@ -152,7 +152,7 @@ def test_site_admin_moves_no_camera_by_the_form(camera: Camera) -> None:
     assert (camera.name, camera.site_id) == ("Renamed", before)
 
 
-def test_a_camera_comes_into_a_site_of_ones_own_and_out_of_it(camera: Camera) -> None:
+def test_owner_moves_a_camera_into_and_out_of_a_site(camera: Camera) -> None:
     owner, path = _browser("owner"), f"/dashboard/cameras/{camera.pk}/edit/"
     mine = site_create(user=camera.user, name="Dock")
     foreign = site_create(user=User.objects.get(username="other"), name="Foreign")
@@ -166,12 +166,12 @@ def test_a_camera_comes_into_a_site_of_ones_own_and_out_of_it(camera: Camera) ->
         assert camera.site_id == kept
 
 
-def test_who_has_no_site_is_not_asked_for_one(camera: Camera) -> None:
+def test_user_without_sites_gets_no_site_field(camera: Camera) -> None:
     assert b'name="site"' not in _browser("other").get("/dashboard/cameras/add/").content
     assert b'name="site"' in _browser("owner").get("/dashboard/cameras/add/").content
 
 
-def test_a_site_lists_its_cameras_with_their_states_for_its_members(camera: Camera) -> None:
+def test_site_page_lists_cameras_with_states(camera: Camera) -> None:
     Camera.objects.create(user=camera.user, name="Elsewhere", rtsp_url="rtsp://192.0.2.8/1")
     site_create(user=camera.user, name="Empty")
     for column in ("viewer", "owner"):

@@ -35,17 +35,17 @@ def told(rule: dict[str, Any], *sightings: ObjectPosition, **detection: Any) -> 
     return preview.alert_ids, preview.certainty
 
 
-def test_who_stands_in_the_zone_is_counted_and_who_only_reaches_into_it_is_not() -> None:
+def test_object_counts_only_if_its_foot_is_in_the_zone() -> None:
     inside, above, beside = seen(1, 0.2, 0.7), seen(2, 0.2, 0.45), seen(3, 0.8, 0.7)
     assert told({"type": "intrusion", "zone": "Drive"}, inside, above, beside) == ((1,), Certainty.COUNTED)
     assert told({"type": "object"}, inside, above, beside)[0] == (1, 2, 3)
 
 
-def test_who_stands_on_the_outline_is_in_the_zone_as_for_the_detector() -> None:
+def test_object_on_the_outline_is_inside_the_zone() -> None:
     assert told({"type": "intrusion", "zone": "Drive"}, seen(1, 0.2, 0.5), seen(2, 0.5, 0.75))[0] == (1, 2)
 
 
-def test_an_object_counts_once_though_several_alerts_show_it() -> None:
+def test_object_with_several_alerts_counts_once() -> None:
     sightings = [seen(number, 0.2, 0.7, track="same", at=NOON + timedelta(seconds=number)) for number in (1, 2, 3)]
     assert told({"type": "object", "zone": "Drive"}, *sightings)[0] == (1,)
 
@@ -61,23 +61,23 @@ def test_an_object_counts_once_though_several_alerts_show_it() -> None:
         ({"minimum_size": 0.01}, seen(1, 0.2, 0.7), True),
     ],
 )
-def test_the_rules_own_bounds_hold(rule: dict[str, Any], sighting: ObjectPosition, counts: bool) -> None:
+def test_rule_thresholds_are_applied(rule: dict[str, Any], sighting: ObjectPosition, counts: bool) -> None:
     assert bool(told({"type": "object", **rule}, sighting)[0]) is counts
 
 
-def test_what_the_camera_does_not_look_for_is_not_counted() -> None:
+def test_classes_that_are_not_detected_are_not_counted() -> None:
     assert told({"type": "object"}, seen(1, 0.2, 0.7, label="cat"), classes=["dog"])[0] == ()
     assert told({"type": "object"}, seen(1, 0.2, 0.7, confidence=0.4))[0] == ()
 
 
-def test_the_schedule_and_the_quiet_after_an_alert_hold() -> None:
+def test_schedule_and_cool_down_are_applied() -> None:
     days = [seen(day, 0.2, 0.7, at=NOON + timedelta(days=day)) for day in range(3)]
     assert told({"type": "object"}, *days, schedule=WHOLE_DAY)[0] == (0,)
     minutes = [seen(number, 0.2, 0.7, at=NOON + timedelta(minutes=number)) for number in range(10)]
     assert told({"type": "object", "cooldown_seconds": 240}, *reversed(minutes))[0] == (0, 4, 8)
 
 
-def test_what_is_not_stored_is_not_claimed() -> None:
+def test_missing_data_is_reported_as_unknown() -> None:
     loitering = {"type": "loitering", "zone": "Drive", "seconds": 60}
     assert told(loitering, seen(1, 0.2, 0.7)) == ((1,), Certainty.AT_MOST)
     assert told({"type": "object", "minimum_seconds": 3}, seen(1, 0.2, 0.7))[1] is Certainty.AT_MOST
@@ -86,7 +86,7 @@ def test_what_is_not_stored_is_not_claimed() -> None:
 @pytest.mark.parametrize(
     ("direction", "counts"), [("either", True), ("left_to_right", True), ("right_to_left", False)]
 )
-def test_a_line_is_crossed_by_who_was_seen_on_both_sides(direction: str, counts: bool) -> None:
+def test_line_crossing_needs_positions_on_both_sides(direction: str, counts: bool) -> None:
     # Looking along the line from its lower to its upper end, the picture's left is on the left.
     rule = {"type": "line_crossing", "line": [[0.5, 1.0], [0.5, 0.0]], "direction": direction}
     before = seen(1, 0.3, 0.6, track="t")
@@ -126,7 +126,7 @@ def post(client: Client, camera: Camera, action: str, values: object) -> Any:
     return client.post(path, values, content_type="application/json")
 
 
-def test_the_preview_looks_at_this_cameras_last_day(client: Client, anna: User, camera: Camera) -> None:
+def test_preview_uses_the_cameras_last_day(client: Client, anna: User, camera: Camera) -> None:
     fresh = _alert(camera, 1)
     _alert(camera, 2, age=timedelta(hours=25))
     _alert(camera, 3, box={"nonsense": 1})
@@ -138,13 +138,13 @@ def test_the_preview_looks_at_this_cameras_last_day(client: Client, anna: User, 
     assert answer["feet"] == [[fresh.pk, 0.15, 0.7]]
 
 
-def test_the_preview_of_what_is_not_finished_names_the_field(client: Client, camera: Camera) -> None:
+def test_incomplete_rule_names_the_field(client: Client, camera: Camera) -> None:
     rules = [{"name": "r", "type": "intrusion", "zone": "Nowhere"}]
     answer = post(client, camera, "preview", {"detection": {"zones": [], "rules": rules}}).json()
     assert "Nowhere" in answer["errors"]["detection.rules"][0]
 
 
-def test_saving_changes_what_was_edited_and_nothing_else(client: Client, camera: Camera) -> None:
+def test_saving_changes_only_edited_settings(client: Client, camera: Camera) -> None:
     camera.detection = {**camera.detection, "classes": ["person"], "frames_per_second": 7.0}
     camera.save()
     version = camera.updated_at.isoformat()
@@ -167,6 +167,6 @@ def test_concurrent_change_is_not_overwritten(client: Client, camera: Camera) ->
 
 
 @pytest.mark.parametrize("body", ["[]", "nonsense", '{"detection": 3}', "[" * 100_000])
-def test_odd_bodies_harm_nothing(client: Client, camera: Camera, body: str) -> None:
+def test_invalid_bodies_are_rejected(client: Client, camera: Camera, body: str) -> None:
     assert post(client, camera, "preview", body).status_code == 200
     assert post(client, camera, "save", body).status_code == 409

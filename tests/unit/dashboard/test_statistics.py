@@ -61,7 +61,7 @@ def test_every_view_counts_the_same_alerts(anna: User, rows: list[tuple[int, Ale
     assert found.starts[-1] == int(HOUR.timestamp())
 
 
-def test_the_largest_comes_first_with_a_full_bar(anna: User) -> None:
+def test_largest_value_is_first_with_a_full_bar(anna: User) -> None:
     _alerts(add_camera(anna, "A"), 1)
     _alerts(add_camera(anna, "B"), 4)
     found = statistics_of(anna, "24", now=timezone.now())
@@ -70,7 +70,7 @@ def test_the_largest_comes_first_with_a_full_bar(anna: User) -> None:
     assert few_first.series[0][0] is AlertType.PERSON
 
 
-def test_response_times_are_those_of_half_and_of_nine_in_ten() -> None:
+def test_response_times_are_median_and_90th_percentile() -> None:
     response = compute(counted(waits=[float(second) for second in range(1, 101)]), "24").response
     assert response is not None
     assert (response.count, round(response.median_seconds, 1), round(response.p90_seconds, 1)) == (100, 50.5, 90.1)
@@ -85,7 +85,7 @@ def test_durations_read_well(seconds: float, text: str) -> None:
 
 
 @pytest.mark.parametrize("period", PERIODS)
-def test_only_the_viewers_alerts_count_at_the_same_price(anna: User, period: str) -> None:
+def test_statistics_count_only_accessible_alerts(anna: User, period: str) -> None:
     ben = User.objects.create_user("ben")
     _alerts(add_camera(anna), 3)
     _alerts(add_camera(ben), 5)
@@ -98,7 +98,7 @@ def test_only_the_viewers_alerts_count_at_the_same_price(anna: User, period: str
     assert len(few) == len(many) == 5  # the cameras that are seen, three sums over their alerts, cameras' names
 
 
-def test_the_page_takes_any_period(client: Client, anna: User) -> None:
+def test_page_accepts_any_period(client: Client, anna: User) -> None:
     _alerts(add_camera(anna, "<b>Gate</b>"), 2)
     for query in ("", "?hours=24", "?hours=720", "?hours=x%00"):
         page = client.get(f"/dashboard/statistics/{query}")

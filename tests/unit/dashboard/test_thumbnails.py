@@ -15,7 +15,7 @@ def jpeg(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize(("width", "height"), [(1920, 1080), (720, 1280), (320, 240), (4096, 64)])
-def test_a_picture_is_made_to_fit_and_never_enlarged(width: int, height: int) -> None:
+def test_thumbnail_fits_and_is_never_enlarged(width: int, height: int) -> None:
     with Image.open(io.BytesIO(shrink(jpeg(width, height)))) as small:
         assert small.format == "JPEG"
         assert max(small.size) == min(max(width, height), max(SIZE_PIXELS))

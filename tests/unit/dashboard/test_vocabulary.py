@@ -14,13 +14,13 @@ ICONS = set(re.findall(r'<symbol id="([a-z-]+)"', (APP / "static/dashboard/icons
 TEMPLATES = sorted((APP / "templates").rglob("*.html"))
 
 
-def test_every_alert_type_and_phase_has_a_look() -> None:
+def test_every_alert_type_and_phase_has_a_style() -> None:
     assert set(ALERT_KINDS) == set(AlertType)
     assert set(PHASE_LOOKS) == set(CameraPhase)
     assert set(PHASE_LOOKS) > TROUBLED_PHASES
 
 
-def test_every_icon_that_is_named_is_drawn() -> None:
+def test_every_named_icon_exists() -> None:
     named = {kind.icon for kind in ALERT_KINDS.values()}
     for template in TEMPLATES:
         text = template.read_text()
@@ -28,14 +28,14 @@ def test_every_icon_that_is_named_is_drawn() -> None:
     assert named <= ICONS, named - ICONS
 
 
-def test_templates_hold_nothing_that_the_content_security_policy_forbids() -> None:
+def test_templates_obey_the_content_security_policy() -> None:
     forbidden = re.compile(r"""\sstyle=|\son[a-z]+=|<style|<script(?![^>]*\ssrc=)|(?:src|href)=["']?https?:""")
     for template in TEMPLATES:
         found = forbidden.search(template.read_text())
         assert found is None, f"{template.name}: {found.group() if found else ''}"
 
 
-def test_every_stored_word_of_messages_and_of_the_audit_trail_has_words_of_its_own() -> None:
+def test_every_stored_value_has_a_label() -> None:
     stored = [*MessageKind, *MessageState, *(each.value for each in (*Action, *Via))]
     assert CHOICES.keys() == {str(value) for value in stored}
     assert len(set(stored)) == len(stored)

@@ -57,13 +57,13 @@ CARDS = [
         ("part=site-99&shown=nonsense&columns=1000", ["Dock", "Gate", "Roof"]),
     ],
 )
-def test_what_is_asked_for_is_shown(query: str, names: list[str]) -> None:
+def test_requested_wall_is_shown(query: str, names: list[str]) -> None:
     wall = wall_of(CARDS, QueryDict(query))
     assert [one.name for one in wall.cameras] == names
     assert wall.total == len(CARDS)
 
 
-def test_choices_come_from_the_cameras_and_stay_in_the_url() -> None:
+def test_filter_choices_are_kept_in_the_url() -> None:
     wall = wall_of(CARDS, QueryDict("part=group-night&columns=4&evil=%3Cscript%3E"))
     assert wall.sites == [("site-7", "Harbour"), ("site-4", "Yard")]
     assert wall.groups == [("group-night", "night")]

@@ -10,7 +10,7 @@ from vigil_demo.clip import AccessUnit, Clip
 from vigil_demo.rtp import describe
 
 
-def test_a_password_is_taken_from_the_environment_whole_or_not_at_all() -> None:
+def test_password_needs_a_user_name() -> None:
     assert authentication_from({}) is None
     both = authentication_from({"VIGIL_DEMO_CAMERA_USER": "viewer", "VIGIL_DEMO_CAMERA_PASSWORD": "secret"})
     assert both is not None
@@ -20,7 +20,7 @@ def test_a_password_is_taken_from_the_environment_whole_or_not_at_all() -> None:
     assert "marked-password" not in str(caught.value)
 
 
-def test_a_port_that_is_none_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_port_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--port", "70000", "--data-dir", str(tmp_path)])
     assert ended.value.code == 2
@@ -28,7 +28,7 @@ def test_a_port_that_is_none_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
     assert not list(tmp_path.iterdir())
 
 
-def test_the_session_description_says_what_a_decoder_needs() -> None:
+def test_sdp_contains_the_decoder_parameters() -> None:
     sps, pps = bytes.fromhex("6764001eacd940a02ff970110000030001"), bytes.fromhex("68ebecb22c")
     clip = Clip((AccessUnit((sps, pps, b"\x65\x88"), 0.0, True),), 0.1, sps, pps)
     text = describe(clip, "Vigil demo yard")

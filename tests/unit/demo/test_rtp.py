@@ -28,7 +28,7 @@ def test_fragments_join_to_the_nal_unit(body: bytes, header: int) -> None:
     assert join(parts) == nal_unit
 
 
-def test_numbers_run_on_and_the_last_packet_of_a_picture_is_marked() -> None:
+def test_sequence_numbers_continue_and_last_packet_is_marked() -> None:
     sender = RtpSender(ssrc=7, sequence=65534, timestamp_offset=0xFFFFFFFF)
     unit = AccessUnit((b"\x67abc", b"\x65" + bytes(3000)), 0.0, True)
     packets = list(sender.packets(unit, seconds=1.0))

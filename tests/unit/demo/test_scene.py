@@ -36,7 +36,7 @@ def changed_box(stage: Stage, picture: FloatArray) -> tuple[int, int, int, int]:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def test_the_same_seed_gives_the_same_pictures_and_another_one_does_not() -> None:
+def test_images_depend_on_the_seed() -> None:
     first, second, other = (list(stills(seed, 2)) for seed in (3, 3, 4))
     for a, b in zip(first, second, strict=True):
         assert np.array_equal(a.image, b.image)
@@ -45,7 +45,7 @@ def test_the_same_seed_gives_the_same_pictures_and_another_one_does_not() -> Non
     assert not np.array_equal(first[0].image, first[1].image)
 
 
-def test_pictures_are_640_by_360_and_boxes_lie_inside() -> None:
+def test_images_are_640_by_360_with_boxes_inside() -> None:
     seen = set()
     for seed in range(50, 58):
         for picture in stills(seed, 2):
@@ -63,14 +63,14 @@ def test_pictures_are_640_by_360_and_boxes_lie_inside() -> None:
 @pytest.mark.parametrize(
     "solid", [walker(0.4, 9.0), vehicles.vehicle(vehicles.make_appearance(np.random.default_rng(2)), 0, 12, 0.5)]
 )
-def test_the_box_is_tight_around_what_has_changed(stage: Stage, solid: Solid) -> None:
+def test_box_is_tight_around_the_object(stage: Stage, solid: Solid) -> None:
     picture, truths = stage.render(Contents(solids=[solid]))
     assert [truth.label for truth in truths] == [solid.label]
     box = np.array(truths[0].box) * [VIEW.width, VIEW.height, VIEW.width, VIEW.height]
     assert np.abs(box - changed_box(stage, picture)).max() <= 2
 
 
-def test_flames_and_smoke_are_boxed_where_they_are_thick(stage: Stage) -> None:
+def test_flames_and_smoke_are_boxed_where_dense(stage: Stage) -> None:
     flames = draw_fire(VIEW, Fire(1, 0.0, 0.0, 9.0, 1.2, 1.6), 3.0)
     smoke = draw_smoke(VIEW, Smoke(2, 0.5, 0.5, 9.0, 0.2, 0.8, 0.3, 0.2, 3.0, 9, 0.9, 0.5), 30.0, stage.light)
     assert flames is not None
@@ -87,7 +87,7 @@ def test_flames_and_smoke_are_boxed_where_they_are_thick(stage: Stage) -> None:
         assert (x2 - x1) * (y2 - y1) >= 0.35 * (right - left) * (bottom - top)
 
 
-def test_who_is_hidden_behind_a_van_is_not_labelled(stage: Stage) -> None:
+def test_hidden_person_is_not_labelled(stage: Stage) -> None:
     van = vehicles.vehicle(vehicles.make_appearance(np.random.default_rng(3), "van"), 0.0, 9.0, 0.0)
     _, both = stage.render(Contents(solids=[walker(0.0, 10.5), van]))
     _, beside = stage.render(Contents(solids=[walker(3.9, 10.5), van]))
@@ -95,7 +95,7 @@ def test_who_is_hidden_behind_a_van_is_not_labelled(stage: Stage) -> None:
     assert sorted(truth.label for truth in beside) == ["person", "vehicle"]
 
 
-def test_half_a_person_at_the_edge_is_boxed_up_to_the_edge(stage: Stage) -> None:
+def test_box_is_clipped_at_the_edge(stage: Stage) -> None:
     edge = VIEW.width / 2 / VIEW.focal_px * VIEW.depth_of(0, 0.9, 9.0)
     _, truths = stage.render(Contents(solids=[walker(edge, 9.0)]))
     assert [truth.box[2] for truth in truths] == [1.0]
@@ -110,7 +110,7 @@ def test_each_weather_has_a_light(weather: str) -> None:
     assert bool(light.lamps) or weather != "night"
 
 
-def test_a_pixel_on_the_ground_and_its_point_belong_together() -> None:
+def test_ground_point_inverts_projection() -> None:
     point = VIEW.ground_point(200.0, 150.0)
     assert point is not None
     pixel, _ = VIEW.project(np.array([[point[0], 0.0, point[1]]], np.float32))

@@ -21,7 +21,7 @@ def truths(story: Story) -> list[tuple[float, tuple[Truth, ...]]]:
     return [(moment, story.frame(moment).truths) for moment in np.arange(0, DURATION_SECONDS, 0.5).tolist()]
 
 
-def test_the_loop_begins_and_ends_with_the_same_empty_yard(story: Story) -> None:
+def test_loop_starts_and_ends_with_the_same_empty_yard(story: Story) -> None:
     first, last = story.frame(0.0), story.frame(DURATION_SECONDS - 0.1)
     assert first.truths == last.truths == ()
     assert not np.array_equal(first.image, last.image)  # the sensor's noise differs
@@ -30,17 +30,17 @@ def test_the_loop_begins_and_ends_with_the_same_empty_yard(story: Story) -> None
     assert difference.max() < 40
 
 
-def test_the_same_moment_gives_the_same_picture(story: Story) -> None:
+def test_same_time_gives_the_same_frame(story: Story) -> None:
     again = Story().frame(55.0)
     assert np.array_equal(story.frame(55.0).image, again.image)
 
 
-def test_a_moment_outside_of_the_round_is_refused(story: Story) -> None:
+def test_time_outside_the_round_is_rejected(story: Story) -> None:
     with pytest.raises(ValueError, match="seconds: must be from 0"):
         story.frame(DURATION_SECONDS)
 
 
-def test_somebody_is_in_view_within_five_seconds_and_all_classes_appear(
+def test_person_appears_within_five_seconds_and_all_classes_appear(
     truths: list[tuple[float, tuple[Truth, ...]]],
 ) -> None:
     persons = [moment for moment, seen in truths if any(truth.label == "person" for truth in seen)]
@@ -48,7 +48,7 @@ def test_somebody_is_in_view_within_five_seconds_and_all_classes_appear(
     assert {truth.label for _, seen in truths for truth in seen} == set(LABELS)
 
 
-def test_people_and_vehicles_come_and_go_over_the_edge_of_the_picture(
+def test_objects_enter_and_leave_over_the_frames_edge(
     truths: list[tuple[float, tuple[Truth, ...]]],
 ) -> None:
     arrivals = 0
@@ -65,7 +65,7 @@ def test_people_and_vehicles_come_and_go_over_the_edge_of_the_picture(
 
 
 class TestCourse:
-    def test_it_is_at_its_way_points_in_time_and_nowhere_else(self) -> None:
+    def test_course_reaches_waypoints_on_time(self) -> None:
         course = Course((Waypoint(1, 0, 10), Waypoint(3, 4, 10), Waypoint(5, 4, 10), Waypoint(6, 4, 12)))
         assert course.at(0.9) is None
         assert course.at(6.1) is None
@@ -76,7 +76,7 @@ class TestCourse:
         assert middle.speed_m_s == pytest.approx(2.0)
         assert middle.travelled_m == pytest.approx(2.0)
 
-    def test_who_stands_looks_where_they_went(self) -> None:
+    def test_standing_person_keeps_the_heading(self) -> None:
         course = Course((Waypoint(1, 0, 10), Waypoint(3, -4, 10), Waypoint(5, -4, 10)))
         standing = course.at(4.5)
         assert standing is not None
@@ -89,6 +89,6 @@ class TestCourse:
         headings = [place.heading_rad for place in places if place is not None]
         assert np.abs(np.diff(headings)).max() < 0.35
 
-    def test_times_that_do_not_rise_are_refused(self) -> None:
+    def test_non_increasing_times_are_rejected(self) -> None:
         with pytest.raises(ValueError, match="must rise"):
             Course((Waypoint(2, 0, 0), Waypoint(1, 1, 1)))

@@ -29,7 +29,7 @@ def test_intersection_over_union() -> None:
     assert iou((0, 0, 0.2, 0.2), (0, 0, 0.2, 0.2)) == pytest.approx(1)
 
 
-def test_figures_of_a_case_worked_out_by_hand() -> None:
+def test_figures_of_a_manually_calculated_case() -> None:
     here, there = (0.0, 0.0, 0.2, 0.2), (0.5, 0.5, 0.8, 0.8)
     pictures = [
         (
@@ -48,13 +48,13 @@ def test_figures_of_a_case_worked_out_by_hand() -> None:
     assert (fire.precision, fire.recall, fire.average_precision) == (0.0, 0.0, 0.0)
 
 
-def test_no_object_and_no_detection_is_no_mistake() -> None:
+def test_figures_without_objects_and_detections() -> None:
     nothing = figures([((), ())], "smoke", 0.5)
     assert (nothing.objects, nothing.detections) == (0, 0)
     assert (nothing.precision, nothing.recall) == (1.0, 1.0)
 
 
-def test_what_is_not_clear_is_neither_right_nor_wrong() -> None:
+def test_unclear_objects_are_ignored() -> None:
     clear, tiny = truth("person", 0.0, 0.0, 0.1, 0.2), truth("person", 0.5, 0.5, 0.52, 0.55)
     hidden = Truth("person", (0.7, 0.1, 0.8, 0.4), 0.4)
     detections = (
@@ -75,16 +75,14 @@ def test_what_is_not_clear_is_neither_right_nor_wrong() -> None:
         (["--weights", "none.pt"], "--weights: none.pt is no file"),
     ],
 )
-def test_a_bad_option_is_named_before_anything_is_done(
-    options: list[str], words: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_invalid_option_is_named_first(options: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(options)
     assert ended.value.code == 2
     assert words in capsys.readouterr().err
 
 
-def test_the_best_confidence_lies_between_what_is_right_and_what_is_wrong() -> None:
+def test_best_confidence_separates_correct_and_wrong() -> None:
     here, there = (0.0, 0.0, 0.2, 0.2), (0.5, 0.5, 0.8, 0.8)
     pictures = [((truth("smoke", *here),), (found("smoke", 0.4, *here), found("smoke", 0.2, *there)))]
     assert 0.2 < best_confidence(pictures, "smoke") <= 0.4

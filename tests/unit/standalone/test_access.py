@@ -48,7 +48,7 @@ def test_the_key_is_readable_by_its_owner_only(certificate: Certificate) -> None
     assert certificate.key_file.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_certificate_is_kept_until_shortly_before_its_end(certificate: Certificate) -> None:
+def test_certificate_is_kept_until_shortly_before_it_expires(certificate: Certificate) -> None:
     now = datetime.now(UTC)
     assert certificate.ensure(NAMES, ADDRESSES, now)
     fingerprint = certificate.fingerprint
@@ -58,7 +58,7 @@ def test_the_certificate_is_kept_until_shortly_before_its_end(certificate: Certi
     assert certificate.fingerprint != fingerprint
 
 
-def test_a_new_address_makes_a_new_certificate_and_a_lost_one_does_not(certificate: Certificate) -> None:
+def test_only_new_addresses_replace_the_certificate(certificate: Certificate) -> None:
     certificate.ensure(NAMES, ADDRESSES)
     assert not certificate.ensure(NAMES, ADDRESSES[:1])
     assert certificate.ensure(NAMES, (*ADDRESSES, ip_address("10.0.0.9")))
@@ -72,7 +72,7 @@ def test_damaged_file_is_created_again(certificate: Certificate, content: bytes)
         assert certificate.ensure(NAMES, ADDRESSES)
 
 
-def test_loopback_stays_plain(tmp_path: Path) -> None:
+def test_loopback_uses_plain_http(tmp_path: Path) -> None:
     chosen = access.decide("127.0.0.1", 8000, "", "", tmp_path)
     assert chosen.gunicorn_arguments == ["--bind", "127.0.0.1:8000"]
     assert chosen.pipeline_environment == {"VIGIL_API_URL": "http://127.0.0.1:8000"}
@@ -97,7 +97,7 @@ def test_a_reverse_proxy_in_front(tmp_path: Path) -> None:
     }
 
 
-def test_the_whole_network(tmp_path: Path) -> None:
+def test_listening_on_all_addresses(tmp_path: Path) -> None:
     chosen = access.decide("0.0.0.0", 8000, "", "", tmp_path)
     assert chosen.dashboard_url == "https://192.168.1.7:8000/dashboard/"
     assert chosen.base_url == "https://127.0.0.1:8000"
@@ -116,7 +116,7 @@ def test_one_address_and_loopback_for_the_pipeline(tmp_path: Path) -> None:
     assert chosen.dashboard_url == "https://vigil.example/dashboard/"
 
 
-def test_a_pipe_gets_the_address_and_a_terminal_also_the_fingerprint(
+def test_fingerprint_is_only_printed_to_a_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = access.decide("0.0.0.0", 8000, "", "", tmp_path)
@@ -141,7 +141,7 @@ def test_the_certificate_is_renewed_while_running(tmp_path: Path, monkeypatch: p
     assert not renewal.is_due()
 
 
-def test_a_full_disk_at_renewal_ends_no_run(
+def test_full_disk_at_renewal_does_not_stop_vigil(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(access, "RENEWAL_INTERVAL_SECONDS", 0.0)

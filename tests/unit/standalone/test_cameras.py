@@ -52,7 +52,7 @@ def book(tmp_path: Path) -> AddressBook:
     return AddressBook(tmp_path / "camera-addresses.json", "key")
 
 
-def test_cameras_whose_masked_paths_are_alike_are_two(api: Api, cameras: Cameras, tmp_path: Path) -> None:
+def test_cameras_with_equal_masked_paths_are_distinct(api: Api, cameras: Cameras, tmp_path: Path) -> None:
     url = "rtsp://10.0.0.8/user={}_password=tlJwpbo6_channel=1_stream=0.sdp"
     for number, user in enumerate(("anna", "ben")):
         book = AddressBook(tmp_path / f"{number}.json", "key")  # as if the first were of another book
@@ -60,7 +60,7 @@ def test_cameras_whose_masked_paths_are_alike_are_two(api: Api, cameras: Cameras
     assert "tlJwpbo6" not in str(api.rows)
 
 
-def test_a_second_address_is_added_and_a_known_one_is_not(api: Api, cameras: Cameras, book: AddressBook) -> None:
+def test_only_unknown_addresses_are_added(api: Api, cameras: Cameras, book: AddressBook) -> None:
     assert cameras.ensure_address("rtsp://u:a@gate/1", "My camera", book) == ("My camera", True)
     assert cameras.ensure_address("rtsp://u:a@yard/1", "My camera", book) == ("My camera 2", True)
     api.rows[1]["name"] = "Yard"
@@ -70,7 +70,7 @@ def test_a_second_address_is_added_and_a_known_one_is_not(api: Api, cameras: Cam
     assert len(api.rows) == 2
 
 
-def test_the_channels_of_a_recorder_are_cameras_of_their_own(api: Api, cameras: Cameras, book: AddressBook) -> None:
+def test_channels_of_a_recorder_are_separate_cameras(api: Api, cameras: Cameras, book: AddressBook) -> None:
     assert cameras.ensure_address("rtsp://u:a@nvr/live?channel=1", "My camera", book) == ("My camera", True)
     assert cameras.ensure_address("rtsp://u:a@nvr/live?channel=2", "My camera", book) == ("My camera 2", True)
     assert cameras.ensure_address("rtsp://u:new@nvr/live?channel=1", "My camera", book) == ("My camera", False)
@@ -83,7 +83,7 @@ def test_camera_with_an_unreadable_url_is_skipped(api: Api, cameras: Cameras, bo
     assert cameras.ensure_address("rtsp://gate/1", "My camera", book) == ("My camera 2", True)
 
 
-def test_an_api_that_does_not_answer_is_named_without_the_password(cameras: Cameras, book: AddressBook) -> None:
+def test_unreachable_api_error_hides_the_password(cameras: Cameras, book: AddressBook) -> None:
     def refuse(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused", request=request)
 

@@ -47,7 +47,7 @@ def watch_until(demo: DemoCamera, is_done: Callable[[], object], timeout_seconds
         time.sleep(0.05)
 
 
-def test_a_demo_that_cannot_render_is_left_out(
+def test_demo_that_cannot_render_is_skipped(
     tmp_path: Path, demos: list[DemoCamera], capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "demo").write_text("a file where the folder should be")
@@ -64,7 +64,7 @@ def test_a_demo_that_cannot_render_is_left_out(
     assert cameras.registered == []
 
 
-def test_a_demo_that_the_backend_refuses_is_left_out(
+def test_demo_rejected_by_the_backend_is_skipped(
     tmp_path: Path, demos: list[DemoCamera], capsys: pytest.CaptureFixture[str]
 ) -> None:
     cameras = RecordedCameras("the API answered 400")
@@ -77,7 +77,7 @@ def test_a_demo_that_the_backend_refuses_is_left_out(
     assert not demo.child.is_running
 
 
-def test_a_demo_that_comes_back_on_another_port_is_registered_anew(tmp_path: Path, demos: list[DemoCamera]) -> None:
+def test_restarted_demo_is_registered_with_its_new_port(tmp_path: Path, demos: list[DemoCamera]) -> None:
     cameras = RecordedCameras()
     demo = DemoCamera(DataDirectory(tmp_path), cameras)
     demos.append(demo)

@@ -39,15 +39,15 @@ def make_run(clone: Path, *arguments: str, **environment: str) -> list[str]:
     return made.stdout.splitlines()
 
 
-def test_a_dollar_survives_as_an_argument_of_make(clone: Path) -> None:
+def test_dollar_is_kept_in_an_argument_of_make(clone: Path) -> None:
     assert make_run(clone, f"CAMERA={URL}")[0] == URL
 
 
-def test_a_dollar_survives_in_front_of_make(clone: Path) -> None:
+def test_dollar_is_kept_in_front_of_make(clone: Path) -> None:
     assert make_run(clone, CAMERA=URL)[0] == URL
 
 
-def test_no_process_shows_a_camera_that_stands_in_front_of_make(clone: Path) -> None:
+def test_camera_url_in_front_of_make_is_hidden_from_ps(clone: Path) -> None:
     url = "rtsp://u:marked-password@camera/"
     assert make_run(clone, CAMERA=url)[:2] == [url, "0"]
     assert make_run(clone, f"CAMERA={url}")[1] != "0", "the probe does not see make's own arguments"
@@ -58,7 +58,7 @@ def test_caches_are_in_the_home(clone: Path, tmp_path: Path) -> None:
     assert make_run(clone, HOME=str(tmp_path / "home"))[2:] == [f"{caches}/uv", f"{caches}/models"]
 
 
-def test_a_home_that_cannot_be_written_leaves_the_caches_in_the_clone(clone: Path) -> None:
+def test_read_only_home_puts_the_caches_in_the_clone(clone: Path) -> None:
     home = "/proc/self"  # nobody, root included, can make a folder there
     assert make_run(clone, HOME=home)[2:] == [f"{clone}/.cache/vigil/uv", f"{clone}/.cache/vigil/models"]
 
@@ -70,7 +70,7 @@ def test_the_cache_can_be_named(clone: Path, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give the clone to another user")
 @pytest.mark.parametrize("target", ["install-service", "uninstall-service"])
-def test_root_is_sent_back_to_the_owner_of_the_clone(clone: Path, target: str) -> None:
+def test_root_is_told_to_run_as_the_clones_owner(clone: Path, target: str) -> None:
     os.chown(clone, 1, 1)
     made = subprocess.run(["make", target], cwd=clone, capture_output=True, text=True, check=False)
     assert made.returncode != 0

@@ -18,7 +18,7 @@ def drop_the_right_to_low_ports() -> None:
     ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_NET_BIND_SERVICE, 0, 0, 0)
 
 
-def test_a_privileged_port_is_not_called_taken() -> None:
+def test_privileged_port_is_not_reported_as_in_use() -> None:
     if not FIRST_UNPRIVILEGED.exists() or int(FIRST_UNPRIVILEGED.read_text()) <= 81:
         pytest.skip(f"every user may listen on port 81 here ({FIRST_UNPRIVILEGED})")
     code = "from vigil_standalone.ports import port_problem; print(port_problem(81))"

@@ -24,7 +24,7 @@ def _push_target() -> dict[str, Any]:
     return {"endpoint": "https://push.example/send/s3cret", "keys": keys}
 
 
-def test_webhook_is_made_shown_masked_changed_and_deleted(anna: Party) -> None:
+def test_webhook_is_created_masked_changed_and_deleted(anna: Party) -> None:
     made = anna.client.post(PATH, WEBHOOK)
     assert made.status_code == 201, made.content
     body = made.json()
@@ -101,14 +101,14 @@ def test_target_is_encrypted_at_rest(anna: Party) -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_named(anna: Party, change: dict[str, Any], field: str, words: str) -> None:
+def test_invalid_fields_are_named(anna: Party, change: dict[str, Any], field: str, words: str) -> None:
     answer = anna.client.post(PATH, {**WEBHOOK, **change})
     assert answer.status_code == 400
     assert words in " ".join(answer.json()[field]), answer.json()
     assert not Subscription.objects.exists()
 
 
-def test_address_of_a_mail_is_checked(anna: Party, settings: Any) -> None:
+def test_email_address_is_validated(anna: Party, settings: Any) -> None:
     settings.EMAIL_HOST = "relay.example"
     body = {**WEBHOOK, "channel": "email", "target": {"address": "anna@example.org, ben@example.org"}}
     answer = anna.client.post(PATH, body)
@@ -118,14 +118,14 @@ def test_address_of_a_mail_is_checked(anna: Party, settings: Any) -> None:
     assert good.json()["secret"] == ""
 
 
-def test_foreign_cameras_and_sites_do_not_exist(anna: Party, ben: Party, camera: Camera, site: Site) -> None:
+def test_inaccessible_cameras_and_sites_are_rejected(anna: Party, ben: Party, camera: Camera, site: Site) -> None:
     for field, value in (("cameras", camera.pk), ("sites", site.pk)):
         answer = ben.client.post(PATH, {**WEBHOOK, field: [value]})
         assert f"there is no {value}" in answer.json()[field][0]
         assert anna.client.post(PATH, {**WEBHOOK, "name": field, field: [value]}).status_code == 201
 
 
-def test_camera_that_is_gone_harms_no_change(anna: Party, camera: Camera) -> None:
+def test_deleted_camera_does_not_prevent_changes(anna: Party, camera: Camera) -> None:
     made = anna.client.post(PATH, {**WEBHOOK, "cameras": [camera.pk]}).json()["subscription"]
     camera.delete()
     path = f"{PATH}{made['id']}/"
@@ -133,26 +133,26 @@ def test_camera_that_is_gone_harms_no_change(anna: Party, camera: Camera) -> Non
     assert anna.client.patch(path, {"cameras": made["cameras"]}).status_code == 400
 
 
-def test_name_is_taken_once_for_each_user(anna: Party, ben: Party) -> None:
+def test_name_is_unique_per_user(anna: Party, ben: Party) -> None:
     for party in (anna, ben):
         assert party.client.post(PATH, WEBHOOK).status_code == 201
     answer = anna.client.post(PATH, WEBHOOK)
     assert (answer.status_code, answer.json()) == (400, {"name": ["You have a subscription with this name already."]})
 
 
-def test_channel_stays(anna: Party) -> None:
+def test_channel_cannot_be_changed(anna: Party) -> None:
     made = anna.client.post(PATH, WEBHOOK).json()["subscription"]
     answer = anna.client.patch(f"{PATH}{made['id']}/", {"channel": "mqtt"})
     assert answer.json() == {"channel": ["cannot be changed; make another subscription"]}
 
 
-def test_mask_with_something_else_is_refused(anna: Party) -> None:
+def test_altered_mask_is_rejected(anna: Party) -> None:
     made = anna.client.post(PATH, WEBHOOK).json()["subscription"]
     answer = anna.client.patch(f"{PATH}{made['id']}/", {"target": {"url": "https://evil.example/***"}})
     assert answer.json() == {"target.url": ["contains ***; enter it in full"]}
 
 
-def test_topic_changes_and_the_password_stays(anna: Party) -> None:
+def test_changing_the_topic_keeps_the_password(anna: Party) -> None:
     target = {"url": "mqtts://anna:s3cret@broker.example:8883", "topic": "vigil"}
     made = anna.client.post(PATH, {**WEBHOOK, "channel": "mqtt", "target": target}).json()["subscription"]
     assert made["target"] == {"url": "mqtts://***@broker.example:8883", "topic": "vigil"}
@@ -161,7 +161,7 @@ def test_topic_changes_and_the_password_stays(anna: Party) -> None:
     assert json.loads(Subscription.objects.get().target) == {**target, "topic": "yard"}
 
 
-def test_browser_subscribes_and_comes_back_as_the_same(anna: Party, settings: Any) -> None:
+def test_browser_that_subscribes_again_updates_its_subscription(anna: Party, settings: Any) -> None:
     settings.VIGIL_VAPID_KEY = base64.urlsafe_b64encode(b"\x01" * 32).decode()
     channels = {channel["name"]: channel for channel in anna.client.get(f"{PATH}channels/").json()}
     assert len(base64.urlsafe_b64decode(channels["web_push"]["public_key"] + "=")) == 65
@@ -177,14 +177,14 @@ def test_browser_subscribes_and_comes_back_as_the_same(anna: Party, settings: An
     assert set(bad.json()) == {"target.keys.p256dh", "target.keys.auth"}
 
 
-def test_channels_say_why_they_are_not_available(anna: Party) -> None:
+def test_unavailable_channels_give_the_reason(anna: Party) -> None:
     channels = {channel["name"]: channel for channel in anna.client.get(f"{PATH}channels/").json()}
     assert [name for name, channel in channels.items() if channel["is_available"]] == ["webhook", "mqtt", "apprise"]
     assert "VIGIL_EMAIL_HOST" in channels["email"]["problem"]
     assert set(channels["webhook"]["target"]["properties"]) == {"url", "secret"}
 
 
-def test_test_is_put_on_its_way(anna: Party, subscription: Subscription) -> None:
+def test_test_message_is_queued(anna: Party, subscription: Subscription) -> None:
     answer = anna.client.post(f"{PATH}{subscription.pk}/test/")
     assert answer.status_code == 202
     body = answer.json()

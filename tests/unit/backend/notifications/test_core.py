@@ -32,12 +32,12 @@ def test_filters(alert_filter: AlertFilter, is_match: bool) -> None:
     assert alert_filter.matches(ALERT, now=NOW) is is_match
 
 
-def test_camera_without_a_site_is_in_no_named_site() -> None:
+def test_filter_by_site_excludes_cameras_without_a_site() -> None:
     assert not AlertFilter(sites=(1,)).matches(StoredAlert("person", 0.8, camera_id=7, site_id=None), now=NOW)
 
 
 @pytest.mark.parametrize(("hour", "is_match"), [(18, False), (19, True), (23, True)])
-def test_schedule_is_in_its_own_time_zone(hour: int, is_match: bool) -> None:
+def test_schedule_uses_its_own_time_zone(hour: int, is_match: bool) -> None:
     window = {"days": ["mon"], "start": "20:00", "end": "06:00"}
     alert_filter = AlertFilter(schedule=Schedule.model_validate({"time_zone": "Europe/Berlin", "windows": [window]}))
     assert alert_filter.matches(ALERT, now=NOW.replace(hour=hour)) is is_match
@@ -69,6 +69,6 @@ def test_messages(waiting: list[float], pace: Pace, sent: int, sizes: list[int])
     assert taken == list(range(len(taken)))
 
 
-def test_message_is_no_larger_than_a_receiver_can_read() -> None:
+def test_message_size_is_limited() -> None:
     groups = group_alerts(_since(*range(2000, 0, -1)), Pace(messages_per_hour=1), sent_within_period=0, now=NOW)
     assert [len(group) for group in groups] == [MOST_ALERTS]

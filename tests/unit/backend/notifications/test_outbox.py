@@ -62,7 +62,7 @@ def _due_now() -> None:
     Subscription.objects.update(paused_until=None)
 
 
-def test_alert_arrives_with_all_that_is_known_of_it(
+def test_alert_is_delivered_with_all_its_fields(
     detector: Party, camera: Camera, subscription: Subscription, receiver: Receiver, settings: Any
 ) -> None:
     settings.VIGIL_PUBLIC_URL = "https://vigil.example"
@@ -83,7 +83,7 @@ def test_alert_arrives_with_all_that_is_known_of_it(
     assert outbox_pending() == 0
 
 
-def test_repeated_alert_is_announced_once(
+def test_repeated_alert_is_notified_once(
     detector: Party, camera: Camera, subscription: Subscription, receiver: Receiver
 ) -> None:
     assert [send(detector, camera).status_code for _ in range(2)] == [201, 200]
@@ -91,7 +91,7 @@ def test_repeated_alert_is_announced_once(
     assert len(receiver.got) == 1
 
 
-def test_entry_goes_with_the_alerts_transaction(
+def test_outbox_entry_is_rolled_back_with_the_alert(
     camera: Camera, subscription: Subscription, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fields = {**alert_fields(camera), "camera": camera, "box": None, "confidence": 0.9, "timestamp": timezone.now()}
@@ -102,13 +102,13 @@ def test_entry_goes_with_the_alerts_transaction(
     assert (Alert.objects.count(), OutboxEntry.objects.count()) == (0, 0)
 
 
-def test_unwatched_camera_is_reported(camera: Camera, subscription: Subscription, receiver: Receiver) -> None:
+def test_camera_without_detector_is_notified(camera: Camera, subscription: Subscription, receiver: Receiver) -> None:
     assert _make(camera, timezone.now()) == 1
     _deliver_all()
     assert receiver.got[0].title == "Vigil: Camera offline at Gate"
 
 
-def test_storing_an_alert_wakes_the_sender_and_asks_little(
+def test_storing_an_alert_wakes_the_sender_with_few_queries(
     camera: Camera,
     subscription: Subscription,
     detector: Party,
@@ -130,7 +130,7 @@ def test_user_without_access_is_not_notified(
     assert told == {"anna", "root", "viewer"}
 
 
-def test_user_without_access_any_more_is_not_notified(
+def test_user_who_lost_access_is_not_notified(
     detector: Party, camera: Camera, site: Site, viewer: Party, receiver: Receiver
 ) -> None:
     subscribe(viewer)
@@ -160,7 +160,7 @@ def test_inactive_or_deleted_subscriptions_are_not_sent(
     assert (receiver.got, _message().state) == ([], "dropped")
 
 
-def test_failure_is_tried_again_with_the_same_id(
+def test_failed_message_is_retried_with_the_same_id(
     detector: Party, camera: Camera, subscription: Subscription, receiver: Receiver
 ) -> None:
     receiver.errors = [DeliveryError("the receiver answered 503")]
@@ -180,7 +180,7 @@ def test_failure_is_tried_again_with_the_same_id(
     assert subscription.paused_until is None
 
 
-def test_receiver_says_when_to_come_back(
+def test_retry_after_is_respected(
     detector: Party, camera: Camera, subscription: Subscription, receiver: Receiver
 ) -> None:
     receiver.errors = [DeliveryError("the receiver answered 429", retry_after_seconds=1800)]
@@ -189,7 +189,7 @@ def test_receiver_says_when_to_come_back(
     assert _message().next_attempt_at > timezone.now() + timedelta(seconds=1700)
 
 
-def test_given_up_after_its_time_with_the_reason(
+def test_message_is_abandoned_after_the_deadline_with_the_reason(
     detector: Party, camera: Camera, subscription: Subscription, receiver: Receiver, anna: Party
 ) -> None:
     receiver.errors = [DeliveryError("the receiver answered 500")]
@@ -202,7 +202,7 @@ def test_given_up_after_its_time_with_the_reason(
     assert (shown["state"], shown["reason"]) == ("failed", "the receiver answered 500")
 
 
-def test_receiver_that_is_gone_ends_the_subscription(
+def test_gone_receiver_disables_the_subscription(
     detector: Party, camera: Camera, subscription: Subscription, receiver: Receiver
 ) -> None:
     receiver.errors = [DeliveryError("the browser has ended its subscription", is_gone=True)]
@@ -212,7 +212,7 @@ def test_receiver_that_is_gone_ends_the_subscription(
     assert (_message().state, subscription.is_active) == ("failed", False)
 
 
-def test_mistake_of_a_channel_is_no_end_and_tells_no_secret(
+def test_channel_error_is_retried_and_hides_secrets(
     detector: Party, camera: Camera, subscription: Subscription, receiver: Receiver
 ) -> None:
     receiver.errors = [RuntimeError("https://hooks.example/4f1c")]
@@ -240,7 +240,7 @@ def test_failing_receiver_does_not_delay_others(
     assert asked.count(good.pk) == 3
 
 
-def test_claim_is_one_processs_until_its_lease_ends(
+def test_claim_is_exclusive_until_its_lease_expires(
     camera: Camera, subscription: Subscription, detector: Party
 ) -> None:
     send(detector, camera)
@@ -253,7 +253,7 @@ def test_claim_is_one_processs_until_its_lease_ends(
     assert taken_over.attempt == 2
 
 
-def test_late_confirmation_counts_though_another_has_claimed_the_message(
+def test_late_confirmation_counts_after_another_claim(
     camera: Camera, subscription: Subscription, detector: Party, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slow(_target: Any, content: Content) -> None:
@@ -284,7 +284,7 @@ def test_alerts_beyond_the_limit_are_combined(
     assert [len(content.alerts) for content in receiver.got] == [1, 4, 1]
 
 
-def test_digest_waits_and_comes_as_one(detector: Party, camera: Camera, anna: Party, receiver: Receiver) -> None:
+def test_digest_combines_waiting_alerts(detector: Party, camera: Camera, anna: Party, receiver: Receiver) -> None:
     subscribe(anna, digest_minutes=10)
     for number in range(3):
         send(detector, camera, event_id=f"event-000{number}")
@@ -295,7 +295,7 @@ def test_digest_waits_and_comes_as_one(detector: Party, camera: Camera, anna: Pa
     assert [len(content.alerts) for content in receiver.got] == [3]
 
 
-def test_test_arrives_though_the_subscription_is_off(
+def test_test_message_is_sent_for_an_inactive_subscription(
     anna: Party, subscription: Subscription, receiver: Receiver
 ) -> None:
     Subscription.objects.update(is_active=False, paused_until=timezone.now() + timedelta(hours=1))
@@ -305,7 +305,7 @@ def test_test_arrives_though_the_subscription_is_off(
     assert anna.client.get(f"/api/notifications/{subscription.pk}/messages/").json()["results"][0]["state"] == "sent"
 
 
-def test_old_messages_are_forgotten(
+def test_old_messages_are_deleted(
     detector: Party, camera: Camera, subscription: Subscription, receiver: Receiver
 ) -> None:
     send(detector, camera)
@@ -315,7 +315,7 @@ def test_old_messages_are_forgotten(
     assert Alert.objects.count() == 1
 
 
-def test_marked_target_is_nowhere(
+def test_target_secret_never_leaks(
     anna: Party,
     root: Party,
     camera: Camera,
