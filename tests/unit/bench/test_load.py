@@ -8,7 +8,7 @@ from tests.bench.detector.load import is_sustained, most_streams
 
 
 @pytest.mark.parametrize("truth", [0, 1, 2, 3, 37, 64, 100])
-def test_the_most_streams_are_found(truth: int) -> None:
+def test_maximum_number_of_streams_is_found(truth: int) -> None:
     asked: list[int] = []
 
     def holds(streams: int) -> bool:

@@ -20,7 +20,7 @@ def known(name: str) -> list[str] | None:
     return {"web.shop.svc.cluster.local": ["10.96.0.7", "10.96.0.8"]}.get(name)
 
 
-def test_a_services_addresses_are_answered_whatever_the_case() -> None:
+def test_service_names_are_case_insensitive() -> None:
     asked = query("Web.shop.svc.cluster.LOCAL")
     given = answer(asked, known)
     identity, flags, questions, answers = struct.unpack_from("!4H", given)
@@ -31,7 +31,7 @@ def test_a_services_addresses_are_answered_whatever_the_case() -> None:
     assert records[28:] == bytes([10, 96, 0, 8])
 
 
-def test_an_ipv6_question_has_an_empty_answer_so_that_resolvers_go_on() -> None:
+def test_ipv6_query_has_an_empty_answer() -> None:
     _, flags, _, answers = struct.unpack_from("!4H", answer(query("web.shop.svc.cluster.local", AAAA), known))
     assert (flags & 0xF, answers) == (0, 0)
 
@@ -41,7 +41,7 @@ def test_other_names_do_not_exist() -> None:
     assert (flags & 0xF, answers) == (3, 0)
 
 
-def test_an_api_server_that_fails_is_no_proof_that_a_name_does_not_exist() -> None:
+def test_failing_api_server_does_not_deny_names() -> None:
     def failing(name: str) -> list[str] | None:
         raise ApiError(500, "InternalError", name)
 
@@ -51,6 +51,6 @@ def test_an_api_server_that_fails_is_no_proof_that_a_name_does_not_exist() -> No
 @pytest.mark.parametrize(
     "garbage", [b"", b"\0" * 12, query("a.b")[:-3], b"\xff" * 40, query("a.b")[:12] + b"\xc0\x0c\0\0"]
 )
-def test_garbage_is_refused(garbage: bytes) -> None:
+def test_malformed_query_is_rejected(garbage: bytes) -> None:
     with pytest.raises(ValueError, match="no DNS query"):
         answer(garbage, known)

@@ -51,11 +51,11 @@ def refused(command: str) -> str | None:
 
 
 @pytest.mark.parametrize(("place", "command"), install_commands())
-def test_pip_takes_each_lock_file(place: str, command: str) -> None:
+def test_pip_accepts_each_lock_file(place: str, command: str) -> None:
     assert refused(command) is None, f"{place}: {command}: add --no-deps"
 
 
-def test_a_command_that_pip_refuses_is_found() -> None:
+def test_command_rejected_by_pip_is_found() -> None:
     command = "pip install --require-hashes --requirement locks/detector.txt"
     assert refused(command) == "locks/detector.txt"
     assert refused(f"{command} --no-deps") is None

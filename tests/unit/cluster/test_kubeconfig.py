@@ -18,7 +18,7 @@ from tests.cluster.kubeconfig import (
 )
 
 
-def test_nothing_of_the_environment_leads_to_another_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_cannot_select_another_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"):
         monkeypatch.setenv(name, "production")
     assert "production" not in clean_environment().values()

@@ -10,7 +10,7 @@ REPORTING = ("openvino-telemetry", "sentry-sdk", "posthog", "segment-analytics-p
 
 
 @pytest.mark.parametrize("lock", sorted(path.name for path in (ROOT / "locks").glob("*.txt")))
-def test_no_lock_has_a_package_that_reports_home(lock: str) -> None:
+def test_locks_have_no_telemetry_packages(lock: str) -> None:
     names = {line.partition("==")[0] for line in (ROOT / "locks" / lock).read_text().splitlines() if "==" in line}
     assert names, "the lock names packages"
     assert not names & set(REPORTING)

@@ -66,7 +66,7 @@ def test_a_server_that_ends_early_shows_its_log(tmp_path: Path, reaper: Reaper) 
     assert "no such flag" in str(raised.value)
 
 
-def test_a_server_that_never_answers_is_given_up(tmp_path: Path, reaper: Reaper) -> None:
+def test_unresponsive_server_fails(tmp_path: Path, reaper: Reaper) -> None:
     server = ServerProcess("silent", ["sleep", "60"], tmp_path / "log", reaper)
     server.start()
     with pytest.raises(ProcessFailedError, match="silent was not ready"):
@@ -97,7 +97,7 @@ def test_a_server_can_be_started_again(tmp_path: Path, reaper: Reaper) -> None:
         _ = server.pid
 
 
-def test_the_reaper_spares_a_stranger_with_the_same_number(reaper: Reaper) -> None:
+def test_reaper_spares_a_foreign_process_with_the_same_pid(reaper: Reaper) -> None:
     stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)
     reaper._tell(f"+{stranger.pid} 1")  # watched under another start time: the number was given out again
     reaper.close()
@@ -114,7 +114,7 @@ def test_free_ports_differ_and_lie_below_outgoing_ones() -> None:
     wait_until_free(ports[0])
 
 
-def test_workers_of_one_run_are_never_given_the_same_port(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parallel_workers_get_different_ports(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "2")
     given: list[set[int]] = []
     for worker in ("gw0", "gw1"):

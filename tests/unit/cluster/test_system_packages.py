@@ -28,7 +28,7 @@ def _none(names: Iterable[str]) -> set[str]:
     return set()
 
 
-def test_others_than_root_are_told_what_is_missing_and_why(
+def test_missing_packages_are_explained_to_non_root_users(
     nothing_installed: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
@@ -72,7 +72,7 @@ def ubuntu(nothing_installed: list[tuple[str, ...]], monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.usefixtures("ubuntu")
-def test_the_first_alternative_that_apt_has_is_installed(
+def test_first_available_alternative_is_installed(
     nothing_installed: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
@@ -87,7 +87,7 @@ def test_a_package_is_not_missing_when_an_alternative_is_installed(monkeypatch: 
 
 
 @pytest.mark.usefixtures("ubuntu")
-def test_a_package_that_apt_has_not_is_named_after_the_others_are_installed(
+def test_unavailable_package_is_reported_after_the_others_are_installed(
     nothing_installed: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
@@ -102,7 +102,7 @@ def test_a_package_that_apt_has_not_is_named_after_the_others_are_installed(
 
 
 @pytest.mark.usefixtures("ubuntu")
-def test_others_than_root_get_a_line_without_the_package_that_apt_has_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_for_non_root_users_omits_unavailable_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(system_packages.MissingPackagesError) as raised:
         system_packages.ensure("browser", "web")
@@ -120,7 +120,7 @@ def test_others_than_root_get_a_line_without_the_package_that_apt_has_not(monkey
         RuntimeError("apt-get download failed: golang-go: compiles Kubernetes"),
     ],
 )
-def test_a_kubernetes_that_cannot_be_built_is_a_message_and_a_status(
+def test_failed_kubernetes_build_gives_a_message_and_exit_status(
     fault: Exception, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: str) -> None:
@@ -145,7 +145,7 @@ def test_the_command_for_the_binaries_ends_with_its_message(tmp_path: Path) -> N
     assert "Traceback" not in done.stderr
 
 
-def test_a_set_that_does_not_exist_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_set_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         system_packages.main(["nonsense"])
     assert "there is no set nonsense" in capsys.readouterr().err

@@ -20,7 +20,7 @@ def test_models_that_cameras_name_are_pinned_by_name(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("pins", ["weapons.pt", f"={HASH}", "weapons.pt=abc", f"a.pt:{HASH}"])
-def test_wrong_pins_are_refused(monkeypatch: pytest.MonkeyPatch, pins: str) -> None:
+def test_invalid_pins_are_rejected(monkeypatch: pytest.MonkeyPatch, pins: str) -> None:
     monkeypatch.setenv("VIGIL_MODEL_PINS", pins)
     with pytest.raises(InvalidSettingError, match="VIGIL_MODEL_PINS: must be NAME=SHA256 separated by commas"):
         load_settings()

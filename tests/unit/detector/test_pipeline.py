@@ -230,7 +230,7 @@ def test_failed_analysis_is_restarted(stage: Stage, monkeypatch: pytest.MonkeyPa
     assert stage.beat().reason is Reason.STREAMING
 
 
-def test_a_camera_that_went_while_its_first_picture_was_looked_at_is_an_outage(stage: Stage) -> None:
+def test_camera_lost_during_the_first_inference_is_an_outage(stage: Stage) -> None:
     pictures_left = ["one"]
 
     def until_it_is_gone() -> None:
@@ -250,7 +250,7 @@ def test_a_camera_that_went_while_its_first_picture_was_looked_at_is_an_outage(s
     assert told.alert_type is AlertType.CAMERA_OFFLINE
 
 
-def test_an_alert_that_a_read_only_disk_refused_is_written_once_later(
+def test_alert_rejected_by_a_read_only_disk_is_written_once_later(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("cctv.delivery.unwritten.RETRY_FIRST_SECONDS", 0.05)
@@ -293,7 +293,7 @@ def test_invalid_configuration_of_a_new_camera_is_reported(stage: Stage, caplog:
     assert not stage.cameras.reporters()
 
 
-def test_invalid_new_configuration_is_reported_and_the_former_one_kept(stage: Stage) -> None:
+def test_invalid_new_configuration_is_reported_and_the_old_one_kept(stage: Stage) -> None:
     stage.begin()
     stage.until(lambda: stage.beat().reason is Reason.STREAMING)
     asked = stage.model.asked

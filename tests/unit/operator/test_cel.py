@@ -91,13 +91,13 @@ def test_every_rule_compiles_with_the_types_of_its_schema(path: str, rule: str) 
         ("DetectorClass.spec", "nobody(self)", "undeclared reference"),
     ],
 )
-def test_a_rule_that_a_server_would_refuse_is_found(path: str, rule: str, complaint: str) -> None:
+def test_rule_that_a_server_would_reject_is_found(path: str, rule: str, complaint: str) -> None:
     with pytest.raises(RuleError, match=complaint):
         TYPED[path].compile(rule)
 
 
 @pytest.mark.parametrize("path", [path for path, node in NODES.items() if "default" in node])
-def test_defaults_obey_the_rules_as_they_stand(path: str) -> None:
+def test_defaults_satisfy_the_rules(path: str) -> None:
     """A server refuses a definition otherwise; it checks a default before it fills in the defaults inside it."""
     assert holds(path, NODES[path]["default"], NODES[path]["default"])
 
@@ -224,7 +224,7 @@ MEANING = {"model": "fire", "alertTypes": [{"label": "fire", "alertType": "fire"
         ("DetectorClass", detector_class(runtime="triton", model="yolov8n"), False),
     ],
 )
-def test_server_and_operator_refuse_the_same(kind: str, value: Node, right: bool) -> None:
+def test_server_and_operator_reject_the_same(kind: str, value: Node, right: bool) -> None:
     assert (server_takes(kind, value), operator_takes(kind, value)) == (right, right)
 
 

@@ -31,7 +31,7 @@ def test_desired_fields_are_covered_or_not(observed: object, desired: object, sa
     assert covers(observed, desired) is same
 
 
-def test_a_field_that_is_no_longer_wanted_is_noticed() -> None:
+def test_removed_field_is_detected() -> None:
     before = build_deployment(plan(nodeSelector={"pool": "a"}))
     after = build_deployment(plan(nodeSelector={}))
     assert not covers(before, after)
@@ -51,7 +51,7 @@ def test_quantities_are_written_as_the_server_stores_them(written: int | str, st
     assert canonical_quantity(written) == stored
 
 
-def test_the_checksum_follows_token_and_credentials() -> None:
+def test_checksum_depends_on_token_and_credentials() -> None:
     base = DetectorSecrets("token", "user", "password")
     others = [
         DetectorSecrets("token2", "user", "password"),

@@ -11,16 +11,16 @@ READY = Condition(ConditionType.READY, ConditionStatus.FALSE, Reason.INSUFFICIEN
 LATER = NOW + timedelta(minutes=5)
 
 
-def test_the_message_is_the_reasons_sentence_and_the_details() -> None:
+def test_message_is_the_reasons_text_and_the_details() -> None:
     assert READY.message == f"{REASON_TEXTS[Reason.INSUFFICIENT_GPU]} 0/1 nodes."
 
 
-def test_rendered_again_nothing_changes() -> None:
+def test_rendering_is_idempotent() -> None:
     once = render_conditions([READY], [], 1, NOW)
     assert render_conditions([READY], once, 1, LATER) == once
 
 
-def test_another_reason_is_no_transition() -> None:
+def test_new_reason_keeps_the_transition_time() -> None:
     once = render_conditions([READY], [], 1, NOW)
     other = Condition(ConditionType.READY, ConditionStatus.FALSE, Reason.STARTING)
     (changed,) = render_conditions([other], once, 1, LATER)
@@ -28,7 +28,7 @@ def test_another_reason_is_no_transition() -> None:
     assert changed["lastTransitionTime"] == rfc3339(NOW)
 
 
-def test_another_status_is_one() -> None:
+def test_new_status_updates_the_transition_time() -> None:
     once = render_conditions([READY], [], 1, NOW)
     good = Condition(ConditionType.READY, ConditionStatus.TRUE, Reason.STREAMING)
     (changed,) = render_conditions([good], once, 2, LATER)
@@ -36,5 +36,5 @@ def test_another_status_is_one() -> None:
     assert changed["observedGeneration"] == 2
 
 
-def test_every_reason_has_its_sentence() -> None:
+def test_every_reason_has_a_sentence() -> None:
     assert set(REASON_TEXTS) == set(Reason)

@@ -41,14 +41,14 @@ def fields(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str
         yield from fields(node["items"], f"{path}[]")
 
 
-def test_manifests_hold_the_same_definitions() -> None:
+def test_manifests_contain_the_same_definitions() -> None:
     copies = {path.name: path.read_text() for path in (ROOT / "manifests" / "crds").glob("*.yaml")}
     assert copies == {path.name: path.read_text() for path in FILES}
 
 
 @pytest.mark.parametrize("version", [f"1.{minor}" for minor in range(28, 37)])
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_every_supported_kubernetes_takes_them(path: Path, version: str) -> None:
+def test_every_supported_kubernetes_accepts_them(path: Path, version: str) -> None:
     kubernetes_validate.validate(yaml.safe_load(path.read_text()), version, strict=True)
 
 
@@ -184,6 +184,6 @@ def test_every_default_is_valid_by_its_own_schema(plural: str) -> None:
     "node",
     [{"type": "string", "default": None}, {"type": "number", "minimum": 0, "exclusiveMinimum": True, "default": 0}],
 )
-def test_a_default_that_is_none_is_found(node: dict[str, Any]) -> None:
+def test_invalid_default_is_found(node: dict[str, Any]) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(node["default"], without_rules(node), cls=jsonschema.Draft202012Validator)

@@ -102,7 +102,7 @@ UNAUTHORIZED = HealthReport(
         ({"children": replace(facts().children, pods=(UNSCHEDULED,))}, "Scheduling: The detector is starting."),
     ],
 )
-def test_the_first_thing_that_is_wrong_is_the_verdict(changes: dict[str, Any], verdict: str) -> None:
+def test_first_problem_decides_the_verdict(changes: dict[str, Any], verdict: str) -> None:
     assert diagnose(facts(**changes)).verdict.startswith(verdict)
 
 
@@ -110,7 +110,7 @@ def step(found: Diagnosis, name: str) -> Step:
     return next(step for step in found.steps if step.name == name)
 
 
-def test_unscheduled_pod_is_not_a_fault_yet() -> None:
+def test_unscheduled_pod_is_no_fault_at_first() -> None:
     found = diagnose(facts(children=replace(facts().children, pods=(UNSCHEDULED,))))
     assert step(found, "Scheduling").state is StepState.WAITING
 
@@ -151,7 +151,7 @@ def test_api_errors_are_described(status: int | None, words: str) -> None:
     assert api_problem(ApiError("GET /x: ConnectError", status=status)).startswith(words)
 
 
-def test_what_looks_like_markup_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_markup_is_printed_literally(capsys: pytest.CaptureFixture[str]) -> None:
     steps = (Step("Spec", StepState.OK, "rtsp://[fd00::1]/s [/] [bold]"),)
     print_page(Diagnosis("cam-[red]", "Nothing is wrong.", steps))
     shown = capsys.readouterr().out
@@ -159,7 +159,7 @@ def test_what_looks_like_markup_is_printed_as_it_is(capsys: pytest.CaptureFixtur
     assert "Camera cam-[red]" in shown
 
 
-def test_the_page_holds_no_secret() -> None:
+def test_page_contains_no_secret() -> None:
     assert PASSWORD not in json.dumps(diagnose(facts()).to_json())
 
 

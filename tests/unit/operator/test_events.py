@@ -40,7 +40,7 @@ def world() -> World:
     return World()
 
 
-def test_same_event_is_recorded_only_once_in_a_while(world: World) -> None:
+def test_repeated_event_is_recorded_once_per_period(world: World) -> None:
     assert world.warn(GATE, "StreamTimeout", "No frame for 12 s.") == 1
     assert world.warn(GATE, "StreamTimeout", "No frame for 13 s.") == 0
     assert world.warn(YARD, "StreamTimeout", "No frame for 12 s.") == 1
@@ -50,7 +50,7 @@ def test_same_event_is_recorded_only_once_in_a_while(world: World) -> None:
     assert world.warn(GATE, "StreamTimeout", "No frame for 12 s.") == 1
 
 
-def test_an_event_names_its_camera_and_is_not_too_long(world: World) -> None:
+def test_event_names_its_camera_and_is_truncated(world: World) -> None:
     world.warn(GATE, "DetectorCrashing", "x" * 5000)
     (event,) = world.server.objects.values()
     assert event["involvedObject"]["name"] == "gate"
@@ -58,12 +58,12 @@ def test_an_event_names_its_camera_and_is_not_too_long(world: World) -> None:
     assert (event["type"], event["reason"], len(event["message"])) == ("Warning", "DetectorCrashing", 1024)
 
 
-def test_an_event_that_cannot_be_written_harms_nothing(world: World) -> None:
+def test_failed_event_write_is_ignored(world: World) -> None:
     world.server.fail = lambda method, path: 403
     assert world.warn(GATE, "StreamTimeout", "No picture.") == 0
 
 
-def test_what_is_remembered_does_not_grow_for_ever(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_event_memory_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "MAX_REMEMBERED", 3)
     for word in "abcd":
         assert world.warn(GATE, "StreamTimeout", word) == 1

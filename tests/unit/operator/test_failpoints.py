@@ -168,9 +168,7 @@ def undisturbed() -> tuple[list[dict[str, Any]], int]:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_killed_at_any_call_it_ends_where_it_would_have(
-    undisturbed: tuple[list[dict[str, Any]], int], after: bool
-) -> None:
+def test_operator_killed_at_any_call_converges(undisturbed: tuple[list[dict[str, Any]], int], after: bool) -> None:
     pictures, calls = undisturbed
     assert 25 <= calls < RUNS_OUT
     parts = set()
@@ -190,7 +188,7 @@ def _owners(item: dict[str, Any]) -> list[dict[str, Any]]:
     return list(item["metadata"].get("ownerReferences", []))
 
 
-def test_the_life_is_worth_living(undisturbed: tuple[list[dict[str, Any]], int]) -> None:
+def test_scenario_has_content_at_each_step(undisturbed: tuple[list[dict[str, Any]], int]) -> None:
     """What is compared holds something at each step."""
     pictures, _ = undisturbed
     names = [{path.rpartition("/")[2] for path in one} for one in pictures]

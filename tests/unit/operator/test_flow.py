@@ -200,14 +200,14 @@ def world() -> World:
     return made
 
 
-def test_a_camera_of_the_api_becomes_resource_secret_and_deployment(world: World) -> None:
+def test_api_camera_gets_resource_secret_and_deployment(world: World) -> None:
     assert {CAMERA_PATH, DEPLOYMENT_PATH} <= set(world.server.objects)
     assert world.server.objects[CAMERA_PATH]["status"]["phase"] == "Pending"
     assert world.api.tokens == 1
     assert world.quiet() == []
 
 
-def test_with_many_in_line_the_start_of_a_detector_is_not_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_starting_is_not_reported_with_a_long_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconciler, "BUSY_QUEUE_LENGTH", -1)
     world = World()
     world.settle()
@@ -218,13 +218,13 @@ def test_with_many_in_line_the_start_of_a_detector_is_not_written_down(monkeypat
     assert world.server.objects[CAMERA_PATH]["status"]["phase"] == "Pending"
 
 
-def test_a_new_process_writes_nothing_and_asks_for_no_token(world: World) -> None:
+def test_restarted_operator_writes_nothing_and_requests_no_token(world: World) -> None:
     world.restart()
     assert world.quiet() == []
     assert world.api.tokens == 1
 
 
-def test_switched_off_in_the_api_everything_goes(world: World) -> None:
+def test_deactivated_camera_has_no_objects(world: World) -> None:
     world.api.cameras = []
     world.settle()
     assert [path for path in world.server.objects if "cam-7" in path] == []
@@ -249,7 +249,7 @@ def test_edit_of_an_owned_spec_is_reverted_and_reported(world: World) -> None:
     assert [event["reason"] for event in events].count("EditReverted") == 1
 
 
-def test_a_rotated_password_reaches_the_secret_and_restarts_the_pod(world: World) -> None:
+def test_changed_password_updates_the_secret_and_restarts_the_pod(world: World) -> None:
     before = world.server.objects[DEPLOYMENT_PATH]["spec"]["template"]
     world.api.cameras = [configuration(7, rtsp_url=SecretStr("rtsp://admin:rotated@10.0.0.7/s"), revision="r2")]
     world.settle()
@@ -275,7 +275,7 @@ def test_api_outage_is_reported_after_a_while(world: World) -> None:
     assert next(item["reason"] for item in conditions if item["type"] == "Synced") == "Synced"
 
 
-def test_a_camera_that_this_version_cannot_read_runs_on_as_it_is(world: World) -> None:
+def test_camera_of_a_newer_version_keeps_running(world: World) -> None:
     world.settle()
     world.api.cameras, world.api.unreadable = [], frozenset({7})
     assert world.quiet() == []
@@ -284,7 +284,7 @@ def test_a_camera_that_this_version_cannot_read_runs_on_as_it_is(world: World) -
     assert DEPLOYMENT_PATH in world.server.objects
 
 
-def test_a_failed_write_is_tried_again(world: World) -> None:
+def test_failed_write_is_retried(world: World) -> None:
     world.api.cameras = [configuration(7), configuration(8)]
     world.server.fail = lambda method, path: 500 if method == "PATCH" and path.endswith("cam-8") else None
     world.settle(1)
@@ -294,7 +294,7 @@ def test_a_failed_write_is_tried_again(world: World) -> None:
     assert CAMERA.path(NAMESPACE, "cam-8") in world.server.objects
 
 
-def test_a_deleted_camera_leaves_nothing_behind_even_without_a_garbage_collector(world: World) -> None:
+def test_deleted_camera_is_cleaned_up_without_garbage_collector(world: World) -> None:
     world.server.objects[CAMERA.path(NAMESPACE, "gone")] = {
         "metadata": {"name": "gone", "namespace": NAMESPACE, "uid": "g", "resourceVersion": "50"},
         "spec": camera_spec(),
@@ -306,12 +306,12 @@ def test_a_deleted_camera_leaves_nothing_behind_even_without_a_garbage_collector
     assert [path for path in world.server.objects if "gone" in path and "/events/" not in path] == []
 
 
-def test_no_answer_of_the_server_and_no_event_repeats_a_password(world: World) -> None:
+def test_server_responses_and_events_contain_no_password(world: World) -> None:
     outside = {path: item for path, item in world.server.objects.items() if "/secrets/" not in path}
     assert PASSWORD not in json.dumps(outside)
 
 
-def test_alerts_reach_the_status_and_stay_when_it_is_switched_off_by_kubectl(world: World) -> None:
+def test_alert_totals_stay_in_the_status_of_an_inactive_camera(world: World) -> None:
     world.api.health = {7: HealthReport(phase=CameraPhase.STREAMING, reason=Reason.STREAMING, reported_at=NOW)}
     world.api.alerts = {7: AlertTotals(total=3, last_alert_time=NOW - timedelta(hours=1))}
     world.settle()
@@ -323,7 +323,7 @@ def test_alerts_reach_the_status_and_stay_when_it_is_switched_off_by_kubectl(wor
     assert world.server.objects[CAMERA_PATH]["status"]["alerts"] == said
 
 
-def test_the_detectors_words_reach_the_status(world: World) -> None:
+def test_detectors_message_reaches_the_status(world: World) -> None:
     world.server.objects["/api/v1/namespaces/vigil-cameras/pods/p"] = {
         "metadata": {
             "name": "p",
@@ -375,7 +375,7 @@ def test_unexpected_error_for_one_camera_does_not_stop_the_others(
     assert "ValueError: an odd camera" in caplog.text
 
 
-def test_cameras_with_nothing_to_do_let_others_have_their_turn() -> None:
+def test_idle_cameras_do_not_block_others() -> None:
     world = World()
     world.api.cameras = [configuration(number) for number in range(1, 51)]
     world.settle()
@@ -397,7 +397,7 @@ def test_cameras_with_nothing_to_do_let_others_have_their_turn() -> None:
     assert most <= 4, f"{most} cameras in a row"
 
 
-def test_missing_definitions_are_named_with_the_line_that_installs_them(caplog: pytest.LogCaptureFixture) -> None:
+def test_missing_crds_are_reported_with_the_install_command(caplog: pytest.LogCaptureFixture) -> None:
     server = MemoryTransport()
     server.fail = lambda method, path: 404
     resync = Resync(

@@ -95,7 +95,7 @@ def test_deployment(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)
-def test_only_a_class_puts_a_secret_into_the_environment(name: str) -> None:
+def test_only_a_class_can_add_a_secret_to_the_environment(name: str) -> None:
     spec = DEPLOYMENTS[name]
     deployment = build_deployment(plan(class_name="any", **spec))
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
@@ -103,7 +103,7 @@ def test_only_a_class_puts_a_secret_into_the_environment(name: str) -> None:
     assert by_reference == [variable["name"] for variable in spec.get("env", []) if _is_secret(variable)]
 
 
-def test_the_environment_of_every_class_of_the_chart() -> None:
+def test_environment_of_every_class_of_the_chart() -> None:
     """Of detectors of cameras that have nothing but a URL; `manifests/samples` is rendered from the chart."""
     classes = yaml.safe_load_all((SAMPLES / "detector-classes.yaml").read_text())
     environments = {}
@@ -139,7 +139,7 @@ def test_volume_claim() -> None:
     assert build_volume_claim(plan()) is None
 
 
-def test_camera_of_the_api() -> None:
+def test_camera_created_from_the_api() -> None:
     found = configuration(detector_class_name="cpu", url="rtsp://u:p@10.0.0.7/s?channel=1&password=p")
     check("camera", build_camera(found, "vigil-cameras", "cam-7"))
 
@@ -157,12 +157,12 @@ def schemas_of(name: str) -> list[str]:
         for version in schemas_of(name)
     ],
 )
-def test_every_supported_kubernetes_takes_it(name: str, version: str) -> None:
+def test_every_supported_kubernetes_accepts_it(name: str, version: str) -> None:
     manifest = yaml.safe_load((GOLDEN / f"{name}.yaml").read_text())
     kubernetes_validate.validate(manifest, version, strict=True)
 
 
-def test_no_secret_stands_outside_the_secret() -> None:
+def test_secret_values_are_only_in_the_secret() -> None:
     deployment = yaml.safe_dump(build_deployment(plan(spec=camera_spec())))
     assert PASSWORD not in deployment
     assert "token-of-cam-7" not in deployment

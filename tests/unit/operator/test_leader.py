@@ -54,7 +54,7 @@ def run(work: Awaitable[bool]) -> bool:
     return asyncio.run(main())
 
 
-def test_the_first_becomes_the_leader_and_the_second_waits() -> None:
+def test_first_replica_leads_and_second_waits() -> None:
     replicas = Replicas()
     first, second = replicas.replica("a"), replicas.replica("b")
     assert attempt(first)
@@ -64,7 +64,7 @@ def test_the_first_becomes_the_leader_and_the_second_waits() -> None:
         second.check()
 
 
-def test_a_lease_that_is_renewed_is_never_taken() -> None:
+def test_renewed_lease_is_never_taken() -> None:
     replicas = Replicas()
     first, second = replicas.replica("a"), replicas.replica("b")
     assert attempt(first)
@@ -74,7 +74,7 @@ def test_a_lease_that_is_renewed_is_never_taken() -> None:
         assert not attempt(second)
 
 
-def test_a_silent_leader_is_followed_after_the_duration_and_had_stopped_before() -> None:
+def test_silent_leader_stops_before_it_is_replaced() -> None:
     replicas = Replicas()
     first, second = replicas.replica("a"), replicas.replica("b")
     assert attempt(first)
@@ -89,7 +89,7 @@ def test_a_silent_leader_is_followed_after_the_duration_and_had_stopped_before()
     assert replicas.server.objects[PATH]["spec"]["leaseTransitions"] == 1
 
 
-def test_a_leader_that_wakes_up_finds_out_and_takes_nothing_back() -> None:
+def test_suspended_leader_does_not_retake_the_lease() -> None:
     replicas = Replicas()
     first, second = replicas.replica("a"), replicas.replica("b")
     attempt(first)
@@ -102,7 +102,7 @@ def test_a_leader_that_wakes_up_finds_out_and_takes_nothing_back() -> None:
     assert replicas.holder == "b"
 
 
-def test_only_one_of_two_that_see_it_run_out_gets_it() -> None:
+def test_expired_lease_is_acquired_by_only_one() -> None:
     replicas = Replicas()
     leader, second, third = (replicas.replica(name) for name in "abc")
     attempt(leader)
@@ -121,7 +121,7 @@ def test_a_released_lease_is_free_at_once() -> None:
     assert attempt(second)
 
 
-def test_the_clock_of_the_other_machine_does_not_matter() -> None:
+def test_clock_skew_does_not_matter() -> None:
     replicas = Replicas()
     ahead = Clock()
     ahead.now = 1e9
@@ -132,7 +132,7 @@ def test_the_clock_of_the_other_machine_does_not_matter() -> None:
     assert not attempt(second)
 
 
-def test_an_api_server_that_does_not_answer_costs_the_leadership_in_time() -> None:
+def test_unreachable_api_server_ends_the_leadership_in_time() -> None:
     replicas = Replicas()
     first = replicas.replica("a")
     assert attempt(first)
@@ -145,7 +145,7 @@ def test_an_api_server_that_does_not_answer_costs_the_leadership_in_time() -> No
         first.check()
 
 
-def test_a_lease_that_somebody_deleted_is_made_again() -> None:
+def test_deleted_lease_is_created_again() -> None:
     replicas = Replicas()
     first = replicas.replica("a")
     assert attempt(first)

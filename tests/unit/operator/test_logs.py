@@ -17,7 +17,7 @@ def record(message: str) -> logging.LogRecord:
     return logging.LogRecord("vigil_operator.x", logging.INFO, "x.py", 1, message, None, None)
 
 
-def test_a_line_names_the_camera_that_it_is_about() -> None:
+def test_log_line_names_its_camera() -> None:
     with about_camera("cam-7"):
         line = json.loads(JsonFormatter().format(record("written")))
         text = TextFormatter().format(record("written"))
@@ -26,7 +26,7 @@ def test_a_line_names_the_camera_that_it_is_about() -> None:
     assert "camera" not in json.loads(JsonFormatter().format(record("listing failed")))
 
 
-def test_an_error_is_one_line_with_its_traceback() -> None:
+def test_error_is_one_line_with_its_traceback() -> None:
     try:
         raise ValueError("two\nlines")
     except ValueError:
@@ -36,7 +36,7 @@ def test_an_error_is_one_line_with_its_traceback() -> None:
     assert "ValueError: two" in json.loads(line)["exception"]
 
 
-def test_whatever_is_logged_while_a_camera_is_worked_on_names_it() -> None:
+def test_lines_logged_during_a_reconcile_name_the_camera() -> None:
     lines: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: lines.append(JsonFormatter().format(record))  # type: ignore[method-assign]

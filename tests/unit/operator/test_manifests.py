@@ -24,7 +24,7 @@ def documents(path: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("version", SUPPORTED)
 @pytest.mark.parametrize("path", [f"operator/{path.name}" for path in sorted((FOLDER / "operator").glob("*.yaml"))])
-def test_every_supported_kubernetes_takes_them(path: str, version: str) -> None:
+def test_every_supported_kubernetes_accepts_them(path: str, version: str) -> None:
     for document in documents(path):
         kubernetes_validate.validate(document, version, strict=True)
 
@@ -44,7 +44,7 @@ def test_no_right_is_a_wildcard() -> None:
 
 
 @pytest.mark.parametrize("kind", WATCHED, ids=lambda kind: kind.plural)
-def test_what_is_watched_may_be_watched(kind: Any) -> None:
+def test_rbac_permits_all_watches(kind: Any) -> None:
     found = rules("ClusterRole") if kind is DETECTOR_CLASS else rules("Role", "vigil-cameras")
     assert any(
         kind.group in rule["apiGroups"]
@@ -84,7 +84,7 @@ def test_the_sample_of_an_inference_server_is_valid(version: str) -> None:
     assert spec.triton.url == f"http://{where['name']}.{where['namespace']}:{service['spec']['ports'][0]['port']}"
 
 
-def test_files_are_applied_in_the_order_in_which_they_need_each_other() -> None:
+def test_files_are_applied_in_order_of_dependency() -> None:
     """`kubectl apply -f` goes through a folder by name: namespaces come before what is in them."""
     paths = sorted((FOLDER / "operator").glob("*.yaml"))
     kinds = [document["kind"] for path in paths for document in documents(f"operator/{path.name}")]

@@ -23,7 +23,7 @@ def _read(registry: CollectorRegistry, name: str, label: str) -> dict[str, float
     }
 
 
-def test_cameras_are_counted_by_phase_and_by_why_they_are_not_ready() -> None:
+def test_cameras_are_counted_by_phase_and_reason() -> None:
     cameras: list[Camera] = [
         camera("a", status=_status("Streaming", "True", "Streaming")),
         camera("b", status=_status("Pending", "False", "InsufficientGPU")),
@@ -42,14 +42,14 @@ def test_cameras_are_counted_by_phase_and_by_why_they_are_not_ready() -> None:
     }
 
 
-def test_every_series_is_there_from_the_start() -> None:
+def test_every_series_exists_from_the_start() -> None:
     registry = Metrics().registry
 
     assert _read(registry, "vigil_cameras", "phase") == dict.fromkeys((each.value for each in CameraPhase), 0.0)
     assert _read(registry, "vigil_cameras_not_ready", "reason") == dict.fromkeys((each.value for each in Reason), 0.0)
 
 
-def test_cameras_that_do_not_use_the_gpu_that_they_asked_for_are_counted() -> None:
+def test_cameras_without_their_requested_gpu_are_counted() -> None:
     cameras = [
         camera("a", status={"detector": {"class": "cpu", "fallbackOf": "gpu", "gpuUnused": True, "device": "cpu"}}),
         camera("b", status={"detector": {"class": "gpu", "device": "cuda:0"}}),

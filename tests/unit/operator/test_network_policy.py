@@ -25,11 +25,11 @@ def egress(url: str = "rtsp://10.0.0.7/s", *, transport: str = "tcp", api_url: s
         ("rtsp://[2001:db8::7]:8554/s", "2001:db8::7/128", 8554),
     ],
 )
-def test_a_camera_with_an_address_is_the_only_one(url: str, cidr: str, port: int) -> None:
+def test_only_the_cameras_address_is_allowed(url: str, cidr: str, port: int) -> None:
     assert egress(url)[1] == {"to": [{"ipBlock": {"cidr": cidr}}], "ports": [{"protocol": "TCP", "port": port}]}
 
 
-def test_datagrams_may_come_by_any_port_of_the_camera() -> None:
+def test_udp_from_any_port_of_the_camera_is_allowed() -> None:
     assert {"protocol": "UDP"} in egress(transport="udp")[1]["ports"]
 
 
@@ -56,7 +56,7 @@ def test_a_camera_with_a_name_is_limited_to_its_port() -> None:
         ),
     ],
 )
-def test_the_api_is_reached_wherever_it_is(api_url: str, rule: dict[str, Any]) -> None:
+def test_api_is_reachable_anywhere(api_url: str, rule: dict[str, Any]) -> None:
     assert egress(api_url=api_url)[2] == rule
 
 
@@ -70,14 +70,14 @@ def test_the_api_is_reached_wherever_it_is(api_url: str, rule: dict[str, Any]) -
         ("https://triton.example.com", {"ports": [{"protocol": "TCP", "port": 443}]}),
     ],
 )
-def test_an_inference_server_is_reached_by_its_own_class_only(url: str, rule: dict[str, Any]) -> None:
+def test_only_its_class_reaches_an_inference_server(url: str, rule: dict[str, Any]) -> None:
     served = plan(runtime="triton", model="yolov8n", triton={"url": url})
     assert build_network_policy(served)["spec"]["egress"][3:] == [rule]
     unused = plan(runtime="openvino", triton={"url": url})
     assert len(build_network_policy(unused)["spec"]["egress"]) == 3
 
 
-def test_nothing_else_is_let_through() -> None:
+def test_all_other_traffic_is_denied() -> None:
     assert len(egress()) == 3
     policy = build_network_policy(plan())["spec"]
     assert policy["policyTypes"] == ["Ingress", "Egress"]

@@ -83,18 +83,18 @@ CASES: list[tuple[str, Pod | None, GpuSpec | None, tuple[bool | None, Reason, bo
 
 
 @pytest.mark.parametrize(("case", "seen", "gpu", "expected"), CASES, ids=[case[0] for case in CASES])
-def test_a_pod_becomes_a_reason(
+def test_pod_state_maps_to_a_reason(
     case: str, seen: Pod | None, gpu: GpuSpec | None, expected: tuple[bool | None, Reason, bool | None, Reason]
 ) -> None:
     state = classify(seen, gpu)
     assert (state.scheduled, state.scheduled_reason, state.running, state.running_reason) == expected, case
 
 
-def test_the_schedulers_words_are_kept_with_what_was_asked_for() -> None:
+def test_schedulers_message_is_kept_with_the_request() -> None:
     assert classify(pod(unschedulable=SHORT), GPU).scheduled_details == f"Asked for 2 x nvidia.com/gpu. {SHORT}"
 
 
-def test_a_crash_says_its_last_words_and_no_more_than_fit() -> None:
+def test_crash_message_is_the_truncated_last_log_line() -> None:
     ended = {"terminated": {"exitCode": 3, "message": "x" * 4000 + "the end"}}
     state = classify(pod(ready=False, container={"state": WAITING, "lastState": ended, "restartCount": 4}), GPU)
     assert state.running_details.startswith("Exit code 3.")
@@ -102,7 +102,7 @@ def test_a_crash_says_its_last_words_and_no_more_than_fit() -> None:
     assert len(state.running_details) <= MAX_DETAILS_LENGTH + 20
 
 
-def test_the_newest_pod_that_stays_speaks_for_the_camera() -> None:
+def test_newest_remaining_pod_decides() -> None:
     old = pod(name="a", created="2026-03-01T10:00:00Z")
     new = pod(name="b", created="2026-03-01T11:00:00Z")
     leaving = pod(name="c", created="2026-03-01T12:00:00Z", deleting=True)

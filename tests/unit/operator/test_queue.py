@@ -18,7 +18,7 @@ def run(scenario: Callable[[WorkQueue], Awaitable[None]]) -> None:
     asyncio.run(main())
 
 
-def test_a_camera_stands_in_line_once() -> None:
+def test_camera_is_queued_once() -> None:
     async def scenario(queue: WorkQueue) -> None:
         for key in (A, A, B, A):
             queue.add(key)
@@ -41,7 +41,7 @@ def test_no_two_workers_get_one_camera() -> None:
     run(scenario)
 
 
-def test_cameras_without_a_detector_go_first_and_none_starves() -> None:
+def test_cameras_without_a_detector_have_priority_without_starvation() -> None:
     async def main() -> None:
         queue = WorkQueue(lambda key: key.name.startswith("new"))
         new, old = (
@@ -57,7 +57,7 @@ def test_cameras_without_a_detector_go_first_and_none_starves() -> None:
     asyncio.run(main())
 
 
-def test_failures_wait_longer_and_longer_up_to_a_limit() -> None:
+def test_failures_back_off_up_to_a_limit() -> None:
     async def scenario(queue: WorkQueue) -> None:
         waits = []
         for _ in range(12):
@@ -74,14 +74,14 @@ def test_failures_wait_longer_and_longer_up_to_a_limit() -> None:
     run(scenario)
 
 
-def test_the_server_may_ask_for_a_longer_wait() -> None:
+def test_retry_after_extends_the_back_off() -> None:
     async def scenario(queue: WorkQueue) -> None:
         assert queue.retry(A, at_least_seconds=10.0) >= 10.0
 
     run(scenario)
 
 
-def test_a_timer_brings_the_camera_back() -> None:
+def test_timer_queues_the_camera_again() -> None:
     async def scenario(queue: WorkQueue) -> None:
         queue.add_after(A, 60)
         queue.add_after(A, 0.01)

@@ -88,7 +88,7 @@ def kinds(decision: Settle) -> list[str]:
     return [manifest["kind"] for manifest in decision.manifests(may_roll=True)]
 
 
-def test_a_token_is_asked_for_before_anything_is_made() -> None:
+def test_token_is_requested_first() -> None:
     assert decide(situation(api=ApiView(configuration()))) == RequestToken(7)
 
 
@@ -103,7 +103,7 @@ def test_a_new_camera_gets_its_secret_and_then_its_deployment() -> None:
 @pytest.mark.parametrize(
     "pods", [(), (pod(),), (pod(unschedulable=NO_GPU),), (pod(ready=False),)], ids=["none", "runs", "waits", "starts"]
 )
-def test_no_change_is_left_after_applying(pods: tuple[Pod, ...]) -> None:
+def test_second_decision_changes_nothing(pods: tuple[Pod, ...]) -> None:
     start = situation()
     second = carried_out(start, settle(start), pods)
     third = carried_out(second, settle(second), pods)
@@ -111,7 +111,7 @@ def test_no_change_is_left_after_applying(pods: tuple[Pod, ...]) -> None:
     assert (rest.manifests(may_roll=True), rest.remove, rest.status) == ((), (), None)
 
 
-def test_without_a_gpu_the_camera_says_so_in_the_schedulers_words() -> None:
+def test_missing_gpu_is_reported_with_the_schedulers_message() -> None:
     start = situation()
     decision = settle(carried_out(start, settle(start), (pod(unschedulable=NO_GPU),)))
     assert decision.status is not None
@@ -122,7 +122,7 @@ def test_without_a_gpu_the_camera_says_so_in_the_schedulers_words() -> None:
     assert condition(decision, "Ready")["reason"] == "InsufficientGPU"
 
 
-def test_a_ready_pod_is_a_streaming_camera() -> None:
+def test_ready_pod_means_streaming() -> None:
     start = situation()
     decision = settle(carried_out(start, settle(start), (pod(),)))
     assert decision.status is not None
@@ -131,7 +131,7 @@ def test_a_ready_pod_is_a_streaming_camera() -> None:
     assert {item["status"] for item in decision.status["conditions"]} == {"True"}
 
 
-def test_switched_off_its_objects_go() -> None:
+def test_objects_of_an_inactive_camera_are_deleted() -> None:
     start = situation()
     running = carried_out(start, settle(start), (pod(),))
     off = camera_from_body(camera_body(spec=camera_spec(active=False), status=running.camera.status, generation=2))
@@ -142,7 +142,7 @@ def test_switched_off_its_objects_go() -> None:
     assert "detector" not in decision.status
 
 
-def test_invalid_edit_stops_no_detector() -> None:
+def test_invalid_edit_does_not_stop_the_detector() -> None:
     start = situation()
     running = carried_out(start, settle(start), (pod(),))
     broken = camera_from_body(camera_body(spec=camera_spec(detection={"minimumConfidence": 2})))
@@ -160,7 +160,7 @@ def test_invalid_edit_stops_no_detector() -> None:
         ("", {"gpu": detector_class(gpu={"count": 1})}, "InvalidSpec"),
     ],
 )
-def test_a_class_that_cannot_be_used_is_said(wanted: str, classes: dict[str, Any], reason: str) -> None:
+def test_unusable_class_is_reported(wanted: str, classes: dict[str, Any], reason: str) -> None:
     seen = camera(spec=camera_spec(detectorClassName=wanted))
     decision = settle(situation(seen, classes=classes))
     assert decision.manifests(may_roll=True) == ()
@@ -186,7 +186,7 @@ def test_a_changed_password_changes_secret_and_pod_template() -> None:
     assert kinds(settle(changed)) == ["Secret", "Deployment"]
 
 
-def test_while_the_api_is_away_nothing_is_restarted() -> None:
+def test_api_outage_restarts_nothing() -> None:
     start = situation()
     running = carried_out(start, settle(start), (pod(),))
     settled = carried_out(running, settle(running), (pod(),))
@@ -196,7 +196,7 @@ def test_while_the_api_is_away_nothing_is_restarted() -> None:
     assert condition(decision, "Ready")["status"] == "True"
 
 
-def test_a_change_of_hand_in_our_fields_is_put_right() -> None:
+def test_manual_change_of_owned_fields_is_reverted() -> None:
     start = situation()
     running = carried_out(start, settle(start), (pod(),))
     assert running.children.deployment is not None
@@ -206,7 +206,7 @@ def test_a_change_of_hand_in_our_fields_is_put_right() -> None:
     assert kinds(settle(replace(running, children=replace(running.children, deployment=changed)))) == ["Deployment"]
 
 
-def test_objects_of_a_former_camera_of_the_name_go_first() -> None:
+def test_objects_of_a_previous_camera_of_the_same_name_are_deleted_first() -> None:
     start = situation()
     running = carried_out(start, settle(start))
     again = camera_from_body(camera_body(uid="another"))
@@ -227,7 +227,7 @@ def falling_back(after_seconds: int = 60) -> dict[str, Any]:
     return {"gpu": detector_class(**gpu), "cpu": detector_class("cpu", default=False, runtime="openvino")}
 
 
-def test_without_a_gpu_for_long_enough_the_fallback_is_taken_and_kept() -> None:
+def test_fallback_is_used_after_the_time_out_and_kept() -> None:
     waiting = pod(unschedulable=NO_GPU)
     start = situation(classes=falling_back())
     first = carried_out(start, settle(start), (waiting,))
@@ -254,7 +254,7 @@ def test_without_a_gpu_for_long_enough_the_fallback_is_taken_and_kept() -> None:
     assert kinds(settle(replace(settled, camera=edited))) == ["Deployment"]
 
 
-def test_the_pod_that_waited_in_vain_says_nothing_of_the_fallback() -> None:
+def test_pending_pod_of_the_first_class_is_ignored_after_fallback() -> None:
     waiting = pod(unschedulable=NO_GPU, labels={"vigil.dev/detector-class": "gpu"})
     start = situation(classes=falling_back())
     second = carried_out(start, settle(start), (waiting,))
@@ -276,7 +276,7 @@ def cannot_use_its_gpu(start: Situation) -> Situation:
     return replace(start, api=replace(start.api, health=health))
 
 
-def test_a_gpu_that_cannot_be_used_is_a_condition_with_cause_and_remedy() -> None:
+def test_unusable_gpu_is_a_condition_with_cause_and_remedy() -> None:
     start = situation(classes={"gpu": detector_class()})
     said = settle(cannot_use_its_gpu(carried_out(start, settle(start), (pod(ready=False),))))
     assert said.verdict.phase is CameraPhase.FAILED
@@ -287,7 +287,7 @@ def test_a_gpu_that_cannot_be_used_is_a_condition_with_cause_and_remedy() -> Non
     assert said.look_again_seconds is None, "without a fallback there is nothing to wait for"
 
 
-def test_a_gpu_that_cannot_be_used_for_long_enough_leads_to_the_fallback() -> None:
+def test_unusable_gpu_leads_to_the_fallback_after_the_time_out() -> None:
     start = situation(classes=falling_back())
     placed = pod(ready=False, labels={"vigil.dev/detector-class": "gpu"})
     first = cannot_use_its_gpu(carried_out(start, settle(start), (placed,)))
@@ -369,17 +369,17 @@ DECIDED_BY: dict[str, Situation] = {
 
 
 @pytest.mark.parametrize("step", CHAIN, ids=lambda step: step.__name__)
-def test_each_step_is_the_first_to_decide_its_own_situation(step: Any) -> None:
+def test_each_step_decides_its_own_situation(step: Any) -> None:
     case = Case(DECIDED_BY[step.__name__])
     assert next(other.__name__ for other in CHAIN if other(case) is not None) == step.__name__
 
 
-def test_a_camera_with_nothing_to_wait_for_passes_every_step() -> None:
+def test_camera_without_obstacles_passes_every_step() -> None:
     case = Case(registered(kubectl_camera(), issued_token="issued"))
     assert [step.__name__ for step in CHAIN if step(case) is not None] == []
 
 
-def test_a_restart_for_a_changed_class_is_held_apart_from_other_changes() -> None:
+def test_class_change_restart_is_separate_from_other_changes() -> None:
     start = situation()
     running = carried_out(start, settle(start), (pod(),))
     shared = detector_class(**GPU_CLASS | {"gpu": {"resourceName": "nvidia.com/gpu.shared"}})

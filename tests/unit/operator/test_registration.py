@@ -70,7 +70,7 @@ def world() -> World:
     return made
 
 
-def test_applied_it_is_claimed_registered_and_watched(world: World) -> None:
+def test_applied_camera_is_registered_and_gets_a_detector(world: World) -> None:
     gate = world.server.objects[GATE]
     assert gate["metadata"]["finalizers"] == ["vigil.dev/api-row"]
     assert gate["metadata"]["labels"]["vigil.dev/managed-by"] == "kubectl"
@@ -84,19 +84,19 @@ def test_applied_it_is_claimed_registered_and_watched(world: World) -> None:
     assert (world.api.registrations, world.api.tokens) == (1, 1)
 
 
-def test_nothing_outside_the_secrets_holds_the_password(world: World) -> None:
+def test_only_secrets_contain_the_password(world: World) -> None:
     outside = {path: item for path, item in world.server.objects.items() if "/secrets/" not in path}
     assert PASSWORD not in json.dumps(outside)
     assert PASSWORD not in repr([world.store.credentials, world.api.rows[UID][1]])
 
 
-def test_a_new_process_registers_nothing_anew(world: World) -> None:
+def test_restarted_operator_does_not_register_again(world: World) -> None:
     world.restart()
     assert world.quiet() == []
     assert (world.api.registrations, world.api.tokens) == (1, 1)
 
 
-def test_an_edit_reaches_the_row_and_switching_off_keeps_it(world: World) -> None:
+def test_edit_updates_the_row_and_deactivation_keeps_it(world: World) -> None:
     edit(world, GATE, spec=camera_spec(active=False, displayName="Hall"))
     world.settle()
     assert (world.api.rows[UID][1].name, world.api.rows[UID][1].is_active) == ("Hall", False)
@@ -131,7 +131,7 @@ def test_a_changed_secret_reaches_the_row_and_restarts_the_detector(world: World
         ),
     ],
 )
-def test_missing_credentials_are_reported_and_stop_no_detector(
+def test_missing_credentials_are_reported_without_stopping_the_detector(
     world: World, data: dict[str, str] | None, words: str
 ) -> None:
     if data is None:
@@ -147,7 +147,7 @@ def test_missing_credentials_are_reported_and_stop_no_detector(
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\n\n"])
-def test_a_line_break_at_the_end_of_a_secret_is_left_out(world: World, ending: str) -> None:
+def test_trailing_line_break_of_a_secret_is_removed(world: World, ending: str) -> None:
     data = {"username": encoded(f"viewer{ending}"), "password": encoded(f"rotated{ending}")}
     world.server.objects[CREDENTIALS] = {**secret_body(version=500), "data": data}
     world.settle()
@@ -156,7 +156,7 @@ def test_a_line_break_at_the_end_of_a_secret_is_left_out(world: World, ending: s
     assert world.quiet() == []
 
 
-def test_credentials_are_put_into_the_path_where_the_camera_takes_them_there(world: World) -> None:
+def test_credentials_are_inserted_into_path_placeholders(world: World) -> None:
     url = "rtsp://10.0.0.9/user={username}_password={password}_channel=1_stream=0.sdp"
     stream = {"url": url, "credentialsSecretRef": {"name": "gate-credentials"}}
     edit(world, GATE, spec=camera_spec(stream=stream))
@@ -167,7 +167,7 @@ def test_credentials_are_put_into_the_path_where_the_camera_takes_them_there(wor
     assert PASSWORD not in json.dumps(world.server.objects[GATE])
 
 
-def test_the_secret_of_another_cameras_detector_cannot_be_named(world: World) -> None:
+def test_secret_of_another_cameras_detector_is_rejected(world: World) -> None:
     stream = {"url": "rtsp://10.0.0.66/s", "credentialsSecretRef": {"name": "gate-detector"}}
     thief = gate_body()
     thief["metadata"] = {**thief["metadata"], "name": "thief", "uid": "thief"}
@@ -179,7 +179,7 @@ def test_the_secret_of_another_cameras_detector_cannot_be_named(world: World) ->
     assert "there is no Secret 'gate-detector'" in status["conditions"][0]["message"]
 
 
-def test_while_the_api_is_away_a_new_one_says_so_and_then_comes() -> None:
+def test_new_camera_reports_an_api_outage_and_recovers() -> None:
     world = World()
     world.api.cameras = []
     world.settle()
@@ -194,7 +194,7 @@ def test_while_the_api_is_away_a_new_one_says_so_and_then_comes() -> None:
     assert condition(world, "Synced")["reason"] == "Synced"
 
 
-def test_api_refusal_is_shown_with_its_text() -> None:
+def test_api_rejection_is_shown_with_its_text() -> None:
     world = World()
     world.api.cameras = []
     world.api.refusal = json.dumps({"owner": ["must be the name of an active user"]})
@@ -217,7 +217,7 @@ def test_deleted_row_is_recreated_with_a_new_token(world: World) -> None:
     assert world.quiet() == []
 
 
-def test_an_id_that_only_a_status_claims_gets_no_token() -> None:
+def test_id_from_the_status_alone_gets_no_token() -> None:
     world = World()
     world.api.away = True
     gate = gate_body()
@@ -229,14 +229,14 @@ def test_an_id_that_only_a_status_claims_gets_no_token() -> None:
     assert DEPLOYMENT.path(NAMESPACE, "gate-detector") not in world.server.objects
 
 
-def test_deleted_its_row_goes_first_and_then_the_resource(world: World) -> None:
+def test_deletion_removes_the_row_before_the_resource(world: World) -> None:
     edit(world, GATE, metadata={"deletionTimestamp": "2026-03-01T12:00:00Z"})
     world.settle()
     assert world.api.rows == {}
     assert [path for path in world.server.objects if "gate" in path and "/events/" not in path] == [CREDENTIALS]
 
 
-def test_deleted_with_the_api_gone_it_waits_a_while_and_goes_all_the_same(world: World) -> None:
+def test_deletion_without_the_api_completes_after_a_while(world: World) -> None:
     world.api.away = True
     edit(world, GATE, metadata={"deletionTimestamp": "2026-03-01T12:00:00Z"})
     world.settle()
@@ -256,7 +256,7 @@ def test_deleted_with_the_api_gone_it_waits_a_while_and_goes_all_the_same(world:
     assert world.api.rows == {}
 
 
-def test_a_name_that_a_left_over_row_held_is_asked_for_again_as_soon_as_it_is_free(world: World) -> None:
+def test_name_is_requested_again_once_a_stale_row_is_deleted(world: World) -> None:
     world.api.rows = {"former": world.api.rows[UID]}
     world.api.refusal = json.dumps({"name": ["You have a camera with this name already."]})
     world.restart()
@@ -272,7 +272,7 @@ def test_a_name_that_a_left_over_row_held_is_asked_for_again_as_soon_as_it_is_fr
     assert world.api.rows.keys() == {UID}
 
 
-def test_the_digest_follows_what_is_sent_and_tells_nothing_without_the_key() -> None:
+def test_digest_depends_on_the_content_and_needs_the_key() -> None:
     seen = camera("gate", camera_id=None, spec=camera_spec(displayName="x" * 120))
     spec = parse_camera_spec("gate", seen.spec)
     one = build_registration(seen, spec, None, RegistrationSettings(key=b"one"))

@@ -71,7 +71,7 @@ class World:
         return list(self.told)
 
 
-def test_a_state_says_what_the_status_says() -> None:
+def test_report_equals_the_status() -> None:
     state = state_of(camera(status=status()))
     assert state == ResourceState.model_validate(
         {
@@ -98,13 +98,13 @@ def test_no_report_before_the_first_status() -> None:
     assert state_of(camera(camera_id=None, status=status())) is None
 
 
-def test_a_message_that_the_api_would_refuse_is_cut() -> None:
+def test_too_long_message_is_truncated() -> None:
     state = state_of(camera(status=status(conditions=[READY | {"message": "x" * 9000}])))
     assert state is not None
     assert len(state.conditions[0].message) == 2000
 
 
-def test_only_changes_are_told_and_many_at_once() -> None:
+def test_only_changes_are_reported_in_batches() -> None:
     world = World()
     for number in range(1, STATES_AT_ONCE + 2):
         world.put(number)

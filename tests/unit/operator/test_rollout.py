@@ -29,11 +29,11 @@ KEYS = [Key(NAMESPACE, f"cam-{number}") for number in range(6)]
     ],
     ids=["nothing", "image", "node-selector", "another-class", "password"],
 )
-def test_what_waits_for_its_turn(changed: Any, expected: bool) -> None:
+def test_changes_that_wait_for_their_turn(changed: Any, expected: bool) -> None:
     assert is_roll(build_deployment(plan()), build_deployment(changed)) is expected
 
 
-def test_what_a_class_no_longer_says_waits_too() -> None:
+def test_removed_class_fields_wait_too() -> None:
     assert is_roll(build_deployment(plan(**GPU, nodeSelector={"zone": "a"})), build_deployment(plan(**GPU)))
 
 
@@ -43,7 +43,7 @@ def test_changed_replica_count_is_reverted_at_once() -> None:
     assert not is_roll(scaled, build_deployment(plan()))
 
 
-def test_so_many_and_no_more_until_one_has_settled() -> None:
+def test_number_of_concurrent_restarts_is_limited() -> None:
     gate = RolloutGate(2)
     assert [gate.may_roll(key, is_running=True) for key in KEYS] == [True, True, False, False, False, False]
     assert gate.settled(KEYS[0]) == (KEYS[2],)
@@ -52,7 +52,7 @@ def test_so_many_and_no_more_until_one_has_settled() -> None:
     assert gate.is_rolling(KEYS[2])
 
 
-def test_who_holds_a_place_may_change_again_and_who_does_not_run_needs_none() -> None:
+def test_slot_holders_and_stopped_cameras_need_no_new_slot() -> None:
     gate = RolloutGate(1)
     assert gate.may_roll(KEYS[0], is_running=True)
     assert gate.may_roll(KEYS[0], is_running=False)
@@ -116,7 +116,7 @@ def on(world: World, image: str) -> list[str]:
         ({}, False),
     ],
 )
-def test_when_a_deployment_runs_its_newest_template(status: dict[str, int], expected: bool) -> None:
+def test_deployment_has_rolled_out(status: dict[str, int], expected: bool) -> None:
     assert deployment_from_body({"metadata": {"generation": 2}, "status": status}).is_running is expected
 
 

@@ -62,19 +62,19 @@ def test_defaults_are_filled_in() -> None:
         ),
     ],
 )
-def test_an_error_names_the_field_and_repeats_no_value(spec: Any, field: str) -> None:
+def test_error_names_the_field_without_its_value(spec: Any, field: str) -> None:
     with pytest.raises(InvalidSpecError) as caught:
         parse_camera_spec("a", spec)
     assert str(caught.value).startswith(field)
     assert SECRET not in str(caught.value)
 
 
-def test_a_name_that_leaves_no_room_is_refused() -> None:
+def test_too_long_name_is_rejected() -> None:
     with pytest.raises(InvalidSpecError, match=r"metadata\.name"):
         parse_camera_spec("c" * 53, camera_spec())
 
 
-def test_fields_of_a_newer_definition_are_passed_over() -> None:
+def test_fields_of_a_newer_definition_are_ignored() -> None:
     assert parse_camera_spec("a", camera_spec(somethingNew=1)).active
 
 
@@ -119,7 +119,7 @@ def test_fields_of_a_newer_definition_are_passed_over() -> None:
         ({"runtime": "triton", "model": "m", "triton": {"url": "http://user:pw@t:8000"}}, "spec.triton.url"),
     ],
 )
-def test_a_class_is_checked_likewise(spec: dict[str, Any], message: str) -> None:
+def test_class_is_validated(spec: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidSpecError) as caught:
         parse_class_spec(spec)
     assert str(caught.value).startswith(message)
@@ -143,6 +143,6 @@ def test_a_class_is_checked_likewise(spec: dict[str, Any], message: str) -> None
         (SERVED, "", "software"),
     ],
 )
-def test_the_gpu_decides_what_a_class_leaves_out(spec: dict[str, Any], device: str, decoder: str) -> None:
+def test_gpu_determines_omitted_class_fields(spec: dict[str, Any], device: str, decoder: str) -> None:
     hardware = parse_class_spec(spec).hardware
     assert (hardware.device, hardware.decoder) == (device, decoder)

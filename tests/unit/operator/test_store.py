@@ -33,7 +33,7 @@ def listing(version: int, *bodies: Mapping[str, Any]) -> Listing:
     return Listing.read(text.encode())
 
 
-def test_of_a_listing_only_what_is_new_is_taken_in_whole() -> None:
+def test_only_new_objects_of_a_listing_are_parsed() -> None:
     store = Store()
     store.observe(CAMERA, camera_body(version=10))
     known = store.cameras[KEY]
@@ -44,7 +44,7 @@ def test_of_a_listing_only_what_is_new_is_taken_in_whole() -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"busy", b"[]", b'{"items": [{"metadata": {}}]}'])
-def test_invalid_listing_is_not_an_empty_one(text: bytes) -> None:
+def test_invalid_listing_is_not_treated_as_empty(text: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the library's own words
         Listing.read(text)
 
@@ -74,7 +74,7 @@ def test_late_deletion_does_not_remove_the_successor() -> None:
     assert store.forget(CAMERA, KEY, "new") == {KEY}
 
 
-def test_what_was_deleted_does_not_come_back_with_a_late_listing() -> None:
+def test_late_listing_does_not_restore_deleted_objects() -> None:
     store = Store()
     store.observe(CAMERA, camera_body(version=10))
     store.forget(CAMERA, KEY, "uid-7")
@@ -90,14 +90,14 @@ def test_listing_removes_deleted_objects_but_keeps_newer_ones() -> None:
     assert set(store.cameras) == {Key(NAMESPACE, "newer")}
 
 
-def test_pods_that_a_listing_takes_out_are_no_longer_a_cameras() -> None:
+def test_pods_missing_from_a_listing_are_removed() -> None:
     store = Store()
     store.observe(POD, pod_body())
     assert store.replace(POD, listing(9)) == {KEY}
     assert store.children(KEY).pods == ()
 
 
-def test_a_class_concerns_every_camera_and_every_orphan() -> None:
+def test_class_change_affects_all_cameras_and_orphans() -> None:
     store = Store()
     store.observe(CAMERA, camera_body("a", uid="a"))
     store.observe(DEPLOYMENT, build_deployment(plan()))

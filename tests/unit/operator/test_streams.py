@@ -22,7 +22,7 @@ def report(phase: CameraPhase, reason: Reason, *, detail: str = "", **stream: ob
 GOOD = report(CameraPhase.STREAMING, Reason.STREAMING)
 
 
-def test_before_the_first_heartbeat_the_pod_speaks() -> None:
+def test_pod_decides_before_the_first_heartbeat() -> None:
     assert heartbeat_report(report(CameraPhase.PENDING, Reason.DETECTOR_NOT_REPORTING)) is None
     assert heartbeat_report(None) is None
     assert heartbeat_report(GOOD) is GOOD
@@ -37,20 +37,20 @@ def test_before_the_first_heartbeat_the_pod_speaks() -> None:
         (CameraPhase.FAILED, Reason.STREAM_UNAUTHORIZED, False),
     ],
 )
-def test_a_detector_that_runs_knows_better(phase: CameraPhase, reason: Reason, running: bool | None) -> None:
+def test_heartbeat_overrides_a_running_pod(phase: CameraPhase, reason: Reason, running: bool | None) -> None:
     state = with_heartbeat(classify(pod(ready=False), None), report(phase, reason, detail="401 from 10.0.0.7"))
     assert (state.running, state.running_reason, state.phase) == (running, reason, phase)
     assert state.running_message == f"{REASON_TEXTS[reason]} (401 from 10.0.0.7)"
 
 
-def test_a_pod_that_crashes_or_has_no_node_is_believed_first() -> None:
+def test_crashing_or_unscheduled_pod_overrides_the_heartbeat() -> None:
     crashing = classify(pod(ready=False, container={"restartCount": 5}), None)
     unplaced = classify(pod(unschedulable="0/1 nodes are available: 1 Insufficient memory."), None)
     assert with_heartbeat(crashing, GOOD) is crashing
     assert with_heartbeat(unplaced, GOOD) is unplaced
 
 
-def test_a_detector_that_fell_silent_is_not_called_streaming() -> None:
+def test_silent_detector_is_not_reported_as_streaming() -> None:
     state = with_heartbeat(classify(pod(), None), report(CameraPhase.FAILED, Reason.DETECTOR_NOT_REPORTING))
     assert (state.running, state.running_reason, state.phase) == (None, Reason.DETECTOR_NOT_REPORTING, None)
 

@@ -27,18 +27,18 @@ def resource(camera_id: int, **changes: Any) -> Camera:
     return camera_from_body(body)
 
 
-def test_new_cameras_are_made() -> None:
+def test_new_cameras_are_created() -> None:
     plan = plan_sync([configuration(2), configuration(1)], [], NAMESPACE)
     assert [manifest["metadata"]["name"] for manifest in plan.apply] == ["cam-1", "cam-2"]
     assert plan.remove == ()
 
 
-def test_what_is_right_is_left_alone() -> None:
+def test_matching_resources_are_unchanged() -> None:
     plan = plan_sync([configuration(1)], [resource(1)], NAMESPACE)
     assert (plan.apply, plan.remove) == ((), ())
 
 
-def test_what_was_found_to_agree_is_read_again_only_when_a_side_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_matching_pairs_are_compared_again_only_after_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
     matches: Mapping[int, Match] = {}
     read: list[str] = []
 
@@ -65,12 +65,12 @@ def test_what_was_found_to_agree_is_read_again_only_when_a_side_has_changed(monk
     assert plan_sync([], [], NAMESPACE, matches=matches).matches == {}
 
 
-def test_what_the_api_no_longer_names_goes() -> None:
+def test_cameras_missing_from_the_api_are_deleted() -> None:
     gone = resource(1)
     assert plan_sync([], [gone], NAMESPACE).remove == (gone,)
 
 
-def test_cameras_of_kubectl_are_never_touched() -> None:
+def test_kubectl_cameras_are_never_changed() -> None:
     assert plan_sync([], [camera("gate", camera_id=None)], NAMESPACE).remove == ()
 
 
@@ -92,7 +92,7 @@ def test_any_edit_is_reverted() -> None:
         assert len(plan_sync([configuration(1)], [resource(1, **edit)], NAMESPACE).apply) == 1, edit
 
 
-def test_zones_rules_and_schedule_reach_the_resource_and_mean_the_same_there() -> None:
+def test_detection_settings_round_trip_through_the_resource() -> None:
     detection = Detection.model_validate(
         {
             "classes": ["person"],
@@ -115,13 +115,13 @@ def test_zones_rules_and_schedule_reach_the_resource_and_mean_the_same_there() -
     assert parse_camera_spec("cam-1", spec).detection == detection
 
 
-def test_two_resources_that_claim_one_camera_become_one() -> None:
+def test_duplicate_resources_of_a_camera_are_reduced_to_one() -> None:
     body = camera_body("copy", uid="copy", camera_id=1)
     plan = plan_sync([configuration(1)], [camera_from_body(body), resource(1)], NAMESPACE)
     assert [found.key.name for found in plan.remove] == ["copy"]
 
 
-def test_cameras_that_kubectl_owns_are_not_sent_back_to_it() -> None:
+def test_kubectl_cameras_are_not_created_again() -> None:
     assert plan_sync([configuration(1, managed_by="kubernetes")], [], NAMESPACE).apply == ()
 
 
@@ -145,13 +145,13 @@ def test_the_url_loses_credentials_and_query() -> None:
         (f"rtsp://admin:12/{PASSWORD}@10.0.0.8/live", "rtsp://10.0.0.8/live"),
     ],
 )
-def test_the_resource_holds_no_password_of_the_path_and_the_operator_takes_it(url: str, shown: str) -> None:
+def test_password_in_the_path_stays_out_of_the_resource(url: str, shown: str) -> None:
     spec = build_camera(configuration(url=url), NAMESPACE, "cam-7")["spec"]
     assert spec["stream"]["url"] == shown == parse_camera_spec("cam-7", spec).stream.url
 
 
 @given(st.integers(min_value=1, max_value=2**62), st.integers(min_value=1, max_value=2**62))
-def test_names_are_dns_safe_stable_and_collide_for_no_two_ids(first: int, second: int) -> None:
+def test_names_are_dns_safe_stable_and_unique(first: int, second: int) -> None:
     names = [camera_resource_name(camera_id) for camera_id in (first, second)]
     assert all(len(name) <= 52 and name.replace("-", "").isalnum() and name == name.lower() for name in names)
     assert (names[0] == names[1]) is (first == second)

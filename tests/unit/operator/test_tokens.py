@@ -53,7 +53,7 @@ def test_requests_during_a_call_go_into_the_next_batch() -> None:
     asyncio.run(main())
 
 
-def test_a_camera_that_the_api_does_not_know_fails_alone() -> None:
+def test_unknown_camera_fails_alone() -> None:
     async def main() -> None:
         api = Api()
         api.unknown = {2}
@@ -77,7 +77,7 @@ def test_api_outage_fails_all_waiting_requests_and_is_retried() -> None:
     asyncio.run(main())
 
 
-def test_a_former_leader_asks_for_none() -> None:
+def test_former_leader_requests_no_tokens() -> None:
     async def main() -> None:
         def fence() -> None:
             raise PermissionError
@@ -90,7 +90,7 @@ def test_a_former_leader_asks_for_none() -> None:
     asyncio.run(main())
 
 
-def test_one_that_is_cancelled_and_all_that_are() -> None:
+def test_cancelled_requests() -> None:
     async def main() -> None:
         api = Api()
         tokens = DetectorTokens(api)

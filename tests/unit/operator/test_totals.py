@@ -33,13 +33,13 @@ def said(total: int, seconds_ago: float) -> dict[str, Any]:
         (totals(1, 30), said(900, 30), (said(900, 30), 30.0)),
     ],
 )
-def test_a_status_of_alerts(
+def test_alert_totals_status(
     told: AlertTotals | None, previous: dict[str, Any], expected: tuple[dict[str, Any], float | None]
 ) -> None:
     assert alerts_status(told, previous, NOW) == expected
 
 
-def test_a_camera_that_gives_an_alert_every_second_is_written_once_a_minute() -> None:
+def test_frequent_alerts_update_the_status_once_a_minute() -> None:
     written, previous = 0, dict[str, Any]()
     for second in range(600):
         now = NOW + timedelta(seconds=second)

@@ -46,19 +46,19 @@ def test_overdue_report_means_a_dead_watch(world: World) -> None:
     assert world.health.problems() == []
 
 
-def test_what_comes_late_comes_still(world: World) -> None:
+def test_late_reports_are_accepted(world: World) -> None:
     world.list_and_wait(10, 10, seconds=60)
     world.tell(CAMERA, "MODIFIED", camera_body("cam-1", version=12))
     world.tell(CAMERA, "ADDED", camera_body("cam-2", version=10))
     assert world.list_and_wait(12, 10) == []
 
 
-def test_where_nothing_happens_nothing_is_expected(world: World) -> None:
+def test_quiet_watch_is_alive(world: World) -> None:
     world.tell(CAMERA, "", camera_body("cam-1", version=10))
     assert world.list_and_wait(10, seconds=9999) == []
 
 
-def test_an_old_version_is_no_answer_and_another_kind_is_no_sign_of_life(world: World) -> None:
+def test_old_versions_and_other_kinds_do_not_prove_a_watch_alive(world: World) -> None:
     world.tell(CAMERA, "", camera_body("cam-1", version=10))
     world.list_and_wait(15, seconds=1)
     world.tell(POD, "ADDED", camera_body("a-pod", version=30))
@@ -66,14 +66,14 @@ def test_an_old_version_is_no_answer_and_another_kind_is_no_sign_of_life(world: 
     assert world.list_and_wait(15) != []
 
 
-def test_a_watch_that_is_busy_with_others_is_alive(world: World) -> None:
+def test_busy_watch_is_alive(world: World) -> None:
     world.list_and_wait(10, 10, seconds=UNTOLD_LIMIT_SECONDS - 1)
     world.tell(CAMERA, "", camera_body("cam-1", version=10))
     world.now += UNTOLD_LIMIT_SECONDS - 1
     assert world.health.problems() == []
 
 
-def test_deleted_objects_owe_no_report(world: World) -> None:
+def test_deleted_objects_need_no_report(world: World) -> None:
     world.list_and_wait(10, 10, seconds=1)
     world.tell(CAMERA, "DELETED", camera_body("cam-2", version=11))
     assert world.list_and_wait() == []

@@ -37,7 +37,7 @@ def test_privileged_port_is_not_reported_as_in_use() -> None:
 
 
 @pytest.mark.parametrize(("family", "address"), [(socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")])
-def test_a_listener_on_every_address_takes_the_port(family: socket.AddressFamily, address: str) -> None:
+def test_port_used_on_all_addresses_is_in_use(family: socket.AddressFamily, address: str) -> None:
     if family == socket.AF_INET6 and not Path("/proc/net/if_inet6").exists():
         pytest.skip("this machine has no IPv6")
     with socket.socket(family) as holder:

@@ -23,7 +23,7 @@ def child(code: str, lines: list[str], stop_timeout_seconds: float = 5) -> Child
     )
 
 
-def test_a_child_that_ends_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ended_child_is_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "_FIRST_RESTART_SECONDS", 0.05)
     lines: list[str] = []
     made = child("print('up'); raise SystemExit(3)", lines)

@@ -35,7 +35,7 @@ def _read_by_sh(text: str, folder: Path) -> dict[str, str]:
     return dict(each.split("=", 1) for each in shown.split("\0") if each)
 
 
-def test_every_setting_arrives_as_it_was_given(tmp_path: Path) -> None:
+def test_settings_round_trip_through_the_environment_file(tmp_path: Path) -> None:
     settings = Settings(camera=CAMERA, model="demo", port=8443, host="0.0.0.0", demo=False, vigil_data_dir=ODD)
     given = {"VIGIL_MODEL_DIR": "/srv/models", "VIGIL_PUBLIC_URL": "", "PATH": "/bin", "AWS_SECRET": "not ours"}
 
@@ -55,7 +55,7 @@ def test_every_setting_arrives_as_it_was_given(tmp_path: Path) -> None:
     }
 
 
-def test_paths_are_escaped_as_systemd_wants_it() -> None:
+def test_paths_are_escaped_for_systemd() -> None:
     lines = unit_text(_unit()).splitlines()
     assert 'ExecStart="/home/anna/50%% of \\"it\\" for $$5/bin/vigil" run' in lines
     assert 'WorkingDirectory=/home/anna/50%% of "it" for $5' in lines
@@ -88,7 +88,7 @@ def test_a_machine_without_systemd_is_named(programs: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("programs")
-def test_the_service_of_another_clone_is_left_alone(tmp_path: Path) -> None:
+def test_service_of_another_clone_is_not_changed(tmp_path: Path) -> None:
     (tmp_path / UNIT).write_text(unit_text(_unit()))
     with pytest.raises(
         StartError, match=r"vigil\.service belongs to /home/anna/.*run `make uninstall-service` there"
@@ -97,7 +97,7 @@ def test_the_service_of_another_clone_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("programs")
-def test_without_sudo_the_lines_for_root_are_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_for_root_are_printed_without_sudo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     unit = Unit(Path("/x/vigil"), Path.cwd(), "anna", Path("/x/env"), (), 8000)
     (tmp_path / UNIT).write_text(unit_text(unit))

@@ -61,7 +61,7 @@ def test_demo_zero_means_no_demo_and_empty_means_default(monkeypatch: pytest.Mon
         ("CAMERA", "rtsp://u%0A:marked-password@h/", "CAMERA: is not usable: the user name must not contain control"),
     ],
 )
-def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str) -> None:
+def test_invalid_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(InvalidSettingsError, match=words) as caught:
         load()
@@ -69,7 +69,7 @@ def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value:
     assert caught.value.__cause__ is None
 
 
-def test_a_camera_among_makes_arguments_is_warned_of() -> None:
+def test_camera_url_in_make_arguments_gives_a_warning() -> None:
     problem = exposure_problem({"MAKEFLAGS": " -- CAMERA=rtsp://u:marked-password@camera/"})
     assert problem is not None
     assert "CAMERA='rtsp://…' make run" in problem
@@ -77,9 +77,7 @@ def test_a_camera_among_makes_arguments_is_warned_of() -> None:
     assert exposure_problem({"MAKEFLAGS": " -- PORT=80", "CAMERA": "rtsp://camera/"}) is None
 
 
-def test_the_demo_model_is_a_name_where_a_folder_is_called_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_demo_is_a_model_name_despite_a_folder_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "demo").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MODEL", "demo")

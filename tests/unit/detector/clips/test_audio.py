@@ -57,14 +57,14 @@ def loud_from_to(track: AudioTrack | None) -> tuple[float, float]:
     ],
     ids=["one clock", "encoded later", "another clock", "no timestamps", "standing still", "running back"],
 )
-def test_the_audio_stands_where_it_was_heard(pts: Callable[[float], float | None], late: float) -> None:
+def test_audio_is_placed_at_its_time(pts: Callable[[float], float | None], late: float) -> None:
     track = make_track(G711, sound(1.0, 2.5, pts=pts, late=late), video(), 4.0)
     assert loud_from_to(track) == pytest.approx((1.0, 2.5), abs=0.03)
     assert track is not None
     assert len(track.packets) * 1024 / 8000 - 0.128 == pytest.approx(4.0, abs=0.07), "as long as the video"
 
 
-def test_a_burst_of_packets_is_heard_at_its_own_time() -> None:
+def test_burst_of_packets_is_placed_at_its_time() -> None:
     """A camera that sends each second's audio at once, without timestamps."""
     packets = [
         AudioPacket(one.data, None, RECEIVED + 2.0 + number // 10) for number, one in enumerate(sound(1.0, 3.0))
@@ -72,14 +72,14 @@ def test_a_burst_of_packets_is_heard_at_its_own_time() -> None:
     assert loud_from_to(make_track(G711, packets, video(), 4.0)) == pytest.approx((1.0, 3.0), abs=0.13)
 
 
-def test_what_is_lost_leaves_silence() -> None:
+def test_lost_packets_leave_silence() -> None:
     packets = sound(0.0, 1.0) + sound(3.0, 4.0)
     track = make_track(G711, packets, video(), 4.0)
     begin, end = loud_from_to(track)
     assert (begin, end) == pytest.approx((0.0, 4.0), abs=0.07)
 
 
-def test_audio_outside_the_clip_is_left_out() -> None:
+def test_audio_outside_the_clip_is_omitted() -> None:
     assert make_track(G711, sound(-3.0, -0.5), video(), 4.0) is None
     assert make_track(G711, sound(4.5, 6.0), video(), 4.0) is None
     assert make_track(G711, [], video(), 4.0) is None

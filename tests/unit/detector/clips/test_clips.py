@@ -37,14 +37,14 @@ def test_a_clip_begins_with_a_keyframe() -> None:
     assert numbers(buffer.between(4.5, 6.0)) == list(range(40, 61))
 
 
-def test_packets_before_the_first_keyframe_are_passed_over() -> None:
+def test_packets_before_the_first_keyframe_are_skipped() -> None:
     buffer = PacketBuffer()
     for number in range(5, 25):
         buffer.add(packet(number))
     assert numbers(buffer.between(0, 100)) == list(range(10, 25))
 
 
-def test_old_groups_go_and_the_one_that_reaches_into_the_window_stays() -> None:
+def test_only_groups_before_the_window_are_dropped() -> None:
     buffer = PacketBuffer()
     for number in range(100):
         buffer.add(packet(number))
@@ -64,7 +64,7 @@ def test_old_groups_go_and_the_one_that_reaches_into_the_window_stays() -> None:
     ],
     ids=["all fit", "older groups go", "the end goes", "the keyframe is too far away", "the event is not there"],
 )
-def test_a_clip_that_must_be_shorter_holds_its_event(event_at: float, max_bytes: int, expected: range) -> None:
+def test_shortened_clip_contains_its_event(event_at: float, max_bytes: int, expected: range) -> None:
     packets = [packet(number) for number in range(100)]
     assert numbers(fitting(packets, event_at, max_bytes)) == list(expected)
 
@@ -116,9 +116,7 @@ def play(
 
 
 @pytest.mark.parametrize(("codec", "name", "tag"), [("libx264", "h264", "avc1"), ("libx265", "hevc", "hvc1")])
-def test_the_seconds_around_an_event_as_an_mp4_that_decodes(
-    tmp_path: Path, clock: Clock, codec: str, name: str, tag: str
-) -> None:
+def test_clip_around_an_event_is_decodable(tmp_path: Path, clock: Clock, codec: str, name: str, tag: str) -> None:
     made: Made = []
     recorder = ClipRecorder(7, ClipLimits(1.0, 1.05), lambda clip, content: made.append((clip, content)))
     began = clock.now
@@ -136,14 +134,14 @@ def test_the_seconds_around_an_event_as_an_mp4_that_decodes(
     assert not any(picture.is_corrupt for picture in pictures)
 
 
-def test_an_event_at_the_streams_end_gets_what_there_is(tmp_path: Path, clock: Clock) -> None:
+def test_event_at_the_end_of_the_stream_gets_a_shorter_clip(tmp_path: Path, clock: Clock) -> None:
     made: Made = []
     recorder = ClipRecorder(7, ClipLimits(1.0, 5.0), lambda clip, content: made.append((clip, content)))
     play(make_clip(tmp_path / "in.mp4", seconds=2), recorder, clock, {18: "event-0001", 19: "event-0002"})
     assert [clip.event_id for clip, _ in made] == ["event-0001", "event-0002"]
 
 
-def test_an_event_of_a_stream_that_was_lost_gets_none_from_the_next_one(tmp_path: Path, clock: Clock) -> None:
+def test_event_gets_no_clip_from_the_next_connection(tmp_path: Path, clock: Clock) -> None:
     made: Made = []
     recorder = ClipRecorder(7, ClipLimits(1.0, 1.0), lambda clip, content: made.append((clip, content)))
     recorder.request("event-0001", clock.now)
@@ -152,7 +150,7 @@ def test_an_event_of_a_stream_that_was_lost_gets_none_from_the_next_one(tmp_path
     assert made == []
 
 
-def test_jpeg_streams_make_none_and_their_events_are_not_kept_for_ever() -> None:
+def test_mjpeg_streams_have_no_clips_and_requests_expire() -> None:
     outcomes: list[ClipOutcome] = []
     recorder = ClipRecorder(7, ClipLimits(5, 5), lambda clip, content: None, outcomes.append)
     assert recorder.recording("mjpeg", None) is None
@@ -164,7 +162,7 @@ def test_jpeg_streams_make_none_and_their_events_are_not_kept_for_ever() -> None
 
 
 @pytest.mark.parametrize("limits", [ClipLimits(0, 0), ClipLimits(5, 5, 0)])
-def test_they_can_be_switched_off(limits: ClipLimits) -> None:
+def test_clips_can_be_disabled(limits: ClipLimits) -> None:
     recorder = ClipRecorder(7, limits, lambda clip, content: None)
     recorder.request("event-0001", 0.0)
     assert recorder.due(1e9) == []
@@ -181,7 +179,7 @@ def test_they_can_be_switched_off(limits: ClipLimits) -> None:
     ],
     ids=["missing", "jump back", "stand still", "jump ahead"],
 )
-def test_bad_timestamps_make_a_clip_all_the_same(tmp_path: Path, times: list[Any]) -> None:
+def test_invalid_timestamps_still_give_a_clip(tmp_path: Path, times: list[Any]) -> None:
     with av.open(as_stream(make_clip(tmp_path / "in.mp4", seconds=3)), "r") as container:
         headers = container.streams.video[0].codec_context.extradata or b""
         packets = [
@@ -219,7 +217,7 @@ def test_packets_of_the_same_moment_do_not_stretch_the_clip(tmp_path: Path) -> N
         assert (made.duration or 0) / 1e6 == pytest.approx(3.0, abs=0.05)
 
 
-def test_a_short_clip_without_progress_in_its_timestamps_takes_the_arrival_times(tmp_path: Path) -> None:
+def test_short_clip_with_constant_timestamps_uses_arrival_times(tmp_path: Path) -> None:
     with av.open(as_stream(make_clip(tmp_path / "in.mp4", seconds=1.5)), "r") as container:
         headers = container.streams.video[0].codec_context.extradata or b""
         packets = [
@@ -230,7 +228,7 @@ def test_a_short_clip_without_progress_in_its_timestamps_takes_the_arrival_times
     assert mux(packets, "h264")[1] == pytest.approx(1.4, abs=0.01)
 
 
-def test_a_failing_disk_costs_the_clip_alone(tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+def test_failing_disk_loses_only_the_clip(tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     def refuse(clip: ClipSubmission, content: bytes) -> None:
         raise OSError("disk")
 
@@ -291,7 +289,7 @@ def test_a_change_of_resolution_decodes(tmp_path: Path, clock: Clock, codec: str
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
-def test_a_description_of_another_stream_does_no_harm(tmp_path: Path, clock: Clock, codec: str) -> None:
+def test_stale_sdp_is_harmless(tmp_path: Path, clock: Clock, codec: str) -> None:
     """The SDP is stale: its sets are those of the resolution before."""
     encoder = {"h264": "libx264", "hevc": "libx265"}[codec]
     with av.open(joined(make_clip(tmp_path / "old.mp4", seconds=1, codec=encoder, size=(640, 384))), "r") as old:
@@ -311,7 +309,7 @@ def test_a_description_of_another_stream_does_no_harm(tmp_path: Path, clock: Clo
     assert not any(frame.is_corrupt for frame in frames)
 
 
-def test_without_parameter_sets_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
+def test_missing_parameter_sets_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     outcomes: list[ClipOutcome] = []
     recorder = ClipRecorder(7, ClipLimits(1.0, 1.0), lambda clip, content: None, outcomes.append)
     recording = recorder.recording("hevc", None)
@@ -356,7 +354,7 @@ OPEN_GROUPS = {"bf": "3", "x264-params": X264_OPEN, "preset": "fast"}
     ["", ":ref=4:cabac=0", ":ref=4:slices=3", ":ref=4:weightp=2:weightb=1", ":ref=5:cqm=jvt", ":ref=2:b-adapt=2"],
     ids=["usual", "no CABAC", "slices", "weights", "scaling lists", "two references"],
 )
-def test_an_open_group_begins_with_a_picture_that_decodes(tmp_path: Path, clock: Clock, more: str) -> None:
+def test_clip_from_an_open_group_starts_decodable(tmp_path: Path, clock: Clock, more: str) -> None:
     """Chromium's decoder ends at the first error, such as an order to forget a frame from before the clip."""
     options = OPEN_GROUPS | {"x264-params": X264_OPEN + more, "crf": "10"}
     source = as_stream(make_clip(tmp_path / "in.mp4", seconds=8, keyframe_every=20, options=options))
@@ -389,12 +387,12 @@ def strictly_decoded(content: bytes) -> list[av.VideoFrame]:
     return frames
 
 
-def test_a_clip_that_begins_with_an_idr_frame_keeps_its_packets() -> None:
+def test_clip_starting_with_an_idr_frame_is_unchanged() -> None:
     idr = Packet(b"\x00\x00\x00\x01\x65\x88\x80", 0.0, 0.0, True, 0.0, b"")
     assert without_lost_references([idr, idr]) == [idr, idr]
 
 
-def test_a_stream_that_cannot_be_read_is_left_as_it_is() -> None:
+def test_unreadable_stream_is_unchanged() -> None:
     """Damaged parameter sets, a slice that ends too early, a slice that names no set."""
     for headers in (
         b"",
@@ -405,7 +403,7 @@ def test_a_stream_that_cannot_be_read_is_left_as_it_is() -> None:
         assert without_lost_references([damaged, damaged]) == [damaged, damaged]
 
 
-def test_a_clip_declares_the_shape_of_its_pixels(tmp_path: Path, clock: Clock) -> None:
+def test_clip_declares_its_pixel_aspect_ratio(tmp_path: Path, clock: Clock) -> None:
     source = as_stream(make_clip(tmp_path / "in.mp4", seconds=4, options={"x264-params": "sar=2/1"}))
     content = one_clip(source, clock, {25: "event-0001"}, ClipLimits(1.0, 1.0))
     with av.open(io.BytesIO(content), "r") as container:
@@ -413,7 +411,7 @@ def test_a_clip_declares_the_shape_of_its_pixels(tmp_path: Path, clock: Clock) -
 
 
 @pytest.mark.parametrize("declared", [{}, {"x264-params": "sar=2/1"}], ids=["undeclared", "declared wrong"])
-def test_a_clip_has_the_display_shape_that_is_set(tmp_path: Path, clock: Clock, declared: dict[str, str]) -> None:
+def test_clip_has_the_configured_display_aspect_ratio(tmp_path: Path, clock: Clock, declared: dict[str, str]) -> None:
     made: Made = []
     recorder = ClipRecorder(1, ClipLimits(1.0, 1.0), lambda *clip: made.append(clip))
     source = as_stream(make_clip(tmp_path / "in.mp4", seconds=4, options=declared))
@@ -424,7 +422,7 @@ def test_a_clip_has_the_display_shape_that_is_set(tmp_path: Path, clock: Clock, 
     assert Fraction(320 * horizontal, 192 * vertical) == Fraction(4, 3)
 
 
-def test_a_clip_tells_its_whole_length_at_its_beginning(tmp_path: Path, clock: Clock) -> None:
+def test_clip_index_precedes_the_media(tmp_path: Path, clock: Clock) -> None:
     content = one_clip(
         as_stream(make_clip(tmp_path / "in.mp4", seconds=6)), clock, {25: "event-0001"}, ClipLimits(1.0, 1.05)
     )
@@ -435,7 +433,7 @@ def test_a_clip_tells_its_whole_length_at_its_beginning(tmp_path: Path, clock: C
 
 
 @pytest.mark.parametrize("keyframe_every", [5, 20])
-def test_at_a_high_bit_rate_the_event_is_inside(
+def test_clip_at_a_high_bit_rate_contains_the_event(
     tmp_path: Path, clock: Clock, keyframe_every: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The ring has room for about 4 s of the 10 s that a clip is to have."""
@@ -466,7 +464,7 @@ def test_at_a_high_bit_rate_the_event_is_inside(
     assert "the packets take more than VIGIL_CLIP_MAX_BYTES" in caplog.text
 
 
-def test_an_event_that_cannot_be_inside_is_counted_and_explained(
+def test_event_that_does_not_fit_is_counted_and_logged(
     tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A group of 10 s at this bit rate takes more than the limit: its second half has no keyframe in memory."""

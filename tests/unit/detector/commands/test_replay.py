@@ -39,9 +39,7 @@ def model(monkeypatch: pytest.MonkeyPatch, scripted_model) -> None:  # type: ign
 
 
 @pytest.mark.usefixtures("model")
-def test_events_as_json_with_pictures_and_video(
-    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_events_as_json_with_images_and_video(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     video, snapshots = tmp_path / "out.mp4", tmp_path / "pictures"
     assert run(str(clip), "--output", "json", "--video", str(video), "--snapshots", str(snapshots)) == 0
     (event,) = json.loads(capsys.readouterr().out)
@@ -53,7 +51,7 @@ def test_events_as_json_with_pictures_and_video(
 
 
 @pytest.mark.usefixtures("model")
-def test_rules_are_heeded_and_shown_in_a_table(
+def test_rules_are_applied_and_listed_in_a_table(
     clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rules = tmp_path / "rules.yaml"
@@ -69,7 +67,7 @@ def test_rules_are_heeded_and_shown_in_a_table(
 
 
 @pytest.mark.usefixtures("model")
-def test_wrong_input_is_named(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_input_is_named(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rules = tmp_path / "rules.yaml"
     rules.write_text("minimum_confidence: 1.5\n")
     assert run(str(clip), "--rules", str(rules)) == 2

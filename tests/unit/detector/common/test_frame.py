@@ -30,7 +30,7 @@ def decoded(pixel_format: str) -> Frame:
 
 
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuvj420p", "nv12", "yuv422p", "gray", "bgr24", "rgba"])
-def test_luma_is_the_brightness_whatever_the_format(pixel_format: str) -> None:
+def test_luma_is_the_brightness_in_every_format(pixel_format: str) -> None:
     luma = decoded(pixel_format).luma()
     assert luma.shape == (36, 50)
     assert luma.dtype == np.uint8
@@ -74,13 +74,13 @@ def test_a_display_aspect_ratio_gives_the_shape_for_any_number_of_pixels(
     assert display_size(*encoded, float(pixel_aspect)) == shown
 
 
-def test_luma_looks_into_the_decoders_own_memory() -> None:
+def test_luma_shares_the_decoders_memory() -> None:
     luma = decoded("yuv420p").luma()
     assert not luma.flags.owndata
     assert luma.strides[0] >= 50
 
 
-def test_colours_come_out_in_the_order_that_is_promised() -> None:
+def test_colours_have_the_documented_order() -> None:
     frame = decoded("yuv444p")
     blue, green, red = (int(value) for value in frame.bgr()[10, 5])
     assert red > 200
@@ -91,14 +91,14 @@ def test_colours_come_out_in_the_order_that_is_promised() -> None:
     assert blue < 60
 
 
-def test_scaled_pictures_are_the_same_from_planes_and_from_bgr() -> None:
+def test_scaled_images_from_planes_and_from_bgr_are_equal() -> None:
     from_planes = decoded("yuv444p").scaled_rgb(25, 18).astype(int)
     from_bgr = Frame.from_bgr(picture(), NOW, 1.0, 7).scaled_rgb(25, 18).astype(int)
     assert from_planes.shape == from_bgr.shape == (18, 25, 3)
     assert np.abs(from_planes - from_bgr)[:, [2, 20]].max() < 12
 
 
-def test_conversions_are_made_once() -> None:
+def test_conversions_are_cached() -> None:
     frame = decoded("yuv420p")
     assert frame.bgr() is frame.bgr()
     assert frame.luma() is frame.luma()

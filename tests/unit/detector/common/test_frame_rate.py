@@ -11,7 +11,7 @@ from cctv.common.frame_rate import FrameRateLimit
 @pytest.mark.parametrize(
     ("camera_rate", "limit", "expected"), [(25, 5, 5), (10, 5, 5), (12.5, 5, 5), (30, 10, 10), (5, 5, 5), (3, 5, 3)]
 )
-def test_an_even_stream_is_thinned_to_the_limit(camera_rate: float, limit: float, expected: float) -> None:
+def test_even_stream_is_reduced_to_the_limit(camera_rate: float, limit: float, expected: float) -> None:
     rate_limit = FrameRateLimit(limit)
     taken = sum(rate_limit.is_due(number / camera_rate) for number in range(int(camera_rate * 60)))
 
@@ -19,7 +19,7 @@ def test_an_even_stream_is_thinned_to_the_limit(camera_rate: float, limit: float
 
 
 @given(st.lists(st.floats(min_value=0.0, max_value=0.3), min_size=50, max_size=100))
-def test_the_limit_holds_however_pictures_arrive(gaps: list[float]) -> None:
+def test_limit_holds_for_any_arrival_times(gaps: list[float]) -> None:
     rate_limit, now, taken = FrameRateLimit(5.0), 0.0, 0
     for gap in gaps:
         now += gap

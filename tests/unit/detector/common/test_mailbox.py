@@ -15,7 +15,7 @@ def test_the_newest_item_wins() -> None:
     assert mailbox.take(0) is None
 
 
-def test_closing_wakes_whoever_waits() -> None:
+def test_closing_wakes_waiting_threads() -> None:
     mailbox: Mailbox[int] = Mailbox()
     began = time.monotonic()
     threading.Timer(0.05, mailbox.close).start()

@@ -24,7 +24,7 @@ def findings(timestamps: list[float | None], interval: float = 0.1) -> list[floa
     ],
     ids=["standing", "slow", "fast", "backward", "random"],
 )
-def test_timestamps_that_are_nonsense_are_reported_once(timestamps: list[float | None]) -> None:
+def test_invalid_timestamps_are_reported_once(timestamps: list[float | None]) -> None:
     found = findings(timestamps)
 
     assert len(found) == 1
@@ -41,5 +41,5 @@ def test_timestamps_that_are_nonsense_are_reported_once(timestamps: list[float |
     ],
     ids=["right", "one jump", "sent at once at first", "missing"],
 )
-def test_timestamps_that_may_be_true_are_not_reported(timestamps: list[float | None]) -> None:
+def test_plausible_timestamps_are_not_reported(timestamps: list[float | None]) -> None:
     assert findings(timestamps) == []

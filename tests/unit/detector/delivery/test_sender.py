@@ -103,7 +103,7 @@ def test_each_camera_s_alerts_arrive_once_and_in_order(
     assert delivered == 30
 
 
-def test_an_api_that_fails_is_tried_again_in_order(spool: Spool, api: Api, sender: Sender) -> None:
+def test_failed_deliveries_are_retried_in_order(spool: Spool, api: Api, sender: Sender) -> None:
     failures = iter([ApiError("no answer"), ApiError("503", status=503), ApiError("401", status=401)])
     api.failure = lambda alert: next(failures, None)
     put(spool, 1, 3)
@@ -118,7 +118,7 @@ def test_an_api_that_fails_is_tried_again_in_order(spool: Spool, api: Api, sende
     assert api.tries == 6
 
 
-def test_what_can_never_succeed_is_put_aside_and_does_not_hold_up_the_rest(
+def test_permanently_rejected_alert_becomes_a_dead_letter(
     spool: Spool, api: Api, sender: Sender, metrics: Metrics, tmp_path: Path
 ) -> None:
     api.failure = lambda alert: ApiError("400 Bad Request", status=400) if alert.event_id[:4] == "0001" else None
@@ -131,7 +131,7 @@ def test_what_can_never_succeed_is_put_aside_and_does_not_hold_up_the_rest(
     assert metrics.registry.get_sample_value("vigil_dead_letters_total", {"camera": "1"}) == 1
 
 
-def test_one_camera_s_trouble_does_not_hold_up_another(spool: Spool, api: Api, sender: Sender) -> None:
+def test_one_cameras_failure_does_not_delay_others(spool: Spool, api: Api, sender: Sender) -> None:
     api.failure = lambda alert: ApiError("404", status=404) if alert.camera == 1 else None
     put(spool, 1, 2)
     put(spool, 2, 20)
@@ -144,7 +144,7 @@ def test_one_camera_s_trouble_does_not_hold_up_another(spool: Spool, api: Api, s
     assert spool.waiting(1).alerts == 2
 
 
-def test_a_damaged_file_is_put_aside(spool: Spool, api: Api, sender: Sender, tmp_path: Path) -> None:
+def test_damaged_file_becomes_a_dead_letter(spool: Spool, api: Api, sender: Sender, tmp_path: Path) -> None:
     put(spool, 1, 2)
     first = min(tmp_path.glob("waiting/1/*.alert"))
     first.write_bytes(b"{}")
@@ -154,7 +154,7 @@ def test_a_damaged_file_is_put_aside(spool: Spool, api: Api, sender: Sender, tmp
     assert [alert.event_id[:4] for alert in api.taken] == ["0001"]
 
 
-def test_a_surprise_ends_no_thread(spool: Spool, api: Api, sender: Sender) -> None:
+def test_unexpected_error_ends_no_thread(spool: Spool, api: Api, sender: Sender) -> None:
     def surprise(alert: AlertSubmission) -> ApiError | None:
         raise RuntimeError("surprise")
 
@@ -172,7 +172,7 @@ def test_a_surprise_ends_no_thread(spool: Spool, api: Api, sender: Sender) -> No
         time.sleep(0.01)
 
 
-def test_the_end_sends_what_can_be_sent_and_is_quick(spool: Spool, api: Api, metrics: Metrics) -> None:
+def test_shutdown_sends_what_it_can_quickly(spool: Spool, api: Api, metrics: Metrics) -> None:
     sender = Sender(spool, api.post, metrics)
     put(spool, 1, 5)
     sender.start()

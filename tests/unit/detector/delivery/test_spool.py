@@ -79,7 +79,7 @@ def test_first_in_first_out_per_camera_over_a_restart(opened: Callable[..., Spoo
     assert again.waiting().size_bytes == 0
 
 
-def test_what_comes_out_is_what_went_in(opened: Callable[..., Spool], tmp_path: Path) -> None:
+def test_entries_round_trip(opened: Callable[..., Spool], tmp_path: Path) -> None:
     spool = opened(tmp_path, MEGABYTE)
     picture = random.Random(1).randbytes(5000) + b"\n\n"
     sent = alert().model_copy(update={"zone": "Gate", "zone_seconds": 61.5})
@@ -88,7 +88,7 @@ def test_what_comes_out_is_what_went_in(opened: Callable[..., Spool], tmp_path: 
     assert spool.read(head(spool)) == (sent, picture)
 
 
-def test_versions_before_and_after_read_what_waits(opened: Callable[..., Spool], tmp_path: Path) -> None:
+def test_older_and_newer_versions_read_the_spool(opened: Callable[..., Spool], tmp_path: Path) -> None:
     """After a step back as after an upgrade: what a version does not know is left out, the event is not."""
     spool = opened(tmp_path, MEGABYTE)
     spool.append(alert().model_copy(update={"zone_seconds": 61.5}), b"")
@@ -100,7 +100,7 @@ def test_versions_before_and_after_read_what_waits(opened: Callable[..., Spool],
     assert spool.read(head(spool))[0] == AlertSubmission.model_validate(header["alert"])
 
 
-def test_a_full_spool_drops_the_oldest_and_says_so(opened: Callable[..., Spool], tmp_path: Path) -> None:
+def test_full_spool_drops_the_oldest_and_reports_it(opened: Callable[..., Spool], tmp_path: Path) -> None:
     dropped: list[tuple[int, str]] = []
     spool = opened(tmp_path, 10_000, on_drop=lambda camera_id, why: dropped.append((camera_id, why)))
     for number in range(20):
@@ -134,7 +134,7 @@ def test_old_alerts_are_dropped(opened: Callable[..., Spool], tmp_path: Path) ->
     assert dropped == ["old"]
 
 
-def test_a_dead_letter_is_kept_aside_with_its_reason(opened: Callable[..., Spool], tmp_path: Path) -> None:
+def test_dead_letter_is_kept_with_its_reason(opened: Callable[..., Spool], tmp_path: Path) -> None:
     spool = opened(tmp_path, MEGABYTE)
     spool.append(alert(1, "event-bad"), b"picture")
     spool.append(alert(1, "event-good"), b"")
@@ -170,7 +170,7 @@ def test_damaged_file_is_reported(opened: Callable[..., Spool], tmp_path: Path) 
         spool.read(entry)
 
 
-def test_unfinished_files_of_a_killed_process_go(opened: Callable[..., Spool], tmp_path: Path) -> None:
+def test_incomplete_files_of_a_killed_process_are_deleted(opened: Callable[..., Spool], tmp_path: Path) -> None:
     (tmp_path / "waiting" / "1").mkdir(parents=True)
     (tmp_path / "waiting" / "1" / "000000000001-event-torn.alert.part").write_bytes(b"{")
 
@@ -207,7 +207,7 @@ def picture(camera: int, event_id: str) -> ImageSubmission:
 
 
 @pytest.mark.parametrize("follower", [clip, picture])
-def test_what_follows_the_alerts_survives_a_restart(
+def test_images_and_clips_survive_a_restart(
     opened: Callable[..., Spool], tmp_path: Path, follower: Callable[[int, str], ClipSubmission | ImageSubmission]
 ) -> None:
     spool = opened(tmp_path, MEGABYTE)
@@ -225,9 +225,7 @@ def test_what_follows_the_alerts_survives_a_restart(
     assert again.waiting(1).alerts == 0
 
 
-def test_clips_make_room_for_alerts_and_never_the_other_way_round(
-    opened: Callable[..., Spool], tmp_path: Path
-) -> None:
+def test_clips_are_dropped_before_alerts(opened: Callable[..., Spool], tmp_path: Path) -> None:
     spool = opened(tmp_path, 10_000)
     for number in range(4):
         spool.append(alert(1, f"event-{number:04}"), b"x" * 1000)
@@ -239,7 +237,7 @@ def test_clips_make_room_for_alerts_and_never_the_other_way_round(
 
 
 @pytest.mark.parametrize("follower", [clip, picture])
-def test_no_alert_goes_for_what_follows_another(
+def test_no_alert_is_dropped_for_a_clip(
     opened: Callable[..., Spool], tmp_path: Path, follower: Callable[[int, str], ClipSubmission | ImageSubmission]
 ) -> None:
     dropped: list[tuple[int, str]] = []
@@ -251,7 +249,7 @@ def test_no_alert_goes_for_what_follows_another(
     assert drain(spool) == [f"event-{number:04}" for number in range(7)]
 
 
-def test_what_never_fits_costs_nothing_else(opened: Callable[..., Spool], tmp_path: Path) -> None:
+def test_oversized_entry_drops_nothing(opened: Callable[..., Spool], tmp_path: Path) -> None:
     spool = opened(tmp_path, 10_000)
     assert spool.append(alert(1, "event-one"), b"x" * 1000)
     assert spool.append(clip(1, "event-one"), b"x" * 1000)
@@ -259,7 +257,7 @@ def test_what_never_fits_costs_nothing_else(opened: Callable[..., Spool], tmp_pa
     assert drain(spool) == ["event-one", "event-one"]
 
 
-def test_thousands_that_wait_make_nothing_slower(
+def test_operations_do_not_slow_down_with_thousands_of_entries(
     opened: Callable[..., Spool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Processor time, without the disk's: after a night's outage it must send, not sort."""

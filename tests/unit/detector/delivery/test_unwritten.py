@@ -47,7 +47,7 @@ def test_held_alerts_are_written_once_and_in_order(disk: Disk) -> None:
     assert disk.written == ["first", "second", "third"]
 
 
-def test_a_full_disk_is_not_asked_with_every_frame(disk: Disk) -> None:
+def test_full_disk_is_not_retried_with_every_frame(disk: Disk) -> None:
     unwritten = UnwrittenAlerts(disk.write, lambda _: None)
     unwritten.add(event("first"))
     for tenth in range(100):
@@ -57,7 +57,7 @@ def test_a_full_disk_is_not_asked_with_every_frame(disk: Disk) -> None:
     assert disk.asked <= 13
 
 
-def test_too_many_alerts_to_hold_are_given_up_the_oldest_first(disk: Disk) -> None:
+def test_excess_alerts_in_memory_are_dropped_oldest_first(disk: Disk) -> None:
     given_up: list[str] = []
     unwritten = UnwrittenAlerts(disk.write, lambda one: given_up.append(one.event_id))
     for number in range(MAX_HELD_ALERTS + 2):

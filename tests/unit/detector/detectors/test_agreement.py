@@ -28,13 +28,13 @@ def test_the_same_objects_are_counted_once_each(make_detections: Any) -> None:
     assert agreed.confidence_change == pytest.approx(-0.2)
 
 
-def test_nothing_found_is_no_agreement(make_detections: Any) -> None:
+def test_no_detections_give_no_agreement(make_detections: Any) -> None:
     agreed = compare([(make_detections([]), make_detections([]))], 0.5)
     assert agreed.share is None
     assert "0 before, 0 after" in table(Report("m", agreed, 1.0, 1.0, 4))
 
 
-def test_a_fifth_of_the_pictures_is_held_back(tmp_path: Path) -> None:
+def test_a_fifth_of_the_images_is_held_back(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         for number in range(30):
@@ -45,7 +45,7 @@ def test_a_fifth_of_the_pictures_is_held_back(tmp_path: Path) -> None:
     assert len(held_back) == 6
 
 
-def test_too_few_pictures_and_no_clip_are_named(tmp_path: Path) -> None:
+def test_too_few_images_or_missing_clip_are_named(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ExportError, match="--calibrate: holds 0 frames; at least 10 are needed"):
         gather([tmp_path / "empty"], tmp_path / "one", 100)
@@ -54,7 +54,7 @@ def test_too_few_pictures_and_no_clip_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["folder", "file"])
-def test_a_new_model_takes_the_place_of_the_former(tmp_path: Path, kind: str) -> None:
+def test_new_model_replaces_the_old_one(tmp_path: Path, kind: str) -> None:
     def model(path: Path, content: str) -> Path:
         if kind == "file":
             path.write_text(content)

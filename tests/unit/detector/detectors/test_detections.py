@@ -22,20 +22,20 @@ from vigil_contracts.names import AlertType
         ((100, 50), (320, 320), (320, 160)),
     ],
 )
-def test_the_input_is_no_larger_than_the_picture_needs(
+def test_input_is_no_larger_than_necessary(
     picture: tuple[int, int], largest: tuple[int, int], expected: tuple[int, int]
 ) -> None:
     assert smallest_input(picture, largest, 32) == expected
 
 
-def test_letterboxed_boxes_come_back_as_fractions_of_the_picture() -> None:
+def test_letterboxed_boxes_become_fractions_of_the_frame() -> None:
     letterbox = Letterbox.fit((1920, 1080), (640, 384))
     assert (letterbox.width, letterbox.height) == (640, 360)
     boxes = letterbox.to_fractions(np.array([[320, 180, 700, 384]], np.float32))
     np.testing.assert_allclose(boxes, [[0.5, 0.5, 1.0, 1.0]])
 
 
-def test_decoding_keeps_one_box_an_object_and_the_strongest_first() -> None:
+def test_decoding_keeps_one_box_per_object_strongest_first() -> None:
     output = np.zeros((4 + 2, 4), np.float32)
     output[:4] = np.array([[10, 10, 8, 8], [11, 10, 8, 8], [40, 40, 10, 20], [50, 10, 4, 4]]).T
     output[4] = [0.6, 0.8, 0.0, 0.05]
@@ -54,7 +54,7 @@ def test_overlap_is_intersection_over_union() -> None:
     assert overlap([0, 0, 1, 1], []).shape == (0,)
 
 
-def test_classes_that_claim_the_same_place_are_one_thing(make_detections) -> None:  # type: ignore[no-untyped-def]
+def test_overlapping_classes_are_one_object(make_detections) -> None:  # type: ignore[no-untyped-def]
     place, elsewhere = (0.1, 0.1, 0.3, 0.5), (0.6, 0.1, 0.8, 0.5)
     found = make_detections(
         [("cell phone", 0.8, place), ("car", 0.3, place), ("person", 0.9, elsewhere), ("dog", 0.05, elsewhere)]
@@ -69,7 +69,7 @@ def test_classes_that_claim_the_same_place_are_one_thing(make_detections) -> Non
     assert car.votes[AlertType.VEHICLE].label == "car"
 
 
-def test_the_best_part_of_a_thing_is_no_second_one(make_detections) -> None:  # type: ignore[no-untyped-def]
+def test_part_of_an_object_is_not_a_second_object(make_detections) -> None:  # type: ignore[no-untyped-def]
     whole, part = (0.58, 0.40, 0.86, 0.62), (0.70, 0.41, 0.86, 0.62)
     labels = ("person", "car", "cell phone", "dog", "fire")
 
@@ -97,7 +97,7 @@ def test_wanted_classes_are_labels_or_alert_types() -> None:
     assert unknown_classes(labels, ("person", "vehicle", "unicorn", "animal")) == ["unicorn", "animal"]
 
 
-def test_every_alert_type_that_a_model_can_see_has_a_class() -> None:
+def test_every_detectable_alert_type_has_a_class() -> None:
     from cctv.detectors.alert_types import ALERT_TYPES
 
     told_by_rules = {

@@ -26,7 +26,7 @@ def _save(path: Path, place: list[str], text: str, classes: int) -> None:
         (["framework", "names"], "{0: 'forklift_v2'}", ("forklift_v2",)),
     ],
 )
-def test_labels_have_the_spaces_that_their_form_cannot_hold(
+def test_underscores_in_labels_become_spaces(
     place: list[str], text: str, labels: tuple[str, ...], tmp_path: Path
 ) -> None:
     _save(tmp_path / "tiny.xml", place, text, len(labels))

@@ -89,7 +89,7 @@ def test_boxes_are_right_in_the_frame(
 
 
 @pytest.mark.parametrize("model_type", ["d_fine", "rt_detr", "rt_detr_v2"])
-def test_exports_of_hugging_face_are_read_by_their_configuration(model_type: str, tmp_path: Path) -> None:
+def test_hugging_face_exports_are_recognised_by_configuration(model_type: str, tmp_path: Path) -> None:
     """Its model repositories have the configuration above the folder of the network."""
     folder = tmp_path / "onnx"
     folder.mkdir()
@@ -102,7 +102,7 @@ def test_exports_of_hugging_face_are_read_by_their_configuration(model_type: str
     assert_finds_the_box(path, 640, 360)
 
 
-def test_normalisation_that_hugging_face_asks_for_is_applied(tmp_path: Path) -> None:
+def test_hugging_face_normalisation_is_applied(tmp_path: Path) -> None:
     """RF-DETR's network normalises, so it stands in for a model of theirs that does."""
     found = box_finders.finder(SQUARE, box_finders.IMAGENET)
     boxes = box_finders.row(found.fractions(found.centred()))
@@ -147,7 +147,7 @@ def test_normalisation_that_hugging_face_asks_for_is_applied(tmp_path: Path) -> 
         (box_finders.hugging_face, 3, {"names": NAMES}, r"needs the config.json .*d_fine, rt_detr.*it is missing"),
     ],
 )
-def test_what_a_network_lacks_is_said_with_what_to_do(
+def test_missing_metadata_error_has_a_remedy(
     build: Build, classes: int, metadata: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     path = save(tmp_path, build(SQUARE, classes, 1), metadata)
@@ -155,14 +155,14 @@ def test_what_a_network_lacks_is_said_with_what_to_do(
         OpenVinoModel(path).detect(frame_with_a_box(64, 64)[0])
 
 
-def test_detr_is_refused_although_its_outputs_are_called_the_same(tmp_path: Path) -> None:
+def test_detr_is_rejected_despite_equal_output_names(tmp_path: Path) -> None:
     path = save(tmp_path, box_finders.hugging_face(SQUARE, 3, 1), {"names": NAMES})
     (tmp_path / "config.json").write_text('{"model_type": "detr"}')
     with pytest.raises(ModelInvalidError, match="it is 'detr'"):
         OpenVinoModel(path)
 
 
-def test_a_network_of_no_family_is_refused_with_its_outputs_and_all_families(tmp_path: Path) -> None:
+def test_unknown_family_error_lists_outputs_and_families(tmp_path: Path) -> None:
     image = ops.parameter([1, 3, 64, 64], ov.Type.f32)
     scores = ops.broadcast(ops.reduce_mean(image, [1, 2, 3], False), [1, 1000])
     path = save(tmp_path, box_finders.model(box_finders.named({"probabilities": scores}), [image]), {"names": NAMES})

@@ -50,7 +50,7 @@ def test_agreement_and_cost_decide(found: Agreement, cost: float, accepted: bool
 @pytest.mark.parametrize(
     ("low", "high"), [(0.0, 1.0), (-0.278, 24.3), (-3.0, 0.0), (-5.0, 0.01), (0.2, 7.0), (0.0, 0.0)]
 )
-def test_zero_is_a_level_of_each_range(low: float, high: float) -> None:
+def test_zero_is_a_level_of_every_range(low: float, high: float) -> None:
     """Otherwise padding, which is 0.0, would shift the result at each edge."""
     least, greatest = _with_exact_zero(low, high)
     level = -least / (greatest - least) * 255
@@ -59,7 +59,7 @@ def test_zero_is_a_level_of_each_range(low: float, high: float) -> None:
     assert greatest >= high - 1e-9
 
 
-def test_a_decision_is_for_one_kind_of_processor_and_needs_its_network(tmp_path: Path) -> None:
+def test_decision_is_specific_to_processor_and_network(tmp_path: Path) -> None:
     network = tmp_path / "network.xml"
     folder = int8_folder(network)
     folder.mkdir()
@@ -133,9 +133,7 @@ def confidence(model: UpgradableModel) -> float:
     return float(model.detect(picture()).confidences[0])
 
 
-def test_an_accepted_network_is_exchanged_while_the_model_runs(
-    upgraded: Run, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_accepted_network_replaces_the_running_one(upgraded: Run, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     model, gathered = upgraded(Verdict(True, "both find 98%", "cpu", 0.5))
     assert confidence(model) == 0.25
@@ -145,7 +143,7 @@ def test_an_accepted_network_is_exchanged_while_the_model_runs(
     assert "both find 98%" in caplog.text
 
 
-def test_a_refused_network_is_not_taken_up(upgraded: Run, caplog: pytest.LogCaptureFixture) -> None:
+def test_rejected_network_is_not_used(upgraded: Run, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     model, gathered = upgraded(Verdict(False, "both find 50%", "cpu", 0.5))
     assert confidence(model) == 0.5
@@ -160,14 +158,14 @@ def test_frames_without_objects_are_replaced_by_others(upgraded: Run) -> None:
     assert len(gathered) == 2
 
 
-def test_gathering_ends_after_some_attempts(upgraded: Run) -> None:
+def test_collection_ends_after_some_attempts(upgraded: Run) -> None:
     nothing = Verdict(None, "0 objects", "cpu", 0.5)
     model, gathered = upgraded(nothing, nothing, attempts=2)
     assert confidence(model) == 0.5
     assert len(gathered) == 2
 
 
-def test_a_calibration_that_fails_leaves_the_model_as_it_is(upgraded: Run, caplog: pytest.LogCaptureFixture) -> None:
+def test_failed_calibration_keeps_the_model(upgraded: Run, caplog: pytest.LogCaptureFixture) -> None:
     model, _ = upgraded(None)
     assert confidence(model) == 0.5
     model, _ = upgraded()  # the calibration raises IndexError
@@ -186,7 +184,7 @@ def test_frames_are_spread_in_time(tmp_path: Path) -> None:
     assert not model._thread.is_alive()
 
 
-def test_a_setting_switches_it_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_int8_can_be_disabled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIGIL_TOKEN", "x")
     assert Settings().model_int8
     monkeypatch.setenv("VIGIL_MODEL_INT8", "0")

@@ -33,7 +33,7 @@ def test_unknown_model_error_names_the_export_folder(folder: Path) -> None:
         load_model("parrot")
 
 
-def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+def test_unsupported_file_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "model.bin"
     path.write_bytes(b"?")
     with pytest.raises(ModelInvalidError, match="must be an OpenVINO folder"):
@@ -69,7 +69,7 @@ def test_pickles_that_torch_loads_need_a_pinned_sha256(tmp_path: Path, monkeypat
         ("", False, 320, "ultralytics"),
     ],
 )
-def test_without_a_gpu_weights_run_on_openvino_unless_torch_is_asked_for(
+def test_weights_run_on_openvino_without_a_gpu_by_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, gpu: bool, size_px: int, runtime: str
 ) -> None:
     """Where both runtimes are installed, as in the image for GPUs."""
@@ -83,7 +83,7 @@ def test_without_a_gpu_weights_run_on_openvino_unless_torch_is_asked_for(
     assert load_model(weights, device=device, size_px=size_px) == runtime  # type: ignore[comparison-overlap]
 
 
-def test_a_pinned_sha256_is_checked_for_every_kind(tmp_path: Path) -> None:
+def test_pinned_sha256_is_checked_for_every_file_type(tmp_path: Path) -> None:
     (tmp_path / "net.xml").write_text("<net/>")
     with pytest.raises(ModelInvalidError, match="not the pinned"):
         find_model(tmp_path, sha256="0" * 64)
@@ -95,7 +95,7 @@ def test_a_folder_must_hold_one_network(tmp_path: Path) -> None:
         load_model(tmp_path)
 
 
-def test_a_name_prefers_the_export_that_is_there(folder: Path) -> None:
+def test_name_prefers_an_existing_export(folder: Path) -> None:
     export = folder / "yolov8n_int8_openvino_model"
     export.mkdir(parents=True)
     (export / "yolov8n.xml").write_text("<net/>")
@@ -128,7 +128,7 @@ def test_a_known_name_is_fetched_and_checked(folder: Path, monkeypatch: pytest.M
     assert found.sha256 == good.sha256
 
 
-def test_no_network_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_download_error_has_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(*_: object, **__: object) -> None:
         raise httpx.ConnectError("no route")
 
@@ -140,7 +140,7 @@ def test_no_network_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
         find_model("yolov8n")
 
 
-def test_without_torch_a_pickle_is_read_but_never_run(tmp_path: Path) -> None:
+def test_pickle_is_read_without_execution(tmp_path: Path) -> None:
     path = tmp_path / "weights.pt"
     path.write_bytes(b"pickle")
     with pytest.raises(ModelInvalidError, match="not a weights file, or damaged"):
@@ -157,14 +157,14 @@ def test_without_torch_a_pickle_is_read_but_never_run(tmp_path: Path) -> None:
         ("gpu.engine", "a TensorRT engine needs tensorrt and an NVIDIA GPU"),
     ],
 )
-def test_a_path_that_cannot_work_is_said_before_anything_is_loaded(tmp_path: Path, name: str, words: str) -> None:
+def test_invalid_path_is_reported_before_loading(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / "empty").mkdir()
     for file in ("notes.txt", "alone.xml", "gpu.engine"):
         (tmp_path / file).touch()
     assert words in (model_problem(tmp_path / name) or "")
 
 
-def test_a_name_that_cannot_work_is_said_before_anything_is_loaded(folder: Path) -> None:
+def test_invalid_name_is_reported_before_loading(folder: Path) -> None:
     assert "parrot: no such model in" in (model_problem("parrot") or "")
     folder.mkdir()
     (folder / "parrot.pt").touch()
@@ -173,9 +173,7 @@ def test_a_name_that_cannot_work_is_said_before_anything_is_loaded(folder: Path)
 
 
 @pytest.mark.parametrize("name", ["", "yolov8n"])
-def test_an_image_without_the_model_fetches_nothing_and_says_what_to_do(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_container_image_without_the_model_reports_a_remedy(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIGIL_MODEL_FETCH", "0")
     monkeypatch.setattr("httpx.stream", lambda *_, **__: pytest.fail("it must not be fetched"))
     with pytest.raises(ModelInvalidError, match=r"use an image that was built with MODELS=yolov8n, or name a model"):
@@ -183,7 +181,7 @@ def test_an_image_without_the_model_fetches_nothing_and_says_what_to_do(
     assert "built with MODELS=yolov8n" in (model_problem(name) or "")
 
 
-def test_only_its_own_name_leads_to_the_demo_model(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_model_is_only_used_by_its_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It knows the rendered yard alone: for a real camera it would detect nothing, without a word."""
     monkeypatch.setenv("VIGIL_MODEL_FETCH", "0")
     folder.mkdir()

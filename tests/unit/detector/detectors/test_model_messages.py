@@ -17,7 +17,7 @@ def shown(models: Models, name: str) -> tuple[str, str]:
     return str(raised.value), raised.value.shown
 
 
-def test_no_message_tells_which_paths_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_do_not_reveal_existing_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIGIL_MODEL_DIR", str(tmp_path / "models"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
@@ -54,5 +54,5 @@ def test_the_administrators_own_models_are_explained_without_their_folders(tmp_p
         ("there is no /dev/dri/renderD128 here", "there is no /dev/dri/renderD128 here"),
     ],
 )
-def test_paths_are_cut_down_to_the_name(text: str, cut: str) -> None:
+def test_paths_are_reduced_to_the_file_name(text: str, cut: str) -> None:
     assert without_folders(text) == cut

@@ -65,7 +65,7 @@ def test_object_of_two_models_is_reported_once(events_of: Any) -> None:
     assert kinds(found) == [("person", "person")]
 
 
-def test_two_models_may_both_be_right_about_one_place(events_of: Any) -> None:
+def test_two_models_may_detect_different_objects_at_one_place(events_of: Any) -> None:
     """Two people fight: what the one model calls a person fills the very place of what the other calls violence."""
     found = events_of(
         (PEOPLE, ("person",), [("person", 0.9, HERE)]),
@@ -76,13 +76,13 @@ def test_two_models_may_both_be_right_about_one_place(events_of: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["person", "vehicle", "animal", "fire", "smoke", "weapon", "violence", "other"])
-def test_every_alert_type_that_is_seen_can_be_given_to_a_label(events_of: Any, kind: str) -> None:
+def test_labels_can_be_mapped_to_every_alert_type(events_of: Any, kind: str) -> None:
     owl = {"model": "owls", "alert_types": [{"label": "owl", "alert_type": kind}]}
     found = events_of((PEOPLE, ("person",), []), (owl, ("owl",), [("owl", 0.9, HERE)]))
     assert kinds(found) == [(kind, "owl")]
 
 
-def test_classes_choose_among_all_models(events_of: Any) -> None:
+def test_classes_select_from_all_models(events_of: Any) -> None:
     models = (
         (PEOPLE, ("person", "dog"), [("person", 0.9, HERE), ("dog", 0.9, AWAY)]),
         ({"model": "demo"}, ("fire",), [("fire", 0.9, (0.0, 0.0, 0.2, 0.2))]),
@@ -90,7 +90,7 @@ def test_classes_choose_among_all_models(events_of: Any) -> None:
     assert kinds(events_of(*models, classes=("fire", "animal"))) == [("animal", "dog"), ("fire", "fire")]
 
 
-def test_a_model_may_be_asked_for_less_than_it_knows(events_of: Any) -> None:
+def test_model_can_be_limited_to_some_classes(events_of: Any) -> None:
     found = events_of(
         (PEOPLE, ("person", "dog"), [("person", 0.9, HERE)]),
         (
@@ -102,7 +102,7 @@ def test_a_model_may_be_asked_for_less_than_it_knows(events_of: Any) -> None:
     assert kinds(found) == [("fire", "fire"), ("person", "person")]
 
 
-def test_classes_that_no_model_knows_are_said(events_of: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_unknown_classes_are_reported(events_of: Any, caplog: pytest.LogCaptureFixture) -> None:
     meanings = [{"label": "knife", "alert_type": "weapon"}]
     events_of(
         ({"model": "arms", "classes": ["weapon", "sword"], "alert_types": meanings}, ("knife",), []),
@@ -116,7 +116,7 @@ def test_classes_that_no_model_knows_are_said(events_of: Any, caplog: pytest.Log
     ]
 
 
-def test_prompts_are_wanted_whatever_the_table_knows(make_frame: Any, make_camera: Any, scripted_model: Any) -> None:
+def test_prompts_are_always_detected(make_frame: Any, make_camera: Any, scripted_model: Any) -> None:
     model = scripted_model(lambda _: [("person lying on the floor", 0.9, HERE), ("fire", 0.9, AWAY)])
     model.labels = ("fire", "person lying on the floor")
     analyser = Analyser(make_camera(model="world.pt", prompts=model.labels), model)
@@ -124,7 +124,7 @@ def test_prompts_are_wanted_whatever_the_table_knows(make_frame: Any, make_camer
     assert kinds(events) == [("fire", "fire"), ("other", "person lying on the floor")]
 
 
-def test_answers_are_joined_the_most_confident_first(make_frame: Any, scripted_model: Any) -> None:
+def test_results_are_merged_by_confidence(make_frame: Any, scripted_model: Any) -> None:
     first, second = scripted_model(lambda _: [("dog", 0.5, HERE)]), scripted_model(lambda _: [("fire", 0.9, AWAY)])
     several = SeveralModels([first, second])
     found = several.detect(make_frame())
@@ -133,7 +133,7 @@ def test_answers_are_joined_the_most_confident_first(make_frame: Any, scripted_m
     np.testing.assert_allclose(found.boxes, [AWAY, HERE])
 
 
-def test_a_model_that_fails_is_heard_of(make_frame: Any, scripted_model: Any) -> None:
+def test_failing_model_is_reported(make_frame: Any, scripted_model: Any) -> None:
     class Broken(scripted_model):  # type: ignore[misc]
         def submit(self, frame: Frame) -> Future[Detections]:
             future: Future[Detections] = Future()
@@ -181,11 +181,11 @@ def test_cameras_share_each_model(scripted_model: Any, make_frame: Any) -> None:
         ({"prompts": [""]}, "at least 1 character"),
     ],
 )
-def test_wrong_models_are_refused(settings: dict[str, object], words: str) -> None:
+def test_invalid_models_are_rejected(settings: dict[str, object], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         Detection.model_validate(settings)
 
 
-def test_one_model_is_still_named_as_ever() -> None:
+def test_single_model_setting_is_still_accepted() -> None:
     (chosen,) = Detection(model="yolov8n").chosen_models
     assert (chosen.model, chosen.alert_types, chosen.prompts) == ("yolov8n", (), ())

@@ -86,7 +86,7 @@ def test_a_module_is_a_record_and_its_class_is_not_imported(path: Path) -> None:
         *("ultralytics.utils.downloads.safe_download", "torch.nn.modules.module.register_module_forward_hook"),
     ],
 )
-def test_every_other_name_is_refused_and_not_called(
+def test_unknown_pickle_names_are_rejected_and_not_called(
     path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(
@@ -118,14 +118,14 @@ def test_damaged_files_are_refused(path: Path) -> None:
         read_weights(path)
 
 
-def test_a_file_of_another_kind_says_what_is_missing(path: Path) -> None:
+def test_unsupported_archive_error_names_the_missing_part(path: Path) -> None:
     with pytest.raises(ModelInvalidError, match="not an Ultralytics checkpoint: it must hold a dictionary"):
         read_weights(archive(path, [1]))
     with pytest.raises(ModelInvalidError, match="it holds no network under `model`"):
         build_network(read_weights(archive(path, {"epoch": 3})), path)
 
 
-def test_a_storage_is_read_once_however_often_it_is_named(path: Path) -> None:
+def test_shared_storage_is_read_once(path: Path) -> None:
     made = archive(path, {"model": [tensor(4, (4,), (1,)) for _ in range(50)]}, bytes(16))
     tensors = read_weights(made)["model"]
     assert len({one.__array_interface__["data"][0] for one in tensors}) == 1

@@ -45,7 +45,7 @@ def events_of(make_frame: Any, make_camera: Any, scripted_model: Any) -> EventsO
     return run
 
 
-def test_a_zone_keeps_out_what_is_outside(events_of: EventsOf) -> None:
+def test_objects_outside_a_zone_are_ignored(events_of: EventsOf) -> None:
     inside = {"name": "seen", "type": "object", "zone": "Gate"}
     ((_, event),) = events_of(standing, zones=[LEFT], rules=[inside])
     assert (event.alert_type, event.zone, event.rule) == (AlertType.PERSON, "Gate", "seen")
@@ -67,7 +67,7 @@ def test_intrusion_and_object_rules_report_an_object_once_each(events_of: Events
     assert len({event.track for event in events}) == 1
 
 
-def test_loitering_takes_its_time_even_in_a_still_picture(events_of: EventsOf, make_frame: Any) -> None:
+def test_loitering_needs_its_time_in_a_static_scene(events_of: EventsOf, make_frame: Any) -> None:
     rule = {"name": "linger", "type": "loitering", "zone": "Gate", "seconds": 8}
     ((seconds, event),) = events_of(standing, end=20, zones=[LEFT], rules=[rule])
     assert 8 <= seconds < 10
@@ -81,7 +81,7 @@ def test_loitering_takes_its_time_even_in_a_still_picture(events_of: EventsOf, m
 
 @pytest.mark.parametrize(("direction", "count"), [("either", 1), ("right_to_left", 1), ("left_to_right", 0)])
 @pytest.mark.parametrize("frames_per_second", [1.0, 5.0])
-def test_a_line_counts_its_direction_at_any_rate(
+def test_line_crossing_direction_at_any_frame_rate(
     events_of: EventsOf, direction: str, count: int, frames_per_second: float
 ) -> None:
     rule = {"name": "door", "type": "line_crossing", "line": MIDDLE, "direction": direction}
@@ -94,12 +94,12 @@ def test_a_line_counts_its_direction_at_any_rate(
     "limits",
     [{"minimum_confidence": 0.95}, {"minimum_size": 0.2}, {"minimum_seconds": 60}, {"classes": ["vehicle"]}],
 )
-def test_an_object_must_meet_all_limits(events_of: EventsOf, limits: dict[str, object]) -> None:
+def test_object_must_meet_all_thresholds(events_of: EventsOf, limits: dict[str, object]) -> None:
     assert events_of(standing, rules=[{"name": "r", "type": "object", **limits}]) == []
     assert len(events_of(standing, rules=[{"name": "r", "type": "object", "classes": ["person"]}])) == 1
 
 
-def test_a_rule_rests_during_its_cool_down(events_of: EventsOf) -> None:
+def test_rule_is_silent_during_its_cool_down(events_of: EventsOf) -> None:
     def two(t: float) -> Any:
         return standing(t) + ([("person", 0.9, (0.7, 0.2, 0.85, 0.8))] if t > 5 else [])
 
@@ -107,7 +107,7 @@ def test_a_rule_rests_during_its_cool_down(events_of: EventsOf) -> None:
     assert len(events_of(two, rules=[{"name": "r", "type": "object", "cooldown_seconds": 60}])) == 1
 
 
-def test_schedules_follow_the_cameras_clock_and_go_past_midnight() -> None:
+def test_schedules_use_the_cameras_time_zone_across_midnight() -> None:
     schedule = Schedule.model_validate(
         {"time_zone": "Europe/Berlin", "windows": [{"days": ["fri"], "start": "22:00", "end": "06:00"}]}
     )
@@ -119,7 +119,7 @@ def test_schedules_follow_the_cameras_clock_and_go_past_midnight() -> None:
     assert is_armed(None, datetime(2026, 7, 3, tzinfo=UTC))
 
 
-def test_an_unarmed_camera_is_silent(events_of: EventsOf) -> None:
+def test_disarmed_camera_gives_no_alerts(events_of: EventsOf) -> None:
     at_night = {"time_zone": "UTC", "windows": [{"days": ["sun"], "start": "20:00", "end": "24:00"}]}
     assert events_of(standing, schedule=at_night) == []
     at_noon = {"time_zone": "UTC", "windows": [{"days": ["sun"], "start": "11:00", "end": "13:00"}]}
@@ -151,7 +151,7 @@ def test_an_unarmed_camera_is_silent(events_of: EventsOf) -> None:
         ({"motion_masks": [[[0, 0], [0.5, 0.5], [1, 1]]]}, ("motion_masks",), "enclose an area"),
     ],
 )
-def test_wrong_rules_are_refused_by_name(
+def test_invalid_rules_are_rejected_by_name(
     settings: dict[str, object], field: tuple[object, ...], message: str
 ) -> None:
     with pytest.raises(ValidationError) as refused:

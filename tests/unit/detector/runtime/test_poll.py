@@ -32,7 +32,7 @@ def asked(*answers: Any) -> OneCamera:
     return OneCamera(cast("Api", Answers(*answers)), 3)
 
 
-def test_one_camera_that_is_active_unchanged_gone_and_back() -> None:
+def test_one_camera_active_unchanged_deleted_and_back() -> None:
     ask = asked(Fetched([CAMERA], "a"), Fetched(None, "a"), ApiError("404", status=404), Fetched(CAMERA, "b"))
 
     assert ask() is not None
@@ -41,7 +41,7 @@ def test_one_camera_that_is_active_unchanged_gone_and_back() -> None:
     assert ask() == ActiveCameras((CAMERA,))
 
 
-def test_one_camera_whose_configuration_is_not_understood() -> None:
+def test_one_camera_with_an_invalid_configuration() -> None:
     with pytest.raises(ValidationError) as raised:
         CameraConfiguration.model_validate({"id": 3, "name": "yard", "revision": "2"})
     ask = asked(Fetched(CAMERA, "a"), raised.value, Fetched(CAMERA, "b"))
@@ -51,7 +51,7 @@ def test_one_camera_whose_configuration_is_not_understood() -> None:
     assert ask() == ActiveCameras((CAMERA,))
 
 
-def test_a_refused_token_may_be_replaced_for_two_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rejected_token_may_be_replaced_within_two_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [1000.0]
     monkeypatch.setattr("time.monotonic", lambda: clock[0])
     ask = asked(*[ApiError("401", status=401)] * 3)

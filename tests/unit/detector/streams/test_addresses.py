@@ -14,7 +14,7 @@ LOOPBACK_ALLOWED = AddressPolicy((ipaddress.ip_network("127.0.0.0/8"),))
 
 
 @pytest.mark.parametrize("address", ["192.168.1.20", "10.0.0.5", "8.8.8.8", "fd00::7", "2a00:1450::1"])
-def test_cameras_live_in_private_and_public_networks(address: str) -> None:
+def test_private_and_public_camera_addresses_are_allowed(address: str) -> None:
     assert AddressPolicy().permits(address)
 
 
@@ -41,7 +41,7 @@ def test_cameras_live_in_private_and_public_networks(address: str) -> None:
         "2001:0:4136:e378:8000:63bf:80ff:fffe",
     ],
 )
-def test_this_machine_and_link_local_are_refused_however_they_are_written(address: str) -> None:
+def test_loopback_and_link_local_are_rejected_in_any_notation(address: str) -> None:
     assert not AddressPolicy().permits(address)
 
 
@@ -56,7 +56,7 @@ def test_named_networks_replace_the_default() -> None:
 
 
 @pytest.mark.parametrize("host", ["2130706433", "0x7f.1", "127.1", "localhost", "0177.0.0.1"])
-def test_every_spelling_of_this_machine_is_resolved_before_it_is_judged(host: str) -> None:
+def test_loopback_spellings_are_resolved_before_the_check(host: str) -> None:
     with pytest.raises(StreamFault) as raised:
         resolve(host, 554, AddressPolicy())
 

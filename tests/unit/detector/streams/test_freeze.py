@@ -17,14 +17,14 @@ class Shown:
         return self.freeze.is_frozen(lambda: picture, float(second), is_refreshed=is_keyframe)
 
 
-def test_the_same_picture_for_too_long_is_frozen() -> None:
+def test_unchanged_frame_is_frozen_after_the_time_out() -> None:
     shown = Shown(FreezeDetector(20.0))
 
     assert [shown(7, second) for second in range(22)] == [False] * 20 + [True] * 2
     assert not shown(8, 22)
 
 
-def test_pictures_that_differ_by_noise_are_not_frozen() -> None:
+def test_frames_that_differ_by_noise_are_not_frozen() -> None:
     shown = Shown(FreezeDetector(20.0))
 
     assert not any(shown(second, second) for second in range(100))
@@ -36,7 +36,7 @@ def test_a_quiet_scene_between_two_keyframes_is_not_frozen() -> None:
     assert not any(shown(second // 60, second) for second in range(300))
 
 
-def test_a_picture_that_outlasts_its_keyframe_is_frozen() -> None:
+def test_frame_unchanged_across_a_keyframe_is_frozen() -> None:
     shown = Shown(FreezeDetector(20.0), keyframe_every=60)
 
     frozen = [shown(7, second) for second in range(61)]
@@ -44,13 +44,13 @@ def test_a_picture_that_outlasts_its_keyframe_is_frozen() -> None:
     assert frozen.index(True) == 60
 
 
-def test_a_picture_that_no_keyframe_ever_refreshes_is_frozen_in_the_end() -> None:
+def test_unchanged_frame_without_keyframes_is_frozen_eventually() -> None:
     shown = Shown(FreezeDetector(20.0), keyframe_every=10_000)
 
     assert [shown(7, second) for second in range(602)] == [False] * 600 + [True] * 2
 
 
-def test_a_new_connection_has_its_own_time_to_change_but_the_old_picture_is_known() -> None:
+def test_new_connection_restarts_the_time_but_keeps_the_old_frame() -> None:
     freeze = FreezeDetector(20.0)
     shown = Shown(freeze)
     shown(7, 0)
@@ -64,13 +64,13 @@ def test_a_new_connection_has_its_own_time_to_change_but_the_old_picture_is_know
     assert freeze.has_changed
 
 
-def test_zero_turns_it_off() -> None:
+def test_zero_disables_it() -> None:
     shown = Shown(FreezeDetector(0.0))
 
     assert not any(shown(7, second) for second in range(1000))
 
 
-def test_a_fingerprint_differs_by_noise_alone() -> None:
+def test_fingerprint_changes_with_noise() -> None:
     noise = np.random.default_rng(1).integers(0, 255, (480, 640, 3), np.uint8)
     picture = av.VideoFrame.from_ndarray(noise, format="bgr24").reformat(format="yuv420p")
     same = av.VideoFrame.from_ndarray(noise, format="bgr24").reformat(format="yuv420p")

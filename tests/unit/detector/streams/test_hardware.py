@@ -40,7 +40,7 @@ def test_software_needs_no_device() -> None:
     assert HardwareDecoding().accelerator() is None
 
 
-def test_a_decoder_that_cannot_be_used_is_a_fault_with_cause_and_remedy() -> None:
+def test_unusable_decoder_is_a_fault_with_cause_and_remedy() -> None:
     def refuse(device_type: str) -> None:
         raise PermissionError(1, "Operation not permitted")
 
@@ -53,7 +53,7 @@ def test_a_decoder_that_cannot_be_used_is_a_fault_with_cause_and_remedy() -> Non
         assert "or set decoder: software" in str(caught.value)
 
 
-def test_a_decoder_that_comes_back_is_used_and_not_probed_again() -> None:
+def test_recovered_decoder_is_used_and_not_probed_again() -> None:
     probed: list[str] = []
 
     def probe(device_type: str) -> None:
@@ -70,7 +70,7 @@ def test_a_decoder_that_comes_back_is_used_and_not_probed_again() -> None:
     assert probed == ["cuda", "cuda"]
 
 
-def test_a_device_that_lets_software_decode_is_no_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_software_fallback_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as a MIG slice without NVDEC, where libav falls back by itself: the frames tell."""
     monkeypatch.setattr("cctv.streams.hardware.HWAccel", lambda *_, **__: None)
     with pytest.raises(RuntimeError, match="the device decodes no H"):
@@ -78,7 +78,7 @@ def test_a_device_that_lets_software_decode_is_no_decoder(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(("value", "decoder"), [("", "software"), ("cuda", "nvdec"), ("nvdec", "nvdec")])
-def test_former_words_are_still_taken(value: str, decoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_decoder_names_are_accepted(value: str, decoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIGIL_TOKEN", "t")
     monkeypatch.setenv("VIGIL_HARDWARE_DECODER", value)
     assert load_settings().hardware_decoder == decoder

@@ -31,7 +31,7 @@ def test_every_reason_of_a_stream_has_a_phase(reason: Reason) -> None:
         assert (at_once, later) == (CameraPhase.DEGRADED, CameraPhase.FAILED)
 
 
-def test_a_camera_s_life() -> None:
+def test_states_of_a_camera() -> None:
     clock, changes = Clock(), []
     health = CameraHealth(lambda: changes.append(health.reason), clock)
     assert health.heartbeat("pod", "r1", 0).phase is CameraPhase.STARTING
@@ -57,7 +57,7 @@ def test_a_camera_s_life() -> None:
     assert changes == [Reason.STREAMING, Reason.STREAM_TIMEOUT, Reason.STREAMING]
 
 
-def test_what_a_camera_sends_at_once_is_not_its_rate() -> None:
+def test_initial_burst_does_not_count_for_the_frame_rate() -> None:
     clock = Clock()
     health = CameraHealth(lambda: None, clock)
     for _ in range(30):
@@ -70,7 +70,7 @@ def test_what_a_camera_sends_at_once_is_not_its_rate() -> None:
     assert health.heartbeat("pod", "r1", 0).stream.frames_per_second == pytest.approx(10.0, abs=0.2)
 
 
-def test_pictures_that_nobody_can_look_at_are_said_for_as_long_as_the_stream_itself_is_well() -> None:
+def test_analysis_problem_is_reported_while_the_stream_is_healthy() -> None:
     clock, changes = Clock(), list[int]()
     health = CameraHealth(lambda: changes.append(1), clock)
     away = StreamFault(Reason.MODEL_UNAVAILABLE, "the inference server http://triton:8000 does not answer: refused")

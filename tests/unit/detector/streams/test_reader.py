@@ -94,7 +94,7 @@ def _watched_until(reader: Reader, condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_a_read_that_hangs_is_interrupted_and_the_next_try_begins(started: Started) -> None:
+def test_hanging_read_is_interrupted_and_retried(started: Started) -> None:
     reader, made = started(True)
     _watched_until(reader, lambda: len(made) >= 3)
     assert all(source.is_closed for source in made[:2])
@@ -102,9 +102,7 @@ def test_a_read_that_hangs_is_interrupted_and_the_next_try_begins(started: Start
     assert reader.metrics.registry.get_sample_value("vigil_stream_reconnects_total", labels) == 2.0
 
 
-def test_a_thread_that_does_not_come_back_is_abandoned_and_another_takes_over(
-    started: Started, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_hanging_thread_is_abandoned_and_replaced(started: Started, caplog: pytest.LogCaptureFixture) -> None:
     reader, made = started(False)
     _watched_until(reader, lambda: len(made) >= 2)
     assert not made[0].is_closed, "nothing can end it"
@@ -117,7 +115,7 @@ def test_a_thread_that_does_not_come_back_is_abandoned_and_another_takes_over(
     assert reader.sequence <= taken + len(made)
 
 
-def test_packets_without_a_picture_are_left_to_the_source_which_says_why(started: Started) -> None:
+def test_packets_without_frames_are_left_to_the_source(started: Started) -> None:
     reader, made = started(True)
     _watched_until(reader, lambda: reader.sequence == 1)
     made[0].sends_packets = True
@@ -131,7 +129,7 @@ def test_packets_without_a_picture_are_left_to_the_source_which_says_why(started
     _watched_until(reader, lambda: made[0].end.is_set())
 
 
-def test_a_reader_that_waits_for_its_next_try_does_not_hang(started: Started) -> None:
+def test_reader_waiting_for_a_retry_is_not_hanging(started: Started) -> None:
     reader, made = started(True)
     began = time.monotonic()
     while time.monotonic() - began < 0.2:

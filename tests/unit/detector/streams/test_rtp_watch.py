@@ -44,7 +44,7 @@ def test_several_packets_with_extensions_and_sources() -> None:
     assert watch.last_at == 7.0
 
 
-def test_control_packets_are_no_media() -> None:
+def test_control_packets_are_not_media() -> None:
     watch = RtpWatch(lambda: 7.0)
 
     watch.take(interleaved(bytes(20), kind=200, channel=1))
@@ -63,5 +63,5 @@ def test_audio_says_nothing_about_the_video() -> None:
 
 
 @pytest.mark.parametrize("cut", range(40))
-def test_cut_packets_do_no_harm(cut: int) -> None:
+def test_truncated_packets_are_ignored(cut: int) -> None:
     RtpWatch().take(interleaved(b"\x40\x01\x0c\x01", first=0x9F)[:cut])

@@ -59,7 +59,7 @@ def test_a_quotation_mark_in_the_user_is_escaped() -> None:
     assert 'username="a\\"b\\\\c"' in authorization(challenge, Credentials('a"b\\c', "x"), "PLAY", "rtsp://h/", 1)
 
 
-def test_the_strongest_challenge_that_is_understood_is_answered() -> None:
+def test_strongest_supported_challenge_is_answered() -> None:
     offered = [
         'Basic realm="r"',
         'Digest realm="r", nonce="1"',

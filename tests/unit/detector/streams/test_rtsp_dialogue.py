@@ -28,14 +28,14 @@ def sent(data: bytes) -> Message:
         ("admin:secret%0D%0A", "the password must not contain control characters, such as a line break"),
     ],
 )
-def test_credentials_with_control_characters_are_refused_with_a_hint(userinfo: str, words: str) -> None:
+def test_credentials_with_control_characters_are_rejected_with_a_hint(userinfo: str, words: str) -> None:
     with pytest.raises(StreamFault, match=words) as raised:
         started(f"rtsp://{userinfo}@10.0.0.8/live")
     assert raised.value.reason is Reason.STREAM_UNAUTHORIZED
     assert "secret" not in str(raised.value)
 
 
-def test_no_value_of_a_header_begins_another() -> None:
+def test_header_values_cannot_inject_headers() -> None:
     message = Message(
         "PLAY rtsp://h/ RTSP/1.0", [("Authorization", 'Digest username="a\r\nX-Forged: 1"'), ("B", "2")]
     )
@@ -106,7 +106,7 @@ def playing(dialogue: Dialogue, camera: OneRequestNonces) -> Libav:
     return libav
 
 
-def test_nonces_that_are_good_for_one_request_each() -> None:
+def test_single_use_nonces() -> None:
     dialogue, camera = started(), OneRequestNonces()
 
     playing(dialogue, camera)
@@ -114,7 +114,7 @@ def test_nonces_that_are_good_for_one_request_each() -> None:
     assert camera.granted == ["OPTIONS", "DESCRIBE", "SETUP", "PLAY"]
 
 
-def test_a_new_nonce_without_stale_is_taken_once_the_password_was_accepted() -> None:
+def test_new_nonce_without_stale_is_used_after_acceptance() -> None:
     dialogue = started()
     libav = Libav(dialogue)
     again = sent(dialogue.answer(refused(sent(libav.asks("DESCRIBE").to_camera), "a")).to_camera)
@@ -126,7 +126,7 @@ def test_a_new_nonce_without_stale_is_taken_once_the_password_was_accepted() -> 
     assert is_right(sent(dialogue.answer(refused(expired, "b")).to_camera), "b")
 
 
-def test_a_password_that_was_never_accepted_is_tried_once_whatever_nonces_come() -> None:
+def test_rejected_password_is_tried_once() -> None:
     dialogue = started()
     again = sent(dialogue.answer(refused(sent(Libav(dialogue).asks("DESCRIBE").to_camera), "a")).to_camera)
 
@@ -136,7 +136,7 @@ def test_a_password_that_was_never_accepted_is_tried_once_whatever_nonces_come()
     assert raised.value.reason is Reason.STREAM_UNAUTHORIZED
 
 
-def test_a_camera_that_refuses_on_and_on_is_given_up() -> None:
+def test_repeated_rejections_end_the_dialogue() -> None:
     dialogue = started()
     request = sent(Libav(dialogue).asks("DESCRIBE").to_camera)
 
@@ -152,7 +152,7 @@ def test_a_camera_that_refuses_on_and_on_is_given_up() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 454, 500, 501, 503, 551])
-def test_a_camera_that_refuses_options_is_tried_by_describe(status: int) -> None:
+def test_describe_is_tried_if_options_is_rejected(status: int) -> None:
     dialogue = started()
     libav = Libav(dialogue)
 
@@ -187,7 +187,7 @@ def test_a_refused_keep_alive_does_not_end_the_stream(status: int) -> None:
     assert dialogue.playing
 
 
-def test_a_method_that_the_camera_does_not_know_keeps_nothing_alive_and_is_left_out() -> None:
+def test_unsupported_keep_alive_method_is_skipped() -> None:
     dialogue, camera = started(), OneRequestNonces(OPTIONS=501)
     libav = playing(dialogue, camera)
     camera.granted.clear()
@@ -197,7 +197,7 @@ def test_a_method_that_the_camera_does_not_know_keeps_nothing_alive_and_is_left_
     assert camera.granted == ["GET_PARAMETER"]
 
 
-def test_a_camera_that_answers_no_keep_alive_gets_both_at_once_and_nothing_piles_up() -> None:
+def test_unanswered_keep_alives_do_not_accumulate() -> None:
     dialogue, camera = started(), OneRequestNonces()
     libav = playing(dialogue, camera)
 
@@ -208,7 +208,7 @@ def test_a_camera_that_answers_no_keep_alive_gets_both_at_once_and_nothing_piles
     assert len(dialogue._pending) == 2
 
 
-def test_teardown_ends_the_session_once_with_an_answer_to_the_newest_challenge() -> None:
+def test_teardown_answers_the_newest_challenge_once() -> None:
     dialogue, camera = started(), OneRequestNonces()
     playing(dialogue, camera)
 
@@ -234,7 +234,7 @@ def test_only_our_own_libav_is_served() -> None:
         started().request(Message("OPTIONS rtsp://x/ RTSP/1.0", [("CSeq", "1"), ("User-Agent", "other")]))
 
 
-def test_answers_without_a_number_belong_to_the_oldest_request() -> None:
+def test_responses_without_cseq_match_the_oldest_request() -> None:
     dialogue = started()
     libav = Libav(dialogue)
     libav.asks("OPTIONS")
@@ -255,7 +255,7 @@ a=control:track3
 
 
 @pytest.mark.parametrize("wants_audio", [True, False])
-def test_the_track_of_audio_is_known_by_its_setup(wants_audio: bool) -> None:
+def test_audio_track_is_identified_by_setup(wants_audio: bool) -> None:
     dialogue = Dialogue("rtsp://10.0.0.8/live", LOCAL, TOKEN, "10.0.0.8", wants_audio=wants_audio)
     libav = Libav(dialogue)
     described = answered(sent(libav.asks("DESCRIBE").to_camera))

@@ -28,7 +28,7 @@ def test_an_answer_with_a_body() -> None:
     assert message.body == b"hello"
 
 
-def test_a_request_is_written_as_it_was_read() -> None:
+def test_request_round_trips() -> None:
     wire = b"SETUP rtsp://h/track RTSP/1.0\r\nCSeq: 3\r\nTransport: RTP/AVP/TCP\r\n\r\n"
 
     (message,) = everything([wire])
@@ -39,7 +39,7 @@ def test_a_request_is_written_as_it_was_read() -> None:
 
 
 @given(st.lists(st.integers(min_value=1, max_value=40), max_size=60))
-def test_how_the_bytes_are_cut_makes_no_difference(lengths: list[int]) -> None:
+def test_chunk_boundaries_do_not_matter(lengths: list[int]) -> None:
     wire = PACKET + ANSWER + PACKET * 3 + b"\r\n" + ANSWER + PACKET
     pieces, rest = [], wire
     for length in lengths:
@@ -55,7 +55,7 @@ def test_how_the_bytes_are_cut_makes_no_difference(lengths: list[int]) -> None:
 
 
 @given(st.binary(max_size=2000))
-def test_no_bytes_make_it_fail_in_another_way_than_it_says(noise: bytes) -> None:
+def test_arbitrary_bytes_raise_only_documented_errors(noise: bytes) -> None:
     try:
         items = everything([noise])
     except NotRtspError:
@@ -63,13 +63,13 @@ def test_no_bytes_make_it_fail_in_another_way_than_it_says(noise: bytes) -> None
     assert sum(len(item) for item in items if isinstance(item, bytes)) <= len(noise)
 
 
-def test_garbage_between_packets_is_passed_on_and_the_next_packet_found() -> None:
+def test_garbage_between_packets_is_passed_through() -> None:
     items = everything([PACKET + b"\x80\x01\x02garbage" + PACKET])
 
     assert b"".join(item for item in items if isinstance(item, bytes)) == PACKET + b"\x80\x01\x02garbage" + PACKET
 
 
-def test_a_head_or_body_without_an_end_is_refused() -> None:
+def test_endless_head_or_body_is_rejected() -> None:
     with pytest.raises(NotRtspError):
         everything([b"RTSP/1.0 200 OK\r\n" + b"a" * 70_000])
     with pytest.raises(NotRtspError):

@@ -36,7 +36,7 @@ BACK_CHANNEL = audio(0, "track3", attribute="sendonly")
     ],
     ids=["AAC", "PCMU", "PCMA", "Opus", "back channel first", "sendonly alone", "two", "unknown codec", "inactive"],
 )
-def test_one_track_that_clips_can_keep_is_left(tracks: list[str], chosen: str) -> None:
+def test_one_supported_audio_track_is_selected(tracks: list[str], chosen: str) -> None:
     offer = choose_audio((SESSION + VIDEO + "".join(tracks) + METADATA).encode())
     (kept,) = [track for track in tracks if f"a=control:{chosen}\r\n" in track]
     assert offer.body.decode() == SESSION + VIDEO + kept + METADATA
@@ -54,7 +54,7 @@ def test_one_track_that_clips_can_keep_is_left(tracks: list[str], chosen: str) -
         (audio(99, "track2"), "the camera's audio (payload type 99) cannot be kept"),
     ],
 )
-def test_a_camera_without_such_a_track_says_why(tracks: str, problem: str) -> None:
+def test_missing_audio_track_has_a_reason(tracks: str, problem: str) -> None:
     offer = choose_audio((SESSION + VIDEO + tracks).encode())
     assert offer.body.decode() == SESSION + VIDEO
     assert problem in offer.problem
@@ -63,7 +63,7 @@ def test_a_camera_without_such_a_track_says_why(tracks: str, problem: str) -> No
 @pytest.mark.parametrize(
     "body", [b"", b"m=audio", b"m=audio 0 RTP/AVP\n", b"\xff\x00m=", b"m=audio 0 RTP/AVP 97\r\na="]
 )
-def test_a_broken_description_gives_no_track(body: bytes) -> None:
+def test_invalid_sdp_gives_no_track(body: bytes) -> None:
     assert choose_audio(body).control == ""
 
 
@@ -82,6 +82,6 @@ def test_a_setup_belongs_to_a_track_by_its_control(uri: str, control: str, right
     assert is_setup_of(uri, control) is right
 
 
-def test_the_channel_of_the_media_is_the_first() -> None:
+def test_media_channel_is_the_first() -> None:
     assert interleaved_channel("RTP/AVP/TCP;unicast;interleaved=2-3;ssrc=1") == 2
     assert interleaved_channel("RTP/AVP;unicast;client_port=5000-5001") is None

@@ -30,7 +30,7 @@ def test_rtsp_status_has_cause_and_remedy_without_repetition(status: int) -> Non
     assert "does not answer" not in text, "it answered"
 
 
-def test_success_is_no_fault() -> None:
+def test_success_is_not_a_fault() -> None:
     assert from_status(200) is None
 
 
@@ -47,7 +47,7 @@ def test_success_is_no_fault() -> None:
         (503, Reason.STREAM_UNREACHABLE, "no more viewers"),
     ],
 )
-def test_the_remedy_fits_the_status(status: int, reason: Reason, remedy: str) -> None:
+def test_remedy_matches_the_status(status: int, reason: Reason, remedy: str) -> None:
     assert fault(status).reason is reason
     assert remedy in str(fault(status))
 

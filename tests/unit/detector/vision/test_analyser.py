@@ -45,13 +45,13 @@ def test_an_object_gives_one_event_within_a_second(run) -> None:  # type: ignore
     assert picture.shape == (90, 160, 3)
 
 
-def test_lucky_frames_give_nothing(run) -> None:  # type: ignore[no-untyped-def]
+def test_isolated_detections_give_no_event(run) -> None:  # type: ignore[no-untyped-def]
     assert run(lambda t: [("person", 0.95, HERE)] if round(t * 5) == 5 else [])[0] == []
     assert run(lambda t: [("person", 0.95 if round(t * 5) % 4 == 0 else 0.3, HERE)])[0] == []
     assert run(lambda t: [("person", 0.45, HERE)])[0] == []
 
 
-def test_the_minimum_is_the_cameras_own(run) -> None:  # type: ignore[no-untyped-def]
+def test_minimum_confidence_is_per_camera(run) -> None:  # type: ignore[no-untyped-def]
     assert len(run(lambda t: [("person", 0.45, HERE)], minimum_confidence=0.4)[0]) == 1
     assert run(lambda t: [("person", 0.9, HERE)], minimum_confidence=0.95)[0] == []
 
@@ -61,7 +61,7 @@ def test_a_weak_frame_does_not_split_an_identity(run) -> None:  # type: ignore[n
     assert len(events) == 1
 
 
-def test_only_wanted_classes_are_reported(run) -> None:  # type: ignore[no-untyped-def]
+def test_only_selected_classes_are_reported(run) -> None:  # type: ignore[no-untyped-def]
     def both(t):  # type: ignore[no-untyped-def]
         return [("person", 0.9, HERE), ("car", 0.9, AWAY)]
 
@@ -84,7 +84,7 @@ def test_two_objects_give_two_events(run) -> None:  # type: ignore[no-untyped-de
 
 
 @pytest.mark.parametrize("gone_seconds", [2.0, 7.0, 30.0])
-def test_an_object_found_again_in_its_place_is_the_same(run, gone_seconds: float) -> None:  # type: ignore[no-untyped-def]
+def test_object_found_at_the_same_place_is_the_same(run, gone_seconds: float) -> None:  # type: ignore[no-untyped-def]
     back = 10 + gone_seconds
     events, _ = run(lambda t: [("person", 0.9, HERE if t < 10 else NEAR)], end=back + 5, gap=(10, back))
     assert len(events) == 1
@@ -92,12 +92,12 @@ def test_an_object_found_again_in_its_place_is_the_same(run, gone_seconds: float
     assert len(events) == 1
 
 
-def test_person_who_comes_later_is_another_person(run) -> None:  # type: ignore[no-untyped-def]
+def test_later_person_is_a_new_object(run) -> None:  # type: ignore[no-untyped-def]
     events, _ = run(lambda t: [("person", 0.9, HERE)] if t < 10 or t >= 90 else [], end=95)
     assert len(events) == 2
 
 
-def test_who_walked_away_is_not_who_stands_there_next(run) -> None:  # type: ignore[no-untyped-def]
+def test_person_who_left_is_not_the_next_one(run) -> None:  # type: ignore[no-untyped-def]
     def script(t):  # type: ignore[no-untyped-def]
         walked = max(0.0, min(0.5, (t - 8) / 4))
         if t < 10:

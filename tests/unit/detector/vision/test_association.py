@@ -25,7 +25,7 @@ def tracks() -> ByteTrack:
     return ByteTrack(frames_per_second=5, strong_confidence=0.5, lost_after_seconds=5)
 
 
-def test_a_second_look_makes_a_track(tracks: ByteTrack) -> None:
+def test_second_detection_starts_a_track(tracks: ByteTrack) -> None:
     assert update(tracks, 0.0, (walker(0.0), STRONG)) == {}
     assert update(tracks, 0.2, (walker(0.2), STRONG)) == {0: 0}
     assert tracks.numbers == {0}
@@ -48,7 +48,7 @@ def test_occluded_walker_is_found_at_the_predicted_position(tracks: ByteTrack) -
 
 
 @pytest.mark.parametrize("frames_per_second", [2, 5, 25])
-def test_two_who_pass_each_other_keep_their_identities(frames_per_second: int) -> None:
+def test_passing_people_keep_their_identities(frames_per_second: int) -> None:
     tracks = ByteTrack(frames_per_second, 0.5, 5)
     first = second = None
     for step in range(6 * frames_per_second):
@@ -60,13 +60,13 @@ def test_two_who_pass_each_other_keep_their_identities(frames_per_second: int) -
     assert (found[0], found[1]) == (first, second)
 
 
-def test_times_that_jump_change_nothing_but_the_wait(tracks: ByteTrack) -> None:
+def test_time_jumps_affect_only_the_gap(tracks: ByteTrack) -> None:
     for seconds in (0.0, 0.2, 0.3, 0.9, 1.0, 2.2):
         found = update(tracks, seconds, (walker(seconds), STRONG))
     assert found == {0: 0}
 
 
-def test_the_lost_are_forgotten_after_their_time(tracks: ByteTrack) -> None:
+def test_lost_tracks_expire(tracks: ByteTrack) -> None:
     for step in range(5):
         update(tracks, step / 5, (walker(0.0), STRONG))
     update(tracks, 5.7)
@@ -76,14 +76,14 @@ def test_the_lost_are_forgotten_after_their_time(tracks: ByteTrack) -> None:
     assert update(tracks, 6.1, (walker(0.0), STRONG)) == {}, "somebody else begins anew"
 
 
-def test_a_box_that_is_seen_once_leaves_nothing(tracks: ByteTrack) -> None:
+def test_single_detection_leaves_no_track(tracks: ByteTrack) -> None:
     update(tracks, 0.0, (walker(0.0), STRONG))
     update(tracks, 0.2)
     update(tracks, 0.4)
     assert update(tracks, 0.6, (walker(0.6), STRONG)) == {}
 
 
-def test_many_at_once_each_find_their_own(tracks: ByteTrack) -> None:
+def test_many_objects_keep_their_tracks(tracks: ByteTrack) -> None:
     places = [(0.1 * column, 0.12 * row) for column in range(8) for row in range(6)]
     order = np.random.default_rng(1)
     owners: dict[int, int] = {}

@@ -20,14 +20,14 @@ def scene(*boxes: tuple[float, float, float, float], light: int = 0, noise: int 
     return picture.clip(0, 255).astype(np.uint8)
 
 
-def test_the_first_picture_is_new_and_grain_is_no_motion() -> None:
+def test_first_frame_is_new_and_noise_is_not_motion() -> None:
     gate = MotionGate()
     assert gate.compare(scene()).is_new
     gate.set_reference()
     assert not any(gate.compare(scene(noise=seed)) for seed in range(1, 30))
 
 
-def test_motion_is_where_something_came_or_went() -> None:
+def test_motion_covers_old_and_new_positions() -> None:
     gate = MotionGate()
     gate.compare(scene())
     gate.set_reference()
@@ -64,7 +64,7 @@ RIGHT_PART = ((0.3, 0.1), (0.9, 0.1), (0.9, 0.9), (0.3, 0.9))
 
 
 @pytest.mark.parametrize("masks", [[PENTAGRAM], [LEFT_PART, RIGHT_PART]], ids=["crosses itself", "overlap"])
-def test_what_masks_cover_twice_is_masked(masks: list[tuple[tuple[float, float], ...]]) -> None:
+def test_overlapping_masks_are_masked(masks: list[tuple[tuple[float, float], ...]]) -> None:
     gate = MotionGate(masks)
     gate.compare(scene())
     gate.set_reference()
@@ -98,7 +98,7 @@ def looks(make_frame, make_camera, scripted_model):  # type: ignore[no-untyped-d
     return run
 
 
-def test_a_still_empty_scene_costs_next_to_nothing(looks) -> None:  # type: ignore[no-untyped-def]
+def test_static_empty_scene_needs_few_inferences(looks) -> None:  # type: ignore[no-untyped-def]
     counts, _ = looks(lambda t: [], 50)
     assert sum(counts) <= 5
 
@@ -110,7 +110,7 @@ def test_standing_person_is_rarely_analysed_and_reported_once(looks) -> None:  #
     assert sum(counts[10:]) <= 8
 
 
-def test_somebody_who_was_there_from_the_start_is_found(looks) -> None:  # type: ignore[no-untyped-def]
+def test_person_present_from_the_start_is_detected(looks) -> None:  # type: ignore[no-untyped-def]
     _, events = looks(lambda t: [HERE], 5)
     assert len(events) == 1
 
@@ -120,7 +120,7 @@ def walking(t):  # type: ignore[no-untyped-def]
     return [(x, 0.2, x + 0.15, 0.8)]
 
 
-def test_who_walks_across_a_line_is_looked_at_in_every_picture(looks) -> None:  # type: ignore[no-untyped-def]
+def test_line_crossing_object_is_analysed_in_every_frame(looks) -> None:  # type: ignore[no-untyped-def]
     line = {"name": "gate", "type": "line_crossing", "line": [[0.5, 0], [0.5, 1]]}
     counts, events = looks(walking, 14, rules=[line])
     assert min(counts[1:]) == 5
@@ -128,14 +128,14 @@ def test_who_walks_across_a_line_is_looked_at_in_every_picture(looks) -> None:  
 
 
 @pytest.mark.parametrize("frames_per_second", [5.0, 10.0])
-def test_who_is_known_and_walks_is_followed_at_half_the_work(looks, frames_per_second: float) -> None:  # type: ignore[no-untyped-def]
+def test_known_walking_object_needs_half_the_inferences(looks, frames_per_second: float) -> None:  # type: ignore[no-untyped-def]
     counts, events = looks(walking, 14, frames_per_second)
     assert counts[0] >= 0.8 * frames_per_second, "until they are known"
     assert all(2 <= count <= frames_per_second / 2 + 0.5 for count in counts[2:]), counts
     assert len(events) == 1
 
 
-def test_who_comes_while_another_walks_is_seen_at_once(looks) -> None:  # type: ignore[no-untyped-def]
+def test_second_object_is_detected_while_another_walks(looks) -> None:  # type: ignore[no-untyped-def]
     def two(t):  # type: ignore[no-untyped-def]
         return [*walking(t), *([(0.8, 0.1, 0.95, 0.7)] if t >= 6 else [])]  # type: ignore[no-untyped-call]
 
@@ -144,14 +144,14 @@ def test_who_comes_while_another_walks_is_seen_at_once(looks) -> None:  # type: 
     assert counts[6] >= 4
 
 
-def test_a_second_person_beside_one_who_stands_is_seen_at_once(looks) -> None:  # type: ignore[no-untyped-def]
+def test_second_object_is_detected_beside_a_standing_one(looks) -> None:  # type: ignore[no-untyped-def]
     counts, events = looks(lambda t: [HERE, (0.7, 0.2, 0.85, 0.8)] if t >= 20 else [HERE], 25)
     assert len(events) == 2
     assert counts[20] >= 4
 
 
 @pytest.mark.parametrize("frames_per_second", [2.0, 5.0, 15.0])
-def test_new_settings_look_again_at_what_stands_there(  # type: ignore[no-untyped-def]
+def test_new_settings_analyse_standing_objects_again(  # type: ignore[no-untyped-def]
     make_frame, make_camera, scripted_model, frames_per_second: float
 ) -> None:
     """A person whom nobody had asked for, in a picture in which nothing moves."""
@@ -168,7 +168,7 @@ def test_new_settings_look_again_at_what_stands_there(  # type: ignore[no-untype
     assert model.asked - asked < 3 * frames_per_second, "and then it is left alone"
 
 
-def test_who_is_gone_is_not_shown_once_the_picture_is_still(make_frame, make_camera, scripted_model) -> None:  # type: ignore[no-untyped-def]
+def test_left_object_is_not_shown_in_a_static_scene(make_frame, make_camera, scripted_model) -> None:  # type: ignore[no-untyped-def]
     """The picture without them is the one that was looked at last: nothing of the former is carried on."""
     model = scripted_model(lambda t: [("person", 0.9, HERE)] if t < 5 else [])
     analyser = Analyser(make_camera(frames_per_second=5.0), model)
@@ -182,7 +182,7 @@ def test_who_is_gone_is_not_shown_once_the_picture_is_still(make_frame, make_cam
     assert not any(boxes for seconds, boxes in shown.items() if seconds > 6.2)
 
 
-def test_who_stops_is_in_view_while_nothing_moves() -> None:
+def test_stopped_object_stays_in_view() -> None:
     """The tracker foretells that who walked goes on; a still picture says that they do not."""
     tracker = ObjectTracker(5.0, 0.25)
     for number in range(8):

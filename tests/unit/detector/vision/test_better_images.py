@@ -42,7 +42,7 @@ def walk(make_frame, make_camera, scripted_model):  # type: ignore[no-untyped-de
     return lambda size_at: Walk(make_frame, make_camera, scripted_model, size_at)
 
 
-def test_who_comes_nearer_is_shown_again_when_gone(walk) -> None:  # type: ignore[no-untyped-def]
+def test_closer_view_replaces_the_image_at_the_end(walk) -> None:  # type: ignore[no-untyped-def]
     come = walk(lambda t: [min(0.2 + 0.08 * t, 0.8)] if t < 8 else [])
     come.run(0, 20)
     (event,) = come.events
@@ -56,7 +56,7 @@ def test_who_comes_nearer_is_shown_again_when_gone(walk) -> None:  # type: ignor
     assert better.to_submission(7).model_dump()["event_id"] == event.event_id
 
 
-def test_who_stays_is_shown_again_at_most_every_few_seconds(walk) -> None:  # type: ignore[no-untyped-def]
+def test_better_images_are_limited_in_rate(walk) -> None:  # type: ignore[no-untyped-def]
     stay = walk(lambda t: [min(0.2 + 0.02 * t, 0.8)])
     stay.run(0, 40)
     times = [seconds for seconds, _ in stay.better]
@@ -67,14 +67,14 @@ def test_who_stays_is_shown_again_at_most_every_few_seconds(walk) -> None:  # ty
     assert sizes == sorted(sizes)
 
 
-def test_who_goes_away_is_not_shown_worse(walk) -> None:  # type: ignore[no-untyped-def]
+def test_worse_image_does_not_replace(walk) -> None:  # type: ignore[no-untyped-def]
     leave = walk(lambda t: [max(0.8 - 0.08 * t, 0.2)] if t < 8 else [])
     leave.run(0, 20)
     assert len(leave.events) == 1
     assert leave.better == []
 
 
-def test_each_keeps_its_own_picture_and_the_end_sends_what_is_best(walk) -> None:  # type: ignore[no-untyped-def]
+def test_each_object_has_its_own_best_image(walk) -> None:  # type: ignore[no-untyped-def]
     two = walk(lambda t: [0.2 + 0.05 * t, 0.7])
     two.run(0, 6)
     assert len(two.events) == 2
@@ -85,7 +85,7 @@ def test_each_keeps_its_own_picture_and_the_end_sends_what_is_best(walk) -> None
     assert two.analyser.better_images(is_last=True) == []
 
 
-def test_the_number_of_pictures_that_are_kept_is_bounded(make_frame) -> None:  # type: ignore[no-untyped-def]
+def test_number_of_kept_images_is_bounded(make_frame) -> None:  # type: ignore[no-untyped-def]
     images = BetterImages()
     seen = Observation(Box(0.1, 0.1, 0.9, 0.9), 0.9, "person", {})
     for number in range(3 * MAX_CANDIDATES):

@@ -32,13 +32,13 @@ RIGHT = CudaFacts("13.2", count=1, capability=(8, 9), architectures=ARCHITECTURE
         ("abacus", "use cpu, cuda, cuda:1"),
     ],
 )
-def test_a_word_that_is_no_device_is_refused(device: str, hint: str, runtime: str) -> None:
+def test_unknown_device_is_rejected(device: str, hint: str, runtime: str) -> None:
     with pytest.raises(DeviceUnavailableError, match=rf"device '{device}': no such device; {hint}") as caught:
         checked_device(device, runtime)
     assert caught.value.reason is Reason.DEVICE_UNAVAILABLE
 
 
-def test_nothing_named_is_the_processor_or_whatever_torch_finds() -> None:
+def test_default_devices() -> None:
     assert checked_device("", "openvino") == "cpu"
     assert checked_device("", "ultralytics") == "auto"
     assert [checked_device(name, "ultralytics") for name in ("cuda", "cuda:3", "cpu")] == ["cuda", "cuda:3", "cpu"]
@@ -91,7 +91,7 @@ def test_each_cause_has_its_remedy(device: str, facts: CudaFacts, cause: str, re
     assert remedy in problem
 
 
-def test_a_gpu_that_works_is_no_problem() -> None:
+def test_working_gpu_has_no_problem() -> None:
     assert cuda_problem("cuda", RIGHT) is None
     assert cuda_problem("cuda:0", RIGHT) is None
 
@@ -115,14 +115,14 @@ def test_a_build_fits_gpus_of_its_generation(
     assert is_built_for(capability, architectures) is is_built
 
 
-def test_openvino_takes_what_was_asked_for(tmp_path: Path) -> None:
+def test_openvino_uses_the_requested_device(tmp_path: Path) -> None:
     assert openvino_device("cpu", ["CPU"], tmp_path) == "cpu"
     assert openvino_device("intel-gpu", ["CPU", "GPU.0", "GPU.1"], tmp_path) == "intel-gpu"
     assert openvino_device("auto", ["CPU", "GPU"], tmp_path) == "intel-gpu"
     assert openvino_device("auto", ["CPU"], tmp_path) == "cpu"
 
 
-def test_openvino_without_the_device_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_openvino_reports_the_missing_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DeviceUnavailableError, match="this image lacks OpenVINO's plug-in for it"):
         openvino_device("intel-gpu", ["CPU"], tmp_path)
     (tmp_path / "libopenvino_intel_gpu_plugin.so").touch()
@@ -134,7 +134,7 @@ def test_openvino_without_the_device_says_what_is_missing(tmp_path: Path, monkey
         openvino_device("intel-gpu", ["CPU"], tmp_path)
 
 
-def test_a_gpu_without_memory_is_the_devices_fault() -> None:
+def test_gpu_out_of_memory_is_a_device_error() -> None:
     class OutOfMemoryError(RuntimeError):
         """As torch's is called."""
 
@@ -178,14 +178,14 @@ def test_the_runtime_decides_which_file_of_a_name_is_used(folder: Path) -> None:
         ("a.engine", "ultralytics", "needs tensorrt, which is not installed"),
     ],
 )
-def test_a_file_that_the_runtime_cannot_run_is_refused(
+def test_file_unsupported_by_the_runtime_is_rejected(
     file: str, runtime: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     assert words in (runtime_problem(Path(file), runtime) or "")
 
 
-def test_an_engine_of_another_gpu_is_refused_with_the_command_that_rebuilds_it() -> None:
+def test_engine_of_another_gpu_error_has_the_rebuild_command() -> None:
     class Engine:
         """Loads, and fails at the first inference, as ultralytics does."""
 

@@ -43,7 +43,7 @@ def nobody(memory: Memory, begin: float, end: float) -> None:
         memory.see([], at(begin + number / 5))
 
 
-def test_who_comes_in_where_somebody_went_out_is_another() -> None:
+def test_person_entering_where_one_left_is_new() -> None:
     memory = Memory()
     walked(memory, "one", 0.6, 0.1, 0.0, 4.0)
     nobody(memory, 4.0, 6.0)
@@ -51,7 +51,7 @@ def test_who_comes_in_where_somebody_went_out_is_another() -> None:
     assert not memory.recognise(other, AlertType.PERSON, {"two"}, at(6.0))
 
 
-def test_who_is_lost_for_a_moment_at_the_edge_is_known() -> None:
+def test_object_lost_briefly_at_the_edge_is_known() -> None:
     memory = Memory()
     walked(memory, "one", 0.6, 0.09, 0.0, 4.0)
     nobody(memory, 4.0, 4.8)
@@ -59,7 +59,7 @@ def test_who_is_lost_for_a_moment_at_the_edge_is_known() -> None:
     assert memory.recognise(again, AlertType.PERSON, {"two"}, at(5.0))
 
 
-def test_who_stands_at_the_edge_is_known_after_a_while() -> None:
+def test_standing_object_at_the_edge_is_known_later() -> None:
     memory = Memory()
     walked(memory, "one", 0.97, 0.0, 0.0, 8.0)
     nobody(memory, 8.0, 12.0)
@@ -67,7 +67,7 @@ def test_who_stands_at_the_edge_is_known_after_a_while() -> None:
     assert memory.recognise(again, AlertType.PERSON, {"two"}, at(12.4))
 
 
-def test_who_walked_on_unseen_is_known_where_they_have_got_to() -> None:
+def test_walking_object_is_known_at_its_predicted_place() -> None:
     memory = Memory()
     walked(memory, "one", 0.1, 0.1, 0.0, 2.0)
     nobody(memory, 2.0, 3.6)
@@ -76,7 +76,7 @@ def test_who_walked_on_unseen_is_known_where_they_have_got_to() -> None:
     assert again.name == "one"
 
 
-def test_who_appears_where_nobody_can_have_got_to_is_another() -> None:
+def test_object_at_an_unreachable_place_is_new() -> None:
     for x in (0.7, 0.1):
         memory = Memory()
         walked(memory, "one", 0.1, 0.1, 0.0, 2.0)
@@ -94,7 +94,7 @@ def test_turning_person_is_recognised_within_one_step() -> None:
         assert memory.recognise(again, AlertType.PERSON, {"two"}, at(3.0)) == is_known
 
 
-def test_flames_beside_a_fire_are_the_fire_and_a_fire_elsewhere_is_another() -> None:
+def test_flames_near_a_fire_belong_to_it() -> None:
     memory = Memory()
     fire = still("one", Box(0.5, 0.3, 0.6, 0.6), (0.0, 1.0))
     memory.admit(fire, AlertType.FIRE, at(1.0))
@@ -113,7 +113,7 @@ def test_flames_beside_a_fire_are_the_fire_and_a_fire_elsewhere_is_another() -> 
     assert not memory.has_reported("four", "fire"), "smoke is told of beside the fire"
 
 
-def test_two_people_who_stand_close_together_are_two() -> None:
+def test_two_people_close_together_are_two() -> None:
     memory = Memory()
     walked(memory, "one", 0.5, 0.0, 0.0, 2.0)
     beside = thing("two", walker(0.51), walker(0.51), (1.6, 2.0))

@@ -12,7 +12,7 @@ def checked(watch: OutageWatch, seconds: float, *, streaming: bool = False) -> b
     return watch.check(streaming, seconds, "Why.", NOW) is not None
 
 
-def test_one_event_an_outage() -> None:
+def test_one_event_per_outage() -> None:
     watch = OutageWatch(60.0)
 
     assert not checked(watch, 0.1, streaming=True)
@@ -21,7 +21,7 @@ def test_one_event_an_outage() -> None:
     assert checked(watch, 61)
 
 
-def test_what_the_event_says() -> None:
+def test_event_text() -> None:
     watch = OutageWatch(60.0)
     watch.check(True, 0.0, "", NOW)
 
@@ -33,7 +33,7 @@ def test_what_the_event_says() -> None:
     assert event.to_submission(3).camera == 3
 
 
-def test_a_camera_that_never_worked_is_no_outage() -> None:
+def test_camera_that_never_worked_is_no_outage() -> None:
     assert not checked(OutageWatch(60.0), 3600)
 
 
@@ -50,7 +50,7 @@ def test_a_restart_does_not_report_the_outage_again_but_the_next_one() -> None:
     assert checked(restarted, 100)
 
 
-def test_zero_turns_it_off() -> None:
+def test_zero_disables_it() -> None:
     watch = OutageWatch(0.0)
     checked(watch, 0, streaming=True)
 

@@ -116,7 +116,7 @@ def test_a_restart_during_the_cool_down_keeps_it(make_frame: Any, make_camera: A
 
 
 @pytest.mark.parametrize("hours", [-2, 2])
-def test_who_is_hidden_when_the_clock_is_set_is_known_all_the_same(hours: int) -> None:
+def test_hidden_object_is_known_after_a_clock_change(hours: int) -> None:
     parked = TrackedObject("one", 0.0, 10.0, SEEN, SEEN)
     memory, now = Memory(), START
     memory.admit(parked, AlertType.VEHICLE, now)

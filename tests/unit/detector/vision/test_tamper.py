@@ -85,9 +85,7 @@ def _gradient(low: float, high: float) -> np.ndarray:
     ],
     ids=["lid", "hand", "lamp", "smeared lens", "pan", "tilt", "far pan", "elsewhere"],
 )
-def test_tampering_is_told_once_and_again_when_it_is_done_again(
-    watching: Watching, scene: np.ndarray, look: Look, said: Tampering
-) -> None:
+def test_each_tampering_is_reported_once(watching: Watching, scene: np.ndarray, look: Look, said: Tampering) -> None:
     (told,) = watching.see(look(scene), 120)
     assert told[1] == said
     assert HOLD_SECONDS <= told[0] <= HOLD_SECONDS + 2 * CHECK_SECONDS
@@ -110,30 +108,30 @@ def test_tampering_is_told_once_and_again_when_it_is_done_again(
     ],
     ids=["dusk", "night", "sunrise", "infrared", "low sun", "glare", "lorry", "wind", "settling pole"],
 )
-def test_what_happens_to_every_camera_is_no_tampering(watching: Watching, scene: np.ndarray, look: Look) -> None:
+def test_normal_changes_are_no_tampering(watching: Watching, scene: np.ndarray, look: Look) -> None:
     assert watching.see(look(scene), 600, noise=4) == []
     assert watching.see(scene, 120) == []
 
 
-def test_what_passes_is_no_tampering(watching: Watching, scene: np.ndarray) -> None:
+def test_passing_objects_are_no_tampering(watching: Watching, scene: np.ndarray) -> None:
     for _ in range(5):
         assert watching.see(np.full_like(scene, 30), HOLD_SECONDS - CHECK_SECONDS) == []
         assert watching.see(scene, 10) == []
 
 
-def test_a_new_view_is_guarded_in_its_turn(watching: Watching, scene: np.ndarray) -> None:
+def test_new_view_is_adopted_and_guarded(watching: Watching, scene: np.ndarray) -> None:
     other = _moved(right=0.3)(scene)
     assert len(watching.see(other, ADOPT_SECONDS + LEARN_SECONDS + 60)) == 1
     assert [tampering for _, tampering in watching.see(scene, 60)] == [Tampering.MOVED]
 
 
-def test_a_cover_is_never_taken_for_the_view(watching: Watching, scene: np.ndarray) -> None:
+def test_cover_is_never_adopted_as_view(watching: Watching, scene: np.ndarray) -> None:
     assert len(watching.see(np.zeros_like(scene), ADOPT_SECONDS + 60)) == 1
     assert watching.see(scene, 60) == []
     assert [tampering for _, tampering in watching.see(np.zeros_like(scene), 60)] == [Tampering.COVERED]
 
 
-def test_a_cover_that_was_there_first_is_no_view(scene: np.ndarray) -> None:
+def test_initial_cover_is_not_adopted_as_view(scene: np.ndarray) -> None:
     watching = Watching()
     assert watching.see(_gradient(20, 90), 120) == []
     assert watching.see(scene, 120) == []
@@ -141,14 +139,14 @@ def test_a_cover_that_was_there_first_is_no_view(scene: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("picture", [np.full((ROWS, COLUMNS), 90, np.uint8), np.zeros((ROWS, COLUMNS), np.uint8)])
-def test_a_dull_view_is_not_guarded_until_there_is_something_to_see(scene: np.ndarray, picture: np.ndarray) -> None:
+def test_featureless_view_is_not_guarded(scene: np.ndarray, picture: np.ndarray) -> None:
     watching = Watching()
     assert watching.see(picture, 300, noise=4) == []
     assert watching.see(scene, LEARN_SECONDS + 60) == [], "morning has come"
     assert [tampering for _, tampering in watching.see(picture, 60)] == [Tampering.COVERED]
 
 
-def test_a_view_that_is_never_the_same_is_not_guarded() -> None:
+def test_unstable_view_is_not_guarded() -> None:
     watching = Watching()
     flat = np.full((ROWS, COLUMNS), 128, np.uint8)
     for _ in range(150):
@@ -160,7 +158,7 @@ def test_changed_frame_size_is_learned_again(watching: Watching, scene: np.ndarr
     assert watching.see(cv2.resize(scene, (352, 288)).astype(np.uint8), 120) == []
 
 
-def test_a_restart_does_not_tell_the_same_again(watching: Watching, scene: np.ndarray) -> None:
+def test_restart_does_not_repeat_the_alert(watching: Watching, scene: np.ndarray) -> None:
     covered = _gradient(20, 90)
     assert len(watching.see(covered, 60)) == 1
     restarted = Watching(TamperWatch())
@@ -169,7 +167,7 @@ def test_a_restart_does_not_tell_the_same_again(watching: Watching, scene: np.nd
     assert restarted.see(scene, 120) == []
 
 
-def test_the_analyser_makes_an_alert_of_it_whatever_the_rules(make_frame, make_camera, scripted_model) -> None:  # type: ignore[no-untyped-def]
+def test_tampering_is_reported_regardless_of_rules(make_frame, make_camera, scripted_model) -> None:  # type: ignore[no-untyped-def]
     never = {"time_zone": "UTC", "windows": [{"days": ["mon"], "start": "03:00", "end": "03:01"}]}
     pictures = {0: cv2.cvtColor(_scene(), cv2.COLOR_GRAY2BGR), 1: np.zeros((ROWS, COLUMNS, 3), np.uint8)}
 
