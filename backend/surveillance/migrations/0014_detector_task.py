@@ -1,4 +1,4 @@
-"""Rename the model Inquiry to DetectorTask. The table keeps its name, so the database does not change."""
+"""Rename the model Inquiry to DetectorTask in Django's state. The table keeps its name, for the version before."""
 
 from django.db import migrations, models
 
@@ -7,8 +7,12 @@ class Migration(migrations.Migration):
     dependencies = [("surveillance", "0013_inference_of_detectors")]
 
     operations = [
-        migrations.AlterModelTable(name="inquiry", table="surveillance_inquiry"),
-        migrations.RenameModel("Inquiry", "DetectorTask"),
+        migrations.SeparateDatabaseAndState(
+            state_operations=[
+                migrations.RenameModel("Inquiry", "DetectorTask"),
+                migrations.AlterModelTable(name="detectortask", table="surveillance_inquiry"),
+            ]
+        ),
         migrations.AlterField(
             model_name="detectortask",
             name="claimed_by",
