@@ -66,7 +66,7 @@ def test_every_codec_is_limited_to_a_number_of_pixels(
 
         def first_picture() -> av.VideoFrame:
             source.open()
-            return next(source.pictures())
+            return next(source.frames())
 
         with pytest.raises(StreamFault, match="above the limit of") as caught:
             first_picture()
