@@ -13,6 +13,8 @@ export VIGIL_CACHE_DIR
 export UV_CACHE_DIR ?= $(VIGIL_CACHE_DIR)/uv
 export MPLCONFIGDIR ?= $(VIGIL_CACHE_DIR)/matplotlib
 export YOLO_CONFIG_DIR ?= $(VIGIL_CACHE_DIR)/ultralytics
+# Images and shells that set it would have each process compile every module anew: half of a start's time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## List the targets

@@ -1,6 +1,7 @@
 """Fixtures for all tests."""
 
 import os
+import sys
 from collections.abc import Generator
 from pathlib import Path
 
@@ -18,6 +19,10 @@ pytest_plugins = [
 ]
 
 ROOT = Path(__file__).parents[1]
+
+# Each process that a test starts would compile every module anew: a second of each backend's start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
     # `make test` hands these down: a `make` that a test starts would take itself for a part of it.

@@ -7,7 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from surveillance_backend.environment import Environment
 
-_DIRECTORY, _BUCKET = "surveillance.storages.DirectoryStorage", "surveillance.storages.BucketStorage"
+_DIRECTORY, _BUCKET = "surveillance.storages.DirectoryStorage", "surveillance.bucket_storage.BucketStorage"
 
 
 def media_storages(environment: Environment) -> dict[str, Any]:
