@@ -1,4 +1,4 @@
-"""The backend's own tests once more, on PostgreSQL: constraints, JSON, text and locking differ from SQLite's."""
+"""The backend's unit tests that use a database once more, on PostgreSQL: its constraints, JSON and locking differ."""
 
 import os
 import subprocess
@@ -14,7 +14,10 @@ ROOT = Path(__file__).parents[3]
 @pytest.mark.timeout(600)
 def test_unit_tests_pass_on_postgresql(database_url: str) -> None:
     finished = subprocess.run(
-        [sys.executable, "-m", "pytest", "tests/unit/backend", "-q", "-p", "no:cacheprovider", "--numprocesses", "2"],
+        [
+            *(sys.executable, "-m", "pytest", "tests/unit/backend", "-m", "database"),
+            *("-q", "-p", "no:cacheprovider", "--numprocesses", "2"),
+        ],
         cwd=ROOT,
         env={**os.environ, "DATABASE_URL": database_url},
         capture_output=True,

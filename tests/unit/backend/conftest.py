@@ -26,8 +26,19 @@ APPS = list(django_settings.INSTALLED_APPS)
 """For tests that commit: with these named, Django empties the tables in cascade, as PostgreSQL wants it where a
 library's table (knox's, whose model ours takes the place of) refers to one of them."""
 
+DATABASE_FIXTURES = {"db", "transactional_db"}
+
 WEBHOOK = {"name": "Nights", "channel": "webhook", "target": {"url": "https://hooks.example/4f1c"}}
 URL = "rtsp://root:Pa55word@camera.example:554/stream"
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` selects
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that use the database: only these can differ on PostgreSQL, where they run once more."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if item.get_closest_marker("django_db") or not DATABASE_FIXTURES.isdisjoint(fixtures):
+            item.add_marker(pytest.mark.database)
 
 
 @pytest.fixture(autouse=True)
