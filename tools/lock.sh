@@ -28,12 +28,12 @@ compile locks/ultralytics.txt --upgrade --constraint "$pins" --extra detector --
 compile locks/standalone.txt --upgrade --constraint "$pins" --extra backend --extra detector --extra standalone
 compile locks/dev.txt --upgrade --constraint "$pins" --extra backend --extra operator --extra detector --extra standalone --extra dev
 # What builds our wheel (pyproject.toml's [build-system]; `editables` for an editable one) and http-ece, which is published
-# as sources only and built by setuptools.
+# as sources only and built by setuptools. conda installs it together with the packages that Vigil runs with: one version.
 {
   .tools/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'
   printf 'editables>=0.5,<1\nsetuptools>=80\nwheel>=0.45,<1\n'
 } | "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-  --no-emit-index-url --no-emit-find-links --output-file locks/build.txt -
+  --no-emit-index-url --no-emit-find-links --constraint "$pins" --output-file locks/build.txt -
 # What installs all else. Its version is changed in locks/bootstrap.txt's first line.
 grep -o '^uv==[0-9.]*' locks/bootstrap.txt | "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file locks/bootstrap.txt -

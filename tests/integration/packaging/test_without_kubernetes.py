@@ -104,11 +104,20 @@ def test_condas_environment_is_the_lock_files_on_a_python_that_the_project_takes
     assert all(re.fullmatch(r"[a-z]+=[\d.]+", each) for each in plain), "conda's packages have versions"
     locks = [option.removeprefix("--requirement ") for option in with_pip["pip"]]
     assert locks == ["locks/standalone.txt", "locks/build.txt"], "what builds packages is pinned by hash, too"
-    lock = (ROOT / locks[0]).read_text()
-    locked = {line.partition("==")[0] for line in lock.splitlines() if re.match(r"[a-z0-9]", line)}
+    runtime, build = (_versions(ROOT / lock) for lock in locks)
+    differing = {name for name in runtime.keys() & build.keys() if runtime[name] != build[name]}
+    assert differing == set(), "pip installs both files at once, and refuses two versions of a package"
     extras = project["optional-dependencies"]
     wanted = {Requirement(each).name.lower() for extra in ("backend", "detector") for each in extras[extra]}
-    assert wanted <= locked
+    assert wanted <= runtime.keys()
+
+
+def _versions(lock: Path) -> dict[str, set[str]]:
+    """Each package of a lock file with its versions; a package can have one for each Python."""
+    versions: dict[str, set[str]] = {}
+    for name, version in re.findall(r"^([a-z0-9][^=\s]*)==([^\s;]+)", lock.read_text(), re.MULTILINE):
+        versions.setdefault(name, set()).add(version)
+    return versions
 
 
 def _secrets(folder: Path) -> dict[str, str]:
