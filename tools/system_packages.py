@@ -197,12 +197,23 @@ def _available_names(missing: Sequence[MissingPackage], *, may_update: bool) -> 
     return {name: found[0] for name, found in chosen.items() if found}
 
 
+def install_command(*packages: str) -> str:
+    """Return the command that installs the packages, by the names that apt has for them here."""
+    wanted = [MissingPackage(name, "") for name in packages]
+    found = _available_names(wanted, may_update=False) if shutil.which("apt-cache") else {}
+    return _install_command(found.get(name, name) for name in packages)
+
+
+def _install_command(names: Iterable[str]) -> str:
+    return f"sudo apt-get install --no-install-recommends {' '.join(names)}"
+
+
 def _instructions(
     missing: Sequence[MissingPackage], names: Mapping[str, str], unavailable: Sequence[MissingPackage]
 ) -> str:
     parts = [f"These Debian packages are missing:\n{_listing(missing)}"]
     if names:
-        parts.append(f"To install them: sudo apt-get install --no-install-recommends {' '.join(names.values())}")
+        parts.append(f"To install them: {_install_command(names.values())}")
     if unavailable:
         parts.append(_unavailable_listing(unavailable))
     return "\n".join(parts)

@@ -18,6 +18,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from tests.integration.services.requirements import skip_without
 
 from vigil_demo.yard_clip import FRAMES_PER_SECOND, ensure_yard_clip, read_truths
 
@@ -162,7 +163,7 @@ def test_port_conflict_is_reported(yard_clip: Path) -> None:
 def test_ffmpeg_watches(yard_clip: Path, transport: str) -> None:
     ffmpeg = shutil.which("ffmpeg")
     if ffmpeg is None:
-        pytest.skip("needs the program ffmpeg (apt install ffmpeg)")
+        skip_without("ffmpeg", "ffmpeg")
     with camera(yard_clip.parent) as demo:
         url = demo.wait_for_url(30)
         words = [ffmpeg, "-v", "error", "-rtsp_transport", transport, "-i", url, "-frames:v", "20", "-f", "null", "-"]
@@ -174,7 +175,7 @@ def test_ffmpeg_watches(yard_clip: Path, transport: str) -> None:
 def test_gstreamer_watches(yard_clip: Path, transport: str) -> None:
     launcher = shutil.which("gst-launch-1.0")
     if launcher is None:
-        pytest.skip("needs the program gst-launch-1.0 (apt install gstreamer1.0-tools gstreamer1.0-plugins-good)")
+        skip_without("gst-launch-1.0", "gstreamer1.0-tools", "gstreamer1.0-plugins-good")
     with camera(yard_clip.parent) as demo:
         url = demo.wait_for_url(30)
         words = [launcher, "-q", "rtspsrc", f"location={url}", f"protocols={transport}", "!"]

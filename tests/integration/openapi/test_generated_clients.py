@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.integration.services.backend import BackendServer, backend_server
+from tests.integration.services.requirements import skip_without
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -117,7 +118,7 @@ def _operation_ids() -> set[str]:
 
 def test_client_of_openapi_typescript(scenes: dict[str, Scene], tmp_path: Path) -> None:
     if shutil.which("node") is None:
-        pytest.skip("no node: apt-get install nodejs npm, then bash tools/setup_node.sh")
+        skip_without("node (then run bash tools/setup_node.sh)", "nodejs", "npm")
     if not NODE_MODULES.exists():
         pytest.skip(f"no {NODE_MODULES.relative_to(ROOT)}: bash tools/setup_node.sh")
     (tmp_path / "node_modules").symlink_to(NODE_MODULES)

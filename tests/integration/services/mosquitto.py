@@ -6,10 +6,10 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from tests.cluster.processes import ServerProcess, free_ports, is_listening
 from tests.cluster.reaper import Reaper, server_home
 from tests.integration.services.life_cycle import Service, running
+from tests.integration.services.requirements import skip_without
 
 USER, PASSWORD = "vigil", "br0ker-pass"
 
@@ -40,7 +40,7 @@ class MosquittoServer(Service):
 def mosquitto_server() -> Iterator[MosquittoServer]:
     """A running broker; its data go with it."""
     if shutil.which("mosquitto") is None:
-        pytest.skip("needs an MQTT broker: no mosquitto on the PATH (Debian package mosquitto)")
+        skip_without("an MQTT broker", "mosquitto")
     with server_home("mosquitto") as (directory, reaper):
         directory.chmod(0o755)
         with running(MosquittoServer(directory, reaper)) as server:

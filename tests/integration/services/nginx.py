@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 from tests.cluster.certificates import CertificateAuthority
 from tests.cluster.processes import ServerProcess, free_ports, is_listening
 from tests.cluster.reaper import Reaper
 from tests.integration.services.life_cycle import Service, running
 from tests.integration.services.pgbouncer import tried
+from tests.integration.services.requirements import skip_without
 
 SHIPPED = Path(__file__).parents[3] / "manifests" / "nginx"
 
@@ -50,7 +50,7 @@ def program() -> str:
     """nginx, or a skip that names the package."""
     found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if found is None:
-        pytest.skip("needs nginx (Debian package nginx)")
+        skip_without("nginx", "nginx")
     return found
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg2
-import pytest
 from tests.cluster.processes import ServerProcess, free_ports
 from tests.cluster.reaper import Reaper, server_home
 from tests.integration.services.life_cycle import Service, running
 from tests.integration.services.postgres import PostgresServer, as_unprivileged_user
+from tests.integration.services.requirements import skip_without
 
 SHIPPED = Path(__file__).parents[3] / "manifests" / "pgbouncer" / "pgbouncer.ini"
 
@@ -47,7 +47,7 @@ def pgbouncer(postgres: PostgresServer, database: str, *, pool_size: int) -> Ite
     """Running, with so many connections to the server; yields the database's URL through it."""
     program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     if program is None:
-        pytest.skip("needs PgBouncer (Debian package pgbouncer)")
+        skip_without("PgBouncer", "pgbouncer")
     with server_home("pgbouncer") as (folder, reaper):
         (port,) = free_ports(1)
         _configure(folder, postgres, database, port, pool_size)

@@ -22,6 +22,7 @@ from tests.cluster.polling import eventually
 from tests.cluster.processes import ServerProcess, free_ports, group_lives
 from tests.cluster.reaper import Reaper, server_home
 from tests.integration.services.life_cycle import Service, running
+from tests.integration.services.requirements import skip_without
 
 _VERSIONS = Path("/usr/lib/postgresql")
 _HASTY = ("-c", "fsync=off", "-c", "full_page_writes=off")
@@ -132,7 +133,7 @@ def postgres_server(*, is_durable: bool = False, port: int | None = None) -> Ite
     """
     binaries = find_binaries()
     if binaries is None:
-        pytest.skip(f"needs PostgreSQL: nothing in {_VERSIONS}/*/bin (Debian package postgresql)")
+        skip_without("PostgreSQL", "postgresql")
     with (
         server_home("postgres") as (directory, reaper),
         running(PostgresServer(binaries, directory, reaper, is_durable=is_durable, port=port)) as server,

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from tests.cluster.processes import ServerProcess, free_ports
 from tests.cluster.reaper import Reaper, server_home
 from tests.integration.services.life_cycle import Service, running
+from tests.integration.services.requirements import skip_without
 
 
 class RedisServer(Service):
@@ -55,7 +56,7 @@ class RedisServer(Service):
 def redis_server(port: int | None = None) -> Iterator[RedisServer]:
     """A running server; its data go with it. Pass `port` only in a network namespace of the test's own."""
     if shutil.which("redis-server") is None:
-        pytest.skip("needs Redis: no redis-server on the PATH (Debian package redis-server)")
+        skip_without("Redis", "redis-server")
     with server_home("redis") as (directory, reaper), running(RedisServer(directory, reaper, port)) as server:
         yield server
 

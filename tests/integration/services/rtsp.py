@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-import pytest
+from tests.integration.services.requirements import skip_without
+from tools.system_packages import PACKAGE_SETS
 
 PROGRAM = Path(__file__).with_name("gst_rtsp_server.py")
 DEBIAN_PYTHON = Path("/usr/bin/python3")
@@ -63,12 +64,12 @@ class RtspServer:
             time.sleep(0.05)
 
 
-def _bindings_missing() -> str:
+def _has_bindings() -> bool:
     if not DEBIAN_PYTHON.exists():
-        return "Debian's Python"
+        return False
     probe = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
     done = subprocess.run([DEBIAN_PYTHON, "-c", probe], capture_output=True, check=False, timeout=30)
-    return "" if done.returncode == 0 else "gir1.2-gst-rtsp-server-1.0 and python3-gi (tools/system_packages.py)"
+    return done.returncode == 0
 
 
 @contextlib.contextmanager
@@ -96,9 +97,8 @@ def gst_rtsp_server(
     `username`, digest authentication is asked for, or basic.
     `tls`: certificate and key files; `rtsps`.
     """
-    missing = _bindings_missing()
-    if missing:
-        pytest.skip(f"needs GStreamer's RTSP server: {missing} missing")
+    if not _has_bindings():
+        skip_without("GStreamer's RTSP server", *PACKAGE_SETS["rtsp-camera"])
     options = {
         "clips": {path: str(clip), **{other: str(its) for other, its in (others or {}).items()}},
         "plays": plays,

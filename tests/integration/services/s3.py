@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tests.cluster.processes import ServerProcess, free_ports
 from tests.cluster.reaper import Reaper, server_home
 from tests.integration.services.life_cycle import Service, running
+from tests.integration.services.requirements import skip_without
 
 _SYSTEM_PYTHON = Path("/usr/bin/python3")
 _PROGRAM = Path(__file__).with_name("swift_server.py")
@@ -133,7 +134,7 @@ def s3_server() -> Iterator[S3Server]:
     """A running server; its data go with it."""
     probe = [str(_SYSTEM_PYTHON), "-c", "import swift.common.middleware.s3api"]
     if not _SYSTEM_PYTHON.exists() or subprocess.run(probe, check=False, capture_output=True).returncode:
-        pytest.skip("needs OpenStack Swift, an S3 server (Debian package python3-swift)")
+        skip_without("OpenStack Swift, an S3 server", "python3-swift")
     with server_home("s3") as (folder, reaper), running(S3Server(folder, reaper)) as server:
         yield server
 

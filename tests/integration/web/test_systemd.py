@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.integration.services.requirements import skip_without
 
 UNITS = Path(__file__).parents[3] / "manifests" / "systemd"
 VENV = Path(__file__).parents[3] / ".venv"
@@ -15,7 +16,7 @@ EXPOSURE = {"vigil-backend.service": 15, "vigil-pipeline.service": 30}
 def _analysed(*arguments: str) -> subprocess.CompletedProcess[str]:
     program = shutil.which("systemd-analyze")
     if program is None:
-        pytest.skip("needs systemd-analyze (Debian package systemd)")
+        skip_without("systemd-analyze", "systemd")
     return subprocess.run([program, *arguments], capture_output=True, text=True, check=False, timeout=60)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from PIL import Image
+from tools.system_packages import install_command
 
 from surveillance.core import jpeg_rewrite
 from surveillance.core.clean_image import InvalidImageError, clean_image
@@ -23,7 +24,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "Pillow alone":
         monkeypatch.setattr(jpeg_rewrite, "_library", None)
     elif not jpeg_rewrite.is_available():
-        pytest.skip("needs libturbojpeg.so.0 (Debian package libturbojpeg0)")
+        pytest.skip(f"needs libturbojpeg.so.0: {install_command('libturbojpeg0')}")
     return str(request.param)
 
 

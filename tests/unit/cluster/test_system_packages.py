@@ -113,6 +113,18 @@ def test_command_for_non_root_users_omits_unavailable_packages(monkeypatch: pyte
     assert "chromium" not in line
 
 
+@pytest.mark.usefixtures("ubuntu")
+def test_the_command_that_installs_a_package_has_the_name_that_apt_knows() -> None:
+    line = system_packages.install_command("libturbojpeg0", "nginx")
+    assert line == "sudo apt-get install --no-install-recommends libturbojpeg nginx"
+
+
+def test_the_command_has_the_given_names_where_there_is_no_apt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    line = system_packages.install_command("libturbojpeg0", "nginx")
+    assert line == "sudo apt-get install --no-install-recommends libturbojpeg0 nginx"
+
+
 @pytest.mark.parametrize(
     "fault",
     [
