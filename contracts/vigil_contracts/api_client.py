@@ -109,7 +109,7 @@ def _send_alert(alert: AlertSubmission, image_jpeg: bytes | None) -> _Request:
     return _Request("POST", "/api/send-alert/", {}, {"files": files})
 
 
-def _send_picture(picture: ImageSubmission, image_jpeg: bytes) -> _Request:
+def _send_image(picture: ImageSubmission, image_jpeg: bytes) -> _Request:
     files = {**_fields(picture), "image": ("snapshot.jpg", image_jpeg, "image/jpeg")}
     return _Request("POST", "/api/send-picture/", {}, {"files": files})
 
@@ -266,9 +266,9 @@ class ApiClient:
             answer = self._send(_send_alert(known, image_jpeg))
         return answer.status_code == httpx.codes.CREATED
 
-    def send_picture(self, picture: ImageSubmission, image_jpeg: bytes) -> None:
+    def send_image(self, picture: ImageSubmission, image_jpeg: bytes) -> None:
         """Replace the image of a stored alert. Safe to repeat."""
-        self._send(_send_picture(picture, image_jpeg))
+        self._send(_send_image(picture, image_jpeg))
 
     def send_clip(self, clip: ClipSubmission, content_mp4: bytes) -> bool:
         """Store the clip of a stored alert; return whether it is new."""

@@ -81,7 +81,7 @@ def film(backend: BackendServer) -> Iterator[Callable[..., contextlib.ExitStack]
         yield put_up
 
 
-def test_every_type_of_alert_arrives(
+def test_every_alert_type_arrives(
     backend: BackendServer, clips: dict[str, Clip], film: Callable[..., contextlib.ExitStack], tmp_path: Path
 ) -> None:
     passing, burning = Script(clip=clips["passing"]), Script(clip=clips["burning"])

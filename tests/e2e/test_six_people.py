@@ -87,7 +87,7 @@ def test_six_people_give_exactly_six_alerts(played: AnyStage) -> None:
 
 
 @each_stage
-def test_each_alert_shows_another_person_boxed_in_its_picture(played: AnyStage, model: Model) -> None:
+def test_each_alert_image_shows_another_person_with_a_box(played: AnyStage, model: Model) -> None:
     alerts = played.alerts()
 
     check_visits(alerts, played.played_at)
@@ -96,7 +96,7 @@ def test_each_alert_shows_another_person_boxed_in_its_picture(played: AnyStage, 
 
 
 @pytest.mark.parametrize("played", ["make run"], indirect=True)
-def test_the_default_model_is_converted_from_the_weights_that_are_there(played: AnyStage) -> None:
+def test_default_model_is_converted_from_existing_weights(played: AnyStage) -> None:
     assert isinstance(played, MakeRunStage)
     models = played.home / ".cache" / "vigil" / "models"
     assert f"converting {models / 'yolov8n.pt'} to OpenVINO" in played.output
@@ -104,7 +104,7 @@ def test_the_default_model_is_converted_from_the_weights_that_are_there(played: 
 
 
 @each_stage
-def test_no_credential_and_no_trouble_in_what_the_detector_said(played: AnyStage) -> None:
+def test_detector_log_has_no_credentials_and_no_errors(played: AnyStage) -> None:
     output = played.output
 
     assert "w/rd" not in output
@@ -112,7 +112,7 @@ def test_no_credential_and_no_trouble_in_what_the_detector_said(played: AnyStage
     assert "Traceback" not in output
 
 
-def test_a_running_detector_ends_within_five_seconds(stages: dict[str, AnyStage]) -> None:
+def test_detector_stops_within_five_seconds(stages: dict[str, AnyStage]) -> None:
     pod, began = stages["pod"], time.monotonic()
 
     assert isinstance(pod, Stage)

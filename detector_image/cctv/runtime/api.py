@@ -40,7 +40,7 @@ class Api:
         if isinstance(submission, ClipSubmission):
             return self.call(lambda client: client.send_clip(submission, content))
         if isinstance(submission, ImageSubmission):
-            self.call(lambda client: client.send_picture(submission, content))
+            self.call(lambda client: client.send_image(submission, content))
             return False
         return self.call(lambda client: client.send_alert(submission, content or None))
 

@@ -173,13 +173,13 @@ def test_six_people_give_exactly_six_alerts(played: Played) -> None:
     check_visits(played.alerts, played.played_at)
 
 
-def test_each_alert_has_a_boxed_picture_and_a_clip(played: Played, model: Model) -> None:
+def test_each_alert_has_a_boxed_image_and_a_clip(played: Played, model: Model) -> None:
     for alert in played.alerts:
         check_picture(alert, model)
         check_clip(alert, model)
 
 
-def test_nothing_reports_home_and_no_credential_is_logged(played: Played) -> None:
+def test_no_telemetry_and_no_credential_in_logs(played: Played) -> None:
     assert played.attempts == []
     for name, log in played.logs.items():
         assert "w/rd" not in log, name

@@ -154,7 +154,7 @@ def _has(installation: Installation, camera: int, count: int) -> bool:
 
 
 @pytest.mark.parametrize("name", ["By the API", "By kubectl"])
-def test_each_alert_has_a_picture_and_a_clip(installation: Installation, cameras: dict[str, int], name: str) -> None:
+def test_each_alert_has_an_image_and_a_clip(installation: Installation, cameras: dict[str, int], name: str) -> None:
     with installation.api() as api:
         for alert in _alerts(installation, cameras[name]):
             assert api.get(alert["image"]).content.startswith(b"\xff\xd8")
@@ -233,7 +233,7 @@ def _asked(installation: Installation) -> list[AuditEvent]:
     return installation.cluster.audit_events(since=0, user=user)
 
 
-def test_the_operator_was_refused_nothing(installation: Installation, cameras: dict[str, int]) -> None:
+def test_operator_was_never_forbidden(installation: Installation, cameras: dict[str, int]) -> None:
     refused = {(event.verb, event.resource, event.namespace) for event in _asked(installation) if event.code == 403}
     assert refused == set()
 
@@ -246,7 +246,7 @@ def test_no_credential_is_in_any_log(installation: Installation, cameras: dict[s
         assert "w%2Frd" not in text, log.name
 
 
-def test_the_charts_own_test_passes(installation: Installation, cameras: dict[str, int]) -> None:
+def test_helm_test_passes(installation: Installation, cameras: dict[str, int]) -> None:
     (pod,) = installation.at["test"]
     installation.cluster.apply([pod])
     name = pod["metadata"]["name"]
@@ -260,7 +260,7 @@ def test_the_charts_own_test_passes(installation: Installation, cameras: dict[st
     installation.cluster.kubectl("delete", "pod", name, "--namespace", SYSTEM)
 
 
-def test_a_rollback_and_an_upgrade_lose_no_alert_and_leave_the_detectors_alone(
+def test_rollback_and_upgrade_lose_no_alert_and_restart_no_detector(
     installation: Installation, cameras: dict[str, int], shared: Path, tmp_path: Path
 ) -> None:
     """To the chart before this one and back up to this one, each with every pod of the control plane replaced."""

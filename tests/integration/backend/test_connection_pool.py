@@ -46,7 +46,7 @@ def _server_process(connection: Any) -> int:
     return int(_ask(connection, "SELECT pg_backend_pid()"))
 
 
-def test_the_next_request_has_the_same_connection(connection: Any) -> None:
+def test_next_request_reuses_the_connection(connection: Any) -> None:
     first = _server_process(connection)
     connection.close()
 
@@ -54,14 +54,14 @@ def test_the_next_request_has_the_same_connection(connection: Any) -> None:
     assert _server_process(connection) == first
 
 
-def test_two_requests_at_once_have_two(connection: Any, database_url: str) -> None:
+def test_concurrent_requests_use_two_connections(connection: Any, database_url: str) -> None:
     other = _handler(database_url)["default"]
 
     assert _server_process(connection) != _server_process(other)
     other.close()
 
 
-def test_what_a_request_left_open_is_rolled_back(connection: Any) -> None:
+def test_open_transaction_of_a_request_is_rolled_back(connection: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE thing (id integer PRIMARY KEY)")
     connection.set_autocommit(False)
@@ -75,7 +75,7 @@ def test_what_a_request_left_open_is_rolled_back(connection: Any) -> None:
     assert connection.get_autocommit()
 
 
-def test_a_failed_transaction_harms_no_later_one(connection: Any) -> None:
+def test_failed_transaction_does_not_affect_later_ones(connection: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE thing (id integer PRIMARY KEY)")
         cursor.execute("INSERT INTO thing VALUES (1)")
@@ -96,7 +96,7 @@ def test_connection_is_reopened_after_a_server_restart(connection: Any, postgres
     assert _server_process(connection) != first
 
 
-def test_a_forked_process_has_connections_of_its_own(connection: Any) -> None:
+def test_forked_process_has_its_own_connections(connection: Any) -> None:
     first = _server_process(connection)
     connection.close()
     reading, writing = os.pipe()

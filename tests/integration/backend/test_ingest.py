@@ -80,7 +80,7 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
         yield make_scene(backend)
 
 
-def test_same_event_at_the_same_moment_is_stored_once(scene: Scene) -> None:
+def test_concurrent_same_event_is_stored_once(scene: Scene) -> None:
     events, senders = 8, 6
     for number in range(events):
         barrier = threading.Barrier(senders)
@@ -97,7 +97,7 @@ def test_same_event_at_the_same_moment_is_stored_once(scene: Scene) -> None:
     assert len(scene.backend.pictures()) == events, "no orphan"
 
 
-def test_alerts_past_the_view_are_answered_as_by_it(scene: Scene) -> None:
+def test_fast_intake_responds_like_the_view(scene: Scene) -> None:
     def post(event_id: str, **headers: str) -> httpx.Response:
         fields = scene.submission(event_id).model_dump(mode="json", exclude={"box"})
         with scene.backend.client(scene.token) as client:
@@ -192,7 +192,7 @@ def test_killed_database_loses_and_duplicates_no_alert(backend: BackendServer, p
     assert scene.stored() == event_ids
 
 
-def test_body_that_is_too_long_is_refused_before_it_is_read(backend: BackendServer) -> None:
+def test_too_long_body_is_rejected_before_it_is_read(backend: BackendServer) -> None:
     def endless() -> Iterator[bytes]:
         for _ in range(64):
             yield b"x" * 1024 * 1024

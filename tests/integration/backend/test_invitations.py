@@ -9,7 +9,7 @@ from tests.integration.services.backend import BackendServer
 pytestmark = pytest.mark.timeout(400)
 
 
-def test_people_at_the_same_moment_use_an_invitation_once(backend: BackendServer) -> None:
+def test_invitation_is_used_once_concurrently(backend: BackendServer) -> None:
     root = backend.create_user("root", is_superuser=True)
     people = 6
     for turn in range(3):

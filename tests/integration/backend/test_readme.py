@@ -9,7 +9,7 @@ from tests.integration.services.backend import BackendServer
 
 
 @runs("README.md/The API/1")
-def test_its_curl_lines_get_a_token_add_a_camera_and_list_alerts(backend: BackendServer, tmp_path: Path) -> None:
+def test_readme_curl_commands_work(backend: BackendServer, tmp_path: Path) -> None:
     user = backend.create_user("admin")
     printed = block("README.md/The API/1").run(
         cwd=tmp_path, environment={"TOKEN": user.token}, replace={"localhost:8000": backend.url, "…": user.password}

@@ -23,7 +23,7 @@ def _send(scene: Scene, event_id: str) -> None:
         client.send_alert(scene.submission(event_id), PICTURE)
 
 
-def test_pictures_and_clips_are_in_s3_and_nowhere_else(s3: S3Server, tmp_path: Path) -> None:
+def test_images_and_clips_are_only_in_s3(s3: S3Server, tmp_path: Path) -> None:
     bucket = s3.make_bucket()
     clip = make_clip(tmp_path / "clip.mp4", seconds=1).read_bytes()
     environment = {**s3.environment(bucket), "VIGIL_S3_LINK_SECONDS": "8"}
@@ -80,7 +80,7 @@ def test_pictures_and_clips_are_in_s3_and_nowhere_else(s3: S3Server, tmp_path: P
         assert s3.keys(bucket) == []
 
 
-def test_s3_outage_is_reported_in_time_and_recovered_from(s3: S3Server, tmp_path: Path) -> None:
+def test_s3_outage_is_reported_and_recovered_from(s3: S3Server, tmp_path: Path) -> None:
     environment = {**s3.environment(s3.make_bucket()), "VIGIL_S3_LINK_SECONDS": "0"}
     with backend_server(tmp_path / "backend", environment=environment) as backend:
         scene = make_scene(backend)
@@ -98,7 +98,7 @@ def test_s3_outage_is_reported_in_time_and_recovered_from(s3: S3Server, tmp_path
         assert scene.stored() == ["event-0001", "event-0002"], "the backend passes them on itself"
 
 
-def test_files_of_a_directory_move_to_a_bucket_under_their_names(s3: S3Server, tmp_path: Path) -> None:
+def test_files_move_from_a_directory_to_a_bucket(s3: S3Server, tmp_path: Path) -> None:
     """As docs/s3.md says: copied as they are, and the backend started anew."""
     bucket = s3.make_bucket()
     with backend_server(tmp_path / "directory") as before:

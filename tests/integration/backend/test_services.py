@@ -52,9 +52,7 @@ def test_database_outage_returns_503_until_it_is_back(backend: BackendServer, po
         assert client.get("/api/cameras/").status_code == httpx.codes.OK
 
 
-def test_killed_database_is_gone_with_a_process_that_has_work_and_comes_back(
-    postgres: PostgresServer, database_url: str
-) -> None:
+def test_killed_database_with_a_busy_process_restarts(postgres: PostgresServer, database_url: str) -> None:
     """Such a process does not notice, and the next server would not run beside it."""
 
     def work() -> None:

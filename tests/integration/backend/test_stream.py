@@ -70,7 +70,7 @@ class _Listener(threading.Thread):
                     return
 
 
-def test_alerts_come_in_time_and_only_to_those_who_may_see_them(backend: BackendServer) -> None:
+def test_alerts_are_streamed_in_time_to_permitted_viewers(backend: BackendServer) -> None:
     anna, ben = backend.create_user("anna"), backend.create_user("ben")
     pipeline = backend.token("anna", "pipeline")
     hers = backend.add_camera(anna.token, name="a", rtsp_url="rtsp://h/1")
@@ -146,7 +146,7 @@ def _threads_and_memory(backend: BackendServer) -> tuple[int, float]:
     return threads, kibibytes / 1024
 
 
-def test_idle_viewers_cost_no_thread_each(backend: BackendServer) -> None:
+def test_idle_viewers_need_no_threads(backend: BackendServer) -> None:
     anna = backend.create_user("anna")
     pipeline = backend.token("anna", "pipeline")
     camera_id = backend.add_camera(anna.token, name="a", rtsp_url="rtsp://h/1")

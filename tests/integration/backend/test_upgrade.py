@@ -46,7 +46,7 @@ def version_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_version_before_serves_on_the_new_schema(version_before: Path, database_url: str, tmp_path: Path) -> None:
+def test_previous_version_serves_on_the_new_schema(version_before: Path, database_url: str, tmp_path: Path) -> None:
     """As during an upgrade: migrated first, then the backends are replaced one after the other."""
     path = os.pathsep.join((str(version_before / "backend"), str(version_before / "contracts")))
     with backend_server(tmp_path / "new", database_url=database_url) as new:
@@ -97,7 +97,7 @@ def _one_migration_behind(backend: BackendServer) -> Iterator[list[str]]:
     backend.manage("migrate", "--verbosity=0")
 
 
-def test_new_version_on_the_schema_before_loses_nothing(database_url: str, tmp_path: Path) -> None:
+def test_new_version_on_the_old_schema_loses_nothing(database_url: str, tmp_path: Path) -> None:
     """Started too early it is not ready: no balancer asks it, and whoever does is told to try again."""
     with backend_server(tmp_path / "backend", database_url=database_url) as backend:
         scene = make_scene(backend)

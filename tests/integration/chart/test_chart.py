@@ -67,13 +67,13 @@ def test_every_object_is_valid_in_each_supported_kubernetes(
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_no_object_is_there_twice(rendered: dict[str, list[Document]], name: str) -> None:
+def test_objects_are_unique(rendered: dict[str, list[Document]], name: str) -> None:
     keys = [(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in rendered[name]]
     assert len(keys) == len(set(keys))
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_the_detector_classes_are_what_the_operator_takes(rendered: dict[str, list[Document]], name: str) -> None:
+def test_operator_accepts_the_detector_classes(rendered: dict[str, list[Document]], name: str) -> None:
     classes = {each["metadata"]["name"]: each for each in rendered[name] if each["kind"] == "DetectorClass"}
     for each in classes.values():
         spec = parse_class_spec(each["spec"])
@@ -83,7 +83,7 @@ def test_the_detector_classes_are_what_the_operator_takes(rendered: dict[str, li
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_every_pod_keeps_to_pod_security_restricted(rendered: dict[str, list[Document]], name: str) -> None:
+def test_every_pod_meets_pod_security_restricted(rendered: dict[str, list[Document]], name: str) -> None:
     for where, spec in pods(rendered[name]):
         security = spec["securityContext"]
         assert security["runAsNonRoot"] is True, where
@@ -104,7 +104,7 @@ def test_every_pod_keeps_to_pod_security_restricted(rendered: dict[str, list[Doc
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_only_the_operator_has_a_token_of_the_cluster(rendered: dict[str, list[Document]], name: str) -> None:
+def test_only_the_operator_has_a_service_account_token(rendered: dict[str, list[Document]], name: str) -> None:
     for where, spec in pods(rendered[name]):
         assert spec["automountServiceAccountToken"] is (where in WITH_A_TOKEN), where
 
@@ -135,7 +135,7 @@ def test_long_running_pods_have_probes_and_pinned_images(rendered: dict[str, lis
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_selectors_find_their_own_pods_and_no_others(rendered: dict[str, list[Document]], name: str) -> None:
+def test_selectors_match_only_their_own_pods(rendered: dict[str, list[Document]], name: str) -> None:
     labels = {where: found["metadata"]["labels"] for where, found in templates(rendered[name])}
     for each in rendered[name]:
         if each["kind"] == "Service":
@@ -143,7 +143,7 @@ def test_selectors_find_their_own_pods_and_no_others(rendered: dict[str, list[Do
             assert len(found) == 1, (each["metadata"]["name"], found)
 
 
-def test_rights_are_just_enough_and_bound_to_the_operator_alone(rendered: dict[str, list[Document]]) -> None:
+def test_roles_are_minimal_and_bound_only_to_the_operator(rendered: dict[str, list[Document]]) -> None:
     kinds = [each for each in rendered["none"] if each["kind"] in {"Role", "ClusterRole"}]
     for role in kinds:
         for rule in role["rules"]:
@@ -157,7 +157,7 @@ def test_rights_are_just_enough_and_bound_to_the_operator_alone(rendered: dict[s
     assert subjects == {("vigil-operator", "vigil-system")}
 
 
-def test_secrets_are_new_with_each_installation_and_of_the_right_form() -> None:
+def test_generated_secrets_are_random_and_valid() -> None:
     first, second = secrets_of({}), secrets_of({})
     for name in ("vigil-backend", "vigil-operator", "vigil-postgresql", "vigil-redis"):
         assert all(first[name][key] != second[name][key] for key in first[name]), name
@@ -167,14 +167,14 @@ def test_secrets_are_new_with_each_installation_and_of_the_right_form() -> None:
     assert first["vigil-postgresql"]["password"] in first["vigil-postgresql"]["url"]
 
 
-def test_the_operator_and_the_bootstrap_job_have_the_same_token_and_the_operator_nothing_else() -> None:
+def test_operator_receives_only_the_bootstrapped_token() -> None:
     operator = {
         name for where, spec in pods(documents(render())) if "operator" in where for name in secret_names(spec)
     }
     assert operator == {"vigil-operator"}
 
 
-def test_at_an_upgrade_the_database_is_migrated_before_the_pods_are_replaced() -> None:
+def test_upgrade_migrates_before_replacing_pods() -> None:
     installed, at_install = hooks(documents(render()))
     upgraded, at_upgrade = hooks(documents(render(upgrade=True)))
     assert "vigil-bootstrap" in names(installed, "Job")
@@ -197,7 +197,7 @@ def test_quotas_become_settings_of_the_backend() -> None:
             render({"backend": {"quotas": wrong}})
 
 
-def test_rules_and_dashboards_are_taken_as_they_are(tmp_path: Any) -> None:
+def test_rules_and_dashboards_are_included_unchanged(tmp_path: Any) -> None:
     chart = tmp_path / "vigil"
     shutil.copytree(CHART, chart)
     annotations = {"summary": "{{ $labels.camera }} is off"}
@@ -215,14 +215,14 @@ def test_rules_and_dashboards_are_taken_as_they_are(tmp_path: Any) -> None:
     assert board["metadata"]["labels"]["grafana_dashboard"] == "1"
 
 
-def test_dashboards_and_rules_of_the_chart_are_read(rendered: dict[str, list[Document]]) -> None:
+def test_dashboards_and_rules_have_discovery_labels(rendered: dict[str, list[Document]]) -> None:
     production = rendered["production"]
     rules, boards = list(CHART.glob("rules/*.yaml")), list(CHART.glob("dashboards/*.json"))
     assert len([each for each in production if each["kind"] == "PrometheusRule"]) == len(rules)
     assert len([each for each in production if "grafana_dashboard" in each["metadata"]["labels"]]) == len(boards)
 
 
-def test_another_release_name_and_namespace_are_followed() -> None:
+def test_release_name_and_namespace_are_configurable() -> None:
     found = documents(render(release="yard", namespace="cctv"))
     backend = [
         each for each in found if each["kind"] == "Service" and each["metadata"]["name"] == "yard-vigil-backend"
@@ -251,7 +251,7 @@ def test_with_redis_a_worker_sends_the_notifications(
     assert ("vigil-worker" in monitored) is (bool(monitored) and sends)
 
 
-def test_the_key_of_web_push_is_one_and_a_secret_of_ones_own_may_lack_it() -> None:
+def test_web_push_key_is_generated_or_optional() -> None:
     key = secrets_of({})["vigil-backend"]["vapid-key"]
     assert is_key(key)
     assert len(base64.urlsafe_b64decode(key + "=")) == 32
@@ -260,7 +260,7 @@ def test_the_key_of_web_push_is_one_and_a_secret_of_ones_own_may_lack_it() -> No
     assert given["valueFrom"]["secretKeyRef"] == {"name": "vigil-backend", "key": "vapid-key", "optional": True}
 
 
-def test_with_a_bucket_there_is_no_volume_and_the_keys_are_a_secrets() -> None:
+def test_bucket_replaces_the_volume_with_keys_in_a_secret() -> None:
     bucket = {"bucket": "vigil", "endpoint": "https://s3.example:9000", "existingSecret": "keys"}
     found = documents(render({"media": {"s3": bucket}}))
     (backend,) = [
@@ -282,7 +282,7 @@ def test_with_a_bucket_there_is_no_volume_and_the_keys_are_a_secrets() -> None:
     )
 
 
-def test_a_prober_has_a_token_that_the_bootstrap_job_makes_known_and_reaches_its_networks_alone() -> None:
+def test_prober_has_a_bootstrapped_token_and_restricted_network() -> None:
     found = documents(render({"prober": {"networks": ["10.20.0.0/16"]}}))
     specs = dict(pods(found))
     prober, bootstrap = specs["Deployment/vigil-prober"], specs["Job/vigil-bootstrap"]
@@ -299,7 +299,7 @@ def test_a_prober_has_a_token_that_the_bootstrap_job_makes_known_and_reaches_its
     assert "Deployment/vigil-prober" not in dict(pods(documents(render({"prober": {"enabled": False}}))))
 
 
-def test_with_pgbouncer_the_backend_knows_that_it_is_pooled() -> None:
+def test_pgbouncer_configures_the_backend_for_pooling() -> None:
     (production,) = [spec for where, spec in pods(documents(render(VALUES["production"]))) if "backend" in where]
     assert variables(production)["VIGIL_DATABASE_IS_POOLED"] == "1"
 
@@ -328,7 +328,7 @@ def published(values: dict[str, Any]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("values", [{"ingress": TLS}, {"gateway": GATEWAY}], ids=["ingress", "gateway"])
-def test_every_page_is_published_and_metrics_are_not(values: dict[str, Any]) -> None:
+def test_ingress_publishes_pages_but_not_metrics(values: dict[str, Any]) -> None:
     source = (CHART.parents[1] / "backend/surveillance_backend/urls.py").read_text()
     first_parts = set(re.findall(r'path\("([^/"]*)', source)) | {"static", "admin"}
     paths = published(values)
@@ -369,12 +369,12 @@ def test_no_proxy_is_trusted_by_default() -> None:
         ({"pgbouncer": {"enabled": True}}, "pgbouncer.existingSecret: must name a Secret"),
     ],
 )
-def test_wrong_values_are_refused_with_the_name_of_the_value(values: dict[str, Any], words: str) -> None:
+def test_invalid_values_are_rejected_by_name(values: dict[str, Any], words: str) -> None:
     with pytest.raises(ChartError, match=re.escape(words)):
         render(values)
 
 
-def test_every_value_has_its_place_in_the_schema() -> None:
+def test_schema_covers_every_value() -> None:
     schema = json.loads((CHART / "values.schema.json").read_text())
     values = yaml.safe_load((CHART / "values.yaml").read_text())
     assert values.keys() == schema["properties"].keys() - {"global"}
@@ -382,7 +382,7 @@ def test_every_value_has_its_place_in_the_schema() -> None:
         assert set(given) == set(schema["properties"][name].get("properties", given)), name
 
 
-def test_notes_say_the_next_three_commands() -> None:
+def test_notes_show_the_next_three_commands() -> None:
     notes = render()["templates/NOTES.txt"]
     for command in ("rollout status deployment/vigil-backend", "get secret vigil-backend", "port-forward"):
         assert command in notes
@@ -390,12 +390,12 @@ def test_notes_say_the_next_three_commands() -> None:
     assert "https://vigil.example.com/dashboard/" in render(VALUES["production"])["templates/NOTES.txt"]
 
 
-def test_the_plain_manifests_are_the_charts() -> None:
+def test_plain_manifests_equal_the_charts() -> None:
     for path, text in manifests().items():
         assert (FOLDER / path).read_text() == text, f"manifests/{path} differs: run `make manifests`"
 
 
-def test_values_are_laid_over_one_another_as_helm_does() -> None:
+def test_values_are_merged_as_by_helm() -> None:
     assert merge({"a": {"b": 1, "c": 2}, "d": [1]}, {"a": {"b": None, "e": 3}, "d": [2]}) == {
         "a": {"c": 2, "e": 3},
         "d": [2],

@@ -36,7 +36,7 @@ def may(cluster: ControlPlane, verb: str, resource: str, namespace: str) -> bool
     return cluster.kubectl(*arguments, check=False).splitlines()[0].strip() == "yes"
 
 
-def test_every_object_is_there(installed: ControlPlane) -> None:
+def test_every_object_is_created(installed: ControlPlane) -> None:
     found = installed.kubectl_json("get", "deployments,statefulsets,jobs,services", "--namespace", SYSTEM)["items"]
     assert {f"{each['kind']}/{each['metadata']['name']}" for each in found} == {
         "Deployment/chart-vigil-backend",
@@ -72,7 +72,7 @@ def test_the_operator_works_in_the_cameras_namespace(installed: ControlPlane, ve
         ("update", "detectorclasses.vigil.dev", CAMERAS),
     ],
 )
-def test_the_operator_may_not_do_what_it_does_not_need(
+def test_operator_has_no_unneeded_permissions(
     installed: ControlPlane, verb: str, resource: str, namespace: str
 ) -> None:
     assert not may(installed, verb, resource, namespace)

@@ -87,7 +87,7 @@ def test_a_locked_down_pod_runs_and_its_log_is_read(container_cluster: Container
     assert lines[4] == "done"
 
 
-def test_pods_are_reached_and_reach_services_and_the_host(
+def test_pods_reach_each_other_services_and_the_host(
     container_cluster: ContainerCluster, space: str, tmp_path: Path
 ) -> None:
     serve = "mkdir -p /tmp/www && echo from the pod > /tmp/www/index.html && exec httpd -f -p 8080 -h /tmp/www"
@@ -113,12 +113,12 @@ def test_pods_are_reached_and_reach_services_and_the_host(
     assert log == "from the pod\nfrom the pod\nfrom the host\n"
 
 
-def test_nothing_beyond_this_machine_is_reached(container_cluster: ContainerCluster, space: str) -> None:
+def test_pods_cannot_reach_other_machines(container_cluster: ContainerCluster, space: str) -> None:
     run_pod(container_cluster, space, pod("caged", "wget -T 2 -qO- http://198.51.100.1/ 2>&1 || echo cut off"))
     assert "cut off" in container_cluster.kubectl("logs", "caged", "--namespace", space)
 
 
-def test_an_image_built_here_runs(container_cluster: ContainerCluster, space: str, tmp_path: Path) -> None:
+def test_locally_built_image_runs(container_cluster: ContainerCluster, space: str, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text(
         f"ARG BASE\nFROM $BASE\nRUN echo built in > /note\nUSER 65534\n# {tmp_path}\n"
     )

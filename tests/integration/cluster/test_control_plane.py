@@ -30,7 +30,7 @@ def test_two_gpus_take_two_of_three_pods(cluster: ControlPlane, namespace: str) 
         assert "Insufficient nvidia.com/gpu" in condition(waiting[0], "PodScheduled")["message"]
 
 
-def test_a_freed_gpu_goes_to_the_pod_that_waits(cluster: ControlPlane, namespace: str) -> None:
+def test_freed_gpu_goes_to_the_pending_pod(cluster: ControlPlane, namespace: str) -> None:
     with cluster.add_node("gpu-one", gpus={"nvidia.com/gpu": 1}):
         create_deployment(cluster, namespace, deployment("first", 1, {"nvidia.com/gpu": "1"}))
         eventually(lambda: ready_replicas(cluster, namespace) == {"first": 1})
@@ -155,7 +155,7 @@ def test_a_custom_resource_with_cel_rules_is_served(cluster: ControlPlane, names
 
 
 @pytest.mark.slow
-def test_a_lost_node_is_noticed(cluster: ControlPlane) -> None:
+def test_lost_node_is_detected(cluster: ControlPlane) -> None:
     with cluster.add_node("doomed") as node:
         node.stop_heartbeat()
         began = time.monotonic()

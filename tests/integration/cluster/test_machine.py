@@ -51,7 +51,7 @@ def test_a_machine_has_its_own_processes_mounts_and_network(machine: Machine) ->
     assert not Path("/var/lib/kubelet/mark").exists()
 
 
-def test_a_machine_ends_with_all_that_runs_in_it(machine: Machine) -> None:
+def test_machine_ends_with_all_its_processes(machine: Machine) -> None:
     machine.run(["sh", "-c", "setsid sleep 7654321 >/dev/null 2>&1 &"])
     eventually(_sleepers, timeout_seconds=10)
     machine.close()

@@ -56,7 +56,7 @@ def test_hanging_pod_stays_terminating(cluster: ControlPlane, namespace: str) ->
     eventually(lambda: pods_of(cluster, namespace) == [])
 
 
-def test_a_script_holds_for_pods_that_run_already_and_ends(cluster: ControlPlane, namespace: str) -> None:
+def test_script_applies_to_running_pods_until_removed(cluster: ControlPlane, namespace: str) -> None:
     create_deployment(cluster, namespace, deployment("flaky", 1))
     eventually(lambda: ready_replicas(cluster, namespace) == {"flaky": 1})
     crash = CrashLoops(exit_code=3, message="no GPU", back_off_seconds=1, previous_logs="one\ntwo\nthree\n")
@@ -83,20 +83,20 @@ def test_an_image_that_cannot_be_pulled(cluster: ControlPlane, namespace: str) -
         assert pod["status"]["phase"] == "Pending"
 
 
-def test_a_pod_that_never_gets_ready(cluster: ControlPlane, namespace: str) -> None:
+def test_pod_that_never_becomes_ready(cluster: ControlPlane, namespace: str) -> None:
     with cluster.kubelet.script(Runs(ready_after_seconds=None), name="slow-*"):
         create_deployment(cluster, namespace, deployment("slow", 1))
         eventually(lambda: condition(only_pod(cluster, namespace), "Ready").get("reason") == "ContainersNotReady")
         assert ready_replicas(cluster, namespace) == {"slow": 0}
 
 
-def test_containers_that_are_never_made(cluster: ControlPlane, namespace: str) -> None:
+def test_containers_that_are_never_created(cluster: ControlPlane, namespace: str) -> None:
     with cluster.kubelet.script(StaysCreating(), namespace=namespace):
         create_deployment(cluster, namespace, deployment("volume", 1))
         eventually(lambda: _waiting_reason(cluster, namespace) == "ContainerCreating")
 
 
-def test_a_node_that_refuses_a_pod_gets_another(cluster: ControlPlane, namespace: str) -> None:
+def test_pod_rejected_by_a_node_is_replaced(cluster: ControlPlane, namespace: str) -> None:
     with cluster.kubelet.script(RefusedByNode(), namespace=namespace):
         create_deployment(cluster, namespace, deployment("refused", 1))
         eventually(lambda: any(_reason(pod) == "UnexpectedAdmissionError" for pod in pods_of(cluster, namespace)))

@@ -93,14 +93,14 @@ def test_anonymous_user_is_redirected_to_sign_in(server: BackendServer, foreign:
             assert answer.headers["location"].startswith("/dashboard/login/"), name
 
 
-def test_a_superuser_sees_everybodys(sign_in: SignIn, users: UserPool, foreign: tuple[int, int]) -> None:
+def test_superuser_sees_all_cameras(sign_in: SignIn, users: UserPool, foreign: tuple[int, int]) -> None:
     admin = users.take(is_superuser=True)
     with sign_in(admin) as visit:
         visit.open(f"/dashboard/cameras/{foreign[0]}/")
         expect(visit.page.get_by_role("heading", name="Vault")).to_be_visible()
 
 
-def test_a_form_from_elsewhere_is_refused(server: BackendServer, visit: Visit) -> None:
+def test_cross_site_form_is_rejected(server: BackendServer, visit: Visit) -> None:
     with closing(session_of(server, visit.user)) as client:
         answer = client.post("/dashboard/cameras/add/", data={"name": "x", "rtsp_url": "rtsp://192.0.2.7/1"})
         assert answer.status_code == httpx.codes.FORBIDDEN
@@ -118,7 +118,7 @@ def test_sign_in_reports_a_wrong_password_and_then_redirects(sign_in: SignIn) ->
         visit.page.wait_for_url("**/dashboard/cameras/add/")
 
 
-def test_signing_in_never_leads_elsewhere(sign_in: SignIn) -> None:
+def test_sign_in_never_redirects_to_another_site(sign_in: SignIn) -> None:
     with sign_in(anonymous=True) as visit:
         visit.open("/dashboard/login/?next=https://evil.example/")
         visit.page.fill("#id_username", visit.user.username)
@@ -135,7 +135,7 @@ def test_an_open_page_goes_to_sign_in_when_its_session_ends(visit: Visit) -> Non
     visit.page.wait_for_url("**/dashboard/login/")
 
 
-def test_nothing_is_kept_by_the_browser_but_pictures(server: BackendServer, visit: Visit, watcher: Watcher) -> None:
+def test_browser_caches_only_images(server: BackendServer, visit: Visit, watcher: Watcher) -> None:
     camera_id = server.add_camera(visit.user.token, name="Gate", rtsp_url="rtsp://192.0.2.7/1")
     alert_id = watcher.send_alert(camera_id)
     with closing(session_of(server, visit.user)) as client:

@@ -101,7 +101,7 @@ def test_acknowledging_by_keys(visit: Visit, watcher: Watcher) -> None:
     visit.page.wait_for_url(f"**/dashboard/alerts/{middle}/")
 
 
-def test_acknowledging_all_that_is_shown(visit: Visit, watcher: Watcher) -> None:
+def test_acknowledging_all_shown_alerts(visit: Visit, watcher: Watcher) -> None:
     camera_id = add_camera(visit)
     for _ in range(3):
         watcher.send_alert(camera_id, picture=False)

@@ -30,7 +30,7 @@ def test_adding_the_first_camera(sign_in: SignIn, size: str) -> None:
         assert "hunter2" not in page.content()
 
 
-def test_an_error_names_its_field_and_what_would_be_right(visit: Visit) -> None:
+def test_error_names_its_field_and_the_correct_form(visit: Visit) -> None:
     page = visit.page
     visit.open("/dashboard/cameras/add/")
     visit.problems.expected_statuses.add(422)
@@ -62,7 +62,7 @@ def test_camera_without_frames_shows_its_reason_first(visit: Visit, watcher: Wat
     expect(visit.page.get_by_role("main")).to_contain_text(REASON_TEXTS[Reason.STREAM_UNAUTHORIZED])
 
 
-def test_switching_off_and_on(visit: Visit) -> None:
+def test_deactivating_and_activating(visit: Visit) -> None:
     camera_id = visit.server.add_camera(visit.user.token, name="Gate", rtsp_url="rtsp://192.0.2.7/1")
     visit.open(f"/dashboard/cameras/{camera_id}/")
     visit.page.get_by_role("button", name="Deactivate").click()
@@ -73,7 +73,7 @@ def test_switching_off_and_on(visit: Visit) -> None:
     expect(visit.page.get_by_role("button", name="Deactivate")).to_be_visible()
 
 
-def test_editing_keeps_the_credentials_and_deleting_asks_first(visit: Visit, watcher: Watcher) -> None:
+def test_editing_keeps_the_credentials_and_deleting_needs_confirmation(visit: Visit, watcher: Watcher) -> None:
     camera_id = visit.server.add_camera(visit.user.token, name="Gate", rtsp_url="rtsp://anna:hunter2@192.0.2.7/1")
     page = visit.page
     visit.open(f"/dashboard/cameras/{camera_id}/edit/")

@@ -13,7 +13,7 @@ from tests.integration.services.made_clips import make_clip, make_clip_with_soun
 pytestmark = pytest.mark.timeout(300)
 
 
-def test_the_clip_plays_in_place_and_can_be_wound(visit: Visit, watcher: Watcher, tmp_path: Path) -> None:
+def test_clip_plays_in_place_and_can_be_seeked(visit: Visit, watcher: Watcher, tmp_path: Path) -> None:
     camera_id = visit.server.add_camera(visit.user.token, name="Gate", rtsp_url="rtsp://192.0.2.7/stream")
     alert_id = watcher.send_alert(camera_id)
     watcher.send_clip(camera_id, alert_id, recorded(make_clip(tmp_path / "clip.mp4", seconds=4)))
@@ -61,9 +61,7 @@ PLAYED = """async (video) => {
 X264_OPEN = "open-gop=1:b-pyramid=normal:bframes=3:ref=4:scenecut=0:b-adapt=0"
 
 
-def test_a_clip_of_open_groups_plays_from_its_first_frame_to_its_last(
-    visit: Visit, watcher: Watcher, tmp_path: Path
-) -> None:
+def test_clip_of_open_gops_plays_completely(visit: Visit, watcher: Watcher, tmp_path: Path) -> None:
     """Its first keyframe is no IDR frame; Chromium gave up at the frame after it. Its duration is known at once."""
     options = {"bf": "3", "preset": "fast", "x264-params": X264_OPEN}
     made = make_clip(tmp_path / "clip.mp4", seconds=8, keyframe_every=20, options=options)
@@ -107,7 +105,7 @@ HEARD = """async (video) => {
     ("encoder", "name", "rate"),
     [("pcm_mulaw", "clip.mov", 8000), ("aac", "clip.mp4", 16_000), ("libopus", "clip.mp4", 48_000)],
 )
-def test_a_clip_is_heard(visit: Visit, watcher: Watcher, tmp_path: Path, encoder: str, name: str, rate: int) -> None:
+def test_clip_has_sound(visit: Visit, watcher: Watcher, tmp_path: Path, encoder: str, name: str, rate: int) -> None:
     made = make_clip_with_sound(tmp_path / name, encoder, seconds=4, sample_rate=rate)
     camera_id = visit.server.add_camera(
         visit.user.token, name="Gate", rtsp_url="rtsp://192.0.2.7/stream", detection={"record_audio": True}
@@ -124,7 +122,7 @@ def test_a_clip_is_heard(visit: Visit, watcher: Watcher, tmp_path: Path, encoder
     assert heard["loudest"] > 0.3
 
 
-def test_a_clip_has_the_shape_that_is_set(visit: Visit, watcher: Watcher, tmp_path: Path) -> None:
+def test_clip_has_the_configured_aspect_ratio(visit: Visit, watcher: Watcher, tmp_path: Path) -> None:
     made = make_clip(tmp_path / "clip.mp4", seconds=2)
     camera_id = visit.server.add_camera(visit.user.token, name="Gate", rtsp_url="rtsp://192.0.2.7/stream")
     alert_id = watcher.send_alert(camera_id)

@@ -55,7 +55,7 @@ def test_a_zone_is_drawn_by_mouse_and_its_corner_dragged(visit: Visit, watcher: 
         assert abs(y - wanted_y) < 0.01
 
 
-def test_everything_is_drawn_by_keyboard_alone(visit: Visit) -> None:
+def test_shapes_are_drawn_by_keyboard(visit: Visit) -> None:
     page = visit.page
     camera_id = open_editor(visit)
     page.get_by_role("button", name="Mask", exact=True).focus()
@@ -71,7 +71,7 @@ def test_everything_is_drawn_by_keyboard_alone(visit: Visit) -> None:
     assert mask == [[0.29, 0.35], [0.7, 0.4], [0.7, 0.8], [0.3, 0.8]]
 
 
-def test_a_line_is_drawn_by_finger_on_a_phone(sign_in: SignIn) -> None:
+def test_line_is_drawn_by_touch_on_a_phone(sign_in: SignIn) -> None:
     with sign_in(size=PHONE) as visit:
         page = visit.page
         camera_id = open_editor(visit)

@@ -42,7 +42,7 @@ def test_filters_are_kept_in_the_url(visit: Visit, watcher: Watcher) -> None:
     assert shown(page) == [fire]
 
 
-def test_resolving_judging_and_commenting_by_keys(visit: Visit, watcher: Watcher) -> None:
+def test_keys_resolve_mark_and_comment(visit: Visit, watcher: Watcher) -> None:
     camera_id = add_camera(visit)
     first, second = (watcher.send_alert(camera_id, picture=False) for _ in range(2))
     page = visit.page
@@ -85,7 +85,7 @@ def test_keys_show_acknowledge_and_undo(visit: Visit, watcher: Watcher) -> None:
     assert shown(page) == [second, first]
 
 
-def test_many_at_once_and_undo_takes_back_only_those(visit: Visit, watcher: Watcher) -> None:
+def test_undo_reverts_only_the_bulk_action(visit: Visit, watcher: Watcher) -> None:
     camera_id = add_camera(visit)
     ids = [watcher.send_alert(camera_id, picture=False) for _ in range(4)]
     with visit.api() as api:
@@ -130,7 +130,7 @@ def test_alerts_of_one_object_are_marked_false_by_one_key_and_undone(visit: Visi
     }
 
 
-def test_alerts_stream_in_and_nothing_is_asked_meanwhile(visit: Visit, watcher: Watcher) -> None:
+def test_alerts_are_streamed_without_polling(visit: Visit, watcher: Watcher) -> None:
     camera_id = add_camera(visit)
     page = visit.page
     asked: list[str] = []
@@ -162,7 +162,7 @@ def test_older_alerts_load_once_while_scrolling(visit: Visit, watcher: Watcher) 
     assert shown(visit.page) == ids[::-1]
 
 
-def test_new_rows_wait_while_one_is_further_down(visit: Visit, watcher: Watcher) -> None:
+def test_new_rows_wait_while_the_user_is_scrolled_down(visit: Visit, watcher: Watcher) -> None:
     camera_id = add_camera(visit)
     for _ in range(20):
         watcher.send_alert(camera_id, picture=False)
@@ -226,7 +226,7 @@ def test_browser_notifications_for_new_alerts(visit: Visit, watcher: Watcher) ->
     assert page.evaluate("window.told") == ["Fire, Gate"]
 
 
-def test_the_preview_squeezes_no_picture_in_a_low_window(visit: Visit, watcher: Watcher) -> None:
+def test_preview_keeps_the_aspect_ratio_in_a_low_window(visit: Visit, watcher: Watcher) -> None:
     """The zone is drawn over the whole frame: beside bars the picture would lie elsewhere."""
     watcher.send_alert(add_camera(visit), rule="linger", zone="Yard", zone_seconds="75")
     visit.page.set_viewport_size({"width": 1440, "height": 600})

@@ -183,7 +183,7 @@ PUSH_SERVICE = """
 """
 
 
-def test_a_browser_subscribes_and_shows_what_is_pushed(own: BackendServer, sign_in: SignIn) -> None:
+def test_browser_subscribes_and_shows_push_messages(own: BackendServer, sign_in: SignIn) -> None:
     """The browser's push service alone is played, since it is a company's; what it delivers, it delivers for real."""
     key = ec.generate_private_key(ec.SECP256R1()).public_key()
     point = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
@@ -229,7 +229,7 @@ def _base64(content: bytes) -> str:
     return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
-def test_video_plays_ends_and_says_when_there_is_none(
+def test_video_plays_ends_and_reports_its_absence(
     browser: Browser, own: BackendServer, media: MediaServer, sign_in: SignIn
 ) -> None:
     with sign_in(own.create_user("watching"), own=own) as visit:
@@ -266,7 +266,7 @@ def test_video_plays_ends_and_says_when_there_is_none(
     )
 
 
-def test_video_comes_by_hls_where_webrtc_does_not(
+def test_video_falls_back_from_webrtc_to_hls(
     own: BackendServer, media: MediaServer, sign_in: SignIn, tmp_path: Path
 ) -> None:
     media.is_away, media.hls = True, tmp_path

@@ -44,7 +44,7 @@ def furnish(visit: Visit, watcher: Watcher) -> dict[str, int]:
 
 @pytest.mark.parametrize(("theme", "locale"), [("dark", "en-US"), ("light", "de-DE")])
 @pytest.mark.parametrize("size", SIZES)
-def test_axe_finds_nothing_serious_and_nothing_overflows(
+def test_pages_are_accessible_and_do_not_overflow(
     sign_in: SignIn, watcher: Watcher, size: str, theme: str, locale: str
 ) -> None:
     """German words are longer than English ones."""
@@ -102,7 +102,7 @@ def test_times_are_in_the_viewers_zone_on_every_page(sign_in: SignIn, users: Use
             assert (found["count"] == 0) is (name in WITHOUT_TIMES), (name, found["count"])
 
 
-def test_an_error_has_a_page_of_its_own(sign_in: SignIn) -> None:
+def test_error_page(sign_in: SignIn) -> None:
     with sign_in(size=SIZES["phone"], theme="light") as visit:
         visit.problems.expected_statuses |= {403, 404}
         for path, title in (("alerts/999999999/", "Not found"), ("settings/system/", "Not allowed")):
@@ -114,7 +114,7 @@ def test_an_error_has_a_page_of_its_own(sign_in: SignIn) -> None:
         expect(visit.page.get_by_role("heading", name="Overview")).to_be_visible()
 
 
-def test_the_sign_in_page_and_that_of_the_system_are_fine_for_axe_too(sign_in: SignIn, users: UserPool) -> None:
+def test_sign_in_and_system_pages_are_accessible(sign_in: SignIn, users: UserPool) -> None:
     for path, size, options in (
         ("/dashboard/login/", "phone", {"anonymous": True}),
         ("/dashboard/settings/system/", "desktop", {"user": users.take(is_superuser=True)}),
@@ -125,7 +125,7 @@ def test_the_sign_in_page_and_that_of_the_system_are_fine_for_axe_too(sign_in: S
             assert [item["id"] for item in found if item["impact"] in {"serious", "critical"}] == [], path
 
 
-def test_the_chosen_theme_is_kept(visit: Visit) -> None:
+def test_selected_theme_is_kept(visit: Visit) -> None:
     html = visit.page.locator("html")
     expect(html).to_have_attribute("data-theme", "dark")
     visit.page.get_by_role("button", name="Theme").click()

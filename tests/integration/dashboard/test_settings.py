@@ -10,7 +10,7 @@ from tests.integration.dashboard.conftest import SignIn, UserPool, Visit, Watche
 pytestmark = pytest.mark.timeout(300)  # on a busy machine the start of a backend alone takes a minute
 
 
-def test_a_site_is_made_shared_and_its_roles_changed(visit: Visit, users: UserPool) -> None:
+def test_site_is_created_shared_and_its_roles_changed(visit: Visit, users: UserPool) -> None:
     page = visit.page
     guest = users.take()
     visit.open("/dashboard/settings/")
@@ -41,7 +41,7 @@ def test_a_site_is_made_shared_and_its_roles_changed(visit: Visit, users: UserPo
     expect(page.get_by_role("alert").filter(has_text="A site needs an admin")).to_be_visible()
 
 
-def test_an_administrator_adds_members_at_once(sign_in: SignIn, users: UserPool) -> None:
+def test_administrator_adds_members_directly(sign_in: SignIn, users: UserPool) -> None:
     guest = users.take()
     with sign_in(users.take(is_superuser=True)) as visit:
         with visit.api() as api:
@@ -94,7 +94,7 @@ def test_a_token_is_shown_once_works_and_is_revoked(visit: Visit) -> None:
         assert client.get("/api/cameras/").status_code == httpx.codes.UNAUTHORIZED
 
 
-def test_an_administrator_invites_and_closes_an_account(sign_in: SignIn, users: UserPool) -> None:
+def test_administrator_invites_and_deactivates_an_account(sign_in: SignIn, users: UserPool) -> None:
     guest = users.take()
     with sign_in(users.take(is_superuser=True)) as visit:
         page = visit.page

@@ -59,7 +59,7 @@ def add_cameras(visit: Visit, watcher: Watcher, count: int) -> list[int]:
     return ids
 
 
-def test_only_tiles_that_can_be_seen_ask_and_only_a_few_at_a_time(visit: Visit, watcher: Watcher) -> None:
+def test_only_visible_tiles_request_frames_a_few_at_a_time(visit: Visit, watcher: Watcher) -> None:
     ids = add_cameras(visit, watcher, 24)
     pictures = Pictures(visit.page)
     visit.open("/dashboard/cameras/?columns=2")
@@ -76,7 +76,7 @@ def test_only_tiles_that_can_be_seen_ask_and_only_a_few_at_a_time(visit: Visit, 
     assert ids[0] not in pictures.asked[seen + 3 :], "what was scrolled away asks no more"
 
 
-def test_few_tiles_are_streams_and_a_poll_does_not_end_them(visit: Visit, watcher: Watcher) -> None:
+def test_few_tiles_use_streams_that_survive_polls(visit: Visit, watcher: Watcher) -> None:
     ids = add_cameras(visit, watcher, 2)
     pictures = Pictures(visit.page)
     visit.open("/dashboard/cameras/")
@@ -103,7 +103,7 @@ def test_failed_cameras_come_first_with_their_reason(visit: Visit, watcher: Watc
     assert set(pictures.asked) <= {fine}
 
 
-def test_one_is_shown_large_and_closed_by_a_key(visit: Visit, watcher: Watcher) -> None:
+def test_tile_is_enlarged_and_closed_by_a_key(visit: Visit, watcher: Watcher) -> None:
     (camera_id,) = add_cameras(visit, watcher, 1)
     Pictures(visit.page)
     visit.open("/dashboard/cameras/")
@@ -138,7 +138,7 @@ def test_on_a_phone_nothing_is_cut_off(sign_in: SignIn, watcher: Watcher) -> Non
             assert visit.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
-def test_pictures_of_a_detector_are_on_the_wall_as_they_come(visit: Visit, watcher: Watcher) -> None:
+def test_wall_shows_live_frames_of_a_detector(visit: Visit, watcher: Watcher) -> None:
     camera_id = add_cameras(visit, watcher, 1)[0]
     ended = threading.Event()
 

@@ -82,7 +82,7 @@ def watch(url: str, transport: str, pictures: int) -> tuple[list[float], list[in
     return moments, brightness
 
 
-def test_the_clip_has_a_keyframe_each_second_and_a_truth_for_each_picture(yard_clip: Path) -> None:
+def test_clip_has_a_keyframe_per_second_and_a_truth_per_frame(yard_clip: Path) -> None:
     with av.open(str(yard_clip)) as container:
         stream = container.streams.video[0]
         packets = [packet for packet in container.demux(stream) if packet.size]
@@ -101,7 +101,7 @@ def test_existing_clip_is_not_rendered_again(yard_clip: Path) -> None:
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
-def test_libav_watches_in_real_time(yard_clip: Path, transport: str) -> None:
+def test_libav_plays_in_real_time(yard_clip: Path, transport: str) -> None:
     with camera(yard_clip.parent) as demo:
         url = demo.wait_for_url(30)
         began = time.monotonic()
@@ -124,7 +124,7 @@ def test_ends_within_two_seconds_despite_viewers(yard_clip: Path, number: signal
             assert time.monotonic() - began < 2
 
 
-def test_it_ends_at_once_while_it_renders_and_leaves_no_half_clip(tmp_path: Path) -> None:
+def test_interrupted_rendering_leaves_no_incomplete_clip(tmp_path: Path) -> None:
     with camera(tmp_path) as demo:
         assert "rendering the demo clip" in demo.lines.get(timeout=60)
         began = time.monotonic()
@@ -134,7 +134,7 @@ def test_it_ends_at_once_while_it_renders_and_leaves_no_half_clip(tmp_path: Path
     assert not list(tmp_path.iterdir())
 
 
-def test_a_password_is_asked_for_and_never_printed(yard_clip: Path) -> None:
+def test_password_is_required_and_never_printed(yard_clip: Path) -> None:
     secrets = {"VIGIL_DEMO_CAMERA_USER": "viewer", "VIGIL_DEMO_CAMERA_PASSWORD": "marked-password"}
     with camera(yard_clip.parent, secrets) as demo:
         url = demo.wait_for_url(30)
@@ -160,7 +160,7 @@ def test_port_conflict_is_reported(yard_clip: Path) -> None:
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
-def test_ffmpeg_watches(yard_clip: Path, transport: str) -> None:
+def test_ffmpeg_plays_the_stream(yard_clip: Path, transport: str) -> None:
     ffmpeg = shutil.which("ffmpeg")
     if ffmpeg is None:
         skip_without("ffmpeg", "ffmpeg")
@@ -172,7 +172,7 @@ def test_ffmpeg_watches(yard_clip: Path, transport: str) -> None:
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
-def test_gstreamer_watches(yard_clip: Path, transport: str) -> None:
+def test_gstreamer_plays_the_stream(yard_clip: Path, transport: str) -> None:
     launcher = shutil.which("gst-launch-1.0")
     if launcher is None:
         skip_without("gst-launch-1.0", "gstreamer1.0-tools", "gstreamer1.0-plugins-good")

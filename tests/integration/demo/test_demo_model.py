@@ -48,7 +48,7 @@ def test_the_metadata_names_the_classes_and_the_input() -> None:
         model.close()
 
 
-def test_on_unseen_yards_it_is_as_good_as_its_card_says() -> None:
+def test_accuracy_on_unseen_yards_matches_the_model_card() -> None:
     said = json.loads((DEMO_FOLDER / FIGURES_NAME).read_text())["held_out"]["clear"]
     measured = evaluate(DEMO_FOLDER, held_out_frames(16, UNSEEN_SEED))
     for label in LABELS:
@@ -74,7 +74,7 @@ def confident(detections: list[Detection]) -> list[Detection]:
 
 
 @pytest.mark.parametrize("label", LABELS)
-def test_in_the_demo_clip_each_class_is_found_in_consecutive_pictures(
+def test_each_class_is_found_in_consecutive_frames_of_the_clip(
     watched: list[tuple[Picture, list[Detection]]], label: str
 ) -> None:
     hits = []
@@ -86,7 +86,7 @@ def test_in_the_demo_clip_each_class_is_found_in_consecutive_pictures(
     assert longest >= 6  # three seconds without a gap
 
 
-def test_in_the_empty_yard_nothing_is_found(watched: list[tuple[Picture, list[Detection]]]) -> None:
+def test_empty_yard_has_no_detections(watched: list[tuple[Picture, list[Detection]]]) -> None:
     empty = [confident(detections) for picture, detections in watched if not picture.truths]
     assert len(empty) >= 10
     assert all(not found for found in empty)

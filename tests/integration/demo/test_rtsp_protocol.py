@@ -151,7 +151,7 @@ def test_a_session_over_tcp_from_options_to_teardown() -> None:
         assert client.is_hung_up()
 
 
-def test_impossible_requests_get_their_status() -> None:
+def test_invalid_requests_get_their_status() -> None:
     with serving() as port, Client(port) as client:
         assert client.ask("PLAY").status == 455
         assert client.ask("SETUP", "/trackID=0", Transport="RTP/AVP;multicast").status == 461
@@ -169,13 +169,13 @@ def test_non_rtsp_data_closes_the_connection(text: bytes) -> None:
         assert client.is_hung_up()
 
 
-def test_an_endless_header_is_refused() -> None:
+def test_endless_header_is_rejected() -> None:
     with serving() as port, Client(port) as client:
         client.send(b"OPTIONS * RTSP/1.0\r\nX: " + b"x" * 100_000)
         assert client.answer().status == 400
 
 
-def test_a_client_that_reads_nothing_disturbs_no_other() -> None:
+def test_stalled_client_does_not_affect_others() -> None:
     with serving() as port, Client(port) as idle, Client(port) as busy:
         for client in (idle, busy):
             assert client.ask("SETUP", "/trackID=0", Transport="RTP/AVP/TCP;interleaved=0-1").status == 200
@@ -185,7 +185,7 @@ def test_a_client_that_reads_nothing_disturbs_no_other() -> None:
         assert time.monotonic() - began < 10
 
 
-def test_datagrams_end_when_the_client_falls_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_datagrams_end_after_the_session_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rtsp_server, "SESSION_TIMEOUT_SECONDS", 1)
     with serving() as port, Client(port) as client, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as media:
         media.bind(("127.0.0.1", 0))

@@ -78,7 +78,7 @@ def play(url: str, transport: str, frames: int) -> list[tuple[float, float]]:
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
-def test_libav_plays_it_over_the_seam_in_real_time(clip: Clip, transport: str) -> None:
+def test_libav_plays_across_the_loop_in_real_time(clip: Clip, transport: str) -> None:
     with serving(clip) as port:
         seen = play(f"rtsp://127.0.0.1:{port}/demo", transport, 45)
     steps = np.diff([seconds for seconds, _ in seen])
@@ -88,7 +88,7 @@ def test_libav_plays_it_over_the_seam_in_real_time(clip: Clip, transport: str) -
     assert ((brightness > 2) & (brightness < 8)).sum() >= 40
 
 
-def test_several_clients_get_the_same_pictures_and_leave_without_a_trace(clip: Clip) -> None:
+def test_several_clients_get_the_same_frames_and_leak_nothing(clip: Clip) -> None:
     with serving(clip) as port:
         results: list[int] = []
         threads = [
@@ -104,7 +104,7 @@ def test_several_clients_get_the_same_pictures_and_leave_without_a_trace(clip: C
         assert results == [20, 20, 20, 20]
 
 
-def test_a_password_is_asked_for(clip: Clip) -> None:
+def test_password_is_required(clip: Clip) -> None:
     with serving(clip, DigestAuthentication("viewer", "p@ss:wörd/1")) as port:
         good = f"rtsp://viewer:p%40ss%3Aw%C3%B6rd%2F1@127.0.0.1:{port}/demo"
         assert len(play(good, "tcp", 3)) == 3
@@ -120,7 +120,7 @@ def test_another_path_is_not_found(clip: Clip, path: str) -> None:
         play(f"rtsp://127.0.0.1:{port}/{path}", "tcp", 1)
 
 
-def test_a_file_without_h264_is_refused_by_name(tmp_path: Path) -> None:
+def test_file_without_h264_is_rejected_by_name(tmp_path: Path) -> None:
     path = tmp_path / "still.mp4"
     with av.open(str(path), "w") as output:
         stream = output.add_stream("mpeg4", rate=5)

@@ -33,7 +33,7 @@ def test_there_are_blocks() -> None:
 
 
 @pytest.mark.parametrize("name", all_blocks())
-def test_block_is_checked_or_says_why_not(name: str) -> None:
+def test_block_is_checked_or_marked_with_a_reason(name: str) -> None:
     each = all_blocks()[name]
     assert block_problem(each, is_checked=is_checked(each)) is None
 
@@ -51,7 +51,7 @@ def test_json_detection_settings_are_valid() -> None:
         Detection.model_validate(settings)
 
 
-def test_claims_are_of_blocks_that_exist() -> None:
+def test_claims_refer_to_existing_blocks() -> None:
     assert CLAIMED - all_blocks().keys() == set()
 
 
@@ -72,7 +72,7 @@ def test_unmarked_blocks_and_empty_reasons_are_found(text: str, problem: str | N
     assert told == problem if problem is None else problem in (told or "")
 
 
-def test_an_unneeded_mark_is_found() -> None:
+def test_unneeded_mark_is_found() -> None:
     (found,) = blocks_of("<!-- illustrative: why -->\n```yaml\na: 1\n```\n", "page.md")
     assert "not needed" in (block_problem(found, is_checked=True) or "")
 
@@ -87,7 +87,7 @@ def test_an_unneeded_mark_is_found() -> None:
         ("Text:\n\n    ls\n", "fenced block"),
     ],
 )
-def test_marks_and_blocks_in_the_wrong_form_are_refused(text: str, problem: str) -> None:
+def test_malformed_marks_and_blocks_are_rejected(text: str, problem: str) -> None:
     with pytest.raises(BlockError, match=problem):
         list(blocks_of(text, "page.md"))
 
@@ -117,5 +117,5 @@ def test_marks_and_blocks_in_the_wrong_form_are_refused(text: str, problem: str)
         ("a: [\n", "no YAML"),
     ],
 )
-def test_wrong_yaml_is_refused(text: str, problem: str) -> None:
+def test_invalid_yaml_is_rejected(text: str, problem: str) -> None:
     assert problem in (yaml_problem(text) or "")

@@ -21,7 +21,7 @@ SECRETS = "production.md/1. Secrets"
     "kubernetes.md/Install/4",
 )
 @pytest.mark.timeout(240)
-def test_kubectl_lines_make_the_secrets_that_the_chart_reads(
+def test_kubectl_commands_create_the_charts_secrets(
     cluster: ControlPlane, kubernetes_binaries: Binaries, tmp_path: Path
 ) -> None:
     programs = f"{kubernetes_binaries.folder}:{Path(sys.executable).parent}:{os.environ['PATH']}"

@@ -38,7 +38,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 @runs(*REPLAYS)
-def test_replays_print_and_draw(clone: Path) -> None:
+def test_replay_commands_work(clone: Path) -> None:
     for name in REPLAYS:
         block(name).run(cwd=clone)
         assert (clone / "out.mp4").stat().st_size > 0
@@ -49,7 +49,7 @@ RETENTION = "backend.md/How long alerts are kept/1"
 
 
 @runs(RETENTION)
-def test_retention_and_sweep_are_run_by_hand(tmp_path: Path) -> None:
+def test_retention_and_sweep_commands_work(tmp_path: Path) -> None:
     with backend_server(tmp_path / "backend") as backend:
         own = {key: value for key, value in backend.environment.items() if key.startswith(("VIGIL_", "DJANGO_"))}
         block(RETENTION).run(cwd=tmp_path, environment={**own, "PATH": f"{PROGRAMS}:{os.environ['PATH']}"})
@@ -86,7 +86,7 @@ def script(path: Path, text: str) -> None:
 
 @pytest.mark.timeout(180)
 @runs(*SYSTEMD)
-def test_systemd_guide_makes_keys_the_first_user_and_the_pipelines_token(tmp_path: Path) -> None:
+def test_systemd_guide_commands_work(tmp_path: Path) -> None:
     """With stand-ins for systemd and for the user `vigil`; paths are below a temporary folder."""
     (tmp_path / "etc").mkdir()
     (tmp_path / "data").mkdir()

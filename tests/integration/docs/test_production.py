@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "production.md").read_text()
 
 
-def test_its_keys_are_good(tmp_path: Path) -> None:
+def test_generated_keys_are_valid(tmp_path: Path) -> None:
     block = re.search(r"```sh\n(umask.*?)```", PAGE, re.DOTALL)
     assert block is not None
     lines = [line for line in block[1].splitlines() if not line.startswith("kubectl")]
@@ -26,7 +26,7 @@ def test_its_keys_are_good(tmp_path: Path) -> None:
     assert len(keys["admin-password"]) >= 16
 
 
-def test_it_makes_every_secret_that_the_production_values_name() -> None:
+def test_guide_creates_every_secret_of_the_production_values() -> None:
     values = yaml.safe_load((ROOT / "charts/vigil/ci/production-values.yaml").read_text())
     named = {
         values["backend"]["existingSecret"],

@@ -19,7 +19,7 @@ CLAIMED.update(BLOCKS)
 
 
 @pytest.mark.parametrize("name", BLOCKS)
-def test_backend_takes_the_settings(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backend_accepts_the_settings(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     each = block(name)
     printed = each.run(
         cwd=tmp_path,

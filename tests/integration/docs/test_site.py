@@ -29,7 +29,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_every_page_is_there_and_loads_nothing_from_elsewhere(site: Path) -> None:
+def test_every_page_exists_and_loads_nothing_external(site: Path) -> None:
     pages = list(site.rglob("*.html"))
     assert len(pages) > 30
     for page in pages:
@@ -37,13 +37,13 @@ def test_every_page_is_there_and_loads_nothing_from_elsewhere(site: Path) -> Non
         assert [url for url in loaded if not url.startswith("https://vigil.dev/")] == [], page
 
 
-def test_links_to_files_of_the_repository_lead_to_their_copies(site: Path) -> None:
+def test_repository_links_lead_to_copies(site: Path) -> None:
     assert (site / "repository/charts/vigil/rules/vigil.yaml").read_bytes() == (
         ROOT / "charts/vigil/rules/vigil.yaml"
     ).read_bytes()
 
 
-def test_the_reference_has_every_setting_metric_field_and_value() -> None:
+def test_reference_is_complete() -> None:
     text = settings.page()
     for name in ("VIGIL_SPOOL_DIR", "VIGIL_LEASE_NAMESPACE", "DATABASE_URL", "VIGIL_SECRET_KEY"):
         assert f"| `{name}` |" in text
@@ -59,7 +59,7 @@ def test_the_reference_has_every_setting_metric_field_and_value() -> None:
     assert "| `backend.replicas` | `1` | more than one requires media in S3" in values.page(), "with its comment"
 
 
-def test_every_setting_that_a_page_names_exists() -> None:
+def test_documented_settings_exist() -> None:
     """Variables of the tests and the benchmarks are no settings of a program."""
     declared = set(re.findall(r"\| `([A-Z0-9_]+)` \|", settings.page()))
     spoken_of = {

@@ -52,14 +52,14 @@ def image_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Image]
 
 
 @pytest.mark.parametrize("name", LIMITS_BYTES)
-def test_it_is_small(image_of: Callable[[str], Image], name: str) -> None:
+def test_image_size(image_of: Callable[[str], Image], name: str) -> None:
     size = image_of(name).size_bytes
     print(f"{name}: {size / MEGABYTE:.0f} MB")
     assert size <= LIMITS_BYTES[name], f"{size / MEGABYTE:.0f} MB"
 
 
 @pytest.mark.parametrize("name", LIMITS_BYTES)
-def test_its_user_is_a_number_and_not_root(image_of: Callable[[str], Image], name: str) -> None:
+def test_image_user_is_numeric_and_not_root(image_of: Callable[[str], Image], name: str) -> None:
     assert image_of(name).configuration["User"] == "10001:10001"
 
 
@@ -74,7 +74,7 @@ def test_image_has_descriptive_labels(image_of: Callable[[str], Image], name: st
 
 
 @pytest.mark.parametrize("name", LIMITS_BYTES)
-def test_it_holds_a_bill_of_materials_of_all_that_was_installed(image_of: Callable[[str], Image], name: str) -> None:
+def test_sbom_lists_all_installed_packages(image_of: Callable[[str], Image], name: str) -> None:
     root = image_of(name).root
     text = (root / "usr/share/doc/vigil/sbom.cdx.json").read_text()
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
@@ -89,13 +89,13 @@ def test_it_holds_a_bill_of_materials_of_all_that_was_installed(image_of: Callab
 
 
 @pytest.mark.parametrize("name", LIMITS_BYTES)
-def test_it_has_no_shell_and_no_package_manager(image_of: Callable[[str], Image], name: str) -> None:
+def test_image_has_no_shell_and_no_package_manager(image_of: Callable[[str], Image], name: str) -> None:
     tools = ["/bin/sh", "/usr/bin/sh", "/bin/bash", "/usr/bin/apt-get", "/usr/bin/dpkg", "/opt/vigil/bin/pip"]
     assert folders(tools, image_of(name).root) == []
 
 
 @pytest.mark.parametrize("name", LIMITS_BYTES)
-def test_nothing_in_it_belongs_to_its_user_but_its_data_folder(image_of: Callable[[str], Image], name: str) -> None:
+def test_user_owns_only_the_data_folder(image_of: Callable[[str], Image], name: str) -> None:
     root = image_of(name).root
     writable = [
         str(path.relative_to(root))

@@ -14,13 +14,13 @@ def panels(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
     return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
 
 
-def test_the_charts_files_are_what_the_program_writes() -> None:
+def test_chart_dashboards_are_current() -> None:
     """`python -m tools.dashboards` writes them anew."""
     assert {path.name: path.read_text() for path in FOLDER.glob("*.json")} == render()
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
-def test_each_panel_has_a_title_a_unit_and_distinct_queries(name: str) -> None:
+def test_panels_have_title_unit_and_distinct_queries(name: str) -> None:
     for panel in panels(DASHBOARDS[name]):
         assert panel["title"]
         if panel["type"] != "table":
@@ -30,7 +30,7 @@ def test_each_panel_has_a_title_a_unit_and_distinct_queries(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
-def test_each_variable_that_a_query_names_exists(name: str) -> None:
+def test_query_variables_exist(name: str) -> None:
     dashboard = DASHBOARDS[name]
     known = {variable["name"] for variable in dashboard["templating"]["list"]}
     assert {"datasource", "namespace"} <= known
@@ -41,7 +41,7 @@ def test_each_variable_that_a_query_names_exists(name: str) -> None:
                 assert f"${variable}" not in target["expr"] or variable in known
 
 
-def test_the_fleets_table_leads_to_the_cameras_dashboard() -> None:
+def test_fleet_table_links_to_the_camera_dashboard() -> None:
     table = next(panel for panel in panels(DASHBOARDS["vigil-fleet.json"]) if panel["type"] == "table")
     links = [item for item in table["fieldConfig"]["overrides"] if item["matcher"]["options"] == "Camera"]
     assert links[0]["properties"][0]["value"][0]["url"].startswith("/d/vigil-camera/")

@@ -17,11 +17,11 @@ def _rules() -> list[dict[str, Any]]:
     return [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
 
 
-def test_promtool_finds_nothing_wrong_with_the_rules(prometheus_programs: Path) -> None:
+def test_promtool_accepts_the_rules(prometheus_programs: Path) -> None:
     assert "SUCCESS" in promtool(prometheus_programs, "check", "rules", RULES)
 
 
-def test_each_alert_comes_when_it_must_and_only_then(prometheus_programs: Path) -> None:
+def test_alert_rules_pass_promtool_tests(prometheus_programs: Path) -> None:
     promtool(prometheus_programs, "test", "rules", RULES_TEST)
 
 
@@ -49,5 +49,5 @@ def test_each_alert_has_a_runbook_with_impact_diagnosis_and_remediation(
     ]
 
 
-def test_no_page_is_about_an_alert_that_is_no_more() -> None:
+def test_every_runbook_has_its_alert() -> None:
     assert {page.stem for page in RUNBOOKS.glob("Vigil*.md")} == {rule["alert"] for rule in _rules()}

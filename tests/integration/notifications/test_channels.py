@@ -61,7 +61,7 @@ def _webhook(receiver: Receiver, message: Content, path: str = "/hook") -> Deliv
     return _send(ChannelName.WEBHOOK, target, message)
 
 
-def test_webhook_is_signed_as_an_independent_library_checks(receiver: Receiver) -> None:
+def test_independent_library_verifies_the_webhook_signature(receiver: Receiver) -> None:
     secret, message = new_secret(), content()
     target = WebhookTarget(url=f"http://127.0.0.1:{receiver.port}/hook?token=x", secret=secret)
     CHANNELS[ChannelName.WEBHOOK].send(target, message)
@@ -100,7 +100,7 @@ def test_sample_of_the_documentation_verifies_a_webhook(receiver: Receiver) -> N
         ((302, {"Location": "http://169.254.169.254/"}), "the receiver answered 302; redirects are not followed"),
     ],
 )
-def test_webhook_that_is_not_confirmed_says_why(
+def test_unconfirmed_webhook_has_a_reason(
     receiver: Receiver, request: pytest.FixtureRequest, step: Any, reason: str
 ) -> None:
     if step in ("late", "drip"):  # what is answered has the time that it has in production
@@ -114,7 +114,7 @@ def test_webhook_that_is_not_confirmed_says_why(
     assert len(receiver.got) == 1
 
 
-def test_webhook_asks_for_patience_or_for_none(receiver: Receiver) -> None:
+def test_webhook_retry_after_and_gone(receiver: Receiver) -> None:
     receiver.plan = [(429, {"Retry-After": "120"}), (503, {"Retry-After": "soon"}), 410]
     patient, odd, gone = (_webhook(receiver, content()) for _ in range(3))
     assert patient is not None
@@ -140,7 +140,7 @@ def test_webhook_with_tls_checks_the_name_and_the_authority(tmp_path: Path, monk
         assert "TLS" in error.reason
 
 
-def test_nothing_connects_to_an_address_that_is_not_allowed(receiver: Receiver, reachable: Any) -> None:
+def test_forbidden_addresses_are_never_connected_to(receiver: Receiver, reachable: Any) -> None:
     """A name that was harmless when it was stored, and means this machine now."""
     hook = WebhookTarget(url=f"http://localhost:{receiver.port}/", secret=new_secret())
     topic = MqttTarget(url=f"mqtt://localhost:{receiver.port}", topic="vigil")
@@ -152,9 +152,7 @@ def test_nothing_connects_to_an_address_that_is_not_allowed(receiver: Receiver, 
     assert receiver.got == []
 
 
-def test_a_name_that_changes_its_address_is_resolved_once_and_its_address_pinned(
-    receiver: Receiver, reachable: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_dns_rebinding_is_prevented(receiver: Receiver, reachable: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """DNS rebinding: permitted when it is looked at, another machine a moment later."""
     reachable.VIGIL_NOTIFY_ADDRESSES = PublicAddresses((ipaddress.ip_network("127.0.0.1/32"),))
     means = ["127.0.0.1", "127.0.0.9", "127.0.0.9"]
@@ -182,9 +180,7 @@ def test_a_name_that_changes_its_address_is_resolved_once_and_its_address_pinned
             other.accept()
 
 
-def test_webhook_whose_host_has_letters_of_another_alphabet(
-    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_webhook_with_an_internationalised_host(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
     def resolve(host: str, _port: int) -> list[str]:
@@ -242,7 +238,7 @@ def mailbox(reachable: Any) -> Iterator[_Mailbox]:
     controller.stop()
 
 
-def test_mail_arrives_with_its_picture(mailbox: _Mailbox) -> None:
+def test_mail_arrives_with_its_image(mailbox: _Mailbox) -> None:
     picture = io.BytesIO()
     Image.new("RGB", (8, 8)).save(picture, format="JPEG")
     message = content(image_key=images.save(picture.getvalue(), now=content().created_at))
@@ -257,7 +253,7 @@ def test_mail_arrives_with_its_picture(mailbox: _Mailbox) -> None:
     assert parts["image/jpeg"] == picture.getvalue()
 
 
-def test_mail_that_is_refused_for_now_or_for_good(mailbox: _Mailbox) -> None:
+def test_temporary_and_permanent_mail_rejection(mailbox: _Mailbox) -> None:
     mailbox.answers = ["451 come back later s3cret"]
     error = _send(ChannelName.EMAIL, EmailTarget(address="anna@example.org"), content())
     assert error is not None
@@ -295,28 +291,28 @@ def test_mqtt_message_reaches_a_subscriber(broker: MosquittoServer) -> None:
         listener.loop_stop()
 
 
-def test_mqtt_wrong_password_is_said(broker: MosquittoServer) -> None:
+def test_mqtt_wrong_password_is_reported(broker: MosquittoServer) -> None:
     target = MqttTarget(url=f"mqtt://{USER}:wr0ng@127.0.0.1:{broker.port}", topic="vigil/alerts")
     error = _send(ChannelName.MQTT, target, content())
     assert error is not None
     assert error.reason == "the broker rejected the connection: not authorized"
 
 
-def test_mqtt_message_that_the_access_list_denies_is_not_counted_as_sent(broker: MosquittoServer) -> None:
+def test_mqtt_message_denied_by_the_acl_is_not_counted_as_sent(broker: MosquittoServer) -> None:
     target = MqttTarget(url=f"mqtt://{USER}:{PASSWORD}@127.0.0.1:{broker.port}", topic="denied/alerts")
     error = _send(ChannelName.MQTT, target, content())
     assert error is not None
     assert error.reason == "the broker rejected the message: not authorized"
 
 
-def test_mqtt_broker_that_says_nothing_is_left_in_time(receiver: Receiver, impatient: float) -> None:
+def test_silent_mqtt_broker_times_out(receiver: Receiver, impatient: float) -> None:
     began = time.monotonic()
     target = MqttTarget(url=f"mqtt://127.0.0.1:{receiver.port}", topic="vigil/alerts")
     assert _send(ChannelName.MQTT, target, content()) is not None
     assert time.monotonic() - began < 10 * impatient
 
 
-def test_web_push_is_what_a_browser_decrypts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reachable: Any) -> None:
+def test_browser_can_decrypt_web_push(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reachable: Any) -> None:
     reachable.VIGIL_VAPID_KEY = new_key()
     reachable.VIGIL_PUBLIC_URL = "https://vigil.example"
     authority = CertificateAuthority(tmp_path)
@@ -402,7 +398,7 @@ def test_apprise_connects_only_to_the_service(receiver: Receiver, reachable: Any
 
 
 @pytest.mark.parametrize("status", [301, 302, 303])
-def test_apprise_does_not_take_a_redirected_message_for_sent(receiver: Receiver, status: int) -> None:
+def test_apprise_redirect_is_not_counted_as_sent(receiver: Receiver, status: int) -> None:
     receiver.plan = [(status, {"Location": f"http://127.0.0.1:{receiver.port}/elsewhere"}), 200]
     error = _send(ChannelName.APPRISE, AppriseTarget(url=f"json://127.0.0.1:{receiver.port}/"), content())
     assert error is not None
@@ -410,12 +406,12 @@ def test_apprise_does_not_take_a_redirected_message_for_sent(receiver: Receiver,
     assert len(receiver.got) == 1
 
 
-def test_apprise_url_of_several_recipients_is_refused(receiver: Receiver) -> None:
+def test_apprise_url_of_several_recipients_is_rejected(receiver: Receiver) -> None:
     with pytest.raises(ValueError, match="must name one recipient, and names 2: when one of them fails"):
         AppriseTarget(url=f"ntfy://127.0.0.1:{receiver.port}/first/second")
 
 
-def test_apprise_never_repeats_to_the_good_one_of_several_stored_recipients(receiver: Receiver) -> None:
+def test_apprise_does_not_repeat_to_successful_recipients(receiver: Receiver) -> None:
     stored = AppriseTarget.model_construct(url=f"ntfy://127.0.0.1:{receiver.port}/first/second")
     receiver.plan = [200, 500]
     error = _send(ChannelName.APPRISE, stored, content())
@@ -423,7 +419,7 @@ def test_apprise_never_repeats_to_the_good_one_of_several_stored_recipients(rece
     assert error.is_final
 
 
-def test_apprise_escapes_what_a_service_would_read_as_html(receiver: Receiver) -> None:
+def test_apprise_escapes_html(receiver: Receiver) -> None:
     message = content(camera_name="Dock <3 & R&D")
     target = AppriseTarget(url=f"json://127.0.0.1:{receiver.port}/?format=html")
     assert _send(ChannelName.APPRISE, target, message) is None
@@ -432,7 +428,7 @@ def test_apprise_escapes_what_a_service_would_read_as_html(receiver: Receiver) -
     assert "R&D" not in shown
 
 
-def test_apprise_cuts_what_is_longer_than_a_service_takes(receiver: Receiver) -> None:
+def test_apprise_truncates_long_messages(receiver: Receiver) -> None:
     target = AppriseTarget(url=f"ntfy://127.0.0.1:{receiver.port}/topic")
     assert _send(ChannelName.APPRISE, target, content(camera_name="x" * 20_000)) is None
     assert len(receiver.got) == 1
@@ -440,7 +436,7 @@ def test_apprise_cuts_what_is_longer_than_a_service_takes(receiver: Receiver) ->
 
 
 @pytest.mark.parametrize("url", ["syslog://", "nonsense", "file:///etc/passwd", "tgram://s3cret"])
-def test_apprise_url_that_is_none_is_refused(url: str) -> None:
+def test_invalid_apprise_url_is_rejected(url: str) -> None:
     with pytest.raises(ValueError, match="must be an Apprise URL of a service on the network") as caught:
         AppriseTarget(url=url)
     assert "s3cret" not in str(caught.value)

@@ -122,7 +122,7 @@ def _held_by(redis: RedisServer) -> str:
 
 @pytest.mark.slow
 @runs(WORKER)
-def test_killed_worker_redis_and_receiver_lose_and_duplicate_nothing(
+def test_killing_worker_redis_and_receiver_loses_and_duplicates_nothing(
     tmp_path: Path, database_url: str, redis: RedisServer, receiver: Receiver
 ) -> None:
     environment = {**ENVIRONMENT, "REDIS_URL": redis.url}
@@ -172,7 +172,7 @@ def test_killed_worker_redis_and_receiver_lose_and_duplicate_nothing(
         assert set(receiver.ids) == {message["id"] for message in messages}
 
 
-def test_embedded_backend_killed_in_the_middle_sends_the_rest(tmp_path: Path, receiver: Receiver) -> None:
+def test_killed_embedded_backend_sends_the_rest_after_a_restart(tmp_path: Path, receiver: Receiver) -> None:
     with backend_server(tmp_path / "backend", environment=ENVIRONMENT) as backend:
         scene = Scene(backend, receiver)
         with backend.client(scene.user.token) as client:

@@ -255,7 +255,7 @@ def no_cameras_of_kubectl(
         vigil_cluster.kubectl("delete", "cam", name, "--ignore-not-found", "--namespace", namespace)
 
 
-def test_after_chaos_the_cluster_is_what_the_api_says(
+def test_cluster_matches_the_api_after_chaos(
     vigil_cluster: ControlPlane,
     namespace: str,
     backend: BackendServer,

@@ -33,7 +33,7 @@ def another_version() -> Document:
     return changed
 
 
-def test_up_and_back_with_a_thousand_stored_cameras_restarts_nothing(installation: Installation) -> None:
+def test_crd_upgrade_and_rollback_restart_nothing(installation: Installation) -> None:
     cluster, operator, view = installation.cluster, installation.operator, installation.view
     elsewhere = cluster.create_namespace(f"{installation.namespace}-stored")
     path = f"{PREFIX}/{elsewhere}/cameras"

@@ -51,7 +51,7 @@ def replicas(view: View, camera: str) -> int:
     return int(view.deployments()[f"{camera}-detector"]["spec"]["replicas"])
 
 
-def test_refusals_and_watches_that_end_or_fall_silent(
+def test_rejections_and_broken_or_silent_watches(
     vigil_cluster: ControlPlane,
     namespace: str,
     backend: BackendServer,

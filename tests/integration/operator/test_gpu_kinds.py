@@ -19,7 +19,7 @@ def detector_class(name: str, **spec: Any) -> Document:
     return {"apiVersion": "vigil.dev/v1alpha1", "kind": "DetectorClass", "metadata": {"name": name}, "spec": spec}
 
 
-def test_each_kind_is_counted_and_the_surplus_falls_back_to_a_shared_server(installation: Installation) -> None:
+def test_gpu_kinds_are_scheduled_and_excess_cameras_fall_back(installation: Installation) -> None:
     cluster, namespace, view = installation.cluster, installation.namespace, installation.view
     classes: dict[str, dict[str, Any]] = {
         "mig": {

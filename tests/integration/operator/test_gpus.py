@@ -79,7 +79,7 @@ def test_three_cameras_on_two_gpus(installation: Installation) -> None:
         assert PASSWORD not in operator.log.read_text()
 
 
-def test_no_password_stands_in_etcd_outside_secrets(
+def test_etcd_has_passwords_only_in_secrets(
     vigil_cluster: ControlPlane, backend: BackendServer, user: BackendUser, operator: Operator, view: View
 ) -> None:
     backend.add_camera(user.token, name="A", rtsp_url=f"rtsp://admin:{PASSWORD}@10.0.0.1/s?token={PASSWORD}")
@@ -90,7 +90,7 @@ def test_no_password_stands_in_etcd_outside_secrets(
     assert all("/secrets/" in key for key in holding), holding
 
 
-def test_deleting_takes_everything_and_fast(installation: Installation) -> None:
+def test_deletion_is_complete_and_fast(installation: Installation) -> None:
     view = installation.view
     with installation.node(gpus={"nvidia.com/gpu": 2}), installation.api() as api:
         camera_id = installation.add_camera(1)
@@ -125,7 +125,9 @@ def test_restart_writes_nothing_and_catches_up_with_missed_changes(installation:
         eventually(lambda: set(view.deployments()) == {f"{name}-detector" for name in expected})
 
 
-def test_it_has_no_rights_outside_its_namespace(vigil_cluster: ControlPlane, operator: Operator, system: str) -> None:
+def test_operator_has_no_rights_outside_its_namespace(
+    vigil_cluster: ControlPlane, operator: Operator, system: str
+) -> None:
     kubeconfig = vigil_cluster.service_account_kubeconfig(system, "vigil-operator")
     for verb, resource, where in [
         ("get", "secrets", "default"),

@@ -55,7 +55,7 @@ def url_in_the_api(backend: BackendServer, token: str) -> str:
     return str(row["rtsp_url"])
 
 
-def test_a_camera_of_kubectl_from_apply_to_delete(
+def test_kubectl_camera_from_apply_to_delete(
     vigil_cluster: ControlPlane,
     namespace: str,
     backend: BackendServer,

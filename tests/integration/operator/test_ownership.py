@@ -71,7 +71,7 @@ def test_edits_rotation_and_diagnosis(
         assert (status, found["verdict"]) == (1, "Stream: The detector has not reported yet.")
 
 
-def test_an_api_server_that_is_killed_is_survived(
+def test_operator_survives_a_killed_api_server(
     vigil_cluster: ControlPlane,
     namespace: str,
     backend: BackendServer,

@@ -49,7 +49,7 @@ CASES = {
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("extra", CASES)
-def test_program_imports_with_its_own_extra_alone(extra: str, tmp_path: Path) -> None:
+def test_program_imports_with_only_its_own_extra(extra: str, tmp_path: Path) -> None:
     packages, forbidden = CASES[extra]
     environment = ROOT / ".venvs" / extra
     subprocess.run(["bash", "tools/setup.sh", str(environment), f"locks/{extra}.txt"], cwd=ROOT, check=True)

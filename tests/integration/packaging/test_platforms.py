@@ -17,7 +17,7 @@ PURE_SOURCES = ("http-ece",)
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("lock", ["operator", "backend", "detector"])
-def test_every_package_of_the_images_is_there_for_arm64(lock: str, tmp_path: Path) -> None:
+def test_every_locked_package_supports_arm64(lock: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [
             *(ROOT / ".tools/bin/uv", "pip", "install", "--quiet", "--dry-run", "--no-deps", "--require-hashes"),

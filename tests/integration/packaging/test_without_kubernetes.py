@@ -29,13 +29,13 @@ OURS: dict[str, type[BaseModel]] = {
 }
 
 
-def test_every_setting_of_the_compose_file_is_one_that_the_program_has() -> None:
+def test_compose_settings_exist() -> None:
     for name, settings in OURS.items():
         known = {_variable(field, info) for field, info in settings.model_fields.items()}
         assert SERVICES[name]["environment"].keys() <= known, name
 
 
-def test_every_service_of_ours_is_built_from_its_dockerfile_and_may_do_nothing() -> None:
+def test_compose_services_are_built_and_unprivileged() -> None:
     for name in OURS:
         service = SERVICES[name]
         build = service["build"]
@@ -46,7 +46,7 @@ def test_every_service_of_ours_is_built_from_its_dockerfile_and_may_do_nothing()
         assert "privileged" not in service
 
 
-def test_only_this_machine_reaches_it_and_the_stores_are_inside() -> None:
+def test_compose_ports_are_loopback_only() -> None:
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert published == ["127.0.0.1:8000:8000"]
     for store in ("postgresql", "redis"):
@@ -54,14 +54,14 @@ def test_only_this_machine_reaches_it_and_the_stores_are_inside() -> None:
     assert COMPOSE["networks"]["inside"]["internal"] is True
 
 
-def test_what_services_name_is_there() -> None:
+def test_compose_references_exist() -> None:
     for name, service in SERVICES.items():
         assert set(service.get("secrets", [])) <= COMPOSE["secrets"].keys(), name
         assert {volume.partition(":")[0] for volume in service.get("volumes", [])} <= COMPOSE["volumes"].keys(), name
         assert set(service.get("depends_on", {})) <= SERVICES.keys(), name
 
 
-def test_the_bootstrap_takes_the_secrets_that_the_script_makes(tmp_path: Path) -> None:
+def test_bootstrap_accepts_the_generated_secrets(tmp_path: Path) -> None:
     made = _secrets(tmp_path)
     again = _secrets(tmp_path)
     assert made == again, "secrets that are there must stay"
@@ -95,7 +95,7 @@ def test_the_bootstrap_takes_the_secrets_that_the_script_makes(tmp_path: Path) -
     assert "pipeline token compose created" in done.stderr
 
 
-def test_condas_environment_is_the_lock_files_on_a_python_that_the_project_takes() -> None:
+def test_conda_environment_matches_the_lock_files() -> None:
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     *plain, with_pip = environment["dependencies"]
     (python,) = [each for each in plain if each.startswith("python=")]

@@ -65,12 +65,14 @@ def network(tmp_path: Path) -> Iterator[ClosedNetwork]:
         (SEND_IP6, "udp [2001:db8:1::7]:53"),
     ],
 )
-def test_the_network_records_what_a_program_tries(network: ClosedNetwork, program: str, expected: str) -> None:
+def test_network_records_connection_attempts(network: ClosedNetwork, program: str, expected: str) -> None:
     network.call(lambda: subprocess.run([sys.executable, "-c", program], check=True, timeout=30))
     _wait(lambda: expected in network.attempts(), 5, lambda: f"{expected} in {network.attempts()}")
 
 
-def test_vigil_run_contacts_nobody(network: ClosedNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_vigil_run_makes_no_external_connections(
+    network: ClosedNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Backend, detector with the demo model, and demo camera, from the start to an alert and the end."""
     _become_a_new_user(monkeypatch, tmp_path)
     data, port = tmp_path / "data", free_ports(1)[0]
@@ -94,7 +96,7 @@ def test_vigil_run_contacts_nobody(network: ClosedNetwork, tmp_path: Path, monke
     assert not list((tmp_path / "home").rglob("*.ctl"))
 
 
-def test_the_operator_contacts_its_two_servers_alone(
+def test_operator_contacts_only_its_two_servers(
     network: ClosedNetwork, cluster: ControlPlane, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The API server and the backend run outside; relays on the network's loopback lead to them."""
@@ -123,7 +125,9 @@ def test_the_operator_contacts_its_two_servers_alone(
 
 
 @pytest.mark.skipif(not ULTRALYTICS.exists(), reason="bash tools/setup.sh .venvs/ultralytics locks/ultralytics.txt")
-def test_ultralytics_contacts_nobody(network: ClosedNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ultralytics_makes_no_external_connections(
+    network: ClosedNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A prediction and an export, each of which it would report while it believes to be online."""
     _become_a_new_user(monkeypatch, tmp_path)
     command = [str(ULTRALYTICS), "-c", USE_ULTRALYTICS, str(tmp_path / "made.pt")]

@@ -57,7 +57,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_every_place_names_the_version(clone: Path) -> None:
+def test_version_is_set_everywhere(clone: Path) -> None:
     changed = git("diff", "--name-only", cwd=clone).split()
     assert {"pyproject.toml", "charts/vigil/Chart.yaml", "CHANGELOG.md", "docs/openapi.yaml"} <= set(changed)
     assert f'version = "{VERSION}"' in (clone / "pyproject.toml").read_text()
@@ -65,13 +65,13 @@ def test_every_place_names_the_version(clone: Path) -> None:
     assert f"image: vigil-operator:{VERSION}" in manifest
 
 
-def test_the_changelog_has_a_dated_part_and_an_empty_one_for_what_comes(clone: Path) -> None:
+def test_changelog_has_a_dated_and_an_empty_unreleased_section(clone: Path) -> None:
     text = (clone / "CHANGELOG.md").read_text()
     assert f"## Unreleased\n\n## {VERSION} (20" in text
     assert "- A new thing." in (clone / "dist" / VERSION / "NOTES.md").read_text()
 
 
-def test_the_wheel_holds_every_program_and_the_demo_model(clone: Path) -> None:
+def test_wheel_contains_every_program_and_the_demo_model(clone: Path) -> None:
     with zipfile.ZipFile(clone / "dist" / VERSION / f"vigil_cctv-{VERSION}-py3-none-any.whl") as wheel:
         names = set(wheel.namelist())
     wanted = {"vigil_operator/app.py", "surveillance/models/camera.py", "cctv/models/demo/vigil-demo.bin"}
@@ -92,14 +92,14 @@ def test_the_packaged_chart_renders_with_the_version(clone: Path, tmp_path: Path
     assert f"vigil-detector:{VERSION}" in images
 
 
-def test_the_joined_manifests_are_whole(clone: Path) -> None:
+def test_joined_manifests_are_complete(clone: Path) -> None:
     text = (clone / "dist" / VERSION / "vigil-manifests.yaml").read_text()
     kinds = [each["kind"] for each in yaml.safe_load_all(text) if each]
     assert kinds[0] == "CustomResourceDefinition"
     assert kinds.index("Namespace") < kinds.index("Deployment")
 
 
-def test_the_sums_are_right(clone: Path) -> None:
+def test_checksums_are_correct(clone: Path) -> None:
     folder = clone / "dist" / VERSION
     lines = (folder / "SHA256SUMS").read_text().splitlines()
     assert len(lines) == 5
@@ -108,7 +108,7 @@ def test_the_sums_are_right(clone: Path) -> None:
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
 
 
-def test_a_tree_with_changes_is_refused(clone: Path) -> None:
+def test_dirty_tree_is_rejected(clone: Path) -> None:
     refused = run(clone, "9.8.8")
     assert refused.returncode == 1
     assert "not committed" in refused.stderr
@@ -123,7 +123,7 @@ def test_release_without_changelog_entries_is_rejected() -> None:
         date_changelog("# Changelog\n\n## Unreleased\n\n## 0.1.0\n\n- Old.\n", "0.2.0", "2026-01-01")
 
 
-def test_the_notes_of_a_version_are_its_part_alone() -> None:
+def test_release_notes_are_the_versions_section() -> None:
     text = "## Unreleased\n\n## 0.2.0 (2026-01-01)\n\n- New.\n\n## 0.1.0\n\n- Old.\n"
     assert notes_of(text, "0.2.0") == "- New.\n"
     with pytest.raises(ReleaseError, match=r"0\.3\.0"):

@@ -35,7 +35,7 @@ def set_up(clone: Path) -> str:
     return made.stdout
 
 
-def test_a_moved_clone_is_set_up_anew_and_runs_its_own_code(clone: Path, tmp_path: Path) -> None:
+def test_moved_clone_is_set_up_again_and_runs_its_own_code(clone: Path, tmp_path: Path) -> None:
     assert "ready after" in set_up(clone)
     assert set_up(clone) == ""
 

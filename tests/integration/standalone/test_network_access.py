@@ -61,7 +61,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NetworkRun]:
         assert network.run.stop() == 0
 
 
-def test_another_machine_verifies_the_certificate_and_no_foreign_site_signs_in(network: NetworkRun) -> None:
+def test_certificate_is_verified_and_cross_site_login_rejected(network: NetworkRun) -> None:
     with httpx.Client(verify=network.trusted(), base_url=network.url, timeout=20) as client:
         page = client.get("/dashboard/login/")
         assert page.status_code == 200

@@ -43,7 +43,7 @@ def taken_demo_port() -> Iterator[None]:
 @pytest.mark.slow
 @pytest.mark.timeout(360)
 @pytest.mark.usefixtures("taken_demo_port")
-def test_the_first_run_shows_alerts_and_the_second_keeps_them(data: Path, started: list[Run]) -> None:
+def test_first_run_shows_alerts_and_second_run_keeps_them(data: Path, started: list[Run]) -> None:
     (port,) = free_ports(1)
     first = Run(data, port)
     started.append(first)

@@ -98,7 +98,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_the_service_has_all_that_vigil_needs_and_is_removed_without_the_data(machine: Machine) -> None:
+def test_service_is_installed_and_removed_without_its_data(machine: Machine) -> None:
     camera = f"rtsp://viewer:{quote(CAMERA_PASSWORD, safe='$`')}@127.0.0.1:9/none"
     printed = machine.make("install-service", PORT=str(machine.port), DEMO="0", CAMERA=camera).splitlines()
 

@@ -83,19 +83,19 @@ def site(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> 
         yield Site(first, second, front, redis, make_scene(backends[0]))
 
 
-def test_nginx_finds_nothing_wrong_with_the_shipped_files(tmp_path: Path) -> None:
+def test_nginx_accepts_the_shipped_files(tmp_path: Path) -> None:
     copied(tmp_path / "nginx")
     found = checked(tmp_path / "nginx")
     assert found.returncode == 0, found.stderr
     assert "warn" not in found.stderr
 
 
-def test_the_limit_of_bodies_is_the_backends() -> None:
+def test_body_limit_equals_the_backends() -> None:
     (limit,) = re.findall(r"client_max_body_size (\d+)m;", (SHIPPED / "nginx.conf").read_text())
     assert int(limit) * 1024 * 1024 == Environment(data_dir=Path()).max_request_bytes
 
 
-def test_pictures_and_clips_come_from_nginx_with_authorisation(site: Site, tmp_path: Path) -> None:
+def test_nginx_serves_images_and_clips_with_authorisation(site: Site, tmp_path: Path) -> None:
     site.send("event-picture")
     clip = make_clip(tmp_path / "clip.mp4", seconds=1).read_bytes()
     with site.nginx.client(site.scene.token) as client:
@@ -127,7 +127,7 @@ def test_pictures_and_clips_come_from_nginx_with_authorisation(site: Site, tmp_p
         assert client.get(row["image"]).status_code == 404
 
 
-def test_an_alert_of_one_backend_is_in_the_stream_of_the_other_at_once(site: Site) -> None:
+def test_alert_of_one_backend_reaches_the_stream_of_another(site: Site) -> None:
     got: list[tuple[str, float]] = []
 
     def listen(client: httpx.Client, opened: threading.Event) -> None:
@@ -153,7 +153,7 @@ def test_an_alert_of_one_backend_is_in_the_stream_of_the_other_at_once(site: Sit
     assert max(at for _, at in got) - sent_at < 30, "on a machine that does other things too"
 
 
-def test_live_pictures_of_a_pods_detector_reach_the_viewers_of_every_backend(site: Site) -> None:
+def test_live_frames_reach_the_viewers_of_every_backend(site: Site) -> None:
     """It sends them to one backend; viewers are at both and behind nginx, and one of them takes none."""
     with site.first.client(site.first.token("anna", "operator")) as operator:
         answer = operator.post(f"/api/cameras/{site.scene.camera_id}/detector-token/")
@@ -177,7 +177,7 @@ def test_live_pictures_of_a_pods_detector_reach_the_viewers_of_every_backend(sit
     assert len(late) < sent / 2, "and is not given all that was missed"
 
 
-def test_the_clients_address_is_the_real_one(site: Site) -> None:
+def test_client_address_is_forwarded(site: Site) -> None:
     forged = {"X-Forwarded-For": "8.8.8.8", "Forwarded": "for=8.8.8.8", "X-Real-IP": "8.8.8.8"}
     with site.nginx.client(site.scene.user_token, source="127.0.0.9") as client:
         path = f"/api/cameras/{site.scene.camera_id}/"
@@ -189,7 +189,7 @@ def test_the_clients_address_is_the_real_one(site: Site) -> None:
     assert entry["address"] == "127.0.0.9"
 
 
-def test_pages_are_for_tls_only_and_what_is_inside_stays_inside(site: Site) -> None:
+def test_pages_need_tls_and_internal_paths_are_hidden(site: Site) -> None:
     plain = f"http://127.0.0.1:{site.nginx.plain_port}"
     led_on = httpx.get(f"{plain}/dashboard/?a=1")
     assert (led_on.status_code, led_on.headers["location"]) == (308, "https://127.0.0.1/dashboard/?a=1")
@@ -241,7 +241,7 @@ def test_more_clients_than_the_pool_has_connections(site: Site) -> None:
     assert {event for event in event_ids if any(event in line for line in lines)} == set(event_ids)
 
 
-def test_redis_gone_and_back(site: Site) -> None:
+def test_redis_outage(site: Site) -> None:
     """The cache and the rate limits are there: without them requests go on, and alerts are stored."""
     site.redis.kill()
     began = time.monotonic()

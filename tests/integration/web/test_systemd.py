@@ -30,6 +30,6 @@ def test_unit_is_valid(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "most"), EXPOSURE.items())
-def test_unit_may_do_little(name: str, most: int) -> None:
+def test_unit_is_restricted(name: str, most: int) -> None:
     found = _analysed("security", "--offline=true", f"--threshold={most}", str(UNITS / name))
     assert found.returncode == 0, found.stdout[-3000:] + found.stderr

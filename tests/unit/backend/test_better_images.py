@@ -12,12 +12,12 @@ from tests.unit.backend.conftest import APPS, Party, files_in, picture
 from surveillance import images
 from surveillance.models import Alert, Camera
 from vigil_contracts.alert import Box, ImageSubmission
-from vigil_contracts.api_client import _send_picture
+from vigil_contracts.api_client import _send_image
 
 BOX = {"x_min": 0.2, "y_min": 0.1, "x_max": 0.6, "y_max": 1.0}
 
 
-def send_picture(sender: Party, camera: Camera, content: bytes | None, /, **changes: Any) -> Any:
+def send_image(sender: Party, camera: Camera, content: bytes | None, /, **changes: Any) -> Any:
     fields: dict[str, Any] = {
         "event_id": "event-0001",
         "camera": str(camera.pk),
@@ -39,7 +39,7 @@ def test_better_image_replaces_the_first(
     assert anna.client.get(path, headers={"If-None-Match": before["ETag"]}).status_code == 304
 
     for _ in range(2):  # a detector that was killed at the wrong moment sends it again
-        answer = send_picture(detector, camera, picture(80, 60))
+        answer = send_image(detector, camera, picture(80, 60))
         assert answer.status_code == 200
         assert answer.json() == {**row, "box": BOX}
         assert len(files_in(media)) == 1, "the former picture is gone"
@@ -56,7 +56,7 @@ def test_alert_without_an_image_gets_one(detector: Party, camera: Camera, media:
     Alert.objects.create(
         camera=camera, event_id="event-0001", alert_type="person", confidence=0.9, timestamp=timezone.now()
     )
-    answer = send_picture(detector, camera, picture())
+    answer = send_image(detector, camera, picture())
     assert answer.json()["image"].endswith("/image/")
     assert len(files_in(media)) == 1
 
@@ -64,14 +64,14 @@ def test_alert_without_an_image_gets_one(detector: Party, camera: Camera, media:
 def test_image_without_its_alert_is_rejected_permanently(
     detector: Party, pipeline: Party, camera: Camera, media: Path
 ) -> None:
-    answer = send_picture(detector, camera, picture())
+    answer = send_image(detector, camera, picture())
     assert (answer.status_code, answer.json()["detail"]) == (
         409,
         "No alert exists for this event; send the alert first.",
     )
     other = Camera.objects.create(user=camera.user, name="Other", rtsp_url="rtsp://h/1")
-    assert send_picture(detector, other, picture()).status_code == 404
-    assert send_picture(pipeline, other, picture()).status_code == 409
+    assert send_image(detector, other, picture()).status_code == 404
+    assert send_image(pipeline, other, picture()).status_code == 409
     assert not files_in(media)
 
 
@@ -96,7 +96,7 @@ def test_invalid_fields_are_named_and_change_nothing(
     field: str,
     words: str,
 ) -> None:
-    answer = send_picture(detector, camera, image, **changes)
+    answer = send_image(detector, camera, image, **changes)
     assert answer.status_code == 400
     assert any(words in text for text in answer.json()[field])
     alert.refresh_from_db()
@@ -111,13 +111,13 @@ def test_old_image_is_kept_if_the_row_fails(
         raise RuntimeError("the transaction failed")
 
     monkeypatch.setattr(Alert, "save", fail)
-    assert send_picture(detector, camera, picture()).status_code == 500
+    assert send_image(detector, camera, picture()).status_code == 500
     assert [images.read(alert.image)] == [path.read_bytes() for path in files_in(media)]
 
 
 def test_request_of_the_api_client_is_accepted(detector: Party, camera: Camera, alert: Alert) -> None:
     submission = ImageSubmission(event_id=alert.event_id, camera=camera.pk, box=Box(**BOX))
-    files = _send_picture(submission, picture()).body["files"]
+    files = _send_image(submission, picture()).body["files"]
     form: dict[str, Any] = {name: part[1] for name, part in files.items()}
     form["image"] = io.BytesIO(form["image"])
     form["image"].name = files["image"][0]

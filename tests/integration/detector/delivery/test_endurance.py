@@ -34,9 +34,7 @@ def sending(spool: Spool, backend: BackendServer, token: str) -> Iterator[Sender
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_thousands_of_waiting_alerts_are_delivered_once_each_though_both_ends_are_killed(
-    backend: BackendServer, tmp_path: Path
-) -> None:
+def test_thousands_of_alerts_are_delivered_once_despite_kills(backend: BackendServer, tmp_path: Path) -> None:
     """2,000 alerts of four cameras; the backend is killed once while they drain, the sender ended and begun again."""
     user = backend.create_user("anna")
     pipeline = backend.token("anna", "pipeline")
@@ -61,7 +59,7 @@ def test_thousands_of_waiting_alerts_are_delivered_once_each_though_both_ends_ar
     assert len(backend.alerts(user.token)) == count
 
 
-def test_a_full_disk_drops_the_oldest_and_keeps_going(small_disk: Path) -> None:
+def test_full_disk_drops_the_oldest_alerts(small_disk: Path) -> None:
     dropped: list[str] = []
     spool = Spool(small_disk / "spool", 1000 * MEGABYTE, on_drop=lambda camera_id, why: dropped.append(why))
     names = []
@@ -82,7 +80,7 @@ def test_a_full_disk_drops_the_oldest_and_keeps_going(small_disk: Path) -> None:
     assert len(left) >= 25
 
 
-def test_a_disk_filled_by_others_refuses_the_alert_until_there_is_room(small_disk: Path) -> None:
+def test_disk_filled_by_others_delays_the_alert(small_disk: Path) -> None:
     dropped: list[str] = []
     spool = Spool(small_disk / "spool", 1000 * MEGABYTE, on_drop=lambda camera_id, why: dropped.append(why))
     with contextlib.suppress(OSError), (small_disk / "other").open("wb") as other:

@@ -16,7 +16,7 @@ from cctv.metrics import Metrics
 from cctv.runtime.api import Api
 
 
-def test_an_answer_that_is_lost_after_the_commit_leaves_one_row(backend: BackendServer, tmp_path: Path) -> None:
+def test_response_lost_after_the_commit_leaves_one_row(backend: BackendServer, tmp_path: Path) -> None:
     answers: list[int] = []
 
     class Proxy(BaseHTTPRequestHandler):

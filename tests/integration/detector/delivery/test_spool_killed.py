@@ -38,7 +38,7 @@ while True:
 
 
 @pytest.mark.slow
-def test_killed_at_any_instruction_it_neither_loses_nor_repeats(tmp_path: Path) -> None:
+def test_spool_killed_at_any_time_loses_and_repeats_nothing(tmp_path: Path) -> None:
     """A child appends and removes and is killed (SIGKILL) at random instants; what it said decides what must be left.
 
     `accepted` but not `sent`: must be there. `sent` and the one after it begun: must be gone. In between either.

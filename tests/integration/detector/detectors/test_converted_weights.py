@@ -56,7 +56,7 @@ def image_models(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("architecture", made_weights.ARCHITECTURES)
-def test_the_output_is_that_of_ultralytics(folder: Path, architecture: str) -> None:
+def test_output_equals_that_of_ultralytics(folder: Path, architecture: str) -> None:
     weights = folder / f"{architecture}.pt"
     network = build_network(read_weights(weights), weights)
     precision = {"INFERENCE_PRECISION_HINT": "f32"}  # processors with AMX would choose bf16
@@ -67,7 +67,7 @@ def test_the_output_is_that_of_ultralytics(folder: Path, architecture: str) -> N
     assert float(np.abs(output - expected).max()) < LARGEST_DIFFERENCE
 
 
-def test_six_people_with_no_model_named_in_an_image(
+def test_six_people_with_the_default_model_of_an_image(
     image_models: Path, shared: Path, camera: Callable[..., CameraConfiguration]
 ) -> None:
     """What the image's build makes of the pinned weights is what a camera that names no model gets."""

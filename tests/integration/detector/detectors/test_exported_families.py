@@ -80,7 +80,7 @@ def test_an_export_is_recognised_by_its_outputs(exports: Path, name: str, family
         ("yolo12n", FULL),
     ],
 )
-def test_values_are_those_of_torch_at_each_size(exports: Path, name: str, size: tuple[int, int]) -> None:
+def test_values_equal_torchs_at_each_size(exports: Path, name: str, size: tuple[int, int]) -> None:
     """An ONNX file has one size; it is changed for frames of other proportions."""
     ours, theirs = computed(exports, name, size)
     assert ours.shape == theirs.shape
@@ -88,7 +88,7 @@ def test_values_are_those_of_torch_at_each_size(exports: Path, name: str, size: 
 
 
 @pytest.mark.parametrize("name", ["yolo26n", "rt-detr"])
-def test_finished_detections_are_those_of_torch(exports: Path, name: str) -> None:
+def test_detections_equal_torchs(exports: Path, name: str) -> None:
     ours, theirs = computed(exports, name, FULL)
     assert ours.shape == theirs.shape
     np.testing.assert_allclose(ours[..., 4], theirs[..., 4], atol=1e-3)

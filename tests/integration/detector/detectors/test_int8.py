@@ -92,7 +92,7 @@ def verdict(float32: Path, jpegs: list[bytes]) -> Verdict:
     return verdict
 
 
-def test_the_int8_network_agrees_and_is_kept(float32: Path, verdict: Verdict) -> None:
+def test_agreeing_int8_network_is_stored(float32: Path, verdict: Verdict) -> None:
     assert verdict.accepted, verdict.reason
     assert verdict.agreement is not None
     assert verdict.agreement["share"] >= 0.9
@@ -119,7 +119,7 @@ def test_six_people_are_six_events_in_int8(
     assert [event.label for event in events] == ["person"] * 6
 
 
-def test_it_costs_what_an_export_by_nncf_costs(
+def test_cost_equals_that_of_an_nncf_export(
     float32: Path, verdict: Verdict, nncf: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """`pytest -s` prints the processor time of the three networks, measured in turns in one process."""

@@ -28,7 +28,7 @@ def frame_of(picture: np.ndarray) -> Frame:
     return Frame.from_bgr(picture, datetime.now(UTC), 0.0, 0)
 
 
-def test_it_finds_the_person(model: Model, person: Frame) -> None:
+def test_person_is_detected(model: Model, person: Frame) -> None:
     found = model.detect(person)
     assert model.labels[found.class_ids[0]] == "person"
     assert found.confidences[0] > 0.85
@@ -36,9 +36,7 @@ def test_it_finds_the_person(model: Model, person: Frame) -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(768, 432), (1920, 1080), (640, 480), (500, 500)])
-def test_pictures_of_any_proportions_give_the_same_boxes(
-    model: Model, person: Frame, width: int, height: int
-) -> None:
+def test_frames_of_any_aspect_ratio_give_the_same_boxes(model: Model, person: Frame, width: int, height: int) -> None:
     """The person, pasted into a grey canvas of other proportions, is found where it was pasted."""
     canvas = np.full((height, width, 3), 114, np.uint8)
     scale = min(width / 768, height / 432)
@@ -50,7 +48,7 @@ def test_pictures_of_any_proportions_give_the_same_boxes(
     np.testing.assert_allclose(found.boxes[0], np.array([0.50, 0.04, 0.68, 0.91]) * share, atol=0.04)
 
 
-def test_several_cameras_at_once_get_their_own_answers(model: Model, person: Frame) -> None:
+def test_concurrent_cameras_get_their_own_results(model: Model, person: Frame) -> None:
     empty = frame_of(np.full((432, 768, 3), 90, np.uint8))
     with ThreadPoolExecutor(6) as threads:
         answers = list(threads.map(model.detect, [person, empty] * 12))
@@ -58,7 +56,7 @@ def test_several_cameras_at_once_get_their_own_answers(model: Model, person: Fra
     assert all(len(answer) == 0 for answer in answers[1::2])
 
 
-def test_names_that_do_not_fit_the_network_are_refused(model_folder: Path, tmp_path: Path) -> None:
+def test_class_names_that_do_not_fit_the_network_are_rejected(model_folder: Path, tmp_path: Path) -> None:
     for name in ("yolov8n.xml", "yolov8n.bin"):
         shutil.copyfile(model_folder / name, tmp_path / name)
     (tmp_path / "metadata.yaml").write_text("names: {0: person}\n")

@@ -84,7 +84,7 @@ def is_among(box: np.ndarray, class_id: int, others: Detections) -> bool:
 
 
 @pytest.mark.parametrize("data_type", ["FP32", "FP16"])
-def test_it_finds_what_the_same_network_finds_here(
+def test_server_and_local_network_agree(
     server: StandInServer, connect: Connect, local: Model, frames: list[Frame], data_type: str
 ) -> None:
     """The one looks at 640 x 640, the other at the smallest input: what both are sure of must be the same."""
@@ -104,9 +104,7 @@ def test_it_finds_what_the_same_network_finds_here(
     assert found > 10, "pictures without anything in them show nothing"
 
 
-def test_many_share_one_server_and_each_gets_its_own_answer(
-    server: StandInServer, connect: Connect, frames: list[Frame]
-) -> None:
+def test_many_clients_get_their_own_results(server: StandInServer, connect: Connect, frames: list[Frame]) -> None:
     model = TritonModel(connect(), "demo")
     expected = [model.detect(frame) for frame in frames]
     with ThreadPoolExecutor(8) as cameras:
@@ -199,7 +197,7 @@ def test_each_family_finds_the_box_through_a_server(server: StandInServer, conne
     assert_finds_the_box_by(TritonModel(connect(), "finder"), 640, 360)
 
 
-def test_a_family_that_a_server_does_not_name_is_refused(server: StandInServer, connect: Connect) -> None:
+def test_family_unknown_to_the_server_is_rejected(server: StandInServer, connect: Connect) -> None:
     build, classes, class_id, _ = NETWORKS["yolo end-to-end"]
     server.models["finder"] = ServedGraph(build(SQUARE, classes, class_id), "{'names': {0: 'person', 1: 'car'}}")
     with pytest.raises(ModelInvalidError, match=r"finder: the output output0 .* is that of YOLO26 end-to-end and of"):

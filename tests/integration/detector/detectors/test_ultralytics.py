@@ -78,7 +78,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_clip(tmp_path_factory.mktemp("clips") / "yard.mp4")
 
 
-def test_weights_become_an_int8_model_that_needs_no_torch(
+def test_weights_are_exported_to_int8_without_torch_at_run_time(
     run: Run, weights: Callable[[str], tuple[Path, str]], clip: Path, tmp_path: Path
 ) -> None:
     path, sha256 = weights("yolov8n.yaml")
@@ -151,7 +151,7 @@ except ModelInvalidError as error:
         ("yolov8n.yaml", "is no open-vocabulary model; `prompts` need one such as yolov8s-worldv2.pt"),
     ],
 )
-def test_prompts_say_what_they_lack(
+def test_prompts_without_clip_report_what_is_missing(
     run: Run, weights: Callable[[str], tuple[Path, str]], architecture: str, message: str
 ) -> None:
     """CLIP is in no lock: it is not on the package index. Nothing is fetched behind anybody's back."""

@@ -9,7 +9,7 @@ from tests.integration.services.detector import detector, wait_until
 
 
 @pytest.mark.slow
-def test_a_dead_camera_costs_under_one_percent_of_a_core(
+def test_unreachable_camera_needs_under_one_percent_of_a_core(
     backend: BackendServer, shared: Path, tmp_path: Path
 ) -> None:
     user, pipeline = backend.create_user("anna"), ""

@@ -17,7 +17,7 @@ wait = partial(eventually, poll_seconds=0.5)
 pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 
 
-def test_two_detectors_share_a_server_that_goes_and_comes(
+def test_two_detectors_survive_an_outage_of_their_server(
     backend: BackendServer, tmp_path: Path, shared: Path
 ) -> None:
     token = backend.create_user("anna").token

@@ -65,7 +65,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             yield scene
 
 
-def test_stream_is_tried_by_the_detector(scene: Scene) -> None:
+def test_stream_is_tested_by_the_detector(scene: Scene) -> None:
     saved = scene.tried(f"/api/cameras/{scene.camera_id}/probe/")
     typed = scene.tried(
         "/api/probes/", {"rtsp_url": scene.camera.bare_url, "username": "root", "password": "p@ss/w0rd"}

@@ -61,7 +61,7 @@ def run_cctv(*arguments: str, **settings: str) -> subprocess.CompletedProcess[st
         ({"VIGIL_MODEL_SHA256": "123"}, "cctv: VIGIL_MODEL_SHA256: "),
     ],
 )
-def test_a_wrong_setting_is_named_in_one_line(settings: dict[str, str], said: str) -> None:
+def test_invalid_setting_is_named_in_one_line(settings: dict[str, str], said: str) -> None:
     done = run_cctv(**settings)
 
     assert done.returncode == 2
@@ -106,7 +106,7 @@ def _camera(backend: BackendServer, token: str, camera_id: int) -> dict[str, Any
     return found
 
 
-def test_cameras_come_change_and_go_without_disturbing_others(
+def test_camera_changes_do_not_affect_other_cameras(
     backend: BackendServer, token: tuple[str, str], model: dict[str, str], tmp_path: Path, clip_path: Path
 ) -> None:
     long_clip = make_clip(tmp_path / "long.mp4", seconds=150, size=(160, 112))  # it must not end by itself
@@ -251,7 +251,7 @@ def test_rotated_token_is_reloaded(
             assert token[1] not in cctv.output
 
 
-def test_no_secret_in_any_output_over_all_faults(
+def test_no_fault_reveals_a_secret(
     backend: BackendServer, token: tuple[str, str], model: dict[str, str], tmp_path: Path, clip: Clip, clip_path: Path
 ) -> None:
     user = f"admin:{QUOTED}@"

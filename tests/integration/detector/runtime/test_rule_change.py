@@ -15,7 +15,7 @@ LOADED_MACHINE = 3.0
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
 
 
-def test_new_rules_take_effect_and_the_stream_goes_on(
+def test_new_rules_take_effect_without_a_reconnection(
     backend: BackendServer, model_folder: Path, standing: Path, tmp_path: Path
 ) -> None:
     user, pipeline = backend.create_user("anna"), backend.token("anna", "pipeline")

@@ -79,9 +79,7 @@ def fill(disk: Path) -> Path:
     return path
 
 
-def test_an_alert_that_a_full_disk_refused_is_stored_exactly_once_when_there_is_room(
-    gate: Gate, small_disk: Path
-) -> None:
+def test_alert_is_stored_once_after_a_full_disk_is_freed(gate: Gate, small_disk: Path) -> None:
     other = fill(small_disk)
     gate.watch_by("second")
     refused = "could not write an alert: No space left on device; kept in memory, retrying"
@@ -97,7 +95,7 @@ def test_an_alert_that_a_full_disk_refused_is_stored_exactly_once_when_there_is_
     assert "Traceback" not in gate.cctv.output
 
 
-def test_unknown_configuration_is_reported_and_the_former_one_kept(gate: Gate) -> None:
+def test_unknown_configuration_is_reported_and_the_old_one_kept(gate: Gate) -> None:
     strange = {"classes": ["person"], "rules": [{"name": "second", "type": "levitation"}]}
     gate.backend.manage(
         "shell",

@@ -82,7 +82,7 @@ def durations(content: bytes) -> dict[str, float]:
 
 
 @pytest.mark.parametrize(("audio", "kept"), [("pcmu", "aac"), ("pcma", "aac"), ("aac", "aac"), ("opus", "opus")])
-def test_a_clip_has_the_audio_in_time_with_its_video(tmp_path: Path, audio: str, kept: str) -> None:
+def test_clip_audio_is_synchronous(tmp_path: Path, audio: str, kept: str) -> None:
     encoder, name, rate = KINDS[audio]
     path = make_clip_with_sound(tmp_path / name, encoder, sample_rate=rate)
     with gst_rtsp_server(path, audio=audio) as server:
@@ -98,7 +98,7 @@ def test_a_clip_has_the_audio_in_time_with_its_video(tmp_path: Path, audio: str,
     assert beeps == pytest.approx(flashes, abs=0.1)
 
 
-def test_audio_is_asked_for_only_where_it_is_set(clip: Clip) -> None:
+def test_audio_is_requested_only_if_configured(clip: Clip) -> None:
     with misbehaving_camera(Script(clip=clip, once=True, audio=Audio())) as camera:
         watched = watch(camera.url, records_audio=False)
         assert camera.requests.count("SETUP") == 1
@@ -116,7 +116,7 @@ def test_audio_is_asked_for_only_where_it_is_set(clip: Clip) -> None:
     ],
     ids=["missing", "refused", "broken", "silent"],
 )
-def test_bad_audio_leaves_the_video_alone(
+def test_bad_audio_does_not_affect_the_video(
     clip: Clip, audio: Audio | None, why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with misbehaving_camera(Script(clip=clip, once=True, audio=audio)) as camera:
@@ -129,7 +129,7 @@ def test_bad_audio_leaves_the_video_alone(
     assert all(why in report for report in reports)
 
 
-def test_a_camera_that_refuses_its_audio_is_not_asked_again(clip: Clip) -> None:
+def test_rejected_audio_is_not_requested_again(clip: Clip) -> None:
     recorder = ClipRecorder(1, ClipLimits(30.0, 30.0), lambda _, content: None)
     with misbehaving_camera(Script(clip=clip, once=True, one_session=True, audio=Audio(setup_status=500))) as camera:
         watch(camera.url, recorder=recorder)
@@ -141,7 +141,7 @@ def test_a_camera_that_refuses_its_audio_is_not_asked_again(clip: Clip) -> None:
 @pytest.mark.parametrize(
     "audio", [Audio(begins_after_seconds=2.0), Audio(ends_after_seconds=2.0)], ids=["late", "ends"]
 )
-def test_audio_that_comes_for_a_part_of_the_time_is_heard_then(clip: Clip, audio: Audio) -> None:
+def test_intermittent_audio_is_kept(clip: Clip, audio: Audio) -> None:
     with misbehaving_camera(Script(clip=clip, once=True, audio=audio)) as camera:
         watched = watch(camera.url)
     assert watched.frames >= 38
@@ -156,7 +156,7 @@ def test_audio_that_comes_for_a_part_of_the_time_is_heard_then(clip: Clip, audio
     )
 
 
-def test_a_camera_whose_audio_goes_on_without_video_has_stopped(clip: Clip) -> None:
+def test_audio_without_video_counts_as_stopped(clip: Clip) -> None:
     audio = Audio(goes_on=True)
     with misbehaving_camera(Script(clip=clip, stops_after_seconds=2.0, audio=audio)) as camera:
         watched = watch(camera.url)

@@ -46,7 +46,7 @@ def test_discovered_devices_have_their_reported_properties() -> None:
     assert len(responder.probes) == 2, "asked twice, and each device found once"
 
 
-def test_a_lost_datagram_loses_no_camera() -> None:
+def test_lost_datagram_does_not_hide_a_camera() -> None:
     with onvif_devices(GATE, loses_first=True):
         assert [camera.endpoint for camera in discover(1.5).cameras] == [GATE.endpoint]
 

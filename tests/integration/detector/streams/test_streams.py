@@ -45,7 +45,7 @@ def watch_all(
     ("codec", "encoder", "name"),
     [("h264", "libx264", "h264"), ("h265", "libx265", "hevc"), ("mjpeg", "mjpeg", "mjpeg")],
 )
-def test_every_codec_gives_every_picture(tmp_path: Path, codec: str, encoder: str, name: str) -> None:
+def test_every_codec_delivers_every_frame(tmp_path: Path, codec: str, encoder: str, name: str) -> None:
     path = make_clip(tmp_path / "clip.mp4", seconds=2, codec=encoder)
     with gst_rtsp_server(path, codec=codec) as server:
         info, pictures, fault = watch_all(server.url)
@@ -100,7 +100,7 @@ def test_missing_decoder_is_a_fault_without_a_fallback(clip_path: Path) -> None:
 
 
 @pytest.mark.parametrize("codec", [("h264", "libx264"), ("h265", "libx265")])
-def test_datagrams(tmp_path: Path, codec: tuple[str, str]) -> None:
+def test_udp_transport(tmp_path: Path, codec: tuple[str, str]) -> None:
     path = make_clip(tmp_path / "clip.mp4", seconds=3, codec=codec[1])
     with gst_rtsp_server(path, codec=codec[0], transports=["udp"]) as server:
         _, pictures, fault = watch_all(server.url, StreamTransport.UDP)
@@ -109,7 +109,7 @@ def test_datagrams(tmp_path: Path, codec: tuple[str, str]) -> None:
     assert fault.reason in {Reason.STREAM_ENDED, Reason.STREAM_TIMEOUT}
 
 
-def test_a_transport_that_the_camera_does_not_offer(clip_path: Path) -> None:
+def test_unsupported_transport(clip_path: Path) -> None:
     with gst_rtsp_server(clip_path, transports=["udp"]) as server, pytest.raises(StreamFault) as raised:
         RtspSource(server.url, StreamTransport.TCP, LOOPBACK).open()
 

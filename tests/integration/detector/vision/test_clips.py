@@ -35,7 +35,7 @@ def assert_six_people(events: list[Event]) -> None:
     assert len({event.event_id for event in events}) == len({event.track for event in events}) == 6
 
 
-def test_six_people_each_with_a_picture_of_them(clip: Clip, camera: Camera) -> None:
+def test_six_people_each_with_their_image(clip: Clip, camera: Camera) -> None:
     path, model = clip(PERSONS)
     events = analyse(Analyser(camera(), model), sampled(path, 5))
     assert_six_people(events)
@@ -75,15 +75,13 @@ def test_six_people_with_jitter_and_lost_frames(clip: Clip, camera: Camera, seed
 
 
 @pytest.mark.parametrize("outage", [(30.0, 32.0), (56.0, 62.0), (95.0, 115.0)])
-def test_six_people_though_the_stream_breaks_during_a_visit(
-    clip: Clip, camera: Camera, outage: tuple[float, float]
-) -> None:
+def test_six_people_despite_a_reconnection(clip: Clip, camera: Camera, outage: tuple[float, float]) -> None:
     path, model = clip(PERSONS)
     frames = (one for one in sampled(path, 5) if not outage[0] <= one.monotonic_seconds < outage[1])
     assert_six_people(analyse(Analyser(camera(), model), frames))
 
 
-def test_six_people_though_the_detector_restarts_during_a_visit(clip: Clip, camera: Camera) -> None:
+def test_six_people_despite_a_restart(clip: Clip, camera: Camera) -> None:
     path, model = clip(PERSONS)
     events: list[Event] = []
     analyser = Analyser(camera(), model)
@@ -99,7 +97,7 @@ def test_six_people_though_the_detector_restarts_during_a_visit(clip: Clip, came
     assert_six_people(events)
 
 
-def test_four_cars_seen_from_above(clip: Clip, camera: Camera) -> None:
+def test_four_cars_from_above(clip: Clip, camera: Camera) -> None:
     """COCO has hardly any pictures from above, so that the model is rarely sure: a lower minimum is needed."""
     path, model = clip(CARS)
     events = analyse(Analyser(camera(minimum_confidence=0.3), model), sampled(path, 5))

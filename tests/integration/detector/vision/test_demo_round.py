@@ -48,7 +48,7 @@ def model() -> Iterator[RememberingModel]:
     ("frames_per_second", "first_seconds"),
     [(5, 0.0), (5, 0.1), (6, 0.0), (8, 0.0), (8, 0.1), (10, 0.0)],
 )
-def test_the_demo_scene_gives_the_events_of_its_story(
+def test_demo_scene_gives_the_events_of_its_story(
     clip: Path, model: RememberingModel, frames_per_second: float, first_seconds: float
 ) -> None:
     camera = CameraConfiguration(

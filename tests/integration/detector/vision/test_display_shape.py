@@ -47,7 +47,7 @@ def undeclared(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_detection_snapshot_and_clip_have_the_shape_that_is_set(
+def test_detection_snapshot_and_clip_have_the_configured_aspect_ratio(
     undeclared: Path, model: Model, camera: Callable[..., CameraConfiguration]
 ) -> None:
     clips: list[bytes] = []
