@@ -1,4 +1,4 @@
-"""The six people before `make run`, with what a user sets: CAMERA, and PORT, DEMO=0 and a data folder.
+"""Six people in front of `make run` with user settings: CAMERA, PORT, DEMO=0 and a data folder.
 
 MODEL is not set. The machine has the default model's weights at the pinned place, and nothing else.
 """

@@ -1,4 +1,4 @@
-"""What the six people's test is made of: a stage with one camera, and the judgement over its alerts."""
+"""Parts of the six people test: a stage with one camera, and the evaluation of its alerts."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""Every type of alert is reached by a real detector on real streams, and is a row of the real API in the end."""
+"""Every alert type: from a real detector with real streams to a row of the real API."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The main job on real input: six people walk through a real stream, and six alerts are in a real database.
+"""The main task on real input: six people walk through a real stream and give six alerts.
 
 Three runs side by side, each with a camera, a user and a detector process of its own, since the clip takes 139 s: in
 pod mode, in pod mode with a backend that is killed for a minute in the middle, and by `make run` without MODEL, whose

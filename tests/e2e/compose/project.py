@@ -1,4 +1,4 @@
-"""The services of `manifests/compose/compose.yaml`, run from their images as the file says, without an engine.
+"""The services of `manifests/compose/compose.yaml`, run from their images without a container engine.
 
 Each process gets what a container engine would give it: the image's files read-only, a temporary `/tmp`, its volumes
 and secrets at their places, the names of the other services, no capabilities, and no way to gain any. All services

@@ -1,4 +1,4 @@
-"""The six people before the images of `manifests/compose`, with no model named anywhere: six alerts.
+"""Six people in front of the images of `manifests/compose` with the default model: six alerts.
 
 The detector's image gets the model that its build makes of the pinned weights. Weights that stand for them come from
 ultralytics' environment; without it, the image gets an INT8 export. `make e2e` runs it (VIGIL_E2E=1).

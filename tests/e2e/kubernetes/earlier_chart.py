@@ -1,4 +1,4 @@
-"""The chart that an upgrade comes from: the last tag's, or an earlier commit's packaged as an earlier version."""
+"""The chart to upgrade from: the last tag's, or an earlier commit's with an earlier version."""
 
 from __future__ import annotations
 

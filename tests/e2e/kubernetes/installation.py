@@ -1,4 +1,4 @@
-"""The chart on the real single-node cluster: images imported, objects applied in Helm's order, volumes on the node.
+"""The chart on the real single-node cluster: images imported, objects applied in Helm's order.
 
 The cluster of the tests is Kubernetes 1.20 (module tests.cluster). What that cannot take is converted here, and only
 that: policy/v1 is policy/v1beta1 there, and the CRDs' CEL rules are dropped by its API server (the operator checks

@@ -1,4 +1,4 @@
-"""What the chart's roles grant, and what the audit log says of the use that is made of it."""
+"""The permissions that the chart grants, and their use according to the audit log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dashboard of an installation as pictures, for whoever looks into a failure."""
+"""Screenshots of an installation's dashboard, for the analysis of failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From an installation of the chart to alerts, on a real node with real containers and no stand-in.
+"""From an installation of the chart to alerts, on a real node with real containers.
 
 Two cameras play the clip of the six people, one registered through the API and one by kubectl. While they play, each
 process is killed with SIGKILL: operator, worker, backend, PostgreSQL and the kubelet. Then the backend is away, and

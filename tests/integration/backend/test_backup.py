@@ -1,4 +1,4 @@
-"""What docs/backup.md tells to copy and to restore is everything: rows, pictures, keys, tokens."""
+"""The backup of docs/backup.md is complete: rows, images, keys, tokens."""
 
 import io
 import json

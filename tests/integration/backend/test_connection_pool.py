@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL outlive a request, and nothing of one request reaches the next."""
+"""Connections to PostgreSQL outlive a request, without leaking state to the next one."""
 
 import os
 from collections.abc import Iterator

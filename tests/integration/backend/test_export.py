@@ -1,4 +1,4 @@
-"""An export of many alerts takes no more memory than one of a few: the real server, on PostgreSQL."""
+"""Memory of an export does not grow with the number of alerts, on the real server with PostgreSQL."""
 
 import contextlib
 import re

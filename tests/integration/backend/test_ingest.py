@@ -1,4 +1,4 @@
-"""Alerts under fire: at the same moment, while the backend is killed, while the database is. On both databases."""
+"""Alerts during concurrency and kills of backend and database, on both databases."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""An invitation lets one person in, though several use it at the same moment."""
+"""An invitation admits one person, even with concurrent use."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""The backend's unit tests that use a database once more, on PostgreSQL: its constraints, JSON and locking differ."""
+"""The backend's unit tests on PostgreSQL, which differs from SQLite in constraints, JSON, text and locks."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Quotas hold when a hundred clients send requests in parallel to two workers, on SQLite and on PostgreSQL."""
+"""Quotas hold under a hundred parallel clients and two workers, on SQLite and PostgreSQL."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor

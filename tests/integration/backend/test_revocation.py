@@ -1,4 +1,4 @@
-"""Open streams on the real server with two workers: whoever lost the right is out within 5 s."""
+"""Open streams end within 5 s of losing permission, on the real server with two workers."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""Pictures and clips in a real S3-compatible server: stored, shown by links that end, swept, and S3 gone and back."""
+"""Images and clips in a real S3-compatible server: stored, linked with expiry, swept, and an S3 outage."""
 
 import json
 import time

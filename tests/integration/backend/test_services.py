@@ -1,4 +1,4 @@
-"""The fixtures that other tests stand on: the real backend on the real databases, killed and started again."""
+"""The fixtures of other tests: the real backend on real databases, killed and restarted."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress

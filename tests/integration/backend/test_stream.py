@@ -1,4 +1,4 @@
-"""The live stream on the real server: in time, without a gap, one's own alerts only, no thread for each viewer."""
+"""The alert stream on the real server: prompt, complete, permitted alerts only, no thread per viewer."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""One version apart from the schema, on PostgreSQL: the former version on the new one, the new on the former."""
+"""Upgrade and rollback on PostgreSQL: each version with the schema of the other."""
 
 import os
 import re

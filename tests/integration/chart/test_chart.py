@@ -1,4 +1,4 @@
-"""The chart: what it renders for every values file is right for each supported Kubernetes, and locked down."""
+"""Rendered charts of every values file: valid for each supported Kubernetes, and hardened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""checkov over every object of the chart and every detector: what it finds is mended, or explained here.
+"""checkov on every object of the chart and every detector: findings are fixed or explained here.
 
 Its environment is `.venvs/checkov` (`bash tools/setup.sh .venvs/checkov locks/checkov.txt`, as `make test` does).
 """

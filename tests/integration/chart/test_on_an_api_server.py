@@ -1,4 +1,4 @@
-"""A real API server takes every object of the chart, and its accounts may do what they must and no more."""
+"""A real API server accepts every object of the chart, with minimal permissions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects and questions that the tests of the test cluster share."""
+"""Objects and queries shared by the tests of the test cluster."""
 
 from __future__ import annotations
 

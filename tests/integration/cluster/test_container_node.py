@@ -1,4 +1,4 @@
-"""The node with real containers runs pods as locked down as the detector's, and they reach what they must."""
+"""The node with real containers runs hardened pods, with the required network access."""
 
 from __future__ import annotations
 

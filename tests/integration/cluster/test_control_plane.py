@@ -1,4 +1,4 @@
-"""The test cluster is a real Kubernetes: it schedules, collects garbage, refuses and survives as one."""
+"""The test cluster is a real Kubernetes: scheduling, garbage collection, validation, recovery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The machine that a node runs in leaves nothing behind, however it ends."""
+"""The machine of a node leaves nothing behind, however it ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pods of bare nodes fare as they are scripted to, in the words of a real kubelet."""
+"""Pods of nodes without containers follow a script, with a real kubelet's messages."""
 
 from __future__ import annotations
 

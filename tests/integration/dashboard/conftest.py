@@ -1,4 +1,4 @@
-"""A real backend and a real browser. Whatever the browser complains about fails the test that made it complain."""
+"""A real backend and a real browser; browser errors fail the test that caused them."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Who gets in, and what they see: their own, and 404 for everything else."""
+"""Access to the dashboard: own objects, and 404 for all others."""
 
 from contextlib import closing
 

@@ -1,4 +1,4 @@
-"""Alerts appear by themselves, and are dealt with by a click or a key."""
+"""Alerts appear live, and are handled by click or key."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Cameras: added with errors that help, shown with their state and its reason, switched, edited, deleted."""
+"""Cameras: added with helpful errors, shown with state and reason, activated, edited, deleted."""
 
 import pytest
 from playwright.sync_api import expect

@@ -1,4 +1,4 @@
-"""Zones, lines, masks and rules: drawn by mouse, finger and keyboard, previewed, saved, undone."""
+"""Zones, lines, masks and rules: drawn by mouse, touch and keyboard, previewed, saved, undone."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The inbox: filters in the URL, keys, many at once, undo, endless scrolling, new rows that move nothing."""
+"""The inbox: filters in the URL, keys, bulk actions, undo, endless scrolling, new rows."""
 
 import re
 

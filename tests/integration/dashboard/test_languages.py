@@ -1,4 +1,4 @@
-"""Pages in the viewer's language; the API in English always."""
+"""Pages in the viewer's language; the API always in English."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""Servers of others: a media server's video, and Web Push.
+"""External servers: a media server's video, and Web Push.
 
 The video is WebRTC for real (WHEP), sent by another page, and HLS as FFmpeg writes it.
 """

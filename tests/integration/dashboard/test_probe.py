@@ -1,4 +1,4 @@
-"""A camera's address is tried by a real detector while one types, and its picture is there before it is saved."""
+"""A real detector tests a camera's URL while it is typed, and shows an image before saving."""
 
 from collections.abc import Iterator
 from pathlib import Path

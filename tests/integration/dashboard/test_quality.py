@@ -1,4 +1,4 @@
-"""For everybody and everywhere: axe, sizes, themes, and a backend that is away."""
+"""Accessibility (axe), screen sizes, themes, and a backend outage."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe

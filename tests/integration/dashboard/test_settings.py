@@ -1,4 +1,4 @@
-"""Sites and roles, tokens, people, audit trail, system, statistics: for those who may and those who may not."""
+"""Sites and roles, tokens, users, audit log, system, statistics, with and without permission."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""The wall: pictures of now for what can be seen, at the cost of a few requests, and words for what gives none."""
+"""The wall: live frames of visible tiles with few requests, and reasons for cameras without video."""
 
 import io
 import threading

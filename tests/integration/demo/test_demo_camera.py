@@ -1,4 +1,4 @@
-"""The demo camera as a process of its own, watched by libav and, where they are installed, ffmpeg and GStreamer."""
+"""The demo camera as a process, played by libav and, if installed, ffmpeg and GStreamer."""
 
 import os
 import queue

@@ -1,4 +1,4 @@
-"""The shipped model is what its card says, measured anew on pictures that neither training nor card have seen."""
+"""The shipped model matches its card, measured again on unseen images."""
 
 import json
 from itertools import groupby

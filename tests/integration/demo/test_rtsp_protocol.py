@@ -1,4 +1,4 @@
-"""RTSP as RFC 2326 has it, spoken byte by byte: statuses, sessions, interleaved data, sender reports, time-outs."""
+"""The RTSP protocol byte by byte (RFC 2326): statuses, sessions, interleaved data, reports, time-outs."""
 
 import asyncio
 import socket

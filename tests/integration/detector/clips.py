@@ -1,4 +1,4 @@
-"""The real clips as frames, and a real model that looks at each picture once."""
+"""Real clips as frames, and a real model that analyses each frame once."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future

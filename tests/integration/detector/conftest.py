@@ -1,4 +1,4 @@
-"""What the tests of several parts of the detector share: a small disk, a real model, a camera and its clip."""
+"""Shared fixtures of the detector: a small disk, a real model, a camera and its clip."""
 
 import subprocess
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""The fenced shell and YAML blocks of README.md and docs/**/*.md, and how each is checked.
+"""The fenced shell and YAML blocks of README.md and docs/**/*.md, and their checks.
 
 A block is either checked or marked as illustrative, with a reason, on the line before it:
 

@@ -1,4 +1,4 @@
-"""Every shell and YAML block of README.md and docs/ is checked, or marked as illustrative with a reason."""
+"""Every shell and YAML block of README.md and docs/ is tested, or marked as illustrative with a reason."""
 
 import json
 import re

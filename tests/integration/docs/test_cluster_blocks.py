@@ -1,4 +1,4 @@
-"""The kubectl lines of the pages, run against a real API server."""
+"""The kubectl commands of the pages, run against a real API server."""
 
 import base64
 import os

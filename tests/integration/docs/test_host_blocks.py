@@ -1,4 +1,4 @@
-"""The lines that are run on the backend's host and in a clone: management commands and `cctv replay`."""
+"""Commands for the backend's host and a clone: management commands and `cctv replay`."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The production page's lines make keys that the programs take, under the names that the chart looks for."""
+"""The commands of the production page create valid keys under the names that the chart uses."""
 
 import re
 import subprocess

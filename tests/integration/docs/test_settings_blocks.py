@@ -1,4 +1,4 @@
-"""The settings that pages show as shell variables are ones that the backend starts with."""
+"""The backend starts with the settings that pages show as shell variables."""
 
 import json
 import re

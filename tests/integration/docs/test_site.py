@@ -1,4 +1,4 @@
-"""The documentation site builds, every link in it leads somewhere, and its reference says what the sources say."""
+"""The documentation site builds, its links work, and its reference matches the sources."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What a YAML block of the documentation is, and whether the program that it is for takes it."""
+"""Identify a YAML block of the documentation and check it with the program that reads it."""
 
 from __future__ import annotations
 

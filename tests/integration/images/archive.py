@@ -1,4 +1,4 @@
-"""Looks into an OCI archive, and runs what is in it as locked down as the cluster does."""
+"""Read an OCI archive and run its contents with the cluster's restrictions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The product's images, built by its Dockerfiles: small, without root, with a bill of materials, and they run."""
+"""The container images, built from their Dockerfiles: small, without root, with an SBOM, and working."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Grafana dashboards in the chart are what the program writes, and are links, units and variables all right."""
+"""The chart's Grafana dashboards are current, with correct links, units and variables."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The alert rules: valid, each with tests that promtool runs, and each with a runbook."""
+"""The alert rules: valid, tested by promtool, and with runbooks."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Contents to send, and this machine as a place to send them to."""
+"""Message contents, and this machine as the receiver."""
 
 import uuid
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Each channel against the real thing: an HTTP server, a mail server, an MQTT broker, a push service, Apprise."""
+"""Each channel against a real server: HTTP, mail, MQTT, Web Push, Apprise."""
 
 import base64
 import email

@@ -1,4 +1,4 @@
-"""The operator with everything around it: a control plane, the backend on PostgreSQL, the test's own namespaces."""
+"""The operator's environment: a control plane, the backend on PostgreSQL, and the test's namespaces."""
 
 from __future__ import annotations
 

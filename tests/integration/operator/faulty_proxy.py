@@ -1,4 +1,4 @@
-"""A proxy between an operator and the API server that answers wrongly when it is told to.
+"""A proxy between operator and API server that returns faults on request.
 
     proxy.script = answers(429, count=5, method="PATCH")    # the next five PATCH requests are refused
     proxy.cut_watches(gone=True)                             # every open watch ends with "410 Gone"

@@ -1,4 +1,4 @@
-"""The operator with a failpoint: SIGKILL at its first write to what VIGIL_TEST_KILL_AT names.
+"""The operator with a failpoint: SIGKILL at its first write to the kind in VIGIL_TEST_KILL_AT.
 
 `before PATTERN` or `after PATTERN`, a regular expression for the path of the API server; after: the server has
 answered, and the operator has not read it yet.

@@ -1,4 +1,4 @@
-"""The operator as a process of its own, with the rights of its manifests and no others; what tests ask about it."""
+"""The operator as a process, with exactly the permissions of its manifests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fifty cameras, and everything at once; afterwards the cluster is exactly what the API says.
+"""Fifty cameras under simultaneous faults; afterwards the cluster matches the API.
 
 The order of what happens comes from a fixed seed (VIGIL_CHAOS_SEED). VIGIL_CHAOS_SECONDS=300 has it go on for five
 minutes; the suite does with one.

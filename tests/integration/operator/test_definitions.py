@@ -1,4 +1,4 @@
-"""The definitions are exchanged for another version and back, with a thousand cameras stored: nobody notices."""
+"""Upgrade and rollback of the definitions with a thousand stored cameras, without any restart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API server and etcd may do to an operator: nothing of it needs a hand."""
+"""Faults of the API server and etcd: the operator recovers without intervention."""
 
 from __future__ import annotations
 

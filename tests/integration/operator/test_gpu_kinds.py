@@ -1,4 +1,4 @@
-"""Every kind of GPU that a class can ask for, counted by the real scheduler; and a class that does without one."""
+"""Every kind of GPU that a class can request, with the real scheduler; and a class without a GPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cameras activated through the REST API, real scheduling, and one GPU too few."""
+"""Cameras activated by the REST API, with real scheduling and one GPU too few."""
 
 from __future__ import annotations
 

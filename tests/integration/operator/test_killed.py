@@ -1,4 +1,4 @@
-"""The operator's process is killed at one of its writes; the next one takes up from what is stored.
+"""The operator is killed at one of its writes; the next one continues from the stored state.
 
 tests/unit/operator/test_failpoints.py does so at every call that it makes, without processes.
 """

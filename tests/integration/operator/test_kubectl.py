@@ -1,4 +1,4 @@
-"""Cameras applied with kubectl: a row in the API that only the cluster changes, and that goes with the resource."""
+"""Cameras applied with kubectl: read-only rows in the API that are deleted with the resource."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two replicas on a real API server: one is active, and a former leader writes nothing, by the audit log."""
+"""Two replicas on a real API server: one is active, and the audit log shows no write of a former leader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each query of each dashboard and alert rule finds data in a real Prometheus that scrapes the real programs."""
+"""Every query of dashboards and alert rules returns data in a real Prometheus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who owns what: edits of the API's cameras are put back, others' labels stay, a rotation restarts one pod."""
+"""Ownership: edits of API cameras are reverted, foreign labels are kept, a rotation restarts one pod."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cameras that are deleted while their detectors start: whatever the moment, nothing is left of them."""
+"""Cameras deleted while their detectors start leave nothing behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A class that is changed for the worse blinds a few cameras only; put right, it reaches all."""
+"""A broken class change affects only a few cameras; once fixed, it reaches all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the version before has made is taken over as it runs: written anew where it differs, restarted nowhere."""
+"""Objects of the previous version are adopted: updated if they differ, without restarts."""
 
 from __future__ import annotations
 

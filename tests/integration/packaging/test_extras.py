@@ -1,4 +1,4 @@
-"""Each program imports in an environment that has only its own extra, and brings none of the others' libraries."""
+"""Each program imports with only its own extra, without the others' libraries."""
 
 import os
 import subprocess

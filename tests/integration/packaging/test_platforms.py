@@ -1,4 +1,4 @@
-"""The images are for arm64 as well as for amd64: every locked package has a wheel there, or is of Python alone."""
+"""The images support arm64 and amd64: every locked package has a wheel or is pure Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The compose file and conda's environment: their settings are known to the programs, the made secrets are taken."""
+"""The compose file and the conda environment: valid settings and generated secrets."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Nothing reports home: each program runs in a network that records look-ups and connections, and makes none."""
+"""No telemetry: each program runs in a network that records look-ups and connections, and makes none."""
 
 import os
 import subprocess

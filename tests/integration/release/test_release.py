@@ -1,4 +1,4 @@
-"""`make release` in a clone: one version everywhere, and what it makes can be installed."""
+"""`make release` in a clone: one version everywhere, and installable files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real Chromium, and what it complains about.
+"""A real Chromium that records page errors.
 
 with chromium() as browser: ...
 """

@@ -1,4 +1,4 @@
-"""The audio track of the camera that misbehaves on purpose: its description and its RTP packets."""
+"""The audio track of the misbehaving camera: description and RTP packets."""
 
 import random
 import struct

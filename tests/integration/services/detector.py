@@ -1,4 +1,4 @@
-"""The real `cctv` as a process, with its settings, its status port and what it says.
+"""The real `cctv` as a process, with its settings, status port and output.
 
 with detector(tmp_path, api_url=backend.url, token=token) as cctv:               # poll mode
 with detector(tmp_path, api_url=backend.url, token=token, camera_id=3) as cctv:  # pod mode

@@ -1,4 +1,4 @@
-"""A real RTSP server (GStreamer's) that plays one file; a program of its own, run by Debian's Python.
+"""A real RTSP server (GStreamer's) that plays one file, as a separate program for Debian's Python.
 
     /usr/bin/python3 gst_rtsp_server.py '{"clip": "…", "path": "/cam", "plays": 1, …}'
 

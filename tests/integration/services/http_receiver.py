@@ -1,4 +1,4 @@
-"""A receiver of HTTP requests, with or without TLS, that answers as a test tells it: right, wrong, late, never."""
+"""An HTTP server, with or without TLS, whose responses a test controls: right, wrong, late, none."""
 
 import ssl
 import threading

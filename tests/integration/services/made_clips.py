@@ -1,4 +1,4 @@
-"""Small clips made on the spot: a noisy picture on which a bright square moves."""
+"""Small generated clips: a bright square that moves over noise."""
 
 import io
 import time

@@ -1,4 +1,4 @@
-"""`.pt` weights as ultralytics writes them, made once and kept in `build/made-weights`.
+"""`.pt` weights in ultralytics' format, created once and stored in `build/made-weights`.
 
 `yolov8n.pt` as it is published is not part of the tests' material. `real.pt` has the values of the published network,
 taken from its INT8 export in VIGIL_SHARED, so that it finds what YOLOv8n finds.

@@ -1,4 +1,4 @@
-"""Makes `.pt` weights with ultralytics; a program of its own, run by the environment that has torch.
+"""Create `.pt` weights with ultralytics; a separate program for the environment with torch.
 
     .venvs/ultralytics/bin/python make_weights.py FOLDER ARCHITECTURE…
 

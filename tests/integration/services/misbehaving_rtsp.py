@@ -1,4 +1,4 @@
-"""A camera that misbehaves on purpose: a small RTSP server of its own kind, in threads, with its faults as a script.
+"""A camera that misbehaves on purpose: a small threaded RTSP server with scripted faults.
 
     with misbehaving_camera(Script(clip=load_clip(path), status={"DESCRIBE": 404})) as camera:
         camera.url

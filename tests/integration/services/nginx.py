@@ -1,4 +1,4 @@
-"""A real nginx with the configuration that Vigil ships, before the tests' backends."""
+"""A real nginx with the configuration that Vigil ships, in front of the tests' backends."""
 
 import contextlib
 import shutil

@@ -1,4 +1,4 @@
-"""Devices that answer WS-Discovery as ONVIF's cameras do, on the loopback interface alone."""
+"""Devices that answer WS-Discovery like ONVIF cameras, only on the loopback interface."""
 
 import socket
 import struct

@@ -1,4 +1,4 @@
-"""What IP packets and DNS queries ask for, as text."""
+"""Describe the destinations of IP packets and DNS queries as text."""
 
 import ipaddress
 import struct

@@ -1,4 +1,4 @@
-"""A real PgBouncer before the tests' PostgreSQL, with the configuration that Vigil ships."""
+"""A real PgBouncer in front of the tests' PostgreSQL, with the configuration that Vigil ships."""
 
 import contextlib
 import shutil

@@ -1,4 +1,4 @@
-"""A real Prometheus for the tests: Debian's, unpacked rather than installed, so that no service of it exists.
+"""A real Prometheus for the tests: Debian's, unpacked without installation.
 
 with prometheus_server({"vigil-backend": [Target("127.0.0.1:8000/metrics")]}) as prometheus:
     prometheus.query("up")

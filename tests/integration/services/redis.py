@@ -1,4 +1,4 @@
-"""A real Redis for the tests: Debian's, keeping nothing on disk, on a free port of the loopback interface.
+"""A real Redis for the tests: Debian's, without persistence, on a free port of the loopback interface.
 
 def test_something(redis: RedisServer): ...           # an empty one, the session's
 redis.kill(); redis.start()                            # kill -9; it comes back empty

@@ -1,4 +1,4 @@
-"""`vigil run` as a user starts it, with all that it prints.
+"""`vigil run` as a user starts it, with its output.
 
 run = Run(data, port, DEMO="0")                    # the program itself
 run = make_run(home, data, port, CAMERA=url)       # `make run` of a user with this home, and with nothing else set

@@ -1,4 +1,4 @@
-"""A disk that is full or read-only is one clear line."""
+"""A full or read-only disk is reported in one clear line."""
 
 import os
 import subprocess

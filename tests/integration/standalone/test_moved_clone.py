@@ -1,4 +1,4 @@
-"""A clone that was moved after its set-up gets new environments: the old ones hold absolute paths."""
+"""A clone moved after its set-up gets new environments, since the old ones have absolute paths."""
 
 import os
 import re

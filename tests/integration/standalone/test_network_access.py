@@ -1,4 +1,4 @@
-"""`vigil run HOST=0.0.0.0`, reached over https under an address that is not loopback."""
+"""`vigil run HOST=0.0.0.0`, accessed over HTTPS at a non-loopback address."""
 
 import base64
 import hashlib

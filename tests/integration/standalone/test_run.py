@@ -1,4 +1,4 @@
-"""`vigil run` as a user starts it: the printed lines, alerts with pictures, Ctrl-C, and a second start."""
+"""`vigil run` as a user starts it: output, alerts with images, Ctrl-C, and a second start."""
 
 import os
 import re

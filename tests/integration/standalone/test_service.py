@@ -1,4 +1,4 @@
-"""`make install-service` and `make uninstall-service`, with a `systemctl` that runs what the unit says."""
+"""`make install-service` and `make uninstall-service`, with a `systemctl` that executes the unit."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""A detector that sends live pictures, and viewers who are quick or slow, for tests of what is between them."""
+"""A detector that sends live frames, and fast and slow viewers, for tests of the relay between them."""
 
 import re
 import socket

@@ -1,4 +1,4 @@
-"""The shipped nginx before two real backends, on PostgreSQL through the shipped PgBouncer, with a real Redis."""
+"""The shipped nginx before two real backends, with PostgreSQL through PgBouncer, and Redis."""
 
 import re
 import secrets

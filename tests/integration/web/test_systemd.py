@@ -1,4 +1,4 @@
-"""The shipped systemd units: nothing wrong with them, and little that they may do."""
+"""The shipped systemd units: valid and restricted."""
 
 import shutil
 import subprocess

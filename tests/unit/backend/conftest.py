@@ -1,4 +1,4 @@
-"""The backend in this process: Django's test client, a database of the test's own, keys that are good for nothing."""
+"""Fixtures of the backend in this process: Django's test client, a separate database, and test keys."""
 
 import io
 from collections.abc import Callable
@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def backend_settings(settings: Settings, tmp_path: Path) -> Settings:
-    """Settings as behind a proxy that ends TLS, with pictures in the test's directory."""
+    """Settings behind a proxy that terminates TLS, with images in the test's directory."""
     settings.SECURE_SSL_REDIRECT = False
     rate_limits.forget()
     cache.clear()
@@ -60,18 +60,18 @@ def backend_settings(settings: Settings, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def media(tmp_path: Path) -> Path:
-    """Where the pictures are."""
+    """Return the directory of the images."""
     return tmp_path / "media"
 
 
 def files_in(directory: Path) -> list[Path]:
-    """Every file below the directory."""
+    """Return every file below the directory."""
     return sorted(path for path in directory.rglob("*") if path.is_file())
 
 
 @dataclass(frozen=True)
 class Party:
-    """Somebody who asks: a client that sends their token."""
+    """A user or service with a client that sends its token."""
 
     user: User
     client: APIClient
@@ -79,21 +79,21 @@ class Party:
 
 
 def client_with(token: str) -> APIClient:
-    """A client that sends the token."""
+    """Return a client that sends the token."""
     client = APIClient(raise_request_exception=False)
     client.credentials(HTTP_AUTHORIZATION=f"Token {token}")
     return client
 
 
 def party(user: User, scope: Scope = Scope.USER, camera: Camera | None = None) -> Party:
-    """The user with a new token of that scope."""
+    """Return the user with a new token of that scope."""
     token = token_create(user=user, scope=scope, camera=camera)
     return Party(user, client_with(token), token)
 
 
 @pytest.fixture
 def make_user(db: None) -> Callable[..., User]:
-    """Makes users: `make_user("anna", is_superuser=True)`."""
+    """Return a function that creates users: `make_user("anna", is_superuser=True)`."""
 
     def make(username: str, **fields: Any) -> User:
         user = User(username=username, **fields)
@@ -124,13 +124,13 @@ def root(make_user: Callable[..., User]) -> Party:
 
 @pytest.fixture
 def camera(anna: Party) -> Camera:
-    """Anna's camera, active."""
+    """Anna's active camera."""
     return Camera.objects.create(user=anna.user, name="Gate", rtsp_url=URL, is_active=True, group="yard")
 
 
 @pytest.fixture
 def site(camera: Camera) -> Site:
-    """Anna's site, which her camera is in; the users `viewer`, `site_operator` and `site_admin` are its members."""
+    """Anna's site with her camera; the users `viewer`, `site_operator` and `site_admin` are its members."""
     made = site_create(user=camera.user, name="Yard")
     Camera.objects.filter(pk=camera.pk).update(site=made)
     camera.refresh_from_db()
@@ -145,18 +145,18 @@ def viewer(make_user: Callable[..., User], site: Site) -> Party:
 
 @pytest.fixture
 def site_operator(make_user: Callable[..., User], site: Site) -> Party:
-    """An operator there."""
+    """A site operator of that site."""
     return member(make_user("site_operator"), site, Role.SITE_OPERATOR)
 
 
 @pytest.fixture
 def site_admin(make_user: Callable[..., User], site: Site) -> Party:
-    """An admin there."""
+    """A site admin of that site."""
     return member(make_user("site_admin"), site, Role.ADMIN)
 
 
 def member(user: User, site: Site, role: Role) -> Party:
-    """The user as a member of the site, with a token."""
+    """Return the user as a member of the site, with a token."""
     member_set(site=site, user=user, role=role)
     return party(user)
 
@@ -181,19 +181,19 @@ def operator(make_user: Callable[..., User]) -> Party:
 
 @pytest.fixture
 def prober(make_user: Callable[..., User]) -> Party:
-    """A cluster's prober."""
+    """The prober of a cluster."""
     return party(make_user("prober"), Scope.PROBER)
 
 
 def picture(width: int = 64, height: int = 48, *, format_name: str = "JPEG", **options: Any) -> bytes:
-    """A small picture, encoded."""
+    """Return a small encoded image."""
     output = io.BytesIO()
     Image.new("RGB", (width, height), (200, 30, 30)).save(output, format=format_name, **options)
     return output.getvalue()
 
 
 def alert_fields(camera: Camera, /, **changes: Any) -> dict[str, Any]:
-    """What a detector sends, without a picture."""
+    """Return the fields of a detector's alert, without the image."""
     fields = {
         "event_id": "event-0001",
         "camera": str(camera.pk),
@@ -208,14 +208,14 @@ def alert_fields(camera: Camera, /, **changes: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def alert(camera: Camera, detector: Party) -> Alert:
-    """An alert of Anna's camera, with a picture."""
+    """An alert of Anna's camera, with an image."""
     answer = send(detector, camera, image=picture())
     assert answer.status_code == 201, answer.content
     return Alert.objects.get()
 
 
 def send(sender: Party, camera: Camera, /, *, image: bytes | str | None = None, **changes: Any) -> Any:
-    """Sends an alert as a detector does."""
+    """Send an alert as a detector does."""
     fields = alert_fields(camera, **changes)
     if isinstance(image, str):
         fields["image"] = image

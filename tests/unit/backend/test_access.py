@@ -1,4 +1,4 @@
-"""Who may do what: every method of every path below `/api/`, for everybody who could ask.
+"""Permissions: every method of every path below `/api/` for every role and scope.
 
 The list of paths comes from the URL configuration: an endpoint without a row here fails the test.
 """

@@ -1,4 +1,4 @@
-"""One's own tokens, invitations, and accounts that people make for themselves."""
+"""A user's own tokens, invitations, and self-registered accounts."""
 
 from datetime import timedelta
 from io import StringIO

@@ -1,4 +1,4 @@
-"""Alerts: stored once, refused with the field's name, shown to those who may see them."""
+"""Alerts: stored once, rejected with the field's name, visible only to permitted users."""
 
 import io
 import json
@@ -137,7 +137,7 @@ def test_file_that_is_not_an_image_is_rejected(
 
 
 def _png_claiming(width: int, height: int) -> bytes:
-    """A PNG of a few hundred bytes that says to have so many pixels."""
+    """Return a PNG of a few hundred bytes that claims this many pixels."""
 
     def chunk(name: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))

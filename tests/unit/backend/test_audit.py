@@ -1,4 +1,4 @@
-"""The audit trail: every change, by whom, from where, before and after; no secret; for admins to read only."""
+"""The audit log: every change with user, address, and old and new values; no secrets; readable by admins only."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A better picture takes the place of an alert's own: nothing else of it changes, and the former one is deleted."""
+"""A better image replaces the image of an alert; nothing else changes, and the old file is deleted."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""`manage.py bootstrap`: a new installation gets its administrator and its services' tokens from files, once."""
+"""`manage.py bootstrap`: create administrator and service tokens of a new installation from files, once."""
 
 from io import StringIO
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What one client sends cannot break the lists of the others: numbers are finite, times are within 1990 to 2100."""
+"""Bounds on input keep lists readable for other clients: finite numbers, times within 1990 to 2100."""
 
 from importlib import import_module
 from typing import Any

@@ -1,4 +1,4 @@
-"""What comes from the cache is what the database would say, after every write; and no credential is in the cache."""
+"""Cached responses equal those of the database after every write, and contain no credentials."""
 
 import random
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def _answers(people: list[Party]) -> list[Any]:
 
 
 class _Writes:
-    """Random writes, each by the service that would do it."""
+    """Random writes by the corresponding services."""
 
     def __init__(self, users: list[User], chance: random.Random) -> None:
         self._users, self._chance, self._number = users, chance, 0

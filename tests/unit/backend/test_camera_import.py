@@ -1,4 +1,4 @@
-"""Cameras from CSV: all of them or none, with every error by its line, in the API and as a command."""
+"""Import of cameras from CSV, by API and command: all or none, with every error by its line."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Cameras: what is taken, what is shown, and what is refused with which words."""
+"""Cameras: accepted input, responses, and error messages."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Pictures made safe in both ways: from their coefficients by libturbojpeg, from their pixels by Pillow alone."""
+"""Images made safe in both ways: from coefficients by libturbojpeg, and from pixels by Pillow."""
 
 import io
 import resource
@@ -20,7 +20,7 @@ EXIF, COMMENT_MARKER = 0x010E, b"\xff\xfe"
 
 @pytest.fixture(params=["libturbojpeg", "Pillow alone"], autouse=True)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Every test is run in both ways."""
+    """Run every test with both ways."""
     if request.param == "Pillow alone":
         monkeypatch.setattr(jpeg_rewrite, "_library", None)
     elif not jpeg_rewrite.is_available():
@@ -110,7 +110,7 @@ def _png(image: Image.Image) -> bytes:
 
 
 def _claiming(width: int, height: int) -> bytes:
-    """A JPEG whose header says so; there is no more in it than before."""
+    """Return a JPEG whose header claims this size, with unchanged data."""
     sent = bytearray(_jpeg(_noise()))
     start = sent.index(b"\xff\xc0") + 5
     sent[start : start + 4] = struct.pack(">HH", height, width)

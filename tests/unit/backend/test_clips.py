@@ -1,4 +1,4 @@
-"""Clips: one for each alert, known by their content, served in parts, gone with their alert."""
+"""Clips: one per alert, identified by content, served in ranges, deleted with their alert."""
 
 import io
 import re

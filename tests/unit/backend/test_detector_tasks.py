@@ -1,4 +1,4 @@
-"""Tries at streams: asked for, taken once, answered once; nothing secret is left, and nobody waits for ever."""
+"""Detector tasks: requested, claimed once, completed once; secrets are deleted, and waiting ends in time."""
 
 import io
 import json

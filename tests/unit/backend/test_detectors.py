@@ -1,4 +1,4 @@
-"""What detectors and the operator ask for: configurations, entity tags, tokens, heartbeats."""
+"""Requests of detectors and the operator: configurations, entity tags, tokens, heartbeats."""
 
 from collections.abc import Callable
 from datetime import timedelta

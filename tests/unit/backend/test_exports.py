@@ -1,4 +1,4 @@
-"""Exports: the same alerts as in the list, in pieces, and safe to open."""
+"""Exports: the same alerts as in the list, streamed, and safe to open in a spreadsheet."""
 
 import asyncio
 import csv

@@ -1,4 +1,4 @@
-"""What generators of clients need of the API and of its description."""
+"""Requirements of client generators on the API and its schema."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Every URL that there is answers with the headers that keep browsers safe, whatever the answer says."""
+"""Every existing URL sends the security headers, whatever the status."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The rule by which a report becomes a camera's health."""
+"""Rules that turn a report into a camera's health."""
 
 from datetime import UTC, datetime, timedelta
 

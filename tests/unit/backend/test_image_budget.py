@@ -1,4 +1,4 @@
-"""What decoding may cost: scans, segments, processor time and memory of a picture that somebody sent."""
+"""Limits on decoding an uploaded image: scans, segments, processor time and memory."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""Alerts stored in groups: whatever is sent, the answers, headers and rows are those of the view."""
+"""The fast intake stores alerts in groups; responses, headers and rows equal those of the view."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""An alert's life: acknowledged, resolved, commented on, found false; and cameras that nobody watches."""
+"""Life cycle of an alert: acknowledge, resolve, comment, false positive; and offline cameras."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""A row that was encrypted with a key that is gone says so, and takes nothing else down."""
+"""A row whose encryption key is lost reports it and affects nothing else."""
 
 import json
 from io import StringIO

@@ -1,4 +1,4 @@
-"""Migrations leave the version before them working: its inserts name no new column, its reads miss no old one."""
+"""Migrations keep the previous version working: its inserts and reads must remain valid."""
 
 import pytest
 from django.db.migrations import AddField, CreateModel, Migration, RemoveField, RenameField, RenameModel

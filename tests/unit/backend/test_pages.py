@@ -1,4 +1,4 @@
-"""Pages of lists: each row once, in both directions, however many rows are alike in what they are ordered by."""
+"""Pagination: each row once, in both directions, even if many rows have the same order value."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""The project around the apps: headers, probes, metrics, configuration, schema, migrations."""
+"""The Django project: headers, probes, metrics, configuration, schema, migrations."""
 
 import os
 import secrets

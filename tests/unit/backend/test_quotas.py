@@ -1,4 +1,4 @@
-"""Quotas of users and sites: the last object allowed, the first one refused, and the words of the error."""
+"""Quotas of users and sites: the last permitted object, the first rejected one, and the error message."""
 
 import threading
 from collections.abc import Callable

@@ -1,6 +1,4 @@
-"""What is deleted while somebody writes to it: 404, as it would be a moment later; never a server error, and nothing
-that was deleted comes back.
-"""
+"""Deletion during a concurrent write: 404 and never a server error, and deleted rows stay deleted."""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Rate limits: exact under threads, one for each camera, token and address, and words that say when to come back."""
+"""Rate limits: exact under threads, separate per camera, token and address, with a retry time."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""A marked password is sent through every path, and looked for in everything that comes out."""
+"""A known password is sent through every path and must not appear in any output."""
 
 import logging
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""How Camera resources are in the cluster: the operator reports it, whoever sees the camera may read it."""
+"""State of Camera resources: the operator reports it, users with access to the camera read it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Camera resources of kubectl, as the operator registers them; their rows are read-only for everybody else."""
+"""Registration of kubectl's Camera resources by the operator; their rows are read-only for others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long alerts are kept: by age whatever their state, by space only what is resolved, the oldest first."""
+"""Retention: by age in any state, by space only resolved alerts, the oldest first."""
 
 import json
 from collections import namedtuple
@@ -25,7 +25,7 @@ NOW = timezone.now()
 
 
 def stored(camera: Camera, days_old: int, *, size: int = 0, resolved: bool = False, **fields: Any) -> Alert:
-    """An alert with a picture, as it would be after so many days."""
+    """Store an alert with an image, as it would be after this many days."""
     key = images.save(b"x" * (size or 10), now=NOW)
     values = {"alert_type": "person", "confidence": 0.9, "timestamp": NOW, **fields}
     alert = Alert.objects.create(

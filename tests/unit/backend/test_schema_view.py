@@ -1,4 +1,4 @@
-"""`GET /api/schema/`: generated once for each format, negotiated, with an entity tag."""
+"""`GET /api/schema/`: generated once per format, negotiated, with an entity tag."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Alerts by words, filters and order; on PostgreSQL by its index."""
+"""Search of alerts by words, filters and order; on PostgreSQL by its index."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Passwords cannot be guessed at, URLs lead nowhere they must not, keys rotate, cookies are safe."""
+"""Lockout after wrong passwords, forbidden stream addresses, key rotation, secure cookies."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Rows are given out in the order of their ids, whatever the order in which they become visible."""
+"""Rows are delivered in the order of their ids, even if they become visible in another order."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""A proxy in front says who is signed in: only by its header, only where that is switched on."""
+"""Single sign-on by a proxy: only by its header, and only if enabled."""
 
 import pytest
 from django.conf import LazySettings
@@ -15,7 +15,7 @@ PROXY_USER = "vigil_apps.accounts.single_sign_on.ProxyUserMiddleware"
 
 @pytest.fixture
 def proxied(settings: LazySettings) -> Client:
-    """A browser behind a proxy, with the setting as `VIGIL_REMOTE_USER_HEADER=X-Forwarded-User` makes it."""
+    """A browser behind a proxy, with `VIGIL_REMOTE_USER_HEADER=X-Forwarded-User`."""
     settings.VIGIL_REMOTE_USER_HEADER = "X-Forwarded-User"
     position = settings.MIDDLEWARE.index(AUTHENTICATION) + 1
     settings.MIDDLEWARE = [*settings.MIDDLEWARE[:position], PROXY_USER, *settings.MIDDLEWARE[position:]]

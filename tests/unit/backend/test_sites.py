@@ -1,4 +1,4 @@
-"""Sites: who comes in, in which role, what that opens, and what stays closed."""
+"""Sites: members, roles, and the access that they give."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Pictures and clips in storage: sent by whoever is to, never lost to an uncertain commit, swept when nobody's."""
+"""Images and clips in storage: served by nginx, kept after an uncertain commit, orphans swept."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Open streams end when the right that they rest on is gone: which rights are, what asking costs, who ends them."""
+"""Open streams end when their permission is lost; checks are batched."""
 
 import asyncio
 from collections.abc import Callable, Collection

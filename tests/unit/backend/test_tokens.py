@@ -1,4 +1,4 @@
-"""Tokens: made, shown once, hashed, ended; and the commands that make them."""
+"""Tokens: created, shown once, hashed, expired; and the commands that create them."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Limits behind a proxy whose header the backend does not trust: safe against pods, fair to clients."""
+"""Limits behind a proxy whose header is not trusted: safe against pods, fair to clients."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The three ways in which rights are asked for agree: as a query, without one, and from a camera to its viewers."""
+"""The three permission checks agree: by queryset, without a query, and from a camera to its viewers."""
 
 from collections.abc import Callable
 
@@ -27,7 +27,7 @@ SENDERS = {Scope.DETECTOR, Scope.PIPELINE}
 
 @pytest.fixture
 def members(anna: Party, camera: Camera, make_user: Callable[..., User]) -> dict[Role, User]:
-    """A member in each role of the site of anna's camera."""
+    """A member in each role of the site of Anna's camera."""
     camera.site = site_create(user=anna.user, name="Yard")
     camera.save()
     users = {role: make_user(f"member-{role}") for role in Role}

@@ -1,4 +1,4 @@
-"""Input that is wrong in unusual ways is answered with 400 and words, never with 500."""
+"""Unusual invalid input gets a 400 with a message, never a 500."""
 
 from base64 import b64encode
 from typing import Any

@@ -1,4 +1,4 @@
-"""The benchmark's question how many streams a model keeps up with, asked of models whose answer is known."""
+"""The benchmark's search for the number of supported streams, with models of known speed."""
 
 import time
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""The certificates that the tests make are good for clients that check strictly, as Python 3.13 does by default."""
+"""Test certificates satisfy strict clients, such as Python 3.13's defaults."""
 
 from __future__ import annotations
 

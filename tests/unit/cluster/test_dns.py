@@ -1,4 +1,4 @@
-"""The cluster's DNS answers Services' names and denies all others."""
+"""The cluster DNS resolves Services and denies all other names."""
 
 from __future__ import annotations
 

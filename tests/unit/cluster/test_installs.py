@@ -1,4 +1,4 @@
-"""Everything that is installed is pinned by hash, what builds it included."""
+"""All installed packages, including build dependencies, are pinned by hash."""
 
 import re
 import tomllib

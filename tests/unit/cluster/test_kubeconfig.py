@@ -1,4 +1,4 @@
-"""Tests stay away from the developer's own cluster, and certificates name users as Kubernetes reads them."""
+"""Tests cannot use the developer's own cluster, and certificates map to Kubernetes users."""
 
 from __future__ import annotations
 

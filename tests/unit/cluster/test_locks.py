@@ -1,4 +1,4 @@
-"""What is installed reports to nobody."""
+"""No locked package has telemetry."""
 
 from pathlib import Path
 

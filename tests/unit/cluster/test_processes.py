@@ -1,4 +1,4 @@
-"""Servers that tests start do not outlive them, whatever ends the run."""
+"""Servers started by tests end with the run, however it ends."""
 
 from __future__ import annotations
 

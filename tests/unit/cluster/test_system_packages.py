@@ -1,4 +1,4 @@
-"""What is missing is installed by root and named, with its reason, to everybody else."""
+"""Missing packages are installed for root, and explained to other users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A walk through a JSON schema that finds what has no bound."""
+"""Walk through a JSON schema and find values without bounds."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

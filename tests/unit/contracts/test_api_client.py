@@ -1,4 +1,4 @@
-"""Requests and answers of the API's client, over a transport in memory."""
+"""Requests and responses of the API client, over an in-memory transport."""
 
 import asyncio
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The display aspect ratio of a camera: which texts are accepted, and what they mean."""
+"""The display aspect ratio of a camera: accepted texts and their meaning."""
 
 from fractions import Fraction
 

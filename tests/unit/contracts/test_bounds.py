@@ -1,4 +1,4 @@
-"""Every number of every contract is finite, and every time lies within 1990 to 2100."""
+"""Numbers of every contract are finite, and times are within 1990 to 2100."""
 
 import inspect
 from types import ModuleType

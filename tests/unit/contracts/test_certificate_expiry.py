@@ -1,4 +1,4 @@
-"""The operator's metric tells until when the API's certificate is good, so that an alert comes before it ends."""
+"""The operator's metric of the API certificate's expiry, so that an alert fires in time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _NoCameras(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def https_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An HTTPS server whose authority is trusted; its certificate is good for seven days."""
+    """An HTTPS server with a trusted CA; its certificate is valid for seven days."""
     authority = CertificateAuthority(tmp_path)
     pair = authority.server("api", ["127.0.0.1"])
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.files.certificate))

@@ -1,4 +1,4 @@
-"""Boxes, zones and lines, and what rules match. Zones are what the dashboard shades: the non-zero winding rule."""
+"""Boxes, zones, lines and rule matching. Zones use the non-zero winding rule, like the dashboard's fill."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The vocabularies are complete: a reason without words would leave a user without help."""
+"""The vocabularies are complete: every reason has a text."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What a contract accepts can be stored, sent as strict JSON, and read again."""
+"""Everything that a contract accepts can be stored, sent as strict JSON, and read again."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""What is written shows no credentials, and user text cannot pass for a line of its own."""
+"""Output contains no credentials, and user text cannot forge a log line."""
 
 import json
 

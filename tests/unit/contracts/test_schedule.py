@@ -1,4 +1,4 @@
-"""Schedules on nights of a clock change, against a brute-force reading of the clock minute by minute."""
+"""Schedules on nights of a clock change, compared with reading the clock minute by minute."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta

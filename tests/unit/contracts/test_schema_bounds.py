@@ -1,4 +1,4 @@
-"""Every string, list and number that a schema takes has a bound."""
+"""Every string, list and number in a schema has a bound."""
 
 from collections.abc import Iterator
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""No form of credentials survives masking, and none is damaged by being split and joined."""
+"""Credentials of any form are masked, and survive splitting and joining."""
 
 import string
 

@@ -1,4 +1,4 @@
-"""Every program reads schedules with the pinned time zone database, whatever the host has."""
+"""Every program uses the pinned time zone database, independent of the host."""
 
 import ast
 import shutil

@@ -1,4 +1,4 @@
-"""The version of Vigil, also where no package is installed."""
+"""The version of Vigil, even if no package is installed."""
 
 import importlib.metadata
 

@@ -1,4 +1,4 @@
-"""The pages in this process: Django's test client, signed in without a form."""
+"""Dashboard pages in this process: Django's test client, signed in without a form."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 @pytest.fixture(autouse=True)
 def page_settings(settings: Settings) -> None:
-    """Pages without TLS, and nothing that another test left in the cache."""
+    """Pages without TLS, with an empty cache."""
     settings.SECURE_SSL_REDIRECT = False
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     cache.clear()

@@ -1,4 +1,4 @@
-"""Cameras from a CSV file: checked first, added all or none, with what is wrong line by line."""
+"""Cameras from a CSV file: checked first, all or none added, errors by line."""
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client

@@ -1,4 +1,4 @@
-"""The overview's figures: counted from what was read, right at their edges."""
+"""Figures of the overview, including their limits."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""The camera's form: texts in, values for the services out, errors back at their fields."""
+"""The camera form: text input, values for the services, errors at their fields."""
 
 from surveillance.models import Camera
 from vigil_apps.dashboard.forms import CameraForm, initial_of

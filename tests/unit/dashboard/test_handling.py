@@ -1,4 +1,4 @@
-"""What one does about many alerts, by whom, and what undo takes back of it."""
+"""Bulk actions on alerts: who can do them, and what undo reverts."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""A camera's history: each change of state once, and a silence with its beginning."""
+"""History of a camera: each change of state once, and a silence with its start."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""A camera's page tells how its resource is in the cluster, where one runs it."""
+"""The camera page shows the state of its resource if there is a cluster."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The second language is whole, and the compiled catalogue is that of the text."""
+"""The German translation is complete, and the compiled catalogue is current."""
 
 import ast
 import gettext
@@ -21,7 +21,7 @@ def entries() -> dict[str, str]:
 
 
 def _texts_of_template(path: Path) -> set[str]:
-    """As `makemessages` finds them, `blocktranslate` and plurals among them."""
+    """Return the texts that `makemessages` finds, including `blocktranslate` and plurals."""
     code = templatize(path.read_text(), origin=str(path))
     found = {ast.literal_eval(text) for text in _MARKED.findall(code)}
     return {str(text).replace("%%", "%") for text in found}

@@ -1,4 +1,4 @@
-"""What is drawn over an alert's picture: what is known, and nothing where nothing is."""
+"""The overlay on an alert's image: shows known shapes, and nothing for missing ones."""
 
 from datetime import UTC, datetime, timedelta
 

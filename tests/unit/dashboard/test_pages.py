@@ -1,4 +1,4 @@
-"""The pages' answers: as many queries for many rows as for few, 304 when nothing changed, and what one does."""
+"""Responses of pages: constant number of queries, 304 when unchanged, and actions."""
 
 import re
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Every page and every button of the dashboard, for everybody who could ask.
+"""Permissions: every page and button of the dashboard for every role.
 
 The list of paths comes from the URL configuration: a page without a row here fails the test.
 """

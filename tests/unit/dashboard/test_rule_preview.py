@@ -1,4 +1,4 @@
-"""What rules would have alerted on: counted where stored alerts can tell, and said how surely."""
+"""Rule preview: counts stored alerts that would match, and states what is unknown."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

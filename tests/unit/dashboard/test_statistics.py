@@ -1,4 +1,4 @@
-"""Figures over time: each alert counted once, in its step; response times that say what they were made from."""
+"""Statistics: each alert is counted once, in its interval; response times with their basis."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Small pictures keep their shape."""
+"""Thumbnails keep the aspect ratio."""
 
 import io
 

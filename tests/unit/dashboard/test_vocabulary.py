@@ -1,4 +1,4 @@
-"""Every word of the vocabularies has a look, and every look exists."""
+"""Every value of the vocabularies has a style, and every style exists."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The wall shows what its URL asks for; what the URL does not say well it does not say."""
+"""The wall shows what its URL requests and ignores invalid parameters."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The demo camera's options, and what it describes to its viewers."""
+"""Options and session description of the demo camera."""
 
 import base64
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Packets hold what RFC 3550 and RFC 6184 say, and nothing is lost between them."""
+"""RTP packets conform to RFC 3550 and RFC 6184, without losing data."""
 
 import struct
 
@@ -10,7 +10,7 @@ from vigil_demo.rtp import NAL_TYPE_FU_A, RtpSender, payloads
 
 
 def join(parts: list[bytes]) -> bytes:
-    """A NAL unit from its payloads, as a receiver does it."""
+    """Join payloads to a NAL unit, as a receiver does."""
     if parts[0][0] & 0x1F != NAL_TYPE_FU_A:
         assert len(parts) == 1
         return parts[0]

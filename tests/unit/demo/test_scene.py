@@ -1,4 +1,4 @@
-"""Rendered pictures follow from their seeds, and their boxes are where the objects are."""
+"""Rendered images depend only on their seeds, and boxes match the objects."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ VIEW = Viewpoint(320, 180, 270.0, 4.5, 0.29)
 
 @pytest.fixture(scope="module")
 def stage() -> Stage:
-    """An empty yard in which nothing casts a shadow."""
+    """An empty yard without shadows."""
     light = replace(make_light(np.random.default_rng(1), "overcast"), shadow=0.0)
     return Stage(VIEW, make_yard(11, ground="concrete", wall="plaster"), light)
 
@@ -29,7 +29,7 @@ def walker(x: float, z: float) -> Solid:
 
 
 def changed_box(stage: Stage, picture: FloatArray) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of the pixels that differ clearly from the empty yard."""
+    """Return left, top, right and bottom of the pixels that differ clearly from the empty yard."""
     empty, _ = stage.render(Contents())
     mask = np.abs(picture - empty).max(axis=2) > 0.03
     columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))

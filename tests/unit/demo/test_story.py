@@ -1,4 +1,4 @@
-"""The demo camera's loop closes without a jump and shows something all the time in between."""
+"""The demo loop has no visible cut, and objects are in view most of the time."""
 
 from itertools import pairwise
 
@@ -17,7 +17,7 @@ def story() -> Story:
 
 @pytest.fixture(scope="module")
 def truths(story: Story) -> list[tuple[float, tuple[Truth, ...]]]:
-    """What is in the picture each half second."""
+    """Return the ground truth every half second."""
     return [(moment, story.frame(moment).truths) for moment in np.arange(0, DURATION_SECONDS, 0.5).tolist()]
 
 

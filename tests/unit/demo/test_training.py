@@ -1,4 +1,4 @@
-"""Labels are written as Ultralytics reads them, and figures are what their definitions say."""
+"""Labels have Ultralytics' format, and figures match their definitions."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Frames and models made by hand, and property tests that do not judge how loaded the machine is."""
+"""Synthetic frames and models, and property tests that tolerate a loaded machine."""
 
 from collections.abc import Callable
 from concurrent.futures import Future

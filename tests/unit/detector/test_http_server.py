@@ -1,4 +1,4 @@
-"""What the detector's status server answers."""
+"""Responses of the detector's status server."""
 
 import httpx
 import pytest

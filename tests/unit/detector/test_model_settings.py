@@ -1,4 +1,4 @@
-"""Which model files a detector trusts, and what it says of wrong settings."""
+"""Trusted model files, and errors of invalid settings."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A camera whose pictures arrive and are not analysed says so, and comes back when they are."""
+"""A camera whose frames arrive but are not analysed reports it, and recovers."""
 
 import errno
 import threading

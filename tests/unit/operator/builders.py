@@ -1,4 +1,4 @@
-"""Objects for the operator's tests, as an API server gives them; every argument is what a test is about."""
+"""Builders of API objects for the operator's tests; arguments are the fields under test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CEL rules compiled against the types that a structural schema declares, as API servers do.
+"""Compile CEL rules against the types of a structural schema, like an API server.
 
 The library is Google's own CEL in C++; it knows declared object types as messages of Protocol Buffers, so that an
 object with properties becomes a message, an array a repeated field and `additionalProperties` a map. What is compiled

@@ -1,4 +1,4 @@
-"""An API server's storage in memory, behind the transport's interface: for what tests of one process need of it."""
+"""An in-memory API server behind the transport interface, with the features that unit tests need."""
 
 from __future__ import annotations
 

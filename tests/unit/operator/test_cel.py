@@ -1,4 +1,4 @@
-"""The CEL rules of the definitions, compiled and run.
+"""The CEL rules of the definitions, compiled and evaluated.
 
 API servers from 1.25 on enforce them, and refuse a definition with one that cannot be compiled against its schema.
 What they refuse in an object the operator refuses too, and the other way round.

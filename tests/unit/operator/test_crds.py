@@ -1,4 +1,4 @@
-"""The custom resource definitions: described to the last field, and meaning what the operator's own models mean."""
+"""The custom resource definitions: fully described, and equivalent to the operator's models."""
 
 from __future__ import annotations
 

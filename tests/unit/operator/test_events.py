@@ -1,4 +1,4 @@
-"""Events about cameras are few: the same thing is said once in ten minutes, and a failure to say it harms nothing."""
+"""Events about cameras: repeated ones are suppressed for ten minutes, failures to write them are ignored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operator is killed at every call that it makes, once before and once after the call has taken effect.
+"""The operator is killed at every API call, once before and once after it takes effect.
 
 A new process takes up from what is stored, and ends up where one that was never killed does: nothing twice, nothing
 left over, nothing more to write.

@@ -1,4 +1,4 @@
-"""The moving parts together in one process: poller, store, queue and reconciler over an API server in memory."""
+"""Poller, store, queue and reconciler together in one process, with an in-memory API server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written into the cluster, for a reviewer to see: regenerate with `VIGIL_UPDATE_GOLDEN=1 pytest …`."""
+"""Golden files of the written manifests; update them with `VIGIL_UPDATE_GOLDEN=1 pytest …`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Leader election: two replicas, one memory of an API server, and a clock that the test turns."""
+"""Leader election: two replicas, an in-memory API server, and a controllable clock."""
 
 from __future__ import annotations
 

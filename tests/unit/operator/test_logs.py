@@ -1,4 +1,4 @@
-"""Every line about a camera names it: as a field for machines, in front of the text for people."""
+"""Log lines about a camera name it: as a JSON field, or in front of the text."""
 
 from __future__ import annotations
 

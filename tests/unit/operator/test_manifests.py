@@ -1,4 +1,4 @@
-"""manifests/: right for every supported Kubernetes, rights that are just enough, samples that the operator takes."""
+"""manifests/: valid for every supported Kubernetes, minimal permissions, valid samples."""
 
 from __future__ import annotations
 

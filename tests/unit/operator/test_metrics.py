@@ -1,4 +1,4 @@
-"""How many cameras there are in which phase, and why those that give no alerts do not."""
+"""Metrics of cameras by phase and reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The decision about one camera, and that it comes to rest."""
+"""The decision about one camera, and that it converges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A camera of kubectl from apply to delete, with the API server's storage in memory and the API as a fake."""
+"""A kubectl camera from apply to delete, with an in-memory API server and a fake of the API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API is told about the resources: what has changed, once, and everything anew after it was away."""
+"""Reports of resources to the API: changes once, and everything again after an outage."""
 
 from __future__ import annotations
 

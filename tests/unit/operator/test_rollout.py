@@ -1,4 +1,4 @@
-"""A change of a class reaches its cameras a few at a time; a camera's own change reaches it at once."""
+"""A class change restarts its cameras a few at a time; a camera's own change applies at once."""
 
 from __future__ import annotations
 

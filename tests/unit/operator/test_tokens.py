@@ -1,4 +1,4 @@
-"""Detectors' tokens: many cameras, few requests, and each camera's failure told to that camera alone."""
+"""Detector tokens: batched requests, and failures limited to their camera."""
 
 import asyncio
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""A watch that is dead is told from one that has nothing to say by what the listings find."""
+"""Listings distinguish a dead watch from a quiet one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Access from the local network: the certificate, and what follows from HOST and VIGIL_PUBLIC_URL."""
+"""Access from the local network: the certificate, and the effects of HOST and VIGIL_PUBLIC_URL."""
 
 import socket
 import ssl

@@ -1,4 +1,4 @@
-"""`CAMERA=` adds a camera for each address, over the REST API's own shape of answers."""
+"""`CAMERA=` adds a camera per address, against a fake of the REST API."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from vigil_standalone.cameras import Cameras, RegistrationError
 
 
 class Api:
-    """Two pages of cameras that show no credentials, and what was written."""
+    """Two pages of cameras without credentials; records writes."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, object]] = []

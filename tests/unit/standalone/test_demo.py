@@ -1,4 +1,4 @@
-"""The demo camera is optional: whatever happens to it, the run goes on."""
+"""The demo camera is optional: Vigil continues without it."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ from vigil_standalone.state import DataDirectory
 
 
 class RecordedCameras(Cameras):
-    """Keeps what would be registered."""
+    """Records registrations."""
 
     def __init__(self, problem: str | None = None) -> None:
         self.registered: list[str] = []

@@ -1,4 +1,4 @@
-"""`make run` passes settings on as they were typed. Real make and the real Makefile; only the program is a probe."""
+"""`make run` passes settings on unchanged, with the real make and Makefile and a probe as the program."""
 
 import os
 import shutil

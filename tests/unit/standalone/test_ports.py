@@ -1,4 +1,4 @@
-"""A port that cannot be used is refused with its own reason."""
+"""An unusable port is rejected with the specific cause."""
 
 import ctypes
 import socket

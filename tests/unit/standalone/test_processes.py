@@ -1,4 +1,4 @@
-"""Children are restarted, ended in time, and never told the supervisor's own secrets."""
+"""Child processes are restarted, stopped in time, and do not receive the supervisor's secrets."""
 
 import sys
 import time

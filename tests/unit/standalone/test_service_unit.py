@@ -1,4 +1,4 @@
-"""The systemd unit of `make install-service`, its environment file, and what an installation refuses."""
+"""The systemd unit of `make install-service`, its environment file, and refused installations."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`make run NAME=value`: bad values are named, and a camera's password is never repeated."""
+"""`make run NAME=value`: invalid values are named, and camera passwords are never repeated."""
 
 from pathlib import Path
 

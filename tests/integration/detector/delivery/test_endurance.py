@@ -1,4 +1,4 @@
-"""Alerts reach the API once each: after a long outage, and with a full disk."""
+"""Alerts reach the API exactly once after a long outage and with a full disk."""
 
 import contextlib
 import time

@@ -1,4 +1,4 @@
-"""An answer that is lost after the API has stored the alert: sent again, stored once."""
+"""A response lost after the API has stored the alert: sent again, stored once."""
 
 import http.client
 import threading

@@ -1,4 +1,4 @@
-"""A spool whose process is killed at random instants."""
+"""A spool whose process is killed at random times."""
 
 import random
 import subprocess

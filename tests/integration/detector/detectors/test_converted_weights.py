@@ -1,4 +1,4 @@
-"""`.pt` weights run on OpenVINO without torch, and give what ultralytics gives.
+"""`.pt` weights run on OpenVINO without torch, with the results of ultralytics.
 
 `tests/e2e/test_six_people.py` has the conversion at the start of `make run`.
 """

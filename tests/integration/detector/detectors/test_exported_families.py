@@ -1,4 +1,4 @@
-"""ONNX files that the families' own tools export, on the OpenVINO runtime."""
+"""ONNX files of the families' own exporters on the OpenVINO runtime."""
 
 from __future__ import annotations
 

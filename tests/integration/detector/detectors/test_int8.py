@@ -1,4 +1,4 @@
-"""A float32 network becomes an INT8 one on the frames of a clip, and is taken up only if it agrees."""
+"""A float32 network is quantised on the frames of a clip and used only if it agrees."""
 
 import shutil
 import subprocess

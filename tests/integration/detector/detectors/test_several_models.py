@@ -1,4 +1,4 @@
-"""Two real models on one stream: COCO's, which knows people and no fire, and the demo model, which knows fire."""
+"""Two real models on one stream: COCO detects people, the demo model detects fire."""
 
 from collections.abc import Iterator
 from datetime import timedelta

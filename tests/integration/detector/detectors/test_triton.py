@@ -1,4 +1,4 @@
-"""A model on an inference server that many share: what it finds, what is wrong with it, and when it is away."""
+"""A model on a shared inference server: detections, errors and outages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What needs `ultralytics` and torch: exports, and models that are named in words. In an environment of its own."""
+"""Features that need `ultralytics` and torch, in a separate environment: exports and prompts."""
 
 import hashlib
 import json

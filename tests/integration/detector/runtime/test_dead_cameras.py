@@ -1,4 +1,4 @@
-"""What cameras cost that do not answer."""
+"""The cost of cameras that do not respond."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Two detectors, each with its camera, and one inference server that both share: what it means when it goes away."""
+"""Two detectors share one inference server, which fails and recovers."""
 
 from __future__ import annotations
 

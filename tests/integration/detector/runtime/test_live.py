@@ -1,4 +1,4 @@
-"""What people ask of a detector through the real backend: a try at a stream, live pictures, a new setting at once."""
+"""Requests to a detector through the real backend: stream tests, live frames, new settings."""
 
 import io
 import time

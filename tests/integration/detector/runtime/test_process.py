@@ -1,4 +1,4 @@
-"""`cctv` as a process, from outside: settings, output, what it costs, and how it ends."""
+"""The process `cctv` from outside: settings, output, cost, and shutdown."""
 
 import io
 import subprocess

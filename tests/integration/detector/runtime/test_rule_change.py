@@ -1,4 +1,4 @@
-"""New rules reach a running detector within seconds, and its stream goes on."""
+"""New rules reach a running detector within seconds without a reconnection."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A running `cctv` that meets trouble: a disk without room, a configuration of another version."""
+"""A running `cctv` with a full disk, and with a configuration of another version."""
 
 import contextlib
 import json

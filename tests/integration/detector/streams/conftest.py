@@ -1,4 +1,4 @@
-"""What the tests of streams share: clips, and a reader."""
+"""Shared fixtures of the stream tests: clips and a reader."""
 
 import ipaddress
 import threading

@@ -1,4 +1,4 @@
-"""Cameras with audio beside their video: clips have it where that is set, and it never disturbs the video."""
+"""Cameras with audio: clips contain it if configured, and it never affects the video."""
 
 import io
 import time

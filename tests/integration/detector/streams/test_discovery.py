@@ -1,4 +1,4 @@
-"""Cameras are found by WS-Discovery over real multicast, on the loopback interface."""
+"""WS-Discovery of cameras over real multicast, on the loopback interface."""
 
 import ipaddress
 import json

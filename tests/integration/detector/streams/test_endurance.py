@@ -1,4 +1,4 @@
-"""A long life of one stream: reconnections and damage leak nothing."""
+"""A long-lived stream: reconnections and damage leak nothing."""
 
 import contextlib
 import ctypes

@@ -1,4 +1,4 @@
-"""Every fault of a stream, made on purpose by a server: it is named rightly, and the stream comes back."""
+"""Every stream fault, provoked by a server: classified correctly, and recovered from."""
 
 import socket
 import threading

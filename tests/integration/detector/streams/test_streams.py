@@ -1,4 +1,4 @@
-"""What streams may be like: codecs, transports, encryption, authentication; against GStreamer's RTSP server."""
+"""Supported codecs, transports, encryption and authentication, with GStreamer's RTSP server."""
 
 import ssl
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The real clips, with a model that remembers what it found in them."""
+"""Real clips, with a model that remembers its detections."""
 
 from collections.abc import Callable
 from pathlib import Path

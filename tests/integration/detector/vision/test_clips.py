@@ -1,4 +1,4 @@
-"""Six people are six events and four cars four, whatever the sampling does."""
+"""Six people give six events and four cars four, at any sampling."""
 
 import random
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""One round of the demo scene: each thing that happens is told of once, and nothing else, whatever the sampling."""
+"""One round of the demo scene: each event is reported exactly once, at any sampling."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A camera that does not declare its anamorphic pixels, with the display aspect ratio set: what is seen and shown."""
+"""A camera with undeclared anamorphic pixels and a configured display aspect ratio."""
 
 import io
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The camera that is tampered with, on real pictures: people and cars that pass are no tampering, a lid is."""
+"""Tamper detection on real clips: passing people and cars are not reported, a covered lens is."""
 
 from collections.abc import Callable
 from pathlib import Path

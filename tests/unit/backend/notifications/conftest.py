@@ -1,4 +1,4 @@
-"""Subscriptions of Anna's, and receivers that are not there."""
+"""Anna's subscriptions, with receivers that do not exist."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from vigil_apps.notifications.services.subscriptions import subscription_create
 
 @pytest.fixture
 def subscription(anna: Party) -> Subscription:
-    """A webhook of Anna's for all alerts that she sees."""
+    """Anna's webhook for all alerts that she can see."""
     return subscribe(anna)
 
 
 def subscribe(party: Party, **changes: Any) -> Subscription:
-    """A webhook of somebody's."""
+    """Create a webhook of a user."""
     return subscription_create(user=party.user, values={**WEBHOOK, **changes})

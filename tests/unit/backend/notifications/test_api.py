@@ -1,4 +1,4 @@
-"""Subscriptions through the API: what is taken, what is refused and in which words, and what is shown."""
+"""Subscriptions through the API: accepted and rejected input, error messages, and masked responses."""
 
 import base64
 import json

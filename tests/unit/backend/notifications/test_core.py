@@ -1,4 +1,4 @@
-"""Which alerts, and in how many messages: without a database."""
+"""Selection of alerts and their grouping into messages, without a database."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""From an alert to a confirmed message, or to a reason why there is none; the receiver is in the test's hands."""
+"""From an alert to a confirmed or abandoned message, with a simulated receiver."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ from vigil_apps.sites.models import Membership, Site
 
 @dataclass
 class Receiver:
-    """Takes the place of the webhook channel; `errors` are raised one after the other."""
+    """Replaces the webhook channel; raises `errors` one after the other."""
 
     errors: list[Exception] = field(default_factory=list)
     got: list[Content] = field(default_factory=list)

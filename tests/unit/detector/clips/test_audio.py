@@ -1,4 +1,4 @@
-"""The audio of a clip: where it stands beside the video, and which of it is kept."""
+"""Audio of a clip: its position relative to the video, and which packets are kept."""
 
 from collections.abc import Callable
 

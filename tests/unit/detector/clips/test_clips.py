@@ -1,4 +1,4 @@
-"""Cutting a clip out of a stream's packets."""
+"""Clips cut from a stream's packets."""
 
 import io
 from fractions import Fraction

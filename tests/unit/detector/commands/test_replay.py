@@ -1,4 +1,4 @@
-"""A clip is replayed through the same analysis, and wrong input is named."""
+"""`cctv replay` uses the same analysis, and names invalid input."""
 
 import argparse
 import json

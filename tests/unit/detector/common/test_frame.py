@@ -1,4 +1,4 @@
-"""Frames convert lazily, once, and without copying where they can."""
+"""Frames convert lazily, once, and without copying if possible."""
 
 from datetime import UTC, datetime
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""Which frames are analysed."""
+"""Selection of the frames to analyse."""
 
 import numpy as np
 import pytest

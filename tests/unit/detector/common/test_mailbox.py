@@ -1,4 +1,4 @@
-"""A mailbox in which the newest item wins."""
+"""A mailbox that keeps only the newest item."""
 
 import threading
 import time

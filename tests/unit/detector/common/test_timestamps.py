@@ -1,4 +1,4 @@
-"""Timestamps of a stream that cannot be true."""
+"""Detection of implausible stream timestamps."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Bringing alerts to the API: order, retries, dead letters."""
+"""Delivery of alerts to the API: order, retries, dead letters."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""The spool: what is accepted stays, in order, within bounds."""
+"""The spool keeps accepted alerts, in order and within bounds."""
 
 import errno
 import json

@@ -1,4 +1,4 @@
-"""Alerts that the disk refuses wait in memory, in order, and are written once."""
+"""Alerts that the disk rejects wait in memory, in order, and are written once."""
 
 import errno
 from datetime import UTC, datetime

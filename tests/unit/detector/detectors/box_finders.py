@@ -1,4 +1,4 @@
-"""Networks built by hand that find one rectangle of a known colour, with the inputs and outputs of a model family.
+"""Synthetic networks that find one rectangle of a known colour, with the interface of each model family.
 
 The box is computed from the pixels, and the score is high only if the three colours arrive as the family normalises
 them. So a test sees each fault of preprocessing and decoding: proportions, order of colours, mean and deviation,

@@ -1,4 +1,4 @@
-"""How far two models agree, and pictures to compare them on."""
+"""Agreement of two models, and images for the comparison."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""From a network's numbers to boxes in the picture, and from boxes to one observation a thing."""
+"""From network output to boxes in the frame, and from boxes to one observation per object."""
 
 import numpy as np
 import pytest

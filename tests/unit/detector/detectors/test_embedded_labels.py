@@ -1,4 +1,4 @@
-"""Class names of an OpenVINO network without `metadata.yaml`: those that the file itself holds."""
+"""Class names inside an OpenVINO network without `metadata.yaml`."""
 
 from pathlib import Path
 

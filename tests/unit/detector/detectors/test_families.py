@@ -1,4 +1,4 @@
-"""Each model family returns the right boxes in the frame, whatever the shapes of frame and input."""
+"""Each model family returns correct boxes for any shape of frame and input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When an INT8 network is taken up, and how the running model is exchanged."""
+"""Acceptance of an INT8 network, and replacement of the running model."""
 
 import json
 import logging

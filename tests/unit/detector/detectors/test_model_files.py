@@ -1,4 +1,4 @@
-"""Models are found by path or name, and refused with a sentence that says what would be right."""
+"""Models are found by path or name, and rejected with a remedy."""
 
 import hashlib
 from pathlib import Path

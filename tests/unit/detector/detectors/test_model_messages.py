@@ -1,4 +1,4 @@
-"""What users read of a model that cannot be used: what to do, and nothing about the detector's disk."""
+"""Messages about unusable models give a remedy and reveal nothing about the detector's disk."""
 
 from __future__ import annotations
 

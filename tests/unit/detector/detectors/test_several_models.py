@@ -1,4 +1,4 @@
-"""Several models look at one camera's pictures: each adds what it knows, and nothing is told twice."""
+"""Several models on one camera: each adds its classes, and no object is reported twice."""
 
 from concurrent.futures import Future
 from typing import Any

@@ -1,4 +1,4 @@
-"""Weights are taken from a `.pt` file without running its pickle: every name outside the closed list is refused."""
+"""`.pt` weights are read without executing the pickle: names outside an allow-list are rejected."""
 
 import io
 import pickle

@@ -1,4 +1,4 @@
-"""What to watch, asked of the API."""
+"""Requests to the API about the cameras to analyse."""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Which addresses streams may come from."""
+"""Permitted addresses of streams."""
 
 import ipaddress
 import socket

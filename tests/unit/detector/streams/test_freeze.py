@@ -1,4 +1,4 @@
-"""When a stream counts as frozen."""
+"""Detection of frozen streams."""
 
 import av
 import numpy as np

@@ -1,4 +1,4 @@
-"""Decoders: each word is one of libav's devices, and one that cannot be used is never replaced without a word."""
+"""Decoders: each name is a libav device, and an unusable one is never replaced silently."""
 
 from typing import get_args
 

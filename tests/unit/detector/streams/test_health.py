@@ -1,4 +1,4 @@
-"""The word for a camera's state."""
+"""The reason for a camera's state."""
 
 from datetime import UTC, datetime
 

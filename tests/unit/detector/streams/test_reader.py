@@ -1,4 +1,4 @@
-"""A reader that hangs is ended from outside: asked first, and abandoned where that does not help."""
+"""A hanging reader is interrupted, and abandoned if that does not help."""
 
 import itertools
 import threading

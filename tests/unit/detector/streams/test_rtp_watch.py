@@ -1,4 +1,4 @@
-"""What the media shows that passes the gate."""
+"""Observation of the media that passes the gate."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Answers to authentication challenges, against the examples of the RFCs."""
+"""Responses to authentication challenges, with the examples of the RFCs."""
 
 from cctv.streams.rtsp_auth import authorization, parse_challenge, strongest
 from vigil_contracts.stream_url import Credentials

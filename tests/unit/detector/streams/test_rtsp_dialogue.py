@@ -1,4 +1,4 @@
-"""What the gate says to a camera in libav's place: authentication, keep-alives and the end of the session."""
+"""The gate's own requests to a camera: authentication, keep-alives and the end of the session."""
 
 import hashlib
 

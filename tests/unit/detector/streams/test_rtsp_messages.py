@@ -1,4 +1,4 @@
-"""Cutting a stream of bytes into RTSP messages."""
+"""Splitting a byte stream into RTSP messages."""
 
 import pytest
 from hypothesis import given

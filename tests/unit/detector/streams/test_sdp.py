@@ -1,4 +1,4 @@
-"""Which audio track of a camera's description is asked for."""
+"""Selection of the audio track from a camera's description."""
 
 import pytest
 

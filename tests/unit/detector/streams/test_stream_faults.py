@@ -1,4 +1,4 @@
-"""What a camera's status means to a person: a cause and a remedy of its own."""
+"""RTSP statuses as faults, each with its cause and remedy."""
 
 import ssl
 

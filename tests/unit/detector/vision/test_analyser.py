@@ -1,4 +1,4 @@
-"""One event for each object: not for lucky frames, not twice for one that was lost for a moment."""
+"""One event per object: none for isolated detections, no second one for a briefly lost object."""
 
 import json
 

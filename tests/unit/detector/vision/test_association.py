@@ -1,4 +1,4 @@
-"""Which box belongs to which track."""
+"""Assignment of boxes to tracks."""
 
 import numpy as np
 import pytest

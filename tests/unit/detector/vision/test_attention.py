@@ -1,4 +1,4 @@
-"""The model is asked when something may have happened, and left alone when not."""
+"""The model runs when something may have changed, and rests otherwise."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""An alert goes out at once; its picture is replaced when its object shows itself more clearly."""
+"""An alert is sent at once; its image is replaced when a better one exists."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""A device that was asked for is used, or refused with the cause and the remedy; nothing falls back silently."""
+"""A configured device is used, or rejected with cause and remedy; there is no silent fallback."""
 
 import importlib.util
 from pathlib import Path

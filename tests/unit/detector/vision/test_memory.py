@@ -1,4 +1,4 @@
-"""Who is taken for somebody that was seen before, and who is not."""
+"""Recognition of objects that were seen before."""
 
 from datetime import UTC, datetime, timedelta
 

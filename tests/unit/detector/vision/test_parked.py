@@ -1,4 +1,4 @@
-"""The parked car, told of once: whatever the light, the connection and the detector do."""
+"""A parked car is reported once, despite changes of light, reconnections and restarts."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A camera that is covered, blinded, defocused or moved says so once; night, lamps and lorries are no tampering."""
+"""A covered, blinded, defocused or moved camera is reported once; night, lamps and lorries are not."""
 
 from collections.abc import Callable
 
