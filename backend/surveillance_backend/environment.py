@@ -367,7 +367,7 @@ class Environment(BaseSettings):
 
     @property
     def media_root(self) -> Path:
-        """Where pictures and clips are kept, if not in S3."""
+        """Where images and clips are kept, if not in S3."""
         return (self.media_dir or self.data_dir / "media").absolute()
 
     def database(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The shape of a camera's picture as users set it: width to height as shown, such as 16:9.
+"""The shape of a camera's image as users set it: width to height as shown, such as 16:9.
 
 The display aspect ratio and not that of a pixel: it is the number that users know, and it is the same for a camera's
 main stream and its sub-stream, whose pixels often differ in shape (1920 × 1080 beside 704 × 480).

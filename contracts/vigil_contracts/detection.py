@@ -130,7 +130,7 @@ class Detection(BaseModel):
 
     @property
     def display_aspect(self) -> Ratio | None:
-        """Width divided by height of the picture as it is shown; None: as the stream declares."""
+        """Width divided by height of the image as it is shown; None: as the stream declares."""
         return parse_aspect_ratio(self.display_aspect_ratio)
 
     @field_validator("stream_path")

@@ -66,7 +66,7 @@ class MakeRunStage:
             ).fetchall()
 
     def alerts(self) -> list[dict[str, Any]]:
-        """The camera's alerts by the API, the oldest first, each with its picture as `jpeg` and its clip as `mp4`."""
+        """The camera's alerts by the API, the oldest first, each with its image as `jpeg` and its clip as `mp4`."""
         return self._alerts
 
     def _is_delivered(self, client: httpx.Client) -> bool:

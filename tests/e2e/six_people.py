@@ -27,7 +27,7 @@ from cctv.metrics import STAGES
 CLIP = "one-by-one-person-detection.mp4"
 CLIP_SECONDS = 139.0
 VISITS_SECONDS = ((6, 20), (23, 45), (50, 70), (75, 87), (92, 120), (124, 136))
-"""When each of the six is in the picture, by eye."""
+"""When each of the six is in the frame, by eye."""
 
 SLACK_SECONDS = 4.0
 BOX_COLOUR_BGR = (251, 81, 163)
@@ -49,7 +49,7 @@ class Stage:
     cctv: DetectorProcess
     played_at: float = 0.0
     frames: dict[str, float] = field(default_factory=dict)
-    """Pictures by stage, over the whole clip: a machine that is too slow shows here."""
+    """Frames by stage, over the whole clip: a machine that is too slow shows here."""
 
     @property
     def output(self) -> str:
@@ -83,7 +83,7 @@ class Stage:
             return rows
 
     def alerts(self) -> list[dict[str, Any]]:
-        """The camera's alerts by the API, the oldest first, each with its picture as `jpeg` and its clip as `mp4`."""
+        """The camera's alerts by the API, the oldest first, each with its image as `jpeg` and its clip as `mp4`."""
         with self.backend.client(self.user_token) as client:
             return alerts_of(client, self.camera_id)
 
@@ -95,7 +95,7 @@ def wait_for_play(camera: RtspServer, timeout_seconds: float = 60) -> float:
 
 
 def alerts_of(client: httpx.Client, camera_id: int) -> list[dict[str, Any]]:
-    """Return the camera's alerts, the oldest first, each with its picture as `jpeg` and its clip as `mp4`."""
+    """Return the camera's alerts, the oldest first, each with its image as `jpeg` and its clip as `mp4`."""
     answer = client.get("/api/alerts/", params={"camera": camera_id})
     answer.raise_for_status()
     found: list[dict[str, Any]] = sorted(answer.json()["results"], key=lambda alert: alert["timestamp"])
@@ -162,7 +162,7 @@ def check_visits(alerts: list[dict[str, Any]], played_at: float) -> None:
 
 
 def check_picture(alert: dict[str, Any], model: Model) -> None:
-    """The picture shows a person, and a box is drawn around that person."""
+    """The frame shows a person, and a box is drawn around that person."""
     image = cv2.imdecode(np.frombuffer(alert["jpeg"], np.uint8), cv2.IMREAD_COLOR)
     assert image is not None, "the picture cannot be decoded"
     assert image.shape == (432, 768, 3)
@@ -175,7 +175,7 @@ def check_picture(alert: dict[str, Any], model: Model) -> None:
 
 
 def check_clip(alert: dict[str, Any], model: Model) -> None:
-    """The clip decodes from its first picture to its last, and a person is in it; keyframes decide how it begins."""
+    """The clip decodes from its first frame to its last, and a person is in it; keyframes decide how it begins."""
     with av.open(io.BytesIO(alert["mp4"]), "r") as container:
         pictures = list(container.decode(video=0))
     assert not any(picture.is_corrupt for picture in pictures)

@@ -72,7 +72,7 @@ each_stage = pytest.mark.parametrize("played", ["pod", "outage", "make run"], in
 
 @pytest.fixture(scope="module")
 def model(shared: Path) -> Iterator[Model]:
-    """The COCO model, to look at the alerts' pictures."""
+    """The COCO model, to look at the alerts' images."""
     loaded = load_model(shared / "models" / "yolov8n_int8_openvino_model")
     yield loaded
     loaded.close()

@@ -98,7 +98,7 @@ def without_leading(packets: list[Packet]) -> list[Packet]:
         return []
     key, *others = packets
     number = 0
-    for number, packet in enumerate(others):  # noqa: B007 - the number is where the leading pictures end
+    for number, packet in enumerate(others):  # noqa: B007 - the number is where the leading frames end
         if key.pts is None or packet.pts is None or not 0.0 < key.pts - packet.pts < _LEADING_SECONDS:
             break
     return [key, *others[number:]]

@@ -146,7 +146,7 @@ class Frame:
 
 
 def display_size(width: int, height: int, pixel_aspect: float) -> tuple[int, int]:
-    """Return the width and height in which a picture is shown: the shorter side of its pixels is enlarged."""
+    """Return the width and height in which a frame is shown: the shorter side of its pixels is enlarged."""
     if not 1 / _WIDEST_PIXEL <= pixel_aspect <= _WIDEST_PIXEL:
         return width, height
     if pixel_aspect >= 1.0:
@@ -155,8 +155,8 @@ def display_size(width: int, height: int, pixel_aspect: float) -> tuple[int, int
 
 
 def pixel_aspect_of(display_aspect: Fraction, width: int, height: int) -> Fraction | None:
-    """Return a pixel's width divided by its height in a picture that is shown with this width to height.
+    """Return a pixel's width divided by its height in a frame that is shown with this width to height.
 
-    None where the picture's size in pixels is not known yet.
+    None where the frame's size in pixels is not known yet.
     """
     return display_aspect * Fraction(height, width) if width and height else None

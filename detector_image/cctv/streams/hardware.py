@@ -28,7 +28,7 @@ Probe = Callable[[str], None]
 def decoder_problem(decoder: str, probe: Probe | None = None) -> str | None:
     """Return why streams cannot be decoded by `decoder`, and the remedy; None: they can.
 
-    libav's own list says what it was built with; `probe` decodes a picture by a type of device, or raises.
+    libav's own list says what it was built with; `probe` decodes a frame by a type of device, or raises.
     """
     if decoder == SOFTWARE:
         return None
@@ -50,7 +50,7 @@ def decoder_problem(decoder: str, probe: Probe | None = None) -> str | None:
 
 
 def decode_by(device_type: str) -> None:
-    """Decode one small picture by the hardware. Raises what libav raises, or RuntimeError where software did it."""
+    """Decode one small frame by the hardware. Raises what libav raises, or RuntimeError where software did it."""
     accelerator = HWAccel(device_type, allow_software_fallback=False)
     with av.open(io.BytesIO(_sample()), "r", hwaccel=accelerator) as container:
         for frame in container.decode(video=0):
@@ -60,7 +60,7 @@ def decode_by(device_type: str) -> None:
 
 
 def is_by_hardware(frame: av.VideoFrame) -> bool:
-    """Return whether hardware decoded it: it gives semi-planar pictures, which software decoders never do."""
+    """Return whether hardware decoded it: it gives semi-planar frames, which software decoders never do."""
     return frame.format.name in {"nv12", "p010le", "p016le", "nv16", "nv24"}
 
 

@@ -18,7 +18,7 @@ class StreamInfo:
     pixel_aspect: float = 1.0
     """A pixel's width divided by its height. `width` and `height` count the encoded pixels."""
     decoder: str = "software"
-    """What has decoded the last picture: `software`, `nvdec`, `vaapi` or `qsv`."""
+    """What has decoded the last frame: `software`, `nvdec`, `vaapi` or `qsv`."""
 
 
 class PacketSource(Protocol):

@@ -1,4 +1,4 @@
-"""Alerts with a picture of 60 KB: as many as go, and how long one takes at half of that."""
+"""Alerts with an image of 60 KB: as many as go, and how long one takes at half of that."""
 
 import io
 import itertools

@@ -151,7 +151,7 @@ def _times_less(vigil: Figures, usual: Figures) -> float:
 
 
 def _still_clip(clip: Path) -> Path:
-    """The clip's first picture, nobody in it, for as long, with a sensor's grain; encoded once."""
+    """The clip's first frame, nobody in it, for as long, with a sensor's grain; encoded once."""
     target = BUILD / f"still-{CLIP_SECONDS:.0f}.mp4"
     if target.exists():
         return target

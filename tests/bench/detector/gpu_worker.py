@@ -1,7 +1,7 @@
 """The `ultralytics` runtime on one device, as a process of its own: prints one line of JSON, or that there is no GPU.
 
 Arguments: device (`cuda:0`; `cpu` to try the benchmark itself), seconds of each trial, most streams. The weights are
-YOLOv8n's architecture, untrained: time does not depend on what was learnt. Pictures are in memory, decoded already.
+YOLOv8n's architecture, untrained: time does not depend on what was learnt. Frames are in memory, decoded already.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
-"""From a picture's arrival to its alert's committed row: the real detector, camera, API and database on this machine.
+"""From a frame's arrival to its alert's committed row: the real detector, camera, API and database on this machine.
 
 The camera shows people who come and go at eight places, so that there are many alerts in a minute. Each is timed from
-the arrival of the picture that it shows to the commit of its row, as PostgreSQL says it. The detector's memory is
+the arrival of the frame that it shows to the commit of its row, as PostgreSQL says it. The detector's memory is
 read meanwhile: it is the whole program, stream and delivery included.
 """
 

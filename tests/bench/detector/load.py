@@ -9,11 +9,11 @@ from typing import Any
 Submit = Callable[[], "Future[Any]"]
 
 LATE_SHARE = 0.02
-"""A stream is kept up with while no more of its pictures than this are answered later than the next one comes."""
+"""A stream is kept up with while no more of its frames than this are answered later than the next one comes."""
 
 
 def is_sustained(submit: Submit, streams: int, frames_per_second: float, seconds: float) -> bool:
-    """Whether `streams` streams get each picture's answer before their next picture comes; each has a thread."""
+    """Whether `streams` streams get each frame's answer before their next frame comes; each has a thread."""
     late = [0] * streams
     each = round(seconds * frames_per_second)
 

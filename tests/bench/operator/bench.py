@@ -128,7 +128,7 @@ def backend_and_heartbeats(folder: Path, database_url: str) -> Iterator[BackendS
 
 @contextmanager
 def heartbeats(database_url: str) -> Iterator[None]:
-    """The active cameras' detectors say that pictures arrive; the backend would call them offline otherwise."""
+    """The active cameras' detectors say that frames arrive; the backend would call them offline otherwise."""
     done = Event()
 
     def report() -> None:

@@ -3,7 +3,7 @@
 Two cameras play the clip of the six people, one registered through the API and one by kubectl. While they play, each
 process is killed with SIGKILL: operator, worker, backend, PostgreSQL and the kubelet. Then the backend is away, and
 the detectors are killed with what they have seen since on their disks. Each camera still has exactly six alerts, with
-pictures and clips. A real Prometheus scrapes every program. Then a third camera plays the clip while the release goes
+frames and clips. A real Prometheus scrapes every program. Then a third camera plays the clip while the release goes
 back to the chart before this one, and up again. `make e2e` runs it (VIGIL_E2E=1).
 """
 

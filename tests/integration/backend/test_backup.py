@@ -46,7 +46,7 @@ def keys_file(data: Path) -> Path:
 
 
 def filled(backend: BackendServer) -> Kept:
-    """An alert with a picture, of a camera with a password."""
+    """An alert with an image, of a camera with a password."""
     user = backend.create_user("anna")
     pipeline = backend.token("anna", "pipeline")
     camera_id = backend.add_camera(user.token, name="Gate", rtsp_url=STREAM)
@@ -59,14 +59,14 @@ def filled(backend: BackendServer) -> Kept:
 
 
 def jpeg() -> bytes:
-    """A small picture."""
+    """A small image."""
     stream = io.BytesIO()
     Image.new("RGB", (320, 240), (90, 120, 60)).save(stream, "JPEG")
     return stream.getvalue()
 
 
 def picture_of(backend: BackendServer, user: BackendUser) -> bytes:
-    """The one alert's picture, as the API gives it."""
+    """The one alert's image, as the API gives it."""
     (alert,) = backend.alerts(user.token)
     with backend.client(user.token) as client:
         return client.get(alert["image"]).raise_for_status().content

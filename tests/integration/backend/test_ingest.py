@@ -52,7 +52,7 @@ class Scene:
         )
 
     def stored(self) -> list[str]:
-        """The event ids in the database, each with a picture that can be had."""
+        """The event ids in the database, each with an image that can be had."""
         found: list[str] = []
         with self.backend.client(self.user_token) as client:
             url = "/api/alerts/?page_size=500"
@@ -162,7 +162,7 @@ def test_killed_backend_loses_and_duplicates_no_alert(scene: Scene) -> None:
         for part in parts:
             part.result(250)
     assert scene.stored() == event_ids
-    # A kill between picture and row leaves a file without a row; the sweep finds just those.
+    # A kill between image and row leaves a file without a row; the sweep finds just those.
     orphans = len(scene.backend.pictures()) - len(event_ids)
     assert 0 <= orphans <= 2 * 3
     swept = json.loads(scene.backend.manage("sweep_pictures", "--older-than-minutes", "0", "--output", "json"))
@@ -184,7 +184,7 @@ def test_killed_database_loses_and_duplicates_no_alert(backend: BackendServer, p
         for part in parts:
             part.result(250)
     assert scene.stored() == event_ids
-    # Where the database went away during a commit, the picture was left to the sweep.
+    # Where the database went away during a commit, the image was left to the sweep.
     orphans = len(scene.backend.pictures()) - len(event_ids)
     swept = json.loads(scene.backend.manage("sweep_pictures", "--older-than-minutes", "0", "--output", "json"))
     assert len(swept["orphans"]) == orphans

@@ -1,6 +1,6 @@
-"""The media's disk full, read-only, and a process killed between picture and row: no alert is lost, no file stays.
+"""The media's disk full, read-only, and a process killed between image and row: no alert is lost, no file stays.
 
-Every alert that was answered 2xx exists once with its picture; the others got, within ten seconds, a status on which
+Every alert that was answered 2xx exists once with its image; the others got, within ten seconds, a status on which
 a detector keeps its alert and comes back.
 """
 
@@ -97,7 +97,7 @@ def test_storage_read_only(tmp_path: Path) -> None:
 
 
 def test_killed_between_image_and_row(tmp_path: Path) -> None:
-    """The picture is on disk and the row is not: the process dies there, and the sweep finds just that file."""
+    """The image is on disk and the row is not: the process dies there, and the sweep finds just that file."""
     killer = tmp_path / "killer.py"
     killer.write_text(
         "import os, signal\n"

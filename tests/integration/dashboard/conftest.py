@@ -94,7 +94,7 @@ class Watcher:
 
 
 def snapshot_jpeg() -> bytes:
-    """A picture of 1280 x 720 with a box in it."""
+    """An image of 1280 x 720 with a box in it."""
     picture = Image.new("RGB", (1280, 720), (38, 52, 70))
     draw = ImageDraw.Draw(picture)
     draw.rectangle((0, 460, 1280, 720), fill=(70, 78, 84))

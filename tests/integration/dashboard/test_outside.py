@@ -49,7 +49,7 @@ async () => {
 
 
 class LiveHls(threading.Thread):
-    """Writes a camera's HLS as it happens: ten pictures a second, a playlist of the last segments."""
+    """Writes a camera's HLS as it happens: ten frames a second, a playlist of the last segments."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(daemon=True)

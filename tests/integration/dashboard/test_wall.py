@@ -143,12 +143,12 @@ def test_wall_shows_live_frames_of_a_detector(visit: Visit, watcher: Watcher) ->
     ended = threading.Event()
 
     def send() -> None:
-        # A detector's side, with nothing between it and the browser but the backend: each picture in another colour.
+        # A detector's side, with nothing between it and the browser but the backend: each image in another colour.
         with ApiClient(watcher.server.url, watcher.token) as client:
             shade = 0
             while not ended.wait(0.2):
                 shade = (shade + 40) % 256
-                with suppress(ApiError):  # as a detector, which goes on with the next picture
+                with suppress(ApiError):  # as a detector, which goes on with the next image
                     client.send_frame(camera_id, plain_jpeg((shade, 90, 160)), time.time())
 
     sender = threading.Thread(target=send, daemon=True)
@@ -171,14 +171,14 @@ def test_wall_shows_live_frames_of_a_detector(visit: Visit, watcher: Watcher) ->
 
 
 def plain_jpeg(colour: tuple[int, int, int]) -> bytes:
-    """A picture of 320 x 192 in one colour."""
+    """An image of 320 x 192 in one colour."""
     output = io.BytesIO()
     Image.new("RGB", (320, 192), colour).save(output, format="JPEG")
     return output.getvalue()
 
 
 def red_of(picture: Locator) -> int:
-    """How red the picture is that the browser shows at this moment, 0 to 255."""
+    """How red the image is that the browser shows at this moment, 0 to 255."""
     return int(
         picture.evaluate(
             """image => {

@@ -69,7 +69,7 @@ def camera(data_dir: Path, environment: Mapping[str, str] | None = None) -> Iter
 
 
 def watch(url: str, transport: str, pictures: int) -> tuple[list[float], list[int]]:
-    """Seconds and mean brightness of the first pictures."""
+    """Seconds and mean brightness of the first frames."""
     moments, brightness = [], []
     with av.open(url, options={"rtsp_transport": transport}, timeout=15) as container:
         assert container.streams.video[0].codec_context.name == "h264"
@@ -108,7 +108,7 @@ def test_libav_plays_in_real_time(yard_clip: Path, transport: str) -> None:
         moments, brightness = watch(url, transport, 30)
         took = time.monotonic() - began
     assert np.allclose(np.diff(moments), 1 / FRAMES_PER_SECOND, atol=0.01)
-    assert took > 2.0  # 29 pictures of a tenth of a second, less what was in the queues
+    assert took > 2.0  # 29 frames of a tenth of a second, less what was in the queues
     assert all(40 < value < 200 for value in brightness)
 
 

@@ -17,7 +17,7 @@ from vigil_demo.training.metrics import Detection, iou
 
 UNSEEN_SEED = FIRST_SEED["test"] + 500_000
 MARGIN = 0.1
-"""64 pictures hold about 30 to 80 objects of a class: a share of 0.9 wavers by 0.05 (one standard deviation)."""
+"""64 frames hold about 30 to 80 objects of a class: a share of 0.9 wavers by 0.05 (one standard deviation)."""
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -61,7 +61,7 @@ def test_accuracy_on_unseen_yards_matches_the_model_card() -> None:
 
 @pytest.fixture(scope="module")
 def watched(yard_clip: Path) -> list[tuple[Picture, list[Detection]]]:
-    """Each fifth picture of the demo clip and what the model finds in it: two a second."""
+    """Each fifth frame of the demo clip and what the model finds in it: two a second."""
     model = load_model("demo")
     try:
         return [(picture, detect(model, picture.image)) for picture in story_frames(yard_clip, every=5)]

@@ -20,7 +20,7 @@ PICTURES = (
     AccessUnit((SPS, PPS, b"\x65" + b"k" * 4000), 0.0, True),
     *(AccessUnit((b"\x41" + bytes([number]) * 50,), number / 20, False) for number in range(1, 20)),
 )
-"""One second: a keyframe that needs fragments, and small pictures after it. Never decoded."""
+"""One second: a keyframe that needs fragments, and small frames after it. Never decoded."""
 CLIP = Clip(PICTURES, 1.0, SPS, PPS)
 
 

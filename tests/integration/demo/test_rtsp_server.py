@@ -21,7 +21,7 @@ RATE = 15
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
-    """Two seconds in which the picture's brightness rises, with a keyframe each second."""
+    """Two seconds in which the frame's brightness rises, with a keyframe each second."""
     path = tmp_path_factory.mktemp("clip") / "rising.mp4"
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=RATE, options={"bf": "0", "g": str(RATE)})
@@ -67,7 +67,7 @@ def serving(clip: Clip, authentication: DigestAuthentication | None = None) -> I
 
 
 def play(url: str, transport: str, frames: int) -> list[tuple[float, float]]:
-    """The first pictures' moments in seconds and their mean brightness."""
+    """The first frames' moments in seconds and their mean brightness."""
     seen: list[tuple[float, float]] = []
     with av.open(url, options={"rtsp_transport": transport}, timeout=5) as container:
         for frame in container.decode(video=0):

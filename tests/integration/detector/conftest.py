@@ -40,7 +40,7 @@ def clip_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def clip(clip_path: Path) -> Clip:
-    """Four seconds, 320 × 192, 10 pictures/s, a keyframe each second."""
+    """Four seconds, 320 × 192, 10 frames/s, a keyframe each second."""
     return load_clip(clip_path)
 
 
@@ -78,7 +78,7 @@ PERSON_FRAME = 130
 
 @pytest.fixture(scope="session")
 def standing(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Somebody stands in the picture for a minute and a half. One slice a picture: the server mixes several up."""
+    """Somebody stands in the frame for a minute and a half. One slice a frame: the server mixes several up."""
     picture = next(islice(frames_of(shared / "videos" / PERSONS), PERSON_FRAME, None)).bgr().astype(np.int16)
     grain, path = np.random.default_rng(1), tmp_path_factory.mktemp("clips") / "standing.mp4"
     with av.open(str(path), "w") as container:

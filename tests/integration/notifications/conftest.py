@@ -21,7 +21,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def reachable(settings: Any, tmp_path: Path) -> Any:
-    """Loopback is a place that an administrator allows; pictures are in the test's directory."""
+    """Loopback is a place that an administrator allows; images are in the test's directory."""
     settings.VIGIL_NOTIFY_ADDRESSES = PublicAddresses((ip_network("127.0.0.0/8"),))
     storage = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path / "media"}}
     settings.STORAGES = {**settings.STORAGES, "default": storage}

@@ -59,7 +59,7 @@ def prometheus(operator: Operator, backend: BackendServer, cctv: DetectorProcess
 
 @pytest.fixture
 def camera_id(backend: BackendServer, user: BackendUser, shared: Path) -> Iterator[int]:
-    """A camera in whose stream somebody walks through the picture after six seconds."""
+    """A camera in whose stream a person walks through the frame after six seconds."""
     clip = shared / "videos" / "one-by-one-person-detection.mp4"
     with gst_rtsp_server(clip, plays=0) as camera:
         yield backend.add_camera(

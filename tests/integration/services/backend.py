@@ -87,7 +87,7 @@ class BackendServer(Service):
 
     @property
     def media(self) -> Path:
-        """Directory of the pictures."""
+        """Directory of the images."""
         return self.directory / "media"
 
     def pictures(self) -> list[Path]:

@@ -15,7 +15,7 @@ from tools import system_packages
 _PLAIN_ADDRESSES = "--disable-features=WebRtcHideLocalIpsWithMdns"
 """WebRTC names this machine by its address: where tests run there is no mDNS that could tell it from a name."""
 _NO_PICTURE = (409, 503)
-"""A camera's picture of now: it has been switched off, or no detector watches it. No other answer is in order."""
+"""A camera's live frame: it has been switched off, or no detector watches it. No other answer is in order."""
 
 
 @dataclass

@@ -123,7 +123,7 @@ class DetectorProcess:
             return False
 
     def wait_ready(self, timeout_seconds: float) -> None:
-        """Waits until pictures arrive."""
+        """Waits until frames arrive."""
         wait_until(self.is_ready, timeout_seconds, f"cctv is ready; it said:\n{self.output[-3000:]}")
 
     def metric(self, name: str, **labels: str) -> float:

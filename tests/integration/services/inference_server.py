@@ -105,7 +105,7 @@ def _described(tensors: Any) -> list[dict[str, Any]]:
 
 
 class StandInServer:
-    """Answers on one port; `asked` counts the pictures by model."""
+    """Answers on one port; `asked` counts the images by model."""
 
     def __init__(self, models: Mapping[str, ServedNetwork | ServedGraph]) -> None:
         self.models = dict(models)

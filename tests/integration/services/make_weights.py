@@ -2,7 +2,7 @@
 
     .venvs/ultralytics/bin/python make_weights.py FOLDER ARCHITECTURE…
 
-`FOLDER` gets random weights of each architecture (`yolov8n.pt`, …), the output of ultralytics for one picture beside
+`FOLDER` gets random weights of each architecture (`yolov8n.pt`, …), the output of ultralytics for one image beside
 them (`picture.npy`, `yolov8n.npy`, …), and, where it holds `real.npz` and `names.json`, YOLOv8n with those values
 (`real.pt`). See `tests/integration/services/made_weights.py`.
 """

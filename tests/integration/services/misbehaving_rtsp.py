@@ -50,7 +50,7 @@ class Script:
     clock_stands: bool = False
     """Timestamps stand still, from `freezes_after_seconds` or the beginning on."""
     clock_is_random: bool = False
-    """Every picture has a timestamp of its own making."""
+    """Every frame has a timestamp of its own making."""
     jumps_back_after_seconds: float | None = None
     jump_seconds: float = 3600.0
     then_clip: Clip | None = None
@@ -277,7 +277,7 @@ class _Show:
             at += 0.1
 
     def _units(self) -> Iterator[tuple[AccessUnit, float]]:
-        """Pictures and their moments."""
+        """Frames and their moments."""
         script, round_began = self._script, 0.0
         assert script.clip is not None
         keyframe = next(unit for unit in script.clip.access_units if unit.is_keyframe)

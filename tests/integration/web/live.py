@@ -17,7 +17,7 @@ from vigil_contracts.detector_tasks import TaskKind
 PICTURE_BYTES = 400_000  # so that what systems buffer on the way is a few
 PICTURES_A_SECOND = 10
 JPEG = b"\xff\xd8\xff" + b"\x00" * (PICTURE_BYTES - 3)
-"""Pictures are relayed as they come; nobody on the way looks into them."""
+"""Frames are relayed as they come; nobody on the way looks into them."""
 
 
 @dataclass
@@ -55,14 +55,14 @@ class PodDetector:
 
 @dataclass(frozen=True)
 class Seen:
-    """A picture as a viewer got it: when it was taken and when it came, in Unix time."""
+    """A frame as a viewer got it: when it was taken and when it came, in Unix time."""
 
     taken_at: float
     came_at: float
 
 
 def watch(client: httpx.Client, camera_id: int, count: int) -> list[Seen]:
-    """A quick viewer: the next `count` pictures."""
+    """A quick viewer: the next `count` frames."""
     seen: list[Seen] = []
     rest = b""
     with client, client.stream("GET", f"/api/cameras/{camera_id}/live/") as answer:
@@ -75,7 +75,7 @@ def watch(client: httpx.Client, camera_id: int, count: int) -> list[Seen]:
 
 
 def _noted(text: bytes, seen: list[Seen]) -> bytes:
-    """Notes the pictures that begin in `text`; returns what may be the beginning of another's head."""
+    """Notes the frames that begin in `text`; returns what may be the beginning of another's head."""
     while (found := re.search(rb"X-Timestamp: ([0-9.]+)\r\n\r\n", text)) is not None:
         seen.append(Seen(float(found[1]), time.time()))
         text = text[found.end() :]
@@ -84,7 +84,7 @@ def _noted(text: bytes, seen: list[Seen]) -> bytes:
 
 @contextmanager
 def slow_viewer(backend: BackendServer, token: str, camera_id: int) -> Iterator[socket.socket]:
-    """Somebody who asks for the pictures and takes none, with little room for what is on its way."""
+    """Somebody who asks for the frames and takes none, with little room for what is on its way."""
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", backend.port))
@@ -96,7 +96,7 @@ def slow_viewer(backend: BackendServer, token: str, camera_id: int) -> Iterator[
 
 
 def read_on(connection: socket.socket, *, fresh_seconds: float, timeout_seconds: float = 30) -> list[Seen]:
-    """What the slow viewer finds when it begins to read, up to the first picture that is fresh."""
+    """What the slow viewer finds when it begins to read, up to the first frame that is fresh."""
     seen: list[Seen] = []
     rest, ends_at = b"", time.monotonic() + timeout_seconds
     connection.settimeout(timeout_seconds)

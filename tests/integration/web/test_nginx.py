@@ -43,7 +43,7 @@ class Site:
     scene: Scene
 
     def send(self, event_id: str, *, to: BackendServer | None = None) -> None:
-        """An alert with a picture, past nginx."""
+        """An alert with an image, past nginx."""
         with ApiClient((to or self.first).url, self.scene.token) as client:
             assert client.send_alert(self.scene.submission(event_id), PICTURE)
 

@@ -248,7 +248,7 @@ def url_of(alert: Alert, site: Site, make_user: Callable[..., User]) -> Url:
 
 
 def _tasks(camera: Camera) -> dict[str, Any]:
-    """A try at the camera that has a picture, a search, and a try that waits for a detector."""
+    """A try at the camera that has an image, a search, and a try that waits for a detector."""
     now = timezone.now()
     tried = probe_camera(camera=camera, user=camera.user, now=now)
     DetectorTask.objects.filter(pk=tried.pk).update(state=TaskState.DONE, snapshot=b"any bytes will do")

@@ -61,7 +61,7 @@ ROWS: dict[str, tuple[str, Row]] = {
     "alerts-false-positive": ("POST", SIGNED_IN),
     "alert": ("GET", SEE),
     "alert-preview": ("GET", SEE),
-    "alert-thumbnail": ("GET", (302, 404, 404, 404, 404, 404, 404)),  # it has no picture here
+    "alert-thumbnail": ("GET", (302, 404, 404, 404, 404, 404, 404)),  # it has no image here
     "alert-resolve": ("POST", HANDLE),
     "alert-false-positive": ("POST", HANDLE),
     "alert-comment": ("POST", HANDLE),

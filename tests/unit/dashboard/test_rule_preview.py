@@ -87,7 +87,7 @@ def test_missing_data_is_reported_as_unknown() -> None:
     ("direction", "counts"), [("either", True), ("left_to_right", True), ("right_to_left", False)]
 )
 def test_line_crossing_needs_positions_on_both_sides(direction: str, counts: bool) -> None:
-    # Looking along the line from its lower to its upper end, the picture's left is on the left.
+    # Looking along the line from its lower to its upper end, the image's left is on the left.
     rule = {"type": "line_crossing", "line": [[0.5, 1.0], [0.5, 0.0]], "direction": direction}
     before = seen(1, 0.3, 0.6, track="t")
     after = seen(2, 0.7, 0.6, track="t", at=NOON + timedelta(seconds=2))

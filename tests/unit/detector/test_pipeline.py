@@ -39,7 +39,7 @@ NOT_UNDERSTOOD = ActiveCameras((), frozenset({1}), {1: "detection.rules.0: Input
 
 
 class MovingSource:
-    """Twenty pictures a second in which something moves, for ever."""
+    """Twenty frames a second in which something moves, for ever."""
 
     def __init__(self) -> None:
         self._end = threading.Event()
@@ -68,7 +68,7 @@ class MovingSource:
 
 
 class BriefSource(MovingSource):
-    """Gives one picture, and then the camera is gone."""
+    """Gives one frame, and then the camera is gone."""
 
     def __init__(self, pictures_left: list[str]) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class BriefSource(MovingSource):
 
 
 class TroubledModel:
-    """Does what a test says; the first picture, with which it is warmed up, is always answered."""
+    """Does what a test says; the first frame, with which it is warmed up, is always answered."""
 
     labels, input_size = ("person",), (64, 48)
 

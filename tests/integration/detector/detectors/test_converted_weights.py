@@ -36,7 +36,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def folder(shared: Path) -> Path:
-    """Weights files made by ultralytics, with its own output for one picture beside each."""
+    """Weights files made by ultralytics, with its own output for one frame beside each."""
     return made_weights.ensure_weights(shared)
 
 

@@ -34,7 +34,7 @@ def demo() -> Iterator[Model]:
 
 @pytest.fixture(scope="module")
 def burning_yard(shared: Path) -> list[Frame]:
-    """The demo yard while it burns, with a real person put up in front of it, at 5 pictures a second."""
+    """The demo yard while it burns, with a real person put up in front of it, at 5 frames a second."""
     room = next(islice(frames_of(shared / "videos" / PERSONS), 130, None)).bgr()
     person = cv2.resize(room[0:410, 360:545], None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
     scene = Story()

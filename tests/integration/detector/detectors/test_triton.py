@@ -78,7 +78,7 @@ def is_same(one: Detections, other: Detections) -> bool:
 
 
 def is_among(box: np.ndarray, class_id: int, others: Detections) -> bool:
-    """Whether somebody else sees the same thing in the same place, to a fiftieth of the picture."""
+    """Whether somebody else sees the same thing in the same place, to a fiftieth of the frame."""
     near = np.abs(others.boxes - box).max(axis=1, initial=0.0) < 0.02
     return bool(np.any(near & (others.class_ids == class_id)))
 
@@ -127,7 +127,7 @@ def test_unavailable_server_is_retried(server: StandInServer, frames: list[Frame
         model.detect(frames[0])
     assert caught.value.reason is Reason.MODEL_UNAVAILABLE
     server.start()
-    # It has just failed, so that not every camera tries it with every picture.
+    # It has just failed, so that not every camera tries it with every frame.
     with pytest.raises(ModelUnavailableError, match="does not answer"):
         model.submit(frames[0]).result()
     now[0] += 1.1

@@ -74,7 +74,7 @@ def weights(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four seconds, 40 pictures."""
+    """Four seconds, 40 frames."""
     return make_clip(tmp_path_factory.mktemp("clips") / "yard.mp4")
 
 

@@ -36,11 +36,11 @@ class Scene:
             return dict(client.get(where).json())
 
     def live_frames(self) -> float:
-        """How many live pictures the detector has made."""
+        """How many live frames the detector has made."""
         return self.cctv.metric("vigil_live_frames_total", camera=str(self.camera_id))
 
     def is_left_alone(self) -> bool:
-        """Whether the camera gives twenty pictures, which takes it two seconds, of which nobody is sent one."""
+        """Whether the camera gives twenty frames, which takes it two seconds, of which nobody is sent one."""
         sent, received = self.live_frames(), self._received()
         wait_until(lambda: self._received() >= received + 20, 60, "the camera sends on")
         return self.live_frames() == sent

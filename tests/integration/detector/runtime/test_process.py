@@ -32,7 +32,7 @@ TOLD = {
     "web": "StreamUnsupported",
     "refused": "StreamUnreachable",
 }
-"""What is told of each of the cameras that give no picture."""
+"""What is told of each of the cameras that give no frame."""
 
 
 def run_cctv(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -205,7 +205,7 @@ def _streams(cctv: DetectorProcess) -> set[str]:
 def test_sub_stream_is_analysed_and_main_stream_gives_the_clip(
     backend: BackendServer, token: tuple[str, str], model: dict[str, str], tmp_path: Path, shared: Path
 ) -> None:
-    """Both with the same credentials; the picture has the sub-stream's size and the clip the main stream's."""
+    """Both with the same credentials; the frame has the sub-stream's size and the clip the main stream's."""
     main = make_clip(tmp_path / "main.mp4", seconds=90, size=(640, 384))
     people = {"/sub": shared / "videos" / "one-by-one-person-detection.mp4"}
     settings = {**model, "VIGIL_CLIP_SECONDS_BEFORE": "2", "VIGIL_CLIP_SECONDS_AFTER": "1"}

@@ -37,7 +37,7 @@ class Watched:
     ages_seconds: list[float] = field(default_factory=list)
     """How old each of them was when it was taken."""
     newer: list[int] = field(default_factory=list)
-    """How many pictures had come after each of them by then."""
+    """How many frames had come after each of them by then."""
 
     def failures(self, reason: Reason) -> float:
         """How often the stream ended for this reason."""
@@ -52,7 +52,7 @@ Watch = Callable[..., Watched]
 def watch() -> Iterator[Watch]:
     """Starts readers whose frames are taken one by one, each for `model_seconds`; all end with the test.
 
-    A model that needs time needs at least that of three pictures, however late the machine lets them come.
+    A model that needs time needs at least that of three frames, however late the machine lets them come.
     """
     ends: list[Callable[[], None]] = []
 

@@ -212,7 +212,7 @@ def test_frozen_stream_is_reported_and_reopened(clip: Clip, watch: Watch, clock_
         watched = watch(camera.url, frozen_after_seconds=2.0)
 
         wait_until(lambda: Reason.STREAM_FROZEN in watched.reasons, 15, "frozen is told")
-        # The new connection shows moving pictures for a second, so the camera is well again.
+        # The new connection shows moving frames for a second, so the camera is well again.
         wait_until(lambda: watched.reasons.count(Reason.STREAMING) >= 2, 15, "streaming again")
     assert camera.connections >= 2
 
@@ -368,7 +368,7 @@ def test_invalid_timestamps_are_reported_once_and_harmless(
 
 
 def test_long_keyframe_interval_is_supported(watch: Watch, tmp_path: Path) -> None:
-    """Joined two seconds after a keyframe: what comes for 28 s (here 4) can be no picture, and is shown as none."""
+    """Joined two seconds after a keyframe: what comes for 28 s (here 4) can be no frame, and is shown as none."""
     rare = load_clip(make_clip(tmp_path / "rare.mp4", seconds=6, keyframe_every=300))
     assert PICTURELESS_SECONDS >= 35
     with misbehaving_camera(Script(clip=rare, begins_after_seconds=2.0)) as camera:

@@ -15,7 +15,7 @@ Look = Callable[[np.ndarray], np.ndarray]
 
 @pytest.fixture(scope="module", params=[PERSONS, CARS])
 def lumas(shared: Path, request: pytest.FixtureRequest) -> list[np.ndarray]:
-    """A picture for every two seconds of the clip, repeated until there are forty."""
+    """A frame for every two seconds of the clip, repeated until there are forty."""
     due, found = 0.0, []
     for frame in frames_of(shared / "videos" / request.param):
         if frame.monotonic_seconds >= due:

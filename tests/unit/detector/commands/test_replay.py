@@ -13,7 +13,7 @@ from cctv.commands import replay
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    """Four seconds at 10 pictures a second of grain, in which something always moves."""
+    """Four seconds at 10 frames a second of grain, in which something always moves."""
     path = tmp_path / "clip.mp4"
     grain = np.random.default_rng(1)
     with av.open(str(path), "w") as container:
@@ -77,7 +77,7 @@ def test_invalid_input_is_named(clip: Path, tmp_path: Path, capsys: pytest.Captu
 
 
 def test_the_documented_rules_are_valid(tmp_path: Path) -> None:
-    """The file that made the picture, and each block of YAML in the text."""
+    """The file that made the frame, and each block of YAML in the text."""
     docs = Path(__file__).parents[4] / "docs"
     assert len(replay.read_rules(docs / "rules.yaml").rules) == 4
     blocks = (docs / "rules.md").read_text().split("```yaml\n")[1:]

@@ -7,7 +7,7 @@ from cctv.common.timestamps import TimestampCheck
 
 
 def findings(timestamps: list[float | None], interval: float = 0.1) -> list[float]:
-    """When nonsense is found in the timestamps of pictures that arrive evenly."""
+    """When nonsense is found in the timestamps of frames that arrive evenly."""
     check = TimestampCheck()
     times = [number * interval for number in range(len(timestamps))]
     return [now for now, timestamp in zip(times, timestamps, strict=True) if check.finds_nonsense(timestamp, now)]

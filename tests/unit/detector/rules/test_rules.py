@@ -19,7 +19,7 @@ from vigil_contracts.schedule import is_armed
 EventsOf = Callable[..., list[tuple[float, Event]]]
 
 LEFT = {"name": "Gate", "points": [[0.0, 0.0], [0.5, 0.0], [0.5, 1.0], [0.0, 1.0]]}
-MIDDLE = [[0.5, 0.0], [0.5, 1.0]]  # its first end is above: its left is the picture's right
+MIDDLE = [[0.5, 0.0], [0.5, 1.0]]  # its first end is above: its left is the frame's right
 
 
 def walking(t: float) -> list[tuple[str, float, tuple[float, float, float, float]]]:

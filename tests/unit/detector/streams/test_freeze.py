@@ -7,7 +7,7 @@ from cctv.streams.freeze import FreezeDetector, fingerprint
 
 
 class Shown:
-    """A freeze detector that is shown a picture each second, a keyframe every `keyframe_every` seconds."""
+    """A freeze detector that is shown a frame each second, a keyframe every `keyframe_every` seconds."""
 
     def __init__(self, freeze: FreezeDetector, keyframe_every: int = 1) -> None:
         self.freeze, self.keyframe_every = freeze, keyframe_every

@@ -30,7 +30,7 @@ OPTIONS = ReaderOptions(
 
 
 class HangingSource:
-    """Gives one picture and then hangs; an obedient one ends when it is interrupted."""
+    """Gives one frame and then hangs; an obedient one ends when it is interrupted."""
 
     def __init__(self, *, is_obedient: bool) -> None:
         self.is_obedient, self.end = is_obedient, threading.Event()

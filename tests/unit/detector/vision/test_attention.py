@@ -81,7 +81,7 @@ def test_changed_frame_size_resets_the_gate() -> None:
 
 @pytest.fixture
 def looks(make_frame, make_camera, scripted_model):  # type: ignore[no-untyped-def]
-    """Runs pictures and a model that sees what is in them; returns the looks in each second and the events."""
+    """Runs frames and a model that sees what is in them; returns the looks in each second and the events."""
 
     def run(boxes_at, end, frames_per_second=5.0, **detection):  # type: ignore[no-untyped-def]
         model = scripted_model(lambda t: [("person", 0.9, box) for box in boxes_at(t)])
@@ -154,7 +154,7 @@ def test_second_object_is_detected_beside_a_standing_one(looks) -> None:  # type
 def test_new_settings_analyse_standing_objects_again(  # type: ignore[no-untyped-def]
     make_frame, make_camera, scripted_model, frames_per_second: float
 ) -> None:
-    """A person whom nobody had asked for, in a picture in which nothing moves."""
+    """A person whom nobody had asked for, in a frame in which nothing moves."""
     model = scripted_model(lambda _: [("person", 0.9, HERE)])
     analyser = Analyser(make_camera(frames_per_second=frames_per_second, classes=("vehicle",)), model)
     picture = np.repeat(scene(HERE)[:, :, None], 3, axis=2)
@@ -169,7 +169,7 @@ def test_new_settings_analyse_standing_objects_again(  # type: ignore[no-untyped
 
 
 def test_left_object_is_not_shown_in_a_static_scene(make_frame, make_camera, scripted_model) -> None:  # type: ignore[no-untyped-def]
-    """The picture without them is the one that was looked at last: nothing of the former is carried on."""
+    """The frame without them is the one that was looked at last: nothing of the former is carried on."""
     model = scripted_model(lambda t: [("person", 0.9, HERE)] if t < 5 else [])
     analyser = Analyser(make_camera(frames_per_second=5.0), model)
     shown = {}
@@ -183,7 +183,7 @@ def test_left_object_is_not_shown_in_a_static_scene(make_frame, make_camera, scr
 
 
 def test_stopped_object_stays_in_view() -> None:
-    """The tracker foretells that who walked goes on; a still picture says that they do not."""
+    """The tracker foretells that who walked goes on; a still frame says that they do not."""
     tracker = ObjectTracker(5.0, 0.25)
     for number in range(8):
         box = Box(0.1 + 0.04 * number, 0.4, 0.15 + 0.04 * number, 0.6)

@@ -23,7 +23,7 @@ SEEN = Observation(CAR, 0.9, "car", {})
 
 
 class Yard:
-    """Pictures of a yard in which a car has parked; `light` is a factor, and a change of it is motion everywhere."""
+    """Frames of a yard in which a car has parked; `light` is a factor, and a change of it is motion everywhere."""
 
     def __init__(self, make_frame: Any, make_camera: Any, scripted_model: Any, **detection: Any) -> None:
         self._make_frame, self._jitter = make_frame, np.random.default_rng(3)
@@ -44,7 +44,7 @@ class Yard:
         return [(label, confidence, box), *([("car", 0.9, (0.7, 0.3, 0.95, 0.7))] if self.second_car else [])]
 
     def watch(self, seconds: float, light: Any = lambda _: 1.0) -> list[Event]:
-        """The next pictures, five a second."""
+        """The next frames, five a second."""
         events = []
         for _ in range(round(seconds * 5)):
             picture = np.full((90, 160, 3), 110, np.uint8)

@@ -27,7 +27,7 @@ def _scene(seed: int = 1) -> np.ndarray:
 
 
 class Watching:
-    """A watch that sees one picture after the other, two seconds apart, with a sensor's noise."""
+    """A watch that sees one frame after the other, two seconds apart, with a sensor's noise."""
 
     def __init__(self, watch: TamperWatch | None = None) -> None:
         self.watch, self.seconds, self.random = watch or TamperWatch(), 0.0, np.random.default_rng(7)
