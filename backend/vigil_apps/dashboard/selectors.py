@@ -43,7 +43,8 @@ HISTORY_SHOWN, TOKENS_SHOWN, TRACK_SHOWN = 20, 5, 50
 TRACK_WINDOW = timedelta(hours=1)
 """Other alerts of an object are searched within this time, so that the index on time is used."""
 HOUR_COUNTS_VALID_SECONDS = 5
-"""Counting a day's alerts is the most expensive query of the overview; viewers share the result for this long."""
+"""Counting a day's alerts is the most expensive query of the overview; a viewer's pages share the result for this
+long. Alerts that were stored since are counted each time, so that the figure never lags behind that of new alerts."""
 
 
 def visible_alerts(user: User) -> QuerySet[Alert]:
@@ -151,25 +152,31 @@ def detector_tokens(camera_id: int, *, now: datetime) -> list[TokenLine]:
 
 def alerts_per_hour(user: User, *, now: datetime) -> dict[datetime, int]:
     """Return the number of alerts by hour (start in UTC) for the last 24 hours."""
-    key = f"dashboard-hours-{user.pk}"
-    known: dict[datetime, int] | None = cache.get(key)
-    if known is not None:
-        return known
     since = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
+    alerts = alerts_visible_to(Principal.of_user(user)).filter(timestamp__gte=since)
+    key = f"dashboard-hours-{user.pk}"
+    known: tuple[int, dict[datetime, int]] | None = cache.get(key)
+    if known is not None:
+        newest_id, counts = known
+        added = _counts_by_hour(alerts.filter(pk__gt=newest_id))
+        return {hour: counts.get(hour, 0) + added.get(hour, 0) for hour in counts.keys() | added.keys()}
+    newest_id = Alert.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    counts = _counts_by_hour(alerts.filter(pk__lte=newest_id))
+    cache.set(key, (newest_id, counts), HOUR_COUNTS_VALID_SECONDS)
+    return counts
+
+
+def _counts_by_hour(alerts: QuerySet[Alert]) -> dict[datetime, int]:
     rows = (
-        alerts_visible_to(Principal.of_user(user))
-        .select_related(None)
+        alerts.select_related(None)
         .defer(None)
-        .filter(timestamp__gte=since)
         .annotate(hour=TruncHour("timestamp", tzinfo=UTC))
         .order_by()
         .values("hour")
         .annotate(count=Count("id"))
         .values_list("hour", "count")
     )
-    counts = dict(rows)
-    cache.set(key, counts, HOUR_COUNTS_VALID_SECONDS)
-    return counts
+    return dict(rows)
 
 
 def _with_newest_alert(cameras: QuerySet[Camera], user: User) -> QuerySet[Camera]:

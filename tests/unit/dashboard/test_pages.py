@@ -31,8 +31,7 @@ def add_alerts(camera: Camera, count: int, *, first: int = 0, **fields: object) 
             camera=camera,
             event_id=f"event-{camera.pk}-{number}",
             confidence=0.9,
-            timestamp=NOW + timedelta(seconds=number),
-            **{"alert_type": "person", **fields},
+            **{"timestamp": NOW + timedelta(seconds=number), "alert_type": "person", **fields},
         )
         for number in range(first, first + count)
     ]
@@ -53,6 +52,27 @@ def test_number_of_queries_does_not_depend_on_rows(client: Client, anna: User, p
     for number in range(12):
         add_alerts(add_camera(anna, f"Camera {number}"), 10)
     assert queries_of(client, path) == few
+
+
+def test_new_alerts_are_never_more_than_those_of_the_day(client: Client, anna: User) -> None:
+    """The day's figure is shared for some seconds, the other one is not."""
+    camera, stranger = add_camera(anna), add_camera(User.objects.create(username="stranger"))
+
+    def figures() -> list[str]:
+        page = client.get("/dashboard/").content.decode()
+        found: dict[str, str] = dict(
+            re.findall(r'figure-name">.*?</svg>([^<]+)</span>\s*<span class="figure-value">(\w+)', page, re.DOTALL)
+        )
+        return [found["New alerts"], found["Last 24 hours"]]
+
+    now = datetime.now(UTC)
+    add_alerts(camera, 9, timestamp=now)
+    assert figures() == ["9", "9"]
+    add_alerts(camera, 3, first=9, timestamp=now)
+    add_alerts(stranger, 5, timestamp=now)
+    assert figures() == ["12", "12"]
+    add_alerts(camera, 1, first=12, timestamp=now - timedelta(days=2))
+    assert figures() == ["13", "12"], "one is new, but not of today"
 
 
 def test_overview_of_many_cameras_counts_all_and_lists_the_first(client: Client, anna: User) -> None:
