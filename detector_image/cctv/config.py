@@ -91,7 +91,9 @@ class Settings(BaseSettings):
         gt=0,
         description="Above this size the oldest waiting alerts are dropped and counted.",
     )
-    spool_max_age_hours: float = Field(default=168.0, gt=0, description="Alerts that have waited longer are dropped.")
+    spool_max_age_hours: float = Field(
+        default=168.0, gt=0, le=24 * 3650, description="Alerts that have waited longer are dropped."
+    )
 
     metrics_port: int = Field(
         default=9464, ge=0, le=65535, description="Port of /metrics, /healthz and /readyz; 0: any free port."
@@ -126,11 +128,15 @@ class Settings(BaseSettings):
         "codec that it does not support is decoded in software.",
     )
     frozen_after_seconds: float = Field(
-        default=20.0, ge=0, description="A camera whose frame is unchanged for this long counts as frozen; 0: never."
+        default=20.0,
+        ge=0,
+        le=86_400,
+        description="A camera whose frame is unchanged for this long counts as frozen; 0: never.",
     )
     offline_alert_after_seconds: float = Field(
         default=60.0,
         ge=0,
+        le=7 * 86_400,
         description="A camera without frames for this long creates a camera_offline alert; 0: never.",
     )
     clip_seconds_before: float = Field(

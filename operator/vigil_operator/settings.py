@@ -62,11 +62,12 @@ class OperatorSettings(BaseSettings):
         default=True,
         description="Create a NetworkPolicy for each detector; disable it if you manage policies yourself.",
     )
-    sync_interval_seconds: float = Field(
-        default=1.5, gt=0, le=300, description="Interval at which the API is polled."
-    )
+    sync_interval_seconds: float = Field(default=1.5, gt=0, le=15, description="Interval at which the API is polled.")
     health_interval_seconds: float = Field(
-        default=10.0, gt=0, le=300, description="Interval at which the cameras' health is polled."
+        default=10.0,
+        gt=0,
+        le=300,
+        description="Minimum interval at which the cameras' health is polled, after a poll of the API.",
     )
     resync_interval_seconds: float = Field(
         default=45.0, gt=0, le=300, description="Interval of the resync, which lists all objects again; jittered."

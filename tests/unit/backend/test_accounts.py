@@ -90,7 +90,7 @@ def test_service_token_is_replaced_without_downtime(anna: Party) -> None:
     assert ends[0] is not None
     assert ends[0] - timezone.now() <= timedelta(minutes=5)
     assert AuthToken.objects.get(name="hall").expiry is None
-    with pytest.raises(CommandError, match="--grace-minutes: must be 0 or more"):
+    with pytest.raises(CommandError, match="--grace-minutes: must be from 0 to 43200"):
         call_command(*arguments, "--grace-minutes", "-1")
 
 

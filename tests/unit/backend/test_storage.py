@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import OperationalError, transaction
 from django.utils import timezone
 from pytest_django import Settings
@@ -122,3 +122,9 @@ def test_empty_folders_of_past_days_are_deleted(media: Path) -> None:
     call_command("sweep_pictures", stdout=StringIO())
     assert not folder.exists()
     assert today.exists()
+
+
+@pytest.mark.parametrize("minutes", ["-5", "99999999999999"])
+def test_an_impossible_age_is_refused(minutes: str) -> None:
+    with pytest.raises(CommandError, match="--older-than-minutes: must be from 0 to 5256000"):
+        call_command("sweep_pictures", "--older-than-minutes", minutes)

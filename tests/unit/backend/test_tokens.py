@@ -115,7 +115,11 @@ def test_command_prints_only_the_token(make_user: Callable[..., User]) -> None:
     [
         (("--user", "nobody", "--scope", "user"), "no active user 'nobody'"),
         (("--user", "anna", "--scope", "detector"), "invalid choice"),
-        (("--user", "anna", "--scope", "user", "--expires-days", "0"), "must be 1 or more"),
+        (("--user", "anna", "--scope", "user", "--expires-days", "0"), "--expires-days: must be from 1 to 3650"),
+        (("--user", "anna", "--scope", "user", "--expires-days", "99999999999"), "--expires-days: must be from 1"),
+        (("--user", "anna", "--scope", "user", "--grace-minutes", "-1"), "--grace-minutes: must be from 0 to 43200"),
+        (("--user", "anna", "--scope", "user", "--grace-minutes", "99999999999"), "--grace-minutes: must be from 0"),
+        (("--user", "anna", "--scope", "user", "--name", "n" * 101), "--name: must have at most 100 characters"),
     ],
 )
 def test_command_reports_invalid_arguments(

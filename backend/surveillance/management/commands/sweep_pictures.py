@@ -10,6 +10,8 @@ from surveillance.management.output import add_output_argument, as_json, megabyt
 from surveillance.services.sweeps import ORPHAN_AGE, orphans_delete
 from surveillance.storages import S3_ERRORS
 
+MAX_AGE_MINUTES = 10 * 365 * 24 * 60
+
 
 class Command(BaseCommand):
     """Deletes files left by processes that were killed. The backend also does this itself."""
@@ -25,7 +27,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Delete the files and list them."""
-        age = timedelta(minutes=max(0, options["older_than_minutes"]))
+        if not 0 <= options["older_than_minutes"] <= MAX_AGE_MINUTES:
+            raise CommandError(f"--older-than-minutes: must be from 0 to {MAX_AGE_MINUTES}")
+        age = timedelta(minutes=options["older_than_minutes"])
         is_dry_run: bool = options["dry_run"]
         try:
             swept = orphans_delete(written_before=timezone.now() - age, dry_run=is_dry_run)

@@ -9,6 +9,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from vigil_apps.accounts.scopes import Scope
 from vigil_apps.accounts.services import service_token_replace, token_create
 
+MAX_DAYS = 3650
+"""As the setting VIGIL_TOKEN_LIFETIME_DAYS."""
+MAX_GRACE_MINUTES = 30 * 24 * 60
+MAX_NAME_LENGTH = 100
 SCOPES = (Scope.USER, Scope.PIPELINE, Scope.PROBER, Scope.CLUSTER_OPERATOR)
 
 
@@ -36,12 +40,14 @@ class Command(BaseCommand):
         if user is None:
             raise CommandError(f"--user: there is no active user {options['user']!r}")
         days = options["expires_days"]
-        if days is not None and days < 1:
-            raise CommandError("--expires-days: must be 1 or more")
+        if days is not None and not 1 <= days <= MAX_DAYS:
+            raise CommandError(f"--expires-days: must be from 1 to {MAX_DAYS}")
         lifetime = timedelta(days=days) if days is not None else None
-        if options["grace_minutes"] < 0:
-            raise CommandError("--grace-minutes: must be 0 or more")
-        scope, name = Scope(options["scope"]), options["name"][:100]
+        if not 0 <= options["grace_minutes"] <= MAX_GRACE_MINUTES:
+            raise CommandError(f"--grace-minutes: must be from 0 to {MAX_GRACE_MINUTES}")
+        scope, name = Scope(options["scope"]), options["name"]
+        if len(name) > MAX_NAME_LENGTH:
+            raise CommandError(f"--name: must have at most {MAX_NAME_LENGTH} characters")
         if options["replace"]:
             grace = timedelta(minutes=options["grace_minutes"])
             token = service_token_replace(user=user, scope=scope, name=name, lifetime=lifetime, grace=grace)
