@@ -40,6 +40,7 @@ from surveillance.services.alerts import (
 )
 from vigil_apps.sites.roles import Role
 from vigil_apps.web.pagination import ByIdPagination, StableOrderingFilter
+from vigil_apps.web.strict_fields import refuse_fields
 
 _LINK = OpenApiResponse(
     description="`Location` has a link to the file that is valid for some minutes without a token."
@@ -85,6 +86,7 @@ class AcknowledgeView(APIView):
     @extend_schema(summary="Acknowledge an alert", request=None, responses=AlertSerializer)
     def post(self, request: Request, alert_id: int) -> Response:
         """Acknowledges the alert. The first user who does so stays recorded."""
+        refuse_fields(request)
         alert_for(principal_of(request), alert_id, Role.SITE_OPERATOR)
         alerts_acknowledge(
             alerts=_manageable_alerts(request), ids=[alert_id], user=user_of(request), now=timezone.now()
@@ -100,6 +102,7 @@ class ResolveView(APIView):
     @extend_schema(summary="Resolve an alert", request=None, responses=AlertSerializer)
     def post(self, request: Request, alert_id: int) -> Response:
         """Resolves and acknowledges the alert. The first user who does so stays recorded."""
+        refuse_fields(request)
         alert_for(principal_of(request), alert_id, Role.SITE_OPERATOR)
         alerts_resolve(alerts=_manageable_alerts(request), ids=[alert_id], user=user_of(request), now=timezone.now())
         return _alert_response(request, alert_id)
@@ -113,6 +116,7 @@ class FalsePositiveView(APIView):
     @extend_schema(summary="Mark an alert as a false positive", request=None, responses=AlertSerializer)
     def post(self, request: Request, alert_id: int) -> Response:
         """Marks the alert as a false positive of its rule and acknowledges it."""
+        refuse_fields(request)
         alert_for(principal_of(request), alert_id, Role.SITE_OPERATOR)
         alerts_mark_false_positive(
             alerts=_manageable_alerts(request), ids=[alert_id], user=user_of(request), now=timezone.now()

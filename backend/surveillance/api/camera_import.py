@@ -12,9 +12,10 @@ from rest_framework.views import APIView
 from surveillance.api.access import USER, user_of
 from surveillance.core.camera_csv import MAX_BYTES
 from surveillance.services.camera_import import ImportRefusedError, cameras_import
+from vigil_apps.web.strict_fields import StrictFields
 
 
-class CameraImportSerializer(serializers.Serializer[Any]):
+class CameraImportSerializer(StrictFields, serializers.Serializer[Any]):
     """A file of cameras."""
 
     file = serializers.FileField(

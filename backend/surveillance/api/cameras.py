@@ -19,6 +19,7 @@ from surveillance.selectors.access import camera_for, cameras_visible_to
 from surveillance.services.cameras import camera_create, camera_delete, camera_set_active, camera_update
 from vigil_apps.sites.roles import Role
 from vigil_apps.web.pagination import OldestFirstPagination, StableOrderingFilter
+from vigil_apps.web.strict_fields import refuse_fields
 
 
 class CameraListView(ListAPIView[Camera]):
@@ -94,6 +95,7 @@ class ActivateView(APIView):
     @extend_schema(summary="Activate a camera", request=None, responses=CameraSerializer)
     def post(self, request: Request, camera_id: int) -> Response:
         """Starts detection for the camera."""
+        refuse_fields(request)
         return _set_active(request, camera_id, is_active=True)
 
 
@@ -105,6 +107,7 @@ class DeactivateView(APIView):
     @extend_schema(summary="Deactivate a camera", request=None, responses=CameraSerializer)
     def post(self, request: Request, camera_id: int) -> Response:
         """Stops detection for the camera."""
+        refuse_fields(request)
         return _set_active(request, camera_id, is_active=False)
 
 

@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import ValidationError
 from rest_framework.parsers import MultiPartParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -27,6 +28,7 @@ from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.permissions import scope_of
 from vigil_apps.accounts.scopes import Scope
 from vigil_apps.web.json_input import BoundedJSONParser, TooDeepError, load_json
+from vigil_apps.web.strict_fields import refuse_fields, unknown_fields
 from vigil_contracts.detector_tasks import MAX_RESULT_LENGTH, ClaimedTask, DiscoveryResult, ProbeResult, TaskKind
 
 
@@ -62,6 +64,7 @@ class TaskClaimView(APIView):
     @extend_schema(summary="Claim a detector task", request=None, responses={200: ClaimedTask})
     def post(self, request: Request, task_id: Any) -> Response:
         """Returns what the task needs, including the stream's credentials. 409 if another detector has claimed it."""
+        refuse_fields(request)
         task = _task(request, task_id)
         with translate_errors():
             task_claim(task=task, token=str(_token(request).public_id), now=timezone.now())
@@ -92,6 +95,9 @@ class TaskResultView(APIView):
         """Stores the result, with an image of a tested stream. 409 unless this token has claimed the task."""
         task = _task(request, task_id)
         data = cast("QueryDict", request.data)
+        fields = ("result", "snapshot")
+        if unknown := unknown_fields(data, known=fields, writable=fields):
+            raise ValidationError(unknown)
         with translate_errors():
             result = _result(task, data.get("result"))
             sent = request.FILES.get("snapshot")

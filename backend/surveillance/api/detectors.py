@@ -41,6 +41,7 @@ from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.permissions import scope_of
 from vigil_apps.accounts.scopes import SERVICE_SCOPES
 from vigil_apps.web.rate_limits import require_rate
+from vigil_apps.web.strict_fields import refuse_fields
 from vigil_contracts.alert import ClipSubmission, ImageSubmission
 from vigil_contracts.camera import CameraConfiguration
 from vigil_contracts.detector_tokens import DetectorTokenOrder
@@ -116,6 +117,7 @@ class DetectorTokenView(APIView):
     @extend_schema(summary="Create a detector token", request=None, responses={201: DetectorTokenSerializer})
     def post(self, request: Request, camera_id: int) -> Response:
         """Creates a token for the camera's detector. Earlier ones expire ten minutes later."""
+        refuse_fields(request)
         camera = camera_for(principal_of(request), camera_id)
         tokens = detector_tokens_rotate(cameras=[camera], name=_ISSUED_FOR)
         return _never_stored({"token": tokens[camera.pk]})

@@ -25,6 +25,7 @@ from surveillance.services.detector_tasks import discovery_begin, probe_camera, 
 from vigil_apps.sites.roles import Role
 from vigil_apps.web.api_errors import ConflictError
 from vigil_apps.web.rate_limits import require_rate
+from vigil_apps.web.strict_fields import refuse_fields
 from vigil_contracts.detector_tasks import TaskKind
 
 SWITCHED_OFF = "The camera is inactive. Activate it to view live frames."
@@ -96,6 +97,7 @@ class CameraProbeView(APIView):
     @extend_schema(summary="Test a camera's stream", request=None, responses={202: ProbeSerializer})
     def post(self, request: Request, camera_id: int) -> Response:
         """Lets a detector test the camera's stream; `probes/<id>/` returns the result."""
+        refuse_fields(request)
         camera = camera_for(principal_of(request), camera_id, Role.SITE_OPERATOR)
         user = user_of(request)
         require_rate("probe", f"user-{user.pk}")
@@ -157,6 +159,7 @@ class DiscoveryListView(APIView):
     @extend_schema(summary="Discover cameras", request=None, responses={202: DiscoverySerializer})
     def post(self, request: Request) -> Response:
         """Lets a detector probe its network (ONVIF WS-Discovery), for admins; `discovery/<id>/` has the result."""
+        refuse_fields(request)
         user = user_of(request)
         if not user.is_superuser:
             raise PermissionDenied("Only administrators may discover cameras.")

@@ -11,6 +11,7 @@ from surveillance.choices import ALERT_TYPES, PHASES, REASONS, TRANSPORTS
 from surveillance.models import AlertComment, Camera, DetectorTask, TaskState
 from surveillance.representations import BoxField
 from surveillance.selectors.cameras import alert_totals_of, health_of, media_url_of
+from vigil_apps.web.strict_fields import StrictFields
 from vigil_contracts.bounds import MAX_COUNT, MAX_SECONDS_IN_ZONE
 from vigil_contracts.detection import Detection
 from vigil_contracts.detector_tasks import MAX_RESULT_LENGTH, DiscoveryResult, ProbeResult
@@ -71,7 +72,7 @@ class DetectionField(serializers.JSONField):
     """A `vigil_contracts.detection.Detection`. The service validates it; its errors name the nested field."""
 
 
-class CameraSerializer(serializers.ModelSerializer[Camera]):
+class CameraSerializer(StrictFields, serializers.ModelSerializer[Camera]):
     """A camera. `rtsp_url` is displayed without credentials."""
 
     rtsp_url = serializers.CharField(
@@ -198,7 +199,7 @@ class AlertFieldsSerializer(serializers.Serializer[Any]):
     image = serializers.FileField(required=False, help_text="JPEG or PNG, at most 2 MB and 4096 x 4096 pixels.")
 
 
-class AlertIdsSerializer(serializers.Serializer[Any]):
+class AlertIdsSerializer(StrictFields, serializers.Serializer[Any]):
     """The alerts to change."""
 
     ids = serializers.ListField(
@@ -230,7 +231,7 @@ class JudgedSerializer(serializers.Serializer[Any]):
     changed = serializers.IntegerField()
 
 
-class CommentSerializer(serializers.ModelSerializer[AlertComment]):
+class CommentSerializer(StrictFields, serializers.ModelSerializer[AlertComment]):
     """A comment on an alert."""
 
     author: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
@@ -266,7 +267,7 @@ class DetectorTokensSerializer(serializers.Serializer[Any]):
     tokens = serializers.DictField(child=serializers.CharField(), help_text="Maps camera ids to tokens.")
 
 
-class ProbeRequestSerializer(serializers.Serializer[Any]):
+class ProbeRequestSerializer(StrictFields, serializers.Serializer[Any]):
     """A stream to test before creating its camera."""
 
     rtsp_url = serializers.CharField(max_length=2000, help_text="rtsp:// or rtsps://, with the rules for cameras.")

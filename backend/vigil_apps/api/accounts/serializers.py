@@ -7,12 +7,13 @@ from rest_framework import serializers
 from vigil_apps.accounts.models import AuthToken, Invitation
 from vigil_apps.accounts.scopes import Scope
 from vigil_apps.sites.roles import Role
+from vigil_apps.web.strict_fields import StrictFields
 
 MAX_TOKEN_DAYS = 365
 MAX_INVITATION_DAYS = 30
 
 
-class CredentialsSerializer(serializers.Serializer[None]):
+class CredentialsSerializer(StrictFields, serializers.Serializer[None]):
     """User name and password for a new token."""
 
     username = serializers.CharField(max_length=150)
@@ -27,7 +28,7 @@ class NewTokenSerializer(serializers.Serializer[None]):
     expires_at = serializers.DateTimeField(read_only=True, allow_null=True)
 
 
-class TokenRequestSerializer(serializers.Serializer[Any]):
+class TokenRequestSerializer(StrictFields, serializers.Serializer[Any]):
     """The properties of a new token."""
 
     name = serializers.CharField(max_length=100, help_text="Purpose of the token.")
@@ -56,7 +57,7 @@ class TokenSerializer(serializers.ModelSerializer[AuthToken]):
         return isinstance(auth, AuthToken) and auth.pk == token.pk
 
 
-class InvitationRequestSerializer(serializers.Serializer[Any]):
+class InvitationRequestSerializer(StrictFields, serializers.Serializer[Any]):
     """Name, site and role of a new invitation."""
 
     name = serializers.CharField(
@@ -95,13 +96,13 @@ class NewInvitationSerializer(serializers.Serializer[Any]):
     url = serializers.CharField(read_only=True, help_text="Link for the invited person, valid for one use.")
 
 
-class AcceptSerializer(serializers.Serializer[Any]):
+class AcceptSerializer(StrictFields, serializers.Serializer[Any]):
     """The text of an invitation."""
 
     token = serializers.CharField(max_length=200)
 
 
-class AccountSerializer(serializers.Serializer[Any]):
+class AccountSerializer(StrictFields, serializers.Serializer[Any]):
     """A new account."""
 
     username = serializers.CharField(max_length=150)

@@ -35,6 +35,7 @@ from vigil_apps.api.accounts.serializers import (
 from vigil_apps.web.api_errors import ConflictError
 from vigil_apps.web.json_input import BoundedJSONParser
 from vigil_apps.web.pagination import NewestTokenPagination
+from vigil_apps.web.strict_fields import refuse_fields
 
 
 class TokenView(APIView):
@@ -128,6 +129,7 @@ class TokenRotateView(APIView):
     )
     def post(self, request: Request, token_id: UUID) -> Response:
         """Creates a token with the same name and lifetime. The old one expires ten minutes later."""
+        refuse_fields(request)
         former = _own_token(request, token_id)
         if former.scope != Scope.USER:
             raise ConflictError("Service tokens are replaced with `manage.py create_token --replace`.")

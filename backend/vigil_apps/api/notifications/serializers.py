@@ -160,7 +160,7 @@ class PushKeysSerializer(serializers.Serializer[Any]):
 
 
 class WebPushSerializer(serializers.Serializer[Any]):
-    """A browser's `PushSubscription.toJSON()`, and its name."""
+    """A browser's `PushSubscription.toJSON()`, and its name. A browser may add properties."""
 
     endpoint = serializers.CharField(max_length=2000)
     keys = PushKeysSerializer()

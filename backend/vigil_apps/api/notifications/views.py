@@ -39,6 +39,7 @@ from vigil_apps.notifications.services.subscriptions import (
 )
 from vigil_apps.web.pagination import ByIdPagination, OldestFirstPagination
 from vigil_apps.web.rate_limits import require_rate
+from vigil_apps.web.strict_fields import refuse_fields
 
 _READ_ONLY = SubscriptionSerializer.Meta.read_only_fields
 
@@ -118,6 +119,7 @@ class TestView(APIView):
     @extend_schema(summary="Send a test message", request=None, responses={202: MessageSerializer})
     def post(self, request: Request, subscription_id: int) -> Response:
         """Queues a test message. Fetch the message until its state shows the result."""
+        refuse_fields(request)
         subscription = _own(request, subscription_id)
         require_rate("address", f"notification-test-{user_of(request).pk}")
         message = message_create_test(subscription=subscription)

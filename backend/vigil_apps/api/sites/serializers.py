@@ -6,9 +6,10 @@ from rest_framework import serializers
 
 from vigil_apps.sites.models import Membership, Site
 from vigil_apps.sites.roles import Role
+from vigil_apps.web.strict_fields import StrictFields
 
 
-class SiteSerializer(serializers.ModelSerializer[Site]):
+class SiteSerializer(StrictFields, serializers.ModelSerializer[Site]):
     """A site with the user's role in it."""
 
     role = serializers.SerializerMethodField(help_text="Your role; a superuser is an admin everywhere.")
@@ -35,14 +36,14 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
         read_only_fields = fields
 
 
-class NewMemberSerializer(serializers.Serializer[Any]):
+class NewMemberSerializer(StrictFields, serializers.Serializer[Any]):
     """A new member of a site."""
 
     username = serializers.CharField(max_length=150)
     role = serializers.ChoiceField(choices=Role.choices)
 
 
-class RoleSerializer(serializers.Serializer[Any]):
+class RoleSerializer(StrictFields, serializers.Serializer[Any]):
     """A member's new role."""
 
     role = serializers.ChoiceField(choices=Role.choices)
