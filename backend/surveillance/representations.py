@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 from django.urls import reverse
+from django.utils.functional import cached_property
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -60,6 +61,11 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
             "is_false_positive",
         )
         read_only_fields = fields
+
+    @cached_property
+    def _readable_fields(self) -> list[serializers.Field[Any, Any, Any, Any]]:
+        """REST framework collects the fields anew for each row, which takes a fifth of the time of a row."""
+        return list(super()._readable_fields)
 
     def get_image(self, alert: Alert) -> str | None:
         """Return the path on this host; it requires permission to view the alert."""

@@ -203,6 +203,7 @@ REST_FRAMEWORK = {
     ],
     # A view without scopes denies all requests.
     "DEFAULT_PERMISSION_CLASSES": ["vigil_apps.accounts.permissions.HasScope"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "vigil_apps.web.negotiation.ContentNegotiation",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["vigil_apps.web.json_input.BoundedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "surveillance_backend.schema.Schema",

@@ -12,6 +12,7 @@ from vigil_contracts.rules import without_rule_types
 from vigil_contracts.stream_url import MASK, InvalidStreamUrlError, mask_stream_url, validate_stream_url
 
 MAX_URL_LENGTH = 2000
+_NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 _MASKED = re.compile(rf"://{re.escape(MASK)}@|[/=?]{re.escape(MASK)}(?=$|[_&;,/?])")
 """How `mask_stream_url` displays credentials."""
 Errors = dict[str, list[str]]
@@ -46,7 +47,7 @@ NOT_STORABLE = "must not contain NUL characters or unpaired surrogates"
 
 def is_storable(text: str) -> bool:
     """Return whether PostgreSQL can store the text."""
-    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+    return _NOT_STORABLE.search(text) is None
 
 
 def stream_url(sent: str, *, stored: str | None = None, policy: AddressPolicy | None = None) -> str:

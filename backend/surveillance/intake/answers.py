@@ -17,10 +17,9 @@ from surveillance.api.detectors import SendAlertView
 from surveillance.services.alert_intake import Outcome, SentAlert, alerts_receive
 from vigil_apps.accounts.authentication import digest_of, valid_tokens
 from vigil_apps.accounts.models import AuthToken
-from vigil_apps.web.header_chain import HeaderChain
+from vigil_apps.web.header_chain import HeaderChain, Headers
 
 logger = logging.getLogger(__name__)
-Headers = list[tuple[bytes, bytes]]
 _header_chain = HeaderChain()
 
 
@@ -116,8 +115,7 @@ def _answer(visit: _Visit | None, outcome: Outcome | Exception | None) -> Answer
 def _as_answer(http: ASGIRequest, response: Response | HttpResponse) -> Answer:
     if isinstance(response, Response):
         response.render()
-    _header_chain.add_to(response, http)
+    headers = _header_chain.headers_of(response, http)
     if response.status_code >= 400:
         log_response("%s: %s", response.reason_phrase, http.path, response=response, request=http)
-    headers = [(name.encode("ascii"), value.encode("latin1")) for name, value in response.items()]
     return Answer(response.status_code, headers, response.content, http.is_secure())

@@ -20,9 +20,12 @@ CONFIGURATION_FORMAT = 1
 
 
 def cameras_by_name_only(ids: Collection[int]) -> dict[int, Camera]:
-    """Return the existing cameras without their URLs, so that alerts are stored even if the keys are missing."""
+    """Return the existing cameras with only their names, owners and sites: all that storing an alert needs.
+
+    Without the URLs, alerts are stored even if the credential keys are missing.
+    """
     named = [camera_id for camera_id in ids if 0 < camera_id < 2**63]
-    return Camera.objects.defer("rtsp_url").in_bulk(named)
+    return Camera.objects.only("name", "user", "site").in_bulk(named)
 
 
 def camera_list_version() -> int:

@@ -1,11 +1,12 @@
 """The headers that Django's middleware adds to answers, for answers that are made outside of Django's handler."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
 
+Headers = list[tuple[bytes, bytes]]
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
@@ -16,16 +17,24 @@ class HeaderChain:
     """
 
     def __init__(self) -> None:
-        self._headers: dict[bool, Mapping[str, str]] = {}
+        self._added: dict[bool, dict[str, tuple[bytes, bytes]]] = {}
 
-    def add_to(self, response: HttpResponse, request: HttpRequest) -> None:
-        """Add the headers that the response does not have. They depend only on whether the request came by TLS."""
+    def headers_of(self, response: HttpResponse, request: HttpRequest) -> Headers:
+        """Return the headers of the response, its length, and the middleware's headers that it does not have.
+
+        The middleware's headers depend only on whether the request came by TLS, and are encoded once.
+        """
         is_secure = request.is_secure()
-        if is_secure not in self._headers:
-            self._headers[is_secure] = dict(_chain()(request).headers)
-        for name, value in self._headers[is_secure].items():
-            response.headers.setdefault(name, value)
-        response.headers["Content-Length"] = str(len(response.content))
+        if is_secure not in self._added:
+            added = _chain()(request).items()
+            self._added[is_secure] = {name.lower(): _encoded(name, value) for name, value in added}
+        own = {name.lower(): _encoded(name, value) for name, value in response.items()}
+        own["content-length"] = _encoded("Content-Length", str(len(response.content)))
+        return list((self._added[is_secure] | own).values())
+
+
+def _encoded(name: str, value: str) -> tuple[bytes, bytes]:
+    return name.encode("ascii"), value.encode("latin1")
 
 
 def _chain() -> GetResponse:
