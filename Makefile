@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
-# A home that cannot be written to (or none) leaves the caches in the clone. VIGIL_CACHE_DIR names another place.
+# Without a writable home folder, the caches are in the clone. VIGIL_CACHE_DIR sets another place.
 ifndef VIGIL_CACHE_DIR
 VIGIL_CACHE_DIR := $(shell cache="$${HOME:-/nonexistent}/.cache/vigil"; \
   if [ -n "$${HOME:-}" ] && mkdir -p "$$cache" 2>/dev/null && [ -w "$$cache" ]; then echo "$$cache"; \
@@ -13,7 +13,7 @@ export VIGIL_CACHE_DIR
 export UV_CACHE_DIR ?= $(VIGIL_CACHE_DIR)/uv
 export MPLCONFIGDIR ?= $(VIGIL_CACHE_DIR)/matplotlib
 export YOLO_CONFIG_DIR ?= $(VIGIL_CACHE_DIR)/ultralytics
-# Images and shells that set it would have each process compile every module anew: half of a start's time.
+# If the shell sets it, each process compiles all modules again, which takes half of the start time.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Known vulnerabilities of what the three programs install, by pip-audit; skipped where its data cannot be had.
+# Check the packages of the three programs for known vulnerabilities with pip-audit; skipped without its data.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 report=$(mktemp)

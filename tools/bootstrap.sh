@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
-# Makes .tools/bin/uv, the one program that the Makefile needs before it can install anything.
-#
-# Needs Python 3.11 or newer. Where Python has no `venv` (a bare Debian), the package is installed when we are root;
-# otherwise the line to run is printed.
+# Install .tools/bin/uv, the only program that the Makefile needs before it can install anything.
+# Needs Python 3.11 or newer. If Python has no `venv` (minimal Debian), root installs the package; for other users the
+# command is printed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -7,6 +7,6 @@ cd "$(dirname "$0")/.."
 .venv/bin/djlint backend --check --quiet
 .venv/bin/mypy contracts operator backend detector_image demo standalone tools tests
 .venv/bin/lint-imports --no-logo
-# ruff's S rules are bandit's too, line by line with their reasons; B104 and B108 are judged there (S104, S108).
+# ruff's S rules equal bandit's and have per-line exceptions with reasons; B104 and B108 are covered by S104 and S108.
 .venv/bin/bandit -q -r contracts operator backend detector_image demo standalone --severity-level medium --skip B104,B108
 bash tools/audit_packages.sh

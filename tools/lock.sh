@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes locks/*.txt from pyproject.toml: every package with its version and hashes, for each way to install Vigil.
-# The versions agree between the files, since each is resolved under the whole's constraints.
+# Write locks/*.txt from pyproject.toml: every package with version and hashes, for each way to install Vigil. The
+# versions agree between the files, since all are resolved with the same constraints.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export UV_CACHE_DIR="${UV_CACHE_DIR:-$HOME/.cache/vigil/uv}"
@@ -34,7 +34,7 @@ compile locks/dev.txt --upgrade --constraint "$pins" --extra backend --extra ope
   printf 'editables>=0.5,<1\nsetuptools>=80\nwheel>=0.45,<1\n'
 } | "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
   --no-emit-index-url --no-emit-find-links --constraint "$pins" --output-file locks/build.txt -
-# What installs all else. Its version is changed in locks/bootstrap.txt's first line.
+# The installer itself. Change its version in the first line of locks/bootstrap.txt.
 grep -o '^uv==[0-9.]*' locks/bootstrap.txt | "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file locks/bootstrap.txt -
 for group in checkov openapi; do

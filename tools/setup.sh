@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# tools/setup.sh VENV LOCK [LOCK …]: makes the virtual environment VENV hold exactly what the lock files name, and
-# the project itself, editable. Does nothing when they have not changed since. Makes the environment anew when the clone
-# was moved: scripts and the editable installation hold absolute paths.
+# tools/setup.sh VENV LOCK [LOCK …]: install exactly the packages of the lock files into the virtual environment VENV,
+# and the project itself, editable. Does nothing if they have not changed. Recreates the environment if the clone was
+# moved, since scripts and the editable installation contain absolute paths.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,7 +19,7 @@ if [ -d "$venv" ] && [ -f "$stamp" ] && [ "$(cat "$place" 2>/dev/null)" != "$PWD
   printf 'setup: %s: the clone was moved; making the environment anew\n' "$venv"
   rm -rf "$venv"
 fi
-# uv brings certificates of its own; pip takes the system's, which may have a company's CA as well.
+# uv has its own CA certificates; use the system's, like pip, which may include a company's CA.
 for store in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt; do
   [ -r "$store" ] && export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
 done

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# tools/setup_node.sh: makes .venvs/openapi-typescript hold exactly the packages that
-# tests/integration/openapi/package-lock.json names, by their hashes. Does nothing when the file has not changed since,
-# or where there is no npm: the test that needs them is skipped.
+# tools/setup_node.sh: install exactly the packages of tests/integration/openapi/package-lock.json, by hash, in
+# .venvs/openapi-typescript. Does nothing if the file has not changed, or without npm: the test that needs them is
+# then skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that CI runs, the fast parts first. Each step says what it does and how long it took.
+# Run everything that CI runs, fast parts first. Each step prints its name and duration.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export UV_CACHE_DIR="${UV_CACHE_DIR:-$HOME/.cache/vigil/uv}"
@@ -15,7 +15,7 @@ step() { # step NAME COMMAND…
   printf '== %s: %s s\n' "$name" "$(($(date +%s) - began))"
 }
 
-# Like `step`; but without root a failure is no error: the tests that need the step's result skip themselves.
+# Like `step`, but without root a failure is ignored: the tests that need the result are skipped.
 optional_step() { # optional_step NAME COMMAND…
   if [ "$(id -u)" = 0 ]; then
     step "$@"
@@ -24,7 +24,7 @@ optional_step() { # optional_step NAME COMMAND…
   fi
 }
 
-# What the integration tests need: minutes on a fresh machine (Kubernetes is compiled there), seconds on any other.
+# Prerequisites of the integration tests: minutes on a new machine, where Kubernetes is compiled, seconds otherwise.
 prepare() {
   optional_step "system packages for the real services" .venv/bin/python tools/system_packages.py
   optional_step "Kubernetes binaries" .venv/bin/python -m tests.cluster.binaries
@@ -36,7 +36,7 @@ prepare() {
 }
 
 whole=$(date +%s)
-# A group of its own, so that everything it started ends with this script.
+# A process group of its own, so that its children end with this script.
 mkdir -p build
 export -f prepare step optional_step
 setsid bash -euo pipefail -c prepare >build/preparation.log 2>&1 &

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Keys, token and passwords for compose.yaml, made once: what is there stays. Without them the database cannot be read.
+# Create keys, token and passwords for compose.yaml; existing ones are kept. Without them the database is unreadable.
 set -eu
 cd "$(dirname "$0")"
 
@@ -7,7 +7,7 @@ random() { # random LENGTH: letters and digits
   LC_ALL=C tr -dc 'A-Za-z0-9' </dev/urandom | head -c "$1"
 }
 
-# The folder is closed to others; the files in it are open, since the containers' user is another.
+# Only the owner can enter the folder; the files are world-readable, since the containers have another user.
 mkdir -p -m 0700 secrets
 umask 022
 [ -s secrets/secret-key ] || random 64 >secrets/secret-key

@@ -2,7 +2,7 @@
 {{- if contains "vigil" .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}{{ else }}{{ printf "%s-vigil" (.Release.Name | trunc 34 | trimSuffix "-") }}{{ end -}}
 {{- end }}
 
-{{/* What a pod is selected by: call with (list $ "component"). */}}
+{{/* Selector labels of a component: call with (list $ "component"). */}}
 {{- define "vigil.selector" -}}
 app.kubernetes.io/name: vigil-{{ index . 1 }}
 app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
@@ -17,7 +17,7 @@ app.kubernetes.io/managed-by: {{ (index . 0).Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" (index . 0).Chart.Name (index . 0).Chart.Version }}
 {{- end }}
 
-{{/* An image of ours: call with (list $ "operator"). */}}
+{{/* A container image of Vigil: call with (list $ "operator"). */}}
 {{- define "vigil.image" -}}
 {{- $root := index . 0 }}
 {{- $registry := $root.Values.image.registry }}
@@ -33,7 +33,7 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
-{{/* Pod Security `restricted`; call with the user's id. */}}
+{{/* Security context for Pod Security `restricted`; call with the user id. */}}
 {{- define "vigil.podSecurity" -}}
 securityContext:
   runAsNonRoot: true
@@ -66,19 +66,19 @@ securityContext:
 {{ .Values.redis.existingSecret | default (printf "%s-redis" (include "vigil.name" .)) }}
 {{- end }}
 
-{{/* A value of a Secret as it is in the cluster, else a new random one: call with (list $ secret key length). */}}
+{{/* The existing value of a Secret, or a new random one: call with (list $ secret key length). */}}
 {{- define "vigil.kept" -}}
 {{- $found := (lookup "v1" "Secret" (index . 0).Release.Namespace (index . 1)) | default dict }}
 {{- $data := get $found "data" | default dict }}
 {{- if hasKey $data (index . 2) }}{{ get $data (index . 2) | b64dec }}{{ else }}{{ randAlphaNum (int (index . 3)) }}{{ end -}}
 {{- end }}
 
-{{/* With Redis, Celery's worker sends notifications; without, each backend process does. */}}
+{{/* With Redis, a Celery worker sends notifications; without it, the backend processes do. */}}
 {{- define "vigil.hasRedis" -}}
 {{- if or .Values.redis.existingSecret .Values.redis.enabled }}true{{ end -}}
 {{- end }}
 
-{{/* Pictures and clips are on a volume unless a bucket is named. */}}
+{{/* Images and clips are on a volume unless a bucket is configured. */}}
 {{- define "vigil.hasMediaVolume" -}}
 {{- if and .Values.media.persistence.enabled (not .Values.media.s3.bucket) }}true{{ end -}}
 {{- end }}
@@ -87,13 +87,13 @@ securityContext:
 {{- if or .Values.ingress.enabled .Values.gateway.enabled }}true{{ end -}}
 {{- end }}
 
-{{/* What every process of the backend needs: the web server, the bootstrap job, workers. */}}
+{{/* Environment of all backend processes: web server, bootstrap job, workers. */}}
 {{- define "vigil.backendEnv" -}}
 {{- $name := include "vigil.name" . }}
 - name: POD_IP
   valueFrom: {fieldRef: {fieldPath: status.podIP}}
 - name: VIGIL_ALLOWED_HOSTS
-  # Prometheus asks by the pod's address.
+  # Prometheus scrapes by pod address.
   value: {{ printf "$(POD_IP),localhost,127.0.0.1,%[1]s-backend,%[1]s-backend.%[2]s,%[1]s-backend.%[2]s.svc,%[1]s-backend.%[2]s.svc.cluster.local%[3]s" $name .Release.Namespace (include "vigil.hosts" .) | quote }}
 {{- if include "vigil.hasTls" . }}
 - {name: VIGIL_BEHIND_TLS_PROXY, value: "1"}
@@ -104,7 +104,7 @@ securityContext:
 - {name: VIGIL_PUBLIC_URL, value: {{ $origin | quote }}}
 {{- end }}
 {{- else }}
-# No TLS in front: reached through `kubectl port-forward`, over loopback.
+# Without TLS: for access by `kubectl port-forward` over loopback.
 - {name: VIGIL_INSECURE_HTTP, value: "1"}
 {{- end }}
 - {name: VIGIL_SECRET_KEY_FILE, value: /var/run/secrets/vigil.dev/backend/secret-key}
@@ -142,7 +142,7 @@ securityContext:
 {{- end }}
 {{- end }}
 - name: VIGIL_VAPID_KEY
-  # Web Push's; a Secret of one's own may lack it, and then there is none.
+  # For Web Push; optional in a Secret that you create yourself.
   valueFrom: {secretKeyRef: {name: {{ include "vigil.backendSecret" . }}, key: vapid-key, optional: true}}
 {{- range $key, $value := .Values.backend.quotas }}
 - {name: VIGIL_MAX_{{ snakecase $key | upper }}, value: {{ ternary "" (printf "%d" (int64 $value)) (eq (toString $value) "") | quote }}}
@@ -151,7 +151,7 @@ securityContext:
 - {name: {{ $key }}, value: {{ $value | quote }}}
 {{- end }}
 {{- end }}
-{{/* What an Ingress or a Gateway publishes, as "type path": everything but /metrics and /readyz. */}}
+{{/* Paths published by Ingress or Gateway, as "type path": all except /metrics and /readyz. */}}
 {{- define "vigil.publicPaths" -}}
 {{- $admin := get .Values.backend.env "VIGIL_ADMIN_PATH" | default "admin" | trimAll "/" -}}
 Exact /,Prefix /api,Prefix /dashboard,Prefix /invitation,Prefix /static,Exact /healthz,Prefix /{{ $admin }}

@@ -1,4 +1,4 @@
-// A camera's page: its picture of now, or its own video where a media server has it.
+// The page of a camera: its live view, or its video from a media server.
 import { start } from "./live.js";
 import { toast } from "./page.js";
 import { play as playHls } from "./hls.js";
@@ -17,7 +17,7 @@ async function toggle(button) {
   const video = document.querySelector("[data-video]");
   if (stop) return rest(video, button);
   button.disabled = true;
-  // WebRTC is at once, and does not come through every network; HLS is plain HTTP.
+  // WebRTC has little delay but does not work in every network; HLS is plain HTTP.
   for (const [play, url] of [[playWhep, video.dataset.whep], [playHls, video.dataset.hls]]) {
     if (!url || stop) continue;
     stop = await play(video, url, () => rest(video, button)).catch(() => null);

@@ -1,11 +1,11 @@
-// Alerts over time as stacked bars: figures at the pointer, zoom by dragging (a double click takes it back), export.
+// Alerts over time as stacked bars: values at the pointer, zoom by dragging (reset by double click), export.
 const place = document.querySelector("[data-chart]");
 const data = JSON.parse(document.getElementById("chart-data").textContent);
 const COLOURS = ["#3ad3c0", "#79b8ff", "#f2b544", "#ff7b72", "#c792ea", "#9ccc65", "#ff9e80", "#90a4ae", "#f48fb1", "#ffd54f", "#80cbc4", "#b39ddb", "#bcaaa4"];
 const HEIGHT_PX = 280;
 let plot = null;
 
-// Each series on top of those before it; drawn from the highest down, so that each shows its own part.
+// Series are stacked and drawn from the top down, so that each shows only its own part.
 function stacked() {
   let below = data.starts.map(() => 0);
   return data.series.map((one) => {
@@ -18,7 +18,7 @@ function draw() {
   plot?.destroy();
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(name).trim();
-  // As time.js: the page's language in the viewer's own regional form.
+  // As in time.js: the page's language in the viewer's regional form.
   const language = navigator.languages.find((tag) => tag.startsWith(document.documentElement.lang)) ?? document.documentElement.lang;
   const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "short" });
   const hour = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
@@ -33,7 +33,7 @@ function draw() {
   plot = new window.uPlot({
     width: place.clientWidth,
     height: HEIGHT_PX,
-    // A bar stands to the right of its beginning: the figures are those of the bar under the pointer.
+    // A bar is to the right of its start time: show the values of the bar under the pointer.
     cursor: { points: { show: false }, drag: { x: true, y: false }, dataIdx: (_, __, nearest, at) => Math.min(data.starts.length - 1, Math.max(0, at < data.starts[nearest] || nearest === data.starts.length ? nearest - 1 : nearest)) },
     legend: { live: true },
     scales: { x: { time: true }, y: { range: (_, __, max) => [0, Math.max(1, max * 1.05)] } },

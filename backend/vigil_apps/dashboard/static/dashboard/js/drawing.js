@@ -1,5 +1,5 @@
-// The shapes on the picture: corners are buttons above it, so that mouse, finger, keyboard and screen reader all move
-// them; outlines are an SVG that is stretched over the picture. Points are fractions of the picture.
+// Shapes over the frame. Corners are buttons, so that mouse, touch, keyboard and screen readers can move them;
+// outlines are an SVG stretched over the frame. Points are fractions of the frame.
 const SVG = "http://www.w3.org/2000/svg";
 const STEP = 0.01;
 const clamp = (value) => Math.min(1, Math.max(0, value));
@@ -15,7 +15,7 @@ function element(name, attributes) {
 
 const onSvg = (points) => points.map(([x, y]) => `${x * 1000},${y * 1000}`).join(" ");
 
-// Where a line counts: a short stroke to the side on which an object must end. `either` has one on both sides.
+// The counted direction of a line: a short stroke to the side where an object must end; `either` has both.
 function ticks(shape) {
   const [[x1, y1], [x2, y2]] = shape.points;
   const [middleX, middleY] = [(x1 + x2) / 2, (y1 + y2) / 2];
@@ -46,7 +46,7 @@ export class Drawing {
     this.render();
   }
 
-  // Asks for the corners of a new shape; `done(points)` gets them, or nothing when it is given up.
+  // Requests the corners of a new shape; calls `done(points)`, without points if the user cancels.
   draw(kind, done) {
     this.drawn = { kind, points: [], done };
     this.stage.classList.add("is-drawing");
@@ -58,7 +58,7 @@ export class Drawing {
     if (!drawn) return;
     this.drawn = null;
     this.stage.classList.remove("is-drawing");
-    // Who draws by keyboard starts from a shape in the middle and moves its corners.
+    // Keyboard users start with a shape in the middle and move its corners.
     if (!isGivenUp && drawn.points.length === 0) {
       drawn.points = drawn.kind === "line" ? [[0.3, 0.6], [0.7, 0.6]] : [[0.3, 0.4], [0.7, 0.4], [0.7, 0.8], [0.3, 0.8]];
     }
@@ -112,7 +112,7 @@ export class Drawing {
     this.#renderShapes();
   }
 
-  // Moves one corner, or the whole shape where `corner` is null.
+  // Moves one corner, or the whole shape if `corner` is null.
   #drag(event, shape, corner) {
     event.preventDefault();
     this.chosen(shape);

@@ -1,4 +1,5 @@
-// The editor of a camera's zones, lines, masks, rules and schedule. `state` is what is sent; all else is drawn from it.
+// The editor of a camera's zones, lines, masks, rules and schedule. `state` is what is saved; everything else is
+// rendered from it.
 import { Drawing } from "./drawing.js";
 import { send } from "./send.js";
 import { toast } from "./page.js";
@@ -262,7 +263,7 @@ function showPreview() {
   showFeet(null);
 }
 
-// Where objects stood; those that would have been told of (by one rule or by any) are lit.
+// Positions of objects; those that would have been reported (by one rule or by any) are highlighted.
 function showFeet(index) {
   const rules = preview?.rules ?? [];
   const lit = new Set(rules.flatMap((rule, at) => (index === null || at === index ? rule.alerts : [])));
@@ -341,7 +342,7 @@ function showErrors(errors) {
   find("error-list").replaceChildren(...lines.map((text) => Object.assign(document.createElement("p"), { textContent: text })));
 }
 
-// ---- the picture
+// ---- the frame
 
 async function loadPicture() {
   const frame = find("frame");
@@ -354,7 +355,7 @@ async function loadPicture() {
       frame.src = URL.createObjectURL(await answer.blob());
       return;
     }
-  } catch { /* the picture of the last alert serves */ }
+  } catch { /* use the image of the last alert */ }
   if (frame.dataset.before) frame.src = frame.dataset.before;
   else find("no-picture").hidden = false;
 }

@@ -1,4 +1,4 @@
-// Alerts of one object stand together: the newest in its place, the others right below it.
+// Groups alerts of one object: the newest keeps its place, the others follow directly below.
 const WINDOW_SECONDS = 3600; // a detector that starts again numbers its objects anew
 
 export function group(rows) {

@@ -1,5 +1,5 @@
-// Video of a media server by HLS (RFC 8216), some seconds late, in browsers that play it by themselves: Safari, and
-// Chrome and Edge from 142. A player of our own would more than double the page's JavaScript.
+// Video of a media server by HLS (RFC 8216), with some seconds of delay, in browsers with native support: Safari, and
+// Chrome and Edge from 142. A JavaScript player would more than double the page's scripts.
 const TYPE = "application/vnd.apple.mpegurl";
 const ANSWER_MS = 15000; // a media server that starts a stream on demand cuts its first segments before it answers
 

@@ -1,4 +1,4 @@
-// The inbox: new rows come in at the top without moving what one looks at, many are chosen at once, undo.
+// The inbox: new rows appear at the top without scrolling the view, bulk selection, undo.
 import { localise } from "./time.js";
 import { isWanted, start as startNotify, tell } from "./notify.js";
 import { report } from "./poll.js";
@@ -33,7 +33,7 @@ function showPill() {
   pill.querySelector("[data-new-count]").textContent = String(count);
 }
 
-// Fetches the rows of the alerts `ids` as far as the filters want them; without `ids` whatever is newer.
+// Fetches the rows of the alerts `ids` that match the filters; without `ids`, all newer alerts.
 async function look(ids = []) {
   const query = new URLSearchParams(rows.dataset.query);
   if (ids.length) for (const id of ids) query.append("id", id);
@@ -81,7 +81,7 @@ function chooseNone() {
   showChosen();
 }
 
-// The name of what was done is that of its strongest part: who resolves acknowledges too.
+// Name the action by its strongest part, since resolving also acknowledges.
 function describe({ acknowledged, resolved, judged, cleared }) {
   const { resolvedText, judgedText, clearedText, acknowledgedText } = rows.dataset;
   if (resolved.length) return `${resolvedText} ${resolved.length}`;
@@ -117,7 +117,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
 document.addEventListener("htmx:oobAfterSwap", () => group(rows));
 document.addEventListener("htmx:afterSettle", () => group(rows));
 document.getElementById("preview").addEventListener("click", (event) => {
-  // The buttons beside the list do what the row's keys do, and the row shows it.
+  // The buttons beside the list act like the row's keys, and update the row.
   const button = event.target.closest("[data-act]");
   const own = button && document.querySelector(`#alert-${button.dataset.for} [data-${button.dataset.act}]`);
   if (!own) return;
@@ -125,7 +125,7 @@ document.getElementById("preview").addEventListener("click", (event) => {
   own.click();
 });
 document.addEventListener("htmx:afterSettle", (event) => {
-  // What changed in the list is shown beside it too, after a preview that may still be on its way.
+  // Show the change beside the list too, after a preview that may still be loading.
   const changed = event.detail.requestConfig?.verb === "post" && event.detail.requestConfig.path.match(/\/alerts\/(\d+)\//);
   const row = changed && document.getElementById(`alert-${changed[1]}`);
   if (!row || event.target.id === "preview") return;
@@ -134,7 +134,7 @@ document.addEventListener("htmx:afterSettle", (event) => {
   window.htmx.ajax("GET", row.getAttribute("hx-get"), { source: row, target: "#preview" });
 });
 rows.addEventListener("change", ({ target }) => {
-  // Who chooses an object's newest alert chooses those that stand below it.
+  // Selecting the newest alert of an object also selects those below it.
   const object = target.closest("[data-object]:not(.is-same)");
   for (let row = object?.nextElementSibling; row?.classList.contains("is-same"); row = row.nextElementSibling) {
     row.querySelector(".row-check input").checked = target.checked;
@@ -142,7 +142,7 @@ rows.addEventListener("change", ({ target }) => {
   showChosen();
 });
 rows.addEventListener("click", (event) => {
-  // On a wide screen a click shows the alert beside the list; its own page is a second click (or o) away.
+  // On a wide screen a click shows the alert beside the list; a second click (or o) opens its page.
   const link = event.target.closest(".row-open");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   const row = link.closest("[data-alert]");

@@ -1,4 +1,4 @@
-// j and k walk through the alerts, a acknowledges, o opens; the chosen alert is the one that has the focus.
+// j and k move through the alerts, a acknowledges, o opens; the current alert has the focus.
 const cards = () => [...document.querySelectorAll("[data-alerts] [data-alert]")];
 let chosenId = null;
 
@@ -16,8 +16,8 @@ function step(by) {
   choose(all[at < 0 ? 0 : Math.min(Math.max(at + by, 0), all.length - 1)]);
 }
 
-// In the inbox the row's own hidden button acts; on an alert's page the visible one does.
-// Where many are chosen, a key is for all of them.
+// In the inbox, keys press the row's hidden button; on an alert's page, the visible one.
+// If several are selected, a key applies to all of them.
 const pressMany = (name) => {
   const button = document.querySelector(`.bulk:not([hidden]) [data-bulk="${name}"]`);
   button?.click();
@@ -49,7 +49,7 @@ export function start() {
     action();
   });
   document.addEventListener("focusin", () => { chosenId = chosen()?.dataset.alert ?? chosenId; });
-  // A swap may take the focused button away: the alert that it belonged to keeps the place.
+  // A swap may remove the focused button: keep the focus on its alert.
   document.addEventListener("htmx:afterSettle", () => {
     if (document.activeElement === document.body && chosenId && !document.querySelector("dialog[open]")) {
       document.getElementById(`alert-${chosenId}`)?.focus({ preventScroll: true });

@@ -1,6 +1,6 @@
-// Pictures of now. An <img data-live> that can be seen is kept fresh: as a stream where few are seen, else by
-// snapshots, a few requests at a time. A browser opens six connections to a host (HTTP/1.1): some stay free for the
-// rest of the page. What cannot be seen, and a page in the background, asks for nothing.
+// Live views. Each visible <img data-live> is updated: as a stream if few are visible, otherwise by snapshots with a
+// few requests at a time. A browser opens six connections per host (HTTP/1.1); some stay free for the rest of the
+// page. Hidden images and pages in the background request nothing.
 const MAX_STREAMS = 2;
 const MAX_REQUESTS = 3;
 const PERIOD_MS = 1000;
@@ -25,7 +25,7 @@ function rest(image, state) {
 }
 
 function showBefore(image) {
-  // Until the first picture of now arrives: that of the last alert, marked as such by the style.
+  // Until the first live frame arrives, show the image of the last alert, marked by its style.
   if (!image.dataset.before || image.hasAttribute("src")) return;
   image.dataset.shows = "before";
   image.src = image.dataset.before;
@@ -91,7 +91,7 @@ function tick() {
   for (const [image, state] of due.slice(0, Math.max(0, MAX_REQUESTS - running))) ask(image, state);
 }
 
-// Looks for images that came and went with a swap.
+// Finds images added or removed by a swap.
 export function scan() {
   for (const [image, state] of states) {
     if (image.isConnected) continue;
@@ -109,7 +109,7 @@ export function scan() {
 }
 
 export function start() {
-  // A poll's morph must not take away what this script put there.
+  // A poll's morph must not remove what this script has added.
   const kept = new Set(["src", "data-shows"]);
   if (window.Idiomorph) {
     window.Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, element) =>

@@ -1,4 +1,4 @@
-// Sound and the browser's own notifications for new alerts, when the viewer wants them; remembered in this browser.
+// Sound and browser notifications for new alerts, if enabled; the choice is stored in this browser.
 const KEY = "vigil-notify";
 const button = document.querySelector("[data-notify]");
 let sound = null;
@@ -12,7 +12,7 @@ function remember(isOn) {
   } catch { /* it holds for this page then */ }
 }
 
-// Two short tones, made here: nothing is loaded. A browser lets a page sound only after a click or a key in it.
+// Two short synthesised tones. Browsers only allow sound after a click or key press in the page.
 function beep() {
   try {
     sound ??= new AudioContext();

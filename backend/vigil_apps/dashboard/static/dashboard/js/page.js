@@ -1,4 +1,4 @@
-// Dialogs, toasts, the theme's button: what every page has.
+// Dialogs, toasts and the theme button of every page.
 import { refresh } from "./poll.js";
 
 export function start() {
@@ -8,7 +8,7 @@ export function start() {
     if (event.target.closest("[data-toggle-theme]")) window.vigilToggleTheme();
     if (event.target instanceof HTMLDialogElement) event.target.close(); // a click beside it
   });
-  // What is drawn over a picture fits it only where the frame has the picture's own shape.
+  // Shapes fit an image only if their container has the image's aspect ratio.
   const fitFrame = ({ target }) => {
     const frame = target.closest?.(".screen");
     const [width, height] = [target.naturalWidth ?? target.videoWidth, target.naturalHeight ?? target.videoHeight];

@@ -1,5 +1,5 @@
-// Keeps [data-poll] fresh: asks only while the page is visible, tells the server which version it has (a 304 then
-// changes nothing), and says in words when the server can't be reached.
+// Updates [data-poll] while the page is visible, sends the current version (a 304 changes nothing), and shows a
+// message if the server is unreachable.
 const etags = new WeakMap();
 const LATE_MS = 9000;
 let lastAnswer = Date.now();

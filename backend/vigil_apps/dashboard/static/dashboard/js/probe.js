@@ -1,10 +1,10 @@
-// The form of a camera: its address is tried while one types, with the picture shown before anything is saved; and
-// cameras of the network are looked for. A detector does both; this asks for it and reads what comes.
+// The camera form: tests the URL while the user types and shows an image before saving; discovers cameras in the
+// network. A detector does both; this script requests the tasks and reads the results.
 import { send } from "./send.js";
 
 const QUIET_MS = 1200;
 const ASK_MS = 1000;
-const PATIENCE_MS = 75000; // a detector needs up to a minute to tell that a stream has no decodable picture
+const PATIENCE_MS = 75000; // a detector needs up to a minute to detect that a stream has no decodable picture
 const panel = document.querySelector("[data-probe]");
 const url = document.getElementById("id_rtsp_url");
 const transport = document.getElementById("id_transport");
@@ -27,7 +27,7 @@ function show(state, text, picture = "") {
 
 const pause = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
 
-// Asks until the answer is there; null when none came in time.
+// Polls until there is a result; null after the time-out.
 async function outcome(path) {
   const until = Date.now() + PATIENCE_MS;
   while (Date.now() < until) {

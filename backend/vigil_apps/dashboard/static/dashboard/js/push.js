@@ -1,4 +1,4 @@
-// «Notify this browser»: the browser's own push service is asked for a subscription, and the server told of it.
+// «Notify this browser»: creates a subscription at the browser's push service and registers it at the server.
 const panel = document.querySelector("[data-push]");
 const button = panel?.querySelector("button");
 const place = panel?.querySelector(".form-errors");

@@ -1,4 +1,4 @@
-// POSTs JSON to the dashboard's own views. Answers { status, body }, or null when nothing came back.
+// POSTs JSON to the dashboard's own views. Returns { status, body }, or null without a response.
 export async function send(url, values, signal = AbortSignal.timeout(15000)) {
   try {
     const answer = await fetch(url, {

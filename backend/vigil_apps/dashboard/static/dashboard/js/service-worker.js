@@ -1,4 +1,4 @@
-// Shows what comes by Web Push, also while no page of the dashboard is open. It keeps nothing and serves nothing.
+// Shows Web Push messages, even if no page of the dashboard is open. It caches and serves nothing.
 self.addEventListener("push", (event) => {
   const message = event.data?.json() ?? {};
   const { title = "Vigil", body = "", tag = "", url = "" } = message;
@@ -7,7 +7,7 @@ self.addEventListener("push", (event) => {
 
 self.addEventListener("notificationclick", (event) => {
   event.notification.close();
-  // The server knows its own address, but only one of this dashboard is opened.
+  // Open only URLs of this dashboard, whatever the message contains.
   const page = new URL(event.notification.data?.url || "/dashboard/alerts/", self.location.origin);
   const isOurs = page.origin === self.location.origin;
   event.waitUntil(self.clients.openWindow(isOurs ? page.href : "/dashboard/alerts/"));

@@ -1,8 +1,8 @@
-// The stream of alerts (server-sent events). A browser has few connections to a host: a page in the background gives
-// its own back, unless its viewer wants to be told of alerts, and has what it missed when it comes back.
+// The alert stream (server-sent events). A browser has few connections per host: a page in the background closes its
+// own, unless notifications are enabled, and catches up when it becomes visible.
 const RETRY_MS = 10000;
 
-// Calls `arrived` with the id of each alert after `newest`, once each. Returns whether the stream is open.
+// Calls `arrived` once with the id of each alert after `newest`. Returns whether the stream is open.
 export function follow(url, newest, isWanted, arrived) {
   let source = null;
   let last = newest;

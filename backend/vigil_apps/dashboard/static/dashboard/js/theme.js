@@ -1,4 +1,4 @@
-// Runs before the first paint, so that nobody sees the wrong theme flash.
+// Runs before the first paint, so that the wrong theme does not flash.
 (() => {
   const system = () => (window.matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark");
   const chosen = () => {

@@ -1,4 +1,4 @@
-// Writes every <time> in the viewer's own zone and language: the server knows neither.
+// Formats every <time> in the viewer's time zone and language, which the server does not know.
 const page = document.documentElement.lang;
 // The page's language in the viewer's own regional form («en» as «en-GB»), where there is one.
 const language = navigator.languages.find((tag) => tag === page || tag.startsWith(`${page}-`)) ?? page;

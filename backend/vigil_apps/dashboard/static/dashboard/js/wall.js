@@ -1,4 +1,4 @@
-// The wall: fits its tiles to the screen, shows one large, fills the whole screen.
+// The wall: fits its tiles to the screen, enlarges one tile, and supports full screen.
 import { start } from "./live.js";
 
 const GAP_PX = 12;
@@ -6,7 +6,7 @@ const stage = document.getElementById("wall-stage");
 const dialog = document.getElementById("enlarged");
 const picture = dialog.querySelector("[data-enlarged-picture]");
 
-// The number of columns with which all tiles (16:9) are largest on a screen that is not scrolled.
+// The number of columns that gives the largest tiles (16:9) without scrolling.
 export function bestColumns(count, width, height) {
   let best = 1;
   let largest = 0;

@@ -10,7 +10,7 @@ async function gathered(connection) {
   });
 }
 
-// Plays `url` in the video. Returns what ends it, or throws where nothing can be played; `ended` is called when the
+// Plays `url` in the video. Returns a function that stops it; throws if playing fails. Calls `ended` if the
 // connection is lost later.
 export async function play(video, url, ended) {
   const connection = new RTCPeerConnection();
