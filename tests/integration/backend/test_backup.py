@@ -19,7 +19,7 @@ STREAM = "rtsp://viewer:Pa55@camera.example:554/stream"
 
 @dataclass(frozen=True)
 class Kept:
-    """What must be there again."""
+    """The data that must be restored."""
 
     user: BackendUser
     pipeline: str
@@ -28,7 +28,7 @@ class Kept:
 
 
 def run(name: str, backup: Path, data: Path, database_url: str) -> None:
-    """Run the page's block, which finds the folders by the variables that it names."""
+    """Run the page's block, with its variables set to the test's folders."""
     by_database = {"DATABASE_URL": database_url, "VIGIL_MEDIA_DIR": str(data / "media")} if database_url else {}
     environment = {
         "BACKUP": str(backup),
@@ -41,12 +41,12 @@ def run(name: str, backup: Path, data: Path, database_url: str) -> None:
 
 
 def keys_file(data: Path) -> Path:
-    """Where `make run` keeps the credential keys."""
+    """Return the file of `make run` with the credential keys."""
     return data / "secrets" / "credential-keys"
 
 
 def filled(backend: BackendServer) -> Kept:
-    """An alert with an image, of a camera with a password."""
+    """Create an alert with an image for a camera with a password."""
     user = backend.create_user("anna")
     pipeline = backend.token("anna", "pipeline")
     camera_id = backend.add_camera(user.token, name="Gate", rtsp_url=STREAM)
@@ -59,14 +59,14 @@ def filled(backend: BackendServer) -> Kept:
 
 
 def jpeg() -> bytes:
-    """A small image."""
+    """Return a small image."""
     stream = io.BytesIO()
     Image.new("RGB", (320, 240), (90, 120, 60)).save(stream, "JPEG")
     return stream.getvalue()
 
 
 def picture_of(backend: BackendServer, user: BackendUser) -> bytes:
-    """The one alert's image, as the API gives it."""
+    """Return the only alert's image from the API."""
     (alert,) = backend.alerts(user.token)
     with backend.client(user.token) as client:
         return client.get(alert["image"]).raise_for_status().content
@@ -85,7 +85,7 @@ def test_copy_of_postgresql_is_restored(tmp_path: Path, postgres: PostgresServer
 
 
 def check_restored(back_up: str, restore: str, tmp_path: Path, create_database: Callable[[], str]) -> None:
-    """Fill a backend, copy it, restore the copy elsewhere and read everything there, with the restored keys."""
+    """Fill a backend, copy it, restore the copy elsewhere, and read everything there with the restored keys."""
     backup = tmp_path / "backup"
     lost_url = create_database()
     with backend_server(tmp_path / "lost", database_url=lost_url) as lost:

@@ -16,7 +16,7 @@ from surveillance_backend.postgresql_pool.base import IDLE_CONNECTIONS
 
 @pytest.fixture(autouse=True)
 def _databases_are_allowed(django_db_blocker: Any) -> Iterator[None]:
-    """Databases of these tests' own, which pytest-django knows nothing of."""
+    """Allow the tests' own databases, which pytest-django does not know."""
     with django_db_blocker.unblock():
         yield
 
@@ -121,6 +121,6 @@ def test_number_of_idle_connections_is_limited(database_url: str) -> None:
 
     watcher = used[0]
     kept = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-    eventually(lambda: _ask(watcher, kept) <= IDLE_CONNECTIONS)  # the server notices a while after the client
+    eventually(lambda: _ask(watcher, kept) <= IDLE_CONNECTIONS)  # the server detects it some time after the client
     watcher.close()
     watcher.close_pool()

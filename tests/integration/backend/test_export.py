@@ -15,7 +15,7 @@ from vigil_contracts.api_client import ApiClient
 
 ALERTS = 20_000
 GROWTH_MEGABYTES = 8
-"""What a batch and the collector's laziness may take. The exports are of 4 and 10 MB."""
+"""Memory for a batch and uncollected garbage. The exports have 4 and 10 MB."""
 _COPIES = (
     "INSERT INTO surveillance_alert SELECT (jsonb_populate_record(NULL::surveillance_alert, to_jsonb(a) ||"
     " jsonb_build_object('id', a.id + n, 'event_id', 'event-copy-' || n, 'description', repeat('x', 100)))).*"
@@ -25,7 +25,7 @@ _COPIES = (
 
 @pytest.fixture
 def single(tmp_path: Path, database_url: str) -> Iterator[BackendServer]:
-    """One worker: it is its memory that is looked at."""
+    """A backend with one worker, whose memory is measured."""
     with backend_server(tmp_path / "backend", database_url=database_url) as server:
         yield server
 
@@ -62,8 +62,8 @@ def test_memory_does_not_grow_with_the_number_of_alerts(single: BackendServer, d
 
 
 def _peak(pid: str, work: Callable[[], int]) -> float:
-    """The most resident memory, in MB, that the process had meanwhile."""
-    Path(f"/proc/{pid}/clear_refs").write_text("5")  # proc(5): sets the peak back to what is resident now
+    """Return the peak resident memory of the process in MB."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")  # proc(5): resets the peak to the current value
     assert work() > 100_000
     found = re.search(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
     assert found is not None

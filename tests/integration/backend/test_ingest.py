@@ -52,7 +52,7 @@ class Scene:
         )
 
     def stored(self) -> list[str]:
-        """The event ids in the database, each with an image that can be had."""
+        """Return the event ids in the database, after checking that each has a readable image."""
         found: list[str] = []
         with self.backend.client(self.user_token) as client:
             url = "/api/alerts/?page_size=500"
@@ -74,7 +74,7 @@ def make_scene(backend: BackendServer) -> Scene:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
-    """On each of the databases, with two workers."""
+    """A scene on each database, with two workers."""
     url = request.getfixturevalue("database_url") if request.param == "postgresql" else ""
     with backend_server(tmp_path / "backend", database_url=url, workers=2) as backend:
         yield make_scene(backend)
@@ -126,12 +126,12 @@ def test_fast_intake_responds_like_the_view(scene: Scene) -> None:
 
 
 def _names(answer: httpx.Response) -> list[bytes]:
-    """Of its headers, as they were written."""
+    """Return the header names as written."""
     return [name for name, _ in answer.headers.raw]
 
 
 def deliver(scene: Scene, event_ids: list[str], stop_after_seconds: float) -> None:
-    """Sends each event until it is answered with 2xx, as a detector's spool does."""
+    """Send each event until the response is 2xx, like a detector's spool."""
     deadline = time.monotonic() + stop_after_seconds
     with ApiClient(scene.backend.url, scene.token) as client:
         for event_id in event_ids:
@@ -184,7 +184,7 @@ def test_killed_database_loses_and_duplicates_no_alert(backend: BackendServer, p
         for part in parts:
             part.result(250)
     assert scene.stored() == event_ids
-    # Where the database went away during a commit, the image was left to the sweep.
+    # If the database failed during a commit, the image is left to the sweep.
     orphans = len(scene.backend.pictures()) - len(event_ids)
     swept = json.loads(scene.backend.manage("sweep_pictures", "--older-than-minutes", "0", "--output", "json"))
     assert len(swept["orphans"]) == orphans

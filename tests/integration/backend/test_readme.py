@@ -43,7 +43,7 @@ def test_notifications_page_adds_a_subscription(backend: BackendServer, tmp_path
 
 
 def json_documents(text: str) -> list[Any]:
-    """The JSON documents that stand one after the other in the text."""
+    """Return the consecutive JSON documents in the text."""
     found, rest = [], text.strip()
     while rest:
         document, end = json.JSONDecoder().raw_decode(rest)

@@ -54,7 +54,7 @@ def test_images_and_clips_are_only_in_s3(s3: S3Server, tmp_path: Path) -> None:
         origin = f"http://127.0.0.1:{s3.port}"
         assert f"media-src 'self' {origin}" in page.headers["content-security-policy"]
         assert link.startswith(origin)
-        # Whoever has the link needs no token, gets ranges, and only what it names.
+        # The link needs no token, supports ranges, and gives access only to its file.
         shown = httpx.get(picture.headers["location"])
         assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")
         assert shown.headers["content-disposition"] == f'inline; filename="alert-{row["id"]}.jpg"'
@@ -99,7 +99,7 @@ def test_s3_outage_is_reported_and_recovered_from(s3: S3Server, tmp_path: Path) 
 
 
 def test_files_move_from_a_directory_to_a_bucket(s3: S3Server, tmp_path: Path) -> None:
-    """As docs/s3.md says: copied as they are, and the backend started anew."""
+    """As in docs/s3.md: copy the files and restart the backend."""
     bucket = s3.make_bucket()
     with backend_server(tmp_path / "directory") as before:
         scene = make_scene(before)

@@ -34,14 +34,14 @@ from vigil_apps.web import rate_limits
 SCHEMA = Path(__file__).parents[3] / "docs/openapi.yaml"
 DOCUMENT: dict[str, Any] = yaml.safe_load(SCHEMA.read_text())
 api = schemathesis.openapi.from_dict(DOCUMENT)
-# Where Django alone answers, streams have their headers and end at once; their own tests read what is in them.
+# Under plain Django, streams only send headers and end at once; other tests read their content.
 api.app = get_wsgi_application()
 EXAMPLES_EACH = 3
 
 
 @pytest.fixture
 def scene(db: None, settings: Any, tmp_path: Path) -> dict[str, Any]:
-    """A camera, an alert and the rest that paths name, and a token for each scope."""
+    """A camera, an alert and all other objects in paths, and a token for each scope."""
     settings.SECURE_SSL_REDIRECT = False
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.VIGIL_RATES = {"camera": "", "token": "", "address": "", "proxy": "", "probe": ""}
@@ -104,7 +104,7 @@ def test_api_conforms_to_its_schema(case: Any, scene: dict[str, Any]) -> None:
         if name in (case.path_parameters or {}):
             case.path_parameters[name] = value
     headers = {"Authorization": f"Token {scene['tokens'][_scope(case.path)]}"}
-    with transaction.atomic():  # each request finds everything as it was
+    with transaction.atomic():  # each request starts with the same data
         response = case.call(headers=headers)
         transaction.set_rollback(True)
     case.validate_response(response, excluded_checks=LEFT_OUT)
@@ -113,7 +113,7 @@ def test_api_conforms_to_its_schema(case: Any, scene: dict[str, Any]) -> None:
 LEFT_OUT: list[Callable[..., Any]] = [
     # Every endpoint is asked without a token in tests/unit/backend/test_access.py.
     checks.ignored_auth,
-    # The schema cannot say what rules, zones and passwords need of one another, nor that a name is taken already.
+    # The schema cannot express dependencies between rules, zones and passwords, or unique names.
     checks.positive_data_acceptance,
     # REST framework and pydantic take 5 for "5" and "true" for true, since forms and query strings hold texts only.
     checks.negative_data_rejection,

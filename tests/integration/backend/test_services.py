@@ -53,7 +53,7 @@ def test_database_outage_returns_503_until_it_is_back(backend: BackendServer, po
 
 
 def test_killed_database_with_a_busy_process_restarts(postgres: PostgresServer, database_url: str) -> None:
-    """Such a process does not notice, and the next server would not run beside it."""
+    """Such a process does not detect the kill, and prevents the start of the next server."""
 
     def work() -> None:
         with suppress(psycopg2.OperationalError), closing(psycopg2.connect(database_url)) as busy:

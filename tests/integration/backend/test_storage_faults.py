@@ -23,7 +23,7 @@ MEGABYTE = 1024 * 1024
 
 @contextlib.contextmanager
 def small_disk(folder: Path) -> Iterator[None]:
-    """A file system of 16 MB on the folder. Skips where none can be mounted."""
+    """Mount a file system of 16 MB on the folder. Skips the test if that is impossible."""
     folder.mkdir(parents=True)
     mounted = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)]
     if subprocess.run(mounted, check=False, capture_output=True).returncode:
@@ -43,7 +43,7 @@ def _refusal(scene: Scene, event_id: str) -> ApiError:
 
 
 def _fill(filler: Path) -> None:
-    """Until not a byte more fits."""
+    """Fill the file system completely."""
     with filler.open("wb", buffering=0) as file:
         for size in (MEGABYTE, 4096, 1):
             with contextlib.suppress(OSError):
@@ -97,7 +97,7 @@ def test_storage_read_only(tmp_path: Path) -> None:
 
 
 def test_killed_between_image_and_row(tmp_path: Path) -> None:
-    """The image is on disk and the row is not: the process dies there, and the sweep finds just that file."""
+    """The process dies after the image is written and before the row: the sweep finds exactly that file."""
     killer = tmp_path / "killer.py"
     killer.write_text(
         "import os, signal\n"

@@ -106,7 +106,7 @@ _COPY = (
 
 
 def test_slowly_committed_alert_is_not_skipped(backend: BackendServer, database_url: str) -> None:
-    """Later ids are committed, and seen, before it."""
+    """Later ids are committed and delivered before it."""
     anna = backend.create_user("anna")
     pipeline = backend.token("anna", "pipeline")
     camera_id = backend.add_camera(anna.token, name="a", rtsp_url="rtsp://h/1")
@@ -134,7 +134,7 @@ def test_slowly_committed_alert_is_not_skipped(backend: BackendServer, database_
 
 
 def _threads_and_memory(backend: BackendServer) -> tuple[int, float]:
-    """Of gunicorn's children: threads, and resident memory in MiB."""
+    """Return threads and resident memory (MiB) of gunicorn's children."""
     threads, kibibytes = 0, 0
     children = Path(f"/proc/{backend.process.pid}/task/{backend.process.pid}/children").read_text().split()
     for child in children:

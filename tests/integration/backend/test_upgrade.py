@@ -31,7 +31,7 @@ def _git(*arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def version_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The code as it was before the newest migration was added."""
+    """The code before the newest migration was added."""
     added = _git(
         "log", "-1", "--find-renames", "--diff-filter=A", "--format=%H", "--", ":(glob)backend/**/migrations/0*.py"
     )
@@ -47,7 +47,7 @@ def version_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_previous_version_serves_on_the_new_schema(version_before: Path, database_url: str, tmp_path: Path) -> None:
-    """As during an upgrade: migrated first, then the backends are replaced one after the other."""
+    """As in an upgrade: the database is migrated first, then the backends are replaced one by one."""
     path = os.pathsep.join((str(version_before / "backend"), str(version_before / "contracts")))
     with backend_server(tmp_path / "new", database_url=database_url) as new:
         scene = make_scene(new)
@@ -98,7 +98,7 @@ def _one_migration_behind(backend: BackendServer) -> Iterator[list[str]]:
 
 
 def test_new_version_on_the_old_schema_loses_nothing(database_url: str, tmp_path: Path) -> None:
-    """Started too early it is not ready: no balancer asks it, and whoever does is told to try again."""
+    """A backend started before the migration is not ready, and tells clients to retry."""
     with backend_server(tmp_path / "backend", database_url=database_url) as backend:
         scene = make_scene(backend)
         with _one_migration_behind(backend) as former:
@@ -124,7 +124,7 @@ def test_new_version_on_the_old_schema_loses_nothing(database_url: str, tmp_path
 
 
 def _send(scene: Scene, event_id: str) -> int:
-    """200 where it was known, 201 where it is new, or the status of the refusal, which says to come again."""
+    """Return 200 if it was known, 201 if it is new, or the status of a rejection that asks for a retry."""
     try:
         with ApiClient(scene.backend.url, scene.token) as client:
             return 201 if client.send_alert(scene.submission(event_id), PICTURE) else 200

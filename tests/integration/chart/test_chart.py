@@ -30,10 +30,10 @@ VALUES: Mapping[str, dict[str, Any]] = {
     **{path.name.removesuffix("-values.yaml"): yaml.safe_load(path.read_text()) for path in CHART.glob("ci/*.yaml")},
 }
 NOT_KUBERNETES_OWN = {"DetectorClass", "ServiceMonitor", "PodMonitor", "PrometheusRule", "HTTPRoute"}
-"""Kinds that the schemas of Kubernetes do not have."""
+"""Kinds without a schema in Kubernetes."""
 
 WITH_A_TOKEN = {"Deployment/vigil-operator", "Job/vigil-uninstall"}
-"""Pods that speak to the API server: the operator, and the job that removes its cameras. No other has a token."""
+"""Pods that use the API server: the operator, and the job that removes its cameras. No others have a token."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -57,9 +57,9 @@ def test_there_are_values_for_production_air_gapped_and_edge() -> None:
 def test_every_object_is_valid_in_each_supported_kubernetes(
     rendered: dict[str, list[Document]], version: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # It would read a version's schema of a megabyte anew for each object.
+    # It would otherwise read the 1 MB schema again for each object.
     monkeypatch.setattr(utils, "schema_contents", cache(utils.schema_contents))
-    # Each different object once: the values files share most.
+    # Each distinct object once, since the values files share most objects.
     different = {json.dumps(each, sort_keys=True): each for objects in rendered.values() for each in objects}
     for each in different.values():
         if each["kind"] not in {*NOT_KUBERNETES_OWN, "Secret"}:
@@ -130,7 +130,7 @@ def test_long_running_pods_have_probes_and_pinned_images(rendered: dict[str, lis
             assert not container["image"].endswith(":latest"), where
             if where.startswith(("Deployment", "StatefulSet")):
                 assert "livenessProbe" in container, where
-                # The worker is sent nothing, and must not take the API beside it out of service.
+                # The worker receives no traffic, and must not make the API in the same pod unavailable.
                 assert ("readinessProbe" in container) is (container["name"] != "worker"), where
 
 
@@ -319,7 +319,7 @@ GATEWAY = {"enabled": True, "host": "a.example", "parentRefs": [{"name": "intern
 
 
 def published(values: dict[str, Any]) -> dict[str, str]:
-    """The paths that an Ingress or HTTPRoute publishes, and how each is compared."""
+    """Return the paths of an Ingress or HTTPRoute, and how each is matched."""
     objects = {each["kind"]: each.get("spec", {}) for each in documents(render(values))}
     if "Ingress" in objects:
         return {each["path"]: each["pathType"] for each in objects["Ingress"]["rules"][0]["http"]["paths"]}

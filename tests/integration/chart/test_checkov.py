@@ -42,7 +42,7 @@ EXCEPTIONS: Mapping[str, tuple[str, set[str]]] = {
         {EVERYTHING},
     ),
 }
-"""Check -> why it does not hold, and where."""
+"""Check -> reason and place of the exception."""
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from tests.cluster.http import Document
 
 
 def deployment(name: str, replicas: int, limits: Mapping[str, str] | None = None) -> Document:
-    """A Deployment of pods that ask for `limits` and are labelled app=<name>."""
+    """Return a Deployment of pods with `limits` and the label app=<name>."""
     container = {"name": "main", "image": "example.test/none:1", "resources": {"limits": dict(limits or {})}}
     return {
         "apiVersion": "apps/v1",
@@ -34,7 +34,7 @@ def pods_of(cluster: ControlPlane, namespace: str) -> list[Document]:
 
 
 def only_pod(cluster: ControlPlane, namespace: str) -> Document:
-    """The namespace's one pod. Raises AssertionError when there is none yet, or more."""
+    """Return the only pod of the namespace. Raises AssertionError if there is none or several."""
     pods = pods_of(cluster, namespace)
     assert len(pods) == 1
     return pods[0]
@@ -45,12 +45,12 @@ def condition(pod: Document, kind: str) -> dict[str, Any]:
 
 
 def container_state(pod: Document) -> Document:
-    """The first container's status; empty before a kubelet has reported one."""
+    """Return the first container's status; empty before a kubelet has reported it."""
     statuses: list[Document] = pod["status"].get("containerStatuses", [{}])
     return statuses[0]
 
 
 def ready_replicas(cluster: ControlPlane, namespace: str) -> dict[str, int]:
-    """Deployment -> how many of its replicas are ready."""
+    """Return the number of ready replicas by Deployment."""
     items = cluster.http.get(f"/apis/apps/v1/namespaces/{namespace}/deployments")["items"]
     return {item["metadata"]["name"]: item["status"].get("readyReplicas", 0) for item in items}

@@ -62,7 +62,7 @@ def pod(name: str, script: str, *, image: str = TOOLS_IMAGE, **spec: Any) -> Doc
 
 
 def run_pod(cluster: Cluster, space: str, manifest: Document, *, until: Sequence[str] = ("Succeeded",)) -> Document:
-    """Makes the pod and waits for one of the phases; answers the pod."""
+    """Create the pod, wait for one of the phases, and return the pod."""
     path = f"/api/v1/namespaces/{space}/pods"
     cluster.http.create(path, manifest)
 
@@ -182,7 +182,7 @@ def fetch(url: str) -> str:
 
 @contextmanager
 def host_server(folder: Path) -> Iterator[int]:
-    """A web server for `folder` on this machine's end of the cable; gives its port."""
+    """Serve `folder` on the host's end of the network link; yields the port."""
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
     with http.server.ThreadingHTTPServer((HOST_ADDRESS, 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -26,7 +26,7 @@ expect.set_options(timeout=20_000)
 
 @dataclass(frozen=True)
 class Visit:
-    """A page that is signed in, with the user behind it."""
+    """A signed-in page and its user."""
 
     page: Page
     user: User
@@ -42,7 +42,7 @@ class Visit:
 
 @dataclass(frozen=True)
 class Watcher:
-    """The pipeline's side: sends alerts and heartbeats as a detector does."""
+    """Sends alerts and heartbeats like a detector."""
 
     server: BackendServer
     token: str
@@ -68,7 +68,7 @@ class Watcher:
         return alert_id
 
     def send_clip(self, camera_id: int, alert_id: int, content: bytes) -> None:
-        """The clip of an alert that has been sent."""
+        """Send the clip of an alert."""
         with self.server.client(self.token) as client:
             event_id = self._events[alert_id]
             values = {
@@ -94,7 +94,7 @@ class Watcher:
 
 
 def snapshot_jpeg() -> bytes:
-    """An image of 1280 x 720 with a box in it."""
+    """Return an image of 1280 x 720 that contains a box."""
     picture = Image.new("RGB", (1280, 720), (38, 52, 70))
     draw = ImageDraw.Draw(picture)
     draw.rectangle((0, 460, 1280, 720), fill=(70, 78, 84))
@@ -136,7 +136,7 @@ print("USERS" + json.dumps([made, token_create(user=user, scope=Scope.PIPELINE)]
 
 
 class UserPool:
-    """Users made many at a time: each management command costs the start of a Django."""
+    """Creates users in batches, since each management command has to start Django."""
 
     def __init__(self, server: BackendServer) -> None:
         self._server = server
@@ -145,13 +145,13 @@ class UserPool:
         self._make()
 
     def take(self, *, is_superuser: bool = False) -> User:
-        """A user whom no test has had."""
+        """Return a user that no test has used."""
         if not self._ready[is_superuser]:
             self._make()
         return self._ready[is_superuser].pop()
 
     def _make(self) -> None:
-        password = secrets.token_urlsafe(12)  # one for all of them, since hashing is slow on purpose
+        password = secrets.token_urlsafe(12)  # the same for all, since hashing is deliberately slow
         wanted = [(f"user-{secrets.token_hex(4)}", number >= 60) for number in range(64)]
         output = self._server.manage("shell", "--command", _MAKE_USERS.format(wanted=wanted, password=password))
         made, self.pipeline_token = json.loads(output.partition("USERS")[2])
@@ -212,7 +212,7 @@ def sign_in(browser: Browser, server: BackendServer, users: UserPool) -> SignIn:
 
 
 def enter(visit: Visit, path: str = "/dashboard/") -> None:
-    """Signs in by the page's own form."""
+    """Sign in with the page's form."""
     visit.open(path)
     visit.page.fill("#id_username", visit.user.username)
     visit.page.fill("#id_password", visit.user.password)

@@ -34,7 +34,7 @@ OPEN_TO_ALL = {"login", "logout", "service-worker"}
 
 
 def session_of(server: BackendServer, user: User) -> httpx.Client:
-    """A browser's session without a browser."""
+    """Return a browser session without a browser."""
     client = server.client(follow_redirects=False)
     client.get("/dashboard/login/")
     body = {"username": user.username, "password": user.password, "csrfmiddlewaretoken": client.cookies["csrftoken"]}
@@ -50,7 +50,7 @@ def request(client: httpx.Client, name: str, path: str) -> httpx.Response:
 
 
 def paths(camera_id: int, alert_id: int) -> dict[str, str]:
-    """Every path of the dashboard by its name, with the ids put in."""
+    """Return every path of the dashboard by name, with ids filled in."""
     found = {}
     for pattern in urlpatterns:
         route = str(pattern.pattern).replace("<int:camera_id>", str(camera_id)).replace("<int:user_id>", "999999")
@@ -60,7 +60,7 @@ def paths(camera_id: int, alert_id: int) -> dict[str, str]:
 
 @pytest.fixture
 def foreign(server: BackendServer, watcher: Watcher, users: UserPool) -> tuple[int, int]:
-    """Ids of a camera and an alert of somebody else."""
+    """Ids of another user's camera and alert."""
     owner = users.take()
     camera_id = server.add_camera(owner.token, name="Vault", rtsp_url="rtsp://192.0.2.9/1")
     return camera_id, watcher.send_alert(camera_id)

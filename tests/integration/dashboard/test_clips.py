@@ -23,7 +23,7 @@ def test_clip_plays_in_place_and_can_be_seeked(visit: Visit, watcher: Watcher, t
     expect(video).to_be_visible()
     expect(video).to_have_js_property("videoWidth", 320)
     assert video.evaluate("video => video.duration") == pytest.approx(4.0, abs=0.3)
-    # Resolves once the clip has really moved on; there is no polling by text, which the page's CSP forbids.
+    # Resolves once playback has advanced; the page's CSP forbids polling with a string.
     moved = video.evaluate(
         """video => new Promise(resolve => {
             video.addEventListener("timeupdate", () => video.currentTime > 0.3 && resolve(video.currentTime));
@@ -62,7 +62,7 @@ X264_OPEN = "open-gop=1:b-pyramid=normal:bframes=3:ref=4:scenecut=0:b-adapt=0"
 
 
 def test_clip_of_open_gops_plays_completely(visit: Visit, watcher: Watcher, tmp_path: Path) -> None:
-    """Its first keyframe is no IDR frame; Chromium gave up at the frame after it. Its duration is known at once."""
+    """Its first keyframe is not an IDR frame, after which Chromium used to stop. Its duration is known at once."""
     options = {"bf": "3", "preset": "fast", "x264-params": X264_OPEN}
     made = make_clip(tmp_path / "clip.mp4", seconds=8, keyframe_every=20, options=options)
     camera_id = visit.server.add_camera(visit.user.token, name="Gate", rtsp_url="rtsp://192.0.2.7/stream")
@@ -158,7 +158,7 @@ def test_a_clip_that_the_browser_cannot_play_can_be_downloaded(
 
 @pytest.mark.parametrize(("codec", "name", "tag"), [("libx264", "h264", "avc1"), ("libx265", "hevc", "hvc1")])
 def test_clip_is_served_in_ranges(tmp_path: Path, codec: str, name: str, tag: str) -> None:
-    """By a judge that is not ours; Debian's Chromium plays no H.265, other browsers do."""
+    """Also for H.265, which Debian's Chromium does not play but other browsers do."""
     path = tmp_path / "recorded.mp4"
     path.write_bytes(recorded(make_clip(tmp_path / "clip.mp4", seconds=4, codec=codec)))
     words = ("-v", "warning", "-count_frames", "-show_streams", "-show_format", "-of", "json")

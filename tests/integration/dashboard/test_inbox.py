@@ -227,7 +227,7 @@ def test_browser_notifications_for_new_alerts(visit: Visit, watcher: Watcher) ->
 
 
 def test_preview_keeps_the_aspect_ratio_in_a_low_window(visit: Visit, watcher: Watcher) -> None:
-    """The zone is drawn over the whole frame: beside bars the image would lie elsewhere."""
+    """The zone is drawn over the whole element, so letterbox bars would misplace it."""
     watcher.send_alert(add_camera(visit), rule="linger", zone="Yard", zone_seconds="75")
     visit.page.set_viewport_size({"width": 1440, "height": 600})
     visit.open("/dashboard/alerts/")

@@ -1,6 +1,6 @@
 """External servers: a media server's video, and Web Push.
 
-The video is WebRTC for real (WHEP), sent by another page, and HLS as FFmpeg writes it.
+The video is real WebRTC (WHEP), sent by another page, and HLS written by FFmpeg.
 """
 
 import base64
@@ -49,7 +49,7 @@ async () => {
 
 
 class LiveHls(threading.Thread):
-    """Writes a camera's HLS as it happens: ten frames a second, a playlist of the last segments."""
+    """Writes a camera's HLS live: ten frames a second, with a playlist of the last segments."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(daemon=True)
@@ -71,7 +71,7 @@ class LiveHls(threading.Thread):
 
 
 class MediaServer(ThreadingHTTPServer):
-    """WHEP's endpoint at `/camera-…/whep`; what comes there is handed to the sending page, and its answer back.
+    """A WHEP endpoint at `/camera-…/whep` that forwards offers to the sending page and returns its answers.
 
     What is in `hls` is at `/hls/camera-…/`.
     """
@@ -163,7 +163,7 @@ def media() -> Iterator[MediaServer]:
 
 @pytest.fixture(scope="module")
 def own(media: MediaServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BackendServer]:
-    """A backend that has both, a media server and a key for Web Push."""
+    """A backend with a media server and a key for Web Push."""
     environment = {
         "VIGIL_MEDIA_HLS_URL": f"http://127.0.0.1:{media.server_port}/hls/camera-{{camera}}/index.m3u8",
         "VIGIL_MEDIA_SERVER_URL": f"http://127.0.0.1:{media.server_port}/camera-{{camera}}/whep",
@@ -184,7 +184,7 @@ PUSH_SERVICE = """
 
 
 def test_browser_subscribes_and_shows_push_messages(own: BackendServer, sign_in: SignIn) -> None:
-    """The browser's push service alone is played, since it is a company's; what it delivers, it delivers for real."""
+    """Only the browser vendor's push service is simulated; messages are really encrypted, delivered and shown."""
     key = ec.generate_private_key(ec.SECP256R1()).public_key()
     point = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     keys = {"p256dh": _base64(point), "auth": _base64(bytes(16))}
@@ -244,7 +244,7 @@ def test_video_plays_ends_and_reports_its_absence(
         video = visit.page.locator("[data-video]")
         expect(video).to_be_visible()
         begun = video.evaluate("video => video.getVideoPlaybackQuality().totalVideoFrames")
-        visit.page.wait_for_timeout(3000)  # two polls of the page, which must leave the video alone
+        visit.page.wait_for_timeout(3000)  # two polls of the page, which must not interrupt the video
         expect(button).to_have_attribute("aria-pressed", "true")
         eventually(
             lambda: video.evaluate("video => video.getVideoPlaybackQuality().totalVideoFrames") > begun + 10,
@@ -253,7 +253,7 @@ def test_video_plays_ends_and_reports_its_absence(
         assert video.evaluate("video => video.videoWidth") == 320
         button.click()
         expect(video).to_be_hidden()
-        eventually(lambda: len(media.requests) == 2)  # it is on its way, and what is asked for next may overtake it
+        eventually(lambda: len(media.requests) == 2)  # the request is in flight, and the next one may overtake it
         media.is_away = True
         visit.problems.expected_statuses.add(404)
         button.click()

@@ -24,7 +24,7 @@ def camera(tmp_path: Path) -> Iterator[RtspServer]:
 
 
 def is_heard(visit: Visit) -> bool:
-    """Whether a detector tries what is asked for."""
+    """Return whether a detector runs requested tests."""
     with visit.api() as api:
         asked = api.post("/api/probes/", json={"rtsp_url": "rtsp://127.0.0.1:9/x"}).raise_for_status()
         where = asked.headers["location"]
@@ -35,7 +35,9 @@ def is_heard(visit: Visit) -> bool:
 def test_stream_is_tested_while_its_url_is_typed(visit: Visit, camera: RtspServer, tmp_path: Path) -> None:
     page, token = visit.page, visit.server.token(visit.user.username, "pipeline")
     with detector(tmp_path / "cctv", api_url=visit.server.url, token=token):
-        eventually(lambda: is_heard(visit), timeout_seconds=90)  # before that, who types is told that nobody tries it
+        eventually(
+            lambda: is_heard(visit), timeout_seconds=90
+        )  # before that, the page reports that no detector is connected
         visit.open("/dashboard/cameras/add/")
         words, picture = page.locator("[data-probe-text]"), page.locator("[data-probe] img")
         expect(words).to_be_hidden()

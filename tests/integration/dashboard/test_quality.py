@@ -28,7 +28,7 @@ PAGES = {
 
 
 def furnish(visit: Visit, watcher: Watcher) -> dict[str, int]:
-    """A user with cameras in several states and a few alerts."""
+    """Create cameras in several states and a few alerts for the user."""
     ids = [
         visit.server.add_camera(visit.user.token, name=f"Camera {number}", rtsp_url=f"rtsp://192.0.2.{number}/1")
         for number in range(1, 5)
@@ -151,7 +151,7 @@ def test_backend_outage_is_reported_and_recovered_from(
         expect(indicator).to_have_text("Reconnecting")
         own.start()
         expect(indicator).to_have_text("Live")
-        of_the_outage = ("net::ERR_", "htmx:")  # answers broke off wherever they were
+        of_the_outage = ("net::ERR_", "htmx:")  # responses were interrupted
         visit.problems.found[:] = [
             text for text in visit.problems.found if not any(word in text for word in of_the_outage)
         ]

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timeout(300)  # on a busy machine the start of a backen
 
 
 class Pictures:
-    """Answers the wall's requests in the place of detectors, and notes what was asked for."""
+    """Answers the wall's requests instead of detectors, and records them."""
 
     def __init__(self, page: Page) -> None:
         self.asked: list[int] = []
@@ -143,7 +143,7 @@ def test_wall_shows_live_frames_of_a_detector(visit: Visit, watcher: Watcher) ->
     ended = threading.Event()
 
     def send() -> None:
-        # A detector's side, with nothing between it and the browser but the backend: each image in another colour.
+        # Simulate a detector: send images of changing colour through the real backend to the browser.
         with ApiClient(watcher.server.url, watcher.token) as client:
             shade = 0
             while not ended.wait(0.2):
@@ -178,7 +178,7 @@ def plain_jpeg(colour: tuple[int, int, int]) -> bytes:
 
 
 def red_of(picture: Locator) -> int:
-    """How red the image is that the browser shows at this moment, 0 to 255."""
+    """Return the redness of the image that the browser currently shows, 0 to 255."""
     return int(
         picture.evaluate(
             """image => {

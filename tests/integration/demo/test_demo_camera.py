@@ -108,7 +108,7 @@ def test_libav_plays_in_real_time(yard_clip: Path, transport: str) -> None:
         moments, brightness = watch(url, transport, 30)
         took = time.monotonic() - began
     assert np.allclose(np.diff(moments), 1 / FRAMES_PER_SECOND, atol=0.01)
-    assert took > 2.0  # 29 frames of a tenth of a second, less what was in the queues
+    assert took > 2.0  # 29 frame intervals of a tenth of a second, minus queued frames
     assert all(40 < value < 200 for value in brightness)
 
 

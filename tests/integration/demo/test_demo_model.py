@@ -61,7 +61,7 @@ def test_accuracy_on_unseen_yards_matches_the_model_card() -> None:
 
 @pytest.fixture(scope="module")
 def watched(yard_clip: Path) -> list[tuple[Picture, list[Detection]]]:
-    """Each fifth frame of the demo clip and what the model finds in it: two a second."""
+    """Every fifth frame of the demo clip with the model's detections: two a second."""
     model = load_model("demo")
     try:
         return [(picture, detect(model, picture.image)) for picture in story_frames(yard_clip, every=5)]
@@ -83,7 +83,7 @@ def test_each_class_is_found_in_consecutive_frames_of_the_clip(
         found = [detection.box for detection in confident(detections) if detection.label == label]
         hits.append(any(iou(box, other) >= 0.5 for box in boxes for other in found))
     longest = max((len(list(run)) for hit, run in groupby(hits) if hit), default=0)
-    assert longest >= 6  # three seconds without a gap
+    assert longest >= 6  # three consecutive seconds
 
 
 def test_empty_yard_has_no_detections(watched: list[tuple[Picture, list[Detection]]]) -> None:

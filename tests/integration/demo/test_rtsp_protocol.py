@@ -62,7 +62,7 @@ class Answer:
 
 
 class Client:
-    """Speaks RTSP and takes apart what comes back."""
+    """An RTSP client that parses responses and interleaved packets."""
 
     def __init__(self, port: int) -> None:
         self.url = f"rtsp://127.0.0.1:{port}/demo"
@@ -136,7 +136,7 @@ def test_a_session_over_tcp_from_options_to_teardown() -> None:
         fields = [struct.unpack("!BBHII", packet[:12]) for packet in packets[4]]
         first = fields[0][2]
         assert [(first + number) & 0xFFFF for number in range(len(fields))] == [field[2] for field in fields]
-        assert packets[4][0][12:] == SPS  # a late joiner begins with a keyframe
+        assert packets[4][0][12:] == SPS  # a client that joins later starts with a keyframe
         stamps = sorted({(field[3] - fields[0][3]) & 0xFFFFFFFF for field in fields})
         assert stamps == [number * 4500 for number in range(len(stamps))]
         assert {f"{field[4]:08X}" for field in fields} == {setup.headers["transport"].rpartition("ssrc=")[2]}
@@ -200,7 +200,7 @@ def test_datagrams_end_after_the_session_time_out(monkeypatch: pytest.MonkeyPatc
 
 
 def silence_within(media: socket.socket, timeout_seconds: float) -> bool:
-    """Whether datagrams stop coming for half a second, after those that were on the way."""
+    """Return whether no datagrams arrive for half a second, after those in flight."""
     deadline = time.monotonic() + timeout_seconds
     media.settimeout(0.5)
     while time.monotonic() < deadline:

@@ -32,7 +32,7 @@ def sampled(clip: Path, frames_per_second: float, first_seconds: float = 0.0) ->
 
 
 class RememberingModel:
-    """A real model that looks at each frame of a clip once, however often a test asks. Frames that differ by
+    """A real model that analyses each frame of a clip once and caches the result. Frames that differ by
     less than `alike` grey levels from the one before are that one.
     """
 

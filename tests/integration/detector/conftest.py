@@ -78,7 +78,7 @@ PERSON_FRAME = 130
 
 @pytest.fixture(scope="session")
 def standing(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Somebody stands in the frame for a minute and a half. One slice a frame: the server mixes several up."""
+    """A person stands in the frame for 90 s. One slice per frame, since the server reorders several slices."""
     picture = next(islice(frames_of(shared / "videos" / PERSONS), PERSON_FRAME, None)).bgr().astype(np.int16)
     grain, path = np.random.default_rng(1), tmp_path_factory.mktemp("clips") / "standing.mp4"
     with av.open(str(path), "w") as container:

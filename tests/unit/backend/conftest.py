@@ -23,8 +23,8 @@ from vigil_apps.sites.services import member_set, site_create
 from vigil_apps.web import rate_limits
 
 APPS = list(django_settings.INSTALLED_APPS)
-"""For tests that commit: with these named, Django empties the tables in cascade, as PostgreSQL wants it where a
-library's table (knox's, whose model ours takes the place of) refers to one of them."""
+"""For tests that commit: naming these apps makes Django truncate with CASCADE. PostgreSQL requires that, since a
+table of knox, whose model ours replaces, refers to one of them."""
 
 DATABASE_FIXTURES = {"db", "transactional_db"}
 
@@ -34,7 +34,7 @@ URL = "rtsp://root:Pa55word@camera.example:554/stream"
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` selects
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use the database: only these can differ on PostgreSQL, where they run once more."""
+    """Mark the tests that use the database: only these are repeated on PostgreSQL."""
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         if item.get_closest_marker("django_db") or not DATABASE_FIXTURES.isdisjoint(fixtures):

@@ -1,6 +1,6 @@
 """Permissions: every method of every path below `/api/` for every role and scope.
 
-The list of paths comes from the URL configuration: an endpoint without a row here fails the test.
+The list of paths comes from the URL configuration: an endpoint without a row fails the test.
 """
 
 import inspect
@@ -30,7 +30,7 @@ from vigil_apps.notifications.services.subscriptions import message_create_test,
 from vigil_apps.sites.models import Membership, Site
 from vigil_apps.sites.roles import Role
 
-# A status below 300 stands for «let in»: what the request needs beyond the right is tested elsewhere.
+# A status below 300 means «permitted»: other requirements of the request are tested elsewhere.
 COLUMNS = (
     "anonymous",
     "other",
@@ -56,7 +56,7 @@ def _row(
     services: tuple[int, int, int, int],
     prober: int = 403,
 ) -> Row:
-    """`people`: another user, viewer, operator and admin of the site; owner and superuser fare as its admin.
+    """`people`: another user, viewer, operator and admin of the site; owner and superuser are treated as its admin.
 
     `services`: this camera's detector, another's, the pipeline, the operator.
     """
@@ -83,7 +83,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("DELETE", "tokens/{token}/"): OWNER_ALONE,
     ("POST", "tokens/{token}/rotate/"): OWNER_ALONE,
     ("GET", "invitations/"): _row(people=(403, 403, 403, OK), services=NO_SERVICE),
-    # A site's admin has to say into which site; a superuser may invite into the backend alone.
+    # A site admin must name the site; a superuser may invite without one.
     ("POST", "invitations/"): (401, 403, 403, 403, 400, 400, OK, *NO_SERVICE, 403),
     ("DELETE", "invitations/{invitation}/"): _row(people=(404, 404, 404, OK), services=NO_SERVICE),
     ("POST", "invitations/accept/"): OWN_LIST_400,
@@ -96,7 +96,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("PATCH", "sites/{site}/"): ADMINISTER,
     ("DELETE", "sites/{site}/"): ADMINISTER,
     ("GET", "sites/{site}/members/"): VIEW,
-    # A site's admin invites people, who decide; only a superuser adds them.
+    # A site admin can only invite users; a superuser can add them.
     ("POST", "sites/{site}/members/"): (401, 404, 403, 403, 403, 403, 400, *NO_SERVICE, 403),
     ("PATCH", "sites/{site}/members/{user}/"): ADMINISTER_400,
     ("DELETE", "sites/{site}/members/{user}/"): ADMINISTER,
@@ -223,7 +223,8 @@ Url = Callable[[str], str]
 
 @pytest.fixture
 def url_of(alert: Alert, site: Site, make_user: Callable[..., User]) -> Url:
-    """The URL of a path of the matrix, with the ids of what Anna has; `{user}` is another viewer of her site."""
+    """Return the URL for a path of the matrix, with the ids of Anna's objects; `{user}` is another viewer of her
+    site."""
     CameraResourceState.objects.create(
         camera=alert.camera, source="c/n", name="cam", phase="Pending", reported_at=timezone.now()
     )
@@ -248,7 +249,7 @@ def url_of(alert: Alert, site: Site, make_user: Callable[..., User]) -> Url:
 
 
 def _tasks(camera: Camera) -> dict[str, Any]:
-    """A try at the camera that has an image, a search, and a try that waits for a detector."""
+    """Create a completed stream test with an image, a discovery, and a pending stream test."""
     now = timezone.now()
     tried = probe_camera(camera=camera, user=camera.user, now=now)
     DetectorTask.objects.filter(pk=tried.pk).update(state=TaskState.DONE, snapshot=b"any bytes will do")
@@ -275,7 +276,7 @@ def test_access(parties: dict[str, APIClient], url_of: Url, method: str) -> None
     before, wrong = _state(), []
     for path in _paths(method):
         for column, expected in zip(COLUMNS, ROWS[method, path], strict=True):
-            with transaction.atomic():  # each finds everything as it was
+            with transaction.atomic():  # each starts with the same data
                 answer = getattr(parties[column], method.lower())(url_of(path))
                 is_right = answer.status_code < 300 if expected == OK else answer.status_code == expected
                 if not is_right:

@@ -184,7 +184,7 @@ def test_invitation_page(site: Site, anna: Party, ben: Party) -> None:
 
     url = link()
     browser = Client()
-    for _ in range(2):  # a look uses nothing up
+    for _ in range(2):  # viewing the page does not use the invitation
         assert "You have been invited to join Yard as viewer." in browser.get(url).content.decode()
     assert "too common" in browser.post(url, {"username": "emil", "password": "password123"}).content.decode()
     entered = browser.post(url, {"username": "emil", "password": PASSWORD})

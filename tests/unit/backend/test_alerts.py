@@ -315,7 +315,7 @@ def test_number_of_queries_is_constant(
     _rows(camera, count, acknowledged=True, acknowledged_by=anna.user)
     for number in range(count):
         Camera.objects.create(user=anna.user, name=f"c{number}", rtsp_url="rtsp://h/1")
-    anna.client.get("/api/alerts/")  # notes the token's use
+    anna.client.get("/api/alerts/")  # records the token's last use
     with django_assert_max_num_queries(3):
         assert len(anna.client.get("/api/alerts/").json()["results"]) == count
     with django_assert_max_num_queries(2):

@@ -35,7 +35,7 @@ class _Writes:
         self._users, self._chance, self._number = users, chance, 0
 
     def one(self) -> str:
-        """Does one and tells which."""
+        """Perform one write and return its name."""
         writes = [self.add, self.change, self.switch, self.move, self.join, self.leave, self.close, self.remove]
         write = self._chance.choice(writes)
         write()
@@ -103,7 +103,7 @@ def test_cached_and_fresh_agree_under_random_writes(
         cache.clear()
         fresh = _answers(people)
         assert cached == again == fresh, done
-        # The next turn meets a cache that holds the answers of before its write.
+        # The next round starts with a cache of the responses before its write.
 
 
 def test_second_response_reads_no_camera_from_the_database(
@@ -131,7 +131,7 @@ def test_unavailable_or_undecryptable_cache_is_ignored(
     from cryptography.fernet import Fernet
 
     settings.VIGIL_CREDENTIAL_KEYS = (Fernet.generate_key().decode(),)
-    Camera.objects.filter(pk=camera.pk).update(rtsp_url=camera.rtsp_url)  # encrypted anew, the version as it was
+    Camera.objects.filter(pk=camera.pk).update(rtsp_url=camera.rtsp_url)  # encrypted again, with the same version
     assert pipeline.client.get("/api/active-cameras/").json() == first
 
     def fail(*_: Any) -> None:

@@ -147,7 +147,7 @@ POLYGLOTS = {
 
 
 def _cpu_seconds(action: Callable[[], object]) -> float:
-    """The processor time of this process and of the decoding processes that the action needs."""
+    """Return the processor time of this process and its decoding processes during the action."""
     decoders.close()
     before = _used()
     action()
@@ -170,7 +170,7 @@ def test_non_image_is_rejected_within_a_second(name: str) -> None:
 
 
 def test_jpeg_with_missing_data_takes_at_most_a_second() -> None:
-    """libjpeg makes the rest grey."""
+    """libjpeg fills the missing part with grey."""
     cleaned: list[bytes] = []
     assert _cpu_seconds(lambda: cleaned.append(clean_image(_claiming(4000, 4000)))) < 1
     assert _opened(cleaned[0]).size == (4000, 4000)

@@ -195,7 +195,7 @@ def test_rejected_clip_leaves_no_file(detector: Party, camera: Camera, alert: Al
 def test_concurrent_uploads_leave_one_file(
     detector: Party, camera: Camera, alert: Alert, media: Path, mp4: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the look and the write of one, the other has been stored."""
+    """Between the check and the write of one request, the other one has been stored."""
     save = images.save
 
     def slow_save(content: bytes, **options: Any) -> str:

@@ -45,7 +45,7 @@ def test_active_cameras_by_group(pipeline: Party, camera: Camera) -> None:
 
 
 def test_settings_of_a_newer_version_do_not_affect_other_cameras(pipeline: Party, camera: Camera) -> None:
-    """A newer backend wrote them and was rolled back: they go out as they are, and the detector names the field."""
+    """A newer backend wrote them and was rolled back: they are sent unchanged, and the detector names the field."""
     other = Camera.objects.create(user=camera.user, name="Other", rtsp_url=URL, is_active=True)
     strange = {"rules": [{"name": "up", "type": "levitation"}]}
     _save(camera, detection=strange)

@@ -78,8 +78,8 @@ def test_rows_are_streamed_from_the_database(
     for _ in range(3):  # 3, 3 and 1 of 7 alerts
         with django_assert_num_queries(1):
             next(chunks)
-    # To its end: left half read, the answer is closed when it is collected as garbage, in the middle of another test;
-    # there Django's client would let the end of a request close the connection that the test's transaction is in.
+    # Read to the end: a partly read response is closed by the garbage collector during another test, where Django's
+    # client would then close the connection of that test's transaction.
     assert list(chunks) == []
 
 

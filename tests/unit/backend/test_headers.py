@@ -50,7 +50,7 @@ def test_url_list_covers_all_kinds_of_pages() -> None:
         assert one in PATHS
 
 
-# It commits, as a server does, and each page finds what is stored and nothing half done.
+# It commits, like a server, so that each page finds complete data.
 @pytest.mark.django_db(transaction=True, available_apps=APPS)
 @pytest.mark.parametrize("who", ["nobody", "root"])
 def test_every_url_sends_all_security_headers(who: str, root: Party, camera: Any) -> None:

@@ -27,7 +27,7 @@ def _written(image: Image.Image, kind: str = "JPEG", **options: object) -> bytes
 
 
 def _with_scans(count: int, *, progressive: bool) -> bytes:
-    """A small JPEG whose last scan is repeated, so that it has `count`."""
+    """Return a small JPEG with `count` scans, by repeating the last one."""
     sent = _written(Image.new("RGB", SIZE, "grey"), progressive=progressive)
     first, *scans = sent[:-2].split(b"\xff\xda")
     scans += [scans[-1]] * (count - len(scans))
@@ -66,7 +66,7 @@ def test_maximum_number_of_scans_is_decoded() -> None:
 
 
 def test_scans_of_a_maximum_upload_are_rejected_quickly() -> None:
-    """60,000 scans cost a minute of CPU when they are decoded; here they are only counted."""
+    """Decoding 60,000 scans takes a minute of CPU time; here they are only counted."""
     sent = _with_scans(60_000, progressive=True)
     assert 500_000 < len(sent) <= 2 * 1024 * 1024
     began = time.thread_time()
@@ -170,7 +170,7 @@ def test_image_that_needs_too_much_memory_is_rejected(
 def test_killed_decoder_process_is_not_the_images_fault(
     decoder_with: Callable[[DecodingLimits], ImageDecoder],
 ) -> None:
-    """An alert that is refused with 400 is lost; one that is answered with 503 comes again."""
+    """A detector drops an alert after a 400, but repeats it after a 503."""
     decoder = decoder_with(DecodingLimits())
     picture = _written(Image.new("RGB", SIZE), "PNG")
     decoder.reencode(picture)

@@ -34,7 +34,7 @@ TRUNCATED = picture(640, 480)[:-900]
 
 
 def form(fields: dict[str, Any], image: bytes | None = None, name: str = "image") -> tuple[str, bytes]:
-    """The content type and the body."""
+    """Return the content type and the body."""
     files: Any = [(field, (None, str(value))) for field, value in fields.items()]
     files += [(name, ("snapshot.jpg", image, "image/jpeg"))] if image is not None else []
     request = httpx.Request("POST", "http://testserver/", files=files)
@@ -42,12 +42,12 @@ def form(fields: dict[str, Any], image: bytes | None = None, name: str = "image"
 
 
 def sent(sender: Party, camera: Camera, /, image: bytes | None = None, **changes: Any) -> Sent:
-    """An alert as a detector sends it."""
+    """Return an alert as a detector sends it."""
     return as_sent(sender, *form(alert_fields(camera, **changes), image))
 
 
 def as_sent(sender: Party, content_type: str, body: bytes, *, scheme: str = "http", **headers: str) -> Sent:
-    """A request with this body; `x_forwarded_proto="https"` is a header."""
+    """Return a request with this body; `x_forwarded_proto="https"` is a header."""
     token = sender.token.encode()
     listed = {"host": "testserver", "authorization": f"Token {sender.token}", "content-type": content_type}
     listed |= {"content-length": str(len(body)), **{name.replace("_", "-"): text for name, text in headers.items()}}
@@ -58,7 +58,7 @@ def as_sent(sender: Party, content_type: str, body: bytes, *, scheme: str = "htt
 
 
 def by_view(one: Sent) -> Any:
-    """Django's answer to the same request, through all of its middleware."""
+    """Return Django's response to the same request, through all middleware."""
     headers = {name.decode(): value.decode() for name, value in one.scope["headers"]}
     names = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in headers if not name.startswith("content-")}
     extra = {names[name]: value for name, value in headers.items() if name in names}
@@ -74,7 +74,7 @@ def by_view(one: Sent) -> Any:
 
 
 def refusal(one: Sent) -> int:
-    """Send the request alone and return its status, which is no success, after the view has answered the same."""
+    """Return the error status of a single request, after checking that the view returns the same."""
     (answer,) = answers([one])
     assert answer is not None
     viewed = by_view(one)
@@ -84,23 +84,23 @@ def refusal(one: Sent) -> int:
 
 
 def named(answer: Answer) -> dict[str, str]:
-    """The headers of an answer."""
+    """Return the headers of a response."""
     return {name.decode(): value.decode() for name, value in answer.headers}
 
 
 def statuses(given: Sequence[Answer | None]) -> list[int | None]:
-    """The statuses of the answers."""
+    """Return the statuses of the responses."""
     return [answer.status if answer is not None else None for answer in given]
 
 
 def row(alert: Alert) -> dict[str, Any]:
-    """All of it that is not its own."""
+    """Return the row without its unique values."""
     own = {"_state", "id", "event_id", "image", "received_at", "_camera_cache"}
     return {name: value for name, value in vars(alert).items() if name not in own}
 
 
 def shown(body: bytes) -> dict[str, Any]:
-    """An answer without what is its own."""
+    """Return a response without its unique values."""
     values: dict[str, Any] = json.loads(body)
     return {name: value for name, value in values.items() if name not in {"id", "event_id", "image", "received_at"}}
 
@@ -213,7 +213,8 @@ def test_group_needs_as_many_queries_as_one_alert(
     answers([sent(pipeline, camera)])  # notes the token's use
     for size in (1, LARGEST):
         group = [sent(pipeline, camera, event_id=f"event-{size}-{number:02}") for number in range(size)]
-        # Token, cameras, known events; rows, totals, subscriptions, members, outbox; a transaction's two ends.
+        # Token, cameras, known events; rows, totals, subscriptions, members, outbox; begin and end of the
+        # transaction.
         with django_assert_num_queries(10):
             assert statuses(answers(group)) == [201] * size
 
@@ -305,7 +306,7 @@ def test_group_that_cannot_be_stored_is_left_to_the_view(
         raise OperationalError("the database is away")
 
     monkeypatch.setattr(intake_answers, "valid_tokens", away)
-    monkeypatch.setattr(connections, "close_all", lambda: None)  # the test's own is among them
+    monkeypatch.setattr(connections, "close_all", lambda: None)  # includes the test's own
     assert intake_answers.answers_in_thread([sent(detector, camera)] * 3) == [None] * 3
 
 
@@ -316,13 +317,13 @@ def test_full_disk_rejects_only_alerts_with_an_image(camera: Camera, detector: P
     assert refusal(with_picture) == 503
 
 
-# The application around Django's.
+# The ASGI application around Django's.
 
 Call = Callable[..., Any]
 
 
 class Inner:
-    """What is asked when a request goes the whole way."""
+    """The inner application; records requests that reach it."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
@@ -347,7 +348,7 @@ HEADERS = {
 
 
 def ask(application: AlertIntake, **changes: Any) -> list[Any]:
-    """Sends a body of six bytes in two pieces; `changes` are of the scope, and `headers` of those."""
+    """Send a body of six bytes in two parts; `changes` apply to the scope, `headers` to its headers."""
     headers = {**HEADERS, **changes.pop("headers", {})}
     listed = [(name.encode(), value.encode()) for name, value in headers.items() if value is not None]
     listed += changes.pop("more_headers", [])
@@ -370,14 +371,14 @@ def ask(application: AlertIntake, **changes: Any) -> list[Any]:
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What was counted as requests."""
+    """Return the counted requests."""
     found: list[Any] = []
     monkeypatch.setattr("surveillance.intake.application.count_request", found.append)
     return found
 
 
 def stored(group: Sequence[Sent]) -> list[Answer | None]:
-    """Answer all of the group."""
+    """Answer every request of the group."""
     return [Answer(201, [(b"x-from", b"view")], b'{"id":7}', is_secure=False) for _ in group]
 
 
@@ -447,7 +448,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 def test_response_equals_djangos(camera: Camera, detector: Party, settings: Any, look: dict[str, Any]) -> None:
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     one = as_sent(detector, *form(alert_fields(camera)), **look)
-    by_view(one)  # stored: both ways now read the same row, whose JSON PostgreSQL has brought in its own order
+    by_view(one)  # stored: both ways now read the same row; PostgreSQL reorders its JSON
     viewed = by_view(one)
     (answer,) = answers([one])
     assert answer is not None

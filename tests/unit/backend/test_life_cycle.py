@@ -196,7 +196,7 @@ def test_inactive_camera_is_not_offline(camera: Camera) -> None:
 
 
 def test_healthy_cameras_are_not_loaded(camera: Camera, django_assert_max_num_queries: Any) -> None:
-    _report(camera, NOW - timedelta(minutes=1))  # the only one that is not
+    _report(camera, NOW - timedelta(minutes=1))  # the only unhealthy one
     for number in range(20):
         _report(
             Camera.objects.create(

@@ -26,7 +26,7 @@ def stored_token(camera: Camera) -> str:
 
 @pytest.fixture
 def lost(camera: Camera, anna: Party, settings: Any) -> Camera:
-    """A camera of anna's whose key is gone, beside one that was made since."""
+    """Anna's camera whose key is lost, next to a newer one."""
     settings.VIGIL_CREDENTIAL_KEYS = (Fernet.generate_key().decode(),)
     body = {"name": "Made since", "rtsp_url": "rtsp://u:p@192.0.2.9/1"}
     assert anna.client.post("/api/cameras/", body).status_code == 201

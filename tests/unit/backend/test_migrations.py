@@ -11,7 +11,7 @@ FIRST_VERSION = {
     ("surveillance", "0002_alert_life_cycle"),
     ("accounts", "0001_initial"),
 }
-"""Never released apart from one another."""
+"""Always released together."""
 
 
 def _migrations() -> list[Migration]:

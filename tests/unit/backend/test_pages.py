@@ -11,12 +11,12 @@ from surveillance.services.cameras import camera_create
 
 MOMENT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ROWS = 1203
-"""More than DRF's cursors skip (1,000)."""
+"""More than the maximum offset of DRF's cursors (1,000)."""
 
 
 @pytest.fixture
 def alike(anna: Party) -> list[int]:
-    """Ids of alerts of one moment, with one before and one after it."""
+    """Ids of alerts with the same time, plus one before and one after it."""
     camera = camera_create(user=anna.user, values={"name": "Gate", "rtsp_url": "rtsp://10.0.0.7/1"})
     times = [MOMENT.replace(hour=11), *[MOMENT] * ROWS, MOMENT.replace(hour=13)]
     made = [
@@ -33,7 +33,7 @@ def _page(client: Any, path: str, **query: Any) -> dict[str, Any]:
 
 
 def _walk(client: Any, path: str, way: str, cursor: str | None = None, **query: Any) -> tuple[list[Any], str]:
-    """All rows from a page on, and the cursor of the last page."""
+    """Return all rows from a page on, and the cursor of the last page."""
     found: list[Any] = []
     for _ in range(20):
         page = _page(client, path, **query, **({"cursor": cursor} if cursor else {}))

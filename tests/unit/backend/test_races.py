@@ -21,12 +21,12 @@ from vigil_apps.sites.roles import Role
 pytestmark = pytest.mark.django_db(transaction=True, available_apps=APPS)
 
 MOST_WRITES = 6
-"""So many first ones of a request are tried; more has only the deletion itself, whose rest are alike."""
+"""The number of writes per request to test; only the deletion itself has more, and those are alike."""
 HEARTBEAT = {"phase": "Streaming", "reason": "Streaming", "spooled_alerts": 0, "detector": "pod-1", "revision": "1"}
 
 
 def _elsewhere(work: Callable[[], Any]) -> None:
-    """Does it on a connection of its own where the database has several; gives up where it would have to wait."""
+    """Run it on a separate connection if the database supports several; fail instead of waiting for a lock."""
     if connection.vendor != "postgresql":
         work()
         return
@@ -47,7 +47,7 @@ def _elsewhere(work: Callable[[], Any]) -> None:
 
 
 class _Before:
-    """Does `work` right before the database is given the `nth` statement that writes."""
+    """Runs `work` immediately before the `nth` writing statement."""
 
     def __init__(self, nth: int, work: Callable[[], Any]) -> None:
         self._left, self._work, self.is_done = nth, work, False
@@ -94,12 +94,14 @@ def test_concurrently_deleted_camera(name: str, anna: Party, operator: Party) ->
     for nth in range(1, MOST_WRITES + 1):
         camera = _camera(anna)
         detector = party(anna.user, Scope.DETECTOR, camera)
-        AuthToken.objects.update(last_used_at=camera.created_at)  # so that its note is not what is counted
+        AuthToken.objects.update(last_used_at=camera.created_at)  # so that its own write is not counted
         answer, is_hit = _ask(
             partial(REQUESTS[name], anna, detector, operator, camera), nth, partial(_delete, camera)
         )
         assert answer.status_code < 300 or answer.status_code in {401, 404}, (nth, answer.status_code, answer.content)
-        if answer.status_code >= 400 and connection.vendor == "postgresql":  # SQLite has undone the deletion, too
+        if (
+            answer.status_code >= 400 and connection.vendor == "postgresql"
+        ):  # SQLite has rolled back the deletion, too
             assert not Camera.objects.filter(pk=camera.pk).exists(), nth
             assert not AuthToken.objects.filter(camera_id=camera.pk).exists(), nth
             assert not Alert.objects.filter(camera_id=camera.pk).exists(), nth

@@ -24,7 +24,7 @@ from vigil_apps.web.rate_limits import seconds_to_wait
 
 @pytest.fixture
 def rates(settings: Any) -> Callable[..., None]:
-    """Sets limits; the kinds that are not named have none."""
+    """Return a function that sets limits; other kinds have none."""
 
     def choose(**kinds: str) -> None:
         settings.VIGIL_RATES = {"camera": "", "token": "", "address": "", "proxy": "", "probe": "", **kinds}
@@ -79,7 +79,7 @@ def test_alerts_over_the_cameras_limit_are_delayed(
     rates(camera="2/minute")
     other = Camera.objects.create(user=camera.user, name="Other", rtsp_url="rtsp://h/1")
     assert [send(detector, camera, event_id=f"event-000{n}").status_code for n in range(2)] == [201, 201]
-    for sender in (detector, pipeline):  # the limit is the camera's, whoever sends
+    for sender in (detector, pipeline):  # the limit is per camera, regardless of the sender
         refused = send(sender, camera, event_id="event-0002")
         assert refused.status_code == 429
         assert 1 <= int(refused.headers["Retry-After"]) <= 60

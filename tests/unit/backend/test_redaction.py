@@ -98,7 +98,7 @@ def test_no_response_page_or_log_line_contains_the_password(
                 task=probe.pk,
             )
             if path == "active-cameras/" and party is operator:
-                continue  # one of the two answers that are meant to hold credentials
+                continue  # one of the two responses that may contain credentials
             for body in bodies if method != "GET" else [None]:
                 answer = getattr(party.client, method.lower())(url, body)
                 content = b"".join(answer.streaming_content) if answer.streaming else answer.content
@@ -125,7 +125,7 @@ def test_no_response_page_or_log_line_contains_the_password(
     _clean("admin form", page.content.decode())
 
     def fail(*_: Any, **__: Any) -> None:
-        marked = URL  # a local variable of a frame that debug pages show
+        marked = URL  # a local variable of a stack frame, as shown by debug pages
         raise RuntimeError(f"failed with {len(marked)} characters")
 
     monkeypatch.setattr(Camera, "save", fail)

@@ -19,7 +19,7 @@ JSON_TYPES = ("application/vnd.oai.openapi+json", "application/json")
 
 @pytest.fixture
 def generations(db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """One entry for each time that the description is generated; nothing is kept from other tests."""
+    """One entry per generation of the schema; starts with an empty cache."""
     settings.SECURE_SSL_REDIRECT = False
     counted: list[int] = []
 
@@ -45,7 +45,7 @@ def test_each_format_is_generated_once_and_equals_the_committed_one(generations:
             assert _get(accept).content == committed, "run `make schema` and commit docs/openapi.yaml"
         for accept in JSON_TYPES:
             assert json.loads(_get(accept).content) == yaml.load(committed, Loader=yaml.CSafeLoader)
-    # Parameters that would make drf-spectacular generate another document.
+    # Parameters with which drf-spectacular would generate a different document.
     for path in ("/api/schema/?lang=de", "/api/schema/?version=2"):
         assert _get(path=path).content == committed
     assert len(generations) == 2

@@ -33,7 +33,7 @@ def _token(username: str, password: str, address: str = "192.0.2.1") -> Any:
 def test_password_guessing_is_locked_out_with_a_clear_message(make_user: Callable[..., User], settings: Any) -> None:
     make_user("anna")
     assert {_token("anna", f"guess {number}").status_code for number in range(9)} == {401}
-    refused = [_token("anna", "guess 10"), _token("anna", PASSWORD)]  # the right one does not help now
+    refused = [_token("anna", "guess 10"), _token("anna", PASSWORD)]  # the correct password is rejected, too
     for answer in refused:
         assert (answer.status_code, answer.json()) == (429, {"detail": WORDS})
         assert answer.headers["Retry-After"] == "900"

@@ -46,14 +46,14 @@ def test_open_transaction_does_not_block_all_rows() -> None:
     st.permutations(range(1, 15)), st.lists(st.integers(1, 5), min_size=14, max_size=14), st.sets(st.integers(1, 14))
 )
 def test_every_row_once_and_in_order(ends: list[int], sizes: list[int], rolled_back: set[int]) -> None:
-    """Ids are drawn in order, each by a transaction of its own that ends whenever it likes, however late."""
+    """Ids are assigned in order by separate transactions that end at random times."""
     order: InOrder[int] = InOrder(0)
     visible: dict[int, int] = {}
     given_out: list[int] = []
     now, remaining = 0.0, list(ends)
     for size in (*sizes, 0, 0):
         now += PATIENCE_SECONDS / 100
-        before = frozenset(map(str, remaining))  # asked for before the rows are read
+        before = frozenset(map(str, remaining))  # queried before the rows are read
         visible |= {row: row for row in remaining[:size] if row not in rolled_back}
         remaining = remaining[size:]
         found = {row: row for row in visible if row > order.position}

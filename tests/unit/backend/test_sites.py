@@ -82,7 +82,7 @@ def test_invalid_member_is_named(
 def test_rename_does_not_reveal_the_owners_private_cameras(
     anna: Party, site_admin: Party, site: Site, camera: Camera
 ) -> None:
-    """`camera` is anna's in the site; she has a private one besides, which the site's other admin does not see."""
+    """`camera` is Anna's in the site; the site's other admin cannot see her private one."""
     for name, where in (("Bedroom", None), ("Yard 2", site.pk)):
         body = {"name": name, "rtsp_url": URL, "site": where}
         assert anna.client.post("/api/cameras/", body).status_code == 201

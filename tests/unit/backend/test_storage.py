@@ -31,7 +31,8 @@ def old(path: Path, *, hours: float = 2.0) -> None:
 def test_uncertain_commit_keeps_its_image(
     detector: Party, camera: Camera, media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The database commits and goes away before it has said so: the detector asks again and finds row and image."""
+    """The database commits but fails before it reports it: the detector repeats its request and finds row and
+    image."""
     leave = transaction.Atomic.__exit__
 
     def cut(self: Any, *arguments: Any) -> None:

@@ -140,7 +140,7 @@ def test_right_round_trips_as_text() -> None:
 
 
 class _Rights:
-    """Stands in for the database."""
+    """Replaces the database."""
 
     def __init__(self) -> None:
         self.lost: set[Right] = set()
@@ -192,7 +192,7 @@ def test_only_streams_of_a_lost_right_end() -> None:
         first, second, other = (_Client(handoff, right) for right in (lost, lost, kept))
         await asyncio.sleep(0.2)
         assert not any(client.task.done() for client in (first, second, other))
-        rights.lost, rights.fails = {lost}, 1  # a database that is away for a moment delays it
+        rights.lost, rights.fails = {lost}, 1  # a short database outage delays it
         await asyncio.wait_for(asyncio.gather(first.task, second.task), 5)
         assert first.sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
         assert not other.task.done()

@@ -5,7 +5,7 @@ from typing import Any
 
 Schema = Mapping[str, Any]
 _BOUNDED_FORMATS = {"binary", "date", "date-time", "uuid"}
-"""Bounded by what they mean; files (`binary`) are bounded by the limit on a request's body."""
+"""Formats with inherent bounds; files (`binary`) are bounded by the limit on the request body."""
 
 
 def unbounded(

@@ -21,7 +21,7 @@ SQUARE: tuple[Point, ...] = ((0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8))
 
 
 def test_middle_of_a_pentagram_is_inside() -> None:
-    """It was outside by the even-odd rule, though the dashboard shaded it."""
+    """By the even-odd rule it would be outside, although the dashboard fills it."""
     assert is_inside((0.5, 0.5), PENTAGRAM)
     assert is_inside((0.5, 0.5), PENTAGRAM[::-1]), "either direction of drawing"
     assert is_inside((0.5, 0.2), PENTAGRAM), "one of its points"
@@ -46,13 +46,13 @@ points = st.tuples(st.floats(0, 1), st.floats(0, 1))
 @given(st.lists(points, min_size=3, max_size=12), points)
 @settings(max_examples=200, deadline=None)
 def test_agrees_with_the_winding_number(polygon: list[Point], point: Point) -> None:
-    """The winding number is the sum of the angles under which a point sees the edges, in full turns."""
+    """The winding number is the sum of the angles of the edges as seen from the point, in full turns."""
     if any(math.dist(point, corner) < 1e-3 for corner in polygon):
         return
     seen = [math.atan2(y - point[1], x - point[0]) for x, y in polygon]
     turns = [math.remainder(end - start, math.tau) for start, end in zip(seen, [*seen[1:], seen[0]], strict=True)]
     if any(abs(abs(turn) - math.pi) < 1e-3 for turn in turns):
-        return  # on or next to the outline, where rounding decides
+        return  # on or near the outline, where rounding decides
     assert is_inside(point, polygon) is (round(sum(turns) / math.tau) != 0)
 
 

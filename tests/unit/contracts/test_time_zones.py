@@ -30,13 +30,13 @@ PROGRAMS = ("contracts", "backend", "detector_image", "operator", "standalone", 
     ids=["detector", "operator", "backend"],
 )
 def test_host_database_is_never_read(program: str, tmp_path: Path) -> None:
-    """The host's database says that Berlin keeps UTC: without the pinned one the program would believe it."""
+    """The host's database defines Berlin as UTC: without the pinned database, the program would use that."""
     (tmp_path / "Europe").mkdir()
     with (files("tzdata") / "zoneinfo/Etc/UTC").open("rb") as source, (tmp_path / "Europe/Berlin").open("wb") as fake:
         shutil.copyfileobj(source, fake)
     show = "from vigil_contracts.time_zones import load_time_zone; from datetime import datetime as d;"
     show += "print(d(2026, 7, 1, tzinfo=load_time_zone('Europe/Berlin')).utcoffset())"
-    before = "import zoneinfo; zoneinfo.ZoneInfo('Europe/Berlin')"  # another library has loaded it already
+    before = "import zoneinfo; zoneinfo.ZoneInfo('Europe/Berlin')"  # another library has already loaded it
     run = subprocess.run(
         [sys.executable, "-c", f"{before}\n{program}\n{show}"],
         env={"PYTHONTZPATH": str(tmp_path), "PATH": "/usr/bin:/bin"},
@@ -72,7 +72,7 @@ def test_version_is_that_of_the_package() -> None:
 
 
 def test_vancouver_keeps_daylight_time_in_the_winter_of_2026() -> None:
-    """The province abolished the clock change; databases before 2026 do not know."""
+    """The province abolished the clock change; databases before 2026 do not contain that."""
     night = {"days": ["tue"], "start": "22:00", "end": "23:00"}
     schedule = Schedule.model_validate({"time_zone": "America/Vancouver", "windows": [night]})
     assert is_armed(schedule, datetime(2026, 12, 16, 5, 30, tzinfo=UTC)), "22:30 at UTC-7"
@@ -83,6 +83,6 @@ def test_vancouver_keeps_daylight_time_in_the_winter_of_2026() -> None:
     "name", ["localtime", "posix/Europe/Berlin", "right/Europe/Berlin", "Europe", "../UTC", "tzdata.zi"]
 )
 def test_host_specific_zone_names_are_rejected(name: str) -> None:
-    """Depending on the host they were accepted, and `right/` zones are 27 leap seconds off."""
+    """Only some hosts accept them, and `right/` zones differ by 27 leap seconds."""
     with pytest.raises((KeyError, ValueError, OSError)):
         load_time_zone(name)

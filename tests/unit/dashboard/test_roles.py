@@ -1,6 +1,6 @@
 """Permissions: every page and button of the dashboard for every role.
 
-The list of paths comes from the URL configuration: a page without a row here fails the test.
+The list of paths comes from the URL configuration: a page without a row fails the test.
 """
 
 import re

@@ -23,7 +23,7 @@ WHOLE_DAY = {"time_zone": "UTC", "windows": [{"days": ["mon"], "start": "00:00",
 def seen(
     number: int, x: float, y: float, *, at: datetime = NOON, track: str = "", label: str = "person", **fields: Any
 ) -> ObjectPosition:
-    """An object that stands at (x, y), 0.1 wide and 0.2 high."""
+    """Return an object whose foot is at (x, y), 0.1 wide and 0.2 high."""
     box = Box(x_min=max(0, x - 0.05), x_max=min(1, x + 0.05), y_min=max(0, y - 0.2), y_max=y)
     known: dict[str, Any] = {"confidence": 0.9, "kind": AlertType.PERSON, **fields}
     return ObjectPosition(alert_id=number, track=track or f"t{number}", at=at, label=label, box=box, **known)

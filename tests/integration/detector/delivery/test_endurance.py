@@ -20,7 +20,7 @@ MEGABYTE = 1024 * 1024
 
 @contextlib.contextmanager
 def sending(spool: Spool, backend: BackendServer, token: str) -> Iterator[Sender]:
-    """A sender of the spool's alerts to the backend."""
+    """Run a sender from the spool to the backend."""
     metrics = Metrics()
     api = Api(Settings(api_url=backend.url, token=token), metrics)
     sender = Sender(spool, api.deliver, metrics)
@@ -35,7 +35,7 @@ def sending(spool: Spool, backend: BackendServer, token: str) -> Iterator[Sender
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_thousands_of_alerts_are_delivered_once_despite_kills(backend: BackendServer, tmp_path: Path) -> None:
-    """2,000 alerts of four cameras; the backend is killed once while they drain, the sender ended and begun again."""
+    """2,000 alerts of four cameras; during delivery the backend is killed once and the sender restarted."""
     user = backend.create_user("anna")
     pipeline = backend.token("anna", "pipeline")
     cameras = [backend.add_camera(user.token, name=f"c{n}", rtsp_url="rtsp://10.0.0.1/x") for n in range(4)]

@@ -20,7 +20,7 @@ def test_response_lost_after_the_commit_leaves_one_row(backend: BackendServer, t
     answers: list[int] = []
 
     class Proxy(BaseHTTPRequestHandler):
-        """Passes requests on and loses the first answer."""
+        """Forwards requests and drops the first response."""
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -38,7 +38,7 @@ def test_response_lost_after_the_commit_leaves_one_row(backend: BackendServer, t
                 self.wfile.write(content)
 
         def log_message(self, *_: object) -> None:
-            """Nothing."""
+            """Log nothing."""
 
     user, pipeline = backend.create_user("anna"), ""
     pipeline = backend.token("anna", "pipeline")

@@ -39,7 +39,8 @@ while True:
 
 @pytest.mark.slow
 def test_spool_killed_at_any_time_loses_and_repeats_nothing(tmp_path: Path) -> None:
-    """A child appends and removes and is killed (SIGKILL) at random instants; what it said decides what must be left.
+    """A child process adds and removes entries and is killed (SIGKILL) at random times; its output determines the
+    expected entries.
 
     `accepted` but not `sent`: must be there. `sent` and the one after it begun: must be gone. In between either.
     """

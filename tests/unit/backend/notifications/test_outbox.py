@@ -344,7 +344,7 @@ def test_target_secret_never_leaks(
             ).content.decode()
         )
     send(detector, camera)
-    _deliver_all()  # neither host exists: this fails, and says why in other words
+    _deliver_all()  # neither host exists, so sending fails with its own message
     texts.append(anna.client.get("/api/notifications/").content.decode())
     for subscription in Subscription.objects.all():
         path = f"/api/notifications/{subscription.pk}/"
