@@ -93,7 +93,7 @@ release: setup ## Set the version and build wheels, chart, manifests and release
 
 NO_KEY := AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
 .PHONY: screenshots
-screenshots: setup ## Retake docs/images/*.png anew, with the demo scene
+screenshots: setup ## Retake docs/images/*.png with the demo scene
 	@$(PYTHON) -m tools.screenshots
 
 .PHONY: schema

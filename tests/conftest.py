@@ -20,7 +20,7 @@ pytest_plugins = [
 
 ROOT = Path(__file__).parents[1]
 
-# Each process that a test starts would compile every module anew: a second of each backend's start.
+# Each process that a test starts would compile every module again, which adds a second to each backend start.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 

@@ -16,7 +16,7 @@ want=$({ printf '%s\n' "$PWD"; cat "${locks[@]}" locks/build.txt pyproject.toml;
 bash tools/bootstrap.sh
 place="$venv/.vigil-place"
 if [ -d "$venv" ] && [ -f "$stamp" ] && [ "$(cat "$place" 2>/dev/null)" != "$PWD" ]; then
-  printf 'setup: %s: the clone was moved; making the environment anew\n' "$venv"
+  printf 'setup: %s: the clone was moved; creating the environment again\n' "$venv"
   rm -rf "$venv"
 fi
 # uv has its own CA certificates; use the system's, like pip, which may include a company's CA.

@@ -53,7 +53,7 @@ PACKAGE_SETS: Mapping[str, Mapping[str, str]] = {
         "sqlite3": "copies the database of one machine as the backup's page says",
     },
     "web": {
-        "libturbojpeg0": "writes pictures anew in a third of the time that Pillow takes",
+        "libturbojpeg0": "re-encodes JPEGs in a third of Pillow's time",
         "mosquitto": "an MQTT broker that is not ours takes notifications",
         "nginx": "what stands before the backend: TLS, pictures, several backends",
         "pgbouncer": "PostgreSQL's connections, shared between transactions",

@@ -64,7 +64,7 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
 
     @cached_property
     def _readable_fields(self) -> list[serializers.Field[Any, Any, Any, Any]]:
-        """REST framework collects the fields anew for each row, which takes a fifth of the time of a row."""
+        """REST framework collects the fields again for each row, which takes a fifth of the time of a row."""
         return list(super()._readable_fields)
 
     def get_image(self, alert: Alert) -> str | None:

@@ -232,7 +232,7 @@ def _is_token(parts: SplitResult) -> bool:
 
 
 def _forms_of(userinfo: str) -> set[str]:
-    """Return how user info and its password may be written: as it is, decoded, encoded anew, and as for `Basic`."""
+    """Return how user info and its password may be written: as it is, decoded, encoded again, and as for `Basic`."""
     username, colon, password = userinfo.partition(":")
     pair = f"{unquote(username)}:{unquote(password)}"
     found = {userinfo, unquote(userinfo), base64.b64encode(pair.encode(errors="replace")).decode()}

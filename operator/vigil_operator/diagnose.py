@@ -96,7 +96,7 @@ def _moment(text: str | None) -> datetime | None:
 def print_page(found: Diagnosis) -> None:
     """For a person."""
     console = Console()
-    # As text, never as markup: a message may hold brackets, and the camera's name is whatever somebody typed.
+    # As text, never as markup: a message may hold brackets, and the camera's name is arbitrary user input.
     table = Table(title=Text(f"Camera {found.camera}"), title_justify="left", show_lines=False)
     table.add_column("step")
     table.add_column("state")

@@ -1,7 +1,7 @@
-"""`vigil-operator release-cameras`: before the operator is removed, deletes the cameras that were made with kubectl.
+"""`vigil-operator release-cameras`: delete the cameras created with kubectl before the operator is removed.
 
-Their rows in the API go with them, by the operator that still runs. Once nobody is there to take the finalizer off,
-it would keep them, and their namespace, for ever: so what is left after a while has it taken off here.
+The running operator deletes their rows in the API. Without an operator, the finalizer would block the deletion of the
+cameras and their namespace, so it is removed here from cameras that are left after a while.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The API server's audit log: who wrote what, for tests that count writes or prove that somebody made none."""
+"""The API server's audit log: authors of writes, for tests that count writes or prove their absence."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ class StandinKubelet:
         self._logs.close()
 
     def _call(self, change: Callable[[T], None], argument: T) -> None:
-        """Makes a change on the event loop's thread and, after it, takes every pod up anew."""
+        """Apply a change in the event loop's thread, then process every pod again."""
 
         async def apply() -> None:
             change(argument)

@@ -19,10 +19,10 @@ from vigil_demo.scene.story import Story
 
 RATE = 5
 PASSING_SECONDS = (4.4, 12.0)
-"""Somebody walks through the demo yard, and a van drives."""
+"""A person walks through the demo yard, and a van drives."""
 BURNING_SECONDS = (48.0, 56.0)
 LID_AFTER_SECONDS = 34.0
-"""Somebody covers the camera when it has learnt its view."""
+"""A person covers the camera after it has learned its view."""
 
 WHOLE = {"name": "Yard", "points": [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]}
 RULES = [
@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(580)]
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Clip]:
-    """The demo yard while somebody passes, while it burns, and as it looks from under a lid."""
+    """Return the demo yard with a passing person, with a fire, and from under a lid."""
     folder, story, grain = tmp_path_factory.mktemp("clips"), Story(), np.random.default_rng(1)
     pictures: dict[str, Sequence[Any]] = {
         name: [story.frame(float(seconds)).image for seconds in np.arange(*span, 1 / RATE)]

@@ -43,7 +43,7 @@ class JpegRenderer(JSONRenderer):
 
 
 class MultipartRenderer(JpegRenderer):
-    """Accepts `Accept: multipart/x-mixed-replace` likewise."""
+    """Also accepts `Accept: multipart/x-mixed-replace`."""
 
     media_type = "multipart/x-mixed-replace"
     format = "mjpeg"
@@ -201,7 +201,7 @@ def _accepted(task: DetectorTask) -> Response:
 
 
 def _own(request: Request, task_id: Any, kind: TaskKind) -> DetectorTask:
-    """The user's own task, ended if nobody has taken care of it. Raises Http404."""
+    """Return the user's own task; it is ended if no detector has claimed it in time. Raises Http404."""
     mine = DetectorTask.objects.filter(pk=task_id, kind=kind.value, user=user_of(request))
     task = mine.first()
     if task is None:

@@ -41,7 +41,7 @@ class Groups(Generic[Item, Result]):
                 group, self._waiting = self._waiting[:LARGEST], self._waiting[LARGEST:]
                 try:
                     results = await loop.run_in_executor(self._threads, self._work, [item for item, _ in group])
-                except Exception as error:  # noqa: BLE001 it is whoever waits that is told
+                except Exception as error:  # noqa: BLE001 the waiting caller gets the error
                     for _, future in group:
                         if not future.done():
                             future.set_exception(error)

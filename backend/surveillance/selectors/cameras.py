@@ -105,7 +105,7 @@ def _report(camera: Camera) -> Report | None:
         stream = StreamHealth()
     try:
         inference = InferenceHealth.model_validate(stored.inference)
-    except ValidationError:  # likewise
+    except ValidationError:  # as above
         inference = InferenceHealth()
     phase, reason = CameraPhase(stored.phase), Reason(stored.reason)
     return Report(phase, reason, stored.message, stream, stored.reported_at, inference)

@@ -80,7 +80,7 @@ def camera_delete(*, camera: Camera) -> None:
 
 
 def camera_write(camera: Camera, values: dict[str, Any], user: User | None) -> Change:
-    """Validate and store, whoever manages the camera. Raises InvalidInputError that names the field."""
+    """Validate and store, regardless of who manages the camera. Raises InvalidInputError that names the field."""
     before = {name: getattr(camera, name) for name in WRITABLE}
     for name, value in _validate(camera, values, user).items():
         setattr(camera, name, value)

@@ -1,8 +1,8 @@
 """Retention: delete alerts by age, by the space of each camera, and by the space of the disk.
 
 Age deletes alerts in any state, except a camera's open `camera_offline` alert, which describes the present. Space
-deletes only resolved alerts, the oldest first, so that a busy camera does not displace alerts that nobody has
-handled. If that does not free enough space, a warning is logged and nothing else is deleted.
+deletes only resolved alerts, the oldest first, so that a busy camera does not displace unhandled alerts. If that does
+not free enough space, a warning is logged and nothing else is deleted.
 """
 
 import logging

@@ -1,7 +1,8 @@
 """Which client sent a request, as far as limits may rely on it.
 
-An untrusted proxy reports its client in `X-Forwarded-For`. Any pod can send that header too, so it identifies nobody.
-It still tells the clients of one proxy apart: limits count each of them separately, within a limit for the proxy.
+An untrusted proxy reports its client in `X-Forwarded-For`. Any pod can send that header too, so it identifies no
+client. It still tells the clients of one proxy apart: limits count each of them separately, within a limit for the
+proxy.
 """
 
 from dataclasses import dataclass

@@ -105,7 +105,7 @@ def probe_cuda(torch: Any, device: str, dev: Path = Path("/dev")) -> CudaFacts:
 def _computation_problem(torch: Any, index: int) -> str:
     try:
         torch.ones(8, device=f"cuda:{index}").sum().item()
-    except Exception as error:  # noqa: BLE001 - likewise
+    except Exception as error:  # noqa: BLE001 - as above
         return str(error) or type(error).__name__
     return ""
 

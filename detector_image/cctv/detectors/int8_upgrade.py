@@ -62,7 +62,7 @@ def with_int8(network: Path, device: str) -> Model:
     try:
         model = OpenVinoModel(int8_folder(network) / "network.xml")
     except ModelInvalidError as error:
-        log.warning("the kept INT8 network cannot be used, making it anew: %s", error)
+        log.warning("the stored INT8 network cannot be used and is created again: %s", error)
         return UpgradableModel(OpenVinoModel(network), network)
     log.info("using the INT8 network of %s, as decided before: %s", network, verdict.reason)
     return model

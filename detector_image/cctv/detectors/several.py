@@ -39,7 +39,7 @@ class SeveralModels:
                     return
             try:
                 joined.set_result(self._join([answer.result() for answer in answers]))
-            except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
+            except Exception as error:  # noqa: BLE001 - the waiting caller must get the error
                 joined.set_exception(error)
 
         for answer in answers:

@@ -77,7 +77,7 @@ class UltralyticsModel:
             batch, ends = self._gather(first)
             try:
                 answers = self._detect_batch([frame for frame, _ in batch])
-            except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, and the thread go on
+            except Exception as error:  # noqa: BLE001 - the waiting caller must get the error, and the thread go on
                 for _, future in batch:
                     future.set_exception(error)
             else:

@@ -78,7 +78,7 @@ def _sample() -> bytes:
 class HardwareDecoding:
     """The decoder of a process. A device that could be used once is not probed again; one that could not, is.
 
-    A stream whose codec the device does not know is decoded by software all the same.
+    A codec that the device does not support is decoded by software.
     """
 
     def __init__(self, decoder: str = SOFTWARE, probe: Probe | None = None) -> None:

@@ -77,9 +77,9 @@ class Dialogue:
         self._wants_audio = wants_audio
         self._audio_control = ""
         self.audio_problem = ""
-        """Why the camera's audio is not asked for, where it is wanted; empty: it is, or is not known yet."""
+        """Why configured audio is not requested from the camera; empty: it is, or that is not known yet."""
         self.is_audio_asked = False
-        """Whether a track of audio was asked for (SETUP)."""
+        """Whether an audio track was requested (SETUP)."""
         self.audio_channels: set[int] = set()
         """The interleaved channels of that track."""
 

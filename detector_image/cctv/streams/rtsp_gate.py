@@ -91,12 +91,12 @@ class RtspGate:
 
     @property
     def is_audio_asked(self) -> bool:
-        """Whether the camera was asked for its audio (SETUP)."""
+        """Return whether audio was requested from the camera (SETUP)."""
         return self._dialogue is not None and self._dialogue.is_audio_asked
 
     @property
     def audio_problem(self) -> str:
-        """Why the camera was not asked for its audio, where that is wanted; empty: it was."""
+        """Return why configured audio was not requested from the camera; empty if it was."""
         return self._dialogue.audio_problem if self._dialogue else ""
 
     @property

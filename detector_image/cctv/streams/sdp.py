@@ -15,7 +15,7 @@ _KEPT_ENCODINGS = re.compile(r"PCMU|PCMA|MPEG4-GENERIC|MP4A-LATM|OPUS|L16|G722|(
 
 @dataclass(frozen=True, slots=True)
 class AudioOffer:
-    """What a camera offers: a description with at most one audio track, and what is to be known of that track."""
+    """What a camera offers: a description with at most one audio track, and the properties of that track."""
 
     body: bytes
     control: str = ""

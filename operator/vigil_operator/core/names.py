@@ -46,10 +46,10 @@ MAX_CAMERA_NAME_LENGTH = 52
 
 
 def camera_resource_name(camera_id: int, taken: Container[str] = ()) -> str:
-    """The name of the resource of the API's camera `camera_id`.
+    """Return the name of the resource of the API camera `camera_id`.
 
-    Ids are never used twice, so `cam-<id>` is stable and free of collisions among the API's cameras. Where somebody
-    has made a camera of that very name with kubectl (`taken`), theirs stays and ours becomes `cam-<id>-api`, ….
+    Ids are never used twice, so `cam-<id>` is stable and free of collisions among the API's cameras. If
+    kubectl has created a camera of the same name (`taken`), the resource becomes `cam-<id>-api`, ….
     """
     name = f"cam-{camera_id}"
     suffix = ""

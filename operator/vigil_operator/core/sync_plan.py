@@ -88,7 +88,7 @@ def plan_sync(
     unreadable: frozenset[int] = frozenset(),
     matches: Mapping[int, Match] | None = None,
 ) -> SyncPlan:
-    """Compare the API's cameras with `existing`, every Camera of `namespace`, whoever owns it.
+    """Compare the API's cameras with `existing`, every Camera of `namespace`, regardless of its owner.
 
     Resources of cameras in `unreadable` stay as they are. `matches`, from the previous plan, saves comparing those
     pairs again: to compare ten thousand takes seconds, and each change to one of them calls this.

@@ -200,7 +200,7 @@ class KubeClient:
         return await self._apply(CAMERA.path(camera.key.namespace, camera.key.name), manifest, CLAIM_MANAGER)
 
     async def replace_spec(self, kind: Kind, key: Key, spec: Mapping[str, Any]) -> Body:
-        """Makes `spec` exactly this: fields that somebody else has added go too."""
+        """Makes `spec` exactly this: fields added by others are removed."""
         patch = [{"op": "replace", "path": "/spec", "value": spec}]
         path = f"{kind.path(key.namespace, key.name)}?{urlencode({'fieldManager': FIELD_MANAGER})}"
         return await self._write("PATCH", path, JSON_PATCH, patch)

@@ -103,8 +103,7 @@ class Installation:
         return len(ours)
 
     def upgrade(self, chart: Path, *, moment: str = "pre-upgrade") -> None:
-        """As `helm upgrade --wait`, or with `pre-rollback` as `helm rollback --wait`: the hook, the objects that are
-        new or changed, and away with those that the former revision alone had.
+        """Act as `helm upgrade --wait`, or with `pre-rollback` as `helm rollback --wait`: hook, changes, deletions.
 
         Secrets stay as they are: Helm's `lookup` gives the chart their present values, and there is none here.
         """
@@ -153,7 +152,7 @@ class Installation:
                 )
 
     def keep_artefacts(self, name: str) -> Path:
-        """Writes logs, events, objects and screenshots to build/e2e/<name>, for whoever looks into a failure."""
+        """Write logs, events, objects and screenshots to build/e2e/<name> for the analysis of failures."""
         folder = ARTEFACTS / name
         folder.mkdir(parents=True, exist_ok=True)
         for kind in ("pods", "deployments", "jobs", "events", "cameras.vigil.dev", "persistentvolumeclaims"):

@@ -21,8 +21,8 @@ class Right:
 NOT_SEEN = {
     ("cameras/finalizers", "update"): "asked by an admission plug-in on behalf of the operator, never by itself",
     ("persistentvolumeclaims", "create"): "for classes whose spool is a claim; the chart's keep it in an emptyDir",
-    ("persistentvolumeclaims", "patch"): "likewise",
-    ("persistentvolumeclaims", "delete"): "likewise",
+    ("persistentvolumeclaims", "patch"): "as above",
+    ("persistentvolumeclaims", "delete"): "as above",
 }
 """Rights that an ordinary run makes no use of, each with why they are granted nonetheless."""
 

@@ -116,7 +116,7 @@ def _kill_one_after_another(installation: Installation, *, began: float) -> None
     wait_until(100)
     installation.scale("vigil-backend", 0)
     wait_until(CLIP_SECONDS + 10)
-    # What was seen since is on the detectors' disks alone: a detector that starts anew finds no stream any more.
+    # Newer alerts are only on the detectors' disks: a restarted detector no longer finds a stream.
     assert installation.kill("cctv --camera") >= 2
     installation.scale("vigil-backend", 1)
 

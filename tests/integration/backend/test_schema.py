@@ -1,6 +1,4 @@
-"""The API against its own description: schemathesis makes requests from the OpenAPI schema, right and wrong ones, and
-finds no answer that the schema does not know, no server error, no method or content type that is not described.
-"""
+"""The API conforms to its schema: schemathesis sends valid and invalid requests and checks the responses."""
 
 import os
 from base64 import b64encode

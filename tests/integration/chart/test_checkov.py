@@ -29,7 +29,7 @@ EXCEPTIONS: Mapping[str, tuple[str, set[str]]] = {
     "CKV_K8S_15": ("Tags are versions and never change; Always would fail without a registry.", {EVERYTHING}),
     "CKV_K8S_35": (
         "Keys and addresses with passwords are Django's settings, which come from the environment. A detector's own"
-        " secrets are files; what its class adds under `env` is the choice of whoever wrote the class.",
+        " secrets are files; what its class adds under `env` is the choice of the class's author.",
         {"Deployment.vigil-backend", "Job.vigil-bootstrap", "Deployment.cam-7-detector"},
     ),
     "CKV_K8S_38": ("They speak to the API server.", {"Deployment.vigil-operator", "Job.vigil-uninstall"}),
@@ -38,7 +38,7 @@ EXCEPTIONS: Mapping[str, tuple[str, set[str]]] = {
         {"Deployment.vigil-redis", "StatefulSet.vigil-postgresql", "Deployment.vigil-pgbouncer"},
     ),
     "CKV_K8S_43": (
-        "Digests differ between registries and mirrors; whoever wants one writes it as tag.",
+        "Digests differ between registries and mirrors; a digest can be set as the tag.",
         {EVERYTHING},
     ),
 }

@@ -32,9 +32,7 @@ def sampled(clip: Path, frames_per_second: float, first_seconds: float = 0.0) ->
 
 
 class RememberingModel:
-    """A real model that analyses each frame of a clip once and caches the result. Frames that differ by
-    less than `alike` grey levels from the one before are that one.
-    """
+    """A real model that analyses each frame of a clip once. Frames within `alike` grey levels count as equal."""
 
     def __init__(self, model: Model, alike: float = 1.0) -> None:
         self._model, self._alike = model, alike

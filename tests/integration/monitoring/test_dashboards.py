@@ -15,7 +15,7 @@ def panels(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_chart_dashboards_are_current() -> None:
-    """`python -m tools.dashboards` writes them anew."""
+    """`python -m tools.dashboards` writes them again."""
     assert {path.name: path.read_text() for path in FOLDER.glob("*.json")} == render()
 
 

@@ -1,5 +1,4 @@
-"""The outbox under fire: real workers of Celery on a real Redis and PostgreSQL, killed in the middle; and the thread
-of the embedded mode on SQLite, killed with its backend."""
+"""The outbox with real Celery workers, Redis and PostgreSQL that are killed, and with the thread on SQLite."""
 
 import base64
 import contextlib
@@ -142,7 +141,7 @@ def test_killing_worker_redis_and_receiver_loses_and_duplicates_nothing(
         receiver.late_seconds = 0
         alerts.append(scene.alert())  # while there is no worker
         held = _held_by(redis)
-        assert "notifications.tell" in held, "somebody is to be woken"
+        assert "notifications.tell" in held, "a worker is to be woken"
         assert [secret for secret in scene.secrets if secret in held] == []
 
         with celery_worker(backend, metrics_port):

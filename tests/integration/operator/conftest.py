@@ -36,7 +36,7 @@ def session_backend(postgres: PostgresServer, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture(scope="session")
 def user(session_backend: BackendServer) -> BackendUser:
-    """Somebody who has cameras."""
+    """A user with cameras."""
     return session_backend.create_user("anna")
 
 

@@ -127,7 +127,7 @@ class Chaos:
             self._kubectl("delete", "cam", name, "--ignore-not-found", "--wait=false")
 
     def meddle(self) -> None:
-        """Somebody's hand in what the operator owns."""
+        """Change an object that the operator owns."""
         names: list[str] = []
         with between_hands():
             names = sorted(self._view.deployments())

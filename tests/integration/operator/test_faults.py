@@ -76,7 +76,7 @@ def test_rejections_and_broken_or_silent_watches(
         assert took >= (3 if status == 429 else 1.5)
     proxy.script = let_through
 
-    # An expired watch is begun anew, and sees what happened in between.
+    # An expired watch is restarted and reports changes in between.
     begun = proxy.watches_begun
     proxy.cut_watches(gone=True)
     scale_away(vigil_cluster, namespace, first)

@@ -36,7 +36,7 @@ def test_edits_rotation_and_diagnosis(
         first, second = (f"cam-{camera_id}" for camera_id in ids)
         eventually(lambda: list(view.phases().values()) == ["Streaming"] * 2, timeout_seconds=60)
 
-        # An edit of what the API owns is put back, with an event; a label of somebody else's stays.
+        # An edit of API-owned fields is reverted with an event; a foreign label stays.
         vigil_cluster.kubectl("label", "cam", first, "team=gate", "--namespace", namespace)
         patch = json.dumps({"spec": {"active": False, "detectorClassName": "cpu"}})
         vigil_cluster.kubectl("patch", "cam", first, "--type=merge", f"--patch={patch}", "--namespace", namespace)

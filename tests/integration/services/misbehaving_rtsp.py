@@ -60,7 +60,7 @@ class Script:
     garbled_share: float = 0.0
     skips_keyframes: bool = False
     begins_after_seconds: float = 0.0
-    """Where in the clip a client joins: a camera does not begin a group of pictures for whoever comes."""
+    """Where in the clip a client joins: a camera does not start a group of pictures for a new client."""
     one_session: bool = False
     """Refuse SETUP by 453 while another session lasts: until its TEARDOWN, or for ever where that never comes."""
     ignores_teardown: bool = False

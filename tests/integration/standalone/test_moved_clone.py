@@ -40,7 +40,7 @@ def test_moved_clone_is_set_up_again_and_runs_its_own_code(clone: Path, tmp_path
     assert set_up(clone) == ""
 
     moved = clone.rename(tmp_path / "second")
-    assert "the clone was moved; making the environment anew" in set_up(moved)
+    assert "the clone was moved; creating the environment again" in set_up(moved)
     script = (moved / ".venvs" / "small" / "bin" / "vigil").read_text()
     assert str(clone) not in script
     imported = subprocess.run(

@@ -22,7 +22,7 @@ JPEG = b"\xff\xd8\xff" + b"\x00" * (PICTURE_BYTES - 3)
 
 @dataclass
 class PodDetector:
-    """One camera's detector with that camera's token: waits until somebody looks, then sends."""
+    """One camera's detector with that camera's token: waits for a viewer, then sends."""
 
     url: str
     token: str
@@ -84,7 +84,7 @@ def _noted(text: bytes, seen: list[Seen]) -> bytes:
 
 @contextmanager
 def slow_viewer(backend: BackendServer, token: str, camera_id: int) -> Iterator[socket.socket]:
-    """Somebody who asks for the frames and takes none, with little room for what is on its way."""
+    """A viewer that requests frames but reads none, with a small receive buffer."""
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", backend.port))

@@ -223,8 +223,7 @@ Url = Callable[[str], str]
 
 @pytest.fixture
 def url_of(alert: Alert, site: Site, make_user: Callable[..., User]) -> Url:
-    """Return the URL for a path of the matrix, with the ids of Anna's objects; `{user}` is another viewer of her
-    site."""
+    """Return the URL for a path of the matrix with Anna's ids; `{user}` is another viewer of her site."""
     CameraResourceState.objects.create(
         camera=alert.camera, source="c/n", name="cam", phase="Pending", reported_at=timezone.now()
     )

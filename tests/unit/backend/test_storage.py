@@ -31,8 +31,7 @@ def old(path: Path, *, hours: float = 2.0) -> None:
 def test_uncertain_commit_keeps_its_image(
     detector: Party, camera: Camera, media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The database commits but fails before it reports it: the detector repeats its request and finds row and
-    image."""
+    """The database commits but fails before reporting it: the repeated request finds row and image."""
     leave = transaction.Atomic.__exit__
 
     def cut(self: Any, *arguments: Any) -> None:

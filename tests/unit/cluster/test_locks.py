@@ -6,7 +6,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 REPORTING = ("openvino-telemetry", "sentry-sdk", "posthog", "segment-analytics-python", "google-analytics")
-"""Packages that send something about their user to somebody when they are imported or used."""
+"""Packages that send usage data when they are imported or used."""
 
 
 @pytest.mark.parametrize("lock", sorted(path.name for path in (ROOT / "locks").glob("*.txt")))

@@ -213,7 +213,7 @@ def _resources(chosen: DetectorClassSpec) -> Manifest:
     requests: dict[str, Any] = given.requests or DEFAULT_RESOURCES.requests
     limits: dict[str, Any] = given.limits or DEFAULT_RESOURCES.limits
     if chosen.gpu is not None and chosen.gpu.resource_name is not None:
-        # Extended resources cannot be overcommitted: the API server wants request and limit to be equal.
+        # Extended resources cannot be overcommitted: the API server requires request and limit to be equal.
         gpu = {chosen.gpu.resource_name: chosen.gpu.count}
         requests, limits = {**requests, **gpu}, {**limits, **gpu}
     resources: Manifest = {

@@ -1,8 +1,8 @@
 """The NetworkPolicy of a camera's detector: it reaches its camera, DNS and the API, and nothing else.
 
-A detector decodes what a camera sends, and cameras are the least trusted machines of a network: whoever takes one
-over finds no way on. A policy knows addresses, not names: where the camera's URL has a name, its port on any address
-is let through, since the name may point elsewhere tomorrow.
+A detector decodes what a camera sends, and cameras are the least trusted machines of a network: an attacker who
+controls one must not reach anything else. A policy knows addresses, not names: where the camera's URL has a name, its
+port on any address is let through, since the name may point elsewhere tomorrow.
 """
 
 from ipaddress import ip_address
@@ -49,7 +49,7 @@ def _camera(plan: DetectorPlan) -> Manifest:
     if block:
         rule["to"] = [block]
         if plan.spec.stream.transport is StreamTransport.UDP:
-            # RTP's ports are agreed on in the RTSP dialogue; nobody knows them beforehand.
+            # RTP ports are negotiated in the RTSP dialogue, so they are not known in advance.
             rule["ports"].append({"protocol": "UDP"})
     return rule
 

@@ -39,8 +39,7 @@ while True:
 
 @pytest.mark.slow
 def test_spool_killed_at_any_time_loses_and_repeats_nothing(tmp_path: Path) -> None:
-    """A child process adds and removes entries and is killed (SIGKILL) at random times; its output determines the
-    expected entries.
+    """A child adds and removes entries and is killed at random times; its output gives the expected entries.
 
     `accepted` but not `sent`: must be there. `sent` and the one after it begun: must be gone. In between either.
     """

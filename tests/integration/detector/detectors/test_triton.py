@@ -78,7 +78,7 @@ def is_same(one: Detections, other: Detections) -> bool:
 
 
 def is_among(box: np.ndarray, class_id: int, others: Detections) -> bool:
-    """Whether somebody else sees the same thing in the same place, to a fiftieth of the frame."""
+    """Return whether the other result has the same object within a fiftieth of the frame."""
     near = np.abs(others.boxes - box).max(axis=1, initial=0.0) < 0.02
     return bool(np.any(near & (others.class_ids == class_id)))
 

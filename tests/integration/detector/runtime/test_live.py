@@ -52,7 +52,7 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     directory = tmp_path_factory.mktemp("live")
-    clip = make_clip(directory / "gate.mp4", seconds=60)  # the camera is seldom away to begin anew
+    clip = make_clip(directory / "gate.mp4", seconds=60)  # the clip rarely restarts
     with (
         backend_server(directory / "backend") as backend,
         gst_rtsp_server(clip, plays=0, username="root", password="p@ss/w0rd") as camera,

@@ -214,7 +214,7 @@ def test_sub_stream_is_analysed_and_main_stream_gives_the_clip(
         detector(tmp_path / "cctv", api_url=backend.url, token=token[1], settings=settings) as cctv,
     ):
         camera = backend.add_camera(token[0], name="yard", rtsp_url=server.url, detection={"stream_path": "/sub"})
-        wait_until(lambda: bool(backend.alerts(token[0])), 60, "somebody is seen")
+        wait_until(lambda: bool(backend.alerts(token[0])), 60, "an alert")
 
         def with_clips() -> list[dict[str, Any]]:
             return [alert for alert in backend.alerts(token[0]) if alert["clip"]]

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 class Gate:
-    """A camera before which somebody stands, and its detector. Each new rule tells of them once."""
+    """A camera with a standing person, and its detector. Each new rule reports the person once."""
 
     def __init__(self, backend: BackendServer, user_token: str, camera: int, cctv: DetectorProcess) -> None:
         self.backend, self.user_token, self.camera, self.cctv = backend, user_token, camera, cctv

@@ -78,7 +78,7 @@ def test_part_of_an_object_is_not_a_second_object(make_detections) -> None:  # t
 
     assert count(("car", 0.85, whole), ("car", 0.8, part)) == 1
     assert count(("car", 0.8, whole), ("car", 0.85, part)) == 1
-    assert count(("car", 0.85, whole), ("person", 0.8, part)) == 2, "somebody before a car"
+    assert count(("car", 0.85, whole), ("person", 0.8, part)) == 2, "a person in front of a car"
     assert count(("person", 0.85, whole), ("person", 0.8, (0.7, 0.5, 0.8, 0.62))) == 2, "a child before a grown-up"
     assert count(("person", 0.85, (0.1, 0.1, 0.2, 0.5)), ("person", 0.8, (0.14, 0.1, 0.24, 0.5))) == 2, "side by side"
 

@@ -10,7 +10,7 @@ Box = tuple[float, float, float, float]
 
 
 def walker(seconds: float, left: float = 0.1, speed: float = 0.1) -> Box:
-    """Somebody who walks to the right."""
+    """A person who walks to the right."""
     x = left + speed * seconds
     return (x, 0.3, x + 0.08, 0.6)
 
@@ -73,7 +73,7 @@ def test_lost_tracks_expire(tracks: ByteTrack) -> None:
     assert tracks.numbers == {0}
     update(tracks, 5.9)
     assert tracks.numbers == set()
-    assert update(tracks, 6.1, (walker(0.0), STRONG)) == {}, "somebody else begins anew"
+    assert update(tracks, 6.1, (walker(0.0), STRONG)) == {}, "a new person has a new track"
 
 
 def test_single_detection_leaves_no_track(tracks: ByteTrack) -> None:

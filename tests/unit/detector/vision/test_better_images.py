@@ -14,7 +14,7 @@ RATE = 5.0
 
 
 class Walk:
-    """Somebody who comes nearer: a box that grows, in a frame with texture."""
+    """An approaching person: a growing box in a frame with texture."""
 
     def __init__(self, make_frame, make_camera, scripted_model, size_at) -> None:  # type: ignore[no-untyped-def]
         self.size_at, self.make_frame = size_at, make_frame

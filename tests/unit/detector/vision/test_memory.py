@@ -16,7 +16,7 @@ def at(seconds: float) -> datetime:
 
 
 def walker(x: float) -> Box:
-    """Somebody whose middle is at `x`, cut off by the edges of the frame."""
+    """A person centred at `x`, clipped by the edges of the frame."""
     return Box(max(0.0, x - 0.04), 0.5, min(1.0, x + 0.04), 0.8)
 
 
@@ -29,7 +29,7 @@ def still(name: str, box: Box, seconds: tuple[float, float]) -> TrackedObject:
 
 
 def walked(memory: Memory, name: str, x: float, speed: float, begin: float, end: float) -> None:
-    """Somebody is certain and walks from `x`, five frames a second; then frames come without them for a while."""
+    """A confirmed person walks from `x` at five frames a second; then frames without the person follow."""
     seen = thing(name, walker(x), walker(x), (begin, begin))
     memory.admit(seen, AlertType.PERSON, at(begin))
     memory.record_report(name, "people")

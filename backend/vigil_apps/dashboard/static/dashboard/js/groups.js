@@ -1,5 +1,5 @@
 // Groups alerts of one object: the newest keeps its place, the others follow directly below.
-const WINDOW_SECONDS = 3600; // a detector that starts again numbers its objects anew
+const WINDOW_SECONDS = 3600; // a restarted detector numbers its objects from 1 again
 
 export function group(rows) {
   const heads = new Map(); // object → { row, at, tail, count }

@@ -1,5 +1,5 @@
 // Forms that speak to the API: <form data-api="POST /api/sites/">. Errors are shown at the form; what is shown once
-// (data-secret-field) is shown in a dialog; after anything else the page is loaded anew.
+// (data-secret-field) is shown in a dialog; otherwise the page is reloaded.
 const dialog = document.getElementById("shown-once");
 const secret = dialog.querySelector("[data-secret]");
 const headers = { "Content-Type": "application/json", ...JSON.parse(document.body.getAttribute("hx-headers")) };
