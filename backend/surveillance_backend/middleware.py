@@ -7,6 +7,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.middleware.locale import LocaleMiddleware
 
+from vigil_contracts.text import NO_NUL
+
 
 def policy(media_origins: str, media_server_url: str = "", media_hls_url: str = "") -> str:
     """Return a policy without inline or foreign content (CSP level 3), so that injected scripts cannot run.
@@ -52,9 +54,6 @@ class ContentSecurityPolicyMiddleware:
         response.headers.setdefault("Content-Security-Policy", self._policy)
         response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
         return response
-
-
-NO_NUL = "must not contain NUL characters"
 
 
 class NulMiddleware:

@@ -27,7 +27,7 @@ from surveillance.services.detector_tasks import stream_of, task_claim, task_com
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.permissions import scope_of
 from vigil_apps.accounts.scopes import Scope
-from vigil_apps.web.json_input import BoundedJSONParser, TooDeepError, load_json
+from vigil_apps.web.json_input import BoundedJSONParser, RefusedJSONError, load_json
 from vigil_apps.web.strict_fields import refuse_fields, unknown_fields
 from vigil_contracts.detector_tasks import MAX_RESULT_LENGTH, ClaimedTask, DiscoveryResult, ProbeResult, TaskKind
 
@@ -146,7 +146,7 @@ def _result(task: DetectorTask, sent: object) -> ProbeResult | DiscoveryResult:
         raise InvalidInputError({"result": [f"must have {MAX_RESULT_LENGTH} characters or fewer"]})
     try:
         values = load_json(sent) if isinstance(sent, str) else sent
-    except TooDeepError as error:
+    except RefusedJSONError as error:
         raise InvalidInputError({"result": [str(error)]}) from None
     except ValueError:
         raise InvalidInputError({"result": ["must be JSON"]}) from None

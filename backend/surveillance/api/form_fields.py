@@ -9,7 +9,8 @@ from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 
 from surveillance.core.validation import InvalidInputError
-from vigil_apps.web.json_input import TooDeepError, load_json
+from vigil_apps.web.json_input import RefusedJSONError, load_json
+from vigil_contracts.text import text_problem
 
 
 def form_fields(request: Request, *, file: str) -> dict[str, Any]:
@@ -22,11 +23,13 @@ def form_fields(request: Request, *, file: str) -> dict[str, Any]:
     if "box" in values:
         try:
             values["box"] = load_json(values["box"])
-        except TooDeepError as error:
+        except RefusedJSONError as error:
             raise InvalidInputError({"box": [str(error)]}) from None
         except ValueError:
             raise InvalidInputError({"box": ["must be JSON"]}) from None
     values |= {name: files[name] for name in files if name != file}  # the schema has no other file, and refuses it
+    if wrong := {name: [problem] for name, value in values.items() if (problem := text_problem(value))}:
+        raise InvalidInputError(wrong)
     token_camera = getattr(request.auth, "camera_id", None)
     if token_camera is not None:
         values.setdefault("camera", token_camera)

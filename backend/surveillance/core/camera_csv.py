@@ -6,10 +6,14 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from vigil_contracts.text import text_problem
+
 REQUIRED = ("name", "rtsp_url")
 COLUMNS = (*REQUIRED, "group", "site", "is_active", "transport", "detector_class_name", "detection")
 MAX_BYTES = 2 * 1024 * 1024
 MAX_CAMERAS = 1000
+MAX_ERRORS = 200
+"""After so many errors the rest of the file is not read: 2 MB can hold a million wrong lines."""
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
 
 
@@ -55,6 +59,8 @@ def read_cameras(content: bytes) -> CameraFile:
                 _read_line(found, line, columns, cells)
             if len(found.lines) > MAX_CAMERAS:
                 raise _RefusedError(line, "", f"the file must hold at most {MAX_CAMERAS} cameras")
+            if len(found.errors) >= MAX_ERRORS:
+                raise _RefusedError(line, "", "there are more errors; correct those above first")
             line = rows.line_num + 1
         if not found.lines and not found.errors:
             raise _RefusedError(1, "", "the file holds no camera below its column names")
@@ -133,8 +139,17 @@ def _value(name: str, cell: str) -> dict[str, Any]:
             raise ValueError("must be tcp or udp")
         return {"transport": cell.lower()}
     if name == "detection":
-        try:
-            return {"detection": json.loads(cell)}
-        except (ValueError, RecursionError):
-            raise ValueError('must be JSON, as in {"classes": ["person"]}') from None
+        return {"detection": _json(cell)}
+    if problem := text_problem(cell):
+        raise ValueError(problem)
     return {name: cell}
+
+
+def _json(cell: str) -> object:
+    try:
+        value: object = json.loads(cell)
+    except (ValueError, RecursionError):
+        raise ValueError('must be JSON, as in {"classes": ["person"]}') from None
+    if problem := text_problem(value):
+        raise ValueError(problem)
+    return value

@@ -9,10 +9,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from tests.unit.backend.conftest import Party
 
-from surveillance.core.camera_csv import MAX_CAMERAS, read_cameras
+from surveillance.core.camera_csv import MAX_CAMERAS, MAX_ERRORS, read_cameras
 from surveillance.models import Camera
 from vigil_apps.audit.models import AuditEntry
 from vigil_apps.sites.models import Site
+from vigil_contracts.text import NO_NUL
 
 GOOD = "name,rtsp_url,group,is_active\nGate,rtsp://u:Pa55word@10.0.0.1/1,yard,yes\nDoor,rtsp://10.0.0.2/1,,\n"
 
@@ -154,3 +155,24 @@ def test_detection_settings_of_a_line_are_stored(anna: Party) -> None:
     answer = _import(anna, f'name,rtsp_url,detection\nGate,rtsp://10.0.0.1/1,"{detection}"\n')
     assert answer.status_code == 201, answer.content
     assert Camera.objects.get().detection["minimum_confidence"] == 0.7
+
+
+@pytest.mark.parametrize(
+    ("line", "field"),
+    [
+        ("a\0b,rtsp://h/1,yard,", "name"),
+        ("a,rtsp://h/1,y\0,", "group"),
+        ('a,rtsp://h/1,,"{""classes"": [""a\\u0000b""]}"', "detection"),
+    ],
+)
+def test_nul_is_refused_with_its_place(line: str, field: str) -> None:
+    (error,) = read_cameras(f"name,rtsp_url,group,detection\n{line}\n".encode()).errors
+    assert (error.line, error.field, error.message) == (2, field, NO_NUL)
+
+
+def test_a_file_of_wrong_lines_has_a_short_answer(anna: Party) -> None:
+    """Two bytes each: the answer had 80 MB."""
+    refused = _import(anna, "name,rtsp_url\n" + "x\n" * 500_000)
+    errors = refused.json()["errors"]
+    assert (refused.status_code, len(errors)) == (400, MAX_ERRORS + 1)
+    assert errors[-1]["message"] == "there are more errors; correct those above first"

@@ -7,9 +7,9 @@ import pytest
 from tests.unit.backend.conftest import Party, send
 
 from surveillance.models import Alert, Camera
-from surveillance_backend.middleware import NO_NUL
 from vigil_apps.web.json_input import MAX_DEPTH, TOO_DEEP, load_json
 from vigil_apps.web.ranges import ranged_response
+from vigil_contracts.text import NO_NUL, NO_SURROGATES
 
 LISTS = ["/api/alerts/", "/api/cameras/", "/api/tokens/", "/api/audit/", "/api/sites/", "/api/notifications/"]
 POSITIONS = ["foo", "", "%00", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00%2B14:00", "2026-05-17T12:00:00"]
@@ -107,3 +107,40 @@ def test_nul_in_a_path_is_rejected(operator: Party) -> None:
 
 def test_a_line_break_in_the_schemas_version_is_ignored(anna: Party) -> None:
     assert anna.client.get("/api/schema/", {"version": "a\nb"}).status_code == 200
+
+
+@pytest.mark.parametrize(("text", "words"), [("a\\u0000b", NO_NUL), ("a\\ud800b", NO_SURROGATES)])
+def test_texts_that_no_database_stores_are_refused(
+    anna: Party, detector: Party, camera: Camera, alert: Alert, text: str, words: str
+) -> None:
+    """PostgreSQL refuses both, which was answered with 500. SQLite stores the first."""
+    own = f"/api/cameras/{camera.pk}/"
+    bodies = [
+        (anna, "PATCH", own, '{"name": "%s"}', "name"),
+        (
+            anna,
+            "PATCH",
+            own,
+            '{"detection": {"zones": [{"name": "%s", "points": [[0,0],[1,0],[1,1]]}]}}',
+            "detection",
+        ),
+        (anna, "POST", "/api/tokens/", '{"name": "%s"}', "name"),
+        (anna, "POST", "/api/sites/", '{"name": "%s"}', "name"),
+        (anna, "POST", f"/api/alerts/{alert.pk}/comments/", '{"text": "%s"}', "text"),
+        (anna, "POST", "/api/token/", '{"username": "%s", "password": "x"}', "username"),
+        (detector, "POST", f"{own}heartbeat/", '{"phase": "Streaming", "message": "%s"}', "message"),
+        (anna, "POST", "/api/tokens/", '{"%s": 1}', "detail"),
+        (anna, "POST", "/api/tokens/", '["%s"]', "detail"),
+    ]
+    for party, method, path, body, field in bodies:
+        answer = party.client.generic(method, path, body % text, content_type="application/json")
+        assert answer.status_code == 400, (path, body)
+        assert list(answer.json()) == [field]
+        assert words in answer.content.decode()
+
+
+@pytest.mark.parametrize("field", ["description", "label", "zone", "rule", "track"])
+def test_nul_in_an_alert_is_refused(detector: Party, camera: Camera, field: str) -> None:
+    refused = send(detector, camera, event_id="event-0001", **{field: "a\0b"})
+    assert (refused.status_code, refused.json()) == (400, {field: [NO_NUL]})
+    assert not Alert.objects.exists()

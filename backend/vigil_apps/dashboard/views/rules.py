@@ -1,6 +1,5 @@
 """The editor of a camera's zones, lines, masks, rules and schedule."""
 
-import json
 from typing import Any
 
 from django.http import HttpResponse, JsonResponse
@@ -17,6 +16,7 @@ from vigil_apps.dashboard import selectors
 from vigil_apps.dashboard.rules import edited_part, preview_of, with_edits
 from vigil_apps.dashboard.views.base import UserRequest, sign_in_required
 from vigil_apps.sites.roles import Role
+from vigil_apps.web.json_input import load_json
 from vigil_contracts.rules import Day
 
 
@@ -71,8 +71,8 @@ def camera_rules_save(request: UserRequest, camera_id: int) -> HttpResponse:
 def _request_object(request: UserRequest) -> dict[str, Any]:
     """Return the JSON object of the request; an empty one for any other content."""
     try:
-        sent = json.loads(request.body)
-    except (ValueError, RecursionError):
+        sent = load_json(request.body.decode())
+    except ValueError:  # UnicodeDecodeError is one
         return {}
     return sent if isinstance(sent, dict) else {}
 
