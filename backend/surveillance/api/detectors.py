@@ -18,13 +18,8 @@ from rest_framework.views import APIView
 from surveillance.api.access import CLUSTER_OPERATOR, DETECTOR, SENDERS, USER_AND_SERVICES, principal_of, user_of
 from surveillance.api.errors import translate_errors
 from surveillance.api.form_fields import file_of, form_fields
-from surveillance.api.serializers import (
-    AlertFieldsSerializer,
-    ClipFieldsSerializer,
-    DetectorTokenSerializer,
-    DetectorTokensSerializer,
-    ImageFieldsSerializer,
-)
+from surveillance.api.forms import AlertFields, ClipFields, ImageFields
+from surveillance.api.serializers import DetectorTokenSerializer, DetectorTokensSerializer
 from surveillance.core.validation import InvalidInputError, parse
 from surveillance.models import Camera
 from surveillance.representations import AlertSerializer, alert_shown
@@ -183,7 +178,7 @@ class SendAlertView(APIView):
 
     @extend_schema(
         summary="Store an alert",
-        request={"multipart/form-data": AlertFieldsSerializer},
+        request={"multipart/form-data": AlertFields},
         responses={201: AlertSerializer, 200: AlertSerializer},
     )
     def post(self, request: Request) -> Response:
@@ -212,7 +207,7 @@ class BetterImageView(APIView):
 
     @extend_schema(
         summary="Replace an alert's image",
-        request={"multipart/form-data": ImageFieldsSerializer},
+        request={"multipart/form-data": ImageFields},
         responses={200: AlertSerializer},
     )
     def post(self, request: Request) -> Response:
@@ -236,7 +231,7 @@ class SendClipView(APIView):
 
     @extend_schema(
         summary="Store an alert's clip",
-        request={"multipart/form-data": ClipFieldsSerializer},
+        request={"multipart/form-data": ClipFields},
         responses={201: AlertSerializer, 200: AlertSerializer},
     )
     def post(self, request: Request) -> Response:

@@ -9,10 +9,8 @@ from rest_framework import serializers
 
 from surveillance.choices import ALERT_TYPES, PHASES, REASONS, TRANSPORTS
 from surveillance.models import AlertComment, Camera, DetectorTask, TaskState
-from surveillance.representations import BoxField
 from surveillance.selectors.cameras import alert_totals_of, health_of, media_url_of
 from vigil_apps.web.strict_fields import StrictFields
-from vigil_contracts.bounds import MAX_COUNT, MAX_SECONDS_IN_ZONE
 from vigil_contracts.detection import Detection
 from vigil_contracts.detector_tasks import MAX_RESULT_LENGTH, DiscoveryResult, ProbeResult
 
@@ -149,54 +147,6 @@ _CAMERA = CameraSerializer()
 def camera_shown(camera: Camera) -> dict[str, Any]:
     """Return the camera in the format of `CameraSerializer`."""
     return _CAMERA.to_representation(camera)
-
-
-class ImageFieldsSerializer(serializers.Serializer[Any]):
-    """The fields of `send-picture/`, for the schema; `vigil_contracts.alert.ImageSubmission` validates them."""
-
-    event_id = serializers.RegexField(r"^[A-Za-z0-9._:-]+$", min_length=8, max_length=64)
-    camera = serializers.IntegerField(
-        required=False, min_value=1, max_value=MAX_COUNT, help_text="Optional with a detector's token."
-    )
-    box = BoxField(help_text="JSON: the object's box in this image.")
-    image = serializers.FileField(help_text="JPEG or PNG, at most 2 MB and 4096 x 4096 pixels.")
-
-
-class ClipFieldsSerializer(serializers.Serializer[Any]):
-    """The fields of `send-clip/`, for the schema; `vigil_contracts.alert.ClipSubmission` validates them."""
-
-    event_id = serializers.RegexField(r"^[A-Za-z0-9._:-]+$", min_length=8, max_length=64)
-    camera = serializers.IntegerField(
-        required=False, min_value=1, max_value=MAX_COUNT, help_text="Optional with a detector's token."
-    )
-    started_at = serializers.DateTimeField(help_text="When the first frame was received, with time zone.")
-    duration_seconds = serializers.FloatField(min_value=0, max_value=600)
-    clip = serializers.FileField(help_text="An MP4 with H.264 or H.265, at most 16 MB.")
-
-
-class AlertFieldsSerializer(serializers.Serializer[Any]):
-    """The fields of `send-alert/`, for the schema; `vigil_contracts.alert.AlertSubmission` validates them."""
-
-    event_id = serializers.RegexField(r"^[A-Za-z0-9._:-]+$", min_length=8, max_length=64)
-    camera = serializers.IntegerField(
-        required=False, min_value=1, max_value=MAX_COUNT, help_text="Optional with a detector's token."
-    )
-    alert_type = serializers.ChoiceField(choices=ALERT_TYPES)
-    confidence = serializers.FloatField(min_value=0.0, max_value=1.0)
-    timestamp = serializers.DateTimeField(help_text="With time zone.")
-    label = serializers.CharField(required=False, max_length=64)  # type: ignore[assignment] # the base's `label`
-    box = BoxField(required=False, help_text="JSON.")
-    track = serializers.CharField(required=False, max_length=64)
-    zone = serializers.CharField(required=False, max_length=64)
-    zone_seconds = serializers.FloatField(
-        required=False,
-        min_value=0,
-        max_value=MAX_SECONDS_IN_ZONE,
-        help_text="How long the object had been in the zone, in seconds.",
-    )
-    rule = serializers.CharField(required=False, max_length=64)
-    description = serializers.CharField(required=False, max_length=500)
-    image = serializers.FileField(required=False, help_text="JPEG or PNG, at most 2 MB and 4096 x 4096 pixels.")
 
 
 class AlertIdsSerializer(StrictFields, serializers.Serializer[Any]):
