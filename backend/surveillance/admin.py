@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 
+from surveillance.core.camera_fields import FIELDS_WITHOUT_RETENTION
 from surveillance.core.validation import InvalidInputError, parse, stream_url
 from surveillance.models import Alert, Camera, ManagedBy
 from vigil_contracts.detection import Detection
@@ -33,17 +34,7 @@ class CameraForm(CameraModelForm):
 
     class Meta:
         model = Camera
-        fields = (
-            "user",
-            "name",
-            "site",
-            "group",
-            "rtsp_url",
-            "is_active",
-            "transport",
-            "detection",
-            "detector_class_name",
-        )
+        fields = ("user", *FIELDS_WITHOUT_RETENTION)
 
     def clean_rtsp_url(self) -> str:
         """Return the URL to store."""

@@ -2,20 +2,11 @@
 
 from typing import Any
 
+from surveillance.core.camera_fields import WRITABLE
 from surveillance.models import Camera
 from vigil_apps.audit.tracking import Tracked, fingerprint, track
 
-_PLAIN = (
-    "name",
-    "site_id",
-    "group",
-    "is_active",
-    "transport",
-    "retention_days",
-    "retention_megabytes",
-    "detector_class_name",
-    "managed_by",
-)
+_PLAIN = (*(name for name in WRITABLE if name not in {"rtsp_url", "detection"}), "managed_by")
 
 
 def _fields(camera: Camera) -> dict[str, Any]:

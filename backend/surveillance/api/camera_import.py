@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from surveillance.api.access import USER, user_of
-from surveillance.core.camera_csv import MAX_BYTES
+from surveillance.core.camera_csv import MAX_BYTES, MAX_CAMERAS, OPTIONAL, REQUIRED
 from surveillance.services.camera_import import ImportRefusedError, cameras_import
 from vigil_apps.web.strict_fields import StrictFields
 
@@ -20,8 +20,8 @@ class CameraImportSerializer(StrictFields, serializers.Serializer[Any]):
 
     file = serializers.FileField(
         allow_empty_file=True,
-        help_text="CSV in UTF-8 with the columns name and rtsp_url, and optionally group, site, is_active, "
-        "transport, detector_class_name and detection (JSON). At most 1,000 cameras.",
+        help_text=f"CSV in UTF-8 with the columns {', '.join(REQUIRED)}, and optionally {', '.join(OPTIONAL)}. "
+        f"`detection` is JSON. At most {MAX_CAMERAS:,} cameras.",
     )
     dry_run = serializers.BooleanField(default=False, help_text="Only validate the file.")
 

@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from surveillance.choices import ALERT_TYPES, PHASES, REASONS, TRANSPORTS
+from surveillance.core.camera_fields import CAMERA_FIELDS
 from surveillance.models import AlertComment, Camera, DetectorTask, TaskState
 from surveillance.selectors.cameras import alert_totals_of, health_of, media_url_of
 from vigil_apps.web.strict_fields import StrictFields
@@ -101,16 +102,7 @@ class CameraSerializer(StrictFields, serializers.ModelSerializer[Camera]):
         fields = (
             "id",
             "user",
-            "name",
-            "site",
-            "group",
-            "rtsp_url",
-            "is_active",
-            "transport",
-            "detection",
-            "retention_days",
-            "retention_megabytes",
-            "detector_class_name",
+            *CAMERA_FIELDS,
             "managed_by",
             "created_at",
             "updated_at",

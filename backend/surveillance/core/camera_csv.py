@@ -6,10 +6,12 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from surveillance.core.camera_fields import FIELDS_WITHOUT_RETENTION
 from vigil_contracts.text import text_problem
 
 REQUIRED = ("name", "rtsp_url")
-COLUMNS = (*REQUIRED, "group", "site", "is_active", "transport", "detector_class_name", "detection")
+OPTIONAL = tuple(name for name in FIELDS_WITHOUT_RETENTION if name not in REQUIRED)
+COLUMNS = (*REQUIRED, *OPTIONAL)
 MAX_BYTES = 2 * 1024 * 1024
 MAX_CAMERAS = 1000
 MAX_ERRORS = 200
@@ -96,7 +98,7 @@ def _check_columns(columns: list[str]) -> None:
     missing = [name for name in REQUIRED if name not in columns]
     if missing or unknown or len(set(columns)) != len(columns):
         which = f"column {unknown[0]}" if unknown else (missing[0] if missing else "")
-        optional = ", ".join(name for name in COLUMNS if name not in REQUIRED)
+        optional = ", ".join(OPTIONAL)
         needed = " and ".join(REQUIRED)
         raise _RefusedError(1, which, f"the first line must name each column once: {needed}; may have {optional}")
 

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
+from surveillance.core.camera_fields import WRITABLE
 from surveillance.core.validation import InvalidInputError, as_json_object, parse, stream_url
 from surveillance.models import Camera, ManagedBy
 from surveillance.selectors.access import reach
@@ -18,18 +19,6 @@ from vigil_apps.sites.selectors import sites_visible_to
 from vigil_apps.web.quotas import lock
 from vigil_contracts.detection import Detection
 
-WRITABLE = (
-    "name",
-    "site_id",
-    "group",
-    "rtsp_url",
-    "is_active",
-    "transport",
-    "detection",
-    "retention_days",
-    "retention_megabytes",
-    "detector_class_name",
-)
 NOT_YOUR_SITE = "must be a site of which you are an admin, or null"
 NAME_TAKEN = "You have a camera with this name already."
 NAME_TAKEN_BY_OWNER = "The owner of this camera has another one with this name in the site."

@@ -8,13 +8,13 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.utils.translation import gettext_lazy as _
 
 from surveillance.choices import TRANSPORTS
+from surveillance.core.camera_fields import RETENTION_FIELDS
 from surveillance.core.stored_detection import readable_detection
 from surveillance.core.validation import Errors
 from surveillance.models import Camera
 from vigil_contracts.detection import Detection
 
 REQUIRED = {"required": _("is required.")}
-RETENTION_FIELDS = ("retention_days", "retention_megabytes")
 DETECTION_FIELDS = ("classes", "minimum_confidence", "frames_per_second", "display_aspect_ratio", "record_audio")
 
 

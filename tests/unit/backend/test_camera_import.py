@@ -101,7 +101,7 @@ def test_admin_imports_into_own_site(anna: Party, site: Site) -> None:
 @pytest.mark.parametrize(
     ("content", "line", "words"),
     [
-        (b"", 1, "the first line must name each column once: name and rtsp_url; may have group, site"),
+        (b"", 1, "the first line must name each column once: name and rtsp_url; may have site, group"),
         (b"name,rtsp_url,colour\n", 1, "the first line must name each column once"),
         (b"name,name,rtsp_url\n", 1, "the first line must name each column once"),
         (b"name,rtsp_url\n\n", 1, "the file holds no camera below its column names"),

@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
-from surveillance.core.camera_csv import COLUMNS, MAX_BYTES, REQUIRED, LineError
+from surveillance.core.camera_csv import MAX_BYTES, OPTIONAL, REQUIRED, LineError
 from surveillance.models import Camera
 from surveillance.services.camera_import import ImportRefusedError, cameras_import
 from vigil_apps.dashboard import selectors
@@ -58,7 +58,7 @@ def _page(
         "section": "cameras",
         "form": form,
         "required": REQUIRED,
-        "optional": [name for name in COLUMNS if name not in REQUIRED],
+        "optional": OPTIONAL,
         "open_alerts": selectors.open_alerts_count(request.user),
     }
     return render(request, "dashboard/camera_import.html", context, status=422 if errors else 200)
