@@ -16,12 +16,14 @@ from vigil_operator.kube.access import cluster_identity, kopf_login, load_config
 from vigil_operator.kube.client import AioTransport, KubeClient
 from vigil_operator.kube.events import EventRecorder
 from vigil_operator.kube.leader import Leadership, NotLeaderError
+from vigil_operator.kube.observer import Observer
 from vigil_operator.kube.queue import WorkQueue
 from vigil_operator.kube.reconciler import Reconciler
 from vigil_operator.kube.registrar import Registrar
 from vigil_operator.kube.resync import Resync
 from vigil_operator.kube.store import Store
 from vigil_operator.kube.watch import UNTOLD_LIMIT_SECONDS, deliver_to, watch_forever
+from vigil_operator.kube.writer import Writer
 from vigil_operator.metrics import Metrics
 from vigil_operator.settings import OperatorSettings
 from vigil_operator.sync.availability import ApiAvailability
@@ -170,19 +172,16 @@ async def _work(
         fence=fence,
     )
     reconciler = Reconciler(
-        kube=kube,
         store=store,
         queue=queue,
+        observer=Observer(store=store, knowledge=directory, settings=settings.manifests(), registration=registration),
+        writer=Writer(kube=kube, store=store, events=events, metrics=metrics),
         tokens=DetectorTokens(api, fence),
-        knowledge=directory,
-        events=events,
-        metrics=metrics,
-        settings=settings.manifests(),
         registrar=Registrar(
             kube=kube, store=store, queue=queue, api=api, rows=directory, metrics=metrics, fence=fence
         ),
         gate=RolloutGate(settings.restarts_at_once),
-        registration=registration,
+        metrics=metrics,
     )
     reporter = Reporter(api=api, store=store, directory=directory, source=registration.source, fence=fence)
     await resync.first()

@@ -25,11 +25,13 @@ from vigil_operator.kube import reconciler
 from vigil_operator.kube.client import KubeClient
 from vigil_operator.kube.events import EventRecorder
 from vigil_operator.kube.kinds import CAMERA, DEPLOYMENT
+from vigil_operator.kube.observer import Observer
 from vigil_operator.kube.queue import WorkQueue
 from vigil_operator.kube.reconciler import Reconciler
 from vigil_operator.kube.registrar import Registrar
 from vigil_operator.kube.resync import Resync
 from vigil_operator.kube.store import Store
+from vigil_operator.kube.writer import Writer
 from vigil_operator.metrics import Metrics
 from vigil_operator.sync.availability import REPORTED_AFTER_SECONDS, ApiAvailability
 from vigil_operator.sync.directory import Directory
@@ -146,15 +148,12 @@ class World:
             monotonic=now,
         )
         self.reconciler = Reconciler(
-            kube=kube,
             store=self.store,
             queue=self.queue,
+            observer=Observer(store=self.store, knowledge=self.directory, settings=SETTINGS, clock=lambda: NOW),
+            writer=Writer(kube=kube, store=self.store, events=events, metrics=metrics),
             tokens=self.api,
-            knowledge=self.directory,
-            events=events,
             metrics=metrics,
-            settings=SETTINGS,
-            clock=lambda: NOW,
             gate=RolloutGate(2),
             registrar=Registrar(
                 kube=kube,
