@@ -1,4 +1,4 @@
-"""A real Kubernetes for tests: `cluster` is a control plane with made-up nodes, any_cluster one that may be another.
+"""A real Kubernetes for tests: `cluster` is a control plane with simulated nodes, `any_cluster` may be another one.
 
     def test_second_gpu_is_the_last(cluster: ControlPlane, namespace: str) -> None:
         with cluster.add_node("gpu-1", gpus={"nvidia.com/gpu": 2}) as node:
@@ -8,7 +8,7 @@
             with cluster.kubelet.script(CrashLoops(exit_code=3, logs="no GPU\n"), labels={"vigil.dev/camera": "a"}):
                 cluster.restart_apiserver(kill=True)                # also kill_/start_apiserver, etcd_frozen()
                 pods = cluster.kubectl_json("get", "pods", "--namespace", namespace)["items"]
-            node.stop_heartbeat()                                   # the machine is lost
+            node.stop_heartbeat()                                   # the node is lost
             writes = cluster.audit_events(since=mark, verbs=WRITE_VERBS, user_agent="vigil-operator")
             leaked = [key for key, value in cluster.etcd_contents() if b"hunter2" in value]
 

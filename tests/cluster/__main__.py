@@ -1,4 +1,4 @@
-"""A control plane to try things on by hand: `python -m tests.cluster [--gpus 2]`. Ctrl-C ends it."""
+"""A control plane for manual experiments: `python -m tests.cluster [--gpus 2]`. Ctrl-C ends it."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ POLICY_WITHOUT_BODIES = f"""\
     users: ["kubernetes-admin"]
   - level: None
 """
-"""Who asked for what, and not what it said, which costs the server time to write down; nothing of its components."""
+"""Records requests without bodies, which would slow the server down, and without its own components."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class AuditLog:
         self._path = path
 
     def mark(self) -> int:
-        """The end of the log as it is now, to read on from. Write it down before the deed."""
+        """Return the current end of the log; call it before the action under test."""
         return self._path.stat().st_size if self._path.exists() else 0
 
     def events(
@@ -88,7 +88,7 @@ class AuditLog:
         resource: str | None = None,
         namespace: str | None = None,
     ) -> list[AuditEvent]:
-        """The requests finished since the mark that match all that is given.
+        """Return the requests finished since the mark that match all arguments.
 
         `user_agent` matches a part, `resource` the plural name without subresource. An event is written just after
         its answer is sent: poll for one that must come.
@@ -109,7 +109,7 @@ class AuditLog:
         with self._path.open("rb") as file:
             file.seek(since)
             for line in file:
-                if line.endswith(b"\n"):  # the last line may be half written
+                if line.endswith(b"\n"):  # the last line may be incomplete
                     yield _event(json.loads(line))
 
 

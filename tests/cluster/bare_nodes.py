@@ -1,4 +1,4 @@
-"""Node objects with no machine behind them: the real scheduler counts their CPU, memory and GPUs all the same.
+"""Node objects without machines: the real scheduler counts their CPU, memory and GPUs.
 
 A node stays Ready because its Lease is renewed, which is what a real kubelet does; when that stops, the real
 controller manager declares the node lost.
@@ -38,20 +38,20 @@ class BareNode:
         self._heartbeats = heartbeats
 
     def set_capacity(self, resources: Mapping[str, int | str]) -> None:
-        """Changes what the node has, as a device plugin does: {"nvidia.com/gpu": 1}. Takes effect at once."""
+        """Change the node's capacity, like a device plugin: {"nvidia.com/gpu": 1}. Takes effect at once."""
         quantities = {name: str(quantity) for name, quantity in resources.items()}
         body = {"status": {"capacity": quantities, "allocatable": quantities}}
         self._http.patch(f"/api/v1/nodes/{self.name}/status", body)
 
     def stop_heartbeat(self) -> None:
-        """The machine is lost: after the grace period the node is NotReady and its pods are evicted."""
+        """Simulate a lost machine: after the grace period the node is NotReady and its pods are evicted."""
         self._heartbeats.remove(self.name)
 
     def resume_heartbeat(self) -> None:
         self._heartbeats.add(self.name)
 
     def is_ready(self) -> bool:
-        """Ready, and no longer carrying the taint that keeps pods off a node which is not."""
+        """Return whether it is Ready and without the taint of nodes that are not."""
         node = self._http.get(f"/api/v1/nodes/{self.name}")
         conditions = node["status"]["conditions"]
         ready = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
@@ -59,7 +59,7 @@ class BareNode:
         return ready and not any(taint["key"].startswith("node.kubernetes.io/") for taint in taints)
 
     def remove(self) -> None:
-        """Deletes the node; the controller manager then deletes its pods."""
+        """Delete the node; the controller manager then deletes its pods."""
         self._heartbeats.remove(self.name)
         for path in (f"/api/v1/nodes/{self.name}", f"{_LEASES}/{self.name}"):
             with suppress(ApiError):
@@ -73,7 +73,7 @@ class BareNode:
 
 
 class Heartbeats:
-    """One thread that renews the Leases of all bare nodes, and goes on trying while the API server is away."""
+    """A thread that renews the Leases of all bare nodes, and retries while the API server is unavailable."""
 
     def __init__(self, http: KubernetesHttp) -> None:
         self._http = http
@@ -131,9 +131,9 @@ def create_node(
     kubelet_port: int | None,
     timeout_seconds: float = 75,
 ) -> BareNode:
-    """Makes the Node object and waits until pods can be scheduled on it. Raises TimeoutError.
+    """Create the Node object and wait until pods can be scheduled on it. Raises TimeoutError.
 
-    A controller manager that has lost its API server for a while asks for it again after up to a minute.
+    A controller manager that has lost its API server reconnects after up to a minute.
     """
     http.create("/api/v1/nodes", _node_manifest(name, capacity, labels, taints, kubelet_port))
     node = BareNode(name, http, heartbeats)

@@ -1,6 +1,6 @@
-"""The base of the images that are built here: Debian 12 with Python, made by debootstrap: no registry is needed.
+"""The base image for local builds: Debian 12 with Python, created by debootstrap without a registry.
 
-What it stands in for is `python:3.13-slim-bookworm`, the Dockerfiles' default. Kept under ~/.cache/vigil/images.
+It replaces `python:3.13-slim-bookworm`, the Dockerfiles' default. Kept under ~/.cache/vigil/images.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TIMEOUT_SECONDS = 600
 
 
 def ensure_base_image() -> str:
-    """Makes the image where it does not exist, which takes a minute or two; answers its name.
+    """Create the image if it does not exist, which takes one or two minutes; return its name.
 
     Needs root. Raises MissingPackagesError, ImageBuildError or CalledProcessError.
     """

@@ -1,6 +1,6 @@
-"""What the stand-in kubelet reports of a pod: running, crash-looping, unable to pull its image, and so on.
+"""Pod statuses that the stand-in kubelet reports: running, crash-looping, unable to pull its image, and so on.
 
-A behaviour turns a pod into steps, each a pod status to report after a wait, in the words that a real kubelet uses
+A behaviour converts a pod to steps, each a pod status to report after a delay, with a real kubelet's reasons
 (reasons and fields of `ContainerStatus` in the Kubernetes API). The last step's status stays.
 """
 
@@ -25,9 +25,9 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Behaviour(ABC):
-    """How a pod fares. `logs` is what `kubectl logs` shows, `previous_logs` with --previous.
+    """The behaviour of a pod. `logs` is what `kubectl logs` shows, `previous_logs` with --previous.
 
-    `termination_seconds` is how long the pod takes to end once it is being deleted; math.inf: it stays Terminating.
+    `termination_seconds` is how long the pod takes to end after its deletion; math.inf: it stays Terminating.
     """
 
     logs: str = ""
@@ -36,12 +36,12 @@ class Behaviour(ABC):
 
     @abstractmethod
     def steps(self, pod: Document, pod_ip: str) -> Iterator[Step]:
-        """The statuses to report of this pod, one after the other."""
+        """Return the statuses to report for this pod, in order."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Runs(Behaviour):
-    """Starts, and is ready after `ready_after_seconds`; None: never."""
+    """Starts and becomes ready after `ready_after_seconds`; None: never."""
 
     ready_after_seconds: float | None = 0
 
@@ -55,7 +55,7 @@ class Runs(Behaviour):
 
 @dataclass(frozen=True, kw_only=True)
 class StaysCreating(Behaviour):
-    """Bound to its node, but its containers are never made (a volume that does not mount, for example)."""
+    """Bound to its node, but its containers are never created, for example because a volume does not mount."""
 
     def steps(self, pod: Document, pod_ip: str) -> Iterator[Step]:
         yield Step(0, pod_status(pod, "", waiting_state("ContainerCreating", ""), phase="Pending"))
@@ -114,7 +114,7 @@ class CrashLoops(Behaviour):
 
 @dataclass(frozen=True, kw_only=True)
 class RefusedByNode(Behaviour):
-    """The node turns the pod away for good, as a device plugin does that has lost its GPU."""
+    """The node rejects the pod permanently, like a device plugin that has lost its GPU."""
 
     reason: str = "UnexpectedAdmissionError"
     message: str = (
@@ -141,12 +141,12 @@ def pod_status(
     restarts: int = 0,
     last_state: Document | None = None,
 ) -> Document:
-    """A whole pod status in which every container is in the same state."""
+    """Return a pod status in which all containers have the same state."""
     verdict = "True" if ready else "False"
     unready = {} if ready else {"reason": "ContainersNotReady", "message": "containers with unready status"}
     containers = pod["spec"]["containers"]
     before = pod.get("status", {}).get("containerStatuses", [])
-    restarts = max([restarts, *(each["restartCount"] for each in before)])  # a real count never falls
+    restarts = max([restarts, *(each["restartCount"] for each in before)])  # a real restart count never decreases
     status: Document = {
         "phase": phase,
         "startTime": pod.get("status", {}).get("startTime") or timestamp(),
@@ -185,7 +185,7 @@ def waiting_state(reason: str, message: str) -> Document:
 
 
 def timestamp() -> str:
-    """Now, as the Kubernetes API writes times (whole seconds)."""
+    """Return the current time in the Kubernetes API's format (whole seconds)."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -1,8 +1,8 @@
-"""Where the programs of a Kubernetes control plane come from.
+"""Find or build the programs of a Kubernetes control plane.
 
-    python -m tests.cluster.binaries        # finds or builds them, says how long it took, prints where they are
+    python -m tests.cluster.binaries        # finds or builds them and prints duration and path
 
-Looked for in this order, each place whole or not at all, since versions must not be mixed:
+Search order; each place must be complete, since versions must not be mixed:
 1. the folder that `KUBEBUILDER_ASSETS` names,
 2. the PATH,
 3. the cache under ~/.cache/vigil/kubernetes, filled by building Debian's source package (`debian_kubernetes`).
@@ -23,7 +23,7 @@ PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler
 
 
 class BinariesUnavailableError(RuntimeError):
-    """There is no control plane to be had on this machine; the message says what was tried and what is missing."""
+    """No control plane is available on this machine; the message says what was tried and what is missing."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Binaries:
     origin: str
 
     def path(self, program: str) -> Path:
-        """The program's file. Raises FileNotFoundError for one that this set lacks (kubelet may be)."""
+        """Return the program's path. Raises FileNotFoundError if this set lacks it (possible for kubelet)."""
         path = self.folder / program
         if not path.exists():
             raise FileNotFoundError(f"{self.origin} has no {program}")
@@ -43,7 +43,7 @@ class Binaries:
 
 
 def ensure_binaries() -> Binaries:
-    """Finds the programs, or builds them where nothing has them. Raises BinariesUnavailableError."""
+    """Find the programs, or build them. Raises BinariesUnavailableError."""
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     if assets:
         lacking = _lacking(Path(assets))
@@ -89,8 +89,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    # Under `-m` this module is loaded twice, with two exception classes of one name. `main` has to be the importable
-    # one: `debian_kubernetes` raises its class.
+    # Under `-m` this module is loaded twice, with two exception classes of the same name. Use the `main` of the
+    # imported one, whose class `debian_kubernetes` raises.
     from tests.cluster import binaries as importable
 
     sys.exit(importable.main())

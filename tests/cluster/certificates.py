@@ -1,7 +1,7 @@
 """A certificate authority for one test cluster: the API server's certificate, and users by client certificate.
 
-Kubernetes reads a client certificate's common name as the user and its organisations as the user's groups, so that a
-user with any name and groups can be made at any time, with no token file and no restart.
+Kubernetes uses a client certificate's common name as the user and its organisations as groups. So users with any name
+and groups can be created at any time, without a token file or a restart.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class KeyPair:
 
 
 class CertificateAuthority:
-    """Signs certificates with an elliptic-curve key of its own; everything is written under `folder`."""
+    """Signs certificates with its own elliptic-curve key; all files are written to `folder`."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -43,18 +43,18 @@ class CertificateAuthority:
         self.files = _write(folder / "ca", builder.sign(self._key, hashes.SHA256()), self._key)
 
     def server(self, name: str, addresses: Sequence[str]) -> KeyPair:
-        """A server's certificate for IP addresses and host names."""
+        """Return a server certificate for IP addresses and host names."""
         names = x509.SubjectAlternativeName([_general_name(address) for address in addresses])
         return self._issue(name, name, (), ExtendedKeyUsageOID.SERVER_AUTH, names)
 
     def client(self, user: str, groups: Sequence[str] = ()) -> KeyPair:
-        """A user's certificate."""
+        """Return a user's certificate."""
         return self._issue(
             f"user-{user.replace(':', '-').replace('/', '-')}", user, groups, ExtendedKeyUsageOID.CLIENT_AUTH
         )
 
     def signing_key(self, name: str) -> KeyPair:
-        """A key pair that signs ServiceAccount tokens; the certificate's file carries the public key."""
+        """Return a key pair that signs ServiceAccount tokens; the certificate file contains the public key."""
         key = ec.generate_private_key(ec.SECP256R1())
         public, private = self._folder / f"{name}.pub", self._folder / f"{name}.key"
         public.write_bytes(
@@ -81,7 +81,7 @@ class CertificateAuthority:
         return _write(self._folder / file_name, builder.sign(self._key, hashes.SHA256()), key)
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-        """A certificate by this authority. The key identifiers are what Python 3.13 insists on (RFC 5280, 4.2.1)."""
+        """Return a certificate builder of this CA. Python 3.13 requires the key identifiers (RFC 5280, 4.2.1)."""
         now = datetime.now(UTC)
         authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         return (
@@ -98,7 +98,7 @@ class CertificateAuthority:
 
 
 def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    """What a key is for (RFC 5280, section 4.2.1.3)."""
+    """Return the key usage extension (RFC 5280, section 4.2.1.3)."""
     return x509.KeyUsage(
         digital_signature=True,
         content_commitment=False,

@@ -1,7 +1,7 @@
-"""A Kubernetes cluster as tests see it: kubectl, namespaces, users with few rights.
+"""A Kubernetes cluster for tests: kubectl, namespaces, users with few permissions.
 
-`Cluster` is any cluster that one may break; `control_plane.ControlPlane` is one that runs on this machine, whose
-servers can be killed and frozen and whose nodes and GPUs are made up.
+`Cluster` is any cluster that tests may break; `control_plane.ControlPlane` runs on this machine, with servers that
+can be killed and frozen, and simulated nodes and GPUs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.cluster.polling import eventually
 
 
 class KubectlError(RuntimeError):
-    """kubectl ended with an error; the message is what it said."""
+    """kubectl failed; the message is its output."""
 
 
 class Cluster:
@@ -44,9 +44,9 @@ class Cluster:
         kubeconfig: Path | None = None,
         timeout_seconds: float = 60,
     ) -> str:
-        """Runs kubectl as administrator, or as another kubeconfig's user, and answers its standard output.
+        """Run kubectl as administrator, or as another kubeconfig's user, and return its standard output.
 
-        Raises KubectlError with what kubectl said when it fails; with `check=False` that text is the answer.
+        Raises KubectlError with kubectl's output if it fails; with `check=False` that output is returned.
         """
         command = [str(self._kubectl), "--kubeconfig", str(kubeconfig or self.kubeconfig), *arguments]
         done = subprocess.run(
@@ -65,15 +65,15 @@ class Cluster:
         return done.stdout + done.stderr
 
     def kubectl_json(self, *arguments: str, kubeconfig: Path | None = None) -> Document:
-        """Runs kubectl with `-o json` and answers the object that it prints."""
+        """Run kubectl with `-o json` and return the printed object."""
         document: Document = json.loads(self.kubectl(*arguments, "--output=json", kubeconfig=kubeconfig))
         return document
 
     def apply(self, manifest: str | Path | Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
-        """Applies YAML text, a YAML file, an object or several; waits until CRDs among them are served."""
+        """Apply YAML text, a YAML file, one or several objects; wait until CRDs among them are served."""
         documents = _documents(manifest)
         crds = [document for document in documents if document["kind"] == "CustomResourceDefinition"]
-        # Kubernetes 1.20's kubectl refuses a CRD with CEL rules, which its server would merely drop.
+        # Kubernetes 1.20's kubectl rejects a CRD with CEL rules, which its server would only drop.
         validate = ["--validate=false"] if crds else []
         self.kubectl("apply", *validate, "--filename=-", stdin=yaml.safe_dump_all(documents))
         for crd in crds:
@@ -84,7 +84,7 @@ class Cluster:
     # namespaces and users
 
     def create_namespace(self, name: str, labels: Mapping[str, str] | None = None) -> str:
-        """Makes a namespace and waits until pods can be made in it, that is until it has its ServiceAccount."""
+        """Create a namespace and wait until it has its ServiceAccount, so that pods can be created."""
         self.http.create("/api/v1/namespaces", {"metadata": {"name": name, "labels": dict(labels or {})}})
         self._wait_for_service_account(name, "default")
         return name
@@ -93,7 +93,7 @@ class Cluster:
         self.kubectl("delete", "namespace", name, "--ignore-not-found", f"--wait={str(wait).lower()}")
 
     def service_account_kubeconfig(self, namespace: str, name: str, *, lifetime_seconds: int = 86_400) -> Path:
-        """A kubeconfig that acts as a ServiceAccount (made when it does not exist), with the rights bound to it."""
+        """Return a kubeconfig of a ServiceAccount with its permissions; the account is created if it is missing."""
         try:
             self.http.create(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": name}})
         except ApiError as error:
@@ -110,7 +110,7 @@ class Cluster:
         return write_kubeconfig(path, self._access.server, authority, token=answer["status"]["token"])
 
     def _is_discovered(self, crd: Document) -> bool:
-        """Whether clients find its versions: the server says so a while after it has taken the CRD up."""
+        """Return whether clients discover its versions, which takes some time after the CRD's creation."""
         try:
             answers = [
                 self.http.get(f"/apis/{crd['group']}/{version['name']}")
@@ -131,7 +131,7 @@ class Cluster:
         self._wait_for(f"/api/v1/namespaces/{name}")
 
     def _wait_for(self, path: str, timeout_seconds: float = 30) -> None:
-        """Waits for an object that a controller makes. Raises ApiError (404) when it never does."""
+        """Wait for an object that a controller creates. Raises ApiError (404) if it never appears."""
         deadline = time.monotonic() + timeout_seconds
         while True:
             try:

@@ -1,7 +1,7 @@
-"""A Kubernetes control plane of the tests' own, on free loopback ports of this machine.
+"""A Kubernetes control plane for tests, on free loopback ports of this machine.
 
-Real servers with nothing behind them: Deployments, garbage collection, RBAC and scheduling are Kubernetes' own. Nodes
-are bare objects (`add_node`) and their pods are played by the stand-in kubelet. Nothing is synced to disk.
+Real servers without machines: Deployments, garbage collection, RBAC and scheduling are Kubernetes' own. Nodes are
+bare objects (`add_node`), and the stand-in kubelet simulates their pods. Nothing is synced to disk.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class ControlPlane(Cluster):
         taints: Sequence[Mapping[str, str]] = (),
         run_pods: bool = True,
     ) -> BareNode:
-        """A Node object that is kept Ready, and whose CPU, memory and GPUs the real scheduler counts.
+        """Add a Node object that is kept Ready; the real scheduler counts its CPU, memory and GPUs.
 
         `gpus` is what a device plugin would report, {"nvidia.com/gpu": 2}. With `run_pods` the stand-in kubelet plays
         the node's pods; without it they stay Pending once they are bound. Remove the node when the test is over: use
@@ -82,7 +82,7 @@ class ControlPlane(Cluster):
 
     @property
     def kubelet(self) -> StandinKubelet:
-        """The stand-in kubelet of all bare nodes, started when it is first asked for."""
+        """Return the stand-in kubelet of all bare nodes; the first access starts it."""
         if self._kubelet is None:
             access = Access.from_kubeconfig(self.servers.kubeconfig("kubelet", "standin-kubelet", ["system:masters"]))
             self._kubelet = StandinKubelet(access, self.servers.authority.server("kubelet", ["127.0.0.1"]))
@@ -91,19 +91,19 @@ class ControlPlane(Cluster):
     # users
 
     def user_kubeconfig(self, user: str, groups: Sequence[str] = ()) -> Path:
-        """A kubeconfig that acts as a user with these groups, who has no rights but those bound to them."""
+        """Return a kubeconfig of a user with these groups and only the permissions bound to them."""
         return self.servers.kubeconfig(f"user-{user.replace(':', '-').replace('/', '-')}", user, groups)
 
     # faults
 
     def kill_apiserver(self) -> None:
-        """`kill -9`, with no new start: watches break at once."""
+        """Kill the API server without a restart: watches break at once."""
         self.servers.apiserver.kill()
 
     def restart_apiserver(self, *, kill: bool = True) -> float:
-        """Ends the API server, by `kill -9` or orderly, starts it again and waits until it is ready.
+        """End the API server, by `kill -9` or cleanly, restart it and wait until it is ready.
 
-        Answers the seconds that it was away.
+        Returns the seconds of its outage.
         """
         began = time.monotonic()
         if kill:
@@ -115,12 +115,12 @@ class ControlPlane(Cluster):
         return time.monotonic() - began
 
     def start_apiserver(self) -> None:
-        """Starts the API server again after `kill_apiserver`, and waits until it is ready."""
+        """Start the API server after `kill_apiserver` and wait until it is ready."""
         wait_until_free(self.servers.port)
         self.servers.start_apiserver()
 
     def freeze_etcd(self) -> None:
-        """Writes hang and then fail, reads from the API server's cache go on. `thaw_etcd` ends it."""
+        """Freeze etcd: writes hang and then fail, reads from the API server's cache work. `thaw_etcd` ends it."""
         self.servers.etcd.freeze()
 
     def thaw_etcd(self) -> None:
@@ -137,7 +137,7 @@ class ControlPlane(Cluster):
     # what happened
 
     def audit_mark(self) -> int:
-        """The end of the audit log as it is now: `audit_events(since=…)` reads on from there."""
+        """Return the current end of the audit log, for `audit_events(since=…)`."""
         return self._audit.mark()
 
     def audit_events(
@@ -150,13 +150,13 @@ class ControlPlane(Cluster):
         resource: str | None = None,
         namespace: str | None = None,
     ) -> list[AuditEvent]:
-        """Who did what, filtered as `AuditLog.events` says. Poll for an event that must come."""
+        """Return the audit events, filtered as in `AuditLog.events`. Poll for an expected event."""
         return self._audit.events(
             since=since, user=user, user_agent=user_agent, verbs=verbs, resource=resource, namespace=namespace
         )
 
     def etcd_contents(self) -> Iterator[tuple[str, bytes]]:
-        """Every key and value that is stored: where a password must not be found outside Secrets."""
+        """Return all stored keys and values, to check that only Secrets contain passwords."""
         return read_all(self.servers.etcd_url)
 
     # the end
@@ -177,7 +177,7 @@ class ControlPlane(Cluster):
         self.close()
 
     def _mark(self) -> None:
-        """Says that this is a cluster which tests may break, as the guard demands."""
+        """Mark the cluster as one that tests may break, as the guard requires."""
         self._wait_for_namespace(MARKER_NAMESPACE)
         with suppress(ApiError):
             path = f"/api/v1/namespaces/{MARKER_NAMESPACE}/configmaps"

@@ -1,8 +1,8 @@
 """Kubernetes 1.20.2 built from Debian 12's source package, for machines that have no binaries and no cluster.
 
-Debian carries the whole source, vendored packages included, but builds only kubectl from it. Six to nine minutes on
-two cores from nothing, and never again once the result is in ~/.cache/vigil/kubernetes. It is put in place by one
-rename, so that a build which is interrupted leaves no half of a cache behind.
+Debian has the complete source, including vendored packages, but builds only kubectl from it. The build takes six to
+nine minutes on two cores, once; the result is stored in ~/.cache/vigil/kubernetes. A single rename installs it, so
+that an interrupted build leaves no incomplete cache.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ VERSION = "1.20.2"
 """Upstream's version; Debian calls it 1.20.5+really1.20.2."""
 
 RECIPE = "2"
-"""Raise it when the build changes, so that caches made by the old one are not used."""
+"""Increase it when the build changes, so that old caches are not used."""
 
 CACHE = Path.home() / ".cache" / "vigil" / "kubernetes"
 COMMANDS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubectl")
@@ -38,9 +38,9 @@ _BUILD_TIMEOUT_SECONDS = 3600
 
 
 def ensure_built() -> Path:
-    """The folder that holds etcd and the six Kubernetes programs, built when it is not there yet.
+    """Return the folder with etcd and the six Kubernetes programs; build it if it is missing.
 
-    Raises BinariesUnavailableError, saying what is missing, where it cannot be built.
+    Raises BinariesUnavailableError with the missing prerequisite if it cannot be built.
     """
     try:
         return _built_folder()
@@ -68,7 +68,7 @@ def _is_complete(folder: Path) -> bool:
 def _build(folder: Path) -> None:
     began = time.monotonic()
     system_packages.ensure("kubernetes-build")
-    for abandoned in CACHE.glob("build-*"):  # of a build that was killed; we hold the lock
+    for abandoned in CACHE.glob("build-*"):  # left by a killed build; we hold the lock
         shutil.rmtree(abandoned)
     say(f"building {VERSION} from Debian's source, once: six to nine minutes on two cores")
     with tempfile.TemporaryDirectory(prefix="build-", dir=CACHE) as scratch_name:
@@ -82,7 +82,7 @@ def _build(folder: Path) -> None:
 
 
 def _fetch_source(scratch: Path) -> Path:
-    """Unpacks Debian's source under `scratch`, with apt lists of its own: the system's sources stay as they are."""
+    """Unpack Debian's source in `scratch` with separate apt lists; the system's sources are unchanged."""
     (scratch / "lists/partial").mkdir(parents=True)
     signed_by = f"[signed-by={_KEYRING}] " if _KEYRING.exists() else ""
     sources = scratch / "sources.list"
@@ -106,7 +106,7 @@ def _fetch_source(scratch: Path) -> Path:
 
 
 def _replace_reflect2(source: Path, replacement: Path) -> None:
-    """Puts Debian's reflect2 over the vendored one.
+    """Replace the vendored reflect2 by Debian's.
 
     Built with Go 1.18 or newer the vendored one calls a runtime function whose signature has changed, and the API
     server dies in `mapiternext` when it is given its first custom resource.
@@ -131,11 +131,11 @@ def _compile(source: Path) -> None:
 
 
 def _put_in_place(built: Path, etcd: Path, result: Path, folder: Path) -> None:
-    """Gathers the programs in `result`, checks that they start, and gives the whole its final name at once."""
+    """Collect the programs in `result`, check that they start, and rename the folder to its final name."""
     result.mkdir()
     for program in [*(built / command for command in COMMANDS), etcd]:
         shutil.move(program, result / program.name)
-    for name in {"etcd", *COMMANDS} - {"kubectl"}:  # which knows no such flag
+    for name in {"etcd", *COMMANDS} - {"kubectl"}:  # it does not support this flag
         subprocess.run([result / name, "--version"], check=True, capture_output=True, timeout=30)
     (result / "stamp").write_text(f"kubernetes {VERSION}, recipe {RECIPE}\n")
     if folder.exists():
@@ -145,7 +145,7 @@ def _put_in_place(built: Path, etcd: Path, result: Path, folder: Path) -> None:
 
 @contextmanager
 def _only_one_builder() -> Iterator[None]:
-    """Test runs that start together must not build the same thing twice: the later one waits for the first."""
+    """Let parallel test runs build only once: the later one waits for the first."""
     with (CACHE / "lock").open("w") as lock:
         began = time.monotonic()
         while True:
@@ -161,7 +161,7 @@ def _only_one_builder() -> Iterator[None]:
 def _run_with_progress(
     what: str, command: Sequence[str | Path], *, cwd: Path, environment: Mapping[str, str] | None = None
 ) -> None:
-    """Runs the command and says every ten seconds that it still does. The command does not outlive us."""
+    """Run the command and print a line every ten seconds. The command ends with this process."""
     began = time.monotonic()
     log = cwd / "progress.log"
     with log.open("ab") as output:
@@ -181,7 +181,7 @@ def _run_with_progress(
     finally:
         if process.poll() is not None:
             reaper.forget(process.pid)
-        reaper.close()  # kills the command where it still runs
+        reaper.close()  # kills the command if it is still running
         process.wait()
     if process.returncode != 0:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-30:])

@@ -1,7 +1,7 @@
 """The cluster's DNS for pods of the real node: names of Services, answered from the API server.
 
-Knows `<service>.<namespace>.svc.cluster.local` (A records, RFC 1035; the endpoints' addresses for a headless Service)
-and that nothing else exists. Kubernetes' own CoreDNS is in no Debian package.
+Resolves `<service>.<namespace>.svc.cluster.local` (A records, RFC 1035; the endpoints' addresses for a headless
+Service) and denies all other names. Debian has no package of CoreDNS.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _TTL_SECONDS = 1
 _HEADER = struct.Struct("!6H")
 
 Lookup = Callable[[str], list[str] | None]
-"""A name in lower case, without the final dot -> its IPv4 addresses; None when there is no such name."""
+"""A name in lower case, without the final dot -> its IPv4 addresses; None if the name does not exist."""
 
 
 def answer(query: bytes, look_up: Lookup) -> bytes:
-    """The answer to one DNS query of one question. Raises ValueError for bytes that are no query."""
+    """Return the response to a DNS query with one question. Raises ValueError for malformed queries."""
     try:
         identity, flags, questions = _HEADER.unpack_from(query)[:3]
         name, end = _read_name(query, _HEADER.size)
@@ -43,7 +43,7 @@ def answer(query: bytes, look_up: Lookup) -> bytes:
     except (ApiError, httpx.HTTPError):
         addresses, code = None, _SERVER_FAILURE
     wanted = addresses or [] if (kind, record_class) == (_RECORD_A, _CLASS_IN) else []
-    # QR and AA, recursion desired as asked, and recursion "available" so that resolvers do not complain.
+    # QR and AA, recursion desired as requested, and recursion available, which resolvers expect.
     header = _HEADER.pack(identity, 0x8480 | flags & 0x0100 | code, 1, len(wanted), 0, 0)
     pointer_to_question = struct.pack("!H", 0xC000 | _HEADER.size)
     records = b"".join(
@@ -56,7 +56,7 @@ def answer(query: bytes, look_up: Lookup) -> bytes:
 
 
 def service_addresses(http: KubernetesHttp, name: str) -> list[str] | None:
-    """The addresses that a Service's name stands for; None for what is no Service's name."""
+    """Return the addresses of a Service's name; None for other names."""
     labels = name.removesuffix(f".svc.{DOMAIN}").split(".")
     if not name.endswith(f".svc.{DOMAIN}") or len(labels) != 2:
         return None
@@ -74,7 +74,7 @@ def service_addresses(http: KubernetesHttp, name: str) -> list[str] | None:
 
 
 class DnsServer:
-    """Answers on UDP port 53 of an address, on a thread of its own, until it is closed."""
+    """Answers on UDP port 53 of an address in a separate thread until it is closed."""
 
     def __init__(self, address: str, look_up: Lookup) -> None:
         self._look_up = look_up
@@ -99,11 +99,11 @@ class DnsServer:
             try:
                 self._socket.sendto(answer(query, self._look_up), sender)
             except (ValueError, OSError):
-                continue  # no query, or the pod that asked is gone
+                continue  # malformed query, or the pod has ended
 
 
 def _read_name(query: bytes, offset: int) -> tuple[str, int]:
-    """The name at the offset, in lower case, and the offset after it. Questions carry no compression."""
+    """Return the name at the offset, in lower case, and the offset after it. Questions are not compressed."""
     labels = []
     while (length := query[offset]) != 0:
         if length > 63:

@@ -1,4 +1,4 @@
-"""Everything that etcd holds, for tests that hunt for a password in places where it must not be."""
+"""Read everything in etcd, for tests that search for passwords in the wrong places."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PAGE = 500
 
 
 def read_all(url: str) -> Iterator[tuple[str, bytes]]:
-    """Every key with its value, through etcd's JSON gateway: protobuf or, for custom resources, JSON."""
+    """Return every key and value from etcd's JSON gateway: protobuf or, for custom resources, JSON."""
     start, end = b"\0", b"\0"  # a range from "\0" to "\0" is every key
     with httpx.Client(base_url=url, timeout=60, trust_env=False, verify=False) as client:
         while True:

@@ -24,7 +24,7 @@ _KEPT_RUNS = 30
 
 @pytest.fixture(scope="session")
 def kubernetes_binaries() -> Binaries:
-    """The control plane's programs, built when need be. Skips, with what is missing, where there can be none."""
+    """The control plane's programs, built if necessary. Skips the test if a prerequisite is missing."""
     try:
         return ensure_binaries()
     except BinariesUnavailableError as error:
@@ -33,16 +33,16 @@ def kubernetes_binaries() -> Binaries:
 
 @pytest.fixture(scope="session")
 def cluster(kubernetes_binaries: Binaries) -> Iterator[ControlPlane]:
-    """One control plane for the whole run. Tests share it: each works in a namespace and with nodes of its own."""
+    """One control plane for the whole run. Tests share it, each with its own namespace and nodes."""
     with ControlPlane(kubernetes_binaries, run_folder("session")) as control_plane:
         yield control_plane
 
 
 @pytest.fixture(scope="module")
 def container_cluster(kubernetes_binaries: Binaries) -> Iterator[ContainerCluster]:
-    """A control plane and a node with real containers, one at a time on a machine: hence for one module of tests.
+    """A control plane and a node with real containers; only one per machine, so it is module-scoped.
 
-    Skips, with what is missing, where there can be none.
+    Skips the test if a prerequisite is missing.
     """
     try:
         found = ContainerCluster(kubernetes_binaries, run_folder("containers"))
@@ -54,9 +54,9 @@ def container_cluster(kubernetes_binaries: Binaries) -> Iterator[ContainerCluste
 
 @pytest.fixture(scope="session")
 def any_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """The cluster of VIGIL_TEST_KUBECONFIG where that is set, else `cluster`: for tests that need only kubectl.
+    """The cluster of VIGIL_TEST_KUBECONFIG if set, else `cluster`; for tests that need only kubectl.
 
-    No other kubeconfig of the environment is ever read, and a cluster that is not marked as one for tests is refused.
+    Other kubeconfigs of the environment are never read, and clusters without the test mark are rejected.
     """
     external = os.environ.get("VIGIL_TEST_KUBECONFIG")
     if not external:
@@ -73,14 +73,14 @@ def any_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 
 @pytest.fixture
 def namespace(any_cluster: Cluster) -> Iterator[str]:
-    """A namespace of the test's own, deleted afterwards."""
+    """A namespace for this test, deleted afterwards."""
     name = any_cluster.create_namespace(f"test-{secrets.token_hex(4)}")
     yield name
     any_cluster.delete_namespace(name, wait=False)
 
 
 def run_folder(name: str) -> Path:
-    """A new folder for one cluster's logs and kubeconfigs, build/cluster/<time>-<process>-<name>; old ones go."""
+    """Create a folder for a cluster's logs and kubeconfigs, build/cluster/<time>-<process>-<name>."""
     for old in sorted(RUNS.glob("*"))[:-_KEPT_RUNS]:
         shutil.rmtree(old, ignore_errors=True)
     folder = RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{name}"

@@ -1,7 +1,7 @@
 """Thin JSON clients for the API server, for the helpers of the test cluster.
 
-The stand-in kubelet answers for a thousand pods while the operator is being measured on the same two cores; the
-`kubernetes` package spends about a millisecond of CPU on turning one pod into model objects, plain JSON next to none.
+The stand-in kubelet reports a thousand pods while the operator is measured on the same two cores. The `kubernetes`
+package needs about 1 ms of CPU per pod for model objects, plain JSON almost nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MERGE = "application/merge-patch+json"
 
 
 class ApiError(RuntimeError):
-    """The API server refused a request. `code` is the HTTP status, `reason` the Status object's reason."""
+    """The API server rejected a request. `code` is the HTTP status, `reason` the Status object's reason."""
 
     def __init__(self, code: int, reason: str, message: str) -> None:
         super().__init__(f"{code} {reason}: {message}")
@@ -38,7 +38,7 @@ class ApiError(RuntimeError):
 
 @dataclass(frozen=True)
 class Access:
-    """How one user reaches one API server: what a kubeconfig says, read into what an HTTP client needs."""
+    """One user's access to an API server: the content of a kubeconfig for an HTTP client."""
 
     server: str
     authority: str
@@ -47,7 +47,7 @@ class Access:
 
     @classmethod
     def from_kubeconfig(cls, path: Path) -> Access:
-        """Reads the current context. Raises ValueError for a user without client certificate and without token."""
+        """Read the current context. Raises ValueError for a user without client certificate or token."""
         document = yaml.safe_load(path.read_text())
         context = _named(document["contexts"], document["current-context"])["context"]
         cluster = _named(document["clusters"], context["cluster"])["cluster"]
@@ -64,7 +64,7 @@ class Access:
 
 
 class KubernetesHttp:
-    """Blocking requests. Safe to use from several threads."""
+    """Blocking requests. Thread-safe."""
 
     def __init__(self, access: Access, user_agent: str) -> None:
         headers = {**access.headers, "User-Agent": user_agent}
@@ -85,7 +85,7 @@ class KubernetesHttp:
         return _document(self._client.request("DELETE", path, json=body))
 
     def is_ready(self) -> bool:
-        """Whether /readyz answers 200."""
+        """Return whether /readyz returns 200."""
         try:
             return self._client.get("/readyz", timeout=2).is_success
         except httpx.HTTPError:
@@ -96,9 +96,9 @@ class KubernetesHttp:
 
 
 class AsyncKubernetesHttp:
-    """The requests that the stand-in kubelet makes. Make it on the event loop that it is to be used on.
+    """Requests of the stand-in kubelet. Create it in the event loop that uses it.
 
-    With aiohttp, which takes a fifth of httpx's CPU for a request.
+    Uses aiohttp, which needs a fifth of httpx's CPU time per request.
     """
 
     def __init__(self, access: Access, user_agent: str) -> None:
@@ -125,7 +125,7 @@ class AsyncKubernetesHttp:
             await _check(response)
 
     async def watch(self, path: str, resource_version: str, **query: str) -> AsyncGenerator[Document, None]:
-        """Watch events ({type, object}) until the server ends the watch. Raises ApiError, for 410 Gone too."""
+        """Yield watch events ({type, object}) until the server ends the watch. Raises ApiError, for 410 Gone too."""
         query |= {"watch": "true", "resourceVersion": resource_version, "timeoutSeconds": "300"}
         timeout = aiohttp.ClientTimeout(total=330)
         async with self._session.get(path, params=query, timeout=timeout) as response:
@@ -158,7 +158,7 @@ def _raise_for_error(response: httpx.Response) -> None:
 
 
 def _status(code: int, reason: str, text: str) -> Document:
-    """The Status object of a refused request; made up where the answer is plain text, as a proxy's is."""
+    """Return the Status object of a rejected request; created here if the response is plain text, as from a proxy."""
     try:
         status = json.loads(text)
     except ValueError:
@@ -175,7 +175,7 @@ def _named(entries: list[Document], name: str) -> Document:
 
 
 def _pem(section: Document, field: str, path: Path) -> str:
-    """A certificate or key of a kubeconfig, embedded (`…-data`, base64) or as a file beside it."""
+    """Return a certificate or key of a kubeconfig, embedded (`…-data`, base64) or in a file."""
     if f"{field}-data" in section:
         return base64.b64decode(section[f"{field}-data"]).decode()
     if field in section:

@@ -19,7 +19,7 @@ _BUILD_TIMEOUT_SECONDS = 900
 
 
 class ImageBuildError(RuntimeError):
-    """buildah failed; the message carries the end of what it said."""
+    """buildah failed; the message contains the end of its output."""
 
 
 def build_image(
@@ -32,7 +32,7 @@ def build_image(
     volumes: Mapping[Path, str] | None = None,
     timestamp: int | None = None,
 ) -> None:
-    """Builds `dockerfile`, or the Dockerfile in `context`, as `tag`; writes it to `archive`, an OCI archive.
+    """Build `dockerfile`, or the Dockerfile in `context`, as `tag`; write it to the OCI archive `archive`.
 
     `arguments` are build arguments, the base image for example; `volumes` are folders of this machine that RUN
     steps see and the image does not, by the path that they see; `timestamp` is the time of all files, in seconds.

@@ -4,7 +4,7 @@ A block is either checked or marked as illustrative, with a reason, on the line 
 
     <!-- illustrative: needs a cluster with GPUs -->
 
-YAML blocks are checked by what they hold (`yaml_checks`). Shell blocks are run by a test that claims them:
+YAML blocks are checked by their content (`yaml_checks`). Shell blocks are run by a test that claims them:
 
     @runs("backup.md/Back up/1")
     def test_backup(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ _PARAGRAPH_CONTAINER = re.compile(r"^(\d+\.|[-*]|!!!) ")
 
 
 class BlockError(Exception):
-    """A page's block is used or marked in a wrong way; the message names page and line."""
+    """A block is used or marked incorrectly; the message names page and line."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ class Block:
     language: str
     text: str
     mark: str | None
-    """The reason why it is illustrative; None without a mark, empty where the mark gives no reason."""
+    """The reason why it is illustrative; None without a mark, empty for a mark without a reason."""
 
     @property
     def is_shell(self) -> bool:
-        """Whether it is a shell block, and not YAML."""
+        """Return whether it is a shell block rather than YAML."""
         return self.language in SHELL
 
     def run(
@@ -69,10 +69,9 @@ class Block:
     ) -> str:
         """Run the block with `bash -eu` in `cwd` and return its stdout.
 
-        `environment` is all that it has beside PATH and a HOME of its own. `replace` puts a test's ports and
-        folders in place of the page's; a text that the page does not have is an error. `before` and `after` are
-        run in the same shell, the second when the block has succeeded. Raises AssertionError with
-        the block's output where it fails.
+        `environment` contains all variables except PATH and a separate HOME. `replace` substitutes a test's ports and
+        folders for the page's; a missing text is an error. `before` and `after` are run in the same shell, the second
+        when the block has succeeded. Raises AssertionError with the block's output on failure.
         """
         script = self.text
         for old, new in (replace or {}).items():
@@ -135,7 +134,7 @@ def _base(path: Path) -> Path:
 
 
 def block(name: str) -> Block:
-    """The block of that name. Raises BlockError where the documentation has none."""
+    """Return the block of that name. Raises BlockError if there is none."""
     try:
         return all_blocks()[name]
     except KeyError:
@@ -184,7 +183,7 @@ def _end_of(lines: list[str], start: int, fence: re.Match[str], page: str) -> in
 
 
 def _is_indented_code(lines: list[str], at: int) -> bool:
-    """Whether an indented code block begins here: after an empty line, and in no list or admonition."""
+    """Return whether an indented code block begins here: after an empty line, outside lists and admonitions."""
     if not _INDENTED.match(lines[at]) or (at > 0 and lines[at - 1].strip()):
         return False
     before = next((line for line in reversed(lines[:at]) if line.strip() and not line.startswith(" ")), "")

@@ -17,7 +17,7 @@ CLAIMING = (test_backup, test_readme, test_cluster_blocks, test_host_blocks, tes
 
 
 def is_checked(each: Block) -> bool:
-    """Whether some test runs the block, or can tell whether its YAML is right."""
+    """Return whether a test runs the block or validates its YAML."""
     if each.is_shell:
         return each.name in CLAIMED
     try:

@@ -21,7 +21,7 @@ REPLAYS = (
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A clone after `make run`: the programs, the rules, a clip of the demo camera, and a model of one's own."""
+    """A clone after `make run`: the programs, the rules, a clip of the demo camera, and a custom model."""
     (tmp_path / ".venvs").mkdir()
     (tmp_path / ".venvs" / "standalone").symlink_to(PROGRAMS.parent)
     (tmp_path / "docs").mkdir()
@@ -87,7 +87,7 @@ def script(path: Path, text: str) -> None:
 @pytest.mark.timeout(180)
 @runs(*SYSTEMD)
 def test_systemd_guide_commands_work(tmp_path: Path) -> None:
-    """With stand-ins for systemd and for the user `vigil`; paths are below a temporary folder."""
+    """Uses replacements for systemd and the user `vigil`; paths are below a temporary folder."""
     (tmp_path / "etc").mkdir()
     (tmp_path / "data").mkdir()
     fakes = tmp_path / "bin"

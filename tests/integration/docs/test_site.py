@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built site. `--strict`: a link or anchor that leads nowhere, or a page that no menu has, is an error."""
+    """The built site. `--strict`: a broken link or anchor, or a page outside the menu, is an error."""
     folder = tmp_path_factory.mktemp("site")
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
@@ -60,7 +60,7 @@ def test_reference_is_complete() -> None:
 
 
 def test_documented_settings_exist() -> None:
-    """Variables of the tests and the benchmarks are no settings of a program."""
+    """Variables of tests and benchmarks are not settings of a program."""
     declared = set(re.findall(r"\| `([A-Z0-9_]+)` \|", settings.page()))
     spoken_of = {
         (path.name, name)

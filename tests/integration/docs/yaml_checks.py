@@ -21,11 +21,11 @@ VALUES = json.loads((CHART / "values.schema.json").read_text())["properties"].ke
 
 
 class UnknownYamlError(Exception):
-    """Nothing here can check this YAML; the message says what it looks like."""
+    """There is no check for this YAML; the message describes it."""
 
 
 def yaml_problem(text: str) -> str | None:
-    """Return why the YAML would be refused, or None. Raises UnknownYamlError for other kinds."""
+    """Return why the YAML would be rejected, or None. Raises UnknownYamlError for other kinds."""
     try:
         found = [each for each in yaml.safe_load_all(text) if each is not None]
     except yaml.YAMLError as error:
@@ -71,7 +71,7 @@ def _object_problem(document: dict[str, Any]) -> str | None:
 
 
 def _closed(node: Any, *, is_root: bool = True) -> Any:
-    """The schema with unknown fields refused, as `kubectl apply` does; `metadata` is the server's own business."""
+    """Return the schema with unknown fields forbidden, as by `kubectl apply`; the server validates `metadata`."""
     if isinstance(node, list):
         return [_closed(each, is_root=False) for each in node]
     if not isinstance(node, dict):
@@ -90,7 +90,7 @@ def _closed(node: Any, *, is_root: bool = True) -> Any:
 
 
 def _values_problem(values: dict[str, Any]) -> str | None:
-    """Why the chart refuses the values, or Kubernetes what it renders from them."""
+    """Return why the chart rejects the values, or Kubernetes the rendered objects."""
     try:
         objects = documents(render(values))
     except ChartError as error:
@@ -110,7 +110,7 @@ def _detection_problem(settings: dict[str, Any]) -> str | None:
 
 
 def _metadata_problem(document: dict[str, Any]) -> str | None:
-    """Why the detector refuses the file `metadata.yaml` beside a network."""
+    """Return why the detector rejects the file `metadata.yaml` of a network."""
     try:
         metadata = metadata_of("network.onnx", document, {}, {})
     except ModelInvalidError as error:

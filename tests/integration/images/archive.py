@@ -25,15 +25,15 @@ class Image:
 
     @property
     def size_bytes(self) -> int:
-        """Uncompressed, each file once."""
+        """Return the uncompressed size, counting each file once."""
         regular = (path for path in self.root.rglob("*") if path.is_file() and not path.is_symlink())
         files = {path.stat().st_ino: path.stat().st_size for path in regular}
         return sum(files.values())
 
     def run(self, *command: str, environment: Mapping[str, str] | None = None) -> str:
-        """Runs a command as the image's user on a read-only root, /tmp and /var/lib/vigil aside, with no network.
+        """Run a command as the image's user without network; only /tmp and /var/lib/vigil are writable.
 
-        It answers the standard output. Raises AssertionError with what was said when the command fails.
+        Returns the standard output. Raises AssertionError with the output if the command fails.
         """
         variables = [*self.configuration["Env"], *(f"{name}={value}" for name, value in (environment or {}).items())]
         done = subprocess.run(
@@ -70,7 +70,7 @@ exec env -i "${variables[@]}" /usr/sbin/chroot --userspec="$user" --groups= "$ro
 
 
 def unpack(archive: Path, into: Path) -> Image:
-    """Unpacks the image of an OCI archive. Raises KeyError where it is none."""
+    """Unpack the image of an OCI archive. Raises KeyError for another kind of file."""
     layout, root = into / "layout", into / "root"
     with tarfile.open(archive) as tar:
         tar.extractall(layout, filter="data")
@@ -84,7 +84,7 @@ def unpack(archive: Path, into: Path) -> Image:
 
 
 def folders(names: Sequence[str], root: Path) -> list[str]:
-    """Which of these exist in the image."""
+    """Return which of these folders exist in the image."""
     return [name for name in names if (root / name.lstrip("/")).exists()]
 
 

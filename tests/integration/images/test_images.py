@@ -34,7 +34,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def image_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Image]:
-    """Builds an image, or takes it from the cache, and unpacks it. Skips, with what is missing, where it cannot."""
+    """Build an image, or use the cached one, and unpack it. Skips the test if a prerequisite is missing."""
     try:
         require_linux_root()
     except MachineUnavailableError as error:
@@ -127,7 +127,7 @@ def test_the_backend_migrates_and_serves_on_a_read_only_root(image_of: Callable[
 
 
 def test_the_detector_finds_people_on_a_read_only_root(image_of: Callable[[str], Image]) -> None:
-    """With all that it loads: OpenVINO's plug-ins that are left, OpenCV with PyAV's FFmpeg, and the demo model."""
+    """Loads everything: the remaining OpenVINO plug-ins, OpenCV with PyAV's FFmpeg, and the demo model."""
     detector = image_of("detector")
     assert "watch this camera alone" in detector.run("cctv", "--help")
     looked = json.loads(detector.run("python3", "-c", _LOOK).splitlines()[-1])

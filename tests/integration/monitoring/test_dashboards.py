@@ -10,7 +10,7 @@ DASHBOARDS = {name: json.loads(text) for name, text in render().items()}
 
 
 def panels(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
-    """All but the rows' headings."""
+    """Return all panels except row headings."""
     return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
 
 

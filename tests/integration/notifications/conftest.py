@@ -21,7 +21,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def reachable(settings: Any, tmp_path: Path) -> Any:
-    """Loopback is a place that an administrator allows; images are in the test's directory."""
+    """Allows loopback as an administrator could; images are in the test's directory."""
     settings.VIGIL_NOTIFY_ADDRESSES = PublicAddresses((ip_network("127.0.0.0/8"),))
     storage = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path / "media"}}
     settings.STORAGES = {**settings.STORAGES, "default": storage}
@@ -30,7 +30,7 @@ def reachable(settings: Any, tmp_path: Path) -> Any:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> float:
-    """An attempt may take one second."""
+    """Limits an attempt to one second."""
     for module in (base, http, mqtt):
         monkeypatch.setattr(module, "SEND_SECONDS", 1.0)
     return 1.0

@@ -103,7 +103,7 @@ def test_sample_of_the_documentation_verifies_a_webhook(receiver: Receiver) -> N
 def test_unconfirmed_webhook_has_a_reason(
     receiver: Receiver, request: pytest.FixtureRequest, step: Any, reason: str
 ) -> None:
-    if step in ("late", "drip"):  # what is answered has the time that it has in production
+    if step in ("late", "drip"):  # responses get the production time-out
         request.getfixturevalue("impatient")
     receiver.plan = [step]
     began = time.monotonic()
@@ -141,7 +141,7 @@ def test_webhook_with_tls_checks_the_name_and_the_authority(tmp_path: Path, monk
 
 
 def test_forbidden_addresses_are_never_connected_to(receiver: Receiver, reachable: Any) -> None:
-    """A name that was harmless when it was stored, and means this machine now."""
+    """A name that resolved elsewhere when it was stored, and resolves to this machine now."""
     hook = WebhookTarget(url=f"http://localhost:{receiver.port}/", secret=new_secret())
     topic = MqttTarget(url=f"mqtt://localhost:{receiver.port}", topic="vigil")
     reachable.VIGIL_NOTIFY_ADDRESSES = PublicAddresses()
@@ -153,7 +153,7 @@ def test_forbidden_addresses_are_never_connected_to(receiver: Receiver, reachabl
 
 
 def test_dns_rebinding_is_prevented(receiver: Receiver, reachable: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """DNS rebinding: permitted when it is looked at, another machine a moment later."""
+    """DNS rebinding: permitted when it is checked, another address a moment later."""
     reachable.VIGIL_NOTIFY_ADDRESSES = PublicAddresses((ipaddress.ip_network("127.0.0.1/32"),))
     means = ["127.0.0.1", "127.0.0.9", "127.0.0.9"]
     asked: list[str] = []
@@ -207,7 +207,7 @@ def test_unreachable_receiver() -> None:
 
 
 class _Mailbox:
-    """What aiosmtpd calls."""
+    """The handler that aiosmtpd calls."""
 
     def __init__(self) -> None:
         self.got: list[Envelope] = []
@@ -347,7 +347,7 @@ def _url64(content: bytes) -> str:
 
 
 def _decrypted(body: bytes, browser: ec.EllipticCurvePrivateKey, secret: bytes) -> bytes:
-    """RFC 8291, section 3.4, and RFC 8188, section 2, step by step: not the library with which it was encrypted."""
+    """Decrypt by RFC 8291, section 3.4, and RFC 8188, section 2, without the library that encrypted it."""
     salt, length = body[:16], body[20]
     sender, ciphertext = body[21 : 21 + length], body[21 + length :]
     public = browser.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
@@ -360,7 +360,7 @@ def _decrypted(body: bytes, browser: ec.EllipticCurvePrivateKey, secret: bytes) 
 
 
 def _vapid_claims(header: str) -> dict[str, Any]:
-    """RFC 8292: a JWT of ES256 by the key that the browser was given."""
+    """Return the claims of the ES256 JWT (RFC 8292) after checking its signature."""
     parts = dict(part.split("=", 1) for part in header.removeprefix("vapid ").split(","))
     assert parts["k"] == public_key()
     head, claims, signature = parts["t"].split(".")

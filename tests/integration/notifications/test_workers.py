@@ -26,7 +26,7 @@ ENVIRONMENT = {"VIGIL_NOTIFY_NETWORKS": "127.0.0.0/8"}
 WAIT_SECONDS = 90
 WORKER = "notifications.md/Workers/1"
 MARK = "zZmarkedZz"
-"""In every credential and in every secret part of a URL."""
+"""Part of every credential and every secret in a URL."""
 
 
 class Scene:
@@ -49,7 +49,7 @@ class Scene:
             self.secrets = [MARK, answer.json()["secret"], self.user.password, self.user.token, self.pipeline]
 
     def alert(self) -> int:
-        """Stores an alert; returns its id."""
+        """Store an alert and return its id."""
         self.count += 1
         fields = {
             "event_id": f"event-{self.count:04}",
@@ -64,7 +64,7 @@ class Scene:
         return int(answer.json()["id"])
 
     def messages(self) -> list[dict[str, Any]]:
-        """As the user reads them."""
+        """Return the messages as the user sees them."""
         with self.backend.client(self.user.token) as client:
             found: list[dict[str, Any]] = client.get(
                 f"/api/notifications/{self.subscription}/messages/?page_size=100"
@@ -72,7 +72,7 @@ class Scene:
         return found
 
     def all_sent(self, count: int) -> bool:
-        """Whether there are so many messages, all of them confirmed."""
+        """Return whether there are this many messages, all confirmed."""
         found = self.messages()
         return len(found) == count and all(message["state"] == "sent" for message in found)
 
@@ -93,13 +93,13 @@ def celery_worker(backend: BackendServer, metrics_port: int = 0) -> Iterator[Ser
 
 
 def _lease_ends_now(database_url: str) -> None:
-    """Nobody waits 90 seconds in a test: the claim's end is brought forward."""
+    """Expire the claim now instead of after 90 seconds."""
     with contextlib.closing(psycopg2.connect(database_url)) as connection, connection, connection.cursor() as cursor:
         cursor.execute("UPDATE notifications_message SET next_attempt_at = now() WHERE state = 'pending'")
 
 
 def _held_by(redis: RedisServer) -> str:
-    """All that Redis keeps, with the bodies of Celery's messages as they are read."""
+    """Return the content of Redis, with decoded bodies of Celery's messages."""
     texts: list[bytes] = []
     with redis.client() as client:
         for key in client.scan_iter():
@@ -152,7 +152,7 @@ def test_killing_worker_redis_and_receiver_loses_and_duplicates_nothing(
             assert receiver.ids.count(unconfirmed) == 2, "the same message, with the same id"
 
             redis.kill()
-            alerts.append(scene.alert())  # stored at once, though nobody can be woken
+            alerts.append(scene.alert())  # stored immediately, although no worker can be woken
             redis.start()
             receiver.plan = [503, "drop"]
             alerts.append(scene.alert())
@@ -163,7 +163,7 @@ def test_killing_worker_redis_and_receiver_loses_and_duplicates_nothing(
                 return line in httpx.get(metrics, timeout=30).text
 
             eventually(lambda: counted("vigil_outbox_pending 0.0"))
-            # What is sent is noted in the database first, and counted then.
+            # A sent message is recorded in the database first, then counted.
             eventually(lambda: counted('vigil_notifications_total{channel="webhook",outcome="sent"} 4.0'))
             assert counted('vigil_notifications_total{channel="webhook",outcome="retried"} ')
         messages = scene.messages()

@@ -15,7 +15,7 @@ from vigil_client.types import UNSET
 
 
 def main() -> None:
-    """Lists cameras, creates one, reads alerts page by page, and acknowledges the newest."""
+    """List cameras, create one, read alerts page by page, and acknowledge the newest."""
     client = AuthenticatedClient(
         base_url=os.environ["VIGIL_URL"],
         token=os.environ["VIGIL_TOKEN"],

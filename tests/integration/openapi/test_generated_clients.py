@@ -101,7 +101,7 @@ def test_client_of_openapi_python_client(scenes: dict[str, Scene], tmp_path: Pat
     client = tmp_path / "vigil_client"
     command: list[str | Path] = [generator, "generate", "--path", SCHEMA, "--output-path", client, "--meta", "none"]
     config: list[str | Path] = ["--config", ROOT / "docs/openapi-python-client.yaml"]
-    # It runs ruff, which its environment has, over what it wrote; a missing one is a warning.
+    # It formats its output with the ruff of its environment; a missing ruff is only a warning.
     path = {"PATH": f"{PYTHON_TOOLS}{os.pathsep}{os.environ['PATH']}"}
     _output([*command, *config, "--fail-on-warning"], tmp_path, path)
     operations = {path.stem for path in client.glob("api/*/*.py")} - {"__init__"}

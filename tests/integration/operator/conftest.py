@@ -21,7 +21,7 @@ from tests.integration.services.postgres import PostgresServer
 
 @pytest.fixture(scope="session")
 def vigil_cluster(cluster: ControlPlane) -> ControlPlane:
-    """The control plane with Vigil's definitions in it."""
+    """The control plane with Vigil's definitions installed."""
     install_definitions(cluster)
     return cluster
 
@@ -47,7 +47,7 @@ def operator_token(session_backend: BackendServer, user: BackendUser) -> str:
 
 @pytest.fixture
 def backend(session_backend: BackendServer, user: BackendUser) -> Iterator[BackendServer]:
-    """The backend without any camera; whatever the test leaves behind is removed."""
+    """The backend without cameras; objects left by the test are removed."""
     yield session_backend
     if not session_backend.is_ready():
         session_backend.kill()
@@ -59,7 +59,7 @@ def backend(session_backend: BackendServer, user: BackendUser) -> Iterator[Backe
 
 @pytest.fixture
 def system(vigil_cluster: ControlPlane, namespace: str) -> Iterator[str]:
-    """The operator's own namespace; its rights reach into `namespace` only."""
+    """The operator's own namespace; its permissions cover only `namespace`."""
     name = vigil_cluster.create_namespace(f"{namespace}-system")
     install_rights(vigil_cluster, name, namespace)
     yield name
@@ -70,7 +70,7 @@ def system(vigil_cluster: ControlPlane, namespace: str) -> Iterator[str]:
 def make_operator(
     vigil_cluster: ControlPlane, system: str, namespace: str, backend: BackendServer, operator_token: str
 ) -> Iterator[Callable[..., Operator]]:
-    """Makes replicas, not started yet; all are ended after the test."""
+    """Return a function that creates replicas without starting them; all are stopped after the test."""
     reaper = Reaper()
     made: list[Operator] = []
 
@@ -94,7 +94,7 @@ def make_operator(
     for operator in made:
         operator.process.kill()
     reaper.close()
-    # Nobody is left to take off the finalizers, and a failed test's cameras would hold up the definition.
+    # No operator is left to remove the finalizers, and cameras of a failed test would block the definition.
     release_cameras(vigil_cluster, namespace)
 
 
@@ -108,7 +108,7 @@ def operator(make_operator: Callable[..., Operator]) -> Operator:
 
 @pytest.fixture
 def view(vigil_cluster: ControlPlane, namespace: str) -> View:
-    """What the cluster says."""
+    """The state of the cluster."""
     return View(vigil_cluster, namespace)
 
 
@@ -121,5 +121,5 @@ def installation(
     operator: Operator,
     view: View,
 ) -> Installation:
-    """All of it."""
+    """The operator with everything around it."""
     return Installation(vigil_cluster, namespace, backend, user, operator, view)

@@ -1,8 +1,8 @@
 """A proxy between operator and API server that returns faults on request.
 
-    proxy.script = answers(429, count=5, method="PATCH")    # the next five PATCH requests are refused
+    proxy.script = answers(429, count=5, method="PATCH")    # the next five PATCH requests fail
     proxy.cut_watches(gone=True)                             # every open watch ends with "410 Gone"
-    proxy.swallow = True                                     # what the server sends on watches never arrives
+    proxy.swallow = True                                     # watch events never arrive
 
 It listens on loopback without TLS; the caller's token goes on to the real server, which checks rights as ever.
 """
@@ -24,21 +24,22 @@ from tests.cluster.http import Access
 from tests.cluster.processes import free_ports
 
 Script = Callable[[str, str], int | None]
-"""From method and path to the status to answer with; None: the request goes through."""
+"""Maps method and path to the response status; None: the request passes."""
 
 NOT_PASSED_ON = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
-"""Of a request's headers; all others go on, repeated ones repeated: kopf accepts one form of an answer or another."""
+"""Request headers that are not forwarded. All others are, including repeated ones: kopf accepts several content
+types."""
 GONE = {"kind": "Status", "apiVersion": "v1", "code": 410, "reason": "Expired", "message": "too old resource version"}
 
 
 def let_through(method: str, path: str) -> int | None:
-    """Refuses nothing."""
+    """Let every request pass."""
     return None
 
 
 @dataclass
 class Answers:
-    """Refuses the next `count` requests that match."""
+    """Rejects the next `count` matching requests."""
 
     status: int
     count: int
@@ -54,7 +55,7 @@ class Answers:
 
 
 class FaultyProxy:
-    """One proxy, with an event loop in a thread of its own."""
+    """A proxy with its event loop in a separate thread."""
 
     def __init__(self, access: Access) -> None:
         (self.port,) = free_ports(1)
@@ -82,7 +83,7 @@ class FaultyProxy:
             self._loop.close()
 
     def kubeconfig(self, original: Path) -> Path:
-        """The same user by way of this proxy."""
+        """Return a kubeconfig for the same user through this proxy."""
         document = yaml.safe_load(original.read_text())
         for entry in document["clusters"]:
             entry["cluster"] = {"server": f"http://127.0.0.1:{self.port}"}
@@ -92,7 +93,7 @@ class FaultyProxy:
         return path
 
     def cut_watches(self, *, gone: bool = False) -> None:
-        """Ends every watch, with the server's word that its resource version is too old, if `gone`."""
+        """End every watch; with `gone`, the server reports that its resource version is too old."""
         last = json.dumps({"type": "ERROR", "object": GONE}).encode() + b"\n" if gone else b""
 
         def cut() -> None:
@@ -155,7 +156,7 @@ class FaultyProxy:
             while (chunk := await queue.get()) is not None:
                 await stream.write(chunk)
         except (ConnectionError, OSError):
-            pass  # the caller has gone, as kopf does once it has read that its version is too old
+            pass  # the client has disconnected, as kopf does when its version is too old
         finally:
             self._watches.discard(queue)
             reader.cancel()

@@ -27,13 +27,12 @@ Document = dict[str, Any]
 
 
 class UnreadableError(AssertionError):
-    """The API server did not answer a read; `eventually` asks again."""
+    """The API server did not respond to a read; `eventually` retries."""
 
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """An API server that was just started loses a connection to etcd now and then, or does not serve custom
-    resources yet; and while it takes in another definition, it asks for patience."""
+    """Convert read errors: a starting API server may lose etcd connections or not serve custom resources yet."""
     try:
         yield
     except (ApiError, httpx.TransportError) as error:
@@ -41,14 +40,14 @@ def reading() -> Iterator[None]:
 
 
 def install_definitions(cluster: ControlPlane) -> None:
-    """The CRDs and the sample classes."""
+    """Install the CRDs and the sample classes."""
     paths = sorted((ROOT / "manifests" / "crds").glob("*.yaml"))
     for path in [*paths, ROOT / "manifests" / "samples" / "detector-classes.yaml"]:
         eventually(partial(_applied, cluster, path), timeout_seconds=60)
 
 
 def _applied(cluster: ControlPlane, path: Path) -> bool:
-    """A definition that has just been made may not have a status to wait for yet: applied again, it has."""
+    """Apply a definition twice: immediately after its creation it may have no status to wait for."""
     try:
         cluster.apply(path)
     except KubectlError as error:
@@ -57,7 +56,7 @@ def _applied(cluster: ControlPlane, path: Path) -> bool:
 
 
 def install_rights(cluster: ControlPlane, system: str, cameras: str) -> None:
-    """manifests/operator/10-rbac.yaml with the test's namespaces in place of the usual ones."""
+    """Install manifests/operator/10-rbac.yaml with the test's namespaces."""
     text = (ROOT / "manifests" / "operator" / "10-rbac.yaml").read_text()
     documents = list(yaml.safe_load_all(text.replace("vigil-system", system).replace("vigil-cameras", cameras)))
     for document in documents:
@@ -69,7 +68,7 @@ def install_rights(cluster: ControlPlane, system: str, cameras: str) -> None:
 
 
 def release_cameras(cluster: ControlPlane, namespace: str) -> None:
-    """Takes the finalizers off the namespace's cameras, so that they end with it."""
+    """Remove the finalizers of the namespace's cameras, so that they are deleted with it."""
     eventually(partial(_released, cluster, namespace))
 
 
@@ -77,7 +76,7 @@ def _released(cluster: ControlPlane, namespace: str) -> bool:
     for name, item in View(cluster, namespace).cameras().items():
         if item["metadata"].get("finalizers"):
             path = f"/apis/vigil.dev/v1alpha1/namespaces/{namespace}/cameras/{name}"
-            with reading():  # one that is gone by now is not there when all are looked at again
+            with reading():  # a deleted one is missing from the next listing
                 cluster.http.patch(path, {"metadata": {"finalizers": None}}, kind=MERGE)
     return True
 
@@ -127,7 +126,7 @@ class Operator:
         }
 
     def start(self, *, wait: bool = True) -> None:
-        """Starts it; with `wait`, until it is the active one and has seen everything."""
+        """Start it; with `wait`, return when it is active and has listed everything."""
         self.process.start()
         self.process.wait_until(self.is_ready if wait else self.answers, timeout_seconds=60)
 
@@ -149,7 +148,7 @@ class Operator:
             return None
 
     def metric(self, line: str) -> float:
-        """The value of the metric that is written so: `vigil_cameras{phase="Pending"}`."""
+        """Return the value of a metric, written as `vigil_cameras{phase="Pending"}`."""
         answer = self.get("/metrics")
         assert answer is not None
         found = [text for text in answer.text.splitlines() if text.startswith(f"{line} ")]
@@ -157,7 +156,7 @@ class Operator:
         return float(found[0].rpartition(" ")[2])
 
     def writes(self, since: int) -> list[AuditEvent]:
-        """What it has written since a mark in the audit log, its Lease aside; kopf's requests carry no identity."""
+        """Return its writes since a mark in the audit log, except to its Lease; kopf's requests carry no identity."""
         user = f"system:serviceaccount:{self.system}:vigil-operator"
         events = self.cluster.audit_events(since=since, user=user, verbs=WRITE_VERBS)
         others = [
@@ -168,7 +167,7 @@ class Operator:
 
 @dataclass(frozen=True)
 class View:
-    """What the cluster says of one namespace's cameras. Raises UnreadableError."""
+    """The cluster's state of one namespace's cameras. Raises UnreadableError."""
 
     cluster: ControlPlane
     namespace: str
@@ -221,7 +220,7 @@ class View:
 
 @dataclass(frozen=True)
 class Installation:
-    """An operator that runs, and everything around it: what most tests begin with."""
+    """A running operator with everything around it, from which most tests start."""
 
     cluster: ControlPlane
     namespace: str
@@ -231,14 +230,14 @@ class Installation:
     view: View
 
     def node(self, **room: Any) -> AbstractContextManager[object]:
-        """The namespace's own node, with room for its detectors; see `ControlPlane.add_node`."""
+        """Return the namespace's own node, with capacity for its detectors; see `ControlPlane.add_node`."""
         return self.cluster.add_node(f"{self.namespace}-node", **room)
 
     def api(self) -> AbstractContextManager[httpx.Client]:
-        """The REST API for the user whose cameras they are."""
+        """Return the REST API for the owner of the cameras."""
         return self.backend.client(self.user.token)
 
     def add_camera(self, number: int, **settings: Any) -> int:
-        """A camera by way of the API; its id there."""
+        """Add a camera through the API and return its id."""
         values = {"name": f"Camera {number}", "rtsp_url": f"rtsp://10.0.0.{number}/s"} | settings
         return self.backend.add_camera(self.user.token, **values)

@@ -1,7 +1,7 @@
 """Fifty cameras under simultaneous faults; afterwards the cluster matches the API.
 
-The order of what happens comes from a fixed seed (VIGIL_CHAOS_SEED). VIGIL_CHAOS_SECONDS=300 has it go on for five
-minutes; the suite does with one.
+The order of events comes from a fixed seed (VIGIL_CHAOS_SEED). VIGIL_CHAOS_SECONDS=300 runs it for five minutes; the
+suite runs one minute.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ pytestmark = [pytest.mark.timeout(600 + SECONDS), pytest.mark.slow]
 
 CHANGED_MEANWHILE = ("not found", "notfound", "conflict", "already exists")
 JUST_STARTED = ("etcdserver", "transport is closing", "unexpected eof", "unavailable")
-"""What an API server says that was just started, and has lost a connection to etcd."""
+"""Errors of an API server that has just started or has lost a connection to etcd."""
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def between_hands() -> Iterator[None]:
 
 
 class Chaos:
-    """What may happen, and one method for each."""
+    """The possible events, one method for each."""
 
     def __init__(
         self,
@@ -76,12 +76,12 @@ class Chaos:
         self.happened: Counter[str] = Counter()
 
     def begin(self) -> None:
-        """All cameras, half of them active."""
+        """Create all cameras, half of them active."""
         for number in range(CAMERAS):
             self._add(is_active=number % 2 == 0)
 
     def step(self) -> None:
-        """One thing."""
+        """Perform one event."""
         weights = {
             self.activate: 30, self.deactivate: 20, self.edit: 25, self.delete_and_add: 8, self.apply: 8,
             self.unapply: 3, self.meddle: 4, self.kill_operator: 2, self.kill_api_server: 1,
@@ -173,7 +173,7 @@ class Chaos:
 
 
 def differences(view: View, active: list[Document], all_rows: list[Document]) -> list[str]:
-    """Everything in which the cluster is not what the API says; `active`: with credentials, for the operator."""
+    """Return all differences between cluster and API; `active`: with credentials, for the operator."""
     cameras = view.cameras()
     applied = {name: item for name, item in cameras.items() if name in APPLIED}
     found = _of_kubectl(applied, [row for row in all_rows if row["managed_by"] == "kubectl"])
@@ -268,7 +268,7 @@ def test_cluster_matches_the_api_after_chaos(
     made: list[Operator] = []
 
     def replica() -> Operator:
-        with reading():  # its token is the API server's
+        with reading():  # its token is issued by the API server
             return make_operator(f"operator-{len(made)}")
 
     def start() -> Operator:

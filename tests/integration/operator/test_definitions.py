@@ -20,7 +20,7 @@ PREFIX = "/apis/vigil.dev/v1alpha1/namespaces"
 
 
 def another_version() -> Document:
-    """With a field, a default and a printer column that this one does not have, and a limit that is wider."""
+    """Return the definition with an additional field, default and printer column, and a wider limit."""
     found: Document = yaml.safe_load((ROOT / "manifests" / "crds" / "cameras.vigil.dev.yaml").read_text())
     changed = copy.deepcopy(found)
     version = changed["spec"]["versions"][0]
@@ -82,6 +82,6 @@ def specs(cluster: ControlPlane, path: str) -> dict[str, Any]:
 
 
 def has_default(cluster: ControlPlane, path: str, wanted: bool) -> bool:
-    """Whether the server fills the new field in, or drops it again."""
+    """Return whether the server sets the new field's default."""
     with reading():
         return ("retentionDays" in cluster.http.get(f"{path}/stored-0")["spec"]) is wanted

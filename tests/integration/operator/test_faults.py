@@ -31,7 +31,7 @@ def proxy(vigil_cluster: ControlPlane) -> Iterator[FaultyProxy]:
 
 @pytest.fixture
 def proxied(proxy: FaultyProxy, make_operator: Callable[..., Operator]) -> Operator:
-    """A replica that reaches the API server by way of the proxy."""
+    """A replica that accesses the API server through the proxy."""
     made = make_operator("proxied")
     made.variables["VIGIL_KUBECONFIG"] = str(proxy.kubeconfig(Path(made.variables["VIGIL_KUBECONFIG"])))
     made.start()
@@ -63,7 +63,7 @@ def test_rejections_and_broken_or_silent_watches(
     first = add(backend, user, 1)
     eventually(lambda: f"{first}-detector" in view.deployments())
 
-    # Throttled, then in conflict: tried again until it works, never faster than once a second for one object.
+    # Throttled, then in conflict: retried until it succeeds, at most once a second per object.
     for number, status in enumerate((429, 409, 500), start=2):
         script = Answers(status, count=3, contains="deployments")
         proxy.script = script
@@ -83,7 +83,7 @@ def test_rejections_and_broken_or_silent_watches(
     eventually(lambda: proxy.watches_begun > begun, timeout_seconds=30)
     eventually(lambda: replicas(view, first) == 1, timeout_seconds=30)
 
-    # A watch that says nothing more is noticed by the listing that goes on beside it.
+    # The parallel listing detects a silent watch.
     proxy.swallow = True
     began = time.monotonic()
     scale_away(vigil_cluster, namespace, first)
@@ -103,7 +103,8 @@ def test_etcd_frozen_for_longer_than_the_lease(
     uid = view.deployments()[f"{before}-detector"]["metadata"]["uid"]
     with vigil_cluster.etcd_frozen():
         meanwhile = add(backend, user, 2)
-        # It cannot renew its Lease, so it must not go on as a leader: a new process in its place stands for election.
+        # It cannot renew its Lease, so it must stop leading: a new process replaces it and takes part in the
+        # election.
         eventually(lambda: "leadership lost" in operator.log.read_text(), timeout_seconds=40)
     began = time.monotonic()
     eventually(lambda: f"{meanwhile}-detector" in view.deployments(), timeout_seconds=60)
@@ -150,7 +151,7 @@ def test_recreated_resource_definition(
     eventually(partial(_is_owned_by, view, camera), timeout_seconds=90)
     print(f"the definition is back: its camera and Deployment after {time.monotonic() - began:.1f} s")
     assert operator.process.is_running
-    # The watches live again, too: a change is seen at once rather than with the next listing.
+    # The watches have recovered, too: a change is detected before the next listing.
     vigil_cluster.kubectl("label", "cam", camera, "team=gate", "--namespace", namespace)
     scale_away(vigil_cluster, namespace, camera)
     eventually(lambda: replicas(view, camera) == 1)

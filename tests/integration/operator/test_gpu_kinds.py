@@ -40,7 +40,7 @@ def test_gpu_kinds_are_scheduled_and_excess_cameras_fall_back(installation: Inst
         for number, kind in enumerate(wanted):
             camera = installation.add_camera(number, detector_class_name=f"{kind}-{namespace}")
             cameras.setdefault(kind, []).append(f"cam-{camera}")
-        # One MIG slice for two, and two AMD GPUs for two cameras that want two each.
+        # One MIG slice for two cameras, and two AMD GPUs for two cameras that request two each.
         eventually(lambda: sorted(view.phases().values()) == ["Pending"] * 2 + ["Streaming"] * 6, timeout_seconds=60)
         waiting = [name for name, phase in view.phases().items() if phase == "Pending"]
         for kind, asked in (("mig", "1 x nvidia.com/mig-1g.10gb"), ("amd", "2 x amd.com/gpu")):
@@ -51,7 +51,7 @@ def test_gpu_kinds_are_scheduled_and_excess_cameras_fall_back(installation: Inst
         (container,) = view.deployments()[f"{intel}-detector"]["spec"]["template"]["spec"]["containers"]
         assert container["resources"]["limits"]["gpu.intel.com/xe"] == "1"
 
-        # A camera of the shared server has no GPU of its own, knows where the server is, and may go there.
+        # A camera of the shared server has no GPU, but the server's address and network access to it.
         (served,) = cameras["triton"]
         (container,) = view.deployments()[f"{served}-detector"]["spec"]["template"]["spec"]["containers"]
         environment = {each["name"]: each.get("value") for each in container["env"]}
@@ -61,8 +61,8 @@ def test_gpu_kinds_are_scheduled_and_excess_cameras_fall_back(installation: Inst
         namespaces = [rule["to"][0].get("namespaceSelector") for rule in egress if "to" in rule]
         assert {"matchLabels": {"kubernetes.io/metadata.name": "vigil-inference"}} in namespaces
 
-        # The one that found no slice goes there as well after its wait; the AMD camera has no fallback and waits on.
-        classes["mig"]["fallback"]["afterSeconds"] = 10  # not before: until here it had to be found waiting
+        # The camera without a slice moves there after its wait; the AMD camera has no fallback and keeps waiting.
+        classes["mig"]["fallback"]["afterSeconds"] = 10  # not earlier: until here it had to be waiting
         cluster.apply(detector_class(f"mig-{namespace}", **classes["mig"]))
         (unlucky,) = set(waiting) & set(cameras["mig"])
         eventually(

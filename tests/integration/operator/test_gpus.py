@@ -18,7 +18,7 @@ PASSWORD = "marked-password-4711"
 
 
 def resource(api: httpx.Client, name: str) -> dict[str, Any]:
-    """What the API says of the camera's resource; nothing yet: no conditions, and no node."""
+    """Return the API's state of the camera's resource; before any report, without conditions and node."""
     answer = api.get(f"/api/cameras/{name.removeprefix('cam-')}/resource/")
     return dict(answer.json()) if answer.is_success else {"conditions": [{"reason": ""}], "node": ""}
 
@@ -107,7 +107,7 @@ def test_restart_writes_nothing_and_catches_up_with_missed_changes(installation:
     with installation.node(gpus={"nvidia.com/gpu": 4}), installation.api() as api:
         ids = [installation.add_camera(number) for number in range(3)]
         eventually(lambda: list(view.phases().values()) == ["Streaming"] * 3)
-        # The Deployment controller writes statuses at its own time; a generation grows with a change of the spec.
+        # The Deployment controller writes statuses at any time; only a change of the spec increases the generation.
         generations = {name: item["metadata"]["generation"] for name, item in view.deployments().items()}
         operator.process.stop()
         mark = cluster.audit_mark()

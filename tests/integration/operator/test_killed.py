@@ -1,6 +1,6 @@
 """The operator is killed at one of its writes; the next one continues from the stored state.
 
-tests/unit/operator/test_failpoints.py does so at every call that it makes, without processes.
+tests/unit/operator/test_failpoints.py tests this at every call, without processes.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def test_kubectl_camera_from_apply_to_delete(
     view: View,
 ) -> None:
     with vigil_cluster.add_node(f"{namespace}-node"), backend.client(user.token) as api:
-        # Without its Secret it says what is missing; with it, it is registered and watched.
+        # Without its Secret it reports what is missing; with it, it is registered and gets a detector.
         vigil_cluster.apply(lobby(namespace))
         eventually(lambda: "there is no Secret 'lobby-credentials'" in view.condition("lobby", "Ready")["message"])
         vigil_cluster.apply(secret(namespace, PASSWORD))
@@ -77,13 +77,13 @@ def test_kubectl_camera_from_apply_to_delete(
         assert view.camera("lobby")["metadata"]["labels"]["vigil.dev/managed-by"] == "kubectl"
         assert url_in_the_api(backend, operator_token) == f"rtsp://viewer:{PASSWORD}@10.0.0.9:554/s"
 
-        # The API shows it, and changes nothing of it.
+        # The API shows it read-only.
         path = f"/api/cameras/{row['id']}/"
         for answer in (api.patch(path, json={"name": "x"}), api.post(f"{path}deactivate/"), api.delete(path)):
             assert answer.status_code == 409
             assert "managed by kubectl" in answer.json()["detail"]
 
-        # Its detector reports with a token of its own, and its alerts show in the resource.
+        # Its detector reports with its own token, and its alerts appear in the resource.
         with backend.client(detector_values(view)["token"]) as detector:
             report = {"phase": "Streaming", "reason": "Streaming", "stream": {"width": 640, "frames_per_second": 25}}
             assert detector.post(f"{path}heartbeat/", json=report).status_code == 204
@@ -96,14 +96,14 @@ def test_kubectl_camera_from_apply_to_delete(
         printed = vigil_cluster.kubectl("get", "cam", "lobby", "--namespace", namespace)
         assert "<none>" not in printed, printed
 
-        # A detector that has no stream any more takes what was said of it out of the resource.
+        # A detector that has lost its stream clears the stream's state in the resource.
         with backend.client(detector_values(view)["token"]) as detector:
             report = {"phase": "Degraded", "reason": "StreamUnreachable"}
             assert detector.post(f"{path}heartbeat/", json=report).status_code == 204
         eventually(lambda: view.condition("lobby", "Ready")["reason"] == "StreamUnreachable")
         assert view.camera("lobby")["status"]["stream"] == {"fps": 0}
 
-        # An edit and a new password reach the row; the camera keeps its id, its alert and its token.
+        # An edit and a new password update the row; the camera keeps its id, alert and token.
         token = detector_values(view)["token"]
         vigil_cluster.apply(lobby(namespace, displayName="Hall"))
         vigil_cluster.apply(secret(namespace, "rotated"))
@@ -138,7 +138,7 @@ def test_deletion_completes_without_the_api_and_the_row_is_deleted_later(
         eventually(lambda: view.cameras() == {}, timeout_seconds=DELETED_WITHIN_SECONDS)
         print(f"deleted without the API after {time.monotonic() - began:.1f} s")
 
-        # Meanwhile a new one cannot be registered, and says so.
+        # Meanwhile a new camera cannot be registered, and reports it.
         vigil_cluster.apply(lobby(namespace))
         eventually(lambda: view.condition("lobby", "Synced")["reason"] in {"NotRegistered", "BackendUnreachable"})
         backend.start()

@@ -39,7 +39,7 @@ def test_second_replica_takes_over_and_the_first_stops_writing(
     backend.add_camera(user.token, name="before", rtsp_url="rtsp://10.0.0.1/s")
     eventually(lambda: len(view.deployments()) == 1)
     assert holder(vigil_cluster, system) == "operator-1"
-    # Both use one service account: the audit log tells them apart by this.
+    # Both use one service account: the audit log distinguishes them by this.
     assert vigil_cluster.audit_events(user_agent="(operator-1)", verbs=WRITE_VERBS, resource="deployments")
 
     getattr(first.process, fault)()
@@ -52,21 +52,21 @@ def test_second_replica_takes_over_and_the_first_stops_writing(
     assert took <= TAKEOVER_SECONDS
 
     if fault == "freeze":
-        # Killed, it leaves the Lease to run out: until then nobody may write.
+        # After a kill, the Lease must expire: until then no replica may write.
         second.process.kill()
-        # Drift and a new camera: a former leader that still thought itself one would have much to write.
+        # Drift and a new camera: a former leader that still considered itself active would write a lot.
         backend.add_camera(user.token, name="later", rtsp_url="rtsp://10.0.0.3/s")
         name = next(iter(view.deployments()))
         vigil_cluster.kubectl("scale", "deployment", name, "--replicas=0", "--namespace", namespace)
         pid = first.process.pid
-        # Not before: what the second had sent when it was killed may still have been carried out.
+        # Not earlier: requests that the second sent before the kill may still have been executed.
         mark = vigil_cluster.audit_mark()
         first.process.thaw()
         eventually(first.is_standby, timeout_seconds=15)
         assert first.writes(mark) == []
         leases = vigil_cluster.audit_events(since=mark, verbs=WRITE_VERBS, resource="leases", namespace=system)
         assert [event.code for event in leases if event.code < 300] == []
-        # It stands for election again, and needs nobody to start it.
+        # It takes part in the election again, without being started.
         eventually(lambda: holder(vigil_cluster, system) == "operator-1", timeout_seconds=TAKEOVER_SECONDS)
         eventually(lambda: len(view.deployments()) == 3, timeout_seconds=30)
         assert (first.process.pid, first.process.is_running) == (pid, True)

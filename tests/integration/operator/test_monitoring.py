@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def dashboard_queries(camera_id: int) -> Iterator[tuple[str, str]]:
-    """Where it stands, and the query as Grafana sends it for a short range."""
+    """Return each query's place and its text as Grafana sends it for a short range."""
     for path in sorted((CHART / "dashboards").glob("*.json")):
         for panel in json.loads(path.read_text())["panels"]:
             for target in panel.get("targets", ()):
@@ -36,7 +36,7 @@ def dashboard_queries(camera_id: int) -> Iterator[tuple[str, str]]:
 
 
 def rule_selectors() -> Iterator[tuple[str, str]]:
-    """What each rule looks at. A whole rule is empty as long as all is well; whether it fires is tested elsewhere."""
+    """Return the selectors of each rule. A healthy rule returns nothing; whether it fires is tested elsewhere."""
     for group in yaml.safe_load(RULES.read_text())["groups"]:
         for rule in group["rules"]:
             found = SELECTOR.findall(rule["expr"])
@@ -47,7 +47,7 @@ def rule_selectors() -> Iterator[tuple[str, str]]:
 
 @pytest.fixture
 def prometheus(operator: Operator, backend: BackendServer, cctv: DetectorProcess) -> Iterator[PrometheusServer]:
-    """It scrapes the three programs, with the labels that the chart's monitors add."""
+    """A Prometheus that scrapes the three programs, with the labels of the chart's monitors."""
     jobs = {
         "vigil-backend": [Target(f"127.0.0.1:{backend.port}", {"namespace": "vigil-system"})],
         "vigil-operator": [Target(f"127.0.0.1:{operator.port}", {"namespace": "vigil-system"})],
@@ -71,7 +71,7 @@ def camera_id(backend: BackendServer, user: BackendUser, shared: Path) -> Iterat
 def cctv(
     backend: BackendServer, user: BackendUser, camera_id: int, shared: Path, tmp_path: Path
 ) -> Iterator[DetectorProcess]:
-    """The detector that watches it."""
+    """The camera's detector."""
     model = shared / "models" / "yolov8n_int8_openvino_model"
     token = backend.token(user.username, "pipeline")
     process = DetectorProcess(tmp_path / "cctv", backend.url, token, None, {"VIGIL_MODEL": str(model)})

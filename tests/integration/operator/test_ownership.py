@@ -43,20 +43,20 @@ def test_edits_rotation_and_diagnosis(
         eventually(lambda: view.camera(first)["spec"]["active"] is True)
         eventually(lambda: "detectorClassName" not in view.camera(first)["spec"])
         assert view.camera(first)["metadata"]["labels"]["team"] == "gate"
-        eventually(lambda: _reverted(view))  # it is said after it is done
+        eventually(lambda: _reverted(view))  # the event is written after the change
         assert _reverted(view) == [first]
 
-        # So is an edit of what the operator owns.
+        # An edit of operator-owned fields is reverted, too.
         vigil_cluster.kubectl("scale", "deployment", f"{first}-detector", "--replicas=0", "--namespace", namespace)
         eventually(lambda: view.deployments()[f"{first}-detector"]["spec"]["replicas"] == 1)
 
-        # A new password restarts its own camera's detector and no other.
+        # A new password restarts only its camera's detector.
         eventually(lambda: all(_is_watched(view, camera) for camera in (first, second)), timeout_seconds=60)
         before, former = view.pods(), _templates_of(view, first)
         answer = api.patch(f"/api/cameras/{ids[0]}/", json={"rtsp_url": f"rtsp://u:{NEW_PASSWORD}@10.0.0.1/s"})
         assert answer.status_code == 200, answer.text
         began = time.monotonic()
-        # By its template: its pod may be another one already, after it was scaled to none and put back.
+        # Compare templates: the pod may be a new one, after scaling to zero and back.
         eventually(lambda: (now := _templates_of(view, first)) and not now & former, timeout_seconds=60)
         print(f"a rotated password was in use after {time.monotonic() - began:.1f} s")
         assert _pods_of(view, second) <= set(before)
@@ -67,7 +67,7 @@ def test_edits_rotation_and_diagnosis(
         status, found = _diagnose(operator, first)
         states = {step["step"]: step["state"] for step in found["steps"]}
         assert states["Scheduling"] == states["Detector"] == states["API"] == states["Operator"] == "ok"
-        # The stand-in kubelet runs no detector, so that none has reported; and the page says just that.
+        # The stand-in kubelet runs no detector, so there is no report, and the page shows that.
         assert (status, found["verdict"]) == (1, "Stream: The detector has not reported yet.")
 
 
@@ -86,7 +86,7 @@ def test_operator_survives_a_killed_api_server(
         uid = view.deployments()[detector]["metadata"]["uid"]
         mark = vigil_cluster.audit_mark()
         vigil_cluster.kill_apiserver()
-        # Away for longer than a leader may go on without its Lease.
+        # An outage longer than a leader may continue without its Lease.
         eventually(lambda: "leadership lost" in operator.log.read_text(), timeout_seconds=30)
         new = backend.add_camera(user.token, name="meanwhile", rtsp_url="rtsp://10.0.0.2/s")
         vigil_cluster.start_apiserver()
@@ -113,13 +113,13 @@ def _reverted(view: View) -> list[str]:
 
 
 def _is_watched(view: View, camera: str) -> bool:
-    """Whether it is streaming from its only pod: a status may still tell of the pod before."""
+    """Return whether it streams from its only pod: the status may still refer to the previous pod."""
     status = view.camera(camera).get("status", {})
     return status.get("phase") == "Streaming" and _pods_of(view, camera) == {status.get("detector", {}).get("pod")}
 
 
 def _templates_of(view: View, camera: str) -> set[str]:
-    """The digests by which Kubernetes tells its pods' templates apart."""
+    """Return the digests by which Kubernetes distinguishes pod templates."""
     labels = [item["metadata"]["labels"] for item in view.pods().values()]
     return {each["pod-template-hash"] for each in labels if each["vigil.dev/camera"] == camera}
 

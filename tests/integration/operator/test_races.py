@@ -30,7 +30,7 @@ def test_two_hundred_deletions_while_starting_leave_nothing(
     make_operator: Callable[..., Operator],
     view: View,
 ) -> None:
-    # Asks often: otherwise most cameras would be gone before it has heard of them.
+    # Polls often: otherwise most cameras would be deleted before the operator has seen them.
     operator = make_operator(VIGIL_SYNC_INTERVAL_SECONDS="0.1")
     operator.start()
     chance = random.Random(SEED)

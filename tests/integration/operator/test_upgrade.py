@@ -17,7 +17,7 @@ KINDS = ("apps/v1", "deployments"), ("networking.k8s.io/v1", "networkpolicies")
 
 
 def as_the_version_before_wrote_it(found: Document) -> Document:
-    """By the operator's own name: a label and a digest that this one does not write, and each default spelled out."""
+    """Write it as the operator: with a label and a digest that this version does not write, and explicit defaults."""
     metadata = found["metadata"]
     kept: dict[str, Any] = {name: metadata[name] for name in ("name", "namespace", "labels", "ownerReferences")}
     kept["labels"] |= {FORMER: "yes"}

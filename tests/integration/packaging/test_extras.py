@@ -35,7 +35,7 @@ SETTINGS = {
     "VIGIL_CREDENTIAL_KEYS": Fernet.generate_key().decode(),
     "VIGIL_INSECURE_HTTP": "1",
 }
-"""Without these the backend's ASGI module refuses to load, and says so."""
+"""Settings without which the backend's ASGI module refuses to load."""
 
 CASES = {
     "operator": ("vigil_contracts,vigil_operator", "django,torch,cv2,av"),

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[3]
 PLATFORM = "aarch64-manylinux_2_36"
 """Debian 12's C library on arm64, as in the images' base."""
 PURE_SOURCES = ("http-ece",)
-"""Published as sources only, without anything to compile."""
+"""Published only as source, with nothing to compile."""
 
 
 @pytest.mark.timeout(120)

@@ -113,7 +113,7 @@ def test_conda_environment_matches_the_lock_files() -> None:
 
 
 def _versions(lock: Path) -> dict[str, set[str]]:
-    """Each package of a lock file with its versions; a package can have one for each Python."""
+    """Return each package of a lock file with its versions; a package may have one per Python version."""
     versions: dict[str, set[str]] = {}
     for name, version in re.findall(r"^([a-z0-9][^=\s]*)==([^\s;]+)", lock.read_text(), re.MULTILINE):
         versions.setdefault(name, set()).add(version)

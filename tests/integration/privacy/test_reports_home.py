@@ -73,7 +73,7 @@ def test_network_records_connection_attempts(network: ClosedNetwork, program: st
 def test_vigil_run_makes_no_external_connections(
     network: ClosedNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Backend, detector with the demo model, and demo camera, from the start to an alert and the end."""
+    """Backend, detector with the demo model, and demo camera, from start to alert to shutdown."""
     _become_a_new_user(monkeypatch, tmp_path)
     data, port = tmp_path / "data", free_ports(1)[0]
     ensure_yard_clip(ROOT / "build" / "demo-clip")
@@ -99,7 +99,7 @@ def test_vigil_run_makes_no_external_connections(
 def test_operator_contacts_only_its_two_servers(
     network: ClosedNetwork, cluster: ControlPlane, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The API server and the backend run outside; relays on the network's loopback lead to them."""
+    """The API server and the backend run outside, accessible through relays on the network's loopback."""
     _become_a_new_user(monkeypatch, tmp_path)
     install_definitions(cluster)
     system = cluster.create_namespace(f"{namespace}-system")
@@ -128,7 +128,7 @@ def test_operator_contacts_only_its_two_servers(
 def test_ultralytics_makes_no_external_connections(
     network: ClosedNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A prediction and an export, each of which it would report while it believes to be online."""
+    """A prediction and an export, each of which it would report if it considered itself online."""
     _become_a_new_user(monkeypatch, tmp_path)
     command = [str(ULTRALYTICS), "-c", USE_ULTRALYTICS, str(tmp_path / "made.pt")]
     done = network.call(
@@ -140,7 +140,7 @@ def test_ultralytics_makes_no_external_connections(
 
 
 def _become_a_new_user(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Leave an empty home and no variable of pytest or CI: some libraries send nothing where they find one.
+    """Use an empty home and remove variables of pytest and CI: some libraries send nothing if they find them.
 
     Called in the test itself, since pytest sets PYTEST_CURRENT_TEST again after the fixtures.
     """

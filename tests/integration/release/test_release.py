@@ -33,7 +33,7 @@ def run(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The working tree as it is, committed in a repository of its own, and released."""
+    """The current working tree, committed in a separate repository and released."""
     try:
         renderer()
     except MissingPackagesError as error:

@@ -33,7 +33,7 @@ APPLICATION = "surveillance_backend.asgi:application"
 
 @dataclass(frozen=True, slots=True)
 class BackendUser:
-    """A user with a token of their own."""
+    """A user with a token."""
 
     username: str
     password: str
@@ -41,7 +41,7 @@ class BackendUser:
 
 
 class BackendServer(Service):
-    """One backend. `start` waits until `/readyz` says 200; `kill` ends gunicorn and its workers."""
+    """One backend. `start` waits until `/readyz` returns 200; `kill` ends gunicorn and its workers."""
 
     ready_timeout_seconds = 120
 
@@ -67,7 +67,7 @@ class BackendServer(Service):
             "VIGIL_DATA_DIR": str(directory),
             "VIGIL_INSECURE_HTTP": "1",
             "VIGIL_CAMERA_ALLOW_LOOPBACK": "1",
-            "VIGIL_RATE_PER_CAMERA": "",  # tests are in a hurry; limits have tests of their own
+            "VIGIL_RATE_PER_CAMERA": "",  # tests send many requests; limits are tested separately
             "VIGIL_RATE_PER_TOKEN": "",
             "VIGIL_RATE_PER_ADDRESS": "",
             **({"DATABASE_URL": database_url} if database_url else {}),
@@ -82,7 +82,7 @@ class BackendServer(Service):
 
     @property
     def url(self) -> str:
-        """The base of every path, without a slash at its end."""
+        """Return the base URL without a trailing slash."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
@@ -91,18 +91,18 @@ class BackendServer(Service):
         return self.directory / "media"
 
     def pictures(self) -> list[Path]:
-        """Every file in the storage."""
+        """Return every file in the storage."""
         return sorted(path for path in self.media.rglob("*") if path.is_file())
 
     def is_ready(self) -> bool:
-        """Whether `/readyz` says 200."""
+        """Return whether `/readyz` returns 200."""
         try:
             return httpx.get(f"{self.url}/readyz", timeout=5, verify=False).status_code == httpx.codes.OK
         except httpx.HTTPError:
             return False
 
     def manage(self, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
-        """Runs a management command against the same data; returns what it printed."""
+        """Run a management command on the same data and return its output."""
         finished = subprocess.run(
             [sys.executable, "-m", "django", *arguments],
             env={**self.environment, **(environment or {})},
@@ -115,7 +115,7 @@ class BackendServer(Service):
         return finished.stdout.strip()
 
     def create_user(self, username: str, *, is_superuser: bool = False) -> BackendUser:
-        """A user with a random password and a token of scope `user`, asked for through the running API."""
+        """Create a user with a random password and a token of scope `user`, requested from the running API."""
         password = secrets.token_urlsafe(12)
         options = ["--superuser"] if is_superuser else []
         self.manage(
@@ -128,16 +128,16 @@ class BackendServer(Service):
         return BackendUser(username, password, answer.json()["token"])
 
     def token(self, username: str, scope: str) -> str:
-        """A token for the user: scope `user`, `pipeline` or `operator`."""
+        """Return a token for the user: scope `user`, `pipeline` or `operator`."""
         return self.manage("create_token", "--user", username, "--scope", scope, "--name", "test")
 
     def client(self, token: str = "", **options: Any) -> httpx.Client:
-        """An HTTP client with the token; close it."""
+        """Return an HTTP client with the token; the caller closes it."""
         headers = {"Authorization": f"Token {token}"} if token else {}
         return httpx.Client(base_url=self.url, headers=headers, timeout=30, verify=False, **options)
 
     def alerts(self, token: str) -> list[dict[str, Any]]:
-        """All alerts that the token may see, newest first, page after page."""
+        """Return all alerts that the token can view, newest first."""
         found: list[dict[str, Any]] = []
         path: str | None = "/api/alerts/?page_size=500"
         with self.client(token) as client:
@@ -148,7 +148,7 @@ class BackendServer(Service):
         return found
 
     def add_camera(self, token: str, *, name: str, rtsp_url: str, is_active: bool = True, **fields: Any) -> int:
-        """Adds a camera through the API and returns its id."""
+        """Add a camera through the API and return its id."""
         with self.client(token) as client:
             body = {"name": name, "rtsp_url": rtsp_url, "is_active": is_active, **fields}
             answer = client.post("/api/cameras/", json=body)
@@ -166,7 +166,7 @@ def backend_server(
     application: str = APPLICATION,
     is_migrated: bool = False,
 ) -> Iterator[BackendServer]:
-    """A migrated, running backend; ended afterwards, its data stay in `directory`."""
+    """Run a migrated backend; it is stopped afterwards and its data stay in `directory`."""
     reaper = Reaper()
     try:
         backend = BackendServer(
@@ -190,7 +190,7 @@ _MIGRATED = "vigil_migrated"
 
 
 _MIGRATED_SQLITE: list[bytes] = []
-"""The database after the first migration of this process; the next ones are its copies."""
+"""The database after the first migration in this process; later ones are copies of it."""
 
 
 def migrate(backend: BackendServer, database_url: str) -> None:

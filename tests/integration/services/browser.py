@@ -13,20 +13,20 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tools import system_packages
 
 _PLAIN_ADDRESSES = "--disable-features=WebRtcHideLocalIpsWithMdns"
-"""WebRTC names this machine by its address: where tests run there is no mDNS that could tell it from a name."""
+"""WebRTC uses this machine's address: test machines have no mDNS that could resolve a name."""
 _NO_PICTURE = (409, 503)
-"""A camera's live frame: it has been switched off, or no detector watches it. No other answer is in order."""
+"""A camera's live frame: it is inactive, or has no detector. Other errors are unexpected."""
 
 
 @dataclass
 class Problems:
-    """What the browser complained about. A status that a test provokes is named in `expected_statuses`."""
+    """Errors reported by the browser. Statuses that a test provokes are in `expected_statuses`."""
 
     found: list[str] = field(default_factory=list)
     expected_statuses: set[int] = field(default_factory=set)
 
     def watch(self, page: Page) -> None:
-        """Collect what the page's console and scripts report from now on."""
+        """Collect messages of the page's console and scripts from now on."""
         page.on("console", lambda message: self._console(message.type, message.text, message.location["url"]))
         page.on("pageerror", lambda error: self.found.append(f"script: {error}"))
 
@@ -42,7 +42,7 @@ class Problems:
 
 @contextmanager
 def chromium(*arguments: str) -> Iterator[Browser]:
-    """Start Chromium with these arguments; skip the test where there is none.
+    """Start Chromium with these arguments; skip the test if it is not installed.
 
     While it is open, an event loop runs in this thread, and tests that start one of their own cannot.
     """

@@ -9,7 +9,7 @@ TRACK = "audio1"
 _CHANNEL = 2
 _PACKET_SECONDS = 0.1
 _TONE = bytes((0x80, 0x00))
-"""Two loudest samples of G.711 µ-law: a tone of 4 kHz."""
+"""The two loudest samples of G.711 µ-law, alternating: a tone of 4 kHz."""
 _PCMU = ["m=audio 0 RTP/AVP 0", f"a=control:{TRACK}"]
 _AAC = [
     "m=audio 0 RTP/AVP 97",
@@ -21,7 +21,7 @@ _AAC = [
 
 @dataclass(frozen=True)
 class Audio:
-    """What the audio is like. Seconds count from PLAY."""
+    """Properties of the audio. Seconds count from PLAY."""
 
     is_garbage: bool = False
     """AAC in name only; else G.711."""
@@ -29,7 +29,7 @@ class Audio:
     ends_after_seconds: float = float("inf")
     setup_status: int = 200
     goes_on: bool = False
-    """Outlasts the video where that stops."""
+    """Continues after the video has stopped."""
 
     def description(self) -> str:
         """Return the track's part of the SDP."""

@@ -4,9 +4,8 @@
         network.call(start_everything)   # runs in the namespace; so does each process that it starts
         assert network.attempts() == []
 
-Programs there believe that they are online: each name resolves, to an address of TEST-NET-1 (RFC 5737), and the
-default route leads to a TUN device. A program that reports home only when it thinks it is online is caught, too.
-Needs root, /dev/net/tun and `ip`.
+Programs there appear to be online: each name resolves to an address of TEST-NET-1 (RFC 5737), and the default route
+is a TUN device. So telemetry that is only sent when online is detected, too. Needs root, /dev/net/tun and `ip`.
 """
 
 import ctypes
@@ -39,7 +38,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def closed_network_problem() -> str | None:
-    """Return why there can be no such namespace here, or None."""
+    """Return why such a namespace is impossible here, or None."""
     if os.geteuid() != 0:
         return "needs root, to make a network namespace"
     if not os.access(_TUN, os.R_OK | os.W_OK):
@@ -61,7 +60,7 @@ class ClosedNetwork:
         return self._thread.submit(function).result()
 
     def attempts(self) -> list[str]:
-        """Return what was tried, each once, in order: `look-up NAME`, `tcp ADDRESS:PORT`, `udp ADDRESS:PORT`."""
+        """Return the distinct attempts in order: `look-up NAME`, `tcp ADDRESS:PORT`, `udp ADDRESS:PORT`."""
         return list(dict.fromkeys(self._attempts))
 
     def unix_sockets(self) -> list[str]:
@@ -74,7 +73,7 @@ class ClosedNetwork:
 
 @contextmanager
 def closed_network(directory: Path) -> Iterator[ClosedNetwork]:
-    """Make the namespace; it ends with the last process in it. Raises `OSError` where that is not permitted."""
+    """Create the namespace; it ends with its last process. Raises `OSError` where that is not permitted."""
     with ExitStack() as stack:
         network = ClosedNetwork(stack.enter_context(ThreadPoolExecutor(1, "closed-network")))
         tun, server = network.call(lambda: _enter(directory))
@@ -84,7 +83,7 @@ def closed_network(directory: Path) -> Iterator[ClosedNetwork]:
         stack.enter_context(stopped)
         watcher = threading.Thread(target=_watch, args=(tun, server, stopped, network._attempts), daemon=True)
         watcher.start()
-        # The thread ends before its files are closed: it would read from whatever is opened next under their numbers.
+        # End the thread before closing its files: it would otherwise read from files that reuse their descriptors.
         stack.callback(watcher.join)
         stack.callback(stop.close)
         yield network
@@ -92,7 +91,7 @@ def closed_network(directory: Path) -> Iterator[ClosedNetwork]:
 
 @contextmanager
 def relay(network: ClosedNetwork, port: int) -> Iterator[None]:
-    """Lead 127.0.0.1:`port` of the namespace to the same port outside."""
+    """Forward 127.0.0.1:`port` of the namespace to the same port outside."""
     with network.call(lambda: socket.create_server(("127.0.0.1", port))) as listener:
         accepting = threading.Thread(target=_accept, args=(listener, port), daemon=True)
         accepting.start()
@@ -121,7 +120,7 @@ def _enter(directory: Path) -> tuple[int, socket.socket]:
 
 
 def _open_tun() -> int:
-    """Make the TUN device `outside`; its file hands over each packet that is routed to it."""
+    """Create the TUN device `outside`; its file returns each packet routed to it."""
     file = os.open(_TUN, os.O_RDWR)
     fcntl.ioctl(file, _TUNSETIFF, struct.pack("16sH22x", b"outside", _IFF_TUN | _IFF_NO_PI))
     return file

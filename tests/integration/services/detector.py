@@ -29,7 +29,7 @@ Predicate = Callable[[], bool]
 
 
 def wait_until(condition: Predicate, timeout_seconds: float, what: str) -> None:
-    """Polls until `condition` holds."""
+    """Poll until `condition` is true."""
     deadline = time.monotonic() + timeout_seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {timeout_seconds} s: {what}"
@@ -73,7 +73,7 @@ class DetectorProcess:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Starts it; its output is added to the log."""
+        """Start it; its output is appended to the log."""
         command = [self.python, "-m", "cctv"]
         if self.camera_id is not None:
             command += ["--camera", str(self.camera_id)]
@@ -89,14 +89,14 @@ class DetectorProcess:
         self.process.wait(10)
 
     def stop(self, timeout_seconds: float = 15.0) -> int:
-        """SIGTERM; returns the exit status."""
+        """Send SIGTERM and return the exit status."""
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout_seconds)
 
     def end(self) -> None:
-        """Ends it, whatever it takes; harmless where it does not run."""
+        """End it by any means; does nothing if it is not running."""
         if self.process is None or self.process.poll() is not None:
             return
         try:
@@ -106,15 +106,15 @@ class DetectorProcess:
 
     @property
     def output(self) -> str:
-        """Everything that it has said."""
+        """Return its complete output."""
         return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
 
     def get(self, path: str) -> httpx.Response:
-        """Asks its status port."""
+        """Request a path of its status port."""
         return httpx.get(f"http://127.0.0.1:{self.status_port}{path}", timeout=5, verify=False)
 
     def is_ready(self) -> bool:
-        """Whether `/readyz` says 200."""
+        """Return whether `/readyz` returns 200."""
         assert self.process is not None
         assert self.process.poll() is None, f"cctv ended with {self.process.returncode}:\n{self.output[-3000:]}"
         try:
@@ -123,11 +123,11 @@ class DetectorProcess:
             return False
 
     def wait_ready(self, timeout_seconds: float) -> None:
-        """Waits until frames arrive."""
+        """Wait until frames arrive."""
         wait_until(self.is_ready, timeout_seconds, f"cctv is ready; it said:\n{self.output[-3000:]}")
 
     def metric(self, name: str, **labels: str) -> float:
-        """A sample of /metrics; 0.0 where there is none, or not yet. Fails where the process has ended."""
+        """Return a sample of /metrics; 0.0 if it does not exist yet. Fails if the process has ended."""
         for family in text_string_to_metric_families(self.metrics()):
             for sample in family.samples:
                 if sample.name == name and labels.items() <= sample.labels.items():
@@ -135,7 +135,7 @@ class DetectorProcess:
         return 0.0
 
     def metrics(self) -> str:
-        """/metrics; empty while nobody listens yet. An answer that is late is asked for again. Fails as `metric`."""
+        """Return /metrics; empty until the port is open. Retries after a time-out. Fails like `metric`."""
         assert self.process is not None
         for _ in range(6):
             assert self.process.poll() is None, f"cctv ended with {self.process.returncode}:\n{self.output[-3000:]}"
@@ -148,13 +148,13 @@ class DetectorProcess:
         raise AssertionError(f"/metrics does not answer; cctv said:\n{self.output[-3000:]}")
 
     def cpu_seconds(self) -> float:
-        """CPU time that the process has used."""
+        """Return the CPU time of the process."""
         assert self.process is not None
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory_bytes(self) -> int:
-        """Resident memory."""
+        """Return the resident memory."""
         assert self.process is not None
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         found = re.search(r"VmRSS:\s+(\d+) kB", status)
@@ -162,12 +162,12 @@ class DetectorProcess:
         return int(found[1]) * 1024
 
     def threads(self) -> int:
-        """Threads of the process."""
+        """Return the number of threads."""
         assert self.process is not None
         return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
 
     def open_files(self) -> int:
-        """File descriptors of the process."""
+        """Return the number of open file descriptors."""
         assert self.process is not None
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
@@ -181,7 +181,7 @@ def detector(
     camera_id: int | None = None,
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[DetectorProcess]:
-    """A running detector; asked to end afterwards."""
+    """Run a detector and stop it afterwards."""
     process = DetectorProcess(directory, api_url, token, camera_id, settings or {})
     process.start()
     try:
@@ -191,7 +191,7 @@ def detector(
 
 
 def a_person(camera: int) -> AlertSubmission:
-    """An alert of its own about a person, now."""
+    """Return a new alert about a person with the current time."""
     return AlertSubmission(
         event_id=uuid.uuid4().hex,
         camera=camera,

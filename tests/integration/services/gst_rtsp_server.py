@@ -36,7 +36,7 @@ AUDIO = {
 
 
 def launch_line(options: dict[str, Any], clip: str) -> str:
-    """The pipeline in gst-launch's words. Packets leave when their time has come, since the media is played live."""
+    """Return the pipeline for gst-launch. Packets are sent at their time, since the media is played live."""
     parser, payloader = PARSERS[options["codec"]]
     extra = "config-interval=-1 " if payloader != "rtpjpegpay" else ""
     location = json.dumps(clip)
@@ -49,7 +49,7 @@ def launch_line(options: dict[str, Any], clip: str) -> str:
 
 
 class Plays:
-    """Counts the clients that were given the stream, says so, and turns away those after the last."""
+    """Counts and prints the clients that received the stream, and rejects further ones."""
 
     def __init__(self, most: int) -> None:
         self._most, self._begun = most, 0
@@ -75,7 +75,7 @@ class Plays:
 
 
 def make_factory(options: dict[str, Any], clip: str) -> GstRtspServer.RTSPMediaFactory:
-    """What makes the media for each client, or one for all of them."""
+    """Return a factory that creates media for each client, or shared media."""
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_launch(launch_line(options, clip))
     factory.set_shared(bool(options["shared"]))
@@ -87,7 +87,7 @@ def make_factory(options: dict[str, Any], clip: str) -> GstRtspServer.RTSPMediaF
 def protect(
     server: GstRtspServer.RTSPServer, factories: list[GstRtspServer.RTSPMediaFactory], options: dict[str, Any]
 ) -> None:
-    """Digest or basic authentication, and TLS, where asked for."""
+    """Enable digest or basic authentication and TLS if configured."""
     if not options["username"] and not options["tls_certificate"]:
         return
     auth = GstRtspServer.RTSPAuth()
@@ -114,7 +114,7 @@ def protect(
 
 
 def main() -> None:
-    """Serves until standard input ends."""
+    """Serve until standard input ends."""
     options = json.loads(sys.argv[1])
     Gst.init(None)
     server = GstRtspServer.RTSPServer()

@@ -14,7 +14,7 @@ from tests.cluster.certificates import KeyPair
 
 @dataclass(frozen=True)
 class Got:
-    """A request that was read to its end."""
+    """A request that was read completely."""
 
     path: str
     headers: dict[str, str]
@@ -34,13 +34,13 @@ class Receiver:
 
     @property
     def ids(self) -> list[str]:
-        """Of the webhooks that came."""
+        """Return the ids of received webhooks."""
         return [got.headers["webhook-id"] for got in self.got]
 
 
 @contextmanager
 def http_receiver(certificate: KeyPair | None = None) -> Iterator[Receiver]:
-    """Listens on a free port of 127.0.0.1."""
+    """Listen on a free port of 127.0.0.1."""
     receiver = Receiver()
 
     class Handler(BaseHTTPRequestHandler):

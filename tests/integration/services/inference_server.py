@@ -1,7 +1,7 @@
 """An inference server for the tests: KServe's protocol, version 2, over HTTP, with Triton's binary tensors.
 
-The network behind it is real (OpenVINO runs it); the batching is not, and no test needs it. Triton's own client finds
-its way here as well: what it asks of a server is answered as Triton does, its error texts included.
+The network is real (run by OpenVINO); batching is not implemented, and no test needs it. Triton's own client works
+with it, too: responses equal Triton's, including error texts.
 
     with inference_server({"demo": DEMO_FOLDER}) as server:
         TritonModel(InferenceServer(server.url), "demo")
@@ -30,7 +30,7 @@ JSON_LENGTH = "Inference-Header-Content-Length"
 
 
 class RefusalError(Exception):
-    """Answered with a status and `{"error": …}`."""
+    """Sent as a status with `{"error": …}`."""
 
     def __init__(self, status: int, error: str) -> None:
         super().__init__(error)
@@ -38,7 +38,7 @@ class RefusalError(Exception):
 
 
 class ServedNetwork:
-    """One model. `data_type`: of its tensors; `metadata`: what its configuration tells of the export."""
+    """One model. `data_type`: of its tensors; `metadata`: the exporter's metadata in its configuration."""
 
     def __init__(self, folder: Path, data_type: str = "FP32", metadata: str | None = None) -> None:
         core = ov.Core()
@@ -71,7 +71,7 @@ class ServedNetwork:
 
 
 class ServedGraph:
-    """A model with any inputs and outputs, for one image at a time."""
+    """A model with arbitrary inputs and outputs, for one image at a time."""
 
     def __init__(self, model: ov.Model, metadata: str) -> None:
         self.metadata = metadata
@@ -132,7 +132,7 @@ class StandInServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """As a killed process: connections that are open break."""
+        """Stop as if killed: open connections break."""
         if self._server is None or self._thread is None:
             return
         self._server.shutdown()
@@ -145,14 +145,14 @@ class StandInServer:
 
     def opened(self, connection: socket.socket) -> None:
         self._connections.add(connection)
-        if self._is_away:  # it was taken just before the end
+        if self._is_away:  # it was accepted just before the stop
             _break(connection)
 
     def closed(self, connection: socket.socket) -> None:
         self._connections.discard(connection)
 
     def get(self, path: str) -> dict[str, Any]:
-        """The answer to a GET, or `RefusalError`."""
+        """Return the response to a GET, or raise `RefusalError`."""
         if path in {"/v2/health/live", "/v2/health/ready"}:
             return {}
         found = re.fullmatch(r"/v2/models/([^/]+)(/versions/1)?(/config|/ready)?", path)
@@ -169,7 +169,7 @@ class StandInServer:
         return model.configuration(name) if found[3] == "/config" else model.describe(name)
 
     def infer(self, path: str, head: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
-        """The answer to an inference, or `RefusalError`."""
+        """Return the response to an inference, or raise `RefusalError`."""
         found = re.fullmatch(r"/v2/models/([^/]+)(/versions/1)?/infer", path)
         if found is None or found[1] not in self.models:
             _unknown(found[1] if found else path)
@@ -194,7 +194,7 @@ class StandInServer:
 def _values(
     name: str, described: list[dict[str, Any]], given: list[dict[str, Any]], data: bytes
 ) -> dict[str, np.ndarray]:
-    """Return the inputs of a request, which lie one after the other in `data`; `RefusalError` for any other."""
+    """Return the inputs of a request, consecutive in `data`; raises `RefusalError` for malformed ones."""
     values, begin = {}, 0
     for each in given:
         expected = next((one for one in described if one["name"] == each["name"]), None)
@@ -238,7 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server_of_models.closed(self.connection)
 
     def handle(self) -> None:
-        with suppress(OSError):  # the server has been stopped under it
+        with suppress(OSError):  # the server was stopped in the meantime
             super().handle()
 
     def do_GET(self) -> None:
@@ -267,12 +267,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def inference_server(models: Mapping[str, Path | ServedNetwork]) -> Iterator[StandInServer]:
-    """A running server."""
+    """Run a server."""
     made = {
         name: found if isinstance(found, ServedNetwork) else ServedNetwork(found) for name, found in models.items()
     }

@@ -24,7 +24,7 @@ class Service(ABC):
 
     @abstractmethod
     def is_ready(self) -> bool:
-        """Whether the server answers requests."""
+        """Return whether the server answers requests."""
 
     def start(self) -> None:
         """Start the server and wait until it is ready. Raises `ProcessFailedError` with the end of its log."""

@@ -29,7 +29,7 @@ def make_clip(
     seed: int = 1,
     options: Mapping[str, str] | None = None,
 ) -> Path:
-    """Writes a clip (MP4) and returns its path. `size`: width and height in pixels. `options`: of the encoder."""
+    """Write a clip (MP4) and return its path. `size`: width and height in pixels. `options`: of the encoder."""
     width, height = size
     random = np.random.default_rng(seed)
     encoding = {"bf": "0", "g": str(keyframe_every), "preset": "ultrafast"}
@@ -61,7 +61,7 @@ _SIGNAL_SECONDS = 0.3
 def make_clip_with_sound(path: Path, audio: str, *, seconds: float = 8.0, sample_rate: int = 8000) -> Path:
     """Write a clip (MP4 or MOV) that flashes and beeps at `SIGNALS`. `audio`: libav's name of the encoder."""
     with av.open(str(path), "w") as output:
-        # One slice a frame: GStreamer's server mixes several up.
+        # One slice per frame: GStreamer's server reorders several slices.
         options = {"bf": "0", "g": "10", "preset": "ultrafast", "threads": "1"}
         video = output.add_stream("libx264", rate=10, options=options)
         video.width, video.height, video.pix_fmt = 320, 192, "yuv420p"
@@ -144,7 +144,7 @@ def _onsets(moments: list[tuple[float, bool]]) -> list[float]:
 
 
 def as_stream(clip: Path) -> io.BytesIO:
-    """The clip as packets come from a camera: an Annex B byte stream, here in an MPEG transport stream."""
+    """Return the clip as a camera's packets: an Annex B byte stream, here in an MPEG transport stream."""
     stream = io.BytesIO()
     with av.open(str(clip)) as file, av.open(stream, "w", format="mpegts") as output:
         written = output.add_stream_from_template(file.streams.video[0])
@@ -157,9 +157,10 @@ def as_stream(clip: Path) -> io.BytesIO:
 
 
 def recorded(clip: Path, *, skip_keyframes: int = 0, display_aspect: Fraction | None = None) -> bytes:
-    """The clip as a detector cuts it from a stream's packets for an event: another MP4 than a file's.
+    """Return the clip as a detector cuts it from a stream's packets for an event.
 
-    `skip_keyframes`: the detector joins the stream so many keyframes later. `display_aspect`: as a camera's settings.
+    `skip_keyframes`: the detector joins the stream this many keyframes later. `display_aspect`: as a camera's
+    settings.
     """
     made: list[bytes] = []
     recorder = ClipRecorder(1, ClipLimits(30.0, 30.0), lambda _, content: made.append(content))

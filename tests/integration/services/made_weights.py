@@ -1,6 +1,6 @@
 """`.pt` weights in ultralytics' format, created once and stored in `build/made-weights`.
 
-`yolov8n.pt` as it is published is not part of the tests' material. `real.pt` has the values of the published network,
+The published `yolov8n.pt` is not part of the test data. `real.pt` has the values of the published network,
 taken from its INT8 export in VIGIL_SHARED, so that it finds what YOLOv8n finds.
 """
 
@@ -36,7 +36,7 @@ def ensure_weights(shared: Path) -> Path:
     kept.mkdir(parents=True, exist_ok=True)
     folder = kept / digest.hexdigest()[:16]
     with (kept / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another test process may be making them
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another test process may be creating them
         if not folder.is_dir():
             part = kept / f"{folder.name}.part"
             shutil.rmtree(part, ignore_errors=True)
@@ -59,7 +59,7 @@ def _make(folder: Path, export: Path) -> None:
 
 
 def _weights_of(network: ov.Model) -> dict[str, npt.NDArray[np.float32]]:
-    """The convolutions' weights of an INT8 export, in float32, by the names that ultralytics gives the modules."""
+    """Return the convolution weights of an INT8 export in float32, by ultralytics' module names."""
     found = {}
     for node in network.get_ordered_ops():
         name = node.get_friendly_name()

@@ -3,7 +3,7 @@
     with misbehaving_camera(Script(clip=load_clip(path), status={"DESCRIBE": 404})) as camera:
         camera.url
 
-RTP and SDP are those of the demo camera; what a real camera does wrong is done here.
+RTP and SDP come from the demo camera; the faults of real cameras are added here.
 """
 
 import contextlib
@@ -26,11 +26,11 @@ from vigil_demo.rtp import RtpSender, describe
 
 @dataclass(frozen=True)
 class Script:
-    """What the camera does, and what it does wrong. Seconds count from PLAY."""
+    """The camera's behaviour and faults. Seconds count from PLAY."""
 
     clip: Clip | None = None
     once: bool = False
-    """End after one round, with an RTCP BYE, as a camera does that is switched off properly."""
+    """End after one round with an RTCP BYE, like a camera that is shut down."""
     status: Mapping[str, int] = field(default_factory=dict)
     """Methods that are answered with an error, or a redirect."""
     location: str = ""
@@ -38,19 +38,19 @@ class Script:
     challenge: str = ""
     """`WWW-Authenticate` of a 401."""
     silent_at: str = ""
-    """The method from which on nothing is said; `connect`: from the beginning."""
+    """The first method that is not answered; `connect`: nothing is answered."""
     first_bytes: bytes = b""
-    """What is sent instead of an answer to the first request."""
+    """Data sent instead of a response to the first request."""
     stops_after_seconds: float | None = None
-    """Sends no more, but keeps the connection."""
+    """Stops sending but keeps the connection open."""
     breaks_after_seconds: float | None = None
     """Closes the connection in the middle of a packet."""
     freezes_after_seconds: float | None = None
-    """Shows the same keyframe for ever."""
+    """Repeats the same keyframe forever."""
     clock_stands: bool = False
     """Timestamps stand still, from `freezes_after_seconds` or the beginning on."""
     clock_is_random: bool = False
-    """Every frame has a timestamp of its own making."""
+    """Every frame has a random timestamp."""
     jumps_back_after_seconds: float | None = None
     jump_seconds: float = 3600.0
     then_clip: Clip | None = None
@@ -62,15 +62,15 @@ class Script:
     begins_after_seconds: float = 0.0
     """Where in the clip a client joins: a camera does not start a group of pictures for a new client."""
     one_session: bool = False
-    """Refuse SETUP by 453 while another session lasts: until its TEARDOWN, or for ever where that never comes."""
+    """Reject SETUP with 453 until another session's TEARDOWN, or forever without one."""
     ignores_teardown: bool = False
     """Never answer TEARDOWN."""
     announces_h265: bool = False
     """Describe the clip's H.264 as H.265."""
     audio: Audio | None = None
-    """A track of audio beside the video."""
+    """An audio track."""
     speed: float = 1.0
-    """How many seconds of the stream, by its timestamps, are sent in one."""
+    """Seconds of the stream, by its timestamps, that are sent in one second."""
 
 
 @dataclass
@@ -83,7 +83,7 @@ class Camera:
     connections: int = 0
     open_connections: int = 0
     sessions: int = 0
-    """Sessions that were set up and not torn down."""
+    """Sessions without a TEARDOWN so far."""
 
     @property
     def url(self) -> str:
@@ -93,7 +93,7 @@ class Camera:
 
 @contextlib.contextmanager
 def misbehaving_camera(script: Script) -> Iterator[Camera]:
-    """Runs the camera on a free loopback port."""
+    """Run the camera on a free loopback port."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=32)
     camera = Camera(listener.getsockname()[1])
     stopping = threading.Event()
@@ -136,7 +136,7 @@ class _Client:
             with self._socket:
                 self._converse()
         except OSError:
-            pass  # the client went
+            pass  # the client has disconnected
         finally:
             self._camera.open_connections -= 1
 
@@ -174,7 +174,7 @@ class _Client:
             self._received(0.2)
 
     def _pause(self, seconds: float) -> bool:
-        """Answers keep-alives meanwhile; False: the end."""
+        """Wait and answer keep-alives; return False at the end of the connection."""
         until = time.monotonic() + seconds
         while not self._stopping.is_set():
             for message in self._received(max(0.0, min(0.2, until - time.monotonic()))):
@@ -249,7 +249,7 @@ class _Show:
         self._random = random.Random(5)
 
     def run(self) -> None:
-        """Returns at the end that the script has."""
+        """Send the media; return when the script ends."""
         assert self._script.clip is not None
         began, heard_until = time.monotonic(), 0.0
         for unit, at in self._units():
@@ -277,7 +277,7 @@ class _Show:
             at += 0.1
 
     def _units(self) -> Iterator[tuple[AccessUnit, float]]:
-        """Frames and their moments."""
+        """Yield frames with their times."""
         script, round_began = self._script, 0.0
         assert script.clip is not None
         keyframe = next(unit for unit in script.clip.access_units if unit.is_keyframe)

@@ -15,7 +15,7 @@ USER, PASSWORD = "vigil", "br0ker-pass"
 
 
 class MosquittoServer(Service):
-    """One broker, which asks for `USER` and `PASSWORD`, and lets that user use the topics below `vigil/`."""
+    """One broker that requires `USER` and `PASSWORD` and permits topics below `vigil/`."""
 
     def __init__(self, directory: Path, reaper: Reaper) -> None:
         (self.port,) = free_ports(1)
@@ -32,13 +32,13 @@ class MosquittoServer(Service):
         self.process = ServerProcess("mosquitto", command, directory / "mosquitto.log", reaper)
 
     def is_ready(self) -> bool:
-        """Whether it listens."""
+        """Return whether it listens."""
         return is_listening(self.port)
 
 
 @contextlib.contextmanager
 def mosquitto_server() -> Iterator[MosquittoServer]:
-    """A running broker; its data go with it."""
+    """Run a broker with temporary data."""
     if shutil.which("mosquitto") is None:
         skip_without("an MQTT broker", "mosquitto")
     with server_home("mosquitto") as (directory, reaper):

@@ -22,7 +22,7 @@ SHIPPED = Path(__file__).parents[3] / "manifests" / "nginx"
 
 @dataclass(frozen=True)
 class Nginx(Service):
-    """Where it is reached; `authority` is the certificate to trust."""
+    """A running nginx; `authority` is the certificate to trust."""
 
     port: int
     plain_port: int
@@ -30,16 +30,16 @@ class Nginx(Service):
     process: ServerProcess
 
     def is_ready(self) -> bool:
-        """Whether it listens."""
+        """Return whether it listens."""
         return is_listening(self.port)
 
     @property
     def url(self) -> str:
-        """The base of every path, without a slash at its end."""
+        """Return the base URL without a trailing slash."""
         return f"https://127.0.0.1:{self.port}"
 
     def client(self, token: str = "", *, source: str = "127.0.0.1", **options: Any) -> httpx.Client:
-        """A client that trusts the certificate, and comes from that address."""
+        """Return a client that trusts the certificate and connects from that address."""
         headers = {"Authorization": f"Token {token}"} if token else {}
         context = ssl.create_default_context(cafile=str(self.authority))
         transport = httpx.HTTPTransport(verify=context, local_address=source)
@@ -47,7 +47,7 @@ class Nginx(Service):
 
 
 def program() -> str:
-    """nginx, or a skip that names the package."""
+    """Return the path of nginx, or skip the test and name the package."""
     found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if found is None:
         skip_without("nginx", "nginx")
@@ -55,7 +55,7 @@ def program() -> str:
 
 
 def copied(folder: Path) -> Path:
-    """The shipped files with a certificate beside them; returns the authority's certificate."""
+    """Copy the shipped files with a certificate; return the CA certificate."""
     shutil.copytree(SHIPPED, folder, dirs_exist_ok=True)
     authority = CertificateAuthority(folder / "ca")
     pair = authority.server("nginx", ["127.0.0.1", "vigil.example"])
@@ -67,7 +67,7 @@ def copied(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def nginx(folder: Path, *, backends: Sequence[str], media: Path) -> Iterator[Nginx]:
-    """Running before the backends (`host:port`), as root or not."""
+    """Run nginx in front of the backends (`host:port`), as root or not."""
     authority = copied(folder)
     port, plain_port = free_ports(2)
     replace(folder / "nginx.conf", {"pid /run/nginx.pid": f"pid {folder}/nginx.pid"})
@@ -90,7 +90,7 @@ def nginx(folder: Path, *, backends: Sequence[str], media: Path) -> Iterator[Ngi
     )
     reaper = Reaper()
     command = [program(), "-p", f"{folder}/", "-c", "nginx.conf", "-g", "daemon off; user root;"]
-    # As root, since a test's own folder is closed to others; elsewhere nginx's user must be let into the media.
+    # As root, since other users cannot read the test's folder; in production nginx's user needs access to the media.
     try:
         process = ServerProcess("nginx", command, folder / "nginx.log", reaper)
         with running(Nginx(port, plain_port, authority, process)) as server:
@@ -101,11 +101,11 @@ def nginx(folder: Path, *, backends: Sequence[str], media: Path) -> Iterator[Ngi
 
 
 def checked(folder: Path) -> subprocess.CompletedProcess[str]:
-    """`nginx -t` on the files in the folder."""
+    """Run `nginx -t` on the files in the folder."""
     command = [program(), "-t", "-p", f"{folder}/", "-c", "nginx.conf"]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 def replace(file: Path, changes: dict[str, str]) -> None:
-    """Puts what a test must have otherwise into a copy of a shipped file."""
+    """Replace a text in a copy of a shipped file."""
     file.write_text(tried(file.read_text(), changes))

@@ -24,7 +24,7 @@ ANSWER = """<?xml version="1.0" encoding="utf-8"?>
 
 @dataclass(frozen=True)
 class Device:
-    """What one device says of itself."""
+    """Properties that a device reports."""
 
     endpoint: str
     scopes: str = ""
@@ -33,7 +33,7 @@ class Device:
 
 @dataclass
 class Responder:
-    """What was asked. The first probe of each search is passed over where `loses_first`, as a network may."""
+    """Records probes. With `loses_first`, the first probe of each search is ignored, as if lost."""
 
     devices: Sequence[Device]
     noise: Sequence[bytes] = ()
@@ -41,7 +41,7 @@ class Responder:
     probes: list[str] = field(default_factory=list)
 
     def serve(self, one: socket.socket, ended: threading.Event) -> None:
-        """Answers until `ended`."""
+        """Answer until `ended`."""
         while not ended.is_set():
             try:
                 content, address = one.recvfrom(65535)
@@ -63,7 +63,7 @@ class Responder:
 
 @contextmanager
 def onvif_devices(*devices: Device, noise: Sequence[bytes] = (), loses_first: bool = False) -> Iterator[Responder]:
-    """They hear what is sent to the group on the loopback interface."""
+    """Run devices that receive multicast on the loopback interface."""
     responder, ended = Responder(devices, noise, loses_first), threading.Event()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

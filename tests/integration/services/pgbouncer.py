@@ -16,7 +16,7 @@ SHIPPED = Path(__file__).parents[3] / "manifests" / "pgbouncer" / "pgbouncer.ini
 
 
 def tried(text: str, changes: dict[str, str]) -> str:
-    """The shipped file with what a test must have otherwise. Fails where it does not say that any more."""
+    """Return the shipped file with replacements for the test. Fails if the original text is missing."""
     for shipped, changed in changes.items():
         assert shipped in text, f"the shipped file has no line «{shipped}»"
         text = text.replace(shipped, changed)
@@ -34,7 +34,7 @@ class PgBouncer(Service):
         self.process = ServerProcess("pgbouncer", command, folder / "pgbouncer.log", reaper)
 
     def is_ready(self) -> bool:
-        """Whether it accepts connections."""
+        """Return whether it accepts connections."""
         try:
             psycopg2.connect(self.url, connect_timeout=2).close()
         except psycopg2.OperationalError:
@@ -44,7 +44,7 @@ class PgBouncer(Service):
 
 @contextlib.contextmanager
 def pgbouncer(postgres: PostgresServer, database: str, *, pool_size: int) -> Iterator[str]:
-    """Running, with so many connections to the server; yields the database's URL through it."""
+    """Run PgBouncer with this many server connections; yields the database's URL through it."""
     program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     if program is None:
         skip_without("PgBouncer", "pgbouncer")

@@ -3,8 +3,8 @@
     def test_something(database_url: str): ...      # an empty database of this test's own
     def test_restart(postgres: PostgresServer): postgres.kill(); postgres.start()
 
-It never runs as root: started by root, it runs as `postgres` or `nobody`. Data is not synced to disk, so that it is
-fast; a killed server recovers all the same, since the kernel keeps what was written.
+It never runs as root: started by root, it runs as `postgres` or `nobody`. For speed, data is not synced to disk; a
+killed server still recovers, since the kernel keeps written data.
 """
 
 import contextlib
@@ -63,17 +63,17 @@ class PostgresServer(Service):
         return self._directory / "data"
 
     def stop(self) -> None:
-        """Ends it in order, breaking connections (SIGINT: PostgreSQL's fast shutdown needs no client to agree)."""
+        """Shut it down and close connections (SIGINT: PostgreSQL's fast shutdown does not wait for clients)."""
         self.process.stop(timeout_seconds=20)
 
     def kill(self) -> None:
-        """Ends it with SIGKILL, its children too; returns when all are gone.
+        """End it and its children with SIGKILL; return when all have ended.
 
-        Each of its children is in a session of its own, and would hold the memory that they share for a moment more:
-        a server that is started meanwhile refuses to run.
+        Each child has its own session and holds the shared memory a moment longer, during which a new server would
+        refuse to start.
         """
         if self.process.is_running:
-            self.process.freeze()  # so that it makes no more of them
+            self.process.freeze()  # so that it starts no further children
             children = _children(self.process.pid)
             self.process.kill()
             for child in children:
@@ -83,7 +83,7 @@ class PostgresServer(Service):
         (self._data / "postmaster.pid").unlink(missing_ok=True)
 
     def create_database(self, name: str | None = None) -> str:
-        """Makes an empty database, with a name of its own by default, and returns its URL."""
+        """Create an empty database, by default with a unique name, and return its URL."""
         name = name or f"test_{secrets.token_hex(6)}"
         with contextlib.closing(psycopg2.connect(self.url("postgres"))) as connection:
             connection.autocommit = True
@@ -92,11 +92,11 @@ class PostgresServer(Service):
         return self.url(name)
 
     def url(self, database: str) -> str:
-        """The URL of a database on this server."""
+        """Return the URL of a database on this server."""
         return f"postgres://vigil@127.0.0.1:{self.port}/{database}"
 
     def is_ready(self) -> bool:
-        """Whether it accepts connections."""
+        """Return whether it accepts connections."""
         try:
             psycopg2.connect(self.url("postgres"), connect_timeout=2).close()
         except psycopg2.OperationalError:
@@ -120,14 +120,14 @@ def _children(pid: int) -> list[int]:
 
 
 def find_binaries() -> Path | None:
-    """The directory of the newest PostgreSQL's programs, or None."""
+    """Return the program directory of the newest PostgreSQL, or None."""
     found = sorted(_VERSIONS.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     return found[-1].parent if found else None
 
 
 @contextlib.contextmanager
 def postgres_server(*, is_durable: bool = False, port: int | None = None) -> Iterator[PostgresServer]:
-    """A running server; its data go with it. `is_durable`: synced to disk at each commit, as in production.
+    """Run a server with temporary data. `is_durable`: sync to disk at each commit, as in production.
 
     Pass `port` only in a network namespace of the test's own.
     """
@@ -155,7 +155,7 @@ def database_url(postgres: PostgresServer) -> str:
 
 
 def as_unprivileged_user(directory: Path) -> list[str]:
-    """What a command begins with so that it does not run as root; `directory` becomes that user's."""
+    """Return a command prefix that drops root; `directory` then belongs to that user."""
     if os.geteuid() != 0:
         return []
     names = [name for name in ("postgres", "nobody") if _exists(name)]

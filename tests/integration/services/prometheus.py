@@ -71,11 +71,11 @@ class PrometheusServer(Service):
         self._http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10, trust_env=False, verify=False)
 
     def close(self) -> None:
-        """Close the connections to it."""
+        """Close the client's connections."""
         self._http.close()
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """The expression's series now. Raises `httpx.HTTPStatusError` with Prometheus' words for a bad one."""
+        """Return the current series of the expression. Raises `httpx.HTTPStatusError` with Prometheus' error."""
         answer = self._http.post("/api/v1/query", data={"query": expression})
         if answer.is_error:
             raise AssertionError(f"{expression}: {answer.text}")
@@ -83,12 +83,12 @@ class PrometheusServer(Service):
         return [{"value": data["result"]}] if data["resultType"] == "scalar" else list(data["result"])
 
     def rules(self) -> list[dict[str, Any]]:
-        """Every rule with how its last evaluation went."""
+        """Return every rule with the result of its last evaluation."""
         groups = self._http.get("/api/v1/rules").json()["data"]["groups"]
         return [rule for group in groups for rule in group["rules"]]
 
     def is_ready(self) -> bool:
-        """Whether `/-/ready` says 200."""
+        """Return whether `/-/ready` returns 200."""
         try:
             return self._http.get("/-/ready").status_code == httpx.codes.OK
         except httpx.HTTPError:
@@ -96,7 +96,7 @@ class PrometheusServer(Service):
 
 
 def ensure_programs() -> Path:
-    """The folder of `prometheus` and `promtool`. Raises MissingPackagesError where Debian's cannot be had."""
+    """Return the folder of `prometheus` and `promtool`. Raises MissingPackagesError if Debian's are unavailable."""
     found = shutil.which("promtool")
     if found and shutil.which("prometheus"):
         return Path(found).parent
@@ -112,7 +112,7 @@ def ensure_programs() -> Path:
 
 @contextlib.contextmanager
 def prometheus_server(jobs: Mapping[str, Sequence[Target]], rules: Sequence[Path] = ()) -> Iterator[PrometheusServer]:
-    """A running server; its data go with it."""
+    """Run a server with temporary data."""
     with server_home("prometheus") as (directory, reaper):
         server = PrometheusServer(ensure_programs(), directory, jobs, rules, reaper)
         with contextlib.closing(server), running(server):
@@ -121,7 +121,7 @@ def prometheus_server(jobs: Mapping[str, Sequence[Target]], rules: Sequence[Path
 
 @pytest.fixture(scope="session")
 def prometheus_programs() -> Path:
-    """Where `promtool` is."""
+    """Return the folder of `promtool`."""
     try:
         return ensure_programs()
     except (system_packages.MissingPackagesError, RuntimeError) as error:
@@ -129,7 +129,7 @@ def prometheus_programs() -> Path:
 
 
 def promtool(programs: Path, *arguments: str | Path) -> str:
-    """Runs promtool; its words. Raises AssertionError with them when it fails."""
+    """Run promtool and return its output. Raises AssertionError with the output if it fails."""
     done = subprocess.run(
         [programs / "promtool", *arguments], check=False, capture_output=True, text=True, timeout=120
     )

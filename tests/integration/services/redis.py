@@ -31,20 +31,20 @@ class RedisServer(Service):
 
     @property
     def url(self) -> str:
-        """The URL of its first database."""
+        """Return the URL of its first database."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     def empty(self) -> None:
-        """Forgets everything."""
+        """Delete all data."""
         with self.client() as client:
             client.flushall()
 
     def client(self) -> Redis:
-        """A client; close it."""
+        """Return a client; the caller closes it."""
         return Redis.from_url(self.url, socket_connect_timeout=2, socket_timeout=5)
 
     def is_ready(self) -> bool:
-        """Whether it answers a PING."""
+        """Return whether it answers a PING."""
         try:
             with self.client() as client:
                 return bool(client.ping())
@@ -54,7 +54,7 @@ class RedisServer(Service):
 
 @contextlib.contextmanager
 def redis_server(port: int | None = None) -> Iterator[RedisServer]:
-    """A running server; its data go with it. Pass `port` only in a network namespace of the test's own."""
+    """Run a server with temporary data. Pass `port` only in a network namespace of the test's own."""
     if shutil.which("redis-server") is None:
         skip_without("Redis", "redis-server")
     with server_home("redis") as (directory, reaper), running(RedisServer(directory, reaper, port)) as server:
@@ -69,7 +69,7 @@ def _session_redis() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def redis(_session_redis: RedisServer) -> RedisServer:
-    """The session's Redis, emptied; running, whatever the test before has done to it."""
+    """The session's Redis, emptied and running, even if the previous test has stopped it."""
     if not _session_redis.process.is_running:
         _session_redis.start()
     _session_redis.empty()

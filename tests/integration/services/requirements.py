@@ -7,5 +7,5 @@ from tools.system_packages import install_command
 
 
 def skip_without(what: str, *packages: str) -> NoReturn:
-    """Skip the test because `what` is missing, which these Debian packages bring."""
+    """Skip the test because `what` is missing, which these Debian packages contain."""
     pytest.skip(f"needs {what}: {install_command(*packages)}")

@@ -27,7 +27,7 @@ _START_TIMEOUT_SECONDS = 20.0
 
 @dataclass
 class RtspServer:
-    """A running server. `lines` is what it has said so far: `play <n>`, `closed`; `said_at` when, in Unix time."""
+    """A running server. `lines` is its output so far: `play <n>`, `closed`; `said_at` the times in Unix time."""
 
     host: str
     port: int
@@ -38,11 +38,11 @@ class RtspServer:
     process: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)
     said_at: dict[str, float] = field(default_factory=dict)
-    """When each line was said for the first time."""
+    """When each line was printed first."""
 
     @property
     def url(self) -> str:
-        """The stream's URL, with percent-encoded credentials where the server asks for them."""
+        """The stream's URL, with percent-encoded credentials if the server requires them."""
         user = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}@" if self.username else ""
         return f"{self.scheme}://{user}{self.host}:{self.port}{self.path}"
 
@@ -53,11 +53,11 @@ class RtspServer:
 
     @property
     def plays(self) -> int:
-        """How many times a client was given the clip."""
+        """Return how many clients have received the clip."""
         return sum(line.startswith("play ") for line in self.lines)
 
     def wait_for(self, line: str, timeout_seconds: float) -> None:
-        """Waits until the server has said `line`."""
+        """Wait until the server has printed `line`."""
         deadline = time.monotonic() + timeout_seconds
         while line not in self.lines:
             assert time.monotonic() < deadline, f"the RTSP server did not say {line!r} but {self.lines}"
@@ -90,12 +90,11 @@ def gst_rtsp_server(
     host: str = "127.0.0.1",
     tls: tuple[Path, Path] | None = None,
 ) -> Iterator[RtspServer]:
-    """Serves `clip` (an MP4 with H.264, H.265 or MJPEG) in real time from its beginning to each client.
+    """Serve `clip` (an MP4 with H.264, H.265 or MJPEG) in real time from its beginning to each client.
 
-    `others`: clips at other paths of the same camera. `plays`: after so many clients the path is gone (404); 0:
-    without end. `audio`: pcmu, pcma, aac or opus, as the clip has it. `shared`: clients share one play. With a
-    `username`, digest authentication is asked for, or basic.
-    `tls`: certificate and key files; `rtsps`.
+    `others`: clips at other paths of the same camera. `plays`: after this many clients the path does not exist (404);
+    0: unlimited. `audio`: pcmu, pcma, aac or opus, as the clip has it. `shared`: clients share one play. With a
+    `username`, digest or basic authentication is required. `tls`: certificate and key files; `rtsps`.
     """
     if not _has_bindings():
         skip_without("GStreamer's RTSP server", *PACKAGE_SETS["rtsp-camera"])

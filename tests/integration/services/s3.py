@@ -3,7 +3,7 @@
     def test_something(s3: S3Server): ...             # with an empty bucket
     s3.kill(); s3.start()
 
-It checks signatures and their age, unlike stand-ins that take any.
+It checks signatures and their age, unlike simple replacements.
 """
 
 import contextlib
@@ -60,7 +60,7 @@ _PLAIN_FILTERS = ("catch_errors", "gatekeeper", "copy", "slo", "dlo", "versioned
 
 
 class S3Server(Service):
-    """The server. `environment` is what the backend needs to use it. What was stored outlives `kill`."""
+    """The server. `environment` is what the backend needs to use it. Stored data survive `kill`."""
 
     ready_timeout_seconds = 120
 
@@ -85,22 +85,22 @@ class S3Server(Service):
 
     @property
     def url(self) -> str:
-        """The endpoint."""
+        """Return the endpoint."""
         return f"http://127.0.0.1:{self.port}"
 
     def make_bucket(self) -> str:
-        """Makes an empty bucket and returns its name."""
+        """Create an empty bucket and return its name."""
         name = f"media-{secrets.token_hex(4)}"
         self.client().create_bucket(Bucket=name)
         return name
 
     def keys(self, bucket: str) -> list[str]:
-        """Of every object in the bucket."""
+        """Return the keys of all objects in the bucket."""
         pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=bucket)
         return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
     def environment(self, bucket: str) -> dict[str, str]:
-        """The backend's settings."""
+        """Return the backend's settings."""
         return {
             "VIGIL_S3_BUCKET": bucket,
             "VIGIL_S3_ENDPOINT_URL": self.url,
@@ -110,7 +110,7 @@ class S3Server(Service):
         }
 
     def client(self) -> Any:
-        """boto3's client."""
+        """Return a boto3 client."""
         return boto3.client(
             "s3",
             endpoint_url=self.url,
@@ -121,7 +121,7 @@ class S3Server(Service):
         )
 
     def is_ready(self) -> bool:
-        """Whether it answers a signed request."""
+        """Return whether it answers a signed request."""
         try:
             self.client().list_buckets()
         except (BotoCoreError, ClientError):
@@ -131,7 +131,7 @@ class S3Server(Service):
 
 @contextlib.contextmanager
 def s3_server() -> Iterator[S3Server]:
-    """A running server; its data go with it."""
+    """Run a server with temporary data."""
     probe = [str(_SYSTEM_PYTHON), "-c", "import swift.common.middleware.s3api"]
     if not _SYSTEM_PYTHON.exists() or subprocess.run(probe, check=False, capture_output=True).returncode:
         skip_without("OpenStack Swift, an S3 server", "python3-swift")

@@ -18,7 +18,7 @@ STORAGE = ("account", "container", "object")
 
 
 def make_rings(folder: Path, ports: list[int]) -> None:
-    """Where accounts, containers and objects are: on one disk, once."""
+    """Write the rings: accounts, containers and objects are on one disk, with one replica."""
     for name, port in zip(STORAGE, ports, strict=True):
         if (folder / f"{name}.ring.gz").exists():
             continue
@@ -30,7 +30,7 @@ def make_rings(folder: Path, ports: list[int]) -> None:
 
 
 def main() -> None:
-    """Serves until it is ended."""
+    """Serve until it is stopped."""
     folder, ports = Path(sys.argv[1]), [int(port) for port in sys.argv[2:]]
     utils.SWIFT_CONF_FILE = str(folder / "swift.conf")
     eventlet.patcher.monkey_patch(all=False, socket=True, select=True, thread=True)

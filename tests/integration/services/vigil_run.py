@@ -22,7 +22,7 @@ OF_ANY_USER = ("PATH", "LANG", "LC_ALL")
 
 
 class Run:
-    """One `vigil run`. `settings` are added to `environment`, which is that of the tests where none is given."""
+    """One `vigil run`. `settings` are added to `environment`, by default that of the tests."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Run:
 
     @property
     def output(self) -> str:
-        """Everything that it has printed."""
+        """Return its complete output."""
         return "\n".join(self.lines)
 
     def value(self, name: str, timeout_seconds: float = 90) -> str:
@@ -93,9 +93,9 @@ class Run:
 
 
 def make_run(home: Path, data: Path, port: int, **settings: str) -> Run:
-    """Start `make run` in this clone, as a user would whose home is `home` and who sets nothing but `settings`.
+    """Start `make run` in this clone as a user with the home `home` and only these `settings`.
 
-    The programs are installed before, with the packages that the tests' own user has already.
+    The programs are installed before, with the packages that the user of the tests already has.
     """
     subprocess.run(["bash", "tools/setup.sh", ".venvs/standalone", "locks/standalone.txt"], cwd=ROOT, check=True)
     environment = {name: value for name, value in os.environ.items() if name in OF_ANY_USER} | {"HOME": str(home)}

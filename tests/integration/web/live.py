@@ -14,10 +14,10 @@ from tests.integration.services.backend import BackendServer
 from vigil_contracts.api_client import ApiClient, ApiError
 from vigil_contracts.detector_tasks import TaskKind
 
-PICTURE_BYTES = 400_000  # so that what systems buffer on the way is a few
+PICTURE_BYTES = 400_000  # so that systems buffer only a few
 PICTURES_A_SECOND = 10
 JPEG = b"\xff\xd8\xff" + b"\x00" * (PICTURE_BYTES - 3)
-"""Frames are relayed as they come; nobody on the way looks into them."""
+"""Frames are relayed unchanged; no program on the way parses them."""
 
 
 @dataclass
@@ -32,7 +32,7 @@ class PodDetector:
 
     @contextmanager
     def running(self) -> Iterator["PodDetector"]:
-        """In a thread of its own."""
+        """Run in a separate thread."""
         thread = threading.Thread(target=self._run, daemon=True)
         thread.start()
         try:
@@ -55,14 +55,14 @@ class PodDetector:
 
 @dataclass(frozen=True)
 class Seen:
-    """A frame as a viewer got it: when it was taken and when it came, in Unix time."""
+    """A frame as received by a viewer, with the times of capture and arrival in Unix time."""
 
     taken_at: float
     came_at: float
 
 
 def watch(client: httpx.Client, camera_id: int, count: int) -> list[Seen]:
-    """A quick viewer: the next `count` frames."""
+    """Return the next `count` frames of a fast viewer."""
     seen: list[Seen] = []
     rest = b""
     with client, client.stream("GET", f"/api/cameras/{camera_id}/live/") as answer:
@@ -75,7 +75,7 @@ def watch(client: httpx.Client, camera_id: int, count: int) -> list[Seen]:
 
 
 def _noted(text: bytes, seen: list[Seen]) -> bytes:
-    """Notes the frames that begin in `text`; returns what may be the beginning of another's head."""
+    """Record the frames that begin in `text`; return a possible start of another header."""
     while (found := re.search(rb"X-Timestamp: ([0-9.]+)\r\n\r\n", text)) is not None:
         seen.append(Seen(float(found[1]), time.time()))
         text = text[found.end() :]
@@ -96,7 +96,7 @@ def slow_viewer(backend: BackendServer, token: str, camera_id: int) -> Iterator[
 
 
 def read_on(connection: socket.socket, *, fresh_seconds: float, timeout_seconds: float = 30) -> list[Seen]:
-    """What the slow viewer finds when it begins to read, up to the first frame that is fresh."""
+    """Return what the slow viewer receives when it starts to read, up to the first recent frame."""
     seen: list[Seen] = []
     rest, ends_at = b"", time.monotonic() + timeout_seconds
     connection.settimeout(timeout_seconds)

@@ -29,12 +29,12 @@ from vigil_contracts.api_client import ApiClient
 pytestmark = pytest.mark.timeout(500)
 POOL_SIZE = 4
 STREAM = "/api/alerts/stream/?last_event_id=0"
-"""From the beginning: nothing is missed, however long a backend takes to look for the first time."""
+"""From the first alert on, so that nothing is missed even if a backend starts polling late."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """Everything that stands before the browser."""
+    """All servers behind the browser."""
 
     first: BackendServer
     second: BackendServer
@@ -43,21 +43,21 @@ class Site:
     scene: Scene
 
     def send(self, event_id: str, *, to: BackendServer | None = None) -> None:
-        """An alert with an image, past nginx."""
+        """Send an alert with an image directly to a backend."""
         with ApiClient((to or self.first).url, self.scene.token) as client:
             assert client.send_alert(self.scene.submission(event_id), PICTURE)
 
 
 @pytest.fixture(scope="module")
 def site(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Two backends of one worker each: no session stays with one of them."""
+    """Two backends with one worker each; sessions are not bound to one of them."""
     folder = tmp_path_factory.mktemp("site")
     database = postgres.create_database().rpartition("/")[2]
     with ExitStack() as stack:
         reaper = Reaper()
         stack.callback(reaper.close)
         direct = postgres.url(database)
-        migrate(BackendServer(folder / "none", reaper, database_url=direct), direct)  # past the pool
+        migrate(BackendServer(folder / "none", reaper, database_url=direct), direct)  # bypasses the pool
         redis = stack.enter_context(redis_server())
         url = stack.enter_context(pgbouncer(postgres, database, pool_size=POOL_SIZE))
         environment = {
@@ -144,7 +144,7 @@ def test_alert_of_one_backend_reaches_the_stream_of_another(site: Site) -> None:
         listeners.append(threading.Thread(target=listen, args=[client, opened], daemon=True))
         listeners[-1].start()
         assert opened.wait(60), "its first line comes at once, not with a full buffer"
-    time.sleep(3)  # until the broadcasters have looked for the first time
+    time.sleep(3)  # until the broadcasters have polled for the first time
     site.send("event-stream", to=site.first)
     sent_at = time.monotonic()
     for listener in listeners:
@@ -154,7 +154,7 @@ def test_alert_of_one_backend_reaches_the_stream_of_another(site: Site) -> None:
 
 
 def test_live_frames_reach_the_viewers_of_every_backend(site: Site) -> None:
-    """It sends them to one backend; viewers are at both and behind nginx, and one of them takes none."""
+    """The detector sends to one backend; viewers use both, directly and through nginx, and one reads nothing."""
     with site.first.client(site.first.token("anna", "operator")) as operator:
         answer = operator.post(f"/api/cameras/{site.scene.camera_id}/detector-token/")
     assert answer.status_code == 201, answer.text
@@ -242,7 +242,7 @@ def test_more_clients_than_the_pool_has_connections(site: Site) -> None:
 
 
 def test_redis_outage(site: Site) -> None:
-    """The cache and the rate limits are there: without them requests go on, and alerts are stored."""
+    """Cache and rate limits use Redis; without it, requests work and alerts are stored."""
     site.redis.kill()
     began = time.monotonic()
     site.send("event-no-redis")

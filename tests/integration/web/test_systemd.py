@@ -10,7 +10,7 @@ from tests.integration.services.requirements import skip_without
 UNITS = Path(__file__).parents[3] / "manifests" / "systemd"
 VENV = Path(__file__).parents[3] / ".venv"
 EXPOSURE = {"vigil-backend.service": 15, "vigil-pipeline.service": 30}
-"""systemd's own measure, 0 (may do nothing) to 100; a unit without any of these settings has 96."""
+"""systemd's exposure score, 0 (fully restricted) to 100; a unit without these settings has 96."""
 
 
 def _analysed(*arguments: str) -> subprocess.CompletedProcess[str]:

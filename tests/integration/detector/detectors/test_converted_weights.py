@@ -24,7 +24,8 @@ from cctv.vision.analyser import Analyser
 from vigil_contracts.camera import CameraConfiguration
 
 LARGEST_DIFFERENCE = 1e-3
-"""Between our output and that of ultralytics, before non-maximum suppression: pixels for boxes, 0 to 1 for scores."""
+"""Tolerance between our output and that of ultralytics before non-maximum suppression: pixels for boxes, 0 to 1 for
+scores."""
 
 pytestmark = [
     pytest.mark.slow,
@@ -36,13 +37,13 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def folder(shared: Path) -> Path:
-    """Weights files made by ultralytics, with its own output for one frame beside each."""
+    """Return a folder of weights from ultralytics, each with its output for one frame."""
     return made_weights.ensure_weights(shared)
 
 
 @pytest.fixture
 def image_models(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The model folder of an image for processors, from weights that stand for the published ones."""
+    """Return the model folder of a CPU image, made from weights that replace the published ones."""
     if not (folder / "real.pt").is_file():
         pytest.skip("needs YOLOv8n on COCO as OpenVINO network in VIGIL_SHARED")
     models = tmp_path / "models"
@@ -59,7 +60,7 @@ def image_models(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_output_equals_that_of_ultralytics(folder: Path, architecture: str) -> None:
     weights = folder / f"{architecture}.pt"
     network = build_network(read_weights(weights), weights)
-    precision = {"INFERENCE_PRECISION_HINT": "f32"}  # processors with AMX would choose bf16
+    precision = {"INFERENCE_PRECISION_HINT": "f32"}  # processors with AMX would use bf16
     output = ov.Core().compile_model(network, "CPU", precision)(np.load(folder / "picture.npy"))[0]
     expected = np.load(folder / f"{architecture}.npy")
     assert output.shape == expected.shape == (1, 84, 8400)
@@ -70,7 +71,7 @@ def test_output_equals_that_of_ultralytics(folder: Path, architecture: str) -> N
 def test_six_people_with_the_default_model_of_an_image(
     image_models: Path, shared: Path, camera: Callable[..., CameraConfiguration]
 ) -> None:
-    """What the image's build makes of the pinned weights is what a camera that names no model gets."""
+    """A camera without a configured model uses the network that the image build converts from the pinned weights."""
     put_model("yolov8n", image_models, as_openvino=True)
     files = {path.relative_to(image_models).as_posix() for path in image_models.rglob("*") if path.is_file()}
     assert files == {"yolov8n_openvino_model/yolov8n.xml", "yolov8n_openvino_model/yolov8n.bin"}

@@ -81,7 +81,7 @@ def test_an_export_is_recognised_by_its_outputs(exports: Path, name: str, family
     ],
 )
 def test_values_equal_torchs_at_each_size(exports: Path, name: str, size: tuple[int, int]) -> None:
-    """An ONNX file has one size; it is changed for frames of other proportions."""
+    """An ONNX file has one size, which is changed for frames of another aspect ratio."""
     ours, theirs = computed(exports, name, size)
     assert ours.shape == theirs.shape
     np.testing.assert_allclose(ours, theirs, atol=2e-3, rtol=1e-3)
@@ -92,7 +92,7 @@ def test_detections_equal_torchs(exports: Path, name: str) -> None:
     ours, theirs = computed(exports, name, FULL)
     assert ours.shape == theirs.shape
     np.testing.assert_allclose(ours[..., 4], theirs[..., 4], atol=1e-3)
-    # Nearly equal scores may change places: the ten best boxes are among the others'.
+    # Nearly equal scores may change their order: the ten best boxes must be among the others'.
     for box in ours[0, :10, :4]:
         assert np.abs(theirs[0, :, :4] - box).max(axis=1).min() < 0.02
 

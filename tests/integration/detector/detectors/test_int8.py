@@ -26,11 +26,11 @@ from cctv.vision.analyser import Analyser
 from vigil_contracts.camera import CameraConfiguration
 
 ANY_COST = Limits(largest_cost=100.0, least_objects=6)
-"""So that agreement alone decides: on a processor without VNNI, INT8 costs as much as float32."""
+"""Makes agreement the only criterion: on a processor without VNNI, INT8 costs as much as float32."""
 SMALL, USUAL = (320, 320), (640, 640)
 """Input sizes. The small one takes a quarter of the processor time."""
 LARGEST_COST_OF_EXPORT = 1.15
-"""Processor time of our INT8 network as a share of that of NNCF's INT8 export of the same weights."""
+"""Processor time of our INT8 network relative to NNCF's INT8 export of the same weights."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("int8")]
 
@@ -53,7 +53,7 @@ def _to_float32(model: ov.Model) -> None:
 
 @pytest.fixture(scope="module")
 def nncf(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The INT8 export by NNCF, with a small input."""
+    """Return the INT8 export by NNCF, with a small input."""
     path = tmp_path_factory.mktemp("nncf") / "network.xml"
     shutil.copyfile(model_folder / "metadata.yaml", path.with_name("metadata.yaml"))
     model = resize(_read(model_folder / "yolov8n.xml"), SMALL)
@@ -63,7 +63,7 @@ def nncf(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def float32(nncf: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The network of that export, without its quantisation."""
+    """Return the network of that export without its quantisation."""
     model = ov.Core().read_model(nncf)
     _to_float32(model)
     path = tmp_path_factory.mktemp("float32") / "network.xml"
@@ -74,7 +74,7 @@ def float32(nncf: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def frames(shared: Path) -> list[Frame]:
-    """Two frames of each second of the clip, decoded once."""
+    """Return two frames per second of the clip, decoded once."""
     return list(sampled(shared / "videos" / PERSONS, 2.0))
 
 
@@ -86,7 +86,7 @@ def jpegs(frames: list[Frame]) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def verdict(float32: Path, jpegs: list[bytes]) -> Verdict:
-    """The verdict of the real process."""
+    """Return the verdict of the real process."""
     verdict = run_process(float32, jpegs, threading.Event(), ANY_COST, rest=0.0)
     assert verdict is not None
     return verdict
@@ -108,7 +108,7 @@ def test_agreeing_int8_network_is_stored(float32: Path, verdict: Verdict) -> Non
 def test_six_people_are_six_events_in_int8(
     float32: Path, verdict: Verdict, frames: list[Frame], camera: Callable[..., CameraConfiguration], tmp_path: Path
 ) -> None:
-    """In the usual input size: in the small one, float32 misses people, too."""
+    """Uses the default input size: with the small one, even float32 misses people."""
     assert verdict.accepted
     small = int8_folder(float32) / "network.xml"
     shutil.copyfile(float32.with_name("metadata.yaml"), tmp_path / "metadata.yaml")
@@ -122,7 +122,7 @@ def test_six_people_are_six_events_in_int8(
 def test_cost_equals_that_of_an_nncf_export(
     float32: Path, verdict: Verdict, nncf: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """`pytest -s` prints the processor time of the three networks, measured in turns in one process."""
+    """`pytest -s` prints the processor time of the three networks, measured alternately in one process."""
     assert verdict.accepted
     paths = {
         "float32": float32,
@@ -142,7 +142,7 @@ def test_cost_equals_that_of_an_nncf_export(
 def test_inaccurate_int8_network_is_rejected(
     float32: Path, jpegs: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Inject a bad calibration: inputs cut to a tenth of their range."""
+    """Injects a bad calibration: inputs clipped to a tenth of their range."""
     for suffix in (".xml", ".bin"):
         (tmp_path / f"network{suffix}").symlink_to(float32.with_suffix(suffix))
     good = int8_network.quantise

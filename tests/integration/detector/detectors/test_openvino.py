@@ -37,7 +37,7 @@ def test_person_is_detected(model: Model, person: Frame) -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(768, 432), (1920, 1080), (640, 480), (500, 500)])
 def test_frames_of_any_aspect_ratio_give_the_same_boxes(model: Model, person: Frame, width: int, height: int) -> None:
-    """The person, pasted into a grey canvas of other proportions, is found where it was pasted."""
+    """A person pasted into a grey canvas of another aspect ratio is detected at that place."""
     canvas = np.full((height, width, 3), 114, np.uint8)
     scale = min(width / 768, height / 432)
     pasted = cv2.resize(person.bgr(), (round(768 * scale), round(432 * scale)))

@@ -20,7 +20,7 @@ from vigil_contracts.detection import Detection
 from vigil_demo.scene.story import Story
 
 BURNING_SECONDS = (45.0, 62.0)
-"""When rubbish burns in the demo yard."""
+"""The time in the demo story when rubbish burns."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -34,7 +34,7 @@ def demo() -> Iterator[Model]:
 
 @pytest.fixture(scope="module")
 def burning_yard(shared: Path) -> list[Frame]:
-    """The demo yard while it burns, with a real person put up in front of it, at 5 frames a second."""
+    """Return the burning demo yard with a real person pasted in front, at 5 frames a second."""
     room = next(islice(frames_of(shared / "videos" / PERSONS), 130, None)).bgr()
     person = cv2.resize(room[0:410, 360:545], None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
     scene = Story()

@@ -87,7 +87,7 @@ def is_among(box: np.ndarray, class_id: int, others: Detections) -> bool:
 def test_server_and_local_network_agree(
     server: StandInServer, connect: Connect, local: Model, frames: list[Frame], data_type: str
 ) -> None:
-    """The one looks at 640 x 640, the other at the smallest input: what both are sure of must be the same."""
+    """One uses 640 x 640, the other the smallest input: confident detections must agree."""
     if data_type != "FP32":
         server.models["demo"] = ServedNetwork(DEMO_FOLDER, data_type)
     model = TritonModel(connect(), "demo")
@@ -127,7 +127,7 @@ def test_unavailable_server_is_retried(server: StandInServer, frames: list[Frame
         model.detect(frames[0])
     assert caught.value.reason is Reason.MODEL_UNAVAILABLE
     server.start()
-    # It has just failed, so that not every camera tries it with every frame.
+    # It has just failed, so cameras do not retry it with every frame.
     with pytest.raises(ModelUnavailableError, match="does not answer"):
         model.submit(frames[0]).result()
     now[0] += 1.1

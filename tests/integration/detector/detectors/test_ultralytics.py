@@ -40,7 +40,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Runs Python in the environment of ultralytics."""
+    """Run Python in the environment of ultralytics."""
     folder = tmp_path_factory.mktemp("models")
     environment = {
         **os.environ,
@@ -58,7 +58,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="module")
 def weights(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, str]]:
-    """Untrained weights of an architecture, and their SHA-256."""
+    """Return untrained weights of an architecture and their SHA-256."""
     made: dict[str, tuple[Path, str]] = {}
 
     def of(architecture: str) -> tuple[Path, str]:
@@ -154,7 +154,7 @@ except ModelInvalidError as error:
 def test_prompts_without_clip_report_what_is_missing(
     run: Run, weights: Callable[[str], tuple[Path, str]], architecture: str, message: str
 ) -> None:
-    """CLIP is in no lock: it is not on the package index. Nothing is fetched behind anybody's back."""
+    """CLIP is in no lock file because it is not on the package index, and nothing is downloaded silently."""
     path, sha256 = weights(architecture)
     done = run("-c", LOAD_WITH_PROMPTS, path, sha256)
     assert message in done.stdout, done.stderr[-2000:]

@@ -39,7 +39,7 @@ def test_two_detectors_survive_an_outage_of_their_server(
             detector(tmp_path / "1", api_url=backend.url, token=tokens[0], camera_id=cameras[0], settings=settings),
             detector(tmp_path / "2", api_url=backend.url, token=tokens[1], camera_id=cameras[1], settings=settings),
         ):
-            # Before it is there at all: said, with its address.
+            # Before the server starts: the cameras report its address.
             wait(lambda: {reason for _, reason in all_say()} == {"ModelUnavailable"}, timeout_seconds=120)
             assert server.url in health(backend, token, cameras[0])["message"]
 
@@ -48,7 +48,7 @@ def test_two_detectors_survive_an_outage_of_their_server(
             wait(lambda: {alert["camera"] for alert in backend.alerts(token)} == set(cameras), timeout_seconds=120)
             assert server.asked["yolov8n"] > 10
 
-            # Away again, with the streams running: the cameras are well, and not looked at.
+            # Stopped again while the streams run: the frames arrive but are not analysed.
             server.stop()
             wait(lambda: all_say() == {("Degraded", "ModelUnavailable")}, timeout_seconds=30)
             asked = server.asked["yolov8n"]

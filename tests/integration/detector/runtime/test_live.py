@@ -20,14 +20,14 @@ LOOKED_SECONDS = 4.0
 
 
 class Scene:
-    """A camera, the backend, the detector that watches, and Anna."""
+    """A camera, the backend, the detector, and Anna."""
 
     def __init__(self, backend: BackendServer, camera: RtspServer, anna: BackendUser, cctv: DetectorProcess) -> None:
         self.backend, self.camera, self.anna, self.cctv = backend, camera, anna, cctv
         self.camera_id = backend.add_camera(anna.token, name="Gate", rtsp_url=camera.url)
 
     def tried(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The end of a try at a stream."""
+        """Return the result of a stream test."""
         with self.backend.client(self.anna.token) as client:
             begun = client.post(path, json=body)
             assert begun.status_code == 202, begun.text
@@ -36,11 +36,11 @@ class Scene:
             return dict(client.get(where).json())
 
     def live_frames(self) -> float:
-        """How many live frames the detector has made."""
+        """Return how many live frames the detector has encoded."""
         return self.cctv.metric("vigil_live_frames_total", camera=str(self.camera_id))
 
     def is_left_alone(self) -> bool:
-        """Whether the camera gives twenty frames, which takes it two seconds, of which nobody is sent one."""
+        """Return whether twenty frames, two seconds of video, pass without a live frame being sent."""
         sent, received = self.live_frames(), self._received()
         wait_until(lambda: self._received() >= received + 20, 60, "the camera sends on")
         return self.live_frames() == sent
@@ -126,7 +126,7 @@ def test_snapshot_is_current(scene: Scene) -> None:
 
 
 def test_prober_tests_streams_and_analyses_none(scene: Scene, tmp_path: Path) -> None:
-    scene.cctv.stop()  # in a cluster nobody else hears of a stream that is no camera yet
+    scene.cctv.stop()  # in a cluster, only the prober receives tests of unsaved streams
     try:
         prober = DetectorProcess(
             tmp_path, scene.backend.url, scene.cctv.token_file.read_text(), None, {}, is_prober=True

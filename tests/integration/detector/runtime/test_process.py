@@ -32,7 +32,7 @@ TOLD = {
     "web": "StreamUnsupported",
     "refused": "StreamUnreachable",
 }
-"""What is told of each of the cameras that give no frame."""
+"""The expected message for each camera without frames."""
 
 
 def run_cctv(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -88,7 +88,7 @@ def model(shared: Path) -> dict[str, str]:
 
 @pytest.fixture
 def token(backend: BackendServer) -> tuple[str, str]:
-    """A user's token and a pipeline's."""
+    """Return a user's and a pipeline's token."""
     user = backend.create_user("anna")
     return user.token, backend.token("anna", "pipeline")
 
@@ -109,7 +109,7 @@ def _camera(backend: BackendServer, token: str, camera_id: int) -> dict[str, Any
 def test_camera_changes_do_not_affect_other_cameras(
     backend: BackendServer, token: tuple[str, str], model: dict[str, str], tmp_path: Path, clip_path: Path
 ) -> None:
-    long_clip = make_clip(tmp_path / "long.mp4", seconds=150, size=(160, 112))  # it must not end by itself
+    long_clip = make_clip(tmp_path / "long.mp4", seconds=150, size=(160, 112))  # it must not exit by itself
     with (
         gst_rtsp_server(long_clip, plays=0) as first,
         gst_rtsp_server(clip_path, plays=0) as second,
@@ -143,7 +143,7 @@ def test_camera_changes_do_not_affect_other_cameras(
 def test_camera_without_a_model_never_gets_the_demo_model(
     backend: BackendServer, token: tuple[str, str], tmp_path: Path
 ) -> None:
-    """An image without yolov8n: the camera says what to do, and the demo camera beside it is watched."""
+    """As in an image without yolov8n: the camera reports the remedy, and the demo camera is analysed."""
     clip = make_clip(tmp_path / "clip.mp4", seconds=60, size=(160, 112))
     with (
         gst_rtsp_server(clip, plays=0) as stream,
@@ -168,7 +168,7 @@ UNUSABLE = {
     ("VIGIL_MODEL_DEVICE", "cuda"): "device cuda: needs runtime ultralytics",
     ("VIGIL_HARDWARE_DECODER", "nvdec"): "or set decoder: software",
 }
-"""Settings that cannot be used on a machine without a GPU, and what the API says about them."""
+"""Settings that need a GPU, and the API's message about them on a machine without one."""
 
 
 def test_an_unusable_device_is_reported_to_the_api_within_half_a_minute(
@@ -185,7 +185,7 @@ def test_an_unusable_device_is_reported_to_the_api_within_half_a_minute(
 
 
 def _failure(backend: BackendServer, token: str, camera: int) -> str:
-    """Return what the API says while the camera is Failed for want of a device; else nothing."""
+    """Return the API's message while the camera is Failed because of its device; else an empty text."""
     found = health(backend, token, camera)
     return found["message"] if (found["phase"], found["reason"]) == ("Failed", "DeviceUnavailable") else ""
 
@@ -205,7 +205,7 @@ def _streams(cctv: DetectorProcess) -> set[str]:
 def test_sub_stream_is_analysed_and_main_stream_gives_the_clip(
     backend: BackendServer, token: tuple[str, str], model: dict[str, str], tmp_path: Path, shared: Path
 ) -> None:
-    """Both with the same credentials; the frame has the sub-stream's size and the clip the main stream's."""
+    """Both use the same credentials; the image has the sub-stream's size and the clip the main stream's."""
     main = make_clip(tmp_path / "main.mp4", seconds=90, size=(640, 384))
     people = {"/sub": shared / "videos" / "one-by-one-person-detection.mp4"}
     settings = {**model, "VIGIL_CLIP_SECONDS_BEFORE": "2", "VIGIL_CLIP_SECONDS_AFTER": "1"}
@@ -306,7 +306,7 @@ def test_no_fault_reveals_a_secret(
 
 
 def _accepts(backend: BackendServer, token: str, url: str) -> bool:
-    """Whether the API lets such a camera be added at all."""
+    """Return whether the API accepts such a camera."""
     with backend.client(token) as client:
         answer = client.post("/api/cameras/", json={"name": "probe", "rtsp_url": url, "is_active": False})
     return answer.status_code == httpx.codes.CREATED

@@ -10,7 +10,7 @@ from tests.integration.services.rtsp import gst_rtsp_server
 
 WITHIN_SECONDS = 5.0
 LOADED_MACHINE = 3.0
-"""Tests run side by side: the promise is for a machine that has nothing else to do."""
+"""Longer than promised, since tests run in parallel and the promise is for an idle machine."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
 

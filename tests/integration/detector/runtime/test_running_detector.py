@@ -62,7 +62,7 @@ def gate(
 
 
 def fill(disk: Path) -> Path:
-    """Takes the last page of a disk, that of what the spool still held, too: nothing gives room back after it."""
+    """Fill the disk completely, including space that the spool frees."""
     path, waiting = disk / "other", disk / "spool" / "waiting"
 
     def is_full() -> bool:

@@ -20,14 +20,14 @@ from vigil_contracts.names import Reason, StreamTransport
 
 LOOPBACK = GateOptions(policy=AddressPolicy((ipaddress.ip_network("127.0.0.0/8"),)))
 PATIENCE_SECONDS = 10.0
-"""The detector's default: a machine that does other things too is no camera that says nothing."""
+"""The detector's default: a busy machine must not look like a silent camera."""
 LITTLE_PATIENCE_SECONDS = 1.5
-"""For tests in which a camera says nothing."""
+"""For tests with a silent camera."""
 
 
 @dataclass
 class Watched:
-    """A reader at work, and what it found out: every reason in its order, every frame that was taken."""
+    """A running reader with its results: all reasons in order, and all frames taken."""
 
     reader: Reader
     health: CameraHealth
@@ -35,12 +35,12 @@ class Watched:
     reasons: list[Reason] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
     ages_seconds: list[float] = field(default_factory=list)
-    """How old each of them was when it was taken."""
+    """The age of each frame when it was taken."""
     newer: list[int] = field(default_factory=list)
-    """How many frames had come after each of them by then."""
+    """The number of newer frames at that time."""
 
     def failures(self, reason: Reason) -> float:
-        """How often the stream ended for this reason."""
+        """Return how often the stream ended for this reason."""
         labels = {"camera": "1", "reason": str(reason)}
         return self.metrics.registry.get_sample_value("vigil_stream_reconnects_total", labels) or 0.0
 
@@ -50,9 +50,9 @@ Watch = Callable[..., Watched]
 
 @pytest.fixture
 def watch() -> Iterator[Watch]:
-    """Starts readers whose frames are taken one by one, each for `model_seconds`; all end with the test.
+    """Return a function that starts readers; each frame takes `model_seconds`. All end with the test.
 
-    A model that needs time needs at least that of three frames, however late the machine lets them come.
+    A slow model takes at least the time of three frames, even if they arrive late.
     """
     ends: list[Callable[[], None]] = []
 

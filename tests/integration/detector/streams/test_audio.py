@@ -30,7 +30,7 @@ KINDS = {
 
 @dataclass
 class Watched:
-    """What a stream gave: the number of its frames, a clip of all of it, and what it ended with."""
+    """The results of a stream: number of frames, a clip of everything, and the final fault."""
 
     frames: int
     clip: bytes
@@ -39,7 +39,7 @@ class Watched:
 
 
 def watch(url: str, *, records_audio: bool = True, recorder: ClipRecorder | None = None) -> Watched:
-    """Watch the whole stream."""
+    """Read the whole stream."""
     clips: list[bytes] = []
     recorder = recorder or ClipRecorder(1, ClipLimits(30.0, 30.0), lambda _, content: None)
     recorder.on_clip = lambda _, content: clips.append(content)

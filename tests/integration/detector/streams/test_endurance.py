@@ -28,13 +28,13 @@ def open_files() -> int:
 
 
 def resident_bytes() -> int:
-    gc.collect()  # and with it files that former tests have left to it: asked before what is open is counted
+    gc.collect()  # also closes files left by earlier tests, before open files are counted
     ctypes.CDLL("libc.so.6").malloc_trim(0)
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def serve(script: Script, clip_path: Path, connection: Connection) -> None:
-    """A camera in a process of its own, so that what it needs is not taken for a leak of the reader's."""
+    """Run a camera in a separate process, so that its memory does not look like a leak of the reader."""
     with misbehaving_camera(replace(script, clip=load_clip(clip_path))) as camera:
         connection.send(camera.url)
         connection.recv()
@@ -42,7 +42,7 @@ def serve(script: Script, clip_path: Path, connection: Connection) -> None:
 
 @contextlib.contextmanager
 def camera_process(script: Script, clip_path: Path) -> Iterator[str]:
-    """The URL of a camera that runs elsewhere."""
+    """Return the URL of a camera in another process."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=serve, args=(script, clip_path, theirs))
@@ -74,7 +74,7 @@ def test_two_hundred_reconnections_leak_nothing(clip_path: Path, watch: Watch, s
         memory, threads, files = resident_bytes(), threading.active_count(), open_files()
         wait_until(lambda: tries() >= 30 + RECONNECTIONS, 200, "two hundred reconnections")
 
-        # What is open at any moment belongs to one connection: the gate's sockets and thread, libav's socket.
+        # Only one connection is open at a time: the gate's sockets and thread, and libav's socket.
         assert threading.active_count() <= threads + 2
         assert open_files() <= files + 6
         assert resident_bytes() <= memory + 8 * MEGABYTE
@@ -82,12 +82,12 @@ def test_two_hundred_reconnections_leak_nothing(clip_path: Path, watch: Watch, s
 
 class _Forgetful(list):  # type: ignore[type-arg]
     def append(self, _: object) -> None:
-        """Frames that are kept would look like a leak."""
+        """Drop the frames: kept ones would look like a leak."""
 
 
 @pytest.mark.slow
 def test_ten_minutes_of_a_damaged_stream_need_no_more_memory(clip_path: Path, watch: Watch) -> None:
-    """Lost and garbled packets all the time; sent faster than they happened, with one connection."""
+    """Packets are lost and garbled all the time, and sent faster than real time over one connection."""
     with camera_process(Script(lost_share=0.05, garbled_share=0.2, speed=40.0), clip_path) as url:
         watched = watch(url)
         watched.frames = _Forgetful()

@@ -26,7 +26,7 @@ from vigil_demo.clip import Clip, load_clip
 
 
 def fault_of(url: str, options: GateOptions = LOOPBACK, *, patience_seconds: float = PATIENCE_SECONDS) -> StreamFault:
-    """What one try at the stream ends with."""
+    """Return the fault that ends one connection."""
     source = RtspSource(
         url,
         StreamTransport.TCP,
@@ -114,7 +114,7 @@ def test_only_a_camera_that_sent_frames_is_reported_as_stopped(clip: Clip) -> No
 
 
 def test_packets_that_end_before_the_first_frame(clip: Clip) -> None:
-    """The watchdog interrupts such a source, too."""
+    """Here, the watchdog interrupts the source."""
     with misbehaving_camera(Script(clip=clip, silent_at="PLAY")) as camera:
         source = RtspSource(
             camera.url, StreamTransport.TCP, LOOPBACK, open_timeout_seconds=30, read_timeout_seconds=30
@@ -174,12 +174,12 @@ def test_stream_reconnects_at_once_after_a_clean_end(
 
 
 def test_slow_model_drops_frames_instead_of_lagging(clip: Clip, watch: Watch) -> None:
-    """Ten frames a second, of which a third can be looked at: each is younger than two frame intervals."""
+    """Ten frames a second, a third of which can be analysed: each is newer than two frame intervals."""
     with misbehaving_camera(Script(clip=clip)) as camera:
         watched = watch(camera.url, model_seconds=0.35)
         wait_until(lambda: len(watched.frames) >= 15, 20, "fifteen are looked at")
     looked_at = zip(watched.ages_seconds[1:], watched.newer[1:], strict=False)
-    old = [age for age, newer in looked_at if age >= 0.2 and newer]  # where nothing newer had come, none is too old
+    old = [age for age, newer in looked_at if age >= 0.2 and newer]  # a frame without a newer one is never too old
     assert len(old) <= 2, "but for two that this machine may have held up"
     taken = [frame.sequence for frame in watched.frames]
     assert all(later - earlier >= 2 for earlier, later in pairwise(taken[1:])), "frames in between were dropped"
@@ -212,14 +212,14 @@ def test_frozen_stream_is_reported_and_reopened(clip: Clip, watch: Watch, clock_
         watched = watch(camera.url, frozen_after_seconds=2.0)
 
         wait_until(lambda: Reason.STREAM_FROZEN in watched.reasons, 15, "frozen is told")
-        # The new connection shows moving frames for a second, so the camera is well again.
+        # The new connection shows moving frames for a second, so the camera recovers.
         wait_until(lambda: watched.reasons.count(Reason.STREAMING) >= 2, 15, "streaming again")
     assert camera.connections >= 2
 
 
 @pytest.mark.slow
 def test_default_time_outs_of_frozen_and_silent_streams(clip: Clip, watch: Watch) -> None:
-    """Both at the same time, with the settings that nobody has touched."""
+    """Both at the same time, with default settings."""
     defaults, pauses = Settings(token=SecretStr("t")), ReaderOptions()
     options = {
         "patience_seconds": defaults.stream_read_timeout_seconds,
@@ -368,7 +368,7 @@ def test_invalid_timestamps_are_reported_once_and_harmless(
 
 
 def test_long_keyframe_interval_is_supported(watch: Watch, tmp_path: Path) -> None:
-    """Joined two seconds after a keyframe: what comes for 28 s (here 4) can be no frame, and is shown as none."""
+    """The client joins two seconds after a keyframe: for 28 s (here 4 s) no frame can be decoded or shown."""
     rare = load_clip(make_clip(tmp_path / "rare.mp4", seconds=6, keyframe_every=300))
     assert PICTURELESS_SECONDS >= 35
     with misbehaving_camera(Script(clip=rare, begins_after_seconds=2.0)) as camera:
@@ -394,7 +394,7 @@ def test_wrongly_announced_codec_is_reported(clip: Clip) -> None:
 def test_watchdog_and_probe_agree_on_packets_without_frames(
     watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The watchdog's patience (here 1.5 s) ends before the source's own (3 s), which knows more."""
+    """The watchdog's time-out (here 1.5 s) ends before the source's (3 s), whose reason is more specific."""
     monkeypatch.setattr("cctv.streams.rtsp.PICTURELESS_SECONDS", 3.0)
     rare = load_clip(make_clip(tmp_path / "rare.mp4", seconds=8, keyframe_every=300))
     with misbehaving_camera(Script(clip=rare, skips_keyframes=True)) as camera:
@@ -419,7 +419,7 @@ def test_watchdog_and_probe_agree_on_packets_without_frames(
 
 
 def test_the_probe_measures_the_frame_rate(clip: Clip) -> None:
-    """The clip claims ten frames a second; the camera sends five."""
+    """The clip declares ten frames a second; the camera sends five."""
     with misbehaving_camera(Script(clip=clip, speed=0.5)) as camera:
         source = RtspSource(camera.url, StreamTransport.TCP, LOOPBACK)
         probed = Prober(lambda url, transport: source).probe(camera.url, StreamTransport.TCP)

@@ -27,7 +27,7 @@ def watch_all(
     transport: StreamTransport = StreamTransport.TCP,
     options: GateOptions = LOOPBACK,
 ) -> tuple[StreamInfo, list[av.VideoFrame], StreamFault]:
-    """The whole stream, and what it ended with."""
+    """Return all frames of the stream, and its final fault."""
     source = RtspSource(url, transport, options, open_timeout_seconds=5, read_timeout_seconds=3)
     pictures: list[av.VideoFrame] = []
     try:
@@ -75,7 +75,7 @@ def test_every_codec_is_limited_to_a_number_of_pixels(
 
 
 def test_changed_codec_does_not_stop_detection(watch: Watch, tmp_path: Path) -> None:
-    """Such a camera ends the connection, and what it sends after that is another thing than before."""
+    """Such a camera ends the connection and then sends another codec."""
     (port,) = free_ports(1)
     first, then = make_clip(tmp_path / "h264.mp4"), make_clip(tmp_path / "h265.mp4", codec="libx265", size=(480, 288))
     with gst_rtsp_server(first, plays=0, port=port) as server:

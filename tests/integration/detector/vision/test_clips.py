@@ -98,7 +98,7 @@ def test_six_people_despite_a_restart(clip: Clip, camera: Camera) -> None:
 
 
 def test_four_cars_from_above(clip: Clip, camera: Camera) -> None:
-    """COCO has hardly any frames from above, so that the model is rarely sure: a lower minimum is needed."""
+    """COCO has few views from above, so the confidence is low: a lower minimum is needed."""
     path, model = clip(CARS)
     events = analyse(Analyser(camera(minimum_confidence=0.3), model), sampled(path, 5))
     assert [event.alert_type for event in events] == [AlertType.VEHICLE] * 4

@@ -29,7 +29,7 @@ STORY = (
     ("fire", 48.0, 62.0),
     ("person", 51.0, 66.5),
 )
-"""What comes into view in `vigil_demo.scene.story`, and from when to when."""
+"""The objects in `vigil_demo.scene.story` with the times when they are in view."""
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.timeout(120)]
 
 @pytest.fixture(scope="session")
 def undeclared(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A person in 480 × 540 pixels of 2:1, encoded again without their shape."""
+    """A person in 480 × 540 pixels of 2:1, encoded again without the pixel aspect ratio."""
     source = shared / "cases" / "sar2_tail.mp4"
     if not source.exists():
         pytest.skip(f"needs {source}")

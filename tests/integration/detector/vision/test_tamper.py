@@ -15,7 +15,7 @@ Look = Callable[[np.ndarray], np.ndarray]
 
 @pytest.fixture(scope="module", params=[PERSONS, CARS])
 def lumas(shared: Path, request: pytest.FixtureRequest) -> list[np.ndarray]:
-    """A frame for every two seconds of the clip, repeated until there are forty."""
+    """Return a frame for every two seconds of the clip, repeated until there are forty."""
     due, found = 0.0, []
     for frame in frames_of(shared / "videos" / request.param):
         if frame.monotonic_seconds >= due:
@@ -25,7 +25,7 @@ def lumas(shared: Path, request: pytest.FixtureRequest) -> list[np.ndarray]:
 
 
 def _watch(lumas: list[np.ndarray], look: Look) -> list[Tampering]:
-    """What is said of the clip as it is, and then as it looks."""
+    """Return the alerts for the original clip followed by the altered one."""
     watch = TamperWatch()
     random = np.random.default_rng(3)
     said = []
@@ -65,7 +65,7 @@ def test_real_views(lumas: list[np.ndarray], look: Look, said: list[Tampering]) 
     assert _watch(lumas, look) == said
 
 
-@pytest.mark.parametrize("lumas", [PERSONS], indirect=True)  # the other clip is blurred as it is
+@pytest.mark.parametrize("lumas", [PERSONS], indirect=True)  # the other clip is already blurred
 @pytest.mark.parametrize("blur_pixels", [3, 8])
 def test_a_smeared_lens(lumas: list[np.ndarray], blur_pixels: float) -> None:
     assert _watch(lumas, lambda luma: cv2.GaussianBlur(luma, (0, 0), blur_pixels)) == [Tampering.DEFOCUSED]
