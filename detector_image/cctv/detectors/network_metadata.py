@@ -7,6 +7,7 @@
 
 import ast
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,8 @@ def metadata_of(
         is_end_to_end=facts.get("end2end") is True or (isinstance(arguments, dict) and arguments.get("nms") is True),
         model_type=str(config.get("model_type") or ""),
         input_size=_size(facts.get("imgsz")) or _size(images.get("size")),
-        mean=_colours(images.get("image_mean")) if is_normalised else None,
-        std=_colours(images.get("image_std")) if is_normalised else None,
+        mean=_colours(network, images, "image_mean") if is_normalised else None,
+        std=_colours(network, images, "image_std") if is_normalised else None,
     )
 
 
@@ -84,16 +85,26 @@ def _names(network: str, given: Any) -> dict[int, str]:
             return dict(enumerate(COCO_NAMES))
         return {}
     if isinstance(given, list):
-        return {number: str(name) for number, name in enumerate(given)}
+        return {number: _name(network, number, name) for number, name in enumerate(given)}
     try:
-        names = {int(number): str(given[number]) for number in sorted(given, key=int)}
-    except (TypeError, ValueError):
-        names = {-1: ""}
-    if min(names) < 0:
+        numbers = {int(number): number for number in sorted(given, key=int)}
+    except (TypeError, ValueError, OverflowError):
+        numbers = {-1: ""}
+    if min(numbers) < 0 or len(numbers) < len(given):
         raise ModelInvalidError(
             f"{network}: `names` must be a list of class names, or a class name for each class id"
         )
-    return names
+    return {number: _name(network, number, given[key]) for number, key in numbers.items()}
+
+
+def _name(network: str, number: int, given: Any) -> str:
+    """Return a class name. YAML reads `no`, `on` and `y` without quotes as truth values, and nothing as null."""
+    if isinstance(given, bool) or not isinstance(given, str | int | float):
+        raise ModelInvalidError(
+            f"{network}: `names` must have a text for class {number}, not {given!r:.40}; put class names such as no, "
+            "yes, on and off in quotes"
+        )
+    return str(given)
 
 
 def _size(given: Any) -> tuple[int, int] | None:
@@ -106,7 +117,16 @@ def _size(given: Any) -> tuple[int, int] | None:
     return (given[1], given[0]) if is_size and min(given) > 0 else None
 
 
-def _colours(given: Any) -> tuple[float, float, float] | None:
+def _colours(network: str, images: Mapping[str, Any], key: str) -> tuple[float, float, float] | None:
+    given = images.get(key)
     if not isinstance(given, list) or len(given) != 3:
         return None
-    return float(given[0]), float(given[1]), float(given[2])
+    try:
+        colours = float(given[0]), float(given[1]), float(given[2])
+    except (TypeError, ValueError):
+        colours = (math.nan,) * 3
+    if not all(map(math.isfinite, colours)) or (key == "image_std" and min(colours) <= 0):
+        raise ModelInvalidError(
+            f"{network}: `{key}` of preprocessor_config.json must be three finite numbers; those of image_std above 0"
+        )
+    return colours
