@@ -28,6 +28,12 @@ def icon(name: str, extra_class: str = "") -> SafeString:
     )
 
 
+@register.inclusion_tag("dashboard/components/table_head.html")
+def table_head(*columns: str, has_actions: bool = False) -> dict[str, object]:
+    """Return the head of a table. `has_actions`: the last column has buttons, and a name for screen readers only."""
+    return {"columns": columns, "has_actions": has_actions}
+
+
 @register.simple_tag
 def moment(value: datetime | None, style: str = "relative") -> SafeString | str:
     """Return a time that the page's script displays in the viewer's time zone; without scripts it stays UTC.
