@@ -8,6 +8,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from tools.image.unused_cuda import UNUSED as UNUSED_CUDA
+
 COMMON = {
     "**/*.pyi": "for type checkers",
     "*/tests": "packages' own tests",
@@ -41,6 +43,20 @@ DETECTOR_IMAGE = {
     "vigil_apps": _OTHER,
     "vigil_standalone": _OTHER,
 }
+COMPILED_PACKAGES = {
+    "yaml/_yaml.*": "PyYAML's parser in C; what is read is small, and the one in Python does",
+    "av/*.pyx": "sources of what is compiled",
+    "av/*/*.pyx": "as above",
+    "av/*.pxd": "as above",
+    "av/*/*.pxd": "as above",
+    "av/include": "for compiling against it",
+    "numpy/_core/include": "as above",
+    "numpy/_core/lib": "as above",
+    "numpy/_core/_simd.*": "for numpy's own tests",
+    "numpy/_core/_*_tests.*": "as above",
+    "numpy/f2py": "compiles Fortran",
+    "numpy/distutils": "as above",
+}
 OPENVINO_CPU = {
     **DETECTOR_IMAGE,
     "openvino/libs/libopenvino_intel_gpu_plugin.so": "the detector of this image runs on the processor",
@@ -61,24 +77,13 @@ OPENVINO_CPU = {
     "openvino/libs/libopenvino_hetero_plugin.so": "one device runs the whole network",
     "openvino/libs/libopenvino_auto_batch_plugin.so": "as above",
     "openvino/libs/pkgconfig": "as above",
-    "yaml/_yaml.*": "PyYAML's parser in C; what is read is small, and the one in Python does",
-    "av/*.pyx": "sources of what is compiled",
-    "av/*/*.pyx": "as above",
-    "av/*.pxd": "as above",
-    "av/*/*.pxd": "as above",
-    "av/include": "for compiling against it",
-    "numpy/_core/include": "as above",
-    "numpy/_core/lib": "as above",
-    "numpy/_core/_simd.*": "for numpy's own tests",
-    "numpy/_core/_*_tests.*": "as above",
-    "numpy/f2py": "compiles Fortran",
-    "numpy/distutils": "as above",
+    **COMPILED_PACKAGES,
 }
 PROFILES: Mapping[str, Mapping[str, str]] = {
     "backend": BACKEND_IMAGE,
     "operator": OPERATOR_IMAGE,
     "openvino-cpu": OPENVINO_CPU,
-    "ultralytics": DETECTOR_IMAGE,
+    "ultralytics": {**DETECTOR_IMAGE, **COMPILED_PACKAGES, **UNUSED_CUDA},
 }
 
 _SHARED = re.compile(r"(?P<name>lib(?:av(?:codec|format|util)|sw[a-z]+|gfortran|quadmath))-.+\.so\.(?P<major>\d+)")
@@ -95,15 +100,16 @@ def prune(packages: Path, profile: str) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink()
-    if profile == "openvino-cpu":
+    if profile in {"openvino-cpu", "ultralytics"}:
         _share_libraries(packages)
 
 
 def _share_libraries(packages: Path) -> None:
     """Replace OpenCV's FFmpeg and Fortran libraries by links to PyAV's and numpy's of the same ABI version.
 
-    Libraries that only those loaded are removed. Each wheel contains its own copy: 30 MB on disk, and in memory once
-    loaded.
+    Each wheel contains its own copy: 30 MB on disk, and in memory once loaded. The dependencies of the shared libraries
+    are linked too: the loader looks for them beside the link, so `import cv2` would fail unless PyAV was imported
+    before. Libraries that only OpenCV's own FFmpeg needed are removed.
     """
     wheels = [*(packages / "av.libs").glob("lib*.so.*"), *(packages / "numpy.libs").glob("lib*.so.*")]
     ours = {_version(file): file for file in wheels if _version(file)}
@@ -112,11 +118,18 @@ def _share_libraries(packages: Path) -> None:
         twin = ours.get(_version(file))
         if twin is not None:
             file.unlink()
-            file.symlink_to(Path("..") / twin.parent.name / twin.name)
+            file.symlink_to(_beside(twin))
+    for file in wheels:
+        if not (folder / file.name).exists():
+            (folder / file.name).symlink_to(_beside(file))
     needed = _needed([packages / "cv2" / "cv2.abi3.so"], folder)
     for file in folder.glob("lib*.so*"):
         if file.name not in needed:
             file.unlink()
+
+
+def _beside(library: Path) -> Path:
+    return Path("..") / library.parent.name / library.name
 
 
 def _version(file: Path) -> tuple[str, str] | None:

@@ -72,7 +72,7 @@ def build(environment: Path, output: Path, profile: str | None) -> None:
     _write_accounts(output)
     _compile(output)
     subprocess.run(["ldconfig", "-r", str(output)], check=True)
-    document = sbom.document(environment, copied)
+    document = sbom.document(output / environment.relative_to("/"), copied)
     target = output / "usr/share/doc/vigil/sbom.cdx.json"
     target.parent.mkdir(parents=True)
     target.write_text(document)

@@ -130,6 +130,7 @@ def test_the_detector_finds_people_on_a_read_only_root(image_of: Callable[[str],
     """Loads everything: the remaining OpenVINO plug-ins, OpenCV with PyAV's FFmpeg, and the demo model."""
     detector = image_of("detector")
     assert "watch this camera alone" in detector.run("cctv", "--help")
+    detector.run("python3", "-c", "import cctv.detectors.int8_process")
     looked = json.loads(detector.run("python3", "-c", _LOOK).splitlines()[-1])
     assert looked["people"] >= 1
     assert looked["decoded"] == 6
