@@ -59,6 +59,13 @@ class Settings(BaseSettings):
     model_precision: Literal["auto", "float32", "float16", "bfloat16"] = Field(
         default="auto", description="Numeric precision of the models; auto: the fastest on the device."
     )
+    model_batch_size: int = Field(
+        default=32,
+        ge=1,
+        le=128,
+        description="Runtime ultralytics: at most so many frames are analysed together, of all cameras of this "
+        "process. Less saves GPU memory. `.onnx` and `.engine` files run one frame at a time.",
+    )
     model_sha256: str = Field(
         default="",
         pattern=r"^([0-9a-fA-F]{64})?$",

@@ -107,8 +107,8 @@ def prune(packages: Path, profile: str) -> None:
 def _share_libraries(packages: Path) -> None:
     """Replace OpenCV's FFmpeg and Fortran libraries by links to PyAV's and numpy's of the same ABI version.
 
-    Each wheel contains its own copy: 30 MB on disk, and in memory once loaded. The dependencies of the shared libraries
-    are linked too: the loader looks for them beside the link, so `import cv2` would fail unless PyAV was imported
+    Each wheel contains its own copy: 30 MB on disk, and in memory once loaded. What the shared libraries depend on is
+    linked too: the loader looks for it beside the link, so `import cv2` would fail unless PyAV was imported
     before. Libraries that only OpenCV's own FFmpeg needed are removed.
     """
     wheels = [*(packages / "av.libs").glob("lib*.so.*"), *(packages / "numpy.libs").glob("lib*.so.*")]

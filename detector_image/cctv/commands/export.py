@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from cctv.common.frame import Frame
 from cctv.detectors.agreement import Agreement, compare
+from cctv.detectors.engine_record import record_path
 from cctv.detectors.errors import ModelInvalidError
 from cctv.detectors.loader import load_model
 from cctv.detectors.model import Detections, Model
@@ -124,6 +125,8 @@ def export(arguments: argparse.Namespace, work: Path) -> Report:
             f"the export agrees with its weights in {share:.0%} of the objects only, less than"
             f" {arguments.least_agreement:.0%} (--least-agreement); it is not put in place. More pictures may help"
         )
+    if record_path(made).is_file():
+        put_in_place(record_path(made), record_path(target))
     put_in_place(made, target)
     return report
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cctv.detectors.devices import checked_device
 from cctv.detectors.errors import DeviceUnavailableError, ModelInvalidError
-from cctv.detectors.model import Model
+from cctv.detectors.model import DEFAULT_BATCH_SIZE, Model
 from cctv.detectors.model_files import MODEL_SUFFIXES, ModelFile, find_model, runtime_problem
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ def load_model(
     prompts: tuple[str, ...] = (),
     size_px: int = _USUAL_SIZE_PX,
     int8: bool = False,
+    batch_size: int = DEFAULT_BATCH_SIZE,
 ) -> Model:
     """Load a model by path or name, with the runtime for its type of file.
 
@@ -34,8 +35,9 @@ def load_model(
     looked up in the model folder and downloaded if missing. `runtime`: `openvino` or `ultralytics`; empty: depends on
     the type of file and the installed packages. `device` is one of `cctv.detectors.devices`, `precision` `auto`,
     `float32`, `float16` or `bfloat16`. `size_px` is the input size for networks that accept any. `int8`: replace a
-    network that was converted from weights by an INT8 one (`cctv.detectors.int8_upgrade`). Raises
-    `ModelInvalidError`; `DeviceUnavailableError` if the device is the cause.
+    network that was converted from weights by an INT8 one (`cctv.detectors.int8_upgrade`). `batch_size`: the maximum
+    number of frames that ultralytics analyses together. Raises `ModelInvalidError`; `DeviceUnavailableError` if the
+    device is the cause.
     """
     if runtime:
         checked_device(device, runtime)
@@ -60,7 +62,7 @@ def load_model(
     if problem := runtime_problem(file.path, runtime):
         raise ModelInvalidError(problem)
     if runtime == "ultralytics":
-        return _ultralytics(file, device, precision, prompts, size_px)
+        return _ultralytics(file, device, precision, prompts, size_px, batch_size)
     _refuse_prompts(file.path, prompts)
     if suffix == ".pt":
         return _load_converted(file.path, device, precision, int8)
@@ -93,7 +95,9 @@ def _refuse_prompts(path: Path, prompts: tuple[str, ...]) -> None:
         )
 
 
-def _ultralytics(file: ModelFile, device: str, precision: str, prompts: tuple[str, ...], size_px: int) -> Model:
+def _ultralytics(
+    file: ModelFile, device: str, precision: str, prompts: tuple[str, ...], size_px: int, batch_size: int
+) -> Model:
     if file.path.suffix.lower() == ".pt" and file.sha256 is None:
         raise ModelInvalidError(
             f"{file.path}: a .pt file can run any code when it is loaded, so it needs its SHA-256 pinned:"
@@ -102,7 +106,7 @@ def _ultralytics(file: ModelFile, device: str, precision: str, prompts: tuple[st
         )
     from cctv.detectors.ultralytics_runtime import UltralyticsModel
 
-    return UltralyticsModel(file.path, device, prompts, size_px, precision)
+    return UltralyticsModel(file.path, device, prompts, size_px, precision, batch_size)
 
 
 def _runtime_for(suffix: str) -> str:

@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 from cctv.common.frame import Frame
 
+DEFAULT_BATCH_SIZE = 32
+"""Frames that a model takes together at most, where it can. Not measured yet: there was no GPU at hand."""
+
 
 @dataclass(frozen=True, slots=True)
 class Detections:

@@ -14,7 +14,7 @@ from cctv.common.frame import Frame
 from cctv.detectors.errors import DeviceUnavailableError, ModelInvalidError, without_folders
 from cctv.detectors.inference_server import InferenceServer
 from cctv.detectors.loader import load_model
-from cctv.detectors.model import DescribedModel, Detections, Model, ModelInfo, RemoteModel
+from cctv.detectors.model import DEFAULT_BATCH_SIZE, DescribedModel, Detections, Model, ModelInfo, RemoteModel
 from cctv.detectors.model_files import DEMO_MODEL, PUBLISHED, rebuild_advice
 from cctv.metrics import Metrics
 from vigil_contracts.names import DEFAULT_MODEL
@@ -46,9 +46,10 @@ class Models:
         pins: Mapping[str, str] | None = None,
         server_url: str = "",
         int8: bool = False,
+        batch_size: int = DEFAULT_BATCH_SIZE,
         load: Loader | None = None,
     ) -> None:
-        self._default, self._int8 = default, int8
+        self._default, self._int8, self._batch_size = default, int8, batch_size
         self._runtime, self._device, self._precision = runtime, device, precision
         self._pins = {**(pins or {}), **({default: sha256} if sha256 else {})}
         self._server = InferenceServer(server_url) if server_url else None
@@ -123,6 +124,7 @@ class Models:
             sha256=sha256,
             prompts=prompts,
             int8=self._int8,
+            batch_size=self._batch_size,
         )
 
 

@@ -17,14 +17,13 @@ import numpy as np
 from cctv.common.frame import Frame
 from cctv.detectors.cuda import cuda_index, cuda_problem, probe_cuda
 from cctv.detectors.devices import AUTO, CPU, CUDA, checked_device
+from cctv.detectors.engine_record import engine_precision, engine_problem, look_at_host, read_record
 from cctv.detectors.errors import DeviceUnavailableError, ModelInvalidError
-from cctv.detectors.model import Detections, ModelInfo
+from cctv.detectors.model import DEFAULT_BATCH_SIZE, Detections, ModelInfo
 from cctv.detectors.model_files import rebuild_advice
 from cctv.detectors.yolo_output import LOWEST_CONFIDENCE, MOST_DETECTIONS, OVERLAP_FOR_DUPLICATE
 
 log = logging.getLogger(__name__)
-
-LARGEST_BATCH = 32
 
 _Waiting = tuple[Frame, Future[Detections]]
 
@@ -39,18 +38,19 @@ class UltralyticsModel:
         prompts: tuple[str, ...] = (),
         size_px: int = 640,
         precision: str = "auto",
+        batch_size: int = DEFAULT_BATCH_SIZE,
     ) -> None:
         self.path = path
         self._network, self._device = _open(path, device)
         self._half = _is_half(path, self._device, precision)
-        self.info = ModelInfo("ultralytics", self._device, "float16" if self._half else "float32")
+        self.info = ModelInfo("ultralytics", self._device, _precision(path, self._half))
         if prompts:
             set_prompts(self._network, path, prompts)
         names: dict[int, str] = self._network.names
         self.labels = tuple(str(names[key]) for key in sorted(names))
         self.input_size = (size_px, size_px)
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        self._batch_size = 1 if path.suffix in {".onnx", ".engine"} else LARGEST_BATCH
+        self._batch_size = 1 if path.suffix.lower() in {".onnx", ".engine"} else batch_size
         self._thread = threading.Thread(target=self._serve, name=f"model {path.name}", daemon=True)
         self._thread.start()
 
@@ -134,6 +134,8 @@ def _open(path: Path, device: str) -> tuple[Any, str]:
     device = checked_device(device, "ultralytics")
     torch, ultralytics = import_ultralytics(path)
     device = _usable_device(torch, device)
+    if path.suffix.lower() == ".engine":
+        _refuse_foreign_engine(torch, path, device)
     try:
         network = ultralytics.YOLO(str(path), task="detect")
     except Exception as error:  # ultralytics and torch raise whatever they like for a broken file
@@ -141,6 +143,19 @@ def _open(path: Path, device: str) -> tuple[Any, str]:
             f"{path}: ultralytics cannot load it: {type(error).__name__}: {error}{rebuild_advice(path)}"
         ) from error
     return network, device
+
+
+def _refuse_foreign_engine(torch: Any, path: Path, device: str) -> None:
+    """Raises `ModelInvalidError` for an engine where there is no GPU, or with a record that does not fit this one."""
+    if device == CPU:
+        raise ModelInvalidError(
+            f"{path}: a TensorRT engine runs on an NVIDIA GPU only; use a .pt file with device cpu"
+        )
+    recorded = read_record(path)
+    if recorded is None:
+        return
+    if problem := engine_problem(recorded, look_at_host(torch, cuda_index(device))):
+        raise ModelInvalidError(f"{path}: {problem}{rebuild_advice(path)}")
 
 
 def _usable_device(torch: Any, device: str) -> str:
@@ -158,14 +173,30 @@ def _usable_device(torch: Any, device: str) -> str:
 
 
 def _is_half(path: Path, device: str, precision: str) -> bool:
-    """Return whether to compute with 16 bit floats. Raises `ModelInvalidError` where that was asked for in vain."""
-    can = device != CPU and path.suffix != ".onnx"
-    if precision == "float16" and not can:
-        what = "an .onnx file" if path.suffix == ".onnx" else "a processor"
-        raise ModelInvalidError(f"precision float16: not with {what}; leave it out, or use a GPU and a .pt file")
+    """Return whether to compute with 16 bit floats. Raises `ModelInvalidError` where that was asked for in vain.
+
+    An engine has the precision that it was built with.
+    """
+    suffix = path.suffix.lower()
     if precision == "bfloat16":
         raise ModelInvalidError("precision bfloat16: needs runtime openvino and device cpu; use float16 or float32")
+    if suffix == ".engine":
+        built = engine_precision(path)
+        if precision != "auto" and built and precision != built:
+            raise ModelInvalidError(f"precision {precision}: {path} was built with {built}; leave the precision out")
+        return built == "float16"
+    can = device != CPU and suffix != ".onnx"
+    if precision == "float16" and not can:
+        what = "an .onnx file" if suffix == ".onnx" else "a processor"
+        raise ModelInvalidError(f"precision float16: not with {what}; leave it out, or use a GPU and a .pt file")
     return can and precision != "float32"
+
+
+def _precision(path: Path, is_half: bool) -> str:
+    """Return the precision that the model runs in; empty: an engine whose maker does not say."""
+    if path.suffix.lower() == ".engine":
+        return engine_precision(path)
+    return "float16" if is_half else "float32"
 
 
 def set_prompts(network: Any, path: Path, prompts: tuple[str, ...]) -> None:

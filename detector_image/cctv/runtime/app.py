@@ -53,6 +53,7 @@ class Detector:
             pins=settings.model_pins,
             server_url=settings.triton_url,
             int8=settings.model_int8,
+            batch_size=settings.model_batch_size,
         )
         self._cameras = Cameras(self._build_shared())
         self._heart = Heart(
