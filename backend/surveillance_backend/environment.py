@@ -315,39 +315,39 @@ class Environment(BaseSettings):
 
     @cached_property
     def secret_key_text(self) -> str:
-        """The secret key; empty when none is set (Django then refuses to use it)."""
+        """The secret key; empty if none is set (Django then refuses to use it)."""
         return _secret(self.secret_key, self.secret_key_file, "VIGIL_SECRET_KEY_FILE")
 
     @cached_property
     def s3_secret(self) -> str:
-        """The secret key of the bucket; empty when none is set."""
+        """The secret key of the bucket; empty if none is set."""
         return _secret(self.s3_secret_access_key, self.s3_secret_access_key_file, "VIGIL_S3_SECRET_ACCESS_KEY_FILE")
 
     @cached_property
     def credential_key_list(self) -> tuple[str, ...]:
-        """The Fernet keys, newest first; empty when none is set."""
+        """The Fernet keys, newest first; empty if none is set."""
         text = _secret(self.credential_keys, self.credential_keys_file, "VIGIL_CREDENTIAL_KEYS_FILE")
         return tuple(text.replace(",", " ").split())
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """Every host name under which the backend is reached."""
+        """All host names of the backend."""
         public = split_domain_port(urlsplit(self.public_url).netloc)[0]
         return _without_repeats((*self.allowed_hosts, public))
 
     @property
     def trusted_origins(self) -> tuple[str, ...]:
-        """Every origin whose forms are accepted (CSRF)."""
+        """All origins whose forms are accepted (CSRF)."""
         return _without_repeats((*self.csrf_trusted_origins, self.public_url.rstrip("/")))
 
     @property
     def camera_addresses(self) -> AddressPolicy:
-        """Where cameras may be."""
+        """The permitted addresses of cameras."""
         return AddressPolicy(tuple(map(ip_network, self.camera_networks)), self.camera_allow_loopback)
 
     @property
     def notify_addresses(self) -> PublicAddresses:
-        """Where notifications may go."""
+        """The permitted addresses of notification receivers."""
         return PublicAddresses(tuple(map(ip_network, self.notify_networks)))
 
     @cached_property
@@ -357,17 +357,17 @@ class Environment(BaseSettings):
 
     @cached_property
     def email_password_text(self) -> str:
-        """The mail relay's password; empty when none is set."""
+        """The mail relay's password; empty if none is set."""
         return _secret(self.email_password, self.email_password_file, "VIGIL_EMAIL_PASSWORD_FILE")
 
     @property
     def redis(self) -> str:
-        """The URL of Redis; empty when there is none."""
+        """The URL of Redis; empty if there is none."""
         return self.redis_url.get_secret_value() if self.redis_url is not None else ""
 
     @property
     def media_root(self) -> Path:
-        """Where images and clips are kept, if not in S3."""
+        """The directory of images and clips, if they are not in S3."""
         return (self.media_dir or self.data_dir / "media").absolute()
 
     def database(self) -> dict[str, Any]:
@@ -414,7 +414,7 @@ def sqlite_database(path: Path | str) -> dict[str, Any]:
 
 
 def load() -> Environment:
-    """Reads the environment. Raises ImproperlyConfigured that names each wrong variable and no value."""
+    """Read the environment. Raises ImproperlyConfigured that names each invalid variable, without values."""
     try:
         return Environment()
     except ValidationError as error:

@@ -31,7 +31,7 @@ COLOURS = {
 
 
 async def run_diagnose(settings: OperatorSettings, wanted: str, output: str) -> int:
-    """The exit status: 0 where nothing is wrong, 1 where something is."""
+    """Return the exit status: 0 if everything is in order, otherwise 1."""
     transport = AioTransport(await load_configuration(settings.kubeconfig))
     try:
         async with AsyncApiClient(settings.api_url, settings.read_token()) as api:

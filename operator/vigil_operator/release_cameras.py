@@ -21,7 +21,7 @@ _POLL_SECONDS = 1.0
 
 
 async def run_release_cameras(settings: OperatorSettings, patience_seconds: float = PATIENCE_SECONDS) -> int:
-    """The exit status: 0 once no camera has the finalizer. Raises `KubeError`."""
+    """Return the exit status: 0 once no camera has the finalizer. Raises `KubeError`."""
     transport = AioTransport(await load_configuration(settings.kubeconfig))
     kube = KubeClient(transport)
     try:

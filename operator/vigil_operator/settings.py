@@ -101,7 +101,7 @@ class OperatorSettings(BaseSettings):
         return url.rstrip("/")
 
     def read_token(self) -> str:
-        """The operator's API token. Raises `ValueError` where there is none."""
+        """Return the operator's API token. Raises `ValueError` if there is none."""
         if self.token_file is not None:
             try:
                 return self.token_file.read_text(encoding="utf-8").strip()
@@ -112,7 +112,7 @@ class OperatorSettings(BaseSettings):
         raise ValueError("VIGIL_TOKEN_FILE or VIGIL_TOKEN must be set to the operator's API token")
 
     def registration(self, cluster: str) -> RegistrationSettings:
-        """How cameras of kubectl are registered. `cluster`: its name, where none is set."""
+        """Return how kubectl cameras are registered. `cluster`: the name to use if none is configured."""
         return RegistrationSettings(
             source=f"{self.cluster_name or cluster}/{self.namespace}",
             owner=self.camera_owner,

@@ -1,4 +1,4 @@
-"""A benchmark's figures: one table for people, one JSON file for programs."""
+"""A benchmark's figures: a table for users and a JSON file for programs."""
 
 import json
 import os
@@ -14,7 +14,7 @@ BUILD = Path(__file__).parents[2] / "build" / "bench"
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A figure. `goal` is in words (`<= 250`); `met` is None where there is no goal."""
+    """A figure. `goal` is a text (`<= 250`); `met` is None if there is no goal."""
 
     name: str
     value: float
@@ -24,27 +24,27 @@ class Measurement:
 
     @classmethod
     def at_most(cls, name: str, value: float, unit: str, goal: float) -> "Measurement":
-        """A figure that should not exceed its goal."""
+        """Return a figure that should not exceed its goal."""
         return cls(name, round(value, 3), unit, f"<= {goal:g}", value <= goal)
 
     @classmethod
     def at_least(cls, name: str, value: float, unit: str, goal: float) -> "Measurement":
-        """A figure that should reach its goal."""
+        """Return a figure that should reach its goal."""
         return cls(name, round(value, 3), unit, f">= {goal:g}", value >= goal)
 
     @classmethod
     def exactly(cls, name: str, value: float, unit: str, goal: float) -> "Measurement":
-        """A figure that should be its goal."""
+        """Return a figure that should equal its goal."""
         return cls(name, round(value, 3), unit, f"= {goal:g}", value == goal)
 
     @classmethod
     def plain(cls, name: str, value: float, unit: str) -> "Measurement":
-        """A figure without a goal."""
+        """Return a figure without a goal."""
         return cls(name, round(value, 3), unit)
 
 
 def machine() -> str:
-    """The machine in a line: processor, cores, and how busy it was."""
+    """Return one line about the machine: processor, cores, and load."""
     model = platform.processor() or platform.machine()
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
@@ -54,7 +54,7 @@ def machine() -> str:
 
 
 def publish(bench: str, measurements: list[Measurement]) -> None:
-    """Prints the table and writes `build/bench/<bench>.json`."""
+    """Print the table and write `build/bench/<bench>.json`."""
     table = Table(title=f"{bench}: {machine()}", title_justify="left")
     for heading in ("figure", "value", "unit", "goal", "met"):
         table.add_column(heading, justify="right" if heading == "value" else "left")

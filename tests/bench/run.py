@@ -1,4 +1,4 @@
-"""`python -m tests.bench.run NAME`: runs `tests/bench/NAME/bench.py`, whose `measure()` returns the figures."""
+"""`python -m tests.bench.run NAME`: run `tests/bench/NAME/bench.py`, whose `measure()` returns the figures."""
 
 import importlib
 import sys
@@ -8,7 +8,7 @@ from tests.bench.report import publish
 
 
 def main() -> None:
-    """Runs the benchmarks that are named, or says which there are."""
+    """Run the named benchmarks, or list all."""
     known = sorted(path.parent.name for path in Path(__file__).parent.glob("*/bench.py"))
     names = sys.argv[1:]
     if not names or any(name not in known for name in names):

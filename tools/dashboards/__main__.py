@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parents[2] / "charts/vigil/dashboards"
 
 
 def render() -> dict[str, str]:
-    """Every dashboard's file name and text."""
+    """Return the file name and text of every dashboard."""
     built = [made().build() for made in (fleet, camera, platform)]
     return {f"{each.uid}.json": JSONEncoder(sort_keys=True, indent=2).encode(each) + "\n" for each in built}
 

@@ -36,7 +36,7 @@ _reformatters = threading.local()
 
 
 def _reformatter(*key: object) -> VideoReformatter:
-    """A libswscale context is expensive to create and cheap to reuse, but only for one geometry and one thread."""
+    """Return a cached libswscale context: expensive to create, reusable for one geometry and one thread."""
     cache: dict[tuple[object, ...], VideoReformatter] = _reformatters.__dict__.setdefault("cache", {})
     if key not in cache:
         if len(cache) >= 32:  # cameras come and go, so limit the cache of each thread

@@ -130,7 +130,7 @@ def import_ultralytics(path: Path) -> tuple[Any, Any]:
 
 
 def _open(path: Path, device: str) -> tuple[Any, str]:
-    """The network, and the device that it runs on."""
+    """Return the network and the device that it runs on."""
     device = checked_device(device, "ultralytics")
     torch, ultralytics = import_ultralytics(path)
     device = _usable_device(torch, device)
@@ -200,7 +200,7 @@ def _precision(path: Path, is_half: bool) -> str:
 
 
 def set_prompts(network: Any, path: Path, prompts: tuple[str, ...]) -> None:
-    """Makes an open-vocabulary network look for what the words say. Raises `ModelInvalidError`."""
+    """Set the prompts of an open-vocabulary network. Raises `ModelInvalidError`."""
     if not hasattr(network, "set_classes") or not hasattr(network.model, "set_classes"):
         raise ModelInvalidError(f"{path}: is no open-vocabulary model; `prompts` need one such as yolov8s-worldv2.pt")
     if list(network.names.values()) == list(prompts):

@@ -161,7 +161,7 @@ class _Archive:
         return numbers
 
     def _check_memo(self, data: bytes) -> None:
-        """The unpickler makes room for the highest index that a file names: refuse one beyond the file's length."""
+        """Reject indexes beyond the file's length: the unpickler allocates memory for the highest index."""
         for operation, argument, _ in pickletools.genops(data):
             if operation.name in {"PUT", "BINPUT", "LONG_BINPUT"} and int(str(argument)) > len(data):
                 raise ModelInvalidError(f"{self.path}: the description of the network is damaged")

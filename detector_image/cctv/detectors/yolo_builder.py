@@ -197,7 +197,7 @@ class _Builder:
         )
 
     def _detect(self, record: Record, levels: list[Any]) -> Any:
-        """The head: distributions of the four distances from each cell's centre, and a score per class."""
+        """Build the head: distributions of the four distances from each cell's centre, and a score per class."""
         parts, bins = record.modules, int(record.attributes["reg_max"])
         classes = int(record.attributes["nc"])
         if "one2one_cv2" in parts:
@@ -229,7 +229,7 @@ def _boxes(distributions: Any, bins: int) -> Any:
 
 
 def _weights(record: Record) -> tuple[Array, Array | None]:
-    """The kernel (out, in / groups, height, width) and the bias of a convolution, in float32."""
+    """Return the kernel (out, in / groups, height, width) and the bias of a convolution, in float32."""
     kernel, bias = record.tensor("weight"), record.tensor("bias")
     if kernel is None:
         raise ValueError("a convolution has no weights")
@@ -237,7 +237,7 @@ def _weights(record: Record) -> tuple[Array, Array | None]:
 
 
 def _fold_batch_norm(kernel: Array, bias: Array | None, norm: Record) -> tuple[Array, Array]:
-    """The kernel and bias of a convolution with the batch normalisation after it (Ioffe and Szegedy, 2015)."""
+    """Return kernel and bias of a convolution merged with its batch normalisation (Ioffe and Szegedy, 2015)."""
     values = [norm.tensor(name) for name in ("weight", "bias", "running_mean", "running_var")]
     if any(value is None for value in values):
         raise ValueError("a batch normalisation has no statistics")

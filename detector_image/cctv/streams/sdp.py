@@ -38,7 +38,7 @@ def choose_audio(body: bytes) -> AudioOffer:
 
 
 def is_setup_of(uri: str, control: str) -> bool:
-    """Whether a SETUP request asks for the track with this control attribute (RFC 2326, appendix C.1.1)."""
+    """Return whether a SETUP request is for the track with this control attribute (RFC 2326, appendix C.1.1)."""
     return bool(control) and (uri == control or uri.endswith("/" + control))
 
 

@@ -35,7 +35,7 @@ class Condition:
 
     @property
     def message(self) -> str:
-        """What to do, then what exactly was found."""
+        """Return the remedy, followed by the details."""
         return self.complete_message or reason_text(self.reason, self.details)
 
 

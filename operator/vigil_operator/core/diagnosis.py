@@ -76,7 +76,7 @@ class Diagnosis:
 
 
 def diagnose(facts: Facts) -> Diagnosis:
-    """The diagnosis; later steps are given although an earlier one failed, since they may tell why."""
+    """Return the diagnosis. Steps after a failed one are included, since they may show the cause."""
     steps = [_operator(facts), _row(facts), _resource(facts)]
     if facts.camera is not None:
         steps += [_spec(facts.camera), _class(facts, facts.camera), _secret(facts), *_pod(facts, facts.camera)]
@@ -152,7 +152,7 @@ def _class(facts: Facts, camera: Camera) -> Step:
 
 
 def _classes(facts: Facts, camera: Camera) -> tuple[str, ChosenClass | NoClass]:
-    """The name of the class that the camera asks for, and the one in use, which may be its fallback."""
+    """Return the name of the requested class, and of the one in use, which may be its fallback."""
     spec = _parse(camera)
     chosen = choose_class("" if isinstance(spec, InvalidSpecError) else spec.detector_class_name, facts.classes)
     if isinstance(chosen, NoClass):
@@ -215,7 +215,7 @@ def _inference(said: InferenceHealth) -> str:
 
 
 def _alerts(row: CameraSummary, camera: Camera) -> Step:
-    """How many there are, and what would make one: a camera that sees nothing of it works, and gives none."""
+    """Return the number of alerts and what creates one: a working camera may have none."""
     last = row.alerts.last_alert_time
     counted = "None so far." if last is None else f"{row.alerts.total}, the last at {last:%Y-%m-%d %H:%M:%S} UTC."
     spec = _parse(camera)
@@ -233,7 +233,7 @@ def _alerts(row: CameraSummary, camera: Camera) -> Step:
 
 
 def _condition(camera: Camera | None, kind: str) -> Mapping[str, Any]:
-    """One of the conditions that the operator has written; empty where it has not."""
+    """Return a condition of the status; empty if it does not exist."""
     written = (camera.status.get("conditions") or ()) if camera is not None else ()
     return next((condition for condition in written if condition.get("type") == kind), {})
 

@@ -59,7 +59,7 @@ def camera_resource_name(camera_id: int, taken: Container[str] = ()) -> str:
 
 
 def detector_object_name(camera: str) -> str:
-    """The name of the camera's Deployment, Secret and NetworkPolicy."""
+    """Return the name of the camera's Deployment, Secret and NetworkPolicy."""
     return f"{camera}-detector"
 
 
@@ -76,5 +76,5 @@ def camera_labels(camera: str) -> dict[str, str]:
 
 
 def selector_labels(camera: str) -> dict[str, str]:
-    """What a camera's Deployment selects its pods by. Immutable in Kubernetes: never change this."""
+    """Return the pod selector of a camera's Deployment. Immutable in Kubernetes: never change this."""
     return {LABEL_NAME: APP_NAME, LABEL_CAMERA: camera}

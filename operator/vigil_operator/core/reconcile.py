@@ -159,7 +159,7 @@ def run_detector(case: Case) -> Settle:
 
 
 def _must_register(case: Case) -> bool:
-    """Whether the API does not yet know what the resource says, or the resource is not claimed yet."""
+    """Return whether the resource is not claimed yet or its current content not registered in the API."""
     registration = case.registration
     if registration is None:
         return False

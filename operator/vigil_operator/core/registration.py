@@ -31,7 +31,7 @@ class RegistrationSettings:
 
 
 def is_claimed(camera: Camera) -> bool:
-    """Whether the resource carries our finalizer and says who owns it."""
+    """Return whether the resource has our finalizer and an owner label."""
     return FINALIZER in camera.meta.finalizers and camera.meta.labels.get(LABEL_MANAGED_BY) == MANAGED_BY_KUBECTL
 
 
@@ -88,5 +88,5 @@ def build_registration(
 
 
 def is_registered(row: RegisteredResource | None, registration: ResourceRegistration) -> bool:
-    """Whether the API has exactly this registration."""
+    """Return whether the API has exactly this registration."""
     return row is not None and row.digest == registration.digest

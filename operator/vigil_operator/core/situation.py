@@ -162,5 +162,5 @@ class Case:
         return synced(Reason.SYNCED)
 
     def _is_secret_of_current_row(self) -> bool:
-        """Whether the token in the Secret was issued for the camera's current row; a new row needs a new token."""
+        """Return whether the Secret's token was issued for the camera's current row; a new row needs a new token."""
         return self.camera.status.get("cameraId") in (None, self.camera_id)

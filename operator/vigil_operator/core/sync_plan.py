@@ -126,12 +126,12 @@ def plan_sync(
 
 
 def _is_gone(camera: Camera, wanted: Mapping[int, object], ours: Mapping[int | None, Camera]) -> bool:
-    """Whether the camera is not active in the API, or another resource stands for the same camera."""
+    """Return whether the camera is inactive in the API, or another resource represents it."""
     return camera.camera_id not in wanted or ours[camera.camera_id] is not camera
 
 
 def is_same(present: Camera, manifest: Mapping[str, Any]) -> bool:
-    """Whether the resource says exactly what the API says, with defaults filled in."""
+    """Return whether resource and API agree, with defaults filled in."""
     if not covers(present.meta.labels, manifest["metadata"]["labels"]):
         return False
     name = present.key.name

@@ -37,7 +37,7 @@ _fence_of_request: ContextVar[Callable[[], None] | None] = ContextVar("fence_of_
 
 
 def _fence_at_the_socket() -> aiohttp.TraceConfig:
-    """Asks the fence once more when a request has its connection.
+    """Check the fence again when a request has its connection.
 
     A request may have waited for one, and the process may have been frozen in the meantime; from here to the socket
     there is no other pause.
@@ -84,7 +84,7 @@ class Transport(Protocol):
     async def request(
         self, method: str, path: str, content_type: str, body: object | None
     ) -> tuple[int, Mapping[str, str], bytes]:
-        """Raises `KubeError` where there is no answer."""
+        """Send a request. Raises `KubeError` without a response."""
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -136,7 +136,7 @@ class KubeClient:
         await self._transport.close()
 
     async def get(self, kind: Kind, key: Key) -> Body | None:
-        """One object, None where there is none."""
+        """Return one object; None if it does not exist."""
         try:
             return await self._read(kind.path(key.namespace, key.name))
         except KubeError as error:
@@ -145,7 +145,7 @@ class KubeClient:
             raise
 
     async def list_all(self, kind: Kind, namespace: str = "", selector: str = "") -> Listing:
-        """Every object of a kind, from the server's watch cache: as new as any watch, and no load on etcd."""
+        """Return all objects of a kind from the server's watch cache: as recent as a watch, without load on etcd."""
         query = {"resourceVersion": "0"} | ({"labelSelector": selector} if selector else {})
         path = f"{kind.path(namespace)}?{urlencode(query)}"
         status, headers, data = await self._transport.request("GET", path, "application/json", None)
@@ -164,7 +164,7 @@ class KubeClient:
         return await self._apply(path, manifest, FIELD_MANAGER)
 
     async def apply_status(self, key: Key, uid: str, status: Mapping[str, Any]) -> Body:
-        """Writes a camera's status, and only this very camera's: after a re-creation, `uid` makes it a conflict."""
+        """Write a camera's status. If the camera was created again, `uid` causes a conflict."""
         manifest = {
             "apiVersion": f"{CAMERA.group}/{CAMERA.version}",
             "kind": CAMERA.name,
@@ -174,11 +174,11 @@ class KubeClient:
         return await self._apply(CAMERA.path(key.namespace, key.name, "status"), manifest, STATUS_MANAGER)
 
     async def claim(self, camera: Camera) -> Body:
-        """Puts our finalizer on a camera of kubectl, and the label that says whose it is."""
+        """Add our finalizer and the owner label to a kubectl camera."""
         return await self._apply_claim(camera, [FINALIZER])
 
     async def release(self, camera: Camera) -> None:
-        """Takes our finalizer off; a camera that is gone by then is as it should be."""
+        """Remove our finalizer; an already deleted camera is not an error."""
         try:
             await self._apply_claim(camera, [])
         except KubeError as error:
@@ -200,7 +200,7 @@ class KubeClient:
         return await self._apply(CAMERA.path(camera.key.namespace, camera.key.name), manifest, CLAIM_MANAGER)
 
     async def replace_spec(self, kind: Kind, key: Key, spec: Mapping[str, Any]) -> Body:
-        """Makes `spec` exactly this: fields added by others are removed."""
+        """Replace `spec`; fields added by others are removed."""
         patch = [{"op": "replace", "path": "/spec", "value": spec}]
         path = f"{kind.path(key.namespace, key.name)}?{urlencode({'fieldManager': FIELD_MANAGER})}"
         return await self._write("PATCH", path, JSON_PATCH, patch)
@@ -216,7 +216,7 @@ class KubeClient:
         return await self._write("PUT", path, "application/json", body)
 
     async def delete(self, kind: Kind, key: Key, uid: str) -> bool:
-        """Deletes this very object, and in the background what it owns. False: it was gone, or another's by then."""
+        """Delete the object, and its dependants in the background; return False if it was deleted or replaced."""
         options = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",

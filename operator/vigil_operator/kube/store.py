@@ -213,7 +213,7 @@ class Store:
         return self.credentials.get(Key(camera.key.namespace, camera.credentials_secret))
 
     def is_pressing(self, camera: Key) -> bool:
-        """Whether the camera has no detector yet, or is deleted and may still have one."""
+        """Return whether the camera has no detector yet, or is deleted and may still have one."""
         known = self.cameras.get(camera)
         if known is None or known.meta.deleting:
             return True

@@ -1,4 +1,4 @@
-"""`active-cameras/` of ten thousand cameras: nothing has changed, and how soon a change is seen."""
+"""`active-cameras/` with ten thousand cameras: the cost without changes, and the delay of a change."""
 
 import statistics
 import time
@@ -16,7 +16,7 @@ CHANGES = 5
 
 
 def measure(folder: Path, postgres: PostgresServer) -> list[Measurement]:
-    """As a pipeline asks for it."""
+    """Measure the requests of a pipeline."""
     url = postgres.create_database()
     with vigil(folder, url) as backend:
         user = backend.create_user("bench", is_superuser=True)

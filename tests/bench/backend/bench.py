@@ -15,7 +15,7 @@ PARTS = os.environ.get("VIGIL_BENCH_PARTS", "ingest,lists,active,streams,pages")
 
 
 def measure() -> list[Measurement]:
-    """All figures."""
+    """Measure all figures."""
     figures: list[Measurement] = []
     with tempfile.TemporaryDirectory() as folder, postgres_server(is_durable=True) as postgres:
         for part in PARTS:

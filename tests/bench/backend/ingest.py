@@ -1,4 +1,4 @@
-"""Alerts with an image of 60 KB: as many as go, and how long one takes at half of that."""
+"""Alerts with an image of 60 KB: maximum throughput, and latency at half of it."""
 
 import io
 import itertools
@@ -33,7 +33,7 @@ BOUNDARY = b"vigil-bench-boundary"
 
 
 def picture() -> bytes:
-    """A JPEG of 1280 x 720 pixels, as wide as detectors send them, of about 60 KB."""
+    """Return a JPEG of 1280 x 720 pixels, the detectors' width, of about 60 KB."""
     size = (1280, 720)
     coarse = Image.effect_noise((80, 45), 90).resize(size)
     fine = Image.effect_noise(size, 40).filter(ImageFilter.GaussianBlur(2))
@@ -47,7 +47,7 @@ def picture() -> bytes:
 
 
 def requests(path: str, token: str, camera_ids: list[int], prefix: str) -> Iterator[bytes]:
-    """One alert after the other, of one camera after the other."""
+    """Yield alert requests of the cameras in turn."""
     image = picture()
     for number, camera_id in zip(itertools.count(), itertools.cycle(camera_ids)):
         fields = {
@@ -77,7 +77,7 @@ def requests(path: str, token: str, camera_ids: list[int], prefix: str) -> Itera
 
 
 def measure(folder: Path, postgres: PostgresServer) -> list[Measurement]:
-    """Both side by side in turns, so that what else the machine does meets both."""
+    """Measure both backends alternately, so that other load on the machine affects both."""
     url, plain_url, plain_asgi_url = (postgres.create_database() for _ in range(3))
     with (
         vigil(folder / "vigil", url) as backend,
@@ -130,9 +130,9 @@ def measure(folder: Path, postgres: PostgresServer) -> list[Measurement]:
 
 
 def _processor_seconds(*processes: ServerProcess) -> float:
-    """What server and database have used; says more than a rate where the machine has other work, too."""
+    """Return the CPU time of server and database, which is more reliable than a rate on a busy machine."""
     while True:
-        with suppress(FileNotFoundError, ProcessLookupError):  # a connection's process that has just ended
+        with suppress(FileNotFoundError, ProcessLookupError):  # the process of a connection has just ended
             return sum(cpu_seconds(process.pid) for process in processes)
 
 

@@ -1,6 +1,6 @@
-"""Pages of alerts at a million alerts of a thousand cameras: the first, one deep inside, and the dashboard's first.
+"""Pages of a million alerts of a thousand cameras: the first, a deep one, and the dashboard's first.
 
-VIGIL_BENCH_ALERTS sets how many alerts.
+VIGIL_BENCH_ALERTS sets the number of alerts.
 """
 
 import os
@@ -22,7 +22,7 @@ TIMES = 60
 
 
 def measure(folder: Path, postgres: PostgresServer) -> list[Measurement]:
-    """For a superuser, for the owner of all cameras, and for the owner of one of them."""
+    """Measure for a superuser, for the owner of all cameras, and for the owner of one."""
     url = postgres.create_database()
     with vigil(folder, url) as backend:
         root, owner, guest = (
@@ -42,7 +42,7 @@ def measure(folder: Path, postgres: PostgresServer) -> list[Measurement]:
 
 
 def add_alerts(database_url: str, camera_ids: list[int]) -> None:
-    """The alerts, spread over the cameras and over 90 days, 1 in 50 of them open."""
+    """Add alerts, spread over the cameras and 90 days, 1 in 50 of them open."""
     with cursor_of(database_url) as cursor:
         cursor.execute(
             "INSERT INTO surveillance_alert (camera_id, event_id, alert_type, confidence, timestamp, received_at,"

@@ -1,6 +1,6 @@
-"""A client that costs little beside the server that it measures: requests made beforehand, plain sockets, keep-alive.
+"""A load client with low CPU cost: prepared requests, plain sockets, keep-alive.
 
-Both sides share the machine, so what the client takes, the server lacks.
+Client and server share the machine, so the client's CPU time is missing for the server.
 """
 
 import asyncio
@@ -14,35 +14,35 @@ Requests = Iterator[bytes]
 
 @dataclass
 class Answers:
-    """What came back: seconds of each request, and how often each status."""
+    """Results: seconds of each request, and the count of each status."""
 
     seconds: list[float] = field(default_factory=list)
     statuses: dict[int, int] = field(default_factory=dict)
     elapsed_seconds: float = 0.0
 
     def add(self, status: int, seconds: float) -> None:
-        """Notes one."""
+        """Record one response."""
         self.statuses[status] = self.statuses.get(status, 0) + 1
         self.seconds.append(seconds)
 
     @property
     def per_second(self) -> float:
-        """Answers a second."""
+        """Return the responses per second."""
         return len(self.seconds) / self.elapsed_seconds
 
     @property
     def p95_ms(self) -> float:
-        """Milliseconds within which 95 of 100 were answered."""
+        """Return the 95th percentile in milliseconds."""
         return statistics.quantiles(self.seconds, n=20)[-1] * 1000
 
     @property
     def median_ms(self) -> float:
-        """Milliseconds within which half were answered."""
+        """Return the median in milliseconds."""
         return statistics.median(self.seconds) * 1000
 
 
 class Connection:
-    """One connection; made again when the server closes it, as gunicorn's plain workers do after each answer."""
+    """One connection; reopened when the server closes it, as gunicorn's sync workers do after each response."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -50,7 +50,7 @@ class Connection:
         self._writer: asyncio.StreamWriter | None = None
 
     async def ask(self, request: bytes) -> tuple[int, bytes]:
-        """The status and the body. Raises ConnectionError when a fresh connection fails, too."""
+        """Send a request; return status and body. Raises ConnectionError if a new connection fails, too."""
         is_fresh = self._writer is None
         if self._writer is None:
             self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
@@ -74,21 +74,21 @@ class Connection:
         return int(lines[0].split()[1]), body
 
     def close(self) -> None:
-        """Closes it."""
+        """Close the connection."""
         if self._writer is not None:
             self._writer.close()
         self._reader = self._writer = None
 
 
 def get(path: str, token: str, **headers: str) -> bytes:
-    """A GET as bytes; `if_none_match="…"` becomes `If-None-Match: …`."""
+    """Return a GET as bytes; `if_none_match="…"` becomes `If-None-Match: …`."""
     lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", f"Authorization: Token {token}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
 def as_fast_as_possible(port: int, requests: Requests, *, connections: int, seconds: float) -> Answers:
-    """Each connection asks again as soon as it is answered."""
+    """Send the next request of each connection as soon as it is answered."""
     answers = Answers()
 
     async def one(ends_at: float) -> None:
@@ -108,7 +108,7 @@ def as_fast_as_possible(port: int, requests: Requests, *, connections: int, seco
 
 
 def at_rate(port: int, requests: Requests, *, per_second: float, connections: int, seconds: float) -> Answers:
-    """Requests leave by the clock, whether or not others are answered; time counts from when they were due."""
+    """Send requests at fixed times, regardless of open ones; latency counts from the scheduled time."""
     answers = Answers()
     due: asyncio.Queue[float] = asyncio.Queue()
 
@@ -136,7 +136,7 @@ def at_rate(port: int, requests: Requests, *, per_second: float, connections: in
 
 
 def one_by_one(port: int, make: Callable[[int], bytes], *, count: int) -> Answers:
-    """One request after the other on one connection: what a single user waits."""
+    """Send requests one by one on one connection, like a single user."""
     answers = Answers()
 
     async def ask() -> None:

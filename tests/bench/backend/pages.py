@@ -1,6 +1,6 @@
-"""The dashboard with 40 cameras and 100,000 alerts, all of them open: how long the server takes, and a browser.
+"""The dashboard with 40 cameras and 100,000 open alerts: server and browser times.
 
-First paint is the browser's own figure (First Contentful Paint), with an empty cache, of headless Chromium.
+First paint is First Contentful Paint of headless Chromium with an empty cache.
 """
 
 from pathlib import Path
@@ -40,7 +40,7 @@ PAINTED = ("overview", "wall", "inbox", "statistics")
 
 
 def measure(folder: Path, postgres: PostgresServer) -> list[Measurement]:
-    """For the owner of all cameras."""
+    """Measure for the owner of all cameras."""
     url = postgres.create_database()
     with vigil(folder, url, environment={"VIGIL_RATE_PER_TOKEN": ""}) as backend:
         owner = backend.create_user("owner")
@@ -55,7 +55,7 @@ def measure(folder: Path, postgres: PostgresServer) -> list[Measurement]:
 
 
 def add_open_alerts(database_url: str, camera_ids: list[int]) -> int:
-    """The alerts, spread over the cameras and over 30 days; returns the last one's id."""
+    """Add alerts, spread over the cameras and 30 days; return the last one's id."""
     with cursor_of(database_url) as cursor:
         cursor.execute(
             "INSERT INTO surveillance_alert (camera_id, event_id, alert_type, confidence, timestamp, received_at,"
@@ -74,7 +74,7 @@ def add_open_alerts(database_url: str, camera_ids: list[int]) -> int:
 
 
 def sign_in(session: httpx.Client, user: BackendUser) -> dict[str, str]:
-    """The cookies of a session of the user."""
+    """Return the cookies of a session of the user."""
     session.get("/dashboard/login/")
     form = {"username": user.username, "password": user.password}
     form["csrfmiddlewaretoken"] = session.cookies["csrftoken"]
@@ -83,7 +83,7 @@ def sign_in(session: httpx.Client, user: BackendUser) -> dict[str, str]:
 
 
 def _served(backend: BackendServer, name: str, path: str, cookies: dict[str, str]) -> list[Measurement]:
-    """The first time, with nothing in the caches, is a figure of its own; with it a connection begins, too."""
+    """Return the times; the first one, with empty caches and a new connection, is separate."""
     text = "; ".join(f"{key}={value}" for key, value in cookies.items())
     request = get(path, "").replace(b"\r\n\r\n", f"\r\nCookie: {text}\r\n\r\n".encode())
     first = one_by_one(backend.port, lambda _: request, count=1)
@@ -113,7 +113,7 @@ def _painted(backend: BackendServer, paths: dict[str, str], cookies: dict[str, s
 
 
 def _visit(browser: Browser, url: str, path: str, cookies: dict[str, str]) -> tuple[float, float, float]:
-    """Milliseconds to the first paint, bytes of JavaScript as it is run, and cumulative layout shift."""
+    """Return milliseconds to the first paint, bytes of JavaScript, and cumulative layout shift."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     context.add_cookies([{"name": name, "value": value, "url": url} for name, value in cookies.items()])
     page = context.new_page()

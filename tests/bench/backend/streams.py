@@ -1,4 +1,4 @@
-"""Two thousand open event streams on one process: its memory, and how soon an alert is at all of them."""
+"""Two thousand open event streams on one process: its memory, and the delay of an alert to all of them."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ AT_ONCE = 50
 
 
 def measure(folder: Path, postgres: PostgresServer) -> list[Measurement]:
-    """One worker."""
+    """Measure with one worker."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     unlimited = {"VIGIL_RATE_PER_TOKEN": "1000000/minute"}
@@ -50,7 +50,7 @@ async def _watch(port: int, token: str, alerts: list[bytes], worker: int) -> tup
 
     writers: list[asyncio.StreamWriter] = []
     readers = await asyncio.gather(*(opened() for _ in range(VIEWERS)))
-    await asyncio.sleep(5)  # the first subscription waits for older ids; then all are subscribed
+    await asyncio.sleep(5)  # the first subscription waits for older ids; after that, all are subscribed
     memory = resident_megabytes([worker])
     sender = Connection(port)
     seconds = []

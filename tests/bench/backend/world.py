@@ -1,4 +1,4 @@
-"""What the measurements share: the database, Vigil's backend and the plain one, and how much they use."""
+"""Shared parts of the benchmarks: the database, Vigil's backend and the plain one, and their resource usage."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ from tests.cluster.reaper import Reaper
 from tests.integration.services.backend import BackendServer, backend_server
 
 WORKERS = 2
-DEFAULT_RATES = {  # those of a deployment, which the tests' backend switches off
+DEFAULT_RATES = {  # production settings, which the tests' backend disables
     "VIGIL_RATE_PER_CAMERA": "1200/minute",
     "VIGIL_RATE_PER_ADDRESS": "60/minute",
 }
@@ -29,7 +29,7 @@ PLAIN = "tests.bench.backend.plain"
 def vigil(
     folder: Path, database_url: str, *, workers: int = WORKERS, environment: Mapping[str, str] | None = None
 ) -> Iterator[BackendServer]:
-    """Vigil's backend, with the rate limits that it has by default."""
+    """Run Vigil's backend with default rate limits."""
     extra = {**DEFAULT_RATES, "VIGIL_LOG_LEVEL": "WARNING", **(environment or {})}
     with backend_server(folder, database_url=database_url, workers=workers, environment=extra) as backend:
         yield backend
@@ -59,7 +59,7 @@ class PlainServer:
         self.process.wait_until(self._answers, timeout_seconds=60)
 
     def add(self, cameras: int) -> tuple[str, list[int]]:
-        """A user's token and the ids of that many cameras."""
+        """Create a user with this many cameras; return the token and the camera ids."""
         code = (
             "from django.contrib.auth.models import User\n"
             "from rest_framework.authtoken.models import Token\n"
@@ -73,7 +73,7 @@ class PlainServer:
         return found[1], [int(text) for text in found[2].split()]
 
     def stop(self) -> None:
-        """Ends it."""
+        """Stop it."""
         self.process.stop()
 
     def _manage(self, *arguments: str) -> str:
@@ -91,7 +91,7 @@ class PlainServer:
 
 @contextmanager
 def plain(folder: Path, database_url: str, *, worker: str, workers: int = WORKERS) -> Iterator[PlainServer]:
-    """The plain application, running."""
+    """Run the plain application."""
     reaper = Reaper()
     try:
         server = PlainServer(folder, database_url, reaper, worker=worker, workers=workers)
@@ -103,7 +103,7 @@ def plain(folder: Path, database_url: str, *, worker: str, workers: int = WORKER
 
 @contextmanager
 def cursor_of(database_url: str) -> Iterator[Any]:
-    """A cursor whose statements are each committed at once."""
+    """Open a cursor in autocommit mode."""
     with contextlib.closing(psycopg2.connect(database_url)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -111,7 +111,7 @@ def cursor_of(database_url: str) -> Iterator[Any]:
 
 
 def add_cameras(database_url: str, user_id: int, count: int, *, url: str, active: bool = True) -> list[int]:
-    """Cameras by SQL; `url` is an encrypted stream URL of the backend, which all of them get."""
+    """Add cameras by SQL, all with the encrypted stream URL `url` of the backend."""
     with cursor_of(database_url) as cursor:
         cursor.execute(
             'INSERT INTO surveillance_camera (user_id, name, "group", rtsp_url, is_active, activated_at, transport,'
@@ -127,7 +127,7 @@ def add_cameras(database_url: str, user_id: int, count: int, *, url: str, active
 
 
 def user_id_of(database_url: str, username: str) -> int:
-    """The id of a user."""
+    """Return the id of a user."""
     with cursor_of(database_url) as cursor:
         cursor.execute("SELECT id FROM auth_user WHERE username = %s", (username,))
         row = cursor.fetchone()
@@ -136,7 +136,7 @@ def user_id_of(database_url: str, username: str) -> int:
 
 
 def stream_url_at_rest(database_url: str) -> str:
-    """The first camera's stream URL as the database holds it."""
+    """Return the first camera's stream URL as stored in the database."""
     with cursor_of(database_url) as cursor:
         cursor.execute("SELECT rtsp_url FROM surveillance_camera ORDER BY id LIMIT 1")
         row = cursor.fetchone()
@@ -145,7 +145,7 @@ def stream_url_at_rest(database_url: str) -> str:
 
 
 def resident_megabytes(pids: list[int]) -> float:
-    """Memory of the processes; what forked processes share counts once (PSS)."""
+    """Return the memory of the processes; shared memory of forked processes counts once (PSS)."""
     total = 0
     for pid in pids:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text()
@@ -155,12 +155,12 @@ def resident_megabytes(pids: list[int]) -> float:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time of the process, of those it started, and of those of them that have ended."""
+    """Return the CPU time of the process and its children, including ended ones."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     own = sum(int(text) for text in fields[11:15]) / TICKS  # proc(5): utime, stime, cutime, cstime
     return own + sum(cpu_seconds(child) for child in children_of(pid))
 
 
 def children_of(pid: int) -> list[int]:
-    """The processes that it started."""
+    """Return its child processes."""
     return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -1,6 +1,6 @@
-"""What the conversion of `.pt` weights to an OpenVINO network costs, each in a process of its own.
+"""The cost of converting `.pt` weights to OpenVINO networks, each in a separate process.
 
-The weights are random, and made by ultralytics at the first run.
+The weights are random and created by ultralytics in the first run.
 """
 
 import json
@@ -30,7 +30,7 @@ print(json.dumps([seconds, peak_megabytes(), peak_megabytes() - before, kept]))
 
 
 def measure() -> list[Measurement]:
-    """Convert weights of each architecture that Vigil reads."""
+    """Convert weights of each supported architecture."""
     shared = Path(os.environ.get("VIGIL_SHARED", made_weights.ROOT.parent / "shared"))
     if not made_weights.PYTHON.exists():
         sys.exit(f"bench: {made_weights.NEEDED}")

@@ -1,8 +1,7 @@
-"""The detector's cost, side by side with `ultralytics`' `track(stream=True)` on the same clips, model and frame rate.
+"""The detector's cost compared with `ultralytics`' `track(stream=True)` on the same clips, model and frame rate.
 
-Each runs as a whole process with nothing beside it, in the environment that its own image has. `VIGIL_BENCH_SECONDS`
-takes only the clips' beginnings; `VIGIL_SHARED` says where clips and the model are. What a GPU sustains is measured
-where there is one.
+Each runs alone as a complete process, in the environment of its own image. `VIGIL_BENCH_SECONDS` limits the clips to
+their beginnings; `VIGIL_SHARED` is the folder of clips and model. GPU throughput is measured if there is a GPU.
 """
 
 import json
@@ -29,7 +28,7 @@ Figures = dict[str, Any]
 
 
 def measure() -> list[Measurement]:
-    """Runs everything, saying what it is doing."""
+    """Run everything and print the progress."""
     shared = Path(os.environ.get("VIGIL_SHARED", ROOT.parent / "shared"))
     clip = shared / "videos" / "one-by-one-person-detection.mp4"
     model = shared / "models" / "yolov8n_int8_openvino_model"
@@ -151,7 +150,7 @@ def _times_less(vigil: Figures, usual: Figures) -> float:
 
 
 def _still_clip(clip: Path) -> Path:
-    """The clip's first frame, nobody in it, for as long, with a sensor's grain; encoded once."""
+    """Return a clip of the same length that shows the empty first frame with sensor noise; encoded once."""
     target = BUILD / f"still-{CLIP_SECONDS:.0f}.mp4"
     if target.exists():
         return target

@@ -1,6 +1,6 @@
-"""Ten thousand alerts that waited on disk, and how fast they drain, beside the backend's own speed on this machine.
+"""The time to deliver ten thousand spooled alerts, compared with the backend's throughput on this machine.
 
-Its own speed is what it takes from the same client when as many threads do nothing but post.
+The throughput is measured with the same client and the same number of threads that only post.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ _LONGEST_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """Alerts a second, plainly posted and out of the spool; and the rows that there are in the end."""
+    """Alerts per second, posted directly and from the spool; and the final number of rows."""
 
     backend_per_second: float
     spool_per_second: float
@@ -37,7 +37,7 @@ class Drain:
 
 
 def measure_drain() -> Drain:
-    """Posts some alerts, then drains a spool that is full of others."""
+    """Post some alerts, then deliver a full spool of others."""
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vigil-bench-")))
         postgres = stack.enter_context(postgres_server())
@@ -62,7 +62,7 @@ def measure_drain() -> Drain:
         began = time.monotonic()
         sender.start()
         while spool.waiting().alerts and time.monotonic() - began < _LONGEST_SECONDS:
-            time.sleep(1.0)  # counting thousands is work, too
+            time.sleep(1.0)  # counting thousands of rows takes time, too
         seconds = time.monotonic() - began
         drained = WAITING - spool.waiting().alerts
         sender.stop(10)
@@ -78,6 +78,6 @@ def _post_plainly(api: Api, alerts: list[AlertSubmission]) -> float:
 
 def _rows(database_url: str) -> int:
     with contextlib.closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
-        # Not those that the backend itself adds, because nobody watches these cameras.
+        # Exclude the backend's own offline alerts, since these cameras have no detector.
         cursor.execute("SELECT count(*) FROM surveillance_alert WHERE alert_type = 'person'")
         return int(cursor.fetchall()[0][0])

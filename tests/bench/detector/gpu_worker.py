@@ -1,7 +1,7 @@
-"""The `ultralytics` runtime on one device, as a process of its own: prints one line of JSON, or that there is no GPU.
+"""The `ultralytics` runtime on one device in a separate process: prints one line of JSON, or that there is no GPU.
 
-Arguments: device (`cuda:0`; `cpu` to try the benchmark itself), seconds of each trial, most streams. The weights are
-YOLOv8n's architecture, untrained: time does not depend on what was learnt. Frames are in memory, decoded already.
+Arguments: device (`cuda:0`; `cpu` to try the benchmark itself), seconds per trial, maximum number of streams. The
+weights are YOLOv8n's architecture, untrained: the time does not depend on training. Frames are decoded and in memory.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ STREAM_FRAMES_PER_SECOND = 10
 
 
 def main() -> None:
-    """Runs and reports."""
+    """Run the measurement and print the result."""
     device, seconds, most = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
     with contextlib.redirect_stdout(sys.stderr):
         figures = measure(device, seconds, most)
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def measure(device: str, seconds: float, most: int) -> dict[str, Any]:
-    """The figures; empty where the device is a GPU and there is none."""
+    """Return the figures; empty if the device is a GPU and there is none."""
     import numpy as np
     import torch
     from tests.bench.detector.load import is_sustained, most_streams

@@ -1,8 +1,8 @@
 """From a frame's arrival to its alert's committed row: the real detector, camera, API and database on this machine.
 
-The camera shows people who come and go at eight places, so that there are many alerts in a minute. Each is timed from
-the arrival of the frame that it shows to the commit of its row, as PostgreSQL says it. The detector's memory is
-read meanwhile: it is the whole program, stream and delivery included.
+The camera shows people who appear and disappear at eight places, so that there are many alerts per minute. Each is
+timed from the arrival of its frame to the commit of its row, as reported by PostgreSQL. The memory of the whole
+detector, including stream and delivery, is measured at the same time.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ class Latency:
 
 
 def measure_latency(clip: Path, model: Path, python: Path, build: Path) -> Latency:
-    """Plays the comers and goers once."""
+    """Play the clip once."""
     comers = comers_clip(clip, build / "comers.mp4")
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vigil-bench-")))
@@ -60,13 +60,13 @@ def measure_latency(clip: Path, model: Path, python: Path, build: Path) -> Laten
         stack.callback(cctv.end)
         cctv.start()
         camera.wait_for("play 1", timeout_seconds=60)
-        time.sleep(CLIP_SECONDS - 3.0)  # the clip's length is what is measured
+        time.sleep(CLIP_SECONDS - 3.0)  # the length of the clip determines the time
         memory = _resident_megabytes(cctv)
         return Latency(_seconds(database_url, camera_id), memory)
 
 
 def comers_clip(clip: Path, target: Path) -> Path:
-    """The clip's empty room with a person of it pasted at one place after the other; encoded once."""
+    """Return a clip of the empty room with a person pasted at one place after another; encoded once."""
     if target.exists():
         return target
     pictures = {}
@@ -94,7 +94,7 @@ def comers_clip(clip: Path, target: Path) -> Path:
             seconds = number / FRAMES_PER_SECOND
             canvas = room.astype(np.int16)
             if seconds % turn < PRESENT_SECONDS:
-                # Neighbouring places are never taken one after the other: nobody is thought to have walked there.
+                # Neighbouring places are never used in succession, so that no person seems to have walked there.
                 place = (int(seconds // turn) * 3) % PLACES
                 x = round(place * (width - person.shape[1]) / (PLACES - 1))
                 y = height - person.shape[0] - 10
@@ -115,7 +115,7 @@ def _tell_commit_times(postgres: PostgresServer) -> None:
 
 
 def _note_inserts(database_url: str) -> None:
-    """An alert's row is written again when its clip comes: its first commit is that of a note beside it."""
+    """Record the first commit of each alert separately, since its row is written again when its clip arrives."""
     with contextlib.closing(psycopg2.connect(database_url)) as connection, connection, connection.cursor() as cursor:
         cursor.execute(
             "CREATE TABLE bench_insert (alert_id bigint);"

@@ -1,4 +1,4 @@
-"""How many streams a model keeps up with: pure but for the clock, so that a test can ask it of a made-up model."""
+"""The number of streams that a model sustains: pure except for the clock, so that a test can use a fake model."""
 
 import threading
 import time
@@ -9,17 +9,17 @@ from typing import Any
 Submit = Callable[[], "Future[Any]"]
 
 LATE_SHARE = 0.02
-"""A stream is kept up with while no more of its frames than this are answered later than the next one comes."""
+"""A stream is sustained if at most this fraction of its results arrives after the next frame."""
 
 
 def is_sustained(submit: Submit, streams: int, frames_per_second: float, seconds: float) -> bool:
-    """Whether `streams` streams get each frame's answer before their next frame comes; each has a thread."""
+    """Return whether each of `streams` streams gets its result before its next frame; each has a thread."""
     late = [0] * streams
     each = round(seconds * frames_per_second)
 
     def watch(stream: int) -> None:
         interval = 1 / frames_per_second
-        # Streams do not send at the same moment.
+        # Streams do not send at the same time.
         due = time.monotonic() + 0.2 + interval * stream / streams
         for _ in range(each):
             time.sleep(max(0.0, due - time.monotonic()))
@@ -36,7 +36,7 @@ def is_sustained(submit: Submit, streams: int, frames_per_second: float, seconds
 
 
 def most_streams(holds: Callable[[int], bool], most: int) -> int:
-    """The largest number up to `most` that holds, where more never holds once fewer do not: doubled, then halved."""
+    """Return the largest sustained number up to `most`, by doubling and bisection."""
     good, bad = 0, most + 1
     candidate = 1
     while good + 1 < bad:

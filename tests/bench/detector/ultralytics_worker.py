@@ -1,4 +1,4 @@
-"""The usual loop, as a process of its own: `YOLO.track(stream=True)` over a file; prints one line of JSON.
+"""The usual loop in a separate process: `YOLO.track(stream=True)` over a file; prints one line of JSON.
 
 Arguments: clip, model, stride in frames, most analysed frames. Runs in the environment of the ultralytics runtime.
 """
@@ -11,7 +11,7 @@ from ultralytics import YOLO
 
 
 def main() -> None:
-    """Runs and reports."""
+    """Run the measurement and print the result."""
     clip, model_path, stride, most = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     model = YOLO(model_path, task="detect")
     analysed, first_cpu, tracks = 0, 0.0, set()

@@ -1,4 +1,4 @@
-"""A one-camera detector over a file, as a process of its own: prints one line of JSON at its end.
+"""A detector of one camera on a file in a separate process: prints one line of JSON at the end.
 
 Arguments: clip, model, analysed frames per second, seconds of the clip, cameras that share the model.
 """
@@ -14,13 +14,13 @@ BEGAN = time.time()
 
 
 def resident_megabytes() -> float:
-    """Resident memory, shared libraries included."""
+    """Return the resident memory, including shared libraries."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0]) / 1000
 
 
 def main() -> None:
-    """Runs and reports."""
+    """Run the measurement and print the result."""
     import av
 
     import cctv.runtime.app  # noqa: F401 - a detector has all of this in memory

@@ -1,8 +1,8 @@
-"""How long a new user waits: from `make run` in a fresh clone to the dashboard's address and to the first alert.
+"""The waiting time of a new user: from `make run` in a new clone to the dashboard's address and the first alert.
 
-The clone is of the last commit. Its user has a new home, with this user's package caches, so that the network
-is not measured. The rows of a real camera need VIGIL_SHARED and ultralytics' environment, which makes the weights:
-they play the clip of the six people over RTSP, whose first person enters after six seconds.
+The clone has the last commit. Its user has a new home with existing package caches, so that the network is not
+measured. The rows of a real camera need VIGIL_SHARED and ultralytics' environment, which creates the weights. They
+play the clip of the six people over RTSP; the first person enters after six seconds.
 
     make bench BENCH=first_alert
 """

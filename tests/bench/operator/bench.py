@@ -1,7 +1,7 @@
 """The operator at scale: real etcd, API server, scheduler and controllers, the real backend on PostgreSQL.
 
-A stand-in kubelet marks pods Running, and a stand-in for their detectors reports for them. VIGIL_BENCH_CAMERAS sets
-how many cameras (1,000; 10,000 take about half an hour), VIGIL_BENCH_PARTS which operators are measured (ours,plain).
+A stand-in kubelet marks pods Running, and simulated detectors send heartbeats. VIGIL_BENCH_CAMERAS sets
+how many cameras (1,000; 10,000 take about half an hour), VIGIL_BENCH_PARTS the measured operators (ours,plain).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from tests.integration.services.postgres import postgres_server
 
 CAMERAS = int(os.environ.get("VIGIL_BENCH_CAMERAS", "1000"))
 THOUSANDS = max(1.0, CAMERAS / 1000)
-"""By which goals that are set for a thousand cameras grow with more of them."""
+"""The factor by which goals for a thousand cameras grow with more cameras."""
 PARTS = os.environ.get("VIGIL_BENCH_PARTS", "ours,plain").split(",")
 PODS_ON_A_NODE = 250
 STEADY_SECONDS = 60
@@ -44,8 +44,8 @@ CHANGES = 15
 QUIET_SECONDS = 12
 PATIENCE_SECONDS = 900
 HEARTBEAT_SECONDS = 5
-# A thousand detectors' heartbeats in one statement: what the backend takes for them is not measured here. A detector
-# reports from when it has loaded its model.
+# Heartbeats of all detectors in one statement, since their cost in the backend is not measured here. A detector
+# reports once it has loaded its model.
 HEARTBEATS = """
 INSERT INTO surveillance_camerahealth
   (camera_id, phase, reason, message, codec, spooled_alerts, detector, revision, reported_at)
@@ -72,7 +72,7 @@ class World:
 
     @contextmanager
     def place(self, name: str) -> Iterator[tuple[str, View]]:
-        """A namespace for cameras and one for the operator, `<name>-system`."""
+        """Create a namespace for cameras and one for the operator, `<name>-system`."""
         self.cluster.create_namespace(name)
         self.cluster.create_namespace(f"{name}-system")
         install_rights(self.cluster, f"{name}-system", name)
@@ -89,7 +89,7 @@ class World:
 
 
 def measure() -> list[Measurement]:
-    """All figures."""
+    """Measure all figures."""
     with world() as made:
         ids = add_cameras(made)
         figures = measure_ours(made, ids) if "ours" in PARTS else []
@@ -101,7 +101,7 @@ def measure() -> list[Measurement]:
 
 @contextmanager
 def world() -> Iterator[World]:
-    """Everything but the operator."""
+    """Everything except the operator."""
     reaper = Reaper()
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -128,7 +128,7 @@ def backend_and_heartbeats(folder: Path, database_url: str) -> Iterator[BackendS
 
 @contextmanager
 def heartbeats(database_url: str) -> Iterator[None]:
-    """The active cameras' detectors say that frames arrive; the backend would call them offline otherwise."""
+    """Report frames for all active cameras; the backend would consider them offline otherwise."""
     done = Event()
 
     def report() -> None:
@@ -212,7 +212,7 @@ def measure_changes(world: World, view: View, ids: list[int]) -> list[Measuremen
 
 
 def measure_restart(world: World, operator: Operator, cameras: int) -> list[Measurement]:
-    # The last change's pod is on its way yet; what becomes of it is nothing that the restart writes.
+    # The pod of the last change is still starting; its updates are not caused by the restart.
     quiet(operator)
     eventually(lambda: streaming(operator) == cameras, timeout_seconds=120, poll_seconds=1)
     operator.process.stop()
@@ -230,7 +230,7 @@ def measure_restart(world: World, operator: Operator, cameras: int) -> list[Meas
 
 
 def measure_plain(world: World, ids: list[int]) -> list[Measurement]:
-    """The same for a kopf operator written the usual way."""
+    """Measure a kopf operator written the usual way."""
     with world.place("bench-plain") as (_, view):
         process = ServerProcess(
             "plain",
@@ -270,7 +270,7 @@ def measure_plain(world: World, ids: list[int]) -> list[Measurement]:
 
 
 def add_cameras(world: World) -> list[int]:
-    """Inactive cameras, by way of the API."""
+    """Add inactive cameras through the API."""
 
     def add(number: int) -> int:
         url = f"rtsp://u:p@10.0.{number // 250}.{number % 250 + 1}/s"
@@ -278,7 +278,7 @@ def add_cameras(world: World) -> list[int]:
         assert answer.status_code == httpx.codes.CREATED, answer.text
         return int(answer.json()["id"])
 
-    # One client: to make one takes longer than to add a camera.
+    # One client: creating one takes longer than adding a camera.
     with world.backend.client(world.user.token) as api, ThreadPoolExecutor(8) as pool:
         return sorted(pool.map(add, range(CAMERAS)))
 
@@ -291,7 +291,7 @@ def set_active(world: World, ids: list[int], *, active: bool) -> None:
 
 
 def count(view: View, plural: str) -> int:
-    """How many there are, by a metadata-only count: the list itself would weigh more than what is measured."""
+    """Count objects by metadata only: the full list would cost more than the measured operation."""
     page = view.cluster.http.get(f"/apis/apps/v1/namespaces/{view.namespace}/{plural}", limit="1")
     return int(page["metadata"].get("remainingItemCount", 0)) + len(page["items"])
 
@@ -310,7 +310,7 @@ def has_changed(view: View, camera_id: int, before: int) -> bool:
 
 
 def quiet(operator: Operator) -> None:
-    """Waits until nothing has been written for as long as a pod takes to start."""
+    """Wait until nothing has been written for the start time of a pod."""
     mark, since = operator.cluster.audit_mark(), time.monotonic()
     while time.monotonic() - since < QUIET_SECONDS:
         time.sleep(0.5)

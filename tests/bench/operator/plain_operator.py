@@ -1,6 +1,7 @@
-"""A kopf operator written the usual way, for comparison: one create handler a camera that calls a blocking client.
+"""A kopf operator written the usual way, for comparison: one create handler per camera that calls a blocking client.
 
-It does less than Vigil's: no status, no token, no policy. A thread asks the API every two seconds for cameras.
+It does less than Vigil's: no status, no token, no policy. A thread requests the cameras from the API every two
+seconds.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ GROUP = ("vigil.dev", "v1alpha1", NAMESPACE, "cameras")
 
 @kopf.on.create("vigil.dev", "v1alpha1", "cameras")
 def create(*, name: str, namespace: str | None, body: kopf.Body, **_: Any) -> None:
-    """Makes the Deployment."""
+    """Create the Deployment."""
     labels = {"app": name}
     container = {"name": "detector", "image": "vigil-detector:1", "resources": {"limits": {"nvidia.com/gpu": "1"}}}
     deployment = {

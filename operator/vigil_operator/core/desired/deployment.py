@@ -57,7 +57,7 @@ DEFAULT_RESOURCES = ResourcesSpec(
 
 
 def build_deployment(plan: DetectorPlan) -> Manifest:
-    """The Deployment; two plans that differ in nothing that a detector can see give the same pod template."""
+    """Return the Deployment. Plans that are equal for the detector give the same pod template."""
     return with_hash(
         {
             "apiVersion": "apps/v1",
@@ -204,7 +204,7 @@ def _variable(variable: Variable) -> Manifest:
 
 
 def spool_bytes(chosen: DetectorClassSpec) -> int:
-    """How much the detector may keep: less than the volume holds, since a full emptyDir costs the pod its life."""
+    """Return the spool limit: less than the volume's size, since a full emptyDir evicts the pod."""
     return quantity_bytes(chosen.spool.size_limit) * 9 // 10
 
 

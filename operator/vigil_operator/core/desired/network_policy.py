@@ -18,7 +18,7 @@ DNS_PORT = 53
 
 
 def build_network_policy(plan: DetectorPlan) -> Manifest:
-    """The NetworkPolicy. It does not show in the pod, so that changing it restarts nothing."""
+    """Return the NetworkPolicy. It is not part of the pod, so that changing it restarts nothing."""
     egress = [_dns(), _camera(plan), _service(plan.settings.api_url)]
     chosen = plan.detector_class
     if chosen.runtime == "triton" and chosen.triton is not None:
@@ -55,7 +55,7 @@ def _camera(plan: DetectorPlan) -> Manifest:
 
 
 def _service(url: str) -> Manifest:
-    """The way to a service. A service's port is not its pods', so that inside the cluster the namespace decides."""
+    """Return the rule for a service. Inside the cluster it allows a namespace, since pod ports may differ."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     port = _port("TCP", parts.port or DEFAULT_PORTS[parts.scheme])
@@ -75,7 +75,7 @@ def _port(protocol: str, port: int) -> Manifest:
 
 
 def _block(host: str) -> Manifest | None:
-    """One address as a block, None where the host is a name."""
+    """Return an address as an IP block; None if the host is a name."""
     try:
         address = ip_address(host)
     except ValueError:

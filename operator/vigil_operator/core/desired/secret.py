@@ -12,7 +12,7 @@ PASSWORD_KEY = "password"  # noqa: S105 - the key's name, no password
 
 
 def build_secret(plan: DetectorPlan) -> Manifest:
-    """The Secret. It carries no digest of its content: an annotation is read by more people than a Secret is."""
+    """Return the Secret. It has no digest of its content: more users can read annotations than Secrets."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",

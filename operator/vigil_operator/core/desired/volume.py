@@ -5,7 +5,7 @@ from vigil_operator.core.quantities import canonical_quantity
 
 
 def build_volume_claim(plan: DetectorPlan) -> Manifest | None:
-    """The PersistentVolumeClaim, or None where the class keeps the spool in an emptyDir."""
+    """Return the PersistentVolumeClaim, or None if the class uses an emptyDir for the spool."""
     wanted = plan.detector_class.spool.persistent_volume_claim
     if wanted is None:
         return None

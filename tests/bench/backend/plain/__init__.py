@@ -1,1 +1,1 @@
-"""What Vigil's backend is compared with: a plain `ModelViewSet` with an `ImageField`."""
+"""The baseline for Vigil's backend: a plain `ModelViewSet` with an `ImageField`."""

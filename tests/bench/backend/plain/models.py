@@ -1,4 +1,4 @@
-"""A camera and its alerts, with the columns that Vigil's detectors fill."""
+"""A camera and its alerts, with the columns that Vigil's detectors send."""
 
 from typing import ClassVar
 

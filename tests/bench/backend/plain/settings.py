@@ -1,4 +1,4 @@
-"""Django and REST framework as a new project has them, with tokens, PostgreSQL and images in the file system."""
+"""Default settings of Django and REST framework, with tokens, PostgreSQL and images in the file system."""
 
 import os
 from pathlib import Path

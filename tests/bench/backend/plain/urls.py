@@ -1,4 +1,4 @@
-"""The one endpoint."""
+"""The only endpoint."""
 
 from rest_framework import serializers, viewsets
 from rest_framework.routers import DefaultRouter
