@@ -1,4 +1,4 @@
-"""`cctv`: analyse all cameras (poll mode) or one with `--camera` (pod mode); `replay`, `export`, `discover`."""
+"""`cctv`: analyse all cameras (poll mode) or one with `--camera` (pod mode), or run one of the subcommands."""
 
 import argparse
 import sys
@@ -13,8 +13,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cctv",
         description="Analyses cameras with YOLOv8 and sends alerts to Vigil's API. Without --camera: every "
-        "active camera of the group, in this one process. `cctv replay` shows what rules make of a clip, and "
-        "`cctv export` prepares a model, `cctv discover` finds cameras; each has a --help of its own.",
+        "active camera of the group, in this one process. `cctv replay` shows what rules make of a clip, "
+        "`cctv export` prepares a model, `cctv discover` finds cameras, `cctv serve-model` runs the models of many "
+        "detectors; each has a --help of its own.",
         epilog=f"settings, from the environment:\n{describe_settings()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -86,7 +87,38 @@ def discover(arguments: Sequence[str]) -> int:
     return discover_cameras(parser.parse_args(arguments))
 
 
-PROGRAMS = {"replay": replay, "export": export, "discover": discover}
+def serve_model(arguments: Sequence[str]) -> int:
+    """`cctv serve-model`: run the models of many detectors until a signal; return the exit status."""
+    from cctv.config import InvalidSettingError, describe_settings, read_settings
+    from cctv.serving.settings import InferenceSettings
+
+    parser = argparse.ArgumentParser(
+        prog="cctv serve-model",
+        description="Runs the models of many detectors in one process, over KServe's inference protocol (version 2). "
+        "Detectors use it with VIGIL_RUNTIME=triton and VIGIL_TRITON_URL.",
+        epilog=f"settings, from the environment:\n{describe_settings(InferenceSettings)}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("model", nargs="*", help="paths or names; default: VIGIL_MODEL, or yolov8n")
+    chosen = parser.parse_args(arguments)
+    from cctv import logs
+    from cctv.detectors.errors import ModelInvalidError
+    from cctv.runtime.app import stop_on_signals
+    from cctv.serving.app import InferenceProgram
+
+    try:
+        settings = read_settings(InferenceSettings)
+        logs.set_up(settings.log_format, settings.log_level)
+        program = InferenceProgram(settings, chosen.model)
+    except (InvalidSettingError, ModelInvalidError) as error:
+        print(f"cctv serve-model: {error}", file=sys.stderr)
+        return EXIT_INVALID_SETTING
+    with stop_on_signals(program):
+        program.run()
+    return 0
+
+
+PROGRAMS = {"replay": replay, "export": export, "discover": discover, "serve-model": serve_model}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -7,7 +7,7 @@ import ipaddress
 import re
 import socket
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import ByteSize, Field, SecretStr, TypeAdapter, ValidationError, field_validator, model_validator
@@ -23,34 +23,11 @@ class InvalidSettingError(Exception):
     """A setting is missing or invalid. The message is one line that names the variable and contains no secret."""
 
 
-class Settings(BaseSettings):
-    """All settings of a detector."""
+class ModelSettings(BaseSettings):
+    """The settings of every program that runs models."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    api_url: str = Field(default="http://127.0.0.1:8000", description="URL of the API, without `/api`.")
-    token: SecretStr = Field(default=SecretStr(""), description="The API token. Prefer VIGIL_TOKEN_FILE.")
-    token_file: Path | None = Field(
-        default=None, description="File with the API token; read again when the API rejects the token (rotation)."
-    )
-    api_ca_file: Path | None = Field(
-        default=None,
-        description="The only certificates (PEM) to trust for an API on https; default: the public CAs.",
-    )
-    group: str = Field(
-        default="", max_length=64, description="Poll mode: analyse the cameras of this group; empty: all."
-    )
-
-    model: str = Field(
-        default="",
-        description="Model for cameras that name none: a path or name; empty: yolov8n, or an error with an inference "
-        "server, which has no default.",
-    )
-    runtime: Literal["", "openvino", "ultralytics", "triton"] = Field(
-        default="",
-        description="Model runtime: openvino, ultralytics or triton (with VIGIL_TRITON_URL); empty: depends on the "
-        "kind of file and the installed packages.",
-    )
     model_device: str = Field(
         default="",
         description="Device of the models: cpu, cuda, cuda:1, intel-gpu, npu or auto. An unavailable device is an "
@@ -83,6 +60,61 @@ class Settings(BaseSettings):
         "frames of its own cameras, if that agrees with it and needs less processor time.",
     )
 
+    metrics_port: int = Field(
+        default=9464, ge=0, le=65535, description="Port of /metrics, /healthz and /readyz; 0: any free port."
+    )
+    metrics_address: str = Field(
+        default="127.0.0.1", description="Address of that port. It has no authentication: use 0.0.0.0 in a pod only."
+    )
+    log_format: Literal["json", "text"] = Field(default="text", description="Format of log lines.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Minimum log level.")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _without_line_break(cls, value: object) -> object:
+        """Remove trailing line breaks: a Secret created by `echo … | base64` has one."""
+        return value.rstrip("\r\n") if isinstance(value, str) else value
+
+    @field_validator("model_pins", mode="before")
+    @classmethod
+    def _pins(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pins = {}
+        for item in filter(None, (part.strip() for part in value.split(","))):
+            name, _, sha256 = item.rpartition("=")
+            if not name.strip() or not re.fullmatch("[0-9a-fA-F]{64}", sha256.strip()):
+                raise ValueError(f"must be NAME=SHA256 separated by commas, the hash as 64 hex digits; not {item!r}")
+            pins[name.strip()] = sha256.strip().lower()
+        return pins
+
+
+class Settings(ModelSettings):
+    """All settings of a detector."""
+
+    api_url: str = Field(default="http://127.0.0.1:8000", description="URL of the API, without `/api`.")
+    token: SecretStr = Field(default=SecretStr(""), description="The API token. Prefer VIGIL_TOKEN_FILE.")
+    token_file: Path | None = Field(
+        default=None, description="File with the API token; read again when the API rejects the token (rotation)."
+    )
+    api_ca_file: Path | None = Field(
+        default=None,
+        description="The only certificates (PEM) to trust for an API on https; default: the public CAs.",
+    )
+    group: str = Field(
+        default="", max_length=64, description="Poll mode: analyse the cameras of this group; empty: all."
+    )
+
+    model: str = Field(
+        default="",
+        description="Model for cameras that name none: a path or name; empty: yolov8n, or an error with an inference "
+        "server, which has no default.",
+    )
+    runtime: Literal["", "openvino", "ultralytics", "triton"] = Field(
+        default="",
+        description="Model runtime: openvino, ultralytics or triton (with VIGIL_TRITON_URL); empty: depends on the "
+        "kind of file and the installed packages.",
+    )
     triton_url: str = Field(
         default="",
         description="Triton Inference Server (http://host:8000), or another that speaks KServe's protocol, that runs "
@@ -102,14 +134,6 @@ class Settings(BaseSettings):
         default=168.0, gt=0, le=24 * 3650, description="Alerts that have waited longer are dropped."
     )
 
-    metrics_port: int = Field(
-        default=9464, ge=0, le=65535, description="Port of /metrics, /healthz and /readyz; 0: any free port."
-    )
-    metrics_address: str = Field(
-        default="127.0.0.1", description="Address of that port. It has no authentication: use 0.0.0.0 in a pod only."
-    )
-    log_format: Literal["json", "text"] = Field(default="text", description="Format of log lines.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Minimum log level.")
     detector_name: str = Field(
         default_factory=socket.gethostname, max_length=253, description="This detector's name in the API."
     )
@@ -164,12 +188,6 @@ class Settings(BaseSettings):
     )
     heartbeat_interval_seconds: float = Field(default=10.0, gt=0, le=60, description="Interval of heartbeats.")
 
-    @field_validator("*", mode="before")
-    @classmethod
-    def _without_line_break(cls, value: object) -> object:
-        """Remove trailing line breaks: a Secret created by `echo … | base64` has one."""
-        return value.rstrip("\r\n") if isinstance(value, str) else value
-
     @field_validator("api_url")
     @classmethod
     def _is_http(cls, value: str) -> str:
@@ -201,19 +219,6 @@ class Settings(BaseSettings):
         except ValueError as error:
             raise ValueError(f"must be networks like 10.0.0.0/8, separated by commas; {error}") from None
 
-    @field_validator("model_pins", mode="before")
-    @classmethod
-    def _pins(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        pins = {}
-        for item in filter(None, (part.strip() for part in value.split(","))):
-            name, _, sha256 = item.rpartition("=")
-            if not name.strip() or not re.fullmatch("[0-9a-fA-F]{64}", sha256.strip()):
-                raise ValueError(f"must be NAME=SHA256 separated by commas, the hash as 64 hex digits; not {item!r}")
-            pins[name.strip()] = sha256.strip().lower()
-        return pins
-
     @field_validator("token_file", "api_ca_file", "rtsps_ca_file")
     @classmethod
     def _is_file(cls, value: Path | None) -> Path | None:
@@ -244,10 +249,18 @@ class Settings(BaseSettings):
         return AddressPolicy(self.stream_allowed_networks, self.stream_allow_loopback)
 
 
+Declared = TypeVar("Declared", bound=BaseSettings)
+
+
 def load_settings() -> Settings:
-    """Read the settings from the environment. Raises `InvalidSettingError` for the first invalid one."""
+    """Read the detector's settings from the environment. Raises `InvalidSettingError` for the first invalid one."""
+    return read_settings(Settings)
+
+
+def read_settings(declared: type[Declared]) -> Declared:
+    """Read the settings of a program from the environment. Raises `InvalidSettingError` for the first invalid one."""
     try:
-        return Settings()
+        return declared()
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         message = str(first["msg"]).removeprefix("Value error, ")
@@ -255,10 +268,10 @@ def load_settings() -> Settings:
         raise InvalidSettingError(f"{name}{message}") from None
 
 
-def describe_settings() -> str:
-    """Return one paragraph per setting, for `cctv --help`."""
+def describe_settings(declared: type[BaseSettings] = Settings) -> str:
+    """Return one paragraph per setting, for `--help`."""
     lines = []
-    for name, info in Settings.model_fields.items():
+    for name, info in declared.model_fields.items():
         default = "" if info.default_factory or info.is_required() else TypeAdapter(object).dump_python(info.default)
         shown = f" [{default}]" if default not in ("", None, (), {}) and name != "token" else ""
         lines.append(f"  {PREFIX}{name.upper()}{shown}\n      {info.description}")

@@ -1,4 +1,4 @@
-"""The reference of all settings of the three programs, from their declarations."""
+"""The reference of all settings of the programs, from their declarations."""
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -6,11 +6,13 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
 from cctv.config import Settings
+from cctv.serving.settings import InferenceSettings
 from surveillance_backend.environment import Environment
 from vigil_operator.settings import OperatorSettings
 
 PROGRAMS: dict[str, tuple[str, type[BaseSettings]]] = {
     "Detector": ("`cctv`, in a pod or as the standalone pipeline.", Settings),
+    "Inference server": ("`cctv serve-model`, which runs the models of many detectors.", InferenceSettings),
     "Backend": ("The API and the dashboard.", Environment),
     "Operator": ("`vigil-operator run`.", OperatorSettings),
 }

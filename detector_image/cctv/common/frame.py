@@ -50,6 +50,7 @@ class _Pixels:
     """The image data and its cached conversions; the only mutable part of a frame."""
 
     av_frame: av.VideoFrame | None = None
+    rgb: Image | None = None
     bgr: Image | None = None
     luma: Image | None = None
 
@@ -92,6 +93,12 @@ class Frame:
         height, width = bgr.shape[:2]
         return cls(width, height, received_at, monotonic_seconds, sequence, _Pixels(bgr=bgr))
 
+    @classmethod
+    def from_rgb(cls, rgb: Image, received_at: datetime, monotonic_seconds: float, sequence: int) -> Self:
+        """Wrap an image (H, W, 3), uint8, RGB, without copying it."""
+        height, width = rgb.shape[:2]
+        return cls(width, height, received_at, monotonic_seconds, sequence, _Pixels(rgb=rgb))
+
     def luma(self) -> Image:
         """Return the brightness, (H, W), uint8: a view of the decoder's own plane where the format has one.
 
@@ -104,8 +111,11 @@ class Frame:
     def bgr(self) -> Image:
         """Return the whole frame, (H, W, 3), uint8, BGR."""
         if self._pixels.bgr is None:
-            self._pixels.bgr = self._reformat(self.width, self.height, "bgr24")
-        return self._pixels.bgr
+            if self._pixels.rgb is not None:
+                self._pixels.bgr = cv2.cvtColor(self._pixels.rgb, cv2.COLOR_RGB2BGR)  # type: ignore[assignment]
+            else:
+                self._pixels.bgr = self._reformat(self.width, self.height, "bgr24")
+        return cast("Image", self._pixels.bgr)
 
     def scaled_bgr(self, width: int, height: int) -> Image:
         """Return the frame stretched to (height, width, 3), uint8, BGR, in one pass from the planes."""
@@ -117,6 +127,10 @@ class Frame:
         """Return the frame stretched to (height, width, 3), uint8, RGB, in one pass from the planes."""
         if self._pixels.av_frame is not None and self._pixels.bgr is None:
             return self._reformat(width, height, "rgb24")
+        if self._pixels.rgb is not None:
+            if (width, height) == (self.width, self.height):
+                return self._pixels.rgb
+            return cv2.resize(self._pixels.rgb, (width, height), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
         bgr = self.bgr()
         if (width, height) != (self.width, self.height):
             bgr = cv2.resize(bgr, (width, height), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]

@@ -28,8 +28,11 @@ DATA_TYPES: dict[str, np.dtype[Any]] = {
     "FP16": np.dtype("<f2"),
     "INT64": np.dtype("<i8"),
     "INT32": np.dtype("<i4"),
+    "UINT8": np.dtype("u1"),
 }
 JSON_LENGTH = "Inference-Header-Content-Length"
+CAMERA_HEADER = "X-Vigil-Camera"
+"""Tells `cctv serve-model` whose frame it is, so that it can serve cameras in turn. Other servers ignore it."""
 
 _MOST_WORDS = 200
 
@@ -82,17 +85,24 @@ class InferenceServer:
             raise ModelUnavailableError(f"{name} is not ready on {self.url}: {_server_error(answer)}")
 
     def infer(
-        self, name: str, inputs: Sequence[tuple[Tensor, npt.NDArray[Any]]], wanted: Sequence[str]
+        self,
+        name: str,
+        inputs: Sequence[tuple[Tensor, npt.NDArray[Any]]],
+        wanted: Sequence[str],
+        camera: str = "",
     ) -> dict[str, npt.NDArray[np.float32]]:
-        """Return the outputs `wanted`, by name, for these inputs. Raises `ModelUnavailableError`."""
-        parts = [np.ascontiguousarray(values, DATA_TYPES[tensor.data_type]).tobytes() for tensor, values in inputs]
+        """Return the outputs `wanted`, by name, for these inputs. Raises `ModelUnavailableError`.
+
+        `camera`: id of the camera that the frame is of; empty: not known.
+        """
+        parts = [np.ascontiguousarray(values, DATA_TYPES[tensor.data_type]) for tensor, values in inputs]
         asked = {
             "inputs": [
                 {
                     "name": tensor.name,
                     "shape": list(values.shape),
                     "datatype": tensor.data_type,
-                    "parameters": {"binary_data_size": len(part)},
+                    "parameters": {"binary_data_size": part.nbytes},
                 }
                 for (tensor, values), part in zip(inputs, parts, strict=True)
             ],
@@ -100,8 +110,10 @@ class InferenceServer:
         }
         head = json.dumps(asked, separators=(",", ":")).encode()
         headers = {JSON_LENGTH: str(len(head)), "Content-Type": "application/octet-stream"}
+        if camera:
+            headers[CAMERA_HEADER] = camera
         path = f"/v2/models/{quote(name, safe='')}/infer"
-        answer = self._send("POST", path, content=b"".join((head, *parts)), headers=headers)
+        answer = self._send("POST", path, content=b"".join((head, *(part.data for part in parts))), headers=headers)
         if answer.status_code != httpx.codes.OK:
             raise ModelUnavailableError(f"{name} fails on {self.url}: {_server_error(answer)}")
         try:

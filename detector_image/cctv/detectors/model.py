@@ -1,5 +1,6 @@
 """The interface of object detection models. `cctv.detectors.loader` creates a model from a name or path."""
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -82,3 +83,14 @@ class RemoteModel(Protocol):
 
     def check(self) -> None:
         """Raise `ModelUnavailableError` while the model is unavailable."""
+
+    def for_camera(self, camera_id: int) -> Model:
+        """Return this model for the frames of one camera, which is named to the server."""
+
+
+@runtime_checkable
+class BatchModel(Protocol):
+    """A model that runs frames faster together than one by one."""
+
+    def submit_batch(self, frames: Sequence[Frame]) -> list[Future[Detections]]:
+        """Start a detection of all frames at once; return the futures in their order."""

@@ -142,7 +142,8 @@ class MeasuredModel:
     """A shared model as used by one camera; counts the camera's inference time and detections."""
 
     def __init__(self, model: Model, metrics: Metrics, camera_id: int) -> None:
-        self._model, self._metrics, self._camera = model, metrics, str(camera_id)
+        self._model = model.for_camera(camera_id) if isinstance(model, RemoteModel) else model
+        self._metrics, self._camera = metrics, str(camera_id)
         self.uses = 0
 
     @property

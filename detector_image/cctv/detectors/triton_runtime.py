@@ -7,8 +7,9 @@ own Triton client.
 """
 
 import ast
+import copy
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +17,16 @@ import numpy.typing as npt
 from cctv.common.frame import Frame
 from cctv.detectors.errors import ModelInvalidError, ModelUnavailableError
 from cctv.detectors.families import recognise
-from cctv.detectors.families.base import Head, NetworkInfo, TensorInfo
+from cctv.detectors.families.base import Head, Metadata, NetworkInfo, TensorInfo
 from cctv.detectors.inference_server import DATA_TYPES, InferenceServer, ServedModel, Tensor
 from cctv.detectors.letterbox import PADDING_GREY, Letterbox, smallest_input
 from cctv.detectors.model import Detections, ModelInfo
 from cctv.detectors.network_metadata import metadata_of
+from cctv.detectors.served_detections import served_head
 
 STRIDE = 32
+_PRECISIONS = {"FP16": "float16", "FP32": "float32"}
+"""By the type of the input, if the server does not state its precision."""
 LARGEST_SIDE_PX = 640
 """Input size if the network accepts any."""
 
@@ -39,21 +43,28 @@ class TritonModel:
         self._server, self.name = server, name
         found = server.describe(name)
         self._input, self._outputs = _input(name, found), found.outputs
-        self._head = _head(name, found)
+        metadata = metadata_of(name, _facts(found), {}, {})
+        self._head = _head(name, found, metadata)
+        self._camera = ""
         self.labels = self._head.labels
         self._constants: list[tuple[Tensor, npt.NDArray[Any]]] = [
             (tensor, np.array(self._head.constants[tensor.name], np.int64))
             for tensor in found.inputs
             if tensor.name in self._head.constants
         ]
-        # The server's precision is unknown; only the type of the transferred tensors is known.
-        self.info = ModelInfo("triton", "server", "float16" if self._input.data_type == "FP16" else "float32")
-        height, width = self._input.shape[2:]
+        precision = found.parameters.get("precision") or _PRECISIONS.get(self._input.data_type, "")
+        self.info = ModelInfo("triton", "server", precision or "float32")
+        self._takes_pixels = self._input.data_type == "UINT8"
+        height, width = self._input.shape[1:3] if self._takes_pixels else self._input.shape[2:]
         self._is_resizable = self._head.is_letterboxed and min(width, height) < 1
-        self.input_size = (
-            width if width > 0 else LARGEST_SIDE_PX,
-            height if height > 0 else LARGEST_SIDE_PX,
-        )
+        usual = metadata.input_size or (LARGEST_SIDE_PX, LARGEST_SIDE_PX)
+        self.input_size = width if width > 0 else usual[0], height if height > 0 else usual[1]
+
+    def for_camera(self, camera_id: int) -> Self:
+        """Return this model for the frames of one camera: a server of Vigil serves cameras in turn."""
+        model = copy.copy(self)
+        model._camera = str(camera_id)
+        return model
 
     def submit(self, frame: Frame) -> Future[Detections]:
         """Run in the calling thread: a camera has one frame in progress, and the server batches all cameras."""
@@ -66,12 +77,12 @@ class TritonModel:
 
     def detect(self, frame: Frame) -> Detections:
         """Return the detections. Raises `ModelUnavailableError` while the server is unreachable."""
-        picture = frame.width, frame.height
-        size = smallest_input(picture, self.input_size, STRIDE) if self._is_resizable else self.input_size
-        letterbox = self._head.place(picture, size)
-        image: npt.NDArray[Any] = self._planes(frame, letterbox, size)
+        shown = frame.width, frame.height
+        size = smallest_input(shown, self.input_size, STRIDE) if self._is_resizable else self.input_size
+        letterbox = self._head.place(shown, size)
+        image = self._pixels(frame, letterbox, size) if self._takes_pixels else self._planes(frame, letterbox, size)
         inputs = [(self._input, image), *self._constants]
-        found = self._server.infer(self.name, inputs, [tensor.name for tensor in self._outputs])
+        found = self._server.infer(self.name, inputs, [tensor.name for tensor in self._outputs], self._camera)
         for tensor in self._outputs:
             _check_shape(self.name, tensor, found[tensor.name].shape)
         return self._head.decode({name: values[0] for name, values in found.items()}, letterbox)
@@ -83,12 +94,20 @@ class TritonModel:
     def close(self) -> None:
         """Do nothing: others use the server as well."""
 
-    def _planes(self, frame: Frame, letterbox: Letterbox, size: tuple[int, int]) -> npt.NDArray[np.float32]:
-        width, height = size
-        canvas = np.full((height, width, 3), PADDING_GREY, np.uint8)
-        canvas[: letterbox.height, : letterbox.width] = frame.scaled_rgb(letterbox.width, letterbox.height)
+    def _pixels(self, frame: Frame, letterbox: Letterbox, size: tuple[int, int]) -> npt.NDArray[Any]:
+        """Return (1, height, width, 3), uint8, RGB: a quarter of the bytes of float32."""
+        scaled: npt.NDArray[Any] = frame.scaled_rgb(letterbox.width, letterbox.height)
+        if (letterbox.width, letterbox.height) == size or not self._head.is_padded:
+            return scaled[None]
+        canvas = np.full((size[1], size[0], 3), PADDING_GREY, np.uint8)
+        canvas[: letterbox.height, : letterbox.width] = scaled
+        return canvas[None]
+
+    def _planes(self, frame: Frame, letterbox: Letterbox, size: tuple[int, int]) -> npt.NDArray[Any]:
+        """Return (1, 3, height, width), float32, RGB, normalised as the family wants it."""
+        canvas = self._pixels(frame, letterbox, size)[0]
         mean, deviation = np.array(self._head.mean, np.float32), np.array(self._head.std, np.float32)
-        values = np.multiply(canvas, np.float32(1 / 255), dtype=np.float32)
+        values: npt.NDArray[Any] = np.multiply(canvas, np.float32(1 / 255), dtype=np.float32)
         if mean.any() or (deviation != 1.0).any():
             values = (values - mean) / deviation
         return values.transpose(2, 0, 1)[None]
@@ -96,22 +115,25 @@ class TritonModel:
 
 def _input(name: str, found: ServedModel) -> Tensor:
     images = [tensor for tensor in found.inputs if len(tensor.shape) == 4]
-    tensor = images[0] if len(images) == 1 and images[0].shape[1] in {3, -1} else None
-    if tensor is None or tensor.data_type not in {"FP32", "FP16"}:
-        raise ModelInvalidError(
-            f"{name}: is no detection model: it must take one picture as (batch, 3, height, width), FP32 or FP16"
-        )
-    return tensor
+    tensor = images[0] if len(images) == 1 else None
+    if tensor is not None and tensor.data_type in {"FP32", "FP16"} and tensor.shape[1] in {3, -1}:
+        return tensor
+    if tensor is not None and tensor.data_type == "UINT8" and tensor.shape[3] == 3:
+        return tensor
+    raise ModelInvalidError(
+        f"{name}: is no detection model: it must take one image, as (batch, 3, height, width) in FP32 or FP16, or as"
+        " (batch, height, width, 3) in UINT8"
+    )
 
 
-def _head(name: str, found: ServedModel) -> Head:
+def _head(name: str, found: ServedModel, metadata: Metadata) -> Head:
     """Recognise the family by the server's description of the model."""
-    metadata = metadata_of(name, _facts(found), {}, {})
     unknown = [each.name for each in (*found.inputs, *found.outputs) if each.data_type not in DATA_TYPES]
     if unknown:
-        raise ModelInvalidError(f"{name}: {unknown[0]} must be FP32, FP16, INT64 or INT32")
+        raise ModelInvalidError(f"{name}: {unknown[0]} must be FP32, FP16, INT64, INT32 or UINT8")
+    info = NetworkInfo(_describe(found.inputs), _describe(found.outputs), metadata)
     try:
-        return recognise(NetworkInfo(_describe(found.inputs), _describe(found.outputs), metadata))
+        return served_head(info) or recognise(info)
     except ModelInvalidError as error:
         if metadata.names:
             raise ModelInvalidError(f"{name}: {error}") from None

@@ -8,6 +8,7 @@ import logging
 import os
 import queue
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -49,16 +50,20 @@ class UltralyticsModel:
         names: dict[int, str] = self._network.names
         self.labels = tuple(str(names[key]) for key in sorted(names))
         self.input_size = (size_px, size_px)
-        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
         self._batch_size = 1 if path.suffix.lower() in {".onnx", ".engine"} else batch_size
         self._thread = threading.Thread(target=self._serve, name=f"model {path.name}", daemon=True)
         self._thread.start()
 
     def submit(self, frame: Frame) -> Future[Detections]:
         """Start an inference as part of the next batch."""
-        future: Future[Detections] = Future()
-        self._waiting.put((frame, future))
-        return future
+        return self.submit_batch([frame])[0]
+
+    def submit_batch(self, frames: Sequence[Frame]) -> list[Future[Detections]]:
+        """Start an inference of all frames in one batch, up to the largest batch size."""
+        waiting: list[_Waiting] = [(frame, Future()) for frame in frames]
+        self._waiting.put(waiting)
+        return [future for _, future in waiting]
 
     def detect(self, frame: Frame) -> Detections:
         """Call `submit` and wait for the result."""
@@ -74,29 +79,34 @@ class UltralyticsModel:
             first = self._waiting.get()
             if first is None:
                 return
-            batch, ends = self._gather(first)
-            try:
-                answers = self._detect_batch([frame for frame, _ in batch])
-            except Exception as error:  # noqa: BLE001 - the waiting caller must get the error, and the thread go on
-                for _, future in batch:
-                    future.set_exception(error)
-            else:
-                for (_, future), answer in zip(batch, answers, strict=True):
-                    future.set_result(answer)
+            waiting, ends = self._gather(first)
+            for start in range(0, len(waiting), self._batch_size):
+                self._answer(waiting[start : start + self._batch_size])
             if ends:
                 return
 
-    def _gather(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
-        batch = [first]
-        while len(batch) < self._batch_size:
+    def _answer(self, batch: list[_Waiting]) -> None:
+        try:
+            answers = self._detect_batch([frame for frame, _ in batch])
+        except Exception as error:  # noqa: BLE001 - the waiting caller must get the error, and the thread go on
+            for _, future in batch:
+                future.set_exception(error)
+        else:
+            for (_, future), answer in zip(batch, answers, strict=True):
+                future.set_result(answer)
+
+    def _gather(self, first: list[_Waiting]) -> tuple[list[_Waiting], bool]:
+        """Return what waits, to about one batch, and whether the model is being closed."""
+        waiting = list(first)
+        while len(waiting) < self._batch_size:
             try:
-                item = self._waiting.get_nowait()
+                more = self._waiting.get_nowait()
             except queue.Empty:
                 break
-            if item is None:
-                return batch, True
-            batch.append(item)
-        return batch, False
+            if more is None:
+                return waiting, True
+            waiting.extend(more)
+        return waiting, False
 
     def _detect_batch(self, frames: list[Frame]) -> list[Detections]:
         results = self._network.predict(

@@ -93,6 +93,8 @@ class Head:
     is_letterboxed: bool = False
     """Whether the frame keeps its aspect ratio and the rest of the input is grey; otherwise the frame is
     stretched."""
+    is_padded: bool = True
+    """Whether a letterboxed frame is padded to whole strides; otherwise the input has the frame's aspect ratio."""
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """For red, green and blue between 0.0 and 1.0: the input is (colour - mean) / std."""

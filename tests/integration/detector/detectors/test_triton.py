@@ -22,6 +22,10 @@ from cctv.detectors.model import Detections, Model
 from cctv.detectors.model_files import DEMO_FOLDER
 from cctv.detectors.model_pool import Models
 from cctv.detectors.triton_runtime import TritonModel
+from cctv.serving.batcher import BatchOptions
+from cctv.serving.http_edge import InferenceHttpServer
+from cctv.serving.metrics import ServingMetrics
+from cctv.serving.service import Service
 from vigil_contracts.names import Reason
 from vigil_demo.training.dataset import FIRST_SEED
 from vigil_demo.training.evaluate import held_out_frames
@@ -114,6 +118,29 @@ def test_many_clients_get_their_own_results(server: StandInServer, connect: Conn
     assert server.asked == {"demo": 36}
 
 
+def test_server_of_vigil_finds_bit_by_bit_what_the_model_finds_here(local: Model, frames: list[Frame]) -> None:
+    options = BatchOptions(4, 0.0, 30.0, queue_limit=64, sender_limit=8)
+    service = Service({"demo": local}, {"demo": options}, ServingMetrics())
+    served = InferenceHttpServer("127.0.0.1", 0, service, max_body_bytes=2**24, max_connections=16)
+    served.start()
+    client = InferenceServer(f"http://127.0.0.1:{served.port}")
+    try:
+        model = TritonModel(client, "demo")
+        assert (model.labels, model.input_size) == (local.labels, local.input_size)
+        with ThreadPoolExecutor(4) as cameras:
+            answers = list(cameras.map(lambda frame: model.for_camera(frame.sequence).detect(frame), frames))
+    finally:
+        client.close()
+        served.close(5.0)
+        service.close()
+    assert sum(map(len, answers)) > 10, "images without objects show nothing"
+    for frame, there in zip(frames, answers, strict=True):
+        here = local.detect(frame)
+        assert np.array_equal(there.boxes, here.boxes)
+        assert np.array_equal(there.confidences, here.confidences)
+        assert np.array_equal(there.class_ids, here.class_ids)
+
+
 def test_unavailable_server_is_retried(server: StandInServer, frames: list[Frame]) -> None:
     now = [0.0]
     client = InferenceServer(server.url, lambda: now[0])
@@ -158,7 +185,7 @@ def test_model_unloaded_by_the_server_is_reported(
             {"metadata": "{'names': {0: 'person'}}"},
             r"demo: its metadata names 1 classes, so its output must be \(1, 5, anchors",
         ),
-        ({"input_shape": [-1, 640, 640, 3]}, "must take one picture as"),
+        ({"input_shape": [-1, 640, 640, 3]}, "must take one image, as"),
         ({"data_type": "INT8"}, "FP32 or FP16"),
     ],
 )

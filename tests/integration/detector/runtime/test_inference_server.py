@@ -1,4 +1,4 @@
-"""Two detectors share one inference server, which fails and recovers."""
+"""Two detectors share one `cctv serve-model`, which fails and recovers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.cluster.polling import eventually
 from tests.integration.detector.runtime.test_process import health
 from tests.integration.services.backend import BackendServer
 from tests.integration.services.detector import detector
-from tests.integration.services.inference_server import inference_server
+from tests.integration.services.inference_program import inference_program
 from tests.integration.services.rtsp import gst_rtsp_server
 
 wait = partial(eventually, poll_seconds=0.5)
@@ -23,9 +23,8 @@ def test_two_detectors_survive_an_outage_of_their_server(
     token = backend.create_user("anna").token
     clip = shared / "videos" / "one-by-one-person-detection.mp4"
     network = shared / "models" / "yolov8n_int8_openvino_model"
-    with inference_server({"yolov8n": network}) as server, gst_rtsp_server(clip, plays=0) as stream:
-        settings = {"VIGIL_TRITON_URL": server.url, "VIGIL_MODEL": "yolov8n"}
-        server.stop()
+    with inference_program(tmp_path / "server", network) as server, gst_rtsp_server(clip, plays=0) as stream:
+        settings = {"VIGIL_RUNTIME": "triton", "VIGIL_TRITON_URL": server.url, "VIGIL_MODEL": server.name}
         cameras = [backend.add_camera(token, name=f"{number}", rtsp_url=stream.url) for number in (1, 2)]
 
         def all_say() -> set[tuple[str, str]]:
@@ -46,12 +45,13 @@ def test_two_detectors_survive_an_outage_of_their_server(
             server.start()
             wait(lambda: all_say() == {("Streaming", "Streaming")}, timeout_seconds=120)
             wait(lambda: {alert["camera"] for alert in backend.alerts(token)} == set(cameras), timeout_seconds=120)
-            assert server.asked["yolov8n"] > 10
+            assert server.metric("vigil_inference_server_batch_size_sum") > 10
+            assert server.metric("vigil_inference_server_requests_total", outcome="failed") == 0
 
-            # Stopped again while the streams run: the frames arrive but are not analysed.
-            server.stop()
+            # Killed while the streams run: the frames arrive but are not analysed.
+            server.kill()
             wait(lambda: all_say() == {("Degraded", "ModelUnavailable")}, timeout_seconds=30)
-            asked = server.asked["yolov8n"]
             server.start()
+            server.wait_ready()
             wait(lambda: all_say() == {("Streaming", "Streaming")}, timeout_seconds=20)
-            wait(lambda: server.asked["yolov8n"] > asked, timeout_seconds=30)
+            wait(lambda: server.metric("vigil_inference_server_requests_total", outcome="ok") > 5, timeout_seconds=30)
