@@ -36,6 +36,7 @@ _NEXT_PARAMETER = re.compile(
 )
 _PAIR = re.compile(r"(?<![^/?&;,])(?P<user>[^/?&;,=:%]+)(?::|%3a)(?P<password>[^/?&;,]+)", re.IGNORECASE)
 _PLAIN_PAIR = re.compile(rf"(?:{_PLAIN_NAMES})\d*(?::|%3a)|\d\d:\d\d(?::\d\d.*)?$", re.IGNORECASE)
+_SEGMENT = re.compile(r"(?<=/)(?:password|passwd|passwort|pwd)/(?P<password>[^/?]+)", re.IGNORECASE)
 _BASE64 = re.compile(r"(?<![^/?&;,])[A-Za-z0-9+_-]{8,}(?:=|%3d){0,2}(?![^/?&;,])", re.IGNORECASE)
 _BASIC = re.compile(rb"[\x20-\x7e]+:[\x20-\x7e]+")
 
@@ -54,7 +55,7 @@ class Found:
 
 def find_secrets(text: str) -> list[Found]:
     """Return the credentials in a path with its query, in their order; placeholders and masks are none."""
-    found = [*_parameters(text), *_pairs(text), *_encoded_pairs(text)]
+    found = [*_parameters(text), *_pairs(text), *_segments(text), *_encoded_pairs(text)]
     return sorted((one for one in found if one.start < one.end), key=lambda one: one.start)
 
 
@@ -63,7 +64,7 @@ def holds_secret(text: str) -> bool:
     for candidate in {text, unquote(text)}:
         if any(_value(candidate, name) not in (*PLACEHOLDERS, MASK) for name in _PARAMETER.finditer(candidate)):
             return True
-        if any(True for _ in (*_pairs(candidate), *_encoded_pairs(candidate))):
+        if any(True for _ in (*_pairs(candidate), *_segments(candidate), *_encoded_pairs(candidate))):
             return True
     return False
 
@@ -135,6 +136,13 @@ def _pairs(text: str) -> Iterator[Found]:
     for pair in _PAIR.finditer(text):
         if not _PLAIN_PAIR.match(pair[0]) and pair[0] != ":".join(PLACEHOLDERS):
             yield Found(pair.start(), pair.end(), is_pair=True)
+
+
+def _segments(text: str) -> Iterator[Found]:
+    """Find `/user/admin/password/…/`: the name and the password are segments of the path."""
+    for named in _SEGMENT.finditer(text.partition("?")[0]):
+        if named["password"] not in (*PLACEHOLDERS, MASK):
+            yield Found(named.start("password"), named.end("password"))
 
 
 def _encoded_pairs(text: str) -> Iterator[Found]:

@@ -78,6 +78,15 @@ _STATUS_FAULTS: dict[int, tuple[Reason, str]] = {
         Reason.STREAM_UNSUPPORTED,
         "The camera cannot send the stream in this format ({}). Set it to H.264, H.265 or MJPEG.",
     ),
+    429: (
+        Reason.STREAM_UNREACHABLE,
+        "The camera limits how often it is asked ({}). Close other viewers of the camera; reconnecting with longer"
+        " pauses.",
+    ),
+    451: (
+        Reason.STREAM_NOT_FOUND,
+        "The camera does not understand a parameter ({}). Check the query of the RTSP URL.",
+    ),
     453: (
         Reason.STREAM_UNREACHABLE,
         "The camera has no bandwidth or session left for another viewer ({}). Close other viewers of the camera, or"

@@ -60,6 +60,8 @@ PASSWORDS_IN_PATHS = [
     ("rtsp://h/user%3Dadmin_password%3DtlJwpbo6_channel%3D1", "rtsp://h/user%3D***_password%3D***_channel%3D1"),
     ("rtsp://h/p%61ssword=tlJwpbo6", "rtsp://h/***"),
     ("rtsp://h/live?access_token=tlJwpbo6", "rtsp://h/live?***"),
+    ("rtsp://h/user/admin/password/tlJwpbo6/ch1?x=1", "rtsp://h/user/admin/password/***/ch1?***"),
+    ("rtsp://h/Pwd/tlJwpbo6", "rtsp://h/Pwd/***"),
     ("rtsps://h:7441/tlJwpbo6?enableSrtp", "rtsps://h:7441/***?***"),
     ("rtsp://admin:12/tlJwpbo6@10.0.0.8/live", "rtsp://***@10.0.0.8/live"),
     ("rtsp://admin:12?tlJwpbo6@10.0.0.8/live", "rtsp://***@10.0.0.8/live"),

@@ -40,6 +40,8 @@ def test_success_is_not_a_fault() -> None:
         (400, Reason.STREAM_NOT_FOUND, "Check the path"),
         (401, Reason.STREAM_UNAUTHORIZED, "credentials"),
         (403, Reason.STREAM_UNAUTHORIZED, "Grant the user access"),
+        (429, Reason.STREAM_UNREACHABLE, "limits how often it is asked"),
+        (451, Reason.STREAM_NOT_FOUND, "Check the query"),
         (453, Reason.STREAM_UNREACHABLE, "Close other viewers"),
         (454, Reason.STREAM_ENDED, "reconnecting"),
         (461, Reason.STREAM_UNSUPPORTED, "transport"),
