@@ -18,6 +18,8 @@ from tests.integration.services.pgbouncer import tried
 from tests.integration.services.requirements import skip_without
 
 SHIPPED = Path(__file__).parents[3] / "manifests" / "nginx"
+TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+"""The prefixes of nginx's directives for folders of temporary files."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,10 @@ def program() -> str:
 def copied(folder: Path) -> Path:
     """Copy the shipped files with a certificate; return the CA certificate."""
     shutil.copytree(SHIPPED, folder, dirs_exist_ok=True)
+    # Only root may write to Debian's own places.
+    temporary = "".join(f"    {kind}_temp_path {folder}/{kind};\n" for kind in TEMPORARY)
+    changes = {"pid /run/nginx.pid": f"pid {folder}/nginx.pid", "http {\n": f"http {{\n{temporary}"}
+    replace(folder / "nginx.conf", changes)
     authority = CertificateAuthority(folder / "ca")
     pair = authority.server("nginx", ["127.0.0.1", "vigil.example"])
     (folder / "tls").mkdir()
@@ -70,7 +76,6 @@ def nginx(folder: Path, *, backends: Sequence[str], media: Path) -> Iterator[Ngi
     """Run nginx in front of the backends (`host:port`), as root or not."""
     authority = copied(folder)
     port, plain_port = free_ports(2)
-    replace(folder / "nginx.conf", {"pid /run/nginx.pid": f"pid {folder}/nginx.pid"})
     servers = "".join(f"    server {backend} max_fails=1 fail_timeout=2s;\n" for backend in backends)
     replace(
         folder / "site.conf",
@@ -101,7 +106,11 @@ def nginx(folder: Path, *, backends: Sequence[str], media: Path) -> Iterator[Ngi
 
 
 def checked(folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run `nginx -t` on the files in the folder."""
+    """Run `nginx -t` on the files in the folder, on ports that need no root."""
+    port, plain_port = free_ports(2)
+    for file, shipped, free in (("site.conf", "80 ", plain_port), ("server.conf", "443 ", port)):
+        listens = {f"listen {address}{shipped}": f"listen {address}{free} " for address in ("", "[::]:")}
+        replace(folder / file, listens)
     command = [program(), "-t", "-p", f"{folder}/", "-c", "nginx.conf"]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
