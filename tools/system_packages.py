@@ -105,6 +105,10 @@ class UnavailablePackagesError(MissingPackagesError):
     """This release has some of the packages under none of their names. All others are installed."""
 
 
+class AptTimeoutError(RuntimeError):
+    """apt-get was stopped because it took too long, maybe in the middle of an installation."""
+
+
 @dataclass(frozen=True)
 class MissingPackage:
     name: str
@@ -252,6 +256,8 @@ def _apt_after_update(*arguments: str, cwd: Path | None = None) -> None:
     """Run apt-get; if it fails, update the lists and retry, since old lists refer to removed packages."""
     try:
         _apt(*arguments, cwd=cwd)
+    except AptTimeoutError:
+        raise
     except RuntimeError:
         if os.geteuid() != 0:
             raise
@@ -290,15 +296,21 @@ def _known(names: Sequence[str]) -> set[str]:
 def _apt(*arguments: str, cwd: Path | None = None) -> None:
     command = ["apt-get", "--quiet=2", "-o", f"DPkg::Lock::Timeout={_LOCK_TIMEOUT_SECONDS}", *arguments]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
-    done = subprocess.run(
-        command,
-        check=False,
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=_INSTALL_TIMEOUT_SECONDS,
-    )
+    try:
+        done = subprocess.run(
+            command,
+            check=False,
+            cwd=cwd,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=_INSTALL_TIMEOUT_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise AptTimeoutError(
+            f"apt-get {arguments[0]} did not end within {_INSTALL_TIMEOUT_SECONDS} s and was stopped."
+            f" Finish it by hand: sudo dpkg --configure -a && sudo apt-get {' '.join(arguments)}"
+        ) from error
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
 

@@ -157,6 +157,27 @@ def test_the_command_for_the_binaries_ends_with_its_message(tmp_path: Path) -> N
     assert "Traceback" not in done.stderr
 
 
+def test_apt_that_takes_too_long_is_stopped_and_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls = tmp_path / "calls"
+    apt = tmp_path / "apt-get"
+    apt.write_text(f'#!/bin/sh\necho "$@" >>{calls}\nexec sleep 60\n')
+    apt.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr(system_packages, "_installed", _none)
+    monkeypatch.setattr(system_packages, "_known", set)
+    monkeypatch.setattr(system_packages, "_available_names", lambda missing, **_: {"chromium": "chromium"})
+    monkeypatch.setattr(system_packages, "_POLICY_FILE", tmp_path / "policy-rc.d")
+    monkeypatch.setattr(system_packages, "_INSTALL_TIMEOUT_SECONDS", 2)
+    assert system_packages.main(["browser"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("apt-get install did not end within 2 s and was stopped. Finish it by hand:")
+    assert "sudo dpkg --configure -a && sudo apt-get install --yes --no-install-recommends chromium" in error
+    assert len(calls.read_text().splitlines()) == 1, "the interrupted installation is not started again"
+
+
 def test_unknown_set_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         system_packages.main(["nonsense"])
