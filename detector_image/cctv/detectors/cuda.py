@@ -67,13 +67,18 @@ def is_built_for(capability: tuple[int, int], architectures: Sequence[str]) -> b
     """Return whether a build supports a GPU.
 
     Binary code (`sm_86`) runs on GPUs of the same major version and the same or a higher minor one; `compute_90` is
-    compiled at load time for that and any newer GPU (CUDA C++ Programming Guide, "Compute Capability").
+    compiled at load time for that and any newer GPU (CUDA C++ Programming Guide, "Compute Capability"). With the
+    suffix `a` (`sm_90a`) either is for exactly that compute capability ("Architecture-Specific Features").
     """
     for architecture in architectures:
         kind, _, digits = architecture.rstrip("abcdefghijklmnopqrstuvwxyz").partition("_")
         if not digits.isdigit():
             continue
         version = int(digits[:-1]), int(digits[-1])
+        if architecture.endswith("a"):
+            if version == capability:
+                return True
+            continue
         if kind == "sm" and version[0] == capability[0] and version[1] <= capability[1]:
             return True
         if kind == "compute" and version <= capability:

@@ -79,7 +79,7 @@ def read_record(engine: Path) -> EngineHost | None:
         ) from error
 
 
-def look_at_host(torch: Any, index: int) -> EngineHost:
+def probe_host(torch: Any, index: int) -> EngineHost:
     """Return what this machine has, for GPU number `index` of torch."""
     import tensorrt
 

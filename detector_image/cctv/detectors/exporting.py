@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import yaml
 
-from cctv.detectors.engine_record import INSTALL_TENSORRT, UNTIL_TENSORRT, look_at_host, record_path
+from cctv.detectors.engine_record import INSTALL_TENSORRT, UNTIL_TENSORRT, probe_host, record_path
 from cctv.detectors.errors import ModelInvalidError
 from cctv.detectors.ultralytics_runtime import import_ultralytics, set_prompts
 
@@ -55,7 +55,7 @@ def export_weights(
     if path.is_dir():
         _tidy(path / "metadata.yaml")
     if kind == "tensorrt":
-        record_path(path).write_text(look_at_host(torch, 0).to_json(), encoding="utf-8")
+        record_path(path).write_text(probe_host(torch, 0).to_json(), encoding="utf-8")
     return path
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from cctv.common.frame import Frame
 from cctv.detectors.cuda import cuda_index, cuda_problem, probe_cuda
 from cctv.detectors.devices import AUTO, CPU, CUDA, checked_device
-from cctv.detectors.engine_record import engine_precision, engine_problem, look_at_host, read_record
+from cctv.detectors.engine_record import engine_precision, engine_problem, probe_host, read_record
 from cctv.detectors.errors import DeviceUnavailableError, ModelInvalidError
 from cctv.detectors.model import DEFAULT_BATCH_SIZE, Detections, ModelInfo
 from cctv.detectors.model_files import rebuild_advice
@@ -164,7 +164,7 @@ def _refuse_foreign_engine(torch: Any, path: Path, device: str) -> None:
     recorded = read_record(path)
     if recorded is None:
         return
-    if problem := engine_problem(recorded, look_at_host(torch, cuda_index(device))):
+    if problem := engine_problem(recorded, probe_host(torch, cuda_index(device))):
         raise ModelInvalidError(f"{path}: {problem}{rebuild_advice(path)}")
 
 

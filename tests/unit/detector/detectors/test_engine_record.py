@@ -16,7 +16,7 @@ from cctv.detectors.engine_record import (
     EngineHost,
     engine_precision,
     engine_problem,
-    look_at_host,
+    probe_host,
     read_record,
     record_path,
 )
@@ -120,9 +120,9 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("installed")
 def test_host_is_asked_for_what_the_record_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert look_at_host(torch_with("NVIDIA L4", (8, 9)), 0) == BUILT
+    assert probe_host(torch_with("NVIDIA L4", (8, 9)), 0) == BUILT
     monkeypatch.setitem(sys.modules, "pynvml", None)  # cannot be imported
-    assert look_at_host(torch_with("NVIDIA L4", (8, 9)), 0) == replace(BUILT, driver="")
+    assert probe_host(torch_with("NVIDIA L4", (8, 9)), 0) == replace(BUILT, driver="")
 
 
 @pytest.mark.usefixtures("installed")

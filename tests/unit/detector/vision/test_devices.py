@@ -106,6 +106,12 @@ def test_working_gpu_has_no_problem() -> None:
         ((12, 1), ("sm_90", "compute_90"), True),
         ((8, 9), ("compute_90",), False),
         ((9, 0), ("sm_90a",), True),
+        ((10, 3), ("sm_100a",), False),
+        ((12, 0), ("compute_90a",), False),
+        ((10, 3), ("sm_100f",), True),
+        ((8, 7), ARCHITECTURES, True),
+        ((7, 0), ARCHITECTURES, False),
+        ((11, 0), ARCHITECTURES, False),
         ((9, 0), (), False),
     ],
 )
