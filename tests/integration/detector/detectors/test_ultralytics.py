@@ -103,7 +103,7 @@ def test_weights_are_exported_to_int8_without_torch_at_run_time(
         exported.close()
     assert str(path.parent) not in (target / "metadata.yaml").read_text()
 
-    again = run("-m", "cctv", "export", *words, "--least-agreement", "1.1")
+    again = run("-m", "cctv", "export", *words, "--pictures", "10", "--least-agreement", "1.1")
     assert again.returncode == 2
     assert "cctv export: the export agrees with its weights in" in again.stderr
     assert (target / "metadata.yaml").is_file(), "the former model stays"
