@@ -135,9 +135,13 @@ class _Handler(BaseHTTPRequestHandler):
         return int(text)
 
     def _sender(self) -> str:
-        """Return who sends the image: the camera that the client names, or the client's address."""
+        """Return who sends the image: the camera that the client names, or this connection.
+
+        Not the client's address: many detectors of a machine have the same one, and name no camera while they start.
+        """
         camera = self.headers.get(CAMERA_HEADER, "")
-        return camera if _CAMERA.fullmatch(camera) else str(self.client_address[0])
+        address, port = self.client_address[:2]
+        return camera if _CAMERA.fullmatch(camera) else f"{address}:{port}"
 
     def _answer_error(self, error: RequestError) -> None:
         headers = {"Retry-After": "1"} if error.status is HTTPStatus.SERVICE_UNAVAILABLE else {}

@@ -164,6 +164,20 @@ def test_camera_that_sends_too_much_is_refused_and_others_are_served(running: Ru
     assert (running.requests("full"), running.requests("ok")) == (1.0, 7.0)
 
 
+def test_clients_of_one_address_that_name_no_camera_have_a_turn_each(running: Running) -> None:
+    running.model.is_held = True
+    with ThreadPoolExecutor(16) as threads:
+        under_way = []
+        for number in range(4):  # two batches
+            under_way.append(threads.submit(running.infer, number))
+            eventually(lambda wanted=number + 1: sum(map(len, running.model.batches)) == wanted)  # type: ignore[misc]
+        waiting = [threads.submit(running.infer, number) for number in range(10, 15)]  # more than one camera may
+        eventually(lambda: running.metrics.of("yolov8n").queued._value.get() == 5.0)
+        running.model.is_held = False
+        running.model.release()
+        assert {future.result(10).status_code for future in (*under_way, *waiting)} == {200}
+
+
 def test_hanging_model_is_reported_as_dead(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     running.model.is_held = True
     with ThreadPoolExecutor(1) as threads:
