@@ -5,13 +5,13 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.utils import timezone
 
 from surveillance import images
-from surveillance.models import Alert, Camera, CameraListVersion
+from surveillance.models import Alert, Camera, Cluster
+from surveillance.services.camera_list import camera_list_change
 from surveillance.services.detector_tasks import configuration_changed
 from surveillance.services.totals import alerts_count
 from surveillance.signals import alerts_stored
@@ -20,11 +20,11 @@ from vigil_apps.sites.models import Membership, Site
 
 @receiver([post_save, post_delete], sender=Membership, dispatch_uid="camera_list_version_of_members")
 @receiver(post_delete, sender=Site, dispatch_uid="camera_list_version_of_sites")
+@receiver(post_delete, sender=Cluster, dispatch_uid="camera_list_version_of_clusters")
 @receiver([post_save, post_delete], sender=Camera, dispatch_uid="camera_list_version")
 def bump_camera_list_version(**_: Any) -> None:
     """Change the entity tag of `active-cameras/` in the transaction that changes a camera or its visibility."""
-    if not CameraListVersion.objects.filter(pk=1).update(number=F("number") + 1):
-        CameraListVersion.objects.get_or_create(pk=1, defaults={"number": 1})
+    camera_list_change()
 
 
 @receiver([post_save, post_delete], sender=Camera, dispatch_uid="camera_configuration_notice")

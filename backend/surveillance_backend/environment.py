@@ -17,6 +17,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from vigil_contracts.addresses import AddressPolicy, PublicAddresses
+from vigil_contracts.clusters import CLUSTER_NAME
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
@@ -131,6 +132,12 @@ class Environment(BaseSettings):
     )
     camera_allow_loopback: bool = Field(
         default=False, description="Permit cameras on this machine, for example in a demo."
+    )
+    default_cluster: str = Field(
+        default="",
+        pattern=CLUSTER_NAME,
+        description="Name of the Kubernetes cluster that watches cameras without a cluster. Empty: the first cluster "
+        "whose operator asks for such a camera.",
     )
     rate_per_camera: str = Field(
         default="1200/minute",

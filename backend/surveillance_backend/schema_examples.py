@@ -199,6 +199,7 @@ EXAMPLES: dict[str, Any] = {
         "target": {"type": "object", "properties": {"url": {"type": "string"}}, "required": ["url"]},
     },
     "CameraImportRequest": {"file": "name,rtsp_url\nFront gate,rtsp://192.168.1.20/stream1\n", "dry_run": True},
+    "CameraReleasesRequest": {"released": [7]},
     "CameraRequest": _CAMERA_REQUEST,
     "ClaimedTask": {
         "id": _UUID,
@@ -263,6 +264,7 @@ EXAMPLES: dict[str, Any] = {
     "NewSubscription": {"subscription": _SUBSCRIPTION, "secret": "whsec_…shown once…"},
     "NewToken": {"token": _TOKEN, "expires_at": _LATER},
     "PatchedCameraRequest": {"is_active": False},
+    "PendingReleases": {"cameras": [8]},
     "PatchedRoleRequest": {"role": "operator"},
     "PatchedSiteRequest": {"name": "Harbour"},
     "PatchedSubscriptionRequest": {"is_active": False},

@@ -137,6 +137,7 @@ AUTH_PASSWORD_VALIDATORS = [
 VIGIL_CREDENTIAL_KEYS = ENVIRONMENT.credential_key_list
 VIGIL_MAX_REQUEST_BYTES = ENVIRONMENT.max_request_bytes
 VIGIL_CAMERA_ADDRESSES = ENVIRONMENT.camera_addresses
+VIGIL_DEFAULT_CLUSTER = ENVIRONMENT.default_cluster
 VIGIL_RATES = {
     "camera": ENVIRONMENT.rate_per_camera,
     "token": ENVIRONMENT.rate_per_token,

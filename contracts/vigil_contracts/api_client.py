@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from vigil_contracts.alert import NEW_FIELDS, AlertSubmission, ClipSubmission, ImageSubmission
 from vigil_contracts.camera import CameraConfiguration, CameraReport, CameraSummary
+from vigil_contracts.clusters import RELEASES_AT_ONCE, CameraReleases, ClusterQuery, PendingReleases
 from vigil_contracts.detector_tasks import ClaimedTask, DiscoveryResult, ProbeResult, TaskEvent
 from vigil_contracts.health import Heartbeat
 from vigil_contracts.resources import RegisteredResource, ResourceRegistration, ResourceStates
@@ -88,9 +89,9 @@ class _Request:
     body: Mapping[str, Any]
 
 
-def _fetch(path: str, etag: str, group: str = "") -> _Request:
+def _fetch(path: str, etag: str, params: Mapping[str, str] | None = None) -> _Request:
     headers = {"If-None-Match": etag} if etag else {}
-    return _Request("GET", path, headers, {"params": {"group": group}} if group else {})
+    return _Request("GET", path, headers, {"params": params} if params else {})
 
 
 def _fields(submission: AlertSubmission | ImageSubmission | ClipSubmission) -> dict[str, Any]:
@@ -246,7 +247,7 @@ class ApiClient:
 
     def active_cameras(self, group: str = "", etag: str = "") -> Fetched[ActiveCameras]:
         """Return all active cameras (or those of `group`) with credentials."""
-        return _active_cameras(self._send(_fetch("/api/active-cameras/", etag, group)))
+        return _active_cameras(self._send(_fetch("/api/active-cameras/", etag, {"group": group} if group else None)))
 
     def camera_configuration(self, camera_id: int, etag: str = "") -> Fetched[CameraConfiguration]:
         """Return one camera's configuration; 404 if the camera is inactive, deleted or not this token's."""
@@ -322,10 +323,14 @@ class ApiClient:
 
 
 class AsyncApiClient:
-    """The client for asyncio. Every method raises `ApiError`."""
+    """The client for asyncio. Every method raises `ApiError`.
 
-    def __init__(self, base_url: str, token: str) -> None:
+    `cluster`: for which one asks for cameras and their tokens; None: for none.
+    """
+
+    def __init__(self, base_url: str, token: str, cluster: ClusterQuery | None = None) -> None:
         self._http = httpx.AsyncClient(**_options(base_url, token))
+        self._cluster: dict[str, str] = cluster.model_dump(exclude_defaults=True) if cluster is not None else {}
         self.certificate_expiry_timestamp_seconds = 0.0
         """Expiry of the API's current certificate (Unix time); 0 without TLS."""
 
@@ -336,8 +341,14 @@ class AsyncApiClient:
         await self._http.aclose()
 
     async def active_cameras(self, etag: str = "") -> Fetched[ActiveCameras]:
-        """Return all active cameras with credentials."""
-        return _active_cameras(await self._send(_fetch("/api/active-cameras/", etag)))
+        """Return the active cameras with credentials: those of the cluster, or all."""
+        return _active_cameras(await self._send(_fetch("/api/active-cameras/", etag, self._cluster)))
+
+    async def release_cameras(self, released: Collection[int]) -> tuple[int, ...]:
+        """State that nothing of these cameras is left in the cluster; return those that it must still release."""
+        body = CameraReleases(released=tuple(sorted(released)[:RELEASES_AT_ONCE])).model_dump(mode="json")
+        request = _Request("POST", "/api/camera-releases/", {}, {"json": body, "params": self._cluster})
+        return PendingReleases.model_validate((await self._send(request)).json()).cameras
 
     async def active_camera_reports(self) -> dict[int, CameraReport]:
         """Return health and alert totals of all active cameras that the token can access, by camera id."""
@@ -378,10 +389,10 @@ class AsyncApiClient:
     async def issue_detector_tokens(self, camera_ids: Collection[int]) -> dict[int, str]:
         """Return new detector tokens by camera; earlier tokens of these cameras expire soon.
 
-        At most `TOKENS_AT_ONCE`. Cameras unknown to the API are missing in the result.
+        At most `TOKENS_AT_ONCE`. Cameras that the API does not know, or that another cluster runs, are missing.
         """
         try:
-            body = {"json": {"cameras": sorted(camera_ids)}}
+            body = {"json": {"cameras": sorted(camera_ids)}, "params": self._cluster}
             response = await self._send(_Request("POST", "/api/detector-tokens/", {}, body))
         except ApiError as error:
             if error.status != httpx.codes.NOT_FOUND:
@@ -394,7 +405,8 @@ class AsyncApiClient:
         tokens: dict[int, str] = {}
         for camera_id in camera_ids:
             try:
-                answer = await self._send(_Request("POST", f"/api/cameras/{camera_id}/detector-token/", {}, {}))
+                path = f"/api/cameras/{camera_id}/detector-token/"
+                answer = await self._send(_Request("POST", path, {}, {"params": self._cluster}))
             except ApiError as error:
                 if error.status != httpx.codes.NOT_FOUND:
                     raise

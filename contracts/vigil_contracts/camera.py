@@ -57,5 +57,7 @@ class CameraSummary(BaseModel):
     name: str = Field(max_length=100)
     is_active: bool
     managed_by: str = Field(default="backend", max_length=16)
+    cluster: str = Field(default="", max_length=63, description="Cluster that watches it; empty: the default one.")
+    watched_by: str | None = Field(default=None, max_length=128, description="Cluster that runs its detector now.")
     health: HealthReport
     alerts: AlertTotals = AlertTotals()

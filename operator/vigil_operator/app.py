@@ -30,6 +30,7 @@ from vigil_operator.sync.availability import ApiAvailability
 from vigil_operator.sync.directory import Directory
 from vigil_operator.sync.health_poller import HealthPoller
 from vigil_operator.sync.poller import Poller
+from vigil_operator.sync.releaser import Releaser
 from vigil_operator.sync.reporter import Reporter
 from vigil_operator.sync.resource_sync import ResourceSync
 from vigil_operator.sync.sweeper import Sweeper
@@ -71,7 +72,8 @@ async def _run(settings: OperatorSettings) -> None:
     kube = KubeClient(transport, fence)
     server = await serve(build_application(health, metrics.registry), settings.health_host, settings.health_port)
     try:
-        async with AsyncApiClient(settings.api_url, settings.read_token()) as api:
+        identity = cluster_identity(configuration)
+        async with AsyncApiClient(settings.api_url, settings.read_token(), settings.cluster(identity)) as api:
             metrics.api_certificate_expiry.set_function(lambda: api.certificate_expiry_timestamp_seconds)
             health.role = "standby"
             await leadership.acquire()
@@ -90,7 +92,7 @@ async def _run(settings: OperatorSettings) -> None:
                         kube=kube,
                         api=api,
                         fence=fence,
-                        registration=settings.registration(cluster_identity(configuration)),
+                        registration=settings.registration(identity),
                     ),
                     name="work",
                 )
@@ -222,6 +224,7 @@ def _build_poller(
         trigger=trigger,
         availability=ApiAvailability(directory=directory, trigger=trigger),
         resources=resources,
+        releaser=Releaser(api=api, store=store, directory=directory, namespace=settings.namespace, fence=fence),
         sweeper=Sweeper(api=api, store=store, directory=directory, trigger=trigger, source=source, fence=fence),
         health=HealthPoller(
             api=api, directory=directory, trigger=trigger, interval_seconds=settings.health_interval_seconds

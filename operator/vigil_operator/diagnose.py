@@ -10,11 +10,12 @@ from rich.text import Text
 
 from vigil_contracts.api_client import ApiError, AsyncApiClient
 from vigil_contracts.camera import CameraSummary
+from vigil_contracts.clusters import ClusterQuery
 from vigil_operator.clock import utc_now
 from vigil_operator.core.diagnosis import Diagnosis, Facts, StepState, diagnose, find_camera
 from vigil_operator.core.observed import Camera, Key
 from vigil_operator.core.situation import Children
-from vigil_operator.kube.access import load_configuration
+from vigil_operator.kube.access import cluster_identity, load_configuration
 from vigil_operator.kube.client import AioTransport, KubeClient
 from vigil_operator.kube.kinds import LEASE
 from vigil_operator.kube.leader import LEASE_NAME
@@ -32,10 +33,12 @@ COLOURS = {
 
 async def run_diagnose(settings: OperatorSettings, wanted: str, output: str) -> int:
     """Return the exit status: 0 if everything is in order, otherwise 1."""
-    transport = AioTransport(await load_configuration(settings.kubeconfig))
+    configuration = await load_configuration(settings.kubeconfig)
+    cluster = settings.cluster(cluster_identity(configuration))
+    transport = AioTransport(configuration)
     try:
         async with AsyncApiClient(settings.api_url, settings.read_token()) as api:
-            found = diagnose(await _gather(settings, KubeClient(transport), api, wanted))
+            found = diagnose(await _gather(settings, cluster, KubeClient(transport), api, wanted))
     finally:
         await transport.close()
     if output == "json":
@@ -45,7 +48,9 @@ async def run_diagnose(settings: OperatorSettings, wanted: str, output: str) -> 
     return 0 if all(step.state is StepState.OK for step in found.steps) else 1
 
 
-async def _gather(settings: OperatorSettings, kube: KubeClient, api: AsyncApiClient, wanted: str) -> Facts:
+async def _gather(
+    settings: OperatorSettings, cluster: ClusterQuery, kube: KubeClient, api: AsyncApiClient, wanted: str
+) -> Facts:
     store = Store()
     for kind in WATCHED:
         listing = await kube.list_all(kind, settings.namespace if kind.namespaced else "", selector_of(kind))
@@ -61,6 +66,7 @@ async def _gather(settings: OperatorSettings, kube: KubeClient, api: AsyncApiCli
         classes=store.class_map(),
         row=row,
         row_problem=problem,
+        cluster=cluster,
         lease_holder=spec.get("holderIdentity") or "",
         lease_renewed_at=_moment(spec.get("renewTime")),
         now=utc_now(),

@@ -1,5 +1,6 @@
 """The operator's settings, from the environment (`VIGIL_…`); each says what happens when it changes."""
 
+import re
 import socket
 from pathlib import Path
 from typing import Literal
@@ -7,6 +8,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from vigil_contracts.clusters import CLUSTER_NAME, CLUSTER_NAME_FORM, ClusterQuery
 from vigil_operator.core.desired.plan import ManifestSettings
 from vigil_operator.core.registration import RegistrationSettings
 
@@ -55,8 +57,9 @@ class OperatorSettings(BaseSettings):
     cluster_name: str = Field(
         default="",
         max_length=63,
-        description="Distinguishes this cluster's cameras from those of other clusters with the same API; empty: a "
-        "digest of the cluster's certificate authority. It must be unique.",
+        description="Name of this cluster, by which cameras of the API are assigned to it; empty: it watches cameras "
+        "without a cluster only. It must be unique among the clusters of the API. Also marks the rows of cameras "
+        "created with kubectl, otherwise marked by a digest of the cluster's certificate authority.",
     )
     network_policies: bool = Field(
         default=True,
@@ -93,6 +96,13 @@ class OperatorSettings(BaseSettings):
         """Leave out line breaks at the end: a Secret made by `echo … | base64` has one."""
         return value.rstrip("\r\n") if isinstance(value, str) else value
 
+    @field_validator("cluster_name")
+    @classmethod
+    def _is_dns_label(cls, name: str) -> str:
+        if not re.fullmatch(CLUSTER_NAME, name):
+            raise ValueError(CLUSTER_NAME_FORM)
+        return name
+
     @field_validator("api_url", "detector_api_url")
     @classmethod
     def _is_http(cls, url: str) -> str:
@@ -118,6 +128,10 @@ class OperatorSettings(BaseSettings):
             owner=self.camera_owner,
             key=self.read_token().encode(),
         )
+
+    def cluster(self, identity: str) -> ClusterQuery:
+        """Return for which cluster the operator asks the API. `identity`: of the cluster, whatever its name."""
+        return ClusterQuery(cluster=self.cluster_name, identity=f"{identity}/{self.namespace}")
 
     def manifests(self) -> ManifestSettings:
         """Return the settings that show in manifests."""

@@ -16,6 +16,7 @@ from surveillance.api.filters import CameraFilter
 from surveillance.api.serializers import CameraSerializer, camera_shown
 from surveillance.models import Camera
 from surveillance.selectors.access import camera_for, cameras_visible_to
+from surveillance.selectors.clusters import select_clusters
 from surveillance.services.cameras import camera_create, camera_delete, camera_set_active, camera_update
 from vigil_apps.sites.roles import Role
 from vigil_apps.web.pagination import OldestFirstPagination, StableOrderingFilter
@@ -34,7 +35,8 @@ class CameraListView(ListAPIView[Camera]):
 
     def get_queryset(self) -> QuerySet[Camera]:
         """Return them with their health, in one query."""
-        return cameras_visible_to(principal_of(self.request)).select_related("health_report", "alert_totals")
+        visible = cameras_visible_to(principal_of(self.request))
+        return select_clusters(visible).select_related("health_report", "alert_totals")
 
     @extend_schema(summary="List cameras")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

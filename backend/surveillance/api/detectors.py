@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from surveillance.api.access import CLUSTER_OPERATOR, DETECTOR, SENDERS, USER_AND_SERVICES, principal_of, user_of
+from surveillance.api.clusters import CLUSTER_PARAMETERS, cluster_of
 from surveillance.api.errors import translate_errors
 from surveillance.api.form_fields import file_of, form_fields
 from surveillance.api.forms import AlertFields, ClipFields, ImageFields
@@ -26,9 +27,11 @@ from surveillance.representations import AlertSerializer, alert_shown
 from surveillance.selectors.access import camera_for, cameras_visible_to
 from surveillance.selectors.active import cached_answer
 from surveillance.selectors.cameras import CONFIGURATION_FORMAT, active_cameras, camera_list_version, configuration
+from surveillance.selectors.clusters import NO_CLUSTER, assigned_to, cluster_tag, runs_in
 from surveillance.services.alert_intake import SentAlert, alerts_receive
 from surveillance.services.alerts import Stored, alert_replace_image
 from surveillance.services.clips import clip_store
+from surveillance.services.clusters import cameras_acquire
 from surveillance.services.detector_tokens import detector_tokens_rotate
 from surveillance.services.heartbeats import heartbeat_record
 from vigil_apps.accounts.authentication import ScopedTokenAuthentication
@@ -56,6 +59,7 @@ class ActiveCamerasView(APIView):
         summary="List active cameras",
         parameters=[
             OpenApiParameter("group", OpenApiTypes.STR, description="Return only the cameras of this group."),
+            *CLUSTER_PARAMETERS,
             _IF_NONE_MATCH,
         ],
         responses={200: _CONFIGURATIONS, 304: None},
@@ -63,14 +67,20 @@ class ActiveCamerasView(APIView):
     def get(self, request: Request) -> HttpResponseBase:
         """Returns the active cameras. Only tokens of a pipeline or the Kubernetes operator receive credentials.
 
+        An operator that states its cluster receives that cluster's cameras only, and each camera only once no other
+        cluster runs its detector. 409: another cluster uses the name.
+
         Send the response's ETag as If-None-Match: 304 means that nothing has changed.
         """
         scope = scope_of(request)
         group = request.query_params.get("group", "")[:64]
         version = camera_list_version()  # before the list: a response may be newer than its tag, never older
-        user = user_of(request)
+        user, now = user_of(request), timezone.now()
+        cluster = cluster_of(request, now)
         asks = f"{user.pk}{'s' if user.is_superuser else ''}"
         etag = f'"{CONFIGURATION_FORMAT}-{version}-{scope}-{asks}-{group.encode().hex()}"'
+        if cluster is not None:
+            etag = f'{etag[:-1]}-{cluster_tag(cluster, now)}"'
         unchanged = get_conditional_response(request._request, etag=etag)
         if unchanged is not None:
             return unchanged
@@ -78,6 +88,11 @@ class ActiveCamerasView(APIView):
 
         def make() -> list[dict[str, object]]:
             cameras = active_cameras(cameras=cameras_visible_to(principal_of(request)), group=group)
+            if cluster is not None:
+                cameras_acquire(cluster=cluster, cameras=cameras.filter(assigned_to(cluster)), now=now)
+                cameras = cameras.filter(runs_in(cluster))
+            elif with_credentials:
+                cameras = cameras.filter(NO_CLUSTER)
             return [configuration(camera=camera, with_credentials=with_credentials) for camera in cameras]
 
         return _tagged(cached_answer(tag=etag[1:-1], has_credentials=with_credentials, make=make), etag)
@@ -109,11 +124,19 @@ class DetectorTokenView(APIView):
 
     scopes = {"POST": CLUSTER_OPERATOR}  # noqa: RUF012
 
-    @extend_schema(summary="Create a detector token", request=None, responses={201: DetectorTokenSerializer})
+    @extend_schema(
+        summary="Create a detector token",
+        parameters=CLUSTER_PARAMETERS,
+        request=None,
+        responses={201: DetectorTokenSerializer},
+    )
     def post(self, request: Request, camera_id: int) -> Response:
         """Creates a token for the camera's detector. Earlier ones expire ten minutes later."""
         refuse_fields(request)
         camera = camera_for(principal_of(request), camera_id)
+        cluster = cluster_of(request, timezone.now())
+        if cluster is not None and not Camera.objects.filter(runs_in(cluster), pk=camera.pk).exists():
+            raise Http404
         tokens = detector_tokens_rotate(cameras=[camera], name=_ISSUED_FOR)
         return _never_stored({"token": tokens[camera.pk]})
 
@@ -125,19 +148,26 @@ class DetectorTokensView(APIView):
 
     @extend_schema(
         summary="Create several detector tokens",
+        parameters=CLUSTER_PARAMETERS,
         request=DetectorTokenOrder,
         responses={201: DetectorTokensSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Creates a token for each camera's detector. Earlier ones expire after ten minutes. Skips unknown ids."""
+        """Creates a token for each camera's detector. Earlier ones expire after ten minutes.
+
+        Skips unknown ids, and cameras that the stated cluster does not hold.
+        """
         with translate_errors():
             wanted = parse(DetectorTokenOrder, request.data)
+        cluster = cluster_of(request, timezone.now())
         cameras = (
             cameras_visible_to(principal_of(request))
             .filter(pk__in=wanted.cameras)
             .select_related("user")
             .order_by("pk")
         )
+        if cluster is not None:
+            cameras = cameras.filter(runs_in(cluster))
         return _never_stored({"tokens": detector_tokens_rotate(cameras=list(cameras), name=_ISSUED_FOR)})
 
 

@@ -10,6 +10,7 @@ from surveillance.core.validation import InvalidInputError
 from surveillance.images import StorageUnavailableError
 from surveillance.services.alerts import UnknownEventError
 from surveillance.services.cameras import ReadOnlyCameraError
+from surveillance.services.clusters import ClusterNameTakenError
 from surveillance.services.detector_tasks import AlreadyClaimedError
 from vigil_apps.web.api_errors import ConflictError, ServiceUnavailableError
 
@@ -25,6 +26,8 @@ def translate_errors() -> Iterator[None]:
         raise ConflictError("No alert exists for this event; send the alert first.") from None
     except ReadOnlyCameraError:
         raise ConflictError("This camera is managed by kubectl; change its resource in the cluster.") from None
+    except ClusterNameTakenError as error:
+        raise ConflictError(str(error)) from None
     except AlreadyClaimedError:
         raise ConflictError("This task is unavailable: another detector has claimed it, or it has ended.") from None
     except (StorageUnavailableError, DecoderUnavailableError) as error:

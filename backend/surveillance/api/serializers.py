@@ -11,6 +11,7 @@ from surveillance.choices import ALERT_TYPES, PHASES, REASONS, TRANSPORTS
 from surveillance.core.camera_fields import CAMERA_FIELDS
 from surveillance.models import AlertComment, Camera, DetectorTask, TaskState
 from surveillance.selectors.cameras import alert_totals_of, health_of, media_url_of
+from surveillance.selectors.clusters import holder_of
 from vigil_apps.web.strict_fields import StrictFields
 from vigil_contracts.detection import Detection
 from vigil_contracts.detector_tasks import MAX_RESULT_LENGTH, DiscoveryResult, ProbeResult
@@ -86,6 +87,18 @@ class CameraSerializer(StrictFields, serializers.ModelSerializer[Camera]):
         max_value=2**63 - 1,
         help_text="The site whose members share the camera; you must be its admin. Null: only its owner has access.",
     )
+    cluster = serializers.CharField(
+        source="cluster_name",
+        required=False,
+        allow_blank=True,
+        max_length=63,
+        help_text="Name of the Kubernetes cluster that watches the camera; changing it moves the camera. Empty: the"
+        " default cluster. Read-only for a camera created with kubectl.",
+    )
+    watched_by = serializers.SerializerMethodField(
+        help_text="The cluster that runs its detector now, or null. After a move this is the former cluster until its"
+        " detector is removed."
+    )
     detection = DetectionField(required=False)
     # DRF's own messages repeat the input, and a stream URL might be in the wrong field.
     transport = serializers.ChoiceField(
@@ -103,6 +116,7 @@ class CameraSerializer(StrictFields, serializers.ModelSerializer[Camera]):
             "id",
             "user",
             *CAMERA_FIELDS,
+            "watched_by",
             "managed_by",
             "created_at",
             "updated_at",
@@ -111,6 +125,11 @@ class CameraSerializer(StrictFields, serializers.ModelSerializer[Camera]):
             "media_url",
         )
         read_only_fields = ("id", "user", "managed_by", "created_at", "updated_at")
+
+    def get_watched_by(self, camera: Camera) -> str | None:
+        """Return the title of the cluster that holds the camera."""
+        holder = holder_of(camera)
+        return str(holder) if holder is not None else None
 
     @extend_schema_field(HealthSerializer)
     def get_health(self, camera: Camera) -> Any:

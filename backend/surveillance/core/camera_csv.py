@@ -132,6 +132,8 @@ def _value(name: str, cell: str) -> dict[str, Any]:
         if not (cell.isascii() and cell.isdecimal() and len(cell) < 19):
             raise ValueError("must be the id of a site, a number")
         return {"site_id": int(cell)}
+    if name == "cluster":
+        return {"cluster_name": cell}
     if name == "is_active":
         if cell.lower() not in _TRUE + _FALSE:
             raise ValueError("must be true or false")

@@ -5,6 +5,7 @@ CAMERA_FIELDS = (
     "name",
     "site",
     "group",
+    "cluster",
     "rtsp_url",
     "is_active",
     "transport",
@@ -13,7 +14,7 @@ CAMERA_FIELDS = (
     "detector_class_name",
 )
 """In the order in which the API and the admin show them."""
-WRITABLE = tuple("site_id" if name == "site" else name for name in CAMERA_FIELDS)
+WRITABLE = tuple(f"{name}_id" if name in {"site", "cluster"} else name for name in CAMERA_FIELDS)
 """The same fields as attributes of a row."""
 FIELDS_WITHOUT_RETENTION = tuple(name for name in CAMERA_FIELDS if name not in RETENTION_FIELDS)
 """The fields of the admin and of CSV files, where cameras get the server's retention."""

@@ -3,6 +3,7 @@
 from surveillance.models.alert import Alert, AlertComment
 from surveillance.models.camera import Camera, CameraListVersion, ManagedBy
 from surveillance.models.chores import Chore
+from surveillance.models.cluster import CameraHold, Cluster
 from surveillance.models.detector_task import DetectorTask, Notice, TaskState
 from surveillance.models.health import CameraHealth, CameraHealthChange
 from surveillance.models.resource import CameraResource, CameraResourceState
@@ -15,10 +16,12 @@ __all__ = [
     "CameraAlerts",
     "CameraHealth",
     "CameraHealthChange",
+    "CameraHold",
     "CameraListVersion",
     "CameraResource",
     "CameraResourceState",
     "Chore",
+    "Cluster",
     "DetectorTask",
     "ManagedBy",
     "Notice",

@@ -8,6 +8,7 @@ from django.db import models
 
 from surveillance.choices import TRANSPORTS
 from surveillance.credentials import EncryptedTextField, UnreadableText
+from surveillance.models.cluster import Cluster
 from vigil_apps.sites.models import Site
 from vigil_contracts.detection import Detection
 from vigil_contracts.names import StreamTransport
@@ -52,6 +53,14 @@ class Camera(models.Model):
         validators=[group_name],
         help_text="By which detectors in poll mode share the work (`--group`). It gives nobody a right.",
     )
+    cluster = models.ForeignKey(
+        Cluster,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="cameras",
+        help_text="The Kubernetes cluster that watches it. Null: the default cluster.",
+    )
     rtsp_url = EncryptedTextField()
     is_active = models.BooleanField(default=False)
     activated_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -90,6 +99,11 @@ class Camera(models.Model):
     def is_address_unreadable(self) -> bool:
         """Return whether the key that encrypted the stream's URL is missing."""
         return "rtsp_url" not in self.get_deferred_fields() and isinstance(self.rtsp_url, UnreadableText)
+
+    @property
+    def cluster_name(self) -> str:
+        """Return the name of its cluster; empty for the default one. Load it with `select_related("cluster")`."""
+        return self.cluster.name if self.cluster is not None else ""
 
     @property
     def masked_rtsp_url(self) -> str:

@@ -63,7 +63,9 @@ def camera_for(principal: Principal, camera_id: int, role: Role = Role.VIEWER) -
 
     Raises Http404 if the principal cannot view it, and PermissionDenied if the role is too low.
     """
-    visible = cameras_visible_to(principal).select_related("health_report", "alert_totals")
+    visible = cameras_visible_to(principal).select_related(
+        "health_report", "alert_totals", "cluster", "hold__cluster"
+    )
     camera = visible.filter(pk=camera_id).first()
     if camera is None:
         raise Http404

@@ -1,6 +1,7 @@
 """Read cameras."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 
 from surveillance.core.health import Health, Report, address_unreadable, camera_health
 from surveillance.models import Camera, CameraAlerts, CameraHealth, CameraListVersion
+from surveillance.selectors.clusters import cluster_problem
 from vigil_contracts.camera import AlertTotals
 from vigil_contracts.detection import Detection
 from vigil_contracts.health import InferenceHealth, StreamHealth
@@ -70,12 +72,15 @@ def _detection_of(camera: Camera) -> dict[str, object]:
 
 
 def health_of(*, camera: Camera, now: datetime) -> Health:
-    """Return the camera's health; load `camera` with `select_related("health_report")`."""
+    """Return the camera's health; load `camera` with `select_related("health_report")` and `select_clusters`."""
     if camera.is_address_unreadable:
         return address_unreadable(is_active=camera.is_active)
-    return camera_health(
+    health = camera_health(
         is_active=camera.is_active, activated_at=camera.activated_at, report=_report(camera), now=now
     )
+    if health.reason == Reason.DETECTOR_NOT_REPORTING and (problem := cluster_problem(camera=camera, now=now)):
+        return replace(health, message=problem)
+    return health
 
 
 def alert_totals_of(*, camera: Camera) -> AlertTotals:

@@ -10,9 +10,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from surveillance.core.camera_fields import WRITABLE
+from surveillance.core.clusters import unknown_cluster_problem
 from surveillance.core.validation import InvalidInputError, as_json_object, parse, stream_url
-from surveillance.models import Camera, ManagedBy
+from surveillance.models import Camera, Cluster, ManagedBy
 from surveillance.selectors.access import reach
+from surveillance.selectors.clusters import known_cluster_names
 from surveillance.services.camera_quotas import check_camera_quotas
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.selectors import sites_visible_to
@@ -93,10 +95,23 @@ def _validate(camera: Camera, values: dict[str, Any], user: User | None) -> dict
         checked["rtsp_url"] = stream_url(checked["rtsp_url"], stored=stored, policy=settings.VIGIL_CAMERA_ADDRESSES)
     if "site_id" in checked:
         _check_site(checked["site_id"], stored=camera.site_id, user=user)
+    if "cluster_name" in values:
+        checked["cluster_id"] = _cluster_id(values["cluster_name"])
     if "detection" in checked:
         sent = as_json_object(checked["detection"], field="detection")
         checked["detection"] = parse(Detection, sent, prefix="detection").model_dump(mode="json")
     return checked
+
+
+def _cluster_id(name: str) -> int | None:
+    """Return the id of the known cluster of this name; None for the default cluster.
+
+    An unknown name is refused: nobody would watch the camera, and a typo is more likely than a cluster to come.
+    """
+    found = Cluster.objects.filter(name=name).first() if name else None
+    if found is None and name not in {"", settings.VIGIL_DEFAULT_CLUSTER}:
+        raise InvalidInputError({"cluster": [unknown_cluster_problem(known_cluster_names())]})
+    return found.pk if found is not None else None
 
 
 def _check_site(site_id: int | None, *, stored: int | None, user: User | None) -> None:

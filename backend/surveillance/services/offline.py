@@ -9,6 +9,7 @@ from surveillance.core.health import REPORT_VALID_FOR
 from surveillance.core.offline import Watch, event_id, offline_since
 from surveillance.models import Alert, Camera
 from surveillance.selectors.cameras import health_of
+from surveillance.selectors.clusters import select_clusters
 from surveillance.services.alerts import alerts_resolve
 from vigil_contracts.names import REASON_TEXTS, AlertType, CameraPhase, Reason
 
@@ -53,7 +54,7 @@ def _make(camera: Camera, since: datetime) -> int:
 def _undecided_cameras(opened: QuerySet[Alert], now: datetime) -> QuerySet[Camera]:
     """Return the active cameras to check: those with an open alert or without a valid report."""
     return (
-        Camera.objects.filter(is_active=True)
+        select_clusters(Camera.objects.filter(is_active=True))
         .filter(
             Q(pk__in=opened.values("camera_id"))
             | Q(health_report__isnull=True)

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from surveillance.core.validation import InvalidInputError
-from surveillance.models import Camera, CameraResource, ManagedBy
+from surveillance.models import Camera, CameraResource, Cluster, ManagedBy
 from surveillance.services.cameras import camera_write
 from vigil_contracts.resources import ResourceRegistration
 
@@ -73,7 +74,14 @@ def _values(camera: Camera, registration: ResourceRegistration) -> dict[str, obj
         "transport": registration.transport.value,
         "detection": registration.detection.model_dump(mode="json"),
         "detector_class_name": registration.detector_class_name,
+        "cluster_id": _cluster_id(registration.source),
     }
+
+
+def _cluster_id(source: str) -> int | None:
+    """Return the cluster that registers: a source begins with its name, or is its identity if it has none."""
+    of_source = Q(identity=source, name="") | Q(name=source.partition("/")[0])
+    return Cluster.objects.filter(of_source).values_list("pk", flat=True).first()
 
 
 def _free_name(camera: Camera, registration: ResourceRegistration) -> str:

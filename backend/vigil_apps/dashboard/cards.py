@@ -163,6 +163,10 @@ class CameraPage(CameraCard):
     resource_source: str
     kubernetes: ReportedResource | None
     """The state of its resource; None if no cluster runs it."""
+    cluster: str
+    """The cluster to which it is assigned; empty for the default one."""
+    watched_by: str
+    """The cluster that runs its detector now; empty without one."""
     media_url: str
     hls_url: str
     """The camera's WHEP URL on the media server; empty without one, or if the camera is inactive."""
@@ -253,6 +257,8 @@ def camera_page(
     resource: CameraResource | None,
     *,
     kubernetes: ReportedResource | None,
+    cluster: str,
+    watched_by: str,
     media_url: str,
     hls_url: str,
 ) -> CameraPage:
@@ -283,6 +289,8 @@ def camera_page(
         resource_name=resource.name if resource is not None else "",
         resource_source=resource.source if resource is not None else "",
         kubernetes=kubernetes,
+        cluster=cluster,
+        watched_by=watched_by,
         media_url=media_url if camera.is_active else "",
         hls_url=hls_url if camera.is_active else "",
     )

@@ -67,6 +67,11 @@ class CameraForm(forms.Form):
         max_length=64,
         help_text=_("Used to filter cameras and to assign them to detectors, for example: yard"),
     )
+    cluster = forms.ChoiceField(
+        label=_("Cluster"),
+        required=False,
+        help_text=_("The Kubernetes cluster that runs the detector. Changing it moves the camera."),
+    )
     transport = forms.ChoiceField(
         label=_("Transport"), choices=TRANSPORTS, help_text=_("TCP works with almost every camera.")
     )
@@ -134,9 +139,21 @@ class CameraForm(forms.Form):
         help_text=_("Otherwise the camera stays inactive until you activate it."),
     )
 
-    def __init__(self, *args: Any, sites: Sequence[tuple[int, str]] = (), **kwargs: Any) -> None:
-        """`sites` are the choices; without any, the field is omitted and the camera's site stays."""
+    def __init__(
+        self,
+        *args: Any,
+        sites: Sequence[tuple[int, str]] = (),
+        clusters: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> None:
+        """`sites` and `clusters` are the choices; without any, the field is omitted and the camera's stays."""
         super().__init__(*args, **kwargs)
+        if clusters:
+            choice = self.fields["cluster"]
+            assert isinstance(choice, forms.ChoiceField)
+            choice.choices = [("", _("Default cluster")), *((name, name) for name in clusters)]
+        else:
+            del self.fields["cluster"]
         if sites:
             field = self.fields["site"]
             assert isinstance(field, forms.ChoiceField)
@@ -160,6 +177,8 @@ class CameraForm(forms.Form):
         }
         if "site" in self.fields and "site" in self.data:
             values["site_id"] = sent["site"]
+        if "cluster" in self.fields and "cluster" in self.data:
+            values["cluster_name"] = sent["cluster"]
         if camera is None:
             values["is_active"] = sent["activate"]
         return values
@@ -204,6 +223,7 @@ def initial_of(camera: Camera) -> dict[str, Any]:
         "rtsp_url": camera.masked_rtsp_url,
         "site": camera.site_id,
         "group": camera.group,
+        "cluster": camera.cluster_name,
         "transport": camera.transport,
         **{name: getattr(camera, name) for name in RETENTION_FIELDS},
         "classes": ", ".join(detection.classes),

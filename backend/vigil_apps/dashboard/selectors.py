@@ -14,6 +14,7 @@ from surveillance.core.health import Report, camera_health
 from surveillance.models import Alert, Camera, CameraHealth, CameraHealthChange
 from surveillance.selectors.access import alerts_visible_to, cameras_visible_to, has_role
 from surveillance.selectors.cameras import health_of, hls_url_of, media_url_of
+from surveillance.selectors.clusters import holder_of, known_cluster_names, select_clusters
 from surveillance.selectors.resources import reported_resource
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.principal import Principal
@@ -76,6 +77,12 @@ def sites_offered(user: User, camera: Camera | None = None) -> list[tuple[int, s
     return sorted(sites.items(), key=lambda one: one[1].casefold())
 
 
+def clusters_offered(camera: Camera | None = None) -> list[str]:
+    """Return the names of the clusters to which a camera can be assigned, including its current one."""
+    current = {camera.cluster_name} - {""} if camera is not None else set()
+    return sorted(current | set(known_cluster_names()))
+
+
 def newest_alerts(user: User, *, limit: int, camera_id: int | None = None) -> list[AlertCard]:
     """Return the alerts stored last."""
     alerts = visible_alerts(user)
@@ -133,6 +140,8 @@ def camera_page_of(user: User, camera_id: int, *, now: datetime) -> CameraPage:
         _report(camera),
         getattr(camera, "resource", None),
         kubernetes=reported_resource(camera=camera),
+        cluster=camera.cluster_name,
+        watched_by=str(holder_of(camera) or ""),
         media_url=media_url_of(camera.pk),
         hls_url=hls_url_of(camera.pk),
     )
@@ -183,15 +192,19 @@ def _with_newest_alert(cameras: QuerySet[Camera], user: User) -> QuerySet[Camera
     principal = Principal.of_user(user)
     newest = Alert.objects.filter(camera=OuterRef("pk")).order_by("-id")
     with_picture = newest.exclude(image="")
-    return cameras.select_related("health_report", "site").annotate(
-        picture_alert_id=Subquery(with_picture.values("id")[:1]),
-        picture_at=Subquery(with_picture.values("timestamp")[:1]),
-        last_alert_id=Subquery(newest.values("id")[:1]),
-        last_alert_at=Subquery(newest.values("timestamp")[:1]),
-        last_alert_type=Subquery(newest.values("alert_type")[:1]),
-        last_alert_acknowledged=Subquery(newest.values("acknowledged")[:1]),
-        may_change=has_role(principal, Role.ADMIN),
-        may_operate=has_role(principal, Role.SITE_OPERATOR),
+    return (
+        select_clusters(cameras)
+        .select_related("health_report", "site")
+        .annotate(
+            picture_alert_id=Subquery(with_picture.values("id")[:1]),
+            picture_at=Subquery(with_picture.values("timestamp")[:1]),
+            last_alert_id=Subquery(newest.values("id")[:1]),
+            last_alert_at=Subquery(newest.values("timestamp")[:1]),
+            last_alert_type=Subquery(newest.values("alert_type")[:1]),
+            last_alert_acknowledged=Subquery(newest.values("acknowledged")[:1]),
+            may_change=has_role(principal, Role.ADMIN),
+            may_operate=has_role(principal, Role.SITE_OPERATOR),
+        )
     )
 
 

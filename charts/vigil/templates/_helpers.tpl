@@ -119,6 +119,9 @@ securityContext:
   valueFrom: {secretKeyRef: {name: {{ include "vigil.redisSecret" . }}, key: url}}
 {{- end }}
 - {name: VIGIL_MEDIA_DIR, value: /var/lib/vigil/media}
+{{- if and .Values.operator.clusterName (not (hasKey .Values.backend.env "VIGIL_DEFAULT_CLUSTER")) }}
+- {name: VIGIL_DEFAULT_CLUSTER, value: {{ .Values.operator.clusterName | quote }}}
+{{- end }}
 {{- with .Values.media.s3 }}
 {{- if .bucket }}
 - {name: VIGIL_S3_BUCKET, value: {{ .bucket | quote }}}

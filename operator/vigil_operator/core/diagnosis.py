@@ -7,13 +7,14 @@ from enum import StrEnum
 from typing import Any
 
 from vigil_contracts.camera import CameraSummary
+from vigil_contracts.clusters import ClusterQuery
 from vigil_contracts.health import InferenceHealth
 from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason
 from vigil_contracts.time_zones import TIME_ZONE_DATABASE_VERSION
 from vigil_operator.core.classes import ChosenClass, NoClass, choose_class
 from vigil_operator.core.conditions import reason_text
 from vigil_operator.core.fallback import with_fallback
-from vigil_operator.core.names import LABEL_CAMERA
+from vigil_operator.core.names import LABEL_CAMERA, MANAGED_BY_BACKEND
 from vigil_operator.core.observed import Camera, DetectorClass, Key
 from vigil_operator.core.pods import classify, newest
 from vigil_operator.core.situation import Children
@@ -51,6 +52,8 @@ class Facts:
     classes: Mapping[str, DetectorClass]
     row: CameraSummary | None
     row_problem: str
+    cluster: ClusterQuery
+    """For which cluster the operator asks the API."""
     lease_holder: str
     lease_renewed_at: datetime | None
     now: datetime
@@ -77,7 +80,7 @@ class Diagnosis:
 
 def diagnose(facts: Facts) -> Diagnosis:
     """Return the diagnosis. Steps after a failed one are included, since they may show the cause."""
-    steps = [_operator(facts), _row(facts), _resource(facts)]
+    steps = [_operator(facts), _row(facts), *_cluster(facts), _resource(facts)]
     if facts.camera is not None:
         steps += [_spec(facts.camera), _class(facts, facts.camera), _secret(facts), *_pod(facts, facts.camera)]
     steps.append(_heartbeat(facts))
@@ -121,6 +124,32 @@ def _row(facts: Facts) -> Step:
     synced = _condition(facts.camera, "Synced")
     why = f" {synced.get('message', '')}" if synced.get("status") == "False" else ""
     return Step("API", StepState.FAILED, f"The API knows no such camera.{why}")
+
+
+def _cluster(facts: Facts) -> list[Step]:
+    """Compare the camera's cluster with the operator's; nothing if the API does not state it."""
+    row = facts.row
+    if row is None or not row.is_active or row.managed_by != MANAGED_BY_BACKEND or not _states_cluster(row):
+        return []
+    ours = facts.cluster.cluster or facts.cluster.identity
+    if row.cluster and row.cluster != facts.cluster.cluster:
+        text = f"The camera is assigned to cluster {row.cluster}, and this is {ours}. Diagnose it there, or move it."
+        return [Step("Cluster", StepState.FAILED, text)]
+    if row.watched_by is None:
+        text = "No cluster has taken the camera yet. An operator asks for its cameras every few seconds."
+        return [Step("Cluster", StepState.WAITING, text)]
+    if row.watched_by == ours:
+        return [Step("Cluster", StepState.OK, f"This cluster ({ours}) watches the camera.")]
+    if row.cluster:
+        text = f"Cluster {row.watched_by} has not yet removed its detector; then this cluster ({ours}) starts one."
+        return [Step("Cluster", StepState.WAITING, text)]
+    text = f"Cluster {row.watched_by} watches the camera, and this is {ours}. Diagnose it there, or move it."
+    return [Step("Cluster", StepState.FAILED, text)]
+
+
+def _states_cluster(row: CameraSummary) -> bool:
+    """Return whether the API is of a version that knows clusters."""
+    return "watched_by" in row.model_fields_set
 
 
 def _resource(facts: Facts) -> Step:

@@ -50,6 +50,10 @@ class Directory:
         """Return every active camera."""
         return tuple(self._configurations.values())
 
+    def has(self, camera_id: int) -> bool:
+        """Return whether the API's last answer had this camera, readable or not."""
+        return camera_id in self._configurations or camera_id in self.unreadable
+
     def update_rows(self, rows: Iterable[RegisteredResource]) -> set[str]:
         """Store the rows of kubectl cameras; return the uids whose row has changed or is gone."""
         fresh = {row.uid: row for row in rows}

@@ -16,6 +16,7 @@ from vigil_operator.logs import about_camera
 from vigil_operator.sync.availability import ApiAvailability
 from vigil_operator.sync.directory import Directory
 from vigil_operator.sync.health_poller import HealthPoller
+from vigil_operator.sync.releaser import Releaser
 from vigil_operator.sync.resource_sync import ResourceSync
 from vigil_operator.sync.sweeper import Sweeper
 from vigil_operator.sync.trigger import ReconcileTrigger
@@ -47,6 +48,7 @@ class Poller:
         trigger: ReconcileTrigger,
         availability: ApiAvailability,
         resources: ResourceSync,
+        releaser: Releaser,
         sweeper: Sweeper,
         health: HealthPoller,
         interval_seconds: float,
@@ -57,6 +59,7 @@ class Poller:
         self._trigger = trigger
         self._availability = availability
         self._resources = resources
+        self._releaser = releaser
         self._sweeper = sweeper
         self._health = health
         self._interval_seconds = interval_seconds
@@ -94,6 +97,7 @@ class Poller:
             self._update(fetched.value)
             self._etag = fetched.etag
         await self._resources.run_if_due()
+        await self._releaser.run_if_due(have_cameras_changed=fetched.value is not None)
         # These answers take a while with thousands of cameras, so they come after what users wait for.
         await self._sweeper.run_if_due(have_cameras_changed=fetched.value is not None)
         await self._health.run_if_due()

@@ -137,6 +137,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "errands/{task}/claim/"): _row(people=NO_PERSON, services=(OK, 404, OK, 403), prober=OK),
     ("POST", "errands/{task}/answer/"): _row(people=NO_PERSON, services=(400, 404, 400, 403), prober=400),
     ("GET", "active-cameras/"): _row(people=(OK, OK, OK, OK), services=(403, 403, OK, OK)),
+    ("POST", "camera-releases/"): _row(people=NO_PERSON, services=(403, 403, 403, 400)),
     ("GET", "camera-resources/"): _row(people=NO_PERSON, services=(403, 403, 403, OK)),
     ("POST", "camera-resources/status/"): _row(people=NO_PERSON, services=(403, 403, 403, 400)),
     ("PUT", "camera-resources/{uid}/"): _row(people=NO_PERSON, services=(403, 403, 403, 400)),

@@ -22,6 +22,7 @@ from tests.unit.operator.builders import (
 
 from vigil_contracts.api_client import ApiError
 from vigil_contracts.camera import AlertTotals, CameraSummary
+from vigil_contracts.clusters import ClusterQuery
 from vigil_contracts.health import HealthReport, StreamHealth
 from vigil_contracts.names import CameraPhase, Reason
 from vigil_operator.core.desired.deployment import build_deployment
@@ -53,6 +54,7 @@ def facts(**changes: Any) -> Facts:
         classes={"gpu": detector_class()},
         row=row(),
         row_problem="",
+        cluster=ClusterQuery(cluster="north", identity="digest/vigil-cameras"),
         lease_holder="operator-1",
         lease_renewed_at=NOW - timedelta(seconds=2),
         now=NOW,
@@ -137,6 +139,32 @@ def test_diagnosis_without_alerts_names_what_creates_one() -> None:
 
 def replace_row(**changes: Any) -> CameraSummary:
     return row().model_copy(update=changes)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "watched_by", "state", "words"),
+    [
+        ("", "north", StepState.OK, "This cluster (north) watches the camera."),
+        ("south", "south", StepState.FAILED, "The camera is assigned to cluster south, and this is north."),
+        ("south", None, StepState.FAILED, "The camera is assigned to cluster south, and this is north."),
+        ("north", "south", StepState.WAITING, "Cluster south has not yet removed its detector; then this cluster"),
+        ("", "digest/other", StepState.FAILED, "Cluster digest/other watches the camera, and this is north."),
+        ("north", None, StepState.WAITING, "No cluster has taken the camera yet."),
+    ],
+)
+def test_diagnosis_names_the_cluster_that_watches(
+    cluster: str, watched_by: str | None, state: StepState, words: str
+) -> None:
+    seen = CameraSummary.model_validate(row().model_dump() | {"cluster": cluster, "watched_by": watched_by})
+    found = step(diagnose(facts(row=seen)), "Cluster")
+    assert found.state is state
+    assert found.text.startswith(words)
+
+
+def test_diagnosis_of_a_cluster_without_name() -> None:
+    seen = CameraSummary.model_validate(row().model_dump() | {"watched_by": "digest/vigil-cameras"})
+    unnamed = ClusterQuery(identity="digest/vigil-cameras")
+    assert step(diagnose(facts(row=seen, cluster=unnamed)), "Cluster").state is StepState.OK
 
 
 @pytest.mark.parametrize(

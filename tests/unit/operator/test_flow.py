@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -37,6 +38,7 @@ from vigil_operator.sync.availability import REPORTED_AFTER_SECONDS, ApiAvailabi
 from vigil_operator.sync.directory import Directory
 from vigil_operator.sync.health_poller import HealthPoller
 from vigil_operator.sync.poller import Poller
+from vigil_operator.sync.releaser import Releaser
 from vigil_operator.sync.resource_sync import ResourceSync
 from vigil_operator.sync.sweeper import Sweeper
 from vigil_operator.sync.trigger import ReconcileTrigger
@@ -57,6 +59,7 @@ class Api:
     rows: dict[str, tuple[int, ResourceRegistration]] = field(default_factory=dict)
     refusal: str = ""
     registrations: int = 0
+    held: set[int] = field(default_factory=set)
 
     async def active_cameras(self, etag: str = "") -> Fetched[ActiveCameras]:
         if self.away:
@@ -84,6 +87,10 @@ class Api:
         if self.away:
             raise ApiError("DELETE /api/camera-resources/u/: ConnectError")
         self.rows.pop(uid, None)
+
+    async def release_cameras(self, released: Collection[int]) -> tuple[int, ...]:
+        self.held -= set(released)
+        return tuple(self.held - {camera.id for camera in self.cameras})
 
     async def active_camera_reports(self) -> dict[int, CameraReport]:
         return {
@@ -137,6 +144,9 @@ class World:
                 metrics=metrics,
                 namespace=NAMESPACE,
                 monotonic=now,
+            ),
+            releaser=Releaser(
+                api=self.api, store=self.store, directory=self.directory, namespace=NAMESPACE, monotonic=now
             ),
             sweeper=Sweeper(
                 api=self.api, store=self.store, directory=self.directory, trigger=trigger, source="s", monotonic=now

@@ -63,7 +63,8 @@ def camera_live(request: UserRequest, camera_id: int) -> HttpResponse:
 @sign_in_required
 def camera_add(request: UserRequest) -> HttpResponse:
     """Add a camera."""
-    form = CameraForm(request.POST or None, sites=selectors.sites_offered(request.user))
+    sites, clusters = selectors.sites_offered(request.user), selectors.clusters_offered()
+    form = CameraForm(request.POST or None, sites=sites, clusters=clusters)
     if request.method == "POST" and form.is_valid():
         try:
             made = camera_create(user=request.user, values=form.values())
@@ -81,8 +82,8 @@ def camera_add(request: UserRequest) -> HttpResponse:
 def camera_edit(request: UserRequest, camera_id: int) -> HttpResponse:
     """Edit a camera."""
     found = camera_for(Principal.of_user(request.user), camera_id, Role.ADMIN)
-    sites = selectors.sites_offered(request.user, found)
-    form = CameraForm(request.POST or None, initial=initial_of(found), sites=sites)
+    sites, clusters = selectors.sites_offered(request.user, found), selectors.clusters_offered(found)
+    form = CameraForm(request.POST or None, initial=initial_of(found), sites=sites, clusters=clusters)
     if request.method == "POST" and form.is_valid():
         try:
             camera_update(camera=found, values=form.values(camera=found), user=request.user)
