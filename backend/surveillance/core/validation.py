@@ -10,10 +10,9 @@ from pydantic import BaseModel, ValidationError
 from vigil_contracts.addresses import AddressPolicy
 from vigil_contracts.rules import without_rule_types
 from vigil_contracts.stream_url import MASK, InvalidStreamUrlError, mask_stream_url, validate_stream_url
-from vigil_contracts.text import text_problem
+from vigil_contracts.text import text_problem, text_problems
 
 MAX_URL_LENGTH = 2000
-_NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 _MASKED = re.compile(rf"://{re.escape(MASK)}@|[/=?]{re.escape(MASK)}(?=$|[_&;,/?])")
 """How `mask_stream_url` displays credentials."""
 Errors = dict[str, list[str]]
@@ -36,20 +35,14 @@ def parse(model: type[Model], values: object, *, prefix: str = "") -> Model:
         raise InvalidInputError(_field_errors(error, prefix)) from None
     dumped = parsed.model_dump(mode="python")
     if text_problem(dumped):  # names no field, but takes a fraction of the time
-        names = [name for name, value in _texts(dumped) if not is_storable(value)] or [""]
-        raise InvalidInputError({_join(prefix, name) or "non_field_errors": [NOT_STORABLE] for name in names})
+        problems = text_problems(dumped).items()
+        raise InvalidInputError({_join(prefix, name) or "non_field_errors": [problem] for name, problem in problems})
     return parsed
 
 
 HOST_FORBIDDEN = (
     "must not lead to this server itself, to link-local or cloud metadata addresses, nor out of VIGIL_CAMERA_NETWORKS"
 )
-NOT_STORABLE = "must not contain NUL characters or unpaired surrogates"
-
-
-def is_storable(text: str) -> bool:
-    """Return whether PostgreSQL can store the text."""
-    return _NOT_STORABLE.search(text) is None
 
 
 def stream_url(sent: str, *, stored: str | None = None, policy: AddressPolicy | None = None) -> str:
@@ -62,7 +55,7 @@ def stream_url(sent: str, *, stored: str | None = None, policy: AddressPolicy | 
         url = validate_stream_url(sent)
     except InvalidStreamUrlError as error:
         raise InvalidInputError({"rtsp_url": [str(error)]}) from None
-    if len(url) > MAX_URL_LENGTH or not is_storable(url):
+    if len(url) > MAX_URL_LENGTH or text_problem(url):
         raise InvalidInputError({"rtsp_url": [f"must be at most {MAX_URL_LENGTH} characters of plain text"]})
     if stored is not None and url == mask_stream_url(stored):
         return stored
@@ -85,16 +78,6 @@ def _field_errors(error: ValidationError, prefix: str) -> Errors:
 
 def _join(prefix: str, name: str) -> str:
     return ".".join(part for part in (prefix, name) if part)
-
-
-def _texts(values: object, name: str = "") -> list[tuple[str, str]]:
-    if isinstance(values, str):
-        return [(name, values)]
-    if isinstance(values, dict):
-        return [found for key, value in values.items() for found in _texts(value, _join(name, str(key)))]
-    if isinstance(values, list | tuple):
-        return [found for index, value in enumerate(values) for found in _texts(value, _join(name, str(index)))]
-    return []
 
 
 def as_json_object(value: Any, *, field: str) -> dict[str, Any]:

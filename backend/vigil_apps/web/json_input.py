@@ -7,7 +7,7 @@ from typing import IO, Any
 from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.parsers import JSONParser
 
-from vigil_contracts.text import text_problem
+from vigil_contracts.text import text_problem, text_problems
 
 MAX_DEPTH = 32
 """The deepest valid body has eight levels: a point of a zone in a camera's detection settings."""
@@ -49,9 +49,10 @@ def _children(value: Any) -> list[Any]:
 def _check_texts(body: Any) -> None:
     if not (problem := text_problem(body)):
         return
-    fields = body.items() if isinstance(body, dict) else ()
-    wrong = [name for name, value in fields if text_problem(value) and not text_problem(name)]
-    raise ValidationError({name: [problem] for name in wrong} or {"detail": f"The body {problem}."})
+    problems = text_problems(body) if isinstance(body, dict) else {}
+    raise ValidationError(
+        {name: [each] for name, each in problems.items() if name} or {"detail": f"The body {problem}."}
+    )
 
 
 class BoundedJSONParser(JSONParser):

@@ -122,7 +122,7 @@ def test_texts_that_no_database_stores_are_refused(
             "PATCH",
             own,
             '{"detection": {"zones": [{"name": "%s", "points": [[0,0],[1,0],[1,1]]}]}}',
-            "detection",
+            "detection.zones.0.name",
         ),
         (anna, "POST", "/api/tokens/", '{"name": "%s"}', "name"),
         (anna, "POST", "/api/sites/", '{"name": "%s"}', "name"),
