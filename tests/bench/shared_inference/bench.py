@@ -1,8 +1,9 @@
 """Eight cameras with a model each, and the same eight on one `cctv serve-model`: memory, CPU time and events.
 
 Each camera is a process with a detector's whole program, over the same clip, as fast as it can; so the figures do not
-depend on how busy the machine is. Memory is the proportional set size of all processes at the end, the server's
-included. `VIGIL_BENCH_SECONDS` limits the clip, `VIGIL_BENCH_CAMERAS` changes the number of cameras.
+depend on how busy the machine is. Packages and memory settings are those of the CPU image. Memory is the proportional
+set size of all processes at the end, the server's included. `VIGIL_BENCH_SECONDS` limits the clip, `VIGIL_BENCH_CAMERAS`
+changes the number of cameras.
 
     make bench BENCH=shared_inference
 """
@@ -25,6 +26,8 @@ from tests.integration.services.inference_program import inference_program
 
 ROOT = Path(__file__).parents[3]
 WORKER = Path(__file__).with_name("worker.py")
+PYTHON = ROOT / ".venvs" / "detector" / "bin" / "python"
+"""The packages of the CPU image; `make bench` creates it."""
 FRAMES_PER_SECOND = 5
 MEMORY_GOAL_PERCENT, CPU_GOAL_PERCENT = 60, 100
 
@@ -50,7 +53,7 @@ def measure() -> list[Measurement]:
     shared = Path(os.environ.get("VIGIL_SHARED", ROOT.parent / "shared"))
     clip = shared / "videos" / "one-by-one-person-detection.mp4"
     model = shared / "models" / "yolov8n_int8_openvino_model"
-    for path in (clip, model):
+    for path in (clip, model, PYTHON):
         if not path.exists():
             sys.exit(f"bench: {path} is missing (set VIGIL_SHARED)")
     cameras = int(os.environ.get("VIGIL_BENCH_CAMERAS", "8"))
@@ -58,7 +61,7 @@ def measure() -> list[Measurement]:
 
     def run(model: str, url: str) -> tuple[list[dict[str, Any]], float]:
         commands = [
-            [sys.executable, str(WORKER), str(clip), str(seconds), str(FRAMES_PER_SECOND), str(camera), model, url]
+            [str(PYTHON), str(WORKER), str(clip), str(seconds), str(FRAMES_PER_SECOND), str(camera), model, url]
             for camera in range(1, cameras + 1)
         ]
         return _run_together(commands)
@@ -66,8 +69,15 @@ def measure() -> list[Measurement]:
     print(f"bench: {cameras} cameras with a model each", flush=True)
     own = _result(*run(str(model), ""))
     print(f"bench: {cameras} cameras on one server", flush=True)
-    settings = {"VIGIL_INFERENCE_DEADLINE_SECONDS": "60", "VIGIL_MODEL_INT8": "0"}  # they wait for nothing but it
-    with tempfile.TemporaryDirectory() as folder, inference_program(Path(folder), model, settings) as server:
+    settings = {
+        **_memory_settings(),
+        "VIGIL_INFERENCE_DEADLINE_SECONDS": "60",  # they wait for nothing but it
+        "VIGIL_MODEL_INT8": "0",
+    }
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        inference_program(Path(folder), model, settings, str(PYTHON)) as server,
+    ):
         server.start()
         server.wait_ready()
         assert server.process is not None
@@ -125,7 +135,8 @@ def _result(figures: Sequence[dict[str, Any]], megabytes: float) -> Result:
 
 def _run_together(commands: Sequence[Sequence[str]]) -> tuple[list[dict[str, Any]], float]:
     """Return what the workers print, and their memory together when all have ended their work."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("VIGIL_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("VIGIL_")}
+    environment = {**inherited, **_memory_settings(), "PYTHONPATH": str(ROOT)}
     workers = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
         for command in commands
@@ -136,6 +147,13 @@ def _run_together(commands: Sequence[Sequence[str]]) -> tuple[list[dict[str, Any
     finally:
         for worker in workers:
             worker.communicate("", timeout=60)
+
+
+def _memory_settings() -> dict[str, str]:
+    """Return the settings of the C library that the CPU image has."""
+    found = re.findall(r"(MALLOC_[A-Z_]+)=(\S+)", (ROOT / "detector_image" / "Dockerfile").read_text())
+    assert found
+    return dict(found)
 
 
 def _megabytes(pid: int) -> float:

@@ -40,6 +40,7 @@ def main() -> None:
     started_cpu, due = time.process_time(), 0.0
     events: list[str] = []
     with av.open(clip) as container:
+        container.streams.video[0].codec_context.thread_count = 1  # as a detector's
         for sequence, picture in enumerate(container.decode(video=0)):
             at = float(picture.time or 0.0)
             if at >= float(seconds):
