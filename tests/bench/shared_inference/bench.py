@@ -2,8 +2,8 @@
 
 Each camera is a process with a detector's whole program, over the same clip, as fast as it can; so the figures do not
 depend on how busy the machine is. Packages and memory settings are those of the CPU image. Memory is the proportional
-set size of all processes at the end, the server's included. `VIGIL_BENCH_SECONDS` limits the clip, `VIGIL_BENCH_CAMERAS`
-changes the number of cameras.
+set size of all processes at the end, the server's included. `VIGIL_BENCH_SECONDS` limits the clip;
+`VIGIL_BENCH_CAMERAS` changes the number of cameras.
 
     make bench BENCH=shared_inference
 """
