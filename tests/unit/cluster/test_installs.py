@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-PLACES = ("tools/*.sh", "*/Dockerfile*", ".ci/*", ".github/workflows/*.yml", "docs/*.md")
+PLACES = ("tools/*.sh", "tools/image/*.sh", "*/Dockerfile*", ".ci/*", ".github/workflows/*.yml", "docs/*.md")
 INSTALL = re.compile(r"(?:pip|\"\$uv\" pip) (?:install|sync|wheel) [^&;|]+")
 
 
@@ -69,8 +69,25 @@ def test_each_install_command_is_pinned(place: str, command: str) -> None:
 
 def test_the_commands_are_found() -> None:
     places = {place for place, _ in install_commands()}
-    dockerfiles = {f"{name}/Dockerfile" for name in ("backend", "operator", "detector_image")}
-    assert {"tools/bootstrap.sh", "tools/setup.sh", "detector_image/Dockerfile.gpu", *dockerfiles} <= places
+    assert {"tools/bootstrap.sh", "tools/setup.sh", "tools/image/build.sh"} <= places
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "lock", "image"),
+    [
+        ("backend/Dockerfile", "backend", "backend"),
+        ("operator/Dockerfile", "operator", "operator"),
+        ("detector_image/Dockerfile", "detector", "openvino-cpu"),
+        ("detector_image/Dockerfile.gpu", "ultralytics", "ultralytics"),
+    ],
+)
+def test_every_image_has_the_same_build_stage(dockerfile: str, lock: str, image: str) -> None:
+    text = (ROOT / dockerfile).read_text()
+    stage = text[text.index("AS build\n") : text.index("\nFROM ", text.index("AS build\n"))]
+    steps = re.findall(r"^RUN (sh tools/image/build.sh .+)$", stage, re.MULTILINE)
+    assert steps == [f"sh tools/image/build.sh packages {lock}", f"sh tools/image/build.sh product {image}"]
+    assert f"COPY locks/{lock}.txt locks/build.txt locks/" in stage
+    assert "pip " not in stage
 
 
 @pytest.mark.parametrize(
