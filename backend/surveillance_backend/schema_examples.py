@@ -37,6 +37,8 @@ _CAMERA = {
     "rtsp_url": "rtsp://***@192.168.1.20:554/stream1",
     "detector_class_name": "",
     "managed_by": "backend",
+    "cluster": "north",
+    "watched_by": "north",
     "created_at": _TIME,
     "updated_at": _TIME,
     "alerts": {"total": 12, "last_alert_time": _TIME},
@@ -44,7 +46,7 @@ _CAMERA = {
     "health": {
         "phase": "Streaming",
         "reason": "Streaming",
-        "message": "Pictures are arriving.",
+        "message": "The camera is streaming.",
         "stream": _STREAM,
         "inference": _INFERENCE,
         "reported_at": _TIME,

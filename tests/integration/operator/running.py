@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,8 @@ from tests.cluster.polling import eventually
 from tests.cluster.processes import ServerProcess, free_ports
 from tests.cluster.reaper import Reaper
 from tests.integration.services.backend import BackendServer, BackendUser
+
+from vigil_operator.kube.access import cluster_identity, load_configuration
 
 ROOT = Path(__file__).parents[3]
 Document = dict[str, Any]
@@ -124,6 +127,12 @@ class Operator:
             "VIGIL_RESYNC_INTERVAL_SECONDS": "10",
             **self.environment,
         }
+
+    def cluster_query(self) -> dict[str, str]:
+        """Return the parameters by which it asks the API for its cluster's cameras."""
+        configuration = asyncio.run(load_configuration(self.variables["VIGIL_KUBECONFIG"]))
+        identity = f"{cluster_identity(configuration)}/{self.namespace}"
+        return {"cluster": self.variables.get("VIGIL_CLUSTER_NAME", ""), "identity": identity}
 
     def start(self, *, wait: bool = True) -> None:
         """Start it; with `wait`, return when it is active and has listed everything."""

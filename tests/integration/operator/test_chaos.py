@@ -292,7 +292,8 @@ def test_cluster_matches_the_api_after_chaos(
 
         def all_differences() -> list[str]:
             every = api.get("/api/cameras/", params={"page_size": 500}).json()["results"]
-            return differences(view, service.get("/api/active-cameras/").json(), every)
+            active = service.get("/api/active-cameras/", params=made[-1].cluster_query()).json()
+            return differences(view, active, every)
 
         def settled() -> bool:
             found = all_differences()

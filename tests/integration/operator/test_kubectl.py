@@ -49,9 +49,9 @@ def detector_values(view: View) -> dict[str, str]:
     return {name: b64decode(value).decode() for name, value in found["lobby-detector"]["data"].items()}
 
 
-def url_in_the_api(backend: BackendServer, token: str) -> str:
-    with backend.client(token) as api:
-        (row,) = api.get("/api/active-cameras/").json()
+def url_in_the_api(backend: BackendServer, operator: Operator) -> str:
+    with backend.client(operator.token) as api:
+        (row,) = api.get("/api/active-cameras/", params=operator.cluster_query()).json()
     return str(row["rtsp_url"])
 
 
@@ -60,7 +60,6 @@ def test_kubectl_camera_from_apply_to_delete(
     namespace: str,
     backend: BackendServer,
     user: BackendUser,
-    operator_token: str,
     operator: Operator,
     view: View,
 ) -> None:
@@ -75,7 +74,7 @@ def test_kubectl_camera_from_apply_to_delete(
         assert view.camera("lobby")["status"]["cameraId"] == row["id"]
         assert view.condition("lobby", "Synced")["status"] == "True"
         assert view.camera("lobby")["metadata"]["labels"]["vigil.dev/managed-by"] == "kubectl"
-        assert url_in_the_api(backend, operator_token) == f"rtsp://viewer:{PASSWORD}@10.0.0.9:554/s"
+        assert url_in_the_api(backend, operator) == f"rtsp://viewer:{PASSWORD}@10.0.0.9:554/s"
 
         # The API shows it read-only.
         path = f"/api/cameras/{row['id']}/"
@@ -109,7 +108,7 @@ def test_kubectl_camera_from_apply_to_delete(
         vigil_cluster.apply(secret(namespace, "rotated"))
         eventually(lambda: [(row["id"], found["name"]) for found in rows(api)] == [(row["id"], "Hall")])
         eventually(lambda: detector_values(view)["password"] == "rotated")
-        assert url_in_the_api(backend, operator_token) == "rtsp://viewer:rotated@10.0.0.9:554/s"
+        assert url_in_the_api(backend, operator) == "rtsp://viewer:rotated@10.0.0.9:554/s"
         assert detector_values(view)["token"] == token
         holding = [key for key, value in vigil_cluster.etcd_contents() if PASSWORD.encode() in value]
         assert all("/secrets/" in key for key in holding), holding
