@@ -107,7 +107,9 @@ class AuditLog:
         if not self._path.exists():
             return
         with self._path.open("rb") as file:
-            file.seek(since)
+            if since:
+                file.seek(since - 1)
+                file.readline()  # the rest of a line that was being written at the mark
             for line in file:
                 if line.endswith(b"\n"):  # the last line may be incomplete
                     yield _event(json.loads(line))
