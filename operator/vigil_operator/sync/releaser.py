@@ -105,7 +105,7 @@ class Releaser:
         """Return whether a detector of the camera may still run, under either of the names it may have had."""
         name = camera_resource_name(camera_id)
         for key in (Key(self._namespace, name), Key(self._namespace, camera_resource_name(camera_id, {name}))):
-            if key in self._store.cameras:  # somebody's own camera of this name
+            if key in self._store.cameras:  # a camera of this name that was created with kubectl
                 continue
             children = self._store.children(key)
             if children.pods or children.deployment is not None:
