@@ -6,6 +6,8 @@ An invalid setting ends the program at the start, with one line that names the v
 import ipaddress
 import re
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
@@ -21,6 +23,15 @@ _HTTP = ("http://", "https://")
 
 class InvalidSettingError(Exception):
     """A setting is missing or invalid. The message is one line that names the variable and contains no secret."""
+
+
+@contextmanager
+def listening(setting: str, address: str, port: int) -> Iterator[None]:
+    """Open a server on that address. Raises `InvalidSettingError`, which names the setting, if it is unavailable."""
+    try:
+        yield
+    except OSError as error:
+        raise InvalidSettingError(f"{setting}: {address}:{port} is unavailable; {error.strerror}") from None
 
 
 class ModelSettings(BaseSettings):

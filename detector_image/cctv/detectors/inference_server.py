@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cctv.detectors.errors import ModelInvalidError, ModelUnavailableError
+from vigil_contracts.api_client import uses_tls
 
 TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 REST_SECONDS = 1.0
@@ -60,9 +61,8 @@ class InferenceServer:
 
     def __init__(self, url: str, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.url = url
-        # Without TLS nothing is verified, and loading the CAs takes 2 MB and 0.1 s.
         self._client = httpx.Client(
-            base_url=url.rstrip("/"), timeout=TIMEOUT, verify=url.lower().startswith("https:"), follow_redirects=False
+            base_url=url.rstrip("/"), timeout=TIMEOUT, verify=uses_tls(url), follow_redirects=False
         )
         self._monotonic = monotonic
         self._lock = threading.Lock()

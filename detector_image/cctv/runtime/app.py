@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Protocol
 
 from cctv.clips.recorder import ClipLimits
-from cctv.config import InvalidSettingError, Settings
+from cctv.config import InvalidSettingError, Settings, listening
 from cctv.delivery.heartbeat import Heart
 from cctv.delivery.sender import Sender
 from cctv.delivery.spool import Spool, SpoolInUseError
@@ -166,7 +166,7 @@ class Detector:
 
     def _open_status(self) -> StatusServer:
         settings = self._settings
-        try:
+        with listening("VIGIL_METRICS_PORT", settings.metrics_address, settings.metrics_port):
             return StatusServer(
                 settings.metrics_address,
                 settings.metrics_port,
@@ -175,11 +175,6 @@ class Detector:
                 readiness_problem=self.readiness_problem,
                 refresh=self._measure_spool,
             )
-        except OSError as error:
-            raise InvalidSettingError(
-                f"VIGIL_METRICS_PORT: {settings.metrics_address}:{settings.metrics_port} cannot be had;"
-                f" {error.strerror}"
-            ) from None
 
     @property
     def status_port(self) -> int:

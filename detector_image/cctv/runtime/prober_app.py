@@ -7,7 +7,7 @@ before its camera exists, or of a camera without a detector. It loads no model a
 import logging
 import threading
 
-from cctv.config import InvalidSettingError, Settings
+from cctv.config import Settings, listening
 from cctv.metrics import Metrics
 from cctv.runtime.api import Api
 from cctv.runtime.detector_tasks import DetectorTasks
@@ -27,7 +27,7 @@ class ProberProgram:
         self._api = Api(settings, self._metrics)
         prober = Prober(Sources.of(settings).probe_source)
         self._tasks = DetectorTasks(self._api, prober, lambda _camera_id, _seconds: None, lambda: None)
-        try:
+        with listening("VIGIL_METRICS_PORT", settings.metrics_address, settings.metrics_port):
             self._status = StatusServer(
                 settings.metrics_address,
                 settings.metrics_port,
@@ -36,9 +36,6 @@ class ProberProgram:
                 readiness_problem=self.readiness_problem,
                 refresh=lambda: None,
             )
-        except OSError as error:
-            place = f"{settings.metrics_address}:{settings.metrics_port}"
-            raise InvalidSettingError(f"VIGIL_METRICS_PORT: {place} cannot be had; {error.strerror}") from None
 
     def run(self) -> None:
         """Run until stopped."""

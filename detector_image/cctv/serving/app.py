@@ -2,10 +2,11 @@
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from cctv.config import InvalidSettingError
+from cctv.config import InvalidSettingError, listening
 from cctv.detectors.model import BatchModel, Model
 from cctv.detectors.model_pool import Models
 from cctv.runtime.http_server import StatusServer
@@ -76,7 +77,7 @@ class InferenceProgram:
         self._stopping.wait()
         log.info("ending in %.0f s; clients move to another server", self._settings.inference_drain_seconds)
         self._service.drain()
-        threading.Event().wait(self._settings.inference_drain_seconds)
+        time.sleep(self._settings.inference_drain_seconds)
         self._http.close(CLOSE_SECONDS)
         self._service.close()
         self._status.close()
@@ -99,7 +100,7 @@ class InferenceProgram:
 
     def _open_status(self) -> StatusServer:
         settings = self._settings
-        try:
+        with listening("VIGIL_METRICS_PORT", settings.metrics_address, settings.metrics_port):
             return StatusServer(
                 settings.metrics_address,
                 settings.metrics_port,
@@ -108,13 +109,10 @@ class InferenceProgram:
                 readiness_problem=self._service.readiness_problem,
                 refresh=self._service.refresh_metrics,
             )
-        except OSError as error:
-            place = f"{settings.metrics_address}:{settings.metrics_port}"
-            raise InvalidSettingError(f"VIGIL_METRICS_PORT: {place} is unavailable; {error.strerror}") from None
 
     def _open_http(self) -> InferenceHttpServer:
         settings = self._settings
-        try:
+        with listening("VIGIL_INFERENCE_PORT", settings.inference_address, settings.inference_port):
             return InferenceHttpServer(
                 settings.inference_address,
                 settings.inference_port,
@@ -122,6 +120,3 @@ class InferenceProgram:
                 max_body_bytes=int(settings.inference_max_body_bytes),
                 max_connections=settings.inference_max_connections,
             )
-        except OSError as error:
-            place = f"{settings.inference_address}:{settings.inference_port}"
-            raise InvalidSettingError(f"VIGIL_INFERENCE_PORT: {place} is unavailable; {error.strerror}") from None

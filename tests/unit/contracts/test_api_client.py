@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from vigil_contracts.alert import AlertSubmission, Box
-from vigil_contracts.api_client import ApiClient, ApiError, AsyncApiClient
+from vigil_contracts.api_client import ApiClient, ApiError, AsyncApiClient, uses_tls
 from vigil_contracts.names import AlertType
 
 
@@ -186,3 +186,10 @@ def test_failing_api_is_not_called_per_camera() -> None:
     with pytest.raises(ApiError):
         tokens_from(fail, 7, 8)
     assert asked == ["/api/detector-tokens/"]
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"), [("https://a.example", True), ("HTTPS://a.example", True), ("http://a:8000", False)]
+)
+def test_certificates_are_verified_on_every_https_url(url: str, expected: bool) -> None:
+    assert uses_tls(url) is expected
