@@ -59,9 +59,8 @@ class ReleasesView(APIView):
         """Notes that nothing of these cameras is left in the cluster; returns those that it must still release."""
         with translate_errors():
             releases = parse(CameraReleases, request.data)
-        cluster = cluster_of(request, timezone.now())
-        if cluster is None:
-            with translate_errors():
+            cluster = cluster_of(request, timezone.now())
+            if cluster is None:
                 raise InvalidInputError({"identity": ["is required, as a parameter of the URL"]})
         cameras_release(cluster=cluster, released=releases.released)
         pending = PendingReleases(cameras=tuple(pending_releases(cluster, RELEASES_AT_ONCE)))

@@ -1,6 +1,6 @@
 """The forms that detectors send, for the API's schema: the models that validate them, and a file.
 
-These classes only describe. The view reads a form and passes its fields to the model (`surveillance.api.submitted`).
+These classes only describe. `surveillance.api.form_fields` reads a form, and the view passes its fields to the model.
 """
 
 from collections.abc import Callable
