@@ -7,7 +7,8 @@ cd "$(dirname "$0")/.."
 
 uv_version=$(sed -n 's/^uv==\([0-9.]*\).*/\1/p' locks/bootstrap.txt)
 cache="${VIGIL_CACHE_DIR:-$HOME/.cache/vigil}"
-[ -x .tools/bin/uv ] && [ "$(.tools/bin/uv --version | cut -d' ' -f2)" = "$uv_version" ] && exit 0
+# The environments are made with this Python, which an upgrade of the system may have removed.
+[ -x .tools/bin/python ] && [ -x .tools/bin/uv ] && [ "$(.tools/bin/uv --version | cut -d' ' -f2)" = "$uv_version" ] && exit 0
 
 say() { printf 'setup: %s\n' "$*"; }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # tools/setup.sh VENV LOCK [LOCK …]: install exactly the packages of the lock files into the virtual environment VENV,
-# and the project itself, editable. Does nothing if they have not changed. Recreates the environment if the clone was
-# moved, since scripts and the editable installation contain absolute paths.
+# and the project itself, editable. Does nothing if they have not changed and the environment's Python runs. Recreates
+# the environment if the clone was moved, since scripts and the editable installation contain absolute paths.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,7 +11,7 @@ locks=("$@")
 export UV_CACHE_DIR="${UV_CACHE_DIR:-${VIGIL_CACHE_DIR:-$HOME/.cache/vigil}/uv}" UV_LINK_MODE="${UV_LINK_MODE:-hardlink}"
 stamp="$venv/.vigil-setup"
 want=$({ printf '%s\n' "$PWD"; cat "${locks[@]}" locks/build.txt pyproject.toml; } | sha256sum | cut -d' ' -f1)
-[ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ] && exit 0
+[ -x "$venv/bin/python" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ] && exit 0
 
 bash tools/bootstrap.sh
 place="$venv/.vigil-place"
@@ -27,7 +27,8 @@ uv=.tools/bin/uv
 began=$(date +%s)
 packages=$(cat "${locks[@]}" | grep -c '^[a-z0-9].*==')
 printf 'setup: %s: %s packages from %s\n' "$venv" "$packages" "${locks[*]}"
-[ -x "$venv/bin/python" ] || "$uv" venv --quiet --python "$(readlink -f .tools/bin/python)" "$venv"
+# What an interrupted set-up left, or an environment whose Python was removed by an upgrade of the system, is replaced.
+[ -x "$venv/bin/python" ] || "$uv" venv --quiet --clear --python "$(readlink -f .tools/bin/python)" "$venv"
 sources=()
 for lock in "${locks[@]}"; do sources+=("$lock"); done
 "$uv" pip sync --require-hashes --build-constraints locks/build.txt --python "$venv/bin/python" "${sources[@]}" 2>&1 |

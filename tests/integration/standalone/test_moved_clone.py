@@ -1,4 +1,4 @@
-"""A clone moved after its set-up gets new environments, since the old ones have absolute paths."""
+"""A clone whose environments no longer work, because it was moved or Python was upgraded, gets new ones."""
 
 import os
 import re
@@ -52,3 +52,9 @@ def test_moved_clone_is_set_up_again_and_runs_its_own_code(clone: Path, tmp_path
     )
     assert Path(imported.stdout.strip()) == moved / "standalone" / "vigil_standalone" / "__init__.py"
     assert set_up(moved) == ""
+
+    python = moved / ".venvs" / "small" / "bin" / "python"
+    python.unlink()
+    python.symlink_to("/usr/bin/python-of-a-former-release")
+    assert "ready after" in set_up(moved), "an environment whose Python is gone is replaced"
+    subprocess.run([python, "-c", "import idna, vigil_standalone"], check=True)
