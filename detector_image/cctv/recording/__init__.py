@@ -1,0 +1,1 @@
+"""Record a camera's packets as segments of fragmented MP4."""

@@ -1,0 +1,285 @@
+"""Record one camera: from the packets of its connections to closed segments and explained gaps in the spool.
+
+Packets are written in the thread that reads the stream. A failing disk is logged and becomes a gap; it never disturbs
+the stream or the detection. `note_…` may be called from any thread.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from fractions import Fraction
+
+import av
+import av.error
+
+from cctv.clips.mp4 import SAMPLE_ENTRIES
+from cctv.clips.packet_buffer import Packet
+from cctv.clips.parameter_sets import ParameterSets
+from cctv.logs import camera_logger
+from cctv.recording.selection import Selection
+from cctv.recording.spool import RecordingSpool, Waiting
+from cctv.recording.timeline import TICKS_PER_SECOND, Cutter, Placed, Timeline
+from cctv.recording.writer import SegmentWriter, VideoFormat
+from vigil_contracts.recording import GapReason, RecordingGap, RecordingMode, RecordingSettings
+
+GAP_SECONDS = 1.0
+"""A shorter time between two segments is no gap: the frames of a reconnect that came quickly."""
+_CLOCK_STEP_SECONDS = 10.0
+"""If the machine's clock went back by less than this, times wait for it; after a larger step they follow it."""
+_MOTION_FRAMES = 4096
+_ERRORS = (av.error.FFmpegError, OSError, ValueError)
+
+OnGap = Callable[[RecordingGap], None]
+
+
+class SegmentRecorder:
+    """One camera's recording. Each connection has its own `SegmentFeed`, one after the other."""
+
+    def __init__(
+        self,
+        camera_id: int,
+        settings: RecordingSettings,
+        spool: RecordingSpool | None,
+        on_kept: Callable[[Waiting], None] = lambda _kept: None,
+        on_gap: OnGap = lambda _gap: None,
+        wall_clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.camera_id, self.log = camera_id, camera_logger(camera_id)
+        self.wall_clock, self.monotonic = wall_clock, monotonic
+        self._spool, self._on_kept, self._on_gap = spool, on_kept, on_gap
+        self._lock = threading.Lock()
+        self._undecided: list[Waiting] = []
+        self._analysed: deque[tuple[float, bool]] = deque(maxlen=_MOTION_FRAMES)
+        self._gap_reason: str = GapReason.RECORDER_STOPPED
+        self._until_ms: int | None = None
+        self._problem = ""
+        self.apply(settings)
+
+    def apply(self, settings: RecordingSettings) -> None:
+        """Use other settings for the next segments."""
+        with self._lock:
+            self.settings, self._selection = settings, Selection(settings)
+        if self._spool is None:
+            return
+        if settings.mode is RecordingMode.OFF:
+            self._spool.forget_until(self.camera_id)
+            self._until_ms = None
+        elif self._until_ms is None:
+            self._until_ms = self._spool.recorded_until(self.camera_id)
+
+    @property
+    def is_on(self) -> bool:
+        """Return whether the camera is recorded."""
+        return self._spool is not None and self.settings.mode is not RecordingMode.OFF
+
+    def feed(self, codec: str, extradata: bytes | None, display_aspect: Fraction | None) -> "SegmentFeed | None":
+        """Return the feed of a new connection; None if it is not recorded. Arguments as for clips."""
+        if self._spool is None or not self.is_on:
+            return None
+        if codec not in SAMPLE_ENTRIES:
+            self.log.warning("not recorded: %s cannot be recorded; set the camera to H.264 or H.265", codec)
+            return None
+        return SegmentFeed(self, self._spool, codec, extradata, display_aspect)
+
+    def note_frame(self, at_monotonic: float, *, has_motion: bool) -> None:
+        """Note whether an analysed frame shows motion. `at_monotonic`: when it was received."""
+        if not self.is_on:
+            return
+        at = at_monotonic + self.wall_offset()
+        with self._lock:
+            self._analysed.append((at, has_motion))
+            if has_motion and self.settings.mode is RecordingMode.MOTION:
+                self._selection.trigger(at)
+
+    def note_alert(self, at_monotonic: float) -> None:
+        """Note an alert, in every mode but `continuous` a reason to keep what is around it."""
+        with self._lock:
+            self._selection.trigger(at_monotonic + self.wall_offset())
+
+    def note_fault(self, reason: str) -> None:
+        """Note why the stream has ended: the reason of the gap that follows."""
+        self._gap_reason = reason
+
+    def wall_offset(self) -> float:
+        """Return Unix time minus monotonic time."""
+        return self.wall_clock() - self.monotonic()
+
+    def earliest_start(self, now: float) -> float:
+        """Return the earliest time at which the next segment may start, so that segments do not overlap."""
+        until = (self._until_ms or 0) / 1000
+        return until if until - now < _CLOCK_STEP_SECONDS else 0.0
+
+    def begin_segment(self, start_ms: int) -> None:
+        """Store the gap before a segment that begins. Its end is only final once the segment is closed."""
+        gap = self._gap_before(start_ms)
+        if gap is not None and self._spool is not None:
+            self._spool.add_gap(self.camera_id, gap)
+
+    def end_segment(self, closed: Waiting) -> None:
+        """Take a closed segment and decide on it, or on earlier ones."""
+        if (gap := self._gap_before(closed.facts.start_ms)) is not None:
+            self._on_gap(gap)
+        self._gap_reason = GapReason.RECORDER_STOPPED
+        self._until_ms = closed.segment.end_ms
+        self._problem = ""
+        with self._lock:
+            self._undecided.append(closed)
+        self.decide()
+
+    def _gap_before(self, start_ms: int) -> RecordingGap | None:
+        until = self._until_ms
+        if until is None or start_ms - until <= GAP_SECONDS * 1000:
+            return None
+        return RecordingGap(start_ms=until, end_ms=start_ms, reason=self._gap_reason)
+
+    def decide(self, *, is_last: bool = False) -> None:
+        """Keep or delete closed segments; call it regularly, also while the stream is down. Raises OSError.
+
+        `is_last`: nothing follows that could need them, but it is not certain that nothing has: keep them.
+        """
+        if self._spool is None:
+            return
+        for closed, is_kept in self._decided(is_last=is_last):
+            if is_kept:
+                self._spool.keep(closed)
+                self._on_kept(closed)
+            else:
+                self._spool.discard(closed)
+
+    def _decided(self, *, is_last: bool) -> list[tuple[Waiting, bool]]:
+        """Remove and return the segments that can be decided on."""
+        now, left, decided = self.wall_clock(), [], []
+        with self._lock:
+            for closed in self._undecided:
+                start = closed.facts.start_ms / 1000
+                verdict = self._selection.keeps(start, start + closed.facts.duration_ms / 1000, now)
+                if verdict is None and not is_last:
+                    left.append(closed)
+                else:
+                    decided.append((closed, verdict is not False))
+            self._undecided = left
+        return decided
+
+    def motion_between(self, start: float, end: float) -> int:
+        """Return the percentage of the frames analysed in that time that show motion."""
+        with self._lock:
+            while self._analysed and self._analysed[0][0] < start:
+                self._analysed.popleft()
+            frames = [has_motion for at, has_motion in self._analysed if at < end]
+        return round(100 * sum(frames) / len(frames)) if frames else 0
+
+    def report(self, error: Exception) -> None:
+        """Log a failure once, until a segment has been written again."""
+        problem = (error.strerror if isinstance(error, OSError) else "") or str(error) or type(error).__name__
+        if problem != self._problem:
+            self._problem = problem
+            self.log.error("could not record: %s; trying again with the next keyframe", problem)
+        self._gap_reason = GapReason.WRITE_FAILED
+
+
+class SegmentFeed:
+    """The packets of one connection. Used by the thread that reads it, while its container is open."""
+
+    def __init__(
+        self,
+        recorder: SegmentRecorder,
+        spool: RecordingSpool,
+        codec: str,
+        extradata: bytes | None,
+        display_aspect: Fraction | None,
+    ) -> None:
+        self._recorder, self._spool, self._codec, self._display_aspect = recorder, spool, codec, display_aspect
+        self._sets = ParameterSets(codec, extradata)
+        self._cutter = Cutter()
+        self._timeline: Timeline | None = None
+        self._format: VideoFormat | None = None
+        self._format_headers = b""
+        self._writer: SegmentWriter | None = None
+        self._started_at = 0.0
+
+    def add(self, packet: "av.Packet[av.VideoStream]") -> None:
+        """Record a packet."""
+        if packet.size == 0:
+            return
+        data = bytes(packet)
+        self._sets.update(data)
+        if self._sets.is_complete:
+            base = packet.time_base
+            pts = float(packet.pts * base) if packet.pts is not None and base else None
+            dts = float(packet.dts * base) if packet.dts is not None and base else None
+            self.take(Packet(data, pts, dts, packet.is_keyframe, self._recorder.monotonic(), self._sets.joined()))
+
+    def take(self, packet: Packet) -> None:
+        """Record a packet that is copied."""
+        placed = self._place(packet)
+        begins = self._cutter.begins(packet, placed)
+        try:
+            if begins or begins is None:
+                self._close(placed.dts if begins and not placed.is_after_jump else None)
+            if begins:
+                self._open(packet, placed)
+            if self._writer is not None:
+                self._writer.write(packet.data, placed, is_keyframe=packet.is_keyframe)
+        except _ERRORS as error:
+            self._recorder.report(error)
+            self._abandon()
+
+    def end(self) -> None:
+        """Close the last segment, since the connection ends."""
+        try:
+            self._close(None)
+            self._recorder.decide()
+        except _ERRORS as error:
+            self._recorder.report(error)
+        if self._format is not None:
+            self._format.close()
+            self._format = None
+
+    def _place(self, packet: Packet) -> Placed:
+        if self._timeline is None:
+            recorder = self._recorder
+            self._timeline = Timeline(recorder.wall_offset(), recorder.earliest_start(recorder.wall_clock()))
+        return self._timeline.place(packet)
+
+    def _open(self, packet: Packet, placed: Placed) -> None:
+        if self._format is None or packet.headers is not self._format_headers:
+            if self._format is not None:
+                self._format.close()
+                self._format = None
+            self._format = VideoFormat(self._codec, packet.headers, packet.data, self._display_aspect)
+            self._format_headers = packet.headers
+        start_ms = round(placed.dts * 1000 / TICKS_PER_SECOND)
+        self._writer = SegmentWriter(self._spool.part(self._recorder.camera_id, start_ms), self._format)
+        self._started_at = placed.seconds
+        self._recorder.begin_segment(start_ms)
+
+    def _close(self, next_ticks: int | None) -> None:
+        writer, self._writer = self._writer, None
+        if writer is None:
+            return
+        writer.close(next_ticks)
+        end = self._recorder.wall_clock() if next_ticks is None else next_ticks / TICKS_PER_SECOND
+        motion = self._recorder.motion_between(self._started_at, end)
+        closed = self._spool.close(self._recorder.camera_id, writer.path, motion)
+        if closed is not None:
+            self._recorder.end_segment(closed)
+
+    def _abandon(self) -> None:
+        """Keep what is whole of a segment whose writing failed, and wait for the next keyframe."""
+        self._cutter.reset()
+        writer, self._writer = self._writer, None
+        if writer is None:
+            return
+        try:
+            writer.close()
+        except _ERRORS:
+            self._recorder.log.debug("could not close an abandoned segment")
+        try:
+            closed = self._spool.close(self._recorder.camera_id, writer.path, 0)
+            if closed is not None:
+                self._recorder.end_segment(closed)
+        except _ERRORS:
+            self._recorder.log.debug("could not keep an abandoned segment")
+        self._recorder.note_fault(GapReason.WRITE_FAILED)
