@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import pytest
 from tests.bench.report import Measurement
 from tests.cluster.processes import free_ports
 from tests.e2e.six_people import CLIP
@@ -43,16 +44,23 @@ def measure() -> list[Measurement]:
     if not (_SHARED / "videos" / CLIP).is_file() or not made_weights.PYTHON.exists():
         print(f"bench: left out: a real camera ({_SHARED} is missing, or it {made_weights.NEEDED})")
         return rows
+    try:
+        return rows + _own_camera()
+    except pytest.skip.Exception as missing:
+        print(f"bench: left out: a real camera: {missing}")
+        return rows
+
+
+def _own_camera() -> list[Measurement]:
     weights = made_weights.ensure_weights(_SHARED) / "real.pt"
     with tempfile.TemporaryDirectory(prefix="vigil-bench-") as folder, _camera() as url:
         pin = hashlib.sha256(weights.read_bytes()).hexdigest()
         settings = {"CAMERA": url, "DEMO": "0", "VIGIL_MODEL_SHA256": pin}
         dashboard, alert = _first_alert(Path(folder), settings, weights)
-        rows += [
+        return [
             Measurement.plain("own camera: dashboard", dashboard, "s"),
             Measurement.plain("own camera: first alert", alert, "s"),
         ]
-    return rows
 
 
 @contextlib.contextmanager
