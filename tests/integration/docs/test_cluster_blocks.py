@@ -1,4 +1,4 @@
-"""The kubectl commands of the pages, run against a real API server."""
+"""The kubectl commands and the YAML of the pages, run against a real API server."""
 
 import base64
 import os
@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from tests.cluster.binaries import Binaries
 from tests.cluster.control_plane import ControlPlane
-from tests.integration.docs.blocks import ROOT, block, runs
+from tests.integration.docs.blocks import ROOT, all_blocks, block, runs
+from tests.integration.operator.running import install_definitions
 from tests.integration.services.backend import backend_server
 
 NAMESPACE = "vigil-system"
@@ -50,3 +52,14 @@ def test_kubectl_commands_create_the_charts_secrets(
     secret = cluster.kubectl_json("-n", NAMESPACE, "get", "secret", "vigil-operator")
     assert len(base64.b64decode(secret["data"]["token"]).strip()) >= 40
     assert not (tmp_path / "token").exists()
+
+
+def test_api_server_accepts_the_objects_of_the_pages(cluster: ControlPlane) -> None:
+    """A server before 1.25 ignores CEL rules, which `yaml_checks` evaluates."""
+    install_definitions(cluster)
+    texts = [each.text for each in all_blocks().values() if not each.is_shell and not each.mark]
+    objects = [found for text in texts for found in yaml.safe_load_all(text) if "apiVersion" in (found or ())]
+    assert len(objects) >= 5
+    text = yaml.safe_dump_all(objects)
+    answer = cluster.kubectl("apply", "--dry-run=server", "--filename=-", stdin=text, check=False)
+    assert answer.count("(server dry run)") == len(objects), answer

@@ -95,10 +95,7 @@ def _values_problem(values: dict[str, Any]) -> str | None:
         objects = documents(render(values))
     except ChartError as error:
         return str(error)
-    for each in objects:
-        if each["apiVersion"].startswith("vigil.dev/") and (problem := _object_problem(each)) is not None:
-            return problem
-    return None
+    return next((problem for each in objects if (problem := _object_problem(each)) is not None), None)
 
 
 def _detection_problem(settings: dict[str, Any]) -> str | None:
