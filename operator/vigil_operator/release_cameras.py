@@ -7,7 +7,7 @@ cameras and their namespace, so it is removed here from cameras that are left af
 import asyncio
 import time
 
-from vigil_operator.core.names import FINALIZER, LABEL_MANAGED_BY, MANAGED_BY_KUBECTL
+from vigil_operator.core.names import FINALIZER
 from vigil_operator.core.observed import Camera, camera_from_body
 from vigil_operator.kube.access import load_configuration
 from vigil_operator.kube.client import AioTransport, KubeClient
@@ -42,6 +42,7 @@ async def run_release_cameras(settings: OperatorSettings, patience_seconds: floa
 
 
 async def _cameras_of_kubectl(kube: KubeClient, namespace: str) -> list[Camera]:
-    listing = await kube.list_all(CAMERA, namespace, f"{LABEL_MANAGED_BY}={MANAGED_BY_KUBECTL}")
+    # By the finalizer and not by the label, which users can change while no operator runs.
+    listing = await kube.list_all(CAMERA, namespace)
     found = [camera_from_body(item.body()) for item in listing.items]
     return [camera for camera in found if FINALIZER in camera.meta.finalizers]

@@ -40,7 +40,7 @@ def render(
     *,
     release: str = "vigil",
     namespace: str = "vigil-system",
-    kube_version: str = "v1.30.0",
+    kube_version: str = "v1.28.0",
     upgrade: bool = False,
     chart: Path = CHART,
 ) -> dict[str, str]:

@@ -3,6 +3,7 @@
 All are part of the contract with the cluster: renaming one strands the objects of running installations.
 """
 
+import re
 from collections.abc import Container
 
 GROUP = "vigil.dev"
@@ -44,6 +45,8 @@ OUR_OBJECTS = f"{LABEL_APP_MANAGED_BY}={FIELD_MANAGER}"
 MAX_CAMERA_NAME_LENGTH = 52
 """A Deployment's name ends up in labels of its pods (63 characters at most): camera + `-detector` must fit."""
 
+_API_CAMERA_NAME = re.compile("cam-([1-9][0-9]{0,17})(?:-api)*")
+
 
 def camera_resource_name(camera_id: int, taken: Container[str] = ()) -> str:
     """Return the name of the resource of the API camera `camera_id`.
@@ -56,6 +59,12 @@ def camera_resource_name(camera_id: int, taken: Container[str] = ()) -> str:
     while f"{name}{suffix}" in taken:
         suffix += "-api"
     return f"{name}{suffix}"
+
+
+def id_in_resource_name(name: str) -> int | None:
+    """Return the id of the API camera for which `camera_resource_name` makes this name; None for other names."""
+    found = _API_CAMERA_NAME.fullmatch(name)
+    return int(found[1]) if found else None
 
 
 def detector_object_name(camera: str) -> str:

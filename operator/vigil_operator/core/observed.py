@@ -11,10 +11,12 @@ from typing import Any
 
 from vigil_operator.core.names import (
     ANNOTATION_DEFAULT_CLASS,
+    FIELD_MANAGER,
+    FINALIZER,
     LABEL_CAMERA,
-    LABEL_CAMERA_ID,
     LABEL_MANAGED_BY,
     MANAGED_BY_BACKEND,
+    id_in_resource_name,
 )
 
 Body = Mapping[str, Any]
@@ -61,6 +63,8 @@ class Camera:
     status_json: str
     credentials_secret: str = ""
     """Name of the Secret in `spec.stream.credentialsSecretRef`; a change of the Secret reconciles the camera."""
+    api_camera_id: int | None = None
+    """The id of the API camera that this resource represents; None if the resource was created with kubectl."""
 
     @property
     def key(self) -> Key:
@@ -93,14 +97,13 @@ class Camera:
     @property
     def managed_by_backend(self) -> bool:
         """Whether the API owns the spec."""
-        return self.meta.labels.get(LABEL_MANAGED_BY) == MANAGED_BY_BACKEND
+        return self.api_camera_id is not None
 
     @property
     def camera_id(self) -> int | None:
-        """The camera's id in the API, if it has one: from a label (API cameras) or the status (kubectl cameras)."""
-        text = self.meta.labels.get(LABEL_CAMERA_ID, "") if self.managed_by_backend else ""
-        if text.isdigit():
-            return int(text)
+        """The camera's id in the API, if it has one: from the name (API cameras) or the status (kubectl cameras)."""
+        if self.api_camera_id is not None:
+            return self.api_camera_id
         recorded = self.status.get("cameraId")
         return recorded if isinstance(recorded, int) else None
 
@@ -204,8 +207,10 @@ def meta_from_body(body: Body) -> Meta:
 
 def camera_from_body(body: Body) -> Camera:
     """Return a Camera."""
-    spec = body.get("spec")
-    return Camera(meta_from_body(body), _text(spec), _text(body.get("status") or {}), _credentials_secret(spec))
+    meta, spec = meta_from_body(body), body.get("spec")
+    return Camera(
+        meta, _text(spec), _text(body.get("status") or {}), _credentials_secret(spec), _api_camera_id(meta, body)
+    )
 
 
 def credentials_from_body(body: Body) -> StoredObject:
@@ -290,6 +295,29 @@ def _is_running(body: Body) -> bool:
     updated = status.get("updatedReplicas") or 0
     # Replicas of an older template may still be ready while the newest has none.
     return bool(updated and status.get("replicas") == updated and status.get("readyReplicas"))
+
+
+def _api_camera_id(meta: Meta, body: Body) -> int | None:
+    """Return the id of the API camera that the resource represents, or None.
+
+    The label alone does not prove it: users copy resources together with their labels, and edit labels. The name must
+    be one that the operator gives. In addition, the operator must have written the spec, or the label must say that
+    the API owns it: `kubectl replace --force` creates the resource again without the record of who wrote the spec. A
+    resource with our finalizer was registered as a kubectl camera before someone changed its label.
+    """
+    camera_id = id_in_resource_name(meta.key.name)
+    if camera_id is None or _has_spec_of_operator(body):
+        return camera_id
+    is_labelled = meta.labels.get(LABEL_MANAGED_BY) == MANAGED_BY_BACKEND
+    return camera_id if is_labelled and FINALIZER not in meta.finalizers else None
+
+
+def _has_spec_of_operator(body: Body) -> bool:
+    """Return whether the operator has written fields of the spec; it never does so for kubectl cameras."""
+    entries = (body.get("metadata") or {}).get("managedFields") or ()
+    return any(
+        entry.get("manager") == FIELD_MANAGER and "f:spec" in (entry.get("fieldsV1") or {}) for entry in entries
+    )
 
 
 def _credentials_secret(spec: Any) -> str:

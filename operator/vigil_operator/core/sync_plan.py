@@ -95,7 +95,7 @@ def plan_sync(
     """
     matches = matches or {}
     existing = list(existing)
-    ours = {camera.camera_id: camera for camera in existing if camera.managed_by_backend}
+    ours = _representatives(existing, matches)
     foreign = {camera.key.name for camera in existing if not camera.managed_by_backend}
     wanted = {found.id: found for found in configurations if found.managed_by == MANAGED_BY_BACKEND}
     apply: list[Manifest] = []
@@ -123,6 +123,17 @@ def plan_sync(
         and _is_gone(camera, wanted, ours)
     )
     return SyncPlan(tuple(apply), remove, matching)
+
+
+def _representatives(existing: Iterable[Camera], matches: Mapping[int, Match]) -> dict[int | None, Camera]:
+    """Return the resource of each API camera by id; of several, the known one, else that with the shortest name."""
+
+    def rank(camera: Camera) -> tuple[bool, int]:
+        known = matches.get(camera.camera_id or 0)
+        return (known is None or known.uid != camera.meta.uid, len(camera.key.name))
+
+    ours = sorted((camera for camera in existing if camera.managed_by_backend), key=rank, reverse=True)
+    return {camera.camera_id: camera for camera in ours}
 
 
 def _is_gone(camera: Camera, wanted: Mapping[int, object], ours: Mapping[int | None, Camera]) -> bool:

@@ -122,6 +122,7 @@ class Reconciler:
         situation = self._observer.situation(camera)
         decision = decide(situation)
         if isinstance(decision, Claim):
+            await self._writer.announce_claim(camera)
             situation = self._observer.situation(await self._registrar.claim(camera))
             decision = decide(situation)
         failure = None

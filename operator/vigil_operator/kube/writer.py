@@ -7,6 +7,7 @@ from typing import Any
 
 from vigil_contracts.names import ConditionStatus, Reason
 from vigil_operator.core.decision import Removal
+from vigil_operator.core.names import LABEL_MANAGED_BY, MANAGED_BY_BACKEND, MANAGED_BY_KUBECTL
 from vigil_operator.core.observed import Camera, Key
 from vigil_operator.core.status import Verdict, ready_of
 from vigil_operator.kube.client import KubeClient, KubeError
@@ -16,6 +17,11 @@ from vigil_operator.kube.store import Store
 from vigil_operator.metrics import Metrics
 
 logger = logging.getLogger(__name__)
+
+LABEL_REVERTED = (
+    f"Only the operator sets the label {LABEL_MANAGED_BY}={MANAGED_BY_BACKEND}: it was changed back to "
+    f"{MANAGED_BY_KUBECTL}. This resource is a camera of its own, and the API camera keeps its own resource."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +61,12 @@ class Writer:
         for removal in removals:
             await self.remove(removal)
         return True
+
+    async def announce_claim(self, camera: Camera) -> None:
+        """Record an event if the kubectl camera's label says that the API owns it; the claim corrects the label."""
+        if camera.meta.labels.get(LABEL_MANAGED_BY) == MANAGED_BY_BACKEND:
+            await self.events.record_warning(camera, "LabelReverted", LABEL_REVERTED)
+            logger.warning("reverted the label %s: the API does not own this camera", LABEL_MANAGED_BY)
 
     async def write_status(self, camera: Camera, verdict: Verdict, status: Mapping[str, Any]) -> None:
         """Write the status, and record an event if its reason is new."""

@@ -82,6 +82,13 @@ def test_kubectl_camera_from_apply_to_delete(
             assert answer.status_code == 409
             assert "managed by kubectl" in answer.json()["detail"]
 
+        # A label that claims it for the API is reverted; the row stays.
+        label = ("label", "cam", "lobby", "vigil.dev/managed-by=backend", "vigil.dev/camera-id=1", "--overwrite")
+        vigil_cluster.kubectl(*label, "--namespace", namespace)
+        eventually(lambda: view.camera("lobby")["metadata"]["labels"]["vigil.dev/managed-by"] == "kubectl")
+        assert "LabelReverted" in [event["reason"] for event in view.events()]
+        assert [found["id"] for found in rows(api)] == [row["id"]]
+
         # Its detector reports with its own token, and its alerts appear in the resource.
         with backend.client(detector_values(view)["token"]) as detector:
             report = {"phase": "Streaming", "reason": "Streaming", "stream": {"width": 640, "frames_per_second": 25}}

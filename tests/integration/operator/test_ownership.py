@@ -46,6 +46,18 @@ def test_edits_rotation_and_diagnosis(
         eventually(lambda: _reverted(view))  # the event is written after the change
         assert _reverted(view) == [first]
 
+        # A renamed copy is a camera of its own, and a removed label comes back.
+        original = view.camera(first)
+        labels = original["metadata"]["labels"]
+        kept = {name: original[name] for name in ("apiVersion", "kind", "spec")}
+        vigil_cluster.apply({**kept, "metadata": {"name": "copied", "namespace": namespace, "labels": labels}})
+        eventually(lambda: f"no Secret '{first}-detector'" in view.condition("copied", "Ready")["message"])
+        vigil_cluster.kubectl("label", "cam", first, "vigil.dev/managed-by-", "--namespace", namespace)
+        eventually(lambda: view.camera(first)["metadata"]["labels"] == labels)
+        assert view.camera(first)["metadata"]["uid"] == original["metadata"]["uid"]
+        assert set(view.cameras()) == {first, second, "copied"}
+        vigil_cluster.kubectl("delete", "cam", "copied", "--namespace", namespace)
+
         # An edit of operator-owned fields is reverted, too.
         vigil_cluster.kubectl("scale", "deployment", f"{first}-detector", "--replicas=0", "--namespace", namespace)
         eventually(lambda: view.deployments()[f"{first}-detector"]["spec"]["replicas"] == 1)

@@ -105,6 +105,22 @@ def test_edit_updates_the_row_and_deactivation_keeps_it(world: World) -> None:
     assert world.quiet() == []
 
 
+def test_label_set_by_hand_is_reverted_and_keeps_the_row(world: World) -> None:
+    rows = dict(world.api.rows)
+    labels = {"vigil.dev/managed-by": "backend", "vigil.dev/camera-id": "1"}
+    edit(world, GATE, metadata={"labels": labels})
+    world.settle()
+    assert world.server.objects[GATE]["metadata"]["labels"]["vigil.dev/managed-by"] == "kubectl"
+    assert world.api.rows == rows
+    events = [item for path, item in world.server.objects.items() if "/events/" in path]
+    (reverted,) = [item for item in events if item["reason"] == "LabelReverted"]
+    assert reverted["message"] == (
+        "Only the operator sets the label vigil.dev/managed-by=backend: it was changed back to kubectl. This "
+        "resource is a camera of its own, and the API camera keeps its own resource."
+    )
+    assert world.quiet() == []
+
+
 def test_a_changed_secret_reaches_the_row_and_restarts_the_detector(world: World) -> None:
     deployment = DEPLOYMENT.path(NAMESPACE, "gate-detector")
     before = world.server.objects[deployment]["spec"]["template"]["metadata"]["annotations"]

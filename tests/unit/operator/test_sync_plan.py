@@ -115,10 +115,34 @@ def test_detection_settings_round_trip_through_the_resource() -> None:
     assert parse_camera_spec("cam-1", spec).detection == detection
 
 
-def test_duplicate_resources_of_a_camera_are_reduced_to_one() -> None:
-    body = camera_body("copy", uid="copy", camera_id=1)
-    plan = plan_sync([configuration(1)], [camera_from_body(body), resource(1)], NAMESPACE)
-    assert [found.key.name for found in plan.remove] == ["copy"]
+@pytest.mark.parametrize("name", ["copy", "cam-2", "cam-01", "cam-1-copy", "my-cam-1"])
+def test_renamed_copy_leaves_the_original_alone(name: str) -> None:
+    copied = camera_from_body(camera_body(name, uid="copy", camera_id=1))
+    plan = plan_sync([configuration(1), configuration(2)], [copied, resource(1), resource(2)], NAMESPACE)
+    assert [found.key.name for found in plan.remove if found.meta.uid != "copy"] == []
+    assert plan.apply == ()
+
+
+def test_duplicate_resources_of_a_camera_are_reduced_to_the_known_one() -> None:
+    first = resource(1)
+    spec = build_camera(configuration(1), NAMESPACE, "cam-1-api")["spec"]
+    second = camera_from_body(camera_body("cam-1-api", uid="second", camera_id=1, spec=spec))
+    for order in ([first, second], [second, first]):
+        assert plan_sync([configuration(1)], order, NAMESPACE).remove == (second,)
+        matches = plan_sync([configuration(1)], [second], NAMESPACE).matches
+        assert plan_sync([configuration(1)], order, NAMESPACE, matches=matches).remove == (first,)
+
+
+def test_labels_of_an_api_camera_are_restored() -> None:
+    manifest = build_camera(configuration(1), NAMESPACE, "cam-1")
+    body = camera_body("cam-1", uid="uid-1", spec=manifest["spec"])
+    body["metadata"] |= {
+        "labels": {"vigil.dev/camera-id": "2"},
+        "managedFields": [{"manager": "vigil-operator", "operation": "Apply", "fieldsV1": {"f:spec": {}}}],
+    }
+    plan = plan_sync([configuration(1)], [camera_from_body(body)], NAMESPACE)
+    assert plan.remove == ()
+    assert [found["metadata"]["labels"] for found in plan.apply] == [manifest["metadata"]["labels"]]
 
 
 def test_kubectl_cameras_are_not_created_again() -> None:
