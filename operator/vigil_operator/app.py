@@ -22,6 +22,7 @@ from vigil_operator.kube.reconciler import Reconciler
 from vigil_operator.kube.registrar import Registrar
 from vigil_operator.kube.resync import Resync
 from vigil_operator.kube.store import Store
+from vigil_operator.kube.unwatched import UnwatchedCameras
 from vigil_operator.kube.watch import UNTOLD_LIMIT_SECONDS, deliver_to, watch_forever
 from vigil_operator.kube.writer import Writer
 from vigil_operator.metrics import Metrics
@@ -62,7 +63,7 @@ async def run_operator(settings: OperatorSettings) -> None:
 
 async def _run(settings: OperatorSettings) -> None:
     configuration = await load_configuration(settings.kubeconfig)
-    store = Store()
+    store = Store(settings.namespace)
     queue = WorkQueue(store.is_pressing)
     health = Health()
     metrics = Metrics(store.cameras.values)
@@ -78,7 +79,7 @@ async def _run(settings: OperatorSettings) -> None:
             health.role = "standby"
             await leadership.acquire()
             metrics.leader.set(1)
-            watch = watch_forever(deliver_to(store, queue), kopf_login(configuration), settings.namespace)
+            watch = watch_forever(deliver_to(store, queue), kopf_login(configuration), settings.namespaces)
             async with asyncio.TaskGroup() as group:
                 group.create_task(_hold(leadership), name="lease")
                 group.create_task(
@@ -152,7 +153,7 @@ async def _work(
         kube=kube,
         store=store,
         queue=queue,
-        namespace=settings.namespace,
+        namespaces=settings.namespaces,
         interval_seconds=settings.resync_interval_seconds,
     )
     poller = _build_poller(
@@ -170,7 +171,8 @@ async def _work(
             metrics=metrics,
             namespace=settings.namespace,
         ),
-        source=registration.source,
+        source_of=registration.source_of,
+        is_listed=resync.is_listed,
         fence=fence,
     )
     reconciler = Reconciler(
@@ -185,7 +187,7 @@ async def _work(
         gate=RolloutGate(settings.restarts_at_once),
         metrics=metrics,
     )
-    reporter = Reporter(api=api, store=store, directory=directory, source=registration.source, fence=fence)
+    reporter = Reporter(api=api, store=store, directory=directory, source_of=registration.source_of, fence=fence)
     await resync.first()
     # Before the first decision, so that it knows the API's answer if there is one.
     await poller.poll_once()
@@ -197,13 +199,14 @@ async def _work(
             "resync": Heartbeat(lambda: resync.last_success, settings.resync_interval_seconds * RESYNC_LIMIT_FACTOR),
         }
     )
-    logger.info("active: %d cameras in namespace %s", len(store.cameras), settings.namespace)
+    logger.info("active: %d cameras in namespace %s", len(store.cameras), ", ".join(settings.namespaces))
     async with asyncio.TaskGroup() as group:
         group.create_task(reconciler.run(settings.workers), name="reconcile")
         group.create_task(watch, name="watch")
         group.create_task(resync.run(), name="resync")
         group.create_task(poller.run(), name="sync")
         group.create_task(reporter.run(), name="report")
+        group.create_task(UnwatchedCameras(kube=kube, namespaces=settings.namespaces).run(), name="unwatched")
 
 
 def _build_poller(
@@ -214,7 +217,8 @@ def _build_poller(
     *,
     api: AsyncApiClient,
     resources: ResourceSync,
-    source: str,
+    source_of: Callable[[str], str],
+    is_listed: Callable[[str], bool],
     fence: Callable[[], None],
 ) -> Poller:
     trigger = ReconcileTrigger(store, queue)
@@ -225,7 +229,16 @@ def _build_poller(
         availability=ApiAvailability(directory=directory, trigger=trigger),
         resources=resources,
         releaser=Releaser(api=api, store=store, directory=directory, namespace=settings.namespace, fence=fence),
-        sweeper=Sweeper(api=api, store=store, directory=directory, trigger=trigger, source=source, fence=fence),
+        sweeper=Sweeper(
+            api=api,
+            store=store,
+            directory=directory,
+            trigger=trigger,
+            namespaces=settings.namespaces,
+            source_of=source_of,
+            is_listed=is_listed,
+            fence=fence,
+        ),
         health=HealthPoller(
             api=api, directory=directory, trigger=trigger, interval_seconds=settings.health_interval_seconds
         ),

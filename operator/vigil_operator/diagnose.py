@@ -51,10 +51,11 @@ async def run_diagnose(settings: OperatorSettings, wanted: str, output: str) -> 
 async def _gather(
     settings: OperatorSettings, cluster: ClusterQuery, kube: KubeClient, api: AsyncApiClient, wanted: str
 ) -> Facts:
-    store = Store()
+    store = Store(settings.namespace)
     for kind in WATCHED:
-        listing = await kube.list_all(kind, settings.namespace if kind.namespaced else "", selector_of(kind))
-        store.replace(kind, listing)
+        for namespace in settings.namespaces if kind.namespaced else ("",):
+            listing = await kube.list_all(kind, namespace, selector_of(kind))
+            store.replace(kind, listing, namespace)
     camera = find_camera(wanted, store.cameras)
     row, problem = await _row(api, camera, wanted)
     lease = await kube.get(LEASE, Key(settings.lease_namespace, LEASE_NAME))

@@ -6,6 +6,7 @@ cameras and their namespace, so it is removed here from cameras that are left af
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 from vigil_operator.core.names import FINALIZER
 from vigil_operator.core.observed import Camera, camera_from_body
@@ -25,7 +26,7 @@ async def run_release_cameras(settings: OperatorSettings, patience_seconds: floa
     transport = AioTransport(await load_configuration(settings.kubeconfig))
     kube = KubeClient(transport)
     try:
-        cameras = await _cameras_of_kubectl(kube, settings.namespace)
+        cameras = await _cameras_of_kubectl(kube, settings.namespaces)
         for camera in cameras:
             await kube.delete(CAMERA, camera.key, camera.meta.uid)
         deadline = time.monotonic() + patience_seconds
@@ -41,8 +42,8 @@ async def run_release_cameras(settings: OperatorSettings, patience_seconds: floa
     return 0
 
 
-async def _cameras_of_kubectl(kube: KubeClient, namespace: str) -> list[Camera]:
+async def _cameras_of_kubectl(kube: KubeClient, namespaces: Sequence[str]) -> list[Camera]:
     # By the finalizer and not by the label, which users can change while no operator runs.
-    listing = await kube.list_all(CAMERA, namespace)
-    found = [camera_from_body(item.body()) for item in listing.items]
+    listings = [await kube.list_all(CAMERA, namespace) for namespace in namespaces]
+    found = [camera_from_body(item.body()) for listing in listings for item in listing.items]
     return [camera for camera in found if FINALIZER in camera.meta.finalizers]

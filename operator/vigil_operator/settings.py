@@ -12,6 +12,14 @@ from vigil_contracts.clusters import CLUSTER_NAME, CLUSTER_NAME_FORM, ClusterQue
 from vigil_operator.core.desired.plan import ManifestSettings
 from vigil_operator.core.registration import RegistrationSettings
 
+NAMESPACE_NAME = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+
+
+def _namespaces_in(text: str) -> list[tuple[str, str]]:
+    """Return the namespaces in `team-a=anna,team-b`, each with its owner or an empty text."""
+    items = (item.partition("=") for item in text.split(",") if item.strip())
+    return [(name.strip(), owner.strip()) for name, _, owner in items]
+
 
 class OperatorSettings(BaseSettings):
     """Read once at the start."""
@@ -31,6 +39,13 @@ class OperatorSettings(BaseSettings):
         default="vigil-cameras",
         description="Namespace of cameras and their detectors. It should contain nothing else: anyone who can "
         "create pods there can read the cameras' credentials.",
+    )
+    watched_namespaces: str = Field(
+        default="",
+        max_length=20_000,
+        description="Further namespaces whose cameras, created with kubectl, are watched, separated by commas. "
+        "`team-a=anna` makes the user anna the owner of the cameras in team-a; without a user, VIGIL_CAMERA_OWNER "
+        "applies. Before a namespace is removed from this list, its cameras must be deleted.",
     )
     lease_namespace: str = Field(
         default="vigil-system", description="Namespace of the Lease that elects the active replica."
@@ -103,12 +118,29 @@ class OperatorSettings(BaseSettings):
             raise ValueError(CLUSTER_NAME_FORM)
         return name
 
+    @field_validator("watched_namespaces")
+    @classmethod
+    def _are_namespaces(cls, text: str) -> str:
+        names = [name for name, _ in _namespaces_in(text)]
+        for name in names:
+            if not re.fullmatch(NAMESPACE_NAME, name):
+                raise ValueError(f"{name!r} is not the name of a namespace; write them as team-a=anna,team-b")
+            if names.count(name) > 1:
+                raise ValueError(f"names {name!r} twice")
+        return text
+
     @field_validator("api_url", "detector_api_url")
     @classmethod
     def _is_http(cls, url: str) -> str:
         if url and not url.startswith(("http://", "https://")):
             raise ValueError("must begin with http:// or https://")
         return url.rstrip("/")
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """All watched namespaces; the first is the one of the API's cameras."""
+        further = (name for name, _ in _namespaces_in(self.watched_namespaces) if name != self.namespace)
+        return (self.namespace, *further)
 
     def read_token(self) -> str:
         """Return the operator's API token. Raises `ValueError` if there is none."""
@@ -124,8 +156,9 @@ class OperatorSettings(BaseSettings):
     def registration(self, cluster: str) -> RegistrationSettings:
         """Return how kubectl cameras are registered. `cluster`: the name to use if none is configured."""
         return RegistrationSettings(
-            source=f"{self.cluster_name or cluster}/{self.namespace}",
+            cluster=self.cluster_name or cluster,
             owner=self.camera_owner,
+            owners=dict(_namespaces_in(self.watched_namespaces)),
             key=self.read_token().encode(),
         )
 

@@ -29,6 +29,7 @@ metadata:
 FILES: Mapping[str, tuple[str, ...]] = {
     "operator/00-namespaces.yaml": ("templates/detectors/namespace.yaml",),
     "operator/10-rbac.yaml": ("templates/operator/rbac.yaml",),
+    "operator/15-user-roles.yaml": ("templates/operator/user-roles.yaml",),
     "operator/20-deployment.yaml": ("templates/operator/deployment.yaml",),
     "samples/detector-classes.yaml": ("templates/detectors/classes.yaml",),
     "backend/10-bootstrap.yaml": ("templates/backend/bootstrap.yaml",),

@@ -83,6 +83,11 @@ securityContext:
 {{- if and .Values.media.persistence.enabled (not .Values.media.s3.bucket) }}true{{ end -}}
 {{- end }}
 
+{{/* All namespaces with cameras, separated by commas. */}}
+{{- define "vigil.cameraNamespaces" -}}
+{{- prepend (keys (omit .Values.detectors.watchedNamespaces .Values.detectors.namespace) | sortAlpha) .Values.detectors.namespace | join "," -}}
+{{- end }}
+
 {{- define "vigil.hasTls" -}}
 {{- if or .Values.ingress.enabled .Values.gateway.enabled }}true{{ end -}}
 {{- end }}

@@ -205,12 +205,11 @@ def meta_from_body(body: Body) -> Meta:
     )
 
 
-def camera_from_body(body: Body) -> Camera:
-    """Return a Camera."""
+def camera_from_body(body: Body, api_namespace: str = "") -> Camera:
+    """Return a Camera. `api_namespace`: the only namespace with cameras of the API; empty: any."""
     meta, spec = meta_from_body(body), body.get("spec")
-    return Camera(
-        meta, _text(spec), _text(body.get("status") or {}), _credentials_secret(spec), _api_camera_id(meta, body)
-    )
+    api_camera_id = _api_camera_id(meta, body) if api_namespace in {"", meta.key.namespace} else None
+    return Camera(meta, _text(spec), _text(body.get("status") or {}), _credentials_secret(spec), api_camera_id)
 
 
 def credentials_from_body(body: Body) -> StoredObject:

@@ -7,6 +7,7 @@ a digest of the last registration, so that a restart of the operator sends nothi
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pydantic import SecretStr, ValidationError
@@ -23,11 +24,21 @@ MAX_NAME_LENGTH = 100
 
 @dataclass(frozen=True, slots=True)
 class RegistrationSettings:
-    """Origin and owner of the rows. `key`: without it, digests say nothing about passwords."""
+    """Origin and owners of the rows. `key`: without it, digests say nothing about passwords."""
 
-    source: str = "cluster/vigil-cameras"
+    cluster: str = "cluster"
     owner: str = ""
+    owners: Mapping[str, str] = field(default_factory=dict)
+    """Owners of the cameras of single namespaces; `owner` has all others."""
     key: bytes = field(default=b"", repr=False)
+
+    def source_of(self, namespace: str) -> str:
+        """Return the name by which the API knows the rows of a namespace."""
+        return f"{self.cluster}/{namespace}"
+
+    def owner_in(self, namespace: str) -> str:
+        """Return the user who owns the cameras of a namespace; empty: the user of the operator's token."""
+        return self.owners.get(namespace) or self.owner
 
 
 def is_claimed(camera: Camera) -> bool:
@@ -68,9 +79,9 @@ def build_registration(
     name = (spec.display_name or camera.key.name)[:MAX_NAME_LENGTH]
     try:
         registration = ResourceRegistration(
-            source=settings.source,
+            source=settings.source_of(camera.key.namespace),
             resource=camera.key.name,
-            owner=settings.owner,
+            owner=settings.owner_in(camera.key.namespace),
             name=name,
             rtsp_url=SecretStr(url),
             is_active=spec.active,

@@ -144,9 +144,10 @@ class KubeClient:
                 return None
             raise
 
-    async def list_all(self, kind: Kind, namespace: str = "", selector: str = "") -> Listing:
+    async def list_all(self, kind: Kind, namespace: str = "", selector: str = "", fields: str = "") -> Listing:
         """Return all objects of a kind from the server's watch cache: as recent as a watch, without load on etcd."""
         query = {"resourceVersion": "0"} | ({"labelSelector": selector} if selector else {})
+        query |= {"fieldSelector": fields} if fields else {}
         path = f"{kind.path(namespace)}?{urlencode(query)}"
         status, headers, data = await self._transport.request("GET", path, "application/json", None)
         if status >= 300:

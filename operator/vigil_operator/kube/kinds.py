@@ -16,9 +16,9 @@ class Kind:
     namespaced: bool = True
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """Return the URL path of the collection, of one object, or of a subresource."""
+        """Return the URL path of the collection, of one object, or of a subresource; without a namespace, of all."""
         parts = ["/api" if not self.group else f"/apis/{self.group}", self.version]
-        if self.namespaced:
+        if self.namespaced and namespace:
             parts += ["namespaces", namespace]
         parts += [part for part in (self.plural, name, subresource) if part]
         return "/".join(parts)

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Sequence
 from http import HTTPStatus
 from itertools import count
 
@@ -28,17 +29,26 @@ LOOK_AT_ALL_EVERY = 10
 
 
 class Resync:
-    """Lists all objects and queues the cameras."""
+    """Lists all objects and queues the cameras.
+
+    The first of `namespaces` is required. A further one that cannot be listed keeps its state and does not affect the
+    others, for example if it was deleted together with the operator's permissions in it.
+    """
 
     def __init__(
-        self, *, kube: KubeClient, store: Store, queue: WorkQueue, namespace: str, interval_seconds: float
+        self, *, kube: KubeClient, store: Store, queue: WorkQueue, namespaces: Sequence[str], interval_seconds: float
     ) -> None:
         self._kube = kube
         self._store = store
         self._queue = queue
-        self._namespace = namespace
+        self._namespaces = namespaces
         self._interval_seconds = interval_seconds
+        self._listed: set[str] = set()
         self.last_success = time.monotonic()
+
+    def is_listed(self, namespace: str) -> bool:
+        """Return whether the last attempt to list the namespace succeeded, so that all its cameras are known."""
+        return namespace in self._listed
 
     async def first(self) -> None:
         """Fill the store and queue every camera; return when everything is loaded."""
@@ -58,18 +68,29 @@ class Resync:
     async def attempt(self, *, look_at_all: bool) -> bool:
         """List once; return whether it succeeded."""
         changed: set[Key] = set()
-        try:
-            for kind in WATCHED:
-                # Cameras first and their objects later, so that an object is never seen before its camera.
-                listing = await self._kube.list_all(
-                    kind, self._namespace if kind.namespaced else "", selector_of(kind)
-                )
-                changed |= self._store.replace(kind, listing)
-        except KubeError as error:
-            hint = NOT_INSTALLED if error.status == HTTPStatus.NOT_FOUND else ""
-            logger.warning("listing failed: %s%s", error, hint)
-            return False
+        for namespace in self._namespaces:
+            is_first = namespace == self._namespaces[0]
+            try:
+                changed |= await self._list(namespace, with_classes=is_first)
+                self._listed.add(namespace)
+            except KubeError as error:
+                self._listed.discard(namespace)
+                hint = NOT_INSTALLED if error.status == HTTPStatus.NOT_FOUND else ""
+                logger.warning("listing failed: %s%s", error, hint)
+                if is_first:
+                    return False
         for key in self._store.all_cameras() if look_at_all else changed:
             self._queue.add(key)
         self.last_success = time.monotonic()
         return True
+
+    async def _list(self, namespace: str, *, with_classes: bool) -> set[Key]:
+        """List one namespace; return the cameras to reconcile. Raises `KubeError`."""
+        changed: set[Key] = set()
+        for kind in WATCHED:
+            # Cameras first and their objects later, so that an object is never seen before its camera.
+            if kind.namespaced or with_classes:
+                place = namespace if kind.namespaced else ""
+                listing = await self._kube.list_all(kind, place, selector_of(kind))
+                changed |= self._store.replace(kind, listing, place)
+        return changed

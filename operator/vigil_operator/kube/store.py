@@ -8,6 +8,7 @@ Kubernetes guarantees since 1.35.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from vigil_operator.core.names import FIELD_MANAGER, LABEL_APP_MANAGED_BY, LABEL_CAMERA, detector_object_name
@@ -62,7 +63,8 @@ class Collection(dict[Key, ObjectT]):
     def __init__(self, parse: Callable[[Body], ObjectT]) -> None:
         super().__init__()
         self._parse = parse
-        self._deleted: set[str] = set()
+        self._deleted: dict[str, str] = {}
+        """The uids of deleted objects that the next listing of their namespace may still have."""
 
     def observe(self, body: Body) -> ObjectT | None:
         """Store an object and return it, or None if this or a newer version is known."""
@@ -81,12 +83,12 @@ class Collection(dict[Key, ObjectT]):
 
     def forget(self, key: Key, uid: str) -> ObjectT | None:
         """Remove an object and return it, or None if it was not known."""
-        self._deleted.add(uid)
+        self._deleted[uid] = key.namespace
         known = self.get(key)
         return self.pop(key) if known is not None and known.meta.uid == uid else None
 
-    def replace(self, items: Iterable[ListedObject], resource_version: str) -> list[ObjectT]:
-        """Store a full listing; return the objects that are new, changed or gone."""
+    def replace(self, items: Iterable[ListedObject], resource_version: str, namespace: str) -> list[ObjectT]:
+        """Store a full listing of a namespace, or of all; return the objects that are new, changed or gone."""
         changed: list[ObjectT] = []
         listed = set()
         for item in items:
@@ -102,10 +104,12 @@ class Collection(dict[Key, ObjectT]):
         gone = [
             key
             for key, known in self.items()
-            if key not in listed and version_of(known.meta.resource_version) <= as_of
+            if key not in listed
+            and namespace in {"", key.namespace}
+            and version_of(known.meta.resource_version) <= as_of
         ]
         changed += [self.pop(key) for key in gone]
-        self._deleted.clear()
+        self._deleted = {uid: place for uid, place in self._deleted.items() if namespace not in {"", place}}
         return changed
 
 
@@ -116,9 +120,10 @@ def _is_foreign(labels: Mapping[str, str] | None) -> bool:
 class Store:
     """All collections, and which cameras each change affects."""
 
-    def __init__(self) -> None:
+    def __init__(self, api_namespace: str = "") -> None:
+        """`api_namespace`: the only namespace with cameras of the API; empty: any."""
         self.watch_health = WatchHealth()
-        self.cameras: Collection[Camera] = Collection(camera_from_body)
+        self.cameras: Collection[Camera] = Collection(partial(camera_from_body, api_namespace=api_namespace))
         self.classes: Collection[DetectorClass] = Collection(class_from_body)
         self.deployments: Collection[Deployment] = Collection(deployment_from_body)
         self.secrets: Collection[StoredObject] = Collection(object_from_body)
@@ -156,19 +161,19 @@ class Store:
             return self._cameras_that_name([credentials] if credentials else [])
         return self._affected(kind, [gone] if gone else [])
 
-    def replace(self, kind: Kind, listing: Listing) -> set[Key]:
-        """Store a full listing; return the cameras to reconcile because of it."""
-        version = listing.resource_version
+    def replace(self, kind: Kind, listing: Listing, namespace: str = "") -> set[Key]:
+        """Store a full listing of a namespace, or of all; return the cameras to reconcile because of it."""
         if kind is not SECRET:
-            return self._affected(kind, self._replace(kind, self._collection(kind), listing.items, version))
+            return self._affected(kind, self._replace(kind, self._collection(kind), listing, namespace))
+        version = listing.resource_version
         ours = [item for item in listing.items if not _is_foreign(item.metadata.labels)]
         foreign = [item for item in listing.items if _is_foreign(item.metadata.labels)]
-        return self._affected(kind, self._replace(kind, self.secrets, ours, version)) | self._cameras_that_name(
-            self._replace(kind, self.credentials, foreign, version)
-        )
+        return self._affected(
+            kind, self._replace(kind, self.secrets, Listing(ours, version), namespace)
+        ) | self._cameras_that_name(self._replace(kind, self.credentials, Listing(foreign, version), namespace))
 
-    def _replace(self, kind: Kind, known: Collection[Any], items: list[ListedObject], version: str) -> list[Any]:
-        changed = known.replace(items, version)
+    def _replace(self, kind: Kind, known: Collection[Any], listing: Listing, namespace: str) -> list[Any]:
+        changed = known.replace(listing.items, listing.resource_version, namespace)
         for found in changed:
             if found.meta.key in known:
                 self.watch_health.listed(kind, found.meta.key, version_of(found.meta.resource_version))

@@ -8,7 +8,7 @@ finalizer, and report changes instead of states.
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -117,8 +117,8 @@ def build_settings() -> kopf.OperatorSettings:
     return settings
 
 
-async def watch_forever(deliver: Deliver, login: Login, namespace: str) -> None:
-    """Run kopf until cancelled, in a thread with its own event loop; `deliver` is called in the caller's loop.
+async def watch_forever(deliver: Deliver, login: Login, namespaces: Sequence[str]) -> None:
+    """Run kopf until cancelled, in threads with their own event loops; `deliver` is called in the caller's loop.
 
     In our loop, kopf would handle SIGTERM itself, and when it ends it cancels all tasks that were started after it,
     including ours.
@@ -131,7 +131,10 @@ async def watch_forever(deliver: Deliver, login: Login, namespace: str) -> None:
             loop.call_soon_threadsafe(deliver, kind, event_type, body)
 
     registry = build_registry(hand_over, login)
-    threading.Thread(target=_watch_thread, args=(registry, namespace, stop), name="kopf", daemon=True).start()
+    # A kopf operator ends as a whole if one of its watches is denied, so each namespace has its own.
+    for namespace in namespaces:
+        name = f"kopf {namespace}"
+        threading.Thread(target=_watch_thread, args=(registry, namespace, stop), name=name, daemon=True).start()
     try:
         await asyncio.Event().wait()
     finally:
@@ -147,7 +150,7 @@ def _watch_thread(registry: kopf.OperatorRegistry, namespace: str, stop: threadi
             )
             asyncio.run(operator)
         except Exception as error:  # noqa: BLE001 - kopf ends with any error of its watches; all are retried
-            logger.warning("watching ended: %s: %s", type(error).__name__, str(error)[:300])
+            logger.warning("watching %s ended: %s: %s", namespace, type(error).__name__, str(error)[:300])
         stop.wait(RESTART_SECONDS)
 
 

@@ -7,7 +7,7 @@ only: a new process sends everything once, and the API writes only what has chan
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import groupby, islice
 from typing import Protocol, TypeVar
 
 from vigil_contracts.api_client import ApiError
@@ -48,13 +48,13 @@ class Reporter:
         api: StateKeeper,
         store: Store,
         directory: ApiState,
-        source: str,
+        source_of: Callable[[str], str],
         fence: Callable[[], None] = lambda: None,
     ) -> None:
         self._api = api
         self._store = store
         self._directory = directory
-        self._source = source
+        self._source_of = source_of
         self._fence = fence
         self._seen_versions: dict[Key, str] = {}
         """The resource version of each camera at the last report."""
@@ -98,9 +98,10 @@ class Reporter:
     async def _report_deleted(self) -> None:
         present = {camera.camera_id for camera in self._store.cameras.values()}
         gone = [key for key in self._reported if key not in self._store.cameras]
-        for keys in _batched(gone):
+        for keys in _batched(gone, lambda key: key.namespace):
             if ids := {self._reported[key][0] for key in keys} - present:
-                await self._send(ResourceStates(source=self._source, gone=tuple(sorted(ids))))
+                source = self._source_of(keys[0].namespace)
+                await self._send(ResourceStates(source=source, gone=tuple(sorted(ids))))
             for key in keys:
                 self._reported.pop(key)
                 self._seen_versions.pop(key, None)
@@ -111,12 +112,13 @@ class Reporter:
             for key, camera in self._store.cameras.items()
             if self._seen_versions.get(key) != camera.meta.resource_version
         ]
-        for some in _batched(cameras):
+        for some in _batched(cameras, lambda camera: camera.key.namespace):
             states = {camera.key: state for camera in some if (state := state_of(camera)) is not None}
             digests = {key: (state.camera, hash(state)) for key, state in states.items()}
             news = tuple(state for key, state in states.items() if self._reported.get(key) != digests[key])
             if news:
-                await self._send(ResourceStates(source=self._source, states=news))
+                source = self._source_of(some[0].key.namespace)
+                await self._send(ResourceStates(source=source, states=news))
             self._reported |= digests
             self._seen_versions |= {camera.key: camera.meta.resource_version for camera in some}
 
@@ -125,8 +127,8 @@ class Reporter:
         await self._api.report_resources(states)
 
 
-def _batched(items: Iterable[T]) -> Iterator[list[T]]:
-    """Split into batches of the size that the API accepts."""
-    rest = iter(items)
-    while some := list(islice(rest, STATES_AT_ONCE)):
-        yield some
+def _batched(items: Iterable[T], namespace_of: Callable[[T], str]) -> Iterator[list[T]]:
+    """Split into batches of one namespace each and of the size that the API accepts."""
+    for _, of_one in groupby(sorted(items, key=namespace_of), key=namespace_of):
+        while some := list(islice(of_one, STATES_AT_ONCE)):
+            yield some

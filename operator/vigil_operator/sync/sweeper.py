@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from vigil_contracts.api_client import ApiError
@@ -31,8 +31,10 @@ class RowSource(Protocol):
 
 
 class Sweeper:
-    """Handles the rows of one cluster and namespace, `source`, and leaves those of others alone.
+    """Handles the rows of one cluster's `namespaces`, and leaves those of others alone.
 
+    `source_of` returns the API's name of a namespace. `is_listed` returns whether all its cameras are known: rows of
+    a namespace that the operator cannot list are kept.
     `fence` is called before each deletion and may raise: only the leader deletes.
     """
 
@@ -43,7 +45,9 @@ class Sweeper:
         store: Store,
         directory: Directory,
         trigger: ReconcileTrigger,
-        source: str,
+        namespaces: Sequence[str],
+        source_of: Callable[[str], str],
+        is_listed: Callable[[str], bool] = lambda _: True,
         fence: Callable[[], None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -51,7 +55,9 @@ class Sweeper:
         self._store = store
         self._directory = directory
         self._trigger = trigger
-        self._source = source
+        self._namespaces = namespaces
+        self._source_of = source_of
+        self._is_listed = is_listed
         self._fence = fence
         self._monotonic = monotonic
         self._fetched_at: float | None = None
@@ -81,9 +87,14 @@ class Sweeper:
 
     async def _run(self) -> None:
         now = self._monotonic()
-        rows = await self._api.registered_resources(self._source)
+        rows: list[RegisteredResource] = []
+        kept: set[str] = set()
+        for namespace in self._namespaces:
+            found = await self._api.registered_resources(self._source_of(namespace))
+            rows += found
+            kept |= set() if self._is_listed(namespace) else {row.uid for row in found}
         self._trigger.add_uids(self._directory.update_rows(rows))
-        orphans = self._long_orphaned(rows, now)
+        orphans = self._long_orphaned([row for row in rows if row.uid not in kept], now)
         for uid in orphans:
             self._fence()
             await self._api.unregister_resource(uid)

@@ -23,6 +23,7 @@ from cctv.config import Settings
 from surveillance_backend.environment import Environment
 from vigil_apps.notifications.vapid import is_key
 from vigil_operator.core.specs import parse_class_spec
+from vigil_operator.settings import OperatorSettings
 
 VERSIONS = [f"1.{minor}" for minor in range(28, 37)]
 VALUES: Mapping[str, dict[str, Any]] = {
@@ -47,6 +48,41 @@ def _can_render_here() -> None:
 @pytest.fixture(scope="module")
 def rendered() -> dict[str, list[Document]]:
     return {name: documents(render(values)) for name, values in VALUES.items()}
+
+
+def test_watched_namespaces_get_rights_and_reach_the_backend() -> None:
+    values = {
+        "detectors": {"watchedNamespaces": {"team-b": "", "team-a": "anna"}},
+        "networkPolicy": {"backendFrom": [{"podSelector": {}}]},
+        "monitoring": {"enabled": True},
+    }
+    found = documents(render(values))
+    spaces = ["vigil-cameras", "team-a", "team-b"]
+    for kind in ("Role", "RoleBinding"):
+        own = [each["metadata"] for each in found if each["kind"] == kind]
+        assert [each["namespace"] for each in own if each["namespace"] != "vigil-system"] == spaces
+    (operator,) = [spec for where, spec in pods(found) if where == "Deployment/vigil-operator"]
+    variables = {each["name"]: each.get("value") for each in operator["containers"][0]["env"]}
+    assert OperatorSettings(
+        api_url="http://api", watched_namespaces=str(variables["VIGIL_WATCHED_NAMESPACES"])
+    ).namespaces == tuple(spaces)
+    (policy,) = [each for each in found if (each["kind"], name_of(each)) == ("NetworkPolicy", "vigil-backend")]
+    selectors = [peer.get("namespaceSelector") for peer in policy["spec"]["ingress"][0]["from"]]
+    chosen = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": spaces}
+    assert {"matchExpressions": [chosen]} in selectors
+    (monitor,) = [each for each in found if (each["kind"], name_of(each)) == ("PodMonitor", "vigil-detectors")]
+    assert monitor["spec"]["namespaceSelector"]["matchNames"] == spaces
+
+
+@pytest.mark.parametrize("wrong", [{"Team": ""}, {"team-a": "a,b"}, {"team-a": "a=b"}, ["team-a"]])
+def test_invalid_watched_namespaces_are_refused(wrong: Any) -> None:
+    with pytest.raises(ChartError, match=r"detectors\.watchedNamespaces"):
+        render({"detectors": {"watchedNamespaces": wrong}})
+
+
+def name_of(document: Document) -> str:
+    name: str = document["metadata"]["name"]
+    return name
 
 
 def test_there_are_values_for_production_air_gapped_and_edge() -> None:

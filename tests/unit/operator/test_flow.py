@@ -128,7 +128,9 @@ class World:
         kube = KubeClient(self.server)
         self.store, self.queue, self.directory = Store(), WorkQueue(), Directory()
         events, metrics = EventRecorder(kube, clock=lambda: NOW), Metrics()
-        self.resync = Resync(kube=kube, store=self.store, queue=self.queue, namespace=NAMESPACE, interval_seconds=60)
+        self.resync = Resync(
+            kube=kube, store=self.store, queue=self.queue, namespaces=[NAMESPACE], interval_seconds=60
+        )
         trigger, now = ReconcileTrigger(self.store, self.queue), lambda: self.now
         self.poller = Poller(
             api=self.api,
@@ -149,7 +151,13 @@ class World:
                 api=self.api, store=self.store, directory=self.directory, namespace=NAMESPACE, monotonic=now
             ),
             sweeper=Sweeper(
-                api=self.api, store=self.store, directory=self.directory, trigger=trigger, source="s", monotonic=now
+                api=self.api,
+                store=self.store,
+                directory=self.directory,
+                trigger=trigger,
+                namespaces=[NAMESPACE],
+                source_of=lambda _: "s",
+                monotonic=now,
             ),
             health=HealthPoller(
                 api=self.api, directory=self.directory, trigger=trigger, interval_seconds=0, monotonic=now
@@ -410,7 +418,7 @@ def test_missing_crds_are_reported_with_the_install_command(caplog: pytest.LogCa
     server = MemoryTransport()
     server.fail = lambda method, path: 404
     resync = Resync(
-        kube=KubeClient(server), store=Store(), queue=WorkQueue(), namespace=NAMESPACE, interval_seconds=60
+        kube=KubeClient(server), store=Store(), queue=WorkQueue(), namespaces=[NAMESPACE], interval_seconds=60
     )
     assert not asyncio.run(resync.attempt(look_at_all=True))
     assert "kubectl apply -f manifests/crds/" in caplog.text

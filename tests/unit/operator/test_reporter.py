@@ -47,7 +47,9 @@ class World:
     version: int = 10
 
     def __post_init__(self) -> None:
-        self.reporter = Reporter(api=self, store=self.store, directory=self, source="c/n")
+        self.reporter = Reporter(
+            api=self, store=self.store, directory=self, source_of=lambda namespace: f"c/{namespace}"
+        )
 
     async def report_resources(self, states: ResourceStates) -> None:
         if self.refuses:
@@ -122,7 +124,7 @@ def test_deleted_resource_is_reported_once() -> None:
     world.put(3)
     world.round()
     world.store.forget(CAMERA, Key(NAMESPACE, "cam-3"), "uid-3")
-    assert world.round() == [ResourceStates(source="c/n", gone=(3,))]
+    assert world.round() == [ResourceStates(source=f"c/{NAMESPACE}", gone=(3,))]
     assert world.round() == []
 
 

@@ -1,0 +1,40 @@
+"""The status of Camera resources in namespaces that the operator does not watch.
+
+Another operator may watch the namespace. Therefore only a resource without a status gets one, and only this status is
+updated later. It reveals no names of other namespaces, since users of this one may not know them.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from vigil_contracts.names import CameraPhase, ConditionStatus
+from vigil_operator.core.conditions import ConditionType, rfc3339
+
+NAMESPACE_NOT_WATCHED = "NamespaceNotWatched"
+
+_MESSAGE = (
+    "The operator does not watch the namespace {namespace}. Create the camera in a watched namespace, or ask an "
+    "administrator to add this one to detectors.watchedNamespaces in the chart (VIGIL_WATCHED_NAMESPACES)."
+)
+
+
+def unwatched_status(camera: Mapping[str, Any], now: datetime) -> dict[str, Any] | None:
+    """Return the status to write to a Camera in a namespace that is not watched, or None if it has one."""
+    metadata, status = camera.get("metadata") or {}, camera.get("status") or {}
+    generation = metadata.get("generation", 0)
+    since = rfc3339(now)
+    if status:
+        ready = [each for each in status.get("conditions") or () if each.get("reason") == NAMESPACE_NOT_WATCHED]
+        if not ready or status.get("observedGeneration") == generation:
+            return None
+        since = ready[0].get("lastTransitionTime", since)
+    condition = {
+        "type": ConditionType.READY.value,
+        "status": ConditionStatus.FALSE.value,
+        "reason": NAMESPACE_NOT_WATCHED,
+        "message": _MESSAGE.format(namespace=metadata.get("namespace", "")),
+        "observedGeneration": generation,
+        "lastTransitionTime": since,
+    }
+    return {"observedGeneration": generation, "phase": CameraPhase.FAILED.value, "conditions": [condition]}

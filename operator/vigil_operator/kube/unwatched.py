@@ -1,0 +1,69 @@
+"""Report on Camera resources in other namespaces that the operator does not watch them.
+
+Without this, a camera in the wrong namespace has no status, which tools based on kstatus take for success.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from vigil_operator.clock import Clock, utc_now
+from vigil_operator.core.observed import Key
+from vigil_operator.core.unwatched import NAMESPACE_NOT_WATCHED, unwatched_status
+from vigil_operator.kube.client import KubeClient, KubeError
+from vigil_operator.kube.kinds import CAMERA
+from vigil_operator.logs import about_camera
+
+logger = logging.getLogger(__name__)
+
+INTERVAL_SECONDS = 30.0
+
+
+class UnwatchedCameras:
+    """For one event loop."""
+
+    def __init__(
+        self,
+        *,
+        kube: KubeClient,
+        namespaces: Sequence[str],
+        interval_seconds: float = INTERVAL_SECONDS,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._kube = kube
+        # The API server filters, so that the answer is normally empty.
+        self._fields = ",".join(f"metadata.namespace!={namespace}" for namespace in namespaces)
+        self._interval_seconds = interval_seconds
+        self._clock = clock
+        self._complaint = ""
+
+    async def run(self) -> None:
+        """Report forever."""
+        while True:
+            await self.report_once()
+            await asyncio.sleep(self._interval_seconds)
+
+    async def report_once(self) -> None:
+        """Write the status of cameras that have none. A failure is logged once and retried."""
+        try:
+            listing = await self._kube.list_all(CAMERA, fields=self._fields)
+            for item in listing.items:
+                key = Key(item.metadata.namespace, item.metadata.name)
+                if status := unwatched_status(item.body(), self._clock()):
+                    await self._write(key, item.metadata.uid, status)
+        except KubeError as error:
+            if self._complaint != str(error):
+                logger.warning("could not report the cameras in namespaces that are not watched: %s; retrying", error)
+                self._complaint = str(error)
+        else:
+            self._complaint = ""
+
+    async def _write(self, key: Key, uid: str, status: dict[str, object]) -> None:
+        try:
+            await self._kube.apply_status(key, uid, status)
+        except KubeError as error:
+            if error.status not in {404, 409}:  # the camera was deleted or replaced meanwhile
+                raise
+            return
+        with about_camera(key.name):
+            logger.warning("%s: the camera is in namespace %s", NAMESPACE_NOT_WATCHED, key.namespace)
