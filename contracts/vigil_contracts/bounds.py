@@ -17,6 +17,9 @@ MAX_FRAMES_PER_SECOND = 1000.0
 """More than any camera sends; a stream's header may declare any rate."""
 MAX_COUNT = 2**63 - 1
 """The largest integer that a database column can store."""
+MAX_DISPLAY_NAME_LENGTH = 100
+"""Of a camera's name, in the API and in a Camera resource."""
+
 MAX_URL_LENGTH = 2048
 """As in the Camera resource."""
 MAX_SECONDS_IN_ZONE = 1e9

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from vigil_contracts.bounds import MAX_URL_LENGTH, Count, Instant, RowId
+from vigil_contracts.bounds import MAX_DISPLAY_NAME_LENGTH, MAX_URL_LENGTH, Count, Instant, RowId
 from vigil_contracts.detection import Detection
 from vigil_contracts.health import HealthReport
 from vigil_contracts.names import StreamTransport
@@ -15,7 +15,7 @@ class CameraConfiguration(BaseModel):
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
     id: RowId
-    name: str = Field(max_length=100)
+    name: str = Field(max_length=MAX_DISPLAY_NAME_LENGTH)
     group: str = Field(default="", max_length=64)
     rtsp_url: SecretStr = Field(max_length=MAX_URL_LENGTH)
     transport: StreamTransport = StreamTransport.TCP
@@ -54,7 +54,7 @@ class CameraSummary(BaseModel):
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
     id: RowId
-    name: str = Field(max_length=100)
+    name: str = Field(max_length=MAX_DISPLAY_NAME_LENGTH)
     is_active: bool
     managed_by: str = Field(default="backend", max_length=16)
     cluster: str = Field(default="", max_length=63, description="Cluster that watches it; empty: the default one.")

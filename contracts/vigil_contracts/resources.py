@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from vigil_contracts.bounds import MAX_URL_LENGTH, Instant, RowId
+from vigil_contracts.bounds import MAX_DISPLAY_NAME_LENGTH, MAX_URL_LENGTH, Instant, RowId
 from vigil_contracts.detection import Detection
 from vigil_contracts.names import CameraPhase, ConditionStatus, StreamTransport
 
@@ -15,7 +15,7 @@ class ResourceRegistration(BaseModel):
     source: str = Field(min_length=1, max_length=200, description="Cluster and namespace of the resource.")
     resource: str = Field(min_length=1, max_length=253, description="Name of the resource.")
     owner: str = Field(default="", max_length=150, description="Owner of the camera; empty: the token's user.")
-    name: str = Field(min_length=1, max_length=100)
+    name: str = Field(min_length=1, max_length=MAX_DISPLAY_NAME_LENGTH)
     rtsp_url: SecretStr = Field(max_length=MAX_URL_LENGTH)
     is_active: bool = True
     transport: StreamTransport = StreamTransport.TCP

@@ -88,6 +88,13 @@ securityContext:
 {{- prepend (keys (omit .Values.detectors.watchedNamespaces .Values.detectors.namespace) | sortAlpha) .Values.detectors.namespace | join "," -}}
 {{- end }}
 
+{{/* Ports of a NetworkPolicy for the API server, which does not run as a pod in most clusters. */}}
+{{- define "vigil.apiServerPorts" -}}
+{{- range .Values.networkPolicy.apiServerPorts }}
+- {protocol: TCP, port: {{ int . }}}
+{{- end }}
+{{- end }}
+
 {{- define "vigil.hasTls" -}}
 {{- if or .Values.ingress.enabled .Values.gateway.enabled }}true{{ end -}}
 {{- end }}

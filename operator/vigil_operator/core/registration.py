@@ -19,8 +19,6 @@ from vigil_operator.core.names import FINALIZER, LABEL_MANAGED_BY, MANAGED_BY_KU
 from vigil_operator.core.observed import Camera, StoredObject, secret_values
 from vigil_operator.core.specs import CameraSpec, InvalidSpecError
 
-MAX_NAME_LENGTH = 100
-
 
 @dataclass(frozen=True, slots=True)
 class RegistrationSettings:
@@ -76,13 +74,12 @@ def build_registration(
 ) -> ResourceRegistration:
     """Return the registration to send. Raises `InvalidSpecError`."""
     url = fill_placeholders(join_credentials(spec.stream.url, credentials), credentials)
-    name = (spec.display_name or camera.key.name)[:MAX_NAME_LENGTH]
     try:
         registration = ResourceRegistration(
             source=settings.source_of(camera.key.namespace),
             resource=camera.key.name,
             owner=settings.owner_in(camera.key.namespace),
-            name=name,
+            name=spec.display_name or camera.key.name,
             rtsp_url=SecretStr(url),
             is_active=spec.active,
             transport=spec.stream.transport,

@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from vigil_contracts.bounds import MAX_DISPLAY_NAME_LENGTH, MAX_URL_LENGTH
 from vigil_contracts.detection import Detection
 from vigil_contracts.names import StreamTransport
 from vigil_contracts.rules import without_rule_types
@@ -76,7 +77,7 @@ class NamedReference(Spec):
 class StreamSpec(Spec):
     """`spec.stream`."""
 
-    url: str
+    url: str = Field(max_length=MAX_URL_LENGTH)
     credentials_secret_ref: NamedReference | None = None
     transport: StreamTransport = StreamTransport.TCP
 
@@ -106,7 +107,7 @@ class StreamSpec(Spec):
 class CameraSpec(Spec):
     """`Camera.spec`."""
 
-    display_name: str = Field(default="", max_length=200)
+    display_name: str = Field(default="", max_length=MAX_DISPLAY_NAME_LENGTH)
     active: bool = True
     stream: StreamSpec
     detection: Annotated[Detection, BeforeValidator(snake_case_keys)] = Detection()

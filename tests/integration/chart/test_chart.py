@@ -74,6 +74,16 @@ def test_watched_namespaces_get_rights_and_reach_the_backend() -> None:
     assert monitor["spec"]["namespaceSelector"]["matchNames"] == spaces
 
 
+def test_network_policies_permit_the_ports_of_the_api_server() -> None:
+    found = documents(render({"networkPolicy": {"apiServerPorts": [443, 16443]}}))
+    policies = {name_of(each): each["spec"] for each in found if each["kind"] == "NetworkPolicy"}
+    wanted = [{"protocol": "TCP", "port": 443}, {"protocol": "TCP", "port": 16443}]
+    for job in ("operator", "uninstall"):
+        assert wanted in [rule["ports"] for rule in policies[f"vigil-{job}"]["egress"]]
+    with pytest.raises(ChartError, match=r"networkPolicy\.apiServerPorts"):
+        render({"networkPolicy": {"apiServerPorts": ["https"]}})
+
+
 @pytest.mark.parametrize("wrong", [{"Team": ""}, {"team-a": "a,b"}, {"team-a": "a=b"}, ["team-a"]])
 def test_invalid_watched_namespaces_are_refused(wrong: Any) -> None:
     with pytest.raises(ChartError, match=r"detectors\.watchedNamespaces"):

@@ -84,8 +84,8 @@ def test_every_rule_compiles_with_the_types_of_its_schema(path: str, rule: str) 
         ("Camera.spec.detection", "has(self.cones)", "undefined field 'cones'"),
         ("Camera.spec.detection", "self.zones.all(zone, zone.title == 'a')", "undefined field 'title'"),
         ("Camera.spec.detection", "self.rules.all(rule, rule.zone == 1)", "no matching overload"),
-        ("Camera.spec.stream.url", "self.matches(1)", "no matching overload"),
-        ("Camera.spec.stream.url", "self.size()", "not a bool"),
+        ("DetectorClass.spec.runtime", "self.matches(1)", "no matching overload"),
+        ("DetectorClass.spec.runtime", "self.size()", "not a bool"),
         ("Camera", "self.metadata.labels['a'] == 'b'", "undefined field 'labels'"),
         ("DetectorClass.spec.gpu", "self.count == '1'", "no matching overload"),
         ("DetectorClass.spec", "nobody(self)", "undeclared reference"),
@@ -132,6 +132,11 @@ MEANING = {"model": "fire", "alertTypes": [{"label": "fire", "alertType": "fire"
         ("Camera", camera(), True),
         ("Camera", camera(name="c" * 52), True),
         ("Camera", camera(name="c" * 53), False),
+        ("Camera", camera(url="http://10.0.0.7/s"), False),
+        ("Camera", camera(url="rtsp://10.0.0.7/a b"), False),
+        ("Camera", camera(url="rtsp://"), False),
+        ("Camera", camera(url="rtsp://10.0.0.7/" + "a" * 2032), True),
+        ("Camera", camera(url="rtsp://10.0.0.7/" + "a" * 2033), False),
         ("Camera", camera(url="rtsp://admin:secret@10.0.0.7/s"), False),
         ("Camera", camera(url="rtsp://admin@10.0.0.7/s"), False),
         ("Camera", camera(url="rtsp://10.0.0.7/s?user=a&password=b"), False),
@@ -160,6 +165,12 @@ MEANING = {"model": "fire", "alertTypes": [{"label": "fire", "alertType": "fire"
         ("Camera", camera(streamPath="/user={username}_password={password}_channel=1_stream=1.sdp"), True),
         ("Camera", camera(streamPath="/0/admin:secret/sub"), False),
         ("Camera", camera(streamPath="/cam/realmonitor?channel=1&subtype=1"), True),
+        ("Camera", camera(streamPath=""), True),
+        ("Camera", camera(streamPath="sub"), False),
+        ("Camera", camera(streamPath="//10.0.0.8/sub"), False),
+        ("Camera", camera(streamPath="/a b"), False),
+        ("Camera", camera(streamPath="/" + "a" * 499), True),
+        ("Camera", camera(streamPath="/" + "a" * 500), False),
         ("Camera", camera(displayAspectRatio="16:9"), True),
         ("Camera", camera(displayAspectRatio="1:8"), True),
         ("Camera", camera(displayAspectRatio=""), True),
@@ -219,6 +230,8 @@ MEANING = {"model": "fire", "alertTypes": [{"label": "fire", "alertType": "fire"
             detector_class(runtime="triton", triton=TRITON, model="y", gpu={"resourceName": "nvidia.com/gpu"}),
             True,
         ),
+        ("DetectorClass", detector_class(runtime="triton", triton={"url": "http://u:p@triton"}, model="y"), False),
+        ("DetectorClass", detector_class(runtime="triton", triton={"url": "http://triton?key=a"}, model="y"), False),
         ("DetectorClass", detector_class(runtime="triton", triton=TRITON, model=""), False),
         ("DetectorClass", detector_class(runtime="triton", triton=TRITON), False),
         ("DetectorClass", detector_class(runtime="triton", model="yolov8n"), False),
@@ -231,3 +244,32 @@ def test_server_and_operator_reject_the_same(kind: str, value: Node, right: bool
 def test_runtimes_cannot_be_changed() -> None:
     assert holds("DetectorClass.spec.runtime", "openvino", "openvino")
     assert not holds("DetectorClass.spec.runtime", "ultralytics", "openvino")
+
+
+SECRET_FIELDS = (
+    "Camera.spec.stream.url",
+    "Camera.spec.detection.streamPath",
+    "DetectorClass.spec.triton.url",
+    "DetectorClass.spec.env[].value",
+)
+"""Fields into which users write passwords by mistake."""
+
+
+@pytest.mark.parametrize("path", SECRET_FIELDS)
+def test_refusal_shows_no_password(path: str) -> None:
+    """A server shows the value if it violates a pattern, an enum or a rule of the field itself."""
+    node: Node = {"properties": {path.partition(".")[0]: ROOTS[path.partition(".")[0]]}}
+    for step in path.split("."):
+        node = node["properties"][step.removesuffix("[]")]
+        node = node["items"] if step.endswith("[]") else node
+    assert node.keys() <= {"type", "description", "maxLength"}
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in NODES if any(each.startswith(f"{path}.") for each in SECRET_FIELDS)]
+)
+def test_rules_of_objects_with_passwords_name_the_field(path: str) -> None:
+    """With `fieldPath`, the server names the field and shows no value."""
+    for rule in NODES[path]["x-kubernetes-validations"]:
+        if path not in ROOTS:  # `metadata.name`, of which the root's rule speaks, cannot be named
+            assert rule.get("fieldPath", "").removeprefix(".") in NODES[path]["properties"], rule["message"]

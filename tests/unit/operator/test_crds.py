@@ -13,6 +13,8 @@ import yaml
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
+from surveillance.models import Camera
+from vigil_contracts.bounds import MAX_DISPLAY_NAME_LENGTH
 from vigil_contracts.detection import SEEN_BY_MODELS, Detection
 from vigil_contracts.names import CameraPhase, StreamTransport
 from vigil_contracts.rules import RULE_TYPES, Day, Direction, Rule
@@ -143,6 +145,11 @@ def test_choices_are_those_of_the_contracts() -> None:
 def test_every_rule_of_the_contracts_is_known_by_its_type() -> None:
     kinds = get_args(get_args(Rule)[0])
     assert {get_args(kind.model_fields["type"].annotation)[0] for kind in kinds} == RULE_TYPES
+
+
+def test_display_name_has_the_bound_of_the_api() -> None:
+    spec = schema("cameras")["properties"]["spec"]["properties"]
+    assert spec["displayName"]["maxLength"] == MAX_DISPLAY_NAME_LENGTH == Camera._meta.get_field("name").max_length
 
 
 def test_defaults_are_those_of_the_models() -> None:

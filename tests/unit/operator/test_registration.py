@@ -289,7 +289,7 @@ def test_name_is_requested_again_once_a_stale_row_is_deleted(world: World) -> No
 
 
 def test_digest_depends_on_the_content_and_needs_the_key() -> None:
-    seen = camera("gate", camera_id=None, spec=camera_spec(displayName="x" * 120))
+    seen = camera("gate", camera_id=None, spec=camera_spec(displayName="x" * 100))
     spec = parse_camera_spec("gate", seen.spec)
     one = build_registration(seen, spec, None, RegistrationSettings(key=b"one"))
     assert one.name == "x" * 100
