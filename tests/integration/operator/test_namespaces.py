@@ -103,14 +103,13 @@ def test_users_with_the_camera_roles_cannot_read_secrets(vigil_cluster: ControlP
             *(f"--user={user}", "--namespace", team),
         )
 
-    def may(user: str, verb: str, resource: str) -> bool:
-        answer = vigil_cluster.kubectl(
-            *("auth", "can-i", verb, resource, f"--as={user}", "--namespace", team), check=False
-        )
+    def may(user: str, verb: str, resource: str, *options: str) -> bool:
+        arguments = ("auth", "can-i", verb, resource, *options, f"--as={user}", "--namespace", team)
+        answer = vigil_cluster.kubectl(*arguments, check=False)
         return answer.splitlines()[-1].strip() == "yes"
 
     eventually(lambda: may("engineer", "create", "cameras.vigil.dev"))
     assert may("guard", "list", "cameras.vigil.dev")
     assert not may("guard", "patch", "cameras.vigil.dev")
-    assert not may("engineer", "patch", "cameras.vigil.dev/status")
+    assert not may("engineer", "patch", "cameras.vigil.dev", "--subresource=status")
     assert not any(may(user, "get", "secrets") for user in ("guard", "engineer"))
