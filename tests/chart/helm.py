@@ -42,6 +42,7 @@ def render(
     namespace: str = "vigil-system",
     kube_version: str = "v1.28.0",
     upgrade: bool = False,
+    has_cluster: bool = True,
     chart: Path = CHART,
 ) -> dict[str, str]:
     """Template's path -> what it renders to. `values` are laid over the chart's own. Raises ChartError."""
@@ -51,7 +52,8 @@ def render(
     if problems:
         first = problems[0]
         raise ChartError(f"values: {'.'.join(map(str, first.path)) or 'top level'}: {first.message}")
-    command = [str(renderer()), str(chart), release, namespace, kube_version, "upgrade" if upgrade else "install"]
+    command = [str(renderer()), str(chart), release, namespace, kube_version]
+    command += ["upgrade" if upgrade else "install", "cluster" if has_cluster else "none"]
     done = subprocess.run(command, check=False, input=json.dumps(merged), capture_output=True, text=True, timeout=60)
     if done.returncode != 0:
         raise ChartError(done.stderr.strip())

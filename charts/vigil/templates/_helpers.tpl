@@ -66,11 +66,17 @@ securityContext:
 {{ .Values.redis.existingSecret | default (printf "%s-redis" (include "vigil.name" .)) }}
 {{- end }}
 
-{{/* The existing value of a Secret, or a new random one: call with (list $ secret key length). */}}
+{{/*
+The existing value of a Secret, or a new random one: call with (list $ secret key length). Without a cluster the existing
+value is unknown, and a new one would make the database unreadable.
+*/}}
 {{- define "vigil.kept" -}}
 {{- $found := (lookup "v1" "Secret" (index . 0).Release.Namespace (index . 1)) | default dict }}
 {{- $data := get $found "data" | default dict }}
-{{- if hasKey $data (index . 2) }}{{ get $data (index . 2) | b64dec }}{{ else }}{{ randAlphaNum (int (index . 3)) }}{{ end -}}
+{{- if hasKey $data (index . 2) }}{{ get $data (index . 2) | b64dec }}
+{{- else if not (lookup "v1" "Namespace" "" "kube-system") }}
+{{- fail (printf "the Secret %s cannot be read without a cluster, and its keys must not change: create the Secrets yourself, and set backend.existingSecret, operator.existingSecret, prober.existingSecret, database.existingSecret and redis.existingSecret (to try the chart, helm install --dry-run=server can read the cluster)" (index . 1)) }}
+{{- else }}{{ randAlphaNum (int (index . 3)) }}{{ end -}}
 {{- end }}
 
 {{/* With Redis, a Celery worker sends notifications; without it, the backend processes do. */}}

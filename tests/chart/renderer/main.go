@@ -1,7 +1,9 @@
 // Renders a Helm chart as `helm template` does, for machines without Helm: the same template engine (text/template) and
 // function library (sprig), from Debian's packages. Subcharts, post-renderers and a cluster's answers are not done.
 //
-//	render CHART RELEASE NAMESPACE KUBE_VERSION install|upgrade <values.json
+//	render CHART RELEASE NAMESPACE KUBE_VERSION install|upgrade cluster|none <values.json
+//
+// With `cluster`, `lookup` finds the namespace kube-system, which every cluster has, and no other object.
 //
 // Prints {"templates/x.yaml": "rendered text", …} as JSON.
 package main
@@ -56,7 +58,7 @@ func toYAML(value interface{}) string {
 	return strings.TrimSuffix(string(text), "\n")
 }
 
-func functions(root *template.Template) template.FuncMap {
+func functions(root *template.Template, hasCluster bool) template.FuncMap {
 	functions := sprig.TxtFuncMap()
 	delete(functions, "env") // Helm has neither: a chart must not read the machine that renders it
 	delete(functions, "expandenv")
@@ -70,7 +72,10 @@ func functions(root *template.Template) template.FuncMap {
 		return value
 	}
 	functions["fromJson"] = functions["fromYaml"]
-	functions["lookup"] = func(string, string, string, string) map[string]interface{} {
+	functions["lookup"] = func(version, kind, namespace, name string) map[string]interface{} {
+		if hasCluster && kind == "Namespace" && name == "kube-system" {
+			return map[string]interface{}{"metadata": map[string]interface{}{"name": name}}
+		}
 		return map[string]interface{}{} // as `helm template` answers without a cluster
 	}
 	functions["required"] = func(message string, value interface{}) (interface{}, error) {
@@ -100,7 +105,7 @@ func functions(root *template.Template) template.FuncMap {
 	return functions
 }
 
-func render(folder, release, namespace, kubeVersion string, isUpgrade bool, values map[string]interface{}) (map[string]string, error) {
+func render(folder, release, namespace, kubeVersion string, isUpgrade, hasCluster bool, values map[string]interface{}) (map[string]string, error) {
 	chart := map[string]interface{}{}
 	text, err := os.ReadFile(filepath.Join(folder, "Chart.yaml"))
 	if err != nil {
@@ -114,7 +119,7 @@ func render(folder, release, namespace, kubeVersion string, isUpgrade bool, valu
 		capital[strings.ToUpper(name[:1])+name[1:]] = value
 	}
 	root := template.New("chart").Option("missingkey=zero")
-	root.Funcs(functions(root))
+	root.Funcs(functions(root, hasCluster))
 	files, names := Files{}, []string{}
 	err = filepath.Walk(folder, func(path string, info os.FileInfo, err error) error {
 		if err != nil || info.IsDir() {
@@ -171,8 +176,8 @@ func render(folder, release, namespace, kubeVersion string, isUpgrade bool, valu
 }
 
 func main() {
-	if len(os.Args) != 6 {
-		fmt.Fprintln(os.Stderr, "usage: render CHART RELEASE NAMESPACE KUBE_VERSION install|upgrade <values.json")
+	if len(os.Args) != 7 {
+		fmt.Fprintln(os.Stderr, "usage: render CHART RELEASE NAMESPACE KUBE_VERSION install|upgrade cluster|none <values.json")
 		os.Exit(2)
 	}
 	values := map[string]interface{}{}
@@ -180,7 +185,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	rendered, err := render(os.Args[1], os.Args[2], os.Args[3], os.Args[4], os.Args[5] == "upgrade", values)
+	rendered, err := render(os.Args[1], os.Args[2], os.Args[3], os.Args[4], os.Args[5] == "upgrade", os.Args[6] == "cluster", values)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

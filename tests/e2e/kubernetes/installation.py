@@ -186,7 +186,8 @@ def install(cluster: ContainerCluster, model: Path) -> Installation:
         eventually(_attempt(lambda path=crd: cluster.apply(path)), timeout_seconds=60)  # type: ignore[misc]
     cluster.apply([converted(each, cluster.version) for each in applied])
     installation = Installation(cluster, applied, at)
-    installation.wait_for_job("vigil-bootstrap", 400)
+    (bootstrap,) = [each["metadata"]["name"] for each in applied if each["kind"] == "Job"]
+    installation.wait_for_job(bootstrap, 400)
     installation.wait_until_ready()
     return installation
 

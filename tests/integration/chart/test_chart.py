@@ -220,10 +220,37 @@ def test_operator_receives_only_the_bootstrapped_token() -> None:
     assert operator == {"vigil-operator"}
 
 
+def bootstrap_of(specs: Mapping[str, Any]) -> Any:
+    (found,) = [spec for where, spec in specs.items() if where.startswith("Job/vigil-bootstrap-")]
+    return found
+
+
+def test_name_of_the_bootstrap_job_follows_its_content() -> None:
+    def name(**values: Any) -> str:
+        (found,) = names(hooks(documents(render(values)))[0], "Job")
+        return found
+
+    assert re.fullmatch("vigil-bootstrap-[0-9a-f]{8}", name())
+    assert name() == name() == name(operator={"replicas": 1})
+    assert len({name(), name(image={"tag": "2.0.0"}), name(backend={"env": {"VIGIL_RETENTION_DAYS": "9"}})}) == 3
+
+
+def test_no_key_is_invented_without_a_cluster() -> None:
+    with pytest.raises(ChartError, match="the Secret vigil-backend cannot be read without a cluster") as refused:
+        render(has_cluster=False)
+    own = {name: {"existingSecret": f"own-{name}"} for name in ("backend", "operator", "prober", "database", "redis")}
+    found = documents(render(own, has_cluster=False))
+    assert [each for each in found if each["kind"] == "Secret"] == []
+    for name in own:
+        assert f"{name}.existingSecret" in str(refused.value)
+        with pytest.raises(ChartError):
+            render({**own, name: {}}, has_cluster=False)
+
+
 def test_upgrade_migrates_before_replacing_pods() -> None:
     installed, at_install = hooks(documents(render()))
     upgraded, at_upgrade = hooks(documents(render(upgrade=True)))
-    assert "vigil-bootstrap" in names(installed, "Job")
+    assert len(names(installed, "Job")) == 1
     assert "pre-install" not in at_install
     assert "post-install" not in at_install, "`helm install --wait` would wait for ever"
     assert names(upgraded, "Job") == set()
@@ -331,7 +358,7 @@ def test_bucket_replaces_the_volume_with_keys_in_a_secret() -> None:
 def test_prober_has_a_bootstrapped_token_and_restricted_network() -> None:
     found = documents(render({"prober": {"networks": ["10.20.0.0/16"]}}))
     specs = dict(pods(found))
-    prober, bootstrap = specs["Deployment/vigil-prober"], specs["Job/vigil-bootstrap"]
+    prober, bootstrap = specs["Deployment/vigil-prober"], bootstrap_of(specs)
     assert prober["containers"][0]["args"] == ["--prober"]
     assert variables(prober)["VIGIL_STREAM_ALLOWED_NETWORKS"] == "10.20.0.0/16"
     assert variables(prober).keys() <= {f"VIGIL_{name.upper()}" for name in Settings.model_fields}

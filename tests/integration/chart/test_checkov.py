@@ -6,6 +6,7 @@ Its environment is `.venvs/checkov` (`bash tools/setup.sh .venvs/checkov locks/c
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -73,8 +74,9 @@ def _findings(folder: Path) -> set[tuple[str, str]]:
 
 
 def _name(resource: str) -> str:
-    """`Deployment.vigil-system.vigil-backend`, with labels behind it for a pod of a template."""
+    """`Deployment.vigil-system.vigil-backend`, with labels behind it for a pod of a template; without a digest."""
     kind, _, name, *_ = resource.split(".")
+    name = re.sub("-bootstrap-[0-9a-f]{8}$", "-bootstrap", name)
     return f"{kind}.{name}"
 
 
