@@ -2,6 +2,7 @@
 
     wheel and source archive   built by hatchling, from the hashes of locks/build.txt
     vigil-<version>.tgz        the Helm chart
+    vigil-crds-<version>.tgz   the Helm chart of the CustomResourceDefinitions
     vigil-manifests.yaml       manifests/ in one file
     NOTES.md                   this version's part of CHANGELOG.md
     SHA256SUMS
@@ -32,6 +33,8 @@ _PLACES = (
     ("pyproject.toml", r'^version = "(.+)"$'),
     ("charts/vigil/Chart.yaml", r"^version: (.+)$"),
     ("charts/vigil/Chart.yaml", r"^appVersion: (.+)$"),
+    ("charts/vigil-crds/Chart.yaml", r"^version: (.+)$"),
+    ("charts/vigil-crds/Chart.yaml", r"^appVersion: (.+)$"),
     ("backend/surveillance_backend/settings.py", r'^    "VERSION": "(.+)",$'),
     ("docs/openapi.yaml", r"^  version: (.+)$"),
 )
@@ -73,7 +76,8 @@ def notes_of(text: str, version: str) -> str:
 
 def package_chart(chart: Path, target: Path, timestamp: int) -> None:
     """Create the archive as `helm package` does: the chart's files without those in .helmignore."""
-    ignored = {line.rstrip("/") for line in (chart / ".helmignore").read_text().split()}
+    ignore = chart / ".helmignore"
+    ignored = {line.rstrip("/") for line in ignore.read_text().split()} if ignore.exists() else set()
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as tar:
         for path in sorted(chart.rglob("*")):
@@ -118,7 +122,8 @@ def build(root: Path, version: str) -> Path:
     target = root / "dist" / version
     target.mkdir(parents=True, exist_ok=True)
     build_wheels(root, target)
-    package_chart(root / "charts" / "vigil", target / f"vigil-{version}.tgz", int(time.time()))
+    for chart in ("vigil", "vigil-crds"):
+        package_chart(root / "charts" / chart, target / f"{chart}-{version}.tgz", int(time.time()))
     (target / "vigil-manifests.yaml").write_text(join_manifests(root / "manifests"))
     (target / "NOTES.md").write_text(notes)
     made = sorted(path for path in target.iterdir() if path.name not in {"SHA256SUMS", ".gitignore"})

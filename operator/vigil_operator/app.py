@@ -14,6 +14,7 @@ from vigil_operator.core.rollout import RolloutGate
 from vigil_operator.health import Health, Heartbeat, build_application, serve
 from vigil_operator.kube.access import cluster_identity, kopf_login, load_configuration
 from vigil_operator.kube.client import AioTransport, KubeClient
+from vigil_operator.kube.definitions import DefinitionCheck
 from vigil_operator.kube.events import EventRecorder
 from vigil_operator.kube.leader import Leadership, NotLeaderError
 from vigil_operator.kube.observer import Observer
@@ -206,6 +207,7 @@ async def _work(
         group.create_task(resync.run(), name="resync")
         group.create_task(poller.run(), name="sync")
         group.create_task(reporter.run(), name="report")
+        group.create_task(DefinitionCheck(kube=kube, metrics=metrics).run(), name="definitions")
         group.create_task(UnwatchedCameras(kube=kube, namespaces=settings.namespaces).run(), name="unwatched")
 
 

@@ -93,6 +93,12 @@ class Metrics:
         self.queue_length = Gauge(
             "vigil_reconcile_queue_length", "Cameras waiting to be reconciled.", registry=self.registry
         )
+        self.definition_fields_missing = Gauge(
+            "vigil_definition_fields_missing",
+            "Fields that this version uses and the installed CustomResourceDefinition lacks, by kind.",
+            ["kind"],
+            registry=self.registry,
+        )
         self.leader = Gauge("vigil_leader", "1 while this replica is the leader.", registry=self.registry)
         self.api_certificate_expiry = Gauge(
             "vigil_api_certificate_expiry_timestamp_seconds",

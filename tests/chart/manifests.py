@@ -1,5 +1,7 @@
 """manifests/ for those without Helm, rendered from the chart: `python -m tests.chart.manifests` (`make manifests`).
 
+Also copies the CustomResourceDefinitions of charts/vigil/crds to where they are needed.
+
 Of the chart's objects: the operator, and the backend with a database of one's own. What is random there (keys,
 passwords) is made by hand here, as docs/kubernetes.md says.
 """
@@ -60,11 +62,27 @@ def manifests() -> dict[str, str]:
     return result
 
 
+def definitions() -> dict[str, str]:
+    """Return the copies of charts/vigil/crds: path in the repository -> content.
+
+    Helm never upgrades what is in a folder `crds`; the chart vigil-crds has them as templates. Without the
+    annotation, an uninstallation of that chart would delete every camera.
+    """
+    copies = {}
+    for path in sorted(CHART.glob("crds/*.yaml")):
+        text = path.read_text()
+        copies[f"manifests/crds/{path.name}"] = text
+        kept = text.replace("\nmetadata:\n", "\nmetadata:\n  annotations: {helm.sh/resource-policy: keep}\n", 1)
+        copies[f"charts/vigil-crds/templates/{path.name}"] = kept
+    return copies
+
+
 def main() -> int:
-    for path, text in manifests().items():
-        (FOLDER / path).parent.mkdir(parents=True, exist_ok=True)
-        (FOLDER / path).write_text(text)
-        print(f"manifests/{path}")
+    written = {f"manifests/{path}": text for path, text in manifests().items()} | definitions()
+    for path, text in written.items():
+        (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / path).write_text(text)
+        print(path)
     return 0
 
 

@@ -158,6 +158,10 @@ class KubeClient:
             # Taken for an empty list it would mean that all cameras are gone.
             raise KubeError(f"GET {kind.path(namespace)}: the answer is no list") from None
 
+    async def get_document(self, path: str) -> Body:
+        """Return the JSON document at a path that is no object, such as `/openapi/v3/…`. Raises `KubeError`."""
+        return await self._read(path)
+
     async def apply(self, manifest: Mapping[str, Any]) -> Body:
         """Server-side apply: sets what the manifest says, takes back what an earlier one said, leaves the rest."""
         metadata = manifest["metadata"]

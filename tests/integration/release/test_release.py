@@ -60,6 +60,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_version_is_set_everywhere(clone: Path) -> None:
     changed = git("diff", "--name-only", cwd=clone).split()
     assert {"pyproject.toml", "charts/vigil/Chart.yaml", "CHANGELOG.md", "docs/openapi.yaml"} <= set(changed)
+    assert "charts/vigil-crds/Chart.yaml" in changed
     assert f'version = "{VERSION}"' in (clone / "pyproject.toml").read_text()
     manifest = (clone / "manifests/operator/20-deployment.yaml").read_text()
     assert f"image: vigil-operator:{VERSION}" in manifest
@@ -92,6 +93,12 @@ def test_the_packaged_chart_renders_with_the_version(clone: Path, tmp_path: Path
     assert f"vigil-detector:{VERSION}" in images
 
 
+def test_chart_of_the_definitions_is_packaged(clone: Path) -> None:
+    with tarfile.open(clone / "dist" / VERSION / f"vigil-crds-{VERSION}.tgz") as tar:
+        names = set(tar.getnames())
+    assert {"vigil-crds/Chart.yaml", "vigil-crds/templates/cameras.vigil.dev.yaml"} <= names
+
+
 def test_joined_manifests_are_complete(clone: Path) -> None:
     text = (clone / "dist" / VERSION / "vigil-manifests.yaml").read_text()
     kinds = [each["kind"] for each in yaml.safe_load_all(text) if each]
@@ -102,7 +109,7 @@ def test_joined_manifests_are_complete(clone: Path) -> None:
 def test_checksums_are_correct(clone: Path) -> None:
     folder = clone / "dist" / VERSION
     lines = (folder / "SHA256SUMS").read_text().splitlines()
-    assert len(lines) == 5
+    assert len(lines) == 6
     for line in lines:
         digest, name = line.split()
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
+from tests.chart.manifests import definitions
 
 from surveillance.models import Camera
 from vigil_contracts.bounds import MAX_DISPLAY_NAME_LENGTH
@@ -43,9 +44,28 @@ def fields(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str
         yield from fields(node["items"], f"{path}[]")
 
 
-def test_manifests_contain_the_same_definitions() -> None:
-    copies = {path.name: path.read_text() for path in (ROOT / "manifests" / "crds").glob("*.yaml")}
-    assert copies == {path.name: path.read_text() for path in FILES}
+def test_copies_of_the_definitions_are_equal() -> None:
+    """`make manifests` writes them."""
+    copies = definitions()
+    assert len(copies) == 2 * len(FILES)
+    assert {path: (ROOT / path).read_text() for path in copies} == copies
+
+
+def test_chart_of_the_definitions_upgrades_and_keeps_them() -> None:
+    templates = sorted((ROOT / "charts" / "vigil-crds" / "templates").glob("*"))
+    assert [path.name for path in templates] == [path.name for path in FILES]
+    for path in templates:
+        text = path.read_text()
+        assert "{{" not in text, "Helm would evaluate it"
+        found = yaml.safe_load(text)
+        assert found["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
+        assert found == yaml.safe_load((FOLDER / path.name).read_text())
+
+
+def test_both_charts_have_the_same_version() -> None:
+    charts = [yaml.safe_load((ROOT / "charts" / name / "Chart.yaml").read_text()) for name in ("vigil", "vigil-crds")]
+    for key in ("version", "appVersion", "kubeVersion"):
+        assert charts[0][key] == charts[1][key]
 
 
 @pytest.mark.parametrize("version", [f"1.{minor}" for minor in range(28, 37)])
