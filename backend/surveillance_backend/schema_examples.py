@@ -63,6 +63,19 @@ _CONFIGURATION = {
     "managed_by": "backend",
     "revision": "0f3c9a51d2b47e86",
 }
+_CONFIGURED_CAMERA = {
+    "name": "Front gate",
+    "site": "Yard",
+    "group": "yard",
+    "cluster": "",
+    "rtsp_url": "rtsp://***@192.168.1.20:554/stream1",
+    "is_active": True,
+    "transport": "tcp",
+    "detection": _DETECTION,
+    "retention_days": 30,
+    "retention_megabytes": None,
+    "detector_class_name": "",
+}
 _HEARTBEAT = {
     "phase": "Streaming",
     "reason": "Streaming",
@@ -219,6 +232,15 @@ EXAMPLES: dict[str, Any] = {
     },
     "Comment": {"id": 3, "author": "anna", "text": "It was the postman.", "created_at": _TIME},
     "CommentRequest": {"text": "It was the postman."},
+    "Applied": {
+        "dry_run": False,
+        "cameras": [{"id": 7, "name": "Front gate", "result": "changed", "fields": ["detection"]}],
+    },
+    "ConfigurationDocument": {"cameras": [_CONFIGURED_CAMERA]},
+    "ConfigurationDocumentRequest": {
+        "cameras": [{**_CONFIGURED_CAMERA, "rtsp_url": "rtsp://user:password@192.168.1.20:554/stream1"}],
+        "dry_run": True,
+    },
     "CredentialsRequest": {"username": "anna", "password": "a long enough pass phrase", "name": "phone"},
     "DetectorToken": {"token": _TOKEN},
     "DetectorTokens": {"tokens": {"7": _TOKEN}},

@@ -6,11 +6,11 @@ the `Authorization` header only; errors contain the method, the path and the sta
 
 import json
 import ssl
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar, cast
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -18,7 +18,7 @@ import httpx
 from pydantic import ValidationError
 
 from vigil_contracts.alert import NEW_FIELDS, AlertSubmission, ClipSubmission, ImageSubmission
-from vigil_contracts.camera import CameraConfiguration, CameraReport, CameraSummary
+from vigil_contracts.camera import AppliedCamera, CameraConfiguration, CameraReport, CameraSummary
 from vigil_contracts.clusters import RELEASES_AT_ONCE, CameraReleases, ClusterQuery, PendingReleases
 from vigil_contracts.detector_tasks import ClaimedTask, DiscoveryResult, ProbeResult, TaskEvent
 from vigil_contracts.health import Heartbeat
@@ -30,6 +30,8 @@ HEALTH_PAGE_SIZE = 500
 TASKS_TIMEOUT = httpx.Timeout(30.0, connect=3.0)
 """The API sends a keep-alive every 15 s."""
 TIMEOUT = httpx.Timeout(10.0, connect=3.0)
+CONFIGURATION_TIMEOUT = httpx.Timeout(120.0, connect=3.0)
+"""A document of 1,000 cameras is applied in one transaction."""
 
 
 class ApiError(Exception):
@@ -313,6 +315,17 @@ class ApiClient:
         if snapshot_jpeg is not None:
             files["snapshot"] = ("snapshot.jpg", snapshot_jpeg, "image/jpeg")
         self._send(_Request("POST", f"/api/errands/{task_id}/answer/", {}, {"files": files}))
+
+    def export_configuration(self) -> dict[str, Any]:
+        """Return the user's cameras as one document, without credentials."""
+        request = _Request("GET", "/api/configuration/", {}, {"timeout": CONFIGURATION_TIMEOUT})
+        return cast("dict[str, Any]", self._send(request).json())
+
+    def apply_configuration(self, cameras: Sequence[Mapping[str, Any]], *, is_dry_run: bool) -> list[AppliedCamera]:
+        """Create and change the user's cameras by name, all or none; return what was, or would be, done."""
+        body = {"json": {"cameras": cameras, "dry_run": is_dry_run}, "timeout": CONFIGURATION_TIMEOUT}
+        answer = self._send(_Request("POST", "/api/configuration/", {}, body))
+        return [AppliedCamera.model_validate(camera) for camera in answer.json()["cameras"]]
 
     def send_frame(self, camera_id: int, jpeg: bytes, taken_at: float) -> None:
         """Send a live frame; `taken_at` is Unix time."""

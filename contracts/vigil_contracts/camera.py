@@ -1,5 +1,7 @@
 """A camera as detectors and the Kubernetes operator receive it."""
 
+from typing import Annotated, Literal
+
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from vigil_contracts.bounds import MAX_DISPLAY_NAME_LENGTH, MAX_URL_LENGTH, Count, Instant, RowId
@@ -61,3 +63,14 @@ class CameraSummary(BaseModel):
     watched_by: str | None = Field(default=None, max_length=128, description="Cluster that runs its detector now.")
     health: HealthReport
     alerts: AlertTotals = AlertTotals()
+
+
+class AppliedCamera(BaseModel):
+    """What `POST /api/configuration/` did, or would do, with one camera."""
+
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
+
+    id: RowId | None = None
+    name: str = Field(max_length=100)
+    result: Literal["added", "changed", "unchanged"]
+    fields: tuple[Annotated[str, Field(max_length=64)], ...] = Field(default=(), max_length=64)

@@ -8,6 +8,7 @@ from surveillance.api import (
     camera_import,
     cameras,
     clusters,
+    configuration,
     detector_tasks,
     detectors,
     exports,
@@ -18,6 +19,7 @@ from surveillance.api import (
 urlpatterns = [
     path("cameras/", cameras.CameraListView.as_view(), name="camera-list"),
     path("cameras/import/", camera_import.CameraImportView.as_view(), name="camera-import"),
+    path("configuration/", configuration.ConfigurationDocumentView.as_view(), name="configuration-document"),
     path("cameras/<int:camera_id>/", cameras.CameraView.as_view(), name="camera"),
     path("cameras/<int:camera_id>/activate/", cameras.ActivateView.as_view(), name="camera-activate"),
     path("cameras/<int:camera_id>/deactivate/", cameras.DeactivateView.as_view(), name="camera-deactivate"),

@@ -36,6 +36,8 @@ class Change:
 
     camera: Camera
     is_changed: bool
+    fields: tuple[str, ...] = ()
+    """The changed attributes of a camera that existed before."""
 
 
 def camera_create(*, user: User, values: dict[str, Any], managed_by: ManagedBy = ManagedBy.BACKEND) -> Camera:
@@ -82,10 +84,10 @@ def camera_write(camera: Camera, values: dict[str, Any], user: User | None) -> C
     except ValidationError as error:
         raise InvalidInputError(error.message_dict) from None
     changed = [name for name in WRITABLE if getattr(camera, name) != before[name]]
-    is_changed = camera.pk is None or bool(changed)
-    if is_changed:
+    is_new = camera.pk is None
+    if is_new or changed:
         _save(camera, changed, before, user)
-    return Change(camera, is_changed)
+    return Change(camera, is_new or bool(changed), () if is_new else tuple(changed))
 
 
 def _validate(camera: Camera, values: dict[str, Any], user: User | None) -> dict[str, Any]:

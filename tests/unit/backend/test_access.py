@@ -113,6 +113,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "cameras/"): _row(people=(OK, OK, OK, OK), services=(403, 403, 403, OK)),
     ("POST", "cameras/"): OWN_LIST_400,
     ("POST", "cameras/import/"): OWN_LIST_400,
+    ("GET", "configuration/"): OWN_LIST,
+    ("POST", "configuration/"): OWN_LIST_400,
     ("GET", "cameras/{camera}/"): _row(people=(404, OK, OK, OK), services=(403, 403, 403, OK)),
     ("PUT", "cameras/{camera}/"): ADMINISTER_400,
     ("PATCH", "cameras/{camera}/"): ADMINISTER,

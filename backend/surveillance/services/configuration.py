@@ -1,0 +1,119 @@
+"""Export a user's cameras as one document, and apply such a document: all of it or nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import QuerySet
+
+from surveillance.core.camera_fields import CAMERA_FIELDS
+from surveillance.core.validation import InvalidInputError
+from surveillance.models import Camera, ManagedBy
+from surveillance.services.cameras import NOT_YOUR_SITE, ReadOnlyCameraError, camera_create, camera_update
+from vigil_apps.sites.roles import Role
+from vigil_apps.sites.selectors import sites_visible_to
+from vigil_apps.web.quotas import lock
+
+MAX_CAMERAS = 1000
+NAMED_TWICE = "must be unique; an earlier camera of the document has it too"
+SITE_AMBIGUOUS = "more than one of your sites has this name; rename one of them"
+OF_KUBECTL = "is the name of a camera that is managed by kubectl; change its resource in the cluster"
+
+
+class Result(StrEnum):
+    """What happened to a camera of the document."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A camera of the document. `fields`: the changed fields of a camera that existed before."""
+
+    camera: Camera
+    result: Result
+    fields: tuple[str, ...] = ()
+
+
+class ApplyRefusedError(Exception):
+    """Nothing was stored; `errors` has the errors of each invalid camera, by its index in the document."""
+
+    def __init__(self, errors: Mapping[int, Mapping[str, list[str]]]) -> None:
+        super().__init__(f"{len(errors)} cameras are invalid")
+        self.errors = dict(errors)
+
+
+class _NotKeptError(Exception):
+    """Rolls back the transaction of a dry run."""
+
+
+def configured_cameras(*, user: User) -> QuerySet[Camera]:
+    """Return the cameras of the user's document: the user's own, without those that a custom resource defines."""
+    return (
+        Camera.objects.filter(user=user, managed_by=ManagedBy.BACKEND)
+        .select_related("site", "cluster")
+        .order_by("name", "id")
+    )
+
+
+def configuration_apply(
+    *, user: User, cameras: Sequence[Mapping[str, Any]], is_dry_run: bool = False
+) -> list[Applied]:
+    """Create or change the user's cameras by their names; other cameras stay as they are.
+
+    With `is_dry_run`, only report the result. Raises ApplyRefusedError with all problems, not only the first.
+    """
+    applied: list[Applied] = []
+    errors: dict[int, Mapping[str, list[str]]] = {}
+    seen: set[str] = set()
+    try:
+        with transaction.atomic():
+            lock(user)  # two documents that add the same camera are applied one after the other
+            for index, values in enumerate(cameras):
+                try:
+                    applied.append(_apply(user, values, seen))
+                except InvalidInputError as error:
+                    errors[index] = error.errors
+            if errors:
+                raise ApplyRefusedError(errors)
+            if is_dry_run:
+                raise _NotKeptError
+    except _NotKeptError:
+        pass
+    return applied
+
+
+def _apply(user: User, values: Mapping[str, Any], seen: set[str]) -> Applied:
+    name = values["name"]
+    if name in seen:
+        raise InvalidInputError({"name": [NAMED_TWICE]})
+    seen.add(name)
+    camera = Camera.objects.filter(user=user, name=name).select_related("site").order_by("id").first()
+    written = {field: value for field, value in values.items() if field != "site"}
+    if "site" in values:
+        written["site_id"] = _site_id(user, values["site"], camera)
+    if camera is None:
+        return Applied(camera_create(user=user, values=written), Result.ADDED)
+    try:
+        change = camera_update(camera=camera, values=written, user=user)
+    except ReadOnlyCameraError:
+        raise InvalidInputError({"name": [OF_KUBECTL]}) from None
+    fields = tuple(field for field in CAMERA_FIELDS if {field, f"{field}_id"} & set(change.fields))
+    return Applied(camera, Result.CHANGED if change.is_changed else Result.UNCHANGED, fields)
+
+
+def _site_id(user: User, name: str | None, camera: Camera | None) -> int | None:
+    """Return the id of the site: ids differ between backends, names do not."""
+    if not name:
+        return None
+    if camera is not None and camera.site is not None and camera.site.name == name:
+        return camera.site.pk
+    found = list(sites_visible_to(user=user, role=Role.ADMIN).filter(name=name)[:2])
+    if len(found) != 1:
+        raise InvalidInputError({"site": [SITE_AMBIGUOUS if found else NOT_YOUR_SITE]})
+    return found[0].pk

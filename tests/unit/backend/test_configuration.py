@@ -1,0 +1,101 @@
+"""Export and import of a user's cameras as one document: all or none, and without effect the second time."""
+
+from typing import Any
+
+import pytest
+from tests.unit.backend.conftest import URL, Party
+
+from surveillance.models import Camera, ManagedBy
+from vigil_apps.audit.models import AuditEntry
+from vigil_apps.sites.models import Site
+
+PATH = "/api/configuration/"
+GATE = {"name": "Gate", "rtsp_url": URL, "is_active": True, "detection": {"classes": ["person"]}}
+DOOR = {"name": "Door", "rtsp_url": "rtsp://u:Pa55word@10.0.0.2/1", "retention_days": 7}
+
+
+def _apply(party: Party, *cameras: dict[str, Any], dry_run: bool = False) -> Any:
+    return party.client.post(PATH, {"cameras": list(cameras), "dry_run": dry_run}, format="json")
+
+
+def _results(answer: Any) -> dict[str, Any]:
+    assert answer.status_code == 200, answer.content
+    return {row["name"]: (row["result"], row["fields"]) for row in answer.json()["cameras"]}
+
+
+def test_cameras_are_added_then_unchanged_then_changed(anna: Party) -> None:
+    assert _results(_apply(anna, GATE, DOOR)) == {"Gate": ("added", []), "Door": ("added", [])}
+    entries = AuditEntry.objects.count()
+    assert _results(_apply(anna, GATE, DOOR)) == {"Gate": ("unchanged", []), "Door": ("unchanged", [])}
+    assert AuditEntry.objects.count() == entries
+    changed = {**DOOR, "retention_days": 8, "rtsp_url": "rtsp://u:other@10.0.0.2/1"}
+    assert _results(_apply(anna, changed)) == {"Door": ("changed", ["rtsp_url", "retention_days"])}
+    assert Camera.objects.get(name="Door").rtsp_url == "rtsp://u:other@10.0.0.2/1"
+    assert Camera.objects.get(name="Gate").detection["classes"] == ["person"]  # not in the document: as it was
+
+
+def test_dry_run_reports_the_same_and_stores_nothing(anna: Party, camera: Camera) -> None:
+    answer = _apply(anna, {**GATE, "group": "hall"}, DOOR, dry_run=True)
+    assert _results(answer) == {"Gate": ("changed", ["group", "detection"]), "Door": ("added", [])}
+    assert [row["id"] for row in answer.json()["cameras"]] == [camera.pk, None]
+    camera.refresh_from_db()
+    assert (camera.group, Camera.objects.count()) == ("yard", 1)
+
+
+def test_one_invalid_camera_refuses_all_with_every_error(anna: Party, site: Site) -> None:
+    Camera.objects.create(user=anna.user, name="Pod", rtsp_url=URL, managed_by=ManagedBy.KUBECTL)
+    answer = _apply(
+        anna,
+        DOOR,
+        {"name": "A", "rtsp_url": "rtsp://***@10.0.0.3/1"},
+        {"name": "B", "rtsp_url": "rtsp://10.0.0.4/1", "detection": {"frames_per_second": -1}},
+        {**DOOR, "group": "x"},
+        {"name": "C", "rtsp_url": "rtsp://10.0.0.5/1", "site": "Harbour"},
+        {"name": "Pod", "rtsp_url": "rtsp://10.0.0.6/1"},
+    )
+    assert answer.status_code == 400
+    assert {index: sorted(errors) for index, errors in answer.json()["cameras"].items()} == {
+        "1": ["rtsp_url"],
+        "2": ["detection.frames_per_second"],
+        "3": ["name"],
+        "4": ["site"],
+        "5": ["name"],
+    }
+    assert answer.json()["cameras"]["4"] == {"site": ["must be a site of which you are an admin, or null"]}
+    assert "Pa55word" not in answer.content.decode()
+    assert set(Camera.objects.values_list("name", flat=True)) == {"Gate", "Pod"}
+
+
+def test_export_can_be_applied_again(anna: Party, site: Site) -> None:
+    exported = anna.client.get(PATH)
+    (gate,) = exported.json()["cameras"]
+    assert (gate["site"], gate["rtsp_url"]) == ("Yard", "rtsp://***@camera.example:554/stream")
+    assert "Pa55word" not in exported.content.decode()
+    assert _results(_apply(anna, gate)) == {"Gate": ("unchanged", [])}
+    assert _results(_apply(anna, {**gate, "site": None})) == {"Gate": ("changed", ["site"])}
+    assert _results(_apply(anna, gate)) == {"Gate": ("changed", ["site"])}
+    assert Camera.objects.get(name="Gate").site == site
+
+
+def test_document_has_only_own_cameras(anna: Party, ben: Party, site_admin: Party, camera: Camera) -> None:
+    for other in (ben, site_admin):
+        assert other.client.get(PATH).json() == {"cameras": []}
+    assert _results(_apply(ben, GATE)) == {"Gate": ("added", [])}
+    camera.refresh_from_db()
+    assert camera.detection["classes"] == []
+
+
+@pytest.mark.parametrize("name", ["colour", "id", "user", "health"])
+def test_unknown_field_is_refused(anna: Party, name: str) -> None:
+    answer = _apply(anna, DOOR, {**GATE, name: 1})
+    assert answer.status_code == 400
+    assert list(answer.json()["cameras"]) == ["1"]
+    assert list(answer.json()["cameras"]["1"]) == [name]
+
+
+def test_two_sites_of_one_name_are_ambiguous(anna: Party, site: Site) -> None:
+    anna.client.post("/api/sites/", {"name": "Yard"}, format="json")
+    answer = _apply(anna, {**DOOR, "site": "Yard"})
+    assert answer.json() == {
+        "cameras": {"0": {"site": ["more than one of your sites has this name; rename one of them"]}}
+    }
