@@ -1,20 +1,21 @@
-"""`vigil run`: run everything on this machine until Ctrl-C; `vigil install-service`: run it at boot."""
+"""`vigil run`: run everything on this machine until Ctrl-C; `vigil install-service`: run it at boot.
+
+`vigil import` takes cameras from another system, through the API of this machine or of a cluster.
+"""
 
 import argparse
 import os
 import sys
 from pathlib import Path
 
-from vigil_standalone import service, settings
-from vigil_standalone.run import StartError, run
-from vigil_standalone.state import DataDirectory
+from vigil_transfer import command as transfer
 
 
 def main() -> int:
     """Return exit status 0 after Ctrl-C, 1 if something did not start, 2 for an invalid setting."""
     parser = argparse.ArgumentParser(
         prog="vigil",
-        description="Vigil on this machine, with no cluster.",
+        description="Vigil on this machine, with no cluster, and the import of cameras.",
         epilog="Settings are environment variables: CAMERA, MODEL, HOST, PORT, DEMO, VIGIL_PUBLIC_URL, "
         "VIGIL_DATA_DIR.",
     )
@@ -22,7 +23,18 @@ def main() -> int:
     commands.add_parser("run", help="the backend, the pipeline and the demo camera, until Ctrl-C")
     commands.add_parser("install-service", help="start `vigil run` at boot, by systemd, with the settings of now")
     commands.add_parser("uninstall-service", help="remove that service; the data stays")
-    command = parser.parse_args().command
+    transfer.add_commands(commands)
+    arguments = parser.parse_args()
+    if arguments.command == "import":
+        return transfer.run_import(arguments)
+    return _run_here(arguments.command)
+
+
+def _run_here(command: str) -> int:
+    from vigil_standalone import service, settings  # only here: they load the detector's libraries
+    from vigil_standalone.run import StartError, run
+    from vigil_standalone.state import DataDirectory
+
     unit_folder = Path(os.environ.get("UNIT_DIR") or "/etc/systemd/system")
     try:
         if command != "run":

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 from typing import cast
 
@@ -66,6 +66,8 @@ def run(settings: Settings) -> int:
             _start(children, _backend(access, environment))
             _wait(children[-1], lambda: is_ready(access.base_url, verify), _BACKEND_READY_SECONDS, stop)
         if not stop.is_set():
+            with suppress(OSError):  # a full disk must not stop Vigil; `vigil import` then needs --url
+                data.api_url_file.write_text(access.base_url + "\n")
             access.show()
             say(f"User: {USER}")
             say(f"Password: {_password_for_display(data, prepared['password_is_current'])}")

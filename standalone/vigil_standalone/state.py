@@ -9,6 +9,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from vigil_apps.notifications.vapid import new_key
+from vigil_transfer.connection import API_URL_FILE
 
 USER = "admin"
 """Name of the first user."""
@@ -52,6 +53,11 @@ class DataDirectory:
     def camera_addresses(self) -> Path:
         """The file that maps `CAMERA=` addresses to cameras."""
         return self.root / "camera-addresses.json"
+
+    @property
+    def api_url_file(self) -> Path:
+        """The address of the API of the last start, for `vigil import`."""
+        return self.root / API_URL_FILE
 
     @property
     def is_full(self) -> bool:

@@ -34,14 +34,22 @@ OPERATOR_IMAGE = {
     "vigil_apps": _OTHER,
     "vigil_demo": _OTHER,
     "vigil_standalone": _OTHER,
+    "vigil_transfer": _OTHER,
 }
-BACKEND_IMAGE = {"cctv": _OTHER, "vigil_operator": _OTHER, "vigil_demo": _OTHER, "vigil_standalone": _OTHER}
+BACKEND_IMAGE = {
+    "cctv": _OTHER,
+    "vigil_operator": _OTHER,
+    "vigil_demo": _OTHER,
+    "vigil_standalone": _OTHER,
+    "vigil_transfer": _OTHER,
+}
 DETECTOR_IMAGE = {
     "vigil_operator": _OTHER,
     "surveillance": _OTHER,
     "surveillance_backend": _OTHER,
     "vigil_apps": _OTHER,
     "vigil_standalone": _OTHER,
+    "vigil_transfer": _OTHER,
 }
 COMPILED_PACKAGES = {
     "yaml/_yaml.*": "PyYAML's parser in C; what is read is small, and the one in Python does",
