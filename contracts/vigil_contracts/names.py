@@ -75,6 +75,7 @@ class Reason(StrEnum):
     DETECTOR_CLASS_NOT_FOUND = "DetectorClassNotFound"
     IMAGE_PULL_FAILED = "ImagePullFailed"
     DETECTOR_CRASHING = "DetectorCrashing"
+    DETECTOR_REFUSED = "DetectorRefused"
     SYNCED = "Synced"
     SCHEDULED = "Scheduled"
     NOT_REGISTERED = "NotRegistered"
@@ -104,6 +105,7 @@ REASON_TEXTS: dict[Reason, str] = {
     Reason.DETECTOR_CLASS_NOT_FOUND: "The detector class does not exist. Create it or choose another one.",
     Reason.IMAGE_PULL_FAILED: "The detector image cannot be pulled. Check its name and the pull secret.",
     Reason.DETECTOR_CRASHING: "The detector keeps crashing. The message contains the end of its log.",
+    Reason.DETECTOR_REFUSED: "The cluster refuses to create or change the detector. The message contains its answer.",
     Reason.SYNCED: "The Camera resource matches the API.",
     Reason.SCHEDULED: "The detector is scheduled on a node.",
     Reason.NOT_REGISTERED: "The camera is not registered in the API yet, so no detector can report for it.",

@@ -13,6 +13,7 @@ from vigil_operator.core.registration import RegistrationSettings
 from vigil_operator.core.rollout import RolloutGate
 from vigil_operator.health import Health, Heartbeat, build_application, serve
 from vigil_operator.kube.access import cluster_identity, kopf_login, load_configuration
+from vigil_operator.kube.class_reporter import ClassReporter
 from vigil_operator.kube.client import AioTransport, KubeClient
 from vigil_operator.kube.definitions import DefinitionCheck
 from vigil_operator.kube.events import EventRecorder
@@ -22,6 +23,7 @@ from vigil_operator.kube.queue import WorkQueue
 from vigil_operator.kube.reconciler import Reconciler
 from vigil_operator.kube.registrar import Registrar
 from vigil_operator.kube.resync import Resync
+from vigil_operator.kube.rights import RightsCheck
 from vigil_operator.kube.store import Store
 from vigil_operator.kube.unwatched import UnwatchedCameras
 from vigil_operator.kube.watch import UNTOLD_LIMIT_SECONDS, deliver_to, watch_forever
@@ -72,6 +74,10 @@ async def _run(settings: OperatorSettings) -> None:
     leadership = Leadership(KubeClient(transport), namespace=settings.lease_namespace, identity=settings.identity)
     fence = _start_anew_when_lost(leadership)
     kube = KubeClient(transport, fence)
+    # Not through the fence: a standby replica asks too, and the question stores nothing.
+    rights = RightsCheck(KubeClient(transport), cameras=settings.namespaces, lease=settings.lease_namespace)
+    health.missing_rights = rights.problems
+    checking = asyncio.create_task(rights.run(), name="rights")
     server = await serve(build_application(health, metrics.registry), settings.health_host, settings.health_port)
     try:
         identity = cluster_identity(configuration)
@@ -99,6 +105,7 @@ async def _run(settings: OperatorSettings) -> None:
                     name="work",
                 )
     finally:
+        checking.cancel()
         await leadership.release()
         await transport.close()
         await server.cleanup()
@@ -188,6 +195,14 @@ async def _work(
         gate=RolloutGate(settings.restarts_at_once),
         metrics=metrics,
     )
+    classes = ClassReporter(
+        kube=kube,
+        store=store,
+        queue=queue,
+        metrics=metrics,
+        settings=settings.manifests(),
+        namespace=settings.namespace,
+    )
     reporter = Reporter(api=api, store=store, directory=directory, source_of=registration.source_of, fence=fence)
     await resync.first()
     # Before the first decision, so that it knows the API's answer if there is one.
@@ -209,6 +224,7 @@ async def _work(
         group.create_task(reporter.run(), name="report")
         group.create_task(DefinitionCheck(kube=kube, metrics=metrics).run(), name="definitions")
         group.create_task(UnwatchedCameras(kube=kube, namespaces=settings.namespaces).run(), name="unwatched")
+        group.create_task(classes.run(), name="classes")
 
 
 def _build_poller(

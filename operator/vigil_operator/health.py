@@ -28,6 +28,8 @@ class Health:
         self._monotonic = monotonic
         self.role = "starting"
         """`standby` while another replica is the leader, `active` once this one has loaded all objects."""
+        self.missing_rights: Callable[[], list[str]] = list
+        """One line for each permission that the operator lacks."""
 
     def expect(self, heartbeats: Mapping[str, Heartbeat]) -> None:
         """Expect these events from now on."""
@@ -52,7 +54,9 @@ def build_application(health: Health, registry: CollectorRegistry) -> web.Applic
         return web.Response(text="\n".join(problems) or "ok", status=503 if problems else 200)
 
     async def readyz(_: web.Request) -> web.Response:
-        return web.Response(text=health.role, status=503 if health.role == "starting" else 200)
+        missing = health.missing_rights()
+        is_ready = health.role != "starting" and not missing
+        return web.Response(text="\n".join([health.role, *missing]), status=200 if is_ready else 503)
 
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -62,6 +62,7 @@ class AuditEvent:
     name: str
     code: int
     body: Any
+    is_dry_run: bool = False
 
     @property
     def is_write(self) -> bool:
@@ -129,4 +130,5 @@ def _event(entry: dict[str, Any]) -> AuditEvent:
         name=target.get("name", ""),
         code=entry.get("responseStatus", {}).get("code", 0),
         body=entry.get("requestObject"),
+        is_dry_run="dryRun=All" in entry.get("requestURI", ""),
     )

@@ -65,6 +65,10 @@ class Camera:
     """Name of the Secret in `spec.stream.credentialsSecretRef`; a change of the Secret reconciles the camera."""
     api_camera_id: int | None = None
     """The id of the API camera that this resource represents; None if the resource was created with kubectl."""
+    class_named: str = ""
+    """`spec.detectorClassName`."""
+    class_in_use: str = ""
+    """`status.detector.class`."""
 
     @property
     def key(self) -> Key:
@@ -114,6 +118,7 @@ class DetectorClass:
 
     meta: Meta
     spec_json: str
+    status_json: str = "{}"
 
     @property
     def key(self) -> Key:
@@ -123,6 +128,12 @@ class DetectorClass:
     def spec(self) -> Any:
         """`spec` as the API server gave it."""
         return json.loads(self.spec_json)
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """`status` as the API server gave it."""
+        status: dict[str, Any] = json.loads(self.status_json)
+        return status
 
     @property
     def is_default(self) -> bool:
@@ -207,9 +218,16 @@ def meta_from_body(body: Body) -> Meta:
 
 def camera_from_body(body: Body, api_namespace: str = "") -> Camera:
     """Return a Camera. `api_namespace`: the only namespace with cameras of the API; empty: any."""
-    meta, spec = meta_from_body(body), body.get("spec")
-    api_camera_id = _api_camera_id(meta, body) if api_namespace in {"", meta.key.namespace} else None
-    return Camera(meta, _text(spec), _text(body.get("status") or {}), _credentials_secret(spec), api_camera_id)
+    meta, spec, status = meta_from_body(body), body.get("spec"), body.get("status") or {}
+    return Camera(
+        meta,
+        _text(spec),
+        _text(status),
+        credentials_secret=_text_at(spec, "stream", "credentialsSecretRef", "name"),
+        api_camera_id=_api_camera_id(meta, body) if api_namespace in {"", meta.key.namespace} else None,
+        class_named=_text_at(spec, "detectorClassName"),
+        class_in_use=_text_at(status, "detector", "class"),
+    )
 
 
 def credentials_from_body(body: Body) -> StoredObject:
@@ -221,7 +239,7 @@ def credentials_from_body(body: Body) -> StoredObject:
 
 def class_from_body(body: Body) -> DetectorClass:
     """Return a DetectorClass."""
-    return DetectorClass(meta_from_body(body), _text(body.get("spec")))
+    return DetectorClass(meta_from_body(body), _text(body.get("spec")), _text(body.get("status") or {}))
 
 
 def object_from_body(body: Body) -> StoredObject:
@@ -319,11 +337,11 @@ def _has_spec_of_operator(body: Body) -> bool:
     )
 
 
-def _credentials_secret(spec: Any) -> str:
-    """Find the name in a spec that is not validated yet."""
-    for name in ("stream", "credentialsSecretRef", "name"):
-        spec = spec.get(name) if isinstance(spec, Mapping) else None
-    return spec if isinstance(spec, str) else ""
+def _text_at(node: Any, *path: str) -> str:
+    """Return the text at a path in an object that is not validated yet; empty if there is none."""
+    for name in path:
+        node = node.get(name) if isinstance(node, Mapping) else None
+    return node if isinstance(node, str) else ""
 
 
 def _kept_annotations(annotations: Mapping[str, str]) -> dict[str, str]:

@@ -29,6 +29,11 @@ def canonical_quantity(value: int | str) -> str:
 
 def quantity_bytes(value: int | str) -> int:
     """Return a quantity as an integer. Raises `ValueError` if it is invalid."""
+    return int(quantity_value(value))
+
+
+def quantity_value(value: int | str) -> Decimal:
+    """Return a quantity in its unit (cores, bytes). Raises `ValueError` if it is invalid."""
     match = _PATTERN.match(str(value))
     if match is None:
         raise ValueError("must be a quantity such as 500Mi or 1Gi")
@@ -38,7 +43,7 @@ def quantity_bytes(value: int | str) -> int:
         if suffix in BINARY
         else Decimal(1000) ** (DECIMAL.index(suffix) - 1)
     )
-    return int(number * factor)
+    return number * factor
 
 
 def _largest(amount: int, suffixes: tuple[str, ...], step: int) -> str:

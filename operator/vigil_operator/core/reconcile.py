@@ -20,7 +20,7 @@ from vigil_operator.core.registration import is_claimed, is_registered
 from vigil_operator.core.rollout import is_roll
 from vigil_operator.core.situation import Case, Situation
 from vigil_operator.core.specs import InvalidSpecError
-from vigil_operator.core.status import Verdict, render_status, stopped, watched
+from vigil_operator.core.status import Verdict, refused, render_status, stopped, watched
 from vigil_operator.core.streams import heartbeat_report, inference_status, stream_status, with_heartbeat
 from vigil_operator.core.totals import alerts_status
 
@@ -46,6 +46,16 @@ def report_refused_registration(case: Case) -> Decision | None:
         return None
     settled = _settle(case, _stopped(case, Reason.INVALID_SPEC, case.api.refusal))
     return _retry_after(settled, REFUSED_AGAIN_SECONDS)
+
+
+def report_refused_writes(case: Case) -> Decision | None:
+    """Report that the API server keeps refusing what the camera needs. Existing objects stay."""
+    details = case.situation.refused
+    if not details:
+        return None
+    if isinstance(case.detector_class, NoClass) or case.camera_id is None or not case.spec.active:
+        return _settle(case, _stopped(case, Reason.DETECTOR_REFUSED, details))
+    return _settle(case, refused(_observe(case, case.detector_class, case.camera_id), details))
 
 
 def claim_resource(case: Case) -> Decision | None:
@@ -116,6 +126,8 @@ CHAIN: tuple[Step, ...] = (
     # What the user must correct, before anything is written.
     reject_invalid_spec,
     report_refused_registration,
+    # What an administrator must correct. The caller states it only after the writes have failed.
+    report_refused_writes,
     # A kubectl camera needs its row in the API, whether it is active or not.
     claim_resource,
     register_resource,

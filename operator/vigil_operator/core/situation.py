@@ -86,6 +86,8 @@ class Situation:
     credentials: StoredObject | None = None
     """The Secret that the spec of a kubectl camera names."""
     registration: RegistrationSettings = field(default_factory=RegistrationSettings)
+    refused: str = ""
+    """What the API server answers to the camera's writes, if it has refused them for a while."""
 
     @property
     def camera_id(self) -> int | None:

@@ -28,7 +28,7 @@ from vigil_contracts.url_secrets import PLACEHOLDERS, holds_secret
 from vigil_operator.core.devices import DeviceRequest, Hardware, hardware_for, is_device
 from vigil_operator.core.keys import snake_case_keys
 from vigil_operator.core.names import MAX_CAMERA_NAME_LENGTH
-from vigil_operator.core.quantities import quantity_bytes
+from vigil_operator.core.quantities import quantity_bytes, quantity_value
 
 RESERVED_VARIABLES = frozenset(
     {
@@ -39,6 +39,9 @@ RESERVED_VARIABLES = frozenset(
     }
 )
 """What the operator tells detectors; a class has fields for what can be chosen of it."""
+
+NODE_RESOURCES = ("cpu", "memory", "ephemeral-storage")
+"""Resources that every node has; all others have a prefix."""
 
 Quantity = int | str
 GroupId = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -134,11 +137,48 @@ class ResourcesSpec(Spec):
     requests: dict[str, Quantity] = {}
     limits: dict[str, Quantity] = {}
 
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        for name in (*self.requests, *self.limits):
+            if name not in NODE_RESOURCES and not name.startswith("hugepages-") and "/" not in name:
+                raise ValueError(
+                    f"requests and limits must name cpu, memory, ephemeral-storage, hugepages-… or an extended "
+                    f"resource such as example.com/device, and not {name[:63]!r}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _requests_are_within_limits(self) -> Self:
+        for name in self.requests.keys() & self.limits.keys():
+            if quantity_value(self.requests[name]) > quantity_value(self.limits[name]):
+                raise ValueError(f"requests.{name} must not be above limits.{name}")
+        return self
+
 
 class VolumeClaimSpec(Spec):
     """`DetectorClass.spec.spool.persistentVolumeClaim`."""
 
     storage_class_name: str | None = None
+
+
+class TolerationSpec(Spec):
+    """One of `DetectorClass.spec.tolerations`."""
+
+    key: str = Field(default="", max_length=317)
+    operator: Literal["Equal", "Exists"] | None = None
+    value: str = Field(default="", max_length=63)
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    toleration_seconds: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        if self.operator == "Exists" and self.value:
+            raise ValueError("value must be omitted when operator is Exists")
+        if self.operator != "Exists" and not self.key:
+            raise ValueError("key must be given unless operator is Exists")
+        if self.toleration_seconds is not None and self.effect != "NoExecute":
+            raise ValueError("effect must be NoExecute when tolerationSeconds is given")
+        return self
 
 
 class SpoolSpec(Spec):
@@ -228,7 +268,7 @@ class DetectorClassSpec(Spec):
     supplemental_groups: tuple[GroupId, ...] = Field(default=(), max_length=16)
     shared_memory: Quantity | None = None
     node_selector: dict[str, str] = {}
-    tolerations: tuple[dict[str, Any], ...] = ()
+    tolerations: tuple[TolerationSpec, ...] = ()
     priority_class_name: str | None = None
     spool: SpoolSpec = SpoolSpec()
     fallback: FallbackSpec | None = None

@@ -1,7 +1,7 @@
 """Build a camera's `status`: phase, conditions, and where its detector runs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +15,7 @@ FAILED_REASONS = frozenset(
         Reason.INVALID_SPEC,
         Reason.IMAGE_PULL_FAILED,
         Reason.DETECTOR_CRASHING,
+        Reason.DETECTOR_REFUSED,
         Reason.MODEL_INVALID,
         Reason.DEVICE_UNAVAILABLE,
     }
@@ -64,6 +65,21 @@ def stopped(reason: Reason, details: str, sync: Condition, camera_id: int | None
         ),
         camera_id,
     )
+
+
+def refused(verdict: Verdict, details: str) -> Verdict:
+    """Return the state of a camera whose detector the API server refuses to create or change.
+
+    A detector that runs continues as it is: its conditions stay, and only `Ready` says that it is outdated.
+    """
+    reason = Reason.DETECTOR_REFUSED
+    _, sync, scheduled, streaming = verdict.conditions
+    if scheduled.status is not ConditionStatus.TRUE:
+        scheduled = Condition(ConditionType.SCHEDULED, ConditionStatus.FALSE, reason)
+        streaming = Condition(ConditionType.STREAMING, ConditionStatus.FALSE, reason)
+    ready = Condition(ConditionType.READY, ConditionStatus.FALSE, reason, details)
+    phase = CameraPhase.DEGRADED if streaming.status is ConditionStatus.TRUE else CameraPhase.FAILED
+    return replace(verdict, phase=phase, conditions=(ready, sync, scheduled, streaming))
 
 
 def watched(

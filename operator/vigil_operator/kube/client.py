@@ -7,12 +7,13 @@ dictionaries: decisions are made over manifests, and models of every field would
 import json
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 from urllib.parse import urlencode
 
 import aiohttp
 from kubernetes.aio import client as kubernetes_client
 
+from vigil_contracts.stream_url import redact
 from vigil_contracts.version import vigil_version
 from vigil_operator.core.names import (
     CLAIM_MANAGER,
@@ -31,6 +32,8 @@ Body = dict[str, Any]
 REQUEST_TIMEOUT_SECONDS = 20.0
 APPLY_PATCH = "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"
+TOO_MANY_REQUESTS = 429
+MAX_ANSWER_LENGTH = 1000
 
 
 _fence_of_request: ContextVar[Callable[[], None] | None] = ContextVar("fence_of_request", default=None)
@@ -57,10 +60,41 @@ def _fence_at_the_socket() -> aiohttp.TraceConfig:
 class KubeError(Exception):
     """The API server could not be reached (`status` is None) or refused. The message holds no object's content."""
 
-    def __init__(self, message: str, status: int | None = None, retry_after_seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        status: int | None = None,
+        retry_after_seconds: float | None = None,
+        *,
+        answer: str = "",
+        is_write: bool = False,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.retry_after_seconds = retry_after_seconds
+        self.answer = answer
+        """The API server's own words; empty if it gave none."""
+        self.is_write = is_write
+
+    def without(self, secrets: list[str]) -> Self:
+        """Return the same error without these values."""
+        return type(self)(
+            redact(str(self), secrets),
+            self.status,
+            self.retry_after_seconds,
+            answer=redact(self.answer, secrets),
+            is_write=self.is_write,
+        )
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the API server answered a write, and not merely that it has no time for it."""
+        return self.is_write and self.status is not None and self.status != TOO_MANY_REQUESTS
+
+    @property
+    def is_objection(self) -> bool:
+        """Whether the API server objects to what was sent, and not to its time or place."""
+        return self.is_refusal and self.status in {400, 403, 422}
 
     @property
     def reason(self) -> str:
@@ -168,15 +202,23 @@ class KubeClient:
         path = BY_NAME[manifest["kind"]].path(metadata.get("namespace", ""), metadata["name"])
         return await self._apply(path, manifest, FIELD_MANAGER)
 
-    async def apply_status(self, key: Key, uid: str, status: Mapping[str, Any]) -> Body:
-        """Write a camera's status. If the camera was created again, `uid` causes a conflict."""
+    async def try_apply(self, manifest: Mapping[str, Any]) -> None:
+        """Let the API server check a manifest without storing it. Raises `KubeError` with its objections."""
+        metadata = manifest["metadata"]
+        path = BY_NAME[manifest["kind"]].path(metadata.get("namespace", ""), metadata["name"])
+        query = urlencode({"fieldManager": FIELD_MANAGER, "force": "true", "dryRun": "All"})
+        await self._write("PATCH", f"{path}?{query}", APPLY_PATCH, manifest)
+
+    async def apply_status(self, kind: Kind, key: Key, uid: str, status: Mapping[str, Any]) -> Body:
+        """Write the status of a Camera or DetectorClass. If it was created again, `uid` causes a conflict."""
+        metadata = {"name": key.name, "uid": uid} | ({"namespace": key.namespace} if kind.namespaced else {})
         manifest = {
-            "apiVersion": f"{CAMERA.group}/{CAMERA.version}",
-            "kind": CAMERA.name,
-            "metadata": {"name": key.name, "namespace": key.namespace, "uid": uid},
+            "apiVersion": f"{kind.group}/{kind.version}",
+            "kind": kind.name,
+            "metadata": metadata,
             "status": status,
         }
-        return await self._apply(CAMERA.path(key.namespace, key.name, "status"), manifest, STATUS_MANAGER)
+        return await self._apply(kind.path(key.namespace, key.name, "status"), manifest, STATUS_MANAGER)
 
     async def claim(self, camera: Camera) -> Body:
         """Add our finalizer and the owner label to a kubectl camera."""
@@ -258,11 +300,13 @@ def _check(method: str, path: str, status: int, headers: Mapping[str, str], data
         return parsed
     retry_after = headers.get("Retry-After", "")
     # A refusal may quote the object (a Secret's data never, a spec's value sometimes): only its first line is kept.
-    why = str(parsed.get("message", "")).partition("\n")[0][:300]
+    answer = str(parsed.get("message", "")).partition("\n")[0][:MAX_ANSWER_LENGTH]
     raise KubeError(
-        f"{method} {path.partition('?')[0]}: {status} {why}".strip(),
+        f"{method} {path.partition('?')[0]}: {status} {answer[:300]}".strip(),
         status,
         float(retry_after) if retry_after.isdigit() else None,
+        answer=answer,
+        is_write=method != "GET",
     )
 
 

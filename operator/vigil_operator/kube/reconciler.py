@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Protocol
 
 from vigil_contracts.api_client import ApiError
@@ -13,6 +14,7 @@ from vigil_operator.core.decision import Claim, Register, RequestToken, Settle
 from vigil_operator.core.names import FINALIZER
 from vigil_operator.core.observed import Camera, Key
 from vigil_operator.core.reconcile import decide
+from vigil_operator.core.refusals import Refusals
 from vigil_operator.core.rollout import NOT_THE_CLASS, RolloutGate
 from vigil_operator.core.situation import Situation
 from vigil_operator.core.status import ready_of
@@ -60,9 +62,11 @@ class Reconciler:
         registrar: Registrar,
         gate: RolloutGate,
         metrics: Metrics,
+        refusals: Refusals | None = None,
     ) -> None:
         self._store = store
         self._queue = queue
+        self._refusals = refusals or Refusals()
         self._observer = observer
         self._writer = writer
         self._tokens = tokens
@@ -81,7 +85,7 @@ class Reconciler:
             key = await self._queue.get()
             with about_camera(key.name):
                 try:
-                    await self._attempt(key)
+                    await self.attempt(key)
                 finally:
                     self._queue.done(key)
                     self._metrics.queue_length.set(len(self._queue))
@@ -89,12 +93,15 @@ class Reconciler:
             # loop, and with it the renewal of the Lease, for half a minute.
             await asyncio.sleep(0)
 
-    async def _attempt(self, key: Key) -> None:
+    async def attempt(self, key: Key) -> None:
+        """Reconcile one camera; a failure is logged, reported if it lasts, and retried."""
         began = time.perf_counter()
         try:
             await self.reconcile(key)
         except KubeError as error:
             self._failed(key, error.reason, str(error), error.retry_after_seconds)
+            if error.is_refusal:
+                await self._record_refusal(key, error)
         except ApiError as error:
             self._failed(key, "backend", str(error), error.retry_after_seconds)
         except Exception:  # an unexpected error of one camera must not stop the others
@@ -102,6 +109,7 @@ class Reconciler:
             self._failed(key, "unforeseen", "could not reconcile the camera; it stays as it is", None)
         else:
             self._queue.succeeded(key)
+            self._refusals.forget(key)
         self._metrics.reconcile_seconds.observe(time.perf_counter() - began)
 
     def _failed(self, key: Key, reason: str, message: str, retry_after_seconds: float | None) -> None:
@@ -109,12 +117,32 @@ class Reconciler:
         seconds = self._queue.retry(key, retry_after_seconds or 0.0)
         logger.warning("%s; retrying in %.1f s", message, seconds)
 
+    async def _record_refusal(self, key: Key, error: KubeError) -> None:
+        """Report in the status what the API server refuses, once that has lasted. Never raises."""
+        # A refused change restarts no detector, so others may have their turn.
+        self._end_rollout(key)
+        camera = self._store.cameras.get(key)
+        if camera is None or camera.meta.deleting:
+            return
+        due_seconds = self._refusals.record(key)
+        if due_seconds and camera.not_ready_reason != Reason.DETECTOR_REFUSED:
+            self._queue.add_after(key, due_seconds + LOOK_AGAIN_MARGIN_SECONDS)
+            return
+        situation = self._observer.situation(camera)
+        decision = decide(replace(situation, refused=error.answer or str(error)))
+        if not isinstance(decision, Settle) or decision.status is None:
+            return
+        try:
+            await self._writer.write_status(camera, decision.verdict, decision.status)
+        except KubeError as failure:
+            logger.warning("could not report the refusal: %s; retrying", failure)
+
     async def reconcile(self, key: Key) -> None:
         """Bring one camera to its desired state. Idempotent; raises `KubeError` and `ApiError`."""
         camera = self._store.cameras.get(key)
         if camera is None or camera.meta.deleting:
             self._end_rollout(key)
-            if not await self._writer.clean_up(key):
+            if not await self._clean_up(key, camera):
                 self._queue.add(key)
             if camera is not None and FINALIZER in camera.meta.finalizers:
                 await self._registrar.release(camera)
@@ -137,6 +165,19 @@ class Reconciler:
             await self._carry_out(situation, decision)
         if failure is not None and not failure.is_permanent:
             raise failure
+
+    async def _clean_up(self, key: Key, camera: Camera | None) -> bool:
+        """See `Writer.clean_up`. While a namespace is deleted, our rights in it end before its cameras do.
+
+        Then the garbage collector removes the objects: they must not keep the camera, and with it the namespace.
+        """
+        try:
+            return await self._writer.clean_up(key)
+        except KubeError as error:
+            if camera is None or error.status != HTTPStatus.FORBIDDEN:
+                raise
+            logger.info("could not delete the camera's objects: %s; leaving them to the garbage collector", error)
+            return True
 
     def _may_roll(self, situation: Situation, decision: Settle) -> bool:
         """Whether the detector may restart now for a reason that is not its camera's; updates the rollout gate."""

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from itertools import count
 
@@ -71,26 +71,29 @@ class Resync:
         for namespace in self._namespaces:
             is_first = namespace == self._namespaces[0]
             try:
-                changed |= await self._list(namespace, with_classes=is_first)
+                await self._list(namespace, changed, with_classes=is_first)
                 self._listed.add(namespace)
             except KubeError as error:
                 self._listed.discard(namespace)
                 hint = NOT_INSTALLED if error.status == HTTPStatus.NOT_FOUND else ""
                 logger.warning("listing failed: %s%s", error, hint)
                 if is_first:
+                    # What was listed before the failure is known now, and would not count as changed the next time.
+                    self._queue_all(changed)
                     return False
-        for key in self._store.all_cameras() if look_at_all else changed:
-            self._queue.add(key)
+        self._queue_all(self._store.all_cameras() if look_at_all else changed)
         self.last_success = time.monotonic()
         return True
 
-    async def _list(self, namespace: str, *, with_classes: bool) -> set[Key]:
-        """List one namespace; return the cameras to reconcile. Raises `KubeError`."""
-        changed: set[Key] = set()
+    def _queue_all(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            self._queue.add(key)
+
+    async def _list(self, namespace: str, changed: set[Key], *, with_classes: bool) -> None:
+        """List one namespace; add the cameras to reconcile to `changed`. Raises `KubeError`."""
         for kind in WATCHED:
             # Cameras first and their objects later, so that an object is never seen before its camera.
             if kind.namespaced or with_classes:
                 place = namespace if kind.namespaced else ""
                 listing = await self._kube.list_all(kind, place, selector_of(kind))
                 changed |= self._store.replace(kind, listing, place)
-        return changed

@@ -142,6 +142,7 @@ class Store:
             POD: self.pods,
         }
         self._pods_of: defaultdict[Key, set[Key]] = defaultdict(set)
+        self._class_contents: dict[Key, tuple[str, str, bool]] = {}
         self.camera_changes = 0
         """Counts changes of Cameras; the sync compares them with the API when it has grown."""
 
@@ -239,7 +240,7 @@ class Store:
 
     def _affected(self, kind: Kind, changed: list[Any]) -> set[Key]:
         if kind is DETECTOR_CLASS:
-            return self.all_cameras() if changed else set()
+            return self.all_cameras() if changed and self._have_classes_changed() else set()
         if kind is CAMERA:
             self.camera_changes += len(changed)
             return {found.meta.key for found in changed}
@@ -251,6 +252,12 @@ class Store:
             for found in changed
             if LABEL_CAMERA in found.meta.labels
         }
+
+    def _have_classes_changed(self) -> bool:
+        """Return whether more than the status of a class has changed: that we write ourselves."""
+        contents = {key: (found.meta.uid, found.spec_json, found.is_default) for key, found in self.classes.items()}
+        has_changed, self._class_contents = contents != self._class_contents, contents
+        return has_changed
 
     def _index_pod(self, pod: Pod) -> None:
         camera = Key(pod.key.namespace, pod.meta.camera)

@@ -9,6 +9,7 @@ from vigil_contracts.names import ConditionStatus, Reason
 from vigil_operator.core.decision import Removal
 from vigil_operator.core.names import LABEL_MANAGED_BY, MANAGED_BY_BACKEND, MANAGED_BY_KUBECTL
 from vigil_operator.core.observed import Camera, Key
+from vigil_operator.core.refusals import secrets_in
 from vigil_operator.core.status import Verdict, ready_of
 from vigil_operator.kube.client import KubeClient, KubeError
 from vigil_operator.kube.events import EventRecorder
@@ -35,7 +36,11 @@ class Writer:
 
     async def apply(self, manifest: Mapping[str, Any]) -> None:
         """Create or change an object of a detector."""
-        self._observe_own_write(manifest["kind"], await self.kube.apply(manifest))
+        try:
+            body = await self.kube.apply(manifest)
+        except KubeError as error:
+            raise error.without(secrets_in(manifest)) from None
+        self._observe_own_write(manifest["kind"], body)
         logger.info("applied the %s", manifest["kind"])
 
     async def remove(self, removal: Removal) -> None:
@@ -71,7 +76,7 @@ class Writer:
     async def write_status(self, camera: Camera, verdict: Verdict, status: Mapping[str, Any]) -> None:
         """Write the status, and record an event if its reason is new."""
         try:
-            body = await self.kube.apply_status(camera.key, camera.meta.uid, status)
+            body = await self.kube.apply_status(CAMERA, camera.key, camera.meta.uid, status)
         except KubeError as error:
             if error.status in {404, 409} and self.store.cameras.get(camera.key) != camera:
                 # The camera was deleted or replaced during this reconcile; the change is queued already.

@@ -40,11 +40,14 @@ def granted(objects: Iterable[Document]) -> set[Right]:
 
 
 def used(events: Iterable[AuditEvent]) -> set[Right]:
-    """Every right that was needed. A patch that made its object (201) was asked for "create", too."""
+    """Every right that was needed. A patch that made its object (201) was asked for "create", too.
+
+    A right for the whole cluster is used in any namespace.
+    """
     found = set()
     for event in events:
         if event.resource:
             resource = f"{event.resource}/{event.subresource}" if event.subresource else event.resource
             verbs = ["patch", "create"] if event.verb == "patch" and event.code == 201 else [event.verb]
-            found |= {Right(event.namespace, resource, verb) for verb in verbs}
+            found |= {Right(where, resource, verb) for verb in verbs for where in (event.namespace, "")}
     return found

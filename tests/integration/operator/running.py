@@ -165,13 +165,22 @@ class Operator:
         return float(found[0].rpartition(" ")[2])
 
     def writes(self, since: int) -> list[AuditEvent]:
-        """Return its writes since a mark in the audit log, except to its Lease; kopf's requests carry no identity."""
+        """Return its writes since a mark in the audit log; kopf's requests carry no identity.
+
+        Not its Lease, and not what stores nothing: dry runs and questions about its permissions.
+        """
         user = f"system:serviceaccount:{self.system}:vigil-operator"
         events = self.cluster.audit_events(since=since, user=user, verbs=WRITE_VERBS)
         others = [
             event for event in events if "(" in event.user_agent and f"({self.identity})" not in event.user_agent
         ]
-        return [event for event in events if event.resource != "leases" and event not in others]
+        return [
+            event
+            for event in events
+            if event.resource not in {"leases", "selfsubjectaccessreviews"}
+            and not event.is_dry_run
+            and event not in others
+        ]
 
 
 @dataclass(frozen=True)

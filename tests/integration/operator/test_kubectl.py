@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from base64 import b64decode
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.polling import eventually
-from tests.integration.operator.running import Document, Operator, View
+from tests.integration.operator.running import Document, Operator, View, reading
 from tests.integration.services.backend import BackendServer, BackendUser
 
 pytestmark = pytest.mark.timeout(600)
@@ -154,3 +155,40 @@ def test_deletion_completes_without_the_api_and_the_row_is_deleted_later(
             assert rows(api)[0]["id"] == view.camera("lobby")["status"]["cameraId"]
             vigil_cluster.kubectl("delete", "cam", "lobby", "--namespace", namespace)
             assert rows(api) == []
+
+
+def test_namespace_of_the_cameras_can_be_deleted(
+    vigil_cluster: ControlPlane,
+    namespace: str,
+    backend: BackendServer,
+    user: BackendUser,
+    make_operator: Callable[..., Operator],
+    view: View,
+) -> None:
+    """Its Role goes before its cameras; their finalizers must be removed nevertheless, and their rows with them."""
+    make_operator().start()
+    with vigil_cluster.add_node(f"{namespace}-node"), backend.client(user.token) as api:
+        vigil_cluster.apply([secret(namespace, PASSWORD), lobby(namespace)])
+        eventually(lambda: view.phases() == {"lobby": "Streaming"}, timeout_seconds=60)
+        vigil_cluster.kubectl("delete", "role,rolebinding", "--all", "--namespace", namespace)
+        began = time.monotonic()
+        vigil_cluster.delete_namespace(namespace, wait=False)
+        eventually(lambda: namespace not in namespaces(vigil_cluster), timeout_seconds=60)
+        print(f"namespace deleted after {time.monotonic() - began:.1f} s")
+        assert rows(api) == []
+
+    # The rights in the namespace are gone with it: a replica that starts now says which ones.
+    second = make_operator("operator-2")
+    second.start(wait=False)
+    eventually(lambda: "missing permission: create secrets in namespace" in said_by(second))
+
+
+def namespaces(cluster: ControlPlane) -> set[str]:
+    with reading():
+        return {item["metadata"]["name"] for item in cluster.http.get("/api/v1/namespaces")["items"]}
+
+
+def said_by(operator: Operator) -> str:
+    answer = operator.get("/readyz")
+    assert answer is not None
+    return answer.text

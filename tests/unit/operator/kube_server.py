@@ -18,6 +18,7 @@ class MemoryTransport:
         self.objects: dict[str, Document] = {}
         self.requests: list[tuple[str, str]] = []
         self.fail: Callable[[str, str], int | None] = lambda method, path: None
+        self.failure = "made to fail"
         self._version = 100
 
     @property
@@ -31,7 +32,9 @@ class MemoryTransport:
         self.requests.append((method, bare))
         status = self.fail(method, bare)
         if status is not None:
-            return status, {}, json.dumps({"message": "made to fail"}).encode()
+            return status, {}, json.dumps({"message": self.failure}).encode()
+        if "dryRun=All" in path:
+            return 200, {}, json.dumps(body).encode()
         status, answer = getattr(self, f"_{method.lower()}")(bare, copy.deepcopy(body), content_type)
         return status, {}, json.dumps(answer).encode()
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -21,11 +23,13 @@ from vigil_contracts.health import HealthReport
 from vigil_contracts.names import CameraPhase, Reason
 from vigil_contracts.resources import RegisteredResource, ResourceRegistration
 from vigil_operator.core.observed import Key
+from vigil_operator.core.refusals import REPORTED_AFTER_SECONDS as REFUSED_AFTER_SECONDS
+from vigil_operator.core.refusals import Refusals
 from vigil_operator.core.rollout import RolloutGate
 from vigil_operator.kube import reconciler
 from vigil_operator.kube.client import KubeClient
 from vigil_operator.kube.events import EventRecorder
-from vigil_operator.kube.kinds import CAMERA, DEPLOYMENT
+from vigil_operator.kube.kinds import CAMERA, DEPLOYMENT, SECRET
 from vigil_operator.kube.observer import Observer
 from vigil_operator.kube.queue import WorkQueue
 from vigil_operator.kube.reconciler import Reconciler
@@ -173,6 +177,7 @@ class World:
             tokens=self.api,
             metrics=metrics,
             gate=RolloutGate(2),
+            refusals=Refusals(lambda: self.now),
             registrar=Registrar(
                 kube=kube,
                 store=self.store,
@@ -198,6 +203,23 @@ class World:
                     self.queue.done(key)
 
         asyncio.run(asyncio.wait_for(main(), timeout=10))
+
+    def attempt(self) -> None:
+        """Reconcile the camera once as a worker does, which handles failures."""
+
+        async def main() -> None:
+            await self.resync.first()
+            await self.reconciler.attempt(Key(NAMESPACE, "cam-7"))
+
+        asyncio.run(asyncio.wait_for(main(), timeout=10))
+
+    def condition(self, kind: str) -> dict[str, str]:
+        conditions = self.server.objects[CAMERA_PATH]["status"]["conditions"]
+        return next(item for item in conditions if item["type"] == kind)
+
+    def events(self, reason: str) -> list[dict[str, str]]:
+        found = [item for path, item in self.server.objects.items() if "/events/" in path]
+        return [event for event in found if event["reason"] == reason]
 
     def quiet(self) -> list[tuple[str, str]]:
         """What is written by one more round when nothing has changed: nothing."""
@@ -311,6 +333,96 @@ def test_failed_write_is_retried(world: World) -> None:
     assert CAMERA.path(NAMESPACE, "cam-8") in world.server.objects
 
 
+REFUSAL = 'Deployment.apps "cam-7-detector" is invalid: must be less than or equal to memory limit of 256Mi'
+
+
+def test_refused_write_is_reported_once_it_has_lasted(world: World) -> None:
+    """A camera whose Deployment is refused says so, in the API server's words and in an event."""
+    del world.server.objects[DEPLOYMENT_PATH]
+    world.server.failure = REFUSAL
+    world.server.fail = lambda method, path: 422 if path == DEPLOYMENT_PATH else None
+    world.attempt()
+    world.now += REFUSED_AFTER_SECONDS - 1
+    world.attempt()
+    assert world.condition("Ready")["reason"] == "Starting", "a passing refusal is retried only"
+    world.now += 1
+    world.attempt()
+    ready = world.condition("Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "DetectorRefused")
+    assert ready["message"].endswith(REFUSAL)
+    assert {world.condition(kind)["status"] for kind in ("Scheduled", "Streaming")} == {"False"}
+    assert world.server.objects[CAMERA_PATH]["status"]["phase"] == "Failed"
+    assert [event["message"] for event in world.events("DetectorRefused")] == [ready["message"]]
+
+    # A new process does not withdraw it for half a minute, and records no second event.
+    world.restart()
+    asyncio.run(world.poller.poll_once())
+    before = len(world.server.writes)
+    world.attempt()
+    assert world.condition("Ready")["reason"] == "DetectorRefused"
+    assert [path for _, path in world.server.writes[before:]] == [DEPLOYMENT_PATH]
+
+    world.server.fail = lambda method, path: None
+    world.attempt()
+    assert world.condition("Ready")["reason"] == "Starting"
+    assert DEPLOYMENT_PATH in world.server.objects
+
+
+def test_running_detector_whose_change_is_refused_says_so(world: World) -> None:
+    """A class in use that becomes invalid: the detector streams on, and the camera is not Ready."""
+    deployment = world.server.objects[DEPLOYMENT_PATH]
+    deployment["metadata"]["resourceVersion"] = "500"
+    deployment["status"] = {"observedGeneration": 9, "updatedReplicas": 1, "replicas": 1, "readyReplicas": 1}
+    world.server.objects["/api/v1/namespaces/vigil-cameras/pods/p"] = running_pod()
+    world.settle()
+    assert world.condition("Streaming")["status"] == "True"
+    world.server.objects[CLASS_PATH]["spec"] = {**GPU_CLASS, "priorityClassName": "other"}
+    world.server.objects[CLASS_PATH]["metadata"]["resourceVersion"] = "501"
+    world.server.fail = lambda method, path: 422 if path == DEPLOYMENT_PATH else None
+    world.attempt()
+    world.now += REFUSED_AFTER_SECONDS
+    world.attempt()
+    assert world.condition("Ready")["reason"] == "DetectorRefused"
+    assert world.condition("Streaming")["status"] == "True"
+    assert world.server.objects[CAMERA_PATH]["status"]["phase"] == "Degraded"
+    assert not world.reconciler._gate.is_rolling(Key(NAMESPACE, "cam-7")), "it would keep others from their turn"
+
+
+def running_pod() -> dict[str, Any]:
+    conditions = [{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": "True"}]
+    metadata = {"name": "p", "namespace": NAMESPACE, "uid": "p", "resourceVersion": "40"}
+    return {
+        "metadata": metadata | {"labels": {"vigil.dev/camera": "cam-7"}},
+        "spec": {"nodeName": "n"},
+        "status": {"phase": "Running", "conditions": conditions},
+    }
+
+
+@pytest.mark.parametrize(("status", "is_reported"), [(403, True), (500, True), (429, False)])
+def test_which_answers_are_refusals(world: World, status: int, is_reported: bool) -> None:
+    del world.server.objects[DEPLOYMENT_PATH]
+    world.server.fail = lambda method, path: status if path == DEPLOYMENT_PATH else None
+    world.attempt()
+    world.now += REFUSED_AFTER_SECONDS
+    world.attempt()
+    assert (world.condition("Ready")["reason"] == "DetectorRefused") is is_reported
+
+
+def test_refusal_that_quotes_the_secret_is_masked(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    secret_path = SECRET.path(NAMESPACE, "cam-7-detector")
+    encoded = world.server.objects[secret_path]["data"]["password"]
+    world.api.cameras = [configuration(7, rtsp_url=SecretStr("rtsp://admin:rotated-one@10.0.0.7/s"), revision="r2")]
+    asyncio.run(world.poller.poll_once())
+    now = b64encode(b"rotated-one").decode()
+    world.server.failure = f"the object holds rotated-one ({now}) instead of {encoded}"
+    world.server.fail = lambda method, path: 422 if path == secret_path else None
+    world.attempt()
+    world.now += REFUSED_AFTER_SECONDS
+    world.attempt()
+    assert "the object holds *** (***)" in world.condition("Ready")["message"]
+    assert "rotated-one" not in caplog.text + json.dumps(world.server.objects)
+
+
 def test_deleted_camera_is_cleaned_up_without_garbage_collector(world: World) -> None:
     world.server.objects[CAMERA.path(NAMESPACE, "gone")] = {
         "metadata": {"name": "gone", "namespace": NAMESPACE, "uid": "g", "resourceVersion": "50"},
@@ -412,6 +524,28 @@ def test_idle_cameras_do_not_block_others() -> None:
     asyncio.run(asyncio.wait_for(main(), timeout=30))
     most = max(before - after for before, after in pairwise([50, *turns]))
     assert most <= 4, f"{most} cameras in a row"
+
+
+def test_camera_is_released_when_rights_in_its_namespace_have_ended() -> None:
+    """While a namespace is deleted, its Roles may go before its cameras."""
+    world = World()
+    world.api.cameras = []
+    path = CAMERA.path(NAMESPACE, "gone")
+    metadata = {"name": "gone", "namespace": NAMESPACE, "uid": "g", "resourceVersion": "50"}
+    world.server.objects[path] = {"metadata": metadata, "spec": camera_spec()}
+    world.settle()
+    assert (len(world.api.rows), world.server.objects[path]["metadata"]["finalizers"]) == (1, ["vigil.dev/api-row"])
+    world.server.objects[path]["metadata"] |= {"deletionTimestamp": "now", "resourceVersion": "900"}
+    world.server.fail = lambda method, path: 403 if "/cameras" not in path.removeprefix("/apis/vigil.dev") else None
+
+    async def main() -> None:
+        assert not await world.resync.attempt(look_at_all=False)
+        assert len(world.queue) == 1, "what was listed before the failure is reconciled"
+        await world.reconciler.attempt(await world.queue.get())
+
+    asyncio.run(asyncio.wait_for(main(), timeout=10))
+    assert path not in world.server.objects
+    assert world.api.rows == {}
 
 
 def test_missing_crds_are_reported_with_the_install_command(caplog: pytest.LogCaptureFixture) -> None:

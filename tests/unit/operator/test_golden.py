@@ -103,6 +103,38 @@ def test_only_a_class_can_add_a_secret_to_the_environment(name: str) -> None:
     assert by_reference == [variable["name"] for variable in spec.get("env", []) if _is_secret(variable)]
 
 
+def resources_of(**spec: Any) -> dict[str, Any]:
+    deployment = build_deployment(plan(class_name="any", runtime="openvino", **spec))
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    found: dict[str, Any] = container["resources"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("requests", "limits", "result"),
+    [
+        ({}, {}, ({"cpu": "500m", "memory": "512Mi"}, {"memory": "2Gi"})),
+        ({}, {"cpu": 2}, ({"cpu": "500m", "memory": "512Mi"}, {"cpu": "2", "memory": "2Gi"})),
+        ({}, {"memory": "256Mi"}, ({"cpu": "500m", "memory": "256Mi"}, {"memory": "256Mi"})),
+        ({}, {"cpu": "100m"}, ({"cpu": "100m", "memory": "512Mi"}, {"cpu": "100m", "memory": "2Gi"})),
+        ({"memory": "4Gi"}, {}, ({"cpu": "500m", "memory": "4Gi"}, {"memory": "4Gi"})),
+        ({"cpu": 1}, {"memory": "1Gi"}, ({"cpu": "1", "memory": "512Mi"}, {"memory": "1Gi"})),
+    ],
+)
+def test_resources_have_defaults_one_by_one(
+    requests: dict[str, Any], limits: dict[str, Any], result: tuple[dict[str, str], dict[str, str]]
+) -> None:
+    found = resources_of(resources={"requests": requests, "limits": limits})
+    assert (found["requests"], found["limits"]) == (result[0], {**result[1], "ephemeral-storage": "2Gi"})
+
+
+def test_ephemeral_storage_has_room_for_the_spool() -> None:
+    """A pod above its limit is evicted, and an emptyDir counts."""
+    assert resources_of(spool={"sizeLimit": "5Gi"})["limits"]["ephemeral-storage"] == "6Gi"
+    volume = {"sizeLimit": "5Gi", "persistentVolumeClaim": {}}
+    assert resources_of(spool=volume)["limits"]["ephemeral-storage"] == "1Gi"
+
+
 def test_environment_of_every_class_of_the_chart() -> None:
     """Of detectors of cameras that have nothing but a URL; `manifests/samples` is rendered from the chart."""
     classes = yaml.safe_load_all((SAMPLES / "detector-classes.yaml").read_text())

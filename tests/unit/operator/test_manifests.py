@@ -12,7 +12,8 @@ from tests.unit.operator.test_golden import SUPPORTED
 
 from vigil_contracts.names import DEFAULT_MODEL
 from vigil_operator.core.specs import parse_camera_spec, parse_class_spec
-from vigil_operator.kube.kinds import DETECTOR_CLASS
+from vigil_operator.kube.kinds import CAMERA, DETECTOR_CLASS
+from vigil_operator.kube.rights import needed_rights
 from vigil_operator.kube.watch import WATCHED
 
 FOLDER = Path(__file__).parents[3] / "manifests"
@@ -45,13 +46,37 @@ def test_no_right_is_a_wildcard() -> None:
 
 @pytest.mark.parametrize("kind", WATCHED, ids=lambda kind: kind.plural)
 def test_rbac_permits_all_watches(kind: Any) -> None:
-    found = rules("ClusterRole") if kind is DETECTOR_CLASS else rules("Role", "vigil-cameras")
+    found = rules("ClusterRole") if kind in {DETECTOR_CLASS, CAMERA} else rules("Role", "vigil-cameras")
     assert any(
         kind.group in rule["apiGroups"]
         and kind.plural in rule["resources"]
         and {"list", "watch"} <= set(rule["verbs"])
         for rule in found
     )
+
+
+def test_rights_that_are_checked_are_those_that_are_granted() -> None:
+    namespaces = {"Role": ["vigil-cameras", "vigil-system"], "ClusterRole": [""]}
+    granted = {
+        (verb, group, resource, namespace)
+        for kind, where in namespaces.items()
+        for namespace in where
+        for rule in rules(kind, namespace)
+        for verb in rule["verbs"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        if "resourceNames" not in rule
+    }
+    needed = {
+        (
+            right.verb,
+            right.kind.group,
+            "/".join(filter(None, (right.kind.plural, right.subresource))),
+            right.namespace,
+        )
+        for right in needed_rights(["vigil-cameras"], "vigil-system")
+    }
+    assert needed == granted
 
 
 def test_secrets_can_be_read_in_the_cameras_namespace_only() -> None:

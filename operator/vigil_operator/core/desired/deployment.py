@@ -5,6 +5,7 @@ Deployment rather than a bare pod, because a pod on a lost node stays `Terminati
 its name with it.
 """
 
+from math import ceil
 from typing import Any
 
 from vigil_contracts.names import DEFAULT_MODEL
@@ -20,8 +21,8 @@ from vigil_operator.core.names import (
     detector_object_name,
     selector_labels,
 )
-from vigil_operator.core.quantities import canonical_quantity, quantity_bytes
-from vigil_operator.core.specs import DetectorClassSpec, ResourcesSpec, Variable
+from vigil_operator.core.quantities import canonical_quantity, quantity_bytes, quantity_value
+from vigil_operator.core.specs import DetectorClassSpec, Quantity, Variable
 
 USER_ID = 10001
 """The image's unprivileged user."""
@@ -51,9 +52,11 @@ CUDA_VARIABLES = {
 }
 """Defaults for detectors that use an NVIDIA GPU; `env` of the class can override them."""
 
-DEFAULT_RESOURCES = ResourcesSpec(
-    requests={"cpu": "500m", "memory": "512Mi"}, limits={"memory": "2Gi", "ephemeral-storage": "2Gi"}
-)
+DEFAULT_REQUESTS: dict[str, Quantity] = {"cpu": "500m", "memory": "512Mi"}
+DEFAULT_MEMORY_LIMIT = "2Gi"
+MEBIBYTE = 2**20
+STORAGE_BESIDE_SPOOL_MEBIBYTES = 1024
+"""For the log and the scratch volume."""
 
 
 def build_deployment(plan: DetectorPlan) -> Manifest:
@@ -209,9 +212,7 @@ def spool_bytes(chosen: DetectorClassSpec) -> int:
 
 
 def _resources(chosen: DetectorClassSpec) -> Manifest:
-    given = chosen.resources
-    requests: dict[str, Any] = given.requests or DEFAULT_RESOURCES.requests
-    limits: dict[str, Any] = given.limits or DEFAULT_RESOURCES.limits
+    requests, limits = _with_defaults(chosen)
     if chosen.gpu is not None and chosen.gpu.resource_name is not None:
         # Extended resources cannot be overcommitted: the API server requires request and limit to be equal.
         gpu = {chosen.gpu.resource_name: chosen.gpu.count}
@@ -223,6 +224,32 @@ def _resources(chosen: DetectorClassSpec) -> Manifest:
     if chosen.gpu is not None and chosen.gpu.resource_claim_template_name is not None:
         resources["claims"] = [{"name": "gpu"}]
     return resources
+
+
+def _with_defaults(chosen: DetectorClassSpec) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return requests and limits. Each resource that one of them leaves out has the default there.
+
+    A default gives way to the value beside it: a request is never above its limit.
+    """
+    given = chosen.resources
+    requests: dict[str, Any] = {**DEFAULT_REQUESTS, **given.requests}
+    limits: dict[str, Any] = {**_default_limits(chosen), **given.limits}
+    for name in requests.keys() & limits.keys():
+        if quantity_value(requests[name]) <= quantity_value(limits[name]):
+            continue
+        if name in given.requests:
+            limits[name] = requests[name]
+        else:
+            requests[name] = limits[name]
+    return requests, limits
+
+
+def _default_limits(chosen: DetectorClassSpec) -> dict[str, Quantity]:
+    """Return the limits that a class can leave out. A spool in an emptyDir counts towards ephemeral storage."""
+    spool = chosen.spool
+    size = quantity_bytes(spool.size_limit) if spool.persistent_volume_claim is None else 0
+    storage = STORAGE_BESIDE_SPOOL_MEBIBYTES + ceil(size / MEBIBYTE)
+    return {"memory": DEFAULT_MEMORY_LIMIT, "ephemeral-storage": f"{storage}Mi"}
 
 
 def _resource_claims(chosen: DetectorClassSpec) -> list[Manifest]:
@@ -241,7 +268,7 @@ def _tolerations(chosen: DetectorClassSpec) -> list[Manifest]:
         }
         for state in ("not-ready", "unreachable")
     ]
-    return [*lost_node, *(dict(toleration) for toleration in chosen.tolerations)]
+    return [*lost_node, *(toleration.to_resource() for toleration in chosen.tolerations)]
 
 
 def _volumes(plan: DetectorPlan) -> list[Manifest]:

@@ -1,0 +1,132 @@
+"""Write the status of each DetectorClass: the API server is asked whether it would accept a detector of the class.
+
+So a class that cannot work says so when it is created, and not only once a camera uses it.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from vigil_contracts.names import REASON_TEXTS, Reason
+from vigil_operator.clock import Clock, utc_now
+from vigil_operator.core.class_status import Acceptance, build_class_status, build_trial, count_cameras
+from vigil_operator.core.desired.plan import ManifestSettings
+from vigil_operator.core.observed import DetectorClass
+from vigil_operator.core.specs import InvalidSpecError, parse_class_spec
+from vigil_operator.kube.client import KubeClient, KubeError
+from vigil_operator.kube.kinds import DETECTOR_CLASS
+from vigil_operator.kube.queue import WorkQueue
+from vigil_operator.kube.store import Store
+from vigil_operator.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 5.0
+
+CHECK_AGAIN_SECONDS = 60.0
+"""A refusal may end without a change of the class, for example when a policy of the cluster changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """The API server's answer about one version of a class."""
+
+    uid: str
+    generation: int
+    acceptance: Acceptance
+    at: float
+
+    def is_current(self, found: DetectorClass, now: float) -> bool:
+        """Return whether the answer still stands."""
+        is_same = (self.uid, self.generation) == (found.meta.uid, found.meta.generation)
+        return is_same and (self.acceptance.is_accepted or now - self.at < CHECK_AGAIN_SECONDS)
+
+
+class ClassReporter:
+    """For one event loop."""
+
+    def __init__(
+        self,
+        *,
+        kube: KubeClient,
+        store: Store,
+        queue: WorkQueue,
+        metrics: Metrics,
+        settings: ManifestSettings,
+        namespace: str,
+        clock: Clock = utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._kube = kube
+        self._store = store
+        self._queue = queue
+        self._metrics = metrics
+        self._settings = settings
+        self._namespace = namespace
+        self._clock = clock
+        self._monotonic = monotonic
+        self._checked: dict[str, _Checked] = {}
+        self._written: dict[str, dict[str, Any]] = {}
+        self._complaints: dict[str, str] = {}
+
+    async def run(self) -> None:
+        """Report forever."""
+        while True:
+            await self.report_once()
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def report_once(self) -> None:
+        """Write the status of each class where it differs. A failure is retried the next time."""
+        classes = self._store.class_map()
+        cameras = count_cameras(self._store.cameras.values(), classes)
+        for name, found in sorted(classes.items()):
+            if found.meta.deleting:
+                continue
+            try:
+                await self._report(found, cameras[name])
+            except KubeError as error:
+                if self._complaints.get(name) != str(error):
+                    logger.warning("could not check DetectorClass %r or write its status: %s; retrying", name, error)
+                    self._complaints[name] = str(error)
+            else:
+                self._complaints.pop(name, None)
+        self._checked = {name: known for name, known in self._checked.items() if name in classes}
+
+    async def _report(self, found: DetectorClass, cameras: int) -> None:
+        status = build_class_status(found, await self._acceptance(found), cameras, self._clock())
+        if status == found.status or self._written.get(found.meta.uid) == status:
+            # An operator of another namespace may have written its own number; the last change stands.
+            return
+        body = await self._kube.apply_status(DETECTOR_CLASS, found.key, found.meta.uid, status)
+        self._written[found.meta.uid] = status
+        self._metrics.writes.labels(DETECTOR_CLASS.name).inc()
+        for camera in self._store.observe(DETECTOR_CLASS, body):
+            self._queue.add(camera)
+
+    async def _acceptance(self, found: DetectorClass) -> Acceptance:
+        known, now = self._checked.get(found.key.name), self._monotonic()
+        if known is not None and known.is_current(found, now):
+            return known.acceptance
+        acceptance = await self._check(found)
+        self._checked[found.key.name] = _Checked(found.meta.uid, found.meta.generation, acceptance, now)
+        if not acceptance.is_accepted and (known is None or known.acceptance != acceptance):
+            logger.warning("DetectorClass %r: %s: %s", found.key.name, acceptance.reason, acceptance.message)
+        return acceptance
+
+    async def _check(self, found: DetectorClass) -> Acceptance:
+        """Raise `KubeError` without an answer about the class itself."""
+        try:
+            spec = parse_class_spec(found.spec)
+        except InvalidSpecError as error:
+            return Acceptance(Reason.INVALID_SPEC.value, str(error))
+        try:
+            await self._kube.try_apply(build_trial(found.key.name, spec, self._settings, self._namespace))
+        except KubeError as error:
+            if not error.is_objection:
+                raise
+            text = REASON_TEXTS[Reason.DETECTOR_REFUSED]
+            return Acceptance(Reason.DETECTOR_REFUSED.value, f"{text} {error.answer}".strip())
+        return Acceptance()

@@ -1,0 +1,126 @@
+"""The status of a DetectorClass: what the API server says to a detector of it, and how many cameras use it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.unit.operator.builders import GPU_CLASS, NAMESPACE, NOW, SETTINGS, camera, camera_spec
+from tests.unit.operator.kube_server import Document, MemoryTransport
+
+from vigil_operator.core.class_status import count_cameras
+from vigil_operator.core.observed import Key, class_from_body
+from vigil_operator.kube.class_reporter import CHECK_AGAIN_SECONDS, ClassReporter
+from vigil_operator.kube.client import KubeClient
+from vigil_operator.kube.kinds import CAMERA, DETECTOR_CLASS
+from vigil_operator.kube.queue import WorkQueue
+from vigil_operator.kube.store import Store
+from vigil_operator.metrics import Metrics
+
+CLASS_PATH = "/apis/vigil.dev/v1alpha1/detectorclasses/gpu"
+TRIAL_PATH = "/apis/apps/v1/namespaces/vigil-cameras/deployments/class-check-detector"
+REFUSED = "The cluster refuses to create or change the detector. The message contains its answer. made to fail"
+
+
+class World:
+    """One class and one camera in the store, as a watch reports them."""
+
+    def __init__(self, **spec: Any) -> None:
+        self.server = MemoryTransport()
+        self.server.objects[CLASS_PATH] = {
+            "metadata": {"name": "gpu", "uid": "uid-c", "resourceVersion": "5", "generation": 1},
+            "spec": spec or GPU_CLASS,
+        }
+        self.store = Store()
+        self.store.observe(DETECTOR_CLASS, self.server.objects[CLASS_PATH])
+        body = {
+            "metadata": {"name": "c", "namespace": NAMESPACE, "uid": "u", "resourceVersion": "6"},
+            "spec": camera_spec(detectorClassName="gpu"),
+        }
+        self.store.observe(CAMERA, body)
+        self.now, self.queue = 0.0, WorkQueue()
+        self.reporter = ClassReporter(
+            kube=KubeClient(self.server),
+            store=self.store,
+            queue=self.queue,
+            metrics=Metrics(self.store.cameras.values),
+            settings=SETTINGS,
+            namespace=NAMESPACE,
+            clock=lambda: NOW,
+            monotonic=lambda: self.now,
+        )
+
+    def report(self) -> list[str]:
+        """Report once; return the paths that were written to or tried."""
+        before = len(self.server.writes)
+        asyncio.run(self.reporter.report_once())
+        return [path for _, path in self.server.writes[before:]]
+
+    def status(self) -> Document:
+        found: Document = self.server.objects[CLASS_PATH]["status"]
+        return found
+
+    def accepted(self) -> tuple[str, str, str]:
+        (condition,) = self.status()["conditions"]
+        return condition["status"], condition["reason"], condition["message"]
+
+
+def test_valid_class_is_accepted_and_checked_once() -> None:
+    world = World()
+    assert world.report() == [TRIAL_PATH, f"{CLASS_PATH}/status"]
+    assert world.accepted() == ("True", "Accepted", "Detectors of this class can be created.")
+    assert (world.status()["cameras"], world.status()["observedGeneration"]) == (1, 1)
+    assert TRIAL_PATH not in world.server.objects
+    assert world.report() == []
+    assert len(world.queue) == 0, "our own status reconciles no camera"
+
+
+def test_refused_class_has_the_servers_words_and_is_checked_again_later() -> None:
+    world = World()
+    world.server.fail = lambda method, path: 422 if path == TRIAL_PATH else None
+    world.report()
+    assert world.accepted() == ("False", "DetectorRefused", REFUSED)
+    world.server.fail = lambda method, path: None
+    assert world.report() == []
+    world.now += CHECK_AGAIN_SECONDS
+    world.report()
+    assert world.accepted()[:2] == ("True", "Accepted")
+
+
+@pytest.mark.parametrize("status", [404, 429, 500])
+def test_failed_check_says_nothing_about_the_class(status: int) -> None:
+    world = World()
+    world.server.fail = lambda method, path: status if path == TRIAL_PATH else None
+    assert world.report() == [TRIAL_PATH]
+    world.server.fail = lambda method, path: None
+    world.report()
+    assert world.accepted()[0] == "True"
+
+
+def test_invalid_class_names_the_field() -> None:
+    world = World(runtime="openvino", resources={"requests": {"memory": "3Gi"}, "limits": {"memory": "1Gi"}})
+    assert world.report() == [f"{CLASS_PATH}/status"]
+    problem = "spec.resources: requests.memory must not be above limits.memory"
+    assert world.accepted() == ("False", "InvalidSpec", problem)
+
+
+def test_change_of_a_class_reconciles_its_cameras_and_is_checked() -> None:
+    world = World()
+    world.report()
+    changed = {**world.server.objects[CLASS_PATH], "spec": {**GPU_CLASS, "model": "yolov8s"}}
+    changed["metadata"] = {**changed["metadata"], "resourceVersion": "900", "generation": 2}
+    assert world.store.observe(DETECTOR_CLASS, changed) == {Key(NAMESPACE, "c")}
+    world.server.objects[CLASS_PATH] = changed
+    assert world.report() == [TRIAL_PATH, f"{CLASS_PATH}/status"]
+
+
+def test_cameras_are_counted_by_the_class_in_use_the_named_one_and_the_default() -> None:
+    metadata = {"name": "gpu", "annotations": {"detectorclass.vigil.dev/is-default-class": "true"}}
+    classes = {"gpu": class_from_body({"metadata": metadata, "spec": {}})}
+    cameras = [
+        camera("a", status={"detector": {"class": "cpu"}}, spec=camera_spec(detectorClassName="gpu")),
+        camera("b", spec=camera_spec(detectorClassName="cpu")),
+        camera("c"),
+    ]
+    assert count_cameras(cameras, classes) == {"cpu": 2, "gpu": 1}
