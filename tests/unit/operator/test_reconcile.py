@@ -354,6 +354,7 @@ DECIDED_BY: dict[str, Situation] = {
     "report_refused_registration": situation(
         kubectl_camera(), api=ApiView(refusal="owner: no such user", is_refused_for_good=True)
     ),
+    "report_refused_writes": replace(situation(), refused="made to fail"),
     "claim_resource": situation(kubectl_camera(is_claimed=False), api=ApiView()),
     "register_resource": situation(kubectl_camera(), api=ApiView()),
     "stop_inactive_camera": registered(kubectl_camera(spec=camera_spec(active=False))),
