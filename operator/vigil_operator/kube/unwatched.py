@@ -60,7 +60,7 @@ class UnwatchedCameras:
 
     async def _write(self, key: Key, uid: str, status: dict[str, object]) -> None:
         try:
-            await self._kube.apply_status(key, uid, status)
+            await self._kube.apply_status(CAMERA, key, uid, status)
         except KubeError as error:
             if error.status not in {404, 409}:  # the camera was deleted or replaced meanwhile
                 raise
