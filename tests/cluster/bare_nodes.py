@@ -50,9 +50,13 @@ class BareNode:
     def resume_heartbeat(self) -> None:
         self._heartbeats.add(self.name)
 
+    def read(self) -> Document:
+        """Return the Node object."""
+        return self._http.get(f"/api/v1/nodes/{self.name}")
+
     def is_ready(self) -> bool:
         """Return whether it is Ready and without the taint of nodes that are not."""
-        node = self._http.get(f"/api/v1/nodes/{self.name}")
+        node = self.read()
         conditions = node["status"]["conditions"]
         ready = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
         taints = node["spec"].get("taints", [])
