@@ -13,12 +13,14 @@ from tests.integration.services.backend import BackendServer, backend_server
 
 from vigil_contracts.api_client import ApiClient
 
-ALERTS = 20_000
+FEW, MANY = 1_000, 12_000
+DESCRIPTION_LENGTH = 500
+"""The longest allowed: the time depends on the number of rows, the memory on their size."""
 GROWTH_MEGABYTES = 8
-"""Memory for a batch and uncollected garbage. The exports have 4 and 10 MB."""
+"""Memory for a batch and uncollected garbage. The exports of many alerts have 8 and 12 MB."""
 _COPIES = (
     "INSERT INTO surveillance_alert SELECT (jsonb_populate_record(NULL::surveillance_alert, to_jsonb(a) ||"
-    " jsonb_build_object('id', a.id + n, 'event_id', 'event-copy-' || n, 'description', repeat('x', 100)))).*"
+    " jsonb_build_object('id', a.id + n, 'event_id', 'event-copy-' || n, 'description', repeat('x', %s)))).*"
     " FROM (SELECT * FROM surveillance_alert LIMIT 1) a, generate_series(1, %s) n"
 )
 
@@ -48,17 +50,17 @@ def test_memory_does_not_grow_with_the_number_of_alerts(single: BackendServer, d
             connection.cursor() as cursor,
         ):
             cursor.execute("DELETE FROM surveillance_alert WHERE event_id LIKE 'event-copy-%%'")
-            cursor.execute(_COPIES, [number])
+            cursor.execute(_COPIES, [DESCRIPTION_LENGTH, number])
             cursor.execute("ANALYZE surveillance_alert")
 
-    copies(2_000)
+    copies(FEW)
     for form in ("csv", "json"):
         export(form)
     small = {form: _peak(worker, partial(export, form)) for form in ("csv", "json")}
-    copies(ALERTS)
+    copies(MANY)
     for form, least in small.items():
         most = _peak(worker, partial(export, form))
-        assert most - least < GROWTH_MEGABYTES, f"{form}: {least:.1f} MB for 2,000 alerts, {most:.1f} MB for {ALERTS}"
+        assert most - least < GROWTH_MEGABYTES, f"{form}: {least:.1f} MB for {FEW} alerts, {most:.1f} MB for {MANY}"
 
 
 def _peak(pid: str, work: Callable[[], int]) -> float:
