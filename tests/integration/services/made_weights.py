@@ -1,14 +1,11 @@
-"""`.pt` weights in ultralytics' format, created once and stored in `build/made-weights`.
+"""`.pt` weights in ultralytics' format, created once and stored in the user's cache (`kept_inputs`).
 
 The published `yolov8n.pt` is not part of the test data. `real.pt` has the values of the published network,
 taken from its INT8 export in VIGIL_SHARED, so that it finds what YOLOv8n finds.
 """
 
-import fcntl
-import hashlib
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import openvino as ov
 import yaml
+from tests.integration.services.kept_inputs import kept
 
 ROOT = Path(__file__).parents[3]
 PYTHON = ROOT / ".venvs" / "ultralytics" / "bin" / "python"
@@ -29,21 +27,8 @@ _LOCK = ROOT / "locks" / "ultralytics.txt"
 def ensure_weights(shared: Path) -> Path:
     """Return the folder that `make_weights.py` has filled; without `real.pt` where VIGIL_SHARED has no YOLOv8n."""
     export = shared / "models" / "yolov8n_int8_openvino_model"
-    digest = hashlib.sha256()
-    for source in (Path(__file__), _PROGRAM, _LOCK, *sorted(export.glob("yolov8n.*"))):
-        digest.update(source.read_bytes())
-    kept = ROOT / "build" / "made-weights"
-    kept.mkdir(parents=True, exist_ok=True)
-    folder = kept / digest.hexdigest()[:16]
-    with (kept / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another test process may be creating them
-        if not folder.is_dir():
-            part = kept / f"{folder.name}.part"
-            shutil.rmtree(part, ignore_errors=True)
-            part.mkdir()
-            _make(part, export)
-            part.rename(folder)
-    return folder
+    sources = (Path(__file__), _PROGRAM, _LOCK, *sorted(export.glob("yolov8n.*")))
+    return kept("made-weights", sources, lambda folder: _make(folder, export))
 
 
 def _make(folder: Path, export: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import pytest
+from tests.integration.services.kept_inputs import kept
 
 from cctv.common.frame import Frame
 from cctv.detectors.loader import load_model
@@ -17,6 +19,7 @@ from cctv.detectors.openvino_network import Network, read_network, resize
 
 ROOT = Path(__file__).parents[4]
 PYTHON = ROOT / ".venvs" / "ultralytics" / "bin" / "python"
+_PROGRAM = Path(__file__).with_name("export_families.py")
 FULL, WIDE = (128, 128), (128, 64)
 """(width, height)."""
 
@@ -28,16 +31,17 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exports() -> Path:
     """Return a folder with a folder for each network: `model.onnx`, and `expected.npz` with what torch computes."""
-    folder = tmp_path_factory.mktemp("exports")
+    return kept("exported-families", [_PROGRAM, ROOT / "locks" / "ultralytics.txt"], _export)
+
+
+def _export(folder: Path) -> None:
     environment = {**os.environ, "YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "CUDA_VISIBLE_DEVICES": ""}
-    script = Path(__file__).with_name("export_families.py")
     done = subprocess.run(
-        [PYTHON, script, folder], env=environment, capture_output=True, text=True, check=False, timeout=450
+        [PYTHON, _PROGRAM, folder], env=environment, capture_output=True, text=True, check=False, timeout=450
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return folder
 
 
 def network_of(exports: Path, name: str) -> Network:
@@ -113,10 +117,11 @@ def test_frames_of_any_proportions_run(exports: Path, name: str, width: int, hei
 
 
 @pytest.mark.parametrize("name", ["rf-detr", "d-fine"])
-def test_boxes_of_detr_exports_are_right_in_the_frame(exports: Path, name: str) -> None:
+def test_boxes_of_detr_exports_are_right_in_the_frame(exports: Path, tmp_path: Path, name: str) -> None:
+    folder = shutil.copytree(exports / name, tmp_path / name)
     if name == "d-fine":
-        (exports / name / "metadata.yaml").write_text("names: coco\n")
-    model = load_model(exports / name)
+        (folder / "metadata.yaml").write_text("names: coco\n")
+    model = load_model(folder)
     picture = np.zeros((360, 640, 3), np.uint8)
     picture[90:270, 160:480, 2] = 255
     try:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.integration.detector.clips import RememberingModel, sampled
+from tests.integration.services.kept_inputs import DEMO_CLIP_FOLDER
 
 import cctv.detectors
 from cctv.detectors.loader import load_model
@@ -15,7 +16,6 @@ from vigil_demo.yard_clip import ensure_yard_clip
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-ROOT = Path(__file__).parents[4]
 DEMO_MODEL = Path(cctv.detectors.__file__).parents[1] / "models" / "demo"
 STORY = (
     ("person", 1.2, 13.0),
@@ -34,7 +34,7 @@ STORY = (
 
 @pytest.fixture(scope="module")
 def clip() -> Path:
-    return ensure_yard_clip(ROOT / "build" / "demo-clip")
+    return ensure_yard_clip(DEMO_CLIP_FOLDER)
 
 
 @pytest.fixture(scope="module")
