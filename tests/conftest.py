@@ -73,11 +73,20 @@ def pytest_runtest_call() -> Generator[None, object, object]:
 
 
 LONGEST_FIRST = (
-    *("e2e", "integration/backend", "integration/detector/streams", "integration/operator"),
-    *("integration/dashboard", "integration/detector/runtime", "integration/detector/detectors"),
-    *("integration/detector/vision", "integration/detector/delivery"),
+    "e2e",
+    "integration/operator",
+    "integration/backend",
+    "integration/detector/runtime",
+    "integration/dashboard",
+    "integration/detector/vision",
+    "integration/detector/detectors",
+    "integration/detector/streams",
+    "integration/standalone",
+    "integration/cluster",
+    "integration/notifications",
 )
-"""So that two workers end at about the same time."""
+"""So that two workers end at about the same time. `e2e` plays a clip in real time to several detectors: beside it runs
+the part that waits most."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist's own hook, which reads the groups

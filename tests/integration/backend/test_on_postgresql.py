@@ -10,13 +10,16 @@ import pytest
 ROOT = Path(__file__).parents[3]
 
 
+# One process, since the other core has tests of its own meanwhile, and each further process would spend half a minute
+# on imports, collection and migrations. A group of its own, which any worker may run.
+@pytest.mark.xdist_group("on-postgresql")
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_unit_tests_pass_on_postgresql(database_url: str) -> None:
     finished = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "tests/unit/backend", "-m", "database"),
-            *("-q", "-p", "no:cacheprovider", "--numprocesses", "2"),
+            *("-q", "-p", "no:cacheprovider"),
         ],
         cwd=ROOT,
         env={**os.environ, "DATABASE_URL": database_url},
