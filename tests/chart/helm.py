@@ -46,7 +46,7 @@ def render(
     chart: Path = CHART,
 ) -> dict[str, str]:
     """Template's path -> what it renders to. `values` are laid over the chart's own. Raises ChartError."""
-    merged = merge(yaml.safe_load((chart / "values.yaml").read_text()), values or {})
+    merged = merge(yaml.load((chart / "values.yaml").read_text(), Loader=yaml.CSafeLoader), values or {})
     schema = json.loads((chart / "values.schema.json").read_text())
     problems = sorted(jsonschema.Draft7Validator(schema).iter_errors(merged), key=lambda each: list(each.path))
     if problems:
@@ -68,7 +68,7 @@ def documents(rendered: Mapping[str, str]) -> list[Document]:
         if name.endswith(".txt"):
             continue
         try:
-            found += [each for each in yaml.safe_load_all(text) if each]
+            found += [each for each in yaml.load_all(text, Loader=yaml.CSafeLoader) if each]
         except yaml.YAMLError as error:
             raise ChartError(f"{name}: {error}") from error
     return found
@@ -144,7 +144,7 @@ def main() -> int:
     parser.add_argument("--release", default="vigil")
     parser.add_argument("--namespace", default="vigil-system")
     options = parser.parse_args()
-    values = yaml.safe_load(options.values.read_text()) if options.values else {}
+    values = yaml.load(options.values.read_text(), Loader=yaml.CSafeLoader) if options.values else {}
     rendered = render(values, release=options.release, namespace=options.namespace, chart=options.chart)
     for name, text in rendered.items():
         print(f"---\n# Source: {name}\n{text}")

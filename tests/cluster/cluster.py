@@ -150,9 +150,9 @@ class Cluster:
 def _documents(manifest: str | Path | Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> list[Document]:
     documents: Iterable[Any]
     if isinstance(manifest, Path):
-        documents = yaml.safe_load_all(manifest.read_text())
+        documents = yaml.load_all(manifest.read_text(), Loader=yaml.CSafeLoader)
     elif isinstance(manifest, str):
-        documents = yaml.safe_load_all(manifest)
+        documents = yaml.load_all(manifest, Loader=yaml.CSafeLoader)
     elif isinstance(manifest, Mapping):
         documents = [manifest]
     else:

@@ -27,7 +27,7 @@ class UnknownYamlError(Exception):
 def yaml_problem(text: str) -> str | None:
     """Return why the YAML would be rejected, or None. Raises UnknownYamlError for other kinds."""
     try:
-        found = [each for each in yaml.safe_load_all(text) if each is not None]
+        found = [each for each in yaml.load_all(text, Loader=yaml.CSafeLoader) if each is not None]
     except yaml.YAMLError as error:
         return f"no YAML: {error}"
     if not found:

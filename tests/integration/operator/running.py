@@ -61,7 +61,9 @@ def _applied(cluster: ControlPlane, path: Path) -> bool:
 def install_rights(cluster: ControlPlane, system: str, cameras: str) -> None:
     """Install manifests/operator/10-rbac.yaml with the test's namespaces."""
     text = (ROOT / "manifests" / "operator" / "10-rbac.yaml").read_text()
-    documents = list(yaml.safe_load_all(text.replace("vigil-system", system).replace("vigil-cameras", cameras)))
+    documents = list(
+        yaml.load_all(text.replace("vigil-system", system).replace("vigil-cameras", cameras), Loader=yaml.CSafeLoader)
+    )
     for document in documents:
         if document["kind"].startswith("Cluster"):
             document["metadata"]["name"] += f"-{system}"

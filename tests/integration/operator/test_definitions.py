@@ -21,7 +21,9 @@ PREFIX = "/apis/vigil.dev/v1alpha1/namespaces"
 
 def another_version() -> Document:
     """Return the definition with an additional field, default and printer column, and a wider limit."""
-    found: Document = yaml.safe_load((ROOT / "manifests" / "crds" / "cameras.vigil.dev.yaml").read_text())
+    found: Document = yaml.load(
+        (ROOT / "manifests" / "crds" / "cameras.vigil.dev.yaml").read_text(), Loader=yaml.CSafeLoader
+    )
     changed = copy.deepcopy(found)
     version = changed["spec"]["versions"][0]
     spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]

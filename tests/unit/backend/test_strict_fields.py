@@ -13,7 +13,7 @@ from vigil_apps.accounts.models import AuthToken
 from vigil_apps.sites.models import Site
 from vigil_apps.web.strict_fields import MOST_REPORTED
 
-SCHEMA = yaml.safe_load((Path(__file__).parents[3] / "docs/openapi.yaml").read_text())
+SCHEMA = yaml.load((Path(__file__).parents[3] / "docs/openapi.yaml").read_text(), Loader=yaml.CSafeLoader)
 NEWER = "Vigil's own programs, which may be newer than the backend during an upgrade"
 TOLERANT = {
     "/api/cameras/{camera_id}/heartbeat/": NEWER,

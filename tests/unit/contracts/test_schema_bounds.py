@@ -13,7 +13,7 @@ from tests.unit.contracts.schema_walk import unbounded
 
 import vigil_contracts
 
-DOCUMENT = yaml.safe_load((Path(__file__).parents[3] / "docs/openapi.yaml").read_text())
+DOCUMENT = yaml.load((Path(__file__).parents[3] / "docs/openapi.yaml").read_text(), Loader=yaml.CSafeLoader)
 
 
 def _models() -> Iterator[type[BaseModel]]:

@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parents[3] / "manifests"
 
 
 def documents(path: str) -> list[dict[str, Any]]:
-    return list(yaml.safe_load_all((FOLDER / path).read_text()))
+    return list(yaml.load_all((FOLDER / path).read_text(), Loader=yaml.CSafeLoader))
 
 
 @pytest.mark.parametrize("version", SUPPORTED)
