@@ -85,8 +85,8 @@ LONGEST_FIRST = (
     "integration/cluster",
     "integration/notifications",
 )
-"""So that two workers end at about the same time. `e2e` plays a clip in real time to several detectors: beside it runs
-the part that waits most."""
+"""So that two workers end at about the same time. `e2e` plays a clip to several detectors in real time, so that the
+part that waits most runs beside it."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist's own hook, which reads the groups
