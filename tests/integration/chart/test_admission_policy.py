@@ -82,8 +82,8 @@ def test_policy_applies_to_the_cameras_namespace_and_is_valid(policy: Document) 
         "policyName": policy["metadata"]["name"],
         "validationActions": ["Deny"],
     }
-    namespaces = policy["spec"]["matchConstraints"]["namespaceSelector"]["matchLabels"]
-    assert namespaces == {"kubernetes.io/metadata.name": "vigil-cameras"}
+    (namespaces,) = policy["spec"]["matchConstraints"]["namespaceSelector"]["matchExpressions"]
+    assert namespaces == {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["vigil-cameras"]}
 
 
 def test_older_kubernetes_and_opting_out_have_no_policy(policy: Document) -> None:
