@@ -1,6 +1,6 @@
 """`vigil run`: run everything on this machine until Ctrl-C; `vigil install-service`: run it at boot.
 
-`vigil import` takes cameras from another system, through the API of this machine or of a cluster.
+`vigil import` and `vigil export` exchange cameras with files, through the API of this machine or of a cluster.
 """
 
 import argparse
@@ -15,7 +15,7 @@ def main() -> int:
     """Return exit status 0 after Ctrl-C, 1 if something did not start, 2 for an invalid setting."""
     parser = argparse.ArgumentParser(
         prog="vigil",
-        description="Vigil on this machine, with no cluster, and the import of cameras.",
+        description="Vigil on this machine, with no cluster, and the import and export of cameras.",
         epilog="Settings are environment variables: CAMERA, MODEL, HOST, PORT, DEMO, VIGIL_PUBLIC_URL, "
         "VIGIL_DATA_DIR.",
     )
@@ -25,8 +25,8 @@ def main() -> int:
     commands.add_parser("uninstall-service", help="remove that service; the data stays")
     transfer.add_commands(commands)
     arguments = parser.parse_args()
-    if arguments.command == "import":
-        return transfer.run_import(arguments)
+    if "transfer" in arguments:
+        return int(arguments.transfer(arguments))
     return _run_here(arguments.command)
 
 

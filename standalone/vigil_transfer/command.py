@@ -1,108 +1,15 @@
-"""`vigil import SYSTEM FILE`: convert the configuration of another system, and apply it through the API."""
+"""The commands `vigil import` and `vigil export`."""
 
 import argparse
-import os
-import sys
-from collections.abc import Callable, Mapping
-from pathlib import Path
 
-from dotenv import dotenv_values
-
-from vigil_contracts.api_client import ApiError
-from vigil_contracts.camera import AppliedCamera
-from vigil_transfer import frigate
-from vigil_transfer.connection import ConnectionProblemError, find_connection
-from vigil_transfer.output import Report
-from vigil_transfer.plan import Plan
-from vigil_transfer.report import Problem
-
-MAX_BYTES = 8 * 1024 * 1024
-SYSTEMS: dict[str, Callable[[str, Mapping[str, str]], Plan]] = {"frigate": frigate.convert}
-"""By name: from the text of the file and the variables that it may use to a plan."""
-
-
-class _UnreadableError(Exception):
-    """A file cannot be read; the message names it."""
+from vigil_transfer import export_command, import_command
 
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `import` with its options."""
-    parser = commands.add_parser("import", help="take the cameras of another system: vigil import frigate config.yml")
-    parser.add_argument("system", choices=sorted(SYSTEMS), help="the system that wrote the file")
-    parser.add_argument("file", type=Path, help="its configuration")
-    parser.add_argument("--dry-run", action="store_true", help="check everything and write nothing")
-    parser.add_argument("--env-file", type=Path, help="file of variables that the configuration uses (NAME=value)")
-    _add_connection(parser)
-    parser.add_argument("--output", choices=("table", "json"), default="table", help="default: table")
-
-
-def _add_connection(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--url", default="", help="address of the API; default: VIGIL_API_URL, or `vigil run` here")
-    parser.add_argument("--token-file", type=Path, help="file with a user's token; default: VIGIL_TOKEN_FILE")
-
-
-def run_import(arguments: argparse.Namespace) -> int:
-    """Return 0 if the cameras were, or with --dry-run could be, imported; 1 if not; 2 if a file is unreadable."""
-    try:
-        variables = {**os.environ, **_variables(arguments.env_file)}
-        plan = SYSTEMS[arguments.system](_read_text(arguments.file), variables)
-    except _UnreadableError as error:
-        sys.stderr.write(f"vigil: {error}\n")
-        return 2
-    report = Report(sys.stdout, arguments.output, plan.secrets)
-    if plan.problems:
-        report.show(plan, problems=plan.problems, is_dry_run=arguments.dry_run)
-        return 1
-    try:
-        applied, problems = _apply(arguments, plan)
-    except ConnectionProblemError as error:
-        if not arguments.dry_run:
-            report.show(plan, problems=[Problem("", str(error))], is_dry_run=False)
-            return 1
-        report.show(plan, is_dry_run=True, remark=f"The file is valid. It was not compared with the API: {error}")
-        return 0
-    report.show(plan, problems=problems, applied=applied, is_dry_run=arguments.dry_run)
-    return 1 if problems else 0
-
-
-def _apply(arguments: argparse.Namespace, plan: Plan) -> tuple[list[AppliedCamera], list[Problem]]:
-    """Return what the API did, or why it refused. Raises ConnectionProblemError."""
-    connection = find_connection(url=arguments.url, token_file=arguments.token_file)
-    with connection.client() as client:
-        try:
-            return client.apply_configuration(plan.cameras, is_dry_run=arguments.dry_run), []
-        except ApiError as error:
-            if error.status is None:
-                raise ConnectionProblemError(str(error)) from None
-            named = error.field_errors if error.status == 400 else {}
-            return [], [_problem(plan, *one) for one in named.items()] or [Problem("", str(error))]
-
-
-def _problem(plan: Plan, field: str, message: str) -> Problem:
-    """Return an error of the API with the camera's name in place of its index."""
-    first, _, rest = field.partition(".")
-    index, _, name = rest.partition(".")
-    if first == "cameras" and index.isdigit() and int(index) < len(plan.cameras):
-        return Problem(f"{plan.cameras[int(index)]['name']}: {name}", message)
-    return Problem(field, message)
-
-
-def _variables(path: Path | None) -> dict[str, str]:
-    if path is None:
-        return {}
-    if not path.is_file():
-        raise _UnreadableError(f"{path}: no such file")
-    return {name: value for name, value in dotenv_values(path, interpolate=False).items() if value is not None}
-
-
-def _read_text(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise _UnreadableError(f"{path}: {error.strerror}") from None
-    if len(content) > MAX_BYTES:
-        raise _UnreadableError(f"{path}: must have at most {MAX_BYTES // 1024 // 1024} MB")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise _UnreadableError(f"{path}: must be text in UTF-8") from None
+    """Add both commands with their options."""
+    importing = commands.add_parser("import", help="take cameras from a file: vigil import frigate config.yml")
+    import_command.add_options(importing)
+    importing.set_defaults(transfer=import_command.run_import)
+    exporting = commands.add_parser("export", help="print your cameras as YAML, or as Kubernetes resources")
+    export_command.add_options(exporting)
+    exporting.set_defaults(transfer=export_command.run_export)

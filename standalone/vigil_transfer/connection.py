@@ -1,5 +1,6 @@
 """Find the API and the token: as given, or those of `vigil run` on this machine."""
 
+import argparse
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,12 @@ class Connection:
             raise ConnectionProblemError(f"cannot read certificates from {self.ca_file}: {error}") from None
 
 
+def add_connection_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name the API and the token."""
+    parser.add_argument("--url", default="", help="address of the API; default: VIGIL_API_URL, or `vigil run` here")
+    parser.add_argument("--token-file", type=Path, help="file with a user's token; default: VIGIL_TOKEN_FILE")
+
+
 def find_connection(*, url: str, token_file: Path | None, environment: Mapping[str, str] = os.environ) -> Connection:
     """Return the connection from options, environment or data directory, in this order.
 
@@ -65,6 +72,17 @@ def _token(token_file: Path | None, environment: Mapping[str, str], data: Path, 
         raise ConnectionProblemError(
             "no token: create one in the dashboard (Settings, Tokens) and name its file with --token-file or"
             " VIGIL_TOKEN_FILE"
+        )
+    return token
+
+
+def pipeline_token(token_file: Path | None, environment: Mapping[str, str] = os.environ) -> str:
+    """Return the token that may read credentials: from the file, or of `vigil run` on this machine."""
+    data = Path(environment.get("VIGIL_DATA_DIR") or "data").expanduser()
+    if not (token := _read(token_file or data / "secrets" / "pipeline-token")):
+        raise ConnectionProblemError(
+            "no token that may read credentials: create one with `manage.py create_token --scope pipeline`, and name"
+            " its file with --pipeline-token-file"
         )
     return token
 

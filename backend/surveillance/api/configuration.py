@@ -39,7 +39,8 @@ class ConfiguredCameraSerializer(CameraSerializer):
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
         """Return the camera with a masked URL, and null for no site."""
-        return {"site": None, **super().to_representation(instance)}
+        shown = super().to_representation(instance)
+        return {name: shown.get(name) for name in CAMERA_FIELDS}
 
     def to_internal_value(self, data: Any) -> Any:
         """Return the values with the site's name as `site`."""

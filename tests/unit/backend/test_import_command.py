@@ -2,40 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
-from django.core.handlers.wsgi import WSGIHandler
 from tests.unit.backend.conftest import Party
+from tests.unit.backend.vigil_command import RunVigil, run
 from tests.unit.transfer.test_frigate import YARD
 
 from surveillance.models import Camera
-from vigil_contracts.api_client import ApiClient
-from vigil_standalone.__main__ import main
-from vigil_transfer.connection import Connection
 
-
-@pytest.fixture
-def run(anna: Party, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """Return a function that runs `vigil` with Anna's token, and returns its exit status."""
-    (tmp_path / "token").write_text(anna.token)
-    monkeypatch.setenv("VIGIL_TOKEN_FILE", str(tmp_path / "token"))
-    monkeypatch.setenv("VIGIL_API_URL", "http://testserver")
-
-    def client(connection: Connection) -> ApiClient:
-        made = ApiClient(connection.url, connection.token)
-        transport = httpx.WSGITransport(WSGIHandler())
-        made._http = httpx.Client(transport=transport, base_url=connection.url, headers=made._http.headers)
-        return made
-
-    monkeypatch.setattr(Connection, "client", client)
-
-    def call(*arguments: str) -> int:
-        monkeypatch.setattr("sys.argv", ["vigil", *arguments])
-        return main()
-
-    return call
+__all__ = ["run"]
 
 
 @pytest.fixture
@@ -47,7 +22,7 @@ def yard(tmp_path: Path) -> str:
 
 
 def test_import_adds_cameras_and_changes_nothing_the_second_time(
-    run: Any, yard: str, capsys: pytest.CaptureFixture[str]
+    run: RunVigil, yard: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     variables = ("--env-file", str(Path(yard).with_name("frigate.env")))
     assert run("import", "frigate", yard, "--dry-run", *variables) == 0
@@ -71,7 +46,7 @@ def test_import_adds_cameras_and_changes_nothing_the_second_time(
 
 
 def test_nothing_is_written_if_a_camera_is_refused(
-    run: Any, anna: Party, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: RunVigil, anna: Party, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "config.yml"
     file.write_text(
@@ -88,7 +63,7 @@ def test_nothing_is_written_if_a_camera_is_refused(
 
 
 def test_problem_of_the_file_is_shown_before_the_api_is_asked(
-    run: Any, yard: str, capsys: pytest.CaptureFixture[str]
+    run: RunVigil, yard: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("import", "frigate", yard) == 1
     shown = capsys.readouterr().out
@@ -96,6 +71,6 @@ def test_problem_of_the_file_is_shown_before_the_api_is_asked(
     assert shown.endswith("Nothing was written.\n")
 
 
-def test_file_that_is_not_there_is_named(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_file_that_is_not_there_is_named(run: RunVigil, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("import", "frigate", "/none/config.yml") == 2
     assert capsys.readouterr().err == "vigil: /none/config.yml: No such file or directory\n"

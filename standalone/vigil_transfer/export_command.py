@@ -1,0 +1,90 @@
+"""`vigil export`: print the user's cameras, so that nothing keeps them in this Vigil."""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from vigil_contracts.api_client import ApiError
+from vigil_transfer import own
+from vigil_transfer.connection import (
+    Connection,
+    ConnectionProblemError,
+    add_connection_options,
+    find_connection,
+    pipeline_token,
+)
+from vigil_transfer.resources import NOT_IN_RESOURCES, resources_of
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `vigil export`."""
+    parser.add_argument("--kubernetes", action="store_true", help="print Camera resources for kubectl")
+    parser.add_argument("--namespace", default="vigil-cameras", help="of the resources; default: vigil-cameras")
+    parser.add_argument(
+        "--credentials", type=Path, help="write the credentials of the active cameras into this file, readable by you"
+    )
+    parser.add_argument(
+        "--pipeline-token-file", type=Path, help="token that may read credentials; default: that of `vigil run` here"
+    )
+    add_connection_options(parser)
+
+
+def run_export(arguments: argparse.Namespace) -> int:
+    """Return 0, or 1 if the API cannot be read or a camera is left out."""
+    try:
+        connection = find_connection(url=arguments.url, token_file=arguments.token_file)
+        cameras, urls = _read(connection, arguments)
+        problems = _write(arguments, cameras, urls)
+    except (ConnectionProblemError, ApiError) as error:
+        sys.stderr.write(f"vigil: {error}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"vigil: {arguments.credentials}: {error.strerror}\n")
+        return 1
+    sys.stderr.writelines(f"vigil: {problem}\n" for problem in problems)
+    return 1 if problems else 0
+
+
+def _read(connection: Connection, arguments: argparse.Namespace) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Return the cameras of the document, and the URLs with credentials by name."""
+    with connection.client() as client:
+        cameras = client.export_configuration()["cameras"]
+    if arguments.credentials is None:
+        return cameras, {}
+    with replace(connection, token=pipeline_token(arguments.pipeline_token_file)).client() as client:
+        active = client.active_cameras().value
+    return cameras, own.urls_with_credentials(cameras, active.cameras if active else ())
+
+
+def _write(arguments: argparse.Namespace, cameras: Sequence[Mapping[str, Any]], urls: Mapping[str, str]) -> list[str]:
+    """Write the files; return what they do not contain."""
+    problems: list[str] = []
+    if arguments.credentials is not None:
+        problems += [
+            f"{name}: its credentials are not exported: the camera is inactive, or the token may not read them"
+            for name in own.without_credentials(cameras, urls)
+        ]
+    if not arguments.kubernetes:
+        if arguments.credentials is not None:
+            _write_secret(arguments.credentials, own.credentials_text(urls))
+        sys.stdout.write(own.document_text(cameras))
+        return problems
+    resources = resources_of(cameras, urls, arguments.namespace)
+    if arguments.credentials is not None:
+        _write_secret(arguments.credentials, "---\n".join(map(own.dump, resources.secrets)))
+    sys.stdout.write("---\n".join(map(own.dump, resources.cameras)))
+    unused = sorted({name for name in NOT_IN_RESOURCES for camera in cameras if camera.get(name)})
+    if unused:
+        problems.append(f"Camera resources have no field for {', '.join(unused)}")
+    return problems + resources.problems
+
+
+def _write_secret(path: Path, text: str) -> None:
+    """Write a file that only its owner can read. Raises OSError."""
+    path.unlink(missing_ok=True)  # an existing file keeps its mode
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)

@@ -1,0 +1,112 @@
+"""`vigil import SYSTEM FILE`: convert the configuration of another system, and apply it through the API."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from vigil_contracts.api_client import ApiError
+from vigil_contracts.camera import AppliedCamera
+from vigil_transfer import frigate, own
+from vigil_transfer.connection import ConnectionProblemError, add_connection_options, find_connection
+from vigil_transfer.output import Report
+from vigil_transfer.plan import Plan
+from vigil_transfer.report import Problem
+
+MAX_BYTES = 8 * 1024 * 1024
+OWN = "vigil"
+SYSTEMS: dict[str, Callable[[str, Mapping[str, str]], Plan]] = {"frigate": frigate.convert}
+"""By name: from the text of the file and the variables that it may use to a plan."""
+
+
+class _UnreadableError(Exception):
+    """A file or option cannot be used; the message names it."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `vigil import`."""
+    parser.add_argument("system", choices=sorted((*SYSTEMS, OWN)), help="the system that wrote the file")
+    parser.add_argument("file", type=Path, help="its configuration")
+    parser.add_argument("--dry-run", action="store_true", help="check everything and write nothing")
+    parser.add_argument("--env-file", type=Path, help="file of variables that the configuration uses (NAME=value)")
+    parser.add_argument("--credentials", type=Path, help="file that `vigil export --credentials` wrote; for vigil")
+    add_connection_options(parser)
+    parser.add_argument("--output", choices=("table", "json"), default="table", help="default: table")
+
+
+def run_import(arguments: argparse.Namespace) -> int:
+    """Return 0 if the cameras were, or with --dry-run could be, imported; 1 if not; 2 if a file is unreadable."""
+    try:
+        plan = _plan(arguments)
+    except _UnreadableError as error:
+        sys.stderr.write(f"vigil: {error}\n")
+        return 2
+    report = Report(sys.stdout, arguments.output, plan.secrets)
+    if plan.problems:
+        report.show(plan, problems=plan.problems, is_dry_run=arguments.dry_run)
+        return 1
+    try:
+        applied, problems = _apply(arguments, plan)
+    except ConnectionProblemError as error:
+        if not arguments.dry_run:
+            report.show(plan, problems=[Problem("", str(error))], is_dry_run=False)
+            return 1
+        report.show(plan, is_dry_run=True, remark=f"The file is valid. It was not compared with the API: {error}")
+        return 0
+    report.show(plan, problems=problems, applied=applied, is_dry_run=arguments.dry_run)
+    return 1 if problems else 0
+
+
+def _plan(arguments: argparse.Namespace) -> Plan:
+    text = _read_text(arguments.file)
+    if arguments.system == OWN:
+        return own.convert(text, _read_text(arguments.credentials) if arguments.credentials else None)
+    if arguments.credentials:
+        raise _UnreadableError("--credentials is for files of `vigil export`; use --env-file for variables")
+    return SYSTEMS[arguments.system](text, {**os.environ, **_variables(arguments.env_file)})
+
+
+def _apply(arguments: argparse.Namespace, plan: Plan) -> tuple[list[AppliedCamera], list[Problem]]:
+    """Return what the API did, or why it refused. Raises ConnectionProblemError."""
+    connection = find_connection(url=arguments.url, token_file=arguments.token_file)
+    with connection.client() as client:
+        try:
+            return client.apply_configuration(plan.cameras, is_dry_run=arguments.dry_run), []
+        except ApiError as error:
+            if error.status is None:
+                raise ConnectionProblemError(str(error)) from None
+            named = error.field_errors if error.status == 400 else {}
+            return [], [_problem(plan, *one) for one in named.items()] or [Problem("", str(error))]
+
+
+def _problem(plan: Plan, field: str, message: str) -> Problem:
+    """Return an error of the API with the camera's name in place of its index."""
+    first, _, rest = field.partition(".")
+    index, _, name = rest.partition(".")
+    if first == "cameras" and index.isdigit() and int(index) < len(plan.cameras):
+        return Problem(f"{plan.cameras[int(index)]['name']}: {name}", message)
+    return Problem(field, message)
+
+
+def _variables(path: Path | None) -> dict[str, str]:
+    if path is None:
+        return {}
+    if not path.is_file():
+        raise _UnreadableError(f"{path}: no such file")
+    return {name: value for name, value in dotenv_values(path, interpolate=False).items() if value is not None}
+
+
+def _read_text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _UnreadableError(f"{path}: {error.strerror}") from None
+    if len(content) > MAX_BYTES:
+        raise _UnreadableError(f"{path}: must have at most {MAX_BYTES // 1024 // 1024} MB")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise _UnreadableError(f"{path}: must be text in UTF-8") from None

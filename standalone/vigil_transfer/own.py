@@ -1,0 +1,108 @@
+"""Vigil's own document of cameras: written by `vigil export`, read by `vigil import vigil`.
+
+Stream URLs have no credentials (`rtsp://***@host/…`). A second file contains the URLs with credentials,
+by camera name.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from vigil_contracts.camera import CameraConfiguration
+from vigil_contracts.detection import Detection
+from vigil_contracts.stream_url import MASK, mask_stream_url
+from vigil_transfer.plan import Plan, check_cameras
+from vigil_transfer.report import Ledger, Path, Problem
+from vigil_transfer.yaml_text import YamlError, load_mapping
+
+HEADER = """\
+# Cameras of Vigil. Restore them with: vigil import vigil FILE
+# Stream URLs are without credentials: a backend that has the cameras keeps its own.
+"""
+CREDENTIALS_HEADER = """\
+# Stream URLs with credentials, by camera. Keep this file secret.
+# Restore them with: vigil import vigil FILE --credentials THIS-FILE
+"""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes lists of numbers, such as points, in one line."""
+
+
+def _list(dumper: yaml.SafeDumper, values: list[Any]) -> yaml.nodes.Node:
+    is_plain = all(isinstance(value, int | float | str) for value in values) and len(values) <= 8
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=is_plain)
+
+
+_Dumper.add_representer(list, _list)
+
+
+def dump(value: Any) -> str:
+    """Return YAML with keys in their order."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+def document_text(cameras: Sequence[Mapping[str, Any]]) -> str:
+    """Return the document of the cameras, without the detection settings that have their default."""
+    shown = [{**camera, "detection": without_defaults(camera.get("detection", {}))} for camera in cameras]
+    return HEADER + dump({"cameras": shown})
+
+
+def without_defaults(detection: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that differ from their default; those of a newer backend stay."""
+    defaults = Detection().model_dump(mode="json")
+    return {name: value for name, value in detection.items() if name not in defaults or value != defaults[name]}
+
+
+def urls_with_credentials(
+    cameras: Sequence[Mapping[str, Any]], active: Sequence[CameraConfiguration]
+) -> dict[str, str]:
+    """Return the URL of each camera whose URL in the document is masked, as far as `active` contains it.
+
+    Cameras of several owners may share a name: a name with different URLs is left out.
+    """
+    found: dict[str, set[str]] = {}
+    for one in active:
+        url = one.rtsp_url.get_secret_value()
+        if MASK not in url:  # a user's token gets masked URLs
+            found.setdefault(f"{one.name}\n{mask_stream_url(url)}", set()).add(url)
+    urls = {str(camera["name"]): found.get(f"{camera['name']}\n{camera['rtsp_url']}", set()) for camera in cameras}
+    return {name: next(iter(one)) for name, one in urls.items() if len(one) == 1}
+
+
+def without_credentials(cameras: Sequence[Mapping[str, Any]], urls: Mapping[str, str]) -> list[str]:
+    """Return the names of the cameras whose credentials are missing."""
+    return [str(camera["name"]) for camera in cameras if MASK in camera["rtsp_url"] and camera["name"] not in urls]
+
+
+def credentials_text(urls: Mapping[str, str]) -> str:
+    """Return the file of credentials."""
+    return CREDENTIALS_HEADER + dump(dict(urls))
+
+
+def convert(text: str, credentials_text: str | None) -> Plan:
+    """Return the plan for a document, and for a file of credentials if there is one."""
+    try:
+        document = load_mapping(text)
+        urls = load_mapping(credentials_text) if credentials_text is not None else {}
+    except YamlError as error:
+        return Plan((), problems=(Problem("", str(error)),))
+    listed = document.get("cameras")
+    if not isinstance(listed, list) or document.keys() != {"cameras"}:
+        return Plan((), problems=(Problem("", "the file must have a list of cameras, as `vigil export` writes it"),))
+    ledger = Ledger()
+    cameras: list[tuple[Path, dict[str, Any]]] = []
+    for index, camera in enumerate(listed):
+        path: Path = ("cameras", index)
+        if not isinstance(camera, dict) or not all(isinstance(camera.get(key), str) for key in ("name", "rtsp_url")):
+            ledger.problem(path, "must have a name and an rtsp_url")
+        else:
+            url = urls.get(camera["name"], camera["rtsp_url"])
+            cameras.append((path, {**camera, "rtsp_url": str(url)}))
+    unknown = [name for name in urls if name not in {camera["name"] for _, camera in cameras}]
+    ledger.problems += [
+        Problem("", f"the credentials name a camera that the file does not have: {name}") for name in unknown
+    ]
+    check_cameras(ledger, cameras)
+    return Plan(tuple(camera for _, camera in cameras), problems=tuple(ledger.problems))

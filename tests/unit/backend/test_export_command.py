@@ -1,0 +1,133 @@
+"""`vigil export`, and the way back by `vigil import vigil`, against the backend's own API."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.integration.docs.yaml_checks import yaml_problem
+from tests.unit.backend.conftest import Party
+from tests.unit.backend.vigil_command import RunVigil, run
+
+from surveillance.core.camera_fields import WRITABLE
+from surveillance.models import Camera
+from vigil_apps.sites.models import Site
+from vigil_contracts.detection import Detection
+from vigil_operator.core.specs import parse_camera_spec
+
+__all__ = ["run"]
+
+DETECTION = {
+    "classes": ["person"],
+    "stream_path": "/sub?channel=1",
+    "zones": [{"name": "Drive", "points": [[0, 0.5], [1, 0.5], [1, 1]]}],
+    "rules": [{"name": "stay", "type": "loitering", "zone": "Drive", "seconds": 30}],
+    "schedule": {"time_zone": "Europe/Berlin", "windows": [{"days": ["mon"], "start": "20:00", "end": "06:00"}]},
+    "motion_masks": [[[0, 0], [0.2, 0], [0.2, 0.1]]],
+}
+
+
+@pytest.fixture
+def cameras(anna: Party, site: Site) -> list[Camera]:
+    """Anna's cameras; «Gate» is in a site."""
+    for values in (
+        {"name": "Höf 2", "rtsp_url": "rtsp://u:p%23w@10.0.0.2:554/live?channel=1", "retention_days": 9},
+        {"name": "hof 2", "rtsp_url": "rtsp://10.0.0.3/live", "transport": "udp", "is_active": False},
+        {"name": "Old", "rtsp_url": "rtsp://10.0.0.4/user=u_password=Pa55word_channel=1", "group": "yard"},
+    ):
+        body = {"is_active": True, "detection": DETECTION, **values}
+        assert anna.client.post("/api/cameras/", body, format="json").status_code == 201
+    return list(Camera.objects.order_by("id"))
+
+
+@pytest.fixture
+def pipeline_file(pipeline: Party, tmp_path: Path) -> str:
+    """The file of a token that may read credentials."""
+    (tmp_path / "pipeline-token").write_text(pipeline.token)
+    return str(tmp_path / "pipeline-token")
+
+
+def _settings() -> dict[str, dict[str, object]]:
+    return {camera.name: {name: getattr(camera, name) for name in WRITABLE} for camera in Camera.objects.all()}
+
+
+def test_export_with_credentials_restores_everything(
+    run: RunVigil, cameras: list[Camera], pipeline_file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, secret = _settings(), tmp_path / "credentials.yaml"
+    secret.write_text("old")
+    secret.chmod(0o644)
+    assert run("export", "--credentials", str(secret), "--pipeline-token-file", pipeline_file) == 0
+    exported = capsys.readouterr()
+    for password in ("Pa55word", "p%23w", "p#w"):
+        assert password not in exported.out + exported.err
+    assert secret.stat().st_mode & 0o777 == 0o600
+    (tmp_path / "cameras.yaml").write_text(exported.out)
+
+    assert run("import", "vigil", str(tmp_path / "cameras.yaml")) == 0
+    assert "4 cameras: 0 added, 0 changed, 4 unchanged" in capsys.readouterr().out
+
+    Camera.objects.all().delete()
+    assert run("import", "vigil", str(tmp_path / "cameras.yaml")) == 1
+    shown = capsys.readouterr().out
+    assert "Gate: rtsp_url: holds *** in place of the credentials; enter the user and password again" in shown
+    assert not Camera.objects.exists()
+
+    assert run("import", "vigil", str(tmp_path / "cameras.yaml"), "--credentials", str(secret)) == 0
+    assert "4 cameras: 4 added" in capsys.readouterr().out
+    assert _settings() == before
+
+
+def test_credentials_of_inactive_cameras_are_reported(
+    run: RunVigil, camera: Camera, pipeline_file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Camera.objects.update(is_active=False)
+    file = str(tmp_path / "credentials.yaml")
+    assert run("export", "--credentials", file, "--pipeline-token-file", pipeline_file) == 1
+    shown = capsys.readouterr().err
+    assert shown == (
+        "vigil: Gate: its credentials are not exported: the camera is inactive, or the token may not read them\n"
+    )
+
+
+def test_token_of_a_user_reads_no_credentials(
+    run: RunVigil, camera: Camera, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "credentials.yaml"
+    assert run("export", "--credentials", str(file), "--pipeline-token-file", str(tmp_path / "token")) == 1
+    assert "Pa55word" not in file.read_text()
+    assert "Gate: its credentials are not exported" in capsys.readouterr().err
+
+
+def test_resources_are_accepted_by_the_cluster(
+    run: RunVigil, cameras: list[Camera], pipeline_file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = tmp_path / "secrets.yaml"
+    more = ("--credentials", str(secret), "--pipeline-token-file", pipeline_file)
+    assert run("export", "--kubernetes", "--namespace", "yard", *more) == 1
+    shown = capsys.readouterr()
+    assert shown.err == "vigil: Camera resources have no field for group, retention_days, site\n"
+    assert yaml_problem(shown.out) is None
+    resources = list(yaml.safe_load_all(shown.out))
+    assert [one["metadata"]["name"] for one in resources] == ["gate", "h-f-2", "old", "hof-2"]
+    specs = {one["spec"]["displayName"]: parse_camera_spec("x", one["spec"]) for one in resources}
+    assert specs["hof 2"].detection == Detection.model_validate(DETECTION)
+    assert (specs["hof 2"].stream.transport, specs["hof 2"].active) == ("udp", False)
+    assert specs["Old"].stream.url == "rtsp://10.0.0.4/user={username}_password={password}_channel=1"
+
+    secrets = {one["metadata"]["name"]: one["stringData"] for one in yaml.safe_load_all(secret.read_text())}
+    assert secrets == {
+        "gate-credentials": {"username": "root", "password": "Pa55word"},
+        "h-f-2-credentials": {"username": "u", "password": "p#w"},
+        "old-credentials": {"username": "u", "password": "Pa55word"},
+    }
+    assert "Pa55word" not in shown.out
+
+
+def test_resources_without_known_credentials_are_left_out(
+    run: RunVigil, cameras: list[Camera], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("export", "--kubernetes") == 1
+    shown = capsys.readouterr()
+    assert "vigil: Old: its URL has credentials in the path or query, which a resource must not contain" in shown.err
+    names = [one["metadata"]["name"] for one in yaml.safe_load_all(shown.out)]
+    assert names == ["gate", "hof-2"]
