@@ -6,7 +6,7 @@ from surveillance.core.camera_fields import WRITABLE
 from surveillance.models import Camera
 from vigil_apps.audit.tracking import Tracked, fingerprint, track
 
-_PLAIN = (*(name for name in WRITABLE if name not in {"rtsp_url", "detection"}), "managed_by")
+_PLAIN = (*(name for name in WRITABLE if name not in {"rtsp_url", "detection", "recording"}), "managed_by")
 
 
 def _fields(camera: Camera) -> dict[str, Any]:
@@ -15,6 +15,7 @@ def _fields(camera: Camera) -> dict[str, Any]:
     shown["owner"] = camera.user_id
     shown["rtsp_url"] = camera.masked_rtsp_url
     shown["rtsp_url_fingerprint"] = fingerprint(camera.rtsp_url)
+    shown |= {f"recording.{name}": value for name, value in (camera.recording or {}).items()}
     shown |= {f"detection.{name}": value for name, value in (camera.detection or {}).items()}
     return shown
 

@@ -5,7 +5,7 @@ without a bucket would pay for.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,10 @@ from surveillance.storages import StoredFile
 
 _CONNECT_SECONDS, _READ_SECONDS = 2, 4
 """With one retry, an unavailable or hanging S3 is reported within the ten seconds that a detector waits."""
+
+
+_DELETED_AT_ONCE = 1000
+"""The limit of S3's DeleteObjects."""
 
 
 class BucketStorage(S3Storage):  # type: ignore[misc] # it has no types
@@ -63,6 +67,13 @@ class BucketStorage(S3Storage):  # type: ignore[misc] # it has no types
 
     def drop_empty_folders(self, prefix: str, *, unchanged_since: datetime) -> None:
         """Do nothing: buckets have no folders."""
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        """Delete the objects, a thousand per request."""
+        root = f"{self.location.rstrip('/')}/" if self.location else ""
+        for first in range(0, len(keys), _DELETED_AT_ONCE):
+            named = [{"Key": f"{root}{key}"} for key in keys[first : first + _DELETED_AT_ONCE]]
+            self.bucket.delete_objects(Delete={"Objects": named, "Quiet": True})
 
     def problem(self) -> str:
         """Return why the bucket cannot be accessed with these keys; empty if it can."""

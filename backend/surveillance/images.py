@@ -7,7 +7,7 @@ For the same reason a file is deleted only after its row is certainly gone: see 
 import hashlib
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import cast
@@ -72,6 +72,14 @@ def delete(key: str) -> None:
         default_storage.delete(key)
     except (OSError, *S3_ERRORS) as error:
         logger.warning("could not delete a file: %s; the sweep will", _words(error), extra={"key": key})
+
+
+def delete_many(keys: Sequence[str]) -> None:
+    """Delete files if they exist. If that fails, a sweep deletes them later."""
+    try:
+        media_storage().delete_many(keys)
+    except (OSError, *S3_ERRORS) as error:
+        logger.warning("could not delete files: %s; a sweep will", _words(error), extra={"files": len(keys)})
 
 
 def delete_after(error: BaseException, key: str) -> None:

@@ -4,7 +4,7 @@ Both extend Django's interface by what the sweep, the probes and the delivery to
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +35,10 @@ class MediaStorage(Protocol):
 
     def drop_empty_folders(self, prefix: str, *, unchanged_since: datetime) -> None:
         """Remove empty folders that have not changed since then."""
+        ...
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        """Delete files if they exist. Raises OSError or one of `S3_ERRORS`."""
         ...
 
     def problem(self) -> str:
@@ -84,6 +88,11 @@ class DirectoryStorage(FileSystemStorage):
                     os.rmdir(directory)  # noqa: PTH106 fails if it is not empty
                 except OSError:
                     continue
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        """Delete the files."""
+        for key in keys:
+            self.delete(key)
 
     def problem(self) -> str:
         """Return why the directory cannot be created or written; empty if it can."""

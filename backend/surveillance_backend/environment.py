@@ -198,6 +198,29 @@ class Environment(BaseSettings):
         ge=1,
         description="Maximum size of a camera's images and clips in MB, unless it has its own setting.",
     )
+    recording_days: int | None = Field(
+        default=7,
+        ge=1,
+        le=3650,
+        description="Days for which recordings are kept, unless their camera has its own setting. Empty: no limit.",
+    )
+    recording_gigabytes: int | None = Field(
+        default=None,
+        ge=1,
+        description="Space for a camera's recordings in GB, unless it has its own setting. Empty: no limit.",
+    )
+    recording_max_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=3650,
+        description="Recordings are never kept longer than so many days, whatever their camera's setting. Empty: no "
+        "limit.",
+    )
+    recording_max_gigabytes: int | None = Field(
+        default=None,
+        ge=1,
+        description="Recordings of a camera never take more than so many GB, whatever its setting. Empty: no limit.",
+    )
     media_max_used_percent: int = Field(
         default=90,
         ge=1,

@@ -6,6 +6,7 @@ A test validates each against its schema; `make schema` fails for a component wi
 from typing import Any
 
 from vigil_contracts.detection import Detection
+from vigil_contracts.recording import RecordingMode, RecordingSettings, recording_key
 
 _TIME, _LATER = "2026-11-23T12:00:00Z", "2026-11-30T12:00:00Z"
 _UUID = "7f8f9a52-9d5b-4b7e-9d3c-0a4f7e3c1b52"
@@ -20,6 +21,7 @@ _INFERENCE = {
     "decoder": "nvdec",
 }
 _DETECTION = Detection().model_dump(mode="json")
+_RECORDING = RecordingSettings(mode=RecordingMode.CONTINUOUS, days=14).model_dump(mode="json")
 
 _CAMERA_REQUEST = {
     "name": "Front gate",
@@ -29,6 +31,7 @@ _CAMERA_REQUEST = {
     "is_active": True,
     "transport": "tcp",
     "detection": _DETECTION,
+    "recording": _RECORDING,
 }
 _CAMERA = {
     **_CAMERA_REQUEST,
@@ -52,6 +55,24 @@ _CAMERA = {
         "reported_at": _TIME,
     },
 }
+_SEGMENT_MS = 1_795_435_200_000
+_SEGMENT = {
+    "start_ms": _SEGMENT_MS,
+    "duration_ms": 4000,
+    "size_bytes": 2_012_345,
+    "init_bytes": 806,
+    "init_id": "5f2c9d1e7a3b4c60",
+    "codecs": "avc1.64001f",
+    "width": 1920,
+    "height": 1080,
+    "motion": 15,
+}
+_GAP = {
+    "start": "2026-11-23T12:00:04Z",
+    "end": "2026-11-23T12:00:31Z",
+    "reason": "StreamUnreachable",
+    "message": "The camera is unreachable. Check its power, network, host name and port.",
+}
 _CONFIGURATION = {
     "id": 7,
     "name": "Front gate",
@@ -59,6 +80,7 @@ _CONFIGURATION = {
     "rtsp_url": "rtsp://***@192.168.1.20:554/stream1",
     "transport": "tcp",
     "detection": _DETECTION,
+    "recording": _RECORDING,
     "detector_class_name": "",
     "managed_by": "backend",
     "revision": "0f3c9a51d2b47e86",
@@ -340,6 +362,21 @@ EXAMPLES: dict[str, Any] = {
         "alert_type": "loitering",
         "alerts": 12,
         "false_positives": 4,
+    },
+    "RecordingBatchRequest": {
+        "segments": [_SEGMENT],
+        "gaps": [{"start_ms": _SEGMENT_MS + 4000, "end_ms": _SEGMENT_MS + 31_000, "reason": "StreamUnreachable"}],
+    },
+    "RegisteredRecordings": {"stored": [_SEGMENT_MS], "missing": []},
+    "Timeline": {"recorded": [{"start": _TIME, "end": "2026-11-23T12:00:04Z"}], "gaps": [_GAP]},
+    "UploadOrderRequest": {"starts_ms": [_SEGMENT_MS]},
+    "Uploads": {
+        "uploads": [
+            {
+                "start_ms": _SEGMENT_MS,
+                "url": f"https://s3.example/vigil/{recording_key(7, _SEGMENT_MS)}?X-Amz-Signature=…",
+            }
+        ]
     },
     "Site": {"id": 1, "name": "Yard", "role": "admin", "created_at": _TIME},
     "SiteRequest": {"name": "Yard"},

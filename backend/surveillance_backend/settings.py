@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "vigil_apps.accounts",
     "vigil_apps.audit",
     "vigil_apps.notifications",
+    "vigil_apps.recordings",
     "vigil_apps.sites",
     "surveillance",
     "vigil_apps.dashboard",
@@ -150,6 +151,10 @@ VIGIL_RATE_STORAGE = ENVIRONMENT.redis or "memory://"
 VIGIL_RETENTION_DAYS = ENVIRONMENT.retention_days
 VIGIL_RETENTION_MEGABYTES = ENVIRONMENT.retention_megabytes
 VIGIL_MEDIA_MAX_USED_PERCENT = ENVIRONMENT.media_max_used_percent
+VIGIL_RECORDING_DAYS = ENVIRONMENT.recording_days
+VIGIL_RECORDING_GIGABYTES = ENVIRONMENT.recording_gigabytes
+VIGIL_RECORDING_MAX_DAYS = ENVIRONMENT.recording_max_days
+VIGIL_RECORDING_MAX_GIGABYTES = ENVIRONMENT.recording_max_gigabytes
 VIGIL_HOUSEKEEPING = ENVIRONMENT.housekeeping
 VIGIL_MEDIA_SERVER_URL = ENVIRONMENT.media_server_url
 VIGIL_MEDIA_HLS_URL = ENVIRONMENT.media_hls_url

@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("vigil_apps.api.accounts.urls")),
     path("api/", include("vigil_apps.api.audit.urls")),
     path("api/", include("vigil_apps.api.notifications.urls")),
+    path("api/", include("vigil_apps.api.recordings.urls")),
     path("api/", include("vigil_apps.api.sites.urls")),
     path("api/", include("surveillance.api.urls")),
     path("dashboard/", include("vigil_apps.dashboard.urls")),

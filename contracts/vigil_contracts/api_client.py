@@ -22,6 +22,7 @@ from vigil_contracts.camera import AppliedCamera, CameraConfiguration, CameraRep
 from vigil_contracts.clusters import RELEASES_AT_ONCE, CameraReleases, ClusterQuery, PendingReleases
 from vigil_contracts.detector_tasks import ClaimedTask, DiscoveryResult, ProbeResult, TaskEvent
 from vigil_contracts.health import Heartbeat
+from vigil_contracts.recording import RecordingBatch, RegisteredRecordings, UploadOrder, Uploads
 from vigil_contracts.resources import RegisteredResource, ResourceRegistration, ResourceStates
 
 T = TypeVar("T")
@@ -332,6 +333,17 @@ class ApiClient:
         headers = {"Content-Type": "image/jpeg", "X-Timestamp": f"{taken_at:.3f}"}
         self._send(_Request("POST", f"/api/cameras/{camera_id}/frames/", headers, {"content": jpeg}))
 
+    def register_recordings(self, camera_id: int, batch: RecordingBatch) -> RegisteredRecordings:
+        """Add stored segments, and gaps, to the index. Safe to repeat."""
+        path = f"/api/cameras/{camera_id}/recordings/"
+        answer = self._send(_Request("POST", path, {}, {"json": batch.model_dump(mode="json")}))
+        return RegisteredRecordings.model_validate(answer.json())
+
+    def recording_uploads(self, camera_id: int, order: UploadOrder) -> Uploads:
+        """Return signed URLs for segments; none if the API's media are in a directory."""
+        path = f"/api/cameras/{camera_id}/recordings/uploads/"
+        return Uploads.model_validate(self._send(_Request("POST", path, {}, {"json": order.model_dump()})).json())
+
     def _send(self, request: _Request) -> httpx.Response:
         try:
             response = self._http.request(request.method, request.path, headers=request.headers, **request.body)
@@ -391,7 +403,10 @@ class AsyncApiClient:
 
     async def register_resource(self, uid: str, registration: ResourceRegistration) -> RegisteredResource:
         """Create or update the camera of a resource."""
-        body = registration.model_dump(mode="json") | {"rtsp_url": registration.rtsp_url.get_secret_value()}
+        # During an upgrade, a backend of the previous version refuses a field that it does not know.
+        omitted = {"recording"} if registration.recording is None else None
+        sent = registration.model_dump(mode="json", exclude=omitted)
+        body = sent | {"rtsp_url": registration.rtsp_url.get_secret_value()}
         response = await self._send(_Request("PUT", f"/api/camera-resources/{uid}/", {}, {"json": body}))
         return RegisteredResource.model_validate(response.json())
 

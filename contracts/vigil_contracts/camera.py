@@ -8,6 +8,7 @@ from vigil_contracts.bounds import MAX_DISPLAY_NAME_LENGTH, MAX_URL_LENGTH, Coun
 from vigil_contracts.detection import Detection
 from vigil_contracts.health import HealthReport
 from vigil_contracts.names import StreamTransport
+from vigil_contracts.recording import RecordingSettings
 from vigil_contracts.stream_url import with_path
 
 
@@ -22,6 +23,7 @@ class CameraConfiguration(BaseModel):
     rtsp_url: SecretStr = Field(max_length=MAX_URL_LENGTH)
     transport: StreamTransport = StreamTransport.TCP
     detection: Detection = Detection()
+    recording: RecordingSettings = RecordingSettings()
     detector_class_name: str = Field(default="", max_length=253)
     managed_by: str = Field(default="backend", max_length=16)
     revision: str = Field(max_length=64, description="Changes with every change of this configuration.")

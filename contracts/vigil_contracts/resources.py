@@ -5,6 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from vigil_contracts.bounds import MAX_DISPLAY_NAME_LENGTH, MAX_URL_LENGTH, Instant, RowId
 from vigil_contracts.detection import Detection
 from vigil_contracts.names import CameraPhase, ConditionStatus, StreamTransport
+from vigil_contracts.recording import RecordingSettings
 
 
 class ResourceRegistration(BaseModel):
@@ -20,6 +21,7 @@ class ResourceRegistration(BaseModel):
     is_active: bool = True
     transport: StreamTransport = StreamTransport.TCP
     detection: Detection = Detection()
+    recording: RecordingSettings | None = Field(default=None, description="Null: not recorded.")
     detector_class_name: str = Field(default="", max_length=253)
     digest: str = Field(max_length=64, description="The operator's digest of the registration; stored and returned.")
 

@@ -145,6 +145,18 @@ class Settings(ModelSettings):
         default=168.0, gt=0, le=24 * 3650, description="Alerts that have waited longer are dropped."
     )
 
+    recording_dir: Path | None = Field(
+        default=None,
+        description="The backend's MEDIA_DIR, if this detector can write to it: recordings are stored there. Empty: "
+        "they are uploaded to the backend's S3 bucket.",
+    )
+    recording_spool_max_bytes: ByteSize = Field(
+        default=ByteSize(4 * 1024**3),
+        gt=0,
+        description="Above this size the oldest recordings in SPOOL_DIR that could not be stored are dropped, and "
+        "shown as a gap.",
+    )
+
     detector_name: str = Field(
         default_factory=socket.gethostname, max_length=253, description="This detector's name in the API."
     )

@@ -91,6 +91,21 @@ class Metrics:
             [*camera, "outcome"],
             registry=registry,
         )
+        self.recording_seconds = Counter(
+            "vigil_recording_seconds_total", "Seconds recorded.", camera, registry=registry
+        )
+        self.recording_gap_seconds = Counter(
+            "vigil_recording_gap_seconds_total",
+            "Seconds that were to be recorded but were not, by reason.",
+            [*camera, "reason"],
+            registry=registry,
+        )
+        self.recording_bytes = Gauge(
+            "vigil_recording_bytes",
+            "Size of the recordings on disk that are not stored yet.",
+            camera,
+            registry=registry,
+        )
         self.api_errors = Counter(
             "vigil_api_errors_total",
             "Failed API requests by HTTP status (0: no response).",
@@ -100,7 +115,7 @@ class Metrics:
         self._by_camera = (
             *(self.stream_up, self.stream_reconnects, self.last_frame, self.frames, self.frame_age, self.inference),
             *(self.detections, self.events, self.delivery, self.spool_alerts, self.spool_bytes),
-            self.model_info,
+            *(self.model_info, self.recording_seconds, self.recording_gap_seconds, self.recording_bytes),
             *(self.analysis_errors, self.spool_dropped, self.dead_letters, self.live_frames, self.clips),
         )
 
@@ -116,6 +131,7 @@ class Metrics:
         for why in DROPPED_BECAUSE:
             self.spool_dropped.labels(camera, why)
         self.dead_letters.labels(camera)
+        self.recording_seconds.labels(camera)
         for outcome in ClipOutcome:
             self.clips.labels(camera, outcome)
 

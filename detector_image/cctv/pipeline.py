@@ -21,6 +21,8 @@ from cctv.detectors.errors import ModelInvalidError, ModelUnavailableError
 from cctv.detectors.model_pool import Models
 from cctv.logs import camera_logger, redactor
 from cctv.metrics import Metrics
+from cctv.recording.recorder import SegmentRecorder
+from cctv.recording.spool import RecordingSpool, Waiting
 from cctv.streams.clip_reader import ClipReader
 from cctv.streams.faults import StreamFault
 from cctv.streams.health import CameraHealth
@@ -33,6 +35,8 @@ from vigil_contracts.alert import ClipSubmission, ImageSubmission
 from vigil_contracts.backoff import Backoff
 from vigil_contracts.camera import CameraConfiguration
 from vigil_contracts.health import Heartbeat, InferenceHealth
+from vigil_contracts.names import Reason
+from vigil_contracts.recording import RecordedStream, RecordingGap, RecordingMode
 from vigil_contracts.stream_url import secrets_of
 
 _STATE_EVERY_SECONDS = 10.0
@@ -49,8 +53,8 @@ class Shared:
     spool: Spool
     states: StateStore
     metrics: Metrics
-    make_source: Callable[[CameraConfiguration, ClipRecorder], Source]
-    make_clip_source: Callable[[CameraConfiguration, ClipRecorder], PacketSource]
+    make_source: Callable[[CameraConfiguration, ClipRecorder, SegmentRecorder], Source]
+    make_main_source: Callable[[CameraConfiguration, ClipRecorder, SegmentRecorder], PacketSource]
     on_spooled: Callable[[], None]
     on_change: Callable[[int], None]
     detector_name: str
@@ -58,6 +62,8 @@ class Shared:
     offline_alert_after_seconds: float = 60.0
     send_live: Send = lambda _camera_id, _jpeg, _taken_at: None
     clip_limits: ClipLimits = field(default_factory=ClipLimits)
+    recordings: RecordingSpool | None = None
+    on_recorded: Callable[[], None] = lambda: None
 
 
 class CameraPipeline:
@@ -69,6 +75,9 @@ class CameraPipeline:
         self._health = CameraHealth(lambda: shared.on_change(camera.id))
         self._mailbox: Mailbox[Frame] = Mailbox()
         self._recorder = ClipRecorder(camera.id, shared.clip_limits, self._accept_later, self._count_clip)
+        self._segments = SegmentRecorder(
+            camera.id, camera.recording, shared.recordings, self._count_recording, self._count_gap
+        )
         self.live = LiveView(camera.id, shared.send_live, shared.metrics)
         self._reader = Reader(
             camera.id,
@@ -79,6 +88,8 @@ class CameraPipeline:
             shared.metrics,
             shared.reader_options,
             self.live.offer,
+            # The main stream has its own reader if another one is analysed.
+            self._note_analysed_fault,
         )
         self._unwritten = UnwrittenAlerts(self._write, self._give_up)
         self._work = WorkWatch()
@@ -112,6 +123,8 @@ class CameraPipeline:
     def reconfigure(self, camera: CameraConfiguration) -> None:
         """Apply another configuration; the stream continues unless its own settings have changed."""
         former, self._next = self.camera, camera
+        if former.recording != camera.recording:
+            self._segments.apply(camera.recording)
         if _stream_of(former) != _stream_of(camera):
             self._reader.retarget(self._source_factory(camera))
             self._read_for_clips(camera)
@@ -128,6 +141,10 @@ class CameraPipeline:
             self._shared.metrics.show_inference(self._camera.id, inference)
         if self._clip_reader is not None:
             self._clip_reader.check()
+        try:
+            self._segments.decide()
+        except OSError as error:
+            self._segments.report(error)
 
     def heartbeat(self) -> Heartbeat:
         """Return the camera's current heartbeat."""
@@ -144,6 +161,7 @@ class CameraPipeline:
             self._log.error("the reader did not stop in time")
         if self._clip_reader is not None:
             self._clip_reader.stop(max(0.1, deadline - time.monotonic()))
+        self._end_recording()
         self._thread.join(max(0.1, deadline - time.monotonic()))
         if self._thread.is_alive():
             self._log.error("the analysis did not stop in time")
@@ -151,17 +169,21 @@ class CameraPipeline:
     def _source_factory(self, camera: CameraConfiguration) -> SourceFactory:
         redactor.add(secrets_of(camera.rtsp_url.get_secret_value()))
         redactor.add(secrets_of(camera.watched_url.get_secret_value()))
-        return lambda: self._shared.make_source(camera, self._recorder)
+        return lambda: self._shared.make_source(camera, self._recorder, self._segments)
 
     def _read_for_clips(self, camera: CameraConfiguration) -> None:
-        """Read the main stream for clips if another stream is analysed."""
+        """Read the main stream for clips and recordings if another stream is analysed."""
         if self._clip_reader is not None:
             self._clip_reader.stop(0.0)
             self._clip_reader = None
-        if camera.detection.stream_path and self._recorder.limits.is_on and not self._stopping.is_set():
-            options = self._shared.reader_options
+        is_recorded = self._segments.is_on and camera.recording.stream is RecordedStream.MAIN
+        is_needed = self._recorder.limits.is_on or is_recorded
+        if camera.detection.stream_path and is_needed and not self._stopping.is_set():
             self._clip_reader = ClipReader(
-                camera.id, lambda: self._shared.make_clip_source(camera, self._recorder), options
+                camera.id,
+                lambda: self._shared.make_main_source(camera, self._recorder, self._segments),
+                self._shared.reader_options,
+                self._segments.note_fault if is_recorded else lambda _reason: None,
             )
             self._clip_reader.start()
 
@@ -276,12 +298,14 @@ class CameraPipeline:
             return
         if self._work.note_success():
             self._log.info("frames are analysed again")
+        self._segments.note_frame(frame.monotonic_seconds, has_motion=analysis.analyser.has_motion)
         if self.live.is_wanted:
             self.live.show(analysis.analyser.in_view(frame.monotonic_seconds))
         metrics.frames.labels(camera, "analysed" if analysis.uses > uses else "gated").inc()
         for event in events:
             if self._accept(event):
                 self._recorder.request(event.event_id, frame.monotonic_seconds)
+                self._segments.note_alert(frame.monotonic_seconds)
         self._follow_up(analysis)
         if events:
             self._save(analysis)
@@ -342,6 +366,26 @@ class CameraPipeline:
     def _count_clip(self, outcome: ClipOutcome) -> None:
         self._shared.metrics.clips.labels(str(self._camera.id), outcome).inc()
 
+    def _note_analysed_fault(self, reason: Reason) -> None:
+        """Note why the analysed stream has ended, if it is the recorded one."""
+        camera = self.camera
+        if not camera.detection.stream_path or camera.recording.stream is RecordedStream.SUB:
+            self._segments.note_fault(reason)
+
+    def _count_recording(self, kept: Waiting) -> None:
+        self._shared.metrics.recording_seconds.labels(str(self._camera.id)).inc(kept.facts.duration_ms / 1000)
+        self._shared.on_recorded()
+
+    def _count_gap(self, gap: RecordingGap) -> None:
+        seconds = (gap.end_ms - gap.start_ms) / 1000
+        self._shared.metrics.recording_gap_seconds.labels(str(self._camera.id), gap.reason).inc(seconds)
+
+    def _end_recording(self) -> None:
+        try:
+            self._segments.decide(is_last=True)
+        except OSError as error:
+            self._segments.report(error)
+
     def _give_up(self, event: Event) -> None:
         self._shared.spool.give_up(self._camera.id)
         self._log.error("alert lost: too many could not be written (%s: %s)", event.alert_type, event.description)
@@ -355,4 +399,5 @@ class CameraPipeline:
 def _stream_of(camera: CameraConfiguration) -> tuple[object, ...]:
     detection = camera.detection
     shape = detection.display_aspect_ratio
-    return camera.rtsp_url, camera.transport, detection.stream_path, shape, detection.record_audio
+    recording = camera.recording.mode is not RecordingMode.OFF, camera.recording.stream
+    return camera.rtsp_url, camera.transport, detection.stream_path, shape, detection.record_audio, recording

@@ -159,10 +159,18 @@ def _pipeline(settings: Settings, data: DataDirectory, access: Access) -> Child:
         "VIGIL_MODEL": settings.model,
         "VIGIL_STREAM_ALLOW_LOOPBACK": "1",
         "VIGIL_SPOOL_DIR": str(data.spool),
+        **_recording_folder(data),
         "VIGIL_METRICS_PORT": str(free_port(9464)),
         "VIGIL_LOG_FORMAT": "text",
     }
     return Child("pipeline", [sys.executable, "-m", "cctv"], environment, say_for)
+
+
+def _recording_folder(data: DataDirectory) -> dict[str, str]:
+    """Return where the pipeline stores recordings: the backend's media directory, unless it uses a bucket."""
+    if os.environ.get("VIGIL_S3_BUCKET") or os.environ.get("VIGIL_RECORDING_DIR"):
+        return {}
+    return {"VIGIL_RECORDING_DIR": os.environ.get("VIGIL_MEDIA_DIR") or str(data.root / "media")}
 
 
 def _prepare(environment: dict[str, str], data: DataDirectory) -> dict[str, bool]:

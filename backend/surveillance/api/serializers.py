@@ -10,11 +10,12 @@ from rest_framework import serializers
 from surveillance.choices import ALERT_TYPES, PHASES, REASONS, TRANSPORTS
 from surveillance.core.camera_fields import CAMERA_FIELDS
 from surveillance.models import AlertComment, Camera, DetectorTask, TaskState
-from surveillance.selectors.cameras import alert_totals_of, health_of, media_url_of
+from surveillance.selectors.cameras import alert_totals_of, health_of, media_url_of, recording_of
 from surveillance.selectors.clusters import holder_of
 from vigil_apps.web.strict_fields import StrictFields
 from vigil_contracts.detection import Detection
 from vigil_contracts.detector_tasks import MAX_RESULT_LENGTH, DiscoveryResult, ProbeResult
+from vigil_contracts.recording import RecordingSettings
 
 
 class CameraStreamSerializer(serializers.Serializer[Any]):
@@ -72,6 +73,15 @@ class DetectionField(serializers.JSONField):
     """A `vigil_contracts.detection.Detection`. The service validates it; its errors name the nested field."""
 
 
+@extend_schema_field(cast("Any", RecordingSettings))
+class RecordingField(serializers.JSONField):
+    """A `vigil_contracts.recording.RecordingSettings`. The service validates it."""
+
+    def get_attribute(self, instance: Camera) -> dict[str, Any]:
+        """Return the settings with all defaults."""
+        return recording_of(instance).model_dump(mode="json")
+
+
 class CameraSerializer(StrictFields, serializers.ModelSerializer[Camera]):
     """A camera. `rtsp_url` is displayed without credentials."""
 
@@ -100,6 +110,7 @@ class CameraSerializer(StrictFields, serializers.ModelSerializer[Camera]):
         " detector is removed."
     )
     detection = DetectionField(required=False)
+    recording = RecordingField(required=False)
     # DRF's own messages repeat the input, and a stream URL might be in the wrong field.
     transport = serializers.ChoiceField(
         choices=TRANSPORTS, required=False, error_messages={"invalid_choice": "must be tcp or udp"}

@@ -12,6 +12,7 @@ from surveillance.models.cluster import Cluster
 from vigil_apps.sites.models import Site
 from vigil_contracts.detection import Detection
 from vigil_contracts.names import StreamTransport
+from vigil_contracts.recording import RecordingSettings
 from vigil_contracts.stream_url import mask_stream_url
 
 dns_label = RegexValidator(
@@ -24,6 +25,11 @@ group_name = RegexValidator(r"^[A-Za-z0-9._-]+$", "may hold letters, digits, -, 
 def default_detection() -> dict[str, object]:
     """Return the default detection settings of a camera."""
     return Detection().model_dump(mode="json")
+
+
+def default_recording() -> dict[str, object]:
+    """Return the default recording settings of a camera."""
+    return RecordingSettings().model_dump(mode="json")
 
 
 class ManagedBy(models.TextChoices):
@@ -66,6 +72,13 @@ class Camera(models.Model):
     activated_at = models.DateTimeField(null=True, blank=True, editable=False)
     transport = models.CharField(max_length=8, choices=TRANSPORTS, default=StreamTransport.TCP.value)
     detection = models.JSONField(default=default_detection)
+    recording = models.JSONField(
+        default=default_recording,
+        null=True,
+        blank=True,
+        help_text="As vigil_contracts.recording.RecordingSettings.",
+    )
+    """NULL in rows of a version that did not have the field yet."""
     retention_days = models.PositiveIntegerField(
         null=True,
         blank=True,

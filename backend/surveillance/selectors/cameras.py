@@ -16,8 +16,9 @@ from vigil_contracts.camera import AlertTotals
 from vigil_contracts.detection import Detection
 from vigil_contracts.health import InferenceHealth, StreamHealth
 from vigil_contracts.names import CameraPhase, Reason
+from vigil_contracts.recording import RecordingSettings
 
-CONFIGURATION_FORMAT = 1
+CONFIGURATION_FORMAT = 2
 """Increase it with the response format, so that clients do not reuse a cached response in the old format."""
 
 
@@ -50,6 +51,7 @@ def configuration(*, camera: Camera, with_credentials: bool) -> dict[str, object
         "rtsp_url": camera.rtsp_url,
         "transport": camera.transport,
         "detection": _detection_of(camera),
+        "recording": recording_of(camera).model_dump(mode="json"),
         "detector_class_name": camera.detector_class_name,
         "managed_by": camera.managed_by,
     }
@@ -69,6 +71,14 @@ def _detection_of(camera: Camera) -> dict[str, object]:
         return Detection.model_validate(camera.detection).model_dump(mode="json")
     except ValidationError:
         return dict(camera.detection)
+
+
+def recording_of(camera: Camera) -> RecordingSettings:
+    """Return the camera's recording settings; the defaults if stored ones violate newer limits."""
+    try:
+        return RecordingSettings.model_validate(camera.recording or {})
+    except ValidationError:
+        return RecordingSettings()
 
 
 def health_of(*, camera: Camera, now: datetime) -> Health:

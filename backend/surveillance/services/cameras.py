@@ -20,6 +20,7 @@ from vigil_apps.sites.roles import Role
 from vigil_apps.sites.selectors import sites_visible_to
 from vigil_apps.web.quotas import lock
 from vigil_contracts.detection import Detection
+from vigil_contracts.recording import RecordingSettings
 
 NOT_YOUR_SITE = "must be a site of which you are an admin, or null"
 NAME_TAKEN = "You have a camera with this name already."
@@ -102,6 +103,9 @@ def _validate(camera: Camera, values: dict[str, Any], user: User | None) -> dict
     if "detection" in checked:
         sent = as_json_object(checked["detection"], field="detection")
         checked["detection"] = parse(Detection, sent, prefix="detection").model_dump(mode="json")
+    if "recording" in checked:
+        sent = as_json_object(checked["recording"], field="recording")
+        checked["recording"] = parse(RecordingSettings, sent, prefix="recording").model_dump(mode="json")
     return checked
 
 

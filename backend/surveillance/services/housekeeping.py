@@ -1,6 +1,7 @@
 """Run the housekeeping tasks; each runs in only one process at a time."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
@@ -10,11 +11,27 @@ from surveillance.services.retention import retention_apply
 from surveillance.services.sweeps import ORPHAN_AGE, orphans_delete
 
 EVERY: Mapping[str, timedelta] = {"retention": timedelta(minutes=10), "sweep": timedelta(hours=6)}
+_ADDED: dict[str, "_Task"] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    every: timedelta
+    run: Callable[[datetime], None]
+
+
+def housekeeping_add(*, name: str, every: timedelta, run: Callable[[datetime], None]) -> None:
+    """Add a task of another app. It runs before those of alerts: recordings free the most space."""
+    _ADDED[name] = _Task(every, run)
 
 
 def housekeeping_turn(*, clock: Callable[[], datetime]) -> list[str]:
     """Run the tasks that are due and not claimed by another process; return their names."""
     done = []
+    for name, task in _ADDED.items():
+        if housekeeping_claim(name=name, now=clock()):
+            task.run(clock())
+            done.append(name)
     if housekeeping_claim(name="retention", now=clock()):
         retention_apply(now=clock())
         done.append("retention")
@@ -29,7 +46,8 @@ def housekeeping_claim(*, name: str, now: datetime) -> bool:
 
     Uses one conditional UPDATE instead of a database lock, which works on every database and through PgBouncer.
     """
-    if Chore.objects.filter(name=name, begun_at__lte=now - EVERY[name]).update(begun_at=now):
+    every = _ADDED[name].every if name in _ADDED else EVERY[name]
+    if Chore.objects.filter(name=name, begun_at__lte=now - every).update(begun_at=now):
         return True
     if Chore.objects.filter(name=name).exists():
         return False

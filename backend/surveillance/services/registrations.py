@@ -9,6 +9,7 @@ from django.db.models import Q
 from surveillance.core.validation import InvalidInputError
 from surveillance.models import Camera, CameraResource, Cluster, ManagedBy
 from surveillance.services.cameras import camera_write
+from vigil_contracts.recording import RecordingSettings
 from vigil_contracts.resources import ResourceRegistration
 
 NAME_LENGTH = 100
@@ -73,6 +74,7 @@ def _values(camera: Camera, registration: ResourceRegistration) -> dict[str, obj
         "is_active": registration.is_active,
         "transport": registration.transport.value,
         "detection": registration.detection.model_dump(mode="json"),
+        "recording": (registration.recording or RecordingSettings()).model_dump(mode="json"),
         "detector_class_name": registration.detector_class_name,
         "cluster_id": _cluster_id(registration.source),
     }

@@ -12,11 +12,13 @@ from typing import Protocol
 from cctv.clips.recorder import ClipLimits
 from cctv.config import InvalidSettingError, Settings, listening
 from cctv.delivery.heartbeat import Heart
+from cctv.delivery.recordings import DirectoryStore, RecordingSender, Store, UploadStore
 from cctv.delivery.sender import Sender
 from cctv.delivery.spool import Spool, SpoolInUseError
 from cctv.detectors.model_pool import Models
 from cctv.metrics import Metrics
 from cctv.pipeline import Shared
+from cctv.recording.spool import RecordingSpool
 from cctv.runtime.api import Api
 from cctv.runtime.cameras import Cameras
 from cctv.runtime.detector_tasks import DetectorTasks
@@ -26,6 +28,7 @@ from cctv.streams.probe import Prober
 from cctv.streams.reader import ReaderOptions
 from cctv.streams.sources import Sources
 from cctv.vision.state_store import StateStore
+from vigil_contracts.recording import RecordingBatch, RegisteredRecordings
 
 log = logging.getLogger("cctv")
 
@@ -55,15 +58,17 @@ class Detector:
             int8=settings.model_int8,
             batch_size=settings.model_batch_size,
         )
+        self._recording_spool = self._open_recording_spool()
+        self._recording_sender = RecordingSender(self._recording_spool, self._recording_store(), self._register)
         self._cameras = Cameras(self._build_shared())
         self._heart = Heart(
             self._cameras.reporters,
             lambda camera_id, heartbeat: self._api.call(lambda client: client.heartbeat(camera_id, heartbeat)),
             settings.heartbeat_interval_seconds,
-            on_answer=self._sender.api_is_back,
+            on_answer=self._on_api_answer,
         )
         ask = AllCameras(self._api, settings.group) if camera_id is None else OneCamera(self._api, camera_id)
-        self._poller = Poller(ask, self._cameras.apply, settings.poll_interval_seconds, self._sender.api_is_back)
+        self._poller = Poller(ask, self._cameras.apply, settings.poll_interval_seconds, self._on_api_answer)
         self._tasks = DetectorTasks(
             self._api, Prober(self._sources.probe_source), self._cameras.look, self._poller.ask_now
         )
@@ -73,6 +78,7 @@ class Detector:
         """Run until `stop` is called and all components have ended."""
         self._status.start()
         self._sender.start()
+        self._recording_sender.start()
         self._heart.start()
         self._cameras.start()
         self._tasks.start()
@@ -112,6 +118,7 @@ class Detector:
         self._cameras.stop()
         self._heart.stop(0.5)
         self._sender.stop(_FLUSH_SECONDS)
+        self._recording_sender.stop(_FLUSH_SECONDS)
         left = self._spool.waiting().alerts
         if left:
             log.info("%d undelivered alerts remain on disk for the next start", left)
@@ -128,7 +135,7 @@ class Detector:
             states=StateStore(settings.spool_dir / "state"),
             metrics=self.metrics,
             make_source=sources.camera_source,
-            make_clip_source=sources.clip_source,
+            make_main_source=sources.main_source,
             on_spooled=self._sender.notify,
             on_change=lambda camera_id: self._heart.change(camera_id),
             detector_name=settings.detector_name,
@@ -143,7 +150,30 @@ class Detector:
             clip_limits=ClipLimits(
                 settings.clip_seconds_before, settings.clip_seconds_after, int(settings.clip_max_bytes)
             ),
+            recordings=self._recording_spool,
+            on_recorded=self._recording_sender.notify,
         )
+
+    def _on_api_answer(self) -> None:
+        self._sender.api_is_back()
+        self._recording_sender.api_is_back()
+
+    def _register(self, camera_id: int, batch: RecordingBatch) -> RegisteredRecordings:
+        return self._api.call(lambda client: client.register_recordings(camera_id, batch))
+
+    def _recording_store(self) -> Store:
+        if self._settings.recording_dir is not None:
+            return DirectoryStore(self._settings.recording_dir)
+        return UploadStore(
+            lambda camera_id, order: self._api.call(lambda client: client.recording_uploads(camera_id, order))
+        )
+
+    def _open_recording_spool(self) -> RecordingSpool:
+        settings = self._settings
+        try:
+            return RecordingSpool(settings.spool_dir / "recordings", int(settings.recording_spool_max_bytes))
+        except OSError as error:
+            raise InvalidSettingError(f"VIGIL_SPOOL_DIR: must be a writable folder; {error.strerror}") from None
 
     def _open_spool(self) -> Spool:
         settings = self._settings
@@ -186,6 +216,8 @@ class Detector:
             waiting = self._spool.waiting(camera_id)
             self.metrics.spool_alerts.labels(str(camera_id)).set(waiting.alerts)
             self.metrics.spool_bytes.labels(str(camera_id)).set(waiting.size_bytes)
+            size_bytes = self._recording_spool.size_bytes(camera_id)
+            self.metrics.recording_bytes.labels(str(camera_id)).set(size_bytes)
 
 
 class Stoppable(Protocol):

@@ -1,4 +1,4 @@
-"""Read a camera's main stream for clips while its sub-stream is analysed: packets only, nothing is decoded.
+"""Read a camera's main stream for clips and recordings while its sub-stream is analysed. Nothing is decoded.
 
 A fault of this stream is logged and does not affect the detection: an alert is then stored without a clip.
 """
@@ -18,8 +18,14 @@ from vigil_contracts.names import Reason
 class ClipReader:
     """Reads one stream after the other between `start` and `stop`. The watchdog calls `check` about once a second."""
 
-    def __init__(self, camera_id: int, make_source: Callable[[], PacketSource], options: ReaderOptions) -> None:
-        self._make_source, self._options = make_source, options
+    def __init__(
+        self,
+        camera_id: int,
+        make_source: Callable[[], PacketSource],
+        options: ReaderOptions,
+        on_fault: Callable[[Reason], None] = lambda _reason: None,
+    ) -> None:
+        self._make_source, self._options, self._on_fault = make_source, options, on_fault
         self._log = camera_logger(camera_id)
         self._backoff = Backoff(options.first_pause_seconds, options.longest_pause_seconds)
         self._stopping = threading.Event()
@@ -55,8 +61,11 @@ class ClipReader:
             fault = self._read_once()
             if self._stopping.is_set():
                 return
+            self._on_fault(fault.reason)
             if fault.reason is not self._known:
-                self._log.warning("no clips for now, could not read the main stream: %s %s", fault.reason, fault)
+                self._log.warning(
+                    "no clips or recordings for now, could not read the main stream: %s %s", fault.reason, fault
+                )
             self._known = fault.reason
             if time.monotonic() - began >= STEADY_SECONDS:
                 self._backoff.reset()
@@ -72,7 +81,7 @@ class ClipReader:
                     break
                 if self._known is not None:
                     self._known = None
-                    self._log.info("reading the main stream for clips again")
+                    self._log.info("reading the main stream again")
         except StreamFault as fault:
             return fault
         except Exception as error:  # noqa: BLE001 - an unexpected error must not end the clips permanently

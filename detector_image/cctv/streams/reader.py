@@ -62,8 +62,9 @@ class Reader:
         metrics: Metrics,
         options: ReaderOptions,
         on_frame: FrameListener | None = None,
+        on_fault: Callable[[Reason], None] = lambda _reason: None,
     ) -> None:
-        self.on_frame = on_frame
+        self.on_frame, self.on_fault = on_frame, on_fault
         self.camera_id = camera_id
         self.mailbox = mailbox
         self.health = health
@@ -266,6 +267,7 @@ class _Watch(threading.Thread):
     def _pause_after(self, fault: StreamFault, lasted_seconds: float) -> None:
         reader = self._reader
         known = reader.health.reason is fault.reason
+        reader.on_fault(fault.reason)
         reader.health.fault(fault)
         reader.metrics.stream_up.labels(str(reader.camera_id)).set(0)
         reader.metrics.stream_reconnects.labels(str(reader.camera_id), fault.reason).inc()

@@ -20,6 +20,7 @@ import av.logging
 from cctv.clips.audio import AudioError, AudioFormat, format_of
 from cctv.clips.recorder import ClipRecorder, Recording
 from cctv.common.frame import MAX_PIXELS, pixel_aspect_of
+from cctv.recording.recorder import SegmentFeed, SegmentRecorder
 from cctv.streams.faults import StreamFault
 from cctv.streams.hardware import SOFTWARE, HardwareDecoding, is_by_hardware
 from cctv.streams.libav_faults import from_libav
@@ -53,11 +54,12 @@ class RtspSource:
         recorder: ClipRecorder | None = None,
         display_aspect: Fraction | None = None,
         records_audio: bool = False,
+        segments: SegmentRecorder | None = None,
     ) -> None:
         """Prepare one try.
 
         `display_aspect`: width divided by height as shown; None: as the stream declares. `records_audio`: ask for the
-        camera's audio beside its video, for the clips of `recorder`.
+        camera's audio beside its video, for the clips of `recorder`. `segments`: records the stream.
         """
         wants_audio = records_audio and recorder is not None and recorder.may_have_audio()
         self._make_gate = partial(RtspGate, url, gate_options)
@@ -73,6 +75,8 @@ class RtspSource:
         self._recorder = recorder
         self._display_aspect = display_aspect
         self._recording: Recording | None = None
+        self._segments = segments
+        self._feed: SegmentFeed | None = None
         self._container: av.container.InputContainer | None = None
         self._video: av.VideoStream
         self._audio: av.AudioStream | None = None
@@ -102,6 +106,7 @@ class RtspSource:
             if self._is_too_large():
                 raise self._too_large()
             self._begin_recording(container)
+            self._begin_segments()
         return self.info()
 
     def _connect(self) -> av.container.InputContainer:
@@ -162,6 +167,11 @@ class RtspSource:
         context = self._video.codec_context
         self._recording = recorder.recording(context.name, context.extradata, self._display_aspect, audio_format)
 
+    def _begin_segments(self) -> None:
+        if self._segments is not None:
+            context = self._video.codec_context
+            self._feed = self._segments.feed(context.name, context.extradata, self._display_aspect)
+
     def packets(self) -> "Iterator[av.Packet[av.VideoStream]]":
         assert self._container is not None, "open first"
         asked_at = time.monotonic()
@@ -178,6 +188,8 @@ class RtspSource:
                     self._packet_at = now
                 if self._recording is not None:
                     self._recording.add(packet)
+                if self._feed is not None:
+                    self._feed.add(packet)
                 yield packet
                 if is_late:
                     # libav's parser keeps the last packet until the next one begins; the time-out released it.
@@ -242,6 +254,9 @@ class RtspSource:
         if self._recording is not None:
             self._recording.end()
             self._recording = None
+        if self._feed is not None:
+            self._feed.end()
+            self._feed = None
         if self._container is not None:
             self._container.close()
             self._container = None

@@ -7,12 +7,14 @@ from pydantic import SecretStr
 
 from cctv.clips.recorder import ClipRecorder
 from cctv.config import InvalidSettingError, Settings
+from cctv.recording.recorder import SegmentRecorder
 from cctv.streams.hardware import HardwareDecoding
 from cctv.streams.rtsp import RtspSource
 from cctv.streams.rtsp_gate import GateOptions
 from cctv.streams.source import PacketSource, Source
 from vigil_contracts.camera import CameraConfiguration
 from vigil_contracts.names import StreamTransport
+from vigil_contracts.recording import RecordedStream
 
 
 class Sources:
@@ -31,13 +33,20 @@ class Sources:
     def __init__(self, options: GateOptions, settings: Settings, hardware: HardwareDecoding) -> None:
         self._options, self._settings, self._hardware = options, settings, hardware
 
-    def camera_source(self, camera: CameraConfiguration, recorder: ClipRecorder) -> Source:
-        """Return the source to analyse; it also feeds `recorder`, unless the main stream is read for clips."""
-        return self._make(camera, camera.watched_url, None if camera.detection.stream_path else recorder)
+    def camera_source(self, camera: CameraConfiguration, recorder: ClipRecorder, segments: SegmentRecorder) -> Source:
+        """Return the source to analyse. It also feeds the recorders that do not use the separate main stream."""
+        has_sub_stream = bool(camera.detection.stream_path)
+        is_recorded = not has_sub_stream or camera.recording.stream is RecordedStream.SUB
+        return self._make(
+            camera, camera.watched_url, None if has_sub_stream else recorder, segments if is_recorded else None
+        )
 
-    def clip_source(self, camera: CameraConfiguration, recorder: ClipRecorder) -> PacketSource:
-        """Return the source of the main stream, for clips, while the sub-stream is analysed."""
-        return self._make(camera, camera.rtsp_url, recorder)
+    def main_source(
+        self, camera: CameraConfiguration, recorder: ClipRecorder, segments: SegmentRecorder
+    ) -> PacketSource:
+        """Return the source of the main stream, for clips and recordings, while the sub-stream is analysed."""
+        is_recorded = camera.recording.stream is RecordedStream.MAIN
+        return self._make(camera, camera.rtsp_url, recorder, segments if is_recorded else None)
 
     def probe_source(self, url: str, transport: StreamTransport) -> Source:
         """Return the source of a stream to test."""
@@ -49,7 +58,13 @@ class Sources:
             read_timeout_seconds=self._settings.stream_read_timeout_seconds,
         )
 
-    def _make(self, camera: CameraConfiguration, url: SecretStr, recorder: ClipRecorder | None) -> RtspSource:
+    def _make(
+        self,
+        camera: CameraConfiguration,
+        url: SecretStr,
+        recorder: ClipRecorder | None,
+        segments: SegmentRecorder | None,
+    ) -> RtspSource:
         return RtspSource(
             url.get_secret_value(),
             camera.transport,
@@ -60,4 +75,5 @@ class Sources:
             recorder=recorder,
             display_aspect=camera.detection.display_aspect,
             records_audio=camera.detection.record_audio,
+            segments=segments,
         )

@@ -46,6 +46,8 @@ class Analyser:
         self._clock = WallClock()
         self._memory = Memory()
         self._gate = MotionGate(camera.detection.motion_masks)
+        self.has_motion = False
+        """Whether the last frame differs from the last one that the model has seen."""
         self._tamper = TamperWatch()
         self._rules = RuleBook(camera.detection)
         self._attention = Attention(_ask_for_positions(camera.detection))
@@ -145,6 +147,7 @@ class Analyser:
 
     def _decide(self, frame: Frame) -> Decision:
         motion = self._gate.compare(frame.luma())
+        self.has_motion = bool(motion.places)
         things = self._tracker.objects if self._tracker is not None else []
         known = {thing.name for thing in things if thing.name in self._memory}
         return self._attention.decide(motion, things, known, frame.monotonic_seconds)

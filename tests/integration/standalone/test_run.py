@@ -1,5 +1,6 @@
 """`vigil run` as a user starts it: output, alerts with images, Ctrl-C, and a second start."""
 
+import io
 import os
 import re
 import signal
@@ -7,8 +8,11 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
+import av
 import httpx
 import pytest
 from tests.cluster.processes import free_ports
@@ -66,6 +70,7 @@ def test_first_run_shows_alerts_and_second_run_keeps_them(data: Path, started: l
         camera = api.get("/api/cameras/").json()["results"][0]
         assert camera["name"] == "Demo yard"
         assert camera["health"]["phase"] == "Streaming"
+        _expect_a_recording(api, f"/api/cameras/{camera['id']}/", data)
 
     children = first.children()
     assert len(children) == 3
@@ -92,6 +97,42 @@ def test_first_run_shows_alerts_and_second_run_keeps_them(data: Path, started: l
             assert time.monotonic() < deadline, "DEMO=0 leaves the demo camera active"
             time.sleep(0.1)
     assert second.stop() == 0
+
+
+def _expect_a_recording(api: httpx.Client, camera: str, data: Path) -> None:
+    """Turn on recording, and play what is recorded as a player would: by the playlist, in byte ranges."""
+    assert api.patch(camera, json={"recording": {"mode": "continuous"}}).status_code == 200
+    began = datetime.now(UTC)
+    period = {"from": began.isoformat(), "to": (began + timedelta(hours=1)).isoformat()}
+    timeline: dict[str, list[dict[str, str]]] = {"recorded": []}
+    deadline = time.monotonic() + 60
+    while not timeline["recorded"] or _seconds(timeline["recorded"][0]) < 7:
+        assert time.monotonic() < deadline, timeline
+        time.sleep(0.5)
+        timeline = api.get(f"{camera}recordings/", params=period).json()
+    assert timeline["gaps"] == []
+    assert len(timeline["recorded"]) == 1
+    lines = api.get(f"{camera}recordings/playlist.m3u8", params=period).text.splitlines()
+    (mapped,) = (line for line in lines if line.startswith("#EXT-X-MAP"))
+    init_bytes = int(mapped.rpartition('="')[2].partition("@")[0])
+    names = [line for line in lines if not line.startswith("#")]
+    content = api.get(f"{camera}recordings/{names[0]}", headers={"Range": f"bytes=0-{init_bytes - 1}"}).content
+    for name in names:
+        part = api.get(f"{camera}recordings/{name}", headers={"Range": f"bytes={init_bytes}-"})
+        assert part.status_code == 206
+        content += part.content
+    with av.open(io.BytesIO(content)) as container:
+        times = [float(frame.time or 0.0) for frame in container.decode(video=0)]
+    shown = datetime.fromisoformat(timeline["recorded"][0]["start"]).timestamp()
+    assert times[0] == pytest.approx(shown, abs=0.1)
+    assert 0 < max(later - former for former, later in pairwise(times)) < 0.5
+    assert sum(1.0 for line in lines if line == "#EXT-X-DISCONTINUITY") == 0
+    assert not list((data / "spool").rglob("*.new"))
+    assert api.patch(camera, json={"recording": {"mode": "off"}}).status_code == 200
+
+
+def _seconds(period: dict[str, str]) -> float:
+    return (datetime.fromisoformat(period["end"]) - datetime.fromisoformat(period["start"])).total_seconds()
 
 
 def test_port_conflict_and_second_run_are_reported(data: Path) -> None:

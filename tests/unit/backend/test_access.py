@@ -12,6 +12,8 @@ from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -27,8 +29,11 @@ from vigil_apps.accounts.scopes import Scope
 from vigil_apps.accounts.services import token_create
 from vigil_apps.notifications.models import Message, Subscription
 from vigil_apps.notifications.services.subscriptions import message_create_test, subscription_create
+from vigil_apps.recordings.services import recordings_register
 from vigil_apps.sites.models import Membership, Site
 from vigil_apps.sites.roles import Role
+from vigil_contracts.recording import RecordedSegment as RecordedSegmentContract
+from vigil_contracts.recording import RecordingBatch, recording_key
 
 # A status below 300 means «permitted»: other requirements of the request are tested elsewhere.
 COLUMNS = (
@@ -69,6 +74,7 @@ ALL = _row(anonymous=OK, people=(OK, OK, OK, OK), services=(OK, OK, OK, OK), pro
 OWN_LIST = _row(people=(OK, OK, OK, OK), services=NO_SERVICE)
 OWN_LIST_400 = _row(people=(400, 400, 400, 400), services=NO_SERVICE)
 VIEW = _row(people=(404, OK, OK, OK), services=NO_SERVICE)
+VIEW_400 = _row(people=(404, 400, 400, 400), services=NO_SERVICE)
 HANDLE = _row(people=(404, 403, OK, OK), services=NO_SERVICE)
 HANDLE_400 = _row(people=(404, 403, 400, 400), services=NO_SERVICE)
 ADMINISTER = _row(people=(404, 403, 403, OK), services=NO_SERVICE)
@@ -139,6 +145,11 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "errands/{task}/claim/"): _row(people=NO_PERSON, services=(OK, 404, OK, 403), prober=OK),
     ("POST", "errands/{task}/answer/"): _row(people=NO_PERSON, services=(400, 404, 400, 403), prober=400),
     ("GET", "active-cameras/"): _row(people=(OK, OK, OK, OK), services=(403, 403, OK, OK)),
+    ("GET", "cameras/{camera}/recordings/"): VIEW_400,
+    ("POST", "cameras/{camera}/recordings/"): _row(people=NO_PERSON, services=(OK, 404, OK, 403)),
+    ("POST", "cameras/{camera}/recordings/uploads/"): _row(people=NO_PERSON, services=(400, 404, 400, 403)),
+    ("GET", "cameras/{camera}/recordings/playlist.m3u8"): VIEW_400,
+    ("GET", "cameras/{camera}/recordings/{start_ms}.mp4"): VIEW,
     ("POST", "camera-releases/"): _row(people=NO_PERSON, services=(403, 403, 403, 400)),
     ("GET", "camera-resources/"): _row(people=NO_PERSON, services=(403, 403, 403, OK)),
     ("POST", "camera-resources/status/"): _row(people=NO_PERSON, services=(403, 403, 403, 400)),
@@ -245,9 +256,20 @@ def url_of(alert: Alert, site: Site, make_user: Callable[..., User]) -> Url:
         "token": AuthToken.objects.get(name="of the owner").public_id,
         "invitation": invitation.public_id,
         "uid": "no-such-uid",
+        "start_ms": _recorded(alert.camera),
         **_tasks(alert.camera),
     }
     return lambda path: "/api/" + path.format(**ids)
+
+
+def _recorded(camera: Camera) -> int:
+    """Create a recorded segment with a file; return its begin."""
+    start_ms = 1_796_000_000_000
+    default_storage.save(recording_key(camera.pk, start_ms), ContentFile(b"any bytes will do"))
+    sizes = {"duration_ms": 4000, "size_bytes": 17, "init_bytes": 8, "width": 1, "height": 1}
+    segment = RecordedSegmentContract(start_ms=start_ms, init_id="0" * 16, codecs="", **sizes)
+    recordings_register(camera_id=camera.pk, batch=RecordingBatch(segments=(segment,)))
+    return start_ms
 
 
 def _tasks(camera: Camera) -> dict[str, Any]:

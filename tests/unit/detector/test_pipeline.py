@@ -120,8 +120,8 @@ class Stage:
             spool=self.spool,
             states=StateStore(folder / "state"),
             metrics=self.metrics,
-            make_source=lambda camera, recorder: MovingSource(),
-            make_clip_source=lambda camera, recorder: MovingSource(),  # type: ignore[arg-type,return-value]
+            make_source=lambda camera, recorder, segments: MovingSource(),
+            make_main_source=lambda camera, recorder, segments: MovingSource(),  # type: ignore[arg-type,return-value]
             on_spooled=lambda: None,
             on_change=lambda camera_id: None,
             detector_name="here",
@@ -238,7 +238,9 @@ def test_camera_lost_during_the_first_inference_is_an_outage(stage: Stage) -> No
 
     stage.model.trouble = until_it_is_gone
     stage.shared = replace(
-        stage.shared, make_source=lambda camera, recorder: BriefSource(pictures_left), offline_alert_after_seconds=0.2
+        stage.shared,
+        make_source=lambda camera, recorder, segments: BriefSource(pictures_left),
+        offline_alert_after_seconds=0.2,
     )
     stage.cameras = Cameras(stage.shared)
     stage.begin()
@@ -263,7 +265,9 @@ def test_alert_rejected_by_a_read_only_disk_is_written_once_later(
     monkeypatch.setattr(spool_module, "_write_durably", refuse)
     pictures_left = ["one"]
     stage.shared = replace(
-        stage.shared, make_source=lambda camera, recorder: BriefSource(pictures_left), offline_alert_after_seconds=0.2
+        stage.shared,
+        make_source=lambda camera, recorder, segments: BriefSource(pictures_left),
+        offline_alert_after_seconds=0.2,
     )
     stage.cameras = Cameras(stage.shared)
     stage.begin()

@@ -1,0 +1,1 @@
+"""Spans, timelines and playlists as pure functions."""

@@ -1,0 +1,110 @@
+"""Delivery of recorded segments: stored before they are registered, exactly once, over every failure."""
+
+from pathlib import Path
+
+import pytest
+from tests.integration.services.made_clips import make_clip
+from tests.unit.detector.recording.recorded import Clocks, play, recorder_on, spool_of
+
+from cctv.delivery.recordings import DirectoryStore, RecordingSender, StoreError, UploadStore
+from cctv.recording.spool import RecordingSpool
+from vigil_contracts.api_client import ApiError
+from vigil_contracts.recording import RecordingBatch, RecordingGap, RegisteredRecordings, Uploads, recording_key
+
+
+class Index:
+    """An API that knows a directory, and fails when told to."""
+
+    def __init__(self, media: Path) -> None:
+        self.media = media
+        self.rows: dict[int, int] = {}
+        self.gaps: dict[int, int] = {}
+        self.fails_before, self.fails_after = 0, 0
+
+    def register(self, camera_id: int, batch: RecordingBatch) -> RegisteredRecordings:
+        if self.fails_before:
+            self.fails_before -= 1
+            raise ApiError("POST: 503")
+        missing = []
+        for one in batch.segments:
+            path = self.media / recording_key(camera_id, one.start_ms)
+            if not path.exists() or path.stat().st_size != one.size_bytes:
+                missing.append(one.start_ms)
+            else:
+                self.rows[one.start_ms] = self.rows.get(one.start_ms, 0) + 1
+        self.gaps |= {gap.start_ms: gap.end_ms for gap in batch.gaps}
+        if self.fails_after:
+            self.fails_after -= 1
+            raise ApiError("POST: the answer was lost")
+        stored = tuple(one.start_ms for one in batch.segments if one.start_ms not in missing)
+        return RegisteredRecordings(stored=stored, missing=tuple(missing))
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> RecordingSpool:
+    """Three closed segments and a gap of camera 7."""
+    clocks = Clocks()
+    recorder = recorder_on(tmp_path / "spool", clocks)
+    play(make_clip(tmp_path / "in.mp4", seconds=10), recorder, clocks)
+    made = spool_of(recorder)
+    made.add_gap(7, RecordingGap(start_ms=1_700_000_000_000, end_ms=1_700_000_009_000, reason="StreamTimeout"))
+    return made
+
+
+def test_segments_are_stored_and_registered(tmp_path: Path, spool: RecordingSpool) -> None:
+    index = Index(tmp_path / "media")
+    starts = [one.facts.start_ms for one in spool.waiting(7)]
+    contents = [one.path.read_bytes() for one in spool.waiting(7)]
+    RecordingSender(spool, DirectoryStore(index.media), index.register).send(7)
+    assert list(index.rows) == starts
+    assert [(index.media / recording_key(7, start)).read_bytes() for start in starts] == contents
+    assert index.gaps == {1_700_000_000_000: 1_700_000_009_000}
+    assert spool.cameras() == []
+    assert not list((tmp_path / "spool").rglob("*.mp4"))
+    assert not list(index.media.rglob("*.part"))
+
+
+@pytest.mark.parametrize("when", ["fails_before", "fails_after"])
+def test_a_failed_registration_is_repeated(tmp_path: Path, spool: RecordingSpool, when: str) -> None:
+    index = Index(tmp_path / "media")
+    setattr(index, when, 1)
+    sender = RecordingSender(spool, DirectoryStore(index.media), index.register)
+    with pytest.raises(ApiError):
+        sender.send(7)
+    assert len(spool.waiting(7)) == 3
+    sender.send(7)
+    assert len(index.rows) == 3
+    assert spool.cameras() == []
+
+
+def test_a_file_that_a_sweep_has_deleted_is_stored_again(tmp_path: Path, spool: RecordingSpool) -> None:
+    index = Index(tmp_path / "media")
+    index.fails_before = 1
+    sender = RecordingSender(spool, DirectoryStore(index.media), index.register)
+    with pytest.raises(ApiError):
+        sender.send(7)
+    for path in index.media.rglob("*.mp4"):
+        path.unlink()
+    sender.send(7)
+    assert len(index.rows) == 3
+
+
+def test_the_wrong_folder_is_named_and_nothing_is_lost(tmp_path: Path, spool: RecordingSpool) -> None:
+    index = Index(tmp_path / "media")
+    with pytest.raises(StoreError, match="does VIGIL_RECORDING_DIR name its MEDIA_DIR"):
+        RecordingSender(spool, DirectoryStore(tmp_path / "elsewhere"), index.register).send(7)
+    assert len(spool.waiting(7)) == 3
+
+
+def test_no_folder_and_no_bucket_is_said_with_the_remedy(tmp_path: Path, spool: RecordingSpool) -> None:
+    store = UploadStore(lambda _camera, _order: Uploads())
+    with pytest.raises(StoreError, match=r"set VIGIL_RECORDING_DIR to its MEDIA_DIR, or .*VIGIL_S3_BUCKET"):
+        RecordingSender(spool, store, Index(tmp_path).register).send(7)
+    assert len(spool.waiting(7)) == 3
+
+
+def test_an_unwritable_folder_is_named(tmp_path: Path, spool: RecordingSpool) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    with pytest.raises(StoreError, match="VIGIL_RECORDING_DIR: Not a directory"):
+        RecordingSender(spool, DirectoryStore(blocked), Index(tmp_path).register).send(7)
