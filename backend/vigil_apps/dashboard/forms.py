@@ -12,10 +12,22 @@ from surveillance.core.camera_fields import RETENTION_FIELDS
 from surveillance.core.stored_detection import readable_detection
 from surveillance.core.validation import Errors
 from surveillance.models import Camera
+from surveillance.selectors.cameras import recording_of
 from vigil_contracts.detection import Detection
+from vigil_contracts.recording import RecordedStream, RecordingMode, RecordingSettings
 
 REQUIRED = {"required": _("is required.")}
 DETECTION_FIELDS = ("classes", "minimum_confidence", "frames_per_second", "display_aspect_ratio", "record_audio")
+
+
+RECORDING_FIELDS = tuple(f"recording_{name}" for name in RecordingSettings.model_fields)
+RECORDING_MODES = (
+    (RecordingMode.OFF.value, _("Off")),
+    (RecordingMode.CONTINUOUS.value, _("Continuously")),
+    (RecordingMode.MOTION.value, _("On motion")),
+    (RecordingMode.ALERTS.value, _("On alerts")),
+)
+RECORDED_STREAMS = ((RecordedStream.MAIN.value, _("Main stream")), (RecordedStream.SUB.value, _("Sub-stream")))
 
 
 class SignInForm(AuthenticationForm):
@@ -115,6 +127,46 @@ class CameraForm(forms.Form):
             "people concerned. Without this setting, Vigil does not request audio from the camera."
         ),
     )
+    recording_mode = forms.ChoiceField(
+        label=_("Record"),
+        choices=RECORDING_MODES,
+        required=False,
+        initial=RecordingMode.OFF.value,
+        help_text=_("Motion and alerts: only the time around them."),
+    )
+    recording_stream = forms.ChoiceField(
+        label=_("Stream to record"), choices=RECORDED_STREAMS, required=False, initial=RecordedStream.MAIN.value
+    )
+    recording_seconds_before = forms.FloatField(
+        label=_("Seconds before"),
+        required=False,
+        min_value=0,
+        max_value=60,
+        help_text=_("Kept before motion or an alert."),
+        widget=forms.NumberInput(attrs={"step": "1"}),
+    )
+    recording_seconds_after = forms.FloatField(
+        label=_("Seconds after"),
+        required=False,
+        min_value=0,
+        max_value=600,
+        help_text=_("Kept after motion or an alert."),
+        widget=forms.NumberInput(attrs={"step": "1"}),
+    )
+    recording_days = forms.IntegerField(
+        label=_("Keep recordings for (days)"),
+        required=False,
+        min_value=1,
+        max_value=3650,
+        help_text=_("Leave empty to use the server's default."),
+    )
+    recording_gigabytes = forms.IntegerField(
+        label=_("Storage limit for recordings (GB)"),
+        required=False,
+        min_value=1,
+        max_value=1_000_000,
+        help_text=_("When the limit is reached, the oldest recordings are deleted. Leave empty for no limit."),
+    )
     retention_days = forms.IntegerField(
         label=_("Keep alerts for (days)"),
         required=False,
@@ -175,6 +227,7 @@ class CameraForm(forms.Form):
             "display_aspect_ratio": sent["display_aspect_ratio"],
             "record_audio": sent["record_audio"],
         }
+        values["recording"] = self._recording(recording_of(camera) if camera is not None else RecordingSettings())
         if "site" in self.fields and "site" in self.data:
             values["site_id"] = sent["site"]
         if "cluster" in self.fields and "cluster" in self.data:
@@ -183,11 +236,22 @@ class CameraForm(forms.Form):
             values["is_active"] = sent["activate"]
         return values
 
+    def _recording(self, former: RecordingSettings) -> dict[str, Any]:
+        """Return the recording settings; an empty choice or number of seconds stays as it is."""
+        sent = {name: self.cleaned_data[f"recording_{name}"] for name in RecordingSettings.model_fields}
+        kept = former.model_dump(mode="json")
+        may_be_empty = {"days", "gigabytes"}
+        return {
+            name: value if name in may_be_empty or value not in (None, "") else kept[name]
+            for name, value in sent.items()
+        }
+
     def add_errors(self, errors: Errors) -> None:
         """Add the services' errors to the fields that they name."""
         for path, texts in errors.items():
             parts = path.split(".")
             name = parts[1] if parts[0] == "detection" and len(parts) > 1 else parts[0]
+            name = f"recording_{parts[1]}" if parts[0] == "recording" and len(parts) > 1 else name
             for text in texts:
                 self.add_error(name if name in self.fields else None, text)
 
@@ -195,6 +259,11 @@ class CameraForm(forms.Form):
     def has_detection_errors(self) -> bool:
         """Return whether this collapsible part has an error and must be open."""
         return self._has_errors_in(DETECTION_FIELDS)
+
+    @property
+    def has_recording_errors(self) -> bool:
+        """Return whether this collapsible part has an error and must be open."""
+        return self._has_errors_in(RECORDING_FIELDS)
 
     @property
     def has_retention_errors(self) -> bool:
@@ -226,6 +295,7 @@ def initial_of(camera: Camera) -> dict[str, Any]:
         "cluster": camera.cluster_name,
         "transport": camera.transport,
         **{name: getattr(camera, name) for name in RETENTION_FIELDS},
+        **{f"recording_{name}": value for name, value in recording_of(camera).model_dump(mode="json").items()},
         "classes": ", ".join(detection.classes),
         "minimum_confidence": detection.minimum_confidence,
         "frames_per_second": detection.frames_per_second,

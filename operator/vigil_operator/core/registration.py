@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr, ValidationError
 
+from vigil_contracts.recording import RecordingSettings
 from vigil_contracts.resources import RegisteredResource, ResourceRegistration
 from vigil_contracts.stream_url import Credentials, credentials_problem, fill_placeholders, join_credentials
 from vigil_operator.core.desired.secret import PASSWORD_KEY, USERNAME_KEY
@@ -84,13 +85,17 @@ def build_registration(
             is_active=spec.active,
             transport=spec.stream.transport,
             detection=spec.detection,
+            recording=spec.recording if spec.recording != RecordingSettings() else None,
             detector_class_name=spec.detector_class_name,
             digest="",
         )
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         raise InvalidSpecError(f"spec: {first['loc'][0]}: {first['msg']}") from None
-    text = json.dumps([registration.model_dump(mode="json"), url], sort_keys=True)
+    omitted = (
+        {"recording"} if registration.recording is None else None
+    )  # cameras of earlier versions keep their digest
+    text = json.dumps([registration.model_dump(mode="json", exclude=omitted), url], sort_keys=True)
     digest = hmac.new(settings.key, text.encode(), hashlib.sha256).hexdigest()[:32]
     return registration.model_copy(update={"digest": digest})
 

@@ -67,6 +67,8 @@ def build_camera(configuration: CameraConfiguration, namespace: str, name: str) 
         "stream": stream,
         "detection": _detection(configuration),
     }
+    if recording := resource_fields(configuration.recording):
+        spec["recording"] = recording
     if configuration.detector_class_name:
         spec["detectorClassName"] = configuration.detector_class_name
     return {

@@ -28,6 +28,28 @@ def test_new_camera_is_inactive_by_default() -> None:
     assert form.values()["detection"]["record_audio"] is True
 
 
+def test_recording_settings_are_those_of_the_form_and_empty_seconds_stay() -> None:
+    form = CameraForm(SENT)
+    assert form.is_valid(), form.errors
+    assert form.values()["recording"]["mode"] == "off"
+    camera = Camera(name="Gate", recording={"mode": "motion", "seconds_after": 30, "days": 9})
+    shown = initial_of(camera)
+    assert (shown["recording_mode"], shown["recording_seconds_after"], shown["recording_days"]) == ("motion", 30, 9)
+    form = CameraForm(SENT | {"recording_mode": "continuous", "recording_seconds_before": "0"})
+    assert form.is_valid(), form.errors
+    assert form.values(camera=camera)["recording"] == {
+        "mode": "continuous",
+        "stream": "main",
+        "seconds_before": 0,
+        "seconds_after": 30.0,
+        "days": None,
+        "gigabytes": None,
+    }
+    form.add_errors({"recording.days": ["too many"]})
+    assert form.errors["recording_days"] == ["too many"]
+    assert form.has_recording_errors
+
+
 def test_settings_outside_the_form_are_kept() -> None:
     camera = Camera(name="Gate", detection={"model": "yard.onnx", "classes": ["car"]}, is_active=True)
     form = CameraForm(SENT)

@@ -11,6 +11,7 @@ from tests.unit.operator.builders import NAMESPACE, PASSWORD, camera, camera_bod
 
 from vigil_contracts.camera import CameraConfiguration
 from vigil_contracts.detection import Detection
+from vigil_contracts.recording import RecordingMode, RecordingSettings
 from vigil_operator.core import sync_plan
 from vigil_operator.core.names import camera_resource_name, detector_object_name
 from vigil_operator.core.observed import Camera, camera_from_body
@@ -36,6 +37,17 @@ def test_new_cameras_are_created() -> None:
 def test_matching_resources_are_unchanged() -> None:
     plan = plan_sync([configuration(1)], [resource(1)], NAMESPACE)
     assert (plan.apply, plan.remove) == ((), ())
+
+
+def test_recording_is_in_the_resource_where_it_differs_from_the_default() -> None:
+    settings = RecordingSettings(mode=RecordingMode.MOTION, seconds_before=3, days=9)
+    wanted = configuration(1).model_copy(update={"recording": settings})
+    (manifest,) = plan_sync([wanted], [resource(1)], NAMESPACE).apply
+    assert manifest["spec"]["recording"] == {"mode": "motion", "secondsBefore": 3.0, "days": 9}
+    assert parse_camera_spec("cam-1", manifest["spec"]).recording == settings
+    assert "recording" not in build_camera(configuration(1), NAMESPACE, "cam-1")["spec"]
+    stored = resource(1, recording={"mode": "off", "stream": "main", "secondsBefore": 5, "secondsAfter": 10})
+    assert plan_sync([configuration(1)], [stored], NAMESPACE).apply == ()
 
 
 def test_matching_pairs_are_compared_again_only_after_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
