@@ -121,7 +121,7 @@ def _expect_a_recording(api: httpx.Client, camera: str, data: Path) -> None:
         part = api.get(f"{camera}recordings/{name}", headers={"Range": f"bytes={init_bytes}-"})
         assert part.status_code == 206
         content += part.content
-    with av.open(io.BytesIO(content)) as container:
+    with av.open(io.BytesIO(content), "r") as container:
         times = [float(frame.time or 0.0) for frame in container.decode(video=0)]
     shown = datetime.fromisoformat(timeline["recorded"][0]["start"]).timestamp()
     assert times[0] == pytest.approx(shown, abs=0.1)

@@ -17,6 +17,8 @@ SCHEMA = yaml.load((Path(__file__).parents[3] / "docs/openapi.yaml").read_text()
 NEWER = "Vigil's own programs, which may be newer than the backend during an upgrade"
 TOLERANT = {
     "/api/cameras/{camera_id}/heartbeat/": NEWER,
+    "/api/cameras/{camera_id}/recordings/": NEWER,
+    "/api/cameras/{camera_id}/recordings/uploads/": NEWER,
     "/api/camera-resources/status/": NEWER,
     "/api/detector-tokens/": NEWER,
     "/api/camera-releases/": NEWER,
@@ -95,7 +97,7 @@ def test_what_was_read_can_be_sent_back(anna: Party, camera: Camera) -> None:
         anna.client.put(path, {**shown, "is_actve": False})
         .json()["is_actve"][0]
         .endswith(
-            "name, site, group, cluster, rtsp_url, is_active, transport, detection, retention_days, "
+            "name, site, group, cluster, rtsp_url, is_active, transport, detection, recording, retention_days, "
             "retention_megabytes, detector_class_name"
         )
     )

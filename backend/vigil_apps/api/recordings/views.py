@@ -117,6 +117,7 @@ class PlaylistView(APIView):
     scopes = {"GET": USER}  # noqa: RUF012
 
     @extend_schema(
+        operation_id="recordings_playlist",
         summary="Get a playlist of recordings",
         parameters=_PERIOD,
         responses={(200, "application/vnd.apple.mpegurl"): OpenApiTypes.BINARY},
@@ -145,6 +146,7 @@ class SegmentView(APIView):
     scopes = {"GET": USER}  # noqa: RUF012
 
     @extend_schema(
+        operation_id="recordings_segment",
         summary="Get a segment of a recording",
         parameters=[OpenApiParameter("Range", OpenApiTypes.STR, OpenApiParameter.HEADER)],
         responses={
