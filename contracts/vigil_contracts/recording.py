@@ -45,7 +45,7 @@ class RecordedStream(StrEnum):
 
 
 class RecordingSettings(BaseModel):
-    """How a camera is recorded. Audio is recorded where `detection.record_audio` permits it."""
+    """How a camera is recorded. Audio is not recorded yet."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 

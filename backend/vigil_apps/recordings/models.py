@@ -1,4 +1,4 @@
-"""The index of recordings. Times are milliseconds since 1970; see `docs/decisions/0013-recordings.md`.
+"""The index of recordings. Times are milliseconds since 1970; see `docs/decisions/0014-recordings.md`.
 
 No table has a foreign key to the camera: deleting one must not delete millions of rows in one transaction.
 Housekeeping deletes what belongs to no camera in small batches, and its files with it.

@@ -33,7 +33,9 @@ class Sources:
     def __init__(self, options: GateOptions, settings: Settings, hardware: HardwareDecoding) -> None:
         self._options, self._settings, self._hardware = options, settings, hardware
 
-    def camera_source(self, camera: CameraConfiguration, recorder: ClipRecorder, segments: SegmentRecorder) -> Source:
+    def camera_source(
+        self, camera: CameraConfiguration, recorder: ClipRecorder, segments: SegmentRecorder | None = None
+    ) -> Source:
         """Return the source to analyse. It also feeds the recorders that do not use the separate main stream."""
         has_sub_stream = bool(camera.detection.stream_path)
         is_recorded = not has_sub_stream or camera.recording.stream is RecordedStream.SUB
@@ -42,7 +44,7 @@ class Sources:
         )
 
     def main_source(
-        self, camera: CameraConfiguration, recorder: ClipRecorder, segments: SegmentRecorder
+        self, camera: CameraConfiguration, recorder: ClipRecorder, segments: SegmentRecorder | None = None
     ) -> PacketSource:
         """Return the source of the main stream, for clips and recordings, while the sub-stream is analysed."""
         is_recorded = camera.recording.stream is RecordedStream.MAIN
