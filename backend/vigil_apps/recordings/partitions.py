@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from vigil_apps.recordings.models import HOUR_MS
+from vigil_apps.recordings.models import HOUR_MS, RecordedSegment
 
 _TABLE = "recordings_segment"
 _WEEK_MS = 7 * 24 * HOUR_MS
@@ -43,19 +43,20 @@ def partitions_drop_empty(*, before_ms: int) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = to_regclass(%s)", [_TABLE])
         for (name,) in cursor.fetchall():
-            if (int(str(name).rpartition("_w")[2]) + 1) * _WEEK_MS <= before_ms:
-                dropped += _drop_if_empty(cursor, str(name))
+            week = int(str(name).rpartition("_w")[2])
+            if (week + 1) * _WEEK_MS <= before_ms:
+                dropped += _drop_if_empty(cursor, week)
     return dropped
 
 
-def _drop_if_empty(cursor: Any, name: str) -> bool:
+def _drop_if_empty(cursor: Any, week: int) -> bool:
+    inside = RecordedSegment.objects.filter(start_ms__gte=week * _WEEK_MS, start_ms__lt=(week + 1) * _WEEK_MS)
     with transaction.atomic():
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        cursor.execute(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE")
-        cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {name})")  # noqa: S608 a fixed name
-        if cursor.fetchone()[0]:
+        cursor.execute(f"LOCK TABLE {_name(week)} IN ACCESS EXCLUSIVE MODE")
+        if inside.exists():
             return False
-        cursor.execute(f"DROP TABLE {name}")
+        cursor.execute(f"DROP TABLE {_name(week)}")
     return True
 
 
