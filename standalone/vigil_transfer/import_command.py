@@ -10,15 +10,18 @@ from dotenv import dotenv_values
 
 from vigil_contracts.api_client import ApiError
 from vigil_contracts.camera import AppliedCamera
-from vigil_transfer import frigate, own
+from vigil_transfer import frigate, own, viseron, zoneminder
 from vigil_transfer.connection import ConnectionProblemError, add_connection_options, find_connection
 from vigil_transfer.output import Report
 from vigil_transfer.plan import Plan
 from vigil_transfer.report import Problem
 
 MAX_BYTES = 8 * 1024 * 1024
-OWN = "vigil"
-SYSTEMS: dict[str, Callable[[str, Mapping[str, str]], Plan]] = {"frigate": frigate.convert}
+OWN, ZONEMINDER = "vigil", "zoneminder"
+SYSTEMS: dict[str, Callable[[str, Mapping[str, str]], Plan]] = {
+    "frigate": frigate.convert,
+    "viseron": viseron.convert,
+}
 """By name: from the text of the file and the variables that it may use to a plan."""
 
 
@@ -28,8 +31,10 @@ class _UnreadableError(Exception):
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `vigil import`."""
-    parser.add_argument("system", choices=sorted((*SYSTEMS, OWN)), help="the system that wrote the file")
-    parser.add_argument("file", type=Path, help="its configuration")
+    parser.add_argument("system", choices=sorted((*SYSTEMS, OWN, ZONEMINDER)), help="the system that wrote the file")
+    parser.add_argument(
+        "file", type=Path, nargs="+", help="its configuration; for zoneminder monitors.json zones.json"
+    )
     parser.add_argument("--dry-run", action="store_true", help="check everything and write nothing")
     parser.add_argument("--env-file", type=Path, help="file of variables that the configuration uses (NAME=value)")
     parser.add_argument("--credentials", type=Path, help="file that `vigil export --credentials` wrote; for vigil")
@@ -61,7 +66,12 @@ def run_import(arguments: argparse.Namespace) -> int:
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:
-    text = _read_text(arguments.file)
+    texts = [_read_text(file) for file in arguments.file]
+    if arguments.system == ZONEMINDER:
+        return zoneminder.convert(texts)
+    if len(texts) > 1:
+        raise _UnreadableError(f"{arguments.system} has one file; got {len(texts)}")
+    text = texts[0]
     if arguments.system == OWN:
         return own.convert(text, _read_text(arguments.credentials) if arguments.credentials else None)
     if arguments.credentials:

@@ -51,15 +51,21 @@ def dotted(path: Path) -> str:
 
 
 def leaves(value: Any, path: Path = ()) -> Iterator[Path]:
-    """Yield the path of each value. A list of plain values is one value, and so is an empty list or mapping."""
+    """Yield the path of each value. A list of plain values or points is one, and so is an empty list or mapping."""
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
             yield from leaves(inner, (*path, str(key)))
-    elif isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value):
+    elif (
+        isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value) and not _is_points(value)
+    ):
         for index, inner in enumerate(value):
             yield from leaves(inner, (*path, index))
     elif path:
         yield path
+
+
+def _is_points(values: list[Any]) -> bool:
+    return all(isinstance(value, Mapping) and set(value) == {"x", "y"} for value in values)
 
 
 class Ledger:
