@@ -42,6 +42,7 @@ _CAMERA = {
     "managed_by": "backend",
     "cluster": "north",
     "watched_by": "north",
+    "resource_deleted_at": None,
     "created_at": _TIME,
     "updated_at": _TIME,
     "alerts": {"total": 12, "last_alert_time": _TIME},

@@ -22,6 +22,7 @@ from vigil_contracts.camera import AppliedCamera, CameraConfiguration, CameraRep
 from vigil_contracts.clusters import RELEASES_AT_ONCE, CameraReleases, ClusterQuery, PendingReleases
 from vigil_contracts.detector_tasks import ClaimedTask, DiscoveryResult, ProbeResult, TaskEvent
 from vigil_contracts.health import Heartbeat
+from vigil_contracts.names import DeletionPolicy
 from vigil_contracts.recording import RecordingBatch, RegisteredRecordings, UploadOrder, Uploads
 from vigil_contracts.resources import RegisteredResource, ResourceRegistration, ResourceStates
 
@@ -403,16 +404,14 @@ class AsyncApiClient:
 
     async def register_resource(self, uid: str, registration: ResourceRegistration) -> RegisteredResource:
         """Create or update the camera of a resource."""
-        # During an upgrade, a backend of the previous version refuses a field that it does not know.
-        omitted = {"recording"} if registration.recording is None else None
-        sent = registration.model_dump(mode="json", exclude=omitted)
-        body = sent | {"rtsp_url": registration.rtsp_url.get_secret_value()}
+        body = registration.to_json() | {"rtsp_url": registration.rtsp_url.get_secret_value()}
         response = await self._send(_Request("PUT", f"/api/camera-resources/{uid}/", {}, {"json": body}))
         return RegisteredResource.model_validate(response.json())
 
-    async def unregister_resource(self, uid: str) -> None:
-        """Delete the camera of a resource, if there is one."""
-        await self._send(_Request("DELETE", f"/api/camera-resources/{uid}/", {}, {}))
+    async def unregister_resource(self, uid: str, policy: DeletionPolicy | None = None) -> None:
+        """Release or delete the camera of a resource, if there is one; without a policy, by the registered one."""
+        options = {"params": {"deletion_policy": policy.value}} if policy is not None else {}
+        await self._send(_Request("DELETE", f"/api/camera-resources/{uid}/", {}, options))
 
     async def report_resources(self, states: ResourceStates) -> None:
         """Report the state of cameras' resources. Safe to repeat."""

@@ -50,6 +50,13 @@ class StreamTransport(StrEnum):
     UDP = "udp"
 
 
+class DeletionPolicy(StrEnum):
+    """What happens to a camera's row and alerts when its Camera resource is deleted."""
+
+    RETAIN = "Retain"
+    DELETE = "Delete"
+
+
 class Reason(StrEnum):
     """Why a camera is in its phase: condition reasons (CamelCase by Kubernetes convention), metric label values."""
 

@@ -1,10 +1,12 @@
 """Camera resources of a cluster, as the Kubernetes operator reports them to the API."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from vigil_contracts.bounds import MAX_DISPLAY_NAME_LENGTH, MAX_URL_LENGTH, Instant, RowId
 from vigil_contracts.detection import Detection
-from vigil_contracts.names import CameraPhase, ConditionStatus, StreamTransport
+from vigil_contracts.names import CameraPhase, ConditionStatus, DeletionPolicy, StreamTransport
 from vigil_contracts.recording import RecordingSettings
 
 
@@ -23,7 +25,23 @@ class ResourceRegistration(BaseModel):
     detection: Detection = Detection()
     recording: RecordingSettings | None = Field(default=None, description="Null: not recorded.")
     detector_class_name: str = Field(default="", max_length=253)
+    deletion_policy: DeletionPolicy = Field(
+        default=DeletionPolicy.RETAIN,
+        description="Whether the camera stays, inactive and with its alerts, when the resource is deleted.",
+    )
     digest: str = Field(max_length=64, description="The operator's digest of the registration; stored and returned.")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it without the URL's secrets.
+
+        During an upgrade, a backend of the previous version refuses a field that it does not know: newer fields are
+        left out at their defaults. Digests of earlier versions stay valid, too.
+        """
+        is_default = {
+            "recording": self.recording is None,
+            "deletion_policy": self.deletion_policy is DeletionPolicy.RETAIN,
+        }
+        return self.model_dump(mode="json", exclude={name for name, left_out in is_default.items() if left_out})
 
 
 class RegisteredResource(BaseModel):

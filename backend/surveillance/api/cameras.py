@@ -36,7 +36,7 @@ class CameraListView(ListAPIView[Camera]):
     def get_queryset(self) -> QuerySet[Camera]:
         """Return them with their health, in one query."""
         visible = cameras_visible_to(principal_of(self.request))
-        return select_clusters(visible).select_related("health_report", "alert_totals")
+        return select_clusters(visible).select_related("health_report", "alert_totals", "resource")
 
     @extend_schema(summary="List cameras")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -16,6 +16,7 @@ from surveillance.selectors.access import camera_for
 from surveillance.selectors.resources import registered_resources, reported_resource
 from surveillance.services.registrations import resource_register, resource_unregister
 from surveillance.services.resource_states import resource_states_record
+from vigil_contracts.names import DeletionPolicy
 from vigil_contracts.resources import RegisteredResource, ReportedResource, ResourceRegistration, ResourceStates
 
 MAX_UID_LENGTH = 64
@@ -59,11 +60,34 @@ class ResourceView(APIView):
         answer = RegisteredResource(uid=uid, id=done.camera.pk, digest=registration.digest)
         return Response(answer.model_dump(mode="json"), status=201 if done.is_new else 200)
 
-    @extend_schema(summary="Unregister a resource", responses={204: None})
+    @extend_schema(
+        summary="Unregister a resource",
+        parameters=[
+            OpenApiParameter(
+                "deletion_policy",
+                OpenApiTypes.STR,
+                enum=[choice.value for choice in DeletionPolicy],
+                description="Omitted: as registered.",
+            )
+        ],
+        responses={204: None},
+    )
     def delete(self, request: Request, uid: str) -> Response:
-        """Deletes the camera of the resource with its alerts; 204 even if there is none."""
-        resource_unregister(uid=uid)
+        """Releases the camera of the resource, or deletes it with its alerts; 204 even if there is none."""
+        with translate_errors():
+            policy = _policy(request.query_params.get("deletion_policy"))
+        resource_unregister(uid=uid, now=timezone.now(), policy=policy)
         return Response(status=204)
+
+
+def _policy(sent: str | None) -> DeletionPolicy | None:
+    if sent is None:
+        return None
+    try:
+        return DeletionPolicy(sent)
+    except ValueError:
+        choices = " or ".join(DeletionPolicy)
+        raise InvalidInputError({"deletion_policy": [f"must be {choices}, or omitted"]}) from None
 
 
 class ResourceStatesView(APIView):

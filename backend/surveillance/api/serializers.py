@@ -1,5 +1,6 @@
 """Serializers of cameras, alerts and related objects."""
 
+from datetime import datetime
 from typing import Any, cast
 
 from django.urls import reverse
@@ -12,6 +13,7 @@ from surveillance.core.camera_fields import CAMERA_FIELDS
 from surveillance.models import AlertComment, Camera, DetectorTask, TaskState
 from surveillance.selectors.cameras import alert_totals_of, health_of, media_url_of, recording_of
 from surveillance.selectors.clusters import holder_of
+from surveillance.selectors.resources import resource_deleted_at
 from vigil_apps.web.strict_fields import StrictFields
 from vigil_contracts.detection import Detection
 from vigil_contracts.detector_tasks import MAX_RESULT_LENGTH, DiscoveryResult, ProbeResult
@@ -109,6 +111,10 @@ class CameraSerializer(StrictFields, serializers.ModelSerializer[Camera]):
         help_text="The cluster that runs its detector now, or null. After a move this is the former cluster until its"
         " detector is removed."
     )
+    resource_deleted_at = serializers.SerializerMethodField(
+        help_text="When the Camera resource of a camera created with kubectl was deleted, or null. Its alerts are"
+        " kept. A new resource of the same name takes the camera up while it is inactive."
+    )
     detection = DetectionField(required=False)
     recording = RecordingField(required=False)
     # DRF's own messages repeat the input, and a stream URL might be in the wrong field.
@@ -129,6 +135,7 @@ class CameraSerializer(StrictFields, serializers.ModelSerializer[Camera]):
             *CAMERA_FIELDS,
             "watched_by",
             "managed_by",
+            "resource_deleted_at",
             "created_at",
             "updated_at",
             "health",
@@ -141,6 +148,10 @@ class CameraSerializer(StrictFields, serializers.ModelSerializer[Camera]):
         """Return the title of the cluster that holds the camera."""
         holder = holder_of(camera)
         return str(holder) if holder is not None else None
+
+    def get_resource_deleted_at(self, camera: Camera) -> datetime | None:
+        """Return when its resource was deleted."""
+        return resource_deleted_at(camera)
 
     @extend_schema_field(HealthSerializer)
     def get_health(self, camera: Camera) -> Any:

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 
 from surveillance.models.camera import Camera
+from vigil_contracts.names import DeletionPolicy
 
 
 class CameraResource(models.Model):
@@ -15,6 +16,15 @@ class CameraResource(models.Model):
     source = models.CharField(max_length=200, db_index=True, help_text="Cluster and namespace.")
     name = models.CharField(max_length=253)
     digest = models.CharField(max_length=64, blank=True, help_text="The operator's mark of what it sent last.")
+    deletion_policy = models.CharField(
+        max_length=8,
+        default=DeletionPolicy.RETAIN.value,
+        db_default=DeletionPolicy.RETAIN.value,
+        help_text="Whether the camera and its alerts stay when the resource is deleted.",
+    )
+    deleted_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the resource was deleted; a new one of its name takes the camera up."
+    )
 
     def __str__(self) -> str:
         return f"{self.source}/{self.name}"

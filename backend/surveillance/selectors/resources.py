@@ -1,12 +1,14 @@
 """Read Camera resources: the registered ones of `kubectl`, and the state of each camera's resource."""
 
+from datetime import datetime
+
 from surveillance.models import Camera, CameraResource, CameraResourceState, ManagedBy
 from vigil_contracts.resources import RegisteredResource, ReportedResource
 
 
 def registered_resources(*, source: str) -> list[RegisteredResource]:
-    """Return the registered resources of one cluster and namespace."""
-    found = CameraResource.objects.filter(source=source).order_by("camera_id")
+    """Return the registered resources of one cluster and namespace, without deleted ones."""
+    found = CameraResource.objects.filter(source=source, deleted_at=None).order_by("camera_id")
     return [
         RegisteredResource(uid=uid, id=camera_id, digest=digest)
         for uid, camera_id, digest in found.values_list("uid", "camera_id", "digest")
@@ -31,3 +33,12 @@ def reported_resource(*, camera: Camera) -> ReportedResource | None:
         **{name: getattr(state, name) for name in ("source", "phase", "conditions", "node", "detector_class")},
         reported_at=state.reported_at,
     )
+
+
+def resource_deleted_at(camera: Camera) -> datetime | None:
+    """Return when the camera's resource was deleted; None if it exists or never did.
+
+    Load `camera` with `select_related("resource")`.
+    """
+    resource: CameraResource | None = getattr(camera, "resource", None)
+    return resource.deleted_at if resource is not None and camera.managed_by == ManagedBy.BACKEND else None

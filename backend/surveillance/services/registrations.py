@@ -1,6 +1,7 @@
 """Write the cameras of `kubectl` resources, whose source of truth is the resource."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
@@ -9,6 +10,7 @@ from django.db.models import Q
 from surveillance.core.validation import InvalidInputError
 from surveillance.models import Camera, CameraResource, Cluster, ManagedBy
 from surveillance.services.cameras import camera_write
+from vigil_contracts.names import DeletionPolicy
 from vigil_contracts.recording import RecordingSettings
 from vigil_contracts.resources import ResourceRegistration
 
@@ -36,24 +38,40 @@ def resource_register(*, uid: str, registration: ResourceRegistration, user: Use
         return _register(uid, registration, owner)
 
 
-def resource_unregister(*, uid: str) -> bool:
-    """Delete the resource's camera with its alerts; return False if there is none. Other cameras have no uid."""
-    camera = Camera.objects.filter(resource__uid=uid, managed_by=ManagedBy.KUBECTL).first()
-    if camera is None:
-        return False
+def resource_unregister(*, uid: str, now: datetime, policy: DeletionPolicy | None = None) -> bool:
+    """Release the resource's camera, or delete it with its alerts; return False if there is none.
+
+    `policy`: without one, the registered policy applies. A released camera stays, inactive, as a camera of the API
+    that its owner can change or delete. A later resource of the same name takes it up again.
+    """
     with transaction.atomic():
-        camera.delete()
+        of_resource = CameraResource.objects.filter(uid=uid, camera__managed_by=ManagedBy.KUBECTL)
+        known = of_resource.select_for_update(of=("self",)).select_related("camera").first()
+        if known is None:
+            return False
+        if (policy or known.deletion_policy) == DeletionPolicy.DELETE:
+            known.camera.delete()
+        else:
+            _release(known, now)
     return True
+
+
+def _release(known: CameraResource, now: datetime) -> None:
+    camera = known.camera
+    camera.is_active, camera.managed_by = False, ManagedBy.BACKEND
+    camera.save(update_fields=["is_active", "managed_by", "updated_at"])
+    known.deleted_at = now
+    known.save(update_fields=["deleted_at"])
 
 
 @transaction.atomic
 def _register(uid: str, registration: ResourceRegistration, owner: User) -> Registered:
-    known = CameraResource.objects.select_for_update().filter(uid=uid).select_related("camera").first()
+    known = _known(uid, registration)
     camera = known.camera if known is not None else Camera(managed_by=ManagedBy.KUBECTL)
-    is_moved = known is not None and camera.user_id != owner.pk
-    camera.user = owner
+    is_taken_over = known is not None and (camera.user_id, camera.managed_by) != (owner.pk, ManagedBy.KUBECTL)
+    camera.user, camera.managed_by = owner, ManagedBy.KUBECTL
     change = camera_write(camera, _values(camera, registration), owner)
-    if is_moved and not change.is_changed:
+    if is_taken_over:
         camera.save()
     CameraResource.objects.update_or_create(
         camera=change.camera,
@@ -62,9 +80,27 @@ def _register(uid: str, registration: ResourceRegistration, owner: User) -> Regi
             "source": registration.source,
             "name": registration.resource,
             "digest": registration.digest,
+            "deletion_policy": registration.deletion_policy.value,
+            "deleted_at": None,
         },
     )
     return Registered(change.camera, is_new=known is None)
+
+
+def _known(uid: str, registration: ResourceRegistration) -> CameraResource | None:
+    """Return the resource, else the newest former one of its name whose camera waits for it.
+
+    A name belongs to one resource at a time: one with another uid is gone, although the API was not told if it was
+    unreachable then.
+    """
+    resources = CameraResource.objects.select_for_update(of=("self",)).select_related("camera")
+    known = resources.filter(uid=uid).first()
+    if known is not None:
+        return known
+    is_released = Q(camera__managed_by=ManagedBy.BACKEND, camera__is_active=False, deleted_at__isnull=False)
+    is_left = Q(camera__managed_by=ManagedBy.KUBECTL, deletion_policy=DeletionPolicy.RETAIN.value)
+    former = resources.filter(is_released | is_left, source=registration.source, name=registration.resource)
+    return former.order_by("-camera_id").first()
 
 
 def _values(camera: Camera, registration: ResourceRegistration) -> dict[str, object]:

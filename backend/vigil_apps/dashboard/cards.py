@@ -7,6 +7,7 @@ from typing import TypeVar
 from surveillance.core.health import Health, message
 from surveillance.core.stored_detection import readable_detection
 from surveillance.models import Alert, Camera, CameraHealth, CameraHealthChange, CameraResource, ManagedBy
+from surveillance.selectors.resources import resource_deleted_at
 from vigil_apps.dashboard.vocabulary import (
     ALERT_KINDS,
     PHASE_LOOKS,
@@ -161,6 +162,8 @@ class CameraPage(CameraCard):
     detector_class_name: str
     resource_name: str
     resource_source: str
+    resource_deleted_at: datetime | None
+    """When the resource was deleted; its camera stays with its alerts."""
     kubernetes: ReportedResource | None
     """The state of its resource; None if no cluster runs it."""
     cluster: str
@@ -288,6 +291,7 @@ def camera_page(
         detector_class_name=camera.detector_class_name,
         resource_name=resource.name if resource is not None else "",
         resource_source=resource.source if resource is not None else "",
+        resource_deleted_at=resource_deleted_at(camera),
         kubernetes=kubernetes,
         cluster=cluster,
         watched_by=watched_by,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr, ValidationError
 
+from vigil_contracts.names import DeletionPolicy
 from vigil_contracts.recording import RecordingSettings
 from vigil_contracts.resources import RegisteredResource, ResourceRegistration
 from vigil_contracts.stream_url import Credentials, credentials_problem, fill_placeholders, join_credentials
@@ -87,17 +88,22 @@ def build_registration(
             detection=spec.detection,
             recording=spec.recording if spec.recording != RecordingSettings() else None,
             detector_class_name=spec.detector_class_name,
+            deletion_policy=spec.deletion_policy,
             digest="",
         )
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         raise InvalidSpecError(f"spec: {first['loc'][0]}: {first['msg']}") from None
-    omitted = (
-        {"recording"} if registration.recording is None else None
-    )  # cameras of earlier versions keep their digest
-    text = json.dumps([registration.model_dump(mode="json", exclude=omitted), url], sort_keys=True)
+    text = json.dumps([registration.to_json(), url], sort_keys=True)
     digest = hmac.new(settings.key, text.encode(), hashlib.sha256).hexdigest()[:32]
     return registration.model_copy(update={"digest": digest})
+
+
+def deletion_policy_of(camera: Camera) -> DeletionPolicy:
+    """Return the policy in a spec that may be invalid; what is not clearly `Delete` keeps the alerts."""
+    spec = camera.spec
+    wanted = spec.get("deletionPolicy") if isinstance(spec, dict) else None
+    return DeletionPolicy.DELETE if wanted == DeletionPolicy.DELETE.value else DeletionPolicy.RETAIN
 
 
 def is_registered(row: RegisteredResource | None, registration: ResourceRegistration) -> bool:

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 from vigil_contracts.api_client import ApiError
+from vigil_contracts.names import DeletionPolicy
 from vigil_contracts.resources import RegisteredResource, ResourceRegistration
 from vigil_operator.core.observed import Camera
+from vigil_operator.core.registration import deletion_policy_of
 from vigil_operator.kube.client import KubeClient
 from vigil_operator.kube.kinds import CAMERA
 from vigil_operator.kube.queue import WorkQueue
@@ -32,7 +34,7 @@ class RowKeeper(Protocol):
     async def register_resource(self, uid: str, registration: ResourceRegistration) -> RegisteredResource:
         """See `AsyncApiClient`."""
 
-    async def unregister_resource(self, uid: str) -> None:
+    async def unregister_resource(self, uid: str, policy: DeletionPolicy | None = None) -> None:
         """See `AsyncApiClient`."""
 
 
@@ -87,34 +89,34 @@ class Registrar:
         logger.info("registered the camera in the API")
 
     async def release(self, camera: Camera) -> None:
-        """Delete the row of a camera that is being deleted, then remove the finalizer. Raises `KubeError`.
+        """Release or delete the row of a camera that is being deleted, then remove the finalizer.
+
+        Raises `KubeError`.
 
         The time limit starts when this process first sees the deletion: the API server's clock may differ from ours.
         """
         uid = camera.meta.uid
         since = self._deleting_since.setdefault(uid, self._monotonic())
-        is_gone = await self._unregister(uid)
+        is_gone = await self._unregister(uid, deletion_policy_of(camera))
         if not is_gone and self._monotonic() - since < GIVE_UP_SECONDS:
             self._queue.add_after(camera.key, RETRY_SECONDS)
             return
         if not is_gone:
-            logger.warning(
-                "the API is unreachable: the resource is released now, and its row is deleted when the API is back"
-            )
+            logger.warning("the API is unreachable: the resource is released now, and its row when the API is back")
         await self._kube.release(camera)
         self._metrics.writes.labels(CAMERA.name).inc()
         self._rows.forget_row(uid)
         self._deleting_since.pop(uid, None)
 
-    async def _unregister(self, uid: str) -> bool:
+    async def _unregister(self, uid: str, policy: DeletionPolicy) -> bool:
         if self._rows.is_away:
             # A thousand deletions must not each wait for a connection timeout.
             return False
         self._fence()
         try:
-            await self._api.unregister_resource(uid)
+            await self._api.unregister_resource(uid, policy)
         except ApiError as error:
-            logger.info("could not delete the row: %s; retrying in %.0f s", error, RETRY_SECONDS)
+            logger.info("could not release the row: %s; retrying in %.0f s", error, RETRY_SECONDS)
             return False
         return True
 

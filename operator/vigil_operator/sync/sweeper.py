@@ -99,7 +99,7 @@ class Sweeper:
             self._fence()
             await self._api.unregister_resource(uid)
             self._orphans.pop(uid)
-            logger.warning("deleted a row of the API: its Camera resource %s no longer exists", uid)
+            logger.warning("released a row of the API: its Camera resource %s no longer exists", uid)
         self._fetched_at = now
         if orphans:
             # The API may have refused a new resource because a deleted row had its name.

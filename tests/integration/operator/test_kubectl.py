@@ -122,9 +122,22 @@ def test_kubectl_camera_from_apply_to_delete(
         assert all("/secrets/" in key for key in holding), holding
         assert PASSWORD not in operator.log.read_text()
 
+        # `kubectl delete all` spares cameras; replacing one, or deleting and applying it, keeps its id and alerts.
+        vigil_cluster.kubectl("delete", "all", "--all", "--namespace", namespace)
+        assert view.phases().keys() == {"lobby"}
         vigil_cluster.kubectl("delete", "cam", "lobby", "--namespace", namespace)
-        assert rows(api) == []
+        kept = api.get(path).json()
+        assert (kept["managed_by"], kept["is_active"], kept["alerts"]["total"]) == ("backend", False, 1)
+        assert kept["resource_deleted_at"] is not None
         eventually(lambda: "lobby-detector" not in view.deployments())
+        vigil_cluster.apply(lobby(namespace, deletionPolicy="Delete"))
+        eventually(lambda: [(found["id"], found["is_active"]) for found in rows(api)] == [(row["id"], True)])
+        assert rows(api)[0]["alerts"]["total"] == 1
+
+        # Unless the resource says otherwise.
+        eventually(lambda: view.camera("lobby")["status"].get("cameraId") == row["id"])
+        vigil_cluster.kubectl("delete", "cam", "lobby", "--namespace", namespace)
+        assert api.get(path).status_code == 404
 
 
 def test_deletion_completes_without_the_api_and_the_row_is_deleted_later(

@@ -103,11 +103,102 @@ def test_invalid_registration_is_named_and_changes_nothing(
     assert CameraResource.objects.get().digest == "d1"
 
 
-def test_unregistering_deletes_only_its_row(operator: Party, camera: Camera) -> None:
-    put(operator)
+NEW_UID = "0f1e2d3c-aaaa-bbbb-cccc-000000000002"
+
+
+def unregister(operator: Party, policy: str | None = None) -> Any:
+    query = f"?deletion_policy={policy}" if policy is not None else ""
+    return operator.client.delete(f"/api/camera-resources/{UID}/{query}")
+
+
+def test_released_camera_keeps_its_alerts_and_is_taken_up_again(operator: Party, anna: Party, camera: Camera) -> None:
+    """`kubectl replace --force` of a camera: deletes the resource and creates another one of the same name."""
+    put(operator, owner="anna")
+    found = Camera.objects.get(resource__uid=UID)
+    store(found, "event-0001", datetime(2026, 3, 1, 12, tzinfo=UTC))
     for _ in range(2):
-        assert operator.client.delete(f"/api/camera-resources/{UID}/").status_code == 204
-    assert list(Camera.objects.all()) == [camera]
+        assert unregister(operator).status_code == 204
+    shown = anna.client.get(f"/api/cameras/{found.pk}/").json()
+    assert (shown["managed_by"], shown["is_active"]) == ("backend", False)
+    assert shown["resource_deleted_at"] is not None
+    assert operator.client.get("/api/camera-resources/?source=cluster/vigil-cameras").json() == []
+
+    answer = put(operator, uid=NEW_UID, owner="anna")
+    assert (answer.status_code, answer.json()["id"]) == (200, found.pk)
+    shown = anna.client.get(f"/api/cameras/{found.pk}/").json()
+    assert (shown["managed_by"], shown["is_active"], shown["resource_deleted_at"]) == ("kubectl", True, None)
+    assert (shown["name"], Alert.objects.filter(camera=found).count()) == ("Lobby", 1)
+    assert Camera.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("registered", "sent", "is_kept"),
+    [
+        ("Retain", None, True),
+        ("Delete", None, False),
+        ("Delete", "Retain", True),
+        ("Retain", "Delete", False),
+    ],
+)
+def test_policy_decides_whether_the_camera_stays(
+    operator: Party, camera: Camera, registered: str, sent: str | None, is_kept: bool
+) -> None:
+    """The operator sends the policy of the resource; the registered one is for a resource that nobody saw end."""
+    put(operator, deletion_policy=registered)
+    store(Camera.objects.get(resource__uid=UID), "event-0001", datetime(2026, 3, 1, 12, tzinfo=UTC))
+    assert unregister(operator, sent).status_code == 204
+    assert Camera.objects.filter(resource__uid=UID).exists() is is_kept
+    assert Alert.objects.exists() is is_kept
+    assert Camera.objects.filter(pk=camera.pk).exists()
+
+
+def test_unknown_policy_is_refused_and_deletes_nothing(operator: Party) -> None:
+    put(operator, deletion_policy="Delete")
+    answer = unregister(operator, "retain")
+    assert (answer.status_code, answer.json()) == (400, {"deletion_policy": ["must be Retain or Delete, or omitted"]})
+    assert Camera.objects.get().managed_by == "kubectl"
+
+
+def test_released_camera_belongs_to_its_owner(operator: Party, anna: Party) -> None:
+    """They can use it as a camera of the API; then a resource of the same name becomes another camera."""
+    put(operator, owner="anna")
+    camera_id = Camera.objects.get().pk
+    unregister(operator)
+    assert anna.client.post(f"/api/cameras/{camera_id}/activate/").status_code == 200
+    answer = put(operator, uid=NEW_UID, owner="anna")
+    assert (answer.status_code, answer.json()["id"] == camera_id) == (201, False)
+    assert anna.client.delete(f"/api/cameras/{camera_id}/").status_code == 204
+
+
+def test_resource_that_was_deleted_without_the_api_is_taken_up_by_the_next_of_its_name(operator: Party) -> None:
+    put(operator)
+    camera_id = Camera.objects.get().pk
+    assert put(operator, uid=NEW_UID).json()["id"] == camera_id
+    assert unregister(operator).status_code == 204, "the former resource"
+    assert Camera.objects.get().is_active
+
+
+def test_camera_that_is_to_be_deleted_is_not_taken_up(operator: Party) -> None:
+    put(operator, deletion_policy="Delete")
+    assert put(operator, uid=NEW_UID).status_code == 201
+    assert Camera.objects.count() == 2
+
+
+def test_resource_of_another_name_or_namespace_takes_up_nothing(operator: Party) -> None:
+    put(operator)
+    unregister(operator)
+    assert put(operator, uid=NEW_UID, resource="hall").status_code == 201
+    assert put(operator, uid=f"{NEW_UID}3", source="cluster/elsewhere").status_code == 201
+
+
+def test_page_of_a_released_camera_says_so(operator: Party, anna: Party) -> None:
+    put(operator, owner="anna")
+    unregister(operator)
+    browser = Client()
+    browser.force_login(anna.user)
+    page = browser.get(f"/dashboard/cameras/{Camera.objects.get().pk}/").content.decode()
+    assert "Kubernetes resource deleted" in page
+    assert "The camera and its alerts are kept." in page
 
 
 def test_too_long_uid_is_rejected(operator: Party) -> None:

@@ -20,7 +20,7 @@ from tests.unit.operator.kube_server import MemoryTransport
 from vigil_contracts.api_client import ActiveCameras, ApiError, Fetched
 from vigil_contracts.camera import AlertTotals, CameraConfiguration, CameraReport
 from vigil_contracts.health import HealthReport
-from vigil_contracts.names import CameraPhase, Reason
+from vigil_contracts.names import CameraPhase, DeletionPolicy, Reason
 from vigil_contracts.resources import RegisteredResource, ResourceRegistration
 from vigil_operator.core.observed import Key
 from vigil_operator.core.refusals import REPORTED_AFTER_SECONDS as REFUSED_AFTER_SECONDS
@@ -63,6 +63,7 @@ class Api:
     rows: dict[str, tuple[int, ResourceRegistration]] = field(default_factory=dict)
     refusal: str = ""
     registrations: int = 0
+    unregistered: list[DeletionPolicy | None] = field(default_factory=list)
     held: set[int] = field(default_factory=set)
 
     async def active_cameras(self, etag: str = "") -> Fetched[ActiveCameras]:
@@ -87,10 +88,11 @@ class Api:
         self.rows[uid] = (number, registration)
         return RegisteredResource(uid=uid, id=number, digest=registration.digest)
 
-    async def unregister_resource(self, uid: str) -> None:
+    async def unregister_resource(self, uid: str, policy: DeletionPolicy | None = None) -> None:
         if self.away:
             raise ApiError("DELETE /api/camera-resources/u/: ConnectError")
-        self.rows.pop(uid, None)
+        if self.rows.pop(uid, None) is not None:
+            self.unregistered.append(policy)
 
     async def release_cameras(self, released: Collection[int]) -> tuple[int, ...]:
         self.held -= set(released)
@@ -545,7 +547,7 @@ def test_camera_is_released_when_rights_in_its_namespace_have_ended() -> None:
 
     asyncio.run(asyncio.wait_for(main(), timeout=10))
     assert path not in world.server.objects
-    assert world.api.rows == {}
+    assert (world.api.rows, world.api.unregistered) == ({}, [DeletionPolicy.RETAIN])
 
 
 def test_missing_crds_are_reported_with_the_install_command(caplog: pytest.LogCaptureFixture) -> None:

@@ -11,6 +11,7 @@ import pytest
 from tests.unit.operator.builders import NAMESPACE, camera, camera_spec, encoded
 from tests.unit.operator.test_flow import World
 
+from vigil_contracts.names import DeletionPolicy
 from vigil_operator.core.observed import credentials_from_body
 from vigil_operator.core.registration import RegistrationSettings, build_registration, credentials_of, is_registered
 from vigil_operator.core.specs import InvalidSpecError, parse_camera_spec
@@ -250,6 +251,33 @@ def test_deletion_removes_the_row_before_the_resource(world: World) -> None:
     world.settle()
     assert world.api.rows == {}
     assert [path for path in world.server.objects if "gate" in path and "/events/" not in path] == [CREDENTIALS]
+
+
+@pytest.mark.parametrize(
+    ("spec", "policy"),
+    [
+        ({"deletionPolicy": "Delete"}, DeletionPolicy.DELETE),
+        ({"deletionPolicy": "Retain"}, DeletionPolicy.RETAIN),
+        ({"deletionPolicy": "delete"}, DeletionPolicy.RETAIN),
+        ({}, DeletionPolicy.RETAIN),
+    ],
+)
+def test_deletion_states_the_policy_of_the_resource(
+    world: World, spec: dict[str, Any], policy: DeletionPolicy
+) -> None:
+    """Of the resource as it is deleted: an edit just before may not be registered yet."""
+    changed = {**world.server.objects[GATE]["spec"], **spec}
+    edit(world, GATE, metadata={"deletionTimestamp": "2026-03-01T12:00:00Z"}, spec=changed)
+    world.settle()
+    assert world.api.unregistered == [policy]
+
+
+def test_default_policy_is_not_sent_to_an_api_that_may_not_know_it() -> None:
+    for policy, is_sent in (("Retain", False), ("Delete", True)):
+        seen = camera("gate", camera_id=None, spec=camera_spec(deletionPolicy=policy))
+        spec = parse_camera_spec("gate", seen.spec)
+        sent = build_registration(seen, spec, None, RegistrationSettings()).to_json()
+        assert ("deletion_policy" in sent) is is_sent
 
 
 def test_deletion_without_the_api_completes_after_a_while(world: World) -> None:
