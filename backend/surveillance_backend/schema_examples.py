@@ -95,6 +95,7 @@ _CONFIGURED_CAMERA = {
     "is_active": True,
     "transport": "tcp",
     "detection": _DETECTION,
+    "recording": _RECORDING,
     "retention_days": 30,
     "retention_megabytes": None,
     "detector_class_name": "",

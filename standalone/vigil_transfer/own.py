@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
+from pydantic import BaseModel
 
 from vigil_contracts.camera import CameraConfiguration
 from vigil_contracts.detection import Detection
@@ -45,14 +46,16 @@ def dump(value: Any) -> str:
 
 def document_text(cameras: Sequence[Mapping[str, Any]]) -> str:
     """Return the document of the cameras, without the detection settings that have their default."""
-    shown = [{**camera, "detection": without_defaults(camera.get("detection", {}))} for camera in cameras]
+    shown = [
+        {**camera, "detection": without_defaults(camera.get("detection", {}), Detection())} for camera in cameras
+    ]
     return HEADER + dump({"cameras": shown})
 
 
-def without_defaults(detection: Mapping[str, Any]) -> dict[str, Any]:
+def without_defaults(settings: Mapping[str, Any], default: BaseModel) -> dict[str, Any]:
     """Return the settings that differ from their default; those of a newer backend stay."""
-    defaults = Detection().model_dump(mode="json")
-    return {name: value for name, value in detection.items() if name not in defaults or value != defaults[name]}
+    defaults = default.model_dump(mode="json")
+    return {name: value for name, value in settings.items() if name not in defaults or value != defaults[name]}
 
 
 def urls_with_credentials(

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from vigil_contracts.detection import Detection
+from vigil_contracts.recording import RecordingSettings
 from vigil_contracts.rules import without_rule_types
 from vigil_contracts.stream_url import InvalidStreamUrlError, secrets_of, validate_stream_url
 from vigil_transfer.report import Ledger, Line, Path, Problem, dotted
@@ -39,17 +40,18 @@ def check_cameras(ledger: Ledger, cameras: Sequence[tuple[Path, dict[str, Any]]]
             validate_stream_url(camera["rtsp_url"])
         except InvalidStreamUrlError as error:
             ledger.problem(path, f"the stream URL {error}")
-        for problem in detection_problems(camera.get("detection", {})):
-            ledger.problem(path, problem)
+        for name, model in (("detection", Detection), ("recording", RecordingSettings)):
+            for problem in _setting_problems(name, model, camera.get(name, {})):
+                ledger.problem(path, problem)
 
 
-def detection_problems(detection: Any) -> list[str]:
-    """Return what is wrong with detection settings, without their values."""
+def _setting_problems(name: str, model: type[BaseModel], settings: Any) -> list[str]:
+    """Return what is wrong with settings of a camera, without their values."""
     try:
-        Detection.model_validate(detection)
+        model.model_validate(settings)
     except ValidationError as error:
         return [
-            f"detection.{dotted(without_rule_types(item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
+            f"{name}.{dotted(without_rule_types(item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
             for item in error.errors(include_input=False, include_url=False, include_context=False)
         ]
     return []

@@ -89,7 +89,9 @@ class Ledger:
 
     def problem(self, path: Path, message: str) -> None:
         """Record an error that the user has to correct; nothing is imported."""
-        self.problems.append(Problem(dotted(path), message))
+        problem = Problem(dotted(path), message)
+        if problem not in self.problems:  # several cameras share a global key
+            self.problems.append(problem)
 
     def lines(self, document: Any, reasons: Mapping[str, str], unknown: str) -> list[Line]:
         """Return one line for each key of the document, in its order.

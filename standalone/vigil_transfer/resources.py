@@ -8,6 +8,8 @@ from urllib.parse import unquote
 
 from pydantic.alias_generators import to_camel
 
+from vigil_contracts.detection import Detection
+from vigil_contracts.recording import RecordingSettings
 from vigil_contracts.stream_url import MASK, Credentials, credentials_in, split_credentials
 from vigil_contracts.url_secrets import PLACEHOLDERS, find_secrets, holds_secret
 from vigil_transfer.own import without_defaults
@@ -54,8 +56,10 @@ def resources_of(cameras: Sequence[Mapping[str, Any]], urls: Mapping[str, str], 
 
 def _camera(name: str, namespace: str, camera: Mapping[str, Any], stream: Mapping[str, Any]) -> dict[str, Any]:
     spec: dict[str, Any] = {"displayName": camera["name"], "active": bool(camera.get("is_active")), "stream": stream}
-    if detection := _camel_case(without_defaults(camera.get("detection", {}))):
+    if detection := _camel_case(without_defaults(camera.get("detection", {}), Detection())):
         spec["detection"] = detection
+    if recording := _camel_case(without_defaults(camera.get("recording", {}), RecordingSettings())):
+        spec["recording"] = recording
     if camera.get("detector_class_name"):
         spec["detectorClassName"] = camera["detector_class_name"]
     return {

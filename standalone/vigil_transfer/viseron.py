@@ -19,7 +19,7 @@ REASONS: dict[str, str] = {
     "*.camera": "Vigil opens the stream itself, and has no such setting",
     "*.camera.*.width": "used to convert coordinates in pixels; Vigil reads the size from the stream",
     "*.camera.*.height": "used to convert coordinates in pixels; Vigil reads the size from the stream",
-    "*.camera.*.recorder": "Vigil stores a clip of each alert; it does not record continuously",
+    "*.camera.*.recorder": "set recording.mode of the camera; each alert has a clip",
     "*.camera.*.mjpeg_streams": "Vigil's live view shows the analysed frames",
     "*.motion_detector": "Vigil's motion gate adapts itself to the scene; only masks are taken",
     "*.object_detector": "choose the model with VIGIL_MODEL; only cameras, labels and zones are taken",
@@ -31,7 +31,7 @@ REASONS: dict[str, str] = {
     "*.license_plate_recognition": "Vigil reads no licence plates",
     "logger": "set VIGIL_LOG_LEVEL",
     "mqtt": "subscribe to alerts by MQTT with POST /api/notifications/",
-    "storage": "Vigil deletes alerts by age and space (retention_days, retention_megabytes)",
+    "storage": "set recording.days and retention_days of the cameras, or the limits of the server",
     "webserver": "create users in Vigil; see HOST and PORT",
 }
 UNKNOWN = "not a key that Vigil knows"

@@ -10,8 +10,8 @@ from vigil_contracts.stream_url import Credentials, join_credentials
 from vigil_transfer.plan import Plan, check_cameras
 from vigil_transfer.report import Ledger, Path, Problem
 
-IDLE_FUNCTIONS = frozenset({"None", "Monitor", "Record"})
-"""`Function` (until 1.36) of monitors that detect nothing."""
+IDLE_FUNCTIONS = frozenset({"None", "Monitor"})
+"""`Function` (until 1.36) of monitors that neither detect nor record."""
 MAX_FRAMES_PER_SECOND = 30.0
 NOT_RTSP = "the monitor is not imported: Vigil reads RTSP, and the monitor's source is of another type"
 REASONS: dict[str, str] = {
@@ -78,13 +78,15 @@ def _camera(monitor: Mapping[str, Any], path: Path, zones: Sequence[Any], ledger
     _add_rate(detection, monitor, path, ledger)
     if second := str(monitor.get("SecondPath") or ""):
         _add_second_path(detection, url, second, path, ledger)
-    return {
+    mode = _recording_mode(monitor, path, ledger)
+    camera = {
         "name": str(monitor["Name"]),
         "rtsp_url": url,
         "transport": _transport(monitor, path, ledger),
         "is_active": _is_active(monitor, path, ledger),
         "detection": detection,
     }
+    return camera if mode is None else {**camera, "recording": {"mode": mode}}
 
 
 def _url(monitor: Mapping[str, Any], path: Path, ledger: Ledger) -> str | None:
@@ -134,10 +136,26 @@ def _is_active(monitor: Mapping[str, Any], path: Path, ledger: Ledger) -> bool:
         name: str(monitor[name]) for name in ("Function", "Enabled", "Capturing", "Analysing") if name in monitor
     }
     for name in values:
-        ledger.changed((*path, name), "is_active", "a monitor that detects motion becomes an active camera")
+        ledger.changed(
+            (*path, name),
+            "is_active",
+            "a monitor that detects motion or records becomes an active camera, which detects objects",
+        )
     if "Analysing" in values:
-        return values["Analysing"] != "None" and values.get("Capturing") != "None"
+        is_used = values["Analysing"] != "None" or str(monitor.get("Recording", "None")) == "Always"
+        return is_used and values.get("Capturing") != "None"
     return values.get("Enabled", "1") not in ("0", "False") and values.get("Function") not in IDLE_FUNCTIONS
+
+
+def _recording_mode(monitor: Mapping[str, Any], path: Path, ledger: Ledger) -> str | None:
+    """Return when the camera is recorded: `Recording` since 1.37, `Function` before; None if neither is given."""
+    if (recording := monitor.get("Recording")) is not None:
+        ledger.taken((*path, "Recording"), "recording.mode")
+        return {"None": "off", "OnMotion": "motion"}.get(str(recording), "continuous")
+    function = monitor.get("Function")
+    if function is None:
+        return None
+    return {"Modect": "motion", "Record": "continuous", "Mocord": "continuous"}.get(str(function), "off")
 
 
 def _add_rate(detection: dict[str, Any], monitor: Mapping[str, Any], path: Path, ledger: Ledger) -> None:

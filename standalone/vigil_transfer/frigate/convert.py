@@ -1,6 +1,5 @@
 """Convert a whole configuration file of Frigate into a plan."""
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from vigil_transfer.frigate.areas import frame_size, motion_masks_of, zones_of
 from vigil_transfer.frigate.objects import tracked_objects
 from vigil_transfer.frigate.reasons import REASONS, UNKNOWN
+from vigil_transfer.frigate.recording import recording_of, retention_days_of
 from vigil_transfer.frigate.restreams import Restreams
 from vigil_transfer.frigate.rules import rules_of
 from vigil_transfer.frigate.sections import Sections, find
@@ -17,17 +17,9 @@ from vigil_transfer.report import Ledger, Path, Problem
 from vigil_transfer.yaml_text import YamlError, load_mapping
 
 MAX_FRAMES_PER_SECOND = 30.0
-MAX_RETENTION_DAYS = 3650
 DEFAULT_SCORE = 0.5
 """Frigate's default for `min_score`, and Vigil's for `minimum_confidence`."""
 _VARIABLE = re.compile(r"\{(FRIGATE_[A-Za-z0-9_]+)\}")
-RETENTION = (
-    ("record", "alerts", "retain", "days"),
-    ("record", "detections", "retain", "days"),
-    ("record", "events", "retain", "default"),
-    ("snapshots", "retain", "default"),
-)
-"""How long Frigate keeps clips of alerts and detections (until 0.13: of events), and snapshots."""
 
 
 def convert(text: str, variables: Mapping[str, str]) -> Plan:
@@ -78,15 +70,16 @@ def _camera(sections: Sections, restreams: Restreams, ledger: Ledger) -> dict[st
     detection = _detection(sections, ledger)
     if streams.sub_path:
         detection["stream_path"] = streams.sub_path
-    camera: dict[str, Any] = {
+    recording = recording_of(sections, ledger)
+    more = {"recording": recording, "retention_days": retention_days_of(sections, ledger)}
+    return {
         "name": _name(sections, ledger),
         "rtsp_url": streams.url,
         "transport": streams.transport,
-        "is_active": _is_active(sections, ledger),
+        "is_active": _is_active(sections, ledger, is_recorded=recording is not None and recording["mode"] != "off"),
         "detection": detection,
+        **{name: value for name, value in more.items() if value is not None},
     }
-    days = _retention_days(sections, ledger)
-    return camera if days is None else {**camera, "retention_days": days}
 
 
 def _name(sections: Sections, ledger: Ledger) -> str:
@@ -97,16 +90,19 @@ def _name(sections: Sections, ledger: Ledger) -> str:
     return str(friendly.value)
 
 
-def _is_active(sections: Sections, ledger: Ledger) -> bool:
+def _is_active(sections: Sections, ledger: Ledger, *, is_recorded: bool) -> bool:
     enabled, detect = sections.own("enabled"), sections.get("detect", "enabled")
+    is_enabled = enabled is None or enabled.value is not False
     if enabled is not None:
         ledger.taken(enabled.path, "is_active")
-    if detect is not None and detect.value is False:
-        ledger.changed(detect.path, "is_active", "an active camera always detects, so it is imported as inactive")
-        return False
-    if detect is not None:
-        ledger.taken(detect.path, "is_active")
-    return enabled is None or enabled.value is not False
+    if detect is None or detect.value is not False:
+        if detect is not None:
+            ledger.taken(detect.path, "is_active")
+        return is_enabled
+    note = "only active cameras are recorded" if is_recorded else "an active camera always detects"
+    outcome = "active" if is_recorded else "inactive"
+    ledger.changed(detect.path, "is_active", f"{note}, so the camera is imported as {outcome}")
+    return is_enabled and is_recorded
 
 
 def _detection(sections: Sections, ledger: Ledger) -> dict[str, Any]:
@@ -143,17 +139,3 @@ def _frames_per_second(sections: Sections, ledger: Ledger) -> float | None:
     else:
         ledger.taken(setting.path, "detection.frames_per_second")
     return min(float(setting.value), MAX_FRAMES_PER_SECOND)
-
-
-def _retention_days(sections: Sections, ledger: Ledger) -> int | None:
-    """Return the longest of Frigate's times: an alert of Vigil holds the image and the clip."""
-    found = [setting for keys in RETENTION if (setting := sections.get(*keys)) is not None]
-    days = 0
-    for setting in found:
-        if isinstance(setting.value, bool) or not isinstance(setting.value, int | float) or setting.value < 0:
-            ledger.problem(setting.path, "must be a number of days")
-            continue
-        note = "Vigil deletes an alert with its image and clip after the longest of Frigate's times"
-        ledger.changed(setting.path, "retention_days", note)
-        days = max(days, math.ceil(setting.value))
-    return min(days, MAX_RETENTION_DAYS) or None

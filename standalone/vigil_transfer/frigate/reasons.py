@@ -3,7 +3,7 @@
 UNKNOWN = "not a key that Vigil knows"
 OVERRIDDEN = "each camera that is imported has its own value"
 _NO_AUDIO = "Vigil does not analyse audio"
-_CLIPS = "Vigil stores a clip of each alert; it does not record continuously"
+_RECORD = "Vigil has no such setting of recordings"
 _TRACKER = "Vigil's tracker has no such setting"
 _IMAGE = "each alert has an image of the whole frame"
 _STREAM = "Vigil opens the stream itself, without ffmpeg"
@@ -34,7 +34,12 @@ _SHARED: dict[str, str] = {
     "objects.genai": "Vigil uses no language models",
     "objects.mask": "Vigil has no object masks; draw a zone that leaves the area out, and use it in the rules",
     "objects.track": OVERRIDDEN,
-    "record": _CLIPS,
+    "record": _RECORD,
+    "record.alerts": "the window of alerts applies to recordings of motion and alerts only",
+    "record.alerts.retain": "Vigil keeps all recordings of a camera for recording.days",
+    "record.detections": "the window of alerts is taken",
+    "record.detections.retain": "Vigil keeps all recordings of a camera for recording.days",
+    "record.retain.mode": "the camera is not recorded",
     "review": "Vigil has one severity; each alert is in the inbox until someone resolves it",
     "review.genai": "Vigil uses no language models",
     "semantic_search": "Vigil searches alerts by type, camera, time and text only",

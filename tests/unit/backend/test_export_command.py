@@ -12,6 +12,7 @@ from surveillance.core.camera_fields import WRITABLE
 from surveillance.models import Camera
 from vigil_apps.sites.models import Site
 from vigil_contracts.detection import Detection
+from vigil_contracts.recording import RecordingSettings
 from vigil_operator.core.specs import parse_camera_spec
 
 __all__ = ["run"]
@@ -25,13 +26,21 @@ DETECTION = {
     "motion_masks": [[[0, 0], [0.2, 0], [0.2, 0.1]]],
 }
 
+RECORDING = {"mode": "motion", "seconds_before": 3.0, "days": 5}
+
 
 @pytest.fixture
 def cameras(anna: Party, site: Site) -> list[Camera]:
     """Anna's cameras; «Gate» is in a site."""
     for values in (
         {"name": "Höf 2", "rtsp_url": "rtsp://u:p%23w@10.0.0.2:554/live?channel=1", "retention_days": 9},
-        {"name": "hof 2", "rtsp_url": "rtsp://10.0.0.3/live", "transport": "udp", "is_active": False},
+        {
+            "name": "hof 2",
+            "rtsp_url": "rtsp://10.0.0.3/live",
+            "transport": "udp",
+            "is_active": False,
+            "recording": RECORDING,
+        },
         {"name": "Old", "rtsp_url": "rtsp://10.0.0.4/user=u_password=Pa55word_channel=1", "group": "yard"},
     ):
         body = {"is_active": True, "detection": DETECTION, **values}
@@ -111,6 +120,7 @@ def test_resources_are_accepted_by_the_cluster(
     assert [one["metadata"]["name"] for one in resources] == ["gate", "h-f-2", "old", "hof-2"]
     specs = {one["spec"]["displayName"]: parse_camera_spec("x", one["spec"]) for one in resources}
     assert specs["hof 2"].detection == Detection.model_validate(DETECTION)
+    assert specs["hof 2"].recording == RecordingSettings.model_validate(RECORDING)
     assert (specs["hof 2"].stream.transport, specs["hof 2"].active) == ("udp", False)
     assert specs["Old"].stream.url == "rtsp://10.0.0.4/user={username}_password={password}_channel=1"
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from vigil_contracts.detection import Detection
+from vigil_contracts.recording import RecordingSettings
 from vigil_transfer.frigate import convert
 from vigil_transfer.plan import Plan
 from vigil_transfer.report import Line, Outcome, leaves
@@ -117,6 +118,7 @@ def test_camera_overrides_global_settings(yard: Plan) -> None:
     assert [rule["name"] for rule in hall["detection"]["rules"]] == ["person", "car"]
     assert [rule["minimum_size"] for rule in hall["detection"]["rules"]] == [0.005, 0.02]
     assert hall["retention_days"] == 15
+    assert hall["recording"] == {"mode": "continuous", "days": 3}
 
 
 def test_each_key_has_one_line_in_the_order_of_the_file(yard: Plan) -> None:
@@ -142,7 +144,8 @@ def test_each_key_has_one_line_in_the_order_of_the_file(yard: Plan) -> None:
         ("detect.fps", "changed", "at most 30"),
         ("detect.width", "changed", "used to convert coordinates in pixels"),
         ("detect.max_disappeared", "not taken", "tracker"),
-        ("record.retain.days", "not taken", "does not record continuously"),
+        ("record.retain.days", "taken", ""),
+        ("record.enabled", "taken", ""),
         ("record.alerts.retain.days", "changed", "the longest of Frigate's times"),
         ("cameras.gate.ffmpeg.inputs[0].input_args", "changed", "only the transport is taken: tcp"),
         ("cameras.gate.ffmpeg.inputs[1].roles", "changed", "does not analyse audio"),
@@ -218,6 +221,33 @@ def test_camera_with_detection_off_is_inactive() -> None:
     plan = convert(_one_camera("    detect: {enabled: false}\n"), {})
     assert _cameras(plan)["gate"]["is_active"] is False
     assert _outcome(plan, "cameras.gate.detect.enabled")[0] == "changed"
+
+
+@pytest.mark.parametrize(
+    ("record", "recording", "days"),
+    [
+        ("enabled: false, retain: {days: 3}", {"mode": "off"}, None),
+        ("enabled: true, retain: {days: 3, mode: motion}", {"mode": "motion", "days": 3}, None),
+        ("enabled: true, continuous: {days: 0}, motion: {days: 7}", {"mode": "motion", "days": 7}, None),
+        ("enabled: true, continuous: {days: 2}, motion: {days: 7}", {"mode": "continuous", "days": 2}, None),
+        (
+            "enabled: true, retain: {days: 0}, alerts: {pre_capture: 8, post_capture: 900, retain: {days: 30}}",
+            {"mode": "alerts", "seconds_before": 8.0, "seconds_after": 600.0, "days": 30},
+            30,
+        ),
+        ("enabled: true", {"mode": "alerts"}, None),
+    ],
+)
+def test_recording_and_its_days(record: str, recording: dict[str, Any], days: int | None) -> None:
+    camera = _cameras(convert(f"record: {{{record}}}\n{_one_camera()}", {}))["gate"]
+    assert (camera["recording"], camera.get("retention_days")) == (recording, days)
+    RecordingSettings.model_validate(camera["recording"])
+
+
+def test_recorded_camera_without_detection_is_active() -> None:
+    plan = convert("record: {enabled: true}\n" + _one_camera("    detect: {enabled: false}\n"), {})
+    assert _cameras(plan)["gate"]["is_active"] is True
+    assert "only active cameras are recorded" in _outcome(plan, "cameras.gate.detect.enabled")[1]
 
 
 def test_named_masks_of_newer_versions_are_read() -> None:

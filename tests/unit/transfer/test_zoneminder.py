@@ -66,6 +66,7 @@ def test_monitor_becomes_a_camera() -> None:
         "transport": "tcp",
         "is_active": True,
         "detection": camera["detection"],
+        "recording": {"mode": "motion"},
     }
     detection = Detection.model_validate(camera["detection"])
     assert (detection.stream_path, detection.frames_per_second) == ("/sub", 4.0)
@@ -93,18 +94,21 @@ def test_default_zone_of_the_whole_frame_needs_no_rule() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "is_active"),
+    ("fields", "is_active", "mode"),
     [
-        ({"Function": "Monitor"}, False),
-        ({"Function": "Mocord"}, True),
-        ({"Function": "Modect", "Enabled": "0"}, False),
-        ({"Capturing": "Always", "Analysing": "Always"}, True),
-        ({"Capturing": "Always", "Analysing": "None"}, False),
+        ({"Function": "Monitor"}, False, "off"),
+        ({"Function": "Mocord"}, True, "continuous"),
+        ({"Function": "Record"}, True, "continuous"),
+        ({"Function": "Modect", "Enabled": "0"}, False, "motion"),
+        ({"Capturing": "Always", "Analysing": "Always", "Recording": "OnMotion"}, True, "motion"),
+        ({"Capturing": "Always", "Analysing": "None", "Recording": "None"}, False, "off"),
+        ({"Capturing": "Always", "Analysing": "None", "Recording": "Always"}, True, "continuous"),
+        ({"Capturing": "None", "Analysing": "None", "Recording": "Always"}, False, "continuous"),
     ],
 )
-def test_camera_is_active_if_the_monitor_detects(fields: dict[str, str], is_active: bool) -> None:
+def test_function_becomes_activity_and_recording(fields: dict[str, str], is_active: bool, mode: str) -> None:
     (camera,) = _plan({**GATE, **fields}).cameras
-    assert camera["is_active"] is is_active
+    assert (camera["is_active"], camera["recording"]["mode"]) == (is_active, mode)
 
 
 def test_remote_monitor_has_its_address_in_parts() -> None:
