@@ -128,7 +128,11 @@ class _Camera:
         scheme = "rtsps" if self._taken("protocol", "rtsp_url") == "rtsps" else "rtsp"
         port = self._taken("port", "rtsp_url") or 554
         url = f"{scheme}://{host}:{port}/{quote(path.lstrip('/'), safe='/%?=&;:+,~.-_')}"
-        return join_credentials(url, Credentials(user, password)) if user else url
+        try:
+            return join_credentials(url, Credentials(user, password)) if user else url
+        except ValueError:
+            self._ledger.problem((*self._path, "host"), "must be the host name or address of the camera")
+            return None
 
     def _add_sub_stream(self, detection: dict[str, Any]) -> None:
         sub = self._settings.get("substream")
@@ -179,6 +183,8 @@ class _Camera:
         polygons = self._polygons(settings, path, "zones", "detection.zones")
         for index, points in enumerate(polygons):
             zone = settings["zones"][index]
+            if not isinstance(zone, Mapping):
+                continue  # a problem of its coordinates
             name = str(zone.get("name") or f"zone {index + 1}")
             self._ledger.taken((*path, "zones", index, "name"), "detection.zones[].name")
             of_zone = self._labels(zone.get("labels"), (*path, "zones", index, "labels"))

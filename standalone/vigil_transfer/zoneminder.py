@@ -68,7 +68,11 @@ def convert(texts: Sequence[str]) -> Plan:
 
 
 def _camera(monitor: Mapping[str, Any], path: Path, zones: Sequence[Any], ledger: Ledger) -> dict[str, Any] | None:
-    url = _url(monitor, path, ledger)
+    try:
+        url = _url(monitor, path, ledger)
+    except ValueError:
+        ledger.problem(path, "must have an address like rtsp://host:554/path")
+        return None
     if url is None:
         ledger.not_taken(path, NOT_RTSP)
         return None

@@ -103,7 +103,8 @@ def _window(sections: Sections, ledger: Ledger) -> dict[str, float]:
 
 
 def _days(setting: Setting, ledger: Ledger) -> int:
-    if isinstance(setting.value, bool) or not isinstance(setting.value, int | float) or setting.value < 0:
+    value = setting.value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         ledger.problem(setting.path, "must be a number of days")
         return 0
-    return math.ceil(setting.value)
+    return math.ceil(value)

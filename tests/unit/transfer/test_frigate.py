@@ -1,5 +1,7 @@
 """Frigate's configuration becomes cameras of Vigil, and each of its keys has an outcome."""
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -248,6 +250,40 @@ def test_recorded_camera_without_detection_is_active() -> None:
     plan = convert("record: {enabled: true}\n" + _one_camera("    detect: {enabled: false}\n"), {})
     assert _cameras(plan)["gate"]["is_active"] is True
     assert "only active cameras are recorded" in _outcome(plan, "cameras.gate.detect.enabled")[1]
+
+
+SMALL = {
+    "go2rtc": {"streams": {"gate": ["rtsp://10.0.0.7/live"]}},
+    "objects": {"track": ["person"], "filters": {"person": {"min_area": 10, "threshold": 0.8}}},
+    "detect": {"width": 640, "height": 360, "fps": 5},
+    "record": {"enabled": True, "retain": {"days": 3, "mode": "all"}, "alerts": {"pre_capture": 5}},
+    "cameras": {
+        "gate": {
+            "ffmpeg": {"inputs": [{"path": "rtsp://127.0.0.1:8554/gate", "roles": ["detect"]}], "input_args": "x"},
+            "zones": {"drive": {"coordinates": "0,0,1,0,1,1", "objects": ["person"], "loitering_time": 2}},
+            "motion": {"mask": ["0,0,1,0,1,1"]},
+            "review": {"alerts": {"required_zones": ["drive"]}},
+        }
+    },
+}
+
+
+def _mutations(value: Any, junk: Any) -> Iterator[Any]:
+    """Yield the value with each of its nodes replaced by `junk`."""
+    yield junk
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        for changed in _mutations(inner, junk):
+            copied = value.copy()
+            copied[key] = changed
+            yield copied
+
+
+@pytest.mark.parametrize("junk", [None, "x", [], [{"a": None}], {"a": [1]}, float("nan")], ids=repr)
+def test_wrong_type_at_any_key_is_no_crash(junk: Any) -> None:
+    for document in _mutations(SMALL, junk):
+        plan = convert(json.dumps(document), {})  # JSON is YAML
+        assert plan.problems or all(camera["rtsp_url"].startswith("rtsp://") for camera in plan.cameras)
 
 
 def test_named_masks_of_newer_versions_are_read() -> None:
