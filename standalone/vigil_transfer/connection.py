@@ -20,11 +20,13 @@ class ConnectionProblemError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Where the API is. `ca_file`: the only certificate to trust; None: those of public CAs."""
+    """Where the API is. `ca_file`: the only certificate to trust; None: those of public CAs. `is_own`: it is that of
+    `vigil run` on this machine, whose tokens are sent nowhere else."""
 
     url: str
     token: str = field(repr=False)
     ca_file: Path | None = None
+    is_own: bool = False
 
     def client(self) -> ApiClient:
         """Return a client. Raises ConnectionProblemError."""
@@ -57,7 +59,8 @@ def find_connection(*, url: str, token_file: Path | None, environment: Mapping[s
     ca_file = Path(environment["VIGIL_API_CA_FILE"]) if environment.get("VIGIL_API_CA_FILE") else None
     if not given_url and found_url.startswith("https:"):
         ca_file = ca_file or data / "secrets" / _CERTIFICATE
-    return Connection(found_url, _token(token_file, environment, data, is_own=not given_url), ca_file)
+    is_own = not given_url
+    return Connection(found_url, _token(token_file, environment, data, is_own=is_own), ca_file, is_own)
 
 
 def _token(token_file: Path | None, environment: Mapping[str, str], data: Path, *, is_own: bool) -> str:
@@ -76,10 +79,14 @@ def _token(token_file: Path | None, environment: Mapping[str, str], data: Path, 
     return token
 
 
-def pipeline_token(token_file: Path | None, environment: Mapping[str, str] = os.environ) -> str:
-    """Return the token that may read credentials: from the file, or of `vigil run` on this machine."""
+def pipeline_token(
+    connection: Connection, token_file: Path | None, environment: Mapping[str, str] = os.environ
+) -> str:
+    """Return the token that may read credentials: from the file, or of `vigil run` for its own backend only."""
     data = Path(environment.get("VIGIL_DATA_DIR") or "data").expanduser()
-    if not (token := _read(token_file or data / "secrets" / "pipeline-token")):
+    chosen = token_file or (data / "secrets" / "pipeline-token" if connection.is_own else None)
+    token = _read(chosen) if chosen is not None else ""
+    if not token:
         raise ConnectionProblemError(
             "no token that may read credentials: create one with `manage.py create_token --scope pipeline`, and name"
             " its file with --pipeline-token-file"

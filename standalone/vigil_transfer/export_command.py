@@ -55,7 +55,7 @@ def _read(connection: Connection, arguments: argparse.Namespace) -> tuple[list[d
         cameras = client.export_configuration()["cameras"]
     if arguments.credentials is None:
         return cameras, {}
-    with replace(connection, token=pipeline_token(arguments.pipeline_token_file)).client() as client:
+    with replace(connection, token=pipeline_token(connection, arguments.pipeline_token_file)).client() as client:
         active = client.active_cameras().value
     return cameras, own.urls_with_credentials(cameras, active.cameras if active else ())
 

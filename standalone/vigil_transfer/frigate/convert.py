@@ -71,12 +71,13 @@ def _camera(sections: Sections, restreams: Restreams, ledger: Ledger) -> dict[st
     if streams.sub_path:
         detection["stream_path"] = streams.sub_path
     recording = recording_of(sections, ledger)
+    is_active = _is_active(sections, ledger, is_recorded=recording is not None and recording["mode"] != "off")
     more = {"recording": recording, "retention_days": retention_days_of(sections, ledger)}
     return {
         "name": _name(sections, ledger),
         "rtsp_url": streams.url,
         "transport": streams.transport,
-        "is_active": _is_active(sections, ledger, is_recorded=recording is not None and recording["mode"] != "off"),
+        "is_active": is_active and bool(detection["classes"]),
         "detection": detection,
         **{name: value for name, value in more.items() if value is not None},
     }

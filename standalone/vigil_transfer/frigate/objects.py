@@ -59,7 +59,8 @@ def _record_labels(ledger: Ledger, setting: Setting, labels: list[str], known: d
     if "truck" in known.get("car", ()):
         notes.append("car includes truck, as in Frigate")
     if not known:
-        ledger.not_taken(setting.path, "; ".join(notes) or "tracks nothing")
+        notes.append("the camera is imported as inactive: without a class, Vigil would detect every object")
+        ledger.not_taken(setting.path, "; ".join(notes))
     elif notes:
         ledger.changed(setting.path, "detection.classes", "; ".join(notes))
     else:

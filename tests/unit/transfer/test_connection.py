@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vigil_transfer.connection import ConnectionProblemError, find_connection
+from vigil_transfer.connection import ConnectionProblemError, find_connection, pipeline_token
 
 
 @pytest.fixture
@@ -12,6 +12,7 @@ def data(tmp_path: Path) -> Path:
     """A data directory of `vigil run`."""
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "user-token").write_text("own-token\n")
+    (tmp_path / "secrets" / "pipeline-token").write_text("own-pipeline-token\n")
     (tmp_path / "api-url").write_text("https://127.0.0.1:8443\n")
     return tmp_path
 
@@ -24,6 +25,12 @@ def test_vigil_of_this_machine_is_found(data: Path) -> None:
 
 
 def test_token_of_this_machine_is_not_sent_elsewhere(data: Path) -> None:
+    environment = {"VIGIL_DATA_DIR": str(data)}
+    own = find_connection(url="", token_file=None, environment=environment)
+    other = find_connection(url="https://h", token_file=data / "secrets" / "user-token", environment=environment)
+    assert pipeline_token(own, None, environment) == "own-pipeline-token"
+    with pytest.raises(ConnectionProblemError, match="no token that may read credentials"):
+        pipeline_token(other, None, environment)
     for url, more in (("https://vigil.example", {}), ("", {"VIGIL_API_URL": "https://vigil.example"})):
         with pytest.raises(ConnectionProblemError, match="no token: create one in the dashboard"):
             find_connection(url=url, token_file=None, environment={"VIGIL_DATA_DIR": str(data), **more})

@@ -246,6 +246,15 @@ def test_recording_and_its_days(record: str, recording: dict[str, Any], days: in
     RecordingSettings.model_validate(camera["recording"])
 
 
+@pytest.mark.parametrize("track", ["[package]", "[]"])
+def test_camera_that_tracks_no_known_object_is_inactive(track: str) -> None:
+    plan = convert(_one_camera(f"    objects: {{track: {track}}}\n"), {})
+    assert _cameras(plan)["gate"]["is_active"] is False
+    outcome, note = _outcome(plan, "cameras.gate.objects.track")
+    assert outcome == "not taken"
+    assert "imported as inactive: without a class, Vigil would detect every object" in note
+
+
 def test_recorded_camera_without_detection_is_active() -> None:
     plan = convert("record: {enabled: true}\n" + _one_camera("    detect: {enabled: false}\n"), {})
     assert _cameras(plan)["gate"]["is_active"] is True
