@@ -15,6 +15,7 @@ from surveillance.services.camera_list import camera_list_change
 from surveillance.services.detector_tasks import configuration_changed
 from surveillance.services.totals import alerts_count
 from surveillance.signals import alerts_stored
+from surveillance.wakeups import ALERTS
 from vigil_apps.sites.models import Membership, Site
 
 
@@ -44,6 +45,12 @@ def send_alert_signal(instance: Alert, created: bool, raw: bool = False, **_: An
 def count_alerts(alerts: Sequence[Alert], **_: Any) -> None:
     """Count the alerts in the transaction that stores them."""
     alerts_count(alerts=alerts)
+
+
+@receiver(alerts_stored, dispatch_uid="alert_streams")
+def wake_alert_streams(**_: Any) -> None:
+    """Make the alert streams of this process read the alerts after the commit."""
+    ALERTS.announce_after_commit()
 
 
 @receiver(post_delete, sender=Alert, dispatch_uid="alert_picture")

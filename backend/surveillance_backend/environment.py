@@ -426,6 +426,9 @@ def _without_repeats(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value for value in values if value))
 
 
+SQLITE_CONNECTION_SECONDS = 60
+
+
 def sqlite_database(path: Path | str) -> dict[str, Any]:
     """SQLite as a server needs it.
 
@@ -435,6 +438,8 @@ def sqlite_database(path: Path | str) -> dict[str, Any]:
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path,
+        # Opening it takes longer than most queries. Not for ever: a restored database is another file.
+        "CONN_MAX_AGE": SQLITE_CONNECTION_SECONDS,
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,  # seconds to wait for the write lock

@@ -6,7 +6,8 @@ import tempfile
 worker_class = "surveillance_backend.worker.Worker"
 bind = os.environ.get("VIGIL_BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
-preload_app = True  # imported once: workers start faster and share memory
+# Several workers share what was imported once. With only one, gunicorn's own process stays small.
+preload_app = workers > 1
 timeout = 60
 graceful_timeout = 20
 keepalive = 15
@@ -36,8 +37,14 @@ def child_exit(server: object, worker: object) -> None:
 
 def post_worker_init(worker: object) -> None:
     """Start the worker's background threads once Django is set up."""
-    from surveillance import background
+    from django.conf import settings
+    from django.db import connection
+
+    from surveillance import background, wakeups
     from vigil_apps.notifications import sender
 
+    # SQLite serves one host, and without Redis there are no Celery workers.
+    if worker.cfg.workers == 1 and connection.vendor == "sqlite" and not settings.VIGIL_REDIS_URL:  # type: ignore[attr-defined]
+        wakeups.mark_only_process()
     background.start()
     sender.start()

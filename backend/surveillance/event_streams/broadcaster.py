@@ -12,6 +12,7 @@ from typing import TypeVar
 from surveillance.core.sequence import PATIENCE_SECONDS, InOrder, Writers
 from surveillance.event_streams import events
 from surveillance.event_streams.events import Event, Viewer
+from surveillance.wakeups import ALERTS, poll_seconds
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -41,7 +42,10 @@ class Subscription:
 
 
 class Broadcaster:
-    """Polls while there are viewers. Polling works on every database, unlike database notifications."""
+    """Reads while there are viewers: after a wake-up of this process, and by polling for those of others.
+
+    Polling works on every database, unlike database notifications.
+    """
 
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
@@ -79,16 +83,26 @@ class Broadcaster:
             writing &= await self.in_thread(events.writers)
 
     async def _run(self) -> None:
-        while self._subscriptions and self._order is not None:
-            try:
-                writing = await self.in_thread(events.writers) if self._order.has_gap else frozenset()
-                found = await self.in_thread(partial(events.events_after, self._order.position))
-                for event in self._order.take(found, writing=writing, now=time.monotonic()):
-                    for subscription in self._subscriptions:
-                        subscription.offer(event)
-                if self._order.has_gap:
-                    self._order.note(await self.in_thread(events.writers))
-            except Exception as error:  # noqa: BLE001 streams survive an unavailable database
-                logger.warning("could not read new alerts: %s; retrying", type(error).__name__)
-            await asyncio.sleep(POLL_SECONDS)
+        with ALERTS.listening() as news:
+            while self._subscriptions and self._order is not None:
+                news.forget()
+                read_at = time.monotonic()
+                has_more = await self._deliver(self._order)
+                await news.wait(POLL_SECONDS if has_more else poll_seconds(POLL_SECONDS))
+                await asyncio.sleep(read_at + POLL_SECONDS - time.monotonic())
         self._order = None
+
+    async def _deliver(self, order: InOrder[Event]) -> bool:
+        """Offer the new events to the viewers; return whether more of them may be in the database already."""
+        try:
+            writing = await self.in_thread(events.writers) if order.has_gap else frozenset()
+            found = await self.in_thread(partial(events.events_after, order.position))
+            for event in order.take(found, writing=writing, now=time.monotonic()):
+                for subscription in self._subscriptions:
+                    subscription.offer(event)
+            if order.has_gap:
+                order.note(await self.in_thread(events.writers))
+        except Exception as error:  # noqa: BLE001 streams survive an unavailable database
+            logger.warning("could not read new alerts: %s; retrying", type(error).__name__)
+            return True
+        return bool(found) or order.has_gap

@@ -1,4 +1,4 @@
-"""The stream of detector tasks: the current ones are read for all streams of a process, a few times a second.
+"""The stream of detector tasks: the current ones are read for all streams of a process, after each change.
 
 A stream starts with the current tasks and continues with new and repeated ones. No task is lost during a
 disconnection: a detector that reconnects receives all that are still valid.
@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from surveillance.event_streams.handoff import KEEP_ALIVE_SECONDS, MAX_AGE_SECONDS, Stream
 from surveillance.models import DetectorTask, Notice, TaskState
+from surveillance.wakeups import DETECTOR_TASKS, poll_seconds
 from vigil_contracts.detector_tasks import TaskEvent, TaskKind
 
 logger = logging.getLogger(__name__)
@@ -86,10 +87,11 @@ class _Reader:
 
 
 class TaskStreams:
-    """Writes the streams; polls only while there are any."""
+    """Writes the streams. Reads only while there are any: after a wake-up, and by polling for other processes."""
 
     def __init__(self) -> None:
         self._readers: set[_Reader] = set()
+        self._new_readers: set[_Reader] = set()
         self._known: dict[Key, Posted] = {}
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="detector-tasks")
         self._task: asyncio.Task[None] | None = None
@@ -99,30 +101,41 @@ class TaskStreams:
         await stream.start()
         await stream.write(b"retry: 1000\n\n")
         self._readers.add(reader)
+        self._new_readers.add(reader)
         if self._task is None or self._task.done():
-            self._known = {}
             self._task = asyncio.create_task(self._run())
-        for key, posted in self._known.items():
-            reader.offer(key, posted)
+        DETECTOR_TASKS.announce()
         try:
             await _write(reader, stream)
         finally:
             self._readers.discard(reader)
+            self._new_readers.discard(reader)
 
     async def _run(self) -> None:
-        while self._readers:
-            try:
-                found = await asyncio.get_running_loop().run_in_executor(self._executor, _read)
-            except Exception as error:  # noqa: BLE001 streams survive an unavailable database
-                logger.warning("could not read detector tasks: %s; retrying", type(error).__name__)
-            else:
-                for key, posted in found.items():
-                    known = self._known.get(key)
-                    if known is None or known.number != posted.number:
-                        for reader in self._readers:
-                            reader.offer(key, posted)
-                self._known = found
-            await asyncio.sleep(POLL_SECONDS)
+        with DETECTOR_TASKS.listening() as news:
+            while self._readers:
+                news.forget()
+                read_at = time.monotonic()
+                new_readers, self._new_readers = self._new_readers, set()
+                try:
+                    found = await asyncio.get_running_loop().run_in_executor(self._executor, _read)
+                except Exception as error:  # noqa: BLE001 streams survive an unavailable database
+                    logger.warning("could not read detector tasks: %s; retrying", type(error).__name__)
+                    self._new_readers |= new_readers & self._readers
+                    await asyncio.sleep(POLL_SECONDS)
+                    continue
+                self._offer(found, new_readers)
+                await news.wait(poll_seconds(POLL_SECONDS))
+                await asyncio.sleep(read_at + POLL_SECONDS - time.monotonic())
+
+    def _offer(self, found: dict[Key, Posted], new_readers: set[_Reader]) -> None:
+        """Queue the current tasks for new readers, and new and repeated ones for all others."""
+        for key, posted in found.items():
+            known = self._known.get(key)
+            is_known = known is not None and known.number == posted.number
+            for reader in new_readers if is_known else self._readers:
+                reader.offer(key, posted)
+        self._known = found
 
 
 async def _write(reader: _Reader, stream: Stream) -> None:

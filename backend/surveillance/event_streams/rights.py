@@ -2,7 +2,7 @@
 
 A view checks a right once, and its stream runs for minutes. So each process reads the rights of all its streams
 together every `CHECK_SECONDS`, in at most five queries. It polls, since that works across processes and on every
-database.
+database. SQLite says cheaply whether anything was written since the last read.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from surveillance.models import Camera
@@ -76,13 +76,23 @@ class _Known:
     def __init__(self, rights: Collection[Right], now: datetime) -> None:
         users = User.objects.filter(pk__in={right.user_id for right in rights}, is_active=True)
         self._users = {user.pk: user for user in users}
-        self._tokens = _there(AuthToken, "public_id", {right.token for right in rights}, now, expiry="expiry")
-        self._sessions = _there(
+        self.expires_at: datetime | None = None
+        """When the first of the tokens and sessions expires."""
+        self._tokens = self._valid(AuthToken, "public_id", {right.token for right in rights}, now, expiry="expiry")
+        self._sessions = self._valid(
             Session, "session_key", {right.session for right in rights}, now, expiry="expire_date"
         )
         wanted = {right.camera_id for right in rights if right.camera_id is not None}
         found = Camera.objects.filter(pk__in=wanted, is_active=True).defer("rtsp_url") if wanted else ()
         self._viewers = viewers_of(list(found))
+
+    def _valid(self, model: Any, key: str, wanted: set[str], now: datetime, *, expiry: str) -> set[str]:
+        """Return the keys of the rows that exist and have not expired."""
+        wanted = wanted - {""}
+        rows = model.objects.filter(**{f"{key}__in": wanted}).values_list(key, expiry) if wanted else ()
+        valid = {str(found): ends_at for found, ends_at in rows if ends_at is None or ends_at > now}
+        self.expires_at = min(filter(None, (self.expires_at, *valid.values())), default=None)
+        return set(valid)
 
     def holds(self, right: Right) -> bool:
         """Return whether the stream may continue."""
@@ -101,31 +111,55 @@ class _Known:
         return viewers is not None and (user.is_superuser or user.pk in viewers)
 
 
-def _there(model: Any, key: str, wanted: set[str], now: datetime, *, expiry: str) -> set[str]:
-    """Return the keys of the rows that exist and have not expired."""
-    wanted = wanted - {""}
-    if not wanted:
-        return set()
-    rows = model.objects.filter(**{f"{key}__in": wanted}).values_list(key, expiry)
-    return {str(found) for found, ends_at in rows if ends_at is None or ends_at > now}
+class LostRights:
+    """Finds the lost rights, in a thread where no request manages the database connection.
 
+    It reads nothing while neither the database nor the rights have changed and none of them has expired.
+    """
 
-def _read(rights: Collection[Right]) -> set[Right]:
-    """Read the lost rights in a thread where no request manages the database connection."""
-    close_old_connections()
-    try:
-        return lost_rights(rights, timezone.now())
-    finally:
+    def __init__(self) -> None:
+        self._stamp: object = None
+        self._held: Collection[Right] = frozenset()
+        self._expires_at: datetime | None = None
+
+    def __call__(self, rights: Collection[Right]) -> set[Right]:
+        """Return the lost ones of these rights."""
         close_old_connections()
+        try:
+            return self._read(frozenset(rights), timezone.now())
+        finally:
+            close_old_connections()
+
+    def _read(self, rights: frozenset[Right], now: datetime) -> set[Right]:
+        stamp = database_stamp()  # before the rights: a change in between must be read the next time
+        is_known = stamp is not None and stamp == self._stamp and rights == self._held
+        if is_known and (self._expires_at is None or now < self._expires_at):
+            return set()
+        known = _Known(rights, now)
+        lost = {right for right in rights if not known.holds(right)}
+        self._stamp, self._held, self._expires_at = stamp, rights - lost, known.expires_at
+        return lost
+
+
+def database_stamp(database: Any = connection) -> object | None:
+    """Return a value that changes when another connection or process commits; None if there is no cheap one.
+
+    SQLite: `PRAGMA data_version`, which is comparable within one connection only.
+    """
+    if database.vendor != "sqlite" or database.is_in_memory_db():
+        return None
+    with database.cursor() as cursor:
+        cursor.execute("PRAGMA data_version")
+        return database.connection, cursor.fetchone()
 
 
 class RightsWatch:
     """One per process; used by its event loop only."""
 
     def __init__(
-        self, lost: Callable[[Collection[Right]], set[Right]] = _read, check_seconds: float = CHECK_SECONDS
+        self, lost: Callable[[Collection[Right]], set[Right]] | None = None, check_seconds: float = CHECK_SECONDS
     ) -> None:
-        self._lost, self._check_seconds = lost, check_seconds
+        self._lost, self._check_seconds = lost or LostRights(), check_seconds
         self._open: Counter[Right] = Counter()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="stream-rights")
         self._task: asyncio.Task[None] | None = None

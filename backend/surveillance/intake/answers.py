@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.handlers.asgi import ASGIRequest
-from django.db import connections
+from django.db import close_old_connections
 from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.log import log_response
@@ -80,7 +80,7 @@ def answers_in_thread(group: Sequence[Sent]) -> list[Answer | None]:
         )
         return [None] * len(group)
     finally:
-        connections.close_all()
+        close_old_connections()
 
 
 def answers(group: Sequence[Sent]) -> list[Answer | None]:

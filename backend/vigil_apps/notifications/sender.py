@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 from django.conf import settings
-from django.db import close_old_connections, connection
+from django.db import close_old_connections
 
 from vigil_apps.notifications import dispatch
 from vigil_apps.notifications.services.delivery import message_deliver
@@ -46,7 +46,7 @@ class Sender(threading.Thread):
         except Exception as error:  # noqa: BLE001 the thread must survive every error
             logger.warning("could not send notifications: %s; retrying", type(error).__name__)
         finally:
-            connection.close()
+            close_old_connections()
 
     def stop(self) -> None:
         """End the loop; running deliveries finish on their own."""
@@ -67,7 +67,7 @@ class Sender(threading.Thread):
         except Exception as error:  # noqa: BLE001 the message becomes due again when its claim expires
             logger.warning("could not send a notification: %s; retrying later", type(error).__name__)
         finally:
-            connection.close()
+            close_old_connections()
             with self._lock:
                 self._in_flight.discard(message_id)
 

@@ -4,21 +4,25 @@ import asyncio
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.db import connection
+from django.db.utils import ConnectionHandler
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from tests.unit.backend.conftest import Party, party
 
+from surveillance.event_streams import rights
 from surveillance.event_streams.handoff import HEADER, Handoff, Stream
-from surveillance.event_streams.rights import Right, RightsWatch, lost_rights
+from surveillance.event_streams.rights import LostRights, Right, RightsWatch, database_stamp, lost_rights
 from surveillance.models import Camera
 from surveillance.services.cameras import camera_create, camera_delete, camera_set_active
+from surveillance_backend.environment import sqlite_database
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.services import user_set_active
 from vigil_apps.sites.roles import Role
@@ -220,3 +224,43 @@ def test_rights_of_all_streams_are_checked_together() -> None:
         assert len(rights.asked) <= 2, "of those that began before the first question, and of the rest"
 
     asyncio.run(run())
+
+
+def test_rights_are_read_again_only_after_a_write_a_new_stream_or_an_expiry(
+    anna: Party, by_token: Right, by_session: Right, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamps = iter("aabccc")
+    monkeypatch.setattr(rights, "database_stamp", lambda: next(stamps))
+    find, queries = LostRights(), []
+    for asked in ([by_token], [by_token], [by_token], [by_token], [by_token, by_session], [by_token, by_session]):
+        with CaptureQueriesContext(connection) as context:
+            assert find(asked) == set()
+        queries.append(bool(context))
+    assert queries == [True, False, True, True, True, False], "first, same, b, c, another stream, same"
+
+
+def test_expiry_is_noticed_without_a_write(anna: Party, by_session: Right, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rights, "database_stamp", lambda: "unchanged")
+    find = LostRights()
+    assert find([by_session]) == set()
+    later = timezone.now() + timedelta(days=400)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+    assert find([by_session]) == {by_session}
+
+
+def test_stamp_of_sqlite_changes_with_the_commits_of_others(db: None, tmp_path: Path) -> None:
+    settings = sqlite_database(tmp_path / "vigil.sqlite3")
+    reader, writer = (ConnectionHandler({"default": dict(settings)})["default"] for _ in range(2))
+    try:
+        first = database_stamp(reader)
+        assert first is not None
+        assert database_stamp(reader) == first
+        with writer.cursor() as cursor:
+            cursor.execute("CREATE TABLE written (id INTEGER)")
+        second = database_stamp(reader)
+        assert second != first
+        reader.close()
+        assert database_stamp(reader) != second, "the numbers of two connections are not comparable"
+    finally:
+        reader.close()
+        writer.close()
