@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from types import FrameType
@@ -42,7 +41,6 @@ class Detector:
     def __init__(self, settings: Settings, camera_id: int | None) -> None:
         self._settings, self._camera_id = settings, camera_id
         self.metrics = Metrics()
-        self._stopping = threading.Event()
         self._sources = Sources.of(settings)
         self._spool = self._open_spool()
         self._api = Api(settings, self.metrics)
@@ -68,7 +66,13 @@ class Detector:
             on_answer=self._on_api_answer,
         )
         ask = AllCameras(self._api, settings.group) if camera_id is None else OneCamera(self._api, camera_id)
-        self._poller = Poller(ask, self._cameras.apply, settings.poll_interval_seconds, self._on_api_answer)
+        self._poller = Poller(
+            ask,
+            self._cameras.apply,
+            settings.poll_interval_seconds,
+            self._on_api_answer,
+            is_notified=lambda: self._tasks.is_listening,
+        )
         self._tasks = DetectorTasks(
             self._api, Prober(self._sources.probe_source), self._cameras.look, self._poller.ask_now
         )
@@ -83,13 +87,13 @@ class Detector:
         self._cameras.start()
         self._tasks.start()
         try:
-            self._poller.run(self._stopping)
+            self._poller.run()
         finally:
             self._end()
 
     def stop(self) -> None:
         """Make `run` return soon; callable from any thread or signal handler."""
-        self._stopping.set()
+        self._poller.stop()
 
     def liveness_problem(self) -> str | None:
         """Return why the process must be restarted; None if it need not."""

@@ -16,7 +16,8 @@ log = logging.getLogger("cctv")
 _LONGEST_PAUSE_SECONDS = 8.0
 """Longest pause during an outage. A poll costs the API little (ETag), and recovery is noticed soon."""
 
-_LOOK_AROUND_SECONDS = 0.25
+_NOTIFIED_SECONDS = 8.0
+"""Pause while the API notifies this process of changes: then the polls only make up for a lost notice."""
 
 REFUSED_SECONDS = 120.0
 """A rejected token may be about to be rotated. After this time the camera counts as removed."""
@@ -72,31 +73,44 @@ class OneCamera:
 class Poller:
     """Polls until stopped. While the API is unreachable, the last known cameras stay in use."""
 
-    def __init__(self, ask: Question, want: Want, interval_seconds: float, on_answer: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        ask: Question,
+        want: Want,
+        interval_seconds: float,
+        on_answer: Callable[[], None],
+        is_notified: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._ask, self._want, self._interval, self._on_answer = ask, want, interval_seconds, on_answer
+        self._is_notified = is_notified
         self._failing = False
         self._asked = threading.Event()
+        self._stopping = threading.Event()
         self.has_answer = False
 
     def ask_now(self) -> None:
         """Poll immediately because something has changed; callable from any thread."""
         self._asked.set()
 
-    def run(self, stopping: threading.Event) -> None:
-        """Poll until `stopping` is set."""
+    def stop(self) -> None:
+        """Make `run` return soon; callable from any thread or signal handler."""
+        self._stopping.set()
+        self._asked.set()
+
+    def run(self) -> None:
+        """Poll until `stop`."""
         backoff = Backoff(self._interval, _LONGEST_PAUSE_SECONDS)
-        while not stopping.is_set():
+        while not self._stopping.is_set():
             self._asked.clear()
             if self._once():
                 backoff.reset()
-                self._pause(stopping)
+                self._pause()
             else:
-                stopping.wait(backoff.next_seconds())
+                self._stopping.wait(backoff.next_seconds())
 
-    def _pause(self, stopping: threading.Event) -> None:
-        until = time.monotonic() + self._interval
-        while not stopping.is_set() and not self._asked.is_set() and (left := until - time.monotonic()) > 0:
-            self._asked.wait(min(left, _LOOK_AROUND_SECONDS))
+    def _pause(self) -> None:
+        if not self._stopping.is_set():  # `stop` may have come before the clear
+            self._asked.wait(max(self._interval, _NOTIFIED_SECONDS) if self._is_notified() else self._interval)
 
     def _once(self) -> bool:
         """Poll once; return whether the API answered."""

@@ -1,6 +1,7 @@
 """Requests to the API about the cameras to analyse."""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -67,20 +68,36 @@ def test_rejected_token_may_be_replaced_within_two_minutes(monkeypatch: pytest.M
 
 def test_api_outage_changes_nothing() -> None:
     wanted: list[ActiveCameras] = []
-    stopping = threading.Event()
     answers: list[Any] = [ActiveCameras((CAMERA,)), ApiError("no answer"), ValueError("nonsense"), None]
 
     def ask() -> ActiveCameras | None:
         answer = answers.pop(0)
         if not answers:
-            stopping.set()
+            poller.stop()
         if isinstance(answer, Exception):
             raise answer
         return cast("ActiveCameras | None", answer)
 
     poller = Poller(ask, wanted.append, 0.01, lambda: None)
     assert not poller.has_answer
-    poller.run(stopping)
+    poller.run()
 
     assert wanted == [ActiveCameras((CAMERA,))]
     assert poller.has_answer
+
+
+@pytest.mark.timeout(10)
+def test_poller_waits_for_a_notice_while_it_is_notified() -> None:
+    asked: list[float] = []
+
+    def ask() -> ActiveCameras | None:
+        asked.append(time.monotonic())
+        if len(asked) == 2:
+            poller.stop()
+        else:
+            threading.Timer(0.2, poller.ask_now).start()
+        return None
+
+    poller = Poller(ask, lambda _: None, 0.01, lambda: None, is_notified=lambda: True)
+    poller.run()
+    assert 0.1 < asked[1] - asked[0] < 5
