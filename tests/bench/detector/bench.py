@@ -36,7 +36,7 @@ def measure() -> list[Measurement]:
         if not path.exists():
             sys.exit(f"bench: {path} is missing (set VIGIL_SHARED; `make bench` makes the environments)")
     seconds = min(CLIP_SECONDS, float(os.environ.get("VIGIL_BENCH_SECONDS", "inf")))
-    still = _still_clip(clip)
+    still = still_clip(clip)
 
     people, usual_people = _vigil("people", clip, model, seconds), _usual("people", clip, model, seconds)
     nobody, usual_nobody = (
@@ -149,7 +149,7 @@ def _times_less(vigil: Figures, usual: Figures) -> float:
     return float((usual["cpu"] - usual["first_cpu"]) / (vigil["cpu"] - vigil["first_cpu"]))
 
 
-def _still_clip(clip: Path) -> Path:
+def still_clip(clip: Path) -> Path:
     """Return a clip of the same length that shows the empty first frame with sensor noise; encoded once."""
     target = BUILD / f"still-{CLIP_SECONDS:.0f}.mp4"
     if target.exists():

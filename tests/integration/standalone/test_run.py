@@ -16,6 +16,7 @@ import av
 import httpx
 import pytest
 from tests.cluster.processes import free_ports
+from tests.integration.services.process_usage import usage_of
 from tests.integration.services.vigil_run import Run
 
 
@@ -96,6 +97,7 @@ def test_first_run_shows_alerts_and_second_run_keeps_them(data: Path, started: l
         while api.get("/api/cameras/").json()["results"][0]["is_active"]:
             assert time.monotonic() < deadline, "DEMO=0 leaves the demo camera active"
             time.sleep(0.1)
+    _assert_sleeps(second)
     assert second.stop() == 0
 
 
@@ -133,6 +135,13 @@ def _expect_a_recording(api: httpx.Client, camera: str, data: Path) -> None:
 
 def _seconds(period: dict[str, str]) -> float:
     return (datetime.fromisoformat(period["end"]) - datetime.fromisoformat(period["start"])).total_seconds()
+
+
+def _assert_sleeps(run: Run) -> None:
+    """Without a camera nothing polls often. The bounds are three times what is used on an idle machine."""
+    deadline = time.monotonic() + 20
+    while (used := usage_of(run.process.pid, seconds=3)).wakeups > 36 or used.cpu_share > 0.02:
+        assert time.monotonic() < deadline, f"still busy: {used}\n{run.output}"
 
 
 def test_port_conflict_and_second_run_are_reported(data: Path) -> None:
