@@ -8,7 +8,7 @@ from typing import Any
 
 from vigil_contracts.names import ConditionStatus
 from vigil_operator.core.classes import default_class_name
-from vigil_operator.core.conditions import rfc3339
+from vigil_operator.core.conditions import ConditionType, rfc3339
 from vigil_operator.core.desired.deployment import build_deployment
 from vigil_operator.core.desired.plan import DetectorPlan, DetectorSecrets, Manifest, ManifestSettings
 from vigil_operator.core.observed import Camera, DetectorClass, Key
@@ -72,4 +72,8 @@ def build_class_status(found: DetectorClass, acceptance: Acceptance, cameras: in
         "observedGeneration": found.meta.generation,
         "lastTransitionTime": since or rfc3339(now),
     }
-    return {"observedGeneration": found.meta.generation, "conditions": [condition], "cameras": cameras}
+    conditions = [condition]
+    if not acceptance.is_accepted:
+        # By the convention of kstatus (Flux, Helm, Argo CD): the class stays as it is until a person changes it.
+        conditions.append({**condition, "type": ConditionType.STALLED.value, "status": ConditionStatus.TRUE.value})
+    return {"observedGeneration": found.meta.generation, "conditions": conditions, "cameras": cameras}

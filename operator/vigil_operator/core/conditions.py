@@ -13,12 +13,17 @@ from vigil_contracts.names import REASON_TEXTS, ConditionStatus, Reason
 
 
 class ConditionType(StrEnum):
-    """The types of a camera's conditions, in the order in which they are listed."""
+    """The types of a camera's conditions, in the order in which they are listed.
+
+    The last two follow the convention of kstatus (Flux, Helm, Argo CD): present only while true.
+    """
 
     READY = "Ready"
     SYNCED = "Synced"
     SCHEDULED = "Scheduled"
     STREAMING = "Streaming"
+    STALLED = "Stalled"
+    RECONCILING = "Reconciling"
 
 
 @dataclass(frozen=True, slots=True)

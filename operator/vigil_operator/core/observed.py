@@ -165,6 +165,8 @@ class Deployment(StoredObject):
 
     is_running: bool
     """Whether its newest template runs and is ready."""
+    failure: str = ""
+    """Why its pod cannot be created, in the API server's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,8 @@ class Pod:
     unscheduled_message: str
     ready: bool
     container: ContainerState
+    missing_claim: str = ""
+    """The ResourceClaimTemplate of a claim that the pod needs and that does not exist yet."""
 
     @property
     def key(self) -> Key:
@@ -249,7 +253,7 @@ def object_from_body(body: Body) -> StoredObject:
 
 def deployment_from_body(body: Body) -> Deployment:
     """Return a Deployment of ours."""
-    return Deployment(meta_from_body(body), _content_json(body), _is_running(body))
+    return Deployment(meta_from_body(body), _content_json(body), _is_running(body), _replica_failure(body))
 
 
 def pod_from_body(body: Body) -> Pod:
@@ -269,6 +273,7 @@ def pod_from_body(body: Body) -> Pod:
         unscheduled_message=scheduled.get("message", ""),
         ready=conditions.get("Ready", {}).get("status") == "True",
         container=_container(status),
+        missing_claim=_missing_claim(body.get("spec") or {}, status),
     )
 
 
@@ -335,6 +340,28 @@ def _has_spec_of_operator(body: Body) -> bool:
     return any(
         entry.get("manager") == FIELD_MANAGER and "f:spec" in (entry.get("fieldsV1") or {}) for entry in entries
     )
+
+
+def _replica_failure(body: Body) -> str:
+    """Return the message of the Deployment's condition `ReplicaFailure`, unless it is about an older template."""
+    status = body.get("status") or {}
+    generation = (body.get("metadata") or {}).get("generation", 0)
+    if not isinstance(status, Mapping) or status.get("observedGeneration", -1) < generation:
+        return ""
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
+            return str(condition.get("message", ""))
+    return ""
+
+
+def _missing_claim(spec: Body, status: Body) -> str:
+    """Return the template of the first claim that is not in the pod's status (dynamic resource allocation)."""
+    made = {each.get("name") for each in status.get("resourceClaimStatuses") or () if each.get("resourceClaimName")}
+    for claim in spec.get("resourceClaims") or ():
+        template = claim.get("resourceClaimTemplateName")
+        if template and claim.get("name") not in made:
+            return str(template)
+    return ""
 
 
 def _text_at(node: Any, *path: str) -> str:

@@ -9,13 +9,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from vigil_contracts.names import CameraPhase, Reason
+from vigil_operator.core.admission import claim_text, pod_refusal, refused_state, seconds_to_claim_refusal
 from vigil_operator.core.changes import changed_manifests
 from vigil_operator.core.classes import ChosenClass, NoClass, choose_class
 from vigil_operator.core.decision import Claim, Decision, Register, Removal, RequestToken, Settle
 from vigil_operator.core.desired.plan import DetectorPlan, DetectorSecrets, Manifest
 from vigil_operator.core.devices import CPU
 from vigil_operator.core.fallback import seconds_to_fallback
-from vigil_operator.core.pods import classify, newest
+from vigil_operator.core.observed import Pod
+from vigil_operator.core.pods import PodState, classify, newest
 from vigil_operator.core.registration import is_claimed, is_registered
 from vigil_operator.core.rollout import is_roll
 from vigil_operator.core.situation import Case, Situation
@@ -167,7 +169,10 @@ def run_detector(case: Case) -> Settle:
     apply = tuple(manifest for manifest in changes if manifest is not roll)
     settled = replace(_settle(case, _observe(case, chosen, camera_id), apply=apply), roll=roll)
     status = case.camera.status if settled.status is None else settled.status
-    return _retry_after(settled, seconds_to_fallback(chosen, status, case.situation.now))
+    settled = _retry_after(settled, seconds_to_fallback(chosen, status, case.situation.now))
+    # No event ends the wait for a claim; once it is reported, there is nothing to wait for.
+    claim_seconds = seconds_to_claim_refusal(newest(case.children.pods), status, case.situation.now)
+    return _retry_after(settled, claim_seconds or None)
 
 
 def _must_register(case: Case) -> bool:
@@ -199,7 +204,7 @@ def _must_wait_for_turn(case: Case, manifest: Manifest) -> bool:
 def _observe(case: Case, chosen: ChosenClass, camera_id: int) -> Verdict:
     pod = newest(case.children.pods)
     report = heartbeat_report(case.api.health)
-    state = with_heartbeat(classify(pod, chosen.spec.gpu, chosen.name), report)
+    state = with_heartbeat(_pod_state(case, pod, chosen), report)
     requested = choose_class(case.spec.detector_class_name, case.situation.classes)
     fallback_of = "" if isinstance(requested, NoClass) or requested.name == chosen.name else requested.name
     if fallback_of and state.scheduled:
@@ -218,6 +223,14 @@ def _observe(case: Case, chosen: ChosenClass, camera_id: int) -> Verdict:
         fallback_of=fallback_of,
         gpu_unused=_is_gpu_unused(requested, chosen, inference.get("device", "")),
     )
+
+
+def _pod_state(case: Case, pod: Pod | None, chosen: ChosenClass) -> PodState:
+    if details := pod_refusal(case.children.deployment, pod):
+        return refused_state(details)
+    if pod is not None and seconds_to_claim_refusal(pod, case.camera.status, case.situation.now) == 0:
+        return refused_state(claim_text(pod))
+    return classify(pod, chosen.spec.gpu, chosen.name)
 
 
 def _is_gpu_unused(requested: ChosenClass | NoClass, chosen: ChosenClass, device: str) -> bool:

@@ -6,7 +6,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from vigil_contracts.resources import ResourceState
+from vigil_operator.core.conditions import ConditionType
 from vigil_operator.core.observed import Camera
+
+REPEATING = frozenset({ConditionType.STALLED.value, ConditionType.RECONCILING.value})
+"""They repeat the reason of `Ready`, for tools of Kubernetes only."""
 
 MESSAGE_LENGTH = 2000
 """The API's limit; Kubernetes permits 32 kB."""
@@ -22,7 +26,11 @@ def state_of(camera: Camera) -> ResourceState | None:
                 "camera": camera.camera_id,
                 "resource": camera.key.name,
                 "phase": status.get("phase"),
-                "conditions": [_condition(condition) for condition in status.get("conditions") or ()],
+                "conditions": [
+                    _condition(condition)
+                    for condition in status.get("conditions") or ()
+                    if condition.get("type") not in REPEATING
+                ],
                 "node": detector.get("node", ""),
                 "detector_class": detector.get("class", ""),
             }

@@ -23,6 +23,17 @@ FAILED_REASONS = frozenset(
 """Reasons that persist until someone changes something in the cluster."""
 
 
+STALLED_REASONS = FAILED_REASONS | {
+    Reason.DETECTOR_CLASS_NOT_FOUND,
+    Reason.STREAM_UNAUTHORIZED,
+    Reason.STREAM_NOT_FOUND,
+    Reason.STREAM_FROZEN,
+    Reason.STREAM_UNSUPPORTED,
+    Reason.STREAM_FORBIDDEN,
+}
+"""Reasons that need a person, in the cluster or at the camera; the other ones may pass by themselves."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """A camera's state before it is rendered."""
@@ -50,15 +61,19 @@ def synced(reason: Reason, details: str = "") -> Condition:
 
 
 def stopped(reason: Reason, details: str, sync: Condition, camera_id: int | None) -> Verdict:
-    """Return the state of a camera without a detector: inactive, or with an invalid spec."""
+    """Return the state of a camera without a detector: inactive, or with an invalid spec.
+
+    An inactive camera is Ready: it is in the state that its spec asks for.
+    """
+    ready = ConditionStatus.FALSE
     if reason is Reason.INACTIVE:
-        phase = CameraPhase.INACTIVE
+        ready, phase = ConditionStatus.TRUE, CameraPhase.INACTIVE
     else:
         phase = CameraPhase.FAILED if reason in FAILED_REASONS else CameraPhase.PENDING
     return Verdict(
         phase,
         (
-            Condition(ConditionType.READY, ConditionStatus.FALSE, reason, details),
+            Condition(ConditionType.READY, ready, reason, details),
             sync,
             Condition(ConditionType.SCHEDULED, ConditionStatus.FALSE, reason),
             Condition(ConditionType.STREAMING, ConditionStatus.FALSE, reason),
@@ -129,7 +144,9 @@ def render_status(verdict: Verdict, *, previous: Mapping[str, Any], generation: 
     status: dict[str, Any] = {
         "observedGeneration": generation,
         "phase": verdict.phase.value,
-        "conditions": render_conditions(verdict.conditions, previous.get("conditions") or [], generation, now),
+        "conditions": render_conditions(
+            (*verdict.conditions, *_progress(ready_of(verdict))), previous.get("conditions") or [], generation, now
+        ),
     }
     detector: dict[str, Any] = {
         name: value
@@ -156,6 +173,17 @@ def render_status(verdict: Verdict, *, previous: Mapping[str, Any], generation: 
     return status
 
 
+def _progress(ready: Condition) -> tuple[Condition, ...]:
+    """Return the condition by which kstatus tells a failure from progress; none if the goal is reached.
+
+    https://github.com/kubernetes-sigs/cli-utils/tree/master/pkg/kstatus, "Conditions"
+    """
+    if ready.status is ConditionStatus.TRUE:
+        return ()
+    kind = ConditionType.STALLED if ready.reason in STALLED_REASONS else ConditionType.RECONCILING
+    return (replace(ready, type=kind, status=ConditionStatus.TRUE),)
+
+
 def ready_of(verdict: Verdict) -> Condition:
     """Return the condition that summarises the others."""
     return verdict.conditions[0]
@@ -174,10 +202,10 @@ def _phase(state: PodState, ready: Condition) -> CameraPhase:
         return state.phase
     if ready.status is ConditionStatus.TRUE:
         return CameraPhase.STREAMING
-    if state.scheduled is not True:
-        return CameraPhase.PENDING
     if ready.reason in FAILED_REASONS:
         return CameraPhase.FAILED
+    if state.scheduled is not True:
+        return CameraPhase.PENDING
     return CameraPhase.STARTING if ready.reason is Reason.STARTING else CameraPhase.DEGRADED
 
 

@@ -24,17 +24,19 @@ def unwatched_status(camera: Mapping[str, Any], now: datetime) -> dict[str, Any]
     metadata, status = camera.get("metadata") or {}, camera.get("status") or {}
     generation = metadata.get("generation", 0)
     since = rfc3339(now)
-    if status:
-        ready = [each for each in status.get("conditions") or () if each.get("reason") == NAMESPACE_NOT_WATCHED]
-        if not ready or status.get("observedGeneration") == generation:
+    # A new resource has an `observedGeneration` by default.
+    if status.get("conditions"):
+        former = [each for each in status.get("conditions") or () if each.get("reason") == NAMESPACE_NOT_WATCHED]
+        if not former or status.get("observedGeneration") == generation:
             return None
-        since = ready[0].get("lastTransitionTime", since)
+        since = former[0].get("lastTransitionTime", since)
     condition = {
-        "type": ConditionType.READY.value,
         "status": ConditionStatus.FALSE.value,
         "reason": NAMESPACE_NOT_WATCHED,
         "message": _MESSAGE.format(namespace=metadata.get("namespace", "")),
         "observedGeneration": generation,
         "lastTransitionTime": since,
     }
-    return {"observedGeneration": generation, "phase": CameraPhase.FAILED.value, "conditions": [condition]}
+    ready = {**condition, "type": ConditionType.READY.value}
+    stalled = {**condition, "type": ConditionType.STALLED.value, "status": ConditionStatus.TRUE.value}
+    return {"observedGeneration": generation, "phase": CameraPhase.FAILED.value, "conditions": [ready, stalled]}

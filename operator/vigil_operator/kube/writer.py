@@ -93,9 +93,11 @@ class Writer:
         if former and former[0].get("reason") == ready.reason.value:
             return
         logger.info("%s: %s %s", verdict.phase.value, ready.reason.value, ready.message)
+        if ready.reason in {Reason.STARTING, Reason.INACTIVE}:
+            return
         if ready.status is ConditionStatus.TRUE:
             await self.events.record_normal(camera, ready.reason.value, ready.message)
-        elif ready.reason not in {Reason.STARTING, Reason.INACTIVE}:
+        else:
             await self.events.record_warning(camera, ready.reason.value, ready.message)
 
     def _observe_own_write(self, kind: str, body: Mapping[str, Any]) -> None:

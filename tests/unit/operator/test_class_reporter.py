@@ -62,7 +62,8 @@ class World:
         return found
 
     def accepted(self) -> tuple[str, str, str]:
-        (condition,) = self.status()["conditions"]
+        condition, *stalled = self.status()["conditions"]
+        assert [each["type"] for each in stalled] == ([] if condition["status"] == "True" else ["Stalled"])
         return condition["status"], condition["reason"], condition["message"]
 
 

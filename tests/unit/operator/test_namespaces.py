@@ -176,7 +176,8 @@ def test_camera_in_an_unwatched_namespace_gets_a_condition(monkeypatch: pytest.M
         "fieldSelector=metadata.namespace%21%3Dvigil-cameras%2Cmetadata.namespace%21%3Dteam-b"
     ]
     status = server.objects[path]["status"]
-    (ready,) = status["conditions"]
+    ready, stalled = status["conditions"]
+    assert (stalled["type"], stalled["status"]) == ("Stalled", "True")
     assert (status["phase"], ready["type"], ready["status"], ready["reason"]) == (
         "Failed",
         "Ready",
