@@ -92,7 +92,14 @@ def test_namespaces_as_tenants(
 
     vigil_cluster.kubectl("delete", "cam", "gate", "--namespace", team)
     with backend.client(tenant.token) as api:
-        eventually(lambda: api.get("/api/cameras/").json()["results"] == [])
+        released = (row["id"], "backend", False)
+        eventually(
+            lambda: [_owner_and_state(found) for found in api.get("/api/cameras/").json()["results"]] == [released]
+        )
+
+
+def _owner_and_state(row: Document) -> tuple[int, str, bool]:
+    return row["id"], row["managed_by"], row["is_active"]
 
 
 def test_users_with_the_camera_roles_cannot_read_secrets(vigil_cluster: ControlPlane, team: str) -> None:

@@ -19,6 +19,8 @@ REFUSED_AFTER_SECONDS = "3"
 def test_class_that_the_api_server_refuses(
     vigil_cluster: ControlPlane, namespace: str, make_operator: Callable[..., Operator], view: View
 ) -> None:
+    vigil_cluster.apply(camera(namespace, "fresh", f"{namespace}-bad"))
+    assert view.camera("fresh")["status"] == {"observedGeneration": -1}, "no operator has seen it"
     make_operator(
         module="tests.integration.operator.impatient_operator",
         VIGIL_TEST_REFUSED_AFTER_SECONDS=REFUSED_AFTER_SECONDS,
@@ -28,10 +30,11 @@ def test_class_that_the_api_server_refuses(
         with vigil_cluster.add_node(f"{namespace}-node"):
             # Two classes: one is wrong from the start, one becomes wrong while its camera streams.
             vigil_cluster.apply([detector_class(good), detector_class(bad, nodeSelector={"not a label": "x"})])
-            vigil_cluster.apply([camera(namespace, "fresh", bad), camera(namespace, "running", good)])
+            vigil_cluster.apply(camera(namespace, "running", good))
             eventually(lambda: accepted(vigil_cluster, bad)["reason"] == "DetectorRefused")
             assert "not a label" in accepted(vigil_cluster, bad)["message"]
             eventually(lambda: view.condition("running", "Ready")["status"] == "True", timeout_seconds=60)
+            vigil_cluster.kubectl("wait", "cam", "running", "--for=condition=Ready", "--namespace", namespace)
             eventually(lambda: view.condition("fresh", "Ready")["reason"] == "DetectorRefused")
             ready = view.condition("fresh", "Ready")
             assert "spec.template.spec.nodeSelector" in ready["message"]
