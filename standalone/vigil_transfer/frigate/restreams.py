@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from vigil_transfer.frigate.sections import as_list
 from vigil_transfer.report import Ledger, Path
 
 RESTREAM_PORT = 8554
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1", "0.0.0.0"})  # noqa: S104 not an address to listen on
 _USER_AND_PASSWORD = re.compile(r"(?P<before>://[A-Za-z0-9_-]+:)(?P<password>\S+)(?=@)")
 _VARIABLE = re.compile(r"\{(FRIGATE_[A-Za-z0-9_]+)\}")
-NOT_NEEDED = "not needed: Vigil reads an earlier source of this stream"
 
 
 class UnusableSourceError(Exception):
@@ -62,37 +62,35 @@ class Restreams:
         if name is None:
             return _usable(url)
         found = self._of_stream(name, ())
-        return Source(
-            found.url, "; ".join(dict.fromkeys(("read from the camera instead of go2rtc", found.note))).strip("; ")
-        )
+        return Source(found.url, _joined("read from the camera instead of go2rtc", found.note))
 
     def _of_stream(self, name: str, before: tuple[str, ...]) -> Source:
         if name in before:
             raise UnusableSourceError("its go2rtc stream refers to itself")
         if name not in self._streams:
             raise UnusableSourceError(f"go2rtc.streams has no stream {name}")
-        sources = self._streams[name]
-        listed = sources if isinstance(sources, list) else [sources]
+        listed = [str(text) for text in as_list(self._streams[name])]
         path: Path = ("go2rtc", "streams", name)
-        used: Source | None = None
-        notes: list[str] = []
-        for is_transcoded in (False, True):  # a source without ffmpeg is the camera's own stream
-            for text in listed:
-                if used is None and str(text).startswith("ffmpeg:") is is_transcoded:
-                    try:
-                        used = self._source(str(text), (*before, name))
-                    except UnusableSourceError as error:
-                        notes.append(str(error))
-        if used is None:
-            self._ledger.not_taken(path, "; ".join(dict.fromkeys(notes)) or "has no source")
-            raise UnusableSourceError(f"go2rtc stream {name}: {'; '.join(dict.fromkeys(notes)) or 'has no source'}")
-        more = ["its other sources are not needed"] if len(listed) > 1 else []
-        texts = [text for text in (used.note, *more) if text]
-        if texts:
-            self._ledger.changed(path, "rtsp_url", "; ".join(texts))
+        try:
+            used = self._first_usable(listed, (*before, name))
+        except UnusableSourceError as error:
+            self._ledger.not_taken(path, str(error))
+            raise UnusableSourceError(f"go2rtc stream {name}: {error}") from None
+        if note := _joined(used.note, "its other sources are not needed" if len(listed) > 1 else ""):
+            self._ledger.changed(path, "rtsp_url", note)
         else:
             self._ledger.taken(path, "rtsp_url")
         return used
+
+    def _first_usable(self, listed: list[str], before: tuple[str, ...]) -> Source:
+        """Return the first source that Vigil can read; one without ffmpeg is the camera's own stream."""
+        problems: list[str] = []
+        for text in sorted(listed, key=lambda text: text.startswith("ffmpeg:")):
+            try:
+                return self._source(text, before)
+            except UnusableSourceError as error:
+                problems.append(str(error))
+        raise UnusableSourceError(_joined(*problems) or "has no source")
 
     def _source(self, text: str, before: tuple[str, ...]) -> Source:
         """Return the stream of one source; options after `#` are for go2rtc."""
@@ -106,14 +104,20 @@ class Restreams:
         if (name := restream_name(bare, self._streams)) is not None:
             return self._of_stream(name, before)
         found = _usable(bare)
-        return Source(found.url, "; ".join(part for part in (found.note, note) if part))
+        return Source(found.url, _joined(found.note, note))
+
+
+def _joined(*texts: str) -> str:
+    """Return the different texts that are not empty, separated by semicolons."""
+    return "; ".join(dict.fromkeys(text for text in texts if text))
 
 
 def _usable(url: str) -> Source:
-    scheme = url.partition("://")[0].lower() if "://" in url else url.partition(":")[0].lower()
+    scheme, colon, _ = url.lower().partition(":")
     if scheme in ("rtsp", "rtsps"):
         return Source(url)
     if scheme == "rtspx":
         return Source("rtsps" + url[len(scheme) :], "rtspx:// is rtsps://, whose certificate Vigil verifies")
-    shown = scheme if re.fullmatch("[a-z0-9]{1,12}", scheme) else "this"
-    raise UnusableSourceError(f"Vigil reads RTSP; it cannot read a source of type {shown}")
+    is_type = bool(colon) and re.fullmatch("[a-z0-9]{1,12}", scheme) is not None
+    kind = f"a source of type {scheme}" if is_type else "this source"
+    raise UnusableSourceError(f"Vigil reads RTSP; it cannot read {kind}")

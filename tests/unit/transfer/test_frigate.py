@@ -319,11 +319,12 @@ def test_detect_stream_of_another_host_is_used_alone() -> None:
         ("rtsp://127.0.0.1:8554/none", "go2rtc.streams has no stream none"),
         ("rtsp://127.0.0.1:8554/loop", "its go2rtc stream refers to itself"),
         ("rtsp://127.0.0.1:8554/usb", "it cannot read a source of type exec"),
+        ("rtsp://127.0.0.1:8554/word", "go2rtc stream word: Vigil reads RTSP; it cannot read this source"),
     ],
 )
 def test_camera_without_rtsp_is_reported_and_the_others_are_imported(source: str, note: str) -> None:
     streams = (
-        "go2rtc: {streams: {loop: 'ffmpeg:loop#video=h264', usb: 'exec:cat Pa55word',"
+        "go2rtc: {streams: {loop: 'ffmpeg:loop#video=h264', usb: 'exec:cat Pa55word', word: Pa55word,"
         " hall: 'rtsp://10.0.0.9/live'}}\n"
     )
     hall = "  hall: {ffmpeg: {inputs: [{path: 'rtsp://10.0.0.9/live', roles: [detect]}]}}\n"
