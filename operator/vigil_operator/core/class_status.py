@@ -11,10 +11,14 @@ from vigil_operator.core.classes import default_class_name
 from vigil_operator.core.conditions import ConditionType, rfc3339
 from vigil_operator.core.desired.deployment import build_deployment
 from vigil_operator.core.desired.plan import DetectorPlan, DetectorSecrets, Manifest, ManifestSettings
+from vigil_operator.core.names import ANNOTATION_DEFAULT_CLASS
 from vigil_operator.core.observed import Camera, DetectorClass, Key
 from vigil_operator.core.specs import DetectorClassSpec, parse_camera_spec
 
 ACCEPTED = "Accepted"
+
+DEFAULT = "Default"
+"""Only on classes that are annotated as the default together with others."""
 
 TRIAL_CAMERA = "class-check"
 """The name in Deployments that the API server checks and does not store."""
@@ -57,23 +61,51 @@ def build_trial(class_name: str, spec: DetectorClassSpec, settings: ManifestSett
     )
 
 
-def build_class_status(found: DetectorClass, acceptance: Acceptance, cameras: int, now: datetime) -> dict[str, Any]:
-    """Return the `status` to write; equal to the existing one if nothing has changed."""
-    accepted = ConditionStatus.TRUE if acceptance.is_accepted else ConditionStatus.FALSE
-    former: Mapping[str, Any] = next(
-        (known for known in found.status.get("conditions") or () if known.get("type") == ACCEPTED), {}
+def build_class_status(
+    found: DetectorClass,
+    acceptance: Acceptance,
+    cameras: int,
+    now: datetime,
+    *,
+    classes: Mapping[str, DetectorClass] | None = None,
+) -> dict[str, Any]:
+    """Return the `status` to write; equal to the existing one if nothing has changed. `classes`: all classes."""
+    conditions = [_condition(found, ACCEPTED, acceptance.is_accepted, acceptance.reason, acceptance.message, now)]
+    if not acceptance.is_accepted:
+        # By the convention of kstatus (Flux, Helm, Argo CD): the class stays as it is until a person changes it.
+        stalled = ConditionType.STALLED.value
+        conditions.append(_condition(found, stalled, True, acceptance.reason, acceptance.message, now))
+    name = found.key.name
+    if problem := several_defaults_problem(name, classes or {}):
+        is_used = name == default_class_name(classes or {})
+        conditions.append(_condition(found, DEFAULT, is_used, "SeveralDefaults", problem, now))
+    return {"observedGeneration": found.meta.generation, "conditions": conditions, "cameras": cameras}
+
+
+def several_defaults_problem(name: str, classes: Mapping[str, DetectorClass]) -> str | None:
+    """Return what to say on the class `name` if it and others are annotated as the default; otherwise None."""
+    annotated = sorted(other for other, found in classes.items() if found.is_default)
+    if name not in annotated or len(annotated) == 1:
+        return None
+    return (
+        f"Several classes are annotated as the default: {', '.join(annotated)}. Cameras that name no class use "
+        f"{annotated[0]}, the first by name. Remove the annotation {ANNOTATION_DEFAULT_CLASS} from the others."
     )
-    since = former.get("lastTransitionTime") if former.get("status") == accepted.value else None
-    condition = {
-        "type": ACCEPTED,
-        "status": accepted.value,
-        "reason": acceptance.reason,
-        "message": acceptance.message,
+
+
+def _condition(
+    found: DetectorClass, kind: str, is_true: bool, reason: str, message: str, now: datetime
+) -> dict[str, Any]:
+    status = (ConditionStatus.TRUE if is_true else ConditionStatus.FALSE).value
+    former: Mapping[str, Any] = next(
+        (known for known in found.status.get("conditions") or () if known.get("type") == kind), {}
+    )
+    since = former.get("lastTransitionTime") if former.get("status") == status else None
+    return {
+        "type": kind,
+        "status": status,
+        "reason": reason,
+        "message": message,
         "observedGeneration": found.meta.generation,
         "lastTransitionTime": since or rfc3339(now),
     }
-    conditions = [condition]
-    if not acceptance.is_accepted:
-        # By the convention of kstatus (Flux, Helm, Argo CD): the class stays as it is until a person changes it.
-        conditions.append({**condition, "type": ConditionType.STALLED.value, "status": ConditionStatus.TRUE.value})
-    return {"observedGeneration": found.meta.generation, "conditions": conditions, "cameras": cameras}

@@ -96,7 +96,8 @@ class ClassReporter:
         self._checked = {name: known for name, known in self._checked.items() if name in classes}
 
     async def _report(self, found: DetectorClass, cameras: int) -> None:
-        status = build_class_status(found, await self._acceptance(found), cameras, self._clock())
+        acceptance, classes = await self._acceptance(found), self._store.class_map()
+        status = build_class_status(found, acceptance, cameras, self._clock(), classes=classes)
         if status == found.status or self._written.get(found.meta.uid) == status:
             # An operator of another namespace may have written its own number; the last change stands.
             return

@@ -77,6 +77,41 @@ def test_valid_class_is_accepted_and_checked_once() -> None:
     assert len(world.queue) == 0, "our own status reconciles no camera"
 
 
+def test_several_default_classes_are_reported_on_each() -> None:
+    world = World()
+    paths = {name: CLASS_PATH.replace("gpu", name) for name in ("gpu", "big")}
+    for version, (name, path) in enumerate(paths.items(), start=20):
+        annotations = {"detectorclass.vigil.dev/is-default-class": "true"}
+        metadata = {"name": name, "uid": f"uid-{name}", "resourceVersion": str(version), "annotations": annotations}
+        world.server.objects[path] = {"metadata": {**metadata, "generation": 1}, "spec": GPU_CLASS}
+        world.store.observe(DETECTOR_CLASS, world.server.objects[path])
+
+    def defaults() -> dict[str, tuple[str, str]]:
+        world.report()
+        found = {name: world.server.objects[path]["status"]["conditions"] for name, path in paths.items()}
+        return {
+            name: (each["status"], each["message"])
+            for name, conditions in found.items()
+            for each in conditions
+            if each["type"] == "Default"
+        }
+
+    message = (
+        "Several classes are annotated as the default: big, gpu. Cameras that name no class use big, the first by "
+        "name. Remove the annotation detectorclass.vigil.dev/is-default-class from the others."
+    )
+    assert defaults() == {"big": ("True", message), "gpu": ("False", message)}
+    found = world.server.objects[paths["big"]]
+    world.store.forget(DETECTOR_CLASS, Key("", "big"), found["metadata"]["uid"])
+    assert "Default" not in [each["type"] for each in _conditions_of_gpu(world)]
+
+
+def _conditions_of_gpu(world: World) -> list[Document]:
+    world.report()
+    conditions: list[Document] = world.status()["conditions"]
+    return conditions
+
+
 def test_refused_class_has_the_servers_words_and_is_checked_again_later() -> None:
     world = World()
     world.server.fail = lambda method, path: 422 if path == TRIAL_PATH else None
