@@ -8,10 +8,8 @@ import re
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
-    AliasGenerator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
@@ -29,6 +27,7 @@ from vigil_contracts.url_secrets import PLACEHOLDERS, holds_secret
 from vigil_operator.core.devices import DeviceRequest, Hardware, hardware_for, is_device
 from vigil_operator.core.keys import snake_case_keys
 from vigil_operator.core.names import MAX_CAMERA_NAME_LENGTH
+from vigil_operator.core.pod_template import SPEC_CONFIG, PodTemplateSpec
 from vigil_operator.core.quantities import quantity_bytes, quantity_value
 
 RESERVED_VARIABLES = frozenset(
@@ -58,13 +57,7 @@ class Spec(BaseModel):
     Unknown fields are ignored, as the API server does: a newer CRD must not stop an older operator.
     """
 
-    model_config = ConfigDict(
-        extra="ignore",
-        frozen=True,
-        alias_generator=AliasGenerator(alias=to_camel),
-        populate_by_name=True,
-        hide_input_in_errors=True,
-    )
+    model_config = SPEC_CONFIG
 
     def to_resource(self) -> dict[str, Any]:
         """Return the spec as in a resource, without unset or empty fields."""
@@ -273,6 +266,7 @@ class DetectorClassSpec(Spec):
     node_selector: dict[str, str] = {}
     tolerations: tuple[TolerationSpec, ...] = ()
     priority_class_name: str | None = None
+    pod_template: PodTemplateSpec = PodTemplateSpec()
     spool: SpoolSpec = SpoolSpec()
     fallback: FallbackSpec | None = None
 

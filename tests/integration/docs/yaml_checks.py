@@ -17,6 +17,7 @@ from cctv.detectors.network_metadata import metadata_of
 from vigil_contracts.detection import Detection
 
 KUBERNETES = "1.30"
+NEWEST = "1.36"
 VALUES = json.loads((CHART / "values.schema.json").read_text())["properties"].keys()
 
 
@@ -54,7 +55,8 @@ def _document_problem(document: Any) -> str | None:
 def _object_problem(document: dict[str, Any]) -> str | None:
     if not document["apiVersion"].startswith("vigil.dev/"):
         try:
-            kubernetes_validate.validate(document, KUBERNETES, strict=True)
+            is_newer = document["apiVersion"].startswith("resource.k8s.io/")
+            kubernetes_validate.validate(document, NEWEST if is_newer else KUBERNETES, strict=True)
         except (kubernetes_validate.ValidationError, kubernetes_validate.InvalidSchemaError) as error:
             return str(error)
         return None

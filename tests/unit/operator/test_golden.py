@@ -69,6 +69,26 @@ DEPLOYMENTS: dict[str, dict[str, Any]] = {
             {"name": "EMPTY"},
         ],
     },
+    "deployment-template": {
+        "runtime": "ultralytics",
+        "model": "/models/yard.engine",
+        "device": "cuda",
+        "podTemplate": {
+            "metadata": {"labels": {"kueue.x-k8s.io/queue-name": "cameras"}},
+            "spec": {
+                "hostUsers": False,
+                "volumes": [{"name": "models", "persistentVolumeClaim": {"claimName": "models", "readOnly": True}}],
+                "resourceClaims": [{"name": "shared", "resourceClaimName": "one-gpu"}],
+                "containers": [
+                    {
+                        "name": "detector",
+                        "volumeMounts": [{"name": "models", "mountPath": "/models", "readOnly": True}],
+                        "resources": {"claims": [{"name": "shared"}]},
+                    }
+                ],
+            },
+        },
+    },
     "deployment-intel": {
         "gpu": {"resourceName": "gpu.intel.com/xe"},
         "runtime": "openvino",
@@ -178,7 +198,7 @@ def test_camera_created_from_the_api() -> None:
 
 def schemas_of(name: str) -> list[str]:
     """Dynamic resource allocation is GA since 1.34; before 1.31 it was written in another way."""
-    return SUPPORTED[6:] if name == "deployment-claim" else SUPPORTED
+    return SUPPORTED[6:] if name in {"deployment-claim", "deployment-template"} else SUPPORTED
 
 
 @pytest.mark.parametrize(

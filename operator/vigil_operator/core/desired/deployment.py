@@ -11,6 +11,7 @@ from typing import Any
 from vigil_contracts.names import DEFAULT_MODEL
 from vigil_operator.core.desired.plan import DetectorPlan, Manifest, metadata, with_hash
 from vigil_operator.core.desired.secret import TOKEN_KEY, credentials_checksum
+from vigil_operator.core.desired.strategic_merge import strategic_merge
 from vigil_operator.core.devices import CUDA
 from vigil_operator.core.names import (
     ANNOTATION_CREDENTIALS,
@@ -61,6 +62,7 @@ STORAGE_BESIDE_SPOOL_MEBIBYTES = 1024
 
 def build_deployment(plan: DetectorPlan) -> Manifest:
     """Return the Deployment. Plans that are equal for the detector give the same pod template."""
+    added = plan.detector_class.pod_template
     return with_hash(
         {
             "apiVersion": "apps/v1",
@@ -73,10 +75,17 @@ def build_deployment(plan: DetectorPlan) -> Manifest:
                 "selector": {"matchLabels": selector_labels(plan.camera.name)},
                 "template": {
                     "metadata": {
-                        "labels": {**camera_labels(plan.camera.name), LABEL_DETECTOR_CLASS: plan.class_name},
-                        "annotations": {ANNOTATION_CREDENTIALS: credentials_checksum(plan.secrets)},
+                        "labels": {
+                            **added.metadata.labels,
+                            **camera_labels(plan.camera.name),
+                            LABEL_DETECTOR_CLASS: plan.class_name,
+                        },
+                        "annotations": {
+                            **added.metadata.annotations,
+                            ANNOTATION_CREDENTIALS: credentials_checksum(plan.secrets),
+                        },
                     },
-                    "spec": _pod_spec(plan),
+                    "spec": strategic_merge(_pod_spec(plan), added.spec_overlay()),
                 },
             },
         }
