@@ -3,7 +3,17 @@
 from django.urls import path
 
 from vigil_apps.accounts.lockout import limited_attempts
-from vigil_apps.dashboard.views import alerts, camera_file, cameras, overview, rules, sessions, settings, worker
+from vigil_apps.dashboard.views import (
+    alerts,
+    camera_file,
+    cameras,
+    overview,
+    recordings,
+    rules,
+    sessions,
+    settings,
+    worker,
+)
 
 app_name = "dashboard"
 
@@ -21,6 +31,7 @@ urlpatterns = [
     path("cameras/<int:camera_id>/", cameras.camera, name="camera"),
     path("cameras/<int:camera_id>/live/", cameras.camera_live, name="camera-live"),
     path("cameras/<int:camera_id>/edit/", cameras.camera_edit, name="camera-edit"),
+    path("cameras/<int:camera_id>/recordings/", recordings.camera_recordings, name="camera-recordings"),
     path("cameras/<int:camera_id>/rules/", rules.camera_rules, name="camera-rules"),
     path("cameras/<int:camera_id>/rules/preview/", rules.camera_rules_preview, name="camera-rules-preview"),
     path("cameras/<int:camera_id>/rules/save/", rules.camera_rules_save, name="camera-rules-save"),

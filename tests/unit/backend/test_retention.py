@@ -197,7 +197,12 @@ def test_only_one_process_runs_a_housekeeping_task(camera: Camera) -> None:
     assert housekeeping.housekeeping_claim(name="sweep", now=NOW + timedelta(hours=6))
     assert not housekeeping.housekeeping_claim(name="sweep", now=NOW + timedelta(hours=6))
     Chore.objects.all().delete()
-    assert housekeeping.housekeeping_turn(clock=lambda: NOW) == ["retention", "sweep"]
+    assert housekeeping.housekeeping_turn(clock=lambda: NOW) == [
+        "recording-retention",
+        "recording-sweep",
+        "retention",
+        "sweep",
+    ]
     assert housekeeping.housekeeping_turn(clock=lambda: NOW) == []
 
 

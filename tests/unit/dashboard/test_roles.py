@@ -38,6 +38,7 @@ ROWS: dict[str, tuple[str, Row]] = {
     "camera-import": ("GET", SIGNED_IN),
     "camera": ("GET", SEE),
     "camera-live": ("GET", SEE),
+    "camera-recordings": ("GET", SEE),
     "camera-edit": ("GET", ADMINISTER),
     "camera-rules": ("GET", ADMINISTER),
     "camera-rules-preview": ("POST", ADMINISTER),

@@ -29,10 +29,12 @@ class Clocks:
         return 1000.0 + self.passed
 
 
-def recorder_on(folder: Path, clocks: Clocks, max_bytes: int = 10**9, **settings: object) -> SegmentRecorder:
+def recorder_on(
+    folder: Path, clocks: Clocks, max_bytes: int = 10**9, camera_id: int = 7, **settings: object
+) -> SegmentRecorder:
     spool = RecordingSpool(folder, max_bytes)
     chosen = RecordingSettings.model_validate({"mode": "continuous", **settings})
-    recorder = SegmentRecorder(7, chosen, spool, wall_clock=clocks.wall, monotonic=clocks.monotonic)
+    recorder = SegmentRecorder(camera_id, chosen, spool, wall_clock=clocks.wall, monotonic=clocks.monotonic)
     recorder.test_spool = spool  # type: ignore[attr-defined]
     return recorder
 
