@@ -91,6 +91,7 @@ def test_no_response_page_or_log_line_contains_the_password(
                 token=UUID(int=0),
                 invitation=UUID(int=0),
                 uid="u",
+                start_ms=1_796_000_000_000,
                 subscription=0,
                 message=UUID(int=0),
                 probe=probe.pk,
