@@ -7,13 +7,20 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from pytest_django import Settings
+from tests.cluster.polling import eventually
 from tests.integration.backend.test_ingest import PICTURE, Scene, make_scene
 from tests.integration.services.backend import backend_server
 from tests.integration.services.made_clips import make_clip
 from tests.integration.services.s3 import S3Server
+from tests.unit.detector.recording.recorded import Clocks, play, recorder_on, spool_of
 
+from cctv.delivery.recordings import UploadStore
+from surveillance import images
+from vigil_apps.recordings.services import _is_stored, upload_urls
 from vigil_contracts.alert import ClipSubmission
 from vigil_contracts.api_client import ApiClient, ApiError
+from vigil_contracts.recording import Upload, UploadOrder, Uploads, recording_key
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -96,6 +103,47 @@ def test_s3_outage_is_reported_and_recovered_from(s3: S3Server, tmp_path: Path) 
         _send(scene, "event-0002")
         assert backend.is_ready()
         assert scene.stored() == ["event-0001", "event-0002"], "the backend passes them on itself"
+
+
+def test_recordings_reach_the_bucket_by_signed_urls(s3: S3Server, tmp_path: Path, settings: Settings) -> None:
+    """Their bytes do not pass through the backend; this test needs neither it nor a database."""
+    bucket = s3.make_bucket()
+    options = {
+        "bucket_name": bucket,
+        "endpoint_url": s3.url,
+        "region_name": "us-east-1",
+        "location": "site-a",
+        "addressing_style": "path",
+        "access_key": s3.access_key_id,
+        "secret_key": s3.secret_access_key,
+    }
+    storage = {"BACKEND": "surveillance.bucket_storage.BucketStorage", "OPTIONS": options}
+    settings.STORAGES = {**settings.STORAGES, "default": storage}
+    clocks = Clocks()
+    recorder = recorder_on(tmp_path / "spool", clocks)
+    play(make_clip(tmp_path / "in.mp4", seconds=6), recorder, clocks)
+    waiting = spool_of(recorder).waiting(7)
+    contents = {recording_key(7, one.facts.start_ms): one.path.read_bytes() for one in waiting}
+
+    def order(camera_id: int, asked: UploadOrder) -> Uploads:
+        urls = upload_urls(camera_id=camera_id, starts_ms=asked.starts_ms)
+        return Uploads(uploads=tuple(Upload(start_ms=start, url=url) for start, url in urls.items()))
+
+    assert not any(_is_stored(7, one.segment) for one in waiting)
+    UploadStore(order).put(7, waiting)
+    assert len(contents) == 2
+    assert {key: images.read(key) for key in contents} == contents
+    assert all(_is_stored(7, one.segment) for one in waiting)
+    assert s3.keys(bucket) == [f"site-a/{key}" for key in sorted(contents)]
+    assert [file.key for file in images.media_storage().stored_files("recordings")] == sorted(contents)
+    other = order(7, UploadOrder(starts_ms=(waiting[0].facts.start_ms,))).uploads[0].url.replace("/7/", "/8/")
+    assert httpx.put(other, content=b"x").status_code == 403, "a URL permits one key only"
+
+    def is_empty() -> bool:
+        images.delete_many([*contents])  # a busy server may not answer in time; the sweep tries again, too
+        return s3.keys(bucket) == []
+
+    eventually(is_empty, timeout_seconds=60)
 
 
 def test_files_move_from_a_directory_to_a_bucket(s3: S3Server, tmp_path: Path) -> None:
