@@ -5,6 +5,7 @@ a small RGB image, which is scaled and converted in one pass; only an alert's im
 conversion happens on demand and once.
 """
 
+import math
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +17,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import Interpolation, VideoReformatter
+
+from vigil_contracts.geometry import Box
 
 Image = npt.NDArray[np.uint8]
 
@@ -31,6 +34,12 @@ _LUMA_FIRST = frozenset(
     f"{family}{layout}p" for family in ("yuv", "yuvj") for layout in ("420", "422", "444", "440", "411", "410")
 ) | {"nv12", "nv21", "nv16", "nv24", "gray", "gray8"}
 """Pixel formats of libav whose first plane is 8 bit luma, one byte a pixel."""
+
+WHOLE = Box(0.0, 0.0, 1.0, 1.0)
+"""The region of a frame that is not a crop."""
+
+_CROPPED_AS_PLANES = frozenset({"yuv420p", "yuvj420p", "nv12"})
+"""The usual pixel formats of cameras: luma at full size, colour at half of it."""
 
 _reformatters = threading.local()
 
@@ -70,6 +79,45 @@ class Frame:
     monotonic_seconds: float
     sequence: int
     _pixels: _Pixels = field(repr=False, compare=False)
+    region: Box = WHOLE
+    """The part of the camera's frame that a crop shows, in fractions of the camera's frame."""
+    _uncropped_size: tuple[int, int] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def full_size(self) -> tuple[int, int]:
+        """Return (width, height) of the camera's frame, of which this may be a crop."""
+        return self._uncropped_size or (self.width, self.height)
+
+    def crop(self, region: Box) -> "Frame":
+        """Return the part of this frame within `region`, in fractions, extended to even pixels.
+
+        Its `region` states the exact part. The part's pixels are copied, those of the rest are not converted.
+        """
+        source = self._pixels.av_frame
+        image = self._pixels.rgb if self._pixels.rgb is not None else self._pixels.bgr
+        width, height = (source.width, source.height) if source is not None else (self.width, self.height)
+        left, right = _even_span(region.x_min, region.x_max, width)
+        top, bottom = _even_span(region.y_min, region.y_max, height)
+        exact = Box(left / width, top / height, right / width, bottom / height)
+        if source is not None and source.format.name in _CROPPED_AS_PLANES:
+            pixels = _Pixels(av_frame=_crop_planes(source, left, top, right, bottom))
+        elif source is None and image is not None:
+            part = image[top:bottom, left:right]
+            pixels = _Pixels(rgb=part) if self._pixels.rgb is not None else _Pixels(bgr=part)
+        else:
+            spans = (exact.x_min, exact.x_max, self.width), (exact.y_min, exact.y_max, self.height)
+            (left, right), (top, bottom) = ((round(low * side), round(high * side)) for low, high, side in spans)
+            pixels = _Pixels(bgr=self.bgr()[top:bottom, left:right])
+        return Frame(
+            max(1, round(exact.width * self.width)),
+            max(1, round(exact.height * self.height)),
+            self.received_at,
+            self.monotonic_seconds,
+            self.sequence,
+            pixels,
+            exact,
+            (self.width, self.height),
+        )
 
     @classmethod
     def from_av(
@@ -142,9 +190,7 @@ class Frame:
             return cv2.cvtColor(self.bgr(), cv2.COLOR_BGR2GRAY)  # type: ignore[return-value]
         if source.format.name not in _LUMA_FIRST:
             return self._reformat(source.width, source.height, "gray")
-        plane = source.planes[0]
-        rows: Image = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
-        return rows[: source.height, : source.width]
+        return _plane(source, 0)[: source.height, : source.width]
 
     def _reformat(self, width: int, height: int, pixel_format: str) -> Image:
         source = self._pixels.av_frame
@@ -157,6 +203,33 @@ class Frame:
             source, width, height, pixel_format, interpolation=Interpolation.BILINEAR, threads=1
         )
         return cast("Image", converted.to_ndarray())
+
+
+def _plane(source: av.VideoFrame, number: int) -> Image:
+    """Return a view of a plane's bytes with the padding of its lines: (lines, bytes of a line), uint8."""
+    plane = source.planes[number]
+    return np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+
+
+def _crop_planes(source: av.VideoFrame, left: int, top: int, right: int, bottom: int) -> av.VideoFrame:
+    """Return a copy of these pixels of a frame in YUV 4:2:0. The limits are even."""
+    parts = [_plane(source, 0)[top:bottom, left:right].ravel()]
+    for number in range(1, len(source.planes)):
+        columns = slice(left, right) if len(source.planes) == 2 else slice(left // 2, right // 2)
+        parts.append(_plane(source, number)[top // 2 : bottom // 2, columns].ravel())
+    width, height = right - left, bottom - top
+    pixels = np.concatenate(parts).reshape(height * 3 // 2, width)
+    part = av.VideoFrame.from_ndarray(pixels, format=source.format.name)
+    part.colorspace, part.color_range = source.colorspace, source.color_range
+    return part
+
+
+def _even_span(low: float, high: float, side: int) -> tuple[int, int]:
+    """Return the limits of a span in even pixels of a side of this length; at least two pixels."""
+    even = side // 2 * 2
+    first = min(max(0, math.floor(low * side) // 2 * 2), max(0, even - 2))
+    last = min(even, -(-math.ceil(high * side) // 2) * 2)
+    return first, max(last, first + 2)
 
 
 def display_size(width: int, height: int, pixel_aspect: float) -> tuple[int, int]:

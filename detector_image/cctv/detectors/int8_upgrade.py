@@ -148,7 +148,7 @@ class UpgradableModel:
                 frame = self._analysed.get(timeout=0.5)
             except queue.Empty:
                 continue
-            sizes.add((frame.width, frame.height))
+            sizes.add(frame.full_size)
             jpegs.append(_encode_frame(frame, self.input_size))
         return jpegs, sizes
 

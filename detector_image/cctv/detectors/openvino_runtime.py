@@ -102,7 +102,7 @@ class OpenVinoModel:
 
     def submit(self, frame: Frame) -> Future[Detections]:
         """Start an inference; blocks while all inference requests are busy."""
-        return self._for_frame(frame.width, frame.height).submit(frame)
+        return self._for_frame(*frame.full_size).submit(frame)  # a crop needs no further input size
 
     def detect(self, frame: Frame) -> Detections:
         """Call `submit` and wait for the result."""

@@ -77,9 +77,8 @@ class TritonModel:
 
     def detect(self, frame: Frame) -> Detections:
         """Return the detections. Raises `ModelUnavailableError` while the server is unreachable."""
-        shown = frame.width, frame.height
-        size = smallest_input(shown, self.input_size, STRIDE) if self._is_resizable else self.input_size
-        letterbox = self._head.place(shown, size)
+        size = smallest_input(frame.full_size, self.input_size, STRIDE) if self._is_resizable else self.input_size
+        letterbox = self._head.place((frame.width, frame.height), size)
         image = self._pixels(frame, letterbox, size) if self._takes_pixels else self._planes(frame, letterbox, size)
         inputs = [(self._input, image), *self._constants]
         found = self._server.infer(self.name, inputs, [tensor.name for tensor in self._outputs], self._camera)

@@ -1,5 +1,6 @@
 """Frames convert lazily, once, and without copying if possible."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -96,6 +97,39 @@ def test_scaled_images_from_planes_and_from_bgr_are_equal() -> None:
     from_bgr = Frame.from_bgr(picture(), NOW, 1.0, 7).scaled_rgb(25, 18).astype(int)
     assert from_planes.shape == from_bgr.shape == (18, 25, 3)
     assert np.abs(from_planes - from_bgr)[:, [2, 20]].max() < 12
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuvj420p", "nv12", "yuv422p", "rgb24"])
+def test_a_crop_has_the_pixels_of_its_region(pixel_format: str) -> None:
+    frame = decoded(pixel_format)
+    crop = frame.crop(Box(0.43, 0.5, 0.75, 0.99))
+    assert crop.region == Box(20 / 50, 18 / 36, 38 / 50, 1.0), "even pixels around the region"
+    assert (crop.width, crop.height) == (18, 18)
+    assert crop.full_size == frame.full_size == (50, 36)
+    assert (crop.sequence, crop.received_at, crop.monotonic_seconds) == (7, NOW, 1.0)
+    # Formats that are cropped after their conversion to RGB have luma of another range.
+    np.testing.assert_allclose(crop.luma().astype(int), frame.luma()[18:36, 20:38], atol=8)
+    whole, part = frame.scaled_rgb(50, 36).astype(int), crop.scaled_rgb(18, 18).astype(int)
+    assert np.abs(whole[18:36, 20:38] - part)[:, [0, 2, 8, 16]].max() <= 4
+
+
+@pytest.mark.parametrize("make", [Frame.from_bgr, Frame.from_rgb])
+def test_a_crop_of_an_image_has_its_pixels(make: Callable[..., Frame]) -> None:
+    pixels = picture()
+    crop = make(pixels, NOW, 1.0, 7).crop(Box(0.4, 0.0, 0.6, 0.5))
+    same = crop.bgr() if make == Frame.from_bgr else crop.scaled_rgb(10, 18)
+    np.testing.assert_array_equal(same, pixels[:18, 20:30])
+
+
+def test_a_crop_keeps_the_display_shape() -> None:
+    video_frame = av.VideoFrame.from_ndarray(picture(), format="bgr24").reformat(format="yuv420p")
+    crop = Frame.from_av(video_frame, NOW, 1.0, 7, 2.0).crop(Box(0.4, 0.0, 0.6, 0.5))
+    assert (crop.width, crop.height) == (20, 18)
+    assert crop.bgr().shape == (18, 20, 3)
+
+
+def test_a_crop_has_at_least_two_pixels_at_the_last_edge() -> None:
+    assert decoded("yuv420p").crop(Box(1.0, 1.0, 1.0, 1.0)).region == Box(48 / 50, 34 / 36, 1.0, 1.0)
 
 
 def test_conversions_are_cached() -> None:
