@@ -6,7 +6,7 @@ from typing import Any
 
 from cctv.common.clock import WallClock
 from cctv.common.events import Event, EventImage, new_event_id
-from cctv.common.frame import Frame
+from cctv.common.frame import WHOLE, Frame
 from cctv.common.jpeg import render_jpeg
 from cctv.detectors.alert_types import alert_types_by_class_id, alert_types_of_prompts, unknown_classes
 from cctv.detectors.model import Model
@@ -16,9 +16,10 @@ from cctv.rules.rule_book import Fired, RuleBook
 from cctv.vision.attention import Attention, Decision
 from cctv.vision.better_images import BetterImage, BetterImages
 from cctv.vision.memory import Memory
-from cctv.vision.motion import MotionGate
+from cctv.vision.motion import Motion, MotionGate
 from cctv.vision.observations import observe
 from cctv.vision.recognition import real_confidence, weak_confidence
+from cctv.vision.regions import Found, RegionPlanner, is_covered, merge
 from cctv.vision.snapshot import ObjectImage
 from cctv.vision.tamper import TEXTS, Tampering, TamperWatch
 from cctv.vision.tracking import ObjectTracker, TrackedObject
@@ -48,6 +49,7 @@ class Analyser:
         self._gate = MotionGate(camera.detection.motion_masks)
         self.has_motion = False
         """Whether the last frame differs from the last one that the model has seen."""
+        self._planner = RegionPlanner(model.input_size)
         self._tamper = TamperWatch()
         self._rules = RuleBook(camera.detection)
         self._attention = Attention(_ask_for_positions(camera.detection))
@@ -64,10 +66,9 @@ class Analyser:
 
     def in_view(self, seconds: float) -> list[tuple[Box, str]]:
         """Return the boxes of the objects in view, each with label and confidence, for the live view."""
-        things = self._tracker.objects if self._tracker is not None else []
         return [
             (thing.last.box, f"{thing.label} {thing.last.confidence:.0%}")
-            for thing in things
+            for thing in self._things()
             if thing.kind is not None and seconds - thing.last_seen_seconds <= SHOWN_SECONDS
         ]
 
@@ -112,9 +113,11 @@ class Analyser:
 
     def _find(self, frame: Frame) -> list[Event]:
         """Return the events of the objects in view."""
-        decision = self._decide(frame)
+        motion = self._gate.compare(frame.luma())
+        self.has_motion = bool(motion.places)
+        decision = self._decide(motion, frame)
         if decision is Decision.LOOK:
-            seen = self._detect(frame)
+            seen = self._detect(motion, frame)
         elif decision is Decision.SAME and self._tracker is not None:
             self._tracker.carry(frame.monotonic_seconds)
             seen = self._tracker.in_view(frame.monotonic_seconds)
@@ -145,28 +148,52 @@ class Analyser:
     def _owner(self, class_id: int) -> int:
         return self._owners[class_id] if self._owners else 0
 
-    def _decide(self, frame: Frame) -> Decision:
-        motion = self._gate.compare(frame.luma())
-        self.has_motion = bool(motion.places)
-        things = self._tracker.objects if self._tracker is not None else []
-        known = {thing.name for thing in things if thing.name in self._memory}
-        return self._attention.decide(motion, things, known, frame.monotonic_seconds)
+    def _decide(self, motion: Motion, frame: Frame) -> Decision:
+        return self._attention.decide(motion, self._things(), self._known(), frame.monotonic_seconds)
 
-    def _detect(self, frame: Frame) -> list[TrackedObject]:
-        """Run the model and return the detected objects."""
-        self._gate.set_reference()
+    def _things(self) -> list[TrackedObject]:
+        return self._tracker.objects if self._tracker is not None else []
+
+    def _known(self) -> set[str]:
+        return {thing.name for thing in self._things() if thing.name in self._memory}
+
+    def _detect(self, motion: Motion, frame: Frame) -> list[TrackedObject]:
+        """Run the model on the regions where something happens and return the objects in view."""
+        seconds = frame.monotonic_seconds
+        regions = self._plan(motion, frame)
+        self._gate.set_reference(regions)
+        found = self._run(frame, regions)
+        carried = [
+            thing
+            for thing in self._things()
+            if self._attention.is_present(thing) and not is_covered(thing.last.box, regions)
+        ]
+        cut = self._planner.note(found.cut, [thing.last.box for thing in self._things()], seconds)
         weakest = weak_confidence(self._camera.detection.minimum_confidence)
-        observations = observe(self._model.detect(frame), self._model.labels, self._kinds, weakest, self._owners)
-        seen: list[TrackedObject] = []
+        observations = observe(found.detections, self._model.labels, self._kinds, weakest, self._owners)
+        detected: list[TrackedObject] = []
         if observations and self._tracker is None:
             self._tracker = ObjectTracker(self._camera.detection.frames_per_second, weakest)
         if self._tracker is not None:
-            seen = self._tracker.update(observations, frame.monotonic_seconds)
+            detected = self._tracker.update(observations, seconds, carried)
             self._attention.forget(thing.name for thing in self._tracker.objects)
-        for thing in seen:
+        for thing in detected:
             self._better_images.consider(thing.name, frame, thing.last)
-        self._attention.note_detection(len(observations), seen, frame.monotonic_seconds)
-        return seen
+        self._attention.note_detection(len(observations) + cut - len(detected), detected, seconds)
+        return detected + [thing for thing in carried if thing not in detected]
+
+    def _plan(self, motion: Motion, frame: Frame) -> tuple[Box, ...]:
+        busy, still = self._attention.divide(self._things(), self._known(), frame.monotonic_seconds)
+        places = [*motion.places, *(thing.last.box for thing in busy)]
+        return self._planner.plan(
+            (frame.width, frame.height), places, [thing.last.box for thing in still], frame.monotonic_seconds
+        )
+
+    def _run(self, frame: Frame, regions: tuple[Box, ...]) -> Found:
+        """Run the model on all regions at the same time, if its runtime can."""
+        parts = [frame if region == WHOLE else frame.crop(region) for region in regions]
+        answers = [self._model.submit(part) for part in parts]
+        return merge([part.region for part in parts], [answer.result() for answer in answers])
 
     def _judge(self, thing: TrackedObject, seen: list[TrackedObject], frame: Frame) -> list[Event]:
         """Return the events that an object in view triggers now."""

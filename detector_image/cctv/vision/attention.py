@@ -26,6 +26,8 @@ FOLLOWING_SECONDS = 0.4
 """Interval between inferences for known moving objects. Position predictions are reliable for this long."""
 STEADY_OVERLAP = 0.75
 STEADY_SECONDS = 0.6
+SEARCHED_SECONDS = 1.0
+"""The place of a lost object is searched for this long."""
 LOOKS_UNTIL_DULL = 15
 """After this many inferences without confirmation, an object is treated as known."""
 ROOM = 0.25
@@ -65,7 +67,7 @@ class Attention:
     def decide(self, motion: Motion, things: list[TrackedObject], known: set[str], seconds: float) -> Decision:
         """Return how to handle this frame. `known` contains the tracks that need no further confirmation."""
         settled = [thing for thing in things if self._is_settled(thing, known, seconds)]
-        present = [thing for thing in things if thing.last_seen_seconds >= self._looked_seconds]
+        present = [thing for thing in things if self.is_present(thing)]
         followed = [] if self.exact else [thing for thing in present if thing.name in known and thing not in settled]
         if motion.is_new or self._has_unexplained(motion, [*settled, *followed]):
             self._restless_seconds = seconds
@@ -78,10 +80,25 @@ class Attention:
             return Decision.LOOK if seconds - self._looked_seconds > FOLLOWING_SECONDS - 0.1 else Decision.WAIT
         return Decision.LOOK if seconds - self._looked_seconds >= _patience(motion, present) else Decision.SAME
 
-    def note_detection(self, observed: int, things: list[TrackedObject], seconds: float) -> None:
-        """Record an inference with `observed` detections, of which `things` are tracked."""
+    def divide(
+        self, things: list[TrackedObject], known: set[str], seconds: float
+    ) -> tuple[list[TrackedObject], list[TrackedObject]]:
+        """Return the objects that need a closer look, and the settled ones in view. Those lost earlier are left out.
+
+        An object that was missed once needs a closer look, even if nothing moves: the model may find it again.
+        """
+        settled = [thing for thing in things if self.is_present(thing) and self._is_settled(thing, known, seconds)]
+        recent = [thing for thing in things if seconds - thing.last_seen_seconds <= SEARCHED_SECONDS]
+        return [thing for thing in recent if thing not in settled], settled
+
+    def is_present(self, thing: TrackedObject) -> bool:
+        """Return whether the object was in view at the last inference, or has been carried over since then."""
+        return thing.last_seen_seconds >= self._looked_seconds
+
+    def note_detection(self, untracked: int, things: list[TrackedObject], seconds: float) -> None:
+        """Record an inference that detected `things`, and `untracked` further objects."""
         self._looked_seconds = seconds
-        self._found_something = observed > len(things)  # a track begins with its second detection
+        self._found_something = untracked > 0  # a track begins with its second detection
         for thing in things:
             anchor = self._anchors.get(thing.name)
             if anchor is None or float(overlap(thing.last.box, [anchor.box])[0]) < STEADY_OVERLAP:

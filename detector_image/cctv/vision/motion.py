@@ -1,10 +1,11 @@
 """Detect changes since the last inference: a cheap check that saves running the model.
 
-Uses the luma plane only, scaled down to about a hundred rows. The reference is the last analysed frame and not a
+Uses the luma plane only, scaled down to one or two hundred rows. The reference is the last analysed frame and not a
 learned background: where nothing differs, the model would return the same result, slow changes add up until they
 count, and an object that leaves produces no ghost.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,10 +13,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cctv.common.frame import Image
+from cctv.common.frame import WHOLE, Image
 from vigil_contracts.geometry import Box
 
 ROWS = 100
+FINE_ROWS, FINE_BLOCK_PIXELS = 216, 4
+"""Large frames are scaled to more rows, as long as each pixel averages at least a block of this many: a person who is
+60 pixels high in a 1080p frame must still cover `SMALLEST_AREA_PIXELS`."""
 CHANGED_GREY_LEVELS = 22
 SMALLEST_AREA_PIXELS = 12
 """Changed pixels in the small image, about a thousandth of it. Fewer are noise."""
@@ -46,7 +50,7 @@ class MotionGate:
 
     def compare(self, luma: Image) -> Motion:
         """Return the difference between this frame's luma (H, W), uint8, and the last analysed frame."""
-        self._newest = shrink(luma)
+        self._newest = shrink(luma, _rows(luma.shape[0]))
         if self._reference is None or self._reference.shape != self._newest.shape:
             return Motion(is_new=True)
         changed = cv2.absdiff(self._newest, self._reference)
@@ -55,13 +59,32 @@ class MotionGate:
             changed = cv2.bitwise_and(changed, self._watched)
         return Motion(_places(np.asarray(changed, np.uint8)) if cv2.countNonZero(changed) else ())
 
-    def set_reference(self) -> None:
-        """Make the frame that was compared last the new reference."""
-        if self._newest is None:
+    def set_reference(self, regions: Sequence[Box] = (WHOLE,)) -> None:
+        """Make the frame that was compared last the new reference, within the regions that were analysed."""
+        newest, former = self._newest, self._reference
+        if newest is None:
             return
-        if self._reference is None or self._reference.shape != self._newest.shape:
-            self._watched = _outside(self._masks, self._newest.shape[:2]) if self._masks else None
-        self._reference = self._newest
+        if former is None or former.shape != newest.shape:
+            self._watched = _outside(self._masks, newest.shape[:2]) if self._masks else None
+        elif WHOLE not in regions:
+            self._reference = _replaced(former, newest, regions)
+            return
+        self._reference = newest
+
+
+def _rows(frame_rows: int) -> int:
+    """Return the number of rows to which a frame is scaled."""
+    return max(ROWS, min(FINE_ROWS, frame_rows // FINE_BLOCK_PIXELS))
+
+
+def _replaced(former: Image, newest: Image, regions: Sequence[Box]) -> Image:
+    """Return `former` with the pixels of `newest` within the regions."""
+    result, (height, width) = former.copy(), former.shape
+    for region in regions:
+        rows = slice(math.ceil(region.y_min * height), math.floor(region.y_max * height))
+        columns = slice(math.ceil(region.x_min * width), math.floor(region.x_max * width))
+        result[rows, columns] = newest[rows, columns]
+    return result
 
 
 def shrink(luma: Image, rows: int = ROWS, *, smooth: bool = True) -> Image:

@@ -83,12 +83,21 @@ class ObjectTracker:
         """Return the objects that were detected, or carried over, at this time."""
         return [thing for thing in self._objects.values() if thing.last_seen_seconds == seconds]
 
-    def update(self, observations: Sequence[Observation], seconds: float) -> list[TrackedObject]:
-        """Take one frame's observations and return the objects detected in it."""
-        boxes = np.array([seen.box for seen in observations], np.float32).reshape(-1, 4)
-        confidences = np.array([seen.confidence for seen in observations], np.float32)
+    def update(
+        self, observations: Sequence[Observation], seconds: float, carried: Sequence[TrackedObject] = ()
+    ) -> list[TrackedObject]:
+        """Take one frame's observations and return the objects detected in it.
+
+        `carried`: objects outside the analysed regions. They are in view as before, without a new detection.
+        """
+        everything = [*observations, *(thing.last for thing in carried)]
+        boxes = np.array([seen.box for seen in everything], np.float32).reshape(-1, 4)
+        confidences = np.ones(len(everything), np.float32)
+        confidences[: len(observations)] = [seen.confidence for seen in observations]
         found = []
-        for row, tracker_id in self._tracker.update(boxes, confidences, seconds, _claims(observations)):
+        for row, tracker_id in self._tracker.update(boxes, confidences, seconds, _claims(everything)):
+            if row >= len(observations):
+                continue
             observation = observations[row]
             thing = self._objects.get(tracker_id)
             if thing is None:
@@ -96,7 +105,9 @@ class ObjectTracker:
                 self._objects[tracker_id] = thing
             thing.observe(observation, seconds)
             found.append(thing)
-        self._present = list(found)
+        for thing in carried:
+            thing.last_seen_seconds = seconds
+        self._present = [*found, *(thing for thing in carried if thing not in found)]
         self._forget()
         return found
 

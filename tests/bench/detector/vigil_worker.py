@@ -40,10 +40,10 @@ def main() -> None:
     class Counting:
         labels, input_size = model.labels, model.input_size
 
-        def detect(self, frame: Frame):  # type: ignore[no-untyped-def]
+        def submit(self, frame: Frame):  # type: ignore[no-untyped-def]
             with counting:
                 figures["looks"] += 1
-            return model.detect(frame)
+            return model.submit(frame)
 
     def watch(number: int) -> None:
         camera = CameraConfiguration(

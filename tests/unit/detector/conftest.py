@@ -12,6 +12,7 @@ from cctv.common.frame import Frame
 from cctv.detectors.model import Detections
 from vigil_contracts.camera import CameraConfiguration
 from vigil_contracts.detection import Detection
+from vigil_contracts.geometry import Box
 
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
@@ -23,7 +24,7 @@ Found = tuple[str, float, tuple[float, float, float, float]]
 
 
 class ScriptedModel:
-    """A model whose answers a test writes down, by the frame's time."""
+    """A model whose answers a test writes down, by the frame's time. A crop of the frame shows what lies in it."""
 
     labels = ("person", "car", "cell phone", "dog", "fire")
     input_size = (64, 64)
@@ -31,11 +32,14 @@ class ScriptedModel:
     def __init__(self, script: Callable[[float], list[Found]]) -> None:
         self.script = script
         self.asked = 0
+        self.regions: list[Box] = []
 
     def submit(self, frame: Frame) -> Future[Detections]:
         self.asked += 1
+        self.regions.append(frame.region)
         future: Future[Detections] = Future()
-        future.set_result(detections(self.script(frame.monotonic_seconds), self.labels))
+        found = [shown for one in self.script(frame.monotonic_seconds) if (shown := _within(one, frame.region))]
+        future.set_result(detections(found, self.labels))
         return future
 
     def detect(self, frame: Frame) -> Detections:
@@ -43,6 +47,16 @@ class ScriptedModel:
 
     def close(self) -> None:
         pass
+
+
+def _within(found: Found, region: Box) -> Found | None:
+    """What a crop of the frame shows of an object; None: nothing."""
+    label, confidence, corners = found
+    if not Box(*corners).intersection(region):
+        return None
+    left, right = (np.clip((corners[side] - region.x_min) / region.width, 0.0, 1.0) for side in (0, 2))
+    top, bottom = (np.clip((corners[side] - region.y_min) / region.height, 0.0, 1.0) for side in (1, 3))
+    return label, confidence, (float(left), float(top), float(right), float(bottom))
 
 
 def detections(found: list[Found], labels: tuple[str, ...] = ScriptedModel.labels) -> Detections:

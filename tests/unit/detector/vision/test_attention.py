@@ -49,6 +49,32 @@ def test_slow_changes_add_up() -> None:
     assert brightening[-1]
 
 
+def test_only_the_analysed_region_becomes_the_reference() -> None:
+    gate = MotionGate()
+    gate.compare(scene())
+    gate.set_reference()
+    gate.compare(scene((0.1, 0.2, 0.2, 0.6), (0.7, 0.2, 0.8, 0.6)))
+    gate.set_reference([Box(0.0, 0.0, 0.5, 1.0)])
+    (place,) = gate.compare(scene((0.1, 0.2, 0.2, 0.6), (0.7, 0.2, 0.8, 0.6), noise=1)).places
+    assert place.x_min > 0.6
+
+
+@pytest.mark.parametrize("height", [1080, 2160])
+def test_a_far_person_is_motion_in_a_large_frame(height: int) -> None:
+    """60 pixels high and 20 wide in 1080p, and as large a part of a 4K frame; noise is no motion."""
+    factor, width = height // 1080, height * 16 // 9
+    empty = np.random.default_rng(1).normal(150, 4, (height, width)).clip(0, 255).astype(np.uint8)
+    gate = MotionGate()
+    gate.compare(empty)
+    gate.set_reference()
+    assert not gate.compare(np.roll(empty, 7, axis=1))
+    person = np.roll(empty, 7, axis=1)
+    person[500 * factor : 560 * factor, 800 * factor : 820 * factor] -= 60
+    (place,) = gate.compare(person).places
+    assert place.x_min < 810 / 1920 < place.x_max
+    assert place.y_min < 530 / 1080 < place.y_max
+
+
 def test_masked_motion_does_not_count() -> None:
     tree = ((0.2, 0.1), (0.6, 0.1), (0.6, 0.9), (0.2, 0.9))
     gate = MotionGate([tree])
