@@ -20,8 +20,9 @@ from cctv.common.overlap import overlap
 from cctv.detectors.model import Detections
 from vigil_contracts.geometry import Box
 
-SMALLEST_FRAME = 1.5
-"""Frames up to this many times the network's input, by their longer sides, are always analysed whole."""
+WHOLE_FRAME_SCALE, WHOLE_FRAME_PX = 1.5, 960
+"""Frames up to this many times the network's input, or up to this many pixels, are always analysed whole. Measured by
+their longer sides."""
 LARGEST_ZOOM = 2.0
 """A region is enlarged by at most this factor: a blurred object does not become clearer."""
 MARGIN = 1.6
@@ -82,7 +83,7 @@ class RegionPlanner:
         if seconds > self._wider_until_seconds:
             self._wider = []
         interests = [*places, *self._wider]
-        if side <= SMALLEST_FRAME * self._input_side:
+        if side <= max(WHOLE_FRAME_SCALE * self._input_side, WHOLE_FRAME_PX):
             return (WHOLE,)
         is_due = seconds - self._whole_seconds >= WHOLE_SECONDS or not interests
         if is_due:

@@ -5,7 +5,7 @@ import pytest
 
 from cctv.common.frame import WHOLE
 from cctv.detectors.model import Detections
-from cctv.vision.regions import MOST_REGIONS, RegionPlanner, is_covered, merge
+from cctv.vision.regions import LARGEST_ZOOM, MARGIN, MOST_REGIONS, RegionPlanner, is_covered, merge
 from vigil_contracts.geometry import Box
 
 FULL_HD, SMALL = (1920, 1080), (768, 432)
@@ -37,6 +37,9 @@ def test_a_small_frame_is_analysed_whole(size: tuple[int, int]) -> None:
     planner = RegionPlanner((640, 640))
     planner.plan(size, [], [], 0.0)
     assert planner.plan(size, [PERSON], [], 1.0) == (WHOLE,)
+    small = RegionPlanner((320, 320))
+    small.plan(size, [], [], 0.0)
+    assert small.plan(size, [PERSON], [], 1.0) == (WHOLE,)
 
 
 @pytest.mark.parametrize("size", [FULL_HD, (3840, 2160), (1080, 1920)])
@@ -44,10 +47,10 @@ def test_a_small_frame_is_analysed_whole(size: tuple[int, int]) -> None:
 def test_a_small_movement_is_seen_enlarged(size: tuple[int, int], at: tuple[float, float]) -> None:
     planner = RegionPlanner((640, 640))
     planner.plan(size, [], [], 0.0)
-    place = Box(*at, min(1.0, at[0] + 38 / size[0]), min(1.0, at[1] + 86 / size[1]))
+    place = Box(*at, min(1.0, at[0] + 20 / size[0]), min(1.0, at[1] + 40 / size[1]))
     (region,) = planner.plan(size, [place], [], 1.0)
     assert region.width == pytest.approx(region.height)
-    assert max(region.width * size[0], region.height * size[1]) == pytest.approx(320)
+    assert max(region.width * size[0], region.height * size[1]) == pytest.approx(640 / LARGEST_ZOOM)
     assert is_covered(place, [region])
     assert min(region) >= 0
     assert max(region) <= 1
@@ -55,15 +58,16 @@ def test_a_small_movement_is_seen_enlarged(size: tuple[int, int], at: tuple[floa
 
 def test_a_large_movement_gets_a_larger_region_and_then_the_whole_frame(planner: RegionPlanner) -> None:
     (region,) = planner.plan(FULL_HD, [Box(0.4, 0.3, 0.5, 0.6)], [], 1.0)
-    assert region.width == pytest.approx(0.48)
+    assert region.width == pytest.approx(0.3 * MARGIN)
     assert planner.plan(FULL_HD, [Box(0.4, 0.2, 0.6, 0.9)], [], 1.2) == (WHOLE,)
 
 
 def test_neighbours_share_a_region_and_others_do_not(planner: RegionPlanner) -> None:
-    assert len(planner.plan(FULL_HD, [PERSON, moved(PERSON, 0.05), moved(PERSON, 0.0, 0.06)], [], 1.0)) == 1
+    assert len(planner.plan(FULL_HD, [PERSON, moved(PERSON, 0.05), moved(PERSON, 0.0, 0.03)], [], 1.0)) == 1
     regions = planner.plan(FULL_HD, [PERSON, moved(PERSON, -0.5)], [], 1.2)
     assert len(regions) == 2
-    assert all(region.width == pytest.approx(1 / 6) for region in regions)
+    smallest = max(0.08 * MARGIN, 640 / LARGEST_ZOOM / FULL_HD[0])
+    assert all(region.width == pytest.approx(smallest) for region in regions)
 
 
 def test_the_number_of_regions_is_limited(planner: RegionPlanner) -> None:
@@ -88,7 +92,9 @@ def test_objects_at_rest_are_analysed_with_the_whole_frame_or_with_motion_on_the
     assert is_covered(resting, planner.plan(FULL_HD, [Box(0.1, 0.4, 0.11, 0.41)], [resting], 1.2))
     regions = planner.plan(FULL_HD, [], [resting, Box(0.5, 0.1, 0.7, 0.9)], 2.0)
     assert regions[0] == WHOLE
-    assert [region.width for region in regions[1:]] == [pytest.approx(0.192)], "only the small one needs a region"
+    assert [region.width for region in regions[1:]] == [pytest.approx(0.12 * MARGIN)], (
+        "only the small one needs a region"
+    )
 
 
 def test_an_object_that_a_border_cuts_off_gets_a_larger_region(planner: RegionPlanner) -> None:
