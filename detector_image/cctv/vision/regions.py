@@ -23,7 +23,7 @@ from vigil_contracts.geometry import Box
 WHOLE_FRAME_SCALE, WHOLE_FRAME_PX = 1.5, 960
 """Frames up to this many times the network's input, or up to this many pixels, are always analysed whole. Measured by
 their longer sides."""
-LARGEST_ZOOM = 2.0
+LARGEST_ZOOM = 3.0
 """A region is enlarged by at most this factor: a blurred object does not become clearer."""
 MARGIN = 1.6
 """A region is at least this many times as wide and as high as what moves in it."""
@@ -157,8 +157,13 @@ def _nearest_pair(groups: Sequence[Box], smallest: float) -> tuple[Box, Box] | N
 
 
 def _may_share(one: Box, other: Box, smallest: float) -> bool:
-    """Return whether a common region shows about as much detail as two regions."""
-    return _side(_union(one, other), smallest) <= JOINED_GROWTH * max(_side(one, smallest), _side(other, smallest))
+    """Return whether a common region shows about as much detail as two regions.
+
+    What moves within an object's box belongs to it. Beside a large object, a small one keeps its own region.
+    """
+    sides = _side(one, smallest), _side(other, smallest)
+    most = max(sides) if _touches(one, other) else min(sides)
+    return _side(_union(one, other), smallest) <= JOINED_GROWTH * most
 
 
 def _side(box: Box, smallest: float) -> float:

@@ -70,6 +70,15 @@ def test_neighbours_share_a_region_and_others_do_not(planner: RegionPlanner) -> 
     assert all(region.width == pytest.approx(smallest) for region in regions)
 
 
+def test_a_far_person_beside_a_large_object_keeps_a_region(planner: RegionPlanner) -> None:
+    table = Box(0.1, 0.2, 0.4, 0.9)
+    regions = planner.plan(FULL_HD, [PERSON, table], [], 1.0)
+    assert regions[0] == WHOLE
+    assert [is_covered(PERSON, [region]) for region in regions[1:]] == [True]
+    hand = Box(0.35, 0.5, 0.42, 0.55)
+    assert planner.plan(FULL_HD, [hand, table], [], 1.2) == (WHOLE,), "what moves within an object belongs to it"
+
+
 def test_the_number_of_regions_is_limited(planner: RegionPlanner) -> None:
     places = [Box(x, y, x + 0.02, y + 0.04) for x in (0.05, 0.5, 0.9) for y in (0.05, 0.85)]
     regions = planner.plan(FULL_HD, places, [], 1.0)
