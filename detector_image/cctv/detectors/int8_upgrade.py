@@ -55,17 +55,21 @@ def with_int8(network: Path, device: str) -> Model:
         return OpenVinoModel(network, device)
     verdict = read_verdict(network, processor_name(ov.Core()))
     if verdict is None:
-        return UpgradableModel(OpenVinoModel(network), network)
+        return UpgradableModel(_load(network), network)
     if not verdict.accepted:
         log.info("keeping float32 for %s, as decided before: %s", network, verdict.reason)
-        return OpenVinoModel(network)
+        return _load(network)
     try:
-        model = OpenVinoModel(int8_folder(network) / "network.xml")
+        model = _load(int8_folder(network) / "network.xml")
     except ModelInvalidError as error:
         log.warning("the stored INT8 network cannot be used and is created again: %s", error)
-        return UpgradableModel(OpenVinoModel(network), network)
+        return UpgradableModel(_load(network), network)
     log.info("using the INT8 network of %s, as decided before: %s", network, verdict.reason)
     return model
+
+
+def _load(network: Path) -> Model:
+    return OpenVinoModel(network, keep_compiled=True)
 
 
 class UpgradableModel:
@@ -77,7 +81,7 @@ class UpgradableModel:
         network: Path,
         plan: Plan | None = None,
         calibrate: Calibrate | None = None,
-        load: Callable[[Path], Model] = OpenVinoModel,
+        load: Callable[[Path], Model] = _load,
     ) -> None:
         self._model, self._network, self._plan = model, network, plan or Plan()
         self._calibrate, self._load = calibrate or run_process, load

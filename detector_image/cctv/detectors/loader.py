@@ -72,7 +72,7 @@ def load_model(
 def _openvino(path: Path, device: str, precision: str) -> Model:
     from cctv.detectors.openvino_runtime import OpenVinoModel
 
-    return OpenVinoModel(path, device, precision)
+    return OpenVinoModel(path, device, precision, keep_compiled=True)
 
 
 def _load_converted(weights: Path, device: str, precision: str, int8: bool) -> Model:

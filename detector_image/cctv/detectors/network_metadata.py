@@ -72,8 +72,19 @@ def _mapping(path: Path, load: Any) -> dict[str, Any]:
     return content or {}
 
 
+def metadata_files(path: Path) -> tuple[Path, ...]:
+    """Return the files, which need not exist, on which the result of `read_metadata` depends besides the network."""
+    configurations = ("config.json", "preprocessor_config.json")
+    return (path.with_name("metadata.yaml"), *(file for name in configurations for file in _places(path, name)))
+
+
 def _beside_or_above(path: Path, name: str) -> dict[str, Any]:
-    return _mapping(path.with_name(name), json.loads) or _mapping(path.parent.parent / name, json.loads)
+    beside, above = _places(path, name)
+    return _mapping(beside, json.loads) or _mapping(above, json.loads)
+
+
+def _places(path: Path, name: str) -> tuple[Path, Path]:
+    return path.with_name(name), path.parent.parent / name
 
 
 def _names(network: str, given: Any) -> dict[int, str]:

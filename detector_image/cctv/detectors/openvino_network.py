@@ -31,13 +31,18 @@ class Network:
     input_size: Size
     resizable: bool
     """Whether it also accepts smaller images, in whole strides."""
-    output_names: tuple[str, ...]
-    """The names of the outputs for `head`, by index."""
+    info: NetworkInfo
+    """By which it was recognised."""
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Class names by class id."""
         return self.head.labels
+
+    @property
+    def is_quantised(self) -> bool:
+        """Return whether it computes in INT8."""
+        return any(node.get_type_name() == "FakeQuantize" for node in self.model.get_ordered_ops())
 
 
 def read_network(core: ov.Core, path: Path) -> Network:
@@ -62,7 +67,7 @@ def read_network(core: ov.Core, path: Path) -> Network:
         raise ModelInvalidError(f"{path}: {error}") from error
     _set_constants(model, head)
     is_flexible = head.is_letterboxed and (takes_any or is_resizable(model, size))
-    return Network(path, model, head, size, is_flexible, tuple(tensor.name for tensor in info.outputs))
+    return Network(path, model, head, size, is_flexible, info)
 
 
 def resize(network: Network, size: Size) -> ov.Model:

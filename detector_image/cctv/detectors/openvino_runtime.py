@@ -17,8 +17,11 @@ import numpy as np
 import openvino as ov
 
 from cctv.common.frame import Frame
+from cctv.detectors.compiled_networks import CompiledNetworks, KnownNetwork
 from cctv.detectors.devices import CPU, OPENVINO_NAMES, checked_device, openvino_device
 from cctv.detectors.errors import DeviceUnavailableError, ModelInvalidError
+from cctv.detectors.families import recognise
+from cctv.detectors.families.base import Head
 from cctv.detectors.letterbox import PADDING_GREY, Letterbox, smallest_input
 from cctv.detectors.model import Detections, ModelInfo
 from cctv.detectors.openvino_network import STRIDE, Network, last_line, read_network, with_input_size
@@ -31,17 +34,17 @@ class _Compiled:
     """The network for one input size, with its inference requests and their input buffers."""
 
     def __init__(
-        self, core: ov.Core, network: Network, size: tuple[int, int], device: str, precision: dict[str, object]
+        self,
+        compiled: ov.CompiledModel,
+        size: tuple[int, int],
+        head: Head,
+        output_names: tuple[str, ...],
+        device: str,
     ) -> None:
-        """`device` is OpenVINO's name; `precision` is OpenVINO's option for it, or empty."""
-        self.size, self._head, self._output_names = size, network.head, network.output_names
-        streams = max(1, min(4, (os.cpu_count() or 1))) if device == "CPU" else 1
-        options: dict[str, object] = {"PERFORMANCE_HINT": "THROUGHPUT"}
-        if device == "CPU":
-            options = {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": streams, "ENABLE_CPU_PINNING": False}
-        self.compiled = core.compile_model(with_input_size(network, size), device, options | precision)
+        """`device` is OpenVINO's name; `output_names`: those that `head` expects, by index."""
+        self.compiled, self.size, self._head, self._output_names = compiled, size, head, output_names
         self.free: queue.SimpleQueue[ov.InferRequest] = queue.SimpleQueue()
-        for _ in range(streams if device == "CPU" else 4):
+        for _ in range(_streams() if device == "CPU" else 4):
             request = self.compiled.create_infer_request()
             request.get_input_tensor().data[:] = PADDING_GREY
             self.free.put(request)
@@ -81,22 +84,34 @@ class _Compiled:
 
 
 class OpenVinoModel:
-    """A model on OpenVINO; see `cctv.detectors.model.Model`."""
+    """A model on OpenVINO; see `cctv.detectors.model.Model`.
 
-    def __init__(self, path: Path, device: str = CPU, precision: str = "auto") -> None:
+    `keep_compiled`: use compiled networks of earlier processes, and keep those of this one for later ones.
+    """
+
+    def __init__(
+        self, path: Path, device: str = CPU, precision: str = "auto", *, keep_compiled: bool = False
+    ) -> None:
         self._core = ov.Core()
         self._core.set_property({"CACHE_DIR": ""})
         libraries = Path(ov.__file__).parent / "libs"
         device = openvino_device(checked_device(device, "openvino"), self._core.available_devices, libraries)
         self._device = OPENVINO_NAMES[device]
-        self._precision = _precision_option(self._core, self._device, precision)
-        network = read_network(self._core, path)
-        self.info = ModelInfo("openvino", device, _precision_of(self._core, self._device, self._precision, network))
-        self._unused: Network | None = network
+        hint = _precision_option(self._core, self._device, precision)
+        self._options = _options(self._device) | hint
+        # Compiled networks of GPUs depend on their drivers, which OpenVINO's own cache would have to check.
+        is_kept = keep_compiled and self._device == "CPU"
+        self._kept = CompiledNetworks(self._core, path, self._device, self._options) if is_kept else None
+        self._unused: Network | None = None
         self.path = path
-        self.labels = network.labels
-        self.input_size = network.input_size
-        self._resizable = network.resizable
+        known = self._known_network()
+        self._head = recognise(known.info)
+        self._output_names = tuple(tensor.name for tensor in known.info.outputs)
+        used = "int8" if known.is_quantised else _precision_of(self._core, self._device, hint)
+        self.info = ModelInfo("openvino", device, used)
+        self.labels = self._head.labels
+        self.input_size = known.input_size
+        self._resizable = known.is_resizable
         self._compiled: dict[tuple[int, int], _Compiled] = {}
         self._compiling = threading.Lock()
 
@@ -140,16 +155,46 @@ class OpenVinoModel:
                 self._compiled[size] = self._compile(size)
             return self._compiled[size]
 
+    def _known_network(self) -> KnownNetwork:
+        """Return what an earlier process found out about the network, or read it."""
+        if self._kept is not None and (known := self._kept.network()) is not None:
+            return known
+        network = self._unused = read_network(self._core, self.path)
+        known = KnownNetwork(network.info, network.input_size, network.resizable, network.is_quantised)
+        if self._kept is not None:
+            self._kept.keep_network(known)
+        return known
+
     def _compile(self, size: tuple[int, int]) -> _Compiled:
+        compiled = self._kept.compiled(size) if self._kept is not None else None
+        if compiled is None:
+            compiled = self._compile_anew(size)
+            if self._kept is not None:
+                self._kept.keep_compiled(size, compiled)
+        return _Compiled(compiled, size, self._head, self._output_names, self._device)
+
+    def _compile_anew(self, size: tuple[int, int]) -> ov.CompiledModel:
         # Read again for each size: keeping an uncompiled network takes as much memory as its weights.
         network, self._unused = self._unused or read_network(self._core, self.path), None
         try:
-            return _Compiled(self._core, network, size, self._device, self._precision)
+            return self._core.compile_model(with_input_size(network, size), self._device, self._options)
         except RuntimeError as error:
             there = ", ".join(self._core.available_devices)
             raise ModelInvalidError(
                 f"{self.path}: OpenVINO cannot run it on {self._device} (devices here: {there}): {last_line(error)}"
             ) from error
+
+
+def _streams() -> int:
+    """Return the number of inferences that run at the same time on a CPU."""
+    return max(1, min(4, (os.cpu_count() or 1)))
+
+
+def _options(device: str) -> dict[str, object]:
+    """Return OpenVINO's options for compilation."""
+    if device != "CPU":
+        return {"PERFORMANCE_HINT": "THROUGHPUT"}
+    return {"NUM_STREAMS": _streams(), "INFERENCE_NUM_THREADS": _streams(), "ENABLE_CPU_PINNING": False}
 
 
 _HINTS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
@@ -169,10 +214,8 @@ def _precision_option(core: ov.Core, device: str, precision: str) -> dict[str, o
     return {"INFERENCE_PRECISION_HINT": _HINTS[precision]}
 
 
-def _precision_of(core: ov.Core, device: str, option: dict[str, object], network: Network) -> str:
-    """Return the precision in use: INT8 if the network is quantised, else that of the device."""
-    if any(node.get_type_name() == "FakeQuantize" for node in network.model.get_ordered_ops()):
-        return "int8"
+def _precision_of(core: ov.Core, device: str, option: dict[str, object]) -> str:
+    """Return the precision in use for a network that is not quantised."""
     hint = option.get("INFERENCE_PRECISION_HINT") or _own_precision(core, device)
     return {theirs: ours for ours, theirs in _HINTS.items()}.get(str(hint), "float32")
 
