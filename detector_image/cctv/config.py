@@ -150,11 +150,11 @@ class Settings(ModelSettings):
         description="The backend's MEDIA_DIR, if this detector can write to it: recordings are stored there. Empty: "
         "they are uploaded to the backend's S3 bucket.",
     )
-    recording_spool_max_bytes: ByteSize = Field(
-        default=ByteSize(4 * 1024**3),
+    recording_spool_max_bytes: ByteSize | None = Field(
+        default=None,
         gt=0,
         description="Above this size the oldest recordings in SPOOL_DIR that could not be stored are dropped, and "
-        "shown as a gap.",
+        "shown as a gap. Empty: what waiting alerts leave of SPOOL_MAX_BYTES.",
     )
 
     detector_name: str = Field(

@@ -170,7 +170,8 @@ def _recording_folder(data: DataDirectory) -> dict[str, str]:
     """Return where the pipeline stores recordings: the backend's media directory, unless it uses a bucket."""
     if os.environ.get("VIGIL_S3_BUCKET") or os.environ.get("VIGIL_RECORDING_DIR"):
         return {}
-    return {"VIGIL_RECORDING_DIR": os.environ.get("VIGIL_MEDIA_DIR") or str(data.root / "media")}
+    bound = {"VIGIL_RECORDING_SPOOL_MAX_BYTES": os.environ.get("VIGIL_RECORDING_SPOOL_MAX_BYTES") or "4GiB"}
+    return bound | {"VIGIL_RECORDING_DIR": os.environ.get("VIGIL_MEDIA_DIR") or str(data.root / "media")}
 
 
 def _prepare(environment: dict[str, str], data: DataDirectory) -> dict[str, bool]:

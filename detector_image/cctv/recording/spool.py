@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,10 +54,13 @@ class Waiting:
 
 
 class RecordingSpool:
-    """Thread-safe. Raises OSError if the folder cannot be read or created."""
+    """Thread-safe. `room` returns the size that segments may have now; above it, the oldest are dropped.
 
-    def __init__(self, folder: Path, max_bytes: int) -> None:
-        self._folder, self._max_bytes = folder, max_bytes
+    Raises OSError if the folder cannot be read or created.
+    """
+
+    def __init__(self, folder: Path, room: Callable[[], int]) -> None:
+        self._folder, self._room = folder, room
         self._lock = threading.Lock()
         self._kept: dict[int, dict[int, Waiting]] = {}
         self._gaps: dict[int, list[RecordingGap]] = {}
@@ -175,8 +179,9 @@ class RecordingSpool:
 
     def _make_room(self) -> None:
         while True:
+            room = self._room()
             with self._lock:
-                if self._size_bytes <= self._max_bytes:
+                if self._size_bytes <= room or not self._size_bytes:
                     return
                 every = (one for kept in self._kept.values() for one in kept.values())
                 oldest = min(every, key=lambda one: one.facts.start_ms)

@@ -172,10 +172,17 @@ class Detector:
             lambda camera_id, order: self._api.call(lambda client: client.recording_uploads(camera_id, order))
         )
 
+    def _recording_room(self) -> int:
+        """Return the space for waiting recordings: by default, what alerts leave, so that a pod's volume suffices."""
+        chosen = self._settings.recording_spool_max_bytes
+        if chosen is not None:
+            return int(chosen)
+        return max(0, int(self._settings.spool_max_bytes) - self._spool.waiting().size_bytes)
+
     def _open_recording_spool(self) -> RecordingSpool:
         settings = self._settings
         try:
-            return RecordingSpool(settings.spool_dir / "recordings", int(settings.recording_spool_max_bytes))
+            return RecordingSpool(settings.spool_dir / "recordings", self._recording_room)
         except OSError as error:
             raise InvalidSettingError(f"VIGIL_SPOOL_DIR: must be a writable folder; {error.strerror}") from None
 

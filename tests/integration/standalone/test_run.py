@@ -71,7 +71,7 @@ def test_first_run_shows_alerts_and_second_run_keeps_them(data: Path, started: l
         camera = api.get("/api/cameras/").json()["results"][0]
         assert camera["name"] == "Demo yard"
         assert camera["health"]["phase"] == "Streaming"
-        _expect_a_recording(api, f"/api/cameras/{camera['id']}/", data)
+        _expect_a_recording(api, f"/api/cameras/{camera['id']}/")
 
     children = first.children()
     assert len(children) == 3
@@ -101,7 +101,7 @@ def test_first_run_shows_alerts_and_second_run_keeps_them(data: Path, started: l
     assert second.stop() == 0
 
 
-def _expect_a_recording(api: httpx.Client, camera: str, data: Path) -> None:
+def _expect_a_recording(api: httpx.Client, camera: str) -> None:
     """Turn on recording, and play what is recorded as a player would: by the playlist, in byte ranges."""
     assert api.patch(camera, json={"recording": {"mode": "continuous"}}).status_code == 200
     began = datetime.now(UTC)
@@ -128,8 +128,7 @@ def _expect_a_recording(api: httpx.Client, camera: str, data: Path) -> None:
     shown = datetime.fromisoformat(timeline["recorded"][0]["start"]).timestamp()
     assert times[0] == pytest.approx(shown, abs=0.1)
     assert 0 < max(later - former for former, later in pairwise(times)) < 0.5
-    assert sum(1.0 for line in lines if line == "#EXT-X-DISCONTINUITY") == 0
-    assert not list((data / "spool").rglob("*.new"))
+    assert "#EXT-X-DISCONTINUITY" not in lines
     assert api.patch(camera, json={"recording": {"mode": "off"}}).status_code == 200
 
 

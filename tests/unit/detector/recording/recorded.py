@@ -32,7 +32,7 @@ class Clocks:
 def recorder_on(
     folder: Path, clocks: Clocks, max_bytes: int = 10**9, camera_id: int = 7, **settings: object
 ) -> SegmentRecorder:
-    spool = RecordingSpool(folder, max_bytes)
+    spool = RecordingSpool(folder, lambda: max_bytes)
     chosen = RecordingSettings.model_validate({"mode": "continuous", **settings})
     recorder = SegmentRecorder(camera_id, chosen, spool, wall_clock=clocks.wall, monotonic=clocks.monotonic)
     recorder.test_spool = spool  # type: ignore[attr-defined]

@@ -135,6 +135,14 @@ def test_a_full_spool_drops_the_oldest_and_says_so(tmp_path: Path) -> None:
     assert gap == RecordingGap(start_ms=round(BEGIN * 1000), end_ms=last.facts.start_ms, reason=GapReason.SPOOL_FULL)
 
 
+def test_without_room_nothing_is_kept(tmp_path: Path) -> None:
+    clip, clocks = make_clip(tmp_path / "in.mp4", seconds=2), Clocks()
+    recorder = recorder_on(tmp_path / "spool", clocks, max_bytes=0)
+    play(clip, recorder, clocks)
+    assert spool_of(recorder).waiting(7) == []
+    assert [gap.reason for gap in spool_of(recorder).gaps(7)] == [GapReason.SPOOL_FULL]
+
+
 def test_a_failing_disk_is_a_gap_and_does_not_reach_the_stream(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,7 +174,7 @@ from cctv.clips.packet_buffer import Packet
 from cctv.recording.recorder import SegmentRecorder
 from cctv.recording.spool import RecordingSpool
 from vigil_contracts.recording import RecordingSettings
-spool = RecordingSpool(Path(sys.argv[2]), 10**9)
+spool = RecordingSpool(Path(sys.argv[2]), lambda: 10**9)
 feed = SegmentRecorder(7, RecordingSettings(mode="continuous"), spool).feed("h264", None, None)
 began = time.monotonic()
 for one in packets_of(Path(sys.argv[1])):
@@ -187,7 +195,7 @@ def test_a_killed_recorder_loses_less_than_two_seconds_and_no_file_is_damaged(tm
         process.send_signal(signal.SIGKILL)
         written += [float(line) for line in process.stdout.read().splitlines()]
     assert list((tmp_path / "spool" / "7").glob("*.part"))
-    spool = RecordingSpool(tmp_path / "spool", 10**9)
+    spool = RecordingSpool(tmp_path / "spool", lambda: 10**9)
     kept = spool.waiting(7)
     assert written[-1] - kept[-1].segment.end_ms / 1000 < 2.0
     assert not list((tmp_path / "spool" / "7").glob("*.part"))
@@ -207,7 +215,7 @@ def test_every_place_at_which_a_file_may_end_is_recovered_or_deleted(tmp_path: P
     for end in range(0, len(content), max(1, len(content) // 40)):
         part = folder / f"{whole.facts.start_ms}.part"
         part.write_bytes(content[:end])
-        kept = RecordingSpool(tmp_path / "cut", 10**9).waiting(7)
+        kept = RecordingSpool(tmp_path / "cut", lambda: 10**9).waiting(7)
         for one in kept:
             assert len(frames_in(one.path)) == one.facts.frames > 0
             one.path.unlink()
