@@ -108,15 +108,20 @@ class CompiledNetworks:
 
     def keep_compiled(self, size: Size, compiled: ov.CompiledModel) -> None:
         """Write the compiled network for an input size."""
-        blob = compiled.export_model().getvalue()
+        try:
+            blob = compiled.export_model().getvalue()
+        except RuntimeError as error:  # such as an operation that cannot be written
+            log.debug("OpenVINO cannot export the compiled network: %s", str(error).strip()[-200:])
+            return
         self._write(_name(size), hashlib.sha256(blob).digest() + blob)
 
     def _write(self, name: str, content: bytes) -> None:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self._folder, prefix=".part-", delete=False) as part:
-                part.write(content)
-            Path(part.name).replace(self._folder / name)
+            with tempfile.TemporaryDirectory(dir=self._folder.parent, prefix=".part-") as folder:
+                part = Path(folder) / name
+                part.write_bytes(content)
+                part.replace(self._folder / name)
             _remove_oldest(self._folder.parent)
         except OSError as error:
             log.debug("cannot keep the compiled network in %s: %s", self._folder, error)
@@ -142,6 +147,6 @@ def _processor(core: ov.Core, device: str) -> str:
 
 
 def _remove_oldest(parent: Path) -> None:
-    folders = sorted(parent.iterdir(), key=lambda folder: folder.stat().st_mtime, reverse=True)
+    folders = sorted(parent.glob("v*"), key=lambda folder: folder.stat().st_mtime, reverse=True)
     for folder in folders[_MOST_FOLDERS:]:
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,5 +1,6 @@
 """Compiled networks are kept on disk: a later model uses them, and finds the same."""
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -117,3 +118,26 @@ def test_only_the_last_used_networks_are_kept(
     assert len(reads) == 3
     _found(folders[0] / "network.xml")
     assert len(reads) == 4
+
+
+def test_network_that_cannot_be_exported_still_works(
+    tmp_path: Path, kept: Path, reads: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: ov.CompiledModel) -> None:
+        raise RuntimeError("not supported")
+
+    monkeypatch.setattr(ov.CompiledModel, "export_model", refuse)
+    assert len(_found(_network(tmp_path))[3]) == 1
+    assert not list(kept.glob("*/*.blob"))
+
+
+def test_full_disk_leaves_no_part_of_a_file(
+    tmp_path: Path, kept: Path, reads: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path, content: bytes) -> int:
+        path.touch()
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    assert len(_found(_network(tmp_path))[3]) == 1
+    assert [path for path in kept.rglob("*") if path.is_file()] == []
