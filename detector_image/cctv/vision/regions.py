@@ -41,7 +41,7 @@ WIDER_SECONDS = 1.0
 """An object that a region's border has cut off gets a larger region for this long, so that it becomes a known one."""
 SMALL = 0.15
 """Objects below this fraction of the frame's height are hard to recognise in the whole frame."""
-CUT = 0.01
+CUT = 0.03
 """A box within this fraction of a region's border, which is not the frame's border, is probably cut off by it."""
 EDGE = 0.005
 """A region's border this close to the frame's border is that border: regions end at even pixels."""
@@ -88,9 +88,11 @@ class RegionPlanner:
         is_due = seconds - self._whole_seconds >= WHOLE_SECONDS or not interests
         if is_due:
             self._whole_seconds = seconds
-            interests += [box for box in still if box.height < SMALL]
-        else:
-            interests += [box for box in still if any(_touches(box, place) for place in interests)]
+        interests += [
+            box
+            for box in still
+            if any(_touches(box, place) for place in interests) or (is_due and box.height < SMALL)
+        ]
         regions = _regions(interests, self._input_side / LARGEST_ZOOM / side)
         detailed = tuple(region for region in regions if region.width <= LARGEST_REGION)
         return detailed if detailed == tuple(regions) and not is_due else (WHOLE, *detailed)

@@ -106,6 +106,19 @@ def test_objects_at_rest_are_analysed_with_the_whole_frame_or_with_motion_on_the
     )
 
 
+def test_motion_on_an_object_at_rest_shows_all_of_it_with_the_whole_frame_too(planner: RegionPlanner) -> None:
+    resting, head = Box(0.4, 0.4, 0.45, 0.57), Box(0.41, 0.4, 0.43, 0.43)
+    whole, region = planner.plan(FULL_HD, [head], [resting], 20.0)
+    assert whole == WHOLE
+    assert is_covered(resting, [region])
+
+
+def test_a_box_that_ends_near_a_border_is_cut_off() -> None:
+    result = merge([Box(0.4, 0.4, 0.6, 0.6)], [found(((0.3, 0.1, 0.6, 0.975), 0.9, 0))])
+    assert len(result.detections) == 0
+    assert len(result.cut) == 1
+
+
 def test_an_object_that_a_border_cuts_off_gets_a_larger_region(planner: RegionPlanner) -> None:
     (region,) = planner.plan(FULL_HD, [Box(0.5, 0.5, 0.52, 0.52)], [], 1.0)
     answer = found(((0.3, 0.0, 0.6, 1.0), 0.8, 0))
