@@ -39,8 +39,8 @@ def test_class_that_the_api_server_refuses(
             ready = view.condition("fresh", "Ready")
             assert "spec.template.spec.nodeSelector" in ready["message"]
             assert view.phases()["fresh"] == "Failed"
-            said = [event["message"] for event in view.events() if event["reason"] == "DetectorRefused"]
-            assert said == [ready["message"]]
+            # The event is written after the status.
+            eventually(lambda: refusals_told(view) == [ready["message"]])
             eventually(lambda: cameras(vigil_cluster, good, bad) == [1, 1])
 
             pods = set(view.pods())
@@ -49,11 +49,20 @@ def test_class_that_the_api_server_refuses(
             eventually(lambda: accepted(vigil_cluster, good)["status"] == "False")
             assert (view.phases()["running"], set(view.pods())) == ("Degraded", pods)
 
+            # What the API server takes as a Deployment it may still refuse as a pod.
+            vigil_cluster.apply(detector_class(bad, priorityClassName="no-such-priority"))
+            eventually(lambda: "no-such-priority" in view.condition("fresh", "Ready")["message"])
+            assert view.condition("fresh", "Stalled")["reason"] == "DetectorRefused"
+
             vigil_cluster.apply([detector_class(good), detector_class(bad)])
             eventually(lambda: set(view.phases().values()) == {"Streaming"}, timeout_seconds=60)
             eventually(lambda: accepted(vigil_cluster, bad)["status"] == "True")
     finally:
         vigil_cluster.kubectl("delete", "detclass", good, bad, "--ignore-not-found")
+
+
+def refusals_told(view: View) -> list[str]:
+    return [event["message"] for event in view.events() if event["reason"] == "DetectorRefused"]
 
 
 def detector_class(name: str, **spec: Any) -> Document:
