@@ -2,8 +2,11 @@
 
 import base64
 import hashlib
+import os
 import re
 import ssl
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,3 +144,18 @@ def _wait_for_heartbeat(api: httpx.Client, camera_id: int) -> None:
             return
         time.sleep(0.5)
     pytest.fail(f"no heartbeat from the pipeline: {health}")
+
+
+def test_import_and_export_find_the_api_of_this_machine(network: NetworkRun, tmp_path: Path) -> None:
+    config = tmp_path / "config.yml"
+    inputs = "{inputs: [{path: 'rtsp://192.0.2.7/live', roles: [detect]}]}"
+    config.write_text(f"cameras: {{gate: {{enabled: false, ffmpeg: {inputs}}}}}")
+    data = {**os.environ, "VIGIL_DATA_DIR": str(network.run.data)}
+    for arguments, words in (
+        (("import", "frigate", str(config)), "1 cameras: 1 added, 0 changed, 0 unchanged"),
+        (("export", "--credentials", str(tmp_path / "urls.yaml")), "rtsp_url: rtsp://192.0.2.7/live"),
+    ):
+        command = [sys.executable, "-m", "vigil_standalone", *arguments]
+        finished = subprocess.run(command, env=data, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert finished.returncode == 0, finished.stderr
+        assert words in finished.stdout
