@@ -54,14 +54,6 @@ def test_namespaces_as_tenants(
 ) -> None:
     quota = {"count/cameras.vigil.dev": "1"}
     tenant = backend.create_user("tenant")
-    vigil_cluster.apply(
-        {
-            "apiVersion": "v1",
-            "kind": "ResourceQuota",
-            "metadata": {"name": "cameras", "namespace": team},
-            "spec": {"hard": quota},
-        }
-    )
     vigil_cluster.apply([gate(team), gate(elsewhere)])
     make_operator(VIGIL_WATCHED_NAMESPACES=f"{team}={tenant.username}").start()
 
@@ -78,6 +70,16 @@ def test_namespaces_as_tenants(
     assert (ready["status"], ready["reason"]) == ("False", "NamespaceNotWatched")
     assert elsewhere in ready["message"]
     assert View(vigil_cluster, elsewhere).deployments() == {}
+
+    # After the first camera, since the API server refuses all until it knows how many there are.
+    vigil_cluster.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "ResourceQuota",
+            "metadata": {"name": "cameras", "namespace": team},
+            "spec": {"hard": quota},
+        }
+    )
 
     def is_counted() -> bool:
         found = vigil_cluster.kubectl_json("get", "resourcequota", "cameras", "--namespace", team)
