@@ -15,7 +15,7 @@ from vigil_contracts.names import REASON_TEXTS, ConditionStatus, Reason
 class ConditionType(StrEnum):
     """The types of a camera's conditions, in the order in which they are listed.
 
-    The last two follow the convention of kstatus (Flux, Helm, Argo CD): present only while true.
+    The last two follow the convention of kstatus (Flux, Helm, Argo CD).
     """
 
     READY = "Ready"

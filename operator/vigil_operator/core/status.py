@@ -174,14 +174,16 @@ def render_status(verdict: Verdict, *, previous: Mapping[str, Any], generation: 
 
 
 def _progress(ready: Condition) -> tuple[Condition, ...]:
-    """Return the condition by which kstatus tells a failure from progress; none if the goal is reached.
+    """Return the conditions by which kstatus tells a failure from progress; both are False at the goal.
 
-    https://github.com/kubernetes-sigs/cli-utils/tree/master/pkg/kstatus, "Conditions"
+    https://github.com/kubernetes-sigs/cli-utils/tree/master/pkg/kstatus, "Conditions". They are never removed:
+    after a removal from the list, server-side apply of Kubernetes 1.20 refuses the status.
     """
-    if ready.status is ConditionStatus.TRUE:
-        return ()
-    kind = ConditionType.STALLED if ready.reason in STALLED_REASONS else ConditionType.RECONCILING
-    return (replace(ready, type=kind, status=ConditionStatus.TRUE),)
+    is_at_goal, is_stalled = ready.status is ConditionStatus.TRUE, ready.reason in STALLED_REASONS
+    true = {ConditionType.STALLED: is_stalled, ConditionType.RECONCILING: not is_stalled}
+    return tuple(
+        replace(ready, type=kind, status=_ternary(is_true and not is_at_goal)) for kind, is_true in true.items()
+    )
 
 
 def ready_of(verdict: Verdict) -> Condition:
