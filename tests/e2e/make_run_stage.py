@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 from tests.cluster.processes import free_ports
 from tests.e2e.six_people import CLIP, CLIP_SECONDS, PASSWORD, alerts_of, wait_for_play
-from tests.integration.services.detector import wait_until
+from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.made_weights import ensure_weights
 from tests.integration.services.rtsp import RtspServer, gst_rtsp_server
 from tests.integration.services.vigil_run import Run, make_run

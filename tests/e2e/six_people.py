@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import psycopg2
 from tests.integration.services.backend import BackendServer
-from tests.integration.services.detector import DetectorProcess, wait_until
+from tests.integration.services.cctv_process import wait_until
+from tests.integration.services.detector import DetectorProcess
 from tests.integration.services.rtsp import RtspServer, gst_rtsp_server
 
 from cctv.common.frame import Frame

@@ -10,7 +10,8 @@ import av
 import numpy as np
 import pytest
 from tests.integration.services.backend import BackendServer
-from tests.integration.services.detector import detector, wait_until
+from tests.integration.services.cctv_process import wait_until
+from tests.integration.services.detector import detector
 from tests.integration.services.misbehaving_rtsp import Script, misbehaving_camera
 
 from vigil_contracts.names import AlertType

@@ -15,7 +15,7 @@ from tests.e2e.make_run_stage import MakeRunStage, make_run_stage
 from tests.e2e.six_people import Owner, Stage, check_clip, check_picture, check_visits, stage
 from tests.integration.services import made_weights
 from tests.integration.services.backend import backend_server
-from tests.integration.services.detector import wait_until
+from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.postgres import PostgresServer
 
 from cctv.detectors.loader import load_model

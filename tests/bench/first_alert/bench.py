@@ -22,7 +22,7 @@ from tests.bench.report import Measurement
 from tests.cluster.processes import free_ports
 from tests.e2e.six_people import CLIP
 from tests.integration.services import made_weights
-from tests.integration.services.detector import wait_until
+from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.rtsp import gst_rtsp_server
 from tests.integration.services.vigil_run import OF_ANY_USER, ROOT, Run
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.bench.detector.bench import still_clip
 from tests.bench.report import Measurement
 from tests.cluster.processes import free_ports
-from tests.integration.services.detector import wait_until
+from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.process_usage import Usage, descendant, usages_of
 from tests.integration.services.rtsp import gst_rtsp_server
 from tests.integration.services.vigil_run import ROOT, Run

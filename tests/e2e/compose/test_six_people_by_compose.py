@@ -26,8 +26,8 @@ from tests.e2e.six_people import CLIP, CLIP_SECONDS, PASSWORD, alerts_of, check_
 from tests.e2e.six_people import wait_for_play as wait_for_clip
 from tests.integration.images.archive import unpack
 from tests.integration.services import made_weights
+from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.closed_network import ClosedNetwork, closed_network, closed_network_problem
-from tests.integration.services.detector import wait_until
 from tests.integration.services.postgres import PostgresServer, postgres_server
 from tests.integration.services.redis import redis_server
 from tests.integration.services.rtsp import gst_rtsp_server

@@ -14,7 +14,8 @@ from tests.cluster.control_plane import ControlPlane
 from tests.cluster.polling import eventually
 from tests.integration.operator.running import Operator, View
 from tests.integration.services.backend import BackendServer, BackendUser
-from tests.integration.services.detector import DetectorProcess, wait_until
+from tests.integration.services.cctv_process import wait_until
+from tests.integration.services.detector import DetectorProcess
 from tests.integration.services.prometheus import PrometheusServer, Target, prometheus_server
 from tests.integration.services.rtsp import gst_rtsp_server
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tests.integration.detector.delivery.test_endurance import MEGABYTE
 from tests.integration.services.backend import BackendServer
-from tests.integration.services.detector import a_person, wait_until
+from tests.integration.services.cctv_process import wait_until
+from tests.integration.services.detector import a_person
 
 from cctv.config import Settings
 from cctv.delivery.sender import Sender

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from tests.integration.services.backend import BackendServer
-from tests.integration.services.detector import detector, wait_until
+from tests.integration.services.cctv_process import wait_until
+from tests.integration.services.detector import detector
 
 
 @pytest.mark.slow

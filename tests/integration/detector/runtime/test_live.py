@@ -10,7 +10,8 @@ import httpx
 import pytest
 from PIL import Image
 from tests.integration.services.backend import BackendServer, BackendUser, backend_server
-from tests.integration.services.detector import DetectorProcess, detector, wait_until
+from tests.integration.services.cctv_process import wait_until
+from tests.integration.services.detector import DetectorProcess, detector
 from tests.integration.services.made_clips import make_clip
 from tests.integration.services.onvif_device import Device, onvif_devices
 from tests.integration.services.rtsp import RtspServer, gst_rtsp_server

@@ -13,7 +13,8 @@ import av
 import httpx
 import pytest
 from tests.integration.services.backend import BackendServer, backend_server
-from tests.integration.services.detector import DetectorProcess, detector, wait_until
+from tests.integration.services.cctv_process import wait_until
+from tests.integration.services.detector import DetectorProcess, detector
 from tests.integration.services.made_clips import make_clip
 from tests.integration.services.misbehaving_rtsp import Script, misbehaving_camera
 from tests.integration.services.postgres import PostgresServer

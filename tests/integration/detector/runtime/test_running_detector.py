@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.integration.services.backend import BackendServer
-from tests.integration.services.detector import DetectorProcess, detector, wait_until
+from tests.integration.services.cctv_process import wait_until
+from tests.integration.services.detector import DetectorProcess, detector
 from tests.integration.services.rtsp import gst_rtsp_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

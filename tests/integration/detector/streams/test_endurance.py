@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.integration.detector.streams.conftest import Watch
-from tests.integration.services.detector import wait_until
+from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.misbehaving_rtsp import Script, misbehaving_camera
 
 from vigil_contracts.names import Reason

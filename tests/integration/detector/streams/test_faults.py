@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 from tests.integration.detector.streams.conftest import LITTLE_PATIENCE_SECONDS, LOOPBACK, PATIENCE_SECONDS, Watch
-from tests.integration.services.detector import wait_until
+from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.made_clips import make_clip
 from tests.integration.services.misbehaving_rtsp import Script, misbehaving_camera
 

@@ -8,7 +8,7 @@ import pytest
 from tests.cluster.certificates import CertificateAuthority
 from tests.cluster.processes import free_ports
 from tests.integration.detector.streams.conftest import LOOPBACK, Watch
-from tests.integration.services.detector import wait_until
+from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.made_clips import make_clip
 from tests.integration.services.rtsp import gst_rtsp_server
 
