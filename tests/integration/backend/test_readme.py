@@ -1,9 +1,11 @@
 """The API examples of README.md and docs/ work against a running backend."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 from tests.integration.docs.blocks import block, runs
 from tests.integration.services.backend import BackendServer
 
@@ -40,6 +42,31 @@ def test_notifications_page_adds_a_subscription(backend: BackendServer, tmp_path
     )
     made = json.loads(printed)["subscription"]
     assert (made["name"], made["channel"], made["alert_types"]) == ("Nights", "webhook", ["person"])
+
+
+@runs("backend.md/Recordings/1")
+def test_backend_page_lists_recordings_and_gaps(backend: BackendServer, tmp_path: Path) -> None:
+    user = backend.create_user("admin")
+    camera = backend.add_camera(user.token, name="Gate", rtsp_url="rtsp://192.168.1.20/stream1")
+    start = datetime(2026, 11, 29, 12, 10, tzinfo=UTC)
+    start_ms = round(start.timestamp() * 1000)
+    gap = {"start_ms": start_ms, "end_ms": start_ms + 60_000, "reason": "SpoolFull"}
+    with backend.client(backend.token("admin", "pipeline")) as client:
+        path = f"/api/cameras/{camera}/recordings/"
+        assert client.post(path, json={"segments": [], "gaps": [gap]}).status_code == httpx.codes.OK
+    printed = block("backend.md/Recordings/1").run(
+        cwd=tmp_path,
+        environment={"TOKEN": user.token, "VIGIL_URL": backend.url},
+        replace={"/cameras/7/": f"/cameras/{camera}/"},
+    )
+    answer = json.loads(printed)
+    assert answer["recorded"] == []
+    (shown,) = answer["gaps"]
+    assert (shown["start"], shown["end"], shown["reason"]) == (
+        "2026-11-29T12:10:00Z",
+        "2026-11-29T12:11:00Z",
+        "SpoolFull",
+    )
 
 
 def json_documents(text: str) -> list[Any]:
