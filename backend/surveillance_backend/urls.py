@@ -12,6 +12,7 @@ from vigil_apps.accounts.lockout import limited_attempts
 from vigil_apps.dashboard.views.invitation import InvitationPage
 
 handler400 = "surveillance_backend.bad_request.bad_request"
+handler404 = "surveillance_backend.not_found.not_found"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(url="/dashboard/"), name="home"),
     path("healthz", probes.healthz, name="healthz"),

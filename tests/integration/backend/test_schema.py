@@ -63,6 +63,7 @@ def scene(db: None, settings: Any, tmp_path: Path) -> dict[str, Any]:
         },
         "ids": {
             "camera_id": camera.pk,
+            "start_ms": 1_764_417_600_000,
             "alert_id": alert.pk,
             "site_id": site.pk,
             "user_id": root.pk,

@@ -91,6 +91,14 @@ def test_unknown_host_page_names_the_setting_and_leaks_nothing(db: None, setting
     assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
 
 
+@pytest.mark.parametrize("path", ["/api/camera/", "/api/cameras/1/recordings/now.mp4"])
+def test_unknown_api_url_error_is_json(db: None, path: str) -> None:
+    answer = Client().get(path, headers={"accept": "text/html"})
+    assert answer.status_code == 404
+    assert answer.json() == {"detail": "The API has no such URL. GET /api/schema/ returns all its URLs."}
+    assert "text/html" in Client().get("/dashboard/nowhere/").headers["Content-Type"]
+
+
 def test_other_bad_requests_keep_djangos_response(db: None, settings: Any) -> None:
     settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 1
     answer = Client().post("/dashboard/login/", {"a": "1", "b": "2"})
