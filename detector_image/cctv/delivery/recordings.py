@@ -50,6 +50,9 @@ class Store(Protocol):
     def put(self, camera_id: int, segments: list[Waiting]) -> None:
         """Store the files; one that is stored already is replaced. Raises StoreError or ApiError."""
 
+    def close(self) -> None:
+        """Close the connections."""
+
 
 class DirectoryStore:
     """The backend's media directory, on this machine or on a shared volume."""
@@ -70,6 +73,9 @@ class DirectoryStore:
         except OSError as error:
             raise StoreError(f"VIGIL_RECORDING_DIR: {error.strerror or error}") from None
 
+    def close(self) -> None:
+        """Do nothing: files have no connections."""
+
 
 class UploadStore:
     """S3, by signed URLs from the API. `order` raises ApiError."""
@@ -88,6 +94,10 @@ class UploadStore:
                     "VIGIL_RECORDING_DIR to its MEDIA_DIR, or give the backend an S3 bucket (VIGIL_S3_BUCKET)"
                 )
             self._upload(urls[one.facts.start_ms], one.path)
+
+    def close(self) -> None:
+        """Close the connections to the storage."""
+        self._http.close()
 
     def _upload(self, url: str, path: Path) -> None:
         try:
@@ -149,6 +159,7 @@ class RecordingSender:
                 now = time.monotonic()
                 due = [one for one in self._spool.cameras() if self._routes.setdefault(one, _Route()).due <= now]
                 list(pool.map(self._serve, due))
+        self._store.close()
 
     def _serve(self, camera_id: int) -> None:
         """Send what is waiting of one camera. An error only delays this camera."""

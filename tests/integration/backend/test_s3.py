@@ -1,5 +1,6 @@
 """Images and clips in a real S3-compatible server: stored, linked with expiry, swept, and an S3 outage."""
 
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -75,7 +76,8 @@ def test_images_and_clips_are_only_in_s3(s3: S3Server, tmp_path: Path) -> None:
         with backend.client() as client:
             assert client.get(row["image"]).status_code == 401
 
-        s3.client().put_object(Bucket=bucket, Key="alerts/2026/01/01/left.jpg", Body=b"x")
+        with s3.client() as client:
+            client.put_object(Bucket=bucket, Key="alerts/2026/01/01/left.jpg", Body=b"x")
         swept = json.loads(
             backend.manage("sweep_pictures", "--older-than-minutes", "0", "--output", "json", "--dry-run")
         )
@@ -130,7 +132,8 @@ def test_recordings_reach_the_bucket_by_signed_urls(s3: S3Server, tmp_path: Path
         return Uploads(uploads=tuple(Upload(start_ms=start, url=url) for start, url in urls.items()))
 
     assert not any(_is_stored(7, one.segment) for one in waiting)
-    UploadStore(order).put(7, waiting)
+    with contextlib.closing(UploadStore(order)) as store:
+        store.put(7, waiting)
     assert len(contents) == 2
     assert {key: images.read(key) for key in contents} == contents
     assert all(_is_stored(7, one.segment) for one in waiting)
@@ -154,9 +157,10 @@ def test_files_move_from_a_directory_to_a_bucket(s3: S3Server, tmp_path: Path) -
         _send(scene, "event-0001")
         before.stop()
         media = before.directory / "media"
-        for path in media.rglob("*.jpg"):
-            s3.client().upload_file(str(path), bucket, str(path.relative_to(media)))
-            path.unlink()
+        with s3.client() as client:
+            for path in media.rglob("*.jpg"):
+                client.upload_file(str(path), bucket, str(path.relative_to(media)))
+                path.unlink()
         kept = {name: before.environment[name] for name in ("VIGIL_SECRET_KEY", "VIGIL_CREDENTIAL_KEYS")}
         moved = {**kept, "VIGIL_DATA_DIR": str(before.directory), **s3.environment(bucket)}
         with backend_server(tmp_path / "bucket", environment=moved, is_migrated=True) as after:

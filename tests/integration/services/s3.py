@@ -91,13 +91,15 @@ class S3Server(Service):
     def make_bucket(self) -> str:
         """Create an empty bucket and return its name."""
         name = f"media-{secrets.token_hex(4)}"
-        self.client().create_bucket(Bucket=name)
+        with self.client() as client:
+            client.create_bucket(Bucket=name)
         return name
 
     def keys(self, bucket: str) -> list[str]:
         """Return the keys of all objects in the bucket."""
-        pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=bucket)
-        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+        with self.client() as client:
+            pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+            return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
     def environment(self, bucket: str) -> dict[str, str]:
         """Return the backend's settings."""
@@ -109,9 +111,10 @@ class S3Server(Service):
             "VIGIL_S3_SECRET_ACCESS_KEY": self.secret_access_key,
         }
 
-    def client(self) -> Any:
-        """Return a boto3 client."""
-        return boto3.client(
+    @contextlib.contextmanager
+    def client(self) -> Iterator[Any]:
+        """Create a boto3 client, and close its connections afterwards."""
+        client = boto3.client(
             "s3",
             endpoint_url=self.url,
             region_name="us-east-1",
@@ -119,11 +122,16 @@ class S3Server(Service):
             aws_secret_access_key=self.secret_access_key,
             config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, read_timeout=20),
         )
+        try:
+            yield client
+        finally:
+            client.close()
 
     def is_ready(self) -> bool:
         """Return whether it answers a signed request."""
         try:
-            self.client().list_buckets()
+            with self.client() as client:
+                client.list_buckets()
         except (BotoCoreError, ClientError):
             return False
         return True
