@@ -217,6 +217,12 @@ class View:
         found = self._items("/api/v1", "events")
         return [item for item in found if item["involvedObject"]["kind"] == "Camera"]
 
+    def reported_cameras(self) -> int:
+        """Return how many cameras the classes report, which the operator counts every few seconds."""
+        with reading():
+            classes: list[Document] = self.cluster.http.get("/apis/vigil.dev/v1alpha1/detectorclasses")["items"]
+        return sum(item.get("status", {}).get("cameras", 0) for item in classes)
+
     def phases(self) -> dict[str, str]:
         return {name: item.get("status", {}).get("phase", "") for name, item in self.cameras().items()}
 

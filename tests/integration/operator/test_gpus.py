@@ -107,6 +107,7 @@ def test_restart_writes_nothing_and_catches_up_with_missed_changes(installation:
     with installation.node(gpus={"nvidia.com/gpu": 4}), installation.api() as api:
         ids = [installation.add_camera(number) for number in range(3)]
         eventually(lambda: list(view.phases().values()) == ["Streaming"] * 3)
+        eventually(lambda: view.reported_cameras() == 3)
         # The Deployment controller writes statuses at any time; only a change of the spec increases the generation.
         generations = {name: item["metadata"]["generation"] for name, item in view.deployments().items()}
         operator.process.stop()

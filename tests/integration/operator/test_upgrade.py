@@ -31,6 +31,7 @@ def test_no_detector_restarts_whose_spec_did_not_change(installation: Installati
         for number in (1, 2):
             installation.add_camera(number, rtsp_url=f"rtsp://u:p@10.0.0.{number}/s")
         eventually(lambda: list(view.phases().values()) == ["Streaming"] * 2, timeout_seconds=60)
+        eventually(lambda: view.reported_cameras() == 2)
         operator.process.stop()
         for prefix, plural in KINDS:
             path = f"/apis/{prefix}/namespaces/{installation.namespace}/{plural}"
