@@ -100,7 +100,7 @@ def test_default_model_is_converted_from_existing_weights(played: AnyStage) -> N
     assert isinstance(played, MakeRunStage)
     models = played.home / ".cache" / "vigil" / "models"
     assert f"converting {models / 'yolov8n.pt'} to OpenVINO" in played.output
-    assert sorted(path.name for path in models.iterdir()) == ["converted", "yolov8n.pt"]
+    assert sorted(path.name for path in models.iterdir()) == ["compiled", "converted", "yolov8n.pt"]
 
 
 @each_stage

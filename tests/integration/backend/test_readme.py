@@ -56,8 +56,8 @@ def test_backend_page_lists_recordings_and_gaps(backend: BackendServer, tmp_path
         assert client.post(path, json={"segments": [], "gaps": [gap]}).status_code == httpx.codes.OK
     printed = block("backend.md/Recordings/1").run(
         cwd=tmp_path,
-        environment={"TOKEN": user.token, "VIGIL_URL": backend.url},
-        replace={"/cameras/7/": f"/cameras/{camera}/"},
+        environment={"TOKEN": user.token},
+        replace={"http://localhost:8000": backend.url, "/cameras/7/": f"/cameras/{camera}/"},
     )
     answer = json.loads(printed)
     assert answer["recorded"] == []

@@ -230,6 +230,7 @@ def test_rights_are_read_again_only_after_a_write_a_new_stream_or_an_expiry(
     anna: Party, by_token: Right, by_session: Right, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stamps = iter("aabccc")
+    monkeypatch.setattr(rights, "close_old_connections", lambda: None)  # would end the test's transaction
     monkeypatch.setattr(rights, "database_stamp", lambda: next(stamps))
     find, queries = LostRights(), []
     for asked in ([by_token], [by_token], [by_token], [by_token], [by_token, by_session], [by_token, by_session]):
@@ -240,6 +241,7 @@ def test_rights_are_read_again_only_after_a_write_a_new_stream_or_an_expiry(
 
 
 def test_expiry_is_noticed_without_a_write(anna: Party, by_session: Right, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rights, "close_old_connections", lambda: None)
     monkeypatch.setattr(rights, "database_stamp", lambda: "unchanged")
     find = LostRights()
     assert find([by_session]) == set()

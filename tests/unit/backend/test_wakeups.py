@@ -5,7 +5,8 @@ import threading
 import time
 
 import pytest
-from django.db import transaction
+from django.db import connections, transaction
+from tests.unit.backend.conftest import APPS
 
 from surveillance import wakeups
 from surveillance.wakeups import Wakeup, poll_seconds
@@ -13,7 +14,7 @@ from surveillance.wakeups import Wakeup, poll_seconds
 LONG_SECONDS = 30.0
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, available_apps=APPS)
 def test_wakeup_comes_with_the_commit_from_any_thread() -> None:
     wakeup = Wakeup()
     order: list[str] = []
@@ -23,6 +24,7 @@ def test_wakeup_comes_with_the_commit_from_any_thread() -> None:
             wakeup.announce_after_commit()
             time.sleep(0.05)
             order.append("committed")
+        connections.close_all()
 
     async def read() -> None:
         with wakeup.listening() as news:
@@ -38,7 +40,7 @@ def test_wakeup_comes_with_the_commit_from_any_thread() -> None:
     assert time.monotonic() - began < LONG_SECONDS
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, available_apps=APPS)
 def test_rolled_back_transaction_wakes_nobody() -> None:
     wakeup = Wakeup()
 
@@ -49,6 +51,7 @@ def test_rolled_back_transaction_wakes_nobody() -> None:
                 with transaction.atomic():
                     wakeup.announce_after_commit()
                     transaction.set_rollback(True)
+                connections.close_all()
 
             await asyncio.to_thread(write)
             began = time.monotonic()

@@ -1,11 +1,14 @@
 """A fixture that runs the commands of `vigil` against the backend's API in this process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from tests.unit.backend.conftest import Party
 
 from vigil_contracts.api_client import ApiClient
@@ -32,6 +35,20 @@ def run(anna: Party, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> RunVigi
 
     def call(*arguments: str) -> int:
         monkeypatch.setattr("sys.argv", ["vigil", *arguments])
-        return main()
+        with _keeping_the_connection():
+            return main()
 
     return call
+
+
+@contextmanager
+def _keeping_the_connection() -> Iterator[None]:
+    """Let requests keep the database connection, as Django does in tests: closing it would end the transaction."""
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    try:
+        yield
+    finally:
+        for signal in signals:
+            signal.connect(close_old_connections)
