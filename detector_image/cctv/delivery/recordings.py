@@ -16,6 +16,7 @@ from typing import Protocol
 
 import httpx
 
+from cctv.common.durable import sync_folder
 from cctv.logs import camera_logger
 from cctv.recording.spool import RecordingSpool, Waiting
 from vigil_contracts.api_client import ApiError
@@ -69,7 +70,7 @@ class DirectoryStore:
                 _link(one.path, path)
                 folders.add(path.parent)
             for folder in folders:
-                _sync(folder)
+                sync_folder(folder)
         except OSError as error:
             raise StoreError(f"VIGIL_RECORDING_DIR: {error.strerror or error}") from None
 
@@ -221,11 +222,3 @@ def _link(source: Path, target: Path) -> None:
             os.fsync(file.fileno())
     os.utime(unfinished)
     unfinished.replace(target)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -33,6 +33,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from cctv.common.durable import sync_folder
 from vigil_contracts.alert import NEW_FIELDS, AlertSubmission, ClipSubmission, ImageSubmission
 
 Submission = AlertSubmission | ImageSubmission | ClipSubmission
@@ -290,7 +291,7 @@ def _write_durably(folder: Path, name: str, data: bytes) -> None:
     """Create a file atomically and durably (POSIX: rename is atomic; fsync both file and folder)."""
     if not folder.exists():
         folder.mkdir(exist_ok=True)
-        _sync(folder.parent)
+        sync_folder(folder.parent)
     unfinished = folder / f"{name}.part"
     try:
         with unfinished.open("wb") as file:
@@ -301,12 +302,4 @@ def _write_durably(folder: Path, name: str, data: bytes) -> None:
     except OSError:
         unfinished.unlink(missing_ok=True)
         raise
-    _sync(folder)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(folder)

@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cctv.common.durable import sync_folder
 from cctv.recording.fragments import DamagedSegmentError, SegmentFacts, read
 from vigil_contracts.recording import SEGMENTS_AT_ONCE, GapReason, RecordedSegment, RecordingGap
 
@@ -87,7 +88,7 @@ class RecordingSpool:
             return None
         closed = part.with_name(f"{facts.start_ms}.{motion}.new")
         part.rename(closed)
-        _sync(closed.parent)
+        sync_folder(closed.parent)
         self._note_until(camera_id, facts.start_ms + facts.duration_ms)
         return Waiting(camera_id, closed, facts, motion)
 
@@ -237,11 +238,3 @@ def _replace_text(path: Path, text: str) -> None:
     unfinished = path.with_name(f"{path.name}.tmp")
     unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
