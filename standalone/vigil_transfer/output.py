@@ -57,7 +57,9 @@ class Report:
             table.add_row(self._text(line.key), outcome, self._text(line.target), self._text(line.note))
         self._console.print(table)
         counts = Counter(line.outcome for line in lines)
-        self._print(f"{len(lines)} keys: " + ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome))
+        self._print(
+            f"{_count(len(lines), 'key')}: " + ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome)
+        )
 
     def _print_problems(self, problems: Sequence[Problem]) -> None:
         for problem in problems:
@@ -73,7 +75,9 @@ class Report:
         self._console.print(table)
         counts = Counter(camera.result for camera in applied)
         shown = ", ".join(f"{counts[result]} {result}" for result in ("added", "changed", "unchanged"))
-        self._print(f"{len(applied)} cameras: {shown}" + (" (dry run: nothing was written)" if is_dry_run else ""))
+        self._print(
+            f"{_count(len(applied), 'camera')}: {shown}" + (" (dry run: nothing was written)" if is_dry_run else "")
+        )
 
     def _print_json(
         self,
@@ -108,3 +112,7 @@ class Report:
 
     def _print(self, text: str) -> None:
         self._console.print(Text(self._redact(text)), soft_wrap=True)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

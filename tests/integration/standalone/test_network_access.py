@@ -152,7 +152,7 @@ def test_import_and_export_find_the_api_of_this_machine(network: NetworkRun, tmp
     config.write_text(f"cameras: {{gate: {{enabled: false, ffmpeg: {inputs}}}}}")
     data = {**os.environ, "VIGIL_DATA_DIR": str(network.run.data)}
     for arguments, words in (
-        (("import", "frigate", str(config)), "1 cameras: 1 added, 0 changed, 0 unchanged"),
+        (("import", "frigate", str(config)), "1 camera: 1 added, 0 changed, 0 unchanged"),
         (("export", "--credentials", str(tmp_path / "urls.yaml")), "rtsp_url: rtsp://192.0.2.7/live"),
     ):
         command = [sys.executable, "-m", "vigil_standalone", *arguments]
