@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from tests.scheduling import WaitingPartsScheduling, place
 from tools.system_packages import MissingPackagesError
+from xdist.remote import Producer
 
 pytest_plugins = [
     "tests.cluster.fixtures",
@@ -72,34 +74,18 @@ def pytest_runtest_call() -> Generator[None, object, object]:
         pytest.skip(str(error))
 
 
-LONGEST_FIRST = (
-    "e2e",
-    "integration/operator",
-    "integration/backend",
-    "integration/detector/runtime",
-    "integration/dashboard",
-    "integration/detector/vision",
-    "integration/detector/detectors",
-    "integration/detector/streams",
-    "integration/standalone",
-    "integration/cluster",
-    "integration/notifications",
-)
-"""So that two workers end at about the same time. `e2e` plays a clip to several detectors in real time, so that the
-part that waits most runs beside it."""
-
-
 @pytest.hookimpl(tryfirst=True)  # before xdist's own hook, which reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The parts are tested side by side (`--numprocesses`), each in one process and in its order."""
-
-    def place(item: pytest.Item) -> tuple[int, str]:
-        part = _part(item)
-        return (LONGEST_FIRST.index(part) if part in LONGEST_FIRST else len(LONGEST_FIRST), part)
-
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_part(item)))
-    items.sort(key=place)
+    items.sort(key=lambda item: place(_part(item)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> WaitingPartsScheduling | None:
+    """Keep parts that wait apart; without `--dist loadgroup`, xdist's own schedulers apply."""
+    return WaitingPartsScheduling(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
 def _part(item: pytest.Item) -> str:

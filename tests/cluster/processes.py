@@ -171,7 +171,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def _ports_of_this_worker() -> range:
-    """Every second port for the first of two workers, the others for the second."""
+    """Return this worker's share of the ports: of two workers, each has every second port."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     return range(20_000 + number, 32_000, workers)

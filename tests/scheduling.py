@@ -1,0 +1,81 @@
+"""The order in which pytest-xdist's workers run the parts of the suite.
+
+A part is a folder of tests. Most parts compute: two of them use two cores. Some mostly wait, for a cluster or for a
+video in real time: a third worker runs these beside the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xdist.scheduler.loadgroup import LoadGroupScheduling
+from xdist.workermanage import WorkerController
+
+COMPUTING_WORKERS = 2
+"""As many as CI has cores. Further workers run only parts that wait."""
+
+LONGEST_FIRST = (
+    "integration/operator",
+    "e2e",
+    "integration/backend",
+    "integration/detector/runtime",
+    "integration/detector/detectors",
+    "integration/detector/streams",
+    "integration/dashboard",
+    "integration/standalone",
+    "integration/notifications",
+    "integration/cluster",
+    "integration/detector/vision",
+    "integration/docs",
+    "integration/privacy",
+    "integration/detector/delivery",
+)
+"""So that the workers end at about the same time. `e2e` plays a clip to several detectors in real time: it starts
+when the machine is least busy."""
+
+WAITING = frozenset(
+    {
+        "integration/operator",
+        "integration/detector/streams",
+        "integration/notifications",
+        "integration/cluster",
+        "integration/detector/delivery",
+    }
+)
+"""Parts that use less than half a core."""
+
+
+def place(part: str) -> tuple[int, str]:
+    """Return a sort key for the order of the parts."""
+    return (LONGEST_FIRST.index(part) if part in LONGEST_FIRST else len(LONGEST_FIRST), part)
+
+
+def next_group(queue: Sequence[str], *, only_waiting: bool) -> str | None:
+    """Return the group that a worker takes from the queue, or None if it has nothing more to do.
+
+    A worker that computes takes parts that wait only when nothing else is left.
+    """
+    waiting = [group for group in queue if group in WAITING]
+    computing = [] if only_waiting else [group for group in queue if group not in WAITING]
+    return next(iter(computing + waiting), None)
+
+
+class WaitingPartsScheduling(LoadGroupScheduling):  # type: ignore[misc]  # xdist has no types
+    """Give the first two workers the parts that compute, and further workers the parts that wait."""
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        group = next_group(list(self.workqueue), only_waiting=self._only_waits(node))
+        if group is None:
+            node.shutdown()
+            return
+        self.workqueue.move_to_end(group, last=False)
+        super()._assign_work_unit(node)
+
+    def _only_waits(self, node: WorkerController) -> bool:
+        """Return whether enough other workers compute. If one of them crashes, another one takes its place."""
+        active = [other for other in self.nodes if not other.shutting_down]
+        return node in sorted(active, key=_number)[COMPUTING_WORKERS:]
+
+
+def _number(node: WorkerController) -> int:
+    return int(str(node.gateway.id).removeprefix("gw"))
