@@ -8,6 +8,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Protocol
 
 from django.db import transaction
 
@@ -49,24 +50,39 @@ class Listener:
             await asyncio.wait_for(self._event.wait(), seconds)
 
 
+class Wakeable(Protocol):
+    """Anything that waits for news."""
+
+    def wake(self) -> None:
+        """Make it read; callable from any thread."""
+
+
 class Wakeup:
     """Announces one kind of news to all listeners of this process. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._listeners: set[Listener] = set()
+        self._listeners: set[Wakeable] = set()
 
     @contextmanager
     def listening(self) -> Iterator[Listener]:
         """Return a listener for the running event loop."""
         listener = Listener()
-        with self._lock:
-            self._listeners.add(listener)
+        self.add(listener)
         try:
             yield listener
         finally:
-            with self._lock:
-                self._listeners.discard(listener)
+            self.discard(listener)
+
+    def add(self, listener: Wakeable) -> None:
+        """Wake this listener too, until it is discarded."""
+        with self._lock:
+            self._listeners.add(listener)
+
+    def discard(self, listener: Wakeable) -> None:
+        """Stop waking this listener."""
+        with self._lock:
+            self._listeners.discard(listener)
 
     def announce(self) -> None:
         """Wake the listeners."""
@@ -82,5 +98,7 @@ class Wakeup:
 
 ALERTS = Wakeup()
 """New alerts."""
+HEALTH = Wakeup()
+"""New reports of detectors."""
 DETECTOR_TASKS = Wakeup()
 """New or repeated detector tasks and notices."""

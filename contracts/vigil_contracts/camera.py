@@ -24,6 +24,7 @@ class CameraConfiguration(BaseModel):
     transport: StreamTransport = StreamTransport.TCP
     detection: Detection = Detection()
     recording: RecordingSettings = RecordingSettings()
+    report_objects: bool = Field(default=False, description="Report each change of the objects in view at once.")
     detector_class_name: str = Field(default="", max_length=253)
     managed_by: str = Field(default="backend", max_length=16)
     revision: str = Field(max_length=64, description="Changes with every change of this configuration.")

@@ -1,9 +1,14 @@
 """The health of a camera's stream: reported by its detector, and returned by the API."""
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from vigil_contracts.bounds import Count, FrameRate, Instant, Pixels
-from vigil_contracts.names import CameraPhase, Reason
+from vigil_contracts.names import AlertType, CameraPhase, Reason
+
+MAX_OBJECTS = 1000
+"""The largest object count that a detector reports."""
 
 
 class StreamHealth(BaseModel):
@@ -32,6 +37,25 @@ class InferenceHealth(BaseModel):
     decoder: str = Field(default="", max_length=32, description="`software`, `nvdec`, `vaapi` or `qsv`.")
 
 
+class ObjectCount(BaseModel):
+    """How many objects of one type are in view now, or in one zone."""
+
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
+
+    alert_type: AlertType
+    zone: str = Field(default="", max_length=64, description="Name of the zone; empty: the whole frame.")
+    count: Annotated[int, Field(ge=0, le=MAX_OBJECTS)]
+
+
+ObjectCounts = Annotated[
+    tuple[ObjectCount, ...],
+    Field(
+        max_length=len(AlertType) * 33,
+        description="Objects in view, with an entry for each type and zone that the camera detects, also if it is 0.",
+    ),
+]
+
+
 class HealthReport(BaseModel):
     """A camera's health in the API, from the detector's last heartbeat and its age."""
 
@@ -46,7 +70,10 @@ class HealthReport(BaseModel):
 
 
 class Heartbeat(BaseModel):
-    """Sent by a detector every 10 s, and immediately when the phase or the reason changes."""
+    """Sent by a detector every 10 s, and immediately when the phase or the reason changes.
+
+    With `report_objects` in the camera's configuration, it is also sent when `objects` changes.
+    """
 
     model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
 
@@ -55,6 +82,7 @@ class Heartbeat(BaseModel):
     message: str = Field(default="", max_length=500, description="Details for users; contains no credentials.")
     stream: StreamHealth = StreamHealth()
     inference: InferenceHealth = InferenceHealth()
+    objects: ObjectCounts | None = Field(default=None, description="Null: unknown, for example without a stream.")
     spooled_alerts: Count = 0
     detector: str = Field(default="", max_length=253, description="Name of the detector's pod or host.")
     revision: str = Field(default="", max_length=64, description="Revision of the configuration in use.")

@@ -29,6 +29,7 @@ from cctv.streams.health import CameraHealth
 from cctv.streams.reader import Reader, ReaderOptions, SourceFactory
 from cctv.streams.source import PacketSource, Source
 from cctv.vision.analysis import Analysis, names_of_models
+from cctv.vision.presence import Presence
 from cctv.vision.state_store import StateStore
 from cctv.vision.work_watch import WorkWatch
 from vigil_contracts.alert import ClipSubmission, ImageSubmission
@@ -93,6 +94,7 @@ class CameraPipeline:
         )
         self._unwritten = UnwrittenAlerts(self._write, self._give_up)
         self._work = WorkWatch()
+        self._presence = Presence()
         self._shown = InferenceHealth()
         self._clip_reader: ClipReader | None = None
         self._next: CameraConfiguration | None = None
@@ -123,6 +125,8 @@ class CameraPipeline:
     def reconfigure(self, camera: CameraConfiguration) -> None:
         """Apply another configuration; the stream continues unless its own settings have changed."""
         former, self._next = self.camera, camera
+        if not camera.report_objects:
+            self._presence = Presence()
         if former.recording != camera.recording:
             self._segments.apply(camera.recording)
         if _stream_of(former) != _stream_of(camera):
@@ -149,7 +153,9 @@ class CameraPipeline:
     def heartbeat(self) -> Heartbeat:
         """Return the camera's current heartbeat."""
         waiting = self._shared.spool.waiting(self._camera.id)
-        return self._health.heartbeat(self._shared.detector_name, self._camera.revision, waiting.alerts)
+        beat = self._health.heartbeat(self._shared.detector_name, self._camera.revision, waiting.alerts)
+        # Without frames that are analysed, nobody knows what is in view.
+        return beat.model_copy(update={"objects": self._presence.counts}) if self.is_streaming else beat
 
     def stop(self, timeout_seconds: float) -> None:
         """Stop the pipeline."""
@@ -210,6 +216,8 @@ class CameraPipeline:
             frame = self._mailbox.take(timeout_seconds=0.5)
             if frame is not None and not self._stopping.is_set():
                 self._analyse(frame, analysis)
+            if frame is None and not self.is_streaming:
+                self._presence = Presence()  # whoever was in view may be gone when frames arrive again
             self._check_for_outage(analysis, has_picture=frame is not None)
             self._check_models(analysis)
             if self._retry_unwritten() or time.monotonic() - saved_at >= _STATE_EVERY_SECONDS:
@@ -301,6 +309,7 @@ class CameraPipeline:
         self._segments.note_frame(frame.monotonic_seconds, has_motion=analysis.analyser.has_motion)
         if self.live.is_wanted:
             self.live.show(analysis.analyser.in_view(frame.monotonic_seconds))
+        self._count_objects(frame, analysis)
         metrics.frames.labels(camera, "analysed" if analysis.uses > uses else "gated").inc()
         for event in events:
             if self._accept(event):
@@ -309,6 +318,14 @@ class CameraPipeline:
         self._follow_up(analysis)
         if events:
             self._save(analysis)
+
+    def _count_objects(self, frame: Frame, analysis: Analysis) -> None:
+        """Report the objects in view if they have changed and somebody asks for them."""
+        if not self._camera.report_objects:
+            return
+        counts = analysis.analyser.object_counts(frame.monotonic_seconds)
+        if self._presence.update(counts, frame.monotonic_seconds):
+            self._shared.on_change(self._camera.id)
 
     def _follow_up(self, analysis: Analysis, *, is_last: bool = False) -> None:
         """Spool better images of earlier events. If one is lost, the alert keeps its current image."""

@@ -26,7 +26,13 @@ from surveillance.models import Camera
 from surveillance.representations import AlertSerializer, alert_shown
 from surveillance.selectors.access import camera_for, cameras_visible_to
 from surveillance.selectors.active import cached_answer
-from surveillance.selectors.cameras import CONFIGURATION_FORMAT, active_cameras, camera_list_version, configuration
+from surveillance.selectors.cameras import (
+    CONFIGURATION_FORMAT,
+    active_cameras,
+    are_objects_reported,
+    camera_list_version,
+    configuration,
+)
 from surveillance.selectors.clusters import NO_CLUSTER, assigned_to, cluster_tag, runs_in
 from surveillance.services.alert_intake import SentAlert, alerts_receive
 from surveillance.services.alerts import Stored, alert_replace_image
@@ -93,7 +99,11 @@ class ActiveCamerasView(APIView):
                 cameras = cameras.filter(runs_in(cluster))
             elif with_credentials:
                 cameras = cameras.filter(NO_CLUSTER)
-            return [configuration(camera=camera, with_credentials=with_credentials) for camera in cameras]
+            asked = are_objects_reported()
+            return [
+                configuration(camera=camera, with_credentials=with_credentials, reports_objects=asked)
+                for camera in cameras
+            ]
 
         return _tagged(cached_answer(tag=etag[1:-1], has_credentials=with_credentials, make=make), etag)
 
@@ -113,7 +123,7 @@ class ConfigurationView(APIView):
         camera = camera_for(principal_of(request), camera_id)
         if not camera.is_active:
             raise Http404
-        body = configuration(camera=camera, with_credentials=True)
+        body = configuration(camera=camera, with_credentials=True, reports_objects=are_objects_reported())
         etag = f'"{body["revision"]}"'
         unchanged = get_conditional_response(request._request, etag=etag)
         return unchanged if unchanged is not None else _tagged(body, etag)

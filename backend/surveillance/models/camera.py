@@ -131,6 +131,9 @@ class CameraListVersion(models.Model):
     """
 
     number = models.PositiveBigIntegerField(default=0)
+    reports_objects = models.BooleanField(
+        default=False, db_default=False, help_text="Detectors report the objects in view (`report_objects`)."
+    )
 
     def __str__(self) -> str:
         return str(self.number)

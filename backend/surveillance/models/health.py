@@ -24,6 +24,9 @@ class CameraHealth(models.Model):
         default=dict, null=True, blank=True, help_text="As vigil_contracts.health.InferenceHealth."
     )
     """NULL in rows of a version that did not have the field yet."""
+    objects_in_view = models.JSONField(
+        null=True, blank=True, help_text="List of vigil_contracts.health.ObjectCount. Null: unknown."
+    )
     spooled_alerts = models.PositiveBigIntegerField(default=0)
     detector = models.CharField(max_length=253, blank=True)
     revision = models.CharField(max_length=64, blank=True)

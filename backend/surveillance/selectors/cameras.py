@@ -18,7 +18,7 @@ from vigil_contracts.health import InferenceHealth, StreamHealth
 from vigil_contracts.names import CameraPhase, Reason
 from vigil_contracts.recording import RecordingSettings
 
-CONFIGURATION_FORMAT = 2
+CONFIGURATION_FORMAT = 3
 """Increase it with the response format, so that clients do not reuse a cached response in the old format."""
 
 
@@ -36,14 +36,22 @@ def camera_list_version() -> int:
     return CameraListVersion.objects.filter(pk=1).values_list("number", flat=True).first() or 0
 
 
+def are_objects_reported() -> bool:
+    """Return whether detectors report the objects in view. A change of it also changes `camera_list_version`."""
+    return CameraListVersion.objects.filter(pk=1, reports_objects=True).exists()
+
+
 def active_cameras(*, cameras: QuerySet[Camera], group: str = "") -> QuerySet[Camera]:
     """Return the cameras to analyse, in the order of their creation."""
     active = cameras.filter(is_active=True).order_by("id")
     return active.filter(group=group) if group else active
 
 
-def configuration(*, camera: Camera, with_credentials: bool) -> dict[str, object]:
-    """Return the camera for detectors and the operator (`vigil_contracts.camera.CameraConfiguration`)."""
+def configuration(*, camera: Camera, with_credentials: bool, reports_objects: bool = False) -> dict[str, object]:
+    """Return the camera for detectors and the operator (`vigil_contracts.camera.CameraConfiguration`).
+
+    `reports_objects`: see `are_objects_reported`, which is read once for all cameras.
+    """
     values: dict[str, object] = {
         "id": camera.pk,
         "name": camera.name,
@@ -52,6 +60,7 @@ def configuration(*, camera: Camera, with_credentials: bool) -> dict[str, object
         "transport": camera.transport,
         "detection": _detection_of(camera),
         "recording": recording_of(camera).model_dump(mode="json"),
+        "report_objects": reports_objects,
         "detector_class_name": camera.detector_class_name,
         "managed_by": camera.managed_by,
     }

@@ -58,9 +58,14 @@ def notices_publish(*, kind: TaskKind, camera_ids: Iterable[int], expires_at: da
 
 def configuration_changed(*, camera_id: int, now: datetime) -> None:
     """Make the camera's detector fetch its configuration after this transaction is committed."""
+    configurations_changed(camera_ids=[camera_id], now=now)
+
+
+def configurations_changed(*, camera_ids: Iterable[int], now: datetime) -> None:
+    """Make the cameras' detectors fetch their configuration after this transaction is committed."""
     notices_publish(
         kind=TaskKind.CONFIGURATION,
-        camera_ids=[camera_id],
+        camera_ids=camera_ids,
         expires_at=now + timedelta(seconds=CONFIGURATION_SECONDS),
         number=notice_number(now),
     )

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from surveillance.core.health import REPORT_VALID_FOR
 from surveillance.models import Camera, CameraHealth, CameraHealthChange
+from surveillance.wakeups import HEALTH
 from vigil_contracts.health import Heartbeat
 from vigil_contracts.names import CameraPhase, Reason
 from vigil_contracts.stream_url import redact, secrets_of
@@ -21,6 +22,7 @@ _FIELDS = (
     "frames_per_second",
     "last_frame_time",
     "inference",
+    "objects_in_view",
     "spooled_alerts",
     "detector",
     "revision",
@@ -47,6 +49,7 @@ def heartbeat_record(*, camera: Camera, heartbeat: Heartbeat, now: datetime) -> 
         frames_per_second=stream.frames_per_second,
         last_frame_time=stream.last_frame_time,
         inference=heartbeat.inference.model_dump(),
+        objects_in_view=_objects(heartbeat),
         spooled_alerts=heartbeat.spooled_alerts,
         detector=heartbeat.detector,
         revision=heartbeat.revision[:64],
@@ -56,6 +59,11 @@ def heartbeat_record(*, camera: Camera, heartbeat: Heartbeat, now: datetime) -> 
     CameraHealth.objects.bulk_create(
         [report], update_conflicts=True, unique_fields=["camera"], update_fields=list(_FIELDS)
     )
+    HEALTH.announce_after_commit()
+
+
+def _objects(heartbeat: Heartbeat) -> list[dict[str, object]] | None:
+    return None if heartbeat.objects is None else [one.model_dump(mode="json") for one in heartbeat.objects]
 
 
 def _note_change(*, before: CameraHealth | None, report: CameraHealth) -> None:

@@ -18,6 +18,7 @@ from cctv.vision.better_images import BetterImage, BetterImages
 from cctv.vision.memory import Memory
 from cctv.vision.motion import Motion, MotionGate
 from cctv.vision.observations import observe
+from cctv.vision.presence import Counts, count_objects, present_seconds
 from cctv.vision.recognition import real_confidence, weak_confidence
 from cctv.vision.regions import Found, RegionPlanner, is_covered, merge
 from cctv.vision.snapshot import ObjectImage
@@ -71,6 +72,15 @@ class Analyser:
             for thing in self._things()
             if thing.kind is not None and seconds - thing.last_seen_seconds <= SHOWN_SECONDS
         ]
+
+    def object_counts(self, seconds: float) -> Counts:
+        """Return how many confirmed objects of each detected type are in view at this time, per zone."""
+        detection = self._camera.detection
+        since = seconds - present_seconds(detection.frames_per_second)
+        present = [
+            thing for thing in self._things() if thing.last_seen_seconds >= since and thing.name in self._memory
+        ]
+        return count_objects(present, set(self._kinds.values()), detection.zones)
 
     def better_images(self, *, is_last: bool = False) -> list[EventImage]:
         """Return better images for earlier events, each once. `is_last`: no further frame follows."""

@@ -230,6 +230,18 @@ def test_failed_analysis_is_restarted(stage: Stage, monkeypatch: pytest.MonkeyPa
     assert stage.beat().reason is Reason.STREAMING
 
 
+def test_objects_in_view_are_reported_while_the_camera_asks_for_them(stage: Stage) -> None:
+    stage.begin()
+    stage.until(lambda: stage.beat().phase is CameraPhase.STREAMING)
+    assert stage.beat().objects is None
+    asking = CAMERA.model_copy(update={"report_objects": True, "revision": "2"})
+    stage.cameras.apply(ActiveCameras((asking,)))
+    stage.until(lambda: stage.beat().objects is not None)
+    assert [(one.alert_type, one.count) for one in stage.beat().objects or ()] == [(AlertType.PERSON, 0)]
+    stage.cameras.apply(ActiveCameras((CAMERA,)))
+    stage.until(lambda: stage.beat().objects is None)
+
+
 def test_camera_lost_during_the_first_inference_is_an_outage(stage: Stage) -> None:
     pictures_left = ["one"]
 
