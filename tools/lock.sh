@@ -3,9 +3,8 @@
 # versions agree between the files, since all are resolved with the same constraints.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export UV_CACHE_DIR="${UV_CACHE_DIR:-$HOME/.cache/vigil/uv}"
 bash tools/bootstrap.sh
-uv=.tools/bin/uv
+uv=tools/uv.sh
 
 compile() { # compile OUTPUT ARGUMENT…
   local output=$1

@@ -98,8 +98,15 @@ def join_manifests(folder: Path) -> str:
 
 def build_wheels(root: Path, target: Path) -> None:
     """Build the wheel and the source archive."""
-    uv = root / ".tools" / "bin" / "uv"
-    command = [str(uv), "build", "--quiet", "--out-dir", str(target), "--build-constraints", "locks/build.txt"]
+    command = [
+        str(root / "tools" / "uv.sh"),
+        "build",
+        "--quiet",
+        "--out-dir",
+        str(target),
+        "--build-constraints",
+        "locks/build.txt",
+    ]
     subprocess.run([*command, "--require-hashes"], cwd=root, check=True)
 
 

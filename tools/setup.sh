@@ -8,7 +8,6 @@ cd "$(dirname "$0")/.."
 venv=$1
 shift
 locks=("$@")
-export UV_CACHE_DIR="${UV_CACHE_DIR:-${VIGIL_CACHE_DIR:-$HOME/.cache/vigil}/uv}" UV_LINK_MODE="${UV_LINK_MODE:-hardlink}"
 stamp="$venv/.vigil-setup"
 want=$({ printf '%s\n' "$PWD"; cat "${locks[@]}" locks/build.txt pyproject.toml; } | sha256sum | cut -d' ' -f1)
 [ -x "$venv/bin/python" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ] && exit 0
@@ -19,11 +18,7 @@ if [ -d "$venv" ] && [ -f "$stamp" ] && [ "$(cat "$place" 2>/dev/null)" != "$PWD
   printf 'setup: %s: the clone was moved; creating the environment again\n' "$venv"
   rm -rf "$venv"
 fi
-# uv has its own CA certificates; use the system's, like pip, which may include a company's CA.
-for store in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt; do
-  [ -r "$store" ] && export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
-done
-uv=.tools/bin/uv
+uv=tools/uv.sh
 began=$(date +%s)
 packages=$(cat "${locks[@]}" | grep -c '^[a-z0-9].*==')
 printf 'setup: %s: %s packages from %s\n' "$venv" "$packages" "${locks[*]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -20,12 +19,11 @@ PURE_SOURCES = ("http-ece",)
 def test_every_locked_package_supports_arm64(lock: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [
-            *(ROOT / ".tools/bin/uv", "pip", "install", "--quiet", "--dry-run", "--no-deps", "--require-hashes"),
+            *(ROOT / "tools/uv.sh", "pip", "install", "--quiet", "--dry-run", "--no-deps", "--require-hashes"),
             *("--target", tmp_path, "--python", ROOT / ".venv/bin/python", "--python-platform", PLATFORM),
             *("--only-binary", ":all:", *(option for name in PURE_SOURCES for option in ("--no-binary", name))),
             *("--requirement", ROOT / "locks" / f"{lock}.txt"),
         ],
-        env={"UV_CACHE_DIR": str(Path.home() / ".cache" / "vigil" / "uv"), **os.environ},
         capture_output=True,
         text=True,
         check=False,
