@@ -2,10 +2,10 @@
 
 from surveillance.models.alert import Alert, AlertComment
 from surveillance.models.camera import Camera, CameraListVersion, ManagedBy
-from surveillance.models.chores import Chore
 from surveillance.models.cluster import CameraHold, Cluster
 from surveillance.models.detector_task import DetectorTask, Notice, TaskState
 from surveillance.models.health import CameraHealth, CameraHealthChange
+from surveillance.models.housekeeping import HousekeepingTask
 from surveillance.models.resource import CameraResource, CameraResourceState
 from surveillance.models.totals import CameraAlerts
 
@@ -20,9 +20,9 @@ __all__ = [
     "CameraListVersion",
     "CameraResource",
     "CameraResourceState",
-    "Chore",
     "Cluster",
     "DetectorTask",
+    "HousekeepingTask",
     "ManagedBy",
     "Notice",
     "TaskState",

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 
-from surveillance.models import Chore
+from surveillance.models import HousekeepingTask
 from surveillance.services.retention import retention_apply
 from surveillance.services.sweeps import ORPHAN_AGE, orphans_delete
 
@@ -47,13 +47,13 @@ def housekeeping_claim(*, name: str, now: datetime) -> bool:
     Uses one conditional UPDATE instead of a database lock, which works on every database and through PgBouncer.
     """
     every = _ADDED[name].every if name in _ADDED else EVERY[name]
-    if Chore.objects.filter(name=name, begun_at__lte=now - every).update(begun_at=now):
+    if HousekeepingTask.objects.filter(name=name, begun_at__lte=now - every).update(begun_at=now):
         return True
-    if Chore.objects.filter(name=name).exists():
+    if HousekeepingTask.objects.filter(name=name).exists():
         return False
     try:
         with transaction.atomic():
-            Chore.objects.create(name=name, begun_at=now)
+            HousekeepingTask.objects.create(name=name, begun_at=now)
     except IntegrityError:  # another process was first
         return False
     return True

@@ -25,9 +25,9 @@ class Row:
         return _ms(self.start)
 
     @property
-    def minutes(self) -> int:
-        """Return its length, at least 1."""
-        return max(1, round((self.end - self.start) / timedelta(minutes=1)))
+    def seconds(self) -> float:
+        """Return its length."""
+        return (self.end - self.start).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pytest_django import Settings
 from tests.unit.backend.conftest import APPS, Party, files_in
 
 from surveillance import images, metrics
-from surveillance.models import Alert, Camera, Chore
+from surveillance.models import Alert, Camera, HousekeepingTask
 from surveillance.services import housekeeping, retention
 from surveillance.services.retention import Deleted, Reason, retention_apply
 from vigil_apps.audit.models import AuditEntry
@@ -196,7 +196,7 @@ def test_only_one_process_runs_a_housekeeping_task(camera: Camera) -> None:
     assert not housekeeping.housekeeping_claim(name="sweep", now=NOW + timedelta(hours=5))
     assert housekeeping.housekeeping_claim(name="sweep", now=NOW + timedelta(hours=6))
     assert not housekeeping.housekeeping_claim(name="sweep", now=NOW + timedelta(hours=6))
-    Chore.objects.all().delete()
+    HousekeepingTask.objects.all().delete()
     assert housekeeping.housekeeping_turn(clock=lambda: NOW) == [
         "recording-retention",
         "recording-sweep",
