@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from vigil_contracts.alert import NEW_FIELDS, AlertSubmission, ClipSubmission, ImageSubmission
 from vigil_contracts.camera import AppliedCamera, CameraConfiguration, CameraReport, CameraSummary
 from vigil_contracts.clusters import RELEASES_AT_ONCE, CameraReleases, ClusterQuery, PendingReleases
-from vigil_contracts.detector_tasks import ClaimedTask, DiscoveryResult, ProbeResult, TaskEvent
+from vigil_contracts.detector_tasks import ClaimedTask, TaskEvent, TaskResult
 from vigil_contracts.health import Heartbeat
 from vigil_contracts.names import DeletionPolicy
 from vigil_contracts.recording import RecordingBatch, RegisteredRecordings, UploadOrder, Uploads
@@ -309,9 +309,7 @@ class ApiClient:
         answer = self._send(_Request("POST", f"/api/errands/{task_id}/claim/", {}, {}))
         return ClaimedTask.model_validate(answer.json())
 
-    def send_task_result(
-        self, task_id: UUID, result: ProbeResult | DiscoveryResult, snapshot_jpeg: bytes | None = None
-    ) -> None:
+    def send_task_result(self, task_id: UUID, result: TaskResult, snapshot_jpeg: bytes | None = None) -> None:
         """Send the result of a claimed task."""
         files: dict[str, Any] = {"result": (None, result.model_dump_json())}
         if snapshot_jpeg is not None:

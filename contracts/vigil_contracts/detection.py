@@ -6,6 +6,8 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from vigil_contracts.aspect_ratio import AspectRatio, parse_aspect_ratio
+from vigil_contracts.camera_events import CameraEventKind, DetectionSource
+from vigil_contracts.device import DEFAULT_ONVIF_PORT, Port
 from vigil_contracts.names import AlertType
 from vigil_contracts.rules import Classes, Fraction, Polygon, Rule, Schedule, Zone, check_polygon
 from vigil_contracts.stream_url import check_stream_path
@@ -122,6 +124,31 @@ class Detection(BaseModel):
         description="Whether a camera that is covered, blinded, defocused or moved is an alert; false for one that "
         "turns by itself (PTZ).",
     )
+
+    source: DetectionSource = Field(
+        default=DetectionSource.MODEL,
+        description="What creates alerts: `model`, `onvif` (the camera's own events; no model runs, which needs far "
+        "less processor time), or `both`. The camera's ONVIF user and password are those of its stream.",
+    )
+    onvif_port: Port = Field(
+        default=DEFAULT_ONVIF_PORT,
+        description="Port of the camera's ONVIF services; 443 and 8443 use HTTPS, all others HTTP.",
+    )
+    camera_events: tuple[CameraEventKind, ...] = Field(
+        default=(),
+        max_length=len(CameraEventKind),
+        description="Kinds of the camera's own events that create alerts; empty: all.",
+    )
+
+    @property
+    def uses_models(self) -> bool:
+        """Return whether models analyse the frames."""
+        return self.source is not DetectionSource.ONVIF
+
+    @property
+    def uses_camera_events(self) -> bool:
+        """Return whether the camera's own events create alerts."""
+        return self.source is not DetectionSource.MODEL
 
     @property
     def chosen_models(self) -> tuple[DetectionModel, ...]:

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from vigil_contracts.bounds import MAX_URL_LENGTH, FrameRate, Pixels, RowId
+from vigil_contracts.device import ControlCommand, ControlResult, DeviceResult
 from vigil_contracts.names import REASON_TEXTS, Reason, StreamTransport
 
 MAX_FRAME_BYTES = 1024 * 1024
@@ -26,6 +27,10 @@ class TaskKind(StrEnum):
     """Claim this task, test the stream, and send the result."""
     DISCOVERY = "discovery"
     """Claim this task, discover cameras in the network, and send the result."""
+    DEVICE = "device"
+    """Claim this task, ask an ONVIF device for its streams, and send the result."""
+    CONTROL = "control"
+    """Claim this task, control a camera by ONVIF (PTZ, presets, relays), and send the result."""
 
 
 class TaskEvent(BaseModel):
@@ -55,6 +60,12 @@ class ClaimedTask(BaseModel):
         WithJsonSchema({"anyOf": [{"type": "string", "maxLength": MAX_URL_LENGTH}, {"type": "null"}]}),
     ] = None
     transport: StreamTransport = StreamTransport.TCP
+    device_url: Annotated[
+        Annotated[SecretStr, Field(max_length=MAX_URL_LENGTH)] | None,
+        WithJsonSchema({"anyOf": [{"type": "string", "maxLength": MAX_URL_LENGTH}, {"type": "null"}]}),
+    ] = None
+    """An ONVIF device with its credentials: http://user:password@host:port."""
+    command: ControlCommand | None = None
 
 
 Text = Annotated[str, Field(max_length=500)]
@@ -99,3 +110,22 @@ class DiscoveryResult(BaseModel):
 
     cameras: tuple[DiscoveredCamera, ...] = Field(default=(), max_length=1000)
     message: Text = ""
+
+
+TaskResult = ProbeResult | DiscoveryResult | DeviceResult | ControlResult
+RESULT_TYPES: dict[TaskKind, type[TaskResult]] = {
+    TaskKind.PROBE: ProbeResult,
+    TaskKind.DISCOVERY: DiscoveryResult,
+    TaskKind.DEVICE: DeviceResult,
+    TaskKind.CONTROL: ControlResult,
+}
+"""The result of each kind of task that is claimed."""
+
+
+def failed_result(kind: TaskKind, reason: Reason, message: str) -> TaskResult:
+    """Return the result of a task that no detector has completed."""
+    if kind is TaskKind.DISCOVERY:
+        return DiscoveryResult(message=message)
+    if kind is TaskKind.DEVICE:
+        return DeviceResult.fault(reason, message)
+    return ControlResult.fault(reason, message) if kind is TaskKind.CONTROL else ProbeResult.fault(reason, message)

@@ -71,6 +71,7 @@ class Reason(StrEnum):
     STREAM_FROZEN = "StreamFrozen"
     STREAM_UNSUPPORTED = "StreamUnsupported"
     STREAM_FORBIDDEN = "StreamForbidden"
+    EVENTS_UNAVAILABLE = "EventsUnavailable"
     MODEL_INVALID = "ModelInvalid"
     MODEL_UNAVAILABLE = "ModelUnavailable"
     DEVICE_UNAVAILABLE = "DeviceUnavailable"
@@ -100,6 +101,7 @@ REASON_TEXTS: dict[Reason, str] = {
     Reason.STREAM_FROZEN: "The image is frozen: the camera keeps sending the same frame. Restart the camera.",
     Reason.STREAM_UNSUPPORTED: "The stream cannot be decoded. Set the camera to H.264, H.265 or MJPEG.",
     Reason.STREAM_FORBIDDEN: "The stream's address is outside the allowed networks. An administrator can allow it.",
+    Reason.EVENTS_UNAVAILABLE: "The camera's own events (ONVIF) cannot be received. Check its ONVIF port and user.",
     Reason.MODEL_INVALID: "The detection model cannot be loaded. Check the model's path and SHA-256.",
     Reason.MODEL_UNAVAILABLE: "The inference server is unreachable; this camera is not being analysed. Check"
     " that the server is running.",

@@ -21,12 +21,14 @@ from cctv.detectors.errors import ModelInvalidError, ModelUnavailableError
 from cctv.detectors.model_pool import Models
 from cctv.logs import camera_logger, redactor
 from cctv.metrics import Metrics
+from cctv.onvif.camera_events import CameraEvents
 from cctv.recording.recorder import SegmentRecorder
 from cctv.recording.spool import RecordingSpool, Waiting
 from cctv.streams.clip_reader import ClipReader
 from cctv.streams.faults import StreamFault
 from cctv.streams.health import CameraHealth
 from cctv.streams.reader import Reader, ReaderOptions, SourceFactory
+from cctv.streams.rtsp_gate import GateOptions
 from cctv.streams.source import PacketSource, Source
 from cctv.vision.analysis import Analysis, names_of_models
 from cctv.vision.presence import Presence
@@ -54,7 +56,7 @@ class Shared:
     spool: Spool
     states: StateStore
     metrics: Metrics
-    make_source: Callable[[CameraConfiguration, ClipRecorder, SegmentRecorder], Source]
+    make_source: Callable[[CameraConfiguration, ClipRecorder, SegmentRecorder, Callable[[], bool]], Source]
     make_main_source: Callable[[CameraConfiguration, ClipRecorder, SegmentRecorder], PacketSource]
     on_spooled: Callable[[], None]
     on_change: Callable[[int], None]
@@ -65,6 +67,8 @@ class Shared:
     clip_limits: ClipLimits = field(default_factory=ClipLimits)
     recordings: RecordingSpool | None = None
     on_recorded: Callable[[], None] = lambda: None
+    device_options: GateOptions = field(default_factory=GateOptions)
+    """Which addresses cameras may have when they are asked for their own events."""
 
 
 class CameraPipeline:
@@ -80,6 +84,8 @@ class CameraPipeline:
             camera.id, camera.recording, shared.recordings, self._count_recording, self._count_gap
         )
         self.live = LiveView(camera.id, shared.send_live, shared.metrics)
+        self._events = CameraEvents(camera.id, shared.device_options, self._health.set_events_fault)
+        self._newest: Frame | None = None
         self._reader = Reader(
             camera.id,
             self._source_factory(camera),
@@ -162,6 +168,7 @@ class CameraPipeline:
         deadline = time.monotonic() + timeout_seconds
         self._stopping.set()
         self._mailbox.close()
+        self._events.stop(0.0)
         self.live.end()
         if not self._reader.stop(timeout_seconds):
             self._log.error("the reader did not stop in time")
@@ -175,7 +182,11 @@ class CameraPipeline:
     def _source_factory(self, camera: CameraConfiguration) -> SourceFactory:
         redactor.add(secrets_of(camera.rtsp_url.get_secret_value()))
         redactor.add(secrets_of(camera.watched_url.get_secret_value()))
-        return lambda: self._shared.make_source(camera, self._recorder, self._segments)
+        return lambda: self._shared.make_source(camera, self._recorder, self._segments, self._wants_frames)
+
+    def _wants_frames(self) -> bool:
+        """Return whether frames between keyframes are needed although no model analyses them."""
+        return self.live.is_wanted or self._events.wants_frames
 
     def _read_for_clips(self, camera: CameraConfiguration) -> None:
         """Read the main stream for clips and recordings if another stream is analysed."""
@@ -209,13 +220,16 @@ class CameraPipeline:
         if not self._reader.is_started:
             self._reader.start()
             self._read_for_clips(self.camera)
+        self._events.apply(self.camera)
         saved_at = time.monotonic()
         while not self._stopping.is_set():
             if self._next is not None:
                 analysis = self._apply(self._next, analysis)
             frame = self._mailbox.take(timeout_seconds=0.5)
             if frame is not None and not self._stopping.is_set():
+                self._newest = frame
                 self._analyse(frame, analysis)
+            self._accept_camera_events()
             if frame is None and not self.is_streaming:
                 self._presence = Presence()  # whoever was in view may be gone when frames arrive again
             self._check_for_outage(analysis, has_picture=frame is not None)
@@ -223,6 +237,7 @@ class CameraPipeline:
             if self._retry_unwritten() or time.monotonic() - saved_at >= _STATE_EVERY_SECONDS:
                 saved_at = time.monotonic()
                 self._save(analysis)
+        self._accept_camera_events(is_last=True)
         self._follow_up(analysis, is_last=True)
         self._unwritten.retry(float("inf"))
         if self._unwritten:
@@ -276,6 +291,7 @@ class CameraPipeline:
         same_models = names_of_models(camera) == names_of_models(self._camera)
         self._camera, self._next = camera, None
         self._log.info("applied settings of revision %s", camera.revision)
+        self._events.apply(camera)
         try:
             if not same_models:
                 self._follow_up(analysis, is_last=True)
@@ -306,7 +322,8 @@ class CameraPipeline:
             return
         if self._work.note_success():
             self._log.info("frames are analysed again")
-        self._segments.note_frame(frame.monotonic_seconds, has_motion=analysis.analyser.has_motion)
+        has_motion = analysis.analyser.has_motion or self._events.has_motion
+        self._segments.note_frame(frame.monotonic_seconds, has_motion=has_motion)
         if self.live.is_wanted:
             self.live.show(analysis.analyser.in_view(frame.monotonic_seconds))
         self._count_objects(frame, analysis)
@@ -326,6 +343,13 @@ class CameraPipeline:
         counts = analysis.analyser.object_counts(frame.monotonic_seconds)
         if self._presence.update(counts, frame.monotonic_seconds):
             self._shared.on_change(self._camera.id)
+
+    def _accept_camera_events(self, *, is_last: bool = False) -> None:
+        """Take the camera's own events."""
+        for event, happened_at in self._events.take(self._newest, is_last=is_last):
+            if self._accept(event):
+                self._recorder.request(event.event_id, happened_at)
+                self._segments.note_alert(happened_at)
 
     def _follow_up(self, analysis: Analysis, *, is_last: bool = False) -> None:
         """Spool better images of earlier events. If one is lost, the alert keeps its current image."""
@@ -417,4 +441,5 @@ def _stream_of(camera: CameraConfiguration) -> tuple[object, ...]:
     detection = camera.detection
     shape = detection.display_aspect_ratio
     recording = camera.recording.mode is not RecordingMode.OFF, camera.recording.stream
-    return camera.rtsp_url, camera.transport, detection.stream_path, shape, detection.record_audio, recording
+    decoded = detection.uses_models
+    return camera.rtsp_url, camera.transport, detection.stream_path, shape, detection.record_audio, recording, decoded

@@ -16,6 +16,7 @@ from cctv.delivery.sender import Sender
 from cctv.delivery.spool import Spool, SpoolInUseError
 from cctv.detectors.model_pool import Models
 from cctv.metrics import Metrics
+from cctv.onvif.devices import Devices
 from cctv.pipeline import Shared
 from cctv.recording.spool import RecordingSpool
 from cctv.runtime.api import Api
@@ -74,7 +75,11 @@ class Detector:
             is_notified=lambda: self._tasks.is_listening,
         )
         self._tasks = DetectorTasks(
-            self._api, Prober(self._sources.probe_source), self._cameras.look, self._poller.ask_now
+            self._api,
+            Prober(self._sources.probe_source),
+            Devices(self._sources.options),
+            self._cameras.look,
+            self._poller.ask_now,
         )
         self._status = self._open_status()
 
@@ -156,6 +161,7 @@ class Detector:
             ),
             recordings=self._recording_spool,
             on_recorded=self._recording_sender.notify,
+            device_options=sources.options,
         )
 
     def _on_api_answer(self) -> None:

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
+from cctv.onvif.devices import Devices
 from cctv.runtime.api import Api
 from cctv.streams.discovery import discover
 from cctv.streams.probe import Prober
 from vigil_contracts.api_client import ApiClient, ApiError
 from vigil_contracts.backoff import Backoff
-from vigil_contracts.detector_tasks import TaskEvent, TaskKind
+from vigil_contracts.detector_tasks import RESULT_TYPES, ClaimedTask, TaskEvent, TaskKind, TaskResult
 from vigil_contracts.names import Reason
 
 log = logging.getLogger("cctv")
@@ -23,15 +24,20 @@ _LONGEST_PAUSE_SECONDS = 15.0
 
 
 class DetectorTasks:
-    """A thread that listens for tasks, and a few that probe streams and discover cameras.
+    """A thread that listens for tasks, and a few that test streams, discover cameras and talk to ONVIF devices.
 
     `on_live`: send live frames of a camera for so many seconds. `on_configuration`: a camera's settings have changed.
     """
 
     def __init__(
-        self, api: Api, prober: Prober, on_live: Callable[[int, float], None], on_configuration: Callable[[], None]
+        self,
+        api: Api,
+        prober: Prober,
+        devices: Devices,
+        on_live: Callable[[int, float], None],
+        on_configuration: Callable[[], None],
     ) -> None:
-        self._api, self._prober = api, prober
+        self._api, self._prober, self._devices = api, prober, devices
         self._on_live, self._on_configuration = on_live, on_configuration
         self._stopping = threading.Event()
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="probe")
@@ -81,23 +87,37 @@ class DetectorTasks:
             self._on_live(task.camera, task.seconds)
         elif task.kind is TaskKind.CONFIGURATION:
             self._on_configuration()
-        elif task.kind in {TaskKind.PROBE, TaskKind.DISCOVERY} and task.id is not None:
+        elif task.kind in RESULT_TYPES and task.id is not None:
             self._pool.submit(self._run_claimed, task.id)
 
     def _run_claimed(self, task_id: UUID) -> None:
         try:
             claimed = self._api.call(lambda client: client.claim_task(task_id))
-            if claimed.kind is TaskKind.DISCOVERY:
-                found = discover()
-                self._api.call(lambda client: client.send_task_result(task_id, found))
-                log.info("cameras were looked for: %d answered", len(found.cameras))
-            elif claimed.rtsp_url is not None:
-                done = self._prober.probe(claimed.rtsp_url.get_secret_value(), claimed.transport)
-                self._api.call(lambda client: client.send_task_result(task_id, done.result, done.snapshot_jpeg))
-                if done.result.reason is not Reason.STREAMING:
-                    log.info("a stream was tried: %s", done.result.reason)
+            result, snapshot = self._perform(claimed)
+            self._api.call(lambda client: client.send_task_result(task_id, result, snapshot))
         except ApiError as error:
             if error.status not in {404, 409}:  # another detector was faster
                 log.warning("a detector task failed: %s", error)
         except Exception:  # one task must not end the others
             log.exception("a detector task failed")
+
+    def _perform(self, claimed: ClaimedTask) -> tuple[TaskResult, bytes | None]:
+        """Return the result and, of a stream test, an image."""
+        if claimed.kind is TaskKind.DISCOVERY:
+            found = discover()
+            log.info("cameras were looked for: %d answered", len(found.cameras))
+            return found, None
+        if claimed.kind is TaskKind.DEVICE and claimed.device_url is not None:
+            described = self._devices.inspect(claimed.device_url.get_secret_value())
+            log.info("an ONVIF device was asked for its streams: %s", described.reason)
+            return described, None
+        if claimed.kind is TaskKind.CONTROL and claimed.device_url is not None and claimed.command is not None:
+            done = self._devices.control(claimed.device_url.get_secret_value(), claimed.command)
+            log.info("camera %s: control %s: %s", claimed.camera, claimed.command.action, done.reason)
+            return done, None
+        if claimed.kind is TaskKind.PROBE and claimed.rtsp_url is not None:
+            probed = self._prober.probe(claimed.rtsp_url.get_secret_value(), claimed.transport)
+            if probed.result.reason is not Reason.STREAMING:
+                log.info("a stream was tried: %s", probed.result.reason)
+            return probed.result, probed.snapshot_jpeg
+        raise ValueError(f"the claimed task lacks what a {claimed.kind} needs")

@@ -1,4 +1,4 @@
-"""`cctv --prober`: test streams and discover cameras, without analysing any.
+"""`cctv --prober`: test streams, discover cameras and talk to ONVIF devices, without analysing any.
 
 Needed in a cluster, where each detector receives tasks for its own camera only: no other program could test a stream
 before its camera exists, or of a camera without a detector. It loads no model and keeps nothing on disk.
@@ -9,6 +9,7 @@ import threading
 
 from cctv.config import Settings, listening
 from cctv.metrics import Metrics
+from cctv.onvif.devices import Devices
 from cctv.runtime.api import Api
 from cctv.runtime.detector_tasks import DetectorTasks
 from cctv.runtime.http_server import StatusServer
@@ -25,8 +26,14 @@ class ProberProgram:
         self._metrics = Metrics()
         self._stopping = threading.Event()
         self._api = Api(settings, self._metrics)
-        prober = Prober(Sources.of(settings).probe_source)
-        self._tasks = DetectorTasks(self._api, prober, lambda _camera_id, _seconds: None, lambda: None)
+        sources = Sources.of(settings)
+        self._tasks = DetectorTasks(
+            self._api,
+            Prober(sources.probe_source),
+            Devices(sources.options),
+            lambda _camera_id, _seconds: None,
+            lambda: None,
+        )
         with listening("VIGIL_METRICS_PORT", settings.metrics_address, settings.metrics_port):
             self._status = StatusServer(
                 settings.metrics_address,

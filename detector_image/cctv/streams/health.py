@@ -41,6 +41,7 @@ class CameraHealth:
         self._reason, self._message = Reason.STARTING, REASON_TEXTS[Reason.STARTING]
         self._analysis_problem: str | None = None
         self._blindness: StreamFault | None = None
+        self._events_fault: StreamFault | None = None
         self._info: StreamInfo | None = None
         self._last_picture_at: datetime | None = None
         self._last_picture_seconds = self._since = monotonic()
@@ -114,6 +115,14 @@ class CameraHealth:
         if differs:
             self._on_change()
 
+    def set_events_fault(self, fault: StreamFault | None) -> None:
+        """Record why the camera's own events cannot be received; None: they can, or nobody asks for them."""
+        with self._lock:
+            before, self._events_fault = self._current_reason()[0], fault
+            differs = self._current_reason()[0] is not before
+        if differs:
+            self._on_change()
+
     @property
     def blindness(self) -> Reason | None:
         """Return why frames cannot be analysed; None if they can."""
@@ -160,4 +169,6 @@ class CameraHealth:
             return self._blindness.reason, str(self._blindness)
         if self._analysis_problem and self._reason is Reason.STREAMING:
             return Reason.MODEL_INVALID, str(StreamFault(Reason.MODEL_INVALID, self._analysis_problem))
+        if self._events_fault is not None and self._reason is Reason.STREAMING:
+            return self._events_fault.reason, str(self._events_fault)
         return self._reason, self._message

@@ -7,7 +7,7 @@ the machine.
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import partial
 from typing import Any, cast
@@ -26,6 +26,7 @@ from cctv.streams.hardware import SOFTWARE, HardwareDecoding, is_by_hardware
 from cctv.streams.libav_faults import from_libav
 from cctv.streams.rtsp_gate import GateOptions, RtspGate
 from cctv.streams.source import StreamInfo
+from cctv.streams.sparing import SparingDecoder
 from vigil_contracts.names import Reason, StreamTransport
 
 av.logging.set_level(None)  # suppress libav's own messages: they may repeat text from the camera
@@ -55,9 +56,12 @@ class RtspSource:
         display_aspect: Fraction | None = None,
         records_audio: bool = False,
         segments: SegmentRecorder | None = None,
+        wants_frames: Callable[[], bool] | None = None,
     ) -> None:
         """Prepare one try.
 
+        `wants_frames`: while it returns False, only keyframes are decoded, which saves most of the processor time;
+        None: all frames are.
         `display_aspect`: width divided by height as shown; None: as the stream declares. `records_audio`: ask for the
         camera's audio beside its video, for the clips of `recorder`. `segments`: records the stream.
         """
@@ -83,6 +87,7 @@ class RtspSource:
         self._packet_at: float | None = None
         self._has_keyframe = False
         self._awaits_picture = False
+        self._sparing = SparingDecoder(wants_frames) if wants_frames is not None else None
 
     def open(self) -> StreamInfo:
         try:
@@ -213,7 +218,7 @@ class RtspSource:
         for packet in self.packets():
             self._has_keyframe = self._has_keyframe or packet.is_keyframe
             try:
-                pictures = self._decode(packet)
+                pictures = self._pictures_of(packet)
             except _LIBAV_ERRORS as error:
                 raise self._fault(error) from None
             if not pictures and self._is_too_large():
@@ -292,6 +297,11 @@ class RtspSource:
                 " load, or restart the camera.",
             )
         return StreamFault(Reason.STREAM_TIMEOUT)
+
+    def _pictures_of(self, packet: "av.Packet[av.VideoStream]") -> list[av.VideoFrame]:
+        if self._sparing is None:
+            return self._decode(packet)
+        return [picture for due in self._sparing.due(packet) for picture in self._decode(due)][-1:]
 
     def _decode(self, packet: "av.Packet[av.VideoStream]") -> list[av.VideoFrame]:
         """Return the frames that a packet completes; none for a damaged packet."""

@@ -1,6 +1,7 @@
 """Create stream sources that connect through the gate, according to the settings."""
 
 import ssl
+from collections.abc import Callable
 from typing import Self
 
 from pydantic import SecretStr
@@ -33,14 +34,30 @@ class Sources:
     def __init__(self, options: GateOptions, settings: Settings, hardware: HardwareDecoding) -> None:
         self._options, self._settings, self._hardware = options, settings, hardware
 
+    @property
+    def options(self) -> GateOptions:
+        """Return which addresses cameras may have, and whom to trust for TLS."""
+        return self._options
+
     def camera_source(
-        self, camera: CameraConfiguration, recorder: ClipRecorder, segments: SegmentRecorder | None = None
+        self,
+        camera: CameraConfiguration,
+        recorder: ClipRecorder,
+        segments: SegmentRecorder | None = None,
+        wants_frames: Callable[[], bool] | None = None,
     ) -> Source:
-        """Return the source to analyse. It also feeds the recorders that do not use the separate main stream."""
+        """Return the source to analyse. It also feeds the recorders that do not use the separate main stream.
+
+        `wants_frames`: whether all frames are needed now; without a model, keyframes suffice most of the time.
+        """
         has_sub_stream = bool(camera.detection.stream_path)
         is_recorded = not has_sub_stream or camera.recording.stream is RecordedStream.SUB
         return self._make(
-            camera, camera.watched_url, None if has_sub_stream else recorder, segments if is_recorded else None
+            camera,
+            camera.watched_url,
+            None if has_sub_stream else recorder,
+            segments if is_recorded else None,
+            None if camera.detection.uses_models else wants_frames,
         )
 
     def main_source(
@@ -66,6 +83,7 @@ class Sources:
         url: SecretStr,
         recorder: ClipRecorder | None,
         segments: SegmentRecorder | None,
+        wants_frames: Callable[[], bool] | None = None,
     ) -> RtspSource:
         return RtspSource(
             url.get_secret_value(),
@@ -78,4 +96,5 @@ class Sources:
             display_aspect=camera.detection.display_aspect,
             records_audio=camera.detection.record_audio,
             segments=segments,
+            wants_frames=wants_frames,
         )

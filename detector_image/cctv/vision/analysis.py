@@ -8,6 +8,7 @@ from cctv.detectors.model_pool import MeasuredModel, Models
 from cctv.detectors.several import as_one
 from cctv.metrics import Metrics
 from cctv.vision.analyser import Analyser
+from cctv.vision.events_only import FrameAnalyser, NoAnalyser
 from cctv.vision.offline import OutageWatch
 from cctv.vision.state_store import StateStore
 from vigil_contracts.camera import CameraConfiguration
@@ -27,7 +28,7 @@ class Analysis:
     ) -> None:
         self._models = [MeasuredModel(models.get(*name), metrics, camera.id) for name in names_of_models(camera)]
         self._names = ", ".join(models.name_of(name) for name, _ in names_of_models(camera))
-        self.analyser = Analyser(camera, as_one(self._models))
+        self.analyser: FrameAnalyser = Analyser(camera, as_one(self._models)) if self._models else NoAnalyser()
         self.outage = OutageWatch(offline_alert_after_seconds)
         self._camera_id, self._states = camera.id, states
         self._saved = ""
@@ -40,11 +41,11 @@ class Analysis:
     @property
     def uses(self) -> int:
         """Return the number of inferences, over all models."""
-        return self._models[0].uses
+        return self._models[0].uses if self._models else 0
 
     def inference(self) -> InferenceHealth:
         """Return what the models use. All share one device, so the first model stands for them."""
-        info = self._models[0].info
+        info = self._models[0].info if self._models else None
         if info is None:
             return InferenceHealth(model=self._names[:500])
         return InferenceHealth(
@@ -67,5 +68,7 @@ class Analysis:
 
 
 def names_of_models(camera: CameraConfiguration) -> list[tuple[str, tuple[str, ...]]]:
-    """Return the camera's models by name and prompts."""
+    """Return the camera's models by name and prompts; none where its own events create the alerts."""
+    if not camera.detection.uses_models:
+        return []
     return [(one.model, one.prompts) for one in camera.detection.chosen_models]

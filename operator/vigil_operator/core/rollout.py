@@ -24,6 +24,7 @@ NOT_THE_CLASS = frozenset(
         Reason.STREAM_FROZEN,
         Reason.STREAM_UNSUPPORTED,
         Reason.STREAM_FORBIDDEN,
+        Reason.EVENTS_UNAVAILABLE,
     }
 )
 """With these reasons a detector that is not ready counts as restarted successfully: it runs and reports a problem."""

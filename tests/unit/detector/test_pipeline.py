@@ -120,7 +120,7 @@ class Stage:
             spool=self.spool,
             states=StateStore(folder / "state"),
             metrics=self.metrics,
-            make_source=lambda camera, recorder, segments: MovingSource(),
+            make_source=lambda camera, recorder, segments, wants: MovingSource(),
             make_main_source=lambda camera, recorder, segments: MovingSource(),  # type: ignore[arg-type,return-value]
             on_spooled=lambda: None,
             on_change=lambda camera_id: None,
@@ -251,7 +251,7 @@ def test_camera_lost_during_the_first_inference_is_an_outage(stage: Stage) -> No
     stage.model.trouble = until_it_is_gone
     stage.shared = replace(
         stage.shared,
-        make_source=lambda camera, recorder, segments: BriefSource(pictures_left),
+        make_source=lambda camera, recorder, segments, wants: BriefSource(pictures_left),
         offline_alert_after_seconds=0.2,
     )
     stage.cameras = Cameras(stage.shared)
@@ -278,7 +278,7 @@ def test_alert_rejected_by_a_read_only_disk_is_written_once_later(
     pictures_left = ["one"]
     stage.shared = replace(
         stage.shared,
-        make_source=lambda camera, recorder, segments: BriefSource(pictures_left),
+        make_source=lambda camera, recorder, segments, wants: BriefSource(pictures_left),
         offline_alert_after_seconds=0.2,
     )
     stage.cameras = Cameras(stage.shared)

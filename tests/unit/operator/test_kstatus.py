@@ -28,7 +28,7 @@ NEEDS_PERSON = {
 }
 MAY_PASS = {
     *("Starting", "StreamUnreachable", "StreamTimeout", "StreamEnded", "ModelUnavailable", "BackendUnreachable"),
-    *("DetectorNotReporting", "InsufficientGPU", "InsufficientResources", "NotRegistered"),
+    *("DetectorNotReporting", "InsufficientGPU", "InsufficientResources", "NotRegistered", "EventsUnavailable"),
 }
 AT_ITS_GOAL = {"Streaming", "Inactive"}
 NEVER_OF_READY = {"Synced", "Scheduled"}
