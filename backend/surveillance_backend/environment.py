@@ -262,6 +262,7 @@ class Environment(BaseSettings):
         default=500, ge=1, description="Open invitations of one user. Empty: no limit."
     )
     rate_probes: str = Field(default="30/minute", description="Limit for stream tests of one user.")
+    rate_controls: str = Field(default="240/minute", description="Limit for PTZ and relay commands of one user.")
     media_server_url: str = Field(
         default="",
         max_length=500,
@@ -307,7 +308,9 @@ class Environment(BaseSettings):
             )
         return value
 
-    @field_validator("rate_per_camera", "rate_per_token", "rate_per_address", "rate_per_proxy", "rate_probes")
+    @field_validator(
+        "rate_per_camera", "rate_per_token", "rate_per_address", "rate_per_proxy", "rate_probes", "rate_controls"
+    )
     @classmethod
     def _is_rate(cls, value: str) -> str:
         if value:

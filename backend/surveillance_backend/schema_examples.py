@@ -194,6 +194,15 @@ _RESOURCE_STATE = {
 }
 _STATE: dict[str, Any] = {"id": _UUID, "state": "done", "created_at": _TIME}
 
+_DEVICE_STREAM = {
+    "name": "mainStream",
+    "rtsp_url": "rtsp://192.168.1.20:554/Streaming/Channels/101",
+    "snapshot_url": "http://192.168.1.20/onvif/snapshot",
+    "codec": "h264",
+    "width": 1920,
+    "height": 1080,
+    "frames_per_second": 25.0,
+}
 EXAMPLES: dict[str, Any] = {
     "AcceptRequest": {"token": _TOKEN},
     "AccountRequest": {"username": "emil", "password": "a long enough pass phrase"},
@@ -266,6 +275,38 @@ EXAMPLES: dict[str, Any] = {
         "dry_run": True,
     },
     "CredentialsRequest": {"username": "anna", "password": "a long enough pass phrase", "name": "phone"},
+    "Control": {
+        **_STATE,
+        "camera": 7,
+        "result": {
+            "answers": True,
+            "reason": "Streaming",
+            "message": "",
+            "has_ptz": True,
+            "presets": [{"token": "1", "name": "Gate"}],
+            "relays": [{"token": "relay0"}],
+        },
+    },
+    "ControlCommandRequest": {"action": "move", "pan": 0.5, "tilt": 0, "zoom": 0, "seconds": 1},
+    "Device": {
+        **_STATE,
+        "result": {
+            "answers": True,
+            "reason": "Streaming",
+            "message": "",
+            "manufacturer": "Example",
+            "model": "C-7",
+            "firmware": "1.2",
+            "time_difference_seconds": 0.4,
+            "streams": [_DEVICE_STREAM],
+            "main_stream": _DEVICE_STREAM,
+            "sub_stream": None,
+            "stream_path": "/Streaming/Channels/102",
+            "has_events": True,
+            "has_ptz": True,
+        },
+    },
+    "DeviceRequestRequest": {"address": "192.168.1.20", "port": 80, "username": "user", "password": "password"},
     "DetectorToken": {"token": _TOKEN},
     "DetectorTokens": {"tokens": {"7": _TOKEN}},
     "DetectorTokenOrderRequest": {"cameras": [7, 8]},

@@ -39,12 +39,6 @@ INSTALLED_APPS = [
     "vigil_apps.sites",
     "surveillance",
     "vigil_apps.dashboard",
-    # After the dashboard, whose templates replace those of allauth.
-    "allauth",
-    "allauth.account",
-    "allauth.mfa",
-    "allauth.socialaccount",
-    "allauth.socialaccount.providers.openid_connect",
     "surveillance_backend",
 ]
 
@@ -61,7 +55,6 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "vigil_apps.audit.origin.AuditMiddleware",
-    "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -116,10 +109,7 @@ USE_TZ = True
 LOGIN_URL = "/dashboard/login/"
 LOGIN_REDIRECT_URL = "/dashboard/"
 LOGOUT_REDIRECT_URL = "/dashboard/login/"
-AUTHENTICATION_BACKENDS = [
-    "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
-]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 VIGIL_REMOTE_USER_HEADER = ENVIRONMENT.remote_user_header
 if VIGIL_REMOTE_USER_HEADER:
     AUTHENTICATION_BACKENDS.append("vigil_apps.accounts.single_sign_on.ProxyUserBackend")
@@ -138,11 +128,6 @@ AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
-# Users sign in by name; addresses identify nobody, since anyone may have entered them.
-ACCOUNT_ADAPTER = "vigil_apps.accounts.sign_in.AccountAdapter"
-ACCOUNT_LOGIN_METHODS = {"username"}
-ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
-ACCOUNT_EMAIL_VERIFICATION = "none"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
@@ -160,6 +145,7 @@ VIGIL_RATES = {
     "address": ENVIRONMENT.rate_per_address,
     "proxy": ENVIRONMENT.rate_per_proxy,
     "probe": ENVIRONMENT.rate_probes,
+    "control": ENVIRONMENT.rate_controls,
 }
 VIGIL_QUOTAS = {counted: getattr(ENVIRONMENT, field) for counted, field in _environment.QUOTAS.items()}
 VIGIL_RATE_STORAGE = ENVIRONMENT.redis or "memory://"

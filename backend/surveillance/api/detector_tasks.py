@@ -23,13 +23,13 @@ from surveillance.event_streams.detector_tasks import PROBER
 from surveillance.event_streams.handoff import HEADER, handoff_response
 from surveillance.models import DetectorTask
 from surveillance.selectors.access import camera_for
-from surveillance.services.detector_tasks import stream_of, task_claim, task_complete
+from surveillance.services.detector_tasks import device_of, stream_of, task_claim, task_complete
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.permissions import scope_of
 from vigil_apps.accounts.scopes import Scope
 from vigil_apps.web.json_input import BoundedJSONParser, RefusedJSONError, load_json
 from vigil_apps.web.strict_fields import refuse_fields, unknown_fields
-from vigil_contracts.detector_tasks import MAX_RESULT_LENGTH, ClaimedTask, DiscoveryResult, ProbeResult, TaskKind
+from vigil_contracts.detector_tasks import MAX_RESULT_LENGTH, RESULT_TYPES, ClaimedTask, TaskKind, TaskResult
 
 
 class DetectorTasksView(APIView):
@@ -63,7 +63,7 @@ class TaskClaimView(APIView):
 
     @extend_schema(summary="Claim a detector task", request=None, responses={200: ClaimedTask})
     def post(self, request: Request, task_id: Any) -> Response:
-        """Returns what the task needs, including the stream's credentials. 409 if another detector has claimed it."""
+        """Returns what the task needs, including credentials. 409 if another detector has claimed it."""
         refuse_fields(request)
         task = _task(request, task_id)
         with translate_errors():
@@ -74,6 +74,8 @@ class TaskClaimView(APIView):
             "camera": task.camera_id,
             "rtsp_url": stream_of(task) or None,
             "transport": task.transport,
+            "device_url": device_of(task) or None,
+            "command": task.command,
         }
         response = Response(body)
         patch_cache_control(response, no_store=True)
@@ -141,7 +143,7 @@ def _task(request: Request, task_id: Any) -> DetectorTask:
     return found
 
 
-def _result(task: DetectorTask, sent: object) -> ProbeResult | DiscoveryResult:
+def _result(task: DetectorTask, sent: object) -> TaskResult:
     if isinstance(sent, str) and len(sent) > MAX_RESULT_LENGTH:
         raise InvalidInputError({"result": [f"must have {MAX_RESULT_LENGTH} characters or fewer"]})
     try:
@@ -152,6 +154,4 @@ def _result(task: DetectorTask, sent: object) -> ProbeResult | DiscoveryResult:
         raise InvalidInputError({"result": ["must be JSON"]}) from None
     if not isinstance(values, dict):
         raise InvalidInputError({"result": ["must be sent, as a JSON object"]})
-    if task.kind == TaskKind.DISCOVERY:
-        return parse(DiscoveryResult, values, prefix="result")
-    return parse(ProbeResult, values, prefix="result")
+    return parse(RESULT_TYPES[TaskKind(task.kind)], values, prefix="result")

@@ -132,7 +132,7 @@ class ProbeView(APIView):
     @extend_schema(summary="Get a stream test", responses=ProbeSerializer)
     def get(self, request: Request, probe_id: Any) -> Response:
         """Returns the test. `state` is pending, running or done; `result` is set when done. Kept for ten minutes."""
-        return Response(ProbeSerializer(_own(request, probe_id, TaskKind.PROBE)).data)
+        return Response(ProbeSerializer(own_task(request, probe_id, TaskKind.PROBE)).data)
 
 
 class ProbeSnapshotView(APIView):
@@ -144,7 +144,7 @@ class ProbeSnapshotView(APIView):
     @extend_schema(summary="Get the image of a stream test", responses={(200, "image/jpeg"): OpenApiTypes.BINARY})
     def get(self, request: Request, probe_id: Any) -> HttpResponse:
         """Returns a JPEG; 404 until it is available."""
-        task = _own(request, probe_id, TaskKind.PROBE)
+        task = own_task(request, probe_id, TaskKind.PROBE)
         if task.snapshot is None:
             raise Http404
         content = bytes(task.snapshot)
@@ -177,7 +177,7 @@ class DiscoveryView(APIView):
     @extend_schema(summary="Get a discovery", responses=DiscoverySerializer)
     def get(self, request: Request, discovery_id: Any) -> Response:
         """Returns the discovery. `state` is pending, running or done; `result` is set when done. Kept ten minutes."""
-        return Response(DiscoverySerializer(_own(request, discovery_id, TaskKind.DISCOVERY)).data)
+        return Response(DiscoverySerializer(own_task(request, discovery_id, TaskKind.DISCOVERY)).data)
 
 
 def _active(request: Request, camera_id: int) -> Camera:
@@ -200,7 +200,7 @@ def _accepted(task: DetectorTask) -> Response:
     return Response(body, status=202, headers={"Location": reverse("probe", args=[task.pk])})
 
 
-def _own(request: Request, task_id: Any, kind: TaskKind) -> DetectorTask:
+def own_task(request: Request, task_id: Any, kind: TaskKind) -> DetectorTask:
     """Return the user's own task; it is ended if no detector has claimed it in time. Raises Http404."""
     mine = DetectorTask.objects.filter(pk=task_id, kind=kind.value, user=user_of(request))
     task = mine.first()

@@ -17,6 +17,7 @@ from surveillance.selectors.resources import resource_deleted_at
 from vigil_apps.web.strict_fields import StrictFields
 from vigil_contracts.detection import Detection
 from vigil_contracts.detector_tasks import MAX_RESULT_LENGTH, DiscoveryResult, ProbeResult
+from vigil_contracts.device import ControlResult, DeviceResult
 from vigil_contracts.recording import RecordingSettings
 
 
@@ -305,11 +306,50 @@ class DiscoverySerializer(DetectorTaskSerializer):
     result = DiscoveryResultField(allow_null=True, read_only=True, help_text="Null until the state is `done`.")
 
 
+class DeviceRequestSerializer(StrictFields, serializers.Serializer[Any]):
+    """An ONVIF device to ask for its streams."""
+
+    address = serializers.CharField(max_length=253, help_text="Host name or IP address.")
+    port = serializers.IntegerField(
+        required=False, min_value=1, max_value=65535, help_text="Of its ONVIF services; default 80."
+    )
+    username = serializers.CharField(required=False, allow_blank=True, max_length=255, write_only=True)
+    password = serializers.CharField(
+        required=False, allow_blank=True, max_length=255, write_only=True, trim_whitespace=False
+    )
+
+
+@extend_schema_field(cast("Any", DeviceResult))
+class DeviceResultField(serializers.JSONField):
+    """What the device offers."""
+
+
+class DeviceSerializer(DetectorTaskSerializer):
+    """A question to an ONVIF device."""
+
+    result = DeviceResultField(allow_null=True, read_only=True, help_text="Null until the state is `done`.")
+
+
+@extend_schema_field(cast("Any", ControlResult))
+class ControlResultField(serializers.JSONField):
+    """What the camera has done."""
+
+
+class ControlSerializer(DetectorTaskSerializer):
+    """A control of a camera."""
+
+    result = ControlResultField(allow_null=True, read_only=True, help_text="Null until the state is `done`.")
+
+    class Meta(DetectorTaskSerializer.Meta):
+        fields = ("id", "state", "camera", "created_at", "result")
+        read_only_fields = fields
+
+
 class TaskResultFieldsSerializer(serializers.Serializer[Any]):
     """A detector's answer, for the schema; `vigil_contracts.detector_tasks` validates it."""
 
     result = serializers.CharField(
         max_length=MAX_RESULT_LENGTH,
-        help_text="JSON of a `ProbeResult` or a `DiscoveryResult`.",
+        help_text="JSON of a `ProbeResult`, `DiscoveryResult`, `DeviceResult` or `ControlResult`.",
     )
     snapshot = serializers.FileField(required=False, help_text="JPEG or PNG, at most 2 MB and 4096 x 4096 pixels.")

@@ -13,6 +13,7 @@ from surveillance.api import (
     detectors,
     exports,
     live,
+    onvif,
     resources,
 )
 
@@ -36,6 +37,10 @@ urlpatterns = [
     path("cameras/<int:camera_id>/snapshot/", live.SnapshotView.as_view(), name="camera-snapshot"),
     path("cameras/<int:camera_id>/frames/", detector_tasks.FramesView.as_view(), name="camera-frames"),
     path("cameras/<int:camera_id>/probe/", live.CameraProbeView.as_view(), name="camera-probe"),
+    path("cameras/<int:camera_id>/control/", onvif.ControlListView.as_view(), name="camera-control"),
+    path("controls/<uuid:control_id>/", onvif.ControlView.as_view(), name="control"),
+    path("onvif-devices/", onvif.DeviceListView.as_view(), name="onvif-devices"),
+    path("onvif-devices/<uuid:device_id>/", onvif.DeviceView.as_view(), name="onvif-device"),
     path("probes/", live.ProbeListView.as_view(), name="probes"),
     path("probes/<uuid:probe_id>/", live.ProbeView.as_view(), name="probe"),
     path("probes/<uuid:probe_id>/snapshot/", live.ProbeSnapshotView.as_view(), name="probe-snapshot"),

@@ -68,6 +68,24 @@ def stream_url(sent: str, *, stored: str | None = None, policy: AddressPolicy | 
     return url
 
 
+def device_host(sent: str, *, policy: AddressPolicy) -> str:
+    """Return the host name or IP address of a device. Raises InvalidInputError."""
+    text = sent.strip()
+    host = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        url = validate_stream_url(f"rtsp://[{host}]/" if ":" in host else f"rtsp://{host}/")
+        is_host = (urlsplit(url).hostname or "") == host.lower()
+    except (InvalidStreamUrlError, ValueError):
+        is_host = False
+    if not is_host:
+        raise InvalidInputError(
+            {"address": ["must be a host name or IP address, such as 192.168.1.20; the port has its own field"]}
+        )
+    if not policy.permits_host(host):
+        raise InvalidInputError({"address": [HOST_FORBIDDEN]})
+    return host
+
+
 def _field_errors(error: ValidationError, prefix: str) -> Errors:
     errors: Errors = {}
     for item in error.errors(include_input=False, include_url=False, include_context=False):

@@ -17,7 +17,7 @@ from django.utils import timezone
 from surveillance.event_streams.handoff import KEEP_ALIVE_SECONDS, MAX_AGE_SECONDS, Stream
 from surveillance.models import DetectorTask, Notice, TaskState
 from surveillance.wakeups import DETECTOR_TASKS, poll_seconds
-from vigil_contracts.detector_tasks import TaskEvent, TaskKind
+from vigil_contracts.detector_tasks import RESULT_TYPES, TaskEvent, TaskKind
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def _encode(event: TaskEvent) -> bytes:
 def can_receive(value: str, kind: TaskKind, camera_id: int | None) -> bool:
     """Return whether a stream with this value may receive a task. A prober receives only those to claim."""
     if value == PROBER:
-        return kind in {TaskKind.PROBE, TaskKind.DISCOVERY}
+        return kind in RESULT_TYPES
     return not value or value == str(camera_id)
 
 

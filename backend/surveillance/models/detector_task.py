@@ -42,9 +42,9 @@ class TaskState(models.TextChoices):
 
 
 class DetectorTask(models.Model):
-    """A task with a result: a stream test, or a discovery of cameras.
+    """A task with a result: a stream test, a discovery of cameras, or a question or command to an ONVIF device.
 
-    The stream of an unsaved camera is stored encrypted, and only until the result has arrived.
+    The stream or device of an unsaved camera is stored encrypted, and only until the result has arrived.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -53,7 +53,9 @@ class DetectorTask(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     camera = models.ForeignKey(Camera, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
     rtsp_url = EncryptedTextField(blank=True, default="")
+    """The stream; for a question to an ONVIF device, the device's URL."""
     transport = models.CharField(max_length=8, choices=TRANSPORTS, default=StreamTransport.TCP.value)
+    command = models.JSONField(null=True, blank=True)
     claimed_by = models.CharField(max_length=64, blank=True, help_text="Public id of the token that claimed it.")
     claimed_at = models.DateTimeField(null=True, blank=True)
     result = models.JSONField(null=True, blank=True)
@@ -65,4 +67,4 @@ class DetectorTask(models.Model):
 
     def __str__(self) -> str:
         of_what = f"camera {self.camera_id}" if self.camera_id else "an unsaved camera"
-        return f"{self.kind} of {of_what}" if self.kind == TaskKind.PROBE else str(self.kind)
+        return str(self.kind) if self.kind == TaskKind.DISCOVERY else f"{self.kind} of {of_what}"

@@ -3,18 +3,21 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Q
 
 from surveillance.core.clean_image import InvalidImageError, clean_image
-from surveillance.core.validation import InvalidInputError, stream_url
+from surveillance.core.stored_detection import readable_detection
+from surveillance.core.validation import InvalidInputError, device_host, stream_url
 from surveillance.models import Camera, DetectorTask, Notice, TaskState
 from surveillance.wakeups import DETECTOR_TASKS
 from vigil_apps.audit.models import Action
 from vigil_apps.audit.tracking import Tracked, record
-from vigil_contracts.detector_tasks import DiscoveryResult, ProbeResult, TaskKind
+from vigil_contracts.detector_tasks import RESULT_TYPES, TaskKind, TaskResult, failed_result
+from vigil_contracts.device import DEFAULT_ONVIF_PORT, ControlAction, ControlCommand
 from vigil_contracts.names import Reason, StreamTransport
 from vigil_contracts.stream_url import (
     MASK,
@@ -102,24 +105,47 @@ def discovery_begin(*, user: User, now: datetime) -> DetectorTask:
     return _begin(DetectorTask(kind=TaskKind.DISCOVERY.value, user=user, created_at=now), {}, None)
 
 
+def device_begin(*, values: dict[str, Any], user: User, now: datetime) -> DetectorTask:
+    """Ask an ONVIF device for its streams. Raises InvalidInputError that names the field."""
+    credentials = Credentials(values.get("username", ""), values.get("password", ""))
+    if problem := credentials_problem(credentials):
+        raise InvalidInputError({"password" if "password" in problem else "username": [problem]})
+    host = device_host(values["address"], policy=settings.VIGIL_CAMERA_ADDRESSES)
+    url = f"http://{_in_url(host)}:{values.get('port') or DEFAULT_ONVIF_PORT}"
+    task = DetectorTask(
+        kind=TaskKind.DEVICE.value,
+        user=user,
+        rtsp_url=join_credentials(url, credentials if credentials.username else None),
+        created_at=now,
+    )
+    return _begin(task, {"address": url}, None)
+
+
+def control_begin(*, camera: Camera, command: ControlCommand, user: User, now: datetime) -> DetectorTask:
+    """Ask a detector to control a camera. Questions are not audited, since they change nothing."""
+    values = command.model_dump(mode="json", exclude_defaults=True)
+    task = DetectorTask(kind=TaskKind.CONTROL.value, camera=camera, user=user, command=values, created_at=now)
+    shown = None if command.action is ControlAction.STATUS else {"camera": camera.pk, **values}
+    return _begin(task, shown, camera.site_id)
+
+
 def task_claim(*, task: DetectorTask, token: str, now: datetime) -> None:
     """Assign the task to one detector. Raises AlreadyClaimedError."""
-    taken = DetectorTask.objects.filter(pk=task.pk, state=TaskState.PENDING).update(
-        state=TaskState.RUNNING, claimed_by=token, claimed_at=now
-    )
+    pending = DetectorTask.objects.filter(pk=task.pk, state=TaskState.PENDING)
+    if task.kind == TaskKind.CONTROL:  # nobody expects a camera to move later
+        pending = pending.filter(created_at__gte=now - timedelta(seconds=UNCLAIMED_SECONDS))
+    taken = pending.update(state=TaskState.RUNNING, claimed_by=token, claimed_at=now)
     if not taken:
         raise AlreadyClaimedError
 
 
-def task_complete(
-    *, task: DetectorTask, token: str, result: ProbeResult | DiscoveryResult, snapshot: bytes | None
-) -> None:
+def task_complete(*, task: DetectorTask, token: str, result: TaskResult, snapshot: bytes | None) -> None:
     """Store the result of the detector that claimed the task. Raises AlreadyClaimedError or InvalidInputError.
 
     Raises DecoderUnavailableError if the snapshot could not be checked.
     """
-    values = result.model_dump(mode="json")
-    values["message"] = redact(values["message"], secrets_of(stream_of(task) or "-"))
+    # A device may repeat the password, in a message or in the URLs of its streams.
+    values = _redacted(result.model_dump(mode="json"), secrets_of(stream_of(task) or device_of(task) or "-"))
     try:
         picture = clean_image(snapshot) if snapshot is not None else None
     except InvalidImageError as error:
@@ -138,12 +164,8 @@ def tasks_expire(*, now: datetime, task: DetectorTask | None = None) -> None:
     is_late = candidates.filter(unclaimed | unfinished).exists()
     late = ((unclaimed, NO_DETECTOR_CONNECTED), (unfinished, NOT_FINISHED)) if is_late else ()
     for condition, message in late:
-        for kind in (TaskKind.PROBE, TaskKind.DISCOVERY):
-            failed = (
-                ProbeResult.fault(Reason.DETECTOR_NOT_REPORTING, message)
-                if kind == TaskKind.PROBE
-                else DiscoveryResult(message=message)
-            )
+        for kind in RESULT_TYPES:
+            failed = failed_result(kind, Reason.DETECTOR_NOT_REPORTING, message)
             candidates.filter(condition, kind=kind.value).update(
                 state=TaskState.DONE, result=failed.model_dump(mode="json"), rtsp_url=""
             )
@@ -153,8 +175,37 @@ def tasks_expire(*, now: datetime, task: DetectorTask | None = None) -> None:
 
 
 def stream_of(task: DetectorTask) -> str:
-    """Return the stream to test, with its credentials."""
+    """Return the stream to test, with its credentials; empty if the task has none."""
+    if task.kind != TaskKind.PROBE:
+        return ""
     return task.camera.rtsp_url if task.camera is not None else task.rtsp_url
+
+
+def device_of(task: DetectorTask) -> str:
+    """Return the URL of the ONVIF device with its credentials, which for a camera are those of its stream."""
+    if task.kind == TaskKind.DEVICE:
+        return task.rtsp_url
+    if task.kind != TaskKind.CONTROL or task.camera is None:
+        return ""
+    parts = urlsplit(task.camera.rtsp_url)
+    port = readable_detection(task.camera.detection).onvif_port
+    userinfo, at, _ = parts.netloc.rpartition("@")
+    return f"http://{userinfo}{at}{_in_url(parts.hostname or '')}:{port}"
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _redacted(value: Any, secrets: list[str]) -> Any:
+    """Return a JSON value without the secrets in any of its texts."""
+    if isinstance(value, str):
+        return redact(value, secrets)
+    if isinstance(value, list):
+        return [_redacted(one, secrets) for one in value]
+    if isinstance(value, dict):
+        return {name: _redacted(one, secrets) for name, one in value.items()}
+    return value
 
 
 def _with_credentials(values: dict[str, Any]) -> str:
@@ -167,9 +218,12 @@ def _with_credentials(values: dict[str, Any]) -> str:
     return join_credentials(split_credentials(checked)[0], Credentials(username, password))
 
 
-def _begin(task: DetectorTask, shown: dict[str, Any], site_id: int | None) -> DetectorTask:
+def _begin(task: DetectorTask, shown: dict[str, Any] | None, site_id: int | None) -> DetectorTask:
+    """Store the task and wake detectors. `shown`: what the audit log keeps; None: nothing."""
     task.save(force_insert=True)
     DETECTOR_TASKS.announce_after_commit()
+    if shown is None:
+        return task
     tracked = Tracked(str(task.kind), lambda _: {}, lambda _: site_id)
     record(tracked, task, action=Action.CREATED, before={}, after=shown)
     return task

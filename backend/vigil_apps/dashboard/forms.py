@@ -13,12 +13,21 @@ from surveillance.core.stored_detection import readable_detection
 from surveillance.core.validation import Errors
 from surveillance.models import Camera
 from surveillance.selectors.cameras import recording_of
+from vigil_contracts.camera_events import DetectionSource
 from vigil_contracts.detection import Detection
+from vigil_contracts.device import DEFAULT_ONVIF_PORT
 from vigil_contracts.recording import RecordedStream, RecordingMode, RecordingSettings
 
 REQUIRED = {"required": _("is required.")}
-DETECTION_FIELDS = ("classes", "minimum_confidence", "frames_per_second", "display_aspect_ratio", "record_audio")
-
+DETECTION_FIELDS = (
+    *("source", "classes", "minimum_confidence", "frames_per_second", "stream_path", "onvif_port"),
+    *("display_aspect_ratio", "record_audio"),
+)
+SOURCES = (
+    (DetectionSource.MODEL.value, _("Detection model")),
+    (DetectionSource.ONVIF.value, _("The camera's own events (ONVIF)")),
+    (DetectionSource.BOTH.value, _("Both")),
+)
 
 RECORDING_FIELDS = tuple(f"recording_{name}" for name in RecordingSettings.model_fields)
 RECORDING_MODES = (
@@ -86,6 +95,30 @@ class CameraForm(forms.Form):
     )
     transport = forms.ChoiceField(
         label=_("Transport"), choices=TRANSPORTS, help_text=_("TCP works with almost every camera.")
+    )
+    source = forms.ChoiceField(
+        label=_("Alerts from"),
+        choices=SOURCES,
+        required=False,
+        initial=DetectionSource.MODEL.value,
+        help_text=_("With the camera's own events alone, no model runs. This needs far less processor time."),
+    )
+    onvif_port = forms.IntegerField(
+        label=_("ONVIF port"),
+        required=False,
+        min_value=1,
+        max_value=65535,
+        initial=DEFAULT_ONVIF_PORT,
+        help_text=_(
+            "Often 80; with some vendors 8000, 8080 or 2020. User name and password are those of the stream."
+        ),
+    )
+    stream_path = forms.CharField(
+        label=_("Path of the sub-stream"),
+        required=False,
+        max_length=500,
+        help_text=_("A smaller stream of the same camera to analyse. Leave empty to analyse the main stream."),
+        widget=forms.TextInput(attrs={"placeholder": "/Streaming/Channels/102", "spellcheck": "false"}),
     )
     classes = forms.CharField(
         label=_("Classes"),
@@ -226,6 +259,10 @@ class CameraForm(forms.Form):
             "frames_per_second": sent["frames_per_second"],
             "display_aspect_ratio": sent["display_aspect_ratio"],
             "record_audio": sent["record_audio"],
+            # An API client of this form, or an older page, may leave them out.
+            "source": sent["source"] or detection.source.value,
+            "onvif_port": sent["onvif_port"] or detection.onvif_port,
+            "stream_path": sent["stream_path"] if "stream_path" in self.data else detection.stream_path,
         }
         values["recording"] = self._recording(recording_of(camera) if camera is not None else RecordingSettings())
         if "site" in self.fields and "site" in self.data:
@@ -301,4 +338,7 @@ def initial_of(camera: Camera) -> dict[str, Any]:
         "frames_per_second": detection.frames_per_second,
         "display_aspect_ratio": detection.display_aspect_ratio,
         "record_audio": detection.record_audio,
+        "source": detection.source.value,
+        "onvif_port": detection.onvif_port,
+        "stream_path": detection.stream_path,
     }

@@ -51,7 +51,7 @@ class NoAnalyser:
 
     def object_counts(self, _seconds: float) -> Counts:
         """Return no counts: a camera does not report them."""
-        return {}
+        return ()
 
     def better_images(self, *, is_last: bool = False) -> list[EventImage]:
         """Return no images."""

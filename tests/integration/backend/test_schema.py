@@ -20,7 +20,7 @@ from rest_framework.test import APIClient
 from schemathesis import checks
 
 from surveillance.models import Alert, Camera
-from surveillance.services.detector_tasks import discovery_begin, probe_camera
+from surveillance.services.detector_tasks import control_begin, device_begin, discovery_begin, probe_camera
 from vigil_apps.accounts.invitations import invitation_create
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.scopes import Scope
@@ -28,6 +28,7 @@ from vigil_apps.accounts.services import token_create
 from vigil_apps.notifications.services.subscriptions import message_create_test, subscription_create
 from vigil_apps.sites.services import site_create
 from vigil_apps.web import rate_limits
+from vigil_contracts.device import ControlAction, ControlCommand
 
 SCHEMA = Path(__file__).parents[3] / "docs/openapi.yaml"
 DOCUMENT: dict[str, Any] = yaml.load(SCHEMA.read_text(), Loader=yaml.CSafeLoader)
@@ -39,7 +40,7 @@ def scene(db: None, settings: Any, tmp_path: Path) -> dict[str, Any]:
     """A camera, an alert and all other objects in paths, and a token for each scope."""
     settings.SECURE_SSL_REDIRECT = False
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    settings.VIGIL_RATES = {"camera": "", "token": "", "address": "", "proxy": "", "probe": ""}
+    settings.VIGIL_RATES = {"camera": "", "token": "", "address": "", "proxy": "", "probe": "", "control": ""}
     settings.AXES_ENABLED = False
     storage = {"BACKEND": "surveillance.storages.DirectoryStorage", "OPTIONS": {"location": tmp_path}}
     settings.STORAGES = {**settings.STORAGES, "default": storage}
@@ -74,6 +75,12 @@ def scene(db: None, settings: Any, tmp_path: Path) -> dict[str, Any]:
             "task_id": str(probe_camera(camera=camera, user=root, now=timezone.now()).pk),
             "probe_id": str(probe_camera(camera=camera, user=root, now=timezone.now()).pk),
             "discovery_id": str(discovery_begin(user=root, now=timezone.now()).pk),
+            "device_id": str(device_begin(values={"address": "10.0.0.9"}, user=root, now=timezone.now()).pk),
+            "control_id": str(
+                control_begin(
+                    camera=camera, command=ControlCommand(action=ControlAction.STATUS), user=root, now=timezone.now()
+                ).pk
+            ),
             "uid": "7f8f9a52-9d5b-4b7e-9d3c-0a4f7e3c1b52",
         },
     }

@@ -1,7 +1,4 @@
-"""The operator with shorter time limits, so that tests need not wait for half a minute.
-
-The environment sets them: `VIGIL_TEST_REFUSED_AFTER_SECONDS`, `VIGIL_TEST_GIVE_UP_SECONDS`.
-"""
+"""The operator with a short limit for refused writes, so that tests need not wait for half a minute."""
 
 from __future__ import annotations
 
@@ -10,10 +7,6 @@ import sys
 
 from vigil_operator.__main__ import main
 from vigil_operator.core import refusals
-from vigil_operator.kube import registrar
 
-if limit := os.environ.get("VIGIL_TEST_REFUSED_AFTER_SECONDS"):
-    refusals.REPORTED_AFTER_SECONDS = float(limit)
-if limit := os.environ.get("VIGIL_TEST_GIVE_UP_SECONDS"):
-    registrar.GIVE_UP_SECONDS = float(limit)
+refusals.REPORTED_AFTER_SECONDS = float(os.environ["VIGIL_TEST_REFUSED_AFTER_SECONDS"])
 sys.exit(main())

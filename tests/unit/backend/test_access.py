@@ -22,7 +22,7 @@ from rest_framework.test import APIClient
 from tests.unit.backend.conftest import WEBHOOK, Party, member, party
 
 from surveillance.models import Alert, Camera, CameraResourceState, DetectorTask, TaskState
-from surveillance.services.detector_tasks import discovery_begin, probe_camera
+from surveillance.services.detector_tasks import control_begin, device_begin, discovery_begin, probe_camera
 from vigil_apps.accounts.invitations import invitation_create
 from vigil_apps.accounts.models import AuthToken, Invitation
 from vigil_apps.accounts.scopes import Scope
@@ -32,6 +32,7 @@ from vigil_apps.notifications.services.subscriptions import message_create_test,
 from vigil_apps.recordings.services import recordings_register
 from vigil_apps.sites.models import Membership, Site
 from vigil_apps.sites.roles import Role
+from vigil_contracts.device import ControlAction, ControlCommand
 from vigil_contracts.recording import RecordedSegment as RecordedSegmentContract
 from vigil_contracts.recording import RecordingBatch, recording_key
 
@@ -136,6 +137,10 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "cameras/{camera}/snapshot/"): VIEW,
     ("POST", "cameras/{camera}/frames/"): _row(people=NO_PERSON, services=(OK, 404, OK, 403)),
     ("POST", "cameras/{camera}/probe/"): HANDLE,
+    ("POST", "cameras/{camera}/control/"): HANDLE_400,
+    ("GET", "controls/{control}/"): OWNER_ALONE,
+    ("POST", "onvif-devices/"): OWN_LIST_400,
+    ("GET", "onvif-devices/{device}/"): OWNER_ALONE,
     ("POST", "probes/"): OWN_LIST_400,
     ("GET", "probes/{probe}/"): OWNER_ALONE,
     ("GET", "probes/{probe}/snapshot/"): OWNER_ALONE,
@@ -279,7 +284,11 @@ def _tasks(camera: Camera) -> dict[str, Any]:
     DetectorTask.objects.filter(pk=tried.pk).update(state=TaskState.DONE, snapshot=b"any bytes will do")
     found = discovery_begin(user=camera.user, now=now)
     waiting = probe_camera(camera=camera, user=camera.user, now=now)
-    return {"probe": tried.pk, "discovery": found.pk, "task": waiting.pk}
+    device = device_begin(values={"address": "10.0.0.9"}, user=camera.user, now=now)
+    stop = ControlCommand(action=ControlAction.STOP)
+    control = control_begin(camera=camera, command=stop, user=camera.user, now=now)
+    ids = {"probe": tried.pk, "discovery": found.pk, "task": waiting.pk}
+    return ids | {"device": device.pk, "control": control.pk}
 
 
 def _state() -> list[Any]:
@@ -315,7 +324,9 @@ def test_access(parties: dict[str, APIClient], url_of: Url, method: str) -> None
 def test_foreign_objects_are_not_found(parties: dict[str, APIClient], url_of: Url, method: str) -> None:
     wrong = []
     for path in [path for path in _paths(method) if "{" in path]:
-        missing_url = "/api/" + re.sub(r"{(token|invitation|message|probe|discovery|task)}", str(UUID(int=0)), path)
+        missing_url = "/api/" + re.sub(
+            r"{(token|invitation|message|probe|discovery|task|device|control)}", str(UUID(int=0)), path
+        )
         missing_url = re.sub(r"{\w+}", str(10**9), missing_url)
         for column in ("other", "other_detector"):
             with transaction.atomic():

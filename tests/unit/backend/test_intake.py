@@ -267,7 +267,14 @@ def test_totals_are_correct_and_never_in_the_future(camera: Camera, pipeline: Pa
 
 
 def test_a_rate_limit_counts_each_alert_once(camera: Camera, detector: Party, pipeline: Party, settings: Any) -> None:
-    settings.VIGIL_RATES = {"camera": "3/minute", "token": "2/minute", "address": "", "proxy": "", "probe": ""}
+    settings.VIGIL_RATES = {
+        "camera": "3/minute",
+        "token": "2/minute",
+        "address": "",
+        "proxy": "",
+        "probe": "",
+        "control": "",
+    }
     group = [sent(detector, camera, event_id=f"event-{number:04}") for number in range(3)]
     first = answers(group)
     assert statuses(first) == [201, 201, 429], "the token's limit"

@@ -14,9 +14,10 @@ from tests.unit.backend.conftest import Party, picture, send
 from tests.unit.backend.test_access import ROWS
 
 from surveillance.models import Camera
-from surveillance.services.detector_tasks import discovery_begin, probe_camera
+from surveillance.services.detector_tasks import control_begin, device_begin, discovery_begin, probe_camera
 from surveillance_backend.log_settings import JsonFormatter, TextFormatter
 from vigil_apps.sites.services import site_create
+from vigil_contracts.device import ControlAction, ControlCommand
 
 MARK = "zZmarkedZz"
 USER = "markedUser"
@@ -68,6 +69,11 @@ def test_no_response_page_or_log_line_contains_the_password(
     alert_id = send(_pipeline(anna), camera, image=picture(), description="x").json()["id"]
     probe = probe_camera(camera=camera, user=anna.user, now=timezone.now())
     discovery = discovery_begin(user=root.user, now=timezone.now())
+    device = device_begin(
+        values={"address": "10.0.0.9", "username": "root", "password": "p@ss"}, user=anna.user, now=timezone.now()
+    )
+    stop = ControlCommand(action=ControlAction.STOP)
+    control = control_begin(camera=camera, command=stop, user=anna.user, now=timezone.now())
 
     bodies: list[Any] = [
         {"name": "Gate", "rtsp_url": URL},
@@ -96,6 +102,8 @@ def test_no_response_page_or_log_line_contains_the_password(
                 message=UUID(int=0),
                 probe=probe.pk,
                 discovery=discovery.pk,
+                device=device.pk,
+                control=control.pk,
                 task=probe.pk,
             )
             if path == "active-cameras/" and party is operator:

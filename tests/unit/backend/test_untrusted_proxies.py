@@ -50,7 +50,15 @@ def test_client_of_a_request(peer: str, header: str | None, expected: Client) ->
 @pytest.fixture
 def rates(settings: Any) -> Callable[..., None]:
     def choose(**kinds: str) -> None:
-        settings.VIGIL_RATES = {"camera": "", "token": "", "address": "", "proxy": "", "probe": "", **kinds}
+        settings.VIGIL_RATES = {
+            "camera": "",
+            "token": "",
+            "address": "",
+            "proxy": "",
+            "probe": "",
+            "control": "",
+            **kinds,
+        }
 
     return choose
 

@@ -1,10 +1,9 @@
 // The camera form: tests the URL while the user types and shows an image before saving; discovers cameras in the
 // network. A detector does both; this script requests the tasks and reads the results.
 import { send } from "./send.js";
+import { outcome, wordsOf } from "./tasks.js";
 
 const QUIET_MS = 1200;
-const ASK_MS = 1000;
-const PATIENCE_MS = 75000; // a detector needs up to a minute to detect that a stream has no decodable picture
 const panel = document.querySelector("[data-probe]");
 const url = document.getElementById("id_rtsp_url");
 const transport = document.getElementById("id_transport");
@@ -24,24 +23,6 @@ function show(state, text, picture = "") {
   if (picture) image.src = picture;
   else image.removeAttribute("src");
 }
-
-const pause = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
-
-// Polls until there is a result; null after the time-out.
-async function outcome(path) {
-  const until = Date.now() + PATIENCE_MS;
-  while (Date.now() < until) {
-    await pause(ASK_MS);
-    try {
-      const answer = await fetch(path, { signal: AbortSignal.timeout(8000) });
-      const body = await answer.json();
-      if (!answer.ok || body.state === "done") return answer.ok ? body : null;
-    } catch { /* another try */ }
-  }
-  return null;
-}
-
-const wordsOf = (body) => Object.values(body ?? {}).flat().join(" ");
 
 async function probe(path, values) {
   turn += 1;
@@ -86,6 +67,7 @@ async function discover(button) {
       url.value = `rtsp://${camera.address.includes(":") ? `[${camera.address}]` : camera.address}:554/`;
       const name = document.getElementById("id_name");
       if (!name.value) name.value = camera.name;
+      document.getElementById("device-address").value = camera.address;
       url.focus();
       typed();
     });
