@@ -98,16 +98,9 @@ def join_manifests(folder: Path) -> str:
 
 def build_wheels(root: Path, target: Path) -> None:
     """Build the wheel and the source archive."""
-    command = [
-        str(root / "tools" / "uv.sh"),
-        "build",
-        "--quiet",
-        "--out-dir",
-        str(target),
-        "--build-constraints",
-        "locks/build.txt",
-    ]
-    subprocess.run([*command, "--require-hashes"], cwd=root, check=True)
+    uv = ("bash", str(root / "tools" / "uv.sh"))
+    options = ("--out-dir", str(target), "--build-constraints", "locks/build.txt", "--require-hashes")
+    subprocess.run([*uv, "build", "--quiet", *options], cwd=root, check=True)
 
 
 def prepare(root: Path, version: str) -> None:
