@@ -127,7 +127,7 @@ class FalsePositiveView(APIView):
     def delete(self, request: Request, alert_id: int) -> Response:
         """Removes the mark. The alert stays acknowledged."""
         alert_for(principal_of(request), alert_id, Role.SITE_OPERATOR)
-        alerts_unmark_false_positive(alerts=_manageable_alerts(request), ids=[alert_id])
+        alerts_unmark_false_positive(alerts=_manageable_alerts(request), ids=[alert_id], user=user_of(request))
         return _alert_response(request, alert_id)
 
 
@@ -222,7 +222,7 @@ class FalsePositiveManyView(APIView):
                 alerts=alerts, ids=sent["ids"], user=user_of(request), now=timezone.now()
             )
         else:
-            changed = alerts_unmark_false_positive(alerts=alerts, ids=sent["ids"])
+            changed = alerts_unmark_false_positive(alerts=alerts, ids=sent["ids"], user=user_of(request))
         return Response({"changed": changed})
 
 

@@ -1,6 +1,6 @@
 """Write alerts."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from surveillance.core.clean_image import InvalidImageError, clean_image
 from surveillance.core.image_decoder import DecoderUnavailableError
 from surveillance.core.validation import InvalidInputError
 from surveillance.models import Alert, AlertComment, Camera
-from surveillance.signals import alerts_stored
+from surveillance.signals import AlertChange, alerts_changed, alerts_stored
 from vigil_contracts.alert import AlertSubmission, ImageSubmission
 
 
@@ -124,38 +124,36 @@ def alert_replace_image(*, camera: Camera, submission: ImageSubmission, image: b
 
 def alerts_acknowledge(*, alerts: QuerySet[Alert], ids: Collection[int], user: User, now: datetime) -> int:
     """Acknowledge those of `ids` that are new and in `alerts`; the first user stays recorded. Return their number."""
-    return alerts.filter(pk__in=ids, acknowledged=False).update(
-        acknowledged=True, acknowledged_by=user, acknowledged_at=now
-    )
+    new = alerts.filter(pk__in=ids, acknowledged=False)
+    values = {"acknowledged": True, "acknowledged_by": user, "acknowledged_at": now}
+    return _change(new, values, change=AlertChange.ACKNOWLEDGED, user=user)
 
 
 def alerts_reopen(*, alerts: QuerySet[Alert], ids: Collection[int], user: User) -> int:
     """Undo acknowledgements: for those of `ids` that this user acknowledged and that were not resolved since."""
-    return alerts.filter(pk__in=ids, acknowledged=True, acknowledged_by=user, resolved=False).update(
-        acknowledged=False, acknowledged_by=None, acknowledged_at=None
-    )
+    own = alerts.filter(pk__in=ids, acknowledged=True, acknowledged_by=user, resolved=False)
+    values = {"acknowledged": False, "acknowledged_by": None, "acknowledged_at": None}
+    return _change(own, values, change=AlertChange.REOPENED, user=user)
 
 
+@transaction.atomic
 def alerts_resolve(*, alerts: QuerySet[Alert], ids: Collection[int], user: User | None, now: datetime) -> int:
     """Resolve and acknowledge those of `ids` that are unresolved and in `alerts`. Return their number.
 
     `user` None: the alert was resolved automatically.
     """
-    open_ids = list(alerts.filter(pk__in=ids, resolved=False).values_list("pk", flat=True))
-    with transaction.atomic():
-        Alert.objects.filter(pk__in=open_ids, acknowledged=False).update(
-            acknowledged=True, acknowledged_by=user, acknowledged_at=now
-        )
-        return Alert.objects.filter(pk__in=open_ids, resolved=False).update(
-            resolved=True, resolved_by=user, resolved_at=now
-        )
+    unresolved = alerts.filter(pk__in=ids, resolved=False)
+    values = {"acknowledged": True, "acknowledged_by": user, "acknowledged_at": now}
+    _change(unresolved.filter(acknowledged=False), values, change=AlertChange.ACKNOWLEDGED, user=user)
+    values = {"resolved": True, "resolved_by": user, "resolved_at": now}
+    return _change(unresolved, values, change=AlertChange.RESOLVED, user=user)
 
 
 def alerts_unresolve(*, alerts: QuerySet[Alert], ids: Collection[int], user: User) -> int:
     """Undo resolutions: for those of `ids` that this user resolved. They stay acknowledged."""
-    return alerts.filter(pk__in=ids, resolved=True, resolved_by=user).update(
-        resolved=False, resolved_by=None, resolved_at=None
-    )
+    own = alerts.filter(pk__in=ids, resolved=True, resolved_by=user)
+    values = {"resolved": False, "resolved_by": None, "resolved_at": None}
+    return _change(own, values, change=AlertChange.UNRESOLVED, user=user)
 
 
 @transaction.atomic
@@ -165,17 +163,33 @@ def alerts_mark_false_positive(*, alerts: QuerySet[Alert], ids: Collection[int],
     Return how many were not marked before.
     """
     alerts_acknowledge(alerts=alerts, ids=ids, user=user, now=now)
-    return alerts.filter(pk__in=ids, is_false_positive=False).update(is_false_positive=True)
+    unmarked = alerts.filter(pk__in=ids, is_false_positive=False)
+    return _change(unmarked, {"is_false_positive": True}, change=AlertChange.MARKED_FALSE_POSITIVE, user=user)
 
 
-def alerts_unmark_false_positive(*, alerts: QuerySet[Alert], ids: Collection[int]) -> int:
+def alerts_unmark_false_positive(*, alerts: QuerySet[Alert], ids: Collection[int], user: User) -> int:
     """Remove the mark; the alerts stay acknowledged. Return how many were marked."""
-    return alerts.filter(pk__in=ids, is_false_positive=True).update(is_false_positive=False)
+    marked = alerts.filter(pk__in=ids, is_false_positive=True)
+    return _change(marked, {"is_false_positive": False}, change=AlertChange.UNMARKED_FALSE_POSITIVE, user=user)
 
 
 def alert_comment(*, alert: Alert, author: User, text: str) -> AlertComment:
     """Add a comment."""
     return AlertComment.objects.create(alert=alert, author=author, text=text)
+
+
+@transaction.atomic
+def _change(alerts: QuerySet[Alert], values: Mapping[str, object], *, change: AlertChange, user: User | None) -> int:
+    """Set the values of these alerts and send `alerts_changed`. Return their number.
+
+    The rows are locked first: of two concurrent requests, one changes an alert and announces it.
+    """
+    locked = alerts.select_related(None).select_for_update(of=("self",), no_key=True)
+    ids = [alert.pk for alert in locked.only("pk").order_by("pk")]
+    if ids:
+        Alert.objects.filter(pk__in=ids).update(**values)
+        alerts_changed.send(sender=Alert, alert_ids=ids, change=change, user=user)
+    return len(ids)
 
 
 def _known(arrivals: Sequence[Arrival]) -> dict[tuple[int, str], Alert]:

@@ -76,7 +76,7 @@ def judge(user: User, ids: Collection[int], *, now: datetime) -> Changes:
 def clear(user: User, ids: Collection[int]) -> Changes:
     """Remove the mark."""
     marked = _ids(user, ids, is_false_positive=True)
-    alerts_unmark_false_positive(alerts=_manageable_alerts(user), ids=marked)
+    alerts_unmark_false_positive(alerts=_manageable_alerts(user), ids=marked, user=user)
     return Changes(cleared=marked)
 
 
@@ -84,7 +84,7 @@ def clear(user: User, ids: Collection[int]) -> Changes:
 def undo(user: User, changes: Changes, *, now: datetime) -> None:
     """Undo the changes that the user may undo; actions of other users stay."""
     alerts = _manageable_alerts(user)
-    alerts_unmark_false_positive(alerts=alerts, ids=changes.judged)
+    alerts_unmark_false_positive(alerts=alerts, ids=changes.judged, user=user)
     alerts_mark_false_positive(alerts=alerts, ids=changes.cleared, user=user, now=now)
     alerts_unresolve(alerts=alerts, ids=changes.resolved, user=user)
     alerts_reopen(alerts=alerts, ids=changes.acknowledged, user=user)
