@@ -99,9 +99,12 @@ screenshots: setup ## Retake docs/images/*.png with the demo scene
 	@$(PYTHON) -m tools.screenshots
 
 .PHONY: schema
-schema: setup ## Generate docs/openapi.yaml from the backend's code
-	@cd backend && DATABASE_URL=sqlite://:memory: VIGIL_SECRET_KEY=none VIGIL_CREDENTIAL_KEYS=$(NO_KEY) \
-	  ../$(PYTHON) manage.py spectacular --file ../docs/openapi.yaml --validate --fail-on-warn
+schema: export DATABASE_URL := sqlite://:memory:
+schema: export VIGIL_SECRET_KEY := none
+schema: export VIGIL_CREDENTIAL_KEYS := $(NO_KEY)
+schema: setup ## Generate docs/openapi.yaml and docs/events.schema.json from the backend's code
+	@cd backend && ../$(PYTHON) manage.py spectacular --file ../docs/openapi.yaml --validate --fail-on-warn
+	@cd backend && ../$(PYTHON) manage.py event_schema >../docs/events.schema.json
 
 .PHONY: dashboards
 dashboards: setup ## Generate the chart's Grafana dashboards from tools/dashboards

@@ -238,6 +238,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "AlertTypeEnum": "vigil_contracts.names.AlertType",
         "ChannelNameEnum": "vigil_apps.notifications.models.CHANNELS",
+        "MessageFormatEnum": "vigil_apps.notifications.models.FORMATS",
         "CameraPhaseEnum": "vigil_contracts.names.CameraPhase",
         "ReasonEnum": "vigil_contracts.names.Reason",
         "TaskStateEnum": "surveillance.models.TaskState",

@@ -66,6 +66,7 @@ TROUBLED_PHASES = frozenset({CameraPhase.FAILED, CameraPhase.DEGRADED, CameraPha
 CHOICES: dict[str, Words] = {
     MessageKind.ALERTS: _("Alerts"),
     MessageKind.TEST: _("Test"),
+    MessageKind.EVENT: _("Event"),
     MessageState.PENDING: _("Waiting"),
     MessageState.SENT: _("Sent"),
     MessageState.FAILED: _("Delivery failed"),

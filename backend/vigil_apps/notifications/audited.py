@@ -9,6 +9,7 @@ from vigil_apps.notifications.services.subscriptions import masked_target
 _PLAIN = (
     "name",
     "channel",
+    "format",
     "is_active",
     "alert_types",
     "cameras",

@@ -6,16 +6,19 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from vigil_apps.notifications.queue import SWEEP_SECONDS, app
+from vigil_apps.notifications.selectors import due_messages
 from vigil_apps.notifications.services.delivery import message_deliver
 from vigil_apps.notifications.services.planning import messages_plan
-from vigil_apps.notifications.turn import turn
+from vigil_apps.notifications.turn import AT_ONCE, turn
 
 
 @app.task(name="notifications.tell", expires=60)  # type: ignore[untyped-decorator] # Celery has no types
 def plan(subscription_ids: list[int]) -> None:
-    """Create messages for new alerts of these subscriptions."""
+    """Create messages for new alerts of these subscriptions, and send them and new events."""
     close_old_connections()
-    for message_id in messages_plan(now=timezone.now(), among=subscription_ids):
+    now = timezone.now()
+    messages_plan(now=now, among=subscription_ids)
+    for message_id in due_messages(now=now, limit=AT_ONCE, among=subscription_ids):
         send.delay(str(message_id))
 
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 from vigil_apps.notifications import metrics
 from vigil_apps.notifications.selectors import due_messages, outbox_pending
 from vigil_apps.notifications.services.delivery import messages_delete_old
+from vigil_apps.notifications.services.outages import outages_end
 from vigil_apps.notifications.services.planning import messages_plan
 
 AT_ONCE = 200
@@ -18,6 +19,7 @@ def turn(submit: Callable[[UUID], object]) -> int:
     """Run once; `submit` schedules the delivery of a message. Also finds messages that were not announced or
     were left by a dead process, and deletes old ones."""
     now = timezone.now()
+    outages_end(now=now)
     messages_plan(now=now)
     due = due_messages(now=now, limit=AT_ONCE)
     for message_id in due:

@@ -44,6 +44,16 @@ def test_notifications_page_adds_a_subscription(backend: BackendServer, tmp_path
     assert (made["name"], made["channel"], made["alert_types"]) == ("Nights", "webhook", ["person"])
 
 
+@runs("events.md/Event stream/1")
+def test_events_page_adds_an_event_stream(backend: BackendServer, tmp_path: Path) -> None:
+    user = backend.create_user("admin")
+    printed = block("events.md/Event stream/1").run(
+        cwd=tmp_path, environment={"TOKEN": user.token}, replace={"localhost:8000": backend.url}
+    )
+    made = json.loads(printed)["subscription"]
+    assert (made["format"], made["target"]["url"]) == ("cloudevents", "kafkas://***@broker.example:9093")
+
+
 @runs("backend.md/Recordings/1")
 def test_backend_page_lists_recordings_and_gaps(backend: BackendServer, tmp_path: Path) -> None:
     user = backend.create_user("admin")

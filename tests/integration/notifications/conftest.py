@@ -11,6 +11,7 @@ import pytest
 from tests.integration.services.http_receiver import Receiver, http_receiver
 
 from vigil_apps.notifications.channels import base, http, mqtt
+from vigil_apps.notifications.core.events import CloudEvent, sample_event
 from vigil_apps.notifications.core.message import Content, NotifiedAlert
 from vigil_apps.notifications.core.names import MessageKind
 from vigil_contracts.addresses import PublicAddresses
@@ -43,8 +44,19 @@ def receiver() -> Iterator[Receiver]:
         yield made
 
 
-def content(*, image_key: str = "", camera_name: str = "Front gate ä") -> Content:
-    """A message with one alert."""
+def sample() -> CloudEvent:
+    """The event of a test message."""
+    return sample_event(
+        event_id=str(uuid.uuid4()),
+        source="/api/notifications/3/",
+        subscription_id=3,
+        subscription_name="Nights",
+        at=NOW,
+    )
+
+
+def content(*, image_key: str = "", camera_name: str = "Front gate ä", event: CloudEvent | None = None) -> Content:
+    """A message with one alert, or an event."""
     alert = NotifiedAlert(
         id=17,
         camera=7,
@@ -60,4 +72,4 @@ def content(*, image_key: str = "", camera_name: str = "Front gate ä") -> Conte
         url="https://vigil.example/dashboard/alerts/17/",
         image_key=image_key,
     )
-    return Content(uuid.uuid4(), MessageKind.ALERTS, 3, "Nights", NOW, [alert])
+    return Content(uuid.uuid4(), MessageKind.ALERTS, 3, "Nights", NOW, [alert], event)

@@ -17,6 +17,8 @@ import paho.mqtt.client as paho
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import Envelope
+from cloudevents.core.bindings.http import HTTPMessage, from_structured_event
+from cloudevents.core.formats.json import JSONFormat
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
@@ -29,7 +31,7 @@ from standardwebhooks import Webhook as Verifier
 from tests.cluster.certificates import CertificateAuthority
 from tests.cluster.polling import eventually
 from tests.cluster.processes import free_ports
-from tests.integration.notifications.conftest import content
+from tests.integration.notifications.conftest import content, sample
 from tests.integration.services.http_receiver import Receiver, http_receiver
 from tests.integration.services.mosquitto import PASSWORD, USER, MosquittoServer, mosquitto_server
 
@@ -71,6 +73,18 @@ def test_independent_library_verifies_the_webhook_signature(receiver: Receiver) 
     assert got.headers["webhook-id"] == str(message.id)
     with pytest.raises(Exception, match="No matching signature"):
         Verifier(new_secret()).verify(got.body, got.headers)
+
+
+def test_webhook_sends_a_cloudevent_that_the_reference_library_reads(receiver: Receiver) -> None:
+    secret, message = new_secret(), content(event=sample())
+    target = WebhookTarget(url=f"http://127.0.0.1:{receiver.port}/", secret=secret)
+    CHANNELS[ChannelName.WEBHOOK].send(target, message)
+    (got,) = receiver.got
+    read = from_structured_event(HTTPMessage(headers=dict(got.headers), body=got.body), JSONFormat())
+    assert message.event is not None
+    assert (read.get_id(), read.get_data()) == (message.event.id, {"subscription": "Nights"})
+    assert got.headers["content-type"] == "application/cloudevents+json; charset=utf-8"
+    assert Verifier(secret).verify(got.body, got.headers)["id"] == message.event.id
 
 
 def test_sample_of_the_documentation_verifies_a_webhook(receiver: Receiver) -> None:
@@ -270,10 +284,10 @@ def broker() -> Iterator[MosquittoServer]:
 
 
 def test_mqtt_message_reaches_a_subscriber(broker: MosquittoServer) -> None:
-    got: list[dict[str, Any]] = []
-    listener = paho.Client(CallbackAPIVersion.VERSION2)
+    got: list[paho.MQTTMessage] = []
+    listener = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
     listener.username_pw_set(USER, PASSWORD)
-    listener.on_message = lambda _client, _data, message: got.append(json.loads(message.payload))
+    listener.on_message = lambda _client, _data, message: got.append(message)
     subscribed: list[int] = []
     listener.on_subscribe = lambda *_: subscribed.append(1)
     listener.connect("127.0.0.1", broker.port)
@@ -284,8 +298,14 @@ def test_mqtt_message_reaches_a_subscriber(broker: MosquittoServer) -> None:
         message = content()
         target = MqttTarget(url=f"mqtt://{USER}:{PASSWORD}@127.0.0.1:{broker.port}", topic="vigil/alerts")
         assert _send(ChannelName.MQTT, target, message) is None
-        eventually(lambda: got)
-        assert got == [message.as_json()]
+        event = content(event=sample())
+        assert _send(ChannelName.MQTT, target, event) is None
+        eventually(lambda: len(got) == 2)
+        assert json.loads(got[0].payload) == message.as_json()
+        assert event.event is not None
+        assert json.loads(got[1].payload) == event.event.as_json()
+        types = [getattr(each.properties, "ContentType", "") for each in got]
+        assert types == ["application/json", "application/cloudevents+json; charset=utf-8"]
     finally:
         listener.disconnect()
         listener.loop_stop()

@@ -5,7 +5,7 @@ from typing import Any, cast
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from vigil_apps.notifications.models import CHANNELS, KINDS, STATES, Message, Subscription
+from vigil_apps.notifications.models import CHANNELS, FORMATS, KINDS, STATES, Message, Subscription
 from vigil_apps.notifications.services.subscriptions import masked_target
 from vigil_contracts.bounds import MAX_COUNT
 from vigil_contracts.names import AlertType
@@ -48,10 +48,17 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
 
     name = serializers.CharField(max_length=100, help_text="Unique among your subscriptions.")
     channel = serializers.ChoiceField(choices=CHANNELS, help_text="Cannot be changed after creation.")
+    format = serializers.ChoiceField(
+        choices=FORMATS,
+        required=False,
+        help_text="`vigil`: alerts, of which several may share a message. `cloudevents`: an event stream with one "
+        "CloudEvent for each change of an alert or a camera, for webhook, mqtt and kafka. Default: the first format "
+        "of the channel. Cannot be changed after creation.",
+    )
     target = TargetField(
         help_text="Where to send to. webhook: `url`, `secret` (generated if omitted, and returned only once); "
-        "email: `address`; mqtt: `url`, `topic`; web_push: `endpoint`, `keys`; apprise: `url`. Answers show it "
-        "masked; a field that is sent back like that stays as it is."
+        "email: `address`; mqtt: `url`, `topic`; web_push: `endpoint`, `keys`; apprise: `url`; kafka: `url`, "
+        "`topic`, `sasl_mechanism`. Answers show it masked; a field that is sent back like that stays as it is."
     )
     alert_types = AlertTypesField(required=False, help_text="Only alerts of these types; empty: all.")
     cameras = IdsField(
@@ -69,7 +76,8 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
         max_value=3600,
         required=False,
         allow_null=True,
-        help_text="Default 60. Further alerts wait and are combined in the next message. Null: no limit.",
+        help_text="Default 60. Further alerts wait and are combined in the next message. Null: no limit, as "
+        "with CloudEvents.",
     )
     digest_minutes = serializers.IntegerField(
         min_value=0,
@@ -84,6 +92,7 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
             "id",
             "name",
             "channel",
+            "format",
             "target",
             "is_active",
             "alert_types",
@@ -114,6 +123,7 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
 
     kind = serializers.ChoiceField(choices=KINDS, read_only=True)
     state = serializers.ChoiceField(choices=STATES, read_only=True)
+    event = serializers.SerializerMethodField(help_text="Type of the CloudEvent; empty if it is none or is deleted.")
     alerts = serializers.SerializerMethodField(help_text="Ids of the alerts in the message.")
 
     class Meta:
@@ -121,6 +131,7 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
         fields = (
             "id",
             "kind",
+            "event",
             "state",
             "attempts",
             "created_at",
@@ -131,9 +142,15 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
         )
         read_only_fields = fields
 
+    def get_event(self, message: Message) -> str:
+        """Return the event's type."""
+        return message.event.type if message.event is not None else ""
+
     @extend_schema_field({"type": "array", "items": {"type": "integer"}})
     def get_alerts(self, message: Message) -> list[int]:
         """Return the alerts' ids in the order of their arrival."""
+        if message.event is not None:
+            return [message.event.alert_id] if message.event.alert_id is not None else []
         return [entry.alert_id for entry in message.entries.all()]
 
 
@@ -142,6 +159,11 @@ class ChannelSerializer(serializers.Serializer[Any]):
 
     name = serializers.ChoiceField(choices=CHANNELS)
     title = serializers.CharField(help_text="Display name.")
+    formats = serializers.ListField(
+        child=serializers.ChoiceField(choices=FORMATS),
+        max_length=len(FORMATS),
+        help_text="Formats of a subscription's messages, the default first.",
+    )
     is_available = serializers.BooleanField()
     problem = serializers.CharField(
         help_text="Why it is unavailable, and how to enable it; empty if it is available."

@@ -26,7 +26,7 @@ from vigil_apps.notifications import dispatch
 from vigil_apps.notifications.channels import CHANNELS
 from vigil_apps.notifications.channels.web_push import public_key
 from vigil_apps.notifications.channels.webhook import WebhookTarget
-from vigil_apps.notifications.core.names import ChannelName
+from vigil_apps.notifications.core.names import FORMATS, ChannelName
 from vigil_apps.notifications.models import Message, Subscription
 from vigil_apps.notifications.selectors import messages_of, subscriptions_of
 from vigil_apps.notifications.services.subscriptions import (
@@ -213,6 +213,7 @@ def _channel(name: ChannelName) -> dict[str, Any]:
     return {
         "name": name.value,
         "title": channel.label,
+        "formats": [each.value for each in FORMATS[name]],
         "is_available": not problem,
         "problem": problem,
         "public_key": public_key() if name == ChannelName.WEB_PUSH else "",

@@ -4,7 +4,6 @@ MQTT 3.1.1 is not supported: its PUBACK has no reason code, so a broker that dis
 list denies the topic, acknowledges it nevertheless (MQTT 5.0, section 3.4.2.1).
 """
 
-import json
 import socket
 import ssl
 import time
@@ -14,6 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from pydantic import Field, field_validator
 
@@ -66,8 +67,7 @@ class Mqtt:
         ends_at = time.monotonic() + SEND_SECONDS
         client, state = _connect(target, ends_at)
         try:
-            payload = json.dumps(content.as_json(), ensure_ascii=False)
-            client.publish(target.topic, payload, qos=1)
+            client.publish(target.topic, content.body, qos=1, properties=_properties(content))
             _loop_until(client, lambda: state.is_confirmed or state.refused is not None, ends_at)
             if not state.is_confirmed:
                 raise DeliveryError(f"the broker rejected the message: {state.refused}")
@@ -75,6 +75,14 @@ class Mqtt:
             raise DeliveryError("the broker closed the connection") from None
         finally:
             client.disconnect()
+
+
+def _properties(content: Content) -> Properties:
+    """Return the PUBLISH properties. The content type marks a CloudEvent (MQTT binding 1.0.2, section 3)."""
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    properties.ContentType = content.media_type
+    properties.PayloadFormatIndicator = 1  # UTF-8
+    return properties
 
 
 class _State:

@@ -4,7 +4,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 import secrets
 import time
 from collections.abc import Mapping
@@ -64,9 +63,9 @@ class Webhook:
 
     def send(self, target: WebhookTarget, content: Content) -> None:
         """Send the message; a 2xx status is the confirmation."""
-        body = json.dumps(content.as_json(), ensure_ascii=False).encode()
+        body = content.body
         headers = signed_headers(target.secret, message_id=str(content.id), body=body, timestamp=int(time.time()))
-        require_success(post(target.url, headers={**headers, "Content-Type": "application/json"}, body=body))
+        require_success(post(target.url, headers={**headers, "Content-Type": content.media_type}, body=body))
 
 
 def signed_headers(secret: str, *, message_id: str, body: bytes, timestamp: int) -> dict[str, str]:

@@ -1,11 +1,13 @@
 """The content of a message, before a channel formats it."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from vigil_apps.notifications.core.events import CONTENT_TYPE, CloudEvent
 from vigil_apps.notifications.core.names import MessageKind
 from vigil_contracts.names import AlertType
 
@@ -73,6 +75,20 @@ class Content:
     subscription_name: str
     created_at: datetime
     alerts: Sequence[NotifiedAlert]
+    event: CloudEvent | None = None
+    """Replaces everything else, for a subscription of the format CloudEvents."""
+
+    @property
+    def media_type(self) -> str:
+        """Return the media type of `body`."""
+        return CONTENT_TYPE if self.event is not None else "application/json"
+
+    @property
+    def body(self) -> bytes:
+        """Return the message for programs: webhooks, MQTT and Kafka."""
+        if self.event is not None:
+            return self.event.structured()
+        return json.dumps(self.as_json(), ensure_ascii=False).encode()
 
     @property
     def title(self) -> str:
@@ -101,7 +117,7 @@ class Content:
         return self.alerts[0].url if self.alerts else ""
 
     def as_json(self) -> dict[str, Any]:
-        """Return the message for programs: webhooks and MQTT."""
+        """Return the message of the format `vigil`."""
         return {
             "id": str(self.id),
             "kind": str(self.kind),

@@ -11,6 +11,27 @@ class ChannelName(StrEnum):
     MQTT = "mqtt"
     WEB_PUSH = "web_push"
     APPRISE = "apprise"
+    KAFKA = "kafka"
+
+
+class MessageFormat(StrEnum):
+    """What a subscription's messages contain."""
+
+    VIGIL = "vigil"
+    """Alerts, as text and JSON. Several alerts may share a message."""
+    CLOUDEVENTS = "cloudevents"
+    """One CloudEvent for each change of an alert or a camera."""
+
+
+FORMATS: dict[ChannelName, tuple[MessageFormat, ...]] = {
+    ChannelName.WEBHOOK: (MessageFormat.VIGIL, MessageFormat.CLOUDEVENTS),
+    ChannelName.EMAIL: (MessageFormat.VIGIL,),
+    ChannelName.MQTT: (MessageFormat.VIGIL, MessageFormat.CLOUDEVENTS),
+    ChannelName.WEB_PUSH: (MessageFormat.VIGIL,),
+    ChannelName.APPRISE: (MessageFormat.VIGIL,),
+    ChannelName.KAFKA: (MessageFormat.CLOUDEVENTS,),
+}
+"""The formats of each channel, the default first."""
 
 
 class MessageKind(StrEnum):
@@ -18,6 +39,7 @@ class MessageKind(StrEnum):
 
     ALERTS = "alerts"
     TEST = "test"
+    EVENT = "event"
 
 
 class MessageState(StrEnum):

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from vigil_apps.notifications.core.names import ChannelName
+from vigil_apps.notifications.core.names import FORMATS, ChannelName, MessageFormat
 from vigil_contracts.names import AlertType
 from vigil_contracts.rules import Fraction, Schedule
 
@@ -18,6 +18,11 @@ class SubscriptionSettings(BaseModel):
 
     name: str = Field(min_length=1, max_length=100, description="Unique among the user's subscriptions.")
     channel: ChannelName
+    format: MessageFormat | None = Field(
+        default=None,
+        validate_default=True,
+        description="`vigil`: alerts. `cloudevents`: one CloudEvent for each change of an alert or a camera.",
+    )
     target: dict[str, Any] = Field(description="Where the channel sends to; the fields depend on the channel.")
     is_active: bool = True
     alert_types: tuple[AlertType, ...] = Field(
@@ -34,9 +39,10 @@ class SubscriptionSettings(BaseModel):
     )
     messages_per_hour: int | None = Field(
         default=60,
+        validate_default=True,
         ge=1,
         le=3600,
-        description="Further alerts wait and are combined in the next message. Null: no limit.",
+        description="Further alerts wait and are combined in the next message. Null: no limit, as with CloudEvents.",
     )
     digest_minutes: int = Field(
         default=0,
@@ -51,6 +57,26 @@ class SubscriptionSettings(BaseModel):
         if not name.strip():
             raise ValueError("must not be blank")
         return name.strip()
+
+    @field_validator("format")
+    @classmethod
+    def _suits_the_channel(cls, sent: MessageFormat | None, info: ValidationInfo) -> MessageFormat | None:
+        possible = FORMATS.get(info.data.get("channel", ""), tuple(MessageFormat))
+        if sent is not None and sent not in possible:
+            raise ValueError(f"must be {' or '.join(possible)} for this channel")
+        return sent or possible[0]
+
+    @field_validator("messages_per_hour")
+    @classmethod
+    def _is_not_for_events(cls, limit: int | None, info: ValidationInfo) -> int | None:
+        return None if info.data.get("format") == MessageFormat.CLOUDEVENTS else limit
+
+    @field_validator("digest_minutes")
+    @classmethod
+    def _is_zero_for_events(cls, minutes: int, info: ValidationInfo) -> int:
+        if minutes and info.data.get("format") == MessageFormat.CLOUDEVENTS:
+            raise ValueError("must be 0 for CloudEvents: each is a message")
+        return minutes
 
     @field_validator("alert_types", "cameras", "sites")
     @classmethod

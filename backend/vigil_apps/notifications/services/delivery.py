@@ -17,14 +17,16 @@ from django.utils import timezone
 
 from surveillance.credentials import CredentialsUnreadableError
 from surveillance.models import Alert
-from surveillance.selectors.access import alerts_visible_to
+from surveillance.selectors.access import alerts_visible_to, cameras_visible_to
 from vigil_apps.accounts.principal import Principal
 from vigil_apps.notifications import metrics
 from vigil_apps.notifications.channels import CHANNELS, DeliveryError
+from vigil_apps.notifications.core.events import CloudEvent, sample_event
 from vigil_apps.notifications.core.message import Content, NotifiedAlert
-from vigil_apps.notifications.core.names import ChannelName, MessageKind, MessageState
-from vigil_apps.notifications.models import Message, Subscription
-from vigil_apps.notifications.selectors import is_due
+from vigil_apps.notifications.core.names import ChannelName, MessageFormat, MessageKind, MessageState
+from vigil_apps.notifications.models import Message, StreamEvent, Subscription
+from vigil_apps.notifications.selectors import following_event, is_due, is_next_event
+from vigil_apps.notifications.services.events import cloud_event
 from vigil_apps.notifications.services.subscriptions import target_of
 from vigil_contracts.backoff import Jitter, pause_seconds
 from vigil_contracts.names import AlertType
@@ -54,7 +56,7 @@ def message_claim(*, message_id: UUID, now: datetime) -> Claim | None:
     with transaction.atomic():
         due = Message.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
         message = due.filter(is_due(now=now), pk=message_id).first()
-        if message is None:
+        if message is None or (message.event_id is not None and not is_next_event(message)):
             return None
         message.attempts += 1
         message.next_attempt_at = now + LEASE
@@ -63,10 +65,22 @@ def message_claim(*, message_id: UUID, now: datetime) -> Claim | None:
 
 
 def message_deliver(*, message_id: UUID) -> MessageState | None:
-    """Attempt to deliver the message. Return its new state; None if it could not be claimed."""
+    """Attempt to deliver the message, and after an event those of its camera that follow it.
+
+    Return the new state of the message; None if it could not be claimed.
+    """
     claim = message_claim(message_id=message_id, now=timezone.now())
     if claim is None:
         return None
+    first = state = _attempt(claim)
+    while claim is not None and claim.message.event_camera is not None and state != MessageState.PENDING:
+        following = following_event(claim.message)
+        claim = message_claim(message_id=following, now=timezone.now()) if following is not None else None
+        state = _attempt(claim) if claim is not None else state
+    return first
+
+
+def _attempt(claim: Claim) -> MessageState:
     subscription = Subscription.objects.select_related("user").defer("target").get(pk=claim.message.subscription_id)
     channel = ChannelName(subscription.channel)
     content = _content(claim.message, subscription)
@@ -91,7 +105,15 @@ def messages_delete_old(*, now: datetime) -> int:
     """Delete messages that were settled long ago; return the number of deleted rows."""
     old = Message.objects.filter(settled_at__lt=now - KEPT).order_by("settled_at").values_list("pk", flat=True)
     ids = list(old[:FORGOTTEN_AT_ONCE])
-    return Message.objects.filter(pk__in=ids).delete()[0] if ids else 0
+    deleted = Message.objects.filter(pk__in=ids).delete()[0] if ids else 0
+    return deleted + _delete_old_events(now)
+
+
+def _delete_old_events(now: datetime) -> int:
+    """Delete events of which no message is left."""
+    old = StreamEvent.objects.filter(recorded_at__lt=now - KEPT, messages=None).order_by("recorded_at")
+    ids = list(old.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
+    return StreamEvent.objects.filter(pk__in=ids).delete()[0] if ids else 0
 
 
 def _record_outcome(claim: Claim, channel: ChannelName, state: MessageState, reason: str) -> MessageState:
@@ -115,6 +137,8 @@ def _record_failure(claim: Claim, channel: ChannelName, error: DeliveryError) ->
         subscription.is_active = False
         subscription.save(update_fields=["is_active", "updated_at"])
     delay = timedelta(seconds=error.retry_after_seconds or _delay_seconds(claim.attempt))
+    if claim.message.event_camera is not None:
+        delay = min(delay, LONGEST_PAUSE)  # later events of the camera wait for this one
     is_over = now + delay > claim.message.created_at + settings.VIGIL_NOTIFY_GIVE_UP
     if error.is_final or is_over:
         return _record_outcome(claim, channel, MessageState.FAILED, error.reason)
@@ -134,8 +158,15 @@ def _delay_seconds(attempt: int) -> float:
 def _content(message: Message, subscription: Subscription) -> Content | None:
     """Return the message's content; None if its user can no longer view any of it."""
     alerts: list[NotifiedAlert] = []
+    event: CloudEvent | None = None
     if not subscription.user.is_active:
         return None
+    if message.kind == MessageKind.EVENT:
+        event = _visible_event(message, subscription)
+        if event is None:
+            return None
+    elif message.kind == MessageKind.TEST and subscription.format == MessageFormat.CLOUDEVENTS:
+        event = _test_event(message, subscription)
     if message.kind == MessageKind.ALERTS:
         if not subscription.is_active:
             return None
@@ -151,6 +182,26 @@ def _content(message: Message, subscription: Subscription) -> Content | None:
         subscription_name=subscription.name,
         created_at=message.created_at,
         alerts=alerts,
+        event=event,
+    )
+
+
+def _visible_event(message: Message, subscription: Subscription) -> CloudEvent | None:
+    """Return the event; None if it is deleted or its camera is no longer visible to the user."""
+    event = message.event
+    if event is None or not subscription.is_active:
+        return None
+    cameras = cameras_visible_to(Principal.of_user(subscription.user))
+    return cloud_event(event) if cameras.filter(pk=event.camera_id).exists() else None
+
+
+def _test_event(message: Message, subscription: Subscription) -> CloudEvent:
+    return sample_event(
+        event_id=str(message.pk),
+        source=f"{settings.VIGIL_PUBLIC_URL}/api/notifications/{subscription.pk}/",
+        subscription_id=subscription.pk,
+        subscription_name=subscription.name,
+        at=message.created_at,
     )
 
 

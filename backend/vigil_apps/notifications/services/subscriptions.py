@@ -27,6 +27,7 @@ TARGET_UNREADABLE = (
     "cannot be read: the key that encrypted it is not in VIGIL_CREDENTIAL_KEYS; restore the key, or enter it again"
 )
 CHANNEL_STAYS = "cannot be changed; make another subscription"
+_UNCHANGEABLE = ("channel", "format")
 _COLUMNS = tuple(name for name in SubscriptionSettings.model_fields if name not in {"channel", "target"})
 
 
@@ -63,9 +64,10 @@ def subscription_create(*, user: User, values: Mapping[str, Any]) -> Subscriptio
 
 
 def subscription_update(*, subscription: Subscription, values: Mapping[str, Any]) -> Subscription:
-    """Change the given fields; the channel cannot be changed. Raises InvalidInputError that names the field."""
-    if values.get("channel", subscription.channel) != subscription.channel:
-        raise InvalidInputError({"channel": [CHANNEL_STAYS]})
+    """Change the given fields, except channel and format. Raises InvalidInputError that names the field."""
+    for name in _UNCHANGEABLE:
+        if values.get(name, getattr(subscription, name)) != getattr(subscription, name):
+            raise InvalidInputError({name: [CHANNEL_STAYS]})
     settings = parse(SubscriptionSettings, {**_as_values(subscription), **values})
     if "target" in values:
         _set_target(subscription, settings.target)

@@ -62,7 +62,7 @@ def test_target_is_encrypted_at_rest(anna: Party) -> None:
     ("change", "field", "words"),
     [
         ({"name": " "}, "name", "must not be blank"),
-        ({"channel": "pigeon"}, "channel", "'webhook', 'email', 'mqtt', 'web_push' or 'apprise'"),
+        ({"channel": "pigeon"}, "channel", "'webhook', 'email', 'mqtt', 'web_push', 'apprise' or 'kafka'"),
         ({"target": "x"}, "target", "valid dictionary"),
         ({"target": {}}, "target.url", "Field required"),
         ({"target": {"url": "ftp://h/x"}}, "target.url", "must begin with https:// or http://"),
@@ -106,6 +106,49 @@ def test_invalid_fields_are_named(anna: Party, change: dict[str, Any], field: st
     assert answer.status_code == 400
     assert words in " ".join(answer.json()[field]), answer.json()
     assert not Subscription.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "words"),
+    [
+        ({"target": {"url": "mqtt://h", "topic": "a"}}, "target.url", "must begin with kafkas:// or kafka://"),
+        ({"target": {"url": "kafka://h/topic", "topic": "a"}}, "target.url", "enter the topic in its own field"),
+        ({"target": {"url": "kafka://b1,127.0.0.1:9092", "topic": "a"}}, "target.url", "VIGIL_NOTIFY_NETWORKS"),
+        ({"target": {"url": "kafka://b1,,b2", "topic": "a"}}, "target.url", "must name a host"),
+        ({"target": {"url": "kafkas://anna@h", "topic": "a"}}, "target.url", "a user and a password, or neither"),
+        ({"target": {"url": "kafkas://h", "topic": "a b"}}, "target.topic", "letters, digits, dots, underscores"),
+        ({"target": {"url": "kafkas://h", "topic": "a", "sasl_mechanism": "x"}}, "target.sasl_mechanism", "PLAIN"),
+        ({"format": "vigil"}, "format", "must be cloudevents for this channel"),
+        ({"format": "cloudevents", "digest_minutes": 5}, "digest_minutes", "must be 0 for CloudEvents"),
+        ({"channel": "apprise", "format": "cloudevents"}, "format", "must be vigil for this channel"),
+    ],
+)
+def test_invalid_kafka_targets_and_formats_are_named(
+    anna: Party, change: dict[str, Any], field: str, words: str
+) -> None:
+    body = {"name": "Kafka", "channel": "kafka", "target": {"url": "kafkas://h", "topic": "vigil.events"}}
+    answer = anna.client.post(PATH, {**body, **change})
+    assert answer.status_code == 400
+    assert words in " ".join(answer.json()[field]), answer.json()
+    assert not Subscription.objects.exists()
+
+
+def test_kafka_is_created_masked_and_keeps_its_format(anna: Party) -> None:
+    target = {"url": "kafkas://anna:s3cret@b1.example:9093,b2.example:9093", "topic": "vigil.events"}
+    made = anna.client.post(PATH, {"name": "Events", "channel": "kafka", "target": target})
+    assert made.status_code == 201, made.content
+    shown = made.json()["subscription"]
+    masked = {"url": "kafkas://***@b1.example:9093,b2.example:9093", "topic": "vigil.events"}
+    assert shown["target"] == {**masked, "sasl_mechanism": "SCRAM-SHA-512"}
+    assert (shown["format"], shown["messages_per_hour"], shown["digest_minutes"]) == ("cloudevents", None, 0)
+    path = f"{PATH}{shown['id']}/"
+    assert anna.client.patch(path, {"target": {**masked, "topic": "other"}}).status_code == 200
+    stored = json.loads(Subscription.objects.get().target)
+    assert (stored["url"], stored["topic"]) == (target["url"], "other")
+    moved = anna.client.patch(path, {"target": {"url": "kafkas://***@evil.example", "topic": "other"}})
+    assert moved.json() == {"target.url": ["contains ***; enter it in full"]}
+    answer = anna.client.patch(path, {"format": "vigil"})
+    assert answer.json() == {"format": ["cannot be changed; make another subscription"]}
 
 
 def test_email_address_is_validated(anna: Party, settings: Any) -> None:
@@ -179,7 +222,12 @@ def test_browser_that_subscribes_again_updates_its_subscription(anna: Party, set
 
 def test_unavailable_channels_give_the_reason(anna: Party) -> None:
     channels = {channel["name"]: channel for channel in anna.client.get(f"{PATH}channels/").json()}
-    assert [name for name, channel in channels.items() if channel["is_available"]] == ["webhook", "mqtt", "apprise"]
+    assert [name for name, channel in channels.items() if channel["is_available"]] == [
+        "webhook",
+        "mqtt",
+        "apprise",
+        "kafka",
+    ]
     assert "VIGIL_EMAIL_HOST" in channels["email"]["problem"]
     assert set(channels["webhook"]["target"]["properties"]) == {"url", "secret"}
 

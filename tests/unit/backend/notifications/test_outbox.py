@@ -328,6 +328,7 @@ def test_target_secret_never_leaks(
     made = [
         ("webhook", {"url": f"https://{mark}:{mark}@hooks.example/{mark}?{mark}={mark}"}),
         ("mqtt", {"url": f"mqtts://{mark}:{mark}@broker.example", "topic": "vigil"}),
+        ("kafka", {"url": f"kafkas://{mark}:{mark}@broker.example:9093", "topic": "vigil"}),
     ]
     texts = []
     for channel, target in made:
