@@ -1,4 +1,4 @@
-"""Waiting for what a cluster does in its own time: poll with a deadline, never sleep and hope."""
+"""Waiting for what another process does in its own time: poll with a deadline instead of sleeping."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(probe: Callable[[], T], *, timeout_seconds: float = 30, poll_seconds: float = 0.1) -> T:
-    """Calls `probe` until it answers something true and asserts nothing, and answers that.
+def eventually(
+    probe: Callable[[], T], timeout_seconds: float = 30, what: str = "", *, poll_seconds: float = 0.1
+) -> T:
+    """Call `probe` until it returns something true and raises no AssertionError; return its result.
 
-    At the deadline the probe's own AssertionError is raised, or one that shows its last answer.
+    Other exceptions are raised at once. Raises AssertionError at the deadline: the probe's own, or one that names
+    `what` is missing or shows the last result.
     """
     deadline = time.monotonic() + timeout_seconds
     while True:
@@ -25,5 +28,5 @@ def eventually(probe: Callable[[], T], *, timeout_seconds: float = 30, poll_seco
             if answer:
                 return answer
         if time.monotonic() > deadline:
-            raise failure or AssertionError(f"still {answer!r} after {timeout_seconds:g} s")
+            raise failure or AssertionError(f"not within {timeout_seconds:g} s: {what or f'still {answer!r}'}")
         time.sleep(poll_seconds)

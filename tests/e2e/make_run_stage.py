@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from tests.cluster.polling import eventually
 from tests.cluster.processes import free_ports
 from tests.e2e.six_people import CLIP, CLIP_SECONDS, PASSWORD, alerts_of, wait_for_play
-from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.made_weights import ensure_weights
 from tests.integration.services.rtsp import RtspServer, gst_rtsp_server
 from tests.integration.services.vigil_run import Run, make_run
@@ -51,9 +51,9 @@ class MakeRunStage:
         """
         left = self.played_at + CLIP_SECONDS - time.time()
         ended = f"camera {_CAMERA_ID}: StreamEnded"
-        wait_until(lambda: ended in self.output, max(0.0, left) + 30, "make run: the clip ends")
+        eventually(lambda: ended in self.output, max(0.0, left) + 30, "make run: the clip ends")
         with self.run.client() as client:
-            wait_until(lambda: self._is_delivered(client), 45, f"make run: clips are delivered\n{self.output}")
+            eventually(lambda: self._is_delivered(client), 45, f"make run: clips are delivered\n{self.output}")
             self._alerts = alerts_of(client, _CAMERA_ID)
         self.run.stop()
 

@@ -15,8 +15,8 @@ import httpx
 import numpy as np
 import numpy.typing as npt
 import psycopg2
+from tests.cluster.polling import eventually
 from tests.integration.services.backend import BackendServer
-from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.detector import DetectorProcess
 from tests.integration.services.rtsp import RtspServer, gst_rtsp_server
 
@@ -69,9 +69,9 @@ class Stage:
         def ended() -> bool:
             return self.cctv.metric("vigil_stream_reconnects_total", camera=camera, reason="StreamEnded") >= 1
 
-        wait_until(ended, max(0.0, left) + 30, f"{self.name}: the clip ends")
+        eventually(ended, max(0.0, left) + 30, f"{self.name}: the clip ends")
         self.frames = {each: self.cctv.metric("vigil_frames_total", camera=camera, stage=each) for each in STAGES}
-        wait_until(lambda: self.cctv.metric("vigil_spool_bytes", camera=camera) == 0, 60, f"{self.name} is delivered")
+        eventually(lambda: self.cctv.metric("vigil_spool_bytes", camera=camera) == 0, 60, f"{self.name} is delivered")
 
     def rows(self) -> list[tuple[Any, ...]]:
         """What the database holds of this camera, the oldest first: type, label, event id."""

@@ -9,8 +9,8 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from tests.cluster.polling import eventually
 from tests.integration.services.backend import BackendServer
-from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.detector import detector
 from tests.integration.services.misbehaving_rtsp import Script, misbehaving_camera
 
@@ -101,13 +101,13 @@ def test_every_alert_type_arrives(
                 rows = client.get("/api/cameras/").raise_for_status().json()["results"]
             return {row["name"] for row in rows if row["health"]["phase"] == "Streaming"}
 
-        wait_until(lambda: len(streaming()) == 6, 90, "all six stream")
+        eventually(lambda: len(streaming()) == 6, 90, "all six stream")
         power.close()
 
         def missing() -> set[AlertType]:
             return set(AlertType) - {AlertType(alert["alert_type"]) for alert in backend.alerts(reader)}
 
-        wait_until(lambda: not missing(), 120, f"alerts of all types; it said\n{cctv.output[-2000:]}")
+        eventually(lambda: not missing(), 120, f"alerts of all types; it said\n{cctv.output[-2000:]}")
     for alert in backend.alerts(reader):
         assert alert["image"] or alert["alert_type"] == AlertType.CAMERA_OFFLINE
         assert bool(alert["box"]) == (alert["alert_type"] not in {AlertType.CAMERA_OFFLINE, AlertType.TAMPER})

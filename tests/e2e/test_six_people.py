@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.cluster.polling import eventually
 from tests.e2e.make_run_stage import MakeRunStage, make_run_stage
 from tests.e2e.six_people import Owner, Stage, check_clip, check_picture, check_visits, stage
 from tests.integration.services import made_weights
 from tests.integration.services.backend import backend_server
-from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.postgres import PostgresServer
 
 from cctv.detectors.loader import load_model
@@ -122,6 +122,6 @@ def test_detector_stops_within_five_seconds(stages: dict[str, AnyStage]) -> None
 
 @each_stage
 def test_each_alert_has_a_clip_of_the_seconds_around_it(played: AnyStage, model: Model) -> None:
-    wait_until(lambda: all(alert["clip"] for alert in played.alerts()), 30, "every alert has its clip")
+    eventually(lambda: all(alert["clip"] for alert in played.alerts()), 30, "every alert has its clip")
     for alert in played.alerts():
         check_clip(alert, model)

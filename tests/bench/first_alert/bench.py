@@ -19,10 +19,10 @@ from pathlib import Path
 
 import pytest
 from tests.bench.report import Measurement
+from tests.cluster.polling import eventually
 from tests.cluster.processes import free_ports
 from tests.e2e.six_people import CLIP
 from tests.integration.services import made_weights
-from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.rtsp import gst_rtsp_server
 from tests.integration.services.vigil_run import OF_ANY_USER, ROOT, Run
 
@@ -84,7 +84,7 @@ def _first_alert(folder: Path, settings: Mapping[str, str], weights: Path | None
         run.value("Dashboard", timeout_seconds=_LIMIT_SECONDS)
         dashboard = time.monotonic() - run.began
         with run.client() as client:
-            wait_until(lambda: bool(client.get("/api/alerts/").json()["results"]), _LIMIT_SECONDS, run.output)
+            eventually(lambda: bool(client.get("/api/alerts/").json()["results"]), _LIMIT_SECONDS, run.output)
         return dashboard, time.monotonic() - run.began
     finally:
         run.stop()

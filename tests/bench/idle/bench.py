@@ -15,8 +15,8 @@ from pathlib import Path
 
 from tests.bench.detector.bench import still_clip
 from tests.bench.report import Measurement
+from tests.cluster.polling import eventually
 from tests.cluster.processes import free_ports
-from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.process_usage import Usage, descendant, usages_of
 from tests.integration.services.rtsp import gst_rtsp_server
 from tests.integration.services.vigil_run import ROOT, Run
@@ -38,7 +38,7 @@ def measure() -> list[Measurement]:
     clip = still_clip(shared / "videos" / "one-by-one-person-detection.mp4")
     with gst_rtsp_server(clip, plays=0) as camera, _run(model, camera.url) as run:
         with run.client() as client:
-            wait_until(lambda: _is_streaming(client.get("/api/cameras/").json()), 60, run.output)
+            eventually(lambda: _is_streaming(client.get("/api/cameras/").json()), 60, run.output)
         still = _usage(run)
     return [*_rows("no camera", nothing, 1.0), *_rows("one still camera", still, 2.5)]
 

@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.cluster.machine import MachineUnavailableError, require_linux_root
+from tests.cluster.polling import eventually
 from tests.cluster.product_images import product_archive
 from tests.cluster.reaper import server_home
 from tests.e2e.compose.project import Project
@@ -26,7 +27,6 @@ from tests.e2e.six_people import CLIP, CLIP_SECONDS, PASSWORD, alerts_of, check_
 from tests.e2e.six_people import wait_for_play as wait_for_clip
 from tests.integration.images.archive import unpack
 from tests.integration.services import made_weights
-from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.closed_network import ClosedNetwork, closed_network, closed_network_problem
 from tests.integration.services.postgres import PostgresServer, postgres_server
 from tests.integration.services.redis import redis_server
@@ -140,7 +140,7 @@ def _play(project: Project, network: ClosedNetwork, stack: ExitStack, clip: Path
             return None
         return str(answer.raise_for_status().json()["token"])
 
-    wait_until(lambda: network.call(token) is not None, 120, "the backend answers")
+    eventually(lambda: network.call(token) is not None, 120, "the backend answers")
     client.headers["Authorization"] = f"Token {network.call(token)}"
 
     def add_camera() -> int:
@@ -157,7 +157,7 @@ def _play(project: Project, network: ClosedNetwork, stack: ExitStack, clip: Path
         ended = f"camera {camera_id}: StreamEnded" in project.output("pipeline")
         return ended and bool(alerts) and all(alert["clip"] for alert in alerts)
 
-    wait_until(lambda: network.call(delivered), 90, f"clips are delivered\n{project.output('pipeline')}")
+    eventually(lambda: network.call(delivered), 90, f"clips are delivered\n{project.output('pipeline')}")
     alerts = network.call(lambda: alerts_of(client, camera_id))
     metrics = network.call(lambda: httpx.get("http://127.0.0.1:9464/metrics", timeout=30).text)
     frames = [line for line in metrics.splitlines() if line.startswith("vigil_frames_total")]

@@ -16,7 +16,6 @@ from tests.cluster.http import ApiError
 from tests.cluster.polling import eventually
 from tests.integration.operator.running import Operator, View
 from tests.integration.services.backend import BackendServer, BackendUser
-from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.detector import DetectorProcess
 from tests.integration.services.prometheus import PrometheusServer, Target, prometheus_server
 from tests.integration.services.rtsp import gst_rtsp_server
@@ -95,7 +94,7 @@ def test_each_query_finds_data(
 ) -> None:
     with vigil_cluster.add_node(f"{namespace}-node", gpus={"nvidia.com/gpu": 1}):
         eventually(lambda: view.phases() == {f"cam-{camera_id}": "Streaming"}, timeout_seconds=60)
-        wait_until(
+        eventually(
             lambda: cctv.metric("vigil_alert_delivery_seconds_count", camera=str(camera_id)) >= 1,
             60,
             "an alert is stored",

@@ -4,24 +4,14 @@ import os
 import re
 import signal
 import subprocess
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
-from tests.cluster.processes import free_ports
-
-Predicate = Callable[[], bool]
-
-
-def wait_until(condition: Predicate, timeout_seconds: float, what: str) -> None:
-    """Poll until `condition` is true."""
-    deadline = time.monotonic() + timeout_seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout_seconds} s: {what}"
-        time.sleep(0.05)
+from tests.cluster.polling import eventually
+from tests.cluster.processes import ProcessFailedError, free_ports
 
 
 class CctvProcess(ABC):
@@ -47,7 +37,7 @@ class CctvProcess(ABC):
 
     @abstractmethod
     def is_ready(self) -> bool:
-        """Return whether it does its work. Fails if it has ended."""
+        """Return whether it does its work. Raises `ProcessFailedError` if it has ended."""
 
     def start(self) -> None:
         """Start it; its output is appended to the log."""
@@ -56,7 +46,7 @@ class CctvProcess(ABC):
 
     def wait_ready(self, timeout_seconds: float = 60.0) -> None:
         """Wait until it is ready."""
-        wait_until(self.is_ready, timeout_seconds, f"cctv is ready; it said:\n{self.output[-3000:]}")
+        eventually(self.is_ready, timeout_seconds, f"cctv is ready; it said:\n{self.output[-3000:]}")
 
     def kill(self) -> None:
         """`kill -9`."""
@@ -86,17 +76,18 @@ class CctvProcess(ABC):
         return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
 
     def get(self, path: str) -> httpx.Response:
-        """Request a path of its status port. Fails if the process has ended."""
+        """Request a path of its status port. Raises `ProcessFailedError` if the process has ended."""
         self.check_runs()
         return httpx.get(f"http://127.0.0.1:{self.status_port}{path}", timeout=5, verify=False)
 
     def check_runs(self) -> None:
-        """Fail, with the end of the output, if the process has ended."""
+        """Raise `ProcessFailedError`, with the end of the output, if the process has ended."""
         assert self.process is not None
-        assert self.process.poll() is None, f"cctv ended with {self.process.returncode}:\n{self.output[-3000:]}"
+        if self.process.poll() is not None:
+            raise ProcessFailedError(f"cctv ended with {self.process.returncode}:\n{self.output[-3000:]}")
 
     def metrics(self) -> str:
-        """Return /metrics; empty until the port is open. Retries after a time-out. Fails if the process has ended."""
+        """Return /metrics; empty until the port is open. Retries after a time-out."""
         for _ in range(6):
             try:
                 return self.get("/metrics").text

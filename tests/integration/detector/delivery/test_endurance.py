@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.cluster.polling import eventually
 from tests.integration.services.backend import BackendServer
-from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.detector import a_person
 
 from cctv.config import Settings
@@ -45,14 +45,14 @@ def test_thousands_of_alerts_are_delivered_once_despite_kills(backend: BackendSe
     for number in range(count):
         spool.append(a_person(cameras[number % 4]), b"")
     with sending(spool, backend, pipeline):
-        wait_until(lambda: spool.waiting().alerts < count - 200, 120, "it drains")
+        eventually(lambda: spool.waiting().alerts < count - 200, 120, "it drains")
         backend.kill()
         time.sleep(2)
         assert spool.waiting().alerts > 0
     backend.start()
     began, left = time.monotonic(), spool.waiting().alerts
     with sending(spool, backend, pipeline):
-        wait_until(lambda: spool.waiting().alerts == 0, 200, "all are delivered")
+        eventually(lambda: spool.waiting().alerts == 0, 200, "all are delivered")
     print(f"{left} alerts in {time.monotonic() - began:.1f} s")
     spool.close()
 

@@ -5,9 +5,9 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tests.cluster.polling import eventually
 from tests.integration.detector.delivery.test_endurance import MEGABYTE
 from tests.integration.services.backend import BackendServer
-from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.detector import a_person
 
 from cctv.config import Settings
@@ -51,7 +51,7 @@ def test_response_lost_after_the_commit_leaves_one_row(backend: BackendServer, t
         api = Api(Settings(api_url=f"http://127.0.0.1:{proxy.server_address[1]}", token=pipeline), metrics)
         sender = Sender(spool, api.deliver, metrics)
         sender.start()
-        wait_until(lambda: spool.waiting().alerts == 0, 30, "it is delivered")
+        eventually(lambda: spool.waiting().alerts == 0, 30, "it is delivered")
         sender.stop(5)
         api.close()
         proxy.shutdown()

@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.cluster.polling import eventually
 from tests.integration.services.backend import BackendServer
-from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.detector import detector
 
 
@@ -19,7 +19,7 @@ def test_unreachable_camera_needs_under_one_percent_of_a_core(
         backend.add_camera(user.token, name=f"dead {number}", rtsp_url=f"rtsp://127.0.0.1:{number + 1}/cam")
     settings = {"VIGIL_MODEL": str(shared / "models" / "yolov8n_int8_openvino_model")}
     with detector(tmp_path / "cctv", api_url=backend.url, token=pipeline, settings=settings) as cctv:
-        wait_until(lambda: cctv.output.count("StreamUnreachable") >= 10, 60, "all ten are found dead")
+        eventually(lambda: cctv.output.count("StreamUnreachable") >= 10, 60, "all ten are found dead")
         time.sleep(5)
         before, began = cctv.cpu_seconds(), time.monotonic()
         time.sleep(15)

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
+from tests.cluster.polling import eventually
 from tests.integration.services.backend import BackendServer, BackendUser, backend_server
-from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.detector import DetectorProcess, detector
 from tests.integration.services.made_clips import make_clip
 from tests.integration.services.onvif_device import Device, onvif_devices
@@ -33,7 +33,7 @@ class Scene:
             begun = client.post(path, json=body)
             assert begun.status_code == 202, begun.text
             where = begun.headers["location"]
-            wait_until(lambda: client.get(where).json()["state"] == "done", 60, "the try is over")
+            eventually(lambda: client.get(where).json()["state"] == "done", 60, "the try is over")
             return dict(client.get(where).json())
 
     def live_frames(self) -> float:
@@ -43,7 +43,7 @@ class Scene:
     def is_left_alone(self) -> bool:
         """Return whether twenty frames, two seconds of video, pass without a live frame being sent."""
         sent, received = self.live_frames(), self._received()
-        wait_until(lambda: self._received() >= received + 20, 60, "the camera sends on")
+        eventually(lambda: self._received() >= received + 20, 60, "the camera sends on")
         return self.live_frames() == sent
 
     def _received(self) -> float:
@@ -90,7 +90,7 @@ def test_detector_discovers_cameras(scene: Scene) -> None:
     device = Device("urn:uuid:4cd0-yard", "onvif://www.onvif.org/name/Yard")
     with onvif_devices(device), scene.backend.client(admin.token) as client:
         where = client.post("/api/discovery/").headers["location"]
-        wait_until(lambda: client.get(where).json()["state"] == "done", 60, "the search is over")
+        eventually(lambda: client.get(where).json()["state"] == "done", 60, "the search is over")
         result = client.get(where).json()["result"]
     assert [(one["name"], one["endpoint"]) for one in result["cameras"]] == [("Yard", device.endpoint)], result
 
@@ -115,7 +115,7 @@ def test_live_frames_are_recent_and_sent_only_to_viewers(scene: Scene) -> None:
     assert median < 1.0, ages
     assert scene.live_frames() > before
 
-    wait_until(scene.is_left_alone, 40, "nobody looks")
+    eventually(scene.is_left_alone, 40, "nobody looks")
 
 
 def test_snapshot_is_current(scene: Scene) -> None:

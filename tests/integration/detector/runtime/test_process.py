@@ -12,8 +12,8 @@ from typing import Any
 import av
 import httpx
 import pytest
+from tests.cluster.polling import eventually
 from tests.integration.services.backend import BackendServer, backend_server
-from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.detector import DetectorProcess, detector
 from tests.integration.services.made_clips import make_clip
 from tests.integration.services.misbehaving_rtsp import Script, misbehaving_camera
@@ -139,19 +139,19 @@ def test_camera_changes_do_not_affect_other_cameras(
         detector(tmp_path / "cctv", api_url=backend.url, token=token[1], settings=model) as cctv,
     ):
         steady = backend.add_camera(token[0], name="steady", rtsp_url=first.url)
-        wait_until(lambda: cctv.metric("vigil_stream_up", camera=str(steady)) == 1, 60, "the first camera streams")
+        eventually(lambda: cctv.metric("vigil_stream_up", camera=str(steady)) == 1, 60, "the first camera streams")
         other = backend.add_camera(token[0], name="other", rtsp_url=second.url.replace("/cam", "/wrong"))
-        wait_until(lambda: health(backend, token[0], other)["reason"] == "StreamNotFound", 30, "a wrong path is told")
+        eventually(lambda: health(backend, token[0], other)["reason"] == "StreamNotFound", 30, "a wrong path is told")
         assert health(backend, token[0], steady)["phase"] == "Streaming"
 
         with backend.client(token[0]) as client:
             client.patch(f"/api/cameras/{other}/", json={"rtsp_url": second.url}).raise_for_status()
-        wait_until(lambda: health(backend, token[0], other)["phase"] == "Streaming", 30, "the right path streams")
+        eventually(lambda: health(backend, token[0], other)["phase"] == "Streaming", 30, "the right path streams")
 
         with backend.client(token[0]) as client:
             client.post(f"/api/cameras/{other}/deactivate/").raise_for_status()
         began = time.monotonic()
-        wait_until(lambda: second.lines.count("closed") >= 1 and _streams(cctv) == {str(steady)}, 10, "it is silent")
+        eventually(lambda: second.lines.count("closed") >= 1 and _streams(cctv) == {str(steady)}, 10, "it is silent")
         assert time.monotonic() - began < 10
         assert cctv.metric("vigil_stream_up", camera=str(steady)) == 1
         assert first.plays == 1, "the first camera was never connected again"
@@ -159,7 +159,7 @@ def test_camera_changes_do_not_affect_other_cameras(
         with backend.client(token[0]) as client:
             client.delete(f"/api/cameras/{steady}/").raise_for_status()
         began = time.monotonic()
-        wait_until(lambda: first.lines.count("closed") >= 1 and _streams(cctv) == set(), 10, "the deleted one, too")
+        eventually(lambda: first.lines.count("closed") >= 1 and _streams(cctv) == set(), 10, "the deleted one, too")
         assert time.monotonic() - began < 10
 
 
@@ -179,8 +179,8 @@ def test_camera_without_a_model_never_gets_the_demo_model(
     ):
         real = backend.add_camera(token[0], name="real", rtsp_url=stream.url)
         demo = backend.add_camera(token[0], name="demo", rtsp_url=stream.url, detection={"model": "demo"})
-        wait_until(lambda: health(backend, token[0], real)["reason"] == "ModelInvalid", 30, "the model is missing")
-        wait_until(lambda: health(backend, token[0], demo)["phase"] == "Streaming", 60, "the demo camera is watched")
+        eventually(lambda: health(backend, token[0], real)["reason"] == "ModelInvalid", 30, "the model is missing")
+        eventually(lambda: health(backend, token[0], demo)["phase"] == "Streaming", 60, "the demo camera is watched")
         told = health(backend, token[0], real)
         assert (told["phase"], told["reason"]) == ("Failed", "ModelInvalid")
         assert "use an image that was built with MODELS=yolov8n" in told["message"]
@@ -203,8 +203,8 @@ def test_an_unusable_device_is_reported_to_the_api_within_half_a_minute(
     for (setting, value), cause in UNUSABLE.items():
         settings = {"VIGIL_MODEL": "demo", setting: value}
         with detector(tmp_path / value, api_url=backend.url, token=token[1], settings=settings) as cctv:
-            wait_until(lambda cctv=cctv: cctv.metrics() != "", 60, "the detector has started")  # type: ignore[misc]
-            wait_until(lambda cause=cause: cause in _failure(backend, token[0], camera), 30, cause)  # type: ignore[misc]
+            eventually(lambda cctv=cctv: cctv.metrics() != "", 60, "the detector has started")  # type: ignore[misc]
+            eventually(lambda cause=cause: cause in _failure(backend, token[0], camera), 30, cause)  # type: ignore[misc]
 
 
 def _failure(backend: BackendServer, token: str, camera: int) -> str:
@@ -237,12 +237,12 @@ def test_sub_stream_is_analysed_and_main_stream_gives_the_clip(
         detector(tmp_path / "cctv", api_url=backend.url, token=token[1], settings=settings) as cctv,
     ):
         camera = backend.add_camera(token[0], name="yard", rtsp_url=server.url, detection={"stream_path": "/sub"})
-        wait_until(lambda: bool(backend.alerts(token[0])), 60, "an alert")
+        eventually(lambda: bool(backend.alerts(token[0])), 60, "an alert")
 
         def with_clips() -> list[dict[str, Any]]:
             return [alert for alert in backend.alerts(token[0]) if alert["clip"]]
 
-        wait_until(lambda: bool(with_clips()), 20, "the clip follows")
+        eventually(lambda: bool(with_clips()), 20, "the clip follows")
         alert = with_clips()[0]
         stream = _camera(backend, token[0], camera)["health"]["stream"]
         assert (stream["width"], stream["height"]) == (768, 432)
@@ -266,10 +266,10 @@ def test_rotated_token_is_reloaded(
     with gst_rtsp_server(clip_path, plays=0) as server:
         camera = backend.add_camera(token[0], name="yard", rtsp_url=server.url)
         with detector(tmp_path / "cctv", api_url=backend.url, token="not-yet-valid", settings=model) as cctv:
-            wait_until(lambda: "401" in cctv.output, 30, "the token is refused")
+            eventually(lambda: "401" in cctv.output, 30, "the token is refused")
             assert "set VIGIL_TOKEN" not in cctv.output
             cctv.token_file.write_text(token[1])
-            wait_until(lambda: health(backend, token[0], camera)["phase"] == "Streaming", 60, "it streams")
+            eventually(lambda: health(backend, token[0], camera)["phase"] == "Streaming", 60, "it streams")
             assert "not-yet-valid" not in cctv.output
             assert token[1] not in cctv.output
 
@@ -311,13 +311,13 @@ def test_no_fault_reveals_a_secret(
         }
         settings = {**model, "VIGIL_LOG_LEVEL": "debug", "VIGIL_STREAM_OPEN_TIMEOUT_SECONDS": "2"}
         with detector(tmp_path / "cctv", api_url=backend.url, token=token[1], settings=settings) as cctv:
-            wait_until(lambda: health(backend, token[0], cameras["good"])["phase"] == "Streaming", 60, "one streams")
+            eventually(lambda: health(backend, token[0], cameras["good"])["phase"] == "Streaming", 60, "one streams")
 
             def is_told(name: str, reason: str) -> bool:
                 return health(backend, token[0], cameras[name])["reason"] == reason
 
             for name, reason in TOLD.items():
-                wait_until(partial(is_told, name, reason), 60, f"{reason} is told")
+                eventually(partial(is_told, name, reason), 60, f"{reason} is told")
             reasons = {name: health(backend, token[0], camera_id) for name, camera_id in cameras.items()}
             pages = [cctv.get(path).text for path in ("/metrics", "/healthz", "/readyz", "/nowhere")]
             arguments = Path(f"/proc/{cctv.process.pid}/cmdline").read_text() if cctv.process else ""
@@ -345,14 +345,14 @@ def test_api_outage_loses_no_alert_and_does_not_delay_shutdown(
     with gst_rtsp_server(shared / "videos" / "one-by-one-person-detection.mp4") as server:
         camera = backend.add_camera(token[0], name="yard", rtsp_url=server.url)
         with detector(tmp_path / "cctv", api_url=backend.url, token=token[1], settings=model) as cctv:
-            wait_until(lambda: cctv.metric("vigil_stream_up", camera=str(camera)) == 1, 60, "it streams")
+            eventually(lambda: cctv.metric("vigil_stream_up", camera=str(camera)) == 1, 60, "it streams")
             backend.kill()
-            wait_until(lambda: cctv.metric("vigil_spool_alerts", camera=str(camera)) >= 1, 60, "an alert waits")
+            eventually(lambda: cctv.metric("vigil_spool_alerts", camera=str(camera)) >= 1, 60, "an alert waits")
             assert cctv.metric("vigil_stream_up", camera=str(camera)) == 1
             began = time.monotonic()
             assert cctv.stop() == 0
             assert time.monotonic() - began < 6
             backend.start()
             cctv.start()
-            wait_until(lambda: len(backend.alerts(token[0])) == 1, 60, "the alert of the former process is delivered")
-            wait_until(lambda: not list(cctv.spool.glob("waiting/*/*")), 10, "the spool is empty")
+            eventually(lambda: len(backend.alerts(token[0])) == 1, 60, "the alert of the former process is delivered")
+            eventually(lambda: not list(cctv.spool.glob("waiting/*/*")), 10, "the spool is empty")

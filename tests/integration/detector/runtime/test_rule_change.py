@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.cluster.polling import eventually
 from tests.integration.services.backend import BackendServer
-from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.detector import detector
 from tests.integration.services.rtsp import gst_rtsp_server
 
@@ -30,7 +30,7 @@ def test_new_rules_take_effect_without_a_reconnection(
         )
         camera = str(number)
         seen = {"camera": camera, "stage": "analysed"}
-        wait_until(lambda: cctv.metric("vigil_frames_total", **seen) >= 1, 60, "pictures are analysed")
+        eventually(lambda: cctv.metric("vigil_frames_total", **seen) >= 1, 60, "pictures are analysed")
         assert cctv.metric("vigil_events_total", camera=camera, type="intrusion") == 0
 
         zone = {"name": "Gate", "points": [[0.3, 0.3], [0.9, 0.3], [0.9, 1.0], [0.3, 1.0]]}

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.cluster.polling import eventually
 from tests.integration.services.backend import BackendServer
-from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.detector import DetectorProcess, detector
 from tests.integration.services.rtsp import gst_rtsp_server
 
@@ -57,7 +57,7 @@ def gate(
         number = backend.add_camera(user.token, name="gate", rtsp_url=server.url)
         gate = Gate(backend, user.token, number, cctv)
         gate.watch_by("first")
-        wait_until(lambda: gate.told_by() == {"first"}, 60, "the first rule tells")
+        eventually(lambda: gate.told_by() == {"first"}, 60, "the first rule tells")
         yield gate
         assert server.plays == 1, "the stream went on all the while"
 
@@ -76,7 +76,7 @@ def fill(disk: Path) -> Path:
                         file.write(b"x" * size)
             return not held and file.tell() == before
 
-    wait_until(is_full, 30, "the spool has sent all that it held, and the disk has no room")
+    eventually(is_full, 30, "the spool has sent all that it held, and the disk has no room")
     return path
 
 
@@ -84,13 +84,13 @@ def test_alert_is_stored_once_after_a_full_disk_is_freed(gate: Gate, small_disk:
     other = fill(small_disk)
     gate.watch_by("second")
     refused = "could not write an alert: No space left on device; kept in memory, retrying"
-    wait_until(lambda: refused in gate.cctv.output, 30, "the log says that the disk is full")
+    eventually(lambda: refused in gate.cctv.output, 30, "the log says that the disk is full")
     assert gate.metric("vigil_stream_up") == 1
     assert gate.cctv.is_ready()
 
     other.unlink()
     gate.watch_by("third")
-    wait_until(lambda: gate.told_by() >= {"first", "second", "third"}, 30, "there is room again, and all arrive")
+    eventually(lambda: gate.told_by() >= {"first", "second", "third"}, 30, "there is room again, and all arrive")
     assert sorted(gate.alert_rules()) == ["first", "second", "third"]
     assert gate.metric("vigil_spool_alerts") == 0
     assert "Traceback" not in gate.cctv.output
@@ -105,14 +105,14 @@ def test_unknown_configuration_is_reported_and_the_old_one_kept(gate: Gate) -> N
         f"camera = Camera.objects.get(pk={gate.camera}); camera.detection = json.loads({json.dumps(strange)!r}); "
         "camera.save()",
     )
-    wait_until(lambda: gate.health()["reason"] == "InvalidSpec", 30, "the camera says so")
+    eventually(lambda: gate.health()["reason"] == "InvalidSpec", 30, "the camera says so")
     told = gate.health()
     assert told["phase"] == "Degraded"
     assert "does not understand the camera's configuration: detection.rules.0" in told["message"]
     assert "The former settings stay in use." in told["message"]
     looked_at = gate.looked_at()
-    wait_until(lambda: gate.looked_at() > looked_at + 5, 20, "pictures are analysed as before")
+    eventually(lambda: gate.looked_at() > looked_at + 5, 20, "pictures are analysed as before")
 
     gate.watch_by("third")
-    wait_until(lambda: gate.health()["reason"] == "Streaming", 30, "all is well again")
-    wait_until(lambda: "third" in gate.told_by(), 30, "the new rule is in use")
+    eventually(lambda: gate.health()["reason"] == "Streaming", 30, "all is well again")
+    eventually(lambda: "third" in gate.told_by(), 30, "the new rule is in use")

@@ -12,8 +12,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
+from tests.cluster.polling import eventually
 from tests.integration.detector.streams.conftest import Watch
-from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.misbehaving_rtsp import Script, misbehaving_camera
 
 from vigil_contracts.names import Reason
@@ -70,9 +70,9 @@ def test_two_hundred_reconnections_leak_nothing(clip_path: Path, watch: Watch, s
         def tries() -> float:
             return watched.failures(Reason.STREAM_ENDED) + watched.failures(Reason.STREAM_NOT_FOUND)
 
-        wait_until(lambda: tries() >= 30, 60, "warm")
+        eventually(lambda: tries() >= 30, 60, "warm")
         memory, threads, files = resident_bytes(), threading.active_count(), open_files()
-        wait_until(lambda: tries() >= 30 + RECONNECTIONS, 200, "two hundred reconnections")
+        eventually(lambda: tries() >= 30 + RECONNECTIONS, 200, "two hundred reconnections")
 
         # Only one connection is open at a time: the gate's sockets and thread, and libav's socket.
         assert threading.active_count() <= threads + 2
@@ -96,9 +96,9 @@ def test_ten_minutes_of_a_damaged_stream_need_no_more_memory(clip_path: Path, wa
             labels = {"camera": "1", "stage": "received"}
             return watched.metrics.registry.get_sample_value("vigil_frames_total", labels) or 0.0
 
-        wait_until(lambda: pictures() >= 1000, 60, "warm")
+        eventually(lambda: pictures() >= 1000, 60, "warm")
         memory, threads, files = resident_bytes(), threading.active_count(), open_files()
-        wait_until(lambda: pictures() >= 1000 + 10 * 60 * 10, 150, "ten minutes of ten pictures a second")
+        eventually(lambda: pictures() >= 1000 + 10 * 60 * 10, 150, "ten minutes of ten pictures a second")
 
         assert resident_bytes() <= memory + 8 * MEGABYTE
         assert (threading.active_count(), open_files()) == (threads, files)

@@ -10,8 +10,8 @@ import av
 import numpy as np
 import pytest
 from pydantic import SecretStr
+from tests.cluster.polling import eventually
 from tests.integration.detector.streams.conftest import LITTLE_PATIENCE_SECONDS, LOOPBACK, PATIENCE_SECONDS, Watch
-from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.made_clips import make_clip
 from tests.integration.services.misbehaving_rtsp import Script, misbehaving_camera
 
@@ -168,8 +168,8 @@ def test_stream_reconnects_at_once_after_a_clean_end(
     with misbehaving_camera(Script(clip=clip, once=True)) as camera:
         watched = watch(camera.url, first_pause_seconds=30.0, longest_pause_seconds=60.0)
 
-        wait_until(lambda: camera.connections >= 2, 15, "reconnected without the pause")
-        wait_until(lambda: watched.health.is_streaming, 5, "streaming again")
+        eventually(lambda: camera.connections >= 2, 15, "reconnected without the pause")
+        eventually(lambda: watched.health.is_streaming, 5, "streaming again")
     assert watched.reasons[:3] == [Reason.STREAMING, Reason.STREAM_ENDED, Reason.STREAMING]
 
 
@@ -177,7 +177,7 @@ def test_slow_model_drops_frames_instead_of_lagging(clip: Clip, watch: Watch) ->
     """Ten frames a second, a third of which can be analysed: each is newer than two frame intervals."""
     with misbehaving_camera(Script(clip=clip)) as camera:
         watched = watch(camera.url, model_seconds=0.35)
-        wait_until(lambda: len(watched.frames) >= 15, 20, "fifteen are looked at")
+        eventually(lambda: len(watched.frames) >= 15, 20, "fifteen are looked at")
     looked_at = zip(watched.ages_seconds[1:], watched.newer[1:], strict=False)
     old = [age for age, newer in looked_at if age >= 0.2 and newer]  # a frame without a newer one is never too old
     assert len(old) <= 2, "but for two that this machine may have held up"
@@ -192,8 +192,8 @@ def test_a_stream_that_stops_sending(clip: Clip, watch: Watch) -> None:
     with misbehaving_camera(Script(clip=clip, stops_after_seconds=1.0)) as camera:
         watched = watch(camera.url, patience_seconds=LITTLE_PATIENCE_SECONDS)
 
-        wait_until(lambda: camera.connections >= 2, 15, "reconnected")
-        wait_until(lambda: watched.reasons.count(Reason.STREAMING) >= 2, 15, "streaming again")
+        eventually(lambda: camera.connections >= 2, 15, "reconnected")
+        eventually(lambda: watched.reasons.count(Reason.STREAMING) >= 2, 15, "streaming again")
         assert Reason.STREAM_TIMEOUT in watched.reasons
 
 
@@ -201,7 +201,7 @@ def test_a_connection_that_breaks(clip: Clip, watch: Watch) -> None:
     with misbehaving_camera(Script(clip=clip, breaks_after_seconds=1.0)) as camera:
         watched = watch(camera.url)
 
-        wait_until(lambda: watched.reasons.count(Reason.STREAMING) >= 2, 15, "streaming again")
+        eventually(lambda: watched.reasons.count(Reason.STREAMING) >= 2, 15, "streaming again")
         assert set(watched.reasons) <= {Reason.STREAMING, Reason.STREAM_ENDED}
 
 
@@ -211,9 +211,9 @@ def test_frozen_stream_is_reported_and_reopened(clip: Clip, watch: Watch, clock_
     with misbehaving_camera(script) as camera:
         watched = watch(camera.url, frozen_after_seconds=2.0)
 
-        wait_until(lambda: Reason.STREAM_FROZEN in watched.reasons, 15, "frozen is told")
+        eventually(lambda: Reason.STREAM_FROZEN in watched.reasons, 15, "frozen is told")
         # The new connection shows moving frames for a second, so the camera recovers.
-        wait_until(lambda: watched.reasons.count(Reason.STREAMING) >= 2, 15, "streaming again")
+        eventually(lambda: watched.reasons.count(Reason.STREAMING) >= 2, 15, "streaming again")
     assert camera.connections >= 2
 
 
@@ -232,19 +232,19 @@ def test_default_time_outs_of_frozen_and_silent_streams(clip: Clip, watch: Watch
         misbehaving_camera(Script(clip=clip, stops_after_seconds=1.0)) as stopping,
     ):
         frozen, silent = watch(freezing.url, **options), watch(stopping.url, **options)
-        wait_until(lambda: frozen.health.is_streaming and silent.health.is_streaming, 10, "both stream")
+        eventually(lambda: frozen.health.is_streaming and silent.health.is_streaming, 10, "both stream")
         began = time.monotonic()
 
-        wait_until(lambda: silent.reasons.count(Reason.STREAMING) >= 2, 1 + 20, "streaming again")
+        eventually(lambda: silent.reasons.count(Reason.STREAMING) >= 2, 1 + 20, "streaming again")
         assert Reason.STREAM_TIMEOUT in silent.reasons
-        wait_until(lambda: frozen.reasons[-1] is Reason.STREAM_FROZEN, began + 1 + 30 - time.monotonic(), "told")
+        eventually(lambda: frozen.reasons[-1] is Reason.STREAM_FROZEN, began + 1 + 30 - time.monotonic(), "told")
 
 
 def test_persistently_frozen_camera_stays_reported(clip: Clip, watch: Watch) -> None:
     with misbehaving_camera(Script(clip=clip, freezes_after_seconds=0.0)) as camera:
         watched = watch(camera.url, frozen_after_seconds=1.5)
 
-        wait_until(lambda: camera.connections >= 3, 30, "reconnected twice")
+        eventually(lambda: camera.connections >= 3, 30, "reconnected twice")
         assert watched.reasons == [Reason.STREAMING, Reason.STREAM_FROZEN]
 
 
@@ -256,9 +256,9 @@ def test_single_session_camera_accepts_the_next_connection_at_once(clip: Clip, w
 
         probed = Prober(lambda url, transport: source()).probe(camera.url, StreamTransport.TCP)
         watched = watch(camera.url)
-        wait_until(lambda: watched.health.is_streaming, 10, "watched after the probe")
+        eventually(lambda: watched.health.is_streaming, 10, "watched after the probe")
         watched.reader.retarget(source)
-        wait_until(lambda: camera.connections >= 3 and len(watched.frames) >= 10, 10, "watched after the change")
+        eventually(lambda: camera.connections >= 3 and len(watched.frames) >= 10, 10, "watched after the change")
         assert watched.reader.stop(3.0)
 
         assert probed.result.reason is Reason.STREAMING
@@ -287,7 +287,7 @@ def test_resolution_change_during_the_stream(clip: Clip, watch: Watch, tmp_path:
     with misbehaving_camera(Script(clip=clip, then_clip=other, then_after_seconds=4.0)) as camera:
         watched = watch(camera.url)
 
-        wait_until(lambda: any(frame.width == 640 for frame in watched.frames), 20, "pictures of the other size")
+        eventually(lambda: any(frame.width == 640 for frame in watched.frames), 20, "pictures of the other size")
         assert camera.connections <= 2, "at most one restart"
     sizes = [(frame.width, frame.height) for frame in watched.frames]
     assert set(sizes) == {(320, 192), (640, 352)}
@@ -337,7 +337,7 @@ def test_lost_and_corrupt_packets_cost_frames_but_not_the_stream(
     with misbehaving_camera(Script(clip=clip, **fault)) as camera:  # type: ignore[arg-type]
         watched = watch(camera.url)
 
-        wait_until(lambda: len(watched.frames) >= 40, 30, "pictures")
+        eventually(lambda: len(watched.frames) >= 40, 30, "pictures")
         assert camera.connections == 1
 
 
@@ -345,7 +345,7 @@ def test_timestamps_jump_back_an_hour(clip: Clip, watch: Watch) -> None:
     with misbehaving_camera(Script(clip=clip, jumps_back_after_seconds=2.0)) as camera:
         watched = watch(camera.url, frozen_after_seconds=3.0)
 
-        wait_until(lambda: len(watched.frames) >= 60, 30, "pictures")
+        eventually(lambda: len(watched.frames) >= 60, 30, "pictures")
         assert camera.connections == 1
     times = [frame.monotonic_seconds for frame in watched.frames]
     assert times == sorted(times)
@@ -359,7 +359,7 @@ def test_invalid_timestamps_are_reported_once_and_harmless(
     with misbehaving_camera(Script(clip=clip, **{clock: True})) as camera:  # type: ignore[arg-type]
         watched = watch(camera.url, frozen_after_seconds=2.0)
 
-        wait_until(lambda: len(watched.frames) >= 60, 30, "frames")
+        eventually(lambda: len(watched.frames) >= 60, 30, "frames")
         assert camera.connections == 1
         assert watched.reasons == [Reason.STREAMING]
     assert caplog.text.count("using arrival times instead") == 1
@@ -374,7 +374,7 @@ def test_long_keyframe_interval_is_supported(watch: Watch, tmp_path: Path) -> No
     with misbehaving_camera(Script(clip=rare, begins_after_seconds=2.0)) as camera:
         began = time.monotonic()
         watched = watch(camera.url)
-        wait_until(lambda: len(watched.frames) >= 20, 30, "pictures from the next keyframe on")
+        eventually(lambda: len(watched.frames) >= 20, 30, "pictures from the next keyframe on")
         assert camera.connections == 1
         assert watched.reasons == [Reason.STREAMING]
     assert watched.frames[0].monotonic_seconds - began >= 3.9, "nothing is made of half a group of pictures"
@@ -409,7 +409,7 @@ def test_watchdog_and_probe_agree_on_packets_without_frames(
         checker.start()
         source = RtspSource(camera.url, StreamTransport.TCP, LOOPBACK)
         probed = Prober(lambda url, transport: source).probe(camera.url, StreamTransport.TCP)
-        wait_until(lambda: bool(watched.reasons), 10, "the watch gives a reason")
+        eventually(lambda: bool(watched.reasons), 10, "the watch gives a reason")
         checked.set()
         checker.join(5)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import av
 import pytest
 from tests.cluster.certificates import CertificateAuthority
+from tests.cluster.polling import eventually
 from tests.cluster.processes import free_ports
 from tests.integration.detector.streams.conftest import LOOPBACK, Watch
-from tests.integration.services.cctv_process import wait_until
 from tests.integration.services.made_clips import make_clip
 from tests.integration.services.rtsp import gst_rtsp_server
 
@@ -80,10 +80,10 @@ def test_changed_codec_does_not_stop_detection(watch: Watch, tmp_path: Path) -> 
     first, then = make_clip(tmp_path / "h264.mp4"), make_clip(tmp_path / "h265.mp4", codec="libx265", size=(480, 288))
     with gst_rtsp_server(first, plays=0, port=port) as server:
         watched = watch(server.url, first_pause_seconds=0.2, longest_pause_seconds=0.5)
-        wait_until(lambda: len(watched.frames) >= 10, 20, "it is watched")
+        eventually(lambda: len(watched.frames) >= 10, 20, "it is watched")
     seen = len(watched.frames)
     with gst_rtsp_server(then, plays=0, port=port, codec="h265"):
-        wait_until(lambda: len(watched.frames) >= seen + 10, 20, "it is watched again")
+        eventually(lambda: len(watched.frames) >= seen + 10, 20, "it is watched again")
     assert (watched.frames[0].width, watched.frames[-1].width) == (320, 480)
     assert watched.health.heartbeat("here", "1", 0).stream.codec == "hevc"
 
