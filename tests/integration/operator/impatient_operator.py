@@ -1,4 +1,7 @@
-"""The operator with a short limit for refused writes, so that tests need not wait for half a minute."""
+"""The operator with shorter time limits, so that tests need not wait for half a minute.
+
+The environment sets them: `VIGIL_TEST_REFUSED_AFTER_SECONDS`, `VIGIL_TEST_GIVE_UP_SECONDS`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,10 @@ import sys
 
 from vigil_operator.__main__ import main
 from vigil_operator.core import refusals
+from vigil_operator.kube import registrar
 
-refusals.REPORTED_AFTER_SECONDS = float(os.environ["VIGIL_TEST_REFUSED_AFTER_SECONDS"])
+if limit := os.environ.get("VIGIL_TEST_REFUSED_AFTER_SECONDS"):
+    refusals.REPORTED_AFTER_SECONDS = float(limit)
+if limit := os.environ.get("VIGIL_TEST_GIVE_UP_SECONDS"):
+    registrar.GIVE_UP_SECONDS = float(limit)
 sys.exit(main())

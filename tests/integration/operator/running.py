@@ -126,6 +126,7 @@ class Operator:
             "VIGIL_HEALTH_PORT": str(self.port),
             "VIGIL_LOG_FORMAT": "json",
             "VIGIL_SYNC_INTERVAL_SECONDS": "0.5",
+            "VIGIL_HEALTH_INTERVAL_SECONDS": "1",
             "VIGIL_RESYNC_INTERVAL_SECONDS": "10",
             **self.environment,
         }

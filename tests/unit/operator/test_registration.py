@@ -11,12 +11,13 @@ import pytest
 from tests.unit.operator.builders import NAMESPACE, camera, camera_spec, encoded
 from tests.unit.operator.test_flow import World
 
+from vigil_contracts.api_client import TIMEOUT
 from vigil_contracts.names import DeletionPolicy
 from vigil_operator.core.observed import credentials_from_body
 from vigil_operator.core.registration import RegistrationSettings, build_registration, credentials_of, is_registered
 from vigil_operator.core.specs import InvalidSpecError, parse_camera_spec
 from vigil_operator.kube.kinds import CAMERA, DEPLOYMENT, SECRET
-from vigil_operator.kube.registrar import GIVE_UP_SECONDS
+from vigil_operator.kube.registrar import GIVE_UP_SECONDS, RETRY_SECONDS
 from vigil_operator.sync.sweeper import ORPHAN_SECONDS
 
 GATE = CAMERA.path(NAMESPACE, "gate")
@@ -286,7 +287,11 @@ def test_deletion_without_the_api_completes_after_a_while(world: World) -> None:
     world.settle()
     assert GATE in world.server.objects
     assert DEPLOYMENT.path(NAMESPACE, "gate-detector") not in world.server.objects
-    world.now += GIVE_UP_SECONDS
+    world.now += GIVE_UP_SECONDS - 1
+    edit(world, GATE)
+    world.settle()
+    assert GATE in world.server.objects
+    world.now += 1
     edit(world, GATE)
     world.settle()
     assert GATE not in world.server.objects
@@ -298,6 +303,11 @@ def test_deletion_without_the_api_completes_after_a_while(world: World) -> None:
     world.now += ORPHAN_SECONDS
     world.settle()
     assert world.api.rows == {}
+
+
+def test_deletion_without_the_api_takes_at_most_a_minute() -> None:
+    assert TIMEOUT.read is not None
+    assert GIVE_UP_SECONDS + RETRY_SECONDS + TIMEOUT.read < 60
 
 
 def test_name_is_requested_again_once_a_stale_row_is_deleted(world: World) -> None:
