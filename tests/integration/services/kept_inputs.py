@@ -16,12 +16,12 @@ DEMO_CLIP_FOLDER = CACHE / "demo-clip"
 _UNUSED_SECONDS = 14 * 24 * 3600
 
 
-def kept(name: str, sources: Iterable[Path], make: Callable[[Path], None]) -> Path:
-    """Return the folder that `make` has filled. It is made again when the content of a source changes.
+def kept(name: str, sources: Iterable[Path], make: Callable[[Path], None], *, versions: Iterable[str] = ()) -> Path:
+    """Return the folder that `make` has filled. It is made again when the content of a source or a version changes.
 
     Folders of other sources are removed after two weeks without use.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256("\n".join(versions).encode())
     for source in sources:
         digest.update(source.read_bytes())
     parent = CACHE / name

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.integration.detector.clips import RememberingModel, sampled
+from tests.integration.detector.kept_detections import kept_detections
 from tests.integration.services.kept_inputs import DEMO_CLIP_FOLDER
 
 import cctv.detectors
@@ -38,9 +39,10 @@ def clip() -> Path:
 
 
 @pytest.fixture(scope="module")
-def model() -> Iterator[RememberingModel]:
+def model(clip: Path) -> Iterator[RememberingModel]:
     model = load_model(DEMO_MODEL)
-    yield RememberingModel(model, alike=0.0)
+    with kept_detections(model, DEMO_MODEL, clip) as kept:
+        yield RememberingModel(kept, alike=0.0)
     model.close()
 
 
