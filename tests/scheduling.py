@@ -1,18 +1,19 @@
 """The order in which pytest-xdist's workers run the parts of the suite.
 
 A part is a folder of tests. Most parts compute: two of them use two cores. Some mostly wait, for a cluster or for a
-video in real time: a third worker runs these beside the others.
+video in real time: workers beyond the number of cores run these beside the others.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from xdist.scheduler.loadgroup import LoadGroupScheduling
 from xdist.workermanage import WorkerController
 
-COMPUTING_WORKERS = 2
-"""As many as CI has cores. Further workers run only parts that wait."""
+COMPUTING_WORKERS = max(2, len(os.sched_getaffinity(0)))
+"""As many as there are cores, two in CI. Further workers run only parts that wait."""
 
 LONGEST_FIRST = (
     "integration/operator",
@@ -61,7 +62,7 @@ def next_group(queue: Sequence[str], *, only_waiting: bool) -> str | None:
 
 
 class WaitingPartsScheduling(LoadGroupScheduling):  # type: ignore[misc]  # xdist has no types
-    """Give the first two workers the parts that compute, and further workers the parts that wait."""
+    """Give the first workers the parts that compute, and those beyond the number of cores the parts that wait."""
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         group = next_group(list(self.workqueue), only_waiting=self._only_waits(node))

@@ -160,7 +160,7 @@ def test_killing_worker_redis_and_receiver_loses_and_duplicates_nothing(
             metrics = f"http://127.0.0.1:{metrics_port}/metrics"
 
             def counted(line: str) -> bool:
-                return line in httpx.get(metrics, timeout=30).text
+                return line in httpx.get(metrics, timeout=30, verify=False).text
 
             eventually(lambda: counted("vigil_outbox_pending 0.0"))
             # A sent message is recorded in the database first, then counted.
@@ -194,4 +194,6 @@ def test_killed_embedded_backend_sends_the_rest_after_a_restart(tmp_path: Path, 
         eventually(lambda: scene.all_sent(2), timeout_seconds=WAIT_SECONDS)
         assert receiver.ids[1] == receiver.ids[2]
         assert len(receiver.got) == 3
-        eventually(lambda: "vigil_outbox_pending 0" in httpx.get(f"{backend.url}/metrics", timeout=30).text)
+        eventually(
+            lambda: "vigil_outbox_pending 0" in httpx.get(f"{backend.url}/metrics", timeout=30, verify=False).text
+        )

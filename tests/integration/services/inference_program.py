@@ -32,7 +32,7 @@ class InferenceProcess(CctvProcess):
         """Return whether it serves its model."""
         self.check_runs()
         try:
-            return httpx.get(f"{self.url}/v2/health/ready", timeout=5).status_code == httpx.codes.OK
+            return httpx.get(f"{self.url}/v2/health/ready", timeout=5, verify=False).status_code == httpx.codes.OK
         except httpx.HTTPError:
             return False
 

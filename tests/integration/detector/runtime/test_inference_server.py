@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.cluster.polling import eventually
 from tests.integration.detector.runtime.test_process import health
-from tests.integration.services.backend import BackendServer
+from tests.integration.services.backend import BackendServer, BackendUser
 from tests.integration.services.detector import detector
 from tests.integration.services.inference_program import inference_program
 from tests.integration.services.rtsp import gst_rtsp_server
@@ -18,9 +18,9 @@ pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 
 
 def test_two_detectors_survive_an_outage_of_their_server(
-    backend: BackendServer, tmp_path: Path, shared: Path
+    backend: BackendServer, anna: BackendUser, tmp_path: Path, shared: Path
 ) -> None:
-    token = backend.create_user("anna").token
+    token = anna.token
     clip = shared / "videos" / "one-by-one-person-detection.mp4"
     network = shared / "models" / "yolov8n_int8_openvino_model"
     with inference_program(tmp_path / "server", network) as server, gst_rtsp_server(clip, plays=0) as stream:
@@ -31,7 +31,7 @@ def test_two_detectors_survive_an_outage_of_their_server(
             found = [health(backend, token, camera) for camera in cameras]
             return {(each["phase"], each["reason"]) for each in found}
 
-        with backend.client(backend.token("anna", "operator")) as operator:
+        with backend.client(backend.token(anna.username, "operator")) as operator:
             answers = [operator.post(f"/api/cameras/{camera}/detector-token/") for camera in cameras]
         tokens = [str(answer.json()["token"]) for answer in answers]
         with (

@@ -4,7 +4,6 @@ import io
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,10 @@ import av
 import httpx
 import pytest
 from tests.cluster.polling import eventually
-from tests.integration.services.backend import BackendServer, backend_server
+from tests.integration.services.backend import BackendServer, BackendUser
 from tests.integration.services.detector import DetectorProcess, detector
 from tests.integration.services.made_clips import make_clip
 from tests.integration.services.misbehaving_rtsp import Script, misbehaving_camera
-from tests.integration.services.postgres import PostgresServer
 from tests.integration.services.rtsp import gst_rtsp_server
 
 from cctv.streams.hardware import decoder_problem
@@ -89,31 +87,10 @@ def model(shared: Path) -> dict[str, str]:
     return {"VIGIL_MODEL": str(shared / "models" / "yolov8n_int8_openvino_model")}
 
 
-@pytest.fixture(scope="module")
-def running_backend(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BackendServer]:
-    """One backend with two workers for all tests of this file."""
-    directory = tmp_path_factory.mktemp("backend")
-    with backend_server(directory, database_url=postgres.create_database(), workers=2) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def token(running_backend: BackendServer) -> tuple[str, str]:
-    """Return a user's and a pipeline's token."""
-    user = running_backend.create_user("anna")
-    return user.token, running_backend.token("anna", "pipeline")
-
-
 @pytest.fixture
-def backend(running_backend: BackendServer, token: tuple[str, str]) -> Iterator[BackendServer]:
-    """The backend without cameras; those of the test are deleted with their alerts."""
-    yield running_backend
-    if not running_backend.is_ready():
-        running_backend.kill()
-        running_backend.start()
-    with running_backend.client(token[0]) as client:
-        for camera in client.get("/api/cameras/").json()["results"]:
-            client.delete(f"/api/cameras/{camera['id']}/").raise_for_status()
+def token(anna: BackendUser, pipeline_token: str) -> tuple[str, str]:
+    """Return a user's and a pipeline's token."""
+    return anna.token, pipeline_token
 
 
 def health(backend: BackendServer, token: str, camera_id: int) -> dict[str, str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.cluster.polling import eventually
-from tests.integration.services.backend import BackendServer
+from tests.integration.services.backend import BackendServer, BackendUser
 from tests.integration.services.detector import detector
 from tests.integration.services.rtsp import gst_rtsp_server
 
@@ -17,16 +17,20 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
 
 
 def test_new_rules_take_effect_without_a_reconnection(
-    backend: BackendServer, model_folder: Path, standing: Path, tmp_path: Path
+    backend: BackendServer,
+    anna: BackendUser,
+    pipeline_token: str,
+    model_folder: Path,
+    standing: Path,
+    tmp_path: Path,
 ) -> None:
-    user, pipeline = backend.create_user("anna"), backend.token("anna", "pipeline")
     settings = {"VIGIL_MODEL": str(model_folder)}
     with (
         gst_rtsp_server(standing, plays=0) as server,
-        detector(tmp_path / "cctv", api_url=backend.url, token=pipeline, settings=settings) as cctv,
+        detector(tmp_path / "cctv", api_url=backend.url, token=pipeline_token, settings=settings) as cctv,
     ):
         number = backend.add_camera(
-            user.token, name="gate", rtsp_url=server.url, detection={"frames_per_second": 5, "classes": ["vehicle"]}
+            anna.token, name="gate", rtsp_url=server.url, detection={"frames_per_second": 5, "classes": ["vehicle"]}
         )
         camera = str(number)
         seen = {"camera": camera, "stage": "analysed"}
@@ -35,7 +39,7 @@ def test_new_rules_take_effect_without_a_reconnection(
 
         zone = {"name": "Gate", "points": [[0.3, 0.3], [0.9, 0.3], [0.9, 1.0], [0.3, 1.0]]}
         rules = [{"name": "keep out", "type": "intrusion", "zone": "Gate", "classes": ["person"]}]
-        with backend.client(user.token) as client:
+        with backend.client(anna.token) as client:
             changed = {"detection": {"classes": ["person"], "zones": [zone], "rules": rules}}
             client.patch(f"/api/cameras/{number}/", json=changed).raise_for_status()
         began = time.monotonic()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.cluster.polling import eventually
-from tests.integration.services.backend import BackendServer
+from tests.integration.services.backend import BackendServer, BackendUser
 from tests.integration.services.detector import DetectorProcess, detector
 from tests.integration.services.rtsp import gst_rtsp_server
 
@@ -46,16 +46,21 @@ class Gate:
 
 @pytest.fixture
 def gate(
-    backend: BackendServer, model_folder: Path, standing: Path, small_disk: Path, tmp_path: Path
+    backend: BackendServer,
+    anna: BackendUser,
+    pipeline_token: str,
+    model_folder: Path,
+    standing: Path,
+    small_disk: Path,
+    tmp_path: Path,
 ) -> Iterator[Gate]:
-    user, pipeline = backend.create_user("anna"), backend.token("anna", "pipeline")
     settings = {"VIGIL_MODEL": str(model_folder), "VIGIL_SPOOL_DIR": str(small_disk / "spool")}
     with (
         gst_rtsp_server(standing, plays=0) as server,
-        detector(tmp_path / "cctv", api_url=backend.url, token=pipeline, settings=settings) as cctv,
+        detector(tmp_path / "cctv", api_url=backend.url, token=pipeline_token, settings=settings) as cctv,
     ):
-        number = backend.add_camera(user.token, name="gate", rtsp_url=server.url)
-        gate = Gate(backend, user.token, number, cctv)
+        number = backend.add_camera(anna.token, name="gate", rtsp_url=server.url)
+        gate = Gate(backend, anna.token, number, cctv)
         gate.watch_by("first")
         eventually(lambda: gate.told_by() == {"first"}, 60, "the first rule tells")
         yield gate

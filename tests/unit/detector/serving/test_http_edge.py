@@ -42,7 +42,7 @@ class Running:
         )
         self.url = f"http://127.0.0.1:{self.http.port}"
         self.http.start()
-        self.client = httpx.Client(base_url=self.url, timeout=10)
+        self.client = httpx.Client(base_url=self.url, timeout=10, verify=False)
 
     def infer(self, value: int, camera: str = "", name: str = "yolov8n") -> httpx.Response:
         image = np.full((1, 2, 2, 3), value, np.uint8)
@@ -226,7 +226,7 @@ def test_connections_are_limited() -> None:
     running = Running(max_connections=1)
     try:
         assert running.infer(1).status_code == 200  # and the client keeps its connection
-        with httpx.Client(base_url=running.url) as other, pytest.raises(httpx.TransportError):
+        with httpx.Client(base_url=running.url, verify=False) as other, pytest.raises(httpx.TransportError):
             other.get("/v2")
         running.client.close()
         eventually(lambda: _answers(running.url))
