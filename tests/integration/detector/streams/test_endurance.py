@@ -59,7 +59,7 @@ def camera_process(script: Script, clip_path: Path) -> Iterator[str]:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "script",
-    [Script(breaks_after_seconds=0.1), Script(status={"DESCRIBE": 404})],
+    [Script(breaks_after_seconds=0.1, speed=4.0), Script(status={"DESCRIBE": 404})],
     ids=["breaks in the middle", "refuses"],
 )
 def test_two_hundred_reconnections_leak_nothing(clip_path: Path, watch: Watch, script: Script) -> None:
