@@ -12,11 +12,12 @@ import pytest
 from tests.cluster.polling import eventually
 from tests.integration.services.backend import BackendServer
 from tests.integration.services.detector import detector
+from tests.integration.services.kept_inputs import kept
 from tests.integration.services.misbehaving_rtsp import Script, misbehaving_camera
 
 from vigil_contracts.names import AlertType
 from vigil_demo.clip import Clip, load_clip
-from vigil_demo.scene.story import Story
+from vigil_demo.scene import story
 
 RATE = 5
 PASSING_SECONDS = (4.4, 12.0)
@@ -36,19 +37,29 @@ RULES = [
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(580)]
 
 
+CLIPS = ("passing", "burning", "dark")
+
+
 @pytest.fixture(scope="module")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Clip]:
+def clips() -> dict[str, Clip]:
     """Return the demo yard with a passing person, with a fire, and from under a lid."""
-    folder, story, grain = tmp_path_factory.mktemp("clips"), Story(), np.random.default_rng(1)
+    scene = sorted(Path(story.__file__).parent.rglob("*.py"))
+    folder = kept("alert-type-clips", [Path(__file__), *scene], _make_clips)
+    return {name: load_clip(folder / f"{name}.mp4") for name in CLIPS}
+
+
+def _make_clips(folder: Path) -> None:
+    yard, grain = story.Story(), np.random.default_rng(1)
     pictures: dict[str, Sequence[Any]] = {
-        name: [story.frame(float(seconds)).image for seconds in np.arange(*span, 1 / RATE)]
+        name: [yard.frame(float(seconds)).image for seconds in np.arange(*span, 1 / RATE)]
         for name, span in {"passing": PASSING_SECONDS, "burning": BURNING_SECONDS}.items()
     }
     pictures["dark"] = [*grain.normal(10, 2, (RATE * 4, *pictures["passing"][0].shape)).clip(0, 255).astype(np.uint8)]
-    return {name: _encoded(folder / f"{name}.mp4", shown) for name, shown in pictures.items()}
+    for name in CLIPS:
+        _encode(folder / f"{name}.mp4", pictures[name])
 
 
-def _encoded(path: Path, pictures: Sequence[Any]) -> Clip:
+def _encode(path: Path, pictures: Sequence[Any]) -> None:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=RATE, options={"preset": "ultrafast", "bf": "0", "g": "5"})
         stream.height, stream.width = pictures[0].shape[:2]
@@ -58,7 +69,6 @@ def _encoded(path: Path, pictures: Sequence[Any]) -> Clip:
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    return load_clip(path)
 
 
 def _called(**kinds: str) -> dict[str, object]:
