@@ -5,25 +5,21 @@ a slow viewer gets the newest one and delays no other.
 """
 
 import asyncio
-import logging
 import os
 import struct
 import time
 from collections import defaultdict
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass, field
-
-import redis.asyncio
-from redis.exceptions import RedisError
+from typing import TYPE_CHECKING
 
 from surveillance.live.demand import Demand
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from surveillance.live.exchange import Exchange
 
-CHANNEL = "vigil:frames:"
 SNAPSHOT_SECONDS = 1.0
 _HEADER = struct.Struct("!d16s")
-_PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +58,11 @@ class Hub:
 
     def __init__(self, redis_url: str, demand: Demand) -> None:
         self._own_id = b""
-        self._redis = (
-            redis.asyncio.Redis.from_url(redis_url, socket_timeout=2.0, socket_connect_timeout=2.0)
-            if redis_url
-            else None
-        )
+        self._exchange = _exchange(redis_url, self._take) if redis_url else None
         self._demand = demand
         self._viewers: dict[int, set[Viewer]] = defaultdict(set)
         self._newest: dict[int, LiveFrame] = {}
         self._listeners: dict[int, asyncio.Task[None]] = {}
-        self._failing = False
 
     @property
     def _id(self) -> bytes:
@@ -82,13 +73,8 @@ class Hub:
     async def publish(self, camera_id: int, jpeg: bytes, taken_at: float) -> None:
         """Deliver a frame to all viewers of the camera."""
         self._deliver(camera_id, LiveFrame(jpeg, taken_at, time.monotonic()))
-        if self._redis is None:
-            return
-        try:
-            await self._redis.publish(f"{CHANNEL}{camera_id}", _HEADER.pack(taken_at, self._id) + jpeg)
-            self._failing = False
-        except (RedisError, OSError) as error:
-            self._complain(error)
+        if self._exchange is not None:
+            await self._exchange.publish(camera_id, _HEADER.pack(taken_at, self._id) + jpeg)
 
     def newest(self, camera_id: int) -> LiveFrame | None:
         """Return the newest frame if it is recent enough for a snapshot."""
@@ -101,8 +87,8 @@ class Hub:
         viewers = self._viewers[camera_id]
         viewers.add(viewer)
         self._demand.add(camera_id)
-        if self._redis is not None and camera_id not in self._listeners:
-            self._listeners[camera_id] = asyncio.create_task(self._listen(self._redis, camera_id))
+        if self._exchange is not None and camera_id not in self._listeners:
+            self._listeners[camera_id] = asyncio.create_task(self._exchange.listen(camera_id))
         return viewer
 
     def leave(self, viewer: Viewer) -> None:
@@ -123,29 +109,15 @@ class Hub:
         self._newest = {known: kept for known, kept in self._newest.items() if now - kept.came_at < SNAPSHOT_SECONDS}
         self._newest[camera_id] = picture
 
-    async def _listen(self, client: "redis.asyncio.Redis", camera_id: int) -> None:
-        """Receive the camera's frames that arrived at other processes."""
-        while True:
-            pubsub = client.pubsub(ignore_subscribe_messages=True)
-            try:
-                await pubsub.subscribe(f"{CHANNEL}{camera_id}")
-                while True:
-                    message = await pubsub.get_message(timeout=1.0)
-                    if message is not None:
-                        self._take(camera_id, message["data"])
-            except (RedisError, OSError) as error:
-                self._complain(error)
-                await asyncio.sleep(_PAUSE_SECONDS)
-            finally:
-                with suppress(RedisError, OSError):
-                    await pubsub.aclose()  # type: ignore[no-untyped-call]
-
     def _take(self, camera_id: int, data: bytes) -> None:
+        """Deliver a frame that arrived at another process."""
         taken_at, origin = _HEADER.unpack_from(data)
         if origin != self._id:
             self._deliver(camera_id, LiveFrame(data[_HEADER.size :], taken_at, time.monotonic()))
 
-    def _complain(self, error: Exception) -> None:
-        if not self._failing:
-            logger.warning("could not exchange live frames with other processes: %s", type(error).__name__)
-        self._failing = True
+
+def _exchange(redis_url: str, on_message: Callable[[int, bytes], None]) -> "Exchange":
+    # Here, since importing the client takes a tenth of the time of a start, and one process needs none.
+    from surveillance.live.exchange import Exchange
+
+    return Exchange(redis_url, on_message)

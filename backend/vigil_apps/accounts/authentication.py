@@ -46,7 +46,7 @@ def valid_tokens(digests: Collection[str]) -> dict[str, AuthToken]:
     now = timezone.now()
     good = {
         token.digest: token
-        for token in AuthToken.objects.select_related("user").filter(digest__in=digests)
+        for token in AuthToken.objects.select_related("user").filter(digest__in=digests).order_by()
         if (token.expiry is None or token.expiry > now) and token.user.is_active
     }
     stale = [

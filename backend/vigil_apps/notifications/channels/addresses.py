@@ -5,14 +5,9 @@ DNS answer (DNS rebinding) has no effect.
 """
 
 import socket
-import ssl
-import time
 from collections.abc import Iterable
-from typing import Any
 from urllib.parse import urlsplit
 
-import httpcore
-import httpx
 from django.conf import settings
 
 from vigil_apps.notifications.channels.base import DeliveryError
@@ -38,6 +33,8 @@ def check_url(url: str, schemes: Iterable[str]) -> str:
         raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
     if not host or port == 0:
         raise ValueError("must name a host, and a port between 1 and 65535 if any")
+    import httpx  # here, since few processes need it and it takes a tenth of the time of a start
+
     try:
         httpx.URL(url)
     except httpx.InvalidURL:
@@ -59,74 +56,3 @@ def permitted_addresses(host: str, port: int) -> list[str]:
     if not all(settings.VIGIL_NOTIFY_ADDRESSES.permits(address) for address in addresses):
         raise DeliveryError(f"the address {FORBIDDEN}")
     return addresses
-
-
-class PinnedBackend(httpcore.NetworkBackend):
-    """httpcore's sockets, connected to checked addresses only. TLS still verifies the name in the URL.
-
-    `ends_at`: the monotonic time at which everything ends, even if the receiver keeps sending single bytes.
-    """
-
-    def __init__(self, ends_at: float) -> None:
-        self._backend = httpcore.SyncBackend()
-        self._ends_at = ends_at
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        """Try one address after the other."""
-        failure: Exception | None = None
-        for address in permitted_addresses(host, port)[:3]:
-            try:
-                stream = self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
-                return _BoundedStream(stream, self._ends_at)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-        raise failure or httpcore.ConnectError("no address")
-
-    def sleep(self, seconds: float) -> None:
-        """Wait as httpcore does."""
-        self._backend.sleep(seconds)
-
-
-class _BoundedStream(httpcore.NetworkStream):
-    """Applies one common time limit to all operations; httpcore limits each of them separately."""
-
-    def __init__(self, stream: httpcore.NetworkStream, ends_at: float) -> None:
-        self._stream = stream
-        self._ends_at = ends_at
-
-    def _left(self, timeout: float | None) -> float:
-        left = self._ends_at - time.monotonic()
-        if left <= 0:
-            raise httpcore.ReadTimeout("the time limit is exceeded")
-        return left if timeout is None else min(timeout, left)
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Read within the remaining time."""
-        return self._stream.read(max_bytes, self._left(timeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Write within the remaining time."""
-        self._stream.write(buffer, self._left(timeout))
-
-    def close(self) -> None:
-        """Close the socket."""
-        self._stream.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        """Return the same stream with TLS."""
-        return _BoundedStream(
-            self._stream.start_tls(ssl_context, server_hostname, self._left(timeout)), self._ends_at
-        )
-
-    def get_extra_info(self, info: str) -> Any:
-        """Return the socket's information."""
-        return self._stream.get_extra_info(info)

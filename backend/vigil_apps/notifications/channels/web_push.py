@@ -18,8 +18,9 @@ from py_vapid import Vapid02
 from pydantic import Field, field_validator
 
 from vigil_apps.notifications.channels.addresses import check_url
+from vigil_apps.notifications.channels.answers import Answer, require_success
 from vigil_apps.notifications.channels.base import MASK, DeliveryError, Target
-from vigil_apps.notifications.channels.http import Answer, post, require_success
+from vigil_apps.notifications.channels.http import post
 from vigil_apps.notifications.core.message import Content
 
 TIME_TO_LIVE_SECONDS = 24 * 3600

@@ -12,8 +12,9 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from vigil_apps.notifications.channels.addresses import check_url
+from vigil_apps.notifications.channels.answers import require_success
 from vigil_apps.notifications.channels.base import Target, masked_url
-from vigil_apps.notifications.channels.http import post, require_success
+from vigil_apps.notifications.channels.http import post
 from vigil_apps.notifications.core.message import Content
 
 _PREFIX = "whsec_"
