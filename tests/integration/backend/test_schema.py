@@ -18,6 +18,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from rest_framework.test import APIClient
 from schemathesis import checks
+from tests.unit.backend.conftest import remember_tokens
 
 from surveillance.models import Alert, Camera
 from surveillance.services.detector_tasks import control_begin, device_begin, discovery_begin, probe_camera
@@ -36,8 +37,9 @@ EXAMPLES_EACH = 3
 
 
 @pytest.fixture
-def scene(db: None, settings: Any, tmp_path: Path) -> dict[str, Any]:
+def scene(db: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A camera, an alert and all other objects in paths, and a token for each scope."""
+    remember_tokens(monkeypatch)
     settings.SECURE_SSL_REDIRECT = False
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.VIGIL_RATES = {"camera": "", "token": "", "address": "", "proxy": "", "probe": "", "control": ""}

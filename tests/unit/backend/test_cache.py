@@ -90,6 +90,7 @@ class _Writes:
 
 
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.usefixtures("remembered_tokens")
 def test_cached_and_fresh_agree_under_random_writes(
     anna: Party, ben: Party, root: Party, pipeline: Party, operator: Party, seed: int
 ) -> None:

@@ -50,6 +50,7 @@ def _clean(where: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.usefixtures("remembered_tokens")
 def test_no_response_page_or_log_line_contains_the_password(
     anna: Party,
     root: Party,
