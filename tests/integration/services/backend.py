@@ -117,17 +117,14 @@ class BackendServer(Service):
         return finished.stdout.strip()
 
     def create_user(self, username: str, *, is_superuser: bool = False) -> BackendUser:
-        """Create a user with a random password and a token of scope `user`, requested from the running API."""
+        """Create a user with a random password and a token of scope `user`."""
         password = secrets.token_urlsafe(12)
         options = ["--superuser"] if is_superuser else []
         with tempfile.NamedTemporaryFile("w") as file:
             file.write(password)
             file.flush()
             self._command("ensure_user", "--username", username, "--password-file", file.name, *options)
-        with self.client() as client:
-            answer = client.post("/api/token/", json={"username": username, "password": password})
-        assert answer.status_code == httpx.codes.OK, answer.text
-        return BackendUser(username, password, answer.json()["token"])
+        return BackendUser(username, password, self.token(username, "user"))
 
     def token(self, username: str, scope: str) -> str:
         """Return a token for the user: scope `user`, `pipeline` or `operator`."""
