@@ -109,7 +109,7 @@ def user_ensure(*, username: str, password: str, is_superuser: bool) -> bool:
     """
     user, is_new = User.objects.get_or_create(username=username)
     changed = is_new
-    if not user.check_password(password):
+    if is_new or not user.check_password(password):
         user.set_password(password)
         changed = True
     if is_superuser and not (user.is_superuser and user.is_staff):
