@@ -15,9 +15,7 @@ from tests.cluster.reaper import Reaper
 from tests.integration.operator.running import Operator, install_definitions, install_rights
 from tests.integration.services.backend import backend_server
 from tests.integration.services.closed_network import ClosedNetwork, closed_network, closed_network_problem, relay
-from tests.integration.services.kept_inputs import DEMO_CLIP_FOLDER
-
-from vigil_demo.yard_clip import ensure_yard_clip
+from tests.integration.services.kept_inputs import link_demo_clip
 
 ROOT = Path(__file__).parents[3]
 ULTRALYTICS = ROOT / ".venvs" / "ultralytics" / "bin" / "python"
@@ -77,9 +75,7 @@ def test_vigil_run_makes_no_external_connections(
     """Backend, detector with the demo model, and demo camera, from start to alert to shutdown."""
     _become_a_new_user(monkeypatch, tmp_path)
     data, port = tmp_path / "data", free_ports(1)[0]
-    ensure_yard_clip(DEMO_CLIP_FOLDER)
-    (data / "demo").parent.mkdir()
-    (data / "demo").symlink_to(DEMO_CLIP_FOLDER)
+    link_demo_clip(data)
     environment = {**os.environ, "PORT": str(port), "VIGIL_DATA_DIR": str(data)}
     log = tmp_path / "run.log"
     with log.open("wb") as output:

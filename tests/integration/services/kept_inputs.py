@@ -2,6 +2,7 @@
 
 folder = kept("made-weights", [Path(__file__), _LOCK], make)     # `make(folder)` fills it, once for these sources
 clip = ensure_yard_clip(DEMO_CLIP_FOLDER)                        # its file name has a digest of its own
+link_demo_clip(data)                                             # `vigil run` with this data renders none
 """
 
 import fcntl
@@ -10,6 +11,8 @@ import shutil
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from vigil_demo.yard_clip import ensure_yard_clip
 
 CACHE = Path.home() / ".cache" / "vigil" / "test-inputs"
 DEMO_CLIP_FOLDER = CACHE / "demo-clip"
@@ -40,3 +43,10 @@ def kept(name: str, sources: Iterable[Path], make: Callable[[Path], None], *, ve
             if other.is_dir() and other.stat().st_mtime < time.time() - _UNUSED_SECONDS:
                 shutil.rmtree(other)
     return folder
+
+
+def link_demo_clip(data: Path) -> None:
+    """Give a new data directory of `vigil run` the demo clip, which takes 45 s of CPU to render."""
+    ensure_yard_clip(DEMO_CLIP_FOLDER)
+    data.mkdir(mode=0o700)
+    (data / "demo").symlink_to(DEMO_CLIP_FOLDER)

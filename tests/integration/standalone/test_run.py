@@ -16,6 +16,7 @@ import av
 import httpx
 import pytest
 from tests.cluster.processes import free_ports
+from tests.integration.services.kept_inputs import link_demo_clip
 from tests.integration.services.process_usage import usage_of
 from tests.integration.services.vigil_run import Run
 
@@ -49,6 +50,7 @@ def taken_demo_port() -> Iterator[None]:
 @pytest.mark.timeout(360)
 @pytest.mark.usefixtures("taken_demo_port")
 def test_first_run_shows_alerts_and_second_run_keeps_them(data: Path, started: list[Run]) -> None:
+    link_demo_clip(data)
     (port,) = free_ports(1)
     first = Run(data, port)
     started.append(first)
