@@ -17,7 +17,7 @@ JSON_TYPES = ("application/vnd.oai.openapi+json", "application/json")
 
 
 @pytest.fixture(autouse=True)
-def without_redirect(db: None, settings: Any) -> None:
+def without_redirect(settings: Any) -> None:
     settings.SECURE_SSL_REDIRECT = False
 
 
@@ -84,6 +84,6 @@ def test_an_unchanged_document_is_not_sent_again() -> None:
     assert _get(JSON_TYPES[0], **{"if-none-match": yaml_tag}).status_code == 200
 
 
-def test_invalid_token_is_rejected(generations: list[int]) -> None:
+def test_invalid_token_is_rejected(db: None, generations: list[int]) -> None:
     assert _get(authorization="Token nonsense").status_code == 401
     assert generations == []
