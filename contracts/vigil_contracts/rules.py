@@ -93,6 +93,11 @@ class BaseRule(BaseModel):
     cooldown_seconds: float = Field(
         default=0.0, ge=0, le=86400, description="Minimum time between two alerts of this rule."
     )
+    ptz_preset: str = Field(
+        default="",
+        max_length=100,
+        description="Preset (name, token) that the camera moves to at each alert of this rule (ONVIF); empty: none.",
+    )
 
 
 class ObjectRule(BaseRule):

@@ -22,6 +22,7 @@ from cctv.detectors.model_pool import Models
 from cctv.logs import camera_logger, redactor
 from cctv.metrics import Metrics
 from cctv.onvif.camera_events import CameraEvents
+from cctv.onvif.preset_caller import PresetCaller
 from cctv.recording.recorder import SegmentRecorder
 from cctv.recording.spool import RecordingSpool, Waiting
 from cctv.streams.clip_reader import ClipReader
@@ -85,6 +86,7 @@ class CameraPipeline:
         )
         self.live = LiveView(camera.id, shared.send_live, shared.metrics)
         self._events = CameraEvents(camera.id, shared.device_options, self._health.set_events_fault)
+        self._presets = PresetCaller(camera.id, shared.device_options)
         self._newest: Frame | None = None
         self._reader = Reader(
             camera.id,
@@ -231,7 +233,7 @@ class CameraPipeline:
                 self._analyse(frame, analysis)
             self._accept_camera_events()
             if frame is None and not self.is_streaming:
-                self._presence = Presence()  # whoever was in view may be gone when frames arrive again
+                self._presence = Presence()  # objects may have left when frames arrive again
             self._check_for_outage(analysis, has_picture=frame is not None)
             self._check_models(analysis)
             if self._retry_unwritten() or time.monotonic() - saved_at >= _STATE_EVERY_SECONDS:
@@ -332,12 +334,13 @@ class CameraPipeline:
             if self._accept(event):
                 self._recorder.request(event.event_id, frame.monotonic_seconds)
                 self._segments.note_alert(frame.monotonic_seconds)
+                self._presets.note_alert(self._camera, event.rule)
         self._follow_up(analysis)
         if events:
             self._save(analysis)
 
     def _count_objects(self, frame: Frame, analysis: Analysis) -> None:
-        """Report the objects in view if they have changed and somebody asks for them."""
+        """Report the objects in view if they have changed and the API asks for them."""
         if not self._camera.report_objects:
             return
         counts = analysis.analyser.object_counts(frame.monotonic_seconds)

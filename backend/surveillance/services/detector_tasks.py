@@ -132,7 +132,7 @@ def control_begin(*, camera: Camera, command: ControlCommand, user: User, now: d
 def task_claim(*, task: DetectorTask, token: str, now: datetime) -> None:
     """Assign the task to one detector. Raises AlreadyClaimedError."""
     pending = DetectorTask.objects.filter(pk=task.pk, state=TaskState.PENDING)
-    if task.kind == TaskKind.CONTROL:  # nobody expects a camera to move later
+    if task.kind == TaskKind.CONTROL:  # a late movement would surprise
         pending = pending.filter(created_at__gte=now - timedelta(seconds=UNCLAIMED_SECONDS))
     taken = pending.update(state=TaskState.RUNNING, claimed_by=token, claimed_at=now)
     if not taken:
@@ -204,7 +204,7 @@ def _redacted(value: Any, secrets: list[str]) -> Any:
     if isinstance(value, list):
         return [_redacted(one, secrets) for one in value]
     if isinstance(value, dict):
-        return {name: _redacted(one, secrets) for name, one in value.items()}
+        return {name: one if name == "reason" else _redacted(one, secrets) for name, one in value.items()}
     return value
 
 

@@ -93,6 +93,7 @@ class CameraCard(Standing):
     group: str
     is_editable: bool
     is_switchable: bool
+    may_operate: bool
     is_kept_elsewhere: bool
     is_administered: bool
     picture_alert_id: int | None
@@ -243,6 +244,7 @@ def camera_card(
         group=camera.group,
         is_editable=is_ours and may_change,
         is_switchable=is_ours and may_operate,
+        may_operate=may_operate,
         is_kept_elsewhere=not is_ours,
         is_administered=may_change,
         picture_alert_id=picture_alert_id,

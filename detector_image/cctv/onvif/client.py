@@ -208,10 +208,11 @@ def _unreachable(error: httpx.HTTPError, address: DeviceAddress) -> StreamFault:
     while cause is not None:
         if isinstance(cause, OSError):
             fault = from_connect_error(cause)
-            detail = fault.detail or "TLS failed"
+            if not fault.detail:  # the text names the problem with TLS and its remedy
+                return fault
             return StreamFault(
                 Reason.STREAM_UNREACHABLE,
-                text=f"The device cannot be reached at port {address.port}: {detail}. {WHAT_TO_TRY}",
+                text=f"The device cannot be reached at port {address.port}: {fault.detail}. {WHAT_TO_TRY}",
             )
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, httpx.TimeoutException):

@@ -116,7 +116,7 @@ class CameraHealth:
             self._on_change()
 
     def set_events_fault(self, fault: StreamFault | None) -> None:
-        """Record why the camera's own events cannot be received; None: they can, or nobody asks for them."""
+        """Record why the camera's own events cannot be received; None: they can, or are not asked for."""
         with self._lock:
             before, self._events_fault = self._current_reason()[0], fault
             differs = self._current_reason()[0] is not before

@@ -1,4 +1,4 @@
-"""Decode only keyframes while nobody needs the frames between them; catch up as soon as somebody does."""
+"""Decode only keyframes until the frames between them are needed, and then catch up."""
 
 from collections.abc import Callable
 

@@ -100,3 +100,20 @@ def test_retention_period_round_trips_and_empty_means_none() -> None:
     refused = CameraForm({**SENT, "retention_days": "0"})
     assert not refused.is_valid()
     assert refused.has_retention_errors
+
+
+def test_source_of_alerts_and_sub_stream_are_kept_unless_sent() -> None:
+    form = CameraForm(SENT)
+    assert form.is_valid(), form.errors
+    assert {name: form.values()["detection"][name] for name in ("source", "onvif_port", "stream_path")} == {
+        "source": "model",
+        "onvif_port": 80,
+        "stream_path": "",
+    }
+    stored = Camera(detection={"source": "both", "onvif_port": 8000, "stream_path": "/sub"})
+    assert form.values(camera=stored)["detection"]["stream_path"] == "/sub"
+    assert form.values(camera=stored)["detection"]["source"] == "both"
+    form = CameraForm(SENT | {"source": "onvif", "onvif_port": "2020", "stream_path": ""})
+    assert form.is_valid(), form.errors
+    changed = form.values(camera=stored)["detection"]
+    assert (changed["source"], changed["onvif_port"], changed["stream_path"]) == ("onvif", 2020, "")

@@ -12,6 +12,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from pydantic import SecretStr
 
 from cctv.common.frame import Frame
 from cctv.delivery import spool as spool_module
@@ -29,6 +30,8 @@ from cctv.vision.state_store import StateStore
 from vigil_contracts.alert import AlertSubmission
 from vigil_contracts.api_client import ActiveCameras
 from vigil_contracts.camera import CameraConfiguration
+from vigil_contracts.camera_events import DetectionSource
+from vigil_contracts.detection import Detection
 from vigil_contracts.health import Heartbeat
 from vigil_contracts.names import AlertType, CameraPhase, Reason
 
@@ -323,3 +326,20 @@ def test_invalid_new_configuration_is_reported_and_the_old_one_kept(stage: Stage
 
     stage.cameras.apply(ActiveCameras((CAMERA,)))
     assert stage.beat().reason is Reason.STREAMING
+
+
+def test_camera_with_its_own_events_loads_no_model(stage: Stage) -> None:
+    stage.loads.append(AssertionError("a model was loaded"))
+    by_itself = CAMERA.model_copy(
+        update={
+            "detection": Detection(source=DetectionSource.ONVIF),
+            "rtsp_url": SecretStr("rtsp://127.0.0.1/stream"),
+        }
+    )
+    stage.cameras.start()
+    stage.cameras.apply(ActiveCameras((by_itself,)))
+    stage.until(lambda: stage.beat().reason is Reason.EVENTS_UNAVAILABLE)
+    beat = stage.beat()
+    assert beat.phase is CameraPhase.DEGRADED
+    assert "not in an allowed network" in beat.message
+    assert (beat.inference.model, stage.model.asked, len(stage.loads)) == ("", 0, 1)

@@ -1,11 +1,16 @@
 """A camera moves, calls presets and switches relays over real HTTP."""
 
+from urllib.parse import quote
+
 import pytest
+from tests.cluster.polling import eventually
 from tests.integration.services.onvif_camera import OnvifCamera
 
 from cctv.onvif.client import DeviceAddress
 from cctv.onvif.control import control
+from cctv.onvif.preset_caller import PresetCaller
 from cctv.streams.rtsp_gate import GateOptions
+from vigil_contracts.camera import CameraConfiguration
 from vigil_contracts.device import ControlAction, ControlCommand, ControlResult
 
 
@@ -45,3 +50,25 @@ def test_problems_name_what_the_camera_has(camera: OnvifCamera, options: GateOpt
     fixed = perform(camera, options, action="move", pan=1)
     assert (fixed.answers, "cannot turn or zoom" in fixed.message) == (False, True)
     assert camera.done == []
+
+
+def test_alert_of_a_rule_calls_its_preset(camera: OnvifCamera, options: GateOptions) -> None:
+    watched = CameraConfiguration.model_validate(
+        {
+            "id": 7,
+            "name": "Yard",
+            "revision": "1",
+            "rtsp_url": f"rtsp://{camera.username}:{quote(camera.password)}@127.0.0.1:554/1",
+            "detection": {
+                "onvif_port": camera.port,
+                "rules": [
+                    {"name": "fence", "type": "object", "ptz_preset": "Gate"},
+                    {"name": "yard", "type": "object"},
+                ],
+            },
+        }
+    )
+    presets = PresetCaller(7, options)
+    presets.note_alert(watched, "yard")
+    presets.note_alert(watched, "fence")
+    eventually(lambda: camera.done == [("preset", "1")], timeout_seconds=10)

@@ -1,6 +1,9 @@
 """A device is asked for its streams over real HTTP, by address, user name and password."""
 
-from collections.abc import Callable
+import socketserver
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -72,3 +75,40 @@ def test_problems_say_what_to_do(
     assert (found.answers, found.reason) == (False, reason), found
     assert words in found.message
     assert camera.password not in found.model_dump_json()
+
+
+def test_other_servers_are_no_onvif_devices() -> None:
+    """A web server without ONVIF, and a server that speaks no HTTP, as an RTSP port does."""
+    with http_server(b"HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\nno!") as port:
+        found = inspect(DeviceAddress("127.0.0.1", port, "u", "secret"), LOCAL)
+        assert found.reason is Reason.STREAM_NOT_FOUND
+        assert f"No ONVIF service answers at port {port} (HTTP status 404). Enable ONVIF" in found.message
+    with http_server(b"RTSP/1.0 400 Bad Request\r\n\r\n") as port:
+        found = inspect(DeviceAddress("127.0.0.1", port, "u", "secret"), LOCAL)
+        assert found.reason is Reason.STREAM_NOT_FOUND
+        assert f"Port {port} of the device does not speak HTTP" in found.message
+
+
+def test_digest_by_http_is_answered(camera: OnvifCamera) -> None:
+    camera.requires_http_digest = True
+    assert ask(camera).answers
+    assert ask(camera, password="wrong").reason is Reason.STREAM_UNAUTHORIZED
+
+
+@contextmanager
+def http_server(answer: bytes) -> Iterator[int]:
+    """Answer each connection with these bytes, and close it."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65536)
+            self.request.sendall(answer)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield int(server.server_address[1])
+        finally:
+            server.shutdown()
+            thread.join()

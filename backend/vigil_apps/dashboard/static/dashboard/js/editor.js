@@ -128,8 +128,8 @@ function renderMasks() {
 const NUMBERS = new Set(["seconds", "minimum_confidence", "minimum_size", "minimum_seconds", "cooldown_seconds"]);
 
 function ruleOfType(rule, type) {
-  const { name, classes, minimum_confidence, minimum_size, minimum_seconds, cooldown_seconds } = rule;
-  const made = { name, type, classes, minimum_confidence, minimum_size, minimum_seconds, cooldown_seconds };
+  const { name, classes, minimum_confidence, minimum_size, minimum_seconds, cooldown_seconds, ptz_preset } = rule;
+  const made = { name, type, classes, minimum_confidence, minimum_size, minimum_seconds, cooldown_seconds, ptz_preset };
   if (type === "line_crossing") return { ...made, line: rule.line ?? [[0.3, 0.6], [0.7, 0.6]], direction: rule.direction ?? "either" };
   const zone = rule.zone ?? (type === "object" ? null : state.zones[0]?.name ?? "");
   return type === "loitering" ? { ...made, zone, seconds: rule.seconds ?? 30 } : { ...made, zone };
@@ -309,7 +309,7 @@ function begin(kind) {
 
 const emptyRule = (word) => ({
   name: nameFor(word, state.rules.map((rule) => rule.name)),
-  classes: [], minimum_confidence: 0, minimum_size: 0, minimum_seconds: 0, cooldown_seconds: 0,
+  classes: [], minimum_confidence: 0, minimum_size: 0, minimum_seconds: 0, cooldown_seconds: 0, ptz_preset: "",
 });
 
 // ---- saving

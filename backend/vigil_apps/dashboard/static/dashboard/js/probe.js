@@ -50,6 +50,15 @@ function typed() {
   }, QUIET_MS);
 }
 
+// The device can then be asked for its streams, once its password is entered.
+function fillInDevice(camera) {
+  document.getElementById("device-address").value = camera.address;
+  const service = camera.services.find((one) => URL.canParse(one));
+  if (!service) return;
+  const { port, protocol } = new URL(service);
+  document.getElementById("device-port").value = port || (protocol === "https:" ? 443 : 80);
+}
+
 async function discover(button) {
   const list = document.querySelector("[data-found]");
   const say = (text) => list.replaceChildren(Object.assign(document.createElement("li"), { className: "field-help", textContent: text }));
@@ -67,7 +76,7 @@ async function discover(button) {
       url.value = `rtsp://${camera.address.includes(":") ? `[${camera.address}]` : camera.address}:554/`;
       const name = document.getElementById("id_name");
       if (!name.value) name.value = camera.name;
-      document.getElementById("device-address").value = camera.address;
+      fillInDevice(camera);
       url.focus();
       typed();
     });
