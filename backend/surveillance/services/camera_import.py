@@ -1,12 +1,15 @@
 """Import cameras from a CSV file: all of them or none."""
 
+from collections.abc import Sequence
+
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from surveillance.core.camera_csv import LineError, read_cameras
+from surveillance.core.camera_csv import CameraLine, LineError, read_cameras
 from surveillance.core.validation import InvalidInputError
 from surveillance.models import Camera
-from surveillance.services.cameras import camera_create
+from surveillance.services.cameras import ManyWrites, camera_create
+from vigil_apps.web.quotas import lock
 
 
 class ImportRefusedError(Exception):
@@ -31,9 +34,11 @@ def cameras_import(*, user: User, content: bytes, is_dry_run: bool = False) -> l
     cameras: list[Camera] = []
     try:
         with transaction.atomic():
+            lock(user)
+            many = ManyWrites(free_names=_free_names(user, found.lines))
             for line in found.lines:
                 try:
-                    cameras.append(camera_create(user=user, values=line.values))
+                    cameras.append(camera_create(user=user, values=line.values, many=many))
                 except InvalidInputError as error:
                     errors += [
                         LineError(line.line, name, text) for name, texts in error.errors.items() for text in texts
@@ -45,3 +50,8 @@ def cameras_import(*, user: User, content: bytes, is_dry_run: bool = False) -> l
     except _NotKeptError:
         pass
     return cameras
+
+
+def _free_names(user: User, lines: Sequence[CameraLine]) -> set[str]:
+    named = {str(line.values["name"]) for line in lines if line.values.get("name")}
+    return named - set(Camera.objects.filter(user=user, name__in=named).values_list("name", flat=True))

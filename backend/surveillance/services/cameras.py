@@ -1,6 +1,6 @@
 """Write cameras."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
@@ -15,7 +15,7 @@ from surveillance.core.validation import InvalidInputError, as_json_object, pars
 from surveillance.models import Camera, Cluster, ManagedBy
 from surveillance.selectors.access import reach
 from surveillance.selectors.clusters import known_cluster_names
-from surveillance.services.camera_quotas import check_camera_quotas
+from surveillance.services.camera_quotas import CountedUsage, check_camera_quotas
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.selectors import sites_visible_to
 from vigil_apps.web.quotas import lock
@@ -41,21 +41,38 @@ class Change:
     """The changed attributes of a camera that existed before."""
 
 
-def camera_create(*, user: User, values: dict[str, Any], managed_by: ManagedBy = ManagedBy.BACKEND) -> Camera:
+@dataclass(frozen=True, slots=True)
+class ManyWrites:
+    """What a transaction knows that holds the lock of the user and writes many cameras. Saves queries for each."""
+
+    usage: CountedUsage = field(default_factory=CountedUsage)
+    free_names: set[str] = field(default_factory=set)
+    """Names that none of the user's cameras has so far."""
+
+
+def camera_create(
+    *,
+    user: User,
+    values: dict[str, Any],
+    managed_by: ManagedBy = ManagedBy.BACKEND,
+    many: ManyWrites | None = None,
+) -> Camera:
     """Create a camera. Raises InvalidInputError that names the field."""
     if not values.get("rtsp_url"):
         raise InvalidInputError({"rtsp_url": ["is required, as in rtsp://host:554/path"]})
-    return camera_write(Camera(user=user, managed_by=managed_by), values, user).camera
+    return camera_write(Camera(user=user, managed_by=managed_by), values, user, many).camera
 
 
-def camera_update(*, camera: Camera, values: dict[str, Any], user: User | None = None) -> Change:
+def camera_update(
+    *, camera: Camera, values: dict[str, Any], user: User | None = None, many: ManyWrites | None = None
+) -> Change:
     """Change the given fields. `user` requests the change; without a user the site stays.
 
     Raises InvalidInputError, or ReadOnlyCameraError.
     """
     if camera.managed_by != ManagedBy.BACKEND:
         raise ReadOnlyCameraError
-    return camera_write(camera, values, user)
+    return camera_write(camera, values, user, many)
 
 
 def camera_set_active(*, camera: Camera, is_active: bool) -> Change:
@@ -73,7 +90,7 @@ def camera_delete(*, camera: Camera) -> None:
         camera.delete()
 
 
-def camera_write(camera: Camera, values: dict[str, Any], user: User | None) -> Change:
+def camera_write(camera: Camera, values: dict[str, Any], user: User | None, many: ManyWrites | None = None) -> Change:
     """Validate and store, regardless of who manages the camera. Raises InvalidInputError that names the field."""
     before = {name: getattr(camera, name) for name in WRITABLE}
     for name, value in _validate(camera, values, user).items():
@@ -87,7 +104,7 @@ def camera_write(camera: Camera, values: dict[str, Any], user: User | None) -> C
     changed = [name for name in WRITABLE if getattr(camera, name) != before[name]]
     is_new = camera.pk is None
     if is_new or changed:
-        _save(camera, changed, before, user)
+        _save(camera, changed, before, user, many or ManyWrites())
     return Change(camera, is_new or bool(changed), () if is_new else tuple(changed))
 
 
@@ -128,17 +145,23 @@ def _check_site(site_id: int | None, *, stored: int | None, user: User | None) -
         raise InvalidInputError({"site": [NOT_YOUR_SITE]})
 
 
-def _save(camera: Camera, changed: list[str], before: dict[str, Any], user: User | None) -> None:
+def _save(camera: Camera, changed: list[str], before: dict[str, Any], user: User | None, many: ManyWrites) -> None:
     # Only changed fields: concurrent changes of different fields are all kept, and a camera that is deleted
     # concurrently is not recreated.
     columns = None if camera.pk is None else [*changed, "user_id", "activated_at", "updated_at"]
     with transaction.atomic():
-        if camera.pk is None or "name" in changed:
+        if (camera.pk is None or "name" in changed) and camera.name not in many.free_names:
             _check_name(camera, user)
         # The cluster limits the cameras made with kubectl (ResourceQuota).
         if camera.managed_by == ManagedBy.BACKEND:
-            check_camera_quotas(camera, former_site_id=before["site_id"], former_detection=before["detection"])
+            check_camera_quotas(
+                camera,
+                former_site_id=before["site_id"],
+                former_detection=before["detection"],
+                usage=many.usage,
+            )
         camera.save(update_fields=columns)
+        many.free_names.discard(camera.name)
 
 
 def _check_name(camera: Camera, user: User | None) -> None:

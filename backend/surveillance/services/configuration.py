@@ -1,6 +1,6 @@
 """Export a user's cameras as one document, and apply such a document: all of it or nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -12,7 +12,13 @@ from django.db.models import QuerySet
 from surveillance.core.camera_fields import CAMERA_FIELDS
 from surveillance.core.validation import InvalidInputError
 from surveillance.models import Camera, ManagedBy
-from surveillance.services.cameras import NOT_YOUR_SITE, ReadOnlyCameraError, camera_create, camera_update
+from surveillance.services.cameras import (
+    NOT_YOUR_SITE,
+    ManyWrites,
+    ReadOnlyCameraError,
+    camera_create,
+    camera_update,
+)
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.selectors import sites_visible_to
 from vigil_apps.web.quotas import lock
@@ -38,6 +44,10 @@ class Applied:
     camera: Camera
     result: Result
     fields: tuple[str, ...] = ()
+
+
+SiteIds = dict[tuple[str, int | None], int | None]
+"""The ids that were found for a site's name, and the site that the camera had."""
 
 
 class ApplyRefusedError(Exception):
@@ -74,9 +84,13 @@ def configuration_apply(
     try:
         with transaction.atomic():
             lock(user)  # two documents that add the same camera are applied one after the other
+            named = {values["name"] for values in cameras}
+            known = _cameras_by_name(user, named)
+            many = ManyWrites(free_names=named - known.keys())
+            site_ids: SiteIds = {}
             for index, values in enumerate(cameras):
                 try:
-                    applied.append(_apply(user, values, seen))
+                    applied.append(_apply(user, values, seen, known, many, site_ids))
                 except InvalidInputError as error:
                     errors[index] = error.errors
             if errors:
@@ -88,19 +102,38 @@ def configuration_apply(
     return applied
 
 
-def _apply(user: User, values: Mapping[str, Any], seen: set[str]) -> Applied:
+def _cameras_by_name(user: User, names: Collection[str]) -> dict[str, Camera]:
+    """Return the user's cameras with these names; of several with the same name, the oldest."""
+    found = Camera.objects.filter(user=user, name__in=names).select_related("site").order_by("-id")
+    cameras = {camera.name: camera for camera in found}
+    for camera in cameras.values():
+        camera.user = user
+    return cameras
+
+
+def _apply(
+    user: User,
+    values: Mapping[str, Any],
+    seen: set[str],
+    known: Mapping[str, Camera],
+    many: ManyWrites,
+    site_ids: SiteIds,
+) -> Applied:
     name = values["name"]
     if name in seen:
         raise InvalidInputError({"name": [NAMED_TWICE]})
     seen.add(name)
-    camera = Camera.objects.filter(user=user, name=name).select_related("site").order_by("id").first()
+    camera = known.get(name)
     written = {field: value for field, value in values.items() if field != "site"}
     if "site" in values:
-        written["site_id"] = _site_id(user, values["site"], camera)
+        key = (values["site"] or "", camera.site_id if camera is not None else None)
+        if key not in site_ids:
+            site_ids[key] = _site_id(user, values["site"], camera)
+        written["site_id"] = site_ids[key]
     if camera is None:
-        return Applied(camera_create(user=user, values=written), Result.ADDED)
+        return Applied(camera_create(user=user, values=written, many=many), Result.ADDED)
     try:
-        change = camera_update(camera=camera, values=written, user=user)
+        change = camera_update(camera=camera, values=written, user=user, many=many)
     except ReadOnlyCameraError:
         raise InvalidInputError({"name": [OF_KUBECTL]}) from None
     fields = tuple(field for field in CAMERA_FIELDS if {field, f"{field}_id"} & set(change.fields))

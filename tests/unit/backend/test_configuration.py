@@ -1,5 +1,6 @@
 """Export and import of a user's cameras as one document: all or none, and without effect the second time."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -64,6 +65,32 @@ def test_one_invalid_camera_refuses_all_with_every_error(anna: Party, site: Site
     assert answer.json()["cameras"]["4"] == {"site": ["must be a site of which you are an admin, or null"]}
     assert "Pa55word" not in answer.content.decode()
     assert set(Camera.objects.values_list("name", flat=True)) == {"Gate", "Pod"}
+
+
+def test_a_large_document_takes_few_queries_for_each_camera(
+    anna: Party, site: Site, django_assert_max_num_queries: Callable[..., Any]
+) -> None:
+    """SQLite has one writer: others wait until the transaction of the document ends."""
+    cameras = [{"name": f"c{each}", "rtsp_url": f"rtsp://10.0.0.{each}/1", "site": site.name} for each in range(40)]
+    with django_assert_max_num_queries(40 * 9 + 30):
+        assert len(_results(_apply(anna, *cameras))) == 40
+    with django_assert_max_num_queries(20):
+        assert {result for result, _ in _results(_apply(anna, *cameras)).values()} == {"unchanged"}
+
+
+def test_quotas_count_the_cameras_of_the_document(anna: Party, site: Site, settings: Any) -> None:
+    settings.VIGIL_QUOTAS = {**settings.VIGIL_QUOTAS, ("cameras", "user"): 3, ("zones", "site"): 2}
+    zone = {"name": "z", "points": [[0, 0], [1, 0], [1, 1]]}
+    with_zone = {"site": site.name, "detection": {"zones": [zone]}}
+    cameras = [{"name": f"c{each}", "rtsp_url": f"rtsp://10.0.0.{each}/1"} for each in range(3)]
+    refused = _apply(anna, *cameras)  # and the fixture's camera
+    assert list(refused.json()["cameras"]) == ["2"]
+    assert "VIGIL_MAX_CAMERAS_PER_USER; 3 in use" in str(refused.json())
+    settings.VIGIL_QUOTAS = {**settings.VIGIL_QUOTAS, ("cameras", "user"): 9}
+    refused = _apply(anna, *({**camera, **with_zone} for camera in cameras))
+    assert list(refused.json()["cameras"]) == ["2"]
+    assert "VIGIL_MAX_ZONES_PER_SITE; 2 in use" in str(refused.json())
+    assert Camera.objects.count() == 1
 
 
 def test_export_can_be_applied_again(anna: Party, site: Site) -> None:
