@@ -8,7 +8,7 @@ from cctv.onvif.dialects import Signal, translate
 from cctv.onvif.notifications import Items, Notification, Operation
 from vigil_contracts.camera_events import CameraEventKind as Kind
 
-_MAX_STATES = 1000
+_MAX_STATES, _MAX_RECENT = 1000, 500
 _ONE_PER_CAMERA = frozenset({Kind.MOTION, Kind.TAMPER})
 """Many cameras report these under two topics at the same time, with different names of the source: one event."""
 _MOMENTARY = frozenset({Kind.LINE_CROSSING})
@@ -35,6 +35,7 @@ class EventStates:
     def __init__(self, device: str) -> None:
         self._device = device
         self._active: dict[_Group, set[_Member]] = {}
+        self._recent: dict[str, None] = {}
 
     @property
     def has_motion(self) -> bool:
@@ -48,8 +49,18 @@ class EventStates:
             signal = translate(notification)
             if signal is not None and self._begins(signal, notification):
                 event_id = event_id_of(self._device, notification)
-                events.append(CameraEvent(event_id, signal.kind, notification))
+                if event_id is None or self._is_new(event_id):
+                    events.append(CameraEvent(event_id, signal.kind, notification))
         return events
+
+    def _is_new(self, event_id: str) -> bool:
+        """Remember the message; return whether the camera sends it for the first time."""
+        if event_id in self._recent:
+            return False
+        self._recent[event_id] = None
+        if len(self._recent) > _MAX_RECENT:
+            del self._recent[next(iter(self._recent))]
+        return True
 
     def _begins(self, signal: Signal, notification: Notification) -> bool:
         if signal.is_active is None or signal.kind in _MOMENTARY:

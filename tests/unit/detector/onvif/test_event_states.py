@@ -83,3 +83,10 @@ def test_each_crossing_of_a_line_is_an_event() -> None:
 def test_event_without_a_time_has_no_lasting_id() -> None:
     timeless = Notification(MOTION, Operation.CHANGED, None, (), (), (("IsMotion", "true"),))
     assert [event.event_id for event in EventStates("gate").take([timeless])] == [None]
+
+
+def test_message_that_the_camera_repeats_is_one_event() -> None:
+    states = EventStates("gate")
+    crossed = message("7", None, topic="RuleEngine/LineDetector/Crossed", item="ObjectId")
+    assert len(states.take([crossed, crossed])) == 1
+    assert states.take([crossed]) == []
