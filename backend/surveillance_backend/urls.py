@@ -10,6 +10,7 @@ from surveillance_backend import probes
 from surveillance_backend.schema_view import SchemaView
 from vigil_apps.accounts.lockout import limited_attempts
 from vigil_apps.dashboard.views.invitation import InvitationPage
+from vigil_apps.dashboard.views.sessions import SignOutView, admin_sign_in
 
 handler400 = "surveillance_backend.bad_request.bad_request"
 handler404 = "surveillance_backend.not_found.not_found"
@@ -26,9 +27,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("vigil_apps.api.recordings.urls")),
     path("api/", include("vigil_apps.api.sites.urls")),
     path("api/", include("surveillance.api.urls")),
+    path("", include("vigil_apps.dashboard.account_urls")),
     path("dashboard/", include("vigil_apps.dashboard.urls")),
 ]
 if settings.VIGIL_ADMIN_PATH:
-    admin_login = limited_attempts(admin.site.login)
-    urlpatterns.append(path(f"{settings.VIGIL_ADMIN_PATH}login/", admin_login))  # before the site's own, same name
+    # Before the site's own: the admin has no sign-in of its own, which would skip the second factor.
+    urlpatterns.append(path(f"{settings.VIGIL_ADMIN_PATH}login/", admin_sign_in))
+    urlpatterns.append(path(f"{settings.VIGIL_ADMIN_PATH}logout/", SignOutView.as_view()))
     urlpatterns.append(path(settings.VIGIL_ADMIN_PATH, admin.site.urls))

@@ -1,7 +1,6 @@
 """The page of an invitation's link."""
 
 from django import forms
-from django.contrib.auth import login
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -18,6 +17,7 @@ from vigil_apps.accounts.invitations import (
     invitation_accept,
     invitation_find,
 )
+from vigil_apps.accounts.sign_in import sign_in
 
 
 class AccountForm(forms.Form):
@@ -51,8 +51,7 @@ class InvitationPage(View):
                 return redirect("/dashboard/")
             if form.is_valid():
                 user = account_create_invited(token=token, **form.cleaned_data)
-                login(request, user, backend="django.contrib.auth.backends.ModelBackend")
-                return redirect("/dashboard/")
+                return sign_in(request, user)
         except InvalidAccountError as error:
             for name, texts in error.errors.items():
                 form.add_error(name if name in form.fields else None, texts)

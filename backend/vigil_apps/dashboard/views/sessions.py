@@ -1,7 +1,20 @@
 """Sign-in and sign-out."""
 
-from django.contrib.auth.views import LoginView, LogoutView
+from typing import Any
 
+from allauth.account.internal.flows.logout import logout
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.models import User
+from django.contrib.auth.views import LoginView, LogoutView, redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+
+from vigil_apps.accounts.sign_in import sign_in
 from vigil_apps.dashboard.forms import SignInForm
 
 
@@ -12,6 +25,36 @@ class SignInView(LoginView):
     authentication_form = SignInForm
     redirect_authenticated_user = True
 
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        """Continue with the next step after the password."""
+        return sign_in(self.request, form.get_user(), next_url=self.get_redirect_url())
+
 
 class SignOutView(LogoutView):
     """Sign-out by POST only, so that a link elsewhere cannot sign users out."""
+
+    @method_decorator(never_cache)
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """End the session and an unfinished sign-in."""
+        logout(request, show_message=False)
+        return HttpResponseRedirect(self.get_success_url())
+
+
+def inactive(request: HttpRequest) -> HttpResponse:
+    """Render the page for a user who signed in correctly and whose account is deactivated."""
+    return render(request, "dashboard/inactive.html", status=403)
+
+
+def admin_sign_in(request: HttpRequest) -> HttpResponse:
+    """Send a visitor of Django's admin to the sign-in page; refuse a signed-in user who is not staff."""
+    if not isinstance(request.user, User):
+        return redirect_to_login(_next_page(request))
+    if request.user.is_staff:
+        return HttpResponseRedirect(_next_page(request))
+    raise PermissionDenied
+
+
+def _next_page(request: HttpRequest) -> str:
+    page = request.GET.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure())
+    return page if is_ours else reverse("admin:index")
