@@ -4,6 +4,7 @@ Uses Fernet (AES-128-CBC with HMAC-SHA-256). The first key encrypts, all keys de
 re-encrypts everything with the first key, after which the others can be removed.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,12 @@ def decrypt(token: str) -> str:
         raise CredentialsUnreadableError(
             "stored stream URLs were encrypted with a key that VIGIL_CREDENTIAL_KEYS does not hold"
         ) from None
+
+
+Rotation = Callable[[], tuple[int, list[object]]]
+"""Re-encrypts rows; returns how many, and the primary keys of those that no key can decrypt."""
+rotations: dict[str, Rotation] = {}
+"""Secrets that are not in an `EncryptedTextField`, by what they are; apps register them when they start."""
 
 
 if TYPE_CHECKING:  # generic for the type checker only

@@ -355,6 +355,9 @@ EXAMPLES: dict[str, Any] = {
     "PatchedCameraRequest": {"is_active": False},
     "PendingReleases": {"cameras": [8]},
     "PatchedRoleRequest": {"role": "operator"},
+    "SecondFactorPolicy": {"required_for": ["superuser", "admin"], "after_single_sign_on": False},
+    "PatchedSecondFactorPolicyRequest": {"required_for": ["superuser", "admin"]},
+    "Factor": {"type": "totp", "name": "TOTP Authenticator", "created_at": _TIME, "last_used_at": _LATER},
     "PatchedSiteRequest": {"name": "Harbour"},
     "PatchedSubscriptionRequest": {"is_active": False},
     "ImageFieldsRequest": {

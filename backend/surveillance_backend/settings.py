@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "vigil_apps.recordings",
     "vigil_apps.sites",
     "surveillance",
+    "vigil_apps.second_factor",
     "vigil_apps.dashboard",
     # After the dashboard, whose templates replace those of allauth.
     "allauth",
@@ -62,6 +63,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "vigil_apps.audit.origin.AuditMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "vigil_apps.second_factor.middleware.SecondFactorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -139,10 +141,15 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 # Users sign in by name; addresses identify nobody, since anyone may have entered them.
-ACCOUNT_ADAPTER = "vigil_apps.accounts.sign_in.AccountAdapter"
+ACCOUNT_ADAPTER = "vigil_apps.second_factor.account_adapter.SecondFactorAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
+MFA_ADAPTER = "vigil_apps.second_factor.adapter.MfaAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_TOLERANCE = 1  # steps of 30 s for clocks that differ, the maximum of RFC 6238, section 5.2
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},

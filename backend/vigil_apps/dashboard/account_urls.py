@@ -7,10 +7,15 @@ which Vigil does not offer.
 from django.urls import path
 
 from vigil_apps.accounts.lockout import limited_attempts
-from vigil_apps.dashboard.views import sessions
+from vigil_apps.dashboard.views import security, sessions
 
 urlpatterns = [
     path("dashboard/login/", limited_attempts(sessions.SignInView.as_view()), name="account_login"),
     path("dashboard/logout/", sessions.SignOutView.as_view(), name="account_logout"),
     path("accounts/inactive/", sessions.inactive, name="account_inactive"),
+    path("dashboard/login/code/", limited_attempts(security.SecondStepView.as_view()), name="mfa_authenticate"),
+    path(
+        "dashboard/login/passkey/", limited_attempts(security.PasskeySignInView.as_view()), name="mfa_login_webauthn"
+    ),
+    *(path(f"dashboard/settings/security/{url}", view.as_view(), name=name) for url, view, name in security.PAGES),
 ]

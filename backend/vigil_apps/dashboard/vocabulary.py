@@ -4,13 +4,19 @@ A tone is one of the five of `components.css`: `ok, info, warn, danger, idle`.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
+from django.contrib.auth.models import User
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from vigil_apps.audit.models import Action, Via
 from vigil_apps.notifications.core.names import MessageKind, MessageState
+from vigil_apps.second_factor.models import Change
+from vigil_apps.second_factor.notices import text_of
+from vigil_apps.second_factor.requirement import Holder
+from vigil_apps.second_factor.selectors import notices_of
 from vigil_contracts.names import AlertType, CameraPhase
 
 Tone = Literal["ok", "info", "warn", "danger", "idle"]
@@ -79,3 +85,26 @@ CHOICES: dict[str, Words] = {
     Via.SYSTEM: _("Command line or backend"),
 }
 """Labels of stored values of messages and audit log entries; no value occurs in two of the enumerations."""
+
+HOLDER_TEXTS: dict[Holder, Words] = {
+    Holder.SUPERUSER: _("System administrators"),
+    Holder.STAFF: _("Staff (users of the admin pages)"),
+    Holder.SITE_ADMIN: _("Admins of a site"),
+    Holder.SITE_OPERATOR: _("Operators of a site"),
+    Holder.SITE_VIEWER: _("Viewers of a site"),
+}
+"""Roles for which a second factor can be required."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeLine:
+    """A notice about a changed factor, as `factor_notices.html` shows it. `name`: of the passkey, or empty."""
+
+    text: str
+    name: str
+    at: datetime
+
+
+def notice_lines(user: User) -> list[NoticeLine]:
+    """Return the notices that the user has not dismissed."""
+    return [NoticeLine(text_of(Change(one.change)), one.name, one.at) for one in notices_of(user)]

@@ -21,6 +21,7 @@ PAGES = {
     "notifications": "/dashboard/settings/notifications/",
     "tokens": "/dashboard/settings/tokens/",
     "people": "/dashboard/settings/people/",
+    "security": "/dashboard/settings/security/",
     "audit": "/dashboard/settings/audit/",
     "alerts": "/dashboard/alerts/?state=all",
     "alert": "/dashboard/alerts/{alert}/",
@@ -80,7 +81,7 @@ IN_THE_VIEWERS_ZONE = """
   return { count: found.length, wrong: found.filter((one) => !one.every(Boolean)).length, raw: raw ?? [] };
 }
 """
-WITHOUT_TIMES = {"camera-rules", "camera-edit", "camera-add", "camera-import", "statistics", "sites"}
+WITHOUT_TIMES = {"camera-rules", "camera-edit", "camera-add", "camera-import", "statistics", "sites", "security"}
 
 
 def test_times_are_in_the_viewers_zone_on_every_page(sign_in: SignIn, users: UserPool, watcher: Watcher) -> None:

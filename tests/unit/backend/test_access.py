@@ -82,6 +82,7 @@ HANDLE_400 = _row(people=(404, 403, 400, 400), services=NO_SERVICE)
 ADMINISTER = _row(people=(404, 403, 403, OK), services=NO_SERVICE)
 ADMINISTER_400 = _row(people=(404, 403, 403, 400), services=NO_SERVICE)
 OWNER_ALONE = (401, 404, 404, 404, 404, OK, 404, *NO_SERVICE, 403)
+SUPERUSER_ALONE = (401, 403, 403, 403, 403, 403, OK, *NO_SERVICE, 403)
 NO_PERSON = (403, 403, 403, 403)
 ROWS: dict[tuple[str, str], Row] = {
     ("POST", "token/"): (400,) * len(COLUMNS),
@@ -97,6 +98,10 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "invitations/accept/"): OWN_LIST_400,
     ("POST", "invitations/register/"): (400,) * len(COLUMNS),
     ("POST", "register/"): (403,) * len(COLUMNS),
+    ("GET", "second-factor/policy/"): SUPERUSER_ALONE,
+    ("PATCH", "second-factor/policy/"): SUPERUSER_ALONE,
+    ("GET", "users/{user}/second-factor/"): SUPERUSER_ALONE,
+    ("DELETE", "users/{user}/second-factor/"): SUPERUSER_ALONE,
     ("GET", "audit/"): _row(people=(403, 403, 403, OK), services=NO_SERVICE),
     ("GET", "sites/"): OWN_LIST,
     ("POST", "sites/"): OWN_LIST_400,

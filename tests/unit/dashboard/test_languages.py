@@ -7,9 +7,11 @@ from pathlib import Path
 
 from django.utils.translation.template import templatize
 
-from vigil_apps import dashboard
+from vigil_apps import dashboard, second_factor
 
 CATALOGUE = Path(dashboard.__file__).parent / "locale/de/LC_MESSAGES"
+SECOND_FACTOR = Path(second_factor.__file__).parent
+"""Its texts appear in the dashboard and in mails, and are in the dashboard's catalogue."""
 _ENTRY = re.compile(r'^msgid "(.+)"\n(?:msgid_plural "(?:.+)"\n)?msgstr(?:\[0\])? "(.*)"$', re.MULTILINE)
 _PLACE = re.compile(r"%\(\w+\)s")
 _MARKS = ("_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy")
@@ -36,7 +38,7 @@ def _texts_of_code(path: Path) -> set[str]:
 def test_every_text_has_a_german_translation() -> None:
     app = CATALOGUE.parents[2]
     used = {text for path in (app / "templates").rglob("*.html") for text in _texts_of_template(path)}
-    used |= {text for path in app.rglob("*.py") for text in _texts_of_code(path)}
+    used |= {text for part in (app, SECOND_FACTOR) for path in part.rglob("*.py") for text in _texts_of_code(path)}
     assert len(used) > 200
     assert used - {text for text, german in entries().items() if german} == set()
 

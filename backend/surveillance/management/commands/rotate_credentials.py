@@ -6,7 +6,7 @@ from django.apps import apps
 from django.core.management.base import BaseCommand
 from django.db import models, transaction
 
-from surveillance.credentials import EncryptedTextField, UnreadableText
+from surveillance.credentials import EncryptedTextField, UnreadableText, rotations
 
 
 class Command(BaseCommand):
@@ -19,14 +19,17 @@ class Command(BaseCommand):
         for model in apps.get_models():
             names = [field.name for field in model._meta.local_fields if isinstance(field, EncryptedTextField)]
             if names:
-                count, unreadable = _rotate(model, names)
-                self.stdout.write(f"{model._meta.verbose_name}: {count} encrypted with the first key")
-                if unreadable:
-                    rows = ", ".join(map(str, unreadable))
-                    self.stderr.write(
-                        f"{model._meta.verbose_name}: {len(unreadable)} left as they are, since none of the keys"
-                        f" reads them: {rows}"
-                    )
+                self._report(str(model._meta.verbose_name), *_rotate(model, names))
+        for what, rotate in rotations.items():
+            self._report(what, *rotate())
+
+    def _report(self, what: str, count: int, unreadable: list[object]) -> None:
+        self.stdout.write(f"{what}: {count} encrypted with the first key")
+        if unreadable:
+            rows = ", ".join(map(str, unreadable))
+            self.stderr.write(
+                f"{what}: {len(unreadable)} left as they are, since none of the keys reads them: {rows}"
+            )
 
 
 def _rotate(model: type[models.Model], names: list[str]) -> tuple[int, list[object]]:

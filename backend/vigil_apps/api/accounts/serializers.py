@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from rest_framework import serializers
 
 from vigil_apps.accounts.models import AuthToken, Invitation
 from vigil_apps.accounts.scopes import Scope
+from vigil_apps.second_factor.requirement import Holder
 from vigil_apps.sites.roles import Role
 from vigil_apps.web.strict_fields import StrictFields
 
@@ -19,6 +21,13 @@ class CredentialsSerializer(StrictFields, serializers.Serializer[None]):
     username = serializers.CharField(max_length=150)
     password = serializers.CharField(max_length=4096, trim_whitespace=False, style={"input_type": "password"})
     name = serializers.CharField(max_length=100, required=False, default="", allow_blank=True)
+    code = serializers.CharField(
+        max_length=32,
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="Code of the authenticator app, or a recovery code, if the account has a second factor.",
+    )
 
 
 class NewTokenSerializer(serializers.Serializer[None]):
@@ -120,3 +129,25 @@ class UserSerializer(serializers.Serializer[Any]):
 
     id = serializers.IntegerField(read_only=True)
     username = serializers.CharField(read_only=True)
+
+
+class SecondFactorPolicySerializer(StrictFields, serializers.Serializer[Any]):
+    """Who needs a second factor."""
+
+    required_for = serializers.ListField(
+        child=serializers.ChoiceField(choices=[(str(role), str(role)) for role in Holder]),
+        max_length=len(Holder),
+        help_text="Roles: superuser, staff, and the site roles admin, operator and viewer. Empty: nobody.",
+    )
+    after_single_sign_on = serializers.BooleanField(
+        help_text="Also after a sign-in by a proxy or an OpenID provider."
+    )
+
+
+class FactorSerializer(serializers.Serializer[Any]):
+    """A second factor, without its secret."""
+
+    type = serializers.ChoiceField(choices=Authenticator.Type.choices, read_only=True)
+    name = serializers.CharField(read_only=True, source="__str__", help_text="A passkey's name, or the type.")
+    created_at = serializers.DateTimeField(read_only=True)
+    last_used_at = serializers.DateTimeField(read_only=True, allow_null=True)

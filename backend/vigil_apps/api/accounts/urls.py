@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from vigil_apps.api.accounts import invitations, schema, views  # noqa: F401 `schema` registers itself
+from vigil_apps.api.accounts import invitations, schema, second_factor, views  # noqa: F401 `schema` registers itself
 
 urlpatterns = [
     path("token/", views.TokenView.as_view(), name="token"),
@@ -13,5 +13,7 @@ urlpatterns = [
     path("invitations/<uuid:invitation_id>/", invitations.InvitationView.as_view(), name="invitation-detail"),
     path("invitations/accept/", invitations.AcceptView.as_view(), name="invitation-accept"),
     path("invitations/register/", invitations.InvitedAccountView.as_view(), name="invitation-register"),
+    path("second-factor/policy/", second_factor.SecondFactorPolicyView.as_view(), name="second-factor-policy"),
+    path("users/<int:user_id>/second-factor/", second_factor.UserFactorsView.as_view(), name="user-second-factor"),
     path("register/", invitations.RegisterView.as_view(), name="register"),
 ]

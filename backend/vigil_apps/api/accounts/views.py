@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.views.decorators.debug import sensitive_variables
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, ValidationError
 from rest_framework.generics import ListAPIView
 from rest_framework.parsers import FormParser
 from rest_framework.permissions import AllowAny
@@ -32,6 +32,7 @@ from vigil_apps.api.accounts.serializers import (
     TokenRequestSerializer,
     TokenSerializer,
 )
+from vigil_apps.second_factor.token_codes import code_problem
 from vigil_apps.web.api_errors import ConflictError
 from vigil_apps.web.json_input import BoundedJSONParser
 from vigil_apps.web.pagination import NewestTokenPagination
@@ -58,7 +59,10 @@ class TokenView(APIView):
     )
     @sensitive_variables()
     def post(self, request: Request) -> Response:
-        """Creates a token with the scope `user`. It is shown only once."""
+        """Creates a token with the scope `user`. It is shown only once.
+
+        An account with a second factor needs a `code` too.
+        """
         given = CredentialsSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         user = authenticate(
@@ -66,6 +70,8 @@ class TokenView(APIView):
         )
         if not isinstance(user, User):
             raise AuthenticationFailed("Incorrect user name or password.")
+        if problem := code_problem(user, given.validated_data["code"]):
+            raise ValidationError({"code": [problem]})
         lifetime = timedelta(days=settings.ENVIRONMENT.token_lifetime_days)
         token = user_token_create(user=user, name=given.validated_data["name"], lifetime=lifetime)
         return Response({"token": token, "expires_at": timezone.now() + lifetime})

@@ -11,6 +11,7 @@ from vigil_apps.dashboard import selectors
 from vigil_apps.dashboard.figures import figures_of
 from vigil_apps.dashboard.statistics import DEFAULT_PERIOD, PERIODS, states_of, statistics_of
 from vigil_apps.dashboard.views.base import UserRequest, fragment, sign_in_required
+from vigil_apps.dashboard.vocabulary import notice_lines
 
 ALERTS_SHOWN = 24
 CAMERAS_SHOWN = 40
@@ -21,7 +22,7 @@ CAMERAS_SHOWN = 40
 @sign_in_required
 def overview(request: UserRequest) -> HttpResponse:
     """Render the page."""
-    return render(request, "dashboard/overview.html", _context(request))
+    return render(request, "dashboard/overview.html", _context(request) | {"notices": notice_lines(request.user)})
 
 
 @require_GET

@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 
 from vigil_apps.accounts.sign_in import sign_in
 from vigil_apps.dashboard.forms import SignInForm
+from vigil_apps.dashboard.views.security import offers_passkeys
 
 
 class SignInView(LoginView):
@@ -24,6 +25,10 @@ class SignInView(LoginView):
     template_name = "dashboard/login.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add whether passkeys are offered."""
+        return super().get_context_data(**kwargs) | {"offers_passkeys": offers_passkeys(self.request)}
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """Continue with the next step after the password."""

@@ -18,10 +18,11 @@ from vigil_apps.audit.models import Action
 from vigil_apps.dashboard import selectors
 from vigil_apps.dashboard.system import system_state
 from vigil_apps.dashboard.views.base import UserRequest, sign_in_required
-from vigil_apps.dashboard.vocabulary import ALERT_KINDS
+from vigil_apps.dashboard.vocabulary import ALERT_KINDS, HOLDER_TEXTS
 from vigil_apps.notifications.channels.web_push import public_key
 from vigil_apps.notifications.selectors import messages_of, subscriptions_of
 from vigil_apps.notifications.services.subscriptions import masked_target
+from vigil_apps.second_factor.selectors import policy, users_with_factor
 from vigil_apps.sites.models import Membership
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.selectors import audit_entries_visible_to, is_admin_anywhere, site_ids_of, sites_visible_to
@@ -31,7 +32,10 @@ USERS_SHOWN = 200
 SUBSCRIPTIONS_SHOWN, MESSAGES_SHOWN = 50, 3
 CHANNEL_FIELDS = {"email": "address", "webhook": "url", "apprise": "url"}
 """Channels whose target is a single text, with its field's name; the others are available through the API."""
-KINDS = ("camera", "site", "member", "token", "user", "invitation")
+KINDS = (
+    *("camera", "site", "member", "token", "user", "invitation"),
+    *("second factor", "second factor policy"),
+)
 
 
 @require_GET
@@ -99,6 +103,9 @@ def people(request: UserRequest) -> HttpResponse:
         "roles": _roles(),
         "invitations": invitations[:ENTRIES_SHOWN],
         "users": users,
+        "users_with_factor": users_with_factor() if users else set(),
+        "policy": policy() if users else None,
+        "policy_roles": HOLDER_TEXTS,
         "now": timezone.now(),
     }
     return _page(request, "people", context)
@@ -150,21 +157,30 @@ def system(request: UserRequest) -> HttpResponse:
     return _page(request, "system", {"state": system_state(now=timezone.now())})
 
 
-def _page(request: UserRequest, part: str, context: dict[str, Any]) -> HttpResponse:
+def settings_context(request: UserRequest, part: str) -> dict[str, Any]:
+    """Return what the layout of all settings pages shows; `part` is the current page."""
     tabs = [(name, text, True) for name, text in _own_tabs()]
     tabs += [(name, text, is_admin_anywhere(request.user)) for name, text in _admin_tabs()]
     tabs.append(("system", _("System"), request.user.is_superuser))
-    common = {
+    return {
         "section": "settings",
         "part": part,
         "tabs": [(f"dashboard:settings-{name}", name, text) for name, text, is_shown in tabs if is_shown],
         "open_alerts": selectors.open_alerts_count(request.user),
     }
-    return render(request, f"dashboard/settings/{part}.html", context | common)
+
+
+def _page(request: UserRequest, part: str, context: dict[str, Any]) -> HttpResponse:
+    return render(request, f"dashboard/settings/{part}.html", context | settings_context(request, part))
 
 
 def _own_tabs() -> list[tuple[str, str]]:
-    return [("sites", _("Sites")), ("notifications", _("Notifications")), ("tokens", _("Tokens"))]
+    return [
+        ("sites", _("Sites")),
+        ("notifications", _("Notifications")),
+        ("tokens", _("Tokens")),
+        ("security", _("Sign-in and security")),
+    ]
 
 
 def _admin_tabs() -> list[tuple[str, str]]:
