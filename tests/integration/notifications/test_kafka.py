@@ -19,7 +19,7 @@ from tests.cluster.certificates import CertificateAuthority
 from tests.integration.notifications.conftest import NOW, content, sample
 from tests.integration.services.kafka_cluster import Gateway, KafkaCluster, kafka_cluster, kafka_gateway
 
-from vigil_apps.notifications.channels import CHANNELS, DeliveryError, kafka
+from vigil_apps.notifications.channels import CHANNELS, DeliveryError, kafka_client
 from vigil_apps.notifications.channels.kafka import KafkaTarget
 from vigil_apps.notifications.core.events import CloudEvent
 from vigil_apps.notifications.core.message import Content
@@ -84,7 +84,7 @@ def test_tls_and_login_of_the_url_reach_the_broker(
 def test_brokers_named_by_the_cluster_are_checked_too(
     cluster: KafkaCluster, reachable: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kafka, "SEND_SECONDS", 2.0)
+    monkeypatch.setattr(kafka_client, "SEND_SECONDS", 2.0)
     reachable.VIGIL_NOTIFY_ADDRESSES = PublicAddresses((ip_network("127.0.0.9/32"),))
     with kafka_gateway(Gateway(cluster.port, host="127.0.0.9", rewrite=False)) as gateway:
         error = _send(f"kafka://127.0.0.9:{gateway.port}", content(event=sample()), "forbidden")
