@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.integration.services.http_receiver import Receiver, http_receiver
 
-from vigil_apps.notifications.channels import base, http, mqtt
+from vigil_apps.notifications.channels import base, http_client, mqtt
 from vigil_apps.notifications.core.events import CloudEvent, sample_event
 from vigil_apps.notifications.core.message import Content, NotifiedAlert
 from vigil_apps.notifications.core.names import MessageKind
@@ -32,7 +32,7 @@ def reachable(settings: Any, tmp_path: Path) -> Any:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> float:
     """Limits an attempt to one second."""
-    for module in (base, http, mqtt):
+    for module in (base, http_client, mqtt):
         monkeypatch.setattr(module, "SEND_SECONDS", 1.0)
     return 1.0
 
