@@ -13,6 +13,7 @@ from tests.cluster.polling import eventually
 from tests.integration.services.backend import BackendServer, BackendUser, backend_server
 from tests.integration.services.detector import DetectorProcess, detector
 from tests.integration.services.made_clips import make_clip
+from tests.integration.services.onvif_camera import notification, onvif_camera
 from tests.integration.services.onvif_device import Device, onvif_devices
 from tests.integration.services.rtsp import RtspServer, gst_rtsp_server
 
@@ -59,7 +60,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         gst_rtsp_server(clip, plays=0, username="root", password="p@ss/w0rd") as camera,
     ):
         anna, token = backend.create_user("anna"), backend.token("anna", "pipeline")
-        settings = {"VIGIL_FROZEN_AFTER_SECONDS": "0", "VIGIL_MODEL": "demo"}
+        settings = {"VIGIL_FROZEN_AFTER_SECONDS": "0", "VIGIL_MODEL": "demo", "VIGIL_CLIP_SECONDS_AFTER": "1"}
         with detector(directory / "cctv", api_url=backend.url, token=token, settings=settings) as cctv:
             scene = Scene(backend, camera, anna, cctv)
             cctv.wait_ready(120)
@@ -124,6 +125,50 @@ def test_snapshot_is_current(scene: Scene) -> None:
     assert (answer.status_code, answer.headers["content-type"]) == (httpx.codes.OK, "image/jpeg"), answer.text
     assert Image.open(io.BytesIO(answer.content)).size == (320, 192)
     assert time.time() - float(answer.headers["x-timestamp"]) < 5
+
+
+def test_device_is_asked_and_its_own_events_become_alerts(scene: Scene) -> None:
+    account = {"username": "root", "password": "p@ss/w0rd"}
+    with onvif_camera(rtsp_port=scene.camera.port, path="/cam", sub_path="/cam", **account) as device:
+        asked = scene.tried("/api/onvif-devices/", {"address": "127.0.0.1", "port": device.port, **account})
+        assert asked["result"]["main_stream"]["rtsp_url"] == scene.camera.bare_url, asked
+        detection = {"source": "onvif", "onvif_port": device.port}
+        door = scene.backend.add_camera(scene.anna.token, name="Door", rtsp_url=scene.camera.url, detection=detection)
+        with scene.backend.client(scene.anna.token) as client:
+
+            def has_reason(reason: str) -> bool:
+                return bool(client.get(f"/api/cameras/{door}/").json()["health"]["reason"] == reason)
+
+            def alerts() -> list[dict[str, Any]]:
+                return list(client.get("/api/alerts/", params={"camera": door}).json()["results"])
+
+            eventually(lambda: bool(device.subscriptions) and has_reason("Streaming"), 60, "frames arrive")
+            crossed = notification(
+                "tns1:RuleEngine/LineDetector/Crossed",
+                operation=None,
+                source={"Rule": "Fence"},
+                data={"ObjectId": "4"},
+            )
+            device.emit(crossed)
+            device.emit(crossed)
+            eventually(lambda: bool(alerts()) and bool(alerts()[0]["clip"]), 60, "the alert has its clip")
+            (alert,) = alerts()
+            assert (alert["alert_type"], alert["label"]) == ("line_crossing", "line crossing")
+            assert alert["description"] == "The camera reports that a line was crossed (Fence)."
+            assert Image.open(io.BytesIO(client.get(alert["image"]).content)).size == (320, 192)
+            assert scene.cctv.metric("vigil_frames_total", camera=str(door), stage="analysed") == 0
+            assert not [*scene.cctv.samples("vigil_inference_seconds_count", camera=str(door))]
+
+            called = scene.tried(f"/api/cameras/{door}/control/", {"action": "preset", "preset": "Gate"})
+            assert (called["result"]["answers"], device.done) == (True, [("preset", "1")]), called
+
+            device.password = "another"
+            device.drop_subscriptions()
+            eventually(lambda: has_reason("EventsUnavailable"), 60, "the events are missed")
+            message = client.get(f"/api/cameras/{door}/").json()["health"]["message"]
+            assert "rejects the user name or password" in message
+            client.delete(f"/api/cameras/{door}/").raise_for_status()
+    assert "p@ss" not in scene.cctv.output
 
 
 def test_prober_tests_streams_and_analyses_none(scene: Scene, tmp_path: Path) -> None:
