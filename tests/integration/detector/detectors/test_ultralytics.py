@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.integration.detector.clips import frames_of
+from tests.integration.services.kept_inputs import kept
 from tests.integration.services.made_clips import make_clip
 
 from cctv.detectors.loader import load_model
@@ -18,16 +19,24 @@ ROOT = Path(__file__).parents[4]
 PYTHON = ROOT / ".venvs" / "ultralytics" / "bin" / "python"
 
 MAKE_WEIGHTS = """
-import sys, torch
+import torch
 from ultralytics import YOLO
 torch.manual_seed(1)
-network = YOLO(sys.argv[1])
+network = YOLO("yolov8n.yaml")
 # Nothing was learnt: the first class is made to answer to what it sees by chance.
-for branch in network.model.model[-1].cv3 if sys.argv[1] == "yolov8n.yaml" else ():
+for branch in network.model.model[-1].cv3:
     branch[-1].weight.data[0] *= 60
     branch[-1].bias.data[0] = 0.0
-network.save(sys.argv[2])
+network.save("yolov8n.pt")
+network = YOLO("yolov8s-worldv2.yaml")
+network.save("yolov8s-worldv2.pt")
+words = ["fire", "person lying on the floor"]
+network.model.txt_feats = torch.nn.functional.normalize(torch.randn(1, len(words), 512), dim=-1)
+network.model.model[-1].nc = len(words)
+network.model.names = dict(enumerate(words))
+network.save("with-prompts.pt")
 """
+"""Write untrained weights of two architectures, and of the second one saved with its prompts."""
 
 pytestmark = [
     pytest.mark.slow,
@@ -49,25 +58,28 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         "CUDA_VISIBLE_DEVICES": "",
     }
 
-    def run_python(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    def run_python(*words: str | Path, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
         command = [str(PYTHON), *map(str, words)]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+        return subprocess.run(
+            command, env=environment, cwd=folder, capture_output=True, text=True, check=False, timeout=300
+        )
 
     return run_python
 
 
 @pytest.fixture(scope="module")
-def weights(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, str]]:
-    """Return untrained weights of an architecture and their SHA-256."""
-    made: dict[str, tuple[Path, str]] = {}
+def weights(run: Run) -> Callable[[str], tuple[Path, str]]:
+    """Return the weights of this name in `MAKE_WEIGHTS` and their SHA-256."""
 
-    def of(architecture: str) -> tuple[Path, str]:
-        if architecture not in made:
-            path = tmp_path_factory.mktemp("weights") / "tiny.pt"
-            done = run("-c", MAKE_WEIGHTS, architecture, path)
-            assert done.returncode == 0, done.stderr[-2000:]
-            made[architecture] = path, hashlib.sha256(path.read_bytes()).hexdigest()
-        return made[architecture]
+    def make(folder: Path) -> None:
+        done = run("-c", MAKE_WEIGHTS, folder=folder)
+        assert done.returncode == 0, done.stderr[-2000:]
+
+    kept_folder = kept("untrained-weights", [Path(__file__), ROOT / "locks" / "ultralytics.txt"], make)
+
+    def of(name: str) -> tuple[Path, str]:
+        path = kept_folder / f"{name}.pt"
+        return path, hashlib.sha256(path.read_bytes()).hexdigest()
 
     return of
 
@@ -81,7 +93,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_weights_are_exported_to_int8_without_torch_at_run_time(
     run: Run, weights: Callable[[str], tuple[Path, str]], clip: Path, tmp_path: Path
 ) -> None:
-    path, sha256 = weights("yolov8n.yaml")
+    path, sha256 = weights("yolov8n")
     target = tmp_path / "yard_int8_openvino_model"
     words = (path, "--sha256", sha256, "--calibrate", clip, "--size", "96", "--to", target, "--output", "json")
     done = run("-m", "cctv", "export", *words, "--least-agreement", "0")
@@ -119,7 +131,7 @@ def test_weights_are_exported_to_int8_without_torch_at_run_time(
 def test_weights_without_a_pinned_hash_are_never_loaded(
     run: Run, weights: Callable[[str], tuple[Path, str]], clip: Path, words: tuple[str, ...], message: str
 ) -> None:
-    path, _ = weights("yolov8n.yaml")
+    path, _ = weights("yolov8n")
     done = run("-m", "cctv", "export", path, "--calibrate", clip, *words)
     assert done.returncode == 2
     assert message in done.stderr
@@ -127,7 +139,7 @@ def test_weights_without_a_pinned_hash_are_never_loaded(
 
 
 def test_an_engine_needs_a_gpu(run: Run, weights: Callable[[str], tuple[Path, str]], clip: Path) -> None:
-    path, sha256 = weights("yolov8n.yaml")
+    path, sha256 = weights("yolov8n")
     done = run("-m", "cctv", "export", path, "--sha256", sha256, "--calibrate", clip, "--format", "tensorrt")
     assert done.returncode == 2
     assert "an engine is built on the NVIDIA GPU that runs it; there is none here" in done.stderr
@@ -145,31 +157,21 @@ except ModelInvalidError as error:
 
 
 @pytest.mark.parametrize(
-    ("architecture", "message"),
+    ("name", "message"),
     [
-        ("yolov8s-worldv2.yaml", "`prompts` need CLIP"),
-        ("yolov8n.yaml", "is no open-vocabulary model; `prompts` need one such as yolov8s-worldv2.pt"),
+        ("yolov8s-worldv2", "`prompts` need CLIP"),
+        ("yolov8n", "is no open-vocabulary model; `prompts` need one such as yolov8s-worldv2.pt"),
     ],
 )
 def test_prompts_without_clip_report_what_is_missing(
-    run: Run, weights: Callable[[str], tuple[Path, str]], architecture: str, message: str
+    run: Run, weights: Callable[[str], tuple[Path, str]], name: str, message: str
 ) -> None:
     """CLIP is in no lock file because it is not on the package index, and nothing is downloaded silently."""
-    path, sha256 = weights(architecture)
+    path, sha256 = weights(name)
     done = run("-c", LOAD_WITH_PROMPTS, path, sha256)
     assert message in done.stdout, done.stderr[-2000:]
 
 
-SAVE_WITH_PROMPTS = """
-import sys, torch
-from ultralytics import YOLO
-network = YOLO(sys.argv[1])
-words = ["fire", "person lying on the floor"]
-network.model.txt_feats = torch.nn.functional.normalize(torch.randn(1, len(words), 512), dim=-1)
-network.model.model[-1].nc = len(words)
-network.model.names = dict(enumerate(words))
-network.save(sys.argv[2])
-"""
 LOOK_WITH_PROMPTS = """
 import sys
 from datetime import UTC, datetime
@@ -184,11 +186,8 @@ model.close()
 
 
 def test_a_model_that_was_saved_with_its_prompts_needs_no_clip(
-    run: Run, weights: Callable[[str], tuple[Path, str]], tmp_path: Path
+    run: Run, weights: Callable[[str], tuple[Path, str]]
 ) -> None:
-    path, _ = weights("yolov8s-worldv2.yaml")
-    saved = tmp_path / "floor.pt"
-    made = run("-c", SAVE_WITH_PROMPTS, path, saved)
-    assert made.returncode == 0, made.stderr[-2000:]
-    looked = run("-c", LOOK_WITH_PROMPTS, saved, hashlib.sha256(saved.read_bytes()).hexdigest())
+    saved, sha256 = weights("with-prompts")
+    looked = run("-c", LOOK_WITH_PROMPTS, saved, sha256)
     assert "('fire', 'person lying on the floor')" in looked.stdout, looked.stderr[-2000:]
