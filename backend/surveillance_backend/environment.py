@@ -291,6 +291,26 @@ class Environment(BaseSettings):
         "must remove "
         "that header from client requests. Empty: users sign in with a password.",
     )
+    remote_groups_header: str = Field(
+        default="",
+        pattern=r"^([A-Za-z][A-Za-z0-9-]*)?$",
+        description="Header in which that proxy sends the user's groups, such as X-Forwarded-Groups, separated by "
+        "commas. The proxy must remove it from client requests. Empty: no groups.",
+    )
+    identity_providers_file: Path | None = Field(
+        default=None, description="YAML file with OpenID providers for sign-in. See the page on single sign-on."
+    )
+    identity_check_seconds: int = Field(
+        default=120,
+        ge=5,
+        le=240,
+        description="How often the groups of users are checked at their OpenID provider.",
+    )
+    local_accounts: bool = Field(
+        default=True,
+        description="Users can sign in by password. 0: only by a provider or proxy; `manage.py allow_password` is "
+        "the way back in.",
+    )
     max_request_bytes: int = Field(
         default=18 * 1024 * 1024, ge=64 * 1024, description="Larger request bodies are rejected with 413."
     )

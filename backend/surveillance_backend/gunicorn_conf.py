@@ -41,10 +41,12 @@ def post_worker_init(worker: object) -> None:
     from django.db import connection
 
     from surveillance import background, wakeups
+    from vigil_apps.identity import background as identity_background
     from vigil_apps.notifications import sender
 
     # SQLite serves one host, and without Redis there are no Celery workers.
     if worker.cfg.workers == 1 and connection.vendor == "sqlite" and not settings.VIGIL_REDIS_URL:  # type: ignore[attr-defined]
         wakeups.mark_only_process()
     background.start()
+    identity_background.start()
     sender.start()

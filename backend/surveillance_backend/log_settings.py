@@ -61,5 +61,7 @@ def logging_configuration(*, level: str, log_format: str) -> dict[str, Any]:
             "django.server": {"handlers": [], "level": level, "propagate": True},
             # Four lines for each successful sign-in; a failed one is a warning.
             "axes": {"handlers": [], "level": "WARNING", "propagate": True},
+            # A line for each request to an identity provider; failures are logged by the caller.
+            "httpx": {"handlers": [], "level": "WARNING", "propagate": True},
         },
     }

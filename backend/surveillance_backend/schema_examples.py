@@ -329,6 +329,8 @@ EXAMPLES: dict[str, Any] = {
     "TaskResultFieldsRequest": {"result": '{"answers": true, "reason": "Streaming"}', "snapshot": "the JPEG"},
     "HeartbeatRequest": _HEARTBEAT,
     "Imported": {"dry_run": False, "cameras": [{"id": 7, "name": "Front gate"}]},
+    "GroupMapping": {"id": 3, "provider": "keycloak", "group": "guards", "site": 1, "role": "viewer"},
+    "GroupMappingRequest": {"provider": "", "group": "guards", "site": 1, "role": "viewer"},
     "Invitation": _INVITATION,
     "InvitationRequestRequest": {"name": "Emil", "site": 1, "role": "operator", "expires_in_days": 7},
     "InvitedAccountRequest": {"username": "emil", "password": "a long enough pass phrase", "token": _TOKEN},

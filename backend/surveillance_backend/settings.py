@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from surveillance_backend import environment as _environment
+from surveillance_backend.identity_settings import allauth_providers, identity_providers
 from surveillance_backend.log_settings import logging_configuration
 from surveillance_backend.media_settings import links_origins, media_storages
 
@@ -34,6 +35,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "vigil_apps.accounts",
     "vigil_apps.audit",
+    "vigil_apps.identity",
     "vigil_apps.notifications",
     "vigil_apps.recordings",
     "vigil_apps.sites",
@@ -120,6 +122,7 @@ LOGIN_REDIRECT_URL = "/dashboard/"
 LOGOUT_REDIRECT_URL = "/dashboard/login/"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
+    "vigil_apps.identity.passwords.LocalAccountsBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
 VIGIL_REMOTE_USER_HEADER = ENVIRONMENT.remote_user_header
@@ -129,6 +132,11 @@ if VIGIL_REMOTE_USER_HEADER:
         MIDDLEWARE.index("django.contrib.auth.middleware.AuthenticationMiddleware") + 1,
         "vigil_apps.accounts.single_sign_on.ProxyUserMiddleware",
     )
+    if ENVIRONMENT.remote_groups_header:
+        MIDDLEWARE.insert(
+            MIDDLEWARE.index("allauth.account.middleware.AccountMiddleware"),
+            "vigil_apps.identity.proxy.ProxyGroupsMiddleware",
+        )
 # Password guessing is limited by name and client together, so that nobody can lock out other users from elsewhere.
 AXES_HANDLER = "vigil_apps.accounts.lockout.Lockout"
 AXES_FAILURE_LIMIT = 10
@@ -150,6 +158,13 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TOTP_TOLERANCE = 1  # steps of 30 s for clocks that differ, the maximum of RFC 6238, section 5.2
+VIGIL_LOCAL_ACCOUNTS = ENVIRONMENT.local_accounts
+VIGIL_REMOTE_GROUPS_HEADER = ENVIRONMENT.remote_groups_header
+VIGIL_IDENTITY_PROVIDERS = identity_providers(ENVIRONMENT)
+VIGIL_IDENTITY_CHECK_SECONDS = ENVIRONMENT.identity_check_seconds
+SOCIALACCOUNT_ADAPTER = "vigil_apps.identity.adapter.IdentityAdapter"
+SOCIALACCOUNT_PROVIDERS = allauth_providers(VIGIL_IDENTITY_PROVIDERS)
+SOCIALACCOUNT_STORE_TOKENS = False  # they would be stored unencrypted
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
@@ -262,7 +277,9 @@ SPECTACULAR_SETTINGS = {
         "ChannelNameEnum": "vigil_apps.notifications.models.CHANNELS",
         "MessageFormatEnum": "vigil_apps.notifications.models.FORMATS",
         "CameraPhaseEnum": "vigil_contracts.names.CameraPhase",
+        "MappedRoleEnum": "vigil_apps.identity.models.MAPPED_ROLES",
         "ReasonEnum": "vigil_contracts.names.Reason",
+        "RoleEnum": "vigil_apps.sites.roles.Role",
         "TaskStateEnum": "surveillance.models.TaskState",
         "StreamTransportEnum": "vigil_contracts.names.StreamTransport",
     },

@@ -1,7 +1,14 @@
 """The audit log's view of sites and members."""
 
+from typing import Any
+
 from vigil_apps.audit.tracking import Tracked, track
 from vigil_apps.sites.models import Membership, Site
+
+
+def _member(member: Membership) -> dict[str, Any]:
+    shown = {"site": member.site_id, "user": member.user_id, "role": member.role}
+    return {**shown, "mapped_role": member.mapped_role} if member.mapped_role else shown
 
 
 def connect() -> None:
@@ -11,7 +18,7 @@ def connect() -> None:
         Membership,
         Tracked(
             "member",
-            lambda member: {"site": member.site_id, "user": member.user_id, "role": member.role},
+            _member,
             lambda member: member.site_id,
         ),
     )

@@ -28,6 +28,14 @@ class Membership(models.Model):
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=16, choices=Role.choices)
+    mapped_role = models.CharField(
+        max_length=16, choices=Role.choices, blank=True, default="", db_default="", editable=False
+    )
+    """The role that the user's groups give. Empty: `role` was given by a person."""
+    manual_role = models.CharField(
+        max_length=16, choices=Role.choices, blank=True, default="", db_default="", editable=False
+    )
+    """Beside `mapped_role`, the role that a person gave; `role` is the higher of both."""
 
     class Meta:
         ordering: ClassVar[list[str]] = ["id"]

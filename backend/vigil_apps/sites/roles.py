@@ -15,3 +15,10 @@ class Role(models.TextChoices):
         """Return this role and those that include it."""
         roles = list(Role)
         return frozenset(str(role.value) for role in roles[roles.index(self) :])
+
+    @classmethod
+    def highest(cls, *roles: str) -> "Role | None":
+        """Return the highest of the roles; empty texts stand for none."""
+        order = list(cls)
+        given = [cls(role) for role in roles if role]
+        return max(given, key=order.index) if given else None

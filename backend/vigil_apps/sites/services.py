@@ -12,6 +12,10 @@ class LastAdminError(Exception):
     """The change would leave the site without an admin."""
 
 
+class MappedMemberError(Exception):
+    """The member's role comes from a group, so that it would be given again."""
+
+
 @transaction.atomic
 def site_create(*, user: User, name: str) -> Site:
     """Create a site with the user as its admin. Raises QuotaExceededError."""
@@ -40,26 +44,66 @@ def site_delete(*, site: Site) -> None:
 
 @transaction.atomic
 def member_set(*, site: Site, user: User, role: Role) -> Membership:
-    """Add the user as a member with this role, or change the role. Raises LastAdminError."""
+    """Add the user as a member with this role, or change the role. Raises LastAdminError.
+
+    The user keeps a higher role that their groups give.
+    """
     _lock(site)
     member = Membership.objects.filter(site=site, user=user).first()
     if member is None:
         return Membership.objects.create(site=site, user=user, role=role)
-    if member.role != role:
-        if member.role == Role.ADMIN:
-            _require_another_admin(site, member)
-        member.role = role
-        member.save(update_fields=["role"])
+    manual = role if member.mapped_role else ""
+    _roles_set(member, role=Role.highest(role, member.mapped_role) or role, manual=manual, mapped=member.mapped_role)
     return member
 
 
 @transaction.atomic
 def member_remove(*, member: Membership) -> None:
-    """Remove a member. Raises LastAdminError."""
+    """Remove a member, or only the role given by hand if groups give one, too.
+
+    Raises LastAdminError, MappedMemberError.
+    """
     _lock(member.site)
+    if member.mapped_role and not member.manual_role:
+        raise MappedMemberError
+    if member.mapped_role:
+        _roles_set(member, role=Role(member.mapped_role), manual="", mapped=member.mapped_role)
+        return
     if member.role == Role.ADMIN:
         _require_another_admin(member.site, member)
     member.delete()
+
+
+@transaction.atomic
+def member_map(*, site: Site, user: User, role: Role | None) -> None:
+    """Set the role that the user's groups give in the site; None takes it away, even from the last admin.
+
+    A role given by hand stays. Whoever leaves a group must lose its rights, and superusers administer every site.
+    """
+    _lock(site)
+    member = Membership.objects.filter(site=site, user=user).first()
+    if member is None:
+        if role is not None:
+            Membership.objects.create(site=site, user=user, role=role, mapped_role=role)
+        return
+    manual = member.manual_role if member.mapped_role else member.role
+    if role is None and not manual:
+        member.delete()
+        return
+    effective = Role.highest(manual, role or "")
+    assert effective is not None, "one of both is set"
+    if (member.role, member.mapped_role) != (effective, role or ""):
+        member.role, member.mapped_role, member.manual_role = effective, role or "", manual if role else ""
+        member.save(update_fields=["role", "mapped_role", "manual_role"])
+
+
+def _roles_set(member: Membership, *, role: Role, manual: str, mapped: str) -> None:
+    if (member.role, member.manual_role, member.mapped_role) == (role, manual, mapped):
+        return
+    if member.role == Role.ADMIN and role != Role.ADMIN:
+        _require_another_admin(member.site, member)
+    member.role, member.manual_role, member.mapped_role = role, manual, mapped
+    member.save(update_fields=["role", "mapped_role", "manual_role"])
 
 
 def _lock(site: Site) -> None:

@@ -26,6 +26,7 @@ from vigil_apps.accounts.invitations import invitation_create
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.scopes import Scope
 from vigil_apps.accounts.services import token_create
+from vigil_apps.identity.services import mapping_create
 from vigil_apps.notifications.services.subscriptions import message_create_test, subscription_create
 from vigil_apps.sites.services import site_create
 from vigil_apps.web import rate_limits
@@ -72,6 +73,7 @@ def scene(db: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPat
             "user_id": root.pk,
             "token_id": str(AuthToken.objects.get(name="another").public_id),
             "invitation_id": str(invitation.public_id),
+            "mapping_id": mapping_create(provider="", group="guards", site=site, role="viewer").pk,
             "subscription_id": subscription.pk,
             "message_id": str(message_create_test(subscription=subscription).pk),
             "task_id": str(probe_camera(camera=camera, user=root, now=timezone.now()).pk),

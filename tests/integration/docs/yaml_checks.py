@@ -14,6 +14,7 @@ from tests.unit.operator.test_cel import ROOTS, operator_takes, server_takes
 
 from cctv.detectors.errors import ModelInvalidError
 from cctv.detectors.network_metadata import metadata_of
+from vigil_apps.identity.core.providers import Provider
 from vigil_contracts.detection import Detection
 
 KUBERNETES = "1.30"
@@ -47,6 +48,8 @@ def _document_problem(document: Any) -> str | None:
         return _values_problem(document)
     if document.keys() <= Detection.model_fields.keys():
         return _detection_problem(document)
+    if document.keys() == {"providers"}:
+        return _providers_problem(document)
     if document.keys() <= {"names", "head"}:
         return _metadata_problem(document)
     raise UnknownYamlError(f"keys {sorted(document)}; whole objects with an apiVersion can be checked")
@@ -105,6 +108,16 @@ def _detection_problem(settings: dict[str, Any]) -> str | None:
         Detection.model_validate(settings)
     except ValidationError as error:
         return str(error)
+    return None
+
+
+def _providers_problem(document: dict[str, Any]) -> str | None:
+    """Return why the backend rejects the file of OpenID providers, apart from secrets that are not there."""
+    for each in document["providers"]:
+        try:
+            Provider.model_validate(each)
+        except ValidationError as error:
+            return str(error)
     return None
 
 

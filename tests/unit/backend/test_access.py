@@ -28,6 +28,7 @@ from vigil_apps.accounts.invitations import invitation_create
 from vigil_apps.accounts.models import AuthToken, Invitation
 from vigil_apps.accounts.scopes import Scope
 from vigil_apps.accounts.services import token_create
+from vigil_apps.identity.services import mapping_create
 from vigil_apps.notifications.models import Message, Subscription
 from vigil_apps.notifications.services.subscriptions import message_create_test, subscription_create
 from vigil_apps.recordings.services import recordings_register
@@ -74,6 +75,7 @@ def _row(
 NO_SERVICE = (403, 403, 403, 403)
 ALL = _row(anonymous=OK, people=(OK, OK, OK, OK), services=(OK, OK, OK, OK), prober=OK)
 OWN_LIST = _row(people=(OK, OK, OK, OK), services=NO_SERVICE)
+SUPERUSERS = (401, 403, 403, 403, 403, 403, OK, *NO_SERVICE, 403)
 OWN_LIST_400 = _row(people=(400, 400, 400, 400), services=NO_SERVICE)
 VIEW = _row(people=(404, OK, OK, OK), services=NO_SERVICE)
 VIEW_400 = _row(people=(404, 400, 400, 400), services=NO_SERVICE)
@@ -103,6 +105,10 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "users/{user}/second-factor/"): SUPERUSER_ALONE,
     ("DELETE", "users/{user}/second-factor/"): SUPERUSER_ALONE,
     ("GET", "audit/"): _row(people=(403, 403, 403, OK), services=NO_SERVICE),
+    ("GET", "group-mappings/"): SUPERUSERS,
+    ("POST", "group-mappings/"): (401, 403, 403, 403, 403, 403, 400, *NO_SERVICE, 403),
+    ("GET", "group-mappings/{mapping}/"): SUPERUSERS,
+    ("DELETE", "group-mappings/{mapping}/"): SUPERUSERS,
     ("GET", "sites/"): OWN_LIST,
     ("POST", "sites/"): OWN_LIST_400,
     ("GET", "sites/{site}/"): VIEW,
@@ -267,6 +273,7 @@ def url_of(alert: Alert, site: Site, make_user: Callable[..., User]) -> Url:
         "user": guest.pk,
         "token": AuthToken.objects.get(name="of the owner").public_id,
         "invitation": invitation.public_id,
+        "mapping": mapping_create(provider="", group="guards", site=site, role=Role.VIEWER).pk,
         "uid": "no-such-uid",
         "start_ms": _recorded(alert.camera),
         **_tasks(alert.camera),

@@ -52,6 +52,9 @@ ROWS: dict[str, tuple[str, Row]] = {
     "settings-tokens": ("GET", SIGNED_IN),
     "settings-people": ("GET", ADMINS_ANYWHERE),
     "settings-person-switch": ("POST", SUPERUSERS),
+    "settings-identities": ("GET", SIGNED_IN),
+    "identity-disconnect": ("POST", (302, 404, 404, 404, 404, 404, 404)),  # only the user's own; here nobody has one
+    "settings-groups": ("GET", SUPERUSERS),
     "settings-audit": ("GET", ADMINS_ANYWHERE),
     "settings-system": ("GET", SUPERUSERS),
     "alerts": ("GET", SIGNED_IN),
@@ -106,7 +109,7 @@ def _browser(column: str) -> Client:
 
 
 def _path(pattern: URLPattern, camera: Camera, alert: Alert) -> str:
-    ids = {"camera": camera.pk, "alert": alert.pk, "user": camera.user_id}
+    ids = {"account": 1, "camera": camera.pk, "alert": alert.pk, "user": camera.user_id}
     return "/dashboard/" + re.sub(r"<int:(\w+)_id>", lambda found: str(ids[found[1]]), str(pattern.pattern))
 
 

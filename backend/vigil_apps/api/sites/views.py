@@ -21,6 +21,7 @@ from vigil_apps.sites.roles import Role
 from vigil_apps.sites.selectors import sites_visible_to
 from vigil_apps.sites.services import (
     LastAdminError,
+    MappedMemberError,
     member_remove,
     member_set,
     site_create,
@@ -181,3 +182,8 @@ def _translate_errors() -> Iterator[None]:
         yield
     except LastAdminError:
         raise ConflictError("A site needs an admin. Make another member an admin first.") from None
+    except MappedMemberError:
+        raise ConflictError(
+            "This role comes from a group of the identity provider. Remove the user from the group, or ask an "
+            "administrator of the server to change the group mapping."
+        ) from None

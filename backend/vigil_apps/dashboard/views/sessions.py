@@ -1,13 +1,16 @@
 """Sign-in and sign-out."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from allauth.account.internal.flows.logout import logout
+from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView, LogoutView, redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.decorators import method_decorator
@@ -16,7 +19,10 @@ from django.views.decorators.cache import never_cache
 
 from vigil_apps.accounts.sign_in import sign_in
 from vigil_apps.dashboard.forms import SignInForm
+from vigil_apps.dashboard.views.identities import leave_for
 from vigil_apps.dashboard.views.security import offers_passkeys
+from vigil_apps.identity.providers import providers
+from vigil_apps.identity.sign_out import provider_sign_out_url
 
 
 class SignInView(LoginView):
@@ -27,8 +33,15 @@ class SignInView(LoginView):
     redirect_authenticated_user = True
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Add whether passkeys are offered."""
-        return super().get_context_data(**kwargs) | {"offers_passkeys": offers_passkeys(self.request)}
+        """Add the ways to sign in. Without local accounts, the form is shown on request: it is the way back in."""
+        is_asked = "password" in self.request.GET or self.request.method == "POST"
+        ways = {
+            "providers": providers().values(),
+            "offers_passkeys": offers_passkeys(self.request),
+            "has_local_accounts": settings.VIGIL_LOCAL_ACCOUNTS,
+            "has_password_form": settings.VIGIL_LOCAL_ACCOUNTS or is_asked,
+        }
+        return super().get_context_data(**kwargs) | ways
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """Continue with the next step after the password."""
@@ -40,9 +53,23 @@ class SignOutView(LogoutView):
 
     @method_decorator(never_cache)
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """End the session and an unfinished sign-in."""
+        """End the session and an unfinished sign-in, then the provider's session."""
+        page = self.get_success_url()
+        provider_page = provider_sign_out_url(request, back_to=request.build_absolute_uri(page))
         logout(request, show_message=False)
-        return HttpResponseRedirect(self.get_success_url())
+        return leave_for(request, provider_page or page)
+
+
+def only_local(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Return the view, which does not exist while local accounts are switched off."""
+
+    @wraps(view)
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not settings.VIGIL_LOCAL_ACCOUNTS:
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return checked
 
 
 def inactive(request: HttpRequest) -> HttpResponse:

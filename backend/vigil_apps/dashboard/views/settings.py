@@ -18,12 +18,17 @@ from vigil_apps.audit.models import Action
 from vigil_apps.dashboard import selectors
 from vigil_apps.dashboard.system import system_state
 from vigil_apps.dashboard.views.base import UserRequest, sign_in_required
+from vigil_apps.dashboard.views.identities import own_identities
 from vigil_apps.dashboard.vocabulary import ALERT_KINDS, HOLDER_TEXTS
+from vigil_apps.identity.core.mapping import STAFF, SUPERUSER
+from vigil_apps.identity.core.providers import PROXY
+from vigil_apps.identity.models import GroupMapping
+from vigil_apps.identity.providers import providers
 from vigil_apps.notifications.channels.web_push import public_key
 from vigil_apps.notifications.selectors import messages_of, subscriptions_of
 from vigil_apps.notifications.services.subscriptions import masked_target
 from vigil_apps.second_factor.selectors import policy, users_with_factor
-from vigil_apps.sites.models import Membership
+from vigil_apps.sites.models import Membership, Site
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.selectors import audit_entries_visible_to, is_admin_anywhere, site_ids_of, sites_visible_to
 
@@ -34,6 +39,7 @@ CHANNEL_FIELDS = {"email": "address", "webhook": "url", "apprise": "url"}
 """Channels whose target is a single text, with its field's name; the others are available through the API."""
 KINDS = (
     *("camera", "site", "member", "token", "user", "invitation"),
+    *("identity", "group_mapping"),
     *("second factor", "second factor policy"),
 )
 
@@ -124,6 +130,29 @@ def person_switch(request: UserRequest, user_id: int) -> HttpResponse:
 
 @require_GET
 @sign_in_required
+def identities(request: UserRequest) -> HttpResponse:
+    """Render the identity providers by which the user signs in."""
+    return _page(request, "identities", own_identities(request))
+
+
+@require_GET
+@sign_in_required
+def groups(request: UserRequest) -> HttpResponse:
+    """Render what the groups of identity providers give."""
+    _require(request.user.is_superuser)
+    names = [(one.id, one.name) for one in providers().values()]
+    system = [(STAFF, _("Staff: may use Django's admin")), (SUPERUSER, _("System administrator"))]
+    context = {
+        "providers": [*names, (PROXY, _("Reverse proxy"))],
+        "mappings": GroupMapping.objects.select_related("site"),
+        "sites": Site.objects.order_by("name"),
+        "roles": [*_roles(), *system],
+    }
+    return _page(request, "groups", context)
+
+
+@require_GET
+@sign_in_required
 def audit(request: UserRequest) -> HttpResponse:
     """Render the audit log."""
     _require(is_admin_anywhere(request.user))
@@ -161,7 +190,7 @@ def settings_context(request: UserRequest, part: str) -> dict[str, Any]:
     """Return what the layout of all settings pages shows; `part` is the current page."""
     tabs = [(name, text, True) for name, text in _own_tabs()]
     tabs += [(name, text, is_admin_anywhere(request.user)) for name, text in _admin_tabs()]
-    tabs.append(("system", _("System"), request.user.is_superuser))
+    tabs += [(name, text, request.user.is_superuser) for name, text in _system_tabs()]
     return {
         "section": "settings",
         "part": part,
@@ -175,16 +204,21 @@ def _page(request: UserRequest, part: str, context: dict[str, Any]) -> HttpRespo
 
 
 def _own_tabs() -> list[tuple[str, str]]:
-    return [
+    own = [
         ("sites", _("Sites")),
         ("notifications", _("Notifications")),
         ("tokens", _("Tokens")),
         ("security", _("Sign-in and security")),
     ]
+    return [*own, ("identities", _("Identity providers"))] if providers() else own
 
 
 def _admin_tabs() -> list[tuple[str, str]]:
     return [("people", _("People")), ("audit", _("Audit log"))]
+
+
+def _system_tabs() -> list[tuple[str, str]]:
+    return [("groups", _("Groups")), ("system", _("System"))]
 
 
 def _require(is_allowed: bool) -> None:

@@ -1,0 +1,1 @@
+"""Sign-in by identity providers (OpenID Connect), and access by their groups."""

@@ -1,0 +1,1 @@
+"""Providers and group mappings without input, output or Django."""
