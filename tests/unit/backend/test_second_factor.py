@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable
 from io import StringIO
 from typing import Any
@@ -166,6 +167,23 @@ def test_removal_is_confirmed_by_the_factor(anna: Party, browser: Client) -> Non
     assert "The authenticator app was removed." in browser.get("/dashboard/").content.decode()
     browser.post(f"{SECURITY}dismiss/")
     assert "The authenticator app was removed." not in browser.get("/dashboard/").content.decode()
+
+
+def test_passkey_is_renamed_and_removed(anna: Party, browser: Client) -> None:
+    """The browser's test creates a real one."""
+    sign_in(browser)
+    confirm(browser, {"password": PASSWORD})
+    passkey = Authenticator.objects.create(user=anna.user, type="webauthn", data={"name": "Phone", "credential": {}})
+    session = browser.session
+    session["account_authentication_methods"] += [{"method": "mfa", "at": time.time(), "reauthenticated": True}]
+    session.save()
+    path = f"{SECURITY}passkeys/{passkey.pk}"
+    assert 'value="Phone"' in browser.get(f"{path}/rename/").content.decode()
+    assert browser.post(f"{path}/rename/", {"name": "Hall"})["Location"] == SECURITY
+    assert "Hall" in browser.get(f"{path}/remove/").content.decode()
+    assert browser.post(f"{path}/remove/")["Location"] == SECURITY
+    assert not Authenticator.objects.exists()
+    assert "A passkey was removed." in browser.get(SECURITY).content.decode()
 
 
 def test_user_is_told_by_mail(anna: Party, browser: Client, settings: Settings) -> None:

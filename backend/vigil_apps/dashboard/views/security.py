@@ -127,7 +127,7 @@ class PasskeyRenameView(_Page, EditWebAuthnView):  # type: ignore[misc]
     """Another name for a passkey."""
 
     template_name = "dashboard/security/passkey_rename.html"
-    form_class = RenamePasskeyForm, SignInCodeForm
+    form_class = RenamePasskeyForm
     success_url = _OVERVIEW
 
 
