@@ -18,7 +18,7 @@ import httpx
 from pydantic import ValidationError
 
 from vigil_contracts.alert import NEW_FIELDS, AlertSubmission, ClipSubmission, ImageSubmission
-from vigil_contracts.camera import AppliedCamera, CameraConfiguration, CameraReport, CameraSummary
+from vigil_contracts.camera import AppliedCamera, AppliedSite, CameraConfiguration, CameraReport, CameraSummary
 from vigil_contracts.clusters import RELEASES_AT_ONCE, CameraReleases, ClusterQuery, PendingReleases
 from vigil_contracts.detector_tasks import ClaimedTask, TaskEvent, TaskResult
 from vigil_contracts.health import Heartbeat
@@ -321,11 +321,15 @@ class ApiClient:
         request = _Request("GET", "/api/configuration/", {}, {"timeout": CONFIGURATION_TIMEOUT})
         return cast("dict[str, Any]", self._send(request).json())
 
-    def apply_configuration(self, cameras: Sequence[Mapping[str, Any]], *, is_dry_run: bool) -> list[AppliedCamera]:
-        """Create and change the user's cameras by name, all or none; return what was, or would be, done."""
-        body = {"json": {"cameras": cameras, "dry_run": is_dry_run}, "timeout": CONFIGURATION_TIMEOUT}
-        answer = self._send(_Request("POST", "/api/configuration/", {}, body))
-        return [AppliedCamera.model_validate(camera) for camera in answer.json()["cameras"]]
+    def apply_configuration(
+        self, cameras: Sequence[Mapping[str, Any]], sites: Sequence[Mapping[str, Any]] = (), *, is_dry_run: bool
+    ) -> tuple[list[AppliedCamera], list[AppliedSite]]:
+        """Create sites and write the user's cameras by name, all or none; return what was, or would be, done."""
+        document = {"cameras": cameras, "dry_run": is_dry_run, **({"sites": sites} if sites else {})}
+        body = {"json": document, "timeout": CONFIGURATION_TIMEOUT}
+        answer = self._send(_Request("POST", "/api/configuration/", {}, body)).json()
+        applied = [AppliedCamera.model_validate(camera) for camera in answer["cameras"]]
+        return applied, [AppliedSite.model_validate(site) for site in answer.get("sites", ())]
 
     def send_frame(self, camera_id: int, jpeg: bytes, taken_at: float) -> None:
         """Send a live frame; `taken_at` is Unix time."""

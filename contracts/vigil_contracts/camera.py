@@ -68,6 +68,16 @@ class CameraSummary(BaseModel):
     alerts: AlertTotals = AlertTotals()
 
 
+class AppliedSite(BaseModel):
+    """What `POST /api/configuration/` did, or would do, with one site."""
+
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
+
+    name: str = Field(max_length=100)
+    result: Literal["added", "changed", "unchanged"]
+    left_out: tuple[Annotated[str, Field(max_length=150)], ...] = Field(default=(), max_length=1000)
+
+
 class AppliedCamera(BaseModel):
     """What `POST /api/configuration/` did, or would do, with one camera."""
 

@@ -1,4 +1,4 @@
-"""`vigil export`: print the user's cameras, so that nothing keeps them in this Vigil."""
+"""`vigil export`: print the user's cameras and sites, so that nothing keeps them in this Vigil."""
 
 import argparse
 import os
@@ -37,8 +37,8 @@ def run_export(arguments: argparse.Namespace) -> int:
     """Return 0, or 1 if the API cannot be read or a camera is left out."""
     try:
         connection = find_connection(url=arguments.url, token_file=arguments.token_file)
-        cameras, urls = _read(connection, arguments)
-        problems = _write(arguments, cameras, urls)
+        document, urls = _read(connection, arguments)
+        problems = _write(arguments, document, urls)
     except (ConnectionProblemError, ApiError) as error:
         sys.stderr.write(f"vigil: {error}\n")
         return 1
@@ -49,19 +49,20 @@ def run_export(arguments: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-def _read(connection: Connection, arguments: argparse.Namespace) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """Return the cameras of the document, and the URLs with credentials by name."""
+def _read(connection: Connection, arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the document, and the URLs with credentials by name."""
     with connection.client() as client:
-        cameras = client.export_configuration()["cameras"]
+        document = client.export_configuration()
     if arguments.credentials is None:
-        return cameras, {}
+        return document, {}
     with replace(connection, token=pipeline_token(connection, arguments.pipeline_token_file)).client() as client:
         active = client.active_cameras().value
-    return cameras, own.urls_with_credentials(cameras, active.cameras if active else ())
+    return document, own.urls_with_credentials(document["cameras"], active.cameras if active else ())
 
 
-def _write(arguments: argparse.Namespace, cameras: Sequence[Mapping[str, Any]], urls: Mapping[str, str]) -> list[str]:
+def _write(arguments: argparse.Namespace, document: Mapping[str, Any], urls: Mapping[str, str]) -> list[str]:
     """Write the files; return what they do not contain."""
+    cameras: Sequence[Mapping[str, Any]] = document["cameras"]
     problems: list[str] = []
     if arguments.credentials is not None:
         problems += [
@@ -71,7 +72,7 @@ def _write(arguments: argparse.Namespace, cameras: Sequence[Mapping[str, Any]], 
     if not arguments.kubernetes:
         if arguments.credentials is not None:
             _write_secret(arguments.credentials, own.credentials_text(urls))
-        sys.stdout.write(own.document_text(cameras))
+        sys.stdout.write(own.document_text(cameras, document.get("sites", ())))
         return problems
     resources = resources_of(cameras, urls, arguments.namespace)
     if arguments.credentials is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from vigil_contracts.api_client import ApiError
-from vigil_contracts.camera import AppliedCamera
+from vigil_contracts.camera import AppliedCamera, AppliedSite
 from vigil_transfer import frigate, own, viseron, zoneminder
 from vigil_transfer.connection import ConnectionProblemError, add_connection_options, find_connection
 from vigil_transfer.output import Report
@@ -54,14 +54,14 @@ def run_import(arguments: argparse.Namespace) -> int:
         report.show(plan, problems=plan.problems, is_dry_run=arguments.dry_run)
         return 1
     try:
-        applied, problems = _apply(arguments, plan)
+        applied, sites, problems = _apply(arguments, plan)
     except ConnectionProblemError as error:
         if not arguments.dry_run:
             report.show(plan, problems=[Problem("", str(error))], is_dry_run=False)
             return 1
         report.show(plan, is_dry_run=True, remark=f"The file is valid. It was not compared with the API: {error}")
         return 0
-    report.show(plan, problems=problems, applied=applied, is_dry_run=arguments.dry_run)
+    report.show(plan, problems=problems, applied=applied, sites=sites, is_dry_run=arguments.dry_run)
     return 1 if problems else 0
 
 
@@ -79,25 +79,26 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     return SYSTEMS[arguments.system](text, {**os.environ, **_variables(arguments.env_file)})
 
 
-def _apply(arguments: argparse.Namespace, plan: Plan) -> tuple[list[AppliedCamera], list[Problem]]:
+def _apply(arguments: argparse.Namespace, plan: Plan) -> tuple[list[AppliedCamera], list[AppliedSite], list[Problem]]:
     """Return what the API did, or why it refused. Raises ConnectionProblemError."""
     connection = find_connection(url=arguments.url, token_file=arguments.token_file)
     with connection.client() as client:
         try:
-            return client.apply_configuration(plan.cameras, is_dry_run=arguments.dry_run), []
+            return *client.apply_configuration(plan.cameras, plan.sites, is_dry_run=arguments.dry_run), []
         except ApiError as error:
             if error.status is None:
                 raise ConnectionProblemError(str(error)) from None
             named = error.field_errors if error.status == 400 else {}
-            return [], [_problem(plan, *one) for one in named.items()] or [Problem("", str(error))]
+            return [], [], [_problem(plan, *one) for one in named.items()] or [Problem("", str(error))]
 
 
 def _problem(plan: Plan, field: str, message: str) -> Problem:
-    """Return an error of the API with the camera's name in place of its index."""
+    """Return an error of the API with the name of the camera or site in place of its index."""
     first, _, rest = field.partition(".")
     index, _, name = rest.partition(".")
-    if first == "cameras" and index.isdigit() and int(index) < len(plan.cameras):
-        return Problem(f"{plan.cameras[int(index)]['name']}: {name}", message)
+    listed = {"cameras": plan.cameras, "sites": plan.sites}.get(first, ())
+    if index.isdigit() and int(index) < len(listed):
+        return Problem(f"{listed[int(index)]['name']}: {name}", message)
     return Problem(field, message)
 
 

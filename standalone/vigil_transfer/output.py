@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vigil_contracts.camera import AppliedCamera
+from vigil_contracts.camera import AppliedCamera, AppliedSite
 from vigil_contracts.redaction import Redactor
 from vigil_transfer.plan import Plan
 from vigil_transfer.report import Line, Outcome, Problem
@@ -32,18 +32,20 @@ class Report:
         *,
         problems: Sequence[Problem] = (),
         applied: Sequence[AppliedCamera] | None = None,
+        sites: Sequence[AppliedSite] = (),
         is_dry_run: bool,
         remark: str = "",
     ) -> None:
         """Print the outcome of each key, then of each camera (None: the API was not asked), or the problems."""
         if self._is_json:
-            self._print_json(plan, problems, applied, is_dry_run=is_dry_run, remark=remark)
+            self._print_json(plan, problems, applied, sites, is_dry_run=is_dry_run, remark=remark)
             return
         if plan.lines:
             self._print_lines(plan.lines)
         if problems:
             self._print_problems(problems)
         elif applied is not None:
+            self._print_sites(sites)
             self._print_cameras(applied, is_dry_run=is_dry_run)
         if remark:
             self._print(remark)
@@ -66,6 +68,11 @@ class Report:
             self._print(str(problem))
         self._print("Nothing was written.")
 
+    def _print_sites(self, sites: Sequence[AppliedSite]) -> None:
+        for site in sites:
+            left_out = f"; not added, since they have no account or you are no superuser: {', '.join(site.left_out)}"
+            self._print(f"Site {site.name}: {site.result}{left_out if site.left_out else ''}")
+
     def _print_cameras(self, applied: Sequence[AppliedCamera], *, is_dry_run: bool) -> None:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for title in ("Camera", "Result", "Changed fields"):
@@ -84,12 +91,14 @@ class Report:
         plan: Plan,
         problems: Sequence[Problem],
         applied: Sequence[AppliedCamera] | None,
+        sites: Sequence[AppliedSite],
         *,
         is_dry_run: bool,
         remark: str,
     ) -> None:
         document: dict[str, Any] = {
             "dry_run": is_dry_run,
+            "sites": [site.model_dump(mode="json") for site in sites],
             "cameras": None if applied is None else [camera.model_dump(mode="json") for camera in applied],
             "keys": [
                 {"key": line.key, "outcome": line.outcome, "target": line.target, "note": line.note}

@@ -1,4 +1,4 @@
-"""Vigil's own document of cameras: written by `vigil export`, read by `vigil import vigil`.
+"""Vigil's own document of cameras and sites: written by `vigil export`, read by `vigil import vigil`.
 
 Stream URLs have no credentials (`rtsp://***@host/…`). A second file contains the URLs with credentials,
 by camera name.
@@ -18,8 +18,9 @@ from vigil_transfer.report import Ledger, Path, Problem
 from vigil_transfer.yaml_text import YamlError, load_mapping
 
 HEADER = """\
-# Cameras of Vigil. Restore them with: vigil import vigil FILE
+# Cameras and sites of Vigil. Restore them with: vigil import vigil FILE
 # Stream URLs are without credentials: a backend that has the cameras keeps its own.
+# Not contained: users, tokens and subscriptions, whose targets are secret.
 """
 CREDENTIALS_HEADER = """\
 # Stream URLs with credentials, by camera. Keep this file secret.
@@ -44,12 +45,12 @@ def dump(value: Any) -> str:
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
-def document_text(cameras: Sequence[Mapping[str, Any]]) -> str:
-    """Return the document of the cameras, without the detection settings that have their default."""
+def document_text(cameras: Sequence[Mapping[str, Any]], sites: Sequence[Mapping[str, Any]]) -> str:
+    """Return the document of the sites and cameras, without the detection settings that have their default."""
     shown = [
         {**camera, "detection": without_defaults(camera.get("detection", {}), Detection())} for camera in cameras
     ]
-    return HEADER + dump({"cameras": shown})
+    return HEADER + dump({**({"sites": list(sites)} if sites else {}), "cameras": shown})
 
 
 def without_defaults(settings: Mapping[str, Any], default: BaseModel) -> dict[str, Any]:
@@ -92,8 +93,16 @@ def convert(text: str, credentials_text: str | None) -> Plan:
     except YamlError as error:
         return Plan((), problems=(Problem("", str(error)),))
     listed = document.get("cameras")
-    if not isinstance(listed, list) or document.keys() != {"cameras"}:
-        return Plan((), problems=(Problem("", "the file must have a list of cameras, as `vigil export` writes it"),))
+    sites = document.get("sites", [])
+    if not isinstance(listed, list) or not isinstance(sites, list) or document.keys() - {"cameras", "sites"}:
+        return Plan(
+            (),
+            problems=(
+                Problem(
+                    "", "the file must have a list of cameras, and may have one of sites, as `vigil export` writes it"
+                ),
+            ),
+        )
     ledger = Ledger()
     cameras: list[tuple[Path, dict[str, Any]]] = []
     for index, camera in enumerate(listed):
@@ -108,4 +117,7 @@ def convert(text: str, credentials_text: str | None) -> Plan:
         Problem("", f"the credentials name a camera that the file does not have: {name}") for name in unknown
     ]
     check_cameras(ledger, cameras)
-    return Plan(tuple(camera for _, camera in cameras), problems=tuple(ledger.problems))
+    for index, site in enumerate(sites):
+        if not isinstance(site, dict) or not isinstance(site.get("name"), str):
+            ledger.problem(("sites", index), "must have a name")
+    return Plan(tuple(camera for _, camera in cameras), problems=tuple(ledger.problems), sites=tuple(sites))

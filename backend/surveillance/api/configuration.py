@@ -19,7 +19,12 @@ from surveillance.services.configuration import (
     configuration_apply,
     configured_cameras,
 )
+from surveillance.services.configured_sites import AppliedSite, configured_sites
+from vigil_apps.sites.models import Site
+from vigil_apps.sites.roles import Role
 from vigil_apps.web.strict_fields import StrictFields
+
+MAX_SITES, MAX_MEMBERS = 100, 1000
 
 
 class ConfiguredCameraSerializer(CameraSerializer):
@@ -50,9 +55,39 @@ class ConfiguredCameraSerializer(CameraSerializer):
         return values
 
 
-class ConfigurationDocumentSerializer(StrictFields, serializers.Serializer[Any]):
-    """The cameras of a user, by name."""
+class ConfiguredMemberSerializer(StrictFields, serializers.Serializer[Any]):
+    """A member of a site."""
 
+    username = serializers.CharField(max_length=150)
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class ConfiguredSiteSerializer(StrictFields, serializers.Serializer[Any]):
+    """A site with its members."""
+
+    name = serializers.CharField(max_length=100)
+    members = serializers.ListField(
+        child=ConfiguredMemberSerializer(),
+        max_length=MAX_MEMBERS,
+        required=False,
+        help_text="Only superusers can add users to a site. Members without an account are left out and reported.",
+    )
+
+    def to_representation(self, instance: Site) -> dict[str, Any]:
+        """Return the site with its members by user name."""
+        members = sorted((one.user.get_username(), str(one.role)) for one in instance.memberships.all())
+        return {"name": instance.name, "members": [{"username": name, "role": role} for name, role in members]}
+
+
+class ConfigurationDocumentSerializer(StrictFields, serializers.Serializer[Any]):
+    """The cameras and sites of a user, by name."""
+
+    sites = serializers.ListField(
+        child=ConfiguredSiteSerializer(),
+        max_length=MAX_SITES,
+        required=False,
+        help_text="A site is created unless you administer one of this name; other sites stay as they are.",
+    )
     cameras = serializers.ListField(
         child=ConfiguredCameraSerializer(),
         max_length=MAX_CAMERAS,
@@ -75,10 +110,21 @@ class AppliedCameraSerializer(serializers.Serializer[Any]):
     )
 
 
+class AppliedSiteSerializer(serializers.Serializer[Any]):
+    """A site of the document."""
+
+    name = serializers.CharField()
+    result = serializers.ChoiceField(choices=[str(result) for result in Result])
+    left_out = serializers.ListField(
+        child=serializers.CharField(), help_text="Members that were not added: no account, or you are no superuser."
+    )
+
+
 class AppliedSerializer(serializers.Serializer[Any]):
     """What was done, or with `dry_run` would be done."""
 
     dry_run = serializers.BooleanField()
+    sites = AppliedSiteSerializer(many=True)
     cameras = AppliedCameraSerializer(many=True)
 
 
@@ -87,30 +133,40 @@ class ConfigurationDocumentView(APIView):
 
     scopes = {"GET": USER, "POST": USER}  # noqa: RUF012 read only
 
-    @extend_schema(summary="Export your cameras", responses=ConfigurationDocumentSerializer)
+    @extend_schema(summary="Export your cameras and sites", responses=ConfigurationDocumentSerializer)
     def get(self, request: Request) -> Response:
-        """Returns the cameras that you own, without those that are managed by kubectl.
+        """Returns the sites that you administer, and the cameras that you own, without those managed by kubectl.
 
         Stream URLs have no credentials. `POST` of the document to this backend keeps the stored ones.
         """
         cameras = configured_cameras(user=user_of(request))
-        return Response({"cameras": ConfiguredCameraSerializer(cameras, many=True).data})
+        sites = configured_sites(user=user_of(request))[:MAX_SITES]
+        return Response(
+            {
+                "sites": ConfiguredSiteSerializer(sites, many=True).data,
+                "cameras": ConfiguredCameraSerializer(cameras, many=True).data,
+            }
+        )
 
     @extend_schema(
         summary="Apply a document of cameras", request=ConfigurationDocumentSerializer, responses=AppliedSerializer
     )
     def post(self, request: Request) -> Response:
-        """Creates and changes your cameras by name: all of them, or none if one is invalid.
+        """Creates sites, and creates and changes your cameras by name: all of them, or none if one is invalid.
 
-        Errors are in `cameras`, by the camera's index in the request, from 0. Repeating the request changes nothing.
+        Errors are in `cameras` and `sites`, by the index in the request, from 0. Repeating it changes nothing.
         """
         sent = ConfigurationDocumentSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         cameras, is_dry_run = sent.validated_data["cameras"], sent.validated_data["dry_run"]
+        sites = sent.validated_data.get("sites", [])
         try:
-            applied = configuration_apply(user=user_of(request), cameras=cameras, is_dry_run=is_dry_run)
+            applied, applied_sites = configuration_apply(
+                user=user_of(request), cameras=cameras, sites=sites, is_dry_run=is_dry_run
+            )
         except ApplyRefusedError as refused:
-            raise ValidationError({"cameras": cast("Any", refused.errors)}) from None
+            errors = {"cameras": refused.errors, "sites": refused.site_errors}
+            raise ValidationError(cast("Any", {name: found for name, found in errors.items() if found})) from None
         shown = [
             {
                 "id": None if is_dry_run and one.result is Result.ADDED else one.camera.pk,
@@ -120,4 +176,13 @@ class ConfigurationDocumentView(APIView):
             }
             for one in applied
         ]
-        return Response({"dry_run": is_dry_run, "cameras": shown})
+        return Response({"dry_run": is_dry_run, "sites": [_site(one) for one in applied_sites], "cameras": shown})
+
+
+def _site(applied: AppliedSite) -> dict[str, Any]:
+    changed = Result.CHANGED if applied.is_changed else Result.UNCHANGED
+    return {
+        "name": applied.name,
+        "result": Result.ADDED if applied.is_new else changed,
+        "left_out": list(applied.left_out),
+    }

@@ -19,13 +19,13 @@ from surveillance.services.cameras import (
     camera_create,
     camera_update,
 )
+from surveillance.services.configured_sites import SITE_AMBIGUOUS, AppliedSite, site_apply
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.selectors import sites_visible_to
 from vigil_apps.web.quotas import lock
 
 MAX_CAMERAS = 1000
 NAMED_TWICE = "must be unique; an earlier camera of the document has it too"
-SITE_AMBIGUOUS = "more than one of your sites has this name; rename one of them"
 OF_KUBECTL = "is the name of a camera that is managed by kubectl; change its resource in the cluster"
 
 
@@ -51,11 +51,16 @@ SiteIds = dict[tuple[str, int | None], int | None]
 
 
 class ApplyRefusedError(Exception):
-    """Nothing was stored; `errors` has the errors of each invalid camera, by its index in the document."""
+    """Nothing was stored; the errors of each invalid camera and site are by its index in the document."""
 
-    def __init__(self, errors: Mapping[int, Mapping[str, list[str]]]) -> None:
-        super().__init__(f"{len(errors)} cameras are invalid")
+    def __init__(
+        self,
+        errors: Mapping[int, Mapping[str, list[str]]],
+        site_errors: Mapping[int, Mapping[str, list[str]]],
+    ) -> None:
+        super().__init__(f"{len(errors)} cameras and {len(site_errors)} sites are invalid")
         self.errors = dict(errors)
+        self.site_errors = dict(site_errors)
 
 
 class _NotKeptError(Exception):
@@ -72,18 +77,30 @@ def configured_cameras(*, user: User) -> QuerySet[Camera]:
 
 
 def configuration_apply(
-    *, user: User, cameras: Sequence[Mapping[str, Any]], is_dry_run: bool = False
-) -> list[Applied]:
-    """Create or change the user's cameras by their names; other cameras stay as they are.
+    *,
+    user: User,
+    cameras: Sequence[Mapping[str, Any]],
+    sites: Sequence[Mapping[str, Any]] = (),
+    is_dry_run: bool = False,
+) -> tuple[list[Applied], list[AppliedSite]]:
+    """Create missing sites, and create or change the user's cameras by their names. Others stay as they are.
 
     With `is_dry_run`, only report the result. Raises ApplyRefusedError with all problems, not only the first.
     """
     applied: list[Applied] = []
+    applied_sites: list[AppliedSite] = []
     errors: dict[int, Mapping[str, list[str]]] = {}
+    site_errors: dict[int, Mapping[str, list[str]]] = {}
     seen: set[str] = set()
+    seen_sites: set[str] = set()
     try:
         with transaction.atomic():
             lock(user)  # two documents that add the same camera are applied one after the other
+            for index, values in enumerate(sites):
+                try:
+                    applied_sites.append(site_apply(user=user, values=values, seen=seen_sites))
+                except InvalidInputError as error:
+                    site_errors[index] = error.errors
             named = {values["name"] for values in cameras}
             known = _cameras_by_name(user, named)
             many = ManyWrites(free_names=named - known.keys())
@@ -93,13 +110,13 @@ def configuration_apply(
                     applied.append(_apply(user, values, seen, known, many, site_ids))
                 except InvalidInputError as error:
                     errors[index] = error.errors
-            if errors:
-                raise ApplyRefusedError(errors)
+            if errors or site_errors:
+                raise ApplyRefusedError(errors, site_errors)
             if is_dry_run:
                 raise _NotKeptError
     except _NotKeptError:
         pass
-    return applied
+    return applied, applied_sites
 
 
 def _cameras_by_name(user: User, names: Collection[str]) -> dict[str, Camera]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from tests.unit.backend.conftest import URL, Party
 
 from surveillance.models import Camera, ManagedBy
@@ -104,9 +105,56 @@ def test_export_can_be_applied_again(anna: Party, site: Site) -> None:
     assert Camera.objects.get(name="Gate").site == site
 
 
+def _apply_sites(party: Party, *sites: dict[str, Any], dry_run: bool = False) -> Any:
+    return party.client.post(PATH, {"sites": list(sites), "cameras": [], "dry_run": dry_run}, format="json")
+
+
+def test_missing_sites_are_created_for_the_cameras_of_the_document(
+    root: Party, anna: Party, viewer: Party, site: Site
+) -> None:
+    document = anna.client.get(PATH).json()
+    members = [{"username": "anna", "role": "admin"}, {"username": "viewer", "role": "viewer"}]
+    assert document["sites"] == [{"name": "Yard", "members": members}]
+    document["cameras"] = [{**GATE, "name": "Other", "site": "Yard"}]
+    site.delete()
+    User.objects.filter(username="viewer").delete()
+    dry = root.client.post(PATH, {**document, "dry_run": True}, format="json").json()
+    assert (dry["sites"], Site.objects.count()) == (
+        [{"name": "Yard", "result": "added", "left_out": ["viewer"]}],
+        0,
+    )
+    made = root.client.post(PATH, document, format="json").json()
+    assert made["sites"] == dry["sites"]
+    assert Camera.objects.get(name="Other").site == Site.objects.get()
+    roles = dict(Site.objects.get().memberships.values_list("user__username", "role"))
+    assert roles == {"root": "admin", "anna": "admin"}
+    again = root.client.post(PATH, document, format="json").json()
+    assert [one["result"] for one in (*again["sites"], *again["cameras"])] == ["unchanged", "unchanged"]
+
+
+def test_only_superusers_add_members_and_nobody_learns_who_has_an_account(anna: Party, ben: Party) -> None:
+    names = [{"username": name, "role": "viewer"} for name in ("ben", "nobody")]
+    made = _apply_sites(anna, {"name": "New", "members": names}).json()
+    assert made["sites"] == [{"name": "New", "result": "added", "left_out": ["ben", "nobody"]}]
+
+
+def test_invalid_sites_refuse_all(anna: Party, site: Site) -> None:
+    last = {"name": site.name, "members": [{"username": "anna", "role": "viewer"}]}
+    answer = _apply_sites(anna, {"name": "A"}, {"name": "A"}, last)
+    assert answer.status_code == 400
+    assert answer.json() == {
+        "sites": {
+            "1": {"name": ["must be unique; an earlier site of the document has it too"]},
+            "2": {"members": ["would leave the site without an admin"]},
+        }
+    }
+    assert list(Site.objects.values_list("name", flat=True)) == [site.name]
+
+
 def test_document_has_only_own_cameras(anna: Party, ben: Party, site_admin: Party, camera: Camera) -> None:
     for other in (ben, site_admin):
-        assert other.client.get(PATH).json() == {"cameras": []}
+        assert other.client.get(PATH).json()["cameras"] == []
+    assert ben.client.get(PATH).json()["sites"] == []
     assert _results(_apply(ben, GATE)) == {"Gate": ("added", [])}
     camera.refresh_from_db()
     assert camera.detection["classes"] == []
