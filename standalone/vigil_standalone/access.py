@@ -17,6 +17,10 @@ from vigil_standalone.certificate import LOOPBACK, Certificate
 from vigil_standalone.console import say
 
 LOCAL = "127.0.0.1"
+EXPOSED = (
+    "Every device in the network can open this address. Do not forward it to the internet: use a VPN or a reverse"
+    " proxy (docs/remote-access.md)."
+)
 RENEWAL_INTERVAL_SECONDS = 3600.0
 
 
@@ -66,7 +70,10 @@ class Access:
     def show(self) -> None:
         """Print the address; on a terminal also its QR code and the fingerprint to compare in the browser."""
         say(f"Dashboard: {self.dashboard_url}")
-        if self.certificate is None or not sys.stdout.isatty():
+        if self.certificate is None:
+            return
+        say(EXPOSED)
+        if not sys.stdout.isatty():
             return
         say(f"Certificate's SHA-256 fingerprint: {self.certificate.fingerprint}")
         say("The browser warns once: compare the fingerprint there, then continue.")

@@ -122,13 +122,18 @@ def test_fingerprint_is_only_printed_to_a_terminal(
     chosen = access.decide("0.0.0.0", 8000, "", "", tmp_path)
     chosen.renew()
     chosen.show()
-    assert capsys.readouterr().out == "Dashboard: https://192.168.1.7:8000/dashboard/\n"
+    assert capsys.readouterr().out == f"Dashboard: https://192.168.1.7:8000/dashboard/\n{access.EXPOSED}\n"
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     chosen.show()
     shown = capsys.readouterr().out
     assert chosen.certificate is not None
     assert chosen.certificate.fingerprint in shown
     assert "▀" in shown
+
+
+def test_loopback_needs_no_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    access.decide("127.0.0.1", 8000, "https://vigil.example", "", tmp_path).show()
+    assert capsys.readouterr().out == "Dashboard: https://vigil.example/dashboard/\n"
 
 
 def test_the_certificate_is_renewed_while_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
