@@ -23,6 +23,11 @@ def mark_only_process() -> None:
     _only_process.set()
 
 
+def is_only_process() -> bool:
+    """Return whether no other process serves this database."""
+    return _only_process.is_set()
+
+
 def poll_seconds(shared: float) -> float:
     """Return the pause between two reads; `shared`: the one where other processes may write."""
     return max(shared, ONLY_PROCESS_SECONDS) if _only_process.is_set() else shared

@@ -176,6 +176,15 @@ class Environment(BaseSettings):
         description="Private key for Web Push, created with `manage.py make_vapid_key`. Empty: Web Push is disabled.",
     )
     vapid_key_file: Path | None = Field(default=None, description="File with the key for Web Push.")
+    mqtt_url: str = Field(
+        default="",
+        pattern=r"^(mqtts?://[^\s/]+/?)?$",
+        max_length=2000,
+        description="Broker for Home Assistant, for example mqtt://vigil@broker.example:1883, or mqtts:// with TLS. "
+        "Takes precedence over the URL in the dashboard, and may be in a private network.",
+    )
+    mqtt_password: SecretStr | None = Field(default=None, description="Password for MQTT_URL.")
+    mqtt_password_file: Path | None = Field(default=None, description="File with the password for MQTT_URL.")
     email_host: str = Field(default="", description="Mail relay for notifications; empty: no e-mail.")
     email_port: int = Field(default=587, ge=1, le=65535, description="Port of the mail relay.")
     email_security: Literal["starttls", "tls", "none"] = Field(
@@ -412,6 +421,11 @@ class Environment(BaseSettings):
     def email_password_text(self) -> str:
         """The mail relay's password; empty if none is set."""
         return _secret(self.email_password, self.email_password_file, "VIGIL_EMAIL_PASSWORD_FILE")
+
+    @cached_property
+    def mqtt_password_text(self) -> str:
+        """The broker's password; empty if none is set."""
+        return _secret(self.mqtt_password, self.mqtt_password_file, "VIGIL_MQTT_PASSWORD_FILE")
 
     @property
     def redis(self) -> str:

@@ -6,6 +6,7 @@ from django.db import transaction
 from django.db.models import F
 
 from surveillance.models import Camera, CameraListVersion
+from surveillance.selectors.cameras import are_objects_reported
 from surveillance.services.detector_tasks import configurations_changed
 
 
@@ -17,6 +18,8 @@ def camera_list_change() -> None:
 
 def object_reports_set(*, is_on: bool, now: datetime) -> bool:
     """Make all detectors report the objects in view, or stop that; return whether that was a change."""
+    if are_objects_reported() == is_on:  # a mere read in most cases
+        return False
     with transaction.atomic():
         CameraListVersion.objects.get_or_create(pk=1)
         changed = CameraListVersion.objects.filter(pk=1).exclude(reports_objects=is_on)

@@ -1,7 +1,8 @@
 """Determine the origin of a change: the current request, or the system itself."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from vigil_apps.web.clients import client_of
 
 log = logging.getLogger(__name__)
 
+_actor: ContextVar["Origin | None"] = ContextVar("audit_actor", default=None)
 _request: ContextVar[HttpRequest | None] = ContextVar("audit_request", default=None)
 
 
@@ -50,8 +52,20 @@ class AuditMiddleware:
             _request.reset(remembered)
 
 
+@contextmanager
+def acting_as(user: User, *, name: str) -> Iterator[None]:
+    """Attribute changes to this user, on whose behalf `name`, an integration, acts without a request."""
+    token = _actor.set(Origin(user, Via.SYSTEM, name[:160], None))
+    try:
+        yield
+    finally:
+        _actor.reset(token)
+
+
 def origin() -> Origin:
     """Return the origin of the current change. REST framework sets user and token on the plain request."""
+    if (actor := _actor.get()) is not None:
+        return actor
     request = _request.get()
     if request is None:
         return Origin(None, Via.SYSTEM, "", None)

@@ -15,13 +15,13 @@ USER, PASSWORD = "vigil", "br0ker-pass"
 
 
 class MosquittoServer(Service):
-    """One broker that requires `USER` and `PASSWORD` and permits topics below `vigil/`."""
+    """One broker that requires `USER` and `PASSWORD` and permits topics below `vigil/` and `homeassistant/`."""
 
     def __init__(self, directory: Path, reaper: Reaper) -> None:
         (self.port,) = free_ports(1)
         passwords, configuration = directory / "passwords", directory / "mosquitto.conf"
         rights = directory / "rights"
-        rights.write_text(f"user {USER}\ntopic readwrite vigil/#\n")
+        rights.write_text(f"user {USER}\ntopic readwrite vigil/#\ntopic readwrite homeassistant/#\n")
         rights.chmod(0o600)
         subprocess.run(["mosquitto_passwd", "-c", "-b", passwords, USER, PASSWORD], check=True, capture_output=True)
         configuration.write_text(

@@ -109,6 +109,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "group-mappings/"): (401, 403, 403, 403, 403, 403, 400, *NO_SERVICE, 403),
     ("GET", "group-mappings/{mapping}/"): SUPERUSERS,
     ("DELETE", "group-mappings/{mapping}/"): SUPERUSERS,
+    ("GET", "home-assistant/"): SUPERUSERS,
+    ("PATCH", "home-assistant/"): SUPERUSERS,
     ("GET", "sites/"): OWN_LIST,
     ("POST", "sites/"): OWN_LIST_400,
     ("GET", "sites/{site}/"): VIEW,

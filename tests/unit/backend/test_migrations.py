@@ -5,7 +5,7 @@ from django.db.migrations import AddField, CreateModel, Migration, RemoveField, 
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import NOT_PROVIDED
 
-OWN_APPS = {"accounts", "audit", "notifications", "recordings", "surveillance", "vigil_sites"}
+OWN_APPS = {"accounts", "audit", "home_assistant", "notifications", "recordings", "surveillance", "vigil_sites"}
 FIRST_VERSION = {
     ("surveillance", "0001_initial"),
     ("surveillance", "0002_alert_life_cycle"),

@@ -60,6 +60,7 @@ ROWS: dict[str, tuple[str, Row]] = {
     "identity-disconnect": ("POST", (302, 404, 404, 404, 404, 404, 404)),  # only the user's own; here nobody has one
     "settings-groups": ("GET", SUPERUSERS),
     "settings-audit": ("GET", ADMINS_ANYWHERE),
+    "settings-home_assistant": ("GET", SUPERUSERS),
     "settings-system": ("GET", SUPERUSERS),
     "alerts": ("GET", SIGNED_IN),
     "alerts-new": ("GET", SIGNED_IN),

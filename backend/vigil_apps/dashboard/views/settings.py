@@ -40,7 +40,7 @@ CHANNEL_FIELDS = {"email": "address", "webhook": "url", "apprise": "url"}
 KINDS = (
     *("camera", "site", "member", "token", "user", "invitation"),
     *("identity", "group_mapping"),
-    *("second factor", "second factor policy"),
+    *("second factor", "second factor policy", "home_assistant"),
 )
 
 
@@ -218,7 +218,7 @@ def _admin_tabs() -> list[tuple[str, str]]:
 
 
 def _system_tabs() -> list[tuple[str, str]]:
-    return [("groups", _("Groups")), ("system", _("System"))]
+    return [("groups", _("Groups")), ("home_assistant", "Home Assistant"), ("system", _("System"))]
 
 
 def _require(is_allowed: bool) -> None:

@@ -7,7 +7,7 @@ list denies the topic, acknowledges it nevertheless (MQTT 5.0, section 3.4.2.1).
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -25,6 +25,15 @@ from vigil_apps.notifications.core.message import Content
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
+def check_broker_url(url: str, schemes: Iterable[str], *, no_path: str) -> str:
+    """Return the broker's URL, stripped. Raises ValueError whose text repeats no part of it; `no_path` for a path."""
+    url = check_url(url, schemes)
+    parts = urlsplit(url)
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError(no_path)
+    return url
+
+
 class MqttTarget(Target):
     """A topic of a broker."""
 
@@ -34,11 +43,8 @@ class MqttTarget(Target):
     @field_validator("url")
     @classmethod
     def _is_url(cls, url: str) -> str:
-        url = check_url(url, tuple(_PORTS)[::-1])
-        parts = urlsplit(url)
-        if parts.path.strip("/") or parts.query or parts.fragment:
-            raise ValueError("must end with the host or port; enter the topic in its own field")
-        return url
+        no_path = "must end with the host or port; enter the topic in its own field"
+        return check_broker_url(url, tuple(_PORTS)[::-1], no_path=no_path)
 
     @field_validator("topic")
     @classmethod
@@ -94,7 +100,7 @@ class _State:
         self.refused: str | None = None
 
 
-class _PinnedClient(paho.Client):
+class PinnedClient(paho.Client):
     """Connects to a checked address. TLS still verifies the name."""
 
     def _create_socket_connection(self) -> socket.socket:
@@ -110,7 +116,7 @@ class _PinnedClient(paho.Client):
 def _connect(target: MqttTarget, ends_at: float) -> tuple[paho.Client, _State]:
     parts = urlsplit(target.url)
     state = _State()
-    client = _PinnedClient(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5, reconnect_on_failure=False)
+    client = PinnedClient(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5, reconnect_on_failure=False)
     client.on_connect = _on_connect(state)
     client.on_publish = _on_publish(state)
     client.on_disconnect = _on_disconnect(state)

@@ -1,0 +1,1 @@
+"""Endpoint of the Home Assistant integration."""
