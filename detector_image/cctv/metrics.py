@@ -6,7 +6,7 @@ from cctv.clips.recorder import ClipOutcome
 from vigil_contracts.health import InferenceHealth
 from vigil_contracts.names import Reason
 
-STAGES = ("received", "gated", "analysed", "dropped", "damaged")
+STAGES = ("received", "skipped", "gated", "analysed", "dropped", "damaged")
 DROPPED_BECAUSE = ("full", "old")
 _SECONDS = (0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0)
 _DELIVERY_SECONDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)

@@ -31,6 +31,7 @@ from cctv.streams.health import CameraHealth
 from cctv.streams.reader import Reader, ReaderOptions, SourceFactory
 from cctv.streams.rtsp_gate import GateOptions
 from cctv.streams.source import PacketSource, Source
+from cctv.streams.sparing import FrameDemand
 from cctv.vision.analysis import Analysis, names_of_models
 from cctv.vision.presence import Presence
 from cctv.vision.state_store import StateStore
@@ -57,7 +58,7 @@ class Shared:
     spool: Spool
     states: StateStore
     metrics: Metrics
-    make_source: Callable[[CameraConfiguration, ClipRecorder, SegmentRecorder, Callable[[], bool]], Source]
+    make_source: Callable[[CameraConfiguration, ClipRecorder, SegmentRecorder, FrameDemand], Source]
     make_main_source: Callable[[CameraConfiguration, ClipRecorder, SegmentRecorder], PacketSource]
     on_spooled: Callable[[], None]
     on_change: Callable[[int], None]
@@ -103,6 +104,7 @@ class CameraPipeline:
         self._unwritten = UnwrittenAlerts(self._write, self._give_up)
         self._work = WorkWatch()
         self._presence = Presence()
+        self._is_calm = False
         self._shown = InferenceHealth()
         self._clip_reader: ClipReader | None = None
         self._next: CameraConfiguration | None = None
@@ -184,11 +186,16 @@ class CameraPipeline:
     def _source_factory(self, camera: CameraConfiguration) -> SourceFactory:
         redactor.add(secrets_of(camera.rtsp_url.get_secret_value()))
         redactor.add(secrets_of(camera.watched_url.get_secret_value()))
-        return lambda: self._shared.make_source(camera, self._recorder, self._segments, self._wants_frames)
+        demand = FrameDemand(self._wants_frames, self._count_skipped)
+        return lambda: self._shared.make_source(camera, self._recorder, self._segments, demand)
 
     def _wants_frames(self) -> bool:
-        """Return whether frames between keyframes are needed although no model analyses them."""
-        return self.live.is_wanted or self._events.wants_frames
+        """Return whether frames between keyframes are needed."""
+        return not self._is_calm or self.live.is_wanted or self._events.wants_frames
+
+    def _count_skipped(self) -> None:
+        self._shared.metrics.frames.labels(str(self._camera.id), "received").inc()
+        self._shared.metrics.frames.labels(str(self._camera.id), "skipped").inc()
 
     def _read_for_clips(self, camera: CameraConfiguration) -> None:
         """Read the main stream for clips and recordings if another stream is analysed."""
@@ -291,7 +298,7 @@ class CameraPipeline:
     def _apply(self, camera: CameraConfiguration, analysis: Analysis) -> Analysis:
         """Apply new settings. If they need a model that is unavailable, the former one stays in use."""
         same_models = names_of_models(camera) == names_of_models(self._camera)
-        self._camera, self._next = camera, None
+        self._camera, self._next, self._is_calm = camera, None, False
         self._log.info("applied settings of revision %s", camera.revision)
         self._events.apply(camera)
         try:
@@ -309,7 +316,7 @@ class CameraPipeline:
     def _analyse(self, frame: Frame, analysis: Analysis) -> None:
         metrics, camera = self._shared.metrics, str(self._camera.id)
         metrics.frame_age.labels(camera).observe(time.monotonic() - frame.monotonic_seconds)
-        uses = analysis.uses
+        uses, self._is_calm = analysis.uses, False
         self._work.begin()
         try:
             events = analysis.analyser.process(frame)
@@ -336,6 +343,7 @@ class CameraPipeline:
                 self._segments.note_alert(frame.monotonic_seconds)
                 self._presets.note_alert(self._camera, event.rule)
         self._follow_up(analysis)
+        self._is_calm = analysis.analyser.is_calm
         if events:
             self._save(analysis)
 

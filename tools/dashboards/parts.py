@@ -40,8 +40,8 @@ SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 GREEN, YELLOW, RED = "green", "yellow", "red"
 TAGS = ["vigil"]
 STAGES = (
-    "received: decoded; gated: skipped without motion; analysed: passed to the model; dropped: the model was busy; "
-    "damaged: skipped because packets were lost."
+    "received: from the camera; skipped: not decoded because the scene is still; gated: not analysed because nothing "
+    "moved; analysed: passed to the model; dropped: the model was busy; damaged: skipped because packets were lost."
 )
 WIDTH = 24
 

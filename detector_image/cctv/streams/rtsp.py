@@ -7,7 +7,7 @@ the machine.
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import partial
 from typing import Any, cast
@@ -26,7 +26,8 @@ from cctv.streams.hardware import SOFTWARE, HardwareDecoding, is_by_hardware
 from cctv.streams.libav_faults import from_libav
 from cctv.streams.rtsp_gate import GateOptions, RtspGate
 from cctv.streams.source import StreamInfo
-from cctv.streams.sparing import SparingDecoder
+from cctv.streams.sparing import FrameDemand, SparingDecoder
+from cctv.streams.stillness import StillnessWatch
 from vigil_contracts.names import Reason, StreamTransport
 
 av.logging.set_level(None)  # suppress libav's own messages: they may repeat text from the camera
@@ -56,12 +57,13 @@ class RtspSource:
         display_aspect: Fraction | None = None,
         records_audio: bool = False,
         segments: SegmentRecorder | None = None,
-        wants_frames: Callable[[], bool] | None = None,
+        demand: FrameDemand | None = None,
+        is_analysed: bool = False,
     ) -> None:
         """Prepare one try.
 
-        `wants_frames`: while it returns False, only keyframes are decoded, which saves most of the processor time;
-        None: all frames are.
+        `demand`: while it wants no frames, only keyframes are decoded, which saves most of the processor time; None:
+        all frames are. `is_analysed`: all frames are decoded as well while packet sizes may tell of motion.
         `display_aspect`: width divided by height as shown; None: as the stream declares. `records_audio`: ask for the
         camera's audio beside its video, for the clips of `recorder`. `segments`: records the stream.
         """
@@ -87,7 +89,9 @@ class RtspSource:
         self._packet_at: float | None = None
         self._has_keyframe = False
         self._awaits_picture = False
-        self._sparing = SparingDecoder(wants_frames) if wants_frames is not None else None
+        self._is_analysed = is_analysed
+        watch = StillnessWatch() if is_analysed else None
+        self._sparing = SparingDecoder(demand, watch) if demand is not None else None
 
     def open(self) -> StreamInfo:
         try:
@@ -299,9 +303,9 @@ class RtspSource:
         return StreamFault(Reason.STREAM_TIMEOUT)
 
     def _pictures_of(self, packet: "av.Packet[av.VideoStream]") -> list[av.VideoFrame]:
-        if self._sparing is None:
+        if self._sparing is None or (self._is_analysed and self._video.codec_context.has_b_frames):
             return self._decode(packet)
-        return [picture for due in self._sparing.due(packet) for picture in self._decode(due)][-1:]
+        return [picture for due in self._sparing.due(packet, time.monotonic()) for picture in self._decode(due)][-1:]
 
     def _decode(self, packet: "av.Packet[av.VideoStream]") -> list[av.VideoFrame]:
         """Return the frames that a packet completes; none for a damaged packet."""

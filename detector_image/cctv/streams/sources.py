@@ -1,7 +1,6 @@
 """Create stream sources that connect through the gate, according to the settings."""
 
 import ssl
-from collections.abc import Callable
 from typing import Self
 
 from pydantic import SecretStr
@@ -13,6 +12,7 @@ from cctv.streams.hardware import HardwareDecoding
 from cctv.streams.rtsp import RtspSource
 from cctv.streams.rtsp_gate import GateOptions
 from cctv.streams.source import PacketSource, Source
+from cctv.streams.sparing import FrameDemand
 from vigil_contracts.camera import CameraConfiguration
 from vigil_contracts.names import StreamTransport
 from vigil_contracts.recording import RecordedStream
@@ -44,11 +44,11 @@ class Sources:
         camera: CameraConfiguration,
         recorder: ClipRecorder,
         segments: SegmentRecorder | None = None,
-        wants_frames: Callable[[], bool] | None = None,
+        demand: FrameDemand | None = None,
     ) -> Source:
         """Return the source to analyse. It also feeds the recorders that do not use the separate main stream.
 
-        `wants_frames`: whether all frames are needed now; without a model, keyframes suffice most of the time.
+        `demand`: tells whether all frames are needed now; for a still scene, or without a model, keyframes suffice.
         """
         has_sub_stream = bool(camera.detection.stream_path)
         is_recorded = not has_sub_stream or camera.recording.stream is RecordedStream.SUB
@@ -57,7 +57,7 @@ class Sources:
             camera.watched_url,
             None if has_sub_stream else recorder,
             segments if is_recorded else None,
-            None if camera.detection.uses_models else wants_frames,
+            demand,
         )
 
     def main_source(
@@ -83,7 +83,7 @@ class Sources:
         url: SecretStr,
         recorder: ClipRecorder | None,
         segments: SegmentRecorder | None,
-        wants_frames: Callable[[], bool] | None = None,
+        demand: FrameDemand | None = None,
     ) -> RtspSource:
         return RtspSource(
             url.get_secret_value(),
@@ -96,5 +96,6 @@ class Sources:
             display_aspect=camera.detection.display_aspect,
             records_audio=camera.detection.record_audio,
             segments=segments,
-            wants_frames=wants_frames,
+            demand=demand,
+            is_analysed=camera.detection.uses_models,
         )

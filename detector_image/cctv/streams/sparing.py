@@ -1,41 +1,66 @@
 """Decode only keyframes until the frames between them are needed, and then catch up."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import av
+
+from cctv.streams.stillness import StillnessWatch
 
 MAX_KEPT_PACKETS, MAX_KEPT_BYTES = 600, 8 * 1024 * 1024
 """Packets since the last keyframe. With more, the next keyframe is awaited."""
 
 
-class SparingDecoder:
-    """Chooses the packets to decode. A frame between keyframes needs all packets since the last one."""
+@dataclass(frozen=True, slots=True)
+class FrameDemand:
+    """What is done with the frames of a stream; called by the reading thread."""
 
-    def __init__(self, wants_frames: Callable[[], bool]) -> None:
-        self._wants_frames = wants_frames
+    wants_frames: Callable[[], bool]
+    """Whether all frames are needed now."""
+    on_skipped: Callable[[], None] = lambda: None
+    """Called for each frame that is not decoded."""
+
+
+class SparingDecoder:
+    """Chooses the packets to decode. A frame between keyframes needs all packets since the last one.
+
+    `watch`: also decode all while packet sizes tell of motion; None: `demand` alone decides.
+    """
+
+    def __init__(self, demand: FrameDemand, watch: StillnessWatch | None = None) -> None:
+        self._demand, self._watch = demand, watch
         self._kept: list[av.Packet[av.VideoStream]] = []
         self._kept_bytes = 0
         self._is_complete = False
         """Whether all packets since the last keyframe are decoded or kept."""
 
-    def due(self, packet: "av.Packet[av.VideoStream]") -> "list[av.Packet[av.VideoStream]]":
-        """Take the next packet and return those to decode now, in their order."""
+    def due(self, packet: "av.Packet[av.VideoStream]", seconds: float) -> "list[av.Packet[av.VideoStream]]":
+        """Take the next packet and return those to decode now, in their order. `seconds`: on the monotonic clock."""
+        is_wanted = self._is_wanted(packet, seconds)
         if packet.is_keyframe:
             self._forget(is_complete=True)
             return [packet]
         if not packet.size:  # the end of the stream: release what the decoder holds
             return [packet]
-        if not self._is_complete:
-            return []
-        if self._wants_frames():
+        if is_wanted and self._is_complete:
             due = [*self._kept, packet]
             self._forget(is_complete=True)
             return due
+        self._demand.on_skipped()
+        if not self._is_complete:
+            return []
         self._kept.append(packet)
         self._kept_bytes += packet.size
         if len(self._kept) > MAX_KEPT_PACKETS or self._kept_bytes > MAX_KEPT_BYTES:
             self._forget(is_complete=False)
         return []
+
+    def _is_wanted(self, packet: "av.Packet[av.VideoStream]", seconds: float) -> bool:
+        is_wanted = self._demand.wants_frames()
+        if self._watch is None or not packet.size:
+            return is_wanted
+        self._watch.note(packet.size, is_keyframe=packet.is_keyframe, seconds=seconds, is_calm=not is_wanted)
+        return is_wanted or not self._watch.is_still(seconds)
 
     def _forget(self, *, is_complete: bool) -> None:
         self._kept, self._kept_bytes, self._is_complete = [], 0, is_complete

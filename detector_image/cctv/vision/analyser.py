@@ -50,6 +50,8 @@ class Analyser:
         self._gate = MotionGate(camera.detection.motion_masks)
         self.has_motion = False
         """Whether the last frame differs from the last one that the model has seen."""
+        self.is_calm = False
+        """Whether a few frames per second are enough at the moment."""
         self._planner = RegionPlanner(model.input_size)
         self._tamper = TamperWatch()
         self._rules = RuleBook(camera.detection)
@@ -63,7 +65,9 @@ class Analyser:
         if step := self._clock.step(frame.received_at, frame.monotonic_seconds):
             self._memory.shift(step)
             self._rules.shift(step)
-        return self._guard(frame) + self._find(frame)
+        events = self._guard(frame) + self._find(frame)
+        self.is_calm = not events and self._attention.is_calm(self._things(), self._known(), frame.monotonic_seconds)
+        return events
 
     def in_view(self, seconds: float) -> list[tuple[Box, str]]:
         """Return the boxes of the objects in view, each with label and confidence, for the live view."""
@@ -100,6 +104,7 @@ class Analyser:
             self._gate = MotionGate(camera.detection.motion_masks)
             self._attention.exact = _ask_for_positions(camera.detection)
             self._attention.renew()
+            self.is_calm = False
 
     def state(self) -> dict[str, Any]:
         """Return the state that prevents a restarted detector from reporting an object again; JSON-compatible."""

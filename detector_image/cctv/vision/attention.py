@@ -28,6 +28,10 @@ STEADY_OVERLAP = 0.75
 STEADY_SECONDS = 0.6
 SEARCHED_SECONDS = 1.0
 """The place of a lost object is searched for this long."""
+CALM_SECONDS = 10.0
+"""A scene is calm after this long without any motion."""
+UNMOVED_SECONDS = 30.0
+"""Objects in a calm scene have not left their place for this long: parked vehicles, not a person who rests."""
 LOOKS_UNTIL_DULL = 15
 """After this many inferences without confirmation, an object is treated as known."""
 ROOM = 0.25
@@ -63,9 +67,12 @@ class Attention:
         self._looked_seconds = float("-inf")
         self._restless_seconds = float("-inf")
         self._found_something = False
+        self._moved_seconds: float | None = None
 
     def decide(self, motion: Motion, things: list[TrackedObject], known: set[str], seconds: float) -> Decision:
         """Return how to handle this frame. `known` contains the tracks that need no further confirmation."""
+        if motion or self._moved_seconds is None:
+            self._moved_seconds = seconds
         settled = [thing for thing in things if self._is_settled(thing, known, seconds)]
         present = [thing for thing in things if self.is_present(thing)]
         followed = [] if self.exact else [thing for thing in present if thing.name in known and thing not in settled]
@@ -79,6 +86,13 @@ class Attention:
             # Accept a frame up to a tenth of a second early: the frame rate need not divide the analysis rate.
             return Decision.LOOK if seconds - self._looked_seconds > FOLLOWING_SECONDS - 0.1 else Decision.WAIT
         return Decision.LOOK if seconds - self._looked_seconds >= _patience(motion, present) else Decision.SAME
+
+    def is_calm(self, things: list[TrackedObject], known: set[str], seconds: float) -> bool:
+        """Return whether few frames per second are enough: nothing moves, and nothing in view is likely to."""
+        if self._moved_seconds is None or seconds - self._moved_seconds < CALM_SECONDS or self._found_something:
+            return False
+        present = [thing for thing in things if self.is_present(thing)]
+        return all(thing.name in known and self._is_unmoved(thing, seconds) for thing in present)
 
     def divide(
         self, things: list[TrackedObject], known: set[str], seconds: float
@@ -118,6 +132,10 @@ class Attention:
         if anchor is None or seconds - anchor.since_seconds < STEADY_SECONDS:
             return False
         return thing.name in known or thing.looks >= LOOKS_UNTIL_DULL
+
+    def _is_unmoved(self, thing: TrackedObject, seconds: float) -> bool:
+        anchor = self._anchors.get(thing.name)
+        return anchor is not None and seconds - anchor.since_seconds >= UNMOVED_SECONDS
 
     def _has_unexplained(self, motion: Motion, settled: list[TrackedObject]) -> bool:
         return not all(any(_within(place, thing.last.box) for thing in settled) for place in motion.places)

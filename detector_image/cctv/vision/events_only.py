@@ -13,6 +13,7 @@ class FrameAnalyser(Protocol):
     """Derives events from frames; `cctv.vision.analyser.Analyser` describes the methods."""
 
     has_motion: bool
+    is_calm: bool
 
     def process(self, frame: Frame) -> list[Event]:
         """Take the next frame and return the events that it completes."""
@@ -40,6 +41,7 @@ class NoAnalyser:
     """Finds nothing, and needs no processor time."""
 
     has_motion = False
+    is_calm = True
 
     def process(self, _frame: Frame) -> list[Event]:
         """Return no events."""

@@ -150,8 +150,11 @@ def _times_less(vigil: Figures, usual: Figures) -> float:
 
 
 def still_clip(clip: Path) -> Path:
-    """Return a clip of the same length that shows the empty first frame with sensor noise; encoded once."""
-    target = BUILD / f"still-{CLIP_SECONDS:.0f}.mp4"
+    """Return a clip of the same length that shows the empty first frame with sensor noise; encoded once.
+
+    Like most cameras' streams, it has a keyframe every two seconds and no B-frames.
+    """
+    target = BUILD / f"still-camera-{CLIP_SECONDS:.0f}.mp4"
     if target.exists():
         return target
     print("bench: encoding a still scene", flush=True)
@@ -160,8 +163,11 @@ def still_clip(clip: Path) -> Path:
         picture = next(source.decode(video=0)).to_ndarray(format="bgr24").astype(np.int16)
     grain = np.random.default_rng(1)
     with av.open(str(target), "w") as container:
-        stream = container.add_stream("libx264", rate=CLIP_FRAMES_PER_SECOND, options={"preset": "veryfast"})
+        options = {"preset": "veryfast", "bf": "0", "g": str(round(2 * CLIP_FRAMES_PER_SECOND))}
+        stream = container.add_stream("libx264", rate=CLIP_FRAMES_PER_SECOND, options=options)
         stream.width, stream.height, stream.pix_fmt = picture.shape[1], picture.shape[0], "yuv420p"
+        # With more threads each frame has several slices, which GStreamer's payloader sends as frames of their own.
+        stream.codec_context.thread_count = 1
         for _ in range(round(CLIP_SECONDS * CLIP_FRAMES_PER_SECOND)):
             noisy = (picture + grain.normal(0, 2, picture.shape)).clip(0, 255).astype(np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(noisy, format="bgr24")))

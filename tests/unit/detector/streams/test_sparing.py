@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, cast
 
-from cctv.streams.sparing import MAX_KEPT_PACKETS, SparingDecoder
+from cctv.streams.sparing import MAX_KEPT_PACKETS, FrameDemand, SparingDecoder
+from cctv.streams.stillness import StillnessWatch
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,12 @@ class Demand:
 
 
 def due(decoder: SparingDecoder, packet: Packet) -> list[int]:
-    return [cast("Packet", one).number for one in decoder.due(cast("Any", packet))]
+    return [cast("Packet", one).number for one in decoder.due(cast("Any", packet), packet.number / 10)]
 
 
 def test_packets_since_the_keyframe_are_decoded_when_wanted() -> None:
     demand = Demand()
-    decoder = SparingDecoder(demand)
+    decoder = SparingDecoder(FrameDemand(demand))
     assert due(decoder, Packet(0)) == [], "without a keyframe nothing can be decoded"
     assert due(decoder, Packet(1, is_keyframe=True)) == [1]
     assert [due(decoder, Packet(number)) for number in (2, 3)] == [[], []]
@@ -42,10 +43,22 @@ def test_packets_since_the_keyframe_are_decoded_when_wanted() -> None:
 
 def test_long_gap_between_keyframes_keeps_memory_bounded() -> None:
     demand = Demand()
-    decoder = SparingDecoder(demand)
+    decoder = SparingDecoder(FrameDemand(demand))
     due(decoder, Packet(0, is_keyframe=True))
     for number in range(MAX_KEPT_PACKETS + 1):
         due(decoder, Packet(number))
     demand.is_wanted = True
     assert due(decoder, Packet(9)) == [], "packets were dropped, so the next keyframe is awaited"
     assert due(decoder, Packet(10, is_keyframe=True)) == [10]
+
+
+def test_still_scene_is_decoded_at_keyframes_until_packets_grow() -> None:
+    skipped: list[None] = []
+    decoder = SparingDecoder(FrameDemand(lambda: False, lambda: skipped.append(None)), StillnessWatch())
+    decoded = [number for number in range(300) if due(decoder, Packet(number, number % 20 == 0))]
+    assert set(range(0, 300, 20)) <= set(decoded), "each keyframe is decoded"
+    assert max(number for number in decoded if number % 20) < 150, "until the usual sizes are known, all are"
+    assert len(skipped) == 300 - len(decoded)
+    assert due(decoder, Packet(300, is_keyframe=True)) == [300]
+    assert [due(decoder, Packet(number)) for number in (301, 302)] == [[], []]
+    assert due(decoder, Packet(303, size=300)) == [301, 302, 303], "the larger packet wakes the decoder"

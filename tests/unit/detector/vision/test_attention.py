@@ -217,3 +217,34 @@ def test_stopped_object_stays_in_view() -> None:
     for number in range(8, 20):
         tracker.carry(number / 5)
         assert [thing.last.box for thing in tracker.in_view(number / 5)] == [box]
+
+
+@pytest.fixture
+def calm(make_frame, make_camera, scripted_model):  # type: ignore[no-untyped-def]
+    """Return a function that tells for each second of a scene whether it was calm at its end."""
+
+    def run(boxes_at, end):  # type: ignore[no-untyped-def]
+        model = scripted_model(lambda t: [("person", 0.9, box) for box in boxes_at(t)])
+        analyser, found = Analyser(make_camera(frames_per_second=5.0), model), []
+        for number in range(end * 5):
+            picture = np.repeat(scene(*boxes_at(number / 5), noise=number)[:, :, None], 3, axis=2)
+            analyser.process(make_frame(number / 5, picture))
+            if number % 5 == 4:
+                found.append(analyser.is_calm)
+        return found
+
+    return run
+
+
+def test_scene_is_calm_ten_seconds_after_the_last_motion(calm) -> None:  # type: ignore[no-untyped-def]
+    assert calm(lambda t: [], 12) == [False] * 10 + [True] * 2
+
+
+def test_known_object_must_not_have_moved_for_half_a_minute(calm) -> None:  # type: ignore[no-untyped-def]
+    found = calm(lambda t: [HERE], 36)
+    assert not any(found[:29])
+    assert found[-1]
+
+
+def test_motion_ends_the_calm_at_once(calm) -> None:  # type: ignore[no-untyped-def]
+    assert calm(lambda t: [HERE] if t >= 15 else [], 16)[-2:] == [True, False]
