@@ -13,7 +13,7 @@ from surveillance_backend.environment import Environment
 BLOCKS = {
     "backend.md/nginx/1": {"VIGIL_ALLOWED_HOSTS": "vigil.example,127.0.0.1"},
     "s3.md/2. The settings/1": {"VIGIL_S3_BUCKET": "vigil", "VIGIL_S3_ADDRESSING_STYLE": "path"},
-    "single-sign-on.md/2. The settings/1": {"VIGIL_IDENTITY_PROVIDERS_FILE": "/etc/vigil/providers.yaml"},
+    "single-sign-on.md/2. The settings/2": {"VIGIL_IDENTITY_PROVIDERS_FILE": "/etc/vigil/providers.yaml"},
     "single-sign-on.md/Switch passwords off/1": {"VIGIL_LOCAL_ACCOUNTS": "0"},
     "single-sign-on.md/A reverse proxy instead/1": {"VIGIL_REMOTE_USER_HEADER": "X-Forwarded-User"},
 }
