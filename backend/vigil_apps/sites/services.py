@@ -78,7 +78,7 @@ def member_remove(*, member: Membership) -> None:
 def member_map(*, site: Site, user: User, role: Role | None) -> None:
     """Set the role that the user's groups give in the site; None takes it away, even from the last admin.
 
-    A role given by hand stays. Whoever leaves a group must lose its rights, and superusers administer every site.
+    A role given by hand stays. A user who leaves a group must lose its rights. Superusers administer every site.
     """
     _lock(site)
     member = Membership.objects.filter(site=site, user=user).first()

@@ -15,7 +15,7 @@ MINUTES_MAX = 24 * 60
 
 
 class Command(BaseCommand):
-    """Run it where the backend runs: whoever can do that controls the database anyway."""
+    """Run it where the backend runs. A person who can do that controls the database anyway."""
 
     help = "Lets a user sign in by password for some time, although VIGIL_LOCAL_ACCOUNTS=0."
 
