@@ -15,7 +15,7 @@ def test_adding_the_first_camera(sign_in: SignIn, size: str) -> None:
         page = visit.page
         expect(page.get_by_text("Add a camera first.")).to_be_visible()
         page.get_by_role("link", name="Add camera").click()
-        page.get_by_label("Name").fill("Back door")
+        page.get_by_role("textbox", name="Name").fill("Back door")
         page.get_by_label("RTSP URL").fill("http://192.0.2.7/stream")
         visit.problems.expected_statuses.add(422)
         page.get_by_role("button", name="Add camera").click()
@@ -39,7 +39,7 @@ def test_error_names_its_field_and_the_correct_form(visit: Visit) -> None:
     page.get_by_label("RTSP URL").fill("rtsp://host/stream")
     page.get_by_role("button", name="Add camera").click()
     expect(page.get_by_role("alert")).to_have_text("Name is required.")
-    page.get_by_label("Name").fill("Gate")
+    page.get_by_role("textbox", name="Name").fill("Gate")
     page.get_by_role("button", name="Add camera").click()
     expect(page.get_by_role("alert")).to_contain_text("Minimum confidence")
     expect(page.get_by_label("Minimum confidence")).to_be_visible()
@@ -78,7 +78,7 @@ def test_editing_keeps_the_credentials_and_deleting_needs_confirmation(visit: Vi
     page = visit.page
     visit.open(f"/dashboard/cameras/{camera_id}/edit/")
     expect(page.get_by_label("RTSP URL")).to_have_value("rtsp://***@192.0.2.7/1")
-    page.get_by_label("Name").fill("Main gate")
+    page.get_by_role("textbox", name="Name").fill("Main gate")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name="Main gate")).to_be_visible()
     with visit.server.client(watcher.token) as client:
