@@ -147,9 +147,11 @@ _INVITATION = {
     "used_at": None,
     "used_by": None,
 }
+_CONFIGURED_SITE = {"name": "Yard", "members": [{"username": "ben", "role": "viewer"}]}
 _SUBSCRIPTION_REQUEST = {
     "name": "Nights",
     "channel": "webhook",
+    "format": "vigil",
     "target": {"url": "https://hooks.example/vigil/4f1c"},
     "is_active": True,
     "alert_types": ["person", "intrusion"],
@@ -241,6 +243,7 @@ EXAMPLES: dict[str, Any] = {
     "Channel": {
         "name": "webhook",
         "title": "Webhook",
+        "formats": ["vigil", "cloudevents"],
         "is_available": True,
         "problem": "",
         "public_key": "",
@@ -267,10 +270,12 @@ EXAMPLES: dict[str, Any] = {
     "CommentRequest": {"text": "It was the postman."},
     "Applied": {
         "dry_run": False,
+        "sites": [{"name": "Yard", "result": "added", "left_out": ["emil"]}],
         "cameras": [{"id": 7, "name": "Front gate", "result": "changed", "fields": ["detection"]}],
     },
-    "ConfigurationDocument": {"cameras": [_CONFIGURED_CAMERA]},
+    "ConfigurationDocument": {"sites": [_CONFIGURED_SITE], "cameras": [_CONFIGURED_CAMERA]},
     "ConfigurationDocumentRequest": {
+        "sites": [_CONFIGURED_SITE],
         "cameras": [{**_CONFIGURED_CAMERA, "rtsp_url": "rtsp://user:password@192.168.1.20:554/stream1"}],
         "dry_run": True,
     },
@@ -338,6 +343,7 @@ EXAMPLES: dict[str, Any] = {
     "Message": {
         "id": _UUID,
         "kind": "alerts",
+        "event": "",
         "state": "sent",
         "attempts": 1,
         "created_at": _TIME,
