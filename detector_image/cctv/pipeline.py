@@ -316,15 +316,17 @@ class CameraPipeline:
     def _analyse(self, frame: Frame, analysis: Analysis) -> None:
         metrics, camera = self._shared.metrics, str(self._camera.id)
         metrics.frame_age.labels(camera).observe(time.monotonic() - frame.monotonic_seconds)
-        uses, self._is_calm = analysis.uses, False
+        uses = analysis.uses
         self._work.begin()
         try:
             events = analysis.analyser.process(frame)
         except ModelInvalidError as error:
+            self._is_calm = False
             self._work.note_success()
             self._report_model_problem(error)
             return
         except Exception as error:  # noqa: BLE001 - one faulty frame must not end the analysis
+            self._is_calm = False
             metrics.analysis_errors.labels(camera).inc()
             if self._work.note_failure(error):
                 self._log.exception("could not analyse a frame")

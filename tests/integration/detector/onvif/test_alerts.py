@@ -2,7 +2,7 @@
 
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -22,7 +22,7 @@ from cctv.runtime.cameras import Cameras
 from cctv.streams.reader import ReaderOptions
 from cctv.streams.rtsp_gate import GateOptions
 from cctv.streams.source import StreamInfo
-from cctv.streams.sparing import SparingDecoder
+from cctv.streams.sparing import FrameDemand, SparingDecoder
 from cctv.vision.state_store import StateStore
 from vigil_contracts.alert import AlertSubmission
 from vigil_contracts.api_client import ActiveCameras
@@ -35,8 +35,8 @@ RATE, KEYFRAME_EVERY = 20, 20
 class ClipSource:
     """A clip in real time, decoded as an RTSP stream is. `decoded` are the numbers of the decoded frames."""
 
-    def __init__(self, clip: Path, wants_frames: Callable[[], bool], decoded: list[int]) -> None:
-        self._clip, self._decoder, self._decoded = clip, SparingDecoder(wants_frames), decoded
+    def __init__(self, clip: Path, demand: FrameDemand, decoded: list[int]) -> None:
+        self._clip, self._decoder, self._decoded = clip, SparingDecoder(demand), decoded
         self._is_ended = False
 
     def open(self) -> StreamInfo:
@@ -52,7 +52,7 @@ class ClipSource:
                 if self._is_ended:
                     return
                 time.sleep(1 / RATE)
-                frames = [frame for due in self._decoder.due(packet) for frame in due.decode()]
+                frames = [frame for due in self._decoder.due(packet, time.monotonic()) for frame in due.decode()]
                 self._decoded += [round(float(frame.time or 0) * RATE) for frame in frames]
                 yield from frames[-1:]
 
@@ -87,7 +87,7 @@ def spool(
             spool=spool,
             states=StateStore(tmp_path / "state"),
             metrics=Metrics(),
-            make_source=lambda _camera, _recorder, _segments, wants: ClipSource(clip, wants, decoded),
+            make_source=lambda _camera, _recorder, _segments, demand: ClipSource(clip, demand, decoded),
             make_main_source=lambda _camera, _recorder, _segments: pytest.fail("the main stream is analysed"),
             on_spooled=lambda: None,
             on_change=lambda _camera_id: None,
