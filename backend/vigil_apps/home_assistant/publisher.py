@@ -83,7 +83,7 @@ class Publisher(threading.Thread):
                 lease_release(holder=self._holder)
 
     def turn(self) -> None:
-        """Run once. Errors are logged, and the next run starts anew."""
+        """Run once. Errors are logged, and the next run begins again."""
         try:
             close_old_connections()
             self._turn()

@@ -49,7 +49,7 @@ RELOAD_SECONDS = 60.0
 TURN_SECONDS = 2.0
 """How long a turn publishes cameras. The lease must be renewed in between."""
 REPEAT_SECONDS = 600.0
-"""How often everything is published again: somebody may have emptied a retained topic."""
+"""How often everything is published again: a user may have emptied a retained topic."""
 REPORTS_OVERLAP = timedelta(seconds=2)
 """Reports are read again for this long, since a transaction commits after the time in its row."""
 EARLY = timedelta(seconds=2)

@@ -44,8 +44,9 @@ class SecondFactorMiddleware:
 
     def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
         """Return the redirect or the refusal, or None to go on."""
-        # Reading the session of a request without a cookie would add `Vary: Cookie` to the API's responses.
-        if settings.SESSION_COOKIE_NAME not in request.COOKIES and not request.user.is_authenticated:
+        # Reading the session of a request without a cookie would add `Vary: Cookie` to the API's responses. A proxy's
+        # header signs in without a cookie, and has accessed the session by then.
+        if settings.SESSION_COOKIE_NAME not in request.COOKIES and not request.session.accessed:
             return None
         step = pending_step(request)
         if not step or (request.resolver_match and request.resolver_match.view_name in PAGES[step]):

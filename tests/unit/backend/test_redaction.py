@@ -16,6 +16,8 @@ from tests.unit.backend.test_access import ROWS
 from surveillance.models import Camera
 from surveillance.services.detector_tasks import control_begin, device_begin, discovery_begin, probe_camera
 from surveillance_backend.log_settings import JsonFormatter, TextFormatter
+from vigil_apps.identity.services import mapping_create
+from vigil_apps.sites.roles import Role
 from vigil_apps.sites.services import site_create
 from vigil_contracts.device import ControlAction, ControlCommand
 
@@ -76,6 +78,8 @@ def test_no_response_page_or_log_line_contains_the_password(
     stop = ControlCommand(action=ControlAction.STOP)
     control = control_begin(camera=camera, command=stop, user=anna.user, now=timezone.now())
 
+    mapping = mapping_create(provider="", group="guards", site=site, role=Role.VIEWER)
+
     bodies: list[Any] = [
         {"name": "Gate", "rtsp_url": URL},
         {"name": "Other", "rtsp_url": URL, "transport": URL, "detection": {"classes": URL}},
@@ -106,6 +110,7 @@ def test_no_response_page_or_log_line_contains_the_password(
                 device=device.pk,
                 control=control.pk,
                 task=probe.pk,
+                mapping=mapping.pk,
             )
             if path == "active-cameras/" and party is operator:
                 continue  # one of the two responses that may contain credentials

@@ -32,6 +32,7 @@ class GroupMappingSerializer(StrictFields, serializers.ModelSerializer[GroupMapp
 
     site = serializers.PrimaryKeyRelatedField[Site](
         queryset=Site.objects.all(),
+        pk_field=serializers.IntegerField(min_value=1, max_value=2**63 - 1),
         allow_null=True,
         default=None,
         help_text="Null for the roles staff and superuser.",
