@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from django.apps import apps
 from django.db.migrations.loader import MigrationLoader
 from tests.integration.backend.test_ingest import PICTURE, Scene, make_scene
 from tests.integration.services.backend import BackendServer, backend_server
@@ -20,7 +21,7 @@ from vigil_contracts.names import CameraPhase, Reason
 
 pytestmark = pytest.mark.timeout(400)
 ROOT = Path(__file__).parents[3]
-OWN_APPS = ("accounts", "audit", "notifications", "surveillance", "vigil_sites")
+OWN_APPS = sorted(app.label for app in apps.get_app_configs() if app.name.startswith(("surveillance", "vigil_apps.")))
 HEARTBEAT = Heartbeat(phase=CameraPhase.STREAMING, reason=Reason.STREAMING)
 
 
