@@ -30,7 +30,7 @@ POST_ONLY = {
     "settings-person-switch",
     "logout",
 }
-OPEN_TO_ALL = {"login", "logout", "service-worker"}
+OPEN_TO_ALL = {"login", "logout", "service-worker", "manifest", "offline"}
 
 
 def session_of(server: BackendServer, user: User) -> httpx.Client:

@@ -1,5 +1,8 @@
 """Accessibility (axe), screen sizes, themes, and a backend outage."""
 
+import json
+from urllib.parse import urljoin
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
@@ -25,6 +28,7 @@ PAGES = {
     "audit": "/dashboard/settings/audit/",
     "alerts": "/dashboard/alerts/?state=all",
     "alert": "/dashboard/alerts/{alert}/",
+    "offline": "/dashboard/offline/",
 }
 
 
@@ -81,7 +85,16 @@ IN_THE_VIEWERS_ZONE = """
   return { count: found.length, wrong: found.filter((one) => !one.every(Boolean)).length, raw: raw ?? [] };
 }
 """
-WITHOUT_TIMES = {"camera-rules", "camera-edit", "camera-add", "camera-import", "statistics", "sites", "security"}
+WITHOUT_TIMES = {
+    "camera-rules",
+    "camera-edit",
+    "camera-add",
+    "camera-import",
+    "statistics",
+    "sites",
+    "security",
+    "offline",
+}
 
 
 def test_times_are_in_the_viewers_zone_on_every_page(sign_in: SignIn, users: UserPool, watcher: Watcher) -> None:
@@ -142,16 +155,39 @@ def test_keys_are_explained(visit: Visit) -> None:
     expect(visit.page.get_by_role("dialog")).to_be_hidden()
 
 
+def test_phone_can_install_the_dashboard(sign_in: SignIn) -> None:
+    with sign_in() as visit:
+        visit.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        tools = visit.page.context.new_cdp_session(visit.page)
+        problems = tools.send("Page.getInstallabilityErrors")["installabilityErrors"]
+        # Each test has a private window, in which no page can be installed.
+        assert [problem["errorId"] for problem in problems] == ["in-incognito"]
+        found = tools.send("Page.getAppManifest")
+        assert found["errors"] == []
+        manifest = json.loads(found["data"])
+        icons = [urljoin(visit.page.url, icon["src"]) for icon in manifest["icons"]]
+        assert [visit.page.request.get(icon).headers["content-type"] for icon in icons] == ["image/png"] * 3
+        for shortcut in manifest["shortcuts"]:
+            assert visit.page.request.get(urljoin(visit.page.url, shortcut["url"])).ok
+
+
 def test_backend_outage_is_reported_and_recovered_from(
     sign_in: SignIn, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     with backend_server(tmp_path_factory.mktemp("away")) as own, sign_in(own=own) as visit:
         indicator = visit.page.locator("#live-indicator")
         expect(indicator).to_have_text("Live")
+        visit.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        other_page = visit.page.context.new_page()
         own.kill()
         expect(indicator).to_have_text("Reconnecting")
+        other_page.goto(f"{own.url}/dashboard/cameras/")
+        expect(other_page.get_by_text("No connection to the server")).to_be_visible()
+        border = "getComputedStyle(document.querySelector('.panel')).borderTopWidth"
+        assert other_page.evaluate(border) != "0px", "its style sheets are kept with it"
         own.start()
         expect(indicator).to_have_text("Live")
+        expect(other_page.get_by_role("heading", name="Cameras", exact=True)).to_be_visible()
         of_the_outage = ("net::ERR_", "htmx:")  # responses were interrupted
         visit.problems.found[:] = [
             text for text in visit.problems.found if not any(word in text for word in of_the_outage)

@@ -30,6 +30,8 @@ ROWS: dict[str, tuple[str, Row]] = {
     "overview": ("GET", SIGNED_IN),
     "overview-live": ("GET", SIGNED_IN),
     "service-worker": ("GET", OPEN),
+    "manifest": ("GET", OPEN),
+    "offline": ("GET", OPEN),
     "login": ("GET", OPEN),
     "logout": ("POST", OPEN),
     "cameras": ("GET", SIGNED_IN),
