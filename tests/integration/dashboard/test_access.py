@@ -28,6 +28,7 @@ POST_ONLY = {
     "camera-rules-preview",
     "camera-rules-save",
     "settings-person-switch",
+    "settings-security-dismiss",
     "logout",
 }
 OPEN_TO_ALL = {"login", "logout", "service-worker", "manifest", "offline"}
