@@ -1,6 +1,6 @@
 """Draw the icons of the installed dashboard: `python -m tools.icons` writes them beside the favicon.
 
-The shape is that of favicon.svg. A maskable icon may be cut to any shape, so its margin is wider and its ground is full.
+The shape is that of favicon.svg. A maskable icon may be cut to any shape, so its margin is wider.
 """
 
 import base64
