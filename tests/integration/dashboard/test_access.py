@@ -29,6 +29,9 @@ POST_ONLY = {
     "camera-rules-save",
     "settings-person-switch",
     "settings-security-dismiss",
+    "settings-second-factor",
+    "factors-reset",
+    "identity-disconnect",
     "logout",
 }
 OPEN_TO_ALL = {"login", "logout", "service-worker", "manifest", "offline"}
@@ -55,6 +58,7 @@ def paths(camera_id: int, alert_id: int) -> dict[str, str]:
     found = {}
     for pattern in urlpatterns:
         route = str(pattern.pattern).replace("<int:camera_id>", str(camera_id)).replace("<int:user_id>", "999999")
+        route = route.replace("<int:account_id>", "999999")
         found[str(pattern.name)] = f"/dashboard/{route.replace('<int:alert_id>', str(alert_id))}"
     return found
 

@@ -47,13 +47,14 @@ def _elsewhere(work: Callable[[], Any]) -> None:
 
 
 class _Before:
-    """Runs `work` immediately before the `nth` writing statement."""
+    """Runs `work` immediately before the `nth` statement that writes, or locks the alerts to write."""
 
     def __init__(self, nth: int, work: Callable[[], Any]) -> None:
         self._left, self._work, self.is_done = nth, work, False
 
     def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if not self.is_done and sql.startswith(("INSERT", "UPDATE", "DELETE")):
+        is_lock = "FOR NO KEY UPDATE" in sql  # afterwards nobody can delete the alerts
+        if not self.is_done and (is_lock or sql.startswith(("INSERT", "UPDATE", "DELETE"))):
             self._left -= 1
             if self._left == 0:
                 self.is_done = True

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from surveillance.event_streams import events
 from surveillance.models import Camera, CameraHealth
+from vigil_apps.home_assistant import publisher
+from vigil_apps.home_assistant import session as session_module
 from vigil_apps.home_assistant.models import HomeAssistant
 from vigil_apps.home_assistant.selectors import home_assistant
 from vigil_apps.home_assistant.session import Session
@@ -37,6 +40,15 @@ class Broker:
         """Return the messages since the last call."""
         taken, self.messages = self.messages, []
         return taken
+
+
+@pytest.fixture(autouse=True)
+def _keep_the_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On PostgreSQL, a closed connection would end the transaction of the test."""
+    for module in (publisher, events):
+        monkeypatch.setattr(module, "close_old_connections", lambda: None)
+    # The transaction of the test is no other process that may still commit an alert.
+    monkeypatch.setattr(session_module, "writers", frozenset)
 
 
 @pytest.fixture
