@@ -206,5 +206,5 @@ def test_system_page_shows_bucket_or_free_disk_space(settings: Settings, db: Non
     on_disk = browser.get("/dashboard/settings/system/").content.decode()
     settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"s3_bucket": "pictures-of-ours"})
     in_bucket = browser.get("/dashboard/settings/system/").content.decode()
-    assert ("GB" in on_disk, "pictures-of-ours" in on_disk) == (True, False)
-    assert ("GB" in in_bucket, "pictures-of-ours" in in_bucket) == (False, True)
+    assert (" GB" in on_disk, "pictures-of-ours" in on_disk) == (True, False)
+    assert (" GB" in in_bucket, "pictures-of-ours" in in_bucket) == (False, True)
