@@ -305,7 +305,9 @@ class RtspSource:
     def _pictures_of(self, packet: "av.Packet[av.VideoStream]") -> list[av.VideoFrame]:
         if self._sparing is None or (self._is_analysed and self._video.codec_context.has_b_frames):
             return self._decode(packet)
-        return [picture for due in self._sparing.due(packet, time.monotonic()) for picture in self._decode(due)][-1:]
+        due = self._sparing.due(packet, time.monotonic())
+        pictures = [picture for each in due for picture in self._decode(each)]
+        return pictures[-1:] if len(due) > 1 else pictures  # of frames that are caught up, only the newest is of use
 
     def _decode(self, packet: "av.Packet[av.VideoStream]") -> list[av.VideoFrame]:
         """Return the frames that a packet completes; none for a damaged packet."""

@@ -31,8 +31,11 @@ class SparingDecoder:
         self._demand, self._watch = demand, watch
         self._kept: list[av.Packet[av.VideoStream]] = []
         self._kept_bytes = 0
-        self._is_complete = False
-        """Whether all packets since the last keyframe are decoded or kept."""
+        self._is_complete = watch is not None
+        """Whether all packets since the last keyframe are decoded or kept.
+
+        An analysed stream is decoded from its first packet on: some encoders refresh the picture without keyframes.
+        """
 
     def due(self, packet: "av.Packet[av.VideoStream]", seconds: float) -> "list[av.Packet[av.VideoStream]]":
         """Take the next packet and return those to decode now, in their order. `seconds`: on the monotonic clock."""

@@ -62,3 +62,8 @@ def test_still_scene_is_decoded_at_keyframes_until_packets_grow() -> None:
     assert due(decoder, Packet(300, is_keyframe=True)) == [300]
     assert [due(decoder, Packet(number)) for number in (301, 302)] == [[], []]
     assert due(decoder, Packet(303, size=300)) == [301, 302, 303], "the larger packet wakes the decoder"
+
+
+def test_analysed_stream_is_decoded_before_its_first_keyframe() -> None:
+    decoder = SparingDecoder(FrameDemand(lambda: True), StillnessWatch())
+    assert [due(decoder, Packet(number)) for number in range(3)] == [[0], [1], [2]]
