@@ -128,7 +128,8 @@ def test_kubectl_camera_from_apply_to_delete(
         assert PASSWORD not in operator.log.read_text()
 
         # `kubectl delete all` spares cameras; replacing one, or deleting and applying it, keeps its id and alerts.
-        vigil_cluster.kubectl("delete", "all", "--all", "--namespace", namespace)
+        # kubectl would wait without end for a ReplicaSet collected before its turn if one of the same name follows.
+        vigil_cluster.kubectl("delete", "all", "--all", "--wait=false", "--namespace", namespace)
         assert view.phases().keys() == {"lobby"}
         vigil_cluster.kubectl("delete", "cam", "lobby", "--namespace", namespace)
         kept = api.get(path).json()
