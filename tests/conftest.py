@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from tests.scheduling import WaitingPartsScheduling, place
+from tests.priority import set_own_niceness
+from tests.scheduling import WaitingPartsScheduling, niceness, place
 from tools.system_packages import MissingPackagesError
 from xdist.remote import Producer
 
@@ -97,6 +98,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_part(item)))
     items.sort(key=lambda item: place(_part(item)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    """Where workers share the cores, let the test run with the priority of its part."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        set_own_niceness(niceness(_part(item)))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -45,10 +45,20 @@ WAITING = frozenset(
 )
 """Parts that use less than half a core."""
 
+REAL_TIME = frozenset({"e2e"})
+"""Parts that play clips to detectors in real time: a detector without CPU time misses people."""
+
+COMPUTING_NICENESS = 10
+
 
 def place(part: str) -> tuple[int, str]:
     """Return a sort key for the order of the parts."""
     return (LONGEST_FIRST.index(part) if part in LONGEST_FIRST else len(LONGEST_FIRST), part)
+
+
+def niceness(part: str) -> int:
+    """Return the niceness of a part's tests: what has deadlines in real time goes before what only computes."""
+    return 0 if part in REAL_TIME | WAITING else COMPUTING_NICENESS
 
 
 def next_group(queue: Sequence[str], *, only_waiting: bool) -> str | None:

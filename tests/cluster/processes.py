@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.cluster.reaper import Reaper
+from tests.priority import share_niceness
 
 
 class ProcessFailedError(RuntimeError):
@@ -65,6 +66,7 @@ class ServerProcess:
                 start_new_session=True,
                 env=None if self._environment is None else dict(self._environment),
             )
+        share_niceness(self._process.pid)
         self._reaper.watch(self._process.pid)
 
     def freeze(self) -> None:

@@ -1,9 +1,11 @@
 """Parts that wait have a worker of their own, and every part is run."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from tests.scheduling import LONGEST_FIRST, WAITING, next_group, place
+from tests.scheduling import COMPUTING_NICENESS, LONGEST_FIRST, REAL_TIME, WAITING, next_group, niceness, place
 
 TESTS = Path(__file__).parents[1]
 COMPUTES, ALSO_COMPUTES = "integration/backend", "int8_integration/detector/detectors"
@@ -25,7 +27,7 @@ def test_group_that_a_worker_takes_next(queue: list[str], only_waiting: bool, gr
     assert next_group(queue, only_waiting=only_waiting) == group
 
 
-@pytest.mark.parametrize("part", sorted({*LONGEST_FIRST, *WAITING}))
+@pytest.mark.parametrize("part", sorted({*LONGEST_FIRST, *WAITING, *REAL_TIME}))
 def test_each_named_part_is_a_folder_with_tests(part: str) -> None:
     assert list((TESTS / part).glob("test_*.py"))
 
@@ -33,3 +35,28 @@ def test_each_named_part_is_a_folder_with_tests(part: str) -> None:
 def test_longest_parts_come_first_and_others_in_alphabetical_order() -> None:
     parts = ["integration/web", "integration/chart", LONGEST_FIRST[1], LONGEST_FIRST[0]]
     assert sorted(parts, key=place) == [*LONGEST_FIRST[:2], "integration/chart", "integration/web"]
+
+
+@pytest.mark.parametrize(("part", "expected"), [("e2e", 0), (WAITS, 0), (COMPUTES, COMPUTING_NICENESS)])
+def test_parts_that_compute_have_a_lower_priority(part: str, expected: int) -> None:
+    assert niceness(part) == expected
+
+
+def test_servers_run_with_the_priority_of_their_test() -> None:
+    program = """
+import os, subprocess
+from pathlib import Path
+from tests.priority import set_own_niceness, share_niceness
+set_own_niceness(7)
+child = subprocess.Popen(["sleep", "60"], start_new_session=True)
+share_niceness(child.pid)
+group = Path(f"/proc/{child.pid}/autogroup")
+print(os.getpriority(os.PRIO_PROCESS, child.pid), group.read_text() if group.exists() else "nice 7")
+child.kill()
+child.wait()
+"""
+    finished = subprocess.run(
+        [sys.executable, "-c", program], cwd=TESTS.parent, capture_output=True, text=True, check=True
+    )
+    assert finished.stdout.startswith("7 ")
+    assert finished.stdout.strip().endswith("nice 7")

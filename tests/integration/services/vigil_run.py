@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.priority import share_niceness
 
 ROOT = Path(__file__).parents[3]
 _VIGIL_RUN = (sys.executable, "-m", "vigil_standalone", "run")
@@ -47,6 +48,7 @@ class Run:
             text=True,
             start_new_session=True,
         )
+        share_niceness(self.process.pid)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
