@@ -15,8 +15,9 @@ from xdist.remote import Producer
 
 pytest_plugins = [
     "tests.cluster.fixtures",
-    "tests.integration.services.backend",
     "tests.integration.services.postgres",
+    "tests.integration.services.migrated",  # imports the one before
+    "tests.integration.services.backend",  # imports both
     "tests.integration.services.prometheus",
     "tests.integration.services.redis",
     "tests.integration.services.s3",

@@ -13,6 +13,7 @@ Without a `database_url` it runs on SQLite in `directory`.
 import contextlib
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,7 @@ from tests.cluster.processes import ServerProcess, free_ports
 from tests.cluster.reaper import Reaper
 from tests.integration.services import backend_commands
 from tests.integration.services.life_cycle import Service, running
+from tests.integration.services.migrated import migrated_sqlite, postgres_template
 
 APPLICATION = "surveillance_backend.asgi:application"
 
@@ -92,6 +94,11 @@ class BackendServer(Service):
         """Directory of the images."""
         return self.directory / "media"
 
+    @property
+    def runs_this_code(self) -> bool:
+        """Return whether it runs the code of the tests, not that of another version."""
+        return self.environment.get("PYTHONPATH") == os.environ.get("PYTHONPATH")
+
     def pictures(self) -> list[Path]:
         """Return every file in the storage."""
         return sorted(path for path in self.media.rglob("*") if path.is_file())
@@ -132,8 +139,7 @@ class BackendServer(Service):
 
     def _command(self, *arguments: str) -> str:
         """Run a command that needs only the database: in this process unless the server runs other code."""
-        is_this_code = self.environment.get("PYTHONPATH") == os.environ.get("PYTHONPATH")
-        if not (is_this_code and backend_commands.can_run_here()):
+        if not (self.runs_this_code and backend_commands.can_run_here()):
             return self.manage(*arguments)
         directory = Path(self.environment["VIGIL_DATA_DIR"])
         return backend_commands.run_here(self.environment.get("DATABASE_URL", ""), directory, *arguments)
@@ -193,44 +199,35 @@ def backend_server(
         reaper.close()
 
 
-_MIGRATED = "vigil_migrated"
-
-
-_MIGRATED_SQLITE: list[bytes] = []
-"""The database after the first migration in this process; later ones are copies of it."""
-
-
 def migrate(backend: BackendServer, database_url: str) -> None:
-    """Migrate the database, or copy the result of an earlier migration where the database is empty."""
-    if not database_url:
-        _migrate_sqlite(backend)
-        return
+    """Migrate the database; an empty one becomes a copy of a migrated one, unless the backend runs other code."""
+    copied = backend.runs_this_code and (_copied_postgres(database_url) if database_url else _copied_sqlite(backend))
+    if not copied:
+        backend.manage("migrate", "--verbosity=0")
+
+
+def _copied_postgres(database_url: str) -> bool:
     server, _, name = database_url.rpartition("/")
     with contextlib.closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
         is_empty = cursor.fetchone() == (0,)
+    template = postgres_template(server) if is_empty else None
+    if template is None:
+        return False
     with contextlib.closing(psycopg2.connect(f"{server}/postgres")) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_database WHERE datname = %s", [_MIGRATED])
-            if is_empty and cursor.fetchone() == (1,):
-                cursor.execute(f"DROP DATABASE {name}")
-                cursor.execute(f"CREATE DATABASE {name} TEMPLATE {_MIGRATED}")
-                return
-            backend.manage("migrate", "--verbosity=0")
-            if is_empty:
-                cursor.execute(f"CREATE DATABASE {_MIGRATED} TEMPLATE {name}")
+            cursor.execute(f"DROP DATABASE {name}")
+            cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    return True
 
 
-def _migrate_sqlite(backend: BackendServer) -> None:
+def _copied_sqlite(backend: BackendServer) -> bool:
     database = Path(backend.environment["VIGIL_DATA_DIR"]) / "vigil.sqlite3"
-    is_empty = "DATABASE_URL" not in backend.environment and not database.exists()
-    if is_empty and _MIGRATED_SQLITE:
-        database.write_bytes(_MIGRATED_SQLITE[0])
-        return
-    backend.manage("migrate", "--verbosity=0")
-    if is_empty:
-        _MIGRATED_SQLITE.append(database.read_bytes())
+    if "DATABASE_URL" in backend.environment or database.exists():
+        return False
+    shutil.copyfile(migrated_sqlite(), database)
+    return True
 
 
 @pytest.fixture
