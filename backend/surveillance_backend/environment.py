@@ -490,7 +490,10 @@ def load() -> Environment:
     try:
         return Environment()
     except ValidationError as error:
-        problems = "; ".join(f"{_variable(item['loc'])}: {item['msg']}" for item in error.errors(include_input=False))
+        problems = "; ".join(
+            f"{_variable(item['loc'])}: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors(include_input=False)
+        )
         raise ImproperlyConfigured(problems) from None
 
 

@@ -89,7 +89,9 @@ def _field_errors(error: ValidationError, prefix: str) -> Errors:
     errors: Errors = {}
     for item in error.errors(include_input=False, include_url=False, include_context=False):
         name = ".".join(str(part) for part in without_rule_types(item["loc"]))
-        errors.setdefault(_join(prefix, name) or "non_field_errors", []).append(item["msg"])
+        errors.setdefault(_join(prefix, name) or "non_field_errors", []).append(
+            item["msg"].removeprefix("Value error, ")
+        )
     return errors
 
 

@@ -16,6 +16,7 @@ from vigil_apps.accounts.scopes import Scope
 from vigil_apps.accounts.services import user_set_active
 from vigil_apps.audit.models import Action
 from vigil_apps.dashboard import selectors
+from vigil_apps.dashboard.subscription_form import channel_forms
 from vigil_apps.dashboard.system import system_state
 from vigil_apps.dashboard.views.base import UserRequest, sign_in_required
 from vigil_apps.dashboard.views.identities import own_identities
@@ -24,7 +25,10 @@ from vigil_apps.identity.core.mapping import STAFF, SUPERUSER
 from vigil_apps.identity.core.providers import PROXY
 from vigil_apps.identity.models import GroupMapping
 from vigil_apps.identity.providers import providers
+from vigil_apps.notifications.channels import CHANNELS
 from vigil_apps.notifications.channels.web_push import public_key
+from vigil_apps.notifications.core.names import ChannelName, MessageFormat
+from vigil_apps.notifications.models import Subscription
 from vigil_apps.notifications.selectors import messages_of, subscriptions_of
 from vigil_apps.notifications.services.subscriptions import masked_target
 from vigil_apps.second_factor.selectors import policy, users_with_factor
@@ -35,8 +39,6 @@ from vigil_apps.sites.selectors import audit_entries_visible_to, is_admin_anywhe
 ENTRIES_SHOWN = 50
 USERS_SHOWN = 200
 SUBSCRIPTIONS_SHOWN, MESSAGES_SHOWN = 50, 3
-CHANNEL_FIELDS = {"email": "address", "webhook": "url", "apprise": "url"}
-"""Channels whose target is a single text, with its field's name; the others are available through the API."""
 KINDS = (
     *("camera", "site", "member", "token", "user", "invitation"),
     *("identity", "group_mapping"),
@@ -81,7 +83,7 @@ def notifications(request: UserRequest) -> HttpResponse:
         {
             "id": one.pk,
             "name": one.name,
-            "channel": one.get_channel_display(),
+            "channel": _channel_text(one),
             "target": ", ".join(str(value) for value in masked_target(one).values() if isinstance(value, str)),
             "is_active": one.is_active,
             "paused_until": one.paused_until,
@@ -90,7 +92,7 @@ def notifications(request: UserRequest) -> HttpResponse:
         for one in subscriptions_of(user=request.user).order_by("name")[:SUBSCRIPTIONS_SHOWN]
     ]
     types = [(kind.value, look.text) for kind, look in ALERT_KINDS.items()]
-    context = {"subscriptions": shown, "channels": CHANNEL_FIELDS, "types": types, "push_key": public_key()}
+    context = {"subscriptions": shown, "channels": channel_forms(), "types": types, "push_key": public_key()}
     return _page(request, "notifications", context)
 
 
@@ -219,6 +221,13 @@ def _admin_tabs() -> list[tuple[str, str]]:
 
 def _system_tabs() -> list[tuple[str, str]]:
     return [("groups", _("Groups")), ("home_assistant", "Home Assistant"), ("system", _("System"))]
+
+
+def _channel_text(subscription: Subscription) -> str:
+    """Return the channel, with the format if that is not the usual one."""
+    label = CHANNELS[ChannelName(subscription.channel)].label
+    is_stream = subscription.format == MessageFormat.CLOUDEVENTS
+    return f"{label} · CloudEvents" if is_stream else label
 
 
 def _require(is_allowed: bool) -> None:

@@ -80,7 +80,10 @@ def read_providers(path: Path) -> dict[str, Provider]:
     try:
         found = _File.model_validate(content)
     except ValidationError as error:
-        problems = "; ".join(f"{_place(one['loc'])}: {one['msg']}" for one in error.errors(include_input=False))
+        problems = "; ".join(
+            f"{_place(one['loc'])}: {one['msg'].removeprefix('Value error, ')}"
+            for one in error.errors(include_input=False)
+        )
         raise ProviderFileError(f"{path}: {problems}") from None
     providers = {one.id: one for one in found.providers}
     if len(providers) != len(found.providers):

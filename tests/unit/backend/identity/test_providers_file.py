@@ -49,11 +49,11 @@ def test_public_client_has_no_secret(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"issuer": "http://sso.example"}, "providers.0.issuer: Value error, must be like https://sso.example/"),
+        ({"issuer": "http://sso.example"}, "providers.0.issuer: must be like https://sso.example/"),
         ({"issuer": "sso.example"}, "providers.0.issuer"),
         ({"id": "Main"}, "providers.0.id: String should match pattern"),
-        ({"id": "proxy"}, "providers.0.id: Value error, must not be 'proxy'"),
-        ({"scopes": ["email"]}, "providers.0.scopes: Value error, must contain openid"),
+        ({"id": "proxy"}, "providers.0.id: must not be 'proxy'"),
+        ({"scopes": ["email"]}, "providers.0.scopes: must contain openid"),
         ({"client_id": None}, "providers.0.client_id: Field required"),
         ({"client_secret": "in the file"}, "client_secret"),
         ({"group_claim": "groups"}, "providers.0.group_claim: Extra inputs are not permitted"),

@@ -155,7 +155,7 @@ def test_email_address_is_validated(anna: Party, settings: Any) -> None:
     settings.EMAIL_HOST = "relay.example"
     body = {**WEBHOOK, "channel": "email", "target": {"address": "anna@example.org, ben@example.org"}}
     answer = anna.client.post(PATH, body)
-    assert answer.json() == {"target.address": ["Value error, must be one e-mail address, as in anna@example.org"]}
+    assert answer.json() == {"target.address": ["must be one e-mail address, as in anna@example.org"]}
     good = anna.client.post(PATH, {**body, "target": {"address": "anna@example.org"}})
     assert good.json()["subscription"]["target"] == {"address": "anna@example.org"}
     assert good.json()["secret"] == ""

@@ -1,5 +1,6 @@
 // Forms that speak to the API: <form data-api="POST /api/sites/">. Errors are shown at the form; what is shown once
-// (data-secret-field) is shown in a dialog; otherwise the page is reloaded.
+// (data-secret-field) is shown in a dialog; otherwise the page is reloaded. A field `target.url` is sent as an object. A
+// select with data-switch shows the fieldset whose data-when is its value; the others are disabled and not sent.
 const dialog = document.getElementById("shown-once");
 const secret = dialog.querySelector("[data-secret]");
 const headers = { "Content-Type": "application/json", ...JSON.parse(document.body.getAttribute("hx-headers")) };
@@ -7,21 +8,24 @@ const headers = { "Content-Type": "application/json", ...JSON.parse(document.bod
 function valuesOf(form) {
   const values = {};
   for (const input of form.elements) {
-    if (!input.name) continue;
+    if (!input.name || input.matches(":disabled")) continue;
     const isNumber = input.type === "number" || "number" in input.dataset;
     if (isNumber && input.value === "") continue;
     const value = input.type === "checkbox" ? input.checked : input.multiple ? [...input.selectedOptions].map((option) => option.value) : isNumber ? Number(input.value) : input.value;
-    if (input.name === "target") values.target = { [form.elements.channel.selectedOptions[0].dataset.field]: value };
-    else values[input.name] = input.value === "false" || input.value === "true" ? input.value === "true" : value;
+    const [outer, inner] = input.name.split(".");
+    if (inner) values[outer] = { ...values[outer], [inner]: value };
+    else values[outer] = input.value === "false" || input.value === "true" ? input.value === "true" : value;
   }
   return values;
 }
 
 function wordsOf(body, form) {
-  const labelOf = (name) => form.elements[name]?.labels?.[0]?.querySelector("span")?.textContent ?? name;
+  const inputOf = (name) => [...form.elements].find((input) => input.name === name && !input.matches(":disabled"));
+  const labelOf = (name) =>
+    (inputOf(name) ?? inputOf(name.split(".")[0]))?.labels?.[0]?.querySelector("span")?.textContent ?? name;
   if (!body || typeof body !== "object") return "";
   if (typeof body.detail === "string") return body.detail;
-  return Object.entries(body).map(([name, texts]) => (name === "non_field_errors" ? [texts].flat().join(" ") : `${labelOf(name.split(".")[0])} ${[texts].flat().join(" ")}`)).join(" ");
+  return Object.entries(body).map(([name, texts]) => (name === "non_field_errors" ? [texts].flat().join(" ") : `${labelOf(name)} ${[texts].flat().join(" ")}`)).join("\n");
 }
 
 async function submit(form) {
@@ -50,7 +54,13 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   submit(event.target);
 });
+function showSwitched(select) {
+  for (const part of select.form.querySelectorAll("[data-when]")) part.hidden = part.disabled = part.dataset.when !== select.value;
+}
+for (const select of document.querySelectorAll("select[data-switch]")) showSwitched(select); // a browser restores values
+
 document.addEventListener("change", (event) => {
+  if ("switch" in event.target.dataset) showSwitched(event.target);
   const form = event.target.closest("form[data-api][data-on-change]");
   if (form) submit(form);
 });
