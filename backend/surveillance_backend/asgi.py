@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 
 from surveillance.event_streams.alerts import AlertStreams  # noqa: E402
 from surveillance.event_streams.detector_tasks import TaskStreams  # noqa: E402
-from surveillance.event_streams.handoff import Handoff  # noqa: E402
+from surveillance.event_streams.handoff import PROXIED_SECONDS, Handoff  # noqa: E402
 from surveillance.intake.answers import answers_in_thread  # noqa: E402
 from surveillance.intake.application import AlertIntake  # noqa: E402
 from surveillance.live.demand import Demand  # noqa: E402
@@ -44,6 +44,7 @@ _streams = Handoff(
         "live": LiveStreams(_hub),
         "snapshot": Snapshots(_hub),
     },
+    session_seconds=PROXIED_SECONDS if settings.VIGIL_REMOTE_USER_HEADER else None,
 )
 _frames = FrameIntake(_streams, _hub, cast("Any", _django))
 application = BodyLimit(cast("Any", AlertIntake(_frames, answers_in_thread)), settings.VIGIL_MAX_REQUEST_BYTES)

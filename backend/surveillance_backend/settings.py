@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "vigil_apps.identity.passwords.LocalSessionsMiddleware",
     "vigil_apps.audit.origin.AuditMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "vigil_apps.second_factor.middleware.SecondFactorMiddleware",

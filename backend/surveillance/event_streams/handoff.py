@@ -19,6 +19,10 @@ KEEP_ALIVE_SECONDS = 15.0
 MAX_AGE_SECONDS = 600.0
 """After this time the client must reconnect, so that streams spread over all processes again after a restart."""
 
+PROXIED_SECONDS = 240.0
+"""Maximum age of a browser's stream behind a proxy that signs users in. Only a new request passes the proxy again and
+has the user's groups of now; no stream may depend on a removed group for longer than five minutes."""
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -65,14 +69,22 @@ Handler = Callable[[Stream], Coroutine[Any, Any, None]]
 
 
 class Handoff:
-    """An ASGI application around Django's. `handlers`: the writer for each kind of stream."""
+    """An ASGI application around Django's.
+
+    `handlers`: the writer for each kind of stream. `session_seconds`: maximum age of streams of browser sessions.
+    """
 
     def __init__(
-        self, application: Application, handlers: Mapping[str, Handler], rights: RightsWatch | None = None
+        self,
+        application: Application,
+        handlers: Mapping[str, Handler],
+        rights: RightsWatch | None = None,
+        session_seconds: float | None = None,
     ) -> None:
         self._application = application
         self._handlers = handlers
         self._rights = rights or RightsWatch()
+        self._session_seconds = session_seconds
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -97,12 +109,12 @@ class Handoff:
         dropped = {_NAME, b"content-length"}
         headers = [(name, value) for name, value in start["headers"] if name.lower() not in dropped]
         said = next(value for name, value in start["headers"] if name.lower() == _NAME).decode()
-        kind, right, value = said.split(" ", 2)
-        tasks = (
-            asyncio.create_task(self._handlers[kind](Stream(value, headers, send))),
-            asyncio.create_task(_until_gone(receive)),
-            asyncio.create_task(self._rights.until_lost(Right.from_text(right))),
-        )
+        kind, text, value = said.split(" ", 2)
+        right = Right.from_text(text)
+        ends = [_until_gone(receive), self._rights.until_lost(right)]
+        if right.session and self._session_seconds is not None:
+            ends.append(asyncio.sleep(self._session_seconds))
+        tasks = [asyncio.create_task(one) for one in (self._handlers[kind](Stream(value, headers, send)), *ends)]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:

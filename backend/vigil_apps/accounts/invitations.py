@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -18,6 +19,9 @@ from vigil_apps.sites.services import member_set
 from vigil_apps.web.quotas import INVITATIONS, lock, require_quota
 
 NOT_VALID = "This invitation is not valid: it was used, has ended, or was taken back. Ask for another one."
+NO_LOCAL_ACCOUNTS = (
+    "This server has no local accounts. Open the invitation's link, sign in by the identity provider, and accept it."
+)
 NAME_TAKEN = "This user name is taken."
 _LENGTH = 43
 """Length in characters of 62 kinds: 256 bits."""
@@ -25,6 +29,10 @@ _LENGTH = 43
 
 class InvalidInvitationError(Exception):
     """The invitation does not exist, has expired or was used."""
+
+
+class NoLocalAccountsError(Exception):
+    """Local accounts are switched off (VIGIL_LOCAL_ACCOUNTS=0)."""
 
 
 class InvalidAccountError(Exception):
@@ -92,7 +100,10 @@ def invitation_accept(*, token: str, user: User) -> Invitation:
 
 @transaction.atomic
 def account_create_invited(*, token: str, username: str, password: str) -> User:
-    """Create a user by invitation. Raises InvalidInvitationError or InvalidAccountError and then keeps it usable."""
+    """Create a user by invitation.
+
+    Raises InvalidInvitationError, InvalidAccountError or NoLocalAccountsError, and then keeps it usable.
+    """
     invitation_find(token)
     user = account_create(username=username, password=password)
     invitation_accept(token=token, user=user)
@@ -100,7 +111,9 @@ def account_create_invited(*, token: str, username: str, password: str) -> User:
 
 
 def account_create(*, username: str, password: str) -> User:
-    """Create a user without access to any site. Raises InvalidAccountError."""
+    """Create a user without access to any site. Raises InvalidAccountError or NoLocalAccountsError."""
+    if not settings.VIGIL_LOCAL_ACCOUNTS:
+        raise NoLocalAccountsError(NO_LOCAL_ACCOUNTS)
     user = User(username=User.normalize_username(username))
     try:
         user.full_clean(exclude=["password"], validate_unique=False)

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 
 from vigil_apps.web.clients import client_of
 
-_PASSWORD_BACKEND = "django.contrib.auth.backends.ModelBackend"  # noqa: S105 a class name, not a secret
+PASSWORD_BACKEND = "django.contrib.auth.backends.ModelBackend"  # noqa: S105 a class name, not a secret
 _SILENT = ("account/messages/logged_in.txt", "account/messages/logged_out.txt")
 
 
@@ -40,7 +40,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     def login(self, request: HttpRequest, user: User) -> None:
         """Start the session. After a second step, the user no longer carries the backend that checked the first."""
         if not hasattr(user, "backend"):
-            user.backend = _PASSWORD_BACKEND
+            user.backend = PASSWORD_BACKEND
         super().login(request, user)
 
 

@@ -2,15 +2,17 @@
 
 import logging
 from typing import Any
+from urllib.parse import urlsplit
 
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.providers.base.constants import AuthError, AuthProcess
 from django.contrib.auth.models import User
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import Resolver404, resolve, reverse
 from requests import RequestException
 
+from vigil_apps.accounts.invitations import InvalidInvitationError, invitation_find
 from vigil_apps.identity.core.mapping import groups_of_claims, has_group_overage
 from vigil_apps.identity.core.problems import Problem, SignInProblemError, error_code
 from vigil_apps.identity.core.providers import Provider
@@ -88,7 +90,7 @@ class IdentityAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # all
             if not provider.link_by_verified_email or len(owners) > 1 or is_linked or not owner.is_active:
                 raise SignInProblemError(Problem.ADDRESS_TAKEN)
             sociallogin.connect(request, owner)
-        elif not provider.create_accounts:
+        elif not provider.create_accounts and not _is_invited(sociallogin):
             raise SignInProblemError(Problem.NO_ACCOUNT)
 
 
@@ -103,6 +105,18 @@ def groups_of_login(provider: Provider, sociallogin: Any) -> tuple[str, ...]:
             provider.id,
         )
     return groups_of_claims(provider.groups_claim, *sources)
+
+
+def _is_invited(sociallogin: Any) -> bool:
+    """Return whether the sign-in leads back to an open invitation, which permits a new account."""
+    try:
+        page = resolve(urlsplit(str(sociallogin.state.get("next") or "")).path)
+        if page.url_name != "invitation":
+            return False
+        invitation_find(page.kwargs["token"])
+    except (Resolver404, InvalidInvitationError):
+        return False
+    return True
 
 
 def _has_verified_address(sociallogin: Any) -> bool:

@@ -19,6 +19,11 @@ def session_note(request: HttpRequest, *, provider: str, id_token: str) -> None:
     request.session[_SESSION_KEY] = {"provider": provider, "id_token": id_token}
 
 
+def is_of_provider(request: HttpRequest) -> bool:
+    """Return whether the session began with a sign-in by a provider."""
+    return _SESSION_KEY in request.session
+
+
 def provider_sign_out_url(request: HttpRequest, *, back_to: str) -> str:
     """Return the provider's page that ends its session, too; empty if there is none. Call it before the sign-out.
 

@@ -209,6 +209,19 @@ def test_only_streams_of_a_lost_right_end() -> None:
     asyncio.run(run())
 
 
+def test_streams_of_sessions_end_in_time_behind_a_proxy_that_signs_users_in() -> None:
+    async def run() -> None:
+        handoff = Handoff(_django, {"ticks": _ticks}, RightsWatch(_Rights()), session_seconds=0.2)
+        browser, program = _Client(handoff, Right(1, session="s")), _Client(handoff, Right(1, token="t"))
+        await asyncio.wait_for(browser.task, 5)
+        assert browser.sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
+        assert not program.task.done(), "a token does not pass the proxy's sign-in"
+        program.leave.set()
+        await asyncio.wait_for(program.task, 5)
+
+    asyncio.run(run())
+
+
 async def _quiet(stream: Stream) -> None:
     await stream.start()
     await asyncio.Event().wait()

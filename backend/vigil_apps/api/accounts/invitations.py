@@ -23,6 +23,7 @@ from rest_framework.views import APIView
 from vigil_apps.accounts.invitations import (
     InvalidAccountError,
     InvalidInvitationError,
+    NoLocalAccountsError,
     account_create,
     account_create_invited,
     invitation_accept,
@@ -194,3 +195,5 @@ def _translate_errors() -> Iterator[None]:
         raise ValidationError({"token": [str(error)]}) from None
     except InvalidAccountError as error:
         raise ValidationError(error.errors) from None
+    except NoLocalAccountsError as error:
+        raise PermissionDenied(str(error)) from None

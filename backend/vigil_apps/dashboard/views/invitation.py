@@ -1,9 +1,13 @@
 """The page of an invitation's link."""
 
+from urllib.parse import urlencode
+
 from django import forms
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views import View
@@ -13,6 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from vigil_apps.accounts.invitations import (
     InvalidAccountError,
     InvalidInvitationError,
+    NoLocalAccountsError,
     account_create_invited,
     invitation_accept,
     invitation_find,
@@ -38,7 +43,7 @@ class InvitationPage(View):
     """Opening the link does not use the invitation up: messengers fetch links for previews."""
 
     def get(self, request: HttpRequest, token: str) -> HttpResponse:
-        """Render the invitation, with a form unless the user already has an account."""
+        """Render the invitation: a button for a signed-in user, else a form, or the way to the identity provider."""
         return self._page(request, token, AccountForm())
 
     @sensitive_variables()
@@ -55,8 +60,8 @@ class InvitationPage(View):
         except InvalidAccountError as error:
             for name, texts in error.errors.items():
                 form.add_error(name if name in form.fields else None, texts)
-        except InvalidInvitationError:
-            pass  # the page shows the error
+        except (InvalidInvitationError, NoLocalAccountsError):
+            pass  # the page shows the error, or the other way
         return self._page(request, token, form)
 
     def _page(self, request: HttpRequest, token: str, form: AccountForm) -> HttpResponse:
@@ -64,5 +69,11 @@ class InvitationPage(View):
             invitation = invitation_find(token)
         except InvalidInvitationError as error:
             return render(request, "dashboard/invitation.html", {"problem": str(error)}, status=404)
-        context = {"form": form, "invitation": invitation}
+        sign_in_url = f"{reverse('dashboard:login')}?{urlencode({'next': request.path})}"
+        context = {
+            "form": form,
+            "invitation": invitation,
+            "has_local_accounts": settings.VIGIL_LOCAL_ACCOUNTS,
+            "sign_in_url": sign_in_url,
+        }
         return render(request, "dashboard/invitation.html", context, status=422 if form.is_bound else 200)

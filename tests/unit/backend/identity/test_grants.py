@@ -2,19 +2,25 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone
 from rest_framework.test import APIClient
 from tests.unit.backend.conftest import Party
 
+from vigil_apps.accounts.invitations import NO_LOCAL_ACCOUNTS
 from vigil_apps.audit.models import AuditEntry
 from vigil_apps.identity import checks
+from vigil_apps.identity.adapter import IdentityAdapter
+from vigil_apps.identity.core.problems import SignInProblemError
 from vigil_apps.identity.core.providers import Provider
 from vigil_apps.identity.models import GroupMapping, Identity, PasswordException, SystemGrant
 from vigil_apps.identity.openid import RefusedError, UnavailableError
@@ -316,3 +322,65 @@ def test_passwords_can_be_switched_off_with_a_way_back_in(
             call_command("allow_password", name)
     with pytest.raises(CommandError, match="must be 1 to 1440"):
         call_command("allow_password", "mia", minutes=0)
+
+
+def test_open_password_sessions_end_with_their_next_request(make_user: Callable[..., User], settings: Any) -> None:
+    user = make_user("mia")
+    settings.VIGIL_IDENTITY_PROVIDERS = {"sso": SSO}
+    by_password, by_provider = Client(), Client()
+    for browser in (by_password, by_provider):
+        browser.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    session = by_provider.session
+    session["vigil_identity"] = {"provider": "sso", "id_token": ""}
+    session.save()
+
+    def is_signed_in(browser: Client) -> bool:
+        return browser.get("/api/cameras/").status_code == 200
+
+    settings.VIGIL_LOCAL_ACCOUNTS = False
+    key = by_password.session.session_key
+    PasswordException.objects.create(user=user, until=timezone.now() + timedelta(minutes=5))
+    assert is_signed_in(by_password), "manage.py allow_password has let the user in"
+    PasswordException.objects.update(until=timezone.now())
+    assert not is_signed_in(by_password)
+    assert not Session.objects.filter(session_key=key).exists()
+    assert is_signed_in(by_provider)
+    settings.VIGIL_LOCAL_ACCOUNTS = True
+    assert not is_signed_in(by_password), "it does not come back"
+
+
+def test_invitation_leads_to_the_provider_and_creates_no_local_account(
+    root: Party, site: Site, make_user: Callable[..., User], settings: Any, rf: RequestFactory
+) -> None:
+    made = root.client.post("/api/invitations/", {"site": site.pk, "role": "operator"}).json()
+    page = f"/invitation/{made['token']}/"
+    settings.VIGIL_LOCAL_ACCOUNTS = False
+    settings.VIGIL_IDENTITY_PROVIDERS = {"sso": SSO}
+    body = {"username": "emil", "password": PASSWORD}
+    answer = APIClient().post("/api/invitations/register/", {**body, "token": made["token"]})
+    assert (answer.status_code, answer.json()["detail"]) == (403, NO_LOCAL_ACCOUNTS)
+    settings.VIGIL_SELF_REGISTRATION = True
+    assert APIClient().post("/api/register/", body).status_code == 403
+    shown = Client().post(page, body).content.decode()
+    assert not User.objects.filter(username="emil").exists()
+    assert 'name="password"' not in shown
+    sign_in_url = f"/dashboard/login/?{urlencode({'next': page})}"
+    assert f'href="{sign_in_url}"' in shown
+    assert f'name="next" value="{page}"' in Client().get(sign_in_url).content.decode()
+
+    closed = SSO.model_copy(update={"create_accounts": False})
+    adapter, request = IdentityAdapter(), rf.get("/")
+    login = SimpleNamespace(state={"next": page}, email_addresses=[])
+    adapter._link_or_create(request, closed, login)  # the invitation permits the account
+    user = make_user("mia")
+    browser = Client()
+    browser.force_login(user)
+    session = browser.session
+    session["vigil_identity"] = {"provider": "sso", "id_token": ""}
+    session.save()
+    browser.post(page)
+    assert role_in(site, user) == "operator"
+    for next_page in (page, "/dashboard/", "", "/invitation/unknown/"):
+        login.state["next"] = next_page
+        with pytest.raises(SignInProblemError):
+            adapter._link_or_create(request, closed, login)

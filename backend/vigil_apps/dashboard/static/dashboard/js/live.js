@@ -6,6 +6,7 @@ const MAX_REQUESTS = 3;
 const PERIOD_MS = 1000;
 const RETRY_MS = 10000;
 const TICK_MS = 200;
+const STREAM_MS = 200000; // a stream is opened again after this time: behind some proxies, the server ends it later
 
 const states = new Map(); // image → { isVisible, due, request, isStream, url }
 const observer = new IntersectionObserver((entries) => {
@@ -59,6 +60,7 @@ async function ask(image, state) {
 function stream(image, state) {
   state.request?.abort();
   state.isStream = true;
+  state.streamEnds = performance.now() + STREAM_MS;
   image.dataset.shows = "now";
   image.onerror = () => {
     image.onerror = null;
@@ -83,6 +85,7 @@ function tick() {
       state.isStream = false; // the next snapshot takes its place, and ends it
       state.due = now;
     }
+    if (isFew && state.isStream && now >= state.streamEnds) stream(image, state);
     if (isFew && !state.isStream && image.dataset.stream && now >= state.streamDue && state.url) stream(image, state);
     running += state.request ? 1 : 0;
   }
