@@ -18,8 +18,8 @@ from cctv.vision.better_images import BetterImage, BetterImages
 from cctv.vision.memory import Memory
 from cctv.vision.motion import Motion, MotionGate
 from cctv.vision.observations import observe
-from cctv.vision.presence import Counts, count_objects, present_seconds
-from cctv.vision.recognition import real_confidence, weak_confidence
+from cctv.vision.presence import ClearlySeen, Counts, count_objects, present_seconds
+from cctv.vision.recognition import clear_kind, real_confidence, weak_confidence
 from cctv.vision.regions import Found, RegionPlanner, is_covered, merge
 from cctv.vision.snapshot import ObjectImage
 from cctv.vision.tamper import TEXTS, Tampering, TamperWatch
@@ -59,6 +59,7 @@ class Analyser:
         self._pictures: dict[str, ObjectImage] = {}
         """The best image so far of each object that has not been reported yet, by track."""
         self._better_images = BetterImages()
+        self._clearly_seen = ClearlySeen()
 
     def process(self, frame: Frame) -> list[Event]:
         """Take the next frame and return the events that it completes. Times must increase from frame to frame."""
@@ -78,11 +79,17 @@ class Analyser:
         ]
 
     def object_counts(self, seconds: float) -> Counts:
-        """Return how many confirmed objects of each detected type are in view at this time, per zone."""
+        """Return how many objects of each detected type are in view at this time, per zone.
+
+        They are confirmed, or were clearly detected a moment ago.
+        """
         detection = self._camera.detection
         since = seconds - present_seconds(detection.frames_per_second)
         present = [
-            thing for thing in self._things() if thing.last_seen_seconds >= since and thing.name in self._memory
+            thing
+            for thing in self._things()
+            if thing.last_seen_seconds >= since
+            and (thing.name in self._memory or self._clearly_seen.counts(thing.name, seconds))
         ]
         return count_objects(present, set(self._kinds.values()), detection.zones)
 
@@ -194,6 +201,8 @@ class Analyser:
             self._attention.forget(thing.name for thing in self._tracker.objects)
         for thing in detected:
             self._better_images.consider(thing.name, frame, thing.last)
+            if clear_kind(thing, self._camera.detection.minimum_confidence):
+                self._clearly_seen.note(thing.name, seconds)
         self._attention.note_detection(len(observations) + cut - len(detected), detected, seconds)
         return detected + [thing for thing in carried if thing not in detected]
 
@@ -256,6 +265,7 @@ class Analyser:
         """Drop the state of objects that have left, and images that are no longer needed."""
         tracked = {thing.name for thing in self._tracker.objects} if self._tracker else set()
         self._rules.forget(tracked)
+        self._clearly_seen.forget(tracked)
         self._better_images.follow(tracked, now_seconds)
         waiting = {name for name in tracked if name not in self._memory}
         for name in [name for name in self._pictures if name not in waiting]:

@@ -1,4 +1,4 @@
-"""Count the confirmed objects in view, per type and zone, and decide when a change is reported."""
+"""Count the objects in view, per type and zone, and decide when a change is reported."""
 
 from collections.abc import Iterable
 
@@ -14,6 +14,8 @@ PRESENT_SECONDS = 2.0
 """An object counts as present for this long after it was last detected: a model may miss it in a few frames."""
 PRESENT_FRAMES = 2.0
 """The same in frames, for cameras that are analysed less than once a second."""
+UNCONFIRMED_SECONDS = 5.0
+"""A clearly detected object counts for this long before it is confirmed. Most are confirmed 0.4 s later."""
 COUNTS_EVERY_SECONDS = 1.0
 """Minimum time between two reports that only change a number. «Someone» and «nobody» are reported at once."""
 
@@ -39,6 +41,29 @@ def count_objects(things: Iterable[TrackedObject], kinds: Iterable[AlertType], z
 
 def _count(kind: AlertType, zone: str, number: int) -> ObjectCount:
     return ObjectCount(alert_type=kind, zone=zone, count=min(number, MAX_OBJECTS))
+
+
+class ClearlySeen:
+    """The objects of one camera that count although they are not confirmed yet, so that presence shows earlier.
+
+    Alerts need confirmed objects. An object stays here after one clear detection: presence must not flicker with the
+    confidence of the next ones.
+    """
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    def note(self, track: str, seconds: float) -> None:
+        """Note a clear detection of a track."""
+        self._since.setdefault(track, seconds)
+
+    def counts(self, track: str, seconds: float) -> bool:
+        """Return whether the track counts at this time even if it is not confirmed."""
+        return seconds - self._since.get(track, float("-inf")) <= UNCONFIRMED_SECONDS
+
+    def forget(self, tracked: set[str]) -> None:
+        """Drop all other tracks."""
+        self._since = {track: since for track, since in self._since.items() if track in tracked}
 
 
 class Presence:

@@ -3,6 +3,7 @@
 from statistics import median
 
 from cctv.vision.tracking import TrackedObject
+from vigil_contracts.names import AlertType
 
 LOOKS_NEEDED = 3
 LOOKS_OF_KIND_NEEDED = 2
@@ -10,6 +11,8 @@ SECONDS_NEEDED = 0.35
 """Minimum time from first to last detection: at 10 fps, three detections alone would take too little time."""
 WEAK_SHARE = 0.5
 WEAK_AT_MOST = 0.25
+CLEAR_SHARE = 0.4
+"""A clear detection lies this far between the minimum confidence and 1."""
 
 
 def weak_confidence(minimum_confidence: float) -> float:
@@ -33,3 +36,13 @@ def real_confidence(thing: TrackedObject, minimum_confidence: float) -> float | 
     if median(thing.scores) < minimum_confidence or best < minimum_confidence:
         return None
     return round(min(1.0, best), 4)
+
+
+def clear_kind(thing: TrackedObject, minimum_confidence: float) -> AlertType | None:
+    """Return the type that the newest detection of `thing` shows clearly, before it is confirmed; None without one.
+
+    A track begins with the second of two consecutive detections, so one lucky detection is not enough here either.
+    """
+    clear = minimum_confidence + CLEAR_SHARE * (1 - minimum_confidence)
+    vote = thing.last.votes.get(thing.kind) if thing.kind else None
+    return thing.kind if vote is not None and vote.confidence >= clear else None

@@ -43,6 +43,22 @@ def test_person_is_counted_within_a_second_and_for_two_seconds_longer(counted) -
     assert found[5.2] == (0, 0)
 
 
+def test_clear_detection_counts_before_the_object_is_confirmed(counted) -> None:  # type: ignore[no-untyped-def]
+    clear = counted(lambda t: [("person", 0.9, HERE)] if t >= 1 else [])
+    assert [clear[1.0], clear[1.2]] == [(0, 0), (1, 1)], "with the second of two consecutive detections"
+    weak = counted(lambda t: [("person", 0.6, HERE)] if t >= 1 else [])
+    assert [weak[1.2], weak[1.8]] == [(0, 0), (1, 1)], "confirmed by several detections"
+    single = counted(lambda t: [("person", 0.9, HERE)] if t == 1 else [])
+    assert set(single.values()) == {(0, 0)}
+
+
+def test_unconfirmed_object_counts_once_and_not_for_long(counted) -> None:  # type: ignore[no-untyped-def]
+    found = counted(lambda t: [("person", 0.9 if t < 1.3 else 0.3, HERE)] if t >= 1 else [], end=12)
+    shown = [seconds for seconds, counts in found.items() if counts != (0, 0)]
+    assert (min(shown), max(shown)) == (1.2, 6.2)
+    assert len(shown) == round((6.2 - 1.2) * 5) + 1, "no flicker"
+
+
 def test_object_outside_a_zone_counts_for_the_frame_only(counted) -> None:  # type: ignore[no-untyped-def]
     assert counted(lambda t: [("person", 0.9, HERE), ("person", 0.9, AWAY)])[4.0] == (2, 1)
     assert counted(lambda t: [("person", 0.9, AWAY)])[4.0] == (1, 0)
