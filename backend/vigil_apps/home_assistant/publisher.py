@@ -16,7 +16,13 @@ from vigil_apps.home_assistant.broker import Connection
 from vigil_apps.home_assistant.core.settings import Broker
 from vigil_apps.home_assistant.core.topics import Topics
 from vigil_apps.home_assistant.models import HomeAssistant
-from vigil_apps.home_assistant.selectors import broker_of, home_assistant, is_publishing, is_url_unreadable
+from vigil_apps.home_assistant.selectors import (
+    broker_of,
+    has_devices_to_remove,
+    home_assistant,
+    is_publishing,
+    is_url_unreadable,
+)
 from vigil_apps.home_assistant.services import CHANGED, connection_record, lease_acquire, lease_release
 from vigil_apps.home_assistant.session import Session
 
@@ -24,11 +30,11 @@ logger = logging.getLogger(__name__)
 
 SETTINGS_SECONDS = 3.0
 """How often settings are read and the lease is renewed."""
-POLL_SECONDS = 0.3
+POLL_SECONDS = 0.15
 EXPIRY_SECONDS = 1.0
 """How often, at least, cameras whose detector is silent are looked for."""
 STOP_SECONDS = 5.0
-PAUSE_SECONDS = 0.15
+PAUSE_SECONDS = 0.1
 """Minimum time between two reads, so that many reports at once are read together."""
 URL_UNREADABLE = "the broker's URL cannot be read: its key is not in VIGIL_CREDENTIAL_KEYS; enter the URL again"
 
@@ -47,6 +53,8 @@ class Publisher(threading.Thread):
         self._place: tuple[object, ...] = ()
         self._choice: tuple[object, ...] = ()
         self._row: HomeAssistant | None = None
+        self._is_leaving = False
+        """Whether the integration is disabled, and only its devices are still to be removed."""
         self._recorded: tuple[bool, str] | None = None
         self._connections = 0
         self._settings_at = -SETTINGS_SECONDS
@@ -103,9 +111,12 @@ class Publisher(threading.Thread):
             self._settings_at = time.monotonic()
             self._follow_settings()
         if self._connection is not None and self._row is not None:
+            if self._is_leaving:
+                return self._remove_devices()
             self._record(self._connection)
             if self._connection.is_connected:
                 self._serve(self._connection, self._row)
+        return None
 
     def _record(self, connection: Connection) -> None:
         """Store the state of the connection if it has changed."""
@@ -122,7 +133,8 @@ class Publisher(threading.Thread):
         if is_wanted and is_url_unreadable(row):
             connection_record(is_connected=False, problem=URL_UNREADABLE)
             return self._disconnect()
-        if not is_wanted:
+        self._note_leaving(is_leaving=has_devices_to_remove(row) and not is_url_unreadable(row))
+        if not is_wanted and not self._is_leaving:
             return self._leave()
         if not lease_acquire(holder=self._holder, now=timezone.now(), is_only_process=is_only_process()):
             return self._disconnect()
@@ -154,11 +166,16 @@ class Publisher(threading.Thread):
         if connection is not None:
             connection.close()
 
+    def _note_leaving(self, *, is_leaving: bool) -> None:
+        """Note whether only the devices are still to be removed, also if the broker is unreachable until then."""
+        if is_leaving and not self._is_leaving:
+            logger.info("the integration with Home Assistant is disabled; removing its devices from the broker")
+        self._is_leaving = is_leaving
+
     def _leave(self) -> None:
-        """Remove the devices after the integration was disabled."""
+        """Disconnect after the integration was disabled and its devices were removed."""
         if self._connection is None:
             return
-        self._remove_devices()
         self._disconnect()
         lease_release(holder=self._holder)
         connection_record(is_connected=False, problem="")

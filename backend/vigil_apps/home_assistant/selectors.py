@@ -14,7 +14,7 @@ from surveillance.selectors.cameras import health_of
 from surveillance.selectors.clusters import select_clusters
 from vigil_apps.home_assistant.core.settings import Broker
 from vigil_apps.home_assistant.core.states import CameraState
-from vigil_apps.home_assistant.models import HomeAssistant
+from vigil_apps.home_assistant.models import HomeAssistant, PublishedDevice
 from vigil_apps.notifications.channels.base import masked_url
 from vigil_contracts.health import ObjectCount, ObjectCounts
 from vigil_contracts.names import CameraPhase
@@ -45,13 +45,18 @@ def is_publishing(row: HomeAssistant) -> bool:
     return bool(settings.VIGIL_MQTT_URL) or (row.is_enabled and bool(row.url))
 
 
+def has_devices_to_remove(row: HomeAssistant) -> bool:
+    """Return whether the disabled integration has left devices in a broker whose URL is known."""
+    return not is_publishing(row) and bool(row.url) and PublishedDevice.objects.exists()
+
+
 def is_url_unreadable(row: HomeAssistant) -> bool:
     """Return whether the key that encrypted the stored URL is missing."""
     return not settings.VIGIL_MQTT_URL and isinstance(row.url, UnreadableText)
 
 
 def broker_of(row: HomeAssistant) -> Broker:
-    """Return the broker to connect to; call it only if `is_publishing`."""
+    """Return the broker to connect to; call it only if `is_publishing` or `has_devices_to_remove`."""
     if settings.VIGIL_MQTT_URL:
         return Broker.of_url(settings.VIGIL_MQTT_URL, password=settings.VIGIL_MQTT_PASSWORD, is_trusted=True)
     return Broker.of_url(row.url)

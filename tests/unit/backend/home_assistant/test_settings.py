@@ -4,13 +4,16 @@ from typing import Any
 
 import pytest
 from tests.unit.backend.conftest import Party
+from tests.unit.backend.home_assistant.conftest import Broker as RetainingBroker
 
 from surveillance.selectors.cameras import are_objects_reported
 from vigil_apps.audit.models import AuditEntry
+from vigil_apps.home_assistant import publisher as publisher_module
 from vigil_apps.home_assistant.core.settings import Broker
-from vigil_apps.home_assistant.models import HomeAssistant
+from vigil_apps.home_assistant.models import HomeAssistant, PublishedDevice
 from vigil_apps.home_assistant.publisher import Publisher
 from vigil_apps.home_assistant.selectors import broker_of, home_assistant
+from vigil_apps.home_assistant.services import settings_update
 from vigil_apps.sites.models import Site
 
 URL = "/api/home-assistant/"
@@ -72,3 +75,49 @@ def test_disabled_integration_connects_to_nothing(db: None) -> None:
     publisher.turn()
     assert not HomeAssistant.objects.exists()
     assert not are_objects_reported()
+
+
+class _Connection(RetainingBroker):
+    """A connection to one broker, for which `wake` has no use."""
+
+    connections, problem, is_closed = 1, "", False
+
+    @property
+    def is_connected(self) -> bool:
+        return self.is_up
+
+    def take(self) -> Any:
+        return None
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def test_devices_are_removed_when_the_broker_is_back_after_the_integration_was_disabled(
+    row: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connections: list[_Connection] = []
+
+    def connect(*_: object) -> _Connection:
+        connections.append(_Connection())
+        connections[-1].is_up = False
+        return connections[-1]
+
+    monkeypatch.setattr(publisher_module, "Connection", connect)
+    PublishedDevice.objects.create(camera_id=7, components={"person": "binary_sensor"})
+    settings_update(values={"is_enabled": False})
+    publisher = Publisher()  # also of a process that starts afterwards
+    publisher.turn()
+    (connection,) = connections
+    assert PublishedDevice.objects.exists()
+    connection.is_up = True
+    publisher.turn()
+    assert not PublishedDevice.objects.exists()
+    assert ("homeassistant/device/vigil_ab12_7/config", "") in connection.messages
+    assert not any(payload for _, payload in connection.messages), "no camera is published"
+    publisher.reread()
+    publisher.turn()
+    assert connection.is_closed
+    publisher.reread()
+    publisher.turn()
+    assert len(connections) == 1
