@@ -43,6 +43,7 @@ _CAMERA = {
     "cluster": "north",
     "watched_by": "north",
     "resource_deleted_at": None,
+    "policy_sources": {},
     "created_at": _TIME,
     "updated_at": _TIME,
     "alerts": {"total": 12, "last_alert_time": _TIME},

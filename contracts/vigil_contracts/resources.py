@@ -1,6 +1,6 @@
 """Camera resources of a cluster, as the Kubernetes operator reports them to the API."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -8,6 +8,14 @@ from vigil_contracts.bounds import MAX_DISPLAY_NAME_LENGTH, MAX_URL_LENGTH, Inst
 from vigil_contracts.detection import Detection
 from vigil_contracts.names import CameraPhase, ConditionStatus, DeletionPolicy, StreamTransport
 from vigil_contracts.recording import RecordingSettings
+
+PolicySources = Annotated[
+    dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=253)]],
+    Field(
+        max_length=32,
+        description="Fields whose value comes from a CameraPolicy, such as `recording.mode`, with the policy's name.",
+    ),
+]
 
 
 class ResourceRegistration(BaseModel):
@@ -29,6 +37,7 @@ class ResourceRegistration(BaseModel):
         default=DeletionPolicy.RETAIN,
         description="Whether the camera stays, inactive and with its alerts, when the resource is deleted.",
     )
+    policy_sources: PolicySources = {}
     digest: str = Field(max_length=64, description="The operator's digest of the registration; stored and returned.")
 
     def to_json(self) -> dict[str, Any]:
@@ -40,6 +49,7 @@ class ResourceRegistration(BaseModel):
         is_default = {
             "recording": self.recording is None,
             "deletion_policy": self.deletion_policy is DeletionPolicy.RETAIN,
+            "policy_sources": not self.policy_sources,
         }
         return self.model_dump(mode="json", exclude={name for name, left_out in is_default.items() if left_out})
 

@@ -19,6 +19,7 @@ from vigil_operator.kube.definitions import DefinitionCheck
 from vigil_operator.kube.events import EventRecorder
 from vigil_operator.kube.leader import Leadership, NotLeaderError
 from vigil_operator.kube.observer import Observer
+from vigil_operator.kube.policy_rollouts import PolicyRollouts
 from vigil_operator.kube.queue import WorkQueue
 from vigil_operator.kube.reconciler import Reconciler
 from vigil_operator.kube.registrar import Registrar
@@ -183,10 +184,18 @@ async def _work(
         is_listed=resync.is_listed,
         fence=fence,
     )
+    policies = PolicyRollouts(kube=kube, store=store, queue=queue, events=events, metrics=metrics)
+    observer = Observer(
+        store=store,
+        knowledge=directory,
+        settings=settings.manifests(),
+        registration=registration,
+        policies=policies,
+    )
     reconciler = Reconciler(
         store=store,
         queue=queue,
-        observer=Observer(store=store, knowledge=directory, settings=settings.manifests(), registration=registration),
+        observer=observer,
         writer=Writer(kube=kube, store=store, events=events, metrics=metrics),
         tokens=DetectorTokens(api, fence),
         registrar=Registrar(
@@ -225,6 +234,7 @@ async def _work(
         group.create_task(DefinitionCheck(kube=kube, metrics=metrics).run(), name="definitions")
         group.create_task(UnwatchedCameras(kube=kube, namespaces=settings.namespaces).run(), name="unwatched")
         group.create_task(classes.run(), name="classes")
+        group.create_task(policies.run(), name="policies")
 
 
 def _build_poller(

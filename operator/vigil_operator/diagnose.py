@@ -14,13 +14,15 @@ from vigil_contracts.clusters import ClusterQuery
 from vigil_operator.clock import utc_now
 from vigil_operator.core.diagnosis import Diagnosis, Facts, StepState, diagnose, find_camera
 from vigil_operator.core.observed import Camera, Key
+from vigil_operator.core.policy_merge import PolicyRevision
+from vigil_operator.core.policy_revisions import recorded_revisions, revision_for
 from vigil_operator.core.situation import Children
 from vigil_operator.kube.access import cluster_identity, load_configuration
 from vigil_operator.kube.client import AioTransport, KubeClient
 from vigil_operator.kube.kinds import LEASE
 from vigil_operator.kube.leader import LEASE_NAME
 from vigil_operator.kube.store import Store
-from vigil_operator.kube.watch import WATCHED, selector_of
+from vigil_operator.kube.watch import WATCHED, list_watched
 from vigil_operator.settings import OperatorSettings
 
 COLOURS = {
@@ -54,8 +56,9 @@ async def _gather(
     store = Store(settings.namespace)
     for kind in WATCHED:
         for namespace in settings.namespaces if kind.namespaced else ("",):
-            listing = await kube.list_all(kind, namespace, selector_of(kind))
-            store.replace(kind, listing, namespace)
+            listing = await list_watched(kube, kind, namespace)
+            if listing is not None:
+                store.replace(kind, listing, namespace)
     camera = find_camera(wanted, store.cameras)
     row, problem = await _row(api, camera, wanted)
     lease = await kube.get(LEASE, Key(settings.lease_namespace, LEASE_NAME))
@@ -71,7 +74,20 @@ async def _gather(
         lease_holder=spec.get("holderIdentity") or "",
         lease_renewed_at=_moment(spec.get("renewTime")),
         now=utc_now(),
+        policies=_policies(store, camera),
     )
+
+
+def _policies(store: Store, camera: Camera | None) -> tuple[PolicyRevision, ...]:
+    """Return the policies of the camera's namespace in the versions that it has, as its status says."""
+    if camera is None:
+        return ()
+    found = (
+        revision_for(camera, key.name, recorded_revisions(policy))
+        for key, policy in sorted(store.policies.items())
+        if key.namespace == camera.key.namespace
+    )
+    return tuple(revision for revision in found if revision is not None)
 
 
 async def _row(api: AsyncApiClient, camera: Camera | None, wanted: str) -> tuple[CameraSummary | None, str]:

@@ -13,7 +13,7 @@ from surveillance.core.camera_fields import CAMERA_FIELDS
 from surveillance.models import AlertComment, Camera, DetectorTask, TaskState
 from surveillance.selectors.cameras import alert_totals_of, health_of, media_url_of, recording_of
 from surveillance.selectors.clusters import holder_of
-from surveillance.selectors.resources import resource_deleted_at
+from surveillance.selectors.resources import policy_sources_of, resource_deleted_at
 from vigil_apps.web.strict_fields import StrictFields
 from vigil_contracts.detection import Detection
 from vigil_contracts.detector_tasks import MAX_RESULT_LENGTH, DiscoveryResult, ProbeResult
@@ -116,6 +116,10 @@ class CameraSerializer(StrictFields, serializers.ModelSerializer[Camera]):
         help_text="When the Camera resource of a camera created with kubectl was deleted, or null. Its alerts are"
         " kept. A new resource of the same name takes the camera up while it is inactive."
     )
+    policy_sources = serializers.SerializerMethodField(
+        help_text="Fields whose value comes from a CameraPolicy of the cluster, such as `recording.mode`, with the"
+        " policy's name. All other fields have the camera's own value or the default."
+    )
     detection = DetectionField(required=False)
     recording = RecordingField(required=False)
     # DRF's own messages repeat the input, and a stream URL might be in the wrong field.
@@ -137,6 +141,7 @@ class CameraSerializer(StrictFields, serializers.ModelSerializer[Camera]):
             "watched_by",
             "managed_by",
             "resource_deleted_at",
+            "policy_sources",
             "created_at",
             "updated_at",
             "health",
@@ -153,6 +158,11 @@ class CameraSerializer(StrictFields, serializers.ModelSerializer[Camera]):
     def get_resource_deleted_at(self, camera: Camera) -> datetime | None:
         """Return when its resource was deleted."""
         return resource_deleted_at(camera)
+
+    @extend_schema_field(serializers.DictField(child=serializers.CharField(max_length=253)))
+    def get_policy_sources(self, camera: Camera) -> dict[str, str]:
+        """Return the policy of each field that comes from one."""
+        return policy_sources_of(camera)
 
     @extend_schema_field(HealthSerializer)
     def get_health(self, camera: Camera) -> Any:

@@ -25,6 +25,13 @@ class CameraResource(models.Model):
     deleted_at = models.DateTimeField(
         null=True, blank=True, help_text="When the resource was deleted; a new one of its name takes the camera up."
     )
+    policy_sources = models.JSONField(
+        default=dict,
+        null=True,
+        blank=True,
+        help_text="The CameraPolicy of each field whose value comes from one.",
+    )
+    """NULL in rows of a version that did not have the field yet."""
 
     def __str__(self) -> str:
         return f"{self.source}/{self.name}"

@@ -42,3 +42,14 @@ def resource_deleted_at(camera: Camera) -> datetime | None:
     """
     resource: CameraResource | None = getattr(camera, "resource", None)
     return resource.deleted_at if resource is not None and camera.managed_by == ManagedBy.BACKEND else None
+
+
+def policy_sources_of(camera: Camera) -> dict[str, str]:
+    """Return the CameraPolicy of each field whose value comes from one, such as `recording.mode`.
+
+    Load `camera` with `select_related("resource")`. A camera whose resource was deleted keeps the values as its own.
+    """
+    resource: CameraResource | None = getattr(camera, "resource", None)
+    if resource is None or camera.managed_by == ManagedBy.BACKEND:
+        return {}
+    return dict(resource.policy_sources or {})

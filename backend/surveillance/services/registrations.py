@@ -81,6 +81,7 @@ def _register(uid: str, registration: ResourceRegistration, owner: User) -> Regi
             "name": registration.resource,
             "digest": registration.digest,
             "deletion_policy": registration.deletion_policy.value,
+            "policy_sources": registration.policy_sources,
             "deleted_at": None,
         },
     )

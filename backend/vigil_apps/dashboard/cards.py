@@ -1,5 +1,6 @@
 """View models of the templates: frozen values made from rows, so that rendering runs no query."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -7,10 +8,12 @@ from typing import TypeVar
 from surveillance.core.health import Health, message
 from surveillance.core.stored_detection import readable_detection
 from surveillance.models import Alert, Camera, CameraHealth, CameraHealthChange, CameraResource, ManagedBy
-from surveillance.selectors.resources import resource_deleted_at
+from surveillance.selectors.cameras import recording_of
+from surveillance.selectors.resources import policy_sources_of, resource_deleted_at
 from vigil_apps.dashboard.vocabulary import (
     ALERT_KINDS,
     PHASE_LOOKS,
+    RECORDING_MODE_TEXTS,
     TROUBLED_PHASES,
     AlertKind,
     Tone,
@@ -165,6 +168,10 @@ class CameraPage(CameraCard):
     resource_source: str
     resource_deleted_at: datetime | None
     """When the resource was deleted; its camera stays with its alerts."""
+    policies: Mapping[str, str]
+    """The CameraPolicy of each value that comes from one, by field: `detection_rules`, `recording_mode`, ..."""
+    recording_mode: Words
+    recording_days: int | None
     kubernetes: ReportedResource | None
     """The state of its resource; None if no cluster runs it."""
     cluster: str
@@ -269,6 +276,7 @@ def camera_page(
 ) -> CameraPage:
     """Return the page: `card` with the stream's properties, the detection settings, and its resource."""
     detection = readable_detection(camera.detection)
+    recording = recording_of(camera)
     stream = health.stream
     common = {name: getattr(card, name) for name in CameraCard.__dataclass_fields__}
     return CameraPage(
@@ -294,6 +302,9 @@ def camera_page(
         resource_name=resource.name if resource is not None else "",
         resource_source=resource.source if resource is not None else "",
         resource_deleted_at=resource_deleted_at(camera),
+        policies={field.replace(".", "_"): policy for field, policy in policy_sources_of(camera).items()},
+        recording_mode=RECORDING_MODE_TEXTS[recording.mode],
+        recording_days=recording.days,
         kubernetes=kubernetes,
         cluster=cluster,
         watched_by=watched_by,

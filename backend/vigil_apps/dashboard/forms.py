@@ -13,6 +13,7 @@ from surveillance.core.stored_detection import readable_detection
 from surveillance.core.validation import Errors
 from surveillance.models import Camera
 from surveillance.selectors.cameras import recording_of
+from vigil_apps.dashboard.vocabulary import RECORDING_MODE_TEXTS
 from vigil_contracts.camera_events import DetectionSource
 from vigil_contracts.detection import Detection
 from vigil_contracts.device import DEFAULT_ONVIF_PORT
@@ -30,12 +31,7 @@ SOURCES = (
 )
 
 RECORDING_FIELDS = tuple(f"recording_{name}" for name in RecordingSettings.model_fields)
-RECORDING_MODES = (
-    (RecordingMode.OFF.value, _("Off")),
-    (RecordingMode.CONTINUOUS.value, _("Continuously")),
-    (RecordingMode.MOTION.value, _("On motion")),
-    (RecordingMode.ALERTS.value, _("On alerts")),
-)
+RECORDING_MODES = tuple((mode.value, text) for mode, text in RECORDING_MODE_TEXTS.items())
 RECORDED_STREAMS = ((RecordedStream.MAIN.value, _("Main stream")), (RecordedStream.SUB.value, _("Sub-stream")))
 
 

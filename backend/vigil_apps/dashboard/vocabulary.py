@@ -3,6 +3,7 @@
 A tone is one of the five of `components.css`: `ok, info, warn, danger, idle`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -18,6 +19,7 @@ from vigil_apps.second_factor.notices import text_of
 from vigil_apps.second_factor.requirement import Holder
 from vigil_apps.second_factor.selectors import notices_of
 from vigil_contracts.names import AlertType, CameraPhase
+from vigil_contracts.recording import RecordingMode
 
 Tone = Literal["ok", "info", "warn", "danger", "idle"]
 Words = str | Promise
@@ -30,6 +32,14 @@ class AlertKind:
     text: Words
     icon: str
     tone: Tone
+
+
+RECORDING_MODE_TEXTS: Mapping[RecordingMode, Words] = {
+    RecordingMode.OFF: _("Off"),
+    RecordingMode.CONTINUOUS: _("Continuously"),
+    RecordingMode.MOTION: _("On motion"),
+    RecordingMode.ALERTS: _("On alerts"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from vigil_operator.core.fallback import with_fallback
 from vigil_operator.core.names import LABEL_CAMERA, MANAGED_BY_BACKEND
 from vigil_operator.core.observed import Camera, DetectorClass, Key
 from vigil_operator.core.pods import classify, newest
+from vigil_operator.core.policy_merge import PolicyRevision, merge
 from vigil_operator.core.situation import Children
 from vigil_operator.core.specs import CameraSpec, InvalidSpecError, parse_camera_spec
 
@@ -57,6 +58,8 @@ class Facts:
     lease_holder: str
     lease_renewed_at: datetime | None
     now: datetime
+    policies: tuple[PolicyRevision, ...] = ()
+    """The policies of the camera's namespace, in the version that the camera has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +85,10 @@ def diagnose(facts: Facts) -> Diagnosis:
     """Return the diagnosis. Steps after a failed one are included, since they may show the cause."""
     steps = [_operator(facts), _row(facts), *_cluster(facts), _resource(facts)]
     if facts.camera is not None:
-        steps += [_spec(facts.camera), _class(facts, facts.camera), _secret(facts), *_pod(facts, facts.camera)]
+        steps += [_spec(facts, facts.camera), _class(facts, facts.camera), _secret(facts), *_pod(facts, facts.camera)]
     steps.append(_heartbeat(facts))
     if facts.row is not None and facts.camera is not None:
-        steps.append(_alerts(facts.row, facts.camera))
+        steps.append(_alerts(facts, facts.row, facts.camera))
     wrong = next((step for step in steps if step.state is not StepState.OK), None)
     verdict = (
         "Nothing is wrong: pictures arrive and are analysed." if wrong is None else f"{wrong.name}: {wrong.text}"
@@ -161,8 +164,8 @@ def _resource(facts: Facts) -> Step:
     return Step("Resource", StepState.OK, f"Camera {facts.camera.key}, owned by {owner}.")
 
 
-def _spec(camera: Camera) -> Step:
-    spec = _parse(camera)
+def _spec(facts: Facts, camera: Camera) -> Step:
+    spec = _parse(camera, facts.policies)
     if isinstance(spec, InvalidSpecError):
         return Step("Spec", StepState.FAILED, str(spec))
     if not spec.active:
@@ -182,7 +185,7 @@ def _class(facts: Facts, camera: Camera) -> Step:
 
 def _classes(facts: Facts, camera: Camera) -> tuple[str, ChosenClass | NoClass]:
     """Return the name of the requested class, and of the one in use, which may be its fallback."""
-    spec = _parse(camera)
+    spec = _parse(camera, facts.policies)
     chosen = choose_class("" if isinstance(spec, InvalidSpecError) else spec.detector_class_name, facts.classes)
     if isinstance(chosen, NoClass):
         return "", chosen
@@ -243,11 +246,11 @@ def _inference(said: InferenceHealth) -> str:
     return f"{model}, decoded by {said.decoder}" if said.decoder else model
 
 
-def _alerts(row: CameraSummary, camera: Camera) -> Step:
+def _alerts(facts: Facts, row: CameraSummary, camera: Camera) -> Step:
     """Return the number of alerts and what creates one: a working camera may have none."""
     last = row.alerts.last_alert_time
     counted = "None so far." if last is None else f"{row.alerts.total}, the last at {last:%Y-%m-%d %H:%M:%S} UTC."
-    spec = _parse(camera)
+    spec = _parse(camera, facts.policies)
     if isinstance(spec, InvalidSpecError):
         return Step("Alerts", StepState.OK, counted)
     detection = spec.detection
@@ -272,8 +275,10 @@ def _duration(length: timedelta) -> str:
     return f"{seconds} s" if seconds < 120 else str(timedelta(seconds=seconds))
 
 
-def _parse(camera: Camera) -> CameraSpec | InvalidSpecError:
+def _parse(camera: Camera, policies: tuple[PolicyRevision, ...]) -> CameraSpec | InvalidSpecError:
     try:
-        return parse_camera_spec(camera.key.name, camera.spec)
+        policies = () if camera.managed_by_backend else policies
+        merged = merge(camera.spec, camera.meta.labels, policies)
+        return parse_camera_spec(camera.key.name, merged.spec)
     except InvalidSpecError as error:
         return error

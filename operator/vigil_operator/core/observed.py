@@ -6,7 +6,7 @@ Every `…_from_body` takes an object as the API server sends it, and never fail
 import json
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from vigil_operator.core.names import (
@@ -69,6 +69,10 @@ class Camera:
     """`spec.detectorClassName`."""
     class_in_use: str = ""
     """`status.detector.class`."""
+    policy_generations: Mapping[str, int] = field(default_factory=dict)
+    """`status.policies`: the generation in use of each CameraPolicy, by name."""
+    is_observed: bool = False
+    """Whether the operator has written a status before."""
 
     @property
     def key(self) -> Key:
@@ -139,6 +143,30 @@ class DetectorClass:
     def is_default(self) -> bool:
         """Whether cameras that name no class use this one."""
         return self.meta.annotations.get(ANNOTATION_DEFAULT_CLASS) == "true"
+
+
+@dataclass(frozen=True, slots=True)
+class CameraPolicy:
+    """A CameraPolicy. The spec is validated later."""
+
+    meta: Meta
+    spec_json: str
+    status_json: str = "{}"
+
+    @property
+    def key(self) -> Key:
+        return self.meta.key
+
+    @property
+    def spec(self) -> Any:
+        """`spec` as the API server gave it."""
+        return json.loads(self.spec_json)
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """`status` as the API server gave it."""
+        status: dict[str, Any] = json.loads(self.status_json)
+        return status
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +259,8 @@ def camera_from_body(body: Body, api_namespace: str = "") -> Camera:
         api_camera_id=_api_camera_id(meta, body) if api_namespace in {"", meta.key.namespace} else None,
         class_named=_text_at(spec, "detectorClassName"),
         class_in_use=_text_at(status, "detector", "class"),
+        policy_generations=_policy_generations(status),
+        is_observed=bool(_text_at(status, "phase")),
     )
 
 
@@ -244,6 +274,11 @@ def credentials_from_body(body: Body) -> StoredObject:
 def class_from_body(body: Body) -> DetectorClass:
     """Return a DetectorClass."""
     return DetectorClass(meta_from_body(body), _text(body.get("spec")), _text(body.get("status") or {}))
+
+
+def policy_from_body(body: Body) -> CameraPolicy:
+    """Return a CameraPolicy."""
+    return CameraPolicy(meta_from_body(body), _text(body.get("spec")), _text(body.get("status") or {}))
 
 
 def object_from_body(body: Body) -> StoredObject:
@@ -362,6 +397,11 @@ def _missing_claim(spec: Body, status: Body) -> str:
         if template and claim.get("name") not in made:
             return str(template)
     return ""
+
+
+def _policy_generations(status: Any) -> dict[str, int]:
+    policies = status.get("policies") if isinstance(status, Mapping) else None
+    return {policy.get("name", ""): policy.get("generation", 0) for policy in policies or ()}
 
 
 def _text_at(node: Any, *path: str) -> str:

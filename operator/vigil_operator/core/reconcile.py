@@ -5,8 +5,9 @@ no objection. A step may rely on the steps before it, so their order matters. Al
 once its decision is carried out, it returns `Settle` with nothing left to do.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from vigil_contracts.names import CameraPhase, Reason
 from vigil_operator.core.admission import claim_text, pod_refusal, refused_state, seconds_to_claim_refusal
@@ -22,12 +23,17 @@ from vigil_operator.core.registration import is_claimed, is_registered
 from vigil_operator.core.rollout import is_roll
 from vigil_operator.core.situation import Case, Situation
 from vigil_operator.core.specs import InvalidSpecError
-from vigil_operator.core.status import Verdict, refused, render_status, stopped, watched
+from vigil_operator.core.status import Verdict, ready_of, refused, render_status, stopped, watched
 from vigil_operator.core.streams import heartbeat_report, inference_status, stream_status, with_heartbeat
 from vigil_operator.core.totals import alerts_status
 
 REFUSED_AGAIN_SECONDS = 60.0
 """A refusal by the API may be resolved there, for example by creating the missing owner."""
+
+POLICIES_NOT_APPLIED = frozenset(
+    {Reason.INVALID_SPEC, Reason.DETECTOR_REFUSED, Reason.DETECTOR_CLASS_NOT_FOUND, Reason.NOT_REGISTERED}
+)
+"""With these reasons the camera has its former values, or none."""
 
 Step = Callable[[Case], Decision | None]
 
@@ -253,9 +259,22 @@ def _settle(
 ) -> Settle:
     previous, now = case.camera.status, case.situation.now
     alerts, again_seconds = alerts_status(case.api.alerts, previous.get("alerts") or {}, now)
-    verdict = replace(verdict, alerts=alerts)
+    verdict = replace(verdict, alerts=alerts, policies=_policies_in_use(case, verdict))
     status = render_status(verdict, previous=previous, generation=case.camera.meta.generation, now=now)
     return Settle(verdict, None if status == previous else status, apply, remove, look_again_seconds=again_seconds)
+
+
+def _policies_in_use(case: Case, verdict: Verdict) -> tuple[Mapping[str, Any], ...]:
+    """Return `status.policies`: the versions whose values the API and the detector have; until then, the former ones.
+
+    The rollout of a policy counts a camera as updated by this.
+    """
+    if ready_of(verdict).reason in POLICIES_NOT_APPLIED or _must_register(case):
+        return tuple(case.camera.status.get("policies") or ())
+    return tuple(
+        {"name": name, "generation": case.merged.generations[name], "fields": list(fields)}
+        for name, fields in case.merged.fields.items()
+    )
 
 
 def _retry_after(settled: Settle, seconds: float | None) -> Settle:

@@ -9,8 +9,10 @@ import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from pydantic import SecretStr, ValidationError
+from pydantic.alias_generators import to_snake
 
 from vigil_contracts.names import DeletionPolicy
 from vigil_contracts.recording import RecordingSettings
@@ -72,9 +74,17 @@ def credentials_of(spec: CameraSpec, secret: StoredObject | None) -> Credentials
 
 
 def build_registration(
-    camera: Camera, spec: CameraSpec, credentials: Credentials | None, settings: RegistrationSettings
+    camera: Camera,
+    spec: CameraSpec,
+    credentials: Credentials | None,
+    settings: RegistrationSettings,
+    *,
+    sources: Mapping[str, str] = MappingProxyType({}),
 ) -> ResourceRegistration:
-    """Return the registration to send. Raises `InvalidSpecError`."""
+    """Return the registration to send. Raises `InvalidSpecError`.
+
+    `sources`: the policy of each field whose value comes from one, in the resource's spelling.
+    """
     url = fill_placeholders(join_credentials(spec.stream.url, credentials), credentials)
     try:
         registration = ResourceRegistration(
@@ -89,6 +99,7 @@ def build_registration(
             recording=spec.recording if spec.recording != RecordingSettings() else None,
             detector_class_name=spec.detector_class_name,
             deletion_policy=spec.deletion_policy,
+            policy_sources={_field_of_api(field): policy for field, policy in sources.items()},
             digest="",
         )
     except ValidationError as error:
@@ -97,6 +108,10 @@ def build_registration(
     text = json.dumps([registration.to_json(), url], sort_keys=True)
     digest = hmac.new(settings.key, text.encode(), hashlib.sha256).hexdigest()[:32]
     return registration.model_copy(update={"digest": digest})
+
+
+def _field_of_api(field: str) -> str:
+    return ".".join(to_snake(name) for name in field.split("."))
 
 
 def deletion_policy_of(camera: Camera) -> DeletionPolicy:

@@ -11,12 +11,17 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
 from vigil_operator.core.names import GROUP, VERSION
+from vigil_operator.core.policy_spec import CameraPolicySpec
 from vigil_operator.core.specs import CameraSpec, DetectorClassSpec
 
 OPENAPI_PATH = f"/openapi/v3/apis/{GROUP}/{VERSION}"
 """Every authenticated user may read it (role `system:discovery`). Kubernetes 1.27 and newer have it."""
 
-_MODELS: Mapping[str, type[BaseModel]] = {"Camera": CameraSpec, "DetectorClass": DetectorClassSpec}
+_MODELS: Mapping[str, type[BaseModel]] = {
+    "Camera": CameraSpec,
+    "DetectorClass": DetectorClassSpec,
+    "CameraPolicy": CameraPolicySpec,
+}
 
 
 def missing_fields(openapi: Mapping[str, Any]) -> dict[str, list[str]]:

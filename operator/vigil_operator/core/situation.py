@@ -17,8 +17,9 @@ from vigil_operator.core.desired.plan import DetectorSecrets, ManifestSettings
 from vigil_operator.core.desired.secret import PASSWORD_KEY, TOKEN_KEY, USERNAME_KEY
 from vigil_operator.core.fallback import with_fallback
 from vigil_operator.core.observed import Camera, Deployment, DetectorClass, Pod, StoredObject, secret_values
+from vigil_operator.core.policy_merge import MergedSpec, PolicyRevision, merge
 from vigil_operator.core.registration import RegistrationSettings, build_registration, credentials_of
-from vigil_operator.core.specs import CameraSpec, parse_camera_spec
+from vigil_operator.core.specs import CameraSpec, InvalidSpecError, parse_camera_spec
 from vigil_operator.core.status import synced
 
 
@@ -86,6 +87,8 @@ class Situation:
     credentials: StoredObject | None = None
     """The Secret that the spec of a kubectl camera names."""
     registration: RegistrationSettings = field(default_factory=RegistrationSettings)
+    policies: tuple[PolicyRevision, ...] = ()
+    """The policies of the camera's namespace, each in the version that it is this camera's turn to have."""
     refused: str = ""
     """What the API server answers to the camera's writes, if it has refused them for a while."""
 
@@ -111,9 +114,22 @@ class Case:
         self.camera_id = situation.camera_id
 
     @cached_property
+    def merged(self) -> MergedSpec:
+        """The camera's spec with the values of its policies. The API owns all values of an API camera."""
+        policies = () if self.camera.managed_by_backend else self.situation.policies
+        return merge(self.camera.spec, self.camera.meta.labels, policies)
+
+    @cached_property
     def spec(self) -> CameraSpec:
-        """The camera's spec. Raises `InvalidSpecError`."""
-        return parse_camera_spec(self.camera.key.name, self.camera.spec)
+        """The camera's spec with the values of its policies. Raises `InvalidSpecError`."""
+        try:
+            return parse_camera_spec(self.camera.key.name, self.merged.spec)
+        except InvalidSpecError as error:
+            sources = self.merged.sources
+            policy = next((sources[field] for field in sources if str(error).startswith(f"spec.{field}")), None)
+            if policy is None:
+                raise
+            raise InvalidSpecError(f"{error}; the value comes from CameraPolicy {policy!r}") from None
 
     @cached_property
     def registration(self) -> ResourceRegistration | None:
@@ -121,7 +137,8 @@ class Case:
         if self.camera.managed_by_backend:
             return None
         credentials = credentials_of(self.spec, self.situation.credentials)
-        return build_registration(self.camera, self.spec, credentials, self.situation.registration)
+        settings, sources = self.situation.registration, self.merged.sources
+        return build_registration(self.camera, self.spec, credentials, settings, sources=sources)
 
     @cached_property
     def detector_class(self) -> ChosenClass | NoClass:

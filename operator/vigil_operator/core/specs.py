@@ -326,18 +326,19 @@ def parse_camera_spec(name: str, spec: object) -> CameraSpec:
     """Parse a camera's spec. Raises `InvalidSpecError`. `name`: the resource's, from which other names derive."""
     if len(name) > MAX_CAMERA_NAME_LENGTH:
         raise InvalidSpecError(f"metadata.name: must have {MAX_CAMERA_NAME_LENGTH} characters or fewer")
-    return _parse(CameraSpec, spec)
+    return parse_spec(CameraSpec, spec)
 
 
 def parse_class_spec(spec: object) -> DetectorClassSpec:
     """Parse a class's spec. Raises `InvalidSpecError`."""
-    return _parse(DetectorClassSpec, spec)
+    return parse_spec(DetectorClassSpec, spec)
 
 
 SpecT = TypeVar("SpecT", bound=Spec)
 
 
-def _parse(model: type[SpecT], spec: object) -> SpecT:
+def parse_spec(model: type[SpecT], spec: object) -> SpecT:
+    """Parse a spec. Raises `InvalidSpecError`, which names the field as the user wrote it."""
     try:
         return model.model_validate(spec, extra="ignore")
     except ValidationError as error:

@@ -52,6 +52,8 @@ class Verdict:
     gpu_unused: bool = False
     """Whether the camera requests a GPU, but its model runs without one."""
     alerts: Mapping[str, Any] = field(default_factory=dict)
+    policies: tuple[Mapping[str, Any], ...] = ()
+    """`status.policies`."""
 
 
 def synced(reason: Reason, details: str = "") -> Condition:
@@ -168,6 +170,8 @@ def render_status(verdict: Verdict, *, previous: Mapping[str, Any], generation: 
         status["stream"] = dict(verdict.stream) or {"fps": 0.0}
     if verdict.alerts:
         status["alerts"] = dict(verdict.alerts)
+    if verdict.policies:
+        status["policies"] = [dict(policy) for policy in verdict.policies]
     if verdict.camera_id is not None:
         status["cameraId"] = verdict.camera_id
     return status

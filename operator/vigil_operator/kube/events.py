@@ -1,4 +1,4 @@
-"""Kubernetes Events about cameras: only on transitions; a failure to write one has no other effect."""
+"""Kubernetes Events about cameras and policies: only on transitions; a failure to write one has no other effect."""
 
 import logging
 import re
@@ -10,7 +10,7 @@ from uuid import uuid4
 from vigil_operator.clock import Clock, utc_now
 from vigil_operator.core.conditions import rfc3339
 from vigil_operator.core.names import API_VERSION, FIELD_MANAGER
-from vigil_operator.core.observed import Camera
+from vigil_operator.core.observed import Camera, CameraPolicy
 from vigil_operator.kube.client import KubeClient, KubeError
 from vigil_operator.kube.kinds import EVENT
 
@@ -34,36 +34,38 @@ class EventRecorder:
         self._unique = unique
         self._recorded: OrderedDict[tuple[str, str, str], datetime] = OrderedDict()
 
-    async def record_warning(self, camera: Camera, reason: str, message: str) -> None:
+    async def record_warning(self, subject: Camera | CameraPolicy, reason: str, message: str) -> None:
         """Record something that may require action."""
-        await self._record(camera, "Warning", reason, message)
+        await self._record(subject, "Warning", reason, message)
 
-    async def record_normal(self, camera: Camera, reason: str, message: str) -> None:
+    async def record_normal(self, subject: Camera | CameraPolicy, reason: str, message: str) -> None:
         """Record something that requires no action."""
-        await self._record(camera, "Normal", reason, message)
+        await self._record(subject, "Normal", reason, message)
 
-    async def _record(self, camera: Camera, severity: str, reason: str, message: str) -> None:
+    async def _record(self, subject: Camera | CameraPolicy, severity: str, reason: str, message: str) -> None:
         now = self._clock()
         # Messages that differ only in numbers (times, counts, ports) count as the same event.
-        if not self._is_new((camera.meta.uid, reason, NUMBER.sub("#", message)), now):
+        if not self._is_new((subject.meta.uid, reason, NUMBER.sub("#", message)), now):
             return
         try:
-            await self._kube.create(EVENT, self._event(camera, severity, reason, message, now))
+            await self._kube.create(EVENT, self._event(subject, severity, reason, message, now))
         except KubeError as error:
             logger.info("could not record the event %s: %s", reason, error)
 
-    def _event(self, camera: Camera, severity: str, reason: str, message: str, now: datetime) -> dict[str, object]:
+    def _event(
+        self, subject: Camera | CameraPolicy, severity: str, reason: str, message: str, now: datetime
+    ) -> dict[str, object]:
         return {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"name": f"{camera.key.name}.{self._unique()}", "namespace": camera.key.namespace},
+            "metadata": {"name": f"{subject.key.name}.{self._unique()}", "namespace": subject.key.namespace},
             "involvedObject": {
                 "apiVersion": API_VERSION,
-                "kind": "Camera",
-                "name": camera.key.name,
-                "namespace": camera.key.namespace,
-                "uid": camera.meta.uid,
-                "resourceVersion": camera.meta.resource_version,
+                "kind": "CameraPolicy" if isinstance(subject, CameraPolicy) else "Camera",
+                "name": subject.key.name,
+                "namespace": subject.key.namespace,
+                "uid": subject.meta.uid,
+                "resourceVersion": subject.meta.resource_version,
             },
             "type": severity,
             "reason": reason,

@@ -26,6 +26,7 @@ class Kind:
 
 CAMERA = Kind("Camera", GROUP, VERSION, "cameras")
 DETECTOR_CLASS = Kind("DetectorClass", GROUP, VERSION, "detectorclasses", namespaced=False)
+CAMERA_POLICY = Kind("CameraPolicy", GROUP, VERSION, "camerapolicies")
 DEPLOYMENT = Kind("Deployment", "apps", "v1", "deployments")
 NETWORK_POLICY = Kind("NetworkPolicy", "networking.k8s.io", "v1", "networkpolicies")
 VOLUME_CLAIM = Kind("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims")
@@ -36,5 +37,16 @@ LEASE = Kind("Lease", "coordination.k8s.io", "v1", "leases")
 
 BY_NAME = {
     kind.name: kind
-    for kind in (CAMERA, DETECTOR_CLASS, DEPLOYMENT, NETWORK_POLICY, VOLUME_CLAIM, SECRET, POD, EVENT, LEASE)
+    for kind in (
+        CAMERA,
+        CAMERA_POLICY,
+        DETECTOR_CLASS,
+        DEPLOYMENT,
+        NETWORK_POLICY,
+        VOLUME_CLAIM,
+        SECRET,
+        POD,
+        EVENT,
+        LEASE,
+    )
 }

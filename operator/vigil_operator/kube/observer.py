@@ -6,9 +6,17 @@ from typing import Protocol
 from vigil_operator.clock import Clock, utc_now
 from vigil_operator.core.desired.plan import ManifestSettings
 from vigil_operator.core.observed import Camera
+from vigil_operator.core.policy_merge import PolicyRevision
 from vigil_operator.core.registration import RegistrationSettings
 from vigil_operator.core.situation import ApiView, Situation
 from vigil_operator.kube.store import Store
+
+
+class PolicyKnowledge(Protocol):
+    """Knows which version of each policy a camera has; see `PolicyRollouts`."""
+
+    def revisions_for(self, camera: Camera) -> tuple[PolicyRevision, ...]:
+        """Return the policies of the camera's namespace, each in the version that the camera has now."""
 
 
 class ApiKnowledge(Protocol):
@@ -26,6 +34,7 @@ class Observer:
     knowledge: ApiKnowledge
     settings: ManifestSettings
     registration: RegistrationSettings = field(default_factory=RegistrationSettings)
+    policies: PolicyKnowledge | None = None
     clock: Clock = utc_now
 
     def situation(self, camera: Camera) -> Situation:
@@ -39,4 +48,5 @@ class Observer:
             now=self.clock(),
             credentials=self.store.credentials_for(camera),
             registration=self.registration,
+            policies=self.policies.revisions_for(camera) if self.policies is not None else (),
         )

@@ -14,13 +14,16 @@ from itertools import count
 
 from vigil_operator.core.observed import Key
 from vigil_operator.kube.client import KubeClient, KubeError
+from vigil_operator.kube.kinds import Kind
 from vigil_operator.kube.queue import WorkQueue
 from vigil_operator.kube.store import Store
-from vigil_operator.kube.watch import WATCHED, selector_of
+from vigil_operator.kube.watch import WATCHED, list_watched
 
 logger = logging.getLogger(__name__)
 
 NOT_INSTALLED = "; are the definitions installed (kubectl apply -f manifests/crds/)?"
+
+INSTALL = "upgrade the chart vigil-crds, or run kubectl apply -f manifests/crds/"
 
 JITTER = 0.2
 RETRY_SECONDS = 2.0
@@ -44,6 +47,7 @@ class Resync:
         self._namespaces = namespaces
         self._interval_seconds = interval_seconds
         self._listed: set[str] = set()
+        self._missing: set[Kind] = set()
         self.last_success = time.monotonic()
 
     def is_listed(self, namespace: str) -> bool:
@@ -95,5 +99,16 @@ class Resync:
             # Cameras first and their objects later, so that an object is never seen before its camera.
             if kind.namespaced or with_classes:
                 place = namespace if kind.namespaced else ""
-                listing = await self._kube.list_all(kind, place, selector_of(kind))
-                changed |= self._store.replace(kind, listing, place)
+                listing = await list_watched(self._kube, kind, place)
+                self._report_missing(kind, is_missing=listing is None)
+                if listing is not None:
+                    changed |= self._store.replace(kind, listing, place)
+
+    def _report_missing(self, kind: Kind, *, is_missing: bool) -> None:
+        """Log once that a definition is not installed, and once that it is again."""
+        if is_missing and kind not in self._missing:
+            self._missing.add(kind)
+            logger.warning("%s is not installed, so there are no policies; %s", kind.name, INSTALL)
+        elif not is_missing and kind in self._missing:
+            self._missing.discard(kind)
+            logger.info("%s is installed now", kind.name)

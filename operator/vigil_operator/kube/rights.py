@@ -13,6 +13,7 @@ from typing import Any
 from vigil_operator.kube.client import KubeClient, KubeError
 from vigil_operator.kube.kinds import (
     CAMERA,
+    CAMERA_POLICY,
     DEPLOYMENT,
     DETECTOR_CLASS,
     EVENT,
@@ -82,6 +83,9 @@ def _cluster_rights() -> Iterator[Right]:
     for verb in ("list", "watch"):
         yield Right(verb, DETECTOR_CLASS)
     yield Right("patch", DETECTOR_CLASS, subresource="status")
+    for verb in ("list", "watch"):
+        yield Right(verb, CAMERA_POLICY)
+    yield Right("patch", CAMERA_POLICY, subresource="status")
 
 
 def _rights_in(namespace: str) -> Iterator[Right]:

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 from vigil_operator.core.names import FIELD_MANAGER, LABEL_APP_MANAGED_BY, LABEL_CAMERA, detector_object_name
 from vigil_operator.core.observed import (
     Camera,
+    CameraPolicy,
     Deployment,
     DetectorClass,
     Key,
@@ -26,10 +27,12 @@ from vigil_operator.core.observed import (
     deployment_from_body,
     object_from_body,
     pod_from_body,
+    policy_from_body,
 )
 from vigil_operator.core.situation import Children
 from vigil_operator.kube.kinds import (
     CAMERA,
+    CAMERA_POLICY,
     DEPLOYMENT,
     DETECTOR_CLASS,
     NETWORK_POLICY,
@@ -125,6 +128,7 @@ class Store:
         self.watch_health = WatchHealth()
         self.cameras: Collection[Camera] = Collection(partial(camera_from_body, api_namespace=api_namespace))
         self.classes: Collection[DetectorClass] = Collection(class_from_body)
+        self.policies: Collection[CameraPolicy] = Collection(policy_from_body)
         self.deployments: Collection[Deployment] = Collection(deployment_from_body)
         self.secrets: Collection[StoredObject] = Collection(object_from_body)
         self.credentials: Collection[StoredObject] = Collection(credentials_from_body)
@@ -135,6 +139,7 @@ class Store:
         self._collections: dict[Kind, Collection[Any]] = {
             CAMERA: self.cameras,
             DETECTOR_CLASS: self.classes,
+            CAMERA_POLICY: self.policies,
             DEPLOYMENT: self.deployments,
             SECRET: self.secrets,
             NETWORK_POLICY: self.network_policies,
@@ -145,6 +150,8 @@ class Store:
         self._class_contents: dict[Key, tuple[str, str, bool]] = {}
         self.camera_changes = 0
         """Counts changes of Cameras; the sync compares them with the API when it has grown."""
+        self.policy_changes = 0
+        """Counts changes of CameraPolicies."""
 
     def observe(self, kind: Kind, body: Body) -> set[Key]:
         """Store an object; return the cameras to reconcile because of it."""
@@ -235,6 +242,19 @@ class Store:
             if Key(camera.key.namespace, camera.credentials_secret) in keys
         }
 
+    def cameras_with_policy(self, policy: Key) -> set[Key]:
+        """Return the cameras whose status says that they have the values of this policy."""
+        return {
+            key
+            for key, camera in self.cameras.items()
+            if key.namespace == policy.namespace and policy.name in camera.policy_generations
+        }
+
+    def _cameras_of_deleted_policies(self, changed: list[CameraPolicy]) -> set[Key]:
+        """Return the cameras that fall back to other values. A change of a policy is rolled out in steps instead."""
+        gone = [policy.key for policy in changed if policy.key not in self.policies]
+        return {camera for policy in gone for camera in self.cameras_with_policy(policy)}
+
     def _collection(self, kind: Kind) -> Collection[Any]:
         return self._collections[kind]
 
@@ -244,6 +264,9 @@ class Store:
         if kind is CAMERA:
             self.camera_changes += len(changed)
             return {found.meta.key for found in changed}
+        if kind is CAMERA_POLICY:
+            self.policy_changes += len(changed)
+            return self._cameras_of_deleted_policies(changed)
         if kind is POD:
             for pod in changed:
                 self._index_pod(pod)

@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 import kopf
@@ -17,8 +18,10 @@ import kopf
 from vigil_operator.core.names import OUR_OBJECTS
 from vigil_operator.core.observed import Body, Key
 from vigil_operator.kube.access import Login
+from vigil_operator.kube.client import KubeClient, KubeError
 from vigil_operator.kube.kinds import (
     CAMERA,
+    CAMERA_POLICY,
     DEPLOYMENT,
     DETECTOR_CLASS,
     NETWORK_POLICY,
@@ -27,13 +30,14 @@ from vigil_operator.kube.kinds import (
     VOLUME_CLAIM,
     Kind,
 )
+from vigil_operator.kube.listing import Listing
 from vigil_operator.kube.queue import WorkQueue
 from vigil_operator.kube.store import Store, version_of
 
 logger = logging.getLogger(__name__)
 
-WATCHED = (CAMERA, DETECTOR_CLASS, SECRET, VOLUME_CLAIM, NETWORK_POLICY, DEPLOYMENT, POD)
-OURS_ONLY = frozenset(WATCHED) - {CAMERA, DETECTOR_CLASS, SECRET}
+WATCHED = (CAMERA, CAMERA_POLICY, DETECTOR_CLASS, SECRET, VOLUME_CLAIM, NETWORK_POLICY, DEPLOYMENT, POD)
+OURS_ONLY = frozenset(WATCHED) - {CAMERA, CAMERA_POLICY, DETECTOR_CLASS, SECRET}
 """Watched by label, since other pods do not concern us. Secrets are not: cameras of kubectl refer to any Secret."""
 
 SERVER_TIMEOUT_SECONDS = 240
@@ -50,6 +54,19 @@ RESTART_SECONDS = 2.0
 def selector_of(kind: Kind) -> str:
     """Return the label selector with which a kind is listed and watched."""
     return OUR_OBJECTS if kind in OURS_ONLY else ""
+
+
+async def list_watched(kube: KubeClient, kind: Kind, namespace: str) -> Listing | None:
+    """List a kind; None if its definition is not installed, and the operator can work without it.
+
+    Charts can be upgraded before the definitions. Raises `KubeError`.
+    """
+    try:
+        return await kube.list_all(kind, namespace, selector_of(kind))
+    except KubeError as error:
+        if kind is CAMERA_POLICY and error.status == HTTPStatus.NOT_FOUND:
+            return None
+        raise
 
 
 Deliver = Callable[[Kind, str, Body], None]

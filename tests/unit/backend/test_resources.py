@@ -103,6 +103,27 @@ def test_invalid_registration_is_named_and_changes_nothing(
     assert CameraResource.objects.get().digest == "d1"
 
 
+def test_policy_of_a_value_is_shown_until_the_resource_is_deleted(operator: Party, anna: Party) -> None:
+    sources = {"recording.mode": "outdoor", "detection.rules": "night"}
+    put(operator, owner="anna", recording={"mode": "motion"}, policy_sources=sources)
+    path = f"/api/cameras/{Camera.objects.get(resource__uid=UID).pk}/"
+    assert anna.client.get(path).json()["policy_sources"] == sources
+    browser = Client()
+    browser.force_login(anna.user)
+    page = browser.get(path.replace("/api/", "/dashboard/")).content.decode()
+    assert [page.count(f"from policy {name}") for name in ("outdoor", "night")] == [1, 1]
+    unregister(operator)
+    assert anna.client.get(path).json()["policy_sources"] == {}
+    put(operator, uid=NEW_UID, owner="anna", digest="d2")
+    assert anna.client.get(path).json()["policy_sources"] == {}
+
+
+@pytest.mark.parametrize("name", ["p" * 254, 7, None])
+def test_invalid_policy_source_is_refused(operator: Party, name: object) -> None:
+    answer = put(operator, policy_sources={"recording.mode": name})
+    assert (answer.status_code, list(answer.json())) == (400, ["policy_sources.recording.mode"])
+
+
 NEW_UID = "0f1e2d3c-aaaa-bbbb-cccc-000000000002"
 
 

@@ -13,6 +13,7 @@ import pytest
 from tests.unit.operator.cel_schema import Node, RuleError, TypedRules
 from tests.unit.operator.test_crds import schema
 
+from vigil_operator.core.policy_spec import parse_policy_spec
 from vigil_operator.core.specs import InvalidSpecError, parse_camera_spec, parse_class_spec
 
 
@@ -25,7 +26,11 @@ def nodes(node: Node, path: str) -> Iterator[tuple[str, Node]]:
         yield from nodes(node["items"], f"{path}[]")
 
 
-ROOTS = {"Camera": schema("cameras"), "DetectorClass": schema("detectorclasses")}
+ROOTS = {
+    "Camera": schema("cameras"),
+    "CameraPolicy": schema("camerapolicies"),
+    "DetectorClass": schema("detectorclasses"),
+}
 NODES = {path: node for kind, root in ROOTS.items() for path, node in nodes(root, kind)}
 TYPED = {path: TypedRules(node, is_root=path in ROOTS) for path, node in NODES.items()}
 
@@ -66,6 +71,8 @@ def operator_takes(kind: str, value: Node) -> bool:
     try:
         if kind == "Camera":
             parse_camera_spec(value["metadata"]["name"], value["spec"])
+        elif kind == "CameraPolicy":
+            parse_policy_spec(value["spec"])
         else:
             parse_class_spec(value["spec"])
     except InvalidSpecError:
@@ -109,6 +116,11 @@ def camera(name: str = "gate", url: str = "rtsp://10.0.0.7/s", **detection: Any)
 def camera_with_secret(url: str, **detection: Any) -> Node:
     stream = {"url": url, "credentialsSecretRef": {"name": "gate-credentials"}}
     return {"metadata": {"name": "gate"}, "spec": {"stream": stream, "detection": detection}}
+
+
+def policy(*expressions: Node, **detection: Any) -> Node:
+    selector = {"matchExpressions": list(expressions)}
+    return {"metadata": {"name": "p"}, "spec": {"selector": selector, "defaults": {"detection": detection}}}
 
 
 def detector_class(**spec: Any) -> Node:
@@ -189,6 +201,15 @@ MEANING = {"model": "fire", "alertTypes": [{"label": "fire", "alertType": "fire"
         ("Camera", camera(models=[MEANING]), True),
         ("Camera", camera(models=[MEANING], model="yolov8n"), False),
         ("Camera", camera(models=[MEANING], prompts=["a red car"]), False),
+        ("CameraPolicy", policy(), True),
+        ("CameraPolicy", policy({"key": "area", "operator": "In", "values": ["yard"]}), True),
+        ("CameraPolicy", policy({"key": "area", "operator": "In"}), False),
+        ("CameraPolicy", policy({"key": "area", "operator": "NotIn", "values": []}), False),
+        ("CameraPolicy", policy({"key": "area", "operator": "Exists"}), True),
+        ("CameraPolicy", policy({"key": "area", "operator": "DoesNotExist", "values": ["yard"]}), False),
+        ("CameraPolicy", policy(rules=[{"name": "r", "type": "intrusion", "zone": "gate"}]), True),
+        ("CameraPolicy", policy(rules=[{"name": "r", "type": "intrusion"}]), False),
+        ("CameraPolicy", policy(rules=[{"name": "r", "type": "line_crossing"}]), False),
         ("DetectorClass", detector_class(), True),
         ("DetectorClass", ultralytics(), True),
         ("DetectorClass", detector_class(resources={"requests": {"cpu": 1, "hugepages-2Mi": "4Mi"}}), True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -18,7 +19,10 @@ from surveillance.models import Camera
 from vigil_contracts.bounds import MAX_DISPLAY_NAME_LENGTH
 from vigil_contracts.detection import SEEN_BY_MODELS, Detection
 from vigil_contracts.names import CameraPhase, StreamTransport
+from vigil_contracts.recording import RecordingSettings
 from vigil_contracts.rules import RULE_TYPES, Day, Direction, Rule
+from vigil_operator.core.policy_merge import FIELDS
+from vigil_operator.core.policy_spec import CameraPolicySpec
 from vigil_operator.core.specs import CameraSpec, DetectorClassSpec
 
 ROOT = Path(__file__).parents[3]
@@ -74,19 +78,19 @@ def test_every_supported_kubernetes_accepts_them(path: Path, version: str) -> No
     kubernetes_validate.validate(yaml.load(path.read_text(), Loader=yaml.CSafeLoader), version, strict=True)
 
 
-@pytest.mark.parametrize("plural", ["cameras", "detectorclasses"])
+@pytest.mark.parametrize("plural", ["cameras", "camerapolicies", "detectorclasses"])
 def test_no_default_is_empty(plural: str) -> None:
     """Older API servers read `default: ""` as null and refuse the definition; what is missing is empty anyway."""
     assert [path for path, node in fields(schema(plural)) if node.get("default", "-") in ("", None)] == []
 
 
-@pytest.mark.parametrize("plural", ["cameras", "detectorclasses"])
+@pytest.mark.parametrize("plural", ["cameras", "camerapolicies", "detectorclasses"])
 def test_every_field_is_described(plural: str) -> None:
     bare = [path for path, node in fields(schema(plural)) if not node.get("description") and path != ".metadata"]
     assert bare == []
 
 
-@pytest.mark.parametrize("plural", ["cameras", "detectorclasses"])
+@pytest.mark.parametrize("plural", ["cameras", "camerapolicies", "detectorclasses"])
 def test_every_text_list_and_map_of_a_spec_has_a_limit(plural: str) -> None:
     """A CEL rule over something unlimited costs more than API servers allow; and etcd is no place for novels."""
     limits = {"string": ("maxLength", "enum", "format"), "array": ("maxItems",)}
@@ -98,7 +102,7 @@ def test_every_text_list_and_map_of_a_spec_has_a_limit(plural: str) -> None:
     assert unlimited == []
 
 
-@pytest.mark.parametrize("plural", ["cameras", "detectorclasses"])
+@pytest.mark.parametrize("plural", ["cameras", "camerapolicies", "detectorclasses"])
 def test_status_is_a_subresource(plural: str) -> None:
     assert load(plural)["spec"]["versions"][0]["subresources"] == {"status": {}}
 
@@ -122,7 +126,10 @@ def test_phases_and_transports_are_those_of_the_contracts() -> None:
     assert transport["enum"] == [choice.value for choice in StreamTransport]
 
 
-@pytest.mark.parametrize(("plural", "model"), [("cameras", CameraSpec), ("detectorclasses", DetectorClassSpec)])
+@pytest.mark.parametrize(
+    ("plural", "model"),
+    [("cameras", CameraSpec), ("camerapolicies", CameraPolicySpec), ("detectorclasses", DetectorClassSpec)],
+)
 def test_models_have_the_fields_of_the_schema(plural: str, model: type[BaseModel]) -> None:
     properties = schema(plural)["properties"]["spec"]["properties"]
     assert_same_fields(model, properties)
@@ -172,10 +179,46 @@ def test_display_name_has_the_bound_of_the_api() -> None:
     assert spec["displayName"]["maxLength"] == MAX_DISPLAY_NAME_LENGTH == Camera._meta.get_field("name").max_length
 
 
-def test_defaults_are_those_of_the_models() -> None:
-    detection = schema("cameras")["properties"]["spec"]["properties"]["detection"]["properties"]
-    assert detection["framesPerSecond"]["default"] == Detection().frames_per_second
-    assert detection["minimumConfidence"]["default"] == Detection().minimum_confidence
+def node_at(root: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    for name in path:
+        root = root["properties"][name]
+    return root
+
+
+@pytest.mark.parametrize("path", FIELDS, ids=".".join)
+def test_field_of_a_policy_has_no_default_so_that_a_camera_can_omit_it(path: tuple[str, ...]) -> None:
+    """The API server would write the default into each camera, and it would be the camera's own value."""
+    assert "default" not in node_at(schema("cameras")["properties"]["spec"], path)
+    assert "default" not in node_at(schema("camerapolicies")["properties"]["spec"]["properties"]["defaults"], path)
+
+
+def test_described_defaults_are_those_of_the_models() -> None:
+    spec = schema("cameras")["properties"]["spec"]
+    described = {
+        ("detection", "framesPerSecond"): Detection().frames_per_second,
+        ("detection", "minimumConfidence"): Detection().minimum_confidence,
+        ("recording", "mode"): RecordingSettings().mode,
+        ("recording", "stream"): RecordingSettings().stream,
+        ("recording", "secondsBefore"): RecordingSettings().seconds_before,
+        ("recording", "secondsAfter"): RecordingSettings().seconds_after,
+    }
+    for path, value in described.items():
+        text = str(value) if isinstance(value, str) else f"{value:g}"
+        assert re.search(rf"(otherwise|default is) {re.escape(text)}[.]$", node_at(spec, path)["description"]), path
+
+
+def without_text(node: Any) -> Any:
+    if isinstance(node, dict):
+        kept = {key: value for key, value in node.items() if key != "description" or isinstance(value, dict)}
+        return {key: without_text(value) for key, value in kept.items()}
+    return [without_text(each) for each in node] if isinstance(node, list) else node
+
+
+@pytest.mark.parametrize("path", FIELDS[1:], ids=".".join)
+def test_field_of_a_policy_has_the_schema_of_the_camera(path: tuple[str, ...]) -> None:
+    ours = node_at(schema("camerapolicies")["properties"]["spec"]["properties"]["defaults"], path)
+    theirs = node_at(schema("cameras")["properties"]["spec"], path)
+    assert without_text(ours) == {key: value for key, value in without_text(theirs).items() if key != "nullable"}
 
 
 def defaults_of(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -197,7 +240,7 @@ def without_rules(node: Any) -> Any:
     return [without_rules(each) for each in node] if isinstance(node, list) else node
 
 
-@pytest.mark.parametrize("plural", ["cameras", "detectorclasses"])
+@pytest.mark.parametrize("plural", ["cameras", "camerapolicies", "detectorclasses"])
 def test_every_default_is_valid_by_its_own_schema(plural: str) -> None:
     """API servers refuse a definition with one that is not, such as null for a text."""
     found = dict(defaults_of(schema(plural)["properties"]["spec"], "spec"))

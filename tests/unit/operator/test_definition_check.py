@@ -22,7 +22,11 @@ Document = dict[str, Any]
 
 def openapi() -> Document:
     """The API server's description of the definitions in the repository."""
-    schemas = {"Camera": schema("cameras"), "DetectorClass": schema("detectorclasses")}
+    schemas = {
+        "Camera": schema("cameras"),
+        "CameraPolicy": schema("camerapolicies"),
+        "DetectorClass": schema("detectorclasses"),
+    }
     return copy.deepcopy(
         {"components": {"schemas": {f"dev.vigil.v1alpha1.{kind}": found for kind, found in schemas.items()}}}
     )
@@ -34,7 +38,7 @@ def spec_of(document: Document, kind: str) -> Document:
 
 
 def test_definitions_of_this_version_are_complete() -> None:
-    assert missing_fields(openapi()) == {"Camera": [], "DetectorClass": []}
+    assert missing_fields(openapi()) == {"Camera": [], "CameraPolicy": [], "DetectorClass": []}
 
 
 def test_missing_fields_are_named_at_every_depth() -> None:
@@ -46,6 +50,7 @@ def test_missing_fields_are_named_at_every_depth() -> None:
     del detector_class["env"]["items"]["properties"]["valueFrom"]["properties"]["configMapKeyRef"]
     assert missing_fields(older) == {
         "Camera": ["spec.detection.rules[].cooldownSeconds", "spec.detection.streamPath"],
+        "CameraPolicy": [],
         "DetectorClass": ["spec.env[].valueFrom.configMapKeyRef", "spec.fallback"],
     }
 

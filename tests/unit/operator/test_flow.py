@@ -31,6 +31,7 @@ from vigil_operator.kube.client import KubeClient
 from vigil_operator.kube.events import EventRecorder
 from vigil_operator.kube.kinds import CAMERA, DEPLOYMENT, SECRET
 from vigil_operator.kube.observer import Observer
+from vigil_operator.kube.policy_rollouts import PolicyRollouts
 from vigil_operator.kube.queue import WorkQueue
 from vigil_operator.kube.reconciler import Reconciler
 from vigil_operator.kube.registrar import Registrar
@@ -171,10 +172,24 @@ class World:
             interval_seconds=1,
             monotonic=now,
         )
+        self.policies = PolicyRollouts(
+            kube=kube,
+            store=self.store,
+            queue=self.queue,
+            events=events,
+            metrics=metrics,
+            clock=lambda: NOW + timedelta(seconds=self.now),
+        )
         self.reconciler = Reconciler(
             store=self.store,
             queue=self.queue,
-            observer=Observer(store=self.store, knowledge=self.directory, settings=SETTINGS, clock=lambda: NOW),
+            observer=Observer(
+                store=self.store,
+                knowledge=self.directory,
+                settings=SETTINGS,
+                policies=self.policies,
+                clock=lambda: NOW + timedelta(seconds=self.now),
+            ),
             writer=Writer(kube=kube, store=self.store, events=events, metrics=metrics),
             tokens=self.api,
             metrics=metrics,
@@ -198,6 +213,7 @@ class World:
             for _ in range(rounds):
                 await self.resync.first()
                 await self.poller.poll_once()
+                await self.policies.round()
                 while len(self.queue):
                     key = await self.queue.get()
                     with suppress(ApiError):  # tried again in the next round

@@ -12,7 +12,7 @@ from tests.unit.operator.test_golden import SUPPORTED
 
 from vigil_contracts.names import DEFAULT_MODEL
 from vigil_operator.core.specs import parse_camera_spec, parse_class_spec
-from vigil_operator.kube.kinds import CAMERA, DETECTOR_CLASS
+from vigil_operator.kube.kinds import CAMERA, CAMERA_POLICY, DETECTOR_CLASS
 from vigil_operator.kube.rights import needed_rights
 from vigil_operator.kube.watch import WATCHED
 
@@ -46,7 +46,9 @@ def test_no_right_is_a_wildcard() -> None:
 
 @pytest.mark.parametrize("kind", WATCHED, ids=lambda kind: kind.plural)
 def test_rbac_permits_all_watches(kind: Any) -> None:
-    found = rules("ClusterRole") if kind in {DETECTOR_CLASS, CAMERA} else rules("Role", "vigil-cameras")
+    found = (
+        rules("ClusterRole") if kind in {DETECTOR_CLASS, CAMERA, CAMERA_POLICY} else rules("Role", "vigil-cameras")
+    )
     assert any(
         kind.group in rule["apiGroups"]
         and kind.plural in rule["resources"]
