@@ -1,9 +1,9 @@
 """Find policies of the same priority that set the same field of the same cameras to different values."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vigil_operator.core.observed import Camera
+from vigil_operator.core.policy_index import CameraIndex
 from vigil_operator.core.policy_merge import PolicyRevision, conflicting_fields, selects
 
 
@@ -16,14 +16,14 @@ class Conflict:
     """Whether the values of the other policy apply."""
 
 
-def find_conflict(name: str, newest: Mapping[str, PolicyRevision], cameras: Iterable[Camera]) -> Conflict | None:
+def find_conflict(name: str, newest: Mapping[str, PolicyRevision], index: CameraIndex) -> Conflict | None:
     """Return the conflict of the policy `name`. `newest`: the newest version of all policies of its namespace."""
     ours = newest.get(name)
     if ours is None:
         return None
     for other_name, other in sorted(newest.items()):
         fields = conflicting_fields(ours, other) if other_name != name else []
-        both = _count_selected_by_both(ours, other, cameras) if fields else 0
+        both = _count_selected_by_both(ours, other, index) if fields else 0
         if both:
             first = min(name, other_name)
             message = (
@@ -35,9 +35,6 @@ def find_conflict(name: str, newest: Mapping[str, PolicyRevision], cameras: Iter
     return None
 
 
-def _count_selected_by_both(ours: PolicyRevision, other: PolicyRevision, cameras: Iterable[Camera]) -> int:
-    return sum(
-        selects(ours.selector, camera.meta.labels) and selects(other.selector, camera.meta.labels)
-        for camera in cameras
-        if not camera.managed_by_backend
-    )
+def _count_selected_by_both(ours: PolicyRevision, other: PolicyRevision, index: CameraIndex) -> int:
+    selected = index.selected(ours.selector)
+    return sum(not camera.managed_by_backend and selects(other.selector, camera.meta.labels) for camera in selected)

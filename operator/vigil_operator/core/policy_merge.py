@@ -6,7 +6,6 @@ Everything here works on `spec` as the API server stores it; the result is valid
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +62,7 @@ class MergedSpec:
 
 def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
     """Return whether the labels meet all requirements, as Kubernetes decides it."""
-    return all(labels.get(key) == value for key, value in selector.match_labels.items()) and all(
+    return selector.match_labels.items() <= labels.items() and all(
         _is_met(requirement, labels) for requirement in selector.match_expressions
     )
 
@@ -83,7 +82,7 @@ def merge(spec: Any, labels: Mapping[str, str], revisions: Iterable[PolicyRevisi
     fields: dict[str, list[str]] = {revision.name: [] for revision in selecting}
     if not isinstance(spec, Mapping) or not selecting:
         return MergedSpec(spec, dict.fromkeys(fields, ()), generations)
-    merged = deepcopy(dict(spec))
+    merged = {name: dict(value) if isinstance(value, Mapping) else value for name, value in spec.items()}
     offers = [(revision.name, revision.values()) for revision in selecting]
     for path in FIELDS:
         field = ".".join(path)
@@ -127,7 +126,7 @@ def _set(spec: dict[str, Any], path: Sequence[str], value: Any) -> bool:
         if not isinstance(inner, dict):
             return False
         node = inner
-    node[path[-1]] = deepcopy(value)
+    node[path[-1]] = value
     return True
 
 

@@ -7,8 +7,7 @@ operator changes no camera. Only the turns of cameras that are being updated are
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from vigil_contracts.names import Reason
@@ -16,7 +15,8 @@ from vigil_operator.clock import Clock, utc_now
 from vigil_operator.core.conditions import rfc3339
 from vigil_operator.core.observed import Camera, CameraPolicy, DetectorClass, Key
 from vigil_operator.core.policy_conflict import find_conflict
-from vigil_operator.core.policy_merge import PolicyRevision, selects
+from vigil_operator.core.policy_index import CameraIndex
+from vigil_operator.core.policy_merge import PolicyRevision
 from vigil_operator.core.policy_revisions import kept_revisions, recorded_revisions, revision_for, revision_of
 from vigil_operator.core.policy_rollout import Member, Step, member_of, next_step
 from vigil_operator.core.policy_spec import CameraPolicySpec, PolicyRollout, parse_policy_spec
@@ -36,13 +36,8 @@ PAUSE_SECONDS = 1.0
 COUNT_AGAIN_SECONDS = 10.0
 """While no policy changes and none is rolled out, cameras are counted this often at most."""
 
-
-@dataclass(slots=True)
-class _Round:
-    """The cameras of one namespace, and the newest version of each of its policies."""
-
-    cameras: list[Camera]
-    newest: dict[str, PolicyRevision] = field(default_factory=dict)
+IDLE_PAUSES, ROLLING_PAUSES = 200, 50
+"""The pause between two rounds in durations of a round, which is 0.2 s with ten thousand cameras."""
 
 
 class PolicyRollouts:
@@ -71,8 +66,10 @@ class PolicyRollouts:
         self._recorded: dict[str, tuple[str, list[PolicyRevision]]] = {}
         """The versions in the status of each policy, with the resource version from which they were read."""
         self._complaints: dict[Key, str] = {}
-        self._seen: tuple[int, int] = (-1, -1)
+        self._seen_cameras = -1
+        self._seen_others: tuple[int, frozenset[str]] = (-1, frozenset())
         self._last_round = monotonic()
+        self._round_seconds = 0.0
         self._is_rolling = False
 
     def revisions_for(self, camera: Camera) -> tuple[PolicyRevision, ...]:
@@ -93,24 +90,26 @@ class PolicyRollouts:
 
     async def run_if_due(self) -> None:
         """Do one round if a policy has changed or is being rolled out, or to count changed cameras."""
-        cameras, policies = self._store.camera_changes, self._store.policy_changes
-        are_cameras_due = cameras != self._seen[0] and self._monotonic() - self._last_round >= COUNT_AGAIN_SECONDS
-        if self._is_rolling or policies != self._seen[1] or are_cameras_due:
-            self._seen, self._last_round = (cameras, policies), self._monotonic()
+        cameras = self._store.camera_changes
+        others = (self._store.policy_changes, frozenset(key.name for key in self._store.classes))
+        waited = self._monotonic() - self._last_round
+        is_next_step_due = self._is_rolling and waited >= self._round_seconds * ROLLING_PAUSES
+        pause = max(COUNT_AGAIN_SECONDS, self._round_seconds * IDLE_PAUSES)
+        if others != self._seen_others or is_next_step_due or (cameras != self._seen_cameras and waited >= pause):
+            self._seen_cameras, self._seen_others, self._last_round = cameras, others, self._monotonic()
             await self.round()
+            self._round_seconds = self._monotonic() - self._last_round
 
     async def round(self) -> None:
         """Take the next step of each policy and write its status. A failure is retried in the next round."""
         self._is_rolling = False
         for namespace in sorted({key.namespace for key in self._store.policies}):
             policies = self._policies_in(namespace)
-            one = _Round([camera for key, camera in self._store.cameras.items() if key.namespace == namespace])
-            for policy in policies:
-                if revisions := self._revisions(policy):
-                    one.newest[policy.key.name] = revisions[0]
+            index = CameraIndex(camera for key, camera in self._store.cameras.items() if key.namespace == namespace)
+            newest = {policy.key.name: found[0] for policy in policies if (found := self._revisions(policy))}
             for policy in policies:
                 try:
-                    await self._advance(policy, one)
+                    await self._advance(policy, index, newest)
                 except KubeError as error:
                     self._is_rolling = True
                     if self._complaints.get(policy.key) != str(error):
@@ -120,21 +119,22 @@ class PolicyRollouts:
                     self._complaints.pop(policy.key, None)
         uids = {policy.meta.uid for policy in self._store.policies.values()}
         self._recorded = {uid: known for uid, known in self._recorded.items() if uid in uids}
+        self._granted = {turn: found for turn, found in self._granted.items() if turn[0] in self._store.cameras}
 
-    async def _advance(self, policy: CameraPolicy, one: _Round) -> None:
+    async def _advance(self, policy: CameraPolicy, index: CameraIndex, newest: Mapping[str, PolicyRevision]) -> None:
         problem = self._problem(policy)
         revisions = self._revisions(policy)
         if problem is None and policy.meta.generation not in {revision.generation for revision in revisions}:
             await self._record_version(policy)
             return
-        members = self._members(policy, revisions, one.cameras)
+        members = self._members(policy, revisions, index)
         step = self._step(policy, members) if revisions else Step()
         status = policy.status
         rollout = dict(status.get("rollout") or {})
         if step.grant:
             rollout["lastStepTime"] = rfc3339(self._clock())
         remaining = sum(not member.has_newest for member in members)
-        in_use = {camera.policy_generations.get(policy.key.name, 0) for camera in one.cameras}
+        in_use = {camera.policy_generations[policy.key.name] for camera in index.with_policy(policy.key.name)}
         state = PolicyState(
             problem=problem,
             remaining=remaining,
@@ -143,8 +143,8 @@ class PolicyRollouts:
                 kept_revisions(status.get("revisions") or (), in_use, revisions[0].generation) if revisions else ()
             ),
             rollout=rollout,
-            counts=_count(policy, revisions, one.cameras),
-            conflict=find_conflict(policy.key.name, one.newest, one.cameras),
+            counts=_count(policy, revisions, index),
+            conflict=find_conflict(policy.key.name, newest, index),
         )
         self._is_rolling = self._is_rolling or remaining > 0
         await self._write(policy, state)
@@ -178,28 +178,23 @@ class PolicyRollouts:
             return Reason.INVALID_SPEC.value, str(error)
         return _class_problem(spec, self._store.class_map())
 
-    def _members(
-        self, policy: CameraPolicy, revisions: list[PolicyRevision], cameras: Iterable[Camera]
-    ) -> list[Member]:
+    def _members(self, policy: CameraPolicy, revisions: list[PolicyRevision], index: CameraIndex) -> list[Member]:
+        """Return the cameras that the newest version selects, and those that still have another one."""
         if not revisions:
             return []
-        name, newest, found = policy.key.name, revisions[0], []
-        by_generation = {revision.generation: revision for revision in revisions}
-        for camera in cameras:
-            if camera.managed_by_backend or camera.meta.deleting:
+        name, newest = policy.key.name, revisions[0].generation
+        selected = {camera.key: camera for camera in index.selected(revisions[0].selector)}
+        concerned = selected | {camera.key: camera for camera in index.with_policy(name)}
+        found = []
+        for key, camera in concerned.items():
+            has_newest = camera.policy_generations.get(name) == newest
+            if has_newest:
+                self._granted.pop((key, name), None)
+            is_released = has_newest and key not in selected  # its label was removed; its reconcile is queued
+            if is_released or camera.managed_by_backend or camera.meta.deleting:
                 continue
-            current = camera.policy_generations.get(name)
-            has_newest = current == newest.generation
-            former = by_generation.get(current or 0)
-            is_concerned = selects(newest.selector, camera.meta.labels) or (
-                current is not None and (former is None or selects(former.selector, camera.meta.labels))
-            )
-            granted = self._granted.get((camera.key, name))
-            if has_newest or not is_concerned:
-                self._granted.pop((camera.key, name), None)
-            if is_concerned:
-                is_granted = granted == newest.generation or not camera.is_observed
-                found.append((camera, has_newest, is_granted))
+            is_granted = self._granted.get((key, name)) == newest or not camera.is_observed
+            found.append((camera, has_newest, is_granted))
         if all(has_newest for _, has_newest, _ in found):
             return [Member(camera.key, True) for camera, _, _ in found]
         return [member_of(camera, name, has_newest=has, is_granted=granted) for camera, has, granted in found]
@@ -251,11 +246,11 @@ def _named(policy: CameraPolicy) -> str:
     return f"CameraPolicy {policy.key.name!r} in namespace {policy.key.namespace!r}"
 
 
-def _count(policy: CameraPolicy, revisions: list[PolicyRevision], cameras: Iterable[Camera]) -> PolicyCounts:
+def _count(policy: CameraPolicy, revisions: list[PolicyRevision], index: CameraIndex) -> PolicyCounts:
     if not revisions:
         return PolicyCounts()
     name, newest = policy.key.name, revisions[0]
-    selected = [camera for camera in cameras if selects(newest.selector, camera.meta.labels)]
+    selected = index.selected(newest.selector)
     ours = [camera for camera in selected if not camera.managed_by_backend and not camera.meta.deleting]
     return PolicyCounts(
         cameras=len(ours),

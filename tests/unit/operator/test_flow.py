@@ -179,6 +179,7 @@ class World:
             events=events,
             metrics=metrics,
             clock=lambda: NOW + timedelta(seconds=self.now),
+            monotonic=now,
         )
         self.reconciler = Reconciler(
             store=self.store,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -278,3 +279,22 @@ def test_definition_that_is_not_installed_means_no_policies(caplog: pytest.LogCa
         "CameraPolicy is not installed, so there are no policies; upgrade the chart vigil-crds, or run kubectl apply "
         "-f manifests/crds/"
     ]
+
+
+def test_rounds_are_rare_while_nothing_is_rolled_out() -> None:
+    cluster = Cluster(with_policy=True)
+    before = len(cluster.server.requests)
+    rounds: list[float] = []
+
+    async def count() -> None:
+        rounds.append(cluster.now)
+
+    cluster.policies.round = count  # type: ignore[method-assign]
+    for _ in range(25):
+        asyncio.run(cluster.policies.run_if_due())
+        cluster.store.camera_changes += 1
+        cluster.now += 1
+    assert (len(rounds), len(cluster.server.requests)) == (3, before)
+    cluster.store.policy_changes += 1
+    asyncio.run(cluster.policies.run_if_due())
+    assert len(rounds) == 4

@@ -10,6 +10,7 @@ from tests.unit.operator.builders import camera_body, camera_spec
 
 from vigil_operator.core.observed import Camera, camera_from_body
 from vigil_operator.core.policy_conflict import find_conflict
+from vigil_operator.core.policy_index import CameraIndex
 from vigil_operator.core.policy_merge import PolicyRevision, merge, selects
 from vigil_operator.core.policy_spec import LabelSelector, parse_policy_spec
 from vigil_operator.core.specs import InvalidSpecError, parse_camera_spec
@@ -138,7 +139,7 @@ def kubectl_camera(name: str, labels: dict[str, str]) -> Camera:
 
 def test_conflict_is_named_on_both_policies() -> None:
     newest = {"a": policy("a", MOTION, labels={"x": "1"}), "b": policy("b", CONTINUOUS, labels={"y": "1"})}
-    cameras = [kubectl_camera("one", {"x": "1", "y": "1"}), kubectl_camera("two", {"x": "1"})]
+    cameras = CameraIndex([kubectl_camera("one", {"x": "1", "y": "1"}), kubectl_camera("two", {"x": "1"})])
     first, second = find_conflict("a", newest, cameras), find_conflict("b", newest, cameras)
     assert first is not None
     assert second is not None
@@ -161,4 +162,4 @@ def test_conflict_is_named_on_both_policies() -> None:
 )
 def test_no_conflict(other: PolicyRevision) -> None:
     newest = {"a": policy("a", MOTION, labels={"x": "1"}), "b": other}
-    assert find_conflict("a", newest, [kubectl_camera("one", {"x": "1"})]) is None
+    assert find_conflict("a", newest, CameraIndex([kubectl_camera("one", {"x": "1"})])) is None
