@@ -85,9 +85,10 @@ def test_policy_from_apply_to_delete(installation: Installation, view: View) -> 
         # The API server refuses what the schema can tell, and names the field.
         refused = refusal(cluster, policy(namespace, "sometimes"))
         assert "spec.defaults.recording.mode" in refused
-        selector = {"matchExpressions": [{"key": "area", "operator": "In"}]}
-        refused = refusal(cluster, policy(namespace, "off", selector=selector))
-        assert "values must be given for In and NotIn" in refused
+        if cluster.version >= (1, 25):  # older servers ignore CEL rules
+            selector = {"matchExpressions": [{"key": "area", "operator": "In"}]}
+            refused = refusal(cluster, policy(namespace, "off", selector=selector))
+            assert "values must be given for In and NotIn" in refused
 
         cluster.kubectl("delete", "campol", "yard", "--namespace", namespace)
         eventually(lambda: modes(api) == ["off"] * CAMERAS, timeout_seconds=30)
