@@ -1,9 +1,11 @@
 """The API conforms to its schema: schemathesis sends valid and invalid requests and checks the responses."""
 
 import os
+import zlib
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -119,6 +121,8 @@ def operations(path: str) -> schemathesis.BaseSchema:
 )
 @pytest.mark.timeout(300)
 def test_api_conforms_to_its_schema(case: Any, scene: dict[str, Any]) -> None:
+    if _is_left_to_others(case):
+        return
     for name, value in scene["ids"].items():
         if name in (case.path_parameters or {}):
             case.path_parameters[name] = value
@@ -127,6 +131,42 @@ def test_api_conforms_to_its_schema(case: Any, scene: dict[str, Any]) -> None:
         response = case.call(headers=headers)
         transaction.set_rollback(True)
     case.validate_response(response, excluded_checks=LEFT_OUT)
+
+
+SHARED_PARTS = {
+    ("PUT", "/api/cameras/{camera_id}/"): ("detection", 0),
+    ("PATCH", "/api/cameras/{camera_id}/"): ("detection", 1),
+    ("PUT", "/api/camera-resources/{uid}/"): ("detection", 2),
+    ("POST", "/api/configuration/"): ("cameras", 0),
+}
+"""Operations that take a camera's settings, of which a thousand requests each are generated.
+
+`POST /api/cameras/` gets all of these. Of the others, each gets a third: the three with `detection` all together.
+"""
+
+
+def _is_left_to_others(case: Any) -> bool:
+    part, share = SHARED_PARTS.get((case.method, case.path), ("", 0))
+    text = getattr(case.meta.phase.data, "description", None) or ""
+    is_shared = part and (text.startswith(f"{part} -> ") or f"'{part}' value" in text)
+    return bool(is_shared) and zlib.crc32(text.encode()) % 3 != share
+
+
+def test_operations_with_a_cameras_settings_share_the_requests() -> None:
+    operations = {(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods}
+    assert set(SHARED_PARTS) <= operations
+    texts = {f"detection -> rules: case {number}" for number in range(100)}
+    sharing = [operation for operation, (part, _) in SHARED_PARTS.items() if part == "detection"]
+    shares = [{text for text in texts if not _is_left_to_others(_case(*each, text))} for each in sharing]
+    assert set.union(*shares) == texts
+    assert sum(map(len, shares)) == len(texts)
+    assert not any(_is_left_to_others(_case("POST", "/api/cameras/", text)) for text in texts)
+    assert not any(_is_left_to_others(_case(*each, "recording -> days: case 1")) for each in sharing)
+
+
+def _case(method: str, path: str, description: str) -> Any:
+    data = SimpleNamespace(description=description)
+    return SimpleNamespace(method=method, path=path, meta=SimpleNamespace(phase=SimpleNamespace(data=data)))
 
 
 LEFT_OUT: list[Callable[..., Any]] = [
