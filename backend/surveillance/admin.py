@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from surveillance.core.camera_fields import FIELDS_WITHOUT_RETENTION
 from surveillance.core.validation import InvalidInputError, parse, stream_url
 from surveillance.models import Alert, Camera, ManagedBy
+from surveillance.selectors.holds import without_hold
 from vigil_contracts.detection import Detection
 
 if TYPE_CHECKING:  # generic for the type checker only
@@ -88,3 +89,10 @@ class AlertAdmin(AlertModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Deny it: alerts come from detectors."""
         return False
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Protect alerts with a legal hold; the database itself protects only those that a hold names."""
+        shown, counts, denied, protected = super().get_deleted_objects(objs, request)
+        chosen = Alert.objects.filter(pk__in=[alert.pk for alert in objs])
+        held = chosen.exclude(pk__in=without_hold(chosen).order_by().values("pk"))
+        return shown, counts, denied, [*protected, *(f"alert {alert.pk}: legal hold" for alert in held)]

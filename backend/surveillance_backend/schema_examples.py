@@ -137,6 +137,17 @@ _ALERT = {
     "resolved_at": None,
     "is_false_positive": False,
 }
+_LEGAL_HOLD = {
+    "id": 5,
+    "camera": 7,
+    "alert": 17,
+    "start": "2026-11-23T11:59:45Z",
+    "end": "2026-11-23T12:00:15Z",
+    "reason": "Police report 4711/26",
+    "placed_by": "anna",
+    "placed_at": _TIME,
+    "may_lift": True,
+}
 _INVITATION = {
     "id": _UUID,
     "name": "Emil",
@@ -335,6 +346,9 @@ EXAMPLES: dict[str, Any] = {
     "TaskResultFieldsRequest": {"result": '{"answers": true, "reason": "Streaming"}', "snapshot": "the JPEG"},
     "HeartbeatRequest": _HEARTBEAT,
     "Imported": {"dry_run": False, "cameras": [{"id": 7, "name": "Front gate"}]},
+    "LegalHold": _LEGAL_HOLD,
+    "LegalHoldOrderRequest": {"alert": 17, "reason": "Police report 4711/26"},
+    "LiftOrderRequest": {"reason": "The investigation is closed."},
     "GroupMapping": {"id": 3, "provider": "keycloak", "group": "guards", "site": 1, "role": "viewer"},
     "GroupMappingRequest": {"provider": "", "group": "guards", "site": 1, "role": "viewer"},
     "Invitation": _INVITATION,

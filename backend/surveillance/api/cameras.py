@@ -75,7 +75,7 @@ class CameraView(APIView):
 
     @extend_schema(summary="Delete a camera", responses={204: None})
     def delete(self, request: Request, camera_id: int) -> Response:
-        """Deletes the camera with its alerts, images and clips."""
+        """Deletes the camera with its alerts, images and clips. 409 while a legal hold is on any of them."""
         with translate_errors():
             camera_delete(camera=camera_for(principal_of(request), camera_id, Role.ADMIN))
         return Response(status=204)

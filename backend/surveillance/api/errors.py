@@ -12,6 +12,7 @@ from surveillance.services.alerts import UnknownEventError
 from surveillance.services.cameras import ReadOnlyCameraError
 from surveillance.services.clusters import ClusterNameTakenError
 from surveillance.services.detector_tasks import AlreadyClaimedError
+from surveillance.services.holds import HeldError
 from vigil_apps.web.api_errors import ConflictError, ServiceUnavailableError
 
 
@@ -26,7 +27,7 @@ def translate_errors() -> Iterator[None]:
         raise ConflictError("No alert exists for this event; send the alert first.") from None
     except ReadOnlyCameraError:
         raise ConflictError("This camera is managed by kubectl; change its resource in the cluster.") from None
-    except ClusterNameTakenError as error:
+    except (ClusterNameTakenError, HeldError) as error:
         raise ConflictError(str(error)) from None
     except AlreadyClaimedError:
         raise ConflictError("This task is unavailable: another detector has claimed it, or it has ended.") from None

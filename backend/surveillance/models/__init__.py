@@ -6,6 +6,7 @@ from surveillance.models.cluster import CameraHold, Cluster
 from surveillance.models.detector_task import DetectorTask, Notice, TaskState
 from surveillance.models.health import CameraHealth, CameraHealthChange
 from surveillance.models.housekeeping import HousekeepingTask
+from surveillance.models.legal_hold import LegalHold
 from surveillance.models.resource import CameraResource, CameraResourceState
 from surveillance.models.totals import CameraAlerts
 
@@ -23,6 +24,7 @@ __all__ = [
     "Cluster",
     "DetectorTask",
     "HousekeepingTask",
+    "LegalHold",
     "ManagedBy",
     "Notice",
     "TaskState",

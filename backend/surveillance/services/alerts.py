@@ -15,6 +15,7 @@ from surveillance.core.clean_image import InvalidImageError, clean_image
 from surveillance.core.image_decoder import DecoderUnavailableError
 from surveillance.core.validation import InvalidInputError
 from surveillance.models import Alert, AlertComment, Camera
+from surveillance.selectors.holds import holds_of_alert
 from surveillance.signals import AlertChange, alerts_changed, alerts_stored
 from vigil_contracts.alert import AlertSubmission, ImageSubmission
 
@@ -100,11 +101,13 @@ def alerts_store(*, arrivals: Sequence[Arrival], now: datetime) -> list[Stored |
 def alert_replace_image(*, camera: Camera, submission: ImageSubmission, image: bytes, now: datetime) -> Alert:
     """Replace the image of the event's alert; the old one is deleted after the commit. Safe to repeat.
 
-    Raises UnknownEventError, or a Refusal.
+    An alert with a legal hold keeps its image. Raises UnknownEventError, or a Refusal.
     """
     known = Alert.objects.filter(camera=camera, event_id=submission.event_id).first()
     if known is None:
         raise UnknownEventError
+    if holds_of_alert(known).exists():
+        return known
     content = _clean(image)
     key = images.save(content, now=now)
     try:

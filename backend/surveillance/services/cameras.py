@@ -16,6 +16,7 @@ from surveillance.models import Camera, Cluster, ManagedBy
 from surveillance.selectors.access import reach
 from surveillance.selectors.clusters import known_cluster_names
 from surveillance.services.camera_quotas import CountedUsage, check_camera_quotas
+from surveillance.services.holds import HeldError, camera_held
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.selectors import sites_visible_to
 from vigil_apps.web.quotas import lock
@@ -81,12 +82,14 @@ def camera_set_active(*, camera: Camera, is_active: bool) -> Change:
 
 
 def camera_delete(*, camera: Camera) -> None:
-    """Delete the camera with its alerts and their images. Raises ReadOnlyCameraError."""
+    """Delete the camera with its alerts and their images. Raises ReadOnlyCameraError, or HeldError."""
     if camera.managed_by != ManagedBy.BACKEND:
         raise ReadOnlyCameraError
     with transaction.atomic():
         # Lock it first: a token or alert that is inserted during the deletion would block it.
         Camera.objects.select_for_update().filter(pk=camera.pk).values_list("pk").first()
+        if holds := camera.legal_holds.count():
+            raise HeldError(camera_held(holds))
         camera.delete()
 
 

@@ -1,5 +1,6 @@
 """Write the cameras of `kubectl` resources, whose source of truth is the resource."""
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +14,8 @@ from surveillance.services.cameras import camera_write
 from vigil_contracts.names import DeletionPolicy
 from vigil_contracts.recording import RecordingSettings
 from vigil_contracts.resources import ResourceRegistration
+
+logger = logging.getLogger(__name__)
 
 NAME_LENGTH = 100
 NO_SUCH_OWNER = "must be the name of an active user; the operator's setting VIGIL_CAMERA_OWNER gives it"
@@ -41,18 +44,25 @@ def resource_register(*, uid: str, registration: ResourceRegistration, user: Use
 def resource_unregister(*, uid: str, now: datetime, policy: DeletionPolicy | None = None) -> bool:
     """Release the resource's camera, or delete it with its alerts; return False if there is none.
 
-    `policy`: without one, the registered policy applies. A released camera stays, inactive, as a camera of the API
-    that its owner can change or delete. A later resource of the same name takes it up again.
+    `policy`: without one, the registered policy applies; a camera with a legal hold is always released. A released
+    camera stays, inactive, as a camera of the API that its owner can change or delete. A later resource of the same
+    name takes it up again.
     """
     with transaction.atomic():
         of_resource = CameraResource.objects.filter(uid=uid, camera__managed_by=ManagedBy.KUBECTL)
         known = of_resource.select_for_update(of=("self",)).select_related("camera").first()
         if known is None:
             return False
-        if (policy or known.deletion_policy) == DeletionPolicy.DELETE:
-            known.camera.delete()
-        else:
+        if (policy or known.deletion_policy) != DeletionPolicy.DELETE:
             _release(known, now)
+        elif known.camera.legal_holds.exists():
+            logger.warning(
+                "a Camera resource was deleted, but its camera has a legal hold; keeping the camera, inactive",
+                extra={"camera": known.camera_id},
+            )
+            _release(known, now)
+        else:
+            known.camera.delete()
     return True
 
 

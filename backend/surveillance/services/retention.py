@@ -2,7 +2,7 @@
 
 Age deletes alerts in any state, except a camera's open `camera_offline` alert, which describes the present. Space
 deletes only resolved alerts, the oldest first, so that a busy camera does not displace unhandled alerts. If that does
-not free enough space, a warning is logged and nothing else is deleted.
+not free enough space, a warning is logged and nothing else is deleted. Alerts with a legal hold are never deleted.
 """
 
 import logging
@@ -20,6 +20,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 
 from surveillance import images, metrics
 from surveillance.models import Alert, Camera
+from surveillance.selectors.holds import without_hold
 from vigil_apps.audit.models import Action
 from vigil_apps.audit.tracking import note
 from vigil_contracts.names import AlertType
@@ -95,7 +96,7 @@ class _Work:
 
     def batches(self, alerts: QuerySet[Alert]) -> Iterator[list[_Row]]:
         """Yield the first batch repeatedly until none is left: the caller deletes each."""
-        columns = alerts.values_list("pk", "camera_id", _SIZE)
+        columns = without_hold(alerts).values_list("pk", "camera_id", _SIZE)
         if self.dry_run:
             rows = (_Row(*row) for row in columns.iterator(chunk_size=2000) if row[0] not in self._would_be_gone)
             while batch := list(islice(rows, BATCH)):
@@ -181,7 +182,7 @@ def _by_camera_space(work: _Work, camera: Camera) -> None:
     left = work.delete_until(used - megabytes * MEGABYTE, _resolved_alerts(kept), Reason.CAMERA_SPACE)
     if left > 0:
         logger.warning(
-            "a camera's images and clips exceed their limit, and the remaining alerts are not resolved",
+            "a camera's images and clips exceed their limit, and the remaining alerts are not resolved or held",
             extra={"camera": camera.pk, "bytes_too_many": left},
         )
 
@@ -191,7 +192,9 @@ def _by_disk_space(work: _Work) -> None:
     excess = images.media_storage().excess_bytes(max_used_percent=settings.VIGIL_MEDIA_MAX_USED_PERCENT)
     left = work.delete_until(excess, _resolved_alerts(Alert.objects.all()), Reason.DISK_SPACE)
     if left > 0:
-        logger.warning("the disk is above VIGIL_MEDIA_MAX_USED_PERCENT, and the remaining alerts are not resolved")
+        logger.warning(
+            "the disk is above VIGIL_MEDIA_MAX_USED_PERCENT, and the remaining alerts are not resolved or held"
+        )
 
 
 def _resolved_alerts(alerts: QuerySet[Alert]) -> QuerySet[Alert]:

@@ -1,7 +1,7 @@
 """Delete recordings by age, by the space of each camera, and by the space of the disk; the oldest hours first.
 
 One transaction deletes at most an hour of one camera, and files are deleted after it. What an alert shows is kept for
-as long as the alert exists, unless the disk is full.
+as long as the alert exists, unless the disk is full. What a legal hold names is always kept.
 """
 
 import logging
@@ -18,6 +18,7 @@ from django.db.models import QuerySet, Sum
 from surveillance import images
 from surveillance.models import Alert, Camera
 from surveillance.selectors.cameras import recording_of
+from surveillance.selectors.holds import held_periods
 from vigil_apps.recordings import metrics
 from vigil_apps.recordings.index import segments_delete, segments_of
 from vigil_apps.recordings.models import RecordedSegment, RecordedSpan, RecordingGap
@@ -126,15 +127,20 @@ class _Work:
             excess -= self._delete(span, why, keeps_alerts=keeps_alerts)
             if excess <= 0:
                 return
-        logger.warning("recordings exceed their space, and what is left belongs to alerts", extra={"bytes": excess})
+        logger.warning(
+            "recordings exceed their space, and what is left belongs to alerts or legal holds",
+            extra={"bytes": excess},
+        )
 
     def _delete(self, span: RecordedSpan, why: Why, *, keeps_alerts: bool) -> int:
         """Delete a span, or what no alert needs of it; return the number of bytes."""
-        segments = segments_of(span)
-        kept = _shown_by_alerts(span, segments) if keeps_alerts else set[int]()
-        gone = [one for one in segments if one.start_ms not in kept]
         with transaction.atomic():
-            left = segments_delete(span, gone)
+            # As a new legal hold does: what exists when it is confirmed is kept.
+            Camera.objects.select_for_update(no_key=True).filter(pk=span.camera_id).values_list("pk").first()
+            segments = segments_of(span)
+            kept = _held(span, segments) | (_shown_by_alerts(span, segments) if keeps_alerts else set())
+            gone = [one for one in segments if one.start_ms not in kept]
+            left = segments_delete(span, gone) if gone else [span]
             until = _ms(self._now + _LOOKED_AT_AGAIN)
             RecordedSpan.objects.filter(pk__in=[one.pk for one in left]).update(kept_until_ms=until)
         images.delete_many([one.key for one in gone])
@@ -146,6 +152,8 @@ class _Work:
 
     def _delete_gaps(self, camera_id: int, before_ms: int) -> None:
         old = RecordingGap.objects.filter(camera_id=camera_id, start_ms__lt=before_ms, end_ms__lt=before_ms)
+        for start, end in held_periods(camera_id=camera_id, first_ms=0, last_ms=before_ms):
+            old = old.exclude(start_ms__lte=end, end_ms__gte=start)
         while gone := list(old.order_by("start_ms").values_list("pk", flat=True)[:_GAPS_AT_ONCE]):
             RecordingGap.objects.filter(pk__in=gone).delete()
             self._pause(PAUSE_SECONDS)
@@ -158,6 +166,16 @@ def _each(spans: QuerySet[RecordedSpan]) -> Iterator[RecordedSpan]:
         for span in batch:
             seen.add(span.pk)
             yield span
+
+
+def _held(span: RecordedSpan, segments: list[RecordedSegment]) -> set[int]:
+    """Return the starts of the segments that a legal hold keeps."""
+    periods = held_periods(camera_id=span.camera_id, first_ms=span.start_ms, last_ms=span.end_ms)
+    return {
+        one.start_ms
+        for one in segments
+        if any(one.start_ms <= end and one.start_ms + one.duration_ms >= start for start, end in periods)
+    }
 
 
 def _shown_by_alerts(span: RecordedSpan, segments: list[RecordedSegment]) -> set[int]:

@@ -11,11 +11,12 @@ from pathlib import PurePosixPath
 from django.core.files.storage import default_storage
 
 from surveillance import images
+from surveillance.selectors.holds import held_periods
 from surveillance.storages import StoredFile
 from vigil_apps.recordings import metrics
 from vigil_apps.recordings.index import segments_delete
 from vigil_apps.recordings.models import HOUR_MS, RecordedSegment, RecordedSpan, RecordingGap
-from vigil_contracts.recording import GapReason, recording_key
+from vigil_contracts.recording import MAX_SEGMENT_SECONDS, GapReason, recording_key
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,8 @@ def recordings_sweep(*, written_before: datetime) -> Swept:
             seen.add(hour)
             missing += _delete_rows(hour[0], rows - {_start_of(one.key) for one in found})
         gone = [one for one in found if one.modified_at < written_before and _start_of(one.key) not in rows]
+        if gone and hour is not None:
+            gone = _not_held(*hour, gone)
         images.delete_many([one.key for one in gone])
         orphans += len(gone)
     for hour in _indexed_hours():
@@ -80,6 +83,21 @@ def _hour_of(folder: str) -> tuple[int, int] | None:
 def _start_of(key: str) -> int:
     stem = PurePosixPath(key).stem
     return int(stem) if stem.isdigit() else -1
+
+
+def _not_held(camera_id: int, hour: int, orphans: list[StoredFile]) -> list[StoredFile]:
+    """Return the files outside the camera's legal holds: the index may come from a backup that is older than they."""
+    longest = MAX_SEGMENT_SECONDS * 1000
+    periods = held_periods(camera_id=camera_id, first_ms=hour * HOUR_MS, last_ms=(hour + 1) * HOUR_MS + longest)
+    gone = [
+        one for one in orphans if not any(first - longest <= _start_of(one.key) <= last for first, last in periods)
+    ]
+    if kept := len(orphans) - len(gone):
+        logger.warning(
+            "recorded files without an index entry are kept because of a legal hold",
+            extra={"camera": camera_id, "files": kept},
+        )
+    return gone
 
 
 def _starts_in(camera_id: int, hour: int) -> set[int]:

@@ -24,6 +24,7 @@ from tests.unit.backend.conftest import remember_tokens
 
 from surveillance.models import Alert, Camera
 from surveillance.services.detector_tasks import control_begin, device_begin, discovery_begin, probe_camera
+from surveillance.services.holds import hold_alert
 from vigil_apps.accounts.invitations import invitation_create
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.scopes import Scope
@@ -75,6 +76,7 @@ def scene(db: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPat
             "user_id": root.pk,
             "token_id": str(AuthToken.objects.get(name="another").public_id),
             "invitation_id": str(invitation.public_id),
+            "hold_id": hold_alert(alert=alert, reason="Police report", user=root).pk,
             "mapping_id": mapping_create(provider="", group="guards", site=site, role="viewer").pk,
             "subscription_id": subscription.pk,
             "message_id": str(message_create_test(subscription=subscription).pk),

@@ -24,6 +24,7 @@ from tests.unit.backend.conftest import WEBHOOK, Party, member, party
 
 from surveillance.models import Alert, Camera, CameraResourceState, DetectorTask, TaskState
 from surveillance.services.detector_tasks import control_begin, device_begin, discovery_begin, probe_camera
+from surveillance.services.holds import hold_period
 from vigil_apps.accounts.invitations import invitation_create
 from vigil_apps.accounts.models import AuthToken, Invitation
 from vigil_apps.accounts.scopes import Scope
@@ -192,6 +193,10 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "alerts/rules/"): OWN_LIST,
     ("GET", "alerts/{alert}/image/"): VIEW,
     ("GET", "alerts/{alert}/clip/"): VIEW,
+    ("GET", "holds/"): OWN_LIST,
+    ("POST", "holds/"): OWN_LIST_400,
+    ("GET", "holds/{hold}/"): VIEW,
+    ("POST", "holds/{hold}/lift/"): ADMINISTER_400,
     ("POST", "send-picture/"): _row(people=NO_PERSON, services=(400, 400, 400, 403)),
     ("POST", "send-clip/"): _row(people=NO_PERSON, services=(400, 400, 400, 403)),
 }
@@ -277,10 +282,19 @@ def url_of(alert: Alert, site: Site, make_user: Callable[..., User]) -> Url:
         "invitation": invitation.public_id,
         "mapping": mapping_create(provider="", group="guards", site=site, role=Role.VIEWER).pk,
         "uid": "no-such-uid",
+        "hold": _hold(alert),
         "start_ms": _recorded(alert.camera),
         **_tasks(alert.camera),
     }
     return lambda path: "/api/" + path.format(**ids)
+
+
+def _hold(alert: Alert) -> int:
+    """Create a legal hold on a camera without other data, since it protects its camera; return its id."""
+    elsewhere = Camera.objects.create(user=alert.camera.user, site=alert.camera.site, name="c", rtsp_url="rtsp://h/1")
+    now = timezone.now()
+    end = now + timedelta(hours=1)
+    return hold_period(camera=elsewhere, start=now, end=end, reason="x", user=elsewhere.user).pk
 
 
 def _recorded(camera: Camera) -> int:

@@ -13,8 +13,9 @@ from django.utils import timezone
 from tests.unit.backend.conftest import Party, picture, send
 from tests.unit.backend.test_access import ROWS
 
-from surveillance.models import Camera
+from surveillance.models import Alert, Camera
 from surveillance.services.detector_tasks import control_begin, device_begin, discovery_begin, probe_camera
+from surveillance.services.holds import hold_alert
 from surveillance_backend.log_settings import JsonFormatter, TextFormatter
 from vigil_apps.identity.services import mapping_create
 from vigil_apps.sites.roles import Role
@@ -78,6 +79,7 @@ def test_no_response_page_or_log_line_contains_the_password(
     stop = ControlCommand(action=ControlAction.STOP)
     control = control_begin(camera=camera, command=stop, user=anna.user, now=timezone.now())
 
+    hold = hold_alert(alert=Alert.objects.get(pk=alert_id), reason="x", user=anna.user)
     mapping = mapping_create(provider="", group="guards", site=site, role=Role.VIEWER)
 
     bodies: list[Any] = [
@@ -111,6 +113,7 @@ def test_no_response_page_or_log_line_contains_the_password(
                 control=control.pk,
                 task=probe.pk,
                 mapping=mapping.pk,
+                hold=hold.pk,
             )
             if path == "active-cameras/" and party is operator:
                 continue  # one of the two responses that may contain credentials

@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import URLPattern
 
 from surveillance.models import Alert, Camera
+from surveillance.services.holds import hold_alert
 from vigil_apps.dashboard.urls import urlpatterns
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.services import member_set, site_create
@@ -52,6 +53,7 @@ ROWS: dict[str, tuple[str, Row]] = {
     "settings-sites": ("GET", SIGNED_IN),
     "settings-notifications": ("GET", SIGNED_IN),
     "settings-tokens": ("GET", SIGNED_IN),
+    "settings-holds": ("GET", SIGNED_IN),
     "settings-security": ("GET", SIGNED_IN),
     "settings-security-dismiss": ("POST", SIGNED_IN),
     "settings-second-factor": ("POST", SUPERUSERS),
@@ -151,6 +153,30 @@ def test_page_offers_what_the_role_allows(
     shown = _browser(column).get(f"/dashboard/alerts/{alert.pk}/").content.decode()
     assert (f"/dashboard/alerts/{alert.pk}/resolve/" in shown) is switches
     assert (f"/dashboard/alerts/{alert.pk}/comment/" in shown) is switches
+
+
+@pytest.mark.parametrize(
+    ("column", "places", "lifts"),
+    [("viewer", False, False), ("site_operator", True, False), ("site_admin", True, True), ("owner", True, True)],
+)
+def test_legal_holds_are_shown_and_offered_by_role(
+    camera: Camera, alert: Alert, column: str, places: bool, lifts: bool
+) -> None:
+    browser = _browser(column)
+    pages = [f"/dashboard/alerts/{alert.pk}/", f"/dashboard/cameras/{camera.pk}/recordings/"]
+    offer = f"/dashboard/settings/holds/?alert={alert.pk}"
+    assert (offer in browser.get(pages[0]).content.decode()) is places
+    assert ("POST /api/holds/" in browser.get(offer).content.decode()) is places
+    hold = hold_alert(alert=alert, reason="Police report 4711", user=camera.user)
+    for path in pages:
+        shown = browser.get(path).content.decode()
+        assert "Police report 4711" in shown, path
+        assert offer not in shown
+    listed = browser.get(f"/dashboard/settings/holds/?camera={camera.pk}").content.decode()
+    assert "Police report 4711" in listed
+    assert (f"POST /api/holds/{hold.pk}/lift/" in listed) is lifts
+    assert "Police report 4711" not in browser.get("/dashboard/settings/holds/?camera=999999").content.decode()
+    assert "Police report 4711" not in _browser("other").get("/dashboard/settings/holds/").content.decode()
 
 
 def test_site_admin_cannot_move_a_camera_by_form(camera: Camera) -> None:

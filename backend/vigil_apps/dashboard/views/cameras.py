@@ -20,6 +20,7 @@ from surveillance.services.cameras import (
     camera_set_active,
     camera_update,
 )
+from surveillance.services.holds import HeldError
 from vigil_apps.accounts.principal import Principal
 from vigil_apps.dashboard import selectors
 from vigil_apps.dashboard.forms import CameraForm, initial_of
@@ -120,6 +121,9 @@ def camera_remove(request: UserRequest, camera_id: int) -> HttpResponse:
         camera_delete(camera=found)
     except ReadOnlyCameraError:
         return _read_only(request, found)
+    except HeldError:
+        messages.error(request, _("This camera has a legal hold. Deactivate it instead, or lift its holds first."))
+        return redirect("dashboard:camera", found.pk)
     messages.success(request, _("%(name)s was deleted.") % {"name": found.name})
     return redirect("dashboard:overview")
 

@@ -43,6 +43,7 @@ KINDS = (
     *("camera", "site", "member", "token", "user", "invitation"),
     *("identity", "group_mapping"),
     *("second factor", "second factor policy", "home_assistant"),
+    "legal hold",
 )
 
 
@@ -210,6 +211,7 @@ def _own_tabs() -> list[tuple[str, str]]:
         ("sites", _("Sites")),
         ("notifications", _("Notifications")),
         ("tokens", _("Tokens")),
+        ("holds", _("Legal holds")),
         ("security", _("Sign-in and security")),
     ]
     return [*own, ("identities", _("Identity providers"))] if providers() else own

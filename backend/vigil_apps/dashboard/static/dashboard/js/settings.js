@@ -11,7 +11,8 @@ function valuesOf(form) {
     if (!input.name || input.matches(":disabled")) continue;
     const isNumber = input.type === "number" || "number" in input.dataset;
     if (isNumber && input.value === "") continue;
-    const value = input.type === "checkbox" ? input.checked : input.multiple ? [...input.selectedOptions].map((option) => option.value) : isNumber ? Number(input.value) : input.value;
+    const isTime = input.type === "datetime-local" && input.value !== "";
+    const value = isTime ? new Date(input.value).toISOString() : input.type === "checkbox" ? input.checked : input.multiple ? [...input.selectedOptions].map((option) => option.value) : isNumber ? Number(input.value) : input.value;
     const [outer, inner] = input.name.split(".");
     if (inner) values[outer] = { ...values[outer], [inner]: value };
     else values[outer] = input.value === "false" || input.value === "true" ? input.value === "true" : value;
