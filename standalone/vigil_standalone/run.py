@@ -33,6 +33,13 @@ from vigil_standalone.state import USER, DataDirectory, storage_problem
 
 OWN_CAMERA = "My camera"
 _BACKEND_READY_SECONDS = 60
+_SMALL_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": "131072",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+"""As in the detector's image: glibc returns freed frames to the system at once, and NumPy starts no threads."""
+
 _STOP_ORDER = ("pipeline", "demo", "backend")
 
 
@@ -162,6 +169,7 @@ def _pipeline(settings: Settings, data: DataDirectory, access: Access) -> Child:
         **_recording_folder(data),
         "VIGIL_METRICS_PORT": str(free_port(9464)),
         "VIGIL_LOG_FORMAT": "text",
+        **_SMALL_MEMORY,
     }
     return Child("pipeline", [sys.executable, "-m", "cctv"], environment, say_for)
 

@@ -1,7 +1,7 @@
 """Keep compiled networks on disk. A later start neither reads nor compiles them, which saves most of its CPU time.
 
-`<model folder>/compiled/v1-<key>/` holds `network.json` and a file for each input size. The key is a hash of the
-network's files, the OpenVINO release, the processor and the options: if any of them changes, the folder is another.
+`<model folder>/compiled/v2-<key>/` holds `network.json` and a file for each input size. The key is a hash of the
+network's files, the OpenVINO release, the processor and the precision: if any of them changes, the folder is another.
 Files are written to a temporary name and moved into place, and each begins with the hash of its content. If the
 folder is not writable, each start compiles.
 """
@@ -25,7 +25,7 @@ from cctv.detectors.network_metadata import metadata_files
 
 log = logging.getLogger(__name__)
 
-_VERSION = 1
+_VERSION = 2
 """Increase it when the preparation of networks changes; earlier folders are then ignored."""
 _MOST_FOLDERS = 12
 _DIGEST_BYTES = hashlib.sha256().digest_size
@@ -71,9 +71,9 @@ class KnownNetwork:
 class CompiledNetworks:
     """The kept forms of one network file on this processor."""
 
-    def __init__(self, core: ov.Core, path: Path, device: str, options: Mapping[str, object]) -> None:
-        self._core, self._device, self._options = core, device, dict(options)
-        environment = [ov.__version__, device, _processor(core, device), repr(sorted(options.items()))]
+    def __init__(self, core: ov.Core, path: Path, device: str, precision: str) -> None:
+        self._core, self._device = core, device
+        environment = [ov.__version__, device, _processor(core, device), precision]
         self._folder = model_folder() / "compiled" / f"v{_VERSION}-{_key(path, environment)}"
 
     def network(self) -> KnownNetwork | None:
@@ -89,7 +89,7 @@ class CompiledNetworks:
         """Write what is known of the network."""
         self._write("network.json", known.to_json().encode())
 
-    def compiled(self, size: Size) -> ov.CompiledModel | None:
+    def compiled(self, size: Size, options: Mapping[str, object]) -> ov.CompiledModel | None:
         """Return the compiled network for an input size; None if it must be compiled."""
         file = self._folder / _name(size)
         try:
@@ -101,7 +101,7 @@ class CompiledNetworks:
             log.warning("%s is damaged; compiling the network again", file)
             return None
         try:
-            return self._core.import_model(blob, self._device, self._options)
+            return self._core.import_model(blob, self._device, options)
         except RuntimeError as error:
             log.warning("OpenVINO cannot use %s (%s); compiling the network again", file, str(error).strip()[-200:])
             return None

@@ -4,7 +4,7 @@ A configured device is used or rejected with an error, never replaced silently. 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from cctv.detectors.errors import DeviceUnavailableError
@@ -43,15 +43,18 @@ def checked_device(text: str, runtime: str) -> str:
     return text
 
 
-def openvino_device(device: str, available: Iterable[str], libraries: Path) -> str:
+def openvino_device(device: str, list_devices: Callable[[], Iterable[str]], libraries: Path) -> str:
     """Return the device for OpenVINO, with `auto` resolved. Raises `DeviceUnavailableError`.
 
-    `available`: the devices that OpenVINO detects, such as `CPU` or `GPU.0`; `libraries`: the folder of its plug-ins.
+    `list_devices`: returns the devices that OpenVINO detects, such as `CPU` or `GPU.0`; not called for `cpu`.
+    `libraries`: the folder of its plug-ins.
     """
-    found = {name.partition(".")[0] for name in available}
+    if device == CPU:
+        return device
+    found = {name.partition(".")[0] for name in list_devices()}
     if device == AUTO:
         return INTEL_GPU if OPENVINO_NAMES[INTEL_GPU] in found else CPU
-    if device == CPU or OPENVINO_NAMES[device] in found:
+    if OPENVINO_NAMES[device] in found:
         return device
     plugin, node, resource = _PLUGINS[device]
     if not (libraries / plugin).is_file():

@@ -1,15 +1,18 @@
 """Inference on OpenVINO, without torch: read a network, compile it for the frame size, run it.
 
-Cameras share one model. Each frame is passed to a free inference request and the result is a future. So frames of
-several cameras are processed at the same time, each by a few threads, which costs less processor time than all
-threads on one frame.
+Cameras share one model. Each frame is passed to a free inference request and the result is a future. A model starts
+with one stream, in which all threads work on one frame. When a frame of a second camera has to wait, the network is
+compiled again with several streams of fewer threads. They need less processor time for a frame, but more memory,
+which a detector of one camera saves.
 """
 
+import logging
 import os
 import queue
 import threading
 import time
 from concurrent.futures import Future
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +29,8 @@ from cctv.detectors.letterbox import PADDING_GREY, Letterbox, smallest_input
 from cctv.detectors.model import Detections, ModelInfo
 from cctv.detectors.openvino_network import STRIDE, Network, last_line, read_network, with_input_size
 
+log = logging.getLogger(__name__)
+
 MOST_SHAPES = 4
 """Maximum number of compiled input sizes, since each takes memory; other aspect ratios use the full input."""
 
@@ -39,21 +44,28 @@ class _Compiled:
         size: tuple[int, int],
         head: Head,
         output_names: tuple[str, ...],
-        device: str,
+        streams: int,
     ) -> None:
-        """`device` is OpenVINO's name; `output_names`: those that `head` expects, by index."""
+        """`output_names`: those that `head` expects, by index; `streams`: the number of frames at the same time."""
         self.compiled, self.size, self._head, self._output_names = compiled, size, head, output_names
+        self.streams = streams
         self.free: queue.SimpleQueue[ov.InferRequest] = queue.SimpleQueue()
-        for _ in range(_streams() if device == "CPU" else 4):
+        self._latest: tuple[datetime, int] | None = None
+        for _ in range(streams):
             request = self.compiled.create_infer_request()
             request.get_input_tensor().data[:] = PADDING_GREY
             self.free.put(request)
+
+    def is_crowded(self, frame: Frame) -> bool:
+        """Return whether other frames occupy all requests. Regions of the same frame do not count as others."""
+        return self.free.empty() and self._latest != (frame.received_at, frame.sequence)
 
     def submit(self, frame: Frame) -> Future[Detections]:
         """Wait for a free request, fill its input in place and start it."""
         future: Future[Detections] = Future()
         letterbox = self._head.place((frame.width, frame.height), self.size)
         request = self.free.get()
+        self._latest = frame.received_at, frame.sequence
         try:
             pixels = request.get_input_tensor().data[0]
             pixels[: letterbox.height, : letterbox.width] = frame.scaled_rgb(letterbox.width, letterbox.height)
@@ -95,19 +107,23 @@ class OpenVinoModel:
         self._core = ov.Core()
         self._core.set_property({"CACHE_DIR": ""})
         libraries = Path(ov.__file__).parent / "libs"
-        device = openvino_device(checked_device(device, "openvino"), self._core.available_devices, libraries)
+        # Listing the devices loads the plug-ins of GPUs and NPUs, which take 27 MB.
+        device = openvino_device(checked_device(device, "openvino"), lambda: self._core.available_devices, libraries)
         self._device = OPENVINO_NAMES[device]
-        hint = _precision_option(self._core, self._device, precision)
-        self._options = _options(self._device) | hint
+        self._options = _precision_option(self._core, self._device, precision)
         # Compiled networks of GPUs depend on their drivers, which OpenVINO's own cache would have to check.
         is_kept = keep_compiled and self._device == "CPU"
-        self._kept = CompiledNetworks(self._core, path, self._device, self._options) if is_kept else None
+        self._kept = CompiledNetworks(self._core, path, self._device, precision) if is_kept else None
         self._unused: Network | None = None
+        self._most_streams = _most_streams(self._device)
+        self._streams = 1 if self._device == "CPU" else self._most_streams
         self.path = path
         known = self._known_network()
         self._head = recognise(known.info)
         self._output_names = tuple(tensor.name for tensor in known.info.outputs)
-        used = "int8" if known.is_quantised else _precision_of(self._core, self._device, hint)
+        if known.is_quantised and precision == "auto":
+            self._options |= _quantised_option(self._device)
+        used = "int8" if known.is_quantised else _precision_of(self._core, self._device, self._options)
         self.info = ModelInfo("openvino", device, used)
         self.labels = self._head.labels
         self.input_size = known.input_size
@@ -117,7 +133,10 @@ class OpenVinoModel:
 
     def submit(self, frame: Frame) -> Future[Detections]:
         """Start an inference; blocks while all inference requests are busy."""
-        return self._for_frame(*frame.full_size).submit(frame)  # a crop needs no further input size
+        compiled = self._for_frame(*frame.full_size)  # a crop needs no further input size
+        if compiled.streams < self._most_streams and compiled.is_crowded(frame):
+            compiled = self._widen(compiled.size)
+        return compiled.submit(frame)
 
     def detect(self, frame: Frame) -> Detections:
         """Call `submit` and wait for the result."""
@@ -165,19 +184,30 @@ class OpenVinoModel:
             self._kept.keep_network(known)
         return known
 
+    def _widen(self, size: tuple[int, int]) -> _Compiled:
+        """Compile for all streams. Other cameras use the narrow network meanwhile, which ends with its last frame."""
+        with self._compiling:
+            if self._streams < self._most_streams:
+                log.debug("%s: frames of several cameras wait; using %d streams", self.path, self._most_streams)
+                self._streams = self._most_streams
+            if self._compiled[size].streams < self._streams:
+                self._compiled[size] = self._compile(size)
+            return self._compiled[size]
+
     def _compile(self, size: tuple[int, int]) -> _Compiled:
-        compiled = self._kept.compiled(size) if self._kept is not None else None
+        options = self._options | _stream_options(self._device, self._streams)
+        compiled = self._kept.compiled(size, options) if self._kept is not None else None
         if compiled is None:
-            compiled = self._compile_anew(size)
+            compiled = self._compile_anew(size, options)
             if self._kept is not None:
                 self._kept.keep_compiled(size, compiled)
-        return _Compiled(compiled, size, self._head, self._output_names, self._device)
+        return _Compiled(compiled, size, self._head, self._output_names, self._streams)
 
-    def _compile_anew(self, size: tuple[int, int]) -> ov.CompiledModel:
+    def _compile_anew(self, size: tuple[int, int], options: dict[str, object]) -> ov.CompiledModel:
         # Read again for each size: keeping an uncompiled network takes as much memory as its weights.
         network, self._unused = self._unused or read_network(self._core, self.path), None
         try:
-            return self._core.compile_model(with_input_size(network, size), self._device, self._options)
+            return self._core.compile_model(with_input_size(network, size), self._device, options)
         except RuntimeError as error:
             there = ", ".join(self._core.available_devices)
             raise ModelInvalidError(
@@ -185,16 +215,25 @@ class OpenVinoModel:
             ) from error
 
 
-def _streams() -> int:
-    """Return the number of inferences that run at the same time on a CPU."""
-    return max(1, min(4, (os.cpu_count() or 1)))
+def _most_streams(device: str) -> int:
+    """Return the maximum number of inferences at the same time, and of threads on a CPU."""
+    return max(1, min(4, (os.cpu_count() or 1))) if device == "CPU" else 4
 
 
-def _options(device: str) -> dict[str, object]:
-    """Return OpenVINO's options for compilation."""
+def _stream_options(device: str, streams: int) -> dict[str, object]:
+    """Return OpenVINO's options for this number of inferences at the same time."""
     if device != "CPU":
         return {"PERFORMANCE_HINT": "THROUGHPUT"}
-    return {"NUM_STREAMS": _streams(), "INFERENCE_NUM_THREADS": _streams(), "ENABLE_CPU_PINNING": False}
+    threads = _most_streams(device)
+    return {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False}
+
+
+def _quantised_option(device: str) -> dict[str, object]:
+    """Return the precision of what an INT8 network leaves in floating point: its first layers and its output.
+
+    Processors with AMX would compute it in bfloat16, so that machines would report different confidences.
+    """
+    return {"INFERENCE_PRECISION_HINT": "f32"} if device == "CPU" else {}
 
 
 _HINTS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}

@@ -9,6 +9,7 @@ import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import av
 import numpy as np
 from tests.bench.detector.drain import WAITING, Drain, measure_drain
 from tests.bench.detector.latency import Latency, measure_latency
+from tests.bench.image_settings import memory_settings
 from tests.bench.report import BUILD, Measurement
 
 ROOT = Path(__file__).parents[3]
@@ -96,7 +98,7 @@ def _stillness(vigil: Figures, usual: Figures) -> list[Measurement]:
 
 def _memory(people: Figures, nobody: Figures, further: float, latency: Latency) -> list[Measurement]:
     return [
-        Measurement.at_most("memory of a one-camera detector, whole program", latency.resident_megabytes, "MB", 250),
+        Measurement.at_most("memory of a one-camera detector, whole program", latency.resident_megabytes, "MB", 180),
         Measurement.plain("memory of the analysis of one camera, people", people["resident_megabytes"], "MB"),
         Measurement.plain("memory of the analysis of one camera, still scene", nobody["resident_megabytes"], "MB"),
         Measurement.at_most("memory of each further camera", further, "MB", 40),
@@ -178,7 +180,7 @@ def still_clip(clip: Path) -> Path:
 def _vigil(title: str, clip: Path, model: Path, seconds: float, cameras: int = 1) -> Figures:
     worker = Path(__file__).with_name("vigil_worker.py")
     arguments = [str(clip), str(model), str(FRAMES_PER_SECOND), str(seconds), str(cameras)]
-    return _process(f"Vigil, {title}", [str(DETECTOR), str(worker), *arguments])
+    return _process(f"Vigil, {title}", [str(DETECTOR), str(worker), *arguments], memory_settings())
 
 
 def _usual(title: str, clip: Path, model: Path, seconds: float) -> Figures:
@@ -188,9 +190,9 @@ def _usual(title: str, clip: Path, model: Path, seconds: float) -> Figures:
     return _process(f"ultralytics, {title}", [str(ULTRALYTICS), str(worker), *arguments, str(most)])
 
 
-def _process(title: str, command: list[str]) -> Figures:
+def _process(title: str, command: list[str], settings: Mapping[str, str] | None = None) -> Figures:
     print(f"bench: {title}", flush=True)
-    environment = {**os.environ, "YOLO_OFFLINE": "true", "PYTHONPATH": ""}
+    environment = {**os.environ, **(settings or {}), "YOLO_OFFLINE": "true", "PYTHONPATH": ""}
     ended = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
     if ended.returncode:
         sys.exit(f"bench: {title} failed:\n{ended.stderr[-3000:]}")

@@ -15,6 +15,7 @@ import av
 import cv2
 import numpy as np
 import psycopg2
+from tests.bench.image_settings import memory_settings
 from tests.integration.services.backend import backend_server
 from tests.integration.services.detector import DetectorProcess
 from tests.integration.services.postgres import PostgresServer, postgres_server
@@ -55,6 +56,7 @@ def measure_latency(clip: Path, model: Path, python: Path, build: Path) -> Laten
             detection={"frames_per_second": 5, "classes": ["person"]},
         )
         settings = {"VIGIL_MODEL": str(model), "VIGIL_OFFLINE_ALERT_AFTER_SECONDS": "0", "PYTHONWARNINGS": "default"}
+        settings |= memory_settings()
         token = backend.token("anna", "pipeline")
         cctv = DetectorProcess(directory / "cctv", backend.url, token, None, settings, str(python))
         stack.callback(cctv.end)

@@ -56,6 +56,7 @@ def main() -> None:
         analyser = Analyser(camera, Counting())  # type: ignore[arg-type]
         start, due = datetime.now(UTC), 0.0
         with av.open(clip) as container:
+            container.streams.video[0].codec_context.thread_count = 1  # as a detector's
             for sequence, picture in enumerate(container.decode(video=0)):
                 at = float(picture.time or 0.0)
                 if at >= seconds:

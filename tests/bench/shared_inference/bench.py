@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.bench.image_settings import memory_settings
 from tests.bench.report import Measurement
 from tests.integration.services.inference_program import inference_program
 
@@ -70,7 +71,7 @@ def measure() -> list[Measurement]:
     own = _result(*run(str(model), ""))
     print(f"bench: {cameras} cameras on one server", flush=True)
     settings = {
-        **_memory_settings(),
+        **memory_settings(),
         "VIGIL_INFERENCE_DEADLINE_SECONDS": "60",  # they wait for nothing but it
         "VIGIL_MODEL_INT8": "0",
     }
@@ -136,7 +137,7 @@ def _result(figures: Sequence[dict[str, Any]], megabytes: float) -> Result:
 def _run_together(commands: Sequence[Sequence[str]]) -> tuple[list[dict[str, Any]], float]:
     """Return what the workers print, and their memory together when all have ended their work."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("VIGIL_")}
-    environment = {**inherited, **_memory_settings(), "PYTHONPATH": str(ROOT)}
+    environment = {**inherited, **memory_settings(), "PYTHONPATH": str(ROOT)}
     workers = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
         for command in commands
@@ -147,13 +148,6 @@ def _run_together(commands: Sequence[Sequence[str]]) -> tuple[list[dict[str, Any
     finally:
         for worker in workers:
             worker.communicate("", timeout=60)
-
-
-def _memory_settings() -> dict[str, str]:
-    """Return the settings of the C library that the CPU image has."""
-    found = re.findall(r"(MALLOC_[A-Z_]+)=(\S+)", (ROOT / "detector_image" / "Dockerfile").read_text())
-    assert found
-    return dict(found)
 
 
 def _megabytes(pid: int) -> float:

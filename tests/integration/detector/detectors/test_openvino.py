@@ -1,6 +1,10 @@
 """The OpenVINO runtime on a real network."""
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import islice
@@ -10,6 +14,8 @@ import cv2
 import numpy as np
 import openvino as ov
 import pytest
+from tests.bench.detector import vigil_worker
+from tests.bench.image_settings import memory_settings
 from tests.integration.detector.clips import PERSONS, frames_of
 
 from cctv.common.frame import Frame
@@ -76,3 +82,16 @@ def test_missing_device_error_names_the_remedy(model_folder: Path) -> None:
 def test_an_unknown_device_is_refused(model_folder: Path) -> None:
     with pytest.raises(ModelInvalidError, match="no such device; use cpu, cuda"):
         load_model(model_folder, device="abacus")
+
+
+MOST_MEGABYTES = 210
+"""190 were measured with the packages of the image; this environment has some more."""
+
+
+def test_memory_of_a_detector_with_one_camera(shared: Path, model_folder: Path, tmp_path: Path) -> None:
+    """The second start counts: it finds the network compiled."""
+    worker, clip = vigil_worker.__file__, shared / "videos" / PERSONS
+    command = [sys.executable, worker, str(clip), str(model_folder), "5", "1", "1"]
+    environment = {**os.environ, **memory_settings(), "VIGIL_MODEL_DIR": str(tmp_path)}
+    ended = [subprocess.run(command, env=environment, capture_output=True, text=True, check=True) for _ in range(2)]
+    assert json.loads(ended[-1].stdout)["resident_megabytes"] < MOST_MEGABYTES

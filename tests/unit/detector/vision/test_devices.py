@@ -122,22 +122,22 @@ def test_a_build_fits_gpus_of_its_generation(
 
 
 def test_openvino_uses_the_requested_device(tmp_path: Path) -> None:
-    assert openvino_device("cpu", ["CPU"], tmp_path) == "cpu"
-    assert openvino_device("intel-gpu", ["CPU", "GPU.0", "GPU.1"], tmp_path) == "intel-gpu"
-    assert openvino_device("auto", ["CPU", "GPU"], tmp_path) == "intel-gpu"
-    assert openvino_device("auto", ["CPU"], tmp_path) == "cpu"
+    assert openvino_device("cpu", lambda: pytest.fail("this loads all plug-ins"), tmp_path) == "cpu"
+    assert openvino_device("intel-gpu", lambda: ["CPU", "GPU.0", "GPU.1"], tmp_path) == "intel-gpu"
+    assert openvino_device("auto", lambda: ["CPU", "GPU"], tmp_path) == "intel-gpu"
+    assert openvino_device("auto", lambda: ["CPU"], tmp_path) == "cpu"
 
 
 def test_openvino_reports_the_missing_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DeviceUnavailableError, match="this image lacks OpenVINO's plug-in for it"):
-        openvino_device("intel-gpu", ["CPU"], tmp_path)
+        openvino_device("intel-gpu", lambda: ["CPU"], tmp_path)
     (tmp_path / "libopenvino_intel_gpu_plugin.so").touch()
     monkeypatch.setattr(Path, "exists", lambda _: False)
     with pytest.raises(DeviceUnavailableError, match=r"there is no /dev/dri here; ask for gpu.intel.com/xe"):
-        openvino_device("intel-gpu", ["CPU"], tmp_path)
+        openvino_device("intel-gpu", lambda: ["CPU"], tmp_path)
     monkeypatch.setattr(Path, "exists", lambda _: True)
     with pytest.raises(DeviceUnavailableError, match=r"/dev/dri is here; install Intel's driver in the image"):
-        openvino_device("intel-gpu", ["CPU"], tmp_path)
+        openvino_device("intel-gpu", lambda: ["CPU"], tmp_path)
 
 
 def test_gpu_out_of_memory_is_a_device_error() -> None:
