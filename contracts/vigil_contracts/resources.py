@@ -8,6 +8,7 @@ from vigil_contracts.bounds import MAX_DISPLAY_NAME_LENGTH, MAX_URL_LENGTH, Inst
 from vigil_contracts.detection import Detection
 from vigil_contracts.names import CameraPhase, ConditionStatus, DeletionPolicy, StreamTransport
 from vigil_contracts.recording import RecordingSettings
+from vigil_contracts.retention import RetentionSettings
 
 PolicySources = Annotated[
     dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=253)]],
@@ -32,6 +33,7 @@ class ResourceRegistration(BaseModel):
     transport: StreamTransport = StreamTransport.TCP
     detection: Detection = Detection()
     recording: RecordingSettings | None = Field(default=None, description="Null: not recorded.")
+    retention: RetentionSettings | None = Field(default=None, description="Null: as the API has it.")
     detector_class_name: str = Field(default="", max_length=253)
     deletion_policy: DeletionPolicy = Field(
         default=DeletionPolicy.RETAIN,
@@ -48,6 +50,7 @@ class ResourceRegistration(BaseModel):
         """
         is_default = {
             "recording": self.recording is None,
+            "retention": self.retention is None,
             "deletion_policy": self.deletion_policy is DeletionPolicy.RETAIN,
             "policy_sources": not self.policy_sources,
         }

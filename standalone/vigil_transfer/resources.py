@@ -10,13 +10,14 @@ from pydantic.alias_generators import to_camel
 
 from vigil_contracts.detection import Detection
 from vigil_contracts.recording import RecordingSettings
+from vigil_contracts.retention import RetentionSettings
 from vigil_contracts.stream_url import MASK, Credentials, credentials_in, split_credentials
 from vigil_contracts.url_secrets import PLACEHOLDERS, find_secrets, holds_secret
 from vigil_transfer.own import without_defaults
 
 MAX_NAME_LENGTH = 50
 """The operator's limit for the name of a Camera is 52; a number may follow."""
-NOT_IN_RESOURCES = ("site", "group", "cluster", "retention_days", "retention_megabytes")
+NOT_IN_RESOURCES = ("site", "group", "cluster")
 """Settings of the API that a Camera resource does not have."""
 
 
@@ -60,6 +61,9 @@ def _camera(name: str, namespace: str, camera: Mapping[str, Any], stream: Mappin
         spec["detection"] = detection
     if recording := _camel_case(without_defaults(camera.get("recording", {}), RecordingSettings())):
         spec["recording"] = recording
+    limits = {name: camera.get(f"retention_{name}") for name in RetentionSettings.model_fields}
+    if retention := {name: value for name, value in limits.items() if value is not None}:
+        spec["retention"] = retention
     if camera.get("detector_class_name"):
         spec["detectorClassName"] = camera["detector_class_name"]
     return {

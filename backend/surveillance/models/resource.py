@@ -25,6 +25,9 @@ class CameraResource(models.Model):
     deleted_at = models.DateTimeField(
         null=True, blank=True, help_text="When the resource was deleted; a new one of its name takes the camera up."
     )
+    has_retention = models.BooleanField(
+        default=False, db_default=False, help_text="Whether the resource sets the limits for the camera's alerts."
+    )
     policy_sources = models.JSONField(
         default=dict,
         null=True,

@@ -14,6 +14,7 @@ from surveillance.services.cameras import camera_write
 from vigil_contracts.names import DeletionPolicy
 from vigil_contracts.recording import RecordingSettings
 from vigil_contracts.resources import ResourceRegistration
+from vigil_contracts.retention import RetentionSettings
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +81,8 @@ def _register(uid: str, registration: ResourceRegistration, owner: User) -> Regi
     camera = known.camera if known is not None else Camera(managed_by=ManagedBy.KUBECTL)
     is_taken_over = known is not None and (camera.user_id, camera.managed_by) != (owner.pk, ManagedBy.KUBECTL)
     camera.user, camera.managed_by = owner, ManagedBy.KUBECTL
-    change = camera_write(camera, _values(camera, registration), owner)
+    values = _values(camera, registration) | _retention(known, registration)
+    change = camera_write(camera, values, owner)
     if is_taken_over:
         camera.save()
     CameraResource.objects.update_or_create(
@@ -91,6 +93,7 @@ def _register(uid: str, registration: ResourceRegistration, owner: User) -> Regi
             "name": registration.resource,
             "digest": registration.digest,
             "deletion_policy": registration.deletion_policy.value,
+            "has_retention": registration.retention is not None,
             "policy_sources": registration.policy_sources,
             "deleted_at": None,
         },
@@ -125,6 +128,17 @@ def _values(camera: Camera, registration: ResourceRegistration) -> dict[str, obj
         "detector_class_name": registration.detector_class_name,
         "cluster_id": _cluster_id(registration.source),
     }
+
+
+def _retention(known: CameraResource | None, registration: ResourceRegistration) -> dict[str, object]:
+    """Return the retention to write: nothing while the resource has never set one.
+
+    An administrator may have set it in the API. To reset it to the server's default would delete alerts.
+    """
+    if registration.retention is None and not (known is not None and known.has_retention):
+        return {}
+    retention = registration.retention or RetentionSettings()
+    return {"retention_days": retention.days, "retention_megabytes": retention.megabytes}
 
 
 def _cluster_id(source: str) -> int | None:

@@ -172,6 +172,7 @@ class CameraPage(CameraCard):
     """The CameraPolicy of each value that comes from one, by field: `detection_rules`, `recording_mode`, ..."""
     recording_mode: Words
     recording_days: int | None
+    retention_days: int | None
     kubernetes: ReportedResource | None
     """The state of its resource; None if no cluster runs it."""
     cluster: str
@@ -305,6 +306,7 @@ def camera_page(
         policies={field.replace(".", "_"): policy for field, policy in policy_sources_of(camera).items()},
         recording_mode=RECORDING_MODE_TEXTS[recording.mode],
         recording_days=recording.days,
+        retention_days=camera.retention_days,
         kubernetes=kubernetes,
         cluster=cluster,
         watched_by=watched_by,

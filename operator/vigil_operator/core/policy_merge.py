@@ -24,6 +24,8 @@ FIELDS: tuple[tuple[str, ...], ...] = (
     ("recording", "secondsAfter"),
     ("recording", "days"),
     ("recording", "gigabytes"),
+    ("retention", "days"),
+    ("retention", "megabytes"),
 )
 """The fields that a policy can set, each as a whole: two lists of rules are not combined."""
 

@@ -102,12 +102,22 @@ class PolicyRecording(BaseModel):
     gigabytes: int | None = Field(default=None, ge=1, le=1_000_000)
 
 
+class PolicyRetention(BaseModel):
+    """`CameraPolicy.spec.defaults.retention`: fields of `Camera.spec.retention`."""
+
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
+
+    days: int | None = Field(default=None, ge=1, le=3650)
+    megabytes: int | None = Field(default=None, ge=1, le=100_000_000)
+
+
 class PolicyDefaults(Spec):
     """`CameraPolicy.spec.defaults`."""
 
     detector_class_name: str | None = Field(default=None, min_length=1, max_length=253)
     detection: Annotated[PolicyDetection, BeforeValidator(snake_case_keys)] = PolicyDetection()
     recording: Annotated[PolicyRecording, BeforeValidator(snake_case_keys)] = PolicyRecording()
+    retention: Annotated[PolicyRetention, BeforeValidator(snake_case_keys)] = PolicyRetention()
 
 
 class PolicyRollout(Spec):

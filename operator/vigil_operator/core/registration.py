@@ -17,6 +17,7 @@ from pydantic.alias_generators import to_snake
 from vigil_contracts.names import DeletionPolicy
 from vigil_contracts.recording import RecordingSettings
 from vigil_contracts.resources import RegisteredResource, ResourceRegistration
+from vigil_contracts.retention import RetentionSettings
 from vigil_contracts.stream_url import Credentials, credentials_problem, fill_placeholders, join_credentials
 from vigil_operator.core.desired.secret import PASSWORD_KEY, USERNAME_KEY
 from vigil_operator.core.names import FINALIZER, LABEL_MANAGED_BY, MANAGED_BY_KUBECTL
@@ -97,6 +98,7 @@ def build_registration(
             transport=spec.stream.transport,
             detection=spec.detection,
             recording=spec.recording if spec.recording != RecordingSettings() else None,
+            retention=spec.retention if spec.retention != RetentionSettings() else None,
             detector_class_name=spec.detector_class_name,
             deletion_policy=spec.deletion_policy,
             policy_sources={_field_of_api(field): policy for field, policy in sources.items()},

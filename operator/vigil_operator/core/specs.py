@@ -21,6 +21,7 @@ from vigil_contracts.bounds import MAX_DISPLAY_NAME_LENGTH, MAX_URL_LENGTH
 from vigil_contracts.detection import Detection
 from vigil_contracts.names import DeletionPolicy, StreamTransport
 from vigil_contracts.recording import RecordingSettings
+from vigil_contracts.retention import RetentionSettings
 from vigil_contracts.rules import without_rule_types
 from vigil_contracts.stream_url import InvalidStreamUrlError, split_credentials, validate_stream_url
 from vigil_contracts.url_secrets import PLACEHOLDERS, holds_secret
@@ -109,6 +110,7 @@ class CameraSpec(Spec):
     stream: StreamSpec
     detection: Annotated[Detection, BeforeValidator(snake_case_keys)] = Detection()
     recording: Annotated[RecordingSettings, BeforeValidator(snake_case_keys)] = RecordingSettings()
+    retention: Annotated[RetentionSettings, BeforeValidator(snake_case_keys)] = RetentionSettings()
     detector_class_name: str = Field(default="", max_length=253)
     deletion_policy: DeletionPolicy = DeletionPolicy.RETAIN
 

@@ -114,7 +114,7 @@ def test_resources_are_accepted_by_the_cluster(
     more = ("--credentials", str(secret), "--pipeline-token-file", pipeline_file)
     assert run("export", "--kubernetes", "--namespace", "yard", *more) == 1
     shown = capsys.readouterr()
-    assert shown.err == "vigil: Camera resources have no field for group, retention_days, site\n"
+    assert shown.err == "vigil: Camera resources have no field for group, site\n"
     assert yaml_problem(shown.out) is None
     resources = list(yaml.safe_load_all(shown.out))
     assert [one["metadata"]["name"] for one in resources] == ["gate", "h-f-2", "old", "hof-2"]

@@ -118,6 +118,19 @@ def test_policy_of_a_value_is_shown_until_the_resource_is_deleted(operator: Part
     assert anna.client.get(path).json()["policy_sources"] == {}
 
 
+def test_retention_of_a_resource_is_stored_and_taken_back(operator: Party) -> None:
+    put(operator)
+    Camera.objects.update(retention_days=365)
+    put(operator, digest="d2")
+    assert Camera.objects.get().retention_days == 365, "a resource that sets none does not shorten it"
+    put(operator, digest="d3", retention={"days": 14, "megabytes": 500})
+    found = Camera.objects.get()
+    assert (found.retention_days, found.retention_megabytes) == (14, 500)
+    put(operator, digest="d4")
+    found = Camera.objects.get()
+    assert (found.retention_days, found.retention_megabytes) == (None, None)
+
+
 @pytest.mark.parametrize("name", ["p" * 254, 7, None])
 def test_invalid_policy_source_is_refused(operator: Party, name: object) -> None:
     answer = put(operator, policy_sources={"recording.mode": name})
