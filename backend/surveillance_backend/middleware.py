@@ -13,7 +13,8 @@ from vigil_contracts.text import NO_NUL
 def policy(media_origins: str, media_server_url: str = "", media_hls_url: str = "") -> str:
     """Return a policy without inline or foreign content (CSP level 3), so that injected scripts cannot run.
 
-    `media_origins`: origins of the links to images and clips, if not the backend.
+    `media_origins`: origins of the links to images, clips and recordings, if not the backend. Recordings are fetched
+    by a script, which passes them to the video element (`blob:`).
     `media_server_url`, `media_hls_url`: where a camera's page gets its video (WHEP, HLS).
     """
     whep, hls = _origin(media_server_url), _origin(media_hls_url)
@@ -24,9 +25,9 @@ def policy(media_origins: str, media_server_url: str = "", media_hls_url: str = 
             "script-src 'self'",
             "style-src 'self'",
             f"img-src 'self' data: blob:{media}",
-            f"media-src 'self'{media}{hls}",
+            f"media-src 'self' blob:{media}{hls}",
             "font-src 'self'",
-            f"connect-src 'self'{whep}",
+            f"connect-src 'self'{media}{whep}",
             "manifest-src 'self'",
             "form-action 'self'",
             "frame-ancestors 'none'",

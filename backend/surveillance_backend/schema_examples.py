@@ -449,6 +449,14 @@ EXAMPLES: dict[str, Any] = {
     },
     "RegisteredRecordings": {"stored": [_SEGMENT_MS], "missing": []},
     "Timeline": {"recorded": [{"start": _TIME, "end": "2026-11-23T12:00:04Z"}], "gaps": [_GAP]},
+    "CameraDay": {
+        "now": "2026-11-23T18:00:00.000Z",
+        "recorded": [{"start": _TIME, "end": "2026-11-23T12:00:04Z"}],
+        "gaps": [{**_GAP, "is_open": False}],
+        "motion": [{"start": _TIME, "end": "2026-11-23T12:00:04Z", "percent": 40}],
+        "alerts": [{"id": 12, "time": "2026-11-23T12:00:02.500Z", "alert_type": "person"}],
+        "has_all_alerts": True,
+    },
     "UploadOrderRequest": {"starts_ms": [_SEGMENT_MS]},
     "Uploads": {
         "uploads": [

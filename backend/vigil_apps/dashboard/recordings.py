@@ -71,6 +71,15 @@ def until_of(text: str, *, now: datetime) -> datetime:
     return until if is_valid and until < now else now
 
 
+def moment_of(text: str) -> int | None:
+    """Return the time of the parameter `at` in milliseconds; None if it is missing or wrong."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return _ms(at) if at.tzinfo is not None and is_plausible(at) else None
+
+
 def _ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 

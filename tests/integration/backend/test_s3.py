@@ -60,7 +60,7 @@ def test_images_and_clips_are_only_in_s3(s3: S3Server, tmp_path: Path) -> None:
         link = film.headers["location"]
         assert s3.secret_access_key not in link
         origin = f"http://127.0.0.1:{s3.port}"
-        assert f"media-src 'self' {origin}" in page.headers["content-security-policy"]
+        assert f"media-src 'self' blob: {origin}" in page.headers["content-security-policy"]
         assert link.startswith(origin)
         # The link needs no token, supports ranges, and gives access only to its file.
         shown = httpx.get(picture.headers["location"])

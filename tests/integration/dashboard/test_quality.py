@@ -16,6 +16,7 @@ PAGES = {
     "cameras": "/dashboard/cameras/",
     "camera": "/dashboard/cameras/{camera}/",
     "camera-rules": "/dashboard/cameras/{camera}/rules/",
+    "camera-recordings": "/dashboard/cameras/{camera}/recordings/",
     "camera-edit": "/dashboard/cameras/{camera}/edit/",
     "camera-add": "/dashboard/cameras/add/",
     "camera-import": "/dashboard/cameras/import/",

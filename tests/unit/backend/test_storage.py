@@ -79,14 +79,14 @@ def test_csp_allows_images_from_the_bucket() -> None:
     assert links_origins(Environment(s3_bucket="b", s3_cdn_domain="m.example")) == "https://m.example"
     own = Environment(s3_bucket="b", s3_endpoint_url="http://s3:9000", s3_public_endpoint_url="https://s3.example")
     assert links_origins(own) == "https://s3.example https://b.s3.example"
-    assert "media-src 'self' https://m.example;" in policy("https://m.example")
+    assert "media-src 'self' blob: https://m.example;" in policy("https://m.example")
     assert "img-src 'self' data: blob:;" in policy("")
 
 
 def test_csp_allows_only_video_from_the_media_server() -> None:
     asked = policy("", "https://m.example:8889/{camera}/whep", "https://h.example/{camera}/index.m3u8")
     assert "connect-src 'self' https://m.example:8889;" in asked
-    assert "media-src 'self' https://h.example;" in asked
+    assert "media-src 'self' blob: https://h.example;" in asked
     assert asked.count("m.example") == asked.count("h.example") == 1
 
 

@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from surveillance.choices import ALERT_TYPES
+
 
 class RecordedPeriodSerializer(serializers.Serializer[Any]):
     """A recorded period."""
@@ -29,3 +31,38 @@ class TimelineSerializer(serializers.Serializer[Any]):
 
     recorded = RecordedPeriodSerializer(many=True)
     gaps = TimelineGapSerializer(many=True)
+
+
+class DayGapSerializer(TimelineGapSerializer):
+    """A gap of a timeline."""
+
+    is_open = serializers.BooleanField(help_text="It has not ended; `end` is the time of the request.")
+
+
+class MotionPeriodSerializer(serializers.Serializer[Any]):
+    """A period with motion."""
+
+    start = serializers.DateTimeField()
+    end = serializers.DateTimeField()
+    percent = serializers.IntegerField(
+        min_value=0, max_value=100, help_text="Largest share of the analysed frames of one segment."
+    )
+
+
+class AlertMarkSerializer(serializers.Serializer[Any]):
+    """An alert on a timeline."""
+
+    id = serializers.IntegerField(min_value=1)
+    time = serializers.DateTimeField()
+    alert_type = serializers.ChoiceField(choices=ALERT_TYPES)
+
+
+class CameraDaySerializer(serializers.Serializer[Any]):
+    """Everything that a timeline shows of a camera."""
+
+    now = serializers.DateTimeField(help_text="The server's time of the response.")
+    recorded = RecordedPeriodSerializer(many=True)
+    gaps = DayGapSerializer(many=True)
+    motion = MotionPeriodSerializer(many=True)
+    alerts = AlertMarkSerializer(many=True)
+    has_all_alerts = serializers.BooleanField(help_text="False if there are more alerts than the response contains.")

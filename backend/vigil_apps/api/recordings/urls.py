@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from vigil_apps.api.recordings import views
+from vigil_apps.api.recordings import timeline, views
 
 _CAMERA = "cameras/<int:camera_id>/recordings/"
 urlpatterns = [
     path(_CAMERA, views.RecordingsView.as_view(), name="recordings"),
     path(f"{_CAMERA}uploads/", views.UploadsView.as_view(), name="recording-uploads"),
+    path(f"{_CAMERA}timeline/", timeline.TimelineView.as_view(), name="recording-timeline"),
     path(f"{_CAMERA}playlist.m3u8", views.PlaylistView.as_view(), name="recording-playlist"),
     path(f"{_CAMERA}<int:start_ms>.mp4", views.SegmentView.as_view(), name="recording-segment"),
 ]

@@ -8,7 +8,6 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from pydantic import BaseModel, ConfigDict, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -16,37 +15,19 @@ from rest_framework.views import APIView
 from surveillance.api.access import SENDERS, USER, principal_of
 from surveillance.api.errors import translate_errors
 from surveillance.api.files import stored_file_response
-from surveillance.core.validation import InvalidInputError, parse
+from surveillance.core.validation import parse
 from surveillance.selectors.access import camera_for
+from vigil_apps.api.recordings.period import PERIOD, period_of
 from vigil_apps.api.recordings.serializers import TimelineSerializer
 from vigil_apps.recordings.core.playlist import media_playlist
 from vigil_apps.recordings.models import RecordedSegment
 from vigil_apps.recordings.selectors import recorded_periods, recorded_segments, recording_gaps
 from vigil_apps.recordings.services import NoSuchCameraError, recordings_register, upload_urls
-from vigil_contracts.bounds import Instant
 from vigil_contracts.recording import RecordingBatch, RegisteredRecordings, UploadOrder, Uploads, gap_text
 
 _LONGEST_TIMELINE = timedelta(days=31)
 _LONGEST_PLAYLIST = timedelta(hours=24)
 _MOST_GAPS = 2000
-_PERIOD = [
-    OpenApiParameter(
-        "from", OpenApiTypes.DATETIME, required=True, description="Begin, such as 2026-05-17T12:00:00Z."
-    ),
-    OpenApiParameter("to", OpenApiTypes.DATETIME, required=True, description="End; later than `from`."),
-]
-
-
-class _Period(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    begin: Instant = Field(alias="from")
-    end: Instant = Field(alias="to")
-
-    @property
-    def milliseconds(self) -> dict[str, int]:
-        """Return the limits as the selectors take them."""
-        return {"first_ms": round(self.begin.timestamp() * 1000), "last_ms": round(self.end.timestamp() * 1000)}
 
 
 class RecordingsView(APIView):
@@ -54,11 +35,11 @@ class RecordingsView(APIView):
 
     scopes = {"GET": USER, "POST": SENDERS}  # noqa: RUF012 read only
 
-    @extend_schema(summary="List a camera's recordings", parameters=_PERIOD, responses=TimelineSerializer)
+    @extend_schema(summary="List a camera's recordings", parameters=PERIOD, responses=TimelineSerializer)
     def get(self, request: Request, camera_id: int) -> Response:
         """Returns the recorded periods, and the gaps with their reasons. At most 31 days and 2,000 gaps."""
         camera = camera_for(principal_of(request), camera_id)
-        period = _period_of(request, _LONGEST_TIMELINE).milliseconds
+        period = period_of(request, _LONGEST_TIMELINE).milliseconds
         recorded = recorded_periods(camera_id=camera.pk, **period)
         gaps = recording_gaps(camera_id=camera.pk, limit=_MOST_GAPS, **period)
         body = {
@@ -119,7 +100,7 @@ class PlaylistView(APIView):
     @extend_schema(
         operation_id="recordings_playlist",
         summary="Get a playlist of recordings",
-        parameters=_PERIOD,
+        parameters=PERIOD,
         responses={(200, "application/vnd.apple.mpegurl"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, camera_id: int) -> HttpResponse:
@@ -128,7 +109,7 @@ class PlaylistView(APIView):
         Each segment has its time of day. Gaps of up to a minute keep their length, longer ones are skipped.
         """
         camera = camera_for(principal_of(request), camera_id)
-        period = _period_of(request, _LONGEST_PLAYLIST)
+        period = period_of(request, _LONGEST_PLAYLIST)
         items = list(recorded_segments(camera_id=camera.pk, **period.milliseconds))
         if not items:
             raise Http404
@@ -169,17 +150,6 @@ class SegmentView(APIView):
             file_name=f"camera-{camera.pk}-{start_ms}.mp4",
             headers={"Cache-Control": "private, max-age=3600"},
         )
-
-
-def _period_of(request: Request, longest: timedelta) -> _Period:
-    """Return the period of the query. Raises ValidationError, which names the parameter."""
-    with translate_errors():
-        period = parse(_Period, dict(request.query_params.items()))
-        if period.end <= period.begin:
-            raise InvalidInputError({"to": ["must be later than from"]})
-        if period.end - period.begin > longest:
-            raise InvalidInputError({"to": [f"must be at most {longest / timedelta(hours=1):.0f} hours after from"]})
-    return period
 
 
 def _instant(milliseconds: int) -> Any:

@@ -12,6 +12,7 @@ from django_htmx.http import trigger_client_event
 
 from surveillance import images
 from surveillance.selectors.access import alert_for
+from surveillance.selectors.cameras import recording_of
 from surveillance.selectors.holds import holds_of_alert
 from surveillance.services.alerts import alert_comment
 from vigil_apps.accounts.principal import Principal
@@ -22,6 +23,7 @@ from vigil_apps.dashboard.inbox import InboxFilter, inbox_newer, inbox_page
 from vigil_apps.dashboard.overlay import shapes_of
 from vigil_apps.dashboard.views.base import UserRequest, sign_in_required
 from vigil_apps.sites.roles import Role
+from vigil_contracts.recording import RecordingMode
 
 MAX_COMMENTS, MAX_COMMENT_LENGTH = 200, 2000
 HOLDS_SHOWN = 10
@@ -195,5 +197,10 @@ def _detail(request: UserRequest, alert_id: int) -> dict[str, Any]:
     found = selectors.visible_alert(request.user, alert_id)
     comments = list(found.comments.select_related("author")[:MAX_COMMENTS])
     shapes = shapes_of(found, seen=selectors.sightings_of_track(found))
-    holds = list(holds_of_alert(found)[:HOLDS_SHOWN])
-    return {"alert": alert_card(found), "comments": comments, "shapes": shapes, "holds": holds}
+    return {
+        "alert": alert_card(found),
+        "comments": comments,
+        "shapes": shapes,
+        "is_recorded": recording_of(found.camera).mode is not RecordingMode.OFF,
+        "holds": list(holds_of_alert(found)[:HOLDS_SHOWN]),
+    }

@@ -1,7 +1,7 @@
 // Formats every <time> in the viewer's time zone and language, which the server does not know.
 const page = document.documentElement.lang;
 // The page's language in the viewer's own regional form («en» as «en-GB»), where there is one.
-const language = navigator.languages.find((tag) => tag === page || tag.startsWith(`${page}-`)) ?? page;
+export const language = navigator.languages.find((tag) => tag === page || tag.startsWith(`${page}-`)) ?? page;
 const relative = new Intl.RelativeTimeFormat(language, { style: "narrow", numeric: "auto" });
 const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });

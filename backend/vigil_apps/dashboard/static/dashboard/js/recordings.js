@@ -1,0 +1,291 @@
+// The page of recordings: players, the timeline below them, and the same as a list.
+import { dayOf, durationText, gapAt, load, neighbour, recordedAt, withDetail } from "./day.js";
+import { Playback } from "./playback.js";
+import { Timeline } from "./timeline.js";
+import { start as startLive } from "./live.js";
+import { language, localise } from "./time.js";
+import { toast } from "./page.js";
+
+const REFRESH_MS = 15_000;
+const DETAIL_MS = 6 * 3_600_000; // a narrower view is loaded with more detail
+const STEP_MS = 10_000;
+const NEAR_MS = 2500;
+const MARGINS = { alerts: [500, 1500], motion: [1000, 3000] };
+
+const root = document.querySelector("[data-recordings]");
+const texts = root.dataset;
+const find = (name) => root.querySelector(`[data-${name}]`);
+const given = JSON.parse(document.getElementById("timeline-data").textContent);
+const exact = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
+
+let day = dayOf(given.at ?? Date.now());
+let days = given.cameras.map(({ name }) => ({ name, recorded: [], gaps: [], motion: [], alerts: [], hasAllAlerts: true }));
+let detail = null; // { period, days } of a narrow view
+let shown = "";
+let scrubbing = null;
+
+const timeline = new Timeline(find("timeline"), { chosen: scrub, moved: wantDetail });
+const playback = new Playback([...root.querySelectorAll("[data-screen]")], texts, (index) => days[index], render, loadDays);
+
+// ---- what is shown
+
+function stateAt(at) {
+  const alert = days.flatMap(({ alerts }) => alerts).find((one) => Math.abs(one.at - at) <= NEAR_MS);
+  if (alert) return { text: `${texts.textAlert}: ${given.types[alert.alert_type] ?? alert.alert_type}`, alert };
+  if (days.some((one) => recordedAt(one, at))) return { text: texts.textPlaying };
+  return { text: gapAt(days[0], at)?.message ?? texts.textNothing };
+}
+
+function render() {
+  const { at, isLive, isPlaying } = playback;
+  const toggle = root.querySelector("[data-do=toggle]");
+  toggle.dataset.plays = isPlaying ? "yes" : "no";
+  toggle.querySelector("[data-toggle-text]").textContent = isPlaying ? toggle.dataset.textPause : toggle.dataset.textPlay;
+  root.querySelector("[data-do=live]").setAttribute("aria-pressed", String(isLive));
+  const time = isLive ? Date.now() : at;
+  if (time === null) return;
+  const state = isLive ? { text: texts.textLive } : stateAt(time);
+  const place = find("now");
+  place.dateTime = new Date(time).toISOString();
+  place.dataset.style = "absolute";
+  place.textContent = exact.format(time);
+  showState(state);
+  timeline.showTime(time, `${place.textContent}, ${state.text}`);
+  if (isPlaying) timeline.follow(time);
+}
+
+function showState({ text, alert }) {
+  const place = find("now-text");
+  const key = `${text} ${alert?.id ?? ""}`;
+  if (place.dataset.key === key) return;
+  place.dataset.key = key;
+  if (!alert) return void (place.textContent = text);
+  place.replaceChildren(Object.assign(document.createElement("a"), { href: given.alert_url.replace("/0/", `/${alert.id}/`), textContent: text }));
+}
+
+function cell(...content) {
+  const made = document.createElement("td");
+  made.append(...content);
+  return made;
+}
+
+function moment(at) {
+  return Object.assign(document.createElement("time"), { dateTime: new Date(at).toISOString() });
+}
+
+function playButton(at, text = texts.textPlay) {
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "button button-small", textContent: text });
+  button.addEventListener("click", () => {
+    jump(at);
+    playback.play();
+  });
+  return button;
+}
+
+function rowsOf(one) {
+  const prefix = days.length > 1 ? `${one.name}: ` : "";
+  const recorded = one.recorded.map((period) => ({ ...period, shown: () => [prefix, playButton(period.start)] }));
+  const gaps = one.gaps.map((gap) => ({ ...gap, shown: () => [Object.assign(document.createElement("span"), { className: "faint", textContent: `${prefix}${gap.message}${gap.is_open ? ` (${texts.textOpen})` : ""}` })] }));
+  const alerts = one.alerts.map((alert) => ({
+    start: alert.at,
+    end: null,
+    shown: () => [Object.assign(document.createElement("a"), { href: given.alert_url.replace("/0/", `/${alert.id}/`), textContent: `${prefix}${texts.textAlert}: ${given.types[alert.alert_type] ?? alert.alert_type}` }), " ", playButton(alert.at)],
+  }));
+  return [...recorded, ...gaps, ...alerts];
+}
+
+// The list holds the same as the timeline, for those who cannot use it.
+function renderList() {
+  const now = JSON.stringify(days.map(({ now: _, motion: __, ...rest }) => rest));
+  if (now === shown) return;
+  shown = now;
+  const rows = days.flatMap(rowsOf).sort((one, other) => other.start - one.start);
+  find("rows").replaceChildren(...rows.map(({ start, end, shown: content }) => {
+    const row = document.createElement("tr");
+    row.append(cell(moment(start)), cell(...(end === null ? [] : [moment(end)])), cell(end === null ? "" : durationText(end - start)), cell(...content()));
+    return row;
+  }));
+  for (const time of find("rows").querySelectorAll("time")) time.dataset.style = "absolute";
+  localise(find("rows"));
+  find("list").hidden = rows.length === 0;
+  find("nothing").hidden = rows.length > 0;
+  find("all-alerts").hidden = days.every(({ hasAllAlerts }) => hasAllAlerts);
+}
+
+// ---- data
+
+async function loadDays() {
+  const wanted = day;
+  try {
+    const found = await Promise.all(given.cameras.map((camera) => load(camera, wanted)));
+    if (wanted !== day) return;
+    days = found;
+  } catch {
+    toast(texts.textUnreachable);
+    return;
+  }
+  renderLanes();
+  renderList();
+}
+
+function renderLanes() {
+  timeline.showLanes(detail ? days.map((one, index) => withDetail(one, detail.days[index], detail.period)) : days);
+}
+
+let detailTimer = null;
+
+function wantDetail() {
+  clearTimeout(detailTimer);
+  detailTimer = setTimeout(loadDetail, 250);
+}
+
+async function loadDetail() {
+  const [from, to] = timeline.view;
+  if (to - from > DETAIL_MS) return;
+  if (detail && detail.period[0] <= from && to <= detail.period[1] && detail.length <= 4 * (to - from)) return;
+  const length = to - from;
+  const period = [Math.max(day[0], from - length), Math.min(day[1], to + length)];
+  const wanted = day;
+  try {
+    const found = await Promise.all(given.cameras.map((camera) => load(camera, period)));
+    if (wanted !== day) return;
+    detail = { period, length: period[1] - period[0], days: found };
+    renderLanes();
+  } catch { /* the day's motion stays */ }
+}
+
+async function showDay(at) {
+  day = dayOf(at);
+  detail = null;
+  timeline.showDay(day);
+  const date = new Date(day[0]);
+  find("day").value = [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((one) => String(one).padStart(2, "0")).join("-");
+  await loadDays();
+}
+
+// ---- actions
+
+function remember(at) {
+  const query = new URLSearchParams(location.search);
+  for (const name of ["until", "play"]) query.delete(name);
+  query.set("at", new Date(at).toISOString());
+  history.replaceState(null, "", `?${query}`);
+}
+
+function jump(at) {
+  playback.seek(at);
+  timeline.follow(at);
+  remember(at);
+}
+
+// While dragging, the next frame is requested when the last one is shown: that is the preview.
+function scrub(at, isFinal) {
+  const isIdle = playback.screens.every(({ player, isShown }) => !isShown || player.isSettled);
+  clearTimeout(scrubbing);
+  if (isFinal) jump(at);
+  else if (isIdle) playback.seek(at);
+  else {
+    playback.at = at;
+    scrubbing = setTimeout(() => scrub(at, false), 60);
+    render();
+  }
+}
+
+const timesOf = { alerts: (one) => one.alerts.map(({ at }) => at), motion: (one) => one.motion.map(({ start }) => start) };
+
+function jumpTo(kind, direction) {
+  const at = playback.isLive || playback.at === null ? Date.now() : playback.at;
+  const found = neighbour(timeline.lanes.flatMap(timesOf[kind]), at, direction, MARGINS[kind][direction > 0 ? 0 : 1]);
+  if (found === null) toast(kind === "alerts" ? texts.textNoAlert : texts.textNoMotion, "info");
+  else jump(found);
+}
+
+const step = (by) => jump(Math.min(Date.now(), Math.max(day[0], (playback.isLive ? Date.now() : playback.at ?? Date.now()) + by)));
+const lastRecorded = () => days.flatMap(({ recorded }) => recorded).reduce((last, { end }) => Math.max(last, end), 0);
+
+async function changeDay(by) {
+  const other = new Date(day[0]);
+  other.setDate(other.getDate() + by);
+  await showDay(other.getTime());
+}
+
+const actions = {
+  toggle: () => {
+    if (playback.isPlaying) return playback.pause();
+    if (playback.isLive || playback.at === null) playback.seek(Math.max(day[0], lastRecorded() - STEP_MS));
+    playback.play();
+  },
+  back: () => step(-STEP_MS),
+  forward: () => step(STEP_MS),
+  "previous-alert": () => jumpTo("alerts", -1),
+  "next-alert": () => jumpTo("alerts", 1),
+  "previous-motion": () => jumpTo("motion", -1),
+  "next-motion": () => jumpTo("motion", 1),
+  "zoom-in": () => timeline.zoom(0.5),
+  "zoom-out": () => timeline.zoom(2),
+  "day-before": () => changeDay(-1),
+  "day-after": () => changeDay(1),
+  live: async () => {
+    if (playback.isLive) return;
+    if (Date.now() >= day[1] || Date.now() < day[0]) await showDay(Date.now());
+    playback.showLive();
+    const query = new URLSearchParams(location.search);
+    for (const name of ["at", "until", "play"]) query.delete(name);
+    history.replaceState(null, "", `?${query}`);
+  },
+};
+
+const keys = {
+  " ": actions.toggle,
+  ArrowLeft: actions.back,
+  ArrowRight: actions.forward,
+  j: actions["next-alert"],
+  k: actions["previous-alert"],
+  m: actions["next-motion"],
+  M: actions["previous-motion"],
+  "+": actions["zoom-in"],
+  "-": actions["zoom-out"],
+  l: actions.live,
+};
+const sliderKeys = {
+  Home: () => jump(day[0]),
+  End: () => jump(Math.min(day[1] - 1, Math.max(day[0], lastRecorded() - STEP_MS))),
+  PageUp: () => step(600_000),
+  PageDown: () => step(-600_000),
+  ArrowUp: actions.forward,
+  ArrowDown: actions.back,
+};
+
+root.addEventListener("click", (event) => actions[event.target.closest("[data-do]")?.dataset.do]?.());
+find("compare")?.addEventListener("change", ({ target }) => {
+  const query = new URLSearchParams(location.search);
+  if (target.value) query.append("with", target.value);
+  else query.delete("with");
+  if (!playback.isLive) query.set("at", new Date(playback.at).toISOString());
+  location.search = query;
+});
+find("speed").addEventListener("change", ({ target }) => { playback.speed = Number(target.value); });
+find("day").addEventListener("change", ({ target }) => { if (target.value) showDay(new Date(`${target.value}T00:00`).getTime()); });
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog[open]")) return;
+  if (event.key === " " && event.target.closest("button, a")) return;
+  const isOnSlider = event.target === find("timeline");
+  const action = (isOnSlider && sliderKeys[event.key]) || keys[event.key];
+  if (!action) return;
+  event.preventDefault();
+  action();
+});
+setInterval(() => {
+  if (document.hidden || Date.now() < day[0] || Date.now() >= day[1]) return;
+  loadDays();
+}, REFRESH_MS);
+setInterval(() => { if (playback.isLive) render(); }, 1000);
+
+for (const element of root.querySelectorAll("[data-timeline-panel], [data-screen]")) element.hidden = false;
+find("pages").hidden = true;
+startLive();
+await showDay(given.at ?? Date.now());
+if (given.at !== null) {
+  playback.seek(given.at);
+  if (given.plays) playback.play();
+} else playback.showLive();

@@ -1,0 +1,226 @@
+"""The timeline in a real browser: seeking, playing, gaps, motion, alerts and live view."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+from tests.integration.dashboard.conftest import SignIn, UserPool, Visit, Watcher
+from tests.integration.services.backend import BackendServer
+from tests.integration.services.backend import BackendUser as User
+from tests.integration.services.made_clips import make_clip
+from tests.integration.services.made_recordings import make_recording
+
+from vigil_contracts.recording import RecordingGap
+
+pytestmark = pytest.mark.timeout(300)
+
+RECORDED, GAP_ENDS, ENDS = 120.0, 200.0, 260.0
+"""Seconds from the begin: recorded, then a gap, then recorded until the end."""
+MOTION = (60.0, 72.0)
+ALERTS = (30.0, 90.0)
+PERIOD = 3.2
+"""The square of the clip is at the same place again after so many seconds."""
+
+
+class Yard:
+    """A camera with recordings of some minutes, which begin at `begin` (Unix time)."""
+
+    def __init__(self, server: BackendServer, watcher: Watcher, user: User, folder: Path) -> None:
+        self.begin = float(int(time.time()) - 3600)
+        self.user = user
+        address = "rtsp://192.0.2.7/1"
+        mode = {"mode": "continuous"}
+        self.camera = server.add_camera(user.token, name="Yard", rtsp_url=address, recording=mode)
+        clip = make_clip(folder / "clip.mp4", seconds=25.6)
+        times = [round((self.begin + at) * 1000) for at in (RECORDED, GAP_ENDS)]
+        gap = RecordingGap(start_ms=times[0], end_ms=times[1], reason="StreamUnreachable")
+        with server.client(watcher.token) as client:
+            for begin, seconds in ((0.0, RECORDED), (GAP_ENDS, ENDS - GAP_ENDS)):
+                make_recording(
+                    client,
+                    server.media,
+                    self.camera,
+                    clip,
+                    begin=self.begin + begin,
+                    seconds=seconds,
+                    is_moving=lambda at: MOTION[0] <= at < MOTION[1],
+                    gaps=[gap] if begin else [],
+                )
+        self.alerts = [watcher.send_alert(self.camera, timestamp=self.iso(at)) for at in ALERTS]
+
+    def iso(self, seconds: float) -> str:
+        return datetime.fromtimestamp(self.begin + seconds, UTC).isoformat(timespec="milliseconds")
+
+    def path(self, seconds: float | None = None) -> str:
+        query = "" if seconds is None else f"?at={self.iso(seconds).replace('+00:00', 'Z')}"
+        return f"/dashboard/cameras/{self.camera}/recordings/{query}"
+
+
+@pytest.fixture(scope="module")
+def yard(server: BackendServer, watcher: Watcher, users: UserPool, tmp_path_factory: pytest.TempPathFactory) -> Yard:
+    return Yard(server, watcher, users.take(), tmp_path_factory.mktemp("yard"))
+
+
+@pytest.fixture
+def visit(sign_in: SignIn, yard: Yard) -> Iterator[Visit]:
+    with sign_in(yard.user) as signed_in:
+        yield signed_in
+
+
+SQUARE = """() => {
+    const video = document.querySelector("[data-screen] video");
+    const canvas = Object.assign(document.createElement("canvas"), { width: 320, height: 192 });
+    const pen = canvas.getContext("2d");
+    pen.drawImage(video, 0, 0, 320, 192);
+    const row = pen.getImageData(0, 72, 320, 1).data;
+    const lit = [...Array(320).keys()].filter((x) => row[4 * x] > 130);
+    return video.readyState < 2 || !lit.length ? null : lit[0];
+}"""
+"""Returns where the square of the clip begins, in pixels: the number of the frame within `PERIOD`."""
+SHOWN = """() => {
+    const time = document.querySelector("[data-now]");
+    return [Date.parse(time.dateTime) / 1000, document.querySelector("[data-now-text]").textContent];
+}"""
+
+
+def shown_seconds(page: Page, yard: Yard) -> float:
+    """Return the time that the page shows, in seconds from the begin of the recording."""
+    return float(page.evaluate(SHOWN)[0]) - yard.begin
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def expect_frame(page: Page, seconds: float) -> None:
+    """Expect the frame of that second of the recording; frames are 0.1 s apart and 8 pixels."""
+    expected = round(seconds % PERIOD * 10) * 8
+
+    def is_shown() -> bool:
+        left = page.evaluate(SQUARE)
+        return left is not None and abs(left - expected) <= 16
+
+    wait_for(is_shown)
+
+
+def test_a_link_shows_the_frame_of_that_time_and_plays_on(visit: Visit, yard: Yard) -> None:
+    visit.open(yard.path(41.25))
+    page = visit.page
+    expect_frame(page, 41.2)
+    assert shown_seconds(page, yard) == pytest.approx(41.25, abs=0.3)
+    page.get_by_role("button", name="Play", exact=True).first.click()
+    wait_for(lambda: shown_seconds(page, yard) > 42.5)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Pause").click()
+    stopped = shown_seconds(page, yard)
+    expect_frame(page, stopped)
+    slider = page.get_by_role("slider", name="Time of the recording")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    expect_frame(page, stopped + 10)
+    expect(slider).to_have_attribute("aria-valuetext", re.compile("Recording$"))
+
+
+def test_a_gap_gives_its_reason_and_is_skipped_while_playing(visit: Visit, yard: Yard) -> None:
+    visit.open(yard.path(150))
+    page = visit.page
+    reason = "The camera is unreachable. Check its power, network, host name and port."
+    expect(page.locator("[data-message]")).to_have_text(reason)
+    expect(page.get_by_role("cell", name=reason, exact=True)).to_be_visible()
+    expect(page.get_by_text("Check that the pipeline is running. (still lasting)")).to_be_visible()
+    page.get_by_role("button", name="Play", exact=True).first.click()
+    wait_for(lambda: GAP_ENDS + 0.5 < shown_seconds(page, yard) < ENDS)
+    expect(page.locator("[data-message]")).to_be_hidden()
+    visit.open(yard.path(RECORDED - 3))
+    page.get_by_role("button", name="Play", exact=True).first.click()
+    wait_for(lambda: shown_seconds(page, yard) > GAP_ENDS)
+
+
+def test_keys_jump_to_alerts_and_motion_and_back_from_an_alert(visit: Visit, yard: Yard) -> None:
+    visit.open(yard.path(5))
+    page = visit.page
+    expect_frame(page, 5)
+    for key, seconds in (("j", ALERTS[0]), ("j", ALERTS[1]), ("k", ALERTS[0])):
+        page.keyboard.press(key)
+        assert shown_seconds(page, yard) == pytest.approx(seconds, abs=0.1)
+    expect_frame(page, ALERTS[0])
+    page.keyboard.press("m")
+    assert MOTION[0] - 4 <= shown_seconds(page, yard) <= MOTION[0]
+    page.keyboard.press("Shift+M")
+    expect(page.get_by_text("No other motion on this day.")).to_be_visible()
+    page.keyboard.press("k")
+    page.locator("[data-now-text] a").click()
+    page.wait_for_url(f"**/alerts/{yard.alerts[0]}/")
+    page.get_by_role("link", name="Show in recordings").click()
+    page.wait_for_url("**/recordings/?at=*")
+    expect_frame(page, ALERTS[0])
+
+
+def test_a_press_on_the_timeline_seeks_and_live_is_one_button_away(
+    visit: Visit, yard: Yard, watcher: Watcher
+) -> None:
+    watcher.report(yard.camera, "Failed", "StreamUnreachable")  # a report is valid for 30 s
+    visit.open(yard.path(100))
+    page = visit.page
+    expect_frame(page, 100)
+    for _ in range(9):  # from 24 hours to 5 minutes
+        page.keyboard.press("+")
+    page.wait_for_timeout(600)
+    box = page.locator("[data-timeline]").bounding_box()
+    head = page.locator("[data-head]").bounding_box()
+    assert box is not None
+    assert head is not None
+    fifty_seconds = box["width"] * 50 / 300
+    page.mouse.click(head["x"] + head["width"] / 2 - fifty_seconds, box["y"] + box["height"] - 10)
+    wait_for(lambda: abs(shown_seconds(page, yard) - 50) < 1)
+    expect_frame(page, shown_seconds(page, yard))
+    page.get_by_role("button", name="Live").click()
+    expect(page.locator("[data-caption]")).to_have_text("Live")
+    expect(page.locator("[data-message]")).to_have_text(re.compile("unreachable"))
+    page.get_by_label("Speed").select_option("16")
+    page.get_by_role("button", name="Previous alert").click()
+    expect_frame(page, ALERTS[1])
+    page.keyboard.press("Space")
+    wait_for(lambda: shown_seconds(page, yard) > 110)
+
+
+PRESSED = """() => {
+    const video = document.querySelector("[data-screen] video");
+    window.painted = new Promise((resolve) => {
+        const measure = () => {
+            const began = performance.now();
+            video.requestVideoFrameCallback(() => resolve(performance.now() - began));
+        };
+        document.querySelector("[data-timeline]").addEventListener("pointerdown", measure, { once: true });
+    });
+}"""
+"""Measures the milliseconds from the next press on the timeline until a frame is painted."""
+
+
+def test_seeking_takes_at_most_a_second(visit: Visit, yard: Yard) -> None:
+    """The bound is for 95 % of the seeks: `make bench BENCH=timeline` measures hours of recordings."""
+    visit.open(yard.path(60))
+    page = visit.page
+    expect_frame(page, 60)
+    for _ in range(9):
+        page.keyboard.press("+")
+    page.wait_for_timeout(600)
+    box = page.locator("[data-timeline]").bounding_box()
+    head = page.locator("[data-head]").bounding_box()
+    assert box is not None
+    assert head is not None
+    taken = []
+    for at in np.random.default_rng(1).uniform(1, RECORDED - 1, 20):
+        page.evaluate(PRESSED)
+        page.mouse.click(head["x"] + 1 + (at - 60) * box["width"] / 300, box["y"] + box["height"] - 10)
+        taken.append(page.evaluate("window.painted"))
+        expect_frame(page, shown_seconds(page, yard))
+    assert np.quantile(taken, 0.95) <= 1000, taken

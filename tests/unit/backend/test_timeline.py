@@ -1,0 +1,132 @@
+"""The timeline of a camera: recorded periods, gaps, motion and alerts in one answer."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.backend.conftest import Party, send
+from tests.unit.backend.test_recordings import NOON, NOON_MS, _period, _shown, record, register
+
+from surveillance.models import Alert, Camera, CameraHealth
+from vigil_apps.recordings.core.activity import MOST_PERIODS, MotionPeriod, joined_motion, step_ms
+from vigil_apps.recordings.day import open_gap, timeline_of
+
+NOW = NOON + timedelta(hours=2)
+
+
+def timeline(party: Party, camera: Camera, first: float = 0, last: float = 3600) -> dict[str, Any]:
+    answer = party.client.get(f"/api/cameras/{camera.pk}/recordings/timeline/", _period(first, last))
+    assert answer.status_code == 200, answer.content
+    return dict(answer.json())
+
+
+def health(camera: Camera, *, phase: str, reason: str, last_frame: float | None = None) -> None:
+    """Store the last report of the camera's detector, at `NOW`."""
+    seen = None if last_frame is None else NOON + timedelta(seconds=last_frame)
+    values = {"phase": phase, "reason": reason, "last_frame_time": seen, "reported_at": NOW}
+    CameraHealth.objects.update_or_create(camera=camera, defaults=values)
+
+
+@pytest.fixture
+def recorded(camera: Camera) -> Camera:
+    """An active camera that is to be recorded."""
+    activated = NOON - timedelta(hours=1)
+    Camera.objects.update(is_active=True, activated_at=activated, recording={"mode": "continuous"})
+    camera.refresh_from_db()
+    return camera
+
+
+def test_one_answer_holds_everything_of_a_day(
+    media: Path, recorded: Camera, detector: Party, anna: Party, django_assert_max_num_queries: Any
+) -> None:
+    record(media, detector, recorded, 0)
+    record(media, detector, recorded, 4, 8, motion=30)
+    record(media, detector, recorded, 12, motion=80)
+    record(media, detector, recorded, 40, motion=5)
+    register(
+        detector,
+        recorded,
+        gaps=[{"start_ms": NOON_MS + 16_000, "end_ms": NOON_MS + 40_000, "reason": "StreamTimeout"}],
+    )
+    send(detector, recorded, timestamp=_shown(5))
+    send(detector, recorded, event_id="another-0001", timestamp=_shown(4000))
+    with django_assert_max_num_queries(13):
+        found = timeline(anna, recorded)
+    assert found["recorded"] == [{"start": at(0), "end": at(16)}, {"start": at(40), "end": at(44)}]
+    assert found["motion"] == [
+        {"start": at(4), "end": at(16), "percent": 80},
+        {"start": at(40), "end": at(44), "percent": 5},
+    ]
+    (gap,) = (one for one in found["gaps"] if not one["is_open"])
+    assert (gap["start"], gap["end"], gap["reason"]) == (at(16), at(40), "StreamTimeout")
+    assert gap["message"].startswith("The camera stopped sending video")
+    first = Alert.objects.order_by("timestamp").first()
+    assert first is not None
+    assert found["alerts"] == [{"id": first.pk, "time": at(5), "alert_type": first.alert_type}]
+    assert found["has_all_alerts"] is True
+
+
+def at(seconds: float) -> str:
+    return (NOON + timedelta(seconds=seconds)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@pytest.mark.parametrize(
+    ("reason", "phase", "last_frame", "begins"),
+    [
+        ("StreamUnreachable", "Failed", 3000, 3000),
+        ("StreamFrozen", "Degraded", 60, 104),  # its last recorded second is later
+        ("StreamUnauthorized", "Failed", None, 7200),  # never a frame: no earlier than the report of it
+        ("Streaming", "Streaming", 3000, None),
+        ("ModelInvalid", "Failed", 3000, None),  # video is still recorded
+    ],
+)
+def test_a_gap_is_shown_while_it_lasts(
+    media: Path,
+    recorded: Camera,
+    detector: Party,
+    reason: str,
+    phase: str,
+    last_frame: float | None,
+    begins: float | None,
+) -> None:
+    record(media, detector, recorded, 100)
+    health(recorded, phase=phase, reason=reason, last_frame=last_frame)
+    now = NOW + timedelta(seconds=20)
+    found = open_gap(camera=recorded, now=now)
+    assert (None if found is None else found.gap.start_ms) == (None if begins is None else NOON_MS + begins * 1000)
+    if found is not None:
+        assert (found.gap.end_ms, found.gap.reason) == (NOON_MS + 7_220_000, reason)
+        assert found.message.endswith(".")
+
+
+def test_no_gap_lasts_while_recording_is_off_or_has_just_stopped(recorded: Camera) -> None:
+    health(recorded, phase="Failed", reason="StreamUnreachable", last_frame=7195)
+    assert open_gap(camera=recorded, now=NOW) is None, "the newest segment is on its way"
+    assert open_gap(camera=recorded, now=NOW + timedelta(seconds=6)) is not None
+    recorded.recording = {"mode": "off"}
+    assert open_gap(camera=recorded, now=NOW + timedelta(seconds=6)) is None
+
+
+def test_a_lasting_gap_is_cut_to_the_period(recorded: Camera) -> None:
+    health(recorded, phase="Failed", reason="StreamUnreachable", last_frame=3000)
+    for first, last, shown in ((0, 2000, None), (2000, 4000, (3000, 4000)), (8000, 9000, None)):
+        limits = {"first_ms": NOON_MS + first * 1000, "last_ms": NOON_MS + last * 1000}
+        gap = timeline_of(camera=recorded, now=NOW + timedelta(seconds=20), **limits).open_gap
+        found = None if gap is None else tuple((one - NOON_MS) / 1000 for one in (gap.gap.start_ms, gap.gap.end_ms))
+        assert found == shown
+
+
+def test_a_timeline_is_at_most_one_day(anna: Party, camera: Camera) -> None:
+    url = f"/api/cameras/{camera.pk}/recordings/timeline/"
+    answer = anna.client.get(url, _period(0, 26 * 3600))
+    assert answer.json() == {"to": ["must be at most 25 hours after from"]}
+    assert anna.client.get(url, _period(0, 25 * 3600)).status_code == 200
+
+
+def test_motion_of_a_day_is_summarised_to_what_a_screen_shows() -> None:
+    day = 24 * 3_600_000
+    assert day // step_ms(first_ms=0, last_ms=day) <= MOST_PERIODS
+    assert step_ms(first_ms=0, last_ms=300_000) == 1000
+    periods = [MotionPeriod(0, 4000, 3), MotionPeriod(4500, 8000, 9), MotionPeriod(20_000, 24_000, 1)]
+    assert joined_motion(periods) == [MotionPeriod(0, 8000, 9), MotionPeriod(20_000, 24_000, 1)]
