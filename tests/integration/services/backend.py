@@ -71,6 +71,7 @@ class BackendServer(Service):
             "VIGIL_DATA_DIR": str(directory),
             "VIGIL_INSECURE_HTTP": "1",
             "VIGIL_CAMERA_ALLOW_LOOPBACK": "1",
+            "VIGIL_MEDIA_MAX_USED_PERCENT": "100",  # or a full disk of this machine would delete recordings
             "VIGIL_RATE_PER_CAMERA": "",  # tests send many requests; limits are tested separately
             "VIGIL_RATE_PER_TOKEN": "",
             "VIGIL_RATE_PER_ADDRESS": "",

@@ -42,7 +42,13 @@ class Run:
         self.process = subprocess.Popen(
             command,
             cwd=clone,
-            env={**base, "PORT": str(port), "VIGIL_DATA_DIR": str(data), **settings},
+            env={
+                "VIGIL_MEDIA_MAX_USED_PERCENT": "100",
+                **base,
+                "PORT": str(port),
+                "VIGIL_DATA_DIR": str(data),
+                **settings,
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -84,8 +84,9 @@ def remembered_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def media(tmp_path: Path) -> Path:
-    """Return the directory of the images."""
+def media(tmp_path: Path, settings: Settings) -> Path:
+    """Return the directory of the images. However full this machine's disk is, retention deletes nothing for it."""
+    settings.VIGIL_MEDIA_MAX_USED_PERCENT = 100
     return tmp_path / "media"
 
 
