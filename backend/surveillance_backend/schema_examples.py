@@ -6,6 +6,8 @@ A test validates each against its schema; `make schema` fails for a component wi
 from typing import Any
 
 from vigil_contracts.detection import Detection
+from vigil_contracts.geometry import Box
+from vigil_contracts.motion_grid import cells_of_boxes, encode
 from vigil_contracts.recording import RecordingMode, RecordingSettings, recording_key
 
 _TIME, _LATER = "2026-11-23T12:00:00Z", "2026-11-30T12:00:00Z"
@@ -68,6 +70,7 @@ _SEGMENT = {
     "width": 1920,
     "height": 1080,
     "motion": 15,
+    "motion_cells": encode(cells_of_boxes([Box(0.1, 0.2, 0.3, 0.9)])),
 }
 _GAP = {
     "start": "2026-11-23T12:00:04Z",
@@ -449,6 +452,11 @@ EXAMPLES: dict[str, Any] = {
     },
     "RegisteredRecordings": {"stored": [_SEGMENT_MS], "missing": []},
     "Timeline": {"recorded": [{"start": _TIME, "end": "2026-11-23T12:00:04Z"}], "gaps": [_GAP]},
+    "MotionFound": {
+        "motion": [{"start": _TIME, "end": "2026-11-23T12:00:04Z", "percent": 40}],
+        "has_all": True,
+        "without_position": 0,
+    },
     "CameraDay": {
         "now": "2026-11-23T18:00:00.000Z",
         "recorded": [{"start": _TIME, "end": "2026-11-23T12:00:04Z"}],

@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vigil_contracts.bounds import EARLIEST, LATEST, MAX_COUNT, MAX_SIDE_PIXELS
+from vigil_contracts.motion_grid import ENCODED_LENGTH
 from vigil_contracts.names import REASON_TEXTS
 
 MAX_SEGMENT_SECONDS = 600
@@ -118,6 +119,12 @@ class RecordedSegment(BaseModel):
     width: int = Field(ge=1, le=MAX_SIDE_PIXELS)
     height: int = Field(ge=1, le=MAX_SIDE_PIXELS)
     motion: int = Field(default=0, ge=0, le=100, description="Share of its analysed frames with motion, in percent.")
+    motion_cells: str = Field(
+        default="",
+        max_length=ENCODED_LENGTH,
+        pattern=rf"^([A-Za-z0-9_-]{{{ENCODED_LENGTH}}})?$",
+        description="Where something moved: a bit for each of 32 × 18 cells of the frame, base64url. Empty: unknown.",
+    )
 
     @property
     def end_ms(self) -> int:

@@ -334,7 +334,8 @@ class CameraPipeline:
         if self._work.note_success():
             self._log.info("frames are analysed again")
         has_motion = analysis.analyser.has_motion or self._events.has_motion
-        self._segments.note_frame(frame.monotonic_seconds, has_motion=has_motion)
+        places = analysis.analyser.motion_places
+        self._segments.note_frame(frame.monotonic_seconds, has_motion=has_motion, places=places)
         if self.live.is_wanted:
             self.live.show(analysis.analyser.in_view(frame.monotonic_seconds))
         self._count_objects(frame, analysis)

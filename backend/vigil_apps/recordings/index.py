@@ -8,6 +8,7 @@ from django.db import transaction
 
 from vigil_apps.recordings.core.timeline import ADJACENT_MS, Span, grouped
 from vigil_apps.recordings.models import RecordedSegment, RecordedSpan
+from vigil_contracts.motion_grid import GRID_BYTES, decode
 from vigil_contracts.recording import RecordedSegment as Registered
 
 
@@ -27,6 +28,7 @@ def segments_add(camera_id: int, new: Collection[Registered]) -> None:
             size_bytes=one.size_bytes,
             motion=one.motion,
             span_id=cast("int", span.span_id),
+            motion_cells=decode(one.motion_cells).to_bytes(GRID_BYTES, "big") if one.motion_cells else None,
         )
         for one, span in found
     )

@@ -9,6 +9,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import CompositePrimaryKey, F, Q
 
+from vigil_contracts.motion_grid import GRID_BYTES
 from vigil_contracts.recording import recording_key
 
 HOUR_MS = 3_600_000
@@ -59,6 +60,11 @@ class RecordedSegment(models.Model):
     size_bytes = models.PositiveIntegerField()
     motion = models.PositiveSmallIntegerField(help_text="Percent of its analysed frames.")
     span_id = models.BigIntegerField()
+    motion_cells = models.BinaryField(
+        null=True,
+        max_length=GRID_BYTES,
+        help_text="Grid of vigil_contracts.motion_grid. Null: nothing moved, or it is unknown where.",
+    )
 
     class Meta:
         db_table = "recordings_segment"

@@ -4,11 +4,14 @@ Packets are written in the thread that reads the stream. A failing disk is logge
 the stream or the detection. `note_…` may be called from any thread.
 """
 
+import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import reduce
+from operator import or_
 
 import av
 import av.error
@@ -21,6 +24,8 @@ from cctv.recording.selection import Selection
 from cctv.recording.spool import RecordingSpool, Waiting
 from cctv.recording.timeline import TICKS_PER_SECOND, Cutter, Placed, Timeline
 from cctv.recording.writer import SegmentWriter, VideoFormat
+from vigil_contracts.geometry import Box
+from vigil_contracts.motion_grid import cells_of_boxes
 from vigil_contracts.recording import GapReason, RecordingGap, RecordingMode, RecordingSettings
 
 GAP_SECONDS = 1.0
@@ -51,7 +56,7 @@ class SegmentRecorder:
         self._spool, self._on_kept, self._on_gap = spool, on_kept, on_gap
         self._lock = threading.Lock()
         self._undecided: list[Waiting] = []
-        self._analysed: deque[tuple[float, bool]] = deque(maxlen=_MOTION_FRAMES)
+        self._analysed: deque[tuple[float, bool, int]] = deque(maxlen=_MOTION_FRAMES)
         self._gap_reason: str = GapReason.RECORDER_STOPPED
         self._until_ms: int | None = None
         self._problem = ""
@@ -83,13 +88,13 @@ class SegmentRecorder:
             return None
         return SegmentFeed(self, self._spool, codec, extradata, display_aspect)
 
-    def note_frame(self, at_monotonic: float, *, has_motion: bool) -> None:
-        """Note whether an analysed frame shows motion. `at_monotonic`: when it was received."""
+    def note_frame(self, at_monotonic: float, *, has_motion: bool, places: Sequence[Box] = ()) -> None:
+        """Note whether an analysed frame shows motion, and where. `at_monotonic`: when it was received."""
         if not self.is_on:
             return
         at = at_monotonic + self.wall_offset()
         with self._lock:
-            self._analysed.append((at, has_motion))
+            self._analysed.append((at, has_motion, cells_of_boxes(places)))
             if has_motion and self.settings.mode is RecordingMode.MOTION:
                 self._selection.trigger(at)
 
@@ -162,13 +167,16 @@ class SegmentRecorder:
             self._undecided = left
         return decided
 
-    def motion_between(self, start: float, end: float) -> int:
-        """Return the percentage of the frames analysed in that time that show motion."""
+    def motion_between(self, start: float, end: float) -> tuple[int, int]:
+        """Return the percentage of the frames analysed in that time that show motion, and the cells where."""
         with self._lock:
             while self._analysed and self._analysed[0][0] < start:
                 self._analysed.popleft()
-            frames = [has_motion for at, has_motion in self._analysed if at < end]
-        return round(100 * sum(frames) / len(frames)) if frames else 0
+            frames = [(has_motion, cells) for at, has_motion, cells in self._analysed if at < end]
+        if not frames:
+            return 0, 0
+        percent = math.ceil(100 * sum(has_motion for has_motion, _ in frames) / len(frames))
+        return percent, reduce(or_, (cells for _, cells in frames))
 
     def report(self, error: Exception) -> None:
         """Log a failure once, until a segment has been written again."""
@@ -261,8 +269,8 @@ class SegmentFeed:
             return
         writer.close(next_ticks)
         end = self._recorder.wall_clock() if next_ticks is None else next_ticks / TICKS_PER_SECOND
-        motion = self._recorder.motion_between(self._started_at, end)
-        closed = self._spool.close(self._recorder.camera_id, writer.path, motion)
+        motion, cells = self._recorder.motion_between(self._started_at, end)
+        closed = self._spool.close(self._recorder.camera_id, writer.path, motion, cells)
         if closed is not None:
             self._recorder.end_segment(closed)
 

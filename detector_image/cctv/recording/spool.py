@@ -1,11 +1,12 @@
 """The segments and gaps of a process on its disk, until the API has registered them.
 
-    <folder>/<camera>/<start>.part            being written
-    <folder>/<camera>/<start>.<motion>.new    closed; the motion or alert that would need it may still follow
-    <folder>/<camera>/<start>.<motion>.mp4    closed and to be kept
-    <folder>/<camera>/gaps.json               gaps to register
-    <folder>/<camera>/until                   the end of the last segment, from which the next start counts a gap
+    <folder>/<camera>/<start>.part                    being written
+    <folder>/<camera>/<start>.<motion>.<cells>.new    closed; the motion or alert that would need it may still follow
+    <folder>/<camera>/<start>.<motion>.<cells>.mp4    closed and to be kept
+    <folder>/<camera>/gaps.json                       gaps to register
+    <folder>/<camera>/until                           the end of the last segment: the next gap begins there
 
+`.<cells>`, where something moved (`vigil_contracts.motion_grid`), is left out if that is unknown.
 Files change state by renaming, so a killed process leaves no file that counts as whole and is not.
 """
 
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from cctv.common.durable import sync_folder
 from cctv.recording.fragments import DamagedSegmentError, SegmentFacts, read
+from vigil_contracts.motion_grid import decode, encode
 from vigil_contracts.recording import SEGMENTS_AT_ONCE, GapReason, RecordedSegment, RecordingGap
 
 log = logging.getLogger("cctv")
@@ -30,12 +32,13 @@ _MOST_GAPS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A closed segment. `motion`: percent of its analysed frames."""
+    """A closed segment. `motion`: percent of its analysed frames; `cells`: where (`vigil_contracts.motion_grid`)."""
 
     camera_id: int
     path: Path
     facts: SegmentFacts
     motion: int
+    cells: int = 0
 
     @property
     def segment(self) -> RecordedSegment:
@@ -51,6 +54,7 @@ class Waiting:
             width=facts.width,
             height=facts.height,
             motion=self.motion,
+            motion_cells=encode(self.cells),
         )
 
 
@@ -77,7 +81,7 @@ class RecordingSpool:
         folder.mkdir(exist_ok=True)
         return folder / f"{start_ms}.part"
 
-    def close(self, camera_id: int, part: Path, motion: int) -> Waiting | None:
+    def close(self, camera_id: int, part: Path, motion: int, cells: int = 0) -> Waiting | None:
         """Take a segment that is written; return it, still undecided. None if it contains no whole fragment.
 
         An incomplete fragment at its end is cut off. Raises OSError.
@@ -86,11 +90,11 @@ class RecordingSpool:
         if facts is None:
             part.unlink(missing_ok=True)
             return None
-        closed = part.with_name(f"{facts.start_ms}.{motion}.new")
+        closed = part.with_name(".".join(filter(None, (str(facts.start_ms), str(motion), encode(cells), "new"))))
         part.rename(closed)
         sync_folder(closed.parent)
         self._note_until(camera_id, facts.start_ms + facts.duration_ms)
-        return Waiting(camera_id, closed, facts, motion)
+        return Waiting(camera_id, closed, facts, motion, cells)
 
     def keep(self, closed: Waiting) -> None:
         """Keep a segment for the API; drop the oldest ones if there is no room. Raises OSError."""
@@ -171,7 +175,7 @@ class RecordingSpool:
                     if closed is not None:
                         self.keep(closed)
                 elif path.suffix in {".new", ".mp4"} and (facts := _whole(path)) is not None:
-                    self.keep(Waiting(camera_id, path, facts, _motion_in(path.name)))
+                    self.keep(Waiting(camera_id, path, facts, *_motion_in(path.name)))
                 elif path.name == "gaps.json":
                     found = json.loads(path.read_text(encoding="utf-8"))
                     self._gaps[camera_id] = [RecordingGap.model_validate(one) for one in found]
@@ -228,9 +232,14 @@ def _length(closed: Waiting | None) -> str:
     return "0 s" if closed is None else f"{closed.facts.duration_ms / 1000:.1f} s"
 
 
-def _motion_in(name: str) -> int:
-    part = name.split(".")[1]
-    return min(100, int(part)) if part.isdigit() else 0
+def _motion_in(name: str) -> tuple[int, int]:
+    """Return percent and cells of a file's name."""
+    _, motion, *rest = name.split(".")
+    percent = min(100, int(motion)) if motion.isdigit() else 0
+    try:
+        return percent, decode(rest[0]) if len(rest) == 2 else 0
+    except ValueError:
+        return percent, 0
 
 
 def _replace_text(path: Path, text: str) -> None:

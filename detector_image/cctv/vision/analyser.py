@@ -50,6 +50,8 @@ class Analyser:
         self._gate = MotionGate(camera.detection.motion_masks)
         self.has_motion = False
         """Whether the last frame differs from the last one that the model has seen."""
+        self.motion_places: tuple[Box, ...] = ()
+        """Where it does."""
         self.is_calm = False
         """Whether a few frames per second are enough at the moment."""
         self._planner = RegionPlanner(model.input_size)
@@ -136,7 +138,7 @@ class Analyser:
     def _find(self, frame: Frame) -> list[Event]:
         """Return the events of the objects in view."""
         motion = self._gate.compare(frame.luma())
-        self.has_motion = bool(motion.places)
+        self.has_motion, self.motion_places = bool(motion.places), motion.places
         decision = self._decide(motion, frame)
         if decision is Decision.LOOK:
             seen = self._detect(motion, frame)

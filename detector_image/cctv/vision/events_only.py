@@ -13,6 +13,7 @@ class FrameAnalyser(Protocol):
     """Derives events from frames; `cctv.vision.analyser.Analyser` describes the methods."""
 
     has_motion: bool
+    motion_places: tuple[Box, ...]
     is_calm: bool
 
     def process(self, frame: Frame) -> list[Event]:
@@ -41,6 +42,7 @@ class NoAnalyser:
     """Finds nothing, and needs no processor time."""
 
     has_motion = False
+    motion_places: tuple[Box, ...] = ()
     is_calm = True
 
     def process(self, _frame: Frame) -> list[Event]:

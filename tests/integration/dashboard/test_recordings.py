@@ -15,6 +15,7 @@ from tests.integration.services.backend import BackendUser as User
 from tests.integration.services.made_clips import make_clip
 from tests.integration.services.made_recordings import make_recording
 
+from vigil_contracts.geometry import Box
 from vigil_contracts.recording import RecordingGap
 
 pytestmark = pytest.mark.timeout(300)
@@ -49,16 +50,19 @@ class Yard:
                     begin=self.begin + begin,
                     seconds=seconds,
                     is_moving=lambda at: MOTION[0] <= at < MOTION[1],
+                    place=Box(0.1, 0.1, 0.3, 0.3),
                     gaps=[gap] if begin else [],
                 )
+            self.short = server.add_camera(user.token, name="Gate", rtsp_url=address, recording=mode)
+            make_recording(client, server.media, self.short, clip, begin=self.begin, seconds=60)
         self.alerts = [watcher.send_alert(self.camera, timestamp=self.iso(at)) for at in ALERTS]
 
     def iso(self, seconds: float) -> str:
         return datetime.fromtimestamp(self.begin + seconds, UTC).isoformat(timespec="milliseconds")
 
-    def path(self, seconds: float | None = None) -> str:
-        query = "" if seconds is None else f"?at={self.iso(seconds).replace('+00:00', 'Z')}"
-        return f"/dashboard/cameras/{self.camera}/recordings/{query}"
+    def path(self, seconds: float, beside: str = "") -> str:
+        at = self.iso(seconds).replace("+00:00", "Z")
+        return f"/dashboard/cameras/{self.camera}/recordings/?at={at}{beside}"
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +76,8 @@ def visit(sign_in: SignIn, yard: Yard) -> Iterator[Visit]:
         yield signed_in
 
 
-SQUARE = """() => {
-    const video = document.querySelector("[data-screen] video");
+SQUARE = """(index) => {
+    const video = document.querySelectorAll("[data-screen] video")[index];
     const canvas = Object.assign(document.createElement("canvas"), { width: 320, height: 192 });
     const pen = canvas.getContext("2d");
     pen.drawImage(video, 0, 0, 320, 192);
@@ -100,12 +104,12 @@ def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
         time.sleep(0.05)
 
 
-def expect_frame(page: Page, seconds: float) -> None:
+def expect_frame(page: Page, seconds: float, index: int = 0) -> None:
     """Expect the frame of that second of the recording; frames are 0.1 s apart and 8 pixels."""
     expected = round(seconds % PERIOD * 10) * 8
 
     def is_shown() -> bool:
-        left = page.evaluate(SQUARE)
+        left = page.evaluate(SQUARE, index)
         return left is not None and abs(left - expected) <= 16
 
     wait_for(is_shown)
@@ -190,6 +194,41 @@ def test_a_press_on_the_timeline_seeks_and_live_is_one_button_away(
     expect_frame(page, ALERTS[1])
     page.keyboard.press("Space")
     wait_for(lambda: shown_seconds(page, yard) > 110)
+
+
+def test_cameras_play_in_step(visit: Visit, yard: Yard) -> None:
+    visit.open(yard.path(21.5, f"&with={yard.short}"))
+    page = visit.page
+    for index in range(2):
+        expect_frame(page, 21.5, index)
+    page.get_by_label("Speed").select_option("2")
+    page.get_by_role("button", name="Play", exact=True).first.click()
+    wait_for(lambda: shown_seconds(page, yard) > 26)
+    apart = page.evaluate("[...document.querySelectorAll('[data-screen] video')].map((one) => one.currentTime)")
+    assert apart[0] == pytest.approx(apart[1], abs=1.0)
+    visit.open(yard.path(90, f"&with={yard.short}"))
+    expect_frame(page, 90)
+    expect(page.locator("[data-message]").last).to_have_text("Nothing is recorded at this time.")
+
+
+def test_motion_is_found_in_a_drawn_area(visit: Visit, yard: Yard) -> None:
+    visit.open(yard.path(10))
+    page = visit.page
+    expect_frame(page, 10)
+    result = page.locator("[data-search-text]")
+    for corners, found in (([(0.05, 0.05), (0.4, 0.05), (0.2, 0.4)], 1), ([(0.6, 0.6), (0.9, 0.6), (0.9, 0.9)], 0)):
+        page.get_by_role("button", name="Find motion in an area").click()
+        box = page.locator("[data-search-stage]").bounding_box()
+        assert box is not None
+        for x, y in corners:
+            page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        page.get_by_role("button", name="Done").click()
+        expect(result).to_have_text(f"Periods with motion in the area on this day: {found}")
+        page.get_by_role("button", name="Find motion in an area").click()
+        expect(result).to_have_text("")
+    page.get_by_role("button", name="Find motion in an area").click()
+    page.keyboard.press("Enter")  # without corners, an area in the middle, which the keyboard can move
+    expect(page.get_by_role("button", name=re.compile("Area, corner 1"))).to_be_visible()
 
 
 PRESSED = """() => {

@@ -8,9 +8,11 @@ import httpx
 from tests.unit.detector.recording.recorded import packets_of
 
 from cctv.clips.packet_buffer import Packet
+from cctv.common.frame import WHOLE
 from cctv.delivery.recordings import DirectoryStore
 from cctv.recording.recorder import SegmentRecorder
 from cctv.recording.spool import RecordingSpool
+from vigil_contracts.geometry import Box
 from vigil_contracts.recording import RecordingBatch, RecordingGap, RecordingSettings
 
 
@@ -23,12 +25,13 @@ def make_recording(
     begin: float,
     seconds: float,
     is_moving: Callable[[float], bool] = lambda _: False,
+    place: Box = WHOLE,
     gaps: Sequence[RecordingGap] = (),
 ) -> None:
     """Record the clip, repeated for so many seconds from `begin` (Unix time).
 
     `client`: with the token of a detector or pipeline. `media`: the backend's directory. `is_moving`: whether
-    the frame at that second of the recording shows motion.
+    the frame at that second of the recording shows motion; `place`: where.
     """
     passed = 0.0
     with tempfile.TemporaryDirectory() as folder:
@@ -50,7 +53,8 @@ def make_recording(
                 passed = loop + one.received_at
                 if passed >= seconds:
                     break
-                recorder.note_frame(1000.0 + passed, has_motion=is_moving(passed))
+                places = [place] if is_moving(passed) else []
+                recorder.note_frame(1000.0 + passed, has_motion=bool(places), places=places)
                 feed.take(Packet(one.data, passed, passed, one.is_keyframe, 1000.0 + passed, one.headers))
             else:
                 passed = loop + length

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from tests.unit.backend.conftest import Party, send
-from tests.unit.backend.test_recordings import NOON, NOON_MS, _period, _shown, record, register
+from tests.unit.backend.test_recordings import NOON, NOON_MS, _period, _shown, record, register, segment
 
 from surveillance.models import Alert, Camera, CameraHealth
 from vigil_apps.recordings.core.activity import MOST_PERIODS, MotionPeriod, joined_motion, step_ms
 from vigil_apps.recordings.day import open_gap, timeline_of
+from vigil_contracts.geometry import Box
+from vigil_contracts.motion_grid import cells_of_boxes, encode
 
 NOW = NOON + timedelta(hours=2)
 
@@ -130,3 +132,48 @@ def test_motion_of_a_day_is_summarised_to_what_a_screen_shows() -> None:
     assert step_ms(first_ms=0, last_ms=300_000) == 1000
     periods = [MotionPeriod(0, 4000, 3), MotionPeriod(4500, 8000, 9), MotionPeriod(20_000, 24_000, 1)]
     assert joined_motion(periods) == [MotionPeriod(0, 8000, 9), MotionPeriod(20_000, 24_000, 1)]
+
+
+def grid(*box: float) -> str:
+    return encode(cells_of_boxes([Box(*box)]))
+
+
+def motion_search(party: Party, camera: Camera, polygon: str, first: float = 0, last: float = 3600) -> dict[str, Any]:
+    query = {**_period(first, last), "polygon": polygon}
+    answer = party.client.get(f"/api/cameras/{camera.pk}/recordings/motion/", query)
+    assert answer.status_code == 200, answer.content
+    return dict(answer.json())
+
+
+def test_motion_is_found_by_area(media: Path, camera: Camera, detector: Party, anna: Party) -> None:
+    record(media, detector, camera, 0, 4, motion=20, motion_cells=grid(0.1, 0.1, 0.2, 0.2))
+    record(media, detector, camera, 8, motion=60, motion_cells=grid(0.7, 0.7, 0.9, 0.9))
+    record(media, detector, camera, 12)
+    record(media, detector, camera, 16, motion=10)  # as reported by a camera that does not say where
+    left, right = "0,0 0.5,0 0.5,1 0,1", "0.6,0 1,0 1,1 0.6,1"
+    found = motion_search(anna, camera, left)
+    assert found == {
+        "motion": [{"start": at(0), "end": at(8), "percent": 20}],
+        "has_all": True,
+        "without_position": 1,
+    }
+    assert motion_search(anna, camera, right)["motion"] == [{"start": at(8), "end": at(12), "percent": 60}]
+    assert motion_search(anna, camera, "0.3,0.3 0.5,0.3 0.5,0.5")["motion"] == []
+    assert motion_search(anna, camera, left, 5, 6)["motion"] == [{"start": at(5), "end": at(6), "percent": 20}]
+
+
+@pytest.mark.parametrize(
+    "polygon", ["", "0,0 1,1", "0,0 1,1 2,0", "0,0 1,1 nan,0", "a", "0,0,0 1,1 1,0", " ".join(["0.1,0.2"] * 65)]
+)
+def test_a_wrong_polygon_is_named(anna: Party, camera: Camera, polygon: str) -> None:
+    query = {**_period(0, 60), "polygon": polygon}
+    answer = anna.client.get(f"/api/cameras/{camera.pk}/recordings/motion/", query)
+    assert answer.status_code == 400
+    assert answer.json()["polygon"][0].startswith("must be 3 to 64 points of x,y in fractions of the frame")
+
+
+def test_a_grid_of_another_size_is_refused(camera: Camera, detector: Party) -> None:
+    batch = {"segments": [segment(0, motion=1, motion_cells="AAAA")], "gaps": []}
+    answer = detector.client.post(f"/api/cameras/{camera.pk}/recordings/", batch, format="json")
+    assert answer.status_code == 400
+    assert list(answer.json()) == ["segments.0.motion_cells"]

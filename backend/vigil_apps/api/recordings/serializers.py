@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from surveillance.choices import ALERT_TYPES
+from vigil_contracts.bounds import MAX_COUNT
 
 
 class RecordedPeriodSerializer(serializers.Serializer[Any]):
@@ -46,6 +47,19 @@ class MotionPeriodSerializer(serializers.Serializer[Any]):
     end = serializers.DateTimeField()
     percent = serializers.IntegerField(
         min_value=0, max_value=100, help_text="Largest share of the analysed frames of one segment."
+    )
+
+
+class MotionFoundSerializer(serializers.Serializer[Any]):
+    """When something moved in an area."""
+
+    motion = MotionPeriodSerializer(many=True)
+    has_all = serializers.BooleanField(help_text="False if there are more periods than the response contains.")
+    without_position = serializers.IntegerField(
+        min_value=0,
+        max_value=MAX_COUNT,
+        help_text="Segments with motion of which it is unknown where it was: of an earlier version, or reported by "
+        "the camera alone. They are not in `motion`.",
     )
 
 

@@ -17,8 +17,11 @@ from tests.unit.detector.recording.recorded import BEGIN, Clocks, play, recorder
 from cctv.recording.fragments import DamagedSegmentError, read
 from cctv.recording.spool import RecordingSpool, Waiting
 from cctv.recording.writer import SegmentWriter
+from vigil_contracts.geometry import Box
+from vigil_contracts.motion_grid import cells_of_boxes, decode
 from vigil_contracts.recording import GapReason, RecordingGap
 
+PLACE = Box(0.1, 0.2, 0.3, 0.4)
 ROOT = Path(__file__).parents[4]
 
 
@@ -94,16 +97,20 @@ def test_mode_motion_keeps_what_is_around_the_motion(tmp_path: Path) -> None:
     recorder = recorder_on(tmp_path / "spool", clocks, mode="motion", seconds_before=3, seconds_after=5)
 
     def see(at: float) -> None:
-        recorder.note_frame(clocks.monotonic(), has_motion=20 <= at < 22)
+        recorder.note_frame(clocks.monotonic(), has_motion=20 <= at < 22, places=[PLACE] if 20 <= at < 22 else [])
 
     play(clip, recorder, clocks, each=see)
     kept = spool_of(recorder).waiting(7)
     assert [one.facts.start_ms / 1000 - BEGIN for one in kept] == [16.0, 20.0, 24.0]
     assert [one.motion for one in kept] == [0, 50, 0]
+    cells = cells_of_boxes([PLACE])
+    assert [one.cells for one in kept] == [0, cells, 0]
     assert len(list((tmp_path / "spool" / "7").iterdir())) == 3 + 4 + 1, "three kept, four undecided"
     recorder.decide(is_last=True)
     assert len(spool_of(recorder).waiting(7)) == 7, "undecided ones are kept rather than lost"
     assert spool_of(recorder).gaps(7) == []
+    recovered = RecordingSpool(tmp_path / "spool", lambda: 10**9).waiting(7)
+    assert decode(recovered[1].segment.motion_cells) == cells, "another process reads it from the file's name"
 
 
 def test_mode_alerts_ignores_motion_and_keeps_alerts(tmp_path: Path) -> None:

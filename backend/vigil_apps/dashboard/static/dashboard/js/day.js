@@ -50,9 +50,3 @@ export function neighbour(times, at, direction, margin) {
   if (!found.length) return null;
   return direction > 0 ? Math.min(...found) : Math.max(...found);
 }
-
-export function durationText(milliseconds) {
-  const seconds = milliseconds / 1000;
-  if (seconds < 90) return `${Math.round(seconds)} s`;
-  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
-}

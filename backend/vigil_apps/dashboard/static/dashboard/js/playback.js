@@ -3,7 +3,7 @@ import { gapAt, nextRecorded, recordedAt } from "./day.js";
 import { RecordedPlayer } from "./recorded.js";
 import { scan } from "./live.js";
 
-const DRIFT_MS = 500; // more than this, and a camera that follows is placed anew
+const DRIFT_MS = 500; // more than this, and a camera that follows is moved
 const TICK_MS = 200;
 
 export class Playback {
@@ -29,6 +29,8 @@ export class Playback {
     });
     return { element, video, player, isShown: false };
   }
+
+  get isSettled() { return this.screens.every(({ player, isShown }) => !isShown || player.isSettled); }
 
   set speed(value) {
     for (const { video } of this.screens) Object.assign(video, { defaultPlaybackRate: value, playbackRate: value });

@@ -20,6 +20,7 @@ export class RecordedPlayer {
     this.wantsPlay = false;
     this.isRecovered = false;
     video.addEventListener("seeked", () => this.#settle());
+    video.addEventListener("canplay", () => { if (!video.seeking) this.#settle(); }); // the begin needs no seek
     video.addEventListener("ended", () => { if (this.fragments.length || !this.hls) this.ended(this.to); });
     video.addEventListener("error", () => { if (!this.hls && video.src) this.failed("failed"); });
   }

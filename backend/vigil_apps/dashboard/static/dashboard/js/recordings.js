@@ -1,6 +1,8 @@
 // The page of recordings: players, the timeline below them, and the same as a list.
-import { dayOf, durationText, gapAt, load, neighbour, recordedAt, withDetail } from "./day.js";
+import { dayOf, gapAt, load, neighbour, recordedAt, withDetail } from "./day.js";
+import { listRows } from "./recordings-list.js";
 import { Playback } from "./playback.js";
+import { MotionSearch, findMotion } from "./search.js";
 import { Timeline } from "./timeline.js";
 import { start as startLive } from "./live.js";
 import { language, localise } from "./time.js";
@@ -21,17 +23,24 @@ const exact = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle
 let day = dayOf(given.at ?? Date.now());
 let days = given.cameras.map(({ name }) => ({ name, recorded: [], gaps: [], motion: [], alerts: [], hasAllAlerts: true }));
 let detail = null; // { period, days } of a narrow view
+let searched = null; // { points, motion } of an area of the first camera
 let shown = "";
-let scrubbing = null;
+let scrubbing = null; // the timer of a time that waits for the frame before it
+let sought = null;
 
 const timeline = new Timeline(find("timeline"), { chosen: scrub, moved: wantDetail });
 const playback = new Playback([...root.querySelectorAll("[data-screen]")], texts, (index) => days[index], render, loadDays);
 
+const search = new MotionSearch(root.querySelector("[data-screen]"), texts, searchMotion);
+
 // ---- what is shown
+
+const alertText = ({ alert_type: type }) => `${texts.textAlert}: ${given.types[type] ?? type}`;
+const alertUrl = ({ id }) => given.alert_url.replace("/0/", `/${id}/`);
 
 function stateAt(at) {
   const alert = days.flatMap(({ alerts }) => alerts).find((one) => Math.abs(one.at - at) <= NEAR_MS);
-  if (alert) return { text: `${texts.textAlert}: ${given.types[alert.alert_type] ?? alert.alert_type}`, alert };
+  if (alert) return { text: alertText(alert), alert };
   if (days.some((one) => recordedAt(one, at))) return { text: texts.textPlaying };
   return { text: gapAt(days[0], at)?.message ?? texts.textNothing };
 }
@@ -44,6 +53,7 @@ function render() {
   root.querySelector("[data-do=live]").setAttribute("aria-pressed", String(isLive));
   const time = isLive ? Date.now() : at;
   if (time === null) return;
+  if (!isLive && time >= day[1]) showDay(time); // played past midnight
   const state = isLive ? { text: texts.textLive } : stateAt(time);
   const place = find("now");
   place.dateTime = new Date(time).toISOString();
@@ -60,38 +70,7 @@ function showState({ text, alert }) {
   if (place.dataset.key === key) return;
   place.dataset.key = key;
   if (!alert) return void (place.textContent = text);
-  place.replaceChildren(Object.assign(document.createElement("a"), { href: given.alert_url.replace("/0/", `/${alert.id}/`), textContent: text }));
-}
-
-function cell(...content) {
-  const made = document.createElement("td");
-  made.append(...content);
-  return made;
-}
-
-function moment(at) {
-  return Object.assign(document.createElement("time"), { dateTime: new Date(at).toISOString() });
-}
-
-function playButton(at, text = texts.textPlay) {
-  const button = Object.assign(document.createElement("button"), { type: "button", className: "button button-small", textContent: text });
-  button.addEventListener("click", () => {
-    jump(at);
-    playback.play();
-  });
-  return button;
-}
-
-function rowsOf(one) {
-  const prefix = days.length > 1 ? `${one.name}: ` : "";
-  const recorded = one.recorded.map((period) => ({ ...period, shown: () => [prefix, playButton(period.start)] }));
-  const gaps = one.gaps.map((gap) => ({ ...gap, shown: () => [Object.assign(document.createElement("span"), { className: "faint", textContent: `${prefix}${gap.message}${gap.is_open ? ` (${texts.textOpen})` : ""}` })] }));
-  const alerts = one.alerts.map((alert) => ({
-    start: alert.at,
-    end: null,
-    shown: () => [Object.assign(document.createElement("a"), { href: given.alert_url.replace("/0/", `/${alert.id}/`), textContent: `${prefix}${texts.textAlert}: ${given.types[alert.alert_type] ?? alert.alert_type}` }), " ", playButton(alert.at)],
-  }));
-  return [...recorded, ...gaps, ...alerts];
+  place.replaceChildren(Object.assign(document.createElement("a"), { href: alertUrl(alert), textContent: text }));
 }
 
 // The list holds the same as the timeline, for those who cannot use it.
@@ -99,13 +78,12 @@ function renderList() {
   const now = JSON.stringify(days.map(({ now: _, motion: __, ...rest }) => rest));
   if (now === shown) return;
   shown = now;
-  const rows = days.flatMap(rowsOf).sort((one, other) => other.start - one.start);
-  find("rows").replaceChildren(...rows.map(({ start, end, shown: content }) => {
-    const row = document.createElement("tr");
-    row.append(cell(moment(start)), cell(...(end === null ? [] : [moment(end)])), cell(end === null ? "" : durationText(end - start)), cell(...content()));
-    return row;
-  }));
-  for (const time of find("rows").querySelectorAll("time")) time.dataset.style = "absolute";
+  const play = (at) => {
+    jump(at);
+    playback.play();
+  };
+  const rows = listRows(days, texts, { alertText, alertUrl, play });
+  find("rows").replaceChildren(...rows);
   localise(find("rows"));
   find("list").hidden = rows.length === 0;
   find("nothing").hidden = rows.length > 0;
@@ -129,7 +107,9 @@ async function loadDays() {
 }
 
 function renderLanes() {
-  timeline.showLanes(detail ? days.map((one, index) => withDetail(one, detail.days[index], detail.period)) : days);
+  const lanes = detail ? days.map((one, index) => withDetail(one, detail.days[index], detail.period)) : [...days];
+  if (searched) lanes[0] = { ...lanes[0], motion: searched.motion };
+  timeline.showLanes(lanes);
 }
 
 let detailTimer = null;
@@ -154,10 +134,38 @@ async function loadDetail() {
   } catch { /* the day's motion stays */ }
 }
 
+async function searchMotion(points) {
+  const place = find("search-text");
+  root.querySelector("[data-do=search]").setAttribute("aria-pressed", String(Boolean(points)));
+  showDrawing(false);
+  searched = points && { points, motion: [] };
+  if (!points) {
+    place.textContent = "";
+    return renderLanes();
+  }
+  const wanted = searched;
+  try {
+    const { motion, withoutPosition } = await findMotion(given.cameras[0], day, points);
+    if (wanted !== searched) return;
+    searched.motion = motion;
+    const unknown = withoutPosition ? ` (${texts.textWithoutPosition} ${withoutPosition})` : "";
+    place.textContent = `${texts.textFound} ${motion.length}${unknown}`;
+  } catch {
+    toast(texts.textUnreachable);
+  }
+  renderLanes();
+}
+
+function showDrawing(isDrawing) {
+  root.querySelector("[data-do=search-finish]").hidden = !isDrawing;
+  if (isDrawing) find("search-text").textContent = texts.textDraw;
+}
+
 async function showDay(at) {
   day = dayOf(at);
   detail = null;
   timeline.showDay(day);
+  if (searched) searchMotion(searched.points);
   const date = new Date(day[0]);
   find("day").value = [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((one) => String(one).padStart(2, "0")).join("-");
   await loadDays();
@@ -180,15 +188,16 @@ function jump(at) {
 
 // While dragging, the next frame is requested when the last one is shown: that is the preview.
 function scrub(at, isFinal) {
-  const isIdle = playback.screens.every(({ player, isShown }) => !isShown || player.isSettled);
   clearTimeout(scrubbing);
-  if (isFinal) jump(at);
-  else if (isIdle) playback.seek(at);
-  else {
-    playback.at = at;
+  if (!isFinal && !playback.isSettled) {
     scrubbing = setTimeout(() => scrub(at, false), 60);
-    render();
+    return;
   }
+  if (at !== sought) playback.seek(at);
+  sought = isFinal ? null : at; // the release repeats the time of the press
+  if (!isFinal) return;
+  timeline.follow(at);
+  remember(at);
 }
 
 const timesOf = { alerts: (one) => one.alerts.map(({ at }) => at), motion: (one) => one.motion.map(({ start }) => start) };
@@ -225,6 +234,14 @@ const actions = {
   "zoom-out": () => timeline.zoom(2),
   "day-before": () => changeDay(-1),
   "day-after": () => changeDay(1),
+  search: () => {
+    if (search.isDrawing || searched) return search.end();
+    playback.pause();
+    search.begin();
+    showDrawing(true);
+    root.querySelector("[data-do=search-finish]").focus(); // so that Enter ends the area
+  },
+  "search-finish": () => search.finish(),
   live: async () => {
     if (playback.isLive) return;
     if (Date.now() >= day[1] || Date.now() < day[0]) await showDay(Date.now());
@@ -269,6 +286,8 @@ find("day").addEventListener("change", ({ target }) => { if (target.value) showD
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog[open]")) return;
   if (event.key === " " && event.target.closest("button, a")) return;
+  if (event.key === "Escape" && search.isDrawing) return search.end();
+  if (event.target.closest("[data-handles]")) return; // which move a corner
   const isOnSlider = event.target === find("timeline");
   const action = (isOnSlider && sliderKeys[event.key]) || keys[event.key];
   if (!action) return;
