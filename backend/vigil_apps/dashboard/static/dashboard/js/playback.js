@@ -63,17 +63,23 @@ export class Playback {
   showLive() {
     this.pause();
     this.isLive = true;
-    this.screens.forEach((screen, index) => {
+    for (const screen of this.screens) {
       screen.player.stop();
       screen.isShown = false;
       const image = screen.element.querySelector("img");
       image.dataset.live = "";
       image.hidden = false;
       this.#caption(screen, this.texts.textLive);
-      this.#say(screen, this.dayOfScreen(index).gaps.find((gap) => gap.is_open)?.message ?? "");
-    });
+    }
+    this.explainLive();
     scan();
     this.changed();
+  }
+
+  // Says why there is no live view, if a gap lasts.
+  explainLive() {
+    if (!this.isLive) return;
+    this.screens.forEach((screen, index) => this.#say(screen, this.dayOfScreen(index).gaps.find((gap) => gap.is_open)?.message ?? ""));
   }
 
   #leaveLive() {

@@ -104,6 +104,7 @@ async function loadDays() {
   }
   renderLanes();
   renderList();
+  playback.explainLive();
 }
 
 function renderLanes() {
