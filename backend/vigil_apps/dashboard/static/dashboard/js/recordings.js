@@ -5,7 +5,7 @@ import { Playback } from "./playback.js";
 import { MotionSearch, findMotion } from "./search.js";
 import { Timeline } from "./timeline.js";
 import { start as startLive } from "./live.js";
-import { language, localise } from "./time.js";
+import { localise } from "./time.js";
 import { toast } from "./page.js";
 
 const REFRESH_MS = 15_000;
@@ -18,7 +18,6 @@ const root = document.querySelector("[data-recordings]");
 const texts = root.dataset;
 const find = (name) => root.querySelector(`[data-${name}]`);
 const given = JSON.parse(document.getElementById("timeline-data").textContent);
-const exact = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
 
 let day = dayOf(given.at ?? Date.now());
 let days = given.cameras.map(({ name }) => ({ name, recorded: [], gaps: [], motion: [], alerts: [], hasAllAlerts: true }));
@@ -58,7 +57,7 @@ function render() {
   const place = find("now");
   place.dateTime = new Date(time).toISOString();
   place.dataset.style = "absolute";
-  place.textContent = exact.format(time);
+  localise(place.parentElement);
   showState(state);
   timeline.showTime(time, `${place.textContent}, ${state.text}`);
   if (isPlaying) timeline.follow(time);
@@ -302,10 +301,12 @@ setInterval(() => {
 setInterval(() => { if (playback.isLive) render(); }, 1000);
 
 for (const element of root.querySelectorAll("[data-timeline-panel], [data-screen]")) element.hidden = false;
-find("pages").hidden = true;
+for (const link of root.querySelectorAll("[data-page]")) link.hidden = true;
 startLive();
-await showDay(given.at ?? Date.now());
+const loaded = showDay(given.at ?? Date.now());
+if (given.at === null) playback.showLive();
+await loaded;
 if (given.at !== null) {
   playback.seek(given.at);
   if (given.plays) playback.play();
-} else playback.showLive();
+}
