@@ -1,6 +1,7 @@
 """`vigil run`: run everything on this machine until Ctrl-C; `vigil install-service`: run it at boot.
 
 `vigil import` and `vigil export` exchange cameras with files, through the API of this machine or of a cluster.
+`vigil verify` checks exported recordings.
 """
 
 import argparse
@@ -8,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+from vigil_contracts import evidence_verifier
 from vigil_transfer import command as transfer
 
 
@@ -23,8 +25,12 @@ def main() -> int:
     commands.add_parser("run", help="the backend, the pipeline and the demo camera, until Ctrl-C")
     commands.add_parser("install-service", help="start `vigil run` at boot, by systemd, with the settings of now")
     commands.add_parser("uninstall-service", help="remove that service; the data stays")
+    verify = commands.add_parser("verify", help="check exported recordings for changes; needs no server or network")
+    evidence_verifier.add_arguments(verify)
     transfer.add_commands(commands)
     arguments = parser.parse_args()
+    if arguments.command == "verify":
+        return evidence_verifier.run(arguments)
     if "transfer" in arguments:
         return int(arguments.transfer(arguments))
     return _run_here(arguments.command)

@@ -7,9 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from tests.integration.docs.blocks import ROOT, block, runs
 from tests.integration.services.backend import backend_server
 from tests.integration.services.made_clips import make_clip
+
+from vigil_contracts.evidence_verifier import public_key_of
 
 PROGRAMS = Path(sys.executable).parent
 REPLAYS = (
@@ -53,6 +57,17 @@ def test_retention_and_sweep_commands_work(tmp_path: Path) -> None:
     with backend_server(tmp_path / "backend") as backend:
         own = {key: value for key, value in backend.environment.items() if key.startswith(("VIGIL_", "DJANGO_"))}
         block(RETENTION).run(cwd=tmp_path, environment={**own, "PATH": f"{PROGRAMS}:{os.environ['PATH']}"})
+
+
+EVIDENCE_KEY = "evidence.md/1. Make a key once/1"
+
+
+@runs(EVIDENCE_KEY)
+def test_evidence_key_is_one_that_the_export_takes(tmp_path: Path) -> None:
+    block(EVIDENCE_KEY).run(cwd=tmp_path)
+    key = load_pem_private_key((tmp_path / "evidence.pem").read_bytes(), password=None)
+    assert isinstance(key, Ed25519PrivateKey)
+    assert len(public_key_of((tmp_path / "evidence-public.pem").read_bytes())) == 32
 
 
 SYSTEMD = ("backend.md/systemd/2", "backend.md/systemd/4")

@@ -1,0 +1,175 @@
+"""Export recordings as evidence: a folder with videos, a manifest of their SHA-256 sums, and its signature.
+
+Video is copied, never transcoded. Whole recorded files are exported, so a video may begin and end some seconds
+outside the period. See `docs/evidence.md`.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from surveillance import images
+from surveillance.models import Camera
+from vigil_apps.audit.models import Action
+from vigil_apps.audit.tracking import Tracked, record
+from vigil_apps.recordings.core.manifest import (
+    ExportedCamera,
+    ExportedFile,
+    Gap,
+    Order,
+    Segment,
+    all_gaps,
+    manifest_text,
+)
+from vigil_apps.recordings.core.mp4_join import Mp4Join
+from vigil_apps.recordings.core.playlist import Item
+from vigil_apps.recordings.selectors import recorded_segments, recording_gaps
+from vigil_contracts import evidence_verifier
+from vigil_contracts.evidence_verifier import MANIFEST, PUBLIC_KEY, SIGNATURE, key_id, sha256_of
+from vigil_contracts.recording import GapReason, gap_text, recording_key
+from vigil_contracts.version import vigil_version
+
+VERIFIER, SUMS = "verify.py", "SHA256SUMS"
+_LONGEST_HELD_GAP_MS = 600_000
+"""After a longer gap a new video begins, so that no player shows one frame for hours."""
+_MOST_GAPS = 100_000
+_TRACKED = Tracked("evidence", lambda camera: {}, lambda camera: camera.site_id)
+Progress = Callable[[int, int], None]
+
+
+class NothingRecordedError(Exception):
+    """No camera has a recording in the period."""
+
+
+def evidence_export(
+    *,
+    cameras: Sequence[Camera],
+    order: Order,
+    folder: Path,
+    key: Ed25519PrivateKey,
+    now: datetime,
+    progress: Progress = lambda done, total: None,
+) -> list[ExportedFile]:
+    """Write the folder, which must be empty; return its files with sums. Each camera's audit log has an entry.
+
+    `progress` is called with the bytes read so far and their total. Raises NothingRecordedError, OSError,
+    images.StorageUnavailableError, or InvalidRecordingError.
+    """
+    chosen = {camera.pk: list(_items(camera, order)) for camera in cameras}
+    total = sum(item.size_bytes for items in chosen.values() for item in items)
+    if not total:
+        raise NothingRecordedError
+    reader = _Reader(total, progress)
+    files: list[ExportedFile] = []
+    exported = []
+    for camera in cameras:
+        segments = [one for part in _parts(chosen[camera.pk]) for one in _write(camera, part, folder, reader, files)]
+        lost = [one for one in chosen[camera.pk] if one.start_ms not in {segment.start_ms for segment in segments}]
+        exported.append(ExportedCamera(camera.pk, camera.name, segments, _gaps(camera, order, segments, lost)))
+    files += _extras(folder, files)
+    public_key = key.public_key()
+    own_id = key_id(public_key.public_bytes(Encoding.Raw, PublicFormat.Raw))
+    text = manifest_text(
+        order, exported_at=now, software=f"vigil {vigil_version()}", key_id=own_id, cameras=exported, files=files
+    ).encode()
+    (folder / MANIFEST).write_bytes(text)
+    (folder / SIGNATURE).write_bytes(key.sign(text))
+    (folder / PUBLIC_KEY).write_bytes(public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    for camera in cameras:
+        _audit(camera, order, own_id, hashlib.sha256(text).hexdigest())
+    return files
+
+
+class _Reader:
+    """Reads recorded files and reports the progress."""
+
+    def __init__(self, total: int, progress: Progress) -> None:
+        self._total, self._progress = total, progress
+        self._done = 0
+
+    def read(self, camera: Camera, item: Item) -> bytes | None:
+        """Return the content of the file; None if the storage has lost it."""
+        content = images.read(recording_key(camera.pk, item.start_ms))
+        self._done += item.size_bytes
+        self._progress(self._done, self._total)
+        return content
+
+
+def _items(camera: Camera, order: Order) -> Iterator[Item]:
+    return recorded_segments(camera_id=camera.pk, first_ms=order.start_ms, last_ms=order.end_ms)
+
+
+def _parts(items: Sequence[Item]) -> Iterator[list[Item]]:
+    """Yield the files that are joined into one video: those of one format, without a long gap."""
+    number, numbers = 0, []
+    for index, item in enumerate(items):
+        former = items[index - 1] if index else None
+        is_new = former is not None and (
+            item.init_id != former.init_id or item.start_ms - former.end_ms > _LONGEST_HELD_GAP_MS
+        )
+        number += is_new
+        numbers.append(number)
+    for _, group in groupby(zip(numbers, items, strict=True), key=lambda one: one[0]):
+        yield [item for _, item in group]
+
+
+def _write(
+    camera: Camera, part: Sequence[Item], folder: Path, reader: _Reader, files: list[ExportedFile]
+) -> list[Segment]:
+    """Write one video, add it to `files`, and return what it consists of."""
+    begin = datetime.fromtimestamp(part[0].start_ms / 1000, UTC)
+    path = folder / f"camera-{camera.pk}-{begin:%Y%m%dT%H%M%SZ}-{part[0].start_ms % 1000:03d}.mp4"
+    segments = []
+    with path.open("xb") as output:
+        join = Mp4Join(output)
+        for item in part:
+            content = reader.read(camera, item)
+            if content is not None:
+                join.add(content)
+                segments.append(Segment(item.start_ms, item.end_ms, hashlib.sha256(content).hexdigest()))
+        if segments:
+            join.finish()
+    if not segments:
+        path.unlink()
+        return []
+    size, digest = path.stat().st_size, sha256_of(path)
+    first, last = segments[0].start_ms, segments[-1].end_ms
+    files.append(ExportedFile(path.name, size, digest, camera.pk, first, last, join.frames))
+    return segments
+
+
+def _gaps(camera: Camera, order: Order, segments: Sequence[Segment], lost: Sequence[Item]) -> list[Gap]:
+    stored = recording_gaps(camera_id=camera.pk, first_ms=order.start_ms, last_ms=order.end_ms, limit=_MOST_GAPS)
+    known = [Gap(one.start_ms, one.end_ms, one.reason, gap_text(one.reason)) for one in stored]
+    reason = GapReason.STORAGE_LOST.value
+    known += [Gap(one.start_ms, one.end_ms, reason, gap_text(reason)) for one in lost]
+    return all_gaps(order, segments, known)
+
+
+def _extras(folder: Path, videos: Sequence[ExportedFile]) -> Iterator[ExportedFile]:
+    """Write the verifier and the list for `sha256sum`."""
+    verifier = Path(evidence_verifier.__file__).read_bytes()
+    digest = hashlib.sha256(verifier).hexdigest()
+    listed = [(one.sha256, one.name) for one in videos] + [(digest, VERIFIER)]
+    sums = "".join(f"{sha256}  {name}\n" for sha256, name in listed).encode()
+    for name, content in ((VERIFIER, verifier), (SUMS, sums)):
+        (folder / name).write_bytes(content)
+        yield ExportedFile(name, len(content), hashlib.sha256(content).hexdigest())
+
+
+def _audit(camera: Camera, order: Order, key: str, manifest_sha256: str) -> None:
+    after: dict[str, Any] = {
+        "exported_by": order.exported_by,
+        "start": datetime.fromtimestamp(order.start_ms / 1000, UTC).isoformat(),
+        "end": datetime.fromtimestamp(order.end_ms / 1000, UTC).isoformat(),
+        "title": order.title,
+        "key_id": key,
+        "manifest_sha256": manifest_sha256,
+    }
+    record(_TRACKED, camera, action=Action.CREATED, before={}, after=after)
