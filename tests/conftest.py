@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from tests.priority import set_own_niceness
+from tests.priority import add_niceness
 from tests.scheduling import WaitingPartsScheduling, niceness, place
 from tools.system_packages import MissingPackagesError
 from xdist.remote import Producer
@@ -105,7 +105,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> None:
     """Where workers share the cores, let the test run with the priority of its part."""
     if "PYTEST_XDIST_WORKER" in os.environ:
-        set_own_niceness(niceness(_part(item)))
+        add_niceness(niceness(_part(item)))
 
 
 @pytest.hookimpl(optionalhook=True)

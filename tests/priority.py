@@ -10,11 +10,13 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+_AT_START = os.getpriority(os.PRIO_PROCESS, 0)
 
-def set_own_niceness(value: int) -> None:
-    """Set the niceness of this process; without the privilege, it can only rise."""
+
+def add_niceness(value: int) -> None:
+    """Set the niceness of this process to that of its start plus a value; without the privilege, it only rises."""
     with suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, value)
+        os.setpriority(os.PRIO_PROCESS, 0, _AT_START + value)
 
 
 def share_niceness(session: int) -> None:
