@@ -37,6 +37,8 @@ Most detectors run before that, which saves one status write for each of them.
 
 STARTING_GRACE_SECONDS = 5.0
 
+REGISTER_AGAIN_SECONDS = 0.5
+
 LOOK_AGAIN_MARGIN_SECONDS = 1.0
 """Times in a status are whole seconds; without a margin the camera would be reconciled once too early."""
 
@@ -163,6 +165,10 @@ class Reconciler:
             decision = decide(situation)
         if isinstance(decision, Settle):
             await self._carry_out(situation, decision)
+        else:
+            # A policy was accepted during the registration, so that the row needs other values now. No event of the
+            # camera tells of that.
+            self._queue.add_after(key, REGISTER_AGAIN_SECONDS)
         if failure is not None and not failure.is_permanent:
             raise failure
 
