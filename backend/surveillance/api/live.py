@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 from django.http import Http404, HttpResponse
-from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -18,10 +17,11 @@ from rest_framework.views import APIView
 from surveillance.api.access import USER, principal_of, right_of, user_of
 from surveillance.api.errors import translate_errors
 from surveillance.api.serializers import DiscoverySerializer, ProbeRequestSerializer, ProbeSerializer
+from surveillance.api.tasks import accepted_task, own_task
 from surveillance.event_streams.handoff import handoff_response
-from surveillance.models import Camera, DetectorTask
+from surveillance.models import Camera
 from surveillance.selectors.access import camera_for
-from surveillance.services.detector_tasks import discovery_begin, probe_camera, probe_stream, tasks_expire
+from surveillance.services.detector_tasks import discovery_begin, probe_camera, probe_stream
 from vigil_apps.sites.roles import Role
 from vigil_apps.web.api_errors import ConflictError
 from vigil_apps.web.rate_limits import require_rate
@@ -101,7 +101,9 @@ class CameraProbeView(APIView):
         camera = camera_for(principal_of(request), camera_id, Role.SITE_OPERATOR)
         user = user_of(request)
         require_rate("probe", f"user-{user.pk}")
-        return _accepted(probe_camera(camera=camera, user=user, now=timezone.now()))
+        return accepted_task(
+            ProbeSerializer, probe_camera(camera=camera, user=user, now=timezone.now()), page="probe"
+        )
 
 
 class ProbeListView(APIView):
@@ -121,7 +123,7 @@ class ProbeListView(APIView):
         require_rate("probe", f"user-{user.pk}")
         with translate_errors():
             task = probe_stream(values=sent.validated_data, user=user, now=timezone.now())
-        return _accepted(task)
+        return accepted_task(ProbeSerializer, task, page="probe")
 
 
 class ProbeView(APIView):
@@ -165,8 +167,7 @@ class DiscoveryListView(APIView):
             raise PermissionDenied("Only administrators may discover cameras.")
         require_rate("probe", f"user-{user.pk}")
         task = discovery_begin(user=user, now=timezone.now())
-        body = DiscoverySerializer(task).data
-        return Response(body, status=202, headers={"Location": reverse("discovery", args=[task.pk])})
+        return accepted_task(DiscoverySerializer, task, page="discovery")
 
 
 class DiscoveryView(APIView):
@@ -193,19 +194,3 @@ def _pause_seconds(request: Request) -> float:
     except ValueError:
         asked = 10.0
     return round(1.0 / min(10.0, max(0.2, asked)), 3)
-
-
-def _accepted(task: DetectorTask) -> Response:
-    body = ProbeSerializer(task).data
-    return Response(body, status=202, headers={"Location": reverse("probe", args=[task.pk])})
-
-
-def own_task(request: Request, task_id: Any, kind: TaskKind) -> DetectorTask:
-    """Return the user's own task; it is ended if no detector has claimed it in time. Raises Http404."""
-    mine = DetectorTask.objects.filter(pk=task_id, kind=kind.value, user=user_of(request))
-    task = mine.first()
-    if task is None:
-        raise Http404
-    tasks_expire(now=timezone.now(), task=task)
-    task.refresh_from_db()
-    return task

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -11,8 +10,8 @@ from rest_framework.views import APIView
 
 from surveillance.api.access import USER, principal_of, user_of
 from surveillance.api.errors import translate_errors
-from surveillance.api.live import own_task
 from surveillance.api.serializers import ControlSerializer, DeviceRequestSerializer, DeviceSerializer
+from surveillance.api.tasks import accepted_task, own_task
 from surveillance.core.validation import as_json_object, parse
 from surveillance.selectors.access import camera_for
 from surveillance.services.detector_tasks import control_begin, device_begin
@@ -40,8 +39,7 @@ class DeviceListView(APIView):
         require_rate("probe", f"user-{user.pk}")
         with translate_errors():
             task = device_begin(values=sent.validated_data, user=user, now=timezone.now())
-        location = reverse("onvif-device", args=[task.pk])
-        return Response(DeviceSerializer(task).data, status=202, headers={"Location": location})
+        return accepted_task(DeviceSerializer, task, page="onvif-device")
 
 
 class DeviceView(APIView):
@@ -73,8 +71,7 @@ class ControlListView(APIView):
             command = parse(ControlCommand, as_json_object(request.data, field="command"))
         require_rate("control", f"user-{user.pk}")
         task = control_begin(camera=camera, command=command, user=user, now=timezone.now())
-        location = reverse("control", args=[task.pk])
-        return Response(ControlSerializer(task).data, status=202, headers={"Location": location})
+        return accepted_task(ControlSerializer, task, page="control")
 
 
 class ControlView(APIView):

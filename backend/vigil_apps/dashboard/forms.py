@@ -14,20 +14,32 @@ from surveillance.core.validation import Errors
 from surveillance.models import Camera
 from surveillance.selectors.cameras import recording_of
 from vigil_apps.dashboard.vocabulary import RECORDING_MODE_TEXTS
-from vigil_contracts.camera_events import DetectionSource
+from vigil_contracts.camera_events import CameraEventKind, DetectionSource
 from vigil_contracts.detection import Detection
 from vigil_contracts.device import DEFAULT_ONVIF_PORT
 from vigil_contracts.recording import RecordedStream, RecordingMode, RecordingSettings
 
 REQUIRED = {"required": _("is required.")}
 DETECTION_FIELDS = (
-    *("source", "classes", "minimum_confidence", "frames_per_second", "stream_path", "onvif_port"),
+    *("source", "camera_events", "classes", "minimum_confidence", "frames_per_second", "stream_path", "onvif_port"),
     *("display_aspect_ratio", "record_audio"),
 )
 SOURCES = (
     (DetectionSource.MODEL.value, _("Detection model")),
     (DetectionSource.ONVIF.value, _("The camera's own events (ONVIF)")),
     (DetectionSource.BOTH.value, _("Both")),
+)
+CAMERA_EVENTS = (
+    (CameraEventKind.MOTION.value, _("Motion")),
+    (CameraEventKind.LINE_CROSSING.value, _("Line crossing")),
+    (CameraEventKind.INTRUSION.value, _("Intrusion")),
+    (CameraEventKind.LOITERING.value, _("Loitering")),
+    (CameraEventKind.PERSON.value, _("Person")),
+    (CameraEventKind.VEHICLE.value, _("Vehicle")),
+    (CameraEventKind.ANIMAL.value, _("Animal")),
+    (CameraEventKind.TAMPER.value, _("Tampering")),
+    (CameraEventKind.AUDIO.value, _("Sound")),
+    (CameraEventKind.DIGITAL_INPUT.value, _("Digital input")),
 )
 
 RECORDING_FIELDS = tuple(f"recording_{name}" for name in RecordingSettings.model_fields)
@@ -98,6 +110,13 @@ class CameraForm(forms.Form):
         required=False,
         initial=DetectionSource.MODEL.value,
         help_text=_("With the camera's own events alone, no model runs. This needs far less processor time."),
+    )
+    camera_events = forms.MultipleChoiceField(
+        label=_("Events of the camera"),
+        choices=CAMERA_EVENTS,
+        required=False,
+        help_text=_("Which of the camera's own events create alerts. If you select none, all do."),
+        widget=forms.SelectMultiple(attrs={"size": "5"}),
     )
     onvif_port = forms.IntegerField(
         label=_("ONVIF port"),
@@ -257,6 +276,8 @@ class CameraForm(forms.Form):
             "record_audio": sent["record_audio"],
             # An API client of this form, or an older page, may leave them out.
             "source": sent["source"] or detection.source.value,
+            # A browser sends nothing for an empty selection: `source` tells that the field was in the page.
+            "camera_events": sent["camera_events"] if sent["source"] else list(detection.camera_events),
             "onvif_port": sent["onvif_port"] or detection.onvif_port,
             "stream_path": sent["stream_path"] if "stream_path" in self.data else detection.stream_path,
         }
@@ -335,6 +356,7 @@ def initial_of(camera: Camera) -> dict[str, Any]:
         "display_aspect_ratio": detection.display_aspect_ratio,
         "record_audio": detection.record_audio,
         "source": detection.source.value,
+        "camera_events": [kind.value for kind in detection.camera_events],
         "onvif_port": detection.onvif_port,
         "stream_path": detection.stream_path,
     }

@@ -1,7 +1,8 @@
 """The camera form: text input, values for the services, errors at their fields."""
 
 from surveillance.models import Camera
-from vigil_apps.dashboard.forms import CameraForm, initial_of
+from vigil_apps.dashboard.forms import CAMERA_EVENTS, CameraForm, initial_of
+from vigil_contracts.camera_events import CameraEventKind
 
 SENT = {
     "name": "Gate",
@@ -117,3 +118,20 @@ def test_source_of_alerts_and_sub_stream_are_kept_unless_sent() -> None:
     assert form.is_valid(), form.errors
     changed = form.values(camera=stored)["detection"]
     assert (changed["source"], changed["onvif_port"], changed["stream_path"]) == ("onvif", 2020, "")
+
+
+def test_events_of_the_camera_are_selected_and_kept() -> None:
+    stored = Camera(name="Gate", rtsp_url="rtsp://host/1", detection={"source": "onvif", "camera_events": ["motion"]})
+    assert initial_of(stored)["camera_events"] == ["motion"]
+    for changes, kept in (
+        ({}, ["motion"]),
+        ({"source": "onvif"}, []),
+        ({"source": "onvif", "camera_events": ["person", "audio"]}, ["person", "audio"]),
+    ):
+        form = CameraForm(SENT | changes)
+        assert form.is_valid(), form.errors
+        assert form.values(camera=stored)["detection"]["camera_events"] == kept
+    refused = CameraForm(SENT | {"source": "onvif", "camera_events": ["earthquake"]})
+    assert not refused.is_valid()
+    assert refused.has_detection_errors
+    assert {value for value, _ in CAMERA_EVENTS} == set(CameraEventKind)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
@@ -149,7 +150,9 @@ def groups(request: UserRequest) -> HttpResponse:
         "providers": [*names, (PROXY, _("Reverse proxy"))],
         "mappings": GroupMapping.objects.select_related("site"),
         "sites": Site.objects.order_by("name"),
-        "roles": [*_roles(), *system],
+        "site_roles": _roles(),
+        "system_roles": system,
+        "has_groups": bool(names) or bool(settings.VIGIL_REMOTE_GROUPS_HEADER),
     }
     return _page(request, "groups", context)
 

@@ -286,6 +286,21 @@ def test_invalid_mapping(
     assert words in answer.json()[field][0]
 
 
+def test_page_offers_only_mappings_that_can_be_saved(root: Party, settings: Any) -> None:
+    settings.VIGIL_IDENTITY_PROVIDERS = {}
+    browser = Client()
+    browser.force_login(root.user)
+    page = browser.get("/dashboard/settings/groups/").content.decode()
+    assert "No identity provider is configured" in page
+    assert 'value="viewer"' not in page, "there is no site yet"
+    Site.objects.create(name="Yard")
+    settings.VIGIL_IDENTITY_PROVIDERS = {"sso": SSO}
+    page = browser.get("/dashboard/settings/groups/").content.decode()
+    assert "No identity provider is configured" not in page
+    assert page.index('value="viewer"') < page.index('value="superuser"')
+    assert '<option value="">Whole system' not in page
+
+
 # --- local accounts switched off ---
 
 

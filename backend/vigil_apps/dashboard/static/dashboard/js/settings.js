@@ -1,6 +1,6 @@
 // Forms that speak to the API: <form data-api="POST /api/sites/">. Errors are shown at the form; what is shown once
 // (data-secret-field) is shown in a dialog; otherwise the page is reloaded. A field `target.url` is sent as an object. A
-// select with data-switch shows the fieldset whose data-when is its value; the others are disabled and not sent.
+// select with data-switch shows the fieldsets whose data-when names its value; the others are disabled and not sent.
 const dialog = document.getElementById("shown-once");
 const secret = dialog.querySelector("[data-secret]");
 const headers = { "Content-Type": "application/json", ...JSON.parse(document.body.getAttribute("hx-headers")) };
@@ -56,7 +56,7 @@ document.addEventListener("submit", (event) => {
   submit(event.target);
 });
 function showSwitched(select) {
-  for (const part of select.form.querySelectorAll("[data-when]")) part.hidden = part.disabled = part.dataset.when !== select.value;
+  for (const part of select.form.querySelectorAll("[data-when]")) part.hidden = part.disabled = !part.dataset.when.split(" ").includes(select.value);
 }
 for (const select of document.querySelectorAll("select[data-switch]")) showSwitched(select); // a browser restores values
 
