@@ -18,6 +18,7 @@ class Listener:
     def __init__(self, port: int) -> None:
         self._changed = threading.Condition()
         self.latest: dict[str, tuple[bytes, float]] = {}
+        self._records: dict[str, list[tuple[float, bytes]]] = {}
         self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
         self._client.username_pw_set(USER, PASSWORD)
         self._client.reconnect_delay_set(1, 1)
@@ -40,6 +41,11 @@ class Listener:
                 self._changed.wait(left)
             return self.latest[topic][1]
 
+    def record(self, topic: str) -> list[tuple[float, bytes]]:
+        """Return a list to which each message of the topic is added, with the time of its arrival."""
+        with self._changed:
+            return self._records.setdefault(topic, [])
+
     def forget(self) -> None:
         """Forget what has arrived."""
         with self._changed:
@@ -52,5 +58,8 @@ class Listener:
 
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
         with self._changed:
-            self.latest[message.topic] = bytes(message.payload), time.monotonic()
+            payload, now = bytes(message.payload), time.monotonic()
+            self.latest[message.topic] = payload, now
+            if message.topic in self._records:
+                self._records[message.topic].append((now, payload))
             self._changed.notify_all()
