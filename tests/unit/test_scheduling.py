@@ -11,6 +11,7 @@ from tests.scheduling import COMPUTING_NICENESS, LONGEST_FIRST, REAL_TIME, WAITI
 TESTS = Path(__file__).parents[1]
 COMPUTES, ALSO_COMPUTES = "integration/backend", "int8_integration/detector/detectors"
 WAITS, ALSO_WAITS = "integration/operator", "integration/cluster"
+SHARES_THE_CLUSTER = "cluster_integration/docs"
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,8 @@ WAITS, ALSO_WAITS = "integration/operator", "integration/cluster"
         ([WAITS, ALSO_COMPUTES], False, ALSO_COMPUTES),
         ([WAITS, ALSO_WAITS], False, WAITS),
         ([COMPUTES, WAITS, ALSO_WAITS], True, WAITS),
+        ([COMPUTES, SHARES_THE_CLUSTER], True, SHARES_THE_CLUSTER),
+        ([SHARES_THE_CLUSTER, COMPUTES], False, COMPUTES),
         ([COMPUTES], True, None),
         ([], False, None),
     ],

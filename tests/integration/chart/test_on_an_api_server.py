@@ -9,8 +9,10 @@ from tests.chart.helm import CHART, documents, hooks, render, renderer
 from tests.cluster.control_plane import ControlPlane
 from tests.e2e.kubernetes.installation import converted
 from tests.integration.operator.running import install_definitions
+from tests.scheduling import CLUSTER_GROUP
 from tools.system_packages import MissingPackagesError
 
+pytestmark = pytest.mark.xdist_group(CLUSTER_GROUP)
 SYSTEM, CAMERAS = "chart-system", "chart-cameras"
 
 

@@ -12,7 +12,9 @@ from tests.cluster.control_plane import ControlPlane
 from tests.integration.docs.blocks import ROOT, all_blocks, block, runs
 from tests.integration.operator.running import install_definitions
 from tests.integration.services.backend import backend_server
+from tests.scheduling import CLUSTER_GROUP
 
+pytestmark = pytest.mark.xdist_group(CLUSTER_GROUP)
 NAMESPACE = "vigil-system"
 SECRETS = "production.md/1. Secrets"
 
