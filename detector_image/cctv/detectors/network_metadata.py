@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from cctv.detectors.errors import ModelInvalidError
 from cctv.detectors.families.base import Metadata
 from cctv.detectors.families.coco import COCO_NAMES
@@ -25,7 +23,7 @@ def read_metadata(path: Path, embedded: Mapping[str, str]) -> Metadata:
     Files beside it take precedence. Raises `ModelInvalidError` for files that cannot be read.
     """
     facts: dict[str, Any] = {key: _literal(text) for key, text in embedded.items()}
-    facts |= _mapping(path.with_name("metadata.yaml"), yaml.safe_load)
+    facts |= _mapping(path.with_name("metadata.yaml"), _parse_yaml)
     config = _beside_or_above(path, "config.json")
     images = _beside_or_above(path, "preprocessor_config.json")
     return metadata_of(str(path), facts, config, images)
@@ -65,11 +63,21 @@ def _mapping(path: Path, load: Any) -> dict[str, Any]:
         return {}
     try:
         content = load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError) as error:
         raise ModelInvalidError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict | None):
         raise ModelInvalidError(f"{path}: must hold keys and values")
     return content or {}
+
+
+def _parse_yaml(text: str) -> Any:
+    """Parse YAML. Raises ValueError."""
+    import yaml  # late: a start with a compiled network reads no metadata
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
 
 
 def metadata_files(path: Path) -> tuple[Path, ...]:
