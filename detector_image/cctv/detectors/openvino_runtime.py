@@ -1,9 +1,9 @@
 """Inference on OpenVINO, without torch: read a network, compile it for the frame size, run it.
 
 Cameras share one model. Each frame is passed to a free inference request and the result is a future. A model starts
-with one stream, in which all threads work on one frame. When a frame of a second camera has to wait, the network is
-compiled again with several streams of fewer threads. They need less processor time for a frame, but more memory,
-which a detector of one camera saves.
+with one stream of one thread: several threads on one frame cost more processor time. When a frame or region has to
+wait, the network is compiled again with several streams. Each needs memory of its own, which a detector of one camera
+with a small frame saves.
 """
 
 import logging
@@ -12,7 +12,6 @@ import queue
 import threading
 import time
 from concurrent.futures import Future
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -50,22 +49,16 @@ class _Compiled:
         self.compiled, self.size, self._head, self._output_names = compiled, size, head, output_names
         self.streams = streams
         self.free: queue.SimpleQueue[ov.InferRequest] = queue.SimpleQueue()
-        self._latest: tuple[datetime, int] | None = None
         for _ in range(streams):
             request = self.compiled.create_infer_request()
             request.get_input_tensor().data[:] = PADDING_GREY
             self.free.put(request)
-
-    def is_crowded(self, frame: Frame) -> bool:
-        """Return whether other frames occupy all requests. Regions of the same frame do not count as others."""
-        return self.free.empty() and self._latest != (frame.received_at, frame.sequence)
 
     def submit(self, frame: Frame) -> Future[Detections]:
         """Wait for a free request, fill its input in place and start it."""
         future: Future[Detections] = Future()
         letterbox = self._head.place((frame.width, frame.height), self.size)
         request = self.free.get()
-        self._latest = frame.received_at, frame.sequence
         try:
             pixels = request.get_input_tensor().data[0]
             pixels[: letterbox.height, : letterbox.width] = frame.scaled_rgb(letterbox.width, letterbox.height)
@@ -88,11 +81,12 @@ class _Compiled:
             }
             detections = self._head.decode(outputs, letterbox)
         except Exception as error:  # noqa: BLE001
+            self.free.put(request)
             future.set_exception(error)
         else:
-            future.set_result(detections)
-        finally:
+            # First: the next frame of a thread that waits for the result must find the request free.
             self.free.put(request)
+            future.set_result(detections)
 
 
 class OpenVinoModel:
@@ -134,7 +128,7 @@ class OpenVinoModel:
     def submit(self, frame: Frame) -> Future[Detections]:
         """Start an inference; blocks while all inference requests are busy."""
         compiled = self._for_frame(*frame.full_size)  # a crop needs no further input size
-        if compiled.streams < self._most_streams and compiled.is_crowded(frame):
+        if compiled.streams < self._most_streams and compiled.free.empty():
             compiled = self._widen(compiled.size)
         return compiled.submit(frame)
 
@@ -185,10 +179,10 @@ class OpenVinoModel:
         return known
 
     def _widen(self, size: tuple[int, int]) -> _Compiled:
-        """Compile for all streams. Other cameras use the narrow network meanwhile, which ends with its last frame."""
+        """Compile for all streams. Other cameras use the former network meanwhile, which ends with its last frame."""
         with self._compiling:
             if self._streams < self._most_streams:
-                log.debug("%s: frames of several cameras wait; using %d streams", self.path, self._most_streams)
+                log.debug("%s: frames wait for each other; using %d streams", self.path, self._most_streams)
                 self._streams = self._most_streams
             if self._compiled[size].streams < self._streams:
                 self._compiled[size] = self._compile(size)
@@ -224,8 +218,7 @@ def _stream_options(device: str, streams: int) -> dict[str, object]:
     """Return OpenVINO's options for this number of inferences at the same time."""
     if device != "CPU":
         return {"PERFORMANCE_HINT": "THROUGHPUT"}
-    threads = _most_streams(device)
-    return {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False}
+    return {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": streams, "ENABLE_CPU_PINNING": False}
 
 
 def _quantised_option(device: str) -> dict[str, object]:

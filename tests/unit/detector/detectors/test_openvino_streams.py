@@ -1,4 +1,4 @@
-"""A model on a CPU takes the memory of one stream until two cameras need it at once, and one precision everywhere."""
+"""A model on a CPU has one stream until frames wait for each other, and the same precision on every processor."""
 
 import threading
 import time
@@ -80,17 +80,22 @@ def test_frame_of_a_second_camera_gets_a_stream_of_its_own(
     model.close()
 
 
-def test_regions_of_one_frame_share_a_stream(path: Path, options: Options, busy: threading.Event) -> None:
+def test_regions_of_one_frame_run_at_the_same_time(path: Path, options: Options, busy: threading.Event) -> None:
     model, frame = OpenVinoModel(path), _frame(1)
-    answers = [model.submit(frame)]
-    region = threading.Thread(target=lambda: answers.append(model.submit(frame.crop(Box(0.2, 0.2, 0.8, 0.8)))))
-    region.start()
-    region.join(0.2)
-    assert region.is_alive(), "it waits for the first region"
+    answers = [model.submit(part) for part in (frame, frame.crop(Box(0.2, 0.2, 0.8, 0.8)))]
+    assert _streams(options) == [1, 2]
+    assert not any(answer.done() for answer in answers)
     busy.set()
-    region.join(30)
-    assert len(answers[1].result(30).boxes) == 0
+    assert [len(answer.result(30).boxes) for answer in answers] == [0, 0]
+    model.close()
+
+
+def test_frames_that_do_not_wait_share_a_stream(path: Path, options: Options) -> None:
+    model = OpenVinoModel(path)
+    for number in range(3):
+        model.detect(_frame(number))
     assert _streams(options) == [1]
+    assert options[0]["INFERENCE_NUM_THREADS"] == 1
     model.close()
 
 
