@@ -17,9 +17,9 @@ from vigil_operator.core.fallback import with_fallback
 from vigil_operator.core.names import LABEL_CAMERA, MANAGED_BY_BACKEND
 from vigil_operator.core.observed import Camera, DetectorClass, Key
 from vigil_operator.core.pods import classify, newest
-from vigil_operator.core.policy_merge import PolicyRevision, merge
+from vigil_operator.core.policy_merge import PolicyRevision, merge, parse_merged_spec
 from vigil_operator.core.situation import Children
-from vigil_operator.core.specs import CameraSpec, InvalidSpecError, parse_camera_spec
+from vigil_operator.core.specs import CameraSpec, InvalidSpecError
 
 LEASE_SILENCE = timedelta(minutes=1)
 """The active replica renews its Lease every 2 s; this leaves room for clocks that differ."""
@@ -279,6 +279,6 @@ def _parse(camera: Camera, policies: tuple[PolicyRevision, ...]) -> CameraSpec |
     try:
         policies = () if camera.managed_by_backend else policies
         merged = merge(camera.spec, camera.meta.labels, policies)
-        return parse_camera_spec(camera.key.name, merged.spec)
+        return parse_merged_spec(camera.key.name, merged)
     except InvalidSpecError as error:
         return error

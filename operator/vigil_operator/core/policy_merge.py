@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vigil_operator.core.policy_spec import LabelRequirement, LabelSelector
+from vigil_operator.core.specs import CameraSpec, InvalidSpecError, parse_camera_spec
 
 FIELDS: tuple[tuple[str, ...], ...] = (
     ("detectorClassName",),
@@ -92,6 +93,18 @@ def merge(spec: Any, labels: Mapping[str, str], revisions: Iterable[PolicyRevisi
         if offer is not None and not _has(spec, path) and _set(merged, path, offer[1]):
             fields[offer[0]].append(field)
     return MergedSpec(merged, {name: tuple(found) for name, found in fields.items()}, generations)
+
+
+def parse_merged_spec(name: str, merged: MergedSpec) -> CameraSpec:
+    """Parse the spec of the camera `name`. Raises `InvalidSpecError`, which names the policy of an invalid value."""
+    try:
+        return parse_camera_spec(name, merged.spec)
+    except InvalidSpecError as error:
+        sources = merged.sources
+        policy = next((sources[field] for field in sources if str(error).startswith(f"spec.{field}")), None)
+        if policy is None:
+            raise
+        raise InvalidSpecError(f"{error}; the value comes from CameraPolicy {policy!r}") from None
 
 
 def conflicting_fields(one: PolicyRevision, other: PolicyRevision) -> list[str]:

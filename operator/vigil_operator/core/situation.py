@@ -17,9 +17,9 @@ from vigil_operator.core.desired.plan import DetectorSecrets, ManifestSettings
 from vigil_operator.core.desired.secret import PASSWORD_KEY, TOKEN_KEY, USERNAME_KEY
 from vigil_operator.core.fallback import with_fallback
 from vigil_operator.core.observed import Camera, Deployment, DetectorClass, Pod, StoredObject, secret_values
-from vigil_operator.core.policy_merge import MergedSpec, PolicyRevision, merge
+from vigil_operator.core.policy_merge import MergedSpec, PolicyRevision, merge, parse_merged_spec
 from vigil_operator.core.registration import RegistrationSettings, build_registration, credentials_of
-from vigil_operator.core.specs import CameraSpec, InvalidSpecError, parse_camera_spec
+from vigil_operator.core.specs import CameraSpec
 from vigil_operator.core.status import synced
 
 
@@ -122,14 +122,7 @@ class Case:
     @cached_property
     def spec(self) -> CameraSpec:
         """The camera's spec with the values of its policies. Raises `InvalidSpecError`."""
-        try:
-            return parse_camera_spec(self.camera.key.name, self.merged.spec)
-        except InvalidSpecError as error:
-            sources = self.merged.sources
-            policy = next((sources[field] for field in sources if str(error).startswith(f"spec.{field}")), None)
-            if policy is None:
-                raise
-            raise InvalidSpecError(f"{error}; the value comes from CameraPolicy {policy!r}") from None
+        return parse_merged_spec(self.camera.key.name, self.merged)
 
     @cached_property
     def registration(self) -> ResourceRegistration | None:

@@ -28,6 +28,8 @@ from vigil_contracts.names import CameraPhase, Reason
 from vigil_operator.core.desired.deployment import build_deployment
 from vigil_operator.core.desired.secret import build_secret
 from vigil_operator.core.diagnosis import Diagnosis, Facts, Step, StepState, diagnose, find_camera
+from vigil_operator.core.policy_merge import PolicyRevision
+from vigil_operator.core.policy_spec import LabelSelector
 from vigil_operator.core.situation import Children
 from vigil_operator.diagnose import api_problem, print_page
 
@@ -127,6 +129,18 @@ def test_the_class_is_the_one_in_use() -> None:
     found = step(diagnose(facts(classes=classes, camera=fallen)), "Class")
     assert found.text == "cpu: openvino, no GPU. It is the fallback of gpu, which found no usable GPU."
     assert step(diagnose(facts(classes=classes)), "Class").text == "gpu: ultralytics, 1 x nvidia.com/gpu."
+
+
+def test_values_of_a_policy_count_like_the_cameras_own() -> None:
+    classes = {"gpu": detector_class(), "cpu": detector_class("cpu", default=False, runtime="openvino")}
+    rules = [{"name": "gate", "type": "intrusion", "zone": "gate"}]
+    policy = PolicyRevision("yard", 1, 0, LabelSelector(), {"detectorClassName": "cpu"})
+    own = facts(classes=classes, camera=camera("gate", camera_id=None), policies=(policy,))
+    assert step(diagnose(own), "Class").text == "cpu: openvino, no GPU."
+    wrong = replace(own, policies=(replace(policy, defaults={"detection": {"rules": rules}}),))
+    assert step(diagnose(wrong), "Spec").text.endswith("; the value comes from CameraPolicy 'yard'")
+    of_api = replace(own, camera=camera())
+    assert step(diagnose(of_api), "Class").text == "gpu: ultralytics, 1 x nvidia.com/gpu."
 
 
 def test_diagnosis_without_alerts_names_what_creates_one() -> None:

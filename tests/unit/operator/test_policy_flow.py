@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.unit.operator.builders import NAMESPACE, camera_spec, configuration
+from tests.unit.operator.kstatus import compute
 from tests.unit.operator.test_flow import World, running_pod
 
 from vigil_contracts.resources import RegisteredResource, ResourceRegistration
@@ -65,6 +66,9 @@ class Cluster(World):
         conditions = self.server.objects[PATH]["status"]["conditions"]
         found = next(item for item in conditions if item["type"] == kind)
         return found["status"], found["reason"], found["message"]
+
+    def kstatus(self) -> str:
+        return compute(self.server.objects[PATH])
 
     def counts(self) -> tuple[int, int]:
         status = self.server.objects[PATH]["status"]
@@ -160,6 +164,7 @@ def test_change_reaches_the_cameras_in_steps_and_survives_a_restart() -> None:
     assert cluster.in_motion() == ["c0", "c1"]
     text = "2 of 5 cameras have the values of this version."
     assert (cluster.policy(), cluster.counts()) == (("False", "RollingOut", text), (5, 2))
+    assert cluster.kstatus() == "InProgress"
     cluster.wait(29)
     assert cluster.in_motion() == ["c0", "c1"]
     cluster.restart()
@@ -169,6 +174,7 @@ def test_change_reaches_the_cameras_in_steps_and_survives_a_restart() -> None:
     assert cluster.in_motion() == ALL[:4]
     cluster.wait(30)
     assert (cluster.in_motion(), cluster.policy()[:2]) == (ALL, ("True", "Applied"))
+    assert cluster.kstatus() == "Current"
     assert cluster.quiet() == []
 
 
@@ -209,6 +215,7 @@ def test_crashing_detector_stops_the_rollout_until_it_is_ready() -> None:
     assert cluster.in_motion() == ["c0", "c1"]
     status, reason, message = cluster.policy()
     assert (status, reason) == ("False", "RolloutStopped")
+    assert cluster.kstatus() == "Failed"
     assert message.startswith(
         "The rollout has stopped: camera c1 has the new values and is not ready: DetectorCrashing: "
     )
