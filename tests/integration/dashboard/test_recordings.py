@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 from tests.integration.dashboard.conftest import SignIn, UserPool, Visit, Watcher
 from tests.integration.services.backend import BackendServer
@@ -189,7 +190,12 @@ def test_a_press_on_the_timeline_seeks_and_live_is_one_button_away(visit: Visit,
     page.get_by_label("Speed").select_option("16")
     page.get_by_role("button", name="Previous alert").click()
     expect_frame(page, ALERTS[1])
-    page.keyboard.press("Space")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save frame").click()
+    assert saved.value.suggested_filename.startswith("Yard 20")
+    with Image.open(saved.value.path()) as frame:
+        assert (frame.format, frame.size) == ("JPEG", (320, 192))
+    page.get_by_role("button", name="Play", exact=True).first.click()
     wait_for(lambda: shown_seconds(page, yard) > 110)
 
 

@@ -3,6 +3,7 @@ import { dayOf, gapAt, load, neighbour, recordedAt, withDetail } from "./day.js"
 import { listRows } from "./recordings-list.js";
 import { Playback } from "./playback.js";
 import { MotionSearch, findMotion } from "./search.js";
+import { saveFrame } from "./frame.js";
 import { Timeline } from "./timeline.js";
 import { start as startLive } from "./live.js";
 import { localise } from "./time.js";
@@ -242,6 +243,10 @@ const actions = {
     root.querySelector("[data-do=search-finish]").focus(); // so that Enter ends the area
   },
   "search-finish": () => search.finish(),
+  "save-frame": () => {
+    const isSaved = playback.screens.map(({ video, isShown, player }, index) => isShown && saveFrame(video, given.cameras[index].name, player.now));
+    if (!isSaved.includes(true)) toast(texts.textNoFrame, "info");
+  },
   live: async () => {
     if (playback.isLive) return;
     if (Date.now() >= day[1] || Date.now() < day[0]) await showDay(Date.now());
