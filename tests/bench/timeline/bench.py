@@ -58,14 +58,16 @@ INSERT INTO recordings_recordinggap (camera_id, start_ms, end_ms, reason)
 SELECT %(camera)s, %(begin)s + (i + 1) * 3600000 - 20000, %(begin)s + (i + 1) * 3600000, 'StreamTimeout'
 FROM generate_series(0, %(hours)s) AS i
 """
-_PRESSED = """(share) => new Promise((resolve) => {
+_PRESSED = """() => {
     const video = document.querySelector("[data-screen] video");
-    const bar = document.querySelector("[data-timeline]");
-    bar.addEventListener("pointerdown", () => {
-        const began = performance.now();
-        video.requestVideoFrameCallback(() => resolve(performance.now() - began));
-    }, { once: true });
-})"""
+    window.painted = new Promise((resolve) => {
+        document.querySelector("[data-timeline]").addEventListener("pointerdown", () => {
+            const began = performance.now();
+            video.requestVideoFrameCallback(() => resolve(performance.now() - began));
+        }, { once: true });
+    });
+}"""
+"""Measures the milliseconds from the next press on the timeline until a frame is painted."""
 
 
 def measure() -> list[Measurement]:
@@ -163,9 +165,9 @@ def _seek_times(page: Page) -> list[float]:
     assert box is not None
     taken = []
     for share in np.random.default_rng(3).uniform(0.02, 0.98, SEEKS):
-        shown = page.evaluate_handle(f"({_PRESSED})()")
+        page.evaluate(_PRESSED)
         page.mouse.click(box["x"] + share * box["width"], box["y"] + box["height"] - 10)
-        taken.append(float(shown.json_value()))
+        taken.append(float(page.evaluate("window.painted")))
     return taken
 
 
