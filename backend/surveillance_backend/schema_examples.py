@@ -57,6 +57,8 @@ _CAMERA = {
         "stream": _STREAM,
         "inference": _INFERENCE,
         "reported_at": _TIME,
+        "spooled_alerts": 0,
+        "wake_time": None,
     },
 }
 _SEGMENT_MS = 1_795_435_200_000
@@ -208,6 +210,8 @@ _RESOURCE_STATE = {
     ],
     "node": "node-1",
     "detector_class": "gpu",
+    "wake_time": None,
+    "arm_time": None,
 }
 _STATE: dict[str, Any] = {"id": _UUID, "state": "done", "created_at": _TIME}
 

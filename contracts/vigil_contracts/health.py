@@ -67,6 +67,8 @@ class HealthReport(BaseModel):
     stream: StreamHealth = StreamHealth()
     inference: InferenceHealth = InferenceHealth()
     reported_at: Instant | None = None
+    spooled_alerts: Count = 0
+    wake_time: Instant | None = Field(default=None, description="When a camera that is asleep wakes up.")
 
 
 class Heartbeat(BaseModel):

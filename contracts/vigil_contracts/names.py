@@ -28,6 +28,7 @@ class CameraPhase(StrEnum):
     """A camera's state in one word: `status.phase` of the resource and `health.phase` of the API."""
 
     INACTIVE = "Inactive"
+    ASLEEP = "Asleep"
     PENDING = "Pending"
     STARTING = "Starting"
     STREAMING = "Streaming"
@@ -61,6 +62,7 @@ class Reason(StrEnum):
     """Why a camera is in its phase: condition reasons (CamelCase by Kubernetes convention), metric label values."""
 
     INACTIVE = "Inactive"
+    ASLEEP = "Asleep"
     STARTING = "Starting"
     STREAMING = "Streaming"
     STREAM_UNAUTHORIZED = "StreamUnauthorized"
@@ -91,6 +93,7 @@ class Reason(StrEnum):
 
 REASON_TEXTS: dict[Reason, str] = {
     Reason.INACTIVE: "The camera is inactive. Activate it to start detection.",
+    Reason.ASLEEP: "The camera is asleep: its schedule is disarmed, so no detector runs and nothing is analysed.",
     Reason.STARTING: "The detector is starting.",
     Reason.STREAMING: "The camera is streaming.",
     Reason.STREAM_UNAUTHORIZED: "The camera rejects the user name or password. Enter the camera's credentials again.",

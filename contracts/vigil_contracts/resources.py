@@ -93,6 +93,12 @@ class ResourceState(BaseModel):
     conditions: tuple[ResourceCondition, ...] = Field(default=(), max_length=16)
     node: str = Field(default="", max_length=253, description="Node of the detector; empty: none.")
     detector_class: str = Field(default="", max_length=253, description="DetectorClass of the detector; empty: none.")
+    wake_time: Instant | None = Field(
+        default=None, description="When a camera that is asleep wakes up; null: it is awake."
+    )
+    arm_time: Instant | None = Field(
+        default=None, description="When the schedule of a camera that is asleep is armed."
+    )
 
 
 class ResourceStates(BaseModel):

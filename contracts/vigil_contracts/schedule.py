@@ -7,7 +7,8 @@ When clocks go forward, a window that starts in the skipped hour starts at the e
 """
 
 from collections.abc import Iterator
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from itertools import pairwise
 
 from vigil_contracts.rules import Day, Schedule, Window
 from vigil_contracts.time_zones import load_time_zone
@@ -16,6 +17,9 @@ _WEEKDAYS = tuple(Day)
 _DAYS_AROUND = (-2, -1, 0, 1)
 """Start days, relative to the clock's date, of windows that can contain now. Yesterday's may last past midnight; two
 days ago and tomorrow matter where clocks go back at midnight, to the day before."""
+
+_DAYS_AHEAD = 15
+"""Clocks jump over a weekly window at most once: the next one is a week later."""
 
 
 def is_armed(schedule: Schedule | None, now: datetime) -> bool:
@@ -26,6 +30,44 @@ def is_armed(schedule: Schedule | None, now: datetime) -> bool:
     return any(
         _contains(start, end, local) for window in schedule.windows for start, end in _occurrences(window, local)
     )
+
+
+def next_change(schedule: Schedule, now: datetime) -> datetime | None:
+    """Return when the schedule is next armed or disarmed after `now` (time-zone aware), in UTC.
+
+    None if that does not happen within 15 days, as with windows that cover the whole week.
+    """
+    is_armed_now = is_armed(schedule, now)
+    moments = sorted(moment for moment in set(_possible_changes(schedule, now)) if moment > now)
+    return next((moment for moment in moments if is_armed(schedule, moment) is not is_armed_now), None)
+
+
+def _possible_changes(schedule: Schedule, now: datetime) -> Iterator[datetime]:
+    """Yield every moment, in UTC, at which the schedule can change: when the clock shows a window's start or end, in
+    both passes of a repeated hour, and when clocks change."""
+    zone = load_time_zone(schedule.time_zone)
+    midnight = datetime.combine(now.astimezone(zone).date(), time.min, zone)
+    days = [midnight + timedelta(days=offset) for offset in range(_DAYS_AROUND[0], _DAYS_AHEAD + 1)]
+    for window in schedule.windows:
+        for clock in (window.start, window.end):
+            shown = [day + _since_midnight(clock) for day in days]
+            yield from (moment.replace(fold=fold).astimezone(UTC) for moment in shown for fold in (0, 1))
+    starts = [day.astimezone(UTC) for day in days]
+    for start, end in pairwise(starts):
+        if start.astimezone(zone).utcoffset() != end.astimezone(zone).utcoffset():
+            yield _clock_change(start, end, zone)
+
+
+def _clock_change(start: datetime, end: datetime, zone: tzinfo) -> datetime:
+    """Return the first whole second after `start`, at the latest `end`, at which the zone's offset differs."""
+    before = start.astimezone(zone).utcoffset()
+    while end - start > timedelta(seconds=1):
+        middle = start + timedelta(seconds=(end - start) // timedelta(seconds=2))
+        if middle.astimezone(zone).utcoffset() == before:
+            start = middle
+        else:
+            end = middle
+    return end
 
 
 def _occurrences(window: Window, local: datetime) -> Iterator[tuple[datetime, datetime]]:

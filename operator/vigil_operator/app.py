@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from vigil_contracts.api_client import AsyncApiClient
 from vigil_operator.core.registration import RegistrationSettings
 from vigil_operator.core.rollout import RolloutGate
+from vigil_operator.core.start_times import StartTimes
 from vigil_operator.health import Health, Heartbeat, build_application, serve
 from vigil_operator.kube.access import cluster_identity, kopf_login, load_configuration
 from vigil_operator.kube.class_reporter import ClassReporter
@@ -18,6 +19,7 @@ from vigil_operator.kube.client import AioTransport, KubeClient
 from vigil_operator.kube.definitions import DefinitionCheck
 from vigil_operator.kube.events import EventRecorder
 from vigil_operator.kube.leader import Leadership, NotLeaderError
+from vigil_operator.kube.node_reader import NodeReader
 from vigil_operator.kube.observer import Observer
 from vigil_operator.kube.policy_rollouts import PolicyRollouts
 from vigil_operator.kube.queue import WorkQueue
@@ -158,6 +160,7 @@ async def _work(
     """Do the work of the active replica until cancelled. Ends otherwise only by an unexpected error."""
     directory = Directory()
     events = EventRecorder(kube)
+    start_times, nodes = StartTimes(), NodeReader(kube)
     resync = Resync(
         kube=kube,
         store=store,
@@ -203,6 +206,7 @@ async def _work(
         ),
         gate=RolloutGate(settings.restarts_at_once),
         metrics=metrics,
+        start_times=start_times,
     )
     classes = ClassReporter(
         kube=kube,
@@ -211,6 +215,8 @@ async def _work(
         metrics=metrics,
         settings=settings.manifests(),
         namespace=settings.namespace,
+        start_times=start_times,
+        node_use=lambda: nodes.use,
     )
     reporter = Reporter(api=api, store=store, directory=directory, source_of=registration.source_of, fence=fence)
     await resync.first()
@@ -235,6 +241,8 @@ async def _work(
         group.create_task(UnwatchedCameras(kube=kube, namespaces=settings.namespaces).run(), name="unwatched")
         group.create_task(classes.run(), name="classes")
         group.create_task(policies.run(), name="policies")
+        if settings.read_nodes:
+            group.create_task(nodes.run(), name="nodes")
 
 
 def _build_poller(

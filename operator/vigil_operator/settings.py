@@ -80,6 +80,11 @@ class OperatorSettings(BaseSettings):
         default=True,
         description="Create a NetworkPolicy for each detector; disable it if you manage policies yourself.",
     )
+    read_nodes: bool = Field(
+        default=False,
+        description="Show in the status of each DetectorClass how many more detectors fit on the nodes. The operator "
+        "needs the rights to list nodes and pods in the whole cluster for that.",
+    )
     sync_interval_seconds: float = Field(default=1.5, gt=0, le=15, description="Interval at which the API is polled.")
     health_interval_seconds: float = Field(
         default=10.0,

@@ -50,6 +50,8 @@ class HealthSerializer(serializers.Serializer[Any]):
     stream = CameraStreamSerializer()
     inference = CameraInferenceSerializer()
     reported_at = serializers.DateTimeField(allow_null=True)
+    spooled_alerts = serializers.IntegerField(help_text="Alerts that the detector has not delivered yet.")
+    wake_time = serializers.DateTimeField(allow_null=True, help_text="When a camera that is asleep wakes up.")
 
 
 class RegisteredResourceSerializer(serializers.Serializer[Any]):

@@ -1,6 +1,6 @@
 """A camera's health for users, derived from the last heartbeat and its age."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from vigil_contracts.health import InferenceHealth, StreamHealth
@@ -26,6 +26,7 @@ class Report:
     stream: StreamHealth
     reported_at: datetime
     inference: InferenceHealth = field(default_factory=InferenceHealth)
+    spooled_alerts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +39,36 @@ class Health:
     stream: StreamHealth = field(default_factory=StreamHealth)
     reported_at: datetime | None = None
     inference: InferenceHealth = field(default_factory=InferenceHealth)
+    spooled_alerts: int = 0
+    wake_time: datetime | None = None
+    """When a camera that is asleep wakes up."""
 
 
-def camera_health(*, is_active: bool, activated_at: datetime | None, report: Report | None, now: datetime) -> Health:
+def camera_health(
+    *,
+    is_active: bool,
+    activated_at: datetime | None,
+    report: Report | None,
+    now: datetime,
+    asleep_until: datetime | None = None,
+) -> Health:
     """Return the health at `now`.
 
     An inactive camera is Inactive whatever was reported. Reports from before the activation are ignored. Until the
-    first report a camera is Pending; when reports stop it is Failed, in both cases with DetectorNotReporting.
+    first report a camera is Pending; when reports stop it is Failed, in both cases with DetectorNotReporting. Without
+    reports it is Asleep until `asleep_until`, and Pending from then on.
     """
     reported_at = report.reported_at if report is not None else None
     if not is_active:
         return Health(CameraPhase.INACTIVE, Reason.INACTIVE, REASON_TEXTS[Reason.INACTIVE], reported_at=reported_at)
-    if report is None or (activated_at is not None and report.reported_at < activated_at):
-        return _not_reporting(CameraPhase.PENDING, reported_at)
-    if now - report.reported_at > REPORT_VALID_FOR:
-        return _not_reporting(CameraPhase.FAILED, reported_at)
-    text = message(report.reason, report.detail)
-    return Health(report.phase, report.reason, text, report.stream, reported_at, report.inference)
+    if report is not None and not _is_before(report, activated_at) and now - report.reported_at <= REPORT_VALID_FOR:
+        return _reported(report)
+    if asleep_until is not None and now < asleep_until:
+        text = REASON_TEXTS[Reason.ASLEEP]
+        return Health(CameraPhase.ASLEEP, Reason.ASLEEP, text, reported_at=reported_at, wake_time=asleep_until)
+    is_first_awaited = report is None or _is_before(report, activated_at) or _is_before(report, asleep_until)
+    health = _not_reporting(CameraPhase.PENDING if is_first_awaited else CameraPhase.FAILED, reported_at)
+    return replace(health, spooled_alerts=0 if report is None else report.spooled_alerts)
 
 
 def address_unreadable(*, is_active: bool) -> Health:
@@ -69,6 +83,22 @@ def message(reason: Reason, reported: str) -> str:
     if is_whole_message(reason, reported):
         return reported
     return f"{text} ({reported})" if reported else text
+
+
+def _reported(report: Report) -> Health:
+    return Health(
+        report.phase,
+        report.reason,
+        message(report.reason, report.detail),
+        report.stream,
+        report.reported_at,
+        report.inference,
+        report.spooled_alerts,
+    )
+
+
+def _is_before(report: Report, moment: datetime | None) -> bool:
+    return moment is not None and report.reported_at < moment
 
 
 def _not_reporting(phase: CameraPhase, reported_at: datetime | None) -> Health:

@@ -11,10 +11,15 @@ STARTING_MAY_TAKE = timedelta(minutes=2)
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """The state of an active camera: when it was activated, and when its detector last reported."""
+    """The state of an active camera: when it was activated or woke up, and when its detector last reported."""
 
     activated_at: datetime | None
     reported_at: datetime | None
+
+
+def watched_since(activated_at: datetime | None, warm_until: datetime | None) -> datetime | None:
+    """Return from when the camera must be watched: its activation, or the end of its last sleep if that is later."""
+    return max((moment for moment in (activated_at, warm_until) if moment is not None), default=None)
 
 
 def offline_since(watch: Watch, *, now: datetime) -> datetime | None:

@@ -70,6 +70,18 @@ class Camera(models.Model):
     rtsp_url = EncryptedTextField()
     is_active = models.BooleanField(default=False)
     activated_at = models.DateTimeField(null=True, blank=True, editable=False)
+    asleep_until = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When its detector starts again after a disarmed time, as the operator last reported it.",
+    )
+    warm_until = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When its schedule is armed after that; its detector may start until then.",
+    )
     transport = models.CharField(max_length=8, choices=TRANSPORTS, default=StreamTransport.TCP.value)
     detection = models.JSONField(default=default_detection)
     recording = models.JSONField(

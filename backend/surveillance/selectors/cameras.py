@@ -95,7 +95,11 @@ def health_of(*, camera: Camera, now: datetime) -> Health:
     if camera.is_address_unreadable:
         return address_unreadable(is_active=camera.is_active)
     health = camera_health(
-        is_active=camera.is_active, activated_at=camera.activated_at, report=_report(camera), now=now
+        is_active=camera.is_active,
+        activated_at=camera.activated_at,
+        report=_report(camera),
+        now=now,
+        asleep_until=camera.asleep_until,
     )
     if health.reason == Reason.DETECTOR_NOT_REPORTING and (problem := cluster_problem(camera=camera, now=now)):
         return replace(health, message=problem)
@@ -132,7 +136,7 @@ def _report(camera: Camera) -> Report | None:
     except ValidationError:  # as above
         inference = InferenceHealth()
     phase, reason = CameraPhase(stored.phase), Reason(stored.reason)
-    return Report(phase, reason, stored.message, stream, stored.reported_at, inference)
+    return Report(phase, reason, stored.message, stream, stored.reported_at, inference, stored.spooled_alerts)
 
 
 def media_url_of(camera_id: int) -> str:

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from surveillance.models import Camera, CameraResource, CameraResourceState, ManagedBy
+from vigil_contracts.names import CameraPhase
 from vigil_contracts.resources import RegisteredResource, ReportedResource
 
 
@@ -27,11 +28,14 @@ def reported_resource(*, camera: Camera) -> ReportedResource | None:
         state = camera.resource_state
     except CameraResourceState.DoesNotExist:
         return None
+    is_asleep = state.phase == CameraPhase.ASLEEP.value
     return ReportedResource(
         camera=camera.pk,
         resource=state.name,
         **{name: getattr(state, name) for name in ("source", "phase", "conditions", "node", "detector_class")},
         reported_at=state.reported_at,
+        wake_time=camera.asleep_until if is_asleep else None,
+        arm_time=camera.warm_until if is_asleep else None,
     )
 
 

@@ -74,9 +74,9 @@ def _note_change(*, before: CameraHealth | None, report: CameraHealth) -> None:
     changes = []
     was_silent = before is not None and report.reported_at - before.reported_at > REPORT_VALID_FOR
     if before is not None and was_silent:
+        phase, reason = _state_during_silence(report.camera, before)
         silent_from = before.reported_at + REPORT_VALID_FOR
-        reason = Reason.DETECTOR_NOT_REPORTING.value
-        changes.append(_change(report, at=silent_from, phase=CameraPhase.FAILED.value, reason=reason, message=""))
+        changes.append(_change(report, at=silent_from, phase=phase.value, reason=reason.value, message=""))
     if before is None or was_silent or (before.phase, before.reason) != (report.phase, report.reason):
         state = {"phase": report.phase, "reason": report.reason, "message": report.message}
         changes.append(_change(report, at=report.reported_at, **state))
@@ -87,6 +87,13 @@ def _note_change(*, before: CameraHealth | None, report: CameraHealth) -> None:
     oldest_kept = of_camera.values_list("id", flat=True)[CHANGES_KEPT - 1 : CHANGES_KEPT].first()
     if oldest_kept is not None:
         of_camera.filter(pk__lt=oldest_kept).delete()
+
+
+def _state_during_silence(camera: Camera, before: CameraHealth) -> tuple[CameraPhase, Reason]:
+    """Return what the camera was between the report `before` and the next one: asleep, or not analysed."""
+    if camera.asleep_until is not None and camera.asleep_until > before.reported_at:
+        return CameraPhase.ASLEEP, Reason.ASLEEP
+    return CameraPhase.FAILED, Reason.DETECTOR_NOT_REPORTING
 
 
 def _change(report: CameraHealth, *, at: datetime, phase: str, reason: str, message: str) -> CameraHealthChange:

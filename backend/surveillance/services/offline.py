@@ -6,7 +6,7 @@ from django.db.models import F, Q, QuerySet
 
 from surveillance import metrics
 from surveillance.core.health import REPORT_VALID_FOR
-from surveillance.core.offline import Watch, event_id, offline_since
+from surveillance.core.offline import Watch, event_id, offline_since, watched_since
 from surveillance.models import Alert, Camera
 from surveillance.selectors.cameras import health_of
 from surveillance.selectors.clusters import select_clusters
@@ -52,15 +52,16 @@ def _make(camera: Camera, since: datetime) -> int:
 
 
 def _undecided_cameras(opened: QuerySet[Alert], now: datetime) -> QuerySet[Camera]:
-    """Return the active cameras to check: those with an open alert or without a valid report."""
+    """Return the active cameras to check: those with an open alert, and those awake without a valid report."""
+    is_awake = Q(warm_until__isnull=True) | Q(warm_until__lte=now)
+    is_silent = (
+        Q(health_report__isnull=True)
+        | Q(health_report__reported_at__lt=now - REPORT_VALID_FOR)
+        | Q(activated_at__gt=F("health_report__reported_at"))
+    )
     return (
         select_clusters(Camera.objects.filter(is_active=True))
-        .filter(
-            Q(pk__in=opened.values("camera_id"))
-            | Q(health_report__isnull=True)
-            | Q(health_report__reported_at__lt=now - REPORT_VALID_FOR)
-            | Q(activated_at__gt=F("health_report__reported_at"))
-        )
+        .filter(Q(pk__in=opened.values("camera_id")) | (is_awake & is_silent))
         .select_related("health_report")
         .defer("rtsp_url")
     )
@@ -68,4 +69,5 @@ def _undecided_cameras(opened: QuerySet[Alert], now: datetime) -> QuerySet[Camer
 
 def _watch(camera: Camera) -> Watch:
     report = getattr(camera, "health_report", None)
-    return Watch(camera.activated_at, report.reported_at if report is not None else None)
+    since = watched_since(camera.activated_at, camera.warm_until)
+    return Watch(since, report.reported_at if report is not None else None)

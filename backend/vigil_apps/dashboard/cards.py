@@ -86,6 +86,8 @@ class Standing:
     trouble_rank: int
     is_trouble: bool
     message: str
+    wake_time: datetime | None
+    """When a camera that is asleep wakes up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ class CameraCard(Standing):
     @property
     def is_shown_live(self) -> bool:
         """Return whether a live view is available."""
-        return self.is_active and not self.is_trouble
+        return self.is_active and not self.is_trouble and self.wake_time is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +229,7 @@ def standing(camera_id: int, name: str, health: Health, *, site_id: int | None, 
         trouble_rank=look.trouble_rank,
         is_trouble=health.phase in TROUBLED_PHASES,
         message=health.message,
+        wake_time=health.wake_time,
     )
 
 

@@ -116,13 +116,13 @@ def overview_cards(user: User, *, now: datetime, shown: int) -> tuple[list[Stand
 def standings_of(user: User, *, now: datetime) -> list[Standing]:
     """Return the states of the user's cameras, sorted by severity, without creating a thousand model instances."""
     rows = cameras_visible_to(Principal.of_user(user)).values_list(
-        *("pk", "name", "site_id", "is_active", "activated_at"),
+        *("pk", "name", "site_id", "is_active", "activated_at", "asleep_until"),
         *(f"health_report__{name}" for name in ("phase", "reason", "message", "reported_at")),
     )
     unknown, found = StreamHealth(), []
-    for pk, name, site_id, is_active, since, phase, reason, detail, at in rows:
+    for pk, name, site_id, is_active, since, asleep, phase, reason, detail, at in rows:
         report = None if at is None else Report(CameraPhase(phase), Reason(reason), detail, unknown, at)
-        health = camera_health(is_active=is_active, activated_at=since, report=report, now=now)
+        health = camera_health(is_active=is_active, activated_at=since, report=report, now=now, asleep_until=asleep)
         found.append(standing(pk, name, health, site_id=site_id, is_active=is_active))
     return in_order_of_trouble(found)
 

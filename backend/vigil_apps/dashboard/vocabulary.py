@@ -73,7 +73,8 @@ PHASE_LOOKS: dict[CameraPhase, PhaseStyle] = {
     CameraPhase.PENDING: PhaseStyle(_("Waiting"), "warn", 2),
     CameraPhase.STARTING: PhaseStyle(_("Starting"), "info", 3),
     CameraPhase.STREAMING: PhaseStyle(_("Streaming"), "ok", 4),
-    CameraPhase.INACTIVE: PhaseStyle(_("Inactive"), "idle", 5),
+    CameraPhase.ASLEEP: PhaseStyle(_("Asleep"), "idle", 5),
+    CameraPhase.INACTIVE: PhaseStyle(_("Inactive"), "idle", 6),
 }
 
 TROUBLED_PHASES = frozenset({CameraPhase.FAILED, CameraPhase.DEGRADED, CameraPhase.PENDING})

@@ -21,7 +21,9 @@ from vigil_contracts.names import CameraPhase
 
 ALERTS_AT_ONCE = 100
 _COUNTS: TypeAdapter[tuple[ObjectCount, ...]] = TypeAdapter(ObjectCounts)
-_UNKNOWN_PHASES = frozenset({CameraPhase.INACTIVE, CameraPhase.PENDING, CameraPhase.STARTING, CameraPhase.FAILED})
+_UNKNOWN_PHASES = frozenset(
+    {CameraPhase.INACTIVE, CameraPhase.ASLEEP, CameraPhase.PENDING, CameraPhase.STARTING, CameraPhase.FAILED}
+)
 
 
 def home_assistant() -> HomeAssistant:

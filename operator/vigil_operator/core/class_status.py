@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from vigil_contracts.names import ConditionStatus
+from vigil_contracts.names import CameraPhase, ConditionStatus, Reason
 from vigil_operator.core.classes import default_class_name
 from vigil_operator.core.conditions import ConditionType, rfc3339
 from vigil_operator.core.desired.deployment import build_deployment
@@ -22,6 +22,8 @@ DEFAULT = "Default"
 
 TRIAL_CAMERA = "class-check"
 """The name in Deployments that the API server checks and does not store."""
+
+_WAITING = frozenset({Reason.INSUFFICIENT_GPU, Reason.INSUFFICIENT_RESOURCES})
 
 _TRIAL_SPEC = {"stream": {"url": "rtsp://192.0.2.1/"}}
 
@@ -39,10 +41,26 @@ class Acceptance:
         return self.reason == ACCEPTED
 
 
-def count_cameras(cameras: Iterable[Camera], classes: Mapping[str, DetectorClass]) -> Counter[str]:
-    """Return how many cameras use each class: the one in use, else the one that they name or the default."""
+@dataclass(frozen=True, slots=True)
+class CameraCounts:
+    """Cameras by the class that they use: the one in use, else the one that they name or the default."""
+
+    all: Counter[str]
+    waiting: Counter[str]
+    """Those whose detector waits for a node."""
+    asleep: Counter[str]
+
+
+def count_cameras(cameras: Iterable[Camera], classes: Mapping[str, DetectorClass]) -> CameraCounts:
+    """Count the cameras of each class."""
     default = default_class_name(classes)
-    return Counter(camera.class_in_use or camera.class_named or default for camera in cameras)
+    counts = CameraCounts(Counter(), Counter(), Counter())
+    for camera in cameras:
+        name = camera.class_in_use or camera.class_named or default
+        counts.all[name] += 1
+        counts.waiting[name] += camera.not_ready_reason in _WAITING
+        counts.asleep[name] += camera.phase == CameraPhase.ASLEEP.value
+    return counts
 
 
 def build_trial(class_name: str, spec: DetectorClassSpec, settings: ManifestSettings, namespace: str) -> Manifest:
@@ -68,8 +86,13 @@ def build_class_status(
     now: datetime,
     *,
     classes: Mapping[str, DetectorClass] | None = None,
+    start_seconds: int | None = None,
+    capacity: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return the `status` to write; equal to the existing one if nothing has changed. `classes`: all classes."""
+    """Return the `status` to write; equal to the existing one if nothing has changed. `classes`: all classes.
+
+    `start_seconds`: see `core.start_times`. `capacity`: see `core.capacity`.
+    """
     conditions = [_condition(found, ACCEPTED, acceptance.is_accepted, acceptance.reason, acceptance.message, now)]
     if not acceptance.is_accepted:
         # By the convention of kstatus (Flux, Helm, Argo CD): the class stays as it is until a person changes it.
@@ -79,7 +102,9 @@ def build_class_status(
     if problem := several_defaults_problem(name, classes or {}):
         is_used = name == default_class_name(classes or {})
         conditions.append(_condition(found, DEFAULT, is_used, "SeveralDefaults", problem, now))
-    return {"observedGeneration": found.meta.generation, "conditions": conditions, "cameras": cameras}
+    status = {"observedGeneration": found.meta.generation, "conditions": conditions, "cameras": cameras}
+    measured = {"startSeconds": start_seconds, "capacity": capacity}
+    return status | {name: value for name, value in measured.items() if value is not None}
 
 
 def several_defaults_problem(name: str, classes: Mapping[str, DetectorClass]) -> str | None:

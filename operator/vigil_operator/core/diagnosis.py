@@ -19,6 +19,7 @@ from vigil_operator.core.observed import Camera, DetectorClass, Key
 from vigil_operator.core.pods import classify, newest
 from vigil_operator.core.policy_merge import PolicyRevision, merge, parse_merged_spec
 from vigil_operator.core.situation import Children
+from vigil_operator.core.sleep import is_asleep
 from vigil_operator.core.specs import CameraSpec, InvalidSpecError
 
 LEASE_SILENCE = timedelta(minutes=1)
@@ -199,6 +200,8 @@ def _secret(facts: Facts) -> Step:
 
 
 def _pod(facts: Facts, camera: Camera) -> list[Step]:
+    if is_asleep(camera.status):
+        return [Step("Detector", StepState.WAITING, _condition(camera, "Ready").get("message", ""))]
     if facts.children.deployment is None:
         return [Step("Detector", StepState.WAITING, "There is no Deployment yet.")]
     pod = newest(facts.children.pods)
@@ -234,7 +237,11 @@ def _heartbeat(facts: Facts) -> Step:
     last = f"last frame {stream.last_frame_time:%Y-%m-%d %H:%M:%S} UTC" if stream.last_frame_time else ""
     said = (f"{health.message} Last report {age} ago", seen, last, _inference(health.inference))
     text = ", ".join(part for part in said if part)
-    states = {CameraPhase.STREAMING: StepState.OK, CameraPhase.STARTING: StepState.WAITING}
+    states = {
+        CameraPhase.STREAMING: StepState.OK,
+        CameraPhase.STARTING: StepState.WAITING,
+        CameraPhase.ASLEEP: StepState.WAITING,
+    }
     return Step("Stream", states.get(health.phase, StepState.FAILED), f"{text}.")
 
 

@@ -6,7 +6,7 @@ Every `…_from_body` takes an object as the API server sends it, and never fail
 import json
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vigil_operator.core.names import (
@@ -101,6 +101,11 @@ class Camera:
             if condition.get("type") == "Ready" and condition.get("status") != "True":
                 return str(condition.get("reason", ""))
         return ""
+
+    def is_edit_of(self, earlier: "Camera") -> bool:
+        """Return whether more than the status differs from an earlier version."""
+        version = earlier.meta.resource_version
+        return self.spec_json != earlier.spec_json or replace(self.meta, resource_version=version) != earlier.meta
 
     @property
     def managed_by_backend(self) -> bool:

@@ -35,6 +35,9 @@ POLICIES_NOT_APPLIED = frozenset(
 )
 """With these reasons the camera has its former values, or none."""
 
+DELIVERED_AGAIN_SECONDS = 30.0
+"""A camera that could sleep stays awake until its detector has delivered all alerts; checked this often."""
+
 Step = Callable[[Case], Decision | None]
 
 
@@ -123,6 +126,25 @@ def require_row_before_token(case: Case) -> Decision | None:
     return _settle(case, _stopped(case, Reason.NOT_REGISTERED))
 
 
+def let_camera_sleep(case: Case) -> Decision | None:
+    """Remove the Deployment of a camera whose schedule stays disarmed, so that its GPU is free.
+
+    Its Secret and its spool stay, so that it wakes up quickly and without the API.
+    """
+    sleep = case.sleep
+    if sleep is None or (_may_hold_alerts(case) and case.children.deployment is not None):
+        return None
+    verdict = replace(
+        _stopped(case, Reason.ASLEEP, sleep.details),
+        class_name=sleep.class_name,
+        wake_time=sleep.wake_time,
+        arm_time=sleep.arm_time,
+    )
+    remove = tuple(removal for removal in case.children.removals() if removal.kind == "Deployment")
+    settled = _settle(case, verdict, remove=remove)
+    return _retry_after(settled, (sleep.wake_time - case.situation.now).total_seconds())
+
+
 def request_token(case: Case) -> Decision | None:
     """Request the detector's token before its objects are created."""
     if case.secrets is not None or case.camera_id is None:
@@ -145,6 +167,7 @@ CHAIN: tuple[Step, ...] = (
     # What a detector needs before it can run.
     require_detector_class,
     require_camera_id,
+    let_camera_sleep,
     require_row_before_token,
     request_token,
 )
@@ -176,9 +199,17 @@ def run_detector(case: Case) -> Settle:
     settled = replace(_settle(case, _observe(case, chosen, camera_id), apply=apply), roll=roll)
     status = case.camera.status if settled.status is None else settled.status
     settled = _retry_after(settled, seconds_to_fallback(chosen, status, case.situation.now))
+    if case.sleep is not None:
+        settled = _retry_after(settled, DELIVERED_AGAIN_SECONDS)
     # No event ends the wait for a claim; once it is reported, there is nothing to wait for.
     claim_seconds = seconds_to_claim_refusal(newest(case.children.pods), status, case.situation.now)
     return _retry_after(settled, claim_seconds or None)
+
+
+def _may_hold_alerts(case: Case) -> bool:
+    """Return whether the detector may have alerts that it could not deliver yet."""
+    report = case.api.health
+    return bool(case.api.problem) or (report is not None and report.spooled_alerts > 0)
 
 
 def _must_register(case: Case) -> bool:

@@ -16,6 +16,7 @@ from vigil_operator.core.observed import Key
 NOT_THE_CLASS = frozenset(
     {
         Reason.INACTIVE,
+        Reason.ASLEEP,
         Reason.STREAM_UNAUTHORIZED,
         Reason.STREAM_NOT_FOUND,
         Reason.STREAM_UNREACHABLE,

@@ -19,6 +19,7 @@ from vigil_operator.core.fallback import with_fallback
 from vigil_operator.core.observed import Camera, Deployment, DetectorClass, Pod, StoredObject, secret_values
 from vigil_operator.core.policy_merge import MergedSpec, PolicyRevision, merge, parse_merged_spec
 from vigil_operator.core.registration import RegistrationSettings, build_registration, credentials_of
+from vigil_operator.core.sleep import Sleep, sleep_of
 from vigil_operator.core.specs import CameraSpec
 from vigil_operator.core.status import synced
 
@@ -140,6 +141,19 @@ class Case:
         if isinstance(chosen, NoClass):
             return chosen
         return with_fallback(chosen, self.camera, self.situation.classes, self.situation.now)
+
+    @cached_property
+    def sleep(self) -> Sleep | None:
+        """Until when the camera may sleep now; None: its detector must run.
+
+        The class that it requests decides, and not a fallback. A sleeping camera gives up its fallback, so it would
+        otherwise wake up at once.
+        """
+        chosen = choose_class(self.spec.detector_class_name, self.situation.classes)
+        if isinstance(chosen, NoClass):
+            return None
+        found = self.situation.classes[chosen.name]
+        return sleep_of(self.spec, chosen.spec.sleep, found, self.camera.status, self.situation.now)
 
     @cached_property
     def secrets(self) -> DetectorSecrets | None:

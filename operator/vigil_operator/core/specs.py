@@ -199,6 +199,13 @@ class FallbackSpec(Spec):
     after_seconds: int = Field(default=300, ge=10, le=86400)
 
 
+class SleepSpec(Spec):
+    """`DetectorClass.spec.sleep`."""
+
+    minimum_seconds: int = Field(default=3600, ge=600, le=604800)
+    warm_up_seconds: int | None = Field(default=None, ge=10, le=3600)
+
+
 class TritonSpec(Spec):
     """`DetectorClass.spec.triton`."""
 
@@ -271,6 +278,7 @@ class DetectorClassSpec(Spec):
     pod_template: PodTemplateSpec = PodTemplateSpec()
     spool: SpoolSpec = SpoolSpec()
     fallback: FallbackSpec | None = None
+    sleep: SleepSpec | None = None
 
     @field_validator("shared_memory")
     @classmethod

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from vigil_contracts.resources import ResourceState
 from vigil_operator.core.conditions import ConditionType
 from vigil_operator.core.observed import Camera
+from vigil_operator.core.sleep import is_asleep
 
 REPEATING = frozenset({ConditionType.STALLED.value, ConditionType.RECONCILING.value})
 """They repeat the reason of `Ready`, for tools of Kubernetes only."""
@@ -33,6 +34,8 @@ def state_of(camera: Camera) -> ResourceState | None:
                 ],
                 "node": detector.get("node", ""),
                 "detector_class": detector.get("class", ""),
+                "wake_time": status.get("wakeTime") if is_asleep(status) else None,
+                "arm_time": status.get("armTime") if is_asleep(status) else None,
             }
         )
     except ValidationError:

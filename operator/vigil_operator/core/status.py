@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from vigil_contracts.names import CameraPhase, ConditionStatus, Reason
-from vigil_operator.core.conditions import Condition, ConditionType, render_conditions
+from vigil_operator.core.conditions import Condition, ConditionType, render_conditions, rfc3339
 from vigil_operator.core.pods import PodState
 
 FAILED_REASONS = frozenset(
@@ -33,6 +33,9 @@ STALLED_REASONS = FAILED_REASONS | {
 }
 """Reasons that need a person, in the cluster or at the camera; the other ones may pass by themselves."""
 
+GOALS_WITHOUT_DETECTOR = {Reason.INACTIVE: CameraPhase.INACTIVE, Reason.ASLEEP: CameraPhase.ASLEEP}
+"""Reasons for which a camera is to have no detector, with its phase."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -54,6 +57,10 @@ class Verdict:
     alerts: Mapping[str, Any] = field(default_factory=dict)
     policies: tuple[Mapping[str, Any], ...] = ()
     """`status.policies`."""
+    wake_time: datetime | None = None
+    """When a camera that is asleep wakes up."""
+    arm_time: datetime | None = None
+    """When its schedule is armed after that."""
 
 
 def synced(reason: Reason, details: str = "") -> Condition:
@@ -63,13 +70,13 @@ def synced(reason: Reason, details: str = "") -> Condition:
 
 
 def stopped(reason: Reason, details: str, sync: Condition, camera_id: int | None) -> Verdict:
-    """Return the state of a camera without a detector: inactive, or with an invalid spec.
+    """Return the state of a camera without a detector: inactive, asleep, or with an invalid spec.
 
-    An inactive camera is Ready: it is in the state that its spec asks for.
+    An inactive camera is Ready: it is in the state that its spec asks for. So is one that is asleep.
     """
     ready = ConditionStatus.FALSE
-    if reason is Reason.INACTIVE:
-        ready, phase = ConditionStatus.TRUE, CameraPhase.INACTIVE
+    if reason in GOALS_WITHOUT_DETECTOR:
+        ready, phase = ConditionStatus.TRUE, GOALS_WITHOUT_DETECTOR[reason]
     else:
         phase = CameraPhase.FAILED if reason in FAILED_REASONS else CameraPhase.PENDING
     return Verdict(
@@ -172,6 +179,11 @@ def render_status(verdict: Verdict, *, previous: Mapping[str, Any], generation: 
         status["alerts"] = dict(verdict.alerts)
     if verdict.policies:
         status["policies"] = [dict(policy) for policy in verdict.policies]
+    # The times of the last sleep stay: server-side apply of Kubernetes 1.20 does not remove them, so the status would
+    # never equal what was written.
+    status |= {name: previous[name] for name in ("wakeTime", "armTime") if name in previous}
+    if verdict.wake_time is not None and verdict.arm_time is not None:
+        status |= {"wakeTime": rfc3339(verdict.wake_time), "armTime": rfc3339(verdict.arm_time)}
     if verdict.camera_id is not None:
         status["cameraId"] = verdict.camera_id
     return status

@@ -15,13 +15,15 @@ from vigil_operator.core.pods import PodState
 
 INFERENCE_FIELDS = ("model", "runtime", "device", "precision", "decoder")
 
+_WITHOUT_DETECTOR = frozenset({CameraPhase.PENDING, CameraPhase.INACTIVE, CameraPhase.ASLEEP})
+
 FPS_TOLERANCE = 0.2
 """Measured frame rates fluctuate; a new value is written only if it differs by more than a fifth."""
 
 
 def heartbeat_report(report: HealthReport | None) -> HealthReport | None:
     """Return the report if a detector sent it: before the first heartbeat the API can only report Pending."""
-    if report is None or report.phase in {CameraPhase.PENDING, CameraPhase.INACTIVE}:
+    if report is None or report.phase in _WITHOUT_DETECTOR:
         return None
     return report
 

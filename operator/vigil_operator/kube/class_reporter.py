@@ -12,10 +12,18 @@ from typing import Any
 
 from vigil_contracts.names import REASON_TEXTS, Reason
 from vigil_operator.clock import Clock, utc_now
-from vigil_operator.core.class_status import Acceptance, build_class_status, build_trial, count_cameras
+from vigil_operator.core.capacity import NodeUse, capacity_status
+from vigil_operator.core.class_status import (
+    Acceptance,
+    CameraCounts,
+    build_class_status,
+    build_trial,
+    count_cameras,
+)
 from vigil_operator.core.desired.plan import ManifestSettings
 from vigil_operator.core.observed import DetectorClass
 from vigil_operator.core.specs import InvalidSpecError, parse_class_spec
+from vigil_operator.core.start_times import StartTimes
 from vigil_operator.kube.client import KubeClient, KubeError
 from vigil_operator.kube.kinds import DETECTOR_CLASS
 from vigil_operator.kube.queue import WorkQueue
@@ -57,6 +65,8 @@ class ClassReporter:
         metrics: Metrics,
         settings: ManifestSettings,
         namespace: str,
+        start_times: StartTimes | None = None,
+        node_use: Callable[[], NodeUse | None] = lambda: None,
         clock: Clock = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -66,6 +76,8 @@ class ClassReporter:
         self._metrics = metrics
         self._settings = settings
         self._namespace = namespace
+        self._start_times = start_times or StartTimes()
+        self._node_use = node_use
         self._clock = clock
         self._monotonic = monotonic
         self._checked: dict[str, _Checked] = {}
@@ -81,12 +93,12 @@ class ClassReporter:
     async def report_once(self) -> None:
         """Write the status of each class where it differs. A failure is retried the next time."""
         classes = self._store.class_map()
-        cameras = count_cameras(self._store.cameras.values(), classes)
+        counts = count_cameras(self._store.cameras.values(), classes)
         for name, found in sorted(classes.items()):
             if found.meta.deleting:
                 continue
             try:
-                await self._report(found, cameras[name])
+                await self._report(found, counts)
             except KubeError as error:
                 if self._complaints.get(name) != str(error):
                     logger.warning("could not check DetectorClass %r or write its status: %s; retrying", name, error)
@@ -95,9 +107,18 @@ class ClassReporter:
                 self._complaints.pop(name, None)
         self._checked = {name: known for name, known in self._checked.items() if name in classes}
 
-    async def _report(self, found: DetectorClass, cameras: int) -> None:
+    async def _report(self, found: DetectorClass, counts: CameraCounts) -> None:
         acceptance, classes = await self._acceptance(found), self._store.class_map()
-        status = build_class_status(found, acceptance, cameras, self._clock(), classes=classes)
+        start_seconds = self._start_times.published_seconds(found.key.name, found.status.get("startSeconds"))
+        status = build_class_status(
+            found,
+            acceptance,
+            counts.all[found.key.name],
+            self._clock(),
+            classes=classes,
+            start_seconds=start_seconds,
+            capacity=self._capacity(found, counts),
+        )
         if status == found.status or self._written.get(found.meta.uid) == status:
             # An operator of another namespace may have written its own number; the last change stands.
             return
@@ -106,6 +127,16 @@ class ClassReporter:
         self._metrics.writes.labels(DETECTOR_CLASS.name).inc()
         for camera in self._store.observe(DETECTOR_CLASS, body):
             self._queue.add(camera)
+
+    def _capacity(self, found: DetectorClass, counts: CameraCounts) -> dict[str, Any] | None:
+        """Return the class's capacity; None if its spec is invalid."""
+        name = found.key.name
+        try:
+            trial = build_trial(name, parse_class_spec(found.spec), self._settings, self._namespace)
+        except InvalidSpecError:
+            return None
+        pod = trial["spec"]["template"]["spec"]
+        return capacity_status(pod, self._node_use(), waiting=counts.waiting[name], asleep=counts.asleep[name])
 
     async def _acceptance(self, found: DetectorClass) -> Acceptance:
         known, now = self._checked.get(found.key.name), self._monotonic()

@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Protocol
+from typing import Any, Protocol
 
 from vigil_contracts.api_client import ApiError
 from vigil_contracts.names import Reason
@@ -17,7 +18,8 @@ from vigil_operator.core.reconcile import decide
 from vigil_operator.core.refusals import Refusals
 from vigil_operator.core.rollout import NOT_THE_CLASS, RolloutGate
 from vigil_operator.core.situation import Situation
-from vigil_operator.core.status import ready_of
+from vigil_operator.core.start_times import StartTimes, start_seconds
+from vigil_operator.core.status import Verdict, ready_of
 from vigil_operator.kube.client import KubeError
 from vigil_operator.kube.observer import Observer
 from vigil_operator.kube.queue import WorkQueue
@@ -36,8 +38,6 @@ Most detectors run before that, which saves one status write for each of them.
 """
 
 STARTING_GRACE_SECONDS = 5.0
-
-REGISTER_AGAIN_SECONDS = 0.5
 
 LOOK_AGAIN_MARGIN_SECONDS = 1.0
 """Times in a status are whole seconds; without a margin the camera would be reconciled once too early."""
@@ -65,10 +65,12 @@ class Reconciler:
         gate: RolloutGate,
         metrics: Metrics,
         refusals: Refusals | None = None,
+        start_times: StartTimes | None = None,
     ) -> None:
         self._store = store
         self._queue = queue
         self._refusals = refusals or Refusals()
+        self._start_times = start_times or StartTimes()
         self._observer = observer
         self._writer = writer
         self._tokens = tokens
@@ -135,7 +137,7 @@ class Reconciler:
         if not isinstance(decision, Settle) or decision.status is None:
             return
         try:
-            await self._writer.write_status(camera, decision.verdict, decision.status)
+            await self._write_status(camera, decision.verdict, decision.status)
         except KubeError as failure:
             logger.warning("could not report the refusal: %s; retrying", failure)
 
@@ -165,10 +167,6 @@ class Reconciler:
             decision = decide(situation)
         if isinstance(decision, Settle):
             await self._carry_out(situation, decision)
-        else:
-            # A policy was accepted during the registration, so that the row needs other values now. No event of the
-            # camera tells of that.
-            self._queue.add_after(key, REGISTER_AGAIN_SECONDS)
         if failure is not None and not failure.is_permanent:
             raise failure
 
@@ -211,6 +209,21 @@ class Reconciler:
             return replace(situation, api=api), error
         return self._observer.situation(camera), None
 
+    async def _write_status(self, camera: Camera, verdict: Verdict, status: Mapping[str, Any]) -> None:
+        """Write the status, and queue the camera again if the answer shows an edit that this reconcile does not know.
+
+        The watch reports that edit with an older version than the answer has, so the store ignores it.
+        """
+        await self._writer.write_status(camera, verdict, status)
+        known = self._store.cameras.get(camera.key)
+        if known is not None and known.is_edit_of(camera):
+            self._queue.add(camera.key)
+
+    def _measure_start(self, situation: Situation, verdict: Verdict) -> None:
+        seconds = start_seconds(situation, verdict)
+        if seconds is not None:
+            self._start_times.record(verdict.class_name, seconds)
+
     async def _carry_out(self, situation: Situation, decision: Settle) -> None:
         camera, may_roll = situation.camera, self._may_roll(situation, decision)
         for removal in decision.remove:
@@ -221,6 +234,7 @@ class Reconciler:
             if len(self._queue) > BUSY_QUEUE_LENGTH and ready_of(decision.verdict).reason is Reason.STARTING:
                 self._queue.add_after(camera.key, STARTING_GRACE_SECONDS)
             else:
-                await self._writer.write_status(camera, decision.verdict, decision.status)
+                await self._write_status(camera, decision.verdict, decision.status)
+                self._measure_start(situation, decision.verdict)
         if decision.look_again_seconds is not None:
             self._queue.add_after(camera.key, decision.look_again_seconds + LOOK_AGAIN_MARGIN_SECONDS)

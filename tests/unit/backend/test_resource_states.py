@@ -27,6 +27,8 @@ def state(of: Camera, **changes: Any) -> dict[str, Any]:
         "conditions": [NOT_READY],
         "node": "",
         "detector_class": "gpu",
+        "wake_time": None,
+        "arm_time": None,
     } | changes
 
 

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vigil_contracts.rules import Day, Schedule
-from vigil_contracts.schedule import is_armed
+from vigil_contracts.schedule import is_armed, next_change
 from vigil_contracts.time_zones import load_time_zone
 
 MINUTE = timedelta(minutes=1)
@@ -79,6 +79,55 @@ def test_window_belongs_to_the_day_of_its_start() -> None:
     saturday = schedule_of("Europe/Berlin", "22:00", "02:30", (Day.SATURDAY,))
     assert stretches(saturday, *AUTUMN) == [("20:00", "01:30")]
     assert stretches(schedule_of("Europe/Berlin", "22:00", "02:30", (Day.SUNDAY,)), *AUTUMN) == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "start", "end", "days", "now", "expected"),
+    [
+        ("UTC", "18:00", "06:00", EVERY_DAY, "2026-07-01T12:00", "2026-07-01T18:00"),
+        ("UTC", "18:00", "06:00", EVERY_DAY, "2026-07-01T18:00", "2026-07-02T06:00"),
+        ("UTC", "18:00", "24:00", (Day.MONDAY,), "2026-07-01T12:00", "2026-07-06T18:00"),
+        ("Europe/Berlin", "18:00", "06:00", EVERY_DAY, "2026-01-15T12:00", "2026-01-15T17:00"),
+        ("Europe/Berlin", "18:00", "06:00", EVERY_DAY, "2026-07-15T12:00", "2026-07-15T16:00"),
+        # Saturday's window ends on the morning on which clocks change: an hour earlier or later by UTC.
+        ("Europe/Berlin", "18:00", "06:00", (Day.SATURDAY,), "2026-03-28T20:00", "2026-03-29T04:00"),
+        ("Europe/Berlin", "18:00", "06:00", (Day.SATURDAY,), "2026-10-24T20:00", "2026-10-25T05:00"),
+        # 02:30 is skipped on 29 March: the window starts when clocks change, and one inside the hour a week later.
+        ("Europe/Berlin", "02:30", "06:00", (Day.SUNDAY,), "2026-03-28T12:00", "2026-03-29T01:00"),
+        ("Europe/Berlin", "02:10", "02:50", (Day.SUNDAY,), "2026-03-28T12:00", "2026-04-05T00:10"),
+        # The repeated hour of 25 October: from its first pass, until its second.
+        ("Europe/Berlin", "02:30", "06:00", (Day.SUNDAY,), "2026-10-24T12:00", "2026-10-25T00:30"),
+        ("Europe/Berlin", "02:10", "02:50", (Day.SUNDAY,), "2026-10-25T00:30", "2026-10-25T01:50"),
+        ("UTC", "00:00", "24:00", EVERY_DAY, "2026-07-01T12:00", None),
+    ],
+)
+def test_next_change(zone: str, start: str, end: str, days: tuple[Day, ...], now: str, expected: str | None) -> None:
+    found = next_change(schedule_of(zone, start, end, days), datetime.fromisoformat(f"{now}+00:00"))
+    assert (found and f"{found:%Y-%m-%dT%H:%M}") == expected
+
+
+def test_windows_that_meet_are_one() -> None:
+    windows = [
+        {"days": [str(day) for day in EVERY_DAY], "start": start, "end": end}
+        for start, end in (("18:00", "24:00"), ("00:00", "06:00"))
+    ]
+    schedule = Schedule.model_validate({"time_zone": "UTC", "windows": windows})
+    assert next_change(schedule, datetime(2026, 7, 1, 20, tzinfo=UTC)) == datetime(2026, 7, 2, 6, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("change", sorted(CHANGES))
+@pytest.mark.parametrize(("start", "end"), [("02:30", "06:00"), ("23:30", "00:30")])
+def test_next_change_agrees_with_asking_every_minute(change: str, start: str, end: str) -> None:
+    zone, changed_on = CHANGES[change]
+    schedule = schedule_of(zone, start, end)
+    begin = datetime.combine(changed_on, time.min, UTC) - timedelta(hours=12)
+    states = [is_armed(schedule, begin + number * MINUTE) for number in range(26 * 60)]
+    changes = [begin + number * MINUTE for number in range(1, len(states)) if states[number] != states[number - 1]]
+    found, moment = [], begin
+    while (moment_of_change := next_change(schedule, moment)) is not None and moment_of_change <= changes[-1]:
+        found.append(moment_of_change)
+        moment = moment_of_change
+    assert found == changes
 
 
 def clocks() -> st.SearchStrategy[str]:

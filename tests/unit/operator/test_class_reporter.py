@@ -159,4 +159,4 @@ def test_cameras_are_counted_by_the_class_in_use_the_named_one_and_the_default()
         camera("b", spec=camera_spec(detectorClassName="cpu")),
         camera("c"),
     ]
-    assert count_cameras(cameras, classes) == {"cpu": 2, "gpu": 1}
+    assert count_cameras(cameras, classes).all == {"cpu": 2, "gpu": 1}

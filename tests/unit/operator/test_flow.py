@@ -342,6 +342,41 @@ def test_camera_of_a_newer_version_keeps_running(world: World) -> None:
     assert DEPLOYMENT_PATH in world.server.objects
 
 
+@pytest.mark.parametrize("edit", ["spec", "deletion"])
+def test_edit_at_the_moment_of_a_status_write_is_not_missed(edit: str) -> None:
+    """The answer to the write contains the edit, and is newer than what the watch reports of it."""
+    world = World()
+    key = Key(NAMESPACE, "cam-7")
+    written: list[str] = []
+
+    def edit_once(method: str, path: str) -> None:
+        if path != f"{CAMERA_PATH}/status" or written:
+            return
+        written.append(path)
+        found = world.server.objects[CAMERA_PATH]
+        if edit == "spec":
+            found["spec"] = found["spec"] | {"displayName": "Edited"}
+            found["metadata"]["generation"] += 1
+        else:
+            found["metadata"]["deletionTimestamp"] = "2026-03-01T12:00:00Z"
+
+    world.server.fail = edit_once
+
+    async def main() -> bool:
+        await world.resync.first()
+        await world.poller.poll_once()
+        assert await world.queue.get() == key
+        await world.reconciler.reconcile(key)
+        world.queue.done(key)
+        return len(world.queue) == 1
+
+    assert asyncio.run(asyncio.wait_for(main(), timeout=10)), "it is reconciled again, without a resync"
+
+
+def test_own_status_write_queues_nothing(world: World) -> None:
+    assert len(world.queue) == 0
+
+
 def test_failed_write_is_retried(world: World) -> None:
     world.api.cameras = [configuration(7), configuration(8)]
     world.server.fail = lambda method, path: 500 if method == "PATCH" and path.endswith("cam-8") else None

@@ -16,7 +16,15 @@ from tests.unit.operator.test_crds import schema
 from vigil_contracts.names import CameraPhase, ConditionStatus, Reason
 from vigil_operator.core.class_status import Acceptance, build_class_status
 from vigil_operator.core.pods import PodState
-from vigil_operator.core.status import STALLED_REASONS, Verdict, render_status, stopped, synced, watched
+from vigil_operator.core.status import (
+    GOALS_WITHOUT_DETECTOR,
+    STALLED_REASONS,
+    Verdict,
+    render_status,
+    stopped,
+    synced,
+    watched,
+)
 
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "kubernetes.md"
 SYNCED = synced(Reason.SYNCED)
@@ -30,13 +38,13 @@ MAY_PASS = {
     *("Starting", "StreamUnreachable", "StreamTimeout", "StreamEnded", "ModelUnavailable", "BackendUnreachable"),
     *("DetectorNotReporting", "InsufficientGPU", "InsufficientResources", "NotRegistered", "EventsUnavailable"),
 }
-AT_ITS_GOAL = {"Streaming", "Inactive"}
+AT_ITS_GOAL = {"Streaming", "Inactive", "Asleep"}
 NEVER_OF_READY = {"Synced", "Scheduled"}
 
 
 def verdict(reason: Reason) -> Verdict:
     """The state of a camera whose `Ready` has the reason."""
-    if reason is Reason.INACTIVE:
+    if reason in GOALS_WITHOUT_DETECTOR:
         return stopped(reason, "", SYNCED, 7)
     state = PodState(True, Reason.SCHEDULED, "", reason is Reason.STREAMING, reason, "")
     return watched(state, SYNCED, camera_id=7, class_name="gpu", pod="p", node="n", stream={})

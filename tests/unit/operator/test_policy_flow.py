@@ -10,9 +10,7 @@ from tests.unit.operator.builders import NAMESPACE, camera_spec, configuration
 from tests.unit.operator.kstatus import compute
 from tests.unit.operator.test_flow import World, running_pod
 
-from vigil_contracts.resources import RegisteredResource, ResourceRegistration
-from vigil_operator.core.observed import Key
-from vigil_operator.kube import reconciler
+from vigil_contracts.resources import ResourceRegistration
 from vigil_operator.kube.kinds import CAMERA, CAMERA_POLICY, DEPLOYMENT, POD
 
 PATH = CAMERA_POLICY.path(NAMESPACE, "night")
@@ -103,35 +101,6 @@ def test_new_cameras_have_the_policy_from_the_start() -> None:
     assert cluster.policy() == ("True", "Applied", "All selected cameras have the values of this version.")
     assert cluster.counts() == (5, 5)
     assert cluster.quiet() == []
-
-
-def test_policy_that_is_accepted_while_a_camera_is_registered_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    cluster = Cluster()
-    cluster.apply_policy(MOTION)
-    register = cluster.api.register_resource
-
-    async def register_meanwhile(uid: str, registration: ResourceRegistration) -> RegisteredResource:
-        if registration.resource == "late" and "status" not in cluster.server.objects[PATH]:
-            cluster.store.observe(CAMERA_POLICY, cluster.server.objects[PATH])
-            await cluster.policies.round()
-        return await register(uid, registration)
-
-    monkeypatch.setattr(cluster.api, "register_resource", register_meanwhile)
-    cluster.apply_camera("late")
-    body = {**cluster.server.objects[CAMERA.path(NAMESPACE, "late")]}
-    cluster.store.observe(CAMERA, body)
-
-    async def reconcile() -> None:
-        cluster.queue.add(Key(NAMESPACE, "late"))
-        for _ in range(2):
-            key = await asyncio.wait_for(cluster.queue.get(), timeout=5)
-            await cluster.reconciler.reconcile(key)
-            cluster.queue.done(key)
-
-    monkeypatch.setattr(reconciler, "REGISTER_AGAIN_SECONDS", 0.01)
-    asyncio.run(reconcile())
-    assert cluster.modes()["late"] == "motion"
-    assert cluster.camera_status("late")["policies"][0]["fields"] == ["recording.mode"]
 
 
 def test_own_value_and_other_labels_win() -> None:

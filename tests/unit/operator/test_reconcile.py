@@ -350,6 +350,14 @@ def of_former_camera() -> Situation:
     return replace(running, camera=camera(uid="another"))
 
 
+def sleeping() -> Situation:
+    """A camera that is armed for an hour at midnight; it is noon."""
+    windows = [{"days": ["mon"], "start": "00:00", "end": "01:00"}]
+    detection = {"schedule": {"timeZone": "UTC", "windows": windows}}
+    classes = {"gpu": detector_class(**(GPU_CLASS | {"sleep": {}}))}
+    return replace(registered(kubectl_camera(spec=camera_spec(detection=detection))), classes=classes)
+
+
 DECIDED_BY: dict[str, Situation] = {
     "reject_invalid_spec": situation(camera(spec=camera_spec(detection={"minimumConfidence": 2}))),
     "report_refused_registration": situation(
@@ -362,6 +370,7 @@ DECIDED_BY: dict[str, Situation] = {
     "remove_objects_of_former_camera": of_former_camera(),
     "require_detector_class": situation(classes={}, api=ApiView(configuration())),
     "require_camera_id": situation(kubectl_camera(), api=ApiView(refusal="ConnectError")),
+    "let_camera_sleep": sleeping(),
     "require_row_before_token": situation(
         kubectl_camera(status={"cameraId": 9}), api=ApiView(refusal="ConnectError")
     ),
