@@ -19,7 +19,7 @@ from vigil_operator.kube import registrar
 pytestmark = pytest.mark.timeout(600)
 
 PASSWORD = "marked-password-of-the-lobby"
-GIVE_UP_SECONDS = 4
+GIVE_UP_SECONDS = 8
 """Instead of the operator's limit, for which tests/unit/operator/test_registration.py has the time."""
 DELETED_WITHIN_SECONDS = 60 - (registrar.GIVE_UP_SECONDS - GIVE_UP_SECONDS)
 """With the operator's own limit, a deletion without the API takes at most a minute."""
