@@ -158,15 +158,18 @@ def _seeks(server: BackendServer, user: BackendUser, folder: Path) -> list[Measu
 
 
 def _seek_times(page: Page) -> list[float]:
-    for _ in range(7):
-        page.keyboard.press("+")  # to 11 minutes around the shown time
+    """Press at random recorded times of the shown part. The page shows the middle of the recording at first."""
+    for _ in range(9):
+        page.keyboard.press("+")  # from 24 hours to 5 minutes
     page.wait_for_timeout(800)
     box = page.locator("[data-timeline]").bounding_box()
     assert box is not None
+    margin = 0.02 * box["width"]
     taken = []
-    for share in np.random.default_rng(3).uniform(0.02, 0.98, SEEKS):
+    # The recording is longer than the shown part to both sides, so that all of it is recorded.
+    for left in np.random.default_rng(3).uniform(margin, box["width"] - margin, SEEKS):
         page.evaluate(_PRESSED)
-        page.mouse.click(box["x"] + share * box["width"], box["y"] + box["height"] - 10)
+        page.mouse.click(box["x"] + left, box["y"] + box["height"] - 10)
         taken.append(float(page.evaluate("window.painted")))
     return taken
 
