@@ -105,7 +105,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> None:
     """Where workers share the cores, let the test run with the priority of its part."""
     if "PYTEST_XDIST_WORKER" in os.environ:
-        add_niceness(niceness(_part(item)))
+        groups = {str(mark.args[0]) for mark in item.iter_markers("xdist_group")}
+        add_niceness(niceness("_".join(sorted(groups))))  # as xdist names the group
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -54,7 +54,8 @@ They run in the worker of the parts that wait, which has started a control plane
 REAL_TIME = frozenset({"e2e"})
 """Parts that play clips to detectors in real time: a detector without CPU time misses people."""
 
-COMPUTING_NICENESS = 10
+COMPUTING_NICENESS = 5
+"""A third of the CPU time of the others, where they compete: enough for a server to start within its deadline."""
 
 
 def place(part: str) -> tuple[int, str]:
@@ -62,9 +63,9 @@ def place(part: str) -> tuple[int, str]:
     return (LONGEST_FIRST.index(part) if part in LONGEST_FIRST else len(LONGEST_FIRST), part)
 
 
-def niceness(part: str) -> int:
-    """Return the niceness of a part's tests: what has deadlines in real time goes before what only computes."""
-    return 0 if part in REAL_TIME | WAITING else COMPUTING_NICENESS
+def niceness(group: str) -> int:
+    """Return the niceness of a group's tests: what has deadlines in real time goes before what only computes."""
+    return 0 if group in REAL_TIME or waits(group) else COMPUTING_NICENESS
 
 
 def waits(group: str) -> bool:

@@ -41,9 +41,11 @@ def test_longest_parts_come_first_and_others_in_alphabetical_order() -> None:
     assert sorted(parts, key=place) == [*LONGEST_FIRST[:2], "integration/chart", "integration/web"]
 
 
-@pytest.mark.parametrize(("part", "expected"), [("e2e", 0), (WAITS, 0), (COMPUTES, COMPUTING_NICENESS)])
-def test_parts_that_compute_have_a_lower_priority(part: str, expected: int) -> None:
-    assert niceness(part) == expected
+@pytest.mark.parametrize(
+    ("group", "expected"), [("e2e", 0), (WAITS, 0), (SHARES_THE_CLUSTER, 0), (COMPUTES, COMPUTING_NICENESS)]
+)
+def test_parts_that_compute_have_a_lower_priority(group: str, expected: int) -> None:
+    assert niceness(group) == expected
 
 
 def test_servers_run_with_the_priority_of_their_test() -> None:
