@@ -331,6 +331,27 @@ class ApiClient:
         applied = [AppliedCamera.model_validate(camera) for camera in answer["cameras"]]
         return applied, [AppliedSite.model_validate(site) for site in answer.get("sites", ())]
 
+    def rows(self, path: str) -> list[dict[str, Any]]:
+        """Return the rows of all pages of a list, such as `/api/cameras/`."""
+        found: list[dict[str, Any]] = []
+        query: Mapping[str, Any] = {"page_size": HEALTH_PAGE_SIZE}
+        while True:
+            page = self._send(_Request("GET", path, {}, {"params": query, "timeout": CONFIGURATION_TIMEOUT})).json()
+            found += page["results"]
+            if not page.get("next"):
+                return found
+            query = dict(httpx.URL(page["next"]).params)
+
+    def notification_channels(self) -> list[dict[str, Any]]:
+        """Return the channels that the server offers, with the fields of their targets."""
+        return cast("list[dict[str, Any]]", self._send(_fetch("/api/notifications/channels/", "")).json())
+
+    def save_subscription(self, values: Mapping[str, Any], subscription_id: int | None = None) -> None:
+        """Create the user's subscription, or change the given fields of an existing one."""
+        body = {"json": values, "timeout": CONFIGURATION_TIMEOUT}  # Apprise loads its plug-ins to check a URL
+        path = "/api/notifications/" + (f"{subscription_id}/" if subscription_id is not None else "")
+        self._send(_Request("POST" if subscription_id is None else "PATCH", path, {}, body))
+
     def send_frame(self, camera_id: int, jpeg: bytes, taken_at: float) -> None:
         """Send a live frame; `taken_at` is Unix time."""
         headers = {"Content-Type": "image/jpeg", "X-Timestamp": f"{taken_at:.3f}"}

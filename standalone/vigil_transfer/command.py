@@ -10,6 +10,8 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     importing = commands.add_parser("import", help="take cameras from a file: vigil import frigate config.yml")
     import_command.add_options(importing)
     importing.set_defaults(transfer=import_command.run_import)
-    exporting = commands.add_parser("export", help="print your cameras as YAML, or as Kubernetes resources")
+    exporting = commands.add_parser(
+        "export", help="print your cameras and subscriptions as YAML, or Kubernetes resources"
+    )
     export_command.add_options(exporting)
     exporting.set_defaults(transfer=export_command.run_export)

@@ -8,13 +8,15 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from vigil_contracts.api_client import ApiError
+from vigil_contracts.api_client import ApiClient, ApiError
 from vigil_contracts.camera import AppliedCamera, AppliedSite
 from vigil_transfer import frigate, own, viseron, zoneminder
 from vigil_transfer.connection import ConnectionProblemError, add_connection_options, find_connection
-from vigil_transfer.output import Report
+from vigil_transfer.output import Done, Report
 from vigil_transfer.plan import Plan
 from vigil_transfer.report import Problem
+from vigil_transfer.subscription_calls import fetch_known, save_changes
+from vigil_transfer.subscription_changes import Change, Coming, compare
 
 MAX_BYTES = 8 * 1024 * 1024
 OWN, ZONEMINDER = "vigil", "zoneminder"
@@ -43,7 +45,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_import(arguments: argparse.Namespace) -> int:
-    """Return 0 if the cameras were, or with --dry-run could be, imported; 1 if not; 2 if a file is unreadable."""
+    """Return 0 if all was, or with --dry-run could be, imported; 1 if not; 2 if a file is unreadable."""
     try:
         plan = _plan(arguments)
     except _UnreadableError as error:
@@ -54,15 +56,16 @@ def run_import(arguments: argparse.Namespace) -> int:
         report.show(plan, problems=plan.problems, is_dry_run=arguments.dry_run)
         return 1
     try:
-        applied, sites, problems = _apply(arguments, plan)
+        applied, sites, subscriptions, problems = _apply(arguments, plan)
     except ConnectionProblemError as error:
         if not arguments.dry_run:
             report.show(plan, problems=[Problem("", str(error))], is_dry_run=False)
             return 1
         report.show(plan, is_dry_run=True, remark=f"The file is valid. It was not compared with the API: {error}")
         return 0
-    report.show(plan, problems=problems, applied=applied, sites=sites, is_dry_run=arguments.dry_run)
-    return 1 if problems else 0
+    done = Done(applied, sites, subscriptions)
+    report.show(plan, problems=problems, done=done, is_dry_run=arguments.dry_run)
+    return 1 if problems or any(one.problems for one in subscriptions) else 0
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:
@@ -79,17 +82,41 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     return SYSTEMS[arguments.system](text, {**os.environ, **_variables(arguments.env_file)})
 
 
-def _apply(arguments: argparse.Namespace, plan: Plan) -> tuple[list[AppliedCamera], list[AppliedSite], list[Problem]]:
+def _apply(
+    arguments: argparse.Namespace, plan: Plan
+) -> tuple[list[AppliedCamera], list[AppliedSite], list[Change], list[Problem]]:
     """Return what the API did, or why it refused. Raises ConnectionProblemError."""
     connection = find_connection(url=arguments.url, token_file=arguments.token_file)
     with connection.client() as client:
         try:
-            return *client.apply_configuration(plan.cameras, plan.sites, is_dry_run=arguments.dry_run), []
+            # Compared before anything is written.
+            changes = _changes(client, plan)
+            applied, sites = client.apply_configuration(plan.cameras, plan.sites, is_dry_run=arguments.dry_run)
         except ApiError as error:
             if error.status is None:
                 raise ConnectionProblemError(str(error)) from None
             named = error.field_errors if error.status == 400 else {}
-            return [], [], [_problem(plan, *one) for one in named.items()] or [Problem("", str(error))]
+            return [], [], [], [_problem(plan, *one) for one in named.items()] or [Problem("", str(error))]
+        if not arguments.dry_run:
+            changes = _saved(client, changes, applied)
+    return applied, sites, changes, []
+
+
+def _changes(client: ApiClient, plan: Plan) -> list[Change]:
+    """Return what to do with each subscription. Raises ApiError."""
+    if not plan.subscriptions:
+        return []
+    known = fetch_known(client)
+    coming = Coming({camera["name"] for camera in plan.cameras}, {site["name"] for site in plan.sites})
+    return [compare(document, known, coming) for document in plan.subscriptions]
+
+
+def _saved(client: ApiClient, changes: list[Change], applied: list[AppliedCamera]) -> list[Change]:
+    """Return the changes as done, or as not done if the API fails: the cameras are stored by now."""
+    try:
+        return save_changes(client, changes, applied)
+    except ApiError as error:
+        return [one.failed([str(error)]) if one.values else one for one in changes]
 
 
 def _problem(plan: Plan, field: str, message: str) -> Problem:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -13,8 +14,19 @@ from vigil_contracts.camera import AppliedCamera, AppliedSite
 from vigil_contracts.redaction import Redactor
 from vigil_transfer.plan import Plan
 from vigil_transfer.report import Line, Outcome, Problem
+from vigil_transfer.subscription_changes import RESULTS, Change
 
+_DRY_RUN = " (dry run: nothing was written)"
 _STYLES = {Outcome.TAKEN: "green", Outcome.CHANGED: "yellow", Outcome.NOT_TAKEN: "dim"}
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was done, or would be done in a dry run."""
+
+    cameras: Sequence[AppliedCamera] = ()
+    sites: Sequence[AppliedSite] = ()
+    subscriptions: Sequence[Change] = ()
 
 
 class Report:
@@ -31,22 +43,23 @@ class Report:
         plan: Plan,
         *,
         problems: Sequence[Problem] = (),
-        applied: Sequence[AppliedCamera] | None = None,
-        sites: Sequence[AppliedSite] = (),
+        done: Done | None = None,
         is_dry_run: bool,
         remark: str = "",
     ) -> None:
-        """Print the outcome of each key, then of each camera (None: the API was not asked), or the problems."""
+        """Print the outcome of each key, then what was `done` (None: the API was not asked), or the problems."""
         if self._is_json:
-            self._print_json(plan, problems, applied, sites, is_dry_run=is_dry_run, remark=remark)
+            self._print_json(plan, problems, done, is_dry_run=is_dry_run, remark=remark)
             return
         if plan.lines:
             self._print_lines(plan.lines)
         if problems:
             self._print_problems(problems)
-        elif applied is not None:
-            self._print_sites(sites)
-            self._print_cameras(applied, is_dry_run=is_dry_run)
+        elif done is not None:
+            self._print_sites(done.sites)
+            self._print_cameras(done.cameras, is_dry_run=is_dry_run)
+            if done.subscriptions:
+                self._print_subscriptions(done.subscriptions, is_dry_run=is_dry_run)
         if remark:
             self._print(remark)
 
@@ -82,24 +95,37 @@ class Report:
         self._console.print(table)
         counts = Counter(camera.result for camera in applied)
         shown = ", ".join(f"{counts[result]} {result}" for result in ("added", "changed", "unchanged"))
-        self._print(
-            f"{_count(len(applied), 'camera')}: {shown}" + (" (dry run: nothing was written)" if is_dry_run else "")
-        )
+        self._print(f"{_count(len(applied), 'camera')}: {shown}" + (_DRY_RUN if is_dry_run else ""))
+
+    def _print_subscriptions(self, changes: Sequence[Change], *, is_dry_run: bool) -> None:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for title in ("Subscription", "Result", "Changed fields"):
+            table.add_column(title, overflow="fold")
+        for change in changes:
+            table.add_row(self._text(change.name), change.result, ", ".join(change.fields))
+        self._console.print(table)
+        for change in changes:
+            for problem in change.problems:
+                self._print(f"Subscription {change.name}: {change.result}: {problem}")
+        counts = Counter(change.result for change in changes)
+        shown = ", ".join(f"{counts[result]} {result}" for result in RESULTS[:3])
+        failed = "".join(f", {counts[result]} {result}" for result in RESULTS[3:] if counts[result])
+        self._print(f"{_count(len(changes), 'subscription')}: {shown}{failed}" + (_DRY_RUN if is_dry_run else ""))
 
     def _print_json(
         self,
         plan: Plan,
         problems: Sequence[Problem],
-        applied: Sequence[AppliedCamera] | None,
-        sites: Sequence[AppliedSite],
+        done: Done | None,
         *,
         is_dry_run: bool,
         remark: str,
     ) -> None:
         document: dict[str, Any] = {
             "dry_run": is_dry_run,
-            "sites": [site.model_dump(mode="json") for site in sites],
-            "cameras": None if applied is None else [camera.model_dump(mode="json") for camera in applied],
+            "sites": [] if done is None else [site.model_dump(mode="json") for site in done.sites],
+            "cameras": None if done is None else [camera.model_dump(mode="json") for camera in done.cameras],
+            "subscriptions": None if done is None else [_shown(change) for change in done.subscriptions],
             "keys": [
                 {"key": line.key, "outcome": line.outcome, "target": line.target, "note": line.note}
                 for line in plan.lines
@@ -121,6 +147,15 @@ class Report:
 
     def _print(self, text: str) -> None:
         self._console.print(Text(self._redact(text)), soft_wrap=True)
+
+
+def _shown(change: Change) -> dict[str, Any]:
+    return {
+        "name": change.name,
+        "result": change.result,
+        "fields": list(change.fields),
+        "problems": list(change.problems),
+    }
 
 
 def _count(number: int, noun: str) -> str:

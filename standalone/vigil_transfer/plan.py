@@ -15,13 +15,17 @@ from vigil_transfer.report import Ledger, Line, Path, Problem, dotted
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`cameras`, `sites`: their fields, as `POST /api/configuration/` takes them; `problems`: empty if valid."""
+    """`cameras`, `sites`: their fields, as `POST /api/configuration/` takes them; `problems`: empty if valid.
+
+    `subscriptions`: their fields, with cameras and sites by name.
+    """
 
     cameras: tuple[dict[str, Any], ...]
     lines: tuple[Line, ...] = ()
     problems: tuple[Problem, ...] = ()
     secrets: tuple[str, ...] = field(default=(), repr=False)
     sites: tuple[dict[str, Any], ...] = ()
+    subscriptions: tuple[dict[str, Any], ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         found = {secret for camera in self.cameras for secret in secrets_of(camera["rtsp_url"])}

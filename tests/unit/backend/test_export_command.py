@@ -1,6 +1,8 @@
 """`vigil export`, and the way back by `vigil import vigil`, against the backend's own API."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -10,6 +12,8 @@ from tests.unit.backend.vigil_command import RunVigil, run
 
 from surveillance.core.camera_fields import WRITABLE
 from surveillance.models import Camera
+from vigil_apps.notifications.models import Subscription
+from vigil_apps.notifications.services.subscriptions import target_of
 from vigil_apps.sites.models import Site
 from vigil_contracts.detection import Detection
 from vigil_contracts.recording import RecordingSettings
@@ -115,6 +119,7 @@ def test_resources_are_accepted_by_the_cluster(
     assert run("export", "--kubernetes", "--namespace", "yard", *more) == 1
     shown = capsys.readouterr()
     assert shown.err == "vigil: Camera resources have no field for group, site\n"
+    assert shown.out.startswith("# Sites and subscriptions are not Kubernetes resources")
     assert yaml_problem(shown.out) is None
     resources = list(yaml.safe_load_all(shown.out))
     assert [one["metadata"]["name"] for one in resources] == ["gate", "h-f-2", "old", "hof-2"]
@@ -141,3 +146,122 @@ def test_resources_without_known_credentials_are_left_out(
     assert "vigil: Old: its URL has credentials in the path or query, which a resource must not contain" in shown.err
     names = [one["metadata"]["name"] for one in yaml.safe_load_all(shown.out)]
     assert names == ["gate", "hof-2"]
+
+
+WEBHOOK = {"url": "https://hooks.example/t0ken", "secret": "whsec_" + "A" * 32}
+FILTERED = {
+    "alert_types": ["fire"],
+    "minimum_confidence": 0.5,
+    "schedule": DETECTION["schedule"],
+    "messages_per_hour": None,
+    "digest_minutes": 5,
+}
+
+
+@pytest.fixture
+def subscriptions(anna: Party, camera: Camera, site: Site) -> None:
+    """Anna's subscriptions: one has secrets, one has none and is for CloudEvents, one belongs to a browser."""
+    for body in (
+        {"name": "Nights", "channel": "webhook", "target": WEBHOOK, "cameras": [camera.pk], **FILTERED},
+        {
+            "name": "Events",
+            "channel": "mqtt",
+            "format": "cloudevents",
+            "target": {"url": "mqtt://broker.example", "topic": "vigil/events"},
+            "sites": [site.pk],
+            "is_active": False,
+        },
+    ):
+        answer = anna.client.post("/api/notifications/", body, format="json")
+        assert answer.status_code == 201, answer.json()
+    browser = json.dumps({"endpoint": "https://push.example/k3y", "keys": {"p256dh": "k3y", "auth": "k3y"}})
+    Subscription.objects.create(user=anna.user, name="Phone", channel="web_push", target=browser)
+
+
+def _subscriptions() -> dict[str, Any]:
+    """Return what must be the same after a restore, with names in place of ids."""
+    cameras, sites = dict(Camera.objects.values_list("id", "name")), dict(Site.objects.values_list("id", "name"))
+    return {
+        one.name: (
+            target_of(one),
+            [cameras[key] for key in one.cameras],
+            [sites[key] for key in one.sites],
+            *(one.channel, one.format, one.is_active, one.alert_types, one.minimum_confidence, one.schedule),
+            *(one.messages_per_hour, one.digest_minutes),
+        )
+        for one in Subscription.objects.exclude(channel="web_push")
+    }
+
+
+def test_subscriptions_are_restored_once_their_secrets_are_filled_in(
+    run: RunVigil, subscriptions: None, pipeline_file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, secret, file = _subscriptions(), tmp_path / "credentials.yaml", tmp_path / "vigil.yaml"
+    assert run("export", "--credentials", str(secret), "--pipeline-token-file", pipeline_file) == 0
+    exported = capsys.readouterr()
+    assert exported.err == (
+        f"vigil: subscription Nights: fill in target.url, target.secret in {secret}; the API does not return it\n"
+    )
+    for value in ("t0ken", "whsec_", "k3y"):
+        assert value not in exported.out + secret.read_text()
+    assert "# Not contained, since each belongs to one browser: Phone\n" in exported.out
+    file.write_text(exported.out)
+    arguments = ("import", "vigil", str(file), "--credentials", str(secret))
+
+    assert run(*arguments) == 0
+    assert "2 subscriptions: 0 added, 0 changed, 2 unchanged\n" in capsys.readouterr().out
+
+    for model in (Subscription, Camera, Site):
+        model.objects.all().delete()
+    assert run(*arguments, "--dry-run", "--output", "json") == 1
+    report = json.loads(capsys.readouterr().out)
+    assert [(one["name"], one["result"]) for one in report["subscriptions"]] == [
+        ("Nights", "not added"),
+        ("Events", "added"),
+    ]
+    assert not Subscription.objects.exists()
+
+    assert run(*arguments) == 1
+    shown = capsys.readouterr().out
+    assert "Subscription Nights: not added: target.url: holds *** in place of what the API does not return" in shown
+    assert "2 subscriptions: 1 added, 0 changed, 0 unchanged, 1 not added\n" in shown
+
+    credentials = yaml.safe_load(secret.read_text())
+    secret.write_text(yaml.safe_dump({**credentials, "subscriptions": {"Nights": WEBHOOK}}))
+    assert run(*arguments) == 0
+    assert "2 subscriptions: 1 added, 0 changed, 1 unchanged\n" in capsys.readouterr().out
+    assert _subscriptions() == before
+    assert run(*arguments) == 0
+    assert "2 subscriptions: 0 added, 0 changed, 2 unchanged\n" in capsys.readouterr().out
+
+
+def test_subscription_that_the_api_refuses_prevents_no_other(
+    run: RunVigil, subscriptions: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("export") == 0
+    document = yaml.safe_load(capsys.readouterr().out)
+    nights, events = document["subscriptions"]
+    nights["target"] = {**WEBHOOK, "url": "https://10.0.0.1/t0ken"}
+    events["digest_minutes"], events["is_active"] = 0, True
+    (tmp_path / "vigil.yaml").write_text(yaml.safe_dump(document))
+    assert run("import", "vigil", str(tmp_path / "vigil.yaml")) == 1
+    shown = capsys.readouterr().out
+    assert "Subscription Nights: not changed: target.url: must not lead to this server" in shown
+    assert "2 subscriptions: 0 added, 1 changed, 0 unchanged, 1 not changed\n" in shown
+    assert "t0ken" not in shown
+    assert Subscription.objects.get(name="Events").is_active
+    assert target_of(Subscription.objects.get(name="Nights")).model_dump() == WEBHOOK
+
+
+def test_invalid_subscription_prevents_the_import(
+    run: RunVigil, camera: Camera, subscriptions: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("export") == 0
+    document = yaml.safe_load(capsys.readouterr().out)
+    document["cameras"][0]["is_active"] = False
+    document["subscriptions"][0]["digest_minutes"] = -1
+    (tmp_path / "vigil.yaml").write_text(yaml.safe_dump(document))
+    assert run("import", "vigil", str(tmp_path / "vigil.yaml")) == 1
+    assert "subscriptions[0].digest_minutes: Input should be greater than or equal to 0" in capsys.readouterr().out
+    camera.refresh_from_db()
+    assert camera.is_active

@@ -193,3 +193,14 @@ def test_failing_api_is_not_called_per_camera() -> None:
 )
 def test_certificates_are_verified_on_every_https_url(url: str, expected: bool) -> None:
     assert uses_tls(url) is expected
+
+
+def test_rows_of_all_pages_are_returned() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.params.get("cursor") == "abc":
+            return httpx.Response(200, json={"next": None, "results": [{"id": 2}]})
+        following = "http://api.example/api/sites/?cursor=abc&page_size=500"
+        return httpx.Response(200, json={"next": following, "results": [{"id": 1}]})
+
+    with client(answer) as api:
+        assert api.rows("/api/sites/") == [{"id": 1}, {"id": 2}]
