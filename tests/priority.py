@@ -11,17 +11,32 @@ from contextlib import suppress
 from pathlib import Path
 
 _AT_START = os.getpriority(os.PRIO_PROCESS, 0)
+_urgent: set[int] = set()
+"""This process, while its session goes before others."""
 
 
 def add_niceness(value: int) -> None:
-    """Set the niceness of this process to that of its start plus a value; without the privilege, it only rises."""
+    """Set the niceness of this process to that of its start plus a value; without the privilege, it only rises.
+
+    With a negative value, this session goes before the sessions of other servers until the next call.
+    """
     with suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, _AT_START + value)
+        if value < 0:
+            _set_autogroup(os.getpid(), value)
+            _urgent.add(os.getpid())
+        elif os.getpid() in _urgent:
+            _set_autogroup(os.getpid(), 0)
+            _urgent.clear()
 
 
 def share_niceness(session: int) -> None:
     """Give a child's session, named by the process id of its leader, the niceness of this process."""
     value = os.getpriority(os.PRIO_PROCESS, 0)
     if value:
-        with suppress(OSError):  # no such kernel, no privilege, or the child has ended
-            Path(f"/proc/{session}/autogroup").write_text(str(value))
+        _set_autogroup(session, value)
+
+
+def _set_autogroup(process: int, value: int) -> None:
+    with suppress(OSError):  # no such kernel, no privilege, or the process has ended
+        Path(f"/proc/{process}/autogroup").write_text(str(value))

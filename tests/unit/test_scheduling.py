@@ -6,7 +6,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.scheduling import COMPUTING_NICENESS, LONGEST_FIRST, REAL_TIME, WAITING, next_group, niceness, place
+from tests.scheduling import (
+    COMPUTING_NICENESS,
+    LONGEST_FIRST,
+    REAL_TIME,
+    REAL_TIME_NICENESS,
+    WAITING,
+    next_group,
+    niceness,
+    place,
+)
 
 TESTS = Path(__file__).parents[1]
 COMPUTES, ALSO_COMPUTES = "integration/backend", "int8_integration/detector/detectors"
@@ -42,9 +51,10 @@ def test_longest_parts_come_first_and_others_in_alphabetical_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("group", "expected"), [("e2e", 0), (WAITS, 0), (SHARES_THE_CLUSTER, 0), (COMPUTES, COMPUTING_NICENESS)]
+    ("group", "expected"),
+    [("e2e", REAL_TIME_NICENESS), (WAITS, 0), (SHARES_THE_CLUSTER, 0), (COMPUTES, COMPUTING_NICENESS)],
 )
-def test_parts_that_compute_have_a_lower_priority(group: str, expected: int) -> None:
+def test_parts_in_real_time_go_first_and_those_that_compute_last(group: str, expected: int) -> None:
     assert niceness(group) == expected
 
 
