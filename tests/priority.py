@@ -37,6 +37,15 @@ def share_niceness(session: int) -> None:
         _set_autogroup(session, value)
 
 
+def share_niceness_with_descendants(process: int) -> None:
+    """Give the sessions of a process and of all that it has started the niceness of this process."""
+    share_niceness(process)
+    with suppress(OSError):  # it has ended, or there is no /proc
+        for thread in Path(f"/proc/{process}/task").iterdir():
+            for child in (thread / "children").read_text().split():
+                share_niceness_with_descendants(int(child))
+
+
 def _set_autogroup(process: int, value: int) -> None:
     with suppress(OSError):  # no such kernel, no privilege, or the process has ended
         Path(f"/proc/{process}/autogroup").write_text(str(value))

@@ -20,6 +20,7 @@ from tests.e2e.six_people import CLIP, CLIP_SECONDS, PASSWORD, alerts_of, wait_f
 from tests.integration.services.made_weights import ensure_weights
 from tests.integration.services.rtsp import RtspServer, gst_rtsp_server
 from tests.integration.services.vigil_run import Run, make_run
+from tests.priority import share_niceness_with_descendants
 
 _CAMERA_ID = 1
 
@@ -43,6 +44,9 @@ class MakeRunStage:
     def wait_for_play(self) -> None:
         """Waits until the detector has been given the clip."""
         self.played_at = wait_for_play(self.camera, timeout_seconds=120)  # the database is made first
+        share_niceness_with_descendants(
+            self.run.process.pid
+        )  # it starts each of its processes in a session of its own
 
     def wait_for_end(self) -> None:
         """Wait until the clip is over and all alerts have their clips; then end the run as Ctrl-C does.
