@@ -44,9 +44,8 @@ class MakeRunStage:
     def wait_for_play(self) -> None:
         """Waits until the detector has been given the clip."""
         self.played_at = wait_for_play(self.camera, timeout_seconds=120)  # the database is made first
-        share_niceness_with_descendants(
-            self.run.process.pid
-        )  # it starts each of its processes in a session of its own
+        # It starts each of its processes in a session of its own.
+        share_niceness_with_descendants(self.run.process.pid)
 
     def wait_for_end(self) -> None:
         """Wait until the clip is over and all alerts have their clips; then end the run as Ctrl-C does.
