@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
+from vigil_apps.evidence.core.keys import MAKE_KEY, key_of
 from vigil_apps.notifications.vapid import is_key
 
 _MAKE_KEY = "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
@@ -48,6 +49,14 @@ def configuration_errors() -> list[CheckMessage]:
                 "VIGIL_VAPID_KEY is not a P-256 private key.",
                 hint="Make one with: manage.py make_vapid_key",
                 id="vigil.E005",
+            )
+        )
+    if settings.VIGIL_EVIDENCE_KEY and key_of(settings.VIGIL_EVIDENCE_KEY.encode()) is None:
+        found.append(
+            Error(
+                "VIGIL_EVIDENCE_KEY is not an Ed25519 private key in PEM without a passphrase.",
+                hint=f"Make one with: {MAKE_KEY}",
+                id="vigil.E006",
             )
         )
     directory = _sqlite_directory()

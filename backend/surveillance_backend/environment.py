@@ -176,6 +176,11 @@ class Environment(BaseSettings):
         description="Private key for Web Push, created with `manage.py make_vapid_key`. Empty: Web Push is disabled.",
     )
     vapid_key_file: Path | None = Field(default=None, description="File with the key for Web Push.")
+    evidence_key: SecretStr | None = Field(
+        default=None,
+        description="Ed25519 private key in PEM that signs exports of cases. Empty: they cannot be exported.",
+    )
+    evidence_key_file: Path | None = Field(default=None, description="File with the key that signs exports.")
     mqtt_url: str = Field(
         default="",
         pattern=r"^(mqtts?://[^\s/]+/?)?$",
@@ -416,6 +421,11 @@ class Environment(BaseSettings):
     def vapid_key_text(self) -> str:
         """Web Push's private key; empty when none is set."""
         return _secret(self.vapid_key, self.vapid_key_file, "VIGIL_VAPID_KEY_FILE")
+
+    @cached_property
+    def evidence_key_text(self) -> str:
+        """The private key that signs exports; empty if none is set."""
+        return _secret(self.evidence_key, self.evidence_key_file, "VIGIL_EVIDENCE_KEY_FILE")
 
     @cached_property
     def email_password_text(self) -> str:

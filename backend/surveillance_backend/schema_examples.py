@@ -353,6 +353,12 @@ EXAMPLES: dict[str, Any] = {
     "TaskResultFieldsRequest": {"result": '{"answers": true, "reason": "Streaming"}', "snapshot": "the JPEG"},
     "HeartbeatRequest": _HEARTBEAT,
     "Imported": {"dry_run": False, "cameras": [{"id": 7, "name": "Front gate"}]},
+    "EvidenceKey": {
+        "key_id": "3f0a9c51d2b47e86",
+        "public_key": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA…\n-----END PUBLIC KEY-----\n",
+        "valid_from": _TIME,
+        "valid_until": None,
+    },
     "LegalHold": _LEGAL_HOLD,
     "LegalHoldOrderRequest": {"alert": 17, "reason": "Police report 4711/26"},
     "LiftOrderRequest": {"reason": "The investigation is closed."},

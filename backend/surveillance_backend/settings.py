@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "vigil_apps.accounts",
     "vigil_apps.audit",
+    "vigil_apps.evidence",
     "vigil_apps.home_assistant",
     "vigil_apps.identity",
     "vigil_apps.notifications",
@@ -202,6 +203,7 @@ VIGIL_SELF_REGISTRATION = ENVIRONMENT.self_registration
 VIGIL_PUBLIC_URL = ENVIRONMENT.public_url.rstrip("/")
 VIGIL_NOTIFY_ADDRESSES = ENVIRONMENT.notify_addresses
 VIGIL_NOTIFY_GIVE_UP = timedelta(hours=ENVIRONMENT.notify_give_up_hours)
+VIGIL_EVIDENCE_KEY = ENVIRONMENT.evidence_key_text
 VIGIL_VAPID_KEY = ENVIRONMENT.vapid_key_text
 VIGIL_MQTT_URL = ENVIRONMENT.mqtt_url
 VIGIL_MQTT_PASSWORD = ENVIRONMENT.mqtt_password_text

@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/", include("vigil_apps.api.accounts.urls")),
     path("api/", include("vigil_apps.api.audit.urls")),
+    path("api/", include("vigil_apps.api.evidence.urls")),
     path("api/", include("vigil_apps.api.home_assistant.urls")),
     path("api/", include("vigil_apps.api.identity.urls")),
     path("api/", include("vigil_apps.api.notifications.urls")),

@@ -145,6 +145,7 @@ def _backend_environment(data: DataDirectory) -> dict[str, str]:
         "VIGIL_SECRET_KEY_FILE": str(data.secret_file("secret-key")),
         "VIGIL_CREDENTIAL_KEYS_FILE": str(data.secret_file("credential-keys")),
         "VIGIL_VAPID_KEY_FILE": str(data.secret_file("vapid-key")),
+        "VIGIL_EVIDENCE_KEY_FILE": str(data.secret_file("evidence-key")),
         "VIGIL_CAMERA_ALLOW_LOOPBACK": "1",
         "VIGIL_LOG_FORMAT": "text",
     }

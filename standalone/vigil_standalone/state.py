@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
+from vigil_apps.evidence.core import keys
 from vigil_apps.notifications.vapid import new_key
 from vigil_transfer.connection import API_URL_FILE
 
@@ -75,6 +76,7 @@ class DataDirectory:
         self._make_once("secret-key", secrets.token_urlsafe(50))
         self._make_once("credential-keys", Fernet.generate_key().decode())
         self._make_once("vapid-key", new_key())
+        self._make_once("evidence-key", keys.new_key())
         self._make_once("admin-password", secrets.token_urlsafe(12))
 
     def read_secret(self, name: str) -> str:

@@ -165,6 +165,9 @@ value is unknown, and a new one would make the database unreadable.
 - name: VIGIL_VAPID_KEY
   # For Web Push; optional in a Secret that you create yourself.
   valueFrom: {secretKeyRef: {name: {{ include "vigil.backendSecret" . }}, key: vapid-key, optional: true}}
+- name: VIGIL_EVIDENCE_KEY
+  # Signs exports of cases; optional in a Secret that you create yourself.
+  valueFrom: {secretKeyRef: {name: {{ include "vigil.backendSecret" . }}, key: evidence-key, optional: true}}
 {{- range $key, $value := .Values.backend.quotas }}
 - {name: VIGIL_MAX_{{ snakecase $key | upper }}, value: {{ ternary "" (printf "%d" (int64 $value)) (eq (toString $value) "") | quote }}}
 {{- end }}

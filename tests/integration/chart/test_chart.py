@@ -21,6 +21,7 @@ from tools.system_packages import MissingPackagesError
 
 from cctv.config import Settings
 from surveillance_backend.environment import Environment
+from vigil_apps.evidence.core.keys import key_of
 from vigil_apps.notifications.vapid import is_key
 from vigil_operator.core.specs import parse_class_spec
 from vigil_operator.settings import OperatorSettings
@@ -331,6 +332,15 @@ def test_web_push_key_is_generated_or_optional() -> None:
     (backend,) = [spec for where, spec in pods(documents(render())) if where == "Deployment/vigil-backend"]
     (given,) = [each for each in backend["containers"][0]["env"] if each["name"] == "VIGIL_VAPID_KEY"]
     assert given["valueFrom"]["secretKeyRef"] == {"name": "vigil-backend", "key": "vapid-key", "optional": True}
+
+
+def test_evidence_key_is_generated_or_optional() -> None:
+    assert key_of(secrets_of({})["vigil-backend"]["evidence-key"].encode()) is not None
+    (backend,) = [spec for where, spec in pods(documents(render())) if where == "Deployment/vigil-backend"]
+    for container in backend["containers"]:
+        (given,) = [each for each in container["env"] if each["name"] == "VIGIL_EVIDENCE_KEY"]
+        chosen = {"name": "vigil-backend", "key": "evidence-key", "optional": True}
+        assert given["valueFrom"]["secretKeyRef"] == chosen
 
 
 def test_bucket_replaces_the_volume_with_keys_in_a_secret() -> None:

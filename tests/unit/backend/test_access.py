@@ -195,6 +195,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "alerts/rules/"): OWN_LIST,
     ("GET", "alerts/{alert}/image/"): VIEW,
     ("GET", "alerts/{alert}/clip/"): VIEW,
+    ("GET", "evidence/keys/"): OWN_LIST,
     ("GET", "holds/"): OWN_LIST,
     ("POST", "holds/"): OWN_LIST_400,
     ("GET", "holds/{hold}/"): VIEW,

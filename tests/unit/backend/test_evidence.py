@@ -14,12 +14,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from django.core.management import CommandError, call_command
+from pytest_django import Settings
 from tests.integration.services.made_clips import make_clip
 from tests.unit.backend.conftest import Party
 from tests.unit.detector.recording.recorded import BEGIN, Clocks, play, recorder_on, spool_of
 
 from surveillance.models import Camera
 from vigil_apps.audit.models import AuditEntry
+from vigil_apps.evidence.core.keys import new_key
 from vigil_apps.recordings.models import RecordedSegment
 from vigil_contracts.evidence_verifier import is_signed, key_id, problems_of, public_key_of
 from vigil_contracts.recording import recording_key
@@ -67,7 +69,9 @@ def at(seconds: float) -> str:
     return (datetime.fromtimestamp(BEGIN, UTC) + timedelta(seconds=seconds)).isoformat()
 
 
-def export(camera: Camera, key: Path, folder: Path, first: float = 0, last: float = 30, **options: Any) -> Path:
+def export(
+    camera: Camera, key: Path | None, folder: Path, first: float = 0, last: float = 30, **options: Any
+) -> Path:
     call_command(
         "export_evidence",
         str(folder),
@@ -195,6 +199,33 @@ def test_signatures_are_those_of_the_library() -> None:
     assert not is_signed(b"text", greater, public), "RFC 8032: s must be below the group's order"
     assert not is_signed(b"text", b"", public)
     assert not is_signed(b"text", signature, b"\xff" * 32)
+
+
+def test_earlier_public_keys_stay_published(
+    recorded: Camera, anna: Party, settings: Settings, tmp_path: Path
+) -> None:
+    assert anna.client.get("/api/evidence/keys/").json() == []
+    with pytest.raises(CommandError, match="set VIGIL_EVIDENCE_KEY"):
+        call_command("export_evidence", str(tmp_path / "no"), camera=[1], start=at(0), end=at(1), by="Anna Berg")
+    first, second = new_key(), new_key()
+    settings.VIGIL_EVIDENCE_KEY = first
+    folder = export(recorded, None, tmp_path / "first")
+    (shown,) = anna.client.get("/api/evidence/keys/").json()
+    assert shown["public_key"] == (folder / "public-key.pem").read_text()
+    assert shown["valid_until"] is None
+    settings.VIGIL_EVIDENCE_KEY = second
+    now, then = anna.client.get("/api/evidence/keys/").json()
+    assert (then["key_id"], then["public_key"]) == (shown["key_id"], shown["public_key"])
+    assert (now["valid_until"], then["valid_until"]) == (None, now["valid_from"])
+    public = tmp_path / "published.pem"
+    public.write_text(then["public_key"])
+    assert verify(folder, "--public-key", str(public))[0] == 0
+    assert "PRIVATE" not in str(anna.client.get("/api/evidence/keys/").content)
+    settings.VIGIL_EVIDENCE_KEY = first
+    again, replaced = anna.client.get("/api/evidence/keys/").json()
+    valid = {one["key_id"]: one["valid_until"] for one in (again, replaced)}
+    assert valid[shown["key_id"]] is None, "a key that is used again"
+    assert valid[now["key_id"]] is not None
 
 
 def test_a_wrong_order_is_named(recorded: Camera, key: Path, tmp_path: Path) -> None:

@@ -181,6 +181,8 @@ def test_configuration_errors_are_named(settings: Any) -> None:
     assert {error.id for error in configuration_errors()} == {"vigil.E001", "vigil.E002"}
     settings.VIGIL_CREDENTIAL_KEYS = ("no key",)
     assert {error.id for error in configuration_errors()} == {"vigil.E001", "vigil.E003"}
+    settings.VIGIL_EVIDENCE_KEY = "no key"
+    assert {error.id for error in configuration_errors()} == {"vigil.E001", "vigil.E003", "vigil.E006"}
 
 
 @pytest.mark.parametrize(

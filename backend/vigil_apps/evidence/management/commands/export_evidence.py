@@ -4,18 +4,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from surveillance.images import StorageUnavailableError
 from surveillance.management.output import megabytes
 from surveillance.models import Camera
-from vigil_apps.recordings.core.manifest import Order
+from vigil_apps.evidence.core.keys import MAKE_KEY, key_of
+from vigil_apps.evidence.core.manifest import Order
+from vigil_apps.evidence.folder import NothingRecordedError, evidence_export
+from vigil_apps.evidence.signing import NoSigningKeyError, signing_key
 from vigil_apps.recordings.core.mp4_boxes import InvalidRecordingError
-from vigil_apps.recordings.evidence import NothingRecordedError, evidence_export
 from vigil_contracts.bounds import INSTANT_RANGE, is_plausible
 
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         parser.add_argument("--camera", type=int, action="append", required=True, help="id; repeat it for several")
         parser.add_argument("--from", dest="start", required=True, help="such as 2026-11-29T12:00:00Z")
         parser.add_argument("--to", dest="end", required=True)
-        parser.add_argument("--key", type=Path, required=True, help="Ed25519 private key in PEM")
+        parser.add_argument("--key", type=Path, help="Ed25519 private key in PEM; default: VIGIL_EVIDENCE_KEY")
         parser.add_argument("--by", required=True, help="name of the person who exports")
         parser.add_argument("--title", default="", help="such as the number of the case")
         parser.add_argument("--notes", default="")
@@ -84,16 +84,13 @@ def _cameras(ids: list[int]) -> list[Camera]:
     return [found[one] for one in dict.fromkeys(ids)]
 
 
-def _key(path: Path) -> Ed25519PrivateKey:
+def _key(path: Path | None) -> Ed25519PrivateKey:
     try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
+        key = key_of(path.read_bytes()) if path is not None else signing_key(now=timezone.now())
     except OSError as error:
         raise CommandError(f"the key {path} cannot be read: {error.strerror}") from None
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        key = None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise CommandError(
-            f"{path} is not an Ed25519 private key without a passphrase; make one with "
-            "openssl genpkey -algorithm ed25519 -out evidence.pem"
-        )
+    except NoSigningKeyError as error:
+        raise CommandError(f"{error} Or name a key with --key.") from None
+    if key is None:
+        raise CommandError(f"{path} is not an Ed25519 private key without a passphrase; make one with {MAKE_KEY}")
     return key

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from surveillance import images
 from surveillance.models import Camera
 from vigil_apps.audit.models import Action
 from vigil_apps.audit.tracking import Tracked, record
-from vigil_apps.recordings.core.manifest import (
+from vigil_apps.evidence.core.keys import public_key_id, public_pem
+from vigil_apps.evidence.core.manifest import (
     ExportedCamera,
     ExportedFile,
     Gap,
@@ -31,7 +31,7 @@ from vigil_apps.recordings.core.mp4_join import Mp4Join
 from vigil_apps.recordings.core.playlist import Item
 from vigil_apps.recordings.selectors import recorded_segments, recording_gaps
 from vigil_contracts import evidence_verifier
-from vigil_contracts.evidence_verifier import MANIFEST, PUBLIC_KEY, SIGNATURE, key_id, sha256_of
+from vigil_contracts.evidence_verifier import MANIFEST, PUBLIC_KEY, SIGNATURE, sha256_of
 from vigil_contracts.recording import GapReason, gap_text, recording_key
 from vigil_contracts.version import vigil_version
 
@@ -73,14 +73,13 @@ def evidence_export(
         lost = [one for one in chosen[camera.pk] if one.start_ms not in {segment.start_ms for segment in segments}]
         exported.append(ExportedCamera(camera.pk, camera.name, segments, _gaps(camera, order, segments, lost)))
     files += _extras(folder, files)
-    public_key = key.public_key()
-    own_id = key_id(public_key.public_bytes(Encoding.Raw, PublicFormat.Raw))
+    own_id = public_key_id(key)
     text = manifest_text(
         order, exported_at=now, software=f"vigil {vigil_version()}", key_id=own_id, cameras=exported, files=files
     ).encode()
     (folder / MANIFEST).write_bytes(text)
     (folder / SIGNATURE).write_bytes(key.sign(text))
-    (folder / PUBLIC_KEY).write_bytes(public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    (folder / PUBLIC_KEY).write_text(public_pem(key))
     for camera in cameras:
         _audit(camera, order, own_id, hashlib.sha256(text).hexdigest())
     return files

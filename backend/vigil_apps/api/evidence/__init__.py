@@ -1,0 +1,1 @@
+"""Endpoints of cases, exports and evidence keys."""

@@ -1,0 +1,1 @@
+"""Cases, their exports, and the keys that sign them."""
