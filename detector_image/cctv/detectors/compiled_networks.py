@@ -1,9 +1,9 @@
 """Keep compiled networks on disk. A later start neither reads nor compiles them, which saves most of its CPU time.
 
 `<model folder>/compiled/v2-<key>/` holds `network.json` and a file for each input size. The key is a hash of the
-network's files, the OpenVINO release, the processor and the precision: if any of them changes, the folder is another.
-Files are written to a temporary name and moved into place, and each begins with the hash of its content. If the
-folder is not writable, each start compiles.
+network's files, the OpenVINO release, the processor with the instructions in use, and the precision: if any of them
+changes, the folder is another. Files are written to a temporary name and moved into place, and each begins with the
+hash of its content. If the folder is not writable, each start compiles.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from typing import Any
 
 import openvino as ov
 
+from cctv.detectors import cpu_instructions
 from cctv.detectors.families.base import Metadata, NetworkInfo, TensorInfo
 from cctv.detectors.model_files import model_folder
 from cctv.detectors.network_metadata import metadata_files
@@ -73,7 +74,8 @@ class CompiledNetworks:
 
     def __init__(self, core: ov.Core, path: Path, device: str, precision: str) -> None:
         self._core, self._device = core, device
-        environment = [ov.__version__, device, _processor(core, device), precision]
+        instructions = os.environ.get(cpu_instructions.VARIABLE, "")
+        environment = [ov.__version__, device, _processor(core, device), instructions, precision]
         self._folder = model_folder() / "compiled" / f"v{_VERSION}-{_key(path, environment)}"
 
     def network(self) -> KnownNetwork | None:

@@ -20,6 +20,7 @@ import openvino as ov
 
 from cctv.common.frame import Frame
 from cctv.detectors.compiled_networks import CompiledNetworks, KnownNetwork
+from cctv.detectors.cpu_instructions import choose_instructions
 from cctv.detectors.devices import CPU, OPENVINO_NAMES, checked_device, openvino_device
 from cctv.detectors.errors import DeviceUnavailableError, ModelInvalidError
 from cctv.detectors.families import recognise
@@ -98,6 +99,7 @@ class OpenVinoModel:
     def __init__(
         self, path: Path, device: str = CPU, precision: str = "auto", *, keep_compiled: bool = False
     ) -> None:
+        choose_instructions(path)
         self._core = ov.Core()
         self._core.set_property({"CACHE_DIR": ""})
         libraries = Path(ov.__file__).parent / "libs"

@@ -16,13 +16,13 @@ from tests.integration.services import made_weights
 _CONVERT = """
 import json, resource, sys, time
 from pathlib import Path
-from cctv.detectors.converted_weights import converted
+from cctv.detectors.converted_weights import convert_weights
 
 def peak_megabytes():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 before, began = peak_megabytes(), time.process_time()
-network = converted(Path(sys.argv[1]))
+network = convert_weights(Path(sys.argv[1]))
 seconds = time.process_time() - began
 kept = sum(path.stat().st_size for path in network.parent.iterdir()) / 1e6
 print(json.dumps([seconds, peak_megabytes(), peak_megabytes() - before, kept]))

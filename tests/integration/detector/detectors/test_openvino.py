@@ -19,6 +19,7 @@ from tests.bench.image_settings import memory_settings
 from tests.integration.detector.clips import PERSONS, frames_of
 
 from cctv.common.frame import Frame
+from cctv.detectors.cpu_instructions import VARIABLE
 from cctv.detectors.errors import DeviceUnavailableError, ModelInvalidError
 from cctv.detectors.loader import load_model
 from cctv.detectors.model import Model
@@ -95,3 +96,23 @@ def test_memory_of_a_detector_with_one_camera(shared: Path, model_folder: Path, 
     environment = {**os.environ, **memory_settings(), "VIGIL_MODEL_DIR": str(tmp_path)}
     ended = [subprocess.run(command, env=environment, capture_output=True, text=True, check=True) for _ in range(2)]
     assert json.loads(ended[-1].stdout)["resident_megabytes"] < MOST_MEGABYTES
+
+
+def test_small_int8_network_computes_without_amx(model_folder: Path, tmp_path: Path) -> None:
+    """In a process of its own: oneDNN reads the limit once. On other processors this holds anyway."""
+    code = """
+import sys
+from cctv.detectors.openvino_runtime import OpenVinoModel
+model = OpenVinoModel(__import__("pathlib").Path(sys.argv[1]), keep_compiled=True)
+model.prepare(320, 192)
+(compiled,) = model._compiled.values()
+print(*{node.get_rt_info()["primitiveType"].astype(str) for node in compiled.compiled.get_runtime_model().get_ops()})
+"""
+    environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
+    environment["VIGIL_MODEL_DIR"] = str(tmp_path)
+    command = [sys.executable, "-c", code, str(model_folder / "yolov8n.xml")]
+    for _ in range(2):  # compiled, and then read from the disk
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert "conv" in done.stdout
+        assert "amx" not in done.stdout
+        assert not done.stderr
