@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from itertools import product
 from typing import Any, NoReturn
 
 from vigil_contracts.api_client import AsyncApiClient
@@ -24,12 +25,14 @@ from vigil_operator.kube.observer import Observer
 from vigil_operator.kube.policy_rollouts import PolicyRollouts
 from vigil_operator.kube.queue import WorkQueue
 from vigil_operator.kube.reconciler import Reconciler
+from vigil_operator.kube.reflector import Reflector
 from vigil_operator.kube.registrar import Registrar
 from vigil_operator.kube.resync import Resync
 from vigil_operator.kube.rights import RightsCheck
 from vigil_operator.kube.store import Store
 from vigil_operator.kube.unwatched import UnwatchedCameras
 from vigil_operator.kube.watch import UNTOLD_LIMIT_SECONDS, deliver_to, watch_forever
+from vigil_operator.kube.watched import BY_REFLECTOR
 from vigil_operator.kube.writer import Writer
 from vigil_operator.metrics import Metrics
 from vigil_operator.settings import OperatorSettings
@@ -68,7 +71,8 @@ async def run_operator(settings: OperatorSettings) -> None:
 
 
 async def _run(settings: OperatorSettings) -> None:
-    configuration = await load_configuration(settings.kubeconfig)
+    watches = len(BY_REFLECTOR) * len(settings.namespaces)
+    configuration = await load_configuration(settings.kubeconfig, watches)
     store = Store(settings.namespace)
     queue = WorkQueue(store.is_pressing)
     health = Health()
@@ -227,13 +231,17 @@ async def _work(
         {
             "sync": Heartbeat(lambda: poller.last_progress, POLL_LIMIT_SECONDS),
             "watch": Heartbeat(store.watch_health.alive_at, UNTOLD_LIMIT_SECONDS),
-            "resync": Heartbeat(lambda: resync.last_success, settings.resync_interval_seconds * RESYNC_LIMIT_FACTOR),
+            "resync": Heartbeat(resync.alive_at, settings.resync_interval_seconds * RESYNC_LIMIT_FACTOR),
         }
     )
     logger.info("active: %d cameras in namespace %s", len(store.cameras), ", ".join(settings.namespaces))
     async with asyncio.TaskGroup() as group:
         group.create_task(reconciler.run(settings.workers), name="reconcile")
         group.create_task(watch, name="watch")
+        for kind, namespace in product(BY_REFLECTOR, settings.namespaces):
+            since = resync.version_of(kind, namespace)
+            reflector = Reflector(kube=kube, store=store, queue=queue, kind=kind, namespace=namespace, since=since)
+            group.create_task(reflector.run(), name=f"watch {kind.plural} {namespace}")
         group.create_task(resync.run(), name="resync")
         group.create_task(poller.run(), name="sync")
         group.create_task(reporter.run(), name="report")

@@ -21,8 +21,8 @@ from vigil_operator.kube.access import cluster_identity, load_configuration
 from vigil_operator.kube.client import AioTransport, KubeClient
 from vigil_operator.kube.kinds import LEASE
 from vigil_operator.kube.leader import LEASE_NAME
-from vigil_operator.kube.store import Store
-from vigil_operator.kube.watch import WATCHED, list_watched
+from vigil_operator.kube.store import Relist, Store
+from vigil_operator.kube.watched import WATCHED, list_watched
 from vigil_operator.settings import OperatorSettings
 
 COLOURS = {
@@ -56,9 +56,7 @@ async def _gather(
     store = Store(settings.namespace)
     for kind in WATCHED:
         for namespace in settings.namespaces if kind.namespaced else ("",):
-            listing = await list_watched(kube, kind, namespace)
-            if listing is not None:
-                store.replace(kind, listing, namespace)
+            await list_watched(kube, kind, namespace, Relist(store, kind, namespace))
     camera = find_camera(wanted, store.cameras)
     row, problem = await _row(api, camera, wanted)
     lease = await kube.get(LEASE, Key(settings.lease_namespace, LEASE_NAME))

@@ -55,6 +55,7 @@ class ControlPlane(Cluster):
         cpu: str = "8",
         memory: str = "32Gi",
         pods: int = 110,
+        storage: str = "100Gi",
         labels: Mapping[str, str] | None = None,
         taints: Sequence[Mapping[str, str]] = (),
         run_pods: bool = True,
@@ -65,7 +66,7 @@ class ControlPlane(Cluster):
         the node's pods; without it they stay Pending once they are bound. Remove the node when the test is over: use
         it as a context manager.
         """
-        machine: dict[str, int | str] = {"cpu": cpu, "memory": memory, "pods": pods, "ephemeral-storage": "100Gi"}
+        machine: dict[str, int | str] = {"cpu": cpu, "memory": memory, "pods": pods, "ephemeral-storage": storage}
         if self._heartbeats is None:
             self._heartbeats = Heartbeats(self._nodes_http)
         if run_pods:

@@ -24,8 +24,11 @@ class AccessError(Exception):
     """No access to an API server is configured."""
 
 
-async def load_configuration(kubeconfig: str) -> Any:
-    """Load the named kubeconfig, else the pod's service account, else $KUBECONFIG or ~/.kube/config."""
+async def load_configuration(kubeconfig: str, watches: int = 0) -> Any:
+    """Load the named kubeconfig, else the pod's service account, else $KUBECONFIG or ~/.kube/config.
+
+    `watches`: how many connections watches will occupy. Raises `AccessError`.
+    """
     configuration = kubernetes_client.Configuration()
     try:
         if kubeconfig or "KUBERNETES_SERVICE_HOST" not in os.environ:
@@ -36,7 +39,7 @@ async def load_configuration(kubeconfig: str) -> Any:
             kubernetes_config.load_incluster_config(client_configuration=configuration)
     except kubernetes_config.ConfigException as error:
         raise AccessError(f"no Kubernetes API server: {error}") from error
-    configuration.connection_pool_maxsize = MAX_CONNECTIONS
+    configuration.connection_pool_maxsize = MAX_CONNECTIONS + watches
     # Retrying is left to the work queue, which spreads the load and drops outdated requests.
     configuration.retries = None
     # The proxy variables are read once here: aiohttp would read them for each request, in a separate thread.

@@ -5,7 +5,7 @@ dictionaries: decisions are made over manifests, and models of every field would
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Protocol, Self
 from urllib.parse import urlencode
@@ -25,11 +25,20 @@ from vigil_operator.core.names import (
 )
 from vigil_operator.core.observed import Camera, Key
 from vigil_operator.kube.kinds import BY_NAME, CAMERA, Kind
-from vigil_operator.kube.listing import Listing
+from vigil_operator.kube.listing import Listing, WatchEvent
 
 Body = dict[str, Any]
 
 REQUEST_TIMEOUT_SECONDS = 20.0
+PAGE_SIZE = 500
+"""As `kubectl` lists. The answers for ten thousand objects at once would take hundreds of megabytes."""
+
+WATCH_SECONDS = 240
+"""The server ends a watch after this time; the next one continues from the last version."""
+
+INACTIVITY_TIMEOUT_SECONDS = 75
+"""The server sends a bookmark each minute: a watch that receives nothing for longer is dead."""
+
 APPLY_PATCH = "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"
 TOO_MANY_REQUESTS = 429
@@ -120,6 +129,9 @@ class Transport(Protocol):
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Send a request. Raises `KubeError` without a response."""
 
+    def lines(self, path: str) -> AsyncIterator[bytes]:
+        """Yield the lines of a watch until the server ends it. Raises `KubeError` if it is refused or breaks."""
+
     async def close(self) -> None:
         """Closes the connections."""
 
@@ -153,6 +165,25 @@ class AioTransport:
             raise KubeError(f"{method} {path.partition('?')[0]}: {type(error).__name__}") from error
         return response.status, response.headers, data
 
+    async def lines(self, path: str) -> AsyncIterator[bytes]:
+        """See `Transport`."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=INACTIVITY_TIMEOUT_SECONDS)
+        try:
+            prepared = await self._api.param_serialize(
+                "GET", path, header_params={"Accept": "application/json"}, auth_settings=["BearerToken"]
+            )
+            answer = await self._api.call_api(prepared[0], prepared[1], prepared[2], _request_timeout=timeout)
+            async with answer.response as response:
+                if response.status >= 300:
+                    _check("GET", path, response.status, response.headers, await response.read())
+                rest = b""
+                async for chunk in response.content.iter_any():
+                    *lines, rest = (rest + chunk).split(b"\n")
+                    for line in lines:
+                        yield line
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise KubeError(f"GET {path.partition('?')[0]}: {type(error).__name__}") from error
+
     async def close(self) -> None:
         """See `Transport`."""
         await self._api.close()
@@ -179,10 +210,24 @@ class KubeClient:
             raise
 
     async def list_all(self, kind: Kind, namespace: str = "", selector: str = "", fields: str = "") -> Listing:
-        """Return all objects of a kind from the server's watch cache: as recent as a watch, without load on etcd."""
-        query = {"resourceVersion": "0"} | ({"labelSelector": selector} if selector else {})
+        """Return all objects of a kind. Raises `KubeError`."""
+        pages = [page async for page in self.pages(kind, namespace, selector, fields)]
+        return Listing([item for page in pages for item in page.items], pages[0].resource_version)
+
+    async def pages(
+        self, kind: Kind, namespace: str = "", selector: str = "", fields: str = ""
+    ) -> AsyncIterator[Listing]:
+        """Yield all objects of a kind in pages of one resource version. Raises `KubeError`."""
+        query = {"limit": str(PAGE_SIZE)} | ({"labelSelector": selector} if selector else {})
         query |= {"fieldSelector": fields} if fields else {}
-        path = f"{kind.path(namespace)}?{urlencode(query)}"
+        while True:
+            page = await self._page(f"{kind.path(namespace)}?{urlencode(query)}")
+            yield page
+            if not page.continue_token:
+                return
+            query["continue"] = page.continue_token
+
+    async def _page(self, path: str) -> Listing:
         status, headers, data = await self._transport.request("GET", path, "application/json", None)
         if status >= 300:
             _check("GET", path, status, headers, data)
@@ -190,7 +235,30 @@ class KubeClient:
             return Listing.read(data)
         except ValueError:
             # Taken for an empty list it would mean that all cameras are gone.
-            raise KubeError(f"GET {kind.path(namespace)}: the answer is no list") from None
+            raise KubeError(f"GET {path.partition('?')[0]}: the answer is no list") from None
+
+    async def watch(self, kind: Kind, namespace: str, selector: str, since: str) -> AsyncIterator[WatchEvent]:
+        """Yield what happens after the resource version `since`, until the server ends the watch.
+
+        Raises `KubeError`: with status 410 if `since` is too old, so that all must be listed again.
+        """
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": since,
+            "timeoutSeconds": str(WATCH_SECONDS),
+        } | ({"labelSelector": selector} if selector else {})
+        path = kind.path(namespace)
+        async for line in self._transport.lines(f"{path}?{urlencode(query)}"):
+            if not line:
+                continue
+            try:
+                event = WatchEvent.read(line)
+            except ValueError:
+                raise KubeError(f"GET {path}: the answer is no event of a watch") from None
+            if event.type == "ERROR":
+                raise KubeError(f"GET {path}: the watch ended with {event.error_code}", event.error_code)
+            yield event
 
     async def get_document(self, path: str) -> Body:
         """Return the JSON document at a path that is no object, such as `/openapi/v3/…`. Raises `KubeError`."""

@@ -16,8 +16,8 @@ from vigil_operator.core.observed import Key
 from vigil_operator.kube.client import KubeClient, KubeError
 from vigil_operator.kube.kinds import Kind
 from vigil_operator.kube.queue import WorkQueue
-from vigil_operator.kube.store import Store
-from vigil_operator.kube.watch import WATCHED, list_watched
+from vigil_operator.kube.store import Relist, Store
+from vigil_operator.kube.watched import BY_REFLECTOR, WATCHED, list_watched
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +26,10 @@ NOT_INSTALLED = "; are the definitions installed (kubectl apply -f manifests/crd
 INSTALL = "upgrade the chart vigil-crds, or run kubectl apply -f manifests/crds/"
 
 JITTER = 0.2
+PAUSES = 30
+"""The pause between two listings in durations of one, which takes seconds with ten thousand cameras."""
+
+MAX_PAUSE_SECONDS = 300.0
 RETRY_SECONDS = 2.0
 LOOK_AT_ALL_EVERY = 10
 """Every camera is reconciled with each Nth listing, changed or not."""
@@ -48,11 +52,22 @@ class Resync:
         self._interval_seconds = interval_seconds
         self._listed: set[str] = set()
         self._missing: set[Kind] = set()
-        self.last_success = time.monotonic()
+        self._versions: dict[tuple[Kind, str], str] = {}
+        self._list_seconds = 0.0
+        self._due = time.monotonic()
+        self._last_success = time.monotonic()
 
     def is_listed(self, namespace: str) -> bool:
         """Return whether the last attempt to list the namespace succeeded, so that all its cameras are known."""
         return namespace in self._listed
+
+    def version_of(self, kind: Kind, namespace: str) -> str:
+        """Return the resource version of the first listing, from which a watch continues; empty if there is none."""
+        return self._versions.get((kind, namespace), "")
+
+    def alive_at(self) -> float:
+        """Return when everything was last up to date (`time.monotonic`): now, if no listing is due yet."""
+        return max(self._last_success, min(self._due, time.monotonic()))
 
     async def first(self) -> None:
         """Fill the store and queue every camera; return when everything is loaded."""
@@ -65,12 +80,15 @@ class Resync:
     async def run(self) -> None:
         """Run forever."""
         for number in count(1):
-            pause = self._interval_seconds * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
+            interval = max(self._interval_seconds, min(self._list_seconds * PAUSES, MAX_PAUSE_SECONDS))
+            pause = interval * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
+            self._due = time.monotonic() + pause
             await asyncio.sleep(pause)
             await self._until_listed(look_at_all=number % LOOK_AT_ALL_EVERY == 0)
 
     async def attempt(self, *, look_at_all: bool) -> bool:
         """List once; return whether it succeeded."""
+        began = time.monotonic()
         changed: set[Key] = set()
         for namespace in self._namespaces:
             is_first = namespace == self._namespaces[0]
@@ -86,7 +104,8 @@ class Resync:
                     self._queue_all(changed)
                     return False
         self._queue_all(self._store.all_cameras() if look_at_all else changed)
-        self.last_success = time.monotonic()
+        self._last_success = time.monotonic()
+        self._list_seconds = self._last_success - began
         return True
 
     def _queue_all(self, keys: Iterable[Key]) -> None:
@@ -99,10 +118,14 @@ class Resync:
             # Cameras first and their objects later, so that an object is never seen before its camera.
             if kind.namespaced or with_classes:
                 place = namespace if kind.namespaced else ""
-                listing = await list_watched(self._kube, kind, place)
-                self._report_missing(kind, is_missing=listing is None)
-                if listing is not None:
-                    changed |= self._store.replace(kind, listing, place)
+                starts_watch = kind in BY_REFLECTOR and (kind, place) not in self._versions
+                relist = Relist(self._store, kind, place, starts_watch=starts_watch)
+                try:
+                    version = await list_watched(self._kube, kind, place, relist)
+                finally:
+                    changed |= relist.affected
+                self._report_missing(kind, is_missing=version is None)
+                self._versions.setdefault((kind, place), version or "")
 
     def _report_missing(self, kind: Kind, *, is_missing: bool) -> None:
         """Log once that a definition is not installed, and once that it is again."""

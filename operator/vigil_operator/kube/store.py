@@ -7,7 +7,7 @@ Kubernetes guarantees since 1.35.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -90,18 +90,16 @@ class Collection(dict[Key, ObjectT]):
         known = self.get(key)
         return self.pop(key) if known is not None and known.meta.uid == uid else None
 
-    def replace(self, items: Iterable[ListedObject], resource_version: str, namespace: str) -> list[ObjectT]:
-        """Store a full listing of a namespace, or of all; return the objects that are new, changed or gone."""
-        changed: list[ObjectT] = []
-        listed = set()
-        for item in items:
-            metadata = item.metadata
-            key = Key(metadata.namespace, metadata.name)
-            listed.add(key)
-            # Most objects of a listing have not changed; they are not parsed.
-            if self._is_new(key, metadata.uid, metadata.resource_version):
-                self[key] = self._parse(item.body())
-                changed.append(self[key])
+    def observe_listed(self, found: ListedObject) -> ObjectT | None:
+        """Store an object of a listing or watch and return it, or None if it is known: then it is not parsed."""
+        metadata = found.metadata
+        if not self._is_new(found.key, metadata.uid, metadata.resource_version):
+            return None
+        self[found.key] = self._parse(found.body())
+        return self[found.key]
+
+    def remove_missing(self, listed: Container[Key], resource_version: str, namespace: str) -> list[ObjectT]:
+        """Remove and return what a complete listing of a namespace, or of all, does not have."""
         as_of = version_of(resource_version)
         # Objects newer than the listing were reported by a watch in the meantime.
         gone = [
@@ -111,9 +109,8 @@ class Collection(dict[Key, ObjectT]):
             and namespace in {"", key.namespace}
             and version_of(known.meta.resource_version) <= as_of
         ]
-        changed += [self.pop(key) for key in gone]
         self._deleted = {uid: place for uid, place in self._deleted.items() if namespace not in {"", place}}
-        return changed
+        return [self.pop(key) for key in gone]
 
 
 def _is_foreign(labels: Mapping[str, str] | None) -> bool:
@@ -169,25 +166,31 @@ class Store:
             return self._cameras_that_name([credentials] if credentials else [])
         return self._affected(kind, [gone] if gone else [])
 
+    def observe_listed(self, kind: Kind, found: ListedObject) -> set[Key]:
+        """Store an object that a watch reports; return the cameras to reconcile because of it."""
+        collection = self.collection_of(kind, found)
+        changed = collection.observe_listed(found)
+        return self.affected(kind, collection, [changed] if changed else [])
+
     def replace(self, kind: Kind, listing: Listing, namespace: str = "") -> set[Key]:
         """Store a full listing of a namespace, or of all; return the cameras to reconcile because of it."""
-        if kind is not SECRET:
-            return self._affected(kind, self._replace(kind, self._collection(kind), listing, namespace))
-        version = listing.resource_version
-        ours = [item for item in listing.items if not _is_foreign(item.metadata.labels)]
-        foreign = [item for item in listing.items if _is_foreign(item.metadata.labels)]
-        return self._affected(
-            kind, self._replace(kind, self.secrets, Listing(ours, version), namespace)
-        ) | self._cameras_that_name(self._replace(kind, self.credentials, Listing(foreign, version), namespace))
+        relist = Relist(self, kind, namespace)
+        relist.add(listing.items)
+        relist.finish(listing.resource_version)
+        return relist.affected
 
-    def _replace(self, kind: Kind, known: Collection[Any], listing: Listing, namespace: str) -> list[Any]:
-        changed = known.replace(listing.items, listing.resource_version, namespace)
-        for found in changed:
-            if found.meta.key in known:
-                self.watch_health.listed(kind, found.meta.key, version_of(found.meta.resource_version))
-            else:
-                self.watch_health.gone(kind, found.meta.key)
-        return changed
+    def collections_of(self, kind: Kind) -> tuple[Collection[Any], ...]:
+        """Return where objects of a kind are stored."""
+        return (self.secrets, self.credentials) if kind is SECRET else (self._collection(kind),)
+
+    def affected(self, kind: Kind, collection: Collection[Any], changed: list[Any]) -> set[Key]:
+        """Return the cameras to reconcile because of these objects of one collection."""
+        return self._cameras_that_name(changed) if collection is self.credentials else self._affected(kind, changed)
+
+    def collection_of(self, kind: Kind, found: ListedObject) -> Collection[Any]:
+        """Return where an object is stored."""
+        is_foreign = kind is SECRET and _is_foreign(found.metadata.labels)
+        return self.credentials if is_foreign else self._collection(kind)
 
     def children(self, camera: Key) -> Children:
         """Return the existing objects of a camera."""
@@ -290,3 +293,57 @@ class Store:
         self._pods_of[camera].discard(pod.key)
         if not self._pods_of[camera]:
             del self._pods_of[camera]
+
+
+class _Part:
+    """What a listing has of one collection."""
+
+    def __init__(self, collection: Collection[Any]) -> None:
+        self.collection = collection
+        self.listed: set[Key] = set()
+        self.changed: list[Any] = []
+
+
+class Relist:
+    """A full listing of a namespace, or of all: pages are stored as they arrive, the rest is removed at the end.
+
+    `starts_watch`: whether a watch continues from the listing, so that it reports none of these objects.
+    """
+
+    def __init__(self, store: Store, kind: Kind, namespace: str, *, starts_watch: bool = False) -> None:
+        self._store = store
+        self._kind = kind
+        self._namespace = namespace
+        self._starts_watch = starts_watch
+        self._parts = [_Part(collection) for collection in store.collections_of(kind)]
+        self.affected: set[Key] = set()
+        """The cameras to reconcile because of what has been listed so far."""
+
+    def add(self, items: Iterable[ListedObject]) -> None:
+        """Store the objects of a page. Those that are known are not parsed."""
+        for item in items:
+            collection = self._store.collection_of(self._kind, item)
+            part = next(part for part in self._parts if part.collection is collection)
+            part.listed.add(item.key)
+            found = collection.observe_listed(item)
+            if found is not None:
+                part.changed.append(found)
+            health, version = self._store.watch_health, version_of(item.metadata.resource_version)
+            if self._starts_watch:
+                health.told(self._kind, item.key, version)
+            elif found is not None:
+                health.listed(self._kind, item.key, version)
+        self._note_affected()
+
+    def finish(self, resource_version: str) -> None:
+        """Remove what no page had. To be called after the last page only."""
+        for part in self._parts:
+            part.changed = part.collection.remove_missing(part.listed, resource_version, self._namespace)
+            for gone in part.changed:
+                self._store.watch_health.gone(self._kind, gone.meta.key)
+        self._note_affected()
+
+    def _note_affected(self) -> None:
+        for part in self._parts:
+            self.affected |= self._store.affected(self._kind, part.collection, part.changed)
+            part.changed = []

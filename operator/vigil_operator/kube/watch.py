@@ -1,4 +1,4 @@
-"""Watch through kopf: its handlers only update the store and queue the cameras.
+"""Watch the custom resources through kopf: its handlers only update the store and queue the cameras.
 
 kopf maintains the watches: it reconnects, starts over after 410, and detects silent streams. Its change handlers
 (`on.create`, `on.update`) are not used: they store the last handled spec in an annotation, block deletion with a
@@ -10,63 +10,28 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from http import HTTPStatus
 from typing import Any
 
 import kopf
 
-from vigil_operator.core.names import OUR_OBJECTS
 from vigil_operator.core.observed import Body, Key
 from vigil_operator.kube.access import Login
-from vigil_operator.kube.client import KubeClient, KubeError
-from vigil_operator.kube.kinds import (
-    CAMERA,
-    CAMERA_POLICY,
-    DEPLOYMENT,
-    DETECTOR_CLASS,
-    NETWORK_POLICY,
-    POD,
-    SECRET,
-    VOLUME_CLAIM,
-    Kind,
-)
-from vigil_operator.kube.listing import Listing
+from vigil_operator.kube.client import INACTIVITY_TIMEOUT_SECONDS, PAGE_SIZE, WATCH_SECONDS
+from vigil_operator.kube.kinds import Kind
 from vigil_operator.kube.queue import WorkQueue
 from vigil_operator.kube.store import Store, version_of
+from vigil_operator.kube.watched import BY_KOPF
 
 logger = logging.getLogger(__name__)
 
-WATCHED = (CAMERA, CAMERA_POLICY, DETECTOR_CLASS, SECRET, VOLUME_CLAIM, NETWORK_POLICY, DEPLOYMENT, POD)
-OURS_ONLY = frozenset(WATCHED) - {CAMERA, CAMERA_POLICY, DETECTOR_CLASS, SECRET}
-"""Watched by label, since other pods do not concern us. Secrets are not: cameras of kubectl refer to any Secret."""
-
-SERVER_TIMEOUT_SECONDS = 240
 CLIENT_TIMEOUT_SECONDS = 270
-INACTIVITY_TIMEOUT_SECONDS = 75
-"""The server sends a bookmark each minute: a stream without one for longer is dead."""
+IDLE_WORKER_SECONDS = 0.1
+"""kopf keeps a task and the last body of each object for this time after an event: at the start, of all objects."""
 
 UNTOLD_LIMIT_SECONDS = 120.0
 """A version that a listing found and no watch reported within this time never will be: kopf has restarted by then."""
 
 RESTART_SECONDS = 2.0
-
-
-def selector_of(kind: Kind) -> str:
-    """Return the label selector with which a kind is listed and watched."""
-    return OUR_OBJECTS if kind in OURS_ONLY else ""
-
-
-async def list_watched(kube: KubeClient, kind: Kind, namespace: str) -> Listing | None:
-    """List a kind; None if its definition is not installed, and the operator can work without it.
-
-    Charts can be upgraded before the definitions. Raises `KubeError`.
-    """
-    try:
-        return await kube.list_all(kind, namespace, selector_of(kind))
-    except KubeError as error:
-        if kind is CAMERA_POLICY and error.status == HTTPStatus.NOT_FOUND:
-            return None
-        raise
 
 
 Deliver = Callable[[Kind, str, Body], None]
@@ -92,10 +57,10 @@ def deliver_to(store: Store, queue: WorkQueue) -> Deliver:
 
 
 def build_registry(deliver: Deliver, login: Login) -> kopf.OperatorRegistry:
-    """Register the same handler for every watched kind."""
+    """Register the same handler for every kind that kopf watches."""
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(_login_handler(login))
-    for kind in WATCHED:
+    for kind in BY_KOPF:
         kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)(_handler(kind, deliver))
     return registry
 
@@ -120,17 +85,17 @@ def build_settings() -> kopf.OperatorSettings:
     settings.peering.standalone = True
     settings.scanning.disabled = True
     settings.posting.enabled = False
-    settings.watching.server_timeout = SERVER_TIMEOUT_SECONDS
+    settings.watching.server_timeout = WATCH_SECONDS
     settings.watching.client_timeout = CLIENT_TIMEOUT_SECONDS
     settings.watching.connect_timeout = 10
+    settings.watching.chunk_size = PAGE_SIZE
     settings.watching.inactivity_timeout = INACTIVITY_TIMEOUT_SECONDS
     settings.networking.request_timeout = 30
+    settings.queueing.idle_timeout = IDLE_WORKER_SECONDS
     # kopf would kill the whole process ten minutes after it has ended, even if we have restarted it.
     settings.process.ultimate_exiting_timeout = None
     settings.persistence.finalizer = "vigil.dev/operator"
     settings.persistence.diffbase_storage = NoDiffs()
-    for kind in OURS_ONLY:
-        settings.watching.label_selectors[kind.group, kind.version, kind.plural] = OUR_OBJECTS
     return settings
 
 

@@ -112,7 +112,9 @@ def world() -> Iterator[World]:
         install_definitions(cluster)
         for number in range(CAMERAS // PODS_ON_A_NODE + 1):
             gpus = {"nvidia.com/gpu": PODS_ON_A_NODE}
-            cluster.add_node(f"bench-{number}", gpus=gpus, cpu="500", memory="1000Gi", pods=PODS_ON_A_NODE)
+            cluster.add_node(
+                f"bench-{number}", gpus=gpus, cpu="500", memory="1000Gi", pods=PODS_ON_A_NODE, storage="1000Gi"
+            )
         user = backend.create_user("bench", is_superuser=True)
         try:
             yield World(cluster, backend, user, backend.token(user.username, "operator"), reaper)

@@ -14,7 +14,7 @@ from vigil_contracts.names import DEFAULT_MODEL
 from vigil_operator.core.specs import parse_camera_spec, parse_class_spec
 from vigil_operator.kube.kinds import CAMERA, CAMERA_POLICY, DETECTOR_CLASS
 from vigil_operator.kube.rights import needed_rights
-from vigil_operator.kube.watch import WATCHED
+from vigil_operator.kube.watched import WATCHED
 
 FOLDER = Path(__file__).parents[3] / "manifests"
 

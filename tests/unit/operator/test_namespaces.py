@@ -172,7 +172,7 @@ def test_camera_in_an_unwatched_namespace_gets_a_condition(monkeypatch: pytest.M
     reporter = UnwatchedCameras(kube=KubeClient(server), namespaces=[NAMESPACE, "team-b"], clock=lambda: NOW)
     asyncio.run(reporter.report_once())
     assert fields == [
-        "/apis/vigil.dev/v1alpha1/cameras?resourceVersion=0&"
+        "/apis/vigil.dev/v1alpha1/cameras?limit=500&"
         "fieldSelector=metadata.namespace%21%3Dvigil-cameras%2Cmetadata.namespace%21%3Dteam-b"
     ]
     status = server.objects[path]["status"]

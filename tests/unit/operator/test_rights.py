@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from aiohttp.test_utils import TestClient, TestServer
@@ -33,6 +33,10 @@ class Authorizer:
         asked = body["spec"]["resourceAttributes"]
         allowed = (asked["verb"], asked["resource"]) not in self.denied
         return 201, {}, json.dumps({**body, "status": {"allowed": allowed}}).encode()
+
+    async def lines(self, path: str) -> AsyncIterator[bytes]:
+        raise KubeError(f"GET {path}: a standby replica watches nothing")
+        yield b""
 
     async def close(self) -> None:
         """Nothing is open."""
