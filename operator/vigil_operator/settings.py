@@ -93,7 +93,11 @@ class OperatorSettings(BaseSettings):
         description="Minimum interval at which the cameras' health is polled, after a poll of the API.",
     )
     resync_interval_seconds: float = Field(
-        default=45.0, gt=0, le=300, description="Interval of the resync, which lists all objects again; jittered."
+        default=45.0,
+        gt=0,
+        le=300,
+        description="Interval of the resync, which lists all objects again; jittered, and "
+        "longer if a listing takes long.",
     )
     restarts_at_once: int = Field(
         default=5,
