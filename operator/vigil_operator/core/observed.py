@@ -55,24 +55,15 @@ class Meta:
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
-    """A Camera. `spec` and `status` are kept as JSON: the spec is validated later, the status is only compared."""
+class CustomResource:
+    """An object of Vigil's API group.
+
+    `spec` and `status` are kept as JSON: the spec is validated later, the status is only compared.
+    """
 
     meta: Meta
     spec_json: str
-    status_json: str
-    credentials_secret: str = ""
-    """Name of the Secret in `spec.stream.credentialsSecretRef`; a change of the Secret reconciles the camera."""
-    api_camera_id: int | None = None
-    """The id of the API camera that this resource represents; None if the resource was created with kubectl."""
-    class_named: str = ""
-    """`spec.detectorClassName`."""
-    class_in_use: str = ""
-    """`status.detector.class`."""
-    policy_generations: Mapping[str, int] = field(default_factory=dict)
-    """`status.policies`: the generation in use of each CameraPolicy, by name."""
-    is_observed: bool = False
-    """Whether the operator has written a status before."""
+    status_json: str = "{}"
 
     @property
     def key(self) -> Key:
@@ -88,6 +79,24 @@ class Camera:
         """`status` as the API server gave it."""
         status: dict[str, Any] = json.loads(self.status_json)
         return status
+
+
+@dataclass(frozen=True, slots=True)
+class Camera(CustomResource):
+    """A Camera."""
+
+    credentials_secret: str = ""
+    """Name of the Secret in `spec.stream.credentialsSecretRef`; a change of the Secret reconciles the camera."""
+    api_camera_id: int | None = None
+    """The id of the API camera that this resource represents; None if the resource was created with kubectl."""
+    class_named: str = ""
+    """`spec.detectorClassName`."""
+    class_in_use: str = ""
+    """`status.detector.class`."""
+    policy_generations: Mapping[str, int] = field(default_factory=dict)
+    """`status.policies`: the generation in use of each CameraPolicy, by name."""
+    is_observed: bool = False
+    """Whether the operator has written a status before."""
 
     @property
     def phase(self) -> str:
@@ -122,27 +131,8 @@ class Camera:
 
 
 @dataclass(frozen=True, slots=True)
-class DetectorClass:
-    """A DetectorClass. The spec is validated later."""
-
-    meta: Meta
-    spec_json: str
-    status_json: str = "{}"
-
-    @property
-    def key(self) -> Key:
-        return self.meta.key
-
-    @property
-    def spec(self) -> Any:
-        """`spec` as the API server gave it."""
-        return json.loads(self.spec_json)
-
-    @property
-    def status(self) -> dict[str, Any]:
-        """`status` as the API server gave it."""
-        status: dict[str, Any] = json.loads(self.status_json)
-        return status
+class DetectorClass(CustomResource):
+    """A DetectorClass."""
 
     @property
     def is_default(self) -> bool:
@@ -151,27 +141,8 @@ class DetectorClass:
 
 
 @dataclass(frozen=True, slots=True)
-class CameraPolicy:
-    """A CameraPolicy. The spec is validated later."""
-
-    meta: Meta
-    spec_json: str
-    status_json: str = "{}"
-
-    @property
-    def key(self) -> Key:
-        return self.meta.key
-
-    @property
-    def spec(self) -> Any:
-        """`spec` as the API server gave it."""
-        return json.loads(self.spec_json)
-
-    @property
-    def status(self) -> dict[str, Any]:
-        """`status` as the API server gave it."""
-        status: dict[str, Any] = json.loads(self.status_json)
-        return status
+class CameraPolicy(CustomResource):
+    """A CameraPolicy."""
 
 
 @dataclass(frozen=True, slots=True)
