@@ -70,7 +70,7 @@ bench: setup ## Measure against the targets: make bench BENCH=detector (writes b
 	  bash tools/setup.sh .venvs/$$name locks/$$name.txt; done; fi
 	@if [ "$(BENCH)" = idle ]; then bash tools/setup.sh .venvs/standalone locks/standalone.txt; fi
 	@if [ "$(BENCH)" = shared_inference ]; then bash tools/setup.sh .venvs/detector locks/detector.txt; fi
-	@if [ "$(BENCH)" = conversion ]; then bash tools/setup.sh .venvs/ultralytics locks/ultralytics.txt; fi
+	@if [ "$(BENCH)" = conversion ] || [ "$(BENCH)" = quality ]; then bash tools/setup.sh .venvs/ultralytics locks/ultralytics.txt; fi
 	@exec $(PYTHON) -m tests.bench.run $(BENCH)
 
 .PHONY: lint

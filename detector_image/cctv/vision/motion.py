@@ -96,6 +96,11 @@ def shrink(luma: Image, rows: int = ROWS, *, smooth: bool = True) -> Image:
     return np.asarray(cv2.blur(small, (3, 3)) if smooth else small, np.uint8)
 
 
+def spread(values: cv2.typing.MatLike) -> float:
+    """Return the standard deviation of one channel."""
+    return float(cv2.meanStdDev(values)[1][0, 0])
+
+
 def _places(changed: Image) -> tuple[Box, ...]:
     grown = cv2.dilate(changed, np.ones((5, 5), np.uint8))
     contours, _ = cv2.findContours(grown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import cv2
 
 from cctv.common.frame import Frame
+from cctv.vision.motion import spread
 from cctv.vision.observations import Observation
 from vigil_contracts.geometry import Box
 
@@ -43,8 +44,8 @@ def sharpness(frame: Frame, box: Box) -> float:
     luma = whole[top:bottom, left:right]
     if luma.shape[0] < 8 or luma.shape[1] < 8:
         return 0.01
-    edges = float(cv2.Laplacian(luma, cv2.CV_16S).std())
-    return edges / (edges + float(luma.std()) + 1.0)
+    edges = spread(cv2.Laplacian(luma, cv2.CV_16S))
+    return edges / (edges + spread(luma) + 1.0)
 
 
 def pixels(frame: Frame, box: Box) -> tuple[int, int, int, int]:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cctv.common.frame import Image
-from cctv.vision.motion import ROWS, shrink
+from cctv.vision.motion import ROWS, shrink, spread
 
 CHECK_SECONDS = 2.0
 """Interval between two checks; one takes about a millisecond."""
@@ -93,15 +93,10 @@ def measure(luma: Image) -> View:
     return View(
         structure=np.asarray(structure, np.float32),
         edges=float(cv2.mean(strength)[0]),
-        contrast=_spread(small),
-        sharpness=_spread(cv2.Laplacian(detailed, cv2.CV_16S)) / (_spread(strength) + 1.0),
+        contrast=spread(small),
+        sharpness=spread(cv2.Laplacian(detailed, cv2.CV_16S)) / (spread(strength) + 1.0),
         saturated=float(np.count_nonzero(small >= SATURATED_LEVEL)) / small.size,
     )
-
-
-def _spread(values: cv2.typing.MatLike) -> float:
-    """Return the standard deviation."""
-    return float(cv2.meanStdDev(values)[1][0, 0])
 
 
 def likeness(one: _Field, other: _Field) -> float:

@@ -19,7 +19,7 @@ import av
 import numpy as np
 from tests.bench.detector.drain import WAITING, Drain, measure_drain
 from tests.bench.detector.latency import Latency, measure_latency
-from tests.bench.detector.rectangular import HEIGHT, WIDTH, rectangular_model
+from tests.bench.detector.resized import HEIGHT, WIDTH, resized_model
 from tests.bench.image_settings import memory_settings
 from tests.bench.report import BUILD, Measurement
 
@@ -44,9 +44,13 @@ def measure() -> list[Measurement]:
             sys.exit(f"bench: {path} is missing (set VIGIL_SHARED; `make bench` makes the environments)")
     seconds = min(CLIP_SECONDS, float(os.environ.get("VIGIL_BENCH_SECONDS", "inf")))
     still = still_clip(clip)
+    best_model = resized_model(model, BUILD)
+    # The first runs write the modules' bytecode, which images contain, and the compiled network.
+    _vigil("first start", clip, model, 1.0)
+    _usual("first start", clip, model, 1.0)
 
     people, usual_people = _vigil("people", clip, model, seconds), _usual("people", clip, model, seconds)
-    best_people = _usual("people, best settings", clip, rectangular_model(model, BUILD), seconds, _BEST_SETTINGS)
+    best_people = _usual("people, best settings", clip, best_model, seconds, _BEST_SETTINGS)
     nobody, usual_nobody = (
         _vigil("a still scene", still, model, seconds),
         _usual("a still scene", still, model, seconds),
@@ -109,7 +113,7 @@ def _stillness(vigil: Figures, usual: Figures) -> list[Measurement]:
         Measurement.at_least("still scene: times less CPU, whole processes", usual["cpu"] / vigil["cpu"], "×", 20),
         Measurement.plain("still scene: times less CPU, after the first frame", _times_less(vigil, usual), "×"),
         Measurement.exactly("still scene: events", vigil["events"], "", usual["tracks"]),
-        Measurement.plain("start: CPU of Vigil to its first frame", vigil["first_cpu"], "s"),
+        Measurement.at_most("start: CPU of Vigil to its first frame", vigil["first_cpu"], "s", 0.7),
         Measurement.plain("start: CPU of ultralytics to its first frame", usual["first_cpu"], "s"),
     ]
 
@@ -211,7 +215,8 @@ def _usual(title: str, clip: Path, model: Path, seconds: float, settings: Sequen
 def _process(title: str, command: list[str], settings: Mapping[str, str] | None = None) -> Figures:
     print(f"bench: {title}", flush=True)
     environment = {**os.environ, **(settings or {}), "YOLO_OFFLINE": "true", "PYTHONPATH": ""}
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment, check=False)
     if ended.returncode:
         sys.exit(f"bench: {title} failed:\n{ended.stderr[-3000:]}")
     figures: Figures = json.loads(ended.stdout.strip().splitlines()[-1])

@@ -1,7 +1,7 @@
 """Right, missed and false events of all clips, at several frame rates and sizes of the people.
 
 `VIGIL_SHARED` is the folder of clips and model. `VIGIL_BENCH_CLIPS` selects some of: people, cars, demo, far,
-recall. Each frame or region is analysed once for all rates.
+recall. Each frame or region is analysed once for all rates. `ultralytics` takes part in the recall.
 """
 
 import os
@@ -26,6 +26,7 @@ from vigil_contracts.detection import Detection
 from vigil_demo.yard_clip import ensure_yard_clip
 
 ROOT = Path(__file__).parents[3]
+ULTRALYTICS = ROOT / ".venvs" / "ultralytics" / "bin" / "python"
 DEMO_MODEL = Path(cctv.detectors.__file__).parents[1] / "models" / "demo"
 RATES, DEMO_RATES = (1, 2, 5, 10), (5, 6, 8, 10)
 PEOPLE = [Visit("person", begin - 1, end + 1) for begin, end in VISITS]
@@ -65,7 +66,7 @@ def measure() -> list[Measurement]:
             name = f"people, {place.width} pixels of {place.scene[0]}, at {place.left}, {place.top}"
             found += _rows(name, pasted(people, place, 5), RememberingModel(yolo), PEOPLE, 5)
     if "recall" in chosen:
-        found += measure_recall(people, yolo)
+        found += measure_recall(people, network, yolo, ULTRALYTICS)
     return found
 
 
