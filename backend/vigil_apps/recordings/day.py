@@ -1,5 +1,6 @@
 """Read everything that a timeline shows of one camera: recorded periods, gaps, motion and alerts."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -8,9 +9,10 @@ from django.db.models import BigIntegerField, F, Max, Min
 from surveillance.models import Alert, Camera
 from surveillance.selectors.cameras import health_of, recording_of
 from vigil_apps.recordings.core.activity import MotionPeriod, joined_motion, step_ms
-from vigil_apps.recordings.core.timeline import Period
-from vigil_apps.recordings.models import RecordedSegment, RecordedSpan, RecordingGap
-from vigil_apps.recordings.selectors import Gap, recorded_periods, recording_gaps
+from vigil_apps.recordings.core.motion_seconds import motion_within
+from vigil_apps.recordings.core.timeline import Period, joined
+from vigil_apps.recordings.models import RecordedSegment
+from vigil_apps.recordings.selectors import Gap, SpanSummary, recorded_until, recording_gaps, span_summaries
 from vigil_contracts.names import Reason
 from vigil_contracts.recording import MAX_SEGMENT_SECONDS, RecordingMode, gap_text
 
@@ -56,23 +58,53 @@ def timeline_of(*, camera: Camera, first_ms: int, last_ms: int, now: datetime) -
     """Return the camera's timeline between the limits. Its motion has the detail that a screen can show of them."""
     limits = {"camera_id": camera.pk, "first_ms": first_ms, "last_ms": last_ms}
     alerts = _alerts(**limits)
+    spans = span_summaries(**limits)
     return Timeline(
-        recorded=recorded_periods(**limits),
+        recorded=joined(
+            (Period(one.start_ms, one.end_ms) for one in spans), first_ms=first_ms, last_ms=last_ms
+        ),
         gaps=recording_gaps(limit=MOST_GAPS, **limits),
         open_gap=_within(open_gap(camera=camera, now=now), first_ms, last_ms),
-        motion=motion_periods(**limits),
+        motion=motion_periods(spans=spans, **limits),
         alerts=alerts[:MOST_ALERTS],
         has_all_alerts=len(alerts) <= MOST_ALERTS,
     )
 
 
-def motion_periods(*, camera_id: int, first_ms: int, last_ms: int) -> list[MotionPeriod]:
-    """Return the periods with motion, summarised by the database: a day is up to 21,600 segments."""
+def motion_periods(
+    *, camera_id: int, spans: Sequence[SpanSummary], first_ms: int, last_ms: int
+) -> list[MotionPeriod]:
+    """Return the periods with motion, summarised to the detail of a screen. `spans`: those within the limits."""
     step = step_ms(first_ms=first_ms, last_ms=last_ms)
+    found = [
+        MotionPeriod(*one)
+        for span in spans
+        if span.motion_seconds
+        for one in motion_within(
+            span.motion_seconds,
+            span_start_ms=span.start_ms,
+            span_end_ms=span.end_ms,
+            first_ms=first_ms,
+            last_ms=last_ms,
+            step_ms=step,
+        )
+    ]
+    unknown = [span for span in spans if span.motion_seconds is None]
+    if unknown:
+        found += _motion_of_segments(camera_id, unknown, step, first_ms, last_ms)
+        found.sort(key=lambda one: one.start_ms)
+    return joined_motion(found)
+
+
+def _motion_of_segments(
+    camera_id: int, spans: Sequence[SpanSummary], step: int, first_ms: int, last_ms: int
+) -> Iterator[MotionPeriod]:
+    """Yield the motion of spans of an earlier version, summarised by the database: a day is up to 21,600 segments."""
     segments = RecordedSegment.objects.filter(
         camera_id=camera_id,
-        start_ms__gt=first_ms - MAX_SEGMENT_SECONDS * 1000,
-        start_ms__lt=last_ms,
+        start_ms__gte=max(spans[0].start_ms, first_ms - MAX_SEGMENT_SECONDS * 1000),
+        start_ms__lt=min(max(span.end_ms for span in spans), last_ms),
+        span_id__in=[span.span_id for span in spans],
         motion__gt=0,
     )
     end = F("start_ms") + F("duration_ms")
@@ -83,11 +115,9 @@ def motion_periods(*, camera_id: int, first_ms: int, last_ms: int) -> list[Motio
         .order_by("step")
         .values_list("first", "last", "percent")
     )
-    return joined_motion(
-        MotionPeriod(max(first, first_ms), min(last, last_ms), percent)
-        for first, last, percent in steps
-        if last > first_ms
-    )
+    for first, last, percent in steps:
+        if last > first_ms:
+            yield MotionPeriod(max(first, first_ms), min(last, last_ms), percent)
 
 
 def open_gap(*, camera: Camera, now: datetime) -> OpenGap | None:
@@ -100,9 +130,8 @@ def open_gap(*, camera: Camera, now: datetime) -> OpenGap | None:
     health = health_of(camera=camera, now=now)
     if health.reason not in _WITHOUT_RECORDING:
         return None
-    spans = RecordedSpan.objects.filter(camera_id=camera.pk).order_by("-start_ms")
-    gaps = RecordingGap.objects.filter(camera_id=camera.pk).order_by("-start_ms")
-    ends = [end for rows in (spans, gaps) if (end := rows.values_list("end_ms", flat=True).first()) is not None]
+    recorded = recorded_until(camera_id=camera.pk)
+    ends = [] if recorded is None else [recorded]
     last_seen = health.stream.last_frame_time or health.reported_at or camera.activated_at
     ends += [round(at.timestamp() * 1000) for at in (last_seen, camera.activated_at) if at is not None]
     start_ms, now_ms = max(ends, default=None), round(now.timestamp() * 1000)

@@ -94,6 +94,7 @@ def _span(row: RecordedSpan) -> Span:
         row.codecs,
         row.width,
         row.height,
+        None if row.motion_seconds is None else bytes(row.motion_seconds),
     )
 
 

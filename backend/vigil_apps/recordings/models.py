@@ -9,16 +9,18 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import CompositePrimaryKey, F, Q
 
+from vigil_apps.recordings.core.motion_seconds import HOUR_MS, MAX_BYTES
 from vigil_contracts.motion_grid import GRID_BYTES
 from vigil_contracts.recording import recording_key
 
-HOUR_MS = 3_600_000
+__all__ = ["HOUR_MS", "RecordedSegment", "RecordedSpan", "RecordingGap"]
 
 
 class RecordedSpan(models.Model):
     """Segments that follow each other without a gap, in one format, within one hour by UTC.
 
-    A day of a camera is some 24 rows, so its timeline is as fast with 100 million segments as with few. The hour is
+    A day of a camera is some 24 rows, and each knows its motion, so its timeline is as
+    fast with 100 million segments as with few. The hour is
     also the unit of retention.
     """
 
@@ -32,6 +34,12 @@ class RecordedSpan(models.Model):
     codecs = models.CharField(max_length=100, help_text="As in RFC 6381.")
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
+    motion_seconds = models.BinaryField(
+        null=True,
+        max_length=MAX_BYTES,
+        help_text="Percent of motion in each second of the hour. Null: stored by an earlier version; its segments "
+        "know.",
+    )
     kept_until_ms = models.BigIntegerField(
         default=0, db_default=0, help_text="Retention by age looks at it again then, since alerts need it."
     )

@@ -3,6 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from surveillance.models import Camera
 from vigil_apps.recordings.core.playlist import Item
 from vigil_apps.recordings.core.timeline import HOUR_MS, Period, joined
 from vigil_apps.recordings.models import RecordedSegment, RecordedSpan, RecordingGap
@@ -21,38 +25,62 @@ class Gap:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class SpanSummary:
+    """What a timeline shows of a span. `motion_seconds`: see `core.motion_seconds`; None if it is unknown."""
+
+    span_id: int
+    start_ms: int
+    end_ms: int
+    motion_seconds: bytes | None
+
+
+def span_summaries(*, camera_id: int, first_ms: int, last_ms: int) -> list[SpanSummary]:
+    """Return the camera's spans that overlap the limits, in order."""
+    spans = _spans_within(camera_id, first_ms, last_ms).order_by("start_ms", "pk")
+    return [
+        SpanSummary(pk, start, end, None if motion is None else bytes(motion))
+        for pk, start, end, motion in spans.values_list("pk", "start_ms", "end_ms", "motion_seconds")
+    ]
+
+
 def recorded_periods(*, camera_id: int, first_ms: int, last_ms: int) -> list[Period]:
     """Return the recorded periods of the camera within the limits."""
-    spans = RecordedSpan.objects.filter(
-        camera_id=camera_id, start_ms__gt=first_ms - _LONGEST_SPAN_MS, start_ms__lt=last_ms, end_ms__gt=first_ms
-    )
-    found = spans.order_by("start_ms").values_list("start_ms", "end_ms")
+    found = _spans_within(camera_id, first_ms, last_ms).order_by("start_ms").values_list("start_ms", "end_ms")
     return joined((Period(*one) for one in found), first_ms=first_ms, last_ms=last_ms)
 
 
 def recording_gaps(*, camera_id: int, first_ms: int, last_ms: int, limit: int) -> list[Gap]:
     """Return the first `limit` gaps of the camera, cut to the limits.
 
-    Gaps do not overlap, so only one that begins earlier can reach into the period: two index lookups.
+    Gaps do not overlap, so only the last one that begins earlier can reach into the period: an index lookup.
     """
     gaps = RecordingGap.objects.filter(camera_id=camera_id)
-    columns = "start_ms", "end_ms", "reason"
-    earlier = gaps.filter(start_ms__lt=first_ms).order_by("-start_ms").values_list(*columns)[:1]
-    inside = gaps.filter(start_ms__gte=first_ms, start_ms__lt=last_ms).order_by("start_ms").values_list(*columns)
+    earlier = gaps.filter(start_ms__lt=first_ms).order_by("-start_ms").values("start_ms")[:1]
+    inside = gaps.filter(
+        start_ms__gte=Coalesce(Subquery(earlier), first_ms), start_ms__lt=last_ms, end_ms__gt=first_ms
+    )
     return [
         Gap(max(start, first_ms), min(end, last_ms), reason)
-        for start, end, reason in [*earlier, *inside[:limit]]
-        if end > first_ms
+        for start, end, reason in inside.order_by("start_ms").values_list("start_ms", "end_ms", "reason")[:limit]
     ]
+
+
+def recorded_until(*, camera_id: int) -> int | None:
+    """Return the end of the camera's last span or gap; None if there is none."""
+    last = [
+        rows.objects.filter(camera_id=OuterRef("pk")).order_by("-start_ms").values("end_ms")[:1]
+        for rows in (RecordedSpan, RecordingGap)
+    ]
+    ends = Camera.objects.filter(pk=camera_id).values_list(Subquery(last[0]), Subquery(last[1])).first()
+    return max((one for one in ends or () if one is not None), default=None)
 
 
 def recorded_segments(*, camera_id: int, first_ms: int, last_ms: int) -> Iterator[Item]:
     """Yield the camera's segments that overlap the limits, in order."""
     spans = {
         row.pk: row
-        for row in RecordedSpan.objects.filter(
-            camera_id=camera_id, start_ms__gt=first_ms - _LONGEST_SPAN_MS, start_ms__lt=last_ms, end_ms__gt=first_ms
-        )
+        for row in _spans_within(camera_id, first_ms, last_ms).defer("motion_seconds")
     }
     segments = RecordedSegment.objects.filter(
         camera_id=camera_id, start_ms__gt=first_ms - MAX_SEGMENT_SECONDS * 1000, start_ms__lt=last_ms
@@ -60,3 +88,9 @@ def recorded_segments(*, camera_id: int, first_ms: int, last_ms: int) -> Iterato
     for start, duration, size, span_id in segments.values_list("start_ms", "duration_ms", "size_bytes", "span_id"):
         if start + duration > first_ms and (span := spans.get(span_id)) is not None:
             yield Item(start, duration, size, span.init_id, span.init_bytes)
+
+
+def _spans_within(camera_id: int, first_ms: int, last_ms: int) -> QuerySet[RecordedSpan]:
+    return RecordedSpan.objects.filter(
+        camera_id=camera_id, start_ms__gt=first_ms - _LONGEST_SPAN_MS, start_ms__lt=last_ms, end_ms__gt=first_ms
+    )

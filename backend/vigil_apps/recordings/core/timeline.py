@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from vigil_apps.recordings.core.motion_seconds import HOUR_MS, with_motion
 from vigil_contracts.recording import RecordedSegment
 
-HOUR_MS = 3_600_000
 ADJACENT_MS = 1000
 """Segments this close follow each other: what lies between them is no gap (`cctv.recording.recorder.GAP_SECONDS`)."""
 
@@ -24,6 +24,8 @@ class Span:
     codecs: str
     width: int
     height: int
+    motion_seconds: bytes | None = b""
+    """See `motion_seconds`; None if it is unknown, in a span that an earlier version began."""
 
     def takes(self, segment: RecordedSegment) -> bool:
         """Return whether the segment continues the span."""
@@ -39,6 +41,14 @@ class Span:
         self.end_ms = max(self.end_ms, segment.end_ms)
         self.size_bytes += segment.size_bytes
         self.segments += 1
+        self.note_motion(segment)
+
+    def note_motion(self, segment: RecordedSegment) -> None:
+        """Add the motion of one of its segments."""
+        if self.motion_seconds is not None:
+            self.motion_seconds = with_motion(
+                self.motion_seconds, start_ms=segment.start_ms, end_ms=segment.end_ms, percent=segment.motion
+            )
 
 
 def grouped(spans: Sequence[Span], segments: Iterable[RecordedSegment]) -> list[tuple[RecordedSegment, Span]]:
@@ -60,6 +70,7 @@ def grouped(spans: Sequence[Span], segments: Iterable[RecordedSegment]) -> list[
                 segment.width,
                 segment.height,
             )
+            span.note_motion(segment)
             known.append(span)
         else:
             span.add(segment)
