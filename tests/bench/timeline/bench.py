@@ -80,10 +80,16 @@ def measure() -> list[Measurement]:
     """Return the figures."""
     with tempfile.TemporaryDirectory() as folder, postgres_server() as postgres:
         url = postgres.create_database()
-        with backend_server(Path(folder), database_url=url) as server:
+        # Housekeeping would delete the rows, since they have no files.
+        with backend_server(Path(folder), database_url=url, environment={"VIGIL_HOUSEKEEPING": "0"}) as server:
             user = server.create_user("anna")
             cameras = [
-                server.add_camera(user.token, name=f"Camera {number}", rtsp_url=f"rtsp://192.0.2.{number}/1")
+                server.add_camera(
+                    user.token,
+                    name=f"Camera {number}",
+                    rtsp_url=f"rtsp://192.0.2.{number}/1",
+                    recording={"mode": "continuous"},
+                )
                 for number in range(1, CAMERAS + 1)
             ]
             begin_ms = (round(time.time() * 1000) // WEEK_MS - 1) * WEEK_MS

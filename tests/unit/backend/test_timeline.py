@@ -1,18 +1,26 @@
 """The timeline of a camera: recorded periods, gaps, motion and alerts in one answer."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from tests.unit.backend.conftest import Party, send
 from tests.unit.backend.test_recordings import NOON, NOON_MS, _period, _shown, record, register, segment
 
 from surveillance.models import Alert, Camera, CameraHealth
 from vigil_apps.recordings.core.activity import MOST_PERIODS, MotionPeriod, joined_motion, step_ms
+from vigil_apps.recordings.core.motion_seconds import MAX_BYTES, motion_within, with_motion
 from vigil_apps.recordings.day import open_gap, timeline_of
+from vigil_apps.recordings.index import segments_delete, segments_of
+from vigil_apps.recordings.models import RecordedSegment, RecordedSpan
+from vigil_apps.recordings.selectors import span_summaries
 from vigil_contracts.geometry import Box
 from vigil_contracts.motion_grid import cells_of_boxes, encode
+from vigil_contracts.recording import MAX_SEGMENT_SECONDS
 
 NOW = NOON + timedelta(hours=2)
 
@@ -53,7 +61,7 @@ def test_one_answer_holds_everything_of_a_day(
     )
     send(detector, recorded, timestamp=_shown(5))
     send(detector, recorded, event_id="another-0001", timestamp=_shown(4000))
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(8):
         found = timeline(anna, recorded)
     assert found["recorded"] == [{"start": at(0), "end": at(16)}, {"start": at(40), "end": at(44)}]
     assert found["motion"] == [
@@ -132,6 +140,75 @@ def test_motion_of_a_day_is_summarised_to_what_a_screen_shows() -> None:
     assert step_ms(first_ms=0, last_ms=300_000) == 1000
     periods = [MotionPeriod(0, 4000, 3), MotionPeriod(4500, 8000, 9), MotionPeriod(20_000, 24_000, 1)]
     assert joined_motion(periods) == [MotionPeriod(0, 8000, 9), MotionPeriod(20_000, 24_000, 1)]
+
+
+def test_motion_of_spans_of_an_earlier_version_is_read_from_their_segments(
+    media: Path, recorded: Camera, detector: Party, anna: Party
+) -> None:
+    record(media, detector, recorded, 0, 4, 3590, motion=30)
+    record(media, detector, recorded, 3594, 3600, motion=50, duration=6)
+    record(media, detector, recorded, 3700)
+    expected = [(at(0), at(8), 30), (at(3590), at(3606), 50)]
+    for step in (7200, 86_400):
+        assert motion_of(anna, recorded, step) == expected
+    RecordedSpan.objects.filter(start_ms__lt=NOON_MS + 3_600_000).update(motion_seconds=None)
+    record(media, detector, recorded, 8, motion=90)  # continues such a span
+    assert RecordedSpan.objects.order_by("start_ms").values_list("motion_seconds", flat=True)[0] is None
+    assert motion_of(anna, recorded, 86_400) == [(at(0), at(12), 90), expected[1]]
+
+
+def motion_of(party: Party, camera: Camera, last: float) -> list[tuple[Any, ...]]:
+    return [tuple(one.values()) for one in timeline(party, camera, 0, last)["motion"]]
+
+
+def test_deleted_segments_leave_no_motion(media: Path, recorded: Camera, detector: Party, anna: Party) -> None:
+    for start, percent in ((0, 30), (4, 70), (8, 30)):
+        record(media, detector, recorded, start, motion=percent)
+    span = RecordedSpan.objects.get()
+    segments_delete(span, [one for one in segments_of(span) if one.start_ms == NOON_MS + 4000])
+    assert motion_of(anna, recorded, 3600) == [(at(0), at(4), 30), (at(8), at(12), 30)]
+
+
+@pytest.mark.parametrize("start_ms", [NOON_MS, NOON_MS + 400, NOON_MS + 3_596_400])
+def test_motion_is_kept_for_each_second(start_ms: int) -> None:
+    found = with_motion(b"", start_ms=start_ms, end_ms=start_ms + 4000, percent=7)
+    found = with_motion(found, start_ms=start_ms + 2000, end_ms=start_ms + 2400, percent=90)
+    assert found == with_motion(found, start_ms=start_ms, end_ms=start_ms + 4000, percent=0)
+    limits = {"span_start_ms": start_ms, "span_end_ms": start_ms + 4000, "first_ms": 0, "last_ms": 2**62}
+    ((first, last, percent),) = motion_within(found, **limits, step_ms=10**9)
+    assert (first, last, percent) == (pytest.approx(start_ms, abs=500), pytest.approx(start_ms + 4000, abs=500), 90)
+    shares = [percent for _, _, percent in motion_within(found, **limits, step_ms=1000)]
+    assert shares.count(90) in {1, 2}  # a second of the span may lie in two of the timeline's
+    assert set(shares) == {7, 90}
+    assert list(motion_within(b"", **limits, step_ms=1000)) == []
+
+
+def test_a_segment_of_ten_minutes_may_begin_at_the_end_of_an_hour() -> None:
+    start_ms = NOON_MS + 3_599_999
+    found = with_motion(b"", start_ms=start_ms, end_ms=start_ms + MAX_SEGMENT_SECONDS * 1000, percent=100)
+    assert len(found) <= MAX_BYTES
+
+
+def test_a_day_reads_one_partition_by_its_primary_key_on_postgresql(
+    media: Path, camera: Camera, detector: Party
+) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has one table")
+    weeks = [week * 7 * 86_400 for week in range(4)]
+    record(media, detector, camera, *weeks, motion=5)
+    day = RecordedSegment.objects.filter(
+        camera_id=camera.pk, start_ms__gt=NOON_MS - 600_000, start_ms__lt=NOON_MS + 86_400_000
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")  # which is right for a handful of rows
+    plan = day.explain()
+    assert len(set(re.findall(r"recordings_segment_w\d+", plan))) <= 2, plan
+    assert "_pkey" in plan
+    with CaptureQueriesContext(connection) as queries:
+        span_summaries(camera_id=camera.pk, first_ms=NOON_MS, last_ms=NOON_MS + 86_400_000)
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {queries.captured_queries[0]['sql']}")
+        assert "Index Scan using recorded_span_" in str(cursor.fetchall())
 
 
 def grid(*box: float) -> str:

@@ -17,6 +17,7 @@ from surveillance.selectors.access import camera_for
 from vigil_apps.api.recordings.period import PERIOD, period_of
 from vigil_apps.api.recordings.serializers import CameraDaySerializer, MotionFoundSerializer
 from vigil_apps.recordings.core.activity import MotionPeriod
+from vigil_apps.recordings.core.instants import instant
 from vigil_apps.recordings.day import Timeline, timeline_of
 from vigil_apps.recordings.motion_search import motion_search
 from vigil_apps.recordings.selectors import Gap
@@ -115,7 +116,7 @@ def _body(found: Timeline, now: datetime) -> dict[str, object]:
         gaps.append(_gap(found.open_gap.gap, found.open_gap.message, is_open=True))
     return {
         "now": _iso(now),
-        "recorded": [{"start": _instant(one.start_ms), "end": _instant(one.end_ms)} for one in found.recorded],
+        "recorded": [{"start": instant(one.start_ms), "end": instant(one.end_ms)} for one in found.recorded],
         "gaps": gaps,
         "motion": [_motion(one) for one in found.motion],
         "alerts": [{"id": one.alert_id, "time": _iso(one.at), "alert_type": one.alert_type} for one in found.alerts],
@@ -124,16 +125,12 @@ def _body(found: Timeline, now: datetime) -> dict[str, object]:
 
 
 def _motion(period: MotionPeriod) -> dict[str, object]:
-    return {"start": _instant(period.start_ms), "end": _instant(period.end_ms), "percent": period.percent}
+    return {"start": instant(period.start_ms), "end": instant(period.end_ms), "percent": period.percent}
 
 
 def _gap(gap: Gap, message: str, *, is_open: bool) -> dict[str, object]:
-    period = {"start": _instant(gap.start_ms), "end": _instant(gap.end_ms)}
+    period = {"start": instant(gap.start_ms), "end": instant(gap.end_ms)}
     return {**period, "reason": gap.reason, "message": message, "is_open": is_open}
-
-
-def _instant(milliseconds: int) -> str:
-    return _iso(datetime.fromtimestamp(milliseconds / 1000, UTC))
 
 
 def _iso(moment: datetime) -> str:

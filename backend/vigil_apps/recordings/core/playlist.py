@@ -8,9 +8,9 @@ one span need no discontinuity; after a gap or a change of format there is one.
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import pairwise
 
+from vigil_apps.recordings.core.instants import instant
 from vigil_apps.recordings.core.timeline import ADJACENT_MS
 
 LONGEST_SHOWN_GAP_MS = 60_000
@@ -54,7 +54,7 @@ def media_playlist(items: Sequence[Item], url_of: Callable[[int], str]) -> str:
         if former is None or item.init_id != former.init_id:
             lines.append(f'#EXT-X-MAP:URI="{url_of(item.start_ms)}",BYTERANGE="{item.init_bytes}@0"')
         lines += [
-            f"#EXT-X-PROGRAM-DATE-TIME:{_instant(item.start_ms)}",
+            f"#EXT-X-PROGRAM-DATE-TIME:{instant(item.start_ms)}",
             f"#EXTINF:{item.duration_ms / 1000:.3f},",
             f"#EXT-X-BYTERANGE:{item.size_bytes - item.init_bytes}@{item.init_bytes}",
             url_of(item.start_ms),
@@ -71,11 +71,6 @@ def _gap(start_ms: int, end_ms: int, target_seconds: int) -> Iterator[str]:
     yield "#EXT-X-DISCONTINUITY"
     for begin, end in pairwise(edges):
         yield "#EXT-X-GAP"
-        yield f"#EXT-X-PROGRAM-DATE-TIME:{_instant(begin)}"
+        yield f"#EXT-X-PROGRAM-DATE-TIME:{instant(begin)}"
         yield f"#EXTINF:{(end - begin) / 1000:.3f},"
         yield "gap.mp4"
-
-
-def _instant(milliseconds: int) -> str:
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
