@@ -10,6 +10,7 @@ from surveillance.core.stored_detection import readable_detection
 from surveillance.models import Alert, Camera, CameraHealth, CameraHealthChange, CameraResource, ManagedBy
 from surveillance.selectors.cameras import recording_of
 from surveillance.selectors.resources import policy_sources_of, resource_deleted_at
+from vigil_apps.dashboard.reasons import in_own_words
 from vigil_apps.dashboard.vocabulary import (
     ALERT_KINDS,
     PHASE_LOOKS,
@@ -130,7 +131,7 @@ class HealthChange:
 def health_change(change: CameraHealthChange) -> HealthChange:
     """Return one entry of a camera's history."""
     look = PHASE_LOOKS[CameraPhase(change.phase)]
-    return HealthChange(change.at, look.text, look.tone, message(Reason(change.reason), change.message))
+    return HealthChange(change.at, look.text, look.tone, in_own_words(message(Reason(change.reason), change.message)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +207,7 @@ def alert_card(alert: Alert) -> AlertCard:
         resolved_at=alert.resolved_at,
         is_false_positive=alert.is_false_positive,
         may_handle=bool(getattr(alert, "may_handle", False)),
-        description=alert.description,
+        description=in_own_words(alert.description),
         label=alert.label,
         zone=alert.zone,
         zone_seconds=alert.zone_seconds,
@@ -228,7 +229,7 @@ def standing(camera_id: int, name: str, health: Health, *, site_id: int | None, 
         tone=look.tone,
         trouble_rank=look.trouble_rank,
         is_trouble=health.phase in TROUBLED_PHASES,
-        message=health.message,
+        message=in_own_words(health.message),
         wake_time=health.wake_time,
     )
 

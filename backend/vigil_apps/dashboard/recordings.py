@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from vigil_apps.dashboard.reasons import in_own_words
 from vigil_apps.recordings.selectors import recorded_periods, recording_gaps
 from vigil_contracts.bounds import is_plausible
 from vigil_contracts.recording import gap_text
@@ -55,7 +56,7 @@ def recordings_page(*, camera_id: int, until: datetime, play: str = "") -> Recor
     rows = [Row(_at(one.start_ms), _at(one.end_ms)) for one in recorded_periods(camera_id=camera_id, **limits)]
     played = next((row for row in rows if str(row.play) == play), None)
     rows += [
-        Row(_at(one.start_ms), _at(one.end_ms), gap_text(one.reason))
+        Row(_at(one.start_ms), _at(one.end_ms), in_own_words(gap_text(one.reason)))
         for one in recording_gaps(camera_id=camera_id, limit=_MOST_GAPS, **limits)
     ]
     return RecordingsPage(tuple(sorted(rows, key=lambda row: row.start, reverse=True)), until, played)

@@ -60,9 +60,7 @@ def timeline_of(*, camera: Camera, first_ms: int, last_ms: int, now: datetime) -
     alerts = _alerts(**limits)
     spans = span_summaries(**limits)
     return Timeline(
-        recorded=joined(
-            (Period(one.start_ms, one.end_ms) for one in spans), first_ms=first_ms, last_ms=last_ms
-        ),
+        recorded=joined((Period(one.start_ms, one.end_ms) for one in spans), first_ms=first_ms, last_ms=last_ms),
         gaps=recording_gaps(limit=MOST_GAPS, **limits),
         open_gap=_within(open_gap(camera=camera, now=now), first_ms, last_ms),
         motion=motion_periods(spans=spans, **limits),

@@ -7,8 +7,9 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from surveillance.models import Camera
+from vigil_apps.recordings.core.motion_seconds import HOUR_MS
 from vigil_apps.recordings.core.playlist import Item
-from vigil_apps.recordings.core.timeline import HOUR_MS, Period, joined
+from vigil_apps.recordings.core.timeline import Period, joined
 from vigil_apps.recordings.models import RecordedSegment, RecordedSpan, RecordingGap
 from vigil_contracts.recording import MAX_SEGMENT_SECONDS
 
@@ -78,10 +79,7 @@ def recorded_until(*, camera_id: int) -> int | None:
 
 def recorded_segments(*, camera_id: int, first_ms: int, last_ms: int) -> Iterator[Item]:
     """Yield the camera's segments that overlap the limits, in order."""
-    spans = {
-        row.pk: row
-        for row in _spans_within(camera_id, first_ms, last_ms).defer("motion_seconds")
-    }
+    spans = {row.pk: row for row in _spans_within(camera_id, first_ms, last_ms).defer("motion_seconds")}
     segments = RecordedSegment.objects.filter(
         camera_id=camera_id, start_ms__gt=first_ms - MAX_SEGMENT_SECONDS * 1000, start_ms__lt=last_ms
     ).order_by("start_ms")

@@ -3,7 +3,8 @@
     make bench BENCH=timeline
 
 The index holds a week of twenty cameras, 3 million segments of 4 s, in the order in which they would be registered. A
-partition holds one week, so a request reads the same part of the index however many weeks there are. Seeks go to random times of a quarter of an hour of real files.
+partition holds one week, so a request reads the same part of the index however many weeks there are.
+Seeks go to random times of a quarter of an hour of real files.
 """
 
 import tempfile

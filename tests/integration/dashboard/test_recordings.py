@@ -266,3 +266,12 @@ def test_seeking_takes_at_most_a_second(visit: Visit, yard: Yard) -> None:
         taken.append(page.evaluate("window.painted"))
         expect_frame(page, shown_seconds(page, yard))
     assert np.quantile(taken, 0.95) <= 1000, taken
+
+
+def test_gaps_are_explained_in_german(sign_in: SignIn, yard: Yard) -> None:
+    reason = "Die Kamera ist nicht erreichbar. Prüfen Sie Stromversorgung, Netzwerk, Hostnamen und Port."
+    with sign_in(yard.user, locale="de-DE") as visit:
+        visit.open(yard.path(150))
+        expect(visit.page.locator("[data-message]")).to_have_text(reason)
+        expect(visit.page.get_by_role("cell", name=reason, exact=True)).to_be_visible()
+        expect(visit.page.get_by_text("Prüfen Sie, ob die Pipeline läuft. (dauert noch an)")).to_be_visible()

@@ -176,7 +176,9 @@ def test_motion_is_kept_for_each_second(start_ms: int) -> None:
     assert found == with_motion(found, start_ms=start_ms, end_ms=start_ms + 4000, percent=0)
     limits = {"span_start_ms": start_ms, "span_end_ms": start_ms + 4000, "first_ms": 0, "last_ms": 2**62}
     ((first, last, percent),) = motion_within(found, **limits, step_ms=10**9)
-    assert (first, last, percent) == (pytest.approx(start_ms, abs=500), pytest.approx(start_ms + 4000, abs=500), 90)
+    assert percent == 90
+    assert abs(first - start_ms) <= 500
+    assert abs(last - start_ms - 4000) <= 500
     shares = [percent for _, _, percent in motion_within(found, **limits, step_ms=1000)]
     assert shares.count(90) in {1, 2}  # a second of the span may lie in two of the timeline's
     assert set(shares) == {7, 90}

@@ -5,9 +5,12 @@ import gettext
 import re
 from pathlib import Path
 
+from django.utils.translation import override
 from django.utils.translation.template import templatize
 
 from vigil_apps import dashboard, second_factor
+from vigil_apps.dashboard.reasons import TEXTS, in_own_words, translations
+from vigil_contracts.names import REASON_TEXTS, Reason
 
 CATALOGUE = Path(dashboard.__file__).parent / "locale/de/LC_MESSAGES"
 SECOND_FACTOR = Path(second_factor.__file__).parent
@@ -41,6 +44,24 @@ def test_every_text_has_a_german_translation() -> None:
     used |= {text for part in (app, SECOND_FACTOR) for path in part.rglob("*.py") for text in _texts_of_code(path)}
     assert len(used) > 200
     assert used - {text for text, german in entries().items() if german} == set()
+
+
+def test_every_text_of_a_reason_has_a_german_translation() -> None:
+    translated = entries()
+    assert [text for text in TEXTS if not translated.get(text)] == []
+
+
+def test_a_message_keeps_its_detail_in_translation() -> None:
+    text = REASON_TEXTS[Reason.STREAM_TIMEOUT]
+    with override("de"):
+        german = in_own_words(text)
+        assert german.startswith("Die Kamera sendet kein Video mehr")
+        assert in_own_words(f"{text} (no packet for 10 s)") == f"{german} (no packet for 10 s)"
+        assert in_own_words("Something else.") == "Something else."
+        assert translations()[text] == german
+    with override("en"):
+        assert in_own_words(text) == text
+        assert translations() == {}
 
 
 def test_placeholders_match_in_translations() -> None:

@@ -7,10 +7,11 @@ from django import template
 from django.templatetags.static import static
 from django.utils import formats
 from django.utils.dateparse import parse_datetime
-from django.utils.html import format_html
+from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
+from vigil_apps.dashboard.reasons import translations
 from vigil_apps.dashboard.vocabulary import CHOICES, Words
 
 register = template.Library()
@@ -59,6 +60,13 @@ def changed(value: object) -> SafeString | str:
     text = str(value)
     found = parse_datetime(text) if _POINT_IN_TIME.fullmatch(text) else None
     return moment(found, "absolute") if found is not None else Truncator(text).chars(60)
+
+
+@register.simple_tag
+def reason_translations() -> SafeString | str:
+    """Return the data of `reasons.js`, for pages whose scripts show messages of the API; empty in English."""
+    found = translations()
+    return json_script(found, "reason-translations") if found else ""
 
 
 @register.filter

@@ -1,5 +1,6 @@
 // The controls of a camera: movements, presets and relays. A detector carries out the commands; each movement is short
 // and ends by itself, so that a lost connection does not leave the camera turning.
+import { inOwnWords } from "./reasons.js";
 import { send } from "./send.js";
 import { outcome, wordsOf } from "./tasks.js";
 
@@ -18,7 +19,7 @@ async function command(values) {
     return null;
   }
   const result = (await outcome(`/api/controls/${asked.body.id}/`, ASK_MS))?.result;
-  say(result?.answers ? "" : result?.message || panel.dataset.textFailed);
+  say(result?.answers ? "" : inOwnWords(result?.message ?? "") || panel.dataset.textFailed);
   return result?.answers ? result : null;
 }
 

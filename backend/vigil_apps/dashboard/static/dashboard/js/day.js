@@ -1,4 +1,6 @@
 // What is known of one camera's day: loaded from the API, with times in milliseconds.
+import { inOwnWords } from "./reasons.js";
+
 const ms = (text) => Date.parse(text);
 const period = (one) => ({ ...one, start: ms(one.start), end: ms(one.end) });
 const ANSWER_MS = 10_000;
@@ -22,7 +24,7 @@ export async function load(camera, [from, to]) {
     name: camera.name,
     now: ms(found.now),
     recorded: found.recorded.map(period),
-    gaps: found.gaps.map(period),
+    gaps: found.gaps.map((one) => ({ ...period(one), message: inOwnWords(one.message) })),
     motion: found.motion.map(period),
     alerts: found.alerts.map((one) => ({ ...one, at: ms(one.time) })),
     hasAllAlerts: found.has_all_alerts,

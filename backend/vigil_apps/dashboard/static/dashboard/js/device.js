@@ -1,5 +1,6 @@
 // The camera form: asks an ONVIF device for its streams and fills in what it answers. The password leaves the form only
 // in this request and within the RTSP URL.
+import { inOwnWords } from "./reasons.js";
 import { send } from "./send.js";
 import { outcome, wordsOf } from "./tasks.js";
 
@@ -20,7 +21,7 @@ function summaryOf(result) {
   if (result.sub_stream) parts.push(`${texts.textSubStream} ${sizeOf(result.sub_stream)}`);
   const seconds = result.time_difference_seconds;
   if (seconds !== null) parts.push(`${texts.textClock} ${seconds > 0 ? "+" : ""}${seconds.toFixed(0)} s`);
-  return [parts.filter(Boolean).join(" · "), result.message].filter(Boolean).join(". ");
+  return [parts.filter(Boolean).join(" · "), inOwnWords(result.message)].filter(Boolean).join(". ");
 }
 
 function fillIn(result) {
@@ -45,7 +46,7 @@ async function ask(button) {
   button.disabled = false;
   const result = body?.result;
   if (!result) return void say((asked && asked.status !== 202 && wordsOf(asked.body)) || texts.textNone);
-  if (!result.answers || !result.main_stream) return void say(result.message || texts.textNone);
+  if (!result.answers || !result.main_stream) return void say(inOwnWords(result.message) || texts.textNone);
   fillIn(result);
   say(summaryOf(result));
 }

@@ -1,5 +1,6 @@
 // The camera form: tests the URL while the user types and shows an image before saving; discovers cameras in the
 // network. A detector does both; this script requests the tasks and reads the results.
+import { inOwnWords } from "./reasons.js";
 import { send } from "./send.js";
 import { outcome, wordsOf } from "./tasks.js";
 
@@ -35,7 +36,7 @@ async function probe(path, values) {
   if (mine !== turn) return;
   if (!body?.result) return void show("failed", texts.textNone);
   const { answers, message, width, height, codec } = body.result;
-  if (!answers) return void show("failed", message);
+  if (!answers) return void show("failed", inOwnWords(message));
   show("works", `${texts.textWorks} ${width ?? "?"} × ${height ?? "?"}${codec ? `, ${codec}` : ""}`, body.snapshot ?? "");
 }
 
@@ -68,7 +69,7 @@ async function discover(button) {
   const body = asked?.status === 202 ? await outcome(`/api/discovery/${asked.body.id}/`) : null;
   button.disabled = false;
   const cameras = body?.result?.cameras ?? [];
-  if (!cameras.length) return void say(body?.result?.message || (asked && asked.status !== 202 && wordsOf(asked.body)) || texts.textNothing);
+  if (!cameras.length) return void say(inOwnWords(body?.result?.message ?? "") || (asked && asked.status !== 202 && wordsOf(asked.body)) || texts.textNothing);
   list.replaceChildren(...cameras.map((camera) => {
     const choose = Object.assign(document.createElement("button"), { type: "button", className: "found" });
     choose.append(Object.assign(document.createElement("strong"), { textContent: camera.name || camera.address }), ` ${[camera.hardware, camera.location, camera.address].filter(Boolean).join(" · ")}`);
