@@ -8,13 +8,13 @@ own Triton client.
 
 import ast
 import copy
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from cctv.common.frame import Frame
+from cctv.common.frame import WHOLE, Frame
 from cctv.detectors.errors import ModelInvalidError, ModelUnavailableError
 from cctv.detectors.families import recognise
 from cctv.detectors.families.base import Head, Metadata, NetworkInfo, TensorInfo
@@ -29,6 +29,8 @@ _PRECISIONS = {"FP16": "float16", "FP32": "float32"}
 """By the type of the input, if the server does not state its precision."""
 LARGEST_SIDE_PX = 640
 """Input size if the network accepts any."""
+_MOST_REGIONS_AT_ONCE = 32
+"""Of all cameras of the process; threads are only started when they are needed."""
 
 
 class TritonModel:
@@ -46,6 +48,7 @@ class TritonModel:
         metadata = metadata_of(name, _facts(found), {}, {})
         self._head = _head(name, found, metadata)
         self._camera = ""
+        self._regions = ThreadPoolExecutor(_MOST_REGIONS_AT_ONCE, thread_name_prefix="regions")
         self.labels = self._head.labels
         self._constants: list[tuple[Tensor, npt.NDArray[Any]]] = [
             (tensor, np.array(self._head.constants[tensor.name], np.int64))
@@ -67,7 +70,12 @@ class TritonModel:
         return model
 
     def submit(self, frame: Frame) -> Future[Detections]:
-        """Run in the calling thread: a camera has one frame in progress, and the server batches all cameras."""
+        """Start an inference. The regions of a frame are sent at the same time, so that the server can batch them.
+
+        A whole frame runs in the calling thread: a camera has one in progress, and the server batches all cameras.
+        """
+        if frame.region != WHOLE:
+            return self._regions.submit(self.detect, frame)
         future: Future[Detections] = Future()
         try:
             future.set_result(self.detect(frame))
@@ -91,7 +99,8 @@ class TritonModel:
         self._server.check(self.name)
 
     def close(self) -> None:
-        """Do nothing: others use the server as well."""
+        """End the threads; others use the server as well."""
+        self._regions.shutdown(wait=False)
 
     def _pixels(self, frame: Frame, letterbox: Letterbox, size: tuple[int, int]) -> npt.NDArray[Any]:
         """Return (1, height, width, 3), uint8, RGB: a quarter of the bytes of float32."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.integration.detector.clips import PERSONS
+from tests.integration.detector.pasted import FULL_HD, Pasted, pasted
 from tests.integration.services.inference_server import ServedGraph, ServedNetwork, StandInServer, inference_server
 from tests.unit.detector.detectors.test_families import NETWORKS, SQUARE, assert_finds_the_box_by
 
@@ -26,6 +30,10 @@ from cctv.serving.batcher import BatchOptions
 from cctv.serving.http_edge import InferenceHttpServer
 from cctv.serving.metrics import ServingMetrics
 from cctv.serving.service import Service
+from cctv.vision.analyser import Analyser
+from vigil_contracts.camera import CameraConfiguration
+from vigil_contracts.detection import Detection
+from vigil_contracts.geometry import Box
 from vigil_contracts.names import Reason
 from vigil_demo.training.dataset import FIRST_SEED
 from vigil_demo.training.evaluate import held_out_frames
@@ -116,6 +124,54 @@ def test_many_clients_get_their_own_results(server: StandInServer, connect: Conn
     for number, answer in enumerate(answers):
         assert is_same(answer, expected[number % 4])
     assert server.asked == {"demo": 36}
+
+
+class _InPairs(ServedNetwork):
+    """Answers only when two requests are in progress."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._pair = threading.Barrier(2)
+
+    def infer(self, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        self._pair.wait(timeout=20)
+        return super().infer(values)
+
+
+def test_regions_of_a_frame_are_sent_at_the_same_time(
+    server: StandInServer, connect: Connect, frames: list[Frame]
+) -> None:
+    server.models["demo"] = _InPairs(DEMO_FOLDER)
+    model = TritonModel(connect(), "demo").for_camera(7)
+    parts = [frames[0].crop(region) for region in (Box(0.0, 0.0, 0.5, 0.5), Box(0.4, 0.4, 0.9, 0.9))]
+    answers = [model.submit(part) for part in parts]
+    found = [answer.result(timeout=30) for answer in answers]
+    model.close()
+    server.models["demo"] = ServedNetwork(DEMO_FOLDER)
+    alone = TritonModel(connect(), "demo")
+    for part, answer in zip(parts, found, strict=True):
+        assert is_same(answer, alone.detect(part))
+
+
+@pytest.mark.slow
+def test_far_person_is_found_in_regions_through_a_server(
+    shared: Path, server: StandInServer, connect: Connect
+) -> None:
+    """The person is 90 pixels high in 1920 x 1080; nobody is found in the whole frame at 640 pixels."""
+    server.models["yolov8n"] = ServedNetwork(shared / "models" / "yolov8n_int8_openvino_model")
+    model = TritonModel(connect(), "yolov8n")
+    camera = CameraConfiguration(
+        id=1,
+        name="yard",
+        rtsp_url="rtsp://host/stream",
+        revision="1",
+        detection=Detection(frames_per_second=5, classes=("person",)),
+    )
+    analyser, place = Analyser(camera, model), Pasted(FULL_HD, 192, left=1180, top=560)
+    rendered = pasted(shared / "videos" / PERSONS, place, 5, 5.0, 11.0)
+    (event,) = [event for frame in rendered for event in analyser.process(frame)]
+    assert event.box is not None
+    assert place.box.intersection(event.box) > 0.9 * event.box.area
 
 
 def test_server_of_vigil_finds_bit_by_bit_what_the_model_finds_here(local: Model, frames: list[Frame]) -> None:
