@@ -17,12 +17,14 @@ from cryptography.fernet import Fernet
 from kubernetes_validate import utils
 from tests.chart.helm import CHART, ChartError, Document, documents, hooks, merge, render, renderer
 from tests.chart.manifests import FOLDER, manifests
+from tests.unit.operator.builders import plan
 from tools.system_packages import MissingPackagesError
 
 from cctv.config import Settings
 from surveillance_backend.environment import Environment
 from vigil_apps.evidence.core.keys import key_of
 from vigil_apps.notifications.vapid import is_key
+from vigil_operator.core.desired.deployment import build_deployment
 from vigil_operator.core.specs import parse_class_spec
 from vigil_operator.settings import OperatorSettings
 
@@ -31,6 +33,7 @@ VALUES: Mapping[str, dict[str, Any]] = {
     "none": {},
     **{path.name.removesuffix("-values.yaml"): yaml.safe_load(path.read_text()) for path in CHART.glob("ci/*.yaml")},
 }
+RECORDINGS = {"recordings": {"existingClaim": "vigil-media"}}
 NOT_KUBERNETES_OWN = {"DetectorClass", "ServiceMonitor", "PodMonitor", "PrometheusRule", "HTTPRoute"}
 """Kinds without a schema in Kubernetes."""
 
@@ -365,6 +368,59 @@ def test_bucket_replaces_the_volume_with_keys_in_a_secret() -> None:
     )
 
 
+def test_detectors_write_recordings_to_the_claim_beside_the_volumes_of_a_class() -> None:
+    own = {"name": "cache", "emptyDir": {"sizeLimit": "1Gi"}}
+    template = {
+        "spec": {
+            "volumes": [own],
+            "containers": [{"name": "detector", "volumeMounts": [{"name": "cache", "mountPath": "/cache"}]}],
+        }
+    }
+    elsewhere = [{"name": "VIGIL_RECORDING_DIR", "value": "/elsewhere"}]
+    values = {
+        "media": {"persistence": {"accessMode": "ReadWriteMany"}},
+        "inference": {"enabled": True},
+        "detectors": {
+            **RECORDINGS,
+            "classes": {
+                "gpu": {"sharedInference": True},
+                "cpu": {"spec": {"podTemplate": template, "env": [{"name": "VIGIL_LOG_LEVEL", "value": "debug"}]}},
+                "own": {"spec": {"runtime": "openvino", "env": elsewhere}},
+            },
+        },
+    }
+    classes = {
+        each["metadata"]["name"]: each["spec"]
+        for each in documents(render(values))
+        if each["kind"] == "DetectorClass"
+    }
+    for name in ("gpu", "gpu-shared", "cpu"):
+        spec = classes[name]
+        assert {"name": "VIGIL_RECORDING_DIR", "value": "/recordings"} in spec["env"]
+        volume = {"name": "recordings", "persistentVolumeClaim": {"claimName": "vigil-media"}}
+        pod = spec["podTemplate"]["spec"]
+        assert volume in pod["volumes"]
+        assert {"name": "recordings", "mountPath": "/recordings"} in pod["containers"][0]["volumeMounts"]
+        parse_class_spec(spec)
+    assert classes["cpu"]["podTemplate"]["spec"]["volumes"][0] == own
+    assert len(classes["cpu"]["env"]) == len(classes["cpu"]["podTemplate"]["spec"]["volumes"]) == 2
+    assert classes["own"] == {**classes["own"], "env": elsewhere}
+    assert "podTemplate" not in classes["own"]
+
+
+def test_the_recordings_volume_of_the_documentation_reaches_the_detector() -> None:
+    page = (CHART.parents[1] / "docs" / "kubernetes.md").read_text()
+    section = page.partition("### Recordings on a volume\n")[2].partition("\n### ")[0]
+    found = documents(render(yaml.safe_load(section.partition("# values.yaml\n")[2].partition("```")[0])))
+    (given,) = (one["spec"] for one in found if one["metadata"]["name"] == "cpu" and one["kind"] == "DetectorClass")
+    pod = build_deployment(plan(**given))["spec"]["template"]["spec"]
+    assert {"name": "recordings", "persistentVolumeClaim": {"claimName": "vigil-media"}} in pod["volumes"]
+    (detector,) = pod["containers"]
+    (mount,) = (one for one in detector["volumeMounts"] if one["name"] == "recordings")
+    assert {"name": "VIGIL_RECORDING_DIR", "value": mount["mountPath"]} in detector["env"]
+    assert not mount.get("readOnly")
+
+
 def test_prober_has_a_bootstrapped_token_and_restricted_network() -> None:
     found = documents(render({"prober": {"networks": ["10.20.0.0/16"]}}))
     specs = dict(pods(found))
@@ -450,6 +506,12 @@ def test_no_proxy_is_trusted_by_default() -> None:
         ({"media": {"s3": {"endpoint": "https://key:secret@s3.example"}}}, "media.s3.endpoint"),
         ({"media": {"s3": {"addressingStyle": "dns"}}}, "media.s3.addressingStyle"),
         ({"pgbouncer": {"enabled": True}}, "pgbouncer.existingSecret: must name a Secret"),
+        ({"detectors": {"recordings": {"existingClaim": "My Claim"}}}, "detectors.recordings.existingClaim"),
+        ({"detectors": RECORDINGS}, "detectors.recordings.existingClaim: needs media.persistence"),
+        (
+            {"detectors": RECORDINGS, "media": {"s3": {"bucket": "vigil"}}},
+            "detectors.recordings.existingClaim: must be empty where media.s3.bucket is set",
+        ),
     ],
 )
 def test_invalid_values_are_rejected_by_name(values: dict[str, Any], words: str) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from tests.unit.operator.builders import plan
 from tests.unit.operator.test_cel import ROOTS, detector_class, operator_takes, server_takes
 
@@ -40,8 +38,6 @@ TEMPLATE: Document = {
         ],
     },
 }
-
-ROOT = Path(__file__).parents[3]
 
 
 def template_of(pod_template: Document, **spec: Any) -> Document:
@@ -179,17 +175,3 @@ def test_fields_that_isolate_the_detector_cannot_be_set() -> None:
     assert template_of({"spec": forbidden}) == template_of({})
     hidden = {"securityContext": {"privileged": True}, "command": ["sh"], "env": [{"name": "VIGIL_TOKEN"}]}
     assert template_of({"spec": {"containers": [{"name": "detector", **hidden}]}}) == template_of({})
-
-
-def test_the_recordings_volume_of_the_documentation_reaches_the_detector() -> None:
-    page = (ROOT / "docs" / "kubernetes.md").read_text()
-    section = page.partition("### Recordings on a volume\n")[2].partition("\n### ")[0]
-    values = yaml.safe_load(section.partition("# values.yaml\n")[2].partition("```")[0])
-    given = values["detectors"]["classes"]["cpu"]["spec"]
-    pod = template_of(given["podTemplate"], env=given["env"])["spec"]
-    assert {"name": "recordings", "persistentVolumeClaim": {"claimName": "vigil-media"}} in pod["volumes"]
-    (detector,) = pod["containers"]
-    (mount,) = (one for one in detector["volumeMounts"] if one["name"] == "recordings")
-    assert given["env"] == [{"name": "VIGIL_RECORDING_DIR", "value": mount["mountPath"]}]
-    assert given["env"][0] in detector["env"]
-    assert not mount.get("readOnly")
