@@ -11,6 +11,8 @@ _START_CODE = b"\x00\x00\x01"
 _H264_SPS, _H264_PPS = 7, 8
 _H265_VPS, _H265_SPS, _H265_PPS = 32, 33, 34
 _KINDS = {"h264": (_H264_SPS, _H264_PPS), "hevc": (_H265_VPS, _H265_SPS, _H265_PPS)}
+_SLICES = {"h264": range(1, 6), "hevc": range(32)}
+"""Units of a picture. Parameter sets precede them in an access unit (H.264 7.4.1.2.3, H.265 7.4.2.4.4)."""
 _PARSED_BYTES = 160
 """More bytes than any set has before its identifier: the longest is an H.265 SPS with 7 sub-layers."""
 _MOST_SETS = 64
@@ -24,29 +26,40 @@ class ParameterSets:
         self._codec = codec
         self._sets: dict[tuple[int, int], bytes] = {}
         self._joined = b""
+        self._is_complete = False
         if extradata:
             self.update(extradata)
 
     def update(self, data: bytes) -> None:
-        """Add the sets of a packet (Annex B). Damaged sets are skipped."""
+        """Add the sets of an access unit (Annex B). Damaged sets are skipped."""
         changed = False
-        for unit in nal_units(data):
-            kind = _kind(self._codec, unit)
-            if kind not in _KINDS[self._codec]:
-                continue
-            try:
-                key = kind, _identifier(self._codec, kind, unit)
-            except IndexError:
-                continue
-            if self._sets.get(key) != unit:
-                self._sets[key], changed = unit, True
+        at = data.find(_START_CODE)
+        while 0 <= at < len(data) - len(_START_CODE):
+            begin = at + len(_START_CODE)
+            kind = _kind(self._codec, data[begin])
+            if kind in _SLICES[self._codec]:
+                break  # what follows are slices, nearly all of the data
+            at = data.find(_START_CODE, begin)
+            if kind in _KINDS[self._codec] and self._add(kind, data[begin : at if at >= 0 else None].rstrip(b"\x00")):
+                changed = True
         if changed:
             self._join()
+
+    def _add(self, kind: int, unit: bytes) -> bool:
+        """Add a set; return whether it is new or has changed."""
+        try:
+            key = kind, _identifier(self._codec, kind, unit)
+        except IndexError:
+            return False
+        if self._sets.get(key) == unit:
+            return False
+        self._sets[key] = unit
+        return True
 
     @property
     def is_complete(self) -> bool:
         """Return whether there is at least one set of each kind that a decoder needs."""
-        return {kind for kind, _ in self._sets} == set(_KINDS[self._codec])
+        return self._is_complete
 
     def joined(self) -> bytes:
         """Return all sets as Annex B in the decoder's order. Returns the same object until a set changes."""
@@ -55,6 +68,7 @@ class ParameterSets:
     def _join(self) -> None:
         while len(self._sets) > _MOST_SETS:
             self._sets.pop(next(iter(self._sets)))
+        self._is_complete = {kind for kind, _ in self._sets} == set(_KINDS[self._codec])
         self._joined = b"".join(b"\x00" + _START_CODE + self._sets[key] for key in sorted(self._sets))
 
 
@@ -70,8 +84,8 @@ def nal_units(data: bytes) -> Iterator[bytes]:
         begin = end
 
 
-def _kind(codec: str, unit: bytes) -> int:
-    return unit[0] & 0x1F if codec == "h264" else unit[0] >> 1 & 0x3F
+def _kind(codec: str, header: int) -> int:
+    return header & 0x1F if codec == "h264" else header >> 1 & 0x3F
 
 
 def _identifier(codec: str, kind: int, unit: bytes) -> int:

@@ -20,7 +20,7 @@ import av.error
 from cctv.clips.audio import AudioBuffer, AudioError, AudioFormat, AudioPacket, AudioTrack, ShownPacket, make_track
 from cctv.clips.mp4 import SAMPLE_ENTRIES, mux
 from cctv.clips.packet_buffer import Packet, PacketBuffer, fitting
-from cctv.clips.parameter_sets import ParameterSets
+from cctv.clips.packet_copier import PacketCopier
 from cctv.logs import camera_logger
 from vigil_contracts.alert import ClipSubmission
 
@@ -169,7 +169,7 @@ class Recording:
         audio: AudioFormat | None = None,
     ) -> None:
         self._recorder, self._codec, self._display_aspect = recorder, codec, display_aspect
-        self._sets = ParameterSets(codec, extradata)
+        self._copier = PacketCopier(codec, extradata)
         self._buffer = PacketBuffer()
         self._audio = (
             AudioBuffer(audio, round(recorder.limits.max_bytes * _AUDIO_SHARE)) if audio is not None else None
@@ -180,14 +180,11 @@ class Recording:
 
     def add(self, packet: "av.Packet[av.VideoStream]") -> None:
         """Store a packet and create the clips that end with it."""
-        if packet.size == 0:
-            return
         now = time.monotonic()
-        data = bytes(packet)
-        self._sets.update(data)
-        if not self._sets.is_complete:
-            return  # without parameter sets, nothing can be decoded yet
-        self._buffer.add(_copy_packet(packet, data, now, self._sets.joined()))
+        copied = self._copier.copy(packet, now)
+        if copied is None:
+            return
+        self._buffer.add(copied)
         if not self._buffer.size_bytes and self._dropped_until > float("-inf"):
             self._dropped_until = now  # the keyframe of this packet was dropped
         for wanted in self._recorder.due(now - (_AUDIO_WAIT_SECONDS if self._audio is not None else 0.0)):
@@ -270,7 +267,7 @@ class Recording:
         self._recorder.log.warning("no clip for event %s: %s", wanted.event_id, problem)
 
     def _missing_problem(self, wanted: _Request) -> str:
-        if not self._sets.is_complete:
+        if not self._copier.has_parameter_sets:
             return "the camera has sent no parameter sets (SPS, PPS); restart the camera if this persists"
         if self._dropped_until > wanted.happened_at - self._recorder.limits.seconds_before:
             return self._space_problem()
@@ -290,15 +287,3 @@ class Recording:
             started_at=began,
             duration_seconds=round(seconds, 3),
         )
-
-
-def _copy_packet(packet: "av.Packet[av.VideoStream]", data: bytes, received_at: float, headers: bytes) -> Packet:
-    base = packet.time_base
-    return Packet(
-        data=data,
-        pts=float(packet.pts * base) if packet.pts is not None and base else None,
-        dts=float(packet.dts * base) if packet.dts is not None and base else None,
-        is_keyframe=packet.is_keyframe,
-        received_at=received_at,
-        headers=headers,
-    )

@@ -18,7 +18,7 @@ import av.error
 
 from cctv.clips.mp4 import SAMPLE_ENTRIES
 from cctv.clips.packet_buffer import Packet
-from cctv.clips.parameter_sets import ParameterSets
+from cctv.clips.packet_copier import PacketCopier
 from cctv.logs import camera_logger
 from cctv.recording.selection import Selection
 from cctv.recording.spool import RecordingSpool, Waiting
@@ -199,7 +199,7 @@ class SegmentFeed:
         display_aspect: Fraction | None,
     ) -> None:
         self._recorder, self._spool, self._codec, self._display_aspect = recorder, spool, codec, display_aspect
-        self._sets = ParameterSets(codec, extradata)
+        self._copier = PacketCopier(codec, extradata)
         self._cutter = Cutter()
         self._timeline: Timeline | None = None
         self._format: VideoFormat | None = None
@@ -209,15 +209,9 @@ class SegmentFeed:
 
     def add(self, packet: "av.Packet[av.VideoStream]") -> None:
         """Record a packet."""
-        if packet.size == 0:
-            return
-        data = bytes(packet)
-        self._sets.update(data)
-        if self._sets.is_complete:
-            base = packet.time_base
-            pts = float(packet.pts * base) if packet.pts is not None and base else None
-            dts = float(packet.dts * base) if packet.dts is not None and base else None
-            self.take(Packet(data, pts, dts, packet.is_keyframe, self._recorder.monotonic(), self._sets.joined()))
+        copied = self._copier.copy(packet, self._recorder.monotonic())
+        if copied is not None:
+            self.take(copied)
 
     def take(self, packet: Packet) -> None:
         """Record a packet that is copied."""

@@ -80,6 +80,17 @@ def parse_head(head: bytes) -> Message:
     return Message(lines[0].strip(), headers)
 
 
+def _interleaved_length(data: bytes | bytearray | memoryview) -> int:
+    """Return the length of all whole interleaved packets at the front of the data."""
+    end, position = len(data), 0
+    while position + 4 <= end and data[position] == _INTERLEAVED:
+        following = position + 4 + (data[position + 2] << 8 | data[position + 3])
+        if following > end:
+            break
+        position = following
+    return position
+
+
 class Splitter:
     """Splits a byte stream into messages. Not thread-safe."""
 
@@ -92,10 +103,13 @@ class Splitter:
         Bytes that are neither (a camera that lost synchronisation) are passed through up to the next recognisable
         message or packet. Raises `NotRtspError`.
         """
-        self._buffer += data
         found: list[Message | bytes] = []
+        if not self._buffer and (packets := _interleaved_length(data)):  # nearly always: whole packets of media
+            found.append(bytes(data[:packets]))
+            data = data[packets:]
+        self._buffer += data
         while self._buffer:
-            packets = self._interleaved_length()
+            packets = _interleaved_length(self._buffer)
             if packets:
                 found.append(self._take(packets))
                 continue
@@ -114,16 +128,6 @@ class Splitter:
         taken = bytes(self._buffer[:length])
         del self._buffer[:length]
         return taken
-
-    def _interleaved_length(self) -> int:
-        """Return the length of all whole packets at the front of the buffer."""
-        buffer, end, position = self._buffer, len(self._buffer), 0
-        while position + 4 <= end and buffer[position] == _INTERLEAVED:
-            following = position + 4 + (buffer[position + 2] << 8 | buffer[position + 3])
-            if following > end:
-                break
-            position = following
-        return position
 
     def _looks_like_text(self) -> bool:
         """Return whether the buffered bytes are, or can become, the start of a message."""
