@@ -65,7 +65,7 @@ class Reflector:
                 self._queue.add(key)
 
     async def recover(self, error: KubeError) -> None:
-        """Pause after a failed watch. One whose resource version is too old (410) begins anew with a listing."""
+        """Pause after a failed watch. One whose resource version is too old (410) starts again with a listing."""
         if error.status == HTTPStatus.GONE:
             self._since = ""
             await asyncio.sleep(PAUSE_SECONDS)
