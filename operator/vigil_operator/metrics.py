@@ -44,14 +44,8 @@ class CameraCollector(Collector):
         yield GaugeMetricFamily(
             "vigil_cameras_gpu_unused",
             "Camera resources that request a GPU but run without one: on a fallback, or on the CPU.",
-            value=sum(is_gpu_unused(camera) for camera in cameras),
+            value=sum(camera.is_gpu_unused for camera in cameras),
         )
-
-
-def is_gpu_unused(camera: Camera) -> bool:
-    """Return whether a camera that requests a GPU runs without one."""
-    detector = camera.status.get("detector") or {}
-    return bool(detector.get("gpuUnused"))
 
 
 class Metrics:

@@ -1,7 +1,9 @@
 """Select the DetectorClass of a camera."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from vigil_contracts.names import Reason
 from vigil_operator.core.observed import DetectorClass
@@ -37,9 +39,15 @@ def choose_class(wanted: str, classes: Mapping[str, DetectorClass]) -> ChosenCla
     if name not in classes:
         return NoClass(Reason.DETECTOR_CLASS_NOT_FOUND, f"Its name is {name!r}.")
     try:
-        return ChosenClass(name, parse_class_spec(classes[name].spec))
+        return ChosenClass(name, _parsed(classes[name].spec_json))
     except InvalidSpecError as error:
         return NoClass(Reason.INVALID_SPEC, f"DetectorClass {name!r}: {error}")
+
+
+@lru_cache(maxsize=64)
+def _parsed(spec_json: str) -> DetectorClassSpec:
+    """Parse a class's spec once for all its cameras. Raises `InvalidSpecError`."""
+    return parse_class_spec(json.loads(spec_json))
 
 
 def default_class_name(classes: Mapping[str, DetectorClass]) -> str:

@@ -3,11 +3,13 @@
 Every `…_from_body` takes an object as the API server sends it, and never fails on missing fields.
 """
 
-import json
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from sys import intern
 from typing import Any
+
+import msgspec
 
 from vigil_operator.core.names import (
     ANNOTATION_DEFAULT_CLASS,
@@ -72,12 +74,12 @@ class CustomResource:
     @property
     def spec(self) -> Any:
         """`spec` as the API server gave it."""
-        return json.loads(self.spec_json)
+        return msgspec.json.decode(self.spec_json)
 
     @property
     def status(self) -> dict[str, Any]:
         """`status` as the API server gave it."""
-        status: dict[str, Any] = json.loads(self.status_json)
+        status: dict[str, Any] = msgspec.json.decode(self.status_json)
         return status
 
 
@@ -95,21 +97,19 @@ class Camera(CustomResource):
     """`status.detector.class`."""
     policy_generations: Mapping[str, int] = field(default_factory=dict)
     """`status.policies`: the generation in use of each CameraPolicy, by name."""
-    is_observed: bool = False
-    """Whether the operator has written a status before."""
+    phase: str = ""
+    """`status.phase`; empty before the operator has written a status."""
+    not_ready_reason: str = ""
+    """The reason of the `Ready` condition while it is not true; otherwise empty."""
+    recorded_camera_id: int | None = None
+    """`status.cameraId`."""
+    is_gpu_unused: bool = False
+    """`status.detector.gpuUnused`."""
 
     @property
-    def phase(self) -> str:
-        """The phase in the status; empty before the first."""
-        return str(self.status.get("phase", ""))
-
-    @property
-    def not_ready_reason(self) -> str:
-        """The reason of the `Ready` condition while it is not true; otherwise empty."""
-        for condition in self.status.get("conditions") or ():
-            if condition.get("type") == "Ready" and condition.get("status") != "True":
-                return str(condition.get("reason", ""))
-        return ""
+    def is_observed(self) -> bool:
+        """Whether the operator has written a status before."""
+        return bool(self.phase)
 
     def is_edit_of(self, earlier: "Camera") -> bool:
         """Return whether more than the status differs from an earlier version."""
@@ -126,8 +126,7 @@ class Camera(CustomResource):
         """The camera's id in the API, if it has one: from the name (API cameras) or the status (kubectl cameras)."""
         if self.api_camera_id is not None:
             return self.api_camera_id
-        recorded = self.status.get("cameraId")
-        return recorded if isinstance(recorded, int) else None
+        return self.recorded_camera_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +158,7 @@ class StoredObject:
     @property
     def content(self) -> dict[str, Any]:
         """The object itself, to compare with the desired one."""
-        content: dict[str, Any] = json.loads(self.content_json)
+        content: dict[str, Any] = msgspec.json.decode(self.content_json)
         return content
 
 
@@ -212,12 +211,13 @@ def meta_from_body(body: Body) -> Meta:
     metadata = body.get("metadata") or {}
     owners = metadata.get("ownerReferences") or []
     return Meta(
-        key=Key(metadata.get("namespace", ""), metadata.get("name", "")),
+        key=Key(intern(metadata.get("namespace", "")), metadata.get("name", "")),
         uid=metadata.get("uid", ""),
         resource_version=metadata.get("resourceVersion", ""),
         generation=metadata.get("generation", 0),
         deleting="deletionTimestamp" in metadata,
-        labels=dict(metadata.get("labels") or {}),
+        # The same few texts on every object of every camera.
+        labels={intern(name): intern(value) for name, value in (metadata.get("labels") or {}).items()},
         annotations=_kept_annotations(metadata.get("annotations") or {}),
         owner_uid=next((owner.get("uid", "") for owner in owners if owner.get("controller")), ""),
         finalizers=tuple(metadata.get("finalizers") or ()),
@@ -236,7 +236,10 @@ def camera_from_body(body: Body, api_namespace: str = "") -> Camera:
         class_named=_text_at(spec, "detectorClassName"),
         class_in_use=_text_at(status, "detector", "class"),
         policy_generations=_policy_generations(status),
-        is_observed=bool(_text_at(status, "phase")),
+        phase=intern(_text_at(status, "phase")),
+        not_ready_reason=_not_ready_reason(status),
+        recorded_camera_id=recorded if isinstance(recorded := status.get("cameraId"), int) else None,
+        is_gpu_unused=bool((status.get("detector") or {}).get("gpuUnused")),
     )
 
 
@@ -375,6 +378,13 @@ def _missing_claim(spec: Body, status: Body) -> str:
     return ""
 
 
+def _not_ready_reason(status: Body) -> str:
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "Ready" and condition.get("status") != "True":
+            return intern(condition.get("reason", ""))
+    return ""
+
+
 def _policy_generations(status: Any) -> dict[str, int]:
     policies = status.get("policies") if isinstance(status, Mapping) else None
     return {policy.get("name", ""): policy.get("generation", 0) for policy in policies or ()}
@@ -393,4 +403,4 @@ def _kept_annotations(annotations: Mapping[str, str]) -> dict[str, str]:
 
 
 def _text(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), sort_keys=True, default=str)
+    return msgspec.json.encode(value, order="sorted").decode()

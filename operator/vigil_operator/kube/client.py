@@ -4,13 +4,13 @@ Requests go through the transport of `kubernetes.aio` (its configuration, TLS an
 dictionaries: decisions are made over manifests, and models of every field would cost a core at ten thousand cameras.
 """
 
-import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Protocol, Self
 from urllib.parse import urlencode
 
 import aiohttp
+import msgspec
 from kubernetes.aio import client as kubernetes_client
 
 from vigil_contracts.stream_url import redact
@@ -380,7 +380,7 @@ def _check(method: str, path: str, status: int, headers: Mapping[str, str], data
 
 def _parse(data: bytes) -> Body:
     try:
-        parsed = json.loads(data)
+        parsed = msgspec.json.decode(data)
     except ValueError:
         return {}
     return parsed if isinstance(parsed, dict) else {}
