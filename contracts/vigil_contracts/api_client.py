@@ -9,15 +9,16 @@ import ssl
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from vigil_contracts.alert import NEW_FIELDS, AlertSubmission, ClipSubmission, ImageSubmission
+from vigil_contracts.bounds import MAX_URL_LENGTH, RowId
 from vigil_contracts.camera import AppliedCamera, AppliedSite, CameraConfiguration, CameraReport, CameraSummary
 from vigil_contracts.clusters import RELEASES_AT_ONCE, CameraReleases, ClusterQuery, PendingReleases
 from vigil_contracts.detector_tasks import ClaimedTask, TaskEvent, TaskResult
@@ -84,6 +85,15 @@ class ActiveCameras:
     cameras: tuple[CameraConfiguration, ...]
     unreadable: frozenset[int] = frozenset()
     problems: Mapping[int, str] = field(default_factory=dict)
+
+
+class _ListedReport(CameraReport):
+    id: RowId
+
+
+class _ReportPage(BaseModel):
+    results: tuple[_ListedReport, ...] = Field(max_length=HEALTH_PAGE_SIZE)
+    next: str | None = Field(default=None, max_length=MAX_URL_LENGTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +187,20 @@ def _unreachable(request: _Request, error: httpx.HTTPError) -> ApiError:
     return ApiError(f"{request.method} {request.path}: {type(error).__name__}: {error}")
 
 
-def _active_cameras(response: httpx.Response) -> Fetched[ActiveCameras]:
+def _active_cameras(
+    response: httpx.Response, known: Mapping[int, CameraConfiguration] = MappingProxyType({})
+) -> Fetched[ActiveCameras]:
+    """Parse the answer. Configurations in `known` whose revision is the same are not parsed again."""
     etag = response.headers.get("etag", "")
     if response.status_code == httpx.codes.NOT_MODIFIED:
         return Fetched(None, etag)
     cameras: list[CameraConfiguration] = []
     problems: dict[int, str] = {}
     for item in response.json():
+        before = known.get(item["id"])
+        if before is not None and before.revision == item["revision"]:
+            cameras.append(before)
+            continue
         try:
             cameras.append(CameraConfiguration.model_validate(item))
         except ValidationError as error:
@@ -385,6 +402,7 @@ class AsyncApiClient:
     def __init__(self, base_url: str, token: str, cluster: ClusterQuery | None = None) -> None:
         self._http = httpx.AsyncClient(**_options(base_url, token))
         self._cluster: dict[str, str] = cluster.model_dump(exclude_defaults=True) if cluster is not None else {}
+        self._known: dict[int, CameraConfiguration] = {}
         self.certificate_expiry_timestamp_seconds = 0.0
         """Expiry of the API's current certificate (Unix time); 0 without TLS."""
 
@@ -396,7 +414,11 @@ class AsyncApiClient:
 
     async def active_cameras(self, etag: str = "") -> Fetched[ActiveCameras]:
         """Return the active cameras with credentials: those of the cluster, or all."""
-        return _active_cameras(await self._send(_fetch("/api/active-cameras/", etag, self._cluster)))
+        response = await self._send(_fetch("/api/active-cameras/", etag, self._cluster))
+        fetched = _active_cameras(response, self._known)
+        if fetched.value is not None:
+            self._known = {found.id: found for found in fetched.value.cameras}
+        return fetched
 
     async def release_cameras(self, released: Collection[int]) -> tuple[int, ...]:
         """State that nothing of these cameras is left in the cluster; return those that it must still release."""
@@ -409,11 +431,12 @@ class AsyncApiClient:
         found: dict[int, CameraReport] = {}
         query: Mapping[str, Any] = {"is_active": "true", "page_size": HEALTH_PAGE_SIZE}
         while True:
-            page = (await self._send(_Request("GET", "/api/cameras/", {}, {"params": query}))).json()
-            found |= {item["id"]: CameraReport.model_validate(item) for item in page["results"]}
-            if not page.get("next"):
+            answer = await self._send(_Request("GET", "/api/cameras/", {}, {"params": query}))
+            page = _ReportPage.model_validate_json(answer.content)
+            found |= {item.id: item for item in page.results}
+            if not page.next:
                 return found
-            query = dict(httpx.URL(page["next"]).params)
+            query = dict(httpx.URL(page.next).params)
 
     async def camera(self, camera_id: int) -> CameraSummary:
         """Return one camera, active or not, with its health."""

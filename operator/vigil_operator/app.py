@@ -172,12 +172,16 @@ async def _work(
         namespaces=settings.namespaces,
         interval_seconds=settings.resync_interval_seconds,
     )
+    trigger = ReconcileTrigger(store, queue)
+    reports = HealthPoller(
+        api=api, directory=directory, trigger=trigger, interval_seconds=settings.health_interval_seconds
+    )
     poller = _build_poller(
         settings,
         store,
-        queue,
         directory,
         api=api,
+        trigger=trigger,
         resources=ResourceSync(
             kube=kube,
             store=store,
@@ -224,8 +228,8 @@ async def _work(
     )
     reporter = Reporter(api=api, store=store, directory=directory, source_of=registration.source_of, fence=fence)
     await resync.first()
-    # Before the first decision, so that it knows the API's answer if there is one.
-    await poller.poll_once()
+    # Before the first decision, so that it knows the API's answers if there are any.
+    await asyncio.gather(poller.poll_once(), reports.poll_once())
     health.role = "active"
     health.expect(
         {
@@ -244,6 +248,7 @@ async def _work(
             group.create_task(reflector.run(), name=f"watch {kind.plural} {namespace}")
         group.create_task(resync.run(), name="resync")
         group.create_task(poller.run(), name="sync")
+        group.create_task(reports.run(), name="health")
         group.create_task(reporter.run(), name="report")
         group.create_task(DefinitionCheck(kube=kube, metrics=metrics).run(), name="definitions")
         group.create_task(UnwatchedCameras(kube=kube, namespaces=settings.namespaces).run(), name="unwatched")
@@ -256,16 +261,15 @@ async def _work(
 def _build_poller(
     settings: OperatorSettings,
     store: Store,
-    queue: WorkQueue,
     directory: Directory,
     *,
     api: AsyncApiClient,
     resources: ResourceSync,
+    trigger: ReconcileTrigger,
     source_of: Callable[[str], str],
     is_listed: Callable[[str], bool],
     fence: Callable[[], None],
 ) -> Poller:
-    trigger = ReconcileTrigger(store, queue)
     return Poller(
         api=api,
         directory=directory,
@@ -282,9 +286,6 @@ def _build_poller(
             source_of=source_of,
             is_listed=is_listed,
             fence=fence,
-        ),
-        health=HealthPoller(
-            api=api, directory=directory, trigger=trigger, interval_seconds=settings.health_interval_seconds
         ),
         interval_seconds=settings.sync_interval_seconds,
     )

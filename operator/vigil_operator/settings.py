@@ -90,7 +90,7 @@ class OperatorSettings(BaseSettings):
         default=10.0,
         gt=0,
         le=300,
-        description="Minimum interval at which the cameras' health is polled, after a poll of the API.",
+        description="Interval at which the cameras' health is polled; longer if the API takes seconds to answer.",
     )
     resync_interval_seconds: float = Field(
         default=45.0,

@@ -1,5 +1,6 @@
 """Ask the API for the cameras' health and alert totals, and reconcile the cameras for which they have changed."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -11,6 +12,9 @@ from vigil_operator.sync.directory import Directory
 from vigil_operator.sync.trigger import ReconcileTrigger
 
 logger = logging.getLogger(__name__)
+
+PAUSES = 5
+"""The pause after an answer in durations of the answer, which takes seconds with ten thousand cameras."""
 
 
 class ReportSource(Protocol):
@@ -37,13 +41,18 @@ class HealthPoller:
         self._trigger = trigger
         self._interval_seconds = interval_seconds
         self._monotonic = monotonic
-        self._asked_at = -interval_seconds
+        self._request_seconds = 0.0
 
-    async def run_if_due(self) -> None:
-        """Ask once if the interval has passed. A failure is logged; the last known health stays in force."""
-        if self._monotonic() - self._asked_at < self._interval_seconds:
-            return
-        self._asked_at = self._monotonic()
+    async def run(self) -> None:
+        """Ask forever."""
+        while True:
+            await asyncio.sleep(max(self._interval_seconds, self._request_seconds * PAUSES))
+            if not self._directory.is_away:
+                await self.poll_once()
+
+    async def poll_once(self) -> None:
+        """Ask once. A failure is logged; the last known health stays in force."""
+        began = self._monotonic()
         try:
             reports = await self._api.active_camera_reports()
         except (ApiError, ValueError) as error:
@@ -53,4 +62,5 @@ class HealthPoller:
                 self._interval_seconds,
             )
             return
+        self._request_seconds = self._monotonic() - began
         self._trigger.add_ids(self._directory.update_reports(reports))

@@ -15,7 +15,6 @@ from vigil_contracts.backoff import Backoff
 from vigil_operator.logs import about_camera
 from vigil_operator.sync.availability import ApiAvailability
 from vigil_operator.sync.directory import Directory
-from vigil_operator.sync.health_poller import HealthPoller
 from vigil_operator.sync.releaser import Releaser
 from vigil_operator.sync.resource_sync import ResourceSync
 from vigil_operator.sync.sweeper import Sweeper
@@ -50,7 +49,6 @@ class Poller:
         resources: ResourceSync,
         releaser: Releaser,
         sweeper: Sweeper,
-        health: HealthPoller,
         interval_seconds: float,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -61,7 +59,6 @@ class Poller:
         self._resources = resources
         self._releaser = releaser
         self._sweeper = sweeper
-        self._health = health
         self._interval_seconds = interval_seconds
         self._monotonic = monotonic
         self._backoff = Backoff(2 * interval_seconds, MAX_PAUSE_SECONDS)
@@ -98,9 +95,8 @@ class Poller:
             self._etag = fetched.etag
         await self._resources.run_if_due()
         await self._releaser.run_if_due(have_cameras_changed=fetched.value is not None)
-        # These answers take a while with thousands of cameras, so they come after what users wait for.
+        # This answer takes a while with thousands of cameras, so it comes after what users wait for.
         await self._sweeper.run_if_due(have_cameras_changed=fetched.value is not None)
-        await self._health.run_if_due()
 
     def _pause_after_answer_since(self, began: float) -> float:
         return PAUSE_PER_ANSWER_SECOND * (self._monotonic() - began)

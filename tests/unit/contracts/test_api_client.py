@@ -204,3 +204,46 @@ def test_rows_of_all_pages_are_returned() -> None:
 
     with client(answer) as api:
         assert api.rows("/api/sites/") == [{"id": 1}, {"id": 2}]
+
+
+def async_client(handler: Any) -> AsyncApiClient:
+    made = AsyncApiClient("http://api.example", "secret-token")
+    made._http._transport = httpx.MockTransport(handler)
+    made._http._mounts = {}
+    return made
+
+
+def test_only_changed_configurations_are_parsed_again() -> None:
+    def camera(number: int, revision: str) -> dict[str, Any]:
+        return {"id": number, "name": f"Camera {number}", "rtsp_url": "rtsp://10.0.0.1/s", "revision": revision}
+
+    answers = iter([[camera(1, "a"), camera(2, "a")], [camera(1, "a"), camera(2, "b") | {"name": "Gate"}], []])
+
+    async def main() -> None:
+        async with async_client(lambda _: httpx.Response(200, json=next(answers))) as api:
+            first, second, third = [(await api.active_cameras()).value for _ in range(3)]
+        assert first is not None
+        assert second is not None
+        assert second.cameras[0] is first.cameras[0]
+        assert second.cameras[1].name == "Gate"
+        assert third is not None
+        assert third.cameras == ()
+
+    asyncio.run(main())
+
+
+def test_reports_of_all_pages_are_read_by_camera() -> None:
+    def report(number: int) -> dict[str, Any]:
+        return {"id": number, "name": "not read", "health": {"phase": "Streaming", "reason": "Streaming"}}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        is_first = "page" not in request.url.params
+        following = "http://api.example/api/cameras/?is_active=true&page=2" if is_first else None
+        return httpx.Response(200, json={"results": [report(1 if is_first else 2)], "next": following})
+
+    async def main() -> None:
+        async with async_client(answer) as api:
+            found = await api.active_camera_reports()
+        assert {number: each.health.phase.value for number, each in found.items()} == {1: "Streaming", 2: "Streaming"}
+
+    asyncio.run(main())

@@ -166,11 +166,11 @@ class World:
                 source_of=lambda _: "s",
                 monotonic=now,
             ),
-            health=HealthPoller(
-                api=self.api, directory=self.directory, trigger=trigger, interval_seconds=0, monotonic=now
-            ),
             interval_seconds=1,
             monotonic=now,
+        )
+        self.health = HealthPoller(
+            api=self.api, directory=self.directory, trigger=trigger, interval_seconds=0, monotonic=now
         )
         self.policies = PolicyRollouts(
             kube=kube,
@@ -214,6 +214,7 @@ class World:
             for _ in range(rounds):
                 await self.resync.first()
                 await self.poller.poll_once()
+                await self.health.poll_once()
                 await self.policies.round()
                 while len(self.queue):
                     key = await self.queue.get()
