@@ -59,6 +59,7 @@ _CAMERA = {
         "reported_at": _TIME,
         "spooled_alerts": 0,
         "wake_time": None,
+        "shadow": None,
     },
 }
 _SEGMENT_MS = 1_795_435_200_000

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from vigil_contracts.bounds import Count, FrameRate, Instant, Pixels
 from vigil_contracts.names import AlertType, CameraPhase, Reason
+from vigil_contracts.shadow import ShadowReport
 
 MAX_OBJECTS = 1000
 """The largest object count that a detector reports."""
@@ -69,6 +70,9 @@ class HealthReport(BaseModel):
     reported_at: Instant | None = None
     spooled_alerts: Count = 0
     wake_time: Instant | None = Field(default=None, description="When a camera that is asleep wakes up.")
+    shadow: ShadowReport | None = Field(
+        default=None, description="The comparison with a new model, since its trial began; null: there is none."
+    )
 
 
 class Heartbeat(BaseModel):
@@ -85,6 +89,7 @@ class Heartbeat(BaseModel):
     stream: StreamHealth = StreamHealth()
     inference: InferenceHealth = InferenceHealth()
     objects: ObjectCounts | None = Field(default=None, description="Null: unknown, for example without a stream.")
+    shadow: ShadowReport | None = Field(default=None, description="The comparison with a new model, if one runs.")
     spooled_alerts: Count = 0
     detector: str = Field(default="", max_length=253, description="Name of the detector's pod or host.")
     revision: str = Field(default="", max_length=64, description="Revision of the configuration in use.")

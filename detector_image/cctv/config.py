@@ -132,6 +132,19 @@ class Settings(ModelSettings):
         "the models; a model's name is then its name there. Empty: they run in this process.",
     )
 
+    shadow_model: str = Field(
+        default="",
+        max_length=500,
+        description="A model to compare with VIGIL_MODEL: it analyses the same frames of cameras that name no model, "
+        "and creates no alerts. On Kubernetes, set DetectorClass.spec.rollout instead. Empty: none.",
+    )
+    shadow_model_sha256: str = Field(
+        default="", pattern=r"^([0-9a-fA-F]{64})?$", description="SHA-256 of VIGIL_SHADOW_MODEL, as for VIGIL_MODEL."
+    )
+    shadow_trial: str = Field(
+        default="", max_length=64, description="Id of the comparison; results of another id are not added to it."
+    )
+
     spool_dir: Path = Field(
         default=Path("spool"),
         description="Folder on a persistent disk in which alerts wait until the API has stored them.",

@@ -3,10 +3,12 @@
 from prometheus_client import GC_COLLECTOR, PROCESS_COLLECTOR, CollectorRegistry, Counter, Gauge, Histogram
 
 from cctv.clips.recorder import ClipOutcome
+from cctv.common.event_comparison import Outcome
 from vigil_contracts.health import InferenceHealth
 from vigil_contracts.names import Reason
 
 STAGES = ("received", "skipped", "gated", "analysed", "dropped", "damaged")
+SHADOW_STAGES = ("analysed", "skipped")
 DROPPED_BECAUSE = ("full", "old")
 _SECONDS = (0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0)
 _DELIVERY_SECONDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)
@@ -106,6 +108,28 @@ class Metrics:
             camera,
             registry=registry,
         )
+        self.shadow_events = Counter(
+            "vigil_shadow_events_total",
+            "Events of the model in use and of the one in shadow: agreed, missed by the shadow, or new in it.",
+            [*camera, "outcome"],
+            registry=registry,
+        )
+        self.shadow_frames = Counter(
+            "vigil_shadow_frames_total",
+            "Frames for the model in shadow: analysed, or skipped because it had no time.",
+            [*camera, "stage"],
+            registry=registry,
+        )
+        self.shadow_inference = Histogram(
+            "vigil_shadow_inference_seconds",
+            "Inference duration of the model in shadow, as the mean of a frame's inferences.",
+            camera,
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.shadow_up = Gauge(
+            "vigil_shadow_up", "1 while a model in shadow runs, 0 if it failed.", camera, registry=registry
+        )
         self.api_errors = Counter(
             "vigil_api_errors_total",
             "Failed API requests by HTTP status (0: no response).",
@@ -116,6 +140,7 @@ class Metrics:
             *(self.stream_up, self.stream_reconnects, self.last_frame, self.frames, self.frame_age, self.inference),
             *(self.detections, self.events, self.delivery, self.spool_alerts, self.spool_bytes),
             *(self.model_info, self.recording_seconds, self.recording_gap_seconds, self.recording_bytes),
+            *(self.shadow_events, self.shadow_frames, self.shadow_inference, self.shadow_up),
             *(self.analysis_errors, self.spool_dropped, self.dead_letters, self.live_frames, self.clips),
         )
 
@@ -141,6 +166,15 @@ class Metrics:
         self.model_info.remove_by_labels({"camera": camera})
         if inference.model:
             self.model_info.labels(camera, *inference.model_dump().values()).set(1)
+
+    def begin_shadow(self, camera_id: int) -> None:
+        """Create the series of a model in shadow at zero."""
+        camera = str(camera_id)
+        self.shadow_up.labels(camera).set(0)
+        for outcome in Outcome:
+            self.shadow_events.labels(camera, outcome)
+        for stage in SHADOW_STAGES:
+            self.shadow_frames.labels(camera, stage)
 
     def forget(self, camera_id: int) -> None:
         """Remove the series of a camera."""

@@ -7,6 +7,7 @@ affect the others.
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -34,6 +35,8 @@ from cctv.streams.source import PacketSource, Source
 from cctv.streams.sparing import FrameDemand
 from cctv.vision.analysis import Analysis, names_of_models
 from cctv.vision.presence import Presence
+from cctv.vision.shadow import Shadow, can_shadow
+from cctv.vision.shadow_models import ShadowModels
 from cctv.vision.state_store import StateStore
 from cctv.vision.work_watch import WorkWatch
 from vigil_contracts.alert import ClipSubmission, ImageSubmission
@@ -71,6 +74,8 @@ class Shared:
     on_recorded: Callable[[], None] = lambda: None
     device_options: GateOptions = field(default_factory=GateOptions)
     """Which addresses cameras may have when they are asked for their own events."""
+    shadow: ShadowModels | None = None
+    """The model to compare with the one in use."""
 
 
 class CameraPipeline:
@@ -106,6 +111,7 @@ class CameraPipeline:
         self._presence = Presence()
         self._is_calm = False
         self._shown = InferenceHealth()
+        self._shadow: Shadow | None = None
         self._clip_reader: ClipReader | None = None
         self._next: CameraConfiguration | None = None
         self._stopping = threading.Event()
@@ -164,6 +170,8 @@ class CameraPipeline:
         """Return the camera's current heartbeat."""
         waiting = self._shared.spool.waiting(self._camera.id)
         beat = self._health.heartbeat(self._shared.detector_name, self._camera.revision, waiting.alerts)
+        if (shadow := self._shadow) is not None:
+            beat = beat.model_copy(update={"shadow": shadow.report()})
         # Without frames that are analysed, nobody knows what is in view.
         return beat.model_copy(update={"objects": self._presence.counts}) if self.is_streaming else beat
 
@@ -179,6 +187,8 @@ class CameraPipeline:
         if self._clip_reader is not None:
             self._clip_reader.stop(max(0.1, deadline - time.monotonic()))
         self._end_recording()
+        if self._shadow is not None:
+            self._shadow.stop()
         self._thread.join(max(0.1, deadline - time.monotonic()))
         if self._thread.is_alive():
             self._log.error("the analysis did not stop in time")
@@ -230,6 +240,7 @@ class CameraPipeline:
             self._reader.start()
             self._read_for_clips(self.camera)
         self._events.apply(self.camera)
+        self._renew_shadow(analysis)
         saved_at = time.monotonic()
         while not self._stopping.is_set():
             if self._next is not None:
@@ -258,6 +269,14 @@ class CameraPipeline:
         analysis = Analysis(camera, shared.models, shared.states, shared.metrics, shared.offline_alert_after_seconds)
         self._health.runs(analysis.inference())
         return analysis
+
+    def _renew_shadow(self, analysis: Analysis) -> None:
+        """Begin to compare with the model in shadow, if there is one; anew after each change of the settings."""
+        if self._shadow is not None:
+            self._shadow.stop()
+            self._shadow = None
+        if self._shared.shadow is not None and can_shadow(self._camera) and not self._stopping.is_set():
+            self._shadow = Shadow(self._camera, analysis, self._shared.shadow, self._shared.metrics)
 
     def _load(self) -> Analysis | None:
         """Load the models and what uses them; wait until they are available. None if the pipeline stops first."""
@@ -310,6 +329,8 @@ class CameraPipeline:
                 analysis.analyser.reconfigure(camera)
         except ModelInvalidError as error:
             self._log.error("could not switch the model: %s; keeping the former one", error)
+        else:
+            self._renew_shadow(analysis)
         self._shared.on_change(camera.id)
         return analysis
 
@@ -319,7 +340,8 @@ class CameraPipeline:
         uses = analysis.uses
         self._work.begin()
         try:
-            events = analysis.analyser.process(frame)
+            with self._shadow.paused() if self._shadow is not None else nullcontext():
+                events = analysis.analyser.process(frame)
         except ModelInvalidError as error:
             self._is_calm = False
             self._work.note_success()
@@ -333,6 +355,8 @@ class CameraPipeline:
             return
         if self._work.note_success():
             self._log.info("frames are analysed again")
+        if self._shadow is not None:
+            self._shadow.offer(frame, events)
         has_motion = analysis.analyser.has_motion or self._events.has_motion
         places = analysis.analyser.motion_places
         self._segments.note_frame(frame.monotonic_seconds, has_motion=has_motion, places=places)

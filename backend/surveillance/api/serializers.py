@@ -19,6 +19,7 @@ from vigil_contracts.detection import Detection
 from vigil_contracts.detector_tasks import MAX_RESULT_LENGTH, DiscoveryResult, ProbeResult
 from vigil_contracts.device import ControlResult, DeviceResult
 from vigil_contracts.recording import RecordingSettings
+from vigil_contracts.shadow import ShadowReport
 
 
 class CameraStreamSerializer(serializers.Serializer[Any]):
@@ -41,6 +42,15 @@ class CameraInferenceSerializer(serializers.Serializer[Any]):
     decoder = serializers.CharField(help_text="`software`, `nvdec`, `vaapi` or `qsv`.")
 
 
+@extend_schema_field(cast("Any", ShadowReport))
+class ShadowField(serializers.Field[ShadowReport, Any, Any, ShadowReport]):
+    """A `vigil_contracts.shadow.ShadowReport`; read-only."""
+
+    def to_representation(self, value: ShadowReport) -> dict[str, Any]:
+        """Return the report as JSON."""
+        return value.model_dump(mode="json")
+
+
 class HealthSerializer(serializers.Serializer[Any]):
     """A camera's state with its reason."""
 
@@ -52,6 +62,11 @@ class HealthSerializer(serializers.Serializer[Any]):
     reported_at = serializers.DateTimeField(allow_null=True)
     spooled_alerts = serializers.IntegerField(help_text="Alerts that the detector has not delivered yet.")
     wake_time = serializers.DateTimeField(allow_null=True, help_text="When a camera that is asleep wakes up.")
+    shadow = ShadowField(
+        read_only=True,
+        allow_null=True,
+        help_text="The comparison with a new model, summed up since its trial began; null: there is none.",
+    )
 
 
 class RegisteredResourceSerializer(serializers.Serializer[Any]):

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from vigil_contracts.health import InferenceHealth, StreamHealth
 from vigil_contracts.names import REASON_TEXTS, CameraPhase, Reason, is_whole_message
+from vigil_contracts.shadow import ShadowReport
 
 REPORT_VALID_FOR = timedelta(seconds=30)
 """A detector reports every 10 s; after three missed reports the camera counts as not analysed."""
@@ -27,6 +28,7 @@ class Report:
     reported_at: datetime
     inference: InferenceHealth = field(default_factory=InferenceHealth)
     spooled_alerts: int = 0
+    shadow: ShadowReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Health:
     spooled_alerts: int = 0
     wake_time: datetime | None = None
     """When a camera that is asleep wakes up."""
+    shadow: ShadowReport | None = None
+    """The comparison with a new model, summed up since its trial began."""
 
 
 def camera_health(
@@ -68,7 +72,10 @@ def camera_health(
         return Health(CameraPhase.ASLEEP, Reason.ASLEEP, text, reported_at=reported_at, wake_time=asleep_until)
     is_first_awaited = report is None or _is_before(report, activated_at) or _is_before(report, asleep_until)
     health = _not_reporting(CameraPhase.PENDING if is_first_awaited else CameraPhase.FAILED, reported_at)
-    return replace(health, spooled_alerts=0 if report is None else report.spooled_alerts)
+    if report is None:
+        return health
+    # A restart of the detector interrupts reports, but not a trial.
+    return replace(health, spooled_alerts=report.spooled_alerts, shadow=report.shadow)
 
 
 def address_unreadable(*, is_active: bool) -> Health:
@@ -94,6 +101,7 @@ def _reported(report: Report) -> Health:
         report.reported_at,
         report.inference,
         report.spooled_alerts,
+        shadow=report.shadow,
     )
 
 

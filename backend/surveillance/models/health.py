@@ -27,6 +27,7 @@ class CameraHealth(models.Model):
     objects_in_view = models.JSONField(
         null=True, blank=True, help_text="List of vigil_contracts.health.ObjectCount. Null: unknown."
     )
+    shadow = models.JSONField(null=True, blank=True, help_text="As surveillance.core.shadow.StoredShadow.")
     spooled_alerts = models.PositiveBigIntegerField(default=0)
     detector = models.CharField(max_length=253, blank=True)
     revision = models.CharField(max_length=64, blank=True)

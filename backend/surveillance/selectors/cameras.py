@@ -10,6 +10,7 @@ from django.utils.crypto import salted_hmac
 from pydantic import ValidationError
 
 from surveillance.core.health import Health, Report, address_unreadable, camera_health
+from surveillance.core.shadow import total_shadow
 from surveillance.models import Camera, CameraAlerts, CameraHealth, CameraListVersion
 from surveillance.selectors.clusters import cluster_problem
 from vigil_contracts.camera import AlertTotals
@@ -135,8 +136,16 @@ def _report(camera: Camera) -> Report | None:
         inference = InferenceHealth.model_validate(stored.inference)
     except ValidationError:  # as above
         inference = InferenceHealth()
-    phase, reason = CameraPhase(stored.phase), Reason(stored.reason)
-    return Report(phase, reason, stored.message, stream, stored.reported_at, inference, stored.spooled_alerts)
+    return Report(
+        CameraPhase(stored.phase),
+        Reason(stored.reason),
+        stored.message,
+        stream,
+        stored.reported_at,
+        inference,
+        stored.spooled_alerts,
+        shadow=total_shadow(stored.shadow),
+    )
 
 
 def media_url_of(camera_id: int) -> str:

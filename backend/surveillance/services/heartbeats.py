@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from surveillance.core.health import REPORT_VALID_FOR
+from surveillance.core.shadow import stored_shadow
 from surveillance.models import Camera, CameraHealth, CameraHealthChange
 from surveillance.wakeups import HEALTH
 from vigil_contracts.health import Heartbeat
@@ -23,6 +24,7 @@ _FIELDS = (
     "last_frame_time",
     "inference",
     "objects_in_view",
+    "shadow",
     "spooled_alerts",
     "detector",
     "revision",
@@ -38,11 +40,13 @@ def heartbeat_record(*, camera: Camera, heartbeat: Heartbeat, now: datetime) -> 
     The detector's message is redacted with the camera's credentials, in case it violates its contract.
     """
     stream = heartbeat.stream
+    before = CameraHealth.objects.filter(camera=camera).first()
+    secrets = secrets_of(camera.rtsp_url)
     report = CameraHealth(
         camera=camera,
         phase=heartbeat.phase.value,
         reason=heartbeat.reason.value,
-        message=redact(heartbeat.message, secrets_of(camera.rtsp_url)),
+        message=redact(heartbeat.message, secrets),
         width=stream.width,
         height=stream.height,
         codec=stream.codec or "",
@@ -50,12 +54,13 @@ def heartbeat_record(*, camera: Camera, heartbeat: Heartbeat, now: datetime) -> 
         last_frame_time=stream.last_frame_time,
         inference=heartbeat.inference.model_dump(),
         objects_in_view=_objects(heartbeat),
+        shadow=_shadow(heartbeat, before, secrets),
         spooled_alerts=heartbeat.spooled_alerts,
         detector=heartbeat.detector,
         revision=heartbeat.revision[:64],
         reported_at=now,
     )
-    _note_change(before=CameraHealth.objects.filter(camera=camera).first(), report=report)
+    _note_change(before=before, report=report)
     CameraHealth.objects.bulk_create(
         [report], update_conflicts=True, unique_fields=["camera"], update_fields=list(_FIELDS)
     )
@@ -64,6 +69,15 @@ def heartbeat_record(*, camera: Camera, heartbeat: Heartbeat, now: datetime) -> 
 
 def _objects(heartbeat: Heartbeat) -> list[dict[str, object]] | None:
     return None if heartbeat.objects is None else [one.model_dump(mode="json") for one in heartbeat.objects]
+
+
+def _shadow(heartbeat: Heartbeat, before: CameraHealth | None, secrets: list[str]) -> dict[str, object] | None:
+    reported = heartbeat.shadow
+    if reported is None:
+        return None
+    failure = redact(reported.failure, secrets)[:500]
+    reported = reported.model_copy(update={"failure": failure})
+    return stored_shadow(before.shadow if before is not None else None, reported)
 
 
 def _note_change(*, before: CameraHealth | None, report: CameraHealth) -> None:

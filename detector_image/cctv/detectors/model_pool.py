@@ -138,13 +138,15 @@ def _from_server(server: InferenceServer, name: str, prompts: tuple[str, ...]) -
     return TritonModel(server, name)
 
 
-class MeasuredModel:
-    """A shared model as used by one camera; counts the camera's inference time and detections."""
+class TimedModel:
+    """A shared model as used by one camera; measures the inference time."""
 
-    def __init__(self, model: Model, metrics: Metrics, camera_id: int) -> None:
+    def __init__(self, model: Model, camera_id: int) -> None:
         self._model = model.for_camera(camera_id) if isinstance(model, RemoteModel) else model
-        self._metrics, self._camera = metrics, str(camera_id)
+        self._lock = threading.Lock()
         self.uses = 0
+        self.seconds = 0.0
+        """The sum over all finished inferences."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -177,7 +179,20 @@ class MeasuredModel:
     def close(self) -> None:
         """Do nothing: all cameras share the model."""
 
+    def _count(self, _done: Future[Detections], seconds: float) -> None:
+        with self._lock:  # several regions of a frame may end at the same time
+            self.seconds += seconds
+
+
+class MeasuredModel(TimedModel):
+    """Also counts inference time and detections in the camera's metrics."""
+
+    def __init__(self, model: Model, metrics: Metrics, camera_id: int) -> None:
+        super().__init__(model, camera_id)
+        self._metrics, self._camera = metrics, str(camera_id)
+
     def _count(self, done: Future[Detections], seconds: float) -> None:
+        super()._count(done, seconds)
         self._metrics.inference.labels(self._camera).observe(seconds)
         if done.cancelled() or done.exception() is not None:
             return

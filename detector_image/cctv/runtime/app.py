@@ -27,6 +27,8 @@ from cctv.runtime.poll import AllCameras, OneCamera, Poller
 from cctv.streams.probe import Prober
 from cctv.streams.reader import ReaderOptions
 from cctv.streams.sources import Sources
+from cctv.vision.shadow_guard import ShadowGuard
+from cctv.vision.shadow_models import ShadowModels
 from cctv.vision.state_store import StateStore
 from vigil_contracts.recording import RecordingBatch, RegisteredRecordings
 
@@ -46,17 +48,8 @@ class Detector:
         self._spool = self._open_spool()
         self._api = Api(settings, self.metrics)
         self._sender = Sender(self._spool, self._api.deliver, self.metrics)
-        self._models = Models(
-            settings.model,
-            runtime=settings.runtime.replace("triton", ""),
-            device=settings.model_device,
-            precision=settings.model_precision,
-            sha256=settings.model_sha256,
-            pins=settings.model_pins,
-            server_url=settings.triton_url,
-            int8=settings.model_int8,
-            batch_size=settings.model_batch_size,
-        )
+        self._models = self._make_models(settings.model, settings.model_sha256)
+        self._shadow_models = self._make_shadow_models()
         self._recording_spool = self._open_recording_spool()
         self._recording_sender = RecordingSender(self._recording_spool, self._recording_store(), self._register)
         self._cameras = Cameras(self._build_shared())
@@ -133,8 +126,33 @@ class Detector:
             log.info("%d undelivered alerts remain on disk for the next start", left)
         self._status.close()
         self._models.close()
+        if self._shadow_models is not None:
+            with contextlib.suppress(OSError):
+                self._shadow_models.close()
         self._api.close()
         self._spool.close()
+
+    def _make_models(self, default: str, sha256: str) -> Models:
+        settings = self._settings
+        return Models(
+            default,
+            runtime=settings.runtime.replace("triton", ""),
+            device=settings.model_device,
+            precision=settings.model_precision,
+            sha256=sha256,
+            pins=settings.model_pins,
+            server_url=settings.triton_url,
+            int8=settings.model_int8,
+            batch_size=settings.model_batch_size,
+        )
+
+    def _make_shadow_models(self) -> ShadowModels | None:
+        settings = self._settings
+        if not settings.shadow_model:
+            return None
+        guard = ShadowGuard(settings.spool_dir / "state", f"{settings.shadow_trial} {settings.shadow_model}")
+        models = self._make_models(settings.shadow_model, settings.shadow_model_sha256)
+        return ShadowModels(models, guard, settings.shadow_trial)
 
     def _build_shared(self) -> Shared:
         settings, sources = self._settings, self._sources
@@ -162,6 +180,7 @@ class Detector:
             recordings=self._recording_spool,
             on_recorded=self._recording_sender.notify,
             device_options=sources.options,
+            shadow=self._shadow_models,
         )
 
     def _on_api_answer(self) -> None:

@@ -43,6 +43,11 @@ class Analysis:
         """Return the number of inferences, over all models."""
         return self._models[0].uses if self._models else 0
 
+    @property
+    def inference_seconds(self) -> float:
+        """Return the sum over these inferences."""
+        return self._models[0].seconds if self._models else 0.0
+
     def inference(self) -> InferenceHealth:
         """Return what the models use. All share one device, so the first model stands for them."""
         info = self._models[0].info if self._models else None
