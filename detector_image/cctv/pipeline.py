@@ -271,7 +271,7 @@ class CameraPipeline:
         return analysis
 
     def _renew_shadow(self, analysis: Analysis) -> None:
-        """Begin to compare with the model in shadow, if there is one; anew after each change of the settings."""
+        """Compare with the model in shadow, if there is one. Each change of the settings restarts the comparison."""
         if self._shadow is not None:
             self._shadow.stop()
             self._shadow = None
