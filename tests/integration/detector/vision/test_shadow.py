@@ -21,7 +21,7 @@ from vigil_contracts.shadow import ShadowCounts, ShadowReport, ShadowState
 CAMERA = CameraConfiguration(
     id=1,
     name="Shop",
-    rtsp_url="rtsp://host/stream",  # type: ignore[arg-type]
+    rtsp_url="rtsp://host/stream",
     revision="1",
     detection=Detection(classes=("person",), frames_per_second=5),
 )
@@ -58,7 +58,7 @@ def compare(model_folder: Path, shadow_model: str, clip: Path, folder: Path) -> 
             with shadow.paused():
                 events = analysis.analyser.process(frame)
             shadow.offer(frame, events)
-            until(shadow, lambda report, offered=number: report.counts.shadow.frames >= offered)  # type: ignore[misc]
+            until(shadow, lambda report, offered=number: report.counts.shadow.frames >= offered)
         assert shadow.report().state is ShadowState.RUNNING, shadow.report().failure
         return shadow.report().counts
     finally:

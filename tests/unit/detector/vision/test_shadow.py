@@ -3,7 +3,9 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +43,7 @@ class Comparison:
     def begin_again(self) -> None:
         self.shadow = Shadow(self._camera, self.analysis, self.models, self.metrics, settling_seconds=0.5)
 
-    def _load(self, shadow):  # type: ignore[no-untyped-def]
+    def _load(self, shadow: Any) -> Any:
         if isinstance(shadow, Exception):
             raise shadow
         return shadow
@@ -57,12 +59,7 @@ class Comparison:
             self.shadow.offer(frame, events)
             found += [event.alert_type.value for event in events]
             if waits:
-                self.until(
-                    lambda report, offered=number + 1: (
-                        report.state is ShadowState.FAILED
-                        or report.counts.shadow.frames + report.counts.skipped_frames >= offered
-                    )
-                )
+                self.until(partial(_has_passed, number + 1))
         return found
 
     def until(self, condition: Callable[[ShadowReport], bool]) -> ShadowReport:
@@ -74,6 +71,12 @@ class Comparison:
 
     def sample(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(name, {"camera": "1", **labels})
+
+
+def _has_passed(offered: int, report: ShadowReport) -> bool:
+    """Whether the shadow has done with all frames, or has ended."""
+    counts = report.counts
+    return report.state is ShadowState.FAILED or counts.shadow.frames + counts.skipped_frames >= offered
 
 
 @pytest.fixture
