@@ -19,6 +19,7 @@ from django.db import InterfaceError, OperationalError
 from surveillance.storages import S3_ERRORS, MediaStorage
 
 ROOT = "alerts"
+_CHUNK_BYTES = 1 << 18
 CACHE_CONTROL = "private, max-age=60"
 """Short, since a better image may replace an alert's image; revalidation is cheap."""
 
@@ -54,9 +55,27 @@ def read(key: str) -> bytes | None:
         return None
 
 
-def link(key: str, *, content_type: str, file_name: str) -> str:
+def size(key: str) -> int | None:
+    """Return the size in bytes, or None if it does not exist. Raises StorageUnavailableError."""
+    try:
+        with _reported_failures("read"):
+            return default_storage.size(key)
+    except FileNotFoundError:
+        return None
+
+
+def chunks(key: str) -> Iterator[bytes]:
+    """Yield the content in parts; the file is opened with the first. Raises OSError, or one of S3's errors."""
+    with default_storage.open(key) as file:
+        yield from file.chunks(_CHUNK_BYTES)
+
+
+def link(key: str, *, content_type: str, file_name: str, disposition: str = "inline") -> str:
     """Return a short-lived URL whose signature determines the storage's response headers."""
-    shown = {"ResponseContentType": content_type, "ResponseContentDisposition": f'inline; filename="{file_name}"'}
+    shown = {
+        "ResponseContentType": content_type,
+        "ResponseContentDisposition": f'{disposition}; filename="{file_name}"',
+    }
     with _reported_failures("linked"):
         return str(storages["links"].url(key, parameters=shown))  # type: ignore[call-arg] # S3Storage's
 

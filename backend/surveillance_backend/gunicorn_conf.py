@@ -41,6 +41,7 @@ def post_worker_init(worker: object) -> None:
     from django.db import connection
 
     from surveillance import background, wakeups
+    from vigil_apps.evidence import background as evidence_background
     from vigil_apps.home_assistant import publisher
     from vigil_apps.identity import background as identity_background
     from vigil_apps.notifications import sender
@@ -51,4 +52,5 @@ def post_worker_init(worker: object) -> None:
     background.start()
     identity_background.start()
     sender.start()
+    evidence_background.start()
     publisher.start()

@@ -154,6 +154,39 @@ _LEGAL_HOLD = {
     "placed_at": _TIME,
     "may_lift": True,
 }
+_CASE = {
+    "id": 12,
+    "title": "Break-in at the north gate",
+    "reference": "4711/26",
+    "notes": "",
+    "owner": "anna",
+    "created_at": _TIME,
+    "closed_at": None,
+}
+_CASE_ITEM = {
+    "id": 3,
+    "camera": 7,
+    "camera_name": "Front gate",
+    "alert": None,
+    "start": _TIME,
+    "end": "2026-11-23T12:10:00Z",
+    "is_held": True,
+    "added_by": "anna",
+    "added_at": _TIME,
+}
+_CASE_EXPORT = {
+    "id": 5,
+    "state": "done",
+    "percent": 100,
+    "problem": "",
+    "requested_by": "anna",
+    "requested_at": _TIME,
+    "finished_at": _TIME,
+    "size_bytes": 306_184_192,
+    "manifest_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "key_id": "3f0a9c51d2b47e86",
+}
+_CASE_MEMBER = {"user": 2, "username": "ben"}
 _INVITATION = {
     "id": _UUID,
     "name": "Emil",
@@ -354,6 +387,16 @@ EXAMPLES: dict[str, Any] = {
     "TaskResultFieldsRequest": {"result": '{"answers": true, "reason": "Streaming"}', "snapshot": "the JPEG"},
     "HeartbeatRequest": _HEARTBEAT,
     "Imported": {"dry_run": False, "cameras": [{"id": 7, "name": "Front gate"}]},
+    "Case": _CASE,
+    "PatchedCaseChangeRequest": {"notes": "Handed over to the police."},
+    "CaseCloseOrderRequest": {"reason": "The investigation is closed."},
+    "CaseDetail": {**_CASE, "members": [_CASE_MEMBER], "items": [_CASE_ITEM], "exports": [_CASE_EXPORT]},
+    "CaseExport": _CASE_EXPORT,
+    "CaseItem": _CASE_ITEM,
+    "CaseItemOrderRequest": {"camera": 7, "start": _TIME, "end": "2026-11-23T12:10:00Z"},
+    "CaseMember": _CASE_MEMBER,
+    "CaseMemberOrderRequest": {"username": "ben"},
+    "CaseOrderRequest": {"title": "Break-in at the north gate", "reference": "4711/26"},
     "EvidenceKey": {
         "key_id": "3f0a9c51d2b47e86",
         "public_key": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA…\n-----END PUBLIC KEY-----\n",

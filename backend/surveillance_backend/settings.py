@@ -203,6 +203,7 @@ VIGIL_SELF_REGISTRATION = ENVIRONMENT.self_registration
 VIGIL_PUBLIC_URL = ENVIRONMENT.public_url.rstrip("/")
 VIGIL_NOTIFY_ADDRESSES = ENVIRONMENT.notify_addresses
 VIGIL_NOTIFY_GIVE_UP = timedelta(hours=ENVIRONMENT.notify_give_up_hours)
+VIGIL_EXPORT_DAYS = ENVIRONMENT.export_days
 VIGIL_EVIDENCE_KEY = ENVIRONMENT.evidence_key_text
 VIGIL_VAPID_KEY = ENVIRONMENT.vapid_key_text
 VIGIL_MQTT_URL = ENVIRONMENT.mqtt_url
@@ -282,6 +283,7 @@ SPECTACULAR_SETTINGS = {
         "AlertTypeEnum": "vigil_contracts.names.AlertType",
         "ChannelNameEnum": "vigil_apps.notifications.models.CHANNELS",
         "MessageFormatEnum": "vigil_apps.notifications.models.FORMATS",
+        "ExportStateEnum": "vigil_apps.evidence.models.ExportState",
         "CameraPhaseEnum": "vigil_contracts.names.CameraPhase",
         "MappedRoleEnum": "vigil_apps.identity.models.MAPPED_ROLES",
         "ReasonEnum": "vigil_contracts.names.Reason",

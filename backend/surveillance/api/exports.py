@@ -1,10 +1,8 @@
 """Export all matching alerts in one streamed response."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from asgiref.sync import sync_to_async
-from django.core.handlers.asgi import ASGIRequest
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from django_filters.rest_framework import DjangoFilterBackend
@@ -20,6 +18,7 @@ from surveillance.core.export import csv_lines
 from surveillance.models import Alert
 from surveillance.representations import AlertSerializer
 from surveillance.selectors.access import alerts_visible_to
+from vigil_apps.web.streaming import stream_of
 
 BATCH = 500
 Rows = list[Mapping[str, Any]]
@@ -41,10 +40,9 @@ class ExportView(GenericAPIView[Alert]):
     def stream(
         self, request: Request, chunks: Iterator[bytes], content_type: str, name: str
     ) -> StreamingHttpResponse:
-        """Return the streamed response. Under ASGI, Django would buffer a plain iterator completely."""
-        is_async = isinstance(request._request, ASGIRequest)
+        """Return the streamed response."""
         return StreamingHttpResponse(
-            _in_threads(chunks) if is_async else chunks,
+            stream_of(request._request, chunks),
             content_type=content_type,
             headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
         )
@@ -99,11 +97,3 @@ def _as_json(batches: Iterable[Rows]) -> Iterator[bytes]:
         yield separator + b",\n".join(JSONRenderer().render(row) for row in rows)
         separator = b",\n"
     yield b"\n]\n"
-
-
-async def _in_threads(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    def read() -> bytes | None:
-        return next(chunks, None)
-
-    while (chunk := await sync_to_async(read)()) is not None:
-        yield chunk

@@ -8,3 +8,10 @@ class EvidenceConfig(AppConfig):
 
     name = "vigil_apps.evidence"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Start auditing, and add the housekeeping of exports."""
+        from vigil_apps.evidence import audited, housekeeping
+
+        audited.connect()
+        housekeeping.begin()

@@ -14,18 +14,21 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from surveillance import images
-from surveillance.models import Camera
+from surveillance.models import Alert, Camera
 from vigil_apps.audit.models import Action
 from vigil_apps.audit.tracking import Tracked, record
 from vigil_apps.evidence.core.keys import public_key_id, public_pem
 from vigil_apps.evidence.core.manifest import (
-    ExportedCamera,
+    ExportedAlert,
     ExportedFile,
+    ExportedPeriod,
     Gap,
     Order,
+    Period,
     Segment,
     all_gaps,
     manifest_text,
+    merged,
 )
 from vigil_apps.recordings.core.mp4_join import Mp4Join
 from vigil_apps.recordings.core.playlist import Item
@@ -49,7 +52,8 @@ class NothingRecordedError(Exception):
 
 def evidence_export(
     *,
-    cameras: Sequence[Camera],
+    periods: Sequence[Period],
+    alerts: Sequence[Alert] = (),
     order: Order,
     folder: Path,
     key: Ed25519PrivateKey,
@@ -58,30 +62,43 @@ def evidence_export(
 ) -> list[ExportedFile]:
     """Write the folder, which must be empty; return its files with sums. Each camera's audit log has an entry.
 
-    `progress` is called with the bytes read so far and their total. Raises NothingRecordedError, OSError,
+    `progress` is called with the bytes read so far, first 0, and their total. Raises NothingRecordedError, OSError,
     images.StorageUnavailableError, or InvalidRecordingError.
     """
-    chosen = {camera.pk: list(_items(camera, order)) for camera in cameras}
+    chosen = _chosen(periods)
+    cameras = Camera.objects.defer("rtsp_url").in_bulk({one.camera_id for one in chosen})
     total = sum(item.size_bytes for items in chosen.values() for item in items)
+    total += sum(one.image_bytes + one.clip_bytes for one in alerts)
     if not total:
         raise NothingRecordedError
+    progress(0, total)
     reader = _Reader(total, progress)
     files: list[ExportedFile] = []
     exported = []
-    for camera in cameras:
-        segments = [one for part in _parts(chosen[camera.pk]) for one in _write(camera, part, folder, reader, files)]
-        lost = [one for one in chosen[camera.pk] if one.start_ms not in {segment.start_ms for segment in segments}]
-        exported.append(ExportedCamera(camera.pk, camera.name, segments, _gaps(camera, order, segments, lost)))
+    for period, items in chosen.items():
+        segments = [one for part in _parts(items) for one in _write(period, part, folder, reader, files)]
+        lost = [one for one in items if one.start_ms not in {segment.start_ms for segment in segments}]
+        camera = cameras.get(period.camera_id)
+        name = camera.name if camera is not None else ""
+        exported.append(ExportedPeriod(period, name, segments, _gaps(period, segments, lost)))
+    shown = [_alert(one, folder, reader, files) for one in alerts]
     files += _extras(folder, files)
     own_id = public_key_id(key)
     text = manifest_text(
-        order, exported_at=now, software=f"vigil {vigil_version()}", key_id=own_id, cameras=exported, files=files
+        order,
+        exported_at=now,
+        software=f"vigil {vigil_version()}",
+        key_id=own_id,
+        periods=exported,
+        alerts=shown,
+        files=files,
     ).encode()
     (folder / MANIFEST).write_bytes(text)
     (folder / SIGNATURE).write_bytes(key.sign(text))
     (folder / PUBLIC_KEY).write_text(public_pem(key))
-    for camera in cameras:
-        _audit(camera, order, own_id, hashlib.sha256(text).hexdigest())
+    for period in chosen:
+        if (camera := cameras.get(period.camera_id)) is not None:
+            _audit(camera, period, order, own_id, hashlib.sha256(text).hexdigest())
     return files
 
 
@@ -92,16 +109,61 @@ class _Reader:
         self._total, self._progress = total, progress
         self._done = 0
 
-    def read(self, camera: Camera, item: Item) -> bytes | None:
+    def read(self, key: str, size_bytes: int) -> bytes | None:
         """Return the content of the file; None if the storage has lost it."""
-        content = images.read(recording_key(camera.pk, item.start_ms))
-        self._done += item.size_bytes
+        content = images.read(key)
+        self._done += size_bytes
         self._progress(self._done, self._total)
         return content
 
 
-def _items(camera: Camera, order: Order) -> Iterator[Item]:
-    return recorded_segments(camera_id=camera.pk, first_ms=order.start_ms, last_ms=order.end_ms)
+def _chosen(periods: Sequence[Period]) -> dict[Period, list[Item]]:
+    """Return the files of each period. Periods that share one are joined, so that no file is in two videos."""
+    chosen: dict[Period, list[Item]] = {}
+    former: Period | None = None
+    for one in merged(periods):
+        period, items = one, list(_items(one))
+        if former is not None and former.camera_id == period.camera_id and items:
+            earlier = chosen[former]
+            if earlier and items[0].start_ms <= earlier[-1].start_ms:
+                del chosen[former]
+                period = Period(former.camera_id, former.start_ms, period.end_ms)
+                items = list(_items(period))
+        chosen[period] = items
+        former = period
+    return chosen
+
+
+def _items(period: Period) -> Iterator[Item]:
+    return recorded_segments(camera_id=period.camera_id, first_ms=period.start_ms, last_ms=period.end_ms)
+
+
+def _alert(alert: Alert, folder: Path, reader: _Reader, files: list[ExportedFile]) -> ExportedAlert:
+    """Write image and clip of an alert, and add them to `files`."""
+    names = {"image": "", "clip": ""}
+    for field, key, size, ending in (
+        ("image", alert.image, alert.image_bytes, "jpg"),
+        ("clip", alert.clip, alert.clip_bytes, "mp4"),
+    ):
+        content = reader.read(key, size) if key else None
+        if content is not None:
+            names[field] = f"alert-{alert.pk}.{ending}"
+            (folder / names[field]).write_bytes(content)
+            digest = hashlib.sha256(content).hexdigest()
+            files.append(ExportedFile(names[field], len(content), digest, alert.camera_id))
+    return ExportedAlert(
+        alert.pk,
+        alert.camera_id,
+        alert.camera.name,
+        alert.alert_type,
+        round(alert.timestamp.timestamp() * 1000),
+        alert.confidence,
+        alert.label,
+        alert.zone,
+        alert.rule,
+        alert.description,
+        **names,
+    )
 
 
 def _parts(items: Sequence[Item]) -> Iterator[list[Item]]:
@@ -119,16 +181,16 @@ def _parts(items: Sequence[Item]) -> Iterator[list[Item]]:
 
 
 def _write(
-    camera: Camera, part: Sequence[Item], folder: Path, reader: _Reader, files: list[ExportedFile]
+    period: Period, part: Sequence[Item], folder: Path, reader: _Reader, files: list[ExportedFile]
 ) -> list[Segment]:
     """Write one video, add it to `files`, and return what it consists of."""
     begin = datetime.fromtimestamp(part[0].start_ms / 1000, UTC)
-    path = folder / f"camera-{camera.pk}-{begin:%Y%m%dT%H%M%SZ}-{part[0].start_ms % 1000:03d}.mp4"
+    path = folder / f"camera-{period.camera_id}-{begin:%Y%m%dT%H%M%SZ}-{part[0].start_ms % 1000:03d}.mp4"
     segments = []
     with path.open("xb") as output:
         join = Mp4Join(output)
         for item in part:
-            content = reader.read(camera, item)
+            content = reader.read(recording_key(period.camera_id, item.start_ms), item.size_bytes)
             if content is not None:
                 join.add(content)
                 segments.append(Segment(item.start_ms, item.end_ms, hashlib.sha256(content).hexdigest()))
@@ -139,16 +201,17 @@ def _write(
         return []
     size, digest = path.stat().st_size, sha256_of(path)
     first, last = segments[0].start_ms, segments[-1].end_ms
-    files.append(ExportedFile(path.name, size, digest, camera.pk, first, last, join.frames))
+    files.append(ExportedFile(path.name, size, digest, period.camera_id, first, last, join.frames))
     return segments
 
 
-def _gaps(camera: Camera, order: Order, segments: Sequence[Segment], lost: Sequence[Item]) -> list[Gap]:
-    stored = recording_gaps(camera_id=camera.pk, first_ms=order.start_ms, last_ms=order.end_ms, limit=_MOST_GAPS)
+def _gaps(period: Period, segments: Sequence[Segment], lost: Sequence[Item]) -> list[Gap]:
+    limits = {"first_ms": period.start_ms, "last_ms": period.end_ms}
+    stored = recording_gaps(camera_id=period.camera_id, limit=_MOST_GAPS, **limits)
     known = [Gap(one.start_ms, one.end_ms, one.reason, gap_text(one.reason)) for one in stored]
     reason = GapReason.STORAGE_LOST.value
     known += [Gap(one.start_ms, one.end_ms, reason, gap_text(reason)) for one in lost]
-    return all_gaps(order, segments, known)
+    return all_gaps(period, segments, known)
 
 
 def _extras(folder: Path, videos: Sequence[ExportedFile]) -> Iterator[ExportedFile]:
@@ -162,12 +225,13 @@ def _extras(folder: Path, videos: Sequence[ExportedFile]) -> Iterator[ExportedFi
         yield ExportedFile(name, len(content), hashlib.sha256(content).hexdigest())
 
 
-def _audit(camera: Camera, order: Order, key: str, manifest_sha256: str) -> None:
+def _audit(camera: Camera, period: Period, order: Order, key: str, manifest_sha256: str) -> None:
     after: dict[str, Any] = {
         "exported_by": order.exported_by,
-        "start": datetime.fromtimestamp(order.start_ms / 1000, UTC).isoformat(),
-        "end": datetime.fromtimestamp(order.end_ms / 1000, UTC).isoformat(),
+        "start": datetime.fromtimestamp(period.start_ms / 1000, UTC).isoformat(),
+        "end": datetime.fromtimestamp(period.end_ms / 1000, UTC).isoformat(),
         "title": order.title,
+        "reference": order.reference,
         "key_id": key,
         "manifest_sha256": manifest_sha256,
     }

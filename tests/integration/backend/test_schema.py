@@ -4,6 +4,7 @@ import os
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -29,10 +30,13 @@ from vigil_apps.accounts.invitations import invitation_create
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.scopes import Scope
 from vigil_apps.accounts.services import token_create
+from vigil_apps.evidence.cases import case_create, period_add
+from vigil_apps.evidence.models import CaseExport
 from vigil_apps.identity.services import mapping_create
 from vigil_apps.notifications.services.subscriptions import message_create_test, subscription_create
 from vigil_apps.sites.services import site_create
 from vigil_apps.web import rate_limits
+from vigil_contracts.bounds import EARLIEST
 from vigil_contracts.device import ControlAction, ControlCommand
 
 SCHEMA = Path(__file__).parents[3] / "docs/openapi.yaml"
@@ -62,6 +66,8 @@ def scene(db: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     subscription = subscription_create(
         user=root, values={"name": "Nights", "channel": "webhook", "target": {"url": "https://hooks.example/4f1c"}}
     )
+    case = case_create(user=root, values={"title": "Break-in"})
+    item = period_add(case=case, camera=camera, start=EARLIEST, end=EARLIEST + timedelta(hours=1), user=root)
     return {
         "tokens": {
             Scope.USER: token_create(user=root, scope=Scope.USER),
@@ -77,6 +83,9 @@ def scene(db: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPat
             "token_id": str(AuthToken.objects.get(name="another").public_id),
             "invitation_id": str(invitation.public_id),
             "hold_id": hold_alert(alert=alert, reason="Police report", user=root).pk,
+            "case_id": case.pk,
+            "item_id": item.pk,
+            "export_id": CaseExport.objects.create(case=case).pk,
             "mapping_id": mapping_create(provider="", group="guards", site=site, role="viewer").pk,
             "subscription_id": subscription.pk,
             "message_id": str(message_create_test(subscription=subscription).pk),

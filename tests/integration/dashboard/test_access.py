@@ -58,7 +58,7 @@ def paths(camera_id: int, alert_id: int) -> dict[str, str]:
     found = {}
     for pattern in urlpatterns:
         route = str(pattern.pattern).replace("<int:camera_id>", str(camera_id)).replace("<int:user_id>", "999999")
-        route = route.replace("<int:account_id>", "999999")
+        route = route.replace("<int:account_id>", "999999").replace("<int:case_id>", "999999")
         found[str(pattern.name)] = f"/dashboard/{route.replace('<int:alert_id>', str(alert_id))}"
     return found
 

@@ -19,6 +19,7 @@ from django.db import connection, transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
+from pytest_django import Settings
 from rest_framework.test import APIClient
 from tests.unit.backend.conftest import WEBHOOK, Party, member, party
 
@@ -29,6 +30,9 @@ from vigil_apps.accounts.invitations import invitation_create
 from vigil_apps.accounts.models import AuthToken, Invitation
 from vigil_apps.accounts.scopes import Scope
 from vigil_apps.accounts.services import token_create
+from vigil_apps.evidence.cases import case_create, period_add
+from vigil_apps.evidence.core.keys import new_key
+from vigil_apps.evidence.models import CaseExport
 from vigil_apps.identity.services import mapping_create
 from vigil_apps.notifications.models import Message, Subscription
 from vigil_apps.notifications.services.subscriptions import message_create_test, subscription_create
@@ -86,6 +90,8 @@ ADMINISTER = _row(people=(404, 403, 403, OK), services=NO_SERVICE)
 ADMINISTER_400 = _row(people=(404, 403, 403, 400), services=NO_SERVICE)
 OWNER_ALONE = (401, 404, 404, 404, 404, OK, 404, *NO_SERVICE, 403)
 SUPERUSER_ALONE = (401, 403, 403, 403, 403, 403, OK, *NO_SERVICE, 403)
+CASE_OWNER = (401, 404, 404, 404, 404, OK, OK, *NO_SERVICE, 403)
+CASE_OWNER_400 = (401, 404, 404, 404, 404, 400, 400, *NO_SERVICE, 403)
 NO_PERSON = (403, 403, 403, 403)
 ROWS: dict[tuple[str, str], Row] = {
     ("POST", "token/"): (400,) * len(COLUMNS),
@@ -196,6 +202,21 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "alerts/{alert}/image/"): VIEW,
     ("GET", "alerts/{alert}/clip/"): VIEW,
     ("GET", "evidence/keys/"): OWN_LIST,
+    ("GET", "cases/"): OWN_LIST,
+    ("POST", "cases/"): OWN_LIST_400,
+    ("GET", "cases/{case}/"): CASE_OWNER,
+    ("PATCH", "cases/{case}/"): CASE_OWNER,
+    ("DELETE", "cases/{case}/"): (401, 404, 404, 404, 404, 409, 409, *NO_SERVICE, 403),  # it is open
+    ("POST", "cases/{case}/close/"): CASE_OWNER_400,
+    ("POST", "cases/{case}/members/"): CASE_OWNER_400,
+    ("DELETE", "cases/{case}/members/{user}/"): CASE_OWNER,
+    ("POST", "cases/{case}/items/"): CASE_OWNER_400,
+    ("DELETE", "cases/{case}/items/{item}/"): CASE_OWNER,
+    ("GET", "cases/{case}/exports/"): CASE_OWNER,
+    ("POST", "cases/{case}/exports/"): CASE_OWNER,
+    ("GET", "cases/{case}/exports/{export}/"): CASE_OWNER,
+    ("DELETE", "cases/{case}/exports/{export}/"): CASE_OWNER,
+    ("GET", "cases/{case}/exports/{export}/archive.zip"): CASE_OWNER,
     ("GET", "holds/"): OWN_LIST,
     ("POST", "holds/"): OWN_LIST_400,
     ("GET", "holds/{hold}/"): VIEW,
@@ -264,8 +285,9 @@ Url = Callable[[str], str]
 
 
 @pytest.fixture
-def url_of(alert: Alert, site: Site, make_user: Callable[..., User]) -> Url:
+def url_of(alert: Alert, site: Site, make_user: Callable[..., User], settings: Settings) -> Url:
     """Return the URL for a path of the matrix with Anna's ids; `{user}` is another viewer of her site."""
+    settings.VIGIL_EVIDENCE_KEY = new_key()
     CameraResourceState.objects.create(
         camera=alert.camera, source="c/n", name="cam", phase="Pending", reported_at=timezone.now()
     )
@@ -287,6 +309,7 @@ def url_of(alert: Alert, site: Site, make_user: Callable[..., User]) -> Url:
         "uid": "no-such-uid",
         "hold": _hold(alert),
         "start_ms": _recorded(alert.camera),
+        **_case(alert.camera, guest),
         **_tasks(alert.camera),
     }
     return lambda path: "/api/" + path.format(**ids)
@@ -298,6 +321,18 @@ def _hold(alert: Alert) -> int:
     now = timezone.now()
     end = now + timedelta(hours=1)
     return hold_period(camera=elsewhere, start=now, end=end, reason="x", user=elsewhere.user).pk
+
+
+def _case(camera: Camera, member: User) -> dict[str, int]:
+    """Create a case of the camera's owner with an item, a member and an export that is done."""
+    elsewhere = Camera.objects.create(user=camera.user, site=camera.site, name="d", rtsp_url="rtsp://h/1")
+    case = case_create(user=camera.user, values={"title": "x"})
+    case.members.add(member)
+    now = timezone.now()
+    item = period_add(case=case, camera=elsewhere, start=now, end=now + timedelta(hours=1), user=camera.user)
+    default_storage.save("exports/x.zip", ContentFile(b"any bytes will do"))
+    export = CaseExport.objects.create(case=case, state="done", key="exports/x.zip")
+    return {"case": case.pk, "item": item.pk, "export": export.pk}
 
 
 def _recorded(camera: Camera) -> int:

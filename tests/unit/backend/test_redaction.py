@@ -17,6 +17,8 @@ from surveillance.models import Alert, Camera
 from surveillance.services.detector_tasks import control_begin, device_begin, discovery_begin, probe_camera
 from surveillance.services.holds import hold_alert
 from surveillance_backend.log_settings import JsonFormatter, TextFormatter
+from vigil_apps.evidence.cases import alert_add, case_create
+from vigil_apps.evidence.models import CaseExport
 from vigil_apps.identity.services import mapping_create
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.services import site_create
@@ -80,6 +82,10 @@ def test_no_response_page_or_log_line_contains_the_password(
     control = control_begin(camera=camera, command=stop, user=anna.user, now=timezone.now())
 
     hold = hold_alert(alert=Alert.objects.get(pk=alert_id), reason="x", user=anna.user)
+    item = alert_add(
+        case=case_create(user=anna.user, values={"title": "x"}), alert=Alert.objects.get(pk=alert_id), user=anna.user
+    )
+    export = CaseExport.objects.create(case=item.case)
     mapping = mapping_create(provider="", group="guards", site=site, role=Role.VIEWER)
 
     bodies: list[Any] = [
@@ -114,6 +120,9 @@ def test_no_response_page_or_log_line_contains_the_password(
                 task=probe.pk,
                 mapping=mapping.pk,
                 hold=hold.pk,
+                case=item.case_id,
+                item=item.pk,
+                export=export.pk,
             )
             if path == "active-cameras/" and party is operator:
                 continue  # one of the two responses that may contain credentials

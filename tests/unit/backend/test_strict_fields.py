@@ -11,6 +11,7 @@ from tests.unit.backend.conftest import WEBHOOK, Party
 from surveillance.models import Alert, Camera
 from surveillance.services.holds import hold_alert
 from vigil_apps.accounts.models import AuthToken
+from vigil_apps.evidence.cases import case_create
 from vigil_apps.sites.models import Site
 from vigil_apps.web.strict_fields import MOST_REPORTED
 
@@ -43,6 +44,7 @@ def ids(anna: Party, ben: Party, alert: Alert, site: Site) -> dict[str, object]:
         "camera_id": alert.camera_id,
         "alert_id": alert.pk,
         "hold_id": hold_alert(alert=alert, reason="x", user=anna.user).pk,
+        "case_id": case_create(user=anna.user, values={"title": "x"}).pk,
         "site_id": site.pk,
         "user_id": anna.user.pk,
         "subscription_id": subscription,

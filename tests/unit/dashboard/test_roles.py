@@ -14,6 +14,7 @@ from django.urls import URLPattern
 from surveillance.models import Alert, Camera
 from surveillance.services.holds import hold_alert
 from vigil_apps.dashboard.urls import urlpatterns
+from vigil_apps.evidence.models import Case
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.services import member_set, site_create
 
@@ -26,6 +27,7 @@ SEE: Row = (302, 404, OK, OK, OK, OK, OK)
 HANDLE: Row = (302, 404, 403, OK, OK, OK, OK)
 ADMINISTER: Row = (302, 404, 403, 403, OK, OK, OK)
 ADMINS_ANYWHERE: Row = (302, 403, 403, 403, OK, OK, OK)  # the owner made the site, and so is its admin
+CASE: Row = (302, 404, 404, 404, 404, OK, OK)  # its owner, members and superusers
 SUPERUSERS: Row = (302, 403, 403, 403, 403, 403, OK)
 ROWS: dict[str, tuple[str, Row]] = {
     "overview": ("GET", SIGNED_IN),
@@ -54,6 +56,9 @@ ROWS: dict[str, tuple[str, Row]] = {
     "settings-notifications": ("GET", SIGNED_IN),
     "settings-tokens": ("GET", SIGNED_IN),
     "settings-holds": ("GET", SIGNED_IN),
+    "cases": ("GET", SIGNED_IN),
+    "case": ("GET", CASE),
+    "case-exports": ("GET", CASE),
     "settings-security": ("GET", SIGNED_IN),
     "settings-security-dismiss": ("POST", SIGNED_IN),
     "settings-second-factor": ("POST", SUPERUSERS),
@@ -118,7 +123,8 @@ def _browser(column: str) -> Client:
 
 
 def _path(pattern: URLPattern, camera: Camera, alert: Alert) -> str:
-    ids = {"account": 1, "camera": camera.pk, "alert": alert.pk, "user": camera.user_id}
+    case = Case.objects.get_or_create(owner_id=camera.user_id, title="Break-in")[0]
+    ids = {"account": 1, "case": case.pk, "camera": camera.pk, "alert": alert.pk, "user": camera.user_id}
     return "/dashboard/" + re.sub(r"<int:(\w+)_id>", lambda found: str(ids[found[1]]), str(pattern.pattern))
 
 

@@ -1,25 +1,14 @@
 """The public keys of exports."""
 
-from typing import Any
-
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from vigil_apps.accounts.permissions import USER
+from vigil_apps.api.evidence.serializers import EvidenceKeySerializer
 from vigil_apps.evidence.signing import published_keys
-
-
-class EvidenceKeySerializer(serializers.Serializer[Any]):
-    """A public key that verifies exports."""
-
-    key_id = serializers.CharField(max_length=16, help_text="As in `manifest.json` of an export.")
-    public_key = serializers.CharField(max_length=1000, help_text="Ed25519, in PEM.")
-    valid_from = serializers.DateTimeField(help_text="When the backend first had this key.")
-    valid_until = serializers.DateTimeField(allow_null=True, help_text="When another replaced it. Null: it signs.")
 
 
 class EvidenceKeysView(APIView):

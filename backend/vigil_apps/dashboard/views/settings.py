@@ -44,7 +44,7 @@ KINDS = (
     *("camera", "site", "member", "token", "user", "invitation"),
     *("identity", "group_mapping"),
     *("second factor", "second factor policy", "home_assistant"),
-    "legal hold",
+    *("legal hold", "case", "export", "evidence"),
 )
 
 

@@ -48,24 +48,50 @@ class ExportedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class ExportedCamera:
-    """A camera with what was recorded and what was not."""
+class Period:
+    """A period of a camera that is exported."""
 
-    id: int
-    name: str
+    camera_id: int
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedPeriod:
+    """A period of a camera with what was recorded and what was not."""
+
+    period: Period
+    camera_name: str
     segments: Sequence[Segment]
     gaps: Sequence[Gap]
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What was to be exported, by whom and why."""
+class ExportedAlert:
+    """An alert, and the names of its files; empty without one."""
 
-    start_ms: int
-    end_ms: int
+    id: int
+    camera: int
+    camera_name: str
+    alert_type: str
+    timestamp_ms: int
+    confidence: float
+    label: str
+    zone: str
+    rule: str
+    description: str
+    image: str = ""
+    clip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """By whom and why it was exported."""
+
     exported_by: str
     title: str
-    notes: str
+    reference: str = ""
+    notes: str = ""
 
 
 def manifest_text(
@@ -74,40 +100,55 @@ def manifest_text(
     exported_at: datetime,
     software: str,
     key_id: str,
-    cameras: Sequence[ExportedCamera],
+    periods: Sequence[ExportedPeriod],
+    alerts: Sequence[ExportedAlert],
     files: Sequence[ExportedFile],
 ) -> str:
     """Return the manifest as JSON, with times in UTC."""
     document = {
         "format": FORMAT,
         "title": order.title,
+        "reference": order.reference,
         "notes": order.notes,
         "exported_by": order.exported_by,
         "exported_at": exported_at.astimezone(UTC).isoformat(),
         "software": software,
         "key_id": key_id,
         "clock_source": CLOCK,
-        "start": _text(order.start_ms),
-        "end": _text(order.end_ms),
         "cameras": [
             {
-                "id": camera.id,
-                "name": camera.name,
-                "segments": [_readable(asdict(one)) for one in camera.segments],
-                "gaps": [_readable(asdict(one)) for one in camera.gaps],
+                "id": one.period.camera_id,
+                "name": one.camera_name,
+                "start": _text(one.period.start_ms),
+                "end": _text(one.period.end_ms),
+                "segments": [_readable(asdict(segment)) for segment in one.segments],
+                "gaps": [_readable(asdict(gap)) for gap in one.gaps],
             }
-            for camera in cameras
+            for one in periods
         ],
+        "alerts": [_readable(asdict(one)) for one in alerts],
         "files": [_readable(asdict(one)) for one in files],
     }
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
 
-def all_gaps(order: Order, segments: Iterable[Segment], known: Iterable[Gap]) -> list[Gap]:
+def merged(periods: Iterable[Period]) -> list[Period]:
+    """Return the periods in order, those of a camera that overlap or touch as one."""
+    found: list[Period] = []
+    for one in sorted(periods, key=lambda period: (period.camera_id, period.start_ms, period.end_ms)):
+        former = found[-1] if found else None
+        if former is not None and former.camera_id == one.camera_id and one.start_ms <= former.end_ms:
+            found[-1] = Period(one.camera_id, former.start_ms, max(former.end_ms, one.end_ms))
+        else:
+            found.append(one)
+    return found
+
+
+def all_gaps(period: Period, segments: Iterable[Segment], known: Iterable[Gap]) -> list[Gap]:
     """Return the known gaps, and every other period without video, in order."""
     covered = sorted([(one.start_ms, one.end_ms) for one in segments] + [(one.start_ms, one.end_ms) for one in known])
-    gaps, at = list(known), order.start_ms
-    for start, end in [*covered, (order.end_ms, order.end_ms)]:
+    gaps, at = list(known), period.start_ms
+    for start, end in [*covered, (period.end_ms, period.end_ms)]:
         if start - at > ADJACENT_MS:
             gaps.append(Gap(at, start, NOT_RECORDED, NOT_RECORDED_TEXT))
         at = max(at, end)

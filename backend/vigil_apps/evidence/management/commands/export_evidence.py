@@ -12,7 +12,7 @@ from surveillance.images import StorageUnavailableError
 from surveillance.management.output import megabytes
 from surveillance.models import Camera
 from vigil_apps.evidence.core.keys import MAKE_KEY, key_of
-from vigil_apps.evidence.core.manifest import Order
+from vigil_apps.evidence.core.manifest import Order, Period
 from vigil_apps.evidence.folder import NothingRecordedError, evidence_export
 from vigil_apps.evidence.signing import NoSigningKeyError, signing_key
 from vigil_apps.recordings.core.mp4_boxes import InvalidRecordingError
@@ -37,23 +37,19 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Export them and print the files with their sums."""
-        order = Order(
-            _milliseconds(options["start"], "--from"),
-            _milliseconds(options["end"], "--to"),
-            options["by"],
-            options["title"],
-            options["notes"],
-        )
-        if order.end_ms <= order.start_ms:
+        start, end = _milliseconds(options["start"], "--from"), _milliseconds(options["end"], "--to")
+        if end <= start:
             raise CommandError("--to must be later than --from")
-        cameras, key = _cameras(options["camera"]), _key(options["key"])
+        order = Order(options["by"], options["title"], notes=options["notes"])
+        periods = [Period(camera_id, start, end) for camera_id in _known_cameras(options["camera"])]
+        key = _key(options["key"])
         folder: Path = options["folder"]
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if any(folder.iterdir()):
                 raise CommandError(f"{folder} is not empty; name a new folder")
             files = evidence_export(
-                cameras=cameras, order=order, folder=folder, key=key, now=timezone.now(), progress=self._progress
+                periods=periods, order=order, folder=folder, key=key, now=timezone.now(), progress=self._progress
             )
         except NothingRecordedError:
             raise CommandError("nothing is recorded in this period") from None
@@ -77,11 +73,11 @@ def _milliseconds(text: str, option: str) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def _cameras(ids: list[int]) -> list[Camera]:
-    found = {camera.pk: camera for camera in Camera.objects.defer("rtsp_url").filter(pk__in=ids)}
+def _known_cameras(ids: list[int]) -> list[int]:
+    found = set(Camera.objects.filter(pk__in=ids).values_list("pk", flat=True))
     if unknown := [str(one) for one in ids if one not in found]:
         raise CommandError(f"there is no camera with the id {', '.join(unknown)}")
-    return [found[one] for one in dict.fromkeys(ids)]
+    return list(dict.fromkeys(ids))
 
 
 def _key(path: Path | None) -> Ed25519PrivateKey:

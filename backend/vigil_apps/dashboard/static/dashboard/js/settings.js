@@ -1,8 +1,8 @@
 // Forms that speak to the API: <form data-api="POST /api/sites/">. Errors are shown at the form; what is shown once
-// (data-secret-field) is shown in a dialog; otherwise the page is reloaded. A field `target.url` is sent as an object. A
+// (data-secret-field) is shown in a dialog; otherwise the page is reloaded, or that of data-then opened. A field `target.url` is sent as an object. A
 // select with data-switch shows the fieldsets whose data-when names its value; the others are disabled and not sent.
 const dialog = document.getElementById("shown-once");
-const secret = dialog.querySelector("[data-secret]");
+const secret = dialog?.querySelector("[data-secret]");
 const headers = { "Content-Type": "application/json", ...JSON.parse(document.body.getAttribute("hx-headers")) };
 
 function valuesOf(form) {
@@ -43,7 +43,8 @@ async function submit(form) {
     else if (form.dataset.secretField && said?.[form.dataset.secretField]) {
       secret.textContent = said[form.dataset.secretField];
       dialog.showModal();
-    } else window.location.reload();
+    } else if (form.dataset.then) window.location.assign(form.dataset.then.replace("{id}", said?.id));
+    else window.location.reload();
   } catch {
     place.textContent = document.body.dataset.unreachable;
   }
@@ -65,8 +66,8 @@ document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-api][data-on-change]");
   if (form) submit(form);
 });
-dialog.addEventListener("close", () => window.location.reload());
-dialog.querySelector("[data-copy]").addEventListener("click", async () => {
+dialog?.addEventListener("close", () => window.location.reload());
+dialog?.querySelector("[data-copy]").addEventListener("click", async () => {
   await navigator.clipboard?.writeText(secret.textContent);
   dialog.close();
 });
