@@ -45,7 +45,7 @@ class _Archive(File):  # type: ignore[type-arg] # it is generic only in the stub
 
     def __init__(self, source: IO[bytes], path: Path, alive: Alive) -> None:
         super().__init__(source, name=path.name)
-        self._path, self._alive = path, alive
+        self._source, self._path, self._alive = source, path, alive
 
     def temporary_file_path(self) -> str:
         """Return the path, as Django's uploaded files do."""
@@ -53,6 +53,6 @@ class _Archive(File):  # type: ignore[type-arg] # it is generic only in the stub
 
     def read(self, size: int = -1) -> bytes:
         """Read a part, and report it."""
-        content: bytes = self.file.read(size)
+        content = self._source.read(size)
         self._alive(len(content))
         return content

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
-from django.core.files.storage import FileSystemStorage, default_storage
+from django.core.files.storage import FileSystemStorage, default_storage, storages
 from django.db.models import Q, QuerySet
 
 from surveillance import images
@@ -184,7 +184,7 @@ def _require_space(folder: Path, needed_bytes: int) -> None:
 
 
 def _is_directory() -> bool:
-    return isinstance(default_storage._wrapped, FileSystemStorage)
+    return isinstance(storages["default"], FileSystemStorage)
 
 
 class _Life:

@@ -42,5 +42,5 @@ def case_for(principal: Principal, case_id: int, *, manages: bool = False) -> Ca
 
 def liftable_holds(principal: Principal, case: Case) -> set[int]:
     """Return the ids of the case's holds that the user may lift."""
-    holds = holds_visible_to(principal).filter(case_item__case=case, may_lift=True)
-    return set(holds.values_list("pk", flat=True))
+    holds = holds_visible_to(principal).filter(case_item__case=case)
+    return {hold.pk for hold in holds if getattr(hold, "may_lift", False)}

@@ -62,7 +62,7 @@ def make_exports() -> int:
 
 
 def archive_of(by: Party, case: int, export: int) -> zipfile.ZipFile:
-    answer = by.client.get(f"/api/cases/{case}/exports/{export}/archive.zip")
+    answer: Any = by.client.get(f"/api/cases/{case}/exports/{export}/archive.zip")
     assert answer.status_code == 200, answer
     content = b"".join(answer.streaming_content)
     assert (answer["Content-Type"], answer["Content-Length"]) == ("application/zip", str(len(content)))

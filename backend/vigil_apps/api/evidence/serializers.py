@@ -87,6 +87,7 @@ class CaseDetailSerializer(CaseSerializer):
     items = CaseItemSerializer(many=True)
     exports = CaseExportSerializer(many=True)
 
-    class Meta(CaseSerializer.Meta):
-        fields = (*CaseSerializer.Meta.fields, "members", "items", "exports")  # type: ignore[assignment]
+    class Meta:
+        model = Case
+        fields = (*CaseSerializer.Meta.fields, "members", "items", "exports")
         read_only_fields = fields
