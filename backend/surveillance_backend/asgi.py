@@ -17,8 +17,8 @@ from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 from surveillance.event_streams.alerts import AlertStreams  # noqa: E402
 from surveillance.event_streams.detector_tasks import TaskStreams  # noqa: E402
 from surveillance.event_streams.handoff import PROXIED_SECONDS, Handoff  # noqa: E402
-from surveillance.intake.answers import answers_in_thread  # noqa: E402
-from surveillance.intake.application import AlertIntake  # noqa: E402
+from surveillance.intake.answers import answers, in_thread, poll_answers  # noqa: E402
+from surveillance.intake.application import AlertIntake, UnchangedPolls  # noqa: E402
 from surveillance.live.demand import Demand  # noqa: E402
 from surveillance.live.hub import Hub  # noqa: E402
 from surveillance.live.intake import FrameIntake  # noqa: E402
@@ -47,6 +47,8 @@ _streams = Handoff(
     session_seconds=PROXIED_SECONDS if settings.VIGIL_REMOTE_USER_HEADER else None,
 )
 _frames = FrameIntake(_streams, _hub, cast("Any", _django))
-application = BodyLimit(cast("Any", AlertIntake(_frames, answers_in_thread)), settings.VIGIL_MAX_REQUEST_BYTES)
+_polls = UnchangedPolls(cast("Any", _frames), in_thread(poll_answers))
+_intake = AlertIntake(cast("Any", _polls), in_thread(answers))
+application = BodyLimit(cast("Any", _intake), settings.VIGIL_MAX_REQUEST_BYTES)
 gc.freeze()  # later collections leave the imported objects out, too
 gc.enable()

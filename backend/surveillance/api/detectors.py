@@ -1,7 +1,9 @@
 """Endpoints for detectors and the Kubernetes operator."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
 
 from django.http import Http404
 from django.http.response import HttpResponseBase
@@ -22,7 +24,7 @@ from surveillance.api.form_fields import file_of, form_fields
 from surveillance.api.forms import AlertFields, ClipFields, ImageFields
 from surveillance.api.serializers import DetectorTokenSerializer, DetectorTokensSerializer
 from surveillance.core.validation import InvalidInputError, parse
-from surveillance.models import Camera
+from surveillance.models import Camera, Cluster
 from surveillance.representations import AlertSerializer, alert_shown
 from surveillance.selectors.access import camera_for, cameras_visible_to
 from surveillance.selectors.active import cached_answer
@@ -43,7 +45,7 @@ from surveillance.services.heartbeats import heartbeat_record
 from vigil_apps.accounts.authentication import ScopedTokenAuthentication
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.permissions import scope_of
-from vigil_apps.accounts.scopes import SERVICE_SCOPES
+from vigil_apps.accounts.scopes import SERVICE_SCOPES, Scope
 from vigil_apps.web.rate_limits import require_rate
 from vigil_apps.web.strict_fields import refuse_fields
 from vigil_contracts.alert import ClipSubmission, ImageSubmission
@@ -56,8 +58,32 @@ _CONFIGURATIONS = {"type": "array", "items": {"$ref": "#/components/schemas/Came
 _ISSUED_FOR = "operator"
 
 
-class ActiveCamerasView(APIView):
-    """The cameras to analyse."""
+class SharedTokens:
+    """Lets the requests of a group share one query for their tokens."""
+
+    tokens: Mapping[str, AuthToken] | None = None
+    """The valid tokens of a group of requests by digest; None: each request looks for its own."""
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        """Return what authenticates the request."""
+        if self.tokens is None:
+            return cast("list[BaseAuthentication]", super().get_authenticators())  # type: ignore[misc]
+        return [ScopedTokenAuthentication(self.tokens)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Which list of cameras a request asks for, and the entity tag that it has now."""
+
+    scope: Scope | None
+    group: str
+    cluster: Cluster | None
+    now: datetime
+    etag: str
+
+
+class ActiveCamerasView(SharedTokens, APIView):
+    """The cameras to analyse. Polls without news are answered by the same steps (`surveillance.intake.polls`)."""
 
     scopes = {"GET": USER_AND_SERVICES}  # noqa: RUF012 read only
 
@@ -78,24 +104,16 @@ class ActiveCamerasView(APIView):
 
         Send the response's ETag as If-None-Match: 304 means that nothing has changed.
         """
-        scope = scope_of(request)
-        group = request.query_params.get("group", "")[:64]
-        version = camera_list_version()  # before the list: a response may be newer than its tag, never older
-        user, now = user_of(request), timezone.now()
-        cluster = cluster_of(request, now)
-        asks = f"{user.pk}{'s' if user.is_superuser else ''}"
-        etag = f'"{CONFIGURATION_FORMAT}-{version}-{scope}-{asks}-{group.encode().hex()}"'
-        if cluster is not None:
-            etag = f'{etag[:-1]}-{cluster_tag(cluster, now)}"'
-        unchanged = get_conditional_response(request._request, etag=etag)
+        wanted = self._wanted(request)
+        unchanged = get_conditional_response(request._request, etag=wanted.etag)
         if unchanged is not None:
             return unchanged
-        with_credentials = scope in SERVICE_SCOPES
+        cluster, with_credentials = wanted.cluster, wanted.scope in SERVICE_SCOPES
 
         def make() -> list[dict[str, object]]:
-            cameras = active_cameras(cameras=cameras_visible_to(principal_of(request)), group=group)
+            cameras = active_cameras(cameras=cameras_visible_to(principal_of(request)), group=wanted.group)
             if cluster is not None:
-                cameras_acquire(cluster=cluster, cameras=cameras.filter(assigned_to(cluster)), now=now)
+                cameras_acquire(cluster=cluster, cameras=cameras.filter(assigned_to(cluster)), now=wanted.now)
                 cameras = cameras.filter(runs_in(cluster))
             elif with_credentials:
                 cameras = cameras.filter(NO_CLUSTER)
@@ -105,7 +123,25 @@ class ActiveCamerasView(APIView):
                 for camera in cameras
             ]
 
+        etag = wanted.etag
         return _tagged(cached_answer(tag=etag[1:-1], has_credentials=with_credentials, make=make), etag)
+
+    def unchanged(self, request: Request) -> HttpResponseBase | None:
+        """Return the response if nothing has changed since the request's entity tag; otherwise None."""
+        return get_conditional_response(request._request, etag=self._wanted(request).etag)
+
+    def _wanted(self, request: Request) -> _Wanted:
+        """Read the request. Raises an API error."""
+        scope = scope_of(request)
+        group = request.query_params.get("group", "")[:64]
+        version = camera_list_version()  # before the list: a response may be newer than its tag, never older
+        user, now = user_of(request), timezone.now()
+        cluster = cluster_of(request, now)
+        asks = f"{user.pk}{'s' if user.is_superuser else ''}"
+        etag = f'"{CONFIGURATION_FORMAT}-{version}-{scope}-{asks}-{group.encode().hex()}"'
+        if cluster is not None:
+            etag = f'{etag[:-1]}-{cluster_tag(cluster, now)}"'
+        return _Wanted(scope, group, cluster, now, etag)
 
 
 class ConfigurationView(APIView):
@@ -202,19 +238,11 @@ class HeartbeatView(APIView):
         return Response(status=204)
 
 
-class SendAlertView(APIView):
+class SendAlertView(SharedTokens, APIView):
     """Receive alerts. The fast intake calls the same steps for many requests at once (`surveillance.intake`)."""
 
     scopes = {"POST": SENDERS}  # noqa: RUF012
     parser_classes = (MultiPartParser,)
-    tokens: Mapping[str, AuthToken] | None = None
-    """The valid tokens of a group of requests by digest; None: each request looks for its own."""
-
-    def get_authenticators(self) -> list[BaseAuthentication]:
-        """Let the requests of a group share one query for their tokens."""
-        if self.tokens is None:
-            return super().get_authenticators()
-        return [ScopedTokenAuthentication(self.tokens)]
 
     @extend_schema(
         summary="Store an alert",

@@ -1,10 +1,14 @@
-"""Answer a group of alerts with the steps of `SendAlertView`, but with one database query for all of them."""
+"""Answer groups of requests with the steps of their views, but with one database query for all tokens of a group.
+
+Alerts of `SendAlertView` are also stored together; polls of `ActiveCamerasView` are answered if nothing has changed.
+"""
 
 import io
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from http import HTTPStatus
+from typing import Any, cast
 
 from django.core.handlers.asgi import ASGIRequest
 from django.db import close_old_connections
@@ -12,8 +16,9 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.log import log_response
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
-from surveillance.api.detectors import SendAlertView
+from surveillance.api.detectors import ActiveCamerasView, SendAlertView, SharedTokens
 from surveillance.services.alert_intake import Outcome, SentAlert, alerts_receive
 from vigil_apps.accounts.authentication import digest_of, valid_tokens
 from vigil_apps.accounts.models import AuthToken
@@ -25,7 +30,7 @@ _header_chain = HeaderChain()
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A request to store an alert: its ASGI scope, the token in its header, and its whole body."""
+    """A request: its ASGI scope, the token in its header, and its whole body."""
 
     scope: Mapping[str, Any]
     token: bytes
@@ -43,44 +48,87 @@ class Answer:
 
 
 class _Visit:
-    """One request to the view: REST framework's `dispatch`, split where the alerts are stored."""
+    """One request to a view: REST framework's `dispatch`, in separate steps."""
 
-    def __init__(self, sent: Sent, tokens: Mapping[str, AuthToken]) -> None:
+    def __init__(self, view: SharedTokens, sent: Sent) -> None:
         self._http = ASGIRequest(dict(sent.scope), io.BytesIO(sent.body))
         self._http.get_host()  # raises DisallowedHost
-        self._view = SendAlertView(tokens=tokens)
+        self._view = cast("APIView", view)
         self._view.setup(self._http)
-        self._request = self._view.request = self._view.initialize_request(self._http)
+        self.request = self._view.request = self._view.initialize_request(self._http)
         self._view.headers = self._view.default_response_headers
+
+    def begin(self) -> None:
+        """Check the token, its scope and the rate limit. Raises an API error."""
+        self._view.initial(self.request)
+
+    def answer(self, made: Callable[[], Any]) -> Answer:
+        """Return the response that `made` returns or raises. Raises errors that are not the API's."""
+        try:
+            response = made()
+        except Exception as error:  # noqa: BLE001 as `dispatch` does
+            response = self._view.handle_exception(error)
+        return _as_answer(self._http, self._view.finalize_response(self.request, response))
+
+
+class _AlertVisit(_Visit):
+    """One request to `SendAlertView`, split where the alerts are stored."""
+
+    def __init__(self, sent: Sent, tokens: Mapping[str, AuthToken]) -> None:
+        self._alerts = SendAlertView(tokens=tokens)
+        super().__init__(self._alerts, sent)
 
     def sent_alert(self) -> SentAlert | Exception:
         """Return the alert, or the error of the view: token, scope, rate limit, or form."""
         try:
-            self._view.initial(self._request)
-            return self._view.sent_alert(self._request)
+            self.begin()
+            return self._alerts.sent_alert(self.request)
         except Exception as error:  # noqa: BLE001 as `dispatch` does
             return error
 
-    def answer(self, outcome: Outcome | Exception) -> Answer:
-        """Return the response. Raises errors that are not the API's."""
+    def response_to(self, outcome: Outcome | Exception) -> Answer:
+        """Return the response about the alert. Raises errors that are not the API's."""
+        return self.answer(lambda: self._alerts.response_to(outcome))
+
+
+Work = Callable[[Sequence[Sent]], list[Answer | None]]
+"""Returns one response per request; None: Django must handle this request."""
+
+
+def in_thread(work: Work) -> Work:
+    """Return `work` for a thread without a Django request: it releases its database connection."""
+
+    def call(group: Sequence[Sent]) -> list[Answer | None]:
         try:
-            response = self._view.response_to(outcome)
-        except Exception as error:  # noqa: BLE001 as `dispatch` does
-            response = self._view.handle_exception(error)
-        return _as_answer(self._http, self._view.finalize_response(self._request, response))
+            return work(group)
+        except Exception as error:  # noqa: BLE001 Django meets the error again, and answers and logs it as any other
+            logger.warning(
+                "could not answer %d requests together: %s; passing each to Django", len(group), type(error).__name__
+            )
+            return [None] * len(group)
+        finally:
+            close_old_connections()
+
+    return call
 
 
-def answers_in_thread(group: Sequence[Sent]) -> list[Answer | None]:
-    """Call `answers` in a thread without a Django request, and release its database connection."""
+def poll_answers(group: Sequence[Sent]) -> list[Answer | None]:
+    """Return the responses of polls since which nothing has changed; all others are Django's."""
+    tokens = valid_tokens({digest_of(sent.token) for sent in group})
+    return [_poll_answer(sent, tokens) for sent in group]
+
+
+def _poll_answer(sent: Sent, tokens: Mapping[str, AuthToken]) -> Answer | None:
     try:
-        return answers(group)
-    except Exception as error:  # noqa: BLE001 Django meets the error again, and answers and logs it as any other
-        logger.warning(
-            "could not answer %d alerts together: %s; passing each to Django", len(group), type(error).__name__
-        )
-        return [None] * len(group)
-    finally:
-        close_old_connections()
+        view = ActiveCamerasView(tokens=tokens)
+        visit = _Visit(view, sent)
+        visit.begin()
+        unchanged = view.unchanged(visit.request)
+        if unchanged is None or unchanged.status_code != HTTPStatus.NOT_MODIFIED:
+            return None
+        return visit.answer(lambda: unchanged)
+    except Exception:  # noqa: BLE001 such as an invalid token: Django meets the error again, and answers it
+        return None
 
 
 def answers(group: Sequence[Sent]) -> list[Answer | None]:
@@ -95,24 +143,24 @@ def answers(group: Sequence[Sent]) -> list[Answer | None]:
     ]
 
 
-def _visit(sent: Sent, tokens: Mapping[str, AuthToken]) -> _Visit | None:
+def _visit(sent: Sent, tokens: Mapping[str, AuthToken]) -> _AlertVisit | None:
     try:
-        return _Visit(sent, tokens)
+        return _AlertVisit(sent, tokens)
     except Exception:  # noqa: BLE001 such as a host that is not served: Django's middleware has the answer
         return None
 
 
-def _answer(visit: _Visit | None, outcome: Outcome | Exception | None) -> Answer | None:
+def _answer(visit: _AlertVisit | None, outcome: Outcome | Exception | None) -> Answer | None:
     if visit is None or outcome is None:
         return None
     try:
-        return visit.answer(outcome)
+        return visit.response_to(outcome)
     except Exception as error:  # noqa: BLE001 Django logs it, and answers 500
         logger.warning("could not answer an alert: %s; passing it to Django", type(error).__name__)
         return None
 
 
-def _as_answer(http: ASGIRequest, response: Response | HttpResponse) -> Answer:
+def _as_answer(http: ASGIRequest, response: HttpResponse) -> Answer:
     if isinstance(response, Response):
         response.render()
     headers = _header_chain.headers_of(response, http)

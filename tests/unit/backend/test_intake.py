@@ -16,7 +16,7 @@ from prometheus_client import REGISTRY
 from tests.unit.backend.conftest import WEBHOOK, Party, alert_fields, files_in, party, picture, send
 
 from surveillance.intake import answers as intake_answers
-from surveillance.intake.answers import Answer, Sent, answers
+from surveillance.intake.answers import Answer, Sent, answers, in_thread
 from surveillance.intake.application import AlertIntake
 from surveillance.intake.groups import LARGEST, Groups
 from surveillance.models import Alert, Camera, CameraAlerts
@@ -314,7 +314,7 @@ def test_group_that_cannot_be_stored_is_left_to_the_view(
 
     monkeypatch.setattr(intake_answers, "valid_tokens", away)
     monkeypatch.setattr(connections, "close_all", lambda: None)  # includes the test's own
-    assert intake_answers.answers_in_thread([sent(detector, camera)] * 3) == [None] * 3
+    assert in_thread(answers)([sent(detector, camera)] * 3) == [None] * 3
 
 
 def test_full_disk_rejects_only_alerts_with_an_image(camera: Camera, detector: Party, media: Any) -> None:
