@@ -114,6 +114,13 @@ class Detection(BaseModel):
     motion_masks: tuple[Polygon, ...] = Field(
         default=(), max_length=32, description="Areas in which motion is ignored: trees, flags, the on-screen clock."
     )
+    privacy_masks: tuple[Polygon, ...] = Field(
+        default=(),
+        max_length=32,
+        description="Areas that no viewer may see. They are black in all images and video that Vigil stores or "
+        "shows, and nothing is detected in them. Recordings and clips of the camera are encoded again, which needs "
+        "far more processor time; what was stored before stays as it is.",
+    )
     record_audio: bool = Field(
         default=False,
         description="Whether clips have the camera's audio. While false the camera is not asked for audio at all. "
@@ -197,7 +204,7 @@ class Detection(BaseModel):
                 )
         return rules
 
-    @field_validator("motion_masks")
+    @field_validator("motion_masks", "privacy_masks")
     @classmethod
     def _enclose(cls, masks: tuple[Polygon, ...]) -> tuple[Polygon, ...]:
         for mask in masks:

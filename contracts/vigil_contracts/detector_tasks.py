@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, WithJsonSchema
 from vigil_contracts.bounds import MAX_URL_LENGTH, FrameRate, Pixels, RowId
 from vigil_contracts.device import ControlCommand, ControlResult, DeviceResult
 from vigil_contracts.names import REASON_TEXTS, Reason, StreamTransport
+from vigil_contracts.rules import Polygon
 
 MAX_FRAME_BYTES = 1024 * 1024
 """Larger live frames are rejected."""
@@ -60,6 +61,9 @@ class ClaimedTask(BaseModel):
         WithJsonSchema({"anyOf": [{"type": "string", "maxLength": MAX_URL_LENGTH}, {"type": "null"}]}),
     ] = None
     transport: StreamTransport = StreamTransport.TCP
+    privacy_masks: tuple[Polygon, ...] = Field(
+        default=(), max_length=32, description="Areas to black out in the image of the stream, as of the camera."
+    )
     device_url: Annotated[
         Annotated[SecretStr, Field(max_length=MAX_URL_LENGTH)] | None,
         WithJsonSchema({"anyOf": [{"type": "string", "maxLength": MAX_URL_LENGTH}, {"type": "null"}]}),

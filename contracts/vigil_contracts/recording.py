@@ -83,12 +83,14 @@ class GapReason(StrEnum):
     SPOOL_FULL = "SpoolFull"
     WRITE_FAILED = "WriteFailed"
     STORAGE_LOST = "StorageLost"
+    MASKING_UNAVAILABLE = "MaskingUnavailable"
 
 
 GAP_TEXTS: dict[GapReason, str] = {
     GapReason.RECORDER_STOPPED: "The detector was not running, or the camera was inactive.",
     GapReason.SPOOL_FULL: "The storage was unavailable until the detector's disk space for recordings was used up.",
     GapReason.WRITE_FAILED: "The detector could not write to its disk.",
+    GapReason.MASKING_UNAVAILABLE: "The camera has privacy masks, and its detector cannot encode masked video.",
     GapReason.STORAGE_LOST: "The recording was lost before it reached the storage.",
 }
 

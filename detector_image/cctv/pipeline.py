@@ -94,6 +94,8 @@ class CameraPipeline:
         self._events = CameraEvents(camera.id, shared.device_options, self._health.set_events_fault)
         self._presets = PresetCaller(camera.id, shared.device_options)
         self._newest: Frame | None = None
+        self._masked_since = float("-inf")
+        """Frames received earlier, on the monotonic clock, may show what privacy masks hide now."""
         self._reader = Reader(
             camera.id,
             self._source_factory(camera),
@@ -146,7 +148,12 @@ class CameraPipeline:
         if former.recording != camera.recording:
             self._segments.apply(camera.recording)
         if _stream_of(former) != _stream_of(camera):
+            if has_other_masks := former.detection.privacy_masks != camera.detection.privacy_masks:
+                self._recorder.forget()
             self._reader.retarget(self._source_factory(camera))
+            if has_other_masks:  # after the former source can deliver nothing more
+                self._masked_since = time.monotonic()
+                self.live.forget_before(self._masked_since)
             self._read_for_clips(camera)
         if former.detection.frames_per_second != camera.detection.frames_per_second:
             self._reader.limit(camera.detection.frames_per_second)
@@ -246,6 +253,8 @@ class CameraPipeline:
             if self._next is not None:
                 analysis = self._apply(self._next, analysis)
             frame = self._mailbox.take(timeout_seconds=0.5)
+            if frame is not None and self._is_outdated(frame):
+                continue
             if frame is not None and not self._stopping.is_set():
                 self._newest = frame
                 self._analyse(frame, analysis)
@@ -263,6 +272,10 @@ class CameraPipeline:
         if self._unwritten:
             self._log.error("could not write %d alerts; a restarted detector reports them", len(self._unwritten))
         self._save(analysis)
+
+    def _is_outdated(self, frame: Frame) -> bool:
+        """Return whether the frame was received before the camera's privacy masks changed."""
+        return frame.monotonic_seconds < self._masked_since
 
     def _make_analysis(self, camera: CameraConfiguration) -> Analysis:
         shared = self._shared
@@ -384,6 +397,8 @@ class CameraPipeline:
 
     def _accept_camera_events(self, *, is_last: bool = False) -> None:
         """Take the camera's own events."""
+        if self._newest is not None and self._is_outdated(self._newest):
+            self._newest = None
         for event, happened_at in self._events.take(self._newest, is_last=is_last):
             if self._accept(event):
                 self._recorder.request(event.event_id, happened_at)
@@ -477,7 +492,7 @@ class CameraPipeline:
 
 def _stream_of(camera: CameraConfiguration) -> tuple[object, ...]:
     detection = camera.detection
-    shape = detection.display_aspect_ratio
+    shape = detection.display_aspect_ratio, detection.privacy_masks
     recording = camera.recording.mode is not RecordingMode.OFF, camera.recording.stream
     decoded = detection.uses_models
     return camera.rtsp_url, camera.transport, detection.stream_path, shape, detection.record_audio, recording, decoded

@@ -177,7 +177,7 @@ def _add_rate(detection: dict[str, Any], monitor: Mapping[str, Any], path: Path,
 
 
 def _add_zones(detection: dict[str, Any], monitor: Mapping[str, Any], zones: Sequence[Any], ledger: Ledger) -> None:
-    """Turn active zones into zones with a rule, unless they cover the frame, and inactive ones into motion masks."""
+    """Turn active zones into zones with a rule, unless they cover the frame, and the others into masks."""
     own = [
         (("zones", index, "Zone"), entry["Zone"])
         for index, entry in enumerate(zones)
@@ -186,7 +186,7 @@ def _add_zones(detection: dict[str, Any], monitor: Mapping[str, Any], zones: Seq
         and str(entry["Zone"].get("MonitorId")) == str(monitor.get("Id"))
     ]
     named: list[dict[str, Any]] = []
-    masks: list[list[list[float]]] = []
+    masks: dict[str, list[list[list[float]]]] = {"motion_masks": [], "privacy_masks": []}
     for path, zone in own:
         try:
             points = polygon_of(str(zone.get("Coords") or ""), monitor)
@@ -194,8 +194,11 @@ def _add_zones(detection: dict[str, Any], monitor: Mapping[str, Any], zones: Seq
             ledger.problem((*path, "Coords"), str(error))
             continue
         kind = str(zone.get("Type"))
-        if kind in ("Inactive", "Privacy"):
-            masks.append(points)
+        if kind == "Privacy":
+            masks["privacy_masks"].append(points)
+            target, note = "detection.privacy_masks", "black in images and video, which are encoded again for this"
+        elif kind == "Inactive":
+            masks["motion_masks"].append(points)
             target, note = (
                 "detection.motion_masks",
                 "motion is ignored there; objects that move elsewhere are detected",
@@ -209,8 +212,7 @@ def _add_zones(detection: dict[str, Any], monitor: Mapping[str, Any], zones: Seq
         for name in ("Name", "Type", "Units", "Coords"):
             if name in zone:
                 ledger.changed((*path, name), target, note)
-    if masks:
-        detection["motion_masks"] = masks
+    detection |= {name: polygons for name, polygons in masks.items() if polygons}
     if named and not all(_is_whole_frame(zone["points"]) for zone in named):
         detection["zones"] = named
         detection["rules"] = [{"name": zone["name"], "type": "object", "zone": zone["name"]} for zone in named]

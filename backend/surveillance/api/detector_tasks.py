@@ -23,7 +23,7 @@ from surveillance.event_streams.detector_tasks import PROBER
 from surveillance.event_streams.handoff import HEADER, handoff_response
 from surveillance.models import DetectorTask
 from surveillance.selectors.access import camera_for
-from surveillance.services.detector_tasks import device_of, stream_of, task_claim, task_complete
+from surveillance.services.detector_tasks import device_of, masks_of, stream_of, task_claim, task_complete
 from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.permissions import scope_of
 from vigil_apps.accounts.scopes import Scope
@@ -74,6 +74,7 @@ class TaskClaimView(APIView):
             "camera": task.camera_id,
             "rtsp_url": stream_of(task) or None,
             "transport": task.transport,
+            "privacy_masks": masks_of(task),
             "device_url": device_of(task) or None,
             "command": task.command,
         }

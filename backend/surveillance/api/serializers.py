@@ -146,7 +146,8 @@ class CameraSerializer(StrictFields, serializers.ModelSerializer[Camera]):
     health = serializers.SerializerMethodField()
     alerts = serializers.SerializerMethodField()
     media_url = serializers.SerializerMethodField(
-        help_text="Where the media server plays the camera (WebRTC, HLS), or null."
+        help_text="Where the media server plays the camera (WebRTC, HLS); null without one, or if the camera has "
+        "privacy masks, which a media server does not apply."
     )
 
     class Meta:
@@ -193,7 +194,7 @@ class CameraSerializer(StrictFields, serializers.ModelSerializer[Camera]):
 
     def get_media_url(self, camera: Camera) -> str | None:
         """Return the media server's page or endpoint, which has its own authentication."""
-        return media_url_of(camera.pk) or None
+        return media_url_of(camera) or None
 
     def to_representation(self, instance: Camera) -> dict[str, Any]:
         """Return the camera with a masked URL."""

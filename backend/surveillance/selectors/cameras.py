@@ -148,11 +148,17 @@ def _report(camera: Camera) -> Report | None:
     )
 
 
-def media_url_of(camera_id: int) -> str:
-    """Return where the configured media server plays the camera; empty without one."""
-    return str(settings.VIGIL_MEDIA_SERVER_URL).replace("{camera}", str(camera_id))
+def media_url_of(camera: Camera) -> str:
+    """Return where the configured media server plays the camera; empty without one, or if the camera has masks."""
+    return _on_media_server(settings.VIGIL_MEDIA_SERVER_URL, camera)
 
 
-def hls_url_of(camera_id: int) -> str:
-    """Return where it plays the camera over HLS; empty if that is not configured."""
-    return str(settings.VIGIL_MEDIA_HLS_URL).replace("{camera}", str(camera_id))
+def hls_url_of(camera: Camera) -> str:
+    """Return where it plays the camera over HLS; empty if that is not configured, or if the camera has masks."""
+    return _on_media_server(settings.VIGIL_MEDIA_HLS_URL, camera)
+
+
+def _on_media_server(template: str, camera: Camera) -> str:
+    if camera.detection.get("privacy_masks"):  # a media server forwards the camera's own packets
+        return ""
+    return template.replace("{camera}", str(camera.pk))

@@ -181,6 +181,14 @@ def stream_of(task: DetectorTask) -> str:
     return task.camera.rtsp_url if task.camera is not None else task.rtsp_url
 
 
+def masks_of(task: DetectorTask) -> list[list[list[float]]]:
+    """Return the areas to black out in the image of a stream test: the privacy masks of its camera."""
+    if task.kind != TaskKind.PROBE or task.camera is None:
+        return []
+    masks = readable_detection(task.camera.detection).privacy_masks
+    return [[list(corner) for corner in mask] for mask in masks]
+
+
 def device_of(task: DetectorTask) -> str:
     """Return the URL of the ONVIF device with its credentials, which for a camera are those of its stream."""
     if task.kind == TaskKind.DEVICE:

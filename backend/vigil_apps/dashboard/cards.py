@@ -299,7 +299,7 @@ def camera_page(
         analysed_per_second=detection.frames_per_second,
         zones=len(detection.zones),
         rules=len(detection.rules),
-        masks=len(detection.motion_masks),
+        masks=len(detection.motion_masks) + len(detection.privacy_masks),
         is_scheduled=detection.schedule is not None,
         spooled_alerts=report.spooled_alerts if report is not None else 0,
         reported_at=health.reported_at,

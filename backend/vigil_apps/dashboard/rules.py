@@ -16,7 +16,7 @@ from vigil_contracts.alert import Box
 from vigil_contracts.detection import Detection
 from vigil_contracts.names import AlertType
 
-EDITED = ("zones", "rules", "motion_masks", "schedule")
+EDITED = ("zones", "rules", "motion_masks", "privacy_masks", "schedule")
 HOURS = 24
 MAX_ALERTS = 1000
 """The number of newest alerts to evaluate; above it, the preview says that it is incomplete."""

@@ -142,8 +142,8 @@ def camera_page_of(user: User, camera_id: int, *, now: datetime) -> CameraPage:
         kubernetes=reported_resource(camera=camera),
         cluster=camera.cluster_name,
         watched_by=str(holder_of(camera) or ""),
-        media_url=media_url_of(camera.pk),
-        hls_url=hls_url_of(camera.pk),
+        media_url=media_url_of(camera),
+        hls_url=hls_url_of(camera),
     )
 
 

@@ -93,6 +93,8 @@ class ClipRecorder:
         self.log = camera_logger(camera_id)
         self._lock = threading.Lock()
         self._wanted: list[_Request] = []
+        self.epoch = 0
+        """Raised by `forget`: recordings of earlier epochs must not become clips."""
 
     def request(self, event_id: str, happened_at: float) -> None:
         """Request an alert's clip. `happened_at`: when its frame was received, on the monotonic clock."""
@@ -123,6 +125,20 @@ class ClipRecorder:
         """Return the earliest time at which a clip may still begin."""
         earliest = self.earliest()
         return min(now, now if earliest is None else earliest) - self.limits.seconds_before
+
+    def forget(self) -> None:
+        """Use nothing that was received or requested until now; callable from any thread.
+
+        What the camera's privacy masks hide has changed: the packets that are kept may show it.
+        """
+        self.epoch += 1
+        for _ in self.before(float("inf")):
+            self.on_outcome(ClipOutcome.MISSING)
+
+    def report_unmasked(self, problem: str) -> None:
+        """Log why there are no clips of a camera with privacy masks."""
+        if self.limits.is_on:
+            self.log.error("no clips, since the camera has privacy masks: %s", problem)
 
     def report_audio(self, problem: str) -> None:
         """Log why clips have no audio, each reason only once, since it recurs with every connection."""
@@ -169,6 +185,7 @@ class Recording:
         audio: AudioFormat | None = None,
     ) -> None:
         self._recorder, self._codec, self._display_aspect = recorder, codec, display_aspect
+        self._epoch = recorder.epoch
         self._copier = PacketCopier(codec, extradata)
         self._buffer = PacketBuffer()
         self._audio = (
@@ -180,6 +197,8 @@ class Recording:
 
     def add(self, packet: "av.Packet[av.VideoStream]") -> None:
         """Store a packet and create the clips that end with it."""
+        if self._epoch != self._recorder.epoch:
+            return
         now = time.monotonic()
         copied = self._copier.copy(packet, now)
         if copied is None:
@@ -203,6 +222,8 @@ class Recording:
 
     def end(self) -> None:
         """Create the waiting clips from the available packets, since the connection ends."""
+        if self._epoch != self._recorder.epoch:
+            return
         for wanted in self._recorder.due(float("inf")):
             self._make(wanted)
 

@@ -190,7 +190,7 @@ class Frame:
             return cv2.cvtColor(self.bgr(), cv2.COLOR_BGR2GRAY)  # type: ignore[return-value]
         if source.format.name not in _LUMA_FIRST:
             return self._reformat(source.width, source.height, "gray")
-        return _plane(source, 0)[: source.height, : source.width]
+        return plane_bytes(source, 0)[: source.height, : source.width]
 
     def _reformat(self, width: int, height: int, pixel_format: str) -> Image:
         source = self._pixels.av_frame
@@ -205,7 +205,7 @@ class Frame:
         return cast("Image", converted.to_ndarray())
 
 
-def _plane(source: av.VideoFrame, number: int) -> Image:
+def plane_bytes(source: av.VideoFrame, number: int) -> Image:
     """Return a view of a plane's bytes with the padding of its lines: (lines, bytes of a line), uint8."""
     plane = source.planes[number]
     return np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
@@ -213,10 +213,10 @@ def _plane(source: av.VideoFrame, number: int) -> Image:
 
 def _crop_planes(source: av.VideoFrame, left: int, top: int, right: int, bottom: int) -> av.VideoFrame:
     """Return a copy of these pixels of a frame in YUV 4:2:0. The limits are even."""
-    parts = [_plane(source, 0)[top:bottom, left:right].ravel()]
+    parts = [plane_bytes(source, 0)[top:bottom, left:right].ravel()]
     for number in range(1, len(source.planes)):
         columns = slice(left, right) if len(source.planes) == 2 else slice(left // 2, right // 2)
-        parts.append(_plane(source, number)[top // 2 : bottom // 2, columns].ravel())
+        parts.append(plane_bytes(source, number)[top // 2 : bottom // 2, columns].ravel())
     width, height = right - left, bottom - top
     pixels = np.concatenate(parts).reshape(height * 3 // 2, width)
     part = av.VideoFrame.from_ndarray(pixels, format=source.format.name)

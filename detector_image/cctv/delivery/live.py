@@ -34,6 +34,7 @@ class LiveView:
         self._lock = threading.Lock()
         self._limit = FrameRateLimit(FRAMES_PER_SECOND)
         self._until = 0.0
+        self._not_before = float("-inf")
         self._is_ended = False
         self._mailbox: Mailbox[Frame] = Mailbox()
         self._thread: threading.Thread | None = None
@@ -62,6 +63,10 @@ class LiveView:
         if monotonic_seconds < self._until and self._limit.is_due(monotonic_seconds):
             self._mailbox.put(Frame.from_av(picture, received_at, monotonic_seconds, 0, pixel_aspect))
 
+    def forget_before(self, monotonic_seconds: float) -> None:
+        """Send no frame that was received earlier; callable from any thread."""
+        self._not_before = monotonic_seconds
+
     def show(self, boxes: Sequence[tuple[Box, str]]) -> None:
         """Set the boxes and labels to draw on the next frames."""
         self._boxes = boxes
@@ -80,7 +85,7 @@ class LiveView:
                 if not self.is_wanted:
                     self._thread = None
                     return
-            if frame is None:
+            if frame is None or frame.monotonic_seconds < self._not_before:
                 continue
             try:
                 self._send(self._camera_id, self._encode(frame), frame.received_at.timestamp())

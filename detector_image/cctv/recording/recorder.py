@@ -107,6 +107,12 @@ class SegmentRecorder:
         """Note why the stream has ended: the reason of the gap that follows."""
         self._gap_reason = reason
 
+    def report_unmasked(self, problem: str) -> None:
+        """Log why nothing is recorded of a camera with privacy masks; it is the reason of the gap as well."""
+        if self.is_on:
+            self.log.error("not recorded, since the camera has privacy masks: %s", problem)
+            self.note_fault(GapReason.MASKING_UNAVAILABLE)
+
     def wall_offset(self) -> float:
         """Return Unix time minus monotonic time."""
         return self.wall_clock() - self.monotonic()

@@ -116,7 +116,8 @@ class DetectorTasks:
             log.info("camera %s: control %s: %s", claimed.camera, claimed.command.action, done.reason)
             return done, None
         if claimed.kind is TaskKind.PROBE and claimed.rtsp_url is not None:
-            probed = self._prober.probe(claimed.rtsp_url.get_secret_value(), claimed.transport)
+            url = claimed.rtsp_url.get_secret_value()
+            probed = self._prober.probe(url, claimed.transport, claimed.privacy_masks)
             if probed.result.reason is not Reason.STREAMING:
                 log.info("a stream was tried: %s", probed.result.reason)
             return probed.result, probed.snapshot_jpeg

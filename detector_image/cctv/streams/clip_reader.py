@@ -74,6 +74,8 @@ class ClipReader:
     def _read_once(self) -> StreamFault:
         source = self._source = self._make_source()
         try:
+            if self._stopping.is_set():  # before the source could be interrupted
+                return StreamFault(Reason.STREAM_ENDED)
             source.open()
             for _ in source.packets():
                 self._progress_at = time.monotonic()

@@ -2,12 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cctv.common.frame import Frame
 from cctv.common.jpeg import render_jpeg
+from cctv.common.polygons import Outline
 from cctv.logs import redactor
 from cctv.streams.faults import StreamFault
 from cctv.streams.source import Source
@@ -24,7 +25,7 @@ LONGEST_SECONDS = 58.0
 """Longer than a source's own limits (`cctv.streams.rtsp.PICTURELESS_SECONDS`), so that a probe reports the same
 reason as a camera's detector."""
 
-MakeSource = Callable[[str, StreamTransport], Source]
+MakeSource = Callable[[str, StreamTransport, Sequence[Outline]], Source]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,10 @@ class Prober:
         self._lock = threading.Lock()
         self._under_way: set[Source] = set()
 
-    def probe(self, url: str, transport: StreamTransport) -> Probed:
-        """Test one stream."""
+    def probe(self, url: str, transport: StreamTransport, privacy_masks: Sequence[Outline] = ()) -> Probed:
+        """Test one stream. `privacy_masks`: areas of its image to black out, in fractions."""
         redactor.add(secrets_of(url))
-        source = self._make_source(url, transport)
+        source = self._make_source(url, transport, privacy_masks)
         with self._lock:
             self._under_way.add(source)
         timer = threading.Timer(LONGEST_SECONDS, source.interrupt)

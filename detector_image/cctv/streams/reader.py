@@ -146,11 +146,11 @@ class _Watch(threading.Thread):
             began = time.monotonic()
             self.progress_at = began
             self._wake.clear()
+            self._reconnecting = False  # before the source is chosen: a change after this line is noticed
             fault = self._read_once()
             if self._stopping:
                 return
             if self._reconnecting:
-                self._reconnecting = False
                 continue
             self._pause_after(fault, time.monotonic() - began)
 
@@ -166,6 +166,11 @@ class _Watch(threading.Thread):
         source = self._source
         if source is not None:
             source.interrupt()
+
+    @property
+    def _is_superseded(self) -> bool:
+        """Return whether the current source must deliver nothing more."""
+        return self._stopping or self._reconnecting
 
     def idle_seconds(self) -> float:
         """Return the seconds without any data. The source itself handles packets without a frame."""
@@ -190,7 +195,7 @@ class _Watch(threading.Thread):
         source = self._reader.make_source()
         self._source = source
         try:
-            if not self._stopping:
+            if not self._is_superseded:
                 self._read(source)
             return StreamFault(Reason.STREAM_ENDED)
         except StreamFault as fault:
@@ -210,9 +215,9 @@ class _Watch(threading.Thread):
         reader.damage.begin_stream()
         self.progress_at = time.monotonic()
         for number, picture in enumerate(source.frames()):
-            if self._stopping:
-                return
             self.progress_at = time.monotonic()
+            if self._is_superseded:  # checked after the frame's time, which must not be that of a later source
+                return
             if number % _INFO_EVERY_PICTURES == 0 or (picture.width, picture.height) != (info.width, info.height):
                 info = source.info()
             self._take(picture, info, reader)

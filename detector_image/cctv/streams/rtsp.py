@@ -1,5 +1,8 @@
 """The RTSP source: libav's client behind the gate, decoding one video stream.
 
+Of a camera with privacy masks, every frame is masked right after the decoder, and its recordings and clips are
+encoded from the masked frames: nothing else ever receives a frame or a packet of it.
+
 Decoding uses one thread and no delay: the frame order of camera streams needs no look-ahead, and many cameras share
 the machine.
 """
@@ -7,7 +10,7 @@ the machine.
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import partial
 from typing import Any, cast
@@ -20,10 +23,13 @@ import av.logging
 from cctv.clips.audio import AudioError, AudioFormat, format_of
 from cctv.clips.recorder import ClipRecorder, Recording
 from cctv.common.frame import MAX_PIXELS, pixel_aspect_of
+from cctv.common.polygons import Outline
 from cctv.recording.recorder import SegmentFeed, SegmentRecorder
 from cctv.streams.faults import StreamFault
 from cctv.streams.hardware import SOFTWARE, HardwareDecoding, is_by_hardware
 from cctv.streams.libav_faults import from_libav
+from cctv.streams.masked_video import CODEC, NO_ENCODER, MaskedVideo, encoder_name
+from cctv.streams.privacy_mask import PrivacyMask
 from cctv.streams.rtsp_gate import GateOptions, RtspGate
 from cctv.streams.source import StreamInfo
 from cctv.streams.sparing import FrameDemand, SparingDecoder
@@ -59,13 +65,15 @@ class RtspSource:
         segments: SegmentRecorder | None = None,
         demand: FrameDemand | None = None,
         is_analysed: bool = False,
+        privacy_masks: Sequence[Outline] = (),
     ) -> None:
         """Prepare one try.
 
         `demand`: while it wants no frames, only keyframes are decoded, which saves most of the processor time; None:
         all frames are. `is_analysed`: all frames are decoded as well while packet sizes may tell of motion.
         `display_aspect`: width divided by height as shown; None: as the stream declares. `records_audio`: ask for the
-        camera's audio beside its video, for the clips of `recorder`. `segments`: records the stream.
+        camera's audio beside its video, for the clips of `recorder`. `segments`: records the stream. `privacy_masks`:
+        areas to black out, in fractions of the frame.
         """
         wants_audio = records_audio and recorder is not None and recorder.may_have_audio()
         self._make_gate = partial(RtspGate, url, gate_options)
@@ -92,6 +100,8 @@ class RtspSource:
         self._is_analysed = is_analysed
         watch = StillnessWatch() if is_analysed else None
         self._sparing = SparingDecoder(demand, watch) if demand is not None else None
+        self._mask = PrivacyMask(privacy_masks) if privacy_masks else None
+        self._masked_video: MaskedVideo | None = None
 
     def open(self) -> StreamInfo:
         try:
@@ -114,8 +124,7 @@ class RtspSource:
             self._video.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
             if self._is_too_large():
                 raise self._too_large()
-            self._begin_recording(container)
-            self._begin_segments()
+            self._begin_storing(container)
         return self.info()
 
     def _connect(self) -> av.container.InputContainer:
@@ -160,7 +169,23 @@ class RtspSource:
                 raise fault
             self._gate, self._wants_audio = self._make_gate(), False
 
-    def _begin_recording(self, container: av.container.InputContainer) -> None:
+    def _begin_storing(self, container: av.container.InputContainer) -> None:
+        """Begin clips and recordings: of the camera's packets, or of masked frames."""
+        context = self._video.codec_context
+        if self._mask is None:
+            self._begin_recording(container, context.name, context.extradata)
+            self._begin_segments(context.name, context.extradata)
+            return
+        encoder = encoder_name()
+        if encoder is None:
+            self._report_unmasked(NO_ENCODER)
+            return
+        self._begin_recording(container, CODEC, None)
+        self._begin_segments(CODEC, None)
+        if self._recording is not None or self._feed is not None:
+            self._masked_video = MaskedVideo(encoder, context.sample_aspect_ratio)
+
+    def _begin_recording(self, container: av.container.InputContainer, codec: str, extradata: bytes | None) -> None:
         recorder = self._recorder
         if recorder is None:
             return
@@ -173,15 +198,20 @@ class RtspSource:
                 self._audio = container.streams.audio[0]
             except AudioError as error:
                 recorder.report_audio(str(error))
-        context = self._video.codec_context
-        self._recording = recorder.recording(context.name, context.extradata, self._display_aspect, audio_format)
+        self._recording = recorder.recording(codec, extradata, self._display_aspect, audio_format)
 
-    def _begin_segments(self) -> None:
+    def _begin_segments(self, codec: str, extradata: bytes | None) -> None:
         if self._segments is not None:
-            context = self._video.codec_context
-            self._feed = self._segments.feed(context.name, context.extradata, self._display_aspect)
+            self._feed = self._segments.feed(codec, extradata, self._display_aspect)
 
     def packets(self) -> "Iterator[av.Packet[av.VideoStream]]":
+        for packet in self._received():
+            if self._masked_video is not None:
+                self._masked(packet)
+            yield packet
+
+    def _received(self) -> "Iterator[av.Packet[av.VideoStream]]":
+        """Yield the packets as they arrive; store them, unless masked frames are stored instead of them."""
         assert self._container is not None, "open first"
         asked_at = time.monotonic()
         try:
@@ -193,12 +223,12 @@ class RtspSource:
                     if is_late:  # the audio goes on without the video
                         raise self._silence()
                     continue
+                if self._is_interrupted:  # its settings may have changed: others may decide on what is seen
+                    raise self._fault(None)
                 if not is_late:
                     self._packet_at = now
-                if self._recording is not None:
-                    self._recording.add(packet)
-                if self._feed is not None:
-                    self._feed.add(packet)
+                if self._mask is None:
+                    self._store(packet)
                 yield packet
                 if is_late:
                     # libav's parser keeps the last packet until the next one begins; the time-out released it.
@@ -208,6 +238,39 @@ class RtspSource:
             fault = self._fault(error)
             raise (self._silence() if fault.reason is Reason.STREAM_TIMEOUT else fault) from None
         raise self._fault(None)
+
+    def _store(self, packet: "av.Packet[av.VideoStream]") -> None:
+        if self._recording is not None:
+            self._recording.add(packet)
+        if self._feed is not None:
+            self._feed.add(packet)
+
+    def _masked(self, packet: "av.Packet[av.VideoStream]") -> list[av.VideoFrame]:
+        """Return the frames that a packet completes, masked; store them if the camera has clips or recordings."""
+        pictures = self._pictures_of(packet)
+        if self._mask is None:
+            return pictures
+        masked = [self._mask.apply(picture) for picture in pictures]
+        if self._masked_video is not None:
+            self._store_masked(masked, self._masked_video)
+        return masked
+
+    def _store_masked(self, pictures: list[av.VideoFrame], video: MaskedVideo) -> None:
+        """Store frames that are masked. A failing encoder ends what is stored, not the detection."""
+        try:
+            encoded = [packet for picture in pictures for packet in video.encode(picture)]
+        except _LIBAV_ERRORS as error:
+            self._masked_video = None
+            self._report_unmasked(f"masked video could not be encoded ({type(error).__name__})")
+            return
+        for packet in encoded:
+            self._store(packet)
+
+    def _report_unmasked(self, problem: str) -> None:
+        if self._recorder is not None:
+            self._recorder.report_unmasked(problem)
+        if self._segments is not None:
+            self._segments.report_unmasked(problem)
 
     def _demuxed_streams(self) -> "list[av.VideoStream | av.AudioStream]":
         return [self._video] if self._audio is None else [self._video, self._audio]
@@ -219,10 +282,10 @@ class RtspSource:
     def frames(self) -> Iterator[av.VideoFrame]:
         last_picture_at = time.monotonic()
         self._awaits_picture = True
-        for packet in self.packets():
+        for packet in self._received():
             self._has_keyframe = self._has_keyframe or packet.is_keyframe
             try:
-                pictures = self._pictures_of(packet)
+                pictures = self._masked(packet)
             except _LIBAV_ERRORS as error:
                 raise self._fault(error) from None
             if not pictures and self._is_too_large():
@@ -303,7 +366,8 @@ class RtspSource:
         return StreamFault(Reason.STREAM_TIMEOUT)
 
     def _pictures_of(self, packet: "av.Packet[av.VideoStream]") -> list[av.VideoFrame]:
-        if self._sparing is None or (self._is_analysed and self._video.codec_context.has_b_frames):
+        is_stored = self._masked_video is not None
+        if self._sparing is None or is_stored or (self._is_analysed and self._video.codec_context.has_b_frames):
             return self._decode(packet)
         due = self._sparing.due(packet, time.monotonic())
         pictures = [picture for each in due for picture in self._decode(each)]

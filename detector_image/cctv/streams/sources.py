@@ -1,11 +1,13 @@
 """Create stream sources that connect through the gate, according to the settings."""
 
 import ssl
+from collections.abc import Sequence
 from typing import Self
 
 from pydantic import SecretStr
 
 from cctv.clips.recorder import ClipRecorder
+from cctv.common.polygons import Outline
 from cctv.config import InvalidSettingError, Settings
 from cctv.recording.recorder import SegmentRecorder
 from cctv.streams.hardware import HardwareDecoding
@@ -67,7 +69,7 @@ class Sources:
         is_recorded = camera.recording.stream is RecordedStream.MAIN
         return self._make(camera, camera.rtsp_url, recorder, segments if is_recorded else None)
 
-    def probe_source(self, url: str, transport: StreamTransport) -> Source:
+    def probe_source(self, url: str, transport: StreamTransport, privacy_masks: Sequence[Outline] = ()) -> Source:
         """Return the source of a stream to test."""
         return RtspSource(
             url,
@@ -75,6 +77,7 @@ class Sources:
             self._options,
             open_timeout_seconds=self._settings.stream_open_timeout_seconds,
             read_timeout_seconds=self._settings.stream_read_timeout_seconds,
+            privacy_masks=privacy_masks,
         )
 
     def _make(
@@ -98,4 +101,5 @@ class Sources:
             segments=segments,
             demand=demand,
             is_analysed=camera.detection.uses_models,
+            privacy_masks=camera.detection.privacy_masks,
         )

@@ -111,6 +111,8 @@ class Analyser:
             self._rules = RuleBook(camera.detection)
             self._rules.restore(told)
             self._gate = MotionGate(camera.detection.motion_masks)
+            if camera.detection.privacy_masks != former.privacy_masks:
+                self._pictures, self._better_images = {}, BetterImages()  # they may show what is masked now
             self._attention.exact = _ask_for_positions(camera.detection)
             self._attention.renew()
             self.is_calm = False

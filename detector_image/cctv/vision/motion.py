@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from cctv.common.frame import WHOLE, Image
+from cctv.common.polygons import Outline, covered_pixels
 from vigil_contracts.geometry import Box
 
 ROWS = 100
@@ -23,8 +23,6 @@ FINE_ROWS, FINE_BLOCK_PIXELS = 216, 4
 CHANGED_GREY_LEVELS = 22
 SMALLEST_AREA_PIXELS = 12
 """Changed pixels in the small image, about a thousandth of it. Fewer are noise."""
-
-FloatGrid = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ class Motion:
 class MotionGate:
     """Changes in one camera's frames. `masks` are polygons in fractions in which changes are ignored."""
 
-    def __init__(self, masks: Sequence[Sequence[tuple[float, float]]] = ()) -> None:
+    def __init__(self, masks: Sequence[Outline] = ()) -> None:
         self._masks = masks
         self._reference: Image | None = None
         self._newest: Image | None = None
@@ -113,27 +111,6 @@ def _places(changed: Image) -> tuple[Box, ...]:
     return tuple(places)
 
 
-def _outside(masks: Sequence[Sequence[tuple[float, float]]], shape: tuple[int, ...]) -> Image:
-    """Return 255 where no mask lies, else 0; (H, W), uint8.
-
-    A mask covers the area with a non-zero winding number, as the dashboard shades it. `fillPoly` alone omits areas
-    that are covered twice: overlapping masks, and the middle of a self-intersecting outline.
-    """
-    height, width = shape
-    watched = np.full((height, width), 255, np.uint8)
-    rows, columns = np.mgrid[0:height, 0:width] + 0.5
-    for mask in masks:
-        corners = np.array(mask, np.float64) * (width, height)
-        cv2.fillPoly(watched, [np.round(corners).astype(np.int32)], [0])
-        watched[_winding(columns, rows, corners) != 0] = 0
-    return watched
-
-
-def _winding(x: FloatGrid, y: FloatGrid, corners: FloatGrid) -> npt.NDArray[np.int32]:
-    """Return how often the outline (N, 2) winds around each point; see `vigil_contracts.geometry.is_inside`."""
-    winding = np.zeros(x.shape, np.int32)
-    for (x1, y1), (x2, y2) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        turn = (x2 - x1) * (y - y1) - (y2 - y1) * (x - x1)
-        winding += (y1 <= y) & (y2 > y) & (turn > 0)
-        winding -= (y1 > y) & (y2 <= y) & (turn < 0)
-    return winding
+def _outside(masks: Sequence[Outline], shape: tuple[int, ...]) -> Image:
+    """Return 255 where no mask lies, else 0; (H, W), uint8."""
+    return np.where(covered_pixels(masks, *shape[:2]), 0, 255).astype(np.uint8)

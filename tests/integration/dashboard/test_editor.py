@@ -58,17 +58,34 @@ def test_a_zone_is_drawn_by_mouse_and_its_corner_dragged(visit: Visit, watcher: 
 def test_shapes_are_drawn_by_keyboard(visit: Visit) -> None:
     page = visit.page
     camera_id = open_editor(visit)
-    page.get_by_role("button", name="Mask", exact=True).focus()
+    page.get_by_role("button", name="Motion mask", exact=True).focus()
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Done").focus()
     page.keyboard.press("Enter")
-    corner = page.get_by_role("button", name="Mask 1, corner 1")
+    corner = page.get_by_role("button", name="Motion mask 1, corner 1")
     expect(corner).to_be_focused()
     for key in ("ArrowLeft", "Shift+ArrowUp", "Insert", "Delete"):
         page.keyboard.press(key)
     save(page)
     (mask,) = detection(visit, camera_id)["motion_masks"]
     assert mask == [[0.29, 0.35], [0.7, 0.4], [0.7, 0.8], [0.3, 0.8]]
+
+
+def test_a_privacy_mask_is_drawn_listed_and_deleted(visit: Visit) -> None:
+    page = visit.page
+    camera_id = open_editor(visit)
+    page.get_by_role("button", name="Privacy mask", exact=True).click()
+    for point in (*SQUARE, SQUARE[0]):
+        page.mouse.click(*position(page, point))
+    save(page)
+    stored = detection(visit, camera_id)
+    (mask,) = stored["privacy_masks"]
+    assert [[round(x, 1), round(y, 1)] for x, y in mask] == [list(point) for point in SQUARE]
+    assert stored["motion_masks"] == []
+    row = page.get_by_role("listitem").filter(has_text="Privacy mask 1")
+    row.get_by_role("button", name="Delete").click()
+    save(page)
+    assert detection(visit, camera_id)["privacy_masks"] == []
 
 
 def test_line_is_drawn_by_touch_on_a_phone(sign_in: SignIn) -> None:

@@ -18,6 +18,8 @@ from vigil_apps.accounts.models import AuthToken
 from vigil_apps.audit.models import AuditEntry
 from vigil_contracts.detector_tasks import TaskKind
 
+MASKS = [[[0.0, 0.0], [0.5, 0.0], [0.5, 0.5]]]
+
 STREAM = {"rtsp_url": "rtsp://10.0.0.9/1", "username": "root", "password": "p@ss/w0rd"}
 
 
@@ -52,6 +54,14 @@ def test_prober_completes_a_task(anna: Party, prober: Party) -> None:
     assert "p%40ss" in prober.client.post(f"/api/errands/{task}/claim/").json()["rtsp_url"]
     assert _answer(prober, task, {"answers": True, "reason": "Streaming"}).status_code == 204
     assert anna.client.get(f"/api/probes/{task}/").json()["state"] == "done"
+
+
+def test_image_of_a_saved_camera_is_masked_by_the_prober(anna: Party, prober: Party, camera: Camera) -> None:
+    anna.client.patch(f"/api/cameras/{camera.pk}/", {"detection": {"privacy_masks": MASKS}}, "json")
+    task = anna.client.post(f"/api/cameras/{camera.pk}/probe/").json()["id"]
+    assert prober.client.post(f"/api/errands/{task}/claim/").json()["privacy_masks"] == MASKS
+    task = anna.client.post("/api/probes/", STREAM).json()["id"]
+    assert prober.client.post(f"/api/errands/{task}/claim/").json()["privacy_masks"] == []
 
 
 def test_unsaved_stream_is_probed_once_and_its_url_deleted(anna: Party, pipeline: Party) -> None:
@@ -124,3 +134,5 @@ def test_media_server_is_linked(anna: Party, camera: Camera, settings: Settings)
     settings.VIGIL_MEDIA_SERVER_URL = "https://media.example/camera-{camera}/whep"
     url = anna.client.get(f"/api/cameras/{camera.pk}/").json()["media_url"]
     assert url == f"https://media.example/camera-{camera.pk}/whep"
+    anna.client.patch(f"/api/cameras/{camera.pk}/", {"detection": {"privacy_masks": MASKS}}, "json")
+    assert anna.client.get(f"/api/cameras/{camera.pk}/").json()["media_url"] is None, "it would show what is masked"

@@ -43,6 +43,7 @@ ZONES = [
     },
     {"Id": "3", "MonitorId": "1", "Name": "Tree", "Type": "Inactive", "Coords": "0,0 640,0 640,72"},
     {"Id": "4", "MonitorId": "1", "Name": "Lamp", "Type": "Preclusive", "Coords": "0,0 640,0 640,72"},
+    {"Id": "6", "MonitorId": "1", "Name": "Street", "Type": "Privacy", "Coords": "0.0,90.0 20.0,90.0 20.0,100.0"},
     {"Id": "5", "MonitorId": "2", "Name": "Other", "Type": "Active", "Coords": "0,0 1,0 1,1"},
 ]
 
@@ -74,6 +75,7 @@ def test_monitor_becomes_a_camera() -> None:
     assert detection.zones[1].points == ((0.0, 0.5), (1.0, 0.5), (1.0, 1.0))
     assert [rule.name for rule in detection.rules] == ["All", "Drive"]
     assert detection.motion_masks == (((0.0, 0.0), (0.5, 0.0), (0.5, 0.1)),)
+    assert detection.privacy_masks == (((0.0, 0.9), (0.2, 0.9), (0.2, 1.0)),)
     assert "p#s/w" not in repr(plan.lines)
     assert "p#s/w" in plan.secrets
 

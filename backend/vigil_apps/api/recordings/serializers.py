@@ -22,7 +22,7 @@ class TimelineGapSerializer(serializers.Serializer[Any]):
     end = serializers.DateTimeField()
     reason = serializers.CharField(
         help_text="A camera's reason, such as `StreamUnreachable`, or `RecorderStopped`, `SpoolFull`, `WriteFailed`, "
-        "`StorageLost`."
+        "`StorageLost`, `MaskingUnavailable`."
     )
     message = serializers.CharField(help_text="One sentence for users.")
 

@@ -254,7 +254,7 @@ def test_single_session_camera_accepts_the_next_connection_at_once(clip: Clip, w
         def source() -> RtspSource:
             return RtspSource(camera.url, StreamTransport.TCP, LOOPBACK)
 
-        probed = Prober(lambda url, transport: source()).probe(camera.url, StreamTransport.TCP)
+        probed = Prober(lambda *_: source()).probe(camera.url, StreamTransport.TCP)
         watched = watch(camera.url)
         eventually(lambda: watched.health.is_streaming, 10, "watched after the probe")
         watched.reader.retarget(source)
@@ -408,7 +408,7 @@ def test_watchdog_and_probe_agree_on_packets_without_frames(
         checker = threading.Thread(target=check)
         checker.start()
         source = RtspSource(camera.url, StreamTransport.TCP, LOOPBACK)
-        probed = Prober(lambda url, transport: source).probe(camera.url, StreamTransport.TCP)
+        probed = Prober(lambda *_: source).probe(camera.url, StreamTransport.TCP)
         eventually(lambda: bool(watched.reasons), 10, "the watch gives a reason")
         checked.set()
         checker.join(5)
@@ -422,7 +422,7 @@ def test_the_probe_measures_the_frame_rate(clip: Clip) -> None:
     """The clip declares ten frames a second; the camera sends five."""
     with misbehaving_camera(Script(clip=clip, speed=0.5)) as camera:
         source = RtspSource(camera.url, StreamTransport.TCP, LOOPBACK)
-        probed = Prober(lambda url, transport: source).probe(camera.url, StreamTransport.TCP)
+        probed = Prober(lambda *_: source).probe(camera.url, StreamTransport.TCP)
 
     assert probed.result.frames_per_second == pytest.approx(5.0, rel=0.2)
 

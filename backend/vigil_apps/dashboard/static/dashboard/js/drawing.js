@@ -5,7 +5,7 @@ const STEP = 0.01;
 const clamp = (value) => Math.min(1, Math.max(0, value));
 const rounded = ([x, y]) => [Math.round(clamp(x) * 1e4) / 1e4, Math.round(clamp(y) * 1e4) / 1e4];
 const percent = (value) => `${Math.round(value * 1000) / 10}%`;
-const LEAST = { zone: 3, mask: 3, line: 2 };
+const LEAST = { zone: 3, mask: 3, privacy: 3, line: 2 };
 
 function element(name, attributes) {
   const made = document.createElementNS(SVG, name);

@@ -28,6 +28,7 @@ const nameFor = (word, taken) => {
 function shapesOfState() {
   const made = state.zones.map((zone, index) => ({ kind: "zone", key: `zone-${index}`, colour: index % COLOURS, points: zone.points, label: `${texts.textZone} ${zone.name}` }));
   state.motion_masks.forEach((points, index) => made.push({ kind: "mask", key: `mask-${index}`, points, label: `${texts.textMask} ${index + 1}` }));
+  state.privacy_masks.forEach((points, index) => made.push({ kind: "privacy", key: `privacy-${index}`, points, label: `${texts.textPrivacyMask} ${index + 1}` }));
   state.rules.forEach((rule, index) => {
     if (rule.type === "line_crossing") made.push({ kind: "line", key: `rule-${index}`, points: rule.line, direction: rule.direction, label: `${texts.textLine} ${rule.name}` });
   });
@@ -112,13 +113,16 @@ function renderZones() {
   });
 }
 
-function renderMasks() {
-  const list = find("masks");
+const MASKS = { mask: "motion_masks", privacy: "privacy_masks" };
+
+// `name`: the list of rows, and with «no-» the text for none; `kind`: a key of MASKS.
+function renderMasks(name, kind, text) {
+  const [list, masks] = [find(name), state[MASKS[kind]]];
   list.replaceChildren();
-  find("no-masks").hidden = state.motion_masks.length > 0;
-  state.motion_masks.forEach((_, index) => {
-    shapeRow(list, `mask-${index}`, "mask", null, `${texts.textMask} ${index + 1}`, () => {
-      state.motion_masks.splice(index, 1);
+  find(`no-${name}`).hidden = masks.length > 0;
+  masks.forEach((_, index) => {
+    shapeRow(list, `${kind}-${index}`, kind, null, `${text} ${index + 1}`, () => {
+      masks.splice(index, 1);
       render();
       note();
     });
@@ -222,7 +226,8 @@ const newWindow = () => ({ days: ["mon", "tue", "wed", "thu", "fri", "sat", "sun
 function render() {
   redraw();
   renderZones();
-  renderMasks();
+  renderMasks("masks", "mask", texts.textMask);
+  renderMasks("privacy-masks", "privacy", texts.textPrivacyMask);
   renderRules();
   renderSchedule();
   showPreview();
@@ -294,9 +299,10 @@ function begin(kind) {
     if (kind === "zone") {
       state.zones.push({ name: nameFor(texts.textZone, state.zones.map((zone) => zone.name)), points });
       chosenKey = `zone-${state.zones.length - 1}`;
-    } else if (kind === "mask") {
-      state.motion_masks.push(points);
-      chosenKey = `mask-${state.motion_masks.length - 1}`;
+    } else if (kind in MASKS) {
+      const masks = state[MASKS[kind]];
+      masks.push(points);
+      chosenKey = `${kind}-${masks.length - 1}`;
     } else {
       state.rules.push({ ...emptyRule(texts.textLine), type: "line_crossing", line: points, direction: "either" });
       chosenKey = `rule-${state.rules.length - 1}`;
@@ -331,7 +337,7 @@ async function save() {
 // «detection.rules.0.zone» is read as «rule 1, zone».
 function placeOf(path) {
   const [, list, index, ...rest] = path.split(".");
-  const words = { rules: texts.textRule, zones: texts.textZone, motion_masks: texts.textMask };
+  const words = { rules: texts.textRule, zones: texts.textZone, motion_masks: texts.textMask, privacy_masks: texts.textPrivacyMask };
   if (!(list in words) || index === undefined) return path.replace(/^detection\./, "");
   return `${words[list]} ${state[list][index]?.name ?? Number(index) + 1}${rest.length ? ` (${rest.join(" ")})` : ""}`;
 }
