@@ -292,6 +292,15 @@ EXAMPLES: dict[str, Any] = {
         "changes": {"is_active": [False, True]},
     },
     "Camera": _CAMERA,
+    "CameraDetail": {
+        **_CAMERA,
+        "warnings": [
+            "DetectorClass gpu has no room for a further camera: this camera waits until there is room. Deactivate"
+            " another camera of the class, let its cameras sleep while their schedule is disarmed, add a node, or use"
+            " a class with room: cpu (3)."
+        ],
+    },
+    "CameraRequest": _CAMERA_REQUEST,
     "CameraConfiguration": _CONFIGURATION,
     "Channel": {
         "name": "webhook",
@@ -304,7 +313,6 @@ EXAMPLES: dict[str, Any] = {
     },
     "CameraImportRequest": {"file": "name,rtsp_url\nFront gate,rtsp://192.168.1.20/stream1\n", "dry_run": True},
     "CameraReleasesRequest": {"released": [7]},
-    "CameraRequest": _CAMERA_REQUEST,
     "ClaimedTask": {
         "id": _UUID,
         "kind": "probe",
@@ -479,7 +487,12 @@ EXAMPLES: dict[str, Any] = {
     },
     "RegisteredResource": {"uid": _UUID, "id": 7, "digest": "5d41402abc4b2a76"},
     "ReportedResource": {**_RESOURCE_STATE, "source": "production/cameras", "reported_at": _TIME},
-    "ResourceStatesRequest": {"source": "production/cameras", "states": [_RESOURCE_STATE], "gone": [9]},
+    "ResourceStatesRequest": {
+        "source": "production/cameras",
+        "states": [_RESOURCE_STATE],
+        "gone": [9],
+        "classes": [{"name": "gpu", "is_default": True, "room": 0}],
+    },
     "ResourceRegistrationRequest": {
         "source": "production/cameras",
         "resource": "front-gate",

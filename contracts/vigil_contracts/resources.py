@@ -101,6 +101,21 @@ class ResourceState(BaseModel):
     )
 
 
+CLASSES_AT_ONCE = 200
+
+
+class ClassRoom(BaseModel):
+    """How many more cameras fit into a DetectorClass."""
+
+    model_config = ConfigDict(allow_inf_nan=False, extra="ignore", frozen=True)
+
+    name: str = Field(min_length=1, max_length=253, description="Name of the DetectorClass.")
+    is_default: bool = Field(default=False, description="Whether cameras that name no class use it.")
+    room: int | None = Field(
+        default=None, ge=0, le=1_000_000, description="How many more cameras fit on its nodes; null: unknown."
+    )
+
+
 class ResourceStates(BaseModel):
     """Changes in a cluster since the operator's last report."""
 
@@ -110,6 +125,9 @@ class ResourceStates(BaseModel):
     states: tuple[ResourceState, ...] = Field(default=(), max_length=STATES_AT_ONCE)
     gone: tuple[RowId, ...] = Field(
         default=(), max_length=STATES_AT_ONCE, description="Ids of cameras whose resource was deleted."
+    )
+    classes: tuple[ClassRoom, ...] | None = Field(
+        default=None, max_length=CLASSES_AT_ONCE, description="All detector classes of the cluster; null: unchanged."
     )
 
 

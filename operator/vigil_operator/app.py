@@ -216,6 +216,7 @@ async def _work(
         metrics=metrics,
         start_times=start_times,
     )
+    unwatched = UnwatchedCameras(kube=kube, namespaces=settings.namespaces)
     classes = ClassReporter(
         kube=kube,
         store=store,
@@ -225,8 +226,16 @@ async def _work(
         namespace=settings.namespace,
         start_times=start_times,
         node_use=lambda: nodes.use,
+        watched_elsewhere=lambda: unwatched.watched_elsewhere,
     )
-    reporter = Reporter(api=api, store=store, directory=directory, source_of=registration.source_of, fence=fence)
+    reporter = Reporter(
+        api=api,
+        store=store,
+        directory=directory,
+        source_of=registration.source_of,
+        namespace=settings.namespace,
+        fence=fence,
+    )
     await resync.first()
     # Before the first decision, so that it knows the API's answers if there are any.
     await asyncio.gather(poller.poll_once(), reports.poll_once())
@@ -251,7 +260,7 @@ async def _work(
         group.create_task(reports.run(), name="health")
         group.create_task(reporter.run(), name="report")
         group.create_task(DefinitionCheck(kube=kube, metrics=metrics).run(), name="definitions")
-        group.create_task(UnwatchedCameras(kube=kube, namespaces=settings.namespaces).run(), name="unwatched")
+        group.create_task(unwatched.run(), name="unwatched")
         group.create_task(classes.run(), name="classes")
         group.create_task(policies.run(), name="policies")
         if settings.read_nodes:

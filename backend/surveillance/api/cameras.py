@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from surveillance.api.access import USER, USER_AND_CLUSTER_OPERATOR, principal_of, user_of
 from surveillance.api.errors import translate_errors
 from surveillance.api.filters import CameraFilter
-from surveillance.api.serializers import CameraSerializer, camera_shown
+from surveillance.api.serializers import CameraDetailSerializer, CameraSerializer, camera_shown
 from surveillance.models import Camera
 from surveillance.selectors.access import camera_for, cameras_visible_to
 from surveillance.selectors.clusters import select_clusters
@@ -43,10 +43,10 @@ class CameraListView(ListAPIView[Camera]):
         """Lists cameras in the order of their creation."""
         return super().get(request, *args, **kwargs)
 
-    @extend_schema(summary="Create a camera", responses={201: CameraSerializer})
+    @extend_schema(summary="Create a camera", responses={201: CameraDetailSerializer})
     def post(self, request: Request) -> Response:
         """Creates a camera that you own. Detection runs while it is active."""
-        sent = CameraSerializer(data=request.data)
+        sent = CameraDetailSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         with translate_errors():
             camera = camera_create(user=user_of(request), values=sent.validated_data)
@@ -58,17 +58,17 @@ class CameraView(APIView):
 
     scopes = {"GET": USER_AND_CLUSTER_OPERATOR, "PUT": USER, "PATCH": USER, "DELETE": USER}  # noqa: RUF012
 
-    @extend_schema(summary="Get a camera", responses=CameraSerializer)
+    @extend_schema(summary="Get a camera", responses=CameraDetailSerializer)
     def get(self, request: Request, camera_id: int) -> Response:
         """Returns the camera with its health."""
         return Response(camera_shown(camera_for(principal_of(request), camera_id)))
 
-    @extend_schema(summary="Replace a camera", request=CameraSerializer, responses=CameraSerializer)
+    @extend_schema(summary="Replace a camera", request=CameraSerializer, responses=CameraDetailSerializer)
     def put(self, request: Request, camera_id: int) -> Response:
         """Replaces all settings. A masked `rtsp_url` that is sent back unchanged keeps the stored one."""
         return self._write(request, camera_id, partial=False)
 
-    @extend_schema(summary="Update a camera", request=CameraSerializer, responses=CameraSerializer)
+    @extend_schema(summary="Update a camera", request=CameraSerializer, responses=CameraDetailSerializer)
     def patch(self, request: Request, camera_id: int) -> Response:
         """Changes the given fields."""
         return self._write(request, camera_id, partial=True)
@@ -82,7 +82,7 @@ class CameraView(APIView):
 
     def _write(self, request: Request, camera_id: int, *, partial: bool) -> Response:
         camera = camera_for(principal_of(request), camera_id, Role.ADMIN)
-        sent = CameraSerializer(camera, data=request.data, partial=partial)
+        sent = CameraDetailSerializer(camera, data=request.data, partial=partial)
         sent.is_valid(raise_exception=True)
         with translate_errors():
             camera = camera_update(camera=camera, values=sent.validated_data, user=user_of(request)).camera
@@ -94,9 +94,9 @@ class ActivateView(APIView):
 
     scopes = {"POST": USER}  # noqa: RUF012
 
-    @extend_schema(summary="Activate a camera", request=None, responses=CameraSerializer)
+    @extend_schema(summary="Activate a camera", request=None, responses=CameraDetailSerializer)
     def post(self, request: Request, camera_id: int) -> Response:
-        """Starts detection for the camera."""
+        """Starts detection for the camera. `warnings` say if it has to wait for room."""
         refuse_fields(request)
         return _set_active(request, camera_id, is_active=True)
 
@@ -106,7 +106,7 @@ class DeactivateView(APIView):
 
     scopes = {"POST": USER}  # noqa: RUF012
 
-    @extend_schema(summary="Deactivate a camera", request=None, responses=CameraSerializer)
+    @extend_schema(summary="Deactivate a camera", request=None, responses=CameraDetailSerializer)
     def post(self, request: Request, camera_id: int) -> Response:
         """Stops detection for the camera."""
         refuse_fields(request)

@@ -14,6 +14,7 @@ from surveillance.models import AlertComment, Camera, DetectorTask, TaskState
 from surveillance.selectors.cameras import alert_totals_of, health_of, media_url_of, recording_of
 from surveillance.selectors.clusters import holder_of
 from surveillance.selectors.resources import policy_sources_of, resource_deleted_at
+from surveillance.selectors.rooms import room_problem_of
 from vigil_apps.web.strict_fields import StrictFields
 from vigil_contracts.detection import Detection
 from vigil_contracts.detector_tasks import MAX_RESULT_LENGTH, DiscoveryResult, ProbeResult
@@ -203,11 +204,29 @@ class CameraSerializer(StrictFields, serializers.ModelSerializer[Camera]):
         return shown
 
 
-_CAMERA = CameraSerializer()
+class CameraDetailSerializer(CameraSerializer):
+    """One camera, with warnings. `rtsp_url` is displayed without credentials."""
+
+    warnings = serializers.SerializerMethodField(
+        help_text="Why the camera waits, or would wait if you activated it: its detector class has no room; and what"
+        " would free room. Empty if there is room or the cluster does not report it."
+    )
+
+    class Meta(CameraSerializer.Meta):
+        fields = (*CameraSerializer.Meta.fields, "warnings")  # type: ignore[assignment]  # one more
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField(max_length=2000)))
+    def get_warnings(self, camera: Camera) -> list[str]:
+        """Return the warnings."""
+        problem = room_problem_of(camera)
+        return [problem.text] if problem is not None else []
+
+
+_CAMERA = CameraDetailSerializer()
 
 
 def camera_shown(camera: Camera) -> dict[str, Any]:
-    """Return the camera in the format of `CameraSerializer`."""
+    """Return the camera in the format of `CameraDetailSerializer`."""
     return _CAMERA.to_representation(camera)
 
 

@@ -27,6 +27,15 @@ class Cluster(models.Model):
     )
     asked_at = models.DateTimeField(editable=False, help_text="When its operator last asked, to about 10 s.")
     created_at = models.DateTimeField(auto_now_add=True)
+    classes = models.JSONField(
+        null=True, blank=True, editable=False, help_text="Its detector classes and their room."
+    )
+    classes_reported_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When its operator last reported the classes; null: never.",
+    )
 
     class Meta:
         ordering: ClassVar[list[str]] = ["name", "id"]

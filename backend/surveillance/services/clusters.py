@@ -4,11 +4,11 @@ A camera has at most one holder. Another cluster gets it only after the holder h
 for `SILENT_AFTER`; in both cases the tokens of the former detector end first.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from surveillance.core.clusters import NOTED_EVERY, is_silent
 from surveillance.core.health import REPORT_VALID_FOR
@@ -18,6 +18,7 @@ from vigil_apps.accounts.models import AuthToken
 from vigil_apps.accounts.scopes import Scope
 from vigil_apps.accounts.services import GRACE, tokens_end
 from vigil_contracts.clusters import ClusterQuery
+from vigil_contracts.resources import ClassRoom
 
 AT_ONCE = 1000
 AT_ONCE_ENDED = timedelta(0)
@@ -71,6 +72,17 @@ def cameras_release(*, cluster: Cluster, released: Collection[int]) -> None:
     tokens_end(_tokens_of(ids), grace=AT_ONCE_ENDED)
     CameraHold.objects.filter(cluster=cluster, camera__in=ids).delete()
     camera_list_change()
+
+
+def cluster_classes_record(*, source: str, classes: Sequence[ClassRoom], now: datetime) -> None:
+    """Store the classes of the cluster whose operator reports as `source` (cluster and namespace).
+
+    A cluster is known by its name, and one without a name by its identity, which ends with the namespace too.
+    """
+    name = source.rpartition("/")[0]
+    Cluster.objects.filter(Q(identity=source) | Q(name=name) & ~Q(name="")).update(
+        classes=[known.model_dump(mode="json") for known in classes], classes_reported_at=now
+    )
 
 
 @transaction.atomic

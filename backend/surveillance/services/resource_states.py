@@ -4,6 +4,7 @@ from datetime import datetime
 
 from surveillance.core.sleep import Sleep, sleep_after_report
 from surveillance.models import Camera, CameraResourceState
+from surveillance.services.clusters import cluster_classes_record
 from surveillance.wakeups import HEALTH
 from vigil_contracts.resources import ResourceState, ResourceStates
 from vigil_contracts.stream_url import redact, secrets_of
@@ -33,6 +34,8 @@ def resource_states_record(*, states: ResourceStates, now: datetime) -> None:
         update_fields=[*CameraResourceState.REPORTED, "reported_at"],
     )
     _update_sleep(cameras, {state.camera: state for state in states.states}, now)
+    if states.classes is not None:
+        cluster_classes_record(source=states.source, classes=states.classes, now=now)
     if states.gone:
         _wake(states, now)
         CameraResourceState.objects.filter(source=states.source, camera__in=states.gone).delete()

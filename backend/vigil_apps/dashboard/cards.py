@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from surveillance.core.health import Health, message
+from surveillance.core.rooms import RoomProblem
 from surveillance.core.stored_detection import readable_detection
 from surveillance.models import Alert, Camera, CameraHealth, CameraHealthChange, CameraResource, ManagedBy
 from surveillance.selectors.cameras import recording_of
@@ -182,6 +183,8 @@ class CameraPage(CameraCard):
     """The cluster to which it is assigned; empty for the default one."""
     watched_by: str
     """The cluster that runs its detector now; empty without one."""
+    room_problem: RoomProblem | None
+    """Why its detector waits, or would wait."""
     media_url: str
     hls_url: str
     """The camera's WHEP URL on the media server; empty without one, or if the camera is inactive."""
@@ -278,6 +281,7 @@ def camera_page(
     watched_by: str,
     media_url: str,
     hls_url: str,
+    room_problem: RoomProblem | None,
 ) -> CameraPage:
     """Return the page: `card` with the stream's properties, the detection settings, and its resource."""
     detection = readable_detection(camera.detection)
@@ -316,6 +320,7 @@ def camera_page(
         watched_by=watched_by,
         media_url=media_url if camera.is_active else "",
         hls_url=hls_url if camera.is_active else "",
+        room_problem=room_problem,
     )
 
 

@@ -42,25 +42,35 @@ class StartTimes:
 
     def __init__(self) -> None:
         self._samples: defaultdict[str, deque[float]] = defaultdict(partial(deque, maxlen=SAMPLES_KEPT))
+        self._earlier: dict[str, int] = {}
+        """What an earlier process or another operator has published."""
         self._published: dict[str, int] = {}
+        self._unpublished: set[str] = set()
+        """Classes with a start since the last publication."""
 
     def record(self, class_name: str, seconds: float) -> None:
         """Add a start."""
         self._samples[class_name].append(seconds)
+        self._unpublished.add(class_name)
 
     def published_seconds(self, class_name: str, in_status: object) -> int | None:
         """Return the 90th percentile in whole steps; None without any start.
 
-        `in_status`: what the class's status says. After a restart of the operator it counts in the place of the
-        starts that this process has not seen.
+        `in_status`: what the class's status says. It counts in the place of starts that this process has not seen,
+        and stays until the next start: several operators of one cluster would otherwise replace each other's value.
         """
-        if class_name not in self._published and isinstance(in_status, int):
-            self._published[class_name] = in_status
-        earlier = self._published.get(class_name)
-        samples = list(self._samples.get(class_name, ()))
+        known = in_status if isinstance(in_status, int) else None
+        if known is not None and known != self._published.get(class_name):
+            self._earlier[class_name] = known
+        if class_name not in self._unpublished:
+            return known if known is not None else self._published.get(class_name)
+        earlier = self._earlier.get(class_name)
+        samples = list(self._samples[class_name])
         if earlier is not None:
             samples += [float(earlier)] * (SAMPLES_KEPT - len(samples))
-        if not samples:
-            return None
         found = sorted(samples)[math.ceil(PERCENTILE * len(samples)) - 1]
-        return math.ceil(found / STEP_SECONDS) * STEP_SECONDS
+        published = math.ceil(found / STEP_SECONDS) * STEP_SECONDS
+        if published == known:
+            self._unpublished.discard(class_name)
+        self._published[class_name] = published
+        return published

@@ -5,9 +5,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from vigil_contracts.resources import ResourceState
+from vigil_contracts.resources import CLASSES_AT_ONCE, ClassRoom, ResourceState
+from vigil_operator.core.classes import default_class_name
 from vigil_operator.core.conditions import ConditionType
-from vigil_operator.core.observed import Camera
+from vigil_operator.core.observed import Camera, DetectorClass
 from vigil_operator.core.sleep import is_asleep
 
 REPEATING = frozenset({ConditionType.STALLED.value, ConditionType.RECONCILING.value})
@@ -40,6 +41,20 @@ def state_of(camera: Camera) -> ResourceState | None:
         )
     except ValidationError:
         return None
+
+
+def rooms_of(classes: Mapping[str, DetectorClass]) -> tuple[ClassRoom, ...]:
+    """Return the classes with their room, sorted by name."""
+    default = default_class_name(classes)
+    return tuple(
+        ClassRoom(name=name, is_default=name == default, room=_room(found.status))
+        for name, found in sorted(classes.items())[:CLASSES_AT_ONCE]
+    )
+
+
+def _room(status: Mapping[str, Any]) -> int | None:
+    room = (status.get("capacity") or {}).get("room")
+    return room if isinstance(room, int) and room >= 0 else None
 
 
 def _condition(condition: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,12 @@ _MESSAGE = (
 )
 
 
+def is_watched_elsewhere(camera: Mapping[str, Any]) -> bool:
+    """Return whether another operator has written the Camera's status."""
+    reasons = [each.get("reason") for each in (camera.get("status") or {}).get("conditions") or ()]
+    return bool(reasons) and NAMESPACE_NOT_WATCHED not in reasons
+
+
 def unwatched_status(camera: Mapping[str, Any], now: datetime) -> dict[str, Any] | None:
     """Return the status to write to a Camera in a namespace that is not watched, or None if it has one."""
     metadata, status = camera.get("metadata") or {}, camera.get("status") or {}

@@ -1,13 +1,17 @@
 """Write the status of each DetectorClass: the API server is asked whether it would accept a detector of the class.
 
 So a class that cannot work says so when it is created, and not only once a camera uses it.
+
+Several operators of one cluster, each with its own namespaces, write the status of the same classes. Each counts the
+cameras of all namespaces, so that all of them write the same.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from vigil_contracts.names import REASON_TEXTS, Reason
@@ -21,7 +25,7 @@ from vigil_operator.core.class_status import (
     count_cameras,
 )
 from vigil_operator.core.desired.plan import ManifestSettings
-from vigil_operator.core.observed import DetectorClass
+from vigil_operator.core.observed import Camera, DetectorClass
 from vigil_operator.core.specs import InvalidSpecError, parse_class_spec
 from vigil_operator.core.start_times import StartTimes
 from vigil_operator.kube.client import KubeClient, KubeError
@@ -67,6 +71,7 @@ class ClassReporter:
         namespace: str,
         start_times: StartTimes | None = None,
         node_use: Callable[[], NodeUse | None] = lambda: None,
+        watched_elsewhere: Callable[[], Iterable[Camera]] = tuple,
         clock: Clock = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -78,6 +83,7 @@ class ClassReporter:
         self._namespace = namespace
         self._start_times = start_times or StartTimes()
         self._node_use = node_use
+        self._watched_elsewhere = watched_elsewhere
         self._clock = clock
         self._monotonic = monotonic
         self._checked: dict[str, _Checked] = {}
@@ -93,7 +99,7 @@ class ClassReporter:
     async def report_once(self) -> None:
         """Write the status of each class where it differs. A failure is retried the next time."""
         classes = self._store.class_map()
-        counts = count_cameras(self._store.cameras.values(), classes)
+        counts = count_cameras(chain(self._store.cameras.values(), self._watched_elsewhere()), classes)
         for name, found in sorted(classes.items()):
             if found.meta.deleting:
                 continue
@@ -120,7 +126,7 @@ class ClassReporter:
             capacity=self._capacity(found, counts),
         )
         if status == found.status or self._written.get(found.meta.uid) == status:
-            # An operator of another namespace may have written its own number; the last change stands.
+            # Another operator lists our cameras every 30 s, so its number may be older; the last change stands.
             return
         body = await self._kube.apply_status(DETECTOR_CLASS, found.key, found.meta.uid, status)
         self._written[found.meta.uid] = status

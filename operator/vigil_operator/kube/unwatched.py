@@ -1,6 +1,7 @@
 """Report on Camera resources in other namespaces that the operator does not watch them.
 
-Without this, a camera in the wrong namespace has no status, which tools based on kstatus take for success.
+Without this, a camera in the wrong namespace has no status, which tools based on kstatus take for success. Cameras
+that another operator watches are only remembered, since the status of a DetectorClass counts them too.
 """
 
 import asyncio
@@ -8,8 +9,8 @@ import logging
 from collections.abc import Sequence
 
 from vigil_operator.clock import Clock, utc_now
-from vigil_operator.core.observed import Key
-from vigil_operator.core.unwatched import NAMESPACE_NOT_WATCHED, unwatched_status
+from vigil_operator.core.observed import Camera, Key, camera_from_body
+from vigil_operator.core.unwatched import NAMESPACE_NOT_WATCHED, is_watched_elsewhere, unwatched_status
 from vigil_operator.kube.client import KubeClient, KubeError
 from vigil_operator.kube.kinds import CAMERA
 from vigil_operator.logs import about_camera
@@ -17,6 +18,9 @@ from vigil_operator.logs import about_camera
 logger = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 30.0
+
+AT_ONCE = 100
+"""Cameras that are parsed before other tasks have their turn."""
 
 
 class UnwatchedCameras:
@@ -36,6 +40,8 @@ class UnwatchedCameras:
         self._interval_seconds = interval_seconds
         self._clock = clock
         self._complaint = ""
+        self.watched_elsewhere: tuple[Camera, ...] = ()
+        """The cameras in other namespaces that another operator watches, as of the last listing."""
 
     async def run(self) -> None:
         """Report forever."""
@@ -47,10 +53,16 @@ class UnwatchedCameras:
         """Write the status of cameras that have none. A failure is logged once and retried."""
         try:
             listing = await self._kube.list_all(CAMERA, fields=self._fields)
-            for item in listing.items:
-                key = Key(item.metadata.namespace, item.metadata.name)
-                if status := unwatched_status(item.body(), self._clock()):
+            found = []
+            for number, item in enumerate(listing.items):
+                if number % AT_ONCE == 0:
+                    await asyncio.sleep(0)
+                key, body = Key(item.metadata.namespace, item.metadata.name), item.body()
+                if is_watched_elsewhere(body):
+                    found.append(camera_from_body(body))
+                elif status := unwatched_status(body, self._clock()):
                     await self._write(key, item.metadata.uid, status)
+            self.watched_elsewhere = tuple(found)
         except KubeError as error:
             if self._complaint != str(error):
                 logger.warning("could not report the cameras in namespaces that are not watched: %s; retrying", error)

@@ -1,4 +1,4 @@
-"""Report the state of the Camera resources to the API, for users of the dashboard who have no `kubectl`.
+"""Report the Camera resources and the room of the classes to the API, for users who have no `kubectl`.
 
 Only changes are sent, many cameras in one request, and nothing waits for the answer. What was sent is kept in memory
 only: a new process sends everything once, and the API writes only what has changed.
@@ -12,9 +12,9 @@ from typing import Protocol, TypeVar
 
 from vigil_contracts.api_client import ApiError
 from vigil_contracts.backoff import Backoff
-from vigil_contracts.resources import STATES_AT_ONCE, ResourceStates
+from vigil_contracts.resources import STATES_AT_ONCE, ClassRoom, ResourceStates
 from vigil_operator.core.observed import Key
-from vigil_operator.core.state_report import state_of
+from vigil_operator.core.state_report import rooms_of, state_of
 from vigil_operator.kube.store import Store
 
 logger = logging.getLogger(__name__)
@@ -49,17 +49,21 @@ class Reporter:
         store: Store,
         directory: ApiState,
         source_of: Callable[[str], str],
+        namespace: str,
         fence: Callable[[], None] = lambda: None,
     ) -> None:
         self._api = api
         self._store = store
         self._directory = directory
         self._source_of = source_of
+        self._namespace = namespace
+        """The source of reports about the whole cluster."""
         self._fence = fence
         self._seen_versions: dict[Key, str] = {}
         """The resource version of each camera at the last report."""
         self._reported: dict[Key, tuple[int, int]] = {}
         """For each camera, its id and a digest of the last report."""
+        self._rooms: tuple[ClassRoom, ...] = ()
         self._changes = -1
         self._pause_seconds = PAUSE_SECONDS
         self._backoff = Backoff(2 * PAUSE_SECONDS, MAX_PAUSE_SECONDS)
@@ -77,12 +81,16 @@ class Reporter:
             # It may come back with older data.
             self._seen_versions.clear()
             self._reported.clear()
+            self._rooms = ()
             self._changes = -1
             return
-        changes = self._store.camera_changes
-        if changes == self._changes:
+        changes, rooms = self._store.camera_changes, rooms_of(self._store.class_map())
+        if changes == self._changes and rooms == self._rooms:
             return
         try:
+            if rooms != self._rooms:
+                await self._send(ResourceStates(source=self._source_of(self._namespace), classes=rooms))
+                self._rooms = rooms
             await self._report_deleted()
             await self._report_changed()
         except ApiError as error:

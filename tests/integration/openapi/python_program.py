@@ -10,7 +10,7 @@ import os
 from vigil_client import AuthenticatedClient
 from vigil_client.api.alerts import alerts_acknowledge_create, alerts_list
 from vigil_client.api.cameras import cameras_create, cameras_list
-from vigil_client.models import Alert, Camera, CameraRequest, PaginatedAlertList, PaginatedCameraList
+from vigil_client.models import Alert, CameraDetail, CameraRequest, PaginatedAlertList, PaginatedCameraList
 from vigil_client.types import UNSET
 
 
@@ -25,7 +25,7 @@ def main() -> None:
     cameras = cameras_list.sync(client=client)
     assert isinstance(cameras, PaginatedCameraList), cameras
     created = cameras_create.sync(client=client, body=CameraRequest(name="Yard", rtsp_url="rtsp://192.0.2.7/1"))
-    assert isinstance(created, Camera), created
+    assert isinstance(created, CameraDetail), created
     pages = []
     cursor = UNSET
     while cursor is not None:

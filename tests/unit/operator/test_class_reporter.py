@@ -160,3 +160,21 @@ def test_cameras_are_counted_by_the_class_in_use_the_named_one_and_the_default()
         camera("c"),
     ]
     assert count_cameras(cameras, classes).all == {"cpu": 2, "gpu": 1}
+
+
+def test_cameras_of_another_operator_are_counted_too() -> None:
+    """Both operators of a cluster then write the same status."""
+    world = World()
+    theirs = camera("b", status={"phase": "Asleep", "detector": {"class": "gpu"}})
+    world.reporter = ClassReporter(
+        kube=KubeClient(world.server),
+        store=world.store,
+        queue=world.queue,
+        metrics=Metrics(world.store.cameras.values),
+        settings=SETTINGS,
+        namespace=NAMESPACE,
+        watched_elsewhere=lambda: (theirs,),
+        clock=lambda: NOW,
+    )
+    world.report()
+    assert (world.status()["cameras"], world.status()["capacity"]["asleep"]) == (2, 1)

@@ -9,11 +9,11 @@ from typing import Any
 from tests.unit.operator.builders import NAMESPACE, NOW, camera, camera_body
 
 from vigil_contracts.api_client import ApiError
-from vigil_contracts.resources import STATES_AT_ONCE, ResourceState, ResourceStates
+from vigil_contracts.resources import STATES_AT_ONCE, ClassRoom, ResourceState, ResourceStates
 from vigil_operator.core.conditions import rfc3339
 from vigil_operator.core.observed import Key
 from vigil_operator.core.state_report import state_of
-from vigil_operator.kube.kinds import CAMERA
+from vigil_operator.kube.kinds import CAMERA, DETECTOR_CLASS
 from vigil_operator.kube.store import Store
 from vigil_operator.sync.reporter import Reporter
 
@@ -48,7 +48,11 @@ class World:
 
     def __post_init__(self) -> None:
         self.reporter = Reporter(
-            api=self, store=self.store, directory=self, source_of=lambda namespace: f"c/{namespace}"
+            api=self,
+            store=self.store,
+            directory=self,
+            source_of=lambda namespace: f"c/{namespace}",
+            namespace=NAMESPACE,
         )
 
     async def report_resources(self, states: ResourceStates) -> None:
@@ -144,3 +148,27 @@ def test_recovered_api_receives_all_reports() -> None:
     assert world.round() == []
     world.is_away = False
     assert [len(states.states) for states in world.round()] == [1]
+
+
+def put_class(world: World, name: str, room: object, *, default: bool = False) -> None:
+    world.version += 1
+    annotations = {"detectorclass.vigil.dev/is-default-class": "true"} if default else {}
+    metadata = {"name": name, "uid": name, "resourceVersion": str(world.version), "annotations": annotations}
+    capacity = {} if room is None else {"room": room}
+    world.store.observe(DETECTOR_CLASS, {"metadata": metadata, "spec": {}, "status": {"capacity": capacity}})
+
+
+def test_room_of_the_classes_is_reported_when_it_changes() -> None:
+    world = World()
+    put_class(world, "gpu", 2, default=True)
+    put_class(world, "cpu", None)
+    rooms = (ClassRoom(name="cpu"), ClassRoom(name="gpu", is_default=True, room=2))
+    assert world.round() == [ResourceStates(source=f"c/{NAMESPACE}", classes=rooms)]
+    assert world.round() == []
+    put_class(world, "gpu", 0, default=True)
+    (sent,) = world.round()
+    assert [known.room for known in sent.classes or ()] == [None, 0]
+    world.is_away = True
+    world.round()
+    world.is_away = False
+    assert [sent.classes is not None for sent in world.round()] == [True], "an older database may be back"

@@ -264,6 +264,20 @@ def test_start_time_survives_a_restart_of_the_operator() -> None:
     assert times.published_seconds("gpu", 60) == 10
 
 
+def test_operators_of_one_cluster_do_not_replace_each_others_start_time() -> None:
+    one, other = StartTimes(), StartTimes()
+    for _ in range(SAMPLES_KEPT):
+        one.record("gpu", 10.0)
+        other.record("gpu", 60.0)
+    first = one.published_seconds("gpu", None)
+    assert one.published_seconds("gpu", first) == first == 10
+    second = other.published_seconds("gpu", first)
+    assert other.published_seconds("gpu", second) == second == 60
+    assert one.published_seconds("gpu", second) == 60, "it has measured nothing since"
+    one.record("gpu", 10.0)
+    assert one.published_seconds("gpu", second) == 10
+
+
 def test_diagnosis_says_that_it_sleeps() -> None:
     given = asleep()
     sleeping = HealthReport(phase=CameraPhase.ASLEEP, reason=Reason.ASLEEP, reported_at=NOW, message="Asleep.")

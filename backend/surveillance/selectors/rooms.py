@@ -1,0 +1,63 @@
+"""Read whether the cluster of a camera has room for its detector."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+from pydantic import ValidationError
+
+from surveillance.core.clusters import SILENT_AFTER
+from surveillance.core.rooms import RoomProblem, class_name_of, room_problem
+from surveillance.models import Camera, CameraResourceState, Cluster
+from surveillance.selectors.clusters import assigned_to, holder_of
+from vigil_contracts.names import CameraPhase
+from vigil_contracts.resources import ClassRoom
+
+COUNTED_WITHIN = timedelta(minutes=2)
+"""After this time the operator's report counts an activated camera. Only changes are reported, so an older report may
+be current."""
+
+
+def room_problem_of(camera: Camera) -> RoomProblem | None:
+    """Return why the camera waits, or would wait if it were activated; None if there is room or it is unknown.
+
+    A camera whose detector has a node, or is asleep, does not wait for room. Load `camera` with
+    `select_related("cluster", "hold__cluster", "resource_state")`.
+    """
+    if camera.is_active and _is_placed(camera):
+        return None
+    cluster = camera.cluster or holder_of(camera) or _default_cluster()
+    if cluster is None or cluster.classes_reported_at is None:
+        return None
+    classes = _classes_in(cluster)
+    name = class_name_of(classes, camera.detector_class_name)
+    named = Q(detector_class_name=name)
+    if name == class_name_of(classes, ""):
+        named |= Q(detector_class_name="")
+    since = max(cluster.classes_reported_at, timezone.now() - COUNTED_WITHIN)
+    newer = Camera.objects.filter(named, assigned_to(cluster), is_active=True, activated_at__gt=since)
+    return room_problem(classes, name, newer=newer.exclude(pk=camera.pk).count())
+
+
+def _is_placed(camera: Camera) -> bool:
+    try:
+        return bool(camera.resource_state.node) or camera.resource_state.phase == CameraPhase.ASLEEP.value
+    except CameraResourceState.DoesNotExist:
+        return False
+
+
+def _default_cluster() -> Cluster | None:
+    """Return the cluster that gets cameras without one, if there is no doubt."""
+    asking = Cluster.objects.filter(asked_at__gte=timezone.now() - SILENT_AFTER)
+    if settings.VIGIL_DEFAULT_CLUSTER:
+        return asking.filter(name=settings.VIGIL_DEFAULT_CLUSTER).first()
+    found = list(asking[:2])
+    return found[0] if len(found) == 1 else None
+
+
+def _classes_in(cluster: Cluster) -> list[ClassRoom]:
+    try:
+        return [ClassRoom.model_validate(each) for each in cluster.classes or ()]
+    except ValidationError:  # stored before the contract had its limits
+        return []
