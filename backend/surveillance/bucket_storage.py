@@ -21,6 +21,7 @@ _CONNECT_SECONDS, _READ_SECONDS = 2, 4
 
 
 _DELETED_AT_ONCE = 8
+_NOT_FOUND = 404
 
 
 class BucketStorage(S3Storage):  # type: ignore[misc] # it has no types
@@ -75,6 +76,17 @@ class BucketStorage(S3Storage):  # type: ignore[misc] # it has no types
         """
         with ThreadPoolExecutor(_DELETED_AT_ONCE) as pool:
             list(pool.map(self.delete, keys))
+
+    def read_end(self, key: str, size_bytes: int) -> bytes:
+        """Return at most so many bytes at the end of an object."""
+        name = f"{self.location.rstrip('/')}/{key}" if self.location else key
+        wanted = {"Bucket": self.bucket_name, "Key": name, "Range": f"bytes=-{size_bytes}"}
+        try:
+            return bytes(self.connection.meta.client.get_object(**wanted)["Body"].read())
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == _NOT_FOUND:
+                raise FileNotFoundError(key) from error
+            raise
 
     def problem(self) -> str:
         """Return why the bucket cannot be accessed with these keys; empty if it can."""

@@ -64,6 +64,18 @@ def size(key: str) -> int | None:
         return None
 
 
+def read_end(key: str, size_bytes: int) -> bytes | None:
+    """Return at most so many bytes at the end of a file, or None if it does not exist.
+
+    Raises StorageUnavailableError.
+    """
+    try:
+        with _reported_failures("read"):
+            return media_storage().read_end(key, size_bytes)
+    except FileNotFoundError:
+        return None
+
+
 def chunks(key: str) -> Iterator[bytes]:
     """Yield the content in parts; the file is opened with the first. Raises OSError, or one of S3's errors."""
     with default_storage.open(key) as file:

@@ -41,6 +41,10 @@ class MediaStorage(Protocol):
         """Delete files if they exist. Raises OSError or one of `S3_ERRORS`."""
         ...
 
+    def read_end(self, key: str, size_bytes: int) -> bytes:
+        """Return at most so many bytes at the end of a file. Raises FileNotFoundError, OSError or `S3_ERRORS`."""
+        ...
+
     def problem(self) -> str:
         """Return why nothing can be stored; empty if it can."""
         ...
@@ -93,6 +97,12 @@ class DirectoryStorage(FileSystemStorage):
         """Delete the files."""
         for key in keys:
             self.delete(key)
+
+    def read_end(self, key: str, size_bytes: int) -> bytes:
+        """Return at most so many bytes at the end of a file."""
+        with Path(self.path(key)).open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - size_bytes))
+            return file.read()
 
     def problem(self) -> str:
         """Return why the directory cannot be created or written; empty if it can."""

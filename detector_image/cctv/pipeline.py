@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from cctv.clips.recorder import ClipLimits, ClipOutcome, ClipRecorder
 from cctv.common.events import Event
 from cctv.common.frame import Frame
+from cctv.common.jpeg import preview_jpeg
 from cctv.common.mailbox import Mailbox
 from cctv.delivery.live import LiveView, Send
 from cctv.delivery.spool import Spool
@@ -372,7 +373,9 @@ class CameraPipeline:
             self._shadow.offer(frame, events)
         has_motion = analysis.analyser.has_motion or self._events.has_motion
         places = analysis.analyser.motion_places
-        self._segments.note_frame(frame.monotonic_seconds, has_motion=has_motion, places=places)
+        self._segments.note_frame(
+            frame.monotonic_seconds, has_motion=has_motion, places=places, preview=lambda: preview_jpeg(frame)
+        )
         if self.live.is_wanted:
             self.live.show(analysis.analyser.in_view(frame.monotonic_seconds))
         self._count_objects(frame, analysis)

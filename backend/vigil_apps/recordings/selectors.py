@@ -67,6 +67,15 @@ def recording_gaps(*, camera_id: int, first_ms: int, last_ms: int, limit: int) -
     ]
 
 
+def segment_at(*, camera_id: int, at_ms: int) -> RecordedSegment | None:
+    """Return the camera's segment that contains the time; None if nothing is recorded then."""
+    earlier = RecordedSegment.objects.filter(
+        camera_id=camera_id, start_ms__gt=at_ms - MAX_SEGMENT_SECONDS * 1000, start_ms__lte=at_ms
+    )
+    found = earlier.order_by("-start_ms").first()
+    return found if found is not None and at_ms < found.start_ms + found.duration_ms else None
+
+
 def recorded_until(*, camera_id: int) -> int | None:
     """Return the end of the camera's last span or gap; None if there is none."""
     last = [

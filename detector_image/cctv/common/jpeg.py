@@ -6,9 +6,11 @@ import numpy as np
 from cctv.common.drawing import draw_boxes
 from cctv.common.frame import Frame, Image
 from vigil_contracts.geometry import Box
+from vigil_contracts.preview import WIDTH_PIXELS as PREVIEW_WIDTH
 
 WIDEST_PIXELS = 1280
 JPEG_QUALITY = 85
+PREVIEW_QUALITY = 60
 
 
 def encode_jpeg(image: Image, quality: int) -> bytes:
@@ -18,6 +20,12 @@ def encode_jpeg(image: Image, quality: int) -> bytes:
         height, width = image.shape[:2]
         raise ValueError(f"OpenCV cannot encode a frame of {width}×{height} pixels as JPEG")
     return jpeg.tobytes()
+
+
+def preview_jpeg(frame: Frame) -> bytes:
+    """Return the frame as a small JPEG for timelines. Raises ValueError if OpenCV cannot."""
+    height = max(2, round(frame.height * PREVIEW_WIDTH / frame.width))
+    return encode_jpeg(frame.scaled_bgr(PREVIEW_WIDTH, height), PREVIEW_QUALITY)
 
 
 def render_jpeg(frame: Frame, box: Box | None, caption: str) -> bytes:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from vigil_contracts.preview import HEAD_BYTES, preview_box_size
+
 _MAX_BOX_BYTES = 1_000_000
 """More than any `moov` or `moof` of a segment; a larger one is damage."""
 _CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"mvex", b"moof", b"traf"}
@@ -29,7 +31,7 @@ class SegmentFacts:
     start_ms: int
     duration_ms: int
     whole_bytes: int
-    """End of the last whole fragment: what follows is incomplete."""
+    """End of the last whole fragment, and of the preview after it: what follows is incomplete."""
     init_bytes: int
     init_id: str
     codecs: str
@@ -70,6 +72,7 @@ def read(file: BinaryIO) -> SegmentFacts:
             runs.append(run)
     if not runs:
         raise DamagedSegmentError("it contains no whole fragment with video")
+    whole += _preview_at(file, whole, size)
     begin, end = runs[0].start, runs[-1].start + runs[-1].ticks
     scale = video.timescale
     start_ms = round(begin * 1000 / scale)
@@ -122,6 +125,13 @@ def _fragment_at(file: BinaryIO, at: int, size: int) -> tuple[bytes, int] | None
     at += header[1]
     media = _header_at(file, at, size)
     return (moof, at + media[1]) if media is not None and media[0] == b"mdat" else None
+
+
+def _preview_at(file: BinaryIO, at: int, size: int) -> int:
+    """Return the size of the preview that begins there; 0 if there is none, or it is not whole."""
+    file.seek(at)
+    length = preview_box_size(file.read(HEAD_BYTES))
+    return length if at + length <= size else 0
 
 
 def _boxes(data: bytes, path: tuple[bytes, ...] = ()) -> Iterator[tuple[bytes, tuple[bytes, ...], bytes]]:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from functools import reduce
 from operator import or_
@@ -22,10 +23,11 @@ from cctv.clips.packet_copier import PacketCopier
 from cctv.logs import camera_logger
 from cctv.recording.selection import Selection
 from cctv.recording.spool import RecordingSpool, Waiting
-from cctv.recording.timeline import TICKS_PER_SECOND, Cutter, Placed, Timeline
+from cctv.recording.timeline import SEGMENT_SECONDS, TICKS_PER_SECOND, Cutter, Placed, Timeline
 from cctv.recording.writer import SegmentWriter, VideoFormat
 from vigil_contracts.geometry import Box
 from vigil_contracts.motion_grid import cells_of_boxes
+from vigil_contracts.preview import preview_box
 from vigil_contracts.recording import GapReason, RecordingGap, RecordingMode, RecordingSettings
 
 GAP_SECONDS = 1.0
@@ -33,6 +35,7 @@ GAP_SECONDS = 1.0
 _CLOCK_STEP_SECONDS = 10.0
 """If the machine's clock went back by less than this, times wait for it; after a larger step they follow it."""
 _MOTION_FRAMES = 4096
+_PREVIEWS = 8
 _ERRORS = (av.error.FFmpegError, OSError, ValueError)
 
 OnGap = Callable[[RecordingGap], None]
@@ -57,6 +60,8 @@ class SegmentRecorder:
         self._lock = threading.Lock()
         self._undecided: list[Waiting] = []
         self._analysed: deque[tuple[float, bool, int]] = deque(maxlen=_MOTION_FRAMES)
+        self._previews: deque[tuple[float, bytes]] = deque(maxlen=_PREVIEWS)
+        self._preview_due_at = 0.0
         self._gap_reason: str = GapReason.RECORDER_STOPPED
         self._until_ms: int | None = None
         self._problem = ""
@@ -88,11 +93,25 @@ class SegmentRecorder:
             return None
         return SegmentFeed(self, self._spool, codec, extradata, display_aspect)
 
-    def note_frame(self, at_monotonic: float, *, has_motion: bool, places: Sequence[Box] = ()) -> None:
-        """Note whether an analysed frame shows motion, and where. `at_monotonic`: when it was received."""
+    def note_frame(
+        self,
+        at_monotonic: float,
+        *,
+        has_motion: bool,
+        places: Sequence[Box] = (),
+        preview: Callable[[], bytes] = bytes,
+    ) -> None:
+        """Note whether an analysed frame shows motion, and where. `at_monotonic`: when it was received.
+
+        `preview` returns the frame as a small JPEG; called for one frame of each segment.
+        """
         if not self.is_on:
             return
         at = at_monotonic + self.wall_offset()
+        if at >= self._preview_due_at:
+            self._preview_due_at = at + SEGMENT_SECONDS / 2
+            with suppress(*_ERRORS), self._lock:  # a segment does without one
+                self._previews.append((at, preview()))
         with self._lock:
             self._analysed.append((at, has_motion, cells_of_boxes(places)))
             if has_motion and self.settings.mode is RecordingMode.MOTION:
@@ -172,6 +191,13 @@ class SegmentRecorder:
                     decided.append((closed, verdict is not False))
             self._undecided = left
         return decided
+
+    def preview_between(self, start: float, end: float) -> bytes:
+        """Return the first preview of that time, as JPEG; empty if there is none."""
+        with self._lock:
+            while self._previews and self._previews[0][0] < start:
+                self._previews.popleft()
+            return self._previews[0][1] if self._previews and self._previews[0][0] < end else b""
 
     def motion_between(self, start: float, end: float) -> tuple[int, int]:
         """Return the percentage of the frames analysed in that time that show motion, and the cells where."""
@@ -267,8 +293,8 @@ class SegmentFeed:
         writer, self._writer = self._writer, None
         if writer is None:
             return
-        writer.close(next_ticks)
         end = self._recorder.wall_clock() if next_ticks is None else next_ticks / TICKS_PER_SECOND
+        writer.close(next_ticks, last_box=preview_box(self._recorder.preview_between(self._started_at, end)))
         motion, cells = self._recorder.motion_between(self._started_at, end)
         closed = self._spool.close(self._recorder.camera_id, writer.path, motion, cells)
         if closed is not None:

@@ -86,15 +86,20 @@ class SegmentWriter:
         self._waiting = data, placed, is_keyframe
         self.size_bytes += len(data)
 
-    def close(self, next_ticks: int | None = None) -> None:
-        """Write the rest and make the file durable. `next_ticks`: when the next segment begins."""
+    def close(self, next_ticks: int | None = None, *, last_box: bytes = b"") -> None:
+        """Write the rest and make the file durable.
+
+        `next_ticks`: when the next segment begins. `last_box`: a box of MP4 to end the file with.
+        """
         try:
             if self._waiting is not None and next_ticks is not None:
                 self._step_ticks = max(1, next_ticks - self._waiting[1].dts)
             self._flush()
         finally:
             self._output.close()
-        with self.path.open("rb") as file:
+        with self.path.open("ab") as file:
+            file.write(last_box)
+            file.flush()
             os.fsync(file.fileno())
 
     def _flush(self) -> None:

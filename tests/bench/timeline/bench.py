@@ -26,7 +26,7 @@ from tests.integration.services.postgres import postgres_server
 CAMERAS, DAYS, SEGMENT_MS = 20, 7, 4000
 DAY_MS, HOUR_MS, WEEK_MS = 86_400_000, 3_600_000, 604_800_000
 REQUESTS, SEEKS, SEEK_SECONDS = 60, 40, 900.0
-TIMELINE_MS, SEARCH_MS, SEEK_MS, PAINT_MS = 50, 1000, 1000, 1000
+TIMELINE_MS, SEARCH_MS, SEEK_MS, PAINT_MS, PREVIEW_MS = 50, 1000, 1000, 1000, 200
 _ALERTS = """
 from datetime import datetime, timedelta, UTC
 from django.db.models import F
@@ -75,6 +75,16 @@ _PRESSED = """() => {
     });
 }"""
 """Measures the milliseconds from the next press on the timeline until a frame is painted."""
+_POINTED = """async ([x, y]) => {
+    const image = document.querySelector("[data-preview] img");
+    const before = image.src;
+    const began = performance.now();
+    const pointer = { clientX: x, clientY: y, pointerId: 1, pointerType: "mouse", bubbles: true };
+    document.querySelector("[data-timeline]").dispatchEvent(new PointerEvent("pointermove", pointer));
+    while (image.src === before || !image.complete) await new Promise(requestAnimationFrame);
+    return performance.now() - began;
+}"""
+"""Measures the milliseconds from a movement on the timeline until the picture of the place is there."""
 
 
 def measure() -> list[Measurement]:
@@ -163,10 +173,12 @@ def _seeks(server: BackendServer, user: BackendUser, folder: Path) -> list[Measu
         painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
         page.wait_for_function("() => document.querySelector('[data-screen] video')?.readyState >= 2")
         taken = _seek_times(page)
+        shown = _preview_times(page)
     return [
         Measurement.at_most("page of recordings: first paint", float(painted), "ms", PAINT_MS),
         Measurement.at_most("seek to frame, p95", _p95(taken), "ms", SEEK_MS),
         Measurement.plain("seek to frame, median", float(np.median(taken)), "ms"),
+        Measurement.at_most("picture under the pointer, p95", _p95(shown), "ms", PREVIEW_MS),
     ]
 
 
@@ -185,6 +197,14 @@ def _seek_times(page: Page) -> list[float]:
         page.mouse.click(box["x"] + left, box["y"] + box["height"] - 10)
         taken.append(float(page.evaluate("window.painted")))
     return taken
+
+
+def _preview_times(page: Page) -> list[float]:
+    """Point at times that are further apart than the segments, in any order."""
+    box = page.locator("[data-timeline]").bounding_box()
+    assert box is not None
+    places = np.random.default_rng(4).permutation(np.linspace(0.03, 0.97, SEEKS)) * box["width"] + box["x"]
+    return [float(page.evaluate(_POINTED, [left, box["y"] + box["height"] - 10])) for left in places]
 
 
 def _p95(values: list[float]) -> float:

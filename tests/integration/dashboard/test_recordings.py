@@ -5,12 +5,13 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
-from tests.integration.dashboard.conftest import SignIn, UserPool, Visit, Watcher
+from playwright.sync_api import FloatRect, Page, expect
+from tests.integration.dashboard.conftest import PHONE, SignIn, UserPool, Visit, Watcher
 from tests.integration.services.backend import BackendServer
 from tests.integration.services.backend import BackendUser as User
 from tests.integration.services.made_clips import make_clip
@@ -266,6 +267,69 @@ def test_seeking_takes_at_most_a_second(visit: Visit, yard: Yard) -> None:
         taken.append(page.evaluate("window.painted"))
         expect_frame(page, shown_seconds(page, yard))
     assert np.quantile(taken, 0.95) <= 1000, taken
+
+
+POINTED = """async ([x, y]) => {
+    const image = document.querySelector("[data-preview] img");
+    const before = image.src;
+    const began = performance.now();
+    const pointer = { clientX: x, clientY: y, pointerId: 1, pointerType: "mouse", bubbles: true };
+    document.querySelector("[data-timeline]").dispatchEvent(new PointerEvent("pointermove", pointer));
+    while (image.src === before || image.hidden || !image.complete) await new Promise(requestAnimationFrame);
+    const taken = performance.now() - began;
+    const pen = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d");
+    pen.drawImage(image, 0, 0, 1, 1);
+    return [taken, pen.getImageData(0, 0, 1, 1).data[0], image.naturalWidth];
+}"""
+"""Moves the pointer; returns the milliseconds until the picture is there, its brightness and its width."""
+
+
+def zoomed_in(page: Page) -> tuple[FloatRect, float]:
+    """Show five minutes; return the box of the timeline, and where the shown time is."""
+    for _ in range(9):
+        page.keyboard.press("+")
+    page.wait_for_timeout(600)
+    box, head = (page.locator(f"[data-{name}]").bounding_box() for name in ("timeline", "head"))
+    assert box is not None
+    assert head is not None
+    return box, head["x"] + 1
+
+
+def test_the_timeline_shows_the_picture_under_the_pointer(visit: Visit, yard: Yard) -> None:
+    visit.open(yard.path(60))
+    page = visit.page
+    expect_frame(page, 60)
+    box, middle = zoomed_in(page)
+    taken = []
+    for at in np.random.default_rng(2).permutation(np.arange(6, RECORDED - 2, 6)):
+        place = [middle + (at - 60) * box["width"] / 300, box["y"] + box["height"] - 10]
+        milliseconds, brightness, width = page.evaluate(POINTED, place)
+        assert width == 240
+        assert at - 9 <= brightness <= at + 4, "a frame of the segment that contains the time"
+        taken.append(milliseconds)
+    assert np.quantile(taken, 0.95) <= 200, taken
+    page.mouse.move(middle + (150 - 60) * box["width"] / 300, box["y"] + box["height"] - 10)
+    expect(page.locator("[data-preview] img")).to_be_hidden()
+    at_pointer = datetime.fromtimestamp(yard.begin + 150, ZoneInfo("Asia/Tokyo"))
+    expect(page.locator("[data-preview-time]")).to_have_text(re.compile(rf"{at_pointer:%H:%M}:\d\d"))
+    page.mouse.move(box["x"] + 10, box["y"] - 200)
+    expect(page.locator("[data-preview]")).to_be_hidden()
+
+
+def test_a_finger_on_the_timeline_shows_the_picture(sign_in: SignIn, yard: Yard) -> None:
+    with sign_in(yard.user, size=PHONE) as visit:
+        visit.open(yard.path(60))
+        page = visit.page
+        expect_frame(page, 60)
+        box, middle = zoomed_in(page)
+        touch = {"pointerId": 7, "pointerType": "touch", "isPrimary": True, "clientX": middle + 20}
+        touch["clientY"] = box["y"] + box["height"] - 10
+        page.locator("[data-timeline]").dispatch_event("pointermove", touch)
+        expect(page.locator("[data-preview] img")).to_be_visible()
+        shown = page.locator("[data-preview]").bounding_box()
+        assert shown is not None
+        assert shown["x"] >= 0
+        assert shown["x"] + shown["width"] <= PHONE["width"]
 
 
 def test_gaps_are_explained_in_german(sign_in: SignIn, yard: Yard) -> None:

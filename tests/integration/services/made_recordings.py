@@ -2,13 +2,17 @@
 
 import tempfile
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import httpx
+import numpy as np
 from tests.unit.detector.recording.recorded import packets_of
 
 from cctv.clips.packet_buffer import Packet
-from cctv.common.frame import WHOLE
+from cctv.common.frame import WHOLE, Frame
+from cctv.common.jpeg import preview_jpeg
 from cctv.delivery.recordings import DirectoryStore
 from cctv.recording.recorder import SegmentRecorder
 from cctv.recording.spool import RecordingSpool
@@ -32,6 +36,7 @@ def make_recording(
 
     `client`: with the token of a detector or pipeline. `media`: the backend's directory. `is_moving`: whether
     the frame at that second of the recording shows motion; `place`: where.
+    The previews are grey, as bright as the number of their second modulo 256.
     """
     passed = 0.0
     with tempfile.TemporaryDirectory() as folder:
@@ -54,13 +59,19 @@ def make_recording(
                 if passed >= seconds:
                     break
                 places = [place] if is_moving(passed) else []
-                recorder.note_frame(1000.0 + passed, has_motion=bool(places), places=places)
+                preview = partial(_preview, passed)
+                recorder.note_frame(1000.0 + passed, has_motion=bool(places), places=places, preview=preview)
                 feed.take(Packet(one.data, passed, passed, one.is_keyframe, 1000.0 + passed, one.headers))
             else:
                 passed = loop + length
         feed.end()
         recorder.decide(is_last=True)
         _register(client, spool, DirectoryStore(media), camera_id, gaps)
+
+
+def _preview(passed: float) -> bytes:
+    image = np.full((360, 640, 3), int(passed) % 256, np.uint8)
+    return preview_jpeg(Frame.from_bgr(image, datetime.now(UTC), passed, 0))
 
 
 def _register(

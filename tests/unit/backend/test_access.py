@@ -176,6 +176,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "cameras/{camera}/recordings/uploads/"): _row(people=NO_PERSON, services=(400, 404, 400, 403)),
     ("GET", "cameras/{camera}/recordings/timeline/"): VIEW_400,
     ("GET", "cameras/{camera}/recordings/motion/"): VIEW_400,
+    ("GET", "cameras/{camera}/recordings/preview/"): VIEW_400,
     ("GET", "cameras/{camera}/recordings/playlist.m3u8"): VIEW_400,
     ("GET", "cameras/{camera}/recordings/{start_ms}.mp4"): VIEW,
     ("POST", "camera-releases/"): _row(people=NO_PERSON, services=(403, 403, 403, 400)),

@@ -14,6 +14,7 @@ from vigil_apps.recordings.core.playlist import Item, media_playlist
 from vigil_apps.recordings.models import RecordedSegment, RecordedSpan, RecordingGap
 from vigil_apps.recordings.retention import recordings_retain
 from vigil_apps.recordings.sweep import Swept, recordings_sweep
+from vigil_contracts.preview import preview_box
 from vigil_contracts.recording import recording_key
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -359,6 +360,26 @@ def test_sweep_finds_both_differences_and_corrects_them(
     }
     assert recordings_sweep(written_before=tomorrow) == Swept(4, orphans=2, missing=0)
     assert recordings_sweep(written_before=tomorrow) == Swept(2)
+
+
+def test_a_preview_is_read_from_the_end_of_its_segment(
+    media: Path, camera: Camera, detector: Party, anna: Party, ben: Party
+) -> None:
+    jpeg = b"\xff\xd8" + b"x" * 3000 + b"\xff\xd9"
+    record(media, detector, camera, 0, 4)
+    content = b"v" * (SIZE - len(preview_box(jpeg))) + preview_box(jpeg)
+    (media / recording_key(camera.pk, NOON_MS + 4000)).write_bytes(content)
+    url = f"/api/cameras/{camera.pk}/recordings/preview/"
+    for at in (4, 6.5, 7.999):
+        answer = anna.client.get(url, {"at": _shown(at)}, headers={"Accept": "image/avif,image/*,*/*;q=0.8"})
+        assert (answer.status_code, answer["Content-Type"], answer.content) == (200, "image/jpeg", jpeg)
+        assert answer["Cache-Control"] == "private, max-age=3600"
+    for at, status in ((-1, 404), (0, 204), (8, 404)):
+        assert anna.client.get(url, {"at": _shown(at)}).status_code == status
+    assert ben.client.get(url, {"at": _shown(4)}).status_code == 404
+    assert list(anna.client.get(url, {"at": "noon"}).json()) == ["at"]
+    (media / recording_key(camera.pk, NOON_MS + 4000)).unlink()
+    assert anna.client.get(url, {"at": _shown(4)}).status_code == 204, "until the sweep finds it"
 
 
 def test_segments_are_partitioned_by_week_on_postgresql(media: Path, camera: Camera, detector: Party) -> None:

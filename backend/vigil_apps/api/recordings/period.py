@@ -18,6 +18,10 @@ PERIOD = [
     OpenApiParameter("to", OpenApiTypes.DATETIME, required=True, description="End; later than `from`."),
 ]
 
+MOMENT = [
+    OpenApiParameter("at", OpenApiTypes.DATETIME, required=True, description="Time, such as 2026-05-17T12:00:00Z."),
+]
+
 
 class Period(BaseModel):
     """A period of time."""
@@ -31,6 +35,18 @@ class Period(BaseModel):
     def milliseconds(self) -> dict[str, int]:
         """Return the limits as the selectors take them."""
         return {"first_ms": round(self.begin.timestamp() * 1000), "last_ms": round(self.end.timestamp() * 1000)}
+
+
+class _Moment(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    at: Instant
+
+
+def moment_of(request: Request) -> int:
+    """Return the time of the query, in milliseconds since 1970. Raises ValidationError, which names the parameter."""
+    with translate_errors():
+        return round(parse(_Moment, dict(request.query_params.items())).at.timestamp() * 1000)
 
 
 def period_of(request: Request, longest: timedelta) -> Period:

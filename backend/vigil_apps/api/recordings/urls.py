@@ -10,6 +10,7 @@ urlpatterns = [
     path(f"{_CAMERA}uploads/", views.UploadsView.as_view(), name="recording-uploads"),
     path(f"{_CAMERA}timeline/", timeline.TimelineView.as_view(), name="recording-timeline"),
     path(f"{_CAMERA}motion/", timeline.MotionSearchView.as_view(), name="recording-motion"),
+    path(f"{_CAMERA}preview/", views.PreviewView.as_view(), name="recording-preview"),
     path(f"{_CAMERA}playlist.m3u8", views.PlaylistView.as_view(), name="recording-playlist"),
     path(f"{_CAMERA}<int:start_ms>.mp4", views.SegmentView.as_view(), name="recording-segment"),
 ]

@@ -8,21 +8,25 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from surveillance import images
 from surveillance.api.access import SENDERS, USER, principal_of
 from surveillance.api.errors import translate_errors
 from surveillance.api.files import stored_file_response
+from surveillance.api.live import JpegRenderer
 from surveillance.core.validation import parse
 from surveillance.selectors.access import camera_for
-from vigil_apps.api.recordings.period import PERIOD, period_of
+from vigil_apps.api.recordings.period import MOMENT, PERIOD, moment_of, period_of
 from vigil_apps.api.recordings.serializers import TimelineSerializer
 from vigil_apps.recordings.core.playlist import media_playlist
 from vigil_apps.recordings.models import RecordedSegment
-from vigil_apps.recordings.selectors import recorded_periods, recorded_segments, recording_gaps
+from vigil_apps.recordings.selectors import recorded_periods, recorded_segments, recording_gaps, segment_at
 from vigil_apps.recordings.services import NoSuchCameraError, recordings_register, upload_urls
+from vigil_contracts.preview import MAX_BYTES, preview_in
 from vigil_contracts.recording import RecordingBatch, RegisteredRecordings, UploadOrder, Uploads, gap_text
 
 _LONGEST_TIMELINE = timedelta(days=31)
@@ -150,6 +154,37 @@ class SegmentView(APIView):
             file_name=f"camera-{camera.pk}-{start_ms}.mp4",
             headers={"Cache-Control": "private, max-age=3600"},
         )
+
+
+class PreviewView(APIView):
+    """A small picture for scrubbing."""
+
+    scopes = {"GET": USER}  # noqa: RUF012
+    renderer_classes = (JSONRenderer, JpegRenderer)
+
+    @extend_schema(
+        operation_id="recordings_preview",
+        summary="Get a preview of a recording",
+        parameters=MOMENT,
+        responses={(200, "image/jpeg"): OpenApiTypes.BINARY, 204: None},
+    )
+    def get(self, request: Request, camera_id: int) -> HttpResponse:
+        """Returns a JPEG, 240 pixels wide, of the segment of some seconds that contains the time.
+
+        It is a frame of the segment that the detector analysed. 404 if nothing is recorded then, 204 if no frame of
+        the segment was analysed.
+        """
+        camera = camera_for(principal_of(request), camera_id)
+        segment = segment_at(camera_id=camera.pk, at_ms=moment_of(request))
+        if segment is None:
+            raise Http404
+        with translate_errors():
+            end = images.read_end(segment.key, min(MAX_BYTES, segment.size_bytes))
+        jpeg = preview_in(end or b"")
+        headers = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
+        if jpeg is None:
+            return HttpResponse(status=204, headers=headers)
+        return HttpResponse(jpeg, content_type="image/jpeg", headers=headers)
 
 
 def _instant(milliseconds: int) -> Any:

@@ -1,6 +1,7 @@
 """Segments, gaps and the choice of what is kept, from packets to files that a player opens."""
 
 import errno
+import io
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from cctv.recording.spool import RecordingSpool, Waiting
 from cctv.recording.writer import SegmentWriter
 from vigil_contracts.geometry import Box
 from vigil_contracts.motion_grid import cells_of_boxes, decode
+from vigil_contracts.preview import preview_box, preview_in
 from vigil_contracts.recording import GapReason, RecordingGap
 
 PLACE = Box(0.1, 0.2, 0.3, 0.4)
@@ -50,6 +52,45 @@ def test_segments_follow_each_other_without_a_lost_frame(tmp_path: Path, codec: 
     assert len(times) == 100 == sum(one.facts.frames for one in kept)
     assert all(0.05 < later - former < 0.15 for former, later in pairwise(times))
     assert times[0] == pytest.approx(BEGIN, abs=0.01)
+
+
+def test_each_segment_contains_a_preview_and_still_plays(tmp_path: Path) -> None:
+    clip, clocks = make_clip(tmp_path / "in.mp4", seconds=10), Clocks()
+    recorder = recorder_on(tmp_path / "spool", clocks)
+    made: list[float] = []
+
+    def preview() -> bytes:
+        made.append(clocks.passed)
+        return b"\xff\xd8%d" % len(made)
+
+    def analyse(_: float) -> None:
+        recorder.note_frame(clocks.monotonic(), has_motion=False, preview=preview)
+
+    play(clip, recorder, clocks, each=analyse)
+    kept = spool_of(recorder).waiting(7)
+    found = [preview_in(one.path.read_bytes()) for one in kept]
+    assert all(one is not None for one in found)
+    assert len(set(found)) == len(kept) == 3
+    assert len(made) <= 6, "at most one for two seconds"
+    for one in kept:
+        assert one.segment.size_bytes == one.path.stat().st_size
+        assert len(frames_in(one.path)) == one.facts.frames
+    assert RecordingSpool(tmp_path / "spool", lambda: 10**9).waiting(7) == kept, "as another process finds them"
+
+
+def test_a_failing_or_missing_preview_disturbs_nothing(tmp_path: Path) -> None:
+    clip, clocks = make_clip(tmp_path / "in.mp4", seconds=5), Clocks()
+    recorder = recorder_on(tmp_path / "spool", clocks)
+
+    def preview() -> bytes:
+        raise ValueError("no picture")
+
+    play(clip, recorder, clocks, each=lambda _: recorder.note_frame(1e4, has_motion=False, preview=preview))
+    kept = spool_of(recorder).waiting(7)
+    assert [preview_in(one.path.read_bytes()) for one in kept] == [None, None]
+    whole = kept[0].path.read_bytes()
+    kept[0].path.write_bytes(whole + preview_box(b"cut off")[:-3])
+    assert read(io.BytesIO(kept[0].path.read_bytes())).whole_bytes == len(whole)
 
 
 def test_a_change_of_size_begins_a_segment_with_its_own_initialisation(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import { listRows } from "./recordings-list.js";
 import { Playback } from "./playback.js";
 import { MotionSearch, findMotion } from "./search.js";
 import { saveFrame } from "./frame.js";
+import { Preview } from "./preview.js";
 import { Timeline } from "./timeline.js";
 import { start as startLive } from "./live.js";
 import { localise } from "./time.js";
@@ -28,7 +29,8 @@ let shown = "";
 let scrubbing = null; // the timer of a time that waits for the frame before it
 let sought = null;
 
-const timeline = new Timeline(find("timeline"), { chosen: scrub, moved: wantDetail });
+const preview = new Preview(find("preview"));
+const timeline = new Timeline(find("timeline"), { chosen: scrub, moved: wantDetail, pointed: showPreview });
 const playback = new Playback([...root.querySelectorAll("[data-screen]")], texts, (index) => days[index], render, loadDays);
 
 const search = new MotionSearch(root.querySelector("[data-screen]"), texts, searchMotion);
@@ -199,6 +201,12 @@ function scrub(at, isFinal) {
   if (!isFinal) return;
   timeline.follow(at);
   remember(at);
+}
+
+function showPreview(place) {
+  if (!place) return preview.hide();
+  const path = `/api/cameras/${given.cameras[place.index].id}/recordings/`;
+  preview.show({ ...place, path, recorded: recordedAt(days[place.index], place.at) });
 }
 
 const timesOf = { alerts: (one) => one.alerts.map(({ at }) => at), motion: (one) => one.motion.map(({ start }) => start) };

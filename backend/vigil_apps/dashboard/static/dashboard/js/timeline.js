@@ -10,13 +10,15 @@ const STEPS_MS = [10, 30, 60, 300, 600, 1800, 3600, 7200, 10800, 21600].map((sec
 const LABEL_PX = 72;
 
 export class Timeline {
-  // `chosen(ms, isFinal)` is called while and after a time is pressed or dragged; `moved()` if another part is shown.
-  constructor(element, { chosen, moved }) {
+  // `chosen(ms, isFinal)` is called while and after a time is pressed or dragged; `moved()` if another part is shown;
+  // `pointed(place)` if the pointer is on another time, with null when it leaves.
+  constructor(element, { chosen, moved, pointed }) {
     this.element = element;
     this.canvas = element.querySelector("[data-canvas]");
     this.head = element.querySelector("[data-head]");
     this.chosen = chosen;
     this.moved = moved;
+    this.pointed = pointed;
     this.lanes = []; // { name, recorded, gaps, motion, alerts } with times in ms
     this.day = [0, 1];
     this.view = [0, 1];
@@ -25,6 +27,7 @@ export class Timeline {
     element.addEventListener("pointerdown", (event) => this.#press(event));
     element.addEventListener("pointermove", (event) => this.#move(event));
     for (const name of ["pointerup", "pointercancel"]) element.addEventListener(name, (event) => this.#release(event));
+    element.addEventListener("pointerleave", () => this.pointed(null));
     element.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     new ResizeObserver(() => this.draw()).observe(element);
     document.addEventListener("vigil:theme", () => this.draw());
@@ -80,15 +83,32 @@ export class Timeline {
     return this.view[0] + share * (this.view[1] - this.view[0]);
   }
 
+  // Tells which time of which lane the pointer is on.
+  #point(event) {
+    const { left, top, width, height } = this.element.getBoundingClientRect();
+    const isOutside = event.clientY < top + SCALE_PX || event.clientX < left || event.clientX > left + width;
+    if (!this.lanes.length || (isOutside && !this.pointers.size) || this.pointers.size > 1) return this.pointed(null);
+    const lane = Math.floor(((event.clientY - top - SCALE_PX) / (height - SCALE_PX)) * this.lanes.length);
+    this.pointed({
+      at: this.#timeAt(event),
+      index: Math.min(this.lanes.length - 1, Math.max(0, lane)),
+      left: Math.min(width, Math.max(0, event.clientX - left)),
+      width,
+      msPerPixel: (this.view[1] - this.view[0]) / width,
+    });
+  }
+
   #press(event) {
     if (event.button) return;
     const box = this.element.getBoundingClientRect();
     this.pointers.set(event.pointerId, { x: event.clientX, pans: event.clientY - box.top < SCALE_PX });
     this.element.setPointerCapture(event.pointerId);
+    this.#point(event);
     if (this.pointers.size === 1 && !this.pointers.get(event.pointerId).pans) this.chosen(this.#timeAt(event), false);
   }
 
   #move(event) {
+    this.#point(event);
     const pointer = this.pointers.get(event.pointerId);
     if (!pointer) return;
     const former = [...this.pointers.values()].map(({ x }) => x);
@@ -111,6 +131,7 @@ export class Timeline {
     const pointer = this.pointers.get(event.pointerId);
     const wasAlone = this.pointers.size === 1;
     this.pointers.delete(event.pointerId);
+    if (event.pointerType !== "mouse") this.pointed(null); // a finger that is lifted is nowhere
     if (pointer && wasAlone && !pointer.pans && event.type === "pointerup") this.chosen(this.#timeAt(event), true);
   }
 
