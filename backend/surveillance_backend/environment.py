@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from vigil_contracts.addresses import AddressPolicy, PublicAddresses
 from vigil_contracts.clusters import CLUSTER_NAME
+from vigil_contracts.recording import RecordingMode
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
@@ -215,16 +216,23 @@ class Environment(BaseSettings):
         ge=1,
         description="Maximum size of a camera's images and clips in MB, unless it has its own setting.",
     )
+    recording_mode: RecordingMode = Field(
+        default=RecordingMode.OFF,
+        description="`recording.mode` of cameras that are created without one, if their site sets none: `off`, "
+        "`continuous`, `motion` or `alerts`.",
+    )
     recording_days: int | None = Field(
         default=7,
         ge=1,
         le=3650,
-        description="Days for which recordings are kept, unless their camera has its own setting. Empty: no limit.",
+        description="Days for which recordings are kept, unless their camera or site has its own setting. Empty: no "
+        "limit.",
     )
     recording_gigabytes: int | None = Field(
         default=None,
         ge=1,
-        description="Space for a camera's recordings in GB, unless it has its own setting. Empty: no limit.",
+        description="Space for a camera's recordings in GB, unless it or its site has its own setting. Empty: no "
+        "limit.",
     )
     recording_max_days: int | None = Field(
         default=None,

@@ -8,7 +8,7 @@ from typing import Any
 from vigil_contracts.detection import Detection
 from vigil_contracts.geometry import Box
 from vigil_contracts.motion_grid import cells_of_boxes, encode
-from vigil_contracts.recording import RecordingMode, RecordingSettings, recording_key
+from vigil_contracts.recording import RecordingMode, RecordingSettings, SiteRecording, recording_key
 
 _TIME, _LATER = "2026-11-23T12:00:00Z", "2026-11-30T12:00:00Z"
 _UUID = "7f8f9a52-9d5b-4b7e-9d3c-0a4f7e3c1b52"
@@ -23,6 +23,7 @@ _INFERENCE = {
     "decoder": "nvdec",
 }
 _DETECTION = Detection().model_dump(mode="json")
+_SITE_RECORDING = SiteRecording(days=14, max_days=30).model_dump(mode="json")
 _RECORDING = RecordingSettings(mode=RecordingMode.CONTINUOUS, days=14).model_dump(mode="json")
 
 _CAMERA_REQUEST = {
@@ -198,7 +199,7 @@ _INVITATION = {
     "used_at": None,
     "used_by": None,
 }
-_CONFIGURED_SITE = {"name": "Yard", "members": [{"username": "ben", "role": "viewer"}]}
+_CONFIGURED_SITE = {"name": "Yard", "recording": _SITE_RECORDING, "members": [{"username": "ben", "role": "viewer"}]}
 _SUBSCRIPTION_REQUEST = {
     "name": "Nights",
     "channel": "webhook",
@@ -541,8 +542,8 @@ EXAMPLES: dict[str, Any] = {
             }
         ]
     },
-    "Site": {"id": 1, "name": "Yard", "role": "admin", "created_at": _TIME},
-    "SiteRequest": {"name": "Yard"},
+    "Site": {"id": 1, "name": "Yard", "recording": _SITE_RECORDING, "role": "admin", "created_at": _TIME},
+    "SiteRequest": {"name": "Yard", "recording": _SITE_RECORDING},
     "Subscription": _SUBSCRIPTION,
     "SubscriptionRequest": _SUBSCRIPTION_REQUEST,
     "Token": {

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from vigil_contracts.bounds import EARLIEST, LATEST, MAX_COUNT, MAX_SIDE_PIXELS
 from vigil_contracts.motion_grid import ENCODED_LENGTH
@@ -74,6 +74,46 @@ class RecordingSettings(BaseModel):
         le=1_000_000,
         description="Space for the camera's recordings in GB: the oldest are deleted; null: the server's default.",
     )
+
+
+Days = Annotated[int, Field(ge=1, le=3650)]
+Gigabytes = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class SiteRecording(BaseModel):
+    """What a site sets for the recordings of its cameras: defaults, and ceilings that no camera may exceed."""
+
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
+
+    mode: RecordingMode | None = Field(
+        default=None,
+        description="`recording.mode` of a new camera that is created without one; null: the server's default.",
+    )
+    days: Days | None = Field(
+        default=None,
+        description="Days for which recordings are kept, unless their camera has its own setting; null: the server's "
+        "default.",
+    )
+    gigabytes: Gigabytes | None = Field(
+        default=None,
+        description="Space for a camera's recordings in GB, unless it has its own setting; null: the server's "
+        "default.",
+    )
+    max_days: Days | None = Field(
+        default=None, description="The most days that a camera may set; null: the server's ceiling."
+    )
+    max_gigabytes: Gigabytes | None = Field(
+        default=None, description="The most GB that a camera may set; null: the server's ceiling."
+    )
+
+    @field_validator("max_days", "max_gigabytes")
+    @classmethod
+    def _is_not_below_the_default(cls, ceiling: int | None, info: ValidationInfo) -> int | None:
+        name = str(info.field_name).removeprefix("max_")
+        default = info.data.get(name)
+        if ceiling is not None and default is not None and ceiling < default:
+            raise ValueError(f"must be at least {name} ({default})")
+        return ceiling
 
 
 class GapReason(StrEnum):

@@ -32,7 +32,7 @@ class ResourceRegistration(BaseModel):
     is_active: bool = True
     transport: StreamTransport = StreamTransport.TCP
     detection: Detection = Detection()
-    recording: RecordingSettings | None = Field(default=None, description="Null: not recorded.")
+    recording: RecordingSettings | None = Field(default=None, description="Null: the server's default mode.")
     retention: RetentionSettings | None = Field(default=None, description="Null: as the API has it.")
     detector_class_name: str = Field(default="", max_length=253)
     deletion_policy: DeletionPolicy = Field(

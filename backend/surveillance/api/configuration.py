@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from surveillance.api.access import USER, user_of
-from surveillance.api.serializers import CameraSerializer
+from surveillance.api.serializers import CameraSerializer, SiteRecordingField
 from surveillance.core.camera_fields import CAMERA_FIELDS
 from surveillance.services.configuration import (
     MAX_CAMERAS,
@@ -21,6 +21,7 @@ from surveillance.services.configuration import (
 )
 from surveillance.services.configured_sites import AppliedSite, configured_sites
 from vigil_apps.sites.models import Site
+from vigil_apps.sites.recording_limits import site_recording_of
 from vigil_apps.sites.roles import Role
 from vigil_apps.web.strict_fields import StrictFields
 
@@ -66,6 +67,9 @@ class ConfiguredSiteSerializer(StrictFields, serializers.Serializer[Any]):
     """A site with its members."""
 
     name = serializers.CharField(max_length=100)
+    recording = SiteRecordingField(
+        required=False, help_text="Defaults and ceilings for the recordings of the site's cameras."
+    )
     members = serializers.ListField(
         child=ConfiguredMemberSerializer(),
         max_length=MAX_MEMBERS,
@@ -76,7 +80,13 @@ class ConfiguredSiteSerializer(StrictFields, serializers.Serializer[Any]):
     def to_representation(self, instance: Site) -> dict[str, Any]:
         """Return the site with its members by user name."""
         members = sorted((one.user.get_username(), str(one.role)) for one in instance.memberships.all())
-        return {"name": instance.name, "members": [{"username": name, "role": role} for name, role in members]}
+        # Left out without values, so that an earlier version accepts the document.
+        recording = site_recording_of(instance).model_dump(mode="json", exclude_none=True)
+        return {
+            "name": instance.name,
+            **({"recording": recording} if recording else {}),
+            "members": [{"username": name, "role": role} for name, role in members],
+        }
 
 
 class ConfigurationDocumentSerializer(StrictFields, serializers.Serializer[Any]):

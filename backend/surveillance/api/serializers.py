@@ -15,11 +15,13 @@ from surveillance.selectors.cameras import alert_totals_of, health_of, media_url
 from surveillance.selectors.clusters import holder_of
 from surveillance.selectors.resources import policy_sources_of, resource_deleted_at
 from surveillance.selectors.rooms import room_problem_of
+from vigil_apps.sites.models import Site
+from vigil_apps.sites.recording_limits import site_recording_of
 from vigil_apps.web.strict_fields import StrictFields
 from vigil_contracts.detection import Detection
 from vigil_contracts.detector_tasks import MAX_RESULT_LENGTH, DiscoveryResult, ProbeResult
 from vigil_contracts.device import ControlResult, DeviceResult
-from vigil_contracts.recording import RecordingSettings
+from vigil_contracts.recording import RecordingSettings, SiteRecording
 from vigil_contracts.shadow import ShadowReport
 
 
@@ -101,6 +103,15 @@ class RecordingField(serializers.JSONField):
     def get_attribute(self, instance: Camera) -> dict[str, Any]:
         """Return the settings with all defaults."""
         return recording_of(instance).model_dump(mode="json")
+
+
+@extend_schema_field(cast("Any", SiteRecording))
+class SiteRecordingField(serializers.JSONField):
+    """A `vigil_contracts.recording.SiteRecording`. A request replaces it as a whole; the service validates it."""
+
+    def get_attribute(self, instance: Site) -> dict[str, Any]:
+        """Return all values."""
+        return site_recording_of(instance).model_dump(mode="json")
 
 
 class CameraSerializer(StrictFields, serializers.ModelSerializer[Camera]):

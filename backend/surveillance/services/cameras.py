@@ -14,9 +14,12 @@ from surveillance.core.clusters import unknown_cluster_problem
 from surveillance.core.validation import InvalidInputError, as_json_object, parse, stream_url
 from surveillance.models import Camera, Cluster, ManagedBy
 from surveillance.selectors.access import reach
+from surveillance.selectors.cameras import recording_of
 from surveillance.selectors.clusters import known_cluster_names
 from surveillance.services.camera_quotas import CountedUsage, check_camera_quotas
 from surveillance.services.holds import HeldError, camera_held
+from vigil_apps.sites.models import Site
+from vigil_apps.sites.recording_limits import ceiling_problems, default_mode
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.selectors import sites_visible_to
 from vigil_apps.web.quotas import lock
@@ -116,17 +119,28 @@ def _validate(camera: Camera, values: dict[str, Any], user: User | None) -> dict
     if "rtsp_url" in checked:
         stored = camera.rtsp_url if camera.pk is not None and not camera.is_address_unreadable else None
         checked["rtsp_url"] = stream_url(checked["rtsp_url"], stored=stored, policy=settings.VIGIL_CAMERA_ADDRESSES)
-    if "site_id" in checked:
-        _check_site(checked["site_id"], stored=camera.site_id, user=user)
+    is_moved = "site_id" in checked and checked["site_id"] != camera.site_id
+    new_site = _site(checked["site_id"], user) if is_moved else None
     if "cluster_name" in values:
         checked["cluster_id"] = _cluster_id(values["cluster_name"])
     if "detection" in checked:
         sent = as_json_object(checked["detection"], field="detection")
         checked["detection"] = parse(Detection, sent, prefix="detection").model_dump(mode="json")
-    if "recording" in checked:
-        sent = as_json_object(checked["recording"], field="recording")
-        checked["recording"] = parse(RecordingSettings, sent, prefix="recording").model_dump(mode="json")
+    if "recording" in checked or camera.pk is None:
+        checked["recording"] = _recording(camera, checked.get("recording", {}), new_site if is_moved else camera.site)
     return checked
+
+
+def _recording(camera: Camera, values: object, site: Site | None) -> dict[str, Any]:
+    """Return the recording settings to store. A new camera without a mode gets the site's or the server's default."""
+    sent = as_json_object(values, field="recording")
+    if camera.pk is None and "mode" not in sent:
+        sent = {**sent, "mode": default_mode(site)}
+    recording = parse(RecordingSettings, sent, prefix="recording")
+    former = recording_of(camera) if camera.pk is not None else None
+    if problems := ceiling_problems(recording, site, former=former):
+        raise InvalidInputError(problems)
+    return recording.model_dump(mode="json")
 
 
 def _cluster_id(name: str) -> int | None:
@@ -140,12 +154,15 @@ def _cluster_id(name: str) -> int | None:
     return found.pk if found is not None else None
 
 
-def _check_site(site_id: int | None, *, stored: int | None, user: User | None) -> None:
-    """Require that the user administers the new site. Anyone who may change the camera can remove it from a site."""
-    if site_id in (None, stored):
-        return
-    if user is None or not sites_visible_to(user=user, role=Role.ADMIN).filter(pk=site_id).exists():
+def _site(site_id: int | None, user: User | None) -> Site | None:
+    """Return the new site, which the user must administer; to remove a camera from a site needs no right in it."""
+    if site_id is None:
+        return None
+    administered = sites_visible_to(user=user, role=Role.ADMIN) if user is not None else Site.objects.none()
+    site = administered.filter(pk=site_id).first()
+    if site is None:
         raise InvalidInputError({"site": [NOT_YOUR_SITE]})
+    return site
 
 
 def _save(camera: Camera, changed: list[str], before: dict[str, Any], user: User | None, many: ManyWrites) -> None:

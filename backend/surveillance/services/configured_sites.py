@@ -7,12 +7,14 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
-from surveillance.core.validation import InvalidInputError
+from surveillance.core.validation import InvalidInputError, as_json_object, parse
 from vigil_apps.sites.models import Membership, Site
+from vigil_apps.sites.recording_limits import site_problems, site_recording_of
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.selectors import sites_visible_to
-from vigil_apps.sites.services import LastAdminError, member_set, site_create
+from vigil_apps.sites.services import LastAdminError, member_set, site_create, site_update
 from vigil_apps.web.quotas import QuotaExceededError
+from vigil_contracts.recording import SiteRecording
 
 SITE_NAMED_TWICE = "must be unique; an earlier site of the document has it too"
 SITE_AMBIGUOUS = "more than one of your sites has this name; rename one of them"
@@ -51,11 +53,23 @@ def site_apply(*, user: User, values: Mapping[str, Any], seen: set[str]) -> Appl
     try:
         site = found[0] if found else site_create(user=user, name=name)
         changed, left_out = _add_members(site, values.get("members", ()), user)
+        if "recording" in values:
+            recording = checked_site_recording(values["recording"])
+            if recording != site_recording_of(site):
+                changed = site_update(site=site, recording=recording) or changed
     except QuotaExceededError as error:
         raise InvalidInputError({"non_field_errors": [str(error)]}) from None
     except LastAdminError:
         raise InvalidInputError({"members": [LAST_ADMIN]}) from None
     return AppliedSite(name, is_new=not found, is_changed=changed, left_out=left_out)
+
+
+def checked_site_recording(sent: object) -> SiteRecording:
+    """Return what was sent for a site's `recording`. Raises InvalidInputError, also above a ceiling of the server."""
+    recording = parse(SiteRecording, as_json_object(sent, field="recording"), prefix="recording")
+    if problems := site_problems(recording):
+        raise InvalidInputError(problems)
+    return recording
 
 
 def _add_members(site: Site, members: Sequence[Mapping[str, str]], user: User) -> tuple[bool, tuple[str, ...]]:

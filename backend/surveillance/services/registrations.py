@@ -11,6 +11,7 @@ from django.db.models import Q
 from surveillance.core.validation import InvalidInputError
 from surveillance.models import Camera, CameraResource, Cluster, ManagedBy
 from surveillance.services.cameras import camera_write
+from vigil_apps.sites.recording_limits import default_mode
 from vigil_contracts.names import DeletionPolicy
 from vigil_contracts.recording import RecordingSettings
 from vigil_contracts.resources import ResourceRegistration
@@ -124,7 +125,9 @@ def _values(camera: Camera, registration: ResourceRegistration) -> dict[str, obj
         "is_active": registration.is_active,
         "transport": registration.transport.value,
         "detection": registration.detection.model_dump(mode="json"),
-        "recording": (registration.recording or RecordingSettings()).model_dump(mode="json"),
+        "recording": (registration.recording or RecordingSettings(mode=default_mode(camera.site))).model_dump(
+            mode="json"
+        ),
         "detector_class_name": registration.detector_class_name,
         "cluster_id": _cluster_id(registration.source),
     }

@@ -17,7 +17,7 @@ from vigil_apps.dashboard.vocabulary import RECORDING_MODE_TEXTS
 from vigil_contracts.camera_events import CameraEventKind, DetectionSource
 from vigil_contracts.detection import Detection
 from vigil_contracts.device import DEFAULT_ONVIF_PORT
-from vigil_contracts.recording import RecordedStream, RecordingMode, RecordingSettings
+from vigil_contracts.recording import RecordedStream, RecordingSettings
 
 REQUIRED = {"required": _("is required.")}
 DETECTION_FIELDS = (
@@ -179,7 +179,6 @@ class CameraForm(forms.Form):
         label=_("Record"),
         choices=RECORDING_MODES,
         required=False,
-        initial=RecordingMode.OFF.value,
         help_text=_("Motion and alerts: only the time around them."),
     )
     recording_stream = forms.ChoiceField(
@@ -206,14 +205,17 @@ class CameraForm(forms.Form):
         required=False,
         min_value=1,
         max_value=3650,
-        help_text=_("Leave empty to use the server's default."),
+        help_text=_("Leave empty to use the default of the site or server."),
     )
     recording_gigabytes = forms.IntegerField(
         label=_("Storage limit for recordings (GB)"),
         required=False,
         min_value=1,
         max_value=1_000_000,
-        help_text=_("When the limit is reached, the oldest recordings are deleted. Leave empty for no limit."),
+        help_text=_(
+            "When the limit is reached, the oldest recordings are deleted. Leave empty to use the default of the "
+            "site or server."
+        ),
     )
     retention_days = forms.IntegerField(
         label=_("Keep alerts for (days)"),
@@ -244,10 +246,15 @@ class CameraForm(forms.Form):
         *args: Any,
         sites: Sequence[tuple[int, str]] = (),
         clusters: Sequence[str] = (),
+        is_new: bool = False,
         **kwargs: Any,
     ) -> None:
         """`sites` and `clusters` are the choices; without any, the field is omitted and the camera's stays."""
         super().__init__(*args, **kwargs)
+        if is_new:
+            mode = self.fields["recording_mode"]
+            assert isinstance(mode, forms.ChoiceField)
+            mode.choices = [("", _("Default of the site or server")), *RECORDING_MODES]
         if clusters:
             choice = self.fields["cluster"]
             assert isinstance(choice, forms.ChoiceField)
@@ -281,7 +288,8 @@ class CameraForm(forms.Form):
             "onvif_port": sent["onvif_port"] or detection.onvif_port,
             "stream_path": sent["stream_path"] if "stream_path" in self.data else detection.stream_path,
         }
-        values["recording"] = self._recording(recording_of(camera) if camera is not None else RecordingSettings())
+        former = recording_of(camera) if camera is not None else RecordingSettings()
+        values["recording"] = self._recording(former, is_new=camera is None)
         if "site" in self.fields and "site" in self.data:
             values["site_id"] = sent["site"]
         if "cluster" in self.fields and "cluster" in self.data:
@@ -290,15 +298,21 @@ class CameraForm(forms.Form):
             values["is_active"] = sent["activate"]
         return values
 
-    def _recording(self, former: RecordingSettings) -> dict[str, Any]:
-        """Return the recording settings; an empty choice or number of seconds stays as it is."""
+    def _recording(self, former: RecordingSettings, *, is_new: bool) -> dict[str, Any]:
+        """Return the recording settings; an empty choice or number of seconds stays as it is.
+
+        The mode of a new camera is left out if none is chosen: then the site or the server decides.
+        """
         sent = {name: self.cleaned_data[f"recording_{name}"] for name in RecordingSettings.model_fields}
         kept = former.model_dump(mode="json")
         may_be_empty = {"days", "gigabytes"}
-        return {
+        values = {
             name: value if name in may_be_empty or value not in (None, "") else kept[name]
             for name, value in sent.items()
         }
+        if is_new and not sent["mode"]:
+            del values["mode"]
+        return values
 
     def add_errors(self, errors: Errors) -> None:
         """Add the services' errors to the fields that they name."""

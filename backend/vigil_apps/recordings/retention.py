@@ -7,7 +7,6 @@ as long as the alert exists, unless the disk is full. What a legal hold names is
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -23,6 +22,7 @@ from vigil_apps.recordings import metrics
 from vigil_apps.recordings.index import segments_delete, segments_of
 from vigil_apps.recordings.models import RecordedSegment, RecordedSpan, RecordingGap
 from vigil_apps.recordings.partitions import partitions_drop_empty
+from vigil_apps.sites.recording_limits import limits_of
 
 logger = logging.getLogger(__name__)
 
@@ -45,24 +45,6 @@ class Why(StrEnum):
     NO_CAMERA = "no_camera"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much of a camera is kept; None: no limit."""
-
-    days: int | None
-    gigabytes: int | None
-
-
-def limits_of(camera: Camera) -> Limits:
-    """Return the camera's own limits, or the defaults; never above the ceilings."""
-    own = recording_of(camera)
-    days = own.days or settings.VIGIL_RECORDING_DAYS
-    gigabytes = own.gigabytes or settings.VIGIL_RECORDING_GIGABYTES
-    return Limits(
-        _lower(days, settings.VIGIL_RECORDING_MAX_DAYS), _lower(gigabytes, settings.VIGIL_RECORDING_MAX_GIGABYTES)
-    )
-
-
 def recordings_retain(*, now: datetime, pause: Callable[[float], None] = time.sleep) -> int:
     """Delete what exceeds the limits; return the number of bytes."""
     problem = images.media_storage().problem()
@@ -70,8 +52,8 @@ def recordings_retain(*, now: datetime, pause: Callable[[float], None] = time.sl
         logger.warning("retention deletes no recordings because the storage is %s", problem)
         return 0
     work = _Work(now, pause)
-    for camera in Camera.objects.only("recording").order_by("id"):
-        limits = limits_of(camera)
+    for camera in Camera.objects.select_related("site").only("recording", "site__recording").order_by("id"):
+        limits = limits_of(recording_of(camera), camera.site)
         if limits.days is not None:
             work.by_age(camera.pk, now - timedelta(days=limits.days))
         if limits.gigabytes is not None:
@@ -191,10 +173,6 @@ def _shown_by_alerts(span: RecordedSpan, segments: list[RecordedSegment]) -> set
             one.start_ms - ALERT_MARGIN_MS <= at <= one.start_ms + one.duration_ms + ALERT_MARGIN_MS for at in moments
         )
     }
-
-
-def _lower(chosen: int | None, ceiling: int | None) -> int | None:
-    return min((one for one in (chosen, ceiling) if one is not None), default=None)
 
 
 def _ms(moment: datetime) -> int:

@@ -13,6 +13,9 @@ class Site(models.Model):
     """A place, or any other set of cameras with the same users. Unlike a camera's `group`, it controls access."""
 
     name = models.CharField(max_length=100)
+    recording = models.JSONField(
+        null=True, blank=True, help_text="As vigil_contracts.recording.SiteRecording. Null: all values of the server."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

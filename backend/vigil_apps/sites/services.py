@@ -6,6 +6,7 @@ from django.db import transaction
 from vigil_apps.sites.models import Membership, Site
 from vigil_apps.sites.roles import Role
 from vigil_apps.web.quotas import SITES, lock, require_quota
+from vigil_contracts.recording import SiteRecording
 
 
 class LastAdminError(Exception):
@@ -17,20 +18,27 @@ class MappedMemberError(Exception):
 
 
 @transaction.atomic
-def site_create(*, user: User, name: str) -> Site:
+def site_create(*, user: User, name: str, recording: SiteRecording | None = None) -> Site:
     """Create a site with the user as its admin. Raises QuotaExceededError."""
     lock(user)
     require_quota(SITES, used=Membership.objects.filter(user=user, role=Role.ADMIN).count())
-    site = Site.objects.create(name=name)
+    site = Site.objects.create(
+        name=name, recording=recording.model_dump(mode="json") if recording is not None else None
+    )
     Membership.objects.create(site=site, user=user, role=Role.ADMIN)
     return site
 
 
-def site_rename(*, site: Site, name: str) -> None:
-    """Rename the site."""
-    if site.name != name:
-        site.name = name
-        site.save(update_fields=["name"])
+def site_update(*, site: Site, name: str | None = None, recording: SiteRecording | None = None) -> bool:
+    """Change what is given; return whether anything has changed."""
+    stored = recording.model_dump(mode="json") if recording is not None else site.recording
+    given = {"name": name if name is not None else site.name, "recording": stored}
+    changed = [field for field, value in given.items() if getattr(site, field) != value]
+    for field in changed:
+        setattr(site, field, given[field])
+    if changed:
+        site.save(update_fields=changed)
+    return bool(changed)
 
 
 @transaction.atomic

@@ -15,7 +15,6 @@ from pydantic import SecretStr, ValidationError
 from pydantic.alias_generators import to_snake
 
 from vigil_contracts.names import DeletionPolicy
-from vigil_contracts.recording import RecordingSettings
 from vigil_contracts.resources import RegisteredResource, ResourceRegistration
 from vigil_contracts.retention import RetentionSettings
 from vigil_contracts.stream_url import Credentials, credentials_problem, fill_placeholders, join_credentials
@@ -97,7 +96,7 @@ def build_registration(
             is_active=spec.active,
             transport=spec.stream.transport,
             detection=spec.detection,
-            recording=spec.recording if spec.recording != RecordingSettings() else None,
+            recording=spec.recording if "recording" in spec.model_fields_set else None,
             retention=spec.retention if spec.retention != RetentionSettings() else None,
             detector_class_name=spec.detector_class_name,
             deletion_policy=spec.deletion_policy,

@@ -41,6 +41,33 @@ def test_site_is_created_shared_and_its_roles_changed(visit: Visit, users: UserP
     expect(page.get_by_role("alert").filter(has_text="A site needs an admin")).to_be_visible()
 
 
+def test_admin_sets_defaults_and_ceilings_for_the_recordings_of_a_site(visit: Visit) -> None:
+    page = visit.page
+    with visit.api() as api:
+        site = api.post("/api/sites/", json={"name": "Yard", "recording": {"gigabytes": 200}}).json()["id"]
+    visit.open("/dashboard/settings/")
+    yard = page.get_by_role("region", name="Yard")
+    expect(yard.get_by_label("Space per camera (GB)")).to_have_value("200")
+    expect(yard.get_by_label("Keep for (days)")).to_have_attribute("placeholder", "7")
+    yard.get_by_label("Record new cameras").select_option("motion")
+    yard.get_by_label("Space per camera (GB)").fill("")
+    yard.get_by_label("Keep for (days)").fill("20")
+    yard.get_by_label("Days at most").fill("10")
+    visit.problems.expected_statuses.add(400)
+    yard.get_by_role("button", name="Save").click()
+    expect(yard.get_by_role("alert").filter(has_text="Days at most must be at least days (20)")).to_be_visible()
+    yard.get_by_label("Days at most").fill("30")
+    with page.expect_navigation():
+        yard.get_by_role("button", name="Save").click()
+    with visit.api() as api:
+        stored = api.get(f"/api/sites/{site}/").json()["recording"]
+        camera = {"name": "Gate", "rtsp_url": "rtsp://192.0.2.9/1", "site": site}
+        assert api.post("/api/cameras/", json=camera).json()["recording"]["mode"] == "motion"
+    assert stored == {"mode": "motion", "days": 20, "gigabytes": None, "max_days": 30, "max_gigabytes": None}
+    visit.open("/dashboard/settings/")
+    expect(yard.get_by_label("Record new cameras")).to_have_value("motion")
+
+
 def test_administrator_adds_members_directly(sign_in: SignIn, users: UserPool) -> None:
     guest = users.take()
     with sign_in(users.take(is_superuser=True)) as visit:

@@ -224,6 +224,7 @@ def test_site_page_lists_cameras_with_states(camera: Camera) -> None:
         assert ("Waiting" in listed, "Elsewhere" in page) == (True, False)
         assert f"?part=site-{camera.site_id}" in page
         assert ("No cameras yet" in page) is (column == "owner")
+        assert ('name="recording.max_days"' in page) is (column == "owner")
     other = _browser("other").get("/dashboard/settings/").content.decode()
     assert "Gate" not in other
     assert "No sites yet" in other

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from surveillance.api.serializers import SiteRecordingField
 from vigil_apps.sites.models import Membership, Site
 from vigil_apps.sites.roles import Role
 from vigil_apps.web.strict_fields import StrictFields
@@ -12,11 +13,14 @@ from vigil_apps.web.strict_fields import StrictFields
 class SiteSerializer(StrictFields, serializers.ModelSerializer[Site]):
     """A site with the user's role in it."""
 
+    recording = SiteRecordingField(
+        required=False, help_text="Defaults and ceilings for the recordings of the site's cameras."
+    )
     role = serializers.SerializerMethodField(help_text="Your role; a superuser is an admin everywhere.")
 
     class Meta:
         model = Site
-        fields = ("id", "name", "role", "created_at")
+        fields = ("id", "name", "recording", "role", "created_at")
         read_only_fields = ("id", "created_at")
 
     def get_role(self, site: Site) -> Role:

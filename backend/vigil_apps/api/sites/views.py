@@ -14,8 +14,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from surveillance.api.errors import translate_errors
+from surveillance.services.configured_sites import checked_site_recording
 from vigil_apps.accounts.permissions import USER, user_of
-from vigil_apps.api.sites.serializers import MemberSerializer, NewMemberSerializer, RoleSerializer, SiteSerializer
+from vigil_apps.api.sites.serializers import (
+    MemberSerializer,
+    NewMemberSerializer,
+    RoleSerializer,
+    SiteSerializer,
+)
 from vigil_apps.sites.models import Membership, Site
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.selectors import sites_visible_to
@@ -26,10 +33,11 @@ from vigil_apps.sites.services import (
     member_set,
     site_create,
     site_delete,
-    site_rename,
+    site_update,
 )
 from vigil_apps.web.api_errors import ConflictError
 from vigil_apps.web.pagination import OldestFirstPagination
+from vigil_contracts.recording import SiteRecording
 
 INVITE_INSTEAD = (
     "Only an administrator of the server adds people without asking. Invite them: POST /api/invitations/ "
@@ -62,7 +70,9 @@ class SiteListView(ListAPIView[Site]):
         """Creates a site with you as its admin."""
         sent = SiteSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
-        site = site_create(user=user_of(request), name=sent.validated_data["name"])
+        site = site_create(
+            user=user_of(request), name=sent.validated_data["name"], recording=_recording(sent.validated_data)
+        )
         return Response(SiteSerializer(site).data, status=201)
 
 
@@ -76,13 +86,14 @@ class SiteView(APIView):
         """Returns the site with your role in it."""
         return Response(SiteSerializer(_site(request, site_id), context=_roles(request)).data)
 
-    @extend_schema(summary="Rename a site", request=SiteSerializer, responses=SiteSerializer)
+    @extend_schema(summary="Change a site", request=SiteSerializer, responses=SiteSerializer)
     def patch(self, request: Request, site_id: int) -> Response:
-        """Renames the site."""
+        """Renames the site, or sets defaults and ceilings for the recordings of its cameras."""
         site = _site_to_administer(request, site_id)
         sent = SiteSerializer(site, data=request.data, partial=True)
         sent.is_valid(raise_exception=True)
-        site_rename(site=site, name=sent.validated_data.get("name", site.name))
+        values = sent.validated_data
+        site_update(site=site, name=values.get("name"), recording=_recording(values))
         return Response(SiteSerializer(site, context=_roles(request)).data)
 
     @extend_schema(summary="Delete a site", responses={204: None})
@@ -145,6 +156,13 @@ class MemberView(APIView):
         with _translate_errors():
             member_remove(member=_member(site, user_id))
         return Response(status=204)
+
+
+def _recording(values: dict[str, Any]) -> SiteRecording | None:
+    if "recording" not in values:
+        return None
+    with translate_errors():
+        return checked_site_recording(values["recording"])
 
 
 def _site(request: Request, site_id: int) -> Site:

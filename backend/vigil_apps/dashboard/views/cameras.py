@@ -65,7 +65,7 @@ def camera_live(request: UserRequest, camera_id: int) -> HttpResponse:
 def camera_add(request: UserRequest) -> HttpResponse:
     """Add a camera."""
     sites, clusters = selectors.sites_offered(request.user), selectors.clusters_offered()
-    form = CameraForm(request.POST or None, sites=sites, clusters=clusters)
+    form = CameraForm(request.POST or None, sites=sites, clusters=clusters, is_new=True)
     if request.method == "POST" and form.is_valid():
         try:
             made = camera_create(user=request.user, values=form.values())

@@ -17,6 +17,7 @@ from vigil_apps.accounts.scopes import Scope
 from vigil_apps.accounts.services import user_set_active
 from vigil_apps.audit.models import Action
 from vigil_apps.dashboard import selectors
+from vigil_apps.dashboard.forms import RECORDING_MODES
 from vigil_apps.dashboard.subscription_form import channel_forms
 from vigil_apps.dashboard.system import system_state
 from vigil_apps.dashboard.views.base import UserRequest, sign_in_required
@@ -34,8 +35,10 @@ from vigil_apps.notifications.selectors import messages_of, subscriptions_of
 from vigil_apps.notifications.services.subscriptions import masked_target
 from vigil_apps.second_factor.selectors import policy, users_with_factor
 from vigil_apps.sites.models import Membership, Site
+from vigil_apps.sites.recording_limits import site_recording_of
 from vigil_apps.sites.roles import Role
 from vigil_apps.sites.selectors import audit_entries_visible_to, is_admin_anywhere, site_ids_of, sites_visible_to
+from vigil_contracts.recording import SiteRecording
 
 ENTRIES_SHOWN = 50
 USERS_SHOWN = 200
@@ -62,10 +65,11 @@ def sites(request: UserRequest) -> HttpResponse:
             "cameras": [one for one in cameras if one.site_id == site.pk],
             "members": [(member.user_id, member.user.get_username(), member.role) for member in _members(site)],
             "is_administered": site.pk in administered,
+            "recording": _site_recording_fields(site_recording_of(site)),
         }
         for site in visible.order_by("name")
     ]
-    return _page(request, "sites", {"sites": shown, "roles": _roles()})
+    return _page(request, "sites", {"sites": shown, "roles": _roles(), "recording_modes": RECORDING_MODES})
 
 
 @require_GET
@@ -242,6 +246,22 @@ def _require(is_allowed: bool) -> None:
 
 def _roles() -> list[tuple[str, str]]:
     return [(Role.VIEWER, _("Viewer")), (Role.SITE_OPERATOR, _("Operator")), (Role.ADMIN, _("Admin"))]
+
+
+def _site_recording_fields(recording: SiteRecording) -> dict[str, Any]:
+    """Return the site's mode, and for each number its name, label, value and the server's value as a placeholder."""
+    labels = {
+        "days": _("Keep for (days)"),
+        "gigabytes": _("Space per camera (GB)"),
+        "max_days": _("Days at most"),
+        "max_gigabytes": _("GB at most"),
+    }
+    numbers = [
+        (name, label, getattr(recording, name), getattr(settings, f"VIGIL_RECORDING_{name.upper()}"))
+        for name, label in labels.items()
+    ]
+    is_set = any(value is not None for value in recording.model_dump().values())
+    return {"mode": recording.mode, "numbers": numbers, "is_set": is_set}
 
 
 def _members(site: Any) -> list[Membership]:

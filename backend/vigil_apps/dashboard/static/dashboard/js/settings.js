@@ -1,5 +1,6 @@
 // Forms that speak to the API: <form data-api="POST /api/sites/">. Errors are shown at the form; what is shown once
-// (data-secret-field) is shown in a dialog; otherwise the page is reloaded, or that of data-then opened. A field `target.url` is sent as an object. A
+// (data-secret-field) is shown in a dialog; otherwise the page is reloaded, or that of data-then opened. A field `target.url` is sent as an object. An
+// empty field with data-null is sent as null. A
 // select with data-switch shows the fieldsets whose data-when names its value; the others are disabled and not sent.
 const dialog = document.getElementById("shown-once");
 const secret = dialog?.querySelector("[data-secret]");
@@ -10,9 +11,10 @@ function valuesOf(form) {
   for (const input of form.elements) {
     if (!input.name || input.matches(":disabled")) continue;
     const isNumber = input.type === "number" || "number" in input.dataset;
-    if (isNumber && input.value === "") continue;
+    const isNull = input.value === "" && "null" in input.dataset;
+    if (isNumber && input.value === "" && !isNull) continue;
     const isTime = input.type === "datetime-local" && input.value !== "";
-    const value = isTime ? new Date(input.value).toISOString() : input.type === "checkbox" ? input.checked : input.multiple ? [...input.selectedOptions].map((option) => option.value) : isNumber ? Number(input.value) : input.value;
+    const value = isNull ? null : isTime ? new Date(input.value).toISOString() : input.type === "checkbox" ? input.checked : input.multiple ? [...input.selectedOptions].map((option) => option.value) : isNumber ? Number(input.value) : input.value;
     const [outer, inner] = input.name.split(".");
     if (inner) values[outer] = { ...values[outer], [inner]: value };
     else values[outer] = input.value === "false" || input.value === "true" ? input.value === "true" : value;
