@@ -182,6 +182,13 @@ class Environment(BaseSettings):
         description="Ed25519 private key in PEM that signs exports of cases. Empty: they cannot be exported.",
     )
     evidence_key_file: Path | None = Field(default=None, description="File with the key that signs exports.")
+    timestamp_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s@]+)?$",
+        max_length=500,
+        description="Time stamping authority (RFC 3161) for exports, such as https://tsa.example/. Empty: they have "
+        "no time stamp.",
+    )
     export_days: int = Field(
         default=30, ge=1, le=3650, description="Days for which exports are kept after their case was closed."
     )

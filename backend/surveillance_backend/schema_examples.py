@@ -186,6 +186,8 @@ _CASE_EXPORT = {
     "size_bytes": 306_184_192,
     "manifest_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "key_id": "3f0a9c51d2b47e86",
+    "has_time_stamp": True,
+    "time_stamp_problem": "",
 }
 _CASE_MEMBER = {"user": 2, "username": "ben"}
 _INVITATION = {

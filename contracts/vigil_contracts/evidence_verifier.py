@@ -12,14 +12,35 @@ import argparse
 import base64
 import hashlib
 import json
+import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 MANIFEST, SIGNATURE, PUBLIC_KEY, TIME_STAMP = "manifest.json", "manifest.sig", "public-key.pem", "manifest.tsr"
 NOT_LISTED = {MANIFEST, SIGNATURE, PUBLIC_KEY, TIME_STAMP}
 """The files that the manifest cannot contain a sum of."""
 _SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
 """Of an Ed25519 public key in DER (RFC 8410)."""
+
+
+_HASHES = {"2.16.840.1.101.3.4.2.1": "sha256", "2.16.840.1.101.3.4.2.2": "sha384", "2.16.840.1.101.3.4.2.3": "sha512"}
+_OPENSSL_SECONDS = 60
+
+
+class _UnusableError(ValueError):
+    """What a time stamp lacks."""
+
+
+class TimeStamp(NamedTuple):
+    """What a time stamp says (RFC 3161, section 2.4.2). Its signature is not checked."""
+
+    hash_name: str
+    digest: bytes
+    time: str
+    nonce: int | None
 
 
 def key_id(public_key: bytes) -> str:
@@ -57,6 +78,71 @@ def problems_of(folder: Path, public_key: bytes) -> list[str]:
         except OSError as error:
             problems.append(f"{name}: cannot be read: {error.strerror}")
     return problems
+
+
+def time_stamp_of(response: bytes) -> TimeStamp:
+    """Return the time stamp in an authority's response (TimeStampResp in DER). Raises ValueError."""
+    try:
+        answer = _parts(_only(response, 0x30))
+        if _integer(_parts(answer[0][1])[0][1]) > 1:
+            raise _UnusableError("the authority refused it")
+        signed = _parts(_only(_parts(answer[1][1])[1][1], 0x30))
+        content = _parts(signed[2][1])
+        info = _parts(_only(_only(content[1][1], 0x04), 0x30))
+        algorithm, digest = _parts(info[2][1])
+        name = _HASHES.get(_oid(_parts(algorithm[1])[0][1]), "")
+        if not name:
+            raise _UnusableError("its hash algorithm is not SHA-256, SHA-384 or SHA-512")
+        found = re.fullmatch(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\.\d+)?Z", info[4][1].decode("ascii"))
+        if info[4][0] != 0x18 or found is None:
+            raise _UnusableError("it has no time")
+        nonces = [_integer(value) for tag, value in info[5:] if tag == 0x02]
+    except (IndexError, ValueError) as error:
+        reason = str(error) if isinstance(error, _UnusableError) else "it is incomplete"
+        raise ValueError(f"not a usable time stamp: {reason}") from None
+    year, month, day, hour, minute, second, fraction = found.groups()
+    time = f"{year}-{month}-{day}T{hour}:{minute}:{second}{fraction or ''}Z"
+    return TimeStamp(name, digest[1], time, nonces[0] if nonces else None)
+
+
+def _parts(content: bytes) -> list[tuple[int, bytes]]:
+    """Return tag and content of each element in DER (X.690)."""
+    found, at = [], 0
+    while at < len(content):
+        tag, length, at = content[at], content[at + 1], at + 2
+        if length > 0x80:
+            size = length & 0x7F
+            length, at = int.from_bytes(content[at : at + size], "big"), at + size
+        elif length == 0x80:
+            raise _UnusableError("it is not in DER")
+        if at + length > len(content):
+            raise _UnusableError("it is cut off")
+        found.append((tag, content[at : at + length]))
+        at += length
+    return found
+
+
+def _only(content: bytes, tag: int) -> bytes:
+    found = _parts(content)
+    if len(found) != 1 or found[0][0] != tag:
+        raise _UnusableError("it has another structure")
+    return found[0][1]
+
+
+def _integer(content: bytes) -> int:
+    return int.from_bytes(content, "big", signed=True)
+
+
+def _oid(content: bytes) -> str:
+    numbers, value = [content[0] // 40, content[0] % 40], 0
+    if content[0] >= 80:
+        numbers = [2, content[0] - 80]
+    for byte in content[1:]:
+        value = value << 7 | byte & 0x7F
+        if byte < 0x80:
+            numbers.append(value)
+            value = 0
+    return ".".join(map(str, numbers))
 
 
 def sha256_of(path: Path) -> str:
@@ -148,6 +234,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--key-id", help="instead of --public-key: the id of the key, from the operator of the system"
     )
+    parser.add_argument(
+        "--timestamp-ca", type=Path, help="PEM file with the authority's certificates: checks manifest.tsr by openssl"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -162,14 +251,54 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(f"FAILED  {path.name}: its id is {key_id(public_key)}, not {arguments.key_id}\n")
         return 1
     problems = problems_of(arguments.folder, public_key)
+    if arguments.timestamp_ca and not shutil.which("openssl"):
+        sys.stderr.write("--timestamp-ca needs openssl, which is not installed\n")
+        return 2
+    stamp, problem_of_stamp = _checked_time_stamp(arguments.folder, arguments.timestamp_ca)
+    problems += [problem_of_stamp] if problem_of_stamp else []
     for problem in problems:
         sys.stdout.write(f"FAILED  {problem}\n")
     if problems:
         return 1
     sys.stdout.write(f"OK      unchanged since it was signed with the key {key_id(public_key)}\n")
+    if stamp:
+        sys.stdout.write(f"TIME    {stamp}\n")
     if not arguments.public_key and not arguments.key_id:
         sys.stdout.write("WARNING the key came with the folder: compare its id with that of the system's operator\n")
     return 0
+
+
+def _checked_time_stamp(folder: Path, authority: Path | None) -> tuple[str, str]:
+    """Return what the time stamp of the folder proves, and what is wrong with it; empty without one."""
+    path = folder / TIME_STAMP
+    if not path.is_file():
+        return "", f"{TIME_STAMP}: is missing" if authority else ""
+    try:
+        stamp, signature = time_stamp_of(path.read_bytes()), (folder / SIGNATURE).read_bytes()
+    except (OSError, ValueError) as error:
+        return "", f"{TIME_STAMP}: {error}"
+    if hashlib.new(stamp.hash_name, signature).digest() != stamp.digest:
+        return "", f"{TIME_STAMP}: is not a time stamp of {SIGNATURE}"
+    if authority is None:
+        return f"signed before {stamp.time} if the authority is genuine: check it with --timestamp-ca", ""
+    command = [
+        "openssl",
+        "ts",
+        "-verify",
+        "-data",
+        str(folder / SIGNATURE),
+        "-in",
+        str(path),
+        "-CAfile",
+        str(authority),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_OPENSSL_SECONDS)
+    if done.returncode:
+        return (
+            "",
+            f"{TIME_STAMP}: openssl refuses it: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}",
+        )
+    return f"signed before {stamp.time}, by a time stamp that openssl verified", ""
 
 
 if __name__ == "__main__":

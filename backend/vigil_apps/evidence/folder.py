@@ -34,7 +34,7 @@ from vigil_apps.recordings.core.mp4_join import Mp4Join
 from vigil_apps.recordings.core.playlist import Item
 from vigil_apps.recordings.selectors import recorded_segments, recording_gaps
 from vigil_contracts import evidence_verifier
-from vigil_contracts.evidence_verifier import MANIFEST, PUBLIC_KEY, SIGNATURE, sha256_of
+from vigil_contracts.evidence_verifier import MANIFEST, PUBLIC_KEY, SIGNATURE, TIME_STAMP, sha256_of
 from vigil_contracts.recording import GapReason, gap_text, recording_key
 from vigil_contracts.version import vigil_version
 
@@ -44,6 +44,7 @@ _LONGEST_HELD_GAP_MS = 600_000
 _MOST_GAPS = 100_000
 _TRACKED = Tracked("evidence", lambda camera: {}, lambda camera: camera.site_id)
 Progress = Callable[[int, int], None]
+Stamp = Callable[[bytes], bytes | None]
 
 
 class NothingRecordedError(Exception):
@@ -59,10 +60,12 @@ def evidence_export(
     key: Ed25519PrivateKey,
     now: datetime,
     progress: Progress = lambda done, total: None,
+    stamp: Stamp = lambda signature: None,
 ) -> list[ExportedFile]:
     """Write the folder, which must be empty; return its files with sums. Each camera's audit log has an entry.
 
-    `progress` is called with the bytes read so far, first 0, and their total. Raises NothingRecordedError, OSError,
+    `progress` is called with the bytes read so far, first 0, and their total. `stamp` returns an authority's time
+    stamp of the signature, or None. Raises NothingRecordedError, OSError,
     images.StorageUnavailableError, or InvalidRecordingError.
     """
     chosen = _chosen(periods)
@@ -94,7 +97,10 @@ def evidence_export(
         files=files,
     ).encode()
     (folder / MANIFEST).write_bytes(text)
-    (folder / SIGNATURE).write_bytes(key.sign(text))
+    signature = key.sign(text)
+    (folder / SIGNATURE).write_bytes(signature)
+    if (answer := stamp(signature)) is not None:
+        (folder / TIME_STAMP).write_bytes(answer)
     (folder / PUBLIC_KEY).write_text(public_pem(key))
     for period in chosen:
         if (camera := cameras.get(period.camera_id)) is not None:

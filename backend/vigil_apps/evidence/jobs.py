@@ -31,6 +31,7 @@ from vigil_apps.evidence.exports import ROOT
 from vigil_apps.evidence.folder import NothingRecordedError, evidence_export
 from vigil_apps.evidence.models import CaseExport, ExportState
 from vigil_apps.evidence.signing import NoSigningKeyError, signing_key
+from vigil_apps.evidence.time_stamps import TimeStampError, time_stamp
 from vigil_apps.recordings.core.mp4_boxes import InvalidRecordingError
 from vigil_contracts.evidence_verifier import MANIFEST
 
@@ -40,6 +41,7 @@ MOST_ATTEMPTS = 3
 STALE = timedelta(seconds=60)
 """An export without a sign of life for this long is taken up again."""
 _BEAT_SECONDS = 1.0
+_STAMP_ATTEMPTS = 2
 _VIDEO_SHARE = 70
 """Percent of the progress that stands for the videos; the rest is the archive."""
 Clock = Callable[[], datetime]
@@ -112,7 +114,8 @@ def _make(export: CaseExport, clock: Clock) -> None:
     with _work_folder(export) as work:
         folder, archive = work / name, work / f"{name}.zip"
         folder.mkdir()
-        _write_folder(export, folder, key, life, clock)
+        stamp = _Stamp()
+        _write_folder(export, folder, key, life, clock, stamp)
         manifest_sha256 = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
         life.begin_archive(sum(path.stat().st_size for path in folder.iterdir()))
         pack(folder, archive, name=name, alive=life.packed)
@@ -126,13 +129,17 @@ def _make(export: CaseExport, clock: Clock) -> None:
         size_bytes=size_bytes,
         manifest_sha256=manifest_sha256,
         key_id=public_key_id(key),
+        has_time_stamp=stamp.is_made,
+        time_stamp_problem=stamp.problem,
     )
     if not finished:
         images.delete(stored_key)
         raise ExportGoneError
 
 
-def _write_folder(export: CaseExport, folder: Path, key: Ed25519PrivateKey, life: "_Life", clock: Clock) -> None:
+def _write_folder(
+    export: CaseExport, folder: Path, key: Ed25519PrivateKey, life: "_Life", clock: Clock, stamp: "_Stamp"
+) -> None:
     case, items = export.case, list(export.case.items.all())
     alert_ids = [one.alert_id for one in items if one.alert_id is not None]
 
@@ -150,6 +157,7 @@ def _write_folder(export: CaseExport, folder: Path, key: Ed25519PrivateKey, life
             key=key,
             now=clock(),
             progress=progress,
+            stamp=stamp,
         )
 
 
@@ -185,6 +193,28 @@ def _require_space(folder: Path, needed_bytes: int) -> None:
 
 def _is_directory() -> bool:
     return isinstance(storages["default"], FileSystemStorage)
+
+
+class _Stamp:
+    """Asks the configured authority for a time stamp, and notes why there is none."""
+
+    def __init__(self) -> None:
+        self.is_made, self.problem = False, ""
+
+    def __call__(self, signature: bytes) -> bytes | None:
+        """Return the authority's answer. The export is complete without one: it can be made later."""
+        if not settings.VIGIL_TIMESTAMP_URL:
+            return None
+        for _ in range(_STAMP_ATTEMPTS):
+            try:
+                answer = time_stamp(signature, url=settings.VIGIL_TIMESTAMP_URL)
+            except TimeStampError as error:
+                self.problem = str(error)
+            else:
+                self.is_made, self.problem = True, ""
+                return answer
+        logger.warning("an export has no time stamp: %s", self.problem)
+        return None
 
 
 class _Life:

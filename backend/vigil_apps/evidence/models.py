@@ -109,6 +109,11 @@ class CaseExport(models.Model):
     manifest_sha256 = models.CharField(max_length=64, blank=True)
     key_id = models.CharField(max_length=16, blank=True, help_text="Of the key that signed it.")
 
+    has_time_stamp = models.BooleanField(default=False, db_default=False)
+    time_stamp_problem = models.CharField(
+        max_length=200, blank=True, default="", db_default="", help_text="Why the authority gave no time stamp."
+    )
+
     class Meta:
         ordering: ClassVar[list[str]] = ["-id"]
         indexes: ClassVar[list[models.Index]] = [

@@ -327,6 +327,30 @@ def test_large_files_are_delivered_by_nginx_or_s3(recorded: Camera, anna: Party,
     assert answer.content == b""
 
 
+def test_the_time_stamp_is_in_the_archive_or_its_problem_in_the_answer(
+    recorded: Camera, anna: Party, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = open_case(anna)
+    add_period(anna, case, recorded)
+
+    def export() -> tuple[Any, list[str]]:
+        number = post(anna, f"{case}/exports/")["id"]
+        make_exports()
+        shown = anna.client.get(f"/api/cases/{case}/exports/{number}/").json()
+        names = [Path(name).name for name in archive_of(anna, case, number).namelist()]
+        return (shown["state"], shown["has_time_stamp"], shown["time_stamp_problem"]), names
+
+    assert export()[0] == ("done", False, ""), "no authority is configured"
+    settings.VIGIL_TIMESTAMP_URL = "http://127.0.0.1:9/"
+    shown, names = export()
+    assert shown == ("done", False, "the authority is unreachable: ConnectError")
+    assert "manifest.tsr" not in names
+    monkeypatch.setattr(jobs, "time_stamp", lambda signature, url: b"stamp")
+    shown, names = export()
+    assert shown == ("done", True, "")
+    assert "manifest.tsr" in names
+
+
 def test_requests_are_checked(recorded: Camera, anna: Party) -> None:
     case = open_case(anna)
     assert "title" in post(anna, "", {"reference": "x"}, 400)

@@ -63,6 +63,8 @@ class CaseExportSerializer(serializers.ModelSerializer[CaseExport]):
             "size_bytes",
             "manifest_sha256",
             "key_id",
+            "has_time_stamp",
+            "time_stamp_problem",
         )
         read_only_fields = fields
 
