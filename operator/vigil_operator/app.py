@@ -176,21 +176,22 @@ async def _work(
     reports = HealthPoller(
         api=api, directory=directory, trigger=trigger, interval_seconds=settings.health_interval_seconds
     )
+    resources = ResourceSync(
+        kube=kube,
+        store=store,
+        directory=directory,
+        queue=queue,
+        events=events,
+        metrics=metrics,
+        namespace=settings.namespace,
+    )
     poller = _build_poller(
         settings,
         store,
         directory,
         api=api,
         trigger=trigger,
-        resources=ResourceSync(
-            kube=kube,
-            store=store,
-            directory=directory,
-            queue=queue,
-            events=events,
-            metrics=metrics,
-            namespace=settings.namespace,
-        ),
+        resources=resources,
         source_of=registration.source_of,
         is_listed=resync.is_listed,
         fence=fence,
@@ -234,6 +235,7 @@ async def _work(
         directory=directory,
         source_of=registration.source_of,
         namespace=settings.namespace,
+        refused=lambda: resources.refused,
         fence=fence,
     )
     await resync.first()

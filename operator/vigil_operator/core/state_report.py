@@ -5,14 +5,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from vigil_contracts.resources import CLASSES_AT_ONCE, ClassRoom, ResourceState
+from vigil_contracts.names import CameraPhase, ConditionStatus, Reason
+from vigil_contracts.resources import CLASSES_AT_ONCE, ClassRoom, ResourceCondition, ResourceState
 from vigil_operator.core.classes import default_class_name
 from vigil_operator.core.conditions import ConditionType
+from vigil_operator.core.names import id_in_resource_name
 from vigil_operator.core.observed import Camera, DetectorClass
 from vigil_operator.core.sleep import is_asleep
 
 REPEATING = frozenset({ConditionType.STALLED.value, ConditionType.RECONCILING.value})
 """They repeat the reason of `Ready`, for tools of Kubernetes only."""
+
+REFUSES_RESOURCE = "The cluster refuses to create the Camera resource. Its answer:"
 
 MESSAGE_LENGTH = 2000
 """The API's limit; Kubernetes permits 32 kB."""
@@ -41,6 +45,29 @@ def state_of(camera: Camera) -> ResourceState | None:
         )
     except ValidationError:
         return None
+
+
+def refused_state(name: str, answer: str) -> ResourceState | None:
+    """Return the state of a Camera resource that the API server refuses to create; None for another name.
+
+    `answer`: its words, such as those about an exceeded quota.
+    """
+    camera_id = id_in_resource_name(name)
+    if camera_id is None:
+        return None
+    return ResourceState(
+        camera=camera_id,
+        resource=name,
+        phase=CameraPhase.PENDING,
+        conditions=(
+            ResourceCondition(
+                type=ConditionType.READY.value,
+                status=ConditionStatus.FALSE,
+                reason=Reason.DETECTOR_REFUSED.value,
+                message=f"{REFUSES_RESOURCE} {answer}"[:MESSAGE_LENGTH],
+            ),
+        ),
+    )
 
 
 def rooms_of(classes: Mapping[str, DetectorClass]) -> tuple[ClassRoom, ...]:

@@ -6,7 +6,7 @@ only: a new process sends everything once, and the API writes only what has chan
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby, islice
 from typing import Protocol, TypeVar
 
@@ -14,7 +14,7 @@ from vigil_contracts.api_client import ApiError
 from vigil_contracts.backoff import Backoff
 from vigil_contracts.resources import STATES_AT_ONCE, ClassRoom, ResourceStates
 from vigil_operator.core.observed import Key
-from vigil_operator.core.state_report import rooms_of, state_of
+from vigil_operator.core.state_report import refused_state, rooms_of, state_of
 from vigil_operator.kube.store import Store
 
 logger = logging.getLogger(__name__)
@@ -50,6 +50,7 @@ class Reporter:
         directory: ApiState,
         source_of: Callable[[str], str],
         namespace: str,
+        refused: Callable[[], Mapping[str, str]] = dict,
         fence: Callable[[], None] = lambda: None,
     ) -> None:
         self._api = api
@@ -57,7 +58,9 @@ class Reporter:
         self._directory = directory
         self._source_of = source_of
         self._namespace = namespace
-        """The source of reports about the whole cluster."""
+        """The source of reports about the whole cluster, and about cameras of the API."""
+        self._refused = refused
+        self._reported_refusals: dict[str, str] = {}
         self._fence = fence
         self._seen_versions: dict[Key, str] = {}
         """The resource version of each camera at the last report."""
@@ -82,15 +85,18 @@ class Reporter:
             self._seen_versions.clear()
             self._reported.clear()
             self._rooms = ()
+            self._reported_refusals = {}
             self._changes = -1
             return
         changes, rooms = self._store.camera_changes, rooms_of(self._store.class_map())
-        if changes == self._changes and rooms == self._rooms:
+        refused = dict(self._refused())
+        if changes == self._changes and rooms == self._rooms and refused == self._reported_refusals:
             return
         try:
             if rooms != self._rooms:
                 await self._send(ResourceStates(source=self._source_of(self._namespace), classes=rooms))
                 self._rooms = rooms
+            await self._report_refused(refused)
             await self._report_deleted()
             await self._report_changed()
         except ApiError as error:
@@ -102,6 +108,17 @@ class Reporter:
         self._changes = changes
         self._backoff.reset()
         self._pause_seconds, self._complaint = PAUSE_SECONDS, ""
+
+    async def _report_refused(self, refused: Mapping[str, str]) -> None:
+        """Report the cameras without a resource. One that gets a resource is reported with the state of that."""
+        news = [
+            refused_state(name, text) for name, text in refused.items() if self._reported_refusals.get(name) != text
+        ]
+        states = [state for state in news if state is not None]
+        for start in range(0, len(states), STATES_AT_ONCE):
+            some = tuple(states[start : start + STATES_AT_ONCE])
+            await self._send(ResourceStates(source=self._source_of(self._namespace), states=some))
+        self._reported_refusals = dict(refused)
 
     async def _report_deleted(self) -> None:
         present = {camera.camera_id for camera in self._store.cameras.values()}

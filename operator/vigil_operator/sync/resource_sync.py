@@ -58,6 +58,8 @@ class ResourceSync:
         self._matches: Mapping[int, Match] = {}
         self._written: dict[Key, str] = {}
         self._complaints: dict[str, str] = {}
+        self.refused: dict[str, str] = {}
+        """The API server's answer about each Camera resource that it refuses to create, for example by a quota."""
         self.last_progress = monotonic()
         """When the last resource was written: writing ten thousand of them takes minutes."""
 
@@ -91,6 +93,8 @@ class ResourceSync:
 
     async def _carry_out(self, plan: SyncPlan) -> bool:
         gate = asyncio.Semaphore(PARALLEL_WRITES)
+        wanted = {manifest["metadata"]["name"] for manifest in plan.apply}
+        self.refused = {name: answer for name, answer in self.refused.items() if name in wanted}
         results = await asyncio.gather(
             *(self._guarded(gate, self._remove(camera), camera.key.name) for camera in plan.remove),
             *(self._guarded(gate, self._apply(manifest), manifest["metadata"]["name"]) for manifest in plan.apply),
@@ -105,11 +109,14 @@ class ResourceSync:
                     await work
                 except KubeError as error:
                     self._metrics.reconcile_errors.labels(error.reason).inc()
+                    if error.is_objection and Key(self._namespace, name) not in self._store.cameras:
+                        self.refused[name] = error.answer or str(error)
                     if self._complaints.get(name) != str(error):
                         logger.warning("could not sync the Camera resource: %s; retrying", error)
                         self._complaints[name] = str(error)
                     return False
                 self._complaints.pop(name, None)
+                self.refused.pop(name, None)
                 self.last_progress = self._monotonic()
         return True
 

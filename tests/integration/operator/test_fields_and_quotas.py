@@ -10,11 +10,12 @@ import pytest
 from tests.cluster.cluster import KubectlError
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.polling import eventually
-from tests.integration.operator.running import Document
+from tests.integration.operator.running import Document, Installation
 
 pytestmark = pytest.mark.timeout(300)
 
 CAMERAS = "count/cameras.vigil.dev"
+GPU = "nvidia.com/gpu"
 
 
 def camera(namespace: str, name: str, **spec: Any) -> Document:
@@ -77,3 +78,29 @@ def test_quota_refuses_further_cameras_by_its_name(vigil_cluster: ControlPlane, 
     limit(vigil_cluster, namespace, **{CAMERAS: "1"})
     with pytest.raises(KubectlError, match=r"exceeded quota: cameras, requested: count/cameras\.vigil\.dev=1"):
         vigil_cluster.apply(camera(namespace, "second"))
+
+
+def test_api_and_status_name_the_quota(installation: Installation) -> None:
+    cluster, view = installation.cluster, installation.view
+    limit(cluster, installation.namespace, **{CAMERAS: "2", f"requests.{GPU}": "1"})
+    with installation.node(gpus={GPU: 4}), installation.api() as api:
+        ids = [installation.add_camera(number, detector_class_name="gpu") for number in (1, 2)]
+
+        def refused_pods() -> list[str]:
+            found = [view.condition(f"cam-{number}", "Ready") for number in ids]
+            return [each["message"] for each in found if each["reason"] == "DetectorRefused"]
+
+        # One of the two has the only GPU of the quota.
+        (message,) = eventually(refused_pods, timeout_seconds=90)
+        assert "exceeded quota: cameras" in message
+        assert f"requests.{GPU}=1" in message
+
+        third = installation.add_camera(3)
+
+        def resource_message() -> str:
+            answer = api.get(f"/api/cameras/{third}/resource/")
+            return "" if answer.status_code != 200 else str(answer.json()["conditions"][0]["message"])
+
+        assert f"exceeded quota: cameras, requested: {CAMERAS}=1" in eventually(resource_message, timeout_seconds=60)
+        assert api.post(f"/api/cameras/{ids[0]}/deactivate/").status_code == 200
+        eventually(lambda: f"cam-{third}" in view.cameras(), timeout_seconds=60)

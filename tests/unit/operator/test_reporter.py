@@ -45,6 +45,7 @@ class World:
     told: list[ResourceStates] = field(default_factory=list)
     store: Store = field(default_factory=Store)
     version: int = 10
+    refused: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.reporter = Reporter(
@@ -53,6 +54,7 @@ class World:
             directory=self,
             source_of=lambda namespace: f"c/{namespace}",
             namespace=NAMESPACE,
+            refused=lambda: self.refused,
         )
 
     async def report_resources(self, states: ResourceStates) -> None:
@@ -172,3 +174,16 @@ def test_room_of_the_classes_is_reported_when_it_changes() -> None:
     world.round()
     world.is_away = False
     assert [sent.classes is not None for sent in world.round()] == [True], "an older database may be back"
+
+
+def test_refused_resource_is_reported_with_the_servers_words_once() -> None:
+    world = World(refused={"cam-3": "exceeded quota: cameras"})
+    (sent,) = world.round()
+    (found,) = sent.states
+    (ready,) = found.conditions
+    assert (found.camera, found.phase, ready.reason) == (3, "Pending", "DetectorRefused")
+    assert ready.message == "The cluster refuses to create the Camera resource. Its answer: exceeded quota: cameras"
+    assert world.round() == []
+    world.refused.clear()
+    world.put(3)
+    assert [[found.phase for found in sent.states] for sent in world.round()] == [["Streaming"]]
