@@ -1,4 +1,5 @@
-"""The API's texts in the reader's language: reasons of health, history and gaps, and results of detector tasks.
+"""The API's texts in the reader's language: reasons of health, history and gaps, results of detector
+tasks, and problems of exports.
 
 Texts come from the contracts, in English, the same everywhere. A message may continue after its reason's text with a
 detail, such as the cluster's answer; details are not translated.
@@ -8,12 +9,20 @@ from django.utils.translation import gettext
 
 from surveillance.core.health import ADDRESS_UNREADABLE
 from surveillance.services.detector_tasks import NO_DETECTOR_CONNECTED, NOT_FINISHED
+from vigil_apps.evidence.core.problems import EXPORT_TEXTS
 from vigil_contracts.names import REASON_TEXTS
 from vigil_contracts.recording import GAP_TEXTS
 
 TEXTS = tuple(
     sorted(
-        {*REASON_TEXTS.values(), *GAP_TEXTS.values(), ADDRESS_UNREADABLE, NO_DETECTOR_CONNECTED, NOT_FINISHED},
+        {
+            *REASON_TEXTS.values(),
+            *GAP_TEXTS.values(),
+            *EXPORT_TEXTS,
+            ADDRESS_UNREADABLE,
+            NO_DETECTOR_CONNECTED,
+            NOT_FINISHED,
+        },
         key=len,
         reverse=True,
     )

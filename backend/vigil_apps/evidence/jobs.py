@@ -25,6 +25,7 @@ from surveillance.images import StorageUnavailableError
 from surveillance.models import Alert
 from vigil_apps.audit.origin import acting_as
 from vigil_apps.evidence.archive import pack, store
+from vigil_apps.evidence.core import problems
 from vigil_apps.evidence.core.keys import public_key_id
 from vigil_apps.evidence.core.manifest import Order, Period
 from vigil_apps.evidence.exports import ROOT
@@ -69,7 +70,7 @@ def export_claim(*, now: datetime) -> CaseExport | None:
     due = Q(state=ExportState.QUEUED) | Q(state=ExportState.RUNNING, seen_at__lt=now - STALE)
     for found in CaseExport.objects.filter(due).order_by("id"):
         if found.attempts >= MOST_ATTEMPTS:
-            _fail(found, f"The backend was stopped {MOST_ATTEMPTS} times during this export.", now)
+            _fail(found, problems.STOPPED, now)
             continue
         claimed = _own(found).update(state=ExportState.RUNNING, attempts=found.attempts + 1, seen_at=now, percent=0)
         if claimed:
@@ -90,19 +91,19 @@ def export_run(export: CaseExport, *, clock: Clock) -> None:
             logger.warning("an export failed: %s", problem, extra={"export": export.pk})
         else:
             logger.exception("an export failed", extra={"export": export.pk})
-        _fail(export, problem or "An unexpected error. The log of the backend has the details.", clock())
+        _fail(export, problem or problems.UNEXPECTED, clock())
 
 
 def _problem(error: Exception) -> str:
     """Return what the user is told; empty for an error that nobody expects."""
     if isinstance(error, NothingRecordedError):
-        return "Nothing of this case is recorded."
+        return problems.NOTHING_RECORDED
     if isinstance(error, InvalidRecordingError):
-        return f"A recorded file is damaged: {error}"
+        return f"{problems.DAMAGED} {error}"
     if isinstance(error, OSError):
-        return f"The storage failed: {error.strerror or type(error).__name__}"
+        return f"{problems.STORAGE_FAILED} {error.strerror or type(error).__name__}"
     if isinstance(error, StorageUnavailableError):
-        return f"The storage failed: {error}"
+        return f"{problems.STORAGE_FAILED} {error}"
     return str(error) if isinstance(error, NoSigningKeyError | NoSpaceError) else ""
 
 
@@ -186,9 +187,7 @@ def _require_space(folder: Path, needed_bytes: int) -> None:
     left = disk.free - 2 * needed_bytes  # for a moment the largest video is there twice
     reserved = disk.total * (100 - settings.VIGIL_MEDIA_MAX_USED_PERCENT) // 100 if _is_directory() else 0
     if left < reserved:
-        raise NoSpaceError(
-            f"The disk has not enough space for {needed_bytes / 1e9:.1f} GB below VIGIL_MEDIA_MAX_USED_PERCENT."
-        )
+        raise NoSpaceError(f"{problems.NO_SPACE} {needed_bytes / 1e9:.1f} GB")
 
 
 def _is_directory() -> bool:

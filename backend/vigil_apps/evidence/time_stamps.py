@@ -6,11 +6,11 @@ import time
 
 import httpx
 
+from vigil_apps.evidence.core import problems
 from vigil_contracts.evidence_verifier import time_stamp_of
 
 CONTENT_TYPE = "application/timestamp-query"
 TIMEOUT_SECONDS = 10.0
-_LATE = f"the authority did not answer within {TIMEOUT_SECONDS:.0f} s"
 _MAX_BYTES = 64 * 1024
 _SHA256 = bytes.fromhex("300d06096086480165030402010500")
 """AlgorithmIdentifier of SHA-256 in DER (RFC 5754, section 2.2)."""
@@ -33,24 +33,24 @@ def time_stamp(data: bytes, *, url: str) -> bytes:
             timeout=TIMEOUT_SECONDS,
         ) as answer:
             if answer.status_code != httpx.codes.OK:
-                raise TimeStampError(f"the authority answered {answer.status_code}")
+                raise TimeStampError(f"{problems.REFUSED} status {answer.status_code}")
             content = b""
             for part in answer.iter_bytes():
                 content += part
                 if time.monotonic() > ends_at:
-                    raise TimeStampError(_LATE)
+                    raise TimeStampError(problems.LATE)
                 if len(content) > _MAX_BYTES:
-                    raise TimeStampError("the authority's answer is too long")
+                    raise TimeStampError(f"{problems.REFUSED} it is too long")
     except httpx.TimeoutException:
-        raise TimeStampError(_LATE) from None
+        raise TimeStampError(problems.LATE) from None
     except httpx.HTTPError as error:
-        raise TimeStampError(f"the authority is unreachable: {type(error).__name__}") from None
+        raise TimeStampError(f"{problems.UNREACHABLE} {type(error).__name__}") from None
     try:
         stamp = time_stamp_of(content)
     except ValueError as error:
-        raise TimeStampError(str(error)) from None
+        raise TimeStampError(f"{problems.REFUSED} {error}") from None
     if (stamp.hash_name, stamp.digest, stamp.nonce) != ("sha256", digest, nonce):
-        raise TimeStampError("the authority's time stamp is of something else")
+        raise TimeStampError(f"{problems.REFUSED} the time stamp is of something else")
     return content
 
 

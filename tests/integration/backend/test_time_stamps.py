@@ -74,7 +74,8 @@ def authority(tmp_path: Path) -> Iterator[Authority]:
             self.send_response(made.status)
             self.send_header("Content-Type", "application/timestamp-reply")
             self.end_headers()
-            self.wfile.write(content)
+            with suppress(OSError):  # the client no longer waits
+                self.wfile.write(content)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the base's name
             pass
@@ -153,10 +154,10 @@ def test_each_cut_or_changed_byte_is_an_error_or_another_stamp(folder: Path) -> 
 @pytest.mark.parametrize(
     ("status", "answer", "problem"),
     [
-        (500, b"", "the authority answered 500"),
-        (302, b"", "the authority answered 302"),
+        (500, b"", "invalid answer: status 500"),
+        (302, b"", "invalid answer: status 302"),
         (200, b"no", "not a usable time stamp: "),
-        (200, b"0" * 100_000, "the authority's answer is too long"),
+        (200, b"0" * 100_000, "invalid answer: it is too long"),
         (200, bytes.fromhex("30053003020102"), "not a usable time stamp: the authority refused it"),
     ],
 )
@@ -175,7 +176,7 @@ def test_a_stamp_of_something_else_and_a_late_answer_are_refused(
         time_stamp(b"x", url=authority.url)
     monkeypatch.setattr(time_stamps, "TIMEOUT_SECONDS", 0.2)
     authority.answer = lambda query: time.sleep(1) or query  # type: ignore[func-returns-value]
-    with pytest.raises(TimeStampError, match="did not answer within"):
+    with pytest.raises(TimeStampError, match="did not answer in time"):
         time_stamp(b"x", url=authority.url)
     with pytest.raises(TimeStampError, match="is unreachable: ConnectError"):
         time_stamp(b"x", url="http://127.0.0.1:9/")

@@ -115,7 +115,7 @@ def test_pages_fit_the_screen(
             visit.open(path)
             expect(visit.page.get_by_role("link", name="Fälle").first).to_be_visible()
             if name == "one":
-                expect(visit.page.get_by_text("Nothing of this case is recorded.")).to_be_visible()
+                expect(visit.page.get_by_text("Von diesem Fall ist nichts aufgezeichnet.")).to_be_visible()
             width = visit.page.evaluate("document.documentElement.scrollWidth")
             assert width <= SIZES[size]["width"], path
             _look(visit, tmp_path, f"{name}-{size}")

@@ -239,7 +239,7 @@ def test_an_export_that_kills_its_process_again_and_again_fails(recorded: Camera
         CaseExport.objects.update(seen_at=timezone.now() - jobs.STALE * 2)
     assert jobs.export_claim(now=timezone.now()) is None
     failed = CaseExport.objects.get()
-    assert (failed.state, failed.problem) == ("failed", "The backend was stopped 3 times during this export.")
+    assert (failed.state, failed.problem) == ("failed", "The backend was stopped again and again during this export.")
     post(anna, f"{case}/exports/")
 
 
@@ -260,7 +260,7 @@ def test_failures_are_said(
     assert problem() == "Nothing of this case is recorded."
     add_period(anna, case, recorded)
     settings.VIGIL_MEDIA_MAX_USED_PERCENT = 0
-    assert problem() == "The disk has not enough space for 0.0 GB below VIGIL_MEDIA_MAX_USED_PERCENT."
+    assert problem() == "The disk has not enough space below VIGIL_MEDIA_MAX_USED_PERCENT. Needed: 0.0 GB"
     settings.VIGIL_MEDIA_MAX_USED_PERCENT = 100
     stored = media / RecordedSegment.objects.order_by("start_ms")[0].key
     content = stored.read_bytes()
@@ -343,7 +343,7 @@ def test_the_time_stamp_is_in_the_archive_or_its_problem_in_the_answer(
     assert export()[0] == ("done", False, ""), "no authority is configured"
     settings.VIGIL_TIMESTAMP_URL = "http://127.0.0.1:9/"
     shown, names = export()
-    assert shown == ("done", False, "the authority is unreachable: ConnectError")
+    assert shown == ("done", False, "The time stamping authority is unreachable: ConnectError")
     assert "manifest.tsr" not in names
     monkeypatch.setattr(jobs, "time_stamp", lambda signature, url: b"stamp")
     shown, names = export()

@@ -11,6 +11,7 @@ from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
+from vigil_apps.dashboard import reasons
 from vigil_apps.dashboard.reasons import translations
 from vigil_apps.dashboard.vocabulary import CHOICES, Words
 
@@ -73,6 +74,12 @@ def reason_translations() -> SafeString | str:
 def words(value: str) -> Words:
     """Return the label of a stored enumeration value, in the viewer's language."""
     return CHOICES[value]
+
+
+@register.filter
+def in_own_words(message: str) -> str:
+    """Return a text of the API in the viewer's language."""
+    return reasons.in_own_words(message)
 
 
 @register.filter
