@@ -15,11 +15,10 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import ValidationError
 
 from vigil_contracts.alert import NEW_FIELDS, AlertSubmission, ClipSubmission, ImageSubmission
-from vigil_contracts.bounds import MAX_URL_LENGTH, RowId
-from vigil_contracts.camera import AppliedCamera, AppliedSite, CameraConfiguration, CameraReport, CameraSummary
+from vigil_contracts.camera import AppliedCamera, AppliedSite, CameraConfiguration, CameraSummary
 from vigil_contracts.clusters import RELEASES_AT_ONCE, CameraReleases, ClusterQuery, PendingReleases
 from vigil_contracts.detector_tasks import ClaimedTask, TaskEvent, TaskResult
 from vigil_contracts.health import Heartbeat
@@ -85,15 +84,6 @@ class ActiveCameras:
     cameras: tuple[CameraConfiguration, ...]
     unreadable: frozenset[int] = frozenset()
     problems: Mapping[int, str] = field(default_factory=dict)
-
-
-class _ListedReport(CameraReport):
-    id: RowId
-
-
-class _ReportPage(BaseModel):
-    results: tuple[_ListedReport, ...] = Field(max_length=HEALTH_PAGE_SIZE)
-    next: str | None = Field(default=None, max_length=MAX_URL_LENGTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,17 +416,15 @@ class AsyncApiClient:
         request = _Request("POST", "/api/camera-releases/", {}, {"json": body, "params": self._cluster})
         return PendingReleases.model_validate((await self._send(request)).json()).cameras
 
-    async def active_camera_reports(self) -> dict[int, CameraReport]:
-        """Return health and alert totals of all active cameras that the token can access, by camera id."""
-        found: dict[int, CameraReport] = {}
+    async def active_cameras_page(self, following: str = "") -> bytes:
+        """Return one page of the active cameras with health and alert totals, as JSON.
+
+        `following`: the field `next` of the page before; empty for the first.
+        """
         query: Mapping[str, Any] = {"is_active": "true", "page_size": HEALTH_PAGE_SIZE}
-        while True:
-            answer = await self._send(_Request("GET", "/api/cameras/", {}, {"params": query}))
-            page = _ReportPage.model_validate_json(answer.content)
-            found |= {item.id: item for item in page.results}
-            if not page.next:
-                return found
-            query = dict(httpx.URL(page.next).params)
+        if following:
+            query = dict(httpx.URL(following).params)
+        return (await self._send(_Request("GET", "/api/cameras/", {}, {"params": query}))).content
 
     async def camera(self, camera_id: int) -> CameraSummary:
         """Return one camera, active or not, with its health."""

@@ -1,12 +1,19 @@
 """Compare objects with their desired state, so that unchanged objects are not written."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
+import msgspec
+
 IDENTITIES = ("name", "mountPath", "topologyKey", "type")
 """Keys by which Kubernetes identifies list items (containers and env by name, mounts by path, …)."""
+
+
+_NEEDS_ESCAPES = re.compile(rb"[^ -~]|\\\\")
+"""Text that two JSON writers may write differently."""
 
 
 def covers(observed: object, desired: object) -> bool:
@@ -28,8 +35,11 @@ def covers(observed: object, desired: object) -> bool:
 
 def desired_hash(manifest: Mapping[str, Any]) -> str:
     """Return a short digest of a manifest without secrets."""
-    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
-    return sha256(text.encode()).hexdigest()[:16]
+    text = msgspec.json.encode(manifest, order="sorted")
+    if _NEEDS_ESCAPES.search(text):
+        # The standard library escapes more. A digest that differs from earlier versions' would restart the detectors.
+        text = json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()
+    return sha256(text).hexdigest()[:16]
 
 
 def _covers_items(observed: Sequence[Any], desired: Sequence[Any]) -> bool:

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from vigil_contracts.api_client import ActiveCameras
-from vigil_contracts.camera import CameraConfiguration, CameraReport
+from vigil_contracts.camera import CameraConfiguration
 from vigil_contracts.resources import RegisteredResource
 from vigil_operator.core.observed import Camera
 from vigil_operator.core.situation import ApiView
+from vigil_operator.sync.reports import UnreadReport
 
 
 class Directory:
@@ -15,7 +16,7 @@ class Directory:
 
     def __init__(self) -> None:
         self._configurations: dict[int, CameraConfiguration] = {}
-        self._reports: dict[int, CameraReport] = {}
+        self._reports: dict[int, UnreadReport] = {}
         self._rows: dict[str, RegisteredResource] = {}
         self.are_rows_known = False
         self.problem = ""
@@ -36,12 +37,13 @@ class Directory:
         self._configurations = fresh
         return changed
 
-    def update_reports(self, reports: Mapping[int, CameraReport]) -> set[int]:
+    def update_reports(self, reports: Mapping[int, UnreadReport]) -> set[int]:
         """Store the cameras' health and alert totals; return the ids for which they have changed."""
+        before = self._reports
         changed = {
             camera_id
             for camera_id, report in reports.items()
-            if _relevant_parts(report) != _relevant_parts(self._reports.get(camera_id))
+            if camera_id not in before or before[camera_id].relevant != report.relevant
         }
         self._reports = dict(reports)
         return changed
@@ -76,18 +78,11 @@ class Directory:
         camera_id = row.id if row is not None else camera.camera_id
         if camera_id is None or not (camera.managed_by_backend or row is not None or not self.are_rows_known):
             return known
-        report = self._reports.get(camera_id)
+        unread = self._reports.get(camera_id)
+        report = unread.read() if unread is not None else None
         return replace(
             known,
             configuration=self._configurations.get(camera_id),
             health=report.health if report is not None else None,
             alerts=report.alerts if report is not None else None,
         )
-
-
-def _relevant_parts(report: CameraReport | None) -> object:
-    """Return the parts of a report whose change reconciles the camera; frame rates and times wait for the resync."""
-    if report is None:
-        return None
-    health = report.health
-    return (health.phase, health.reason, health.message, health.stream.width, health.stream.codec, report.alerts)

@@ -4,11 +4,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from vigil_contracts.api_client import ApiError
-from vigil_contracts.camera import CameraReport
 from vigil_operator.sync.directory import Directory
+from vigil_operator.sync.reports import PageSource, fetch_reports
 from vigil_operator.sync.trigger import ReconcileTrigger
 
 logger = logging.getLogger(__name__)
@@ -17,20 +16,13 @@ PAUSES = 5
 """The pause after an answer in durations of the answer, which takes seconds with ten thousand cameras."""
 
 
-class ReportSource(Protocol):
-    """The part of the API client that this needs."""
-
-    async def active_camera_reports(self) -> dict[int, CameraReport]:
-        """See `AsyncApiClient`."""
-
-
 class HealthPoller:
     """For one event loop."""
 
     def __init__(
         self,
         *,
-        api: ReportSource,
+        api: PageSource,
         directory: Directory,
         trigger: ReconcileTrigger,
         interval_seconds: float,
@@ -54,7 +46,7 @@ class HealthPoller:
         """Ask once. A failure is logged; the last known health stays in force."""
         began = self._monotonic()
         try:
-            reports = await self._api.active_camera_reports()
+            reports = await fetch_reports(self._api)
         except (ApiError, ValueError) as error:
             logger.info(
                 "could not fetch the cameras' health: %s; retrying in %.0f s",

@@ -232,18 +232,18 @@ def test_only_changed_configurations_are_parsed_again() -> None:
     asyncio.run(main())
 
 
-def test_reports_of_all_pages_are_read_by_camera() -> None:
-    def report(number: int) -> dict[str, Any]:
-        return {"id": number, "name": "not read", "health": {"phase": "Streaming", "reason": "Streaming"}}
+def test_page_of_cameras_follows_the_one_before() -> None:
+    seen: list[httpx.URL] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        is_first = "page" not in request.url.params
-        following = "http://api.example/api/cameras/?is_active=true&page=2" if is_first else None
-        return httpx.Response(200, json={"results": [report(1 if is_first else 2)], "next": following})
+        seen.append(request.url)
+        return httpx.Response(200, json={"results": []})
 
     async def main() -> None:
         async with async_client(answer) as api:
-            found = await api.active_camera_reports()
-        assert {number: each.health.phase.value for number, each in found.items()} == {1: "Streaming", 2: "Streaming"}
+            assert await api.active_cameras_page() == b'{"results":[]}'
+            await api.active_cameras_page("https://elsewhere.example/api/cameras/?is_active=true&page=2")
 
     asyncio.run(main())
+    assert [url.params.get("page") for url in seen] == [None, "2"]
+    assert {url.host for url in seen} == {"api.example"}

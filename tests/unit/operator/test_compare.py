@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from tests.unit.operator.builders import plan
 
-from vigil_operator.core.compare import covers
+from vigil_operator.core.compare import covers, desired_hash
 from vigil_operator.core.desired.deployment import build_deployment
 from vigil_operator.core.desired.plan import DetectorSecrets
 from vigil_operator.core.desired.secret import credentials_checksum
@@ -65,3 +65,15 @@ def test_checksum_depends_on_token_and_credentials() -> None:
 
 def test_secrets_do_not_show_in_a_repr() -> None:
     assert "hunter2" not in repr(DetectorSecrets("hunter2", "hunter2", "hunter2"))
+
+
+@pytest.mark.parametrize(
+    ("manifest", "digest"),
+    [
+        ({"b": [1, 2.5, None, True], "a": {"z": "x/y\t\u007f"}}, "4f5c139e61de083d"),
+        ({"name": "Tür 7"}, "fb22051c220d1fce"),
+    ],
+)
+def test_digest_is_that_of_earlier_versions(manifest: dict[str, object], digest: str) -> None:
+    """Another digest of the same manifest would restart every detector at an upgrade."""
+    assert desired_hash(manifest) == digest

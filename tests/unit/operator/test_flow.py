@@ -99,11 +99,13 @@ class Api:
         self.held -= set(released)
         return tuple(self.held - {camera.id for camera in self.cameras})
 
-    async def active_camera_reports(self) -> dict[int, CameraReport]:
-        return {
+    async def active_cameras_page(self, following: str = "") -> bytes:
+        reports = {
             camera_id: CameraReport(health=report, alerts=self.alerts.get(camera_id, AlertTotals()))
             for camera_id, report in self.health.items()
         }
+        rows = [{"id": camera_id, **report.model_dump(mode="json")} for camera_id, report in reports.items()]
+        return json.dumps({"results": rows, "next": None}).encode()
 
     async def issue_detector_token(self, camera_id: int) -> str:
         if self.away:
