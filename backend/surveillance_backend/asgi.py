@@ -17,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 from surveillance.event_streams.alerts import AlertStreams  # noqa: E402
 from surveillance.event_streams.detector_tasks import TaskStreams  # noqa: E402
 from surveillance.event_streams.handoff import PROXIED_SECONDS, Handoff  # noqa: E402
+from surveillance.event_streams.recorded_frames import RecordedFrames  # noqa: E402
 from surveillance.intake.answers import answers, in_thread, poll_answers  # noqa: E402
 from surveillance.intake.application import AlertIntake, UnchangedPolls  # noqa: E402
 from surveillance.live.demand import Demand  # noqa: E402
@@ -43,6 +44,7 @@ _streams = Handoff(
         "detector-tasks": TaskStreams(),
         "live": LiveStreams(_hub),
         "snapshot": Snapshots(_hub),
+        "recorded-frame": RecordedFrames(),
     },
     session_seconds=PROXIED_SECONDS if settings.VIGIL_REMOTE_USER_HEADER else None,
 )

@@ -293,7 +293,9 @@ class Environment(BaseSettings):
     max_invitations_per_user: int | None = Field(
         default=500, ge=1, description="Open invitations of one user. Empty: no limit."
     )
-    rate_probes: str = Field(default="30/minute", description="Limit for stream tests of one user.")
+    rate_probes: str = Field(
+        default="30/minute", description="Limit for stream tests and frames of recordings of one user."
+    )
     rate_controls: str = Field(default="240/minute", description="Limit for PTZ and relay commands of one user.")
     media_server_url: str = Field(
         default="",

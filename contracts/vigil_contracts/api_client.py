@@ -316,6 +316,18 @@ class ApiClient:
         answer = self._send(_Request("POST", f"/api/errands/{task_id}/claim/", {}, {}))
         return ClaimedTask.model_validate(answer.json())
 
+    def task_recording(self, task_id: UUID) -> bytes:
+        """Return the recorded file that a claimed task is about."""
+        request = _Request("GET", f"/api/errands/{task_id}/recording/", {"Accept": "*/*"}, {})
+        try:
+            answer = self._http.get(request.path, headers=request.headers)
+            if answer.is_redirect:  # to S3, which must not receive the token
+                answer = httpx.get(answer.headers["location"], timeout=TIMEOUT)
+        except httpx.HTTPError as error:
+            # The link is a secret, so no text of the error.
+            raise ApiError(f"{request.method} {request.path}: {type(error).__name__}") from None
+        return _check(request, answer).content
+
     def send_task_result(self, task_id: UUID, result: TaskResult, snapshot_jpeg: bytes | None = None) -> None:
         """Send the result of a claimed task."""
         files: dict[str, Any] = {"result": (None, result.model_dump_json())}

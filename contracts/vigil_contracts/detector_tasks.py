@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, WithJsonSchema
 from vigil_contracts.bounds import MAX_URL_LENGTH, FrameRate, Pixels, RowId
 from vigil_contracts.device import ControlCommand, ControlResult, DeviceResult
 from vigil_contracts.names import REASON_TEXTS, Reason, StreamTransport
+from vigil_contracts.recording import Milliseconds
 from vigil_contracts.rules import Polygon
 
 MAX_FRAME_BYTES = 1024 * 1024
@@ -32,6 +33,8 @@ class TaskKind(StrEnum):
     """Claim this task, ask an ONVIF device for its streams, and send the result."""
     CONTROL = "control"
     """Claim this task, control a camera by ONVIF (PTZ, presets, relays), and send the result."""
+    FRAME = "frame"
+    """Claim this task, fetch the recording (`/api/errands/<id>/recording/`), decode one frame, and send it."""
 
 
 class TaskEvent(BaseModel):
@@ -45,6 +48,20 @@ class TaskEvent(BaseModel):
     seconds: float | None = Field(
         default=None, ge=0, le=86400, description="How long to send live frames from now on."
     )
+
+
+FrameWidth = Annotated[
+    int, Field(ge=64, le=1920, description="Largest width of the image in pixels; it is never enlarged.")
+]
+
+
+class RecordedFrame(BaseModel):
+    """A frame of a recording."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    at_ms: Milliseconds
+    width: FrameWidth = 1280
 
 
 class ClaimedTask(BaseModel):
@@ -70,6 +87,7 @@ class ClaimedTask(BaseModel):
     ] = None
     """An ONVIF device with its credentials: http://user:password@host:port."""
     command: ControlCommand | None = None
+    frame: RecordedFrame | None = None
 
 
 Text = Annotated[str, Field(max_length=500)]
@@ -116,12 +134,21 @@ class DiscoveryResult(BaseModel):
     message: Text = ""
 
 
-TaskResult = ProbeResult | DiscoveryResult | DeviceResult | ControlResult
+class FrameResult(BaseModel):
+    """Whether a frame of a recording was decoded; it is sent with the result."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    message: Text = Field(default="", description="Why there is no frame; one sentence for users.")
+
+
+TaskResult = ProbeResult | DiscoveryResult | DeviceResult | ControlResult | FrameResult
 RESULT_TYPES: dict[TaskKind, type[TaskResult]] = {
     TaskKind.PROBE: ProbeResult,
     TaskKind.DISCOVERY: DiscoveryResult,
     TaskKind.DEVICE: DeviceResult,
     TaskKind.CONTROL: ControlResult,
+    TaskKind.FRAME: FrameResult,
 }
 """The result of each kind of task that is claimed."""
 
@@ -130,6 +157,8 @@ def failed_result(kind: TaskKind, reason: Reason, message: str) -> TaskResult:
     """Return the result of a task that no detector has completed."""
     if kind is TaskKind.DISCOVERY:
         return DiscoveryResult(message=message)
+    if kind is TaskKind.FRAME:
+        return FrameResult(message=message)
     if kind is TaskKind.DEVICE:
         return DeviceResult.fault(reason, message)
     return ControlResult.fault(reason, message) if kind is TaskKind.CONTROL else ProbeResult.fault(reason, message)

@@ -76,7 +76,8 @@ class TaskClaimView(APIView):
             "transport": task.transport,
             "privacy_masks": masks_of(task),
             "device_url": device_of(task) or None,
-            "command": task.command,
+            "command": task.command if task.kind == TaskKind.CONTROL else None,
+            "frame": task.command if task.kind == TaskKind.FRAME else None,
         }
         response = Response(body)
         patch_cache_control(response, no_store=True)

@@ -16,7 +16,7 @@ from surveillance.models import Camera, DetectorTask, Notice, TaskState
 from surveillance.wakeups import DETECTOR_TASKS
 from vigil_apps.audit.models import Action
 from vigil_apps.audit.tracking import Tracked, record
-from vigil_contracts.detector_tasks import RESULT_TYPES, TaskKind, TaskResult, failed_result
+from vigil_contracts.detector_tasks import RESULT_TYPES, RecordedFrame, TaskKind, TaskResult, failed_result
 from vigil_contracts.device import DEFAULT_ONVIF_PORT, ControlAction, ControlCommand
 from vigil_contracts.names import Reason, StreamTransport
 from vigil_contracts.stream_url import (
@@ -127,6 +127,22 @@ def control_begin(*, camera: Camera, command: ControlCommand, user: User, now: d
     task = DetectorTask(kind=TaskKind.CONTROL.value, camera=camera, user=user, command=values, created_at=now)
     shown = None if command.action is ControlAction.STATUS else {"camera": camera.pk, **values}
     return _begin(task, shown, camera.site_id)
+
+
+def frame_known(*, camera: Camera, frame: RecordedFrame, now: datetime) -> DetectorTask | None:
+    """Return the task that decodes this frame or has decoded it in the last minutes; None if there is none."""
+    since = now - timedelta(seconds=KEPT_SECONDS)
+    same = DetectorTask.objects.filter(
+        camera=camera, kind=TaskKind.FRAME.value, command=frame.model_dump(mode="json"), created_at__gte=since
+    )
+    return same.exclude(state=TaskState.DONE, snapshot=None).order_by("-created_at").first()
+
+
+def frame_begin(*, camera: Camera, frame: RecordedFrame, user: User, now: datetime) -> DetectorTask:
+    """Ask a detector to decode a frame of a recording. It is not audited, like the playback of recordings."""
+    values = frame.model_dump(mode="json")
+    task = DetectorTask(kind=TaskKind.FRAME.value, camera=camera, user=user, command=values, created_at=now)
+    return _begin(task, None, camera.site_id)
 
 
 def task_claim(*, task: DetectorTask, token: str, now: datetime) -> None:

@@ -6,19 +6,32 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
+import av.error
+
 from cctv.onvif.devices import Devices
+from cctv.recording.frame_at import frame_at
 from cctv.runtime.api import Api
 from cctv.streams.discovery import discover
 from cctv.streams.probe import Prober
 from vigil_contracts.api_client import ApiClient, ApiError
 from vigil_contracts.backoff import Backoff
-from vigil_contracts.detector_tasks import RESULT_TYPES, ClaimedTask, TaskEvent, TaskKind, TaskResult
+from vigil_contracts.detector_tasks import (
+    RESULT_TYPES,
+    ClaimedTask,
+    FrameResult,
+    RecordedFrame,
+    TaskEvent,
+    TaskKind,
+    TaskResult,
+)
 from vigil_contracts.names import Reason
 
 log = logging.getLogger("cctv")
 
 AT_ONCE = 4
 """Tries at streams, and searches, at the same time."""
+_NOT_FETCHED = "The detector cannot fetch the recording from the storage. Its log gives the cause."
+_NOT_DECODED = "The recording of this time cannot be decoded."
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 15.0
 
@@ -115,6 +128,8 @@ class DetectorTasks:
             done = self._devices.control(claimed.device_url.get_secret_value(), claimed.command)
             log.info("camera %s: control %s: %s", claimed.camera, claimed.command.action, done.reason)
             return done, None
+        if claimed.kind is TaskKind.FRAME and claimed.frame is not None:
+            return self._recorded_frame(claimed.id, claimed.frame)
         if claimed.kind is TaskKind.PROBE and claimed.rtsp_url is not None:
             url = claimed.rtsp_url.get_secret_value()
             probed = self._prober.probe(url, claimed.transport, claimed.privacy_masks)
@@ -122,3 +137,15 @@ class DetectorTasks:
                 log.info("a stream was tried: %s", probed.result.reason)
             return probed.result, probed.snapshot_jpeg
         raise ValueError(f"the claimed task lacks what a {claimed.kind} needs")
+
+    def _recorded_frame(self, task_id: UUID, wanted: RecordedFrame) -> tuple[TaskResult, bytes | None]:
+        try:
+            content = self._api.call(lambda client: client.task_recording(task_id))
+            jpeg = frame_at(content, wanted.at_ms, wanted.width)
+        except ApiError as error:
+            log.warning("could not fetch a recording to decode a frame of: %s", error)
+            return FrameResult(message=_NOT_FETCHED), None
+        except (av.error.FFmpegError, ValueError, IndexError) as error:
+            log.warning("could not decode a frame of a recording: %s", error)
+            jpeg = None
+        return FrameResult(message="" if jpeg is not None else _NOT_DECODED), jpeg

@@ -177,6 +177,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "cameras/{camera}/recordings/timeline/"): VIEW_400,
     ("GET", "cameras/{camera}/recordings/motion/"): VIEW_400,
     ("GET", "cameras/{camera}/recordings/preview/"): VIEW_400,
+    ("GET", "cameras/{camera}/recordings/frame/"): VIEW_400,
+    ("GET", "errands/{task}/recording/"): _row(people=NO_PERSON, services=(404, 404, 404, 403), prober=404),
     ("GET", "cameras/{camera}/recordings/playlist.m3u8"): VIEW_400,
     ("GET", "cameras/{camera}/recordings/{start_ms}.mp4"): VIEW,
     ("POST", "camera-releases/"): _row(people=NO_PERSON, services=(403, 403, 403, 400)),

@@ -35,7 +35,7 @@ def test_prober_receives_only_tasks_to_claim(prober: Party, pipeline: Party, det
     camera_id = AuthToken.objects.get(scope="detector").camera_id
     mine, foreign = camera_id, camera_id + 1
     for party, kinds, cameras in (
-        (prober, {"probe", "discovery", "device", "control"}, {mine, foreign, None}),
+        (prober, {"probe", "discovery", "device", "control", "frame"}, {mine, foreign, None}),
         (pipeline, set(TaskKind), {mine, foreign, None}),
         (detector, set(TaskKind), {mine}),
     ):

@@ -1,5 +1,6 @@
 """Recordings: the index, its timeline and playlist, retention and the sweep."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from django.db import connection
 from pytest_django import Settings
 from tests.unit.backend.conftest import Party, files_in, send
 
-from surveillance.models import Alert, Camera
+from surveillance.event_streams.handoff import HEADER
+from surveillance.event_streams.recorded_frames import Outcome, outcome_of
+from surveillance.models import Alert, Camera, DetectorTask
 from vigil_apps.recordings.core.playlist import Item, media_playlist
 from vigil_apps.recordings.models import RecordedSegment, RecordedSpan, RecordingGap
 from vigil_apps.recordings.retention import recordings_retain
@@ -380,6 +383,38 @@ def test_a_preview_is_read_from_the_end_of_its_segment(
     assert list(anna.client.get(url, {"at": "noon"}).json()) == ["at"]
     (media / recording_key(camera.pk, NOON_MS + 4000)).unlink()
     assert anna.client.get(url, {"at": _shown(4)}).status_code == 204, "until the sweep finds it"
+
+
+def test_only_the_detector_that_claimed_a_frame_gets_its_file(
+    media: Path, camera: Camera, detector: Party, pipeline: Party, anna: Party
+) -> None:
+    record(media, detector, camera, 0, 4)
+    asked = anna.client.get(f"/api/cameras/{camera.pk}/recordings/frame/", {"at": _shown(5), "width": "640"})
+    task = DetectorTask.objects.get()
+    assert asked[HEADER].split(" ")[::2] == ["recorded-frame", str(task.pk)]
+    url = f"/api/errands/{task.pk}/recording/"
+    assert pipeline.client.get(url).status_code == 404, "not claimed"
+    claimed = pipeline.client.post(f"/api/errands/{task.pk}/claim/").json()
+    assert claimed["frame"] == {"at_ms": NOON_MS + 5000, "width": 640}
+    assert pipeline.client.get(url).content == (media / recording_key(camera.pk, NOON_MS + 4000)).read_bytes()
+    assert detector.client.get(url).status_code == 404
+    assert outcome_of(str(task.pk)) is None
+    answer = {"result": json.dumps({"message": "The recording of this time cannot be decoded."})}
+    assert pipeline.client.post(f"/api/errands/{task.pk}/answer/", answer, format="multipart").status_code == 204
+    assert outcome_of(str(task.pk)) == Outcome(None, "The recording of this time cannot be decoded.")
+    assert pipeline.client.get(url).status_code == 404
+    anna.client.get(f"/api/cameras/{camera.pk}/recordings/frame/", {"at": _shown(5), "width": "640"})
+    assert DetectorTask.objects.count() == 2, "what failed is tried again"
+
+
+def test_a_frame_is_asked_for_within_bounds(media: Path, camera: Camera, detector: Party, anna: Party) -> None:
+    record(media, detector, camera, 0)
+    url = f"/api/cameras/{camera.pk}/recordings/frame/"
+    assert list(anna.client.get(url, {"at": _shown(1), "width": "63"}).json()) == ["width"]
+    assert list(anna.client.get(url).json()) == ["at"]
+    RecordedSegment.objects.update(size_bytes=2**27)
+    assert anna.client.get(url, {"at": _shown(1)}).status_code == 409
+    assert not DetectorTask.objects.exists()
 
 
 def test_segments_are_partitioned_by_week_on_postgresql(media: Path, camera: Camera, detector: Party) -> None:
