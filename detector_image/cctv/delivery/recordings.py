@@ -4,6 +4,7 @@ The file is stored before it is registered, so the index never names a file that
 a second link to the spool's file, which costs no copy; the spool's own is removed once the API has registered it.
 """
 
+import contextlib
 import logging
 import os
 import shutil
@@ -56,14 +57,21 @@ class Store(Protocol):
 
 
 class DirectoryStore:
-    """The backend's media directory, on this machine or on a shared volume."""
+    """The backend's media directory, on this machine or on a shared volume.
+
+    It is created only at the start. If it vanishes later, its volume is away: a new folder in its place would be
+    hidden when the volume is back, with all that is in it.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        with contextlib.suppress(OSError):  # `put` reports it
+            root.mkdir(parents=True, exist_ok=True)
 
     def put(self, camera_id: int, segments: list[Waiting]) -> None:
         folders = set()
         try:
+            self._root.stat()
             for one in segments:
                 path = self._root / recording_key(camera_id, one.facts.start_ms)
                 path.parent.mkdir(parents=True, exist_ok=True)

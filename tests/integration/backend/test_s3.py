@@ -16,12 +16,19 @@ from tests.integration.services.made_clips import make_clip
 from tests.integration.services.s3 import S3Server
 from tests.unit.detector.recording.recorded import Clocks, play, recorder_on, spool_of
 
-from cctv.delivery.recordings import UploadStore
+from cctv.delivery.recordings import RecordingSender, StoreError, UploadStore
 from surveillance import images
 from vigil_apps.recordings.services import _is_stored, upload_urls
 from vigil_contracts.alert import ClipSubmission
 from vigil_contracts.api_client import ApiClient, ApiError
-from vigil_contracts.recording import Upload, UploadOrder, Uploads, recording_key
+from vigil_contracts.recording import (
+    RecordingBatch,
+    RegisteredRecordings,
+    Upload,
+    UploadOrder,
+    Uploads,
+    recording_key,
+)
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -107,8 +114,8 @@ def test_s3_outage_is_reported_and_recovered_from(s3: S3Server, tmp_path: Path) 
         assert scene.stored() == ["event-0001", "event-0002"], "the backend passes them on itself"
 
 
-def test_recordings_reach_the_bucket_by_signed_urls(s3: S3Server, tmp_path: Path, settings: Settings) -> None:
-    """Their bytes do not pass through the backend; this test needs neither it nor a database."""
+def _use_bucket(s3: S3Server, settings: Settings) -> str:
+    """Let this process store media in a new bucket; return its name."""
     bucket = s3.make_bucket()
     options = {
         "bucket_name": bucket,
@@ -121,25 +128,58 @@ def test_recordings_reach_the_bucket_by_signed_urls(s3: S3Server, tmp_path: Path
     }
     storage = {"BACKEND": "surveillance.bucket_storage.BucketStorage", "OPTIONS": options}
     settings.STORAGES = {**settings.STORAGES, "default": storage}
+    return bucket
+
+
+def _order(camera_id: int, asked: UploadOrder) -> Uploads:
+    urls = upload_urls(camera_id=camera_id, starts_ms=asked.starts_ms)
+    return Uploads(uploads=tuple(Upload(start_ms=start, url=url) for start, url in urls.items()))
+
+
+def test_recordings_wait_in_the_spool_while_the_bucket_is_unreachable(
+    s3: S3Server, tmp_path: Path, settings: Settings
+) -> None:
+    bucket = _use_bucket(s3, settings)
+    clocks = Clocks()
+    recorder = recorder_on(tmp_path / "spool", clocks)
+    play(make_clip(tmp_path / "in.mp4", seconds=6), recorder, clocks)
+    spool = spool_of(recorder)
+    starts = [one.facts.start_ms for one in spool.waiting(7)]
+    registered: list[int] = []
+
+    def register(_camera_id: int, batch: RecordingBatch) -> RegisteredRecordings:
+        assert all(_is_stored(7, one) for one in batch.segments)
+        registered.extend(one.start_ms for one in batch.segments)
+        return RegisteredRecordings(stored=tuple(one.start_ms for one in batch.segments))
+
+    sender = RecordingSender(spool, UploadStore(_order), register)
+    s3.kill()
+    with pytest.raises(StoreError, match="could not upload a recording"):
+        sender.send(7)
+    assert ([one.facts.start_ms for one in spool.waiting(7)], registered) == (starts, [])
+    s3.start()
+    sender.send(7)
+    assert (spool.waiting(7), registered) == ([], starts)
+    assert s3.keys(bucket) == [f"site-a/{recording_key(7, start)}" for start in starts]
+
+
+def test_recordings_reach_the_bucket_by_signed_urls(s3: S3Server, tmp_path: Path, settings: Settings) -> None:
+    """Their bytes do not pass through the backend; this test needs neither it nor a database."""
+    bucket = _use_bucket(s3, settings)
     clocks = Clocks()
     recorder = recorder_on(tmp_path / "spool", clocks)
     play(make_clip(tmp_path / "in.mp4", seconds=6), recorder, clocks)
     waiting = spool_of(recorder).waiting(7)
     contents = {recording_key(7, one.facts.start_ms): one.path.read_bytes() for one in waiting}
-
-    def order(camera_id: int, asked: UploadOrder) -> Uploads:
-        urls = upload_urls(camera_id=camera_id, starts_ms=asked.starts_ms)
-        return Uploads(uploads=tuple(Upload(start_ms=start, url=url) for start, url in urls.items()))
-
     assert not any(_is_stored(7, one.segment) for one in waiting)
-    with contextlib.closing(UploadStore(order)) as store:
+    with contextlib.closing(UploadStore(_order)) as store:
         store.put(7, waiting)
     assert len(contents) == 2
     assert {key: images.read(key) for key in contents} == contents
     assert all(_is_stored(7, one.segment) for one in waiting)
     assert s3.keys(bucket) == [f"site-a/{key}" for key in sorted(contents)]
     assert [file.key for file in images.media_storage().stored_files("recordings")] == sorted(contents)
-    other = order(7, UploadOrder(starts_ms=(waiting[0].facts.start_ms,))).uploads[0].url.replace("/7/", "/8/")
+    other = _order(7, UploadOrder(starts_ms=(waiting[0].facts.start_ms,))).uploads[0].url.replace("/7/", "/8/")
     assert httpx.put(other, content=b"x").status_code == 403, "a URL permits one key only"
 
     def is_empty() -> bool:

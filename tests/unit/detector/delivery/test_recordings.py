@@ -96,6 +96,19 @@ def test_the_wrong_folder_is_named_and_nothing_is_lost(tmp_path: Path, spool: Re
     assert len(spool.waiting(7)) == 3
 
 
+def test_nothing_is_written_in_the_place_of_a_volume_that_is_away(tmp_path: Path, spool: RecordingSpool) -> None:
+    index = Index(tmp_path / "media")
+    sender = RecordingSender(spool, DirectoryStore(index.media), index.register)
+    index.media.rmdir()
+    with pytest.raises(StoreError, match="VIGIL_RECORDING_DIR: No such file or directory"):
+        sender.send(7)
+    assert not index.media.exists()
+    index.media.mkdir()
+    sender.send(7)
+    assert len(index.rows) == 3
+    assert spool.cameras() == []
+
+
 def test_no_folder_and_no_bucket_is_said_with_the_remedy(tmp_path: Path, spool: RecordingSpool) -> None:
     store = UploadStore(lambda _camera, _order: Uploads())
     with pytest.raises(StoreError, match=r"set VIGIL_RECORDING_DIR to its MEDIA_DIR, or .*VIGIL_S3_BUCKET"):
