@@ -59,14 +59,15 @@ class Store(Protocol):
 class DirectoryStore:
     """The backend's media directory, on this machine or on a shared volume.
 
-    It is created only at the start. If it vanishes later, its volume is away: a new folder in its place would be
-    hidden when the volume is back, with all that is in it.
+    `may_create`: whether it is created now, at the first start of a detector. If it is missing later, its volume is
+    away: a new folder in its place would be hidden when the volume is back, with all that is in it.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, may_create: bool = True) -> None:
         self._root = root
-        with contextlib.suppress(OSError):  # `put` reports it
-            root.mkdir(parents=True, exist_ok=True)
+        if may_create:
+            with contextlib.suppress(OSError):  # `put` reports it
+                root.mkdir(parents=True, exist_ok=True)
 
     def put(self, camera_id: int, segments: list[Waiting]) -> None:
         folders = set()

@@ -70,6 +70,8 @@ class RecordingSpool:
         self._kept: dict[int, dict[int, Waiting]] = {}
         self._gaps: dict[int, list[RecordingGap]] = {}
         self._size_bytes = 0
+        self.is_new = not folder.exists()
+        """Whether this is the first start with this folder."""
         folder.mkdir(parents=True, exist_ok=True)
         for camera in sorted(folder.iterdir()):
             if camera.name.isdigit() and camera.is_dir():

@@ -192,7 +192,7 @@ class Detector:
 
     def _recording_store(self) -> Store:
         if self._settings.recording_dir is not None:
-            return DirectoryStore(self._settings.recording_dir)
+            return DirectoryStore(self._settings.recording_dir, may_create=self._recording_spool.is_new)
         return UploadStore(
             lambda camera_id, order: self._api.call(lambda client: client.recording_uploads(camera_id, order))
         )

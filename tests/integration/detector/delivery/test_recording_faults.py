@@ -108,9 +108,13 @@ def scene_in(folder: Path) -> Iterator[tuple[Scene, int]]:
         backend_server(folder / "backend", database_url=postgres.create_database(DATABASE)) as backend,
     ):
         token = backend.create_user("anna", is_superuser=True).token
-        recorded = {"mode": "continuous"}
-        fields = {"detection": {"source": "onvif", "tamper": False}, "recording": recorded}
-        camera_id = backend.add_camera(token, name="Gate", rtsp_url=camera.url, **fields)
+        camera_id = backend.add_camera(
+            token,
+            name="Gate",
+            rtsp_url=camera.url,
+            detection={"source": "onvif", "tamper": False},
+            recording={"mode": "continuous"},
+        )
         settings = {
             "VIGIL_RECORDING_DIR": str(backend.media),
             "VIGIL_POLL_SECONDS": "1",
@@ -206,4 +210,4 @@ def rows(postgres: PostgresServer, query: str, camera_id: int) -> list[tuple[Any
     """Return the rows of one query about a camera."""
     with contextlib.closing(psycopg2.connect(postgres.url(DATABASE))) as connection, connection.cursor() as cursor:
         cursor.execute(query, (camera_id,))
-        return cursor.fetchall()
+        return list(cursor.fetchall())
