@@ -14,9 +14,12 @@ import numpy.typing as npt
 
 from cctv.vision.association import ByteTrack
 from cctv.vision.observations import Observation
+from vigil_contracts.geometry import Box
 from vigil_contracts.names import AlertType
 
 LOST_AFTER_SECONDS = 5.0
+TAKEN_SECONDS, TAKEN_OVERLAP = 1.0, 0.3
+"""A new track continues an object whose own track went to something else this long ago, at about the same place."""
 SCORES_KEPT = 10
 
 
@@ -38,6 +41,9 @@ class TrackedObject:
     """For each alert type, the ten highest confidences, in descending order."""
     support: dict[AlertType, dict[str, float]] = field(default_factory=dict)
     """For each alert type and label, the sum of the confidences."""
+    certain_box: Box | None = None
+    certain_seconds: float = float("-inf")
+    """Where and when it was last detected as an object of its own alert type."""
 
     def observe(self, observation: Observation, seconds: float) -> None:
         """Add a detection of the object."""
@@ -50,6 +56,8 @@ class TrackedObject:
             self.evidence[kind] = sorted([*known, vote.confidence], reverse=True)[:SCORES_KEPT]
             support = self.support.setdefault(kind, {})
             support[vote.label] = support.get(vote.label, 0.0) + vote.confidence
+        if self.kind in observation.votes:
+            self.certain_box, self.certain_seconds = observation.box, seconds
 
     @property
     def kind(self) -> AlertType | None:
@@ -94,14 +102,14 @@ class ObjectTracker:
         boxes = np.array([seen.box for seen in everything], np.float32).reshape(-1, 4)
         confidences = np.ones(len(everything), np.float32)
         confidences[: len(observations)] = [seen.confidence for seen in observations]
-        found = []
+        found: list[TrackedObject] = []
         for row, tracker_id in self._tracker.update(boxes, confidences, seconds, _claims(everything)):
             if row >= len(observations):
                 continue
             observation = observations[row]
             thing = self._objects.get(tracker_id)
             if thing is None:
-                thing = TrackedObject(new_track_name(), seconds, seconds, observation, observation)
+                thing = self._take_back(observation, seconds, found) or _new_object(observation, seconds)
                 self._objects[tracker_id] = thing
             thing.observe(observation, seconds)
             found.append(thing)
@@ -123,10 +131,35 @@ class ObjectTracker:
             thing.last_seen_seconds = seconds
         self._forget()
 
+    def _take_back(
+        self, observation: Observation, seconds: float, found: list[TrackedObject]
+    ) -> TrackedObject | None:
+        """Return the object whose track something else has taken, such as the chair from which a person gets up.
+
+        Association ignores classes, so the chair may continue the person's track, and the person starts a new one.
+        The track's further detections are a new object, also in `found`, the objects of this frame.
+        """
+        for number, thing in self._objects.items():
+            if (
+                thing.certain_box is not None
+                and thing.kind in observation.votes
+                and thing.kind not in thing.last.votes
+                and seconds - thing.certain_seconds <= TAKEN_SECONDS
+                and thing.certain_box.iou(observation.box) >= TAKEN_OVERLAP
+            ):
+                other = self._objects[number] = _new_object(thing.last, thing.last_seen_seconds)
+                found[:] = [other if one is thing else one for one in found]
+                return thing
+        return None
+
     def _forget(self) -> None:
         alive = self._tracker.numbers
         for tracker_id in [known for known in self._objects if known not in alive]:
             del self._objects[tracker_id]
+
+
+def _new_object(observation: Observation, seconds: float) -> TrackedObject:
+    return TrackedObject(new_track_name(), seconds, seconds, observation, observation)
 
 
 def _claims(observations: Sequence[Observation]) -> npt.NDArray[np.int64]:
