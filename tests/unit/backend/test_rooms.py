@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from tests.unit.backend.conftest import Party
 from tests.unit.backend.test_clusters import stated
 from tests.unit.backend.test_resource_states import report, state
@@ -125,3 +127,18 @@ def test_page_of_an_inactive_camera_says_that_it_would_wait(cluster: Party, anna
     page = browser.get(f"/dashboard/cameras/{camera.pk}/").content.decode()
     assert "If you activate this camera, it waits until there is room." in page
     assert "Classes with room, and for how many cameras: cpu (3)." in page
+
+
+def test_page_of_a_sleeping_camera_names_no_cluster_for_its_detector(
+    cluster: Party, anna: Party, camera: Camera
+) -> None:
+    cluster.client.get(f"/api/active-cameras/{stated('north')}")
+    browser = Client()
+    browser.force_login(anna.user)
+    path = f"/dashboard/cameras/{camera.pk}/"
+    assert "detector runs in north" in browser.get(path).content.decode()
+    wake = (timezone.now() + timedelta(hours=1)).isoformat()
+    report(cluster, state(camera, phase="Asleep", wake_time=wake, arm_time=wake), source=SOURCE)
+    page = browser.get(path).content.decode()
+    assert "Detection starts again:" in page
+    assert "detector runs in north" not in page
