@@ -12,6 +12,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.core.management import call_command
 from django.utils import timezone
 from pytest_django import Settings
 from tests.unit.backend import test_evidence
@@ -310,6 +311,9 @@ def test_the_sweep_deletes_what_no_export_names(recorded: Camera, anna: Party, m
     running = CaseExport.objects.order_by("-id")[0].pk
     for key in ("exports/orphan.zip", "exports/work/999/1/x.mp4", f"exports/work/{running}/1/x.mp4"):
         default_storage.save(key, ContentFile(b"x"))
+    output = io.StringIO()
+    call_command("sweep_exports", stdout=output)
+    assert output.getvalue() == "0 files without an export deleted\n", "they are too new"
     assert exports_sweep(written_before=AFTER) == 2
     kept = {path.relative_to(media).as_posix() for path in files_in(media / "exports")}
     assert kept == {CaseExport.objects.get(state="done").key, f"exports/work/{running}/1/x.mp4"}
