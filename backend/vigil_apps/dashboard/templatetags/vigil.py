@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 
 from django import template
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils import formats
 from django.utils.dateparse import parse_datetime
@@ -34,6 +35,16 @@ def icon(name: str, extra_class: str = "") -> SafeString:
 def table_head(*columns: str, has_actions: bool = False) -> dict[str, object]:
     """Return the head of a table. `has_actions`: the last column has buttons, and a name for screen readers only."""
     return {"columns": columns, "has_actions": has_actions}
+
+
+@register.simple_block_tag
+def table(content: str, *columns: str, has_actions: bool = False) -> SafeString:
+    """Return a table that scrolls on narrow screens or stacks its cells; the block has its rows.
+
+    `has_actions`: as for `table_head`.
+    """
+    context = {"columns": columns, "has_actions": has_actions, "rows": content}
+    return render_to_string("dashboard/components/table.html", context)
 
 
 @register.simple_tag

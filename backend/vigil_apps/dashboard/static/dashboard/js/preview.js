@@ -18,19 +18,30 @@ export class Preview {
   show({ at, left, width, msPerPixel, path, recorded }) {
     this.element.hidden = false;
     this.time.textContent = this.format.format(at);
-    const half = this.element.offsetWidth / 2;
-    this.element.style.left = `${Math.min(Math.max(left, half), Math.max(half, width - half))}px`;
+    [this.left, this.width] = [left, width];
+    this.#place();
     // On a grid, so that pictures come from the browser's cache when the pointer returns.
     const grid = Math.max(LEAST_GRID_MS, msPerPixel * GRID_PX);
     const moment = recorded && Math.max(recorded.start, Math.floor(at / grid) * grid);
     this.wanted = recorded ? `${path}preview/?at=${new Date(moment).toISOString()}` : "";
-    if (!this.wanted) this.image.hidden = true;
+    if (!this.wanted) this.#showImage(false);
     this.#load();
   }
 
   hide() {
     this.element.hidden = true;
     this.wanted = "";
+  }
+
+  #showImage(isShown) {
+    this.image.hidden = !isShown;
+    this.#place();
+  }
+
+  // Within the timeline, whatever the width of the picture.
+  #place() {
+    const half = this.element.offsetWidth / 2;
+    this.element.style.left = `${Math.min(Math.max(this.left, half), Math.max(half, this.width - half))}px`;
   }
 
   // One request at a time: the newest follows when the last is answered.
@@ -43,7 +54,7 @@ export class Preview {
     this.isLoading = false;
     this.shown = address;
     if (isPicture) this.image.src = address;
-    this.image.hidden = !isPicture || !this.wanted;
+    this.#showImage(isPicture && Boolean(this.wanted));
     if (!this.element.hidden) this.#load();
   }
 }
