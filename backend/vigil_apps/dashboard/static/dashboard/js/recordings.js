@@ -221,6 +221,13 @@ function jumpTo(kind, direction) {
 const step = (by) => jump(Math.min(Date.now(), Math.max(day[0], (playback.isLive ? Date.now() : playback.at ?? Date.now()) + by)));
 const lastRecorded = () => days.flatMap(({ recorded }) => recorded).reduce((last, { end }) => Math.max(last, end), 0);
 
+// Back to the recorded time that was shown before the live view, or to the newest one.
+async function leaveLive() {
+  const at = playback.at ?? Math.max(day[0], lastRecorded() - STEP_MS);
+  if (at < day[0] || at >= day[1]) await showDay(at);
+  jump(at);
+}
+
 async function changeDay(by) {
   const other = new Date(day[0]);
   other.setDate(other.getDate() + by);
@@ -256,7 +263,7 @@ const actions = {
     if (!isSaved.includes(true)) toast(texts.textNoFrame, "info");
   },
   live: async () => {
-    if (playback.isLive) return;
+    if (playback.isLive) return leaveLive();
     if (Date.now() >= day[1] || Date.now() < day[0]) await showDay(Date.now());
     playback.showLive();
     const query = new URLSearchParams(location.search);
