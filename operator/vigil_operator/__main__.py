@@ -29,6 +29,10 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser(
         "release-cameras", help="before the operator is removed: delete the cameras made with kubectl"
     )
+    rollout = commands.add_parser("rollout", help="show, promote or abort the trial of a DetectorClass's new model")
+    rollout.add_argument("action", choices=["status", "promote", "abort"])
+    rollout.add_argument("detector_class", metavar="CLASS", help="name of the DetectorClass")
+    rollout.add_argument("--output", choices=["text", "json"], default="text", help="default: text")
     given = parser.parse_args(arguments)
     try:
         settings = OperatorSettings()
@@ -40,7 +44,22 @@ def main(arguments: list[str] | None = None) -> int:
         return _diagnose(settings, given.camera, given.output)
     if given.command == "release-cameras":
         return _release_cameras(settings)
+    if given.command == "rollout":
+        return _rollout(settings, given.action, given.detector_class, given.output)
     return _run(settings)
+
+
+def _rollout(settings: OperatorSettings, action: str, class_name: str, output: str) -> int:
+    from vigil_operator.kube.access import AccessError
+    from vigil_operator.kube.client import KubeError
+    from vigil_operator.rollout_command import RolloutError, run_rollout
+
+    configure_logging("WARNING", settings.log_format)
+    try:
+        return asyncio.run(run_rollout(settings, action, class_name, output))
+    except (AccessError, KubeError, RolloutError) as error:
+        print(f"vigil-operator: {error}", file=sys.stderr)
+        return 2
 
 
 def _diagnose(settings: OperatorSettings, camera: str, output: str) -> int:

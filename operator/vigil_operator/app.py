@@ -20,6 +20,7 @@ from vigil_operator.kube.client import AioTransport, KubeClient
 from vigil_operator.kube.definitions import DefinitionCheck
 from vigil_operator.kube.events import EventRecorder
 from vigil_operator.kube.leader import Leadership, NotLeaderError
+from vigil_operator.kube.model_rollouts import ModelRollouts
 from vigil_operator.kube.node_reader import NodeReader
 from vigil_operator.kube.observer import Observer
 from vigil_operator.kube.policy_rollouts import PolicyRollouts
@@ -226,6 +227,7 @@ async def _work(
         settings=settings.manifests(),
         namespace=settings.namespace,
         start_times=start_times,
+        rollouts=ModelRollouts(store, directory),
         node_use=lambda: nodes.use,
         watched_elsewhere=lambda: unwatched.watched_elsewhere,
     )

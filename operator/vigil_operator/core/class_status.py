@@ -13,9 +13,16 @@ from vigil_operator.core.desired.deployment import build_deployment
 from vigil_operator.core.desired.plan import DetectorPlan, DetectorSecrets, Manifest, ManifestSettings
 from vigil_operator.core.names import ANNOTATION_DEFAULT_CLASS
 from vigil_operator.core.observed import Camera, DetectorClass, Key
+from vigil_operator.core.rollout_state import RolloutPhase
 from vigil_operator.core.specs import DetectorClassSpec, parse_camera_spec
 
 ACCEPTED = "Accepted"
+
+ROLLOUT_SUCCEEDED = "RolloutSucceeded"
+"""Only while the spec has a rollout. Unknown until the new model is promoted or the trial aborted."""
+
+_SUCCEEDED = {RolloutPhase.PROMOTED.value: True, RolloutPhase.ABORTED.value: False}
+_STATUSES = {True: ConditionStatus.TRUE, False: ConditionStatus.FALSE, None: ConditionStatus.UNKNOWN}
 
 DEFAULT = "Default"
 """Only on classes that are annotated as the default together with others."""
@@ -88,10 +95,12 @@ def build_class_status(
     classes: Mapping[str, DetectorClass] | None = None,
     start_seconds: int | None = None,
     capacity: Mapping[str, Any] | None = None,
+    rollout: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the `status` to write; equal to the existing one if nothing has changed. `classes`: all classes.
 
-    `start_seconds`: see `core.start_times`. `capacity`: see `core.capacity`.
+    `start_seconds`: see `core.start_times`. `capacity`: see `core.capacity`. `rollout`: see
+    `core.model_rollout`.
     """
     conditions = [_condition(found, ACCEPTED, acceptance.is_accepted, acceptance.reason, acceptance.message, now)]
     if not acceptance.is_accepted:
@@ -102,8 +111,12 @@ def build_class_status(
     if problem := several_defaults_problem(name, classes or {}):
         is_used = name == default_class_name(classes or {})
         conditions.append(_condition(found, DEFAULT, is_used, "SeveralDefaults", problem, now))
+    if rollout is not None:
+        succeeded = _SUCCEEDED.get(rollout["phase"])
+        text = f"{rollout['phase']}: {rollout['message']}"
+        conditions.append(_condition(found, ROLLOUT_SUCCEEDED, succeeded, rollout["reason"], text, now))
     status = {"observedGeneration": found.meta.generation, "conditions": conditions, "cameras": cameras}
-    measured = {"startSeconds": start_seconds, "capacity": capacity}
+    measured = {"startSeconds": start_seconds, "capacity": capacity, "rollout": rollout}
     return status | {name: value for name, value in measured.items() if value is not None}
 
 
@@ -119,9 +132,10 @@ def several_defaults_problem(name: str, classes: Mapping[str, DetectorClass]) ->
 
 
 def _condition(
-    found: DetectorClass, kind: str, is_true: bool, reason: str, message: str, now: datetime
+    found: DetectorClass, kind: str, is_true: bool | None, reason: str, message: str, now: datetime
 ) -> dict[str, Any]:
-    status = (ConditionStatus.TRUE if is_true else ConditionStatus.FALSE).value
+    """Return a condition. `is_true`: None if it is not known yet."""
+    status = _STATUSES[is_true].value
     former: Mapping[str, Any] = next(
         (known for known in found.status.get("conditions") or () if known.get("type") == kind), {}
     )

@@ -7,6 +7,8 @@ from functools import lru_cache
 
 from vigil_contracts.names import Reason
 from vigil_operator.core.observed import DetectorClass
+from vigil_operator.core.rollout_state import NO_ROLLOUT, RolloutState
+from vigil_operator.core.shadow_choice import with_promoted_model
 from vigil_operator.core.specs import DetectorClassSpec, InvalidSpecError, parse_class_spec
 
 
@@ -16,6 +18,8 @@ class ChosenClass:
 
     name: str
     spec: DetectorClassSpec
+    """With the model that its detectors use, which a rollout may have promoted."""
+    rollout: RolloutState = NO_ROLLOUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +43,16 @@ def choose_class(wanted: str, classes: Mapping[str, DetectorClass]) -> ChosenCla
     if name not in classes:
         return NoClass(Reason.DETECTOR_CLASS_NOT_FOUND, f"Its name is {name!r}.")
     try:
-        return ChosenClass(name, _parsed(classes[name].spec_json))
+        rollout = classes[name].rollout
+        return ChosenClass(name, _parsed(classes[name].spec_json, rollout), rollout)
     except InvalidSpecError as error:
         return NoClass(Reason.INVALID_SPEC, f"DetectorClass {name!r}: {error}")
 
 
 @lru_cache(maxsize=64)
-def _parsed(spec_json: str) -> DetectorClassSpec:
+def _parsed(spec_json: str, rollout: RolloutState) -> DetectorClassSpec:
     """Parse a class's spec once for all its cameras. Raises `InvalidSpecError`."""
-    return parse_class_spec(json.loads(spec_json))
+    return with_promoted_model(parse_class_spec(json.loads(spec_json)), rollout)
 
 
 def default_class_name(classes: Mapping[str, DetectorClass]) -> str:

@@ -18,6 +18,9 @@ same name would forget which fields of the spec are ours."""
 CLAIM_MANAGER = "vigil-operator-claim"
 """For the finalizer and the label of kubectl's cameras: applying their spec is none of our business."""
 
+REQUEST_MANAGER = "vigil-operator-rollout"
+"""For `status.rolloutRequest` of a DetectorClass. `vigil-operator rollout` writes it, the operator only reads it."""
+
 FINALIZER = "vigil.dev/api-row"
 """On kubectl's cameras only: their row in the API goes before them."""
 

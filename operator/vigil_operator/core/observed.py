@@ -20,6 +20,7 @@ from vigil_operator.core.names import (
     MANAGED_BY_BACKEND,
     id_in_resource_name,
 )
+from vigil_operator.core.rollout_state import NO_ROLLOUT, RolloutState, rollout_state
 
 Body = Mapping[str, Any]
 CREDENTIAL_KEYS = ("username", "password")
@@ -132,6 +133,9 @@ class Camera(CustomResource):
 @dataclass(frozen=True, slots=True)
 class DetectorClass(CustomResource):
     """A DetectorClass."""
+
+    rollout: RolloutState = NO_ROLLOUT
+    """The trial of a new model, from `status.rollout`."""
 
     @property
     def is_default(self) -> bool:
@@ -252,7 +256,8 @@ def credentials_from_body(body: Body) -> StoredObject:
 
 def class_from_body(body: Body) -> DetectorClass:
     """Return a DetectorClass."""
-    return DetectorClass(meta_from_body(body), _text(body.get("spec")), _text(body.get("status") or {}))
+    status = body.get("status") or {}
+    return DetectorClass(meta_from_body(body), _text(body.get("spec")), _text(status), rollout=rollout_state(status))
 
 
 def policy_from_body(body: Body) -> CameraPolicy:

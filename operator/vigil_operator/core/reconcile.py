@@ -21,6 +21,7 @@ from vigil_operator.core.observed import Pod
 from vigil_operator.core.pods import PodState, classify, newest
 from vigil_operator.core.registration import is_claimed, is_registered
 from vigil_operator.core.rollout import is_roll
+from vigil_operator.core.shadow_choice import shadow_of
 from vigil_operator.core.situation import Case, Situation
 from vigil_operator.core.specs import InvalidSpecError
 from vigil_operator.core.status import Verdict, ready_of, refused, render_status, stopped, watched
@@ -230,6 +231,7 @@ def _detector_plan(case: Case, chosen: ChosenClass, camera_id: int, secrets: Det
         detector_class=chosen.spec,
         secrets=secrets,
         settings=case.situation.settings,
+        shadow=shadow_of(chosen.spec, chosen.rollout, case.camera.meta.uid, case.spec.detection),
     )
 
 

@@ -19,7 +19,7 @@ from pydantic.alias_generators import to_camel
 
 from vigil_contracts.bounds import MAX_DISPLAY_NAME_LENGTH, MAX_URL_LENGTH
 from vigil_contracts.detection import Detection
-from vigil_contracts.names import DeletionPolicy, StreamTransport
+from vigil_contracts.names import DEFAULT_MODEL, DeletionPolicy, StreamTransport
 from vigil_contracts.recording import RecordingSettings
 from vigil_contracts.retention import RetentionSettings
 from vigil_contracts.rules import without_rule_types
@@ -37,6 +37,7 @@ RESERVED_VARIABLES = frozenset(
         *("VIGIL_SPOOL_DIR", "VIGIL_SPOOL_MAX_BYTES", "VIGIL_METRICS_ADDRESS", "VIGIL_METRICS_PORT"),
         *("VIGIL_LOG_FORMAT", "VIGIL_MODEL", "VIGIL_MODEL_SHA256", "VIGIL_RUNTIME", "VIGIL_MODEL_DEVICE"),
         *("VIGIL_MODEL_PRECISION", "VIGIL_HARDWARE_DECODER", "VIGIL_TRITON_URL"),
+        *("VIGIL_SHADOW_MODEL", "VIGIL_SHADOW_MODEL_SHA256", "VIGIL_SHADOW_TRIAL"),
     }
 )
 """What the operator tells detectors; a class has fields for what can be chosen of it."""
@@ -206,6 +207,28 @@ class SleepSpec(Spec):
     warm_up_seconds: int | None = Field(default=None, ge=10, le=3600)
 
 
+class RolloutThresholds(Spec):
+    """`DetectorClass.spec.rollout.thresholds`."""
+
+    min_events: int = Field(default=100, ge=1, le=1_000_000)
+    min_agreement_percent: int = Field(default=85, ge=0, le=100)
+    max_missed_percent: int = Field(default=5, ge=0, le=100)
+    max_new_percent: int = Field(default=10, ge=0, le=100)
+    max_latency_ratio: float = Field(default=2.0, gt=0, le=100)
+    max_cost_ratio: float = Field(default=2.0, gt=0, le=100)
+
+
+class RolloutSpec(Spec):
+    """`DetectorClass.spec.rollout`."""
+
+    model: str = Field(min_length=1, max_length=500)
+    model_sha256: str = Field(default="", alias="modelSHA256", pattern=r"^([0-9a-fA-F]{64})?$")
+    camera_percent: int = Field(default=10, ge=1, le=100)
+    duration_seconds: int = Field(default=86_400, ge=60, le=2_592_000)
+    promotion: Literal["Manual", "Automatic"] = "Manual"
+    thresholds: RolloutThresholds = RolloutThresholds()
+
+
 class TritonSpec(Spec):
     """`DetectorClass.spec.triton`."""
 
@@ -279,6 +302,7 @@ class DetectorClassSpec(Spec):
     spool: SpoolSpec = SpoolSpec()
     fallback: FallbackSpec | None = None
     sleep: SleepSpec | None = None
+    rollout: RolloutSpec | None = None
 
     @field_validator("shared_memory")
     @classmethod
@@ -308,6 +332,17 @@ class DetectorClassSpec(Spec):
             raise ValueError("model must be given when runtime is ultralytics, such as yolov8n")
         if self.runtime == "ultralytics" and self.model.endswith(".pt") and not self.model_sha256:
             raise ValueError("modelSHA256 must be given for a .pt file when runtime is ultralytics")
+        return self
+
+    @model_validator(mode="after")
+    def _rollout_differs(self) -> Self:
+        if self.rollout is None:
+            return self
+        if self.rollout.model == (self.model or DEFAULT_MODEL):
+            raise ValueError("rollout.model must differ from model; once model names the new one, remove rollout")
+        needs_pin = self.runtime == "ultralytics" and self.rollout.model.endswith(".pt")
+        if needs_pin and not self.rollout.model_sha256:
+            raise ValueError("rollout.modelSHA256 must be given for a .pt file when runtime is ultralytics")
         return self
 
     @model_validator(mode="after")

@@ -30,6 +30,7 @@ from vigil_operator.core.specs import InvalidSpecError, parse_class_spec
 from vigil_operator.core.start_times import StartTimes
 from vigil_operator.kube.client import KubeClient, KubeError
 from vigil_operator.kube.kinds import DETECTOR_CLASS
+from vigil_operator.kube.model_rollouts import ModelRollouts
 from vigil_operator.kube.queue import WorkQueue
 from vigil_operator.kube.store import Store
 from vigil_operator.metrics import Metrics
@@ -70,6 +71,7 @@ class ClassReporter:
         settings: ManifestSettings,
         namespace: str,
         start_times: StartTimes | None = None,
+        rollouts: ModelRollouts | None = None,
         node_use: Callable[[], NodeUse | None] = lambda: None,
         watched_elsewhere: Callable[[], Iterable[Camera]] = tuple,
         clock: Clock = utc_now,
@@ -82,6 +84,7 @@ class ClassReporter:
         self._settings = settings
         self._namespace = namespace
         self._start_times = start_times or StartTimes()
+        self._rollouts = rollouts
         self._node_use = node_use
         self._watched_elsewhere = watched_elsewhere
         self._clock = clock
@@ -124,8 +127,11 @@ class ClassReporter:
             classes=classes,
             start_seconds=start_seconds,
             capacity=self._capacity(found, counts),
+            rollout=self._rollouts.status_of(found) if self._rollouts is not None else None,
         )
-        if status == found.status or self._written.get(found.meta.uid) == status:
+        # A request of a person is in the status, but is not the operator's to write.
+        known = {name: value for name, value in found.status.items() if name != "rolloutRequest"}
+        if status == known or self._written.get(found.meta.uid) == status:
             # Another operator lists our cameras every 30 s, so its number may be older; the last change stands.
             return
         body = await self._kube.apply_status(DETECTOR_CLASS, found.key, found.meta.uid, status)

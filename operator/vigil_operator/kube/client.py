@@ -21,10 +21,11 @@ from vigil_operator.core.names import (
     FINALIZER,
     LABEL_MANAGED_BY,
     MANAGED_BY_KUBECTL,
+    REQUEST_MANAGER,
     STATUS_MANAGER,
 )
-from vigil_operator.core.observed import Camera, Key
-from vigil_operator.kube.kinds import BY_NAME, CAMERA, Kind
+from vigil_operator.core.observed import Camera, DetectorClass, Key
+from vigil_operator.kube.kinds import BY_NAME, CAMERA, DETECTOR_CLASS, Kind
 from vigil_operator.kube.listing import Listing, WatchEvent
 
 Body = dict[str, Any]
@@ -287,6 +288,16 @@ class KubeClient:
             "status": status,
         }
         return await self._apply(kind.path(key.namespace, key.name, "status"), manifest, STATUS_MANAGER)
+
+    async def request_rollout(self, found: DetectorClass, request: Mapping[str, str]) -> None:
+        """Write `status.rolloutRequest` of a class, beside what the operator writes. Raises `KubeError`."""
+        manifest = {
+            "apiVersion": f"{DETECTOR_CLASS.group}/{DETECTOR_CLASS.version}",
+            "kind": DETECTOR_CLASS.name,
+            "metadata": {"name": found.key.name, "uid": found.meta.uid},
+            "status": {"rolloutRequest": dict(request)},
+        }
+        await self._apply(DETECTOR_CLASS.path(name=found.key.name, subresource="status"), manifest, REQUEST_MANAGER)
 
     async def claim(self, camera: Camera) -> Body:
         """Add our finalizer and the owner label to a kubectl camera."""

@@ -29,6 +29,7 @@ from vigil_operator.core.observed import (
     pod_from_body,
     policy_from_body,
 )
+from vigil_operator.core.rollout_state import RolloutState
 from vigil_operator.core.situation import Children
 from vigil_operator.kube.kinds import (
     CAMERA,
@@ -144,7 +145,7 @@ class Store:
             POD: self.pods,
         }
         self._pods_of: defaultdict[Key, set[Key]] = defaultdict(set)
-        self._class_contents: dict[Key, tuple[str, str, bool]] = {}
+        self._class_contents: dict[Key, tuple[str, str, bool, RolloutState]] = {}
         self.camera_changes = 0
         """Counts changes of Cameras; the sync compares them with the API when it has grown."""
         self.policy_changes = 0
@@ -280,8 +281,11 @@ class Store:
         }
 
     def _have_classes_changed(self) -> bool:
-        """Return whether more than the status of a class has changed: that we write ourselves."""
-        contents = {key: (found.meta.uid, found.spec_json, found.is_default) for key, found in self.classes.items()}
+        """Return whether something of a class has changed on which its detectors depend."""
+        contents = {
+            key: (found.meta.uid, found.spec_json, found.is_default, found.rollout)
+            for key, found in self.classes.items()
+        }
         has_changed, self._class_contents = contents != self._class_contents, contents
         return has_changed
 

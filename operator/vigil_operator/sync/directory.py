@@ -6,6 +6,7 @@ from dataclasses import replace
 from vigil_contracts.api_client import ActiveCameras
 from vigil_contracts.camera import CameraConfiguration
 from vigil_contracts.resources import RegisteredResource
+from vigil_contracts.shadow import ShadowReport
 from vigil_operator.core.observed import Camera
 from vigil_operator.core.situation import ApiView
 from vigil_operator.sync.reports import UnreadReport
@@ -47,6 +48,14 @@ class Directory:
         }
         self._reports = dict(reports)
         return changed
+
+    def shadow_reports(self, trial: str) -> list[tuple[int, ShadowReport]]:
+        """Return what the cameras of a trial report about its model, by the camera's id."""
+        return [
+            (camera_id, report.health.shadow)
+            for camera_id, report in self._reports.items()
+            if report.health.shadow is not None and report.health.shadow.trial == trial
+        ]
 
     def all(self) -> tuple[CameraConfiguration, ...]:
         """Return every active camera."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from vigil_operator import app
 from vigil_operator.__main__ import main
 from vigil_operator.clock import utc_now
+from vigil_operator.kube.model_rollouts import ModelRollouts
 from vigil_operator.kube.observer import Observer
 
 SHIFT = Path(os.environ["VIGIL_TEST_CLOCK"])
@@ -22,4 +23,5 @@ def shifted_now() -> datetime:
 
 
 vars(app)["Observer"] = partial(Observer, clock=shifted_now)
+vars(app)["ModelRollouts"] = partial(ModelRollouts, clock=shifted_now)
 sys.exit(main())

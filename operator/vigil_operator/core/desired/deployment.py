@@ -23,6 +23,7 @@ from vigil_operator.core.names import (
     selector_labels,
 )
 from vigil_operator.core.quantities import canonical_quantity, quantity_bytes, quantity_value
+from vigil_operator.core.shadow_choice import ShadowModel
 from vigil_operator.core.specs import DetectorClassSpec, Quantity, Variable
 
 USER_ID = 10001
@@ -175,7 +176,7 @@ def _environment(plan: DetectorPlan) -> list[Manifest]:
     }
     # A model that the camera itself names comes with its configuration, and changes without a restart.
     values["VIGIL_MODEL"] = chosen.model or DEFAULT_MODEL
-    values |= _runtime_values(chosen)
+    values |= _runtime_values(chosen) | _shadow_values(plan.shadow)
     own = {variable.name for variable in chosen.env}
     if _uses_nvidia(chosen):
         values |= {name: value for name, value in CUDA_VARIABLES.items() if name not in own}
@@ -206,6 +207,13 @@ def _runtime_values(chosen: DetectorClassSpec) -> dict[str, str]:
     if chosen.runtime == "triton" and chosen.triton is not None:
         return values | {"VIGIL_TRITON_URL": chosen.triton.url}
     return values | {"VIGIL_MODEL_DEVICE": chosen.hardware.device, "VIGIL_MODEL_PRECISION": chosen.precision}
+
+
+def _shadow_values(shadow: ShadowModel | None) -> dict[str, str]:
+    if shadow is None:
+        return {}
+    values = {"VIGIL_SHADOW_MODEL": shadow.model, "VIGIL_SHADOW_TRIAL": shadow.trial}
+    return values | ({"VIGIL_SHADOW_MODEL_SHA256": shadow.model_sha256} if shadow.model_sha256 else {})
 
 
 def _variable(variable: Variable) -> Manifest:

@@ -7,6 +7,7 @@ from typing import Any
 from vigil_operator.core.compare import desired_hash
 from vigil_operator.core.names import ANNOTATION_DESIRED, API_VERSION, camera_labels, detector_object_name
 from vigil_operator.core.observed import Key
+from vigil_operator.core.shadow_choice import ShadowModel
 from vigil_operator.core.specs import CameraSpec, DetectorClassSpec
 
 Manifest = dict[str, Any]
@@ -42,6 +43,8 @@ class DetectorPlan:
     detector_class: DetectorClassSpec
     secrets: DetectorSecrets
     settings: ManifestSettings
+    shadow: ShadowModel | None = None
+    """A new model to compare with that of the class."""
 
 
 def metadata(plan: DetectorPlan, annotations: Mapping[str, str] | None = None) -> Manifest:
