@@ -51,11 +51,14 @@ class Directory:
 
     def shadow_reports(self, trial: str) -> list[tuple[int, ShadowReport]]:
         """Return what the cameras of a trial report about its model, by the camera's id."""
-        return [
-            (camera_id, report.health.shadow)
-            for camera_id, report in self._reports.items()
-            if report.health.shadow is not None and report.health.shadow.trial == trial
-        ]
+        found = []
+        for camera_id, unread in self._reports.items():
+            if trial.encode() not in unread.health_json:  # most cameras take part in no trial
+                continue
+            report = unread.read()
+            if report is not None and report.health.shadow is not None and report.health.shadow.trial == trial:
+                found.append((camera_id, report.health.shadow))
+        return found
 
     def all(self) -> tuple[CameraConfiguration, ...]:
         """Return every active camera."""

@@ -81,3 +81,10 @@ def test_camera_is_decided_with_the_newest_report() -> None:
     assert view.health.stream.codec == "h264"
     assert view.alerts is not None
     assert view.alerts.total == 3
+
+
+def test_reports_of_a_trial_are_found() -> None:
+    directory = Directory()
+    rows = [row(1, shadow={"trial": "ab12"}), row(2), row(3, shadow={"trial": "cd34"}), row(4, message="ab12")]
+    directory.update_reports(asyncio.run(fetch_reports(Pages(rows))))
+    assert [(camera_id, report.trial) for camera_id, report in directory.shadow_reports("ab12")] == [(1, "ab12")]
