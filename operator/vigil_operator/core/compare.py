@@ -12,7 +12,7 @@ IDENTITIES = ("name", "mountPath", "topologyKey", "type")
 """Keys by which Kubernetes identifies list items (containers and env by name, mounts by path, …)."""
 
 
-_NEEDS_ESCAPES = re.compile(rb"[^ -~]|\\\\")
+_NEEDS_ESCAPES = re.compile(rb"[^ -~]|\\")
 """Text that two JSON writers may write differently."""
 
 
