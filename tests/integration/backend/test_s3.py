@@ -176,6 +176,9 @@ def test_recordings_reach_the_bucket_by_signed_urls(s3: S3Server, tmp_path: Path
         store.put(7, waiting)
     assert len(contents) == 2
     assert {key: images.read(key) for key in contents} == contents
+    assert {key: images.read_end(key, 100) for key in contents} == {key: one[-100:] for key, one in contents.items()}
+    assert {images.read_end(key, 10**8) for key in contents} == set(contents.values()), "of a shorter file, all"
+    assert images.read_end(recording_key(7, 1_796_000_000_000 - 1), 100) is None
     assert all(_is_stored(7, one.segment) for one in waiting)
     assert s3.keys(bucket) == [f"site-a/{key}" for key in sorted(contents)]
     assert [file.key for file in images.media_storage().stored_files("recordings")] == sorted(contents)
