@@ -16,6 +16,7 @@ from PIL import Image
 from tests.integration.services.backend import BackendServer, BackendUser, backend_server
 from tests.integration.services.made_clips import make_clip
 from tests.integration.services.made_recordings import make_recording
+from tests.integration.services.s3 import S3Server
 
 from cctv.runtime.detector_tasks import DetectorTasks
 from vigil_contracts.api_client import ApiClient
@@ -118,3 +119,29 @@ def test_the_frame_of_a_time_is_decoded_by_a_detector(
         one.join()
     assert [one.status_code for one in others] == [503, 503]
     assert {one.json()["detail"].partition(".")[0] for one in others} == {"No detector is connected that could do it"}
+
+
+def test_a_detector_fetches_the_file_from_s3_by_a_link(s3: S3Server, tmp_path: Path) -> None:
+    begin = float(int(time.time()) - 3600)
+    bucket = s3.make_bucket()
+    with backend_server(tmp_path / "directory") as before:
+        user = before.create_user("anna")
+        camera = before.add_camera(user.token, name="Yard", rtsp_url="rtsp://192.0.2.7/1")
+        clip = make_clip(tmp_path / "clip.mp4", seconds=6)
+        token = before.token("anna", "pipeline")
+        with before.client(token) as client:
+            make_recording(client, before.media, camera, clip, begin=begin, seconds=6)
+        before.stop()
+        with s3.client() as client:
+            for path in before.media.rglob("*.mp4"):
+                client.upload_file(str(path), bucket, str(path.relative_to(before.media)))
+                path.unlink()
+        kept = {name: before.environment[name] for name in ("VIGIL_SECRET_KEY", "VIGIL_CREDENTIAL_KEYS")}
+        moved = {**kept, "VIGIL_DATA_DIR": str(before.directory), **s3.environment(bucket)}
+    with (
+        backend_server(tmp_path / "bucket", environment=moved, is_migrated=True) as server,
+        detector(server, token),
+    ):
+        answer = get(server, user, camera, begin + 2.05)
+        assert answer.status_code == 200, answer.text
+        assert abs(place_of_square(answer.content)[0] - 160) <= 8
