@@ -53,9 +53,10 @@ class Trial:
         return status
 
     def has(self, phase: str, reason: str) -> Document:
-        """The rollout's status if it has this phase and reason; otherwise empty."""
+        """Return the rollout's status, which must have this phase and reason."""
         found: Document = self.status().get("rollout", {})
-        return found if (found.get("phase"), found.get("reason")) == (phase, reason) else {}
+        assert (found.get("phase"), found.get("reason")) == (phase, reason), found
+        return found
 
     def succeeded(self) -> list[str]:
         conditions = self.status().get("conditions", [])
