@@ -182,11 +182,12 @@ def _begin(
 
 def _counted(facts: RolloutFacts, measured: Mapping[str, float], now: datetime) -> dict[str, Any]:
     counts = facts.counts
-    return {
+    # Left out if nothing is known: Kubernetes 1.20 stores an empty map as null when one with entries is replaced.
+    shown = {"measured": dict(measured)} if measured else {}
+    return shown | {
         "countedTime": rfc3339(now),
         "cameras": {"chosen": facts.shadows, "comparing": facts.comparing, "failed": len(facts.failures)},
         "events": {"agreed": counts.agreed, "missed": counts.missed, "new": counts.new},
-        "measured": dict(measured),
     }
 
 

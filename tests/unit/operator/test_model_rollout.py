@@ -62,6 +62,7 @@ def test_trial_begins_with_a_tenth_of_the_cameras_and_no_counts() -> None:
     assert (status["model"], status["liveModel"]) == ("yolo11n", "yolov8n")
     assert status["endTime"] == "2026-03-02T12:00:00Z"
     assert status["events"] == {"agreed": 0, "missed": 0, "new": 0}
+    assert "measured" not in status
     chosen = [uid for uid in UIDS if camera_hash(status["trial"], uid) <= status["hashLimit"]]
     assert len(chosen) == 4
 
