@@ -204,6 +204,7 @@ def test_only_one_process_runs_a_housekeeping_task(camera: Camera) -> None:
     assert not housekeeping.housekeeping_claim(name="sweep", now=NOW + timedelta(hours=6))
     HousekeepingTask.objects.all().delete()
     assert housekeeping.housekeeping_turn(clock=lambda: NOW) == [
+        "exports",
         "recording-retention",
         "recording-sweep",
         "retention",
