@@ -59,7 +59,7 @@ def test_retention_and_sweep_commands_work(tmp_path: Path) -> None:
         block(RETENTION).run(cwd=tmp_path, environment={**own, "PATH": f"{PROGRAMS}:{os.environ['PATH']}"})
 
 
-EVIDENCE_KEY = "evidence.md/1. Make a key once/1"
+EVIDENCE_KEY = "evidence.md/The key/1"
 
 
 @runs(EVIDENCE_KEY)

@@ -1,7 +1,7 @@
 """Fifty cameras under simultaneous faults; afterwards the cluster matches the API.
 
-The order of events comes from a fixed seed (VIGIL_CHAOS_SEED). VIGIL_CHAOS_SECONDS=300 runs it for five minutes; the
-suite runs one minute.
+The order of events comes from a fixed seed (VIGIL_TEST_CHAOS_SEED). VIGIL_TEST_CHAOS_SECONDS=300 runs it for five minutes;
+the suite runs one minute.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from tests.cluster.polling import eventually
 from tests.integration.operator.running import Document, Operator, UnreadableError, View, reading
 from tests.integration.services.backend import BackendServer, BackendUser
 
-SECONDS = float(os.environ.get("VIGIL_CHAOS_SECONDS", "60"))
-SEED = int(os.environ.get("VIGIL_CHAOS_SEED", "4711"))
+SECONDS = float(os.environ.get("VIGIL_TEST_CHAOS_SECONDS", "60"))
+SEED = int(os.environ.get("VIGIL_TEST_CHAOS_SEED", "4711"))
 CAMERAS = 50
 APPLIED = ("gate", "hall", "yard", "roof", "lane")
 PAUSE_SECONDS = 0.15

@@ -1,7 +1,7 @@
 """A recorder, its camera, backend, PostgreSQL and storage are killed in a random order: what is recorded then?
 
-The order comes from a fixed seed (VIGIL_CHAOS_SEED). VIGIL_CHAOS_SECONDS=600 runs it for ten minutes; in the suite it
-lasts 40 seconds. Everything is a process of its own: GStreamer's RTSP server, gunicorn, PostgreSQL and `cctv`.
+The order comes from a fixed seed (VIGIL_TEST_CHAOS_SEED). VIGIL_TEST_CHAOS_SECONDS=600 runs it for ten minutes; in
+the suite it lasts 40 seconds. Everything is a process of its own: GStreamer's RTSP server, gunicorn, PostgreSQL and `cctv`.
 """
 
 import contextlib
@@ -28,8 +28,8 @@ from cctv.recording import fragments
 from vigil_contracts.recording import GapReason, recording_key
 
 DATABASE = "recordings"
-SECONDS = float(os.environ.get("VIGIL_CHAOS_SECONDS", "40"))
-SEED = int(os.environ.get("VIGIL_CHAOS_SEED", "4711"))
+SECONDS = float(os.environ.get("VIGIL_TEST_CHAOS_SECONDS", "40"))
+SEED = int(os.environ.get("VIGIL_TEST_CHAOS_SEED", "4711"))
 LOST_SECONDS = 2.0
 """What a killed recorder may lose of the time before it was killed."""
 RECOVERY_SECONDS = 30.0
