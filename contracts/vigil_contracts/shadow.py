@@ -97,6 +97,16 @@ class ShadowCounts(BaseModel):
         """The number of different events."""
         return self.agreed + self.missed + self.new
 
+    @property
+    def latency_ratio(self) -> float | None:
+        """The new model's duration of an inference, as a multiple of that of the model in use; None if unknown."""
+        return _ratio(self.shadow.seconds_per_inference, self.live.seconds_per_inference)
+
+    @property
+    def cost_ratio(self) -> float | None:
+        """What a frame costs with the new model, as a multiple of its cost with the one in use; None if unknown."""
+        return _ratio(self.shadow.seconds_per_frame, self.live.seconds_per_frame)
+
 
 class ShadowReport(BaseModel):
     """The comparison on one camera."""
@@ -111,3 +121,7 @@ class ShadowReport(BaseModel):
     state: ShadowState = ShadowState.LOADING
     failure: str = Field(default="", max_length=500, description="Why the new model does not run.")
     counts: ShadowCounts = ShadowCounts()
+
+
+def _ratio(one: float | None, other: float | None) -> float | None:
+    return one / other if one is not None and other else None

@@ -16,14 +16,17 @@ from vigil_apps.dashboard.vocabulary import (
     ALERT_KINDS,
     PHASE_LOOKS,
     RECORDING_MODE_TEXTS,
+    TRIAL_STYLES,
     TROUBLED_PHASES,
     AlertKind,
     Tone,
+    TrialStyle,
     Words,
 )
 from vigil_contracts.health import InferenceHealth
 from vigil_contracts.names import AlertType, CameraPhase, Reason
 from vigil_contracts.resources import ReportedResource
+from vigil_contracts.shadow import ShadowCounts, ShadowReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,18 @@ class TokenLine:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelTrial:
+    """The comparison of a new model with the one in use, on one camera."""
+
+    model: str
+    """The new one."""
+    style: TrialStyle
+    failure: str
+    """Why the new model does not run; empty if it does."""
+    counts: ShadowCounts
+
+
+@dataclass(frozen=True, slots=True)
 class CameraPage(CameraCard):
     """The page of one camera; `masked_rtsp_url` contains no credentials."""
 
@@ -157,6 +172,7 @@ class CameraPage(CameraCard):
     last_frame_time: datetime | None
     inference: InferenceHealth
     """What its detector uses."""
+    trial: ModelTrial | None
     detector: str
     classes: tuple[str, ...]
     minimum_confidence_percent: int
@@ -297,6 +313,7 @@ def camera_page(
         frames_per_second=stream.frames_per_second,
         last_frame_time=stream.last_frame_time,
         inference=health.inference,
+        trial=_model_trial(health.shadow) if health.shadow is not None else None,
         detector=report.detector if report is not None else "",
         classes=detection.classes,
         minimum_confidence_percent=round(detection.minimum_confidence * 100),
@@ -322,6 +339,10 @@ def camera_page(
         hls_url=hls_url if camera.is_active else "",
         room_problem=room_problem,
     )
+
+
+def _model_trial(report: ShadowReport) -> ModelTrial:
+    return ModelTrial(report.model, TRIAL_STYLES[report.state], report.failure, report.counts)
 
 
 Ranked = TypeVar("Ranked", bound=Standing)

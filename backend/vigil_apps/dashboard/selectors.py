@@ -11,6 +11,7 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404
 
 from surveillance.core.health import Report, camera_health
+from surveillance.core.shadow import total_shadow
 from surveillance.models import Alert, Camera, CameraHealth, CameraHealthChange
 from surveillance.selectors.access import alerts_visible_to, cameras_visible_to, has_role
 from surveillance.selectors.cameras import health_of, hls_url_of, media_url_of
@@ -40,6 +41,7 @@ from vigil_apps.sites.roles import Role
 from vigil_apps.sites.selectors import sites_visible_to
 from vigil_contracts.health import StreamHealth
 from vigil_contracts.names import AlertType, CameraPhase, Reason
+from vigil_contracts.shadow import ShadowReport
 
 HISTORY_SHOWN, TOKENS_SHOWN, TRACK_SHOWN = 20, 5, 50
 TRACK_WINDOW = timedelta(hours=1)
@@ -126,6 +128,25 @@ def standings_of(user: User, *, now: datetime) -> list[Standing]:
         health = camera_health(is_active=is_active, activated_at=since, report=report, now=now, asleep_until=asleep)
         found.append(standing(pk, name, health, site_id=site_id, is_active=is_active))
     return in_order_of_trouble(found)
+
+
+def shadow_reports_of(user: User, *, now: datetime) -> list[ShadowReport]:
+    """Return the comparisons that run on the user's cameras, one for each camera, as `health.shadow` in the API."""
+    rows = (
+        cameras_visible_to(Principal.of_user(user))
+        .filter(is_active=True, health_report__shadow__isnull=False)
+        .values_list(
+            *("activated_at", "asleep_until"),
+            *(f"health_report__{name}" for name in ("phase", "reason", "message", "reported_at", "shadow")),
+        )
+    )
+    unknown, found = StreamHealth(), []
+    for since, asleep, phase, reason, detail, at, stored in rows:
+        report = Report(CameraPhase(phase), Reason(reason), detail, unknown, at, shadow=total_shadow(stored))
+        health = camera_health(is_active=True, activated_at=since, report=report, now=now, asleep_until=asleep)
+        if health.shadow is not None:
+            found.append(health.shadow)
+    return found
 
 
 def camera_page_of(user: User, camera_id: int, *, now: datetime) -> CameraPage:

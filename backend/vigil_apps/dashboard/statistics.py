@@ -1,4 +1,4 @@
-"""Statistics: alerts over time, by type and camera, and the time until they are acknowledged."""
+"""Statistics: alerts over time, by type and camera, the time until they are acknowledged, and trials of models."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -19,6 +19,7 @@ from vigil_apps.accounts.principal import Principal
 from vigil_apps.dashboard.cards import Standing
 from vigil_apps.dashboard.vocabulary import ALERT_KINDS, PHASE_LOOKS, Tone, Words
 from vigil_contracts.names import AlertType
+from vigil_contracts.shadow import ShadowCounts, ShadowReport, ShadowState
 
 PERIODS: dict[str, tuple[Words, timedelta, timedelta]] = {
     "24": (_("Last 24 hours"), timedelta(hours=24), timedelta(hours=1)),
@@ -66,6 +67,18 @@ class ResponseTimes:
     count: int
     median_seconds: float
     p90_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrialTotals:
+    """The comparison of one new model with the model in use, summed up over cameras."""
+
+    model: str
+    """The new one."""
+    cameras: int
+    failed: int
+    """The cameras on which it does not run."""
+    counts: ShadowCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +137,22 @@ def states_of(cameras: Iterable[Standing]) -> list[Share]:
     counts = Counter(str(card.phase_text) for card in cards)
     looks = sorted(PHASE_LOOKS.values(), key=lambda look: look.trouble_rank)
     return _shares((look.text, counts[str(look.text)], "", look.tone) for look in looks if counts[str(look.text)])
+
+
+def trials_of(reports: Iterable[ShadowReport]) -> list[TrialTotals]:
+    """Sum up the reports of cameras by new model, sorted by its name."""
+    by_model: dict[str, list[ShadowReport]] = {}
+    for report in reports:
+        by_model.setdefault(report.model, []).append(report)
+    return [
+        TrialTotals(
+            model=model,
+            cameras=len(found),
+            failed=sum(report.state is ShadowState.FAILED for report in found),
+            counts=sum((report.counts for report in found), ShadowCounts()),
+        )
+        for model, found in sorted(by_model.items())
+    ]
 
 
 def _shares(lines: Iterable[tuple[Words, int, str, Tone]]) -> list[Share]:

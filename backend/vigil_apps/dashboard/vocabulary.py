@@ -20,6 +20,7 @@ from vigil_apps.second_factor.requirement import Holder
 from vigil_apps.second_factor.selectors import notices_of
 from vigil_contracts.names import AlertType, CameraPhase
 from vigil_contracts.recording import RecordingMode
+from vigil_contracts.shadow import ShadowState
 
 Tone = Literal["ok", "info", "warn", "danger", "idle"]
 Words = str | Promise
@@ -51,6 +52,14 @@ class PhaseStyle:
     trouble_rank: int
 
 
+@dataclass(frozen=True, slots=True)
+class TrialStyle:
+    """Display of the state of a new model that is compared with the one in use."""
+
+    text: Words
+    tone: Tone
+
+
 ALERT_KINDS: dict[AlertType, AlertKind] = {
     AlertType.PERSON: AlertKind(_("Person"), "person", "info"),
     AlertType.VEHICLE: AlertKind(_("Vehicle"), "vehicle", "info"),
@@ -75,6 +84,12 @@ PHASE_LOOKS: dict[CameraPhase, PhaseStyle] = {
     CameraPhase.STREAMING: PhaseStyle(_("Streaming"), "ok", 4),
     CameraPhase.ASLEEP: PhaseStyle(_("Asleep"), "idle", 5),
     CameraPhase.INACTIVE: PhaseStyle(_("Inactive"), "idle", 6),
+}
+
+TRIAL_STYLES: dict[ShadowState, TrialStyle] = {
+    ShadowState.LOADING: TrialStyle(_("Starting"), "info"),
+    ShadowState.RUNNING: TrialStyle(_("Comparing"), "ok"),
+    ShadowState.FAILED: TrialStyle(_("Failed"), "danger"),
 }
 
 TROUBLED_PHASES = frozenset({CameraPhase.FAILED, CameraPhase.DEGRADED, CameraPhase.PENDING})

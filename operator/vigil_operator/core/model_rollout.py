@@ -112,8 +112,8 @@ def measures(counts: ShadowCounts) -> dict[str, float]:
         "missedPercent": _percent(counts.missed, counts.agreed + counts.missed),
         "newPercent": _percent(counts.new, counts.agreed + counts.new),
         "skippedPercent": _percent(counts.skipped_frames, counts.skipped_frames + shadow.frames),
-        "latencyRatio": _ratio(shadow.seconds_per_inference, live.seconds_per_inference),
-        "costRatio": _ratio(shadow.seconds_per_frame, live.seconds_per_frame),
+        "latencyRatio": _rounded(counts.latency_ratio),
+        "costRatio": _rounded(counts.cost_ratio),
         "liveConfidence": live.median_confidence,
         "shadowConfidence": shadow.median_confidence,
     }
@@ -259,5 +259,5 @@ def _percent(part: int, whole: int) -> float | None:
     return round(100.0 * part / whole, 1) if whole else None
 
 
-def _ratio(one: float | None, other: float | None) -> float | None:
-    return round(one / other, 2) if one is not None and other else None
+def _rounded(ratio: float | None) -> float | None:
+    return round(ratio, 2) if ratio is not None else None

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 
 from django import template
+from django.template.defaultfilters import floatformat
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils import formats
@@ -91,6 +92,18 @@ def words(value: str) -> Words:
 def in_own_words(message: str) -> str:
     """Return a text of the API in the viewer's language."""
     return reasons.in_own_words(message)
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """Return a share from 0 to 1 for display: «87 %»."""
+    return "–" if share is None else f"{share * 100:.0f} %"
+
+
+@register.filter
+def milliseconds(seconds: float | None) -> str:
+    """Return a short duration for display: «24.1 ms»."""
+    return "–" if seconds is None else f"{floatformat(seconds * 1000, 1)} ms"
 
 
 @register.filter

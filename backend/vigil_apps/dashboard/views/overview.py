@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET
 
 from vigil_apps.dashboard import selectors
 from vigil_apps.dashboard.figures import figures_of
-from vigil_apps.dashboard.statistics import DEFAULT_PERIOD, PERIODS, states_of, statistics_of
+from vigil_apps.dashboard.statistics import DEFAULT_PERIOD, PERIODS, states_of, statistics_of, trials_of
 from vigil_apps.dashboard.views.base import UserRequest, fragment, sign_in_required
 from vigil_apps.dashboard.vocabulary import notice_lines
 
@@ -35,7 +35,7 @@ def overview_live(request: UserRequest) -> HttpResponse:
 @require_GET
 @sign_in_required
 def statistics(request: UserRequest) -> HttpResponse:
-    """Render alerts by hour, type and camera, cameras by state, and response times."""
+    """Render alerts by hour, type and camera, cameras by state, response times, and trials of new models."""
     now = timezone.now()
     period = request.GET.get("hours", "")
     period = period if period in PERIODS else DEFAULT_PERIOD
@@ -47,6 +47,7 @@ def statistics(request: UserRequest) -> HttpResponse:
         "statistics": found,
         "chart": found.chart(),
         "states": states_of(selectors.standings_of(request.user, now=now)),
+        "trials": trials_of(selectors.shadow_reports_of(request.user, now=now)),
         "open_alerts": selectors.open_alerts_count(request.user),
     }
     return render(request, "dashboard/statistics.html", context)
