@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from tests.unit.operator.builders import GPU_CLASS, NAMESPACE, NOW, SETTINGS, camera, camera_spec
 from tests.unit.operator.kube_server import Document, MemoryTransport
 
+from vigil_contracts.shadow import ShadowReport
 from vigil_operator.core.class_status import count_cameras
 from vigil_operator.core.observed import Key, class_from_body
 from vigil_operator.kube.class_reporter import CHECK_AGAIN_SECONDS, ClassReporter
 from vigil_operator.kube.client import KubeClient
 from vigil_operator.kube.kinds import CAMERA, DETECTOR_CLASS
+from vigil_operator.kube.model_rollouts import ModelRollouts
 from vigil_operator.kube.queue import WorkQueue
 from vigil_operator.kube.store import Store
 from vigil_operator.metrics import Metrics
@@ -178,3 +181,57 @@ def test_cameras_of_another_operator_are_counted_too() -> None:
     )
     world.report()
     assert (world.status()["cameras"], world.status()["capacity"]["asleep"]) == (2, 1)
+
+
+class OlderServer(MemoryTransport):
+    """Its definition has no `rollout`; a server-side apply with an unknown field fails as a whole."""
+
+    async def request(
+        self, method: str, path: str, content_type: str, body: Any
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        if "/detectorclasses/" in path and "rollout" in body["status"]:
+            return 500, {}, b'{"message": ".status.rollout: field not declared in schema"}'
+        return await super().request(method, path, content_type, body)
+
+
+class NoReports:
+    """No detector reports a comparison."""
+
+    def shadow_reports(self, trial: str) -> list[tuple[int, ShadowReport]]:
+        return []
+
+
+def test_definitions_rolled_back_during_a_trial_stop_only_its_class(caplog: pytest.LogCaptureFixture) -> None:
+    """The operator still knows a rollout that the API server does not store any more."""
+    world, server = World(**GPU_CLASS, rollout={"model": "yolo11n"}), OlderServer()
+    server.objects = world.server.objects
+    other = CLASS_PATH.replace("gpu", "other")
+    server.objects[other] = {
+        "metadata": {"name": "other", "uid": "uid-o", "resourceVersion": "20", "generation": 1},
+        "spec": GPU_CLASS,
+    }
+    world.store.observe(DETECTOR_CLASS, server.objects[other])
+    world.reporter = ClassReporter(
+        kube=KubeClient(server),
+        store=world.store,
+        queue=world.queue,
+        metrics=Metrics(world.store.cameras.values),
+        settings=SETTINGS,
+        namespace=NAMESPACE,
+        rollouts=ModelRollouts(world.store, NoReports(), clock=lambda: NOW),
+        clock=lambda: NOW,
+    )
+    for _ in range(2):
+        world.report()
+    assert "status" not in server.objects[CLASS_PATH]
+    assert server.objects[other]["status"]["conditions"][0]["reason"] == "Accepted"
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == 1, warnings
+    assert "DetectorClass 'gpu'" in warnings[0]
+    assert ".status.rollout: field not declared in schema" in warnings[0]
+
+    pruned = {"metadata": {**server.objects[CLASS_PATH]["metadata"], "resourceVersion": "900"}, "spec": GPU_CLASS}
+    server.objects[CLASS_PATH] = pruned
+    world.store.observe(DETECTOR_CLASS, pruned)
+    world.report()
+    assert world.accepted()[0] == "True"

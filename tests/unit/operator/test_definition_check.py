@@ -55,6 +55,15 @@ def test_missing_fields_are_named_at_every_depth() -> None:
     }
 
 
+def test_definition_of_before_rollouts_is_named() -> None:
+    older = openapi()
+    rollout = spec_of(older, "DetectorClass")["rollout"]
+    del rollout["properties"]["thresholds"]["properties"]["minEvents"]
+    assert missing_fields(older)["DetectorClass"] == ["spec.rollout.thresholds.minEvents"]
+    del spec_of(older, "DetectorClass")["rollout"]
+    assert missing_fields(older)["DetectorClass"] == ["spec.rollout"]
+
+
 def test_server_without_a_schema_is_not_judged() -> None:
     assert missing_fields({}) == {}
     assert missing_fields({"components": {"schemas": {}}}) == {}
