@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,16 @@ def _applied(cluster: ControlPlane, path: Path) -> bool:
     except KubectlError as error:
         raise AssertionError(str(error)) from error
     return True
+
+
+def has_openapi_v3(cluster: ControlPlane) -> bool:
+    """Return whether the API server has the document that the operator compares (since Kubernetes 1.24)."""
+    try:
+        return bool(cluster.http.get("/openapi/v3"))
+    except ApiError as error:
+        if error.code != HTTPStatus.NOT_FOUND:
+            raise
+        return False
 
 
 def install_rights(cluster: ControlPlane, system: str, cameras: str) -> None:

@@ -1,8 +1,8 @@
-"""Upgrade and rollback of the definitions with a thousand stored cameras, without any restart."""
+"""Upgrade and rollback of the definitions: with a thousand stored cameras, without any restart; and an older one
+with a newer operator."""
 
 from __future__ import annotations
 
-import copy
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -11,7 +11,15 @@ import pytest
 import yaml
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.polling import eventually
-from tests.integration.operator.running import ROOT, Document, Installation, install_definitions, reading
+from tests.integration.operator.running import (
+    ROOT,
+    Document,
+    Installation,
+    has_openapi_v3,
+    install_definitions,
+    reading,
+)
+from tests.integration.operator.test_refusals import CLASSES, detector_class, status
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 
@@ -19,12 +27,16 @@ STORED = 1000
 PREFIX = "/apis/vigil.dev/v1alpha1/namespaces"
 
 
+def definition(plural: str) -> Document:
+    found: Document = yaml.load(
+        (ROOT / "manifests" / "crds" / f"{plural}.vigil.dev.yaml").read_text(), Loader=yaml.CSafeLoader
+    )
+    return found
+
+
 def another_version() -> Document:
     """Return the definition with an additional field, default and printer column, and a wider limit."""
-    found: Document = yaml.load(
-        (ROOT / "manifests" / "crds" / "cameras.vigil.dev.yaml").read_text(), Loader=yaml.CSafeLoader
-    )
-    changed = copy.deepcopy(found)
+    changed = definition("cameras")
     version = changed["spec"]["versions"][0]
     spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
     spec["properties"]["retentionDays"] = {"type": "integer", "description": "New.", "default": 30, "minimum": 1}
@@ -87,3 +99,65 @@ def has_default(cluster: ControlPlane, path: str, wanted: bool) -> bool:
     """Return whether the server sets the new field's default."""
     with reading():
         return ("retentionDays" in cluster.http.get(f"{path}/stored-0")["spec"]) is wanted
+
+
+def version_without_rollouts() -> Document:
+    """Return the definition of DetectorClass as it was before a class could try a new model."""
+    changed = definition("detectorclasses")
+    version = changed["spec"]["versions"][0]
+    properties = version["schema"]["openAPIV3Schema"]["properties"]
+    for part in ("spec", "status"):
+        for name in [name for name in properties[part]["properties"] if name.startswith("rollout")]:
+            del properties[part]["properties"][name]
+    rules = properties["spec"]["x-kubernetes-validations"]
+    properties["spec"]["x-kubernetes-validations"] = [each for each in rules if "rollout" not in each["rule"]]
+    columns = version["additionalPrinterColumns"]
+    version["additionalPrinterColumns"] = [each for each in columns if "rollout" not in each["jsonPath"]]
+    return changed
+
+
+def test_operator_that_is_upgraded_before_the_definitions_works(installation: Installation) -> None:
+    """It names what is missing, and begins the trial of a model once the definitions have it."""
+    cluster, operator = installation.cluster, installation.operator
+    name = f"{installation.namespace}-tried"
+    tried = detector_class(name, device="cpu", rollout={"model": "yolo11n", "cameraPercent": 100})
+    operator.process.kill()
+    cluster.apply(version_without_rollouts())
+    try:
+        eventually(lambda: is_stored_with_rollout(cluster, tried, False), timeout_seconds=60)
+        operator.start()
+        with installation.node(cpu="8", memory="8Gi"):
+            camera_id = installation.add_camera(1, detector_class_name=name)
+            eventually(lambda: shadows(installation, camera_id) == [], timeout_seconds=60)
+            eventually(lambda: status(cluster, name).get("cameras") == 1, timeout_seconds=30)
+            assert "rollout" not in status(cluster, name)
+            if has_openapi_v3(cluster):
+                line = 'vigil_definition_fields_missing{kind="DetectorClass"}'
+                eventually(lambda: operator.metric(line) == 1, timeout_seconds=30)
+                assert "the installed definition of DetectorClass lacks spec.rollout:" in operator.log.read_text()
+
+            install_definitions(cluster)
+            eventually(lambda: is_stored_with_rollout(cluster, tried, True), timeout_seconds=60)
+            eventually(
+                lambda: status(cluster, name).get("rollout", {}).get("phase") == "Shadowing", timeout_seconds=30
+            )
+            eventually(lambda: shadows(installation, camera_id) == ["yolo11n"], timeout_seconds=60)
+    finally:
+        install_definitions(cluster)
+        cluster.kubectl("delete", "detclass", name, "--ignore-not-found")
+
+
+def is_stored_with_rollout(cluster: ControlPlane, found: Document, wanted: bool) -> bool:
+    """Apply the class; a changed definition is in force a moment after it was applied."""
+    name = found["metadata"]["name"]
+    cluster.kubectl("apply", "--validate=false", "--filename=-", stdin=yaml.safe_dump(found))
+    with reading():
+        return ("rollout" in cluster.http.get(f"{CLASSES}/{name}")["spec"]) is wanted
+
+
+def shadows(installation: Installation, camera_id: int) -> list[str]:
+    """Return the model that the camera's detector runs in shadow, if any. The detector must be up."""
+    detector = installation.view.deployments().get(f"cam-{camera_id}-detector", {})
+    assert detector.get("status", {}).get("readyReplicas") == 1, detector
+    variables = detector["spec"]["template"]["spec"]["containers"][0]["env"]
+    return [each["value"] for each in variables if each["name"] == "VIGIL_SHADOW_MODEL"]

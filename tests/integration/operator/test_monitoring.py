@@ -6,15 +6,13 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from http import HTTPStatus
 from pathlib import Path
 
 import pytest
 import yaml
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.http import ApiError
 from tests.cluster.polling import eventually
-from tests.integration.operator.running import Operator, View
+from tests.integration.operator.running import Operator, View, has_openapi_v3
 from tests.integration.services.backend import BackendServer, BackendUser
 from tests.integration.services.detector import DetectorProcess
 from tests.integration.services.prometheus import PrometheusServer, Target, prometheus_server
@@ -23,7 +21,7 @@ from tests.integration.services.rtsp import gst_rtsp_server
 CHART = Path(__file__).parents[3] / "charts" / "vigil"
 RULES = CHART / "rules" / "vigil.yaml"
 OF_OPENAPI_V3 = "vigil_definition_fields_missing"
-"""The operator compares the definitions with a document that API servers have since Kubernetes 1.24."""
+"""See `has_openapi_v3`."""
 SELECTOR = re.compile(r"\b(?:vigil|django)_\w+(?:\{[^}]*\})?|\bup\{[^}]*\}")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -100,7 +98,7 @@ def test_each_query_finds_data(
             "an alert is stored",
         )
         queries = [*dashboard_queries(camera_id), *rule_selectors()]
-        if not _has_openapi_v3(vigil_cluster):
+        if not has_openapi_v3(vigil_cluster):
             queries = [(where, query) for where, query in queries if query != OF_OPENAPI_V3]
         missing = queries
         deadline = time.monotonic() + 60
@@ -109,12 +107,3 @@ def test_each_query_finds_data(
             time.sleep(1)
     assert len(queries) > 60
     assert [rule["name"] for rule in prometheus.rules() if rule["health"] != "ok"] == []
-
-
-def _has_openapi_v3(cluster: ControlPlane) -> bool:
-    try:
-        return bool(cluster.http.get("/openapi/v3"))
-    except ApiError as error:
-        if error.code != HTTPStatus.NOT_FOUND:
-            raise
-        return False
