@@ -82,12 +82,13 @@ class Watcher:
             answer = client.post("/api/send-clip/", files=parts)
         assert answer.status_code == httpx.codes.CREATED, answer.text
 
-    def report(self, camera_id: int, phase: str, reason: str) -> None:
+    def report(self, camera_id: int, phase: str, reason: str, **more: object) -> None:
         with self.server.client(self.token) as client:
             body = {
                 "phase": phase,
                 "reason": reason,
                 "stream": {"width": 1280, "height": 720, "codec": "h264", "frames_per_second": 25.0},
+                **more,
             }
             answer = client.post(f"/api/cameras/{camera_id}/heartbeat/", json=body)
         assert answer.is_success, answer.text

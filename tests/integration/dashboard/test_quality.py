@@ -33,8 +33,15 @@ PAGES = {
 }
 
 
+def trial(model: str) -> dict[str, object]:
+    """Return a report about a new model that runs in shadow."""
+    use = {"frames": 86_400, "inferences": 41_250, "inference_seconds": 1_031.25}
+    counts = {"agreed": 1_204, "missed": 12, "new": 31, "skipped_frames": 870, "live": use, "shadow": use}
+    return {"trial": "t", "run": "1", "model": model, "state": "Running", "counts": counts}
+
+
 def furnish(visit: Visit, watcher: Watcher) -> dict[str, int]:
-    """Create cameras in several states and a few alerts for the user."""
+    """Create cameras in several states, one of them with a new model in shadow, and a few alerts for the user."""
     ids = [
         visit.server.add_camera(visit.user.token, name=f"Camera {number}", rtsp_url=f"rtsp://192.0.2.{number}/1")
         for number in range(1, 5)
@@ -42,6 +49,7 @@ def furnish(visit: Visit, watcher: Watcher) -> dict[str, int]:
     for camera_id, state in zip(ids, ("Streaming", "StreamFrozen", "StreamUnauthorized", "Starting"), strict=True):
         phase = {"StreamFrozen": "Degraded", "StreamUnauthorized": "Failed"}.get(state, state)
         watcher.report(camera_id, phase, state)
+    watcher.report(ids[0], "Streaming", "Streaming", shadow=trial("/models/yolo11n-of-the-winter_openvino_model"))
     with visit.api() as api:
         api.post("/api/sites/", json={"name": "Yard"})
     alerts = [watcher.send_alert(ids[0], alert_type=kind) for kind in ("person", "fire", "animal", "other")]
